@@ -1,0 +1,133 @@
+//! A histogram of latencies that is small to store and can be added up.
+
+/// Values below this are counted exactly, one bucket a millisecond.
+const EXACT: u32 = 16;
+/// Buckets per power of two above that: a value is off by at most an eighth.
+const PER_OCTAVE: u32 = 8;
+/// Longer latencies are counted as this: no probe takes longer.
+const LONGEST_MS: u32 = 600_000;
+
+/// Counts of latencies in log-linear buckets: exact below 16 ms, within 12.5 % above. It holds at most about 140
+/// counts, however many latencies were recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LatencyHistogram {
+    counts: Vec<(u16, u32)>,
+}
+
+/// The text isn't a histogram's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a latency histogram: expected `index:count` pairs in ascending order")]
+pub struct NotAHistogram;
+
+impl LatencyHistogram {
+    /// Counts one latency.
+    pub fn record(&mut self, milliseconds: u32) {
+        self.add(index(milliseconds.min(LONGEST_MS)), 1);
+    }
+
+    fn add(&mut self, index: u16, count: u32) {
+        match self.counts.binary_search_by_key(&index, |(index, _)| *index) {
+            Ok(at) => self.counts[at].1 = self.counts[at].1.saturating_add(count),
+            Err(at) => self.counts.insert(at, (index, count)),
+        }
+    }
+
+    /// How many latencies were recorded.
+    pub fn count(&self) -> u64 {
+        self.counts.iter().map(|(_, count)| u64::from(*count)).sum()
+    }
+
+    /// The latency that `percent` of the recorded ones don't exceed, in milliseconds (the upper end of its bucket);
+    /// `None` where nothing was recorded.
+    pub fn percentile(&self, percent: u32) -> Option<u32> {
+        let total = self.count();
+        let rank = (total * u64::from(percent.min(100))).div_ceil(100).max(1);
+        let mut seen = 0;
+        self.counts.iter().find_map(|(index, count)| {
+            seen += u64::from(*count);
+            (seen >= rank).then(|| upper_end(*index))
+        })
+    }
+
+    /// The histogram as it is stored: `index:count` pairs, separated by spaces.
+    pub fn to_text(&self) -> String {
+        let pairs: Vec<String> =
+            self.counts.iter().map(|(index, count)| format!("{index}:{count}")).collect();
+        pairs.join(" ")
+    }
+
+    /// Reads what [`Self::to_text`] wrote.
+    pub fn from_text(text: &str) -> Result<Self, NotAHistogram> {
+        let mut histogram = Self::default();
+        for pair in text.split_ascii_whitespace() {
+            let (index, count) = pair.split_once(':').ok_or(NotAHistogram)?;
+            let index: u16 = index.parse().map_err(|_| NotAHistogram)?;
+            let count: u32 = count.parse().map_err(|_| NotAHistogram)?;
+            if histogram.counts.last().is_some_and(|(last, _)| *last >= index)
+                || index > self::index(LONGEST_MS)
+            {
+                return Err(NotAHistogram);
+            }
+            histogram.counts.push((index, count));
+        }
+        Ok(histogram)
+    }
+}
+
+fn index(milliseconds: u32) -> u16 {
+    let index = if milliseconds < EXACT {
+        milliseconds
+    } else {
+        let octave = milliseconds.ilog2();
+        let within = (milliseconds >> (octave - 3)) & (PER_OCTAVE - 1);
+        EXACT + (octave - 4) * PER_OCTAVE + within
+    };
+    u16::try_from(index).unwrap_or(u16::MAX)
+}
+
+fn upper_end(index: u16) -> u32 {
+    let index = u32::from(index);
+    if index < EXACT {
+        return index;
+    }
+    let (octave, within) = ((index - EXACT) / PER_OCTAVE + 4, (index - EXACT) % PER_OCTAVE);
+    ((PER_OCTAVE + within + 1) << (octave - 3)) - 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_exact_for_short_latencies_and_within_an_eighth_for_long_ones() {
+        let mut histogram = LatencyHistogram::default();
+        for ms in 1..=10 {
+            histogram.record(ms);
+        }
+        assert_eq!((histogram.percentile(50), histogram.percentile(99)), (Some(5), Some(10)));
+        for ms in [16, 100, 999, 5_000, 123_456, 600_000] {
+            let mut one = LatencyHistogram::default();
+            one.record(ms);
+            let told = one.percentile(50).unwrap();
+            assert!(told >= ms && f64::from(told) <= f64::from(ms) * 1.125, "{ms} told as {told}");
+        }
+    }
+
+    #[test]
+    fn nothing_recorded_has_no_percentile() {
+        assert_eq!(LatencyHistogram::default().percentile(50), None);
+    }
+
+    #[test]
+    fn the_stored_text_reads_back() {
+        let mut histogram = LatencyHistogram::default();
+        for ms in [3, 3, 3, 70, 4_000_000_000] {
+            histogram.record(ms);
+        }
+        assert_eq!(LatencyHistogram::from_text(&histogram.to_text()), Ok(histogram));
+        assert_eq!(LatencyHistogram::from_text(""), Ok(LatencyHistogram::default()));
+        for wrong in ["x", "1", "1:x", "2:1 1:1", "1:1 1:1", "60000:1"] {
+            assert_eq!(LatencyHistogram::from_text(wrong), Err(NotAHistogram), "{wrong}");
+        }
+    }
+}

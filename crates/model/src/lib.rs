@@ -1,0 +1,22 @@
+//! The words of the domain and their rules: ids, buckets, roles, statuses, diagnoses, and the wire types of the
+//! node protocol.
+//!
+//! **Invariant:** nothing here does I/O, reads the clock or draws random numbers; time and randomness come in as
+//! parameters. Everything a rule decides can therefore be tested as plain values.
+
+pub mod bucket;
+pub mod canonical_json;
+pub mod diagnosis;
+pub mod endpoint;
+pub mod id;
+pub mod latency;
+pub mod name;
+pub mod node;
+pub mod node_protocol;
+pub mod provider;
+pub mod role;
+pub mod secret;
+pub mod status;
+pub mod time;
+pub mod uptime;
+pub mod usage;

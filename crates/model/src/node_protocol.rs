@@ -1,0 +1,325 @@
+//! The wire types of the protocol between nodes and the control plane. `docs/nodes.md` describes it in prose, with a
+//! worked example of a signature.
+//!
+//! Every message is signed by the node: RSASSA-PKCS1-v1_5 with SHA-256 over [`signing_input`]. A message without a
+//! body (`GET /node/sync`) is signed over its query parameters, taken as a JSON object of strings.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::bucket::BucketLocation;
+use crate::canonical_json;
+use crate::diagnosis::{CheckScope, Diagnosis};
+use crate::id::{BucketId, JobId, OrgId};
+use crate::secret::SealedSecret;
+use crate::status::{ProbeFailure, ProbedStatus};
+use crate::usage::UsageRow;
+
+/// A message's time may differ from the control plane's by this many seconds.
+pub const CLOCK_TOLERANCE_SECONDS: i64 = 300;
+/// How often a node says that it is there, in seconds.
+pub const HEARTBEAT_SECONDS: u64 = 20;
+/// How long `GET /node/sync` waits for news at most, in seconds.
+pub const LONG_POLL_SECONDS: u64 = 25;
+/// The most samples of one heartbeat, and the most rows of one usage batch.
+pub const MAX_BATCH: usize = 5_000;
+/// The path of the registration.
+pub const REGISTER_PATH: &str = "/register";
+/// The path of heartbeats.
+pub const STATUS_PATH: &str = "/node/status";
+/// The path of synchronisation.
+pub const SYNC_PATH: &str = "/node/sync";
+/// The path of reports.
+pub const REPORT_PATH: &str = "/node/report";
+
+/// The bytes that are signed: `METHOD\nPATH\n` and the message as canonical JSON without its `signature` member.
+pub fn signing_input(method: &str, path: &str, message: &Value) -> Vec<u8> {
+    let mut unsigned = message.clone();
+    if let Value::Object(members) = &mut unsigned {
+        members.remove("signature");
+    }
+    format!("{method}\n{path}\n{}", canonical_json::to_text(&unsigned)).into_bytes()
+}
+
+/// `POST /register`: a node says who it is, where, and which public keys open secrets for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Register {
+    /// The node's unique name.
+    pub ip: String,
+    /// Whose cloud it runs in.
+    pub provider: String,
+    /// Its own word on its state; `active`.
+    pub status: String,
+    /// Where it runs.
+    pub region: String,
+    /// The version it runs.
+    pub version: String,
+    /// The organization whose key signs; none for the deployment's own nodes.
+    #[serde(rename = "id_org", default, skip_serializing_if = "Option::is_none")]
+    pub id_org: Option<OrgId>,
+    /// What the node serves, as a bit mask: 1 storage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_services: Option<u32>,
+    /// Public keys to seal secrets to, the one in use first.
+    #[serde(default)]
+    pub recipients: Vec<String>,
+}
+
+/// One probe in a heartbeat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BucketStatus {
+    /// The bucket; older nodes say `unitId`.
+    #[serde(alias = "unitId")]
+    pub bucket_id: BucketId,
+    /// The status after this probe.
+    pub status: ProbedStatus,
+    /// How long it took, in milliseconds, if it succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency_ms: Option<u32>,
+    /// When it ended.
+    pub created_at: Timestamp,
+    /// Why it failed, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<ProbeFailure>,
+}
+
+/// How many buckets a node finds in which state, of all that it serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Census {
+    /// ONLINE buckets.
+    pub online: u64,
+    /// OFFLINE buckets.
+    pub offline: u64,
+    /// Buckets that it hasn't probed yet, or can't.
+    pub unknown: u64,
+}
+
+/// `POST /node/status`: the heartbeat, with the probes made since the last one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Heartbeat {
+    /// The node's unique name.
+    pub ip: String,
+    /// Where it runs.
+    pub region: String,
+    /// As at registration.
+    #[serde(rename = "id_org", default, skip_serializing_if = "Option::is_none")]
+    pub id_org: Option<OrgId>,
+    /// How often the node probes each bucket, in milliseconds.
+    #[serde(default = "default_probe_interval_ms")]
+    pub probe_interval_ms: u64,
+    /// Probes in the order they were made, at most [`MAX_BATCH`].
+    #[serde(default)]
+    pub buckets: Vec<BucketStatus>,
+    /// The node's view of all its buckets.
+    #[serde(default)]
+    pub census: Census,
+}
+
+fn default_probe_interval_ms() -> u64 {
+    60_000
+}
+
+/// A bucket as a node needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeBucket {
+    /// The bucket.
+    pub id: BucketId,
+    /// Its organization, part of what the secret is bound to.
+    pub org_id: OrgId,
+    /// Its version: a node keeps the highest it has seen.
+    pub version: i64,
+    /// Where it lies.
+    pub location: BucketLocation,
+    /// What opens it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<SealedSecret>,
+}
+
+/// The answer to `GET /node/sync`.
+///
+/// With no cursor (or one that is too old) the node is sent everything, page by page, `snapshot` being true; with
+/// the page that ends it (`more` false), what was in no page is to be forgotten. From then on it is sent changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncAnswer {
+    /// Always true: failures have another shape.
+    pub success: bool,
+    /// What to send next time.
+    pub cursor: String,
+    /// Whether this page is part of a snapshot.
+    pub snapshot: bool,
+    /// Whether there is more to fetch at once.
+    pub more: bool,
+    /// New and changed buckets.
+    pub buckets: Vec<NodeBucket>,
+    /// Buckets that are gone.
+    pub removed: Vec<BucketId>,
+    /// Work to be done, each piece given once.
+    pub jobs: Vec<Job>,
+}
+
+/// A piece of work for a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Job {
+    /// Named in the result.
+    pub id: JobId,
+    /// What to do.
+    pub task: Task,
+}
+
+/// What a node can be asked to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind")]
+pub enum Task {
+    /// Check a bucket and tell what is wrong with it.
+    #[serde(rename_all = "camelCase")]
+    Validate {
+        /// What the secret is bound to.
+        org_id: OrgId,
+        /// What the secret is bound to.
+        bucket_id: BucketId,
+        /// Where the bucket lies.
+        location: BucketLocation,
+        /// What opens it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        secret: Option<SealedSecret>,
+        /// Which checks to make.
+        scope: CheckScope,
+        /// How long they may take together, in milliseconds.
+        deadline_ms: u64,
+    },
+    /// Open these secrets and seal them to these recipients.
+    Reseal {
+        /// The secrets.
+        secrets: Vec<BoundSecret>,
+        /// Whom to seal to.
+        recipients: Vec<String>,
+    },
+    /// Make a new identity and register it as the one in use, keeping the older ones for opening.
+    NewIdentity,
+    /// Forget every identity but the one in use.
+    RetireIdentities,
+}
+
+/// A sealed secret with what it is bound to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BoundSecret {
+    /// The organization.
+    pub org_id: OrgId,
+    /// The bucket.
+    pub bucket_id: BucketId,
+    /// The sealed text.
+    pub secret: SealedSecret,
+}
+
+/// What came of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobResult {
+    /// The job.
+    pub job_id: JobId,
+    /// Its outcome.
+    pub outcome: Outcome,
+}
+
+/// The outcome of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind")]
+pub enum Outcome {
+    /// Of [`Task::Validate`].
+    Validated {
+        /// What was found.
+        diagnosis: Diagnosis,
+    },
+    /// Of [`Task::Reseal`]: those that could be opened, sealed anew.
+    Resealed {
+        /// The secrets.
+        secrets: Vec<BoundSecret>,
+    },
+    /// Of [`Task::NewIdentity`] and [`Task::RetireIdentities`].
+    Done,
+    /// The job could not be done.
+    Failed {
+        /// Why, in one sentence without secrets.
+        reason: String,
+    },
+}
+
+/// `POST /node/report`: counted traffic and the results of jobs.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// The node's unique name.
+    pub ip: String,
+    /// As at registration.
+    #[serde(rename = "id_org", default, skip_serializing_if = "Option::is_none")]
+    pub id_org: Option<OrgId>,
+    /// A batch of traffic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<UsageBatch>,
+    /// Results of jobs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub results: Vec<JobResult>,
+}
+
+/// A numbered batch of counted traffic. A node sends batch n + 1 of a spool only after n was acknowledged; a batch
+/// that arrives again is acknowledged and not counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UsageBatch {
+    /// Names the spool that the numbers belong to: a node that lost its spool starts another at 1.
+    pub spool: String,
+    /// The batch's number, from 1.
+    pub number: u64,
+    /// At most [`MAX_BATCH`] rows.
+    pub rows: Vec<UsageRow>,
+}
+
+/// What `/register`, `/node/status` and `/node/report` answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Acknowledged {
+    /// Whether the message was taken.
+    pub success: bool,
+    /// A sentence.
+    pub message: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_signature_member_is_not_part_of_what_is_signed() {
+        let message = json!({ "timestamp": 1, "ip": "node-1", "signature": "abc" });
+        assert_eq!(
+            signing_input("POST", "/node/status", &message),
+            b"POST\n/node/status\n{\"ip\":\"node-1\",\"timestamp\":1}"
+        );
+    }
+
+    #[test]
+    fn a_heartbeat_of_an_older_node_says_unit_id() {
+        let read: Heartbeat = serde_json::from_value(json!({
+            "ip": "node-1", "region": "r", "timestamp": 1,
+            "buckets": [{ "unitId": "00000000-0000-7000-8000-000000000000", "status": "ONLINE", "latencyMs": 5, "createdAt": "2026-01-01T00:00:00Z" }],
+        }))
+        .unwrap();
+        assert_eq!(read.buckets[0].latency_ms, Some(5));
+    }
+
+    #[test]
+    fn a_task_reads_back_from_its_json() {
+        let task = Task::Reseal { secrets: vec![], recipients: vec!["age1x".into()] };
+        let text = serde_json::to_string(&task).unwrap();
+        assert_eq!(serde_json::from_str::<Task>(&text).unwrap(), task);
+    }
+}

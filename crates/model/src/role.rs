@@ -1,0 +1,280 @@
+//! Roles, and what each may do. The table of the documentation (`docs/roles.md`) is this module in prose.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{OrgId, TokenId, UserId, WorkspaceId};
+
+/// A role in an organization. The number on the wire is its rank: a higher role may do all that a lower one may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OrgRole {
+    /// 0: data only through workspace membership.
+    User,
+    /// 1: also billing.
+    Billing,
+    /// 2: also creates workspaces and manages users below the own role.
+    Workspaces,
+    /// 254: everything in the organization, ADMIN in each of its workspaces.
+    Administrators,
+    /// 255: likewise, and may make other owners.
+    Owner,
+}
+
+/// The number is no organization role; 3 to 253 are reserved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be one of 0 (USER), 1 (BILLING), 2 (WORKSPACES), 254 (ADMINISTRATORS), 255 (OWNER)")]
+pub struct UnknownOrgRole;
+
+impl OrgRole {
+    /// Every role, lowest first.
+    pub const ALL: [Self; 5] =
+        [Self::User, Self::Billing, Self::Workspaces, Self::Administrators, Self::Owner];
+
+    /// The number on the wire.
+    pub fn number(self) -> u8 {
+        match self {
+            Self::User => 0,
+            Self::Billing => 1,
+            Self::Workspaces => 2,
+            Self::Administrators => 254,
+            Self::Owner => 255,
+        }
+    }
+
+    /// The role of a number on the wire.
+    pub fn from_number(number: i64) -> Result<Self, UnknownOrgRole> {
+        Self::ALL.into_iter().find(|role| i64::from(role.number()) == number).ok_or(UnknownOrgRole)
+    }
+
+    /// The role's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "USER",
+            Self::Billing => "BILLING",
+            Self::Workspaces => "WORKSPACES",
+            Self::Administrators => "ADMINISTRATORS",
+            Self::Owner => "OWNER",
+        }
+    }
+
+    /// This role and all lower ones, lowest first: what `orgRoles` lists.
+    pub fn and_lower(self) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(move |role| *role <= self)
+    }
+
+    /// Whether the role sees and administers every workspace of the organization without being a member.
+    pub fn is_global(self) -> bool {
+        self >= Self::Administrators
+    }
+
+    /// Whether somebody of this role may give `granted` to others, or take it from them: roles below the own one
+    /// only, but an owner may also make and unmake owners.
+    pub fn may_grant(self, granted: Self) -> bool {
+        self >= Self::Workspaces && (granted < self || self == Self::Owner)
+    }
+}
+
+impl fmt::Display for OrgRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A role in a workspace (`AccessType` on the wire).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum WorkspaceRole {
+    /// Lists, status, statistics.
+    Read,
+    /// Also creates, updates, validates and deletes buckets and repositories.
+    Write,
+    /// Also manages the workspace's members and its name.
+    Admin,
+}
+
+impl WorkspaceRole {
+    /// The name on the wire and in the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "READ",
+            Self::Write => "WRITE",
+            Self::Admin => "ADMIN",
+        }
+    }
+}
+
+impl fmt::Display for WorkspaceRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The text names no workspace role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be one of READ, WRITE, ADMIN")]
+pub struct UnknownWorkspaceRole;
+
+impl FromStr for WorkspaceRole {
+    type Err = UnknownWorkspaceRole;
+    fn from_str(text: &str) -> Result<Self, UnknownWorkspaceRole> {
+        match text {
+            "READ" => Ok(Self::Read),
+            "WRITE" => Ok(Self::Write),
+            "ADMIN" => Ok(Self::Admin),
+            _ => Err(UnknownWorkspaceRole),
+        }
+    }
+}
+
+/// What a personal API token is limited to, below what its user may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TokenScope {
+    /// Only this workspace; none means all of the user's.
+    pub workspace_id: Option<WorkspaceId>,
+    /// At most this role in any workspace.
+    pub role: WorkspaceRole,
+}
+
+/// Who is asking: an authenticated user, with everything that decides what they may do.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The user.
+    pub user_id: UserId,
+    /// The user's organization: nothing outside of it exists for the caller.
+    pub org_id: OrgId,
+    /// The role in the organization.
+    pub org_role: OrgRole,
+    /// The session or API token that authenticated the call.
+    pub token_id: TokenId,
+    /// Whether the user's e-mail address is verified; unverified users may not write.
+    pub validated: bool,
+    /// The workspaces that the user is a member of.
+    pub memberships: BTreeMap<WorkspaceId, WorkspaceRole>,
+    /// The limits of the API token, where one was used.
+    pub scope: Option<TokenScope>,
+}
+
+/// Which workspaces' things a caller may see.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Visibility {
+    /// All of the organization.
+    Organization,
+    /// Those of these workspaces, in order, without repetition.
+    Workspaces(Vec<WorkspaceId>),
+}
+
+impl Caller {
+    /// The caller's role in a workspace of the own organization: by membership, ADMIN for global roles, cut down to
+    /// the token's scope.
+    pub fn role_in(&self, workspace: WorkspaceId) -> Option<WorkspaceRole> {
+        let own = if self.org_role.is_global() {
+            WorkspaceRole::Admin
+        } else {
+            self.memberships.get(&workspace).copied()?
+        };
+        match self.scope {
+            None => Some(own),
+            Some(scope) if scope.workspace_id.is_some_and(|only| only != workspace) => None,
+            Some(scope) => Some(own.min(scope.role)),
+        }
+    }
+
+    /// Whether the caller has at least `needed` in the workspace.
+    pub fn may(&self, needed: WorkspaceRole, workspace: WorkspaceId) -> bool {
+        self.role_in(workspace).is_some_and(|role| role >= needed)
+    }
+
+    /// Whether the caller may act for the organization at `needed` or higher. Scoped API tokens never may: they are
+    /// made for data.
+    pub fn may_in_org(&self, needed: OrgRole) -> bool {
+        self.scope.is_none() && self.org_role >= needed
+    }
+
+    /// What lists show the caller.
+    pub fn visibility(&self) -> Visibility {
+        let only = self.scope.and_then(|scope| scope.workspace_id);
+        match (self.org_role.is_global(), only) {
+            (true, None) => Visibility::Organization,
+            (true, Some(only)) => Visibility::Workspaces(vec![only]),
+            (false, None) => Visibility::Workspaces(self.memberships.keys().copied().collect()),
+            (false, Some(only)) => {
+                Visibility::Workspaces(self.memberships.keys().copied().filter(|id| *id == only).collect())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+
+    fn workspace(n: u8) -> WorkspaceId {
+        WorkspaceId::new(Timestamp::UNIX_EPOCH, [n; 10])
+    }
+
+    fn caller(org_role: OrgRole, memberships: &[(WorkspaceId, WorkspaceRole)]) -> Caller {
+        Caller {
+            user_id: UserId::new(Timestamp::UNIX_EPOCH, [1; 10]),
+            org_id: OrgId::new(Timestamp::UNIX_EPOCH, [1; 10]),
+            org_role,
+            token_id: TokenId::new(Timestamp::UNIX_EPOCH, [1; 10]),
+            validated: true,
+            memberships: memberships.iter().copied().collect(),
+            scope: None,
+        }
+    }
+
+    #[test]
+    fn owners_and_administrators_are_admin_everywhere_and_others_only_where_they_are_members() {
+        let (a, b) = (workspace(1), workspace(2));
+        for role in [OrgRole::Administrators, OrgRole::Owner] {
+            assert_eq!(caller(role, &[]).role_in(a), Some(WorkspaceRole::Admin));
+            assert_eq!(caller(role, &[]).visibility(), Visibility::Organization);
+        }
+        for role in [OrgRole::User, OrgRole::Billing, OrgRole::Workspaces] {
+            let member = caller(role, &[(a, WorkspaceRole::Write)]);
+            assert!(member.may(WorkspaceRole::Write, a) && !member.may(WorkspaceRole::Admin, a));
+            assert_eq!(member.role_in(b), None);
+            assert_eq!(member.visibility(), Visibility::Workspaces(vec![a]));
+        }
+    }
+
+    #[test]
+    fn only_lower_roles_may_be_granted_except_that_owners_make_owners() {
+        assert!(OrgRole::Owner.may_grant(OrgRole::Owner));
+        assert!(OrgRole::Administrators.may_grant(OrgRole::Workspaces));
+        assert!(!OrgRole::Administrators.may_grant(OrgRole::Administrators));
+        assert!(OrgRole::Workspaces.may_grant(OrgRole::Billing));
+        assert!(!OrgRole::Workspaces.may_grant(OrgRole::Workspaces));
+        assert!(!OrgRole::Billing.may_grant(OrgRole::User));
+    }
+
+    #[test]
+    fn a_token_scope_only_ever_takes_away() {
+        let (a, b) = (workspace(1), workspace(2));
+        let mut owner = caller(OrgRole::Owner, &[]);
+        owner.scope = Some(TokenScope { workspace_id: Some(a), role: WorkspaceRole::Read });
+        assert_eq!(owner.role_in(a), Some(WorkspaceRole::Read));
+        assert_eq!(owner.role_in(b), None);
+        assert_eq!(owner.visibility(), Visibility::Workspaces(vec![a]));
+        assert!(!owner.may_in_org(OrgRole::User));
+
+        let mut reader = caller(OrgRole::User, &[(b, WorkspaceRole::Read)]);
+        reader.scope = Some(TokenScope { workspace_id: None, role: WorkspaceRole::Admin });
+        assert_eq!(reader.role_in(b), Some(WorkspaceRole::Read));
+        reader.scope = Some(TokenScope { workspace_id: Some(a), role: WorkspaceRole::Admin });
+        assert_eq!(reader.visibility(), Visibility::Workspaces(vec![]));
+    }
+
+    #[test]
+    fn reserved_numbers_are_no_roles() {
+        for number in [3, 100, 253, 256, -1] {
+            assert_eq!(OrgRole::from_number(number), Err(UnknownOrgRole));
+        }
+        assert_eq!(OrgRole::from_number(254), Ok(OrgRole::Administrators));
+    }
+}

@@ -1,0 +1,157 @@
+//! Bucket statuses: how a node decides one, how several nodes' statuses fold into one, and when silence counts.
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::diagnosis::CheckCode;
+
+/// A node is taken for gone after this much silence, and so is what it said of buckets.
+pub const SILENCE: SignedDuration = SignedDuration::from_secs(60);
+
+/// What a node says of a bucket that it probes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum ProbedStatus {
+    /// The bucket answers.
+    Online,
+    /// Two probes in a row failed.
+    Offline,
+}
+
+/// A bucket's or a node's status as the API shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Status {
+    /// At least one connected node reaches the bucket.
+    Online,
+    /// Connected nodes report, and none reaches the bucket.
+    Offline,
+    /// No connected node has reported on the bucket.
+    Disconnected,
+}
+
+impl Status {
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Online => "ONLINE",
+            Self::Offline => "OFFLINE",
+            Self::Disconnected => "DISCONNECTED",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<ProbedStatus> for Status {
+    fn from(probed: ProbedStatus) -> Self {
+        match probed {
+            ProbedStatus::Online => Self::Online,
+            ProbedStatus::Offline => Self::Offline,
+        }
+    }
+}
+
+impl ProbedStatus {
+    /// The name on the wire and in the store.
+    pub fn as_str(self) -> &'static str {
+        Status::from(self).as_str()
+    }
+}
+
+/// Whether a node that was last heard of at `last_seen` still counts as connected.
+pub fn is_connected(last_seen: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(last_seen) < SILENCE
+}
+
+/// What a node's word on a bucket is worth now: DISCONNECTED where the node has fallen silent.
+pub fn as_seen_now(probed: ProbedStatus, connected: bool) -> Status {
+    if connected { probed.into() } else { Status::Disconnected }
+}
+
+/// The bucket's own status from its nodes': ONLINE if any says so, else OFFLINE if any says so, else DISCONNECTED.
+pub fn fold(nodes: impl IntoIterator<Item = Status>) -> Status {
+    nodes.into_iter().min().unwrap_or(Status::Disconnected)
+}
+
+/// A node's memory of a bucket's probes: two failures in a row make it OFFLINE, one success ONLINE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ProbeHistory {
+    status: Option<ProbedStatus>,
+    failures_in_a_row: u8,
+}
+
+impl ProbeHistory {
+    /// Takes note of one probe and tells the status that follows from it.
+    ///
+    /// The very first probe decides alone: there is no earlier status that one failure could be an outlier of.
+    pub fn record(&mut self, success: bool) -> ProbedStatus {
+        let status = if success {
+            self.failures_in_a_row = 0;
+            ProbedStatus::Online
+        } else {
+            self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+            match self.status {
+                Some(ProbedStatus::Online) if self.failures_in_a_row < 2 => ProbedStatus::Online,
+                _ => ProbedStatus::Offline,
+            }
+        };
+        self.status = Some(status);
+        status
+    }
+
+    /// The status after the last probe, if there was any.
+    pub fn status(&self) -> Option<ProbedStatus> {
+        self.status
+    }
+}
+
+/// Why a probe failed, in our own words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeFailure {
+    /// The stable code.
+    pub code: CheckCode,
+    /// One sentence.
+    pub message: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_failures_in_a_row_make_offline_and_one_success_online() {
+        use ProbedStatus::{Offline, Online};
+        let mut history = ProbeHistory::default();
+        let seen: Vec<_> = [true, false, true, false, false, false, true].map(|ok| history.record(ok)).into();
+        assert_eq!(seen, [Online, Online, Online, Online, Offline, Offline, Online]);
+    }
+
+    #[test]
+    fn a_bucket_that_never_answered_is_offline_at_once() {
+        assert_eq!(ProbeHistory::default().record(false), ProbedStatus::Offline);
+    }
+
+    #[test]
+    fn any_online_node_makes_the_bucket_online_and_silence_is_disconnected() {
+        use Status::{Disconnected, Offline, Online};
+        assert_eq!(fold([Offline, Online, Disconnected]), Online);
+        assert_eq!(fold([Disconnected, Offline]), Offline);
+        assert_eq!(fold([Disconnected]), Disconnected);
+        assert_eq!(fold([]), Disconnected);
+        assert_eq!(as_seen_now(ProbedStatus::Online, false), Disconnected);
+    }
+
+    #[test]
+    fn a_node_is_gone_after_sixty_seconds_of_silence() {
+        let start = Timestamp::UNIX_EPOCH;
+        assert!(is_connected(start, start + SignedDuration::from_millis(59_999)));
+        assert!(!is_connected(start, start + SignedDuration::from_secs(60)));
+    }
+}

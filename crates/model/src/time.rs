@@ -1,0 +1,145 @@
+//! How time is written, and how it reaches the rules.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+/// Where the present time comes from. Rules take a `Timestamp`; what runs in the background holds a clock.
+pub trait Clock: Send + Sync + 'static {
+    /// The present time.
+    fn now(&self) -> Timestamp;
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine for the time")]
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+/// A clock that tests move by hand.
+#[derive(Debug)]
+pub struct ManualClock(AtomicI64);
+
+impl ManualClock {
+    /// A clock that stands at `start`.
+    pub fn at(start: Timestamp) -> Self {
+        Self(AtomicI64::new(start.as_microsecond()))
+    }
+
+    /// Moves the clock forward (or back, for a clock that jumps).
+    pub fn advance(&self, by: SignedDuration) {
+        self.0.fetch_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX), Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        from_micros(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// A timestamp as the API writes it: RFC 3339, UTC, milliseconds, `Z`.
+pub fn to_wire(time: Timestamp) -> String {
+    format!("{time:.3}")
+}
+
+/// Microseconds since 1970, as the store keeps times.
+pub fn to_micros(time: Timestamp) -> i64 {
+    time.as_microsecond()
+}
+
+/// The time that `micros` microseconds since 1970 name; what lies outside of representable time is clamped.
+pub fn from_micros(micros: i64) -> Timestamp {
+    Timestamp::from_microsecond(micros).unwrap_or(if micros < 0 { Timestamp::MIN } else { Timestamp::MAX })
+}
+
+/// A UTC day. Statistics are kept by day, and a day always means the UTC one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Day(Date);
+
+/// The text is neither an RFC 3339 date-time nor `YYYY-MM-DD`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a day: expected an RFC 3339 date-time (2026-01-31T00:00:00.000Z) or YYYY-MM-DD")]
+pub struct NotADay;
+
+impl Day {
+    /// The day that holds `time`.
+    pub fn of(time: Timestamp) -> Self {
+        Self(time.to_zoned(TimeZone::UTC).date())
+    }
+
+    /// Reads an RFC 3339 date-time with an offset, or `YYYY-MM-DD`.
+    pub fn parse(text: &str) -> Result<Self, NotADay> {
+        if text.len() > 64 {
+            return Err(NotADay);
+        }
+        if text.len() == 10 {
+            return text.parse::<Date>().map(Self).map_err(|_| NotADay);
+        }
+        text.parse::<Timestamp>().map(Self::of).map_err(|_| NotADay)
+    }
+
+    /// The first moment of the day.
+    pub fn start(self) -> Timestamp {
+        self.0.to_zoned(TimeZone::UTC).map_or(Timestamp::MAX, |zoned| zoned.timestamp())
+    }
+
+    /// The first moment after the day.
+    pub fn end(self) -> Timestamp {
+        self.0.tomorrow().map_or(Timestamp::MAX, |next| Self(next).start())
+    }
+
+    /// Days since 1970-01-01, as the store keeps days.
+    pub fn number(self) -> i64 {
+        self.start().as_second().div_euclid(86_400)
+    }
+
+    /// The day that `number` days since 1970-01-01 name; clamped to representable time.
+    pub fn from_number(number: i64) -> Self {
+        Self::of(from_micros(number.saturating_mul(86_400_000_000)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_with_milliseconds_and_z() {
+        let time = Timestamp::from_microsecond(1_700_000_000_123_456).unwrap();
+        assert_eq!(to_wire(time), "2023-11-14T22:13:20.123Z");
+        assert_eq!(to_wire(Timestamp::UNIX_EPOCH), "1970-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn a_day_is_the_utc_day_that_holds_the_moment() {
+        let expected = Day::parse("2026-03-01").unwrap();
+        for text in ["2026-03-01T00:00:00.000Z", "2026-03-01T23:59:59.999Z", "2026-02-28T23:30:00-02:00"] {
+            assert_eq!(Day::parse(text), Ok(expected), "{text}");
+        }
+        assert_eq!(Day::from_number(expected.number()), expected);
+        assert_eq!(expected.end(), Day::parse("2026-03-02").unwrap().start());
+    }
+
+    #[test]
+    fn what_is_no_day_is_refused() {
+        for text in ["", "yesterday", "2026-02-30", "2026-03-01T10:00:00", "01.03.2026", "-000001-01-01"] {
+            assert_eq!(Day::parse(text), Err(NotADay), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_last_and_the_first_day_of_time_do_not_overflow() {
+        for day in [Day::of(Timestamp::MAX), Day::of(Timestamp::MIN)] {
+            assert!(day.start() <= day.end());
+            let _ = day.number();
+        }
+    }
+}

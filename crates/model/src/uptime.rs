@@ -1,0 +1,204 @@
+//! Uptime from probes: time-weighted, by UTC day, counting only the time in which a node was looking.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::latency::LatencyHistogram;
+use crate::status::{ProbeFailure, ProbedStatus};
+use crate::time::Day;
+
+/// One probe of a bucket by a node, and the status that the node derived from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProbeSample {
+    /// When the probe ended.
+    pub at: Timestamp,
+    /// The status after this probe (a single failure leaves it ONLINE).
+    pub status: ProbedStatus,
+    /// How long the probe took, in milliseconds, if it succeeded.
+    pub latency_ms: Option<u32>,
+    /// Why it failed, if it did.
+    pub failure: Option<ProbeFailure>,
+}
+
+/// What the last sample before left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Observed {
+    /// When it was taken.
+    pub at: Timestamp,
+    /// The status from then on.
+    pub status: ProbedStatus,
+}
+
+/// A day's record of one bucket as one node saw it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DayRecord {
+    /// How much of the day was observed, in microseconds.
+    pub observed_us: i64,
+    /// How much of that the bucket was online, in microseconds.
+    pub online_us: i64,
+    /// How many probes ended in the day.
+    pub probes: i64,
+    /// How many of them failed.
+    pub failures: i64,
+    /// The sum of the latencies of the successful ones, in milliseconds.
+    pub latency_sum_ms: i64,
+    /// Their distribution.
+    pub latencies: LatencyHistogram,
+    /// The last sample of the day.
+    pub last: Option<ProbeSample>,
+    /// The last failure of the day.
+    pub last_failure: Option<ProbeFailure>,
+}
+
+impl DayRecord {
+    /// The share of the observed time in which the bucket was online, in percent. Where only one probe was made,
+    /// no time lies between probes yet, and its outcome is the share.
+    pub fn uptime_percent(&self) -> f64 {
+        if self.observed_us > 0 {
+            return self.online_us as f64 * 100.0 / self.observed_us as f64;
+        }
+        match &self.last {
+            Some(sample) if sample.status == ProbedStatus::Online => 100.0,
+            _ => 0.0,
+        }
+    }
+
+    /// The mean latency of the successful probes, in milliseconds; 0 where none succeeded.
+    pub fn average_latency_ms(&self) -> f64 {
+        let successes = self.probes - self.failures;
+        if successes > 0 { self.latency_sum_ms as f64 / successes as f64 } else { 0.0 }
+    }
+
+    /// Counts a probe that ended in this day.
+    pub fn count(&mut self, sample: &ProbeSample) {
+        self.probes += 1;
+        match (sample.latency_ms, &sample.failure) {
+            (Some(latency), None) => {
+                self.latency_sum_ms += i64::from(latency);
+                self.latencies.record(latency);
+            }
+            (_, failure) => {
+                self.failures += 1;
+                self.last_failure.clone_from(failure);
+            }
+        }
+        self.last = Some(sample.clone());
+    }
+
+    /// Adds observed time.
+    pub fn observe(&mut self, span: Span) {
+        self.observed_us += span.observed_us;
+        self.online_us += span.online_us;
+    }
+}
+
+/// Observed time within one day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// The day.
+    pub day: Day,
+    /// Observed microseconds.
+    pub observed_us: i64,
+    /// How many of them online.
+    pub online_us: i64,
+}
+
+/// The longest time between two probes that still counts as observed, for a node that probes every `interval`.
+/// Longer means that the node was cut off, stopped or asleep: nobody knows what the bucket did.
+pub fn longest_gap(interval: SignedDuration) -> SignedDuration {
+    (interval * 5 / 2).max(SignedDuration::from_secs(5))
+}
+
+/// The time that a new sample at `now` closes: from the sample before it, at the status that held then, split at
+/// midnight UTC. Empty where there was none, where the samples are out of order, or where the gap is too long.
+pub fn spans(before: Option<Observed>, now: Timestamp, longest_gap: SignedDuration) -> Vec<Span> {
+    let Some(before) = before else { return Vec::new() };
+    let gap = now.duration_since(before.at);
+    if gap <= SignedDuration::ZERO || gap > longest_gap {
+        return Vec::new();
+    }
+    let mut spans = Vec::with_capacity(1);
+    let mut from = before.at;
+    while from < now {
+        let day = Day::of(from);
+        let until = day.end().min(now);
+        let observed_us = until.as_microsecond() - from.as_microsecond();
+        let online_us = if before.status == ProbedStatus::Online { observed_us } else { 0 };
+        spans.push(Span { day, observed_us, online_us });
+        if until <= from {
+            break;
+        }
+        from = until;
+    }
+    spans
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnosis::CheckCode;
+
+    const MINUTE: SignedDuration = SignedDuration::from_secs(60);
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn online(at: Timestamp, latency_ms: u32) -> ProbeSample {
+        ProbeSample { at, status: ProbedStatus::Online, latency_ms: Some(latency_ms), failure: None }
+    }
+
+    #[test]
+    fn time_between_probes_counts_at_the_status_that_held() {
+        let before = Observed { at: at("2026-03-01T10:00:00Z"), status: ProbedStatus::Offline };
+        let spans = spans(Some(before), at("2026-03-01T10:01:00Z"), longest_gap(MINUTE));
+        assert_eq!(spans.len(), 1);
+        assert_eq!((spans[0].observed_us, spans[0].online_us), (60_000_000, 0));
+    }
+
+    #[test]
+    fn a_span_over_midnight_is_split() {
+        let before = Observed { at: at("2026-03-01T23:59:30Z"), status: ProbedStatus::Online };
+        let spans = spans(Some(before), at("2026-03-02T00:00:30Z"), longest_gap(MINUTE));
+        let told: Vec<_> = spans.iter().map(|span| (span.day, span.online_us)).collect();
+        assert_eq!(
+            told,
+            [
+                (Day::parse("2026-03-01").unwrap(), 30_000_000),
+                (Day::parse("2026-03-02").unwrap(), 30_000_000)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_gap_in_which_nobody_looked_counts_neither_as_up_nor_as_down() {
+        let before = Observed { at: at("2026-03-01T10:00:00Z"), status: ProbedStatus::Online };
+        assert!(spans(Some(before), at("2026-03-01T11:00:00Z"), longest_gap(MINUTE)).is_empty());
+    }
+
+    #[test]
+    fn late_and_repeated_samples_add_no_time() {
+        let before = Observed { at: at("2026-03-01T10:00:00Z"), status: ProbedStatus::Online };
+        for now in ["2026-03-01T10:00:00Z", "2026-03-01T09:59:00Z"] {
+            assert!(spans(Some(before), at(now), longest_gap(MINUTE)).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_day_tells_uptime_latency_and_the_last_failure() {
+        let mut day = DayRecord::default();
+        day.count(&online(at("2026-03-01T10:00:00Z"), 10));
+        assert!((day.uptime_percent() - 100.0).abs() < f64::EPSILON);
+        day.observe(Span { day: Day::parse("2026-03-01").unwrap(), observed_us: 300, online_us: 100 });
+        let failure = ProbeFailure { code: CheckCode::ConnectionRefused, message: "nothing listens".into() };
+        day.count(&ProbeSample {
+            at: at("2026-03-01T10:01:00Z"),
+            status: ProbedStatus::Online,
+            latency_ms: None,
+            failure: Some(failure.clone()),
+        });
+        day.count(&online(at("2026-03-01T10:02:00Z"), 30));
+        assert!((day.uptime_percent() - 33.333).abs() < 0.001);
+        assert!((day.average_latency_ms() - 20.0).abs() < f64::EPSILON);
+        assert_eq!((day.probes, day.failures, day.last_failure.as_ref()), (3, 1, Some(&failure)));
+    }
+}
