@@ -88,7 +88,9 @@ impl Day {
 
     /// The first moment of the day.
     pub fn start(self) -> Timestamp {
-        self.0.to_zoned(TimeZone::UTC).map_or(Timestamp::MAX, |zoned| zoned.timestamp())
+        // The first day of representable time begins before it.
+        let clamped = if self.0.year() < 0 { Timestamp::MIN } else { Timestamp::MAX };
+        self.0.to_zoned(TimeZone::UTC).map_or(clamped, |zoned| zoned.timestamp())
     }
 
     /// The first moment after the day.

@@ -1,0 +1,178 @@
+//! Registered buckets.
+
+use async_trait::async_trait;
+use bucketry_model::bucket::{Bucket, BucketLocation};
+use bucketry_model::id::{BucketId, NodeId, OrgId, WorkspaceId};
+use bucketry_model::name::Name;
+use bucketry_model::role::Visibility;
+use bucketry_model::secret::SealedSecret;
+use bucketry_model::status::ProbedStatus;
+use jiff::Timestamp;
+
+use crate::Result;
+
+/// A sealed secret with the fingerprint of the recipients that it is sealed to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredSecret {
+    /// The sealed text.
+    pub sealed: SealedSecret,
+    /// Names the set of recipients: a secret whose fingerprint isn't the present one waits to be sealed anew.
+    pub sealed_to: String,
+}
+
+/// A bucket to be registered.
+#[derive(Debug, Clone)]
+pub struct NewBucket {
+    /// Its id.
+    pub id: BucketId,
+    /// Its organization.
+    pub org_id: OrgId,
+    /// Its workspace.
+    pub workspace_id: WorkspaceId,
+    /// Its name.
+    pub name: Name,
+    /// Where it lies.
+    pub location: BucketLocation,
+    /// What opens it.
+    pub secret: Option<StoredSecret>,
+}
+
+/// What came of registering a bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BucketInserted {
+    /// It is registered and announced to nodes.
+    Inserted,
+    /// A live bucket of the organization has the name.
+    NameTaken,
+    /// The organization has as many buckets as it may.
+    QuotaExceeded,
+    /// The workspace is not a live one of the organization.
+    WorkspaceNotFound,
+}
+
+/// A change of a bucket: the whole of its new state.
+#[derive(Debug, Clone)]
+pub struct BucketUpdate {
+    /// The bucket.
+    pub id: BucketId,
+    /// Its organization.
+    pub org_id: OrgId,
+    /// The version that the change was made from; another one by then means that somebody was faster.
+    pub from_version: i64,
+    /// The workspace.
+    pub workspace_id: WorkspaceId,
+    /// The name.
+    pub name: Name,
+    /// Where it lies.
+    pub location: BucketLocation,
+    /// The secret.
+    pub secret: SecretUpdate,
+    /// Whether nodes must learn of it (location or secret changed). Raises the version.
+    pub announce: bool,
+}
+
+/// What happens to the stored secret in an update.
+#[derive(Debug, Clone)]
+pub enum SecretUpdate {
+    /// It stays.
+    Keep,
+    /// It is replaced.
+    Replace(StoredSecret),
+    /// It is destroyed.
+    Clear,
+}
+
+/// What came of changing a bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BucketUpdated {
+    /// Done.
+    Updated,
+    /// Another live bucket of the organization has the name.
+    NameTaken,
+    /// The workspace is not a live one of the organization.
+    WorkspaceNotFound,
+    /// It is gone.
+    NotFound,
+    /// It was changed in between.
+    Conflict,
+}
+
+/// What one node last said of a bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeWord {
+    /// The node.
+    pub node_id: NodeId,
+    /// The status.
+    pub status: ProbedStatus,
+    /// The latency of its last successful probe, in milliseconds.
+    pub latency_ms: Option<u32>,
+    /// When it probed last.
+    pub at: Timestamp,
+}
+
+/// A bucket in a list: without its sealed secret, with what nodes say of it.
+#[derive(Debug, Clone)]
+pub struct ListedBucket {
+    /// The bucket; its `secret` is never filled here.
+    pub bucket: Bucket,
+    /// Whether a secret is stored.
+    pub has_secret: bool,
+    /// What nodes last said, one entry a node that ever reported and is still registered.
+    pub nodes: Vec<NodeWord>,
+}
+
+/// Where the next page of a newest-first list begins: after this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageStart {
+    /// When the last one of the page before was made.
+    pub created_at: Timestamp,
+    /// Its id.
+    pub id: BucketId,
+}
+
+/// Which buckets to list.
+#[derive(Debug, Clone)]
+pub struct BucketQuery {
+    /// Of this organization.
+    pub org_id: OrgId,
+    /// In these workspaces.
+    pub visible: Visibility,
+    /// After this one.
+    pub after: Option<PageStart>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Keeps registered buckets.
+#[async_trait]
+pub trait BucketStore {
+    /// Registers a bucket: checks workspace, name and quota, and announces it to nodes, all in one transaction.
+    async fn insert_bucket(&self, new: &NewBucket, now: Timestamp) -> Result<BucketInserted>;
+
+    /// Looks a live bucket of the organization up, with its sealed secret.
+    async fn bucket(&self, org_id: OrgId, id: BucketId) -> Result<Option<Bucket>>;
+
+    /// Whether a live bucket of the organization, other than `except`, has the name.
+    async fn bucket_name_taken(&self, org_id: OrgId, name: &Name, except: Option<BucketId>) -> Result<bool>;
+
+    /// Changes a bucket.
+    async fn update_bucket(&self, update: &BucketUpdate, now: Timestamp) -> Result<BucketUpdated>;
+
+    /// Removes a bucket softly: destroys its secret, frees its name and its place in the quota, keeps its statistics,
+    /// announces it to nodes. Whether there was such a live bucket.
+    async fn delete_bucket(&self, org_id: OrgId, id: BucketId, now: Timestamp) -> Result<bool>;
+
+    /// A page of live buckets, newest first, then by id. Costs what the page costs, however many buckets there are.
+    async fn buckets(&self, query: &BucketQuery) -> Result<Vec<ListedBucket>>;
+
+    /// Those of the given buckets that are live and in the organization, with the workspace of each.
+    async fn workspaces_of_buckets(
+        &self,
+        org_id: OrgId,
+        ids: &[BucketId],
+    ) -> Result<Vec<(BucketId, WorkspaceId)>>;
+
+    /// A number that changes whenever an answer about the organization's buckets might: a registration, a change, a
+    /// deletion, a new word of a node. It lets whole answers be kept as long as they are true.
+    async fn bucket_generation(&self, org_id: OrgId) -> Result<u64>;
+}

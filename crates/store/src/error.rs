@@ -1,0 +1,24 @@
+//! What can go wrong in a store, told by what the caller can do about it.
+
+/// An error of the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database can't be used right now: locked for too long, restarting, out of connections. Try again later.
+    #[error("the database is not available right now")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The disk is full: nothing was stored. Free some space and try again.
+    #[error("the database's disk is full")]
+    DiskFull(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Another process holds the data directory. Stop it, or use another directory.
+    #[error("the data directory is in use by another process: stop that one, or choose another --data-dir")]
+    InUse,
+    /// The database was made by a newer version, or one of its migrations was changed. Run the version that made it.
+    #[error("the database's schema is not one that this version knows: {0}")]
+    Schema(String),
+    /// A stored value can't be read: the database was changed by something else, or is damaged.
+    #[error("the database holds a value that can't be read: {0}")]
+    Damaged(String),
+    /// A statement failed for another reason: a mistake in this program.
+    #[error("a database statement failed")]
+    Statement(#[source] Box<dyn std::error::Error + Send + Sync>),
+}

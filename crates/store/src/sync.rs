@@ -1,0 +1,50 @@
+//! What nodes need: the buckets to serve, and the events that say what changed.
+
+use async_trait::async_trait;
+use bucketry_model::id::{BucketId, OrgId};
+use bucketry_model::node_protocol::NodeBucket;
+use jiff::Timestamp;
+
+use crate::Result;
+
+/// An event: something about this bucket changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    /// Events are numbered in the order of their commits.
+    pub sequence: i64,
+    /// The bucket.
+    pub bucket_id: BucketId,
+}
+
+/// Changes after a sequence number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changes {
+    /// The events, oldest first, at most as many as asked for.
+    Since(Vec<Change>),
+    /// Events in between were removed (or the number is from another database): start over with a snapshot.
+    TooOld,
+}
+
+/// Answers nodes. `org_id` is the organization that a node serves; none means all.
+#[async_trait]
+pub trait SyncStore {
+    /// The number of the newest event; 0 where there is none.
+    async fn latest_change(&self) -> Result<i64>;
+
+    /// Events after a number, of buckets that the node serves.
+    async fn changes_after(&self, org_id: Option<OrgId>, sequence: i64, limit: u32) -> Result<Changes>;
+
+    /// A page of live buckets by id, after the given one.
+    async fn node_buckets_after(
+        &self,
+        org_id: Option<OrgId>,
+        after: Option<BucketId>,
+        limit: u32,
+    ) -> Result<Vec<NodeBucket>>;
+
+    /// Those of the given buckets that are live and that the node serves.
+    async fn node_buckets(&self, org_id: Option<OrgId>, ids: &[BucketId]) -> Result<Vec<NodeBucket>>;
+
+    /// Removes events from before the given time, a bounded number at a time. Returns how many.
+    async fn purge_changes(&self, before: Timestamp, at_most: u32) -> Result<u64>;
+}
