@@ -1,0 +1,184 @@
+//! The built `bucketry` binary, running as a server.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::process::{self, Supervised};
+use crate::{Error, Result};
+
+const READY_WITHIN: Duration = Duration::from_mins(1);
+
+/// SIGTERM finishes what is in flight within 30 seconds; the rest is for a busy machine.
+const TERMINATES_WITHIN: Duration = Duration::from_secs(45);
+
+/// The first owner's e-mail address, unless [`Options::env`] says otherwise.
+pub const OWNER_EMAIL: &str = "owner@example.com";
+
+/// The first owner's password, unless [`Options::env`] says otherwise.
+pub const OWNER_PASSWORD: &str = "Correct-Horse-1";
+
+/// How to run `bucketry serve`.
+#[derive(Debug, Clone)]
+pub struct Options {
+    program: PathBuf,
+    data_dir: Option<PathBuf>,
+    env: Vec<(String, String)>,
+    args: Vec<OsString>,
+}
+
+impl Options {
+    /// The test deployment: an own temporary data directory, free ports, a known owner, private and loopback
+    /// endpoints allowed, no rate limits.
+    pub fn new(program: &Path) -> Self {
+        Self { program: program.to_owned(), data_dir: None, env: Vec::new(), args: Vec::new() }
+            .env("BUCKETRY_ADMIN_EMAIL", OWNER_EMAIL)
+            .env("BUCKETRY_ADMIN_PASSWORD", OWNER_PASSWORD)
+            .env("BUCKETRY_ENDPOINT_POLICY", "private")
+            .env("BUCKETRY_RATE_LIMIT", "off")
+    }
+
+    /// Sets an environment variable; the last value of a name counts. The caller's own `BUCKETRY_…` variables are
+    /// never passed on.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.retain(|(known, _)| known != name);
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Leaves an environment variable out, so that the binary's default counts.
+    #[must_use]
+    pub fn without_env(mut self, name: &str) -> Self {
+        self.env.retain(|(known, _)| known != name);
+        self
+    }
+
+    /// Adds an argument to `bucketry serve`.
+    #[must_use]
+    pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Uses `directory` for the data instead of a temporary one; it is not removed afterwards.
+    #[must_use]
+    pub fn data_dir(mut self, directory: &Path) -> Self {
+        self.data_dir = Some(directory.to_owned());
+        self
+    }
+}
+
+/// A server with its data directory. Dropping it kills it; the data directory goes too if it was temporary.
+#[derive(Debug)]
+pub struct Bucketry {
+    options: Options,
+    room: TempDir,
+    process: Option<Supervised>,
+    api: String,
+    gateway: Option<String>,
+}
+
+impl Bucketry {
+    /// Starts the server and returns when it says that it is ready.
+    ///
+    /// # Errors
+    /// When it can't be run, ends instead of getting ready (the error carries its last lines), or takes over a minute.
+    pub fn start(options: Options) -> Result<Self> {
+        let room = tempfile::Builder::new().prefix("bucketry-serve-").tempdir()?;
+        let mut server = Self { options, room, process: None, api: String::new(), gateway: None };
+        server.start_again()?;
+        Ok(server)
+    }
+
+    /// Where the API listens, as `http://127.0.0.1:PORT`, without a slash at the end. Another port after a restart.
+    pub fn api(&self) -> &str {
+        &self.api
+    }
+
+    /// Where S3 requests are taken, if this server has a gateway.
+    pub fn gateway(&self) -> Option<&str> {
+        self.gateway.as_deref()
+    }
+
+    /// The data directory.
+    pub fn data_dir(&self) -> PathBuf {
+        self.options.data_dir.clone().unwrap_or_else(|| self.room.path().join("data"))
+    }
+
+    /// Everything printed so far, by all runs on this data directory.
+    pub fn log(&self) -> String {
+        process::log_in(self.room.path())
+    }
+
+    /// The process id while it runs.
+    pub fn process_id(&self) -> Option<u32> {
+        self.process.as_ref().map(Supervised::id)
+    }
+
+    /// Kills it without warning (SIGKILL), as a crash of the machine would.
+    ///
+    /// # Errors
+    /// When the operating system refuses.
+    pub fn kill_hard(&mut self) -> Result<()> {
+        self.process.take().map_or(Ok(()), |mut process| process.kill())
+    }
+
+    /// Asks it to end (SIGTERM) and waits for its exit status; `None` if it didn't run.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`] when it takes longer than the promised 30 seconds and some; it is killed then.
+    pub fn terminate(&mut self) -> Result<Option<ExitStatus>> {
+        self.process.take().map(|mut process| process.terminate(TERMINATES_WITHIN)).transpose()
+    }
+
+    /// Starts it again on the same data directory, killing it first if it still runs.
+    ///
+    /// # Errors
+    /// As [`Bucketry::start`].
+    pub fn start_again(&mut self) -> Result<()> {
+        self.kill_hard()?;
+        let ready_file = self.room.path().join("ready.json");
+        match std::fs::remove_file(&ready_file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+        let mut process = Supervised::start(self.command(&ready_file), self.room.path(), &[])?;
+        let ready = process.wait_ready("the server writing its ready file", READY_WITHIN, || {
+            let text = std::fs::read_to_string(&ready_file).map_err(|error| error.to_string())?;
+            // It may be half written at this moment.
+            serde_json::from_str::<Value>(&text).map_err(|error| format!("{error} in {text:?}"))
+        })?;
+        let address =
+            |name| ready.get(name).and_then(Value::as_str).map(|url| url.trim_end_matches('/').to_owned());
+        self.api = address("api")
+            .ok_or_else(|| Error::UnexpectedAnswer(format!("ready file without api: {ready}")))?;
+        self.gateway = address("gateway");
+        self.process = Some(process);
+        Ok(())
+    }
+
+    fn command(&self, ready_file: &Path) -> Command {
+        let mut command = Command::new(&self.options.program);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("BUCKETRY_") {
+                command.env_remove(name);
+            }
+        }
+        command
+            .arg("serve")
+            .arg("--data-dir")
+            .arg(self.data_dir())
+            .args(["--listen", "127.0.0.1:0"])
+            .arg("--ready-file")
+            .arg(ready_file)
+            .args(&self.options.args)
+            .envs(self.options.env.iter().map(|(name, value)| (name, value)))
+            .current_dir(self.room.path());
+        command
+    }
+}

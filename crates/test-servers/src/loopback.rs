@@ -1,0 +1,60 @@
+//! One HTTP/1.1 request to a server on this machine, enough to see whether it is ready and to log in.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// An answer: its status and whole body as text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// The body, decoded as UTF-8 with replacement. Chunked bodies keep their chunk lines.
+    pub body: String,
+}
+
+/// Sends `method path` with a JSON body (empty for none) to the loopback port `port` and reads the answer to its end.
+///
+/// # Errors
+/// When nothing listens, the connection breaks, five seconds pass, or the answer is not HTTP.
+pub fn request(method: &str, port: u16, path: &str, json: &str) -> io::Result<Answer> {
+    let patience = Duration::from_secs(5);
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let mut stream = TcpStream::connect_timeout(&address, patience)?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
+    let content_type = if json.is_empty() { "" } else { "Content-Type: application/json\r\n" };
+    // HTTP/1.0: the server ends the body by closing, and sends no chunks.
+    write!(
+        stream,
+        "{method} {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n{content_type}Content-Length: {}\r\n\r\n{json}",
+        json.len()
+    )?;
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes)?;
+    parse(&bytes).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP"))
+}
+
+fn parse(bytes: &[u8]) -> Option<Answer> {
+    let text = String::from_utf8_lossy(bytes);
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    let status = head.strip_prefix("HTTP/1.")?.split_whitespace().nth(1)?.parse().ok()?;
+    Some(Answer { status, body: body.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_its_status_and_body() {
+        let answer = parse(b"HTTP/1.0 200 OK\r\nServer: x\r\n\r\n{\"ok\":true}").unwrap();
+        assert_eq!(answer, Answer { status: 200, body: "{\"ok\":true}".to_owned() });
+    }
+
+    #[test]
+    fn garbage_is_not_an_answer() {
+        assert_eq!(parse(b"\x15\x03\x01\x00\x02\x02\x46"), None);
+        assert_eq!(parse(b"HTTP/1.1 abc\r\n\r\n"), None);
+    }
+}

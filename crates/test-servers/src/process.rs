@@ -1,0 +1,267 @@
+//! A child process that never outlives the test that started it.
+//!
+//! Dropping a [`Supervised`] kills its process group. That alone would leak servers when the test itself is killed
+//! (Ctrl-C, a runner's time-out, SIGKILL), so each one has a watchdog: a shell blocked reading a pipe whose other end
+//! only the owner holds. When the owner goes, however it goes, the pipe closes and the watchdog does the killing.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use crate::{Error, Result, wait};
+
+/// `$1` is the process group, `$2` the owner's directory, the rest are files to take away in any case. A line on
+/// standard input means that the owner lives and has ended the group itself.
+const WATCHDOG: &str = r#"
+group=$1; room=$2; shift 2
+read -r _ || { kill -s KILL -- "-$group" 2>/dev/null; rm -rf -- "$room"; }
+rm -rf -- "$@"
+"#;
+
+/// The file in the owner's directory that both outputs go to.
+const LOG: &str = "output.log";
+
+/// A running program with its log file and its watchdog.
+#[derive(Debug)]
+pub struct Supervised {
+    name: String,
+    child: Child,
+    status: Option<ExitStatus>,
+    log: PathBuf,
+    watchdog: Child,
+    leash: Option<ChildStdin>,
+}
+
+impl Supervised {
+    /// Starts `command` in a process group of its own, without standard input, both outputs appended to a file in
+    /// `room`: the owner's temporary directory, which the owner removes, or the watchdog if the owner is killed.
+    /// `leftovers` are files elsewhere that the program is known to leave behind; they are removed after its end.
+    ///
+    /// # Errors
+    /// When the log can't be opened, or the program or the watchdog's shell can't be run.
+    pub fn start(mut command: Command, room: &Path, leftovers: &[PathBuf]) -> Result<Self> {
+        let log = room.join(LOG);
+        let output = File::options().create(true).append(true).open(&log)?;
+        let program = PathBuf::from(command.get_program());
+        let name = program.file_name().unwrap_or(OsStr::new("program")).to_string_lossy().into_owned();
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .process_group(0)
+            .spawn()
+            .map_err(|source| Error::Spawn { program, source })?;
+        match watch(child.id(), room, leftovers) {
+            Ok((watchdog, leash)) => Ok(Self { name, child, status: None, log, watchdog, leash }),
+            Err(error) => {
+                child.kill()?;
+                child.wait()?;
+                Err(error)
+            }
+        }
+    }
+
+    /// The process id, which is also that of its group.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Everything the program has printed so far.
+    pub fn log(&self) -> String {
+        text_of(&self.log)
+    }
+
+    /// Looks until `look` answers `Ok`, as [`wait::until`], but gives up at once with the program's last lines when it
+    /// has ended.
+    ///
+    /// # Errors
+    /// [`Error::Ended`] or [`Error::TimedOut`].
+    pub fn wait_ready<T>(
+        &mut self,
+        what: &str,
+        within: Duration,
+        mut look: impl FnMut() -> std::result::Result<T, String>,
+    ) -> Result<T> {
+        let outcome = wait::until(what, within, || match self.exit_status() {
+            Ok(None) => look().map(Ok),
+            Ok(Some(status)) => Ok(Err(status)),
+            Err(error) => Err(error.to_string()),
+        })?;
+        outcome.map_err(|status| self.ended(status))
+    }
+
+    /// The exit status if the program has ended, without waiting.
+    ///
+    /// # Errors
+    /// When the operating system can't tell.
+    pub fn exit_status(&mut self) -> Result<Option<ExitStatus>> {
+        if self.status.is_none() {
+            self.status = self.child.try_wait()?;
+        }
+        Ok(self.status)
+    }
+
+    /// Asks the program to end (SIGTERM) and waits for it.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`] when it is still there after `within`; it keeps running then.
+    pub fn terminate(&mut self, within: Duration) -> Result<ExitStatus> {
+        signal_group("TERM", self.child.id())?;
+        let what = format!("{} ending after SIGTERM", self.name);
+        let status = wait::until(&what, within, || match self.exit_status() {
+            Ok(Some(status)) => Ok(status),
+            Ok(None) => Err("it still runs".to_owned()),
+            Err(error) => Err(error.to_string()),
+        })?;
+        self.release();
+        Ok(status)
+    }
+
+    /// Kills the whole process group (SIGKILL) and waits until it is gone. Nothing happens to one that has ended.
+    ///
+    /// # Errors
+    /// When the operating system refuses.
+    pub fn kill(&mut self) -> Result<()> {
+        if self.exit_status()?.is_none() {
+            signal_group("KILL", self.child.id())?;
+            self.status = Some(self.child.wait()?);
+        }
+        self.release();
+        Ok(())
+    }
+
+    fn ended(&self, status: ExitStatus) -> Error {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        let last = lines[lines.len().saturating_sub(30)..].join("\n");
+        Error::Ended { name: self.name.clone(), status: status.to_string(), log: last }
+    }
+
+    /// Lets the watchdog go without killing: the group's id may belong to somebody else from now on.
+    fn release(&mut self) {
+        if let Some(mut leash) = self.leash.take() {
+            let told = std::io::Write::write_all(&mut leash, b"ended\n");
+            drop(leash);
+            if told.is_ok() {
+                // It only removes files now; its own end is not interesting.
+                drop(self.watchdog.wait());
+            }
+        }
+    }
+}
+
+impl Drop for Supervised {
+    fn drop(&mut self) {
+        // If even this fails, the leash is dropped right after and the watchdog tries once more.
+        drop(self.kill());
+    }
+}
+
+/// Everything that programs started in `room` have printed so far.
+pub fn log_in(room: &Path) -> String {
+    text_of(&room.join(LOG))
+}
+
+fn text_of(log: &Path) -> String {
+    std::fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+}
+
+fn watch(group: u32, room: &Path, leftovers: &[PathBuf]) -> Result<(Child, Option<ChildStdin>)> {
+    let mut watchdog = Command::new("sh")
+        .args(["-c", WATCHDOG, "watchdog", &group.to_string()])
+        .arg(room)
+        .args(leftovers)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .map_err(|source| Error::Spawn { program: PathBuf::from("sh"), source })?;
+    let leash = watchdog.stdin.take();
+    Ok((watchdog, leash))
+}
+
+fn signal_group(signal: &str, group: u32) -> Result<()> {
+    Command::new("sh")
+        .args(["-c", r#"kill -s "$1" -- "-$2" 2>/dev/null"#, "kill", signal, &group.to_string()])
+        .stdin(Stdio::null())
+        .status()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    fn runs(id: u32) -> bool {
+        // A zombie that nobody has waited for yet still has its directory, but no command line.
+        std::fs::read(format!("/proc/{id}/cmdline")).is_ok_and(|line| !line.is_empty())
+    }
+
+    #[test]
+    fn what_it_prints_is_in_its_log() {
+        let room = tempfile::tempdir().unwrap();
+        let mut process = Supervised::start(shell("echo out; echo err >&2"), room.path(), &[]).unwrap();
+        let outcome = process.wait_ready("never", PATIENCE, || Err::<(), _>(String::new()));
+        let Err(Error::Ended { log, .. }) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(log, "out\nerr");
+    }
+
+    #[test]
+    fn terminate_lets_it_finish_and_tells_its_status() {
+        let room = tempfile::tempdir().unwrap();
+        let script = "trap 'exit 7' TERM; echo ready; while :; do sleep 0.05; done";
+        let mut process = Supervised::start(shell(script), room.path(), &[]).unwrap();
+        wait::until("the trap", PATIENCE, || {
+            process.log().contains("ready").then_some(()).ok_or(process.log())
+        })
+        .unwrap();
+        assert_eq!(process.terminate(PATIENCE).unwrap().code(), Some(7));
+    }
+
+    #[test]
+    fn dropping_it_kills_its_children_and_removes_what_it_left() {
+        let room = tempfile::tempdir().unwrap();
+        let left = room.path().join("left.sock");
+        std::fs::write(&left, "").unwrap();
+        let script = shell("sleep 600 & echo $!; wait");
+        let process = Supervised::start(script, room.path(), std::slice::from_ref(&left)).unwrap();
+        let grandchild: u32 = wait::until("the grandchild", PATIENCE, || {
+            process.log().trim().parse().map_err(|_| process.log())
+        })
+        .unwrap();
+        assert!(runs(grandchild));
+        drop(process);
+        wait::until("its end", PATIENCE, || if runs(grandchild) { Err(String::new()) } else { Ok(()) })
+            .unwrap();
+        assert!(!left.exists());
+    }
+
+    #[test]
+    fn the_watchdog_kills_it_and_cleans_up_when_the_owner_is_gone() {
+        let room = tempfile::tempdir().unwrap();
+        let mut process = Supervised::start(shell("sleep 600"), room.path(), &[]).unwrap();
+        let id = process.id();
+        // What the operating system does to the pipe of an owner that was killed.
+        drop(process.leash.take());
+        wait::until("its end", PATIENCE, || process.exit_status().unwrap().ok_or(String::new())).unwrap();
+        assert!(!runs(id));
+        wait::until(
+            "the cleaning",
+            PATIENCE,
+            || if room.path().exists() { Err(String::new()) } else { Ok(()) },
+        )
+        .unwrap();
+    }
+}

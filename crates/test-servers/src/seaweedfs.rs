@@ -1,0 +1,252 @@
+//! SeaweedFS: a real S3 server that checks signatures, checksums and conditions.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::process::Supervised;
+use crate::{Error, Result, loopback, ports};
+
+const READY_WITHIN: Duration = Duration::from_mins(1);
+
+/// How many sets of ports are tried before a start counts as failed.
+const ATTEMPTS: usize = 3;
+
+/// An access key pair that the server knows, and what it may do.
+#[derive(Debug, Clone, Copy)]
+pub struct Identity {
+    /// Its name in the server's configuration.
+    pub name: &'static str,
+    /// The access key id.
+    pub key: &'static str,
+    /// The secret access key.
+    pub secret: &'static str,
+    actions: &'static [&'static str],
+}
+
+/// May do everything, in every bucket.
+pub const ADMIN: Identity = Identity {
+    name: "admin",
+    key: "AKIDTESTADMIN",
+    secret: "test-secret-of-the-admin-identity",
+    actions: &["Admin", "Read", "Write", "List", "Tagging"],
+};
+
+/// May read and list objects of the bucket [`SCOPED_BUCKET`], not write.
+pub const READ_ONLY: Identity = Identity {
+    name: "readonly",
+    key: "AKIDTESTREADONLY",
+    secret: "test-secret-of-the-readonly-identity",
+    actions: &["Read:scoped", "List:scoped"],
+};
+
+/// May write and delete objects of the bucket [`SCOPED_BUCKET`], not read or list. It can't even see that the bucket
+/// exists: HEAD on it is refused.
+pub const WRITE_ONLY: Identity = Identity {
+    name: "writeonly",
+    key: "AKIDTESTWRITEONLY",
+    secret: "test-secret-of-the-writeonly-identity",
+    actions: &["Write:scoped"],
+};
+
+/// May read, write and delete objects of the bucket [`SCOPED_BUCKET`], not list.
+pub const NO_LIST: Identity = Identity {
+    name: "nolist",
+    key: "AKIDTESTNOLIST",
+    secret: "test-secret-of-the-nolist-identity",
+    actions: &["Read:scoped", "Write:scoped"],
+};
+
+/// The bucket of the restricted identities.
+pub const SCOPED_BUCKET: &str = "scoped";
+
+/// A bucket that only [`ADMIN`] may enter.
+pub const OPEN_BUCKET: &str = "e2e";
+
+/// A server of one's own: data, ports and process. It can be stopped and started again where it was.
+#[derive(Debug)]
+pub struct SeaweedFs {
+    program: PathBuf,
+    room: TempDir,
+    ports: Ports,
+    process: Option<Supervised>,
+}
+
+impl SeaweedFs {
+    /// Starts `program` (the `weed` executable) on free ports with an empty data directory and the buckets
+    /// [`SCOPED_BUCKET`] and [`OPEN_BUCKET`]; returns when it takes requests, after two to four seconds.
+    ///
+    /// # Errors
+    /// When it can't be run, ends by itself, or isn't ready within a minute, each time with several sets of ports.
+    pub fn start(program: &Path) -> Result<Self> {
+        let mut attempt = 1;
+        loop {
+            match Self::start_once(program) {
+                Ok(server) => return Ok(server),
+                Err(Error::Spawn { program, source }) => return Err(Error::Spawn { program, source }),
+                Err(error) if attempt == ATTEMPTS => return Err(error),
+                Err(_) => attempt += 1,
+            }
+        }
+    }
+
+    fn start_once(program: &Path) -> Result<Self> {
+        let room = tempfile::Builder::new().prefix("bucketry-seaweedfs-").tempdir()?;
+        std::fs::create_dir(room.path().join("data"))?;
+        std::fs::create_dir(room.path().join("logs"))?;
+        std::fs::write(room.path().join("identities.json"), identities())?;
+        let mut server = Self { program: program.to_owned(), room, ports: Ports::free()?, process: None };
+        server.start_again()?;
+        for bucket in [SCOPED_BUCKET, OPEN_BUCKET] {
+            server.create_bucket(bucket)?;
+        }
+        Ok(server)
+    }
+
+    /// Where S3 requests go, as `http://127.0.0.1:PORT`.
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port())
+    }
+
+    /// The port of S3 requests.
+    pub fn port(&self) -> u16 {
+        self.ports.s3
+    }
+
+    /// Makes an empty bucket. An existing one stays as it is.
+    ///
+    /// # Errors
+    /// When the server doesn't run or refuses.
+    pub fn create_bucket(&self, name: &str) -> Result<()> {
+        // Buckets are the folders of this path; making one needs no signature.
+        let answer = loopback::request("POST", self.ports.filer, &format!("/buckets/{name}/"), "")?;
+        match answer.status {
+            200..300 => Ok(()),
+            status => {
+                Err(Error::UnexpectedAnswer(format!("creating bucket {name}: {status} {}", answer.body)))
+            }
+        }
+    }
+
+    /// Stops the server at once, as a power cut would: connections to it are refused from now on. Nothing happens to
+    /// one that is stopped.
+    ///
+    /// # Errors
+    /// When the operating system refuses.
+    pub fn stop(&mut self) -> Result<()> {
+        match self.process.take() {
+            Some(mut process) => process.kill(),
+            None => Ok(()),
+        }
+    }
+
+    /// Starts a stopped server on the same ports with the same data, and waits until it is ready.
+    ///
+    /// # Errors
+    /// As [`SeaweedFs::start`].
+    pub fn start_again(&mut self) -> Result<()> {
+        if self.process.is_some() {
+            return Ok(());
+        }
+        let mut process = Supervised::start(self.command(), self.room.path(), &self.ports.socket_files())?;
+        let ports = self.ports;
+        process.wait_ready("SeaweedFS taking requests", READY_WITHIN, || ports.ready())?;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    fn command(&self) -> Command {
+        let at = self.room.path();
+        let mut command = Command::new(&self.program);
+        command
+            .arg(format!("-logdir={}", at.join("logs").display()))
+            .arg("mini")
+            .arg(format!("-dir={}", at.join("data").display()))
+            .arg(format!("-s3.config={}", at.join("identities.json").display()))
+            .args(["-ip=127.0.0.1", "-ip.bind=127.0.0.1"])
+            .args(["-s3.port.iceberg=0", "-s3.port.lance=0", "-webdav=false", "-admin.ui=false"])
+            .arg("-s3.allowDeleteBucketNotEmpty=false")
+            .args(self.ports.flags())
+            .current_dir(at)
+            // Its SDK refuses to start where this names a bundle that it can't use.
+            .env_remove("AWS_CA_BUNDLE");
+        command
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Ports {
+    s3: u16,
+    master: u16,
+    volume: u16,
+    filer: u16,
+    admin: u16,
+}
+
+impl Ports {
+    fn free() -> Result<Self> {
+        let [s3, master, volume, filer, admin] = ports::free()?;
+        Ok(Self { s3, master, volume, filer, admin })
+    }
+
+    fn named(self) -> [(&'static str, u16); 5] {
+        [
+            ("s3", self.s3),
+            ("master", self.master),
+            ("volume", self.volume),
+            ("filer", self.filer),
+            ("admin", self.admin),
+        ]
+    }
+
+    fn flags(self) -> impl Iterator<Item = String> {
+        self.named().into_iter().map(|(name, port)| format!("-{name}.port={port}"))
+    }
+
+    /// The server's socket files: always in this directory, and left there when it ends.
+    fn socket_files(self) -> Vec<PathBuf> {
+        let at = Path::new("/tmp");
+        self.named()
+            .into_iter()
+            .flat_map(|(name, port)| {
+                let peer = port + ports::PEER_OFFSET;
+                [format!("seaweedfs-{name}-{port}.sock"), format!("seaweedfs-{name}-grpc-{peer}.sock")]
+            })
+            .map(|file| at.join(file))
+            .collect()
+    }
+
+    /// Ready is: a volume takes writes, the directory service answers, and S3 checks who asks.
+    fn ready(self) -> std::result::Result<(), String> {
+        let look = |port, path| loopback::request("GET", port, path, "").map_err(|error| error.to_string());
+        let assigned = look(self.master, "/dir/assign")?;
+        if !assigned.body.contains("\"fid\"") {
+            return Err(format!("no volume yet: {}", assigned.body));
+        }
+        let filer = look(self.filer, "/")?;
+        if filer.status != 200 {
+            return Err(format!("the directory service answers {}", filer.status));
+        }
+        match look(self.s3, "/")?.status {
+            403 => Ok(()),
+            status => Err(format!("S3 answers {status} to a request without a signature")),
+        }
+    }
+}
+
+fn identities() -> String {
+    let list: Vec<_> = [ADMIN, READ_ONLY, WRITE_ONLY, NO_LIST]
+        .iter()
+        .map(|identity| {
+            json!({
+                "name": identity.name,
+                "credentials": [{ "accessKey": identity.key, "secretKey": identity.secret }],
+                "actions": identity.actions,
+            })
+        })
+        .collect();
+    json!({ "identities": list }).to_string()
+}
