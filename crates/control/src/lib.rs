@@ -1,1 +1,92 @@
-//! placeholder
+//! The use cases of the registry, one module an aggregate: may the caller, is it valid, store it, announce it.
+//!
+//! **Invariant:** nothing here knows of HTTP, of a database's dialect, or how a cloud is reached. Use cases take a
+//! [`Caller`](bucketry_model::role::Caller), so none can be reached without authentication.
+
+pub mod access_token;
+pub mod api_token;
+pub mod buckets;
+pub mod environment;
+pub mod error;
+pub mod housekeeping;
+pub mod idempotency;
+pub mod jobs;
+pub mod nodes;
+pub mod organizations;
+pub mod password;
+pub mod presence;
+pub mod sessions;
+pub mod settings;
+pub mod tokens;
+pub mod users;
+pub mod vault_rotation;
+pub mod workspaces;
+
+use std::sync::Arc;
+
+use bucketry_model::time::Clock;
+use bucketry_store::Store;
+
+pub use environment::Environment;
+pub use error::{Error, FieldError, Result, Thing};
+pub use settings::Settings;
+
+/// The control plane: all use cases, over one store. Cheap to clone.
+#[derive(Clone)]
+pub struct Control {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Arc<dyn Store>,
+    environment: Environment,
+    settings: Settings,
+    access_tokens: access_token::AccessTokens,
+    callers: sessions::CallerCache,
+    passwords: password::Passwords,
+    jobs: Arc<jobs::JobBoard>,
+    replays: nodes::ReplayGuard,
+    presence: presence::Presence,
+    changes: tokio::sync::Notify,
+    rotation: tokio::sync::Notify,
+}
+
+impl Control {
+    /// A control plane over a store. `access_tokens` signs what logins hand out.
+    pub fn new(
+        store: Arc<dyn Store>,
+        environment: Environment,
+        settings: Settings,
+        access_tokens: access_token::AccessTokens,
+    ) -> Self {
+        let inner = Inner {
+            store,
+            environment,
+            settings,
+            access_tokens,
+            callers: sessions::CallerCache::default(),
+            passwords: password::Passwords::default(),
+            jobs: Arc::default(),
+            replays: nodes::ReplayGuard::default(),
+            presence: presence::Presence::default(),
+            changes: tokio::sync::Notify::new(),
+            rotation: tokio::sync::Notify::new(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The store, for what asks it about itself (readiness, backup).
+    pub fn store(&self) -> &dyn Store {
+        &*self.inner.store
+    }
+
+    /// The clock that the rules go by.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.inner.environment.clock
+    }
+
+    /// How this deployment is set up.
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+}

@@ -1,0 +1,171 @@
+//! Access tokens: JSON Web Tokens (RFC 7519) signed with HMAC-SHA256 (RFC 7515 §A.1), one hour long.
+//!
+//! Only one algorithm exists here, and the header is compared as a whole with the one that we write: a token that
+//! names another algorithm, or none, is simply not ours.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bucketry_model::id::{OrgId, TokenId, UserId};
+use jiff::Timestamp;
+use ring::hmac;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// What an access token says. The public client decodes it, but trusts nothing in it; neither do we beyond `sid`:
+/// who the session belongs to is looked up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Claims {
+    /// The user.
+    pub user_id: UserId,
+    /// The user's e-mail address.
+    pub email: String,
+    /// The user's organization.
+    pub org_id: OrgId,
+    /// Always `access`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Issued at, in Unix seconds.
+    pub iat: i64,
+    /// Expires at, in Unix seconds.
+    pub exp: i64,
+    /// The session.
+    pub sid: TokenId,
+}
+
+/// A signing key with the name that token headers carry.
+struct Key {
+    header: String,
+    key: hmac::Key,
+}
+
+/// Signs and verifies access tokens. The first key signs; all of them verify, so that a key can be replaced without
+/// logging everybody out.
+pub struct AccessTokens {
+    keys: Vec<Key>,
+}
+
+/// The keys can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidTokenKeys {
+    /// No key at all.
+    #[error("there is no key")]
+    None,
+    /// A key that is too short to be safe.
+    #[error("a key must have at least 32 bytes")]
+    TooShort,
+}
+
+impl AccessTokens {
+    /// Takes (name, key) pairs, the one in use first. Names are letters, digits, `-` and `_`.
+    pub fn new(keys: &[(String, Vec<u8>)]) -> std::result::Result<Self, InvalidTokenKeys> {
+        if keys.is_empty() {
+            return Err(InvalidTokenKeys::None);
+        }
+        if keys.iter().any(|(_, key)| key.len() < 32) {
+            return Err(InvalidTokenKeys::TooShort);
+        }
+        let keys = keys
+            .iter()
+            .map(|(name, key)| {
+                let header = serde_json::json!({ "alg": "HS256", "kid": name, "typ": "JWT" }).to_string();
+                Key { header: URL_SAFE_NO_PAD.encode(header), key: hmac::Key::new(hmac::HMAC_SHA256, key) }
+            })
+            .collect();
+        Ok(Self { keys })
+    }
+
+    /// Signs claims.
+    pub fn sign(&self, claims: &Claims) -> Result<String> {
+        let payload = serde_json::to_vec(claims).map_err(Error::internal)?;
+        // `new` refuses an empty list.
+        let key = self.keys.first().ok_or(Error::Unauthenticated)?;
+        let signed = format!("{}.{}", key.header, URL_SAFE_NO_PAD.encode(payload));
+        let tag = hmac::sign(&key.key, signed.as_bytes());
+        Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(tag)))
+    }
+
+    /// Reads a token that one of our keys signed and that has not expired.
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Claims> {
+        let (signed, tag) = token.rsplit_once('.').ok_or(Error::Unauthenticated)?;
+        let (header, payload) = signed.split_once('.').ok_or(Error::Unauthenticated)?;
+        let key = self.keys.iter().find(|key| key.header == header).ok_or(Error::Unauthenticated)?;
+        let tag = URL_SAFE_NO_PAD.decode(tag).map_err(|_| Error::Unauthenticated)?;
+        // ring compares in constant time.
+        hmac::verify(&key.key, signed.as_bytes(), &tag).map_err(|_| Error::Unauthenticated)?;
+        let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| Error::Unauthenticated)?;
+        let claims: Claims = serde_json::from_slice(&payload).map_err(|_| Error::Unauthenticated)?;
+        if claims.exp <= now.as_second() { Err(Error::TokenExpired) } else { Ok(claims) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn claims() -> Claims {
+        Claims {
+            user_id: UserId::new(at(1), [1; 10]),
+            email: "a@example.com".into(),
+            org_id: OrgId::new(at(1), [2; 10]),
+            kind: "access".into(),
+            iat: 1_000,
+            exp: 4_600,
+            sid: TokenId::new(at(1), [3; 10]),
+        }
+    }
+
+    fn tokens(names: &[&str]) -> AccessTokens {
+        let keys: Vec<_> =
+            names.iter().map(|name| ((*name).to_owned(), name.repeat(40).into_bytes())).collect();
+        AccessTokens::new(&keys).unwrap()
+    }
+
+    #[test]
+    fn a_token_reads_back_until_it_expires() {
+        let tokens = tokens(&["a"]);
+        let token = tokens.sign(&claims()).unwrap();
+        assert_eq!(tokens.verify(&token, at(4_599)).unwrap(), claims());
+        assert!(matches!(tokens.verify(&token, at(4_600)), Err(Error::TokenExpired)));
+    }
+
+    #[test]
+    fn after_a_key_change_old_tokens_still_verify_and_strangers_do_not() {
+        let old = tokens(&["a"]).sign(&claims()).unwrap();
+        assert!(tokens(&["b", "a"]).verify(&old, at(2_000)).is_ok());
+        assert!(matches!(tokens(&["b"]).verify(&old, at(2_000)), Err(Error::Unauthenticated)));
+    }
+
+    #[test]
+    fn forged_tokens_are_refused() {
+        let tokens = tokens(&["a"]);
+        let good = tokens.sign(&claims()).unwrap();
+        let parts: Vec<&str> = good.split('.').collect();
+        let none = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
+        let mut other = claims();
+        other.exp = i64::MAX;
+        let payload = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&other).unwrap());
+        for forged in [
+            format!("{none}.{}.", parts[1]),
+            format!("{}.{payload}.{}", parts[0], parts[2]),
+            format!("{}.{}.", parts[0], parts[1]),
+            format!("{}.{}", parts[0], parts[1]),
+            String::new(),
+            "...".into(),
+            "ä.ö.ü".into(),
+        ] {
+            assert!(matches!(tokens.verify(&forged, at(2_000)), Err(Error::Unauthenticated)), "{forged}");
+        }
+    }
+
+    #[test]
+    fn short_keys_are_refused() {
+        assert!(AccessTokens::new(&[("a".into(), vec![1; 31])]).is_err());
+        assert!(AccessTokens::new(&[]).is_err());
+    }
+}

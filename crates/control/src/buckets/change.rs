@@ -1,0 +1,116 @@
+//! Changing and deleting a registered bucket.
+
+use bucketry_model::bucket::Bucket;
+use bucketry_model::diagnosis::Diagnosis;
+use bucketry_model::id::BucketId;
+use bucketry_model::role::{Caller, WorkspaceRole};
+use bucketry_model::status::Status;
+use bucketry_store::bucket::{BucketUpdate, BucketUpdated, SecretUpdate};
+
+use super::create::name_taken;
+use super::input::{BucketInput, SecretInput};
+use crate::users::validated;
+use crate::{Control, Error, Result, Thing};
+
+/// A bucket that was changed.
+#[derive(Debug)]
+pub struct UpdatedBucket {
+    /// Its id.
+    pub id: BucketId,
+    /// Its status: ONLINE where it was validated now, else as its nodes last said.
+    pub status: Status,
+    /// The latency of the validation, or of the last probe, in milliseconds.
+    pub latency_ms: Option<u64>,
+    /// What the validation found; none where nothing had to be validated, or it was skipped.
+    pub diagnosis: Option<Diagnosis>,
+}
+
+impl Control {
+    /// Changes a bucket. Changed credentials or configuration are validated first; if that fails, all stays.
+    ///
+    /// Dropping the future before the store is asked leaves everything as it was.
+    pub async fn update_bucket(
+        &self,
+        caller: &Caller,
+        id: BucketId,
+        input: &BucketInput,
+    ) -> Result<UpdatedBucket> {
+        let stored = self.reach_bucket(caller, id, WorkspaceRole::Write).await?;
+        validated(caller)?;
+        let name = input.read_name()?.unwrap_or_else(|| stored.name.clone());
+        let workspace_id = input.read_workspace()?.unwrap_or(stored.workspace_id);
+        if workspace_id != stored.workspace_id {
+            self.enter(caller, workspace_id, WorkspaceRole::Write).await?;
+        }
+        let changes = input.read_changes(&stored.location, stored.secret.is_some())?;
+        if self.inner.store.bucket_name_taken(caller.org_id, &name, Some(id)).await? {
+            return Err(name_taken(name.as_str()));
+        }
+        let announce = changes.location != stored.location || !matches!(changes.secret, SecretInput::Keep);
+        let (secret, to_validate) = match &changes.secret {
+            SecretInput::Keep => (SecretUpdate::Keep, stored.secret.clone()),
+            SecretInput::Clear => (SecretUpdate::Clear, None),
+            SecretInput::Replace(plain) => {
+                let sealed = self.seal(caller.org_id, id, plain).await?;
+                let to_validate = Some(sealed.sealed.clone());
+                (SecretUpdate::Replace(sealed), to_validate)
+            }
+        };
+        let diagnosis = if announce && !input.skip_validation {
+            let diagnosis =
+                self.run_validation(caller.org_id, id, &changes.location, to_validate, input.scope).await?;
+            if !diagnosis.is_healthy() {
+                return Err(Error::ValidationFailed(diagnosis));
+            }
+            Some(diagnosis)
+        } else {
+            None
+        };
+        let update = BucketUpdate {
+            id,
+            org_id: caller.org_id,
+            from_version: stored.version,
+            workspace_id,
+            name,
+            location: changes.location,
+            secret,
+            announce,
+        };
+        match self.inner.store.update_bucket(&update, self.inner.environment.now()).await? {
+            BucketUpdated::Updated => {}
+            BucketUpdated::NameTaken => return Err(name_taken(update.name.as_str())),
+            BucketUpdated::WorkspaceNotFound => return Err(Error::NotFound(Thing::Workspace)),
+            BucketUpdated::NotFound => return Err(Error::NotFound(Thing::Bucket)),
+            BucketUpdated::Conflict => return Err(Error::Conflict),
+        }
+        if announce {
+            self.inner.changes.notify_waiters();
+        }
+        self.updated(&stored, diagnosis).await
+    }
+
+    async fn updated(&self, bucket: &Bucket, diagnosis: Option<Diagnosis>) -> Result<UpdatedBucket> {
+        let (status, latency_ms) = match &diagnosis {
+            Some(diagnosis) => (Status::Online, Some(diagnosis.latency_ms)),
+            None => {
+                let words = self.status_of(bucket.id).await?;
+                (
+                    bucketry_model::status::fold(words.iter().map(|word| word.status)),
+                    words.iter().filter_map(|word| word.latency_ms).min().map(u64::from),
+                )
+            }
+        };
+        Ok(UpdatedBucket { id: bucket.id, status, latency_ms, diagnosis })
+    }
+
+    /// Deletes a bucket softly: statistics stay, the sealed secret is destroyed at once.
+    pub async fn delete_bucket(&self, caller: &Caller, id: BucketId) -> Result<()> {
+        self.reach_bucket(caller, id, WorkspaceRole::Write).await?;
+        validated(caller)?;
+        if !self.inner.store.delete_bucket(caller.org_id, id, self.inner.environment.now()).await? {
+            return Err(Error::NotFound(Thing::Bucket));
+        }
+        self.inner.changes.notify_waiters();
+        Ok(())
+    }
+}

@@ -1,0 +1,78 @@
+//! Registering a bucket.
+
+use bucketry_model::diagnosis::Diagnosis;
+use bucketry_model::id::BucketId;
+use bucketry_model::role::{Caller, WorkspaceRole};
+use bucketry_store::bucket::{BucketInserted, NewBucket};
+
+use super::input::BucketInput;
+use crate::users::validated;
+use crate::{Control, Error, Result, Thing};
+
+/// A bucket that was registered.
+#[derive(Debug)]
+pub struct CreatedBucket {
+    /// Its id.
+    pub id: BucketId,
+    /// What the validation found; none where it was skipped.
+    pub diagnosis: Option<Diagnosis>,
+}
+
+impl Control {
+    /// Registers a bucket: role, fields, name and quota first, then a validation through a node, then the store.
+    ///
+    /// Dropping the future before the store is asked leaves nothing behind; from then on the transaction decides.
+    pub async fn create_bucket(&self, caller: &Caller, input: &BucketInput) -> Result<CreatedBucket> {
+        let fields = input.read_new()?;
+        self.enter(caller, fields.workspace_id, WorkspaceRole::Write).await?;
+        validated(caller)?;
+        if self.inner.store.bucket_name_taken(caller.org_id, &fields.name, None).await? {
+            return Err(name_taken(fields.name.as_str()));
+        }
+        let organization = self.organization(caller.org_id).await?;
+        if organization.bucket_quota.is_some_and(|quota| organization.bucket_count >= quota) {
+            return Err(Error::QuotaExceeded(organization.bucket_quota.unwrap_or_default()));
+        }
+        let id = self.inner.environment.id(BucketId::new)?;
+        let secret = match &fields.secret {
+            Some(secret) => Some(self.seal(caller.org_id, id, secret).await?),
+            None => None,
+        };
+        let diagnosis = if input.skip_validation {
+            None
+        } else {
+            let sealed = secret.as_ref().map(|stored| stored.sealed.clone());
+            let diagnosis =
+                self.run_validation(caller.org_id, id, &fields.location, sealed, input.scope).await?;
+            if !diagnosis.is_healthy() {
+                return Err(Error::ValidationFailed(diagnosis));
+            }
+            Some(diagnosis)
+        };
+        let new = NewBucket {
+            id,
+            org_id: caller.org_id,
+            workspace_id: fields.workspace_id,
+            name: fields.name,
+            location: fields.location,
+            secret,
+        };
+        match self.inner.store.insert_bucket(&new, self.inner.environment.now()).await? {
+            BucketInserted::Inserted => {
+                self.inner.changes.notify_waiters();
+                Ok(CreatedBucket { id, diagnosis })
+            }
+            BucketInserted::NameTaken => Err(name_taken(new.name.as_str())),
+            BucketInserted::QuotaExceeded => {
+                Err(Error::QuotaExceeded(organization.bucket_quota.unwrap_or_default()))
+            }
+            BucketInserted::WorkspaceNotFound => Err(Error::NotFound(Thing::Workspace)),
+        }
+    }
+}
+
+pub(super) fn name_taken(name: &str) -> Error {
+    Error::NameTaken(format!(
+        "a bucket named \"{name}\" is registered in this organization already (letter case doesn't count): choose another name"
+    ))
+}

@@ -1,0 +1,342 @@
+//! What people send about a bucket, and the reading of it. Every wrong field is told, not just the first.
+
+use bucketry_model::bucket::{BucketLocation, StorageType, check_bucket_name, limits};
+use bucketry_model::diagnosis::CheckScope;
+use bucketry_model::endpoint::Endpoint;
+use bucketry_model::id::WorkspaceId;
+use bucketry_model::name::Name;
+use bucketry_model::secret::Secret;
+
+use crate::error::{Error, FieldError, Result};
+
+/// The fields of a bucket as they were sent. `None` is a field that was absent; empty texts mean absent on creation
+/// and "clear it" on update, where clearing makes sense.
+#[derive(Debug, Clone, Default)]
+pub struct BucketInput {
+    /// What people call it.
+    pub name: Option<String>,
+    /// Its name at the provider.
+    pub bucket: Option<String>,
+    /// The provider's protocol.
+    pub storage_type: Option<StorageType>,
+    /// Access key id, role ARN, client e-mail, account name.
+    pub key: Option<String>,
+    /// The secret.
+    pub secret: Option<Secret>,
+    /// The provider's region.
+    pub region: Option<String>,
+    /// The provider's address.
+    pub endpoint: Option<String>,
+    /// The workspace.
+    pub workspace_id: Option<String>,
+    /// A stored provider key to use instead of key and secret.
+    pub api_key_uuid: Option<String>,
+    /// Whether to store it without a validation.
+    pub skip_validation: bool,
+    /// Which checks the validation makes.
+    pub scope: CheckScope,
+}
+
+/// A new bucket's fields, read.
+#[derive(Debug)]
+pub(super) struct NewBucketFields {
+    pub(super) name: Name,
+    pub(super) workspace_id: WorkspaceId,
+    pub(super) location: BucketLocation,
+    pub(super) secret: Option<Secret>,
+}
+
+/// What was sent about the secret of an existing bucket.
+#[derive(Debug)]
+pub(super) enum SecretInput {
+    Keep,
+    Replace(Secret),
+    Clear,
+}
+
+/// Changes of a location, read. What is `None` stays.
+#[derive(Debug)]
+pub(super) struct LocationChanges {
+    pub(super) location: BucketLocation,
+    pub(super) secret: SecretInput,
+}
+
+/// Texts that are empty after trimming mean "absent".
+fn present(text: Option<&String>) -> Option<&str> {
+    text.map(|text| text.trim()).filter(|text| !text.is_empty())
+}
+
+impl BucketInput {
+    /// Reads the fields of a new bucket.
+    pub(super) fn read_new(&self) -> Result<NewBucketFields> {
+        let mut wrong = Vec::new();
+        let name = match &self.name {
+            None => missing("name", &mut wrong),
+            Some(text) => Name::parse(text).map_err(|why| wrong.push(FieldError::new("name", why))).ok(),
+        };
+        let bucket = match present(self.bucket.as_ref()) {
+            None => missing("bucket", &mut wrong),
+            Some(text) => read_bucket(text, &mut wrong),
+        };
+        let storage_type = self.storage_type.or_else(|| missing("storageType", &mut wrong));
+        let workspace_id = match present(self.workspace_id.as_ref()) {
+            None => missing("workspaceId", &mut wrong),
+            Some(text) => read_workspace(text, &mut wrong),
+        };
+        let key = present(self.key.as_ref()).and_then(|text| read_key(text, &mut wrong));
+        let endpoint = present(self.endpoint.as_ref()).and_then(|text| read_endpoint(text, &mut wrong));
+        let region = present(self.region.as_ref()).and_then(|text| read_region(text, &mut wrong));
+        let secret = self.secret.as_ref().and_then(|secret| read_secret(secret, &mut wrong));
+        self.check_provider_key(&mut wrong);
+        if let Some(storage_type) = storage_type {
+            check_credentials(storage_type, key.as_deref(), secret.is_some(), &mut wrong);
+        }
+        match (name, bucket, storage_type, workspace_id, wrong.as_slice()) {
+            (Some(name), Some(bucket), Some(storage_type), Some(workspace_id), []) => Ok(NewBucketFields {
+                name,
+                workspace_id,
+                location: BucketLocation { storage_type, bucket, key, endpoint, region },
+                secret,
+            }),
+            _ => Err(Error::Invalid(wrong)),
+        }
+    }
+
+    /// Reads the name, where one was sent.
+    pub(super) fn read_name(&self) -> Result<Option<Name>> {
+        self.name.as_deref().map(Name::parse).transpose().map_err(|why| Error::field("name", why))
+    }
+
+    /// Reads the workspace, where one was sent.
+    pub(super) fn read_workspace(&self) -> Result<Option<WorkspaceId>> {
+        let mut wrong = Vec::new();
+        let id = present(self.workspace_id.as_ref()).and_then(|text| read_workspace(text, &mut wrong));
+        if wrong.is_empty() { Ok(id) } else { Err(Error::Invalid(wrong)) }
+    }
+
+    /// Reads what was sent over an existing location and secret.
+    pub(super) fn read_changes(&self, stored: &BucketLocation, has_secret: bool) -> Result<LocationChanges> {
+        let mut wrong = Vec::new();
+        let mut location = stored.clone();
+        match &self.bucket {
+            None => {}
+            Some(text) if text.trim().is_empty() => {
+                wrong.push(FieldError::new("bucket", "must not be empty"))
+            }
+            Some(text) => {
+                if let Some(bucket) = read_bucket(text.trim(), &mut wrong) {
+                    location.bucket = bucket;
+                }
+            }
+        }
+        if let Some(storage_type) = self.storage_type {
+            location.storage_type = storage_type;
+        }
+        if self.key.is_some() {
+            location.key = present(self.key.as_ref()).and_then(|text| read_key(text, &mut wrong));
+        }
+        if self.endpoint.is_some() {
+            location.endpoint =
+                present(self.endpoint.as_ref()).and_then(|text| read_endpoint(text, &mut wrong));
+        }
+        if self.region.is_some() {
+            location.region = present(self.region.as_ref()).and_then(|text| read_region(text, &mut wrong));
+        }
+        let secret = match &self.secret {
+            None => SecretInput::Keep,
+            Some(secret) if secret.expose().trim().is_empty() => SecretInput::Clear,
+            Some(secret) => read_secret(secret, &mut wrong).map_or(SecretInput::Keep, SecretInput::Replace),
+        };
+        self.check_provider_key(&mut wrong);
+        let will_have_secret = match &secret {
+            SecretInput::Keep => has_secret,
+            SecretInput::Replace(_) => true,
+            SecretInput::Clear => false,
+        };
+        check_credentials(location.storage_type, location.key.as_deref(), will_have_secret, &mut wrong);
+        if wrong.is_empty() { Ok(LocationChanges { location, secret }) } else { Err(Error::Invalid(wrong)) }
+    }
+
+    fn check_provider_key(&self, wrong: &mut Vec<FieldError>) {
+        if present(self.api_key_uuid.as_ref()).is_none() {
+            return;
+        }
+        let own = present(self.key.as_ref()).is_some()
+            || self.secret.as_ref().is_some_and(|secret| !secret.is_empty());
+        let message = if own {
+            "must not be given together with key or secret"
+        } else {
+            "names no provider key of this workspace: give key and secret instead"
+        };
+        wrong.push(FieldError::new("apiKeyUuid", message));
+    }
+}
+
+fn missing<T>(field: &'static str, wrong: &mut Vec<FieldError>) -> Option<T> {
+    wrong.push(FieldError::new(field, "is required"));
+    None
+}
+
+fn read_bucket(text: &str, wrong: &mut Vec<FieldError>) -> Option<String> {
+    match check_bucket_name(text) {
+        Ok(()) => Some(text.to_owned()),
+        Err(why) => {
+            wrong.push(FieldError::new("bucket", why));
+            None
+        }
+    }
+}
+
+fn read_workspace(text: &str, wrong: &mut Vec<FieldError>) -> Option<WorkspaceId> {
+    text.parse().map_err(|_| wrong.push(FieldError::new("workspaceId", "is not the id of a workspace"))).ok()
+}
+
+fn read_endpoint(text: &str, wrong: &mut Vec<FieldError>) -> Option<Endpoint> {
+    Endpoint::parse(text).map_err(|why| wrong.push(FieldError::new("endpoint", why))).ok()
+}
+
+fn read_key(text: &str, wrong: &mut Vec<FieldError>) -> Option<String> {
+    if text.len() > limits::KEY {
+        wrong.push(FieldError::new("key", "must be at most 2048 bytes long"));
+    } else if text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Some(text.to_owned());
+    } else {
+        wrong.push(FieldError::new("key", "must be visible ASCII characters without spaces"));
+    }
+    None
+}
+
+fn read_region(text: &str, wrong: &mut Vec<FieldError>) -> Option<String> {
+    if text.len() <= limits::REGION
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+    {
+        return Some(text.to_owned());
+    }
+    wrong.push(FieldError::new("region", "must be letters, digits, '-' and '_', at most 128 of them"));
+    None
+}
+
+/// White space around a pasted secret is never part of it.
+fn read_secret(secret: &Secret, wrong: &mut Vec<FieldError>) -> Option<Secret> {
+    let text = secret.expose().trim();
+    if text.is_empty() {
+        return None;
+    }
+    if text.len() > limits::SECRET {
+        wrong.push(FieldError::new("secret", "must be at most 32768 bytes long"));
+        return None;
+    }
+    if text.contains('\0') {
+        wrong.push(FieldError::new("secret", "must not contain NUL characters"));
+        return None;
+    }
+    Some(Secret::new(text))
+}
+
+/// Which of key and secret a storage type can't do without.
+fn check_credentials(
+    storage_type: StorageType,
+    key: Option<&str>,
+    has_secret: bool,
+    wrong: &mut Vec<FieldError>,
+) {
+    let already = |field: &str, wrong: &[FieldError]| wrong.iter().any(|error| error.field == field);
+    let (key_is, secret_is) = match storage_type {
+        StorageType::S3 => ("is required: the access key id", Some("is required: the secret access key")),
+        StorageType::Gcs if has_secret => return,
+        StorageType::Gcs => ("is required: the service account's e-mail address", None),
+        StorageType::Blob => {
+            ("is required: the storage account's name", Some("is required: the account key or a SAS token"))
+        }
+    };
+    if key.is_none() && !already("key", wrong) {
+        wrong.push(FieldError::new("key", key_is));
+    }
+    if let Some(secret_is) = secret_is.filter(|_| !has_secret && !already("secret", wrong)) {
+        wrong.push(FieldError::new("secret", secret_is));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complete() -> BucketInput {
+        BucketInput {
+            name: Some("Photos".into()),
+            bucket: Some("photos".into()),
+            storage_type: Some(StorageType::S3),
+            key: Some("AKID".into()),
+            secret: Some(Secret::new(" secret\n")),
+            region: Some(String::new()),
+            endpoint: Some("s3.example.com".into()),
+            workspace_id: Some("00000000-0000-7000-8000-000000000000".into()),
+            ..BucketInput::default()
+        }
+    }
+
+    fn wrong_fields(result: Result<impl Sized>) -> Vec<&'static str> {
+        match result {
+            Err(Error::Invalid(fields)) => fields.into_iter().map(|field| field.field).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_complete_bucket_is_read_with_white_space_trimmed_and_empty_texts_absent() {
+        let read = complete().read_new().unwrap();
+        assert_eq!(read.secret.unwrap().expose(), "secret");
+        assert_eq!(read.location.region, None);
+        assert_eq!(read.location.endpoint.unwrap().to_string(), "https://s3.example.com");
+    }
+
+    #[test]
+    fn every_wrong_field_is_told() {
+        assert_eq!(
+            wrong_fields(BucketInput::default().read_new()),
+            ["name", "bucket", "storageType", "workspaceId"]
+        );
+        let input = BucketInput {
+            name: Some(String::new()),
+            bucket: Some("a/b".into()),
+            key: Some("two words".into()),
+            secret: Some(Secret::new("x".repeat(40_000))),
+            region: Some("eu central".into()),
+            endpoint: Some("ftp://x".into()),
+            workspace_id: Some("undefined".into()),
+            ..complete()
+        };
+        assert_eq!(
+            wrong_fields(input.read_new()),
+            ["name", "bucket", "workspaceId", "key", "endpoint", "region", "secret"]
+        );
+    }
+
+    #[test]
+    fn a_provider_key_excludes_own_credentials() {
+        let input = BucketInput { api_key_uuid: Some("some-id".into()), ..complete() };
+        assert_eq!(wrong_fields(input.read_new()), ["apiKeyUuid"]);
+    }
+
+    #[test]
+    fn updates_leave_what_is_absent_and_clear_what_is_empty() {
+        let stored = complete().read_new().unwrap().location;
+        let same = BucketInput::default().read_changes(&stored, true).unwrap();
+        assert_eq!(same.location, stored);
+        assert!(matches!(same.secret, SecretInput::Keep));
+        let input = BucketInput { endpoint: Some(String::new()), ..BucketInput::default() };
+        assert_eq!(input.read_changes(&stored, true).unwrap().location.endpoint, None);
+    }
+
+    #[test]
+    fn an_s3_bucket_can_not_lose_its_key_or_secret() {
+        let stored = complete().read_new().unwrap().location;
+        let input = BucketInput {
+            key: Some(String::new()),
+            secret: Some(Secret::new("")),
+            bucket: Some(" ".into()),
+            ..BucketInput::default()
+        };
+        assert_eq!(wrong_fields(input.read_changes(&stored, true)), ["bucket", "key", "secret"]);
+    }
+}

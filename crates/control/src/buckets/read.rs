@@ -1,0 +1,161 @@
+//! Reading buckets and their present status.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use bucketry_model::bucket::Bucket;
+use bucketry_model::id::{BucketId, NodeId, WorkspaceId};
+use bucketry_model::node::Node;
+use bucketry_model::provider::Provider;
+use bucketry_model::role::{Caller, Visibility, WorkspaceRole};
+use bucketry_model::status::{Status, as_seen_now, fold, is_connected};
+use bucketry_store::bucket::{BucketQuery, ListedBucket, NodeWord, PageStart};
+use jiff::Timestamp;
+
+use crate::{Control, Result};
+
+/// A bucket with what is known of it now.
+#[derive(Debug, Clone)]
+pub struct BucketView {
+    /// The bucket; its sealed secret is never filled here.
+    pub bucket: Bucket,
+    /// Whether a secret is stored.
+    pub has_secret: bool,
+    /// Its status, folded over its nodes.
+    pub status: Status,
+    /// When a node last probed it.
+    pub last_status_at: Option<Timestamp>,
+    /// The lowest latency that a node reaches it with, in milliseconds, where one does.
+    pub latency_ms: Option<u32>,
+    /// Whose storage it is.
+    pub provider: Provider,
+}
+
+/// What one node says of a bucket, as worth now.
+#[derive(Debug, Clone)]
+pub struct NodeStatusView {
+    /// The node.
+    pub node: Node,
+    /// Its word: DISCONNECTED where it has fallen silent.
+    pub status: Status,
+    /// The latency of its last successful probe, in milliseconds.
+    pub latency_ms: Option<u32>,
+    /// When it probed last.
+    pub last_updated: Timestamp,
+}
+
+/// Stands for everything that an answer about an organization's buckets depends on: while it is the same, so is
+/// the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Generation {
+    stored: u64,
+    connected: u64,
+}
+
+impl Control {
+    /// A page of the buckets that the caller may see, newest first; only those of one workspace if given.
+    ///
+    /// A workspace of another organization doesn't exist, and one that the caller can't enter is forbidden.
+    pub async fn list_buckets(
+        &self,
+        caller: &Caller,
+        workspace: Option<WorkspaceId>,
+        after: Option<PageStart>,
+        limit: u32,
+    ) -> Result<Vec<BucketView>> {
+        let visible = self.visible(caller, workspace).await?;
+        let query = BucketQuery { org_id: caller.org_id, visible, after, limit };
+        let page = self.inner.store.buckets(&query).await?;
+        let now = self.inner.environment.now();
+        let nodes = self.known_nodes().await?;
+        let connected: Vec<NodeId> =
+            nodes.iter().filter(|node| is_connected(node.last_seen, now)).map(|node| node.id).collect();
+        Ok(page.into_iter().map(|listed| view(listed, &connected)).collect())
+    }
+
+    /// Like [`Self::list_buckets`], but only those that a new repository may take: the ones that no repository of
+    /// mode MIRROR holds.
+    pub async fn available_buckets(
+        &self,
+        caller: &Caller,
+        workspace: Option<WorkspaceId>,
+        after: Option<PageStart>,
+        limit: u32,
+    ) -> Result<Vec<BucketView>> {
+        // No repository can hold a bucket yet, so every bucket is available.
+        self.list_buckets(caller, workspace, after, limit).await
+    }
+
+    /// One bucket.
+    pub async fn bucket(&self, caller: &Caller, id: BucketId) -> Result<BucketView> {
+        let mut bucket = self.reach_bucket(caller, id, WorkspaceRole::Read).await?;
+        let words = self.status_of(id).await?;
+        let has_secret = bucket.secret.take().is_some();
+        Ok(BucketView {
+            has_secret,
+            status: fold(words.iter().map(|word| word.status)),
+            last_status_at: words.iter().map(|word| word.last_updated).max(),
+            latency_ms: reached_in(words.iter().map(|word| (word.status, word.latency_ms))),
+            provider: Provider::recognise(bucket.location.storage_type, bucket.location.endpoint.as_ref()),
+            bucket,
+        })
+    }
+
+    /// What each node says of a bucket now, by node name.
+    pub async fn bucket_status(&self, caller: &Caller, id: BucketId) -> Result<Vec<NodeStatusView>> {
+        self.reach_bucket(caller, id, WorkspaceRole::Read).await?;
+        self.status_of(id).await
+    }
+
+    pub(crate) async fn status_of(&self, id: BucketId) -> Result<Vec<NodeStatusView>> {
+        let now = self.inner.environment.now();
+        let words = self.inner.store.bucket_words(id).await?;
+        let view = |(node, word): (Node, NodeWord)| NodeStatusView {
+            status: as_seen_now(word.status, is_connected(node.last_seen, now)),
+            latency_ms: word.latency_ms,
+            last_updated: word.at,
+            node,
+        };
+        Ok(words.into_iter().map(view).collect())
+    }
+
+    /// Stands for everything that the caller's lists depend on.
+    pub async fn bucket_generation(&self, caller: &Caller) -> Result<Generation> {
+        let now = self.inner.environment.now();
+        let stored = self.inner.store.bucket_generation(caller.org_id).await?;
+        let mut hasher = DefaultHasher::new();
+        for node in self.known_nodes().await?.iter() {
+            (node.id, is_connected(node.last_seen, now)).hash(&mut hasher);
+        }
+        Ok(Generation { stored, connected: hasher.finish() })
+    }
+
+    /// What the caller may see, cut down to one workspace if given.
+    pub async fn visible(&self, caller: &Caller, workspace: Option<WorkspaceId>) -> Result<Visibility> {
+        match workspace {
+            None => Ok(caller.visibility()),
+            Some(id) => {
+                self.enter(caller, id, WorkspaceRole::Read).await?;
+                Ok(Visibility::Workspaces(vec![id]))
+            }
+        }
+    }
+}
+
+fn reached_in(words: impl Iterator<Item = (Status, Option<u32>)>) -> Option<u32> {
+    words.filter(|(status, _)| *status == Status::Online).filter_map(|(_, latency)| latency).min()
+}
+
+fn view(listed: ListedBucket, connected: &[NodeId]) -> BucketView {
+    let now = |word: &NodeWord| as_seen_now(word.status, connected.contains(&word.node_id));
+    BucketView {
+        has_secret: listed.has_secret,
+        status: fold(listed.nodes.iter().map(now)),
+        last_status_at: listed.nodes.iter().map(|word| word.at).max(),
+        latency_ms: reached_in(listed.nodes.iter().map(|word| (now(word), word.latency_ms))),
+        provider: Provider::recognise(
+            listed.bucket.location.storage_type,
+            listed.bucket.location.endpoint.as_ref(),
+        ),
+        bucket: listed.bucket,
+    }
+}

@@ -1,0 +1,114 @@
+//! Validations: asking a node to open a bucket and to tell what is wrong.
+
+use std::time::Duration;
+
+use bucketry_model::bucket::BucketLocation;
+use bucketry_model::diagnosis::{CheckScope, Diagnosis};
+use bucketry_model::id::{BucketId, JobId, OrgId};
+use bucketry_model::node::serves;
+use bucketry_model::node_protocol::{Outcome, Task};
+use bucketry_model::role::{Caller, WorkspaceRole};
+use bucketry_model::secret::{SealedSecret, Secret};
+use bucketry_model::status::Status;
+use bucketry_store::bucket::StoredSecret;
+use bucketry_vault::{Recipient, SecretContext};
+
+use super::input::{BucketInput, SecretInput};
+use crate::{Control, Error, Result};
+
+/// What a node may take beyond the checks' own deadline to fetch the job and to report.
+const ROUND_TRIP: Duration = Duration::from_secs(4);
+
+/// The outcome of a validation that was asked for.
+#[derive(Debug)]
+pub struct Validated {
+    /// ONLINE if every check passed, else OFFLINE.
+    pub status: Status,
+    /// The checks.
+    pub diagnosis: Diagnosis,
+}
+
+impl Control {
+    /// Validates a bucket with what is stored, or with the fields that were sent in place of it. Nothing is saved.
+    pub async fn validate_bucket(
+        &self,
+        caller: &Caller,
+        id: BucketId,
+        input: &BucketInput,
+    ) -> Result<Validated> {
+        let stored = self.reach_bucket(caller, id, WorkspaceRole::Write).await?;
+        let changes = input.read_changes(&stored.location, stored.secret.is_some())?;
+        let secret = match &changes.secret {
+            SecretInput::Keep => stored.secret.clone(),
+            SecretInput::Clear => None,
+            SecretInput::Replace(plain) => Some(self.seal(caller.org_id, id, plain).await?.sealed),
+        };
+        let diagnosis =
+            self.run_validation(caller.org_id, id, &changes.location, secret, input.scope).await?;
+        let status = if diagnosis.is_healthy() { Status::Online } else { Status::Offline };
+        Ok(Validated { status, diagnosis })
+    }
+
+    /// Seals a bucket's secret to every node that may have to open it.
+    pub(crate) async fn seal(
+        &self,
+        org_id: OrgId,
+        bucket_id: BucketId,
+        secret: &Secret,
+    ) -> Result<StoredSecret> {
+        let recipients = self.recipients(org_id).await?;
+        if recipients.is_empty() {
+            return Err(Error::NoNodeOnline);
+        }
+        let context = SecretContext::of_bucket(org_id, bucket_id);
+        let sealed = bucketry_vault::seal(secret, &context, &recipients).map_err(Error::internal)?;
+        Ok(StoredSecret { sealed, sealed_to: bucketry_vault::fingerprint(&recipients) })
+    }
+
+    /// The public keys in use of the nodes that serve an organization.
+    pub(crate) async fn recipients(&self, org_id: OrgId) -> Result<Vec<Recipient>> {
+        let nodes = self.known_nodes().await?;
+        let mut texts: Vec<&String> = nodes
+            .iter()
+            .filter(|node| serves(node, org_id))
+            .filter_map(|node| node.recipients.first())
+            .collect();
+        texts.sort();
+        texts.dedup();
+        texts.into_iter().map(|text| text.parse().map_err(Error::internal)).collect()
+    }
+
+    /// Has a connected node make the checks. Dropping the future takes the job back; a node that has it already
+    /// finishes it for nobody.
+    pub(crate) async fn run_validation(
+        &self,
+        org_id: OrgId,
+        bucket_id: BucketId,
+        location: &BucketLocation,
+        secret: Option<SealedSecret>,
+        scope: CheckScope,
+    ) -> Result<Diagnosis> {
+        let _place = self
+            .inner
+            .jobs
+            .validation_place(org_id, self.inner.settings.validations_at_once)
+            .ok_or(Error::Busy)?;
+        let node = self.connected_nodes(org_id).await?.into_iter().next().ok_or(Error::NoNodeOnline)?;
+        let deadline = self.inner.settings.validation_deadline;
+        let task = Task::Validate {
+            org_id,
+            bucket_id,
+            location: location.clone(),
+            secret,
+            scope,
+            deadline_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
+        };
+        let job_id = self.inner.environment.id(JobId::new)?;
+        let mut ticket = self.inner.jobs.put(node.id, job_id, task).ok_or(Error::Busy)?;
+        match tokio::time::timeout(deadline + ROUND_TRIP, ticket.outcome()).await {
+            Ok(Some(Outcome::Validated { diagnosis })) => Ok(diagnosis),
+            Ok(Some(Outcome::Failed { reason })) => Err(Error::ValidationImpossible(reason)),
+            Ok(Some(Outcome::Resealed { .. } | Outcome::Done) | None) | Err(_) => Err(Error::NodeTimeout),
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Requests that may arrive twice.
+
+use bucketry_model::role::Caller;
+use bucketry_store::idempotency::{Begun, RequestName};
+use jiff::SignedDuration;
+
+use crate::{Control, Error, Result};
+
+/// A reservation this old belonged to a process that died: no request takes that long.
+const STALE: SignedDuration = SignedDuration::from_secs(120);
+/// Longest accepted `Idempotency-Key`, in bytes.
+pub const MAX_KEY_BYTES: usize = 255;
+
+impl Control {
+    /// Reserves a request under the client's key, or tells what is known of it. What is new must be completed or
+    /// abandoned.
+    pub async fn begin_request(&self, caller: &Caller, route: &str, key: &str, body: &[u8]) -> Result<Begun> {
+        if key.is_empty() || key.len() > MAX_KEY_BYTES || !key.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(Error::field("Idempotency-Key", "must be 1 to 255 visible ASCII characters"));
+        }
+        let now = self.inner.environment.now();
+        let mut hash = [0; 32];
+        hash.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, body).as_ref());
+        let name = request_name(caller, route, key);
+        Ok(self.inner.store.begin_request(&name, &hash, now - STALE, now).await?)
+    }
+
+    /// Keeps the answer to a reserved request.
+    pub async fn complete_request(
+        &self,
+        caller: &Caller,
+        route: &str,
+        key: &str,
+        status: u16,
+        body: &str,
+    ) -> Result<()> {
+        Ok(self.inner.store.complete_request(&request_name(caller, route, key), status, body).await?)
+    }
+
+    /// Forgets a reserved request that failed, so that it can be tried again.
+    pub async fn abandon_request(&self, caller: &Caller, route: &str, key: &str) -> Result<()> {
+        Ok(self.inner.store.abandon_request(&request_name(caller, route, key)).await?)
+    }
+}
+
+fn request_name(caller: &Caller, route: &str, key: &str) -> RequestName {
+    RequestName { user_id: caller.user_id, route: route.to_owned(), key: key.to_owned() }
+}

@@ -1,0 +1,188 @@
+//! Work that waits for a node to fetch it, and whoever waits for its result.
+//!
+//! Jobs live in this process only: a job that is lost with it was never stored, and its caller's connection is gone
+//! too. A node that is given a job and vanishes lets it run into its deadline.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bucketry_model::id::{JobId, NodeId, OrgId};
+use bucketry_model::node_protocol::{Job, JobResult, Outcome, Task};
+use tokio::sync::{Notify, oneshot};
+
+/// The most jobs that may wait for one node.
+const WAITING_AT_MOST: usize = 1_000;
+
+/// Jobs by node.
+#[derive(Default)]
+pub(crate) struct JobBoard {
+    state: Mutex<State>,
+    news: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: HashMap<NodeId, Vec<Job>>,
+    given: HashMap<JobId, Pending>,
+    validating: HashMap<OrgId, usize>,
+}
+
+struct Pending {
+    node_id: NodeId,
+    answer: oneshot::Sender<Outcome>,
+}
+
+/// A job that somebody waits for. Dropping it takes the job back, and a result that comes later is ignored.
+pub(crate) struct Ticket {
+    board: Arc<dyn Fn(JobId) + Send + Sync>,
+    id: JobId,
+    answer: oneshot::Receiver<Outcome>,
+}
+
+impl Ticket {
+    /// The job's outcome; `None` if the board gave the job up.
+    pub(crate) async fn outcome(&mut self) -> Option<Outcome> {
+        (&mut self.answer).await.ok()
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        (self.board)(self.id);
+    }
+}
+
+/// A place among the validations that an organization may have under way. Dropping it frees the place.
+pub(crate) struct ValidationPlace {
+    free: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Drop for ValidationPlace {
+    fn drop(&mut self) {
+        (self.free)();
+    }
+}
+
+impl JobBoard {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a job up for a node. `None` where too many wait for it already.
+    pub(crate) fn put(self: &Arc<Self>, node_id: NodeId, id: JobId, task: Task) -> Option<Ticket> {
+        let (sender, answer) = oneshot::channel();
+        {
+            let mut state = self.state();
+            let waiting = state.waiting.entry(node_id).or_default();
+            if waiting.len() >= WAITING_AT_MOST {
+                return None;
+            }
+            waiting.push(Job { id, task });
+            state.given.insert(id, Pending { node_id, answer: sender });
+        }
+        self.news.notify_waiters();
+        let board = Arc::clone(self);
+        Some(Ticket { board: Arc::new(move |id| board.take_back(id)), id, answer })
+    }
+
+    fn take_back(&self, id: JobId) {
+        let mut state = self.state();
+        if let Some(pending) = state.given.remove(&id)
+            && let Some(waiting) = state.waiting.get_mut(&pending.node_id)
+        {
+            waiting.retain(|job| job.id != id);
+        }
+    }
+
+    /// Gives a node the jobs that wait for it.
+    pub(crate) fn fetch(&self, node_id: NodeId) -> Vec<Job> {
+        self.state().waiting.get_mut(&node_id).map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Takes a result from the node that the job was for; others' are ignored, as are those nobody waits for.
+    pub(crate) fn complete(&self, node_id: NodeId, result: JobResult) {
+        let mut state = self.state();
+        if state.given.get(&result.job_id).is_some_and(|pending| pending.node_id == node_id)
+            && let Some(pending) = state.given.remove(&result.job_id)
+        {
+            // The receiver may have gone away in between: then nobody wants the result.
+            drop(pending.answer.send(result.outcome));
+        }
+    }
+
+    /// Resolves when a job is put up after the call.
+    pub(crate) fn news(&self) -> tokio::sync::futures::Notified<'_> {
+        self.news.notified()
+    }
+
+    /// A place for a validation of the organization, unless `at_most` are taken.
+    pub(crate) fn validation_place(
+        self: &Arc<Self>,
+        org_id: OrgId,
+        at_most: usize,
+    ) -> Option<ValidationPlace> {
+        let mut state = self.state();
+        let taken = state.validating.entry(org_id).or_default();
+        if *taken >= at_most {
+            return None;
+        }
+        *taken += 1;
+        let board = Arc::clone(self);
+        let free = move || {
+            let mut state = board.state();
+            if let Some(taken) = state.validating.get_mut(&org_id) {
+                *taken -= 1;
+                if *taken == 0 {
+                    state.validating.remove(&org_id);
+                }
+            }
+        };
+        Some(ValidationPlace { free: Box::new(free) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+
+    fn node(n: u8) -> NodeId {
+        NodeId::new(Timestamp::UNIX_EPOCH, [n; 10])
+    }
+
+    fn job(n: u8) -> JobId {
+        JobId::new(Timestamp::UNIX_EPOCH, [n; 10])
+    }
+
+    #[tokio::test]
+    async fn a_result_reaches_whoever_waits_and_only_from_the_node_that_was_asked() {
+        let board = Arc::new(JobBoard::default());
+        let mut ticket = board.put(node(1), job(1), Task::NewIdentity).unwrap();
+        assert!(board.fetch(node(2)).is_empty());
+        assert_eq!(board.fetch(node(1)).len(), 1);
+        assert!(board.fetch(node(1)).is_empty(), "each job is given once");
+        let failed = Outcome::Failed { reason: "forged".into() };
+        board.complete(node(2), JobResult { job_id: job(1), outcome: failed });
+        board.complete(node(1), JobResult { job_id: job(1), outcome: Outcome::Done });
+        assert_eq!(ticket.outcome().await, Some(Outcome::Done));
+    }
+
+    #[test]
+    fn a_dropped_ticket_takes_the_job_back() {
+        let board = Arc::new(JobBoard::default());
+        drop(board.put(node(1), job(1), Task::NewIdentity).unwrap());
+        assert!(board.fetch(node(1)).is_empty());
+        assert!(board.state().given.is_empty());
+    }
+
+    #[test]
+    fn validations_of_one_organization_are_bounded() {
+        let board = Arc::new(JobBoard::default());
+        let org = OrgId::new(Timestamp::UNIX_EPOCH, [1; 10]);
+        let first = board.validation_place(org, 1);
+        assert!(first.is_some());
+        assert!(board.validation_place(org, 1).is_none());
+        drop(first);
+        assert!(board.validation_place(org, 1).is_some());
+    }
+}

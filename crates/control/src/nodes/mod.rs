@@ -1,0 +1,154 @@
+//! What nodes say and ask: registration, heartbeats, synchronisation, reports. `docs/nodes.md` has the protocol.
+
+mod messages;
+mod reports;
+mod synchronisation;
+
+pub(crate) use messages::ReplayGuard;
+
+use bucketry_model::id::{NodeId, NodeKeyId, OrgId};
+use bucketry_model::node::{Node, is_node_name};
+use bucketry_model::node_protocol::{MAX_BATCH, REGISTER_PATH, Register};
+use bucketry_model::role::Caller;
+use bucketry_store::node::{NodeKey, NodeRegistered, NodeRegistration};
+use bucketry_vault::{NodeVerifyingKey, Recipient};
+use serde_json::Value;
+
+use crate::presence::NodeView;
+use crate::{Control, Error, Result, Thing};
+
+/// The path of `POST /unregister`.
+const UNREGISTER_PATH: &str = "/unregister";
+/// The most keys one node may have secrets sealed to.
+const MOST_RECIPIENTS: usize = 16;
+/// Longest accepted texts of a registration, in bytes.
+const MOST_TEXT: usize = 128;
+
+impl Control {
+    /// Makes sure that the deployment's own nodes can sign with this key.
+    pub async fn trust_deployment_key(&self, key: &NodeVerifyingKey) -> Result<()> {
+        let known = self.inner.store.node_keys(None).await?;
+        if known.iter().any(|known| known.public_key.trim() == key.to_pem().trim()) {
+            return Ok(());
+        }
+        let key = NodeKey {
+            id: self.inner.environment.id(NodeKeyId::new)?,
+            org_id: None,
+            public_key: key.to_pem().to_owned(),
+            created_at: self.inner.environment.now(),
+        };
+        Ok(self.inner.store.insert_node_key(&key).await?)
+    }
+
+    /// `POST /register`: a node says who it is.
+    pub async fn register_node(&self, message: &Value) -> Result<Node> {
+        let sender = self.verify("POST", REGISTER_PATH, message).await?;
+        let register: Register = read(message)?;
+        check_registration(&register)?;
+        let registration = NodeRegistration {
+            id: self.inner.environment.id(NodeId::new)?,
+            org_id: sender.org_id,
+            name: register.ip,
+            region: register.region,
+            provider: register.provider,
+            version: register.version,
+            recipients: register.recipients,
+            key_id: sender.key_id,
+        };
+        let now = self.inner.environment.now();
+        let registered = self.inner.store.register_node(&registration, now).await?;
+        self.inner.presence.forget_nodes();
+        match registered {
+            NodeRegistered::Registered(node) => {
+                // New recipients: a rotation may be waiting for them.
+                self.inner.rotation.notify_waiters();
+                Ok(node)
+            }
+            NodeRegistered::NameTaken => Err(Error::Rule {
+                code: "NODE_NAME_TAKEN",
+                message: "a node of another organization has this name: choose another".to_owned(),
+            }),
+        }
+    }
+
+    /// `POST /unregister`: a node leaves for good.
+    pub async fn unregister_node(&self, message: &Value) -> Result<()> {
+        let node = self.sender("POST", UNREGISTER_PATH, message).await?;
+        self.inner.store.unregister_node(node.id, self.inner.environment.now()).await?;
+        self.inner.presence.forget_nodes();
+        Ok(())
+    }
+
+    /// The nodes that serve the caller's organization, by name.
+    pub async fn nodes(&self, caller: &Caller) -> Result<Vec<NodeView>> {
+        let serves = |view: &NodeView| bucketry_model::node::serves(&view.node, caller.org_id);
+        Ok(self.node_views().await?.into_iter().filter(serves).collect())
+    }
+
+    /// The registered node that sent a message.
+    async fn sender(&self, method: &str, path: &str, message: &Value) -> Result<Node> {
+        let sender = self.verify(method, path, message).await?;
+        let name = message.get("ip").and_then(Value::as_str).unwrap_or_default();
+        let found = |nodes: &[Node]| {
+            nodes.iter().find(|node| node.name == name && node.org_id == sender.org_id).cloned()
+        };
+        if let Some(node) = found(&self.known_nodes().await?) {
+            return Ok(node);
+        }
+        // It may have registered a moment ago with another control plane.
+        self.inner.presence.forget_nodes();
+        found(&self.known_nodes().await?).ok_or(Error::NotFound(Thing::Node))
+    }
+
+    /// The organization whose nodes' keys may have signed, and the keys.
+    async fn keys_for(&self, id_org: Option<OrgId>) -> Result<Vec<NodeKey>> {
+        if let Some(org_id) = id_org {
+            return Ok(self.inner.store.node_keys(Some(org_id)).await?);
+        }
+        let mut keys = self.inner.store.node_keys(None).await?;
+        if let [only] = self.inner.store.organizations(2).await?.as_slice() {
+            keys.extend(self.inner.store.node_keys(Some(only.id)).await?);
+        }
+        Ok(keys)
+    }
+}
+
+/// Reads a verified message.
+fn read<T: serde::de::DeserializeOwned>(message: &Value) -> Result<T> {
+    T::deserialize(message).map_err(|error| Error::NodeMessage(format!("the message can't be read: {error}")))
+}
+
+fn check_registration(register: &Register) -> Result<()> {
+    if !is_node_name(&register.ip) {
+        return Err(Error::field(
+            "ip",
+            "must be the node's host name or address: letters, digits and '-._:[]', at most 253",
+        ));
+    }
+    let texts = [
+        ("region", &register.region),
+        ("provider", &register.provider),
+        ("version", &register.version),
+        ("status", &register.status),
+    ];
+    for (field, text) in texts {
+        if text.len() > MOST_TEXT || text.chars().any(char::is_control) {
+            return Err(Error::field(field, "must be at most 128 bytes long, without control characters"));
+        }
+    }
+    if register.recipients.len() > MOST_RECIPIENTS {
+        return Err(Error::field("recipients", format!("must be at most {MOST_RECIPIENTS}")));
+    }
+    if register.recipients.iter().any(|text| text.parse::<Recipient>().is_err()) {
+        return Err(Error::field("recipients", "must be age X25519 recipients (age1…)"));
+    }
+    Ok(())
+}
+
+fn check_batch(field: &'static str, length: usize) -> Result<()> {
+    if length <= MAX_BATCH {
+        Ok(())
+    } else {
+        Err(Error::field(field, format!("must be at most {MAX_BATCH} at once")))
+    }
+}

@@ -1,0 +1,91 @@
+//! Heartbeats with probes, and reports of traffic and of finished jobs.
+
+use bucketry_model::node_protocol::{BucketStatus, Heartbeat, REPORT_PATH, Report, STATUS_PATH};
+use bucketry_model::uptime::{ProbeSample, longest_gap};
+use bucketry_store::status::ProbeBatch;
+use bucketry_store::usage::BatchCounted;
+use jiff::SignedDuration;
+use serde_json::Value;
+
+use super::{check_batch, read};
+use crate::{Control, Error, Result};
+
+/// Samples from further ahead than this are of a node whose clock is wrong: they would block true ones for as long.
+const AHEAD_AT_MOST: SignedDuration = SignedDuration::from_secs(300);
+/// Intervals that a node may claim to probe in, in milliseconds: up to a day.
+const LONGEST_INTERVAL_MS: i64 = 86_400_000;
+/// Longest accepted text of a failure, in characters.
+const LONGEST_MESSAGE: usize = 500;
+
+impl Control {
+    /// `POST /node/status`: the heartbeat.
+    pub async fn heartbeat(&self, message: &Value) -> Result<()> {
+        let node = self.sender("POST", STATUS_PATH, message).await?;
+        let heartbeat: Heartbeat = read(message)?;
+        check_batch("buckets", heartbeat.buckets.len())?;
+        let now = self.inner.environment.now();
+        let interval =
+            i64::try_from(heartbeat.probe_interval_ms).unwrap_or(i64::MAX).min(LONGEST_INTERVAL_MS);
+        self.inner.store.touch_node(node.id, now).await?;
+        self.inner.presence.heard(node.id, Some(heartbeat.census), now);
+        let samples: Vec<_> = heartbeat
+            .buckets
+            .into_iter()
+            .filter(|probe| probe.created_at <= now + AHEAD_AT_MOST)
+            .map(|probe| (probe.bucket_id, sample(probe)))
+            .collect();
+        if !samples.is_empty() {
+            let batch = ProbeBatch {
+                node_id: node.id,
+                org_id: node.org_id,
+                longest_gap: longest_gap(SignedDuration::from_millis(interval)),
+                samples,
+            };
+            self.inner.store.record_probes(&batch).await?;
+        }
+        Ok(())
+    }
+
+    /// `POST /node/report`: traffic, added exactly once, and results of jobs.
+    pub async fn report(&self, message: &Value) -> Result<()> {
+        let node = self.sender("POST", REPORT_PATH, message).await?;
+        let report: Report = read(message)?;
+        check_batch("results", report.results.len())?;
+        for result in report.results {
+            self.inner.jobs.complete(node.id, result);
+        }
+        let Some(batch) = report.usage else { return Ok(()) };
+        check_batch("usage.rows", batch.rows.len())?;
+        if batch.spool.is_empty() || batch.spool.len() > 64 || batch.number == 0 {
+            return Err(Error::field(
+                "usage",
+                "must name its spool (1 to 64 bytes) and have a number from 1",
+            ));
+        }
+        if !batch.rows.iter().all(bucketry_model::usage::UsageRow::is_sane) {
+            return Err(Error::field("usage.rows", "hold figures that no node can have counted"));
+        }
+        let now = self.inner.environment.now();
+        match self.inner.store.add_usage(node.id, node.org_id, &batch, now).await? {
+            BatchCounted::Counted | BatchCounted::Duplicate => Ok(()),
+            BatchCounted::OutOfOrder { expected } => Err(Error::Rule {
+                code: "BATCH_OUT_OF_ORDER",
+                message: format!("batch {} came before batch {expected}: send that one first", batch.number),
+            }),
+        }
+    }
+}
+
+fn sample(probe: BucketStatus) -> ProbeSample {
+    let failure = probe.failure.map(|mut failure| {
+        failure.message = failure.message.chars().filter(|c| !c.is_control()).take(LONGEST_MESSAGE).collect();
+        failure
+    });
+    ProbeSample {
+        at: probe.created_at,
+        status: probe.status,
+        // A failed probe has no latency, whatever the node says.
+        latency_ms: probe.latency_ms.filter(|_| failure.is_none()),
+        failure,
+    }
+}

@@ -1,0 +1,117 @@
+//! Organizations: the first one, and those that register.
+
+use bucketry_model::id::{OrgId, UserId, WorkspaceId};
+use bucketry_model::name::Name;
+use bucketry_model::role::OrgRole;
+use bucketry_model::secret::Secret;
+use bucketry_store::organization::{NewOrganization, Organization, OrganizationInserted};
+use bucketry_store::user::NewUser;
+use bucketry_store::workspace::NewWorkspace;
+
+use crate::sessions::LoggedIn;
+use crate::users::{check_email, parse_name};
+use crate::{Control, Error, FieldError, Result, password};
+
+/// Somebody who registers an organization.
+#[derive(Debug)]
+pub struct Registration {
+    /// The e-mail address to log in with.
+    pub email: String,
+    /// The password.
+    pub password: Secret,
+    /// First name.
+    pub first_name: String,
+    /// Last name.
+    pub last_name: String,
+    /// The organization's name.
+    pub company_name: String,
+}
+
+/// What the first start made.
+#[derive(Debug)]
+pub struct FirstOrganization {
+    /// The organization.
+    pub org_id: OrgId,
+    /// Its workspace.
+    pub workspace_id: WorkspaceId,
+    /// Its owner.
+    pub user_id: UserId,
+}
+
+impl Control {
+    /// Makes the organization `default` with the workspace `default` and an OWNER, unless there is an organization
+    /// already; then `None`.
+    pub async fn bootstrap(&self, email: &str, password: Secret) -> Result<Option<FirstOrganization>> {
+        if !self.inner.store.organizations(1).await?.is_empty() {
+            return Ok(None);
+        }
+        let registration = Registration {
+            email: email.to_owned(),
+            password,
+            first_name: "Owner".to_owned(),
+            last_name: "Owner".to_owned(),
+            company_name: "default".to_owned(),
+        };
+        let new = self.new_organization(registration).await?;
+        let made =
+            FirstOrganization { org_id: new.id, workspace_id: new.workspace.id, user_id: new.owner.id };
+        match self.inner.store.insert_organization(&new, self.inner.environment.now()).await? {
+            OrganizationInserted::Inserted => Ok(Some(made)),
+            OrganizationInserted::EmailTaken => Err(Error::EmailTaken),
+        }
+    }
+
+    /// Registers an organization with its first user, an OWNER, and logs that user in.
+    pub async fn register(&self, registration: Registration) -> Result<LoggedIn> {
+        if !self.inner.settings.open_registration {
+            return Err(Error::RegistrationClosed);
+        }
+        let new = self.new_organization(registration).await?;
+        match self.inner.store.insert_organization(&new, self.inner.environment.now()).await? {
+            OrganizationInserted::Inserted => {}
+            OrganizationInserted::EmailTaken => return Err(Error::EmailTaken),
+        }
+        let user =
+            self.inner.store.user(new.id, new.owner.id).await?.ok_or(Error::NotFound(crate::Thing::User))?;
+        self.open_session(user, None).await
+    }
+
+    /// The caller's organization.
+    pub async fn organization(&self, id: OrgId) -> Result<Organization> {
+        self.inner.store.organization(id).await?.ok_or(Error::NotFound(crate::Thing::Organization))
+    }
+
+    async fn new_organization(&self, registration: Registration) -> Result<NewOrganization> {
+        let mut wrong = Vec::new();
+        let first_name = parse_name("firstName", &registration.first_name, &mut wrong);
+        let last_name = parse_name("lastName", &registration.last_name, &mut wrong);
+        let name = parse_name("companyName", &registration.company_name, &mut wrong);
+        let email = check_email(&registration.email, &mut wrong);
+        if let Err(why) = password::check_strength(&registration.password) {
+            wrong.push(FieldError::new("password", why));
+        }
+        let (Some(first_name), Some(last_name), Some(name), Some(email), []) =
+            (first_name, last_name, name, email, wrong.as_slice())
+        else {
+            return Err(Error::Invalid(wrong));
+        };
+        let environment = &self.inner.environment;
+        let workspace_name = Name::parse("default").map_err(Error::internal)?;
+        Ok(NewOrganization {
+            id: environment.id(OrgId::new)?,
+            name,
+            bucket_quota: self.inner.settings.bucket_quota,
+            owner: NewUser {
+                id: environment.id(UserId::new)?,
+                email,
+                first_name,
+                last_name,
+                org_role: OrgRole::Owner,
+                // There is no mail server to ask: whoever may register here is trusted with the address.
+                validated: true,
+                password_hash: Some(self.inner.passwords.hash(registration.password).await?),
+            },
+            workspace: NewWorkspace { id: environment.id(WorkspaceId::new)?, name: workspace_name },
+        })
+    }
+}

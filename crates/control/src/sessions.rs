@@ -1,0 +1,204 @@
+//! Logging in, staying logged in, and who is calling.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bucketry_model::id::TokenId;
+use bucketry_model::role::Caller;
+use bucketry_model::secret::Secret;
+use bucketry_store::token::{NewToken, Rotation, TokenKind};
+use bucketry_store::user::User;
+use jiff::{SignedDuration, Timestamp};
+use quick_cache::sync::Cache;
+
+use crate::access_token::Claims;
+use crate::error::LoginFailure;
+use crate::{Control, Error, Result, api_token};
+
+/// How long a caller's rights are remembered. Changes made through this process take effect at once all the same;
+/// another control plane's after this at the latest.
+const REMEMBER: SignedDuration = SignedDuration::from_secs(5);
+/// How many callers are remembered.
+const REMEMBERED_AT_MOST: usize = 10_000;
+
+/// What a login, a registration or a refresh hands out.
+#[derive(Debug)]
+pub struct LoggedIn {
+    /// The JSON Web Token for the `Authorization` header.
+    pub access_token: String,
+    /// To be exchanged when the access token has expired; each can be used once.
+    pub refresh_token: Secret,
+    /// The session.
+    pub token_id: TokenId,
+    /// When the access token expires.
+    pub expires_at: Timestamp,
+    /// Who logged in.
+    pub user: User,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Credential {
+    Session(TokenId),
+    Api([u8; 32]),
+}
+
+#[derive(Clone)]
+struct Remembered {
+    caller: Arc<Caller>,
+    since: Timestamp,
+    epoch: u64,
+}
+
+/// Callers that were looked up lately.
+pub(crate) struct CallerCache {
+    callers: Cache<Credential, Remembered>,
+    epoch: AtomicU64,
+}
+
+impl Default for CallerCache {
+    fn default() -> Self {
+        Self { callers: Cache::new(REMEMBERED_AT_MOST), epoch: AtomicU64::new(0) }
+    }
+}
+
+impl CallerCache {
+    /// Somebody's rights changed: whatever was looked up before this moment is not used again, also not by a lookup
+    /// that is under way.
+    pub(crate) fn forget_all(&self) {
+        self.epoch.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Control {
+    /// Logs a user in with e-mail address and password.
+    pub async fn login(&self, email: &str, password: Secret, device: Option<&str>) -> Result<LoggedIn> {
+        let Some(found) = self.inner.store.user_by_email(email.trim()).await? else {
+            self.inner.passwords.pretend_to_verify(password).await?;
+            return Err(Error::Login(LoginFailure::UserNotFound));
+        };
+        let Some(hash) = found.password_hash else {
+            return Err(Error::Login(LoginFailure::NoPasswordSet));
+        };
+        if !self.inner.passwords.verify(password, hash).await? {
+            return Err(Error::Login(LoginFailure::InvalidPassword));
+        }
+        self.open_session(found.user, device).await
+    }
+
+    /// Opens a session for a user whose identity is established.
+    pub(crate) async fn open_session(&self, user: User, device: Option<&str>) -> Result<LoggedIn> {
+        let now = self.inner.environment.now();
+        let (refresh_token, hash) = self.new_refresh_token()?;
+        let id = self.inner.environment.id(TokenId::new)?;
+        let name: String = device.unwrap_or("").chars().filter(|c| !c.is_control()).take(255).collect();
+        let session = NewToken {
+            id,
+            org_id: user.org_id,
+            user_id: user.id,
+            kind: TokenKind::Session,
+            name,
+            scope: None,
+            hash,
+            expires_at: Some(now + self.inner.settings.refresh_token_lifetime),
+        };
+        self.inner.store.insert_token(&session, now).await?;
+        self.hand_out(user, id, refresh_token, now)
+    }
+
+    /// Exchanges a refresh token for a new pair of tokens.
+    pub async fn refresh(&self, refresh_token: &Secret) -> Result<LoggedIn> {
+        let now = self.inner.environment.now();
+        let old =
+            refresh_hash(refresh_token).ok_or(Error::Refresh("this is not a refresh token: log in again"))?;
+        let (new_token, new_hash) = self.new_refresh_token()?;
+        let expires_at = now + self.inner.settings.refresh_token_lifetime;
+        match self.inner.store.rotate_refresh_token(&old, &new_hash, expires_at, now).await? {
+            Rotation::Rotated { id, user_id, org_id } => {
+                let user = self.inner.store.user(org_id, user_id).await?;
+                self.hand_out(user.ok_or(Error::Unauthenticated)?, id, new_token, now)
+            }
+            Rotation::Reused => {
+                self.inner.callers.forget_all();
+                Err(Error::Refresh(
+                    "this refresh token was used before, so somebody else may have a copy: the session was ended, log in again",
+                ))
+            }
+            Rotation::Unknown => Err(Error::Refresh("the session has ended: log in again")),
+        }
+    }
+
+    /// Ends the session that a refresh token belongs to. Ending one that has ended already is no error.
+    pub async fn logout(&self, refresh_token: &Secret) -> Result<()> {
+        let Some(hash) = refresh_hash(refresh_token) else { return Ok(()) };
+        if let Some((user_id, id)) = self.session_owner(&hash).await? {
+            self.inner.store.revoke_token(user_id, id, self.inner.environment.now()).await?;
+            self.inner.callers.forget_all();
+        }
+        Ok(())
+    }
+
+    async fn session_owner(&self, hash: &[u8; 32]) -> Result<Option<(bucketry_model::id::UserId, TokenId)>> {
+        let Some(id) = self.inner.store.session_of_refresh_token(hash).await? else { return Ok(None) };
+        let caller = self.inner.store.caller(id, self.inner.environment.now()).await?;
+        Ok(caller.map(|caller| (caller.user_id, id)))
+    }
+
+    /// Who calls with this bearer token.
+    pub async fn authenticate(&self, bearer: &str) -> Result<Arc<Caller>> {
+        let now = self.inner.environment.now();
+        let credential = match api_token::from_text(bearer) {
+            Some(random) => Credential::Api(api_token::hash(&random)),
+            None if bearer.starts_with(api_token::PREFIX) => return Err(Error::Unauthenticated),
+            None => Credential::Session(self.inner.access_tokens.verify(bearer, now)?.sid),
+        };
+        let cache = &self.inner.callers;
+        let epoch = cache.epoch.load(Ordering::SeqCst);
+        if let Some(known) = cache.callers.get(&credential)
+            && known.epoch == epoch
+            && now.duration_since(known.since).abs() < REMEMBER
+        {
+            return Ok(known.caller);
+        }
+        let id = match &credential {
+            Credential::Session(id) => *id,
+            Credential::Api(hash) => {
+                self.inner.store.api_token(hash, now).await?.ok_or(Error::Unauthenticated)?
+            }
+        };
+        let caller = self.inner.store.caller(id, now).await?.ok_or(Error::Unauthenticated)?;
+        let caller = Arc::new(caller);
+        cache.callers.insert(credential, Remembered { caller: Arc::clone(&caller), since: now, epoch });
+        Ok(caller)
+    }
+
+    /// The caller's own account.
+    pub async fn profile(&self, caller: &Caller) -> Result<User> {
+        self.inner.store.user(caller.org_id, caller.user_id).await?.ok_or(Error::NotFound(crate::Thing::User))
+    }
+
+    fn hand_out(&self, user: User, id: TokenId, refresh_token: Secret, now: Timestamp) -> Result<LoggedIn> {
+        let expires_at = now + self.inner.settings.access_token_lifetime;
+        let access_token = self.inner.access_tokens.sign(&Claims {
+            user_id: user.id,
+            email: user.email.clone(),
+            org_id: user.org_id,
+            kind: "access".to_owned(),
+            iat: now.as_second(),
+            exp: expires_at.as_second(),
+            sid: id,
+        })?;
+        Ok(LoggedIn { access_token, refresh_token, token_id: id, expires_at, user })
+    }
+
+    fn new_refresh_token(&self) -> Result<(Secret, [u8; 32])> {
+        let random: [u8; 32] = self.inner.environment.random()?;
+        Ok((Secret::new(URL_SAFE_NO_PAD.encode(random)), api_token::hash(&random)))
+    }
+}
+
+fn refresh_hash(token: &Secret) -> Option<[u8; 32]> {
+    let random: [u8; 32] = URL_SAFE_NO_PAD.decode(token.expose()).ok()?.try_into().ok()?;
+    Some(api_token::hash(&random))
+}

@@ -1,0 +1,207 @@
+//! Users of the caller's organization.
+
+use bucketry_model::id::UserId;
+use bucketry_model::name::Name;
+use bucketry_model::role::{Caller, OrgRole};
+use bucketry_model::secret::Secret;
+use bucketry_store::user::{NewUser, User, UserChanged, UserChanges, UserInserted};
+
+use crate::{Control, Error, FieldError, Result, Thing, password};
+
+/// A user to be made.
+#[derive(Debug)]
+pub struct NewUserInput {
+    /// The e-mail address to log in with.
+    pub email: String,
+    /// The password.
+    pub password: Secret,
+    /// First name.
+    pub first_name: String,
+    /// Last name.
+    pub last_name: String,
+    /// The role in the organization.
+    pub org_role: OrgRole,
+}
+
+/// Changes to a user; what is `None` stays.
+#[derive(Debug, Default)]
+pub struct UserInput {
+    /// First name.
+    pub first_name: Option<String>,
+    /// Last name.
+    pub last_name: Option<String>,
+    /// The role in the organization.
+    pub org_role: Option<OrgRole>,
+}
+
+/// A role before and after.
+#[derive(Debug, Clone, Copy)]
+pub struct RoleChange {
+    /// Before.
+    pub previous: OrgRole,
+    /// After.
+    pub new: OrgRole,
+}
+
+impl Control {
+    /// A page of the organization's users, newest first.
+    pub async fn users(&self, caller: &Caller, after: Option<UserId>, limit: u32) -> Result<Vec<User>> {
+        manages_users(caller)?;
+        Ok(self.inner.store.users(caller.org_id, after, limit).await?)
+    }
+
+    /// One user: oneself, or anybody for those who manage users.
+    pub async fn user(&self, caller: &Caller, id: UserId) -> Result<User> {
+        if caller.user_id != id {
+            manages_users(caller)?;
+        }
+        self.inner.store.user(caller.org_id, id).await?.ok_or(Error::NotFound(Thing::User))
+    }
+
+    /// Makes a user.
+    pub async fn create_user(&self, caller: &Caller, input: NewUserInput) -> Result<User> {
+        manages_users(caller)?;
+        validated(caller)?;
+        may_grant(caller, input.org_role)?;
+        let mut wrong = Vec::new();
+        let email = check_email(&input.email, &mut wrong);
+        let first_name = parse_name("firstName", &input.first_name, &mut wrong);
+        let last_name = parse_name("lastName", &input.last_name, &mut wrong);
+        if let Err(why) = password::check_strength(&input.password) {
+            wrong.push(FieldError::new("password", why));
+        }
+        let (Some(email), Some(first_name), Some(last_name), []) =
+            (email, first_name, last_name, wrong.as_slice())
+        else {
+            return Err(Error::Invalid(wrong));
+        };
+        let new = NewUser {
+            id: self.inner.environment.id(UserId::new)?,
+            email,
+            first_name,
+            last_name,
+            org_role: input.org_role,
+            // The administrator who typed the address vouches for it: there is no mail server to ask.
+            validated: true,
+            password_hash: Some(self.inner.passwords.hash(input.password).await?),
+        };
+        match self.inner.store.insert_user(caller.org_id, &new, self.inner.environment.now()).await? {
+            UserInserted::Inserted => {}
+            UserInserted::EmailTaken => return Err(Error::EmailTaken),
+        }
+        self.inner.store.user(caller.org_id, new.id).await?.ok_or(Error::NotFound(Thing::User))
+    }
+
+    /// Changes a user's names or role.
+    pub async fn update_user(&self, caller: &Caller, id: UserId, input: UserInput) -> Result<User> {
+        let target = self.manageable_user(caller, id).await?;
+        let mut wrong = Vec::new();
+        let first_name = input.first_name.map(|text| parse_name("name", &text, &mut wrong));
+        let last_name = input.last_name.map(|text| parse_name("lastName", &text, &mut wrong));
+        if !wrong.is_empty() {
+            return Err(Error::Invalid(wrong));
+        }
+        if let Some(role) = input.org_role.filter(|role| *role != target.org_role) {
+            may_grant(caller, role)?;
+        }
+        let changes = UserChanges {
+            first_name: first_name.flatten(),
+            last_name: last_name.flatten(),
+            org_role: input.org_role,
+        };
+        let changed = self.inner.store.update_user(caller.org_id, id, &changes).await?;
+        self.inner.callers.forget_all();
+        user_changed(changed)?;
+        self.inner.store.user(caller.org_id, id).await?.ok_or(Error::NotFound(Thing::User))
+    }
+
+    /// Changes a user's role in the organization.
+    pub async fn set_org_role(&self, caller: &Caller, id: UserId, role: OrgRole) -> Result<RoleChange> {
+        let previous = self.manageable_user(caller, id).await?.org_role;
+        let input = UserInput { org_role: Some(role), ..UserInput::default() };
+        let user = self.update_user(caller, id, input).await?;
+        Ok(RoleChange { previous, new: user.org_role })
+    }
+
+    /// Removes a user; their sessions and tokens end at once.
+    pub async fn delete_user(&self, caller: &Caller, id: UserId) -> Result<()> {
+        manages_users(caller)?;
+        if caller.user_id == id {
+            return Err(Error::Rule {
+                code: "CANNOT_DELETE_SELF",
+                message: "you can't remove yourself: ask another administrator".to_owned(),
+            });
+        }
+        self.manageable_user(caller, id).await?;
+        let changed = self.inner.store.delete_user(caller.org_id, id, self.inner.environment.now()).await?;
+        self.inner.callers.forget_all();
+        user_changed(changed)
+    }
+
+    /// Another user whom the caller may change: of a lower role, or of any role for an owner.
+    async fn manageable_user(&self, caller: &Caller, id: UserId) -> Result<User> {
+        manages_users(caller)?;
+        validated(caller)?;
+        let target = self.inner.store.user(caller.org_id, id).await?.ok_or(Error::NotFound(Thing::User))?;
+        if caller.org_role.may_grant(target.org_role) {
+            return Ok(target);
+        }
+        Err(Error::Forbidden(format!(
+            "your role {} can't change a user of role {}",
+            caller.org_role, target.org_role
+        )))
+    }
+}
+
+fn manages_users(caller: &Caller) -> Result<()> {
+    if caller.may_in_org(OrgRole::Workspaces) {
+        return Ok(());
+    }
+    Err(Error::Forbidden("managing users needs the organization role WORKSPACES or higher".to_owned()))
+}
+
+fn may_grant(caller: &Caller, role: OrgRole) -> Result<()> {
+    if caller.org_role.may_grant(role) {
+        return Ok(());
+    }
+    Err(Error::Forbidden(format!("your role {} may only grant lower roles than {role}", caller.org_role)))
+}
+
+/// Unverified users may not write.
+pub(crate) fn validated(caller: &Caller) -> Result<()> {
+    if caller.validated { Ok(()) } else { Err(Error::NotValidated) }
+}
+
+fn user_changed(changed: UserChanged) -> Result<()> {
+    match changed {
+        UserChanged::Changed => Ok(()),
+        UserChanged::NotFound => Err(Error::NotFound(Thing::User)),
+        UserChanged::LastOwner => Err(Error::Rule {
+            code: "LAST_OWNER",
+            message: "this is the organization's last OWNER: make somebody else an OWNER first".to_owned(),
+        }),
+        UserChanged::LastAdmin => Err(Error::Rule {
+            code: "LAST_ADMIN",
+            message: "this user is the last ADMIN of a workspace: make another member its ADMIN first"
+                .to_owned(),
+        }),
+    }
+}
+
+pub(crate) fn parse_name(field: &'static str, text: &str, wrong: &mut Vec<FieldError>) -> Option<Name> {
+    Name::parse(text).map_err(|why| wrong.push(FieldError::new(field, why))).ok()
+}
+
+/// The loose form that every address has: something, `@`, something, no white space. Only mail can tell more.
+pub(crate) fn check_email(text: &str, wrong: &mut Vec<FieldError>) -> Option<String> {
+    let text = text.trim();
+    let fine = text.len() <= 254
+        && !text.chars().any(|c| c.is_whitespace() || c.is_control())
+        && text
+            .split_once('@')
+            .is_some_and(|(name, host)| !name.is_empty() && !host.is_empty() && !host.contains('@'));
+    if !fine {
+        wrong.push(FieldError::new("email", "must be an e-mail address, at most 254 characters long"));
+    }
+    fine.then(|| text.to_owned())
+}

@@ -1,0 +1,219 @@
+//! Rotation of the vault's keys while everything stays in use: nodes make new identities, every secret is sealed
+//! anew by a node that can open it, nodes forget the old identities.
+//!
+//! The control plane never opens a secret. The state is stored after each page, so that a restart goes on where the
+//! rotation stood; doing a step twice does no harm.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bucketry_model::id::{JobId, OrgId};
+use bucketry_model::node::{Node, serves};
+use bucketry_model::node_protocol::{BoundSecret, Outcome, Task};
+use bucketry_model::role::{Caller, OrgRole};
+use bucketry_store::bucket::StoredSecret;
+use bucketry_store::vault::{RotationPhase, RotationState};
+
+use crate::{Control, Error, Result};
+
+/// How many secrets a node is given at once.
+const PAGE: u32 = 200;
+/// How long a node may take for a page.
+const JOB_DEADLINE: Duration = Duration::from_secs(60);
+/// How long to wait before a step that failed is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
+/// How often the secrets are walked over: what is registered while a walk is under way is found by the next.
+const MOST_WALKS: u32 = 5;
+
+impl Control {
+    /// Starts a rotation, or answers with the one that is under way. For owners of the deployment's first
+    /// organization: the vault is the whole deployment's.
+    pub async fn start_rotation(&self, caller: &Caller) -> Result<RotationState> {
+        self.may_rotate(caller).await?;
+        if let Some(state) =
+            self.inner.store.rotation().await?.filter(|state| state.phase != RotationPhase::Done)
+        {
+            return Ok(state);
+        }
+        let state = RotationState {
+            phase: RotationPhase::NewIdentity,
+            cursor: None,
+            total: self.inner.store.count_secrets().await?,
+            done: 0,
+            failed: 0,
+            started_at: self.inner.environment.now(),
+            finished_at: None,
+        };
+        self.inner.store.set_rotation(&state).await?;
+        self.inner.rotation.notify_waiters();
+        Ok(state)
+    }
+
+    /// The present or last rotation.
+    pub async fn rotation(&self, caller: &Caller) -> Result<Option<RotationState>> {
+        self.may_rotate(caller).await?;
+        Ok(self.inner.store.rotation().await?)
+    }
+
+    async fn may_rotate(&self, caller: &Caller) -> Result<()> {
+        let first = self.inner.store.organizations(1).await?;
+        let is_first = first.first().is_some_and(|first| first.id == caller.org_id);
+        if is_first && caller.may_in_org(OrgRole::Owner) {
+            return Ok(());
+        }
+        Err(Error::Forbidden(
+            "rotating the vault needs an OWNER of the deployment's first organization".to_owned(),
+        ))
+    }
+
+    /// Drives rotations until the future is dropped, which loses at most the page that is being worked on.
+    pub async fn drive_rotations(&self) {
+        loop {
+            let news = self.inner.rotation.notified();
+            match self.advance_rotation().await {
+                Ok(true) => continue,
+                Ok(false) => news.await,
+                Err(error) => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the rotation will be tried again"
+                    );
+                    tokio::time::sleep(TRY_AGAIN).await;
+                }
+            }
+        }
+    }
+
+    /// One step. Whether there may be another.
+    async fn advance_rotation(&self) -> Result<bool> {
+        let Some(mut state) = self.inner.store.rotation().await? else { return Ok(false) };
+        match state.phase {
+            RotationPhase::Done => return Ok(false),
+            RotationPhase::NewIdentity => {
+                self.ask_every_node(&Task::NewIdentity).await?;
+                self.inner.presence.forget_nodes();
+                state.phase = RotationPhase::Resealing;
+            }
+            RotationPhase::Resealing => self.reseal_all(&mut state).await?,
+            RotationPhase::Retiring => {
+                self.ask_every_node(&Task::RetireIdentities).await?;
+                self.inner.presence.forget_nodes();
+                state.phase = RotationPhase::Done;
+                state.finished_at = Some(self.inner.environment.now());
+            }
+        }
+        self.inner.store.set_rotation(&state).await?;
+        Ok(true)
+    }
+
+    async fn ask_every_node(&self, task: &Task) -> Result<()> {
+        let nodes = self.known_nodes().await?;
+        for node in nodes.iter().filter(|node| !node.recipients.is_empty()) {
+            match self.ask(node, task.clone()).await? {
+                Outcome::Done => {}
+                Outcome::Failed { reason } => return Err(Error::internal(reason)),
+                _ => return Err(Error::NodeTimeout),
+            }
+        }
+        Ok(())
+    }
+
+    async fn ask(&self, node: &Node, task: Task) -> Result<Outcome> {
+        let id = self.inner.environment.id(JobId::new)?;
+        let mut ticket = self.inner.jobs.put(node.id, id, task).ok_or(Error::Busy)?;
+        let outcome = tokio::time::timeout(JOB_DEADLINE, ticket.outcome()).await;
+        outcome.ok().flatten().ok_or(Error::NodeTimeout)
+    }
+
+    /// Walks over all secrets until a walk finds none that waits.
+    async fn reseal_all(&self, state: &mut RotationState) -> Result<()> {
+        for walk in 0..MOST_WALKS {
+            let mut waiting = 0;
+            state.failed = 0;
+            loop {
+                let page = self.inner.store.secrets_after(state.cursor, PAGE).await?;
+                let Some((last, _)) = page.last() else { break };
+                state.cursor = Some(last.bucket_id);
+                let looked_at = u64::try_from(page.len()).unwrap_or(u64::MAX);
+                let (resealed, failed) = self.reseal_page(page).await?;
+                waiting += resealed;
+                state.failed += failed;
+                if walk == 0 {
+                    state.done = (state.done + looked_at).min(state.total.max(state.done + looked_at));
+                }
+                self.inner.store.set_rotation(state).await?;
+            }
+            state.cursor = None;
+            if waiting == 0 {
+                break;
+            }
+        }
+        state.total = state.total.max(state.done);
+        // A secret that nobody could open now may be opened by a node that is away: keep the old identities then.
+        let retire = state.failed == 0;
+        state.phase = if retire { RotationPhase::Retiring } else { RotationPhase::Done };
+        state.finished_at = (!retire).then(|| self.inner.environment.now());
+        Ok(())
+    }
+
+    /// Seals a page anew. How many were, and how many could not be.
+    async fn reseal_page(&self, page: Vec<(BoundSecret, String)>) -> Result<(u64, u64)> {
+        let mut by_org: HashMap<OrgId, Vec<(BoundSecret, String)>> = HashMap::new();
+        for entry in page {
+            by_org.entry(entry.0.org_id).or_default().push(entry);
+        }
+        let (mut resealed, mut failed) = (0, 0);
+        for (org_id, entries) in by_org {
+            let recipients = self.recipients(org_id).await?;
+            let fingerprint = bucketry_vault::fingerprint(&recipients);
+            let stale: Vec<BoundSecret> = entries
+                .into_iter()
+                .filter(|(_, sealed_to)| *sealed_to != fingerprint)
+                .map(|(secret, _)| secret)
+                .collect();
+            if stale.is_empty() {
+                continue;
+            }
+            let count = u64::try_from(stale.len()).unwrap_or(u64::MAX);
+            let done = self.reseal(org_id, stale, &recipients, &fingerprint).await?;
+            resealed += done;
+            failed += count - done;
+        }
+        Ok((resealed, failed))
+    }
+
+    async fn reseal(
+        &self,
+        org_id: OrgId,
+        stale: Vec<BoundSecret>,
+        recipients: &[bucketry_vault::Recipient],
+        fingerprint: &str,
+    ) -> Result<u64> {
+        let nodes = self.known_nodes().await?;
+        let mut old = stale;
+        let mut done = 0;
+        for node in nodes.iter().filter(|node| serves(node, org_id) && !node.recipients.is_empty()) {
+            if old.is_empty() {
+                break;
+            }
+            let task = Task::Reseal {
+                secrets: old.clone(),
+                recipients: recipients.iter().map(ToString::to_string).collect(),
+            };
+            let Outcome::Resealed { secrets } = self.ask(node, task).await? else { continue };
+            let mut replacements = Vec::with_capacity(secrets.len());
+            old.retain(|before| {
+                let Some(after) = secrets.iter().find(|after| after.bucket_id == before.bucket_id) else {
+                    return true;
+                };
+                let stored = StoredSecret { sealed: after.secret.clone(), sealed_to: fingerprint.to_owned() };
+                replacements.push((before.bucket_id, before.secret.clone(), stored));
+                false
+            });
+            done += u64::try_from(replacements.len()).unwrap_or(u64::MAX);
+            self.inner.store.replace_secrets(&replacements, self.inner.environment.now()).await?;
+            self.inner.changes.notify_waiters();
+        }
+        Ok(done)
+    }
+}

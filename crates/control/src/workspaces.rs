@@ -1,0 +1,186 @@
+//! Workspaces of the caller's organization, and their members.
+
+use std::collections::HashMap;
+
+use bucketry_model::id::{UserId, WorkspaceId};
+use bucketry_model::role::{Caller, OrgRole, WorkspaceRole};
+use bucketry_store::workspace::{Member, MemberChanged, NewWorkspace, Workspace, WorkspaceChanged};
+
+use crate::users::{parse_name, validated};
+use crate::{Control, Error, Result, Thing};
+
+/// A workspace with its members.
+#[derive(Debug, Clone)]
+pub struct WorkspaceView {
+    /// The workspace.
+    pub workspace: Workspace,
+    /// Its members.
+    pub members: Vec<Member>,
+}
+
+impl Control {
+    /// Makes a workspace; the caller becomes its ADMIN.
+    pub async fn create_workspace(&self, caller: &Caller, name: &str) -> Result<Workspace> {
+        if !caller.may_in_org(OrgRole::Workspaces) {
+            let message = "creating a workspace needs the organization role WORKSPACES or higher";
+            return Err(Error::Forbidden(message.to_owned()));
+        }
+        validated(caller)?;
+        let mut wrong = Vec::new();
+        let Some(name) = parse_name("name", name, &mut wrong) else { return Err(Error::Invalid(wrong)) };
+        let new = NewWorkspace { id: self.inner.environment.id(WorkspaceId::new)?, name };
+        let now = self.inner.environment.now();
+        self.inner.store.insert_workspace(caller.org_id, &new, caller.user_id, now).await?;
+        self.inner.callers.forget_all();
+        Ok(Workspace { id: new.id, org_id: caller.org_id, name: new.name, created_at: now })
+    }
+
+    /// A page of the workspaces that the caller can enter, newest first, with their members.
+    pub async fn workspaces(
+        &self,
+        caller: &Caller,
+        after: Option<WorkspaceId>,
+        limit: u32,
+    ) -> Result<Vec<WorkspaceView>> {
+        let page = self.inner.store.workspaces(caller.org_id, &caller.visibility(), after, limit).await?;
+        let ids: Vec<WorkspaceId> = page.iter().map(|workspace| workspace.id).collect();
+        let mut members: HashMap<WorkspaceId, Vec<Member>> = HashMap::new();
+        for (id, member) in self.inner.store.members(&ids).await? {
+            members.entry(id).or_default().push(member);
+        }
+        let view = |workspace: Workspace| WorkspaceView {
+            members: members.remove(&workspace.id).unwrap_or_default(),
+            workspace,
+        };
+        Ok(page.into_iter().map(view).collect())
+    }
+
+    /// One workspace.
+    pub async fn workspace(&self, caller: &Caller, id: WorkspaceId) -> Result<WorkspaceView> {
+        let workspace = self.enter(caller, id, WorkspaceRole::Read).await?;
+        let members = self.inner.store.members(&[id]).await?;
+        Ok(WorkspaceView { workspace, members: members.into_iter().map(|(_, member)| member).collect() })
+    }
+
+    /// Renames a workspace.
+    pub async fn rename_workspace(
+        &self,
+        caller: &Caller,
+        id: WorkspaceId,
+        name: Option<&str>,
+    ) -> Result<Workspace> {
+        let workspace = self.administer(caller, id).await?;
+        let Some(name) = name else { return Ok(workspace) };
+        let mut wrong = Vec::new();
+        let Some(name) = parse_name("name", name, &mut wrong) else { return Err(Error::Invalid(wrong)) };
+        workspace_changed(self.inner.store.rename_workspace(caller.org_id, id, &name).await?)?;
+        Ok(Workspace { name, ..workspace })
+    }
+
+    /// Removes a workspace that holds no buckets.
+    pub async fn delete_workspace(&self, caller: &Caller, id: WorkspaceId) -> Result<()> {
+        self.administer(caller, id).await?;
+        let changed =
+            self.inner.store.delete_workspace(caller.org_id, id, self.inner.environment.now()).await?;
+        self.inner.callers.forget_all();
+        workspace_changed(changed)
+    }
+
+    /// Adds a member.
+    pub async fn add_member(
+        &self,
+        caller: &Caller,
+        id: WorkspaceId,
+        user: UserId,
+        role: WorkspaceRole,
+    ) -> Result<()> {
+        self.administer(caller, id).await?;
+        let now = self.inner.environment.now();
+        let changed = self.inner.store.add_member(caller.org_id, id, user, role, now).await?;
+        self.inner.callers.forget_all();
+        member_changed(changed)
+    }
+
+    /// Changes a member's role.
+    pub async fn set_member_role(
+        &self,
+        caller: &Caller,
+        id: WorkspaceId,
+        user: UserId,
+        role: WorkspaceRole,
+    ) -> Result<()> {
+        self.administer(caller, id).await?;
+        let changed = self.inner.store.set_member_role(caller.org_id, id, user, role).await?;
+        self.inner.callers.forget_all();
+        member_changed(changed)
+    }
+
+    /// Removes a member.
+    pub async fn remove_member(&self, caller: &Caller, id: WorkspaceId, user: UserId) -> Result<()> {
+        self.administer(caller, id).await?;
+        let changed = self.inner.store.remove_member(caller.org_id, id, user).await?;
+        self.inner.callers.forget_all();
+        member_changed(changed)
+    }
+
+    async fn administer(&self, caller: &Caller, id: WorkspaceId) -> Result<Workspace> {
+        let workspace = self.enter(caller, id, WorkspaceRole::Admin).await?;
+        validated(caller)?;
+        Ok(workspace)
+    }
+
+    /// The workspace, if the caller has at least `needed` in it: another organization's doesn't exist, and one of the
+    /// own organization that the caller can't enter is forbidden.
+    pub(crate) async fn enter(
+        &self,
+        caller: &Caller,
+        id: WorkspaceId,
+        needed: WorkspaceRole,
+    ) -> Result<Workspace> {
+        let found = self.inner.store.workspace(caller.org_id, id).await?;
+        let workspace = found.ok_or(Error::NotFound(Thing::Workspace))?;
+        needs(caller, id, needed)?;
+        Ok(workspace)
+    }
+}
+
+/// Refuses a caller whose role in the workspace is lower than `needed`.
+pub(crate) fn needs(caller: &Caller, id: WorkspaceId, needed: WorkspaceRole) -> Result<()> {
+    match caller.role_in(id) {
+        Some(role) if role >= needed => Ok(()),
+        Some(role) => Err(Error::Forbidden(format!(
+            "this needs the role {needed} in the workspace; yours is {role}: ask one of its ADMINs"
+        ))),
+        None => Err(Error::Forbidden(format!(
+            "this needs the role {needed} in the workspace, and you are not a member of it: ask one of its ADMINs"
+        ))),
+    }
+}
+
+fn workspace_changed(changed: WorkspaceChanged) -> Result<()> {
+    match changed {
+        WorkspaceChanged::Changed => Ok(()),
+        WorkspaceChanged::NotFound => Err(Error::NotFound(Thing::Workspace)),
+        WorkspaceChanged::InUse => Err(Error::Rule {
+            code: "WORKSPACE_NOT_EMPTY",
+            message: "the workspace still holds buckets: move or delete them first".to_owned(),
+        }),
+    }
+}
+
+fn member_changed(changed: MemberChanged) -> Result<()> {
+    match changed {
+        MemberChanged::Changed => Ok(()),
+        MemberChanged::WorkspaceNotFound => Err(Error::NotFound(Thing::Workspace)),
+        MemberChanged::UserNotFound => Err(Error::NotFound(Thing::User)),
+        MemberChanged::NotAMember => Err(Error::NotFound(Thing::Member)),
+        MemberChanged::AlreadyAMember => Err(Error::Rule {
+            code: "ALREADY_A_MEMBER",
+            message: "this user is a member already: change the role instead".to_owned(),
+        }),
+        MemberChanged::LastAdmin => Err(Error::Rule {
+            code: "LAST_ADMIN",
+            message: "this is the workspace's last ADMIN: make another member its ADMIN first".to_owned(),
+        }),
+    }
+}
