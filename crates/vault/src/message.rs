@@ -1,0 +1,186 @@
+//! Signed node messages: which members they have, and how to tell a good one. `docs/nodes.md` has a worked example.
+
+use bucketry_model::node_protocol::{CLOCK_TOLERANCE_SECONDS, signing_input};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value};
+
+use crate::{NodeSigningKey, NodeVerifyingKey, VaultError};
+
+/// Why a message can't be taken for its sender's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidMessage {
+    /// Messages are JSON objects.
+    #[error("the message must be a JSON object")]
+    NotAnObject,
+    /// No `timestamp`, or one that is neither RFC 3339 text nor Unix milliseconds.
+    #[error("timestamp must be an RFC 3339 date-time or Unix milliseconds")]
+    Timestamp,
+    /// No `signature`.
+    #[error("signature must be base64 text")]
+    NoSignature,
+    /// None of the keys made the signature.
+    #[error("the signature doesn't verify with any of the keys")]
+    Signature,
+}
+
+/// A message that verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verified {
+    /// Which of the given keys made the signature.
+    pub key_index: usize,
+    /// When the sender says it was made.
+    pub sent_at: Timestamp,
+}
+
+impl Verified {
+    /// Whether the sender's time and ours differ little enough.
+    pub fn is_fresh(&self, now: Timestamp) -> bool {
+        self.sent_at.duration_since(now).abs() <= SignedDuration::from_secs(CLOCK_TOLERANCE_SECONDS)
+    }
+}
+
+/// Adds `timestamp` (Unix milliseconds) and `signature` to a message. A message that isn't an object can't be signed.
+pub fn sign_message(
+    key: &NodeSigningKey,
+    method: &str,
+    path: &str,
+    message: &mut Value,
+    timestamp: Timestamp,
+) -> Result<(), VaultError> {
+    let members = message.as_object_mut().ok_or(VaultError::Cryptography)?;
+    members.insert("timestamp".into(), timestamp.as_millisecond().into());
+    let signature = key.sign(&signing_input(method, path, message))?;
+    if let Some(members) = message.as_object_mut() {
+        members.insert("signature".into(), signature.into());
+    }
+    Ok(())
+}
+
+/// Adds `timestamp` and `signature` to the query parameters of a message without a body. They are signed as a JSON
+/// object whose values are all strings.
+pub fn sign_query(
+    key: &NodeSigningKey,
+    method: &str,
+    path: &str,
+    parameters: &mut Vec<(String, String)>,
+    timestamp: Timestamp,
+) -> Result<(), VaultError> {
+    parameters.push(("timestamp".into(), timestamp.as_millisecond().to_string()));
+    let signature = key.sign(&signing_input(method, path, &query_message(parameters)))?;
+    parameters.push(("signature".into(), signature));
+    Ok(())
+}
+
+/// Query parameters as the message that is signed and verified. Of a name that is repeated, the last value counts.
+pub fn query_message<N: AsRef<str>, V: AsRef<str>>(parameters: &[(N, V)]) -> Value {
+    let members: Map<String, Value> =
+        parameters.iter().map(|(name, value)| (name.as_ref().to_owned(), value.as_ref().into())).collect();
+    Value::Object(members)
+}
+
+/// Tells which of the keys signed a message and when. Whether that is recent enough, and whether the message is new,
+/// is for the caller to say.
+pub fn verify_message(
+    keys: &[NodeVerifyingKey],
+    method: &str,
+    path: &str,
+    message: &Value,
+) -> Result<Verified, InvalidMessage> {
+    let members = message.as_object().ok_or(InvalidMessage::NotAnObject)?;
+    let sent_at = members.get("timestamp").and_then(read_time).ok_or(InvalidMessage::Timestamp)?;
+    let signature = members.get("signature").and_then(Value::as_str).ok_or(InvalidMessage::NoSignature)?;
+    let signed = signing_input(method, path, message);
+    let key_index =
+        keys.iter().position(|key| key.verifies(&signed, signature)).ok_or(InvalidMessage::Signature)?;
+    Ok(Verified { key_index, sent_at })
+}
+
+/// Reads a message's time: RFC 3339 text, or Unix milliseconds as a number or as text.
+fn read_time(value: &Value) -> Option<Timestamp> {
+    match value {
+        Value::Number(number) => Timestamp::from_millisecond(number.as_i64()?).ok(),
+        Value::String(text) if text.len() > 64 => None,
+        Value::String(text) => match text.parse::<i64>() {
+            Ok(milliseconds) => Timestamp::from_millisecond(milliseconds).ok(),
+            Err(_) => text.parse().ok(),
+        },
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-03-01T10:00:00.123Z".parse().unwrap()
+    }
+
+    #[test]
+    fn a_signed_message_verifies_and_tells_its_time_and_key() {
+        let [other, key] = [NodeSigningKey::generate().unwrap(), NodeSigningKey::generate().unwrap()];
+        let keys = [other.verifying_key().unwrap(), key.verifying_key().unwrap()];
+        let mut message = json!({ "ip": "node-1", "buckets": [] });
+        sign_message(&key, "POST", "/node/status", &mut message, now()).unwrap();
+        let verified = verify_message(&keys, "POST", "/node/status", &message).unwrap();
+        assert_eq!(verified, Verified { key_index: 1, sent_at: now() });
+
+        for (method, path) in [("GET", "/node/status"), ("POST", "/node/report")] {
+            let elsewhere = verify_message(&keys, method, path, &message);
+            assert_eq!(elsewhere, Err(InvalidMessage::Signature), "{method} {path}");
+        }
+        message["ip"] = "node-2".into();
+        let changed = verify_message(&keys, "POST", "/node/status", &message);
+        assert_eq!(changed, Err(InvalidMessage::Signature));
+    }
+
+    #[test]
+    fn a_query_is_signed_as_an_object_of_strings() {
+        let key = NodeSigningKey::generate().unwrap();
+        let mut parameters =
+            vec![("ip".to_owned(), "node-1".to_owned()), ("wait".to_owned(), "25".to_owned())];
+        sign_query(&key, "GET", "/node/sync", &mut parameters, now()).unwrap();
+        let message = query_message(&parameters);
+        assert_eq!(message["timestamp"], "1772359200123");
+        let verified =
+            verify_message(&[key.verifying_key().unwrap()], "GET", "/node/sync", &message).unwrap();
+        assert_eq!(verified.sent_at, now());
+    }
+
+    #[test]
+    fn times_are_read_in_both_forms_and_nonsense_is_refused() {
+        for right in [json!(1_772_359_200_123_i64), json!("1772359200123"), json!("2026-03-01T10:00:00.123Z")]
+        {
+            assert_eq!(read_time(&right), Some(now()), "{right}");
+        }
+        let wrong =
+            [json!(null), json!(1.5), json!("yesterday"), json!(i64::MAX), json!("9".repeat(100)), json!([])];
+        for wrong in wrong {
+            assert_eq!(read_time(&wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn five_minutes_of_difference_are_tolerated_and_no_more() {
+        let verified = Verified { key_index: 0, sent_at: now() };
+        for seconds in [-300, 0, 300] {
+            assert!(verified.is_fresh(now() + SignedDuration::from_secs(seconds)));
+        }
+        for millis in [-300_001, 300_001] {
+            assert!(!verified.is_fresh(now() + SignedDuration::from_millis(millis)));
+        }
+        let end_of_time = Verified { key_index: 0, sent_at: Timestamp::MAX };
+        assert!(!end_of_time.is_fresh(Timestamp::MIN));
+    }
+
+    #[test]
+    fn what_is_no_signed_message_is_told_apart() {
+        let verify = |message: Value| verify_message(&[], "POST", "/", &message).unwrap_err();
+        assert_eq!(verify(json!([])), InvalidMessage::NotAnObject);
+        assert_eq!(verify(json!({ "signature": "x" })), InvalidMessage::Timestamp);
+        assert_eq!(verify(json!({ "timestamp": 1 })), InvalidMessage::NoSignature);
+        assert_eq!(verify(json!({ "timestamp": 1, "signature": "x" })), InvalidMessage::Signature);
+    }
+}

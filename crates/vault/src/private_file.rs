@@ -1,0 +1,150 @@
+//! Files that only their owner may read, written whole or not at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use crate::VaultError;
+
+/// No file of keys is longer.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// Reads a file of keys, refusing one that others may read. `None` where there is no such file.
+pub(crate) fn read(path: &Path) -> Result<Option<Zeroizing<String>>, VaultError> {
+    let failed = |source| VaultError::File { action: "read", path: path.to_owned(), source };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    let metadata = file.metadata().map_err(failed)?;
+    refuse_if_readable_by_others(path, &metadata)?;
+    if metadata.len() > MAX_BYTES {
+        return Err(VaultError::NotAKeyFile { path: path.to_owned(), reason: "it is too long" });
+    }
+    // With the whole capacity from the start, no copy of a part is left behind by growing.
+    let capacity = usize::try_from(metadata.len()).unwrap_or(0) + 1;
+    let mut text = Zeroizing::new(String::with_capacity(capacity));
+    file.take(MAX_BYTES).read_to_string(&mut text).map_err(failed)?;
+    Ok(Some(text))
+}
+
+/// Creates a file of keys that doesn't exist yet. Whether it did: `false` means that somebody else was faster, and
+/// their file is left as it is.
+pub(crate) fn create(path: &Path, text: &str) -> Result<bool, VaultError> {
+    let failed = |source| VaultError::File { action: "create", path: path.to_owned(), source };
+    if let Some(directory) = directory_of(path) {
+        fs::create_dir_all(directory).map_err(failed)?;
+    }
+    let temporary = write_temporary(path, text).map_err(failed)?;
+    let linked = match fs::hard_link(&temporary, path) {
+        // Not every file system has hard links; there, the last of several racing processes wins.
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists && !path.exists() => {
+            fs::rename(&temporary, path)
+        }
+        other => other,
+    };
+    _ = fs::remove_file(&temporary);
+    match linked {
+        Ok(()) => sync_directory(path).map_err(failed).map(|()| true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+/// Replaces a file of keys: after a crash either the old text or the new one is there.
+pub(crate) fn replace(path: &Path, text: &str) -> Result<(), VaultError> {
+    let failed = |source| VaultError::File { action: "write", path: path.to_owned(), source };
+    let temporary = write_temporary(path, text).map_err(failed)?;
+    if let Err(error) = fs::rename(&temporary, path) {
+        _ = fs::remove_file(&temporary);
+        return Err(failed(error));
+    }
+    sync_directory(path).map_err(failed)
+}
+
+fn write_temporary(path: &Path, text: &str) -> io::Result<PathBuf> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let temporary = path.with_file_name(name);
+    // What a crashed process of the same number may have left.
+    _ = fs::remove_file(&temporary);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&temporary)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    if let Err(error) = written {
+        _ = fs::remove_file(&temporary);
+        return Err(error);
+    }
+    Ok(temporary)
+}
+
+fn directory_of(path: &Path) -> Option<&Path> {
+    path.parent().filter(|directory| !directory.as_os_str().is_empty())
+}
+
+/// A new name in a directory outlives a power failure only once the directory is written.
+fn sync_directory(path: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        File::open(directory_of(path).unwrap_or(Path::new(".")))?.sync_all()?;
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn refuse_if_readable_by_others(path: &Path, metadata: &fs::Metadata) -> Result<(), VaultError> {
+    const OTHERS: u32 = 0o077;
+    let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o7777;
+    let rights_of_others = mode & OTHERS;
+    if rights_of_others == 0 {
+        return Ok(());
+    }
+    Err(VaultError::ReadableByOthers { path: path.to_owned(), mode })
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the same shape as where there are modes")]
+fn refuse_if_readable_by_others(_path: &Path, _metadata: &fs::Metadata) -> Result<(), VaultError> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_created_once_and_never_overwritten() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("deep/vault.key");
+        assert!(read(&path).unwrap().is_none());
+        assert!(create(&path, "first").unwrap());
+        assert!(!create(&path, "second").unwrap());
+        assert_eq!(read(&path).unwrap().unwrap().as_str(), "first");
+        replace(&path, "third").unwrap();
+        assert_eq!(read(&path).unwrap().unwrap().as_str(), "third");
+        let left: Vec<_> = fs::read_dir(path.parent().unwrap()).unwrap().collect();
+        assert_eq!(left.len(), 1, "temporary files are taken away");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_others_may_read_is_refused_with_what_to_do() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("vault.key");
+        create(&path, "text").unwrap();
+        for mode in [0o644, 0o640, 0o604] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let error = read(&path).unwrap_err();
+            assert!(error.to_string().contains("run `chmod 600 "), "{error}");
+        }
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).unwrap();
+        assert!(read(&path).is_ok());
+    }
+}
