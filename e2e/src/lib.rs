@@ -1,1 +1,90 @@
-//! placeholder
+//! The harness of the journeys: the built binary as a server, a real S3 server beside it, plain JSON calls, and waiting
+//! for what must come true.
+//!
+//! A journey goes through public doors only: the command line, HTTP, signals, files that users may touch. It knows no
+//! crate of the server, so a change inside can't make it pass or fail.
+//!
+//! ```no_run
+//! # async fn journey() -> bucketry_e2e::Result<()> {
+//! use bucketry_e2e::{Server, options};
+//!
+//! let server = Server::start(options()?).await?;
+//! let token = server.log_in().await?;
+//! let told = server.get("/bucket").token(&token).send().await?.json_with_status(200)?;
+//! assert_eq!(told["success"], true);
+//! # Ok(())
+//! # }
+//! ```
+
+mod call;
+mod environment;
+mod eventually;
+mod s3;
+mod server;
+
+pub use bucketry_test_servers::bucketry::{OWNER_EMAIL, OWNER_PASSWORD, Options};
+pub use bucketry_test_servers::seaweedfs::{
+    ADMIN, Identity, NO_LIST, OPEN_BUCKET, READ_ONLY, SCOPED_BUCKET, WRITE_ONLY,
+};
+pub use call::{Answer, Call};
+pub use environment::{binary, options, python, shared_s3_endpoint, weed};
+pub use eventually::eventually;
+pub use s3::SeaweedFs;
+pub use server::Server;
+
+use std::fmt;
+use std::time::Duration;
+
+/// Why a journey could not go on. Journeys answer it with `?`; its text tells what to look at.
+#[derive(thiserror::Error)]
+pub enum Error {
+    /// A variable that `cargo xtask test` sets is missing.
+    #[error("{0} is not set: run the journeys with `cargo xtask test -- -p bucketry-e2e`")]
+    NoEnvironment(&'static str),
+    /// A server could not be started, reached or ended.
+    #[error(transparent)]
+    Server(#[from] bucketry_test_servers::Error),
+    /// The thread that started or ended a server panicked.
+    #[error("starting or ending a server broke off: {0}")]
+    Broken(#[from] tokio::task::JoinError),
+    /// A request got no complete answer: refused, reset, or not HTTP.
+    #[error("{call}: {reason}")]
+    NoAnswer {
+        /// Method and URL.
+        call: String,
+        /// What went wrong.
+        reason: String,
+    },
+    /// A request got another answer than the journey needs.
+    #[error("{call}: expected {expected}, got {status}: {body}")]
+    OtherAnswer {
+        /// Method and URL.
+        call: String,
+        /// What was expected.
+        expected: String,
+        /// The status that came.
+        status: u16,
+        /// The body that came, as text.
+        body: String,
+    },
+    /// Something did not come true in time.
+    #[error("{what} did not happen within {} s; last seen: {last}", within.as_secs())]
+    TimedOut {
+        /// What was waited for.
+        what: String,
+        /// How long.
+        within: Duration,
+        /// What the last look showed.
+        last: String,
+    },
+}
+
+// A failed test shows its error's `Debug`; server logs in it should be readable.
+impl fmt::Debug for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+/// The result of a step of a journey.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,2 +1,53 @@
-//! placeholder
-fn main() {}
+//! The project's own tasks: `cargo xtask check`, `cargo xtask test`, `cargo xtask lock`.
+//!
+//! Everything they need beyond Rust and Python comes from lock files and lands under the target directory, so that a
+//! fresh clone needs nothing installed by hand.
+
+mod checks;
+mod command;
+mod openapi;
+mod servers;
+mod test_run;
+mod tidy;
+mod tools;
+mod workspace;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask <task>
+
+  check               format, clippy, rustdoc, dependency rules, tidiness of the tree
+  test [-- ARGS]      every test, against real servers that it installs and starts;
+                      ARGS go to the test runner, and leave out doc tests and the OpenAPI check:
+                      cargo xtask test -- -p bucketry-model name_of_a_test
+  test --openapi      only the OpenAPI check
+  lock                resolve xtask/tools/requirements.in into its lock file again";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["check"] => checks::run(),
+        ["test"] => test_run::run(&test_run::Selection::Everything),
+        ["test", "--openapi"] => test_run::run(&test_run::Selection::OpenApi),
+        ["test", "--", rest @ ..] => {
+            test_run::run(&test_run::Selection::Runner(rest.iter().map(ToString::to_string).collect()))
+        }
+        ["lock"] => tools::lock(),
+        ["help" | "--help" | "-h"] => {
+            command::say(USAGE);
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            command::complain(USAGE);
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            command::complain(&format!("\ncargo xtask: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -100,6 +100,11 @@ impl Bucketry {
         &self.api
     }
 
+    /// The port of the API.
+    pub fn api_port(&self) -> u16 {
+        port_of(&self.api).unwrap_or_default()
+    }
+
     /// Where S3 requests are taken, if this server has a gateway.
     pub fn gateway(&self) -> Option<&str> {
         self.gateway.as_deref()
@@ -181,4 +186,8 @@ impl Bucketry {
             .current_dir(self.room.path());
         command
     }
+}
+
+fn port_of(url: &str) -> Option<u16> {
+    url.rsplit(':').next()?.parse().ok()
 }

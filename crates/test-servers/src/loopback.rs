@@ -4,32 +4,38 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
+/// How long a server may stall: longer than the slowest of its operations.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// An answer: its status and whole body as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The status code.
     pub status: u16,
-    /// The body, decoded as UTF-8 with replacement. Chunked bodies keep their chunk lines.
+    /// The body, decoded as UTF-8 with replacement.
     pub body: String,
 }
 
-/// Sends `method path` with a JSON body (empty for none) to the loopback port `port` and reads the answer to its end.
+/// Sends `method path` with these headers and this body to the loopback port `port` and reads the answer to its end.
 ///
 /// # Errors
-/// When nothing listens, the connection breaks, five seconds pass, or the answer is not HTTP.
-pub fn request(method: &str, port: u16, path: &str, json: &str) -> io::Result<Answer> {
-    let patience = Duration::from_secs(5);
+/// When nothing listens, the connection breaks, the server stalls for half a minute, or the answer is not HTTP.
+pub fn request(
+    method: &str,
+    port: u16,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> io::Result<Answer> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let mut stream = TcpStream::connect_timeout(&address, patience)?;
-    stream.set_read_timeout(Some(patience))?;
-    stream.set_write_timeout(Some(patience))?;
-    let content_type = if json.is_empty() { "" } else { "Content-Type: application/json\r\n" };
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let headers: String =
+        headers.iter().map(|(name, value)| name.to_string() + ": " + value + "\r\n").collect();
     // HTTP/1.0: the server ends the body by closing, and sends no chunks.
-    write!(
-        stream,
-        "{method} {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n{content_type}Content-Length: {}\r\n\r\n{json}",
-        json.len()
-    )?;
+    let head = format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Length: {}\r\n", body.len());
+    stream.write_all(format!("{head}{headers}\r\n{body}").as_bytes())?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
     parse(&bytes).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP"))

@@ -241,7 +241,8 @@ mod tests {
             process.log().trim().parse().map_err(|_| process.log())
         })
         .unwrap();
-        assert!(runs(grandchild));
+        wait::until("its start", PATIENCE, || if runs(grandchild) { Ok(()) } else { Err(String::new()) })
+            .unwrap();
         drop(process);
         wait::until("its end", PATIENCE, || if runs(grandchild) { Err(String::new()) } else { Ok(()) })
             .unwrap();

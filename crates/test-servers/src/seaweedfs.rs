@@ -122,7 +122,7 @@ impl SeaweedFs {
     /// When the server doesn't run or refuses.
     pub fn create_bucket(&self, name: &str) -> Result<()> {
         // Buckets are the folders of this path; making one needs no signature.
-        let answer = loopback::request("POST", self.ports.filer, &format!("/buckets/{name}/"), "")?;
+        let answer = loopback::request("POST", self.ports.filer, &format!("/buckets/{name}/"), &[], "")?;
         match answer.status {
             200..300 => Ok(()),
             status => {
@@ -221,7 +221,8 @@ impl Ports {
 
     /// Ready is: a volume takes writes, the directory service answers, and S3 checks who asks.
     fn ready(self) -> std::result::Result<(), String> {
-        let look = |port, path| loopback::request("GET", port, path, "").map_err(|error| error.to_string());
+        let look =
+            |port, path| loopback::request("GET", port, path, &[], "").map_err(|error| error.to_string());
         let assigned = look(self.master, "/dir/assign")?;
         if !assigned.body.contains("\"fid\"") {
             return Err(format!("no volume yet: {}", assigned.body));

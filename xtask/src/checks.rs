@@ -1,0 +1,58 @@
+//! `cargo xtask check`: what must hold before a test is worth running.
+
+use std::process::Command;
+
+use crate::command::{self, Result};
+use crate::tidy;
+use crate::tools::Tools;
+use crate::workspace::Workspace;
+
+/// Runs every check and reports all that failed, so that one round shows everything.
+pub(crate) fn run() -> Result {
+    let workspace = Workspace::find()?;
+    let root = &workspace.root;
+    let cargo = |args: &[&str]| command::run(command::cargo(root).args(args));
+    let outcomes = [
+        ("tidiness", tidy::check(root)),
+        ("format", cargo(&["fmt", "--all", "--", "--check"])),
+        ("clippy", cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"])),
+        ("rustdoc", rustdoc(&workspace)),
+        ("dependency rules", dependency_rules(&workspace)),
+    ];
+    let failed: Vec<&str> = outcomes
+        .iter()
+        .filter_map(|(name, outcome)| {
+            let error = outcome.as_ref().err()?;
+            command::complain(&format!("\n{name}: {error}"));
+            Some(*name)
+        })
+        .collect();
+    if failed.is_empty() {
+        command::say("all checks hold");
+        Ok(())
+    } else {
+        Err(format!("these checks failed: {}", failed.join(", ")).into())
+    }
+}
+
+fn rustdoc(workspace: &Workspace) -> Result {
+    let mut doc = command::cargo(&workspace.root);
+    doc.args(["doc", "--locked", "--workspace", "--no-deps", "--document-private-items"])
+        .env("RUSTDOCFLAGS", "-D warnings");
+    command::run(&mut doc)
+}
+
+fn dependency_rules(workspace: &Workspace) -> Result {
+    let tools = Tools::install(workspace)?;
+    let mut deny = Command::new(tools.cargo_deny());
+    deny.current_dir(&workspace.root).args([
+        "--locked",
+        "--log-level",
+        "warn",
+        "check",
+        "licenses",
+        "bans",
+        "sources",
+    ]);
+    command::run(&mut deny)
+}

@@ -1,0 +1,42 @@
+//! The servers that the tests share, and the environment that tells tests where they are.
+
+use std::path::Path;
+
+use bucketry_test_servers::seaweedfs::{self, Identity, SeaweedFs};
+
+use crate::command::Result;
+use crate::tools::Tools;
+
+/// Everything that runs for the tests; dropping it ends it.
+#[derive(Debug)]
+pub(crate) struct Servers {
+    /// The S3 server.
+    pub(crate) s3: SeaweedFs,
+}
+
+impl Servers {
+    /// Starts them all and waits until they take requests.
+    pub(crate) fn start(tools: &Tools) -> Result<Self> {
+        Ok(Self { s3: SeaweedFs::start(&tools.weed())? })
+    }
+
+    /// The variables that tests read. `CONTRIBUTING.md` has the list.
+    pub(crate) fn environment(&self, tools: &Tools, binary: &Path) -> Vec<(String, String)> {
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let mut variables = vec![
+            ("BUCKETRY_TEST_BINARY".to_owned(), text(binary)),
+            ("BUCKETRY_TEST_PYTHON".to_owned(), text(&tools.python())),
+            ("BUCKETRY_TEST_WEED".to_owned(), text(&tools.weed())),
+            ("BUCKETRY_TEST_S3_ENDPOINT".to_owned(), self.s3.endpoint()),
+        ];
+        let mut identity = |prefix: &str, identity: Identity| {
+            variables.push((format!("BUCKETRY_TEST_S3_{prefix}KEY"), identity.key.to_owned()));
+            variables.push((format!("BUCKETRY_TEST_S3_{prefix}SECRET"), identity.secret.to_owned()));
+        };
+        identity("", seaweedfs::ADMIN);
+        identity("READONLY_", seaweedfs::READ_ONLY);
+        identity("WRITEONLY_", seaweedfs::WRITE_ONLY);
+        identity("NOLIST_", seaweedfs::NO_LIST);
+        variables
+    }
+}

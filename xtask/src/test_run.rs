@@ -1,0 +1,207 @@
+//! `cargo xtask test`: one build, then every kind of test against real servers.
+
+use std::fs;
+use std::path::Path;
+
+use crate::command::{self, Result};
+use crate::openapi;
+use crate::servers::Servers;
+use crate::tools::Tools;
+use crate::workspace::Workspace;
+
+/// What is to be tested.
+#[derive(Debug)]
+pub(crate) enum Selection {
+    /// Unit tests, suites, journeys, doc tests and the OpenAPI check.
+    Everything,
+    /// Only the OpenAPI check.
+    OpenApi,
+    /// What these arguments of the test runner select.
+    Runner(Vec<String>),
+}
+
+/// How many tests ended how.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Tally {
+    passed: u64,
+    failed: u64,
+    skipped: u64,
+}
+
+impl Tally {
+    fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+    }
+}
+
+/// Installs, builds, starts, tests, and ends what it started. The last line on standard output is
+/// `N passed, N failed, N skipped`.
+pub(crate) fn run(selection: &Selection) -> Result {
+    let workspace = Workspace::find()?;
+    let tools = Tools::install(&workspace)?;
+    let binary = workspace.target.join("debug").join("bucketry");
+    build(&workspace, selection)?;
+    let servers = Servers::start(&tools)?;
+    let environment = servers.environment(&tools, &binary);
+
+    let mut tally = Tally::default();
+    let mut failures: Vec<String> = Vec::new();
+    let mut section = |outcome: Result<Tally>| match outcome {
+        Ok(counted) => tally.add(counted),
+        Err(error) => {
+            tally.failed += 1;
+            failures.push(error.to_string());
+        }
+    };
+    match selection {
+        Selection::Everything => {
+            section(suites(&workspace, &environment, &[]));
+            section(doc_tests(&workspace));
+            section(openapi_check(&workspace, &tools, &servers, &binary));
+        }
+        Selection::OpenApi => section(openapi_check(&workspace, &tools, &servers, &binary)),
+        Selection::Runner(args) => section(suites(&workspace, &environment, args)),
+    }
+    drop(servers);
+
+    for failure in &failures {
+        command::complain(failure);
+    }
+    command::say(&format!("\n{} passed, {} failed, {} skipped", tally.passed, tally.failed, tally.skipped));
+    if tally.failed > 0 { Err("tests failed".into()) } else { Ok(()) }
+}
+
+/// Builds the binary where tests run it, and for a whole run all tests in the same graph: features of dependencies are
+/// resolved once, so nothing is compiled twice.
+fn build(workspace: &Workspace, selection: &Selection) -> Result {
+    let mut build = command::cargo(&workspace.root);
+    build.args(["build", "--locked", "--workspace", "--bin", "bucketry"]);
+    match selection {
+        Selection::Runner(args) if !runs_the_binary(args) => return Ok(()),
+        Selection::Runner(_) | Selection::OpenApi => {}
+        Selection::Everything => {
+            build.arg("--tests");
+        }
+    }
+    command::run(&mut build)
+}
+
+/// Whether the runner's arguments select the journeys, the only tests that start the binary: work on one crate should
+/// not wait until all of them compile.
+fn runs_the_binary(args: &[String]) -> bool {
+    !selects_packages(args) || args.iter().any(|arg| arg.contains("bucketry-e2e"))
+}
+
+fn selects_packages(args: &[String]) -> bool {
+    args.iter().any(|arg| arg.starts_with("-p") || arg.starts_with("--package"))
+}
+
+fn openapi_check(workspace: &Workspace, tools: &Tools, servers: &Servers, binary: &Path) -> Result<Tally> {
+    openapi::check(workspace, tools, servers, binary)?;
+    Ok(Tally { passed: 1, ..Tally::default() })
+}
+
+/// Unit tests, suites and journeys: with nextest where it is installed, else with Cargo's own runner.
+fn suites(workspace: &Workspace, environment: &[(String, String)], args: &[String]) -> Result<Tally> {
+    let nextest = command::succeeds(command::cargo(&workspace.root).args(["nextest", "--version"]));
+    let mut runner = command::cargo(&workspace.root);
+    runner.envs(environment.iter().map(|(name, value)| (name, value)));
+    if nextest {
+        runner.args(["nextest", "run", "--locked"]);
+    } else {
+        runner.args(["test", "--locked", "--no-fail-fast", "--lib", "--bins", "--tests"]);
+    }
+    if !selects_packages(args) {
+        runner.arg("--workspace");
+    }
+    runner.args(args);
+    if nextest { with_nextest(workspace, runner) } else { with_libtest(runner) }
+}
+
+fn with_nextest(workspace: &Workspace, mut runner: std::process::Command) -> Result<Tally> {
+    let report = workspace.target.join("nextest/default/junit.xml");
+    if report.exists() {
+        fs::remove_file(&report)?;
+    }
+    let outcome = command::run(&mut runner);
+    // Without a report it did not come to running: the outcome says why.
+    let Ok(text) = fs::read_to_string(&report) else { return outcome.map(|()| Tally::default()) };
+    let tally = from_junit(&text).ok_or("the test report has no counts")?;
+    match outcome {
+        Err(error) if tally.failed == 0 => Err(error),
+        _ => Ok(tally),
+    }
+}
+
+fn with_libtest(mut runner: std::process::Command) -> Result<Tally> {
+    let mut tally = Tally::default();
+    let outcome = command::run_watching(&mut runner, |line| {
+        if let Some(counted) = from_libtest(line) {
+            tally.add(counted);
+        }
+    });
+    match outcome {
+        Err(error) if tally.failed == 0 => Err(error),
+        _ => Ok(tally),
+    }
+}
+
+fn doc_tests(workspace: &Workspace) -> Result<Tally> {
+    let mut runner = command::cargo(&workspace.root);
+    runner.args(["test", "--locked", "--workspace", "--doc", "--no-fail-fast", "--quiet"]);
+    with_libtest(runner)
+}
+
+/// The counts in the root element of nextest's report.
+fn from_junit(report: &str) -> Option<Tally> {
+    let start = report.find("<testsuites")?;
+    let root = report[start..].split('>').next()?;
+    let count = |name: &str| -> Option<u64> {
+        let (_, after) = root.split_once(&format!(" {name}=\""))?;
+        after.split('"').next()?.parse().ok()
+    };
+    let (ran, failed) = (count("tests")?, count("failures")? + count("errors")?);
+    Some(Tally { passed: ran.checked_sub(failed)?, failed, skipped: 0 })
+}
+
+/// The counts in a `test result:` line of Cargo's runner.
+fn from_libtest(line: &str) -> Option<Tally> {
+    let counts = line.trim().strip_prefix("test result: ")?;
+    let count = |name: &str| -> Option<u64> {
+        let (before, _) = counts.split_once(&format!(" {name}"))?;
+        before.rsplit([' ', ';', '.']).next()?.parse().ok()
+    };
+    Some(Tally { passed: count("passed")?, failed: count("failed")?, skipped: count("ignored")? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_run_with_journeys_waits_for_the_binary() {
+        let args = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        assert!(runs_the_binary(&args("some_test")));
+        assert!(runs_the_binary(&args("-p bucketry-e2e some_test")));
+        assert!(!runs_the_binary(&args("-p bucketry-model some_test")));
+        assert!(!runs_the_binary(&args("--package=bucketry-model")));
+    }
+
+    #[test]
+    fn counts_come_from_the_nextest_report() {
+        let report = r#"<?xml version="1.0"?>
+<testsuites name="nextest-run" tests="12" failures="2" errors="1" uuid="0" time="0.1">
+  <testsuite name="a" tests="1" failures="1" errors="0">"#;
+        assert_eq!(from_junit(report), Some(Tally { passed: 9, failed: 3, skipped: 0 }));
+        assert_eq!(from_junit("<html>"), None);
+    }
+
+    #[test]
+    fn counts_come_from_the_lines_of_cargos_runner() {
+        let line = "test result: FAILED. 14 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.1s";
+        assert_eq!(from_libtest(line), Some(Tally { passed: 14, failed: 2, skipped: 1 }));
+        assert_eq!(from_libtest("running 3 tests"), None);
+    }
+}

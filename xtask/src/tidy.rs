@@ -1,0 +1,106 @@
+//! Rules about the text of the repository that no compiler knows.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::command::{self, Result};
+
+/// A source file longer than this has more than one idea in it.
+const LONGEST: usize = 600;
+
+/// Files that people write as code.
+const SOURCE: [&str; 7] = ["rs", "py", "sh", "js", "css", "html", "sql"];
+
+/// What no committed text contains, and what to do instead. Put together here so that this file passes its own check.
+const FORBIDDEN: [(&str, &str); 4] = [
+    (concat!("/wo", "rk/"), "names a place on one machine; write a relative path"),
+    (concat!("/ro", "ot/."), "names a place on one machine; write a relative path"),
+    (concat!("TO", "DO"), "is forgotten here; do it, or file an issue"),
+    (concat!("FIX", "ME"), "is forgotten here; do it, or file an issue"),
+];
+
+/// What no Rust file contains, and what to do instead.
+const FORBIDDEN_IN_RUST: [(&str, &str); 3] = [
+    (concat!("#[al", "low("), "stays when its cause is gone; write #[expect(…, reason = \"…\")]"),
+    (concat!("to", "do!("), "panics; finish it or leave it out"),
+    (concat!("unimple", "mented!("), "panics; finish it or leave it out"),
+];
+
+/// Looks at every file that is or could be committed.
+pub(crate) fn check(root: &Path) -> Result {
+    let mut complaints = Vec::new();
+    for path in files(root)? {
+        // What is not text is not for reading; a file deleted but still in the index is not there.
+        if let Ok(text) = fs::read_to_string(root.join(&path)) {
+            complaints.extend(faults(&path, &text));
+        }
+    }
+    if complaints.is_empty() { Ok(()) } else { Err(complaints.join("\n").into()) }
+}
+
+fn files(root: &Path) -> Result<Vec<String>> {
+    let mut git = Command::new("git");
+    git.current_dir(root).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
+    let listed = command::output(&mut git)?;
+    Ok(listed.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect())
+}
+
+/// What is wrong with one file, each with its place.
+fn faults(path: &str, text: &str) -> Vec<String> {
+    let extension = Path::new(path).extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    let mut found = Vec::new();
+    let lines = text.lines().count();
+    if SOURCE.contains(&extension) && lines > LONGEST {
+        found.push(format!("{path}: {lines} lines, more than {LONGEST}; cut it where the idea changes"));
+    }
+    if extension == "rs" && !text.starts_with("//!") {
+        found.push(format!("{path}:1: no `//!` doc at the top; say what the module is for"));
+    }
+    let rust = if extension == "rs" { FORBIDDEN_IN_RUST.as_slice() } else { &[] };
+    for (number, line) in text.lines().enumerate() {
+        for (word, instead) in FORBIDDEN.iter().chain(rust) {
+            if line.contains(word) {
+                found.push(format!("{path}:{}: `{word}` {instead}", number + 1));
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_documented_short_module_is_tidy() {
+        assert!(faults("src/bucket.rs", "//! Buckets.\n\nfn go() {}\n").is_empty());
+    }
+
+    #[test]
+    fn a_module_without_a_doc_is_told_its_place() {
+        assert_eq!(faults("src/bucket.rs", "fn go() {}\n").len(), 1);
+    }
+
+    #[test]
+    fn long_source_is_refused_and_long_data_is_not() {
+        let long = format!("//! Long.\n{}", "\n".repeat(LONGEST));
+        assert_eq!(faults("src/bucket.rs", &long).len(), 1);
+        assert!(faults("openapi.json", &long).is_empty());
+    }
+
+    #[test]
+    fn forbidden_words_are_told_with_their_line() {
+        let text = format!("# Title\n{} later\n", FORBIDDEN[2].0);
+        let found = faults("docs/api.md", &text);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].starts_with("docs/api.md:2:"), "{found:?}");
+    }
+
+    #[test]
+    fn words_forbidden_in_rust_are_fine_elsewhere() {
+        let word = FORBIDDEN_IN_RUST[0].0;
+        assert!(faults("docs/style.md", word).is_empty());
+        assert_eq!(faults("src/bucket.rs", &format!("//! Buckets.\n{word}dead_code)]\n")).len(), 1);
+    }
+}

