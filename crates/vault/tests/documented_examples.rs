@@ -1,5 +1,7 @@
 //! The worked examples of `docs/vault.md` and `docs/nodes.md` are true to the byte.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

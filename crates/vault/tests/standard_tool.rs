@@ -1,5 +1,7 @@
 //! Sealed secrets open with a tool that knows nothing of this project: `pyrage`, the Python binding of age.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::Path;
 use std::process::Command;
 
