@@ -1,7 +1,7 @@
 //! `cargo xtask test`: one build, then every kind of test against real servers.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::command::{self, Result};
 use crate::openapi;
@@ -41,8 +41,12 @@ impl Tally {
 pub(crate) fn run(selection: &Selection) -> Result {
     let workspace = Workspace::find()?;
     let tools = Tools::install(&workspace)?;
-    let binary = workspace.target.join("debug").join("bucketry");
-    build(&workspace, selection)?;
+    // A binary built elsewhere, a release for instance, can be put to the same tests.
+    let given = std::env::var_os("BUCKETRY_TEST_BINARY").map(PathBuf::from);
+    let binary = given.clone().unwrap_or_else(|| workspace.target.join("debug").join("bucketry"));
+    if given.is_none() {
+        build(&workspace, selection)?;
+    }
     let servers = Servers::start(&tools)?;
     let environment = servers.environment(&tools, &binary);
 

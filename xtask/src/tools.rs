@@ -79,7 +79,8 @@ impl Tools {
     }
 }
 
-/// Resolves the wanted packages for every supported Python and platform, with hashes, into the lock file.
+/// Resolves the wanted packages for every supported Python and platform, with hashes, into the lock file. Versions that
+/// are locked already stay as far as they can.
 pub(crate) fn lock() -> Result {
     let workspace = Workspace::find()?;
     let venv = workspace.target.join("lock-tools");
@@ -90,7 +91,7 @@ pub(crate) fn lock() -> Result {
     let mut resolve = Command::new(venv.join("bin/uv"));
     resolve
         .current_dir(&workspace.root)
-        .args(["pip", "compile", "--quiet", "--upgrade", "--universal", "--python-version", "3.10"])
+        .args(["pip", "compile", "--quiet", "--universal", "--python-version", "3.10"])
         .args(["--generate-hashes", "--no-annotate", "--custom-compile-command", "cargo xtask lock"])
         .args(["--output-file", LOCK_FILE, WANTED_FILE]);
     command::run(&mut resolve)
