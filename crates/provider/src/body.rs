@@ -1,0 +1,351 @@
+//! Bodies on their way to and from a provider: streamed, never gathered, and never waited for without a bound.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use ring::digest;
+use tokio::time::{Instant, Sleep, timeout, timeout_at};
+
+use crate::error::{BoxError, ProviderError};
+
+type Stream = Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>;
+
+/// What is stored by a PUT or an upload of a part: content of a known length.
+pub struct Payload {
+    content: Content,
+    length: u64,
+    sha256: Option<[u8; 32]>,
+}
+
+enum Content {
+    Bytes(Bytes),
+    Stream(Stream),
+}
+
+impl Payload {
+    /// A payload in memory. Its hash is signed along, so the provider verifies what arrives.
+    pub fn bytes(content: impl Into<Bytes>) -> Self {
+        let content = content.into();
+        let sha256 = sha256(&content);
+        Self { length: content.len() as u64, content: Content::Bytes(content), sha256: Some(sha256) }
+    }
+
+    /// A payload that is read while it is sent: the provider takes the next piece when it has room, so a slow
+    /// provider slows the source down. Sent with `UNSIGNED-PAYLOAD`. Never more than `length` bytes are sent; a source
+    /// that ends before fails the request, and the provider stores nothing.
+    pub fn stream<B>(body: B, length: u64) -> Self
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        Self { content: Content::Stream(Box::pin(body.map_err(Into::into))), length, sha256: None }
+    }
+
+    /// As [`Payload::stream`], for a source whose SHA-256 is known beforehand; the provider verifies it.
+    pub fn stream_with_sha256<B>(body: B, length: u64, sha256: [u8; 32]) -> Self
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        Self { sha256: Some(sha256), ..Self::stream(body, length) }
+    }
+
+    /// The length in bytes.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    pub(crate) fn sha256(&self) -> Option<&[u8; 32]> {
+        self.sha256.as_ref()
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Payload").field("length", &self.length).finish_non_exhaustive()
+    }
+}
+
+pub(crate) fn sha256(content: &[u8]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest::digest(&digest::SHA256, content).as_ref());
+    hash
+}
+
+/// The source of a request's body failed, or didn't hold what was announced.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SourceFailed {
+    #[error("the source failed: {0}")]
+    Failed(BoxError),
+    #[error("the source ended before the announced length")]
+    Short,
+    #[error("the source holds more than the announced length")]
+    Long,
+}
+
+/// The body of a request as the HTTP client takes it.
+pub(crate) struct Outgoing {
+    content: Option<Content>,
+    remaining: u64,
+    progress: Option<Arc<Progress>>,
+}
+
+impl Outgoing {
+    pub(crate) fn empty() -> Self {
+        Self { content: None, remaining: 0, progress: None }
+    }
+
+    /// The body, and for a streamed one the progress to watch.
+    pub(crate) fn of(payload: Payload) -> (Self, Option<Arc<Progress>>) {
+        let progress = matches!(payload.content, Content::Stream(_)).then(|| Arc::new(Progress::new()));
+        let content = (payload.length > 0).then_some(payload.content);
+        if content.is_none() {
+            progress.iter().for_each(|progress| progress.finish());
+        }
+        (Self { content, remaining: payload.length, progress: progress.clone() }, progress)
+    }
+}
+
+impl Body for Outgoing {
+    type Data = Bytes;
+    type Error = SourceFailed;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, SourceFailed>>> {
+        let this = &mut *self;
+        let stream = match &mut this.content {
+            None => return Poll::Ready(None),
+            Some(Content::Bytes(bytes)) => {
+                let bytes = std::mem::take(bytes);
+                this.content = None;
+                this.remaining = 0;
+                return Poll::Ready(Some(Ok(Frame::data(bytes))));
+            }
+            Some(Content::Stream(stream)) => stream,
+        };
+        loop {
+            let Poll::Ready(next) = stream.as_mut().poll_frame(cx) else {
+                this.progress.iter().for_each(|progress| progress.wait_for_source());
+                return Poll::Pending;
+            };
+            this.progress.iter().for_each(|progress| progress.wait_for_provider());
+            let data = match next {
+                // Trailers of the source say nothing to the provider.
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) if data.is_empty() => continue,
+                    Ok(data) => data,
+                    Err(_) => continue,
+                },
+                Some(Err(error)) => return Poll::Ready(Some(Err(SourceFailed::Failed(error)))),
+                None => return Poll::Ready(Some(Err(SourceFailed::Short))),
+            };
+            let Some(remaining) = this.remaining.checked_sub(data.len() as u64) else {
+                return Poll::Ready(Some(Err(SourceFailed::Long)));
+            };
+            this.remaining = remaining;
+            if remaining == 0 {
+                this.content = None;
+                this.progress.iter().for_each(|progress| progress.finish());
+            }
+            return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.content.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.remaining)
+    }
+}
+
+/// Whose turn it is while a body is sent. A slow source is its caller's business; a provider that doesn't take what
+/// is there is ours.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    start: Instant,
+    /// Milliseconds after `start` since when the provider has been waited for.
+    since: AtomicU64,
+    /// Whether the whole body is on its way.
+    finished: AtomicBool,
+}
+
+/// How long a provider may be waited for while a body is sent, and once it is sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    pub(crate) stall: Duration,
+    pub(crate) answer: Duration,
+}
+
+const SOURCE: u64 = u64::MAX;
+
+impl Progress {
+    fn new() -> Self {
+        Self { start: Instant::now(), since: AtomicU64::new(0), finished: AtomicBool::new(false) }
+    }
+
+    fn wait_for_source(&self) {
+        self.since.store(SOURCE, Ordering::Relaxed);
+    }
+
+    fn wait_for_provider(&self) {
+        let elapsed = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(SOURCE - 1);
+        self.since.store(elapsed, Ordering::Relaxed);
+    }
+
+    fn finish(&self) {
+        self.finished.store(true, Ordering::Relaxed);
+    }
+
+    /// When the provider will have been silent for too long; at the earliest, if it is the source's turn.
+    fn deadline(&self, patience: Patience) -> Instant {
+        let limit = if self.finished.load(Ordering::Relaxed) { patience.answer } else { patience.stall };
+        match self.since.load(Ordering::Relaxed) {
+            SOURCE => Instant::now() + limit,
+            millis => self.start + Duration::from_millis(millis) + limit,
+        }
+    }
+
+    /// Waits for `answer` for as long as the provider goes on taking the body.
+    pub(crate) async fn watch<F: Future>(
+        &self,
+        answer: F,
+        patience: Patience,
+    ) -> Result<F::Output, ProviderError> {
+        let mut answer = std::pin::pin!(answer);
+        loop {
+            let deadline = self.deadline(patience);
+            match timeout_at(deadline, &mut answer).await {
+                Ok(answer) => return Ok(answer),
+                Err(_) if self.deadline(patience) > Instant::now() => {}
+                Err(_) => return Err(ProviderError::TimedOut),
+            }
+        }
+    }
+}
+
+/// The body of an answer, streamed. A provider that sends nothing for the stall time-out (at most twice as long)
+/// ends it with [`ProviderError::TimedOut`]. Dropping it before its end closes the connection.
+pub struct ProviderBody {
+    inner: Incoming,
+    stall_timeout: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+    moved: bool,
+}
+
+impl ProviderBody {
+    pub(crate) fn new(inner: Incoming, stall_timeout: Duration) -> Self {
+        Self { inner, stall_timeout, timer: None, moved: false }
+    }
+
+    /// Reads the whole body into memory: at most `limit` bytes, in at most `within`.
+    pub async fn collect_bounded(mut self, limit: usize, within: Duration) -> Result<Bytes, ProviderError> {
+        let mut gathered = Vec::new();
+        let all = async {
+            while let Some(frame) = self.frame().await {
+                let Ok(data) = frame?.into_data() else { continue };
+                if gathered.len() + data.len() > limit {
+                    return Err(ProviderError::NotAnObjectStore { status: None });
+                }
+                gathered.extend_from_slice(&data);
+            }
+            Ok(())
+        };
+        timeout(within, all).await.map_err(|_| ProviderError::TimedOut)??;
+        Ok(gathered.into())
+    }
+}
+
+impl Body for ProviderBody {
+    type Data = Bytes;
+    type Error = ProviderError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ProviderError>>> {
+        let this = &mut *self;
+        if let Poll::Ready(frame) = Pin::new(&mut this.inner).poll_frame(cx) {
+            this.moved = true;
+            return Poll::Ready(frame.map(|frame| frame.map_err(|error| ProviderError::from_client(&error))));
+        }
+        // The timer isn't touched per frame, which would cost more than the frame: it asks whether any came.
+        loop {
+            let stall_timeout = this.stall_timeout;
+            let timer = this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(stall_timeout)));
+            ready!(timer.as_mut().poll(cx));
+            if !std::mem::take(&mut this.moved) {
+                return Poll::Ready(Some(Err(ProviderError::TimedOut)));
+            }
+            timer.as_mut().reset(Instant::now() + stall_timeout);
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+impl fmt::Debug for ProviderBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ProviderBody")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::Full;
+
+    use super::*;
+
+    async fn sent(payload: Payload) -> Result<Bytes, SourceFailed> {
+        Outgoing::of(payload).0.collect().await.map(http_body_util::Collected::to_bytes)
+    }
+
+    #[tokio::test]
+    async fn a_source_must_hold_exactly_what_was_announced() {
+        let stream = |length| Payload::stream(Full::new(Bytes::from_static(b"12345")), length);
+        assert_eq!(sent(stream(5)).await.unwrap(), "12345");
+        assert!(matches!(sent(stream(6)).await, Err(SourceFailed::Short)));
+        assert!(matches!(sent(stream(4)).await, Err(SourceFailed::Long)));
+    }
+
+    #[tokio::test]
+    async fn bytes_in_memory_are_sent_once_and_hashed() {
+        let payload = Payload::bytes(&b"abc"[..]);
+        let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        let hash = payload.sha256().unwrap().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        assert_eq!(hash, expected);
+        assert_eq!(sent(payload).await.unwrap(), "abc");
+        assert_eq!(sent(Payload::bytes(Bytes::new())).await.unwrap(), "");
+    }
+
+    #[tokio::test]
+    async fn a_silent_provider_ends_the_wait_and_a_silent_source_does_not() {
+        let limit = Duration::from_millis(20);
+        let patience = Patience { stall: limit, answer: limit };
+        let silent_provider = Progress::new();
+        let outcome = silent_provider.watch(std::future::pending::<()>(), patience).await;
+        assert!(matches!(outcome, Err(ProviderError::TimedOut)));
+
+        let slow_source = Progress::new();
+        slow_source.wait_for_source();
+        let answer = tokio::time::sleep(limit * 4);
+        assert!(slow_source.watch(answer, patience).await.is_ok(), "the source may take its time");
+    }
+}

@@ -1,0 +1,188 @@
+//! The connections of a node (or of the control plane) to all providers: one pool, one policy, one set of caches.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bucketry_model::endpoint::Host;
+use bucketry_model::time::{Clock, SystemClock};
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::body::{Outgoing, Patience, Progress};
+use crate::connector::{BoundedConnector, GuardedConnector};
+use crate::dial::Dialer;
+use crate::error::ProviderError;
+use crate::policy::EndpointPolicy;
+use crate::resolve::{Resolver, SystemResolver};
+use crate::s3::SigningKeys;
+use crate::tls::{self, TlsFailure};
+
+/// How connections are made and how long anything may take.
+#[derive(Debug, Clone)]
+pub struct ConnectionSettings {
+    /// Which addresses may be connected to.
+    pub policy: EndpointPolicy,
+    /// Certificates (PEM) of authorities to trust beside the machine's own.
+    pub extra_ca_pem: Option<Vec<u8>>,
+    /// The most time for resolving a name, for connecting, and for the TLS handshake, each.
+    pub connect_timeout: Duration,
+    /// The most time from a request's last byte to the head of its answer, and for reading a document (a list page,
+    /// an error) to its end.
+    pub answer_timeout: Duration,
+    /// The most time a provider may take none of a body that is sent, or send none of a body that is read.
+    pub stall_timeout: Duration,
+    /// How long an unused connection is kept. Providers close theirs after 5 to 60 seconds.
+    pub idle_timeout: Duration,
+    /// How many unused connections are kept per host.
+    pub max_idle_per_host: usize,
+}
+
+impl Default for ConnectionSettings {
+    fn default() -> Self {
+        Self {
+            policy: EndpointPolicy::default(),
+            extra_ca_pem: None,
+            connect_timeout: Duration::from_secs(5),
+            answer_timeout: Duration::from_secs(60),
+            stall_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(20),
+            max_idle_per_host: 64,
+        }
+    }
+}
+
+/// Why connections can't be set up at all; the settings must change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ConnectionsError {
+    /// The extra certificates can't be read.
+    #[error("the extra CA file holds no certificate in PEM form that can be trusted")]
+    ExtraCa,
+    /// TLS can't be configured.
+    #[error("TLS can't be set up")]
+    Tls,
+}
+
+/// The way to all providers. Cheap to clone; clones share the pool and the caches.
+///
+/// Requests follow no redirects and read no proxy settings from the environment: both would lead around the
+/// endpoint policy.
+#[derive(Clone)]
+pub struct Connections(Arc<Inner>);
+
+struct Inner {
+    client: Client<BoundedConnector, Outgoing>,
+    dialer: Arc<Dialer>,
+    tls: Arc<rustls::ClientConfig>,
+    settings: ConnectionSettings,
+    signing_keys: SigningKeys,
+    clock: Arc<dyn Clock>,
+}
+
+impl Connections {
+    /// Connections with the machine's resolver and clock.
+    pub fn new(settings: ConnectionSettings) -> Result<Self, ConnectionsError> {
+        Self::with(settings, Arc::new(SystemResolver), Arc::new(SystemClock))
+    }
+
+    /// Connections with another resolver or clock. Requests are signed with the clock's time; time-outs follow the
+    /// runtime's.
+    pub fn with(
+        settings: ConnectionSettings,
+        resolver: Arc<dyn Resolver>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ConnectionsError> {
+        let tls = tls::client_config(settings.extra_ca_pem.as_deref())?;
+        let dialer = Arc::new(Dialer::new(settings.policy.clone(), resolver, settings.connect_timeout));
+        let connector = BoundedConnector {
+            inner: HttpsConnector::from((GuardedConnector(Arc::clone(&dialer)), Arc::clone(&tls))),
+            timeout: settings.connect_timeout * 3,
+        };
+        let client = Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(settings.idle_timeout)
+            .pool_max_idle_per_host(settings.max_idle_per_host)
+            .build(connector);
+        Ok(Self(Arc::new(Inner { client, dialer, tls, settings, signing_keys: SigningKeys::new(), clock })))
+    }
+
+    /// The settings in use.
+    pub fn settings(&self) -> &ConnectionSettings {
+        &self.0.settings
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.0.clock
+    }
+
+    pub(crate) fn signing_keys(&self) -> &SigningKeys {
+        &self.0.signing_keys
+    }
+
+    /// Sends a request and waits for the head of its answer; `progress` belongs to a streamed body.
+    ///
+    /// Dropping the future gives the request up: a connection that it was written to is closed, and whether the
+    /// provider carries it out is unknown.
+    pub(crate) async fn send(
+        &self,
+        request: Request<Outgoing>,
+        progress: Option<Arc<Progress>>,
+    ) -> Result<Response<Incoming>, ProviderError> {
+        let settings = &self.0.settings;
+        let answer = self.0.client.request(request);
+        let answer = match progress {
+            Some(progress) => {
+                let patience = Patience { stall: settings.stall_timeout, answer: settings.answer_timeout };
+                progress.watch(answer, patience).await?
+            }
+            None => tokio::time::timeout(settings.answer_timeout, answer)
+                .await
+                .map_err(|_| ProviderError::TimedOut)?,
+        };
+        answer.map_err(|error| ProviderError::from_client(&error))
+    }
+
+    /// The addresses of a host that the policy lets through.
+    pub(crate) async fn resolve(&self, host: &Host, port: u16) -> Result<Vec<SocketAddr>, ProviderError> {
+        Ok(self.0.dialer.resolve(host, port).await?)
+    }
+
+    /// A connection of its own, outside of the pool, to addresses that [`Connections::resolve`] gave.
+    pub(crate) async fn connect(
+        &self,
+        host: &Host,
+        addresses: &[SocketAddr],
+    ) -> Result<TcpStream, ProviderError> {
+        Ok(self.0.dialer.connect(host, addresses).await?)
+    }
+
+    /// Agrees on TLS over a connection, and closes it.
+    pub(crate) async fn handshake(&self, host: &Host, stream: TcpStream) -> Result<(), ProviderError> {
+        let name = match host {
+            Host::Address(address) => ServerName::from(*address),
+            Host::Name(name) => {
+                ServerName::try_from(name.clone()).map_err(|_| ProviderError::Tls(TlsFailure::WrongName))?
+            }
+        };
+        let handshake = TlsConnector::from(Arc::clone(&self.0.tls)).connect(name, stream);
+        match tokio::time::timeout(self.0.settings.connect_timeout, handshake).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(ProviderError::Tls(TlsFailure::of_io(&error))),
+            Err(_) => Err(ProviderError::Tls(TlsFailure::TimedOut)),
+        }
+    }
+}
+
+impl fmt::Debug for Connections {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connections").field("settings", &self.0.settings).finish_non_exhaustive()
+    }
+}

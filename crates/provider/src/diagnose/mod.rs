@@ -1,0 +1,251 @@
+//! What is wrong with a bucket: a few checks in order, each with what it means and what to change.
+//!
+//! How the checks learn what they tell:
+//! - `dns`, `connect` and `tls` are made on a connection of their own. `tls` is left out for plain http.
+//! - `authenticate` and `list` share one request, a list of one key: a HEAD's error has no document, and only the
+//!   code in the document tells an unknown key from a wrong secret and from a missing permission. It works with keys
+//!   that are scoped to one bucket; buckets are never listed.
+//! - `bucket` is a HEAD on the bucket, whose time is the diagnosis's latency. Refused (403), it passes as long as the
+//!   list did not say that there is no such bucket: a key need not be allowed to ask.
+//! - a wrong region is told by `bucket`, and `authenticate` is then left out: providers name the right region before
+//!   they look at the signature, so nothing is known of the key.
+//! - `write`, `read` and `delete` use one object of a few bytes, which is taken away again whatever happens between.
+//!   Read-only, `read` asks for an object that isn't there: "no such object" is only told to who may read.
+//!
+//! Missing permissions don't hide each other: after a denial the next check is made. What can't be told is left out:
+//! `delete` where nothing could be written (deleting nothing would leave a marker in a bucket that keeps versions),
+//! and `read` of a missing object where listing is denied too (AWS answers 403 then, whether reading is allowed or
+//! not). Every other failure ends the diagnosis.
+
+mod objects;
+
+use std::time::Duration;
+
+use bucketry_model::bucket::BucketTarget;
+use bucketry_model::diagnosis::{Check, CheckCode, CheckName, CheckScope, Diagnosis};
+use tokio::time::{Instant, timeout};
+
+use crate::connection::Connections;
+use crate::driver::{SharedDriver, Site};
+use crate::error::{ErrorKind, ProviderError};
+use crate::finding::{Action, Finding};
+use crate::open::{OpenError, open};
+use crate::probe::first_key;
+
+/// Finds out what is wrong with a bucket, within `deadline`; each check gets at most half of it. A bucket that can't
+/// even be opened has one failed check that says why.
+///
+/// Dropping the future ends the checks; an object that was written is then deleted in the background.
+pub async fn diagnose(
+    target: &BucketTarget,
+    connections: &Connections,
+    scope: CheckScope,
+    deadline: Duration,
+) -> Diagnosis {
+    match open(target, connections) {
+        Ok(driver) => diagnose_driver(&driver, connections, scope, deadline).await,
+        Err(error) => Diagnosis::new(vec![unopened(error)]),
+    }
+}
+
+/// As [`diagnose`], for a bucket that is open already.
+pub async fn diagnose_driver(
+    driver: &SharedDriver,
+    connections: &Connections,
+    scope: CheckScope,
+    deadline: Duration,
+) -> Diagnosis {
+    let site = driver.site();
+    let mut run = Run { checks: Vec::new(), site, started: Instant::now(), deadline };
+    // A check that ends the diagnosis has reported itself; there is nothing more to say.
+    let _ = run.all(driver, connections, scope).await;
+    Diagnosis::new(run.checks)
+}
+
+fn unopened(error: OpenError) -> Check {
+    let (name, code) = error.check();
+    let text = error.to_string();
+    let mut letters = text.chars();
+    let first = letters.next().map(char::to_uppercase);
+    let message = first.into_iter().flatten().chain(letters).chain(['.']).collect();
+    Check { name, ok: false, latency_ms: 0, message, error_code: Some(code), hint: None }
+}
+
+const AUTHENTICATED: &str = "The provider accepts the key and its signature.";
+
+/// The rest of the checks would be pointless.
+struct Stop;
+
+struct Run {
+    checks: Vec<Check>,
+    site: Site,
+    started: Instant,
+    deadline: Duration,
+}
+
+impl Run {
+    async fn all(
+        &mut self,
+        driver: &SharedDriver,
+        connections: &Connections,
+        scope: CheckScope,
+    ) -> Result<(), Stop> {
+        self.network(connections).await?;
+        let may_list = self.access(driver).await?;
+        match scope {
+            CheckScope::Full => self.objects(driver, may_list).await,
+            CheckScope::ReadOnly => {
+                self.read_missing(driver, may_list).await;
+                Ok(())
+            }
+        }
+    }
+
+    async fn network(&mut self, connections: &Connections) -> Result<(), Stop> {
+        let Site { host, port, tls, .. } = self.site.clone();
+
+        let (took, resolved) = self.timed(connections.resolve(&host, port)).await;
+        let addresses = self.judge(
+            CheckName::Dns,
+            took,
+            resolved,
+            "The host resolves to addresses that may be connected to.",
+        )?;
+
+        let (took, connected) = self.timed(connections.connect(&host, &addresses)).await;
+        let stream = self.judge(CheckName::Connect, took, connected, "The connection opens.")?;
+
+        if tls {
+            let (took, agreed) = self.timed(connections.handshake(&host, stream)).await;
+            self.judge(CheckName::Tls, took, agreed, "TLS is agreed on, and the certificate is trusted.")?;
+        }
+        Ok(())
+    }
+
+    /// The checks `authenticate`, `bucket` and `list`. Answers whether the key may list.
+    async fn access(&mut self, driver: &SharedDriver) -> Result<bool, Stop> {
+        let (list_took, listed) = self.timed(driver.list(&first_key())).await;
+        let denied = match listed {
+            Ok(_) => None,
+            Err(error) => match error.kind() {
+                Some(ErrorKind::AccessDenied) => Some(error),
+                Some(ErrorKind::BucketNotFound | ErrorKind::NotFound) => {
+                    self.pass(CheckName::Authenticate, list_took, AUTHENTICATED);
+                    self.fail(CheckName::Bucket, list_took, &error, Action::List);
+                    return Err(Stop);
+                }
+                Some(ErrorKind::WrongRegion) => {
+                    self.fail(CheckName::Bucket, list_took, &error, Action::List);
+                    return Err(Stop);
+                }
+                _ => {
+                    self.fail(CheckName::Authenticate, list_took, &error, Action::List);
+                    return Err(Stop);
+                }
+            },
+        };
+        self.pass(CheckName::Authenticate, list_took, AUTHENTICATED);
+        self.bucket(driver, denied.is_none()).await?;
+        match &denied {
+            None => self.pass(CheckName::List, list_took, "The key may list the bucket."),
+            Some(error) => self.fail(CheckName::List, list_took, error, Action::List),
+        }
+        Ok(denied.is_none())
+    }
+
+    async fn bucket(&mut self, driver: &SharedDriver, may_list: bool) -> Result<(), Stop> {
+        let (took, answered) = self.timed(driver.head_bucket()).await;
+        match answered {
+            Ok(()) => self.pass(CheckName::Bucket, took, "The bucket exists."),
+            Err(error)
+                if error.answer().is_some_and(|answer| answer.status.is_client_error()) && may_list =>
+            {
+                self.pass(CheckName::Bucket, took, "The bucket exists: it can be listed.");
+            }
+            Err(error) if error.kind() == Some(ErrorKind::AccessDenied) => {
+                self.pass(
+                    CheckName::Bucket,
+                    took,
+                    "Nothing says that the bucket is missing; the key may not ask for it.",
+                );
+            }
+            Err(error) => {
+                self.fail(CheckName::Bucket, took, &error, Action::List);
+                return Err(Stop);
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for a check, for at most half of the deadline and what is left of it.
+    async fn timed<T, E: Into<ProviderError>>(
+        &self,
+        check: impl Future<Output = Result<T, E>>,
+    ) -> (Duration, Result<T, ProviderError>) {
+        self.timed_leaving(Duration::ZERO, check).await
+    }
+
+    /// As [`Run::timed`], leaving some time for what must come after.
+    async fn timed_leaving<T, E: Into<ProviderError>>(
+        &self,
+        rest: Duration,
+        check: impl Future<Output = Result<T, E>>,
+    ) -> (Duration, Result<T, ProviderError>) {
+        let left = self.deadline.saturating_sub(self.started.elapsed()).saturating_sub(rest);
+        let start = Instant::now();
+        let outcome = match timeout(left.min(self.deadline / 2), check).await {
+            Ok(outcome) => outcome.map_err(Into::into),
+            Err(_) => Err(ProviderError::TimedOut),
+        };
+        (start.elapsed(), outcome)
+    }
+
+    /// Reports a check whose failure ends the diagnosis.
+    fn judge<T>(
+        &mut self,
+        name: CheckName,
+        took: Duration,
+        outcome: Result<T, ProviderError>,
+        success: &str,
+    ) -> Result<T, Stop> {
+        match outcome {
+            Ok(value) => {
+                self.pass(name, took, success);
+                Ok(value)
+            }
+            Err(error) => {
+                // Before a connection stands, silence is the network's.
+                let silent = name == CheckName::Connect && matches!(error, ProviderError::TimedOut);
+                let unresolved = name == CheckName::Dns && matches!(error, ProviderError::TimedOut);
+                let error = match error {
+                    _ if silent => ProviderError::ConnectTimeout,
+                    _ if unresolved => ProviderError::DnsFailed,
+                    other => other,
+                };
+                self.fail(name, took, &error, Action::List);
+                Err(Stop)
+            }
+        }
+    }
+
+    fn pass(&mut self, name: CheckName, took: Duration, message: &str) {
+        self.push(name, took, message.to_owned(), None, None);
+    }
+
+    fn fail(&mut self, name: CheckName, took: Duration, error: &ProviderError, action: Action) {
+        let Finding { code, message, hint } = Finding::of(error, action, self.site.permissions);
+        self.push(name, took, message, Some(code), hint);
+    }
+
+    fn push(
+        &mut self,
+        name: CheckName,
+        took: Duration,
+        message: String,
+        code: Option<CheckCode>,
+        hint: Option<String>,
+    ) {
+        let latency_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        self.checks.push(Check { name, ok: code.is_none(), latency_ms, message, error_code: code, hint });
+    }
+}

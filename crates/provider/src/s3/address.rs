@@ -1,0 +1,265 @@
+//! Where a bucket's requests go: host and path, in path style or virtual-host style.
+
+use bucketry_model::bucket::check_bucket_name;
+use bucketry_model::endpoint::{Endpoint, Host};
+use http::HeaderValue;
+use http::uri::{Authority, PathAndQuery, Scheme, Uri};
+
+use crate::error::ProviderError;
+use crate::open::OpenError;
+use crate::s3::encode::push_path;
+
+/// The region that is asked first where none is given; AWS answers there with the right one, and other servers that
+/// have no regions expect it.
+pub(super) const DEFAULT_REGION: &str = "us-east-1";
+
+/// Which servers answer for a bucket, before the region is known.
+#[derive(Debug)]
+pub(super) enum Home {
+    /// AWS's own endpoints, which have the region in the host name.
+    Aws,
+    /// A server that was named.
+    Endpoint(Box<Endpoint>),
+}
+
+impl Home {
+    /// The home of a bucket, and the region that the endpoint itself tells.
+    pub(super) fn of(endpoint: Option<&Endpoint>) -> (Self, Option<String>) {
+        let Some(endpoint) = endpoint else { return (Self::Aws, None) };
+        let region = match &endpoint.host {
+            Host::Name(name) => region_in_aws_host(name),
+            Host::Address(_) => None,
+        };
+        (Self::Endpoint(Box::new(endpoint.clone())), region)
+    }
+}
+
+/// The region in `s3.eu-west-1.amazonaws.com`, `s3-eu-west-1.amazonaws.com` and
+/// `s3.dualstack.eu-west-1.amazonaws.com`, with or without a bucket in front.
+fn region_in_aws_host(host: &str) -> Option<String> {
+    let labels = host.strip_suffix(".amazonaws.com").or_else(|| host.strip_suffix(".amazonaws.com.cn"))?;
+    let mut labels = labels.rsplit('.');
+    let last = labels.next()?;
+    let region = match last.strip_prefix("s3-") {
+        Some(region) => region,
+        None if last == "s3" => return Some(DEFAULT_REGION.to_owned()),
+        None => last,
+    };
+    let looks_right =
+        region.contains('-') && region.ends_with(|c: char| c.is_ascii_digit()) && is_region(region);
+    looks_right.then(|| region.to_owned())
+}
+
+/// Whether a text can be a region: of a host name's label's characters, so that it can't lead to another host.
+pub(super) fn is_region(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+/// Where requests go once the region is known.
+#[derive(Debug, Clone)]
+pub(super) struct Address {
+    tls: bool,
+    authority: Authority,
+    /// What stands before every key: the endpoint's path, and the bucket in path style.
+    base: Box<str>,
+}
+
+impl Address {
+    pub(super) fn new(home: &Home, bucket: &str, region: &str) -> Result<Self, OpenError> {
+        check_bucket_name(bucket).map_err(OpenError::InvalidBucket)?;
+        if !is_region(region) {
+            return Err(OpenError::InvalidRegion);
+        }
+        let (tls, authority, base) = match home {
+            Home::Aws => {
+                let china = if region.starts_with("cn-") { ".cn" } else { "" };
+                let host = format!("s3.{region}.amazonaws.com{china}");
+                if fits_in_a_host(bucket) {
+                    (true, format!("{bucket}.{host}"), String::new())
+                } else {
+                    (true, host, format!("/{bucket}"))
+                }
+            }
+            Home::Endpoint(endpoint) if is_aws_host_of(bucket, endpoint) => {
+                (endpoint.tls, endpoint.authority(), endpoint.path.clone())
+            }
+            Home::Endpoint(endpoint) if is_aws(endpoint) && fits_in_a_host(bucket) => {
+                (endpoint.tls, format!("{bucket}.{}", endpoint.authority()), endpoint.path.clone())
+            }
+            Home::Endpoint(endpoint) => {
+                (endpoint.tls, endpoint.authority(), format!("{}/{bucket}", endpoint.path))
+            }
+        };
+        let authority = Authority::try_from(authority).map_err(|_| OpenError::InvalidEndpoint)?;
+        Ok(Self { tls, authority, base: base.into() })
+    }
+
+    pub(super) fn tls(&self) -> bool {
+        self.tls
+    }
+
+    pub(super) fn host(&self) -> Host {
+        let host = self.authority.host();
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        bare.parse().map_or_else(|_| Host::Name(host.to_owned()), Host::Address)
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.authority.port_u16().unwrap_or(if self.tls { 443 } else { 80 })
+    }
+
+    pub(super) fn host_header(&self) -> Result<HeaderValue, ProviderError> {
+        HeaderValue::from_str(self.authority.as_str()).map_err(|_| ProviderError::InvalidRequest("the host"))
+    }
+
+    /// The path of a key, or of the bucket itself. Keys may begin with a slash: it is added, not merged.
+    pub(super) fn path(&self, key: Option<&str>) -> String {
+        let mut path = String::with_capacity(self.base.len() + key.map_or(0, str::len) * 2 + 1);
+        path.push_str(&self.base);
+        if let Some(key) = key {
+            path.push('/');
+            push_path(&mut path, key);
+        } else if path.is_empty() {
+            path.push('/');
+        }
+        path
+    }
+
+    /// The whole address of a request. Nothing is normalised on the way.
+    pub(super) fn uri(&self, path: &str, query: &str) -> Result<Uri, ProviderError> {
+        let path_and_query = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
+        let invalid = |_| ProviderError::InvalidRequest("the key is too long for a URL");
+        let path_and_query = PathAndQuery::try_from(path_and_query).map_err(invalid)?;
+        Uri::builder()
+            .scheme(if self.tls { Scheme::HTTPS } else { Scheme::HTTP })
+            .authority(self.authority.clone())
+            .path_and_query(path_and_query)
+            .build()
+            .map_err(|_| ProviderError::InvalidRequest("the address"))
+    }
+}
+
+fn is_aws(endpoint: &Endpoint) -> bool {
+    matches!(&endpoint.host, Host::Name(name) if name.ends_with(".amazonaws.com") || name.ends_with(".amazonaws.com.cn"))
+}
+
+/// Whether the endpoint already names the bucket, as `https://photos.s3.eu-west-1.amazonaws.com` does.
+fn is_aws_host_of(bucket: &str, endpoint: &Endpoint) -> bool {
+    let Host::Name(name) = &endpoint.host else { return false };
+    is_aws(endpoint) && name.strip_prefix(bucket).is_some_and(|rest| rest.starts_with(".s3"))
+}
+
+/// Whether the bucket's name can be the first label of a host: with dots in it TLS certificates don't match, and
+/// upper case or underscores are no host name.
+fn fits_in_a_host(bucket: &str) -> bool {
+    bucket.len() <= 63
+        && bucket.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !bucket.starts_with('-')
+        && !bucket.ends_with('-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uri(endpoint: Option<&str>, bucket: &str, region: &str, key: Option<&str>) -> String {
+        let endpoint = endpoint.map(|text| Endpoint::parse(text).unwrap());
+        let address = Address::new(&Home::of(endpoint.as_ref()).0, bucket, region).unwrap();
+        address.uri(&address.path(key), "").unwrap().to_string()
+    }
+
+    #[test]
+    fn aws_buckets_are_hosts_unless_their_name_cannot_be_one() {
+        assert_eq!(uri(None, "photos", "eu-west-1", None), "https://photos.s3.eu-west-1.amazonaws.com/");
+        assert_eq!(
+            uri(None, "photos", "cn-north-1", Some("a")),
+            "https://photos.s3.cn-north-1.amazonaws.com.cn/a"
+        );
+        assert_eq!(
+            uri(None, "my.photos", "eu-west-1", Some("a")),
+            "https://s3.eu-west-1.amazonaws.com/my.photos/a"
+        );
+        assert_eq!(
+            uri(None, "Old_Photos", "us-east-1", Some("a")),
+            "https://s3.us-east-1.amazonaws.com/Old_Photos/a"
+        );
+        let regional = Some("https://s3.eu-west-1.amazonaws.com");
+        assert_eq!(
+            uri(regional, "photos", "eu-west-1", Some("a")),
+            "https://photos.s3.eu-west-1.amazonaws.com/a"
+        );
+        let with_bucket = Some("https://photos.s3.eu-west-1.amazonaws.com");
+        assert_eq!(
+            uri(with_bucket, "photos", "eu-west-1", Some("a")),
+            "https://photos.s3.eu-west-1.amazonaws.com/a"
+        );
+    }
+
+    #[test]
+    fn other_servers_get_the_bucket_in_the_path_after_their_own() {
+        assert_eq!(
+            uri(Some("http://127.0.0.1:9000"), "photos", "us-east-1", None),
+            "http://127.0.0.1:9000/photos"
+        );
+        assert_eq!(
+            uri(Some("http://[::1]:9000/s3"), "p", "us-east-1", Some("a/b")),
+            "http://[::1]:9000/s3/p/a/b"
+        );
+        assert_eq!(
+            uri(Some("https://minio.example"), "minio", "x", Some("k")),
+            "https://minio.example/minio/k"
+        );
+    }
+
+    #[test]
+    fn odd_keys_reach_the_uri_as_they_are() {
+        for (key, path) in [
+            ("/lead", "/p//lead"),
+            ("a//b", "/p/a//b"),
+            ("a/../b", "/p/a/../b"),
+            ("..", "/p/.."),
+            ("dir/", "/p/dir/"),
+            ("%2e%2e", "/p/%252e%252e"),
+        ] {
+            assert_eq!(uri(Some("http://h"), "p", "r", Some(key)), format!("http://h{path}"));
+        }
+        assert_eq!(
+            uri(None, "photos", "eu-west-1", Some("/lead")),
+            "https://photos.s3.eu-west-1.amazonaws.com//lead"
+        );
+    }
+
+    #[test]
+    fn a_region_or_a_bucket_cannot_lead_to_another_host() {
+        for region in ["", "evil.com/", "x.evil", "a b", "eu-west-1#", "@evil", &"a".repeat(65)] {
+            assert!(
+                matches!(Address::new(&Home::Aws, "photos", region), Err(OpenError::InvalidRegion)),
+                "{region}"
+            );
+        }
+        for bucket in ["", "..", "a/b", "evil.com#", "a@b"] {
+            assert!(
+                matches!(Address::new(&Home::Aws, bucket, "x"), Err(OpenError::InvalidBucket(_))),
+                "{bucket}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_region_is_read_from_aws_hosts_only() {
+        for (host, region) in [
+            ("https://s3.eu-west-1.amazonaws.com", Some("eu-west-1")),
+            ("https://s3-eu-west-1.amazonaws.com", Some("eu-west-1")),
+            ("https://s3.dualstack.eu-west-1.amazonaws.com", Some("eu-west-1")),
+            ("https://photos.s3.us-gov-west-1.amazonaws.com", Some("us-gov-west-1")),
+            ("https://s3.cn-north-1.amazonaws.com.cn", Some("cn-north-1")),
+            ("https://s3.amazonaws.com", Some("us-east-1")),
+            ("https://s3-accelerate.amazonaws.com", None),
+            ("https://s3.eu-west-1.example.com", None),
+            ("http://127.0.0.1", None),
+        ] {
+            assert_eq!(Home::of(Some(&Endpoint::parse(host).unwrap())).1.as_deref(), region, "{host}");
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! What S3's error answers mean.
+
+use std::time::Duration;
+
+use http::header::{LOCATION, RETRY_AFTER};
+use http::{HeaderMap, StatusCode};
+
+use crate::error::{ErrorAnswer, ErrorKind, ProviderError};
+use crate::s3::address::is_region;
+use crate::s3::xml;
+
+/// Error documents are a few hundred bytes long.
+pub(super) const MAX_ERROR_BYTES: usize = 64 * 1024;
+/// A provider may ask to wait for this long; more is as good as this.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(3_600);
+
+/// Reads an error answer: status, header, and the document, which is empty for a HEAD.
+pub(super) fn read(status: StatusCode, headers: &HeaderMap, document: &[u8]) -> ProviderError {
+    let told = Told::read(document);
+    let region = headers
+        .get("x-amz-bucket-region")
+        .and_then(|value| value.to_str().ok())
+        .filter(|region| is_region(region))
+        .map(Into::into)
+        .or(told.region);
+    let kind = match told.code.as_deref().and_then(kind_of_code) {
+        Some(kind) => kind,
+        // An answer of another kind of server: S3 puts an error document into every 4xx that has a body.
+        None if told.code.is_none()
+            && !document.trim_ascii().is_empty()
+            && !says_s3(headers)
+            && is_foreign(status) =>
+        {
+            return ProviderError::NotAnObjectStore { status: Some(status) };
+        }
+        None => kind_of_status(status, headers, region.is_some()),
+    };
+    let retry_after = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    ProviderError::Answer(Box::new(ErrorAnswer {
+        status,
+        kind,
+        code: told.code,
+        region,
+        retry_after: retry_after.map(|seconds| Duration::from_secs(seconds).min(MAX_RETRY_AFTER)),
+    }))
+}
+
+/// Reads the error document that S3 may put into a 200 answer of a copy or a completion, which it begins to send
+/// before it knows the outcome. `None` if it is no error document.
+pub(super) fn read_late(headers: &HeaderMap, document: &[u8]) -> Option<ProviderError> {
+    let told = Told::read(document);
+    let code = told.code.as_deref()?;
+    let kind = kind_of_code(code).unwrap_or(ErrorKind::Internal);
+    let status = match kind {
+        ErrorKind::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+        ErrorKind::Throttled => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        ErrorKind::AccessDenied => StatusCode::FORBIDDEN,
+        ErrorKind::ObjectNotFound | ErrorKind::UploadNotFound => StatusCode::NOT_FOUND,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    Some(read(status, headers, document))
+}
+
+/// Whether a body that isn't an error document speaks against an S3 server: proxies in front of one answer 5xx and
+/// 429 with pages of their own.
+fn is_foreign(status: StatusCode) -> bool {
+    !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS && !status.is_redirection()
+}
+
+fn says_s3(headers: &HeaderMap) -> bool {
+    headers.contains_key("x-amz-request-id") || headers.contains_key("x-amz-id-2")
+}
+
+#[derive(Default)]
+struct Told {
+    code: Option<Box<str>>,
+    region: Option<Box<str>>,
+}
+
+impl Told {
+    fn read(document: &[u8]) -> Self {
+        let mut told = Self::default();
+        let outcome = xml::read(document, "Error", |element| {
+            if element.path.len() == 1 {
+                match element.name {
+                    "Code" if is_code(element.text) => told.code = Some(element.text.into()),
+                    "Region" if is_region(element.text) => told.region = Some(element.text.into()),
+                    _ => {}
+                }
+            }
+            Ok(())
+        });
+        if outcome.is_ok() { told } else { Self::default() }
+    }
+}
+
+fn is_code(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+}
+
+/// Codes of AWS, and of the servers that speak its protocol with their own words.
+fn kind_of_code(code: &str) -> Option<ErrorKind> {
+    Some(match code {
+        "InvalidAccessKeyId" | "UnrecognizedClientException" | "InvalidClientTokenId" => {
+            ErrorKind::KeyUnknown
+        }
+        "SignatureDoesNotMatch" => ErrorKind::SecretWrong,
+        "RequestTimeTooSkewed" | "RequestExpired" => ErrorKind::ClockSkew,
+        "ExpiredToken" | "TokenRefreshRequired" | "InvalidToken" => ErrorKind::TokenExpired,
+        "NotSignedUp" | "AccountProblem" | "InvalidPayer" => ErrorKind::AccountNotFound,
+        "AccessDenied" | "AllAccessDisabled" | "AccessForbidden" => ErrorKind::AccessDenied,
+        // An archived object that must be restored first.
+        "InvalidObjectState" => ErrorKind::Invalid,
+        "NoSuchBucket" | "InvalidBucketName" => ErrorKind::BucketNotFound,
+        "NoSuchKey" | "NoSuchVersion" => ErrorKind::ObjectNotFound,
+        "NoSuchUpload" => ErrorKind::UploadNotFound,
+        "PermanentRedirect"
+        | "TemporaryRedirect"
+        | "Redirect"
+        | "AuthorizationHeaderMalformed"
+        | "IllegalLocationConstraintException"
+        | "IncorrectEndpoint" => ErrorKind::WrongRegion,
+        "PreconditionFailed" => ErrorKind::PreconditionFailed,
+        "NotModified" => ErrorKind::NotModified,
+        "InvalidRange" => ErrorKind::RangeNotSatisfiable,
+        "BadDigest" | "XAmzContentSHA256Mismatch" | "InvalidDigest" => ErrorKind::BadDigest,
+        "ConditionalRequestConflict" | "OperationAborted" => ErrorKind::Conflict,
+        "SlowDown"
+        | "Throttling"
+        | "ThrottlingException"
+        | "TooManyRequests"
+        | "RequestLimitExceeded"
+        | "ServiceUnavailable"
+        | "BandwidthLimitExceeded" => ErrorKind::Throttled,
+        "InternalError" | "InternalServerError" => ErrorKind::Internal,
+        "NotImplemented" | "MethodNotAllowed" => ErrorKind::Unsupported,
+        _ => return None,
+    })
+}
+
+fn kind_of_status(status: StatusCode, headers: &HeaderMap, region_is_told: bool) -> ErrorKind {
+    match status {
+        StatusCode::NOT_MODIFIED => ErrorKind::NotModified,
+        StatusCode::MOVED_PERMANENTLY | StatusCode::TEMPORARY_REDIRECT | StatusCode::BAD_REQUEST
+            if region_is_told =>
+        {
+            ErrorKind::WrongRegion
+        }
+        status if status.is_redirection() || headers.contains_key(LOCATION) => ErrorKind::Redirected,
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ErrorKind::AccessDenied,
+        StatusCode::NOT_FOUND => ErrorKind::NotFound,
+        StatusCode::CONFLICT => ErrorKind::Conflict,
+        StatusCode::PRECONDITION_FAILED => ErrorKind::PreconditionFailed,
+        StatusCode::RANGE_NOT_SATISFIABLE => ErrorKind::RangeNotSatisfiable,
+        StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => ErrorKind::Unsupported,
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => ErrorKind::Throttled,
+        status if status.is_server_error() => ErrorKind::Internal,
+        _ => ErrorKind::Invalid,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(code: &str, more: &str) -> String {
+        format!(
+            "<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>secret words</Message>{more}</Error>"
+        )
+    }
+
+    fn answer(status: u16, headers: &[(&'static str, &str)], document: &str) -> ErrorAnswer {
+        let headers = headers.iter().map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap())).collect();
+        match read(StatusCode::from_u16(status).unwrap(), &headers, document.as_bytes()) {
+            ProviderError::Answer(answer) => *answer,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_code_decides_before_the_status() {
+        for (status, code, kind) in [
+            (403, "InvalidAccessKeyId", ErrorKind::KeyUnknown),
+            (403, "SignatureDoesNotMatch", ErrorKind::SecretWrong),
+            (403, "RequestTimeTooSkewed", ErrorKind::ClockSkew),
+            (400, "ExpiredToken", ErrorKind::TokenExpired),
+            (403, "AccessDenied", ErrorKind::AccessDenied),
+            (404, "NoSuchBucket", ErrorKind::BucketNotFound),
+            (404, "NoSuchKey", ErrorKind::ObjectNotFound),
+            (503, "SlowDown", ErrorKind::Throttled),
+            (500, "InternalError", ErrorKind::Internal),
+            (400, "AuthorizationHeaderMalformed", ErrorKind::WrongRegion),
+            (400, "SomethingNew", ErrorKind::Invalid),
+        ] {
+            let answer = answer(status, &[], &document(code, ""));
+            assert_eq!((answer.kind, answer.code.as_deref()), (kind, Some(code)));
+        }
+    }
+
+    #[test]
+    fn a_head_has_only_its_status_and_header() {
+        for (status, headers, kind) in [
+            (403, &[][..], ErrorKind::AccessDenied),
+            (404, &[], ErrorKind::NotFound),
+            (301, &[("x-amz-bucket-region", "eu-west-1")], ErrorKind::WrongRegion),
+            (400, &[("x-amz-bucket-region", "eu-west-1")], ErrorKind::WrongRegion),
+            (302, &[("location", "https://evil.example/")], ErrorKind::Redirected),
+            (429, &[], ErrorKind::Throttled),
+            (503, &[], ErrorKind::Throttled),
+            (502, &[], ErrorKind::Internal),
+            (304, &[], ErrorKind::NotModified),
+        ] {
+            assert_eq!(answer(status, headers, "").kind, kind, "{status}");
+        }
+    }
+
+    #[test]
+    fn the_right_region_is_taken_from_the_header_or_the_document_if_it_is_one() {
+        let told = document("AuthorizationHeaderMalformed", "<Region>eu-west-1</Region>");
+        assert_eq!(answer(400, &[], &told).region.as_deref(), Some("eu-west-1"));
+        let evil = document("AuthorizationHeaderMalformed", "<Region>evil.com/x</Region>");
+        assert_eq!(answer(400, &[("x-amz-bucket-region", "also.evil")], &evil).region, None);
+    }
+
+    #[test]
+    fn nothing_that_the_provider_wrote_is_shown() {
+        let answer = answer(403, &[("retry-after", "7")], &document("AccessDenied", ""));
+        assert_eq!(answer.retry_after, Some(Duration::from_secs(7)));
+        assert_eq!(answer.to_string(), "the provider denies access (HTTP status 403)");
+        let long = document(&"x".repeat(65), "");
+        let unreadable = read(StatusCode::BAD_REQUEST, &HeaderMap::new(), long.as_bytes());
+        assert!(unreadable.answer().is_none_or(|answer| answer.code.is_none()));
+    }
+
+    #[test]
+    fn a_web_page_is_not_an_object_store() {
+        for status in [400, 403, 404] {
+            let status = StatusCode::from_u16(status).unwrap();
+            let error = read(status, &HeaderMap::new(), b"<html><body>Not here</body></html>");
+            assert!(matches!(error, ProviderError::NotAnObjectStore { .. }), "{error:?}");
+        }
+        let gateway = read(StatusCode::BAD_GATEWAY, &HeaderMap::new(), b"<html>nginx</html>");
+        assert_eq!(gateway.kind(), Some(ErrorKind::Internal));
+    }
+
+    #[test]
+    fn an_error_inside_of_a_success_is_found() {
+        let late = read_late(&HeaderMap::new(), document("InternalError", "").as_bytes()).unwrap();
+        assert_eq!(late.kind(), Some(ErrorKind::Internal));
+        assert!(read_late(&HeaderMap::new(), b"<CopyObjectResult/>").is_none());
+    }
+}

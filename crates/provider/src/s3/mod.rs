@@ -1,0 +1,238 @@
+//! The driver for AWS S3 and every server that speaks its protocol.
+//!
+//! One request is one signed HTTP exchange: [`address`] says where to, [`sign`] signs, [`request`] sends and reads
+//! errors, and a module for each group of operations knows headers and documents. Retried once, and only without a
+//! body: a request that taught the bucket's region where none was given, and one whose pooled connection was closed
+//! under it.
+
+mod address;
+mod attributes;
+mod encode;
+mod error;
+mod list;
+mod multipart;
+mod object;
+mod request;
+mod sign;
+mod xml;
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use async_trait::async_trait;
+use bucketry_model::bucket::BucketTarget;
+use bucketry_model::secret::Secret;
+use http::Method;
+
+use crate::body::Payload;
+use crate::connection::Connections;
+use crate::driver::{
+    Capabilities, Conditions, CopyRequest, Deleted, Driver, GetRequest, ListPage, ListRequest,
+    MultipartLimits, ObjectAttributes, ObjectInfo, ObjectRead, Part, PartsPage, Permissions, PutRequest,
+    Site, Stored, UploadId,
+};
+use crate::error::ProviderError;
+use crate::open::OpenError;
+use crate::s3::address::{Address, DEFAULT_REGION, Home};
+use crate::s3::request::Call;
+use crate::s3::sign::Credentials;
+pub(crate) use crate::s3::sign::SigningKeys;
+
+const CAPABILITIES: Capabilities = Capabilities {
+    list_start_after: true,
+    conditional_get: true,
+    put_if_absent: true,
+    put_if_match: true,
+    copy: true,
+    max_key_bytes: 1_024,
+    max_put_bytes: 5 * 1024 * 1024 * 1024,
+    multipart: MultipartLimits {
+        min_part_bytes: 5 * 1024 * 1024,
+        max_part_bytes: 5 * 1024 * 1024 * 1024,
+        max_parts: 10_000,
+    },
+};
+
+static PERMISSIONS: Permissions = Permissions {
+    list: "s3:ListBucket",
+    write: "s3:PutObject",
+    read: "s3:GetObject",
+    delete: "s3:DeleteObject",
+};
+
+/// A bucket on AWS S3 or on a server that speaks its protocol.
+pub struct S3Driver {
+    connections: Connections,
+    bucket: Box<str>,
+    home: Home,
+    /// `None` for anonymous access.
+    credentials: Option<Credentials>,
+    first: Place,
+    /// Where the provider said that the bucket is; stays empty where the region was given.
+    learned: OnceLock<Place>,
+    region_is_given: bool,
+}
+
+/// A region and the address that belongs to it.
+#[derive(Debug)]
+struct Place {
+    region: Box<str>,
+    address: Address,
+}
+
+impl S3Driver {
+    /// Opens a bucket. Without a region it is learnt from the provider's answers; without a key and a secret,
+    /// requests are not signed.
+    pub fn open(target: &BucketTarget, connections: &Connections) -> Result<Self, OpenError> {
+        let location = &target.location;
+        let (home, told) = Home::of(location.endpoint.as_ref());
+        let given =
+            location.region.as_deref().filter(|region| !region.is_empty()).map(str::to_owned).or(told);
+        let region_is_given = given.is_some();
+        let region = given.unwrap_or_else(|| DEFAULT_REGION.to_owned());
+        let address = Address::new(&home, &location.bucket, &region)?;
+        Ok(Self {
+            connections: connections.clone(),
+            bucket: location.bucket.as_str().into(),
+            home,
+            credentials: credentials(location.key.as_deref(), target.secret.as_ref())?,
+            first: Place { region: region.into(), address },
+            learned: OnceLock::new(),
+            region_is_given,
+        })
+    }
+
+    /// Makes the bucket, for tests that need one.
+    #[cfg(feature = "contract")]
+    pub async fn create_bucket(&self) -> Result<(), ProviderError> {
+        let call = Call { payload: Some(Payload::bytes("")), ..Call::new(Method::PUT, None) };
+        self.send(call).await.map(drop)
+    }
+
+    fn place(&self) -> &Place {
+        self.learned.get().unwrap_or(&self.first)
+    }
+
+    /// Takes a region that the provider named. Says whether that changed anything.
+    fn learn(&self, region: &str) -> bool {
+        if self.region_is_given || self.learned.get().is_some() {
+            return false;
+        }
+        match Address::new(&self.home, &self.bucket, region) {
+            Ok(address) => {
+                self.learned.set(Place { region: region.into(), address }).is_ok()
+                    && region != &*self.first.region
+            }
+            Err(_) => false,
+        }
+    }
+}
+
+fn credentials(key: Option<&str>, secret: Option<&Secret>) -> Result<Option<Credentials>, OpenError> {
+    let key = key.filter(|key| !key.is_empty());
+    let secret = secret.filter(|secret| !secret.is_empty());
+    match (key, secret) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(OpenError::MissingKey),
+        (Some(arn), _) if arn.starts_with("arn:") => Err(OpenError::UnsupportedDelegation),
+        (Some(_), None) => Err(OpenError::MissingSecret),
+        (Some(key), Some(secret)) => {
+            if key.bytes().all(|b| b.is_ascii_graphic() && b != b'/' && b != b',') {
+                Ok(Some(Credentials::new(key, secret.clone())))
+            } else {
+                Err(OpenError::InvalidKey)
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Driver for S3Driver {
+    fn capabilities(&self) -> &'static Capabilities {
+        &CAPABILITIES
+    }
+
+    fn site(&self) -> Site {
+        let address = &self.place().address;
+        Site { tls: address.tls(), host: address.host(), port: address.port(), permissions: &PERMISSIONS }
+    }
+
+    async fn head_bucket(&self) -> Result<(), ProviderError> {
+        let answer = self.send(Call::new(Method::HEAD, None)).await?;
+        // Any web server answers a HEAD with a page; a bucket isn't one.
+        let content_type = answer.headers().get(http::header::CONTENT_TYPE);
+        if content_type.is_some_and(|value| value.as_bytes().starts_with(b"text/html")) {
+            return Err(ProviderError::NotAnObjectStore { status: Some(answer.status()) });
+        }
+        Ok(())
+    }
+
+    async fn list(&self, request: &ListRequest) -> Result<ListPage, ProviderError> {
+        self.list_page(request).await
+    }
+
+    async fn head(&self, key: &str, conditions: &Conditions) -> Result<ObjectInfo, ProviderError> {
+        self.head_object(key, conditions).await
+    }
+
+    async fn get(&self, key: &str, request: &GetRequest) -> Result<ObjectRead, ProviderError> {
+        self.get_object(key, request).await
+    }
+
+    async fn put(&self, key: &str, payload: Payload, request: &PutRequest) -> Result<Stored, ProviderError> {
+        self.put_object(key, payload, request).await
+    }
+
+    async fn delete(&self, key: &str, version: Option<&str>) -> Result<Deleted, ProviderError> {
+        self.delete_object(key, version).await
+    }
+
+    async fn copy(&self, source: &str, key: &str, request: &CopyRequest) -> Result<Stored, ProviderError> {
+        self.copy_object(source, key, request).await
+    }
+
+    async fn create_multipart(
+        &self,
+        key: &str,
+        attributes: &ObjectAttributes,
+    ) -> Result<UploadId, ProviderError> {
+        self.create_upload(key, attributes).await
+    }
+
+    async fn upload_part(
+        &self,
+        key: &str,
+        upload: &UploadId,
+        number: u32,
+        payload: Payload,
+    ) -> Result<Part, ProviderError> {
+        self.put_part(key, upload, number, payload).await
+    }
+
+    async fn list_parts(&self, key: &str, upload: &UploadId, after: u32) -> Result<PartsPage, ProviderError> {
+        self.parts_page(key, upload, after).await
+    }
+
+    async fn complete_multipart(
+        &self,
+        key: &str,
+        upload: &UploadId,
+        parts: &[Part],
+        conditions: &Conditions,
+    ) -> Result<Stored, ProviderError> {
+        self.complete_upload(key, upload, parts, conditions).await
+    }
+
+    async fn abort_multipart(&self, key: &str, upload: &UploadId) -> Result<(), ProviderError> {
+        self.abort_upload(key, upload).await
+    }
+}
+
+impl fmt::Debug for S3Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Driver")
+            .field("bucket", &self.bucket)
+            .field("place", self.place())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,167 @@
+//! Multipart uploads: `CreateMultipartUpload`, `UploadPart`, `ListParts`, `CompleteMultipartUpload`,
+//! `AbortMultipartUpload`.
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Method};
+use quick_xml::escape::escape;
+
+use crate::body::Payload;
+use crate::driver::{Conditions, ObjectAttributes, Part, PartsPage, Stored, UploadId};
+use crate::error::ProviderError;
+use crate::s3::attributes::{ConditionNames, put_attributes, put_conditions, stored};
+use crate::s3::encode::Query;
+use crate::s3::object::object;
+use crate::s3::request::Call;
+use crate::s3::xml::{self, NotS3Xml};
+use crate::s3::{S3Driver, error};
+
+/// 1,000 parts a page, and what stands around them.
+const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+
+impl S3Driver {
+    pub(super) async fn create_upload(
+        &self,
+        key: &str,
+        attributes: &ObjectAttributes,
+    ) -> Result<UploadId, ProviderError> {
+        let mut headers = HeaderMap::new();
+        put_attributes(&mut headers, attributes)?;
+        let query = Query::new(&[("uploads", "")]);
+        let call = Call { query, headers, payload: Some(Payload::bytes("")), ..object(Method::POST, key)? };
+        let mut upload = None;
+        self.read_answer(call, "InitiateMultipartUploadResult", |element| {
+            if element.name == "UploadId" && !element.text.is_empty() {
+                upload = Some(UploadId(element.text.to_owned()));
+            }
+            Ok(())
+        })
+        .await?;
+        upload.ok_or(ProviderError::NotAnObjectStore { status: None })
+    }
+
+    pub(super) async fn put_part(
+        &self,
+        key: &str,
+        upload: &UploadId,
+        number: u32,
+        payload: Payload,
+    ) -> Result<Part, ProviderError> {
+        let size = payload.length();
+        let query = Query::new(&[("partNumber", &number.to_string()), ("uploadId", &upload.0)]);
+        let answer = self.send(Call { query, payload: Some(payload), ..object(Method::PUT, key)? }).await?;
+        let etag = stored(answer.headers()).etag.ok_or(ProviderError::NotAnObjectStore { status: None })?;
+        Ok(Part { number, etag, size })
+    }
+
+    pub(super) async fn parts_page(
+        &self,
+        key: &str,
+        upload: &UploadId,
+        after: u32,
+    ) -> Result<PartsPage, ProviderError> {
+        let mut query = Query::new(&[("uploadId", &upload.0)]);
+        if after > 0 {
+            query.push("part-number-marker", &after.to_string());
+        }
+        let call = Call { query, ..object(Method::GET, key)? };
+        let mut page = PartsPage::default();
+        let mut part = Part { number: 0, etag: String::new(), size: 0 };
+        let mut truncated = false;
+        self.read_answer(call, "ListPartsResult", |element| {
+            match (element.parent(), element.name) {
+                ("Part", "PartNumber") => part.number = element.text.trim().parse().map_err(|_| NotS3Xml)?,
+                ("Part", "ETag") => element.text.clone_into(&mut part.etag),
+                ("Part", "Size") => part.size = element.text.trim().parse().map_err(|_| NotS3Xml)?,
+                ("ListPartsResult", "Part") => page.parts.push(part.clone()),
+                ("ListPartsResult", "IsTruncated") => truncated = element.text == "true",
+                _ => {}
+            }
+            Ok(())
+        })
+        .await?;
+        page.next = page.parts.last().map(|part| part.number).filter(|_| truncated);
+        Ok(page)
+    }
+
+    pub(super) async fn complete_upload(
+        &self,
+        key: &str,
+        upload: &UploadId,
+        parts: &[Part],
+        conditions: &Conditions,
+    ) -> Result<Stored, ProviderError> {
+        let mut headers = HeaderMap::new();
+        put_conditions(&mut headers, ConditionNames::OBJECT, conditions)?;
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+        let call = Call {
+            query: Query::new(&[("uploadId", &upload.0)]),
+            headers,
+            payload: Some(Payload::bytes(parts_document(parts))),
+            ..object(Method::POST, key)?
+        };
+        let mut etag = None;
+        let answered = self
+            .read_answer(call, "CompleteMultipartUploadResult", |element| {
+                if element.name == "ETag" {
+                    etag = Some(element.text.to_owned());
+                }
+                Ok(())
+            })
+            .await?;
+        Ok(Stored { etag, ..stored(&answered) })
+    }
+
+    pub(super) async fn abort_upload(&self, key: &str, upload: &UploadId) -> Result<(), ProviderError> {
+        let query = Query::new(&[("uploadId", &upload.0)]);
+        self.send(Call { query, ..object(Method::DELETE, key)? }).await.map(drop)
+    }
+
+    /// Sends a request whose success may still carry an error, and reads its document.
+    async fn read_answer(
+        &self,
+        call: Call<'_>,
+        root: &str,
+        visit: impl FnMut(xml::Element<'_>) -> Result<(), NotS3Xml>,
+    ) -> Result<HeaderMap, ProviderError> {
+        let (head, body) = self.send(call).await?.into_parts();
+        let document = self.document(body, MAX_ANSWER_BYTES).await?;
+        match xml::read(&document, root, visit) {
+            Ok(()) => Ok(head.headers),
+            Err(NotS3Xml) => Err(error::read_late(&head.headers, &document)
+                .unwrap_or(ProviderError::NotAnObjectStore { status: Some(head.status) })),
+        }
+    }
+}
+
+fn parts_document(parts: &[Part]) -> Bytes {
+    let mut text =
+        String::from("<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
+    for part in parts {
+        // Writing to a string can't fail.
+        let _ = write!(
+            text,
+            "<Part><PartNumber>{}</PartNumber><ETag>{}</ETag></Part>",
+            part.number,
+            escape(part.etag.as_str())
+        );
+    }
+    text.push_str("</CompleteMultipartUpload>");
+    text.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entity_tags_are_escaped_in_the_list_of_parts() {
+        let parts = [Part { number: 1, etag: "\"a<b\"".into(), size: 1 }];
+        let text = parts_document(&parts);
+        assert!(text.ends_with(
+            b"<Part><PartNumber>1</PartNumber><ETag>&quot;a&lt;b&quot;</ETag></Part></CompleteMultipartUpload>"
+        ));
+    }
+}

@@ -1,0 +1,118 @@
+//! Single objects: `HeadObject`, `GetObject`, `PutObject`, `DeleteObject`, `CopyObject`.
+
+use http::header::{HeaderName, HeaderValue, RANGE};
+use http::{HeaderMap, Method, StatusCode};
+
+use crate::body::{Payload, ProviderBody};
+use crate::driver::{
+    Conditions, CopyRequest, Deleted, GetRequest, ObjectInfo, ObjectRead, PutRequest, Stored,
+};
+use crate::error::ProviderError;
+use crate::s3::attributes::{
+    ConditionNames, content_range, info, put_attributes, put_conditions, range, stored, value, version,
+};
+use crate::s3::encode::{Query, push_path};
+use crate::s3::request::Call;
+use crate::s3::{S3Driver, error, xml};
+
+/// The answer to a copy is a few hundred bytes long.
+const MAX_COPY_ANSWER_BYTES: usize = 64 * 1024;
+
+impl S3Driver {
+    pub(super) async fn head_object(
+        &self,
+        key: &str,
+        conditions: &Conditions,
+    ) -> Result<ObjectInfo, ProviderError> {
+        let mut headers = HeaderMap::new();
+        put_conditions(&mut headers, ConditionNames::OBJECT, conditions)?;
+        let answer = self.send(Call { headers, ..object(Method::HEAD, key)? }).await?;
+        Ok(info(answer.into_parts().0.headers))
+    }
+
+    pub(super) async fn get_object(
+        &self,
+        key: &str,
+        request: &GetRequest,
+    ) -> Result<ObjectRead, ProviderError> {
+        let mut headers = HeaderMap::new();
+        put_conditions(&mut headers, ConditionNames::OBJECT, &request.conditions)?;
+        if let Some(wanted) = request.range {
+            headers.insert(RANGE, value(&range(wanted))?);
+        }
+        let answer = self.send(Call { headers, ..object(Method::GET, key)? }).await?;
+        let (head, body) = answer.into_parts();
+        let range = (head.status == StatusCode::PARTIAL_CONTENT)
+            .then(|| content_range(&head.headers))
+            .flatten()
+            .map(|(first, last, _)| (first, last));
+        let body = ProviderBody::new(body, self.connections.settings().stall_timeout);
+        Ok(ObjectRead { info: info(head.headers), range, body })
+    }
+
+    pub(super) async fn put_object(
+        &self,
+        key: &str,
+        payload: Payload,
+        request: &PutRequest,
+    ) -> Result<Stored, ProviderError> {
+        let mut headers = HeaderMap::new();
+        put_attributes(&mut headers, &request.attributes)?;
+        put_conditions(&mut headers, ConditionNames::OBJECT, &request.conditions)?;
+        let call = Call { headers, payload: Some(payload), ..object(Method::PUT, key)? };
+        Ok(stored(self.send(call).await?.headers()))
+    }
+
+    pub(super) async fn delete_object(&self, key: &str, of: Option<&str>) -> Result<Deleted, ProviderError> {
+        let mut query = Query::default();
+        if let Some(of) = of {
+            query.push("versionId", of);
+        }
+        let answer = self.send(Call { query, ..object(Method::DELETE, key)? }).await?;
+        Ok(Deleted { version: version(answer.headers()) })
+    }
+
+    pub(super) async fn copy_object(
+        &self,
+        source: &str,
+        key: &str,
+        request: &CopyRequest,
+    ) -> Result<Stored, ProviderError> {
+        let mut headers = HeaderMap::new();
+        let mut from = format!("/{}/", self.bucket);
+        push_path(&mut from, source);
+        headers.insert(HeaderName::from_static("x-amz-copy-source"), value(&from)?);
+        put_conditions(&mut headers, ConditionNames::COPY_SOURCE, &request.source_conditions)?;
+        if let Some(attributes) = &request.attributes {
+            headers.insert(
+                HeaderName::from_static("x-amz-metadata-directive"),
+                HeaderValue::from_static("REPLACE"),
+            );
+            put_attributes(&mut headers, attributes)?;
+        }
+        let call = Call { headers, payload: Some(Payload::bytes("")), ..object(Method::PUT, key)? };
+        let (head, body) = self.send(call).await?.into_parts();
+        let document = self.document(body, MAX_COPY_ANSWER_BYTES).await?;
+        let mut copied = stored(&head.headers);
+        let read = xml::read(&document, "CopyObjectResult", |element| {
+            if element.name == "ETag" {
+                copied.etag = Some(element.text.to_owned());
+            }
+            Ok(())
+        });
+        match read {
+            Ok(()) => Ok(copied),
+            Err(_) => Err(error::read_late(&head.headers, &document)
+                .unwrap_or(ProviderError::NotAnObjectStore { status: Some(head.status) })),
+        }
+    }
+}
+
+/// A request about an object. The empty key would be a request about the bucket.
+pub(super) fn object(method: Method, key: &str) -> Result<Call<'_>, ProviderError> {
+    if key.is_empty() {
+        Err(ProviderError::InvalidRequest("the key is empty"))
+    } else {
+        Ok(Call::new(method, Some(key)))
+    }
+}

@@ -1,0 +1,147 @@
+//! One signed exchange with the provider.
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, HOST};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use hyper::body::Incoming;
+
+use crate::body::{Outgoing, Payload, ProviderBody};
+use crate::error::{ErrorKind, ProviderError};
+use crate::s3::encode::Query;
+use crate::s3::sign::{Scope, Target, UNSIGNED_PAYLOAD, hex, sign};
+use crate::s3::{Place, S3Driver, error};
+
+/// The SHA-256 of nothing.
+const EMPTY_SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+/// A request before it is addressed and signed.
+pub(super) struct Call<'a> {
+    pub(super) method: Method,
+    /// The object, or `None` for the bucket.
+    pub(super) key: Option<&'a str>,
+    pub(super) query: Query,
+    pub(super) headers: HeaderMap,
+    pub(super) payload: Option<Payload>,
+}
+
+impl<'a> Call<'a> {
+    pub(super) fn new(method: Method, key: Option<&'a str>) -> Self {
+        Self { method, key, query: Query::default(), headers: HeaderMap::new(), payload: None }
+    }
+}
+
+/// The parts of a request that stay the same when it is sent again.
+struct Draft<'a> {
+    method: Method,
+    key: Option<&'a str>,
+    query: String,
+    headers: HeaderMap,
+}
+
+impl S3Driver {
+    /// Sends a request and answers what the provider answered, if it was a success.
+    pub(super) async fn send(&self, call: Call<'_>) -> Result<Response<Incoming>, ProviderError> {
+        let draft = Draft {
+            method: call.method,
+            key: call.key,
+            query: call.query.into_text(),
+            headers: call.headers,
+        };
+        if let Some(payload) = call.payload {
+            self.settle_region().await;
+            return self.exchange(&draft, self.place(), Some(payload)).await;
+        }
+        match self.exchange(&draft, self.place(), None).await {
+            Err(error) if self.may_repeat(&draft, &error) => self.exchange(&draft, self.place(), None).await,
+            outcome => outcome,
+        }
+    }
+
+    fn may_repeat(&self, draft: &Draft<'_>, error: &ProviderError) -> bool {
+        match error {
+            ProviderError::BrokenOff => draft.method.is_safe(),
+            ProviderError::Answer(answer) if answer.kind == ErrorKind::WrongRegion => {
+                answer.region.as_deref().is_some_and(|region| self.learn(region))
+            }
+            _ => false,
+        }
+    }
+
+    /// A body can be sent once only, so the region must be known before. Costs one request in a driver's life, and
+    /// none where the region was given. A failure is left to the request itself to meet and to tell.
+    async fn settle_region(&self) {
+        if !self.region_is_given && self.learned.get().is_none() {
+            let draft =
+                Draft { method: Method::HEAD, key: None, query: String::new(), headers: HeaderMap::new() };
+            match self.exchange(&draft, &self.first, None).await {
+                Ok(_) => {
+                    self.learn(&self.first.region);
+                }
+                Err(error) => {
+                    self.may_repeat(&draft, &error);
+                }
+            }
+        }
+    }
+
+    async fn exchange(
+        &self,
+        draft: &Draft<'_>,
+        place: &Place,
+        payload: Option<Payload>,
+    ) -> Result<Response<Incoming>, ProviderError> {
+        let path = place.address.path(draft.key);
+        let mut request = Request::new(Outgoing::empty());
+        *request.method_mut() = draft.method.clone();
+        *request.uri_mut() = place.address.uri(&path, &draft.query)?;
+        let mut headers = draft.headers.clone();
+        headers.insert(HOST, place.address.host_header()?);
+        let mut payload_hash = None;
+        if let Some(payload) = &payload {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(payload.length()));
+            payload_hash =
+                Some(payload.sha256().map_or_else(|| UNSIGNED_PAYLOAD.to_owned(), |hash| hex(hash)));
+        }
+        self.sign(&mut headers, draft, &path, payload_hash.as_deref().unwrap_or(EMPTY_SHA256), place)?;
+        *request.headers_mut() = headers;
+        let mut progress = None;
+        if let Some(payload) = payload {
+            (*request.body_mut(), progress) = Outgoing::of(payload);
+        }
+        let answer = self.connections.send(request, progress).await?;
+        if answer.status().is_success() { Ok(answer) } else { Err(self.read_error(answer, draft).await) }
+    }
+
+    fn sign(
+        &self,
+        headers: &mut HeaderMap,
+        draft: &Draft<'_>,
+        path: &str,
+        payload: &str,
+        place: &Place,
+    ) -> Result<(), ProviderError> {
+        let Some(credentials) = &self.credentials else { return Ok(()) };
+        let target = Target { method: draft.method.as_str(), path, query: &draft.query, payload };
+        let scope = Scope::new(&place.region, "s3", self.connections.clock().now());
+        sign(headers, &target, credentials, self.connections.signing_keys(), &scope).map_err(|_| {
+            ProviderError::InvalidRequest("the access key holds characters that no header may hold")
+        })
+    }
+
+    async fn read_error(&self, answer: Response<Incoming>, draft: &Draft<'_>) -> ProviderError {
+        let (head, body) = answer.into_parts();
+        let document = if draft.method == Method::HEAD {
+            Bytes::new()
+        } else {
+            // The status alone tells enough where the document can't be read.
+            self.document(body, error::MAX_ERROR_BYTES).await.unwrap_or_default()
+        };
+        error::read(head.status, &head.headers, &document)
+    }
+
+    /// Reads a document to its end, bounded in size and time.
+    pub(super) async fn document(&self, body: Incoming, limit: usize) -> Result<Bytes, ProviderError> {
+        let settings = self.connections.settings();
+        ProviderBody::new(body, settings.stall_timeout).collect_bounded(limit, settings.answer_timeout).await
+    }
+}

@@ -1,0 +1,359 @@
+//! AWS Signature Version 4 ("Authenticating Requests: Using the Authorization Header", Amazon S3 API reference).
+
+use std::fmt::{self, Write as _};
+use std::sync::Arc;
+
+use bucketry_model::secret::Secret;
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use jiff::Timestamp;
+use quick_cache::sync::Cache;
+use ring::{digest, hmac};
+
+use crate::body::sha256;
+
+/// Stands for the hash of a payload that isn't signed along.
+pub(crate) const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
+
+static X_AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
+static X_AMZ_CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
+
+/// An access key and its secret.
+pub(crate) struct Credentials {
+    pub(crate) key: Box<str>,
+    secret: Secret,
+    fingerprint: [u8; 32],
+}
+
+impl Credentials {
+    pub(crate) fn new(key: &str, secret: Secret) -> Self {
+        let fingerprint = sha256(secret.expose().as_bytes());
+        Self { key: key.into(), secret, fingerprint }
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+/// Signing keys by (hash of the secret, day, region, service). Deriving one takes four HMACs, more than the rest of
+/// a signature. Bounded; a key that fell out is derived again.
+pub(crate) struct SigningKeys(Cache<KeyId, Arc<hmac::Key>>);
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct KeyId {
+    fingerprint: [u8; 32],
+    date: [u8; 8],
+    region: Box<str>,
+    service: &'static str,
+}
+
+const CACHED_KEYS: usize = 4_096;
+
+impl SigningKeys {
+    pub(crate) fn new() -> Self {
+        Self(Cache::new(CACHED_KEYS))
+    }
+
+    fn get(&self, credentials: &Credentials, scope: &Scope<'_>) -> Arc<hmac::Key> {
+        let id = KeyId {
+            fingerprint: credentials.fingerprint,
+            date: scope.date(),
+            region: scope.region.into(),
+            service: scope.service,
+        };
+        if let Some(key) = self.0.get(&id) {
+            return key;
+        }
+        let key = Arc::new(derive(credentials.secret.expose(), scope));
+        self.0.insert(id, Arc::clone(&key));
+        key
+    }
+}
+
+/// Where and when a signature holds.
+pub(crate) struct Scope<'a> {
+    pub(crate) region: &'a str,
+    pub(crate) service: &'static str,
+    /// The time as `YYYYMMDDThhmmssZ`.
+    time: [u8; 16],
+}
+
+impl<'a> Scope<'a> {
+    pub(crate) fn new(region: &'a str, service: &'static str, now: Timestamp) -> Self {
+        Self { region, service, time: basic_time(now) }
+    }
+
+    fn time(&self) -> &str {
+        std::str::from_utf8(&self.time).unwrap_or_default()
+    }
+
+    fn date(&self) -> [u8; 8] {
+        let mut date = [0; 8];
+        date.copy_from_slice(&self.time[..8]);
+        date
+    }
+
+    fn text(&self) -> String {
+        format!("{}/{}/{}/aws4_request", &self.time()[..8], self.region, self.service)
+    }
+}
+
+/// ISO 8601 basic format, written by hand because it is written for each request.
+fn basic_time(now: Timestamp) -> [u8; 16] {
+    let utc = jiff::tz::Offset::UTC.to_datetime(now);
+    let mut text = *b"YYYYMMDDThhmmssZ";
+    let mut put = |at: usize, digits: usize, value: i32| {
+        let mut rest = value.unsigned_abs();
+        for place in (at..at + digits).rev() {
+            text[place] = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+            rest /= 10;
+        }
+    };
+    put(0, 4, utc.year().into());
+    put(4, 2, utc.month().into());
+    put(6, 2, utc.day().into());
+    put(9, 2, utc.hour().into());
+    put(11, 2, utc.minute().into());
+    put(13, 2, utc.second().into());
+    text
+}
+
+fn derive(secret: &str, scope: &Scope<'_>) -> hmac::Key {
+    let mut key = zeroize::Zeroizing::new(Vec::with_capacity(secret.len() + 4));
+    key.extend_from_slice(b"AWS4");
+    key.extend_from_slice(secret.as_bytes());
+    let date = scope.date();
+    let steps = [date.as_slice(), scope.region.as_bytes(), scope.service.as_bytes(), b"aws4_request"];
+    steps.into_iter().fold(hmac::Key::new(hmac::HMAC_SHA256, &key), |key, step| {
+        hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&key, step).as_ref())
+    })
+}
+
+/// What is signed beside the header.
+pub(crate) struct Target<'a> {
+    pub(crate) method: &'a str,
+    /// The path as it is sent: escaped once.
+    pub(crate) path: &'a str,
+    /// The canonical query, which is also the one that is sent.
+    pub(crate) query: &'a str,
+    /// The lower-case hexadecimal SHA-256 of the payload, or [`UNSIGNED_PAYLOAD`].
+    pub(crate) payload: &'a str,
+}
+
+/// Adds date, payload hash and signature. Everything in the header is signed, except what may change on the way;
+/// `host` must be there.
+pub(crate) fn sign(
+    headers: &mut HeaderMap,
+    target: &Target<'_>,
+    credentials: &Credentials,
+    keys: &SigningKeys,
+    scope: &Scope<'_>,
+) -> Result<(), http::header::InvalidHeaderValue> {
+    headers.insert(&X_AMZ_DATE, HeaderValue::from_str(scope.time())?);
+    headers.insert(&X_AMZ_CONTENT_SHA256, HeaderValue::from_str(target.payload)?);
+    let authorization = authorization(headers, target, credentials, keys, scope);
+    let mut authorization = HeaderValue::from_str(&authorization)?;
+    authorization.set_sensitive(true);
+    headers.insert(AUTHORIZATION, authorization);
+    Ok(())
+}
+
+fn authorization(
+    headers: &HeaderMap,
+    target: &Target<'_>,
+    credentials: &Credentials,
+    keys: &SigningKeys,
+    scope: &Scope<'_>,
+) -> String {
+    let mut signed: Vec<(&str, &HeaderValue)> = headers
+        .iter()
+        .filter(|(name, _)| **name != USER_AGENT && **name != CONTENT_LENGTH && **name != AUTHORIZATION)
+        .map(|(name, value)| (name.as_str(), value))
+        .collect();
+    signed.sort_by_key(|(name, _)| *name);
+
+    let mut canonical = Vec::with_capacity(512);
+    for part in [target.method, target.path, target.query] {
+        canonical.extend_from_slice(part.as_bytes());
+        canonical.push(b'\n');
+    }
+    let mut names = String::with_capacity(96);
+    for (name, value) in &signed {
+        canonical.extend_from_slice(name.as_bytes());
+        canonical.push(b':');
+        push_canonical_value(&mut canonical, value.as_bytes());
+        canonical.push(b'\n');
+        if !names.is_empty() {
+            names.push(';');
+        }
+        names.push_str(name);
+    }
+    for part in ["\n", &names, "\n", target.payload] {
+        canonical.extend_from_slice(part.as_bytes());
+    }
+
+    let scope_text = scope.text();
+    let mut to_sign = format!("AWS4-HMAC-SHA256\n{}\n{scope_text}\n", scope.time());
+    push_hex(&mut to_sign, digest::digest(&digest::SHA256, &canonical).as_ref());
+    let signature = hmac::sign(&keys.get(credentials, scope), to_sign.as_bytes());
+
+    let mut text = format!(
+        "AWS4-HMAC-SHA256 Credential={}/{scope_text}, SignedHeaders={names}, Signature=",
+        credentials.key
+    );
+    push_hex(&mut text, signature.as_ref());
+    text
+}
+
+/// Trimmed, and runs of spaces as one.
+fn push_canonical_value(out: &mut Vec<u8>, value: &[u8]) {
+    let start = out.len();
+    for byte in value.trim_ascii() {
+        if !(*byte == b' ' && out.len() > start && out.last() == Some(&b' ')) {
+            out.push(*byte);
+        }
+    }
+}
+
+fn push_hex(out: &mut String, bytes: &[u8]) {
+    for byte in bytes {
+        // Writing to a string can't fail.
+        let _ = write!(out, "{byte:02x}");
+    }
+}
+
+/// Lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len() * 2);
+    push_hex(&mut out, bytes);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    fn signature(
+        (key, secret): (&str, &str),
+        service: &'static str,
+        time: &str,
+        target: &Target<'_>,
+        headers: &[(&'static str, &str)],
+    ) -> String {
+        let credentials = Credentials::new(key, Secret::new(secret));
+        let scope = Scope::new("us-east-1", service, time.parse().unwrap());
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+        }
+        let text = authorization(&map, target, &credentials, &SigningKeys::new(), &scope);
+        text.rsplit_once("Signature=").unwrap().1.to_owned()
+    }
+
+    /// The published examples of the Amazon S3 API reference, "Signature Calculations for the Authorization Header:
+    /// Transferring Payload in a Single Chunk".
+    #[test]
+    fn the_examples_of_the_s3_reference_are_reproduced() {
+        let pair = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY");
+        let host = ("host", "examplebucket.s3.amazonaws.com");
+        let date = ("x-amz-date", "20130524T000000Z");
+        let sign = |method, path, query, payload, extra: &[(&'static str, &str)]| {
+            let mut headers = vec![host, date, ("x-amz-content-sha256", payload)];
+            headers.extend_from_slice(extra);
+            let target = Target { method, path, query, payload };
+            signature(pair, "s3", "2013-05-24T00:00:00Z", &target, &headers)
+        };
+        assert_eq!(
+            sign("GET", "/test.txt", "", EMPTY, &[("range", "bytes=0-9")]),
+            "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"
+        );
+        assert_eq!(
+            sign(
+                "PUT",
+                "/test%24file.text",
+                "",
+                "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072",
+                &[("date", "Fri, 24 May 2013 00:00:00 GMT"), ("x-amz-storage-class", "REDUCED_REDUNDANCY")],
+            ),
+            "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd"
+        );
+        assert_eq!(
+            sign("GET", "/", "lifecycle=", EMPTY, &[]),
+            "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543"
+        );
+        assert_eq!(
+            sign("GET", "/", "max-keys=2&prefix=J", EMPTY, &[]),
+            "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7"
+        );
+    }
+
+    /// Cases of the published "aws-sig-v4-test-suite".
+    #[test]
+    fn cases_of_the_signature_test_suite_are_reproduced() {
+        let pair = ("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY");
+        let base = [("host", "example.amazonaws.com"), ("x-amz-date", "20150830T123600Z")];
+        let sign = |method, query, headers: &[(&'static str, &str)]| {
+            let target = Target { method, path: "/", query, payload: EMPTY };
+            signature(pair, "service", "2015-08-30T12:36:00Z", &target, headers)
+        };
+        assert_eq!(
+            sign("GET", "", &base),
+            "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31",
+            "get-vanilla"
+        );
+        assert_eq!(
+            sign("GET", "Param1=value1&Param2=value2", &base),
+            "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500",
+            "get-vanilla-query-order-key-case"
+        );
+        assert_eq!(
+            sign("GET", "", &[base[0], ("my-header1", "value1"), ("my-header2", "\"a   b   c\""), base[1]]),
+            "acc3ed3afb60bb290fc8d2dd0098b9911fcaa05412b367055dee359757a9c736",
+            "get-header-value-trim"
+        );
+        assert_eq!(
+            sign("POST", "", &base),
+            "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b",
+            "post-vanilla"
+        );
+    }
+
+    #[test]
+    fn signing_keys_are_kept_apart_by_secret_day_and_region() {
+        let keys = SigningKeys::new();
+        let day = |text: &str| text.parse::<Timestamp>().unwrap();
+        let one = Credentials::new("k", Secret::new("one"));
+        let other = Credentials::new("k", Secret::new("other"));
+        let today = Scope::new("us-east-1", "s3", day("2026-01-01T00:00:00Z"));
+        let first = keys.get(&one, &today);
+        assert!(Arc::ptr_eq(
+            &first,
+            &keys.get(&one, &Scope::new("us-east-1", "s3", day("2026-01-01T23:59:59Z")))
+        ));
+        for (credentials, scope) in [
+            (&other, today),
+            (&one, Scope::new("eu-west-1", "s3", day("2026-01-01T00:00:00Z"))),
+            (&one, Scope::new("us-east-1", "s3", day("2026-01-02T00:00:00Z"))),
+            (&one, Scope::new("us-east-1", "sts", day("2026-01-01T00:00:00Z"))),
+        ] {
+            assert!(!Arc::ptr_eq(&first, &keys.get(credentials, &scope)));
+        }
+    }
+
+    #[test]
+    fn the_signature_and_the_secret_stay_out_of_debug_output() {
+        let credentials = Credentials::new("AKID", Secret::new("hunter2secret"));
+        let mut headers = HeaderMap::new();
+        headers.insert("host", HeaderValue::from_static("h"));
+        let target = Target { method: "GET", path: "/", query: "", payload: EMPTY };
+        let scope = Scope::new("us-east-1", "s3", Timestamp::UNIX_EPOCH);
+        sign(&mut headers, &target, &credentials, &SigningKeys::new(), &scope).unwrap();
+        assert_eq!(headers["x-amz-date"], "19700101T000000Z");
+        let shown = format!("{headers:?} {credentials:?}");
+        assert!(!shown.contains("Signature=") && !shown.contains("hunter2"), "{shown}");
+    }
+}

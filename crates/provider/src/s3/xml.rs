@@ -1,0 +1,118 @@
+//! Reads the XML of S3's answers as a run of elements, whatever order they come in.
+//!
+//! Depth is bounded, entities are the five of XML and character references only, and a document type declaration is
+//! refused, so a hostile answer can't grow.
+
+use quick_xml::Reader;
+use quick_xml::XmlVersion;
+use quick_xml::escape::resolve_predefined_entity;
+use quick_xml::events::Event;
+
+const MAX_DEPTH: usize = 16;
+
+/// The document isn't XML, or not of the kind that S3 sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NotS3Xml;
+
+/// The end of an element.
+pub(super) struct Element<'a> {
+    /// The names of the elements around it, the root first.
+    pub(super) path: &'a [String],
+    /// Its name without a namespace prefix.
+    pub(super) name: &'a str,
+    /// The text directly in it.
+    pub(super) text: &'a str,
+}
+
+impl Element<'_> {
+    /// The name of the element around it.
+    pub(super) fn parent(&self) -> &str {
+        self.path.last().map_or("", String::as_str)
+    }
+}
+
+/// Reads a document whose root is `root`, telling `visit` of every element when it ends.
+pub(super) fn read(
+    document: &[u8],
+    root: &str,
+    mut visit: impl FnMut(Element<'_>) -> Result<(), NotS3Xml>,
+) -> Result<(), NotS3Xml> {
+    let mut reader = Reader::from_reader(document);
+    reader.config_mut().expand_empty_elements = true;
+    let mut open: Vec<String> = Vec::new();
+    let mut text = String::new();
+    let mut finished = false;
+    loop {
+        match reader.read_event().map_err(|_| NotS3Xml)? {
+            Event::Start(start) => {
+                let name =
+                    std::str::from_utf8(start.local_name().into_inner()).map_err(|_| NotS3Xml)?.to_owned();
+                if open.len() >= MAX_DEPTH || finished || (open.is_empty() && name != root) {
+                    return Err(NotS3Xml);
+                }
+                open.push(name);
+                text.clear();
+            }
+            Event::Text(part) => {
+                text.push_str(&part.xml_content(XmlVersion::Implicit1_0).map_err(|_| NotS3Xml)?)
+            }
+            Event::CData(part) => {
+                text.push_str(&part.xml_content(XmlVersion::Implicit1_0).map_err(|_| NotS3Xml)?)
+            }
+            Event::GeneralRef(reference) => match reference.resolve_char_ref().map_err(|_| NotS3Xml)? {
+                Some(character) => text.push(character),
+                None => {
+                    let name = reference.decode().map_err(|_| NotS3Xml)?;
+                    text.push_str(resolve_predefined_entity(&name).ok_or(NotS3Xml)?);
+                }
+            },
+            Event::End(_) => {
+                let name = open.pop().ok_or(NotS3Xml)?;
+                visit(Element { path: &open, name: &name, text: &text })?;
+                text.clear();
+                finished = open.is_empty();
+            }
+            Event::DocType(_) => return Err(NotS3Xml),
+            Event::Eof => return if finished { Ok(()) } else { Err(NotS3Xml) },
+            Event::Empty(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn elements(document: &str) -> Result<Vec<String>, NotS3Xml> {
+        let mut seen = Vec::new();
+        read(document.as_bytes(), "R", |element| {
+            seen.push(format!("{}/{}={}", element.path.join("/"), element.name, element.text));
+            Ok(())
+        })?;
+        Ok(seen)
+    }
+
+    #[test]
+    fn elements_come_with_their_path_and_text() {
+        let document = "<?xml version='1.0'?>\n<a:R xmlns:a='x'><A><B>1 &lt;&amp;&#x20AC;<![CDATA[<]]></B></A><C/></a:R>";
+        assert_eq!(elements(document).unwrap(), ["R/A/B=1 <&€<", "R/A=", "R/C=", "/R="]);
+    }
+
+    #[test]
+    fn what_is_not_s3_xml_is_refused() {
+        let deep = format!("<R>{}", "<a>".repeat(100));
+        for document in [
+            "",
+            "hello",
+            "<html></html>",
+            "<R><a></R>",
+            "<R>",
+            "<R/><R/>",
+            "<!DOCTYPE R [<!ENTITY a 'b'>]><R>&a;</R>",
+            "<R>&unknown;</R>",
+            &deep,
+        ] {
+            assert_eq!(elements(document), Err(NotS3Xml), "{document}");
+        }
+    }
+}

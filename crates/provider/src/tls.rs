@@ -1,0 +1,88 @@
+//! TLS towards providers: rustls with ring, the machine's roots, and an operator's own certificate authority.
+
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+
+use crate::connection::ConnectionsError;
+
+/// A client configuration that trusts the machine's roots and every certificate in `extra_ca_pem`.
+pub(crate) fn client_config(extra_ca_pem: Option<&[u8]>) -> Result<Arc<ClientConfig>, ConnectionsError> {
+    let mut roots = RootCertStore::empty();
+    let native = rustls_native_certs::load_native_certs();
+    roots.add_parsable_certificates(native.certs);
+    if roots.is_empty() {
+        tracing::warn!(
+            "no trusted root certificates were found on this machine: https endpoints will be refused"
+        );
+    }
+    if let Some(pem) = extra_ca_pem {
+        let mut found = false;
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            let certificate = certificate.map_err(|_| ConnectionsError::ExtraCa)?;
+            roots.add(certificate).map_err(|_| ConnectionsError::ExtraCa)?;
+            found = true;
+        }
+        if !found {
+            return Err(ConnectionsError::ExtraCa);
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|_| ConnectionsError::Tls)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
+/// Why TLS failed, in words that a person can act on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TlsFailure {
+    /// Nobody that this machine trusts signed the certificate.
+    #[error("the certificate is signed by an authority that this node does not trust")]
+    Untrusted,
+    /// The certificate is for another host.
+    #[error("the certificate is for another host name")]
+    WrongName,
+    /// The certificate is past its time, or before it.
+    #[error("the certificate has expired or is not valid yet")]
+    Expired,
+    /// What answers doesn't speak TLS.
+    #[error("the port does not speak TLS; if the endpoint is plain http, write http:// in front of it")]
+    NotTls,
+    /// The handshake took too long.
+    #[error("the TLS handshake was not finished in time")]
+    TimedOut,
+    /// Anything else: no common version, a broken certificate, an alert.
+    #[error("the TLS handshake failed")]
+    Handshake,
+}
+
+impl TlsFailure {
+    pub(crate) fn of(error: &rustls::Error) -> Self {
+        use rustls::CertificateError as C;
+        match error {
+            rustls::Error::InvalidMessage(_) => Self::NotTls,
+            rustls::Error::InvalidCertificate(certificate) => match certificate {
+                C::UnknownIssuer | C::BadSignature => Self::Untrusted,
+                C::NotValidForName | C::NotValidForNameContext { .. } => Self::WrongName,
+                C::Expired | C::ExpiredContext { .. } | C::NotValidYet | C::NotValidYetContext { .. } => {
+                    Self::Expired
+                }
+                _ => Self::Handshake,
+            },
+            _ => Self::Handshake,
+        }
+    }
+
+    /// The failure that an I/O error of a handshake stands for.
+    pub(crate) fn of_io(error: &std::io::Error) -> Self {
+        error
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+            .map_or(Self::Handshake, Self::of)
+    }
+}
