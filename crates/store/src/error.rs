@@ -12,6 +12,9 @@ pub enum StoreError {
     /// Another process holds the data directory. Stop it, or use another directory.
     #[error("the data directory is in use by another process: stop that one, or choose another --data-dir")]
     InUse,
+    /// A backup's file can't be made: it exists already, its directory doesn't, or may not be written to.
+    #[error("the backup's file can't be written")]
+    Backup(#[source] std::io::Error),
     /// The database was made by a newer version, or one of its migrations was changed. Run the version that made it.
     #[error("the database's schema is not one that this version knows: {0}")]
     Schema(String),

@@ -1,0 +1,247 @@
+//! Buckets: registering, changing, removing, looking up. Lists are the next module's.
+
+use async_trait::async_trait;
+use bucketry_model::bucket::{Bucket, BucketLocation};
+use bucketry_model::id::{BucketId, OrgId, WorkspaceId};
+use bucketry_model::name::Name;
+use bucketry_model::secret::SealedSecret;
+use bucketry_model::time::to_micros;
+use jiff::Timestamp;
+use sqlx::query;
+
+use super::columns::Columns;
+use super::dialect::{Row, for_update, is_unique_violation};
+use super::statement::{InList, Write, texts};
+use super::{SqliteStore, workspace};
+use crate::Result;
+use crate::bucket::{
+    BucketInserted, BucketQuery, BucketStore, BucketUpdate, BucketUpdated, ListedBucket, NewBucket,
+    SecretUpdate,
+};
+
+/// The columns that make a location.
+macro_rules! location_columns {
+    () => {
+        "b.storage_type, b.bucket, b.access_key, b.endpoint, b.region"
+    };
+}
+/// The columns that make a bucket without its secret.
+macro_rules! bucket_columns {
+    () => {
+        concat!(
+            "b.id, b.org_id, b.workspace_id, b.name, b.version, b.created_at, b.updated_at, ",
+            location_columns!()
+        )
+    };
+}
+pub(super) use {bucket_columns, location_columns};
+
+/// Reads `location_columns!()`.
+pub(super) fn location(columns: &mut Columns<'_>) -> Result<BucketLocation> {
+    Ok(BucketLocation {
+        storage_type: columns.parsed()?,
+        bucket: columns.text()?,
+        key: columns.optional_text()?,
+        endpoint: columns.optional_parsed()?,
+        region: columns.optional_text()?,
+    })
+}
+
+/// Reads `bucket_columns!()`.
+pub(super) fn without_secret(columns: &mut Columns<'_>) -> Result<Bucket> {
+    Ok(Bucket {
+        id: columns.parsed()?,
+        org_id: columns.parsed()?,
+        workspace_id: columns.parsed()?,
+        name: columns.name()?,
+        version: columns.number()?,
+        created_at: columns.time()?,
+        updated_at: columns.time()?,
+        location: location(columns)?,
+        secret: None,
+    })
+}
+
+fn bucket(row: &Row) -> Result<Bucket> {
+    let mut columns = Columns::of(row);
+    let bucket = without_secret(&mut columns)?;
+    Ok(Bucket { secret: columns.optional_text()?.map(SealedSecret::from_text), ..bucket })
+}
+
+/// Tells nodes, with the commit, that something about a bucket changed.
+pub(super) async fn announce(write: &mut Write, org_id: OrgId, id: BucketId, now: Timestamp) -> Result<()> {
+    let sql = "INSERT INTO changes (org_id, bucket_id, at) VALUES ($1, $2, $3)";
+    let insert = query(sql).bind(org_id.to_string()).bind(id.to_string()).bind(to_micros(now));
+    write.execute(insert).await.map(|_| ())
+}
+
+/// Inserts the row; false where a live bucket has the name.
+async fn insert_row(write: &mut Write, new: &NewBucket, now: Timestamp) -> Result<bool> {
+    let sql = "INSERT INTO buckets (id, org_id, workspace_id, name, name_folded, storage_type, bucket, access_key, \
+               endpoint, region, version, created_at, updated_at, sealed_to, secret) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11, $11, $12, $13) \
+               ON CONFLICT (org_id, name_folded) WHERE deleted_at IS NULL DO NOTHING";
+    let location = &new.location;
+    let secret = new.secret.as_ref();
+    let insert = query(sql)
+        .bind(new.id.to_string())
+        .bind(new.org_id.to_string())
+        .bind(new.workspace_id.to_string())
+        .bind(new.name.as_str())
+        .bind(new.name.folded())
+        .bind(location.storage_type.as_str())
+        .bind(location.bucket.as_str())
+        .bind(location.key.as_deref())
+        .bind(location.endpoint.as_ref().map(ToString::to_string))
+        .bind(location.region.as_deref())
+        .bind(to_micros(now))
+        .bind(secret.map(|secret| secret.sealed_to.as_str()))
+        .bind(secret.map(|secret| secret.sealed.as_text()));
+    Ok(write.execute(insert).await? > 0)
+}
+
+/// Takes one place of the quota; false where there is none left.
+async fn take_place(write: &mut Write, org_id: OrgId) -> Result<bool> {
+    let sql = "UPDATE organizations SET bucket_count = bucket_count + 1 \
+               WHERE id = $1 AND (bucket_quota IS NULL OR bucket_count < bucket_quota)";
+    Ok(write.execute(query(sql).bind(org_id.to_string())).await? > 0)
+}
+
+async fn update_row(write: &mut Write, update: &BucketUpdate, now: Timestamp) -> Result<()> {
+    let (replaced, sealed_to, secret) = match &update.secret {
+        SecretUpdate::Keep => (false, None, None),
+        SecretUpdate::Clear => (true, None, None),
+        SecretUpdate::Replace(secret) => {
+            (true, Some(secret.sealed_to.as_str()), Some(secret.sealed.as_text()))
+        }
+    };
+    let sql = "UPDATE buckets SET workspace_id = $2, name = $3, name_folded = $4, storage_type = $5, bucket = $6, \
+               access_key = $7, endpoint = $8, region = $9, version = version + $10, updated_at = $11, \
+               sealed_to = CASE WHEN $12 THEN $13 ELSE sealed_to END, \
+               secret = CASE WHEN $12 THEN $14 ELSE secret END WHERE id = $1";
+    let location = &update.location;
+    let statement = query(sql)
+        .bind(update.id.to_string())
+        .bind(update.workspace_id.to_string())
+        .bind(update.name.as_str())
+        .bind(update.name.folded())
+        .bind(location.storage_type.as_str())
+        .bind(location.bucket.as_str())
+        .bind(location.key.as_deref())
+        .bind(location.endpoint.as_ref().map(ToString::to_string))
+        .bind(location.region.as_deref())
+        .bind(i64::from(update.announce))
+        .bind(to_micros(now))
+        .bind(replaced)
+        .bind(sealed_to)
+        .bind(secret);
+    write.execute(statement).await.map(|_| ())
+}
+
+#[async_trait]
+impl BucketStore for SqliteStore {
+    async fn insert_bucket(&self, new: &NewBucket, now: Timestamp) -> Result<BucketInserted> {
+        let mut write = self.write().await?;
+        if !workspace::is_live(&mut write, new.org_id, new.workspace_id).await? {
+            return Ok(BucketInserted::WorkspaceNotFound);
+        }
+        if !insert_row(&mut write, new, now).await? {
+            return Ok(BucketInserted::NameTaken);
+        }
+        if !take_place(&mut write, new.org_id).await? {
+            return Ok(BucketInserted::QuotaExceeded);
+        }
+        announce(&mut write, new.org_id, new.id, now).await?;
+        write.touch(Some(new.org_id));
+        write.commit().await?;
+        Ok(BucketInserted::Inserted)
+    }
+
+    async fn bucket(&self, org_id: OrgId, id: BucketId) -> Result<Option<Bucket>> {
+        let sql = concat!(
+            "SELECT ",
+            bucket_columns!(),
+            ", b.secret FROM buckets b WHERE b.id = $1 AND b.org_id = $2 AND b.deleted_at IS NULL"
+        );
+        let row = self.row(query(sql).bind(id.to_string()).bind(org_id.to_string())).await?;
+        row.as_ref().map(bucket).transpose()
+    }
+
+    async fn bucket_name_taken(&self, org_id: OrgId, name: &Name, except: Option<BucketId>) -> Result<bool> {
+        let sql = "SELECT id FROM buckets WHERE org_id = $1 AND name_folded = $2 AND deleted_at IS NULL";
+        let Some(row) = self.row(query(sql).bind(org_id.to_string()).bind(name.folded())).await? else {
+            return Ok(false);
+        };
+        let holder: BucketId = Columns::of(&row).parsed()?;
+        Ok(Some(holder) != except)
+    }
+
+    async fn update_bucket(&self, update: &BucketUpdate, now: Timestamp) -> Result<BucketUpdated> {
+        let mut write = self.write().await?;
+        let sql = concat!(
+            "SELECT version FROM buckets WHERE id = $1 AND org_id = $2 AND deleted_at IS NULL",
+            for_update!()
+        );
+        let found = query(sql).bind(update.id.to_string()).bind(update.org_id.to_string());
+        let Some(row) = write.row(found).await? else { return Ok(BucketUpdated::NotFound) };
+        if Columns::of(&row).number()? != update.from_version {
+            return Ok(BucketUpdated::Conflict);
+        }
+        if !workspace::is_live(&mut write, update.org_id, update.workspace_id).await? {
+            return Ok(BucketUpdated::WorkspaceNotFound);
+        }
+        match update_row(&mut write, update, now).await {
+            Err(error) if is_unique_violation(&error) => return Ok(BucketUpdated::NameTaken),
+            other => other?,
+        }
+        if update.announce {
+            announce(&mut write, update.org_id, update.id, now).await?;
+        }
+        write.touch(Some(update.org_id));
+        write.commit().await?;
+        Ok(BucketUpdated::Updated)
+    }
+
+    async fn delete_bucket(&self, org_id: OrgId, id: BucketId, now: Timestamp) -> Result<bool> {
+        let mut write = self.write().await?;
+        let remove = "UPDATE buckets SET deleted_at = $3, secret = NULL, sealed_to = NULL \
+                      WHERE id = $1 AND org_id = $2 AND deleted_at IS NULL";
+        let (bucket, org) = (id.to_string(), org_id.to_string());
+        if write.execute(query(remove).bind(&bucket).bind(&org).bind(to_micros(now))).await? == 0 {
+            return Ok(false);
+        }
+        let give_place = "UPDATE organizations SET bucket_count = bucket_count - 1 WHERE id = $1";
+        write.execute(query(give_place).bind(&org)).await?;
+        let forget = "DELETE FROM bucket_words WHERE bucket_id = $1";
+        write.execute(query(forget).bind(&bucket)).await?;
+        announce(&mut write, org_id, id, now).await?;
+        write.touch(Some(org_id));
+        write.commit().await?;
+        Ok(true)
+    }
+
+    async fn buckets(&self, query: &BucketQuery) -> Result<Vec<ListedBucket>> {
+        self.list(query).await
+    }
+
+    async fn workspaces_of_buckets(
+        &self,
+        org_id: OrgId,
+        ids: &[BucketId],
+    ) -> Result<Vec<(BucketId, WorkspaceId)>> {
+        let list = InList::new(
+            "SELECT id, workspace_id FROM buckets WHERE org_id = $1 AND deleted_at IS NULL AND id IN (",
+            ")",
+        )
+        .text(org_id);
+        let read = |row: &Row| {
+            let mut columns = Columns::of(row);
+            Ok((columns.parsed()?, columns.parsed()?))
+        };
+        self.rows_in_list(&list, &texts(ids)).await?.iter().map(read).collect()
+    }
+
+    async fn bucket_generation(&self, org_id: OrgId) -> Result<u64> {
+        Ok(self.generations.of(org_id))
+    }
+}

@@ -1,0 +1,75 @@
+//! What is SQLite's own: driver types, how a write begins, how rows are locked, what its error codes mean. The
+//! statements of the other modules are plain SQL with `$1` placeholders and name nothing else of the engine.
+
+use crate::StoreError;
+
+/// The driver's marker type.
+pub(super) type Db = sqlx::Sqlite;
+/// A connection.
+pub(super) type Connection = sqlx::SqliteConnection;
+/// A row of an answer.
+pub(super) type Row = sqlx::sqlite::SqliteRow;
+/// A statement with its parameters.
+pub(super) type Query<'q> = sqlx::query::Query<'q, Db, sqlx::sqlite::SqliteArguments>;
+
+/// Takes the write lock at once: a transaction that reads first and writes later could otherwise find, halfway, that
+/// another process was faster.
+pub(super) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
+
+/// Ends a statement that reads rows which the transaction goes on to decide about. SQLite's one writer needs no row
+/// locks.
+macro_rules! for_update {
+    () => {
+        ""
+    };
+}
+/// Ends a statement that reads rows which must not go away before the transaction ends.
+macro_rules! for_share {
+    () => {
+        ""
+    };
+}
+pub(super) use {for_share, for_update};
+
+/// The largest number of parameters of a statement (SQLITE_MAX_VARIABLE_NUMBER).
+pub(super) const MAX_PARAMETERS: usize = 32_766;
+
+// Primary result codes, from SQLite's "Result and Error Codes".
+const BUSY: u32 = 5;
+const LOCKED: u32 = 6;
+const READONLY: u32 = 8;
+const IOERR: u32 = 10;
+const CORRUPT: u32 = 11;
+const FULL: u32 = 13;
+const CANTOPEN: u32 = 14;
+const NOTADB: u32 = 26;
+
+/// What the driver's error means to the store's callers.
+pub(super) fn error(error: sqlx::Error) -> StoreError {
+    use sqlx::Error as E;
+    match &error {
+        E::Database(database) => {
+            let extended = database.code().and_then(|code| code.parse::<u32>().ok()).unwrap_or_default();
+            match extended & 0xff {
+                FULL => StoreError::DiskFull(Box::new(error)),
+                BUSY | LOCKED | READONLY | IOERR | CANTOPEN => StoreError::Unavailable(Box::new(error)),
+                CORRUPT | NOTADB => StoreError::Damaged(database.message().to_owned()),
+                _ => StoreError::Statement(Box::new(error)),
+            }
+        }
+        E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed | E::Io(_) => {
+            StoreError::Unavailable(Box::new(error))
+        }
+        E::ColumnDecode { index, .. } => StoreError::Damaged(format!("column {index}")),
+        _ => StoreError::Statement(Box::new(error)),
+    }
+}
+
+/// Whether a unique index refused the statement.
+pub(super) fn is_unique_violation(error: &StoreError) -> bool {
+    let StoreError::Statement(source) = error else { return false };
+    source
+        .downcast_ref::<sqlx::Error>()
+        .and_then(sqlx::Error::as_database_error)
+        .is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}

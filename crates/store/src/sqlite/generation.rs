@@ -1,0 +1,106 @@
+//! Numbers that change with every change of an organization's buckets.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock};
+
+use bucketry_model::id::OrgId;
+
+/// A counter for each organization. They live in memory: only one process uses a SQLite database at a time, and each
+/// start counts from somewhere else, so that no number of an earlier start comes again.
+#[derive(Debug)]
+pub(super) struct Generations {
+    start: u64,
+    all: AtomicU64,
+    by_org: RwLock<HashMap<OrgId, AtomicU64>>,
+}
+
+impl Generations {
+    pub(super) fn new() -> Self {
+        Self {
+            start: RandomState::new().build_hasher().finish(),
+            all: AtomicU64::new(0),
+            by_org: RwLock::default(),
+        }
+    }
+
+    pub(super) fn of(&self, org_id: OrgId) -> u64 {
+        let by_org = self.by_org.read().unwrap_or_else(PoisonError::into_inner);
+        let own = by_org.get(&org_id).map_or(0, |count| count.load(Ordering::Acquire));
+        self.start.wrapping_add(self.all.load(Ordering::Acquire)).wrapping_add(own)
+    }
+
+    fn raise(&self, org_id: OrgId) {
+        {
+            let by_org = self.by_org.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(count) = by_org.get(&org_id) {
+                count.fetch_add(1, Ordering::AcqRel);
+                return;
+            }
+        }
+        let mut by_org = self.by_org.write().unwrap_or_else(PoisonError::into_inner);
+        by_org.entry(org_id).or_default().fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Raises what a transaction touched.
+    pub(super) fn raise_touched(&self, touched: &Touched) {
+        if touched.all {
+            self.all.fetch_add(1, Ordering::AcqRel);
+        }
+        for org_id in &touched.orgs {
+            self.raise(*org_id);
+        }
+    }
+}
+
+/// Whose buckets a transaction touches.
+#[derive(Debug, Default)]
+pub(super) struct Touched {
+    all: bool,
+    orgs: Vec<OrgId>,
+}
+
+impl Touched {
+    /// The buckets of one organization; of all, for none.
+    pub(super) fn add(&mut self, org_id: Option<OrgId>) {
+        match org_id {
+            None => self.all = true,
+            Some(org_id) if !self.orgs.contains(&org_id) => self.orgs.push(org_id),
+            Some(_) => {}
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        !self.all && self.orgs.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+
+    #[test]
+    fn an_organization_has_its_own_count_and_a_change_for_all_raises_each() {
+        let generations = Generations::new();
+        let [a, b] = [1, 2].map(|n| OrgId::new(Timestamp::UNIX_EPOCH, [n; 10]));
+        let before = (generations.of(a), generations.of(b));
+
+        let mut touched = Touched::default();
+        touched.add(Some(a));
+        generations.raise_touched(&touched);
+        assert_ne!(generations.of(a), before.0);
+        assert_eq!(generations.of(b), before.1);
+
+        touched.add(None);
+        generations.raise_touched(&touched);
+        assert_ne!(generations.of(b), before.1);
+    }
+
+    #[test]
+    fn two_starts_count_from_different_numbers() {
+        let org = OrgId::new(Timestamp::UNIX_EPOCH, [1; 10]);
+        assert_ne!(Generations::new().of(org), Generations::new().of(org));
+    }
+}

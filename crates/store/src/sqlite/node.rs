@@ -1,0 +1,222 @@
+//! Nodes and their keys.
+
+use async_trait::async_trait;
+use bucketry_model::id::{NodeId, NodeKeyId, OrgId};
+use bucketry_model::node::Node;
+use bucketry_model::time::to_micros;
+use jiff::Timestamp;
+use sqlx::query;
+
+use super::SqliteStore;
+use super::columns::Columns;
+use super::dialect::Row;
+use super::statement::Write;
+use crate::Result;
+use crate::node::{NodeKey, NodeRegistered, NodeRegistration, NodeStore};
+
+/// The columns that make a node.
+macro_rules! node_columns {
+    () => {
+        "n.id, n.org_id, n.name, n.region, n.provider, n.version, n.recipients, n.created_at, n.last_seen"
+    };
+}
+pub(super) use node_columns;
+
+/// Reads `node_columns!()`.
+pub(super) fn read(columns: &mut Columns<'_>) -> Result<Node> {
+    Ok(Node {
+        id: columns.parsed()?,
+        org_id: columns.optional_parsed()?,
+        name: columns.text()?,
+        region: columns.text()?,
+        provider: columns.text()?,
+        version: columns.text()?,
+        recipients: columns.read(serde_json::from_str)?,
+        created_at: columns.time()?,
+        last_seen: columns.time()?,
+    })
+}
+
+fn node(row: &Row) -> Result<Node> {
+    read(&mut Columns::of(row))
+}
+
+fn node_key(row: &Row) -> Result<NodeKey> {
+    let mut columns = Columns::of(row);
+    Ok(NodeKey {
+        id: columns.parsed()?,
+        org_id: columns.optional_parsed()?,
+        public_key: columns.text()?,
+        created_at: columns.time()?,
+    })
+}
+
+/// What a registration finds under its name.
+struct Known {
+    id: NodeId,
+    org_id: Option<OrgId>,
+    is_live: bool,
+}
+
+/// The live node of a name, or else those that once had it, the latest first.
+async fn known_by_name(write: &mut Write, name: &str) -> Result<Vec<Known>> {
+    let sql = "SELECT id, org_id, removed_at FROM nodes WHERE name = $1";
+    let mut known = Vec::new();
+    for row in write.rows(query(sql).bind(name)).await? {
+        let mut columns = Columns::of(&row);
+        let (id, org_id, removed_at) =
+            (columns.parsed()?, columns.optional_parsed()?, columns.optional_time()?);
+        known.push((
+            removed_at.unwrap_or(Timestamp::MAX),
+            Known { id, org_id, is_live: removed_at.is_none() },
+        ));
+    }
+    known.sort_by_key(|(until, _)| std::cmp::Reverse(*until));
+    Ok(known.into_iter().map(|(_, known)| known).collect())
+}
+
+async fn insert(write: &mut Write, new: &NodeRegistration, recipients: &str, now: Timestamp) -> Result<()> {
+    let sql = "INSERT INTO nodes (id, org_id, name, region, provider, version, recipients, key_id, created_at, \
+               last_seen) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)";
+    let insert = query(sql)
+        .bind(new.id.to_string())
+        .bind(new.org_id.map(|id| id.to_string()))
+        .bind(new.name.as_str())
+        .bind(new.region.as_str())
+        .bind(new.provider.as_str())
+        .bind(new.version.as_str())
+        .bind(recipients)
+        .bind(new.key_id.to_string())
+        .bind(to_micros(now));
+    write.execute(insert).await.map(|_| ())
+}
+
+async fn update(
+    write: &mut Write,
+    id: NodeId,
+    new: &NodeRegistration,
+    recipients: &str,
+    now: Timestamp,
+) -> Result<()> {
+    let sql = "UPDATE nodes SET region = $2, provider = $3, version = $4, recipients = $5, key_id = $6, \
+               last_seen = $7, removed_at = NULL WHERE id = $1";
+    let update = query(sql)
+        .bind(id.to_string())
+        .bind(new.region.as_str())
+        .bind(new.provider.as_str())
+        .bind(new.version.as_str())
+        .bind(recipients)
+        .bind(new.key_id.to_string())
+        .bind(to_micros(now));
+    write.execute(update).await.map(|_| ())
+}
+
+/// Removes a live node with its last words.
+async fn remove(write: &mut Write, id: &str, org_id: Option<OrgId>, now: Timestamp) -> Result<()> {
+    let sql = "UPDATE nodes SET removed_at = $2 WHERE id = $1";
+    write.execute(query(sql).bind(id).bind(to_micros(now))).await?;
+    let forget = "DELETE FROM bucket_words WHERE node_id = $1";
+    write.execute(query(forget).bind(id)).await?;
+    write.touch(org_id);
+    Ok(())
+}
+
+#[async_trait]
+impl NodeStore for SqliteStore {
+    async fn register_node(&self, registration: &NodeRegistration, now: Timestamp) -> Result<NodeRegistered> {
+        let mut write = self.write().await?;
+        let known = known_by_name(&mut write, &registration.name).await?;
+        if known.iter().any(|node| node.is_live && node.org_id != registration.org_id) {
+            return Ok(NodeRegistered::NameTaken);
+        }
+        let recipients = serde_json::json!(registration.recipients).to_string();
+        // A node that was removed and comes back gets its id back: its spools go on where they were counted, so a
+        // batch whose acknowledgement was lost is still recognised.
+        let back = known.iter().find(|node| node.org_id == registration.org_id).map(|node| node.id);
+        let id = back.unwrap_or(registration.id);
+        if back.is_some() {
+            update(&mut write, id, registration, &recipients, now).await?;
+        } else {
+            insert(&mut write, registration, &recipients, now).await?;
+        }
+        let sql = concat!("SELECT ", node_columns!(), " FROM nodes n WHERE n.id = $1");
+        let row = write.row(query(sql).bind(id.to_string())).await?;
+        let node = row.as_ref().map(node).transpose()?;
+        write.touch(registration.org_id);
+        write.commit().await?;
+        node.map(NodeRegistered::Registered)
+            .ok_or_else(|| crate::StoreError::Damaged("a node that was just stored is not there".to_owned()))
+    }
+
+    async fn nodes(&self) -> Result<Vec<Node>> {
+        let sql = concat!("SELECT ", node_columns!(), " FROM nodes n WHERE n.removed_at IS NULL");
+        let mut nodes: Vec<Node> = self.rows(query(sql)).await?.iter().map(node).collect::<Result<_>>()?;
+        nodes.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(nodes)
+    }
+
+    async fn touch_node(&self, id: NodeId, now: Timestamp) -> Result<bool> {
+        let mut write = self.write().await?;
+        let sql = "UPDATE nodes SET last_seen = $2 WHERE id = $1 AND removed_at IS NULL RETURNING org_id";
+        let Some(row) = write.row(query(sql).bind(id.to_string()).bind(to_micros(now))).await? else {
+            return Ok(false);
+        };
+        write.touch(Columns::of(&row).optional_parsed()?);
+        write.commit().await?;
+        Ok(true)
+    }
+
+    async fn unregister_node(&self, id: NodeId, now: Timestamp) -> Result<bool> {
+        let mut write = self.write().await?;
+        let id = id.to_string();
+        let sql = "SELECT org_id FROM nodes WHERE id = $1 AND removed_at IS NULL";
+        let Some(row) = write.row(query(sql).bind(&id)).await? else { return Ok(false) };
+        remove(&mut write, &id, Columns::of(&row).optional_parsed()?, now).await?;
+        write.commit().await?;
+        Ok(true)
+    }
+
+    async fn insert_node_key(&self, key: &NodeKey) -> Result<()> {
+        let mut write = self.write().await?;
+        let sql = "INSERT INTO node_keys (id, org_id, public_key, created_at) VALUES ($1, $2, $3, $4)";
+        let insert = query(sql)
+            .bind(key.id.to_string())
+            .bind(key.org_id.map(|id| id.to_string()))
+            .bind(key.public_key.as_str())
+            .bind(to_micros(key.created_at));
+        write.execute(insert).await?;
+        write.commit().await
+    }
+
+    async fn node_keys(&self, org_id: Option<OrgId>) -> Result<Vec<NodeKey>> {
+        let of_org = "SELECT id, org_id, public_key, created_at FROM node_keys WHERE org_id = $1 \
+                      ORDER BY created_at DESC, id DESC";
+        let of_deployment = "SELECT id, org_id, public_key, created_at FROM node_keys WHERE org_id IS NULL \
+                             ORDER BY created_at DESC, id DESC";
+        let keys = match org_id {
+            Some(org_id) => query(of_org).bind(org_id.to_string()),
+            None => query(of_deployment),
+        };
+        let rows = self.rows(keys).await?;
+        rows.iter().map(node_key).collect()
+    }
+
+    async fn delete_node_key(&self, org_id: Option<OrgId>, id: NodeKeyId) -> Result<bool> {
+        let mut write = self.write().await?;
+        let id = id.to_string();
+        let sql = "SELECT org_id FROM node_keys WHERE id = $1";
+        let Some(row) = write.row(query(sql).bind(&id)).await? else { return Ok(false) };
+        if Columns::of(&row).optional_parsed::<OrgId>()? != org_id {
+            return Ok(false);
+        }
+        write.execute(query("DELETE FROM node_keys WHERE id = $1").bind(&id)).await?;
+        let sql = "SELECT id, last_seen FROM nodes WHERE key_id = $1 AND removed_at IS NULL";
+        for row in write.rows(query(sql).bind(&id)).await? {
+            let mut columns = Columns::of(&row);
+            let node = columns.text()?;
+            remove(&mut write, &node, org_id, columns.time()?).await?;
+        }
+        write.commit().await?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,228 @@
+//! Opening a database: lock, connections, schema.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection as _, Pool, Row as _};
+
+use super::dialect::{self, Connection, Db};
+use super::generation::Generations;
+use super::{DATABASE_FILE, LOCK_FILE, SqliteStore};
+use crate::{Result, StoreError};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+/// Marks the file as ours (`PRAGMA application_id`): the letters `BKTR`.
+const APPLICATION_ID: i32 = 0x424b_5452;
+
+/// How a database is used.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How many reads may go on at the same time.
+    pub readers: u32,
+    /// How long a call waits for a connection, and a write for those before it.
+    pub acquire_timeout: Duration,
+    /// How long a statement waits for another process that has the file locked.
+    pub busy_timeout: Duration,
+    /// Whether a write is on the disk when its method returns. Without, a power failure may undo the last writes.
+    pub durable: bool,
+    /// The most pages (of 4 KiB) that the file may grow to: for tests of what a full disk does.
+    pub max_pages: Option<u32>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            readers: 4,
+            acquire_timeout: Duration::from_secs(30),
+            busy_timeout: Duration::from_secs(5),
+            durable: true,
+            max_pages: None,
+        }
+    }
+}
+
+impl SqliteStore {
+    /// Opens the database in a data directory, making the directory and the database where there are none, and
+    /// brings its schema up to date. The directory stays locked until the store is dropped.
+    ///
+    /// A process that dies while the schema is brought up to date leaves it as it was before the step under way; the
+    /// next call goes on from there.
+    pub async fn open(data_dir: &Path, options: Options) -> Result<Self> {
+        let lock = lock(data_dir)?;
+        let file = data_dir.join(DATABASE_FILE);
+        make_private_file(&file).map_err(unavailable)?;
+        prepare(&file, &options).await?;
+
+        let writer = pool(1, &options).connect_lazy_with(writing(&file, &options));
+        let readers = pool(options.readers.max(1), &options)
+            .connect_lazy_with(connecting(&file, &options).read_only(true));
+        check_schema(&readers).await?;
+        Ok(Self {
+            writer,
+            readers,
+            generations: Arc::new(Generations::new()),
+            file,
+            _lock: lock,
+            _temporary: None,
+        })
+    }
+
+    /// Opens a new, empty database in a temporary directory that goes with the store: for tests and demonstrations.
+    pub async fn open_temporary() -> Result<Self> {
+        let directory = tempfile::tempdir().map_err(unavailable)?;
+        let options = Options { durable: false, ..Options::default() };
+        let store = Self::open(directory.path(), options).await?;
+        Ok(Self { _temporary: Some(directory), ..store })
+    }
+}
+
+/// Takes the data directory for this process.
+fn lock(data_dir: &Path) -> Result<File> {
+    DirBuilder::new().recursive(true).mode(0o700).create(data_dir).map_err(unavailable)?;
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(data_dir.join(LOCK_FILE))
+        .map_err(unavailable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse),
+        Err(TryLockError::Error(error)) => Err(unavailable(error)),
+    }
+}
+
+/// Makes the file before SQLite does, whose own would be readable to all; the log beside it gets the same mode.
+fn make_private_file(file: &Path) -> io::Result<()> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn unavailable(error: io::Error) -> StoreError {
+    if error.kind() == io::ErrorKind::StorageFull {
+        StoreError::DiskFull(Box::new(error))
+    } else {
+        StoreError::Unavailable(Box::new(error))
+    }
+}
+
+/// What all connections have in common.
+pub(super) fn connecting(file: &Path, options: &Options) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(false)
+        .busy_timeout(options.busy_timeout)
+        .foreign_keys(true)
+        .statement_cache_capacity(512)
+        // 8 MiB a connection, whatever the size of the database.
+        .pragma("cache_size", "-8192")
+}
+
+fn writing(file: &Path, options: &Options) -> SqliteConnectOptions {
+    let synchronous = if options.durable { SqliteSynchronous::Full } else { SqliteSynchronous::Off };
+    let connecting = connecting(file, options)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(synchronous)
+        .pragma("secure_delete", "ON")
+        // A long read makes the log grow; this gives the space back afterwards.
+        .pragma("journal_size_limit", "67108864");
+    match options.max_pages {
+        Some(pages) => connecting.pragma("max_page_count", pages.to_string()),
+        None => connecting,
+    }
+}
+
+fn pool(connections: u32, options: &Options) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(options.acquire_timeout)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        // A file doesn't hang up: asking before each statement would only cost.
+        .test_before_acquire(false)
+}
+
+/// Marks a new file as ours, refuses a foreign one, and runs the migrations that are missing.
+async fn prepare(file: &Path, options: &Options) -> Result<()> {
+    use sqlx::ConnectOptions as _;
+    let mut connection = writing(file, options).connect().await.map_err(dialect::error)?;
+    claim(&mut connection).await?;
+    MIGRATIONS.run(&mut connection).await.map_err(schema_error)?;
+    connection.close().await.map_err(dialect::error)
+}
+
+async fn claim(connection: &mut Connection) -> Result<()> {
+    let found: i32 = number(connection, "PRAGMA application_id").await?;
+    let tables: i32 = number(connection, "SELECT COUNT(*) FROM sqlite_schema").await?;
+    match (found, tables) {
+        (APPLICATION_ID, _) => Ok(()),
+        (0, 0) => {
+            let mark = sqlx::AssertSqlSafe(format!("PRAGMA application_id = {APPLICATION_ID}"));
+            sqlx::query(mark).execute(connection).await.map_err(dialect::error).map(|_| ())
+        }
+        _ => Err(StoreError::Schema(format!(
+            "{DATABASE_FILE} is a database of another program; move it away, or choose another --data-dir"
+        ))),
+    }
+}
+
+async fn number(connection: &mut Connection, sql: &'static str) -> Result<i32> {
+    let row = sqlx::query(sql).fetch_one(connection).await.map_err(dialect::error)?;
+    row.try_get(0).map_err(dialect::error)
+}
+
+fn schema_error(error: MigrateError) -> StoreError {
+    match error {
+        MigrateError::VersionMissing(version) => newer(version),
+        MigrateError::VersionMismatch(version) => StoreError::Schema(format!(
+            "migration {version} was applied in another form than this version has; run the version of Bucketry \
+             that made the database, or restore a backup"
+        )),
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => dialect::error(error),
+        other => StoreError::Schema(other.to_string()),
+    }
+}
+
+fn newer(version: i64) -> StoreError {
+    StoreError::Schema(format!(
+        "a newer version of Bucketry has changed it (migration {version}); run that version, or restore a backup \
+         from before the upgrade"
+    ))
+}
+
+/// Compares the newest applied migration with the newest one known.
+pub(super) async fn check_schema(readers: &Pool<Db>) -> Result<()> {
+    let row = sqlx::query("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations WHERE success")
+        .fetch_one(readers)
+        .await
+        .map_err(dialect::error)?;
+    let applied: i64 = row.try_get(0).map_err(dialect::error)?;
+    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default();
+    match applied.cmp(&known) {
+        std::cmp::Ordering::Equal => Ok(()),
+        std::cmp::Ordering::Greater => Err(newer(applied)),
+        std::cmp::Ordering::Less => Err(StoreError::Schema(format!(
+            "it was put back to migration {applied} while in use, and this version needs {known}; restart"
+        ))),
+    }
+}
+
+/// Moves the log into the database file and lets go of all connections.
+pub(super) async fn close(store: &SqliteStore) {
+    store.readers.close().await;
+    // What can't be moved now is found in the log at the next start.
+    if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&store.writer).await {
+        tracing::warn!(error = %dialect::error(error), "the write-ahead log stays until the next start");
+    }
+    store.writer.close().await;
+}

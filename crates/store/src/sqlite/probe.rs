@@ -1,0 +1,223 @@
+//! Adding the samples of a heartbeat: read what was known of the sampled buckets, let the rules of
+//! `bucketry_model::uptime` work on it in memory, write the outcome with few statements.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use bucketry_model::id::{BucketId, NodeId, OrgId};
+use bucketry_model::status::{ProbeFailure, ProbedStatus};
+use bucketry_model::time::{Day, to_micros};
+use bucketry_model::uptime::{DayRecord, Observed, spans};
+use jiff::Timestamp;
+use sqlx::query;
+
+use super::SqliteStore;
+use super::columns::Columns;
+use super::dialect::{Query, for_share};
+use super::statement::{InList, Rows, Write, texts};
+use super::status::{day_record, day_record_columns, node_status};
+use crate::Result;
+use crate::status::ProbeBatch;
+
+/// What is known of a bucket that the node serves.
+struct Known {
+    org_id: OrgId,
+    word: Option<Word>,
+    changed: bool,
+}
+
+/// A node's last word on a bucket.
+#[derive(Clone, Copy)]
+struct Word {
+    at: Timestamp,
+    status: ProbedStatus,
+    latency_ms: Option<u32>,
+}
+
+type DayRecords = BTreeMap<(Day, BucketId), DayRecord>;
+
+const WORDS: Rows = Rows {
+    before: "INSERT INTO bucket_words (bucket_id, node_id, status, latency_ms, at) VALUES ",
+    columns: 5,
+    after: " ON CONFLICT (bucket_id, node_id) DO UPDATE SET status = excluded.status, \
+            latency_ms = excluded.latency_ms, at = excluded.at",
+};
+const DAYS: Rows = Rows {
+    before: "INSERT INTO day_records (bucket_id, day, node_id, observed_us, online_us, probes, failures, \
+             latency_sum_ms, latencies, last_at, last_status, last_latency_ms, last_sample_failure, last_failure) \
+             VALUES ",
+    columns: 14,
+    after: " ON CONFLICT (bucket_id, day, node_id) DO UPDATE SET observed_us = excluded.observed_us, \
+            online_us = excluded.online_us, probes = excluded.probes, failures = excluded.failures, \
+            latency_sum_ms = excluded.latency_sum_ms, latencies = excluded.latencies, last_at = excluded.last_at, \
+            last_status = excluded.last_status, last_latency_ms = excluded.last_latency_ms, \
+            last_sample_failure = excluded.last_sample_failure, last_failure = excluded.last_failure",
+};
+
+impl SqliteStore {
+    /// `StatusStore::record_probes`.
+    pub(super) async fn record(&self, batch: &ProbeBatch) -> Result<usize> {
+        if batch.samples.is_empty() {
+            return Ok(0);
+        }
+        let mut write = self.write().await?;
+        if !is_registered(&mut write, batch.node_id).await? {
+            return Ok(0);
+        }
+        let mut known = known_buckets(&mut write, batch).await?;
+        let mut days = day_records(&mut write, batch, &known).await?;
+        let taken = add(batch, &mut known, &mut days);
+        if taken == 0 {
+            return Ok(0);
+        }
+        let node = batch.node_id.to_string();
+        let words: Vec<(BucketId, Word)> = known
+            .iter()
+            .filter(|(_, known)| known.changed)
+            .filter_map(|(id, known)| Some((*id, known.word?)))
+            .collect();
+        write.insert_rows(&WORDS, &words, |query, (id, word)| bind_word(query, &node, *id, word)).await?;
+        let days: Vec<_> = days.into_iter().collect();
+        write.insert_rows(&DAYS, &days, |query, day| bind_day(query, &node, day)).await?;
+        for known in known.values().filter(|known| known.changed) {
+            write.touch(Some(known.org_id));
+        }
+        write.commit().await?;
+        Ok(taken)
+    }
+}
+
+/// Whether the node is a live one; it stays so until the transaction ends.
+async fn is_registered(write: &mut Write, id: NodeId) -> Result<bool> {
+    let sql = concat!("SELECT id FROM nodes WHERE id = $1 AND removed_at IS NULL", for_share!());
+    write.finds(query(sql).bind(id.to_string())).await
+}
+
+/// The live buckets among the sampled ones that the node serves, with its last words.
+async fn known_buckets(write: &mut Write, batch: &ProbeBatch) -> Result<BTreeMap<BucketId, Known>> {
+    let list = InList::new(
+        "SELECT b.id, b.org_id, w.at, w.status, w.latency_ms FROM buckets b \
+         LEFT JOIN bucket_words w ON w.bucket_id = b.id AND w.node_id = $1 \
+         WHERE b.deleted_at IS NULL AND b.id IN (",
+        ")",
+    )
+    .text(batch.node_id);
+    let mut known = BTreeMap::new();
+    for row in write.rows_in_list(&list, &texts(batch.samples.iter().map(|(id, _)| id))).await? {
+        let mut columns = Columns::of(&row);
+        let (id, org_id): (BucketId, OrgId) = (columns.parsed()?, columns.parsed()?);
+        if batch.org_id.is_some_and(|served| served != org_id) {
+            continue;
+        }
+        let at = columns.optional_time()?;
+        let status = columns.optional_read(node_status)?;
+        let latency_ms = columns.optional_narrow()?;
+        let word = at.zip(status).map(|(at, status)| Word { at, status, latency_ms });
+        known.insert(id, Known { org_id, word, changed: false });
+    }
+    Ok(known)
+}
+
+/// The records so far of the days that the samples fall into, and of those before where a sample closes a time that
+/// began the day before.
+async fn day_records(
+    write: &mut Write,
+    batch: &ProbeBatch,
+    known: &BTreeMap<BucketId, Known>,
+) -> Result<DayRecords> {
+    let mut sampled: BTreeMap<Day, Vec<BucketId>> = BTreeMap::new();
+    for (id, sample) in &batch.samples {
+        let Some(known) = known.get(id) else { continue };
+        let before = known.word.filter(|word| word.at < sample.at);
+        for span in spans(before.map(observed), sample.at, batch.longest_gap) {
+            sampled.entry(span.day).or_default().push(*id);
+        }
+        sampled.entry(Day::of(sample.at)).or_default().push(*id);
+    }
+    let mut records = DayRecords::new();
+    for (day, ids) in sampled {
+        let list = InList::new(
+            concat!(
+                "SELECT d.bucket_id, ",
+                day_record_columns!(),
+                " FROM day_records d WHERE d.node_id = $1 AND d.day = $2 AND d.bucket_id IN ("
+            ),
+            ")",
+        )
+        .text(batch.node_id)
+        .number(day.number());
+        for row in write.rows_in_list(&list, &texts(ids)).await? {
+            let mut columns = Columns::of(&row);
+            records.insert((day, columns.parsed()?), day_record(&mut columns)?);
+        }
+    }
+    Ok(records)
+}
+
+fn observed(word: Word) -> Observed {
+    Observed { at: word.at, status: word.status }
+}
+
+/// Adds the samples in their order. Returns how many were taken; of `days`, leaves those that changed.
+fn add(batch: &ProbeBatch, known: &mut BTreeMap<BucketId, Known>, days: &mut DayRecords) -> usize {
+    let mut before = std::mem::take(days);
+    let mut taken = 0;
+    let mut record = |day: Day, id: BucketId, change: &dyn Fn(&mut DayRecord)| match days.entry((day, id)) {
+        Entry::Occupied(mut record) => change(record.get_mut()),
+        Entry::Vacant(place) => {
+            change(place.insert(before.remove(&(day, id)).unwrap_or_default()));
+        }
+    };
+    for (id, sample) in &batch.samples {
+        let Some(known) = known.get_mut(id) else { continue };
+        // As the store keeps times: what differs by less than a microsecond is the same moment.
+        if known.word.is_some_and(|word| to_micros(sample.at) <= to_micros(word.at)) {
+            continue;
+        }
+        for span in spans(known.word.map(observed), sample.at, batch.longest_gap) {
+            record(span.day, *id, &|day| day.observe(span));
+        }
+        record(Day::of(sample.at), *id, &|day| day.count(sample));
+        let latency_ms = match sample.failure {
+            None => sample.latency_ms.or(known.word.and_then(|word| word.latency_ms)),
+            Some(_) => known.word.and_then(|word| word.latency_ms),
+        };
+        known.word = Some(Word { at: sample.at, status: sample.status, latency_ms });
+        known.changed = true;
+        taken += 1;
+    }
+    taken
+}
+
+fn bind_word<'q>(query: Query<'q>, node: &str, id: BucketId, word: &Word) -> Query<'q> {
+    query
+        .bind(id.to_string())
+        .bind(node.to_owned())
+        .bind(word.status.as_str())
+        .bind(word.latency_ms.map(i64::from))
+        .bind(to_micros(word.at))
+}
+
+fn bind_day<'q>(query: Query<'q>, node: &str, day: &((Day, BucketId), DayRecord)) -> Query<'q> {
+    let ((day, id), record) = day;
+    let last = record.last.as_ref();
+    query
+        .bind(id.to_string())
+        .bind(day.number())
+        .bind(node.to_owned())
+        .bind(record.observed_us)
+        .bind(record.online_us)
+        .bind(record.probes)
+        .bind(record.failures)
+        .bind(record.latency_sum_ms)
+        .bind(record.latencies.to_text())
+        .bind(last.map(|sample| to_micros(sample.at)))
+        .bind(last.map(|sample| sample.status.as_str()))
+        .bind(last.and_then(|sample| sample.latency_ms).map(i64::from))
+        .bind(failure_text(last.and_then(|sample| sample.failure.as_ref())))
+        .bind(failure_text(record.last_failure.as_ref()))
+}
+
+fn failure_text(failure: Option<&ProbeFailure>) -> Option<String> {
+    failure.map(|failure| serde_json::json!(failure).to_string())
+}

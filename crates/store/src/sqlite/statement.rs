@@ -1,0 +1,255 @@
+//! Running statements: on a reader, or within the one write transaction.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use bucketry_model::id::OrgId;
+use sqlx::{AssertSqlSafe, Transaction};
+
+use super::SqliteStore;
+use super::dialect::{self, BEGIN_WRITE, Db, Query, Row};
+use super::generation::{Generations, Touched};
+use crate::{Result, StoreError};
+
+impl SqliteStore {
+    /// All rows of a reading statement.
+    pub(super) async fn rows(&self, query: Query<'_>) -> Result<Vec<Row>> {
+        query.fetch_all(&self.readers).await.map_err(dialect::error)
+    }
+
+    /// The only row of a reading statement.
+    pub(super) async fn row(&self, query: Query<'_>) -> Result<Option<Row>> {
+        query.fetch_optional(&self.readers).await.map_err(dialect::error)
+    }
+
+    /// All rows of a statement with a list of values, however long the list is.
+    pub(super) async fn rows_in_list(&self, list: &InList<'_>, values: &[String]) -> Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        for chunk in values.chunks(LONGEST_LIST) {
+            let sql = list.sql(chunk.len());
+            rows.append(&mut self.rows(list.query(sql, chunk)).await?);
+        }
+        Ok(rows)
+    }
+
+    /// Begins a write transaction, after those that wait already.
+    pub(super) async fn write(&self) -> Result<Write> {
+        let transaction = self.writer.begin_with(BEGIN_WRITE).await.map_err(dialect::error)?;
+        Ok(Write { transaction, touched: Touched::default(), generations: Arc::clone(&self.generations) })
+    }
+}
+
+/// A write transaction. Dropping it undoes all that it did.
+pub(super) struct Write {
+    transaction: Transaction<'static, Db>,
+    touched: Touched,
+    generations: Arc<Generations>,
+}
+
+impl Write {
+    /// Runs a statement and tells how many rows it changed.
+    pub(super) async fn execute(&mut self, query: Query<'_>) -> Result<u64> {
+        let done = query.execute(&mut *self.transaction).await.map_err(dialect::error)?;
+        Ok(done.rows_affected())
+    }
+
+    /// All rows of a statement.
+    pub(super) async fn rows(&mut self, query: Query<'_>) -> Result<Vec<Row>> {
+        query.fetch_all(&mut *self.transaction).await.map_err(dialect::error)
+    }
+
+    /// The only row of a statement.
+    pub(super) async fn row(&mut self, query: Query<'_>) -> Result<Option<Row>> {
+        query.fetch_optional(&mut *self.transaction).await.map_err(dialect::error)
+    }
+
+    /// Whether a reading statement finds anything.
+    pub(super) async fn finds(&mut self, query: Query<'_>) -> Result<bool> {
+        Ok(self.row(query).await?.is_some())
+    }
+
+    /// All rows of a statement with a list of values, however long the list is.
+    pub(super) async fn rows_in_list(&mut self, list: &InList<'_>, values: &[String]) -> Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        for chunk in values.chunks(LONGEST_LIST) {
+            let sql = list.sql(chunk.len());
+            rows.append(&mut self.rows(list.query(sql, chunk)).await?);
+        }
+        Ok(rows)
+    }
+
+    /// Inserts many rows with few statements.
+    pub(super) async fn insert_rows<T>(
+        &mut self,
+        rows: &Rows,
+        values: &[T],
+        bind: impl for<'q> Fn(Query<'q>, &T) -> Query<'q>,
+    ) -> Result<u64> {
+        let mut changed = 0;
+        let mut rest = values;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(rows.next_chunk(rest.len()));
+            let mut query = sqlx::query(AssertSqlSafe(rows.sql(now.len())));
+            for value in now {
+                query = bind(query, value);
+            }
+            changed += self.execute(query).await?;
+            rest = later;
+        }
+        Ok(changed)
+    }
+
+    /// Notes that answers about an organization's buckets change with the commit; of all organizations, for none.
+    pub(super) fn touch(&mut self, org_id: Option<OrgId>) {
+        self.touched.add(org_id);
+    }
+
+    /// Makes it all permanent, or undoes it.
+    pub(super) async fn commit_if(self, worth: bool) -> Result<()> {
+        if worth { self.commit().await } else { Ok(()) }
+    }
+
+    /// Makes it all permanent.
+    pub(super) async fn commit(self) -> Result<()> {
+        if self.touched.is_empty() {
+            return self.transaction.commit().await.map_err(dialect::error);
+        }
+        // In a task of its own: a caller that goes away while the commit is under way must not keep the generation
+        // from being raised after it, or what was read before it would be taken for current ever after.
+        let Self { transaction, touched, generations } = self;
+        let committed = tokio::spawn(async move {
+            let committed = transaction.commit().await;
+            generations.raise_touched(&touched);
+            committed
+        });
+        committed.await.map_err(|stopped| StoreError::Unavailable(Box::new(stopped)))?.map_err(dialect::error)
+    }
+}
+
+/// The most values of one list. Longer ones are cut into several statements.
+const LONGEST_LIST: usize = 512;
+
+/// A statement with a list of values at its end: `before` (with its own parameters), the list, `after`.
+pub(super) struct InList<'a> {
+    before: &'a str,
+    fixed: Vec<Fixed>,
+    after: &'a str,
+}
+
+enum Fixed {
+    Text(String),
+    Number(i64),
+}
+
+impl<'a> InList<'a> {
+    pub(super) fn new(before: &'a str, after: &'a str) -> Self {
+        Self { before, fixed: Vec::new(), after }
+    }
+
+    /// Gives the next of the statement's own parameters a text.
+    pub(super) fn text(mut self, value: impl ToString) -> Self {
+        self.fixed.push(Fixed::Text(value.to_string()));
+        self
+    }
+
+    /// Gives the next of the statement's own parameters a number.
+    pub(super) fn number(mut self, value: i64) -> Self {
+        self.fixed.push(Fixed::Number(value));
+        self
+    }
+
+    // Lists are filled up to a power of two by repeating the last value, so that few texts exist and each is
+    // prepared once on a connection.
+    fn sql(&self, values: usize) -> String {
+        let mut sql = String::with_capacity(self.before.len() + self.after.len() + values * 10);
+        sql.push_str(self.before);
+        for index in 0..values.next_power_of_two() {
+            let comma = if index == 0 { "" } else { ", " };
+            // Writing to a string can't fail.
+            let _ = write!(sql, "{comma}${}", self.fixed.len() + index + 1);
+        }
+        sql.push_str(self.after);
+        sql
+    }
+
+    fn query(&self, sql: String, values: &[String]) -> Query<'static> {
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for fixed in &self.fixed {
+            query = match fixed {
+                Fixed::Text(text) => query.bind(text.clone()),
+                Fixed::Number(number) => query.bind(*number),
+            };
+        }
+        let filling = values.len().next_power_of_two() - values.len();
+        for value in values.iter().chain(values.last().into_iter().cycle().take(filling)) {
+            query = query.bind(value.clone());
+        }
+        query
+    }
+}
+
+/// A statement that inserts several rows: `before`, the rows with `columns` parameters each, `after`.
+pub(super) struct Rows {
+    pub(super) before: &'static str,
+    pub(super) columns: usize,
+    pub(super) after: &'static str,
+}
+
+/// The most rows of one statement: beyond that, longer statements gain nothing.
+const MOST_ROWS: usize = 256;
+
+impl Rows {
+    // Powers of two, for the same reason as in lists.
+    fn next_chunk(&self, left: usize) -> usize {
+        let most = MOST_ROWS.min(dialect::MAX_PARAMETERS / self.columns);
+        let largest = left.min(most);
+        1 << largest.ilog2()
+    }
+
+    fn sql(&self, rows: usize) -> String {
+        let mut sql = String::with_capacity(self.before.len() + self.after.len() + rows * self.columns * 7);
+        sql.push_str(self.before);
+        for row in 0..rows {
+            sql.push_str(if row == 0 { "(" } else { ", (" });
+            for column in 0..self.columns {
+                let comma = if column == 0 { "" } else { ", " };
+                let _ = write!(sql, "{comma}${}", row * self.columns + column + 1);
+            }
+            sql.push(')');
+        }
+        sql.push_str(self.after);
+        sql
+    }
+}
+
+/// Texts of ids, for lists: each once, in order, which lets neighbours in an index be found one after the other.
+pub(super) fn texts<T: ToString>(ids: impl IntoIterator<Item = T>) -> Vec<String> {
+    let texts: BTreeSet<String> = ids.into_iter().map(|id| id.to_string()).collect();
+    texts.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_filled_up_to_a_power_of_two_after_the_statements_own_parameters() {
+        let list = InList::new("SELECT a FROM t WHERE b = $1 AND a IN (", ")").text("b");
+        assert_eq!(list.sql(3), "SELECT a FROM t WHERE b = $1 AND a IN ($2, $3, $4, $5)");
+    }
+
+    #[test]
+    fn rows_are_cut_into_powers_of_two() {
+        let rows = Rows { before: "INSERT INTO t (a, b) VALUES ", columns: 2, after: "" };
+        assert_eq!(rows.sql(2), "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4)");
+        let mut left = 5_000;
+        let mut chunks = Vec::new();
+        while left > 0 {
+            chunks.push(rows.next_chunk(left));
+            left -= rows.next_chunk(left);
+        }
+        assert_eq!(chunks.iter().sum::<usize>(), 5_000);
+        assert_eq!(chunks[19..], [128, 8]);
+    }
+}

@@ -1,0 +1,137 @@
+//! What nodes need: buckets to serve, and change events.
+
+use async_trait::async_trait;
+use bucketry_model::id::{BucketId, OrgId};
+use bucketry_model::node_protocol::NodeBucket;
+use bucketry_model::secret::SealedSecret;
+use bucketry_model::time::to_micros;
+use jiff::Timestamp;
+use sqlx::query;
+
+use super::SqliteStore;
+use super::bucket::{location, location_columns};
+use super::columns::Columns;
+use super::dialect::Row;
+use super::statement::{InList, texts};
+use crate::Result;
+use crate::sync::{Change, Changes, SyncStore};
+
+macro_rules! select_node_buckets {
+    () => {
+        concat!("SELECT b.id, b.org_id, b.version, ", location_columns!(), ", b.secret FROM buckets b ")
+    };
+}
+
+fn node_bucket(row: &Row) -> Result<NodeBucket> {
+    let mut columns = Columns::of(row);
+    Ok(NodeBucket {
+        id: columns.parsed()?,
+        org_id: columns.parsed()?,
+        version: columns.number()?,
+        location: location(&mut columns)?,
+        secret: columns.optional_text()?.map(SealedSecret::from_text),
+    })
+}
+
+impl SqliteStore {
+    /// The highest number that was removed, and the highest one ever given.
+    async fn known_changes(&self) -> Result<(i64, i64)> {
+        let sql = "SELECT p.purged_through, COALESCE((SELECT MAX(c.sequence) FROM changes c), p.purged_through) \
+                   FROM changes_purged p WHERE p.id = 1";
+        let Some(row) = self.row(query(sql)).await? else { return Ok((0, 0)) };
+        let mut columns = Columns::of(&row);
+        Ok((columns.number()?, columns.number()?))
+    }
+}
+
+#[async_trait]
+impl SyncStore for SqliteStore {
+    async fn latest_change(&self) -> Result<i64> {
+        Ok(self.known_changes().await?.1)
+    }
+
+    async fn changes_after(&self, org_id: Option<OrgId>, sequence: i64, limit: u32) -> Result<Changes> {
+        let limit = i64::from(limit);
+        let rows = match org_id {
+            None => {
+                let sql =
+                    "SELECT sequence, bucket_id FROM changes WHERE sequence > $1 ORDER BY sequence LIMIT $2";
+                self.rows(query(sql).bind(sequence).bind(limit)).await?
+            }
+            Some(org_id) => {
+                let sql = "SELECT sequence, bucket_id FROM changes WHERE org_id = $3 AND sequence > $1 \
+                           ORDER BY sequence LIMIT $2";
+                self.rows(query(sql).bind(sequence).bind(limit).bind(org_id.to_string())).await?
+            }
+        };
+        // Asked after the events: what is removed in between makes the answer TooOld, never one with a hole.
+        let (purged, latest) = self.known_changes().await?;
+        if sequence < purged || sequence > latest {
+            return Ok(Changes::TooOld);
+        }
+        let change = |row: &Row| {
+            let mut columns = Columns::of(row);
+            Ok(Change { sequence: columns.number()?, bucket_id: columns.parsed()? })
+        };
+        Ok(Changes::Since(rows.iter().map(change).collect::<Result<_>>()?))
+    }
+
+    async fn node_buckets_after(
+        &self,
+        org_id: Option<OrgId>,
+        after: Option<BucketId>,
+        limit: u32,
+    ) -> Result<Vec<NodeBucket>> {
+        let after = after.map(|id| id.to_string()).unwrap_or_default();
+        let limit = i64::from(limit);
+        let rows = match org_id {
+            None => {
+                let sql = concat!(
+                    select_node_buckets!(),
+                    "WHERE b.deleted_at IS NULL AND b.id > $1 ORDER BY b.id LIMIT $2"
+                );
+                self.rows(query(sql).bind(after).bind(limit)).await?
+            }
+            Some(org_id) => {
+                let sql = concat!(
+                    select_node_buckets!(),
+                    "WHERE b.org_id = $3 AND b.deleted_at IS NULL AND b.id > $1 ORDER BY b.id LIMIT $2"
+                );
+                self.rows(query(sql).bind(after).bind(limit).bind(org_id.to_string())).await?
+            }
+        };
+        rows.iter().map(node_bucket).collect()
+    }
+
+    async fn node_buckets(&self, org_id: Option<OrgId>, ids: &[BucketId]) -> Result<Vec<NodeBucket>> {
+        let all = concat!(select_node_buckets!(), "WHERE b.deleted_at IS NULL AND b.id IN (");
+        let of_org =
+            concat!(select_node_buckets!(), "WHERE b.org_id = $1 AND b.deleted_at IS NULL AND b.id IN (");
+        let list = match org_id {
+            None => InList::new(all, ")"),
+            Some(org_id) => InList::new(of_org, ")").text(org_id),
+        };
+        self.rows_in_list(&list, &texts(ids)).await?.iter().map(node_bucket).collect()
+    }
+
+    async fn purge_changes(&self, before: Timestamp, at_most: u32) -> Result<u64> {
+        let mut write = self.write().await?;
+        // By number, not by time: a clock that jumped must not leave a hole in the numbers.
+        let oldest = "SELECT sequence, at FROM changes ORDER BY sequence LIMIT $1";
+        let mut through = None;
+        for row in write.rows(query(oldest).bind(i64::from(at_most))).await? {
+            let mut columns = Columns::of(&row);
+            let sequence = columns.number()?;
+            if columns.number()? >= to_micros(before) {
+                break;
+            }
+            through = Some(sequence);
+        }
+        let Some(through) = through else { return Ok(0) };
+        let removed = write.execute(query("DELETE FROM changes WHERE sequence <= $1").bind(through)).await?;
+        let note = "UPDATE changes_purged SET purged_through = $1 WHERE id = 1";
+        write.execute(query(note).bind(through)).await?;
+        write.commit().await?;
+        Ok(removed)
+    }
+}

@@ -1,0 +1,200 @@
+//! Sessions, their refresh tokens, and API tokens.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use bucketry_model::id::{OrgId, TokenId, UserId};
+use bucketry_model::role::{Caller, TokenScope, WorkspaceRole};
+use bucketry_model::time::to_micros;
+use jiff::Timestamp;
+use sqlx::query;
+
+use super::columns::{Columns, hex};
+use super::dialect::{Row, for_update};
+use super::statement::Write;
+use super::{SqliteStore, user};
+use crate::Result;
+use crate::token::{NewToken, Rotation, TokenHash, TokenKind, TokenRecord, TokenStore};
+
+fn kind_text(kind: TokenKind) -> &'static str {
+    match kind {
+        TokenKind::Session => "SESSION",
+        TokenKind::Api => "API",
+    }
+}
+
+struct NotAKind;
+
+fn kind(text: &str) -> std::result::Result<TokenKind, NotAKind> {
+    [TokenKind::Session, TokenKind::Api].into_iter().find(|kind| kind_text(*kind) == text).ok_or(NotAKind)
+}
+
+/// Reads `scope_workspace_id, scope_role`.
+fn scope(columns: &mut Columns<'_>) -> Result<Option<TokenScope>> {
+    let workspace_id = columns.optional_parsed()?;
+    let role: Option<WorkspaceRole> = columns.optional_parsed()?;
+    Ok(role.map(|role| TokenScope { workspace_id, role }))
+}
+
+fn record(row: &Row) -> Result<TokenRecord> {
+    let mut columns = Columns::of(row);
+    Ok(TokenRecord {
+        id: columns.parsed()?,
+        user_id: columns.parsed()?,
+        kind: columns.read(kind)?,
+        name: columns.text()?,
+        scope: scope(&mut columns)?,
+        created_at: columns.time()?,
+        last_used_at: columns.optional_time()?,
+        expires_at: columns.optional_time()?,
+    })
+}
+
+async fn add_refresh_token(
+    write: &mut Write,
+    id: &str,
+    hash: &TokenHash,
+    expires_at: Option<Timestamp>,
+) -> Result<()> {
+    let sql = "INSERT INTO refresh_tokens (hash, token_id, is_current, expires_at) VALUES ($1, $2, TRUE, $3)";
+    let insert = query(sql).bind(hex(hash)).bind(id).bind(expires_at.map(to_micros));
+    write.execute(insert).await.map(|_| ())
+}
+
+async fn revoke(write: &mut Write, id: &str, now: Timestamp) -> Result<()> {
+    let sql = "UPDATE tokens SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
+    write.execute(query(sql).bind(id).bind(to_micros(now))).await.map(|_| ())
+}
+
+#[async_trait]
+impl TokenStore for SqliteStore {
+    async fn insert_token(&self, new: &NewToken, now: Timestamp) -> Result<()> {
+        let mut write = self.write().await?;
+        let id = new.id.to_string();
+        let is_api = new.kind == TokenKind::Api;
+        let sql = "INSERT INTO tokens (id, org_id, user_id, kind, name, scope_workspace_id, scope_role, api_hash, \
+                   created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+        let insert = query(sql)
+            .bind(&id)
+            .bind(new.org_id.to_string())
+            .bind(new.user_id.to_string())
+            .bind(kind_text(new.kind))
+            .bind(new.name.as_str())
+            .bind(new.scope.and_then(|scope| scope.workspace_id).map(|id| id.to_string()))
+            .bind(new.scope.map(|scope| scope.role.as_str()))
+            .bind(is_api.then(|| hex(&new.hash)))
+            .bind(to_micros(now))
+            .bind(new.expires_at.map(to_micros));
+        write.execute(insert).await?;
+        if !is_api {
+            add_refresh_token(&mut write, &id, &new.hash, new.expires_at).await?;
+        }
+        write.commit().await
+    }
+
+    async fn caller(&self, id: TokenId, now: Timestamp) -> Result<Option<Caller>> {
+        let sql = "SELECT u.id, u.org_id, u.org_role, u.validated, t.scope_workspace_id, t.scope_role, \
+                   m.workspace_id, m.role \
+                   FROM tokens t JOIN users u ON u.id = t.user_id LEFT JOIN memberships m ON m.user_id = u.id \
+                   WHERE t.id = $1 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > $2) \
+                   AND u.deleted_at IS NULL";
+        let mut caller: Option<Caller> = None;
+        for row in self.rows(query(sql).bind(id.to_string()).bind(to_micros(now))).await? {
+            let mut columns = Columns::of(&row);
+            let mut read = Caller {
+                user_id: columns.parsed()?,
+                org_id: columns.parsed()?,
+                org_role: user::role(&mut columns)?,
+                token_id: id,
+                validated: columns.flag()?,
+                scope: scope(&mut columns)?,
+                memberships: caller.take().map_or_else(BTreeMap::new, |before| before.memberships),
+            };
+            if let Some(workspace) = columns.optional_parsed()? {
+                read.memberships.insert(workspace, columns.parsed()?);
+            }
+            caller = Some(read);
+        }
+        Ok(caller)
+    }
+
+    async fn api_token(&self, hash: &TokenHash, now: Timestamp) -> Result<Option<TokenId>> {
+        let sql = "SELECT id FROM tokens WHERE api_hash = $1 AND revoked_at IS NULL \
+                   AND (expires_at IS NULL OR expires_at > $2)";
+        let row = self.row(query(sql).bind(hex(hash)).bind(to_micros(now))).await?;
+        row.map(|row| Columns::of(&row).parsed()).transpose()
+    }
+
+    async fn rotate_refresh_token(
+        &self,
+        old: &TokenHash,
+        new: &TokenHash,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Rotation> {
+        let mut write = self.write().await?;
+        let sql = concat!(
+            "SELECT t.id, t.user_id, t.org_id, t.expires_at, r.is_current FROM refresh_tokens r \
+             JOIN tokens t ON t.id = r.token_id WHERE r.hash = $1 AND t.revoked_at IS NULL",
+            for_update!()
+        );
+        let Some(row) = write.row(query(sql).bind(hex(old))).await? else { return Ok(Rotation::Unknown) };
+        let mut columns = Columns::of(&row);
+        let (id, user_id, org_id): (TokenId, UserId, OrgId) =
+            (columns.parsed()?, columns.parsed()?, columns.parsed()?);
+        if columns.optional_time()?.is_some_and(|end| end <= now) {
+            return Ok(Rotation::Unknown);
+        }
+        let id_text = id.to_string();
+        if !columns.flag()? {
+            revoke(&mut write, &id_text, now).await?;
+            write.commit().await?;
+            return Ok(Rotation::Reused);
+        }
+        let retire = "UPDATE refresh_tokens SET is_current = FALSE WHERE hash = $1";
+        write.execute(query(retire).bind(hex(old))).await?;
+        add_refresh_token(&mut write, &id_text, new, Some(expires_at)).await?;
+        let renew = "UPDATE tokens SET last_used_at = $2, expires_at = $3 WHERE id = $1";
+        write.execute(query(renew).bind(&id_text).bind(to_micros(now)).bind(to_micros(expires_at))).await?;
+        write.commit().await?;
+        Ok(Rotation::Rotated { id, user_id, org_id })
+    }
+
+    async fn session_of_refresh_token(&self, hash: &TokenHash) -> Result<Option<TokenId>> {
+        let sql = "SELECT token_id FROM refresh_tokens WHERE hash = $1";
+        let row = self.row(query(sql).bind(hex(hash))).await?;
+        row.map(|row| Columns::of(&row).parsed()).transpose()
+    }
+
+    async fn tokens(&self, user_id: UserId, now: Timestamp) -> Result<Vec<TokenRecord>> {
+        let sql = "SELECT id, user_id, kind, name, scope_workspace_id, scope_role, created_at, last_used_at, \
+                   expires_at FROM tokens WHERE user_id = $1 AND revoked_at IS NULL \
+                   AND (expires_at IS NULL OR expires_at > $2) ORDER BY created_at DESC, id DESC";
+        let rows = self.rows(query(sql).bind(user_id.to_string()).bind(to_micros(now))).await?;
+        rows.iter().map(record).collect()
+    }
+
+    async fn revoke_token(&self, user_id: UserId, id: TokenId, now: Timestamp) -> Result<bool> {
+        let mut write = self.write().await?;
+        let sql = "UPDATE tokens SET revoked_at = $3 WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL \
+                   AND (expires_at IS NULL OR expires_at > $3)";
+        let update = query(sql).bind(id.to_string()).bind(user_id.to_string()).bind(to_micros(now));
+        let revoked = write.execute(update).await?;
+        write.commit().await?;
+        Ok(revoked > 0)
+    }
+
+    async fn purge_tokens(&self, before: Timestamp) -> Result<u64> {
+        let mut write = self.write().await?;
+        let before = to_micros(before);
+        let revoked = "DELETE FROM tokens WHERE revoked_at IS NOT NULL AND revoked_at < $1";
+        let mut removed = write.execute(query(revoked).bind(before)).await?;
+        let expired = "DELETE FROM tokens WHERE expires_at IS NOT NULL AND expires_at < $1";
+        removed += write.execute(query(expired).bind(before)).await?;
+        // Former refresh tokens of sessions that go on: an expired one needs no recognising.
+        let former = "DELETE FROM refresh_tokens WHERE expires_at IS NOT NULL AND expires_at < $1";
+        write.execute(query(former).bind(before)).await?;
+        write.commit().await?;
+        Ok(removed)
+    }
+}

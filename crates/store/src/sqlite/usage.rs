@@ -1,0 +1,220 @@
+//! Traffic: each batch is added to minutes, days and totals in one transaction with its number.
+
+use std::collections::{BTreeMap, HashSet};
+
+use async_trait::async_trait;
+use bucketry_model::id::{BucketId, NodeId, OrgId};
+use bucketry_model::node_protocol::UsageBatch;
+use bucketry_model::time::to_micros;
+use bucketry_model::usage::{UsageRow, UsageTotals};
+use jiff::Timestamp;
+use sqlx::query;
+
+use super::SqliteStore;
+use super::bucket_list::totals;
+use super::columns::{Columns, stored};
+use super::dialect::{Query, for_update};
+use super::statement::{InList, Rows, Write, texts};
+use crate::Result;
+use crate::bucket::BucketQuery;
+use crate::usage::{BatchCounted, ListedTotals, UsageStore};
+
+macro_rules! add_counts {
+    ($table:literal, $period:literal) => {
+        Rows {
+            before: concat!(
+                "INSERT INTO ",
+                $table,
+                " (bucket_id, ",
+                $period,
+                ", node_id, repo_id, requests, errors, \
+                 upload_bytes, download_bytes, size_change, latency_sum_ms) VALUES "
+            ),
+            columns: 10,
+            after: concat!(
+                " ON CONFLICT (bucket_id, ",
+                $period,
+                ", node_id, repo_id) DO UPDATE SET ",
+                "requests = ",
+                $table,
+                ".requests + excluded.requests, ",
+                "errors = ",
+                $table,
+                ".errors + excluded.errors, ",
+                "upload_bytes = ",
+                $table,
+                ".upload_bytes + excluded.upload_bytes, ",
+                "download_bytes = ",
+                $table,
+                ".download_bytes + excluded.download_bytes, ",
+                "size_change = ",
+                $table,
+                ".size_change + excluded.size_change, ",
+                "latency_sum_ms = ",
+                $table,
+                ".latency_sum_ms + excluded.latency_sum_ms"
+            ),
+        }
+    };
+}
+
+const MINUTES: Rows = add_counts!("usage_minutes", "minute");
+const DAYS: Rows = add_counts!("usage_days", "day");
+const TOTALS: Rows = Rows {
+    before: "INSERT INTO usage_totals (bucket_id, requests, upload_bytes, download_bytes, size_change) VALUES ",
+    columns: 5,
+    after: " ON CONFLICT (bucket_id) DO UPDATE SET requests = usage_totals.requests + excluded.requests, \
+            upload_bytes = usage_totals.upload_bytes + excluded.upload_bytes, \
+            download_bytes = usage_totals.download_bytes + excluded.download_bytes, \
+            size_change = usage_totals.size_change + excluded.size_change",
+};
+
+const SECONDS_A_DAY: i64 = 86_400;
+
+/// Bucket, minute or day, repository (empty for none).
+type Key = (BucketId, i64, String);
+
+/// What is added to one row.
+#[derive(Default, Clone, Copy)]
+struct Counts {
+    requests: i64,
+    errors: i64,
+    upload_bytes: i64,
+    download_bytes: i64,
+    size_change: i64,
+    latency_sum_ms: i64,
+}
+
+impl Counts {
+    fn add(&mut self, row: &UsageRow) {
+        self.requests = self.requests.saturating_add(i64::from(row.requests));
+        self.errors = self.errors.saturating_add(i64::from(row.errors));
+        self.upload_bytes = self.upload_bytes.saturating_add(stored(row.upload_bytes));
+        self.download_bytes = self.download_bytes.saturating_add(stored(row.download_bytes));
+        self.size_change = self.size_change.saturating_add(row.size_change);
+        self.latency_sum_ms = self.latency_sum_ms.saturating_add(stored(row.latency_sum_ms));
+    }
+}
+
+/// The number that the spool's next batch has.
+async fn next_number(write: &mut Write, node: &str, spool: &str) -> Result<u64> {
+    let sql =
+        concat!("SELECT last_number FROM usage_spools WHERE node_id = $1 AND spool = $2", for_update!());
+    let row = write.row(query(sql).bind(node).bind(spool)).await?;
+    let last: u64 = row.map_or(Ok(0), |row| Columns::of(&row).narrow())?;
+    Ok(last.saturating_add(1))
+}
+
+/// Those of the batch's buckets that the node serves, deleted ones too.
+async fn served(write: &mut Write, org_id: Option<OrgId>, batch: &UsageBatch) -> Result<HashSet<BucketId>> {
+    let list = InList::new("SELECT id, org_id FROM buckets WHERE id IN (", ")");
+    let mut served = HashSet::new();
+    for row in write.rows_in_list(&list, &texts(batch.rows.iter().map(|row| row.bucket_id))).await? {
+        let mut columns = Columns::of(&row);
+        let (id, bucket_org): (BucketId, OrgId) = (columns.parsed()?, columns.parsed()?);
+        if org_id.is_none_or(|own| own == bucket_org) {
+            served.insert(id);
+        }
+    }
+    Ok(served)
+}
+
+fn bind_counts<'q>(query: Query<'q>, node: &str, (key, counts): &(Key, Counts)) -> Query<'q> {
+    let (bucket, period, repo) = key;
+    query
+        .bind(bucket.to_string())
+        .bind(*period)
+        .bind(node.to_owned())
+        .bind(repo.clone())
+        .bind(counts.requests)
+        .bind(counts.errors)
+        .bind(counts.upload_bytes)
+        .bind(counts.download_bytes)
+        .bind(counts.size_change)
+        .bind(counts.latency_sum_ms)
+}
+
+fn bind_totals<'q>(query: Query<'q>, (bucket, counts): &(BucketId, Counts)) -> Query<'q> {
+    query
+        .bind(bucket.to_string())
+        .bind(counts.requests)
+        .bind(counts.upload_bytes)
+        .bind(counts.download_bytes)
+        .bind(counts.size_change)
+}
+
+#[async_trait]
+impl UsageStore for SqliteStore {
+    async fn add_usage(
+        &self,
+        node_id: NodeId,
+        org_id: Option<OrgId>,
+        batch: &UsageBatch,
+        now: Timestamp,
+    ) -> Result<BatchCounted> {
+        let mut write = self.write().await?;
+        let node = node_id.to_string();
+        let expected = next_number(&mut write, &node, &batch.spool).await?;
+        if batch.number < expected {
+            return Ok(BatchCounted::Duplicate);
+        }
+        if batch.number > expected {
+            return Ok(BatchCounted::OutOfOrder { expected });
+        }
+        let served = served(&mut write, org_id, batch).await?;
+        let mut minutes: BTreeMap<Key, Counts> = BTreeMap::new();
+        let mut days: BTreeMap<Key, Counts> = BTreeMap::new();
+        let mut totals: BTreeMap<BucketId, Counts> = BTreeMap::new();
+        for row in batch.rows.iter().filter(|row| served.contains(&row.bucket_id) && row.is_sane()) {
+            let repo = row.repo_id.map(|id| id.to_string()).unwrap_or_default();
+            let day = row.minute.div_euclid(SECONDS_A_DAY);
+            minutes.entry((row.bucket_id, row.minute, repo.clone())).or_default().add(row);
+            days.entry((row.bucket_id, day, repo)).or_default().add(row);
+            totals.entry(row.bucket_id).or_default().add(row);
+        }
+        let minutes: Vec<_> = minutes.into_iter().collect();
+        write.insert_rows(&MINUTES, &minutes, |query, row| bind_counts(query, &node, row)).await?;
+        let days: Vec<_> = days.into_iter().collect();
+        write.insert_rows(&DAYS, &days, |query, row| bind_counts(query, &node, row)).await?;
+        let totals: Vec<_> = totals.into_iter().collect();
+        write.insert_rows(&TOTALS, &totals, bind_totals).await?;
+        let note = "INSERT INTO usage_spools (node_id, spool, last_number, counted_at) VALUES ($1, $2, $3, $4) \
+                    ON CONFLICT (node_id, spool) DO UPDATE SET last_number = excluded.last_number, \
+                    counted_at = excluded.counted_at";
+        let note = query(note)
+            .bind(&node)
+            .bind(batch.spool.as_str())
+            .bind(stored(batch.number))
+            .bind(to_micros(now));
+        write.execute(note).await?;
+        write.commit().await?;
+        Ok(BatchCounted::Counted)
+    }
+
+    async fn usage_totals(&self, query: &BucketQuery) -> Result<Vec<ListedTotals>> {
+        self.list_totals(query).await
+    }
+
+    async fn usage_totals_of(&self, ids: &[BucketId]) -> Result<Vec<(BucketId, UsageTotals)>> {
+        let list = InList::new(
+            "SELECT bucket_id, requests, upload_bytes, download_bytes, size_change FROM usage_totals \
+             WHERE bucket_id IN (",
+            ")",
+        );
+        let mut counted = BTreeMap::new();
+        for row in self.rows_in_list(&list, &texts(ids)).await? {
+            let mut columns = Columns::of(&row);
+            counted.insert(columns.parsed::<BucketId>()?, totals(&mut columns)?);
+        }
+        Ok(ids.iter().map(|id| (*id, counted.get(id).copied().unwrap_or_default())).collect())
+    }
+
+    async fn purge_usage_minutes(&self, before: i64, at_most: u32) -> Result<u64> {
+        let mut write = self.write().await?;
+        let sql = "DELETE FROM usage_minutes WHERE (bucket_id, minute, node_id, repo_id) IN \
+                   (SELECT bucket_id, minute, node_id, repo_id FROM usage_minutes WHERE minute < $1 LIMIT $2)";
+        let removed = write.execute(query(sql).bind(before).bind(i64::from(at_most))).await?;
+        write.commit().await?;
+        Ok(removed)
+    }
+}
