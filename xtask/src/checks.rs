@@ -15,7 +15,7 @@ pub(crate) fn run() -> Result {
     let outcomes = [
         ("tidiness", tidy::check(root)),
         ("format", cargo(&["fmt", "--all", "--", "--check"])),
-        ("clippy", cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"])),
+        ("clippy", cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
         ("rustdoc", rustdoc(&workspace)),
         ("dependency rules", dependency_rules(&workspace)),
     ];
@@ -37,7 +37,7 @@ pub(crate) fn run() -> Result {
 
 fn rustdoc(workspace: &Workspace) -> Result {
     let mut doc = command::cargo(&workspace.root);
-    doc.args(["doc", "--locked", "--workspace", "--no-deps", "--document-private-items"])
+    doc.args(["doc", "--workspace", "--no-deps", "--document-private-items"])
         .env("RUSTDOCFLAGS", "-D warnings");
     command::run(&mut doc)
 }
@@ -45,14 +45,6 @@ fn rustdoc(workspace: &Workspace) -> Result {
 fn dependency_rules(workspace: &Workspace) -> Result {
     let tools = Tools::install(workspace)?;
     let mut deny = Command::new(tools.cargo_deny());
-    deny.current_dir(&workspace.root).args([
-        "--locked",
-        "--log-level",
-        "warn",
-        "check",
-        "licenses",
-        "bans",
-        "sources",
-    ]);
+    deny.current_dir(&workspace.root).args(["--log-level", "warn", "check", "licenses", "bans", "sources"]);
     command::run(&mut deny)
 }

@@ -81,7 +81,7 @@ pub(crate) fn run(selection: &Selection) -> Result {
 /// resolved once, so nothing is compiled twice.
 fn build(workspace: &Workspace, selection: &Selection) -> Result {
     let mut build = command::cargo(&workspace.root);
-    build.args(["build", "--locked", "--workspace", "--bin", "bucketry"]);
+    build.args(["build", "--workspace", "--bin", "bucketry"]);
     match selection {
         Selection::Runner(args) if !runs_the_binary(args) => return Ok(()),
         Selection::Runner(_) | Selection::OpenApi => {}
@@ -113,9 +113,9 @@ fn suites(workspace: &Workspace, environment: &[(String, String)], args: &[Strin
     let mut runner = command::cargo(&workspace.root);
     runner.envs(environment.iter().map(|(name, value)| (name, value)));
     if nextest {
-        runner.args(["nextest", "run", "--locked"]);
+        runner.args(["nextest", "run"]);
     } else {
-        runner.args(["test", "--locked", "--no-fail-fast", "--lib", "--bins", "--tests"]);
+        runner.args(["test", "--no-fail-fast", "--lib", "--bins", "--tests"]);
     }
     if !selects_packages(args) {
         runner.arg("--workspace");
@@ -154,7 +154,7 @@ fn with_libtest(mut runner: std::process::Command) -> Result<Tally> {
 
 fn doc_tests(workspace: &Workspace) -> Result<Tally> {
     let mut runner = command::cargo(&workspace.root);
-    runner.args(["test", "--locked", "--workspace", "--doc", "--no-fail-fast", "--quiet"]);
+    runner.args(["test", "--workspace", "--doc", "--no-fail-fast", "--quiet"]);
     with_libtest(runner)
 }
 
