@@ -1,1 +1,47 @@
-//! placeholder
+//! The HTTP side of the control plane: one module a resource, request and answer types, the OpenAPI document, error
+//! answers.
+//!
+//! - [`router`]: everything as an axum router, over an [`ApiState`].
+//! - [`serve`]: the server around it.
+//! - [`openapi_json`]: the document.
+//!
+//! **Invariant:** no rule of the domain lives here, and nothing speaks to the database or to clouds: handlers read a
+//! request, ask one use case of `control`, and write its answer.
+
+mod body;
+mod bucket;
+mod caller;
+mod client_address;
+mod cursor;
+mod docs_page;
+mod error;
+mod health;
+mod idempotency;
+mod limits;
+mod list_cache;
+mod listing;
+mod metrics;
+mod node;
+mod observe;
+mod openapi;
+mod organization_users;
+mod params;
+mod process;
+mod root;
+mod router;
+mod serve;
+mod session;
+mod settings;
+mod stall;
+mod state;
+mod token;
+mod unit;
+mod user;
+mod vault;
+mod vocabulary;
+mod workspace;
+
+pub use router::{openapi_json, router};
+pub use serve::{ServeSettings, serve};
+pub use settings::{ApiSettings, Rate, RateLimits};
+pub use state::ApiState;

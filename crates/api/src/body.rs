@@ -1,0 +1,251 @@
+//! JSON bodies: read with a bound on size and time, and refused with what is wrong and where.
+
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use bytes::{Bytes, BytesMut};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+use crate::error::{ApiError, ApiResult};
+use crate::state::ApiState;
+
+/// The largest body of the JSON API.
+pub(crate) const BODY_LIMIT: usize = 1 << 20;
+/// The largest message of a node: a full batch of 5,000 rows of traffic does not fit into [`BODY_LIMIT`].
+pub(crate) const NODE_BODY_LIMIT: usize = 4 << 20;
+
+/// A JSON body that must be there.
+pub(crate) struct JsonBody<T> {
+    /// What it says.
+    pub(crate) value: T,
+    /// Its bytes, for what compares whole requests.
+    pub(crate) bytes: Bytes,
+}
+
+/// A JSON body that may be left out, with or without its content type.
+pub(crate) struct OptionalJsonBody<T>(pub(crate) T);
+
+/// A node's message: any JSON object, with more room.
+pub(crate) struct NodeMessage(pub(crate) serde_json::Value);
+
+impl<T: DeserializeOwned> FromRequest<ApiState> for JsonBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &ApiState) -> ApiResult<Self> {
+        let (parts, body) = request.into_parts();
+        demand_json(&parts.headers)?;
+        let bytes = collect(body, BODY_LIMIT, state).await?;
+        Ok(Self { value: parse(&bytes)?, bytes })
+    }
+}
+
+impl<T: DeserializeOwned + Default> FromRequest<ApiState> for OptionalJsonBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &ApiState) -> ApiResult<Self> {
+        let (parts, body) = request.into_parts();
+        if body.is_end_stream() {
+            return Ok(Self(T::default()));
+        }
+        let bytes = collect(body, BODY_LIMIT, state).await?;
+        if bytes.is_empty() {
+            return Ok(Self(T::default()));
+        }
+        demand_json(&parts.headers)?;
+        parse(&bytes).map(Self)
+    }
+}
+
+impl FromRequest<ApiState> for NodeMessage {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &ApiState) -> ApiResult<Self> {
+        let (parts, body) = request.into_parts();
+        demand_json(&parts.headers).map_err(ApiError::for_node)?;
+        let bytes = collect(body, NODE_BODY_LIMIT, state).await.map_err(ApiError::for_node)?;
+        parse(&bytes).map(Self).map_err(ApiError::for_node)
+    }
+}
+
+fn demand_json(headers: &HeaderMap) -> ApiResult<()> {
+    let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json")) {
+        return Ok(());
+    }
+    let message = "the body must be JSON: send the header `Content-Type: application/json`";
+    Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message))
+}
+
+/// Reads a body. What came is dropped with the future.
+async fn collect(body: Body, limit: usize, state: &ApiState) -> ApiResult<Bytes> {
+    let reading = async {
+        // What the client announces is refused before it is sent.
+        if body.size_hint().lower() > limit as u64 {
+            return Err(too_large(limit));
+        }
+        let mut body = body;
+        let mut whole = BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| {
+                ApiError::new(StatusCode::BAD_REQUEST, "INCOMPLETE_BODY", "the body broke off before its end")
+            })?;
+            let Ok(data) = frame.into_data() else { continue };
+            if whole.len() + data.len() > limit {
+                return Err(too_large(limit));
+            }
+            whole.extend_from_slice(&data);
+        }
+        Ok(whole.freeze())
+    };
+    tokio::time::timeout(state.settings().body_timeout, reading).await.unwrap_or_else(|_| {
+        let message = "the body did not arrive in time";
+        Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", message))
+    })
+}
+
+fn too_large(limit: usize) -> ApiError {
+    let message = format!("the body is too large: at most {limit} bytes are taken");
+    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message)
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
+    // serde reads arrays as structs too, member by member: nobody means that.
+    let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+    if first.is_some_and(|byte| matches!(byte, b'[' | b'"' | b'0'..=b'9' | b't' | b'f' | b'n')) {
+        let message = "the body must be a JSON object";
+        return Err(ApiError::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message));
+    }
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        refuse(&path, error.inner())
+    })?;
+    deserializer.end().map_err(|error| refuse(".", &error))?;
+    Ok(value)
+}
+
+fn refuse(path: &str, error: &serde_json::Error) -> ApiError {
+    if error.classify() != Category::Data {
+        let message = format!(
+            "the body is not valid JSON: {} at line {}, column {}",
+            without_position(error),
+            error.line(),
+            error.column()
+        );
+        return ApiError::new(StatusCode::BAD_REQUEST, "MALFORMED_JSON", message);
+    }
+    let said = without_position(error);
+    if let Some(missing) = said.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
+        let field = if path == "." { missing.to_owned() } else { format!("{path}.{missing}") };
+        return ApiError::field(field, "is required");
+    }
+    if path == "." {
+        let message = format!("the body is not what this path takes: {}", expectation(&said));
+        return ApiError::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message);
+    }
+    ApiError::field(path.to_owned(), expectation(&said))
+}
+
+/// serde tells what it found before what it expected; what it found may be a secret in the wrong place.
+fn expectation(said: &str) -> String {
+    match said.rsplit_once("expected ") {
+        Some((_, expected)) => format!("must be {}", expected.replace('`', "")),
+        None => said.to_owned(),
+    }
+}
+
+fn without_position(error: &serde_json::Error) -> String {
+    let said = error.to_string();
+    match said.rfind(" at line ") {
+        Some(at) => said[..at].to_owned(),
+        None => said,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::response::IntoResponse as _;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Sample {
+        #[expect(dead_code, reason = "only its type matters")]
+        name: String,
+        #[expect(dead_code, reason = "only its type matters")]
+        storage_type: Option<bucketry_model::bucket::StorageType>,
+        #[expect(dead_code, reason = "only its type matters")]
+        inner: Option<Vec<Inner>>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct Inner {
+        #[expect(dead_code, reason = "only its type matters")]
+        count: u32,
+    }
+
+    async fn told(text: &str) -> serde_json::Value {
+        let response = parse::<Sample>(text.as_bytes()).unwrap_err().into_response();
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        serde_json::from_slice(&body).unwrap()
+    }
+
+    #[tokio::test]
+    async fn malformed_json_is_told_with_line_and_column() {
+        let body = told("{\n  \"name\": \"a\",\n  oops\n}").await;
+        assert_eq!(body["error_code"], "MALFORMED_JSON");
+        assert!(body["message"].as_str().unwrap().contains("line 3, column 3"), "{body}");
+        for text in ["", "{", "{\"name\":\"\\q\"}", "{\"name\":\"a\"} x"] {
+            assert_eq!(told(text).await["error_code"], "MALFORMED_JSON", "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn wrong_types_name_the_field_and_what_it_must_be() {
+        let body = told(r#"{"name":"a","inner":[{"count":1},{"count":"x"}]}"#).await;
+        assert_eq!(body["fields"][0]["field"], "inner[1].count");
+        assert_eq!(body["fields"][0]["message"], "must be u32");
+        assert_eq!(told("{}").await["fields"][0]["message"], "is required");
+    }
+
+    #[tokio::test]
+    async fn unknown_enum_values_name_the_allowed_ones() {
+        let body = told(r#"{"name":"a","storageType":"FTP"}"#).await;
+        let message = body["fields"][0]["message"].as_str().unwrap();
+        assert!(message.contains("S3") && message.contains("GCS") && message.contains("BLOB"), "{message}");
+    }
+
+    #[tokio::test]
+    async fn what_was_sent_is_never_repeated() {
+        let body = told(r#"{"name":{"secret":"hunter2"}}"#).await;
+        assert!(!body.to_string().contains("hunter2"), "{body}");
+        let body = told(r#"{"name":12345678}"#).await;
+        assert!(!body.to_string().contains("12345678"), "{body}");
+    }
+
+    #[tokio::test]
+    async fn only_objects_are_bodies() {
+        for text in ["[\"a\"]", "\"a\"", "1", "null", "true"] {
+            assert_eq!(told(text).await["error_code"], "INVALID_REQUEST", "{text}");
+        }
+    }
+
+    #[test]
+    fn json_is_recognised_with_parameters() {
+        let with = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_TYPE, value.parse().unwrap());
+            demand_json(&headers).is_ok()
+        };
+        assert!(with("application/json") && with("Application/JSON; charset=utf-8"));
+        assert!(!with("text/plain") && !with("application/x-www-form-urlencoded"));
+        assert!(demand_json(&HeaderMap::new()).is_err());
+    }
+}

@@ -1,0 +1,74 @@
+//! `POST /bucket`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use bucketry_control::buckets::BucketInput;
+use bucketry_model::id::BucketId;
+use http::{HeaderMap, StatusCode};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::input::NewBucket;
+use crate::body::JsonBody;
+use crate::caller::Authenticated;
+use crate::error::{ApiError, ApiResult};
+use crate::idempotency::{self, Created};
+use crate::openapi::{InOrganization, NodeNeeded, Repeatable, Signed, WithBody};
+use crate::state::ApiState;
+
+/// A bucket was registered.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct BucketCreated {
+    /// Always true.
+    success: bool,
+    /// The bucket's id.
+    #[schema(value_type = String, format = "uuid")]
+    bucket_id: BucketId,
+}
+
+/// Registers a bucket.
+///
+/// A node opens it first, unless `skipValidation` is true: what can't be opened is not registered, and the answer
+/// (400 `VALIDATION_FAILED`) carries the checks that were made. 429 `QUOTA_EXCEEDED` (with an empty `bucketId`) where
+/// the organization has as many buckets as it may; 503 `NO_NODE_ONLINE` where no node can look.
+#[utoipa::path(
+    post,
+    path = "/bucket",
+    tag = "Buckets",
+    operation_id = "createBucket",
+    security(("bearer" = [])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition answer the first result")),
+    request_body = NewBucket,
+    responses(
+        (status = 200, description = "Registered", body = BucketCreated),
+        Signed, InOrganization, WithBody, Repeatable, NodeNeeded,
+    ),
+)]
+pub(crate) async fn create(
+    caller: ApiResult<Authenticated>,
+    State(state): State<ApiState>,
+    headers: HeaderMap,
+    body: ApiResult<JsonBody<NewBucket>>,
+) -> ApiResult<Response> {
+    register(caller, &state, &headers, body).await.map_err(ApiError::without_bucket)
+}
+
+async fn register(
+    caller: ApiResult<Authenticated>,
+    state: &ApiState,
+    headers: &HeaderMap,
+    body: ApiResult<JsonBody<NewBucket>>,
+) -> ApiResult<Response> {
+    let (Authenticated(caller), JsonBody { value, bytes }) = (caller?, body?);
+    let input = BucketInput::from(value);
+    let (control, creator) = (state.control().clone(), Arc::clone(&caller));
+    let work = async move {
+        let created = control.create_bucket(&creator, &input).await?;
+        let answer = BucketCreated { success: true, bucket_id: created.id };
+        Ok(Created { status: StatusCode::OK, answer, again: None })
+    };
+    idempotency::once(state, &caller, headers, "POST /bucket", &bytes, work).await
+}

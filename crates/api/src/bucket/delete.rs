@@ -1,0 +1,37 @@
+//! `DELETE /bucket/{bucketId}`.
+
+use axum::Json;
+use axum::extract::State;
+use bucketry_model::id::BucketId;
+
+use crate::caller::Authenticated;
+use crate::error::ApiResult;
+use crate::openapi::{InOrganization, Signed};
+use crate::params::PathId;
+use crate::state::ApiState;
+use crate::vocabulary::Done;
+
+/// Deletes a bucket.
+///
+/// From the registry, not at its provider. Its statistics stay, its secret is destroyed at once, its name is free
+/// again. 403 `BUCKET_IN_USE` while a repository holds it.
+#[utoipa::path(
+    delete,
+    path = "/bucket/{bucketId}",
+    tag = "Buckets",
+    operation_id = "deleteBucket",
+    security(("bearer" = [])),
+    params(("bucketId" = String, Path, format = "uuid", description = "The bucket")),
+    responses(
+        (status = 200, description = "Deleted", body = Done),
+        Signed, InOrganization,
+    ),
+)]
+pub(crate) async fn delete(
+    caller: Authenticated,
+    State(state): State<ApiState>,
+    PathId(id): PathId<BucketId>,
+) -> ApiResult<Json<Done>> {
+    state.control().delete_bucket(&caller, id).await?;
+    Ok(Json(Done::YES))
+}

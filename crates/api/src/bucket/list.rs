@@ -1,0 +1,108 @@
+//! `GET /bucket`.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use bucketry_control::Control;
+use bucketry_control::buckets::BucketView;
+use bucketry_model::id::WorkspaceId;
+use bucketry_model::role::Caller;
+use bucketry_store::bucket::PageStart;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::answer::BucketAnswer;
+use crate::caller::Authenticated;
+use crate::error::ApiResult;
+use crate::list_cache::ListKey;
+use crate::listing::{self, Frame, Source, Whole, json};
+use crate::openapi::{BadRequest, InOrganization, Signed};
+use crate::params::{Page, Params};
+use crate::state::ApiState;
+
+/// A list of buckets.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "described here, written by `listing`")]
+pub(crate) struct BucketList {
+    /// Always true.
+    success: bool,
+    /// The buckets, newest first.
+    #[schema(inline = false)]
+    buckets: Vec<BucketAnswer<'static>>,
+    /// Where the next page begins; null at the end. Absent where the whole list was asked for.
+    #[schema(required = false, rename = "nextCursor")]
+    next_cursor: Option<String>,
+}
+
+/// The buckets that a caller may see.
+struct Buckets {
+    control: Control,
+    caller: Arc<Caller>,
+    workspace: Option<WorkspaceId>,
+}
+
+impl Source for Buckets {
+    type Entry = BucketView;
+    type Place = PageStart;
+
+    async fn read(&self, after: Option<PageStart>, limit: u32) -> ApiResult<Vec<BucketView>> {
+        Ok(self.control.list_buckets(&self.caller, self.workspace, after, limit).await?)
+    }
+
+    fn place(entry: &BucketView) -> PageStart {
+        PageStart { created_at: entry.bucket.created_at, id: entry.bucket.id }
+    }
+
+    fn show(entry: &BucketView) -> impl Serialize {
+        BucketAnswer::from(entry)
+    }
+}
+
+/// Lists buckets.
+///
+/// Newest first. Without `limit` and `cursor` the whole list is answered.
+#[utoipa::path(
+    get,
+    path = "/bucket",
+    tag = "Buckets",
+    operation_id = "listBuckets",
+    security(("bearer" = [])),
+    params(
+        ("workspaceId" = Option<String>, Query, format = "uuid", description = "Only the buckets of this workspace"),
+        ("walletAddress" = Option<String>, Query, description = "Read and ignored"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries of a page"),
+        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before"),
+    ),
+    responses(
+        (status = 200, description = "The buckets that the caller may see", body = BucketList),
+        Signed, InOrganization, BadRequest,
+    ),
+)]
+pub(crate) async fn list(
+    caller: Authenticated,
+    State(state): State<ApiState>,
+    params: Params,
+) -> ApiResult<Response> {
+    let workspace = params.id("workspaceId")?;
+    let page = params.page()?;
+    let control = state.control();
+    let source = Buckets { control: control.clone(), caller: Arc::clone(&caller.0), workspace };
+    let frame = Frame::Named("buckets");
+    let Page::Whole = page else { return listing::answer(source, frame, page).await };
+    let key = ListKey {
+        org_id: caller.org_id,
+        visible: control.visible(&caller, workspace).await?,
+        // Asked for before the list is read: what changes meanwhile makes the next one ask anew.
+        generation: control.bucket_generation(&caller).await?,
+    };
+    if let Some(body) = state.lists().get(&key) {
+        return Ok(json(Body::from(body)));
+    }
+    let whole = listing::whole(source, frame).await?;
+    if let Whole::Collected(body) = &whole {
+        state.lists().insert(key, body.clone());
+    }
+    Ok(whole.into_response())
+}

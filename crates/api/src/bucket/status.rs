@@ -1,0 +1,90 @@
+//! `GET /bucket/{bucketId}/status`.
+
+use axum::Json;
+use axum::extract::State;
+use bucketry_control::buckets::NodeStatusView;
+use bucketry_model::id::BucketId;
+use bucketry_model::status::Status;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::caller::Authenticated;
+use crate::error::ApiResult;
+use crate::openapi::{InOrganization, Signed};
+use crate::params::PathId;
+use crate::state::ApiState;
+use crate::vocabulary::{Moment, StatusSchema};
+
+/// What nodes say of a bucket. It has no `success`: that is the public contract.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct BucketStatusAnswer {
+    /// The bucket's id.
+    #[schema(value_type = String, format = "uuid")]
+    bucket_id: BucketId,
+    /// One entry for each node that reports on it.
+    node_status: Vec<NodeStatus>,
+}
+
+/// What one node says of a bucket.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct NodeStatus {
+    /// The node's unique name.
+    #[schema(example = "node-1.example.com")]
+    ip: String,
+    /// Where it runs.
+    region: String,
+    /// The version it runs.
+    version: String,
+    /// Its word; DISCONNECTED where it has fallen silent.
+    #[schema(value_type = StatusSchema)]
+    status: Status,
+    /// The latency of its last successful probe, in milliseconds; 0 where none succeeded yet.
+    latency_ms: u32,
+    /// The same as `latency_ms`, in the spelling of the public client.
+    #[serde(rename = "latencyMs")]
+    latency_ms_again: u32,
+    /// When it probed last.
+    #[serde(rename = "lastUpdated")]
+    last_updated: Moment,
+}
+
+impl From<NodeStatusView> for NodeStatus {
+    fn from(view: NodeStatusView) -> Self {
+        let latency = view.latency_ms.unwrap_or(0);
+        Self {
+            ip: view.node.name,
+            region: view.node.region,
+            version: view.node.version,
+            status: view.status,
+            latency_ms: latency,
+            latency_ms_again: latency,
+            last_updated: Moment(view.last_updated),
+        }
+    }
+}
+
+/// Tells a bucket's status, node by node.
+#[utoipa::path(
+    get,
+    path = "/bucket/{bucketId}/status",
+    tag = "Buckets",
+    operation_id = "bucketStatus",
+    security(("bearer" = [])),
+    params(("bucketId" = String, Path, format = "uuid", description = "The bucket")),
+    responses(
+        (status = 200, description = "What nodes say of it", body = BucketStatusAnswer),
+        Signed, InOrganization,
+    ),
+)]
+pub(crate) async fn status(
+    caller: Authenticated,
+    State(state): State<ApiState>,
+    PathId(id): PathId<BucketId>,
+) -> ApiResult<Json<BucketStatusAnswer>> {
+    let nodes = state.control().bucket_status(&caller, id).await?;
+    Ok(Json(BucketStatusAnswer {
+        bucket_id: id,
+        node_status: nodes.into_iter().map(NodeStatus::from).collect(),
+    }))
+}

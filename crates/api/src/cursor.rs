@@ -1,0 +1,91 @@
+//! Cursors: where a list goes on, as an opaque text.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bucketry_model::id::{TokenId, UserId, WorkspaceId};
+use bucketry_model::time::{from_micros, to_micros};
+use bucketry_store::bucket::PageStart;
+
+/// Longest text that can be a cursor.
+const LONGEST: usize = 512;
+
+/// A place in a list that can be written into a cursor. Clients must not read it: it may change.
+pub(crate) trait Cursor: Sized + Send + 'static {
+    /// The place as plain text; begins with a letter of its own, so that one list's cursor isn't another's.
+    fn to_plain(&self) -> String;
+    /// Reads what `to_plain` wrote.
+    fn from_plain(plain: &str) -> Option<Self>;
+
+    /// The opaque text.
+    fn to_text(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.to_plain())
+    }
+
+    /// Reads the opaque text.
+    fn from_text(text: &str) -> Option<Self> {
+        if text.len() > LONGEST {
+            return None;
+        }
+        let plain = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+        Self::from_plain(&plain)
+    }
+}
+
+impl Cursor for PageStart {
+    fn to_plain(&self) -> String {
+        format!("b{}:{}", to_micros(self.created_at), self.id)
+    }
+
+    fn from_plain(plain: &str) -> Option<Self> {
+        let (micros, id) = plain.strip_prefix('b')?.split_once(':')?;
+        Some(Self { created_at: from_micros(micros.parse().ok()?), id: id.parse().ok()? })
+    }
+}
+
+macro_rules! id_cursors {
+    ($($letter:literal $id:ident),+) => {$(
+        impl Cursor for $id {
+            fn to_plain(&self) -> String {
+                format!(concat!($letter, "{}"), self)
+            }
+            fn from_plain(plain: &str) -> Option<Self> {
+                plain.strip_prefix($letter)?.parse().ok()
+            }
+        }
+    )+};
+}
+
+id_cursors!('u' UserId, 'w' WorkspaceId, 't' TokenId);
+
+/// A place in a list that is ordered by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AfterName(pub(crate) String);
+
+impl Cursor for AfterName {
+    fn to_plain(&self) -> String {
+        format!("n{}", self.0)
+    }
+
+    fn from_plain(plain: &str) -> Option<Self> {
+        plain.strip_prefix('n').map(|name| Self(name.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bucketry_model::id::BucketId;
+
+    #[test]
+    fn cursors_read_back_and_others_are_refused() {
+        let id = BucketId::new(from_micros(5), [1; 10]);
+        let start = PageStart { created_at: from_micros(1_700_000_000_123_456), id };
+        let text = start.to_text();
+        assert_eq!(PageStart::from_text(&text), Some(start));
+        assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
+        assert_eq!(UserId::from_text(&text), None);
+        for wrong in ["", "x", "AAAA", "!!", &"A".repeat(600), &AfterName("x".into()).to_text()] {
+            assert_eq!(PageStart::from_text(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! `/docs`: the OpenAPI document for people. Everything that the page needs comes from here; it asks no other host.
+
+use axum::extract::Path;
+use axum::response::{IntoResponse as _, Response};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+use crate::error::{ApiError, ApiResult};
+
+const PAGE: &str = include_str!("../assets/docs.html");
+const STYLE: &str = include_str!("../assets/docs.css");
+const SCRIPT: &str = include_str!("../assets/docs.js");
+
+/// Scripts, styles and data from here only; nothing may be framed, submitted or embedded.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
+    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Shows this document to people.
+#[utoipa::path(
+    get,
+    path = "/docs",
+    tag = "Operation",
+    operation_id = "docs",
+    responses((status = 200, description = "The page", body = String, content_type = "text/html; charset=utf-8")),
+)]
+pub(crate) async fn page() -> Response {
+    serve("text/html; charset=utf-8", PAGE)
+}
+
+/// The page's style and script.
+pub(crate) async fn asset(path: Option<Path<String>>) -> ApiResult<Response> {
+    match path.as_ref().map(|Path(name)| name.as_str()) {
+        Some("docs.css") => Ok(serve("text/css; charset=utf-8", STYLE)),
+        Some("docs.js") => Ok(serve("text/javascript; charset=utf-8", SCRIPT)),
+        _ => Err(ApiError::new(StatusCode::NOT_FOUND, "NOT_FOUND", "there is nothing at this path")),
+    }
+}
+
+fn serve(kind: &'static str, text: &'static str) -> Response {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    // Names don't change with their content, so browsers must ask.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    (headers, text).into_response()
+}

@@ -1,0 +1,320 @@
+//! Refusals: how every error of every layer becomes one shape of answer.
+
+use std::borrow::Cow;
+
+use axum::response::{IntoResponse, Response};
+use bucketry_control::{Error as ControlError, FieldError, Thing};
+use bucketry_model::diagnosis::Check;
+use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::vocabulary::CheckSchema;
+
+/// The result of a handler.
+pub(crate) type ApiResult<T> = Result<T, ApiError>;
+
+/// A field of the request and what is wrong with it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct WrongField {
+    /// Its name, with the path to it where it lies deeper (`buckets[3].status`).
+    #[schema(example = "storageType")]
+    field: Cow<'static, str>,
+    /// What it must be.
+    #[schema(example = "must be one of S3, GCS, BLOB (AZURE is read as BLOB)")]
+    message: String,
+}
+
+/// The body of every answer that isn't 2xx.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ErrorAnswer {
+    /// Always false.
+    #[schema(example = false)]
+    success: bool,
+    /// One sentence that a person can act on.
+    #[schema(example = "the access token has expired: refresh it or log in again")]
+    message: String,
+    /// A stable code that programs can tell errors apart by.
+    #[schema(value_type = String, example = "TOKEN_EXPIRED")]
+    error_code: &'static str,
+    /// The fields that are wrong, where fields are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    fields: Vec<WrongField>,
+    /// What the node found, where a bucket could not be validated.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false, value_type = Vec<CheckSchema>)]
+    checks: Vec<Check>,
+    /// The status of the bucket, where a validation failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "OFFLINE")]
+    status: Option<&'static str>,
+    /// How long the provider took, where a validation failed, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latency_ms: Option<u64>,
+    /// Empty: no bucket was registered (429 of `POST /bucket`).
+    #[serde(rename = "bucketId", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    bucket_id: Option<&'static str>,
+    /// The same as `error_code`, in the spelling of the node calls.
+    #[serde(rename = "errorCode", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    node_error_code: Option<&'static str>,
+    /// The same as `message`, in the spelling of the node calls.
+    #[serde(rename = "errorMessage", skip_serializing_if = "Option::is_none")]
+    node_error_message: Option<String>,
+}
+
+/// A refusal on its way to the client.
+#[derive(Debug)]
+pub(crate) struct ApiError(Box<Refusal>);
+
+#[derive(Debug)]
+struct Refusal {
+    status: StatusCode,
+    answer: ErrorAnswer,
+    headers: HeaderMap,
+    /// What the log should say beyond the answer; never shown to the client.
+    cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl ApiError {
+    /// A refusal with a status, a stable code and a sentence.
+    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self(Box::new(Refusal {
+            status,
+            answer: ErrorAnswer {
+                success: false,
+                message: message.into(),
+                error_code: code,
+                fields: Vec::new(),
+                checks: Vec::new(),
+                status: None,
+                latency_ms: None,
+                bucket_id: None,
+                node_error_code: None,
+                node_error_message: None,
+            },
+            headers: HeaderMap::new(),
+            cause: None,
+        }))
+    }
+
+    /// One wrong field.
+    pub(crate) fn field(field: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        let wrong = WrongField { field: field.into(), message: message.into() };
+        let sentence = format!("{} {}", wrong.field, wrong.message);
+        let mut error = Self::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", sentence);
+        error.0.answer.fields.push(wrong);
+        error
+    }
+
+    /// There is no such thing.
+    pub(crate) fn not_found(thing: Thing) -> Self {
+        ControlError::NotFound(thing).into()
+    }
+
+    /// Too many requests; `seconds` until the next one may come.
+    pub(crate) fn too_many_requests(message: impl Into<String>, seconds: u64) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", message).retry_after(seconds)
+    }
+
+    /// A mistake of ours.
+    pub(crate) fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        ControlError::internal(cause).into()
+    }
+
+    pub(crate) fn retry_after(self, seconds: u64) -> Self {
+        self.header(RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
+    pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.headers.insert(name, value);
+        self
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
+    /// The same refusal under another status, where an endpoint's contract wants one.
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
+        self.0.status = status;
+        self
+    }
+
+    pub(crate) fn code(&self) -> &'static str {
+        self.0.answer.error_code
+    }
+
+    /// Adds the checks of a validation that failed.
+    pub(crate) fn with_checks(mut self, checks: Vec<Check>, status: &'static str, latency_ms: u64) -> Self {
+        let answer = &mut self.0.answer;
+        (answer.checks, answer.status, answer.latency_ms) = (checks, Some(status), Some(latency_ms));
+        self
+    }
+
+    /// The contract's form of a 429 of `POST /bucket`.
+    pub(crate) fn without_bucket(mut self) -> Self {
+        if self.status() == StatusCode::TOO_MANY_REQUESTS {
+            self.0.answer.bucket_id = Some("");
+        }
+        self
+    }
+
+    /// The spelling that nodes read.
+    pub(crate) fn for_node(mut self) -> Self {
+        let answer = &mut self.0.answer;
+        answer.node_error_code = Some(answer.error_code);
+        answer.node_error_message = Some(answer.message.clone());
+        self
+    }
+}
+
+fn status_of(error: &ControlError) -> StatusCode {
+    match error {
+        ControlError::Unauthenticated
+        | ControlError::TokenExpired
+        | ControlError::Login(_)
+        | ControlError::Refresh(_) => StatusCode::UNAUTHORIZED,
+        ControlError::Forbidden(_) | ControlError::RegistrationClosed | ControlError::InUse(_) => {
+            StatusCode::FORBIDDEN
+        }
+        ControlError::NotFound(_) => StatusCode::NOT_FOUND,
+        ControlError::NotValidated
+        | ControlError::Invalid(_)
+        | ControlError::NameTaken(_)
+        | ControlError::EmailTaken
+        | ControlError::ValidationFailed(_)
+        | ControlError::ValidationImpossible(_)
+        | ControlError::Rule { .. }
+        | ControlError::NodeMessage(_) => StatusCode::BAD_REQUEST,
+        ControlError::Conflict => StatusCode::CONFLICT,
+        ControlError::Busy | ControlError::QuotaExceeded(_) => StatusCode::TOO_MANY_REQUESTS,
+        ControlError::NoNodeOnline | ControlError::NodeTimeout | ControlError::Unavailable(_) => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+        ControlError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+impl From<ControlError> for ApiError {
+    fn from(error: ControlError) -> Self {
+        let base = Self::new(status_of(&error), error.code(), error.to_string());
+        match error {
+            ControlError::Invalid(fields) => {
+                let wrong = |FieldError { field, message }| WrongField { field: field.into(), message };
+                let mut base = base;
+                base.0.answer.fields = fields.into_iter().map(wrong).collect();
+                base
+            }
+            ControlError::ValidationFailed(diagnosis) => {
+                base.with_checks(diagnosis.checks, "OFFLINE", diagnosis.latency_ms)
+            }
+            // A node says hello every 20 s.
+            ControlError::NoNodeOnline | ControlError::NodeTimeout => base.retry_after(20),
+            ControlError::Busy => base.retry_after(1),
+            ControlError::Unavailable(cause) => {
+                let mut base = base.retry_after(5);
+                base.0.cause = Some(Box::new(cause));
+                base
+            }
+            ControlError::Internal(cause) => {
+                let mut base = base;
+                base.0.cause = Some(cause);
+                base
+            }
+            _ => base,
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let Refusal { status, answer, headers, cause } = *self.0;
+        if let Some(cause) = cause {
+            tracing::error!(error_code = answer.error_code, cause = %Chain(&*cause), "request failed");
+        }
+        // A struct of texts and numbers always serialises.
+        let body = serde_json::to_vec(&answer).unwrap_or_default();
+        let mut response = (status, body).into_response();
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response.headers_mut().extend(headers);
+        response
+    }
+}
+
+/// An error with everything that caused it, in one line.
+struct Chain<'a>(&'a (dyn std::error::Error + 'static));
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut next = self.0.source();
+        while let Some(cause) = next {
+            write!(f, ": {cause}")?;
+            next = cause.source();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bucketry_model::diagnosis::{CheckCode, CheckName, Diagnosis};
+    use http_body_util::BodyExt as _;
+
+    async fn told(error: impl Into<ApiError>) -> (StatusCode, HeaderMap, serde_json::Value) {
+        let response = error.into().into_response();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        (parts.status, parts.headers, serde_json::from_slice(&body).unwrap())
+    }
+
+    #[tokio::test]
+    async fn every_refusal_has_the_one_shape() {
+        let (status, headers, body) = told(ControlError::TokenExpired).await;
+        assert_eq!(status, StatusCode::UNAUTHORIZED);
+        assert_eq!(headers[WWW_AUTHENTICATE], "Bearer");
+        assert_eq!(headers[CONTENT_TYPE], "application/json");
+        assert_eq!(body["success"], false);
+        assert_eq!(body["error_code"], "TOKEN_EXPIRED");
+        assert_eq!(body.as_object().unwrap().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_failed_validation_carries_its_checks() {
+        let check = Check {
+            name: CheckName::Bucket,
+            ok: false,
+            latency_ms: 3,
+            message: "there is no such bucket".into(),
+            error_code: Some(CheckCode::BucketNotFound),
+            hint: None,
+        };
+        let (status, _, body) = told(ControlError::ValidationFailed(Diagnosis::new(vec![check]))).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        assert_eq!(body["checks"][0]["error_code"], "BUCKET_NOT_FOUND");
+        assert_eq!(body["error_code"], "VALIDATION_FAILED");
+    }
+
+    #[tokio::test]
+    async fn causes_of_internal_errors_stay_inside() {
+        let (status, _, body) = told(ControlError::internal("password=hunter2")).await;
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(!body.to_string().contains("hunter2"));
+    }
+
+    #[tokio::test]
+    async fn a_quota_answers_with_an_empty_bucket_id() {
+        let (status, _, body) = told(ApiError::from(ControlError::QuotaExceeded(10)).without_bucket()).await;
+        assert_eq!((status, &body["bucketId"]), (StatusCode::TOO_MANY_REQUESTS, &serde_json::json!("")));
+        let (_, _, body) = told(ApiError::from(ControlError::Conflict).without_bucket()).await;
+        assert!(body.get("bucketId").is_none());
+    }
+}

@@ -1,0 +1,75 @@
+//! `/health`: whether the process lives. `/ready`: whether it can do its work.
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::state::ApiState;
+use crate::vocabulary::Done;
+
+/// Tells that the process answers.
+#[utoipa::path(
+    get,
+    path = "/health",
+    tag = "Operation",
+    operation_id = "health",
+    responses((status = 200, description = "It does", body = Done)),
+)]
+pub(crate) async fn health() -> Json<Done> {
+    Json(Done::YES)
+}
+
+/// What the deployment's work depends on.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ReadyAnswer {
+    /// Whether nothing is missing.
+    success: bool,
+    /// What is missing, or that nothing is.
+    #[schema(value_type = String, example = "ready")]
+    message: &'static str,
+    /// Whether the database answers.
+    database: bool,
+    /// Whether the database's schema is the one that this version needs.
+    migrations: bool,
+    /// Whether a node is connected.
+    node: bool,
+}
+
+/// Tells whether the deployment can do its work: database, migrations, a node.
+#[utoipa::path(
+    get,
+    path = "/ready",
+    tag = "Operation",
+    operation_id = "ready",
+    responses(
+        (status = 200, description = "It can", body = ReadyAnswer),
+        (status = 503, description = "It can't yet, or is being stopped", body = ReadyAnswer),
+    ),
+)]
+pub(crate) async fn ready(State(state): State<ApiState>) -> (StatusCode, Json<ReadyAnswer>) {
+    let readiness = state.control().readiness().await;
+    let closing = state.closing().is_cancelled();
+    let success = readiness.is_ready() && !closing;
+    let message = if closing {
+        "the server is being stopped"
+    } else if !readiness.database {
+        "the database does not answer"
+    } else if !readiness.migrations {
+        "the database's schema is not the one that this version needs"
+    } else if !readiness.node {
+        "no node is connected"
+    } else {
+        "ready"
+    };
+    let answer = ReadyAnswer {
+        success,
+        message,
+        database: readiness.database,
+        migrations: readiness.migrations,
+        node: readiness.node,
+    };
+    let status = if success { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(answer))
+}

@@ -1,0 +1,154 @@
+//! Rate limits: a token bucket for each session or API token, each address, and each account that is logged in to.
+
+use std::hash::{BuildHasher as _, Hash, RandomState};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use bucketry_model::id::TokenId;
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota};
+use http::{HeaderName, HeaderValue};
+
+use crate::error::{ApiError, ApiResult};
+use crate::settings::{Rate, RateLimits};
+
+/// After so many checks, keys whose token bucket is full again are forgotten. So a limiter holds no more keys than
+/// came within its refill time and these.
+const CLEAN_EVERY: u32 = 4_096;
+
+/// A token bucket for each key.
+struct Limiter<K: Hash + Eq + Clone> {
+    name: &'static str,
+    rate: Rate,
+    limiter: DefaultKeyedRateLimiter<K>,
+    clock: DefaultClock,
+    checks: AtomicU32,
+}
+
+impl<K: Hash + Eq + Clone> Limiter<K> {
+    fn new(name: &'static str, rate: Rate) -> Self {
+        let quota = Quota::per_minute(rate.per_minute).allow_burst(rate.burst);
+        Self {
+            name,
+            rate,
+            limiter: DefaultKeyedRateLimiter::keyed(quota),
+            clock: DefaultClock::default(),
+            checks: AtomicU32::new(1),
+        }
+    }
+
+    fn check(&self, key: &K) -> ApiResult<()> {
+        if self.checks.fetch_add(1, Ordering::Relaxed).is_multiple_of(CLEAN_EVERY) {
+            self.limiter.retain_recent();
+            self.limiter.shrink_to_fit();
+        }
+        let Err(not_until) = self.limiter.check_key(key) else { return Ok(()) };
+        let wait = not_until.wait_time_from(self.clock.now());
+        Err(self.refusal(wait.as_secs() + 1))
+    }
+
+    /// 429 with `Retry-After` and the fields of draft-ietf-httpapi-ratelimit-headers.
+    fn refusal(&self, seconds: u64) -> ApiError {
+        let Rate { per_minute, burst } = self.rate;
+        let refilled_in = u64::from(burst.get()) * 60 / u64::from(per_minute.get()) + 1;
+        let message = format!(
+            "too many requests: at most {per_minute} a minute for one {}, try again in {seconds} s",
+            self.name
+        );
+        let policy = format!("\"{}\";q={burst};w={refilled_in}", self.name);
+        let limit = format!("\"{}\";r=0;t={seconds}", self.name);
+        ApiError::too_many_requests(message, seconds)
+            .header(HeaderName::from_static("ratelimit-policy"), as_value(&policy))
+            .header(HeaderName::from_static("ratelimit"), as_value(&limit))
+    }
+}
+
+fn as_value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// All limits of the API.
+pub(crate) struct Limits {
+    tokens: Limiter<TokenId>,
+    addresses: Limiter<IpAddr>,
+    accounts: Limiter<u64>,
+    login_addresses: Limiter<IpAddr>,
+    account_hasher: RandomState,
+}
+
+impl Limits {
+    pub(crate) fn new(rates: &RateLimits) -> Self {
+        Self {
+            tokens: Limiter::new("token", rates.per_token),
+            addresses: Limiter::new("address", rates.per_address),
+            accounts: Limiter::new("account", rates.login_per_account),
+            login_addresses: Limiter::new("login-address", rates.login_per_address),
+            account_hasher: RandomState::new(),
+        }
+    }
+
+    /// Any request of an address.
+    pub(crate) fn check_address(&self, address: IpAddr) -> ApiResult<()> {
+        self.addresses.check(&network(address))
+    }
+
+    /// A request with a token.
+    pub(crate) fn check_token(&self, token: TokenId) -> ApiResult<()> {
+        self.tokens.check(&token)
+    }
+
+    /// A try to log in, to register, or to refresh.
+    pub(crate) fn check_login_address(&self, address: IpAddr) -> ApiResult<()> {
+        self.login_addresses.check(&network(address))
+    }
+
+    /// A try to log in to an account. The address is kept as a hash only.
+    pub(crate) fn check_account(&self, email: &str) -> ApiResult<()> {
+        self.accounts.check(&self.account_hasher.hash_one(email.trim().to_lowercase()))
+    }
+}
+
+/// What counts as one address: whoever has an IPv6 address has all of its /64.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::response::IntoResponse as _;
+    use bucketry_model::time::from_micros;
+
+    #[test]
+    fn a_burst_is_let_through_and_then_the_wait_is_told() {
+        let limits = Limits::new(&RateLimits { per_token: Rate::new(6, 2), ..RateLimits::default() });
+        let (a, b) = (TokenId::new(from_micros(1), [1; 10]), TokenId::new(from_micros(1), [2; 10]));
+        assert!(limits.check_token(a).is_ok() && limits.check_token(a).is_ok());
+        let refused = limits.check_token(a).unwrap_err().into_response();
+        assert_eq!(refused.status(), 429);
+        let wait: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+        assert!((1..=11).contains(&wait), "{wait}");
+        assert_eq!(refused.headers()["ratelimit-policy"], "\"token\";q=2;w=21");
+        assert!(refused.headers()["ratelimit"].to_str().unwrap().starts_with("\"token\";r=0;t="));
+        assert!(limits.check_token(b).is_ok(), "others are not affected");
+    }
+
+    #[test]
+    fn accounts_are_the_same_in_any_letter_case() {
+        let limits = Limits::new(&RateLimits { login_per_account: Rate::new(1, 1), ..RateLimits::default() });
+        assert!(limits.check_account("A@example.com").is_ok());
+        assert!(limits.check_account(" a@EXAMPLE.com").is_err());
+        assert!(limits.check_account("b@example.com").is_ok());
+    }
+
+    #[test]
+    fn a_whole_ipv6_network_is_one_address() {
+        let of = |text: &str| network(text.parse().unwrap());
+        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:1"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+    }
+}

@@ -1,0 +1,244 @@
+//! Metrics in the Prometheus text format: `GET /metrics`.
+//!
+//! Every label is bounded: routes are templates, methods and statuses are few, nodes are machines. Nothing that
+//! clients choose becomes a label.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use bucketry_control::presence::NodeView;
+use http::header::CONTENT_TYPE;
+use jiff::Timestamp;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::error::{ApiError, ApiResult};
+use crate::process::Process;
+use crate::state::ApiState;
+
+type FloatGauge = Gauge<f64, AtomicU64>;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    method: &'static str,
+    route: String,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabels {
+    method: &'static str,
+    route: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NodeLabels {
+    node: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NodeStatusLabels {
+    node: String,
+    status: &'static str,
+}
+
+/// What is measured.
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
+    in_flight: Gauge,
+    heartbeats: Counter,
+    probes: Counter,
+    /// What is asked for when somebody looks. Whoever looks, holds it meanwhile.
+    on_demand: Mutex<OnDemand>,
+}
+
+#[derive(Default)]
+struct OnDemand {
+    node_last_seen: Family<NodeLabels, FloatGauge>,
+    node_connected: Family<NodeLabels, Gauge>,
+    node_buckets: Family<NodeStatusLabels, Gauge>,
+    cpu: Counter<f64, AtomicU64>,
+    memory: Gauge,
+    open_files: Gauge,
+}
+
+/// A request that is being answered. Dropping it without an end (the client went away) counts it out of flight.
+pub(crate) struct InFlight<'a>(&'a Metrics);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.dec();
+    }
+}
+
+impl InFlight<'_> {
+    /// The request was answered.
+    pub(crate) fn end(self, method: &'static str, route: &str, status: u16, took: Duration) {
+        let route_labels = RouteLabels { method, route: route.to_owned() };
+        self.0.durations.get_or_create(&route_labels).observe(took.as_secs_f64());
+        let labels = RequestLabels { method, route: route_labels.route, status };
+        self.0.requests.get_or_create(&labels).inc();
+    }
+}
+
+impl Metrics {
+    pub(crate) fn new(started: Timestamp) -> Self {
+        let mut registry = Registry::default();
+        let requests = Family::default();
+        // 0.5 ms to 16 s, and the long polls beyond.
+        let histogram: fn() -> Histogram = || Histogram::new(exponential_buckets(0.000_5, 2.0, 16));
+        let durations = Family::new_with_constructor(histogram);
+        let (in_flight, heartbeats, probes) = (Gauge::default(), Counter::default(), Counter::default());
+        let on_demand = OnDemand::default();
+
+        let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("bucketry_build", "The version that runs", build);
+        let http = registry.sub_registry_with_prefix("bucketry_http");
+        http.register("requests", "Requests answered", requests.clone());
+        http.register_with_unit(
+            "request_duration",
+            "Time until an answer's head was ready",
+            Unit::Seconds,
+            durations.clone(),
+        );
+        http.register("requests_in_flight", "Requests being answered", in_flight.clone());
+        let nodes = registry.sub_registry_with_prefix("bucketry_node");
+        nodes.register("heartbeats", "Heartbeats taken from nodes", heartbeats.clone());
+        nodes.register("probes", "Probes of buckets that nodes reported", probes.clone());
+        nodes.register_with_unit(
+            "last_seen_timestamp",
+            "When a node was last heard of, since 1970",
+            Unit::Seconds,
+            on_demand.node_last_seen.clone(),
+        );
+        nodes.register("connected", "Whether a node was heard of lately", on_demand.node_connected.clone());
+        nodes.register(
+            "buckets",
+            "Buckets by status, as the node itself counts them",
+            on_demand.node_buckets.clone(),
+        );
+        let process = registry.sub_registry_with_prefix("process");
+        let start = FloatGauge::default();
+        start.set(started.as_microsecond() as f64 / 1e6);
+        process.register_with_unit("start_time", "When the process started, since 1970", Unit::Seconds, start);
+        process.register_with_unit("cpu", "User and system time used", Unit::Seconds, on_demand.cpu.clone());
+        process.register_with_unit("resident_memory", "Memory in use", Unit::Bytes, on_demand.memory.clone());
+        process.register("open_fds", "Open file descriptors", on_demand.open_files.clone());
+        Self { registry, requests, durations, in_flight, heartbeats, probes, on_demand: Mutex::new(on_demand) }
+    }
+
+    /// A request has come.
+    pub(crate) fn begin(&self) -> InFlight<'_> {
+        self.in_flight.inc();
+        InFlight(self)
+    }
+
+    /// A heartbeat was taken, with so many probes.
+    pub(crate) fn heartbeat(&self, probes: usize) {
+        self.heartbeats.inc();
+        self.probes.inc_by(probes as u64);
+    }
+
+    fn text(&self, nodes: &[NodeView], process: Option<Process>) -> Result<String, std::fmt::Error> {
+        let now = self.on_demand.lock().unwrap_or_else(PoisonError::into_inner);
+        now.node_last_seen.clear();
+        now.node_connected.clear();
+        now.node_buckets.clear();
+        for view in nodes {
+            let node = &view.node.name;
+            let labels = NodeLabels { node: node.clone() };
+            let last_seen = view.node.last_seen.as_microsecond() as f64 / 1e6;
+            now.node_last_seen.get_or_create(&labels).set(last_seen);
+            now.node_connected.get_or_create(&labels).set(i64::from(view.connected));
+            let Some(census) = view.census.filter(|_| view.connected) else { continue };
+            for (status, count) in
+                [("ONLINE", census.online), ("OFFLINE", census.offline), ("UNKNOWN", census.unknown)]
+            {
+                let labels = NodeStatusLabels { node: node.clone(), status };
+                now.node_buckets.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
+            }
+        }
+        if let Some(process) = process {
+            now.cpu.inner().store(process.cpu_seconds.to_bits(), std::sync::atomic::Ordering::Relaxed);
+            now.memory.set(process.resident_bytes);
+            now.open_files.set(process.open_files);
+        }
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+/// Metrics for Prometheus.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "Operation",
+    operation_id = "metrics",
+    responses(
+        (status = 200, description = "The metrics, in the OpenMetrics text format",
+            body = String, content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8"),
+        crate::openapi::Anytime,
+    ),
+)]
+pub(crate) async fn metrics(State(state): State<ApiState>) -> ApiResult<Response> {
+    let nodes = state.control().node_views().await?;
+    let text = state.metrics().text(&nodes, Process::look()).map_err(ApiError::internal)?;
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(CONTENT_TYPE, kind)], text).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bucketry_model::id::NodeId;
+    use bucketry_model::node::Node;
+    use bucketry_model::node_protocol::Census;
+
+    fn view(name: &str, connected: bool) -> NodeView {
+        let node = Node {
+            id: NodeId::new(Timestamp::UNIX_EPOCH, [1; 10]),
+            org_id: None,
+            name: name.into(),
+            region: "r".into(),
+            provider: "p".into(),
+            version: "1".into(),
+            recipients: vec![],
+            created_at: Timestamp::UNIX_EPOCH,
+            last_seen: Timestamp::UNIX_EPOCH,
+        };
+        NodeView { node, connected, census: Some(Census { online: 3, offline: 1, unknown: 0 }) }
+    }
+
+    #[test]
+    fn requests_and_nodes_are_told() {
+        let metrics = Metrics::new(Timestamp::UNIX_EPOCH);
+        metrics.begin().end("GET", "/bucket/{bucketId}", 200, Duration::from_millis(3));
+        metrics.heartbeat(5);
+        let text = metrics.text(&[view("node-1", true), view("gone", false)], None).unwrap();
+        for line in [
+            "bucketry_http_requests_total{method=\"GET\",route=\"/bucket/{bucketId}\",status=\"200\"} 1",
+            "bucketry_http_requests_in_flight 0",
+            "bucketry_http_request_duration_seconds_count{method=\"GET\",route=\"/bucket/{bucketId}\"} 1",
+            "bucketry_node_probes_total 5",
+            "bucketry_node_buckets{node=\"node-1\",status=\"ONLINE\"} 3",
+            "bucketry_node_connected{node=\"gone\"} 0",
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+        let later = metrics.text(&[], None).unwrap();
+        assert!(!later.contains("node-1"), "nodes that are gone are not told for ever");
+    }
+}

@@ -1,0 +1,88 @@
+//! What every request is observed by: its id, one line in the log, counters.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use bucketry_model::id::UserId;
+use http::{HeaderName, HeaderValue, Method};
+use tracing::Instrument as _;
+use uuid::Uuid;
+
+use crate::state::ApiState;
+
+/// The header that carries a request's id, both ways.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Longest id that is taken over from a request, in bytes.
+const LONGEST_ID: usize = 128;
+
+/// What is learnt of a request while it is answered.
+#[derive(Debug, Default)]
+pub(crate) struct RequestTrace {
+    user: OnceLock<UserId>,
+}
+
+impl RequestTrace {
+    pub(crate) fn set_user(&self, user: UserId) {
+        // Only the first extractor of a request finds it empty, and all find the same user.
+        let _ = self.user.set(user);
+    }
+}
+
+/// Gives the request an id, logs it, counts it. Path parameters are not logged, and queries never: the route's
+/// template says enough.
+pub(crate) async fn observe(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = request_id(&request);
+    let method = method_name(request.method());
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    let route = matched.as_ref().map_or("unmatched", MatchedPath::as_str);
+    let trace = Arc::new(RequestTrace::default());
+    request.extensions_mut().insert(Arc::clone(&trace));
+    let span = tracing::info_span!("request", request_id = id.to_str().unwrap_or_default());
+
+    let counted = state.metrics().begin();
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let took = started.elapsed();
+    let status = response.status().as_u16();
+    counted.end(method, route, status, took);
+
+    let user = trace.user.get().map(tracing::field::display);
+    let ms = took.as_micros() as f64 / 1_000.0;
+    span.in_scope(|| tracing::info!(method, route, status, ms, user, "answered"));
+    response.headers_mut().insert(REQUEST_ID, id);
+    response
+}
+
+/// The request's own id where it is sane, else a new one.
+fn request_id(request: &Request) -> HeaderValue {
+    let given = request.headers().get(REQUEST_ID);
+    let sane = |value: &&HeaderValue| {
+        let bytes = value.as_bytes();
+        !bytes.is_empty() && bytes.len() <= LONGEST_ID && bytes.iter().all(u8::is_ascii_graphic)
+    };
+    match given.filter(sane) {
+        Some(value) => value.clone(),
+        None => {
+            let mut buffer = [0; 32];
+            let text = Uuid::new_v4().simple().encode_lower(&mut buffer);
+            HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("none"))
+        }
+    }
+}
+
+/// Methods are a bounded label: clients may make up any word.
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        Method::PATCH => "PATCH",
+        _ => "OTHER",
+    }
+}

@@ -1,0 +1,143 @@
+//! The OpenAPI document, generated from the types: `GET /openapi.json`.
+
+use std::collections::BTreeMap;
+
+use axum::extract::Extension;
+use axum::response::Response;
+use bytes::Bytes;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response as Described, ResponseBuilder};
+use utoipa::{IntoResponses, Modify, OpenApi};
+
+use crate::error::ErrorAnswer;
+use crate::listing::json;
+
+/// What stands above the paths, which the routers bring.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Bucketry",
+        description = "A self-hosted registry of buckets: what they are called, where they lie, what opens them, \
+            and how they are doing.\n\n\
+            Log in with `POST /user/login`, or make a personal token with `POST /token`, and send it as \
+            `Authorization: Bearer …`. Every refusal is JSON of one shape, with a stable `error_code` and a sentence \
+            that a person can act on. Every answer carries `x-request-id`, which the server's log carries too.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    components(schemas(ErrorAnswer)),
+    modifiers(&BearerToken),
+    tags(
+        (name = "Buckets", description = "Registered buckets, their status and their statistics"),
+        (name = "Workspaces", description = "Parts of an organization that roles are granted in"),
+        (name = "Users", description = "The organization's users and their roles"),
+        (name = "Sessions", description = "Logging in and out"),
+        (name = "Tokens", description = "Sessions and personal API tokens"),
+        (name = "Nodes", description = "What nodes say, and the list of them"),
+        (name = "Operation", description = "For those who run the deployment"),
+    ),
+)]
+pub(crate) struct Document;
+
+struct BearerToken;
+
+impl Modify for BearerToken {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let mut scheme = Http::new(HttpAuthScheme::Bearer);
+        scheme.description =
+            Some("An access token of `/user/login`, or a personal API token (`bkt_…`) of `/token`".to_owned());
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    }
+}
+
+fn refusal(description: &str) -> RefOr<Described> {
+    let content =
+        ContentBuilder::new().schema(Some(Ref::from_schema_name("ErrorAnswer"))).build();
+    ResponseBuilder::new().description(description).content("application/json", content).build().into()
+}
+
+/// Groups of refusals that endpoints name, so that a status is documented wherever it can occur.
+macro_rules! refusals {
+    ($($(#[$doc:meta])* $name:ident { $($status:literal => $description:literal),+ $(,)? })+) => {$(
+        $(#[$doc])*
+        pub(crate) struct $name;
+        impl IntoResponses for $name {
+            fn responses() -> BTreeMap<String, RefOr<Described>> {
+                [$(($status.to_owned(), refusal($description))),+].into()
+            }
+        }
+    )+};
+}
+
+refusals! {
+    /// What every endpoint may answer.
+    Anytime {
+        "429" => "Too many requests (`Retry-After` tells when to come again), or a limit is reached",
+        "500" => "A mistake of ours; the server's log says more under the request's id",
+        "503" => "The storage or a node can't be reached right now: try again",
+    }
+    /// What every endpoint that needs a token may answer.
+    Signed {
+        "401" => "No valid token was sent (`UNAUTHENTICATED`), or it has expired (`TOKEN_EXPIRED`)",
+        "429" => "Too many requests (`Retry-After` tells when to come again), or a limit is reached",
+        "500" => "A mistake of ours; the server's log says more under the request's id",
+        "503" => "The storage or a node can't be reached right now: try again",
+    }
+    /// Credentials in the body were refused.
+    Refused {
+        "401" => "The credentials are wrong",
+    }
+    /// The role is too low.
+    Forbidden {
+        "403" => "The role is too low, or it is not allowed in this deployment",
+    }
+    /// A thing of the organization is named.
+    InOrganization {
+        "403" => "The role is too low, or the thing is in use",
+        "404" => "There is no such thing in the caller's organization",
+    }
+    /// Parameters are read, or a rule of the domain may forbid it.
+    BadRequest {
+        "400" => "A parameter is wrong, or a rule forbids it",
+    }
+    /// A body is read.
+    WithBody {
+        "400" => "The body or a field of it is wrong (`fields` tells which), or a rule forbids it",
+        "408" => "The body did not arrive in time",
+        "413" => "The body is too large",
+        "415" => "The body is not JSON",
+    }
+    /// `Idempotency-Key` is taken.
+    Repeatable {
+        "409" => "The `Idempotency-Key` was used with another body, or its first request is still being worked on",
+    }
+    /// Somebody else may change the same thing.
+    Contended {
+        "409" => "It was changed by somebody else in the meantime",
+    }
+    /// A node must look.
+    NodeNeeded {
+        "503" => "No node is online (`NO_NODE_ONLINE`), none answered in time, or the storage can't be reached: try again",
+    }
+    /// A node's message is taken.
+    NodeRefused {
+        "400" => "The message is wrong, its signature doesn't verify, or its time is off",
+        "404" => "The node is not registered",
+    }
+}
+
+/// The document as it is served.
+#[derive(Clone)]
+pub(crate) struct Served(pub(crate) Bytes);
+
+/// Tells this document.
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    tag = "Operation",
+    operation_id = "openapi",
+    responses((status = 200, description = "The OpenAPI document", body = Object)),
+)]
+pub(crate) async fn openapi(Extension(Served(document)): Extension<Served>) -> Response {
+    json(document.into())
+}

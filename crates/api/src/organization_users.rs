@@ -1,0 +1,301 @@
+//! `/organization/users`: the users of the caller's organization. All of it needs the organization role WORKSPACES.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use bucketry_control::Control;
+use bucketry_control::users::{NewUserInput, UserInput};
+use bucketry_model::id::{OrgId, UserId};
+use bucketry_model::role::{Caller, OrgRole};
+use bucketry_model::secret::Secret;
+use bucketry_store::user::User;
+use http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::body::JsonBody;
+use crate::caller::Authenticated;
+use crate::error::ApiResult;
+use crate::idempotency::{self, Created};
+use crate::listing::{self, Frame, Source};
+use crate::openapi::{BadRequest, InOrganization, Repeatable, Signed, WithBody};
+use crate::params::{Params, PathId};
+use crate::state::ApiState;
+use crate::user::{read_role, role_numbers};
+use crate::vocabulary::{Moment, Told};
+
+/// The routes.
+pub(crate) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(read, update, delete))
+}
+
+/// A user of the organization.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct OrgUser {
+    /// The id.
+    #[schema(value_type = String, format = "uuid")]
+    id: UserId,
+    /// The e-mail address.
+    email: String,
+    /// First name.
+    name: String,
+    /// Last name.
+    last_name: String,
+    /// The organization.
+    #[schema(value_type = String, format = "uuid")]
+    org_id: OrgId,
+    /// The role: 0 USER, 1 BILLING, 2 WORKSPACES, 254 ADMINISTRATORS, 255 OWNER.
+    org_role: u8,
+    /// The role's name.
+    #[schema(value_type = String, example = "USER")]
+    org_role_description: &'static str,
+    /// The role and all lower ones.
+    org_roles: Vec<u8>,
+    /// Whether the e-mail address is verified.
+    validated: bool,
+    /// Always null: removed users are not shown.
+    deleted_at: Option<Moment>,
+}
+
+impl From<&User> for OrgUser {
+    fn from(user: &User) -> Self {
+        Self {
+            id: user.id,
+            email: user.email.clone(),
+            name: user.first_name.as_str().to_owned(),
+            last_name: user.last_name.as_str().to_owned(),
+            org_id: user.org_id,
+            org_role: user.org_role.number(),
+            org_role_description: user.org_role.as_str(),
+            org_roles: role_numbers(user.org_role),
+            validated: user.validated,
+            deleted_at: None,
+        }
+    }
+}
+
+/// Users.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "described here, written by `listing`")]
+struct OrgUserList {
+    /// Always true.
+    success: bool,
+    /// The users, newest first.
+    data: Vec<OrgUser>,
+    /// How many there are. Absent where a page was asked for.
+    #[schema(required = false)]
+    total: Option<u64>,
+    /// Where the next page begins; null at the end. Absent where the whole list was asked for.
+    #[schema(required = false, rename = "nextCursor")]
+    next_cursor: Option<String>,
+}
+
+struct Users {
+    control: Control,
+    caller: Arc<Caller>,
+}
+
+impl Source for Users {
+    type Entry = User;
+    type Place = UserId;
+
+    async fn read(&self, after: Option<UserId>, limit: u32) -> ApiResult<Vec<User>> {
+        Ok(self.control.users(&self.caller, after, limit).await?)
+    }
+
+    fn place(entry: &User) -> UserId {
+        entry.id
+    }
+
+    fn show(entry: &User) -> impl Serialize {
+        OrgUser::from(entry)
+    }
+}
+
+/// Lists the organization's users.
+#[utoipa::path(
+    get,
+    path = "/organization/users",
+    tag = "Users",
+    operation_id = "listUsers",
+    security(("bearer" = [])),
+    params(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries of a page"),
+        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before"),
+    ),
+    responses(
+        (status = 200, description = "The users", body = OrgUserList),
+        Signed, InOrganization, BadRequest,
+    ),
+)]
+async fn list(
+    Authenticated(caller): Authenticated,
+    State(state): State<ApiState>,
+    params: Params,
+) -> ApiResult<Response> {
+    let source = Users { control: state.control().clone(), caller };
+    listing::answer(source, Frame::Counted("data"), params.page()?).await
+}
+
+/// A user to be made.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct NewUser {
+    /// The e-mail address to log in with.
+    #[schema(max_length = 254, example = "ada@example.com")]
+    email: String,
+    /// The password: at least 8 characters, with upper-case and lower-case letters and digits.
+    #[schema(value_type = String, format = Password, write_only, min_length = 8, max_length = 1024)]
+    password: Secret,
+    /// First name.
+    #[schema(min_length = 1, max_length = 255)]
+    first_name: String,
+    /// Last name.
+    #[schema(min_length = 1, max_length = 255)]
+    last_name: String,
+    /// The role: 0 USER (where it is left out), 1 BILLING, 2 WORKSPACES, 254 ADMINISTRATORS, 255 OWNER.
+    #[schema(example = 0)]
+    org_role: Option<i64>,
+}
+
+/// A user, wrapped.
+#[derive(Serialize, ToSchema)]
+struct OneOrgUser {
+    /// Always true.
+    success: bool,
+    /// The user.
+    data: OrgUser,
+    /// What was done.
+    #[schema(value_type = String)]
+    message: &'static str,
+}
+
+/// Makes a user.
+///
+/// Only with a role below the caller's own; an OWNER may make owners. No mail is sent: who makes a user vouches for
+/// the address.
+#[utoipa::path(
+    post,
+    path = "/organization/users",
+    tag = "Users",
+    operation_id = "createUser",
+    security(("bearer" = [])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition answer the first result")),
+    request_body = NewUser,
+    responses(
+        (status = 201, description = "Made", body = OneOrgUser),
+        Signed, InOrganization, WithBody, Repeatable,
+    ),
+)]
+async fn create(
+    Authenticated(caller): Authenticated,
+    State(state): State<ApiState>,
+    headers: HeaderMap,
+    JsonBody { value, bytes }: JsonBody<NewUser>,
+) -> ApiResult<Response> {
+    let input = NewUserInput {
+        email: value.email,
+        password: value.password,
+        first_name: value.first_name,
+        last_name: value.last_name,
+        org_role: value.org_role.map_or(Ok(OrgRole::User), read_role)?,
+    };
+    let (control, creator) = (state.control().clone(), Arc::clone(&caller));
+    let work = async move {
+        let user = control.create_user(&creator, input).await?;
+        let answer = OneOrgUser { success: true, data: (&user).into(), message: "the user was made" };
+        Ok(Created { status: StatusCode::CREATED, answer, again: None })
+    };
+    idempotency::once(&state, &caller, &headers, "POST /organization/users", &bytes, work).await
+}
+
+/// Tells one user: the bare object, as the public client reads it.
+#[utoipa::path(
+    get,
+    path = "/organization/users/{userId}",
+    tag = "Users",
+    operation_id = "readUser",
+    security(("bearer" = [])),
+    params(("userId" = String, Path, format = "uuid", description = "The user")),
+    responses(
+        (status = 200, description = "The user", body = OrgUser),
+        Signed, InOrganization,
+    ),
+)]
+async fn read(
+    caller: Authenticated,
+    State(state): State<ApiState>,
+    PathId(id): PathId<UserId>,
+) -> ApiResult<Json<OrgUser>> {
+    Ok(Json((&state.control().user(&caller, id).await?).into()))
+}
+
+/// Changes to a user. What is absent stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct UserChanges {
+    /// First name.
+    #[schema(min_length = 1, max_length = 255)]
+    name: Option<String>,
+    /// Last name.
+    #[schema(min_length = 1, max_length = 255)]
+    last_name: Option<String>,
+    /// The role in the organization.
+    org_role: Option<i64>,
+}
+
+/// Changes a user's names or role.
+#[utoipa::path(
+    put,
+    path = "/organization/users/{userId}",
+    tag = "Users",
+    operation_id = "updateUser",
+    security(("bearer" = [])),
+    params(("userId" = String, Path, format = "uuid", description = "The user")),
+    request_body = UserChanges,
+    responses(
+        (status = 200, description = "Changed", body = OneOrgUser),
+        Signed, InOrganization, WithBody,
+    ),
+)]
+async fn update(
+    caller: Authenticated,
+    State(state): State<ApiState>,
+    PathId(id): PathId<UserId>,
+    JsonBody { value, .. }: JsonBody<UserChanges>,
+) -> ApiResult<Json<OneOrgUser>> {
+    let input = UserInput {
+        first_name: value.name,
+        last_name: value.last_name,
+        org_role: value.org_role.map(read_role).transpose()?,
+    };
+    let user = state.control().update_user(&caller, id, input).await?;
+    Ok(Json(OneOrgUser { success: true, data: (&user).into(), message: "the user was changed" }))
+}
+
+/// Removes a user; sessions and tokens end at once.
+#[utoipa::path(
+    delete,
+    path = "/organization/users/{userId}",
+    tag = "Users",
+    operation_id = "deleteUser",
+    security(("bearer" = [])),
+    params(("userId" = String, Path, format = "uuid", description = "The user")),
+    responses(
+        (status = 200, description = "Removed", body = Told),
+        Signed, InOrganization, BadRequest,
+    ),
+)]
+async fn delete(
+    caller: Authenticated,
+    State(state): State<ApiState>,
+    PathId(id): PathId<UserId>,
+) -> ApiResult<Json<Told>> {
+    state.control().delete_user(&caller, id).await?;
+    Ok(Json(Told::new("the user was removed")))
+}

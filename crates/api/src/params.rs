@@ -1,0 +1,183 @@
+//! What stands in the path and in the query.
+
+use std::str::FromStr;
+
+use axum::extract::{FromRequestParts, Path, Query};
+use bucketry_control::Thing;
+use bucketry_model::id::{BucketId, NodeId, TokenId, UserId, WorkspaceId};
+use http::StatusCode;
+use http::request::Parts;
+
+use crate::cursor::Cursor;
+use crate::error::{ApiError, ApiResult};
+use crate::state::ApiState;
+
+/// The most entries of a page.
+pub(crate) const MAX_LIMIT: u32 = 1_000;
+/// Entries of a page where only a cursor was given.
+const DEFAULT_LIMIT: u32 = 100;
+/// The most ids in one comma-separated list.
+const MAX_IDS: usize = 1_000;
+
+/// An id that names a kind of thing: what is no id names nothing.
+pub(crate) trait Names: FromStr {
+    /// The kind.
+    const THING: Thing;
+
+    /// Reads an id.
+    fn read(text: &str) -> ApiResult<Self> {
+        text.parse().map_err(|_| ApiError::not_found(Self::THING))
+    }
+}
+
+impl Names for BucketId {
+    const THING: Thing = Thing::Bucket;
+}
+impl Names for WorkspaceId {
+    const THING: Thing = Thing::Workspace;
+}
+impl Names for UserId {
+    const THING: Thing = Thing::User;
+}
+impl Names for TokenId {
+    const THING: Thing = Thing::Token;
+}
+impl Names for NodeId {
+    const THING: Thing = Thing::Node;
+}
+
+/// The one id in the path.
+pub(crate) struct PathId<Id>(pub(crate) Id);
+
+impl<Id: Names> FromRequestParts<ApiState> for PathId<Id> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> ApiResult<Self> {
+        // A path that isn't UTF-8 names nothing either.
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        let Path(text) = path.map_err(|_| ApiError::not_found(Id::THING))?;
+        Id::read(&text).map(Self)
+    }
+}
+
+/// The workspace and the user in the path.
+pub(crate) struct MemberPath(pub(crate) WorkspaceId, pub(crate) UserId);
+
+impl FromRequestParts<ApiState> for MemberPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> ApiResult<Self> {
+        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
+        let Path((workspace, user)) = path.map_err(|_| ApiError::not_found(Thing::Workspace))?;
+        Ok(Self(WorkspaceId::read(&workspace)?, UserId::read(&user)?))
+    }
+}
+
+/// Which part of a list is asked for.
+pub(crate) enum Page<C> {
+    /// All of it.
+    Whole,
+    /// At most `limit` entries after a place.
+    Part {
+        /// The place; none is the beginning.
+        after: Option<C>,
+        /// How many.
+        limit: u32,
+    },
+}
+
+/// The parameters of the query. Empty ones, and the texts `undefined` and `null` that JavaScript clients send for
+/// what they don't have, are not there.
+pub(crate) struct Params(Vec<(String, String)>);
+
+impl FromRequestParts<ApiState> for Params {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &ApiState) -> ApiResult<Self> {
+        let Query(mut pairs) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
+            .map_err(|_| ApiError::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", "the query can't be read"))?;
+        pairs.retain(|(_, value)| !matches!(value.as_str(), "" | "undefined" | "null"));
+        Ok(Self(pairs))
+    }
+}
+
+impl Params {
+    /// The value of a parameter, the first where it comes several times.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// An id.
+    pub(crate) fn id<Id: Names>(&self, name: &str) -> ApiResult<Option<Id>> {
+        self.text(name).map(Id::read).transpose()
+    }
+
+    /// A whole number.
+    pub(crate) fn number(&self, name: &'static str) -> ApiResult<Option<u32>> {
+        let read = |text: &str| text.parse().map_err(|_| ApiError::field(name, "must be a whole number"));
+        self.text(name).map(read).transpose()
+    }
+
+    /// Ids: comma-separated, the parameter repeated, or both.
+    pub(crate) fn ids<Id: Names>(&self, names: &[&'static str]) -> ApiResult<Option<Vec<Id>>> {
+        let given = self.0.iter().filter(|(key, _)| names.contains(&key.as_str()));
+        let mut texts = given.flat_map(|(_, value)| value.split(',')).map(str::trim).filter(|text| !text.is_empty());
+        let mut ids = Vec::new();
+        let Some(first) = texts.next() else { return Ok(None) };
+        for text in std::iter::once(first).chain(texts) {
+            if ids.len() == MAX_IDS {
+                return Err(ApiError::field(names[0], format!("must be at most {MAX_IDS} ids")));
+            }
+            ids.push(Id::read(text)?);
+        }
+        Ok(Some(ids))
+    }
+
+    /// Which part of a list is asked for.
+    pub(crate) fn page<C: Cursor>(&self) -> ApiResult<Page<C>> {
+        let limit = self.number("limit");
+        let limit = match limit {
+            Ok(Some(limit)) if (1..=MAX_LIMIT).contains(&limit) => Some(limit),
+            Ok(None) => None,
+            _ => return Err(ApiError::field("limit", format!("must be a whole number from 1 to {MAX_LIMIT}"))),
+        };
+        let after = match self.text("cursor") {
+            None => None,
+            Some(text) => Some(
+                C::from_text(text).ok_or_else(|| ApiError::field("cursor", "must be a nextCursor of this list"))?,
+            ),
+        };
+        match (limit, after) {
+            (None, None) => Ok(Page::Whole),
+            (limit, after) => Ok(Page::Part { after, limit: limit.unwrap_or(DEFAULT_LIMIT) }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn params(pairs: &[(&str, &str)]) -> Params {
+        Params(pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect())
+    }
+
+    #[test]
+    fn limits_outside_of_one_to_a_thousand_are_refused() {
+        for wrong in ["0", "1001", "-1", "x", "1.0", "99999999999"] {
+            assert!(params(&[("limit", wrong)]).page::<UserId>().is_err(), "{wrong}");
+        }
+        assert!(matches!(params(&[("limit", "7")]).page::<UserId>(), Ok(Page::Part { after: None, limit: 7 })));
+        assert!(matches!(params(&[]).page::<UserId>(), Ok(Page::Whole)));
+        assert!(params(&[("cursor", "AAAA")]).page::<UserId>().is_err());
+    }
+
+    #[test]
+    fn ids_come_comma_separated_or_repeated() {
+        let id = "00000000-0000-7000-8000-000000000001";
+        let two = params(&[("bucketId", &format!("{id},{id}")), ("unitId", id)]);
+        assert_eq!(two.ids::<BucketId>(&["bucketId", "unitId"]).unwrap().unwrap().len(), 3);
+        assert!(params(&[]).ids::<BucketId>(&["bucketId"]).unwrap().is_none());
+        assert!(params(&[("bucketId", "x")]).ids::<BucketId>(&["bucketId"]).is_err());
+    }
+}

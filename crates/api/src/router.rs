@@ -1,0 +1,84 @@
+//! All routes.
+
+use std::any::Any;
+
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use axum::{Extension, Router, middleware};
+use bytes::Bytes;
+use http::StatusCode;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::error::ApiError;
+use crate::openapi::{Document, Served};
+use crate::state::ApiState;
+use crate::{
+    bucket, docs_page, health, metrics, node, observe, openapi, organization_users, root, session, token, unit,
+    user, vault, workspace,
+};
+
+fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .merge(bucket::routes())
+        .routes(routes!(unit::stats))
+        .merge(workspace::routes())
+        .merge(organization_users::routes())
+        .merge(user::routes())
+        .merge(session::routes())
+        .merge(token::routes())
+        .merge(node::routes())
+        .merge(vault::routes())
+        .routes(routes!(root::root))
+        .routes(routes!(health::health))
+        .routes(routes!(health::ready))
+        .routes(routes!(metrics::metrics))
+        .routes(routes!(openapi::openapi))
+        .routes(routes!(docs_page::page))
+}
+
+/// The OpenAPI document as JSON text, indented, with a line feed at its end.
+pub fn openapi_json() -> String {
+    let document = routes().into_openapi();
+    // The document is made of texts and maps with text keys.
+    let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// The API as an axum router: every path of the OpenAPI document, the page that shows it, and answers of the one
+/// shape for everything else.
+pub fn router(state: ApiState) -> Router {
+    let document = Served(Bytes::from(openapi_json()));
+    let (router, _) = routes().split_for_parts();
+    router
+        .route("/docs/{asset}", get(docs_page::asset))
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(unknown_method)
+        .layer(Extension(document))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(state.clone(), observe::observe))
+        .with_state(state)
+}
+
+async fn unknown_path() -> ApiError {
+    let message = "there is nothing at this path: /docs shows what there is";
+    ApiError::new(StatusCode::NOT_FOUND, "NOT_FOUND", message)
+}
+
+async fn unknown_method() -> ApiError {
+    let message = "this path does not answer this method: the header Allow tells which it answers";
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message)
+}
+
+/// What a panic says stays in the log: it may hold anything.
+fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let said = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    ApiError::internal(format!("a handler panicked: {said}")).into_response()
+}

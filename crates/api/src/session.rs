@@ -1,0 +1,250 @@
+//! Logging in, staying logged in, logging out, registering.
+
+use axum::Json;
+use axum::extract::State;
+use bucketry_control::organizations::Registration;
+use bucketry_control::sessions::LoggedIn;
+use bucketry_model::id::{OrgId, TokenId, UserId};
+use bucketry_model::secret::Secret;
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::body::JsonBody;
+use crate::caller::{Newcomer, Visitor};
+use crate::error::{ApiError, ApiResult};
+use crate::openapi::{Anytime, Forbidden, Refused, WithBody};
+use crate::state::ApiState;
+use crate::vocabulary::Done;
+
+/// The routes.
+pub(crate) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(login))
+        .routes(routes!(refresh))
+        .routes(routes!(logout))
+        .routes(routes!(register))
+}
+
+/// Who logs in.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Login {
+    /// The e-mail address.
+    #[schema(max_length = 254, example = "owner@example.com")]
+    email: String,
+    /// The password.
+    #[schema(value_type = String, format = Password, write_only, max_length = 1024)]
+    password: Secret,
+    /// What the session is called in the list of tokens: any JSON; a text is taken as it is.
+    #[schema(value_type = Option<Object>)]
+    device_info: Option<serde_json::Value>,
+}
+
+/// The account that a session belongs to.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct SessionUser {
+    /// Its id.
+    #[schema(value_type = String, format = "uuid")]
+    id: UserId,
+    /// Its e-mail address.
+    email: String,
+    /// First name.
+    name: String,
+    /// Last name.
+    last_name: String,
+    /// Its organization.
+    #[schema(value_type = String, format = "uuid")]
+    org_id: OrgId,
+    /// Its role there: 0 USER, 1 BILLING, 2 WORKSPACES, 254 ADMINISTRATORS, 255 OWNER.
+    org_role: u8,
+}
+
+/// An open session.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Session {
+    /// Always true.
+    success: bool,
+    /// For the header `Authorization: Bearer …`.
+    access_token: String,
+    /// To be exchanged at `/user/refresh` once the access token has expired. Each can be used once.
+    refresh_token: String,
+    /// The session's id.
+    #[schema(value_type = String, format = "uuid")]
+    token_id: TokenId,
+    /// When the access token expires, in Unix seconds.
+    expires_at: i64,
+    /// Who logged in.
+    user: SessionUser,
+}
+
+impl From<LoggedIn> for Session {
+    fn from(session: LoggedIn) -> Self {
+        let user = session.user;
+        Self {
+            success: true,
+            access_token: session.access_token,
+            refresh_token: session.refresh_token.expose().to_owned(),
+            token_id: session.token_id,
+            expires_at: session.expires_at.as_second(),
+            user: SessionUser {
+                id: user.id,
+                email: user.email,
+                name: user.first_name.as_str().to_owned(),
+                last_name: user.last_name.as_str().to_owned(),
+                org_id: user.org_id,
+                org_role: user.org_role.number(),
+            },
+        }
+    }
+}
+
+/// Logs in.
+///
+/// 401 with `USER_NOT_FOUND`, `INVALID_PASSWORD` or `NO_PASSWORD_SET`. Tries are limited per account and per address.
+#[utoipa::path(
+    post,
+    path = "/user/login",
+    tag = "Sessions",
+    operation_id = "login",
+    request_body = Login,
+    responses(
+        (status = 200, description = "Logged in", body = Session),
+        Anytime, Refused, WithBody,
+    ),
+)]
+async fn login(
+    _: Newcomer,
+    State(state): State<ApiState>,
+    JsonBody { value: login, .. }: JsonBody<Login>,
+) -> ApiResult<Json<Session>> {
+    if let Some(limits) = state.limits() {
+        limits.check_account(&login.email)?;
+    }
+    let device = login.device_info.map(|info| match info {
+        serde_json::Value::String(text) => text,
+        other => other.to_string(),
+    });
+    let session = state.control().login(&login.email, login.password, device.as_deref()).await?;
+    Ok(Json(session.into()))
+}
+
+/// A refresh token, in either spelling.
+#[derive(Deserialize, ToSchema)]
+struct RefreshToken {
+    /// The refresh token.
+    #[serde(rename = "refreshToken")]
+    #[schema(value_type = Option<String>, format = Password, write_only)]
+    refresh_token: Option<Secret>,
+    /// The same, as the public client spells it.
+    #[serde(rename = "refresh_token")]
+    #[schema(value_type = Option<String>, format = Password, write_only)]
+    refresh_token_again: Option<Secret>,
+}
+
+impl RefreshToken {
+    fn read(self) -> ApiResult<Secret> {
+        self.refresh_token.or(self.refresh_token_again).ok_or_else(|| ApiError::field("refreshToken", "is required"))
+    }
+}
+
+/// Exchanges a refresh token for a new pair of tokens.
+///
+/// `refreshToken` and `refresh_token` both work. Using one a second time ends the session: somebody else may have a
+/// copy.
+#[utoipa::path(
+    post,
+    path = "/user/refresh",
+    tag = "Sessions",
+    operation_id = "refresh",
+    request_body = RefreshToken,
+    responses(
+        (status = 200, description = "The session goes on", body = Session),
+        Anytime, Refused, WithBody,
+    ),
+)]
+async fn refresh(
+    _: Newcomer,
+    State(state): State<ApiState>,
+    JsonBody { value, .. }: JsonBody<RefreshToken>,
+) -> ApiResult<Json<Session>> {
+    Ok(Json(state.control().refresh(&value.read()?).await?.into()))
+}
+
+/// Ends a session.
+///
+/// Its access tokens stop working at once. Ending one that has ended is no error.
+#[utoipa::path(
+    post,
+    path = "/user/logout",
+    tag = "Sessions",
+    operation_id = "logout",
+    request_body = RefreshToken,
+    responses(
+        (status = 200, description = "Ended", body = Done),
+        Anytime, WithBody,
+    ),
+)]
+async fn logout(
+    _: Visitor,
+    State(state): State<ApiState>,
+    JsonBody { value, .. }: JsonBody<RefreshToken>,
+) -> ApiResult<Json<Done>> {
+    state.control().logout(&value.read()?).await?;
+    Ok(Json(Done::YES))
+}
+
+/// A new organization and its owner.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct NewOrganization {
+    /// The owner's e-mail address.
+    #[schema(max_length = 254, example = "owner@example.com")]
+    email: String,
+    /// The owner's password: at least 8 characters, with upper-case and lower-case letters and digits.
+    #[schema(value_type = String, format = Password, write_only, min_length = 8, max_length = 1024)]
+    password: Secret,
+    /// The owner's first name.
+    #[schema(min_length = 1, max_length = 255)]
+    first_name: String,
+    /// The owner's last name.
+    #[schema(min_length = 1, max_length = 255)]
+    last_name: String,
+    /// The organization's name.
+    #[schema(min_length = 1, max_length = 255)]
+    company_name: String,
+}
+
+/// Registers an organization and logs its owner in.
+///
+/// 403 `REGISTRATION_CLOSED` unless the deployment lets anybody register.
+#[utoipa::path(
+    post,
+    path = "/user/register",
+    tag = "Sessions",
+    operation_id = "register",
+    request_body = NewOrganization,
+    responses(
+        (status = 201, description = "Registered and logged in", body = Session),
+        Anytime, Forbidden, WithBody,
+    ),
+)]
+async fn register(
+    _: Newcomer,
+    State(state): State<ApiState>,
+    JsonBody { value: new, .. }: JsonBody<NewOrganization>,
+) -> ApiResult<(StatusCode, Json<Session>)> {
+    let registration = Registration {
+        email: new.email,
+        password: new.password,
+        first_name: new.first_name,
+        last_name: new.last_name,
+        company_name: new.company_name,
+    };
+    let session = state.control().register(registration).await?;
+    Ok((StatusCode::CREATED, Json(session.into())))
+}

@@ -1,0 +1,109 @@
+//! Connections that make no progress are dropped.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep};
+
+/// A connection that fails once no byte has gone either way for a while, although one was waited for. It covers what
+/// the time-outs above it don't see: a client that stalls within the first bytes, one that stops sending, and one
+/// that stops reading.
+pub(crate) struct StallLimited<T> {
+    connection: T,
+    limit: Duration,
+    /// Boxed, so that the connection can be moved as hyper likes.
+    deadline: Pin<Box<Sleep>>,
+}
+
+impl<T> StallLimited<T> {
+    pub(crate) fn new(connection: T, limit: Duration) -> Self {
+        Self { connection, limit, deadline: Box::pin(sleep(limit)) }
+    }
+
+    /// Passes on what the connection said, and watches the time while it says nothing.
+    fn watch<R>(&mut self, polled: Poll<io::Result<R>>, cx: &mut Context<'_>) -> Poll<io::Result<R>> {
+        if polled.is_ready() {
+            let until = Instant::now() + self.limit;
+            self.deadline.as_mut().reset(until);
+            return polled;
+        }
+        match self.deadline.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for StallLimited<T> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let polled = Pin::new(&mut self.connection).poll_read(cx, buffer);
+        self.watch(polled, cx)
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for StallLimited<T> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.connection).poll_write(cx, bytes);
+        self.watch(polled, cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.connection).poll_write_vectored(cx, slices);
+        self.watch(polled, cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.connection.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.connection).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.connection).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    const LIMIT: Duration = Duration::from_secs(75);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_client_is_dropped_and_a_slow_one_is_not() {
+        let (mut client, server) = tokio::io::duplex(64);
+        let mut server = StallLimited::new(server, LIMIT);
+        let slow = tokio::spawn(async move {
+            for _ in 0..3 {
+                tokio::time::sleep(Duration::from_secs(60)).await;
+                client.write_all(b"x").await.unwrap();
+            }
+            std::future::pending::<()>().await;
+        });
+        let mut byte = [0];
+        for _ in 0..3 {
+            server.read_exact(&mut byte).await.unwrap();
+        }
+        let error = server.read_exact(&mut byte).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        slow.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_read_is_dropped() {
+        let (_client, server) = tokio::io::duplex(8);
+        let mut server = StallLimited::new(server, LIMIT);
+        let error = server.write_all(&[0; 64]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+}

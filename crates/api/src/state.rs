@@ -1,0 +1,67 @@
+//! What all handlers share.
+
+use std::sync::Arc;
+
+use bucketry_control::Control;
+use tokio_util::sync::CancellationToken;
+
+use crate::limits::Limits;
+use crate::list_cache::ListCache;
+use crate::metrics::Metrics;
+use crate::settings::ApiSettings;
+
+/// The API's state. Cheap to clone.
+#[derive(Clone)]
+pub struct ApiState {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    control: Control,
+    settings: ApiSettings,
+    limits: Option<Limits>,
+    lists: ListCache,
+    metrics: Metrics,
+    closing: CancellationToken,
+}
+
+impl ApiState {
+    /// A state over the use cases.
+    pub fn new(control: Control, settings: ApiSettings) -> Self {
+        let inner = Inner {
+            metrics: Metrics::new(control.clock().now()),
+            control,
+            limits: settings.rate_limits.as_ref().map(Limits::new),
+            lists: ListCache::new(settings.list_cache_bytes),
+            settings,
+            closing: CancellationToken::new(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The use cases.
+    pub fn control(&self) -> &Control {
+        &self.inner.control
+    }
+
+    /// Cancelled when the server is told to stop: what waits for news answers then, and `/ready` says no.
+    pub fn closing(&self) -> &CancellationToken {
+        &self.inner.closing
+    }
+
+    pub(crate) fn settings(&self) -> &ApiSettings {
+        &self.inner.settings
+    }
+
+    pub(crate) fn limits(&self) -> Option<&Limits> {
+        self.inner.limits.as_ref()
+    }
+
+    pub(crate) fn lists(&self) -> &ListCache {
+        &self.inner.lists
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+}

@@ -1,0 +1,113 @@
+//! `/unit`: the older name of buckets. Only what the current public client still calls.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use bucketry_control::buckets::BucketTotals;
+use bucketry_model::id::BucketId;
+use bucketry_store::bucket::PageStart;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::bucket::totals::{Count, Totals};
+use crate::caller::Authenticated;
+use crate::error::ApiResult;
+use crate::listing::{self, Frame, Source};
+use crate::openapi::{BadRequest, InOrganization, Signed};
+use crate::params::Params;
+use crate::state::ApiState;
+
+/// What was ever counted for a bucket, in the older spelling.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = UnitTotals)]
+pub(crate) struct UnitTotalsAnswer {
+    /// The bucket's id.
+    #[schema(value_type = String, format = "uuid")]
+    unit_id: BucketId,
+    /// Requests served through nodes.
+    total_count: Count,
+    /// Bytes that clients sent.
+    total_upload_bytes: Count,
+    /// Bytes that clients received.
+    total_download_bytes: Count,
+    /// Net change of the stored size, in bytes.
+    total_size_change: Count,
+}
+
+impl From<&BucketTotals> for UnitTotalsAnswer {
+    fn from(entry: &BucketTotals) -> Self {
+        Self {
+            unit_id: entry.bucket_id,
+            total_count: Count(entry.totals.requests),
+            total_upload_bytes: Count(entry.totals.upload_bytes),
+            total_download_bytes: Count(entry.totals.download_bytes),
+            total_size_change: Count(entry.totals.size_change),
+        }
+    }
+}
+
+/// Totals of buckets, in the older spelling.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct UnitTotalsList {
+    /// Always true.
+    success: bool,
+    /// The totals.
+    stats: Vec<UnitTotalsAnswer>,
+    /// Where the next page begins; null at the end. Absent where no page was asked for.
+    #[serde(rename = "nextCursor", skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+struct Units(Totals);
+
+impl Source for Units {
+    type Entry = BucketTotals;
+    type Place = PageStart;
+
+    async fn read(&self, after: Option<PageStart>, limit: u32) -> ApiResult<Vec<BucketTotals>> {
+        self.0.page(after, limit).await
+    }
+
+    fn place(entry: &BucketTotals) -> PageStart {
+        Totals::place_of(entry)
+    }
+
+    fn show(entry: &BucketTotals) -> impl Serialize {
+        UnitTotalsAnswer::from(entry)
+    }
+}
+
+/// Tells how much traffic nodes ever counted for buckets, in the older spelling.
+#[utoipa::path(
+    get,
+    path = "/unit/stats",
+    tag = "Buckets",
+    operation_id = "unitTotals",
+    security(("bearer" = [])),
+    params(
+        ("unitId" = Option<String>, Query, description = "Ids, separated by commas"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries of a page"),
+        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before"),
+    ),
+    responses(
+        (status = 200, description = "The totals", body = UnitTotalsList),
+        Signed, InOrganization, BadRequest,
+    ),
+)]
+pub(crate) async fn stats(
+    caller: Authenticated,
+    State(state): State<ApiState>,
+    params: Params,
+) -> ApiResult<Response> {
+    let page = params.page()?;
+    if let Some(ids) = params.ids(&["unitId", "bucketId"])? {
+        let named = state.control().bucket_totals_of(&caller, &ids).await?;
+        let stats = named.iter().map(UnitTotalsAnswer::from).collect();
+        return Ok(Json(UnitTotalsList { success: true, stats, next_cursor: None }).into_response());
+    }
+    let source = Units(Totals { control: state.control().clone(), caller: Arc::clone(&caller.0) });
+    listing::answer(source, Frame::Named("stats"), page).await
+}

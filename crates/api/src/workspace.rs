@@ -1,0 +1,320 @@
+//! `/workspace`: workspaces and their members.
+
+mod members;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use bucketry_control::Control;
+use bucketry_control::workspaces::WorkspaceView;
+use bucketry_model::id::{OrgId, UserId, WorkspaceId};
+use bucketry_model::role::{Caller, WorkspaceRole};
+use bucketry_store::workspace::{Member, Workspace};
+use http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::body::JsonBody;
+use crate::caller::Authenticated;
+use crate::error::ApiResult;
+use crate::idempotency::{self, Created};
+use crate::listing::{self, Frame, Source};
+use crate::openapi::{BadRequest, InOrganization, Repeatable, Signed, WithBody};
+use crate::params::{Params, PathId};
+use crate::state::ApiState;
+use crate::vocabulary::{Done, WorkspaceRoleSchema};
+
+/// The routes.
+pub(crate) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(read, rename, delete))
+        .merge(members::routes())
+}
+
+/// A workspace.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Workspace)]
+struct WorkspaceAnswer {
+    /// Its id.
+    #[schema(value_type = String, format = "uuid")]
+    id: WorkspaceId,
+    /// Its name.
+    #[schema(example = "default")]
+    name: String,
+    /// Its organization.
+    #[schema(value_type = String, format = "uuid")]
+    org_id: OrgId,
+}
+
+impl From<&Workspace> for WorkspaceAnswer {
+    fn from(workspace: &Workspace) -> Self {
+        Self { id: workspace.id, name: workspace.name.as_str().to_owned(), org_id: workspace.org_id }
+    }
+}
+
+/// A workspace with its members.
+#[derive(Serialize, ToSchema)]
+#[schema(as = WorkspaceWithMembers)]
+struct FullWorkspace {
+    #[serde(flatten)]
+    workspace: WorkspaceAnswer,
+    /// Its members, newest first. Those with implicit rights are not among them.
+    users: Vec<MemberAnswer>,
+}
+
+/// A member of a workspace.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Member)]
+struct MemberAnswer {
+    /// The user's id.
+    #[schema(value_type = String, format = "uuid")]
+    user_id: UserId,
+    /// The role in the workspace.
+    #[schema(value_type = WorkspaceRoleSchema)]
+    role: WorkspaceRole,
+    /// Who that is.
+    user: MemberUser,
+}
+
+/// A member's account.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct MemberUser {
+    /// Its id.
+    #[schema(value_type = String, format = "uuid")]
+    id: UserId,
+    /// First name.
+    name: String,
+    /// Last name.
+    last_name: String,
+    /// E-mail address.
+    email: String,
+    /// The role in the organization.
+    org_role: u8,
+}
+
+impl From<&Member> for MemberAnswer {
+    fn from(member: &Member) -> Self {
+        let user = &member.user;
+        Self {
+            user_id: user.id,
+            role: member.role,
+            user: MemberUser {
+                id: user.id,
+                name: user.first_name.as_str().to_owned(),
+                last_name: user.last_name.as_str().to_owned(),
+                email: user.email.clone(),
+                org_role: user.org_role.number(),
+            },
+        }
+    }
+}
+
+impl From<&WorkspaceView> for FullWorkspace {
+    fn from(view: &WorkspaceView) -> Self {
+        Self {
+            workspace: (&view.workspace).into(),
+            users: view.members.iter().map(MemberAnswer::from).collect(),
+        }
+    }
+}
+
+/// A workspace, wrapped.
+#[derive(Serialize, ToSchema)]
+struct OneWorkspace {
+    /// Always true.
+    success: bool,
+    /// The workspace.
+    workspace: WorkspaceAnswer,
+}
+
+/// A workspace with its members, wrapped.
+#[derive(Serialize, ToSchema)]
+struct OneFullWorkspace {
+    /// Always true.
+    success: bool,
+    /// The workspace.
+    workspace: FullWorkspace,
+}
+
+/// Workspaces.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "described here, written by `listing`")]
+struct WorkspaceList {
+    /// Always true.
+    success: bool,
+    /// The workspaces, newest first.
+    workspaces: Vec<FullWorkspace>,
+    /// Where the next page begins; null at the end. Absent where the whole list was asked for.
+    #[schema(required = false, rename = "nextCursor")]
+    next_cursor: Option<String>,
+}
+
+struct Workspaces {
+    control: Control,
+    caller: Arc<Caller>,
+}
+
+impl Source for Workspaces {
+    type Entry = WorkspaceView;
+    type Place = WorkspaceId;
+
+    async fn read(&self, after: Option<WorkspaceId>, limit: u32) -> ApiResult<Vec<WorkspaceView>> {
+        Ok(self.control.workspaces(&self.caller, after, limit).await?)
+    }
+
+    fn place(entry: &WorkspaceView) -> WorkspaceId {
+        entry.workspace.id
+    }
+
+    fn show(entry: &WorkspaceView) -> impl Serialize {
+        FullWorkspace::from(entry)
+    }
+}
+
+/// Lists the workspaces that the caller can enter, with their members.
+#[utoipa::path(
+    get,
+    path = "/workspace",
+    tag = "Workspaces",
+    operation_id = "listWorkspaces",
+    security(("bearer" = [])),
+    params(
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries of a page"),
+        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before"),
+    ),
+    responses(
+        (status = 200, description = "The workspaces", body = WorkspaceList),
+        Signed, BadRequest,
+    ),
+)]
+async fn list(
+    Authenticated(caller): Authenticated,
+    State(state): State<ApiState>,
+    params: Params,
+) -> ApiResult<Response> {
+    let source = Workspaces { control: state.control().clone(), caller };
+    listing::answer(source, Frame::Named("workspaces"), params.page()?).await
+}
+
+/// A workspace to be made.
+#[derive(Deserialize, ToSchema)]
+struct NewWorkspace {
+    /// Its name.
+    #[schema(min_length = 1, max_length = 255, example = "research")]
+    name: String,
+}
+
+/// Makes a workspace.
+///
+/// Needs the organization role WORKSPACES. The caller becomes its ADMIN.
+#[utoipa::path(
+    post,
+    path = "/workspace",
+    tag = "Workspaces",
+    operation_id = "createWorkspace",
+    security(("bearer" = [])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition answer the first result")),
+    request_body = NewWorkspace,
+    responses(
+        (status = 201, description = "Made", body = OneWorkspace),
+        Signed, InOrganization, WithBody, Repeatable,
+    ),
+)]
+async fn create(
+    Authenticated(caller): Authenticated,
+    State(state): State<ApiState>,
+    headers: HeaderMap,
+    JsonBody { value, bytes }: JsonBody<NewWorkspace>,
+) -> ApiResult<Response> {
+    let (control, creator) = (state.control().clone(), Arc::clone(&caller));
+    let work = async move {
+        let workspace = control.create_workspace(&creator, &value.name).await?;
+        let answer = OneWorkspace { success: true, workspace: (&workspace).into() };
+        Ok(Created { status: StatusCode::CREATED, answer, again: None })
+    };
+    idempotency::once(&state, &caller, &headers, "POST /workspace", &bytes, work).await
+}
+
+/// Tells a workspace and its members.
+#[utoipa::path(
+    get,
+    path = "/workspace/{workspaceId}",
+    tag = "Workspaces",
+    operation_id = "readWorkspace",
+    security(("bearer" = [])),
+    params(("workspaceId" = String, Path, format = "uuid", description = "The workspace")),
+    responses(
+        (status = 200, description = "The workspace", body = OneFullWorkspace),
+        Signed, InOrganization,
+    ),
+)]
+async fn read(
+    caller: Authenticated,
+    State(state): State<ApiState>,
+    PathId(id): PathId<WorkspaceId>,
+) -> ApiResult<Json<OneFullWorkspace>> {
+    let view = state.control().workspace(&caller, id).await?;
+    Ok(Json(OneFullWorkspace { success: true, workspace: (&view).into() }))
+}
+
+/// Changes to a workspace.
+#[derive(Deserialize, ToSchema)]
+struct WorkspaceChanges {
+    /// Its new name.
+    #[schema(min_length = 1, max_length = 255)]
+    name: Option<String>,
+}
+
+/// Renames a workspace. Needs its role ADMIN.
+#[utoipa::path(
+    put,
+    path = "/workspace/{workspaceId}",
+    tag = "Workspaces",
+    operation_id = "renameWorkspace",
+    security(("bearer" = [])),
+    params(("workspaceId" = String, Path, format = "uuid", description = "The workspace")),
+    request_body = WorkspaceChanges,
+    responses(
+        (status = 200, description = "Renamed", body = OneWorkspace),
+        Signed, InOrganization, WithBody,
+    ),
+)]
+async fn rename(
+    caller: Authenticated,
+    State(state): State<ApiState>,
+    PathId(id): PathId<WorkspaceId>,
+    JsonBody { value, .. }: JsonBody<WorkspaceChanges>,
+) -> ApiResult<Json<OneWorkspace>> {
+    let workspace = state.control().rename_workspace(&caller, id, value.name.as_deref()).await?;
+    Ok(Json(OneWorkspace { success: true, workspace: (&workspace).into() }))
+}
+
+/// Deletes a workspace that holds no buckets. Needs its role ADMIN.
+#[utoipa::path(
+    delete,
+    path = "/workspace/{workspaceId}",
+    tag = "Workspaces",
+    operation_id = "deleteWorkspace",
+    security(("bearer" = [])),
+    params(("workspaceId" = String, Path, format = "uuid", description = "The workspace")),
+    responses(
+        (status = 200, description = "Deleted", body = Done),
+        Signed, InOrganization, BadRequest,
+    ),
+)]
+async fn delete(
+    caller: Authenticated,
+    State(state): State<ApiState>,
+    PathId(id): PathId<WorkspaceId>,
+) -> ApiResult<Json<Done>> {
+    state.control().delete_workspace(&caller, id).await?;
+    Ok(Json(Done::YES))
+}

@@ -1,0 +1,122 @@
+//! `/workspace/{workspaceId}/users`: who may enter a workspace, and with which role.
+
+use axum::Json;
+use axum::extract::State;
+use bucketry_model::id::{UserId, WorkspaceId};
+use bucketry_model::role::WorkspaceRole;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::body::JsonBody;
+use crate::caller::Authenticated;
+use crate::error::ApiResult;
+use crate::openapi::{BadRequest, InOrganization, Signed, WithBody};
+use crate::params::{MemberPath, Names as _, PathId};
+use crate::state::ApiState;
+use crate::vocabulary::{Done, WorkspaceRoleSchema};
+
+/// The routes.
+pub(super) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(add)).routes(routes!(set_role, remove))
+}
+
+/// A member to be added.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct NewMember {
+    /// The user.
+    #[schema(format = "uuid")]
+    user_id: String,
+    /// The role.
+    #[schema(value_type = WorkspaceRoleSchema)]
+    role: WorkspaceRole,
+}
+
+/// Adds a member to a workspace. Needs its role ADMIN.
+#[utoipa::path(
+    post,
+    path = "/workspace/{workspaceId}/users",
+    tag = "Workspaces",
+    operation_id = "addMember",
+    security(("bearer" = [])),
+    params(("workspaceId" = String, Path, format = "uuid", description = "The workspace")),
+    request_body = NewMember,
+    responses(
+        (status = 200, description = "Added", body = Done),
+        Signed, InOrganization, WithBody,
+    ),
+)]
+async fn add(
+    caller: Authenticated,
+    State(state): State<ApiState>,
+    PathId(id): PathId<WorkspaceId>,
+    JsonBody { value, .. }: JsonBody<NewMember>,
+) -> ApiResult<Json<Done>> {
+    let user = UserId::read(value.user_id.trim())?;
+    state.control().add_member(&caller, id, user, value.role).await?;
+    Ok(Json(Done::YES))
+}
+
+/// A member's new role.
+#[derive(Deserialize, ToSchema)]
+struct MemberRole {
+    /// The role.
+    #[schema(value_type = WorkspaceRoleSchema)]
+    role: WorkspaceRole,
+}
+
+/// Changes a member's role. Needs the workspace's role ADMIN.
+///
+/// A workspace keeps at least one ADMIN among its members (400 `LAST_ADMIN`).
+#[utoipa::path(
+    put,
+    path = "/workspace/{workspaceId}/users/{userId}",
+    tag = "Workspaces",
+    operation_id = "setMemberRole",
+    security(("bearer" = [])),
+    params(
+        ("workspaceId" = String, Path, format = "uuid", description = "The workspace"),
+        ("userId" = String, Path, format = "uuid", description = "The member"),
+    ),
+    request_body = MemberRole,
+    responses(
+        (status = 200, description = "Changed", body = Done),
+        Signed, InOrganization, WithBody,
+    ),
+)]
+async fn set_role(
+    caller: Authenticated,
+    State(state): State<ApiState>,
+    MemberPath(id, user): MemberPath,
+    JsonBody { value, .. }: JsonBody<MemberRole>,
+) -> ApiResult<Json<Done>> {
+    state.control().set_member_role(&caller, id, user, value.role).await?;
+    Ok(Json(Done::YES))
+}
+
+/// Removes a member. Needs the workspace's role ADMIN.
+#[utoipa::path(
+    delete,
+    path = "/workspace/{workspaceId}/users/{userId}",
+    tag = "Workspaces",
+    operation_id = "removeMember",
+    security(("bearer" = [])),
+    params(
+        ("workspaceId" = String, Path, format = "uuid", description = "The workspace"),
+        ("userId" = String, Path, format = "uuid", description = "The member"),
+    ),
+    responses(
+        (status = 200, description = "Removed", body = Done),
+        Signed, InOrganization, BadRequest,
+    ),
+)]
+async fn remove(
+    caller: Authenticated,
+    State(state): State<ApiState>,
+    MemberPath(id, user): MemberPath,
+) -> ApiResult<Json<Done>> {
+    state.control().remove_member(&caller, id, user).await?;
+    Ok(Json(Done::YES))
+}
