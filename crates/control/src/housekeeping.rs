@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use crate::{Control, Result};
 
 /// How often it is done.
-const INTERVAL: Duration = Duration::from_secs(300);
+const INTERVAL: Duration = Duration::from_mins(5);
 /// How many rows a statement removes at most.
 const AT_MOST: u32 = 5_000;
 /// How long change events are kept: a node that was away for longer starts over with a snapshot.

@@ -17,6 +17,8 @@ pub struct Settings {
     pub refresh_token_lifetime: SignedDuration,
     /// How long a validation may take in all.
     pub validation_deadline: Duration,
+    /// What a node may take beyond that to fetch the job and to report.
+    pub validation_round_trip: Duration,
     /// How many validations one organization may have under way at once.
     pub validations_at_once: usize,
     /// How many days of daily records are kept.
@@ -33,6 +35,7 @@ impl Default for Settings {
             access_token_lifetime: SignedDuration::from_hours(1),
             refresh_token_lifetime: SignedDuration::from_hours(30 * 24),
             validation_deadline: Duration::from_secs(10),
+            validation_round_trip: Duration::from_secs(4),
             validations_at_once: 8,
             keep_days: 730,
             keep_minutes_for_days: 31,

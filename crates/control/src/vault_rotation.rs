@@ -19,7 +19,7 @@ use crate::{Control, Error, Result};
 /// How many secrets a node is given at once.
 const PAGE: u32 = 200;
 /// How long a node may take for a page.
-const JOB_DEADLINE: Duration = Duration::from_secs(60);
+const JOB_DEADLINE: Duration = Duration::from_mins(1);
 /// How long to wait before a step that failed is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
 /// How often the secrets are walked over: what is registered while a walk is under way is found by the next.
@@ -71,7 +71,7 @@ impl Control {
         loop {
             let news = self.inner.rotation.notified();
             match self.advance_rotation().await {
-                Ok(true) => continue,
+                Ok(true) => {}
                 Ok(false) => news.await,
                 Err(error) => {
                     tracing::warn!(

@@ -90,15 +90,13 @@ impl Control {
     }
 
     async fn updated(&self, bucket: &Bucket, diagnosis: Option<Diagnosis>) -> Result<UpdatedBucket> {
-        let (status, latency_ms) = match &diagnosis {
-            Some(diagnosis) => (Status::Online, Some(diagnosis.latency_ms)),
-            None => {
-                let words = self.status_of(bucket.id).await?;
-                (
-                    bucketry_model::status::fold(words.iter().map(|word| word.status)),
-                    words.iter().filter_map(|word| word.latency_ms).min().map(u64::from),
-                )
-            }
+        let (status, latency_ms) = if let Some(diagnosis) = &diagnosis {
+            (Status::Online, Some(diagnosis.latency_ms))
+        } else {
+            let words = self.status_of(bucket.id).await?;
+            let reached = words.iter().filter(|word| word.status == Status::Online);
+            let latency = reached.filter_map(|word| word.latency_ms).min();
+            (bucketry_model::status::fold(words.iter().map(|word| word.status)), latency.map(u64::from))
         };
         Ok(UpdatedBucket { id: bucket.id, status, latency_ms, diagnosis })
     }

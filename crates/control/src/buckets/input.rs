@@ -121,7 +121,7 @@ impl BucketInput {
         match &self.bucket {
             None => {}
             Some(text) if text.trim().is_empty() => {
-                wrong.push(FieldError::new("bucket", "must not be empty"))
+                wrong.push(FieldError::new("bucket", "must not be empty"));
             }
             Some(text) => {
                 if let Some(bucket) = read_bucket(text.trim(), &mut wrong) {

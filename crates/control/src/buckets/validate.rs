@@ -1,7 +1,5 @@
 //! Validations: asking a node to open a bucket and to tell what is wrong.
 
-use std::time::Duration;
-
 use bucketry_model::bucket::BucketLocation;
 use bucketry_model::diagnosis::{CheckScope, Diagnosis};
 use bucketry_model::id::{BucketId, JobId, OrgId};
@@ -15,9 +13,6 @@ use bucketry_vault::{Recipient, SecretContext};
 
 use super::input::{BucketInput, SecretInput};
 use crate::{Control, Error, Result};
-
-/// What a node may take beyond the checks' own deadline to fetch the job and to report.
-const ROUND_TRIP: Duration = Duration::from_secs(4);
 
 /// The outcome of a validation that was asked for.
 #[derive(Debug)]
@@ -105,7 +100,9 @@ impl Control {
         };
         let job_id = self.inner.environment.id(JobId::new)?;
         let mut ticket = self.inner.jobs.put(node.id, job_id, task).ok_or(Error::Busy)?;
-        match tokio::time::timeout(deadline + ROUND_TRIP, ticket.outcome()).await {
+        match tokio::time::timeout(deadline + self.inner.settings.validation_round_trip, ticket.outcome())
+            .await
+        {
             Ok(Some(Outcome::Validated { diagnosis })) => Ok(diagnosis),
             Ok(Some(Outcome::Failed { reason })) => Err(Error::ValidationImpossible(reason)),
             Ok(Some(Outcome::Resealed { .. } | Outcome::Done) | None) | Err(_) => Err(Error::NodeTimeout),

@@ -1,0 +1,242 @@
+//! A control plane over a real store, with a clock that is moved by hand and a node that answers as it is told.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bucketry_control::access_token::AccessTokens;
+use bucketry_control::buckets::BucketInput;
+use bucketry_control::environment::SystemRandomness;
+use bucketry_control::{Control, Environment, Settings};
+use bucketry_model::bucket::StorageType;
+use bucketry_model::diagnosis::{Check, CheckCode, CheckName, Diagnosis};
+use bucketry_model::id::{BucketId, WorkspaceId};
+use bucketry_model::node_protocol::{
+    BoundSecret, BucketStatus, Census, Heartbeat, JobResult, Outcome, Register, Report, SyncAnswer, Task,
+    UsageBatch,
+};
+use bucketry_model::role::Caller;
+use bucketry_model::secret::Secret;
+use bucketry_model::time::{Clock as _, ManualClock};
+use bucketry_store::sqlite::{Options, SqliteStore};
+use bucketry_vault::message::{query_message, sign_message, sign_query};
+use bucketry_vault::{Identities, NodeSigningKey, SecretContext};
+use serde::Serialize;
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub(crate) const OWNER: &str = "owner@example.com";
+pub(crate) const PASSWORD: &str = "Correct-Horse-1";
+
+pub(crate) struct World {
+    pub(crate) control: Control,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) owner: Arc<Caller>,
+    pub(crate) workspace: WorkspaceId,
+    pub(crate) node: FakeNode,
+    _room: TempDir,
+}
+
+impl World {
+    /// A deployment whose node is registered and answers validations with "healthy".
+    pub(crate) async fn new() -> Self {
+        Self::with(Settings::default()).await
+    }
+
+    pub(crate) async fn with(settings: Settings) -> Self {
+        let room = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(room.path(), Options::default()).await.unwrap();
+        let clock = Arc::new(ManualClock::at("2026-03-01T10:00:00Z".parse().unwrap()));
+        let environment = Environment {
+            clock: Arc::clone(&clock) as Arc<dyn bucketry_model::time::Clock>,
+            randomness: Arc::new(SystemRandomness),
+        };
+        let tokens = AccessTokens::new(&[("test".to_owned(), vec![7; 32])]).unwrap();
+        let control = Control::new(Arc::new(store), environment, settings, tokens);
+        let first = control.bootstrap(OWNER, Secret::new(PASSWORD)).await.unwrap().unwrap();
+        let session = control.login(OWNER, Secret::new(PASSWORD), None).await.unwrap();
+        let owner = control.authenticate(&session.access_token).await.unwrap();
+        let node = FakeNode::new(control.clone(), Arc::clone(&clock));
+        control.trust_deployment_key(&node.key.verifying_key().unwrap()).await.unwrap();
+        node.register().await.unwrap();
+        Self { control, clock, owner, workspace: first.workspace_id, node, _room: room }
+    }
+
+    /// The fields of a bucket that the fake node is content with.
+    pub(crate) fn bucket(&self, name: &str) -> BucketInput {
+        BucketInput {
+            name: Some(name.to_owned()),
+            bucket: Some("photos".to_owned()),
+            storage_type: Some(StorageType::S3),
+            key: Some("AKID".to_owned()),
+            secret: Some(Secret::new("the-plain-secret")),
+            endpoint: Some("https://s3.example.com".to_owned()),
+            workspace_id: Some(self.workspace.to_string()),
+            ..BucketInput::default()
+        }
+    }
+
+    /// Registers a bucket without asking the node.
+    pub(crate) async fn unchecked(&self, name: &str) -> BucketId {
+        let input = BucketInput { skip_validation: true, ..self.bucket(name) };
+        self.control.create_bucket(&self.owner, &input).await.unwrap().id
+    }
+}
+
+/// What the fake node's diagnoses say.
+pub(crate) fn diagnosis(failure: Option<CheckCode>) -> Diagnosis {
+    Diagnosis::new(vec![Check {
+        name: CheckName::Bucket,
+        ok: failure.is_none(),
+        latency_ms: 12,
+        message: "looked".to_owned(),
+        error_code: failure,
+        hint: None,
+    }])
+}
+
+/// A node in the test's hands: it signs like a real one.
+#[derive(Clone)]
+pub(crate) struct FakeNode {
+    control: Control,
+    clock: Arc<ManualClock>,
+    pub(crate) key: Arc<NodeSigningKey>,
+    pub(crate) identities: Arc<Mutex<Identities>>,
+    /// What validations find.
+    pub(crate) finds: Arc<Mutex<Option<CheckCode>>>,
+    /// The plain secrets that validations were done with.
+    pub(crate) opened: Arc<Mutex<Vec<String>>>,
+    sent: Arc<Mutex<i64>>,
+}
+
+impl FakeNode {
+    fn new(control: Control, clock: Arc<ManualClock>) -> Self {
+        Self {
+            control,
+            clock,
+            key: Arc::new(NodeSigningKey::generate().unwrap()),
+            identities: Arc::new(Mutex::new(Identities::generate())),
+            finds: Arc::default(),
+            opened: Arc::default(),
+            sent: Arc::default(),
+        }
+    }
+
+    /// Each message is a millisecond later than the one before, so that none repeats another.
+    fn time(&self) -> jiff::Timestamp {
+        let mut sent = self.sent.lock().unwrap();
+        *sent += 1;
+        self.clock.now() + jiff::SignedDuration::from_millis(*sent)
+    }
+
+    pub(crate) fn signed(&self, path: &str, message: &impl Serialize) -> Value {
+        let mut message = serde_json::to_value(message).unwrap();
+        sign_message(&self.key, "POST", path, &mut message, self.time()).unwrap();
+        message
+    }
+
+    pub(crate) async fn register(&self) -> bucketry_control::Result<bucketry_model::node::Node> {
+        let recipients = self.identities.lock().unwrap().recipients();
+        let register = Register {
+            ip: "node-1".to_owned(),
+            provider: "test".to_owned(),
+            status: "active".to_owned(),
+            region: "here".to_owned(),
+            version: "1".to_owned(),
+            id_org: None,
+            node_services: Some(1),
+            recipients: recipients.iter().map(ToString::to_string).collect(),
+        };
+        self.control.register_node(&self.signed("/register", &register)).await
+    }
+
+    pub(crate) fn heartbeat(buckets: Vec<BucketStatus>) -> Heartbeat {
+        Heartbeat {
+            ip: "node-1".to_owned(),
+            region: "here".to_owned(),
+            id_org: None,
+            probe_interval_ms: 60_000,
+            buckets,
+            census: Census::default(),
+        }
+    }
+
+    pub(crate) async fn beat(&self, buckets: Vec<BucketStatus>) -> bucketry_control::Result<()> {
+        self.control.heartbeat(&self.signed("/node/status", &Self::heartbeat(buckets))).await
+    }
+
+    pub(crate) async fn count(&self, batch: UsageBatch) -> bucketry_control::Result<()> {
+        let report = Report { ip: "node-1".to_owned(), usage: Some(batch), ..Report::default() };
+        self.control.report(&self.signed("/node/report", &report)).await
+    }
+
+    pub(crate) async fn sync(&self, cursor: &str, wait: u64) -> bucketry_control::Result<SyncAnswer> {
+        let mut query = vec![
+            ("ip".to_owned(), "node-1".to_owned()),
+            ("cursor".to_owned(), cursor.to_owned()),
+            ("wait".to_owned(), wait.to_string()),
+        ];
+        sign_query(&self.key, "GET", "/node/sync", &mut query, self.time()).unwrap();
+        self.control.sync(&query_message(&query)).await
+    }
+
+    /// Works off one round of jobs as a real node would.
+    pub(crate) async fn work(&self) {
+        let answer = self.sync("c.0", 25).await.unwrap();
+        for job in answer.jobs {
+            let outcome = self.do_job(job.task).await;
+            let report = Report {
+                ip: "node-1".to_owned(),
+                results: vec![JobResult { job_id: job.id, outcome }],
+                ..Report::default()
+            };
+            self.control.report(&self.signed("/node/report", &report)).await.unwrap();
+        }
+    }
+
+    async fn do_job(&self, task: Task) -> Outcome {
+        match task {
+            Task::Validate { org_id, bucket_id, secret, .. } => {
+                if let Some(secret) = secret {
+                    let context = SecretContext::of_bucket(org_id, bucket_id);
+                    let plain =
+                        bucketry_vault::open(&secret, &context, &self.identities.lock().unwrap()).unwrap();
+                    self.opened.lock().unwrap().push(plain.expose().to_owned());
+                }
+                Outcome::Validated { diagnosis: diagnosis(*self.finds.lock().unwrap()) }
+            }
+            Task::Reseal { secrets, recipients } => {
+                let identities = self.identities.lock().unwrap();
+                let recipients: Vec<_> = recipients.iter().map(|text| text.parse().unwrap()).collect();
+                let reseal = |bound: BoundSecret| {
+                    let context = SecretContext::of_bucket(bound.org_id, bound.bucket_id);
+                    let plain = bucketry_vault::open(&bound.secret, &context, &identities).ok()?;
+                    let secret = bucketry_vault::seal(&plain, &context, &recipients).unwrap();
+                    Some(BoundSecret { secret, ..bound })
+                };
+                Outcome::Resealed { secrets: secrets.into_iter().filter_map(reseal).collect() }
+            }
+            Task::NewIdentity => {
+                self.identities.lock().unwrap().add_new().unwrap();
+                self.register().await.unwrap();
+                Outcome::Done
+            }
+            Task::RetireIdentities => {
+                self.identities.lock().unwrap().retire_all_but_first().unwrap();
+                self.register().await.unwrap();
+                Outcome::Done
+            }
+        }
+    }
+
+    /// Works in the background until the test ends.
+    pub(crate) fn work_on(&self) -> tokio::task::AbortHandle {
+        let node = self.clone();
+        let work = async move {
+            loop {
+                node.work().await;
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::spawn(work).abort_handle()
+    }
+}
