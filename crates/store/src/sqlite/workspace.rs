@@ -102,15 +102,16 @@ impl SqliteStore {
                 Some((Columns::of(&row).time()?, id))
             }
         };
+        // The organization is compared here: asked in the statement, it would tempt the engine to read all of the
+        // organization's workspaces instead of these.
         let list = InList::new(
-            "SELECT id, org_id, name, created_at FROM workspaces \
-             WHERE org_id = $1 AND deleted_at IS NULL AND id IN (",
+            "SELECT id, org_id, name, created_at FROM workspaces WHERE deleted_at IS NULL AND id IN (",
             ")",
-        )
-        .text(org_id);
+        );
         let rows = self.rows_in_list(&list, &texts(ids)).await?;
         let mut found: Vec<Workspace> = rows.iter().map(workspace).collect::<Result<_>>()?;
-        found.retain(|one| after.is_none_or(|after| (one.created_at, one.id) < after));
+        found
+            .retain(|one| one.org_id == org_id && after.is_none_or(|after| (one.created_at, one.id) < after));
         found.sort_by_key(|one| std::cmp::Reverse((one.created_at, one.id)));
         found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(found)

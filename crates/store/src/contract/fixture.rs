@@ -1,0 +1,207 @@
+//! What the stories begin with.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bucketry_model::bucket::{BucketLocation, StorageType};
+use bucketry_model::id::{BucketId, NodeId, NodeKeyId, OrgId, TokenId, UserId, WorkspaceId};
+use bucketry_model::name::Name;
+use bucketry_model::role::{OrgRole, Visibility, WorkspaceRole};
+use bucketry_model::secret::SealedSecret;
+use bucketry_model::status::ProbedStatus;
+use bucketry_model::uptime::ProbeSample;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::Store;
+use crate::bucket::{
+    BucketInserted, BucketQuery, BucketUpdate, NewBucket, PageStart, SecretUpdate, StoredSecret,
+};
+use crate::node::{NodeRegistered, NodeRegistration};
+use crate::organization::{NewOrganization, OrganizationInserted};
+use crate::status::ProbeBatch;
+use crate::token::{NewToken, TokenKind};
+use crate::user::{NewUser, UserInserted};
+use crate::workspace::NewWorkspace;
+
+/// The longest time between two samples that counts, in these stories.
+pub(super) const LONGEST_GAP: SignedDuration = SignedDuration::from_secs(150);
+
+/// So many seconds after the stories begin.
+pub(super) fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_767_225_600 + seconds).unwrap()
+}
+
+/// A new id of any kind: `fresh(BucketId::new)`.
+pub(super) fn fresh<T>(new: fn(Timestamp, [u8; 10]) -> T) -> T {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let mut random = [0; 10];
+    random[2..].copy_from_slice(&LAST.fetch_add(1, Ordering::SeqCst).to_be_bytes());
+    new(at(0), random)
+}
+
+pub(super) fn name(text: &str) -> Name {
+    Name::parse(text).unwrap()
+}
+
+pub(super) fn new_user(email: &str, org_role: OrgRole) -> NewUser {
+    NewUser {
+        id: fresh(UserId::new),
+        email: email.to_owned(),
+        first_name: name("Ada"),
+        last_name: name("Lovelace"),
+        org_role,
+        validated: true,
+        password_hash: Some("$argon2id$hash".to_owned()),
+    }
+}
+
+pub(super) fn new_organization(email: &str) -> NewOrganization {
+    NewOrganization {
+        id: fresh(OrgId::new),
+        name: name("An Organization"),
+        bucket_quota: None,
+        owner: new_user(email, OrgRole::Owner),
+        workspace: NewWorkspace { id: fresh(WorkspaceId::new), name: name("default") },
+    }
+}
+
+pub(super) fn location(bucket: &str) -> BucketLocation {
+    BucketLocation {
+        storage_type: StorageType::S3,
+        bucket: bucket.to_owned(),
+        key: Some("AKIAEXAMPLE".to_owned()),
+        endpoint: Some("https://s3.example.com:9000".parse().unwrap()),
+        region: Some("eu-central-1".to_owned()),
+    }
+}
+
+pub(super) fn secret(text: &str) -> StoredSecret {
+    StoredSecret { sealed: SealedSecret::from_text(text), sealed_to: "recipients-1".to_owned() }
+}
+
+pub(super) fn online(seconds: i64, latency_ms: u32) -> ProbeSample {
+    ProbeSample { at: at(seconds), status: ProbedStatus::Online, latency_ms: Some(latency_ms), failure: None }
+}
+
+/// An organization with its owner and first workspace.
+pub(super) struct World<'s> {
+    pub(super) store: &'s dyn Store,
+    pub(super) org: OrgId,
+    pub(super) owner: UserId,
+    pub(super) workspace: WorkspaceId,
+}
+
+impl<'s> World<'s> {
+    pub(super) async fn new(store: &'s dyn Store) -> Self {
+        Self::of(store, "owner@example.com").await
+    }
+
+    /// A second organization beside the first.
+    pub(super) async fn another(store: &'s dyn Store) -> Self {
+        Self::of(store, "other-owner@example.com").await
+    }
+
+    async fn of(store: &'s dyn Store, email: &str) -> Self {
+        let new = new_organization(email);
+        assert_eq!(store.insert_organization(&new, at(0)).await.unwrap(), OrganizationInserted::Inserted);
+        Self { store, org: new.id, owner: new.owner.id, workspace: new.workspace.id }
+    }
+
+    pub(super) async fn user(&self, email: &str, role: OrgRole) -> UserId {
+        let new = new_user(email, role);
+        assert_eq!(self.store.insert_user(self.org, &new, at(0)).await.unwrap(), UserInserted::Inserted);
+        new.id
+    }
+
+    pub(super) async fn another_workspace(&self, seconds: i64) -> WorkspaceId {
+        let new = NewWorkspace { id: fresh(WorkspaceId::new), name: name("another") };
+        self.store.insert_workspace(self.org, &new, self.owner, at(seconds)).await.unwrap();
+        new.id
+    }
+
+    pub(super) async fn member(&self, workspace: WorkspaceId, email: &str, role: WorkspaceRole) -> UserId {
+        let user = self.user(email, OrgRole::User).await;
+        let added = self.store.add_member(self.org, workspace, user, role, at(1)).await.unwrap();
+        assert_eq!(added, crate::workspace::MemberChanged::Changed);
+        user
+    }
+
+    pub(super) fn new_bucket(&self, label: &str) -> NewBucket {
+        NewBucket {
+            id: fresh(BucketId::new),
+            org_id: self.org,
+            workspace_id: self.workspace,
+            name: name(label),
+            location: location(label),
+            secret: Some(secret(&format!("sealed {label}"))),
+        }
+    }
+
+    pub(super) async fn bucket(&self, label: &str) -> BucketId {
+        self.bucket_in(self.workspace, label, at(0)).await
+    }
+
+    pub(super) async fn bucket_in(&self, workspace_id: WorkspaceId, label: &str, now: Timestamp) -> BucketId {
+        let new = NewBucket { workspace_id, ..self.new_bucket(label) };
+        assert_eq!(self.store.insert_bucket(&new, now).await.unwrap(), BucketInserted::Inserted);
+        new.id
+    }
+
+    /// The update that changes nothing.
+    pub(super) async fn update_of(&self, id: BucketId) -> BucketUpdate {
+        let bucket = self.store.bucket(self.org, id).await.unwrap().unwrap();
+        BucketUpdate {
+            id,
+            org_id: self.org,
+            from_version: bucket.version,
+            workspace_id: bucket.workspace_id,
+            name: bucket.name,
+            location: bucket.location,
+            secret: SecretUpdate::Keep,
+            announce: false,
+        }
+    }
+
+    pub(super) fn query(&self, visible: Visibility, after: Option<PageStart>, limit: u32) -> BucketQuery {
+        BucketQuery { org_id: self.org, visible, after, limit }
+    }
+
+    pub(super) fn registration(&self, node: &str) -> NodeRegistration {
+        NodeRegistration {
+            id: fresh(NodeId::new),
+            org_id: Some(self.org),
+            name: node.to_owned(),
+            region: "eu".to_owned(),
+            provider: "HETZNER".to_owned(),
+            version: "0.1.0".to_owned(),
+            recipients: vec!["age1first".to_owned(), "age1second".to_owned()],
+            key_id: fresh(NodeKeyId::new),
+        }
+    }
+
+    pub(super) async fn node(&self, node: &str) -> NodeId {
+        match self.store.register_node(&self.registration(node), at(0)).await.unwrap() {
+            NodeRegistered::Registered(node) => node.id,
+            NodeRegistered::NameTaken => panic!("the name {node} is taken"),
+        }
+    }
+
+    /// Takes samples of one bucket; returns how many were taken.
+    pub(super) async fn probe(&self, node_id: NodeId, bucket: BucketId, samples: &[ProbeSample]) -> usize {
+        let samples = samples.iter().map(|sample| (bucket, sample.clone())).collect();
+        let batch = ProbeBatch { node_id, org_id: Some(self.org), longest_gap: LONGEST_GAP, samples };
+        self.store.record_probes(&batch).await.unwrap()
+    }
+
+    pub(super) fn new_token(&self, user: UserId, kind: TokenKind, hash: u8) -> NewToken {
+        NewToken {
+            id: fresh(TokenId::new),
+            org_id: self.org,
+            user_id: user,
+            kind,
+            name: "laptop".to_owned(),
+            scope: None,
+            hash: [hash; 32],
+            expires_at: Some(at(1_000)),
+        }
+    }
+}

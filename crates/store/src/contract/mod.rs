@@ -1,0 +1,204 @@
+//! What every engine must do, as stories that run against any [`Store`](crate::Store).
+//!
+//! [`contract_tests!`](crate::contract_tests) makes a test of each for one engine:
+//!
+//! ```ignore
+//! bucketry_store::contract_tests!(crate::open_an_empty_store);
+//! ```
+//!
+//! where `open_an_empty_store` is an async function without parameters that returns a new, empty store. A story fails
+//! by panicking.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a story that fails panics, which fails the test that runs it"
+)]
+#![expect(
+    clippy::missing_panics_doc,
+    missing_docs,
+    reason = "the names of the stories say what they are about"
+)]
+
+mod fixture;
+
+pub mod bucket;
+pub mod bucket_list;
+pub mod idempotency;
+pub mod node;
+pub mod organization;
+pub mod status;
+pub mod sync;
+pub mod token;
+pub mod usage;
+pub mod user;
+pub mod vault;
+pub mod workspace;
+
+/// Calls a macro with all stories, area by area: `area { story story … } …`, after an argument if one is given.
+#[macro_export]
+macro_rules! contract_stories {
+    ($($call:ident)::+ $(, $argument:path)?) => {
+        $($call)::+! {
+            $($argument;)?
+            organization {
+                an_organization_comes_with_its_owner_and_first_workspace
+                an_organization_whose_owner_has_a_taken_address_is_not_made
+                organizations_are_listed_oldest_first
+                a_quota_is_set_and_lifted
+            }
+            user {
+                a_user_reads_back
+                addresses_are_unique_without_letter_case_until_the_user_is_removed
+                two_users_with_one_address_at_once_give_one_user
+                users_are_paged_newest_first
+                a_user_changes
+                a_user_of_another_organization_is_not_found
+                the_last_owner_is_neither_lowered_nor_removed
+                two_owners_who_lower_each_other_at_once_leave_one
+                the_last_admin_of_a_workspace_is_not_removed
+                removing_a_user_ends_memberships_and_tokens
+            }
+            workspace {
+                a_workspace_reads_back_with_its_creator_as_admin
+                workspaces_are_paged_newest_first_and_only_where_visible
+                a_workspace_is_renamed
+                a_workspace_with_buckets_stays
+                removing_a_workspace_ends_memberships_and_tokens_scoped_to_it
+                members_are_added_once_and_listed_newest_first
+                the_last_admin_stays
+                two_admins_who_remove_each_other_at_once_leave_one
+            }
+            token {
+                a_caller_is_known_with_memberships_and_scope
+                an_expired_or_revoked_token_has_no_caller
+                an_api_token_is_found_by_its_hash
+                a_refresh_token_is_exchanged_once
+                a_refresh_token_that_comes_again_ends_the_session
+                two_exchanges_of_one_refresh_token_at_once_succeed_at_most_once
+                an_expired_session_is_not_renewed
+                tokens_are_listed_newest_first_and_revoked_by_their_owner_only
+                ended_tokens_are_purged
+            }
+            bucket {
+                a_bucket_reads_back
+                names_are_unique_without_letter_case_until_the_bucket_is_removed
+                two_creations_of_one_name_give_one_bucket
+                the_quota_holds_for_creations_at_once
+                the_workspace_must_be_a_live_one_of_the_organization
+                a_bucket_is_changed_from_the_version_that_was_read
+                of_two_changes_from_one_version_one_is_refused
+                a_change_to_a_taken_name_or_a_foreign_workspace_is_refused
+                a_secret_is_kept_replaced_or_cleared
+                a_removed_bucket_is_gone_and_frees_name_and_quota
+                workspaces_of_buckets_are_told_for_live_buckets_of_the_organization
+                the_generation_changes_with_the_organizations_buckets_only
+                a_write_that_is_given_up_leaves_nothing_behind
+            }
+            bucket_list {
+                a_list_shows_buckets_without_secrets_with_the_words_of_nodes
+                only_visible_workspaces_are_listed
+                a_cursor_walks_a_thousand_buckets_of_merged_workspaces_without_gap_or_repetition
+                a_cursor_walks_more_workspaces_than_one_statement_merges
+                buckets_made_in_the_same_moment_are_listed_by_id
+                totals_are_listed_like_buckets
+            }
+            status {
+                probes_become_last_words_and_days
+                a_failure_keeps_the_latency_of_the_last_success
+                late_and_repeated_samples_are_passed_over
+                samples_of_unknown_foreign_and_removed_buckets_are_passed_over
+                a_node_that_is_not_registered_is_not_believed
+                time_over_midnight_counts_for_both_days
+                a_heartbeat_of_five_thousand_samples_is_taken
+                words_and_days_of_several_nodes_are_told_by_node_name
+                old_days_are_purged_a_few_at_a_time
+            }
+            usage {
+                a_batch_is_added_to_the_totals
+                a_batch_that_arrives_twice_counts_once
+                a_batch_that_arrives_twice_at_once_counts_once
+                a_gap_in_the_numbers_is_refused
+                rows_of_foreign_and_unknown_buckets_are_passed_over
+                rows_that_cannot_be_added_up_are_passed_over
+                removed_buckets_still_count
+                old_minutes_are_purged_and_totals_stay
+            }
+            node {
+                a_node_registers_and_is_updated_by_name
+                a_name_belongs_to_one_organization
+                two_registrations_of_one_name_at_once_give_one_node
+                a_node_that_comes_back_gets_its_id_back
+                removing_a_node_takes_its_words_and_keeps_its_days
+                a_node_is_touched_while_it_is_registered
+                keys_are_kept_by_organization
+                nodes_of_a_removed_key_must_register_again
+            }
+            sync {
+                every_change_of_a_bucket_is_announced_in_order
+                nodes_of_an_organization_see_its_changes_only
+                removed_events_ask_for_a_new_start
+                buckets_are_walked_by_id
+                single_buckets_are_given_where_they_are_served
+            }
+            vault {
+                secrets_are_walked_by_id
+                a_secret_is_replaced_only_where_the_old_one_is_in_place
+                the_state_of_a_rotation_reads_back
+            }
+            idempotency {
+                an_answer_is_given_again
+                one_key_with_another_body_is_told
+                an_abandoned_request_can_be_tried_again
+                of_two_requests_at_once_one_is_new
+                a_stale_reservation_is_taken_over
+                old_answers_are_purged
+            }
+        }
+    };
+}
+
+/// Makes a test of every story, for one engine. Takes the path, from `crate`, of an async function that opens a new,
+/// empty store.
+#[macro_export]
+macro_rules! contract_tests {
+    ($open:path) => {
+        $crate::contract_stories! { bucketry_store::contract_tests, $open }
+    };
+    ($open:path; $($area:ident { $($story:ident)* })*) => {
+        $(mod $area {
+            $(#[tokio::test]
+            async fn $story() {
+                let store = $open().await;
+                $crate::contract::$area::$story(&store).await;
+            })*
+        })*
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_story_is_in_the_list() {
+        let list = include_str!("mod.rs");
+        for area in [
+            include_str!("bucket.rs"),
+            include_str!("bucket_list.rs"),
+            include_str!("idempotency.rs"),
+            include_str!("node.rs"),
+            include_str!("organization.rs"),
+            include_str!("status.rs"),
+            include_str!("sync.rs"),
+            include_str!("token.rs"),
+            include_str!("usage.rs"),
+            include_str!("user.rs"),
+            include_str!("vault.rs"),
+            include_str!("workspace.rs"),
+        ] {
+            for story in area.split("\npub async fn ").skip(1) {
+                let name = story.split('(').next().unwrap();
+                assert!(list.contains(&format!(" {name}\n")), "{name} is not run");
+            }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What nodes say of buckets.
+
+use bucketry_model::diagnosis::CheckCode;
+use bucketry_model::id::{BucketId, NodeId};
+use bucketry_model::status::{ProbeFailure, ProbedStatus};
+use bucketry_model::time::Day;
+use bucketry_model::uptime::{DayRecord, ProbeSample};
+
+use super::fixture::{LONGEST_GAP, World, at, fresh, online};
+use crate::Store;
+use crate::bucket::{BucketInserted, NodeWord};
+use crate::node::NodeRegistration;
+use crate::status::ProbeBatch;
+
+fn failed(seconds: i64) -> ProbeSample {
+    let failure = ProbeFailure { code: CheckCode::ConnectionRefused, message: "nothing listens".to_owned() };
+    ProbeSample { at: at(seconds), status: ProbedStatus::Offline, latency_ms: None, failure: Some(failure) }
+}
+
+async fn word(store: &dyn Store, bucket: BucketId) -> NodeWord {
+    store.bucket_words(bucket).await.unwrap().remove(0).1
+}
+
+async fn day(store: &dyn Store, bucket: BucketId, seconds: i64) -> DayRecord {
+    store.day_records(bucket, Day::of(at(seconds))).await.unwrap().remove(0).1
+}
+
+pub async fn probes_become_last_words_and_days(store: &dyn Store) {
+    let world = World::new(store).await;
+    let node = world.node("node-1").await;
+    let bucket = world.bucket("photos").await;
+    assert!(store.bucket_words(bucket).await.unwrap().is_empty());
+    assert_eq!(world.probe(node, bucket, &[online(0, 10), online(60, 30), failed(120)]).await, 3);
+
+    let last = word(store, bucket).await;
+    assert_eq!(
+        last,
+        NodeWord { node_id: node, status: ProbedStatus::Offline, latency_ms: Some(30), at: at(120) }
+    );
+    let (told_by, _) = store.bucket_words(bucket).await.unwrap().remove(0);
+    assert_eq!((told_by.id, told_by.name.as_str()), (node, "node-1"));
+
+    world.probe(node, bucket, &[failed(180), online(240, 20)]).await;
+    let record = day(store, bucket, 0).await;
+    assert_eq!((record.probes, record.failures, record.latency_sum_ms), (5, 2, 60));
+    assert_eq!((record.observed_us, record.online_us), (240_000_000, 120_000_000));
+    assert_eq!(record.latencies.count(), 3);
+    assert_eq!(record.last, Some(online(240, 20)));
+    assert_eq!(record.last_failure, failed(0).failure);
+    assert!(store.day_records(bucket, Day::of(at(100_000))).await.unwrap().is_empty());
+}
+
+pub async fn a_failure_keeps_the_latency_of_the_last_success(store: &dyn Store) {
+    let world = World::new(store).await;
+    let node = world.node("node-1").await;
+    let bucket = world.bucket("photos").await;
+    world.probe(node, bucket, &[failed(0)]).await;
+    assert_eq!(word(store, bucket).await.latency_ms, None);
+    world.probe(node, bucket, &[online(60, 30)]).await;
+    world.probe(node, bucket, &[failed(120)]).await;
+    assert_eq!(word(store, bucket).await.latency_ms, Some(30));
+}
+
+pub async fn late_and_repeated_samples_are_passed_over(store: &dyn Store) {
+    let world = World::new(store).await;
+    let node = world.node("node-1").await;
+    let bucket = world.bucket("photos").await;
+    assert_eq!(world.probe(node, bucket, &[online(60, 1)]).await, 1);
+    assert_eq!(world.probe(node, bucket, &[failed(0), failed(60), online(120, 2), failed(90)]).await, 1);
+    assert_eq!(world.probe(node, bucket, &[online(120, 3)]).await, 0);
+    let record = day(store, bucket, 0).await;
+    assert_eq!((record.probes, record.failures, record.latency_sum_ms), (2, 0, 3));
+    // Longer than the longest gap: counted, but nobody knows what was in between.
+    world.probe(node, bucket, &[online(120 + 151, 1)]).await;
+    assert_eq!(day(store, bucket, 0).await.observed_us, 60_000_000);
+}
+
+pub async fn samples_of_unknown_foreign_and_removed_buckets_are_passed_over(store: &dyn Store) {
+    let world = World::new(store).await;
+    let other = World::another(store).await;
+    let node = world.node("node-1").await;
+    let foreign = other.bucket("foreign").await;
+    let removed = world.bucket("removed").await;
+    store.delete_bucket(world.org, removed, at(1)).await.unwrap();
+    let own = world.bucket("own").await;
+    let samples = [foreign, removed, fresh(BucketId::new), own].map(|id| (id, online(10, 1))).into();
+    let batch = ProbeBatch { node_id: node, org_id: Some(world.org), longest_gap: LONGEST_GAP, samples };
+    assert_eq!(store.record_probes(&batch).await.unwrap(), 1);
+    assert!(store.bucket_words(foreign).await.unwrap().is_empty());
+
+    // A node of the deployment serves all organizations.
+    let shared = NodeRegistration { org_id: None, ..world.registration("shared") };
+    store.register_node(&shared, at(1)).await.unwrap();
+    let batch = ProbeBatch { node_id: shared.id, org_id: None, ..batch };
+    assert_eq!(store.record_probes(&batch).await.unwrap(), 2);
+    assert_eq!(store.bucket_words(foreign).await.unwrap().len(), 1);
+    let empty = ProbeBatch { samples: vec![], ..batch };
+    assert_eq!(store.record_probes(&empty).await.unwrap(), 0);
+}
+
+pub async fn a_node_that_is_not_registered_is_not_believed(store: &dyn Store) {
+    let world = World::new(store).await;
+    let bucket = world.bucket("photos").await;
+    assert_eq!(world.probe(fresh(NodeId::new), bucket, &[online(10, 1)]).await, 0);
+    let node = world.node("node-1").await;
+    store.unregister_node(node, at(1)).await.unwrap();
+    assert_eq!(world.probe(node, bucket, &[online(10, 1)]).await, 0);
+    assert!(store.bucket_words(bucket).await.unwrap().is_empty());
+}
+
+pub async fn time_over_midnight_counts_for_both_days(store: &dyn Store) {
+    let world = World::new(store).await;
+    let node = world.node("node-1").await;
+    let bucket = world.bucket("photos").await;
+    let midnight = 86_400;
+    world.probe(node, bucket, &[online(midnight - 90, 1), online(midnight - 30, 1)]).await;
+    world.probe(node, bucket, &[online(midnight + 30, 1)]).await;
+    let before = day(store, bucket, midnight - 1).await;
+    assert_eq!((before.probes, before.online_us), (2, 90_000_000));
+    let after = day(store, bucket, midnight).await;
+    assert_eq!((after.probes, after.online_us), (1, 30_000_000));
+}
+
+pub async fn a_heartbeat_of_five_thousand_samples_is_taken(store: &dyn Store) {
+    let world = World::new(store).await;
+    let node = world.node("node-1").await;
+    let mut buckets = Vec::new();
+    for number in 0..50 {
+        buckets.push(world.bucket(&format!("bucket {number}")).await);
+    }
+    let mut samples = Vec::new();
+    for round in 0..100 {
+        samples.extend(buckets.iter().map(|id| (*id, online(round * 60, 10))));
+    }
+    let batch = ProbeBatch { node_id: node, org_id: None, longest_gap: LONGEST_GAP, samples };
+    assert_eq!(store.record_probes(&batch).await.unwrap(), 5_000);
+    assert_eq!(store.record_probes(&batch).await.unwrap(), 0);
+    for bucket in buckets {
+        let record = day(store, bucket, 0).await;
+        assert_eq!((record.probes, record.online_us), (100, 99 * 60_000_000));
+    }
+}
+
+pub async fn words_and_days_of_several_nodes_are_told_by_node_name(store: &dyn Store) {
+    let world = World::new(store).await;
+    let bucket = world.bucket("photos").await;
+    for name in ["c", "a", "b"] {
+        let node = world.node(name).await;
+        world.probe(node, bucket, &[online(10, 1)]).await;
+    }
+    let words = store.bucket_words(bucket).await.unwrap();
+    assert_eq!(words.iter().map(|(node, _)| node.name.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
+    let days = store.day_records(bucket, Day::of(at(0))).await.unwrap();
+    assert_eq!(days.iter().map(|(node, _)| node.name.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
+}
+
+pub async fn old_days_are_purged_a_few_at_a_time(store: &dyn Store) {
+    let world = World::new(store).await;
+    let node = world.node("node-1").await;
+    let new = world.new_bucket("photos");
+    assert_eq!(store.insert_bucket(&new, at(0)).await.unwrap(), BucketInserted::Inserted);
+    for day in 0..5 {
+        world.probe(node, new.id, &[online(day * 86_400, 1)]).await;
+    }
+    let before = Day::of(at(3 * 86_400));
+    assert_eq!(store.purge_day_records(before, 2).await.unwrap(), 2);
+    assert_eq!(store.purge_day_records(before, 2).await.unwrap(), 1);
+    assert_eq!(store.purge_day_records(before, 2).await.unwrap(), 0);
+    assert_eq!(store.day_records(new.id, before).await.unwrap().len(), 1);
+}

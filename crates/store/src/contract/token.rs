@@ -1,0 +1,155 @@
+//! Sessions, refresh tokens, API tokens.
+
+use bucketry_model::role::{OrgRole, TokenScope, WorkspaceRole};
+use futures_util::future::join;
+
+use super::fixture::{World, at};
+use crate::Store;
+use crate::token::{NewToken, Rotation, TokenKind};
+
+pub async fn a_caller_is_known_with_memberships_and_scope(store: &dyn Store) {
+    let world = World::new(store).await;
+    let user = world.member(world.workspace, "grace@example.com", WorkspaceRole::Write).await;
+    let second = world.another_workspace(1).await;
+    store.add_member(world.org, second, user, WorkspaceRole::Read, at(1)).await.unwrap();
+    let scope = Some(TokenScope { workspace_id: Some(second), role: WorkspaceRole::Read });
+    let token = NewToken { scope, ..world.new_token(user, TokenKind::Api, 1) };
+    store.insert_token(&token, at(1)).await.unwrap();
+
+    let caller = store.caller(token.id, at(2)).await.unwrap().unwrap();
+    assert_eq!((caller.user_id, caller.org_id, caller.token_id), (user, world.org, token.id));
+    assert_eq!((caller.org_role, caller.validated, caller.scope), (OrgRole::User, true, scope));
+    let memberships: Vec<_> = caller.memberships.into_iter().collect();
+    let mut expected = vec![(world.workspace, WorkspaceRole::Write), (second, WorkspaceRole::Read)];
+    expected.sort_by_key(|(id, _)| *id);
+    assert_eq!(memberships, expected);
+
+    let lonely = world.user("lonely@example.com", OrgRole::User).await;
+    let session = world.new_token(lonely, TokenKind::Session, 2);
+    store.insert_token(&session, at(1)).await.unwrap();
+    assert!(store.caller(session.id, at(2)).await.unwrap().unwrap().memberships.is_empty());
+}
+
+pub async fn an_expired_or_revoked_token_has_no_caller(store: &dyn Store) {
+    let world = World::new(store).await;
+    let expires = world.new_token(world.owner, TokenKind::Api, 1);
+    let forever = NewToken { expires_at: None, ..world.new_token(world.owner, TokenKind::Api, 2) };
+    for token in [&expires, &forever] {
+        store.insert_token(token, at(1)).await.unwrap();
+    }
+    assert!(store.caller(expires.id, at(999)).await.unwrap().is_some());
+    assert!(store.caller(expires.id, at(1_000)).await.unwrap().is_none());
+    assert!(store.caller(forever.id, at(1_000_000)).await.unwrap().is_some());
+    assert!(store.revoke_token(world.owner, forever.id, at(5)).await.unwrap());
+    assert!(store.caller(forever.id, at(6)).await.unwrap().is_none());
+    assert!(store.api_token(&forever.hash, at(6)).await.unwrap().is_none());
+}
+
+pub async fn an_api_token_is_found_by_its_hash(store: &dyn Store) {
+    let world = World::new(store).await;
+    let api = world.new_token(world.owner, TokenKind::Api, 1);
+    let session = world.new_token(world.owner, TokenKind::Session, 2);
+    for token in [&api, &session] {
+        store.insert_token(token, at(1)).await.unwrap();
+    }
+    assert_eq!(store.api_token(&api.hash, at(2)).await.unwrap(), Some(api.id));
+    assert_eq!(store.api_token(&api.hash, at(1_000)).await.unwrap(), None);
+    assert_eq!(store.api_token(&session.hash, at(2)).await.unwrap(), None);
+    assert_eq!(store.session_of_refresh_token(&session.hash).await.unwrap(), Some(session.id));
+    assert_eq!(store.session_of_refresh_token(&api.hash).await.unwrap(), None);
+}
+
+pub async fn a_refresh_token_is_exchanged_once(store: &dyn Store) {
+    let world = World::new(store).await;
+    let session = world.new_token(world.owner, TokenKind::Session, 1);
+    store.insert_token(&session, at(1)).await.unwrap();
+    let rotated = Rotation::Rotated { id: session.id, user_id: world.owner, org_id: world.org };
+    let exchange = |old: u8, new: u8| store.rotate_refresh_token_at(old, new);
+    assert_eq!(exchange(1, 2).await, rotated);
+    assert_eq!(exchange(2, 3).await, rotated);
+    assert_eq!(exchange(9, 4).await, Rotation::Unknown);
+    assert_eq!(store.session_of_refresh_token(&[1; 32]).await.unwrap(), Some(session.id));
+
+    let listed = store.tokens(world.owner, at(60)).await.unwrap();
+    assert_eq!((listed[0].last_used_at, listed[0].expires_at), (Some(at(50)), Some(at(2_000))));
+    assert!(store.caller(session.id, at(1_500)).await.unwrap().is_some());
+}
+
+pub async fn a_refresh_token_that_comes_again_ends_the_session(store: &dyn Store) {
+    let world = World::new(store).await;
+    let session = world.new_token(world.owner, TokenKind::Session, 1);
+    store.insert_token(&session, at(1)).await.unwrap();
+    store.rotate_refresh_token_at(1, 2).await;
+    assert_eq!(store.rotate_refresh_token_at(1, 3).await, Rotation::Reused);
+    assert!(store.caller(session.id, at(60)).await.unwrap().is_none());
+    assert_eq!(store.rotate_refresh_token_at(2, 3).await, Rotation::Unknown);
+    assert_eq!(store.rotate_refresh_token_at(1, 3).await, Rotation::Unknown);
+}
+
+pub async fn two_exchanges_of_one_refresh_token_at_once_succeed_at_most_once(store: &dyn Store) {
+    let world = World::new(store).await;
+    let session = world.new_token(world.owner, TokenKind::Session, 1);
+    store.insert_token(&session, at(1)).await.unwrap();
+    let (a, b) = join(store.rotate_refresh_token_at(1, 2), store.rotate_refresh_token_at(1, 3)).await;
+    let outcomes = [a, b];
+    assert!(outcomes.contains(&Rotation::Reused));
+    assert_eq!(outcomes.iter().filter(|one| matches!(one, Rotation::Rotated { .. })).count(), 1);
+}
+
+pub async fn an_expired_session_is_not_renewed(store: &dyn Store) {
+    let world = World::new(store).await;
+    let session = world.new_token(world.owner, TokenKind::Session, 1);
+    store.insert_token(&session, at(1)).await.unwrap();
+    let late = store.rotate_refresh_token(&[1; 32], &[2; 32], at(5_000), at(1_000)).await.unwrap();
+    assert_eq!(late, Rotation::Unknown);
+}
+
+pub async fn tokens_are_listed_newest_first_and_revoked_by_their_owner_only(store: &dyn Store) {
+    let world = World::new(store).await;
+    let user = world.user("grace@example.com", OrgRole::User).await;
+    let scope = Some(TokenScope { workspace_id: None, role: WorkspaceRole::Write });
+    let api = NewToken { scope, ..world.new_token(world.owner, TokenKind::Api, 1) };
+    let session = world.new_token(world.owner, TokenKind::Session, 2);
+    store.insert_token(&api, at(10)).await.unwrap();
+    store.insert_token(&session, at(20)).await.unwrap();
+
+    let listed = store.tokens(world.owner, at(30)).await.unwrap();
+    let told: Vec<_> = listed.iter().map(|one| (one.id, one.kind, one.created_at)).collect();
+    assert_eq!(told, [(session.id, TokenKind::Session, at(20)), (api.id, TokenKind::Api, at(10))]);
+    assert_eq!((listed[1].user_id, listed[1].name.as_str()), (world.owner, "laptop"));
+    assert_eq!(
+        (listed[1].scope, listed[1].expires_at, listed[1].last_used_at),
+        (scope, api.expires_at, None)
+    );
+
+    assert!(!store.revoke_token(user, api.id, at(31)).await.unwrap());
+    assert!(store.revoke_token(world.owner, api.id, at(31)).await.unwrap());
+    assert!(!store.revoke_token(world.owner, api.id, at(32)).await.unwrap());
+    assert_eq!(store.tokens(world.owner, at(33)).await.unwrap().len(), 1);
+    assert!(store.tokens(world.owner, at(1_000)).await.unwrap().is_empty());
+    assert!(!store.revoke_token(world.owner, session.id, at(1_000)).await.unwrap());
+}
+
+pub async fn ended_tokens_are_purged(store: &dyn Store) {
+    let world = World::new(store).await;
+    let revoked = world.new_token(world.owner, TokenKind::Api, 1);
+    let expired = world.new_token(world.owner, TokenKind::Session, 2);
+    let live = NewToken { expires_at: None, ..world.new_token(world.owner, TokenKind::Api, 3) };
+    for token in [&revoked, &expired, &live] {
+        store.insert_token(token, at(1)).await.unwrap();
+    }
+    store.revoke_token(world.owner, revoked.id, at(10)).await.unwrap();
+    assert_eq!(store.purge_tokens(at(10)).await.unwrap(), 0);
+    assert_eq!(store.purge_tokens(at(11)).await.unwrap(), 1);
+    assert_eq!(store.session_of_refresh_token(&expired.hash).await.unwrap(), Some(expired.id));
+    assert_eq!(store.purge_tokens(at(2_000)).await.unwrap(), 1);
+    assert_eq!(store.session_of_refresh_token(&expired.hash).await.unwrap(), None);
+    assert!(store.caller(live.id, at(3_000)).await.unwrap().is_some());
+}
+
+impl dyn Store {
+    /// Exchanges at second 50, for a token that expires at second 2,000.
+    async fn rotate_refresh_token_at(&self, old: u8, new: u8) -> Rotation {
+        self.rotate_refresh_token(&[old; 32], &[new; 32], at(2_000), at(50)).await.unwrap()
+    }
+}

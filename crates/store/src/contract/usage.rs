@@ -1,0 +1,146 @@
+//! Traffic.
+
+use bucketry_model::id::{BucketId, RepoId};
+use bucketry_model::node_protocol::UsageBatch;
+use bucketry_model::usage::{UsageRow, UsageTotals};
+use futures_util::future::join;
+
+use super::fixture::{World, at, fresh};
+use crate::Store;
+use crate::usage::BatchCounted;
+
+pub(super) fn row(bucket_id: BucketId, minute: i64, requests: u32) -> UsageRow {
+    UsageRow {
+        minute,
+        bucket_id,
+        repo_id: None,
+        requests,
+        errors: 0,
+        upload_bytes: 100,
+        download_bytes: 1_000,
+        size_change: -10,
+        latency_sum_ms: 5,
+    }
+}
+
+fn batch(number: u64, rows: Vec<UsageRow>) -> UsageBatch {
+    UsageBatch { spool: "spool-1".to_owned(), number, rows }
+}
+
+async fn totals(store: &dyn Store, bucket: BucketId) -> UsageTotals {
+    store.usage_totals_of(&[bucket]).await.unwrap()[0].1
+}
+
+pub async fn a_batch_is_added_to_the_totals(store: &dyn Store) {
+    let world = World::new(store).await;
+    let node = world.node("node-1").await;
+    let [a, b] = [world.bucket("a").await, world.bucket("b").await];
+    let through_repository = UsageRow { repo_id: Some(fresh(RepoId::new)), ..row(a, 60, 4) };
+    let rows = vec![row(a, 60, 1), row(a, 60, 2), row(a, 120, 3), through_repository];
+    assert_eq!(
+        store.add_usage(node, Some(world.org), &batch(1, rows), at(0)).await.unwrap(),
+        BatchCounted::Counted
+    );
+    let expected = UsageTotals { requests: 10, upload_bytes: 400, download_bytes: 4_000, size_change: -40 };
+    let told = store.usage_totals_of(&[b, a]).await.unwrap();
+    assert_eq!(told, [(b, UsageTotals::default()), (a, expected)]);
+
+    store.add_usage(node, None, &batch(2, vec![row(a, 120, 5)]), at(0)).await.unwrap();
+    assert_eq!(totals(store, a).await.requests, 15);
+}
+
+pub async fn a_batch_that_arrives_twice_counts_once(store: &dyn Store) {
+    let world = World::new(store).await;
+    let node = world.node("node-1").await;
+    let bucket = world.bucket("photos").await;
+    let first = batch(1, vec![row(bucket, 60, 1)]);
+    let add = |batch| async move { store.add_usage(node, None, batch, at(0)).await.unwrap() };
+    assert_eq!(add(&first).await, BatchCounted::Counted);
+    assert_eq!(add(&first).await, BatchCounted::Duplicate);
+    let second = batch(2, vec![row(bucket, 60, 1)]);
+    assert_eq!(add(&second).await, BatchCounted::Counted);
+    assert_eq!(add(&first).await, BatchCounted::Duplicate);
+    assert_eq!(totals(store, bucket).await.requests, 2);
+
+    // The numbers of another spool, or of another node's spool of the same name, are others.
+    let other_spool = UsageBatch { spool: "spool-2".to_owned(), ..first.clone() };
+    assert_eq!(add(&other_spool).await, BatchCounted::Counted);
+    let other_node = world.node("node-2").await;
+    let counted = store.add_usage(other_node, None, &first, at(0)).await.unwrap();
+    assert_eq!(counted, BatchCounted::Counted);
+    assert_eq!(totals(store, bucket).await.requests, 4);
+}
+
+pub async fn a_batch_that_arrives_twice_at_once_counts_once(store: &dyn Store) {
+    let world = World::new(store).await;
+    let node = world.node("node-1").await;
+    let bucket = world.bucket("photos").await;
+    let first = batch(1, vec![row(bucket, 60, 1)]);
+    let (a, b) =
+        join(store.add_usage(node, None, &first, at(0)), store.add_usage(node, None, &first, at(0))).await;
+    let outcomes = [a.unwrap(), b.unwrap()];
+    assert!(outcomes.contains(&BatchCounted::Counted) && outcomes.contains(&BatchCounted::Duplicate));
+    assert_eq!(totals(store, bucket).await.requests, 1);
+}
+
+pub async fn a_gap_in_the_numbers_is_refused(store: &dyn Store) {
+    let world = World::new(store).await;
+    let node = world.node("node-1").await;
+    let bucket = world.bucket("photos").await;
+    for (number, outcome) in [
+        (2, BatchCounted::OutOfOrder { expected: 1 }),
+        (1, BatchCounted::Counted),
+        (3, BatchCounted::OutOfOrder { expected: 2 }),
+        (2, BatchCounted::Counted),
+    ] {
+        let batch = batch(number, vec![row(bucket, 60, 1)]);
+        assert_eq!(store.add_usage(node, None, &batch, at(0)).await.unwrap(), outcome);
+    }
+    assert_eq!(totals(store, bucket).await.requests, 2);
+}
+
+pub async fn rows_of_foreign_and_unknown_buckets_are_passed_over(store: &dyn Store) {
+    let world = World::new(store).await;
+    let other = World::another(store).await;
+    let node = world.node("node-1").await;
+    let (own, foreign, unknown) =
+        (world.bucket("own").await, other.bucket("foreign").await, fresh(BucketId::new));
+    let rows = [own, foreign, unknown].map(|bucket| row(bucket, 60, 1)).to_vec();
+    let counted = store.add_usage(node, Some(world.org), &batch(1, rows), at(0)).await.unwrap();
+    assert_eq!(counted, BatchCounted::Counted);
+    let told = store.usage_totals_of(&[own, foreign, unknown]).await.unwrap();
+    assert_eq!(told.iter().map(|(_, totals)| totals.requests).collect::<Vec<_>>(), [1, 0, 0]);
+}
+
+pub async fn rows_that_cannot_be_added_up_are_passed_over(store: &dyn Store) {
+    let world = World::new(store).await;
+    let node = world.node("node-1").await;
+    let bucket = world.bucket("photos").await;
+    let huge = UsageRow { upload_bytes: u64::MAX, ..row(bucket, 60, 1) };
+    let rows = vec![huge, row(bucket, 61, 1), row(bucket, 120, 1)];
+    store.add_usage(node, None, &batch(1, rows), at(0)).await.unwrap();
+    assert_eq!(totals(store, bucket).await.requests, 1);
+}
+
+pub async fn removed_buckets_still_count(store: &dyn Store) {
+    let world = World::new(store).await;
+    let node = world.node("node-1").await;
+    let bucket = world.bucket("photos").await;
+    store.add_usage(node, None, &batch(1, vec![row(bucket, 60, 1)]), at(0)).await.unwrap();
+    store.delete_bucket(world.org, bucket, at(1)).await.unwrap();
+    store.add_usage(node, Some(world.org), &batch(2, vec![row(bucket, 60, 1)]), at(2)).await.unwrap();
+    assert_eq!(totals(store, bucket).await.requests, 2);
+}
+
+pub async fn old_minutes_are_purged_and_totals_stay(store: &dyn Store) {
+    let world = World::new(store).await;
+    let node = world.node("node-1").await;
+    let bucket = world.bucket("photos").await;
+    let rows = (0..5).map(|minute| row(bucket, minute * 60, 1)).collect();
+    store.add_usage(node, None, &batch(1, rows), at(0)).await.unwrap();
+    for removed in [2, 1, 0] {
+        assert_eq!(store.purge_usage_minutes(180, 2).await.unwrap(), removed);
+    }
+    assert_eq!(store.purge_usage_minutes(10_000, 10).await.unwrap(), 2);
+    assert_eq!(totals(store, bucket).await.requests, 5);
+}

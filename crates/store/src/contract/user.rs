@@ -1,0 +1,148 @@
+//! Users.
+
+use bucketry_model::id::UserId;
+use bucketry_model::role::{OrgRole, WorkspaceRole};
+use futures_util::future::join;
+
+use super::fixture::{World, at, fresh, name, new_user};
+use crate::Store;
+use crate::token::TokenKind;
+use crate::user::{NewUser, UserChanged, UserChanges, UserInserted};
+
+fn to_role(role: OrgRole) -> UserChanges {
+    UserChanges { org_role: Some(role), ..UserChanges::default() }
+}
+
+pub async fn a_user_reads_back(store: &dyn Store) {
+    let world = World::new(store).await;
+    let new = NewUser { validated: false, ..new_user("Grace@Example.com", OrgRole::Billing) };
+    assert_eq!(store.insert_user(world.org, &new, at(9)).await.unwrap(), UserInserted::Inserted);
+
+    let found = store.user(world.org, new.id).await.unwrap().unwrap();
+    assert_eq!((found.id, found.org_id, found.email), (new.id, world.org, new.email));
+    assert_eq!((found.first_name, found.last_name), (new.first_name, new.last_name));
+    assert_eq!((found.org_role, found.validated, found.created_at), (OrgRole::Billing, false, at(9)));
+    let by_email = store.user_by_email("grace@example.COM").await.unwrap().unwrap();
+    assert_eq!((by_email.user.id, by_email.password_hash), (new.id, new.password_hash));
+    assert!(store.set_password(new.id, "$another").await.unwrap());
+    let by_email = store.user_by_email("grace@example.com").await.unwrap().unwrap();
+    assert_eq!(by_email.password_hash.as_deref(), Some("$another"));
+    assert!(!store.set_password(fresh(UserId::new), "$another").await.unwrap());
+}
+
+pub async fn addresses_are_unique_without_letter_case_until_the_user_is_removed(store: &dyn Store) {
+    let world = World::new(store).await;
+    let other = World::another(store).await;
+    let first = world.user("ada@example.com", OrgRole::User).await;
+    let again = new_user("ADA@example.com", OrgRole::User);
+    assert_eq!(store.insert_user(other.org, &again, at(1)).await.unwrap(), UserInserted::EmailTaken);
+    assert!(store.user(other.org, again.id).await.unwrap().is_none());
+
+    assert_eq!(store.delete_user(world.org, first, at(2)).await.unwrap(), UserChanged::Changed);
+    assert!(store.user_by_email("ada@example.com").await.unwrap().is_none());
+    assert_eq!(store.insert_user(other.org, &again, at(3)).await.unwrap(), UserInserted::Inserted);
+}
+
+pub async fn two_users_with_one_address_at_once_give_one_user(store: &dyn Store) {
+    let world = World::new(store).await;
+    let users = ["ada@example.com", "Ada@example.com"].map(|email| new_user(email, OrgRole::User));
+    let (a, b) =
+        join(store.insert_user(world.org, &users[0], at(1)), store.insert_user(world.org, &users[1], at(1)))
+            .await;
+    let mut outcomes = [a.unwrap(), b.unwrap()];
+    outcomes.sort_by_key(|outcome| *outcome == UserInserted::EmailTaken);
+    assert_eq!(outcomes, [UserInserted::Inserted, UserInserted::EmailTaken]);
+}
+
+pub async fn users_are_paged_newest_first(store: &dyn Store) {
+    let world = World::new(store).await;
+    let mut made = vec![world.owner];
+    for seconds in 1..=4 {
+        let new = new_user(&format!("{seconds}@example.com"), OrgRole::User);
+        store.insert_user(world.org, &new, at(seconds)).await.unwrap();
+        made.push(new.id);
+    }
+    made.reverse();
+    let mut walked = Vec::new();
+    let mut after = None;
+    loop {
+        let page = store.users(world.org, after, 2).await.unwrap();
+        walked.extend(page.iter().map(|user| user.id));
+        after = page.last().map(|user| user.id);
+        if page.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(walked, made);
+    assert!(store.users(world.org, Some(fresh(UserId::new)), 10).await.unwrap().is_empty());
+}
+
+pub async fn a_user_changes(store: &dyn Store) {
+    let world = World::new(store).await;
+    let user = world.user("grace@example.com", OrgRole::User).await;
+    let changes =
+        UserChanges { first_name: Some(name("Grace")), last_name: None, org_role: Some(OrgRole::Workspaces) };
+    assert_eq!(store.update_user(world.org, user, &changes).await.unwrap(), UserChanged::Changed);
+    let found = store.user(world.org, user).await.unwrap().unwrap();
+    assert_eq!((found.first_name.as_str(), found.last_name.as_str()), ("Grace", "Lovelace"));
+    assert_eq!(found.org_role, OrgRole::Workspaces);
+}
+
+pub async fn a_user_of_another_organization_is_not_found(store: &dyn Store) {
+    let world = World::new(store).await;
+    let other = World::another(store).await;
+    let changes = UserChanges::default();
+    assert!(store.user(other.org, world.owner).await.unwrap().is_none());
+    assert_eq!(store.update_user(other.org, world.owner, &changes).await.unwrap(), UserChanged::NotFound);
+    assert_eq!(store.delete_user(other.org, world.owner, at(1)).await.unwrap(), UserChanged::NotFound);
+}
+
+pub async fn the_last_owner_is_neither_lowered_nor_removed(store: &dyn Store) {
+    let world = World::new(store).await;
+    let lower = to_role(OrgRole::Administrators);
+    assert_eq!(store.update_user(world.org, world.owner, &lower).await.unwrap(), UserChanged::LastOwner);
+    assert_eq!(store.delete_user(world.org, world.owner, at(1)).await.unwrap(), UserChanged::LastOwner);
+
+    world.user("second@example.com", OrgRole::Owner).await;
+    assert_eq!(store.update_user(world.org, world.owner, &lower).await.unwrap(), UserChanged::Changed);
+}
+
+pub async fn two_owners_who_lower_each_other_at_once_leave_one(store: &dyn Store) {
+    let world = World::new(store).await;
+    let second = world.user("second@example.com", OrgRole::Owner).await;
+    let lower = to_role(OrgRole::User);
+    let (a, b) =
+        join(store.update_user(world.org, world.owner, &lower), store.update_user(world.org, second, &lower))
+            .await;
+    let outcomes = [a.unwrap(), b.unwrap()];
+    assert!(outcomes.contains(&UserChanged::Changed) && outcomes.contains(&UserChanged::LastOwner));
+}
+
+pub async fn the_last_admin_of_a_workspace_is_not_removed(store: &dyn Store) {
+    let world = World::new(store).await;
+    let workspace = world.another_workspace(1).await;
+    let admin = world.member(workspace, "admin@example.com", WorkspaceRole::Admin).await;
+    store.remove_member(world.org, workspace, world.owner).await.unwrap();
+    assert_eq!(store.delete_user(world.org, admin, at(2)).await.unwrap(), UserChanged::LastAdmin);
+    assert!(store.user(world.org, admin).await.unwrap().is_some());
+
+    world.member(workspace, "second@example.com", WorkspaceRole::Admin).await;
+    assert_eq!(store.delete_user(world.org, admin, at(2)).await.unwrap(), UserChanged::Changed);
+}
+
+pub async fn removing_a_user_ends_memberships_and_tokens(store: &dyn Store) {
+    let world = World::new(store).await;
+    let user = world.member(world.workspace, "grace@example.com", WorkspaceRole::Write).await;
+    let token = world.new_token(user, TokenKind::Api, 1);
+    store.insert_token(&token, at(1)).await.unwrap();
+    assert!(store.caller(token.id, at(2)).await.unwrap().is_some());
+
+    assert_eq!(store.delete_user(world.org, user, at(3)).await.unwrap(), UserChanged::Changed);
+    assert!(store.caller(token.id, at(4)).await.unwrap().is_none());
+    assert!(store.api_token(&token.hash, at(4)).await.unwrap().is_none());
+    assert!(store.user(world.org, user).await.unwrap().is_none());
+    assert!(!store.set_password(user, "$hash").await.unwrap());
+    let members = store.members(&[world.workspace]).await.unwrap();
+    assert!(members.iter().all(|(_, member)| member.user.id != user));
+    assert_eq!(store.delete_user(world.org, user, at(5)).await.unwrap(), UserChanged::NotFound);
+}

@@ -1,0 +1,311 @@
+//! What is SQLite's own: the data directory, its lock and modes, schemas of other versions, backups, a full disk.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use bucketry_model::bucket::{BucketLocation, StorageType};
+use bucketry_model::id::{BucketId, OrgId, UserId, WorkspaceId};
+use bucketry_model::name::Name;
+use bucketry_model::role::OrgRole;
+use bucketry_model::secret::SealedSecret;
+use bucketry_store::bucket::{BucketInserted, BucketStore, NewBucket, StoredSecret};
+use bucketry_store::organization::{NewOrganization, OrganizationStore};
+use bucketry_store::sqlite::{self, DATABASE_FILE, Options, SqliteStore};
+use bucketry_store::user::NewUser;
+use bucketry_store::vault::VaultStore;
+use bucketry_store::workspace::NewWorkspace;
+use bucketry_store::{Store, StoreError};
+use jiff::Timestamp;
+use sqlx::{ConnectOptions, Connection};
+use tempfile::TempDir;
+
+fn now() -> Timestamp {
+    Timestamp::UNIX_EPOCH
+}
+
+fn name(text: &str) -> Name {
+    Name::parse(text).unwrap()
+}
+
+fn quick() -> Options {
+    Options { durable: false, ..Options::default() }
+}
+
+async fn open(directory: &Path) -> SqliteStore {
+    SqliteStore::open(directory, quick()).await.unwrap()
+}
+
+fn organization() -> NewOrganization {
+    NewOrganization {
+        id: OrgId::new(now(), [1; 10]),
+        name: name("default"),
+        bucket_quota: None,
+        owner: NewUser {
+            id: UserId::new(now(), [1; 10]),
+            email: "owner@example.com".into(),
+            first_name: name("Ada"),
+            last_name: name("Lovelace"),
+            org_role: OrgRole::Owner,
+            validated: true,
+            password_hash: None,
+        },
+        workspace: NewWorkspace { id: WorkspaceId::new(now(), [1; 10]), name: name("default") },
+    }
+}
+
+fn bucket(number: u16, sealed: &str) -> NewBucket {
+    let mut random = [0; 10];
+    random[8..].copy_from_slice(&number.to_be_bytes());
+    NewBucket {
+        id: BucketId::new(now(), random),
+        org_id: organization().id,
+        workspace_id: organization().workspace.id,
+        name: name(&format!("bucket {number}")),
+        location: BucketLocation {
+            storage_type: StorageType::S3,
+            bucket: "photos".into(),
+            key: None,
+            endpoint: None,
+            region: None,
+        },
+        secret: Some(StoredSecret { sealed: SealedSecret::from_text(sealed), sealed_to: "r".into() }),
+    }
+}
+
+/// A store with an organization and one bucket.
+async fn furnished(directory: &Path) -> SqliteStore {
+    let store = open(directory).await;
+    store.insert_organization(&organization(), now()).await.unwrap();
+    store.insert_bucket(&bucket(0, "sealed"), now()).await.unwrap();
+    store
+}
+
+async fn run(directory: &Path, sql: &'static str) {
+    let options = sqlx::sqlite::SqliteConnectOptions::new()
+        .filename(directory.join(DATABASE_FILE))
+        .create_if_missing(true);
+    let mut connection = options.connect().await.unwrap();
+    sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+async fn schema_error(directory: &Path) -> String {
+    match SqliteStore::open(directory, quick()).await {
+        Err(StoreError::Schema(told)) => told,
+        other => panic!("expected a schema error, not {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_was_stored_is_there_after_a_restart() {
+    let directory = TempDir::new().unwrap();
+    let store = furnished(directory.path()).await;
+    store.check().await.unwrap();
+    // Without a close, as when the process is killed.
+    drop(store);
+    let store = open(directory.path()).await;
+    let found = store.bucket(organization().id, bucket(0, "").id).await.unwrap().unwrap();
+    assert_eq!(found.secret, Some(SealedSecret::from_text("sealed")));
+    store.close().await;
+    assert!(matches!(store.check().await, Err(StoreError::Unavailable(_))));
+}
+
+#[tokio::test]
+async fn a_data_directory_belongs_to_one_process() {
+    let directory = TempDir::new().unwrap();
+    let store = open(directory.path()).await;
+    let second = SqliteStore::open(directory.path(), quick()).await;
+    assert!(matches!(second, Err(StoreError::InUse)));
+    drop(store);
+    open(directory.path()).await;
+}
+
+#[tokio::test]
+async fn nobody_but_the_owner_reads_the_data() {
+    let parent = TempDir::new().unwrap();
+    let directory = parent.path().join("data");
+    let store = furnished(&directory).await;
+    assert_eq!(mode(&directory), 0o700);
+    for file in fs::read_dir(&directory).unwrap() {
+        let path = file.unwrap().path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+    }
+    let copy = parent.path().join("copy.db");
+    store.backup(&copy).await.unwrap();
+    assert_eq!(mode(&copy), 0o600);
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_version_is_left_alone() {
+    let directory = TempDir::new().unwrap();
+    open(directory.path()).await.close().await;
+    run(
+        directory.path(),
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+         VALUES (99, 'from the future', TRUE, x'00', 1)",
+    )
+    .await;
+    let told = schema_error(directory.path()).await;
+    assert!(told.contains("newer version") && told.contains("99"), "{told}");
+}
+
+#[tokio::test]
+async fn a_changed_migration_is_told() {
+    let directory = TempDir::new().unwrap();
+    open(directory.path()).await.close().await;
+    run(directory.path(), "UPDATE _sqlx_migrations SET checksum = x'00' WHERE version = 1").await;
+    assert!(schema_error(directory.path()).await.contains("another form"));
+}
+
+#[tokio::test]
+async fn a_database_of_another_program_is_left_alone() {
+    let directory = TempDir::new().unwrap();
+    run(directory.path(), "CREATE TABLE recipes (id INTEGER PRIMARY KEY)").await;
+    assert!(schema_error(directory.path()).await.contains("another program"));
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_told() {
+    let directory = TempDir::new().unwrap();
+    fs::write(directory.path().join(DATABASE_FILE), "This is not a database.".repeat(100)).unwrap();
+    let opened = SqliteStore::open(directory.path(), quick()).await;
+    assert!(matches!(opened, Err(StoreError::Damaged(_))), "{opened:?}");
+}
+
+#[tokio::test]
+async fn an_interrupted_first_start_is_finished_by_the_next() {
+    let directory = TempDir::new().unwrap();
+    // As far as a process can have come before the schema was made.
+    run(
+        directory.path(),
+        "PRAGMA application_id = 0x424b5452; CREATE TABLE _sqlx_migrations (version BIGINT PRIMARY KEY, \
+         description TEXT NOT NULL, installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, \
+         success BOOLEAN NOT NULL, checksum BLOB NOT NULL, execution_time BIGINT NOT NULL)",
+    )
+    .await;
+    furnished(directory.path()).await.check().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_value_that_cannot_be_read_is_told_by_its_column() {
+    let directory = TempDir::new().unwrap();
+    let store = furnished(directory.path()).await;
+    run(directory.path(), "UPDATE buckets SET storage_type = 'hunter2'").await;
+    let told = store.bucket(organization().id, bucket(0, "").id).await.unwrap_err();
+    assert!(matches!(&told, StoreError::Damaged(column) if column == "column storage_type"), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_backup_of_a_store_in_use_opens_as_a_store() {
+    let directory = TempDir::new().unwrap();
+    let store = furnished(directory.path()).await;
+    // One by the store itself, one as another process makes it.
+    for number in [1, 2] {
+        let restored = TempDir::new().unwrap();
+        let to = restored.path().join(DATABASE_FILE);
+        if number == 1 {
+            store.backup(&to).await.unwrap();
+        } else {
+            sqlite::backup(directory.path(), &to).await.unwrap();
+        }
+        store.insert_bucket(&bucket(number, "later"), now()).await.unwrap();
+        let copy = open(restored.path()).await;
+        assert_eq!(copy.count_secrets().await.unwrap(), u64::from(number));
+        copy.insert_bucket(&bucket(9, "in the copy"), now()).await.unwrap();
+        assert_eq!(fs::read_dir(restored.path()).unwrap().count(), 4, "nothing but database, logs and lock");
+    }
+}
+
+#[tokio::test]
+async fn a_backup_of_a_store_that_nobody_uses_is_made_too() {
+    let directory = TempDir::new().unwrap();
+    furnished(directory.path()).await.close().await;
+    let restored = TempDir::new().unwrap();
+    sqlite::backup(directory.path(), &restored.path().join(DATABASE_FILE)).await.unwrap();
+    assert_eq!(open(restored.path()).await.count_secrets().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_backup_never_takes_the_place_of_a_file() {
+    let directory = TempDir::new().unwrap();
+    let store = furnished(directory.path()).await;
+    let to = directory.path().join("precious");
+    fs::write(&to, "precious").unwrap();
+    assert!(matches!(store.backup(&to).await, Err(StoreError::Backup(_))));
+    assert_eq!(fs::read_to_string(&to).unwrap(), "precious");
+    let nowhere = directory.path().join("missing").join("copy");
+    assert!(matches!(store.backup(&nowhere).await, Err(StoreError::Backup(_))));
+}
+
+#[tokio::test]
+async fn a_destroyed_secret_is_not_left_in_the_files() {
+    let directory = TempDir::new().unwrap();
+    let store = furnished(directory.path()).await;
+    let sealed = "unmistakable ".repeat(1_000);
+    store.insert_bucket(&bucket(1, &sealed), now()).await.unwrap();
+    store.delete_bucket(organization().id, bucket(1, "").id, now()).await.unwrap();
+    store.close().await;
+    for file in fs::read_dir(directory.path()).unwrap() {
+        let path = file.unwrap().path();
+        let bytes = fs::read(&path).unwrap();
+        assert!(!bytes.windows(12).any(|window| window == b"unmistakable"), "{}", path.display());
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_and_does_no_harm() {
+    let directory = TempDir::new().unwrap();
+    let store = furnished(directory.path()).await;
+    store.close().await;
+    drop(store);
+    let size = fs::metadata(directory.path().join(DATABASE_FILE)).unwrap().len();
+    let pages = u32::try_from(size / 4_096 + 20).unwrap();
+    let options = Options { max_pages: Some(pages), ..quick() };
+    let store = SqliteStore::open(directory.path(), options).await.unwrap();
+    let large = "x".repeat(8_000);
+    let mut stored = 0;
+    let error = loop {
+        match store.insert_bucket(&bucket(stored + 1, &large), now()).await {
+            Ok(inserted) => assert_eq!(inserted, BucketInserted::Inserted),
+            Err(error) => break error,
+        }
+        stored += 1;
+    };
+    assert!(matches!(error, StoreError::DiskFull(_)), "{error:?}");
+    assert!((1..40).contains(&stored));
+    // Reading goes on, and counts what was stored before.
+    assert_eq!(store.count_secrets().await.unwrap(), u64::from(stored) + 1);
+    let counted = store.organization(organization().id).await.unwrap().unwrap().bucket_count;
+    assert_eq!(counted, u64::from(stored) + 1);
+    drop(store);
+
+    let store = open(directory.path()).await;
+    let inserted = store.insert_bucket(&bucket(stored + 1, &large), now()).await.unwrap();
+    assert_eq!(inserted, BucketInserted::Inserted);
+    store.close().await;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(directory.path().join(DATABASE_FILE));
+    let mut connection = options.connect().await.unwrap();
+    let told: String = sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&mut connection).await.unwrap();
+    assert_eq!(told, "ok");
+}
+
+#[tokio::test]
+async fn a_database_locked_by_a_stranger_is_unavailable() {
+    let directory = TempDir::new().unwrap();
+    let options = Options { busy_timeout: std::time::Duration::ZERO, ..quick() };
+    let store = SqliteStore::open(directory.path(), options).await.unwrap();
+    let stranger = sqlx::sqlite::SqliteConnectOptions::new().filename(directory.path().join(DATABASE_FILE));
+    let mut stranger = stranger.connect().await.unwrap();
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut stranger).await.unwrap();
+    let error = store.insert_organization(&organization(), now()).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    sqlx::raw_sql("ROLLBACK").execute(&mut stranger).await.unwrap();
+    store.insert_organization(&organization(), now()).await.unwrap();
+}
