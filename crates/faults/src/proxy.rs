@@ -210,16 +210,16 @@ async fn misbehave(
             read_request(&mut client, first, shared).await?;
             hold(client).await
         }
-        Fault::StallMidBody { after } => match upstream {
-            Some(upstream) => stall_after(client, upstream, first, after).await,
-            None => {
-                read_request(&mut client, first, shared).await?;
-                let mut answer = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n".to_vec();
-                answer.resize(answer.len().max(after), b'x');
-                client.write_all(&answer).await?;
-                hold(client).await
+        Fault::StallMidBody { after } => {
+            if let Some(upstream) = upstream {
+                return stall_after(client, upstream, first, after).await;
             }
-        },
+            read_request(&mut client, first, shared).await?;
+            let mut answer = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n".to_vec();
+            answer.resize(answer.len().max(after), b'x');
+            client.write_all(&answer).await?;
+            hold(client).await
+        }
         Fault::Reset => {
             read_request(&mut client, first, shared).await?;
             client.set_zero_linger()

@@ -51,7 +51,7 @@ impl Default for ConnectionSettings {
             policy: EndpointPolicy::default(),
             extra_ca_pem: None,
             connect_timeout: Duration::from_secs(5),
-            answer_timeout: Duration::from_secs(60),
+            answer_timeout: Duration::from_mins(1),
             stall_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(20),
             max_idle_per_host: 64,

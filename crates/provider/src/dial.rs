@@ -108,9 +108,8 @@ impl Dialer {
             match timeout_at(patience, attempts.next()).await {
                 Ok(Some(Ok(stream))) => return Ok(stream),
                 Ok(Some(Err(error))) => last = error,
-                Ok(None) => {}
                 Err(_) if Instant::now() >= deadline => return Err(DialError::TimedOut),
-                Err(_) => {}
+                Ok(None) | Err(_) => {}
             }
         }
     }

@@ -66,6 +66,11 @@ fn classify_v4(address: Ipv4Addr) -> Class {
     Class::Refused(refusal)
 }
 
+#[expect(
+    clippy::match_same_arms,
+    clippy::unnested_or_patterns,
+    reason = "the arms follow the registries, one range after the other"
+)]
 fn classify_v6(address: Ipv6Addr) -> Class {
     let segments = address.segments();
     let refusal = match segments {
@@ -73,11 +78,8 @@ fn classify_v6(address: Ipv6Addr) -> Class {
         _ if address.is_loopback() => Refusal::Loopback,
         // IPv4-compatible (RFC 4291 §2.5.5.1), IPv4-translated (RFC 2765), local-use NAT64 (RFC 8215), 6to4
         // (RFC 3056), Teredo (RFC 4380). In the last three the place of the IPv4 address depends on others' set-up.
-        [0, 0, 0, 0, 0, 0, ..]
-        | [0, 0, 0, 0, 0xffff, 0, ..]
-        | [0x64, 0xff9b, 1, ..]
-        | [0x2002, ..]
-        | [0x2001, 0, ..] => Refusal::Translated,
+        [0, 0, 0, 0, 0, 0, ..] | [0, 0, 0, 0, 0xffff, 0, ..] => Refusal::Translated,
+        [0x64, 0xff9b, 1, ..] | [0x2002, ..] | [0x2001, 0, ..] => Refusal::Translated,
         _ if METADATA_V6.contains(&address) => Refusal::Metadata,
         [0xfd00, 0x0ec2, ..] => Refusal::Metadata,
         [0xfe80..=0xfebf, ..] => Refusal::LinkLocal,

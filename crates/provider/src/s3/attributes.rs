@@ -15,34 +15,31 @@ use crate::error::ProviderError;
 const METADATA: &str = "x-amz-meta-";
 const VERSION: &str = "x-amz-version-id";
 
-/// The four names that conditions go by.
-pub(super) struct ConditionNames {
-    if_match: HeaderName,
-    if_none_match: HeaderName,
-    if_modified_since: HeaderName,
-    if_unmodified_since: HeaderName,
+/// What a condition is on: the object of the request, or the source of a copy.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum ConditionsOn {
+    Object,
+    CopySource,
 }
 
-impl ConditionNames {
-    /// On the object that a request is about.
-    pub(super) const OBJECT: Self = Self {
-        if_match: IF_MATCH,
-        if_none_match: IF_NONE_MATCH,
-        if_modified_since: IF_MODIFIED_SINCE,
-        if_unmodified_since: IF_UNMODIFIED_SINCE,
-    };
-    /// On the source of a copy.
-    pub(super) const COPY_SOURCE: Self = Self {
-        if_match: HeaderName::from_static("x-amz-copy-source-if-match"),
-        if_none_match: HeaderName::from_static("x-amz-copy-source-if-none-match"),
-        if_modified_since: HeaderName::from_static("x-amz-copy-source-if-modified-since"),
-        if_unmodified_since: HeaderName::from_static("x-amz-copy-source-if-unmodified-since"),
-    };
+impl ConditionsOn {
+    /// The names of the conditions, in the order of [`Conditions`].
+    fn names(self) -> [HeaderName; 4] {
+        match self {
+            Self::Object => [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE],
+            Self::CopySource => [
+                HeaderName::from_static("x-amz-copy-source-if-match"),
+                HeaderName::from_static("x-amz-copy-source-if-none-match"),
+                HeaderName::from_static("x-amz-copy-source-if-modified-since"),
+                HeaderName::from_static("x-amz-copy-source-if-unmodified-since"),
+            ],
+        }
+    }
 }
 
 pub(super) fn put_conditions(
     headers: &mut HeaderMap,
-    names: ConditionNames,
+    on: ConditionsOn,
     conditions: &Conditions,
 ) -> Result<(), ProviderError> {
     let date = |time: &Timestamp| {
@@ -52,12 +49,13 @@ pub(super) fn put_conditions(
     };
     let modified = conditions.if_modified_since.as_ref().map(date).transpose()?;
     let unmodified = conditions.if_unmodified_since.as_ref().map(date).transpose()?;
-    for (name, text) in [
-        (names.if_match, conditions.if_match.as_deref()),
-        (names.if_none_match, conditions.if_none_match.as_deref()),
-        (names.if_modified_since, modified.as_deref()),
-        (names.if_unmodified_since, unmodified.as_deref()),
-    ] {
+    let values = [
+        conditions.if_match.as_deref(),
+        conditions.if_none_match.as_deref(),
+        modified.as_deref(),
+        unmodified.as_deref(),
+    ];
+    for (name, text) in on.names().into_iter().zip(values) {
         if let Some(text) = text {
             headers.insert(name, value(text)?);
         }
@@ -178,7 +176,7 @@ mod tests {
         let time = Some("2024-02-29T12:00:00Z".parse().unwrap());
         let mut headers = HeaderMap::new();
         let conditions = Conditions { if_modified_since: time, ..Default::default() };
-        put_conditions(&mut headers, ConditionNames::OBJECT, &conditions).unwrap();
+        put_conditions(&mut headers, ConditionsOn::Object, &conditions).unwrap();
         assert_eq!(headers[IF_MODIFIED_SINCE], "Thu, 29 Feb 2024 12:00:00 GMT");
     }
 

@@ -12,7 +12,7 @@ use crate::s3::xml;
 /// Error documents are a few hundred bytes long.
 pub(super) const MAX_ERROR_BYTES: usize = 64 * 1024;
 /// A provider may ask to wait for this long; more is as good as this.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(3_600);
+const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
 
 /// Reads an error answer: status, header, and the document, which is empty for a HEAD.
 pub(super) fn read(status: StatusCode, headers: &HeaderMap, document: &[u8]) -> ProviderError {

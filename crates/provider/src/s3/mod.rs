@@ -37,6 +37,8 @@ use crate::s3::address::{Address, DEFAULT_REGION, Home};
 use crate::s3::request::Call;
 use crate::s3::sign::Credentials;
 pub(crate) use crate::s3::sign::SigningKeys;
+#[cfg(test)]
+pub(crate) use crate::s3::sign::hex;
 
 const CAPABILITIES: Capabilities = Capabilities {
     list_start_after: true,

@@ -11,7 +11,7 @@ use quick_xml::escape::escape;
 use crate::body::Payload;
 use crate::driver::{Conditions, ObjectAttributes, Part, PartsPage, Stored, UploadId};
 use crate::error::ProviderError;
-use crate::s3::attributes::{ConditionNames, put_attributes, put_conditions, stored};
+use crate::s3::attributes::{ConditionsOn, put_attributes, put_conditions, stored};
 use crate::s3::encode::Query;
 use crate::s3::object::object;
 use crate::s3::request::Call;
@@ -94,7 +94,7 @@ impl S3Driver {
         conditions: &Conditions,
     ) -> Result<Stored, ProviderError> {
         let mut headers = HeaderMap::new();
-        put_conditions(&mut headers, ConditionNames::OBJECT, conditions)?;
+        put_conditions(&mut headers, ConditionsOn::Object, conditions)?;
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
         let call = Call {
             query: Query::new(&[("uploadId", &upload.0)]),

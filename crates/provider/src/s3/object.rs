@@ -9,7 +9,7 @@ use crate::driver::{
 };
 use crate::error::ProviderError;
 use crate::s3::attributes::{
-    ConditionNames, content_range, info, put_attributes, put_conditions, range, stored, value, version,
+    ConditionsOn, content_range, info, put_attributes, put_conditions, range, stored, value, version,
 };
 use crate::s3::encode::{Query, push_path};
 use crate::s3::request::Call;
@@ -25,7 +25,7 @@ impl S3Driver {
         conditions: &Conditions,
     ) -> Result<ObjectInfo, ProviderError> {
         let mut headers = HeaderMap::new();
-        put_conditions(&mut headers, ConditionNames::OBJECT, conditions)?;
+        put_conditions(&mut headers, ConditionsOn::Object, conditions)?;
         let answer = self.send(Call { headers, ..object(Method::HEAD, key)? }).await?;
         Ok(info(answer.into_parts().0.headers))
     }
@@ -36,7 +36,7 @@ impl S3Driver {
         request: &GetRequest,
     ) -> Result<ObjectRead, ProviderError> {
         let mut headers = HeaderMap::new();
-        put_conditions(&mut headers, ConditionNames::OBJECT, &request.conditions)?;
+        put_conditions(&mut headers, ConditionsOn::Object, &request.conditions)?;
         if let Some(wanted) = request.range {
             headers.insert(RANGE, value(&range(wanted))?);
         }
@@ -58,7 +58,7 @@ impl S3Driver {
     ) -> Result<Stored, ProviderError> {
         let mut headers = HeaderMap::new();
         put_attributes(&mut headers, &request.attributes)?;
-        put_conditions(&mut headers, ConditionNames::OBJECT, &request.conditions)?;
+        put_conditions(&mut headers, ConditionsOn::Object, &request.conditions)?;
         let call = Call { headers, payload: Some(payload), ..object(Method::PUT, key)? };
         Ok(stored(self.send(call).await?.headers()))
     }
@@ -82,7 +82,7 @@ impl S3Driver {
         let mut from = format!("/{}/", self.bucket);
         push_path(&mut from, source);
         headers.insert(HeaderName::from_static("x-amz-copy-source"), value(&from)?);
-        put_conditions(&mut headers, ConditionNames::COPY_SOURCE, &request.source_conditions)?;
+        put_conditions(&mut headers, ConditionsOn::CopySource, &request.source_conditions)?;
         if let Some(attributes) = &request.attributes {
             headers.insert(
                 HeaderName::from_static("x-amz-metadata-directive"),

@@ -9,6 +9,7 @@ use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::Event;
 
 const MAX_DEPTH: usize = 16;
+const XML_1_0: XmlVersion = XmlVersion::Implicit1_0;
 
 /// The document isn't XML, or not of the kind that S3 sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,19 +54,16 @@ pub(super) fn read(
                 open.push(name);
                 text.clear();
             }
-            Event::Text(part) => {
-                text.push_str(&part.xml_content(XmlVersion::Implicit1_0).map_err(|_| NotS3Xml)?)
-            }
-            Event::CData(part) => {
-                text.push_str(&part.xml_content(XmlVersion::Implicit1_0).map_err(|_| NotS3Xml)?)
-            }
-            Event::GeneralRef(reference) => match reference.resolve_char_ref().map_err(|_| NotS3Xml)? {
-                Some(character) => text.push(character),
-                None => {
+            Event::Text(part) => text.push_str(&part.xml_content(XML_1_0).map_err(|_| NotS3Xml)?),
+            Event::CData(part) => text.push_str(&part.xml_content(XML_1_0).map_err(|_| NotS3Xml)?),
+            Event::GeneralRef(reference) => {
+                if let Some(character) = reference.resolve_char_ref().map_err(|_| NotS3Xml)? {
+                    text.push(character);
+                } else {
                     let name = reference.decode().map_err(|_| NotS3Xml)?;
                     text.push_str(resolve_predefined_entity(&name).ok_or(NotS3Xml)?);
                 }
-            },
+            }
             Event::End(_) => {
                 let name = open.pop().ok_or(NotS3Xml)?;
                 visit(Element { path: &open, name: &name, text: &text })?;

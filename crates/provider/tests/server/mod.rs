@@ -1,6 +1,5 @@
 //! The real S3 server that tests run against, as the environment names it.
-
-use std::sync::Arc;
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
 use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
 use bucketry_model::endpoint::Endpoint;
@@ -40,19 +39,19 @@ pub(crate) fn target(bucket: &str, who: &str) -> BucketTarget {
     }
 }
 
-/// Makes a bucket of that name, unless it is there.
-pub(crate) async fn ensure_bucket(bucket: &str) -> Arc<S3Driver> {
-    let driver = S3Driver::open(&target(bucket, ""), &connections()).unwrap();
+/// Makes a bucket of that name, unless it is there, and answers it as the administrator sees it.
+pub(crate) async fn ensure_bucket(bucket: &str) -> BucketTarget {
+    let target = target(bucket, "");
+    let driver = S3Driver::open(&target, &connections()).unwrap();
     match driver.create_bucket().await {
-        Ok(()) => {}
-        Err(ProviderError::Answer(answer)) if answer.status == 409 => {}
+        Ok(()) => target,
+        Err(ProviderError::Answer(answer)) if answer.status == 409 => target,
         Err(error) => panic!("the test bucket can't be made: {error:?}"),
     }
-    Arc::new(driver)
 }
 
 /// Makes a bucket that no other test uses.
-pub(crate) async fn new_bucket(case: &str) -> Arc<S3Driver> {
+pub(crate) async fn new_bucket(case: &str) -> BucketTarget {
     let tail = uuid::Uuid::new_v4().simple().to_string();
     let case: String = case.chars().filter(char::is_ascii_alphabetic).take(24).collect();
     ensure_bucket(&format!("{case}-{}", &tail[..12])).await
