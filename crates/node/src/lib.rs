@@ -1,1 +1,36 @@
-//! placeholder
+//! The node's agent: learns from the control plane which buckets there are, probes them, does jobs, counts traffic,
+//! and reports. `docs/nodes.md` describes the protocol.
+//!
+//! - [`Agent::start`] starts it over a [`ControlPlane`] and a [`Cloud`]; `bucketry_client::NodeClient` and
+//!   [`Providers`] are the real ones.
+//! - [`UsageMeter`] takes counts of traffic; [`spool`] keeps them until they are acknowledged.
+//!
+//! **Invariants:** plain secrets live in memory only. Everything that can pile up while the control plane is away has
+//! a bound. What was spooled is counted exactly once.
+
+mod agent;
+mod backoff;
+mod catalog;
+mod cloud;
+mod config;
+mod control_plane;
+mod heartbeat;
+mod jitter;
+mod jobs;
+mod meter;
+mod metrics;
+mod outbox;
+mod probes;
+mod registration;
+mod results;
+mod schedule;
+pub mod spool;
+mod sync;
+mod usage;
+
+pub use agent::{Agent, AgentHandle, Dependencies, MetricsReader};
+pub use cloud::{Cloud, OpenBucket, Probed, Prober, Providers};
+pub use config::{AgentConfig, NodeInfo, ProbeConfig, SpoolConfig};
+pub use control_plane::{ControlPlane, ControlPlaneError, USAGE_OUT_OF_ORDER};
+pub use meter::UsageMeter;
+pub use metrics::{LATENCY_BOUNDS_MS, MetricsSnapshot};

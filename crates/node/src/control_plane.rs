@@ -1,0 +1,107 @@
+//! The control plane, as far as the agent needs it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bucketry_client::{ClientError, NodeClient};
+use bucketry_model::node_protocol::{Heartbeat, Register, Report, SyncAnswer};
+
+/// Why the control plane didn't take a message, told by what follows from it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ControlPlaneError {
+    /// It can't be reached, or can't answer now. Try again later.
+    #[error("{0}")]
+    Unavailable(String),
+    /// It doesn't know the node, or not by this key. Register, then try again.
+    #[error("{0}")]
+    Unregistered(String),
+    /// It doesn't take this message, however often it is sent.
+    #[error("{message}")]
+    Refused {
+        /// The stable code.
+        code: Option<String>,
+        /// One sentence.
+        message: String,
+    },
+}
+
+/// The code of a usage batch whose number isn't the one expected next.
+pub const USAGE_OUT_OF_ORDER: &str = "USAGE_OUT_OF_ORDER";
+
+/// Takes a node's messages. Every call ends by itself within a bounded time, and can be repeated.
+#[async_trait]
+pub trait ControlPlane: Send + Sync + 'static {
+    /// Takes a registration.
+    async fn register(&self, message: &Register) -> Result<(), ControlPlaneError>;
+
+    /// Takes a heartbeat.
+    async fn heartbeat(&self, message: &Heartbeat) -> Result<(), ControlPlaneError>;
+
+    /// Tells what is new since the cursor, waiting for it up to `wait`. An answer that gets lost on its way takes
+    /// the jobs in it along.
+    async fn sync(&self, cursor: Option<&str>, wait: Duration) -> Result<SyncAnswer, ControlPlaneError>;
+
+    /// Takes traffic and results of jobs.
+    async fn report(&self, message: &Report) -> Result<(), ControlPlaneError>;
+}
+
+#[async_trait]
+impl ControlPlane for NodeClient {
+    async fn register(&self, message: &Register) -> Result<(), ControlPlaneError> {
+        Self::register(self, message).await.map(drop).map_err(judge)
+    }
+
+    async fn heartbeat(&self, message: &Heartbeat) -> Result<(), ControlPlaneError> {
+        Self::heartbeat(self, message).await.map(drop).map_err(judge)
+    }
+
+    async fn sync(&self, cursor: Option<&str>, wait: Duration) -> Result<SyncAnswer, ControlPlaneError> {
+        Self::sync(self, cursor, wait).await.map_err(judge)
+    }
+
+    async fn report(&self, message: &Report) -> Result<(), ControlPlaneError> {
+        Self::report(self, message).await.map(drop).map_err(judge)
+    }
+}
+
+fn judge(error: ClientError) -> ControlPlaneError {
+    let told = error.to_string();
+    match error {
+        ClientError::Refused(refusal) => match refusal.status {
+            401 | 403 | 404 => ControlPlaneError::Unregistered(told),
+            408 | 425 | 429 | 500.. => ControlPlaneError::Unavailable(told),
+            _ => ControlPlaneError::Refused { code: refusal.error_code.clone(), message: told },
+        },
+        _ => ControlPlaneError::Unavailable(told),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bucketry_client::Refusal;
+
+    use super::*;
+
+    fn refused(status: u16, code: &str) -> ControlPlaneError {
+        judge(ClientError::Refused(Box::new(Refusal {
+            status,
+            error_code: Some(code.to_owned()),
+            message: "No.".to_owned(),
+            fields: vec![],
+            retry_after: None,
+            body: serde_json::Value::Null,
+        })))
+    }
+
+    #[test]
+    fn refusals_are_told_apart_by_what_follows_from_them() {
+        for status in [401, 403, 404] {
+            assert!(matches!(refused(status, "X"), ControlPlaneError::Unregistered(_)), "{status}");
+        }
+        for status in [408, 429, 500, 503] {
+            assert!(matches!(refused(status, "X"), ControlPlaneError::Unavailable(_)), "{status}");
+        }
+        let ControlPlaneError::Refused { code, .. } = refused(409, USAGE_OUT_OF_ORDER) else { panic!() };
+        assert_eq!(code.as_deref(), Some(USAGE_OUT_OF_ORDER));
+    }
+}

@@ -1,0 +1,112 @@
+//! Says that the node is there, and what its probes found.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bucketry_model::node_protocol::Heartbeat;
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::backoff::Backoff;
+use crate::config::NodeInfo;
+use crate::control_plane::{ControlPlane, ControlPlaneError};
+use crate::jitter::Jitter;
+use crate::metrics::{Metrics, add};
+use crate::outbox::Outbox;
+use crate::registration::Registration;
+
+/// How long an urgent heartbeat waits for others of its kind.
+const DEBOUNCE: Duration = Duration::from_millis(200);
+/// The time between two urgent heartbeats, so that thousands of changes make a few messages.
+const URGENT_PAUSE: Duration = Duration::from_secs(1);
+/// What the last heartbeat, while stopping, may take.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// The state of the heartbeat task.
+pub(crate) struct Heartbeats {
+    pub(crate) control_plane: Arc<dyn ControlPlane>,
+    pub(crate) registration: Arc<Registration>,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) node: NodeInfo,
+    pub(crate) interval: Duration,
+    pub(crate) probe_interval: Duration,
+}
+
+impl Heartbeats {
+    /// Sends heartbeats until it is stopped, then tries a last one.
+    pub(crate) async fn run(self, jitter: Jitter, stop: CancellationToken) {
+        stop.run_until_cancelled(self.beat(jitter)).await;
+        if self.registration.is_registered() {
+            _ = tokio::time::timeout(FAREWELL, self.send_all()).await;
+        }
+    }
+
+    async fn beat(&self, jitter: Jitter) {
+        let mut backoff = Backoff::new(Duration::from_secs(1), self.interval, jitter);
+        let mut next_urgent = Instant::now();
+        let mut next = Instant::now();
+        let mut failing = false;
+        loop {
+            self.registration.wait().await;
+            tokio::select! {
+                () = sleep_until(next) => {}
+                () = self.outbox.urgent(), if !failing => {
+                    sleep(DEBOUNCE).await;
+                    sleep_until(next_urgent.min(next)).await;
+                }
+            }
+            next_urgent = Instant::now() + URGENT_PAUSE;
+            let outcome = self.send_all().await;
+            failing = outcome.is_err();
+            next = Instant::now()
+                + match outcome {
+                    Ok(()) => {
+                        backoff.reset();
+                        self.interval
+                    }
+                    Err(error) => {
+                        add(&self.metrics.heartbeats_failed, 1);
+                        tracing::warn!(%error, "a heartbeat didn't arrive");
+                        if matches!(error, ControlPlaneError::Unregistered(_)) {
+                            self.registration.invalidate();
+                        }
+                        backoff.after_failure()
+                    }
+                };
+        }
+    }
+
+    /// Sends all samples, in as many messages as that takes, at least one.
+    async fn send_all(&self) -> Result<(), ControlPlaneError> {
+        loop {
+            let batch = self.outbox.next_batch();
+            let message = Heartbeat {
+                ip: self.node.name.clone(),
+                region: self.node.region.clone(),
+                id_org: self.node.id_org,
+                probe_interval_ms: u64::try_from(self.probe_interval.as_millis()).unwrap_or(u64::MAX),
+                buckets: batch.samples.clone(),
+                census: batch.census,
+            };
+            match self.control_plane.heartbeat(&message).await {
+                Ok(()) => add(&self.metrics.heartbeats_sent, 1),
+                // It will never be taken: sending it for ever would hold up all that comes after.
+                Err(ControlPlaneError::Refused { message, .. }) if !batch.samples.is_empty() => {
+                    add(&self.metrics.heartbeats_failed, 1);
+                    let samples = batch.samples.len();
+                    tracing::error!(
+                        error = message,
+                        samples,
+                        "the control plane refuses samples; they are lost"
+                    );
+                }
+                Err(error) => return Err(error),
+            }
+            self.outbox.confirm(&batch);
+            if !batch.more {
+                return Ok(());
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Chance for spreading things over time.
+
+use std::time::Duration;
+
+/// A source of chance that is cheap and can be repeated by its seed (SplitMix64). Not for secrets.
+#[derive(Debug, Clone)]
+pub(crate) struct Jitter(u64);
+
+impl Jitter {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// Another source with chance of its own.
+    pub(crate) fn split(&mut self) -> Self {
+        Self(self.next())
+    }
+
+    /// A time between two.
+    pub(crate) fn between(&mut self, shortest: Duration, longest: Duration) -> Duration {
+        let span = longest.saturating_sub(shortest);
+        shortest + span.mul_f64(self.unit())
+    }
+
+    fn unit(&mut self) -> f64 {
+        // 53 bits: what a double holds exactly.
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_lie_between_their_bounds_and_are_spread_over_them() {
+        let (shortest, longest) = (Duration::from_secs(10), Duration::from_secs(20));
+        let mut jitter = Jitter::new(7);
+        let times: Vec<_> = (0..1_000).map(|_| jitter.between(shortest, longest)).collect();
+        assert!(times.iter().all(|time| (shortest..=longest).contains(time)));
+        let early = times.iter().filter(|time| **time < Duration::from_secs(15)).count();
+        assert!((400..600).contains(&early), "{early} of 1000 in the first half");
+        assert_eq!(jitter.between(longest, shortest), longest, "a wrong order is not a panic");
+    }
+}

@@ -1,0 +1,234 @@
+//! Does what the control plane asks for.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use bucketry_model::bucket::{BucketLocation, BucketTarget};
+use bucketry_model::diagnosis::CheckScope;
+use bucketry_model::id::{BucketId, JobId, OrgId};
+use bucketry_model::node_protocol::{BoundSecret, Job, JobResult, Outcome, Task};
+use bucketry_model::secret::SealedSecret;
+use bucketry_vault::{Identities, Recipient, SecretContext};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::backoff::Backoff;
+use crate::cloud::Cloud;
+use crate::jitter::Jitter;
+use crate::registration::Registration;
+use crate::results::Results;
+
+/// No validation takes longer, whatever is asked for.
+const LONGEST_VALIDATION: Duration = Duration::from_secs(10);
+/// What a validation may take beyond its deadline before it is given up.
+const GRACE: Duration = Duration::from_millis(500);
+/// How many jobs on the node's keys wait at most.
+const MAX_WAITING: usize = 64;
+/// How many validations wait or run at most.
+const MAX_VALIDATIONS: usize = 1_024;
+/// How often a new identity's registration is tried before the job fails.
+const REGISTER_ATTEMPTS: u32 = 5;
+
+/// Takes jobs in: validations run side by side, what touches the node's keys one after the other.
+#[derive(Clone)]
+pub(crate) struct Jobs {
+    shared: Arc<Shared>,
+    keys: mpsc::Sender<Job>,
+}
+
+struct Shared {
+    identities: Arc<RwLock<Identities>>,
+    registration: Arc<Registration>,
+    cloud: Arc<dyn Cloud>,
+    results: Arc<Results>,
+    slots: Semaphore,
+    validations: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Jobs {
+    /// The intake, and the task that does the jobs on keys.
+    pub(crate) fn new(
+        identities: Arc<RwLock<Identities>>,
+        registration: Arc<Registration>,
+        cloud: Arc<dyn Cloud>,
+        results: Arc<Results>,
+        max_validations: usize,
+        jitter: Jitter,
+        stop: CancellationToken,
+    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
+        let (keys, waiting) = mpsc::channel(MAX_WAITING);
+        let shared = Arc::new(Shared {
+            identities,
+            registration,
+            cloud,
+            results,
+            slots: Semaphore::new(max_validations.max(1)),
+            validations: TaskTracker::new(),
+            stop: stop.clone(),
+        });
+        let worker = Arc::clone(&shared);
+        let run = async move {
+            stop.run_until_cancelled(worker.do_key_jobs(waiting, jitter)).await;
+            worker.validations.close();
+            worker.validations.wait().await;
+        };
+        (Self { shared, keys }, run)
+    }
+
+    /// Takes jobs in. Those for which there is no room fail at once.
+    pub(crate) fn add(&self, jobs: Vec<Job>) {
+        for job in jobs {
+            let (id, task) = (job.id, job.task);
+            let refused = match task {
+                Task::Validate { .. } if self.shared.validations.len() >= MAX_VALIDATIONS => true,
+                Task::Validate { org_id, bucket_id, location, secret, scope, deadline_ms } => {
+                    let validation = Validation { org_id, bucket_id, location, secret, scope, deadline_ms };
+                    self.shared.spawn_validation(id, validation);
+                    false
+                }
+                task => self.keys.try_send(Job { id, task }).is_err(),
+            };
+            if refused {
+                self.shared.finish(id, failed("this node has too much to do"));
+            }
+        }
+    }
+}
+
+struct Validation {
+    org_id: OrgId,
+    bucket_id: BucketId,
+    location: BucketLocation,
+    secret: Option<SealedSecret>,
+    scope: CheckScope,
+    deadline_ms: u64,
+}
+
+impl Shared {
+    fn finish(&self, job_id: JobId, outcome: Outcome) {
+        if let Outcome::Failed { reason } = &outcome {
+            tracing::warn!(job = %job_id, reason, "a job failed");
+        }
+        self.results.add(JobResult { job_id, outcome });
+    }
+
+    fn spawn_validation(self: &Arc<Self>, id: JobId, validation: Validation) {
+        let shared = Arc::clone(self);
+        let allowed = Duration::from_millis(validation.deadline_ms).min(LONGEST_VALIDATION);
+        let deadline = Instant::now() + allowed;
+        self.validations.spawn(async move {
+            let running = tokio::spawn(Arc::clone(&shared).validate(validation, deadline));
+            let abort = running.abort_handle();
+            let outcome = tokio::select! {
+                () = shared.stop.cancelled() => {
+                    abort.abort();
+                    failed("the node is stopping")
+                }
+                outcome = running => outcome.unwrap_or_else(|_| failed("the validation broke off")),
+            };
+            shared.finish(id, outcome);
+        });
+    }
+
+    async fn validate(self: Arc<Self>, validation: Validation, deadline: Instant) -> Outcome {
+        let slot = timeout_at(deadline, self.slots.acquire()).await;
+        let Ok(Ok(_slot)) = slot else { return failed("this node had no time for it") };
+        let Validation { org_id, bucket_id, location, secret, scope, .. } = validation;
+        let opened = secret.map(|sealed| {
+            let identities = self.identities.read().unwrap_or_else(PoisonError::into_inner);
+            bucketry_vault::open(&sealed, &SecretContext::of_bucket(org_id, bucket_id), &identities)
+        });
+        let secret = match opened.transpose() {
+            Ok(secret) => secret,
+            Err(error) => return failed(format!("this node can't open the bucket's secret: {error}")),
+        };
+        let target = BucketTarget { location, secret };
+        let left = deadline.saturating_duration_since(Instant::now());
+        let diagnosing = self.cloud.diagnose(&target, scope, left);
+        match timeout_at(deadline + GRACE, diagnosing).await {
+            Ok(diagnosis) => Outcome::Validated { diagnosis },
+            Err(_) => failed("the validation didn't end in time"),
+        }
+    }
+
+    async fn do_key_jobs(self: &Arc<Self>, mut waiting: mpsc::Receiver<Job>, mut jitter: Jitter) {
+        while let Some(Job { id, task }) = waiting.recv().await {
+            let outcome = match task {
+                Task::Reseal { secrets, recipients } => self.reseal(secrets, recipients).await,
+                Task::NewIdentity => {
+                    self.change_identities(jitter.split(), |identities| identities.add_new().map(drop)).await
+                }
+                Task::RetireIdentities => {
+                    self.change_identities(jitter.split(), Identities::retire_all_but_first).await
+                }
+                Task::Validate { .. } => continue,
+            };
+            self.finish(id, outcome);
+        }
+    }
+
+    async fn reseal(self: &Arc<Self>, secrets: Vec<BoundSecret>, recipients: Vec<String>) -> Outcome {
+        let parsed: Result<Vec<Recipient>, _> = recipients.iter().map(|text| text.parse()).collect();
+        let recipients = match parsed {
+            Ok(recipients) if !recipients.is_empty() => recipients,
+            Ok(_) => return failed("there is no recipient to seal to"),
+            Err(error) => return failed(error.to_string()),
+        };
+        let shared = Arc::clone(self);
+        let sealing = spawn_blocking(move || {
+            let identities = shared.identities.read().unwrap_or_else(PoisonError::into_inner);
+            secrets.into_iter().filter_map(|bound| reseal_one(bound, &recipients, &identities)).collect()
+        });
+        match sealing.await {
+            Ok(secrets) => Outcome::Resealed { secrets },
+            Err(_) => failed("sealing broke off"),
+        }
+    }
+
+    /// Changes the keys, then makes them known. Only after that is the job done: what is sealed from then on is
+    /// sealed to keys that the node has.
+    async fn change_identities(
+        self: &Arc<Self>,
+        jitter: Jitter,
+        change: impl FnOnce(&mut Identities) -> Result<(), bucketry_vault::VaultError> + Send + 'static,
+    ) -> Outcome {
+        let identities = Arc::clone(&self.identities);
+        let changing =
+            spawn_blocking(move || change(&mut identities.write().unwrap_or_else(PoisonError::into_inner)));
+        match changing.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return failed(error.to_string()),
+            Err(_) => return failed("changing the keys broke off"),
+        }
+        let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(8), jitter);
+        for _ in 0..REGISTER_ATTEMPTS {
+            match self.registration.register().await {
+                Ok(()) => return Outcome::Done,
+                Err(error) => tracing::warn!(%error, "can't make the changed keys known yet"),
+            }
+            sleep(backoff.after_failure()).await;
+        }
+        failed("the keys were changed, and the control plane couldn't be told")
+    }
+}
+
+fn reseal_one(bound: BoundSecret, recipients: &[Recipient], identities: &Identities) -> Option<BoundSecret> {
+    let context = SecretContext::of_bucket(bound.org_id, bound.bucket_id);
+    let sealed = bucketry_vault::open(&bound.secret, &context, identities)
+        .and_then(|secret| bucketry_vault::seal(&secret, &context, recipients));
+    match sealed {
+        Ok(secret) => Some(BoundSecret { secret, ..bound }),
+        Err(error) => {
+            tracing::warn!(bucket = %bound.bucket_id, %error, "can't seal the bucket's secret anew");
+            None
+        }
+    }
+}
+
+fn failed(reason: impl Into<String>) -> Outcome {
+    Outcome::Failed { reason: reason.into() }
+}

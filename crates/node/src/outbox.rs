@@ -1,0 +1,184 @@
+//! What the next heartbeat will say.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bucketry_model::node_protocol::{BucketStatus, Census, MAX_BATCH};
+use tokio::sync::Notify;
+
+/// The longest text that samples of one message make, in bytes: the control plane takes messages of 1 MiB.
+const MAX_MESSAGE_BYTES: usize = 768 << 10;
+/// What a sample takes as JSON, its failure's message left out.
+const SAMPLE_BYTES: usize = 256;
+
+/// Samples on their way from the probes to the heartbeats. Bounded: while the control plane is away, the oldest
+/// are forgotten.
+pub(crate) struct Outbox {
+    state: Mutex<State>,
+    max_samples: usize,
+    urgent: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    samples: VecDeque<BucketStatus>,
+    /// How many samples ever left the queue: names the first one in it.
+    first: u64,
+    forgotten: u64,
+    census: Census,
+}
+
+/// Samples of one message. They stay in the outbox until they are confirmed.
+pub(crate) struct Batch {
+    pub(crate) samples: Vec<BucketStatus>,
+    pub(crate) census: Census,
+    /// Whether more wait behind them.
+    pub(crate) more: bool,
+    end: u64,
+}
+
+impl Outbox {
+    pub(crate) fn new(max_samples: usize) -> Self {
+        Self { state: Mutex::default(), max_samples, urgent: Notify::new() }
+    }
+
+    /// Adds a sample. An urgent one (a status that changed) asks for a heartbeat at once.
+    pub(crate) fn push(&self, sample: BucketStatus, census: Census, urgent: bool) {
+        let mut state = self.lock();
+        state.samples.push_back(sample);
+        while state.samples.len() > self.max_samples {
+            state.samples.pop_front();
+            state.first += 1;
+            state.forgotten += 1;
+        }
+        state.census = census;
+        drop(state);
+        if urgent {
+            self.urgent.notify_one();
+        }
+    }
+
+    /// Sets the census where no sample comes with it.
+    pub(crate) fn set_census(&self, census: Census) {
+        self.lock().census = census;
+    }
+
+    /// The oldest samples, as many as one message takes.
+    pub(crate) fn next_batch(&self) -> Batch {
+        let state = self.lock();
+        let mut bytes = 0;
+        let fits = |sample: &&BucketStatus| {
+            bytes += SAMPLE_BYTES + sample.failure.as_ref().map_or(0, |failure| 2 * failure.message.len());
+            bytes <= MAX_MESSAGE_BYTES
+        };
+        let samples: Vec<_> = state.samples.iter().take(MAX_BATCH).take_while(fits).cloned().collect();
+        let end = state.first + samples.len() as u64;
+        Batch { more: samples.len() < state.samples.len(), samples, census: state.census, end }
+    }
+
+    /// Forgets the samples of a batch that arrived (or that the control plane will never take).
+    pub(crate) fn confirm(&self, batch: &Batch) {
+        let mut state = self.lock();
+        while state.first < batch.end && state.samples.pop_front().is_some() {
+            state.first += 1;
+        }
+    }
+
+    /// Waits until something can't wait for the next regular heartbeat.
+    pub(crate) async fn urgent(&self) {
+        self.urgent.notified().await;
+    }
+
+    pub(crate) fn census(&self) -> Census {
+        self.lock().census
+    }
+
+    /// How many samples wait, and how many were forgotten.
+    pub(crate) fn counts(&self) -> (usize, u64) {
+        let state = self.lock();
+        (state.samples.len(), state.forgotten)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it is held, and if it did, the queue would still be one.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bucketry_model::diagnosis::CheckCode;
+    use bucketry_model::id::BucketId;
+    use bucketry_model::status::{ProbeFailure, ProbedStatus};
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn sample(second: i64) -> BucketStatus {
+        BucketStatus {
+            bucket_id: BucketId::new(Timestamp::UNIX_EPOCH, [0; 10]),
+            status: ProbedStatus::Online,
+            latency_ms: Some(1),
+            created_at: Timestamp::from_second(second).unwrap(),
+            failure: None,
+        }
+    }
+
+    fn filled(max: usize, count: i64) -> Outbox {
+        let outbox = Outbox::new(max);
+        (0..count).for_each(|second| outbox.push(sample(second), Census::default(), false));
+        outbox
+    }
+
+    fn seconds(batch: &Batch) -> Vec<i64> {
+        batch.samples.iter().map(|sample| sample.created_at.as_second()).collect()
+    }
+
+    #[test]
+    fn samples_leave_in_order_and_only_when_confirmed() {
+        let outbox = filled(10, 3);
+        assert_eq!(seconds(&outbox.next_batch()), [0, 1, 2]);
+        let batch = outbox.next_batch();
+        outbox.push(sample(3), Census::default(), false);
+        outbox.confirm(&batch);
+        assert_eq!(seconds(&outbox.next_batch()), [3]);
+        outbox.confirm(&batch);
+        assert_eq!(outbox.counts(), (1, 0), "confirming twice takes nothing away");
+    }
+
+    #[test]
+    fn the_oldest_are_forgotten_even_while_they_are_being_sent() {
+        let outbox = filled(3, 3);
+        let batch = outbox.next_batch();
+        outbox.push(sample(3), Census::default(), false);
+        outbox.push(sample(4), Census::default(), false);
+        outbox.confirm(&batch);
+        assert_eq!(seconds(&outbox.next_batch()), [3, 4]);
+        assert_eq!(outbox.counts(), (2, 2));
+    }
+
+    #[test]
+    fn a_message_holds_what_the_control_plane_takes_and_no_more() {
+        let outbox = filled(20_000, 12_000);
+        let mut sizes = vec![];
+        loop {
+            let batch = outbox.next_batch();
+            sizes.push(batch.samples.len());
+            outbox.confirm(&batch);
+            if !batch.more {
+                break;
+            }
+        }
+        assert!(sizes.iter().all(|size| *size <= MAX_BATCH), "{sizes:?}");
+        assert_eq!(sizes.iter().sum::<usize>(), 12_000);
+
+        let failure = ProbeFailure { code: CheckCode::ConnectTimeout, message: "x".repeat(500) };
+        let outbox = Outbox::new(20_000);
+        for second in 0..5_000 {
+            let sample = BucketStatus { failure: Some(failure.clone()), ..sample(second) };
+            outbox.push(sample, Census::default(), false);
+        }
+        let text = serde_json::to_string(&outbox.next_batch().samples).unwrap();
+        assert!(text.len() < 1 << 20, "{} bytes", text.len());
+    }
+}

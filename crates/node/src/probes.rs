@@ -1,0 +1,272 @@
+//! Probes every bucket that the node serves, again and again. One task holds all the state; a bucket that isn't being
+//! probed costs its entry and nothing else.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bucketry_model::bucket::BucketTarget;
+use bucketry_model::diagnosis::CheckCode;
+use bucketry_model::id::BucketId;
+use bucketry_model::node_protocol::{BucketStatus, Census};
+use bucketry_model::secret::Secret;
+use bucketry_model::status::{ProbeFailure, ProbeHistory, ProbedStatus};
+use bucketry_model::time::Clock;
+use futures_util::FutureExt as _;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::cloud::{OpenBucket, Probed, Prober};
+use crate::config::ProbeConfig;
+use crate::jitter::Jitter;
+use crate::metrics::Metrics;
+use crate::outbox::Outbox;
+use crate::schedule::{Schedule, Ticket};
+
+/// What a prober may take beyond its deadline before it is given up.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// A change of what is to be probed.
+pub(crate) enum Change {
+    /// Probe this bucket, or this newer state of it.
+    Serve(Box<Served>),
+    /// Probe it no more.
+    Forget(BucketId),
+}
+
+/// A bucket to be probed.
+pub(crate) struct Served {
+    pub(crate) id: BucketId,
+    /// Where it lies and what opens it; none where its secret couldn't be opened.
+    pub(crate) target: Option<BucketTarget>,
+    /// The open bucket; none where it couldn't be opened, which makes its status unknown.
+    pub(crate) open: Option<OpenBucket>,
+}
+
+struct Entry {
+    generation: u64,
+    target: Option<BucketTarget>,
+    open: Option<OpenBucket>,
+    history: ProbeHistory,
+}
+
+struct Finished {
+    ticket: Ticket,
+    host: Arc<str>,
+    /// None where the prober panicked.
+    probed: Option<Probed>,
+}
+
+/// The state of the probing task.
+pub(crate) struct Probes {
+    config: ProbeConfig,
+    clock: Arc<dyn Clock>,
+    outbox: Arc<Outbox>,
+    metrics: Arc<Metrics>,
+    jitter: Jitter,
+    entries: HashMap<BucketId, Entry>,
+    schedule: Schedule,
+    running: JoinSet<Finished>,
+    census: Census,
+    last_generation: u64,
+    next_first_probe: Instant,
+}
+
+impl Probes {
+    pub(crate) fn new(
+        config: ProbeConfig,
+        clock: Arc<dyn Clock>,
+        outbox: Arc<Outbox>,
+        metrics: Arc<Metrics>,
+        jitter: Jitter,
+    ) -> Self {
+        let schedule = Schedule::new(config.max_running, config.max_running_per_host);
+        Self {
+            config,
+            clock,
+            outbox,
+            metrics,
+            jitter,
+            entries: HashMap::new(),
+            schedule,
+            running: JoinSet::new(),
+            census: Census::default(),
+            last_generation: 0,
+            next_first_probe: Instant::now(),
+        }
+    }
+
+    /// Probes until it is stopped; running probes are given up then.
+    pub(crate) async fn run(mut self, mut changes: mpsc::Receiver<Change>, stop: CancellationToken) {
+        loop {
+            self.begin_due();
+            let due = self.schedule.next_due();
+            tokio::select! {
+                () = stop.cancelled() => return,
+                change = changes.recv() => match change {
+                    Some(change) => self.take(change),
+                    None => return,
+                },
+                Some(finished) = self.running.join_next() => {
+                    // A task fails to join only when it is aborted, which happens at the end.
+                    if let Ok(finished) = finished {
+                        self.note(finished);
+                    }
+                }
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
+            }
+        }
+    }
+
+    fn take(&mut self, change: Change) {
+        match change {
+            Change::Serve(served) => self.serve(*served),
+            Change::Forget(id) => self.forget(id),
+        }
+        self.outbox.set_census(self.census);
+    }
+
+    fn serve(&mut self, served: Served) {
+        if let Some(entry) = self.entries.get(&served.id)
+            && entry.open.is_some()
+            && served.open.is_some()
+            && same_target(entry.target.as_ref(), served.target.as_ref())
+        {
+            // Renamed, or its secret sealed anew: nothing that a probe would notice.
+            return;
+        }
+        self.forget(served.id);
+        self.last_generation += 1;
+        let ticket = Ticket { bucket: served.id, generation: self.last_generation };
+        if served.open.is_some() {
+            let at = self.first_probe_time();
+            self.schedule.plan(at, ticket);
+        }
+        let entry = Entry {
+            generation: ticket.generation,
+            target: served.target,
+            open: served.open,
+            history: ProbeHistory::default(),
+        };
+        self.entries.insert(served.id, entry);
+        *self.counter(None) += 1;
+    }
+
+    fn forget(&mut self, id: BucketId) {
+        if let Some(entry) = self.entries.remove(&id) {
+            *self.counter(entry.history.status()) -= 1;
+        }
+    }
+
+    /// At once, unless many buckets are new: then one after the other, within one interval.
+    fn first_probe_time(&mut self) -> Instant {
+        let buckets = u32::try_from(self.entries.len() + 1).unwrap_or(u32::MAX);
+        let step = (Duration::from_secs(1) / self.config.first_probes_per_second.max(1))
+            .min(self.config.interval / buckets);
+        let at = self.next_first_probe.max(Instant::now());
+        self.next_first_probe = at + step;
+        at
+    }
+
+    fn begin_due(&mut self) {
+        let entries = &self.entries;
+        self.schedule.advance(Instant::now(), |ticket| {
+            current(entries, ticket)?.open.as_ref().map(|open| Arc::clone(&open.host))
+        });
+        while let Some((ticket, host)) = self.schedule.begin() {
+            match current(&self.entries, ticket).and_then(|entry| entry.open.as_ref()) {
+                Some(open) => {
+                    let (prober, deadline) = (Arc::clone(&open.prober), self.config.timeout);
+                    self.running.spawn(async move {
+                        let probed = AssertUnwindSafe(probe(&*prober, deadline)).catch_unwind().await.ok();
+                        Finished { ticket, host, probed }
+                    });
+                }
+                None => self.schedule.finished(&host),
+            }
+        }
+    }
+
+    fn note(&mut self, Finished { ticket, host, probed }: Finished) {
+        self.schedule.finished(&host);
+        // The bucket was changed or removed while it was being probed: what was found is of no interest any more.
+        let Some(entry) =
+            self.entries.get_mut(&ticket.bucket).filter(|entry| entry.generation == ticket.generation)
+        else {
+            return;
+        };
+        let before = entry.history.status();
+        let interval = self.config.interval;
+        let next = match before {
+            // Buckets that began together drift apart with their second probe.
+            None => self.jitter.between(interval / 4, interval),
+            Some(_) => self.jitter.between(interval * 9 / 10, interval * 11 / 10),
+        };
+        self.schedule.plan(Instant::now() + next, ticket);
+        let Some(probed) = probed else {
+            tracing::error!(bucket = %ticket.bucket, "a probe panicked; its outcome is not counted");
+            return;
+        };
+        self.metrics.count_probe(&probed);
+        let latency_ms = u32::try_from(probed.latency.as_millis()).unwrap_or(u32::MAX).max(1);
+        let status = entry.history.record(probed.outcome.is_ok());
+        if before != Some(status) {
+            *self.counter(before) -= 1;
+            *self.counter(Some(status)) += 1;
+            log_change(ticket.bucket, before, status, probed.outcome.as_ref().err());
+        }
+        let sample = BucketStatus {
+            bucket_id: ticket.bucket,
+            status,
+            latency_ms: probed.outcome.is_ok().then_some(latency_ms),
+            created_at: self.clock.now(),
+            failure: probed.outcome.err(),
+        };
+        self.outbox.push(sample, self.census, before != Some(status));
+    }
+
+    fn counter(&mut self, status: Option<ProbedStatus>) -> &mut u64 {
+        match status {
+            Some(ProbedStatus::Online) => &mut self.census.online,
+            Some(ProbedStatus::Offline) => &mut self.census.offline,
+            None => &mut self.census.unknown,
+        }
+    }
+}
+
+fn current(entries: &HashMap<BucketId, Entry>, ticket: Ticket) -> Option<&Entry> {
+    entries.get(&ticket.bucket).filter(|entry| entry.generation == ticket.generation)
+}
+
+async fn probe(prober: &dyn Prober, deadline: Duration) -> Probed {
+    timeout(deadline + GRACE, prober.probe(deadline)).await.unwrap_or_else(|_| Probed {
+        latency: deadline,
+        outcome: Err(ProbeFailure {
+            code: CheckCode::ConnectTimeout,
+            message: "The bucket's provider did not answer in time.".to_owned(),
+        }),
+    })
+}
+
+fn same_target(a: Option<&BucketTarget>, b: Option<&BucketTarget>) -> bool {
+    let (Some(a), Some(b)) = (a, b) else { return false };
+    let secrets = [a, b].map(|target| target.secret.as_ref().map(Secret::expose));
+    a.location == b.location && secrets[0] == secrets[1]
+}
+
+fn log_change(
+    bucket: BucketId,
+    before: Option<ProbedStatus>,
+    now: ProbedStatus,
+    failure: Option<&ProbeFailure>,
+) {
+    let before = before.map_or("unknown", ProbedStatus::as_str);
+    let reason = failure.map(|failure| failure.code.as_str());
+    match now {
+        ProbedStatus::Online => tracing::info!(%bucket, before, now = now.as_str(), "bucket status"),
+        ProbedStatus::Offline => tracing::warn!(%bucket, before, now = now.as_str(), reason, "bucket status"),
+    }
+}

@@ -1,0 +1,112 @@
+//! Makes the control plane know the node, and keeps it so.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use bucketry_model::node_protocol::Register;
+use bucketry_vault::Identities;
+use tokio::sync::{Mutex, watch};
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::backoff::Backoff;
+use crate::config::NodeInfo;
+use crate::control_plane::{ControlPlane, ControlPlaneError};
+use crate::jitter::Jitter;
+
+/// What nodes serve, as a bit mask: storage.
+const STORAGE: u32 = 1;
+/// A registration that is in doubt sooner than this after it was made counts as a failure: the control plane takes it
+/// and doesn't keep it.
+const LASTS: Duration = Duration::from_mins(1);
+
+/// The node's registration.
+pub(crate) struct Registration {
+    control_plane: Arc<dyn ControlPlane>,
+    node: NodeInfo,
+    identities: Arc<RwLock<Identities>>,
+    registered: watch::Sender<bool>,
+    /// One registration at a time, so that one with older keys never arrives after one with newer ones.
+    registering: Mutex<()>,
+}
+
+impl Registration {
+    pub(crate) fn new(
+        control_plane: Arc<dyn ControlPlane>,
+        node: NodeInfo,
+        identities: Arc<RwLock<Identities>>,
+    ) -> Self {
+        Self {
+            control_plane,
+            node,
+            identities,
+            registered: watch::Sender::new(false),
+            registering: Mutex::new(()),
+        }
+    }
+
+    /// Registers once, with the public keys of this moment.
+    pub(crate) async fn register(&self) -> Result<(), ControlPlaneError> {
+        let _turn = self.registering.lock().await;
+        let identities = self.identities.read().unwrap_or_else(PoisonError::into_inner).recipients();
+        let message = Register {
+            ip: self.node.name.clone(),
+            provider: self.node.provider.clone(),
+            status: "active".to_owned(),
+            region: self.node.region.clone(),
+            version: self.node.version.clone(),
+            id_org: self.node.id_org,
+            node_services: Some(STORAGE),
+            recipients: identities.iter().map(ToString::to_string).collect(),
+        };
+        self.control_plane.register(&message).await
+    }
+
+    /// Notes that the control plane doesn't know the node.
+    pub(crate) fn invalidate(&self) {
+        self.registered.send_replace(false);
+    }
+
+    pub(crate) fn is_registered(&self) -> bool {
+        *self.registered.borrow()
+    }
+
+    /// Waits until the node is registered.
+    pub(crate) async fn wait(&self) {
+        // The sender is ours and lives as long as we do.
+        _ = self.registered.subscribe().wait_for(|registered| *registered).await;
+    }
+
+    /// Registers whenever that is needed, until it is stopped.
+    pub(crate) async fn run(&self, jitter: Jitter, stop: CancellationToken) {
+        let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_mins(1), jitter);
+        let mut registered = self.registered.subscribe();
+        loop {
+            let attempt = tokio::select! {
+                () = stop.cancelled() => return,
+                attempt = self.register() => attempt,
+            };
+            let since = Instant::now();
+            match attempt {
+                Ok(()) => {
+                    tracing::info!(node = self.node.name, "registered with the control plane");
+                    self.registered.send_replace(true);
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        _ = registered.wait_for(|registered| !registered) => {}
+                    }
+                    tracing::warn!("the control plane doesn't know this node any more");
+                    if since.elapsed() >= LASTS {
+                        backoff.reset();
+                        continue;
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "can't register with the control plane yet"),
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = sleep(backoff.after_failure()) => {}
+            }
+        }
+    }
+}

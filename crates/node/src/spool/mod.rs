@@ -1,0 +1,258 @@
+//! Keeps counted traffic on the disk until the control plane has acknowledged it.
+//!
+//! Traffic is kept in numbered batches. A batch is written once and made durable before it is sent, and it is sent,
+//! unchanged, until its number is acknowledged; the control plane counts each number once. So whatever crashes or
+//! repeats, what was spooled is counted exactly once.
+//!
+//! On the disk a spool is a directory with a lock and one or more files; `frame` and `segment` say how they look.
+
+mod frame;
+mod segment;
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use bucketry_model::node_protocol::{MAX_BATCH, UsageBatch};
+use bucketry_model::usage::UsageRow;
+
+use frame::Record;
+use segment::{Place, Segment};
+
+/// A file that is longer is followed by another one, so that acknowledged batches give their room back.
+const SEGMENT_BYTES: u64 = 4 << 20;
+/// What a row takes as JSON at most; the rows of a batch must fit the control plane's 1 MiB.
+const ROW_BYTES: usize = 384;
+const ROWS_OF_A_BATCH: usize = {
+    let fitting = (768 << 10) / ROW_BYTES;
+    if fitting < MAX_BATCH { fitting } else { MAX_BATCH }
+};
+
+/// What can go wrong with a spool.
+#[derive(Debug, thiserror::Error)]
+pub enum SpoolError {
+    /// Another process has the directory. Give each node its own.
+    #[error("{path} is in use by another node: give each its own directory", path = .0.display())]
+    InUse(PathBuf),
+    /// There is no room for more: what is to be added is lost, unless it is kept elsewhere.
+    #[error("the spool has reached its largest size")]
+    Full,
+    /// A batch can't be read back. [`Spool::start_over`] goes on with the others.
+    #[error("a spooled batch is damaged")]
+    Damaged,
+    /// The disk failed. Try again later.
+    #[error("can't use the spool in {path}", path = path.display())]
+    Disk {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Traffic on its way to the control plane. All calls block on the disk.
+#[derive(Debug)]
+pub struct Spool {
+    directory: PathBuf,
+    max_bytes: u64,
+    name: String,
+    next: u64,
+    segments: VecDeque<Segment>,
+    waiting: VecDeque<Place>,
+    /// Held as long as the spool lives.
+    _lock: File,
+}
+
+impl Spool {
+    /// Opens a directory's spool, or makes one there. `new_name` names it, if it is new; it must be like no other.
+    pub fn open(directory: &Path, max_bytes: u64, new_name: &str) -> Result<Self, SpoolError> {
+        let disk = |source| SpoolError::Disk { path: directory.to_owned(), source };
+        fs::create_dir_all(directory).map_err(disk)?;
+        let lock = File::create(directory.join("lock")).map_err(disk)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => return Err(SpoolError::InUse(directory.to_owned())),
+            Err(fs::TryLockError::Error(error)) => return Err(disk(error)),
+        }
+        let mut spool = Self {
+            directory: directory.to_owned(),
+            max_bytes,
+            name: new_name.to_owned(),
+            next: 1,
+            segments: VecDeque::new(),
+            waiting: VecDeque::new(),
+            _lock: lock,
+        };
+        spool.recover().map_err(disk)?;
+        Ok(spool)
+    }
+
+    /// Adds rows: when this returns, they outlive a crash. On an error none of them was added. Rows with figures
+    /// that no control plane would count are left out.
+    pub fn append(&mut self, rows: &[UsageRow]) -> Result<(), SpoolError> {
+        let sane: Vec<UsageRow> = rows.iter().filter(|row| row.is_sane()).cloned().collect();
+        if sane.len() < rows.len() {
+            tracing::error!(rows = rows.len() - sane.len(), "traffic with impossible figures is left out");
+        }
+        if sane.is_empty() {
+            return Ok(());
+        }
+        let longest = (sane.len() * ROW_BYTES) as u64;
+        if self.bytes() + longest > self.max_bytes {
+            return Err(SpoolError::Full);
+        }
+        let batches: Vec<Record> = (self.next..)
+            .zip(sane.chunks(ROWS_OF_A_BATCH))
+            .map(|(number, rows)| Record::Batch { number, rows: rows.to_vec() })
+            .collect();
+        let count = batches.len() as u64;
+        let places = self.write(batches).map_err(|source| self.disk(source))?;
+        self.waiting.extend(places);
+        self.next += count;
+        Ok(())
+    }
+
+    /// The oldest batch that isn't acknowledged yet: the same one until it is.
+    pub fn oldest(&self) -> Result<Option<UsageBatch>, SpoolError> {
+        let Some(place) = self.waiting.front().copied() else { return Ok(None) };
+        match self.read(place).map_err(|source| self.disk(source))? {
+            Some(rows) => Ok(Some(UsageBatch { spool: self.name.clone(), number: place.number, rows })),
+            None => Err(SpoolError::Damaged),
+        }
+    }
+
+    /// Forgets batches up to a number that the control plane has acknowledged.
+    pub fn acknowledge(&mut self, number: u64) -> Result<(), SpoolError> {
+        while self.waiting.pop_front_if(|place| place.number <= number).is_some() {}
+        self.make_room(number).map_err(|source| self.disk(source))
+    }
+
+    /// Goes on under another name, numbered from 1, with all batches that aren't acknowledged and can be read.
+    ///
+    /// For when the control plane expects another number than the oldest waiting one (its database was restored from
+    /// a backup): it has then counted none of the waiting batches. `new_name` must be like no other.
+    pub fn start_over(&mut self, new_name: &str) -> Result<(), SpoolError> {
+        self.rewrite(new_name).map_err(|source| self.disk(source))
+    }
+
+    /// How many batches wait.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.bytes).sum()
+    }
+
+    fn disk(&self, source: io::Error) -> SpoolError {
+        SpoolError::Disk { path: self.directory.clone(), source }
+    }
+
+    fn recover(&mut self) -> io::Result<()> {
+        let mut found = Vec::new();
+        for (sequence, path) in Segment::find(&self.directory)? {
+            if let Some(scanned) = Segment::scan(sequence, path.clone())? {
+                found.push(scanned);
+            } else {
+                // Kept for whoever wants to look at it; out of our way.
+                tracing::error!(file = %path.display(), "a file of the spool is damaged and set aside");
+                fs::rename(&path, path.with_extension("damaged"))?;
+            }
+        }
+        let Some(name) = found.last().map(|last| last.spool.clone()) else {
+            return self.begin_segment(1);
+        };
+        let newest_sequence = found.last().map_or(0, |last| last.segment.sequence);
+        let mut acknowledged = 0;
+        for scanned in found {
+            if scanned.spool != name {
+                // `start_over` wrote all that counts into a newer file, and was stopped before this one was deleted.
+                scanned.segment.delete()?;
+                continue;
+            }
+            if scanned.torn > 0 {
+                tracing::warn!(bytes = scanned.torn, "the end of a broken off write is cut off the spool");
+            }
+            acknowledged = scanned.acknowledged.max(acknowledged);
+            self.next = scanned.next;
+            self.waiting.extend(scanned.batches);
+            self.segments.push_back(scanned.segment);
+        }
+        self.name = name;
+        self.waiting.retain(|place| place.number > acknowledged);
+        // Where the newest file had to be set aside, its name must not be used again.
+        match self.segments.back_mut() {
+            Some(newest) if newest.sequence == newest_sequence => newest.open_for_writing(),
+            _ => self.begin_segment(newest_sequence + 1),
+        }
+    }
+
+    fn write(&mut self, batches: Vec<Record>) -> io::Result<Vec<Place>> {
+        if self.segments.back().is_none_or(|newest| newest.bytes > SEGMENT_BYTES) {
+            self.begin_segment(self.next_sequence())?;
+        }
+        match self.segments.back_mut() {
+            Some(newest) => newest.append(batches),
+            None => Err(io::Error::other("the spool has no file")),
+        }
+    }
+
+    fn make_room(&mut self, acknowledged: u64) -> io::Result<()> {
+        if self.waiting.is_empty() && self.segments.back().is_some_and(|newest| newest.bytes > SEGMENT_BYTES)
+        {
+            self.begin_segment(self.next_sequence())?;
+        }
+        let needed = self.waiting.front().map_or(u64::MAX, |place| place.segment);
+        while self.segments.len() > 1 && self.segments.front().is_some_and(|oldest| oldest.sequence < needed)
+        {
+            if let Some(oldest) = self.segments.pop_front() {
+                oldest.delete()?;
+            }
+        }
+        self.segments.back_mut().map_or(Ok(()), |newest| newest.acknowledge(acknowledged))
+    }
+
+    fn begin_segment(&mut self, sequence: u64) -> io::Result<()> {
+        let begin = Record::Begin { spool: self.name.clone(), next: self.next };
+        let (segment, _) = Segment::create(&self.directory, sequence, [Ok(begin)])?;
+        self.segments.push_back(segment);
+        Ok(())
+    }
+
+    fn rewrite(&mut self, new_name: &str) -> io::Result<()> {
+        let begin = Record::Begin { spool: new_name.to_owned(), next: 1 };
+        let mut number = 0;
+        let waiting = self.waiting.iter().filter_map(|place| match self.read(*place) {
+            Ok(Some(rows)) => {
+                number += 1;
+                Some(Ok(Record::Batch { number, rows }))
+            }
+            Ok(None) => {
+                tracing::error!(batch = place.number, "a spooled batch is damaged; its traffic is lost");
+                None
+            }
+            Err(error) => Some(Err(error)),
+        });
+        let records = std::iter::once(Ok(begin)).chain(waiting);
+        let (segment, places) = Segment::create(&self.directory, self.next_sequence(), records)?;
+        let old = std::mem::replace(&mut self.segments, VecDeque::from([segment]));
+        self.waiting = places.into();
+        new_name.clone_into(&mut self.name);
+        self.next = self.waiting.len() as u64 + 1;
+        old.into_iter().try_for_each(Segment::delete)
+    }
+
+    fn read(&self, place: Place) -> io::Result<Option<Vec<UsageRow>>> {
+        let segment = self.segments.iter().find(|segment| segment.sequence == place.segment);
+        segment.map_or(Ok(None), |segment| segment.read(place))
+    }
+
+    fn next_sequence(&self) -> u64 {
+        self.segments.back().map_or(1, |newest| newest.sequence + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,192 @@
+//! The files of a spool.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufReader, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use bucketry_model::usage::UsageRow;
+
+use super::frame::{self, Record};
+
+const PREFIX: &str = "usage-";
+const SUFFIX: &str = ".log";
+
+/// One file of a spool. Records are only ever added to the newest one.
+#[derive(Debug)]
+pub(super) struct Segment {
+    /// Orders the files.
+    pub(super) sequence: u64,
+    /// How long it is, in bytes: up to the end of the last whole record.
+    pub(super) bytes: u64,
+    path: PathBuf,
+    /// Open for writing in the newest file only.
+    file: Option<File>,
+}
+
+/// Where a batch lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) number: u64,
+    pub(super) segment: u64,
+    offset: u64,
+}
+
+/// What a file was found to hold.
+#[derive(Debug)]
+pub(super) struct Scanned {
+    pub(super) segment: Segment,
+    pub(super) spool: String,
+    /// The number of the batch after the last one.
+    pub(super) next: u64,
+    pub(super) batches: Vec<Place>,
+    pub(super) acknowledged: u64,
+    /// How many bytes lie behind the last whole record: the rest of a write that a crash broke off.
+    pub(super) torn: u64,
+}
+
+impl Segment {
+    /// Makes a file that begins with the given records. It appears whole under its name, or not at all.
+    pub(super) fn create(
+        directory: &Path,
+        sequence: u64,
+        records: impl IntoIterator<Item = io::Result<Record>>,
+    ) -> io::Result<(Self, Vec<Place>)> {
+        let path = directory.join(format!("{PREFIX}{sequence:012}{SUFFIX}"));
+        let temporary = path.with_extension("new");
+        let mut file = File::create(&temporary)?;
+        let mut places = Vec::new();
+        let mut bytes = 0;
+        for record in records {
+            let record = record?;
+            let text = frame::encode(&record)?;
+            if let Record::Batch { number, .. } = record {
+                places.push(Place { number, segment: sequence, offset: bytes });
+            }
+            file.write_all(&text)?;
+            bytes += text.len() as u64;
+        }
+        file.sync_all()?;
+        drop(file);
+        fs::rename(&temporary, &path)?;
+        sync_directory(directory)?;
+        let file = Some(OpenOptions::new().append(true).open(&path)?);
+        Ok((Self { sequence, bytes, path, file }, places))
+    }
+
+    /// Finds the files of a directory, oldest first.
+    pub(super) fn find(directory: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(directory)? {
+            let path = entry?.path();
+            let name = path.file_name().and_then(|name| name.to_str());
+            let sequence =
+                name.and_then(|name| name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.parse().ok());
+            if let Some(sequence) = sequence {
+                found.push((sequence, path));
+            }
+        }
+        found.sort_unstable();
+        Ok(found)
+    }
+
+    /// Reads a file through; none where it doesn't even begin as one.
+    pub(super) fn scan(sequence: u64, path: PathBuf) -> io::Result<Option<Scanned>> {
+        let file = File::open(&path)?;
+        let length = file.metadata()?.len();
+        let mut input = BufReader::new(file);
+        let Some((Record::Begin { spool, next }, mut offset)) = frame::read(&mut input)? else {
+            return Ok(None);
+        };
+        let (mut next, mut batches, mut acknowledged) = (next, Vec::new(), 0);
+        while let Some((record, bytes)) = frame::read(&mut input)? {
+            match record {
+                Record::Batch { number, .. } if number == next => {
+                    batches.push(Place { number, segment: sequence, offset });
+                    next += 1;
+                }
+                Record::Acknowledged { number } => acknowledged = number,
+                // No writer of ours leaves such a thing behind.
+                Record::Batch { .. } | Record::Begin { .. } => break,
+            }
+            offset += bytes;
+        }
+        let segment = Self { sequence, bytes: offset, path, file: None };
+        Ok(Some(Scanned { segment, spool, next, batches, acknowledged, torn: length - offset }))
+    }
+
+    /// Opens the file for writing behind its last whole record; what lies there is cut off.
+    pub(super) fn open_for_writing(&mut self) -> io::Result<()> {
+        let file = OpenOptions::new().append(true).open(&self.path)?;
+        file.set_len(self.bytes)?;
+        file.sync_all()?;
+        self.file = Some(file);
+        Ok(())
+    }
+
+    /// Adds batches and makes sure that they outlive a power failure. Where that fails, none of them is there.
+    pub(super) fn append(&mut self, batches: Vec<Record>) -> io::Result<Vec<Place>> {
+        let mut text = Vec::new();
+        let mut places = Vec::new();
+        for record in batches {
+            if let Record::Batch { number, .. } = &record {
+                let offset = self.bytes + text.len() as u64;
+                places.push(Place { number: *number, segment: self.sequence, offset });
+            }
+            text.extend(frame::encode(&record)?);
+        }
+        let bytes = self.bytes;
+        let file = self.writable()?;
+        let written = file.write_all(&text).and_then(|()| file.sync_data());
+        if let Err(error) = written {
+            if file.set_len(bytes).is_err() {
+                // Better no writer than one that adds behind a torn record, where nobody would find it.
+                self.file = None;
+            }
+            return Err(error);
+        }
+        self.bytes += text.len() as u64;
+        Ok(places)
+    }
+
+    /// Notes an acknowledgement. Not waited for: if it gets lost, the batches are sent again and known again.
+    pub(super) fn acknowledge(&mut self, number: u64) -> io::Result<()> {
+        let text = frame::encode(&Record::Acknowledged { number })?;
+        let bytes = self.bytes;
+        let file = self.writable()?;
+        if let Err(error) = file.write_all(&text) {
+            if file.set_len(bytes).is_err() {
+                self.file = None;
+            }
+            return Err(error);
+        }
+        self.bytes += text.len() as u64;
+        Ok(())
+    }
+
+    fn writable(&mut self) -> io::Result<&mut File> {
+        if self.file.is_none() {
+            self.open_for_writing()?;
+        }
+        self.file.as_mut().ok_or_else(|| io::Error::other("the spool's file isn't open"))
+    }
+
+    /// Reads a batch; none where the file was damaged.
+    pub(super) fn read(&self, place: Place) -> io::Result<Option<Vec<UsageRow>>> {
+        let mut file = File::open(&self.path)?;
+        file.seek(SeekFrom::Start(place.offset))?;
+        match frame::read(&mut BufReader::new(file))? {
+            Some((Record::Batch { number, rows }, _)) if number == place.number => Ok(Some(rows)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Deletes the file.
+    pub(super) fn delete(self) -> io::Result<()> {
+        fs::remove_file(self.path)
+    }
+}
+
+/// A new name in a directory outlives a power failure only once the directory is written.
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
+}

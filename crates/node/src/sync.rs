@@ -1,0 +1,138 @@
+//! Follows what the control plane says of buckets, and fetches jobs.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use bucketry_model::bucket::BucketTarget;
+use bucketry_model::node_protocol::{NodeBucket, SyncAnswer};
+use bucketry_model::time::Clock;
+use bucketry_vault::{Identities, SecretContext};
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use crate::backoff::Backoff;
+use crate::catalog::Catalog;
+use crate::cloud::Cloud;
+use crate::control_plane::{ControlPlane, ControlPlaneError};
+use crate::jitter::Jitter;
+use crate::jobs::Jobs;
+use crate::metrics::Metrics;
+use crate::probes::{Change, Served};
+use crate::registration::Registration;
+
+/// A control plane that answers "nothing new" at once, over and over, is asked again after this.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The state of the synchronising task.
+pub(crate) struct Sync {
+    pub(crate) control_plane: Arc<dyn ControlPlane>,
+    pub(crate) registration: Arc<Registration>,
+    pub(crate) identities: Arc<RwLock<Identities>>,
+    pub(crate) cloud: Arc<dyn Cloud>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) probes: mpsc::Sender<Change>,
+    pub(crate) jobs: Jobs,
+    pub(crate) long_poll: Duration,
+}
+
+impl Sync {
+    /// Synchronises until it is stopped.
+    pub(crate) async fn run(self, jitter: Jitter, stop: CancellationToken) {
+        // Everything that follows can be given up at any point: what was in memory only ends with the agent.
+        stop.run_until_cancelled(self.follow(jitter)).await;
+    }
+
+    async fn follow(self, jitter: Jitter) {
+        let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30), jitter);
+        let mut catalog = Catalog::default();
+        let mut cursor: Option<String> = None;
+        loop {
+            self.registration.wait().await;
+            let asked = Instant::now();
+            match self.control_plane.sync(cursor.as_deref(), self.long_poll).await {
+                Ok(mut answer) => {
+                    backoff.reset();
+                    self.metrics.note_sync(self.clock.now());
+                    let is_idle = is_idle(&answer);
+                    cursor = Some(std::mem::take(&mut answer.cursor));
+                    self.jobs.add(std::mem::take(&mut answer.jobs));
+                    self.apply(&mut catalog, answer).await;
+                    if is_idle && asked.elapsed() < PAUSE {
+                        sleep(PAUSE).await;
+                    }
+                    continue;
+                }
+                Err(ControlPlaneError::Unregistered(_)) => self.registration.invalidate(),
+                Err(ControlPlaneError::Unavailable(error)) => {
+                    tracing::warn!(error, "can't synchronise with the control plane");
+                }
+                Err(ControlPlaneError::Refused { message, .. }) => {
+                    tracing::warn!(
+                        error = message,
+                        "the control plane refuses to synchronise; starting over"
+                    );
+                    cursor = None;
+                }
+            }
+            sleep(backoff.after_failure()).await;
+        }
+    }
+
+    async fn apply(&self, catalog: &mut Catalog, answer: SyncAnswer) {
+        let changes = catalog.take(answer);
+        for id in changes.forget {
+            _ = self.probes.send(Change::Forget(id)).await;
+        }
+        if changes.open.is_empty() {
+            return;
+        }
+        let ids: Vec<_> = changes.open.iter().map(|bucket| bucket.id).collect();
+        let (identities, cloud) = (Arc::clone(&self.identities), Arc::clone(&self.cloud));
+        // Opening a secret costs some tenths of a millisecond of computing, and a page has many.
+        let opening = spawn_blocking(move || {
+            let identities = identities.read().unwrap_or_else(PoisonError::into_inner);
+            changes.open.into_iter().map(|bucket| open(bucket, &identities, &*cloud)).collect::<Vec<_>>()
+        });
+        let Ok(opened) = opening.await else {
+            tracing::error!(buckets = ids.len(), "opening buckets panicked; they are not probed");
+            for id in ids {
+                catalog.note_unusable(id);
+            }
+            return;
+        };
+        for served in opened {
+            if served.open.is_none() {
+                catalog.note_unusable(served.id);
+            }
+            _ = self.probes.send(Change::Serve(Box::new(served))).await;
+        }
+    }
+}
+
+fn is_idle(answer: &SyncAnswer) -> bool {
+    !answer.more && answer.buckets.is_empty() && answer.removed.is_empty() && answer.jobs.is_empty()
+}
+
+fn open(bucket: NodeBucket, identities: &Identities, cloud: &dyn Cloud) -> Served {
+    let NodeBucket { id, org_id, location, secret, .. } = bucket;
+    let context = SecretContext::of_bucket(org_id, id);
+    let secret = match secret.map(|sealed| bucketry_vault::open(&sealed, &context, identities)).transpose() {
+        Ok(secret) => secret,
+        Err(error) => {
+            tracing::warn!(bucket = %id, %error, "can't open the bucket's secret; its status stays unknown");
+            return Served { id, target: None, open: None };
+        }
+    };
+    let target = BucketTarget { location, secret };
+    let open = match cloud.open(&target) {
+        Ok(open) => Some(open),
+        Err(reason) => {
+            tracing::warn!(bucket = %id, reason, "can't open the bucket; its status stays unknown");
+            None
+        }
+    };
+    Served { id, target: Some(target), open }
+}

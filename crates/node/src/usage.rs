@@ -1,0 +1,169 @@
+//! Brings counted traffic to the disk, and from there to the control plane.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bucketry_model::node_protocol::{Report, UsageBatch};
+use tokio::sync::Notify;
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::backoff::Backoff;
+use crate::config::NodeInfo;
+use crate::control_plane::{ControlPlane, ControlPlaneError, USAGE_OUT_OF_ORDER};
+use crate::jitter::Jitter;
+use crate::meter::UsageMeter;
+use crate::metrics::{Metrics, add};
+use crate::registration::Registration;
+use crate::spool::{Spool, SpoolError};
+
+/// What the last reports, while stopping, may take.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// The state of the two tasks: one writes what was counted, the other reports what was written.
+#[derive(Clone)]
+pub(crate) struct UsageReports {
+    pub(crate) control_plane: Arc<dyn ControlPlane>,
+    pub(crate) registration: Arc<Registration>,
+    pub(crate) meter: UsageMeter,
+    pub(crate) spool: Arc<Mutex<Spool>>,
+    pub(crate) spooled: Arc<Notify>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) node: NodeInfo,
+    pub(crate) flush_interval: Duration,
+}
+
+/// A name for a spool, like no other.
+pub(crate) fn new_spool_name() -> String {
+    Uuid::new_v4().to_string()
+}
+
+impl UsageReports {
+    /// Writes what was counted, again and again; at the end, once more.
+    pub(crate) async fn run_flushes(self, stop: CancellationToken) {
+        while stop.run_until_cancelled(sleep(self.flush_interval)).await.is_some() {
+            self.flush().await;
+        }
+        self.flush().await;
+    }
+
+    /// Reports what was written, until it is stopped; at the end, once more.
+    pub(crate) async fn run_reports(self, jitter: Jitter, stop: CancellationToken) {
+        let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_mins(1), jitter);
+        let reporting = async {
+            loop {
+                self.registration.wait().await;
+                match self.send_all().await {
+                    Ok(()) => {
+                        backoff.reset();
+                        self.spooled.notified().await;
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "can't report traffic yet");
+                        if matches!(error, ControlPlaneError::Unregistered(_)) {
+                            self.registration.invalidate();
+                        }
+                        sleep(backoff.after_failure()).await;
+                    }
+                }
+            }
+        };
+        stop.run_until_cancelled(reporting).await;
+        if self.registration.is_registered() {
+            _ = tokio::time::timeout(FAREWELL, self.send_all()).await;
+        }
+    }
+
+    /// Dropping it halfway is safe only at the end of the process: the writing itself goes on in its thread.
+    async fn flush(&self) {
+        let rows = self.meter.take();
+        if rows.is_empty() {
+            return;
+        }
+        let (outcome, rows) = self
+            .with_spool(move |spool| {
+                let outcome = spool.append(&rows);
+                (outcome, rows)
+            })
+            .await
+            .unwrap_or((Err(SpoolError::Full), Vec::new()));
+        match outcome {
+            Ok(()) => self.spooled.notify_one(),
+            Err(SpoolError::Full) => {
+                add(&self.metrics.usage_rows_lost, rows.len() as u64);
+                tracing::error!(rows = rows.len(), "the spool is full; traffic is lost");
+            }
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "can't write traffic to the spool yet"
+                );
+                for row in rows {
+                    self.meter.add(row);
+                }
+            }
+        }
+    }
+
+    async fn send_all(&self) -> Result<(), ControlPlaneError> {
+        while let Some(batch) = self.oldest().await {
+            let number = batch.number;
+            let report = Report {
+                ip: self.node.name.clone(),
+                id_org: self.node.id_org,
+                usage: Some(batch),
+                results: Vec::new(),
+            };
+            match self.control_plane.report(&report).await {
+                Ok(()) => self.note(move |spool| spool.acknowledge(number)).await,
+                Err(ControlPlaneError::Refused { code: Some(code), .. }) if code == USAGE_OUT_OF_ORDER => {
+                    tracing::warn!(
+                        "the control plane expects another batch; numbering from 1 in a new spool"
+                    );
+                    self.note(|spool| spool.start_over(&new_spool_name())).await;
+                }
+                // Traffic is never given up because of a refusal: an operator has to look at it.
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn oldest(&self) -> Option<UsageBatch> {
+        let read = self.with_spool(|spool| spool.oldest()).await?;
+        match read {
+            Ok(batch) => batch,
+            Err(SpoolError::Damaged) => {
+                self.note(|spool| spool.start_over(&new_spool_name())).await;
+                self.with_spool(|spool| spool.oldest().ok().flatten()).await.flatten()
+            }
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "can't read the spool");
+                None
+            }
+        }
+    }
+
+    async fn note(&self, change: impl FnOnce(&mut Spool) -> Result<(), SpoolError> + Send + 'static) {
+        if let Some(Err(error)) = self.with_spool(change).await {
+            tracing::error!(error = &error as &dyn std::error::Error, "can't write to the spool");
+        }
+    }
+
+    /// Runs something on the spool, in a thread that may block. None where it panicked.
+    async fn with_spool<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Spool) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (spool, metrics) = (Arc::clone(&self.spool), Arc::clone(&self.metrics));
+        let done = spawn_blocking(move || {
+            let mut spool = spool.lock().unwrap_or_else(PoisonError::into_inner);
+            let done = work(&mut spool);
+            metrics.usage_batches_waiting.store(spool.waiting() as u64, std::sync::atomic::Ordering::Relaxed);
+            done
+        });
+        done.await.ok()
+    }
+}
