@@ -1,5 +1,7 @@
 //! The use cases over a real store, with a clock that is moved by hand and a node in the test's hands.
 
+#![expect(clippy::unwrap_used, reason = "a test that meets an error has failed")]
+
 mod nodes;
 mod registry;
 mod sessions;
