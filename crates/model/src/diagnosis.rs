@@ -130,7 +130,8 @@ pub enum CheckScope {
 /// The outcome of a validation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Diagnosis {
-    /// The checks that were made, in order; the last one is the one that failed, if any did.
+    /// The checks that were made, in order. The last one may have passed although one before it failed: missing
+    /// permissions don't hide each other.
     pub checks: Vec<Check>,
     /// How long the request to the bucket took (the `bucket` check), in milliseconds; else the time of all checks.
     pub latency_ms: u64,
