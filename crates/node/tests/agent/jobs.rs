@@ -1,0 +1,117 @@
+//! What the control plane asks for.
+
+use std::time::Duration;
+
+use bucketry_model::diagnosis::{CheckCode, CheckScope};
+use bucketry_model::node_protocol::{BoundSecret, NodeBucket, Outcome, Task};
+use bucketry_model::secret::SealedSecret;
+use bucketry_vault::{Identities, SecretContext, open};
+
+use crate::cloud::Behaviour;
+use crate::control_plane::FakeControlPlane;
+use crate::world::{World, bucket, id, location, millis, org, sealed, seconds};
+
+fn validate(name: &str, secret: Option<SealedSecret>) -> Task {
+    Task::Validate {
+        org_id: org(),
+        bucket_id: id(1),
+        location: location(name, None),
+        secret,
+        scope: CheckScope::Full,
+        deadline_ms: 10_000,
+    }
+}
+
+fn outcomes(control_plane: &FakeControlPlane) -> Vec<Outcome> {
+    control_plane.state().results.iter().map(|result| result.outcome.clone()).collect()
+}
+
+fn reason(outcome: &Outcome) -> &str {
+    match outcome {
+        Outcome::Failed { reason } => reason,
+        _ => panic!("not a failure"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_validation_is_made_and_told_at_once() {
+    let world = World::start();
+    seconds(1).await;
+    world.cloud.set("bad", Behaviour::Refusing(Duration::from_millis(5)));
+    world.give(validate("good", Some(sealed(1, "wJalr", &world.recipient))));
+    world.give(validate("bad", None));
+    millis(100).await;
+    let outcomes = outcomes(&world.control_plane);
+    let codes: Vec<_> = outcomes
+        .iter()
+        .map(|outcome| match outcome {
+            Outcome::Validated { diagnosis } => diagnosis.failure().and_then(|check| check.error_code),
+            _ => panic!("not validated"),
+        })
+        .collect();
+    assert!(codes.contains(&None) && codes.contains(&Some(CheckCode::ConnectionRefused)), "{codes:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_validation_that_stalls_or_panics_or_has_a_foreign_secret_fails_with_the_reason() {
+    let world = World::start();
+    seconds(1).await;
+    world.cloud.set("stalling", Behaviour::Stalling);
+    world.cloud.set("panicking", Behaviour::Panicking);
+    world.give(validate("stalling", None));
+    millis(10_600).await;
+    assert!(reason(&outcomes(&world.control_plane)[0]).contains("in time"));
+    world.give(validate("panicking", None));
+    world.give(validate("good", Some(sealed(1, "hunter2", &Identities::generate().in_use()))));
+    millis(500).await;
+    let outcomes = outcomes(&world.control_plane);
+    assert_eq!(outcomes.len(), 3);
+    assert!(outcomes[1..].iter().any(|outcome| reason(outcome).contains("broke off")));
+    assert!(outcomes[1..].iter().any(|outcome| reason(outcome).contains("can't open")));
+    assert!(!format!("{outcomes:?}").contains("hunter2"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rotation_makes_a_key_reseals_and_forgets_the_older_key() {
+    let world = World::start();
+    let old = sealed(1, "wJalr", &world.recipient);
+    world.snapshot(vec![NodeBucket { secret: Some(old.clone()), ..bucket(1, 1) }]);
+    seconds(1).await;
+
+    world.give(Task::NewIdentity);
+    seconds(1).await;
+    assert_eq!(outcomes(&world.control_plane), [Outcome::Done]);
+    let registered = world.control_plane.state().registers.last().unwrap().recipients.clone();
+    assert_eq!((registered.len(), registered[1].clone()), (2, world.recipient.to_string()));
+
+    let foreign = sealed(2, "other", &Identities::generate().in_use());
+    let bound = |n, secret| BoundSecret { org_id: org(), bucket_id: id(n), secret };
+    let secrets = vec![bound(1, old), bound(2, foreign)];
+    world.give(Task::Reseal { secrets, recipients: vec![registered[0].clone()] });
+    seconds(1).await;
+    let Some(Outcome::Resealed { secrets }) = outcomes(&world.control_plane).pop() else { panic!() };
+    assert_eq!(secrets.len(), 1, "what can't be opened is left out");
+
+    world.give(Task::RetireIdentities);
+    seconds(1).await;
+    assert_eq!(world.control_plane.state().registers.last().unwrap().recipients, [registered[0].clone()]);
+    let keys = Identities::load_or_create(&world.directory.path().join("vault.key")).unwrap();
+    assert_eq!(keys.recipients().len(), 1);
+    let secret = open(&secrets[0].secret, &SecretContext::of_bucket(org(), id(1)), &keys).unwrap();
+    assert_eq!(secret.expose(), "wJalr");
+    seconds(120).await;
+    assert!(world.cloud.probes("b1").len() > 1, "probing goes on with what was opened before");
+}
+
+#[tokio::test(start_paused = true)]
+async fn resealing_to_what_is_no_key_fails() {
+    let world = World::start();
+    seconds(1).await;
+    for recipients in [vec![], vec!["age1nonsense".to_owned()]] {
+        world.give(Task::Reseal { secrets: vec![], recipients });
+    }
+    seconds(1).await;
+    let outcomes = outcomes(&world.control_plane);
+    assert_eq!(outcomes.len(), 2);
+    assert!(outcomes.iter().all(|outcome| reason(outcome).contains("recipient")), "{outcomes:?}");
+}

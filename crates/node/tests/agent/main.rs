@@ -1,0 +1,13 @@
+//! The agent between a control plane and clouds that do what a test says. Time is Tokio's and stands still whenever
+//! the agent has something to do, so that hours pass in moments.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod cloud;
+mod control_plane;
+mod jobs;
+mod outage;
+mod probing;
+mod scale;
+mod traffic;
+mod world;

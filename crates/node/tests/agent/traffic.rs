@@ -1,0 +1,101 @@
+//! Traffic from the meter to the control plane: counted once, whatever happens in between.
+
+use std::sync::Arc;
+
+use bucketry_model::usage::UsageRow;
+use tempfile::TempDir;
+
+use crate::control_plane::{FakeControlPlane, Mood};
+use crate::world::{World, id, seconds};
+
+fn row(requests: u32) -> UsageRow {
+    UsageRow {
+        minute: 1_772_359_200,
+        bucket_id: id(1),
+        repo_id: None,
+        requests,
+        errors: 0,
+        upload_bytes: 10,
+        download_bytes: 20,
+        size_change: 10,
+        latency_sum_ms: 5,
+    }
+}
+
+fn counted(world: &World) -> u64 {
+    world.control_plane.state().counted_requests
+}
+
+/// Stops an agent and starts another one in its place.
+async fn restart(world: World) -> World {
+    let (control_plane, directory): (Arc<FakeControlPlane>, TempDir) = (world.control_plane, world.directory);
+    world.agent.stop().await;
+    World::start_before(control_plane, directory, |_| {})
+}
+
+#[tokio::test(start_paused = true)]
+async fn traffic_is_reported_within_seconds() {
+    let world = World::start();
+    world.agent.usage_meter().add(row(3));
+    world.agent.usage_meter().add(row(4));
+    seconds(7).await;
+    assert_eq!(counted(&world), 7);
+    assert_eq!(world.agent.metrics().usage_batches_waiting, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_whose_answer_got_lost_is_counted_once_even_over_a_restart() {
+    let world = World::start();
+    seconds(1).await;
+    world.control_plane.set_mood(Mood::AnswersLost);
+    world.agent.usage_meter().add(row(3));
+    seconds(60).await;
+    assert_eq!((counted(&world), world.agent.metrics().usage_batches_waiting), (3, 1));
+    let world = restart(world).await;
+    world.control_plane.set_mood(Mood::Well);
+    world.agent.usage_meter().add(row(4));
+    seconds(120).await;
+    assert_eq!((counted(&world), world.agent.metrics().usage_batches_waiting), (7, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_counted_just_before_stopping_is_on_the_disk() {
+    let world = World::start();
+    seconds(1).await;
+    world.control_plane.set_mood(Mood::Away);
+    world.agent.usage_meter().add(row(5));
+    let world = restart(world).await;
+    world.control_plane.set_mood(Mood::Well);
+    seconds(120).await;
+    assert_eq!(counted(&world), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_control_plane_restored_from_an_older_backup_counts_on() {
+    let world = World::start();
+    for _ in 0..3 {
+        world.agent.usage_meter().add(row(1));
+        seconds(7).await;
+    }
+    assert_eq!(counted(&world), 3);
+    world.control_plane.state().expected.values_mut().for_each(|expected| *expected = 2);
+    world.agent.usage_meter().add(row(1));
+    seconds(7).await;
+    assert_eq!((counted(&world), world.agent.metrics().usage_batches_waiting), (4, 0));
+    assert_eq!(world.control_plane.state().expected.len(), 2, "under the name of a new spool");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_spool_loses_the_newest_and_says_so() {
+    let world = World::start_with(|config| config.spool.max_bytes = 700);
+    world.control_plane.set_mood(Mood::Away);
+    for requests in [1, 2, 4] {
+        world.agent.usage_meter().add(row(requests));
+        seconds(6).await;
+    }
+    world.control_plane.set_mood(Mood::Well);
+    seconds(120).await;
+    let metrics = world.agent.metrics();
+    assert!(metrics.usage_rows_lost >= 1, "{metrics:?}");
+    assert!((1..=3).contains(&counted(&world)), "{}", counted(&world));
+}
