@@ -17,8 +17,12 @@
 //! ```
 
 mod call;
+mod command_line;
 mod environment;
 mod eventually;
+mod json;
+mod person;
+mod python;
 mod s3;
 mod server;
 
@@ -27,8 +31,12 @@ pub use bucketry_test_servers::seaweedfs::{
     ADMIN, Identity, NO_LIST, OPEN_BUCKET, READ_ONLY, SCOPED_BUCKET, WRITE_ONLY,
 };
 pub use call::{Answer, Call};
+pub use command_line::{CommandLine, Ended};
 pub use environment::{binary, options, python, shared_s3_endpoint, weed};
 pub use eventually::eventually;
+pub use json::{each, list, members, text, with};
+pub use person::{Person, opened_by, s3_bucket};
+pub use python::{open_with_age, run_python, sealed_secrets};
 pub use s3::SeaweedFs;
 pub use server::Server;
 
@@ -67,6 +75,21 @@ pub enum Error {
         /// The body that came, as text.
         body: String,
     },
+    /// A program ended otherwise than the journey needs.
+    #[error("{call}: expected {expected}, ended with {status}: {output}")]
+    OtherEnd {
+        /// The program and its arguments.
+        call: String,
+        /// What was expected.
+        expected: String,
+        /// Its exit status, as text.
+        status: String,
+        /// What it printed.
+        output: String,
+    },
+    /// A program could not be run, or a file not be read or written.
+    #[error(transparent)]
+    Files(std::io::Error),
     /// Something did not come true in time.
     #[error("{what} did not happen within {} s; last seen: {last}", within.as_secs())]
     TimedOut {

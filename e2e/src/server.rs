@@ -7,7 +7,7 @@ use bucketry_test_servers::bucketry::{Bucketry, OWNER_EMAIL, OWNER_PASSWORD, Opt
 use http::Method;
 use serde_json::json;
 
-use crate::{Call, Error, Result};
+use crate::{Call, Error, Person, Result};
 
 /// A running `bucketry serve`. Dropping it kills it; a temporary data directory goes too.
 ///
@@ -90,6 +90,11 @@ impl Server {
             self.post("/user/login").json(&json!({ "email": email, "password": password })).send().await?;
         let told = answer.json_with_status(200)?;
         told["accessToken"].as_str().map(str::to_owned).ok_or_else(|| answer.unlike("an accessToken"))
+    }
+
+    /// The first owner, logged in.
+    pub async fn owner(&self) -> Result<Person> {
+        Ok(Person::new(self, &self.log_in().await?))
     }
 
     /// A call of any method; `path` may carry a query.

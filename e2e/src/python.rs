@@ -1,0 +1,58 @@
+//! Looking at results with tools that are not ours: the Python of the tests knows SQLite, age and S3.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use serde_json::Value;
+use tokio::process::Command;
+
+use crate::{Error, Result, environment};
+
+/// Runs a Python script with arguments and reads the JSON that it prints.
+///
+/// # Errors
+/// [`Error::OtherEnd`] with its traceback when it fails.
+pub async fn run_python(script: &str, args: &[&str]) -> Result<Value> {
+    let mut python = Command::new(environment::python()?);
+    python.args(["-c", script]).args(args).stdin(Stdio::null()).kill_on_drop(true);
+    let output = python.output().await.map_err(Error::Files)?;
+    let (printed, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let unlike = |expected: &str| Error::OtherEnd {
+        call: "python".to_owned(),
+        expected: expected.to_owned(),
+        status: output.status.to_string(),
+        output: format!("{printed}{told}"),
+    };
+    if !output.status.success() {
+        return Err(unlike("success"));
+    }
+    serde_json::from_str(&printed).map_err(|_| unlike("JSON"))
+}
+
+const SEALED_SECRETS: &str = r"
+import json, sqlite3, sys
+database = sqlite3.connect(f'file:{sys.argv[1]}/bucketry.db?mode=ro', uri=True)
+print(json.dumps(dict(database.execute('SELECT id, secret FROM buckets WHERE secret IS NOT NULL'))))
+";
+
+/// The sealed texts in the database of a data directory, by bucket. `docs/vault.md` says where they lie.
+pub async fn sealed_secrets(data_dir: &Path) -> Result<serde_json::Map<String, Value>> {
+    let told = run_python(SEALED_SECRETS, &[&data_dir.to_string_lossy()]).await?;
+    Ok(told.as_object().cloned().unwrap_or_default())
+}
+
+const OPEN_WITH_AGE: &str = r"
+import json, pyrage, sys
+keys = [line for line in open(sys.argv[1]).read().split() if line.startswith('AGE-SECRET-KEY-')]
+identities = [pyrage.x25519.Identity.from_str(key) for key in keys]
+try:
+    print(pyrage.decrypt(sys.argv[2].encode(), identities).decode())
+except pyrage.DecryptError as error:
+    print(json.dumps({ 'refused': str(error) }))
+";
+
+/// Opens a sealed text with the keys of an identity file, by way of `pyrage`: what was sealed, or `refused` with the
+/// reason.
+pub async fn open_with_age(identity_file: &Path, sealed: &str) -> Result<Value> {
+    run_python(OPEN_WITH_AGE, &[&identity_file.to_string_lossy(), sealed]).await
+}

@@ -1,0 +1,150 @@
+//! A storage server goes away and comes back, and so does the node: whoever looks sees it, with the reason.
+
+use std::time::Duration;
+
+use bucketry_e2e::{
+    OPEN_BUCKET, Options, Person, Result, SeaweedFs, Server, eventually, list, options, run_python,
+    s3_bucket, shared_s3_endpoint, text, with,
+};
+use http::Method;
+use serde_json::{Value, json};
+
+const SOON: Duration = Duration::from_secs(30);
+
+fn probing_often() -> Result<Options> {
+    Ok(options()?.env("BUCKETRY_PROBE_INTERVAL", "1"))
+}
+
+async fn until(owner: &Person, id: &str, status: &str) -> Result<()> {
+    let what = format!("the bucket being {status}");
+    eventually(&what, SOON, async || owner.status_of(id).await, |seen| seen == status).await.map(drop)
+}
+
+/// What the one node says of a bucket, and what it kept of the day.
+async fn told_by_node(owner: &Person, id: &str) -> Result<(Value, Value)> {
+    let status = owner.get(&format!("/bucket/{id}/status")).send().await?.json_with_status(200)?;
+    let node = status["nodeStatus"][0].clone();
+    let day = json!({ "day": node["lastUpdated"] });
+    let day = owner.post(&format!("/bucket/{id}/stats"), &day).send().await?.json_with_status(200)?;
+    Ok((node, day["nodeStats"][0].clone()))
+}
+
+async fn metrics(server: &Server) -> Result<String> {
+    Ok(server.get("/metrics").send().await?.text())
+}
+
+#[tokio::test]
+async fn a_storage_server_goes_away_and_comes_back() -> Result<()> {
+    let (mut store, server) = (SeaweedFs::start().await?, Server::start(probing_often()?).await?);
+    let owner = server.owner().await?;
+    let body = s3_bucket("Photos", OPEN_BUCKET, store.endpoint(), &owner.workspace().await?);
+    let id = owner.register(&body).await?;
+    until(&owner, &id, "ONLINE").await?;
+
+    store.stop().await?;
+    until(&owner, &id, "OFFLINE").await?;
+    let (node, day) = told_by_node(&owner, &id).await?;
+    assert_eq!(node["status"], "OFFLINE");
+    assert_eq!(day["node_status"], "OFFLINE");
+    assert_eq!(day["last_error"]["error_code"], "CONNECTION_REFUSED", "{day}");
+    assert!(text(&day["last_error"]["message"]).contains(' '), "the reason is a sentence: {day}");
+    assert!(day["failures"].as_u64() >= Some(2), "one failure alone changes nothing: {day}");
+    assert!(owner.bucket(&id).await?["latency_ms"].is_null(), "a bucket that nobody reaches has no latency");
+    let offline = r#"bucketry_node_buckets{node="embedded",status="OFFLINE"} 1"#;
+    eventually("metrics telling it", SOON, async || metrics(&server).await, |text| text.contains(offline))
+        .await?;
+
+    store.start_again().await?;
+    until(&owner, &id, "ONLINE").await?;
+    let look = async || told_by_node(&owner, &id).await;
+    let (_, day) =
+        eventually("the day's record", SOON, look, |(_, day)| day["node_status"] == "ONLINE").await?;
+    let uptime = day["perc_uptime"].as_f64().unwrap();
+    assert!(uptime > 0.0 && uptime < 100.0, "{day}");
+    assert_eq!(day["last_error"]["error_code"], "CONNECTION_REFUSED", "the day keeps its last error: {day}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_deleted_at_its_provider_goes_offline_alone() -> Result<()> {
+    let (mut store, server) = (SeaweedFs::start().await?, Server::start(probing_often()?).await?);
+    store.create_bucket("doomed").await?;
+    let owner = server.owner().await?;
+    let body = s3_bucket("Stays", OPEN_BUCKET, store.endpoint(), &owner.workspace().await?);
+    let stays = owner.register(&body).await?;
+    let doomed = owner.register(&with(&body, &json!({ "name": "Doomed", "bucket": "doomed" }))).await?;
+    until(&owner, &doomed, "ONLINE").await?;
+
+    delete_bucket(store.endpoint(), "doomed").await?;
+    until(&owner, &doomed, "OFFLINE").await?;
+    let (_, day) = told_by_node(&owner, &doomed).await?;
+    assert_eq!(day["last_error"]["error_code"], "BUCKET_NOT_FOUND", "{day}");
+    assert_eq!(owner.status_of(&stays).await?, "ONLINE");
+    Ok(())
+}
+
+async fn delete_bucket(endpoint: &str, name: &str) -> Result<()> {
+    const SCRIPT: &str = r"
+import boto3, json, sys
+endpoint, name, key, secret = sys.argv[1:]
+client = boto3.client('s3', endpoint_url=endpoint, region_name='us-east-1',
+                      aws_access_key_id=key, aws_secret_access_key=secret)
+for object in client.list_objects_v2(Bucket=name).get('Contents', []):
+    client.delete_object(Bucket=name, Key=object['Key'])
+client.delete_bucket(Bucket=name)
+print(json.dumps('deleted'))
+";
+    let admin = bucketry_e2e::ADMIN;
+    run_python(SCRIPT, &[endpoint, name, admin.key, admin.secret]).await.map(drop)
+}
+
+/// Sets back by 61 s when nodes were last heard of: what a real wait of a minute would do to a server at rest.
+const LONG_SILENCE: &str = r"
+import json, sqlite3, sys
+database = sqlite3.connect(f'{sys.argv[1]}/bucketry.db')
+database.execute('UPDATE nodes SET last_seen = last_seen - 61000000')
+database.commit()
+print(json.dumps('done'))
+";
+
+#[tokio::test]
+async fn buckets_of_a_silent_node_are_disconnected_until_it_is_back() -> Result<()> {
+    let mut server = Server::start(probing_often()?).await?;
+    let owner = server.owner().await?;
+    let body = s3_bucket("Photos", OPEN_BUCKET, &shared_s3_endpoint()?, &owner.workspace().await?);
+    let id = owner.register(&body).await?;
+    until(&owner, &id, "ONLINE").await?;
+    assert_eq!(server.get("/ready").send().await?.status, 200);
+    server.terminate().await?;
+    let data_dir = server.data_dir().to_owned();
+    run_python(LONG_SILENCE, &[&data_dir.to_string_lossy()]).await?;
+
+    let alone = Server::start(probing_often()?.data_dir(&data_dir).arg("--no-node")).await?;
+    let without_node = owner.again_at(&alone);
+    until(&without_node, &id, "DISCONNECTED").await?;
+    let (node, day) = told_by_node(&without_node, &id).await?;
+    assert_eq!((&node["status"], &day["node_status"]), (&json!("DISCONNECTED"), &json!("DISCONNECTED")));
+    let ready = alone.get("/ready").send().await?.json_with_status(503)?;
+    assert_eq!((&ready["database"], &ready["node"]), (&json!(true), &json!(false)));
+    assert_eq!(alone.get("/health").send().await?.status, 200, "alive, though it can't do its work");
+
+    let new = with(&body, &json!({ "name": "New" }));
+    let validation = without_node.call(Method::POST, &format!("/bucket/{id}/validate"));
+    for refused in [without_node.post("/bucket", &new).send().await?, validation.send().await?] {
+        let told = refused.json_with_status(503)?;
+        assert_eq!(told["error_code"], "NO_NODE_ONLINE", "{told}");
+        assert!(text(&told["message"]).contains("node"), "{told}");
+    }
+    let unchecked = without_node.register(&with(&new, &json!({ "skipValidation": true }))).await?;
+    assert_eq!(without_node.status_of(&unchecked).await?, "DISCONNECTED");
+    let status =
+        without_node.get(&format!("/bucket/{unchecked}/status")).send().await?.json_with_status(200)?;
+    assert!(list(&status["nodeStatus"]).is_empty(), "no node has ever looked: {status}");
+
+    drop(alone);
+    server.restart().await?;
+    let owner = owner.again_at(&server);
+    until(&owner, &id, "ONLINE").await?;
+    until(&owner, &unchecked, "ONLINE").await?;
+    Ok(())
+}
