@@ -1,2 +1,81 @@
-//! placeholder
-fn main() {}
+//! `bucketry`: control plane, nodes, and the commands to work with them, in one binary.
+//!
+//! **Invariant:** no rule of the domain lives here; this crate reads settings, wires the halves together, and shows
+//! results.
+
+mod arguments;
+mod backup;
+mod bucket;
+mod credentials;
+mod demo;
+mod demo_store;
+mod deployment;
+mod doctor;
+mod embedded_node;
+mod failure;
+mod first_start;
+mod logging;
+mod login;
+mod node;
+mod output;
+mod serve;
+mod settings;
+mod token;
+mod user;
+mod vault;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use crate::arguments::{Arguments, Command};
+use crate::failure::{Failure, Result};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    // clap answers `--help` itself, and wrong usage with exit status 2.
+    let arguments = Arguments::parse();
+    match run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::error(failure.message());
+            ExitCode::from(failure.exit_status())
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::because("can't start", &error))?;
+    let remote = arguments.remote;
+    let done = runtime.block_on(async {
+        match arguments.command {
+            Command::Serve(options) => serve::run(*options).await,
+            Command::Demo(options) => demo::run(options).await,
+            Command::Login(options) => login::login(&remote, options).await,
+            Command::Logout => login::logout(&remote).await,
+            Command::Bucket { command } => bucket::run(&remote, command).await,
+            Command::Workspace { command } => workspace::run(&remote, command).await,
+            Command::User { command } => user::run(&remote, command).await,
+            Command::Token { command } => token::run(&remote, command).await,
+            Command::Node { command } => node::run(&remote, command).await,
+            Command::Vault { command } => vault::run(&remote, command).await,
+            Command::Backup(options) => backup::run(options).await,
+            Command::Doctor(options) => doctor::run(&remote, options).await,
+            Command::Openapi => output::line(&bucketry_api::openapi_json()),
+            Command::Completions { shell } => {
+                let mut script = Vec::new();
+                clap_complete::generate(shell, &mut Arguments::command(), "bucketry", &mut script);
+                output::line(&String::from_utf8_lossy(&script))
+            }
+        }
+    });
+    // What still runs (a blocked file read, say) must not keep a finished command from ending.
+    runtime.shutdown_background();
+    done
+}

@@ -1,0 +1,17 @@
+//! `bucketry backup`.
+
+use crate::arguments::BackupOptions;
+use crate::failure::{Failure, Result};
+use crate::output;
+
+/// Copies the database of a data directory, also while a server uses it.
+pub(crate) async fn run(options: BackupOptions) -> Result<()> {
+    bucketry_store::sqlite::backup(&options.data_dir, &options.file)
+        .await
+        .map_err(|error| Failure::because("the backup was not made", &error))?;
+    output::line(&format!("wrote {}", options.file.display()))?;
+    output::remark(
+        "The backup holds secrets in their sealed form only: keep vault.key, node.pem and token.key of the data directory in a safe place of their own.",
+    );
+    Ok(())
+}

@@ -1,0 +1,317 @@
+//! `bucketry bucket …`.
+
+use std::io::Read as _;
+
+use bucketry_client::api::bucket::{Bucket, BucketFields as Fields};
+use bucketry_client::{ApiClient, ClientError};
+use bucketry_model::bucket::StorageType;
+use bucketry_model::diagnosis::{Check, CheckScope};
+use bucketry_model::id::WorkspaceId;
+use bucketry_model::secret::Secret;
+use bucketry_model::time::{Clock as _, SystemClock, to_wire};
+
+use crate::arguments::{BucketCommand, BucketFields, Remote};
+use crate::credentials::connect;
+use crate::failure::{Failure, Result};
+use crate::output;
+use crate::workspace::find_workspace;
+
+/// How many buckets are fetched at a time when one is looked for by name.
+const PAGE: u32 = 1_000;
+
+/// Runs a command on buckets.
+pub(crate) async fn run(remote: &Remote, command: BucketCommand) -> Result<()> {
+    let client = connect(remote).await?;
+    match command {
+        BucketCommand::List { workspace } => list(remote, &client, workspace).await,
+        BucketCommand::Add { name, fields } => add(remote, &client, name, *fields).await,
+        BucketCommand::Show { bucket } => show(remote, &find(&client, &bucket).await?),
+        BucketCommand::Update { bucket_ref, name, fields } => {
+            let bucket = find(&client, &bucket_ref).await?;
+            let mut fields = read(&client, *fields).await?;
+            fields.name = name;
+            let stored = checked(remote, client.update_bucket(bucket.id, &fields).await)?;
+            if remote.json {
+                return output::json(&serde_json::json!({
+                    "bucketId": stored.bucket_id, "status": stored.status, "latency_ms": stored.latency_ms,
+                }));
+            }
+            let status = stored.status.map_or_else(String::new, |status| format!(", {status}"));
+            output::line(&format!("updated {}{status}", bucket.name))
+        }
+        BucketCommand::Rm { bucket } => {
+            let bucket = find(&client, &bucket).await?;
+            client.delete_bucket(bucket.id).await?;
+            if remote.json {
+                return output::json(&serde_json::json!({ "deleted": bucket.id }));
+            }
+            output::line(&format!(
+                "deleted {} from the registry; the bucket {} at the provider is untouched",
+                bucket.name, bucket.bucket
+            ))
+        }
+        BucketCommand::Validate { bucket_ref, fields } => {
+            let bucket = find(&client, &bucket_ref).await?;
+            let fields = read(&client, *fields).await?;
+            let validation = checked(remote, client.validate_bucket(bucket.id, &fields).await)?;
+            if remote.json {
+                return output::json(&validation);
+            }
+            output::line(&checks_text(&validation.checks))?;
+            output::line(&validation.message)
+        }
+        BucketCommand::Status { bucket } => status(remote, &client, &bucket).await,
+        BucketCommand::Stats { bucket, day } => stats(remote, &client, bucket, day).await,
+    }
+}
+
+async fn list(remote: &Remote, client: &ApiClient, workspace: Option<String>) -> Result<()> {
+    let workspace = match workspace {
+        Some(workspace) => Some(find_workspace(client, &workspace).await?),
+        None => None,
+    };
+    let buckets = all(client, workspace).await?;
+    if remote.json {
+        return output::json(&buckets);
+    }
+    let rows = buckets.iter().map(|bucket| {
+        let provider = bucket.provider.clone().unwrap_or_default();
+        let status = bucket.status.map_or_else(String::new, |status| status.to_string());
+        vec![
+            bucket.name.clone(),
+            bucket.bucket.clone(),
+            provider,
+            status,
+            latency(bucket.latency_ms),
+            bucket.id.to_string(),
+        ]
+    });
+    output::table(&["NAME", "BUCKET", "PROVIDER", "STATUS", "LATENCY", "ID"], rows.collect())
+}
+
+async fn add(remote: &Remote, client: &ApiClient, name: String, fields: BucketFields) -> Result<()> {
+    let mut fields = read(client, fields).await?;
+    fields.name = Some(name.clone());
+    fields.storage_type = fields.storage_type.or(Some(StorageType::S3));
+    if fields.workspace_id.is_none() {
+        fields.workspace_id = Some(only_workspace(client).await?);
+    }
+    let stored = checked(remote, client.create_bucket(&fields, None).await)?;
+    if remote.json {
+        return output::json(&serde_json::json!({ "bucketId": stored.bucket_id }));
+    }
+    output::line(&format!("registered {name} ({})", stored.bucket_id))
+}
+
+fn show(remote: &Remote, bucket: &Bucket) -> Result<()> {
+    if remote.json {
+        return output::json(bucket);
+    }
+    let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let secret = if bucket.has_secret { "stored, sealed" } else { "none" };
+    let status = bucket.status.map_or_else(|| "-".to_owned(), |status| status.to_string());
+    let rows = [
+        ("name", bucket.name.clone()),
+        ("id", bucket.id.to_string()),
+        ("bucket", bucket.bucket.clone()),
+        ("type", bucket.storage_type.to_string()),
+        ("provider", text(&bucket.provider)),
+        ("endpoint", text(&bucket.endpoint)),
+        ("region", text(&bucket.region)),
+        ("key", text(&bucket.key)),
+        ("secret", secret.to_owned()),
+        ("status", status),
+        ("latency", latency(bucket.latency_ms)),
+        ("last probed", text(&bucket.last_status_at)),
+        ("workspace", bucket.workspace_id.to_string()),
+        ("registered", bucket.created_at.clone()),
+        ("changed", text(&bucket.updated_at)),
+    ];
+    let width = rows.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
+    let lines: Vec<String> = rows.iter().map(|(label, value)| format!("{label:width$}  {value}")).collect();
+    output::line(&lines.join("\n"))
+}
+
+async fn status(remote: &Remote, client: &ApiClient, bucket: &str) -> Result<()> {
+    let bucket = find(client, bucket).await?;
+    let status = client.bucket_status(bucket.id).await?;
+    if remote.json {
+        return output::json(&status);
+    }
+    let rows = status.node_status.iter().map(|node| {
+        vec![
+            node.ip.clone(),
+            node.region.clone(),
+            node.status.to_string(),
+            latency(node.latency_ms),
+            node.last_updated.clone(),
+        ]
+    });
+    output::table(&["NODE", "REGION", "STATUS", "LATENCY", "LAST PROBED"], rows.collect())
+}
+
+async fn stats(
+    remote: &Remote,
+    client: &ApiClient,
+    bucket: Option<String>,
+    day: Option<String>,
+) -> Result<()> {
+    let bucket = match bucket {
+        Some(bucket) => Some(find(client, &bucket).await?),
+        None => None,
+    };
+    let ids: Vec<_> = bucket.iter().map(|bucket| bucket.id).collect();
+    let totals = client.usage_totals(&ids).await?;
+    let day = day.unwrap_or_else(|| to_wire(SystemClock.now()));
+    let days = match &bucket {
+        Some(bucket) => client.bucket_day(bucket.id, &day).await?,
+        None => Vec::new(),
+    };
+    if remote.json {
+        return output::json(&serde_json::json!({ "totals": totals, "nodes": days }));
+    }
+    let rows = totals.iter().map(|totals| {
+        let id = totals.bucket_id.to_string();
+        vec![
+            bucket.as_ref().map_or(id, |bucket| bucket.name.clone()),
+            totals.total_count.clone(),
+            totals.total_upload_bytes.clone(),
+            totals.total_download_bytes.clone(),
+            totals.total_size_change.clone(),
+        ]
+    });
+    output::table(&["BUCKET", "REQUESTS", "BYTES UP", "BYTES DOWN", "SIZE CHANGE"], rows.collect())?;
+    if bucket.is_none() {
+        return Ok(());
+    }
+    let milliseconds =
+        |latency: Option<f64>| latency.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.0} ms"));
+    let rows = days.iter().map(|node| {
+        vec![
+            node.ip.clone(),
+            format!("{:.2} %", node.perc_uptime),
+            format!("{:.1} ms", node.avg_latency_ms),
+            milliseconds(node.p50_latency_ms),
+            milliseconds(node.p99_latency_ms),
+            node.probes.to_string(),
+            node.failures.to_string(),
+        ]
+    });
+    output::table(&["NODE", "UPTIME", "MEAN", "P50", "P99", "PROBES", "FAILED"], rows.collect())
+}
+
+fn latency(milliseconds: Option<u64>) -> String {
+    milliseconds.map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"))
+}
+
+/// A bucket by id or by name, letter case aside.
+async fn find(client: &ApiClient, name_or_id: &str) -> Result<Bucket> {
+    let matches = |bucket: &Bucket| {
+        bucket.id.to_string() == name_or_id || bucket.name.to_lowercase() == name_or_id.trim().to_lowercase()
+    };
+    let mut cursor = None;
+    loop {
+        let page = client.buckets(None, Some(PAGE), cursor.as_deref()).await?;
+        if let Some(bucket) = page.buckets.into_iter().find(matches) {
+            return Ok(bucket);
+        }
+        if page.next_cursor.is_none() {
+            let text = format!(
+                "there is no bucket {name_or_id:?} that you can see: `bucketry bucket list` shows them"
+            );
+            return Err(Failure::failed(text));
+        }
+        cursor = page.next_cursor;
+    }
+}
+
+async fn all(client: &ApiClient, workspace: Option<WorkspaceId>) -> Result<Vec<Bucket>> {
+    let (mut buckets, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = client.buckets(workspace, Some(PAGE), cursor.as_deref()).await?;
+        buckets.extend(page.buckets);
+        if page.next_cursor.is_none() {
+            return Ok(buckets);
+        }
+        cursor = page.next_cursor;
+    }
+}
+
+async fn only_workspace(client: &ApiClient) -> Result<WorkspaceId> {
+    match client.workspaces().await?.as_slice() {
+        [only] => Ok(only.id),
+        [] => Err(Failure::failed("you are in no workspace: ask an administrator for one")),
+        _ => Err(Failure::usage("there are several workspaces: give --workspace NAME")),
+    }
+}
+
+async fn read(client: &ApiClient, fields: BucketFields) -> Result<Fields> {
+    let storage_type = match &fields.storage_type {
+        None => None,
+        Some(text) => {
+            Some(text.to_uppercase().parse().map_err(|error| Failure::usage(format!("--type {error}")))?)
+        }
+    };
+    let workspace_id = match &fields.workspace {
+        None => None,
+        Some(workspace) => Some(find_workspace(client, workspace).await?),
+    };
+    Ok(Fields {
+        name: None,
+        bucket: fields.bucket.clone(),
+        storage_type,
+        key: fields.key.clone(),
+        secret: secret(&fields)?,
+        endpoint: fields.endpoint,
+        region: fields.region,
+        workspace_id,
+        skip_validation: fields.skip_validation,
+        checks: fields.read_only.then_some(CheckScope::ReadOnly),
+    })
+}
+
+/// The secret: from a file, from standard input, or from the environment; never from an argument, which every
+/// program on the machine could read.
+fn secret(fields: &BucketFields) -> Result<Option<Secret>> {
+    let Some(path) = &fields.secret_file else {
+        return Ok(std::env::var("BUCKETRY_BUCKET_SECRET").ok().map(Secret::new));
+    };
+    let mut text = String::new();
+    let read = if path.as_os_str() == "-" {
+        std::io::stdin().lock().read_to_string(&mut text).map(drop)
+    } else {
+        std::fs::read_to_string(path).map(|read| text = read)
+    };
+    read.map_err(|error| Failure::usage(format!("can't read the secret from {}: {error}", path.display())))?;
+    Ok(Some(Secret::new(text)))
+}
+
+/// Shows the checks of a refusal that carries any before it is told.
+fn checked<T>(remote: &Remote, answer: std::result::Result<T, ClientError>) -> Result<T> {
+    if let Err(ClientError::Refused(refusal)) = &answer {
+        let checks = refusal.checks();
+        if remote.json {
+            output::json(&refusal.body)?;
+        } else if !checks.is_empty() {
+            output::line(&checks_text(&checks))?;
+        }
+    }
+    Ok(answer?)
+}
+
+/// Checks as a list with times, and what to change under the one that failed.
+fn checks_text(checks: &[Check]) -> String {
+    let mut lines = Vec::new();
+    for check in checks {
+        let mark = if check.ok { "✓" } else { "✗" };
+        let name = format!("{:?}", check.name).to_lowercase();
+        lines.push(format!("{mark} {name:<12} {:>6} ms  {}", check.latency_ms, check.message));
+        if let Some(code) = check.error_code {
+            lines.push(format!("{:25}{}", "", code.as_str()));
+        }
+        if let Some(hint) = &check.hint {
+            lines.push(format!("{:25}→ {hint}", ""));
+        }
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,127 @@
+//! Which server the commands talk to and as whom: flags and environment, else what `bucketry login` kept.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::PathBuf;
+
+use bucketry_client::api::user::Session;
+use bucketry_client::{ApiClient, Options};
+use bucketry_model::secret::Secret;
+use bucketry_model::time::{Clock as _, SystemClock};
+use serde::Deserialize;
+
+use crate::arguments::Remote;
+use crate::failure::{Failure, Result};
+
+/// Where `bucketry serve` listens unless told otherwise.
+pub(crate) const DEFAULT_URL: &str = "http://127.0.0.1:8080";
+/// An access token that ends sooner than this is renewed first, in seconds.
+const RENEW_BEFORE: i64 = 60;
+
+/// A session as it is kept.
+#[derive(Deserialize)]
+struct Kept {
+    url: String,
+    access_token: Secret,
+    refresh_token: Secret,
+    expires_at: i64,
+}
+
+/// A client of the API for these flags, with a token that holds.
+pub(crate) async fn connect(remote: &Remote) -> Result<ApiClient> {
+    let given = std::env::var("BUCKETRY_TOKEN").ok().filter(|text| !text.is_empty()).map(Secret::new);
+    let kept = read()?;
+    if let Some(token) = given {
+        let url = remote.url.clone().or_else(|| kept.map(|kept| kept.url));
+        return client(remote, url.as_deref().unwrap_or(DEFAULT_URL), Some(token));
+    }
+    let Some(kept) = kept else {
+        return Err(Failure::failed(
+            "nobody is logged in: run `bucketry login`, or set BUCKETRY_URL and BUCKETRY_TOKEN",
+        ));
+    };
+    // A session is of one server: its token is not shown to another.
+    if let Some(url) =
+        remote.url.as_ref().filter(|url| url.trim_end_matches('/') != kept.url.trim_end_matches('/'))
+    {
+        return Err(Failure::failed(format!(
+            "the kept session is of {}: run `bucketry login --url {url}`",
+            kept.url
+        )));
+    }
+    let client = client(remote, &kept.url, Some(kept.access_token))?;
+    if kept.expires_at - RENEW_BEFORE > SystemClock.now().as_second() {
+        return Ok(client);
+    }
+    let session = client.with_token(None).refresh(&kept.refresh_token).await?;
+    keep(&kept.url, &session)?;
+    Ok(client.with_token(Some(session.access_token)))
+}
+
+/// A client of a server.
+pub(crate) fn client(remote: &Remote, url: &str, token: Option<Secret>) -> Result<ApiClient> {
+    let options = Options { ca_file: remote.api_ca_file.clone(), ..Options::default() };
+    Ok(ApiClient::new(url, token, options)?)
+}
+
+/// The refresh token and server of the kept session, which is forgotten.
+pub(crate) fn forget() -> Result<Option<(String, Secret)>> {
+    let Some(kept) = read()? else { return Ok(None) };
+    let path = path()?;
+    fs::remove_file(&path)
+        .map_err(|error| Failure::failed(format!("can't remove {}: {error}", path.display())))?;
+    Ok(Some((kept.url, kept.refresh_token)))
+}
+
+/// Keeps a session for the commands to come.
+pub(crate) fn keep(url: &str, session: &Session) -> Result<()> {
+    let path = path()?;
+    let failed = |error: std::io::Error| {
+        Failure::failed(format!("can't keep the session in {}: {error}", path.display()))
+    };
+    if let Some(parent) = path.parent() {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(failed)?;
+    }
+    let text = serde_json::json!({
+        "url": url,
+        "access_token": session.access_token.expose(),
+        "refresh_token": session.refresh_token.expose(),
+        "expires_at": session.expires_at,
+    });
+    // Written aside and renamed: two commands at once leave one whole session.
+    let aside = path.with_extension(format!("{}.new", std::process::id()));
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&aside)
+        .map_err(failed)?;
+    file.write_all(text.to_string().as_bytes()).map_err(failed)?;
+    fs::rename(&aside, &path).map_err(failed)
+}
+
+fn read() -> Result<Option<Kept>> {
+    let path = path()?;
+    match fs::read_to_string(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Failure::failed(format!("can't read {}: {error}", path.display()))),
+        Ok(text) => serde_json::from_str(&text).map(Some).map_err(|_| {
+            Failure::failed(format!(
+                "{} is damaged: remove it and run `bucketry login` again",
+                path.display()
+            ))
+        }),
+    }
+}
+
+fn path() -> Result<PathBuf> {
+    let base = std::env::var_os("XDG_CONFIG_HOME")
+        .filter(|text| !text.is_empty())
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config")));
+    base.map(|base| base.join("bucketry").join("session.json")).ok_or_else(|| {
+        Failure::failed("neither XDG_CONFIG_HOME nor HOME is set: set BUCKETRY_URL and BUCKETRY_TOKEN")
+    })
+}

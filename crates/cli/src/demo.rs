@@ -1,0 +1,136 @@
+//! `bucketry demo`: a throwaway deployment with a sample bucket on an embedded S3 server.
+
+use std::net::SocketAddr;
+
+use bucketry_client::api::bucket::BucketFields;
+use bucketry_client::api::token::NewToken;
+use bucketry_client::{ApiClient, Options};
+use bucketry_model::bucket::StorageType;
+use bucketry_model::secret::Secret;
+
+use crate::arguments::DemoOptions;
+use crate::demo_store::{BUCKET, DemoStore};
+use crate::deployment::Deployment;
+use crate::failure::{Failure, Result};
+use crate::first_start::generated_password;
+use crate::serve::{Stop, write_ready};
+use crate::settings::ServeSettings;
+use crate::{logging, output};
+
+/// The demo's access key id: nothing outside of it knows the key.
+const ACCESS_KEY: &str = "DEMOACCESSKEY";
+/// How often the demo probes its bucket, in seconds: often, so that there is something to see.
+const PROBE_INTERVAL: u64 = 5;
+
+/// Runs the demo until Ctrl-C.
+pub(crate) async fn run(options: DemoOptions) -> Result<()> {
+    let room = tempfile::Builder::new()
+        .prefix("bucketry-demo-")
+        .tempdir()
+        .map_err(|error| Failure::because("can't make a temporary directory", &error))?;
+    let settings = ServeSettings::for_demo(room.path().join("data"), free(options.listen), PROBE_INTERVAL);
+    let settings = settings.read()?;
+    logging::start(settings.log_format, &settings.log)?;
+    let stop = Stop::listen()?;
+
+    let secret = generated_password()?;
+    let objects = room.path().join("objects");
+    std::fs::create_dir_all(&objects)
+        .map_err(|error| Failure::because("can't make the sample bucket", &error))?;
+    let storage = DemoStore::start(&objects, ACCESS_KEY, &secret).await?;
+    let deployment = Deployment::start(&settings).await?;
+    let url = deployment.url();
+    let owner = deployment.first_owner.as_ref();
+    let password = owner.and_then(|owner| owner.generated_password.clone());
+    let (email, password) = match (owner, password) {
+        (Some(owner), Some(password)) => (owner.email.clone(), password),
+        // BUCKETRY_ADMIN_PASSWORD is set: the demo uses it, too.
+        (Some(owner), None) => {
+            (owner.email.clone(), Secret::new(std::env::var("BUCKETRY_ADMIN_PASSWORD").unwrap_or_default()))
+        }
+        (None, _) => return Err(Failure::failed("the demo's directory is not empty")),
+    };
+    let token = fill(&url, &email, &password, &storage, &secret).await?;
+    introduce(&url, &email, &password, &token, &storage, &secret)?;
+    if let Some(path) = &options.ready_file {
+        let ready = serde_json::json!({
+            "api": url, "pid": std::process::id(), "email": email, "password": password.expose(),
+            "token": token.expose(), "s3": format!("http://{}", storage.address),
+            "accessKey": ACCESS_KEY, "secretKey": secret.expose(),
+        });
+        write_ready(path, &ready)?;
+    }
+    stop.wait().await;
+    deployment.stop().await;
+    output::remark("The demo is over; nothing of it is left.");
+    Ok(())
+}
+
+/// Registers the sample bucket, as anybody would, and makes a token.
+async fn fill(
+    url: &str,
+    email: &str,
+    password: &Secret,
+    storage: &DemoStore,
+    secret: &Secret,
+) -> Result<Secret> {
+    let client = ApiClient::new(url, None, Options::default())?;
+    let session = client.login(email, password).await?;
+    let client = client.with_token(Some(session.access_token));
+    let workspaces = client.workspaces().await?;
+    let workspace = workspaces.first().ok_or_else(|| Failure::failed("the demo has no workspace"))?;
+    let sample = BucketFields {
+        name: Some("Sample".to_owned()),
+        bucket: Some(BUCKET.to_owned()),
+        storage_type: Some(StorageType::S3),
+        key: Some(ACCESS_KEY.to_owned()),
+        secret: Some(secret.clone()),
+        endpoint: Some(format!("http://{}", storage.address)),
+        workspace_id: Some(workspace.id),
+        ..BucketFields::default()
+    };
+    client.create_bucket(&sample, None).await?;
+    let token = NewToken { name: "demo".to_owned(), expires_at: None, workspace_id: None, role: None };
+    Ok(client.create_token(&token).await?.token)
+}
+
+fn introduce(
+    url: &str,
+    email: &str,
+    password: &Secret,
+    token: &Secret,
+    storage: &DemoStore,
+    secret: &Secret,
+) -> Result<()> {
+    let program = std::env::args().next().unwrap_or_else(|| "bucketry".to_owned());
+    output::line(&format!(
+        "Bucketry demo: everything here lives in a temporary directory and goes when you press Ctrl-C.
+
+  API        {url}   (documentation: {url}/docs)
+  user       {email}
+  password   {password}
+  token      {token}
+  S3 server  http://{storage}   access key {ACCESS_KEY}, secret {secret}
+
+The bucket `{BUCKET}` of that server is registered as `Sample`; the node probes it every {PROBE_INTERVAL} seconds.
+Try, in another terminal:
+
+  export BUCKETRY_URL={url} BUCKETRY_TOKEN={token}
+  {program} bucket list
+  {program} bucket validate Sample
+  {program} bucket stats Sample
+",
+        password = password.expose(),
+        token = token.expose(),
+        storage = storage.address,
+        secret = secret.expose(),
+    ))
+}
+
+/// The address, or a free port of the same host if somebody else listens there.
+fn free(address: SocketAddr) -> SocketAddr {
+    match std::net::TcpListener::bind(address) {
+        Ok(_) => address,
+        Err(_) => SocketAddr::new(address.ip(), 0),
+    }
+}

@@ -1,0 +1,70 @@
+//! The demo's own S3 server: `s3s` over a directory, on loopback.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use bucketry_model::secret::Secret;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use s3s::auth::SimpleAuth;
+use s3s::service::S3ServiceBuilder;
+use tokio::net::TcpListener;
+
+use crate::failure::{Failure, Result};
+
+/// The sample bucket's name.
+pub(crate) const BUCKET: &str = "sample";
+
+/// Objects of the sample bucket.
+const OBJECTS: [(&str, &str); 3] = [
+    (
+        "README.txt",
+        "This bucket lives on an S3 server that the demo brought along. It goes when the demo ends.\n",
+    ),
+    ("greetings/hello.txt", "Hello from Bucketry.\n"),
+    ("greetings/salut.txt", "Salut de Bucketry.\n"),
+];
+
+/// A running S3 server with the sample bucket.
+pub(crate) struct DemoStore {
+    pub(crate) address: SocketAddr,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for DemoStore {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl DemoStore {
+    /// Starts the server over a directory, for one access key.
+    pub(crate) async fn start(directory: &Path, key: &str, secret: &Secret) -> Result<Self> {
+        let failed =
+            |error: &dyn std::fmt::Display| Failure::failed(format!("the demo's S3 server: {error}"));
+        for (name, text) in OBJECTS {
+            let path = directory.join(BUCKET).join(name);
+            if let Some(parent) = path.parent() {
+                std::fs::create_dir_all(parent).map_err(|error| failed(&error))?;
+            }
+            std::fs::write(path, text).map_err(|error| failed(&error))?;
+        }
+        let files = s3s_fs::FileSystem::new(directory).map_err(|error| failed(&format!("{error:?}")))?;
+        let mut builder = S3ServiceBuilder::new(files);
+        builder.set_auth(SimpleAuth::from_single(key, secret.expose()));
+        let service = builder.build();
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(|error| failed(&error))?;
+        let address = listener.local_addr().map_err(|error| failed(&error))?;
+        let task = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let service = service.clone();
+                tokio::spawn(async move {
+                    let server = Builder::new(TokioExecutor::new());
+                    // A client that breaks off is its own business.
+                    drop(server.serve_connection(TokioIo::new(stream), service).await);
+                });
+            }
+        });
+        Ok(Self { address, task })
+    }
+}

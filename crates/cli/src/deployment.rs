@@ -1,0 +1,139 @@
+//! Wiring: store, use cases, API and embedded node, started and stopped as one.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bucketry_api::{ApiState, ServeSettings};
+use bucketry_control::{Control, Environment};
+use bucketry_store::sqlite::{Options as StoreOptions, SqliteStore};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::embedded_node::EmbeddedNode;
+use crate::failure::{Failure, Result};
+use crate::first_start::{FirstOwner, access_tokens, first_owner};
+use crate::settings::Settings;
+
+/// The file of the keys that secrets are sealed to and opened with.
+pub(crate) const VAULT_KEY: &str = "vault.key";
+/// The file of the key that the embedded node signs with.
+pub(crate) const NODE_KEY: &str = "node.pem";
+/// How long the embedded node may take to report for duty before the start goes on without it.
+const NODE_WITHIN: Duration = Duration::from_secs(10);
+/// How often the node is looked for meanwhile.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// How long requests that are in flight may take to end when the server stops.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// A running deployment.
+pub(crate) struct Deployment {
+    /// Where the API listens.
+    pub(crate) address: SocketAddr,
+    /// What the first start made, if this was it.
+    pub(crate) first_owner: Option<FirstOwner>,
+    control: Control,
+    state: ApiState,
+    node: Option<EmbeddedNode>,
+    server: tokio::task::JoinHandle<()>,
+    background: JoinSet<()>,
+}
+
+impl Deployment {
+    /// Starts everything and returns when the API answers and the embedded node has reported for duty.
+    pub(crate) async fn start(settings: &Settings) -> Result<Self> {
+        let store =
+            SqliteStore::open(&settings.data_dir, StoreOptions::default()).await.map_err(|error| {
+                Failure::because(&format!("can't open {}", settings.data_dir.display()), &error)
+            })?;
+        let tokens = access_tokens(&settings.data_dir)?;
+        let rules = bucketry_control::Settings {
+            bucket_quota: settings.bucket_quota,
+            open_registration: settings.open_registration,
+            ..bucketry_control::Settings::default()
+        };
+        let control = Control::new(Arc::new(store), Environment::system(), rules, tokens);
+        let first_owner = first_owner(&control, settings).await?;
+
+        let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
+            Failure::failed(format!(
+                "can't listen on {}: {error}; choose another with --listen",
+                settings.listen
+            ))
+        })?;
+        let address = listener.local_addr().map_err(|error| Failure::because("can't listen", &error))?;
+        let state = ApiState::new(control.clone(), settings.api.clone());
+        let server = tokio::spawn({
+            let (state, router) = (state.clone(), bucketry_api::router(state.clone()));
+            let serving = ServeSettings { drain: DRAIN, ..ServeSettings::default() };
+            async move {
+                let stop = state.closing().clone();
+                if let Err(error) =
+                    bucketry_api::serve(listener, router, &state, &serving, stop.cancelled()).await
+                {
+                    tracing::error!(error = &error as &dyn std::error::Error, "the API stopped serving");
+                }
+            }
+        });
+        let mut background = JoinSet::new();
+        let rotations = control.clone();
+        background.spawn(async move { rotations.drive_rotations().await });
+        let house = control.clone();
+        background.spawn(async move { house.keep_house().await });
+
+        let mut deployment = Self { address, first_owner, control, state, node: None, server, background };
+        if settings.embedded_node {
+            deployment.start_node(settings).await?;
+        }
+        Ok(deployment)
+    }
+
+    async fn start_node(&mut self, settings: &Settings) -> Result<()> {
+        let node = EmbeddedNode::start(&self.control, &url(self.address), settings).await?;
+        self.node = Some(node);
+        let ready = async {
+            while !self.control.readiness().await.node {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        if tokio::time::timeout(NODE_WITHIN, ready).await.is_err() {
+            tracing::warn!("the embedded node has not reported yet; it goes on trying");
+        }
+        Ok(())
+    }
+
+    /// Where programs on this machine reach the API.
+    pub(crate) fn url(&self) -> String {
+        url(self.address)
+    }
+
+    /// Ends everything: no new requests, those in flight finish, the node's counts are sent, the database is closed.
+    pub(crate) async fn stop(mut self) {
+        if let Some(node) = self.node.take() {
+            node.stop().await;
+        }
+        self.state.closing().cancel();
+        if tokio::time::timeout(DRAIN + Duration::from_secs(5), &mut self.server).await.is_err() {
+            tracing::warn!("some requests did not end in time and were cut off");
+            self.server.abort();
+        }
+        self.background.shutdown().await;
+        self.control.store().close().await;
+    }
+}
+
+/// Whether the directory was used by a server before.
+pub(crate) fn is_used(data_dir: &Path) -> bool {
+    data_dir.join("bucketry.db").exists()
+}
+
+/// The address to connect to for one that is listened on: "all addresses" is no address to connect to.
+fn url(address: SocketAddr) -> String {
+    let host = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(host, address.port()))
+}

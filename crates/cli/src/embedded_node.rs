@@ -1,0 +1,72 @@
+//! The node that runs inside of `bucketry serve`: the same agent as a remote one, over the same protocol.
+
+use std::sync::Arc;
+
+use bucketry_client::{NodeClient, NodeName, Options};
+use bucketry_control::Control;
+use bucketry_model::time::SystemClock;
+use bucketry_node::{Agent, AgentConfig, AgentHandle, Dependencies, NodeInfo, ProbeConfig, Providers};
+use bucketry_provider::connection::Connections;
+use bucketry_vault::{Identities, NodeSigningKey};
+
+use crate::deployment::{NODE_KEY, VAULT_KEY};
+use crate::failure::{Failure, Result};
+use crate::settings::Settings;
+
+/// Where the node keeps traffic until it is reported.
+const SPOOL: &str = "spool";
+
+/// The running node.
+pub(crate) struct EmbeddedNode {
+    agent: AgentHandle,
+}
+
+impl EmbeddedNode {
+    /// Makes the node's keys at the first start, makes the control plane trust them, and starts the node.
+    pub(crate) async fn start(control: &Control, url: &str, settings: &Settings) -> Result<Self> {
+        let failed = |error: &dyn std::error::Error| Failure::because("the embedded node can't start", error);
+        let key_file = settings.data_dir.join(NODE_KEY);
+        // Making an RSA key takes a moment of a core.
+        let key = tokio::task::spawn_blocking(move || NodeSigningKey::load_or_create(&key_file))
+            .await
+            .map_err(|error| failed(&error))?
+            .map_err(|error| failed(&error))?;
+        let public = key.verifying_key().map_err(|error| failed(&error))?;
+        control.trust_deployment_key(&public).await.map_err(|error| failed(&error))?;
+        let identities =
+            Identities::load_or_create(&settings.data_dir.join(VAULT_KEY)).map_err(|error| failed(&error))?;
+        let connections = Connections::new(settings.connections()).map_err(|error| failed(&error))?;
+
+        let info = NodeInfo {
+            name: settings.node_name.clone(),
+            region: settings.node_region.clone(),
+            provider: settings.node_provider.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            id_org: None,
+        };
+        let name = NodeName { ip: info.name.clone(), id_org: None };
+        let clock = Arc::new(SystemClock);
+        let client = NodeClient::new(url, key, name, Arc::clone(&clock) as _, Options::default())
+            .map_err(|error| failed(&error))?;
+        let mut seed = [0; 8];
+        getrandom::fill(&mut seed).map_err(|error| Failure::failed(format!("no random numbers: {error}")))?;
+        let config = AgentConfig {
+            probes: ProbeConfig { interval: settings.probe_interval, ..ProbeConfig::default() },
+            ..AgentConfig::new(info, settings.data_dir.join(SPOOL))
+        };
+        let dependencies = Dependencies {
+            control_plane: Arc::new(client),
+            cloud: Arc::new(Providers::new(connections)),
+            identities,
+            clock,
+            seed: u64::from_ne_bytes(seed),
+        };
+        let agent = Agent::start(config, dependencies).map_err(|error| failed(&error))?;
+        Ok(Self { agent })
+    }
+
+    /// Stops the node; what it counted is sent or kept.
+    pub(crate) async fn stop(self) {
+        self.agent.stop().await;
+    }
+}

@@ -1,0 +1,153 @@
+//! What the first start on an empty data directory makes: keys, an organization, a workspace, an owner.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use bucketry_control::Control;
+use bucketry_control::access_token::AccessTokens;
+use bucketry_control::environment::{Randomness, SystemRandomness};
+use bucketry_model::secret::Secret;
+
+use crate::failure::{Failure, Result};
+use crate::settings::Settings;
+
+/// The keys that sign access tokens: a line each, a name and 64 hexadecimal digits, the one in use first.
+const TOKEN_KEYS: &str = "token.key";
+
+/// The password that the first start made up, to be shown this once.
+pub(crate) struct FirstOwner {
+    pub(crate) email: String,
+    pub(crate) generated_password: Option<Secret>,
+}
+
+/// Reads the keys that sign access tokens, or makes the first one.
+pub(crate) fn access_tokens(data_dir: &Path) -> Result<AccessTokens> {
+    let path = data_dir.join(TOKEN_KEYS);
+    let wrong =
+        |why: &dyn std::fmt::Display| Failure::failed(format!("the token keys {}: {why}", path.display()));
+    if !path.exists() {
+        let text = format!("{} {}\n", hex(&random::<4>()?), hex(&random::<32>()?));
+        // Written aside and renamed: a start that is cut off leaves no half a key.
+        let aside = path.with_extension("key.new");
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&aside)
+            .map_err(|error| wrong(&error))?;
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|error| wrong(&error))?;
+        fs::rename(&aside, &path).map_err(|error| wrong(&error))?;
+    }
+    let mode = fs::metadata(&path).map_err(|error| wrong(&error))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        return Err(wrong(&"others can read the file: run chmod 600 on it"));
+    }
+    let text = fs::read_to_string(&path).map_err(|error| wrong(&error))?;
+    let mut keys = Vec::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let key = line.split_once(' ').and_then(|(name, key)| Some((name.to_owned(), unhex(key.trim())?)));
+        keys.push(key.ok_or_else(|| wrong(&"a line must be a name and a key in hexadecimal digits"))?);
+    }
+    AccessTokens::new(&keys).map_err(|error| wrong(&error))
+}
+
+/// Makes the first organization, unless there is one.
+pub(crate) async fn first_owner(control: &Control, settings: &Settings) -> Result<Option<FirstOwner>> {
+    let given = admin_password(settings)?;
+    let generated = given.is_none();
+    let password = match given {
+        Some(password) => password,
+        None => generated_password()?,
+    };
+    let made = control
+        .bootstrap(&settings.admin_email, password.clone())
+        .await
+        .map_err(|error| Failure::because("the first organization can't be made", &error))?;
+    Ok(made.map(|_| FirstOwner {
+        email: settings.admin_email.clone(),
+        generated_password: generated.then_some(password),
+    }))
+}
+
+fn admin_password(settings: &Settings) -> Result<Option<Secret>> {
+    let direct = std::env::var("BUCKETRY_ADMIN_PASSWORD").ok().filter(|text| !text.is_empty());
+    match (direct, &settings.admin_password_file) {
+        (Some(_), Some(_)) => {
+            Err(Failure::usage("give BUCKETRY_ADMIN_PASSWORD or a password file, not both"))
+        }
+        (Some(direct), None) => Ok(Some(Secret::new(direct))),
+        (None, Some(path)) => {
+            let text = fs::read_to_string(path).map_err(|error| {
+                Failure::usage(format!("can't read the password file {}: {error}", path.display()))
+            })?;
+            Ok(Some(Secret::new(text.trim_end_matches(['\r', '\n']))))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+/// A password of 120 random bits that follows the rule for passwords.
+pub(crate) fn generated_password() -> Result<Secret> {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let random: [u8; 24] = random()?;
+    let text: String = random.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect();
+    Ok(Secret::new(format!("Bk1-{text}")))
+}
+
+fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    SystemRandomness.fill(&mut bytes).map_err(|error| Failure::because("no random numbers", &error))?;
+    Ok(bytes)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String can't fail.
+        _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    if !text.len().is_multiple_of(2) || !text.is_ascii() {
+        return None;
+    }
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn token_keys_are_made_once_and_kept_private() {
+        let dir = tempfile::tempdir().unwrap();
+        access_tokens(dir.path()).unwrap();
+        let path = dir.path().join(TOKEN_KEYS);
+        let first = fs::read_to_string(&path).unwrap();
+        access_tokens(dir.path()).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), first);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(access_tokens(dir.path()).err().unwrap().message().contains("chmod 600"));
+    }
+
+    #[test]
+    fn damaged_token_keys_are_told() {
+        let dir = tempfile::tempdir().unwrap();
+        for text in ["", "name", "name xyz", "name 00", "name äö"] {
+            let path = dir.path().join(TOKEN_KEYS);
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            assert!(access_tokens(dir.path()).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn generated_passwords_follow_the_rule() {
+        assert!(bucketry_control::password::check_strength(&generated_password().unwrap()).is_ok());
+    }
+}

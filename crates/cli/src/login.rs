@@ -1,0 +1,62 @@
+//! `bucketry login` and `bucketry logout`.
+
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+
+use bucketry_model::secret::Secret;
+
+use crate::arguments::{LoginOptions, Remote};
+use crate::credentials::{self, DEFAULT_URL};
+use crate::failure::{Failure, Result};
+use crate::output;
+
+/// Logs in and keeps the session.
+pub(crate) async fn login(remote: &Remote, options: LoginOptions) -> Result<()> {
+    let url = remote.url.clone().unwrap_or_else(|| DEFAULT_URL.to_owned());
+    let client = credentials::client(remote, &url, None)?;
+    let email = match options.email {
+        Some(email) => email,
+        None => ask("E-mail address: ")?,
+    };
+    let password = password(options.password_stdin, "Password: ")?;
+    let session = client.login(&email, &password).await?;
+    credentials::keep(&url, &session)?;
+    let profile = client.with_token(Some(session.access_token)).profile().await?;
+    let role = profile.org_role_description.unwrap_or_default();
+    output::line(&format!("logged in to {url} as {} ({role})", profile.email))
+}
+
+/// Ends the kept session, at the server too.
+pub(crate) async fn logout(remote: &Remote) -> Result<()> {
+    let Some((url, refresh_token)) = credentials::forget()? else {
+        return output::line("nobody was logged in");
+    };
+    credentials::client(remote, &url, None)?.logout(&refresh_token).await?;
+    output::line(&format!("logged out of {url}"))
+}
+
+/// A password from standard input, or typed without being shown.
+pub(crate) fn password(from_stdin: bool, prompt: &str) -> Result<Secret> {
+    let unreadable = |error: std::io::Error| Failure::failed(format!("can't read the password: {error}"));
+    if from_stdin || !std::io::stdin().is_terminal() {
+        return Ok(Secret::new(first_line()?));
+    }
+    rpassword::prompt_password(prompt).map(Secret::new).map_err(unreadable)
+}
+
+fn ask(prompt: &str) -> Result<String> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::usage("give --email where nobody can be asked"));
+    }
+    let mut err = std::io::stderr().lock();
+    write!(err, "{prompt}").and_then(|()| err.flush()).map_err(|error| Failure::failed(error.to_string()))?;
+    first_line()
+}
+
+fn first_line() -> Result<String> {
+    let mut line = String::new();
+    std::io::stdin()
+        .lock()
+        .read_line(&mut line)
+        .map_err(|error| Failure::failed(format!("can't read standard input: {error}")))?;
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}

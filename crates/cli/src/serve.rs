@@ -1,0 +1,83 @@
+//! `bucketry serve`.
+
+use std::path::Path;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::arguments::ServeOptions;
+use crate::deployment::Deployment;
+use crate::failure::{Failure, Result};
+use crate::first_start::FirstOwner;
+use crate::settings::ServeSettings;
+use crate::{logging, output};
+
+/// Runs the server until it is told to stop.
+pub(crate) async fn run(options: ServeOptions) -> Result<()> {
+    let file = match &options.config {
+        Some(path) => ServeSettings::from_file(path)?,
+        None => ServeSettings::default(),
+    };
+    let settings = options.settings.over(file);
+    if options.print_config {
+        let text = settings.over(ServeSettings::defaults()).to_toml()?;
+        let password =
+            if std::env::var_os("BUCKETRY_ADMIN_PASSWORD").is_some() { "set, not shown" } else { "not set" };
+        return output::line(&format!("{text}# BUCKETRY_ADMIN_PASSWORD: {password}"));
+    }
+    let settings = settings.read()?;
+    logging::start(settings.log_format, &settings.log)?;
+    // Signals that come while everything starts are not lost.
+    let stop = Stop::listen()?;
+    let deployment = Deployment::start(&settings).await?;
+    if let Some(owner) = &deployment.first_owner {
+        introduce(owner);
+    }
+    let url = deployment.url();
+    output::line(&format!("listening api={url}"))?;
+    if let Some(path) = &options.ready_file {
+        write_ready(path, &serde_json::json!({ "api": url, "pid": std::process::id() }))?;
+    }
+    stop.wait().await;
+    tracing::info!("stopping");
+    deployment.stop().await;
+    Ok(())
+}
+
+fn introduce(owner: &FirstOwner) {
+    output::remark(&format!("First start: made the organization `default` with the owner {}.", owner.email));
+    if let Some(password) = &owner.generated_password {
+        output::remark(&format!("Password, shown this once: {}", password.expose()));
+    }
+}
+
+/// Writes a file as a whole: who waits for it never reads half of it.
+pub(crate) fn write_ready(path: &Path, value: &serde_json::Value) -> Result<()> {
+    let failed = |error: std::io::Error| Failure::failed(format!("can't write {}: {error}", path.display()));
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(".new");
+    std::fs::write(&aside, value.to_string()).map_err(failed)?;
+    std::fs::rename(&aside, path).map_err(failed)
+}
+
+/// SIGTERM or SIGINT (Ctrl-C).
+pub(crate) struct Stop {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Stop {
+    pub(crate) fn listen() -> Result<Self> {
+        let failed = |error: std::io::Error| Failure::because("can't listen for signals", &error);
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).map_err(failed)?,
+            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
+        })
+    }
+
+    pub(crate) async fn wait(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! The settings of `bucketry serve`: configuration file, below environment, below flags.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bucketry_api::{ApiSettings, RateLimits};
+use bucketry_provider::connection::ConnectionSettings;
+use bucketry_provider::policy::EndpointPolicy;
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use crate::failure::{Failure, Result};
+
+/// Whether something is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Switch {
+    On,
+    Off,
+}
+
+/// Which endpoints buckets may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum EndpointMode {
+    /// Public addresses only.
+    Public,
+    /// Private and loopback addresses too.
+    Private,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs, an object a line.
+    Json,
+}
+
+/// The settings as a file, the environment or flags give them: each may be missing.
+#[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ServeSettings {
+    /// Where database, keys and spool are kept [default: ./data]
+    #[arg(long, env = "BUCKETRY_DATA_DIR", value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Where the API listens; port 0 picks a free one [default: 127.0.0.1:8080]
+    #[arg(long, env = "BUCKETRY_LISTEN", value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// Run the control plane alone; nodes run elsewhere
+    #[arg(long, env = "BUCKETRY_NO_NODE", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    no_node: Option<bool>,
+    /// Which endpoints buckets may have: `private` allows private and loopback addresses too [default: public]
+    #[arg(long, env = "BUCKETRY_ENDPOINT_POLICY", value_name = "POLICY")]
+    endpoint_policy: Option<EndpointMode>,
+    /// Host names and CIDRs that are allowed whatever the policy says, separated by commas
+    #[arg(long, env = "BUCKETRY_ALLOWED_ENDPOINTS", value_name = "LIST")]
+    allowed_endpoints: Option<String>,
+    /// Certificates (PEM) of an own authority to trust besides the system's, for providers
+    #[arg(long, env = "BUCKETRY_CA_FILE", value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// How often each bucket is probed, in seconds [default: 60]
+    #[arg(long, env = "BUCKETRY_PROBE_INTERVAL", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    probe_interval: Option<u64>,
+    /// The embedded node's name [default: embedded]
+    #[arg(long, env = "BUCKETRY_NODE_NAME", value_name = "NAME")]
+    node_name: Option<String>,
+    /// Where the embedded node runs [default: local]
+    #[arg(long, env = "BUCKETRY_NODE_REGION", value_name = "REGION")]
+    node_region: Option<String>,
+    /// Whose cloud the embedded node runs in [default: self-hosted]
+    #[arg(long, env = "BUCKETRY_NODE_PROVIDER", value_name = "PROVIDER")]
+    node_provider: Option<String>,
+    /// How many buckets a new organization may register; 0 means any number [default: 0]
+    #[arg(long, env = "BUCKETRY_BUCKET_QUOTA", value_name = "NUMBER")]
+    bucket_quota: Option<u64>,
+    /// Whether anybody may register an organization [default: off]
+    #[arg(long, env = "BUCKETRY_REGISTRATION", value_name = "SWITCH")]
+    registration: Option<Switch>,
+    /// Whether requests are limited in rate, by token and by address [default: on]
+    #[arg(long, env = "BUCKETRY_RATE_LIMIT", value_name = "SWITCH")]
+    rate_limit: Option<Switch>,
+    /// Networks (CIDR) of reverse proxies whose X-Forwarded-For is believed, separated by commas
+    #[arg(long, env = "BUCKETRY_TRUSTED_PROXIES", value_name = "LIST")]
+    trusted_proxies: Option<String>,
+    /// How log lines are written, to standard error [default: text]
+    #[arg(long, env = "BUCKETRY_LOG_FORMAT", value_name = "FORMAT")]
+    log_format: Option<LogFormat>,
+    /// What is logged: a level, or directives such as info,bucketry_node=debug [default: info]
+    #[arg(long, env = "BUCKETRY_LOG", value_name = "FILTER")]
+    log: Option<String>,
+    /// The first owner's e-mail address, for the first start [default: admin@localhost]
+    #[arg(long, env = "BUCKETRY_ADMIN_EMAIL", value_name = "EMAIL")]
+    admin_email: Option<String>,
+    /// A file that holds the first owner's password; BUCKETRY_ADMIN_PASSWORD gives it directly
+    #[arg(long, env = "BUCKETRY_ADMIN_PASSWORD_FILE", value_name = "FILE")]
+    admin_password_file: Option<PathBuf>,
+}
+
+/// The settings that are in force.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) listen: SocketAddr,
+    pub(crate) embedded_node: bool,
+    pub(crate) policy: EndpointPolicy,
+    pub(crate) ca_pem: Option<Vec<u8>>,
+    pub(crate) probe_interval: Duration,
+    pub(crate) node_name: String,
+    pub(crate) node_region: String,
+    pub(crate) node_provider: String,
+    pub(crate) bucket_quota: Option<u64>,
+    pub(crate) open_registration: bool,
+    pub(crate) api: ApiSettings,
+    pub(crate) log_format: LogFormat,
+    pub(crate) log: String,
+    pub(crate) admin_email: String,
+    pub(crate) admin_password_file: Option<PathBuf>,
+}
+
+impl ServeSettings {
+    /// Reads a configuration file.
+    pub(crate) fn from_file(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Failure::usage(format!("can't read the configuration {}: {error}", path.display()))
+        })?;
+        toml::from_str(&text).map_err(|error| {
+            Failure::usage(format!("the configuration {} is wrong: {error}", path.display()))
+        })
+    }
+
+    /// What is given here, and what is missing from `lower`.
+    #[must_use]
+    pub(crate) fn over(self, lower: Self) -> Self {
+        Self {
+            data_dir: self.data_dir.or(lower.data_dir),
+            listen: self.listen.or(lower.listen),
+            no_node: self.no_node.or(lower.no_node),
+            endpoint_policy: self.endpoint_policy.or(lower.endpoint_policy),
+            allowed_endpoints: self.allowed_endpoints.or(lower.allowed_endpoints),
+            ca_file: self.ca_file.or(lower.ca_file),
+            probe_interval: self.probe_interval.or(lower.probe_interval),
+            node_name: self.node_name.or(lower.node_name),
+            node_region: self.node_region.or(lower.node_region),
+            node_provider: self.node_provider.or(lower.node_provider),
+            bucket_quota: self.bucket_quota.or(lower.bucket_quota),
+            registration: self.registration.or(lower.registration),
+            rate_limit: self.rate_limit.or(lower.rate_limit),
+            trusted_proxies: self.trusted_proxies.or(lower.trusted_proxies),
+            log_format: self.log_format.or(lower.log_format),
+            log: self.log.or(lower.log),
+            admin_email: self.admin_email.or(lower.admin_email),
+            admin_password_file: self.admin_password_file.or(lower.admin_password_file),
+        }
+    }
+
+    /// The settings that hold where nothing else is said.
+    pub(crate) fn defaults() -> Self {
+        Self {
+            data_dir: Some(PathBuf::from("./data")),
+            listen: Some(SocketAddr::from(([127, 0, 0, 1], 8080))),
+            no_node: Some(false),
+            endpoint_policy: Some(EndpointMode::Public),
+            allowed_endpoints: Some(String::new()),
+            ca_file: None,
+            probe_interval: Some(60),
+            node_name: Some("embedded".to_owned()),
+            node_region: Some("local".to_owned()),
+            node_provider: Some("self-hosted".to_owned()),
+            bucket_quota: Some(0),
+            registration: Some(Switch::Off),
+            rate_limit: Some(Switch::On),
+            trusted_proxies: Some(String::new()),
+            log_format: Some(LogFormat::Text),
+            log: Some("info".to_owned()),
+            admin_email: Some("admin@localhost".to_owned()),
+            admin_password_file: None,
+        }
+    }
+
+    /// The demo's settings: its S3 server listens on loopback, and it probes often, so that there is something to see.
+    pub(crate) fn for_demo(data_dir: PathBuf, listen: SocketAddr, probe_interval: u64) -> Self {
+        Self {
+            data_dir: Some(data_dir),
+            listen: Some(listen),
+            endpoint_policy: Some(EndpointMode::Private),
+            probe_interval: Some(probe_interval),
+            log: Some("warn".to_owned()),
+            ..Self::default()
+        }
+    }
+
+    /// The settings as a configuration file that would bring them about.
+    pub(crate) fn to_toml(&self) -> Result<String> {
+        toml::to_string(self).map_err(|error| Failure::failed(format!("can't write the settings: {error}")))
+    }
+
+    /// Checks everything and reads the files that are named.
+    pub(crate) fn read(self) -> Result<Settings> {
+        let all = self.over(Self::defaults());
+        // `over(defaults)` leaves none of these empty; the fallbacks keep that out of the types of `Self`.
+        let policy = match all.endpoint_policy {
+            Some(EndpointMode::Private) => "private",
+            Some(EndpointMode::Public) | None => "public",
+        };
+        let policy = EndpointPolicy::parse(policy, &all.allowed_endpoints.unwrap_or_default())
+            .map_err(|error| Failure::usage(format!("allowed endpoints: {error}")))?;
+        let ca_pem = match &all.ca_file {
+            None => None,
+            Some(path) => Some(std::fs::read(path).map_err(|error| {
+                Failure::usage(format!("can't read the certificates {}: {error}", path.display()))
+            })?),
+        };
+        let mut trusted_proxies = Vec::new();
+        for text in
+            all.trusted_proxies.unwrap_or_default().split(',').map(str::trim).filter(|text| !text.is_empty())
+        {
+            let network = text.parse().map_err(|_| {
+                Failure::usage(format!("trusted proxies: {text:?} is not a network such as 10.0.0.0/8"))
+            })?;
+            trusted_proxies.push(network);
+        }
+        let limited = all.rate_limit != Some(Switch::Off);
+        let api = ApiSettings {
+            rate_limits: limited.then(RateLimits::default),
+            trusted_proxies,
+            ..ApiSettings::default()
+        };
+        Ok(Settings {
+            data_dir: all.data_dir.unwrap_or_default(),
+            listen: all.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
+            embedded_node: all.no_node != Some(true),
+            policy,
+            ca_pem,
+            probe_interval: Duration::from_secs(all.probe_interval.unwrap_or(60)),
+            node_name: all.node_name.unwrap_or_default(),
+            node_region: all.node_region.unwrap_or_default(),
+            node_provider: all.node_provider.unwrap_or_default(),
+            bucket_quota: all.bucket_quota.filter(|quota| *quota > 0),
+            open_registration: all.registration == Some(Switch::On),
+            api,
+            log_format: all.log_format.unwrap_or(LogFormat::Text),
+            log: all.log.unwrap_or_default(),
+            admin_email: all.admin_email.unwrap_or_default(),
+            admin_password_file: all.admin_password_file,
+        })
+    }
+}
+
+impl Settings {
+    /// How the node reaches providers.
+    pub(crate) fn connections(&self) -> ConnectionSettings {
+        ConnectionSettings {
+            policy: self.policy.clone(),
+            extra_ca_pem: self.ca_pem.clone(),
+            ..ConnectionSettings::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_above_wins_over_what_is_said_below() {
+        let file: ServeSettings = toml::from_str("listen = \"127.0.0.1:1\"\nprobe_interval = 5").unwrap();
+        let flags =
+            ServeSettings { listen: Some("127.0.0.1:2".parse().unwrap()), ..ServeSettings::default() };
+        let settings = flags.over(file).read().unwrap();
+        assert_eq!(settings.listen.port(), 2);
+        assert_eq!(settings.probe_interval, Duration::from_secs(5));
+        assert_eq!(settings.node_name, "embedded");
+    }
+
+    #[test]
+    fn a_misspelt_setting_is_refused() {
+        assert!(toml::from_str::<ServeSettings>("listen = \"127.0.0.1:1\"").is_err());
+    }
+
+    #[test]
+    fn the_defaults_print_as_a_configuration_that_reads_back() {
+        let text = ServeSettings::defaults().to_toml().unwrap();
+        assert!(toml::from_str::<ServeSettings>(&text).unwrap().read().is_ok(), "{text}");
+    }
+}

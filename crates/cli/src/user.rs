@@ -1,0 +1,102 @@
+//! `bucketry user …`.
+
+use bucketry_client::ApiClient;
+use bucketry_client::api::organization::NewOrgUser;
+use bucketry_model::id::UserId;
+use bucketry_model::role;
+
+use crate::arguments::{OrgRole, Remote, UserCommand};
+use crate::credentials::connect;
+use crate::failure::{Failure, Result};
+use crate::first_start::generated_password;
+use crate::{login, output};
+
+impl From<OrgRole> for role::OrgRole {
+    fn from(role: OrgRole) -> Self {
+        match role {
+            OrgRole::User => Self::User,
+            OrgRole::Billing => Self::Billing,
+            OrgRole::Workspaces => Self::Workspaces,
+            OrgRole::Administrators => Self::Administrators,
+            OrgRole::Owner => Self::Owner,
+        }
+    }
+}
+
+/// Runs a command on users.
+pub(crate) async fn run(remote: &Remote, command: UserCommand) -> Result<()> {
+    let client = connect(remote).await?;
+    match command {
+        UserCommand::List => {
+            let users = client.org_users().await?;
+            if remote.json {
+                return output::json(&users);
+            }
+            let rows = users.iter().map(|user| {
+                let name = [user.name.as_deref(), user.last_name.as_deref()]
+                    .map(Option::unwrap_or_default)
+                    .join(" ");
+                let role = role::OrgRole::from_number(user.org_role.into())
+                    .map_or_else(|_| String::new(), |role| role.to_string());
+                vec![user.email.clone(), name, role, user.id.to_string()]
+            });
+            output::table(&["E-MAIL", "NAME", "ROLE", "ID"], rows.collect())
+        }
+        UserCommand::Add { email, first_name, last_name, role, password_stdin } => {
+            let made_up = !password_stdin;
+            let password = if made_up { generated_password()? } else { login::password(true, "")? };
+            let user = NewOrgUser {
+                email,
+                password: password.clone(),
+                first_name,
+                last_name,
+                org_role: role::OrgRole::from(role).number(),
+            };
+            let made = client.create_org_user(&user, None).await?;
+            if remote.json {
+                output::json(&made)?;
+            } else {
+                output::line(&format!("made the user {} ({})", made.email, made.id))?;
+            }
+            if made_up {
+                output::remark(&format!("password, shown this once: {}", password.expose()));
+            }
+            Ok(())
+        }
+        UserCommand::Role { user, role } => {
+            let id = find_user(&client, &user).await?;
+            let role = role::OrgRole::from(role);
+            client.change_org_role(id, role.number()).await?;
+            let changed = serde_json::json!({ "userId": id, "orgRole": role.number() });
+            if remote.json {
+                output::json(&changed)
+            } else {
+                output::line(&format!("{user} has the role {role} now"))
+            }
+        }
+        UserCommand::Rm { user } => {
+            let id = find_user(&client, &user).await?;
+            client.delete_org_user(id).await?;
+            let removed = serde_json::json!({ "removed": id });
+            if remote.json {
+                output::json(&removed)
+            } else {
+                output::line(&format!("removed the user {user}"))
+            }
+        }
+    }
+}
+
+/// A user by id or e-mail address.
+pub(crate) async fn find_user(client: &ApiClient, email_or_id: &str) -> Result<UserId> {
+    if let Ok(id) = email_or_id.parse() {
+        return Ok(id);
+    }
+    let all = client.org_users().await?;
+    all.iter()
+        .find(|user| user.email.to_lowercase() == email_or_id.to_lowercase())
+        .map(|user| user.id)
+        .ok_or_else(|| {
+            Failure::failed(format!("there is no user {email_or_id:?}: `bucketry user list` shows them"))
+        })
+}

@@ -1,0 +1,84 @@
+//! `bucketry vault …`.
+
+use std::io::IsTerminal as _;
+use std::path::Path;
+use std::time::Duration;
+
+use bucketry_client::ApiClient;
+use bucketry_client::api::vault::Rotation;
+use bucketry_vault::Identities;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::arguments::{Remote, VaultCommand};
+use crate::credentials::connect;
+use crate::deployment::VAULT_KEY;
+use crate::failure::{Failure, Result};
+use crate::output;
+
+/// How often the progress is asked for.
+const LOOK_AGAIN: Duration = Duration::from_millis(300);
+
+/// Runs a command on the vault.
+pub(crate) async fn run(remote: &Remote, command: VaultCommand) -> Result<()> {
+    match command {
+        VaultCommand::Rotate { no_wait } => {
+            let client = connect(remote).await?;
+            let started = client.rotate_vault().await?;
+            if no_wait {
+                return show(remote, started.as_ref());
+            }
+            let ended = wait(&client).await?;
+            show(remote, Some(&ended))?;
+            if ended.failed == 0 {
+                return Ok(());
+            }
+            Err(Failure::failed(format!(
+                "{} secrets could not be opened by any node and are as they were: enter them anew with `bucketry bucket update`. The old keys were kept.",
+                ended.failed
+            )))
+        }
+        VaultCommand::ExportRecipients { data_dir } => export_recipients(remote, &data_dir),
+    }
+}
+
+/// Shows the progress until the rotation ends. Ending the command does not end the rotation.
+async fn wait(client: &ApiClient) -> Result<Rotation> {
+    let bar = if std::io::stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() };
+    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}") {
+        bar.set_style(style);
+    }
+    loop {
+        let rotation = client
+            .vault_rotation()
+            .await?
+            .ok_or_else(|| Failure::failed("the server knows of no rotation"))?;
+        bar.set_length(rotation.total);
+        bar.set_position(rotation.done);
+        bar.set_message(rotation.phase.clone());
+        if rotation.finished_at.is_some() {
+            bar.finish_and_clear();
+            return Ok(rotation);
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+fn show(remote: &Remote, rotation: Option<&Rotation>) -> Result<()> {
+    let Some(rotation) = rotation else { return output::line("there is no rotation") };
+    if remote.json {
+        return output::json(rotation);
+    }
+    let Rotation { phase, total, done, failed, .. } = rotation;
+    output::line(&format!("{phase}: {done} of {total} secrets looked at, {failed} could not be opened"))
+}
+
+fn export_recipients(remote: &Remote, data_dir: &Path) -> Result<()> {
+    let path = data_dir.join(VAULT_KEY);
+    if !path.exists() {
+        return Err(Failure::failed(format!("there is no {}: is this the data directory?", path.display())));
+    }
+    let identities =
+        Identities::load_or_create(&path).map_err(|error| Failure::because("the vault's keys", &error))?;
+    let recipients: Vec<String> = identities.recipients().iter().map(ToString::to_string).collect();
+    if remote.json { output::json(&recipients) } else { output::line(&recipients.join("\n")) }
+}
