@@ -127,7 +127,8 @@ impl Connections {
         &self.0.signing_keys
     }
 
-    /// Sends a request and waits for the head of its answer; `progress` belongs to a streamed body.
+    /// Sends a request and waits for the head of its answer, which must come `within` of the request's last byte;
+    /// `progress` belongs to a streamed body.
     ///
     /// Dropping the future gives the request up: a connection that it was written to is closed, and whether the
     /// provider carries it out is unknown.
@@ -135,17 +136,15 @@ impl Connections {
         &self,
         request: Request<Outgoing>,
         progress: Option<Arc<Progress>>,
+        within: Duration,
     ) -> Result<Response<Incoming>, ProviderError> {
-        let settings = &self.0.settings;
         let answer = self.0.client.request(request);
         let answer = match progress {
             Some(progress) => {
-                let patience = Patience { stall: settings.stall_timeout, answer: settings.answer_timeout };
+                let patience = Patience { stall: self.0.settings.stall_timeout, answer: within };
                 progress.watch(answer, patience).await?
             }
-            None => tokio::time::timeout(settings.answer_timeout, answer)
-                .await
-                .map_err(|_| ProviderError::TimedOut)?,
+            None => tokio::time::timeout(within, answer).await.map_err(|_| ProviderError::TimedOut)?,
         };
         answer.map_err(|error| ProviderError::from_client(&error))
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::header::{LOCATION, RETRY_AFTER};
+use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 
 use crate::error::{ErrorAnswer, ErrorKind, ProviderError};
@@ -33,7 +33,7 @@ pub(super) fn read(status: StatusCode, headers: &HeaderMap, document: &[u8]) -> 
         {
             return ProviderError::NotAnObjectStore { status: Some(status) };
         }
-        None => kind_of_status(status, headers, region.is_some()),
+        None => kind_of_status(status, region.is_some()),
     };
     let retry_after = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
     ProviderError::Answer(Box::new(ErrorAnswer {
@@ -140,7 +140,7 @@ fn kind_of_code(code: &str) -> Option<ErrorKind> {
     })
 }
 
-fn kind_of_status(status: StatusCode, headers: &HeaderMap, region_is_told: bool) -> ErrorKind {
+fn kind_of_status(status: StatusCode, region_is_told: bool) -> ErrorKind {
     match status {
         StatusCode::NOT_MODIFIED => ErrorKind::NotModified,
         StatusCode::MOVED_PERMANENTLY | StatusCode::TEMPORARY_REDIRECT | StatusCode::BAD_REQUEST
@@ -148,7 +148,7 @@ fn kind_of_status(status: StatusCode, headers: &HeaderMap, region_is_told: bool)
         {
             ErrorKind::WrongRegion
         }
-        status if status.is_redirection() || headers.contains_key(LOCATION) => ErrorKind::Redirected,
+        status if status.is_redirection() => ErrorKind::Redirected,
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ErrorKind::AccessDenied,
         StatusCode::NOT_FOUND => ErrorKind::NotFound,
         StatusCode::CONFLICT => ErrorKind::Conflict,

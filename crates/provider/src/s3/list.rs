@@ -33,7 +33,7 @@ impl S3Driver {
         }
         let answer = self.send(Call { query, ..Call::new(Method::GET, None) }).await?;
         let (head, body) = answer.into_parts();
-        let document = self.document(body, MAX_PAGE_BYTES).await?;
+        let document = self.document(body, MAX_PAGE_BYTES, false).await?;
         parse(&document).map_err(|NotS3Xml| {
             error::read_late(&head.headers, &document)
                 .unwrap_or(ProviderError::NotAnObjectStore { status: Some(head.status) })

@@ -100,6 +100,7 @@ impl S3Driver {
             query: Query::new(&[("uploadId", &upload.0)]),
             headers,
             payload: Some(Payload::bytes(parts_document(parts))),
+            slow: true,
             ..object(Method::POST, key)?
         };
         let mut etag = None;
@@ -126,8 +127,9 @@ impl S3Driver {
         root: &str,
         visit: impl FnMut(xml::Element<'_>) -> Result<(), NotS3Xml>,
     ) -> Result<HeaderMap, ProviderError> {
+        let slow = call.slow;
         let (head, body) = self.send(call).await?.into_parts();
-        let document = self.document(body, MAX_ANSWER_BYTES).await?;
+        let document = self.document(body, MAX_ANSWER_BYTES, slow).await?;
         match xml::read(&document, root, visit) {
             Ok(()) => Ok(head.headers),
             Err(NotS3Xml) => Err(error::read_late(&head.headers, &document)

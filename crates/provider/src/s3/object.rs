@@ -90,9 +90,10 @@ impl S3Driver {
             );
             put_attributes(&mut headers, attributes)?;
         }
-        let call = Call { headers, payload: Some(Payload::bytes("")), ..object(Method::PUT, key)? };
+        let call =
+            Call { headers, payload: Some(Payload::bytes("")), slow: true, ..object(Method::PUT, key)? };
         let (head, body) = self.send(call).await?.into_parts();
-        let document = self.document(body, MAX_COPY_ANSWER_BYTES).await?;
+        let document = self.document(body, MAX_COPY_ANSWER_BYTES, true).await?;
         let mut copied = stored(&head.headers);
         let read = xml::read(&document, "CopyObjectResult", |element| {
             if element.name == "ETag" {
