@@ -15,6 +15,7 @@ use bucketry_model::role::{OrgRole, WorkspaceRole};
 use bucketry_model::secret::Secret;
 use bucketry_model::time::Clock as _;
 use bucketry_store::user::NewUser;
+use jiff::SignedDuration;
 
 use crate::deployment::{Deployment, PASSWORD};
 
@@ -97,6 +98,8 @@ impl World {
         }
         let other = control.create_workspace(&owner, "other").await.unwrap().id;
 
+        // The deployment's first organization is told by its age.
+        deployment.clock.advance(SignedDuration::from_secs(1));
         let registration = Registration {
             email: "foreign@example.org".into(),
             password: Secret::new(PASSWORD),
