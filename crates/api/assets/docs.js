@@ -100,7 +100,7 @@ function sample(schema, resolve, depth = 0) {
   if (schema.example !== undefined) return schema.example;
   if (found.example !== undefined) return found.example;
   if (found.enum) return found.enum[0];
-  if (depth > DEEPEST) return null;
+  if (depth > 2 * DEEPEST) return null;
   const members = membersOf({ ...found, oneOf: undefined, anyOf: undefined }, resolve);
   const types = Array.isArray(found.type) ? found.type : [found.type];
   if (types.includes("array")) return [sample(found.items || {}, resolve, depth + 1)];
@@ -206,7 +206,8 @@ function filter(text) {
     shown += hit ? 1 : 0;
   }
   for (const group of document.querySelectorAll("[data-group]")) {
-    group.hidden = !group.querySelector("article:not([hidden]), a:not([hidden])");
+    const entry = group.tagName === "SECTION" ? "article" : "a";
+    group.hidden = !group.querySelector(`${entry}:not([hidden])`);
   }
   document.querySelector(".nothing").hidden = shown > 0;
 }
