@@ -12,7 +12,9 @@ use crate::deployment::Deployment;
 async fn health_is_about_the_process_and_ready_about_its_work() {
     let api = ApiSettings { rate_limits: None, ..ApiSettings::default() };
     let mut deployment = Deployment::without_node(api, Settings::default()).await;
-    assert_eq!(deployment.get("/health").await.body, json!({ "success": true }));
+    let health = deployment.get("/health").await.body;
+    assert_eq!((&health["success"], &health["version"]), (&json!(true), &json!(env!("CARGO_PKG_VERSION"))));
+    assert!(health["time"].as_str().unwrap().ends_with('Z'), "{health}");
     let waiting = deployment.get("/ready").await;
     assert_eq!((waiting.status.as_u16(), &waiting.body["node"]), (503, &json!(false)));
     assert_eq!(waiting.body["message"], "no node is connected");
