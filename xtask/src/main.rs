@@ -1,8 +1,9 @@
-//! The project's own tasks: `cargo xtask check`, `cargo xtask test`, `cargo xtask lock`.
+//! The project's own tasks: `cargo xtask check`, `cargo xtask test`, `cargo xtask bench`, `cargo xtask lock`.
 //!
 //! Everything they need beyond Rust and Python comes from lock files and lands under the target directory, so that a
 //! fresh clone needs nothing installed by hand.
 
+mod bench;
 mod checks;
 mod command;
 mod openapi;
@@ -22,6 +23,9 @@ usage: cargo xtask <task>
                       ARGS go to the test runner, and leave out doc tests and the OpenAPI check:
                       cargo xtask test -- -p bucketry-model name_of_a_test
   test --openapi      only the OpenAPI check
+  bench [NAMES] [--quick]
+                      measures the release binary: a1 a2 a3 n1 size, all if none is named; bench/README.md tells
+                      what they are, and gets the results
   lock                resolve xtask/tools/requirements.in into its lock file again";
 
 fn main() -> ExitCode {
@@ -33,6 +37,7 @@ fn main() -> ExitCode {
         ["test", "--", rest @ ..] => {
             test_run::run(&test_run::Selection::Runner(rest.iter().map(ToString::to_string).collect()))
         }
+        ["bench", rest @ ..] => bench::run(rest),
         ["lock"] => tools::lock(),
         ["help" | "--help" | "-h"] => {
             command::say(USAGE);
