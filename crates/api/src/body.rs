@@ -124,7 +124,8 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         // serde_json takes whatever isn't a text in the place of an enum for a mistake of syntax.
-        if path != "." && error.inner().is_syntax() && serde_json::from_slice::<IgnoredAny>(bytes).is_ok() {
+        let no_text = error.inner().is_syntax() && without_position(error.inner()) == "expected value";
+        if no_text && serde_json::from_slice::<IgnoredAny>(bytes).is_ok() {
             return ApiError::field(path, "must be a text, one of the values that are allowed here");
         }
         refuse(&path, error.inner())
@@ -158,6 +159,7 @@ fn refuse(path: &str, error: &serde_json::Error) -> ApiError {
 /// serde tells what it found before what it expected; what it found may be a secret in the wrong place.
 fn expectation(said: &str) -> String {
     match said.rsplit_once("expected ") {
+        Some((_, "i64" | "u64" | "i32" | "u32" | "u16" | "u8")) => "must be a whole number".to_owned(),
         Some((_, expected)) => format!("must be {}", expected.replace('`', "")),
         None => said.to_owned(),
     }
@@ -215,7 +217,7 @@ mod tests {
     async fn wrong_types_name_the_field_and_what_it_must_be() {
         let body = told(r#"{"name":"a","inner":[{"count":1},{"count":"x"}]}"#).await;
         assert_eq!(body["fields"][0]["field"], "inner[1].count");
-        assert_eq!(body["fields"][0]["message"], "must be u32");
+        assert_eq!(body["fields"][0]["message"], "must be a whole number");
         assert_eq!(told("{}").await["fields"][0]["message"], "is required");
     }
 
@@ -231,7 +233,9 @@ mod tests {
                 (&"INVALID_REQUEST".into(), &"storageType".into())
             );
         }
-        assert_eq!(told(r#"{"name":"a","storageType":oops}"#).await["error_code"], "MALFORMED_JSON");
+        for text in [r#"{"name":"a","storageType":oops}"#, r#"{"name":"\ud800"}"#] {
+            assert_eq!(told(text).await["error_code"], "MALFORMED_JSON", "{text}");
+        }
     }
 
     #[tokio::test]
