@@ -129,7 +129,7 @@ impl Sized {
         let entries = |name: &str| answer[name].as_array().map_or(0, Vec::len);
         let complete = match call {
             Call::FirstPage => entries("buckets") == 100 && answer["nextCursor"].is_string(),
-            Call::Status => entries("nodes") == 1,
+            Call::Status => entries("nodeStatus") == 1,
             Call::Day => entries("nodeStats") == 1,
             Call::Create => {
                 // The size stays what it is.
