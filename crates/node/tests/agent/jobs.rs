@@ -72,6 +72,20 @@ async fn a_validation_that_stalls_or_panics_or_has_a_foreign_secret_fails_with_t
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_validation_under_way_is_finished_before_the_node_stops() {
+    let world = World::start();
+    seconds(1).await;
+    world.cloud.set("slow", Behaviour::Refusing(Duration::from_secs(4)));
+    world.give(validate("slow", None));
+    millis(100).await;
+    let control_plane = world.control_plane;
+    world.agent.stop().await;
+    let outcomes = outcomes(&control_plane);
+    let [Outcome::Validated { diagnosis }] = outcomes.as_slice() else { panic!("{outcomes:?}") };
+    assert_eq!(diagnosis.failure().and_then(|check| check.error_code), Some(CheckCode::ConnectionRefused));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_rotation_makes_a_key_reseals_and_forgets_the_older_key() {
     let world = World::start();
     let old = sealed(1, "wJalr", &world.recipient);
