@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bucketry_model::endpoint::Host;
 use bucketry_model::time::{Clock, SystemClock};
+use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
@@ -16,7 +17,7 @@ use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::body::{Outgoing, Patience, Progress};
+use crate::body::{Outgoing, Patience, Progress, ProviderBody};
 use crate::connector::{BoundedConnector, GuardedConnector};
 use crate::dial::Dialer;
 use crate::error::ProviderError;
@@ -148,6 +149,12 @@ impl Connections {
                 .map_err(|_| ProviderError::TimedOut)?,
         };
         answer.map_err(|error| ProviderError::from_client(&error))
+    }
+
+    /// Reads a document to its end, bounded in size and time.
+    pub(crate) async fn document(&self, body: Incoming, limit: usize) -> Result<Bytes, ProviderError> {
+        let settings = &self.0.settings;
+        ProviderBody::new(body, settings.stall_timeout).collect_bounded(limit, settings.answer_timeout).await
     }
 
     /// The addresses of a host that the policy lets through.

@@ -9,6 +9,7 @@
 //! [`connection::Connections`] is made once; [`open::open`] makes a light [`driver::Driver`] for each bucket;
 //! [`probe::probe`] asks whether the bucket is there, and [`diagnose::diagnose`] what is wrong with it.
 
+mod address;
 pub mod body;
 pub mod connection;
 mod connector;
@@ -17,11 +18,14 @@ pub mod contract;
 pub mod diagnose;
 mod dial;
 pub mod driver;
+mod encode;
 pub mod error;
 mod finding;
+mod headers;
 pub mod open;
 pub mod policy;
 pub mod probe;
 pub mod resolve;
 pub mod s3;
 pub mod tls;
+mod xml;

@@ -7,14 +7,12 @@
 
 mod address;
 mod attributes;
-mod encode;
 mod error;
 mod list;
 mod multipart;
 mod object;
 mod request;
 mod sign;
-mod xml;
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -24,6 +22,7 @@ use bucketry_model::bucket::BucketTarget;
 use bucketry_model::secret::Secret;
 use http::Method;
 
+use crate::address::Address;
 use crate::body::Payload;
 use crate::connection::Connections;
 use crate::driver::{
@@ -33,7 +32,7 @@ use crate::driver::{
 };
 use crate::error::ProviderError;
 use crate::open::OpenError;
-use crate::s3::address::{Address, DEFAULT_REGION, Home};
+use crate::s3::address::{DEFAULT_REGION, Home, address_of};
 use crate::s3::request::Call;
 use crate::s3::sign::Credentials;
 pub(crate) use crate::s3::sign::SigningKeys;
@@ -92,7 +91,7 @@ impl S3Driver {
             location.region.as_deref().filter(|region| !region.is_empty()).map(str::to_owned).or(told);
         let region_is_given = given.is_some();
         let region = given.unwrap_or_else(|| DEFAULT_REGION.to_owned());
-        let address = Address::new(&home, &location.bucket, &region)?;
+        let address = address_of(&home, &location.bucket, &region)?;
         Ok(Self {
             connections: connections.clone(),
             bucket: location.bucket.as_str().into(),
@@ -120,7 +119,7 @@ impl S3Driver {
         if self.region_is_given || self.learned.get().is_some() {
             return false;
         }
-        match Address::new(&self.home, &self.bucket, region) {
+        match address_of(&self.home, &self.bucket, region) {
             Ok(address) => {
                 self.learned.set(Place { region: region.into(), address }).is_ok()
                     && region != &*self.first.region

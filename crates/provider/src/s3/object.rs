@@ -7,13 +7,13 @@ use crate::body::{Payload, ProviderBody};
 use crate::driver::{
     Conditions, CopyRequest, Deleted, GetRequest, ObjectInfo, ObjectRead, PutRequest, Stored,
 };
+use crate::encode::{Query, push_path};
 use crate::error::ProviderError;
-use crate::s3::attributes::{
-    ConditionsOn, content_range, info, put_attributes, put_conditions, range, stored, value, version,
-};
-use crate::s3::encode::{Query, push_path};
+use crate::headers::{content_range, range, value};
+use crate::s3::attributes::{ConditionsOn, info, put_attributes, put_conditions, stored, version};
 use crate::s3::request::Call;
-use crate::s3::{S3Driver, error, xml};
+use crate::s3::{S3Driver, error};
+use crate::xml;
 
 /// The answer to a copy is a few hundred bytes long.
 const MAX_COPY_ANSWER_BYTES: usize = 64 * 1024;
@@ -92,7 +92,7 @@ impl S3Driver {
         }
         let call = Call { headers, payload: Some(Payload::bytes("")), ..object(Method::PUT, key)? };
         let (head, body) = self.send(call).await?.into_parts();
-        let document = self.document(body, MAX_COPY_ANSWER_BYTES).await?;
+        let document = self.connections.document(body, MAX_COPY_ANSWER_BYTES).await?;
         let mut copied = stored(&head.headers);
         let read = xml::read(&document, "CopyObjectResult", |element| {
             if element.name == "ETag" {

@@ -5,9 +5,9 @@ use http::header::{CONTENT_LENGTH, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 
-use crate::body::{Outgoing, Payload, ProviderBody};
-use crate::error::{ErrorKind, ProviderError};
-use crate::s3::encode::Query;
+use crate::body::{Outgoing, Payload};
+use crate::encode::Query;
+use crate::error::{ErrorKind, MAX_ERROR_BYTES, ProviderError};
 use crate::s3::sign::{Scope, Target, UNSIGNED_PAYLOAD, hex, sign};
 use crate::s3::{Place, S3Driver, error};
 
@@ -134,14 +134,8 @@ impl S3Driver {
             Bytes::new()
         } else {
             // The status alone tells enough where the document can't be read.
-            self.document(body, error::MAX_ERROR_BYTES).await.unwrap_or_default()
+            self.connections.document(body, MAX_ERROR_BYTES).await.unwrap_or_default()
         };
         error::read(head.status, &head.headers, &document)
-    }
-
-    /// Reads a document to its end, bounded in size and time.
-    pub(super) async fn document(&self, body: Incoming, limit: usize) -> Result<Bytes, ProviderError> {
-        let settings = self.connections.settings();
-        ProviderBody::new(body, settings.stall_timeout).collect_bounded(limit, settings.answer_timeout).await
     }
 }
