@@ -10,6 +10,7 @@
 //! [`probe::probe`] asks whether the bucket is there, and [`diagnose::diagnose`] what is wrong with it.
 
 mod address;
+pub mod azure;
 pub mod body;
 pub mod connection;
 mod connector;

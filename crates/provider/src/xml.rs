@@ -9,6 +9,8 @@ use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::Event;
 
 const MAX_DEPTH: usize = 16;
+/// Azure begins its documents with one.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const XML_1_0: XmlVersion = XmlVersion::Implicit1_0;
 
 /// The document isn't XML, or not of the kind that was asked for.
@@ -23,6 +25,8 @@ pub(crate) struct Element<'a> {
     pub(crate) name: &'a str,
     /// The text directly in it.
     pub(crate) text: &'a str,
+    /// Whether it says `Encoded="true"`: Azure escapes names so that XML can't hold.
+    pub(crate) encoded: bool,
 }
 
 impl Element<'_> {
@@ -38,10 +42,12 @@ pub(crate) fn read(
     root: &str,
     mut visit: impl FnMut(Element<'_>) -> Result<(), UnexpectedXml>,
 ) -> Result<(), UnexpectedXml> {
+    let document = document.strip_prefix(BYTE_ORDER_MARK).unwrap_or(document);
     let mut reader = Reader::from_reader(document);
     reader.config_mut().expand_empty_elements = true;
     let mut open: Vec<String> = Vec::new();
     let mut text = String::new();
+    let mut encoded = false;
     let mut finished = false;
     loop {
         match reader.read_event().map_err(|_| UnexpectedXml)? {
@@ -54,6 +60,8 @@ pub(crate) fn read(
                 }
                 open.push(name);
                 text.clear();
+                let attribute = start.try_get_attribute("Encoded").map_err(|_| UnexpectedXml)?;
+                encoded = attribute.is_some_and(|attribute| &*attribute.value == b"true");
             }
             Event::Text(part) => text.push_str(&part.xml_content(XML_1_0).map_err(|_| UnexpectedXml)?),
             Event::CData(part) => text.push_str(&part.xml_content(XML_1_0).map_err(|_| UnexpectedXml)?),
@@ -67,7 +75,12 @@ pub(crate) fn read(
             }
             Event::End(_) => {
                 let name = open.pop().ok_or(UnexpectedXml)?;
-                visit(Element { path: &open, name: &name, text: &text })?;
+                visit(Element {
+                    path: &open,
+                    name: &name,
+                    text: &text,
+                    encoded: std::mem::take(&mut encoded),
+                })?;
                 text.clear();
                 finished = open.is_empty();
             }

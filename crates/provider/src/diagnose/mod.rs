@@ -233,7 +233,7 @@ impl Run {
     }
 
     fn fail(&mut self, name: CheckName, took: Duration, error: &ProviderError, action: Action) {
-        let Finding { code, message, hint } = Finding::of(error, action, self.site.permissions);
+        let Finding { code, message, hint } = Finding::of(error, action, &self.site);
         self.push(name, took, message, Some(code), hint);
     }
 

@@ -26,7 +26,7 @@ use crate::address::Address;
 use crate::body::Payload;
 use crate::connection::Connections;
 use crate::driver::{
-    Capabilities, Conditions, CopyRequest, Deleted, Driver, GetRequest, ListPage, ListRequest,
+    Capabilities, Conditions, CopyRequest, Deleted, Driver, GetRequest, Hints, ListPage, ListRequest,
     MultipartLimits, ObjectAttributes, ObjectInfo, ObjectRead, Part, PartsPage, Permissions, PutRequest,
     Site, Stored, UploadId,
 };
@@ -59,6 +59,14 @@ static PERMISSIONS: Permissions = Permissions {
     write: "s3:PutObject",
     read: "s3:GetObject",
     delete: "s3:DeleteObject",
+    hints: &Hints {
+        key_unknown: "Check the access key, and that it belongs to this provider and account.",
+        secret_wrong: "Enter the secret again, whole and without spaces around it.",
+        token_expired: "Enter a credential that is still valid.",
+        account_not_found: "Check the account at the provider.",
+        bucket_not_found: "Check the bucket's name and the region, and that it belongs to this provider and account.",
+        of_code: &[],
+    },
 };
 
 /// A bucket on AWS S3 or on a server that speaks its protocol.
@@ -155,7 +163,13 @@ impl Driver for S3Driver {
 
     fn site(&self) -> Site {
         let address = &self.place().address;
-        Site { tls: address.tls(), host: address.host(), port: address.port(), permissions: &PERMISSIONS }
+        Site {
+            tls: address.tls(),
+            host: address.host(),
+            port: address.port(),
+            names_account: false,
+            permissions: &PERMISSIONS,
+        }
     }
 
     async fn head_bucket(&self) -> Result<(), ProviderError> {
