@@ -36,11 +36,21 @@ pub(super) fn read(
     let kind = match code.as_deref() {
         // A condition that doesn't hold has the same code whichever way it was asked.
         _ if status == StatusCode::NOT_MODIFIED => ErrorKind::NotModified,
-        Some("AuthenticationFailed") => kind_of_failed_authentication(headers, &told.detail, refused),
+        Some("AuthenticationFailed" | "AuthorizationFailure")
+            if is_unauthenticated(code.as_deref(), &told) =>
+        {
+            kind_of_failed_authentication(headers, &told.detail, refused)
+        }
         Some(code) => kind_of_code(code, status, refused).unwrap_or_else(|| kind_of_status(status, headers)),
         None => kind_of_status(status, headers),
     };
     ErrorAnswer::new(status, kind, code.map(Into::into), headers).into()
+}
+
+/// Whether the signature was refused. The emulator uses the code of a denial for that too, with the same words as the
+/// service has for the other.
+fn is_unauthenticated(code: Option<&str>, told: &Told) -> bool {
+    code == Some("AuthenticationFailed") || told.detail.contains("Server failed to authenticate")
 }
 
 /// Whether the answer comes from something else than the service.
