@@ -28,8 +28,8 @@ pub(super) fn read(
     document: &[u8],
     refused: &Refused,
 ) -> ProviderError {
-    let told = Told::read(document);
-    let code = text(headers, "x-ms-error-code").filter(|code| is_code(code)).or(told.code);
+    let Told { code, detail } = Told::read(document);
+    let code = text(headers, "x-ms-error-code").filter(|code| is_code(code)).or(code);
     if code.is_none() && is_page(headers, document) && is_foreign(status) {
         return ProviderError::NotAnObjectStore { status: Some(status) };
     }
@@ -37,9 +37,9 @@ pub(super) fn read(
         // A condition that doesn't hold has the same code whichever way it was asked.
         _ if status == StatusCode::NOT_MODIFIED => ErrorKind::NotModified,
         Some("AuthenticationFailed" | "AuthorizationFailure")
-            if is_unauthenticated(code.as_deref(), &told) =>
+            if is_unauthenticated(code.as_deref(), &detail) =>
         {
-            kind_of_failed_authentication(headers, &told.detail, refused)
+            kind_of_failed_authentication(headers, &detail, refused)
         }
         Some(code) => kind_of_code(code, status, refused).unwrap_or_else(|| kind_of_status(status, headers)),
         None => kind_of_status(status, headers),
@@ -49,8 +49,8 @@ pub(super) fn read(
 
 /// Whether the signature was refused. The emulator uses the code of a denial for that too, with the same words as the
 /// service has for the other.
-fn is_unauthenticated(code: Option<&str>, told: &Told) -> bool {
-    code == Some("AuthenticationFailed") || told.detail.contains("Server failed to authenticate")
+fn is_unauthenticated(code: Option<&str>, detail: &str) -> bool {
+    code == Some("AuthenticationFailed") || detail.contains("Server failed to authenticate")
 }
 
 /// Whether the answer comes from something else than the service.
