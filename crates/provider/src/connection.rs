@@ -21,6 +21,7 @@ use crate::body::{Outgoing, Patience, Progress, ProviderBody};
 use crate::connector::{BoundedConnector, GuardedConnector};
 use crate::dial::Dialer;
 use crate::error::ProviderError;
+use crate::gcs::Tokens;
 use crate::policy::EndpointPolicy;
 use crate::resolve::{Resolver, SystemResolver};
 use crate::s3::SigningKeys;
@@ -84,6 +85,7 @@ struct Inner {
     tls: Arc<rustls::ClientConfig>,
     settings: ConnectionSettings,
     signing_keys: SigningKeys,
+    tokens: Tokens,
     clock: Arc<dyn Clock>,
 }
 
@@ -112,7 +114,15 @@ impl Connections {
             .pool_idle_timeout(settings.idle_timeout)
             .pool_max_idle_per_host(settings.max_idle_per_host)
             .build(connector);
-        Ok(Self(Arc::new(Inner { client, dialer, tls, settings, signing_keys: SigningKeys::new(), clock })))
+        Ok(Self(Arc::new(Inner {
+            client,
+            dialer,
+            tls,
+            settings,
+            signing_keys: SigningKeys::new(),
+            tokens: Tokens::new(),
+            clock,
+        })))
     }
 
     /// The settings in use.
@@ -126,6 +136,10 @@ impl Connections {
 
     pub(crate) fn signing_keys(&self) -> &SigningKeys {
         &self.0.signing_keys
+    }
+
+    pub(crate) fn tokens(&self) -> &Tokens {
+        &self.0.tokens
     }
 
     /// Sends a request and waits for the head of its answer; `progress` belongs to a streamed body.

@@ -2,15 +2,18 @@
 
 use http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_RANGE,
-    CONTENT_TYPE, ETAG, EXPIRES, HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE,
-    LAST_MODIFIED,
+    CONTENT_TYPE, DATE, ETAG, EXPIRES, HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+    IF_UNMODIFIED_SINCE, LAST_MODIFIED,
 };
 use http::{HeaderMap, HeaderValue};
-use jiff::Timestamp;
 use jiff::fmt::rfc2822;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::driver::{ByteRange, Conditions, ObjectAttributes, ObjectInfo};
 use crate::error::ProviderError;
+
+/// Providers refuse requests whose time is further off than this.
+const MAX_SKEW: SignedDuration = SignedDuration::from_mins(15);
 
 /// The names of the conditions on the object of a request, in the order of [`Conditions`].
 pub(crate) const OBJECT_CONDITIONS: [HeaderName; 4] =
@@ -48,6 +51,12 @@ pub(crate) fn http_date(time: Timestamp) -> Result<String, ProviderError> {
 /// Reads a time as HTTP writes it.
 pub(crate) fn parse_http_date(text: &str) -> Option<Timestamp> {
     rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
+}
+
+/// Whether the clock of who answered is so far from ours that signatures are refused.
+pub(crate) fn clock_is_off(headers: &HeaderMap, now: Timestamp) -> bool {
+    let theirs = text(headers, DATE).as_deref().and_then(parse_http_date);
+    theirs.is_some_and(|theirs| theirs.duration_since(now).abs() > MAX_SKEW)
 }
 
 /// A header value of visible ASCII. More than that arrives differently from server to server, and the signature

@@ -12,6 +12,7 @@
 mod address;
 pub mod azure;
 pub mod body;
+mod conditions;
 pub mod connection;
 mod connector;
 #[cfg(feature = "contract")]
@@ -22,6 +23,7 @@ pub mod driver;
 mod encode;
 pub mod error;
 mod finding;
+pub mod gcs;
 mod headers;
 pub mod open;
 pub mod policy;

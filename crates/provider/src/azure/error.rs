@@ -1,15 +1,12 @@
 //! What Azure's error answers mean ("Status and error codes", Azure Storage REST API reference).
 
-use http::header::{CONTENT_TYPE, DATE};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::error::{ErrorAnswer, ErrorKind, ProviderError, is_code, is_foreign, kind_of_status};
-use crate::headers::{parse_http_date, text};
+use crate::headers::{clock_is_off, text};
 use crate::xml;
-
-/// The service refuses requests whose time is further off than this.
-const MAX_SKEW: SignedDuration = SignedDuration::from_mins(15);
 
 /// What is known of a request that was refused.
 pub(super) struct Refused {
@@ -84,11 +81,10 @@ impl Told {
 /// One code stands for a wrong key, a wrong time and an expired SAS. The clocks and the SAS itself tell more surely
 /// than the detail, which is prose.
 fn kind_of_failed_authentication(headers: &HeaderMap, detail: &str, refused: &Refused) -> ErrorKind {
-    let theirs = text(headers, DATE).as_deref().and_then(parse_http_date);
-    if theirs.is_some_and(|theirs| theirs.duration_since(refused.now).abs() > MAX_SKEW) {
+    if clock_is_off(headers, refused.now) {
         return ErrorKind::ClockSkew;
     }
-    let expired = refused.expires.is_some_and(|expires| expires <= theirs.unwrap_or(refused.now));
+    let expired = refused.expires.is_some_and(|expires| expires <= refused.now);
     if expired || detail.contains("specified time frame") || detail.contains("Signed expiry") {
         return ErrorKind::TokenExpired;
     }
@@ -134,6 +130,8 @@ fn kind_of_code(code: &str, status: StatusCode, refused: &Refused) -> Option<Err
 
 #[cfg(test)]
 mod tests {
+    use http::header::DATE;
+
     use super::*;
 
     fn now() -> Timestamp {

@@ -83,7 +83,7 @@ impl Told {
 /// Codes of AWS, and of the servers that speak its protocol with their own words.
 fn kind_of_code(code: &str) -> Option<ErrorKind> {
     Some(match code {
-        "InvalidAccessKeyId" | "UnrecognizedClientException" | "InvalidClientTokenId" => {
+        "InvalidAccessKeyId" | "InvalidSecurity" | "UnrecognizedClientException" | "InvalidClientTokenId" => {
             ErrorKind::KeyUnknown
         }
         "SignatureDoesNotMatch" => ErrorKind::SecretWrong,

@@ -33,10 +33,10 @@ use crate::driver::{
 use crate::error::ProviderError;
 use crate::open::OpenError;
 use crate::s3::address::{DEFAULT_REGION, Home, address_of};
+pub(crate) use crate::s3::multipart::parts_document;
 use crate::s3::request::Call;
 use crate::s3::sign::Credentials;
 pub(crate) use crate::s3::sign::SigningKeys;
-#[cfg(test)]
 pub(crate) use crate::s3::sign::hex;
 
 const CAPABILITIES: Capabilities = Capabilities {
@@ -54,7 +54,15 @@ const CAPABILITIES: Capabilities = Capabilities {
     },
 };
 
-static PERMISSIONS: Permissions = Permissions {
+/// What a service that speaks the protocol offers, and what it calls things.
+pub(crate) struct Flavour {
+    pub(crate) capabilities: Capabilities,
+    pub(crate) permissions: Permissions,
+}
+
+static AWS: Flavour = Flavour { capabilities: CAPABILITIES, permissions: PERMISSIONS };
+
+const PERMISSIONS: Permissions = Permissions {
     list: "s3:ListBucket",
     write: "s3:PutObject",
     read: "s3:GetObject",
@@ -72,6 +80,7 @@ static PERMISSIONS: Permissions = Permissions {
 /// A bucket on AWS S3 or on a server that speaks its protocol.
 pub struct S3Driver {
     connections: Connections,
+    flavour: &'static Flavour,
     bucket: Box<str>,
     home: Home,
     /// `None` for anonymous access.
@@ -93,6 +102,15 @@ impl S3Driver {
     /// Opens a bucket. Without a region it is learnt from the provider's answers; without a key and a secret,
     /// requests are not signed.
     pub fn open(target: &BucketTarget, connections: &Connections) -> Result<Self, OpenError> {
+        Self::open_as(target, connections, &AWS)
+    }
+
+    /// As [`S3Driver::open`], on a service that lacks something or has other names.
+    pub(crate) fn open_as(
+        target: &BucketTarget,
+        connections: &Connections,
+        flavour: &'static Flavour,
+    ) -> Result<Self, OpenError> {
         let location = &target.location;
         let (home, told) = Home::of(location.endpoint.as_ref());
         let given =
@@ -102,6 +120,7 @@ impl S3Driver {
         let address = address_of(&home, &location.bucket, &region)?;
         Ok(Self {
             connections: connections.clone(),
+            flavour,
             bucket: location.bucket.as_str().into(),
             home,
             credentials: credentials(location.key.as_deref(), target.secret.as_ref())?,
@@ -158,7 +177,7 @@ fn credentials(key: Option<&str>, secret: Option<&Secret>) -> Result<Option<Cred
 #[async_trait]
 impl Driver for S3Driver {
     fn capabilities(&self) -> &'static Capabilities {
-        &CAPABILITIES
+        &self.flavour.capabilities
     }
 
     fn site(&self) -> Site {
@@ -168,7 +187,7 @@ impl Driver for S3Driver {
             host: address.host(),
             port: address.port(),
             names_account: false,
-            permissions: &PERMISSIONS,
+            permissions: &self.flavour.permissions,
         }
     }
 

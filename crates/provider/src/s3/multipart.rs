@@ -138,7 +138,8 @@ impl S3Driver {
     }
 }
 
-fn parts_document(parts: &[Part]) -> Bytes {
+/// The document that completes an upload.
+pub(crate) fn parts_document(parts: &[Part]) -> Bytes {
     let mut text =
         String::from("<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
     for part in parts {
