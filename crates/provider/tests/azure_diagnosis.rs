@@ -65,7 +65,7 @@ fn sas(container: &str, permissions: &str, expiry: &str, more: &[(&str, &str)]) 
     let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), to_sign.as_bytes());
     let mut query = format!("sv={version}&sr=c&sp={permissions}&se={}", expiry.replace(':', "%3A"));
     for (name, value) in more {
-        query.push_str(&format!("&{name}={value}"));
+        query.extend(["&", name, "=", value]);
     }
     let signature = STANDARD.encode(signature);
     Secret::new(format!("{query}&sig={}", utf8_percent_encode(&signature, NON_ALPHANUMERIC)))

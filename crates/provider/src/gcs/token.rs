@@ -161,7 +161,7 @@ fn refusal(status: StatusCode, headers: &HeaderMap, json: &Value, now: Timestamp
         Some("invalid_client" | "disabled_client" | "deleted_client") => ErrorKind::KeyUnknown,
         Some("invalid_grant") => ErrorKind::SecretWrong,
         Some("unauthorized_client" | "access_denied") => ErrorKind::AccessDenied,
-        None if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS => {
+        None if !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS => {
             return garbage(headers);
         }
         _ => kind_of_status(status, headers),

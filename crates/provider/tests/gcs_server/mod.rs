@@ -1,37 +1,16 @@
 //! The real Cloud Storage server that tests run against, as the environment names it. It checks no credentials.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
-use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
-use bucketry_model::endpoint::Endpoint;
-use bucketry_provider::connection::{ConnectionSettings, Connections};
+use bucketry_model::bucket::BucketTarget;
 use bucketry_provider::gcs::GcsDriver;
-use bucketry_provider::policy::EndpointPolicy;
+
+use crate::gcs_target::{connections, target_at};
 
 /// Reads a variable that `cargo xtask test` sets.
 fn setting(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| {
         panic!("{name} is not set: this test needs a Cloud Storage server, which `cargo xtask test` starts and names")
     })
-}
-
-/// Connections that may reach the server, which listens on loopback.
-pub(crate) fn connections() -> Connections {
-    let settings = ConnectionSettings { policy: EndpointPolicy::private(), ..Default::default() };
-    Connections::new(settings).unwrap()
-}
-
-/// A bucket at an endpoint, opened by nobody in particular.
-pub(crate) fn target_at(endpoint: &str, bucket: &str) -> BucketTarget {
-    BucketTarget {
-        location: BucketLocation {
-            storage_type: StorageType::Gcs,
-            bucket: bucket.to_owned(),
-            key: None,
-            endpoint: Some(Endpoint::parse(endpoint).unwrap()),
-            region: None,
-        },
-        secret: None,
-    }
 }
 
 /// A bucket on the server.
