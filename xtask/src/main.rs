@@ -1,10 +1,11 @@
 //! The project's own tasks: `cargo xtask check`, `cargo xtask test`, `cargo xtask lock`.
 //!
-//! Everything they need beyond Rust and Python comes from lock files and lands under the target directory, so that a
+//! Everything they need beyond Rust, Python and Node.js comes from lock files and lands under the target directory, so that a
 //! fresh clone needs nothing installed by hand.
 
 mod checks;
 mod command;
+mod node_tools;
 mod openapi;
 mod servers;
 mod test_run;
@@ -22,7 +23,7 @@ usage: cargo xtask <task>
                       ARGS go to the test runner, and leave out doc tests and the OpenAPI check:
                       cargo xtask test -- -p bucketry-model name_of_a_test
   test --openapi      only the OpenAPI check
-  lock                resolve xtask/tools/requirements.in into its lock file again";
+  lock                resolve the wanted packages of xtask/tools into their lock files again";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
