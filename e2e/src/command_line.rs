@@ -1,14 +1,15 @@
 //! The built binary as a person at a terminal uses it: a command, its outputs, its exit status.
 
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use bucketry_test_servers::process::Supervised;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
-use tokio::process::Command;
 
+use crate::server::in_background;
 use crate::{Error, Result, Server, environment};
 
 /// Longer than any command takes that is not meant to run on.
@@ -62,7 +63,9 @@ impl CommandLine {
     /// Runs `bucketry` with these arguments and this text on standard input, to its end. It is killed when this is
     /// dropped.
     pub async fn run_with_input(&self, args: &[&str], input: &str) -> Result<Ended> {
-        let mut child = self.command(args).stdin(Stdio::piped()).spawn().map_err(Error::Files)?;
+        let mut command = tokio::process::Command::from(self.command(args));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().map_err(Error::Files)?;
         if let Some(mut stdin) = child.stdin.take() {
             // A command that doesn't read its input may be gone before it is written.
             drop(stdin.write_all(input.as_bytes()).await);
@@ -87,6 +90,12 @@ impl CommandLine {
         Ok(self.run(args).await?.with_status(0)?.stdout)
     }
 
+    /// Starts `bucketry` with these arguments, for commands that run until they are told to stop.
+    pub fn start(&self, args: &[&str]) -> Result<Running> {
+        let process = Supervised::start(self.command(args), self.home.path(), &[])?;
+        Ok(Running { process: Some(process) })
+    }
+
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         for (name, _) in std::env::vars_os() {
@@ -99,11 +108,27 @@ impl CommandLine {
             .env("HOME", self.home.path())
             .env("XDG_CONFIG_HOME", self.home.path().join("config"))
             .envs(self.env.iter().map(|(name, value)| (name, value)))
-            .current_dir(self.home.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
+            .current_dir(self.home.path());
         command
+    }
+}
+
+/// A command that runs on. Dropping it kills it.
+#[derive(Debug)]
+pub struct Running {
+    // Moves to a blocking thread while a step is under way.
+    process: Option<Supervised>,
+}
+
+impl Running {
+    /// Everything that it printed so far, on both outputs.
+    pub fn output(&self) -> String {
+        self.process.as_ref().map(Supervised::log).unwrap_or_default()
+    }
+
+    /// Presses Ctrl-C and waits for the end.
+    pub async fn interrupt(&mut self) -> Result<ExitStatus> {
+        in_background(&mut self.process, |process| process.interrupt(PATIENCE)).await
     }
 }
 

@@ -31,7 +31,7 @@ pub use bucketry_test_servers::seaweedfs::{
     ADMIN, Identity, NO_LIST, OPEN_BUCKET, READ_ONLY, SCOPED_BUCKET, WRITE_ONLY,
 };
 pub use call::{Answer, Call};
-pub use command_line::{CommandLine, Ended};
+pub use command_line::{CommandLine, Ended, Running};
 pub use environment::{binary, options, python, shared_s3_endpoint, weed};
 pub use eventually::eventually;
 pub use json::{each, list, members, text, with};

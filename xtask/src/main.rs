@@ -1,8 +1,9 @@
-//! The project's own tasks: `cargo xtask check`, `cargo xtask test`, `cargo xtask lock`.
+//! The project's own tasks: `cargo xtask check`, `cargo xtask test`, `cargo xtask bench`, `cargo xtask lock`.
 //!
-//! Everything they need beyond Rust, Python and Node.js comes from lock files and lands under the target directory, so that a
-//! fresh clone needs nothing installed by hand.
+//! Everything they need beyond Rust, Python and Node.js comes from lock files and lands under the target directory, so
+//! that a fresh clone needs nothing installed by hand.
 
+mod bench;
 mod checks;
 mod command;
 mod node_tools;
@@ -23,6 +24,9 @@ usage: cargo xtask <task>
                       ARGS go to the test runner, and leave out doc tests and the OpenAPI check:
                       cargo xtask test -- -p bucketry-model name_of_a_test
   test --openapi      only the OpenAPI check
+  bench [NAMES] [--quick]
+                      measures the release binary: a1 a2 a3 n1 size, all if none is named; bench/README.md tells
+                      what they are, and gets the results
   lock                resolve the wanted packages of xtask/tools into their lock files again";
 
 fn main() -> ExitCode {
@@ -34,6 +38,7 @@ fn main() -> ExitCode {
         ["test", "--", rest @ ..] => {
             test_run::run(&test_run::Selection::Runner(rest.iter().map(ToString::to_string).collect()))
         }
+        ["bench", rest @ ..] => bench::run(rest),
         ["lock"] => tools::lock(),
         ["help" | "--help" | "-h"] => {
             command::say(USAGE);

@@ -1,0 +1,234 @@
+// Draws the OpenAPI document as a page. Everything is put in as text, never as markup: the document is data.
+"use strict";
+
+const METHODS = ["get", "post", "put", "delete"];
+const DEEPEST = 4;
+
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== undefined && value !== null && value !== false) element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+// Text with `code` in backticks.
+function prose(text) {
+  return text.split(/`([^`]+)`/).map((part, at) => (at % 2 ? make("code", {}, part) : part));
+}
+
+function resolver(root) {
+  return function resolve(schema) {
+    let found = schema;
+    for (let hops = 0; found && found.$ref && hops < 8; hops += 1) {
+      const path = found.$ref.replace(/^#\//, "").split("/");
+      found = path.reduce((at, step) => (at ? at[step] : undefined), root);
+    }
+    return found || {};
+  };
+}
+
+// A schema without its `null`, and whether it had one.
+function bare(schema) {
+  const options = schema.oneOf || schema.anyOf;
+  if (options) {
+    const rest = options.filter((option) => option.type !== "null");
+    if (rest.length === 1) return rest[0];
+  }
+  return schema;
+}
+
+function nameOf(schema, resolve) {
+  const target = bare(schema);
+  const named = target.$ref ? target.$ref.split("/").pop() : null;
+  const found = resolve(target);
+  if (found.enum) return found.enum.join(" | ");
+  const types = (Array.isArray(found.type) ? found.type : [found.type]).filter((type) => type && type !== "null");
+  if (types.includes("array")) return `${nameOf(found.items || {}, resolve)}[]`;
+  if (named) return named;
+  const type = types.join(" | ") || (found.allOf ? "object" : "any");
+  return found.format ? `${type} (${found.format})` : type;
+}
+
+function membersOf(schema, resolve) {
+  let found = resolve(bare(schema));
+  if (found.type === "array" || (Array.isArray(found.type) && found.type.includes("array"))) {
+    found = resolve(bare(found.items || {}));
+  }
+  const parts = found.allOf ? found.allOf.map((part) => resolve(part)) : [found];
+  const required = new Set(parts.flatMap((part) => part.required || []));
+  return parts.flatMap((part) => Object.entries(part.properties || {})).map(([name, member]) => ({
+    name, member, required: required.has(name),
+  }));
+}
+
+function bounds(schema) {
+  const told = [];
+  if (schema.minLength) told.push(`at least ${schema.minLength} characters`);
+  if (schema.maxLength) told.push(`at most ${schema.maxLength} characters`);
+  if (schema.minimum !== undefined && schema.maximum !== undefined) told.push(`${schema.minimum} to ${schema.maximum}`);
+  if (schema.writeOnly) told.push("never shown");
+  return told.join(", ");
+}
+
+function rows(schema, resolve, depth, markRequired) {
+  return membersOf(schema, resolve).flatMap(({ name, member, required }) => {
+    const found = resolve(bare(member));
+    const description = member.description || found.description || "";
+    const extra = bounds({ ...found, ...member });
+    const row = make("tr", {},
+      make("td", {},
+        make("span", { class: "deep", "data-depth": depth }, name),
+        markRequired && required ? make("span", { class: "must" }, "required") : null),
+      make("td", {},
+        make("span", { class: "kind" }, nameOf(member, resolve), extra ? ` · ${extra}` : ""),
+        description ? make("div", {}, prose(description)) : null));
+    return depth < DEEPEST ? [row, ...rows(member, resolve, depth + 1, markRequired)] : [row];
+  });
+}
+
+function fieldTable(schema, resolve, markRequired) {
+  const content = rows(schema, resolve, 0, markRequired);
+  if (content.length === 0) return make("p", { class: "kind" }, nameOf(schema, resolve));
+  return make("table", { class: "fields" }, make("tbody", {}, content));
+}
+
+// An example value, from the schema's own examples where it has any.
+function sample(schema, resolve, depth = 0) {
+  const found = { ...resolve(bare(schema)), ...(schema.$ref ? {} : schema) };
+  if (schema.example !== undefined) return schema.example;
+  if (found.example !== undefined) return found.example;
+  if (found.enum) return found.enum[0];
+  if (depth > 2 * DEEPEST) return null;
+  const members = membersOf({ ...found, oneOf: undefined, anyOf: undefined }, resolve);
+  const types = Array.isArray(found.type) ? found.type : [found.type];
+  if (types.includes("array")) return [sample(found.items || {}, resolve, depth + 1)];
+  if (members.length) return Object.fromEntries(members.map(({ name, member }) => [name, sample(member, resolve, depth + 1)]));
+  if (types.includes("boolean")) return true;
+  if (types.includes("integer") || types.includes("number")) return 0;
+  const byFormat = { uuid: "018f4c5e-7c1a-7b3a-9d6e-2f5a1b0c3d4e", "date-time": "2026-01-31T12:00:00.000Z", password: "…" };
+  return byFormat[found.format] || "text";
+}
+
+function requestSample(body, resolve) {
+  const members = membersOf(body, resolve);
+  const wanted = members.filter(({ required }) => required);
+  return Object.fromEntries((wanted.length ? wanted : members.slice(0, 2)).map(({ name, member }) => [name, sample(member, resolve)]));
+}
+
+function curl(method, path, operation, body, resolve) {
+  const lines = [`curl ${method === "get" ? "" : `-X ${method.toUpperCase()} `}"$BUCKETRY_URL${path}"`];
+  if (operation.security) lines.push('-H "Authorization: Bearer $BUCKETRY_TOKEN"');
+  if (body) lines.push("-H 'Content-Type: application/json'", `-d '${JSON.stringify(requestSample(body, resolve))}'`);
+  return lines.join(" \\\n  ");
+}
+
+function copyable(text) {
+  const button = make("button", { class: "copy", type: "button" }, "Copy");
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+      button.textContent = "Copied";
+    } catch {
+      button.textContent = "Select and copy";
+    }
+  });
+  return make("div", {}, button, make("pre", {}, make("code", {}, text)));
+}
+
+function responseEntry(status, response, resolve) {
+  const found = resolve(response);
+  const [kind, content] = Object.entries(found.content || {})[0] || [];
+  const isJson = kind === "application/json" && content && content.schema;
+  return make("details", {},
+    make("summary", {}, make("b", { class: status < "400" ? "ok" : "bad" }, status), make("span", {}, prose(found.description || ""))),
+    make("div", {},
+      isJson ? [fieldTable(content.schema, resolve, false), make("h4", {}, "Example"),
+        copyable(JSON.stringify(sample(content.schema, resolve), null, 2))]
+        : make("p", { class: "kind" }, kind || "no body")));
+}
+
+function article(method, path, operation, resolve) {
+  const id = operation.operationId;
+  const parameters = (operation.parameters || []).map((parameter) => resolve(parameter));
+  const requestBody = operation.requestBody ? resolve(operation.requestBody) : null;
+  const body = requestBody && requestBody.content ? requestBody.content["application/json"].schema : null;
+  const parts = [
+    make("h3", {}, make("span", { class: `verb ${method}` }, method.toUpperCase()), make("a", { href: `#${id}` }, path),
+      make("span", { class: "lock" }, operation.security ? "needs a token" : "open")),
+    make("p", { class: "summary" }, prose(operation.summary || "")),
+    operation.description ? make("p", { class: "more" }, prose(operation.description)) : null,
+  ];
+  if (parameters.length) {
+    parts.push(make("h4", {}, "Parameters"), make("table", { class: "fields" }, make("tbody", {}, parameters.map((parameter) =>
+      make("tr", {},
+        make("td", {}, parameter.name, parameter.required ? make("span", { class: "must" }, "required") : null),
+        make("td", {}, make("span", { class: "kind" }, `${nameOf(parameter.schema || {}, resolve)} in ${parameter.in}`),
+          parameter.description ? make("div", {}, prose(parameter.description)) : null))))));
+  }
+  if (body) parts.push(make("h4", {}, "Body"), fieldTable(body, resolve, true));
+  parts.push(make("h4", {}, "Try it"), copyable(curl(method, path, operation, body, resolve)));
+  parts.push(make("h4", {}, "Answers"), Object.entries(operation.responses || {}).map(([status, response]) => responseEntry(status, response, resolve)));
+  return make("article", { id, "data-words": `${method} ${path} ${operation.summary || ""} ${id}`.toLowerCase() }, parts.flat());
+}
+
+function draw(root) {
+  const resolve = resolver(root);
+  const content = document.getElementById("content");
+  const index = document.getElementById("index");
+  document.getElementById("version").textContent = root.info.version;
+  const intro = (root.info.description || "").split("\n\n").map((text) => make("p", {}, prose(text)));
+  content.replaceChildren(make("div", { class: "intro" }, intro));
+  for (const tag of root.tags || []) {
+    const calls = Object.entries(root.paths).flatMap(([path, item]) => METHODS.filter((method) => item[method])
+      .map((method) => ({ method, path, operation: item[method] }))
+      .filter(({ operation }) => (operation.tags || []).includes(tag.name)));
+    if (calls.length === 0) continue;
+    content.append(make("section", { "data-group": tag.name }, make("h2", {}, tag.name), make("p", {}, prose(tag.description || "")),
+      calls.map(({ method, path, operation }) => article(method, path, operation, resolve))));
+    index.append(make("div", { "data-group": tag.name }, make("h2", {}, tag.name), calls.map(({ method, path, operation }) =>
+      make("a", { href: `#${operation.operationId}` }, make("span", { class: `verb ${method}` }, method.toUpperCase()), make("span", {}, path)))));
+  }
+  index.append(make("p", { class: "nothing", hidden: true }, "No call matches."));
+  // Style attributes are refused by the page's policy; setting the property is not.
+  for (const element of content.querySelectorAll("[data-depth]")) element.style.setProperty("--depth", element.dataset.depth);
+  if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
+}
+
+function filter(text) {
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  let shown = 0;
+  for (const card of document.querySelectorAll("article")) {
+    const hit = words.every((word) => card.dataset.words.includes(word));
+    card.hidden = !hit;
+    document.querySelector(`#index a[href="#${card.id}"]`).hidden = !hit;
+    shown += hit ? 1 : 0;
+  }
+  for (const group of document.querySelectorAll("[data-group]")) {
+    const entry = group.tagName === "SECTION" ? "article" : "a";
+    group.hidden = !group.querySelector(`${entry}:not([hidden])`);
+  }
+  document.querySelector(".nothing").hidden = shown > 0;
+}
+
+async function start() {
+  try {
+    const answer = await fetch("/openapi.json");
+    if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+    draw(await answer.json());
+  } catch (error) {
+    document.getElementById("content").replaceChildren(make("p", {}, `The document could not be read: ${error.message}`));
+    return;
+  }
+  const input = document.getElementById("filter");
+  input.addEventListener("input", () => filter(input.value));
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "/" && document.activeElement !== input) {
+      event.preventDefault();
+      input.focus();
+    }
+  });
+}
+
+start();

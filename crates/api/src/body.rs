@@ -7,7 +7,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 
 use crate::error::{ApiError, ApiResult};
@@ -123,6 +123,10 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
+        // serde_json takes whatever isn't a text in the place of an enum for a mistake of syntax.
+        if path != "." && error.inner().is_syntax() && serde_json::from_slice::<IgnoredAny>(bytes).is_ok() {
+            return ApiError::field(path, "must be a text, one of the values that are allowed here");
+        }
         refuse(&path, error.inner())
     })?;
     deserializer.end().map_err(|error| refuse(".", &error))?;
@@ -220,6 +224,14 @@ mod tests {
         let body = told(r#"{"name":"a","storageType":"FTP"}"#).await;
         let message = body["fields"][0]["message"].as_str().unwrap();
         assert!(message.contains("S3") && message.contains("GCS") && message.contains("BLOB"), "{message}");
+        for value in ["3", "true", "[]", "1e400"] {
+            let body = told(&format!(r#"{{"name":"a","storageType":{value}}}"#)).await;
+            assert_eq!(
+                (&body["error_code"], &body["fields"][0]["field"]),
+                (&"INVALID_REQUEST".into(), &"storageType".into())
+            );
+        }
+        assert_eq!(told(r#"{"name":"a","storageType":oops}"#).await["error_code"], "MALFORMED_JSON");
     }
 
     #[tokio::test]

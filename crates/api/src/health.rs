@@ -7,7 +7,19 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::state::ApiState;
-use crate::vocabulary::Done;
+use crate::vocabulary::Moment;
+
+/// The process answers.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct HealthAnswer {
+    /// Always true.
+    success: bool,
+    /// The version that runs.
+    #[schema(value_type = String, example = "0.1.0")]
+    version: &'static str,
+    /// The server's clock: one that is off breaks signatures.
+    time: Moment,
+}
 
 /// Tells that the process answers.
 #[utoipa::path(
@@ -15,10 +27,11 @@ use crate::vocabulary::Done;
     path = "/health",
     tag = "Operation",
     operation_id = "health",
-    responses((status = 200, description = "It does", body = Done)),
+    responses((status = 200, description = "It does", body = HealthAnswer)),
 )]
-pub(crate) async fn health() -> Json<Done> {
-    Json(Done::YES)
+pub(crate) async fn health(State(state): State<ApiState>) -> Json<HealthAnswer> {
+    let time = Moment(state.control().clock().now());
+    Json(HealthAnswer { success: true, version: env!("CARGO_PKG_VERSION"), time })
 }
 
 /// What the deployment's work depends on.

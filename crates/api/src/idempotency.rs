@@ -62,7 +62,8 @@ where
             return Err(ApiError::new(StatusCode::CONFLICT, "IDEMPOTENCY_KEY_REUSED", message));
         }
         Begun::InProgress => {
-            let message = "the first request with this Idempotency-Key is still being worked on: ask again in a moment";
+            let message =
+                "the first request with this Idempotency-Key is still being worked on: ask again in a moment";
             return Err(
                 ApiError::new(StatusCode::CONFLICT, "IDEMPOTENCY_KEY_IN_PROGRESS", message).retry_after(1)
             );
@@ -95,7 +96,9 @@ impl Reservation {
                 match body {
                     Ok(body) => {
                         let status = created.status.as_u16();
-                        self.control.complete_request(&self.caller, self.route, &self.key, status, &body).await
+                        self.control
+                            .complete_request(&self.caller, self.route, &self.key, status, &body)
+                            .await
                     }
                     Err(error) => Err(bucketry_control::Error::internal(error)),
                 }
@@ -104,7 +107,10 @@ impl Reservation {
         };
         if let Err(error) = kept {
             // What was asked for is done; only a repetition would not be recognised.
-            tracing::warn!(error = &error as &dyn std::error::Error, "an answer could not be kept under its key");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "an answer could not be kept under its key"
+            );
         }
     }
 }

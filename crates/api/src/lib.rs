@@ -1,8 +1,8 @@
 //! The HTTP side of the control plane: one module a resource, request and answer types, the OpenAPI document, error
 //! answers.
 //!
-//! - [`router`]: everything as an axum router, over an [`ApiState`].
-//! - [`serve`]: the server around it.
+//! - [`router()`]: everything as an axum router, over an [`ApiState`].
+//! - [`serve()`]: the server around it.
 //! - [`openapi_json`]: the document.
 //!
 //! **Invariant:** no rule of the domain lives here, and nothing speaks to the database or to clouds: handlers read a

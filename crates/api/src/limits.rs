@@ -20,7 +20,7 @@ const CLEAN_EVERY: u32 = 4_096;
 struct Limiter<K: Hash + Eq + Clone> {
     name: &'static str,
     rate: Rate,
-    limiter: DefaultKeyedRateLimiter<K>,
+    states: DefaultKeyedRateLimiter<K>,
     clock: DefaultClock,
     checks: AtomicU32,
 }
@@ -31,7 +31,7 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         Self {
             name,
             rate,
-            limiter: DefaultKeyedRateLimiter::keyed(quota),
+            states: DefaultKeyedRateLimiter::keyed(quota),
             clock: DefaultClock::default(),
             checks: AtomicU32::new(1),
         }
@@ -39,10 +39,10 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
 
     fn check(&self, key: &K) -> ApiResult<()> {
         if self.checks.fetch_add(1, Ordering::Relaxed).is_multiple_of(CLEAN_EVERY) {
-            self.limiter.retain_recent();
-            self.limiter.shrink_to_fit();
+            self.states.retain_recent();
+            self.states.shrink_to_fit();
         }
-        let Err(not_until) = self.limiter.check_key(key) else { return Ok(()) };
+        let Err(not_until) = self.states.check_key(key) else { return Ok(()) };
         let wait = not_until.wait_time_from(self.clock.now());
         Err(self.refusal(wait.as_secs() + 1))
     }

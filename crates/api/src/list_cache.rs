@@ -49,7 +49,14 @@ impl ListCache {
             .weight_capacity(bytes)
             .estimated_items_capacity(1_024)
             .build();
-        let make = |options| Cache::with_options(options, ByBytes, DefaultHashBuilder::default(), quick_cache::sync::DefaultLifecycle::default());
+        let make = |options| {
+            Cache::with_options(
+                options,
+                ByBytes,
+                DefaultHashBuilder::default(),
+                quick_cache::sync::DefaultLifecycle::default(),
+            )
+        };
         Self(options.ok().filter(|_| bytes > 0).map(make))
     }
 

@@ -168,7 +168,10 @@ pub(crate) async fn whole<S: Source>(source: S, frame: Frame) -> ApiResult<Whole
         match reading.fill(&mut buffer, PIECE).await {
             Ok(more) => Ok(Some((buffer.freeze(), more.then_some((Bytes::new(), reading))))),
             Err(error) => {
-                tracing::warn!(error_code = error.code(), "a list was broken off: it could not be read to its end");
+                tracing::warn!(
+                    error_code = error.code(),
+                    "a list was broken off: it could not be read to its end"
+                );
                 Err(std::io::Error::other("the list could not be read to its end"))
             }
         }

@@ -132,11 +132,24 @@ impl Metrics {
         let process = registry.sub_registry_with_prefix("process");
         let start = FloatGauge::default();
         start.set(started.as_microsecond() as f64 / 1e6);
-        process.register_with_unit("start_time", "When the process started, since 1970", Unit::Seconds, start);
+        process.register_with_unit(
+            "start_time",
+            "When the process started, since 1970",
+            Unit::Seconds,
+            start,
+        );
         process.register_with_unit("cpu", "User and system time used", Unit::Seconds, on_demand.cpu.clone());
         process.register_with_unit("resident_memory", "Memory in use", Unit::Bytes, on_demand.memory.clone());
         process.register("open_fds", "Open file descriptors", on_demand.open_files.clone());
-        Self { registry, requests, durations, in_flight, heartbeats, probes, on_demand: Mutex::new(on_demand) }
+        Self {
+            registry,
+            requests,
+            durations,
+            in_flight,
+            heartbeats,
+            probes,
+            on_demand: Mutex::new(on_demand),
+        }
     }
 
     /// A request has come.

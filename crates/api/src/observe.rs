@@ -63,14 +63,12 @@ fn request_id(request: &Request) -> HeaderValue {
         let bytes = value.as_bytes();
         !bytes.is_empty() && bytes.len() <= LONGEST_ID && bytes.iter().all(u8::is_ascii_graphic)
     };
-    match given.filter(sane) {
-        Some(value) => value.clone(),
-        None => {
-            let mut buffer = [0; 32];
-            let text = Uuid::new_v4().simple().encode_lower(&mut buffer);
-            HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("none"))
-        }
+    if let Some(value) = given.filter(sane) {
+        return value.clone();
     }
+    let mut buffer = [0; 32];
+    let text = Uuid::new_v4().simple().encode_lower(&mut buffer);
+    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("none"))
 }
 
 /// Methods are a bounded label: clients may make up any word.

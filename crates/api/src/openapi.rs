@@ -43,16 +43,16 @@ struct BearerToken;
 impl Modify for BearerToken {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let mut scheme = Http::new(HttpAuthScheme::Bearer);
-        scheme.description =
-            Some("An access token of `/user/login`, or a personal API token (`bkt_…`) of `/token`".to_owned());
+        scheme.description = Some(
+            "An access token of `/user/login`, or a personal API token (`bkt_…`) of `/token`".to_owned(),
+        );
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
     }
 }
 
 fn refusal(description: &str) -> RefOr<Described> {
-    let content =
-        ContentBuilder::new().schema(Some(Ref::from_schema_name("ErrorAnswer"))).build();
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("ErrorAnswer"))).build();
     ResponseBuilder::new().description(description).content("application/json", content).build().into()
 }
 

@@ -94,8 +94,9 @@ impl FromRequestParts<ApiState> for Params {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &ApiState) -> ApiResult<Self> {
-        let Query(mut pairs) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
-            .map_err(|_| ApiError::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", "the query can't be read"))?;
+        let Query(mut pairs) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri).map_err(|_| {
+            ApiError::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", "the query can't be read")
+        })?;
         pairs.retain(|(_, value)| !matches!(value.as_str(), "" | "undefined" | "null"));
         Ok(Self(pairs))
     }
@@ -121,7 +122,8 @@ impl Params {
     /// Ids: comma-separated, the parameter repeated, or both.
     pub(crate) fn ids<Id: Names>(&self, names: &[&'static str]) -> ApiResult<Option<Vec<Id>>> {
         let given = self.0.iter().filter(|(key, _)| names.contains(&key.as_str()));
-        let mut texts = given.flat_map(|(_, value)| value.split(',')).map(str::trim).filter(|text| !text.is_empty());
+        let mut texts =
+            given.flat_map(|(_, value)| value.split(',')).map(str::trim).filter(|text| !text.is_empty());
         let mut ids = Vec::new();
         let Some(first) = texts.next() else { return Ok(None) };
         for text in std::iter::once(first).chain(texts) {
@@ -139,12 +141,18 @@ impl Params {
         let limit = match limit {
             Ok(Some(limit)) if (1..=MAX_LIMIT).contains(&limit) => Some(limit),
             Ok(None) => None,
-            _ => return Err(ApiError::field("limit", format!("must be a whole number from 1 to {MAX_LIMIT}"))),
+            _ => {
+                return Err(ApiError::field(
+                    "limit",
+                    format!("must be a whole number from 1 to {MAX_LIMIT}"),
+                ));
+            }
         };
         let after = match self.text("cursor") {
             None => None,
             Some(text) => Some(
-                C::from_text(text).ok_or_else(|| ApiError::field("cursor", "must be a nextCursor of this list"))?,
+                C::from_text(text)
+                    .ok_or_else(|| ApiError::field("cursor", "must be a nextCursor of this list"))?,
             ),
         };
         match (limit, after) {
@@ -167,7 +175,10 @@ mod tests {
         for wrong in ["0", "1001", "-1", "x", "1.0", "99999999999"] {
             assert!(params(&[("limit", wrong)]).page::<UserId>().is_err(), "{wrong}");
         }
-        assert!(matches!(params(&[("limit", "7")]).page::<UserId>(), Ok(Page::Part { after: None, limit: 7 })));
+        assert!(matches!(
+            params(&[("limit", "7")]).page::<UserId>(),
+            Ok(Page::Part { after: None, limit: 7 })
+        ));
         assert!(matches!(params(&[]).page::<UserId>(), Ok(Page::Whole)));
         assert!(params(&[("cursor", "AAAA")]).page::<UserId>().is_err());
     }

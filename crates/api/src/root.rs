@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 /// What answers here.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct Name {
+pub(crate) struct Program {
     /// Always true.
     success: bool,
     /// Always `bucketry`.
@@ -27,7 +27,7 @@ pub(crate) struct Name {
     tag = "Operation",
     operation_id = "root",
     responses(
-        (status = 200, description = "Name and version", body = Name),
+        (status = 200, description = "Name and version", body = Program),
         (status = 303, description = "To the pages, for browsers (`Accept: text/html`)"),
     ),
 )]
@@ -36,8 +36,8 @@ pub(crate) async fn root(headers: HeaderMap) -> Response {
     let answer = if accept.contains("text/html") {
         Redirect::to("/docs").into_response()
     } else {
-        let name = Name { success: true, name: "bucketry", version: env!("CARGO_PKG_VERSION") };
-        Json(name).into_response()
+        let program = Program { success: true, name: "bucketry", version: env!("CARGO_PKG_VERSION") };
+        Json(program).into_response()
     };
     ([(VARY, "Accept")], answer).into_response()
 }

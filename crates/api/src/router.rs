@@ -16,8 +16,8 @@ use crate::error::ApiError;
 use crate::openapi::{Document, Served};
 use crate::state::ApiState;
 use crate::{
-    bucket, docs_page, health, metrics, node, observe, openapi, organization_users, root, session, token, unit,
-    user, vault, workspace,
+    bucket, docs_page, health, metrics, node, observe, openapi, organization_users, root, session, token,
+    unit, user, vault, workspace,
 };
 
 fn routes() -> OpenApiRouter<ApiState> {

@@ -148,7 +148,9 @@ struct RefreshToken {
 
 impl RefreshToken {
     fn read(self) -> ApiResult<Secret> {
-        self.refresh_token.or(self.refresh_token_again).ok_or_else(|| ApiError::field("refreshToken", "is required"))
+        self.refresh_token
+            .or(self.refresh_token_again)
+            .ok_or_else(|| ApiError::field("refreshToken", "is required"))
     }
 }
 

@@ -274,7 +274,8 @@ async fn read(client: &ApiClient, fields: BucketFields) -> Result<Fields> {
 /// program on the machine could read.
 fn secret(fields: &BucketFields) -> Result<Option<Secret>> {
     let Some(path) = &fields.secret_file else {
-        return Ok(std::env::var("BUCKETRY_BUCKET_SECRET").ok().map(Secret::new));
+        let given = std::env::var("BUCKETRY_BUCKET_SECRET").ok();
+        return Ok(given.filter(|text| !text.is_empty()).map(Secret::new));
     };
     let mut text = String::new();
     let read = if path.as_os_str() == "-" {

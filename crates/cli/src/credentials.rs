@@ -31,32 +31,65 @@ struct Kept {
 /// A client of the API for these flags, with a token that holds.
 pub(crate) async fn connect(remote: &Remote) -> Result<ApiClient> {
     let given = std::env::var("BUCKETRY_TOKEN").ok().filter(|text| !text.is_empty()).map(Secret::new);
-    let kept = read()?;
     if let Some(token) = given {
-        let url = remote.url.clone().or_else(|| kept.map(|kept| kept.url));
+        let url = match &remote.url {
+            Some(url) => Some(url.clone()),
+            None => read()?.map(|kept| kept.url),
+        };
         return client(remote, url.as_deref().unwrap_or(DEFAULT_URL), Some(token));
     }
-    let Some(kept) = kept else {
-        return Err(Failure::failed(
-            "nobody is logged in: run `bucketry login`, or set BUCKETRY_URL and BUCKETRY_TOKEN",
-        ));
-    };
-    // A session is of one server: its token is not shown to another.
-    if let Some(url) =
-        remote.url.as_ref().filter(|url| url.trim_end_matches('/') != kept.url.trim_end_matches('/'))
-    {
-        return Err(Failure::failed(format!(
-            "the kept session is of {}: run `bucketry login --url {url}`",
-            kept.url
-        )));
+    let kept = kept_for(remote)?;
+    if kept.holds() {
+        return client(remote, &kept.url, Some(kept.access_token));
     }
-    let client = client(remote, &kept.url, Some(kept.access_token))?;
-    if kept.expires_at - RENEW_BEFORE > SystemClock.now().as_second() {
-        return Ok(client);
+    // Of several commands at once one renews the session: a refresh token that is used twice ends it.
+    let _turn = tokio::task::spawn_blocking(turn)
+        .await
+        .map_err(|error| Failure::because("the session can't be renewed", &error))??;
+    let kept = kept_for(remote)?;
+    if kept.holds() {
+        return client(remote, &kept.url, Some(kept.access_token));
     }
-    let session = client.with_token(None).refresh(&kept.refresh_token).await?;
+    let client = client(remote, &kept.url, None)?;
+    let session = client.refresh(&kept.refresh_token).await?;
     keep(&kept.url, &session)?;
     Ok(client.with_token(Some(session.access_token)))
+}
+
+/// The kept session, if it is of the server that is asked for: its token is not shown to another.
+fn kept_for(remote: &Remote) -> Result<Kept> {
+    let kept = read()?.ok_or_else(|| {
+        Failure::failed("nobody is logged in: run `bucketry login`, or set BUCKETRY_URL and BUCKETRY_TOKEN")
+    })?;
+    match &remote.url {
+        Some(url) if url.trim_end_matches('/') != kept.url.trim_end_matches('/') => {
+            let text = format!("the kept session is of {}: run `bucketry login --url {url}`", kept.url);
+            Err(Failure::failed(text))
+        }
+        _ => Ok(kept),
+    }
+}
+
+impl Kept {
+    /// Whether the access token can be used without being renewed.
+    fn holds(&self) -> bool {
+        self.expires_at - RENEW_BEFORE > SystemClock.now().as_second()
+    }
+}
+
+/// Waits until no other command renews the session; they wait until the file is dropped.
+fn turn() -> Result<fs::File> {
+    let path = path()?.with_extension("lock");
+    let failed = |error: std::io::Error| Failure::failed(format!("can't lock {}: {error}", path.display()));
+    let file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path)
+        .map_err(failed)?;
+    file.lock().map_err(failed)?;
+    Ok(file)
 }
 
 /// A client of a server.

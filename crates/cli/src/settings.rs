@@ -92,8 +92,13 @@ pub(crate) struct ServeSettings {
     /// What is logged: a level, or directives such as info,bucketry_node=debug [default: info]
     #[arg(long, env = "BUCKETRY_LOG", value_name = "FILTER")]
     log: Option<String>,
-    /// The first owner's e-mail address, for the first start [default: admin@localhost]
-    #[arg(long, env = "BUCKETRY_ADMIN_EMAIL", value_name = "EMAIL")]
+    // Written out because rustdoc takes the `@` for a link.
+    #[arg(
+        long,
+        env = "BUCKETRY_ADMIN_EMAIL",
+        value_name = "EMAIL",
+        help = "The first owner's e-mail address, for the first start [default: admin@localhost]"
+    )]
     admin_email: Option<String>,
     /// A file that holds the first owner's password; BUCKETRY_ADMIN_PASSWORD gives it directly
     #[arg(long, env = "BUCKETRY_ADMIN_PASSWORD_FILE", value_name = "FILE")]

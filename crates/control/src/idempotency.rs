@@ -19,8 +19,7 @@ impl Control {
             return Err(Error::field("Idempotency-Key", "must be 1 to 255 visible ASCII characters"));
         }
         let now = self.inner.environment.now();
-        let mut hash = [0; 32];
-        hash.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, body).as_ref());
+        let hash = self.inner.access_tokens.fingerprint(body);
         let name = request_name(caller, route, key);
         Ok(self.inner.store.begin_request(&name, &hash, now - STALE, now).await?)
     }

@@ -12,7 +12,8 @@ pub enum ControlPlaneError {
     /// It can't be reached, or can't answer now. Try again later.
     #[error("{0}")]
     Unavailable(String),
-    /// It doesn't know the node, or not by this key. Register, then try again.
+    /// It doesn't know the node, or not by this key, or not at this time. Register, then try again; where that is
+    /// refused too, an operator has to look at the node's key and clock.
     #[error("{0}")]
     Unregistered(String),
     /// It doesn't take this message, however often it is sent.
@@ -26,7 +27,9 @@ pub enum ControlPlaneError {
 }
 
 /// The code of a usage batch whose number isn't the one expected next.
-pub const USAGE_OUT_OF_ORDER: &str = "USAGE_OUT_OF_ORDER";
+pub const USAGE_OUT_OF_ORDER: &str = "BATCH_OUT_OF_ORDER";
+/// The code of a message whose signature or time isn't accepted.
+const INVALID_NODE_MESSAGE: &str = "INVALID_NODE_MESSAGE";
 
 /// Takes a node's messages. Every call ends by itself within a bounded time, and can be repeated.
 #[async_trait]
@@ -69,6 +72,9 @@ fn judge(error: ClientError) -> ControlPlaneError {
     match error {
         ClientError::Refused(refusal) => match refusal.status {
             401 | 403 | 404 => ControlPlaneError::Unregistered(told),
+            _ if refusal.error_code.as_deref() == Some(INVALID_NODE_MESSAGE) => {
+                ControlPlaneError::Unregistered(told)
+            }
             408 | 425 | 429 | 500.. => ControlPlaneError::Unavailable(told),
             _ => ControlPlaneError::Refused { code: refusal.error_code.clone(), message: told },
         },
@@ -98,10 +104,11 @@ mod tests {
         for status in [401, 403, 404] {
             assert!(matches!(refused(status, "X"), ControlPlaneError::Unregistered(_)), "{status}");
         }
+        assert!(matches!(refused(400, INVALID_NODE_MESSAGE), ControlPlaneError::Unregistered(_)));
         for status in [408, 429, 500, 503] {
             assert!(matches!(refused(status, "X"), ControlPlaneError::Unavailable(_)), "{status}");
         }
-        let ControlPlaneError::Refused { code, .. } = refused(409, USAGE_OUT_OF_ORDER) else { panic!() };
+        let ControlPlaneError::Refused { code, .. } = refused(400, USAGE_OUT_OF_ORDER) else { panic!() };
         assert_eq!(code.as_deref(), Some(USAGE_OUT_OF_ORDER));
     }
 }

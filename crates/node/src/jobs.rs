@@ -19,12 +19,14 @@ use crate::backoff::Backoff;
 use crate::cloud::Cloud;
 use crate::jitter::Jitter;
 use crate::registration::Registration;
-use crate::results::Results;
+use crate::results::{MAX_MESSAGE_BYTES, Results};
 
 /// No validation takes longer, whatever is asked for.
 const LONGEST_VALIDATION: Duration = Duration::from_secs(10);
 /// What a validation may take beyond its deadline before it is given up.
 const GRACE: Duration = Duration::from_millis(500);
+/// What a sealed secret takes in a result beside its text; the text's line ends are escaped there.
+const BOUND_SECRET_BYTES: usize = 256;
 /// How many jobs on the node's keys wait at most.
 const MAX_WAITING: usize = 64;
 /// How many validations wait or run at most.
@@ -181,7 +183,15 @@ impl Shared {
         let shared = Arc::clone(self);
         let sealing = spawn_blocking(move || {
             let identities = shared.identities.read().unwrap_or_else(PoisonError::into_inner);
-            secrets.into_iter().filter_map(|bound| reseal_one(bound, &recipients, &identities)).collect()
+            let mut bytes = 0;
+            // The others are asked for again: what isn't in the result stays as it was.
+            let fits = |bound: &BoundSecret| {
+                bytes += BOUND_SECRET_BYTES + bound.secret.as_text().len() * 11 / 10;
+                bytes <= MAX_MESSAGE_BYTES - BOUND_SECRET_BYTES
+            };
+            let resealed =
+                secrets.into_iter().filter_map(|bound| reseal_one(bound, &recipients, &identities));
+            resealed.take_while(fits).collect()
         });
         match sealing.await {
             Ok(secrets) => Outcome::Resealed { secrets },

@@ -20,7 +20,7 @@ const TOO_OLD: Duration = Duration::from_mins(5);
 /// How many results wait at most; the oldest are forgotten first.
 const MAX_WAITING: usize = 2_048;
 /// The longest text that the results of one message make, in bytes: the control plane takes messages of 1 MiB.
-const MAX_MESSAGE_BYTES: usize = 768 << 10;
+pub(crate) const MAX_MESSAGE_BYTES: usize = 768 << 10;
 /// What the last report, while stopping, may take.
 const FAREWELL: Duration = Duration::from_secs(2);
 

@@ -61,6 +61,18 @@ impl Default for ConnectionSettings {
     }
 }
 
+/// How long an answer may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// As long as the settings say.
+    Usual,
+    /// Many times as long: the provider works on it, as copies and completions move whole objects.
+    Slow,
+}
+
+/// How many times longer a slow answer may take.
+const SLOWNESS: u32 = 10;
+
 /// Why connections can't be set up at all; the settings must change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectionsError {
@@ -150,25 +162,36 @@ impl Connections {
         &self,
         request: Request<Outgoing>,
         progress: Option<Arc<Progress>>,
+        pace: Pace,
     ) -> Result<Response<Incoming>, ProviderError> {
-        let settings = &self.0.settings;
+        let within = self.answer_timeout(pace);
         let answer = self.0.client.request(request);
         let answer = match progress {
             Some(progress) => {
-                let patience = Patience { stall: settings.stall_timeout, answer: settings.answer_timeout };
+                let patience = Patience { stall: self.0.settings.stall_timeout, answer: within };
                 progress.watch(answer, patience).await?
             }
-            None => tokio::time::timeout(settings.answer_timeout, answer)
-                .await
-                .map_err(|_| ProviderError::TimedOut)?,
+            None => tokio::time::timeout(within, answer).await.map_err(|_| ProviderError::TimedOut)?,
         };
         answer.map_err(|error| ProviderError::from_client(&error))
     }
 
     /// Reads a document to its end, bounded in size and time.
-    pub(crate) async fn document(&self, body: Incoming, limit: usize) -> Result<Bytes, ProviderError> {
-        let settings = &self.0.settings;
-        ProviderBody::new(body, settings.stall_timeout).collect_bounded(limit, settings.answer_timeout).await
+    pub(crate) async fn document(
+        &self,
+        body: Incoming,
+        limit: usize,
+        pace: Pace,
+    ) -> Result<Bytes, ProviderError> {
+        let body = ProviderBody::new(body, self.0.settings.stall_timeout);
+        body.collect_bounded(limit, self.answer_timeout(pace)).await
+    }
+
+    fn answer_timeout(&self, pace: Pace) -> Duration {
+        match pace {
+            Pace::Usual => self.0.settings.answer_timeout,
+            Pace::Slow => self.0.settings.answer_timeout * SLOWNESS,
+        }
     }
 
     /// The addresses of a host that the policy lets through.

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use http::header::{LOCATION, RETRY_AFTER};
+use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 
 use crate::body::SourceFailed;
@@ -159,10 +159,10 @@ pub(crate) fn is_foreign(status: StatusCode) -> bool {
 }
 
 /// What a status means where no code says more.
-pub(crate) fn kind_of_status(status: StatusCode, headers: &HeaderMap) -> ErrorKind {
+pub(crate) fn kind_of_status(status: StatusCode) -> ErrorKind {
     match status {
         StatusCode::NOT_MODIFIED => ErrorKind::NotModified,
-        status if status.is_redirection() || headers.contains_key(LOCATION) => ErrorKind::Redirected,
+        status if status.is_redirection() => ErrorKind::Redirected,
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ErrorKind::AccessDenied,
         StatusCode::NOT_FOUND => ErrorKind::NotFound,
         StatusCode::CONFLICT => ErrorKind::Conflict,

@@ -242,6 +242,17 @@ async fn a_silent_read_leaves_time_to_take_the_object_away() {
 }
 
 #[tokio::test]
+async fn an_object_that_was_written_without_an_answer_goes_away_too() {
+    let server = Verbatim { silent_writes: true, ..Default::default() };
+    let target = serve(server.clone()).await;
+    let diagnosis =
+        diagnose(&target, &verbatim::connections(), CheckScope::Full, Duration::from_secs(1)).await;
+    let last = diagnosis.checks.last().unwrap();
+    assert_eq!((last.name, last.error_code), (CheckName::Write, Some(CheckCode::ConnectTimeout)));
+    assert_eq!(keys(&server), [""; 0]);
+}
+
+#[tokio::test]
 async fn the_object_of_an_abandoned_diagnosis_is_deleted_in_the_background() {
     let server = Verbatim { stalled: &["get"], ..Default::default() };
     let target = serve(server.clone()).await;

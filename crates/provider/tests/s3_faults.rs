@@ -116,6 +116,25 @@ async fn a_closed_port_and_an_unknown_name_are_told_apart() {
 }
 
 #[tokio::test]
+async fn documents_without_an_end_are_not_read_to_it() {
+    let padding = " ".repeat(9 * 1024 * 1024);
+    let page = format!("<ListBucketResult>{padding}</ListBucketResult>");
+    let server = FaultProxy::alone(Fault::Answer(Answer::new(200).body(&page))).await.unwrap();
+    let driver = bucket(&server.endpoint());
+    let listed = driver.list(&ListRequest::default()).await;
+    assert!(matches!(listed, Err(ProviderError::NotAnObjectStore { .. })), "{listed:?}");
+
+    let document = Answer::s3_error(403, "InvalidAccessKeyId", &" ".repeat(100_000));
+    server.set(Fault::Answer(document));
+    let refused = driver.list(&ListRequest::default()).await.unwrap_err();
+    assert_eq!(
+        refused.kind(),
+        Some(ErrorKind::AccessDenied),
+        "by its status: its document is too long to be read"
+    );
+}
+
+#[tokio::test]
 async fn a_redirect_to_another_host_is_not_followed() {
     let elsewhere = FaultProxy::alone(Fault::Answer(Answer::new(200))).await.unwrap();
     let server = FaultProxy::alone(Fault::Answer(Answer::redirect_to(&elsewhere.endpoint()))).await.unwrap();

@@ -73,7 +73,8 @@ bucketry_store::contract_stories!(run_stories);
 /// Lists and rows come in several lengths, which are the same statement: the shortest stands for all.
 fn without_lengths(statement: &str) -> String {
     let mut short = String::new();
-    let mut rest = statement;
+    let statement = statement.replace('?', "$");
+    let mut rest = statement.as_str();
     while let Some(at) = rest.find('$') {
         let (before, after) = rest.split_at(at);
         short.push_str(before);

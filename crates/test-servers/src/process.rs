@@ -109,8 +109,20 @@ impl Supervised {
     /// # Errors
     /// [`Error::TimedOut`] when it is still there after `within`; it keeps running then.
     pub fn terminate(&mut self, within: Duration) -> Result<ExitStatus> {
-        signal_group("TERM", self.child.id())?;
-        let what = format!("{} ending after SIGTERM", self.name);
+        self.end_by("TERM", within)
+    }
+
+    /// Does what Ctrl-C at a terminal does (SIGINT), and waits for the program's end.
+    ///
+    /// # Errors
+    /// As [`Supervised::terminate`].
+    pub fn interrupt(&mut self, within: Duration) -> Result<ExitStatus> {
+        self.end_by("INT", within)
+    }
+
+    fn end_by(&mut self, signal: &str, within: Duration) -> Result<ExitStatus> {
+        signal_group(signal, self.child.id())?;
+        let what = format!("{} ending after SIG{signal}", self.name);
         let status = wait::until(&what, within, || match self.exit_status() {
             Ok(Some(status)) => Ok(status),
             Ok(None) => Err("it still runs".to_owned()),
@@ -228,6 +240,18 @@ mod tests {
         })
         .unwrap();
         assert_eq!(process.terminate(PATIENCE).unwrap().code(), Some(7));
+    }
+
+    #[test]
+    fn interrupt_is_another_signal_than_terminate() {
+        let room = tempfile::tempdir().unwrap();
+        let script = "trap 'exit 8' INT; echo ready; while :; do sleep 0.05; done";
+        let mut process = Supervised::start(shell(script), room.path(), &[]).unwrap();
+        wait::until("the trap", PATIENCE, || {
+            process.log().contains("ready").then_some(()).ok_or(process.log())
+        })
+        .unwrap();
+        assert_eq!(process.interrupt(PATIENCE).unwrap().code(), Some(8));
     }
 
     #[test]

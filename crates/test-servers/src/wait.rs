@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::{Error, Result};
 
 /// The pause between two looks: short beside a program's start, long beside a look.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 
 /// Looks until `look` answers `Ok(value)`, for at most `within`. `Err` describes what was seen instead; the last such
 /// description is in the error. `what` completes the sentence "… did not happen".

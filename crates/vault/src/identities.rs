@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 use crate::recipient::Recipient;
 use crate::{VaultError, private_file};
 
-/// Key files with more keys than this were not made by us, and opening a secret tries one after the other.
-const MAX_KEYS: usize = 64;
+/// A node registers all its keys, and a registration holds no more than this.
+const MAX_KEYS: usize = 16;
 
 /// The private keys that a node opens secrets with, the one in use first: new secrets are sealed to that one, the
 /// others are kept for what was sealed before.
@@ -153,6 +153,16 @@ mod tests {
             assert!(!format!("{error} {error:?}").contains("hunter2"));
             assert_eq!(private_file::read(&path).unwrap().unwrap().as_str(), *wrong);
         }
+    }
+
+    #[test]
+    fn a_node_that_never_retires_keys_is_stopped_before_it_has_too_many() {
+        let mut identities = Identities::generate();
+        while identities.recipients().len() < MAX_KEYS {
+            identities.add_new().unwrap();
+        }
+        assert!(matches!(identities.add_new(), Err(VaultError::TooManyKeys)));
+        assert_eq!(identities.recipients().len(), MAX_KEYS);
     }
 
     #[cfg(unix)]

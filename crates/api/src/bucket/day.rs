@@ -93,10 +93,9 @@ impl NodeDay {
             probes: record.probes,
             failures: record.failures,
             last_updated: Moment(last.map_or(day.start(), |sample| sample.at)),
-            last_error: record.last_failure.map(|failure| LastError {
-                error_code: failure.code.as_str(),
-                message: failure.message,
-            }),
+            last_error: record
+                .last_failure
+                .map(|failure| LastError { error_code: failure.code.as_str(), message: failure.message }),
             ip: node.name,
             version: node.version,
             node_status,

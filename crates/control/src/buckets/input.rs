@@ -147,6 +147,13 @@ impl BucketInput {
             Some(secret) if secret.expose().trim().is_empty() => SecretInput::Clear,
             Some(secret) => read_secret(secret, &mut wrong).map_or(SecretInput::Keep, SecretInput::Replace),
         };
+        // A SAS token, or a token that a service account's key fetches, would be shown to the new host as it is. (An S3
+        // secret never travels, and its signatures hold for one host only.)
+        let elsewhere = location.endpoint != stored.endpoint || location.storage_type != stored.storage_type;
+        let travels = location.storage_type != StorageType::S3;
+        if has_secret && elsewhere && travels && matches!(secret, SecretInput::Keep) {
+            wrong.push(FieldError::new("secret", "must be sent again when the endpoint or the type changes"));
+        }
         self.check_provider_key(&mut wrong);
         let will_have_secret = match &secret {
             SecretInput::Keep => has_secret,
@@ -326,6 +333,18 @@ mod tests {
         assert!(matches!(same.secret, SecretInput::Keep));
         let input = BucketInput { endpoint: Some(String::new()), ..BucketInput::default() };
         assert_eq!(input.read_changes(&stored, true).unwrap().location.endpoint, None);
+    }
+
+    #[test]
+    fn a_stored_secret_that_travels_is_not_shown_to_another_host() {
+        let mut stored = complete().read_new().unwrap().location;
+        let input =
+            BucketInput { endpoint: Some("https://elsewhere.example".into()), ..BucketInput::default() };
+        assert!(input.read_changes(&stored, true).is_ok());
+        stored.storage_type = StorageType::Blob;
+        assert_eq!(wrong_fields(input.read_changes(&stored, true)), ["secret"]);
+        let again = BucketInput { secret: Some(Secret::new("sv=1&sig=x")), ..input };
+        assert!(again.read_changes(&stored, true).is_ok());
     }
 
     #[test]

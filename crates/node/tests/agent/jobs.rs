@@ -104,6 +104,22 @@ async fn a_rotation_makes_a_key_reseals_and_forgets_the_older_key() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_more_secrets_than_a_message_holds_the_first_are_resealed() {
+    let world = World::start();
+    seconds(1).await;
+    let large = "k".repeat(30_000);
+    let bound =
+        |n| BoundSecret { org_id: org(), bucket_id: id(n), secret: sealed(n, &large, &world.recipient) };
+    let recipients = vec![world.recipient.to_string()];
+    world.give(Task::Reseal { secrets: (0..40).map(bound).collect(), recipients });
+    seconds(1).await;
+    let Some(Outcome::Resealed { secrets }) = outcomes(&world.control_plane).pop() else { panic!() };
+    assert!((10..40).contains(&secrets.len()), "{} of 40", secrets.len());
+    assert!(serde_json::to_vec(&secrets).unwrap().len() < 1 << 20);
+    assert!(secrets.iter().zip(0..).all(|(secret, n)| secret.bucket_id == id(n)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn resealing_to_what_is_no_key_fails() {
     let world = World::start();
     seconds(1).await;

@@ -38,8 +38,8 @@ pub(super) fn read(
         {
             kind_of_failed_authentication(headers, &detail, refused)
         }
-        Some(code) => kind_of_code(code, status, refused).unwrap_or_else(|| kind_of_status(status, headers)),
-        None => kind_of_status(status, headers),
+        Some(code) => kind_of_code(code, status, refused).unwrap_or_else(|| kind_of_status(status)),
+        None => kind_of_status(status),
     };
     ErrorAnswer::new(status, kind, code.map(Into::into), headers).into()
 }

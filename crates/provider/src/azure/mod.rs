@@ -1,7 +1,7 @@
 //! The driver for Azure Blob Storage.
 //!
-//! Objects are block blobs. One request is one exchange: [`address`] says where to, [`credentials`] reads what opens
-//! the container, [`sign`] signs with an account key, [`request`] sends and reads errors, and a module for each group
+//! Objects are block blobs. One request is one exchange: `address` says where to, `credentials` reads what opens
+//! the container, `sign` signs with an account key, `request` sends and reads errors, and a module for each group
 //! of operations knows headers and documents.
 //!
 //! What the service lacks, and what is made of it:
@@ -9,7 +9,7 @@
 //! - Lists can't start after a key; `Expires` is not kept.
 //! - Entity tags are counters, not hashes, and a SHA-256 of what is sent is not verified.
 //! - Ranges that count from the end cost a second request.
-//! - Multipart uploads are blocks; see [`upload`].
+//! - Multipart uploads are blocks; see `upload`.
 
 mod address;
 mod attributes;

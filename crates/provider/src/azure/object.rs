@@ -12,6 +12,7 @@ use crate::azure::attributes::{
 };
 use crate::azure::request::Call;
 use crate::body::{Payload, ProviderBody};
+use crate::connection::Pace;
 use crate::driver::{
     ByteRange, Conditions, CopyRequest, Deleted, GetRequest, ObjectAttributes, ObjectInfo, ObjectRead,
     PutRequest, Stored,
@@ -123,6 +124,7 @@ impl AzureDriver {
             put_metadata(&mut call.headers, attributes)?;
         }
         call.payload = Some(Payload::bytes(""));
+        call.pace = Pace::Slow;
         let answer = self.send(call).await?.into_parts().0.headers;
         let mut copied = stored(&answer);
         if text(&answer, "x-ms-copy-status").as_deref() == Some("pending") {

@@ -10,6 +10,7 @@ use crate::azure::error::Refused;
 use crate::azure::sign::{Target, sign};
 use crate::azure::{AzureDriver, error};
 use crate::body::{Outgoing, Payload};
+use crate::connection::Pace;
 use crate::encode::Query;
 use crate::error::{MAX_ERROR_BYTES, ProviderError};
 use crate::headers::{http_date, value};
@@ -25,6 +26,7 @@ pub(super) struct Call<'a> {
     pub(super) query: Query,
     pub(super) headers: HeaderMap,
     pub(super) payload: Option<Payload>,
+    pub(super) pace: Pace,
 }
 
 impl<'a> Call<'a> {
@@ -32,7 +34,7 @@ impl<'a> Call<'a> {
     pub(super) fn container(method: Method, query: &[(&'static str, &str)]) -> Self {
         let mut query = Query::new(query);
         query.push("restype", "container");
-        Self { method, key: None, query, headers: HeaderMap::new(), payload: None }
+        Self { method, key: None, query, headers: HeaderMap::new(), payload: None, pace: Pace::Usual }
     }
 
     /// A request about a blob. What the service would store under another name is refused here: it takes `.` and
@@ -46,7 +48,14 @@ impl<'a> Call<'a> {
                 "Azure can't keep keys with backslashes or with '.' or '..' between slashes",
             ));
         }
-        Ok(Self { method, key: Some(key), query: Query::default(), headers: HeaderMap::new(), payload: None })
+        Ok(Self {
+            method,
+            key: Some(key),
+            query: Query::default(),
+            headers: HeaderMap::new(),
+            payload: None,
+            pace: Pace::Usual,
+        })
     }
 }
 
@@ -55,7 +64,7 @@ impl AzureDriver {
     /// changes nothing and its pooled connection was closed under it.
     pub(super) async fn send(&self, call: Call<'_>) -> Result<Response<Incoming>, ProviderError> {
         let repeatable = call.method.is_safe() && call.payload.is_none();
-        let Call { method, key, mut query, headers, mut payload } = call;
+        let Call { method, key, mut query, headers, mut payload, pace } = call;
         let path = self.address.path(key);
         let pairs = query.sorted().to_vec();
         let query = self.with_sas(query.into_text());
@@ -76,7 +85,7 @@ impl AzureDriver {
             if let Some(payload) = payload.take() {
                 (*request.body_mut(), progress) = Outgoing::of(payload);
             }
-            return match self.connections.send(request, progress).await {
+            return match self.connections.send(request, progress, pace).await {
                 Err(ProviderError::BrokenOff) if attempts > 0 => continue,
                 Err(error) => Err(error),
                 Ok(answer) if answer.status().is_success() => Ok(answer),
@@ -118,7 +127,7 @@ impl AzureDriver {
             Bytes::new()
         } else {
             // The header tells the code where the document can't be read.
-            self.connections.document(body, MAX_ERROR_BYTES).await.unwrap_or_default()
+            self.connections.document(body, MAX_ERROR_BYTES, Pace::Usual).await.unwrap_or_default()
         };
         let now = self.connections.clock().now();
         let refused = Refused { of_blob, expires: self.credentials.expires(), now };

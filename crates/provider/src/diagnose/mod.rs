@@ -249,3 +249,35 @@ impl Run {
         self.checks.push(Check { name, ok: code.is_none(), latency_ms, message, error_code: code, hint });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::driver::{Hints, Permissions};
+
+    static PERMISSIONS: Permissions = Permissions {
+        list: "",
+        write: "",
+        read: "",
+        delete: "",
+        hints: &Hints {
+            key_unknown: "",
+            secret_wrong: "",
+            token_expired: "",
+            account_not_found: "",
+            bucket_not_found: "",
+            of_code: &[],
+        },
+    };
+
+    #[tokio::test]
+    async fn a_check_leaves_the_time_that_the_ones_after_it_need() {
+        let host = bucketry_model::endpoint::Host::Name("h".to_owned());
+        let site = Site { tls: false, host, port: 80, names_account: false, permissions: &PERMISSIONS };
+        let deadline = Duration::from_hours(1);
+        let run = Run { checks: Vec::new(), site, started: Instant::now(), deadline };
+        let endless = std::future::pending::<Result<(), ProviderError>>();
+        let (_, outcome) = run.timed_leaving(deadline, endless).await;
+        assert!(matches!(outcome, Err(ProviderError::TimedOut)));
+    }
+}

@@ -28,7 +28,7 @@ pub(super) fn read(status: StatusCode, headers: &HeaderMap, document: &[u8], abo
         return ProviderError::NotAnObjectStore { status: Some(status) };
     }
     let by_code = told.code.as_deref().and_then(|code| kind_of_code(code, about));
-    let kind = match by_code.unwrap_or_else(|| kind_of_status(status, headers)) {
+    let kind = match by_code.unwrap_or_else(|| kind_of_status(status)) {
         ErrorKind::NotFound if told.bucket_is_missing => ErrorKind::BucketNotFound,
         ErrorKind::NotFound if told.code.is_some() => match about {
             About::Bucket => ErrorKind::BucketNotFound,

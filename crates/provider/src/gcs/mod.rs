@@ -8,8 +8,8 @@
 //!   nothing on the way takes `a//b` or `a/../b` for a path; writes can be tied to a generation; copies of any size
 //!   are finished in steps; and refusals come with a reason.
 //!
-//! What opens a bucket: a service account ([`service_account`]), whose key is exchanged for tokens ([`token`]); an
-//! HMAC pair, with which the bucket is one of the S3 protocol ([`interop`]); or nothing, for public buckets.
+//! What opens a bucket: a service account (`service_account`), whose key is exchanged for tokens (`token`); an
+//! HMAC pair, with which the bucket is one of the S3 protocol (`interop`); or nothing, for public buckets.
 //!
 //! What the service lacks, and what is made of it:
 //! - Every object has a generation, which is its version here, whether the bucket keeps old ones or not.

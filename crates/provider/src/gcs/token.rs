@@ -11,7 +11,7 @@ use quick_cache::sync::Cache;
 use serde_json::Value;
 
 use crate::body::{Outgoing, Payload};
-use crate::connection::Connections;
+use crate::connection::{Connections, Pace};
 use crate::error::{ErrorAnswer, ErrorKind, MAX_ERROR_BYTES, ProviderError, is_code, kind_of_status};
 use crate::gcs::service_account::{ServiceAccount, TOKEN_URI};
 use crate::headers::clock_is_off;
@@ -124,8 +124,8 @@ impl TokenSource {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         headers.insert(CONTENT_LENGTH, HeaderValue::from(payload.length()));
         *request.body_mut() = Outgoing::of(payload).0;
-        let (head, body) = connections.send(request, None).await?.into_parts();
-        let document = connections.document(body, MAX_ERROR_BYTES).await?;
+        let (head, body) = connections.send(request, None, Pace::Usual).await?.into_parts();
+        let document = connections.document(body, MAX_ERROR_BYTES, Pace::Usual).await?;
         let json: Value = serde_json::from_slice(&document).unwrap_or_default();
         if !head.status.is_success() {
             return Err(refusal(head.status, &head.headers, &json, now));
@@ -164,7 +164,7 @@ fn refusal(status: StatusCode, headers: &HeaderMap, json: &Value, now: Timestamp
         None if !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS => {
             return garbage(headers);
         }
-        _ => kind_of_status(status, headers),
+        _ => kind_of_status(status),
     };
     ErrorAnswer::new(status, kind, code.map(Into::into), headers).into()
 }

@@ -6,6 +6,7 @@ use http::header::{CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, Method};
 
 use crate::body::Payload;
+use crate::connection::Pace;
 use crate::driver::{Conditions, ObjectAttributes, Part, PartsPage, Stored, UploadId};
 use crate::encode::Query;
 use crate::error::ProviderError;
@@ -105,6 +106,7 @@ impl GcsDriver {
         }
         call.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
         call.payload = Some(Payload::bytes(parts_document(parts)));
+        call.pace = Pace::Slow;
         let mut etag = None;
         let answered = self
             .read_answer(call, "CompleteMultipartUploadResult", |element| {
@@ -137,9 +139,9 @@ impl GcsDriver {
         root: &str,
         visit: impl FnMut(xml::Element<'_>) -> Result<(), UnexpectedXml>,
     ) -> Result<HeaderMap, ProviderError> {
-        let about = call.about;
+        let (about, pace) = (call.about, call.pace);
         let (head, body) = self.send(call).await?.into_parts();
-        let document = self.connections.document(body, MAX_ANSWER_BYTES).await?;
+        let document = self.connections.document(body, MAX_ANSWER_BYTES, pace).await?;
         match xml::read(&document, root, visit) {
             Ok(()) => Ok(head.headers),
             Err(UnexpectedXml) => match error::read_late(&head.headers, &document, about) {

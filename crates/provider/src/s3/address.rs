@@ -22,24 +22,24 @@ pub(super) enum Home {
 impl Home {
     /// The home of a bucket, and the region that the endpoint itself tells.
     pub(super) fn of(endpoint: Option<&Endpoint>) -> (Self, Option<String>) {
-        let Some(endpoint) = endpoint else { return (Self::Aws, None) };
-        let region = match &endpoint.host {
-            Host::Name(name) => region_in_aws_host(name),
-            Host::Address(_) => None,
-        };
-        (Self::Endpoint(Box::new(endpoint.clone())), region)
+        match endpoint {
+            None => (Self::Aws, None),
+            // The address without a region is a way to say "AWS".
+            Some(endpoint) if endpoint.to_string() == "https://s3.amazonaws.com" => (Self::Aws, None),
+            Some(endpoint) => (Self::Endpoint(Box::new(endpoint.clone())), region_of_aws(endpoint)),
+        }
     }
 }
 
 /// The region in `s3.eu-west-1.amazonaws.com`, `s3-eu-west-1.amazonaws.com` and
 /// `s3.dualstack.eu-west-1.amazonaws.com`, with or without a bucket in front.
-fn region_in_aws_host(host: &str) -> Option<String> {
+fn region_of_aws(endpoint: &Endpoint) -> Option<String> {
+    let Host::Name(host) = &endpoint.host else { return None };
     let labels = host.strip_suffix(".amazonaws.com").or_else(|| host.strip_suffix(".amazonaws.com.cn"))?;
     let mut labels = labels.rsplit('.');
     let last = labels.next()?;
     let region = match last.strip_prefix("s3-") {
         Some(region) => region,
-        None if last == "s3" => return Some(DEFAULT_REGION.to_owned()),
         None => last,
     };
     let looks_right =
@@ -72,7 +72,7 @@ pub(super) fn address_of(home: &Home, bucket: &str, region: &str) -> Result<Addr
         Home::Endpoint(endpoint) if is_aws_host_of(bucket, endpoint) => {
             Address::new(endpoint.tls, endpoint.authority(), endpoint.path.clone())
         }
-        Home::Endpoint(endpoint) if is_aws(endpoint) && fits_in_a_host(bucket) => {
+        Home::Endpoint(endpoint) if region_of_aws(endpoint).is_some() && fits_in_a_host(bucket) => {
             Address::new(endpoint.tls, format!("{bucket}.{}", endpoint.authority()), endpoint.path.clone())
         }
         Home::Endpoint(endpoint) => {
@@ -81,14 +81,10 @@ pub(super) fn address_of(home: &Home, bucket: &str, region: &str) -> Result<Addr
     }
 }
 
-fn is_aws(endpoint: &Endpoint) -> bool {
-    matches!(&endpoint.host, Host::Name(name) if name.ends_with(".amazonaws.com") || name.ends_with(".amazonaws.com.cn"))
-}
-
 /// Whether the endpoint already names the bucket, as `https://photos.s3.eu-west-1.amazonaws.com` does.
 fn is_aws_host_of(bucket: &str, endpoint: &Endpoint) -> bool {
     let Host::Name(name) = &endpoint.host else { return false };
-    is_aws(endpoint) && name.strip_prefix(bucket).is_some_and(|rest| rest.starts_with(".s3"))
+    region_of_aws(endpoint).is_some() && name.strip_prefix(bucket).is_some_and(|rest| rest.starts_with(".s3"))
 }
 
 /// Whether the bucket's name can be the first label of a host: with dots in it TLS certificates don't match, and
@@ -128,6 +124,11 @@ mod tests {
         let regional = Some("https://s3.eu-west-1.amazonaws.com");
         assert_eq!(
             uri(regional, "photos", "eu-west-1", Some("a")),
+            "https://photos.s3.eu-west-1.amazonaws.com/a"
+        );
+        let global = Some("https://s3.amazonaws.com");
+        assert_eq!(
+            uri(global, "photos", "eu-west-1", Some("a")),
             "https://photos.s3.eu-west-1.amazonaws.com/a"
         );
         let with_bucket = Some("https://photos.s3.eu-west-1.amazonaws.com");
@@ -195,7 +196,8 @@ mod tests {
             ("https://s3.dualstack.eu-west-1.amazonaws.com", Some("eu-west-1")),
             ("https://photos.s3.us-gov-west-1.amazonaws.com", Some("us-gov-west-1")),
             ("https://s3.cn-north-1.amazonaws.com.cn", Some("cn-north-1")),
-            ("https://s3.amazonaws.com", Some("us-east-1")),
+            ("https://s3.amazonaws.com", None),
+            ("https://bucket.vpce-1a2b-5e6f.s3.us-east-1.vpce.amazonaws.com", None),
             ("https://s3-accelerate.amazonaws.com", None),
             ("https://s3.eu-west-1.example.com", None),
             ("http://127.0.0.1", None),

@@ -26,7 +26,7 @@ pub(super) fn read(status: StatusCode, headers: &HeaderMap, document: &[u8]) -> 
             return ProviderError::NotAnObjectStore { status: Some(status) };
         }
         None if region.is_some() && may_name_a_region(status) => ErrorKind::WrongRegion,
-        None => kind_of_status(status, headers),
+        None => kind_of_status(status),
     };
     ErrorAnswer { region, ..ErrorAnswer::new(status, kind, told.code, headers) }.into()
 }

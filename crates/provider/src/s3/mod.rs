@@ -1,6 +1,6 @@
 //! The driver for AWS S3 and every server that speaks its protocol.
 //!
-//! One request is one signed HTTP exchange: [`address`] says where to, [`sign`] signs, [`request`] sends and reads
+//! One request is one signed HTTP exchange: `address` says where to, `sign` signs, `request` sends and reads
 //! errors, and a module for each group of operations knows headers and documents. Retried once, and only without a
 //! body: a request that taught the bucket's region where none was given, and one whose pooled connection was closed
 //! under it.

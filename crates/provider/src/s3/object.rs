@@ -4,6 +4,7 @@ use http::header::{HeaderName, HeaderValue, RANGE};
 use http::{HeaderMap, Method, StatusCode};
 
 use crate::body::{Payload, ProviderBody};
+use crate::connection::Pace;
 use crate::driver::{
     Conditions, CopyRequest, Deleted, GetRequest, ObjectInfo, ObjectRead, PutRequest, Stored,
 };
@@ -90,9 +91,14 @@ impl S3Driver {
             );
             put_attributes(&mut headers, attributes)?;
         }
-        let call = Call { headers, payload: Some(Payload::bytes("")), ..object(Method::PUT, key)? };
+        let call = Call {
+            headers,
+            payload: Some(Payload::bytes("")),
+            pace: Pace::Slow,
+            ..object(Method::PUT, key)?
+        };
         let (head, body) = self.send(call).await?.into_parts();
-        let document = self.connections.document(body, MAX_COPY_ANSWER_BYTES).await?;
+        let document = self.connections.document(body, MAX_COPY_ANSWER_BYTES, Pace::Slow).await?;
         let mut copied = stored(&head.headers);
         let read = xml::read(&document, "CopyObjectResult", |element| {
             if element.name == "ETag" {

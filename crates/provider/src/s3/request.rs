@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 
 use crate::body::{Outgoing, Payload};
+use crate::connection::Pace;
 use crate::encode::Query;
 use crate::error::{ErrorKind, MAX_ERROR_BYTES, ProviderError};
 use crate::s3::sign::{Scope, Target, UNSIGNED_PAYLOAD, hex, sign};
@@ -22,11 +23,19 @@ pub(super) struct Call<'a> {
     pub(super) query: Query,
     pub(super) headers: HeaderMap,
     pub(super) payload: Option<Payload>,
+    pub(super) pace: Pace,
 }
 
 impl<'a> Call<'a> {
     pub(super) fn new(method: Method, key: Option<&'a str>) -> Self {
-        Self { method, key, query: Query::default(), headers: HeaderMap::new(), payload: None }
+        Self {
+            method,
+            key,
+            query: Query::default(),
+            headers: HeaderMap::new(),
+            payload: None,
+            pace: Pace::Usual,
+        }
     }
 }
 
@@ -36,6 +45,7 @@ struct Draft<'a> {
     key: Option<&'a str>,
     query: String,
     headers: HeaderMap,
+    pace: Pace,
 }
 
 impl S3Driver {
@@ -46,6 +56,7 @@ impl S3Driver {
             key: call.key,
             query: call.query.into_text(),
             headers: call.headers,
+            pace: call.pace,
         };
         if let Some(payload) = call.payload {
             self.settle_region().await;
@@ -71,8 +82,13 @@ impl S3Driver {
     /// none where the region was given. A failure is left to the request itself to meet and to tell.
     async fn settle_region(&self) {
         if !self.region_is_given && self.learned.get().is_none() {
-            let draft =
-                Draft { method: Method::HEAD, key: None, query: String::new(), headers: HeaderMap::new() };
+            let draft = Draft {
+                method: Method::HEAD,
+                key: None,
+                query: String::new(),
+                headers: HeaderMap::new(),
+                pace: Pace::Usual,
+            };
             match self.exchange(&draft, &self.first, None).await {
                 Ok(_) => {
                     self.learn(&self.first.region);
@@ -108,7 +124,7 @@ impl S3Driver {
         if let Some(payload) = payload {
             (*request.body_mut(), progress) = Outgoing::of(payload);
         }
-        let answer = self.connections.send(request, progress).await?;
+        let answer = self.connections.send(request, progress, draft.pace).await?;
         if answer.status().is_success() { Ok(answer) } else { Err(self.read_error(answer, draft).await) }
     }
 
@@ -134,7 +150,7 @@ impl S3Driver {
             Bytes::new()
         } else {
             // The status alone tells enough where the document can't be read.
-            self.connections.document(body, MAX_ERROR_BYTES).await.unwrap_or_default()
+            self.connections.document(body, MAX_ERROR_BYTES, Pace::Usual).await.unwrap_or_default()
         };
         error::read(head.status, &head.headers, &document)
     }

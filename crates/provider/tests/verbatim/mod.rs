@@ -37,6 +37,8 @@ pub(crate) struct Verbatim {
     pub(crate) denied: &'static [&'static str],
     /// Operations that never answer.
     pub(crate) stalled: &'static [&'static str],
+    /// Whether a write is carried out and never answered.
+    pub(crate) silent_writes: bool,
     /// Whether reads give back something else.
     pub(crate) forgetful: bool,
 }
@@ -62,6 +64,9 @@ impl S3 for Verbatim {
         let body = request.input.body.ok_or_else(|| s3_error!(IncompleteBody))?;
         let content: Vec<Bytes> = body.try_collect().await.map_err(|_| s3_error!(IncompleteBody))?;
         self.objects.lock().unwrap().insert(request.input.key, content.concat().into());
+        if self.silent_writes {
+            std::future::pending::<()>().await;
+        }
         let e_tag = Some(ETag::Strong("tag".into()));
         Ok(S3Response::new(PutObjectOutput { e_tag, ..Default::default() }))
     }

@@ -31,6 +31,12 @@ macro_rules! for_share {
 }
 pub(super) use {for_share, for_update};
 
+/// Writes the next parameter of a statement that has many, and each once, in order. To SQLite `$1` is a name, and it
+/// looks names up from the first to the last, for each anew.
+pub(super) fn push_parameter(sql: &mut String) {
+    sql.push('?');
+}
+
 /// The largest number of parameters of a statement (SQLITE_MAX_VARIABLE_NUMBER).
 pub(super) const MAX_PARAMETERS: usize = 32_766;
 

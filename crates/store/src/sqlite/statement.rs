@@ -208,13 +208,13 @@ impl Rows {
     }
 
     fn sql(&self, rows: usize) -> String {
-        let mut sql = String::with_capacity(self.before.len() + self.after.len() + rows * self.columns * 7);
+        let mut sql = String::with_capacity(self.before.len() + self.after.len() + rows * self.columns * 3);
         sql.push_str(self.before);
         for row in 0..rows {
             sql.push_str(if row == 0 { "(" } else { ", (" });
             for column in 0..self.columns {
-                let comma = if column == 0 { "" } else { ", " };
-                let _ = write!(sql, "{comma}${}", row * self.columns + column + 1);
+                sql.push_str(if column == 0 { "" } else { ", " });
+                dialect::push_parameter(&mut sql);
             }
             sql.push(')');
         }
@@ -242,7 +242,7 @@ mod tests {
     #[test]
     fn rows_are_cut_into_powers_of_two() {
         let rows = Rows { before: "INSERT INTO t (a, b) VALUES ", columns: 2, after: "" };
-        assert_eq!(rows.sql(2), "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4)");
+        assert_eq!(rows.sql(2), "INSERT INTO t (a, b) VALUES (?, ?), (?, ?)");
         let mut left = 5_000;
         let mut chunks = Vec::new();
         while left > 0 {

@@ -1,0 +1,146 @@
+//! A1: a list of 100 buckets, beside the same bytes from memory.
+
+use std::path::Path;
+use std::time::Duration;
+
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::baseline::Baseline;
+use crate::deployment::{Deployment, options};
+use crate::load::{Pairs, Side, pairs};
+use crate::origin::Origin;
+use crate::report::{self, Bar, Report};
+use crate::{Plan, Result};
+
+const BUCKETS: usize = 100;
+const LIST: &str = "/bucket";
+/// A page of all of them: the same buckets, but no page is kept for the next one who asks.
+const PAGE: &str = "/bucket?limit=100";
+/// CPU per request at most this many times the baseline's.
+const LIMIT: (f64, &str) = (3.0, "≤ 3 ×");
+
+/// How a server is set up, and what is asked of it.
+struct Case {
+    name: &'static str,
+    what: &'static str,
+    /// Seconds between two probes of a bucket.
+    probe_interval: &'static str,
+    log: &'static str,
+    path: &'static str,
+    barred: bool,
+}
+
+const CASES: [Case; 4] = [
+    Case {
+        name: "idle",
+        what: "list of 100 buckets, nothing else going on",
+        probe_interval: "86400",
+        log: "info",
+        path: LIST,
+        barred: true,
+    },
+    Case {
+        name: "probing",
+        what: "the same while each bucket is probed each second",
+        probe_interval: "1",
+        log: "info",
+        path: LIST,
+        barred: true,
+    },
+    Case {
+        name: "quiet",
+        what: "the same without a log line a request (`--log warn`)",
+        probe_interval: "86400",
+        log: "warn",
+        path: LIST,
+        barred: false,
+    },
+    Case {
+        name: "uncached",
+        what: "the same buckets as a page, which is read anew each time",
+        probe_interval: "86400",
+        log: "info",
+        path: PAGE,
+        barred: false,
+    },
+];
+
+pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
+    let machine = report::machine(plan);
+    let origin = Origin::start()?;
+    let directory = tempfile::tempdir()?;
+    let filling = Deployment::start(options(&plan.bucketry, directory.path())).await?;
+    filling.register(BUCKETS, &origin.endpoint).await?;
+    filling.stop()?;
+
+    let mut bars = Vec::new();
+    let mut figures = serde_json::Map::new();
+    for case in &CASES {
+        report::complain(case.what);
+        let (pairs, bytes) = measure_case(plan, directory.path(), case).await?;
+        let measured = format!("{} × ({:.0} µs)", pairs.cpu_ratio, pairs.cpu_us_per_request[0].median);
+        let what = format!("CPU per request of {}, to the same bytes from memory", case.what);
+        bars.push(if case.barred {
+            Bar::at_most(&what, LIMIT, pairs.cpu_ratio.median, measured)
+        } else {
+            Bar::reported(&what, measured)
+        });
+        figures.insert(case.name.to_owned(), json!({ "bodyBytes": bytes, "serverAndBaseline": pairs }));
+    }
+    Ok(Report::new("a1", machine, bars, Value::Object(figures)))
+}
+
+async fn measure_case(plan: &Plan, data_dir: &Path, case: &Case) -> Result<(Pairs, usize)> {
+    let set_up = options(&plan.bucketry, data_dir)
+        .env("BUCKETRY_PROBE_INTERVAL", case.probe_interval)
+        .env("BUCKETRY_LOG", case.log);
+    let deployment = Deployment::start(set_up).await?;
+    deployment.wait_online(BUCKETS, Duration::from_mins(1)).await?;
+    // The node's last words on their way.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let mut connection = deployment.connect().await?;
+    connection.json(Method::GET, case.path, None).await?;
+    let body = connection.body().to_vec();
+    let baseline = Baseline::start(&body)?;
+
+    let server = Side {
+        url: deployment.url(),
+        token: &deployment.token,
+        path: case.path,
+        process: deployment.process,
+        verify: &has_all_buckets,
+    };
+    let memory = Side {
+        url: &baseline.url,
+        token: &baseline.token,
+        path: LIST,
+        process: baseline.process,
+        verify: &|answer| {
+            if answer == body { Ok(()) } else { Err("the baseline answered other bytes".into()) }
+        },
+    };
+    // About three seconds a round; a page costs more.
+    let requests = match (plan.quick, case.path) {
+        (true, _) => 4_000,
+        (false, PAGE) => 6_000,
+        (false, _) => 40_000,
+    };
+    let rounds = if plan.quick { 3 } else { 7 };
+    let measured = pairs([&server, &memory], rounds, requests).await?;
+    deployment.stop()?;
+    Ok((measured, body.len()))
+}
+
+fn has_all_buckets(body: &[u8]) -> Result {
+    let value: Value = serde_json::from_slice(body)?;
+    let buckets = value["buckets"].as_array().ok_or("no buckets")?;
+    let mut names: Vec<&str> = buckets.iter().filter_map(|bucket| bucket["name"].as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let complete = value["success"] == true
+        && names.len() == BUCKETS
+        && buckets.len() == BUCKETS
+        && buckets.iter().all(|bucket| bucket["status"] == "ONLINE");
+    if complete { Ok(()) } else { Err("the list is not all of the buckets, each online".into()) }
+}

@@ -1,0 +1,196 @@
+//! A2: what must not grow with the number of buckets.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use http::Method;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::connection::Connection;
+use crate::deployment::{Deployment, new_bucket, options, text, time_start};
+use crate::report::{self, Bar, Report};
+use crate::seeded::{Sample, Seeded};
+use crate::statistics::{Latency, Spread};
+use crate::{Plan, Result};
+
+/// The 99th percentile with the most buckets, at most this many times that with the fewest.
+const LIMIT: (f64, &str) = (1.5, "≤ 1.5 ×");
+/// Requests of one kind to one server before it is another server's turn.
+const TURN: usize = 20;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Call {
+    FirstPage,
+    Status,
+    Day,
+    Create,
+}
+
+impl Call {
+    const ALL: [Self; 4] = [Self::FirstPage, Self::Status, Self::Day, Self::Create];
+
+    fn describe(self) -> &'static str {
+        match self {
+            Self::FirstPage => "first page of 100",
+            Self::Status => "one bucket's status",
+            Self::Day => "one bucket's day",
+            Self::Create => "registering a bucket (without the look at its provider)",
+        }
+    }
+}
+
+/// A server on so many buckets.
+struct Sized {
+    buckets: u64,
+    deployment: Deployment,
+    connection: Connection,
+    samples: Vec<Sample>,
+    next: usize,
+}
+
+/// Times of each kind of call, at each size, of one round.
+type Times = BTreeMap<(Call, u64), Vec<Duration>>;
+
+pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
+    let machine = report::machine(plan);
+    let (sizes, rounds, turns): (&[u64], _, _) =
+        if plan.quick { (&[1_000, 20_000], 3, 5) } else { (&[1_000, 100_000, 1_000_000], 9, 25) };
+    let mut seeded = Vec::new();
+    for buckets in sizes {
+        seeded.push(Seeded::new(plan, *buckets).await?);
+    }
+    let (starts, start_bar) = starts(plan, &seeded, rounds).await?;
+
+    let mut servers = Vec::new();
+    for one in &seeded {
+        let samples = one.samples(997).await?;
+        // Nodes are elsewhere in a deployment of this size; the one of this process would synchronise all the while.
+        let set_up = options(&plan.bucketry, one.directory.path()).arg("--no-node");
+        let deployment = Deployment::start(set_up).await?;
+        let connection = deployment.connect().await?;
+        servers.push(Sized { buckets: one.buckets, deployment, connection, samples, next: 0 });
+    }
+    report::complain("warming up");
+    round(&mut servers, turns, 0).await?;
+    let mut measured = Vec::new();
+    for number in 0..rounds {
+        report::complain(&format!("round {} of {rounds}", number + 1));
+        measured.push(round(&mut servers, turns, number).await?);
+    }
+    for server in servers {
+        server.deployment.stop()?;
+    }
+
+    let (mut bars, figures) = evaluate(&measured, sizes);
+    bars.push(start_bar);
+    Ok(Report::new("a2", machine, bars, json!({ "calls": figures, "startToReadyMs": starts })))
+}
+
+/// Every kind of call at every size, in short turns whose order changes.
+async fn round(servers: &mut [Sized], turns: usize, number: usize) -> Result<Times> {
+    let mut times = Times::new();
+    for call in Call::ALL {
+        for turn in 0..turns {
+            for place in 0..servers.len() {
+                let server_count = servers.len();
+                let server = &mut servers[(place + turn + number) % server_count];
+                let slot = times.entry((call, server.buckets)).or_default();
+                for _ in 0..TURN {
+                    slot.push(server.time(call).await?);
+                }
+            }
+        }
+    }
+    Ok(times)
+}
+
+impl Sized {
+    async fn time(&mut self, call: Call) -> Result<Duration> {
+        self.next += 1;
+        let Sample { id, day } = self.samples[self.next % self.samples.len()];
+        let (method, path, body) = match call {
+            Call::FirstPage => (Method::GET, "/bucket?limit=100".to_owned(), None),
+            Call::Status => (Method::GET, format!("/bucket/{id}/status"), None),
+            Call::Day => {
+                let day = day.start().to_string();
+                (Method::POST, format!("/bucket/{id}/stats"), Some(json!({ "day": day })))
+            }
+            Call::Create => {
+                let name = format!("measured {}", self.next);
+                let bucket = new_bucket(&name, &self.deployment.workspace, "https://s3.example.com");
+                (Method::POST, "/bucket".to_owned(), Some(bucket))
+            }
+        };
+        let answered = self.connection.call(method, &path, body.as_ref()).await?;
+        self.connection.expect_ok(&path, answered)?;
+        let answer: Value = serde_json::from_slice(self.connection.body())?;
+        let entries = |name: &str| answer[name].as_array().map_or(0, Vec::len);
+        let complete = match call {
+            Call::FirstPage => entries("buckets") == 100 && answer["nextCursor"].is_string(),
+            Call::Status => entries("nodes") == 1,
+            Call::Day => entries("nodeStats") == 1,
+            Call::Create => {
+                // The size stays what it is.
+                let path = format!("/bucket/{}", text(&answer, "bucketId")?);
+                self.connection.json(Method::DELETE, &path, None).await?;
+                true
+            }
+        };
+        if complete { Ok(answered.took) } else { Err(format!("{path} answered {answer}").into()) }
+    }
+}
+
+fn evaluate(measured: &[Times], sizes: &[u64]) -> (Vec<Bar>, Value) {
+    let mut bars = Vec::new();
+    let mut figures = Vec::new();
+    let fewest = sizes.first().copied().unwrap_or_default();
+    for call in Call::ALL {
+        for size in sizes.iter().copied() {
+            let rounds: Vec<[Latency; 2]> = measured
+                .iter()
+                .map(|times| {
+                    [size, fewest]
+                        .map(|size| Latency::of(times.get(&(call, size)).cloned().unwrap_or_default()))
+                })
+                .collect();
+            let ratio = |figure: fn(&Latency) -> u64| {
+                Spread::of(rounds.iter().map(|[many, few]| figure(many) as f64 / figure(few) as f64))
+            };
+            let (p50_ratio, p99_ratio) = (ratio(|latency| latency.p50), ratio(|latency| latency.p99));
+            let p50 = Spread::of(rounds.iter().map(|[many, _]| many.p50 as f64));
+            let p99 = Spread::of(rounds.iter().map(|[many, _]| many.p99 as f64));
+            figures.push(json!({
+                "call": call, "buckets": size, "p50": p50, "p99": p99,
+                "p50ToFewest": p50_ratio, "p99ToFewest": p99_ratio, "requestsARound": measured
+                    .first().and_then(|times| times.get(&(call, size))).map_or(0, Vec::len),
+            }));
+            if Some(&size) == sizes.last() {
+                let what = format!("p99 of {} with {size} buckets, to that with {fewest}", call.describe());
+                let told = format!("{p99_ratio} × ({:.0} µs; p50 {:.2} ×)", p99.median, p50_ratio.median);
+                bars.push(Bar::at_most(&what, LIMIT, p99_ratio.median, told));
+            }
+        }
+    }
+    (bars, Value::Array(figures))
+}
+
+/// Starts with the embedded node, in turns.
+async fn starts(plan: &Plan, seeded: &[Seeded], rounds: usize) -> Result<(Value, Bar)> {
+    report::complain("starting");
+    let mut taken: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
+    for number in 0..rounds {
+        for place in 0..seeded.len() {
+            let one = &seeded[(place + number) % seeded.len()];
+            let took = time_start(options(&plan.bucketry, one.directory.path())).await?;
+            taken.entry(one.buckets).or_default().push(took.as_secs_f64() * 1e3);
+        }
+    }
+    let spreads: Vec<(u64, Spread)> =
+        taken.into_iter().map(|(buckets, times)| (buckets, Spread::of(times))).collect();
+    let told = |(buckets, spread): &(u64, Spread)| format!("{buckets}: {:.0} ms", spread.median);
+    let text = spreads.iter().map(told).collect::<Vec<_>>().join(", ");
+    let figures = spreads.iter().map(|(buckets, ms)| json!({ "buckets": buckets, "ms": ms })).collect();
+    Ok((Value::Array(figures), Bar::reported("start to ready, by buckets", text)))
+}

@@ -1,0 +1,121 @@
+//! A3: 100,000 buckets in one answer.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::try_join_all;
+use http::Method;
+use ring::digest::{SHA256, digest};
+use serde_json::{Value, json};
+
+use crate::connection::Connection;
+use crate::deployment::{Deployment, options};
+use crate::report::{self, Bar, Report};
+use crate::seeded::Seeded;
+use crate::statistics::Spread;
+use crate::{Plan, Result};
+
+const MIB: f64 = 1_048_576.0;
+/// Memory may grow by so much.
+const LIMIT: (f64, &str) = (32.0 * MIB, "≤ 32 MiB");
+/// Lists read at the same time, to see what many of them take.
+const AT_ONCE: usize = 4;
+
+pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
+    let machine = report::machine(plan);
+    let (buckets, rounds) = if plan.quick { (10_000, 3) } else { (100_000, 7) };
+    let seeded = Seeded::new(plan, buckets).await?;
+    let deployment =
+        Deployment::start(options(&plan.bucketry, seeded.directory.path()).arg("--no-node")).await?;
+    let mut connection = deployment.connect().await?;
+    // What every server has done before: pages were read, by each of the database's connections.
+    for _ in 0..200 {
+        connection.json(Method::GET, "/bucket?limit=100", None).await?;
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+
+    let process = deployment.process;
+    let resident = process.resident()?;
+    let mut first_growth = 0.0;
+    let mut digest_before = None;
+    let mut rates = Vec::new();
+    let mut cpu_rates = Vec::new();
+    let mut bytes = 0;
+    for number in 0..rounds {
+        process.forget_peak()?;
+        let (start, cpu) = (Instant::now(), process.cpu()?);
+        read_whole(&mut connection).await?;
+        let (took, cpu) = (start.elapsed(), process.cpu()?.saturating_sub(cpu));
+        if number == 0 {
+            first_growth = process.peak()?.saturating_sub(resident) as f64;
+            check(connection.body(), buckets)?;
+        }
+        let sum = digest(&SHA256, connection.body());
+        if digest_before.is_some_and(|before: ring::digest::Digest| before.as_ref() != sum.as_ref()) {
+            return Err("the list was another one this time".into());
+        }
+        digest_before = Some(sum);
+        bytes = connection.body().len();
+        rates.push(bytes as f64 / took.as_secs_f64() / MIB);
+        cpu_rates.push(cpu.as_secs_f64() * 1e6 / buckets as f64);
+    }
+    let growth_after_all = process.peak()?.saturating_sub(resident) as f64;
+
+    let mut connections = Vec::new();
+    for _ in 0..AT_ONCE {
+        connections.push(deployment.connect().await?);
+    }
+    process.forget_peak()?;
+    let before_many = process.resident()?;
+    try_join_all(connections.iter_mut().map(read_whole)).await?;
+    let growth_of_many = process.peak()?.saturating_sub(before_many) as f64;
+    deployment.stop()?;
+
+    let (rate, cpu) = (Spread::of(rates), Spread::of(cpu_rates));
+    let figures = json!({
+        "buckets": buckets,
+        "bodyBytes": bytes,
+        "residentBeforeBytes": resident,
+        "growthOfFirstBytes": first_growth,
+        "growthAfterAllBytes": growth_after_all,
+        "lists": rounds,
+        "growthOfFourMoreAtOnceBytes": growth_of_many,
+        "mibPerSecond": rate,
+        "cpuUsPerBucket": cpu,
+    });
+    let mib = |bytes: f64| format!("{:.1} MiB", bytes / MIB);
+    let bars = vec![
+        Bar::at_most(
+            &format!("growth of memory by {buckets} buckets in one answer"),
+            LIMIT,
+            first_growth,
+            mib(first_growth),
+        ),
+        Bar::at_most(
+            &format!("growth after {rounds} of them"),
+            LIMIT,
+            growth_after_all,
+            mib(growth_after_all),
+        ),
+        Bar::reported(&format!("further growth by {AT_ONCE} of them at once"), mib(growth_of_many)),
+        Bar::reported("speed of that answer", format!("{rate} MiB/s, {:.2} µs of CPU a bucket", cpu.median)),
+    ];
+    Ok(Report::new("a3", machine, bars, figures))
+}
+
+async fn read_whole(connection: &mut Connection) -> Result {
+    let answered = connection.call(Method::GET, "/bucket", None).await?;
+    connection.expect_ok("/bucket", answered)
+}
+
+fn check(body: &[u8], buckets: u64) -> Result {
+    let value: Value = serde_json::from_slice(body)?;
+    let listed = value["buckets"].as_array().ok_or("no buckets")?;
+    let mut ids: Vec<&str> = listed.iter().filter_map(|bucket| bucket["id"].as_str()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    if ids.len() as u64 == buckets && listed.len() as u64 == buckets {
+        Ok(())
+    } else {
+        Err(format!("the list has {} buckets, {} different ones", listed.len(), ids.len()).into())
+    }
+}

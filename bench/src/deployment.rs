@@ -1,0 +1,132 @@
+//! `bucketry serve` as it is measured, and what is registered in it.
+
+use std::cell::Cell;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use bucketry_test_servers::bucketry::{Bucketry, OWNER_EMAIL, OWNER_PASSWORD, Options};
+use futures_util::future::try_join_all;
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::Result;
+use crate::connection::Connection;
+use crate::process::Process;
+
+/// Registrations under way at the same time while a deployment is filled.
+const AT_ONCE: usize = 8;
+
+/// A running server with its owner's token.
+pub(crate) struct Deployment {
+    server: Bucketry,
+    pub(crate) token: String,
+    pub(crate) workspace: String,
+    pub(crate) process: Process,
+}
+
+/// The server's usual settings, but for the rate limits: a benchmark is one client.
+pub(crate) fn options(program: &Path, data_dir: &Path) -> Options {
+    Options::new(program).data_dir(data_dir)
+}
+
+impl Deployment {
+    /// Starts it and logs in.
+    pub(crate) async fn start(options: Options) -> Result<Self> {
+        let server = Bucketry::start(options)?;
+        let process = Process::new(server.process_id().ok_or("the server is gone")?)?;
+        let mut connection = Connection::open(server.api(), None).await?;
+        let credentials = json!({ "email": OWNER_EMAIL, "password": OWNER_PASSWORD });
+        let session = connection.json(Method::POST, "/user/login", Some(&credentials)).await?;
+        let token = text(&session, "accessToken")?;
+        let mut deployment = Self { server, token, workspace: String::new(), process };
+        let workspaces = deployment.connect().await?.json(Method::GET, "/workspace", None).await?;
+        let first = workspaces["workspaces"].get(0).or_else(|| workspaces.get(0));
+        deployment.workspace = text(first.ok_or("no workspace")?, "id")?;
+        Ok(deployment)
+    }
+
+    /// Where the API listens.
+    pub(crate) fn url(&self) -> &str {
+        self.server.api()
+    }
+
+    /// A connection of the owner.
+    pub(crate) async fn connect(&self) -> Result<Connection> {
+        Connection::open(self.url(), Some(&self.token)).await
+    }
+
+    /// Stops it in good order.
+    pub(crate) fn stop(mut self) -> Result {
+        self.server.terminate()?;
+        Ok(())
+    }
+
+    /// Registers buckets at an endpoint, unopened; they are called `measured 0` and so on.
+    pub(crate) async fn register(&self, count: usize, endpoint: &str) -> Result {
+        let next = Cell::new(0);
+        let worker = async || -> Result {
+            let mut connection = self.connect().await?;
+            while next.get() < count {
+                let number = next.replace(next.get() + 1);
+                let bucket = new_bucket(&format!("measured {number}"), &self.workspace, endpoint);
+                connection.json(Method::POST, "/bucket", Some(&bucket)).await?;
+            }
+            Ok(())
+        };
+        try_join_all((0..AT_ONCE).map(|_| worker())).await?;
+        Ok(())
+    }
+
+    /// Waits until the node's own count says that so many buckets are online.
+    pub(crate) async fn wait_online(&self, count: usize, within: Duration) -> Result {
+        let mut connection = self.connect().await?;
+        let deadline = Instant::now() + within;
+        loop {
+            let answered = connection.call(Method::GET, "/metrics", None).await?;
+            connection.expect_ok("/metrics", answered)?;
+            let online = online_buckets(&String::from_utf8_lossy(connection.body()));
+            if online == Some(count as f64) {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(format!("{online:?} of {count} buckets are online after {within:?}").into());
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+}
+
+/// A bucket to be registered without a look at it.
+pub(crate) fn new_bucket(name: &str, workspace: &str, endpoint: &str) -> Value {
+    json!({
+        "name": name,
+        "bucket": name.replace(' ', "-"),
+        "storageType": "S3",
+        "key": "AKIAIOSFODNN7EXAMPLE",
+        "secret": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        "region": "eu-central-1",
+        "endpoint": endpoint,
+        "workspaceId": workspace,
+        "skipValidation": true,
+    })
+}
+
+fn online_buckets(metrics: &str) -> Option<f64> {
+    let line =
+        metrics.lines().find(|line| line.starts_with("bucketry_node_buckets{") && line.contains("ONLINE"))?;
+    line.rsplit(' ').next()?.parse().ok()
+}
+
+/// A text field of an answer.
+pub(crate) fn text(value: &Value, name: &str) -> Result<String> {
+    value[name].as_str().map(str::to_owned).ok_or_else(|| format!("no {name} in {value}").into())
+}
+
+/// How long a start takes, from the program's start to its being ready; it is killed then.
+pub(crate) async fn time_start(options: Options) -> Result<Duration> {
+    let start = Instant::now();
+    let mut server = Bucketry::start(options)?;
+    let took = start.elapsed();
+    server.kill_hard()?;
+    Ok(took)
+}

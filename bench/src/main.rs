@@ -1,0 +1,141 @@
+//! Measures the release binary against the bars of `bench/README.md`. `cargo xtask bench` builds and runs it.
+//!
+//! Everything runs on loopback, in processes of its own: the server that is measured, the baseline that it is
+//! compared with, the storage that it probes, and this one, which makes the load.
+
+mod a1;
+mod a2;
+mod a3;
+mod baseline;
+mod connection;
+mod deployment;
+mod load;
+mod machine;
+mod n1;
+mod origin;
+mod process;
+mod report;
+mod seeded;
+mod size;
+mod statistics;
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::report::Report;
+
+/// What a measurement answers; the error's text is for a person.
+pub(crate) type Result<T = ()> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+// The server's allocator, for the baseline too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[derive(Debug, Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Measures, and writes the results
+    Run(Plan),
+    /// The server that A1 is compared with: answers a file's bytes behind the same token check
+    Baseline {
+        /// What to answer
+        body: PathBuf,
+        /// Where to tell address and token
+        ready_file: PathBuf,
+    },
+    /// The storage that is probed: every bucket exists
+    Origin {
+        /// Where to tell addresses
+        ready_file: PathBuf,
+    },
+}
+
+/// What is measured, and with what.
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    /// Which benchmarks; all if none is named
+    benchmarks: Vec<Benchmark>,
+    /// Smaller and shorter: shows that everything works; the results are printed, but not kept
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// The binary that is measured
+    #[arg(long)]
+    pub(crate) bucketry: PathBuf,
+    /// The program that fills data directories
+    #[arg(long)]
+    pub(crate) seed: PathBuf,
+    /// The directory of `README.md` and `results/`
+    #[arg(long)]
+    output: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Benchmark {
+    /// A list of 100 buckets, beside the same bytes from memory
+    A1,
+    /// What must not grow with the number of buckets
+    A2,
+    /// 100,000 buckets in one answer
+    A3,
+    /// 10,000 buckets probed each minute
+    N1,
+    /// Size, idle memory, start
+    Size,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Run(plan) => single_threaded(run(plan)),
+        // As the server: a worker a core.
+        Command::Baseline { body, ready_file } => multi_threaded(baseline::serve(body, ready_file)),
+        Command::Origin { ready_file } => single_threaded(origin::serve(ready_file)),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report::complain(&format!("bench: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn single_threaded(work: impl Future<Output = Result>) -> Result {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+fn multi_threaded(work: impl Future<Output = Result>) -> Result {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+async fn run(plan: Plan) -> Result {
+    let selected = |benchmark| plan.benchmarks.is_empty() || plan.benchmarks.contains(&benchmark);
+    let mut reports: Vec<Report> = Vec::new();
+    for benchmark in Benchmark::value_variants().iter().copied().filter(|one| selected(*one)) {
+        report::complain(&format!("\n# {benchmark:?}"));
+        let report = match benchmark {
+            Benchmark::A1 => a1::measure(&plan).await?,
+            Benchmark::A2 => a2::measure(&plan).await?,
+            Benchmark::A3 => a3::measure(&plan).await?,
+            Benchmark::N1 => n1::measure(&plan).await?,
+            Benchmark::Size => size::measure(&plan).await?,
+        };
+        report.print();
+        if !plan.quick {
+            report.write(&plan.output)?;
+        }
+        reports.push(report);
+    }
+    if !plan.quick {
+        report::write_table(&plan.output)?;
+    }
+    let missed: Vec<&str> = reports.iter().flat_map(Report::missed).collect();
+    if missed.is_empty() { Ok(()) } else { Err(format!("missed: {}", missed.join("; ")).into()) }
+}

@@ -1,0 +1,77 @@
+//! What a process has cost so far, as the operating system counts it (Linux).
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::Result;
+
+/// A running process.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Process {
+    id: u32,
+    ticks_per_second: f64,
+}
+
+impl Process {
+    pub(crate) fn new(id: u32) -> Result<Self> {
+        let told = Command::new("getconf").arg("CLK_TCK").output()?;
+        let ticks_per_second = String::from_utf8(told.stdout)?.trim().parse()?;
+        Ok(Self { id, ticks_per_second })
+    }
+
+    /// User and system time of all its threads, also of those that have ended.
+    pub(crate) fn cpu(self) -> Result<Duration> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id))?;
+        let ticks = cpu_ticks(&stat).ok_or("can't read the times of a process")?;
+        Ok(Duration::from_secs_f64(ticks as f64 / self.ticks_per_second))
+    }
+
+    /// Memory it holds now, in bytes.
+    pub(crate) fn resident(self) -> Result<u64> {
+        self.status("VmRSS:")
+    }
+
+    /// The most memory it held since the start or [`Self::forget_peak`], in bytes.
+    pub(crate) fn peak(self) -> Result<u64> {
+        self.status("VmHWM:")
+    }
+
+    /// Lets [`Self::peak`] begin anew.
+    pub(crate) fn forget_peak(self) -> Result {
+        // proc(5): 5 resets the peak resident set size to the current one.
+        Ok(fs::write(format!("/proc/{}/clear_refs", self.id), "5")?)
+    }
+
+    fn status(self, name: &str) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id))?;
+        let kib = status.lines().find_map(|line| line.strip_prefix(name)).ok_or("no such line in status")?;
+        Ok(1024 * kib.trim().trim_end_matches(" kB").parse::<u64>()?)
+    }
+}
+
+/// `utime` and `stime` of `/proc/PID/stat`; the program's name before them may hold anything.
+fn cpu_ticks(stat: &str) -> Option<u64> {
+    let (_, after_name) = stat.rsplit_once(") ")?;
+    let mut fields = after_name.split(' ').skip(11);
+    Some(fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_found_behind_a_name_with_brackets_and_spaces() {
+        let stat = "42 (a (b) c) S 1 42 42 0 -1 4194560 100 0 0 0 250 50 7 7 20 0 9 0 1000 0 0";
+        assert_eq!(cpu_ticks(stat), Some(300));
+    }
+
+    #[test]
+    fn this_process_has_cost_something() {
+        let process = Process::new(std::process::id()).unwrap();
+        assert!(process.resident().unwrap() > 0);
+        assert!(process.peak().unwrap() >= process.resident().unwrap() / 2);
+        assert!(process.cpu().is_ok());
+    }
+}

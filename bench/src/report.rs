@@ -1,0 +1,190 @@
+//! Results: shown, kept as JSON, and put together as the table of `README.md`.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Plan, Result, machine};
+
+/// The table stands between these lines.
+const TABLE_BEGINS: &str = "<!-- the table is written by `cargo xtask bench` -->";
+const TABLE_ENDS: &str = "<!-- end of the table -->";
+/// Results in the order of the table.
+const ORDER: [&str; 5] = ["a1", "a2", "a3", "n1", "size"];
+
+/// A bar and what was measured.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Bar {
+    /// What is measured.
+    pub(crate) what: String,
+    /// The figure to reach; none where the figure is only reported.
+    pub(crate) limit: Option<String>,
+    /// The figure.
+    pub(crate) measured: String,
+    /// Whether it was reached.
+    pub(crate) met: bool,
+}
+
+impl Bar {
+    /// A figure with a limit.
+    pub(crate) fn at_most(what: &str, limit: (f64, &str), figure: f64, measured: String) -> Self {
+        let (most, limit) = limit;
+        Self { what: what.to_owned(), limit: Some(limit.to_owned()), measured, met: figure <= most }
+    }
+
+    /// A figure that is only reported.
+    pub(crate) fn reported(what: &str, measured: String) -> Self {
+        Self { what: what.to_owned(), limit: None, measured, met: true }
+    }
+}
+
+/// One benchmark's results.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Report {
+    name: String,
+    machine: Value,
+    bars: Vec<Bar>,
+    figures: Value,
+}
+
+impl Report {
+    pub(crate) fn new(name: &str, machine: Value, bars: Vec<Bar>, figures: Value) -> Self {
+        Self { name: name.to_owned(), machine, bars, figures }
+    }
+
+    /// Names of the bars that were missed.
+    pub(crate) fn missed(&self) -> impl Iterator<Item = &str> {
+        self.bars.iter().filter(|bar| !bar.met).map(|bar| bar.what.as_str())
+    }
+
+    /// Shows it.
+    pub(crate) fn print(&self) {
+        say(&serde_json::to_string_pretty(&self.figures).unwrap_or_default());
+        for bar in &self.bars {
+            let limit = bar.limit.as_deref().unwrap_or("—");
+            say(&format!("{:<60} {:>40}   bar: {limit}{}", bar.what, bar.measured, verdict(bar)));
+        }
+    }
+
+    /// Keeps it under `results/`.
+    pub(crate) fn write(&self, output: &Path) -> Result {
+        let directory = output.join("results");
+        fs::create_dir_all(&directory)?;
+        let text = format!("{}\n", serde_json::to_string_pretty(self)?);
+        Ok(fs::write(directory.join(format!("{}.json", self.name)), text)?)
+    }
+}
+
+fn verdict(bar: &Bar) -> &'static str {
+    match (&bar.limit, bar.met) {
+        (None, _) => "",
+        (Some(_), true) => " ✓",
+        (Some(_), false) => " MISSED",
+    }
+}
+
+/// The machine, seen from where the results go.
+pub(crate) fn machine(plan: &Plan) -> Value {
+    machine::describe(&plan.output)
+}
+
+/// Writes the table of all kept results into `README.md`.
+pub(crate) fn write_table(output: &Path) -> Result {
+    let mut reports = Vec::new();
+    for name in ORDER {
+        match fs::read_to_string(output.join("results").join(format!("{name}.json"))) {
+            Ok(text) => reports.push(serde_json::from_str::<Report>(&text)?),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let readme = output.join("README.md");
+    let text = fs::read_to_string(&readme)?;
+    Ok(fs::write(
+        &readme,
+        with_table(&text, &table(&reports)).ok_or("README.md has no place for the table")?,
+    )?)
+}
+
+fn table(reports: &[Report]) -> String {
+    let mut text = "| | what | bar | measured | |\n|---|---|---|---|---|\n".to_owned();
+    for report in reports {
+        for bar in &report.bars {
+            let limit = bar.limit.as_deref().unwrap_or("—");
+            // Writing to a String can't fail.
+            _ = writeln!(
+                text,
+                "| {} | {} | {limit} | {} |{} |",
+                report.name.to_uppercase(),
+                bar.what,
+                bar.measured,
+                verdict(bar)
+            );
+        }
+    }
+    text.push('\n');
+    for report in reports {
+        let told = |name: &str| report.machine[name].to_string().replace('"', "");
+        _ = writeln!(
+            text,
+            "- {}: commit `{}`{}, {}, {} cores, {}, load average at the start {}",
+            report.name.to_uppercase(),
+            told("commit"),
+            if report.machine["uncommittedChanges"] == true { " with uncommitted changes" } else { "" },
+            told("cpu"),
+            told("cores"),
+            told("rustc"),
+            told("loadAtStart"),
+        );
+    }
+    text
+}
+
+fn with_table(readme: &str, table: &str) -> Option<String> {
+    let (before, rest) = readme.split_once(TABLE_BEGINS)?;
+    let (_, after) = rest.split_once(TABLE_ENDS)?;
+    Some(format!("{before}{TABLE_BEGINS}\n\n{table}\n{TABLE_ENDS}{after}"))
+}
+
+/// A line of the result, on standard output.
+#[expect(clippy::print_stdout, reason = "a command line tool talks to its user")]
+pub(crate) fn say(text: &str) {
+    println!("{text}");
+}
+
+/// A line about the progress, on standard error.
+#[expect(clippy::print_stderr, reason = "a command line tool talks to its user")]
+pub(crate) fn complain(text: &str) {
+    eprintln!("{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_new_table_takes_the_place_of_the_old_one() {
+        let readme = format!("# Bars\n\n{TABLE_BEGINS}\nold\n{TABLE_ENDS}\n\nMore.\n");
+        let bars = vec![
+            Bar::at_most("lists", (3.0, "≤ 3 ×"), 2.5, "2.50 ×".to_owned()),
+            Bar::at_most("pages", (1.5, "≤ 1.5 ×"), 1.6, "1.60 ×".to_owned()),
+            Bar::reported("binary", "20 MB".to_owned()),
+        ];
+        let report = Report::new("a1", json!({"commit": "abc"}), bars, Value::Null);
+        assert_eq!(report.missed().collect::<Vec<_>>(), ["pages"]);
+        let text = with_table(&readme, &table(&[report])).unwrap();
+        assert!(text.contains("| A1 | lists | ≤ 3 × | 2.50 × | ✓ |"), "{text}");
+        assert!(text.contains("| A1 | pages | ≤ 1.5 × | 1.60 × | MISSED |"), "{text}");
+        assert!(text.contains("| A1 | binary | — | 20 MB | |"), "{text}");
+        assert!(
+            text.contains("commit `abc`") && text.ends_with("\n\nMore.\n") && !text.contains("old"),
+            "{text}"
+        );
+        let again = with_table(&text, "").unwrap();
+        assert!(!again.contains("lists"));
+    }
+}

@@ -1,0 +1,302 @@
+//! The walk over all routes, all roles and all places. The routes come from the OpenAPI document: one without a row
+//! in the table fails, and so does an answer that differs from its row.
+//!
+//! `UPDATE_SNAPSHOTS=1` writes the table anew; what changed is for the reviewer to judge.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use bucketry_model::id::{BucketId, UserId};
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::deployment::PASSWORD;
+use crate::places::{Place, ROLES, World};
+
+/// A route of the document.
+struct Route {
+    method: Method,
+    path: String,
+}
+
+impl Route {
+    fn name(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+}
+
+fn routes() -> Vec<Route> {
+    let document: Value = serde_json::from_str(&bucketry_api::openapi_json()).unwrap();
+    let paths = document["paths"].as_object().unwrap();
+    let methods = [Method::GET, Method::POST, Method::PUT, Method::DELETE];
+    paths
+        .iter()
+        .flat_map(|(path, item)| {
+            let known = item.as_object().unwrap();
+            let count = known.keys().filter(|key| !key.starts_with("x-") && *key != "parameters").count();
+            let found: Vec<Route> = methods
+                .iter()
+                .filter(|method| known.contains_key(&method.as_str().to_lowercase()))
+                .map(|method| Route { method: method.clone(), path: path.clone() })
+                .collect();
+            assert_eq!(found.len(), count, "{path} has a method that the walk doesn't know");
+            found
+        })
+        .collect()
+}
+
+/// Routes that ask for nothing in a place.
+fn is_placed(route: &Route) -> bool {
+    let name = route.name();
+    route.path.contains('{')
+        || matches!(
+            name.as_str(),
+            "GET /bucket"
+                | "GET /bucket/available"
+                | "GET /bucket/stats"
+                | "GET /unit/stats"
+                | "POST /bucket"
+        )
+}
+
+/// A request of a route in a place, for fresh things, so that no answer depends on another.
+async fn request(world: &World, route: &Route, place: Place, role: &str) -> (String, Option<Value>) {
+    let name = route.name();
+    let path = |parts: &[(&str, String)]| {
+        parts.iter().fold(route.path.clone(), |path, (part, value)| path.replace(part, value))
+    };
+    match name.as_str() {
+        "GET /"
+        | "GET /docs"
+        | "GET /health"
+        | "GET /metrics"
+        | "GET /openapi.json"
+        | "GET /ready"
+        | "GET /node"
+        | "GET /token"
+        | "GET /user/profile"
+        | "GET /workspace"
+        | "GET /organization/users"
+        | "GET /vault/rotation"
+        | "POST /vault/rotation"
+        | "GET /node/sync" => (route.path.clone(), None),
+        "POST /register" | "POST /unregister" | "POST /node/status" | "POST /node/report" => {
+            (route.path.clone(), Some(json!({ "ip": "stranger", "timestamp": 1, "signature": "none" })))
+        }
+        "POST /user/login" => {
+            (route.path.clone(), Some(json!({ "email": "owner@example.com", "password": PASSWORD })))
+        }
+        "POST /user/refresh" | "POST /user/logout" => {
+            (route.path.clone(), Some(json!({ "refreshToken": "unknown" })))
+        }
+        "POST /user/register" => {
+            let email = format!("{}@example.info", world.fresh_name());
+            let body = json!({
+                "email": email, "password": PASSWORD, "firstName": "A", "lastName": "B", "companyName": "C",
+            });
+            (route.path.clone(), Some(body))
+        }
+        "POST /workspace" | "POST /token" => {
+            (route.path.clone(), Some(json!({ "name": world.fresh_name() })))
+        }
+        "POST /organization/users" => {
+            let email = format!("{}@example.info", world.fresh_name());
+            let body = json!({ "email": email, "password": PASSWORD, "firstName": "A", "lastName": "B" });
+            (route.path.clone(), Some(body))
+        }
+        "GET /bucket" | "GET /bucket/available" => {
+            (format!("{}?workspaceId={}", route.path, world.workspace(place)), None)
+        }
+        "GET /bucket/stats" => (format!("{}?bucketId={}", route.path, world.fresh_bucket(place).await), None),
+        "GET /unit/stats" => (format!("{}?unitId={}", route.path, world.fresh_bucket(place).await), None),
+        "POST /bucket" => {
+            let body = json!({
+                "name": world.fresh_name(), "bucket": "photos", "storageType": "S3", "key": "AKIA", "secret": "s",
+                "workspaceId": world.workspace(place),
+            });
+            (route.path.clone(), Some(body))
+        }
+        "GET /bucket/{bucketId}/status"
+        | "DELETE /bucket/{bucketId}"
+        | "POST /bucket/{bucketId}/validate" => {
+            (path(&[("{bucketId}", world.fresh_bucket(place).await)]), None)
+        }
+        "PUT /bucket/{bucketId}" => {
+            let body = json!({ "name": world.fresh_name() });
+            (path(&[("{bucketId}", world.fresh_bucket(place).await)]), Some(body))
+        }
+        "POST /bucket/{bucketId}/stats" => {
+            (path(&[("{bucketId}", world.fresh_bucket(place).await)]), Some(json!({ "day": "2026-03-01" })))
+        }
+        "GET /workspace/{workspaceId}" | "DELETE /workspace/{workspaceId}" => {
+            (path(&[("{workspaceId}", world.fresh_workspace(place).await.to_string())]), None)
+        }
+        "PUT /workspace/{workspaceId}" => {
+            let body = json!({ "name": world.fresh_name() });
+            (path(&[("{workspaceId}", world.fresh_workspace(place).await.to_string())]), Some(body))
+        }
+        "POST /workspace/{workspaceId}/users" => {
+            let body = json!({ "userId": world.fresh_user(place).await, "role": "READ" });
+            (path(&[("{workspaceId}", world.fresh_workspace(place).await.to_string())]), Some(body))
+        }
+        "PUT /workspace/{workspaceId}/users/{userId}" | "DELETE /workspace/{workspaceId}/users/{userId}" => {
+            let workspace = world.fresh_workspace(place).await;
+            let member = world.fresh_member(place, workspace).await;
+            let body = (route.method == Method::PUT).then(|| json!({ "role": "WRITE" }));
+            (path(&[("{workspaceId}", workspace.to_string()), ("{userId}", member.to_string())]), body)
+        }
+        "GET /user/{userId}" | "GET /organization/users/{userId}" | "DELETE /organization/users/{userId}" => {
+            (path(&[("{userId}", world.fresh_user(place).await.to_string())]), None)
+        }
+        "PUT /user/{userId}/role" => {
+            (path(&[("{userId}", world.fresh_user(place).await.to_string())]), Some(json!({ "orgRole": 1 })))
+        }
+        "PUT /organization/users/{userId}" => {
+            (path(&[("{userId}", world.fresh_user(place).await.to_string())]), Some(json!({ "name": "New" })))
+        }
+        "DELETE /token/{tokenId}" => (path(&[("{tokenId}", world.fresh_token(place, role).await)]), None),
+        _ => panic!("{name} has no request in the authorisation walk: write one, and look at its rows"),
+    }
+}
+
+/// The table: a line for each route and place, a column for each role.
+async fn walk(world: &World) -> String {
+    let mut table = String::from(
+        "# Which status each role is answered, route by route and place by place. Written by the test of the same\n\
+         # name with UPDATE_SNAPSHOTS=1; read every change as a change of what people may do.\n",
+    );
+    write!(table, "{:<74}", "").unwrap();
+    for role in ROLES {
+        write!(table, " {role:>14}").unwrap();
+    }
+    table.push('\n');
+    for route in routes() {
+        let places = if is_placed(&route) { &Place::ALL[..] } else { &Place::ALL[..1] };
+        for place in places {
+            let label =
+                if places.len() == 1 { route.name() } else { format!("{} @ {}", route.name(), place.name()) };
+            write!(table, "{label:<74}").unwrap();
+            for role in ROLES {
+                let (path, body) = request(world, &route, *place, role).await;
+                let token = world.token(role);
+                let answer = world.deployment.ask_as(token, route.method.clone(), &path, body).await;
+                write!(table, " {:>14}", answer.status.as_u16()).unwrap();
+            }
+            table.push('\n');
+        }
+    }
+    table
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_route_answers_every_role_in_every_place_as_the_table_says() {
+    let world = World::make().await;
+    let found = walk(&world).await;
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/authorization.golden");
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        std::fs::write(&file, &found).unwrap();
+    }
+    let expected = std::fs::read_to_string(&file).unwrap_or_default();
+    let differs: Vec<String> = found
+        .lines()
+        .zip(expected.lines().chain(std::iter::repeat("(no row)")))
+        .filter(|(found, expected)| found != expected)
+        .map(|(found, expected)| format!("- {expected}\n+ {found}"))
+        .collect();
+    assert!(found == expected, "the table says otherwise:\n{}", differs.join("\n"));
+}
+
+#[tokio::test]
+async fn lists_show_only_what_the_caller_may_see() {
+    let world = World::make().await;
+    let mut ids = Vec::new();
+    for place in Place::ALL {
+        ids.push(world.fresh_bucket(place).await);
+    }
+    let [own, other, foreign] = &ids[..] else { panic!() };
+    for (role, expected) in [
+        ("USER", vec![]),
+        ("READ", vec![own]),
+        ("BILLING", vec![]),
+        ("WORKSPACES", vec![]),
+        ("ADMINISTRATORS", vec![other, own]),
+        ("OWNER", vec![other, own]),
+        ("FOREIGN", vec![foreign]),
+    ] {
+        for path in ["/bucket", "/bucket?limit=10", "/bucket/available", "/bucket/stats"] {
+            let answer = world.deployment.ask_as(world.token(role), Method::GET, path, None).await;
+            let list = ["buckets", "stats"].iter().find_map(|key| answer.body[*key].as_array());
+            let list = list.or(answer.body.as_array()).unwrap();
+            let mut seen: Vec<&str> =
+                list.iter().filter_map(|entry| entry["id"].as_str().or(entry["bucketId"].as_str())).collect();
+            let mut expected: Vec<&str> = expected.iter().map(|id| id.as_str()).collect();
+            seen.sort_unstable();
+            expected.sort_unstable();
+            assert_eq!(seen, expected, "{role} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn moving_a_bucket_needs_write_in_both_workspaces() {
+    let world = World::make().await;
+    let bucket = world.fresh_bucket(Place::OwnWorkspace).await;
+    for (role, place, status) in [
+        ("WRITE", Place::OtherWorkspace, 403),
+        ("WRITE", Place::OtherOrganization, 404),
+        ("OWNER", Place::OtherOrganization, 404),
+        ("OWNER", Place::OtherWorkspace, 200),
+        ("WRITE", Place::OwnWorkspace, 403),
+    ] {
+        let body = json!({ "workspaceId": world.workspace(place) });
+        let path = format!("/bucket/{bucket}");
+        let answer = world.deployment.ask_as(world.token(role), Method::PUT, &path, Some(body)).await;
+        assert_eq!(answer.status, status, "{role} to {}: {}", place.name(), answer.text);
+    }
+}
+
+#[tokio::test]
+async fn scoped_tokens_reach_their_workspace_and_role_only() {
+    let world = World::make().await;
+    let (own, other) =
+        (world.workspace(Place::OwnWorkspace), world.fresh_bucket(Place::OtherWorkspace).await);
+    let body = json!({ "name": "reader", "workspaceId": own, "role": "READ" });
+    let made = world.deployment.post("/token", body).await;
+    let token = made.body["token"].as_str();
+    let bucket = world.fresh_bucket(Place::OwnWorkspace).await;
+    for (method, path, status) in [
+        (Method::GET, format!("/bucket/{bucket}/status"), 200),
+        (Method::DELETE, format!("/bucket/{bucket}"), 403),
+        (Method::GET, format!("/bucket/{other}/status"), 403),
+        (Method::GET, "/organization/users".to_owned(), 403),
+        (Method::POST, "/token".to_owned(), 403),
+    ] {
+        let body = (method == Method::POST).then(|| json!({ "name": "another" }));
+        let answer = world.deployment.ask_as(token, method, &path, body).await;
+        assert_eq!(answer.status, status, "{path}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn ids_that_are_no_ids_are_not_found() {
+    let world = World::make().await;
+    let unknown = BucketId::new("2026-01-01T00:00:00Z".parse().unwrap(), [3; 10]);
+    let nobody = UserId::new("2026-01-01T00:00:00Z".parse().unwrap(), [3; 10]);
+    for (method, path) in [
+        (Method::GET, "/bucket/undefined/status".to_owned()),
+        (Method::GET, "/bucket/..%2f..%2fetc/status".to_owned()),
+        (Method::GET, "/bucket/%ff/status".to_owned()),
+        (Method::DELETE, "/bucket/1".to_owned()),
+        (Method::GET, format!("/bucket/{unknown}/status")),
+        (Method::GET, "/bucket?workspaceId=x".to_owned()),
+        (Method::GET, "/bucket/stats?bucketId=x".to_owned()),
+        (Method::GET, "/workspace/x".to_owned()),
+        (Method::GET, "/user/x".to_owned()),
+        (Method::GET, format!("/user/{nobody}")),
+        (Method::DELETE, "/token/x".to_owned()),
+        (Method::DELETE, "/workspace/x/users/y".to_owned()),
+    ] {
+        let answer = world.deployment.ask(method, &path, None).await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (404, "NOT_FOUND"), "{path}: {}", answer.text);
+    }
+}

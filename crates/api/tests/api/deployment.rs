@@ -1,0 +1,272 @@
+//! A whole control plane in the test's process: store, use cases, router, and a node that does what it is asked.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use bucketry_api::{ApiSettings, ApiState};
+use bucketry_control::access_token::AccessTokens;
+use bucketry_control::environment::SystemRandomness;
+use bucketry_control::organizations::FirstOrganization;
+use bucketry_control::{Control, Environment, Settings};
+use bucketry_model::diagnosis::{Check, CheckCode, CheckName, Diagnosis};
+use bucketry_model::node_protocol::{JobResult, Outcome, Task};
+use bucketry_model::role::Caller;
+use bucketry_model::secret::Secret;
+use bucketry_model::time::{Clock, ManualClock};
+use bucketry_store::sqlite::SqliteStore;
+use bucketry_vault::message::{query_message, sign_message, sign_query};
+use bucketry_vault::{Identities, NodeSigningKey};
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use tower::ServiceExt as _;
+
+/// The owner's password; everybody else's, too.
+pub(crate) const PASSWORD: &str = "Correct1Horse";
+/// A bucket of this name is not there.
+pub(crate) const MISSING_BUCKET: &str = "missing";
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    /// The body, where it is JSON; else null.
+    pub(crate) body: Value,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    /// The stable code of a refusal.
+    pub(crate) fn code(&self) -> &str {
+        self.body["error_code"].as_str().unwrap_or_default()
+    }
+
+    /// The fields that a refusal names.
+    pub(crate) fn fields(&self) -> Vec<&str> {
+        let fields = self.body["fields"].as_array().map(Vec::as_slice).unwrap_or_default();
+        fields.iter().filter_map(|field| field["field"].as_str()).collect()
+    }
+}
+
+/// A control plane.
+pub(crate) struct Deployment {
+    pub(crate) control: Control,
+    pub(crate) state: ApiState,
+    pub(crate) router: Router,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) first: FirstOrganization,
+    /// The first owner's access token.
+    pub(crate) owner: String,
+    node: Option<JoinHandle<()>>,
+}
+
+impl Drop for Deployment {
+    fn drop(&mut self) {
+        if let Some(node) = &self.node {
+            node.abort();
+        }
+    }
+}
+
+impl Deployment {
+    /// One without rate limits, and with a node.
+    pub(crate) async fn start() -> Self {
+        Self::with(ApiSettings { rate_limits: None, ..ApiSettings::default() }, Settings::default()).await
+    }
+
+    pub(crate) async fn with(api: ApiSettings, settings: Settings) -> Self {
+        let mut deployment = Self::without_node(api, settings).await;
+        deployment.start_node().await;
+        deployment
+    }
+
+    pub(crate) async fn without_node(api: ApiSettings, settings: Settings) -> Self {
+        let clock = Arc::new(ManualClock::at("2026-03-01T12:00:00Z".parse().unwrap()));
+        let store = Arc::new(SqliteStore::open_temporary().await.unwrap());
+        let environment = Environment {
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            randomness: Arc::new(SystemRandomness),
+        };
+        let keys = AccessTokens::new(&[("test".to_owned(), vec![7; 32])]).unwrap();
+        let control = Control::new(store, environment, settings, keys);
+        let owner = "owner@example.com";
+        let first = control.bootstrap(owner, Secret::new(PASSWORD)).await.unwrap().unwrap();
+        let session = control.login(owner, Secret::new(PASSWORD), None).await.unwrap();
+        let state = ApiState::new(control.clone(), api);
+        let router = bucketry_api::router(state.clone());
+        Self { control, state, router, clock, first, owner: session.access_token, node: None }
+    }
+
+    /// Starts a node: it registers, and answers validations. It finds every bucket but [`MISSING_BUCKET`].
+    pub(crate) async fn start_node(&mut self) {
+        let key = NodeSigningKey::generate().unwrap();
+        self.control.trust_deployment_key(&key.verifying_key().unwrap()).await.unwrap();
+        let mut node =
+            TestNode { control: self.control.clone(), key, clock: Arc::clone(&self.clock), sent: 0 };
+        node.register().await;
+        self.node = Some(tokio::spawn(async move { node.work().await }));
+    }
+
+    /// The first owner.
+    pub(crate) async fn owner(&self) -> Arc<Caller> {
+        self.control.authenticate(&self.owner).await.unwrap()
+    }
+
+    /// Asks as the first owner.
+    pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        self.ask_as(Some(&self.owner), method, path, body).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.ask(Method::GET, path, None).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.ask(Method::POST, path, Some(body)).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Answer {
+        self.ask(Method::PUT, path, Some(body)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.ask(Method::DELETE, path, None).await
+    }
+
+    pub(crate) async fn ask_as(
+        &self,
+        token: Option<&str>,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let body = match body {
+            Some(body) => {
+                request = request.header("content-type", "application/json");
+                Body::from(body.to_string())
+            }
+            None => Body::empty(),
+        };
+        self.send(request.body(body).unwrap()).await
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let body = serde_json::from_slice(&bytes).unwrap_or_default();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        Answer { status: parts.status, headers: parts.headers, body, text }
+    }
+
+    /// The fields of a bucket that the node can open.
+    pub(crate) fn bucket_fields(&self, name: &str) -> Value {
+        json!({
+            "name": name, "bucket": "photos", "storageType": "S3", "key": "AKIA", "secret": "hunter2",
+            "region": "eu-central-1", "endpoint": "https://s3.example.com", "workspaceId": self.first.workspace_id,
+        })
+    }
+
+    /// Registers a bucket without a validation and tells its id.
+    pub(crate) async fn add_bucket(&self, name: &str) -> String {
+        let mut fields = self.bucket_fields(name);
+        fields["skipValidation"] = true.into();
+        let answer = self.post("/bucket", fields).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.body["bucketId"].as_str().unwrap().to_owned()
+    }
+
+    /// Makes a user with an organization role and logs in: (id, access token).
+    pub(crate) async fn add_user(&self, email: &str, org_role: u8) -> (String, String) {
+        let body = json!({
+            "email": email, "password": PASSWORD, "firstName": "Ada", "lastName": "L", "orgRole": org_role,
+        });
+        let made = self.post("/organization/users", body).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        (made.body["data"]["id"].as_str().unwrap().to_owned(), self.log_in(email).await)
+    }
+
+    pub(crate) async fn log_in(&self, email: &str) -> String {
+        let session = self.control.login(email, Secret::new(PASSWORD), None).await.unwrap();
+        session.access_token
+    }
+}
+
+/// A node that speaks the protocol without a network.
+struct TestNode {
+    control: Control,
+    key: NodeSigningKey,
+    clock: Arc<ManualClock>,
+    sent: u64,
+}
+
+impl TestNode {
+    fn signed(&mut self, path: &str, mut message: Value) -> Value {
+        self.sent += 1;
+        message["ip"] = "node-1".into();
+        message["nonce"] = self.sent.into();
+        sign_message(&self.key, "POST", path, &mut message, self.clock.now()).unwrap();
+        message
+    }
+
+    async fn register(&mut self) {
+        let recipient = Identities::generate().in_use().to_string();
+        let message = json!({
+            "provider": "AWS", "status": "active", "region": "eu", "version": "1", "recipients": [recipient],
+        });
+        let message = self.signed("/register", message);
+        self.control.register_node(&message).await.unwrap();
+        let census = json!({ "region": "eu", "census": { "online": 2, "offline": 1, "unknown": 0 } });
+        let message = self.signed("/node/status", census);
+        self.control.heartbeat(&message).await.unwrap();
+    }
+
+    async fn work(&mut self) {
+        let mut cursor = String::new();
+        loop {
+            self.sent += 1;
+            let mut query: Vec<(String, String)> = [
+                ("ip", "node-1".to_owned()),
+                ("nonce", self.sent.to_string()),
+                ("cursor", cursor.clone()),
+                ("wait", "25".to_owned()),
+            ]
+            .map(|(name, value)| (name.to_owned(), value))
+            .into();
+            sign_query(&self.key, "GET", "/node/sync", &mut query, self.clock.now()).unwrap();
+            let answer = self.control.sync(&query_message(&query)).await.unwrap();
+            cursor = answer.cursor;
+            let results: Vec<JobResult> = answer
+                .jobs
+                .into_iter()
+                .map(|job| JobResult { job_id: job.id, outcome: outcome(&job.task) })
+                .collect();
+            if !results.is_empty() {
+                let report = self.signed("/node/report", json!({ "results": results }));
+                self.control.report(&report).await.unwrap();
+            }
+        }
+    }
+}
+
+fn outcome(task: &Task) -> Outcome {
+    let Task::Validate { location, .. } = task else { return Outcome::Done };
+    let there = location.bucket != MISSING_BUCKET;
+    let check = |name, ok: bool| Check {
+        name,
+        ok,
+        latency_ms: 3,
+        message: if ok { "fine".to_owned() } else { "there is no such bucket".to_owned() },
+        error_code: (!ok).then_some(CheckCode::BucketNotFound),
+        hint: (!ok).then(|| "create it".to_owned()),
+    };
+    let checks = vec![check(CheckName::Connect, true), check(CheckName::Bucket, there)];
+    Outcome::Validated { diagnosis: Diagnosis::new(checks) }
+}

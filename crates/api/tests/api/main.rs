@@ -1,0 +1,17 @@
+//! The API through its router, over a real store, with a node that answers jobs.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that panics has failed, and says where")]
+
+mod authorization;
+mod buckets;
+mod deployment;
+mod idempotency;
+mod lists;
+mod openapi;
+mod operation;
+mod places;
+mod rate_limits;
+mod refusals;
+mod server;
+mod sessions;
+mod users;

@@ -1,0 +1,216 @@
+//! The roles and places of the authorisation walk, and fresh things to be asked for in each place.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bucketry_api::ApiSettings;
+use bucketry_control::Settings;
+use bucketry_control::buckets::BucketInput;
+use bucketry_control::organizations::Registration;
+use bucketry_control::tokens::NewApiToken;
+use bucketry_model::bucket::StorageType;
+use bucketry_model::id::{UserId, WorkspaceId};
+use bucketry_model::name::Name;
+use bucketry_model::role::{OrgRole, WorkspaceRole};
+use bucketry_model::secret::Secret;
+use bucketry_model::time::Clock as _;
+use bucketry_store::user::NewUser;
+use jiff::SignedDuration;
+
+use crate::deployment::{Deployment, PASSWORD};
+
+/// Who asks.
+pub(crate) const ROLES: [&str; 10] = [
+    "anonymous",
+    "USER",
+    "READ",
+    "WRITE",
+    "ADMIN",
+    "BILLING",
+    "WORKSPACES",
+    "ADMINISTRATORS",
+    "OWNER",
+    "FOREIGN",
+];
+
+/// Where the thing that is asked for lies. READ, WRITE and ADMIN are members of the own workspace; FOREIGN is the
+/// OWNER of the other organization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    OwnWorkspace,
+    OtherWorkspace,
+    OtherOrganization,
+}
+
+impl Place {
+    pub(crate) const ALL: [Self; 3] = [Self::OwnWorkspace, Self::OtherWorkspace, Self::OtherOrganization];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::OwnWorkspace => "own workspace",
+            Self::OtherWorkspace => "other workspace",
+            Self::OtherOrganization => "other organization",
+        }
+    }
+}
+
+/// Two organizations, their workspaces, and somebody of every role.
+pub(crate) struct World {
+    pub(crate) deployment: Deployment,
+    tokens: BTreeMap<&'static str, String>,
+    members: Vec<(UserId, WorkspaceRole)>,
+    own: WorkspaceId,
+    other: WorkspaceId,
+    foreign: WorkspaceId,
+    made: AtomicUsize,
+}
+
+impl World {
+    pub(crate) async fn make() -> Self {
+        let settings = Settings { open_registration: true, ..Settings::default() };
+        let api = ApiSettings { rate_limits: None, ..ApiSettings::default() };
+        let deployment = Deployment::with(api, settings).await;
+        let control = deployment.control.clone();
+        let owner = deployment.owner().await;
+
+        let mut tokens = BTreeMap::from([("OWNER", deployment.owner.clone())]);
+        let org_roles = [
+            ("USER", 0),
+            ("READ", 0),
+            ("WRITE", 0),
+            ("ADMIN", 0),
+            ("BILLING", 1),
+            ("WORKSPACES", 2),
+            ("ADMINISTRATORS", 254),
+        ];
+        let mut members = Vec::new();
+        for (role, number) in org_roles {
+            let (id, token) = deployment.add_user(&format!("{role}@example.com"), number).await;
+            tokens.insert(role, token);
+            let workspace_role = role.parse::<WorkspaceRole>();
+            if let Ok(workspace_role) = workspace_role {
+                members.push((id.parse().unwrap(), workspace_role));
+            }
+        }
+        let own = deployment.first.workspace_id;
+        for (user, role) in &members {
+            control.add_member(&owner, own, *user, *role).await.unwrap();
+        }
+        let other = control.create_workspace(&owner, "other").await.unwrap().id;
+
+        // The deployment's first organization is told by its age.
+        deployment.clock.advance(SignedDuration::from_secs(1));
+        let registration = Registration {
+            email: "foreign@example.org".into(),
+            password: Secret::new(PASSWORD),
+            first_name: "Foreign".into(),
+            last_name: "Owner".into(),
+            company_name: "Elsewhere".into(),
+        };
+        let foreigner = control.register(registration).await.unwrap().access_token;
+        let caller = control.authenticate(&foreigner).await.unwrap();
+        let foreign = control.workspaces(&caller, None, 1).await.unwrap()[0].workspace.id;
+        tokens.insert("FOREIGN", foreigner);
+        Self { deployment, tokens, members, own, other, foreign, made: AtomicUsize::new(0) }
+    }
+
+    /// The token of somebody of the role.
+    pub(crate) fn token(&self, role: &str) -> Option<&str> {
+        self.tokens.get(role).map(String::as_str)
+    }
+
+    /// A place's workspace, which nothing in the walk changes.
+    pub(crate) fn workspace(&self, place: Place) -> WorkspaceId {
+        match place {
+            Place::OwnWorkspace => self.own,
+            Place::OtherWorkspace => self.other,
+            Place::OtherOrganization => self.foreign,
+        }
+    }
+
+    /// A name that nothing has yet.
+    pub(crate) fn fresh_name(&self) -> String {
+        format!("thing-{}", self.made.fetch_add(1, Ordering::SeqCst))
+    }
+
+    /// The token of whoever owns the place.
+    fn owner_of(&self, place: Place) -> &str {
+        let role = if place == Place::OtherOrganization { "FOREIGN" } else { "OWNER" };
+        self.tokens[role].as_str()
+    }
+
+    /// A bucket in the place.
+    pub(crate) async fn fresh_bucket(&self, place: Place) -> String {
+        let control = &self.deployment.control;
+        let owner = control.authenticate(self.owner_of(place)).await.unwrap();
+        let input = BucketInput {
+            name: Some(self.fresh_name()),
+            bucket: Some("photos".into()),
+            storage_type: Some(StorageType::S3),
+            key: Some("AKIA".into()),
+            secret: Some(Secret::new("s")),
+            workspace_id: Some(self.workspace(place).to_string()),
+            skip_validation: true,
+            ..BucketInput::default()
+        };
+        control.create_bucket(&owner, &input).await.unwrap().id.to_string()
+    }
+
+    /// A workspace with the place's members.
+    pub(crate) async fn fresh_workspace(&self, place: Place) -> WorkspaceId {
+        let control = &self.deployment.control;
+        let owner = control.authenticate(self.owner_of(place)).await.unwrap();
+        let id = control.create_workspace(&owner, &self.fresh_name()).await.unwrap().id;
+        if place == Place::OwnWorkspace {
+            for (user, role) in &self.members {
+                control.add_member(&owner, id, *user, *role).await.unwrap();
+            }
+        }
+        id
+    }
+
+    /// A user of role USER in the place's organization.
+    pub(crate) async fn fresh_user(&self, place: Place) -> UserId {
+        let control = &self.deployment.control;
+        let owner = control.authenticate(self.owner_of(place)).await.unwrap();
+        let now = self.deployment.clock.now();
+        let number = u32::try_from(self.made.fetch_add(1, Ordering::SeqCst)).unwrap().to_be_bytes();
+        let mut random = [9; 10];
+        random[..4].copy_from_slice(&number);
+        let new = NewUser {
+            id: UserId::new(now, random),
+            email: format!("{}@example.net", self.fresh_name()),
+            first_name: Name::parse("Fresh").unwrap(),
+            last_name: Name::parse("User").unwrap(),
+            org_role: OrgRole::User,
+            validated: true,
+            password_hash: None,
+        };
+        control.store().insert_user(owner.org_id, &new, now).await.unwrap();
+        new.id
+    }
+
+    /// A user of the place's organization who is a member of the workspace.
+    pub(crate) async fn fresh_member(&self, place: Place, workspace: WorkspaceId) -> UserId {
+        let control = &self.deployment.control;
+        let user = self.fresh_user(place).await;
+        let owner = control.authenticate(self.owner_of(place)).await.unwrap();
+        control.add_member(&owner, workspace, user, WorkspaceRole::Read).await.unwrap();
+        user
+    }
+
+    /// An API token: in the own workspace the caller's own, else of somebody else there.
+    pub(crate) async fn fresh_token(&self, place: Place, role: &str) -> String {
+        let control = &self.deployment.control;
+        let whose = match place {
+            Place::OwnWorkspace => self.token(role).unwrap_or(self.owner_of(place)),
+            Place::OtherWorkspace if role == "ADMIN" => self.tokens["READ"].as_str(),
+            Place::OtherWorkspace => self.tokens["ADMIN"].as_str(),
+            Place::OtherOrganization if role == "FOREIGN" => self.tokens["OWNER"].as_str(),
+            Place::OtherOrganization => self.tokens["FOREIGN"].as_str(),
+        };
+        let caller = control.authenticate(whose).await.unwrap();
+        let input = NewApiToken { name: self.fresh_name(), expires_at: None, workspace_id: None, role: None };
+        control.create_token(&caller, input).await.unwrap().id.to_string()
+    }
+}

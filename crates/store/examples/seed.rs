@@ -1,0 +1,248 @@
+//! Fills a data directory with buckets, for measuring: each with a secret, a node's last word, a day's record and
+//! totals. Adds to the first organization, or makes one; the buckets go to its newest workspace.
+//!
+//! ```text
+//! cargo run --release -p bucketry-store --example seed -- DATA_DIR COUNT
+//! ```
+//!
+//! Rows are written past the store, many at a time and without waiting for the disk: a process that dies here may
+//! leave a data directory that is of no use.
+
+#![expect(clippy::print_stdout, reason = "tells how far it is")]
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+use bucketry_model::id::{BucketId, NodeId, NodeKeyId, OrgId, UserId, WorkspaceId};
+use bucketry_model::name::Name;
+use bucketry_model::role::{OrgRole, Visibility};
+use bucketry_model::time::{Day, to_micros};
+use bucketry_store::Store;
+use bucketry_store::node::{NodeRegistered, NodeRegistration};
+use bucketry_store::organization::{NewOrganization, Organization};
+use bucketry_store::sqlite::{DATABASE_FILE, Options, SqliteStore};
+use bucketry_store::user::NewUser;
+use bucketry_store::workspace::{NewWorkspace, WorkspaceStore};
+use jiff::{SignedDuration, Timestamp};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, QueryBuilder, Sqlite, SqliteConnection};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// Rows of one statement, and statements of one transaction.
+const ROWS: u64 = 200;
+const STATEMENTS: u64 = 100;
+/// About as long as a sealed secret is.
+const SECRET_BYTES: usize = 600;
+
+/// What the rows belong to.
+struct Place {
+    org: OrgId,
+    workspace: WorkspaceId,
+    node: NodeId,
+}
+
+/// Bucket number so-and-so: one was made each second since the start of 2025.
+struct Seeded {
+    number: u64,
+    id: BucketId,
+    created_at: Timestamp,
+}
+
+impl Seeded {
+    fn new(number: u64) -> Result<Self> {
+        let start = Timestamp::from_second(1_735_689_600)?;
+        let created_at = start + SignedDuration::from_secs(i64::try_from(number)?);
+        let mut random = [0; 10];
+        random[2..].copy_from_slice(&number.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes());
+        Ok(Self { number, id: BucketId::new(created_at, random), created_at })
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [data_dir, count] = arguments.as_slice() else { return Err("usage: seed DATA_DIR COUNT".into()) };
+    let (data_dir, count) = (PathBuf::from(data_dir), count.parse::<u64>()?);
+
+    // Open all the while: it makes the schema and keeps other processes out.
+    let store = SqliteStore::open(&data_dir, Options::default()).await?;
+    let organization = first_organization(&store).await?;
+    let visible = store.workspaces(organization.id, &Visibility::Organization, None, 1).await?;
+    let workspace = visible.first().ok_or("the organization has no workspace")?.id;
+    let place = Place { org: organization.id, workspace, node: node(&store).await? };
+
+    let mut connection = connect(&data_dir).await?;
+    let first = organization.bucket_count;
+    let mut number = first;
+    while number < first + count {
+        let until = (number + ROWS * STATEMENTS).min(first + count);
+        fill(&mut connection, &place, number, until).await?;
+        number = until;
+        println!("{} of {count}", number - first);
+    }
+    connection.close().await?;
+    store.close().await;
+    Ok(())
+}
+
+async fn first_organization(store: &dyn Store) -> Result<Organization> {
+    if let Some(found) = store.organizations(1).await?.pop() {
+        return Ok(found);
+    }
+    let now = Timestamp::UNIX_EPOCH;
+    let new = NewOrganization {
+        id: OrgId::new(now, [0; 10]),
+        name: Name::parse("default")?,
+        bucket_quota: None,
+        owner: NewUser {
+            id: UserId::new(now, [0; 10]),
+            email: "owner@example.com".to_owned(),
+            first_name: Name::parse("Ada")?,
+            last_name: Name::parse("Lovelace")?,
+            org_role: OrgRole::Owner,
+            validated: true,
+            password_hash: None,
+        },
+        workspace: NewWorkspace { id: WorkspaceId::new(now, [0; 10]), name: Name::parse("default")? },
+    };
+    store.insert_organization(&new, now).await?;
+    store.organization(new.id).await?.ok_or_else(|| "the organization was not stored".into())
+}
+
+/// The first node, or one that is made up.
+async fn node(store: &dyn Store) -> Result<NodeId> {
+    if let Some(node) = store.nodes().await?.first() {
+        return Ok(node.id);
+    }
+    let now = Timestamp::UNIX_EPOCH;
+    let registration = NodeRegistration {
+        id: NodeId::new(now, [0; 10]),
+        org_id: None,
+        name: "seed-node".to_owned(),
+        region: "none".to_owned(),
+        provider: "OTHER".to_owned(),
+        version: "0".to_owned(),
+        recipients: Vec::new(),
+        key_id: NodeKeyId::new(now, [0; 10]),
+    };
+    match store.register_node(&registration, now).await? {
+        NodeRegistered::Registered(node) => Ok(node.id),
+        NodeRegistered::NameTaken => Err("another organization has a node named seed-node".into()),
+    }
+}
+
+async fn connect(data_dir: &Path) -> Result<SqliteConnection> {
+    let options = SqliteConnectOptions::new()
+        .filename(data_dir.join(DATABASE_FILE))
+        .synchronous(SqliteSynchronous::Off)
+        .pragma("cache_size", "-262144");
+    Ok(options.connect().await?)
+}
+
+async fn fill(connection: &mut SqliteConnection, place: &Place, from: u64, until: u64) -> Result<()> {
+    let mut transaction = connection.begin().await?;
+    let mut number = from;
+    while number < until {
+        let seeded =
+            (number..(number + ROWS).min(until)).map(Seeded::new).collect::<Result<Vec<Seeded>>>()?;
+        for mut statement in [
+            buckets(place, &seeded),
+            changes(place, &seeded),
+            words(place, &seeded),
+            days(place, &seeded),
+            totals(&seeded),
+        ] {
+            statement.build().execute(&mut *transaction).await?;
+        }
+        number += ROWS;
+    }
+    sqlx::query("UPDATE organizations SET bucket_count = bucket_count + $2 WHERE id = $1")
+        .bind(place.org.to_string())
+        .bind(i64::try_from(until - from)?)
+        .execute(&mut *transaction)
+        .await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+fn buckets(place: &Place, seeded: &[Seeded]) -> QueryBuilder<Sqlite> {
+    let mut statement = QueryBuilder::new(
+        "INSERT INTO buckets (id, org_id, workspace_id, name, name_folded, storage_type, bucket, access_key, \
+         endpoint, region, version, created_at, updated_at, sealed_to, secret) ",
+    );
+    statement.push_values(seeded, |mut row, one| {
+        let name = format!("seeded {}", one.number);
+        row.push_bind(one.id.to_string())
+            .push_bind(place.org.to_string())
+            .push_bind(place.workspace.to_string())
+            .push_bind(name.clone())
+            .push_bind(name)
+            .push_bind("S3")
+            .push_bind(format!("bucket-{}", one.number))
+            .push_bind("AKIAIOSFODNN7EXAMPLE")
+            .push_bind("https://s3.example.com")
+            .push_bind("eu-central-1")
+            .push_bind(1)
+            .push_bind(to_micros(one.created_at))
+            .push_bind(to_micros(one.created_at))
+            .push_bind("seed")
+            .push_bind("s".repeat(SECRET_BYTES));
+    });
+    statement
+}
+
+fn changes(place: &Place, seeded: &[Seeded]) -> QueryBuilder<Sqlite> {
+    let mut statement = QueryBuilder::new("INSERT INTO changes (org_id, bucket_id, at) ");
+    statement.push_values(seeded, |mut row, one| {
+        row.push_bind(place.org.to_string())
+            .push_bind(one.id.to_string())
+            .push_bind(to_micros(one.created_at));
+    });
+    statement
+}
+
+fn words(place: &Place, seeded: &[Seeded]) -> QueryBuilder<Sqlite> {
+    let mut statement =
+        QueryBuilder::new("INSERT INTO bucket_words (bucket_id, node_id, status, latency_ms, at) ");
+    statement.push_values(seeded, |mut row, one| {
+        row.push_bind(one.id.to_string())
+            .push_bind(place.node.to_string())
+            .push_bind("ONLINE")
+            .push_bind(25)
+            .push_bind(to_micros(one.created_at));
+    });
+    statement
+}
+
+fn days(place: &Place, seeded: &[Seeded]) -> QueryBuilder<Sqlite> {
+    let mut statement = QueryBuilder::new(
+        "INSERT INTO day_records (bucket_id, day, node_id, observed_us, online_us, probes, failures, \
+         latency_sum_ms, latencies, last_at, last_status, last_latency_ms) ",
+    );
+    statement.push_values(seeded, |mut row, one| {
+        row.push_bind(one.id.to_string())
+            .push_bind(Day::of(one.created_at).number())
+            .push_bind(place.node.to_string())
+            .push_bind(60_000_000)
+            .push_bind(60_000_000)
+            .push_bind(2)
+            .push_bind(0)
+            .push_bind(50)
+            .push_bind("20:2")
+            .push_bind(to_micros(one.created_at))
+            .push_bind("ONLINE")
+            .push_bind(25);
+    });
+    statement
+}
+
+fn totals(seeded: &[Seeded]) -> QueryBuilder<Sqlite> {
+    let mut statement = QueryBuilder::new(
+        "INSERT INTO usage_totals (bucket_id, requests, upload_bytes, download_bytes, size_change) ",
+    );
+    statement.push_values(seeded, |mut row, one| {
+        row.push_bind(one.id.to_string()).push_bind(10).push_bind(1_000).push_bind(9_000).push_bind(500);
+    });
+    statement
+}

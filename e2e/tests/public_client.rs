@@ -1,0 +1,130 @@
+//! What the public TypeScript client puts on the wire, oddities included: an application that uses it needs to change
+//! nothing but the address. That client can't be installed from a registry, so these are its requests as observed.
+
+use bucketry_e2e::{
+    OPEN_BUCKET, OWNER_EMAIL, OWNER_PASSWORD, Person, Result, Server, options, s3_bucket, shared_s3_endpoint,
+    text, with,
+};
+use http::Method;
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn a_whole_session_of_the_client() -> Result<()> {
+    let server = Server::start(options()?).await?;
+    // A client that was used before keeps sending its old token, also to the login.
+    let login =
+        json!({ "email": OWNER_EMAIL, "password": OWNER_PASSWORD, "deviceInfo": { "agent": "node" } });
+    let session = server.post("/user/login").token("old").header("accept", "*/*").json(&login).send().await?;
+    let session = session.json_with_status(200)?;
+    for member in ["accessToken", "refreshToken", "tokenId"] {
+        assert!(session[member].is_string(), "{member}: {session}");
+    }
+    assert!(session["success"] == true && session["expiresAt"].is_i64(), "{session}");
+    assert_eq!((&session["user"]["email"], &session["user"]["orgRole"]), (&json!(OWNER_EMAIL), &json!(255)));
+    let client = Person::new(&server, text(&session["accessToken"]));
+    let payload = client.token().split('.').nth(1).unwrap_or_default();
+    assert_eq!(client.token().split('.').count(), 3, "a JSON Web Token: {payload}");
+
+    let profile = client.get("/user/profile").send().await?.json_with_status(200)?;
+    assert_eq!(profile["data"]["orgRoles"], json!([0, 1, 2, 254, 255]));
+
+    // The empty endpoint and region are sent as "" when a form leaves them empty.
+    let workspace = client.workspace().await?;
+    let body = s3_bucket("Photos", OPEN_BUCKET, &shared_s3_endpoint()?, &workspace);
+    let created = client.post("/bucket", &with(&body, &json!({ "region": "" }))).send().await?;
+    let id = text(&created.json_with_status(200)?["bucketId"]).to_owned();
+
+    for path in [
+        "/bucket?workspaceId=undefined&walletAddress=undefined",
+        "/bucket?workspaceId=null&walletAddress=",
+        "/bucket?",
+        &format!("/bucket?workspaceId={workspace}&walletAddress=undefined"),
+    ] {
+        let told = client.get(path).send().await?.json_with_status(200)?;
+        assert_eq!((&told["success"], &told["buckets"][0]["id"]), (&json!(true), &json!(id)), "{path}");
+    }
+    let available = client.get("/bucket/available?").send().await?.json_with_status(200)?;
+    assert_eq!(available[0]["id"], json!(id));
+    let none = client.get("/bucket/available?workspaceId=undefined").send().await?.json_with_status(200)?;
+    assert_eq!(none[0]["id"], json!(id));
+
+    let day = json!({ "day": "2026-01-31T23:00:00.000Z" });
+    let told = client.post(&format!("/bucket/{id}/stats"), &day).send().await?.json_with_status(200)?;
+    assert_eq!(told, json!({ "success": true, "nodeStats": [] }));
+    let validation = client.call(Method::POST, &format!("/bucket/{id}/validate")).send().await?;
+    assert_eq!(validation.json_with_status(200)?["status"], "ONLINE");
+    let trial = json!({ "key": body["key"], "secret": body["secret"], "endpoint": body["endpoint"], "bucket": OPEN_BUCKET });
+    let validation = client.post(&format!("/bucket/{id}/validate"), &trial).send().await?;
+    assert_eq!(validation.json_with_status(200)?["success"], true);
+    let update =
+        json!({ "name": "Films", "bucket": OPEN_BUCKET, "storageType": "S3", "workspaceId": workspace });
+    assert_eq!(
+        client.put(&format!("/bucket/{id}"), &update).send().await?.json_with_status(200)?["bucketId"],
+        json!(id)
+    );
+    let told = client.get(&format!("/unit/stats?unitId={id}%2C{id}")).send().await?.json_with_status(200)?;
+    assert_eq!(told["stats"][0]["unitId"], json!(id));
+    for path in ["/node?nodeServices=undefined", "/node?nodeServices=1"] {
+        let told = client.get(path).send().await?.json_with_status(200)?;
+        assert_eq!((&told["success"], &told["data"][0]["ip"]), (&json!(true), &json!("embedded")), "{path}");
+    }
+    // Very old clients send an empty object along.
+    let deleted = client.delete(&format!("/bucket/{id}")).json(&json!({})).send().await?;
+    assert_eq!(deleted.json_with_status(200)?, json!({ "success": true }));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_session_is_renewed_and_a_stolen_refresh_token_ends_it() -> Result<()> {
+    let server = Server::start(options()?).await?;
+    let login = json!({ "email": OWNER_EMAIL, "password": OWNER_PASSWORD });
+    let session = server.post("/user/login").json(&login).send().await?.json_with_status(200)?;
+    let refresh = |body: Value| server.post("/user/refresh").json(&body).send();
+
+    let second = refresh(json!({ "refresh_token": session["refreshToken"] })).await?.json_with_status(200)?;
+    assert!(second["success"] == true && second["accessToken"].is_string(), "{second}");
+    assert_ne!(second["refreshToken"], session["refreshToken"]);
+    let third = refresh(json!({ "refreshToken": second["refreshToken"] })).await?.json_with_status(200)?;
+    let person = Person::new(&server, text(&third["accessToken"]));
+    assert_eq!(person.get("/bucket").send().await?.status, 200);
+
+    // Somebody uses the first one again: either they or the owner of the session is a thief.
+    let reused = refresh(json!({ "refresh_token": session["refreshToken"] })).await?.json_with_status(401)?;
+    assert_eq!(reused["success"], false);
+    refresh(json!({ "refresh_token": third["refreshToken"] })).await?.json_with_status(401)?;
+    assert_eq!(person.get("/bucket").send().await?.status, 401, "its access tokens end with it");
+    for nonsense in [json!({ "refresh_token": "x" }), json!({ "refresh_token": "" })] {
+        refresh(nonsense).await?.json_with_status(401)?;
+    }
+    let told = refresh(json!({})).await?.json_with_status(400)?;
+    assert_eq!(told["error_code"], "INVALID_REQUEST");
+    let out =
+        server.post("/user/logout").json(&json!({ "refresh_token": third["refreshToken"] })).send().await?;
+    assert_eq!(out.json_with_status(200)?, json!({ "success": true }), "ending what has ended is no error");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_other_spelling_of_blob_is_taken_and_not_given() -> Result<()> {
+    let server = Server::start(options()?).await?;
+    let client = server.owner().await?;
+    let body = json!({
+        "name": "Archive", "bucket": "archive", "storageType": "AZURE", "key": "account", "secret": "c2VjcmV0",
+        "workspaceId": client.workspace().await?, "skipValidation": true,
+    });
+    let id = client.register(&body).await?;
+    let bucket = client.bucket(&id).await?;
+    assert_eq!((&bucket["storageType"], &bucket["provider"]), (&json!("BLOB"), &json!("AZURE")));
+    let gcs = json!({
+        "name": "Cold", "bucket": "cold", "storageType": "GCS", "key": "robot@example.iam.gserviceaccount.com",
+        "secret": "", "workspaceId": body["workspaceId"], "skipValidation": true,
+    });
+    let id = client.register(&gcs).await?;
+    let bucket = client.bucket(&id).await?;
+    assert_eq!(
+        (&bucket["provider"], &bucket["hasSecret"]),
+        (&json!("GCP"), &json!(false)),
+        "delegated access"
+    );
+    Ok(())
+}

@@ -1,0 +1,30 @@
+//! `cargo xtask bench`: builds the release binary and measures it.
+
+use std::process::Command;
+
+use crate::command::{self, Result};
+use crate::workspace::Workspace;
+
+/// Builds what is needed and hands the arguments (benchmarks by name, `--quick`) to the benchmark program.
+pub(crate) fn run(arguments: &[&str]) -> Result {
+    let workspace = Workspace::find()?;
+    let mut build = command::cargo(&workspace.root);
+    build
+        .args(["build", "--release", "--locked"])
+        .args(["-p", "bucketry", "--bin", "bucketry"])
+        .args(["-p", "bucketry-bench", "--bin", "bucketry-bench"])
+        .args(["-p", "bucketry-store", "--example", "seed"]);
+    command::run(&mut build)?;
+    let built = workspace.target.join("release");
+    let mut bench = Command::new(built.join("bucketry-bench"));
+    bench
+        .arg("run")
+        .args(arguments)
+        .arg("--bucketry")
+        .arg(built.join("bucketry"))
+        .arg("--seed")
+        .arg(built.join("examples/seed"))
+        .arg("--output")
+        .arg(workspace.root.join("bench"));
+    command::run(&mut bench)
+}
