@@ -283,7 +283,7 @@ mod tests {
 
     #[test]
     fn a_misspelt_setting_is_refused() {
-        assert!(toml::from_str::<ServeSettings>("listen = \"127.0.0.1:1\"").is_err());
+        assert!(toml::from_str::<ServeSettings>("lisen = \"127.0.0.1:1\"").is_err());
     }
 
     #[test]

@@ -284,6 +284,14 @@ async fn a_full_disk_is_told_and_does_no_harm() {
     assert_eq!(store.count_secrets().await.unwrap(), u64::from(stored) + 1);
     let counted = store.organization(organization().id).await.unwrap().unwrap().bucket_count;
     assert_eq!(counted, u64::from(stored) + 1);
+    // SQLite has undone the transaction by itself: the next one must be able to begin.
+    for _ in 0..2 {
+        let refused = store.insert_bucket(&bucket(stored + 1, &large), now()).await.unwrap_err();
+        assert!(matches!(refused, StoreError::DiskFull(_)), "{refused:?}");
+    }
+    assert!(store.delete_bucket(organization().id, bucket(stored, "").id, now()).await.unwrap());
+    let inserted = store.insert_bucket(&bucket(999, &large), now()).await.unwrap();
+    assert_eq!(inserted, BucketInserted::Inserted, "there is room again");
     drop(store);
 
     let store = open(directory.path()).await;

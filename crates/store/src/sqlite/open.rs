@@ -150,6 +150,15 @@ fn pool(connections: u32, options: &Options) -> SqlitePoolOptions {
         .max_lifetime(None)
         // A file doesn't hang up: asking before each statement would only cost.
         .test_before_acquire(false)
+        // Where a write fails for want of room, SQLite undoes the transaction by itself. The driver goes on believing in
+        // it, and would refuse to begin another on this connection.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                // What the driver has still to do for a dropped transaction is done by then.
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        })
 }
 
 /// Marks a new file as ours, refuses a foreign one, and runs the migrations that are missing.
