@@ -1,11 +1,12 @@
 //! The project's own tasks: `cargo xtask check`, `cargo xtask test`, `cargo xtask bench`, `cargo xtask lock`.
 //!
-//! Everything they need beyond Rust and Python comes from lock files and lands under the target directory, so that a
-//! fresh clone needs nothing installed by hand.
+//! Everything they need beyond Rust, Python and Node.js comes from lock files and lands under the target directory, so
+//! that a fresh clone needs nothing installed by hand.
 
 mod bench;
 mod checks;
 mod command;
+mod node_tools;
 mod openapi;
 mod servers;
 mod test_run;
@@ -26,7 +27,7 @@ usage: cargo xtask <task>
   bench [NAMES] [--quick]
                       measures the release binary: a1 a2 a3 n1 size, all if none is named; bench/README.md tells
                       what they are, and gets the results
-  lock                resolve xtask/tools/requirements.in into its lock file again";
+  lock                resolve the wanted packages of xtask/tools into their lock files again";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();

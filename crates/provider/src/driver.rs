@@ -122,6 +122,8 @@ pub struct Site {
     pub host: Host,
     /// Its port.
     pub port: u16,
+    /// Whether the account is part of the host's name, so that a host that doesn't exist is an account that doesn't.
+    pub names_account: bool,
     /// The provider's names of the permissions.
     pub permissions: &'static Permissions,
 }
@@ -137,6 +139,25 @@ pub struct Permissions {
     pub read: &'static str,
     /// To delete objects.
     pub delete: &'static str,
+    /// What to do about everything else.
+    pub hints: &'static Hints,
+}
+
+/// What to change, in a provider's own words.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Hints {
+    /// The provider doesn't know who asks.
+    pub key_unknown: &'static str,
+    /// The secret is wrong.
+    pub secret_wrong: &'static str,
+    /// The credential has expired.
+    pub token_expired: &'static str,
+    /// There is no such account.
+    pub account_not_found: &'static str,
+    /// There is no such bucket.
+    pub bucket_not_found: &'static str,
+    /// What the provider's own error codes ask for, before all the above.
+    pub of_code: &'static [(&'static str, &'static str)],
 }
 
 /// Which keys to list.

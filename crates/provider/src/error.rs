@@ -4,7 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use http::StatusCode;
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, StatusCode};
 
 use crate::body::SourceFailed;
 use crate::dial::DialError;
@@ -119,6 +120,59 @@ pub struct ErrorAnswer {
     pub region: Option<Box<str>>,
     /// How long the provider asks to wait.
     pub retry_after: Option<Duration>,
+}
+
+/// Error documents are a few hundred bytes long.
+pub(crate) const MAX_ERROR_BYTES: usize = 64 * 1024;
+/// A provider may ask to wait for this long; more is as good as this.
+const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
+
+impl ErrorAnswer {
+    pub(crate) fn new(
+        status: StatusCode,
+        kind: ErrorKind,
+        code: Option<Box<str>>,
+        headers: &HeaderMap,
+    ) -> Self {
+        let seconds = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let retry_after = seconds.map(|seconds| Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
+        Self { status, kind, code, region: None, retry_after }
+    }
+}
+
+impl From<ErrorAnswer> for ProviderError {
+    fn from(answer: ErrorAnswer) -> Self {
+        Self::Answer(Box::new(answer))
+    }
+}
+
+/// Whether a text can be the code of an [`ErrorAnswer`].
+pub(crate) fn is_code(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+}
+
+/// Whether a body that isn't an error document speaks against an object store: proxies in front of one answer 5xx
+/// and 429 with pages of their own.
+pub(crate) fn is_foreign(status: StatusCode) -> bool {
+    !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS && !status.is_redirection()
+}
+
+/// What a status means where no code says more.
+pub(crate) fn kind_of_status(status: StatusCode) -> ErrorKind {
+    match status {
+        StatusCode::NOT_MODIFIED => ErrorKind::NotModified,
+        status if status.is_redirection() => ErrorKind::Redirected,
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ErrorKind::AccessDenied,
+        StatusCode::NOT_FOUND => ErrorKind::NotFound,
+        StatusCode::CONFLICT => ErrorKind::Conflict,
+        StatusCode::PRECONDITION_FAILED => ErrorKind::PreconditionFailed,
+        StatusCode::RANGE_NOT_SATISFIABLE => ErrorKind::RangeNotSatisfiable,
+        StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => ErrorKind::Unsupported,
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => ErrorKind::Throttled,
+        status if status.is_server_error() => ErrorKind::Internal,
+        _ => ErrorKind::Invalid,
+    }
 }
 
 impl fmt::Display for ErrorAnswer {

@@ -2,7 +2,7 @@
 
 use bucketry_model::diagnosis::CheckCode;
 
-use crate::driver::Permissions;
+use crate::driver::{Permissions, Site};
 use crate::error::{ErrorAnswer, ErrorKind, ProviderError};
 
 /// What was tried when the failure came.
@@ -31,7 +31,7 @@ impl Finding {
         Self { code, message: message.into(), hint: Some(hint.into()) }
     }
 
-    pub(crate) fn of(error: &ProviderError, action: Action, permissions: &Permissions) -> Self {
+    pub(crate) fn of(error: &ProviderError, action: Action, site: &Site) -> Self {
         use CheckCode as C;
         match error {
             ProviderError::Blocked(refusal) => Self::new(
@@ -40,6 +40,11 @@ impl Finding {
                     "The endpoint leads to {refusal}, which the endpoint policy of this deployment refuses."
                 ),
                 format!("{}.", refusal.hint()),
+            ),
+            ProviderError::DnsFailed if site.names_account => Self::new(
+                C::AccountNotFound,
+                "There is no host of the storage account's name.",
+                site.permissions.hints.account_not_found,
             ),
             ProviderError::DnsFailed => Self::new(
                 C::DnsFailed,
@@ -81,44 +86,35 @@ impl Finding {
                 message: format!("The request could not be made: {error}."),
                 hint: None,
             },
-            ProviderError::Answer(answer) => Self::of_answer(answer, action, permissions),
+            ProviderError::Answer(answer) => Self::of_answer(answer, action, site.permissions),
         }
     }
 
     fn of_answer(answer: &ErrorAnswer, action: Action, permissions: &Permissions) -> Self {
         use CheckCode as C;
         use ErrorKind as K;
-        match answer.kind {
-            K::KeyUnknown => Self::new(
-                C::KeyUnknown,
-                "The provider does not know the access key.",
-                "Check the access key, and that it belongs to this provider and account.",
-            ),
-            K::SecretWrong => Self::new(
-                C::SecretWrong,
-                "The secret does not belong to the access key.",
-                "Enter the secret again, whole and without spaces around it.",
-            ),
+        let hints = permissions.hints;
+        let mut finding = match answer.kind {
+            K::KeyUnknown => {
+                Self::new(C::KeyUnknown, "The provider does not know the access key.", hints.key_unknown)
+            }
+            K::SecretWrong => {
+                Self::new(C::SecretWrong, "The secret does not belong to the access key.", hints.secret_wrong)
+            }
             K::ClockSkew => Self::new(
                 C::ClockSkew,
                 "The clocks of this node and of the provider differ too much for signatures.",
                 "Set the node's clock (NTP).",
             ),
-            K::TokenExpired => Self::new(
-                C::TokenExpired,
-                "The credential has expired.",
-                "Enter a credential that is still valid.",
-            ),
+            K::TokenExpired => Self::new(C::TokenExpired, "The credential has expired.", hints.token_expired),
             K::AccountNotFound => Self::new(
                 C::AccountNotFound,
                 "The storage account does not exist or is closed.",
-                "Check the account at the provider.",
+                hints.account_not_found,
             ),
-            K::BucketNotFound | K::NotFound | K::ObjectNotFound | K::UploadNotFound => Self::new(
-                C::BucketNotFound,
-                "The bucket does not exist.",
-                "Check the bucket's name and the region, and that it belongs to this provider and account.",
-            ),
+            K::BucketNotFound | K::NotFound | K::ObjectNotFound | K::UploadNotFound => {
+                Self::new(C::BucketNotFound, "The bucket does not exist.", hints.bucket_not_found)
+            }
             K::WrongRegion => match &answer.region {
                 Some(region) => Self::new(
                     C::WrongRegion,
@@ -153,7 +149,12 @@ impl Finding {
                 format!("The provider answered with an error (HTTP status {}).", answer.status.as_u16()),
                 "Try again; if it stays, look at the state of the object store.",
             ),
+        };
+        let own = |code: &str| hints.of_code.iter().find(|(known, _)| *known == code);
+        if let Some((_, hint)) = answer.code.as_deref().and_then(own) {
+            finding.hint = Some((*hint).to_owned());
         }
+        finding
     }
 
     fn denied(action: Action, permissions: &Permissions) -> Self {

@@ -9,7 +9,10 @@
 //! [`connection::Connections`] is made once; [`open::open`] makes a light [`driver::Driver`] for each bucket;
 //! [`probe::probe`] asks whether the bucket is there, and [`diagnose::diagnose`] what is wrong with it.
 
+mod address;
+pub mod azure;
 pub mod body;
+mod conditions;
 pub mod connection;
 mod connector;
 #[cfg(feature = "contract")]
@@ -17,11 +20,15 @@ pub mod contract;
 pub mod diagnose;
 mod dial;
 pub mod driver;
+mod encode;
 pub mod error;
 mod finding;
+pub mod gcs;
+mod headers;
 pub mod open;
 pub mod policy;
 pub mod probe;
 pub mod resolve;
 pub mod s3;
 pub mod tls;
+mod xml;

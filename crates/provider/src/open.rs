@@ -5,16 +5,15 @@ use std::sync::Arc;
 use bucketry_model::bucket::{BucketTarget, InvalidBucketName, StorageType};
 use bucketry_model::diagnosis::{CheckCode, CheckName};
 
+use crate::azure::AzureDriver;
 use crate::connection::Connections;
 use crate::driver::SharedDriver;
+use crate::gcs;
 use crate::s3::S3Driver;
 
 /// Why a bucket can't even be tried. Nothing was sent; what was given must change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
-    /// There is no driver for the storage type yet.
-    #[error("buckets of type {0} are not supported yet; this version speaks S3")]
-    UnsupportedStorageType(StorageType),
     /// The bucket's name can't be one.
     #[error("the bucket's name {0}")]
     InvalidBucket(InvalidBucketName),
@@ -33,6 +32,60 @@ pub enum OpenError {
     /// A secret without an access key.
     #[error("the secret needs its access key")]
     MissingKey,
+    /// An Azure container without its storage account.
+    #[error("the storage account's name is missing; it goes where the access key of other providers does")]
+    MissingAccount,
+    /// A text that can't be the name of a storage account.
+    #[error("a storage account's name has 3 to 24 lower-case letters and digits")]
+    InvalidAccount,
+    /// A text that can't be the name of a container.
+    #[error("a container's name has 3 to 63 lower-case letters, digits and single hyphens between them")]
+    InvalidContainer,
+    /// An account key that isn't base64.
+    #[error("the account key is not base64; copy the key alone and whole, not the connection string")]
+    InvalidAccountKey,
+    /// A shared access signature that can't go into a URL.
+    #[error("the shared access signature is not a query string with a signature (sig=…); copy it whole")]
+    InvalidSas,
+    /// A service account without its key, or another kind of delegation.
+    #[error(
+        "access by impersonation is not supported yet; give the service account's private key or its whole JSON"
+    )]
+    UnsupportedImpersonation,
+    /// JSON of another type than `service_account`.
+    #[error(
+        "only JSON keys of type service_account are taken, not those of users, of workload identity federation or \
+         of impersonation"
+    )]
+    UnsupportedCredentialType,
+    /// JSON that isn't a service account's key.
+    #[error("the JSON is not a whole service account key; it needs type, client_email and private_key")]
+    InvalidServiceAccount,
+    /// JSON that names another token service than Google's.
+    #[error("the JSON names a token service other than Google's own (token_uri, universe_domain)")]
+    ForeignTokenUri,
+    /// An e-mail address beside the JSON of another account.
+    #[error(
+        "the JSON belongs to another service account than the e-mail address beside it; leave the address out"
+    )]
+    OtherServiceAccount,
+    /// A key that isn't an e-mail address.
+    #[error("a service account is named by its e-mail address, such as name@project.iam.gserviceaccount.com")]
+    InvalidServiceAccountEmail,
+    /// A secret that is neither PEM nor JSON.
+    #[error(
+        "the secret is no private key; give the PEM text from -----BEGIN PRIVATE KEY----- to its end, or the JSON"
+    )]
+    NoPrivateKey,
+    /// A private key that can't be read to its end.
+    #[error("the private key is cut off or damaged; copy it again, whole")]
+    BrokenPrivateKey,
+    /// A private key under a passphrase.
+    #[error("the private key is encrypted; give it without a passphrase, as Google hands it out")]
+    EncryptedPrivateKey,
+    /// A private key that isn't RSA.
+    #[error("the private key is not an RSA key; service accounts have RSA keys")]
+    UnsupportedPrivateKey,
     /// Delegated access through a role.
     #[error("access through a role (AssumeRole) is not supported yet; give an access key and its secret")]
     UnsupportedDelegation,
@@ -42,14 +95,28 @@ impl OpenError {
     /// The check of a validation that this stands for.
     pub fn check(self) -> (CheckName, CheckCode) {
         match self {
-            Self::InvalidBucket(_) => (CheckName::Bucket, CheckCode::BucketNotFound),
+            Self::InvalidBucket(_) | Self::InvalidContainer => (CheckName::Bucket, CheckCode::BucketNotFound),
             Self::InvalidRegion => (CheckName::Bucket, CheckCode::WrongRegion),
-            Self::InvalidKey | Self::MissingKey | Self::UnsupportedDelegation => {
-                (CheckName::Authenticate, CheckCode::KeyUnknown)
+            Self::InvalidKey
+            | Self::MissingKey
+            | Self::UnsupportedDelegation
+            | Self::UnsupportedImpersonation
+            | Self::OtherServiceAccount
+            | Self::InvalidServiceAccountEmail => (CheckName::Authenticate, CheckCode::KeyUnknown),
+            Self::MissingAccount | Self::InvalidAccount => {
+                (CheckName::Authenticate, CheckCode::AccountNotFound)
             }
-            Self::MissingSecret => (CheckName::Authenticate, CheckCode::SecretWrong),
+            Self::MissingSecret
+            | Self::InvalidAccountKey
+            | Self::InvalidSas
+            | Self::UnsupportedCredentialType
+            | Self::InvalidServiceAccount
+            | Self::ForeignTokenUri
+            | Self::NoPrivateKey
+            | Self::BrokenPrivateKey
+            | Self::EncryptedPrivateKey
+            | Self::UnsupportedPrivateKey => (CheckName::Authenticate, CheckCode::SecretWrong),
             Self::InvalidEndpoint => (CheckName::Dns, CheckCode::DnsFailed),
-            Self::UnsupportedStorageType(_) => (CheckName::Dns, CheckCode::NotAnObjectStore),
         }
     }
 }
@@ -58,6 +125,7 @@ impl OpenError {
 pub fn open(target: &BucketTarget, connections: &Connections) -> Result<SharedDriver, OpenError> {
     match target.location.storage_type {
         StorageType::S3 => Ok(Arc::new(S3Driver::open(target, connections)?)),
-        other @ (StorageType::Gcs | StorageType::Blob) => Err(OpenError::UnsupportedStorageType(other)),
+        StorageType::Blob => Ok(Arc::new(AzureDriver::open(target, connections)?)),
+        StorageType::Gcs => gcs::open(target, connections),
     }
 }

@@ -33,7 +33,7 @@ pub async fn probe(driver: &dyn Driver, deadline: Duration) -> Probe {
         Err(_) => (start.elapsed(), Err(ProviderError::TimedOut)),
     };
     let failure = |error| {
-        let finding = Finding::of(&error, Action::List, driver.site().permissions);
+        let finding = Finding::of(&error, Action::List, &driver.site());
         ProbeFailure { code: finding.code, message: finding.message }
     };
     Probe { latency, outcome: outcome.map_err(failure) }

@@ -182,7 +182,7 @@ async fn what_cannot_be_opened_has_one_failed_check() {
     for (target, check) in [
         (
             with(&|t| t.location.storage_type = StorageType::Gcs),
-            (CheckName::Dns, CheckCode::NotAnObjectStore),
+            (CheckName::Authenticate, CheckCode::KeyUnknown),
         ),
         (with(&|t| t.location.bucket = "a/b".into()), (CheckName::Bucket, CheckCode::BucketNotFound)),
         (with(&|t| t.location.region = Some("eu west".into())), (CheckName::Bucket, CheckCode::WrongRegion)),

@@ -5,7 +5,9 @@
 //! command lines stand in one place. Blocking on purpose, and built on the standard library: it has to compile in
 //! seconds, before anything else of the workspace.
 
+pub mod azurite;
 pub mod bucketry;
+pub mod fake_gcs;
 pub mod loopback;
 pub mod ports;
 pub mod process;

@@ -24,10 +24,17 @@ use crate::error::{ErrorKind, ProviderError};
 /// Makes a test of every case of the contract, except
 /// [`path_like_keys_are_kept_byte_for_byte`](keys::path_like_keys_are_kept_byte_for_byte), which asks more of a server
 /// than many give. `$open` is an async function that takes the case's name and answers
-/// a [`SharedDriver`](crate::driver::SharedDriver) on an empty bucket.
+/// a [`SharedDriver`](crate::driver::SharedDriver) on an empty bucket. `without multipart` leaves out what the server
+/// lacks though the provider has it.
 #[macro_export]
 macro_rules! contract_suite {
     ($open:path) => {
+        $crate::contract_suite! { $open, without multipart }
+        $crate::contract_suite! { @cases $open;
+            multipart: parts_become_an_object, stored_parts_are_listed, an_aborted_upload_is_gone;
+        }
+    };
+    ($open:path, without multipart) => {
         $crate::contract_suite! { @cases $open;
             keys: odd_keys_are_kept_byte_for_byte, notations_of_one_name_are_different_objects,
                 the_longest_key_is_accepted, an_empty_key_is_refused_before_it_is_sent;
@@ -37,7 +44,6 @@ macro_rules! contract_suite {
                 a_source_that_ends_early_stores_nothing, what_is_missing_is_told_apart;
             lists: an_empty_bucket_lists_nothing, a_delimiter_folds_keys, pages_join_without_gaps,
                 a_list_starts_after_a_key, listed_objects_carry_size_tag_and_time;
-            multipart: parts_become_an_object, stored_parts_are_listed, an_aborted_upload_is_gone;
         }
     };
     (@cases $open:path; $($module:ident: $($case:ident),+;)+) => {$($(

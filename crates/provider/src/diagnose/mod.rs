@@ -233,7 +233,7 @@ impl Run {
     }
 
     fn fail(&mut self, name: CheckName, took: Duration, error: &ProviderError, action: Action) {
-        let Finding { code, message, hint } = Finding::of(error, action, self.site.permissions);
+        let Finding { code, message, hint } = Finding::of(error, action, &self.site);
         self.push(name, took, message, Some(code), hint);
     }
 
@@ -253,14 +253,27 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::driver::Permissions;
+    use crate::driver::{Hints, Permissions};
 
-    static PERMISSIONS: Permissions = Permissions { list: "", write: "", read: "", delete: "" };
+    static PERMISSIONS: Permissions = Permissions {
+        list: "",
+        write: "",
+        read: "",
+        delete: "",
+        hints: &Hints {
+            key_unknown: "",
+            secret_wrong: "",
+            token_expired: "",
+            account_not_found: "",
+            bucket_not_found: "",
+            of_code: &[],
+        },
+    };
 
     #[tokio::test]
     async fn a_check_leaves_the_time_that_the_ones_after_it_need() {
         let host = bucketry_model::endpoint::Host::Name("h".to_owned());
-        let site = Site { tls: false, host, port: 80, permissions: &PERMISSIONS };
+        let site = Site { tls: false, host, port: 80, names_account: false, permissions: &PERMISSIONS };
         let deadline = Duration::from_hours(1);
         let run = Run { checks: Vec::new(), site, started: Instant::now(), deadline };
         let endless = std::future::pending::<Result<(), ProviderError>>();

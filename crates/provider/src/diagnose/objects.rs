@@ -53,8 +53,7 @@ impl Run {
         match deleted {
             Ok(()) => self.pass(CheckName::Delete, took, "The key may delete objects."),
             Err(error) => {
-                let Finding { code, message, hint } =
-                    Finding::of(&error, Action::Delete, self.site.permissions);
+                let Finding { code, message, hint } = Finding::of(&error, Action::Delete, &self.site);
                 let denied = error.kind() == Some(ErrorKind::AccessDenied);
                 let stays = if denied { "stays" } else { "may stay" };
                 let message = format!("{message} The object {} {stays} in the bucket.", object.key);

@@ -2,12 +2,9 @@
 
 use bucketry_model::bucket::check_bucket_name;
 use bucketry_model::endpoint::{Endpoint, Host};
-use http::HeaderValue;
-use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 
-use crate::error::ProviderError;
+use crate::address::Address;
 use crate::open::OpenError;
-use crate::s3::encode::push_path;
 
 /// The region that is asked first where none is given; AWS answers there with the right one, and other servers that
 /// have no regions expect it.
@@ -56,87 +53,31 @@ pub(super) fn is_region(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
-/// Where requests go once the region is known.
-#[derive(Debug, Clone)]
-pub(super) struct Address {
-    tls: bool,
-    authority: Authority,
-    /// What stands before every key: the endpoint's path, and the bucket in path style.
-    base: Box<str>,
-}
-
-impl Address {
-    pub(super) fn new(home: &Home, bucket: &str, region: &str) -> Result<Self, OpenError> {
-        check_bucket_name(bucket).map_err(OpenError::InvalidBucket)?;
-        if !is_region(region) {
-            return Err(OpenError::InvalidRegion);
+/// The address of a bucket, once the region is known.
+pub(super) fn address_of(home: &Home, bucket: &str, region: &str) -> Result<Address, OpenError> {
+    check_bucket_name(bucket).map_err(OpenError::InvalidBucket)?;
+    if !is_region(region) {
+        return Err(OpenError::InvalidRegion);
+    }
+    match home {
+        Home::Aws => {
+            let china = if region.starts_with("cn-") { ".cn" } else { "" };
+            let host = format!("s3.{region}.amazonaws.com{china}");
+            if fits_in_a_host(bucket) {
+                Address::new(true, format!("{bucket}.{host}"), String::new())
+            } else {
+                Address::new(true, host, format!("/{bucket}"))
+            }
         }
-        let (tls, authority, base) = match home {
-            Home::Aws => {
-                let china = if region.starts_with("cn-") { ".cn" } else { "" };
-                let host = format!("s3.{region}.amazonaws.com{china}");
-                if fits_in_a_host(bucket) {
-                    (true, format!("{bucket}.{host}"), String::new())
-                } else {
-                    (true, host, format!("/{bucket}"))
-                }
-            }
-            Home::Endpoint(endpoint) if is_aws_host_of(bucket, endpoint) => {
-                (endpoint.tls, endpoint.authority(), endpoint.path.clone())
-            }
-            Home::Endpoint(endpoint) if region_of_aws(endpoint).is_some() && fits_in_a_host(bucket) => {
-                (endpoint.tls, format!("{bucket}.{}", endpoint.authority()), endpoint.path.clone())
-            }
-            Home::Endpoint(endpoint) => {
-                (endpoint.tls, endpoint.authority(), format!("{}/{bucket}", endpoint.path))
-            }
-        };
-        let authority = Authority::try_from(authority).map_err(|_| OpenError::InvalidEndpoint)?;
-        Ok(Self { tls, authority, base: base.into() })
-    }
-
-    pub(super) fn tls(&self) -> bool {
-        self.tls
-    }
-
-    pub(super) fn host(&self) -> Host {
-        let host = self.authority.host();
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        bare.parse().map_or_else(|_| Host::Name(host.to_owned()), Host::Address)
-    }
-
-    pub(super) fn port(&self) -> u16 {
-        self.authority.port_u16().unwrap_or(if self.tls { 443 } else { 80 })
-    }
-
-    pub(super) fn host_header(&self) -> Result<HeaderValue, ProviderError> {
-        HeaderValue::from_str(self.authority.as_str()).map_err(|_| ProviderError::InvalidRequest("the host"))
-    }
-
-    /// The path of a key, or of the bucket itself. Keys may begin with a slash: it is added, not merged.
-    pub(super) fn path(&self, key: Option<&str>) -> String {
-        let mut path = String::with_capacity(self.base.len() + key.map_or(0, str::len) * 2 + 1);
-        path.push_str(&self.base);
-        if let Some(key) = key {
-            path.push('/');
-            push_path(&mut path, key);
-        } else if path.is_empty() {
-            path.push('/');
+        Home::Endpoint(endpoint) if is_aws_host_of(bucket, endpoint) => {
+            Address::new(endpoint.tls, endpoint.authority(), endpoint.path.clone())
         }
-        path
-    }
-
-    /// The whole address of a request. Nothing is normalised on the way.
-    pub(super) fn uri(&self, path: &str, query: &str) -> Result<Uri, ProviderError> {
-        let path_and_query = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
-        let invalid = |_| ProviderError::InvalidRequest("the key is too long for a URL");
-        let path_and_query = PathAndQuery::try_from(path_and_query).map_err(invalid)?;
-        Uri::builder()
-            .scheme(if self.tls { Scheme::HTTPS } else { Scheme::HTTP })
-            .authority(self.authority.clone())
-            .path_and_query(path_and_query)
-            .build()
-            .map_err(|_| ProviderError::InvalidRequest("the address"))
+        Home::Endpoint(endpoint) if region_of_aws(endpoint).is_some() && fits_in_a_host(bucket) => {
+            Address::new(endpoint.tls, format!("{bucket}.{}", endpoint.authority()), endpoint.path.clone())
+        }
+        Home::Endpoint(endpoint) => {
+            Address::new(endpoint.tls, endpoint.authority(), format!("{}/{bucket}", endpoint.path))
+        }
     }
 }
 
@@ -161,7 +102,7 @@ mod tests {
 
     fn uri(endpoint: Option<&str>, bucket: &str, region: &str, key: Option<&str>) -> String {
         let endpoint = endpoint.map(|text| Endpoint::parse(text).unwrap());
-        let address = Address::new(&Home::of(endpoint.as_ref()).0, bucket, region).unwrap();
+        let address = address_of(&Home::of(endpoint.as_ref()).0, bucket, region).unwrap();
         address.uri(&address.path(key), "").unwrap().to_string()
     }
 
@@ -235,13 +176,13 @@ mod tests {
     fn a_region_or_a_bucket_cannot_lead_to_another_host() {
         for region in ["", "evil.com/", "x.evil", "a b", "eu-west-1#", "@evil", &"a".repeat(65)] {
             assert!(
-                matches!(Address::new(&Home::Aws, "photos", region), Err(OpenError::InvalidRegion)),
+                matches!(address_of(&Home::Aws, "photos", region), Err(OpenError::InvalidRegion)),
                 "{region}"
             );
         }
         for bucket in ["", "..", "a/b", "evil.com#", "a@b"] {
             assert!(
-                matches!(Address::new(&Home::Aws, bucket, "x"), Err(OpenError::InvalidBucket(_))),
+                matches!(address_of(&Home::Aws, bucket, "x"), Err(OpenError::InvalidBucket(_))),
                 "{bucket}"
             );
         }

@@ -1,18 +1,10 @@
 //! What S3's error answers mean.
 
-use std::time::Duration;
-
-use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 
-use crate::error::{ErrorAnswer, ErrorKind, ProviderError};
+use crate::error::{ErrorAnswer, ErrorKind, ProviderError, is_code, is_foreign, kind_of_status};
 use crate::s3::address::is_region;
-use crate::s3::xml;
-
-/// Error documents are a few hundred bytes long.
-pub(super) const MAX_ERROR_BYTES: usize = 64 * 1024;
-/// A provider may ask to wait for this long; more is as good as this.
-const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
+use crate::xml;
 
 /// Reads an error answer: status, header, and the document, which is empty for a HEAD.
 pub(super) fn read(status: StatusCode, headers: &HeaderMap, document: &[u8]) -> ProviderError {
@@ -33,16 +25,10 @@ pub(super) fn read(status: StatusCode, headers: &HeaderMap, document: &[u8]) -> 
         {
             return ProviderError::NotAnObjectStore { status: Some(status) };
         }
-        None => kind_of_status(status, region.is_some()),
+        None if region.is_some() && may_name_a_region(status) => ErrorKind::WrongRegion,
+        None => kind_of_status(status),
     };
-    let retry_after = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-    ProviderError::Answer(Box::new(ErrorAnswer {
-        status,
-        kind,
-        code: told.code,
-        region,
-        retry_after: retry_after.map(|seconds| Duration::from_secs(seconds).min(MAX_RETRY_AFTER)),
-    }))
+    ErrorAnswer { region, ..ErrorAnswer::new(status, kind, told.code, headers) }.into()
 }
 
 /// Reads the error document that S3 may put into a 200 answer of a copy or a completion, which it begins to send
@@ -62,10 +48,9 @@ pub(super) fn read_late(headers: &HeaderMap, document: &[u8]) -> Option<Provider
     Some(read(status, headers, document))
 }
 
-/// Whether a body that isn't an error document speaks against an S3 server: proxies in front of one answer 5xx and
-/// 429 with pages of their own.
-fn is_foreign(status: StatusCode) -> bool {
-    !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS && !status.is_redirection()
+/// The answers that S3 gives to a request for a bucket of another region.
+fn may_name_a_region(status: StatusCode) -> bool {
+    matches!(status, StatusCode::MOVED_PERMANENTLY | StatusCode::TEMPORARY_REDIRECT | StatusCode::BAD_REQUEST)
 }
 
 fn says_s3(headers: &HeaderMap) -> bool {
@@ -95,15 +80,10 @@ impl Told {
     }
 }
 
-fn is_code(text: &str) -> bool {
-    (1..=64).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
-}
-
 /// Codes of AWS, and of the servers that speak its protocol with their own words.
 fn kind_of_code(code: &str) -> Option<ErrorKind> {
     Some(match code {
-        "InvalidAccessKeyId" | "UnrecognizedClientException" | "InvalidClientTokenId" => {
+        "InvalidAccessKeyId" | "InvalidSecurity" | "UnrecognizedClientException" | "InvalidClientTokenId" => {
             ErrorKind::KeyUnknown
         }
         "SignatureDoesNotMatch" => ErrorKind::SecretWrong,
@@ -140,29 +120,10 @@ fn kind_of_code(code: &str) -> Option<ErrorKind> {
     })
 }
 
-fn kind_of_status(status: StatusCode, region_is_told: bool) -> ErrorKind {
-    match status {
-        StatusCode::NOT_MODIFIED => ErrorKind::NotModified,
-        StatusCode::MOVED_PERMANENTLY | StatusCode::TEMPORARY_REDIRECT | StatusCode::BAD_REQUEST
-            if region_is_told =>
-        {
-            ErrorKind::WrongRegion
-        }
-        status if status.is_redirection() => ErrorKind::Redirected,
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ErrorKind::AccessDenied,
-        StatusCode::NOT_FOUND => ErrorKind::NotFound,
-        StatusCode::CONFLICT => ErrorKind::Conflict,
-        StatusCode::PRECONDITION_FAILED => ErrorKind::PreconditionFailed,
-        StatusCode::RANGE_NOT_SATISFIABLE => ErrorKind::RangeNotSatisfiable,
-        StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => ErrorKind::Unsupported,
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => ErrorKind::Throttled,
-        status if status.is_server_error() => ErrorKind::Internal,
-        _ => ErrorKind::Invalid,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn document(code: &str, more: &str) -> String {

@@ -2,12 +2,13 @@
 
 use http::Method;
 
+use crate::connection::Pace;
 use crate::driver::{ListPage, ListRequest, ListedObject};
+use crate::encode::{Query, decode_listed};
 use crate::error::ProviderError;
-use crate::s3::encode::{Query, decode_listed};
 use crate::s3::request::Call;
-use crate::s3::xml::{self, NotS3Xml};
 use crate::s3::{S3Driver, error};
+use crate::xml::{self, UnexpectedXml};
 
 /// A page of 1,000 keys of 1,024 bytes, each escaped to three times its length, and what stands around them.
 const MAX_PAGE_BYTES: usize = 8 * 1024 * 1024;
@@ -33,15 +34,15 @@ impl S3Driver {
         }
         let answer = self.send(Call { query, ..Call::new(Method::GET, None) }).await?;
         let (head, body) = answer.into_parts();
-        let document = self.document(body, MAX_PAGE_BYTES, false).await?;
-        parse(&document).map_err(|NotS3Xml| {
+        let document = self.connections.document(body, MAX_PAGE_BYTES, Pace::Usual).await?;
+        parse(&document).map_err(|UnexpectedXml| {
             error::read_late(&head.headers, &document)
                 .unwrap_or(ProviderError::NotAnObjectStore { status: Some(head.status) })
         })
     }
 }
 
-fn parse(document: &[u8]) -> Result<ListPage, NotS3Xml> {
+fn parse(document: &[u8]) -> Result<ListPage, UnexpectedXml> {
     let mut page = ListPage::default();
     let mut object = ListedObject::default();
     let mut url_encoded = false;
@@ -54,7 +55,7 @@ fn parse(document: &[u8]) -> Result<ListPage, NotS3Xml> {
             (1, _, "NextContinuationToken") => page.next = Some(text.to_owned()),
             (1, _, "Contents") => page.objects.push(std::mem::take(&mut object)),
             (2, "Contents", "Key") => text.clone_into(&mut object.key),
-            (2, "Contents", "Size") => object.size = text.trim().parse().map_err(|_| NotS3Xml)?,
+            (2, "Contents", "Size") => object.size = text.trim().parse().map_err(|_| UnexpectedXml)?,
             (2, "Contents", "ETag") => object.etag = Some(text.to_owned()),
             (2, "Contents", "LastModified") => object.last_modified = text.parse().ok(),
             (2, "Contents", "StorageClass") => object.storage_class = Some(text.to_owned()),
@@ -66,7 +67,7 @@ fn parse(document: &[u8]) -> Result<ListPage, NotS3Xml> {
     if url_encoded {
         let keys = page.objects.iter_mut().map(|object| &mut object.key);
         for key in keys.chain(&mut page.prefixes) {
-            *key = decode_listed(key).ok_or(NotS3Xml)?;
+            *key = decode_listed(key).ok_or(UnexpectedXml)?;
         }
     }
     // Some servers send a token on the last page.
@@ -108,7 +109,7 @@ mod tests {
     #[test]
     fn other_documents_are_no_pages() {
         for document in ["", "<html/>", "<ListBucketResult>", "{}"] {
-            assert_eq!(parse(document.as_bytes()), Err(NotS3Xml), "{document}");
+            assert_eq!(parse(document.as_bytes()), Err(UnexpectedXml), "{document}");
         }
     }
 }

@@ -7,14 +7,12 @@
 
 mod address;
 mod attributes;
-mod encode;
 mod error;
 mod list;
 mod multipart;
 mod object;
 mod request;
 mod sign;
-mod xml;
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -24,20 +22,21 @@ use bucketry_model::bucket::BucketTarget;
 use bucketry_model::secret::Secret;
 use http::Method;
 
+use crate::address::Address;
 use crate::body::Payload;
 use crate::connection::Connections;
 use crate::driver::{
-    Capabilities, Conditions, CopyRequest, Deleted, Driver, GetRequest, ListPage, ListRequest,
+    Capabilities, Conditions, CopyRequest, Deleted, Driver, GetRequest, Hints, ListPage, ListRequest,
     MultipartLimits, ObjectAttributes, ObjectInfo, ObjectRead, Part, PartsPage, Permissions, PutRequest,
     Site, Stored, UploadId,
 };
 use crate::error::ProviderError;
 use crate::open::OpenError;
-use crate::s3::address::{Address, DEFAULT_REGION, Home};
+use crate::s3::address::{DEFAULT_REGION, Home, address_of};
+pub(crate) use crate::s3::multipart::parts_document;
 use crate::s3::request::Call;
 use crate::s3::sign::Credentials;
 pub(crate) use crate::s3::sign::SigningKeys;
-#[cfg(test)]
 pub(crate) use crate::s3::sign::hex;
 
 const CAPABILITIES: Capabilities = Capabilities {
@@ -55,16 +54,33 @@ const CAPABILITIES: Capabilities = Capabilities {
     },
 };
 
-static PERMISSIONS: Permissions = Permissions {
+/// What a service that speaks the protocol offers, and what it calls things.
+pub(crate) struct Flavour {
+    pub(crate) capabilities: Capabilities,
+    pub(crate) permissions: Permissions,
+}
+
+static AWS: Flavour = Flavour { capabilities: CAPABILITIES, permissions: PERMISSIONS };
+
+const PERMISSIONS: Permissions = Permissions {
     list: "s3:ListBucket",
     write: "s3:PutObject",
     read: "s3:GetObject",
     delete: "s3:DeleteObject",
+    hints: &Hints {
+        key_unknown: "Check the access key, and that it belongs to this provider and account.",
+        secret_wrong: "Enter the secret again, whole and without spaces around it.",
+        token_expired: "Enter a credential that is still valid.",
+        account_not_found: "Check the account at the provider.",
+        bucket_not_found: "Check the bucket's name and the region, and that it belongs to this provider and account.",
+        of_code: &[],
+    },
 };
 
 /// A bucket on AWS S3 or on a server that speaks its protocol.
 pub struct S3Driver {
     connections: Connections,
+    flavour: &'static Flavour,
     bucket: Box<str>,
     home: Home,
     /// `None` for anonymous access.
@@ -86,15 +102,25 @@ impl S3Driver {
     /// Opens a bucket. Without a region it is learnt from the provider's answers; without a key and a secret,
     /// requests are not signed.
     pub fn open(target: &BucketTarget, connections: &Connections) -> Result<Self, OpenError> {
+        Self::open_as(target, connections, &AWS)
+    }
+
+    /// As [`S3Driver::open`], on a service that lacks something or has other names.
+    pub(crate) fn open_as(
+        target: &BucketTarget,
+        connections: &Connections,
+        flavour: &'static Flavour,
+    ) -> Result<Self, OpenError> {
         let location = &target.location;
         let (home, told) = Home::of(location.endpoint.as_ref());
         let given =
             location.region.as_deref().filter(|region| !region.is_empty()).map(str::to_owned).or(told);
         let region_is_given = given.is_some();
         let region = given.unwrap_or_else(|| DEFAULT_REGION.to_owned());
-        let address = Address::new(&home, &location.bucket, &region)?;
+        let address = address_of(&home, &location.bucket, &region)?;
         Ok(Self {
             connections: connections.clone(),
+            flavour,
             bucket: location.bucket.as_str().into(),
             home,
             credentials: credentials(location.key.as_deref(), target.secret.as_ref())?,
@@ -120,7 +146,7 @@ impl S3Driver {
         if self.region_is_given || self.learned.get().is_some() {
             return false;
         }
-        match Address::new(&self.home, &self.bucket, region) {
+        match address_of(&self.home, &self.bucket, region) {
             Ok(address) => {
                 self.learned.set(Place { region: region.into(), address }).is_ok()
                     && region != &*self.first.region
@@ -151,12 +177,18 @@ fn credentials(key: Option<&str>, secret: Option<&Secret>) -> Result<Option<Cred
 #[async_trait]
 impl Driver for S3Driver {
     fn capabilities(&self) -> &'static Capabilities {
-        &CAPABILITIES
+        &self.flavour.capabilities
     }
 
     fn site(&self) -> Site {
         let address = &self.place().address;
-        Site { tls: address.tls(), host: address.host(), port: address.port(), permissions: &PERMISSIONS }
+        Site {
+            tls: address.tls(),
+            host: address.host(),
+            port: address.port(),
+            names_account: false,
+            permissions: &self.flavour.permissions,
+        }
     }
 
     async fn head_bucket(&self) -> Result<(), ProviderError> {

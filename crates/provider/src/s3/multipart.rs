@@ -9,14 +9,15 @@ use http::{HeaderMap, HeaderValue, Method};
 use quick_xml::escape::escape;
 
 use crate::body::Payload;
+use crate::connection::Pace;
 use crate::driver::{Conditions, ObjectAttributes, Part, PartsPage, Stored, UploadId};
+use crate::encode::Query;
 use crate::error::ProviderError;
 use crate::s3::attributes::{ConditionsOn, put_attributes, put_conditions, stored};
-use crate::s3::encode::Query;
 use crate::s3::object::object;
 use crate::s3::request::Call;
-use crate::s3::xml::{self, NotS3Xml};
 use crate::s3::{S3Driver, error};
+use crate::xml::{self, UnexpectedXml};
 
 /// 1,000 parts a page, and what stands around them.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
@@ -72,9 +73,11 @@ impl S3Driver {
         let mut truncated = false;
         self.read_answer(call, "ListPartsResult", |element| {
             match (element.parent(), element.name) {
-                ("Part", "PartNumber") => part.number = element.text.trim().parse().map_err(|_| NotS3Xml)?,
+                ("Part", "PartNumber") => {
+                    part.number = element.text.trim().parse().map_err(|_| UnexpectedXml)?;
+                }
                 ("Part", "ETag") => element.text.clone_into(&mut part.etag),
-                ("Part", "Size") => part.size = element.text.trim().parse().map_err(|_| NotS3Xml)?,
+                ("Part", "Size") => part.size = element.text.trim().parse().map_err(|_| UnexpectedXml)?,
                 ("ListPartsResult", "Part") => page.parts.push(part.clone()),
                 ("ListPartsResult", "IsTruncated") => truncated = element.text == "true",
                 _ => {}
@@ -100,7 +103,7 @@ impl S3Driver {
             query: Query::new(&[("uploadId", &upload.0)]),
             headers,
             payload: Some(Payload::bytes(parts_document(parts))),
-            slow: true,
+            pace: Pace::Slow,
             ..object(Method::POST, key)?
         };
         let mut etag = None;
@@ -125,20 +128,21 @@ impl S3Driver {
         &self,
         call: Call<'_>,
         root: &str,
-        visit: impl FnMut(xml::Element<'_>) -> Result<(), NotS3Xml>,
+        visit: impl FnMut(xml::Element<'_>) -> Result<(), UnexpectedXml>,
     ) -> Result<HeaderMap, ProviderError> {
-        let slow = call.slow;
+        let pace = call.pace;
         let (head, body) = self.send(call).await?.into_parts();
-        let document = self.document(body, MAX_ANSWER_BYTES, slow).await?;
+        let document = self.connections.document(body, MAX_ANSWER_BYTES, pace).await?;
         match xml::read(&document, root, visit) {
             Ok(()) => Ok(head.headers),
-            Err(NotS3Xml) => Err(error::read_late(&head.headers, &document)
+            Err(UnexpectedXml) => Err(error::read_late(&head.headers, &document)
                 .unwrap_or(ProviderError::NotAnObjectStore { status: Some(head.status) })),
         }
     }
 }
 
-fn parts_document(parts: &[Part]) -> Bytes {
+/// The document that completes an upload.
+pub(crate) fn parts_document(parts: &[Part]) -> Bytes {
     let mut text =
         String::from("<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
     for part in parts {

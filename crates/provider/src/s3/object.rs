@@ -4,16 +4,17 @@ use http::header::{HeaderName, HeaderValue, RANGE};
 use http::{HeaderMap, Method, StatusCode};
 
 use crate::body::{Payload, ProviderBody};
+use crate::connection::Pace;
 use crate::driver::{
     Conditions, CopyRequest, Deleted, GetRequest, ObjectInfo, ObjectRead, PutRequest, Stored,
 };
+use crate::encode::{Query, push_path};
 use crate::error::ProviderError;
-use crate::s3::attributes::{
-    ConditionsOn, content_range, info, put_attributes, put_conditions, range, stored, value, version,
-};
-use crate::s3::encode::{Query, push_path};
+use crate::headers::{content_range, range, value};
+use crate::s3::attributes::{ConditionsOn, info, put_attributes, put_conditions, stored, version};
 use crate::s3::request::Call;
-use crate::s3::{S3Driver, error, xml};
+use crate::s3::{S3Driver, error};
+use crate::xml;
 
 /// The answer to a copy is a few hundred bytes long.
 const MAX_COPY_ANSWER_BYTES: usize = 64 * 1024;
@@ -90,10 +91,14 @@ impl S3Driver {
             );
             put_attributes(&mut headers, attributes)?;
         }
-        let call =
-            Call { headers, payload: Some(Payload::bytes("")), slow: true, ..object(Method::PUT, key)? };
+        let call = Call {
+            headers,
+            payload: Some(Payload::bytes("")),
+            pace: Pace::Slow,
+            ..object(Method::PUT, key)?
+        };
         let (head, body) = self.send(call).await?.into_parts();
-        let document = self.document(body, MAX_COPY_ANSWER_BYTES, true).await?;
+        let document = self.connections.document(body, MAX_COPY_ANSWER_BYTES, Pace::Slow).await?;
         let mut copied = stored(&head.headers);
         let read = xml::read(&document, "CopyObjectResult", |element| {
             if element.name == "ETag" {

@@ -1,23 +1,19 @@
 //! One signed exchange with the provider.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 
-use crate::body::{Outgoing, Payload, ProviderBody};
-use crate::error::{ErrorKind, ProviderError};
-use crate::s3::encode::Query;
+use crate::body::{Outgoing, Payload};
+use crate::connection::Pace;
+use crate::encode::Query;
+use crate::error::{ErrorKind, MAX_ERROR_BYTES, ProviderError};
 use crate::s3::sign::{Scope, Target, UNSIGNED_PAYLOAD, hex, sign};
 use crate::s3::{Place, S3Driver, error};
 
 /// The SHA-256 of nothing.
 const EMPTY_SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-
-/// How many times longer a slow answer may take.
-const SLOWNESS: u32 = 10;
 
 /// A request before it is addressed and signed.
 pub(super) struct Call<'a> {
@@ -27,13 +23,19 @@ pub(super) struct Call<'a> {
     pub(super) query: Query,
     pub(super) headers: HeaderMap,
     pub(super) payload: Option<Payload>,
-    /// Whether the provider works on the answer for long: copies and completions move whole objects.
-    pub(super) slow: bool,
+    pub(super) pace: Pace,
 }
 
 impl<'a> Call<'a> {
     pub(super) fn new(method: Method, key: Option<&'a str>) -> Self {
-        Self { method, key, query: Query::default(), headers: HeaderMap::new(), payload: None, slow: false }
+        Self {
+            method,
+            key,
+            query: Query::default(),
+            headers: HeaderMap::new(),
+            payload: None,
+            pace: Pace::Usual,
+        }
     }
 }
 
@@ -43,7 +45,7 @@ struct Draft<'a> {
     key: Option<&'a str>,
     query: String,
     headers: HeaderMap,
-    slow: bool,
+    pace: Pace,
 }
 
 impl S3Driver {
@@ -54,7 +56,7 @@ impl S3Driver {
             key: call.key,
             query: call.query.into_text(),
             headers: call.headers,
-            slow: call.slow,
+            pace: call.pace,
         };
         if let Some(payload) = call.payload {
             self.settle_region().await;
@@ -85,7 +87,7 @@ impl S3Driver {
                 key: None,
                 query: String::new(),
                 headers: HeaderMap::new(),
-                slow: false,
+                pace: Pace::Usual,
             };
             match self.exchange(&draft, &self.first, None).await {
                 Ok(_) => {
@@ -122,7 +124,7 @@ impl S3Driver {
         if let Some(payload) = payload {
             (*request.body_mut(), progress) = Outgoing::of(payload);
         }
-        let answer = self.connections.send(request, progress, self.answer_timeout(draft.slow)).await?;
+        let answer = self.connections.send(request, progress, draft.pace).await?;
         if answer.status().is_success() { Ok(answer) } else { Err(self.read_error(answer, draft).await) }
     }
 
@@ -148,24 +150,8 @@ impl S3Driver {
             Bytes::new()
         } else {
             // The status alone tells enough where the document can't be read.
-            self.document(body, error::MAX_ERROR_BYTES, false).await.unwrap_or_default()
+            self.connections.document(body, MAX_ERROR_BYTES, Pace::Usual).await.unwrap_or_default()
         };
         error::read(head.status, &head.headers, &document)
-    }
-
-    /// Reads a document to its end, bounded in size and time.
-    pub(super) async fn document(
-        &self,
-        body: Incoming,
-        limit: usize,
-        slow: bool,
-    ) -> Result<Bytes, ProviderError> {
-        let stall_timeout = self.connections.settings().stall_timeout;
-        ProviderBody::new(body, stall_timeout).collect_bounded(limit, self.answer_timeout(slow)).await
-    }
-
-    fn answer_timeout(&self, slow: bool) -> Duration {
-        let usual = self.connections.settings().answer_timeout;
-        if slow { usual * SLOWNESS } else { usual }
     }
 }

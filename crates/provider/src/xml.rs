@@ -1,4 +1,4 @@
-//! Reads the XML of S3's answers as a run of elements, whatever order they come in.
+//! Reads the XML of providers' answers as a run of elements, whatever order they come in.
 //!
 //! Depth is bounded, entities are the five of XML and character references only, and a document type declaration is
 //! refused, so a hostile answer can't grow.
@@ -9,69 +9,83 @@ use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::Event;
 
 const MAX_DEPTH: usize = 16;
+/// Azure begins its documents with one.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const XML_1_0: XmlVersion = XmlVersion::Implicit1_0;
 
-/// The document isn't XML, or not of the kind that S3 sends.
+/// The document isn't XML, or not of the kind that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct NotS3Xml;
+pub(crate) struct UnexpectedXml;
 
 /// The end of an element.
-pub(super) struct Element<'a> {
+pub(crate) struct Element<'a> {
     /// The names of the elements around it, the root first.
-    pub(super) path: &'a [String],
+    pub(crate) path: &'a [String],
     /// Its name without a namespace prefix.
-    pub(super) name: &'a str,
+    pub(crate) name: &'a str,
     /// The text directly in it.
-    pub(super) text: &'a str,
+    pub(crate) text: &'a str,
+    /// Whether it says `Encoded="true"`: Azure escapes names so that XML can't hold.
+    pub(crate) encoded: bool,
 }
 
 impl Element<'_> {
     /// The name of the element around it.
-    pub(super) fn parent(&self) -> &str {
+    pub(crate) fn parent(&self) -> &str {
         self.path.last().map_or("", String::as_str)
     }
 }
 
 /// Reads a document whose root is `root`, telling `visit` of every element when it ends.
-pub(super) fn read(
+pub(crate) fn read(
     document: &[u8],
     root: &str,
-    mut visit: impl FnMut(Element<'_>) -> Result<(), NotS3Xml>,
-) -> Result<(), NotS3Xml> {
+    mut visit: impl FnMut(Element<'_>) -> Result<(), UnexpectedXml>,
+) -> Result<(), UnexpectedXml> {
+    let document = document.strip_prefix(BYTE_ORDER_MARK).unwrap_or(document);
     let mut reader = Reader::from_reader(document);
     reader.config_mut().expand_empty_elements = true;
     let mut open: Vec<String> = Vec::new();
     let mut text = String::new();
+    let mut encoded = false;
     let mut finished = false;
     loop {
-        match reader.read_event().map_err(|_| NotS3Xml)? {
+        match reader.read_event().map_err(|_| UnexpectedXml)? {
             Event::Start(start) => {
-                let name =
-                    std::str::from_utf8(start.local_name().into_inner()).map_err(|_| NotS3Xml)?.to_owned();
+                let name = std::str::from_utf8(start.local_name().into_inner())
+                    .map_err(|_| UnexpectedXml)?
+                    .to_owned();
                 if open.len() >= MAX_DEPTH || finished || (open.is_empty() && name != root) {
-                    return Err(NotS3Xml);
+                    return Err(UnexpectedXml);
                 }
                 open.push(name);
                 text.clear();
+                let attribute = start.try_get_attribute("Encoded").map_err(|_| UnexpectedXml)?;
+                encoded = attribute.is_some_and(|attribute| &*attribute.value == b"true");
             }
-            Event::Text(part) => text.push_str(&part.xml_content(XML_1_0).map_err(|_| NotS3Xml)?),
-            Event::CData(part) => text.push_str(&part.xml_content(XML_1_0).map_err(|_| NotS3Xml)?),
+            Event::Text(part) => text.push_str(&part.xml_content(XML_1_0).map_err(|_| UnexpectedXml)?),
+            Event::CData(part) => text.push_str(&part.xml_content(XML_1_0).map_err(|_| UnexpectedXml)?),
             Event::GeneralRef(reference) => {
-                if let Some(character) = reference.resolve_char_ref().map_err(|_| NotS3Xml)? {
+                if let Some(character) = reference.resolve_char_ref().map_err(|_| UnexpectedXml)? {
                     text.push(character);
                 } else {
-                    let name = reference.decode().map_err(|_| NotS3Xml)?;
-                    text.push_str(resolve_predefined_entity(&name).ok_or(NotS3Xml)?);
+                    let name = reference.decode().map_err(|_| UnexpectedXml)?;
+                    text.push_str(resolve_predefined_entity(&name).ok_or(UnexpectedXml)?);
                 }
             }
             Event::End(_) => {
-                let name = open.pop().ok_or(NotS3Xml)?;
-                visit(Element { path: &open, name: &name, text: &text })?;
+                let name = open.pop().ok_or(UnexpectedXml)?;
+                visit(Element {
+                    path: &open,
+                    name: &name,
+                    text: &text,
+                    encoded: std::mem::take(&mut encoded),
+                })?;
                 text.clear();
                 finished = open.is_empty();
             }
-            Event::DocType(_) => return Err(NotS3Xml),
-            Event::Eof => return if finished { Ok(()) } else { Err(NotS3Xml) },
+            Event::DocType(_) => return Err(UnexpectedXml),
+            Event::Eof => return if finished { Ok(()) } else { Err(UnexpectedXml) },
             Event::Empty(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
         }
     }
@@ -81,7 +95,7 @@ pub(super) fn read(
 mod tests {
     use super::*;
 
-    fn elements(document: &str) -> Result<Vec<String>, NotS3Xml> {
+    fn elements(document: &str) -> Result<Vec<String>, UnexpectedXml> {
         let mut seen = Vec::new();
         read(document.as_bytes(), "R", |element| {
             seen.push(format!("{}/{}={}", element.path.join("/"), element.name, element.text));
@@ -110,7 +124,7 @@ mod tests {
             "<R>&unknown;</R>",
             &deep,
         ] {
-            assert_eq!(elements(document), Err(NotS3Xml), "{document}");
+            assert_eq!(elements(document), Err(UnexpectedXml), "{document}");
         }
     }
 }

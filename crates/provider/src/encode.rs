@@ -9,17 +9,17 @@ const VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_'
 const PATH: &AsciiSet = &VALUE.remove(b'/');
 
 /// Appends a key as a path. Slashes stay, every other byte that could mean something is escaped, once.
-pub(super) fn push_path(out: &mut String, key: &str) {
+pub(crate) fn push_path(out: &mut String, key: &str) {
     out.extend(utf8_percent_encode(key, PATH));
 }
 
-/// The parameters of a request, kept in the order and the notation that the signature needs, so that one text
-/// serves the URL and the canonical request.
+/// The parameters of a request, written in the order and the notation that signatures need, so that one text serves
+/// the URL and what is signed.
 #[derive(Debug, Default)]
-pub(super) struct Query(Vec<(&'static str, String)>);
+pub(crate) struct Query(Vec<(&'static str, String)>);
 
 impl Query {
-    pub(super) fn new(parameters: &[(&'static str, &str)]) -> Self {
+    pub(crate) fn new(parameters: &[(&'static str, &str)]) -> Self {
         let mut query = Self::default();
         for (name, value) in parameters {
             query.push(name, value);
@@ -27,31 +27,46 @@ impl Query {
         query
     }
 
-    pub(super) fn push(&mut self, name: &'static str, value: &str) {
-        self.0.push((name, utf8_percent_encode(value, VALUE).to_string()));
+    pub(crate) fn push(&mut self, name: &'static str, value: &str) {
+        self.0.push((name, value.to_owned()));
+    }
+
+    /// The parameters as they are meant, sorted by name.
+    pub(crate) fn sorted(&mut self) -> &[(&'static str, String)] {
+        self.0.sort();
+        &self.0
     }
 
     /// The canonical query: sorted by name, `name=value`, also where the value is empty.
-    pub(super) fn into_text(mut self) -> String {
-        self.0.sort();
+    pub(crate) fn into_text(mut self) -> String {
         let mut text = String::new();
-        for (name, value) in self.0 {
+        for (name, value) in self.sorted() {
             if !text.is_empty() {
                 text.push('&');
             }
             text.push_str(name);
             text.push('=');
-            text.push_str(&value);
+            text.extend(utf8_percent_encode(value, VALUE));
         }
         text
     }
 }
 
+/// A text as one segment of a path: slashes are escaped too.
+pub(crate) fn segment(text: &str) -> String {
+    utf8_percent_encode(text, VALUE).to_string()
+}
+
 /// Reads a key from a list with `encoding-type=url`. Providers write a space as `+` there, and a plus as `%2B`.
 /// `None` if it isn't UTF-8.
-pub(super) fn decode_listed(text: &str) -> Option<String> {
+pub(crate) fn decode_listed(text: &str) -> Option<String> {
     let spaced = if text.contains('+') { Cow::Owned(text.replace('+', " ")) } else { Cow::Borrowed(text) };
-    percent_decode_str(&spaced).decode_utf8().ok().map(Cow::into_owned)
+    decode_percent(&spaced)
+}
+
+/// Undoes escaping, and nothing else. `None` if what comes out isn't UTF-8.
+pub(crate) fn decode_percent(text: &str) -> Option<String> {
+    percent_decode_str(text).decode_utf8().ok().map(Cow::into_owned)
 }
 
 #[cfg(test)]

@@ -1,0 +1,69 @@
+//! Where requests go: scheme, authority, and what stands before every key. Nothing is normalised on the way.
+
+use bucketry_model::endpoint::Host;
+use http::HeaderValue;
+use http::uri::{Authority, PathAndQuery, Scheme, Uri};
+
+use crate::encode::push_path;
+use crate::error::ProviderError;
+use crate::open::OpenError;
+
+/// The address of a bucket.
+#[derive(Debug, Clone)]
+pub(crate) struct Address {
+    tls: bool,
+    authority: Authority,
+    /// What stands before every key: the endpoint's path, and the bucket in path style.
+    base: Box<str>,
+}
+
+impl Address {
+    pub(crate) fn new(tls: bool, authority: String, base: String) -> Result<Self, OpenError> {
+        let authority = Authority::try_from(authority).map_err(|_| OpenError::InvalidEndpoint)?;
+        Ok(Self { tls, authority, base: base.into() })
+    }
+
+    pub(crate) fn tls(&self) -> bool {
+        self.tls
+    }
+
+    pub(crate) fn host(&self) -> Host {
+        let host = self.authority.host();
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        bare.parse().map_or_else(|_| Host::Name(host.to_owned()), Host::Address)
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.authority.port_u16().unwrap_or(if self.tls { 443 } else { 80 })
+    }
+
+    pub(crate) fn host_header(&self) -> Result<HeaderValue, ProviderError> {
+        HeaderValue::from_str(self.authority.as_str()).map_err(|_| ProviderError::InvalidRequest("the host"))
+    }
+
+    /// The path of a key, or of the bucket itself. Keys may begin with a slash: it is added, not merged.
+    pub(crate) fn path(&self, key: Option<&str>) -> String {
+        let mut path = String::with_capacity(self.base.len() + key.map_or(0, str::len) * 2 + 1);
+        path.push_str(&self.base);
+        if let Some(key) = key {
+            path.push('/');
+            push_path(&mut path, key);
+        } else if path.is_empty() {
+            path.push('/');
+        }
+        path
+    }
+
+    /// The whole address of a request.
+    pub(crate) fn uri(&self, path: &str, query: &str) -> Result<Uri, ProviderError> {
+        let path_and_query = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
+        let invalid = |_| ProviderError::InvalidRequest("the key is too long for a URL");
+        let path_and_query = PathAndQuery::try_from(path_and_query).map_err(invalid)?;
+        Uri::builder()
+            .scheme(if self.tls { Scheme::HTTPS } else { Scheme::HTTP })
+            .authority(self.authority.clone())
+            .path_and_query(path_and_query)
+            .build()
+            .map_err(|_| ProviderError::InvalidRequest("the address"))
+    }
+}

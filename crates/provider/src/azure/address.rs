@@ -1,0 +1,120 @@
+//! Where a container's requests go.
+//!
+//! An account's public address is `ACCOUNT.blob.core.windows.net`. An endpoint that is given stands for another one:
+//! - `https://blob.core.chinacloudapi.cn` names a cloud; the account is put in front;
+//! - `https://ACCOUNT.blob.core.usgovcloudapi.net` and `https://files.example.com` name the account's own host;
+//! - `http://127.0.0.1:10000` and `http://azurite:10000` name a server for many accounts, such as the emulator; the
+//!   account is the first segment of the path, unless it stands there already.
+
+use bucketry_model::bucket::{InvalidBucketName, check_bucket_name};
+use bucketry_model::endpoint::{Endpoint, Host};
+
+use crate::address::Address;
+use crate::open::OpenError;
+
+/// The address of a container, and whether the account is part of the host's name, so that an unknown host is an
+/// unknown account.
+pub(super) fn address_of(
+    endpoint: Option<&Endpoint>,
+    account: &str,
+    container: &str,
+) -> Result<(Address, bool), OpenError> {
+    check_container(container)?;
+    let Some(endpoint) = endpoint else {
+        let address =
+            Address::new(true, format!("{account}.blob.core.windows.net"), format!("/{container}"))?;
+        return Ok((address, true));
+    };
+    let authority = endpoint.authority();
+    let (authority, path, in_host) = match &endpoint.host {
+        Host::Name(name) if name.starts_with("blob.") => {
+            (format!("{account}.{authority}"), endpoint.path.clone(), true)
+        }
+        Host::Name(name) if name.contains('.') => {
+            let in_host = name.strip_prefix(account).is_some_and(|rest| rest.starts_with('.'));
+            (authority, endpoint.path.clone(), in_host)
+        }
+        _ if first_segment(&endpoint.path) == account => (authority, endpoint.path.clone(), false),
+        _ => (authority, format!("{}/{account}", endpoint.path), false),
+    };
+    Ok((Address::new(endpoint.tls, authority, format!("{path}/{container}"))?, in_host))
+}
+
+fn first_segment(path: &str) -> &str {
+    path.split('/').nth(1).unwrap_or_default()
+}
+
+/// Account names are the first label of a host: 3 to 24 lower-case letters and digits.
+pub(super) fn check_account(account: &str) -> Result<(), OpenError> {
+    let fits = (3..=24).contains(&account.len())
+        && account.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    if fits { Ok(()) } else { Err(OpenError::InvalidAccount) }
+}
+
+fn check_container(name: &str) -> Result<(), OpenError> {
+    check_bucket_name(name).map_err(OpenError::InvalidBucket)?;
+    if matches!(name, "$root" | "$web" | "$logs") {
+        return Ok(());
+    }
+    if name.contains('$') {
+        return Err(OpenError::InvalidBucket(InvalidBucketName::Character));
+    }
+    let fits = (3..=63).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+        && !name.contains("--");
+    if fits { Ok(()) } else { Err(OpenError::InvalidContainer) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uri(endpoint: Option<&str>, key: Option<&str>) -> (String, bool) {
+        let endpoint = endpoint.map(|text| Endpoint::parse(text).unwrap());
+        let (address, in_host) = address_of(endpoint.as_ref(), "acct", "photos").unwrap();
+        (address.uri(&address.path(key), "").unwrap().to_string(), in_host)
+    }
+
+    #[test]
+    fn the_account_is_in_the_host_or_in_the_path() {
+        for (endpoint, expected, in_host) in [
+            (None, "https://acct.blob.core.windows.net/photos", true),
+            (
+                Some("https://blob.core.chinacloudapi.cn"),
+                "https://acct.blob.core.chinacloudapi.cn/photos",
+                true,
+            ),
+            (
+                Some("https://acct.blob.core.usgovcloudapi.net"),
+                "https://acct.blob.core.usgovcloudapi.net/photos",
+                true,
+            ),
+            (Some("https://files.example.com"), "https://files.example.com/photos", false),
+            (Some("http://127.0.0.1:10000"), "http://127.0.0.1:10000/acct/photos", false),
+            (Some("http://127.0.0.1:10000/acct"), "http://127.0.0.1:10000/acct/photos", false),
+            (Some("http://azurite:10000"), "http://azurite:10000/acct/photos", false),
+            (Some("http://[::1]:10000"), "http://[::1]:10000/acct/photos", false),
+        ] {
+            assert_eq!(uri(endpoint, None), (expected.to_owned(), in_host), "{endpoint:?}");
+        }
+        assert_eq!(uri(None, Some("a//b c")).0, "https://acct.blob.core.windows.net/photos/a//b%20c");
+    }
+
+    #[test]
+    fn an_account_or_a_container_cannot_lead_elsewhere() {
+        for wrong in ["", "ab", "Acct", "a.b", "evil.com/", "a-b", &"a".repeat(25)] {
+            assert_eq!(check_account(wrong), Err(OpenError::InvalidAccount), "{wrong}");
+        }
+        for wrong in ["Photos", "ab", "-ab", "ab-", "a--b", "a_b", "a.b"] {
+            assert_eq!(check_container(wrong), Err(OpenError::InvalidContainer), "{wrong}");
+        }
+        for wrong in ["..", "a/b", "$other", ""] {
+            assert!(matches!(check_container(wrong), Err(OpenError::InvalidBucket(_))), "{wrong}");
+        }
+        for right in ["photos", "my-photos-1", "$web", "$root"] {
+            assert_eq!(check_container(right), Ok(()), "{right}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Object attributes and metadata under the names that Azure gives them in the header.
+
+use http::HeaderMap;
+use http::header::{ETAG, HeaderName};
+
+use crate::driver::{ObjectAttributes, ObjectInfo, Stored};
+use crate::error::ProviderError;
+use crate::headers::{self, text, value};
+
+const METADATA: &str = "x-ms-meta-";
+
+/// The names of the conditions on the source of a copy, in the order of [`Conditions`](crate::driver::Conditions).
+pub(super) const SOURCE_CONDITIONS: [HeaderName; 4] = [
+    HeaderName::from_static("x-ms-source-if-match"),
+    HeaderName::from_static("x-ms-source-if-none-match"),
+    HeaderName::from_static("x-ms-source-if-modified-since"),
+    HeaderName::from_static("x-ms-source-if-unmodified-since"),
+];
+
+/// Adds attributes and metadata to a request that stores a blob.
+pub(super) fn put_attributes(
+    headers: &mut HeaderMap,
+    attributes: &ObjectAttributes,
+) -> Result<(), ProviderError> {
+    put_properties(headers, attributes)?;
+    put_metadata(headers, attributes)
+}
+
+/// Adds the attributes without the metadata.
+pub(super) fn put_properties(
+    headers: &mut HeaderMap,
+    attributes: &ObjectAttributes,
+) -> Result<(), ProviderError> {
+    if attributes.expires.is_some() {
+        return Err(ProviderError::InvalidRequest("Azure keeps no Expires with an object"));
+    }
+    for (name, text) in [
+        ("x-ms-blob-content-type", &attributes.content_type),
+        ("x-ms-blob-cache-control", &attributes.cache_control),
+        ("x-ms-blob-content-disposition", &attributes.content_disposition),
+        ("x-ms-blob-content-encoding", &attributes.content_encoding),
+        ("x-ms-blob-content-language", &attributes.content_language),
+    ] {
+        if let Some(text) = text {
+            headers.insert(HeaderName::from_static(name), value(text)?);
+        }
+    }
+    Ok(())
+}
+
+/// Adds the metadata alone.
+pub(super) fn put_metadata(
+    headers: &mut HeaderMap,
+    attributes: &ObjectAttributes,
+) -> Result<(), ProviderError> {
+    let named = attributes.metadata.iter().map(|(name, text)| (identifier(name), text.clone()));
+    headers::put_metadata(headers, METADATA, &named.collect::<Vec<_>>())
+}
+
+pub(super) fn info(headers: HeaderMap) -> ObjectInfo {
+    let version = version(&headers);
+    let mut info = headers::info(headers, METADATA, version);
+    for (name, _) in &mut info.attributes.metadata {
+        *name = from_identifier(name);
+    }
+    info
+}
+
+/// The version, which only accounts with versioning tell.
+pub(super) fn version(headers: &HeaderMap) -> Option<String> {
+    text(headers, "x-ms-version-id")
+}
+
+pub(super) fn stored(headers: &HeaderMap) -> Stored {
+    Stored { etag: text(headers, ETAG).map(quoted), version: version(headers) }
+}
+
+/// Lists have entity tags without their quotes.
+pub(super) fn quoted(etag: String) -> String {
+    if etag.is_empty() || etag.starts_with('"') { etag } else { format!("\"{etag}\"") }
+}
+
+/// Azure wants names of metadata to be identifiers of C#: letters, digits and underscores, no digit first. Every
+/// other byte is written as `_` and two hexadecimal digits, and so is an underscore that would read as such.
+fn identifier(name: &str) -> String {
+    let bytes = name.as_bytes();
+    let mut out = String::with_capacity(name.len() + 4);
+    for (at, byte) in bytes.iter().enumerate() {
+        let plain = match byte {
+            b'_' => hex_pair(&bytes[at + 1..]).is_none(),
+            b'0'..=b'9' => at > 0,
+            _ => byte.is_ascii_alphabetic(),
+        };
+        if plain {
+            out.push(char::from(*byte));
+        } else {
+            out.push('_');
+            out.push(char::from(HEX[usize::from(byte >> 4)]));
+            out.push(char::from(HEX[usize::from(byte & 15)]));
+        }
+    }
+    out
+}
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+fn from_identifier(name: &str) -> String {
+    let bytes = name.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        let escaped = hex_pair(&bytes[at + 1..]).filter(|_| *byte == b'_');
+        out.push(escaped.unwrap_or(*byte));
+        at += if escaped.is_some() { 3 } else { 1 };
+    }
+    // What another program wrote need not be an escape.
+    String::from_utf8(out).unwrap_or_else(|_| name.to_owned())
+}
+
+fn hex_pair(bytes: &[u8]) -> Option<u8> {
+    let digit = |byte: u8| HEX.iter().position(|hex| *hex == byte).and_then(|at| u8::try_from(at).ok());
+    Some(digit(*bytes.first()?)? << 4 | digit(*bytes.get(1)?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn names_become_identifiers_and_stay_readable_where_they_are() {
+        for (name, written) in [
+            ("colour", "colour"),
+            ("n-1", "n_2d1"),
+            ("1st", "_31st"),
+            ("my_key", "my_key"),
+            ("a_2d", "a_5f2d"),
+            ("_", "_"),
+            ("a.b", "a_2eb"),
+        ] {
+            assert_eq!(identifier(name), written);
+        }
+        assert_eq!(from_identifier("other_ff"), "other_ff", "no text, so no escape");
+    }
+
+    proptest! {
+        #[test]
+        fn every_name_reads_back(name in "[a-z0-9!#$%&'*+.^_`|~-]{1,40}") {
+            let written = identifier(&name);
+            prop_assert_eq!(from_identifier(&written), name);
+            prop_assert!(written.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'));
+            prop_assert!(!written.starts_with(|c: char| c.is_ascii_digit()));
+        }
+    }
+}

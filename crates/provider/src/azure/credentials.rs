@@ -1,0 +1,142 @@
+//! What opens a container: the account's key, or a shared access signature (SAS).
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bucketry_model::secret::Secret;
+use jiff::Timestamp;
+use ring::hmac;
+use zeroize::Zeroizing;
+
+use crate::open::OpenError;
+
+/// How requests are authorised.
+pub(super) enum Credentials {
+    /// Signs each request.
+    SharedKey(hmac::Key),
+    /// Goes with each request as it is.
+    Sas(Sas),
+}
+
+/// A shared access signature.
+pub(super) struct Sas {
+    /// The parameters, escaped as they were given.
+    query: Secret,
+    /// When it expires, where it says so itself. A stored access policy can hold the time instead.
+    expires: Option<Timestamp>,
+}
+
+impl Credentials {
+    /// Reads a secret: a SAS is recognised by its `sig=`, and may come with a `?` or a whole URL in front.
+    pub(super) fn read(secret: &Secret) -> Result<Self, OpenError> {
+        let text = secret.expose().trim();
+        if text.is_empty() {
+            return Err(OpenError::MissingSecret);
+        }
+        if text.contains("sig=") {
+            let query = text.rsplit_once('?').map_or(text, |(_, query)| query);
+            return Sas::read(query).map(Self::Sas);
+        }
+        let key = Zeroizing::new(STANDARD.decode(text).map_err(|_| OpenError::InvalidAccountKey)?);
+        Ok(Self::SharedKey(hmac::Key::new(hmac::HMAC_SHA256, &key)))
+    }
+
+    /// When the credential expires, if it can be told.
+    pub(super) fn expires(&self) -> Option<Timestamp> {
+        match self {
+            Self::SharedKey(_) => None,
+            Self::Sas(sas) => sas.expires,
+        }
+    }
+}
+
+impl Sas {
+    fn read(query: &str) -> Result<Self, OpenError> {
+        let fits = query.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'#' | b'"' | b'<' | b'>'));
+        let parameter = |name: &str| {
+            query.split('&').find_map(|pair| pair.split_once('=').filter(|(n, _)| *n == name)).map(|(_, v)| v)
+        };
+        if !fits || parameter("sig").is_none_or(str::is_empty) {
+            return Err(OpenError::InvalidSas);
+        }
+        let expires = parameter("se").and_then(read_time);
+        Ok(Self { query: Secret::new(query.trim_end_matches('&')), expires })
+    }
+
+    /// The parameters as they go into a URL.
+    pub(super) fn query(&self) -> &str {
+        self.query.expose()
+    }
+}
+
+/// The times of a SAS are ISO 8601 in UTC, down to the day, the minute or the second.
+fn read_time(text: &str) -> Option<Timestamp> {
+    let text = percent_encoding::percent_decode_str(text).decode_utf8().ok()?;
+    let day =
+        || text.parse::<jiff::civil::Date>().ok()?.at(0, 0, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).ok();
+    text.parse().ok().or_else(|| day().map(|day| day.timestamp()))
+}
+
+/// When the SAS in a secret expires; `None` where the secret is no SAS or doesn't tell.
+pub fn sas_expiry(secret: &Secret) -> Option<Timestamp> {
+    Credentials::read(secret).ok()?.expires()
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SharedKey(_) => "SharedKey",
+            Self::Sas(_) => "Sas",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sas(text: &str) -> Result<(String, Option<String>), OpenError> {
+        match Credentials::read(&Secret::new(text))? {
+            Credentials::Sas(sas) => Ok((sas.query().to_owned(), sas.expires.map(|time| time.to_string()))),
+            Credentials::SharedKey(_) => panic!("{text} is a SAS"),
+        }
+    }
+
+    #[test]
+    fn a_sas_is_taken_alone_after_a_question_mark_and_out_of_a_url() {
+        let query = "sv=2023-11-03&se=2026-01-02T03%3A04%3A05Z&sr=c&sp=rwdl&sig=a%2Bb%3D";
+        let expected = Ok((query.to_owned(), Some("2026-01-02T03:04:05Z".to_owned())));
+        assert_eq!(sas(query), expected);
+        assert_eq!(sas(&format!("?{query}")), expected);
+        assert_eq!(sas(&format!(" https://acct.blob.core.windows.net/photos?{query}\n")), expected);
+    }
+
+    #[test]
+    fn the_expiry_is_read_in_every_form_that_the_service_takes() {
+        for (text, expected) in [
+            ("2026-01-02T03:04:05Z", Some("2026-01-02T03:04:05Z")),
+            ("2026-01-02T03:04Z", Some("2026-01-02T03:04:00Z")),
+            ("2026-01-02", Some("2026-01-02T00:00:00Z")),
+            ("soon", None),
+        ] {
+            assert_eq!(sas(&format!("se={text}&sig=x")).unwrap().1.as_deref(), expected, "{text}");
+        }
+        assert_eq!(sas_expiry(&Secret::new("c2VjcmV0")), None);
+    }
+
+    #[test]
+    fn what_is_neither_a_key_nor_a_sas_is_refused() {
+        for (text, error) in [
+            ("", OpenError::MissingSecret),
+            ("not base64!", OpenError::InvalidAccountKey),
+            ("AccountName=x;AccountKey=abc", OpenError::InvalidAccountKey),
+            ("sp=r&sig=", OpenError::InvalidSas),
+            ("sp=r&sig=a b", OpenError::InvalidSas),
+            ("sig=a#fragment", OpenError::InvalidSas),
+        ] {
+            assert_eq!(Credentials::read(&Secret::new(text)).err(), Some(error), "{text}");
+        }
+        assert!(matches!(Credentials::read(&Secret::new("c2VjcmV0")), Ok(Credentials::SharedKey(_))));
+    }
+}

@@ -1,0 +1,209 @@
+//! What Azure's error answers mean ("Status and error codes", Azure Storage REST API reference).
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
+
+use crate::error::{ErrorAnswer, ErrorKind, ProviderError, is_code, is_foreign, kind_of_status};
+use crate::headers::{clock_is_off, text};
+use crate::xml;
+
+/// What is known of a request that was refused.
+pub(super) struct Refused {
+    /// Whether it was about a blob, not the container.
+    pub(super) of_blob: bool,
+    /// When its credential expires, if that is known.
+    pub(super) expires: Option<Timestamp>,
+    /// The time that it was signed with.
+    pub(super) now: Timestamp,
+}
+
+/// Reads an error answer. The code stands in the header, also of answers to HEAD; the document has details.
+pub(super) fn read(
+    status: StatusCode,
+    headers: &HeaderMap,
+    document: &[u8],
+    refused: &Refused,
+) -> ProviderError {
+    let Told { code, detail } = Told::read(document);
+    let code = text(headers, "x-ms-error-code").filter(|code| is_code(code)).or(code);
+    if code.is_none() && is_page(headers, document) && is_foreign(status) {
+        return ProviderError::NotAnObjectStore { status: Some(status) };
+    }
+    let kind = match code.as_deref() {
+        // A condition that doesn't hold has the same code whichever way it was asked.
+        _ if status == StatusCode::NOT_MODIFIED => ErrorKind::NotModified,
+        Some("AuthenticationFailed" | "AuthorizationFailure")
+            if is_unauthenticated(code.as_deref(), &detail) =>
+        {
+            kind_of_failed_authentication(headers, &detail, refused)
+        }
+        Some(code) => kind_of_code(code, status, refused).unwrap_or_else(|| kind_of_status(status)),
+        None => kind_of_status(status),
+    };
+    ErrorAnswer::new(status, kind, code.map(Into::into), headers).into()
+}
+
+/// Whether the signature was refused. The emulator uses the code of a denial for that too, with the same words as the
+/// service has for the other.
+fn is_unauthenticated(code: Option<&str>, detail: &str) -> bool {
+    code == Some("AuthenticationFailed") || detail.contains("Server failed to authenticate")
+}
+
+/// Whether the answer comes from something else than the service.
+fn is_page(headers: &HeaderMap, document: &[u8]) -> bool {
+    let html = headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
+    !headers.contains_key("x-ms-request-id") && (html || !document.trim_ascii().is_empty())
+}
+
+#[derive(Default)]
+struct Told {
+    code: Option<String>,
+    /// Read to tell causes apart, never shown.
+    detail: String,
+}
+
+impl Told {
+    fn read(document: &[u8]) -> Self {
+        let mut told = Self::default();
+        let outcome = xml::read(document, "Error", |element| {
+            match element.name {
+                "Code" if is_code(element.text) => told.code = Some(element.text.to_owned()),
+                "AuthenticationErrorDetail" | "Message" => told.detail.push_str(element.text),
+                _ => {}
+            }
+            Ok(())
+        });
+        if outcome.is_ok() { told } else { Self::default() }
+    }
+}
+
+/// One code stands for a wrong key, a wrong time and an expired SAS. The clocks and the SAS itself tell more surely
+/// than the detail, which is prose.
+fn kind_of_failed_authentication(headers: &HeaderMap, detail: &str, refused: &Refused) -> ErrorKind {
+    if clock_is_off(headers, refused.now) {
+        return ErrorKind::ClockSkew;
+    }
+    let expired = refused.expires.is_some_and(|expires| expires <= refused.now);
+    if expired || detail.contains("specified time frame") || detail.contains("Signed expiry") {
+        return ErrorKind::TokenExpired;
+    }
+    if detail.contains("date header") { ErrorKind::ClockSkew } else { ErrorKind::SecretWrong }
+}
+
+fn kind_of_code(code: &str, status: StatusCode, refused: &Refused) -> Option<ErrorKind> {
+    Some(match code {
+        "InvalidAuthenticationInfo" => ErrorKind::SecretWrong,
+        "CannotVerifyCopySource" if status == StatusCode::NOT_FOUND => ErrorKind::ObjectNotFound,
+        "CannotVerifyCopySource"
+        | "NoAuthenticationInformation"
+        | "AuthorizationFailure"
+        | "AuthorizationPermissionMismatch"
+        | "AuthorizationProtocolMismatch"
+        | "AuthorizationResourceTypeMismatch"
+        | "AuthorizationServiceMismatch"
+        | "AuthorizationSourceIPMismatch"
+        | "InsufficientAccountPermissions"
+        | "KeyBasedAuthenticationNotPermitted"
+        | "PublicAccessNotPermitted"
+        | "BlobImmutableDueToPolicy" => ErrorKind::AccessDenied,
+        "AccountIsDisabled" => ErrorKind::AccountNotFound,
+        // Of containers and blobs the service speaks by their own codes.
+        "ResourceNotFound" if !refused.of_blob => ErrorKind::AccountNotFound,
+        "ContainerNotFound" | "ContainerBeingDeleted" | "ContainerDisabled" => ErrorKind::BucketNotFound,
+        "InvalidResourceName" | "OutOfRangeInput" if !refused.of_blob => ErrorKind::BucketNotFound,
+        "BlobNotFound" | "ResourceNotFound" => ErrorKind::ObjectNotFound,
+        "InvalidBlockList" => ErrorKind::UploadNotFound,
+        "ConditionNotMet" | "TargetConditionNotMet" | "SourceConditionNotMet" | "BlobAlreadyExists" => {
+            ErrorKind::PreconditionFailed
+        }
+        "InvalidRange" => ErrorKind::RangeNotSatisfiable,
+        "Md5Mismatch" | "Crc64Mismatch" => ErrorKind::BadDigest,
+        "ServerBusy" | "TooManyRequests" | "IngressIsOverAccountLimit" | "EgressIsOverAccountLimit" => {
+            ErrorKind::Throttled
+        }
+        "InternalError" | "OperationTimedOut" => ErrorKind::Internal,
+        "UnsupportedHttpVerb" | "FeatureVersionMismatch" | "FeatureNotYetSupported" => ErrorKind::Unsupported,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header::DATE;
+
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-01-01T12:00:00Z".parse().unwrap()
+    }
+
+    fn document(code: &str, detail: &str) -> String {
+        format!(
+            "\u{feff}<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>secret words</Message>\
+             <AuthenticationErrorDetail>{detail}</AuthenticationErrorDetail></Error>"
+        )
+    }
+
+    fn kind_at(date: &str, status: u16, expires: Option<&str>, of_blob: bool, document: &str) -> ErrorKind {
+        let headers = HeaderMap::from_iter([(DATE, date.parse().unwrap())]);
+        let expires = expires.map(|text| text.parse().unwrap());
+        let refused = Refused { of_blob, expires, now: now() };
+        let status = StatusCode::from_u16(status).unwrap();
+        read(status, &headers, document.as_bytes(), &refused).kind().unwrap()
+    }
+
+    const NOON: &str = "Thu, 01 Jan 2026 12:00:01 GMT";
+
+    #[test]
+    fn a_failed_authentication_is_told_by_clock_expiry_and_detail() {
+        let failed = |date, expires, detail| {
+            kind_at(date, 403, expires, false, &document("AuthenticationFailed", detail))
+        };
+        assert_eq!(failed(NOON, None, "The MAC signature … is not the same"), ErrorKind::SecretWrong);
+        assert_eq!(failed("Thu, 01 Jan 2026 13:00:00 GMT", None, ""), ErrorKind::ClockSkew);
+        assert_eq!(failed(NOON, None, "Request date header too old"), ErrorKind::ClockSkew);
+        assert_eq!(failed(NOON, Some("2026-01-01T11:00:00Z"), ""), ErrorKind::TokenExpired);
+        assert_eq!(failed(NOON, Some("2027-01-01T11:00:00Z"), ""), ErrorKind::SecretWrong);
+        let frame = "Signature not valid in the specified time frame: Start […] - Expiry […]";
+        assert_eq!(failed(NOON, None, frame), ErrorKind::TokenExpired);
+    }
+
+    #[test]
+    fn codes_are_told_apart_by_what_the_request_was_about() {
+        for (status, code, of_blob, kind) in [
+            (404, "ContainerNotFound", true, ErrorKind::BucketNotFound),
+            (404, "BlobNotFound", true, ErrorKind::ObjectNotFound),
+            (404, "ResourceNotFound", false, ErrorKind::AccountNotFound),
+            (404, "ResourceNotFound", true, ErrorKind::ObjectNotFound),
+            (403, "AuthorizationPermissionMismatch", true, ErrorKind::AccessDenied),
+            (403, "KeyBasedAuthenticationNotPermitted", false, ErrorKind::AccessDenied),
+            (403, "AccountIsDisabled", false, ErrorKind::AccountNotFound),
+            (409, "BlobAlreadyExists", true, ErrorKind::PreconditionFailed),
+            (412, "ConditionNotMet", true, ErrorKind::PreconditionFailed),
+            (304, "ConditionNotMet", true, ErrorKind::NotModified),
+            (416, "InvalidRange", true, ErrorKind::RangeNotSatisfiable),
+            (400, "InvalidBlockList", true, ErrorKind::UploadNotFound),
+            (503, "ServerBusy", true, ErrorKind::Throttled),
+            (500, "OperationTimedOut", true, ErrorKind::Internal),
+            (409, "LeaseIdMissing", true, ErrorKind::Conflict),
+            (400, "SomethingNew", true, ErrorKind::Invalid),
+        ] {
+            assert_eq!(kind_at(NOON, status, None, of_blob, &document(code, "")), kind, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_head_has_its_code_in_the_header_and_a_web_page_has_none() {
+        let refused = Refused { of_blob: true, expires: None, now: now() };
+        let headers = HeaderMap::from_iter([(
+            "x-ms-error-code".parse::<http::HeaderName>().unwrap(),
+            "BlobNotFound".parse().unwrap(),
+        )]);
+        let error = read(StatusCode::NOT_FOUND, &headers, b"", &refused);
+        assert_eq!(error.kind(), Some(ErrorKind::ObjectNotFound));
+        assert_eq!(error.answer().unwrap().code.as_deref(), Some("BlobNotFound"));
+        let page = read(StatusCode::FORBIDDEN, &HeaderMap::new(), b"<html>no</html>", &refused);
+        assert!(matches!(page, ProviderError::NotAnObjectStore { .. }));
+    }
+}

@@ -1,0 +1,97 @@
+//! List Blobs.
+
+use http::Method;
+
+use crate::azure::AzureDriver;
+use crate::azure::attributes::quoted;
+use crate::azure::request::Call;
+use crate::connection::Pace;
+use crate::driver::{ListPage, ListRequest, ListedObject};
+use crate::encode::decode_percent;
+use crate::error::ProviderError;
+use crate::headers::parse_http_date;
+use crate::xml::{self, UnexpectedXml};
+
+/// The most blobs of a page. The service would give 5,000, at about 1 KiB each and more with long names.
+const MAX_KEYS: u16 = 1_000;
+const MAX_PAGE_BYTES: usize = 8 * 1024 * 1024;
+
+impl AzureDriver {
+    pub(super) async fn list_page(&self, request: &ListRequest) -> Result<ListPage, ProviderError> {
+        if request.start_after.is_some() {
+            return Err(ProviderError::InvalidRequest("Azure's lists can't start after a key"));
+        }
+        let mut call = Call::container(Method::GET, &[("comp", "list")]);
+        if !request.prefix.is_empty() {
+            call.query.push("prefix", &request.prefix);
+        }
+        for (name, value) in [("delimiter", &request.delimiter), ("marker", &request.token)] {
+            if let Some(value) = value {
+                call.query.push(name, value);
+            }
+        }
+        let max_keys = request.max_keys.unwrap_or(MAX_KEYS).clamp(1, MAX_KEYS);
+        call.query.push("maxresults", &max_keys.to_string());
+        let (head, body) = self.send(call).await?.into_parts();
+        let document = self.connections.document(body, MAX_PAGE_BYTES, Pace::Usual).await?;
+        parse(&document)
+            .map_err(|UnexpectedXml| ProviderError::NotAnObjectStore { status: Some(head.status) })
+    }
+}
+
+fn parse(document: &[u8]) -> Result<ListPage, UnexpectedXml> {
+    let mut page = ListPage::default();
+    let mut object = ListedObject::default();
+    xml::read(document, "EnumerationResults", |element| {
+        let text = element.text;
+        let name = || {
+            if element.encoded { decode_percent(text).ok_or(UnexpectedXml) } else { Ok(text.to_owned()) }
+        };
+        match (element.parent(), element.name) {
+            ("EnumerationResults", "NextMarker") => {
+                page.next = Some(text.to_owned()).filter(|marker| !marker.is_empty());
+            }
+            ("Blobs", "Blob") => page.objects.push(std::mem::take(&mut object)),
+            ("Blob", "Name") => object.key = name()?,
+            ("BlobPrefix", "Name") => page.prefixes.push(name()?),
+            ("Properties", "Content-Length") => {
+                object.size = text.trim().parse().map_err(|_| UnexpectedXml)?;
+            }
+            ("Properties", "Etag") => object.etag = Some(quoted(text.to_owned())),
+            ("Properties", "Last-Modified") => object.last_modified = parse_http_date(text),
+            ("Properties", "AccessTier") => object.storage_class = Some(text.to_owned()),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_read() {
+        let document = "\u{feff}<?xml version=\"1.0\"?><EnumerationResults ContainerName=\"c\"><Blobs>\
+            <Blob><Name>a &amp; b</Name><Properties><Last-Modified>Thu, 29 Feb 2024 12:00:00 GMT</Last-Modified>\
+            <Etag>0x8D</Etag><Content-Length>5</Content-Length><AccessTier>Hot</AccessTier></Properties></Blob>\
+            <Blob><Name Encoded=\"true\">odd%EF%BF%BE%20</Name><Properties><Content-Length>0</Content-Length>\
+            </Properties></Blob><BlobPrefix><Name>dir/</Name></BlobPrefix></Blobs><NextMarker>2!8!x</NextMarker>\
+            </EnumerationResults>";
+        let page = parse(document.as_bytes()).unwrap();
+        let first = &page.objects[0];
+        assert_eq!((first.key.as_str(), first.size), ("a & b", 5));
+        assert_eq!(first.etag.as_deref(), Some("\"0x8D\""));
+        assert_eq!(first.last_modified, "2024-02-29T12:00:00Z".parse().ok());
+        assert_eq!(page.objects[1].key, "odd\u{fffe} ");
+        assert_eq!((page.prefixes, page.next), (vec!["dir/".to_owned()], Some("2!8!x".to_owned())));
+    }
+
+    #[test]
+    fn the_last_page_has_no_marker() {
+        let page = parse(b"<EnumerationResults><Blobs/><NextMarker/></EnumerationResults>").unwrap();
+        assert_eq!(page, ListPage::default());
+        assert_eq!(parse(b"<html/>"), Err(UnexpectedXml));
+    }
+}

@@ -1,0 +1,238 @@
+//! The driver for Azure Blob Storage.
+//!
+//! Objects are block blobs. One request is one exchange: `address` says where to, `credentials` reads what opens
+//! the container, `sign` signs with an account key, `request` sends and reads errors, and a module for each group
+//! of operations knows headers and documents.
+//!
+//! What the service lacks, and what is made of it:
+//! - Keys with backslashes or with `.` and `..` between slashes would arrive as others; they are refused.
+//! - Lists can't start after a key; `Expires` is not kept.
+//! - Entity tags are counters, not hashes, and a SHA-256 of what is sent is not verified.
+//! - Ranges that count from the end cost a second request.
+//! - Multipart uploads are blocks; see `upload`.
+
+mod address;
+mod attributes;
+mod credentials;
+mod error;
+mod list;
+mod object;
+mod request;
+mod sign;
+mod upload;
+
+use std::fmt;
+
+use async_trait::async_trait;
+use bucketry_model::bucket::BucketTarget;
+use bucketry_model::secret::Secret;
+use http::Method;
+
+use crate::address::Address;
+use crate::azure::address::{address_of, check_account};
+use crate::azure::credentials::Credentials;
+pub use crate::azure::credentials::sas_expiry;
+use crate::azure::request::Call;
+use crate::body::Payload;
+use crate::connection::Connections;
+use crate::driver::{
+    Capabilities, Conditions, CopyRequest, Deleted, Driver, GetRequest, Hints, ListPage, ListRequest,
+    MultipartLimits, ObjectAttributes, ObjectInfo, ObjectRead, Part, PartsPage, Permissions, PutRequest,
+    Site, Stored, UploadId,
+};
+use crate::error::ProviderError;
+use crate::open::OpenError;
+use crate::probe::first_key;
+
+const MIB: u64 = 1024 * 1024;
+
+const CAPABILITIES: Capabilities = Capabilities {
+    list_start_after: false,
+    conditional_get: true,
+    put_if_absent: true,
+    put_if_match: true,
+    copy: true,
+    max_key_bytes: 1_024,
+    max_put_bytes: 5_000 * MIB,
+    multipart: MultipartLimits { min_part_bytes: 1, max_part_bytes: 4_000 * MIB, max_parts: 10_000 },
+};
+
+/// For an account key the role stands for what a person would grant instead; a SAS has a letter for each.
+static PERMISSIONS: Permissions = Permissions {
+    list: "List (l) in the SAS, or the role Storage Blob Data Reader",
+    write: "Write (w) and Create (c) in the SAS, or the role Storage Blob Data Contributor",
+    read: "Read (r) in the SAS, or the role Storage Blob Data Reader",
+    delete: "Delete (d) in the SAS, or the role Storage Blob Data Contributor",
+    hints: &Hints {
+        key_unknown: "Check the storage account's name.",
+        secret_wrong: "Copy the key or the SAS again, whole, from the storage account's Access keys or Shared access \
+                       signature; a SAS must have been made for this container or account with a key that is still \
+                       valid.",
+        token_expired: "Make a new SAS with a later expiry; one without an expiry in the past also needs a start \
+                        that has passed.",
+        account_not_found: "Check the storage account's name, that it isn't disabled, and the endpoint if the account \
+                            lies in another cloud.",
+        bucket_not_found: "Check the container's name, and that it lies in this storage account.",
+        of_code: &[
+            (
+                "AuthorizationSourceIPMismatch",
+                "The SAS allows certain IP addresses only (sip): add this node's.",
+            ),
+            ("AuthorizationProtocolMismatch", "The SAS allows https only (spr): use an https endpoint."),
+            (
+                "AuthorizationResourceTypeMismatch",
+                "The SAS lacks resource types: an account SAS needs Container and Object (srt=co).",
+            ),
+            (
+                "AuthorizationServiceMismatch",
+                "The SAS is for other services: an account SAS needs Blob (ss=b).",
+            ),
+            (
+                "AuthorizationFailure",
+                "Allow this node's address in the storage account's Networking, and check the SAS's permissions.",
+            ),
+            (
+                "KeyBasedAuthenticationNotPermitted",
+                "The account refuses keys: turn on \"Allow storage account key access\", or use a user delegation SAS.",
+            ),
+            ("AccountRequiresHttps", "The account requires secure transfer: use an https endpoint."),
+        ],
+    },
+};
+
+/// A container of a storage account.
+pub struct AzureDriver {
+    connections: Connections,
+    account: Box<str>,
+    address: Address,
+    account_is_in_host: bool,
+    credentials: Credentials,
+}
+
+impl AzureDriver {
+    /// Opens a container: `bucket` names it, `key` its storage account; the secret is the account's key or a SAS.
+    pub fn open(target: &BucketTarget, connections: &Connections) -> Result<Self, OpenError> {
+        let location = &target.location;
+        let account =
+            location.key.as_deref().filter(|key| !key.is_empty()).ok_or(OpenError::MissingAccount)?;
+        check_account(account)?;
+        let (address, account_is_in_host) =
+            address_of(location.endpoint.as_ref(), account, &location.bucket)?;
+        let secret: &Secret = target.secret.as_ref().ok_or(OpenError::MissingSecret)?;
+        Ok(Self {
+            connections: connections.clone(),
+            account: account.into(),
+            address,
+            account_is_in_host,
+            credentials: Credentials::read(secret)?,
+        })
+    }
+
+    /// Makes the container, for tests that need one.
+    #[cfg(feature = "contract")]
+    pub async fn create_container(&self) -> Result<(), ProviderError> {
+        let call = Call { payload: Some(Payload::bytes("")), ..Call::container(Method::PUT, &[]) };
+        self.send(call).await.map(drop)
+    }
+}
+
+#[async_trait]
+impl Driver for AzureDriver {
+    fn capabilities(&self) -> &'static Capabilities {
+        &CAPABILITIES
+    }
+
+    fn site(&self) -> Site {
+        Site {
+            tls: self.address.tls(),
+            host: self.address.host(),
+            port: self.address.port(),
+            names_account: self.account_is_in_host,
+            permissions: &PERMISSIONS,
+        }
+    }
+
+    /// A SAS for a container may not ask for the container's properties, whatever else it may do; it lists.
+    async fn head_bucket(&self) -> Result<(), ProviderError> {
+        if matches!(self.credentials, Credentials::Sas(_)) {
+            return self.list_page(&first_key()).await.map(drop);
+        }
+        let answer = self.send(Call::container(Method::HEAD, &[])).await?;
+        // Any web server answers a HEAD; the service says who it is.
+        if answer.headers().contains_key("x-ms-request-id") {
+            Ok(())
+        } else {
+            Err(ProviderError::NotAnObjectStore { status: Some(answer.status()) })
+        }
+    }
+
+    async fn list(&self, request: &ListRequest) -> Result<ListPage, ProviderError> {
+        self.list_page(request).await
+    }
+
+    async fn head(&self, key: &str, conditions: &Conditions) -> Result<ObjectInfo, ProviderError> {
+        self.head_blob(key, conditions).await
+    }
+
+    async fn get(&self, key: &str, request: &GetRequest) -> Result<ObjectRead, ProviderError> {
+        self.get_blob(key, request).await
+    }
+
+    async fn put(&self, key: &str, payload: Payload, request: &PutRequest) -> Result<Stored, ProviderError> {
+        self.put_blob(key, payload, request).await
+    }
+
+    async fn delete(&self, key: &str, version: Option<&str>) -> Result<Deleted, ProviderError> {
+        self.delete_blob(key, version).await
+    }
+
+    async fn copy(&self, source: &str, key: &str, request: &CopyRequest) -> Result<Stored, ProviderError> {
+        self.copy_blob(source, key, request).await
+    }
+
+    async fn create_multipart(
+        &self,
+        key: &str,
+        attributes: &ObjectAttributes,
+    ) -> Result<UploadId, ProviderError> {
+        upload::create_upload(key, attributes)
+    }
+
+    async fn upload_part(
+        &self,
+        key: &str,
+        upload: &UploadId,
+        number: u32,
+        payload: Payload,
+    ) -> Result<Part, ProviderError> {
+        self.put_block(key, upload, number, payload).await
+    }
+
+    async fn list_parts(&self, key: &str, upload: &UploadId, after: u32) -> Result<PartsPage, ProviderError> {
+        self.parts_page(key, upload, after).await
+    }
+
+    async fn complete_multipart(
+        &self,
+        key: &str,
+        upload: &UploadId,
+        parts: &[Part],
+        conditions: &Conditions,
+    ) -> Result<Stored, ProviderError> {
+        self.complete_upload(key, upload, parts, conditions).await
+    }
+
+    async fn abort_multipart(&self, key: &str, upload: &UploadId) -> Result<(), ProviderError> {
+        self.abort_upload(key, upload).await
+    }
+}
+
+impl fmt::Debug for AzureDriver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AzureDriver")
+            .field("account", &self.account)
+            .field("address", &self.address)
+            .field("credentials", &self.credentials)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,194 @@
+//! Single blobs: Get Blob Properties, Get Blob, Put Blob, Delete Blob, Copy Blob.
+
+use std::time::Duration;
+
+use http::header::{HeaderName, IF_MATCH};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use tokio::time::{Instant, sleep};
+
+use crate::azure::AzureDriver;
+use crate::azure::attributes::{
+    SOURCE_CONDITIONS, info, put_attributes, put_metadata, put_properties, quoted, stored, version,
+};
+use crate::azure::request::Call;
+use crate::body::{Payload, ProviderBody};
+use crate::connection::Pace;
+use crate::driver::{
+    ByteRange, Conditions, CopyRequest, Deleted, GetRequest, ObjectAttributes, ObjectInfo, ObjectRead,
+    PutRequest, Stored,
+};
+use crate::encode::Query;
+use crate::error::{ErrorAnswer, ErrorKind, ProviderError};
+use crate::headers::{OBJECT_CONDITIONS, content_range, put_conditions, range, text, value};
+
+/// Between two looks at a copy that goes on: copies within an account are mostly done at once.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(250);
+
+impl AzureDriver {
+    pub(super) async fn head_blob(
+        &self,
+        key: &str,
+        conditions: &Conditions,
+    ) -> Result<ObjectInfo, ProviderError> {
+        let mut call = Call::blob(Method::HEAD, key)?;
+        put_conditions(&mut call.headers, OBJECT_CONDITIONS, conditions)?;
+        Ok(info(self.send(call).await?.into_parts().0.headers))
+    }
+
+    pub(super) async fn get_blob(
+        &self,
+        key: &str,
+        request: &GetRequest,
+    ) -> Result<ObjectRead, ProviderError> {
+        let mut call = Call::blob(Method::GET, key)?;
+        put_conditions(&mut call.headers, OBJECT_CONDITIONS, &request.conditions)?;
+        if let Some(wanted) = request.range {
+            let wanted = self.without_suffix(key, wanted, &request.conditions).await?;
+            call.headers.insert(HeaderName::from_static("x-ms-range"), value(&range(wanted))?);
+        }
+        let (head, body) = self.send(call).await?.into_parts();
+        let range = (head.status == StatusCode::PARTIAL_CONTENT)
+            .then(|| content_range(&head.headers))
+            .flatten()
+            .map(|(first, last, _)| (first, last));
+        // The emulator answers so instead of refusing.
+        if range.is_some_and(|(first, last)| last < first) {
+            return Err(outside());
+        }
+        let body = ProviderBody::new(body, self.connections.settings().stall_timeout);
+        Ok(ObjectRead { info: info(head.headers), range, body })
+    }
+
+    /// The service knows no ranges that count from the end, so the size is asked for first. If the object is
+    /// replaced in between, the range is that of the size before.
+    async fn without_suffix(
+        &self,
+        key: &str,
+        wanted: ByteRange,
+        conditions: &Conditions,
+    ) -> Result<ByteRange, ProviderError> {
+        let ByteRange::Last(count) = wanted else { return Ok(wanted) };
+        let size = self.head_blob(key, conditions).await?.size.unwrap_or_default();
+        if count == 0 || size == 0 {
+            return Err(outside());
+        }
+        Ok(ByteRange::From(size.saturating_sub(count)))
+    }
+
+    pub(super) async fn put_blob(
+        &self,
+        key: &str,
+        payload: Payload,
+        request: &PutRequest,
+    ) -> Result<Stored, ProviderError> {
+        let mut call = Call::blob(Method::PUT, key)?;
+        call.headers.insert(HeaderName::from_static("x-ms-blob-type"), HeaderValue::from_static("BlockBlob"));
+        put_attributes(&mut call.headers, &request.attributes)?;
+        put_conditions(&mut call.headers, OBJECT_CONDITIONS, &request.conditions)?;
+        call.payload = Some(payload);
+        Ok(stored(self.send(call).await?.headers()))
+    }
+
+    pub(super) async fn delete_blob(&self, key: &str, of: Option<&str>) -> Result<Deleted, ProviderError> {
+        let mut call = Call::blob(Method::DELETE, key)?;
+        if let Some(of) = of {
+            call.query.push("versionid", of);
+        } else {
+            // A blob with snapshots can't be deleted without them.
+            let name = HeaderName::from_static("x-ms-delete-snapshots");
+            call.headers.insert(name, HeaderValue::from_static("include"));
+        }
+        match self.send(call).await {
+            Ok(answer) => Ok(Deleted { version: version(answer.headers()) }),
+            Err(error) if error.kind() == Some(ErrorKind::ObjectNotFound) => Ok(Deleted::default()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Copies within the container. Attributes can't be given to the copy at once: they are set on it afterwards, so
+    /// for a moment it has those of its source.
+    pub(super) async fn copy_blob(
+        &self,
+        source: &str,
+        key: &str,
+        request: &CopyRequest,
+    ) -> Result<Stored, ProviderError> {
+        let from = Call::blob(Method::GET, source)?;
+        let from = self.address.uri(&self.address.path(from.key), &self.with_sas(String::new()))?.to_string();
+        let mut call = Call::blob(Method::PUT, key)?;
+        let mut from = value(&from)?;
+        from.set_sensitive(true);
+        call.headers.insert(HeaderName::from_static("x-ms-copy-source"), from);
+        put_conditions(&mut call.headers, SOURCE_CONDITIONS, &request.source_conditions)?;
+        if let Some(attributes) = &request.attributes {
+            put_metadata(&mut call.headers, attributes)?;
+        }
+        call.payload = Some(Payload::bytes(""));
+        call.pace = Pace::Slow;
+        let answer = self.send(call).await?.into_parts().0.headers;
+        let mut copied = stored(&answer);
+        if text(&answer, "x-ms-copy-status").as_deref() == Some("pending") {
+            copied = self.finish_copy(key).await?;
+        }
+        match &request.attributes {
+            Some(attributes) => self.replace_attributes(key, copied, attributes).await,
+            None => Ok(copied),
+        }
+    }
+
+    /// Waits for a copy that goes on. Dropped, the copy goes on without anybody waiting.
+    async fn finish_copy(&self, key: &str) -> Result<Stored, ProviderError> {
+        let deadline = Instant::now() + self.connections.settings().answer_timeout;
+        loop {
+            let info = self.head_blob(key, &Conditions::default()).await?;
+            match text(&info.headers, "x-ms-copy-status").as_deref() {
+                Some("pending") if Instant::now() < deadline => sleep(BETWEEN_LOOKS).await,
+                Some("pending") => return Err(ProviderError::TimedOut),
+                Some("failed" | "aborted") => {
+                    let status = StatusCode::INTERNAL_SERVER_ERROR;
+                    return Err(ErrorAnswer::new(status, ErrorKind::Internal, None, &HeaderMap::new()).into());
+                }
+                _ => return Ok(Stored { etag: info.etag.map(quoted), version: info.version }),
+            }
+        }
+    }
+
+    async fn replace_attributes(
+        &self,
+        key: &str,
+        copied: Stored,
+        attributes: &ObjectAttributes,
+    ) -> Result<Stored, ProviderError> {
+        let mut last = copied;
+        // Without any metadata the copy kept that of its source.
+        if attributes.metadata.is_empty() {
+            last = self.set(key, "metadata", &last, HeaderMap::new()).await?;
+        }
+        let mut headers = HeaderMap::new();
+        put_properties(&mut headers, attributes)?;
+        let set = self.set(key, "properties", &last, headers).await?;
+        Ok(Stored { version: set.version.or(last.version), ..set })
+    }
+
+    async fn set(
+        &self,
+        key: &str,
+        what: &str,
+        of: &Stored,
+        mut headers: HeaderMap,
+    ) -> Result<Stored, ProviderError> {
+        if let Some(etag) = &of.etag {
+            headers.insert(IF_MATCH, value(etag)?);
+        }
+        let query = Query::new(&[("comp", what)]);
+        let payload = Some(Payload::bytes(""));
+        let call = Call { query, headers, payload, ..Call::blob(Method::PUT, key)? };
+        Ok(stored(self.send(call).await?.headers()))
+    }
+}
+
+/// The refusal of a range that lies outside of the blob.
+fn outside() -> ProviderError {
+    let status = StatusCode::RANGE_NOT_SATISFIABLE;
+    ErrorAnswer::new(status, ErrorKind::RangeNotSatisfiable, None, &HeaderMap::new()).into()
+}

@@ -1,0 +1,136 @@
+//! One authorised exchange with the service.
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, HOST, HeaderName};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use hyper::body::Incoming;
+
+use crate::azure::credentials::Credentials;
+use crate::azure::error::Refused;
+use crate::azure::sign::{Target, sign};
+use crate::azure::{AzureDriver, error};
+use crate::body::{Outgoing, Payload};
+use crate::connection::Pace;
+use crate::encode::Query;
+use crate::error::{MAX_ERROR_BYTES, ProviderError};
+use crate::headers::{http_date, value};
+
+/// The version of the REST API that is spoken: every operation here exists in it, with blocks of 4,000 MiB.
+const VERSION: &str = "2023-11-03";
+
+/// A request before it is addressed and authorised.
+pub(super) struct Call<'a> {
+    pub(super) method: Method,
+    /// The blob, or `None` for the container.
+    pub(super) key: Option<&'a str>,
+    pub(super) query: Query,
+    pub(super) headers: HeaderMap,
+    pub(super) payload: Option<Payload>,
+    pub(super) pace: Pace,
+}
+
+impl<'a> Call<'a> {
+    /// A request about the container.
+    pub(super) fn container(method: Method, query: &[(&'static str, &str)]) -> Self {
+        let mut query = Query::new(query);
+        query.push("restype", "container");
+        Self { method, key: None, query, headers: HeaderMap::new(), payload: None, pace: Pace::Usual }
+    }
+
+    /// A request about a blob. What the service would store under another name is refused here: it takes `.` and
+    /// `..` for steps in a path, which could lead out of the container, and a backslash for a slash.
+    pub(super) fn blob(method: Method, key: &'a str) -> Result<Self, ProviderError> {
+        if key.is_empty() {
+            return Err(ProviderError::InvalidRequest("the key is empty"));
+        }
+        if key.contains('\\') || key.split('/').any(|segment| matches!(segment, "." | "..")) {
+            return Err(ProviderError::InvalidRequest(
+                "Azure can't keep keys with backslashes or with '.' or '..' between slashes",
+            ));
+        }
+        Ok(Self {
+            method,
+            key: Some(key),
+            query: Query::default(),
+            headers: HeaderMap::new(),
+            payload: None,
+            pace: Pace::Usual,
+        })
+    }
+}
+
+impl AzureDriver {
+    /// Sends a request and answers what the service answered, if it was a success. Sent again, once, only if it
+    /// changes nothing and its pooled connection was closed under it.
+    pub(super) async fn send(&self, call: Call<'_>) -> Result<Response<Incoming>, ProviderError> {
+        let repeatable = call.method.is_safe() && call.payload.is_none();
+        let Call { method, key, mut query, headers, mut payload, pace } = call;
+        let path = self.address.path(key);
+        let pairs = query.sorted().to_vec();
+        let query = self.with_sas(query.into_text());
+        let uri = self.address.uri(&path, &query)?;
+        let mut attempts = if repeatable { 2 } else { 1 };
+        loop {
+            attempts -= 1;
+            let mut request = Request::new(Outgoing::empty());
+            *request.method_mut() = method.clone();
+            *request.uri_mut() = uri.clone();
+            let mut headers = headers.clone();
+            if let Some(payload) = &payload {
+                headers.insert(CONTENT_LENGTH, HeaderValue::from(payload.length()));
+            }
+            self.authorise(&mut headers, &method, &path, &pairs)?;
+            *request.headers_mut() = headers;
+            let mut progress = None;
+            if let Some(payload) = payload.take() {
+                (*request.body_mut(), progress) = Outgoing::of(payload);
+            }
+            return match self.connections.send(request, progress, pace).await {
+                Err(ProviderError::BrokenOff) if attempts > 0 => continue,
+                Err(error) => Err(error),
+                Ok(answer) if answer.status().is_success() => Ok(answer),
+                Ok(answer) => Err(self.read_error(answer, &method, key.is_some()).await),
+            };
+        }
+    }
+
+    pub(super) fn with_sas(&self, mut query: String) -> String {
+        if let Credentials::Sas(sas) = &self.credentials {
+            if !query.is_empty() {
+                query.push('&');
+            }
+            query.push_str(sas.query());
+        }
+        query
+    }
+
+    fn authorise(
+        &self,
+        headers: &mut HeaderMap,
+        method: &Method,
+        path: &str,
+        query: &[(&'static str, String)],
+    ) -> Result<(), ProviderError> {
+        headers.insert(HOST, self.address.host_header()?);
+        headers.insert(HeaderName::from_static("x-ms-version"), HeaderValue::from_static(VERSION));
+        let now = http_date(self.connections.clock().now())?;
+        headers.insert(HeaderName::from_static("x-ms-date"), value(&now)?);
+        let Credentials::SharedKey(key) = &self.credentials else { return Ok(()) };
+        let target = Target { method: method.as_str(), account: &self.account, path, query };
+        sign(headers, &target, key)
+            .map_err(|_| ProviderError::InvalidRequest("the account's name can't be put into a header"))
+    }
+
+    async fn read_error(&self, answer: Response<Incoming>, method: &Method, of_blob: bool) -> ProviderError {
+        let (head, body) = answer.into_parts();
+        let document = if *method == Method::HEAD {
+            Bytes::new()
+        } else {
+            // The header tells the code where the document can't be read.
+            self.connections.document(body, MAX_ERROR_BYTES, Pace::Usual).await.unwrap_or_default()
+        };
+        let now = self.connections.clock().now();
+        let refused = Refused { of_blob, expires: self.credentials.expires(), now };
+        error::read(head.status, &head.headers, &document, &refused)
+    }
+}

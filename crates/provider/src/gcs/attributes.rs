@@ -1,0 +1,140 @@
+//! Objects as the JSON API and as headers describe them, made to tell the same.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderMap;
+use http::header::ETAG;
+use serde_json::{Map, Value, json};
+
+use crate::driver::{ListedObject, ObjectAttributes, ObjectInfo, Stored};
+use crate::error::ProviderError;
+use crate::headers::{self, text, value};
+use crate::s3::hex;
+
+const METADATA: &str = "x-goog-meta-";
+
+/// What is kept with an object, as a resource of the JSON API.
+pub(super) fn resource(attributes: &ObjectAttributes) -> Result<Map<String, Value>, ProviderError> {
+    if attributes.expires.is_some() {
+        return Err(ProviderError::InvalidRequest("Google keeps no Expires with an object"));
+    }
+    let mut resource = Map::new();
+    for (name, text) in [
+        ("contentType", &attributes.content_type),
+        ("cacheControl", &attributes.cache_control),
+        ("contentDisposition", &attributes.content_disposition),
+        ("contentEncoding", &attributes.content_encoding),
+        ("contentLanguage", &attributes.content_language),
+    ] {
+        if let Some(text) = text {
+            // They come back in a header.
+            value(text)?;
+            resource.insert(name.to_owned(), json!(text));
+        }
+    }
+    headers::put_metadata(&mut HeaderMap::new(), METADATA, &attributes.metadata)?;
+    if !attributes.metadata.is_empty() {
+        let metadata: Map<_, _> =
+            attributes.metadata.iter().map(|(name, text)| (name.clone(), json!(text))).collect();
+        resource.insert("metadata".to_owned(), Value::Object(metadata));
+    }
+    Ok(resource)
+}
+
+/// What is kept with an object, as headers of the XML API.
+pub(super) fn put_attributes(
+    headers: &mut HeaderMap,
+    attributes: &ObjectAttributes,
+) -> Result<(), ProviderError> {
+    use http::header::{
+        CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE,
+    };
+    if attributes.expires.is_some() {
+        return Err(ProviderError::InvalidRequest("Google keeps no Expires with an object"));
+    }
+    for (name, text) in [
+        (CONTENT_TYPE, &attributes.content_type),
+        (CACHE_CONTROL, &attributes.cache_control),
+        (CONTENT_DISPOSITION, &attributes.content_disposition),
+        (CONTENT_ENCODING, &attributes.content_encoding),
+        (CONTENT_LANGUAGE, &attributes.content_language),
+    ] {
+        if let Some(text) = text {
+            headers.insert(name, value(text)?);
+        }
+    }
+    headers::put_metadata(headers, METADATA, &attributes.metadata)
+}
+
+/// What an answer of the XML API tells of an object.
+pub(super) fn info(headers: HeaderMap) -> ObjectInfo {
+    let (etag, version) = (etag_of_headers(&headers), generation_of_headers(&headers));
+    let mut info = headers::info(headers, METADATA, version);
+    info.etag = etag;
+    info
+}
+
+pub(super) fn generation_of_headers(headers: &HeaderMap) -> Option<String> {
+    text(headers, "x-goog-generation")
+}
+
+/// The entity tag is the MD5 of the content where there is one, as the XML API has it: also where a server says
+/// otherwise in the header than in lists. Objects made of parts have no MD5.
+pub(super) fn etag_of_headers(headers: &HeaderMap) -> Option<String> {
+    let hashes = headers.get_all("x-goog-hash").iter().filter_map(|value| value.to_str().ok());
+    let md5 = hashes.flat_map(|text| text.split(',')).find_map(|hash| hash.trim().strip_prefix("md5="));
+    md5.and_then(etag_of_md5).or_else(|| text(headers, ETAG))
+}
+
+fn etag_of_md5(base64: &str) -> Option<String> {
+    let md5 = STANDARD.decode(base64).ok().filter(|md5| md5.len() == 16)?;
+    Some(format!("\"{}\"", hex(&md5)))
+}
+
+/// The entity tag of a resource, as the XML API writes it.
+fn etag_of_resource(object: &Value) -> Option<String> {
+    let md5 = object["md5Hash"].as_str().and_then(etag_of_md5);
+    md5.or_else(|| Some(format!("\"-{}\"", object["etag"].as_str()?)))
+}
+
+pub(super) fn stored(object: &Value) -> Stored {
+    Stored { etag: etag_of_resource(object), version: object["generation"].as_str().map(str::to_owned) }
+}
+
+/// An object in a list. `None` if it has no name or no size.
+pub(super) fn listed(object: &Value) -> Option<ListedObject> {
+    Some(ListedObject {
+        key: object["name"].as_str()?.to_owned(),
+        size: object["size"].as_str()?.parse().ok()?,
+        etag: etag_of_resource(object),
+        last_modified: object["updated"].as_str().and_then(|time| time.parse().ok()),
+        storage_class: object["storageClass"].as_str().map(str::to_owned),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_and_resources_tell_the_same_entity_tag() {
+        let hash = "XUFAKrxLKna5cZ2REBfFkg==";
+        let expected = Some("\"5d41402abc4b2a76b9719d911017c592\"".to_owned());
+        let of = |value: &str| {
+            etag_of_headers(&HeaderMap::from_iter([("x-goog-hash".parse().unwrap(), value.parse().unwrap())]))
+        };
+        assert_eq!(of(&format!("crc32c=mnG7TA==,md5={hash}")), expected);
+        assert_eq!(etag_of_resource(&json!({ "md5Hash": hash, "etag": "CJ" })), expected);
+        assert_eq!(of("crc32c=mnG7TA=="), None);
+        assert_eq!(etag_of_resource(&json!({ "etag": "CJ=" })), Some("\"-CJ=\"".to_owned()));
+    }
+
+    #[test]
+    fn what_no_header_could_bring_back_is_refused() {
+        let of = |attributes| resource(&attributes).is_err();
+        assert!(of(ObjectAttributes { expires: Some("x".into()), ..Default::default() }));
+        assert!(of(ObjectAttributes { content_type: Some("a\nb".into()), ..Default::default() }));
+        assert!(of(ObjectAttributes { metadata: vec![("a b".into(), "x".into())], ..Default::default() }));
+        assert!(!of(ObjectAttributes::default()));
+    }
+}

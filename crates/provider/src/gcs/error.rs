@@ -1,0 +1,193 @@
+//! What the error answers of both APIs mean ("HTTP status and error codes" for JSON and for XML, Cloud Storage
+//! reference).
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode};
+use serde_json::Value;
+
+use crate::error::{ErrorAnswer, ErrorKind, ProviderError, is_code, is_foreign, kind_of_status};
+use crate::xml;
+
+/// What a request was about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum About {
+    Bucket,
+    Object,
+    Upload,
+}
+
+/// Reads an error answer of either API: JSON, XML, or nothing for a HEAD.
+pub(super) fn read(status: StatusCode, headers: &HeaderMap, document: &[u8], about: About) -> ProviderError {
+    let told = Told::read(document);
+    if told.code.is_none()
+        && !document.trim_ascii().is_empty()
+        && !is_google(headers)
+        && is_foreign(status)
+        && is_html(headers, document)
+    {
+        return ProviderError::NotAnObjectStore { status: Some(status) };
+    }
+    let by_code = told.code.as_deref().and_then(|code| kind_of_code(code, about));
+    let kind = match by_code.unwrap_or_else(|| kind_of_status(status)) {
+        ErrorKind::NotFound if told.bucket_is_missing => ErrorKind::BucketNotFound,
+        ErrorKind::NotFound if told.code.is_some() => match about {
+            About::Bucket => ErrorKind::BucketNotFound,
+            About::Object => ErrorKind::ObjectNotFound,
+            About::Upload => ErrorKind::UploadNotFound,
+        },
+        // 401 means that the token isn't one, not that something may not be done; except for who shows none.
+        ErrorKind::AccessDenied if status == StatusCode::UNAUTHORIZED && by_code.is_none() => {
+            ErrorKind::TokenExpired
+        }
+        kind => kind,
+    };
+    ErrorAnswer::new(status, kind, told.code.map(Into::into), headers).into()
+}
+
+/// Reads the error document that may come in the answer to a completion, which the service begins to send before it
+/// knows the outcome. `None` if it is no error document.
+pub(super) fn read_late(headers: &HeaderMap, document: &[u8], about: About) -> Option<ProviderError> {
+    Told::read(document).code?;
+    Some(read(StatusCode::INTERNAL_SERVER_ERROR, headers, document, about))
+}
+
+fn is_google(headers: &HeaderMap) -> bool {
+    headers.contains_key("x-guploader-uploadid")
+}
+
+fn is_html(headers: &HeaderMap, document: &[u8]) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/html"))
+        || document.trim_ascii_start().starts_with(b"<")
+}
+
+#[derive(Default)]
+struct Told {
+    code: Option<String>,
+    bucket_is_missing: bool,
+}
+
+impl Told {
+    fn read(document: &[u8]) -> Self {
+        match serde_json::from_slice::<Value>(document) {
+            Ok(json) => Self::read_json(&json["error"]),
+            Err(_) => Self::read_xml(document),
+        }
+    }
+
+    fn read_json(error: &Value) -> Self {
+        let reason = error["errors"][0]["reason"].as_str().unwrap_or_default();
+        // The emulator writes reasons with spaces.
+        let reason: String = reason.chars().filter(|c| !c.is_whitespace()).collect();
+        let message = error["message"].as_str().unwrap_or_default();
+        Self {
+            code: Some(reason).filter(|reason| is_code(reason)),
+            bucket_is_missing: message.starts_with("The specified bucket does not exist"),
+        }
+    }
+
+    fn read_xml(document: &[u8]) -> Self {
+        let mut told = Self::default();
+        let outcome = xml::read(document, "Error", |element| {
+            if element.path.len() == 1 && element.name == "Code" && is_code(element.text) {
+                told.code = Some(element.text.to_owned());
+            }
+            Ok(())
+        });
+        if outcome.is_ok() { told } else { Self::default() }
+    }
+}
+
+/// The reasons of the JSON API, which begin in lower case, and the codes of the XML API.
+fn kind_of_code(code: &str, about: About) -> Option<ErrorKind> {
+    Some(match code {
+        "forbidden"
+        | "insufficientPermissions"
+        | "required"
+        | "retentionPolicyNotMet"
+        | "AccessDenied"
+        | "AuthenticationRequired" => ErrorKind::AccessDenied,
+        "authError" | "ExpiredToken" | "InvalidToken" => ErrorKind::TokenExpired,
+        "accountDisabled" | "projectNotFound" | "AccountProblem" | "UserProjectAccountProblem" => {
+            ErrorKind::AccountNotFound
+        }
+        "InvalidSecurity" | "MalformedSecurityHeader" => ErrorKind::SecretWrong,
+        "RequestTimeTooSkewed" => ErrorKind::ClockSkew,
+        "notFound" | "NotFound" => ErrorKind::NotFound,
+        "NoSuchBucket" | "InvalidBucketName" => ErrorKind::BucketNotFound,
+        "invalid" if about == About::Bucket => ErrorKind::BucketNotFound,
+        "NoSuchKey" => ErrorKind::ObjectNotFound,
+        "NoSuchUpload" => ErrorKind::UploadNotFound,
+        "conditionNotMet" | "PreconditionFailed" => ErrorKind::PreconditionFailed,
+        "requestedRangeNotSatisfiable" | "InvalidRange" => ErrorKind::RangeNotSatisfiable,
+        "BadDigest" | "InvalidDigest" => ErrorKind::BadDigest,
+        "conflict" | "OperationAborted" => ErrorKind::Conflict,
+        "rateLimitExceeded"
+        | "userRateLimitExceeded"
+        | "quotaExceeded"
+        | "dailyLimitExceeded"
+        | "SlowDown"
+        | "TooManyRequests"
+        | "ServiceUnavailable" => ErrorKind::Throttled,
+        "backendError" | "internalError" | "InternalError" => ErrorKind::Internal,
+        "methodNotAllowed" | "notImplemented" | "MethodNotAllowed" | "NotImplemented" => {
+            ErrorKind::Unsupported
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(status: u16, document: &str, about: About) -> ErrorKind {
+        let status = StatusCode::from_u16(status).unwrap();
+        read(status, &HeaderMap::new(), document.as_bytes(), about).kind().unwrap()
+    }
+
+    fn json(reason: &str, message: &str) -> String {
+        format!(
+            "{{\"error\":{{\"code\":0,\"message\":\"{message}\",\"errors\":[{{\"reason\":\"{reason}\"}}]}}}}"
+        )
+    }
+
+    #[test]
+    fn the_reason_decides_together_with_what_was_asked_for() {
+        for (status, reason, about, expected) in [
+            (404, "notFound", About::Bucket, ErrorKind::BucketNotFound),
+            (404, "notFound", About::Object, ErrorKind::ObjectNotFound),
+            (404, "Not Found", About::Object, ErrorKind::ObjectNotFound),
+            (403, "forbidden", About::Object, ErrorKind::AccessDenied),
+            (403, "accountDisabled", About::Bucket, ErrorKind::AccountNotFound),
+            (403, "rateLimitExceeded", About::Object, ErrorKind::Throttled),
+            (401, "authError", About::Bucket, ErrorKind::TokenExpired),
+            (401, "required", About::Bucket, ErrorKind::AccessDenied),
+            (401, "", About::Bucket, ErrorKind::TokenExpired),
+            (412, "conditionNotMet", About::Object, ErrorKind::PreconditionFailed),
+            (400, "invalid", About::Bucket, ErrorKind::BucketNotFound),
+            (400, "invalid", About::Object, ErrorKind::Invalid),
+            (503, "backendError", About::Object, ErrorKind::Internal),
+        ] {
+            assert_eq!(kind(status, &json(reason, "secret words"), about), expected, "{reason}");
+        }
+        let missing = json("notFound", "The specified bucket does not exist.");
+        assert_eq!(kind(404, &missing, About::Object), ErrorKind::BucketNotFound);
+    }
+
+    #[test]
+    fn codes_of_the_xml_api_are_known_too() {
+        for (status, code, expected) in [
+            (404, "NoSuchBucket", ErrorKind::BucketNotFound),
+            (404, "NoSuchKey", ErrorKind::ObjectNotFound),
+            (404, "NoSuchUpload", ErrorKind::UploadNotFound),
+            (403, "AccessDenied", ErrorKind::AccessDenied),
+            (416, "InvalidRange", ErrorKind::RangeNotSatisfiable),
+        ] {
+            let document = format!("<?xml version='1.0'?><Error><Code>{code}</Code></Error>");
+            assert_eq!(kind(status, &document, About::Object), expected);
+        }
+        assert_eq!(kind(404, "", About::Object), ErrorKind::NotFound, "a HEAD can't tell what");
+        let page = read(StatusCode::NOT_FOUND, &HeaderMap::new(), b"<html>no</html>", About::Object);
+        assert!(matches!(page, ProviderError::NotAnObjectStore { .. }));
+    }
+}

@@ -1,0 +1,55 @@
+//! Buckets that are opened with an HMAC pair: the XML API understands the S3 protocol then ("Interoperability with
+//! other storage providers"), with a few things missing.
+
+use bucketry_model::bucket::BucketTarget;
+use bucketry_model::endpoint::Endpoint;
+
+use crate::connection::Connections;
+use crate::driver::{Capabilities, Hints, MultipartLimits, Permissions};
+use crate::gcs::{CAPABILITIES, PERMISSIONS, PUBLIC_HOST};
+use crate::open::OpenError;
+use crate::s3::{Flavour, S3Driver};
+
+/// The service takes any region in a signature.
+const REGION: &str = "auto";
+
+static FLAVOUR: Flavour = Flavour {
+    capabilities: Capabilities {
+        // Conditions on writing exist by generation only, which this protocol has no word for.
+        put_if_absent: false,
+        put_if_match: false,
+        multipart: MultipartLimits { ..CAPABILITIES.multipart },
+        ..CAPABILITIES
+    },
+    permissions: Permissions {
+        list: PERMISSIONS.list,
+        write: PERMISSIONS.write,
+        read: PERMISSIONS.read,
+        delete: PERMISSIONS.delete,
+        hints: &Hints {
+            key_unknown: "Check the HMAC key's access id, and that the key is active (Cloud Storage, Settings, \
+                          Interoperability).",
+            secret_wrong: "Enter the HMAC key's secret again; it is shown only when the key is made.",
+            token_expired: "Enter an HMAC key that is active.",
+            account_not_found: "Check that the bucket's project exists and that its billing account is active.",
+            bucket_not_found: "Check the bucket's name.",
+            of_code: &[],
+        },
+    },
+};
+
+/// Whether a key is the access id of an HMAC pair.
+pub(super) fn is_hmac_key(key: Option<&str>) -> bool {
+    key.is_some_and(|key| key.starts_with("GOOG") && !key.contains('@'))
+}
+
+pub(super) fn open(target: &BucketTarget, connections: &Connections) -> Result<S3Driver, OpenError> {
+    let mut target = target.clone();
+    let location = &mut target.location;
+    if location.endpoint.is_none() {
+        let public = Endpoint::parse(PUBLIC_HOST).map_err(|_| OpenError::InvalidEndpoint)?;
+        location.endpoint = Some(public);
+    }
+    location.region = Some(REGION.to_owned());
+    S3Driver::open_as(&target, connections, &FLAVOUR)
+}

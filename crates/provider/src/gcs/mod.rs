@@ -1,0 +1,282 @@
+//! The driver for Google Cloud Storage.
+//!
+//! Two APIs lead to the same objects, and each is used for what it does better:
+//! - **XML** for reading and for multipart uploads. Its answers carry what is kept with an object in the header, one
+//!   request instead of two, and it heeds conditions on entity tags. Only it has uploads whose parts can be sent in
+//!   any order and at once.
+//! - **JSON** for everything else. Names travel in a query, in a body or as one escaped segment of the path, so that
+//!   nothing on the way takes `a//b` or `a/../b` for a path; writes can be tied to a generation; copies of any size
+//!   are finished in steps; and refusals come with a reason.
+//!
+//! What opens a bucket: a service account (`service_account`), whose key is exchanged for tokens (`token`); an
+//! HMAC pair, with which the bucket is one of the S3 protocol (`interop`); or nothing, for public buckets.
+//!
+//! What the service lacks, and what is made of it:
+//! - Every object has a generation, which is its version here, whether the bucket keeps old ones or not.
+//! - Conditions on writing exist by generation only. One on an entity tag costs a second request.
+//! - `Expires` is not kept, and a SHA-256 of what is sent is not verified.
+
+mod attributes;
+mod error;
+mod interop;
+mod list;
+mod object;
+mod request;
+mod service_account;
+mod token;
+mod upload;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use bucketry_model::bucket::{BucketTarget, check_bucket_name};
+use bucketry_model::endpoint::Endpoint;
+use bucketry_model::secret::Secret;
+use http::Method;
+
+use crate::address::Address;
+use crate::body::Payload;
+use crate::connection::Connections;
+use crate::driver::{
+    Capabilities, Conditions, CopyRequest, Deleted, Driver, GetRequest, Hints, ListPage, ListRequest,
+    MultipartLimits, ObjectAttributes, ObjectInfo, ObjectRead, Part, PartsPage, Permissions, PutRequest,
+    SharedDriver, Site, Stored, UploadId,
+};
+use crate::error::{ErrorKind, ProviderError};
+use crate::gcs::error::About;
+use crate::gcs::request::Call;
+use crate::gcs::service_account::ServiceAccount;
+use crate::gcs::token::TokenSource;
+pub(crate) use crate::gcs::token::Tokens;
+use crate::open::OpenError;
+use crate::probe::first_key;
+
+const MIB: u64 = 1024 * 1024;
+const GIB: u64 = 1024 * MIB;
+
+const CAPABILITIES: Capabilities = Capabilities {
+    list_start_after: true,
+    conditional_get: true,
+    put_if_absent: true,
+    put_if_match: true,
+    copy: true,
+    max_key_bytes: 1_024,
+    max_put_bytes: 5 * 1024 * GIB,
+    multipart: MultipartLimits { min_part_bytes: 5 * MIB, max_part_bytes: 5 * GIB, max_parts: 10_000 },
+};
+
+static PERMISSIONS: Permissions = Permissions {
+    list: "storage.objects.list (in roles/storage.objectViewer and roles/storage.objectAdmin)",
+    write: "storage.objects.create, and storage.objects.delete to replace objects (both in \
+            roles/storage.objectAdmin)",
+    read: "storage.objects.get (in roles/storage.objectViewer and roles/storage.objectAdmin)",
+    delete: "storage.objects.delete (in roles/storage.objectAdmin)",
+    hints: &Hints {
+        key_unknown: "Check the service account's e-mail address, and that the account exists and is enabled.",
+        secret_wrong: "Check that the key belongs to this service account and was not deleted; make a new one with \
+                       gcloud iam service-accounts keys create.",
+        token_expired: "The service does not accept the token; check that the service account is enabled.",
+        account_not_found: "Check that the bucket's project exists and that its billing account is active.",
+        bucket_not_found: "Check the bucket's name.",
+        of_code: &[
+            ("required", "The bucket is not public: give a service account."),
+            ("AuthenticationRequired", "The bucket is not public: give a service account."),
+            ("accountDisabled", "The billing account of the bucket's project is not active."),
+            ("UserProjectAccountProblem", "The billing account of the bucket's project is not active."),
+            ("retentionPolicyNotMet", "A retention policy of the bucket forbids this until it has passed."),
+            ("userProjectMissing", "The bucket is Requester Pays, which is not supported: turn it off."),
+            ("UserProjectMissing", "The bucket is Requester Pays, which is not supported: turn it off."),
+        ],
+    },
+};
+
+/// Opens a bucket with whichever credential was given.
+pub(crate) fn open(target: &BucketTarget, connections: &Connections) -> Result<SharedDriver, OpenError> {
+    if interop::is_hmac_key(target.location.key.as_deref()) {
+        return Ok(Arc::new(interop::open(target, connections)?));
+    }
+    Ok(Arc::new(GcsDriver::open(target, connections)?))
+}
+
+/// A bucket on Google Cloud Storage.
+pub struct GcsDriver {
+    connections: Connections,
+    bucket: Box<str>,
+    address: Address,
+    /// The path of the endpoint, before that of a request.
+    base: Box<str>,
+    /// `None` for public buckets.
+    tokens: Option<TokenSource>,
+    /// Whether the account was seen not to be allowed to ask for the bucket itself.
+    may_only_list: AtomicBool,
+}
+
+impl GcsDriver {
+    /// Opens a bucket with a service account: `key` is its e-mail address and the secret its private key in PEM, or
+    /// the secret is the whole JSON of a key. Without both, requests are anonymous.
+    pub fn open(target: &BucketTarget, connections: &Connections) -> Result<Self, OpenError> {
+        let account = account(target)?;
+        let tokens = account.map(|account| TokenSource::google(account, connections));
+        Self::with(target, connections, tokens)
+    }
+
+    /// As [`GcsDriver::open`], with a token service of a test instead of Google's.
+    #[cfg(feature = "contract")]
+    pub fn open_with_token_service(
+        target: &BucketTarget,
+        connections: &Connections,
+        token_service: http::Uri,
+    ) -> Result<Self, OpenError> {
+        let tokens = account(target)?.map(|account| TokenSource::at(token_service, account, connections));
+        Self::with(target, connections, tokens)
+    }
+
+    fn with(
+        target: &BucketTarget,
+        connections: &Connections,
+        tokens: Option<TokenSource>,
+    ) -> Result<Self, OpenError> {
+        let location = &target.location;
+        check_bucket_name(&location.bucket).map_err(OpenError::InvalidBucket)?;
+        let endpoint = location.endpoint.as_ref();
+        let tls = endpoint.is_none_or(|endpoint| endpoint.tls);
+        let authority = endpoint.map_or_else(|| PUBLIC_HOST.to_owned(), Endpoint::authority);
+        Ok(Self {
+            connections: connections.clone(),
+            bucket: location.bucket.as_str().into(),
+            address: Address::new(tls, authority, String::new())?,
+            base: endpoint.map_or("", |endpoint| &endpoint.path).into(),
+            tokens,
+            may_only_list: AtomicBool::new(false),
+        })
+    }
+
+    /// Makes the bucket, for tests that need one.
+    #[cfg(feature = "contract")]
+    pub async fn create_bucket(&self) -> Result<(), ProviderError> {
+        let mut call = Call::new(Method::POST, "/storage/v1/b".to_owned(), About::Bucket);
+        call.query.push("project", "test");
+        let json = http::HeaderValue::from_static("application/json");
+        call.headers.insert(http::header::CONTENT_TYPE, json);
+        call.payload = Some(Payload::bytes(serde_json::json!({ "name": self.bucket }).to_string()));
+        self.send(call).await.map(drop)
+    }
+}
+
+const PUBLIC_HOST: &str = "storage.googleapis.com";
+
+fn account(target: &BucketTarget) -> Result<Option<ServiceAccount>, OpenError> {
+    let email = target.location.key.as_deref().filter(|key| !key.is_empty());
+    let secret: Option<&Secret> = target.secret.as_ref().filter(|secret| !secret.is_empty());
+    match (email, secret) {
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(OpenError::UnsupportedImpersonation),
+        (email, Some(secret)) => ServiceAccount::read(email, secret).map(Some),
+    }
+}
+
+#[async_trait]
+impl Driver for GcsDriver {
+    fn capabilities(&self) -> &'static Capabilities {
+        &CAPABILITIES
+    }
+
+    fn site(&self) -> Site {
+        Site {
+            tls: self.address.tls(),
+            host: self.address.host(),
+            port: self.address.port(),
+            names_account: false,
+            permissions: &PERMISSIONS,
+        }
+    }
+
+    /// Asks for the bucket, which costs a tenth of a list. Most accounts that may work with objects may not do that
+    /// (`storage.buckets.get`); where it was refused once, a list of one key is asked for instead.
+    async fn head_bucket(&self) -> Result<(), ProviderError> {
+        if !self.may_only_list.load(Ordering::Relaxed) {
+            let path = format!("/storage/v1/b/{}", self.bucket);
+            let mut call = Call::new(Method::GET, path, About::Bucket);
+            call.query.push("fields", "name");
+            match self.send_for_json(call, 64 * 1024).await {
+                Err(error) if error.kind() == Some(ErrorKind::AccessDenied) => {}
+                outcome => return outcome.map(drop),
+            }
+        }
+        self.list_page(&first_key()).await?;
+        self.may_only_list.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn list(&self, request: &ListRequest) -> Result<ListPage, ProviderError> {
+        self.list_page(request).await
+    }
+
+    async fn head(&self, key: &str, conditions: &Conditions) -> Result<ObjectInfo, ProviderError> {
+        self.head_object(key, conditions).await
+    }
+
+    async fn get(&self, key: &str, request: &GetRequest) -> Result<ObjectRead, ProviderError> {
+        self.get_object(key, request).await
+    }
+
+    async fn put(&self, key: &str, payload: Payload, request: &PutRequest) -> Result<Stored, ProviderError> {
+        self.put_object(key, payload, request).await
+    }
+
+    async fn delete(&self, key: &str, version: Option<&str>) -> Result<Deleted, ProviderError> {
+        self.delete_object(key, version).await
+    }
+
+    async fn copy(&self, source: &str, key: &str, request: &CopyRequest) -> Result<Stored, ProviderError> {
+        self.copy_object(source, key, request).await
+    }
+
+    async fn create_multipart(
+        &self,
+        key: &str,
+        attributes: &ObjectAttributes,
+    ) -> Result<UploadId, ProviderError> {
+        self.create_upload(key, attributes).await
+    }
+
+    async fn upload_part(
+        &self,
+        key: &str,
+        upload: &UploadId,
+        number: u32,
+        payload: Payload,
+    ) -> Result<Part, ProviderError> {
+        self.put_part(key, upload, number, payload).await
+    }
+
+    async fn list_parts(&self, key: &str, upload: &UploadId, after: u32) -> Result<PartsPage, ProviderError> {
+        self.parts_page(key, upload, after).await
+    }
+
+    async fn complete_multipart(
+        &self,
+        key: &str,
+        upload: &UploadId,
+        parts: &[Part],
+        conditions: &Conditions,
+    ) -> Result<Stored, ProviderError> {
+        self.complete_upload(key, upload, parts, conditions).await
+    }
+
+    async fn abort_multipart(&self, key: &str, upload: &UploadId) -> Result<(), ProviderError> {
+        self.abort_upload(key, upload).await
+    }
+}
+
+impl fmt::Debug for GcsDriver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GcsDriver")
+            .field("bucket", &self.bucket)
+            .field("address", &self.address)
+            .field("account", &self.tokens)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,230 @@
+//! Single objects: read by the XML API, written, copied and deleted by the JSON API.
+
+use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, RANGE};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::body::{Payload, ProviderBody};
+use crate::conditions::judge;
+use crate::connection::Pace;
+use crate::driver::{
+    Conditions, CopyRequest, Deleted, GetRequest, ObjectInfo, ObjectRead, PutRequest, Stored,
+};
+use crate::error::{ErrorAnswer, ErrorKind, ProviderError};
+use crate::gcs::GcsDriver;
+use crate::gcs::attributes::{info, resource, stored};
+use crate::gcs::error::About;
+use crate::gcs::request::{Call, key_segment};
+use crate::headers::{OBJECT_CONDITIONS, content_range, put_conditions, range, value};
+
+/// The fields of an object that are needed.
+const FIELDS: &str = "name,size,etag,md5Hash,generation,updated";
+/// A resource without its access control list is a few hundred bytes long.
+const MAX_RESOURCE_BYTES: usize = 256 * 1024;
+
+impl GcsDriver {
+    pub(super) async fn head_object(
+        &self,
+        key: &str,
+        conditions: &Conditions,
+    ) -> Result<ObjectInfo, ProviderError> {
+        let call = self.reading(Method::HEAD, key, conditions)?;
+        let info = info(self.send(call).await?.into_parts().0.headers);
+        verify(conditions, &info)?;
+        Ok(info)
+    }
+
+    pub(super) async fn get_object(
+        &self,
+        key: &str,
+        request: &GetRequest,
+    ) -> Result<ObjectRead, ProviderError> {
+        let mut call = self.reading(Method::GET, key, &request.conditions)?;
+        if let Some(wanted) = request.range {
+            call.headers.insert(RANGE, value(&range(wanted))?);
+        }
+        let answer = match self.send(call).await {
+            Ok(answer) => answer,
+            Err(error) => return Err(self.explain(key, error).await),
+        };
+        let (head, body) = answer.into_parts();
+        let range = (head.status == StatusCode::PARTIAL_CONTENT)
+            .then(|| content_range(&head.headers))
+            .flatten()
+            .map(|(first, last, _)| (first, last));
+        let info = info(head.headers);
+        verify(&request.conditions, &info)?;
+        let body = ProviderBody::new(body, self.connections.settings().stall_timeout);
+        Ok(ObjectRead { info, range, body })
+    }
+
+    fn reading(&self, method: Method, key: &str, conditions: &Conditions) -> Result<Call, ProviderError> {
+        let mut call = self.xml_object(method, key)?;
+        // Without it the service unpacks objects that are stored as gzip.
+        call.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        put_conditions(&mut call.headers, OBJECT_CONDITIONS, conditions)?;
+        Ok(call)
+    }
+
+    /// The service always says why; of an answer that doesn't the JSON API is asked for the reason.
+    async fn explain(&self, key: &str, error: ProviderError) -> ProviderError {
+        let silent =
+            error.answer().is_some_and(|answer| answer.code.is_none() && answer.kind == ErrorKind::NotFound);
+        if !silent {
+            return error;
+        }
+        match self.resource_of(key).await {
+            Err(reason) if reason.answer().is_some_and(|answer| answer.code.is_some()) => reason,
+            _ => error,
+        }
+    }
+
+    async fn resource_of(&self, key: &str) -> Result<Value, ProviderError> {
+        let mut call = self.json_object(Method::GET, key)?;
+        call.query.push("fields", FIELDS);
+        self.send_for_json(call, MAX_RESOURCE_BYTES).await
+    }
+
+    /// One request with two parts: what is kept with the object, and its content.
+    pub(super) async fn put_object(
+        &self,
+        key: &str,
+        payload: Payload,
+        request: &PutRequest,
+    ) -> Result<Stored, ProviderError> {
+        key_segment(key)?;
+        let generation = self.pin_for_write(key, &request.conditions).await?;
+        let mut resource = resource(&request.attributes)?;
+        resource.insert("name".to_owned(), json!(key));
+        let boundary = Uuid::new_v4().simple().to_string();
+        let kind = request.attributes.content_type.as_deref().unwrap_or("application/octet-stream");
+        let before = format!(
+            "--{boundary}\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n{}\r\n\
+             --{boundary}\r\nContent-Type: {kind}\r\n\r\n",
+            Value::Object(resource)
+        );
+        let path = format!("/upload/storage/v1/b/{}/o", self.bucket);
+        let mut call = Call::new(Method::POST, path, About::Bucket);
+        call.query.push("uploadType", "multipart");
+        call.query.push("fields", FIELDS);
+        if let Some(generation) = generation {
+            call.query.push("ifGenerationMatch", &generation);
+        }
+        call.headers.insert(CONTENT_TYPE, value(&format!("multipart/related; boundary={boundary}"))?);
+        call.payload = Some(payload.framed(before, format!("\r\n--{boundary}--\r\n")));
+        Ok(stored(&self.send_for_json(call, MAX_RESOURCE_BYTES).await?))
+    }
+
+    /// The service knows conditions on writing by generation only. One that names an entity tag is judged on the
+    /// object that is there, and holds for its generation, so nothing can come in between.
+    pub(super) async fn pin_for_write(
+        &self,
+        key: &str,
+        conditions: &Conditions,
+    ) -> Result<Option<String>, ProviderError> {
+        if *conditions == Conditions::default() {
+            return Ok(None);
+        }
+        let absent = Some("0".to_owned());
+        if *conditions == (Conditions { if_none_match: Some("*".to_owned()), ..Conditions::default() }) {
+            return Ok(absent);
+        }
+        match self.head_object(key, &Conditions::default()).await {
+            Ok(info) => {
+                // Whichever condition doesn't hold, a write fails with 412 (RFC 9110 §13.1.2).
+                let held = judge(conditions, info.etag.as_deref(), info.last_modified);
+                held.map_err(|_| refused(ErrorKind::PreconditionFailed))?;
+                Ok(info.version)
+            }
+            Err(error) if matches!(error.kind(), Some(ErrorKind::NotFound | ErrorKind::ObjectNotFound)) => {
+                if conditions.if_match.is_some() {
+                    Err(refused(ErrorKind::PreconditionFailed))
+                } else {
+                    Ok(absent)
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) async fn delete_object(&self, key: &str, of: Option<&str>) -> Result<Deleted, ProviderError> {
+        let mut call = self.json_object(Method::DELETE, key)?;
+        if let Some(of) = of {
+            call.query.push("generation", of);
+        }
+        match self.send(call).await {
+            Ok(_) => Ok(Deleted::default()),
+            Err(error) if matches!(error.kind(), Some(ErrorKind::NotFound | ErrorKind::ObjectNotFound)) => {
+                Ok(Deleted::default())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A rewrite, in as many steps as the service wants: copies of large objects to another storage class take
+    /// several. Dropped in between, there is no copy.
+    pub(super) async fn copy_object(
+        &self,
+        source: &str,
+        key: &str,
+        request: &CopyRequest,
+    ) -> Result<Stored, ProviderError> {
+        let generation = self.pin_source(source, &request.source_conditions).await?;
+        let resource = request.attributes.as_ref().map(resource).transpose()?;
+        let mut step: Option<String> = None;
+        loop {
+            let path = format!(
+                "/storage/v1/b/{0}/o/{1}/rewriteTo/b/{0}/o/{2}",
+                self.bucket,
+                key_segment(source)?,
+                key_segment(key)?
+            );
+            let mut call = Call::new(Method::POST, path, About::Object);
+            call.query.push("fields", &format!("done,rewriteToken,resource({FIELDS})"));
+            if let Some(generation) = &generation {
+                call.query.push("sourceGeneration", generation);
+            }
+            if let Some(step) = &step {
+                call.query.push("rewriteToken", step);
+            }
+            let body =
+                resource.clone().map_or_else(String::new, |resource| Value::Object(resource).to_string());
+            call.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=UTF-8"));
+            call.payload = Some(Payload::bytes(body));
+            call.pace = Pace::Slow;
+            let answer = self.send_for_json(call, MAX_RESOURCE_BYTES).await?;
+            match answer["rewriteToken"].as_str() {
+                Some(token) if answer["done"] != true => step = Some(token.to_owned()),
+                _ => return Ok(stored(&answer["resource"])),
+            }
+        }
+    }
+
+    async fn pin_source(
+        &self,
+        source: &str,
+        conditions: &Conditions,
+    ) -> Result<Option<String>, ProviderError> {
+        if *conditions == Conditions::default() {
+            return Ok(None);
+        }
+        let info = self.head_object(source, &Conditions::default()).await?;
+        let held = judge(conditions, info.etag.as_deref(), info.last_modified);
+        held.map_err(|_| refused(ErrorKind::PreconditionFailed))?;
+        Ok(info.version)
+    }
+}
+
+/// Conditions are sent, and verified on the answer: not every server that speaks this protocol heeds them.
+fn verify(conditions: &Conditions, info: &ObjectInfo) -> Result<(), ProviderError> {
+    judge(conditions, info.etag.as_deref(), info.last_modified).map_err(refused)
+}
+
+fn refused(kind: ErrorKind) -> ProviderError {
+    let status = match kind {
+        ErrorKind::NotModified => StatusCode::NOT_MODIFIED,
+        _ => StatusCode::PRECONDITION_FAILED,
+    };
+    ErrorAnswer::new(status, kind, None, &HeaderMap::new()).into()
+}

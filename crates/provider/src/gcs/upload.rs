@@ -1,0 +1,153 @@
+//! Multipart uploads, by the XML API: the JSON API has none whose parts can be sent in any order and at once.
+//!
+//! Conditions on completing are judged just before it and sent along by generation.
+
+use http::header::{CONTENT_TYPE, HeaderName};
+use http::{HeaderMap, HeaderValue, Method};
+
+use crate::body::Payload;
+use crate::connection::Pace;
+use crate::driver::{Conditions, ObjectAttributes, Part, PartsPage, Stored, UploadId};
+use crate::encode::Query;
+use crate::error::ProviderError;
+use crate::gcs::GcsDriver;
+use crate::gcs::attributes::{etag_of_headers, generation_of_headers, put_attributes};
+use crate::gcs::error::{self, About};
+use crate::gcs::request::Call;
+use crate::headers::value;
+use crate::s3::parts_document;
+use crate::xml::{self, UnexpectedXml};
+
+/// 1,000 parts a page, and what stands around them.
+const MAX_ANSWER_BYTES: usize = 1024 * 1024;
+
+impl GcsDriver {
+    pub(super) async fn create_upload(
+        &self,
+        key: &str,
+        attributes: &ObjectAttributes,
+    ) -> Result<UploadId, ProviderError> {
+        let mut call = self.upload_call(Method::POST, key, &[("uploads", "")])?;
+        call.about = About::Object;
+        put_attributes(&mut call.headers, attributes)?;
+        call.payload = Some(Payload::bytes(""));
+        let mut upload = None;
+        self.read_answer(call, "InitiateMultipartUploadResult", |element| {
+            if element.name == "UploadId" && !element.text.is_empty() {
+                upload = Some(UploadId(element.text.to_owned()));
+            }
+            Ok(())
+        })
+        .await?;
+        upload.ok_or(ProviderError::NotAnObjectStore { status: None })
+    }
+
+    pub(super) async fn put_part(
+        &self,
+        key: &str,
+        upload: &UploadId,
+        number: u32,
+        payload: Payload,
+    ) -> Result<Part, ProviderError> {
+        let size = payload.length();
+        let query = [("partNumber", number.to_string()), ("uploadId", upload.0.clone())];
+        let query: Vec<_> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let mut call = self.upload_call(Method::PUT, key, &query)?;
+        call.payload = Some(payload);
+        let answer = self.send(call).await?;
+        let etag =
+            etag_of_headers(answer.headers()).ok_or(ProviderError::NotAnObjectStore { status: None })?;
+        Ok(Part { number, etag, size })
+    }
+
+    pub(super) async fn parts_page(
+        &self,
+        key: &str,
+        upload: &UploadId,
+        after: u32,
+    ) -> Result<PartsPage, ProviderError> {
+        let mut call = self.upload_call(Method::GET, key, &[("uploadId", &upload.0)])?;
+        if after > 0 {
+            call.query.push("part-number-marker", &after.to_string());
+        }
+        let mut page = PartsPage::default();
+        let mut part = Part { number: 0, etag: String::new(), size: 0 };
+        let mut truncated = false;
+        self.read_answer(call, "ListPartsResult", |element| {
+            let number = || element.text.trim().parse().map_err(|_| UnexpectedXml);
+            match (element.parent(), element.name) {
+                ("Part", "PartNumber") => {
+                    part.number = u32::try_from(number()?).map_err(|_| UnexpectedXml)?;
+                }
+                ("Part", "ETag") => element.text.clone_into(&mut part.etag),
+                ("Part", "Size") => part.size = number()?,
+                ("ListPartsResult", "Part") => page.parts.push(part.clone()),
+                ("ListPartsResult", "IsTruncated") => truncated = element.text == "true",
+                _ => {}
+            }
+            Ok(())
+        })
+        .await?;
+        page.next = page.parts.last().map(|part| part.number).filter(|_| truncated);
+        Ok(page)
+    }
+
+    pub(super) async fn complete_upload(
+        &self,
+        key: &str,
+        upload: &UploadId,
+        parts: &[Part],
+        conditions: &Conditions,
+    ) -> Result<Stored, ProviderError> {
+        let mut call = self.upload_call(Method::POST, key, &[("uploadId", &upload.0)])?;
+        if let Some(generation) = self.pin_for_write(key, conditions).await? {
+            let name = HeaderName::from_static("x-goog-if-generation-match");
+            call.headers.insert(name, value(&generation)?);
+        }
+        call.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+        call.payload = Some(Payload::bytes(parts_document(parts)));
+        call.pace = Pace::Slow;
+        let mut etag = None;
+        let answered = self
+            .read_answer(call, "CompleteMultipartUploadResult", |element| {
+                if element.name == "ETag" {
+                    etag = Some(element.text.to_owned());
+                }
+                Ok(())
+            })
+            .await?;
+        Ok(Stored { etag, version: generation_of_headers(&answered) })
+    }
+
+    pub(super) async fn abort_upload(&self, key: &str, upload: &UploadId) -> Result<(), ProviderError> {
+        let call = self.upload_call(Method::DELETE, key, &[("uploadId", &upload.0)])?;
+        self.send(call).await.map(drop)
+    }
+
+    fn upload_call(
+        &self,
+        method: Method,
+        key: &str,
+        query: &[(&'static str, &str)],
+    ) -> Result<Call, ProviderError> {
+        Ok(Call { query: Query::new(query), about: About::Upload, ..self.xml_object(method, key)? })
+    }
+
+    async fn read_answer(
+        &self,
+        call: Call,
+        root: &str,
+        visit: impl FnMut(xml::Element<'_>) -> Result<(), UnexpectedXml>,
+    ) -> Result<HeaderMap, ProviderError> {
+        let (about, pace) = (call.about, call.pace);
+        let (head, body) = self.send(call).await?.into_parts();
+        let document = self.connections.document(body, MAX_ANSWER_BYTES, pace).await?;
+        match xml::read(&document, root, visit) {
+            Ok(()) => Ok(head.headers),
+            Err(UnexpectedXml) => match error::read_late(&head.headers, &document, about) {
+                Some(late) => Err(late),
+                None => Err(ProviderError::NotAnObjectStore { status: Some(head.status) }),
+            },
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What all providers write alike in the header of requests and answers: attributes, conditions, ranges, dates.
+
+use http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_RANGE,
+    CONTENT_TYPE, DATE, ETAG, EXPIRES, HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+    IF_UNMODIFIED_SINCE, LAST_MODIFIED,
+};
+use http::{HeaderMap, HeaderValue};
+use jiff::fmt::rfc2822;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::driver::{ByteRange, Conditions, ObjectAttributes, ObjectInfo};
+use crate::error::ProviderError;
+
+/// Providers refuse requests whose time is further off than this.
+const MAX_SKEW: SignedDuration = SignedDuration::from_mins(15);
+
+/// The names of the conditions on the object of a request, in the order of [`Conditions`].
+pub(crate) const OBJECT_CONDITIONS: [HeaderName; 4] =
+    [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE];
+
+/// Adds conditions under the given names, which are in the order of [`Conditions`].
+pub(crate) fn put_conditions(
+    headers: &mut HeaderMap,
+    names: [HeaderName; 4],
+    conditions: &Conditions,
+) -> Result<(), ProviderError> {
+    let modified = conditions.if_modified_since.map(http_date).transpose()?;
+    let unmodified = conditions.if_unmodified_since.map(http_date).transpose()?;
+    let values = [
+        conditions.if_match.as_deref(),
+        conditions.if_none_match.as_deref(),
+        modified.as_deref(),
+        unmodified.as_deref(),
+    ];
+    for (name, text) in names.into_iter().zip(values) {
+        if let Some(text) = text {
+            headers.insert(name, value(text)?);
+        }
+    }
+    Ok(())
+}
+
+/// A time as HTTP writes it (RFC 9110 §5.6.7).
+pub(crate) fn http_date(time: Timestamp) -> Result<String, ProviderError> {
+    rfc2822::DateTimePrinter::new()
+        .timestamp_to_rfc9110_string(&time)
+        .map_err(|_| ProviderError::InvalidRequest("a condition names a time that HTTP can't express"))
+}
+
+/// Reads a time as HTTP writes it.
+pub(crate) fn parse_http_date(text: &str) -> Option<Timestamp> {
+    rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
+}
+
+/// Whether the clock of who answered is so far from ours that signatures are refused.
+pub(crate) fn clock_is_off(headers: &HeaderMap, now: Timestamp) -> bool {
+    let theirs = text(headers, DATE).as_deref().and_then(parse_http_date);
+    theirs.is_some_and(|theirs| theirs.duration_since(now).abs() > MAX_SKEW)
+}
+
+/// A header value of visible ASCII. More than that arrives differently from server to server, and the signature
+/// would depend on who reads it how.
+pub(crate) fn value(text: &str) -> Result<HeaderValue, ProviderError> {
+    let visible = text.bytes().all(|b| b == b' ' || b.is_ascii_graphic());
+    let value = visible.then(|| HeaderValue::from_str(text).ok()).flatten();
+    value.ok_or(ProviderError::InvalidRequest("attributes, metadata and conditions must be visible ASCII"))
+}
+
+/// Adds the user's own metadata, each name under a prefix.
+pub(crate) fn put_metadata(
+    headers: &mut HeaderMap,
+    prefix: &str,
+    metadata: &[(String, String)],
+) -> Result<(), ProviderError> {
+    for (name, text) in metadata {
+        let name = HeaderName::try_from(format!("{prefix}{name}")).map_err(|_| {
+            ProviderError::InvalidRequest("a metadata name holds characters that no header name may hold")
+        })?;
+        headers.insert(name, value(text)?);
+    }
+    Ok(())
+}
+
+/// A range as HTTP writes it (RFC 9110 §14.1.2).
+pub(crate) fn range(range: ByteRange) -> String {
+    match range {
+        ByteRange::Closed(first, last) => format!("bytes={first}-{last}"),
+        ByteRange::From(first) => format!("bytes={first}-"),
+        ByteRange::Last(count) => format!("bytes=-{count}"),
+    }
+}
+
+/// A field of the header as text.
+pub(crate) fn text(headers: &HeaderMap, name: impl http::header::AsHeaderName) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+/// The first and the last byte and the size of the whole object, of `bytes 0-9/100`.
+pub(crate) fn content_range(headers: &HeaderMap) -> Option<(u64, u64, u64)> {
+    let (range, size) = headers.get(CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?.split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    Some((first.parse().ok()?, last.parse().ok()?, size.parse().ok()?))
+}
+
+/// What an answer about an object tells. `prefix` stands before the names of the user's own metadata.
+pub(crate) fn info(headers: HeaderMap, prefix: &str, version: Option<String>) -> ObjectInfo {
+    let metadata = headers
+        .iter()
+        .filter_map(|(name, value)| {
+            Some((name.as_str().strip_prefix(prefix)?.to_owned(), value.to_str().ok()?.to_owned()))
+        })
+        .collect();
+    let length = || text(&headers, CONTENT_LENGTH)?.parse().ok();
+    ObjectInfo {
+        size: content_range(&headers).map(|(_, _, size)| size).or_else(length),
+        etag: text(&headers, ETAG),
+        last_modified: text(&headers, LAST_MODIFIED).as_deref().and_then(parse_http_date),
+        version,
+        attributes: ObjectAttributes {
+            content_type: text(&headers, CONTENT_TYPE),
+            cache_control: text(&headers, CACHE_CONTROL),
+            content_disposition: text(&headers, CONTENT_DISPOSITION),
+            content_encoding: text(&headers, CONTENT_ENCODING),
+            content_language: text(&headers, CONTENT_LANGUAGE),
+            expires: text(&headers, EXPIRES),
+            metadata,
+        },
+        headers,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_that_would_break_or_change_a_header_are_refused() {
+        for wrong in ["a\r\nx-amz-acl: public-read", "ü", "a\tb", "\u{7f}"] {
+            assert!(value(wrong).is_err(), "{wrong:?}");
+            let metadata = [("a".to_owned(), wrong.to_owned())];
+            assert!(put_metadata(&mut HeaderMap::new(), "x-", &metadata).is_err());
+        }
+        for wrong in ["a b", "a:b", "a\nb", "ü"] {
+            let metadata = [(wrong.to_owned(), "x".to_owned())];
+            assert!(put_metadata(&mut HeaderMap::new(), "x-", &metadata).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn conditions_on_time_are_http_dates() {
+        let time = Some("2024-02-29T12:00:00Z".parse().unwrap());
+        let mut headers = HeaderMap::new();
+        let conditions = Conditions { if_modified_since: time, ..Default::default() };
+        put_conditions(&mut headers, OBJECT_CONDITIONS, &conditions).unwrap();
+        assert_eq!(headers[IF_MODIFIED_SINCE], "Thu, 29 Feb 2024 12:00:00 GMT");
+    }
+
+    #[test]
+    fn what_is_known_of_an_object_is_read_from_the_header() {
+        let headers = [
+            ("content-length", "10"),
+            ("content-range", "bytes 5-14/100"),
+            ("etag", "\"e\""),
+            ("last-modified", "Thu, 29 Feb 2024 12:00:00 GMT"),
+            ("x-amz-meta-colour", "blue"),
+        ];
+        let headers: HeaderMap =
+            headers.into_iter().map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap())).collect();
+        let info = info(headers, "x-amz-meta-", None);
+        assert_eq!(info.size, Some(100), "of the whole object");
+        assert_eq!(info.last_modified, "2024-02-29T12:00:00Z".parse().ok());
+        assert_eq!(info.attributes.metadata, [("colour".to_owned(), "blue".to_owned())]);
+    }
+}

@@ -1,0 +1,14 @@
+//! The Azure driver against a real server: the contract that every driver keeps.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
+mod azure_server;
+
+use bucketry_provider::contract_suite;
+use bucketry_provider::driver::SharedDriver;
+use bucketry_provider::open::open;
+
+async fn empty_bucket(case: &str) -> SharedDriver {
+    open(&azure_server::new_container(case).await, &azure_server::connections()).unwrap()
+}
+
+contract_suite!(crate::empty_bucket);

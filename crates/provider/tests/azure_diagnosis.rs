@@ -1,0 +1,220 @@
+//! What a diagnosis of an Azure container tells: against a real server, and for what that can't be told to answer.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
+mod azure_server;
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bucketry_faults::{Answer, Fault, FaultProxy};
+use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
+use bucketry_model::diagnosis::CheckName as N;
+use bucketry_model::diagnosis::{CheckCode, CheckName, CheckScope, Diagnosis};
+use bucketry_model::endpoint::Endpoint;
+use bucketry_model::secret::Secret;
+use bucketry_provider::diagnose::diagnose;
+use bucketry_provider::open::open;
+use bucketry_provider::probe::probe;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use ring::hmac;
+
+use crate::azure_server::{connections, new_container, setting, target};
+
+const DEADLINE: Duration = Duration::from_secs(10);
+
+async fn diagnosis(target: &BucketTarget, scope: CheckScope) -> Diagnosis {
+    diagnose(target, &connections(), scope, DEADLINE).await
+}
+
+fn outline(diagnosis: &Diagnosis) -> Vec<(CheckName, Option<CheckCode>)> {
+    diagnosis.checks.iter().map(|check| (check.name, check.error_code)).collect()
+}
+
+fn failure(diagnosis: &Diagnosis) -> (CheckName, CheckCode, String) {
+    let check = diagnosis.failure().unwrap();
+    (check.name, check.error_code.unwrap(), check.hint.clone().unwrap_or_default())
+}
+
+/// A container SAS, made as the portal makes one ("Create a service SAS", version 2020-12-06).
+fn sas(container: &str, permissions: &str, expiry: &str, more: &[(&str, &str)]) -> Secret {
+    let account = setting("BUCKETRY_TEST_AZURE_ACCOUNT");
+    let version = "2020-12-06";
+    let of = |name: &str| more.iter().find(|(n, _)| *n == name).map_or("", |(_, value)| value);
+    let resource = format!("/blob/{account}/{container}");
+    let to_sign = [
+        permissions,
+        "",
+        expiry,
+        &resource,
+        "",
+        of("sip"),
+        of("spr"),
+        version,
+        "c",
+        "",
+        "",
+        "",
+        "",
+        "",
+        "",
+        "",
+    ]
+    .join("\n");
+    let key = STANDARD.decode(setting("BUCKETRY_TEST_AZURE_KEY")).unwrap();
+    let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), to_sign.as_bytes());
+    let mut query = format!("sv={version}&sr=c&sp={permissions}&se={}", expiry.replace(':', "%3A"));
+    for (name, value) in more {
+        query.extend(["&", name, "=", value]);
+    }
+    let signature = STANDARD.encode(signature);
+    Secret::new(format!("{query}&sig={}", utf8_percent_encode(&signature, NON_ALPHANUMERIC)))
+}
+
+const LATER: &str = "2099-01-01T00:00:00Z";
+
+#[tokio::test]
+async fn a_sound_container_passes_every_check() {
+    let target = new_container("sound").await;
+    let all = [N::Dns, N::Connect, N::Authenticate, N::Bucket, N::List, N::Write, N::Read, N::Delete];
+    let expected: Vec<_> = all.into_iter().map(|name| (name, None)).collect();
+    assert_eq!(outline(&diagnosis(&target, CheckScope::Full).await), expected);
+
+    let with_sas = BucketTarget {
+        secret: Some(sas(&target.location.bucket, "rwdlc", LATER, &[])),
+        location: target.location.clone(),
+    };
+    assert_eq!(outline(&diagnosis(&with_sas, CheckScope::Full).await), expected, "with a SAS");
+    assert_eq!(probe(&*open(&with_sas, &connections()).unwrap(), DEADLINE).await.outcome, Ok(()));
+}
+
+#[tokio::test]
+async fn missing_permissions_of_a_sas_are_told_with_their_letters() {
+    let admin = new_container("letters").await;
+    for (permissions, failed) in [
+        ("rwdc", vec![(N::List, "List (l)")]),
+        ("rl", vec![(N::Write, "Write (w)")]),
+        ("wlcd", vec![(N::Read, "Read (r)")]),
+        ("rwlc", vec![(N::Delete, "Delete (d)")]),
+        ("r", vec![(N::List, "List (l)"), (N::Write, "Write (w)")]),
+    ] {
+        let target = BucketTarget {
+            secret: Some(sas(&admin.location.bucket, permissions, LATER, &[])),
+            location: admin.location.clone(),
+        };
+        let told = diagnosis(&target, CheckScope::Full).await;
+        let denied: Vec<_> = told.checks.iter().filter(|check| !check.ok).collect();
+        assert_eq!(denied.len(), failed.len(), "{permissions}: {told:?}");
+        for (check, (name, hint)) in denied.iter().zip(failed) {
+            assert_eq!(check.name, name, "{permissions}");
+            assert!(check.hint.as_deref().unwrap().contains(hint), "{permissions}: {check:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_credential_is_told_from_an_expired_one() {
+    let admin = new_container("wrong").await;
+    let other = new_container("other").await;
+    let bucket = &admin.location.bucket;
+    for (secret, code) in [
+        (Secret::new(STANDARD.encode("another key")), CheckCode::SecretWrong),
+        (sas(&other.location.bucket, "rwdlc", LATER, &[]), CheckCode::SecretWrong),
+        (sas(bucket, "rwdlc", "2020-01-01T00:00:00Z", &[]), CheckCode::TokenExpired),
+        (Secret::new("DefaultEndpointsProtocol=https;AccountKey=x"), CheckCode::SecretWrong),
+    ] {
+        let target = BucketTarget { secret: Some(secret), location: admin.location.clone() };
+        let told = diagnosis(&target, CheckScope::Full).await;
+        let (name, found, hint) = failure(&told);
+        assert_eq!((name, found), (N::Authenticate, code), "{hint}");
+    }
+}
+
+#[tokio::test]
+async fn a_missing_container_and_a_missing_account_are_told() {
+    let (name, code, _) = failure(&diagnosis(&target("no-such-container"), CheckScope::Full).await);
+    assert_eq!((name, code), (N::Bucket, CheckCode::BucketNotFound));
+    let capitals = diagnosis(&target("Photos"), CheckScope::Full).await;
+    assert_eq!(failure(&capitals).1, CheckCode::BucketNotFound);
+
+    let mut elsewhere = target("photos");
+    elsewhere.location.key = Some("nobody123".to_owned());
+    assert_eq!(failure(&diagnosis(&elsewhere, CheckScope::Full).await).1, CheckCode::AccountNotFound);
+    elsewhere.location.key = Some("Not An Account".to_owned());
+    assert_eq!(failure(&diagnosis(&elsewhere, CheckScope::Full).await).1, CheckCode::AccountNotFound);
+    elsewhere.location.key = None;
+    assert_eq!(failure(&diagnosis(&elsewhere, CheckScope::Full).await).1, CheckCode::AccountNotFound);
+
+    let public = |endpoint: &str| BucketTarget {
+        location: BucketLocation {
+            key: Some("nosuchaccount".to_owned()),
+            endpoint: Some(Endpoint::parse(endpoint).unwrap()),
+            ..target("photos").location
+        },
+        secret: Some(Secret::new("c2VjcmV0")),
+    };
+    let told = diagnosis(&public("http://blob.core.invalid"), CheckScope::Full).await;
+    assert_eq!(failure(&told).1, CheckCode::AccountNotFound, "the account is part of the host");
+    let told = diagnosis(&public("http://files.invalid"), CheckScope::Full).await;
+    assert_eq!(failure(&told).1, CheckCode::DnsFailed, "a domain of one's own");
+}
+
+/// An error as the service writes it.
+fn azure_error(status: u16, code: &str, detail: &str) -> Answer {
+    let document = format!(
+        "\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>{code}</Code>\
+         <Message>text of the remote side</Message>\
+         <AuthenticationErrorDetail>{detail}</AuthenticationErrorDetail></Error>"
+    );
+    Answer::new(status)
+        .header("content-type", "application/xml")
+        .header("x-ms-request-id", "0")
+        .header("x-ms-error-code", code)
+        .body(&document)
+}
+
+#[tokio::test]
+async fn what_the_emulator_cannot_answer_is_told_too() {
+    let old = azure_error(403, "AuthenticationFailed", "").header("date", "Thu, 01 Jan 2015 00:00:00 GMT");
+    for (answer, code, hint) in [
+        (old, CheckCode::ClockSkew, "NTP"),
+        (azure_error(403, "AccountIsDisabled", ""), CheckCode::AccountNotFound, "disabled"),
+        (
+            azure_error(503, "ServerBusy", "").header("retry-after", "7"),
+            CheckCode::ProviderThrottled,
+            "a while",
+        ),
+        (azure_error(500, "InternalError", ""), CheckCode::ProviderError, "Try again"),
+        (azure_error(400, "AccountRequiresHttps", ""), CheckCode::ProviderError, "https endpoint"),
+        (azure_error(404, "ContainerBeingDeleted", ""), CheckCode::BucketNotFound, "container"),
+        (Answer::html_page(), CheckCode::NotAnObjectStore, "storage API"),
+        (Answer::redirect_to("http://127.0.0.1:1/"), CheckCode::NotAnObjectStore, "not followed"),
+        (
+            azure_error(403, "KeyBasedAuthenticationNotPermitted", ""),
+            CheckCode::AccessDeniedList,
+            "user delegation",
+        ),
+        (azure_error(403, "AuthorizationSourceIPMismatch", ""), CheckCode::AccessDeniedList, "sip"),
+        (azure_error(403, "AuthorizationProtocolMismatch", ""), CheckCode::AccessDeniedList, "spr"),
+    ] {
+        let server = FaultProxy::alone(Fault::Answer(answer.clone())).await.unwrap();
+        let target = BucketTarget {
+            location: BucketLocation {
+                storage_type: StorageType::Blob,
+                bucket: "photos".to_owned(),
+                key: Some("acct".to_owned()),
+                endpoint: Some(Endpoint::parse(&server.endpoint()).unwrap()),
+                region: None,
+            },
+            secret: Some(Secret::new(STANDARD.encode("hunter2-the-secret"))),
+        };
+        let told = diagnosis(&target, CheckScope::Full).await;
+        let found = failure(&told);
+        assert_eq!(found.1, code, "{answer:?}");
+        assert!(found.2.contains(hint), "{found:?}");
+        let shown = serde_json::to_string(&told).unwrap();
+        assert!(!shown.contains("remote side") && !shown.contains("hunter2"), "{shown}");
+        let probed = probe(&*open(&target, &connections()).unwrap(), DEADLINE).await;
+        assert_eq!(probed.outcome.unwrap_err().code, code, "a probe tells the same: {answer:?}");
+    }
+}

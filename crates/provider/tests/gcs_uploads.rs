@@ -1,0 +1,81 @@
+//! Multipart uploads of the Google driver. Its XML API is that of S3 here, and the server that installs for Google
+//! has none, so a server in this process that speaks S3 takes them.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
+mod gcs_target;
+
+use bucketry_provider::body::Payload;
+use bucketry_provider::driver::{Conditions, Driver, GetRequest, ObjectAttributes, UploadId};
+use bucketry_provider::error::ErrorKind;
+use bucketry_provider::gcs::GcsDriver;
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use s3s::service::S3ServiceBuilder;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+use crate::gcs_target::{connections, target_at};
+
+/// A bucket on a server of its own, which lives as long as the test's runtime.
+async fn bucket() -> (GcsDriver, TempDir) {
+    let room = tempfile::tempdir().unwrap();
+    std::fs::create_dir(room.path().join("bucket")).unwrap();
+    let service = S3ServiceBuilder::new(s3s_fs::FileSystem::new(room.path()).unwrap()).build();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let service = service.clone();
+            tokio::spawn(async move {
+                let server = auto::Builder::new(TokioExecutor::new());
+                let _ = server.serve_connection(TokioIo::new(stream), service).await;
+            });
+        }
+    });
+    (GcsDriver::open(&target_at(&endpoint, "bucket"), &connections()).unwrap(), room)
+}
+
+#[tokio::test]
+async fn parts_become_an_object_in_the_order_of_their_numbers() {
+    let (driver, _room) = bucket().await;
+    let key = "dir/of parts";
+    let attributes = ObjectAttributes { content_type: Some("text/parts".into()), ..Default::default() };
+    let upload = driver.create_multipart(key, &attributes).await.unwrap();
+    let first = Bytes::from(vec![b'a'; 5 * 1024 * 1024]);
+    let second = driver.upload_part(key, &upload, 2, Payload::bytes("the end")).await.unwrap();
+    let first_part = driver.upload_part(key, &upload, 1, Payload::bytes(first.clone())).await.unwrap();
+    assert_eq!((first_part.number, second.number, second.size), (1, 2, 7));
+
+    let page = driver.list_parts(key, &upload, 0).await.unwrap();
+    let mut sizes: Vec<_> = page.parts.iter().map(|part| (part.number, part.size)).collect();
+    // This server tells them in any order.
+    sizes.sort_unstable();
+    assert_eq!((sizes, page.next), (vec![(1, first.len() as u64), (2, 7)], None));
+
+    let parts = [first_part, second];
+    driver.complete_multipart(key, &upload, &parts, &Conditions::default()).await.unwrap();
+    let read = driver.get(key, &GetRequest::default()).await.unwrap();
+    assert_eq!(read.info.attributes.content_type.as_deref(), Some("text/parts"));
+    assert_eq!(read.body.collect().await.unwrap().to_bytes(), [&first[..], b"the end"].concat());
+}
+
+#[tokio::test]
+async fn an_aborted_upload_is_gone() {
+    let (driver, _room) = bucket().await;
+    let upload = driver.create_multipart("key", &ObjectAttributes::default()).await.unwrap();
+    let part = driver.upload_part("key", &upload, 1, Payload::bytes("x")).await.unwrap();
+    driver.abort_multipart("key", &upload).await.unwrap();
+    assert!(driver.complete_multipart("key", &upload, &[part], &Conditions::default()).await.is_err());
+    let read = driver.get("key", &GetRequest::default()).await;
+    assert_eq!(read.unwrap_err().kind(), Some(ErrorKind::ObjectNotFound));
+}
+
+#[tokio::test]
+async fn an_upload_that_never_was_is_not_found() {
+    let (driver, _room) = bucket().await;
+    let unknown = UploadId(uuid::Uuid::new_v4().to_string());
+    let outcome = driver.upload_part("key", &unknown, 1, Payload::bytes("x")).await;
+    assert!(outcome.unwrap_err().answer().is_some_and(|answer| answer.status.is_client_error()));
+}

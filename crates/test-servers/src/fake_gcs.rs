@@ -1,0 +1,68 @@
+//! fake-gcs-server: a Cloud Storage server with its JSON API and parts of the XML API. It checks no credentials.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::process::Supervised;
+use crate::{Error, Result, loopback, ports};
+
+const READY_WITHIN: Duration = Duration::from_mins(1);
+
+/// How many ports are tried before a start counts as failed.
+const ATTEMPTS: usize = 3;
+
+/// A server of one's own: data in memory, port and process.
+#[derive(Debug)]
+pub struct FakeGcs {
+    port: u16,
+    _process: Supervised,
+    _room: TempDir,
+}
+
+impl FakeGcs {
+    /// Starts `program` on a free port without any bucket; returns when it takes requests, which is almost at once.
+    ///
+    /// # Errors
+    /// When it can't be run, ends by itself, or isn't ready within a minute, each time with several ports.
+    pub fn start(program: &Path) -> Result<Self> {
+        let mut attempt = 1;
+        loop {
+            match Self::start_once(program) {
+                Ok(server) => return Ok(server),
+                Err(Error::Spawn { program, source }) => return Err(Error::Spawn { program, source }),
+                Err(error) if attempt == ATTEMPTS => return Err(error),
+                Err(_) => attempt += 1,
+            }
+        }
+    }
+
+    fn start_once(program: &Path) -> Result<Self> {
+        let room = tempfile::Builder::new().prefix("bucketry-fake-gcs-").tempdir()?;
+        let [port] = ports::free()?;
+        let host = format!("127.0.0.1:{port}");
+        let mut command = Command::new(program);
+        command
+            .args(["-backend", "memory", "-scheme", "http", "-host", "127.0.0.1"])
+            .args(["-port", &port.to_string(), "-log-level", "error"])
+            // What it calls itself in its answers, and the host of the XML API.
+            .args(["-public-host", &host, "-external-url", &format!("http://{host}")])
+            .current_dir(room.path());
+        let mut process = Supervised::start(command, room.path(), &[])?;
+        process.wait_ready("fake-gcs-server taking requests", READY_WITHIN, || {
+            let list = loopback::request("GET", port, "/storage/v1/b", &[], "");
+            match list.map_err(|error| error.to_string())?.status {
+                200 => Ok(()),
+                status => Err(format!("it answers {status}")),
+            }
+        })?;
+        Ok(Self { port, _process: process, _room: room })
+    }
+
+    /// Where requests of both APIs go.
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+}
