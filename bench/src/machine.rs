@@ -1,19 +1,17 @@
 //! What was measured where.
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
 /// Processor, system, versions, commit, and how busy the machine is just now.
-pub(crate) fn describe(repository: &Path) -> Value {
+pub(crate) fn describe(commit: &str) -> Value {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
     let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let memory = memory.lines().find_map(|line| line.strip_prefix("MemTotal:")).unwrap_or_default();
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let git = |args: &[&str]| told(Command::new("git").current_dir(repository).args(args));
     json!({
         "cpu": model.trim_start_matches([' ', '\t', ':']),
         "cores": std::thread::available_parallelism().map_or(0, std::num::NonZero::get),
@@ -22,8 +20,7 @@ pub(crate) fn describe(repository: &Path) -> Value {
         "loadAtStart": load.split(' ').next().and_then(|text| text.parse::<f64>().ok()),
         "rustc": told(Command::new("rustc").arg("--version")),
         "bucketry": env!("CARGO_PKG_VERSION"),
-        "commit": git(&["rev-parse", "--short=12", "HEAD"]),
-        "uncommittedChanges": !git(&["status", "--porcelain", "--untracked-files=no", "--", "crates"]).is_empty(),
+        "commit": commit,
     })
 }
 

@@ -72,6 +72,9 @@ pub(crate) struct Plan {
     /// The program that fills data directories
     #[arg(long)]
     pub(crate) seed: PathBuf,
+    /// What the binary was built from
+    #[arg(long)]
+    pub(crate) commit: String,
     /// The directory of `README.md` and `results/`
     #[arg(long)]
     output: PathBuf,

@@ -86,9 +86,9 @@ fn verdict(bar: &Bar) -> &'static str {
     }
 }
 
-/// The machine, seen from where the results go.
+/// What is measured, and where.
 pub(crate) fn machine(plan: &Plan) -> Value {
-    machine::describe(&plan.output)
+    machine::describe(&plan.commit)
 }
 
 /// Writes the table of all kept results into `README.md`.
@@ -130,10 +130,9 @@ fn table(reports: &[Report]) -> String {
         let told = |name: &str| report.machine[name].to_string().replace('"', "");
         _ = writeln!(
             text,
-            "- {}: commit `{}`{}, {}, {} cores, {}, load average at the start {}",
+            "- {}: commit {}, {}, {} cores, {}, load average at the start {}",
             report.name.to_uppercase(),
             told("commit"),
-            if report.machine["uncommittedChanges"] == true { " with uncommitted changes" } else { "" },
             told("cpu"),
             told("cores"),
             told("rustc"),
@@ -181,7 +180,7 @@ mod tests {
         assert!(text.contains("| A1 | pages | ≤ 1.5 × | 1.60 × | MISSED |"), "{text}");
         assert!(text.contains("| A1 | binary | — | 20 MB | |"), "{text}");
         assert!(
-            text.contains("commit `abc`") && text.ends_with("\n\nMore.\n") && !text.contains("old"),
+            text.contains("commit abc") && text.ends_with("\n\nMore.\n") && !text.contains("old"),
             "{text}"
         );
         let again = with_table(&text, "").unwrap();

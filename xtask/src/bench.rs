@@ -14,6 +14,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result {
         .args(["-p", "bucketry", "--bin", "bucketry"])
         .args(["-p", "bucketry-bench", "--bin", "bucketry-bench"])
         .args(["-p", "bucketry-store", "--example", "seed"]);
+    let commit = commit(&workspace)?;
     command::run(&mut build)?;
     let built = workspace.target.join("release");
     let mut bench = Command::new(built.join("bucketry-bench"));
@@ -24,7 +25,17 @@ pub(crate) fn run(arguments: &[&str]) -> Result {
         .arg(built.join("bucketry"))
         .arg("--seed")
         .arg(built.join("examples/seed"))
+        .args(["--commit", &commit])
         .arg("--output")
         .arg(workspace.root.join("bench"));
     command::run(&mut bench)
+}
+
+/// What is built: the commit, and whether the product's sources differ from it.
+fn commit(workspace: &Workspace) -> Result<String> {
+    let git = |args: &[&str]| command::output(Command::new("git").current_dir(&workspace.root).args(args));
+    let commit = git(&["rev-parse", "--short=12", "HEAD"])?;
+    let changed = git(&["status", "--porcelain", "--untracked-files=no", "--", "crates"])?;
+    let changed = if changed.is_empty() { "" } else { " with changes" };
+    Ok(format!("{}{changed}", commit.trim()))
 }
