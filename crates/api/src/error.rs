@@ -187,14 +187,15 @@ fn status_of(error: &ControlError) -> StatusCode {
         | ControlError::NameTaken(_)
         | ControlError::EmailTaken
         | ControlError::ValidationFailed(_)
-        | ControlError::ValidationImpossible(_)
         | ControlError::Rule { .. }
         | ControlError::NodeMessage(_) => StatusCode::BAD_REQUEST,
         ControlError::Conflict => StatusCode::CONFLICT,
         ControlError::Busy | ControlError::QuotaExceeded(_) => StatusCode::TOO_MANY_REQUESTS,
-        ControlError::NoNodeOnline | ControlError::NodeTimeout | ControlError::Unavailable(_) => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
+        ControlError::NoNodeOnline
+        | ControlError::NoRecipient
+        | ControlError::NodeTimeout
+        | ControlError::ValidationImpossible(_)
+        | ControlError::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         ControlError::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
@@ -213,7 +214,10 @@ impl From<ControlError> for ApiError {
                 base.with_checks(diagnosis.checks, "OFFLINE", diagnosis.latency_ms)
             }
             // A node says hello every 20 s.
-            ControlError::NoNodeOnline | ControlError::NodeTimeout => base.retry_after(20),
+            ControlError::NoNodeOnline | ControlError::NoRecipient | ControlError::NodeTimeout => {
+                base.retry_after(20)
+            }
+            ControlError::ValidationImpossible(_) => base.retry_after(5),
             ControlError::Busy => base.retry_after(1),
             ControlError::Unavailable(cause) => {
                 let mut base = base.retry_after(5);

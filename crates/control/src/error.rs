@@ -110,7 +110,7 @@ pub enum Error {
     /// The bucket could not be opened with what was given; the diagnosis says why and what to change.
     #[error("{}", failed(.0))]
     ValidationFailed(Diagnosis),
-    /// The node could not even try.
+    /// The node could not even try: too much to do, or stopping. Try again.
     #[error("{0}")]
     ValidationImpossible(String),
     /// No node is there to look at the bucket. Start one, or store the bucket with `skipValidation`.
@@ -118,6 +118,9 @@ pub enum Error {
         "no node is online to reach the bucket with: start one, or send \"skipValidation\": true to store it unchecked"
     )]
     NoNodeOnline,
+    /// No node has ever registered, so there is nobody to seal a secret to. Start one.
+    #[error("no node has registered yet, so there is nobody to seal the secret to: start one first")]
+    NoRecipient,
     /// The node did not answer in time. Try again.
     #[error("the node did not finish the checks in time: try again")]
     NodeTimeout,
@@ -197,8 +200,9 @@ impl Error {
             Self::NameTaken(_) => "NAME_ALREADY_USED",
             Self::EmailTaken => "EMAIL_ALREADY_USED",
             Self::InUse(_) => "BUCKET_IN_USE",
-            Self::ValidationFailed(_) | Self::ValidationImpossible(_) => "VALIDATION_FAILED",
-            Self::NoNodeOnline => "NO_NODE_ONLINE",
+            Self::ValidationFailed(_) => "VALIDATION_FAILED",
+            Self::ValidationImpossible(_) => "NODE_FAILED",
+            Self::NoNodeOnline | Self::NoRecipient => "NO_NODE_ONLINE",
             Self::NodeTimeout => "NODE_TIMEOUT",
             Self::Busy => "TOO_MANY_VALIDATIONS",
             Self::QuotaExceeded(_) => "QUOTA_EXCEEDED",

@@ -53,7 +53,7 @@ impl Control {
     ) -> Result<StoredSecret> {
         let recipients = self.recipients(org_id).await?;
         if recipients.is_empty() {
-            return Err(Error::NoNodeOnline);
+            return Err(Error::NoRecipient);
         }
         let context = SecretContext::of_bucket(org_id, bucket_id);
         let sealed = bucketry_vault::seal(secret, &context, &recipients).map_err(Error::internal)?;
