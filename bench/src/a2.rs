@@ -73,19 +73,49 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
         servers.push(Sized { buckets: one.buckets, deployment, connection, samples, next: 0 });
     }
     report::complain("warming up");
+    for one in &seeded {
+        one.read_through()?;
+    }
     round(&mut servers, turns, 0).await?;
+    let reads_before = reads(&servers)?;
     let mut measured = Vec::new();
     for number in 0..rounds {
         report::complain(&format!("round {} of {rounds}", number + 1));
         measured.push(round(&mut servers, turns, number).await?);
     }
+    let requests = (rounds * turns * TURN * Call::ALL.len()) as f64;
+    let file_reads: Vec<Value> = reads_before
+        .into_iter()
+        .zip(reads(&servers)?)
+        .map(|((buckets, calls, bytes), (_, calls_after, bytes_after))| {
+            json!({
+                "buckets": buckets,
+                "readsPerRequest": (calls_after - calls) as f64 / requests,
+                "bytesFromDiskPerRequest": (bytes_after - bytes) as f64 / requests,
+            })
+        })
+        .collect();
     for server in servers {
         server.deployment.stop()?;
     }
 
     let (mut bars, figures) = evaluate(&measured, sizes);
     bars.push(start_bar);
-    Ok(Report::new("a2", machine, bars, json!({ "calls": figures, "startToReadyMs": starts })))
+    Ok(Report::new(
+        "a2",
+        machine,
+        bars,
+        json!({ "calls": figures, "files": file_reads, "startToReadyMs": starts }),
+    ))
+}
+
+/// Per server: size, reads from files, bytes from the disk.
+fn reads(servers: &[Sized]) -> Result<Vec<(u64, u64, u64)>> {
+    let of = |server: &Sized| {
+        let (calls, bytes) = server.deployment.process.reads()?;
+        Ok((server.buckets, calls, bytes))
+    };
+    servers.iter().map(of).collect()
 }
 
 /// Every kind of call at every size, in short turns whose order changes.

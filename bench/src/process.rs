@@ -43,6 +43,13 @@ impl Process {
         Ok(fs::write(format!("/proc/{}/clear_refs", self.id), "5")?)
     }
 
+    /// Reads from files so far, and the bytes of them that came from a disk, not from the system's cache.
+    pub(crate) fn reads(self) -> Result<(u64, u64)> {
+        let io = fs::read_to_string(format!("/proc/{}/io", self.id))?;
+        let count = |name| io.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+        Ok((count("syscr:").ok_or("no syscr")?, count("read_bytes:").ok_or("no read_bytes")?))
+    }
+
     fn status(self, name: &str) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.id))?;
         let kib = status.lines().find_map(|line| line.strip_prefix(name)).ok_or("no such line in status")?;
