@@ -124,8 +124,9 @@ pub(super) fn connecting(file: &Path, options: &Options) -> SqliteConnectOptions
         .busy_timeout(options.busy_timeout)
         .foreign_keys(true)
         .statement_cache_capacity(512)
-        // 8 MiB a connection, whatever the size of the database.
-        .pragma("cache_size", "-8192")
+        // 4 MiB a connection, whatever the size of the database: a long list fills the caches of all readers, and
+        // what is not in them is mostly in the operating system's.
+        .pragma("cache_size", "-4096")
 }
 
 fn writing(file: &Path, options: &Options) -> SqliteConnectOptions {
@@ -134,6 +135,8 @@ fn writing(file: &Path, options: &Options) -> SqliteConnectOptions {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(synchronous)
         .pragma("secure_delete", "ON")
+        // A heartbeat's samples touch many pages, which must fit until the commit.
+        .pragma("cache_size", "-8192")
         // A long read makes the log grow; this gives the space back afterwards.
         .pragma("journal_size_limit", "67108864");
     match options.max_pages {
