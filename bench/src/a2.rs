@@ -1,6 +1,7 @@
 //! A2: what must not grow with the number of buckets.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use http::Method;
@@ -53,15 +54,53 @@ struct Sized {
 /// Times of each kind of call, at each size, of one round.
 type Times = BTreeMap<(Call, u64), Vec<Duration>>;
 
+/// Where files are in memory: what a disk, or a machine that takes its cache away, adds is not in the figures.
+const MEMORY: &str = "/dev/shm";
+
+/// How much is measured.
+struct Extent {
+    sizes: &'static [u64],
+    rounds: usize,
+    turns: usize,
+}
+
 pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     let machine = report::machine(plan);
-    let (sizes, rounds, turns): (&[u64], _, _) =
-        if plan.quick { (&[1_000, 20_000], 3, 5) } else { (&[1_000, 100_000, 1_000_000], 9, 25) };
+    let extent = if plan.quick {
+        Extent { sizes: &[1_000, 20_000], rounds: 3, turns: 5 }
+    } else {
+        Extent { sizes: &[1_000, 100_000, 1_000_000], rounds: 9, turns: 25 }
+    };
+    let mut bars = Vec::new();
+    let mut figures = serde_json::Map::new();
+    let memory = Path::new(MEMORY);
+    if memory.is_dir() {
+        let measured = at(plan, &extent, memory).await?;
+        bars.extend(bars_of(&measured.calls, extent.sizes, "in memory", true));
+        figures.insert("filesInMemory".to_owned(), measured.figures);
+    }
+    let measured = at(plan, &extent, &std::env::temp_dir()).await?;
+    bars.extend(bars_of(&measured.calls, extent.sizes, "on the disk", !memory.is_dir()));
+    bars.push(measured.starts);
+    figures.insert("filesOnDisk".to_owned(), measured.figures);
+    Ok(Report::new("a2", machine, bars, Value::Object(figures)))
+}
+
+/// What was measured with the files in one place.
+struct Measured {
+    calls: Vec<Growth>,
+    starts: Bar,
+    figures: Value,
+}
+
+async fn at(plan: &Plan, extent: &Extent, place: &Path) -> Result<Measured> {
+    let &Extent { sizes, rounds, turns } = extent;
+    report::complain(&format!("files in {}", place.display()));
     let mut seeded = Vec::new();
     for buckets in sizes {
-        seeded.push(Seeded::new(plan, *buckets).await?);
+        seeded.push(Seeded::new(plan, *buckets, place).await?);
     }
-    let (starts, start_bar) = starts(plan, &seeded, rounds).await?;
+    let (starts_figures, starts) = starts(plan, &seeded, rounds).await?;
 
     let mut servers = Vec::new();
     for one in &seeded {
@@ -98,15 +137,9 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     for server in servers {
         server.deployment.stop()?;
     }
-
-    let (mut bars, figures) = evaluate(&measured, sizes);
-    bars.push(start_bar);
-    Ok(Report::new(
-        "a2",
-        machine,
-        bars,
-        json!({ "calls": figures, "files": file_reads, "startToReadyMs": starts }),
-    ))
+    let calls = evaluate(&measured, sizes);
+    let figures = json!({ "calls": calls, "files": file_reads, "startToReadyMs": starts_figures });
+    Ok(Measured { calls, starts, figures })
 }
 
 /// Per server: size, reads from files, bytes from the disk.
@@ -172,38 +205,61 @@ impl Sized {
     }
 }
 
-fn evaluate(measured: &[Times], sizes: &[u64]) -> (Vec<Bar>, Value) {
-    let mut bars = Vec::new();
-    let mut figures = Vec::new();
+/// One kind of call at one size; times in microseconds.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Growth {
+    call: Call,
+    buckets: u64,
+    p50: Spread,
+    p99: Spread,
+    /// In units of the smallest registry's of the same round.
+    p50_to_fewest: Spread,
+    p99_to_fewest: Spread,
+    requests_a_round: usize,
+}
+
+fn evaluate(measured: &[Times], sizes: &[u64]) -> Vec<Growth> {
     let fewest = sizes.first().copied().unwrap_or_default();
-    for call in Call::ALL {
-        for size in sizes.iter().copied() {
+    let calls = Call::ALL.into_iter().flat_map(|call| sizes.iter().map(move |size| (call, *size)));
+    calls
+        .map(|(call, buckets)| {
+            let times = |round: &Times, size| round.get(&(call, size)).cloned().unwrap_or_default();
             let rounds: Vec<[Latency; 2]> = measured
                 .iter()
-                .map(|times| {
-                    [size, fewest]
-                        .map(|size| Latency::of(times.get(&(call, size)).cloned().unwrap_or_default()))
-                })
+                .map(|round| [buckets, fewest].map(|size| Latency::of(times(round, size))))
                 .collect();
-            let ratio = |figure: fn(&Latency) -> u64| {
-                Spread::of(rounds.iter().map(|[many, few]| figure(many) as f64 / figure(few) as f64))
+            let of = |figure: fn(&Latency) -> u64| {
+                let own = Spread::of(rounds.iter().map(|[many, _]| figure(many) as f64));
+                let ratio =
+                    Spread::of(rounds.iter().map(|[many, few]| figure(many) as f64 / figure(few) as f64));
+                (own, ratio)
             };
-            let (p50_ratio, p99_ratio) = (ratio(|latency| latency.p50), ratio(|latency| latency.p99));
-            let p50 = Spread::of(rounds.iter().map(|[many, _]| many.p50 as f64));
-            let p99 = Spread::of(rounds.iter().map(|[many, _]| many.p99 as f64));
-            figures.push(json!({
-                "call": call, "buckets": size, "p50": p50, "p99": p99,
-                "p50ToFewest": p50_ratio, "p99ToFewest": p99_ratio, "requestsARound": measured
-                    .first().and_then(|times| times.get(&(call, size))).map_or(0, Vec::len),
-            }));
-            if Some(&size) == sizes.last() {
-                let what = format!("p99 of {} with {size} buckets, to that with {fewest}", call.describe());
-                let told = format!("{p99_ratio} × ({:.0} µs; p50 {:.2} ×)", p99.median, p50_ratio.median);
-                bars.push(Bar::at_most(&what, LIMIT, p99_ratio.median, told));
-            }
-        }
-    }
-    (bars, Value::Array(figures))
+            let (p50, p50_to_fewest) = of(|latency| latency.p50);
+            let (p99, p99_to_fewest) = of(|latency| latency.p99);
+            let requests_a_round = measured.first().map_or(0, |round| times(round, buckets).len());
+            Growth { call, buckets, p50, p99, p50_to_fewest, p99_to_fewest, requests_a_round }
+        })
+        .collect()
+}
+
+fn bars_of(calls: &[Growth], sizes: &[u64], place: &str, barred: bool) -> Vec<Bar> {
+    let (fewest, most) = (sizes.first().copied(), sizes.last().copied());
+    let largest = calls.iter().filter(|growth| Some(growth.buckets) == most);
+    largest
+        .map(|growth| {
+            let what = format!(
+                "p99 of {} with {} buckets, to that with {}, files {place}",
+                growth.call.describe(),
+                growth.buckets,
+                fewest.unwrap_or_default(),
+            );
+            let ratio = growth.p99_to_fewest;
+            let told =
+                format!("{ratio} × ({:.0} µs; p50 {:.2} ×)", growth.p99.median, growth.p50_to_fewest.median);
+            if barred { Bar::at_most(&what, LIMIT, ratio.median, told) } else { Bar::reported(&what, told) }
+        })
+        .collect()
 }
 
 /// Starts with the embedded node, in turns.

@@ -23,7 +23,7 @@ const AT_ONCE: usize = 4;
 pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     let machine = report::machine(plan);
     let (buckets, rounds) = if plan.quick { (10_000, 3) } else { (100_000, 7) };
-    let seeded = Seeded::new(plan, buckets).await?;
+    let seeded = Seeded::new(plan, buckets, &std::env::temp_dir()).await?;
     let deployment =
         Deployment::start(options(&plan.bucketry, seeded.directory.path()).arg("--no-node")).await?;
     let mut connection = deployment.connect().await?;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::path::Path;
 use std::process::Command;
 
 use bucketry_model::id::BucketId;
@@ -32,9 +33,10 @@ pub(crate) struct Sample {
 }
 
 impl Seeded {
-    pub(crate) async fn new(plan: &Plan, buckets: u64) -> Result<Self> {
+    /// Fills a temporary directory of its own in `place`.
+    pub(crate) async fn new(plan: &Plan, buckets: u64, place: &Path) -> Result<Self> {
         report::complain(&format!("filling a data directory with {buckets} buckets"));
-        let directory = tempfile::tempdir()?;
+        let directory = tempfile::tempdir_in(place)?;
         Deployment::start(options(&plan.bucketry, directory.path())).await?.stop()?;
         let filled = Command::new(&plan.seed).arg(directory.path()).arg(buckets.to_string()).output()?;
         if !filled.status.success() {
@@ -43,7 +45,7 @@ impl Seeded {
         Ok(Self { directory, buckets })
     }
 
-    /// Brings the database into the operating system's cache: what is measured is not the disk.
+    /// Brings the database into the operating system's cache.
     pub(crate) fn read_through(&self) -> Result {
         let mut file = File::open(self.directory.path().join(DATABASE_FILE))?;
         io::copy(&mut file, &mut io::sink())?;
