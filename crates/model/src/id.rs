@@ -64,6 +64,8 @@ ids! {
     BucketId,
     /// A repository: buckets behind one endpoint and one key.
     RepoId,
+    /// An access key of a repository.
+    RepoKeyId,
     /// A person's account.
     UserId,
     /// A login session, or a personal API token.

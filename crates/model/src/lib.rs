@@ -14,6 +14,7 @@ pub mod name;
 pub mod node;
 pub mod node_protocol;
 pub mod provider;
+pub mod repository;
 pub mod role;
 pub mod secret;
 pub mod status;

@@ -11,7 +11,8 @@ use serde_json::Value;
 use crate::bucket::BucketLocation;
 use crate::canonical_json;
 use crate::diagnosis::{CheckScope, Diagnosis};
-use crate::id::{BucketId, JobId, OrgId};
+use crate::id::{BucketId, JobId, OrgId, RepoId, RepoKeyId};
+use crate::repository::{Folder, KeyAccess, RepositoryMode};
 use crate::secret::SealedSecret;
 use crate::status::{ProbeFailure, ProbedStatus};
 use crate::usage::UsageRow;
@@ -159,8 +160,73 @@ pub struct SyncAnswer {
     pub buckets: Vec<NodeBucket>,
     /// Buckets that are gone.
     pub removed: Vec<BucketId>,
+    /// New and changed repositories. A node that is given one whose buckets it doesn't know yet waits for them.
+    #[serde(default)]
+    pub repositories: Vec<NodeRepository>,
+    /// Repositories that are gone.
+    #[serde(default)]
+    pub removed_repositories: Vec<RepoId>,
     /// Work to be done, each piece given once.
     pub jobs: Vec<Job>,
+}
+
+/// A repository as a node needs it: what a request is let in by, and where it leads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeRepository {
+    /// The repository.
+    pub id: RepoId,
+    /// Its organization, part of what the keys' secrets are bound to.
+    pub org_id: OrgId,
+    /// Raised by one with every change of the repository, its buckets or its keys: a node keeps the highest it has
+    /// seen.
+    pub version: i64,
+    /// What people call it; in mode MIRROR also a name that clients may address.
+    pub name: String,
+    /// How requests find a bucket.
+    pub mode: RepositoryMode,
+    /// Its buckets.
+    pub buckets: Vec<NodeRepositoryBucket>,
+    /// Its live keys.
+    pub keys: Vec<NodeRepositoryKey>,
+}
+
+/// A bucket's place in a repository, as a node needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeRepositoryBucket {
+    /// The bucket.
+    pub bucket_id: BucketId,
+    /// Its name at the provider: the name that clients address.
+    pub bucket: String,
+    /// Where in the bucket the repository's objects lie.
+    pub folder: Folder,
+    /// Whether it is the one that a MIRROR reads and writes first.
+    pub master: bool,
+}
+
+/// A repository's key as a node needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeRepositoryKey {
+    /// The key.
+    pub id: RepoKeyId,
+    /// The access key id that clients sign with.
+    pub key: String,
+    /// What it may do.
+    pub access: KeyAccess,
+    /// The secret access key, sealed to the nodes, bound to organization and key.
+    pub secret: SealedSecret,
+}
+
+/// When a repository's key was last used at a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyUse {
+    /// The key.
+    pub key_id: RepoKeyId,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// A piece of work for a node.
@@ -267,6 +333,9 @@ pub struct Report {
     /// Results of jobs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub results: Vec<JobResult>,
+    /// Keys of repositories that were used since the last report, each with its latest use; at most [`MAX_BATCH`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub key_uses: Vec<KeyUse>,
 }
 
 /// A numbered batch of counted traffic. A node sends batch n + 1 of a spool only after n was acknowledged; a batch

@@ -119,6 +119,8 @@ mod tests {
             more,
             buckets: buckets.iter().map(|(n, version)| bucket(*n, *version)).collect(),
             removed: vec![],
+            repositories: Vec::new(),
+            removed_repositories: Vec::new(),
             jobs: vec![],
         }
     }

@@ -76,6 +76,8 @@ mod tests {
             download_bytes: 0,
             size_change: -1,
             latency_sum_ms: 1,
+
+            ..UsageRow::empty(minute, BucketId::new(Timestamp::UNIX_EPOCH, [1; 10]), None)
         }
     }
 

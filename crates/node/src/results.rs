@@ -126,8 +126,13 @@ impl ResultReports {
             if results.is_empty() {
                 return Ok(());
             }
-            let report =
-                Report { ip: self.node.name.clone(), id_org: self.node.id_org, usage: None, results };
+            let report = Report {
+                ip: self.node.name.clone(),
+                id_org: self.node.id_org,
+                usage: None,
+                results,
+                key_uses: Vec::new(),
+            };
             match self.control_plane.report(&report).await {
                 Ok(()) => {}
                 Err(ControlPlaneError::Refused { message, .. }) => {

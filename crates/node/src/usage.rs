@@ -115,6 +115,7 @@ impl UsageReports {
                 id_org: self.node.id_org,
                 usage: Some(batch),
                 results: Vec::new(),
+                key_uses: Vec::new(),
             };
             match self.control_plane.report(&report).await {
                 Ok(()) => self.note(move |spool| spool.acknowledge(number)).await,

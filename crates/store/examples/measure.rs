@@ -173,6 +173,7 @@ async fn batches(store: &dyn Store, org: OrgId, node_id: NodeId, buckets: u64) -
             download_bytes: 1_000,
             size_change: 0,
             latency_sum_ms: 100,
+            ..UsageRow::empty(minute, bucket_id, None)
         });
         let batch = UsageBatch { spool: spool.clone(), number: u64::from(round) + 1, rows: rows.collect() };
         store.add_usage(node_id, None, &batch, start).await?

@@ -6,7 +6,7 @@
 use std::io::{Read as _, Write as _};
 
 use age::armor::{ArmoredReader, ArmoredWriter, Format};
-use bucketry_model::id::{BucketId, OrgId};
+use bucketry_model::id::{BucketId, OrgId, RepoKeyId};
 use bucketry_model::secret::{SealedSecret, Secret};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -33,6 +33,11 @@ impl SecretContext {
     /// The secret of a bucket.
     pub fn of_bucket(org_id: OrgId, bucket_id: BucketId) -> Self {
         Self { org_id, record: format!("bucket:{bucket_id}"), field: "secret" }
+    }
+
+    /// The secret of a repository's access key.
+    pub fn of_repository_key(org_id: OrgId, key_id: RepoKeyId) -> Self {
+        Self { org_id, record: format!("repository-key:{key_id}"), field: "secret" }
     }
 }
 

@@ -270,6 +270,7 @@ async fn totals_are_decimal_texts_in_both_spellings() {
         download_bytes: 5,
         size_change: -7,
         latency_sum_ms: 1,
+        ..UsageRow::empty(1_772_366_400, busy.parse().unwrap(), None)
     };
     let batch = bucketry_model::node_protocol::UsageBatch { spool: "s".into(), number: 1, rows: vec![row] };
     let now = deployment.clock.now();

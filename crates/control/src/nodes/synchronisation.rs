@@ -115,6 +115,8 @@ impl Control {
             more,
             buckets,
             removed: Vec::new(),
+            repositories: Vec::new(),
+            removed_repositories: Vec::new(),
             jobs: Vec::new(),
         })
     }
@@ -145,6 +147,8 @@ impl Control {
             more,
             buckets,
             removed,
+            repositories: Vec::new(),
+            removed_repositories: Vec::new(),
             jobs: Vec::new(),
         })
     }

@@ -183,6 +183,7 @@ async fn traffic_that_is_reported_twice_counts_once() {
         download_bytes: 20,
         size_change: -5,
         latency_sum_ms: 9,
+        ..UsageRow::empty(world.clock.now().as_second() / 60 * 60, id, None)
     };
     let batch = |number| UsageBatch { spool: "spool".to_owned(), number, rows: vec![row.clone()] };
     world.node.count(batch(1)).await.unwrap();

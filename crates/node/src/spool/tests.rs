@@ -21,6 +21,8 @@ fn row(requests: u32) -> UsageRow {
         download_bytes: 2,
         size_change: -3,
         latency_sum_ms: 4,
+
+        ..UsageRow::empty(60, BucketId::new(Timestamp::UNIX_EPOCH, [1; 10]), None)
     }
 }
 

@@ -136,6 +136,8 @@ impl ControlPlane for SharedControlPlane {
             more: false,
             buckets: vec![],
             removed: vec![],
+            repositories: Vec::new(),
+            removed_repositories: Vec::new(),
             jobs: vec![],
         };
         let answer = timeout(wait, next).await.unwrap_or_else(|_| nothing());

@@ -19,6 +19,8 @@ fn row(requests: u32) -> UsageRow {
         download_bytes: 20,
         size_change: 10,
         latency_sum_ms: 5,
+
+        ..UsageRow::empty(1_772_359_200, id(1), None)
     }
 }
 

@@ -110,6 +110,8 @@ pub(crate) fn nothing() -> SyncAnswer {
         more: false,
         buckets: vec![],
         removed: vec![],
+        repositories: Vec::new(),
+        removed_repositories: Vec::new(),
         jobs: vec![],
     }
 }

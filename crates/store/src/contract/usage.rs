@@ -20,6 +20,7 @@ pub(super) fn row(bucket_id: BucketId, minute: i64, requests: u32) -> UsageRow {
         download_bytes: 1_000,
         size_change: -10,
         latency_sum_ms: 5,
+        ..UsageRow::empty(minute, bucket_id, None)
     }
 }
 
