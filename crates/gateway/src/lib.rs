@@ -2,3 +2,6 @@
 //! buckets, wherever they lie.
 
 pub mod error;
+pub mod error_document;
+pub mod payload;
+pub mod signature;
