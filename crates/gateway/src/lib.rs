@@ -2,3 +2,5 @@
 //! buckets, wherever they lie.
 
 pub mod error;
+pub mod protection;
+pub mod registry;
