@@ -10,10 +10,10 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use bucketry_model::id::{BucketId, OrgId, RepoId, RepoKeyId};
 use bucketry_model::node_protocol::NodeRepositoryBucket;
 use bucketry_model::repository::{KeyAccess, RepositoryMode};
-use bucketry_model::secret::Secret;
 use bucketry_provider::driver::SharedDriver;
 
 use crate::protection::{Protection, ProtectionSettings};
+use crate::signature::{AccessKey, KeySource, SigningSecret};
 
 /// A repository as requests see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub struct Repository {
 }
 
 /// A key of a repository, opened.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct OpenKey {
     /// The key.
     pub id: RepoKeyId,
@@ -40,7 +40,7 @@ pub struct OpenKey {
     /// What it may do.
     pub access: KeyAccess,
     /// What clients sign with.
-    pub secret: Secret,
+    pub secret: SigningSecret,
 }
 
 /// A key together with the repository that it opens.
@@ -52,6 +52,12 @@ pub struct ServedKey {
     pub repository: Arc<Repository>,
     /// What it has in flight.
     pub slots: crate::protection::Slots,
+}
+
+impl AccessKey for ServedKey {
+    fn signing_secret(&self) -> &SigningSecret {
+        &self.key.secret
+    }
 }
 
 /// A bucket that the node serves.
@@ -153,6 +159,14 @@ impl Registry {
     }
 }
 
+impl KeySource for Registry {
+    type Key = Arc<ServedKey>;
+
+    fn find(&self, access_key_id: &str) -> Option<Arc<ServedKey>> {
+        self.key(access_key_id)
+    }
+}
+
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (repositories, keys, buckets) = self.sizes();
@@ -172,6 +186,7 @@ fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use bucketry_model::secret::Secret;
     use jiff::Timestamp;
 
     use super::*;
@@ -191,7 +206,7 @@ mod tests {
             id: RepoKeyId::new(Timestamp::UNIX_EPOCH, [n; 10]),
             access_key: access_key.to_owned(),
             access: KeyAccess::Read,
-            secret: Secret::new("s".to_owned()),
+            secret: SigningSecret::new(Secret::new("s")),
         }
     }
 
