@@ -4,4 +4,6 @@
 pub mod error;
 pub mod error_document;
 pub mod payload;
+pub mod protection;
+pub mod registry;
 pub mod signature;
