@@ -4,6 +4,7 @@ use std::path::Path;
 
 use bucketry_test_servers::azurite::{self, Azurite};
 use bucketry_test_servers::fake_gcs::FakeGcs;
+use bucketry_test_servers::postgres::Postgres;
 use bucketry_test_servers::seaweedfs::{self, Identity, SeaweedFs};
 
 use crate::command::Result;
@@ -19,6 +20,8 @@ pub(crate) struct Servers {
     azure: Azurite,
     /// The Cloud Storage server.
     gcs: FakeGcs,
+    /// The database server.
+    postgres: Postgres,
 }
 
 impl Servers {
@@ -28,11 +31,12 @@ impl Servers {
             s3: SeaweedFs::start(&tools.weed())?,
             azure: Azurite::start(&node.azurite())?,
             gcs: FakeGcs::start(&tools.fake_gcs_server()?)?,
+            postgres: Postgres::start(&tools.postgres()?)?,
         })
     }
 
     /// The variables that tests read. `CONTRIBUTING.md` has the list.
-    pub(crate) fn environment(&self, tools: &Tools, binary: &Path) -> Vec<(String, String)> {
+    pub(crate) fn environment(&self, tools: &Tools, binary: &Path) -> Result<Vec<(String, String)>> {
         let text = |path: &Path| path.to_string_lossy().into_owned();
         let mut variables = vec![
             ("BUCKETRY_TEST_BINARY".to_owned(), text(binary)),
@@ -43,6 +47,8 @@ impl Servers {
             ("BUCKETRY_TEST_AZURE_ACCOUNT".to_owned(), azurite::ACCOUNT.to_owned()),
             ("BUCKETRY_TEST_AZURE_KEY".to_owned(), azurite::KEY.to_owned()),
             ("BUCKETRY_TEST_GCS_ENDPOINT".to_owned(), self.gcs.endpoint()),
+            ("BUCKETRY_TEST_POSTGRES".to_owned(), self.postgres.address()),
+            ("BUCKETRY_TEST_POSTGRES_PROGRAMS".to_owned(), text(&tools.postgres()?)),
         ];
         let mut identity = |prefix: &str, identity: Identity| {
             variables.push((format!("BUCKETRY_TEST_S3_{prefix}KEY"), identity.key.to_owned()));
@@ -52,6 +58,6 @@ impl Servers {
         identity("READONLY_", seaweedfs::READ_ONLY);
         identity("WRITEONLY_", seaweedfs::WRITE_ONLY);
         identity("NOLIST_", seaweedfs::NO_LIST);
-        variables
+        Ok(variables)
     }
 }

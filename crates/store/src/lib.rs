@@ -7,12 +7,15 @@
 //! **Invariant:** no type of a database engine appears in a signature here; [`contract`] runs the same expectations
 //! against every engine.
 
+#![expect(clippy::duplicate_mod, reason = "`sql` is compiled once for each engine, which is the point of it")]
+
 pub mod bucket;
 pub mod contract;
 pub mod error;
 pub mod idempotency;
 pub mod node;
 pub mod organization;
+pub mod postgres;
 pub mod sqlite;
 pub mod status;
 pub mod sync;

@@ -10,6 +10,7 @@ pub mod bucketry;
 pub mod fake_gcs;
 pub mod loopback;
 pub mod ports;
+pub mod postgres;
 pub mod process;
 pub mod seaweedfs;
 pub mod wait;

@@ -1,5 +1,5 @@
 //! What is SQLite's own: driver types, how a write begins, how rows are locked, what its error codes mean. The
-//! statements of the other modules are plain SQL with `$1` placeholders and name nothing else of the engine.
+//! statements in `sql` are plain SQL with `$1` placeholders and name nothing else of the engine.
 
 use crate::StoreError;
 
@@ -19,7 +19,7 @@ pub(super) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
 /// Ends a statement that reads rows which the transaction goes on to decide about. SQLite's one writer needs no row
 /// locks.
 macro_rules! for_update {
-    () => {
+    ($($of:literal)?) => {
         ""
     };
 }
@@ -33,9 +33,20 @@ pub(super) use {for_share, for_update};
 
 /// Writes the next parameter of a statement that has many, and each once, in order. To SQLite `$1` is a name, and it
 /// looks names up from the first to the last, for each anew.
-pub(super) fn push_parameter(sql: &mut String) {
+pub(super) fn push_parameter(sql: &mut String, _number: usize) {
     sql.push('?');
 }
+
+/// Makes transactions that announce changes commit in the order of their numbers. SQLite's one writer does.
+pub(super) const ORDER_CHANGES: Option<&str> = None;
+
+/// Raises the number that other processes see: there are none.
+pub(super) const RAISE_GENERATION: Option<&str> = None;
+
+/// Stands around each part of a merged list: SQLite reads each in the order of its index and merges as it goes.
+pub(super) const MERGED_BEFORE: &str = "";
+/// Its end.
+pub(super) const MERGED_AFTER: &str = "";
 
 /// The largest number of parameters of a statement (SQLITE_MAX_VARIABLE_NUMBER).
 pub(super) const MAX_PARAMETERS: usize = 32_766;

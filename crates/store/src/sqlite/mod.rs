@@ -7,36 +7,22 @@
 //! the write-ahead log until the next checkpoint, at the latest when the store is closed.
 
 mod backup;
-mod bucket;
-mod bucket_list;
-mod columns;
 mod dialect;
-mod generation;
-mod idempotency;
-mod member;
-mod node;
 mod open;
-mod organization;
-mod probe;
-mod statement;
-mod status;
-mod sync;
-mod token;
-mod usage;
-mod user;
-mod vault;
-mod workspace;
+#[path = "../sql/mod.rs"]
+mod sql;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bucketry_model::id::OrgId;
 use sqlx::Pool;
 
 use crate::{Result, Store};
 use dialect::Db;
-use generation::Generations;
+use sql::Generations;
 
 pub use backup::backup;
 pub use open::Options;
@@ -56,6 +42,17 @@ pub struct SqliteStore {
     _lock: File,
     // Likewise; it takes the directory with it.
     _temporary: Option<tempfile::TempDir>,
+}
+
+/// What `sql` is compiled for.
+type EngineStore = SqliteStore;
+
+impl SqliteStore {
+    /// Only one process uses the database at a time.
+    #[expect(clippy::unused_async, reason = "other engines ask their database")]
+    async fn generation(&self, org_id: OrgId) -> Result<u64> {
+        Ok(self.generations.of(org_id))
+    }
 }
 
 impl std::fmt::Debug for SqliteStore {

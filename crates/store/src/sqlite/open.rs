@@ -12,7 +12,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Connection as _, Pool, Row as _};
 
 use super::dialect::{self, Connection, Db};
-use super::generation::Generations;
+use super::sql::Generations;
 use super::{DATABASE_FILE, LOCK_FILE, SqliteStore};
 use crate::{Result, StoreError};
 

@@ -8,7 +8,7 @@ use bucketry_model::time::to_micros;
 use jiff::Timestamp;
 use sqlx::query;
 
-use super::SqliteStore;
+use super::SqlStore;
 use super::columns::Columns;
 use super::dialect::{Row, for_update};
 use super::statement::Write;
@@ -89,7 +89,7 @@ async fn is_only_admin_somewhere(write: &mut Write, id: UserId) -> Result<bool> 
     let lock = concat!(
         "SELECT w.id FROM memberships m JOIN workspaces w ON w.id = m.workspace_id \
          WHERE m.user_id = $1 AND m.role = 'ADMIN'",
-        for_update!()
+        for_update!("w")
     );
     write.rows(query(lock).bind(id.to_string())).await?;
     let sql = "SELECT 1 FROM memberships m WHERE m.user_id = $1 AND m.role = 'ADMIN' AND NOT EXISTS \
@@ -99,7 +99,7 @@ async fn is_only_admin_somewhere(write: &mut Write, id: UserId) -> Result<bool> 
 }
 
 #[async_trait]
-impl UserStore for SqliteStore {
+impl UserStore for SqlStore {
     async fn insert_user(&self, org_id: OrgId, new: &NewUser, now: Timestamp) -> Result<UserInserted> {
         let mut write = self.write().await?;
         if !insert(&mut write, org_id, new, now).await? {

@@ -12,7 +12,7 @@ use sqlx::query;
 use super::columns::{Columns, hex};
 use super::dialect::{Row, for_update};
 use super::statement::Write;
-use super::{SqliteStore, user};
+use super::{SqlStore, user};
 use crate::Result;
 use crate::token::{NewToken, Rotation, TokenHash, TokenKind, TokenRecord, TokenStore};
 
@@ -67,7 +67,7 @@ async fn revoke(write: &mut Write, id: &str, now: Timestamp) -> Result<()> {
 }
 
 #[async_trait]
-impl TokenStore for SqliteStore {
+impl TokenStore for SqlStore {
     async fn insert_token(&self, new: &NewToken, now: Timestamp) -> Result<()> {
         let mut write = self.write().await?;
         let id = new.id.to_string();

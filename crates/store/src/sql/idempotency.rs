@@ -5,7 +5,7 @@ use bucketry_model::time::to_micros;
 use jiff::Timestamp;
 use sqlx::query;
 
-use super::SqliteStore;
+use super::SqlStore;
 use super::columns::{Columns, hex};
 use super::dialect::{Query, for_update};
 use crate::Result;
@@ -17,7 +17,7 @@ fn of_request<'q>(sql: &'static str, name: &RequestName) -> Query<'q> {
 }
 
 #[async_trait]
-impl IdempotencyStore for SqliteStore {
+impl IdempotencyStore for SqlStore {
     async fn begin_request(
         &self,
         name: &RequestName,

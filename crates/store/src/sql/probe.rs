@@ -11,9 +11,9 @@ use bucketry_model::uptime::{DayRecord, Observed, spans};
 use jiff::Timestamp;
 use sqlx::query;
 
-use super::SqliteStore;
+use super::SqlStore;
 use super::columns::Columns;
-use super::dialect::{Query, for_share};
+use super::dialect::{Query, for_update};
 use super::statement::{InList, Rows, Write, texts};
 use super::status::{day_record, day_record_columns, node_status};
 use crate::Result;
@@ -54,7 +54,7 @@ const DAYS: Rows = Rows {
             last_sample_failure = excluded.last_sample_failure, last_failure = excluded.last_failure",
 };
 
-impl SqliteStore {
+impl SqlStore {
     /// `StatusStore::record_probes`.
     pub(super) async fn record(&self, batch: &ProbeBatch) -> Result<usize> {
         if batch.samples.is_empty() {
@@ -87,9 +87,9 @@ impl SqliteStore {
     }
 }
 
-/// Whether the node is a live one; it stays so until the transaction ends.
+/// Whether the node is a live one; it stays so until the transaction ends, and its batches wait for each other.
 async fn is_registered(write: &mut Write, id: NodeId) -> Result<bool> {
-    let sql = concat!("SELECT id FROM nodes WHERE id = $1 AND removed_at IS NULL", for_share!());
+    let sql = concat!("SELECT id FROM nodes WHERE id = $1 AND removed_at IS NULL", for_update!());
     write.finds(query(sql).bind(id.to_string())).await
 }
 

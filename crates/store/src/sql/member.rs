@@ -11,7 +11,7 @@ use sqlx::query;
 use super::columns::Columns;
 use super::dialect::for_share;
 use super::statement::{InList, Write, texts};
-use super::{SqliteStore, user, workspace};
+use super::{SqlStore, user, workspace};
 use crate::Result;
 use crate::workspace::{Member, MemberChanged};
 
@@ -109,7 +109,7 @@ async fn may_lose_admin(
     Ok(if another { MemberChanged::Changed } else { MemberChanged::LastAdmin })
 }
 
-impl SqliteStore {
+impl SqlStore {
     pub(super) async fn members_of(&self, workspaces: &[WorkspaceId]) -> Result<Vec<(WorkspaceId, Member)>> {
         let list = InList::new(
             "SELECT m.workspace_id, m.role, m.created_at, u.id, u.org_id, u.email, u.first_name, u.last_name, \

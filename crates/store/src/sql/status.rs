@@ -9,7 +9,7 @@ use bucketry_model::time::Day;
 use bucketry_model::uptime::{DayRecord, ProbeSample};
 use sqlx::query;
 
-use super::SqliteStore;
+use super::SqlStore;
 use super::bucket_list::node_word;
 use super::columns::Columns;
 use super::node::{self, node_columns};
@@ -62,7 +62,7 @@ fn last_sample(columns: &mut Columns<'_>) -> Result<Option<ProbeSample>> {
 }
 
 #[async_trait]
-impl StatusStore for SqliteStore {
+impl StatusStore for SqlStore {
     async fn record_probes(&self, batch: &ProbeBatch) -> Result<usize> {
         self.record(batch).await
     }

@@ -11,10 +11,10 @@ use bucketry_model::time::to_micros;
 use bucketry_model::usage::UsageTotals;
 use sqlx::{AssertSqlSafe, query};
 
-use super::SqliteStore;
+use super::SqlStore;
 use super::bucket::{bucket_columns, location_columns, without_secret};
 use super::columns::Columns;
-use super::dialect::Row;
+use super::dialect::{MERGED_AFTER, MERGED_BEFORE, Row};
 use super::statement::{InList, texts};
 use super::status::node_status;
 use crate::Result;
@@ -30,7 +30,7 @@ const TOTALS: &str = "SELECT b.id, b.created_at, COALESCE(t.requests, 0) AS requ
     COALESCE(t.upload_bytes, 0) AS upload_bytes, COALESCE(t.download_bytes, 0) AS download_bytes, \
     COALESCE(t.size_change, 0) AS size_change FROM buckets b LEFT JOIN usage_totals t ON t.bucket_id = b.id";
 
-impl SqliteStore {
+impl SqlStore {
     /// A page of buckets with what nodes say of them.
     pub(super) async fn list(&self, page: &BucketQuery) -> Result<Vec<ListedBucket>> {
         let mut listed =
@@ -117,13 +117,14 @@ fn of_org(select: &str) -> String {
 // Each part is read in the order of its index and no further than the merged page needs.
 fn of_workspaces(select: &str, workspaces: &[WorkspaceId]) -> String {
     let mut sql = String::new();
+    let (before, after) = if workspaces.len() > 1 { (MERGED_BEFORE, MERGED_AFTER) } else { ("", "") };
     for index in 0..workspaces.len() {
         let union = if index == 0 { "" } else { " UNION ALL " };
         // Writing to a string can't fail.
         let _ = write!(
             sql,
-            "{union}{select} WHERE b.workspace_id = ${} AND b.deleted_at IS NULL AND b.org_id = $4 \
-             AND (b.created_at, b.id) < ($1, $2)",
+            "{union}{before}{select} WHERE b.workspace_id = ${} AND b.deleted_at IS NULL AND b.org_id = $4 \
+             AND (b.created_at, b.id) < ($1, $2){after}",
             index + 5
         );
     }

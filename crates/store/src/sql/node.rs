@@ -7,9 +7,9 @@ use bucketry_model::time::to_micros;
 use jiff::Timestamp;
 use sqlx::query;
 
-use super::SqliteStore;
+use super::SqlStore;
 use super::columns::Columns;
-use super::dialect::Row;
+use super::dialect::{Row, is_unique_violation};
 use super::statement::Write;
 use crate::Result;
 use crate::node::{NodeKey, NodeRegistered, NodeRegistration, NodeStore};
@@ -121,9 +121,8 @@ async fn remove(write: &mut Write, id: &str, org_id: Option<OrgId>, now: Timesta
     Ok(())
 }
 
-#[async_trait]
-impl NodeStore for SqliteStore {
-    async fn register_node(&self, registration: &NodeRegistration, now: Timestamp) -> Result<NodeRegistered> {
+impl SqlStore {
+    async fn register(&self, registration: &NodeRegistration, now: Timestamp) -> Result<NodeRegistered> {
         let mut write = self.write().await?;
         let known = known_by_name(&mut write, &registration.name).await?;
         if known.iter().any(|node| node.is_live && node.org_id != registration.org_id) {
@@ -146,6 +145,17 @@ impl NodeStore for SqliteStore {
         write.commit().await?;
         node.map(NodeRegistered::Registered)
             .ok_or_else(|| crate::StoreError::Damaged("a node that was just stored is not there".to_owned()))
+    }
+}
+
+#[async_trait]
+impl NodeStore for SqlStore {
+    async fn register_node(&self, registration: &NodeRegistration, now: Timestamp) -> Result<NodeRegistered> {
+        // Refused by the unique index where another one was faster with the same name: that one is found then.
+        match self.register(registration, now).await {
+            Err(error) if is_unique_violation(&error) => self.register(registration, now).await,
+            outcome => outcome,
+        }
     }
 
     async fn nodes(&self) -> Result<Vec<Node>> {

@@ -4,15 +4,17 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use bucketry_model::id::OrgId;
+use bucketry_model::id::{BucketId, OrgId};
+use bucketry_model::time::to_micros;
+use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Transaction};
 
-use super::SqliteStore;
+use super::SqlStore;
 use super::dialect::{self, BEGIN_WRITE, Db, Query, Row};
 use super::generation::{Generations, Touched};
 use crate::{Result, StoreError};
 
-impl SqliteStore {
+impl SqlStore {
     /// All rows of a reading statement.
     pub(super) async fn rows(&self, query: Query<'_>) -> Result<Vec<Row>> {
         query.fetch_all(&self.readers).await.map_err(dialect::error)
@@ -36,13 +38,19 @@ impl SqliteStore {
     /// Begins a write transaction, after those that wait already.
     pub(super) async fn write(&self) -> Result<Write> {
         let transaction = self.writer.begin_with(BEGIN_WRITE).await.map_err(dialect::error)?;
-        Ok(Write { transaction, touched: Touched::default(), generations: Arc::clone(&self.generations) })
+        Ok(Write {
+            transaction,
+            announced: Vec::new(),
+            touched: Touched::default(),
+            generations: Arc::clone(&self.generations),
+        })
     }
 }
 
 /// A write transaction. Dropping it undoes all that it did.
 pub(super) struct Write {
     transaction: Transaction<'static, Db>,
+    announced: Vec<(OrgId, BucketId, Timestamp)>,
     touched: Touched,
     generations: Arc<Generations>,
 }
@@ -100,6 +108,11 @@ impl Write {
         Ok(changed)
     }
 
+    /// Tells nodes, with the commit, that something about a bucket changed.
+    pub(super) fn announce(&mut self, org_id: OrgId, id: BucketId, now: Timestamp) {
+        self.announced.push((org_id, id, now));
+    }
+
     /// Notes that answers about an organization's buckets change with the commit; of all organizations, for none.
     pub(super) fn touch(&mut self, org_id: Option<OrgId>) {
         self.touched.add(org_id);
@@ -111,13 +124,14 @@ impl Write {
     }
 
     /// Makes it all permanent.
-    pub(super) async fn commit(self) -> Result<()> {
+    pub(super) async fn commit(mut self) -> Result<()> {
+        self.settle().await?;
         if self.touched.is_empty() {
             return self.transaction.commit().await.map_err(dialect::error);
         }
         // In a task of its own: a caller that goes away while the commit is under way must not keep the generation
         // from being raised after it, or what was read before it would be taken for current ever after.
-        let Self { transaction, touched, generations } = self;
+        let Self { transaction, touched, generations, .. } = self;
         let committed = tokio::spawn(async move {
             let committed = transaction.commit().await;
             generations.raise_touched(&touched);
@@ -125,7 +139,29 @@ impl Write {
         });
         committed.await.map_err(|stopped| StoreError::Unavailable(Box::new(stopped)))?.map_err(dialect::error)
     }
+
+    /// Writes what others are told. Last of all, because from here on other transactions that tell something wait for
+    /// this one: a wait for something else now could be one for each other.
+    async fn settle(&mut self) -> Result<()> {
+        let announced = std::mem::take(&mut self.announced);
+        if let Some(order) = dialect::ORDER_CHANGES.filter(|_| !announced.is_empty()) {
+            self.execute(sqlx::query(order)).await?;
+        }
+        self.insert_rows(&CHANGES, &announced, |query, (org_id, id, at)| {
+            query.bind(org_id.to_string()).bind(id.to_string()).bind(to_micros(*at))
+        })
+        .await?;
+        if let Some(raise) = dialect::RAISE_GENERATION {
+            for touched in self.touched.texts() {
+                self.execute(sqlx::query(raise).bind(touched)).await?;
+            }
+        }
+        Ok(())
+    }
 }
+
+const CHANGES: Rows =
+    Rows { before: "INSERT INTO changes (org_id, bucket_id, at) VALUES ", columns: 3, after: "" };
 
 /// The most values of one list. Longer ones are cut into several statements.
 const LONGEST_LIST: usize = 512;
@@ -214,7 +250,7 @@ impl Rows {
             sql.push_str(if row == 0 { "(" } else { ", (" });
             for column in 0..self.columns {
                 sql.push_str(if column == 0 { "" } else { ", " });
-                dialect::push_parameter(&mut sql);
+                dialect::push_parameter(&mut sql, row * self.columns + column + 1);
             }
             sql.push(')');
         }
@@ -242,7 +278,8 @@ mod tests {
     #[test]
     fn rows_are_cut_into_powers_of_two() {
         let rows = Rows { before: "INSERT INTO t (a, b) VALUES ", columns: 2, after: "" };
-        assert_eq!(rows.sql(2), "INSERT INTO t (a, b) VALUES (?, ?), (?, ?)");
+        let sql = rows.sql(2).replace("$1", "?").replace("$2", "?").replace("$3", "?").replace("$4", "?");
+        assert_eq!(sql, "INSERT INTO t (a, b) VALUES (?, ?), (?, ?)");
         let mut left = 5_000;
         let mut chunks = Vec::new();
         while left > 0 {

@@ -10,7 +10,7 @@ use bucketry_model::usage::{UsageRow, UsageTotals};
 use jiff::Timestamp;
 use sqlx::query;
 
-use super::SqliteStore;
+use super::SqlStore;
 use super::bucket_list::totals;
 use super::columns::{Columns, stored};
 use super::dialect::{Query, for_update};
@@ -96,11 +96,18 @@ impl Counts {
     }
 }
 
-/// The number that the spool's next batch has.
-async fn next_number(write: &mut Write, node: &str, spool: &str) -> Result<u64> {
+/// The number that the spool's next batch has. Batches of one spool wait for each other here.
+async fn next_number(write: &mut Write, node: &str, spool: &str, now: Timestamp) -> Result<u64> {
     let sql =
         concat!("SELECT last_number FROM usage_spools WHERE node_id = $1 AND spool = $2", for_update!());
-    let row = write.row(query(sql).bind(node).bind(spool)).await?;
+    let mut row = write.row(query(sql).bind(node).bind(spool)).await?;
+    if row.is_none() {
+        // A row that is not there can't be locked: two first batches at once would both be counted.
+        let begin = "INSERT INTO usage_spools (node_id, spool, last_number, counted_at) VALUES ($1, $2, 0, $3) \
+                     ON CONFLICT (node_id, spool) DO NOTHING";
+        write.execute(query(begin).bind(node).bind(spool).bind(to_micros(now))).await?;
+        row = write.row(query(sql).bind(node).bind(spool)).await?;
+    }
     let last: u64 = row.map_or(Ok(0), |row| Columns::of(&row).narrow())?;
     Ok(last.saturating_add(1))
 }
@@ -144,7 +151,7 @@ fn bind_totals<'q>(query: Query<'q>, (bucket, counts): &(BucketId, Counts)) -> Q
 }
 
 #[async_trait]
-impl UsageStore for SqliteStore {
+impl UsageStore for SqlStore {
     async fn add_usage(
         &self,
         node_id: NodeId,
@@ -154,7 +161,7 @@ impl UsageStore for SqliteStore {
     ) -> Result<BatchCounted> {
         let mut write = self.write().await?;
         let node = node_id.to_string();
-        let expected = next_number(&mut write, &node, &batch.spool).await?;
+        let expected = next_number(&mut write, &node, &batch.spool, now).await?;
         if batch.number < expected {
             return Ok(BatchCounted::Duplicate);
         }

@@ -8,9 +8,9 @@ use bucketry_model::time::to_micros;
 use jiff::Timestamp;
 use sqlx::query;
 
+use super::SqlStore;
 use super::columns::{Columns, stored};
 use super::dialect::Row;
-use super::{SqliteStore, bucket};
 use crate::Result;
 use crate::bucket::StoredSecret;
 use crate::vault::{RotationPhase, RotationState, VaultStore};
@@ -43,7 +43,7 @@ fn bound_secret(row: &Row) -> Result<(BoundSecret, String)> {
 }
 
 #[async_trait]
-impl VaultStore for SqliteStore {
+impl VaultStore for SqlStore {
     async fn count_secrets(&self) -> Result<u64> {
         let sql = "SELECT COUNT(*) FROM buckets WHERE sealed_to IS NOT NULL";
         self.row(query(sql)).await?.map_or(Ok(0), |row| Columns::of(&row).narrow())
@@ -73,7 +73,7 @@ impl VaultStore for SqliteStore {
                 .bind(new.sealed_to.as_str());
             let Some(row) = write.row(update).await? else { continue };
             let org_id = Columns::of(&row).parsed()?;
-            bucket::announce(&mut write, org_id, *id, now).await?;
+            write.announce(org_id, *id, now);
             write.touch(Some(org_id));
             replaced += 1;
         }

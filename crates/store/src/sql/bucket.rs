@@ -12,7 +12,7 @@ use sqlx::query;
 use super::columns::Columns;
 use super::dialect::{Row, for_update, is_unique_violation};
 use super::statement::{InList, Write, texts};
-use super::{SqliteStore, workspace};
+use super::{SqlStore, workspace};
 use crate::Result;
 use crate::bucket::{
     BucketInserted, BucketQuery, BucketStore, BucketUpdate, BucketUpdated, ListedBucket, NewBucket,
@@ -66,13 +66,6 @@ fn bucket(row: &Row) -> Result<Bucket> {
     let mut columns = Columns::of(row);
     let bucket = without_secret(&mut columns)?;
     Ok(Bucket { secret: columns.optional_text()?.map(SealedSecret::from_text), ..bucket })
-}
-
-/// Tells nodes, with the commit, that something about a bucket changed.
-pub(super) async fn announce(write: &mut Write, org_id: OrgId, id: BucketId, now: Timestamp) -> Result<()> {
-    let sql = "INSERT INTO changes (org_id, bucket_id, at) VALUES ($1, $2, $3)";
-    let insert = query(sql).bind(org_id.to_string()).bind(id.to_string()).bind(to_micros(now));
-    write.execute(insert).await.map(|_| ())
 }
 
 /// Inserts the row; false where a live bucket has the name.
@@ -139,7 +132,7 @@ async fn update_row(write: &mut Write, update: &BucketUpdate, now: Timestamp) ->
 }
 
 #[async_trait]
-impl BucketStore for SqliteStore {
+impl BucketStore for SqlStore {
     async fn insert_bucket(&self, new: &NewBucket, now: Timestamp) -> Result<BucketInserted> {
         let mut write = self.write().await?;
         if !workspace::is_live(&mut write, new.org_id, new.workspace_id).await? {
@@ -151,7 +144,7 @@ impl BucketStore for SqliteStore {
         if !take_place(&mut write, new.org_id).await? {
             return Ok(BucketInserted::QuotaExceeded);
         }
-        announce(&mut write, new.org_id, new.id, now).await?;
+        write.announce(new.org_id, new.id, now);
         write.touch(Some(new.org_id));
         write.commit().await?;
         Ok(BucketInserted::Inserted)
@@ -195,7 +188,7 @@ impl BucketStore for SqliteStore {
             other => other?,
         }
         if update.announce {
-            announce(&mut write, update.org_id, update.id, now).await?;
+            write.announce(update.org_id, update.id, now);
         }
         write.touch(Some(update.org_id));
         write.commit().await?;
@@ -214,7 +207,7 @@ impl BucketStore for SqliteStore {
         write.execute(query(give_place).bind(&org)).await?;
         let forget = "DELETE FROM bucket_words WHERE bucket_id = $1";
         write.execute(query(forget).bind(&bucket)).await?;
-        announce(&mut write, org_id, id, now).await?;
+        write.announce(org_id, id, now);
         write.touch(Some(org_id));
         write.commit().await?;
         Ok(true)
@@ -242,6 +235,6 @@ impl BucketStore for SqliteStore {
     }
 
     async fn bucket_generation(&self, org_id: OrgId) -> Result<u64> {
-        Ok(self.generations.of(org_id))
+        self.generation(org_id).await
     }
 }

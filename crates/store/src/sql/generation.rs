@@ -1,4 +1,4 @@
-//! Numbers that change with every change of an organization's buckets.
+//! Numbers that change with every change of an organization's buckets, as far as this process makes it.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -7,17 +7,17 @@ use std::sync::{PoisonError, RwLock};
 
 use bucketry_model::id::OrgId;
 
-/// A counter for each organization. They live in memory: only one process uses a SQLite database at a time, and each
-/// start counts from somewhere else, so that no number of an earlier start comes again.
+/// A counter for each organization. They live in memory; each start counts from somewhere else, so that no number of an
+/// earlier start comes again. What other processes change, where the engine has several, is added by the engine.
 #[derive(Debug)]
-pub(super) struct Generations {
+pub(in super::super) struct Generations {
     start: u64,
     all: AtomicU64,
     by_org: RwLock<HashMap<OrgId, AtomicU64>>,
 }
 
 impl Generations {
-    pub(super) fn new() -> Self {
+    pub(in super::super) fn new() -> Self {
         Self {
             start: RandomState::new().build_hasher().finish(),
             all: AtomicU64::new(0),
@@ -25,7 +25,7 @@ impl Generations {
         }
     }
 
-    pub(super) fn of(&self, org_id: OrgId) -> u64 {
+    pub(in super::super) fn of(&self, org_id: OrgId) -> u64 {
         let by_org = self.by_org.read().unwrap_or_else(PoisonError::into_inner);
         let own = by_org.get(&org_id).map_or(0, |count| count.load(Ordering::Acquire));
         self.start.wrapping_add(self.all.load(Ordering::Acquire)).wrapping_add(own)
@@ -73,6 +73,15 @@ impl Touched {
 
     pub(super) fn is_empty(&self) -> bool {
         !self.all && self.orgs.is_empty()
+    }
+
+    /// Whose, as texts in order; the empty text for all.
+    pub(super) fn texts(&self) -> Vec<String> {
+        let all = self.all.then(String::new);
+        let mut texts: Vec<String> =
+            all.into_iter().chain(self.orgs.iter().map(ToString::to_string)).collect();
+        texts.sort_unstable();
+        texts
     }
 }
 

@@ -7,7 +7,7 @@ use bucketry_model::time::to_micros;
 use jiff::Timestamp;
 use sqlx::query;
 
-use super::SqliteStore;
+use super::SqlStore;
 use super::columns::{Columns, stored};
 use super::dialect::Row;
 use super::{member, user, workspace};
@@ -27,7 +27,7 @@ fn organization(row: &Row) -> Result<Organization> {
 }
 
 #[async_trait]
-impl OrganizationStore for SqliteStore {
+impl OrganizationStore for SqlStore {
     async fn insert_organization(
         &self,
         new: &NewOrganization,

@@ -8,7 +8,7 @@ use bucketry_model::time::to_micros;
 use jiff::Timestamp;
 use sqlx::query;
 
-use super::SqliteStore;
+use super::SqlStore;
 use super::bucket::{location, location_columns};
 use super::columns::Columns;
 use super::dialect::Row;
@@ -33,7 +33,7 @@ fn node_bucket(row: &Row) -> Result<NodeBucket> {
     })
 }
 
-impl SqliteStore {
+impl SqlStore {
     /// The highest number that was removed, and the highest one ever given.
     async fn known_changes(&self) -> Result<(i64, i64)> {
         let sql = "SELECT p.purged_through, COALESCE((SELECT MAX(c.sequence) FROM changes c), p.purged_through) \
@@ -45,7 +45,7 @@ impl SqliteStore {
 }
 
 #[async_trait]
-impl SyncStore for SqliteStore {
+impl SyncStore for SqlStore {
     async fn latest_change(&self) -> Result<i64> {
         Ok(self.known_changes().await?.1)
     }
@@ -129,7 +129,7 @@ impl SyncStore for SqliteStore {
         }
         let Some(through) = through else { return Ok(0) };
         let removed = write.execute(query("DELETE FROM changes WHERE sequence <= $1").bind(through)).await?;
-        let note = "UPDATE changes_purged SET purged_through = $1 WHERE id = 1";
+        let note = "UPDATE changes_purged SET purged_through = $1 WHERE id = 1 AND purged_through < $1";
         write.execute(query(note).bind(through)).await?;
         write.commit().await?;
         Ok(removed)

@@ -8,7 +8,7 @@ use bucketry_model::time::to_micros;
 use jiff::Timestamp;
 use sqlx::query;
 
-use super::SqliteStore;
+use super::SqlStore;
 use super::columns::Columns;
 use super::dialect::{Row, for_share, for_update};
 use super::member;
@@ -59,7 +59,7 @@ pub(super) async fn lock(write: &mut Write, org_id: OrgId, id: WorkspaceId) -> R
     write.finds(query(sql).bind(id.to_string()).bind(org_id.to_string())).await
 }
 
-impl SqliteStore {
+impl SqlStore {
     async fn workspaces_of_org(
         &self,
         org_id: OrgId,
@@ -119,7 +119,7 @@ impl SqliteStore {
 }
 
 #[async_trait]
-impl WorkspaceStore for SqliteStore {
+impl WorkspaceStore for SqlStore {
     async fn insert_workspace(
         &self,
         org_id: OrgId,

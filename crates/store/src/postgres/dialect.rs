@@ -1,0 +1,137 @@
+//! What is PostgreSQL's own: driver types, how a write begins, how rows are locked, what its error codes mean. The
+//! statements in `sql` are plain SQL with `$1` placeholders and name nothing else of the engine.
+
+use crate::StoreError;
+
+/// The driver's marker type.
+pub(super) type Db = sqlx::Postgres;
+/// A connection.
+pub(super) type Connection = sqlx::PgConnection;
+/// A row of an answer.
+pub(super) type Row = sqlx::postgres::PgRow;
+/// A statement with its parameters.
+pub(super) type Query<'q> = sqlx::query::Query<'q, Db, sqlx::postgres::PgArguments>;
+
+/// Said in full, because a database may have other defaults.
+pub(super) const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
+/// Ends a statement that reads rows which the transaction goes on to decide about; of a join, those of one table. Rows
+/// that only refer to such a row need not wait, hence `NO KEY`.
+macro_rules! for_update {
+    () => {
+        " FOR NO KEY UPDATE"
+    };
+    ($of:literal) => {
+        concat!(" FOR NO KEY UPDATE OF ", $of)
+    };
+}
+/// Ends a statement that reads rows which must not go away before the transaction ends.
+macro_rules! for_share {
+    () => {
+        " FOR SHARE"
+    };
+}
+pub(super) use {for_share, for_update};
+
+/// Writes the parameter of that number, the first being 1.
+pub(super) fn push_parameter(sql: &mut String, number: usize) {
+    sql.push('$');
+    sql.push_str(&number.to_string());
+}
+
+/// The largest number of parameters of a statement: the protocol counts them in 16 bits.
+pub(super) const MAX_PARAMETERS: usize = 65_535;
+
+/// Makes transactions that announce changes commit in the order of their numbers: a node that has read up to a number
+/// must never miss a lower one that is committed later. The number is any that nothing else of ours locks.
+pub(super) const ORDER_CHANGES: Option<&str> = Some("SELECT pg_advisory_xact_lock(4780332971)");
+
+/// Raises the number that other processes see.
+pub(super) const RAISE_GENERATION: Option<&str> = Some(
+    "INSERT INTO generations (org_id, number) VALUES ($1, 1) \
+     ON CONFLICT (org_id) DO UPDATE SET number = generations.number + 1",
+);
+
+/// Stands around each part of a merged list: each says by itself how far it is read and in which order, else a part that
+/// is a join would be read as a whole and sorted.
+pub(super) const MERGED_BEFORE: &str = "(";
+/// Its end.
+pub(super) const MERGED_AFTER: &str = " ORDER BY b.created_at DESC, b.id DESC LIMIT $3)";
+
+/// What the driver's error means to the store's callers.
+pub(super) fn error(error: sqlx::Error) -> StoreError {
+    use sqlx::Error as E;
+    match &error {
+        E::Database(database) => match meaning(&database.code().unwrap_or_default()) {
+            Meaning::DiskFull => StoreError::DiskFull(Box::new(error)),
+            Meaning::Unavailable => StoreError::Unavailable(Box::new(error)),
+            Meaning::Damaged => StoreError::Damaged(database.message().to_owned()),
+            Meaning::Schema => StoreError::Schema(format!("{}: was it changed by hand?", database.message())),
+            Meaning::Statement => StoreError::Statement(Box::new(error)),
+        },
+        E::PoolTimedOut
+        | E::PoolClosed
+        | E::WorkerCrashed
+        | E::Io(_)
+        | E::Tls(_)
+        | E::Protocol(_)
+        | E::BeginFailed => StoreError::Unavailable(Box::new(error)),
+        E::ColumnDecode { index, .. } => StoreError::Damaged(format!("column {index}")),
+        _ => StoreError::Statement(Box::new(error)),
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Meaning {
+    DiskFull,
+    Unavailable,
+    Damaged,
+    Schema,
+    Statement,
+}
+
+/// By SQLSTATE, from PostgreSQL's "Error Codes".
+fn meaning(code: &str) -> Meaning {
+    match code {
+        // disk_full
+        "53100" => Meaning::DiskFull,
+        // data_corrupted, index_corrupted
+        "XX001" | "XX002" => Meaning::Damaged,
+        // undefined_table, undefined_column, undefined_function, invalid_schema_name
+        "42P01" | "42703" | "42883" | "3F000" => Meaning::Schema,
+        // read_only_sql_transaction, serialization_failure, deadlock_detected, lock_not_available, io_error,
+        // idle_in_transaction_session_timeout, invalid_catalog_name, insufficient_privilege, too_many_connections is 53
+        "25006" | "40001" | "40P01" | "55P03" | "58030" | "25P03" | "3D000" | "42501" => Meaning::Unavailable,
+        _ => match code.get(..2) {
+            // connection_exception, invalid_authorization, insufficient_resources, operator_intervention
+            Some("08" | "28" | "53" | "57") => Meaning::Unavailable,
+            _ => Meaning::Statement,
+        },
+    }
+}
+
+/// Whether a unique index refused the statement.
+pub(super) fn is_unique_violation(error: &StoreError) -> bool {
+    let StoreError::Statement(source) = error else { return false };
+    source
+        .downcast_ref::<sqlx::Error>()
+        .and_then(sqlx::Error::as_database_error)
+        .is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_by_itself_is_told_as_unavailable() {
+        // Shut down, starting up, too many connections, statement too slow, deadlock, cut off.
+        for code in ["57P01", "57P03", "53300", "57014", "40P01", "08006"] {
+            assert_eq!(meaning(code), Meaning::Unavailable, "{code}");
+        }
+        assert_eq!(meaning("53100"), Meaning::DiskFull);
+        assert_eq!(meaning("42P01"), Meaning::Schema);
+        assert_eq!(meaning("23505"), Meaning::Statement);
+        assert_eq!(meaning(""), Meaning::Statement);
+    }
+}

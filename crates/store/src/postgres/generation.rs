@@ -1,0 +1,90 @@
+//! What other processes on the same database change: numbers that they raise with their commits, read again when what
+//! was read is too old.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use bucketry_model::id::OrgId;
+use sqlx::Row as _;
+use tokio::time::Instant;
+
+use super::{PostgresStore, dialect};
+use crate::Result;
+
+/// For how long an answer that another process has made outdated may still be taken for current. What this process
+/// changes counts at once.
+pub const GENERATION_FRESH_FOR: Duration = Duration::from_millis(500);
+
+/// The numbers as they were read last.
+#[derive(Debug, Default)]
+pub(super) struct SharedGenerations(Mutex<HashMap<OrgId, Seen>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    number: i64,
+    since: Instant,
+}
+
+impl SharedGenerations {
+    fn fresh(&self, org_id: OrgId) -> Option<i64> {
+        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.get(&org_id).filter(|seen| seen.since.elapsed() < GENERATION_FRESH_FOR).map(|seen| seen.number)
+    }
+
+    /// Of two that read at the same time, the one that asked later knows better.
+    fn keep(&self, org_id: OrgId, read: Seen) -> i64 {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = seen.entry(org_id).or_insert(read);
+        if kept.since < read.since {
+            *kept = read;
+        }
+        kept.number.max(read.number)
+    }
+}
+
+impl PostgresStore {
+    /// A number that changes with every change of the organization's buckets.
+    pub(super) async fn generation(&self, org_id: OrgId) -> Result<u64> {
+        let number = match self.shared.fresh(org_id) {
+            Some(number) => number,
+            None => self.read_generation(org_id).await?,
+        };
+        Ok(self.generations.of(org_id).wrapping_add(number.unsigned_abs()))
+    }
+
+    async fn read_generation(&self, org_id: OrgId) -> Result<i64> {
+        // From before the question: what is committed while it is under way may be missing from the answer.
+        let since = Instant::now();
+        // Both only ever grow, so their sum names a state of both.
+        let sql = "SELECT COALESCE((SELECT g.number FROM generations g WHERE g.org_id = $1), 0) \
+                   + COALESCE((SELECT a.number FROM generations a WHERE a.org_id = ''), 0)";
+        let row = sqlx::query(sql)
+            .bind(org_id.to_string())
+            .fetch_one(&self.readers)
+            .await
+            .map_err(dialect::error)?;
+        let number = row.try_get(0).map_err(dialect::error)?;
+        Ok(self.shared.keep(org_id, Seen { number, since }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+
+    #[tokio::test]
+    async fn what_was_asked_last_is_kept_while_it_is_fresh() {
+        let shared = SharedGenerations::default();
+        let org = OrgId::new(Timestamp::UNIX_EPOCH, [1; 10]);
+        assert_eq!(shared.fresh(org), None);
+        let now = Instant::now();
+        shared.keep(org, Seen { number: 7, since: now });
+        shared.keep(org, Seen { number: 5, since: now.checked_sub(Duration::from_millis(100)).unwrap() });
+        assert_eq!(shared.fresh(org), Some(7));
+        let old = SharedGenerations::default();
+        old.keep(org, Seen { number: 7, since: now.checked_sub(GENERATION_FRESH_FOR).unwrap() });
+        assert_eq!(old.fresh(org), None);
+    }
+}

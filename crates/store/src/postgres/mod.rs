@@ -1,0 +1,68 @@
+//! The engine for people who run PostgreSQL (15 or newer): a database, or a schema of one, of its own.
+//!
+//! Statements run on one pool of connections. A transaction sees what was committed before each of its statements
+//! (`READ COMMITTED`) and locks the rows that it decides about; where two get in each other's way, the server ends one
+//! of them and its caller is told to try again.
+//!
+//! Several processes may use one database. What one writes, all others read at once; only the numbers that tell whether
+//! a kept list is still current may be [`GENERATION_FRESH_FOR`] old.
+//!
+//! A deleted secret is gone from the table with the next vacuum of it, and from the server's log of changes and its
+//! backups when those are thrown away.
+
+mod address;
+mod dialect;
+mod generation;
+mod open;
+#[path = "../sql/mod.rs"]
+mod sql;
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sqlx::Pool;
+
+use crate::{Result, Store, StoreError};
+use dialect::Db;
+use generation::SharedGenerations;
+use sql::Generations;
+
+pub use address::{Address, WrongAddress};
+pub use generation::GENERATION_FRESH_FOR;
+pub use open::Options;
+
+/// The registry in a PostgreSQL database.
+pub struct PostgresStore {
+    // Both are the same pool: any connection may write.
+    writer: Pool<Db>,
+    readers: Pool<Db>,
+    generations: Arc<Generations>,
+    shared: SharedGenerations,
+}
+
+/// What `sql` is compiled for.
+type EngineStore = PostgresStore;
+
+impl std::fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PostgresStore").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn check(&self) -> Result<()> {
+        open::check(&self.readers).await
+    }
+
+    async fn backup(&self, _to: &Path) -> Result<()> {
+        let advice = "make backups of a PostgreSQL database with its own tools: pg_dump";
+        Err(StoreError::Backup(io::Error::new(io::ErrorKind::Unsupported, advice)))
+    }
+
+    async fn close(&self) {
+        self.readers.close().await;
+    }
+}

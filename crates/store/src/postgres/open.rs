@@ -1,0 +1,198 @@
+//! Opening a database: connections, schema.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions as _, Connection as _, Pool, Row as _};
+
+use super::dialect::{self, Connection, Db};
+use super::generation::SharedGenerations;
+use super::sql::Generations;
+use super::{Address, PostgresStore};
+use crate::{Result, StoreError};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// The oldest version that the statements are tested on, as the server tells its own.
+const OLDEST_SERVER: i32 = 150_000;
+
+/// A connection that was not used for this long is asked whether it still is one, before it is used.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
+
+/// How a database is used.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The most connections at the same time.
+    pub connections: u32,
+    /// How long a call waits for a connection: until another call is done with one, or until a server that doesn't
+    /// answer comes back.
+    pub acquire_timeout: Duration,
+    /// How long a statement may run before the server ends it.
+    pub statement_timeout: Duration,
+    /// How long a statement waits for a row or table that another transaction has locked.
+    pub lock_timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            connections: 10,
+            acquire_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(30),
+            lock_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+impl PostgresStore {
+    /// Opens the database at an address and brings its schema up to date. Of several processes that do so at the same
+    /// time, one does the work and the others wait for it.
+    ///
+    /// A process that dies while the schema is brought up to date leaves it as it was before the step under way; the
+    /// next call goes on from there.
+    pub async fn open(address: &Address, options: &Options) -> Result<Self> {
+        let connecting = address.options().application_name("bucketry").statement_cache_capacity(512);
+        tokio::time::timeout(options.acquire_timeout, reach(&connecting))
+            .await
+            .map_err(|late| StoreError::Unavailable(Box::new(late)))??;
+        prepare(&connecting).await?;
+
+        let milliseconds = |time: Duration| time.as_millis().to_string();
+        let limited = connecting.options([
+            ("statement_timeout", milliseconds(options.statement_timeout)),
+            ("lock_timeout", milliseconds(options.lock_timeout)),
+            // A process that is cut off in the middle of a transaction must not hold its locks until the network's own
+            // patience ends.
+            ("idle_in_transaction_session_timeout", milliseconds(options.statement_timeout * 2)),
+        ]);
+        let pool = pool(options).connect_lazy_with(limited);
+        check(&pool).await?;
+        Ok(Self {
+            writer: pool.clone(),
+            readers: pool,
+            generations: Arc::new(Generations::new()),
+            shared: SharedGenerations::default(),
+        })
+    }
+}
+
+fn pool(options: &Options) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(options.connections.max(1))
+        .acquire_timeout(options.acquire_timeout)
+        .test_before_acquire(false)
+        // One that is in steady use needs no question each time.
+        .before_acquire(|connection, last| {
+            Box::pin(async move {
+                if last.idle_for > TRUSTED_FOR {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+}
+
+/// Whether the server answers and is one that can be used.
+async fn reach(connecting: &PgConnectOptions) -> Result<()> {
+    let mut connection = connecting.connect().await.map_err(dialect::error)?;
+    let row =
+        sqlx::query("SELECT current_setting('server_version_num')::int4, current_setting('server_version')")
+            .fetch_one(&mut connection)
+            .await
+            .map_err(dialect::error)?;
+    let number: i32 = row.try_get(0).map_err(dialect::error)?;
+    let version: String = row.try_get(1).map_err(dialect::error)?;
+    if number < OLDEST_SERVER {
+        return Err(StoreError::Schema(format!(
+            "the server is PostgreSQL {version}; version 15 or newer is needed"
+        )));
+    }
+    connection.close().await.map_err(dialect::error)
+}
+
+/// Refuses the database of another program, and runs the migrations that are missing. Without time-outs: a large table
+/// takes its time, and so does the process that was faster.
+async fn prepare(connecting: &PgConnectOptions) -> Result<()> {
+    let unlimited = connecting.clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]);
+    let mut connection = unlimited.connect().await.map_err(dialect::error)?;
+    claim(&mut connection).await?;
+    MIGRATIONS.run(&mut connection).await.map_err(schema_error)?;
+    connection.close().await.map_err(dialect::error)
+}
+
+async fn claim(connection: &mut Connection) -> Result<()> {
+    let sql = "SELECT count(*), count(*) FILTER (WHERE c.relname = '_sqlx_migrations') FROM pg_class c \
+               WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f')";
+    let row = sqlx::query(sql).fetch_one(&mut *connection).await.map_err(dialect::error)?;
+    let (tables, ours): (i64, i64) =
+        (row.try_get(0).map_err(dialect::error)?, row.try_get(1).map_err(dialect::error)?);
+    if ours == 0 {
+        return if tables == 0 { Ok(()) } else { Err(foreign()) };
+    }
+    // Other programs use the same library for their migrations.
+    let first = sqlx::query("SELECT description FROM _sqlx_migrations ORDER BY version LIMIT 1")
+        .fetch_optional(connection)
+        .await
+        .map_err(dialect::error)?;
+    let described: Option<String> = first.map(|row| row.try_get(0)).transpose().map_err(dialect::error)?;
+    let own = MIGRATIONS.iter().next().map(|migration| migration.description.as_ref());
+    match described.as_deref() {
+        Some(described) if Some(described) != own => Err(foreign()),
+        // Begun and not come to its first migration.
+        None if tables > 1 => Err(foreign()),
+        _ => Ok(()),
+    }
+}
+
+fn foreign() -> StoreError {
+    StoreError::Schema(
+        "it holds the tables of another program; give Bucketry a database of its own, or a schema of its own with \
+         ?options=-csearch_path%3Dbucketry at the end of the address"
+            .to_owned(),
+    )
+}
+
+fn schema_error(error: MigrateError) -> StoreError {
+    match error {
+        MigrateError::VersionMissing(version) => newer(version),
+        MigrateError::VersionMismatch(version) => StoreError::Schema(format!(
+            "migration {version} was applied in another form than this version has; run the version of Bucketry \
+             that made the database, or restore a backup"
+        )),
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => dialect::error(error),
+        other => StoreError::Schema(other.to_string()),
+    }
+}
+
+fn newer(version: i64) -> StoreError {
+    StoreError::Schema(format!(
+        "a newer version of Bucketry has changed it (migration {version}); run that version, or restore a backup \
+         from before the upgrade"
+    ))
+}
+
+/// The database takes no writes: it is a standby, or was made read-only.
+#[derive(Debug, thiserror::Error)]
+#[error("the database is read-only: it is a standby, or default_transaction_read_only is on")]
+struct ReadOnly;
+
+/// Compares the newest applied migration with the newest one known, and asks whether writes are taken.
+pub(super) async fn check(pool: &Pool<Db>) -> Result<()> {
+    let sql = "SELECT COALESCE(MAX(version), 0), current_setting('transaction_read_only') = 'on' \
+               FROM _sqlx_migrations WHERE success";
+    let row = sqlx::query(sql).fetch_one(pool).await.map_err(dialect::error)?;
+    let applied: i64 = row.try_get(0).map_err(dialect::error)?;
+    if row.try_get(1).map_err(dialect::error)? {
+        return Err(StoreError::Unavailable(Box::new(ReadOnly)));
+    }
+    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default();
+    match applied.cmp(&known) {
+        std::cmp::Ordering::Equal => Ok(()),
+        std::cmp::Ordering::Greater => Err(newer(applied)),
+        std::cmp::Ordering::Less => Err(StoreError::Schema(format!(
+            "it was put back to migration {applied} while in use, and this version needs {known}; restart"
+        ))),
+    }
+}

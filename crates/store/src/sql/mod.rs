@@ -1,0 +1,30 @@
+//! The statements, written once for every engine.
+//!
+//! This folder is compiled once as a part of each engine's module (`sqlite::sql`, `postgres::sql`), against that
+//! engine's `dialect` and for its store. What differs between engines stands in their `dialect` and nowhere here, so a
+//! trait that is implemented here is implemented for all of them. A new table needs a migration for each engine.
+
+use super::dialect;
+
+mod bucket;
+mod bucket_list;
+mod columns;
+mod generation;
+mod idempotency;
+mod member;
+mod node;
+mod organization;
+mod probe;
+mod statement;
+mod status;
+mod sync;
+mod token;
+mod usage;
+mod user;
+mod vault;
+mod workspace;
+
+/// The store of the engine that this is compiled for.
+type SqlStore = super::EngineStore;
+
+pub(super) use generation::Generations;

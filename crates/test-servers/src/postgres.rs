@@ -1,0 +1,193 @@
+//! PostgreSQL: a real server, with databases for whoever asks.
+
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::process::Supervised;
+use crate::{Error, Result, ports};
+
+const READY_WITHIN: Duration = Duration::from_mins(1);
+
+/// How many ports are tried before a start counts as failed.
+const ATTEMPTS: usize = 3;
+
+/// The user that the server runs as where the tests run as root, whom it refuses: `nobody`.
+const UNPRIVILEGED: u32 = 65_534;
+
+/// The user of all databases. Whoever reaches the server may be it, with any password or none.
+pub const USER: &str = "postgres";
+
+/// A server of one's own: data, port and process. It can be stopped and started again where it was.
+#[derive(Debug)]
+pub struct Postgres {
+    programs: PathBuf,
+    room: TempDir,
+    port: u16,
+    process: Option<Supervised>,
+}
+
+impl Postgres {
+    /// Starts a server from the folder of PostgreSQL's programs (`postgres`, `initdb`, `createdb`) on a free port, with
+    /// empty data; returns when it takes connections, after about two seconds. It doesn't wait for the disk: a power
+    /// failure would cost the data, a killed process doesn't.
+    ///
+    /// # Errors
+    /// When it can't be run, ends by itself, or isn't ready within a minute, each time with several ports.
+    pub fn start(programs: &Path) -> Result<Self> {
+        let room = tempfile::Builder::new().prefix("bucketry-postgres-").tempdir()?;
+        let data = room.path().join("data");
+        std::fs::create_dir(&data)?;
+        if is_root(&data)? {
+            // It must get to its data, and its parents are this user's.
+            std::fs::set_permissions(room.path(), PermissionsExt::from_mode(0o755))?;
+            chown(&data, Some(UNPRIVILEGED), Some(UNPRIVILEGED))?;
+        }
+        let mut server = Self { programs: programs.to_owned(), room, port: 0, process: None };
+        let mut initdb = server.command("initdb")?;
+        initdb.arg("--pgdata").arg(&data).args([
+            "--username",
+            USER,
+            "--auth",
+            "trust",
+            "--encoding",
+            "UTF8",
+            "--locale",
+            "C",
+            "--no-sync",
+        ]);
+        succeed("initdb", &mut initdb)?;
+        let mut attempt = 1;
+        loop {
+            [server.port] = ports::free()?;
+            match server.start_again() {
+                Ok(()) => return Ok(server),
+                Err(Error::Spawn { program, source }) => return Err(Error::Spawn { program, source }),
+                Err(error) if attempt == ATTEMPTS => return Err(error),
+                Err(_) => attempt += 1,
+            }
+        }
+    }
+
+    /// Where it listens, without a database: `postgres://postgres@127.0.0.1:PORT`.
+    pub fn address(&self) -> String {
+        format!("postgres://{USER}@127.0.0.1:{}", self.port)
+    }
+
+    /// Makes an empty database and tells its address.
+    ///
+    /// # Errors
+    /// When the server doesn't run, or there is one of that name.
+    pub fn create_database(&self, name: &str) -> Result<String> {
+        create_database(&self.programs, &self.address(), name)
+    }
+
+    /// Stops the server at once: transactions under way are undone, connections are cut and refused from now on. Nothing
+    /// happens to one that is stopped.
+    ///
+    /// # Errors
+    /// When it doesn't end within a minute.
+    pub fn stop(&mut self) -> Result<()> {
+        match self.process.take() {
+            // Its "fast shutdown": a killed server would leave a segment of shared memory behind.
+            Some(mut process) => process.interrupt(READY_WITHIN).map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// Starts a stopped server on the same port with the same data, and waits until it is ready.
+    ///
+    /// # Errors
+    /// As [`Postgres::start`].
+    pub fn start_again(&mut self) -> Result<()> {
+        if self.process.is_some() {
+            return Ok(());
+        }
+        let mut command = self.command("postgres")?;
+        command
+            .arg("-D")
+            .arg(self.room.path().join("data"))
+            .args(["-p", &self.port.to_string(), "-k", ""])
+            .args(["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"])
+            .args(["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "shared_buffers=64MB"]);
+        let mut process = Supervised::start(command, self.room.path(), &[])?;
+        let mut ready = Command::new(self.programs.join("pg_isready"));
+        ready.args(["--quiet", "--host", "127.0.0.1", "--port", &self.port.to_string()]);
+        ready.stdin(Stdio::null());
+        process.wait_ready("PostgreSQL taking connections", READY_WITHIN, || match ready.status() {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => Err(format!("pg_isready ended with {status}")),
+            Err(error) => Err(error.to_string()),
+        })?;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    /// One of PostgreSQL's programs, as a user that it accepts.
+    fn command(&self, program: &str) -> Result<Command> {
+        let program = self.programs.join(program);
+        let mut command = if is_root(self.room.path())? {
+            let user = UNPRIVILEGED.to_string();
+            let mut command = Command::new("setpriv");
+            command
+                .arg(format!("--reuid={user}"))
+                .arg(format!("--regid={user}"))
+                .arg("--clear-groups")
+                .arg("--");
+            command.arg(program);
+            command
+        } else {
+            Command::new(program)
+        };
+        command.current_dir(self.room.path()).env("HOME", self.room.path());
+        Ok(command)
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        // What doesn't end this way is killed when its process is dropped.
+        drop(self.stop());
+    }
+}
+
+/// Makes an empty database on a server that may be somebody else's, and tells its address.
+///
+/// # Errors
+/// As [`Postgres::create_database`].
+pub fn create_database(programs: &Path, server: &str, name: &str) -> Result<String> {
+    let mut createdb = Command::new(programs.join("createdb"));
+    createdb.arg("--maintenance-db").arg(format!("{server}/postgres")).arg(name);
+    succeed("createdb", &mut createdb)?;
+    Ok(format!("{server}/{name}"))
+}
+
+/// Runs a statement in a database, given by its address, and tells what it answers: lines of columns separated by `|`.
+///
+/// # Errors
+/// When the server doesn't run or refuses the statement.
+pub fn query(programs: &Path, database: &str, sql: &str) -> Result<String> {
+    let mut psql = Command::new(programs.join("psql"));
+    psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "-v", "ON_ERROR_STOP=1"]);
+    psql.args(["--dbname", database, "--command", sql]);
+    Ok(String::from_utf8_lossy(&succeed("psql", &mut psql)?.stdout).trim().to_owned())
+}
+
+fn succeed(name: &str, command: &mut Command) -> Result<Output> {
+    let program = PathBuf::from(command.get_program());
+    let output = command.stdin(Stdio::null()).output().map_err(|source| Error::Spawn { program, source })?;
+    if output.status.success() {
+        return Ok(output);
+    }
+    let log = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(Error::Ended { name: name.to_owned(), status: output.status.to_string(), log })
+}
+
+/// Whether this process makes its files as root.
+fn is_root(made: &Path) -> Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    Ok(std::fs::metadata(made)?.uid() == 0)
+}
