@@ -2,3 +2,7 @@
 //! buckets, wherever they lie.
 
 pub mod error;
+pub mod list_token;
+pub mod operation;
+pub mod route;
+pub mod translate;
