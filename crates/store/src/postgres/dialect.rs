@@ -52,11 +52,11 @@ pub(super) const RAISE_GENERATION: Option<&str> = Some(
      ON CONFLICT (org_id) DO UPDATE SET number = generations.number + 1",
 );
 
-/// Stands around each part of a merged list: each says by itself how far it is read and in which order, else a part that
-/// is a join would be read as a whole and sorted.
-pub(super) const MERGED_BEFORE: &str = "(";
-/// Its end.
-pub(super) const MERGED_AFTER: &str = " ORDER BY b.created_at DESC, b.id DESC LIMIT $3)";
+/// A part of a merged list. Each says by itself how far it is read and in which order, else a part that is a join would
+/// be read as a whole and sorted.
+pub(super) fn part_of_union(select: &str, order_and_limit: &str) -> String {
+    format!("({select}{order_and_limit})")
+}
 
 /// What the driver's error means to the store's callers.
 pub(super) fn error(error: sqlx::Error) -> StoreError {

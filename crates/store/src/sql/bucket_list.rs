@@ -3,7 +3,6 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::fmt::Write as _;
 
 use bucketry_model::id::{BucketId, WorkspaceId};
 use bucketry_model::role::Visibility;
@@ -14,7 +13,7 @@ use sqlx::{AssertSqlSafe, query};
 use super::SqlStore;
 use super::bucket::{bucket_columns, location_columns, without_secret};
 use super::columns::Columns;
-use super::dialect::{MERGED_AFTER, MERGED_BEFORE, Row};
+use super::dialect::{Row, part_of_union};
 use super::statement::{InList, texts};
 use super::status::node_status;
 use crate::Result;
@@ -116,19 +115,18 @@ fn of_org(select: &str) -> String {
 
 // Each part is read in the order of its index and no further than the merged page needs.
 fn of_workspaces(select: &str, workspaces: &[WorkspaceId]) -> String {
+    const ORDER: &str = " ORDER BY created_at DESC, id DESC LIMIT $3";
     let mut sql = String::new();
-    let (before, after) = if workspaces.len() > 1 { (MERGED_BEFORE, MERGED_AFTER) } else { ("", "") };
     for index in 0..workspaces.len() {
-        let union = if index == 0 { "" } else { " UNION ALL " };
-        // Writing to a string can't fail.
-        let _ = write!(
-            sql,
-            "{union}{before}{select} WHERE b.workspace_id = ${} AND b.deleted_at IS NULL AND b.org_id = $4 \
-             AND (b.created_at, b.id) < ($1, $2){after}",
+        let part = format!(
+            "{select} WHERE b.workspace_id = ${} AND b.deleted_at IS NULL AND b.org_id = $4 \
+             AND (b.created_at, b.id) < ($1, $2)",
             index + 5
         );
+        sql.push_str(if index == 0 { "" } else { " UNION ALL " });
+        sql.push_str(&if workspaces.len() == 1 { part } else { part_of_union(&part, ORDER) });
     }
-    sql.push_str(" ORDER BY created_at DESC, id DESC LIMIT $3");
+    sql.push_str(ORDER);
     sql
 }
 

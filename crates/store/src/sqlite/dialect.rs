@@ -43,10 +43,10 @@ pub(super) const ORDER_CHANGES: Option<&str> = None;
 /// Raises the number that other processes see: there are none.
 pub(super) const RAISE_GENERATION: Option<&str> = None;
 
-/// Stands around each part of a merged list: SQLite reads each in the order of its index and merges as it goes.
-pub(super) const MERGED_BEFORE: &str = "";
-/// Its end.
-pub(super) const MERGED_AFTER: &str = "";
+/// A part of a merged list: SQLite reads each in the order of its index, and merges as it goes.
+pub(super) fn part_of_union(select: &str, _order_and_limit: &str) -> String {
+    select.to_owned()
+}
 
 /// The largest number of parameters of a statement (SQLITE_MAX_VARIABLE_NUMBER).
 pub(super) const MAX_PARAMETERS: usize = 32_766;
