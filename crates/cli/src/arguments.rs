@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::database::DatabaseUrl;
 use crate::settings::ServeSettings;
 
 /// The bucket registry: every bucket at every provider, who may use it, whether it answers, how much goes through.
@@ -372,6 +373,9 @@ pub(crate) struct BackupOptions {
     /// The data directory
     #[arg(long, env = "BUCKETRY_DATA_DIR", default_value = "./data")]
     pub(crate) data_dir: PathBuf,
+    /// The PostgreSQL database, if the registry is kept in one
+    #[arg(long, env = "BUCKETRY_DATABASE_URL", value_name = "URL", hide_env_values = true, value_parser = DatabaseUrl::parser())]
+    pub(crate) database_url: Option<DatabaseUrl>,
 }
 
 #[derive(Debug, Args)]
@@ -379,4 +383,7 @@ pub(crate) struct DoctorOptions {
     /// Look at this data directory too
     #[arg(long, env = "BUCKETRY_DATA_DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// Look at this PostgreSQL database too
+    #[arg(long, env = "BUCKETRY_DATABASE_URL", value_name = "URL", hide_env_values = true, value_parser = DatabaseUrl::parser())]
+    pub(crate) database_url: Option<DatabaseUrl>,
 }

@@ -2,15 +2,16 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bucketry_api::{ApiState, ServeSettings};
 use bucketry_control::{Control, Environment};
-use bucketry_store::sqlite::{Options as StoreOptions, SqliteStore};
+use bucketry_store::data_dir::DataDirLock;
+use bucketry_store::sqlite::DATABASE_FILE;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use crate::database::{self, OpenDatabase};
 use crate::embedded_node::EmbeddedNode;
 use crate::failure::{Failure, Result};
 use crate::first_start::{FirstOwner, access_tokens, first_owner};
@@ -38,15 +39,14 @@ pub(crate) struct Deployment {
     node: Option<EmbeddedNode>,
     server: tokio::task::JoinHandle<()>,
     background: JoinSet<()>,
+    // Held until everything has ended.
+    _lock: Option<DataDirLock>,
 }
 
 impl Deployment {
     /// Starts everything and returns when the API answers and the embedded node has reported for duty.
     pub(crate) async fn start(settings: &Settings) -> Result<Self> {
-        let store =
-            SqliteStore::open(&settings.data_dir, StoreOptions::default()).await.map_err(|error| {
-                Failure::because(&format!("can't open {}", settings.data_dir.display()), &error)
-            })?;
+        let OpenDatabase { store, lock } = database::open(&settings.database, &settings.data_dir).await?;
         let tokens = access_tokens(&settings.data_dir)?;
         let rules = bucketry_control::Settings {
             bucket_quota: settings.bucket_quota,
@@ -54,7 +54,7 @@ impl Deployment {
             keep_minutes_for_days: settings.keep_minutes_for_days.into(),
             ..bucketry_control::Settings::default()
         };
-        let control = Control::new(Arc::new(store), Environment::system(), rules, tokens);
+        let control = Control::new(store, Environment::system(), rules, tokens);
         let first_owner = first_owner(&control, settings).await?;
 
         let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
@@ -83,7 +83,8 @@ impl Deployment {
         let house = control.clone();
         background.spawn(async move { house.keep_house().await });
 
-        let mut deployment = Self { address, first_owner, control, state, node: None, server, background };
+        let mut deployment =
+            Self { address, first_owner, control, state, node: None, server, background, _lock: lock };
         if settings.embedded_node {
             deployment.start_node(settings).await?;
         }
@@ -126,7 +127,7 @@ impl Deployment {
 
 /// Whether the directory was used by a server before.
 pub(crate) fn is_used(data_dir: &Path) -> bool {
-    data_dir.join("bucketry.db").exists()
+    [DATABASE_FILE, VAULT_KEY].iter().any(|file| data_dir.join(file).exists())
 }
 
 /// The address to connect to for one that is listened on: "all addresses" is no address to connect to.

@@ -4,11 +4,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use bucketry_model::time::{Clock as _, SystemClock};
+use bucketry_store::postgres::examine;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::arguments::{DoctorOptions, Remote};
 use crate::credentials::{self, DEFAULT_URL};
+use crate::database::DatabaseUrl;
 use crate::deployment::{NODE_KEY, VAULT_KEY, is_used};
 use crate::failure::{Failure, Result};
 use crate::output;
@@ -24,12 +26,15 @@ struct Finding {
     message: String,
 }
 
-/// Looks at the server, its nodes, the clocks, and the data directory if one is given.
+/// Looks at the server, its nodes, the clocks, and at the data directory and the database that are given.
 pub(crate) async fn run(remote: &Remote, options: DoctorOptions) -> Result<()> {
     let mut findings = Vec::new();
     server(remote, &mut findings).await?;
     if let Some(data_dir) = &options.data_dir {
         directory(data_dir, &mut findings);
+    }
+    if let Some(url) = &options.database_url {
+        findings.push(postgres(url).await?);
     }
     if remote.json {
         output::json(&findings)?;
@@ -83,7 +88,10 @@ async fn server(remote: &Remote, findings: &mut Vec<Finding>) -> Result<()> {
         }
     };
     for (check, remedy) in [
-        ("database", "the disk may be full, or the database locked by another program: see the server's log"),
+        (
+            "database",
+            "the disk may be full, the database locked by another program, or PostgreSQL not reachable: see the server's log",
+        ),
         ("migrations", "the database is of another version: run the version that made it"),
         ("node", "no node is connected: start the server without --no-node, or a node"),
     ] {
@@ -100,15 +108,27 @@ async fn server(remote: &Remote, findings: &mut Vec<Finding>) -> Result<()> {
     Ok(())
 }
 
+/// Looks whether this machine reaches the database, and at its schema. Changes nothing.
+async fn postgres(url: &DatabaseUrl) -> Result<Finding> {
+    let address = url.address()?;
+    let (ok, message) = match examine(&address).await {
+        Ok(version) => {
+            (true, format!("{address} answers, PostgreSQL {version}, its schema is the right one"))
+        }
+        Err(error) => (false, Failure::because(&address.to_string(), &error).message().to_owned()),
+    };
+    Ok(Finding { check: "postgresql", ok, message })
+}
+
 fn directory(data_dir: &Path, findings: &mut Vec<Finding>) {
     let used = is_used(data_dir);
     findings.push(Finding {
         check: "data directory",
         ok: used,
         message: if used {
-            format!("{} holds a database", data_dir.display())
+            format!("{} was used by a server", data_dir.display())
         } else {
-            format!("{} holds no database: is it the right one?", data_dir.display())
+            format!("{} was never used: is it the right one?", data_dir.display())
         },
     });
     for file in [VAULT_KEY, NODE_KEY, "token.key"] {

@@ -7,6 +7,7 @@ mod arguments;
 mod backup;
 mod bucket;
 mod credentials;
+mod database;
 mod demo;
 mod demo_store;
 mod deployment;

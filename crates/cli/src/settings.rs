@@ -10,6 +10,7 @@ use bucketry_provider::policy::EndpointPolicy;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
+use crate::database::{Database, DatabaseUrl};
 use crate::failure::{Failure, Result};
 
 /// Whether something is on.
@@ -44,9 +45,18 @@ pub(crate) enum LogFormat {
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ServeSettings {
-    /// Where database, keys and spool are kept [default: ./data]
+    /// Where keys and spool are kept, and the database unless it is PostgreSQL [default: ./data]
     #[arg(long, env = "BUCKETRY_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// Keep the registry in this PostgreSQL database (15 or newer): postgres://user:password@host/database
+    #[arg(long, env = "BUCKETRY_DATABASE_URL", value_name = "URL", hide_env_values = true, value_parser = DatabaseUrl::parser())]
+    database_url: Option<DatabaseUrl>,
+    /// The most connections to PostgreSQL at the same time [default: 10]
+    #[arg(long, env = "BUCKETRY_DATABASE_CONNECTIONS", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    database_connections: Option<u32>,
+    /// How long a statement may run in PostgreSQL, in seconds [default: 30]
+    #[arg(long, env = "BUCKETRY_DATABASE_STATEMENT_TIMEOUT", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    database_statement_timeout: Option<u64>,
     /// Where the API listens; port 0 picks a free one [default: 127.0.0.1:8080]
     #[arg(long, env = "BUCKETRY_LISTEN", value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
@@ -112,6 +122,7 @@ pub(crate) struct ServeSettings {
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) data_dir: PathBuf,
+    pub(crate) database: Database,
     pub(crate) listen: SocketAddr,
     pub(crate) embedded_node: bool,
     pub(crate) policy: EndpointPolicy,
@@ -146,6 +157,9 @@ impl ServeSettings {
     pub(crate) fn over(self, lower: Self) -> Self {
         Self {
             data_dir: self.data_dir.or(lower.data_dir),
+            database_url: self.database_url.or(lower.database_url),
+            database_connections: self.database_connections.or(lower.database_connections),
+            database_statement_timeout: self.database_statement_timeout.or(lower.database_statement_timeout),
             listen: self.listen.or(lower.listen),
             no_node: self.no_node.or(lower.no_node),
             endpoint_policy: self.endpoint_policy.or(lower.endpoint_policy),
@@ -171,6 +185,9 @@ impl ServeSettings {
     pub(crate) fn defaults() -> Self {
         Self {
             data_dir: Some(PathBuf::from("./data")),
+            database_url: None,
+            database_connections: Some(10),
+            database_statement_timeout: Some(30),
             listen: Some(SocketAddr::from(([127, 0, 0, 1], 8080))),
             no_node: Some(false),
             endpoint_policy: Some(EndpointMode::Public),
@@ -234,6 +251,11 @@ impl ServeSettings {
             })?;
             trusted_proxies.push(network);
         }
+        let database = Database::new(
+            all.database_url.as_ref(),
+            all.database_connections.unwrap_or(10).max(1),
+            Duration::from_secs(all.database_statement_timeout.unwrap_or(30)),
+        )?;
         let limited = all.rate_limit != Some(Switch::Off);
         let api = ApiSettings {
             rate_limits: limited.then(RateLimits::default),
@@ -242,6 +264,7 @@ impl ServeSettings {
         };
         Ok(Settings {
             data_dir: all.data_dir.unwrap_or_default(),
+            database,
             listen: all.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
             embedded_node: all.no_node != Some(true),
             policy,

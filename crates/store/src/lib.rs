@@ -11,6 +11,7 @@
 
 pub mod bucket;
 pub mod contract;
+pub mod data_dir;
 pub mod error;
 pub mod idempotency;
 pub mod node;

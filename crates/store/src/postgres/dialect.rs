@@ -13,7 +13,7 @@ pub(super) type Row = sqlx::postgres::PgRow;
 pub(super) type Query<'q> = sqlx::query::Query<'q, Db, sqlx::postgres::PgArguments>;
 
 /// Said in full, because a database may have other defaults.
-pub(super) const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+pub(super) const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// Ends a statement that reads rows which the transaction goes on to decide about; of a join, those of one table. Rows
 /// that only refer to such a row need not wait, hence `NO KEY`.

@@ -31,7 +31,7 @@ use sql::Generations;
 
 pub use address::{Address, WrongAddress};
 pub use generation::GENERATION_FRESH_FOR;
-pub use open::Options;
+pub use open::{Options, examine};
 
 /// The registry in a PostgreSQL database.
 pub struct PostgresStore {

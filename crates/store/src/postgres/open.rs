@@ -54,9 +54,7 @@ impl PostgresStore {
     /// next call goes on from there.
     pub async fn open(address: &Address, options: &Options) -> Result<Self> {
         let connecting = address.options().application_name("bucketry").statement_cache_capacity(512);
-        tokio::time::timeout(options.acquire_timeout, reach(&connecting))
-            .await
-            .map_err(|late| StoreError::Unavailable(Box::new(late)))??;
+        within(options, reach(&connecting)).await?;
         prepare(&connecting).await?;
 
         let milliseconds = |time: Duration| time.as_millis().to_string();
@@ -78,6 +76,23 @@ impl PostgresStore {
     }
 }
 
+/// Whether the database at an address can be used as it is, without changing anything; tells the server's version.
+pub async fn examine(address: &Address) -> Result<String> {
+    let options = Options { connections: 1, ..Options::default() };
+    let connecting = address.options().application_name("bucketry");
+    let version = within(&options, reach(&connecting)).await?;
+    let pool = pool(&options).connect_lazy_with(connecting);
+    let checked = check(&pool).await;
+    pool.close().await;
+    checked.map(|()| version)
+}
+
+/// What a server that doesn't answer must not hold up for longer than a call.
+async fn within<T>(options: &Options, reaching: impl Future<Output = Result<T>>) -> Result<T> {
+    let reached = tokio::time::timeout(options.acquire_timeout, reaching).await;
+    reached.map_err(|late| StoreError::Unavailable(Box::new(late)))?
+}
+
 fn pool(options: &Options) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(options.connections.max(1))
@@ -94,8 +109,8 @@ fn pool(options: &Options) -> PgPoolOptions {
         })
 }
 
-/// Whether the server answers and is one that can be used.
-async fn reach(connecting: &PgConnectOptions) -> Result<()> {
+/// Whether the server answers and is one that can be used; its version.
+async fn reach(connecting: &PgConnectOptions) -> Result<String> {
     let mut connection = connecting.connect().await.map_err(dialect::error)?;
     let row =
         sqlx::query("SELECT current_setting('server_version_num')::int4, current_setting('server_version')")
@@ -109,7 +124,8 @@ async fn reach(connecting: &PgConnectOptions) -> Result<()> {
             "the server is PostgreSQL {version}; version 15 or newer is needed"
         )));
     }
-    connection.close().await.map_err(dialect::error)
+    connection.close().await.map_err(dialect::error)?;
+    Ok(version)
 }
 
 /// Refuses the database of another program, and runs the migrations that are missing. Without time-outs: a large table

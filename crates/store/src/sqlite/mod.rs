@@ -12,7 +12,6 @@ mod open;
 #[path = "../sql/mod.rs"]
 mod sql;
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,6 +19,7 @@ use async_trait::async_trait;
 use bucketry_model::id::OrgId;
 use sqlx::Pool;
 
+use crate::data_dir::DataDirLock;
 use crate::{Result, Store};
 use dialect::Db;
 use sql::Generations;
@@ -29,8 +29,6 @@ pub use open::Options;
 
 /// The database's file name in the data directory.
 pub const DATABASE_FILE: &str = "bucketry.db";
-/// The name of the file in the data directory that is locked while a process uses the database.
-pub const LOCK_FILE: &str = "lock";
 
 /// The registry in a SQLite file.
 pub struct SqliteStore {
@@ -38,8 +36,8 @@ pub struct SqliteStore {
     readers: Pool<Db>,
     generations: Arc<Generations>,
     file: PathBuf,
-    // Held until the store is dropped; the operating system lets go of it when the process dies.
-    _lock: File,
+    // Held until the store is dropped.
+    _lock: DataDirLock,
     // Likewise; it takes the directory with it.
     _temporary: Option<tempfile::TempDir>,
 }

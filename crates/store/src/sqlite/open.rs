@@ -1,8 +1,8 @@
 //! Opening a database: lock, connections, schema.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::OpenOptions;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,8 @@ use sqlx::{Connection as _, Pool, Row as _};
 
 use super::dialect::{self, Connection, Db};
 use super::sql::Generations;
-use super::{DATABASE_FILE, LOCK_FILE, SqliteStore};
+use super::{DATABASE_FILE, SqliteStore};
+use crate::data_dir::{lock, unavailable};
 use crate::{Result, StoreError};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
@@ -83,36 +84,11 @@ impl SqliteStore {
     }
 }
 
-/// Takes the data directory for this process.
-fn lock(data_dir: &Path) -> Result<File> {
-    DirBuilder::new().recursive(true).mode(0o700).create(data_dir).map_err(unavailable)?;
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(data_dir.join(LOCK_FILE))
-        .map_err(unavailable)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse),
-        Err(TryLockError::Error(error)) => Err(unavailable(error)),
-    }
-}
-
 /// Makes the file before SQLite does, whose own would be readable to all; the log beside it gets the same mode.
 fn make_private_file(file: &Path) -> io::Result<()> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
-    }
-}
-
-pub(super) fn unavailable(error: io::Error) -> StoreError {
-    if error.kind() == io::ErrorKind::StorageFull {
-        StoreError::DiskFull(Box::new(error))
-    } else {
-        StoreError::Unavailable(Box::new(error))
     }
 }
 

@@ -1,31 +1,29 @@
 //! Databases of one's own on the shared PostgreSQL server that `BUCKETRY_TEST_POSTGRES` names.
 
-#![expect(dead_code, reason = "each test binary uses a part of it")]
-
 use bucketry_store::Store as _;
 use bucketry_store::postgres::{Address, Options, PostgresStore};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 
 /// The address of the shared server, without a database: `postgres://postgres@127.0.0.1:5432`.
-pub fn server() -> String {
+pub(crate) fn server() -> String {
     std::env::var("BUCKETRY_TEST_POSTGRES")
         .expect("BUCKETRY_TEST_POSTGRES is not set: run `cargo xtask test -- -p bucketry-store`")
 }
 
 /// The address of a database on it.
-pub fn address_of(database: &str) -> String {
+pub(crate) fn address_of(database: &str) -> String {
     format!("{}/{database}", server())
 }
 
 /// A connection that knows nothing of the store.
-pub async fn connect(database: &str) -> PgConnection {
+pub(crate) async fn connect(database: &str) -> PgConnection {
     let options: PgConnectOptions = address_of(database).parse().unwrap();
     options.connect().await.unwrap()
 }
 
 /// Runs statements in a database, past the store.
-pub async fn run(database: &str, sql: &str) {
+pub(crate) async fn run(database: &str, sql: &str) {
     let mut connection = connect(database).await;
     sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
@@ -40,14 +38,14 @@ fn unused_name() -> String {
 }
 
 /// A new, empty database.
-pub async fn empty_database() -> String {
+pub(crate) async fn empty_database() -> String {
     let name = unused_name();
     run("postgres", &format!("CREATE DATABASE {name}")).await;
     name
 }
 
 /// A new database with the schema: a copy of one that the first test makes for all.
-pub async fn database() -> String {
+pub(crate) async fn database() -> String {
     let name = unused_name();
     let mut connection = connect("postgres").await;
     // Held until the connection ends: one makes the template, and copying needs it to be alone.
@@ -73,12 +71,12 @@ async fn create(connection: &mut PgConnection, name: &str, template: &str) {
 }
 
 /// Opens the store in a database.
-pub async fn open(database: &str, options: &Options) -> PostgresStore {
+pub(crate) async fn open(database: &str, options: &Options) -> PostgresStore {
     let address: Address = address_of(database).parse().unwrap();
     PostgresStore::open(&address, options).await.unwrap()
 }
 
 /// A store in a new database with few connections: many tests run at the same time.
-pub async fn open_new() -> PostgresStore {
+pub(crate) async fn open_new() -> PostgresStore {
     open(&database().await, &Options { connections: 4, ..Options::default() }).await
 }

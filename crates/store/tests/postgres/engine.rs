@@ -1,0 +1,252 @@
+//! What is PostgreSQL's own: several processes, schemas of other versions and programs, locks of strangers, cut
+//! connections, a database that takes no writes.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use bucketry_model::bucket::{BucketLocation, StorageType};
+use bucketry_model::id::{BucketId, OrgId, UserId, WorkspaceId};
+use bucketry_model::name::Name;
+use bucketry_model::role::OrgRole;
+use bucketry_store::bucket::{BucketInserted, BucketStore, NewBucket};
+use bucketry_store::organization::{NewOrganization, OrganizationStore};
+use bucketry_store::postgres::{Address, GENERATION_FRESH_FOR, Options, PostgresStore};
+use bucketry_store::user::NewUser;
+use bucketry_store::workspace::NewWorkspace;
+use bucketry_store::{Store, StoreError};
+use jiff::Timestamp;
+use sqlx::Connection as _;
+
+use crate::server::{address_of, connect, database, empty_database, open, run};
+
+/// For what must come true in the end.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn now() -> Timestamp {
+    Timestamp::UNIX_EPOCH
+}
+
+fn name(text: &str) -> Name {
+    Name::parse(text).unwrap()
+}
+
+fn organization() -> NewOrganization {
+    NewOrganization {
+        id: OrgId::new(now(), [1; 10]),
+        name: name("default"),
+        bucket_quota: None,
+        owner: NewUser {
+            id: UserId::new(now(), [1; 10]),
+            email: "owner@example.com".into(),
+            first_name: name("Ada"),
+            last_name: name("Lovelace"),
+            org_role: OrgRole::Owner,
+            validated: true,
+            password_hash: None,
+        },
+        workspace: NewWorkspace { id: WorkspaceId::new(now(), [1; 10]), name: name("default") },
+    }
+}
+
+fn bucket(number: u8) -> NewBucket {
+    NewBucket {
+        id: BucketId::new(now(), [number; 10]),
+        org_id: organization().id,
+        workspace_id: organization().workspace.id,
+        name: name(&format!("bucket {number}")),
+        location: BucketLocation {
+            storage_type: StorageType::S3,
+            bucket: "photos".into(),
+            key: None,
+            endpoint: None,
+            region: None,
+        },
+        secret: None,
+    }
+}
+
+async fn try_open(address: &str) -> Result<PostgresStore, StoreError> {
+    let address: Address = address.parse().unwrap();
+    PostgresStore::open(&address, &Options { connections: 2, ..Options::default() }).await
+}
+
+async fn schema_error(database: &str) -> String {
+    match try_open(&address_of(database)).await {
+        Err(StoreError::Schema(told)) => told,
+        other => panic!("expected a schema error, not {other:?}"),
+    }
+}
+
+fn is_unavailable<T: std::fmt::Debug>(outcome: &Result<T, StoreError>) -> bool {
+    matches!(outcome, Err(StoreError::Unavailable(_)))
+}
+
+#[tokio::test]
+async fn of_first_starts_at_the_same_time_one_makes_the_schema() {
+    let database = empty_database().await;
+    let address = address_of(&database);
+    let (first, second, third) = tokio::join!(try_open(&address), try_open(&address), try_open(&address));
+    for store in [first, second, third] {
+        store.unwrap().check().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_version_is_left_alone() {
+    let database = database().await;
+    run(
+        &database,
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+         VALUES (99, 'from the future', TRUE, '\\x00', 1)",
+    )
+    .await;
+    let told = schema_error(&database).await;
+    assert!(told.contains("newer version") && told.contains("99"), "{told}");
+}
+
+#[tokio::test]
+async fn a_changed_migration_is_told() {
+    let database = database().await;
+    run(&database, "UPDATE _sqlx_migrations SET checksum = '\\x00' WHERE version = 1").await;
+    assert!(schema_error(&database).await.contains("another form"));
+}
+
+#[tokio::test]
+async fn a_database_of_another_program_is_left_alone() {
+    let one = empty_database().await;
+    run(&one, "CREATE TABLE recipes (id BIGINT PRIMARY KEY)").await;
+    assert!(schema_error(&one).await.contains("another program"));
+
+    let with_the_same_library = database().await;
+    run(&with_the_same_library, "UPDATE _sqlx_migrations SET description = 'recipes' WHERE version = 1")
+        .await;
+    assert!(schema_error(&with_the_same_library).await.contains("another program"));
+}
+
+#[tokio::test]
+async fn a_schema_of_its_own_beside_another_program_will_do() {
+    let database = empty_database().await;
+    run(&database, "CREATE TABLE recipes (id BIGINT PRIMARY KEY); CREATE SCHEMA registry").await;
+    let address = format!("{}?options=-csearch_path%3Dregistry", address_of(&database));
+    try_open(&address).await.unwrap().check().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_interrupted_first_start_is_finished_by_the_next() {
+    let database = empty_database().await;
+    // As far as a process can have come before the schema was made.
+    run(
+        &database,
+        "CREATE TABLE _sqlx_migrations (version BIGINT PRIMARY KEY, description TEXT NOT NULL, \
+         installed_on TIMESTAMPTZ NOT NULL DEFAULT now(), success BOOLEAN NOT NULL, checksum BYTEA NOT NULL, \
+         execution_time BIGINT NOT NULL)",
+    )
+    .await;
+    try_open(&address_of(&database)).await.unwrap().check().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_there_is_unavailable() {
+    assert!(is_unavailable(&try_open(&address_of("nowhere")).await));
+}
+
+#[tokio::test]
+async fn calls_wait_neither_for_a_strangers_lock_nor_for_a_connection_without_end() {
+    let database = database().await;
+    let hasty = Options {
+        connections: 1,
+        acquire_timeout: Duration::from_millis(200),
+        lock_timeout: Duration::from_secs(2),
+        ..Options::default()
+    };
+    let store = open(&database, &hasty).await;
+    let mut stranger = connect(&database).await;
+    let mut held = stranger.begin().await.unwrap();
+    sqlx::query("LOCK TABLE organizations").execute(&mut *held).await.unwrap();
+
+    let (locked_out, without_connection) = tokio::join!(store.organizations(1), async {
+        tokio::task::yield_now().await;
+        store.organizations(1).await
+    });
+    assert!(is_unavailable(&locked_out), "{locked_out:?}");
+    assert!(is_unavailable(&without_connection), "{without_connection:?}");
+
+    held.rollback().await.unwrap();
+    store.organizations(1).await.unwrap();
+}
+
+#[tokio::test]
+async fn cut_connections_are_replaced() {
+    let database = database().await;
+    let store = open(&database, &Options { connections: 2, ..Options::default() }).await;
+    store.insert_organization(&organization(), now()).await.unwrap();
+    run(
+        "postgres",
+        &format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"),
+    )
+    .await;
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match store.insert_bucket(&bucket(1), now()).await {
+            Ok(inserted) => {
+                assert_eq!(inserted, BucketInserted::Inserted);
+                break;
+            }
+            Err(error) => assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}"),
+        }
+        assert!(Instant::now() < deadline, "no connection came back");
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_takes_no_writes_is_told() {
+    let database = database().await;
+    run("postgres", &format!("ALTER DATABASE {database} SET default_transaction_read_only = on")).await;
+    let opened = try_open(&address_of(&database)).await;
+    assert!(is_unavailable(&opened), "{opened:?}");
+}
+
+#[tokio::test]
+async fn a_dropped_table_is_a_matter_of_the_schema() {
+    let database = database().await;
+    let store = open(&database, &Options::default()).await;
+    run(&database, "DROP TABLE usage_totals").await;
+    let told = store.bucket(organization().id, bucket(1).id).await;
+    assert!(told.is_ok());
+    run(&database, "DROP TABLE buckets CASCADE").await;
+    let told = store.bucket(organization().id, bucket(1).id).await;
+    assert!(matches!(told, Err(StoreError::Schema(_))), "{told:?}");
+}
+
+#[tokio::test]
+async fn what_another_process_changes_is_noticed_soon_and_own_changes_at_once() {
+    let database = database().await;
+    let (here, there) =
+        (open(&database, &Options::default()).await, open(&database, &Options::default()).await);
+    here.insert_organization(&organization(), now()).await.unwrap();
+    let org = organization().id;
+
+    let before = here.bucket_generation(org).await.unwrap();
+    here.insert_bucket(&bucket(1), now()).await.unwrap();
+    let own = here.bucket_generation(org).await.unwrap();
+    assert_ne!(own, before);
+
+    // Until both agree on what is there, numbers may still move.
+    tokio::time::sleep(GENERATION_FRESH_FOR).await;
+    let settled = here.bucket_generation(org).await.unwrap();
+    there.insert_bucket(&bucket(2), now()).await.unwrap();
+    let deadline = Instant::now() + GENERATION_FRESH_FOR + PATIENCE;
+    while here.bucket_generation(org).await.unwrap() == settled {
+        assert!(Instant::now() < deadline, "the change of the other process stays unseen");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn backups_are_the_servers_own_matter() {
+    let store = open(&database().await, &Options::default()).await;
+    let Err(StoreError::Backup(error)) = store.backup(Path::new("anywhere")).await else {
+        panic!("a backup was made")
+    };
+    assert!(error.to_string().contains("pg_dump"), "{error}");
+}

@@ -1,0 +1,7 @@
+//! The store on PostgreSQL: every story of the contract, and what is PostgreSQL's own.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod contract;
+mod engine;
+mod server;

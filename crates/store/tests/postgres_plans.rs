@@ -1,0 +1,165 @@
+//! How PostgreSQL answers each statement that the store runs: the stories of the contract are run, every statement they
+//! send is explained, and the plans are compared with `plans/postgres.txt`. `UPDATE_PLANS=1` writes that file anew.
+//!
+//! Plans are asked for with everything switched off that reads or sorts more the more rows there are: where it is in a
+//! plan nevertheless, there is no other way, for want of an index.
+//!
+//! Its own file, so that it has its own process: it listens to all statements of the process.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+#[path = "postgres/server.rs"]
+#[expect(dead_code, reason = "shared with the other tests on PostgreSQL")]
+mod server;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use bucketry_store::Store as _;
+use bucketry_store::postgres::Options;
+use sqlx::{AssertSqlSafe, PgConnection, Row};
+use tracing::field::{Field, Visit};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+
+/// Statements that may read a whole table or sort, each with its reason.
+const EXCEPTIONS: &[(&str, &str)] = &[
+    ("FROM nodes n WHERE n.removed_at IS NULL", "nodes are few"),
+    ("FROM nodes WHERE key_id", "nodes are few"),
+    ("FROM node_keys WHERE org_id IS NULL", "keys are few"),
+    ("SELECT COUNT(*) FROM buckets WHERE sealed_to", "counts once, at the start of a rotation, in an index"),
+    ("FROM pg_class", "asks at the start whether there is any table"),
+];
+
+/// Collects the texts of statements from the driver's log.
+#[derive(Clone, Default)]
+struct Statements(Arc<Mutex<BTreeSet<String>>>);
+
+impl<S: tracing::Subscriber> Layer<S> for Statements {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        if event.metadata().target() == "sqlx::query" {
+            let mut found = Found::default();
+            event.record(&mut found);
+            let text = if found.statement.trim().is_empty() { found.summary } else { found.statement };
+            self.0.lock().unwrap().insert(text.split_whitespace().collect::<Vec<_>>().join(" "));
+        }
+    }
+}
+
+#[derive(Default)]
+struct Found {
+    summary: String,
+    statement: String,
+}
+
+impl Visit for Found {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            "summary" => value.clone_into(&mut self.summary),
+            "db.statement" => value.clone_into(&mut self.statement),
+            _ => {}
+        }
+    }
+    fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
+}
+
+macro_rules! run_stories {
+    ($($area:ident { $($story:ident)* })*) => {
+        async fn run_stories() {
+            $($({
+                let store = server::open_new().await;
+                bucketry_store::contract::$area::$story(&store).await;
+                store.close().await;
+            })*)*
+        }
+    };
+}
+bucketry_store::contract_stories!(run_stories);
+
+/// Lists and rows come in several lengths, which are the same statement: the shortest stands for all.
+fn without_lengths(statement: &str) -> String {
+    let mut short = String::new();
+    let statement = statement.replace('?', "$");
+    let mut rest = statement.as_str();
+    while let Some(at) = rest.find('$') {
+        let (before, after) = rest.split_at(at);
+        short.push_str(before);
+        let digits = after[1..].find(|c: char| !c.is_ascii_digit()).map_or(after.len(), |end| end + 1);
+        short.push('$');
+        rest = &after[digits..];
+    }
+    short.push_str(rest);
+    while short.contains("$, $") {
+        short = short.replace("$, $", "$");
+    }
+    while short.contains("($), ($)") {
+        short = short.replace("($), ($)", "($)");
+    }
+    match (short.split_once(" UNION ALL "), short.rsplit_once(" UNION ALL ")) {
+        (Some((first, _)), Some((_, last))) => format!("{first} UNION ALL {last}"),
+        _ => short,
+    }
+}
+
+/// Nothing that costs more with every row, wherever there is another way.
+const PREFER: &str = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off; \
+    SET enable_incremental_sort = off; SET enable_hashjoin = off; SET enable_mergejoin = off; \
+    SET enable_material = off; SET jit = off";
+
+async fn explain(connection: &mut PgConnection, statement: &str) -> Vec<String> {
+    let sql = AssertSqlSafe(format!("EXPLAIN (GENERIC_PLAN, COSTS OFF) {statement}"));
+    let rows = sqlx::raw_sql(sql).fetch_all(connection).await.expect(statement);
+    rows.iter().map(|row| row.get::<String, _>(0)).collect()
+}
+
+fn is_bad(step: &str) -> bool {
+    let step = step.trim().trim_start_matches("->").trim();
+    step.starts_with("Seq Scan") || step == "Sort" || step == "Incremental Sort" || step.contains("Disabled")
+}
+
+#[tokio::test]
+async fn no_statement_reads_a_table_from_end_to_end_or_sorts() {
+    let statements = Statements::default();
+    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(statements.clone())).unwrap();
+    run_stories().await;
+    let statements = std::mem::take(&mut *statements.0.lock().unwrap());
+
+    let database = server::database().await;
+    server::open(&database, &Options::default()).await.close().await;
+    let mut connection = server::connect(&database).await;
+    sqlx::raw_sql(PREFER).execute(&mut connection).await.unwrap();
+
+    let mut by_shape: BTreeMap<String, String> = BTreeMap::new();
+    for statement in statements {
+        let first = statement.split(' ').next().unwrap_or_default();
+        if !["SELECT", "INSERT", "UPDATE", "DELETE"].contains(&first) || statement.contains("_sqlx") {
+            continue;
+        }
+        let kept = by_shape.entry(without_lengths(&statement)).or_insert_with(|| statement.clone());
+        if statement.len() < kept.len() {
+            *kept = statement;
+        }
+    }
+    assert!(by_shape.len() > 80, "only {} statements were seen", by_shape.len());
+
+    let mut plans = String::new();
+    let mut bad = String::new();
+    for statement in by_shape.into_values() {
+        let plan = explain(&mut connection, &statement).await;
+        let excepted = EXCEPTIONS.iter().any(|(part, _)| statement.contains(part));
+        if !excepted && plan.iter().any(|step| is_bad(step)) {
+            let _ = writeln!(bad, "{statement}\n    {}\n", plan.join("\n    "));
+        }
+        let _ = writeln!(plans, "{statement}\n    {}\n", plan.join("\n    "));
+    }
+    assert!(bad.is_empty(), "statements that cost more with every row there is:\n\n{bad}");
+
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("plans/postgres.txt");
+    if std::env::var_os("UPDATE_PLANS").is_some() {
+        std::fs::create_dir_all(golden.parent().unwrap()).unwrap();
+        std::fs::write(&golden, &plans).unwrap();
+    }
+    let expected = std::fs::read_to_string(&golden).unwrap_or_default();
+    assert!(plans == expected, "plans have changed; look at the difference after UPDATE_PLANS=1");
+}
