@@ -35,6 +35,7 @@ mod session;
 mod settings;
 mod stall;
 mod state;
+mod stats;
 mod token;
 mod unit;
 mod user;
