@@ -13,3 +13,4 @@ pub mod registry;
 pub mod route;
 pub mod signature;
 pub mod translate;
+pub mod xml;
