@@ -30,6 +30,16 @@ pub fn shared_s3_endpoint() -> Result<String> {
     variable("BUCKETRY_TEST_S3_ENDPOINT")
 }
 
+/// The PostgreSQL server that all tests share, without a database.
+pub(crate) fn shared_postgres() -> Result<String> {
+    variable("BUCKETRY_TEST_POSTGRES")
+}
+
+/// The folder of PostgreSQL's programs.
+pub(crate) fn postgres_programs() -> Result<PathBuf> {
+    variable("BUCKETRY_TEST_POSTGRES_PROGRAMS").map(PathBuf::from)
+}
+
 /// How to run the binary as a test deployment; see [`Options::new`].
 pub fn options() -> Result<Options> {
     Ok(Options::new(&binary()?))

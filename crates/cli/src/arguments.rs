@@ -86,6 +86,8 @@ pub(crate) enum Command {
     },
     /// Write a consistent copy of the database, also while the server runs
     Backup(BackupOptions),
+    /// Move the registry between the embedded database and PostgreSQL, with every server stopped
+    Migrate(MigrateOptions),
     /// Look for what is wrong with this deployment
     Doctor(DoctorOptions),
     /// Print the OpenAPI document
@@ -387,6 +389,16 @@ pub(crate) struct BackupOptions {
     /// The PostgreSQL database, if the registry is kept in one
     #[arg(long, env = "BUCKETRY_DATABASE_URL", value_name = "URL", hide_env_values = true, value_parser = DatabaseUrl::parser())]
     pub(crate) database_url: Option<DatabaseUrl>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MigrateOptions {
+    /// Where the registry is: sqlite:DATA_DIR or postgres://user:password@host/database
+    #[arg(long, env = "BUCKETRY_MIGRATE_FROM", value_name = "URL", hide_env_values = true, value_parser = DatabaseUrl::parser())]
+    pub(crate) from: DatabaseUrl,
+    /// Where it is to be, likewise; it must be empty, or where an earlier call broke off
+    #[arg(long, env = "BUCKETRY_MIGRATE_TO", value_name = "URL", hide_env_values = true, value_parser = DatabaseUrl::parser())]
+    pub(crate) to: DatabaseUrl,
 }
 
 #[derive(Debug, Args)]

@@ -11,6 +11,7 @@ use bucketry_store::Store;
 use bucketry_store::data_dir::{self, DataDirLock};
 use bucketry_store::postgres::{self, Address, PostgresStore};
 use bucketry_store::sqlite::{self, DATABASE_FILE, SqliteStore};
+use bucketry_store::transfer::Target;
 use clap::builder::ValueParser;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -31,6 +32,11 @@ impl DatabaseUrl {
     /// Takes it from the command line.
     pub(crate) fn parser() -> ValueParser {
         ValueParser::from(|text: &str| Ok::<_, Infallible>(Self::from(text.to_owned())))
+    }
+
+    /// As it was given.
+    pub(crate) fn text(&self) -> &str {
+        self.0.expose()
     }
 
     /// What it means.
@@ -96,6 +102,7 @@ pub(crate) async fn open(database: &Database, data_dir: &Path) -> Result<OpenDat
             let opened = SqliteStore::open(data_dir, sqlite::Options::default()).await;
             let store = opened
                 .map_err(|error| Failure::because(&format!("can't open {}", data_dir.display()), &error))?;
+            refuse_unfinished(&store).await?;
             Ok(OpenDatabase { store: Arc::new(store), lock: None })
         }
         Database::Postgres { address, options } => {
@@ -109,8 +116,20 @@ pub(crate) async fn open(database: &Database, data_dir: &Path) -> Result<OpenDat
             }
             let opened = PostgresStore::open(address, options).await;
             let store = opened.map_err(|error| Failure::because(&format!("can't use {address}"), &error))?;
+            refuse_unfinished(&store).await?;
             Ok(OpenDatabase { store: Arc::new(store), lock: Some(lock) })
         }
+    }
+}
+
+/// A registry that was moved in part would be taken for a whole one.
+async fn refuse_unfinished(store: &dyn Target) -> Result<()> {
+    match store.unfinished_transfer().await {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(Failure::failed(
+            "a migration into this database was not finished: run `bucketry migrate` with the same --from and --to again",
+        )),
+        Err(error) => Err(Failure::because("can't read the database", &error)),
     }
 }
 

@@ -17,6 +17,7 @@ mod failure;
 mod first_start;
 mod logging;
 mod login;
+mod migrate;
 mod node;
 mod organization;
 mod output;
@@ -69,6 +70,7 @@ fn run(arguments: Arguments) -> Result<()> {
             Command::Node { command } => node::run(&remote, command).await,
             Command::Vault { command } => vault::run(&remote, command).await,
             Command::Backup(options) => backup::run(options).await,
+            Command::Migrate(options) => migrate::run(options).await,
             Command::Doctor(options) => doctor::run(&remote, options).await,
             Command::Openapi => output::line(&bucketry_api::openapi_json()),
             Command::Completions { shell } => {

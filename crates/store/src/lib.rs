@@ -21,6 +21,7 @@ pub mod sqlite;
 pub mod status;
 pub mod sync;
 pub mod token;
+pub mod transfer;
 pub mod usage;
 pub mod user;
 pub mod vault;

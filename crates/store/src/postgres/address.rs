@@ -10,7 +10,7 @@ use sqlx::postgres::PgConnectOptions;
 /// Parameters that PostgreSQL's own programs know count too, as do its variables (`PGPASSWORD` and so on) for what the
 /// address leaves out. Shown without the password.
 #[derive(Clone)]
-pub struct Address(PgConnectOptions);
+pub struct Address(Box<PgConnectOptions>);
 
 /// The text is no address of a PostgreSQL database. It is not repeated: it may hold a password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -32,14 +32,14 @@ impl FromStr for Address {
         if options.get_database().is_none_or(str::is_empty) {
             return Err(WrongAddress);
         }
-        Ok(Self(options))
+        Ok(Self(Box::new(options)))
     }
 }
 
 impl Address {
     /// What the driver makes of it.
     pub(super) fn options(&self) -> PgConnectOptions {
-        self.0.clone()
+        self.0.as_ref().clone()
     }
 }
 

@@ -58,6 +58,17 @@ pub(super) fn part_of_union(select: &str, order_and_limit: &str) -> String {
     format!("({select}{order_and_limit})")
 }
 
+/// Finds something where a transfer into this database was begun and not ended.
+pub(super) const FIND_TRANSFER: &str = "SELECT 1 FROM pg_class c WHERE c.relname = 'unfinished_transfer' \
+    AND c.relnamespace = current_schema()::regnamespace";
+
+/// Makes numbers go on where those of the source ended, and tells the server what the tables hold now.
+pub(super) const AFTER_TRANSFER: &[&str] = &[
+    "SELECT setval(pg_get_serial_sequence('changes', 'sequence'), GREATEST(1, \
+     (SELECT MAX(c.sequence) FROM changes c), (SELECT p.purged_through FROM changes_purged p WHERE p.id = 1)))",
+    "ANALYZE",
+];
+
 /// What the driver's error means to the store's callers.
 pub(super) fn error(error: sqlx::Error) -> StoreError {
     use sqlx::Error as E;

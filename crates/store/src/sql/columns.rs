@@ -50,6 +50,10 @@ impl<'r> Columns<'r> {
         self.take()
     }
 
+    pub(super) fn optional_flag(&mut self) -> Result<Option<bool>> {
+        self.take()
+    }
+
     pub(super) fn number(&mut self) -> Result<i64> {
         self.take()
     }

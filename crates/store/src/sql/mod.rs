@@ -19,6 +19,7 @@ mod statement;
 mod status;
 mod sync;
 mod token;
+mod transfer;
 mod usage;
 mod usage_series;
 mod user;

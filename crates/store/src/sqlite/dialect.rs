@@ -48,6 +48,15 @@ pub(super) fn part_of_union(select: &str, _order_and_limit: &str) -> String {
     select.to_owned()
 }
 
+/// Finds something where a transfer into this database was begun and not ended.
+pub(super) const FIND_TRANSFER: &str =
+    "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'unfinished_transfer'";
+
+/// Makes numbers go on where those of the source ended: here rows do so by themselves, if there are any.
+pub(super) const AFTER_TRANSFER: &[&str] = &["INSERT INTO sqlite_sequence (name, seq) \
+    SELECT 'changes', p.purged_through FROM changes_purged p \
+    WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence s WHERE s.name = 'changes')"];
+
 /// The largest number of parameters of a statement (SQLITE_MAX_VARIABLE_NUMBER).
 pub(super) const MAX_PARAMETERS: usize = 32_766;
 

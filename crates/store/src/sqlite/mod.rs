@@ -11,6 +11,7 @@ mod dialect;
 mod open;
 #[path = "../sql/mod.rs"]
 mod sql;
+mod tables;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

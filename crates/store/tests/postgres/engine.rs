@@ -22,7 +22,7 @@ use crate::server::{address_of, connect, database, empty_database, open, run};
 /// For what must come true in the end.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     Timestamp::UNIX_EPOCH
 }
 
@@ -30,7 +30,7 @@ fn name(text: &str) -> Name {
     Name::parse(text).unwrap()
 }
 
-fn organization() -> NewOrganization {
+pub(crate) fn organization() -> NewOrganization {
     NewOrganization {
         id: OrgId::new(now(), [1; 10]),
         name: name("default"),
@@ -48,7 +48,7 @@ fn organization() -> NewOrganization {
     }
 }
 
-fn bucket(number: u8) -> NewBucket {
+pub(crate) fn bucket(number: u8) -> NewBucket {
     NewBucket {
         id: BucketId::new(now(), [number; 10]),
         org_id: organization().id,
@@ -62,6 +62,7 @@ fn bucket(number: u8) -> NewBucket {
             region: None,
         },
         secret: None,
+        secret_expires_at: None,
     }
 }
 

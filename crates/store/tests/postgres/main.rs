@@ -5,3 +5,4 @@
 mod contract;
 mod engine;
 mod server;
+mod transfer;

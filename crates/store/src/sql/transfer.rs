@@ -1,0 +1,163 @@
+//! Moving whole tables out and in, whatever is in them.
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, query};
+
+use super::SqlStore;
+use super::columns::Columns;
+use super::dialect::{self, Query, Row};
+use crate::transfer::{Cell, Kind, Place, Source, Table, Target};
+use crate::{Result, StoreError};
+
+/// Rows of one statement.
+const ROWS: usize = 200;
+
+fn names(table: &Table) -> String {
+    table.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn key_names(table: &Table) -> String {
+    table.columns.iter().take(table.key).map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn parameters(count: usize) -> String {
+    (1..=count).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
+}
+
+fn cells(table: &Table, row: &Row) -> Result<Vec<Cell>> {
+    let mut columns = Columns::of(row);
+    let read = |column: &crate::transfer::Column| {
+        Ok(match column.kind {
+            Kind::Text => Cell::Text(columns.optional_text()?),
+            Kind::Number => Cell::Number(columns.optional_narrow()?),
+            Kind::Flag => Cell::Flag(columns.optional_flag()?),
+        })
+    };
+    table.columns.iter().map(read).collect()
+}
+
+fn bind<'q>(query: Query<'q>, cell: &Cell) -> Query<'q> {
+    match cell {
+        Cell::Text(text) => query.bind(text.clone()),
+        Cell::Number(number) => query.bind(*number),
+        Cell::Flag(flag) => query.bind(*flag),
+    }
+}
+
+fn key_text(key: &[Cell]) -> String {
+    let value = |cell: &Cell| match cell {
+        Cell::Text(text) => json!(text),
+        Cell::Number(number) => json!(number),
+        Cell::Flag(flag) => json!(flag),
+    };
+    Value::from(key.iter().map(value).collect::<Vec<_>>()).to_string()
+}
+
+fn key_of(table: &Table, text: &str) -> Result<Vec<Cell>> {
+    let damaged = || StoreError::Damaged("column last_key".to_owned());
+    let values: Vec<Value> = serde_json::from_str(text).map_err(|_| damaged())?;
+    let read = |(value, column): (&Value, &crate::transfer::Column)| match column.kind {
+        Kind::Text => Cell::Text(value.as_str().map(str::to_owned)),
+        Kind::Number => Cell::Number(value.as_i64()),
+        Kind::Flag => Cell::Flag(value.as_bool()),
+    };
+    Ok(values.iter().zip(table.columns.iter().take(table.key)).map(read).collect())
+}
+
+#[async_trait]
+impl Source for SqlStore {
+    async fn count_rows(&self, table: &Table) -> Result<u64> {
+        let sql = AssertSqlSafe(format!("SELECT COUNT(*) FROM {}", table.name));
+        self.row(query(sql)).await?.map_or(Ok(0), |row| Columns::of(&row).narrow())
+    }
+
+    async fn rows_after(&self, table: &Table, after: Option<&[Cell]>, limit: u32) -> Result<Vec<Vec<Cell>>> {
+        let key = key_names(table);
+        let place = match after {
+            Some(_) => format!(" WHERE ({key}) > ({})", parameters(table.key)),
+            None => String::new(),
+        };
+        let sql = format!("SELECT {} FROM {}{place} ORDER BY {key} LIMIT {limit}", names(table), table.name);
+        let mut select = query(AssertSqlSafe(sql));
+        for cell in after.unwrap_or_default() {
+            select = bind(select, cell);
+        }
+        self.rows(select).await?.iter().map(|row| cells(table, row)).collect()
+    }
+}
+
+#[async_trait]
+impl Target for SqlStore {
+    async fn unfinished_transfer(&self) -> Result<bool> {
+        Ok(self.row(query(dialect::FIND_TRANSFER)).await?.is_some())
+    }
+
+    async fn begin_transfer(&self, tables: &[Table]) -> Result<bool> {
+        if self.unfinished_transfer().await? {
+            return Ok(true);
+        }
+        let mut write = self.write().await?;
+        for table in tables {
+            // A new registry has a row here that says that nothing was removed yet.
+            if table.name == "changes_purged" {
+                write.execute(query("DELETE FROM changes_purged WHERE purged_through = 0")).await?;
+            }
+            let sql = AssertSqlSafe(format!("SELECT 1 FROM {} LIMIT 1", table.name));
+            if write.finds(query(sql)).await? {
+                return Ok(false);
+            }
+        }
+        let make = "CREATE TABLE unfinished_transfer (name TEXT NOT NULL PRIMARY KEY, last_key TEXT, \
+                    moved BIGINT NOT NULL)";
+        write.execute(query(make)).await?;
+        write.commit().await?;
+        Ok(true)
+    }
+
+    async fn place(&self, table: &Table) -> Result<Place> {
+        let sql = "SELECT last_key, moved FROM unfinished_transfer WHERE name = $1";
+        let Some(row) = self.row(query(sql).bind(table.name.as_str())).await? else {
+            return Ok(Place::default());
+        };
+        let mut columns = Columns::of(&row);
+        let after = columns.optional_text()?.map(|text| key_of(table, &text)).transpose()?;
+        Ok(Place { after, rows: columns.narrow()? })
+    }
+
+    async fn put_rows(&self, table: &Table, rows: &[Vec<Cell>], place: &Place) -> Result<()> {
+        let mut write = self.write().await?;
+        for rows in rows.chunks(ROWS) {
+            let width = table.columns.len();
+            let values: Vec<String> = (0..rows.len())
+                .map(|row| {
+                    let own = (1..=width).map(|column| format!("${}", row * width + column));
+                    format!("({})", own.collect::<Vec<_>>().join(", "))
+                })
+                .collect();
+            let sql = format!("INSERT INTO {} ({}) VALUES {}", table.name, names(table), values.join(", "));
+            let mut insert = query(AssertSqlSafe(sql)).persistent(false);
+            for cell in rows.iter().flatten() {
+                insert = bind(insert, cell);
+            }
+            write.execute(insert).await?;
+        }
+        let note = "INSERT INTO unfinished_transfer (name, last_key, moved) VALUES ($1, $2, $3) \
+                    ON CONFLICT (name) DO UPDATE SET last_key = excluded.last_key, moved = excluded.moved";
+        let note = query(note)
+            .bind(table.name.as_str())
+            .bind(place.after.as_deref().map(key_text))
+            .bind(super::columns::stored(place.rows));
+        write.execute(note).await?;
+        write.commit().await
+    }
+
+    async fn end_transfer(&self) -> Result<()> {
+        let mut write = self.write().await?;
+        for statement in dialect::AFTER_TRANSFER {
+            write.execute(query(*statement)).await?;
+        }
+        write.execute(query("DROP TABLE unfinished_transfer")).await?;
+        write.commit().await
+    }
+}

@@ -1,0 +1,68 @@
+//! Which tables the registry has: told by the schema itself, so that a new one is moved without a word here.
+
+use sqlx::query;
+
+use super::SqliteStore;
+use super::dialect::{self, Row};
+use crate::transfer::{Column, Kind, Table};
+use crate::{Result, StoreError};
+
+fn text(row: &Row, column: &str) -> Result<String> {
+    use sqlx::Row as _;
+    row.try_get(column).map_err(dialect::error)
+}
+
+impl SqliteStore {
+    /// All tables, each after those that it refers to.
+    pub async fn tables(&self) -> Result<Vec<Table>> {
+        let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND substr(name, 1, 7) <> 'sqlite_' \
+                   AND name NOT IN ('_sqlx_migrations', 'unfinished_transfer') ORDER BY name";
+        let mut waiting = Vec::new();
+        for row in self.select(query(sql)).await? {
+            let name = text(&row, "name")?;
+            let referred = self.referred_by(&name).await?;
+            waiting.push((self.table(name).await?, referred));
+        }
+        let mut ordered: Vec<Table> = Vec::new();
+        while !waiting.is_empty() {
+            let is_there = |name: &String| ordered.iter().any(|table| table.name == *name);
+            let next = waiting
+                .iter()
+                .position(|(table, referred)| {
+                    referred.iter().all(|name| *name == table.name || is_there(name))
+                })
+                .ok_or_else(|| StoreError::Schema("tables refer to each other in a circle".to_owned()))?;
+            ordered.push(waiting.remove(next).0);
+        }
+        Ok(ordered)
+    }
+
+    async fn table(&self, name: String) -> Result<Table> {
+        use sqlx::Row as _;
+        let sql = "SELECT name, type, pk FROM pragma_table_info($1) ORDER BY pk = 0, pk, cid";
+        let (mut columns, mut key) = (Vec::new(), 0);
+        for row in self.select(query(sql).bind(name.as_str())).await? {
+            let kind = match text(&row, "type")?.as_str() {
+                "TEXT" => Kind::Text,
+                "BIGINT" | "INTEGER" => Kind::Number,
+                "BOOLEAN" => Kind::Flag,
+                other => {
+                    return Err(StoreError::Schema(format!("table {name} has a column of type {other}")));
+                }
+            };
+            columns.push(Column { name: text(&row, "name")?, kind });
+            key += usize::from(row.try_get::<i64, _>("pk").map_err(dialect::error)? > 0);
+        }
+        Ok(Table { name, columns, key })
+    }
+
+    async fn referred_by(&self, name: &str) -> Result<Vec<String>> {
+        let sql = "SELECT DISTINCT \"table\" AS name FROM pragma_foreign_key_list($1)";
+        let rows = self.select(query(sql).bind(name)).await?;
+        rows.iter().map(|row| text(row, "name")).collect()
+    }
+
+    async fn select(&self, query: dialect::Query<'_>) -> Result<Vec<Row>> {
+        query.fetch_all(&self.readers).await.map_err(dialect::error)
+    }
+}
