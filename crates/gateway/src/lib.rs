@@ -2,3 +2,8 @@
 //! buckets, wherever they lie.
 
 pub mod error;
+pub mod error_document;
+pub mod payload;
+pub mod protection;
+pub mod registry;
+pub mod signature;
