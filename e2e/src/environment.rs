@@ -35,6 +35,6 @@ pub fn options() -> Result<Options> {
     Ok(Options::new(&binary()?))
 }
 
-fn variable(name: &'static str) -> Result<String> {
+pub(crate) fn variable(name: &'static str) -> Result<String> {
     std::env::var(name).map_err(|_| Error::NoEnvironment(name))
 }
