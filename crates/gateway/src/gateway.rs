@@ -10,7 +10,6 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::figures::{Counters, Figures};
-use crate::list_token::ListTokens;
 use crate::observer::Observer;
 use crate::operation::Domains;
 use crate::registry::{OpenKey, Registry};
@@ -39,7 +38,6 @@ impl Gateway {
             registry: Arc::new(Registry::new(settings.protection)),
             verifier: Verifier::new(),
             domains: Domains::new(settings.domains),
-            list_tokens: ListTokens::new(),
             translation: Settings { measure_size_change: settings.measure_size_change },
             limits: settings.server,
             counters: Arc::new(Counters::default()),

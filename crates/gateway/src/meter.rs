@@ -40,11 +40,7 @@ pub(crate) struct Measurement {
 }
 
 impl Measurement {
-    pub(crate) fn begin(
-        counters: Arc<Counters>,
-        observer: Arc<dyn Observer>,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
+    pub(crate) fn begin(counters: Arc<Counters>, observer: Arc<dyn Observer>, clock: Arc<dyn Clock>) -> Self {
         counters.begin();
         Self {
             counters,
@@ -109,7 +105,8 @@ impl Measurement {
     fn row(&self, bucket: BucketId, repository: RepoId, uploaded: u64) -> UsageRow {
         let minute = self.clock.now().as_second().div_euclid(60) * 60;
         let failed = !self.whole || self.status.is_none_or(|status| status >= 400);
-        let millis = |since: Instant| u64::try_from(since.duration_since(self.began).as_millis()).unwrap_or(0);
+        let millis =
+            |since: Instant| u64::try_from(since.duration_since(self.began).as_millis()).unwrap_or(0);
         let end = Instant::now();
         UsageRow {
             requests: 1,

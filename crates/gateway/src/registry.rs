@@ -11,9 +11,13 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use bucketry_model::id::{BucketId, RepoId, RepoKeyId};
 use bucketry_model::node_protocol::NodeRepository;
 use bucketry_model::repository::KeyAccess;
+use bucketry_model::secret::Secret;
 use bucketry_provider::driver::SharedDriver;
 use jiff::Timestamp;
+use ring::hmac;
 
+use crate::error::Result;
+use crate::list_token::ListTokens;
 use crate::protection::{Protection, ProtectionSettings, Slots};
 use crate::route::Routes;
 use crate::signature::{AccessKey, KeySource, SigningSecret};
@@ -29,6 +33,20 @@ pub struct OpenKey {
     pub access: KeyAccess,
     /// What clients sign with.
     pub secret: SigningSecret,
+    /// Seals the tokens of lists. Made of the key's secret, which all nodes know and nobody else but the client: a
+    /// list may go on at another node, and over a restart.
+    pub(crate) list_tokens: ListTokens,
+}
+
+impl OpenKey {
+    /// A key with its secret. It fails only where the machine's cryptography does.
+    pub fn new(id: RepoKeyId, access_key: String, access: KeyAccess, secret: Secret) -> Result<Self> {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
+        let mut seed = [0; 32];
+        seed.copy_from_slice(hmac::sign(&key, b"bucketry list tokens").as_ref());
+        let list_tokens = ListTokens::new(&seed)?;
+        Ok(Self { id, access_key, access, secret: SigningSecret::new(secret), list_tokens })
+    }
 }
 
 /// A key together with the repository that it opens.
@@ -193,7 +211,6 @@ fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
 mod tests {
     use bucketry_model::id::OrgId;
     use bucketry_model::repository::RepositoryMode;
-    use bucketry_model::secret::Secret;
 
     use super::*;
 
@@ -210,12 +227,8 @@ mod tests {
     }
 
     fn key(n: u8, access_key: &str) -> OpenKey {
-        OpenKey {
-            id: RepoKeyId::new(Timestamp::UNIX_EPOCH, [n; 10]),
-            access_key: access_key.to_owned(),
-            access: KeyAccess::Read,
-            secret: SigningSecret::new(Secret::new("s")),
-        }
+        let id = RepoKeyId::new(Timestamp::UNIX_EPOCH, [n; 10]);
+        OpenKey::new(id, access_key.to_owned(), KeyAccess::Read, Secret::new("s")).unwrap()
     }
 
     #[test]

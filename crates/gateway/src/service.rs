@@ -18,7 +18,6 @@ use tokio::time::{Instant, timeout};
 use crate::error::{Code, Result, S3Error};
 use crate::error_document;
 use crate::figures::Counters;
-use crate::list_token::ListTokens;
 use crate::meter::{Measured, Measurement};
 use crate::observer::Observer;
 use crate::operation::{self, Access, Domains, Query, Target};
@@ -47,7 +46,6 @@ pub(crate) struct Service {
     pub(crate) registry: Arc<Registry>,
     pub(crate) verifier: Verifier,
     pub(crate) domains: Domains,
-    pub(crate) list_tokens: ListTokens,
     pub(crate) translation: Settings,
     pub(crate) limits: ServerSettings,
     pub(crate) counters: Arc<Counters>,
@@ -138,11 +136,10 @@ impl Service {
             routes: &key.routes,
             buckets: &*self.registry,
             settings: self.translation,
-            list_tokens: &self.list_tokens,
+            list_tokens: &key.key.list_tokens,
             now,
         };
-        let content =
-            Content { length: Some(payload.length()), body: payload, checksums: HeaderMap::new() };
+        let content = Content { length: Some(payload.length()), body: payload, checksums: HeaderMap::new() };
         let outcome = handle(context, &target, request, content).await;
         if let Some(bucket) = &bucket {
             self.learn(bucket, outcome.as_ref().err());
@@ -167,12 +164,7 @@ impl Service {
     }
 
     /// Finds the bucket that a name leads to, and a place before it.
-    fn enter(
-        &self,
-        key: &ServedKey,
-        name: &str,
-        measurement: &mut Measurement,
-    ) -> Result<Arc<ServedBucket>> {
+    fn enter(&self, key: &ServedKey, name: &str, measurement: &mut Measurement) -> Result<Arc<ServedBucket>> {
         let id = key.routes.find(name)?.bucket;
         measurement.set_bucket(key.routes.repository(), id);
         let bucket = self.registry.bucket(id).ok_or_else(route::not_served)?;

@@ -122,9 +122,10 @@ impl<Id> Default for Versions<Id> {
 impl<Id: Copy + Eq + Hash> Versions<Id> {
     /// Notes a version. Says whether it is news.
     fn take(&mut self, id: Id, version: i64) -> bool {
-        let stale = self.0.get(&id).is_some_and(|known| {
-            version < known.version || (version == known.version && known.usable)
-        });
+        let stale = self
+            .0
+            .get(&id)
+            .is_some_and(|known| version < known.version || (version == known.version && known.usable));
         if !stale {
             self.0.insert(id, Known { version, usable: true });
         }

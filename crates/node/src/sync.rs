@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use bucketry_gateway::Gateway;
 use bucketry_gateway::registry::OpenKey;
-use bucketry_gateway::signature::SigningSecret;
 use bucketry_model::bucket::BucketTarget;
 use bucketry_model::node_protocol::{NodeBucket, NodeRepository, NodeRepositoryKey, SyncAnswer};
 use bucketry_model::time::Clock;
@@ -125,7 +124,10 @@ impl Sync {
             unusable
         });
         let Ok(unusable) = opening.await else {
-            tracing::error!(repositories = ids.len(), "opening repositories panicked; they may not be served");
+            tracing::error!(
+                repositories = ids.len(),
+                "opening repositories panicked; they may not be served"
+            );
             ids.into_iter().for_each(|id| catalog.note_unusable_repository(id));
             return;
         };
@@ -179,12 +181,7 @@ fn open_keys(repository: &NodeRepository, identities: &Identities) -> Vec<OpenKe
     let open = |key: &NodeRepositoryKey| {
         let context = SecretContext::of_repository_key(repository.org_id, key.id);
         match bucketry_vault::open(&key.secret, &context, identities) {
-            Ok(secret) => Some(OpenKey {
-                id: key.id,
-                access_key: key.key.clone(),
-                access: key.access,
-                secret: SigningSecret::new(secret),
-            }),
+            Ok(secret) => OpenKey::new(key.id, key.key.clone(), key.access, secret).ok(),
             Err(error) => {
                 tracing::warn!(repository = %repository.id, key = %key.id, %error, "can't open a repository's key");
                 None

@@ -32,7 +32,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Answers requests.
 pub(crate) trait Answer: Send + Sync + 'static {
     /// The body of its answers.
-    type Body: Body<Data = bytes::Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static;
+    type Body: Body<Data = bytes::Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+        + Send
+        + 'static;
 
     /// Answers a request. The future is dropped when the client goes away.
     fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Response<Self::Body>> + Send;
@@ -58,7 +60,10 @@ pub(crate) async fn serve<A: Answer>(
                 Ok((connection, _)) => connection,
                 Err(error) if of_one_connection(&error) => continue,
                 Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "no connection could be accepted");
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "no connection could be accepted"
+                    );
                     tokio::time::sleep(PAUSE).await;
                     continue;
                 }
