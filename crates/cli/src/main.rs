@@ -13,6 +13,7 @@ mod deployment;
 mod doctor;
 mod embedded_node;
 mod failure;
+mod gateway_metrics;
 mod first_start;
 mod logging;
 mod login;
