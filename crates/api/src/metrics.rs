@@ -4,8 +4,8 @@
 //! clients choose becomes a label.
 
 use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::OnceLock;
+use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 

@@ -14,8 +14,8 @@ use tokio::task::JoinSet;
 
 use crate::embedded_node::EmbeddedNode;
 use crate::failure::{Failure, Result};
-use crate::gateway_metrics::GatewayMetrics;
 use crate::first_start::{FirstOwner, access_tokens, first_owner};
+use crate::gateway_metrics::GatewayMetrics;
 use crate::settings::Settings;
 
 /// The file of the keys that secrets are sealed to and opened with.
@@ -55,6 +55,7 @@ impl Deployment {
         let rules = bucketry_control::Settings {
             bucket_quota: settings.bucket_quota,
             open_registration: settings.open_registration,
+            keep_minutes_for_days: settings.keep_minutes_for_days.into(),
             ..bucketry_control::Settings::default()
         };
         let control = Control::new(Arc::new(store), Environment::system(), rules, tokens);

@@ -151,7 +151,7 @@ impl Registry {
     /// Serves a repository with exactly these keys; those that it holds itself are sealed, and passed over.
     pub fn serve_repository(&self, repository: &NodeRepository, keys: Vec<OpenKey>) {
         let id = repository.id;
-        let routes = Arc::new(Routes::new(repository));
+        let routes = Arc::new(Routes::new(id, &repository.name, repository.mode, &repository.buckets));
         let mut all = write(&self.repositories);
         let mut before = HashMap::new();
         for access_key in all.access_keys.remove(&id).unwrap_or_default() {

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use bucketry_model::id::{BucketId, RepoId};
-use bucketry_model::node_protocol::NodeRepository;
+use bucketry_model::node_protocol::NodeRepositoryBucket;
 use bucketry_model::repository::{Folder, RepositoryMode};
 
 use crate::error::{Code, Result, S3Error};
@@ -30,21 +30,25 @@ pub struct Route {
 }
 
 impl Routes {
-    /// Reads them from a repository.
-    pub fn new(repository: &NodeRepository) -> Self {
-        let mut routes = Self { repository: repository.id, names: Vec::new(), routes: HashMap::new() };
-        match repository.mode {
+    /// Those of a repository: its name, its mode and its buckets.
+    pub fn new(
+        repository: RepoId,
+        name: &str,
+        mode: RepositoryMode,
+        places: &[NodeRepositoryBucket],
+    ) -> Self {
+        let mut routes = Self { repository, names: Vec::new(), routes: HashMap::new() };
+        match mode {
             RepositoryMode::Normal => {
-                for place in &repository.buckets {
+                for place in places {
                     routes.add(&place.bucket, place.bucket_id, &place.folder);
                 }
             }
             RepositoryMode::Mirror => {
-                let places = &repository.buckets;
                 if let Some(master) = places.iter().find(|place| place.master).or(places.first()) {
-                    let names = std::iter::once(&master.bucket)
-                        .chain(places.iter().map(|place| &place.bucket))
-                        .chain(std::iter::once(&repository.name));
+                    let names = std::iter::once(master.bucket.as_str())
+                        .chain(places.iter().map(|place| place.bucket.as_str()))
+                        .chain(std::iter::once(name));
                     for name in names {
                         routes.add(name, master.bucket_id, &master.folder);
                     }

@@ -9,7 +9,7 @@ use bucketry_model::time::Clock;
 use bucketry_provider::driver::SharedDriver;
 use http::header::{CONTENT_LENGTH, EXPECT, HOST, SERVER};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
+use http::{HeaderName, HeaderValue, Method, Request, Response};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -29,7 +29,7 @@ use crate::route;
 use crate::server::{Answer, Pace, PacedBody};
 use crate::settings::ServerSettings;
 use crate::signature::Verifier;
-use crate::translate::{Content, Context, Failure, Fault, GatewayBody, OpenBuckets, Settings, handle};
+use crate::translate::{Context, Failure, Fault, GatewayBody, OpenBuckets, Settings, handle};
 
 static X_AMZ_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 
@@ -139,8 +139,7 @@ impl Service {
             list_tokens: &key.key.list_tokens,
             now,
         };
-        let content = Content { length: Some(payload.length()), body: payload, checksums: HeaderMap::new() };
-        let outcome = handle(context, &target, request, content).await;
+        let outcome = handle(context, &target, request, payload).await;
         if let Some(bucket) = &bucket {
             self.learn(bucket, outcome.as_ref().err());
         }

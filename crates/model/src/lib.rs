@@ -6,6 +6,7 @@
 
 pub mod bucket;
 pub mod canonical_json;
+pub mod credential;
 pub mod diagnosis;
 pub mod endpoint;
 pub mod id;

@@ -9,13 +9,13 @@ mod failure;
 
 use bucketry_model::id::BucketId;
 use bucketry_provider::driver::SharedDriver;
-use http::{HeaderMap, Response};
-use http_body::Body;
+use http::Response;
 use jiff::Timestamp;
 
 use crate::error::{Code, S3Error};
 use crate::list_token::ListTokens;
 use crate::operation::{Request, Target};
+use crate::payload::PayloadBody;
 use crate::route::Routes;
 pub use crate::translate::body::GatewayBody;
 pub use crate::translate::failure::{Failure, Fault};
@@ -56,16 +56,6 @@ pub struct Context<'a> {
     pub now: Timestamp,
 }
 
-/// The content of a request, decoded and verified while it is read.
-pub struct Content<B> {
-    /// The bytes. What fails verification must fail before its last byte is handed on.
-    pub body: B,
-    /// How many bytes it holds, where the request says so.
-    pub length: Option<u64>,
-    /// The checksums that are verified on the way, as headers (`x-amz-checksum-…`), to be repeated in the answer.
-    pub checksums: HeaderMap,
-}
-
 /// A request that was carried out.
 #[derive(Debug)]
 pub struct Outcome {
@@ -87,16 +77,13 @@ impl Outcome {
 /// Who calls has verified the signature, and that the key grants
 /// [`Operation::access`](crate::operation::Operation::access); the source of a copy is looked for in the same
 /// repository.
-pub async fn handle<B>(
+pub async fn handle(
     context: Context<'_>,
     target: &Target,
     request: Request,
-    content: Content<B>,
-) -> Result<Outcome, Failure>
-where
-    B: Body<Data = bytes::Bytes, Error = S3Error> + Send + 'static,
-{
-    let _ = (context, target, content, Outcome::of);
+    payload: PayloadBody,
+) -> Result<Outcome, Failure> {
+    let _ = (context, target, payload, Outcome::of);
     let what = format!("{:?} is not carried out yet.", request.operation.name());
-    Err(S3Error::new(Code::NotImplemented, what).into())
+    std::future::ready(Err(S3Error::new(Code::NotImplemented, what).into())).await
 }
