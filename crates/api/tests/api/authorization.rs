@@ -55,6 +55,8 @@ fn is_placed(route: &Route) -> bool {
                 | "GET /bucket/available"
                 | "GET /bucket/stats"
                 | "GET /unit/stats"
+                | "GET /stats/daily"
+                | "GET /stats/minute"
                 | "POST /bucket"
         )
 }
@@ -107,7 +109,9 @@ async fn request(world: &World, route: &Route, place: Place, role: &str) -> (Str
         "GET /bucket" | "GET /bucket/available" => {
             (format!("{}?workspaceId={}", route.path, world.workspace(place)), None)
         }
-        "GET /bucket/stats" => (format!("{}?bucketId={}", route.path, world.fresh_bucket(place).await), None),
+        "GET /bucket/stats" | "GET /stats/daily" | "GET /stats/minute" => {
+            (format!("{}?bucketId={}", route.path, world.fresh_bucket(place).await), None)
+        }
         "GET /unit/stats" => (format!("{}?unitId={}", route.path, world.fresh_bucket(place).await), None),
         "POST /bucket" => {
             let body = json!({
@@ -153,6 +157,9 @@ async fn request(world: &World, route: &Route, place: Place, role: &str) -> (Str
         }
         "PUT /organization/users/{userId}" => {
             (path(&[("{userId}", world.fresh_user(place).await.to_string())]), Some(json!({ "name": "New" })))
+        }
+        "GET /organization/{orgId}" => {
+            (path(&[("{orgId}", world.organization(place).await.to_string())]), None)
         }
         "DELETE /token/{tokenId}" => (path(&[("{tokenId}", world.fresh_token(place, role).await)]), None),
         _ => panic!("{name} has no request in the authorisation walk: write one, and look at its rows"),

@@ -24,6 +24,7 @@ mod fixture;
 
 pub mod bucket;
 pub mod bucket_list;
+pub mod credential;
 pub mod idempotency;
 pub mod node;
 pub mod organization;
@@ -31,6 +32,7 @@ pub mod status;
 pub mod sync;
 pub mod token;
 pub mod usage;
+pub mod usage_series;
 pub mod user;
 pub mod vault;
 pub mod workspace;
@@ -95,6 +97,13 @@ macro_rules! contract_stories {
                 the_generation_changes_with_the_organizations_buckets_only
                 a_write_that_is_given_up_leaves_nothing_behind
             }
+            credential {
+                age_and_end_of_a_secret_go_with_the_secret
+                a_bucket_without_a_secret_has_no_age_and_no_end
+                ending_secrets_are_told_earliest_first_and_counted
+                an_organization_keeps_its_first_external_id
+                two_external_ids_at_once_give_one
+            }
             bucket_list {
                 a_list_shows_buckets_without_secrets_with_the_words_of_nodes
                 only_visible_workspaces_are_listed
@@ -106,6 +115,7 @@ macro_rules! contract_stories {
             status {
                 probes_become_last_words_and_days
                 a_failure_keeps_the_latency_of_the_last_success
+                the_reason_is_kept_while_a_bucket_is_offline
                 late_and_repeated_samples_are_passed_over
                 samples_of_unknown_foreign_and_removed_buckets_are_passed_over
                 a_node_that_is_not_registered_is_not_believed
@@ -123,6 +133,14 @@ macro_rules! contract_stories {
                 rows_that_cannot_be_added_up_are_passed_over
                 removed_buckets_still_count
                 old_minutes_are_purged_and_totals_stay
+                totals_of_repositories_are_kept_by_organization
+            }
+            usage_series {
+                a_series_tells_minutes_and_days_newest_first
+                a_series_is_cut_down_to_buckets_repositories_and_hosts
+                a_series_holds_what_is_visible_and_what_was_removed
+                a_series_of_another_organization_is_not_told
+                a_cursor_walks_a_series_without_gap_or_repetition
             }
             node {
                 a_node_registers_and_is_updated_by_name
@@ -184,6 +202,7 @@ mod tests {
         for area in [
             include_str!("bucket.rs"),
             include_str!("bucket_list.rs"),
+            include_str!("credential.rs"),
             include_str!("idempotency.rs"),
             include_str!("node.rs"),
             include_str!("organization.rs"),
