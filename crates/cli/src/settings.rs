@@ -77,6 +77,9 @@ pub(crate) struct ServeSettings {
     /// How many buckets a new organization may register; 0 means any number [default: 0]
     #[arg(long, env = "BUCKETRY_BUCKET_QUOTA", value_name = "NUMBER")]
     bucket_quota: Option<u64>,
+    /// How many repositories a new organization may make; 0 means any number [default: 0]
+    #[arg(long, env = "BUCKETRY_REPO_QUOTA", value_name = "NUMBER")]
+    repo_quota: Option<u64>,
     /// Whether anybody may register an organization [default: off]
     #[arg(long, env = "BUCKETRY_REGISTRATION", value_name = "SWITCH")]
     registration: Option<Switch>,
@@ -118,6 +121,7 @@ pub(crate) struct Settings {
     pub(crate) node_region: String,
     pub(crate) node_provider: String,
     pub(crate) bucket_quota: Option<u64>,
+    pub(crate) repo_quota: Option<u64>,
     pub(crate) open_registration: bool,
     pub(crate) api: ApiSettings,
     pub(crate) log_format: LogFormat,
@@ -152,6 +156,7 @@ impl ServeSettings {
             node_region: self.node_region.or(lower.node_region),
             node_provider: self.node_provider.or(lower.node_provider),
             bucket_quota: self.bucket_quota.or(lower.bucket_quota),
+            repo_quota: self.repo_quota.or(lower.repo_quota),
             registration: self.registration.or(lower.registration),
             rate_limit: self.rate_limit.or(lower.rate_limit),
             trusted_proxies: self.trusted_proxies.or(lower.trusted_proxies),
@@ -176,6 +181,7 @@ impl ServeSettings {
             node_region: Some("local".to_owned()),
             node_provider: Some("self-hosted".to_owned()),
             bucket_quota: Some(0),
+            repo_quota: Some(0),
             registration: Some(Switch::Off),
             rate_limit: Some(Switch::On),
             trusted_proxies: Some(String::new()),
@@ -245,6 +251,7 @@ impl ServeSettings {
             node_region: all.node_region.unwrap_or_default(),
             node_provider: all.node_provider.unwrap_or_default(),
             bucket_quota: all.bucket_quota.filter(|quota| *quota > 0),
+            repo_quota: all.repo_quota.filter(|quota| *quota > 0),
             open_registration: all.registration == Some(Switch::On),
             api,
             log_format: all.log_format.unwrap_or(LogFormat::Text),
