@@ -52,6 +52,7 @@ impl Deployment {
             bucket_quota: settings.bucket_quota,
             repo_quota: settings.repo_quota,
             open_registration: settings.open_registration,
+            keep_minutes_for_days: settings.keep_minutes_for_days.into(),
             ..bucketry_control::Settings::default()
         };
         let control = Control::new(Arc::new(store), Environment::system(), rules, tokens);

@@ -19,6 +19,7 @@ pub mod repositories;
 pub mod sessions;
 pub mod settings;
 pub mod tokens;
+pub mod traffic;
 pub mod users;
 pub mod vault_rotation;
 pub mod workspaces;

@@ -31,7 +31,6 @@ use http::Method;
 use crate::address::Address;
 use crate::azure::address::{address_of, check_account};
 use crate::azure::credentials::Credentials;
-pub use crate::azure::credentials::sas_expiry;
 use crate::azure::request::Call;
 use crate::body::Payload;
 use crate::connection::Connections;

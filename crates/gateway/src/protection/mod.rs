@@ -1,0 +1,55 @@
+//! What keeps one key from taking everything, and a provider that fails from being asked over and over.
+
+mod breaker;
+mod slots;
+
+pub use breaker::{Breaker, BreakerSettings, Passage};
+pub use slots::{Slot, Slots};
+
+use std::time::Duration;
+
+/// The bounds.
+#[derive(Debug, Clone)]
+pub struct ProtectionSettings {
+    /// How many requests of one key may be in flight.
+    pub requests_per_key: usize,
+    /// How many requests to one bucket may be in flight.
+    pub requests_per_bucket: usize,
+    /// When a bucket that can't be reached is left alone.
+    pub breaker: BreakerSettings,
+}
+
+impl Default for ProtectionSettings {
+    fn default() -> Self {
+        Self {
+            requests_per_key: 1_024,
+            requests_per_bucket: 1_024,
+            breaker: BreakerSettings { failures: 5, open_for: Duration::from_secs(5) },
+        }
+    }
+}
+
+impl ProtectionSettings {
+    pub(crate) fn slots_of_key(&self) -> Slots {
+        Slots::new(self.requests_per_key)
+    }
+}
+
+/// The protection of one bucket.
+#[derive(Debug)]
+pub struct Protection {
+    /// Its requests in flight.
+    pub slots: Slots,
+    /// Whether it is worth asking.
+    pub breaker: Breaker,
+}
+
+impl Protection {
+    /// As the settings say, with nothing in flight.
+    pub fn new(settings: &ProtectionSettings) -> Self {
+        Self {
+            slots: Slots::new(settings.requests_per_bucket),
+            breaker: Breaker::new(settings.breaker.clone()),
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! What the node knows of repositories, their keys and their buckets: the configuration that requests are answered by.
+//!
+//! It changes one repository or bucket at a time. A request takes shared handles out of it once and keeps them to its
+//! end, so that what is in flight finishes on what it began with.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use bucketry_model::id::{BucketId, OrgId, RepoId, RepoKeyId};
+use bucketry_model::node_protocol::NodeRepositoryBucket;
+use bucketry_model::repository::{KeyAccess, RepositoryMode};
+use bucketry_provider::driver::SharedDriver;
+
+use crate::protection::{Protection, ProtectionSettings};
+use crate::signature::{AccessKey, KeySource, SigningSecret};
+
+/// A repository as requests see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repository {
+    /// Its id.
+    pub id: RepoId,
+    /// Its organization.
+    pub org_id: OrgId,
+    /// Its name; in mode MIRROR also a name that clients may address.
+    pub name: String,
+    /// How requests find a bucket.
+    pub mode: RepositoryMode,
+    /// Its buckets. The node may not serve all of them.
+    pub buckets: Vec<NodeRepositoryBucket>,
+}
+
+/// A key of a repository, opened.
+#[derive(Debug)]
+pub struct OpenKey {
+    /// The key.
+    pub id: RepoKeyId,
+    /// The access key id that clients sign with.
+    pub access_key: String,
+    /// What it may do.
+    pub access: KeyAccess,
+    /// What clients sign with.
+    pub secret: SigningSecret,
+}
+
+/// A key together with the repository that it opens.
+#[derive(Debug)]
+pub struct ServedKey {
+    /// The key.
+    pub key: OpenKey,
+    /// What it opens.
+    pub repository: Arc<Repository>,
+    /// What it has in flight.
+    pub slots: crate::protection::Slots,
+}
+
+impl AccessKey for ServedKey {
+    fn signing_secret(&self) -> &SigningSecret {
+        &self.key.secret
+    }
+}
+
+/// A bucket that the node serves.
+pub struct ServedBucket {
+    /// The bucket.
+    pub id: BucketId,
+    /// What carries requests to it.
+    pub driver: SharedDriver,
+    /// What keeps it from being asked too much.
+    pub protection: Arc<Protection>,
+}
+
+impl fmt::Debug for ServedBucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServedBucket").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// All of it.
+pub struct Registry {
+    protection: ProtectionSettings,
+    buckets: RwLock<HashMap<BucketId, Arc<ServedBucket>>>,
+    repositories: RwLock<Repositories>,
+}
+
+#[derive(Default)]
+struct Repositories {
+    /// The access keys of each repository, so that they go with it.
+    access_keys: HashMap<RepoId, Vec<String>>,
+    keys: HashMap<String, Arc<ServedKey>>,
+}
+
+impl Registry {
+    /// Knows nothing yet.
+    pub fn new(protection: ProtectionSettings) -> Self {
+        Self { protection, buckets: RwLock::default(), repositories: RwLock::default() }
+    }
+
+    /// The key with this access key id.
+    pub fn key(&self, access_key: &str) -> Option<Arc<ServedKey>> {
+        read(&self.repositories).keys.get(access_key).cloned()
+    }
+
+    /// The bucket, unless the node doesn't serve it: it hasn't come yet, or couldn't be opened.
+    pub fn bucket(&self, id: BucketId) -> Option<Arc<ServedBucket>> {
+        read(&self.buckets).get(&id).cloned()
+    }
+
+    /// How many repositories, keys and buckets are served.
+    pub fn sizes(&self) -> (usize, usize, usize) {
+        let repositories = read(&self.repositories);
+        (repositories.access_keys.len(), repositories.keys.len(), read(&self.buckets).len())
+    }
+
+    /// Serves a bucket, or another state of it.
+    pub fn serve_bucket(&self, id: BucketId, driver: SharedDriver) {
+        // A bucket that changed starts with a clean slate: what failed may have been what was changed.
+        let protection = Arc::new(Protection::new(&self.protection));
+        let bucket = Arc::new(ServedBucket { id, driver, protection });
+        write(&self.buckets).insert(id, bucket);
+    }
+
+    /// Serves a bucket no more.
+    pub fn forget_bucket(&self, id: BucketId) {
+        write(&self.buckets).remove(&id);
+    }
+
+    /// Serves a repository with exactly these keys.
+    pub fn serve_repository(&self, repository: Repository, keys: Vec<OpenKey>) {
+        let id = repository.id;
+        let repository = Arc::new(repository);
+        let mut all = write(&self.repositories);
+        let mut before = HashMap::new();
+        for access_key in all.access_keys.remove(&id).unwrap_or_default() {
+            if let Some(key) = all.keys.remove(&access_key) {
+                before.insert(access_key, key);
+            }
+        }
+        let mut access_keys = Vec::with_capacity(keys.len());
+        for key in keys {
+            let access_key = key.access_key.clone();
+            // What the key has in flight goes on counting.
+            let slots = before
+                .get(&access_key)
+                .map_or_else(|| self.protection.slots_of_key(), |served| served.slots.clone());
+            let served = ServedKey { key, repository: Arc::clone(&repository), slots };
+            all.keys.insert(access_key.clone(), Arc::new(served));
+            access_keys.push(access_key);
+        }
+        all.access_keys.insert(id, access_keys);
+    }
+
+    /// Serves a repository no more.
+    pub fn forget_repository(&self, id: RepoId) {
+        let mut all = write(&self.repositories);
+        for access_key in all.access_keys.remove(&id).unwrap_or_default() {
+            all.keys.remove(&access_key);
+        }
+    }
+}
+
+impl KeySource for Registry {
+    type Key = Arc<ServedKey>;
+
+    fn find(&self, access_key_id: &str) -> Option<Arc<ServedKey>> {
+        self.key(access_key_id)
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (repositories, keys, buckets) = self.sizes();
+        let mut told = f.debug_struct("Registry");
+        told.field("repositories", &repositories).field("keys", &keys).field("buckets", &buckets).finish()
+    }
+}
+
+// Nothing panics while a lock is held, and if it did, the maps would still be whole.
+fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use bucketry_model::secret::Secret;
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn repository(n: u8) -> Repository {
+        Repository {
+            id: RepoId::new(Timestamp::UNIX_EPOCH, [n; 10]),
+            org_id: OrgId::new(Timestamp::UNIX_EPOCH, [1; 10]),
+            name: format!("r{n}"),
+            mode: RepositoryMode::Normal,
+            buckets: vec![],
+        }
+    }
+
+    fn key(n: u8, access_key: &str) -> OpenKey {
+        OpenKey {
+            id: RepoKeyId::new(Timestamp::UNIX_EPOCH, [n; 10]),
+            access_key: access_key.to_owned(),
+            access: KeyAccess::Read,
+            secret: SigningSecret::new(Secret::new("s")),
+        }
+    }
+
+    #[test]
+    fn a_repository_is_served_with_exactly_the_keys_that_it_was_last_given() {
+        let registry = Registry::new(ProtectionSettings::default());
+        registry.serve_repository(repository(1), vec![key(1, "A"), key(2, "B")]);
+        registry.serve_repository(repository(2), vec![key(3, "C")]);
+        let in_flight = registry.key("A").unwrap();
+        registry.serve_repository(Repository { name: "new".into(), ..repository(1) }, vec![key(2, "B")]);
+        assert!(registry.key("A").is_none(), "a revoked key opens nothing");
+        assert_eq!(registry.key("B").unwrap().repository.name, "new");
+        assert_eq!(in_flight.repository.name, "r1", "what is in flight keeps what it began with");
+        registry.forget_repository(repository(1).id);
+        assert!(registry.key("B").is_none());
+        assert!(registry.key("C").is_some());
+    }
+}
