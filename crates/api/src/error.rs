@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use axum::response::{IntoResponse, Response};
+use bucketry_control::repositories::RepoErrorCode;
 use bucketry_control::{Error as ControlError, FieldError, Thing};
 use bucketry_model::diagnosis::Check;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -189,6 +190,16 @@ fn status_of(error: &ControlError) -> StatusCode {
         | ControlError::ValidationFailed(_)
         | ControlError::Rule { .. }
         | ControlError::NodeMessage(_) => StatusCode::BAD_REQUEST,
+        ControlError::Repository { code, .. } => match code {
+            RepoErrorCode::NotFound => StatusCode::NOT_FOUND,
+            RepoErrorCode::QuotaExceeded => StatusCode::TOO_MANY_REQUESTS,
+            RepoErrorCode::NameAlreadyUsed
+            | RepoErrorCode::MirrorMasterUnitCountInvalid
+            | RepoErrorCode::MirrorMasterUnitMissing
+            | RepoErrorCode::MirrorUnitAlreadyInOtherRepo
+            | RepoErrorCode::NormalUnitFolderAlreadyUsed
+            | RepoErrorCode::NormalUnitCannotEditFolder => StatusCode::BAD_REQUEST,
+        },
         ControlError::Conflict => StatusCode::CONFLICT,
         ControlError::Busy | ControlError::QuotaExceeded(_) => StatusCode::TOO_MANY_REQUESTS,
         ControlError::NoNodeOnline
