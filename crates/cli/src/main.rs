@@ -6,6 +6,7 @@
 mod arguments;
 mod backup;
 mod bucket;
+mod connect;
 mod credentials;
 mod demo;
 mod demo_store;
@@ -14,10 +15,13 @@ mod doctor;
 mod embedded_node;
 mod failure;
 mod first_start;
+mod key;
 mod logging;
 mod login;
 mod node;
 mod output;
+mod repository;
+mod repository_arguments;
 mod serve;
 mod settings;
 mod token;
@@ -60,6 +64,8 @@ fn run(arguments: Arguments) -> Result<()> {
             Command::Login(options) => login::login(&remote, options).await,
             Command::Logout => login::logout(&remote).await,
             Command::Bucket { command } => bucket::run(&remote, command).await,
+            Command::Repo { command } => repository::run(&remote, command).await,
+            Command::Key { command } => key::run(&remote, command).await,
             Command::Workspace { command } => workspace::run(&remote, command).await,
             Command::User { command } => user::run(&remote, command).await,
             Command::Token { command } => token::run(&remote, command).await,

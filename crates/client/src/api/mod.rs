@@ -2,6 +2,7 @@
 
 pub mod bucket;
 pub mod organization;
+pub mod repository;
 pub mod token;
 pub mod user;
 pub mod vault;
