@@ -27,6 +27,7 @@ mod openapi;
 mod organization_users;
 mod params;
 mod process;
+mod repo;
 mod root;
 mod router;
 mod serve;

@@ -50,6 +50,7 @@ impl Deployment {
         let tokens = access_tokens(&settings.data_dir)?;
         let rules = bucketry_control::Settings {
             bucket_quota: settings.bucket_quota,
+            repo_quota: settings.repo_quota,
             open_registration: settings.open_registration,
             keep_minutes_for_days: settings.keep_minutes_for_days.into(),
             ..bucketry_control::Settings::default()

@@ -5,6 +5,7 @@ use bucketry_client::api::repository::{AttachedBucket, BucketPlace, Repository, 
 use bucketry_model::bucket::StorageType;
 use bucketry_model::id::{BucketId, WorkspaceId};
 use bucketry_model::repository::RepositoryMode;
+use bucketry_model::status::Status;
 
 use crate::arguments::Remote;
 use crate::bucket::{self, only_workspace};
@@ -197,9 +198,7 @@ async fn print_settings(remote: &Remote, client: &ApiClient, options: ConnectOpt
     let repo = find(client, &options.repo).await?;
     let endpoint = match options.endpoint {
         Some(endpoint) => endpoint.trim_end_matches('/').to_owned(),
-        None => client.gateway_url().await?.ok_or_else(|| {
-            Failure::failed("no connected node tells where its gateway is reached: give --endpoint URL")
-        })?,
+        None => gateway_url(client).await?,
     };
     let (key, secret) = match options.new_key {
         Some(name) => {
@@ -226,6 +225,15 @@ async fn print_settings(remote: &Remote, client: &ApiClient, options: ConnectOpt
         output::remark("A key's secret was shown when it was made; --new-key NAME makes another key.");
     }
     Ok(())
+}
+
+/// Where the first connected node says that its gateway is.
+async fn gateway_url(client: &ApiClient) -> Result<String> {
+    let nodes = client.nodes().await?;
+    let connected = nodes.into_iter().filter(|node| node.status == Status::Online);
+    connected.filter_map(|node| node.gateway_url).next().ok_or_else(|| {
+        Failure::failed("no connected node tells where its gateway is reached: give --endpoint URL")
+    })
 }
 
 fn mode_of(mode: Mode) -> RepositoryMode {

@@ -80,6 +80,9 @@ pub(crate) struct ServeSettings {
     /// How many days the traffic by minute is kept; by day it is kept for good [default: 32]
     #[arg(long, env = "BUCKETRY_USAGE_MINUTES_RETENTION", value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=3_650))]
     usage_minutes_retention: Option<u16>,
+    /// How many repositories a new organization may make; 0 means any number [default: 0]
+    #[arg(long, env = "BUCKETRY_REPO_QUOTA", value_name = "NUMBER")]
+    repo_quota: Option<u64>,
     /// Whether anybody may register an organization [default: off]
     #[arg(long, env = "BUCKETRY_REGISTRATION", value_name = "SWITCH")]
     registration: Option<Switch>,
@@ -122,6 +125,7 @@ pub(crate) struct Settings {
     pub(crate) node_provider: String,
     pub(crate) bucket_quota: Option<u64>,
     pub(crate) keep_minutes_for_days: u16,
+    pub(crate) repo_quota: Option<u64>,
     pub(crate) open_registration: bool,
     pub(crate) api: ApiSettings,
     pub(crate) log_format: LogFormat,
@@ -157,6 +161,7 @@ impl ServeSettings {
             node_provider: self.node_provider.or(lower.node_provider),
             bucket_quota: self.bucket_quota.or(lower.bucket_quota),
             usage_minutes_retention: self.usage_minutes_retention.or(lower.usage_minutes_retention),
+            repo_quota: self.repo_quota.or(lower.repo_quota),
             registration: self.registration.or(lower.registration),
             rate_limit: self.rate_limit.or(lower.rate_limit),
             trusted_proxies: self.trusted_proxies.or(lower.trusted_proxies),
@@ -182,6 +187,7 @@ impl ServeSettings {
             node_provider: Some("self-hosted".to_owned()),
             bucket_quota: Some(0),
             usage_minutes_retention: Some(32),
+            repo_quota: Some(0),
             registration: Some(Switch::Off),
             rate_limit: Some(Switch::On),
             trusted_proxies: Some(String::new()),
@@ -252,6 +258,7 @@ impl ServeSettings {
             node_provider: all.node_provider.unwrap_or_default(),
             bucket_quota: all.bucket_quota.filter(|quota| *quota > 0),
             keep_minutes_for_days: all.usage_minutes_retention.unwrap_or(32).max(1),
+            repo_quota: all.repo_quota.filter(|quota| *quota > 0),
             open_registration: all.registration == Some(Switch::On),
             api,
             log_format: all.log_format.unwrap_or(LogFormat::Text),

@@ -30,7 +30,10 @@ impl From<BucketPlace> for RepositoryBucketInput {
     }
 }
 
-fn places(new: Option<Vec<BucketPlace>>, old: Option<Vec<BucketPlace>>) -> Option<Vec<RepositoryBucketInput>> {
+fn places(
+    new: Option<Vec<BucketPlace>>,
+    old: Option<Vec<BucketPlace>>,
+) -> Option<Vec<RepositoryBucketInput>> {
     Some(new.or(old)?.into_iter().map(RepositoryBucketInput::from).collect())
 }
 

@@ -1,6 +1,7 @@
 //! The API as people and scripts call it, one module per resource.
 
 pub mod bucket;
+pub mod node;
 pub mod organization;
 pub mod repository;
 pub mod token;

@@ -2,6 +2,7 @@
 
 use bucketry_model::diagnosis::Diagnosis;
 use bucketry_model::id::BucketId;
+use bucketry_model::node_protocol::SecretOwner;
 use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_store::bucket::{BucketInserted, NewBucket};
 
@@ -35,7 +36,7 @@ impl Control {
         }
         let id = self.inner.environment.id(BucketId::new)?;
         let secret = match &fields.secret {
-            Some(secret) => Some(self.seal(caller.org_id, id, secret).await?),
+            Some(secret) => Some(self.seal(caller.org_id, SecretOwner::Bucket(id), secret).await?),
             None => None,
         };
         let diagnosis = if input.skip_validation {

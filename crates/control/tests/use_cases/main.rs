@@ -4,5 +4,7 @@
 
 mod nodes;
 mod registry;
+mod repositories;
+mod repository_keys;
 mod sessions;
 mod support;
