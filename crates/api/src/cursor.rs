@@ -113,7 +113,7 @@ mod tests {
         assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
         assert_eq!(UserId::from_text(&text), None);
         for wrong in ["", "x", "AAAA", "!!", &"A".repeat(600), &AfterName("x".into()).to_text()] {
-            assert_eq!(PageStart::from_text(wrong), None, "{wrong}");
+            assert_eq!(PageStart::<BucketId>::from_text(wrong), None, "{wrong}");
         }
     }
 
