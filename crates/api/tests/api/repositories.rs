@@ -42,9 +42,8 @@ async fn a_repository_is_listed_with_its_buckets_and_keys_and_no_secret() {
     let made = deployment.post("/repo", body).await;
     assert_eq!((made.status.as_u16(), keys(&made.body)), (200, vec!["repoId", "success"]), "{}", made.text);
     let id = made.body["repoId"].as_str().unwrap();
-    let key = deployment
-        .post(&format!("/repo/{id}/apikey"), json!({ "name": "job", "accessType": "WRITE", "repoId": id }));
-    let key = key.await;
+    let new_key = json!({ "name": "job", "accessType": "WRITE", "repoId": id });
+    let key = deployment.post(&format!("/repo/{id}/apikey"), new_key).await;
     assert_eq!(keys(&key.body), ["id", "key", "secret", "success"], "{}", key.text);
 
     let list = deployment.get("/repo?workspaceId=undefined&walletAddress=undefined").await;
