@@ -20,6 +20,7 @@ mod key;
 mod logging;
 mod login;
 mod node;
+mod organization;
 mod output;
 mod repository;
 mod repository_arguments;
@@ -68,6 +69,7 @@ fn run(arguments: Arguments) -> Result<()> {
             Command::Repo { command } => repository::run(&remote, command).await,
             Command::Key { command } => key::run(&remote, command).await,
             Command::Workspace { command } => workspace::run(&remote, command).await,
+            Command::Organization { command } => organization::run(&remote, command).await,
             Command::User { command } => user::run(&remote, command).await,
             Command::Token { command } => token::run(&remote, command).await,
             Command::Node { command } => node::run(&remote, command).await,

@@ -10,10 +10,12 @@
 //! - What isn't understood is refused; no request for a sub-resource reaches the bucket or the object itself.
 //! - An object that ends before its length breaks the connection; a payload that isn't verified is never stored.
 
+pub mod checksum;
 pub mod error;
 pub mod error_document;
 mod figures;
 mod gateway;
+mod hex;
 pub mod list_token;
 mod meter;
 pub mod observer;
@@ -28,6 +30,7 @@ mod service;
 pub mod settings;
 pub mod signature;
 pub mod translate;
+pub mod xml;
 
 pub use figures::{CLASSES, Figures, STATUSES};
 pub use gateway::Gateway;

@@ -31,4 +31,4 @@ pub mod probe;
 pub mod resolve;
 pub mod s3;
 pub mod tls;
-mod xml;
+pub mod xml;

@@ -9,7 +9,7 @@ use bucketry_model::status::Status;
 use bucketry_store::bucket::{BucketDeleted, BucketUpdate, BucketUpdated, SecretUpdate};
 
 use super::create::name_taken;
-use super::input::{BucketInput, SecretInput};
+use super::input::{BucketInput, SecretInput, expiry};
 use crate::users::validated;
 use crate::{Control, Error, Result, Thing};
 
@@ -47,6 +47,7 @@ impl Control {
             self.enter(caller, workspace_id, WorkspaceRole::Write).await?;
         }
         let changes = input.read_changes(&stored.location, stored.secret.is_some())?;
+        let changes = self.delegated_changes(&stored, changes).await?;
         if self.inner.store.bucket_name_taken(caller.org_id, &name, Some(id)).await? {
             return Err(name_taken(name.as_str()));
         }
@@ -57,7 +58,8 @@ impl Control {
             SecretInput::Replace(plain) => {
                 let sealed = self.seal(caller.org_id, SecretOwner::Bucket(id), plain).await?;
                 let to_validate = Some(sealed.sealed.clone());
-                (SecretUpdate::Replace(sealed), to_validate)
+                let expires_at = expiry(&changes.location, plain);
+                (SecretUpdate::Replace { secret: sealed, expires_at }, to_validate)
             }
         };
         let diagnosis = if announce && !input.skip_validation {
