@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::repository_arguments::{KeyCommand, RepositoryCommand};
 use crate::settings::ServeSettings;
 
 /// The bucket registry: every bucket at every provider, who may use it, whether it answers, how much goes through.
@@ -52,6 +53,16 @@ pub(crate) enum Command {
     Bucket {
         #[command(subcommand)]
         command: BucketCommand,
+    },
+    /// Repositories: buckets that applications read and write through the gateway
+    Repo {
+        #[command(subcommand)]
+        command: RepositoryCommand,
+    },
+    /// Access keys of repositories
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
     },
     /// Workspaces and their members
     Workspace {
