@@ -58,6 +58,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: WorkspaceCommand,
     },
+    /// Your organization
+    Organization {
+        #[command(subcommand)]
+        command: OrganizationCommand,
+    },
     /// Users of the organization
     User {
         #[command(subcommand)]
@@ -278,6 +283,12 @@ pub(crate) enum WorkspaceCommand {
         /// E-mail address or id
         user: String,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum OrganizationCommand {
+    /// Show it, with the external id that roles at AWS must ask for
+    Show,
 }
 
 #[derive(Debug, Subcommand)]

@@ -17,6 +17,7 @@ mod first_start;
 mod logging;
 mod login;
 mod node;
+mod organization;
 mod output;
 mod serve;
 mod settings;
@@ -61,6 +62,7 @@ fn run(arguments: Arguments) -> Result<()> {
             Command::Logout => login::logout(&remote).await,
             Command::Bucket { command } => bucket::run(&remote, command).await,
             Command::Workspace { command } => workspace::run(&remote, command).await,
+            Command::Organization { command } => organization::run(&remote, command).await,
             Command::User { command } => user::run(&remote, command).await,
             Command::Token { command } => token::run(&remote, command).await,
             Command::Node { command } => node::run(&remote, command).await,
