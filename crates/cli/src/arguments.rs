@@ -116,6 +116,9 @@ pub(crate) struct DemoOptions {
     /// Where the API listens; a free port is taken if this one is in use
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     pub(crate) listen: SocketAddr,
+    /// Where the gateway takes S3 requests; a free port is taken if this one is in use
+    #[arg(long, default_value = "127.0.0.1:9000", value_name = "ADDRESS")]
+    pub(crate) gateway_listen: SocketAddr,
     /// Write the addresses and credentials as JSON to this file when ready
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
+use http::header::{HeaderName, HeaderValue};
+
 use crate::checksum::Checksum;
 use crate::error::S3Error;
 
@@ -25,11 +27,14 @@ impl Receipt {
         }
     }
 
-    /// The checksum of the payload that the client sent along, in a header or behind it, once it was verified.
-    pub fn checksum(&self) -> Option<Checksum> {
+    /// The checksum of the payload that the client sent along, in a header or behind it, once it was verified: as
+    /// the header that answers it.
+    pub fn checksum(&self) -> Option<(HeaderName, HeaderValue)> {
         match self.0.get() {
-            Some(Outcome::Verified(checksum)) => checksum.clone(),
-            Some(Outcome::Refused(_)) | None => None,
+            Some(Outcome::Verified(Some(checksum))) => {
+                Some((checksum.algorithm.header(), checksum.value().clone()))
+            }
+            Some(Outcome::Verified(None) | Outcome::Refused(_)) | None => None,
         }
     }
 

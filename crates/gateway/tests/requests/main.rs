@@ -6,4 +6,5 @@ mod client;
 mod malformed;
 mod payload;
 mod published;
+mod recorded;
 mod refusals;
