@@ -17,7 +17,7 @@ use crate::operation::ObjectKey;
 pub struct Routes {
     repository: RepoId,
     names: Vec<String>,
-    routes: HashMap<String, Route>,
+    by_name: HashMap<String, Route>,
 }
 
 /// Where a name leads.
@@ -37,7 +37,7 @@ impl Routes {
         mode: RepositoryMode,
         places: &[NodeRepositoryBucket],
     ) -> Self {
-        let mut routes = Self { repository, names: Vec::new(), routes: HashMap::new() };
+        let mut routes = Self { repository, names: Vec::new(), by_name: HashMap::new() };
         match mode {
             RepositoryMode::Normal => {
                 for place in places {
@@ -59,9 +59,9 @@ impl Routes {
     }
 
     fn add(&mut self, name: &str, bucket: BucketId, folder: &Folder) {
-        if !self.routes.contains_key(name) {
+        if !self.by_name.contains_key(name) {
             self.names.push(name.to_owned());
-            self.routes.insert(name.to_owned(), Route { bucket, folder: KeyFolder(folder.prefix()) });
+            self.by_name.insert(name.to_owned(), Route { bucket, folder: KeyFolder(folder.prefix()) });
         }
     }
 
@@ -77,7 +77,7 @@ impl Routes {
 
     /// Where a name leads.
     pub fn find(&self, name: &str) -> Result<&Route> {
-        self.routes.get(name).ok_or_else(|| {
+        self.by_name.get(name).ok_or_else(|| {
             S3Error::new(
                 Code::NoSuchBucket,
                 "The repository that this key belongs to has no bucket of that name.",

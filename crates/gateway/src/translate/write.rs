@@ -56,8 +56,8 @@ pub(super) fn stored_answer(stored: &Stored, receipt: &Receipt) -> Response<Gate
     let mut response = answer::empty(StatusCode::OK);
     let headers = response.headers_mut();
     answer::put(headers, ETAG, stored.etag.as_deref());
-    if let Some(checksum) = receipt.checksum() {
-        headers.insert(checksum.algorithm.header(), checksum.value().clone());
+    if let Some((name, value)) = receipt.checksum() {
+        headers.insert(name, value);
     }
     response
 }
