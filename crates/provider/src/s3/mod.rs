@@ -8,10 +8,12 @@
 mod address;
 mod attributes;
 mod error;
+mod identity;
 mod list;
 mod multipart;
 mod object;
 mod request;
+mod role;
 mod sign;
 
 use std::fmt;
@@ -19,7 +21,6 @@ use std::sync::OnceLock;
 
 use async_trait::async_trait;
 use bucketry_model::bucket::BucketTarget;
-use bucketry_model::secret::Secret;
 use http::Method;
 
 use crate::address::Address;
@@ -33,9 +34,10 @@ use crate::driver::{
 use crate::error::ProviderError;
 use crate::open::OpenError;
 use crate::s3::address::{DEFAULT_REGION, Home, address_of};
+use crate::s3::identity::Identity;
 pub(crate) use crate::s3::multipart::parts_document;
 use crate::s3::request::Call;
-use crate::s3::sign::Credentials;
+pub(crate) use crate::s3::sign::Credentials;
 pub(crate) use crate::s3::sign::SigningKeys;
 pub(crate) use crate::s3::sign::hex;
 
@@ -83,8 +85,7 @@ pub struct S3Driver {
     flavour: &'static Flavour,
     bucket: Box<str>,
     home: Home,
-    /// `None` for anonymous access.
-    credentials: Option<Credentials>,
+    identity: Identity,
     first: Place,
     /// Where the provider said that the bucket is; stays empty where the region was given.
     learned: OnceLock<Place>,
@@ -99,8 +100,9 @@ struct Place {
 }
 
 impl S3Driver {
-    /// Opens a bucket. Without a region it is learnt from the provider's answers; without a key and a secret,
-    /// requests are not signed.
+    /// Opens a bucket. Without a region it is learnt from the provider's answers. Key and secret are a pair, or the
+    /// secret is the JSON of a session (the key may then be left out), or they are a role's ARN and the external id;
+    /// without both, requests are not signed.
     pub fn open(target: &BucketTarget, connections: &Connections) -> Result<Self, OpenError> {
         Self::open_as(target, connections, &AWS)
     }
@@ -123,7 +125,7 @@ impl S3Driver {
             flavour,
             bucket: location.bucket.as_str().into(),
             home,
-            credentials: credentials(location.key.as_deref(), target.secret.as_ref())?,
+            identity: Identity::read(target, region_is_given.then_some(&region), connections)?,
             first: Place { region: region.into(), address },
             learned: OnceLock::new(),
             region_is_given,
@@ -152,24 +154,6 @@ impl S3Driver {
                     && region != &*self.first.region
             }
             Err(_) => false,
-        }
-    }
-}
-
-fn credentials(key: Option<&str>, secret: Option<&Secret>) -> Result<Option<Credentials>, OpenError> {
-    let key = key.filter(|key| !key.is_empty());
-    let secret = secret.filter(|secret| !secret.is_empty());
-    match (key, secret) {
-        (None, None) => Ok(None),
-        (None, Some(_)) => Err(OpenError::MissingKey),
-        (Some(arn), _) if arn.starts_with("arn:") => Err(OpenError::UnsupportedDelegation),
-        (Some(_), None) => Err(OpenError::MissingSecret),
-        (Some(key), Some(secret)) => {
-            if key.bytes().all(|b| b.is_ascii_graphic() && b != b'/' && b != b',') {
-                Ok(Some(Credentials::new(key, secret.clone())))
-            } else {
-                Err(OpenError::InvalidKey)
-            }
         }
     }
 }
