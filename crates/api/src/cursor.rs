@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bucketry_model::id::{TokenId, UserId, WorkspaceId};
 use bucketry_model::time::{from_micros, to_micros};
 use bucketry_store::bucket::PageStart;
+use bucketry_store::usage::SeriesPlace;
 
 /// Longest text that can be a cursor.
 const LONGEST: usize = 512;
@@ -42,6 +43,27 @@ impl Cursor for PageStart {
     }
 }
 
+impl Cursor for SeriesPlace {
+    fn to_plain(&self) -> String {
+        let repo = self.repo_id.map(|id| id.to_string()).unwrap_or_default();
+        format!("s{}:{}:{}:{repo}", self.at, self.bucket_id, self.node_id)
+    }
+
+    fn from_plain(plain: &str) -> Option<Self> {
+        let mut parts = plain.strip_prefix('s')?.split(':');
+        let place = Self {
+            at: parts.next()?.parse().ok()?,
+            bucket_id: parts.next()?.parse().ok()?,
+            node_id: parts.next()?.parse().ok()?,
+            repo_id: match parts.next()? {
+                "" => None,
+                id => Some(id.parse().ok()?),
+            },
+        };
+        parts.next().is_none().then_some(place)
+    }
+}
+
 macro_rules! id_cursors {
     ($($letter:literal $id:ident),+) => {$(
         impl Cursor for $id {
@@ -74,7 +96,7 @@ impl Cursor for AfterName {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bucketry_model::id::BucketId;
+    use bucketry_model::id::{BucketId, NodeId, RepoId};
 
     #[test]
     fn cursors_read_back_and_others_are_refused() {
@@ -86,6 +108,17 @@ mod tests {
         assert_eq!(UserId::from_text(&text), None);
         for wrong in ["", "x", "AAAA", "!!", &"A".repeat(600), &AfterName("x".into()).to_text()] {
             assert_eq!(PageStart::from_text(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn places_in_a_series_read_back_with_and_without_a_repository() {
+        let repo = RepoId::new(from_micros(5), [3; 10]);
+        for repo_id in [None, Some(repo)] {
+            let bucket_id = BucketId::new(from_micros(5), [1; 10]);
+            let node_id = NodeId::new(from_micros(5), [2; 10]);
+            let place = SeriesPlace { at: 60, bucket_id, node_id, repo_id };
+            assert_eq!(SeriesPlace::from_text(&place.to_text()), Some(place));
         }
     }
 }

@@ -34,6 +34,7 @@ mod session;
 mod settings;
 mod stall;
 mod state;
+mod stats;
 mod token;
 mod unit;
 mod user;

@@ -4,9 +4,11 @@ use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, Path, Query};
 use bucketry_control::Thing;
-use bucketry_model::id::{BucketId, NodeId, TokenId, UserId, WorkspaceId};
+use bucketry_model::id::{BucketId, NodeId, RepoId, TokenId, UserId, WorkspaceId};
+use bucketry_model::time::Day;
 use http::StatusCode;
 use http::request::Parts;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::cursor::Cursor;
 use crate::error::{ApiError, ApiResult};
@@ -32,6 +34,9 @@ pub(crate) trait Names: FromStr {
 
 impl Names for BucketId {
     const THING: Thing = Thing::Bucket;
+}
+impl Names for RepoId {
+    const THING: Thing = Thing::Repository;
 }
 impl Names for WorkspaceId {
     const THING: Thing = Thing::Workspace;
@@ -86,6 +91,35 @@ pub(crate) enum Page<C> {
     },
 }
 
+/// What a date or date-time names.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Moments {
+    /// A date-time.
+    One(Timestamp),
+    /// A date.
+    Day(Day),
+}
+
+impl Moments {
+    /// Its first moment.
+    pub(crate) fn first(self) -> Timestamp {
+        match self {
+            Self::One(moment) => moment,
+            Self::Day(day) => day.start(),
+        }
+    }
+
+    /// Its last moment, to the second.
+    pub(crate) fn last(self) -> Timestamp {
+        match self {
+            Self::One(moment) => moment,
+            Self::Day(day) => {
+                day.end().checked_sub(SignedDuration::from_secs(1)).unwrap_or_else(|_| day.start())
+            }
+        }
+    }
+}
+
 /// The parameters of the query. Empty ones, and the texts `undefined` and `null` that JavaScript clients send for
 /// what they don't have, are not there.
 pub(crate) struct Params(Vec<(String, String)>);
@@ -111,6 +145,19 @@ impl Params {
     /// An id.
     pub(crate) fn id<Id: Names>(&self, name: &str) -> ApiResult<Option<Id>> {
         self.text(name).map(Id::read).transpose()
+    }
+
+    /// Texts: comma-separated, the parameter repeated, or both.
+    pub(crate) fn texts(&self, name: &'static str) -> Vec<String> {
+        let given = self.0.iter().filter(|(key, _)| key == name).flat_map(|(_, value)| value.split(','));
+        given.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// A moment, or a whole UTC day where only a date is given.
+    pub(crate) fn moments(&self, name: &'static str) -> ApiResult<Option<Moments>> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        let day = Day::parse(text).map_err(|error| ApiError::field(name, format!("is {error}")))?;
+        Ok(Some(text.parse().map_or(Moments::Day(day), Moments::One)))
     }
 
     /// A whole number.
@@ -181,6 +228,18 @@ mod tests {
         ));
         assert!(matches!(params(&[]).page::<UserId>(), Ok(Page::Whole)));
         assert!(params(&[("cursor", "AAAA")]).page::<UserId>().is_err());
+    }
+
+    #[test]
+    fn a_date_is_its_whole_day_and_a_date_time_its_moment() {
+        let moments = |text| params(&[("startDate", text)]).moments("startDate");
+        let day = moments("2026-03-01").unwrap().unwrap();
+        assert_eq!(day.first().to_string(), "2026-03-01T00:00:00Z");
+        assert_eq!(day.last().to_string(), "2026-03-01T23:59:59Z");
+        let moment = moments("2026-03-01T10:00:00.500Z").unwrap().unwrap();
+        assert_eq!((moment.first(), moment.last()), (moment.last(), moment.first()));
+        assert!(moments("yesterday").is_err() && moments("1767225600").is_err());
+        assert!(params(&[]).moments("startDate").unwrap().is_none());
     }
 
     #[test]

@@ -16,14 +16,15 @@ use crate::error::ApiError;
 use crate::openapi::{Document, Served};
 use crate::state::ApiState;
 use crate::{
-    bucket, docs_page, health, metrics, node, observe, openapi, organization_users, root, session, token,
-    unit, user, vault, workspace,
+    bucket, docs_page, health, metrics, node, observe, openapi, organization_users, root, session, stats,
+    token, unit, user, vault, workspace,
 };
 
 fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::with_openapi(Document::openapi())
         .merge(bucket::routes())
         .routes(routes!(unit::stats))
+        .merge(stats::routes())
         .merge(workspace::routes())
         .merge(organization_users::routes())
         .merge(user::routes())

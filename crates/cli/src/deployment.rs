@@ -51,6 +51,7 @@ impl Deployment {
         let rules = bucketry_control::Settings {
             bucket_quota: settings.bucket_quota,
             open_registration: settings.open_registration,
+            keep_minutes_for_days: settings.keep_minutes_for_days.into(),
             ..bucketry_control::Settings::default()
         };
         let control = Control::new(Arc::new(store), Environment::system(), rules, tokens);

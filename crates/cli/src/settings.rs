@@ -77,6 +77,9 @@ pub(crate) struct ServeSettings {
     /// How many buckets a new organization may register; 0 means any number [default: 0]
     #[arg(long, env = "BUCKETRY_BUCKET_QUOTA", value_name = "NUMBER")]
     bucket_quota: Option<u64>,
+    /// How many days the traffic by minute is kept; by day it is kept for good [default: 32]
+    #[arg(long, env = "BUCKETRY_USAGE_MINUTES_RETENTION", value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=3_650))]
+    usage_minutes_retention: Option<u16>,
     /// Whether anybody may register an organization [default: off]
     #[arg(long, env = "BUCKETRY_REGISTRATION", value_name = "SWITCH")]
     registration: Option<Switch>,
@@ -118,6 +121,7 @@ pub(crate) struct Settings {
     pub(crate) node_region: String,
     pub(crate) node_provider: String,
     pub(crate) bucket_quota: Option<u64>,
+    pub(crate) keep_minutes_for_days: u16,
     pub(crate) open_registration: bool,
     pub(crate) api: ApiSettings,
     pub(crate) log_format: LogFormat,
@@ -152,6 +156,7 @@ impl ServeSettings {
             node_region: self.node_region.or(lower.node_region),
             node_provider: self.node_provider.or(lower.node_provider),
             bucket_quota: self.bucket_quota.or(lower.bucket_quota),
+            usage_minutes_retention: self.usage_minutes_retention.or(lower.usage_minutes_retention),
             registration: self.registration.or(lower.registration),
             rate_limit: self.rate_limit.or(lower.rate_limit),
             trusted_proxies: self.trusted_proxies.or(lower.trusted_proxies),
@@ -176,6 +181,7 @@ impl ServeSettings {
             node_region: Some("local".to_owned()),
             node_provider: Some("self-hosted".to_owned()),
             bucket_quota: Some(0),
+            usage_minutes_retention: Some(32),
             registration: Some(Switch::Off),
             rate_limit: Some(Switch::On),
             trusted_proxies: Some(String::new()),
@@ -245,6 +251,7 @@ impl ServeSettings {
             node_region: all.node_region.unwrap_or_default(),
             node_provider: all.node_provider.unwrap_or_default(),
             bucket_quota: all.bucket_quota.filter(|quota| *quota > 0),
+            keep_minutes_for_days: all.usage_minutes_retention.unwrap_or(32).max(1),
             open_registration: all.registration == Some(Switch::On),
             api,
             log_format: all.log_format.unwrap_or(LogFormat::Text),

@@ -24,6 +24,8 @@ impl FieldError {
 pub enum Thing {
     /// A bucket.
     Bucket,
+    /// A repository.
+    Repository,
     /// A workspace.
     Workspace,
     /// A user.
@@ -43,6 +45,7 @@ impl Thing {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Bucket => "bucket",
+            Self::Repository => "repository",
             Self::Workspace => "workspace",
             Self::User => "user",
             Self::Member => "member of this workspace",

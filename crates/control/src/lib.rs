@@ -18,6 +18,7 @@ pub mod presence;
 pub mod sessions;
 pub mod settings;
 pub mod tokens;
+pub mod traffic;
 pub mod users;
 pub mod vault_rotation;
 pub mod workspaces;

@@ -23,7 +23,7 @@ pub struct Settings {
     pub validations_at_once: usize,
     /// How many days of daily records are kept.
     pub keep_days: i64,
-    /// How many days of minutes are kept.
+    /// How many days the traffic by minute is kept. Traffic by day is kept for good.
     pub keep_minutes_for_days: i64,
 }
 
@@ -38,7 +38,7 @@ impl Default for Settings {
             validation_round_trip: Duration::from_secs(4),
             validations_at_once: 8,
             keep_days: 730,
-            keep_minutes_for_days: 31,
+            keep_minutes_for_days: 32,
         }
     }
 }

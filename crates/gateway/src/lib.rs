@@ -3,7 +3,11 @@
 
 pub mod error;
 pub mod error_document;
+pub mod list_token;
+pub mod operation;
 pub mod payload;
 pub mod protection;
 pub mod registry;
+pub mod route;
 pub mod signature;
+pub mod translate;

@@ -55,6 +55,8 @@ fn is_placed(route: &Route) -> bool {
                 | "GET /bucket/available"
                 | "GET /bucket/stats"
                 | "GET /unit/stats"
+                | "GET /stats/daily"
+                | "GET /stats/minute"
                 | "POST /bucket"
         )
 }
@@ -107,7 +109,9 @@ async fn request(world: &World, route: &Route, place: Place, role: &str) -> (Str
         "GET /bucket" | "GET /bucket/available" => {
             (format!("{}?workspaceId={}", route.path, world.workspace(place)), None)
         }
-        "GET /bucket/stats" => (format!("{}?bucketId={}", route.path, world.fresh_bucket(place).await), None),
+        "GET /bucket/stats" | "GET /stats/daily" | "GET /stats/minute" => {
+            (format!("{}?bucketId={}", route.path, world.fresh_bucket(place).await), None)
+        }
         "GET /unit/stats" => (format!("{}?unitId={}", route.path, world.fresh_bucket(place).await), None),
         "POST /bucket" => {
             let body = json!({

@@ -14,4 +14,5 @@ mod rate_limits;
 mod refusals;
 mod server;
 mod sessions;
+mod traffic;
 mod users;

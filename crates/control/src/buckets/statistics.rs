@@ -11,11 +11,7 @@ use bucketry_model::uptime::DayRecord;
 use bucketry_model::usage::UsageTotals;
 use bucketry_store::bucket::{BucketQuery, PageStart};
 
-use crate::workspaces::needs;
-use crate::{Control, Error, Result, Thing};
-
-/// The most buckets that totals can be asked for by name at once.
-pub(super) const MOST_IDS: usize = 1_000;
+use crate::{Control, Result};
 
 /// One node's record of a bucket's day.
 #[derive(Debug, Clone)]
@@ -75,15 +71,7 @@ impl Control {
     /// The totals of named buckets, in the order they were named, each once. All of them must be there and be
     /// readable.
     pub async fn bucket_totals_of(&self, caller: &Caller, ids: &[BucketId]) -> Result<Vec<BucketTotals>> {
-        if ids.len() > MOST_IDS {
-            return Err(Error::field("bucketId", format!("must name at most {MOST_IDS} buckets")));
-        }
-        let places: HashMap<_, _> =
-            self.inner.store.workspaces_of_buckets(caller.org_id, ids).await?.into_iter().collect();
-        for id in ids {
-            let workspace = places.get(id).ok_or(Error::NotFound(Thing::Bucket))?;
-            needs(caller, *workspace, WorkspaceRole::Read)?;
-        }
+        self.reach_buckets(caller, ids, WorkspaceRole::Read).await?;
         let mut seen = HashSet::new();
         let ids: Vec<BucketId> = ids.iter().copied().filter(|id| seen.insert(*id)).collect();
         let totals: HashMap<_, _> = self.inner.store.usage_totals_of(&ids).await?.into_iter().collect();

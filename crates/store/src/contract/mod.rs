@@ -31,6 +31,7 @@ pub mod status;
 pub mod sync;
 pub mod token;
 pub mod usage;
+pub mod usage_series;
 pub mod user;
 pub mod vault;
 pub mod workspace;
@@ -123,6 +124,14 @@ macro_rules! contract_stories {
                 rows_that_cannot_be_added_up_are_passed_over
                 removed_buckets_still_count
                 old_minutes_are_purged_and_totals_stay
+                totals_of_repositories_are_kept_by_organization
+            }
+            usage_series {
+                a_series_tells_minutes_and_days_newest_first
+                a_series_is_cut_down_to_buckets_repositories_and_hosts
+                a_series_holds_what_is_visible_and_what_was_removed
+                a_series_of_another_organization_is_not_told
+                a_cursor_walks_a_series_without_gap_or_repetition
             }
             node {
                 a_node_registers_and_is_updated_by_name

@@ -24,7 +24,7 @@ pub(super) fn row(bucket_id: BucketId, minute: i64, requests: u32) -> UsageRow {
     }
 }
 
-fn batch(number: u64, rows: Vec<UsageRow>) -> UsageBatch {
+pub(super) fn batch(number: u64, rows: Vec<UsageRow>) -> UsageBatch {
     UsageBatch { spool: "spool-1".to_owned(), number, rows }
 }
 
@@ -144,4 +144,23 @@ pub async fn old_minutes_are_purged_and_totals_stay(store: &dyn Store) {
     }
     assert_eq!(store.purge_usage_minutes(10_000, 10).await.unwrap(), 2);
     assert_eq!(totals(store, bucket).await.requests, 5);
+}
+
+pub async fn totals_of_repositories_are_kept_by_organization(store: &dyn Store) {
+    let world = World::new(store).await;
+    let other = World::another(store).await;
+    let node = world.node("node-1").await;
+    let [a, b] = [world.bucket("a").await, world.bucket("b").await];
+    let foreign = other.bucket("foreign").await;
+    let [first, second] = [fresh(RepoId::new), fresh(RepoId::new)];
+    let through = |repo_id, bucket| UsageRow { repo_id: Some(repo_id), ..row(bucket, 60, 1) };
+    let rows = vec![through(first, a), through(first, b), through(first, foreign), row(a, 60, 1)];
+    store.add_usage(node, None, &batch(1, rows), at(0)).await.unwrap();
+    store.add_usage(node, None, &batch(2, vec![through(first, a)]), at(0)).await.unwrap();
+
+    let told = store.usage_totals_of_repositories(world.org, &[second, first]).await.unwrap();
+    let expected = UsageTotals { requests: 3, upload_bytes: 300, download_bytes: 3_000, size_change: -30 };
+    assert_eq!(told, [(second, UsageTotals::default()), (first, expected)]);
+    let told = store.usage_totals_of_repositories(other.org, &[first]).await.unwrap();
+    assert_eq!(told[0].1.requests, 1, "only what went to buckets of the organization itself");
 }

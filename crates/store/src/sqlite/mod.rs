@@ -23,6 +23,7 @@ mod status;
 mod sync;
 mod token;
 mod usage;
+mod usage_series;
 mod user;
 mod vault;
 mod workspace;

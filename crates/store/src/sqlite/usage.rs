@@ -1,12 +1,12 @@
 //! Traffic: each batch is added to minutes, days and totals in one transaction with its number.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
-use bucketry_model::id::{BucketId, NodeId, OrgId};
+use bucketry_model::id::{BucketId, NodeId, OrgId, RepoId};
 use bucketry_model::node_protocol::UsageBatch;
 use bucketry_model::time::to_micros;
-use bucketry_model::usage::{UsageRow, UsageTotals};
+use bucketry_model::usage::{UsageCounts, UsageTotals};
 use jiff::Timestamp;
 use sqlx::query;
 
@@ -17,44 +17,27 @@ use super::dialect::{Query, for_update};
 use super::statement::{InList, Rows, Write, texts};
 use crate::Result;
 use crate::bucket::BucketQuery;
-use crate::usage::{BatchCounted, ListedTotals, UsageStore};
+use crate::usage::{BatchCounted, ListedTotals, SeriesPoint, SeriesQuery, UsageStore};
 
 macro_rules! add_counts {
-    ($table:literal, $period:literal) => {
+    ($table:literal, $period:literal, $($count:literal),+) => {
         Rows {
             before: concat!(
-                "INSERT INTO ",
-                $table,
-                " (bucket_id, ",
-                $period,
-                ", node_id, repo_id, requests, errors, \
-                 upload_bytes, download_bytes, size_change, latency_sum_ms) VALUES "
+                "INSERT INTO ", $table, " (bucket_id, ", $period, ", node_id, repo_id, org_id", $(", ", $count,)+
+                ") VALUES "
             ),
-            columns: 10,
+            columns: 5 + [$($count),+].len(),
             after: concat!(
-                " ON CONFLICT (bucket_id, ",
-                $period,
-                ", node_id, repo_id) DO UPDATE SET ",
-                "requests = ",
-                $table,
-                ".requests + excluded.requests, ",
-                "errors = ",
-                $table,
-                ".errors + excluded.errors, ",
-                "upload_bytes = ",
-                $table,
-                ".upload_bytes + excluded.upload_bytes, ",
-                "download_bytes = ",
-                $table,
-                ".download_bytes + excluded.download_bytes, ",
-                "size_change = ",
-                $table,
-                ".size_change + excluded.size_change, ",
-                "latency_sum_ms = ",
-                $table,
-                ".latency_sum_ms + excluded.latency_sum_ms"
+                " ON CONFLICT (bucket_id, ", $period, ", node_id, repo_id) DO UPDATE SET org_id = excluded.org_id",
+                $(", ", $count, " = ", $table, ".", $count, " + excluded.", $count,)+
             ),
         }
+    };
+    ($table:literal, $period:literal) => {
+        add_counts!(
+            $table, $period, "requests", "errors", "reads", "writes", "lists", "provider_errors", "upload_bytes",
+            "download_bytes", "size_change", "latency_sum_ms", "first_byte_sum_ms"
+        )
     };
 }
 
@@ -69,32 +52,21 @@ const TOTALS: Rows = Rows {
             size_change = usage_totals.size_change + excluded.size_change",
 };
 
+const REPO_TOTALS: Rows = Rows {
+    before: "INSERT INTO usage_repo_totals \
+             (org_id, repo_id, requests, upload_bytes, download_bytes, size_change) VALUES ",
+    columns: 6,
+    after: " ON CONFLICT (org_id, repo_id) DO UPDATE SET \
+            requests = usage_repo_totals.requests + excluded.requests, \
+            upload_bytes = usage_repo_totals.upload_bytes + excluded.upload_bytes, \
+            download_bytes = usage_repo_totals.download_bytes + excluded.download_bytes, \
+            size_change = usage_repo_totals.size_change + excluded.size_change",
+};
+
 const SECONDS_A_DAY: i64 = 86_400;
 
-/// Bucket, minute or day, repository (empty for none).
-type Key = (BucketId, i64, String);
-
-/// What is added to one row.
-#[derive(Default, Clone, Copy)]
-struct Counts {
-    requests: i64,
-    errors: i64,
-    upload_bytes: i64,
-    download_bytes: i64,
-    size_change: i64,
-    latency_sum_ms: i64,
-}
-
-impl Counts {
-    fn add(&mut self, row: &UsageRow) {
-        self.requests = self.requests.saturating_add(i64::from(row.requests));
-        self.errors = self.errors.saturating_add(i64::from(row.errors));
-        self.upload_bytes = self.upload_bytes.saturating_add(stored(row.upload_bytes));
-        self.download_bytes = self.download_bytes.saturating_add(stored(row.download_bytes));
-        self.size_change = self.size_change.saturating_add(row.size_change);
-        self.latency_sum_ms = self.latency_sum_ms.saturating_add(stored(row.latency_sum_ms));
-    }
-}
+/// Bucket, minute or day, repository (empty for none), the bucket's organization.
+type Key = (BucketId, i64, String, OrgId);
 
 /// The number that the spool's next batch has.
 async fn next_number(write: &mut Write, node: &str, spool: &str) -> Result<u64> {
@@ -105,42 +77,56 @@ async fn next_number(write: &mut Write, node: &str, spool: &str) -> Result<u64> 
     Ok(last.saturating_add(1))
 }
 
-/// Those of the batch's buckets that the node serves, deleted ones too.
-async fn served(write: &mut Write, org_id: Option<OrgId>, batch: &UsageBatch) -> Result<HashSet<BucketId>> {
+/// Those of the batch's buckets that the node serves, deleted ones too, with the organization of each.
+async fn served(
+    write: &mut Write,
+    org_id: Option<OrgId>,
+    batch: &UsageBatch,
+) -> Result<HashMap<BucketId, OrgId>> {
     let list = InList::new("SELECT id, org_id FROM buckets WHERE id IN (", ")");
-    let mut served = HashSet::new();
+    let mut served = HashMap::new();
     for row in write.rows_in_list(&list, &texts(batch.rows.iter().map(|row| row.bucket_id))).await? {
         let mut columns = Columns::of(&row);
         let (id, bucket_org): (BucketId, OrgId) = (columns.parsed()?, columns.parsed()?);
         if org_id.is_none_or(|own| own == bucket_org) {
-            served.insert(id);
+            served.insert(id, bucket_org);
         }
     }
     Ok(served)
 }
 
-fn bind_counts<'q>(query: Query<'q>, node: &str, (key, counts): &(Key, Counts)) -> Query<'q> {
-    let (bucket, period, repo) = key;
+fn bind_counts<'q>(query: Query<'q>, node: &str, (key, counts): &(Key, UsageCounts)) -> Query<'q> {
+    let (bucket, period, repo, org) = key;
     query
         .bind(bucket.to_string())
         .bind(*period)
         .bind(node.to_owned())
         .bind(repo.clone())
+        .bind(org.to_string())
         .bind(counts.requests)
         .bind(counts.errors)
+        .bind(counts.reads)
+        .bind(counts.writes)
+        .bind(counts.lists)
+        .bind(counts.provider_errors)
         .bind(counts.upload_bytes)
         .bind(counts.download_bytes)
         .bind(counts.size_change)
         .bind(counts.latency_sum_ms)
+        .bind(counts.first_byte_sum_ms)
 }
 
-fn bind_totals<'q>(query: Query<'q>, (bucket, counts): &(BucketId, Counts)) -> Query<'q> {
-    query
-        .bind(bucket.to_string())
-        .bind(counts.requests)
-        .bind(counts.upload_bytes)
-        .bind(counts.download_bytes)
-        .bind(counts.size_change)
+fn bind_totals<'q>(query: Query<'q>, counts: &UsageCounts) -> Query<'q> {
+    query.bind(counts.requests).bind(counts.upload_bytes).bind(counts.download_bytes).bind(counts.size_change)
+}
+
+fn bind_bucket_totals<'q>(query: Query<'q>, (bucket, counts): &(BucketId, UsageCounts)) -> Query<'q> {
+    bind_totals(query.bind(bucket.to_string()), counts)
+}
+
+fn bind_repo_totals<'q>(query: Query<'q>, row: &((OrgId, RepoId), UsageCounts)) -> Query<'q> {
+    let ((org, repo), counts) = row;
+    bind_totals(query.bind(org.to_string()).bind(repo.to_string()), counts)
 }
 
 #[async_trait]
@@ -162,22 +148,29 @@ impl UsageStore for SqliteStore {
             return Ok(BatchCounted::OutOfOrder { expected });
         }
         let served = served(&mut write, org_id, batch).await?;
-        let mut minutes: BTreeMap<Key, Counts> = BTreeMap::new();
-        let mut days: BTreeMap<Key, Counts> = BTreeMap::new();
-        let mut totals: BTreeMap<BucketId, Counts> = BTreeMap::new();
-        for row in batch.rows.iter().filter(|row| served.contains(&row.bucket_id) && row.is_sane()) {
+        let mut minutes: BTreeMap<Key, UsageCounts> = BTreeMap::new();
+        let mut days: BTreeMap<Key, UsageCounts> = BTreeMap::new();
+        let mut totals: BTreeMap<BucketId, UsageCounts> = BTreeMap::new();
+        let mut repo_totals: BTreeMap<(OrgId, RepoId), UsageCounts> = BTreeMap::new();
+        for row in batch.rows.iter().filter(|row| row.is_sane()) {
+            let Some(org) = served.get(&row.bucket_id) else { continue };
             let repo = row.repo_id.map(|id| id.to_string()).unwrap_or_default();
             let day = row.minute.div_euclid(SECONDS_A_DAY);
-            minutes.entry((row.bucket_id, row.minute, repo.clone())).or_default().add(row);
-            days.entry((row.bucket_id, day, repo)).or_default().add(row);
+            minutes.entry((row.bucket_id, row.minute, repo.clone(), *org)).or_default().add(row);
+            days.entry((row.bucket_id, day, repo, *org)).or_default().add(row);
             totals.entry(row.bucket_id).or_default().add(row);
+            if let Some(repo_id) = row.repo_id {
+                repo_totals.entry((*org, repo_id)).or_default().add(row);
+            }
         }
         let minutes: Vec<_> = minutes.into_iter().collect();
         write.insert_rows(&MINUTES, &minutes, |query, row| bind_counts(query, &node, row)).await?;
         let days: Vec<_> = days.into_iter().collect();
         write.insert_rows(&DAYS, &days, |query, row| bind_counts(query, &node, row)).await?;
         let totals: Vec<_> = totals.into_iter().collect();
-        write.insert_rows(&TOTALS, &totals, bind_totals).await?;
+        write.insert_rows(&TOTALS, &totals, bind_bucket_totals).await?;
+        let repo_totals: Vec<_> = repo_totals.into_iter().collect();
+        write.insert_rows(&REPO_TOTALS, &repo_totals, bind_repo_totals).await?;
         let note = "INSERT INTO usage_spools (node_id, spool, last_number, counted_at) VALUES ($1, $2, $3, $4) \
                     ON CONFLICT (node_id, spool) DO UPDATE SET last_number = excluded.last_number, \
                     counted_at = excluded.counted_at";
@@ -207,6 +200,29 @@ impl UsageStore for SqliteStore {
             counted.insert(columns.parsed::<BucketId>()?, totals(&mut columns)?);
         }
         Ok(ids.iter().map(|id| (*id, counted.get(id).copied().unwrap_or_default())).collect())
+    }
+
+    async fn usage_totals_of_repositories(
+        &self,
+        org_id: OrgId,
+        ids: &[RepoId],
+    ) -> Result<Vec<(RepoId, UsageTotals)>> {
+        let list = InList::new(
+            "SELECT repo_id, requests, upload_bytes, download_bytes, size_change FROM usage_repo_totals \
+             WHERE org_id = $1 AND repo_id IN (",
+            ")",
+        )
+        .text(org_id);
+        let mut counted = BTreeMap::new();
+        for row in self.rows_in_list(&list, &texts(ids)).await? {
+            let mut columns = Columns::of(&row);
+            counted.insert(columns.parsed::<RepoId>()?, totals(&mut columns)?);
+        }
+        Ok(ids.iter().map(|id| (*id, counted.get(id).copied().unwrap_or_default())).collect())
+    }
+
+    async fn usage_series(&self, query: &SeriesQuery) -> Result<Vec<SeriesPoint>> {
+        self.series(query).await
     }
 
     async fn purge_usage_minutes(&self, before: i64, at_most: u32) -> Result<u64> {

@@ -1,0 +1,207 @@
+//! `/stats`: traffic by minute and by day.
+
+use axum::extract::State;
+use axum::response::Response;
+use bucketry_control::Control;
+use bucketry_control::traffic::{Series, SeriesInput};
+use bucketry_model::id::{BucketId, RepoId};
+use bucketry_model::usage::Resolution;
+use bucketry_store::usage::{SeriesPlace, SeriesPoint};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::bucket::totals::Count;
+use crate::caller::Authenticated;
+use crate::error::ApiResult;
+use crate::listing::{self, Frame, Source};
+use crate::openapi::{BadRequest, InOrganization, Signed};
+use crate::params::{Moments, Params};
+use crate::state::ApiState;
+
+/// The routes.
+pub(crate) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(daily)).routes(routes!(minute))
+}
+
+/// What one node counted for one bucket, through one repository, in one minute or day.
+#[derive(Serialize, ToSchema)]
+#[schema(as = StatsData)]
+pub(crate) struct Point<'a> {
+    /// The start of the minute or UTC day, in Unix seconds.
+    #[schema(example = 1_767_225_600)]
+    timestamp: i64,
+    /// The repository that the requests came through; null for what came through none.
+    #[serde(rename = "repoId")]
+    #[schema(value_type = Option<String>, format = "uuid")]
+    repo_id: Option<RepoId>,
+    /// The bucket.
+    #[serde(rename = "bucketId")]
+    #[schema(value_type = String, format = "uuid")]
+    bucket_id: BucketId,
+    /// The bucket, in the older spelling.
+    #[serde(rename = "unitId")]
+    #[schema(value_type = String, format = "uuid")]
+    unit_id: BucketId,
+    /// Bytes that clients sent.
+    upl_bytes: Count,
+    /// Bytes that clients received.
+    dwl_bytes: Count,
+    /// Change of the stored size, in bytes; negative where more was deleted than written.
+    size_change: Count,
+    /// Mean latency of a request, in milliseconds.
+    latency_ms: f64,
+    /// Mean time to the first byte of an answer, in milliseconds.
+    first_byte_ms: f64,
+    /// The name of the node that served them.
+    #[schema(example = "node-1.example.com")]
+    host: &'a str,
+    /// Requests served.
+    requests: i64,
+    /// How many of them failed, whoever is to blame.
+    errors: i64,
+    /// How many of the errors were the provider's.
+    provider_errors: i64,
+    /// How many requests read an object or its attributes.
+    reads: i64,
+    /// How many stored, copied or deleted one.
+    writes: i64,
+    /// How many listed.
+    lists: i64,
+}
+
+impl<'a> From<&'a SeriesPoint> for Point<'a> {
+    fn from(SeriesPoint { place, host, counts }: &'a SeriesPoint) -> Self {
+        Self {
+            timestamp: place.at,
+            repo_id: place.repo_id,
+            bucket_id: place.bucket_id,
+            unit_id: place.bucket_id,
+            upl_bytes: Count(counts.upload_bytes),
+            dwl_bytes: Count(counts.download_bytes),
+            size_change: Count(counts.size_change),
+            latency_ms: counts.latency_ms(),
+            first_byte_ms: counts.first_byte_ms(),
+            host,
+            requests: counts.requests,
+            errors: counts.errors,
+            provider_errors: counts.provider_errors,
+            reads: counts.reads,
+            writes: counts.writes,
+            lists: counts.lists,
+        }
+    }
+}
+
+/// Traffic by minute or by day.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "described here, written by `listing`")]
+pub(crate) struct StatsList {
+    /// Always true.
+    success: bool,
+    /// Newest period first.
+    #[schema(inline = false)]
+    data: Vec<Point<'static>>,
+    /// Where the next page begins; null at the end. Absent where everything was asked for.
+    #[schema(required = false, rename = "nextCursor")]
+    next_cursor: Option<String>,
+}
+
+struct Points {
+    control: Control,
+    series: Series,
+}
+
+impl Source for Points {
+    type Entry = SeriesPoint;
+    type Place = SeriesPlace;
+
+    async fn read(&self, after: Option<SeriesPlace>, limit: u32) -> ApiResult<Vec<SeriesPoint>> {
+        Ok(self.control.series_page(&self.series, after, limit).await?)
+    }
+
+    fn place(entry: &SeriesPoint) -> SeriesPlace {
+        entry.place.clone()
+    }
+
+    fn show(entry: &SeriesPoint) -> impl Serialize {
+        Point::from(entry)
+    }
+}
+
+async fn answer(
+    resolution: Resolution,
+    caller: &Authenticated,
+    state: &ApiState,
+    params: &Params,
+) -> ApiResult<Response> {
+    let page = params.page()?;
+    let input = SeriesInput {
+        resolution,
+        from: params.moments("startDate")?.map(Moments::first),
+        until: params.moments("endDate")?.map(Moments::last),
+        buckets: params.ids(&["bucketId", "unitId"])?.unwrap_or_default(),
+        repositories: params.ids(&["repoId"])?.unwrap_or_default(),
+        hosts: params.texts("hosts"),
+    };
+    let series = state.control().series(caller, input).await?;
+    listing::answer(Points { control: state.control().clone(), series }, Frame::Named("data"), page).await
+}
+
+/// Tells the traffic by UTC day.
+///
+/// One entry for each day, bucket, repository and node with traffic, newest day first. Without `startDate` the last 30
+/// days before `endDate`, without `endDate` up to now; both days belong to it. At most 3,660 days.
+#[utoipa::path(
+    get,
+    path = "/stats/daily",
+    tag = "Statistics",
+    operation_id = "dailyStats",
+    security(("bearer" = [])),
+    params(
+        ("startDate" = Option<String>, Query, description = "A date or RFC 3339 date-time of the first day"),
+        ("endDate" = Option<String>, Query, description = "A date or RFC 3339 date-time of the last day"),
+        ("bucketId" = Option<String>, Query, description = "Only these buckets: ids, separated by commas; also `unitId`"),
+        ("repoId" = Option<String>, Query, description = "Only through these repositories: ids, separated by commas"),
+        ("hosts" = Option<String>, Query, description = "Only by these nodes: names, separated by commas"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries of a page"),
+        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before"),
+    ),
+    responses(
+        (status = 200, description = "The traffic", body = StatsList),
+        Signed, InOrganization, BadRequest,
+    ),
+)]
+async fn daily(caller: Authenticated, State(state): State<ApiState>, params: Params) -> ApiResult<Response> {
+    answer(Resolution::Day, &caller, &state, &params).await
+}
+
+/// Tells the traffic by minute.
+///
+/// One entry for each minute, bucket, repository and node with traffic, newest minute first. Without `startDate` the
+/// last 24 hours before `endDate`, without `endDate` up to now; both minutes belong to it, and a date is all of its day.
+/// At most 31 days. Minutes are kept for as long as the operator decided (32 days where nothing was said).
+#[utoipa::path(
+    get,
+    path = "/stats/minute",
+    tag = "Statistics",
+    operation_id = "minuteStats",
+    security(("bearer" = [])),
+    params(
+        ("startDate" = Option<String>, Query, description = "A date or RFC 3339 date-time of the first minute"),
+        ("endDate" = Option<String>, Query, description = "A date or RFC 3339 date-time of the last minute"),
+        ("bucketId" = Option<String>, Query, description = "Only these buckets: ids, separated by commas; also `unitId`"),
+        ("repoId" = Option<String>, Query, description = "Only through these repositories: ids, separated by commas"),
+        ("hosts" = Option<String>, Query, description = "Only by these nodes: names, separated by commas"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries of a page"),
+        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before"),
+    ),
+    responses(
+        (status = 200, description = "The traffic", body = StatsList),
+        Signed, InOrganization, BadRequest,
+    ),
+)]
+async fn minute(caller: Authenticated, State(state): State<ApiState>, params: Params) -> ApiResult<Response> {
+    answer(Resolution::Minute, &caller, &state, &params).await
+}

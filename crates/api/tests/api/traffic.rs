@@ -1,0 +1,144 @@
+//! Traffic by minute and by day.
+
+use bucketry_model::id::{BucketId, RepoId};
+use bucketry_model::node_protocol::UsageBatch;
+use bucketry_model::time::Clock as _;
+use bucketry_model::usage::UsageRow;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::deployment::Deployment;
+
+/// The start of the deployment's day, in Unix seconds; its clock stands at noon.
+const MIDNIGHT: i64 = 1_772_323_200;
+const NOON: i64 = MIDNIGHT + 43_200;
+const DAY: i64 = 86_400;
+
+impl Deployment {
+    async fn count(&self, number: u64, rows: Vec<UsageRow>) {
+        let node = self.control.node_views().await.unwrap()[0].node.id;
+        let batch = UsageBatch { spool: "s".into(), number, rows };
+        self.control.store().add_usage(node, None, &batch, self.clock.now()).await.unwrap();
+    }
+}
+
+fn row(bucket: &str, minute: i64, requests: u32) -> UsageRow {
+    let bucket: BucketId = bucket.parse().unwrap();
+    UsageRow { requests, ..UsageRow::empty(minute, bucket, None) }
+}
+
+fn timestamps(body: &Value) -> Vec<i64> {
+    body["data"].as_array().unwrap().iter().map(|entry| entry["timestamp"].as_i64().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn an_entry_has_every_field_of_the_contract_and_byte_counts_as_decimal_texts() {
+    let deployment = Deployment::start().await;
+    let bucket = deployment.add_bucket("photos").await;
+    let repo = RepoId::new(deployment.clock.now(), [1; 10]);
+    let full = UsageRow {
+        repo_id: Some(repo),
+        errors: 2,
+        provider_errors: 1,
+        reads: 1,
+        writes: 1,
+        lists: 1,
+        upload_bytes: 1 << 50,
+        download_bytes: 5,
+        size_change: -7,
+        latency_sum_ms: 10,
+        first_byte_sum_ms: 8,
+        ..row(&bucket, NOON - 60, 4)
+    };
+    deployment.count(1, vec![full]).await;
+    let expected = |timestamp: i64| {
+        json!({
+            "timestamp": timestamp, "repoId": repo, "bucketId": bucket, "unitId": bucket,
+            "upl_bytes": "1125899906842624", "dwl_bytes": "5", "size_change": "-7", "latency_ms": 2.5,
+            "first_byte_ms": 2.0, "host": "node-1", "requests": 4, "errors": 2, "provider_errors": 1, "reads": 1,
+            "writes": 1, "lists": 1,
+        })
+    };
+    let minutes = deployment.get("/stats/minute?").await;
+    assert_eq!(minutes.body, json!({ "success": true, "data": [expected(NOON - 60)] }), "{}", minutes.text);
+    let days = deployment.get("/stats/daily?startDate=undefined&bucketId=").await;
+    assert_eq!(days.body, json!({ "success": true, "data": [expected(MIDNIGHT)] }));
+}
+
+#[tokio::test]
+async fn the_range_is_a_day_of_minutes_and_thirty_days_unless_another_is_asked_for() {
+    let deployment = Deployment::start().await;
+    let bucket = deployment.add_bucket("photos").await;
+    let minutes = [NOON, NOON - DAY, NOON - DAY - 60, NOON - 30 * DAY, NOON - 31 * DAY];
+    deployment.count(1, minutes.iter().map(|minute| row(&bucket, *minute, 1)).collect()).await;
+
+    let told = async |query: &str| timestamps(&deployment.get(&format!("/stats/{query}")).await.body);
+    assert_eq!(told("minute").await, [NOON, NOON - DAY]);
+    let days = [MIDNIGHT, MIDNIGHT - DAY, MIDNIGHT - 30 * DAY];
+    assert_eq!(told("daily").await, days);
+    assert_eq!(told("daily?startDate=2026-02-28&endDate=2026-02-28T23:59:59.999Z").await, [MIDNIGHT - DAY]);
+    assert_eq!(told("minute?startDate=2026-02-28&endDate=2026-02-28").await, [NOON - DAY, NOON - DAY - 60]);
+    assert_eq!(
+        told("minute?endDate=2026-02-28T12:00:30Z&startDate=2026-02-28T12:00:30Z").await,
+        [NOON - DAY]
+    );
+}
+
+#[tokio::test]
+async fn a_series_is_cut_down_to_buckets_hosts_and_repositories_and_paged() {
+    let deployment = Deployment::start().await;
+    let (a, b) = (deployment.add_bucket("a").await, deployment.add_bucket("b").await);
+    deployment.count(1, vec![row(&a, NOON, 1), row(&b, NOON - 60, 1), row(&a, NOON - 120, 1)]).await;
+    let told = async |query: &str| timestamps(&deployment.get(&format!("/stats/minute?{query}")).await.body);
+    assert_eq!(told(&format!("bucketId={a}")).await, [NOON, NOON - 120]);
+    assert_eq!(told(&format!("unitId={a}%2C{b}")).await, [NOON, NOON - 60, NOON - 120]);
+    assert_eq!(told("hosts=node-1").await.len(), 3);
+    assert_eq!(told("hosts=node-2,node-3").await, [0_i64; 0]);
+
+    let first = deployment.get("/stats/minute?limit=2").await.body;
+    assert_eq!(timestamps(&first), [NOON, NOON - 60]);
+    let cursor = first["nextCursor"].as_str().unwrap();
+    let rest = deployment.get(&format!("/stats/minute?limit=2&cursor={cursor}")).await.body;
+    assert_eq!((timestamps(&rest), &rest["nextCursor"]), (vec![NOON - 120], &Value::Null));
+}
+
+#[tokio::test]
+async fn ranges_that_are_backwards_too_long_or_no_dates_are_refused() {
+    let deployment = Deployment::start().await;
+    for (query, field) in [
+        ("minute?startDate=2026-03-02&endDate=2026-03-01", "startDate"),
+        ("minute?startDate=2026-01-01", "startDate"),
+        ("daily?startDate=1999-01-01", "startDate"),
+        ("daily?startDate=yesterday", "startDate"),
+        ("daily?endDate=1767225600000", "endDate"),
+        ("daily?limit=0", "limit"),
+        ("daily?cursor=abc", "cursor"),
+    ] {
+        let refused = deployment.get(&format!("/stats/{query}")).await;
+        assert_eq!(
+            (refused.status.as_u16(), refused.fields()),
+            (400, vec![field]),
+            "{query}: {}",
+            refused.text
+        );
+    }
+    let long = "h".repeat(256);
+    let refused = deployment.get(&format!("/stats/daily?hosts={long}")).await;
+    assert_eq!((refused.status.as_u16(), refused.fields()), (400, vec!["hosts"]));
+}
+
+#[tokio::test]
+async fn minutes_go_with_time_and_days_stay() {
+    let deployment = Deployment::start().await;
+    let bucket = deployment.add_bucket("photos").await;
+    deployment.count(1, vec![row(&bucket, NOON, 1)]).await;
+    deployment.clock.advance(SignedDuration::from_hours(33 * 24));
+    deployment.control.tidy().await.unwrap();
+    let session = deployment.log_in("owner@example.com").await;
+    let told = async |query: &str| {
+        let path = format!("/stats/{query}?startDate=2026-03-01&endDate=2026-03-02");
+        timestamps(&deployment.ask_as(Some(&session), http::Method::GET, &path, None).await.body)
+    };
+    assert_eq!(told("minute").await, [0_i64; 0]);
+    assert_eq!(told("daily").await, [MIDNIGHT]);
+}

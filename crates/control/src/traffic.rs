@@ -1,0 +1,136 @@
+//! Traffic by minute and by day, as far as the caller may see it.
+
+use bucketry_model::id::{BucketId, RepoId};
+use bucketry_model::role::{Caller, WorkspaceRole};
+use bucketry_model::usage::Resolution;
+use bucketry_store::usage::{SeriesPlace, SeriesPoint, SeriesQuery};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{Control, Error, Result};
+
+/// The most buckets, repositories or hosts that can be named at once.
+const MOST_NAMED: usize = 1_000;
+/// The longest name of a host, in bytes.
+const LONGEST_HOST: usize = 255;
+/// The longest range of minutes, in days.
+const MOST_DAYS_OF_MINUTES: i64 = 31;
+/// The longest range of days: ten years.
+const MOST_DAYS: i64 = 3_660;
+
+/// Which part of the traffic is asked for.
+#[derive(Debug, Clone)]
+pub struct SeriesInput {
+    /// By minute or by day.
+    pub resolution: Resolution,
+    /// A moment of the first period; a day of minutes or thirty days before the last where absent.
+    pub from: Option<Timestamp>,
+    /// A moment of the last period; the present one where absent.
+    pub until: Option<Timestamp>,
+    /// Only these buckets; none named means all.
+    pub buckets: Vec<BucketId>,
+    /// Only through these repositories; none named means all.
+    pub repositories: Vec<RepoId>,
+    /// Only by nodes of these names; none named means all.
+    pub hosts: Vec<String>,
+}
+
+/// A series that its caller may read.
+#[derive(Debug, Clone)]
+pub struct Series(SeriesQuery);
+
+impl Control {
+    /// Opens a series. All buckets and repositories that are named must be there and be readable. Without any, it
+    /// holds the traffic of all workspaces that the caller can enter, of removed buckets too.
+    pub async fn series(&self, caller: &Caller, input: SeriesInput) -> Result<Series> {
+        let (first, last) = range(input.resolution, input.from, input.until, self.inner.environment.now())?;
+        if input.hosts.len() > MOST_NAMED || input.hosts.iter().any(|host| host.len() > LONGEST_HOST) {
+            let message = format!("must be at most {MOST_NAMED} names of at most {LONGEST_HOST} bytes");
+            return Err(Error::field("hosts", message));
+        }
+        self.reach_buckets(caller, &input.buckets, WorkspaceRole::Read).await?;
+        Ok(Series(SeriesQuery {
+            resolution: input.resolution,
+            org_id: caller.org_id,
+            visible: caller.visibility(),
+            buckets: input.buckets,
+            repositories: input.repositories,
+            hosts: input.hosts,
+            first,
+            last,
+            after: None,
+            limit: 0,
+        }))
+    }
+
+    /// A page of a series, newest period first.
+    pub async fn series_page(
+        &self,
+        Series(query): &Series,
+        after: Option<SeriesPlace>,
+        limit: u32,
+    ) -> Result<Vec<SeriesPoint>> {
+        Ok(self.inner.store.usage_series(&SeriesQuery { after, limit, ..query.clone() }).await?)
+    }
+}
+
+/// First and last period, in Unix seconds.
+fn range(
+    resolution: Resolution,
+    from: Option<Timestamp>,
+    until: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<(i64, i64)> {
+    let (usual, most) = match resolution {
+        Resolution::Minute => (SignedDuration::from_hours(24), MOST_DAYS_OF_MINUTES),
+        Resolution::Day => (SignedDuration::from_hours(30 * 24), MOST_DAYS),
+    };
+    let until = until.unwrap_or(now);
+    let from = from.unwrap_or_else(|| until.checked_sub(usual).unwrap_or(Timestamp::MIN));
+    if from > until {
+        return Err(Error::field("startDate", "must not be after endDate"));
+    }
+    let (first, last) = (resolution.start_of(from), resolution.start_of(until));
+    if last - first > most * 86_400 {
+        return Err(Error::field("startDate", format!("must be at most {most} days before endDate")));
+    }
+    Ok((first, last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_range_is_the_last_day_of_minutes_or_thirty_days_where_nothing_is_said() {
+        let now = at("2026-03-31T10:20:30Z");
+        let minutes = (at("2026-03-30T10:20:00Z").as_second(), at("2026-03-31T10:20:00Z").as_second());
+        assert_eq!(range(Resolution::Minute, None, None, now).unwrap(), minutes);
+        let days = (at("2026-03-01T00:00:00Z").as_second(), at("2026-03-31T00:00:00Z").as_second());
+        assert_eq!(range(Resolution::Day, None, None, now).unwrap(), days);
+    }
+
+    #[test]
+    fn ranges_that_are_too_long_or_backwards_are_refused() {
+        let now = at("2026-03-31T10:20:30Z");
+        let ask = |resolution, from: &str| range(resolution, Some(at(from)), None, now);
+        assert!(ask(Resolution::Minute, "2026-02-28T10:20:30Z").is_ok());
+        assert!(ask(Resolution::Minute, "2026-02-28T10:19:59Z").is_err());
+        assert!(ask(Resolution::Day, "2017-01-01T00:00:00Z").is_ok());
+        assert!(ask(Resolution::Day, "2016-01-01T00:00:00Z").is_err());
+        assert!(ask(Resolution::Day, "2026-04-01T00:00:00Z").is_err());
+    }
+
+    #[test]
+    fn the_ends_of_time_do_not_overflow() {
+        for resolution in [Resolution::Minute, Resolution::Day] {
+            for (from, until) in [(Timestamp::MIN, Timestamp::MAX), (Timestamp::MIN, Timestamp::MIN)] {
+                let _ = range(resolution, Some(from), Some(until), Timestamp::UNIX_EPOCH);
+            }
+            let _ = range(resolution, None, Some(Timestamp::MIN), Timestamp::UNIX_EPOCH);
+        }
+    }
+}

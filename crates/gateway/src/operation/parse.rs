@@ -1,0 +1,297 @@
+//! From a request to the operation it names.
+
+use std::borrow::Cow;
+
+use http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, EXPIRES,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+use crate::error::{Code, Result, S3Error};
+use crate::operation::table::{Handling, Name, OPERATIONS, Row, Scope};
+use crate::operation::values::{
+    OBJECT, SOURCE, attributes, beyond_translation, conditions, copy_range, copy_source, range,
+};
+use crate::operation::{
+    Copying, Deleting, List, MAX_KEYS, ObjectKey, Operation, Part, Query, Reading, Target, Writing,
+    check_path,
+};
+
+/// The longest upload id, version and list token that is taken, in bytes.
+const MAX_OPAQUE_BYTES: usize = 8 * 1024;
+/// The highest number of a part.
+const MAX_PART_NUMBER: u32 = 10_000;
+
+/// An operation as a request asks for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// What is asked for.
+    pub operation: Operation,
+    /// The name of a header that demands what only some providers know, such as encryption with the client's key. A
+    /// request that is forwarded may pass it on; one that is translated is refused.
+    pub beyond_translation: Option<Box<str>>,
+}
+
+/// Reads the operation. A request that names none of those that are carried out is `NotImplemented`.
+pub fn parse(method: &Method, target: &Target, query: &Query, headers: &HeaderMap) -> Result<Request> {
+    let headers = with_hoisted(query, headers)?;
+    let row = find(method, target, query, &headers)?;
+    let name = match row.handling {
+        Handling::Done(name, _) => name,
+        Handling::Refused(why) => {
+            return Err(not_implemented(format!("{} is not offered. {why}", row.name)));
+        }
+    };
+    let operation = Parts { target, query, headers: &headers }.operation(name)?;
+    Ok(Request { operation, beyond_translation: beyond_translation(name, &headers) })
+}
+
+fn not_implemented(message: String) -> S3Error {
+    S3Error::new(Code::NotImplemented, message)
+}
+
+fn invalid(message: &'static str) -> S3Error {
+    S3Error::new(Code::InvalidArgument, message)
+}
+
+/// Some SDKs put headers into the query of a presigned URL. What a header says is not overridden by the query.
+/// Checksums are left out: what presigners put there is the checksum of the empty body that they had.
+fn with_hoisted<'a>(query: &Query, headers: &'a HeaderMap) -> Result<Cow<'a, HeaderMap>> {
+    if query.hoisted().is_empty() {
+        return Ok(Cow::Borrowed(headers));
+    }
+    let mut merged = headers.clone();
+    for (name, value) in query.hoisted() {
+        let lower = name.to_ascii_lowercase();
+        if lower.starts_with("x-amz-checksum-") || lower == "x-amz-sdk-checksum-algorithm" {
+            continue;
+        }
+        let (Ok(name), Ok(value)) = (HeaderName::try_from(lower), HeaderValue::from_str(value)) else {
+            return Err(invalid("A parameter of the query stands for a header that can't be one."));
+        };
+        if headers.contains_key(&name) {
+            return Err(invalid("A header comes in the query as well."));
+        }
+        merged.insert(name, value);
+    }
+    Ok(Cow::Owned(merged))
+}
+
+fn find(method: &Method, target: &Target, query: &Query, headers: &HeaderMap) -> Result<&'static Row> {
+    let scope = match target {
+        Target::Service => Scope::Service,
+        Target::Bucket(_) => Scope::Bucket,
+        Target::Object(..) => Scope::Object,
+    };
+    let fits = |row: &&Row| {
+        row.method == *method
+            && row.scope == scope
+            && row.header.is_none_or(|header| headers.contains_key(header))
+            && row.requires.iter().all(|(name, value)| {
+                query.get(name).is_some_and(|given| value.is_none_or(|value| value == given))
+            })
+    };
+    let most_specific = |row: &&Row| row.requires.len() + usize::from(row.header.is_some());
+    let Some(row) = OPERATIONS.iter().filter(fits).max_by_key(most_specific) else {
+        return Err(not_implemented(format!("There is no operation {method} on {}.", what(scope))));
+    };
+    let known =
+        |name: &str| row.requires.iter().any(|(known, _)| *known == name) || row.optional.contains(&name);
+    match query.names().find(|name| !known(name)) {
+        None => Ok(row),
+        Some(_) if matches!(row.handling, Handling::Refused(_)) => Ok(row),
+        Some(name) => Err(not_implemented(format!(
+            "{} does not know the query parameter {:?}.",
+            row.name,
+            name.chars().take(64).collect::<String>()
+        ))),
+    }
+}
+
+fn what(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Service => "the endpoint",
+        Scope::Bucket => "a bucket",
+        Scope::Object => "an object",
+    }
+}
+
+struct Parts<'a> {
+    target: &'a Target,
+    query: &'a Query,
+    headers: &'a HeaderMap,
+}
+
+impl Parts<'_> {
+    fn operation(&self, name: Name) -> Result<Operation> {
+        Ok(match name {
+            Name::ListBuckets => Operation::ListBuckets { prefix: self.text("prefix")?.unwrap_or_default() },
+            Name::CreateBucket => Operation::CreateBucket,
+            Name::HeadBucket => Operation::HeadBucket,
+            Name::GetBucketLocation => Operation::GetBucketLocation,
+            Name::GetBucketVersioning => Operation::GetBucketVersioning,
+            Name::ListObjects => Operation::ListObjects(self.list("marker")?),
+            Name::ListObjectsV2 => Operation::ListObjectsV2(self.list("start-after")?),
+            Name::ListObjectVersions => Operation::ListObjectVersions(self.list("key-marker")?),
+            Name::ListMultipartUploads => Operation::ListMultipartUploads,
+            Name::DeleteObjects => Operation::DeleteObjects,
+            Name::HeadObject => Operation::HeadObject(self.reading()?),
+            Name::GetObject => Operation::GetObject(self.reading()?),
+            Name::GetObjectAttributes => Operation::GetObjectAttributes(self.reading()?),
+            Name::PutObject => Operation::PutObject(Writing {
+                key: self.key()?,
+                attributes: attributes(self.headers)?,
+                conditions: conditions(self.headers, OBJECT)?,
+            }),
+            Name::CopyObject => Operation::CopyObject(self.copying()?),
+            Name::DeleteObject => Operation::DeleteObject(Deleting {
+                key: self.key()?,
+                version: self.version()?,
+                conditions: conditions(self.headers, OBJECT)?,
+            }),
+            Name::CreateMultipartUpload => {
+                Operation::CreateMultipartUpload { key: self.key()?, attributes: attributes(self.headers)? }
+            }
+            Name::UploadPart => Operation::UploadPart(self.part()?),
+            Name::UploadPartCopy => Operation::UploadPartCopy {
+                part: self.part()?,
+                source: copy_source(self.headers, conditions(self.headers, SOURCE)?)?,
+                range: copy_range(self.headers)?,
+            },
+            Name::CompleteMultipartUpload => Operation::CompleteMultipartUpload {
+                key: self.key()?,
+                upload: self.upload()?,
+                conditions: conditions(self.headers, OBJECT)?,
+            },
+            Name::AbortMultipartUpload => {
+                Operation::AbortMultipartUpload { key: self.key()?, upload: self.upload()? }
+            }
+            Name::ListParts => Operation::ListParts {
+                key: self.key()?,
+                upload: self.upload()?,
+                max_parts: self.at_most_1000("max-parts")?,
+                after: self.number("part-number-marker")?.unwrap_or(0),
+            },
+        })
+    }
+
+    fn key(&self) -> Result<ObjectKey> {
+        match self.target {
+            Target::Object(_, key) => Ok(key.clone()),
+            Target::Service | Target::Bucket(_) => Err(invalid("The key is empty.")),
+        }
+    }
+
+    /// A parameter whose empty value is none at all.
+    fn text(&self, name: &str) -> Result<Option<String>> {
+        match self.query.get(name).filter(|value| !value.is_empty()) {
+            Some(value) if value.len() > MAX_OPAQUE_BYTES => {
+                Err(invalid("A parameter of the query is too long."))
+            }
+            value => Ok(value.map(str::to_owned)),
+        }
+    }
+
+    /// A parameter that is a key, or the beginning of one.
+    fn key_text(&self, name: &str) -> Result<Option<String>> {
+        let text = self.text(name)?;
+        if let Some(text) = &text {
+            check_path(text)?;
+        }
+        Ok(text)
+    }
+
+    fn number(&self, name: &str) -> Result<Option<u32>> {
+        self.query
+            .get(name)
+            .filter(|value| !value.is_empty())
+            .map(|value| value.parse().map_err(|_| invalid("A parameter of the query must be a number.")))
+            .transpose()
+    }
+
+    fn at_most_1000(&self, name: &str) -> Result<u16> {
+        let wanted = self.number(name)?.unwrap_or(u32::from(MAX_KEYS));
+        Ok(u16::try_from(wanted).map_or(MAX_KEYS, |wanted| wanted.min(MAX_KEYS)))
+    }
+
+    fn list(&self, start: &str) -> Result<List> {
+        let url_encoded = match self.text("encoding-type")?.as_deref() {
+            None => false,
+            Some("url") => true,
+            Some(_) => return Err(invalid("encoding-type must be url.")),
+        };
+        if self.text("version-id-marker")?.is_some_and(|version| version != "null") {
+            return Err(invalid("version-id-marker must be one that an answer named."));
+        }
+        Ok(List {
+            prefix: self.key_text("prefix")?.unwrap_or_default(),
+            delimiter: self.text("delimiter")?,
+            max_keys: self.at_most_1000("max-keys")?,
+            url_encoded,
+            start_after: self.key_text(start)?,
+            token: self.text("continuation-token")?,
+            fetch_owner: self.query.get("fetch-owner") == Some("true"),
+        })
+    }
+
+    fn reading(&self) -> Result<Reading> {
+        let mut overrides = Vec::new();
+        for (parameter, header) in [
+            ("response-cache-control", CACHE_CONTROL),
+            ("response-content-disposition", CONTENT_DISPOSITION),
+            ("response-content-encoding", CONTENT_ENCODING),
+            ("response-content-language", CONTENT_LANGUAGE),
+            ("response-content-type", CONTENT_TYPE),
+            ("response-expires", EXPIRES),
+        ] {
+            if let Some(text) = self.query.get(parameter) {
+                let value = HeaderValue::from_str(text)
+                    .map_err(|_| invalid("A response-… parameter can't be the value of a header."))?;
+                overrides.push((header, value));
+            }
+        }
+        Ok(Reading {
+            key: self.key()?,
+            version: self.version()?,
+            range: range(self.headers),
+            conditions: conditions(self.headers, OBJECT)?,
+            part_number: self.number("partNumber")?,
+            overrides,
+        })
+    }
+
+    fn copying(&self) -> Result<Copying> {
+        let directive = self.headers.get("x-amz-metadata-directive").map(HeaderValue::as_bytes);
+        let attributes = match directive {
+            None | Some(b"COPY") => None,
+            Some(b"REPLACE") => Some(attributes(self.headers)?),
+            Some(_) => return Err(invalid("x-amz-metadata-directive must be COPY or REPLACE.")),
+        };
+        Ok(Copying {
+            key: self.key()?,
+            source: copy_source(self.headers, conditions(self.headers, SOURCE)?)?,
+            attributes,
+            conditions: conditions(self.headers, OBJECT)?,
+        })
+    }
+
+    /// The version `null` is the only one of an object in a bucket without versions.
+    fn version(&self) -> Result<Option<String>> {
+        match self.query.get("versionId") {
+            Some("") => Err(invalid("versionId is empty.")),
+            _ => Ok(self.text("versionId")?.filter(|version| version != "null")),
+        }
+    }
+
+    fn upload(&self) -> Result<String> {
+        self.text("uploadId")?.ok_or_else(|| invalid("uploadId is empty."))
+    }
+
+    fn part(&self) -> Result<Part> {
+        let number = self.number("partNumber")?.unwrap_or(0);
+        if !(1..=MAX_PART_NUMBER).contains(&number) {
+            return Err(invalid("partNumber must be a number from 1 to 10000."));
+        }
+        Ok(Part { key: self.key()?, upload: self.upload()?, number })
+    }
+}

@@ -1,0 +1,289 @@
+//! What a request is addressed to: nothing, a bucket, or an object, in the path or in the host's name.
+
+use percent_encoding::percent_decode;
+
+use crate::error::{Code, Result, S3Error};
+
+/// The longest name of a bucket or a repository that is looked up, in bytes: 255 characters of four bytes.
+const MAX_BUCKET_BYTES: usize = 1_020;
+
+/// What a request is addressed to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// The endpoint itself.
+    Service,
+    /// A bucket, by the name that the client gave.
+    Bucket(String),
+    /// An object of a bucket.
+    Object(String, ObjectKey),
+}
+
+impl Target {
+    /// Reads the path as it stands in the request, still escaped. `host` is the value of the `Host` header: under one
+    /// of `domains` it names the bucket (virtual-host style), else the path does (path style).
+    pub fn parse(path: &str, host: Option<&str>, domains: &Domains) -> Result<Self> {
+        let path = path.strip_prefix('/').unwrap_or(path);
+        match host.and_then(|host| domains.bucket(host)) {
+            Some(bucket) => Self::of(bucket.to_owned(), path),
+            None if path.is_empty() => Ok(Self::Service),
+            None => {
+                let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+                Self::of(decode(bucket)?, key)
+            }
+        }
+    }
+
+    fn of(bucket: String, key: &str) -> Result<Self> {
+        if bucket.is_empty() || bucket.len() > MAX_BUCKET_BYTES {
+            return Err(S3Error::new(Code::InvalidBucketName, "The bucket's name is empty or too long."));
+        }
+        if key.is_empty() {
+            return Ok(Self::Bucket(bucket));
+        }
+        Ok(Self::Object(bucket, ObjectKey::new(decode(key)?)?))
+    }
+
+    /// The bucket's name as the client gave it.
+    pub fn bucket(&self) -> Option<&str> {
+        match self {
+            Self::Service => None,
+            Self::Bucket(bucket) | Self::Object(bucket, _) => Some(bucket),
+        }
+    }
+}
+
+/// Undoes escaping once.
+pub(super) fn decode(text: &str) -> Result<String> {
+    if has_broken_escape(text) {
+        return Err(S3Error::new(
+            Code::InvalidURI,
+            "A percent sign is not followed by two hexadecimal digits.",
+        ));
+    }
+    match percent_decode(text.as_bytes()).decode_utf8() {
+        Ok(text) => Ok(text.into_owned()),
+        Err(_) => Err(S3Error::new(Code::InvalidURI, "Names of buckets and objects must be UTF-8.")),
+    }
+}
+
+fn has_broken_escape(text: &str) -> bool {
+    let mut parts = text.as_bytes().split(|byte| *byte == b'%');
+    parts.next();
+    parts.any(|part| part.len() < 2 || !part[..2].iter().all(u8::is_ascii_hexdigit))
+}
+
+/// The key of an object: 1 to 1,024 bytes of UTF-8, kept byte for byte.
+///
+/// Two kinds of keys are refused, because some servers take a key for a path and would lead them elsewhere: those
+/// whose `.` and `..` segments climb above where they begin, or end there; and those that hold a NUL.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ObjectKey(String);
+
+impl ObjectKey {
+    /// The longest key in bytes.
+    pub const MAX_BYTES: usize = 1_024;
+
+    /// Checks a key that is no longer escaped.
+    pub fn new(key: String) -> Result<Self> {
+        if key.is_empty() {
+            return Err(S3Error::new(Code::InvalidArgument, "The key is empty."));
+        }
+        if key.len() > Self::MAX_BYTES {
+            let message =
+                format!("The key is {} bytes long; at most {} are allowed.", key.len(), Self::MAX_BYTES);
+            return Err(S3Error::new(Code::KeyTooLongError, message));
+        }
+        check_path(&key)?;
+        if resolves_to_nothing(&key) {
+            return Err(S3Error::new(Code::InvalidURI, CLIMBS));
+        }
+        Ok(Self(key))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+const CLIMBS: &str = "The '.' and '..' segments of the key lead out of the place it begins at, which storage servers \
+                      understand differently. Use another key.";
+
+/// Refuses texts that a server which resolves paths would lead above their beginning. Also used for prefixes and
+/// markers of lists.
+pub(crate) fn check_path(text: &str) -> Result<()> {
+    if text.contains('\0') {
+        return Err(S3Error::new(Code::InvalidArgument, "Keys must not hold NUL characters."));
+    }
+    let climbs = may_hold_dots(text) && readings(text).any(|reading| depths(&reading).any(|depth| depth < 0));
+    if climbs { Err(S3Error::new(Code::InvalidURI, CLIMBS)) } else { Ok(()) }
+}
+
+/// Whether only dots would be left of a key: `a/..` names the place that it begins at.
+fn resolves_to_nothing(key: &str) -> bool {
+    may_hold_dots(key)
+        && readings(key).any(|reading| {
+            segments(&reading).any(is_dots) && depths(&reading).last().is_none_or(|depth| depth == 0)
+        })
+}
+
+/// Whether a closer look is worth its time; for most keys it isn't.
+fn may_hold_dots(text: &str) -> bool {
+    text.contains(['.', '%'])
+}
+
+/// The text as it is, and as a server sees it that undoes escaping once more than it should, and so on.
+fn readings(text: &str) -> impl Iterator<Item = String> {
+    std::iter::successors(Some(text.to_owned()), |text| {
+        let again = percent_decode(text.as_bytes()).decode_utf8_lossy().into_owned();
+        (again != *text).then_some(again)
+    })
+}
+
+fn segments(path: &str) -> impl Iterator<Item = &str> {
+    path.split(['/', '\\'])
+}
+
+fn is_dots(segment: &str) -> bool {
+    matches!(segment, "." | "..")
+}
+
+/// How far below its beginning each step of a path leads.
+fn depths(path: &str) -> impl Iterator<Item = i64> {
+    segments(path).scan(0, |depth, segment| {
+        match segment {
+            "" | "." => {}
+            ".." => *depth -= 1,
+            _ => *depth += 1,
+        }
+        Some(*depth)
+    })
+}
+
+/// The domains under which the host's name begins with the bucket's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Domains(Vec<String>);
+
+impl Domains {
+    /// Takes domains such as `s3.example.com`, without ports.
+    pub fn new(domains: impl IntoIterator<Item = String>) -> Self {
+        let tidy = |domain: String| domain.trim().trim_matches('.').to_ascii_lowercase();
+        Self(domains.into_iter().map(tidy).filter(|domain| !domain.is_empty()).collect())
+    }
+
+    /// The bucket that a `Host` header names, if it lies under one of the domains.
+    fn bucket<'a>(&self, host: &'a str) -> Option<&'a str> {
+        let name = host
+            .rsplit_once(':')
+            .map_or(host, |(name, port)| if port.bytes().all(|b| b.is_ascii_digit()) { name } else { host });
+        self.0.iter().find_map(|domain| {
+            let end = name.len().checked_sub(domain.len())?;
+            let (bucket, rest) = name.split_at_checked(end)?;
+            let bucket = bucket.strip_suffix('.')?;
+            (rest.eq_ignore_ascii_case(domain) && !bucket.is_empty()).then_some(bucket)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn path_style(path: &str) -> Result<Target> {
+        Target::parse(path, Some("localhost:9000"), &Domains::default())
+    }
+
+    fn object(path: &str) -> String {
+        match path_style(path) {
+            Ok(Target::Object(bucket, key)) if bucket == "b" => key.0,
+            other => panic!("{path}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_path_names_a_bucket_and_a_key() {
+        assert_eq!(path_style("/"), Ok(Target::Service));
+        assert_eq!(path_style(""), Ok(Target::Service));
+        assert_eq!(path_style("/b"), Ok(Target::Bucket("b".into())));
+        assert_eq!(path_style("/b/"), Ok(Target::Bucket("b".into())), "a key of no bytes is the bucket");
+        assert_eq!(path_style("/a%20b"), Ok(Target::Bucket("a b".into())));
+        assert_eq!(path_style("//k").unwrap_err().code, Code::InvalidBucketName);
+    }
+
+    #[test]
+    fn keys_are_unescaped_once_and_kept_byte_for_byte() {
+        for (path, key) in [
+            ("/b/k", "k"),
+            ("/b//lead", "/lead"),
+            ("/b/a//b/", "a//b/"),
+            ("/b/a/../b", "a/../b"),
+            ("/b/a/./b", "a/./b"),
+            ("/b/a%2Fb", "a/b"),
+            ("/b/a%252Fb", "a%2Fb"),
+            ("/b/a+b%20c", "a+b c"),
+            ("/b/%F0%9F%9A%80", "🚀"),
+            ("/b/%01%0A", "\u{1}\n"),
+            ("/b/...", "..."),
+        ] {
+            assert_eq!(object(path), key, "{path}");
+        }
+    }
+
+    #[test]
+    fn keys_that_lead_elsewhere_are_refused() {
+        for path in [
+            "/b/..",
+            "/b/.",
+            "/b/../x",
+            "/b/a/../../x",
+            "/b/a/..",
+            "/b/a//../../x",
+            "/b/%2e%2e/x",
+            "/b/%252e%252e/x",
+            "/b/..%5Cx",
+            "/b/..%2Fx",
+            "/b/..%252Fx",
+            "/b/a/%2e%2E/../x",
+        ] {
+            assert_eq!(path_style(path).unwrap_err().code, Code::InvalidURI, "{path}");
+        }
+        assert_eq!(path_style("/b/a%00b").unwrap_err().code, Code::InvalidArgument);
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused() {
+        for path in ["/b/%", "/b/%4", "/b/%zz", "/%zz", "/b/%ff"] {
+            assert_eq!(path_style(path).unwrap_err().code, Code::InvalidURI, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_key_has_at_most_1024_bytes() {
+        assert_eq!(object(&format!("/b/{}", "%C3%BC".repeat(512))).len(), 1_024);
+        let long = path_style(&format!("/b/{}", "k".repeat(1_025))).unwrap_err();
+        assert_eq!(long.code, Code::KeyTooLongError);
+    }
+
+    #[test]
+    fn a_host_under_a_domain_names_the_bucket() {
+        let domains = Domains::new(["S3.example.com".to_owned(), ".storage.test.".to_owned()]);
+        let of = |host, path| Target::parse(path, Some(host), &domains).unwrap();
+        let key = || ObjectKey::new("k".into()).unwrap();
+        assert_eq!(of("b.s3.example.com", "/k"), Target::Object("b".into(), key()));
+        assert_eq!(of("b.S3.Example.com:9000", "/"), Target::Bucket("b".into()));
+        assert_eq!(of("my.dotted.storage.test", "/k"), Target::Object("my.dotted".into(), key()));
+        assert_eq!(of("s3.example.com", "/b/k"), Target::Object("b".into(), key()));
+        assert_eq!(of("evils3.example.com", "/b"), Target::Bucket("b".into()), "another domain");
+        assert_eq!(of("[::1]:9000", "/b"), Target::Bucket("b".into()));
+    }
+
+    proptest! {
+        #[test]
+        fn any_path_is_read_or_refused(path in "/\\PC{0,64}", host in "\\PC{0,32}") {
+            let domains = Domains::new(["d".to_owned()]);
+            let _ = Target::parse(&path, Some(&host), &domains);
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Traffic by minute and by day.
+
+use bucketry_model::id::{BucketId, RepoId};
+use bucketry_model::role::Visibility;
+use bucketry_model::usage::{Resolution, UsageCounts, UsageRow};
+
+use super::fixture::{World, at, fresh};
+use super::usage::{batch, row};
+use crate::Store;
+use crate::usage::{SeriesPoint, SeriesQuery};
+
+const DAY: i64 = 86_400;
+
+impl World<'_> {
+    fn all(&self, resolution: Resolution) -> SeriesQuery {
+        SeriesQuery {
+            resolution,
+            org_id: self.org,
+            visible: Visibility::Organization,
+            buckets: Vec::new(),
+            repositories: Vec::new(),
+            hosts: Vec::new(),
+            first: 0,
+            last: 10 * DAY,
+            after: None,
+            limit: 1_000,
+        }
+    }
+}
+
+async fn read(store: &dyn Store, query: &SeriesQuery) -> Vec<SeriesPoint> {
+    store.usage_series(query).await.unwrap()
+}
+
+/// When, and how many requests.
+async fn told(store: &dyn Store, query: &SeriesQuery) -> Vec<(i64, i64)> {
+    read(store, query).await.iter().map(|point| (point.place.at, point.counts.requests)).collect()
+}
+
+pub async fn a_series_tells_minutes_and_days_newest_first(store: &dyn Store) {
+    let world = World::new(store).await;
+    let node = world.node("node-1").await;
+    let bucket = world.bucket("photos").await;
+    let repo_id = Some(fresh(RepoId::new));
+    let full = UsageRow {
+        repo_id,
+        errors: 4,
+        reads: 1,
+        writes: 2,
+        lists: 3,
+        provider_errors: 2,
+        latency_sum_ms: 70,
+        first_byte_sum_ms: 30,
+        ..row(bucket, DAY + 120, 7)
+    };
+    let rows = vec![row(bucket, 60, 1), row(bucket, DAY, 2), full.clone(), row(bucket, 2 * DAY, 3)];
+    store.add_usage(node, None, &batch(1, rows), at(0)).await.unwrap();
+    store.add_usage(node, None, &batch(2, vec![full]), at(0)).await.unwrap();
+
+    let minutes = world.all(Resolution::Minute);
+    assert_eq!(told(store, &minutes).await, [(2 * DAY, 3), (DAY + 120, 14), (DAY, 2), (60, 1)]);
+    let point = &read(store, &minutes).await[1];
+    assert_eq!((point.place.bucket_id, point.place.node_id, point.place.repo_id), (bucket, node, repo_id));
+    assert_eq!(point.host, "node-1");
+    let expected = UsageCounts {
+        requests: 14,
+        errors: 8,
+        reads: 2,
+        writes: 4,
+        lists: 6,
+        provider_errors: 4,
+        upload_bytes: 200,
+        download_bytes: 2_000,
+        size_change: -20,
+        latency_sum_ms: 140,
+        first_byte_sum_ms: 60,
+    };
+    assert_eq!(point.counts, expected);
+
+    let days = world.all(Resolution::Day);
+    assert_eq!(told(store, &days).await, [(2 * DAY, 3), (DAY, 14), (DAY, 2), (0, 1)]);
+    assert_eq!(read(store, &days).await[1].counts, expected);
+
+    // First and last period both belong to it.
+    let part = |resolution, first, last| SeriesQuery { first, last, ..world.all(resolution) };
+    assert_eq!(told(store, &part(Resolution::Minute, DAY, DAY + 120)).await, [(DAY + 120, 14), (DAY, 2)]);
+    assert_eq!(told(store, &part(Resolution::Day, DAY, DAY)).await, [(DAY, 14), (DAY, 2)]);
+}
+
+pub async fn a_series_is_cut_down_to_buckets_repositories_and_hosts(store: &dyn Store) {
+    let world = World::new(store).await;
+    let (near, far) = (world.node("near").await, world.node("far").await);
+    let [a, b] = [world.bucket("a").await, world.bucket("b").await];
+    let [first, second] = [fresh(RepoId::new), fresh(RepoId::new)];
+    let through = |repo_id, bucket, minute, requests| UsageRow {
+        repo_id: Some(repo_id),
+        ..row(bucket, minute, requests)
+    };
+    let rows = vec![through(first, a, 60, 1), through(second, a, 120, 2), through(second, b, 180, 3)];
+    store.add_usage(near, None, &batch(1, rows), at(0)).await.unwrap();
+    let rows = vec![through(first, b, 240, 4), row(b, 300, 5)];
+    store.add_usage(far, None, &batch(1, rows), at(0)).await.unwrap();
+
+    for resolution in [Resolution::Minute, Resolution::Day] {
+        let all = world.all(resolution);
+        let requests = async |query: SeriesQuery| {
+            let mut found: Vec<i64> =
+                told(store, &query).await.iter().map(|(_, requests)| *requests).collect();
+            found.sort_unstable();
+            found
+        };
+        assert_eq!(requests(SeriesQuery { buckets: vec![a], ..all.clone() }).await, [1, 2]);
+        assert_eq!(requests(SeriesQuery { buckets: vec![b, a, b], ..all.clone() }).await, [1, 2, 3, 4, 5]);
+        assert_eq!(requests(SeriesQuery { repositories: vec![first], ..all.clone() }).await, [1, 4]);
+        let both = SeriesQuery { buckets: vec![b], repositories: vec![first, second], ..all.clone() };
+        assert_eq!(requests(both).await, [3, 4]);
+        assert_eq!(requests(SeriesQuery { hosts: vec!["far".to_owned()], ..all.clone() }).await, [4, 5]);
+        let nowhere = vec!["nowhere".to_owned()];
+        assert_eq!(requests(SeriesQuery { hosts: nowhere, ..all.clone() }).await, [0_i64; 0]);
+        let hosts = vec!["far".to_owned()];
+        assert_eq!(requests(SeriesQuery { hosts, repositories: vec![first], ..all }).await, [4]);
+    }
+}
+
+pub async fn a_series_holds_what_is_visible_and_what_was_removed(store: &dyn Store) {
+    let world = World::new(store).await;
+    let node = world.node("node-1").await;
+    let elsewhere = world.another_workspace(1).await;
+    let here = world.bucket("here").await;
+    let there = world.bucket_in(elsewhere, "there", at(0)).await;
+    let repo_id = Some(fresh(RepoId::new));
+    let rows = [(here, 1), (there, 2)].map(|(bucket, count)| UsageRow { repo_id, ..row(bucket, 60, count) });
+    store.add_usage(node, None, &batch(1, rows.to_vec()), at(0)).await.unwrap();
+    store.delete_bucket(world.org, here, at(1)).await.unwrap();
+    store.unregister_node(node, at(2)).await.unwrap();
+
+    let repositories: Vec<RepoId> = repo_id.into_iter().collect();
+    let buckets = vec![here, there];
+    let all = world.all(Resolution::Minute);
+    for query in
+        [all.clone(), SeriesQuery { repositories, ..all.clone() }, SeriesQuery { buckets, ..all.clone() }]
+    {
+        let within =
+            |workspaces| SeriesQuery { visible: Visibility::Workspaces(workspaces), ..query.clone() };
+        assert_eq!(told(store, &within(vec![world.workspace])).await, [(60, 1)]);
+        assert_eq!(told(store, &within(vec![elsewhere])).await, [(60, 2)]);
+        assert_eq!(told(store, &within(Vec::new())).await, []);
+        assert_eq!(read(store, &query).await.len(), 2);
+    }
+    assert_eq!(read(store, &all).await[0].host, "node-1", "also where the node is gone");
+}
+
+pub async fn a_series_of_another_organization_is_not_told(store: &dyn Store) {
+    let world = World::new(store).await;
+    let other = World::another(store).await;
+    let node = world.node("node-1").await;
+    let bucket = world.bucket("photos").await;
+    let repo = fresh(RepoId::new);
+    let rows = vec![UsageRow { repo_id: Some(repo), ..row(bucket, 60, 1) }];
+    store.add_usage(node, None, &batch(1, rows), at(0)).await.unwrap();
+    let all = other.all(Resolution::Minute);
+    for query in [
+        all.clone(),
+        SeriesQuery { buckets: vec![bucket], ..all.clone() },
+        SeriesQuery { repositories: vec![repo], ..all },
+    ] {
+        assert_eq!(told(store, &query).await, []);
+    }
+}
+
+pub async fn a_cursor_walks_a_series_without_gap_or_repetition(store: &dyn Store) {
+    let world = World::new(store).await;
+    let node = world.node("node-1").await;
+    let mut buckets: Vec<BucketId> = Vec::new();
+    let mut rows = Vec::new();
+    let repo_id = Some(fresh(RepoId::new));
+    for number in 0..70 {
+        let bucket = world.bucket(&format!("bucket-{number}")).await;
+        rows.extend((0..3).map(|minute| UsageRow { repo_id, ..row(bucket, minute * 60, 1) }));
+        rows.push(row(bucket, 0, 1));
+        buckets.push(bucket);
+    }
+    store.add_usage(node, None, &batch(1, rows), at(0)).await.unwrap();
+    let repositories: Vec<RepoId> = repo_id.into_iter().collect();
+    let all = SeriesQuery { limit: 37, ..world.all(Resolution::Minute) };
+    for (query, expected) in [
+        (all.clone(), 280),
+        (SeriesQuery { buckets, ..all.clone() }, 280),
+        (SeriesQuery { repositories, ..all.clone() }, 210),
+        (SeriesQuery { resolution: Resolution::Day, ..all }, 140),
+    ] {
+        let whole = read(store, &SeriesQuery { limit: 1_000, ..query.clone() }).await;
+        assert_eq!(whole.len(), expected);
+        assert!(whole.is_sorted_by_key(|point| std::cmp::Reverse(point.place.at)));
+        let (mut walked, mut after) = (Vec::new(), None);
+        loop {
+            let mut page = read(store, &SeriesQuery { after, ..query.clone() }).await;
+            after = page.last().map(|last| last.place.clone());
+            walked.append(&mut page);
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(walked, whole);
+    }
+}
