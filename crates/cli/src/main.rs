@@ -17,6 +17,7 @@ mod first_start;
 mod logging;
 mod login;
 mod node;
+mod node_identity;
 mod output;
 mod serve;
 mod settings;

@@ -83,7 +83,7 @@ async fn the_session_token_is_sent_and_signed() {
     let pasted = r#"{"Credentials":{"AccessKeyId":"ASIASESSION","SecretAccessKey":"s","SessionToken":"the-session-token",
         "Expiration":"2099-01-01T00:00:00Z"}}"#;
     let target = bucket_at(StorageType::S3, &store, "", Some(pasted));
-    let driver = open(&target, &connections(NodeIdentity::default(), TokenServices::default())).unwrap();
+    let driver = open(&target, &verbatim::connections()).unwrap();
     driver.list(&ListRequest::default()).await.unwrap_err();
     assert_eq!(store.heads().len(), 2);
     for head in store.heads() {

@@ -20,7 +20,8 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use async_trait::async_trait;
-use bucketry_model::bucket::BucketTarget;
+use bucketry_model::bucket::{BucketTarget, StorageType};
+use bucketry_model::provider::Provider;
 use http::Method;
 
 use crate::address::Address;
@@ -64,6 +65,12 @@ pub(crate) struct Flavour {
 
 static AWS: Flavour = Flavour { capabilities: CAPABILITIES, permissions: PERMISSIONS };
 
+/// Servers that don't heed conditions on writing, or don't say that they do.
+static UNCONDITIONAL: Flavour = Flavour {
+    capabilities: Capabilities { put_if_absent: false, put_if_match: false, ..CAPABILITIES },
+    permissions: PERMISSIONS,
+};
+
 const PERMISSIONS: Permissions = Permissions {
     list: "s3:ListBucket",
     write: "s3:PutObject",
@@ -104,7 +111,9 @@ impl S3Driver {
     /// secret is the JSON of a session (the key may then be left out), or they are a role's ARN and the external id;
     /// without both, requests are not signed.
     pub fn open(target: &BucketTarget, connections: &Connections) -> Result<Self, OpenError> {
-        Self::open_as(target, connections, &AWS)
+        let provider = Provider::recognise(StorageType::S3, target.location.endpoint.as_ref());
+        let heeds_conditions = provider.quirks().conditional_writes;
+        Self::open_as(target, connections, if heeds_conditions { &AWS } else { &UNCONDITIONAL })
     }
 
     /// As [`S3Driver::open`], on a service that lacks something or has other names.
