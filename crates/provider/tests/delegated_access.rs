@@ -1,6 +1,5 @@
 //! Access that is delegated to the node: roles, impersonated service accounts, applications. What opens the bucket is
 //! asked for once, shared, renewed ahead of its end, and replaced when it is refused.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 mod token_services;
 mod verbatim;
@@ -8,6 +7,7 @@ mod verbatim;
 use std::sync::Arc;
 
 use bucketry_faults::{Answer, Fault, FaultProxy};
+use bucketry_model::bucket::StorageType::{Blob, Gcs, S3};
 use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
 use bucketry_model::diagnosis::CheckScope;
 use bucketry_model::endpoint::Endpoint;
@@ -46,7 +46,7 @@ fn bucket_at(
         storage_type,
         bucket: "photos".to_owned(),
         key: Some(key.to_owned()),
-        endpoint: endpoint(server),
+        endpoint: Some(endpoint(server)),
         region: Some("eu-west-1".to_owned()),
     };
     BucketTarget { location, secret: secret.map(Secret::new) }
@@ -57,7 +57,7 @@ async fn a_role_opens_its_bucket_with_one_session_for_all_requests() {
     let store = verbatim::serve(Verbatim::default()).await;
     let (key, secret) = (store.location.key.clone().unwrap(), store.secret.clone().unwrap());
     let sts = service(session(&key, secret.expose())).await;
-    let services = TokenServices { aws_sts: endpoint(&sts), ..Default::default() };
+    let services = TokenServices { aws_sts: Some(endpoint(&sts)), ..Default::default() };
     let connections = connections(identity(), services);
     let target = with_role(store);
     let told = diagnose(&target, &connections, CheckScope::Full, std::time::Duration::from_secs(10)).await;
@@ -74,15 +74,15 @@ async fn a_role_opens_its_bucket_with_one_session_for_all_requests() {
 async fn the_session_token_is_sent_and_signed() {
     let store = service(Answer::s3_error(404, "NoSuchBucket", "")).await;
     let sts = service(session("ASIASESSION", "secret")).await;
-    let services = TokenServices { aws_sts: endpoint(&sts), ..Default::default() };
-    let target = bucket_at(StorageType::S3, &store, ROLE, Some(EXTERNAL_ID));
+    let services = TokenServices { aws_sts: Some(endpoint(&sts)), ..Default::default() };
+    let target = bucket_at(S3, &store, ROLE, Some(EXTERNAL_ID));
     let driver = open(&target, &connections(identity(), services)).unwrap();
     driver.list(&ListRequest::default()).await.unwrap_err();
     assert!(sts.heads()[0].contains("/eu-west-1/sts/aws4_request"), "the bucket's region is asked");
 
     let pasted = r#"{"Credentials":{"AccessKeyId":"ASIASESSION","SecretAccessKey":"s","SessionToken":"the-session-token",
         "Expiration":"2099-01-01T00:00:00Z"}}"#;
-    let target = bucket_at(StorageType::S3, &store, "", Some(pasted));
+    let target = bucket_at(S3, &store, "", Some(pasted));
     let driver = open(&target, &verbatim::connections()).unwrap();
     driver.list(&ListRequest::default()).await.unwrap_err();
     assert_eq!(store.heads().len(), 2);
@@ -97,8 +97,8 @@ async fn the_session_token_is_sent_and_signed() {
 async fn a_session_that_is_refused_is_replaced_once() {
     let store = service(Answer::s3_error(400, "ExpiredToken", "")).await;
     let sts = service(session("ASIASESSION", "secret")).await;
-    let services = TokenServices { aws_sts: endpoint(&sts), ..Default::default() };
-    let target = bucket_at(StorageType::S3, &store, ROLE, Some(EXTERNAL_ID));
+    let services = TokenServices { aws_sts: Some(endpoint(&sts)), ..Default::default() };
+    let target = bucket_at(S3, &store, ROLE, Some(EXTERNAL_ID));
     let driver = open(&target, &connections(identity(), services)).unwrap();
     let refused = driver.list(&ListRequest::default()).await.unwrap_err();
     assert_eq!(refused.kind(), Some(ErrorKind::TokenExpired));
@@ -113,11 +113,11 @@ async fn a_session_is_renewed_ahead_of_its_end_and_outlives_an_outage_of_the_ser
     let settings = ConnectionSettings {
         policy: EndpointPolicy::private(),
         identity: identity(),
-        token_services: TokenServices { aws_sts: endpoint(&sts), ..Default::default() },
+        token_services: TokenServices { aws_sts: Some(endpoint(&sts)), ..Default::default() },
         ..Default::default()
     };
     let connections = Connections::with(settings, Arc::new(SystemResolver), Arc::clone(&clock) as _).unwrap();
-    let driver = open(&bucket_at(StorageType::S3, &store, ROLE, Some(EXTERNAL_ID)), &connections).unwrap();
+    let driver = open(&bucket_at(S3, &store, ROLE, Some(EXTERNAL_ID)), &connections).unwrap();
     let list = async || driver.list(&ListRequest::default()).await.unwrap_err().kind();
     assert_eq!(list().await, Some(ErrorKind::BucketNotFound));
     clock.advance(SignedDuration::from_mins(56));
@@ -139,10 +139,13 @@ async fn a_service_account_without_a_secret_is_impersonated() {
     ));
     let iam = iam.await;
     let store = service(json(200, &serde_json::json!({}))).await;
-    let services =
-        TokenServices { google_token: endpoint(&tokens), google_iam: endpoint(&iam), ..Default::default() };
+    let services = TokenServices {
+        google_token: Some(endpoint(&tokens)),
+        google_iam: Some(endpoint(&iam)),
+        ..Default::default()
+    };
     let connections = connections(identity(), services);
-    let target = bucket_at(StorageType::Gcs, &store, "robot@customer.iam.gserviceaccount.com", None);
+    let target = bucket_at(Gcs, &store, "robot@customer.iam.gserviceaccount.com", None);
     let driver = open(&target, &connections).unwrap();
     for _ in 0..3 {
         driver.list(&ListRequest::default()).await.unwrap();
@@ -163,10 +166,10 @@ async fn a_service_account_without_a_secret_is_impersonated() {
 async fn an_application_opens_a_container_with_one_token_and_replaces_a_refused_one_once() {
     let entra = service(token("eyJ.the-token")).await;
     let store = service(Answer::new(401).header("x-ms-error-code", "InvalidAuthenticationInfo")).await;
-    let services = TokenServices { entra: endpoint(&entra), ..Default::default() };
+    let services = TokenServices { entra: Some(endpoint(&entra)), ..Default::default() };
     let connections = connections(NodeIdentity::default(), services);
     let pasted = r#"{"appId":"11-aa","password":"p","tenant":"22-bb"}"#;
-    let target = bucket_at(StorageType::Blob, &store, "acct", Some(pasted));
+    let target = bucket_at(Blob, &store, "acct", Some(pasted));
     let driver = open(&target, &connections).unwrap();
     driver.list(&ListRequest::default()).await.unwrap_err();
     assert_eq!((entra.faults_met(), store.faults_met()), (2, 2));
@@ -189,7 +192,6 @@ async fn credentials_of_others_are_shown_to_their_own_cloud_only() {
     };
     let email = "robot@customer.iam.gserviceaccount.com";
     let application = r#"{"appId":"11-aa","password":"p","tenant":"22-bb"}"#;
-    use StorageType::{Blob, Gcs, S3};
     for (told, expected) in [
         (elsewhere(S3, "https://s3.evil.example", ROLE, Some("ext")), Err(OpenError::RoleElsewhere)),
         (elsewhere(S3, "https://s3.eu-west-1.amazonaws.com", ROLE, Some("ext")), Ok(())),

@@ -137,8 +137,8 @@ mod tests {
         assert_eq!(authority_of(None), PUBLIC);
         assert_eq!(of("https://acct.blob.core.windows.net"), PUBLIC);
         assert_eq!(of("https://files.example.com"), PUBLIC);
-        assert!(of("https://blob.core.chinacloudapi.cn").ends_with(".cn"));
-        assert!(of("https://acct.blob.core.usgovcloudapi.net").ends_with(".us"));
+        assert_eq!(of("https://blob.core.chinacloudapi.cn"), SOVEREIGN[0].1);
+        assert_eq!(of("https://acct.blob.core.usgovcloudapi.net"), SOVEREIGN[1].1);
         assert_eq!(of("https://core.usgovcloudapi.net.evil.example"), PUBLIC);
     }
 

@@ -189,10 +189,11 @@ fn refusal(answer: &Answer, json: &Value, now: Timestamp) -> ProviderError {
             ErrorKind::ClockSkew
         }
         Some("invalid_grant") if description.contains("account not found") => ErrorKind::KeyUnknown,
-        Some("invalid_client" | "disabled_client" | "deleted_client") => ErrorKind::KeyUnknown,
         Some("invalid_grant") => ErrorKind::SecretWrong,
         // No token at all is not "may not do this": nothing of the bucket was asked.
-        Some("unauthorized_client" | "access_denied") => ErrorKind::KeyUnknown,
+        Some(
+            "invalid_client" | "disabled_client" | "deleted_client" | "unauthorized_client" | "access_denied",
+        ) => ErrorKind::KeyUnknown,
         None if !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS => {
             return answer.garbage();
         }

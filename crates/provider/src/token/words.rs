@@ -113,6 +113,9 @@ pub(crate) fn advice(service: TokenService, answer: &ErrorAnswer) -> Option<&'st
         TokenService::GoogleIam => GOOGLE_IAM,
         TokenService::Entra => ENTRA,
     };
+    if answer.kind == ErrorKind::ClockSkew {
+        return None;
+    }
     let code = answer.code.as_deref().unwrap_or_default();
     table.iter().find(|advice| match advice.code.strip_suffix('*') {
         // Of a failure or a wrong clock the rest of the codes tells nothing.

@@ -47,8 +47,9 @@ pub(crate) async fn service(answer: Answer) -> FaultProxy {
     FaultProxy::alone(Fault::Answer(answer)).await.unwrap()
 }
 
-pub(crate) fn endpoint(server: &FaultProxy) -> Option<Endpoint> {
-    Some(Endpoint::parse(&server.endpoint()).unwrap())
+/// A server's address.
+pub(crate) fn endpoint(server: &FaultProxy) -> Endpoint {
+    Endpoint::parse(&server.endpoint()).unwrap()
 }
 
 /// What AWS STS answers when a role is assumed.
