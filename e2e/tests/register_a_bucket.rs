@@ -57,6 +57,7 @@ async fn a_registered_bucket_is_listed_and_measured() -> Result<()> {
         BTreeSet::from([
             "bucket",
             "createdAt",
+            "credentialSetAt",
             "endpoint",
             "hasSecret",
             "id",

@@ -24,6 +24,7 @@ mod metrics;
 mod node;
 mod observe;
 mod openapi;
+mod organization;
 mod organization_users;
 mod params;
 mod process;

@@ -4,17 +4,19 @@
 //! clients choose becomes a label.
 
 use std::sync::Mutex;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use bucketry_control::credentials::EndingCredentials;
 use bucketry_control::presence::NodeView;
 use http::header::CONTENT_TYPE;
 use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -52,9 +54,16 @@ struct NodeStatusLabels {
     status: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WithinLabels {
+    within_days: u8,
+}
+
 /// What is measured.
 pub(crate) struct Metrics {
     registry: Registry,
+    /// What others in this process measure.
+    more: OnceLock<Registry>,
     requests: Family<RequestLabels, Counter>,
     durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
     in_flight: Gauge,
@@ -69,6 +78,7 @@ struct OnDemand {
     node_last_seen: Family<NodeLabels, FloatGauge>,
     node_connected: Family<NodeLabels, Gauge>,
     node_buckets: Family<NodeStatusLabels, Gauge>,
+    ending_credentials: Family<WithinLabels, Gauge>,
     cpu: Counter<f64, AtomicU64>,
     memory: Gauge,
     open_files: Gauge,
@@ -129,6 +139,11 @@ impl Metrics {
             "Buckets by status, as the node itself counts them",
             on_demand.node_buckets.clone(),
         );
+        registry.register(
+            "bucketry_bucket_credentials_ending",
+            "Buckets whose credential expires within so many days; 0 are those that have expired",
+            on_demand.ending_credentials.clone(),
+        );
         let process = registry.sub_registry_with_prefix("process");
         let start = FloatGauge::default();
         start.set(started.as_microsecond() as f64 / 1e6);
@@ -143,6 +158,7 @@ impl Metrics {
         process.register("open_fds", "Open file descriptors", on_demand.open_files.clone());
         Self {
             registry,
+            more: OnceLock::new(),
             requests,
             durations,
             in_flight,
@@ -150,6 +166,11 @@ impl Metrics {
             probes,
             on_demand: Mutex::new(on_demand),
         }
+    }
+
+    /// Shows what others measure, too. Says no where that was said before.
+    pub(crate) fn add(&self, more: Registry) -> bool {
+        self.more.set(more).is_ok()
     }
 
     /// A request has come.
@@ -164,8 +185,19 @@ impl Metrics {
         self.probes.inc_by(probes as u64);
     }
 
-    fn text(&self, nodes: &[NodeView], process: Option<Process>) -> Result<String, std::fmt::Error> {
+    fn text(
+        &self,
+        nodes: &[NodeView],
+        credentials: EndingCredentials,
+        process: Option<Process>,
+    ) -> Result<String, std::fmt::Error> {
         let now = self.on_demand.lock().unwrap_or_else(PoisonError::into_inner);
+        for (within_days, count) in
+            [(0, credentials.ended), (7, credentials.within_7_days), (30, credentials.within_30_days)]
+        {
+            let gauge = now.ending_credentials.get_or_create(&WithinLabels { within_days });
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
         now.node_last_seen.clear();
         now.node_connected.clear();
         now.node_buckets.clear();
@@ -189,7 +221,11 @@ impl Metrics {
             now.open_files.set(process.open_files);
         }
         let mut text = String::new();
-        encode(&mut text, &self.registry)?;
+        encode_registry(&mut text, &self.registry)?;
+        if let Some(more) = self.more.get() {
+            encode_registry(&mut text, more)?;
+        }
+        encode_eof(&mut text)?;
         Ok(text)
     }
 }
@@ -208,7 +244,8 @@ impl Metrics {
 )]
 pub(crate) async fn metrics(State(state): State<ApiState>) -> ApiResult<Response> {
     let nodes = state.control().node_views().await?;
-    let text = state.metrics().text(&nodes, Process::look()).map_err(ApiError::internal)?;
+    let credentials = state.control().ending_credentials().await?;
+    let text = state.metrics().text(&nodes, credentials, Process::look()).map_err(ApiError::internal)?;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(CONTENT_TYPE, kind)], text).into_response())
 }
@@ -240,7 +277,8 @@ mod tests {
         let metrics = Metrics::new(Timestamp::UNIX_EPOCH);
         metrics.begin().end("GET", "/bucket/{bucketId}", 200, Duration::from_millis(3));
         metrics.heartbeat(5);
-        let text = metrics.text(&[view("node-1", true), view("gone", false)], None).unwrap();
+        let credentials = EndingCredentials { ended: 1, within_7_days: 2, within_30_days: 5 };
+        let text = metrics.text(&[view("node-1", true), view("gone", false)], credentials, None).unwrap();
         for line in [
             "bucketry_http_requests_total{method=\"GET\",route=\"/bucket/{bucketId}\",status=\"200\"} 1",
             "bucketry_http_requests_in_flight 0",
@@ -248,10 +286,12 @@ mod tests {
             "bucketry_node_probes_total 5",
             "bucketry_node_buckets{node=\"node-1\",status=\"ONLINE\"} 3",
             "bucketry_node_connected{node=\"gone\"} 0",
+            "bucketry_bucket_credentials_ending{within_days=\"0\"} 1",
+            "bucketry_bucket_credentials_ending{within_days=\"30\"} 5",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }
-        let later = metrics.text(&[], None).unwrap();
+        let later = metrics.text(&[], credentials, None).unwrap();
         assert!(!later.contains("node-1"), "nodes that are gone are not told for ever");
     }
 }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, Path, Query};
 use bucketry_control::Thing;
-use bucketry_model::id::{BucketId, NodeId, RepoId, TokenId, UserId, WorkspaceId};
+use bucketry_model::id::{BucketId, NodeId, OrgId, RepoId, TokenId, UserId, WorkspaceId};
 use bucketry_model::time::Day;
 use http::StatusCode;
 use http::request::Parts;
@@ -49,6 +49,9 @@ impl Names for TokenId {
 }
 impl Names for NodeId {
     const THING: Thing = Thing::Node;
+}
+impl Names for OrgId {
+    const THING: Thing = Thing::Organization;
 }
 
 /// The one id in the path.

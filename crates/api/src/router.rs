@@ -16,8 +16,8 @@ use crate::error::ApiError;
 use crate::openapi::{Document, Served};
 use crate::state::ApiState;
 use crate::{
-    bucket, docs_page, health, metrics, node, observe, openapi, organization_users, root, session, stats,
-    token, unit, user, vault, workspace,
+    bucket, docs_page, health, metrics, node, observe, openapi, organization, organization_users, root,
+    session, stats, token, unit, user, vault, workspace,
 };
 
 fn routes() -> OpenApiRouter<ApiState> {
@@ -27,6 +27,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .merge(stats::routes())
         .merge(workspace::routes())
         .merge(organization_users::routes())
+        .merge(organization::routes())
         .merge(user::routes())
         .merge(session::routes())
         .merge(token::routes())

@@ -58,6 +58,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: WorkspaceCommand,
     },
+    /// Your organization
+    Organization {
+        #[command(subcommand)]
+        command: OrganizationCommand,
+    },
     /// Users of the organization
     User {
         #[command(subcommand)]
@@ -111,6 +116,9 @@ pub(crate) struct DemoOptions {
     /// Where the API listens; a free port is taken if this one is in use
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     pub(crate) listen: SocketAddr,
+    /// Where the gateway takes S3 requests; a free port is taken if this one is in use
+    #[arg(long, default_value = "127.0.0.1:9000", value_name = "ADDRESS")]
+    pub(crate) gateway_listen: SocketAddr,
     /// Write the addresses and credentials as JSON to this file when ready
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,
@@ -278,6 +286,12 @@ pub(crate) enum WorkspaceCommand {
         /// E-mail address or id
         user: String,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum OrganizationCommand {
+    /// Show it, with the external id that roles at AWS must ask for
+    Show,
 }
 
 #[derive(Debug, Subcommand)]

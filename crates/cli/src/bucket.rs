@@ -74,19 +74,24 @@ async fn list(remote: &Remote, client: &ApiClient, workspace: Option<String>) ->
     if remote.json {
         return output::json(&buckets);
     }
+    let now = SystemClock.now();
     let rows = buckets.iter().map(|bucket| {
         let provider = bucket.provider.clone().unwrap_or_default();
-        let status = bucket.status.map_or_else(String::new, |status| status.to_string());
+        let mut status = bucket.status.map_or_else(String::new, |status| status.to_string());
+        if let Some(error) = &bucket.last_error {
+            status = format!("{status} {error}");
+        }
         vec![
             bucket.name.clone(),
             bucket.bucket.clone(),
             provider,
             status,
             latency(bucket.latency_ms),
+            expiry(bucket.credential_expires_at.as_deref(), now),
             bucket.id.to_string(),
         ]
     });
-    output::table(&["NAME", "BUCKET", "PROVIDER", "STATUS", "LATENCY", "ID"], rows.collect())
+    output::table(&["NAME", "BUCKET", "PROVIDER", "STATUS", "LATENCY", "EXPIRES", "ID"], rows.collect())
 }
 
 async fn add(remote: &Remote, client: &ApiClient, name: String, fields: BucketFields) -> Result<()> {
@@ -110,7 +115,7 @@ fn show(remote: &Remote, bucket: &Bucket) -> Result<()> {
     let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
     let secret = if bucket.has_secret { "stored, sealed" } else { "none" };
     let status = bucket.status.map_or_else(|| "-".to_owned(), |status| status.to_string());
-    let rows = [
+    let mut rows = vec![
         ("name", bucket.name.clone()),
         ("id", bucket.id.to_string()),
         ("bucket", bucket.bucket.clone()),
@@ -120,6 +125,8 @@ fn show(remote: &Remote, bucket: &Bucket) -> Result<()> {
         ("region", text(&bucket.region)),
         ("key", text(&bucket.key)),
         ("secret", secret.to_owned()),
+        ("secret given", text(&bucket.credential_set_at)),
+        ("secret expires", text(&bucket.credential_expires_at)),
         ("status", status),
         ("latency", latency(bucket.latency_ms)),
         ("last probed", text(&bucket.last_status_at)),
@@ -127,9 +134,10 @@ fn show(remote: &Remote, bucket: &Bucket) -> Result<()> {
         ("registered", bucket.created_at.clone()),
         ("changed", text(&bucket.updated_at)),
     ];
-    let width = rows.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
-    let lines: Vec<String> = rows.iter().map(|(label, value)| format!("{label:width$}  {value}")).collect();
-    output::line(&lines.join("\n"))
+    if let Some(reason) = &bucket.status_reason {
+        rows.push(("reason", format!("{} {reason}", text(&bucket.last_error))));
+    }
+    output::pairs(&rows)
 }
 
 async fn status(remote: &Remote, client: &ApiClient, bucket: &str) -> Result<()> {
@@ -145,9 +153,10 @@ async fn status(remote: &Remote, client: &ApiClient, bucket: &str) -> Result<()>
             node.status.to_string(),
             latency(node.latency_ms),
             node.last_updated.clone(),
+            node.last_error.clone().unwrap_or_else(|| "-".to_owned()),
         ]
     });
-    output::table(&["NODE", "REGION", "STATUS", "LATENCY", "LAST PROBED"], rows.collect())
+    output::table(&["NODE", "REGION", "STATUS", "LATENCY", "LAST PROBED", "REASON"], rows.collect())
 }
 
 async fn stats(
@@ -198,6 +207,17 @@ async fn stats(
         ]
     });
     output::table(&["NODE", "UPTIME", "MEAN", "P50", "P99", "PROBES", "FAILED"], rows.collect())
+}
+
+/// When a credential expires, told from now: people look for what is near.
+fn expiry(at: Option<&str>, now: jiff::Timestamp) -> String {
+    let Some(at) = at.and_then(|text| text.parse::<jiff::Timestamp>().ok()) else { return "-".to_owned() };
+    let hours = at.duration_since(now).as_hours();
+    match hours {
+        ..0 => "expired".to_owned(),
+        0..48 => format!("in {hours} h"),
+        _ => format!("in {} days", hours / 24),
+    }
 }
 
 fn latency(milliseconds: Option<u64>) -> String {

@@ -14,10 +14,12 @@ mod doctor;
 mod embedded_node;
 mod failure;
 mod first_start;
+mod gateway_metrics;
 mod logging;
 mod login;
 mod node;
 mod node_identity;
+mod organization;
 mod output;
 mod serve;
 mod settings;
@@ -62,6 +64,7 @@ fn run(arguments: Arguments) -> Result<()> {
             Command::Logout => login::logout(&remote).await,
             Command::Bucket { command } => bucket::run(&remote, command).await,
             Command::Workspace { command } => workspace::run(&remote, command).await,
+            Command::Organization { command } => organization::run(&remote, command).await,
             Command::User { command } => user::run(&remote, command).await,
             Command::Token { command } => token::run(&remote, command).await,
             Command::Node { command } => node::run(&remote, command).await,

@@ -32,6 +32,13 @@ pub(crate) fn json(value: &impl Serialize) -> Result<()> {
     line(&text)
 }
 
+/// Labels with their values, one a line.
+pub(crate) fn pairs(rows: &[(&str, String)]) -> Result<()> {
+    let width = rows.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
+    let lines: Vec<String> = rows.iter().map(|(label, value)| format!("{label:width$}  {value}")).collect();
+    line(&lines.join("\n"))
+}
+
 /// Rows as a table.
 pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>) -> Result<()> {
     let mut table = Table::new();

@@ -1,4 +1,5 @@
-//! Removing what is no longer needed, a bounded number of rows at a time, so that nobody waits for it.
+//! Removing what is no longer needed, a bounded number of rows at a time, so that nobody waits for it, and warning of
+//! what needs somebody's hand.
 
 use std::time::Duration;
 
@@ -44,6 +45,7 @@ impl Control {
         while store.purge_usage_minutes(first_minute, AT_MOST).await? >= full {}
         let first_day = Day::from_number(Day::of(now).number() - settings.keep_days);
         while store.purge_day_records(first_day, AT_MOST).await? >= full {}
+        self.warn_of_ending_credentials().await?;
         Ok(())
     }
 }

@@ -6,6 +6,7 @@
 pub mod access_token;
 pub mod api_token;
 pub mod buckets;
+pub mod credentials;
 pub mod environment;
 pub mod error;
 pub mod housekeeping;
@@ -48,6 +49,7 @@ struct Inner {
     jobs: Arc<jobs::JobBoard>,
     replays: nodes::ReplayGuard,
     presence: presence::Presence,
+    credential_watch: credentials::CredentialWatch,
     changes: tokio::sync::Notify,
     rotation: tokio::sync::Notify,
 }
@@ -70,6 +72,7 @@ impl Control {
             jobs: Arc::default(),
             replays: nodes::ReplayGuard::default(),
             presence: presence::Presence::default(),
+            credential_watch: credentials::CredentialWatch::default(),
             changes: tokio::sync::Notify::new(),
             rotation: tokio::sync::Notify::new(),
         };

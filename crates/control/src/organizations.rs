@@ -2,7 +2,7 @@
 
 use bucketry_model::id::{OrgId, UserId, WorkspaceId};
 use bucketry_model::name::Name;
-use bucketry_model::role::OrgRole;
+use bucketry_model::role::{Caller, OrgRole};
 use bucketry_model::secret::Secret;
 use bucketry_store::organization::{NewOrganization, Organization, OrganizationInserted};
 use bucketry_store::user::NewUser;
@@ -25,6 +25,15 @@ pub struct Registration {
     pub last_name: String,
     /// The organization's name.
     pub company_name: String,
+}
+
+/// An organization as its own users see it.
+#[derive(Debug)]
+pub struct OwnOrganization {
+    /// The organization.
+    pub organization: Organization,
+    /// What the trust policies of its AWS roles must ask for.
+    pub aws_external_id: String,
 }
 
 /// What the first start made.
@@ -76,7 +85,16 @@ impl Control {
         self.open_session(user, None).await
     }
 
-    /// The caller's organization.
+    /// The caller's own organization; another's doesn't exist.
+    pub async fn own_organization(&self, caller: &Caller, id: OrgId) -> Result<OwnOrganization> {
+        if id != caller.org_id {
+            return Err(Error::NotFound(crate::Thing::Organization));
+        }
+        let organization = self.organization(id).await?;
+        Ok(OwnOrganization { organization, aws_external_id: self.aws_external_id(id).await? })
+    }
+
+    /// An organization.
     pub async fn organization(&self, id: OrgId) -> Result<Organization> {
         self.inner.store.organization(id).await?.ok_or(Error::NotFound(crate::Thing::Organization))
     }

@@ -107,6 +107,17 @@ pub struct Bucket {
     pub created_at: Timestamp,
     /// When a person last changed it.
     pub updated_at: Timestamp,
+    /// When its secret was given, and when it ends.
+    pub credential: CredentialTimes,
+}
+
+/// What is known of the life of a stored secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CredentialTimes {
+    /// When it was given; none without a secret, or where it isn't known.
+    pub set_at: Option<Timestamp>,
+    /// When it ends; none where it doesn't, or doesn't tell.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// Longest accepted texts of a location, in bytes.

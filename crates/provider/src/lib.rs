@@ -33,4 +33,4 @@ pub mod resolve;
 pub mod s3;
 pub mod tls;
 pub mod token;
-mod xml;
+pub mod xml;

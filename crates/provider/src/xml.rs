@@ -15,29 +15,29 @@ const XML_1_0: XmlVersion = XmlVersion::Implicit1_0;
 
 /// The document isn't XML, or not of the kind that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct UnexpectedXml;
+pub struct UnexpectedXml;
 
 /// The end of an element.
-pub(crate) struct Element<'a> {
+pub struct Element<'a> {
     /// The names of the elements around it, the root first.
-    pub(crate) path: &'a [String],
+    pub path: &'a [String],
     /// Its name without a namespace prefix.
-    pub(crate) name: &'a str,
+    pub name: &'a str,
     /// The text directly in it.
-    pub(crate) text: &'a str,
+    pub text: &'a str,
     /// Whether it says `Encoded="true"`: Azure escapes names so that XML can't hold.
-    pub(crate) encoded: bool,
+    pub encoded: bool,
 }
 
 impl Element<'_> {
     /// The name of the element around it.
-    pub(crate) fn parent(&self) -> &str {
+    pub fn parent(&self) -> &str {
         self.path.last().map_or("", String::as_str)
     }
 }
 
 /// Reads a document whose root is `root`, telling `visit` of every element when it ends.
-pub(crate) fn read(
+pub fn read(
     document: &[u8],
     root: &str,
     mut visit: impl FnMut(Element<'_>) -> Result<(), UnexpectedXml>,

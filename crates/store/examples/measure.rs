@@ -135,6 +135,7 @@ async fn inserts(store: &dyn Store, org_id: OrgId, workspace_id: WorkspaceId) ->
                 sealed: SealedSecret::from_text("s".repeat(600)),
                 sealed_to: "seed".to_owned(),
             }),
+            secret_expires_at: None,
         };
         store.insert_bucket(&new, now).await?;
         inserted.push(id);

@@ -6,7 +6,7 @@ use bucketry_model::id::{BucketId, NodeId, OrgId, WorkspaceId};
 use bucketry_model::name::Name;
 use bucketry_model::role::Visibility;
 use bucketry_model::secret::SealedSecret;
-use bucketry_model::status::ProbedStatus;
+use bucketry_model::status::{ProbeFailure, ProbedStatus};
 use jiff::Timestamp;
 
 use crate::Result;
@@ -35,6 +35,8 @@ pub struct NewBucket {
     pub location: BucketLocation,
     /// What opens it.
     pub secret: Option<StoredSecret>,
+    /// When the secret ends, where it tells.
+    pub secret_expires_at: Option<Timestamp>,
 }
 
 /// What came of registering a bucket.
@@ -77,7 +79,12 @@ pub enum SecretUpdate {
     /// It stays.
     Keep,
     /// It is replaced.
-    Replace(StoredSecret),
+    Replace {
+        /// The new one.
+        secret: StoredSecret,
+        /// When it ends, where it tells.
+        expires_at: Option<Timestamp>,
+    },
     /// It is destroyed.
     Clear,
 }
@@ -108,6 +115,19 @@ pub struct NodeWord {
     pub latency_ms: Option<u32>,
     /// When it probed last.
     pub at: Timestamp,
+    /// Why it is OFFLINE; none where it is ONLINE.
+    pub failure: Option<ProbeFailure>,
+}
+
+/// A live bucket whose secret ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndingCredential {
+    /// The bucket.
+    pub id: BucketId,
+    /// Its organization.
+    pub org_id: OrgId,
+    /// When its secret ends.
+    pub expires_at: Timestamp,
 }
 
 /// A bucket in a list: without its sealed secret, with what nodes say of it.
@@ -175,4 +195,15 @@ pub trait BucketStore {
     /// A number that changes whenever an answer about the organization's buckets might: a registration, a change, a
     /// deletion, a new word of a node. It lets whole answers be kept as long as they are true.
     async fn bucket_generation(&self, org_id: OrgId) -> Result<u64>;
+
+    /// How many live buckets have a secret that ends at a time or before it.
+    async fn count_credentials_ending(&self, until: Timestamp) -> Result<u64>;
+
+    /// Live buckets whose secret ends after `after` and not after `until`, the earliest first; at most `limit`.
+    async fn credentials_ending(
+        &self,
+        after: Timestamp,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<EndingCredential>>;
 }

@@ -64,6 +64,10 @@ pub trait OrganizationStore {
     /// At most `limit` organizations, oldest first: enough to tell none, the only one and several apart.
     async fn organizations(&self, limit: u32) -> Result<Vec<Organization>>;
 
+    /// The external id that the organization's AWS roles must ask for. Where it has none yet, `new` becomes it. `None`
+    /// where there is no such organization.
+    async fn aws_external_id(&self, id: OrgId, new: &str) -> Result<Option<String>>;
+
     /// Sets how many live buckets an organization may have. Whether it existed.
     async fn set_bucket_quota(&self, id: OrgId, quota: Option<u64>) -> Result<bool>;
 }

@@ -72,6 +72,7 @@ fn bucket(number: u16, sealed: &str) -> NewBucket {
             region: None,
         },
         secret: Some(StoredSecret { sealed: SealedSecret::from_text(sealed), sealed_to: "r".into() }),
+        secret_expires_at: None,
     }
 }
 

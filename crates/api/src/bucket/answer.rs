@@ -54,6 +54,20 @@ pub(crate) struct BucketAnswer<'a> {
     #[serde(rename = "latency_ms", skip_serializing_if = "Option::is_none")]
     #[schema(example = 12)]
     latency_ms: Option<u32>,
+    /// Why it is OFFLINE, as a stable code: one of the `error_code`s of a validation. Absent where it isn't.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "ACCESS_DENIED_READ")]
+    last_error: Option<&'static str>,
+    /// The same as a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    status_reason: Option<&'a str>,
+    /// When its secret was given. Absent without a secret, or where it isn't known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credential_set_at: Option<Moment>,
+    /// When its secret expires. Absent where it doesn't, or doesn't tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credential_expires_at: Option<Moment>,
     /// When it was registered.
     created_at: Moment,
     /// When a person last changed it.
@@ -96,6 +110,10 @@ impl<'a> From<&'a BucketView> for BucketAnswer<'a> {
             status: view.status,
             last_status_at: view.last_status_at.map(Moment),
             latency_ms: view.latency_ms,
+            last_error: view.last_error.as_ref().map(|failure| failure.code.as_str()),
+            status_reason: view.last_error.as_ref().map(|failure| failure.message.as_str()),
+            credential_set_at: bucket.credential.set_at.map(Moment),
+            credential_expires_at: bucket.credential.expires_at.map(Moment),
             created_at: Moment(bucket.created_at),
             updated_at: Moment(bucket.updated_at),
             workspace_id: bucket.workspace_id,

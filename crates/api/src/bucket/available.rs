@@ -46,6 +46,9 @@ pub(crate) struct AvailableAnswer<'a> {
     /// Its status.
     #[schema(value_type = StatusSchema)]
     status: Status,
+    /// When its secret expires. Absent where it doesn't, or doesn't tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credential_expires_at: Option<Moment>,
     /// Its workspace.
     #[schema(value_type = String, format = "uuid")]
     workspace_id: WorkspaceId,
@@ -80,6 +83,7 @@ impl Source for Available {
             bucket: &bucket.location.bucket,
             key: bucket.location.key.as_deref(),
             status: entry.status,
+            credential_expires_at: bucket.credential.expires_at.map(Moment),
             workspace_id: bucket.workspace_id,
             created_at: Moment(bucket.created_at),
         }

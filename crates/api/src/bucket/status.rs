@@ -47,6 +47,13 @@ pub(crate) struct NodeStatus {
     /// When it probed last.
     #[serde(rename = "lastUpdated")]
     last_updated: Moment,
+    /// Why it says OFFLINE, as a stable code. Absent where it doesn't.
+    #[serde(rename = "lastError", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "ACCESS_DENIED_READ")]
+    last_error: Option<&'static str>,
+    /// The same as a sentence.
+    #[serde(rename = "statusReason", skip_serializing_if = "Option::is_none")]
+    status_reason: Option<String>,
 }
 
 impl From<NodeStatusView> for NodeStatus {
@@ -60,6 +67,8 @@ impl From<NodeStatusView> for NodeStatus {
             latency_ms: latency,
             latency_ms_again: latency,
             last_updated: Moment(view.last_updated),
+            last_error: view.last_error.as_ref().map(|failure| failure.code.as_str()),
+            status_reason: view.last_error.map(|failure| failure.message),
         }
     }
 }

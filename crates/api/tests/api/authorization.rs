@@ -158,6 +158,9 @@ async fn request(world: &World, route: &Route, place: Place, role: &str) -> (Str
         "PUT /organization/users/{userId}" => {
             (path(&[("{userId}", world.fresh_user(place).await.to_string())]), Some(json!({ "name": "New" })))
         }
+        "GET /organization/{orgId}" => {
+            (path(&[("{orgId}", world.organization(place).await.to_string())]), None)
+        }
         "DELETE /token/{tokenId}" => (path(&[("{tokenId}", world.fresh_token(place, role).await)]), None),
         _ => panic!("{name} has no request in the authorisation walk: write one, and look at its rows"),
     }

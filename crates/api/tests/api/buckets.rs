@@ -36,7 +36,8 @@ async fn a_registered_bucket_is_listed_with_every_field_of_the_contract() {
             "id": created.body["bucketId"], "name": "Holiday photos", "bucket": "photos", "storageType": "S3",
             "key": "AKIA", "hasSecret": true, "endpoint": "https://s3.example.com", "region": "eu-central-1",
             "provider": "OTHER", "status": "DISCONNECTED", "createdAt": "2026-03-01T12:00:00.000Z",
-            "updatedAt": "2026-03-01T12:00:00.000Z", "workspaceId": deployment.first.workspace_id, "repos": [],
+            "updatedAt": "2026-03-01T12:00:00.000Z", "credentialSetAt": "2026-03-01T12:00:00.000Z",
+            "workspaceId": deployment.first.workspace_id, "repos": [],
         })
     );
     assert!(!list.text.contains("hunter2"), "secrets are never shown");
@@ -59,6 +60,28 @@ async fn a_bucket_that_cannot_be_opened_is_not_registered_and_the_checks_are_tol
     assert_eq!(refused.body["checks"][1]["hint"], "create it");
     assert_eq!(refused.body["success"], false);
     assert_eq!(deployment.get("/bucket").await.body["buckets"], json!([]));
+}
+
+#[tokio::test]
+async fn registering_changing_and_validating_answer_the_same_checks_when_they_refuse() {
+    let deployment = Deployment::start().await;
+    let mut fields = deployment.bucket_fields("Photos");
+    let created = deployment.post("/bucket", fields.clone()).await.body;
+    fields["name"] = "Other".into();
+    fields["bucket"] = MISSING_BUCKET.into();
+    let trial = json!({ "bucket": MISSING_BUCKET });
+    let path = format!("/bucket/{}", created["bucketId"].as_str().unwrap());
+    let refusals = [
+        deployment.post("/bucket", fields).await,
+        deployment.put(&path, trial.clone()).await,
+        deployment.post(&format!("{path}/validate"), trial).await,
+    ];
+    for refused in &refusals {
+        assert_eq!((refused.status.as_u16(), refused.code()), (400, "VALIDATION_FAILED"), "{}", refused.text);
+        assert_eq!(refused.body["checks"][1]["error_code"], "BUCKET_NOT_FOUND", "{}", refused.text);
+        assert_eq!(refused.body["checks"], refusals[0].body["checks"]);
+        assert_eq!(refused.body["message"], refusals[0].body["message"]);
+    }
 }
 
 #[tokio::test]

@@ -31,6 +31,7 @@ async fn fill(deployment: &Deployment, count: u16) {
                 region: None,
             },
             secret: None,
+            secret_expires_at: None,
         };
         deployment.control.store().insert_bucket(&new, now).await.unwrap();
     }

@@ -9,7 +9,7 @@ use bucketry_control::buckets::BucketInput;
 use bucketry_control::organizations::Registration;
 use bucketry_control::tokens::NewApiToken;
 use bucketry_model::bucket::StorageType;
-use bucketry_model::id::{UserId, WorkspaceId};
+use bucketry_model::id::{OrgId, UserId, WorkspaceId};
 use bucketry_model::name::Name;
 use bucketry_model::role::{OrgRole, WorkspaceRole};
 use bucketry_model::secret::Secret;
@@ -137,6 +137,12 @@ impl World {
     fn owner_of(&self, place: Place) -> &str {
         let role = if place == Place::OtherOrganization { "FOREIGN" } else { "OWNER" };
         self.tokens[role].as_str()
+    }
+
+    /// A place's organization.
+    pub(crate) async fn organization(&self, place: Place) -> OrgId {
+        let control = &self.deployment.control;
+        control.authenticate(self.owner_of(place)).await.unwrap().org_id
     }
 
     /// A bucket in the place.

@@ -44,6 +44,18 @@ pub struct Bucket {
     /// The latency of the last good probe, in milliseconds.
     #[serde(rename = "latency_ms", default, skip_serializing_if = "Option::is_none")]
     pub latency_ms: Option<u64>,
+    /// Why it is OFFLINE, as a stable code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+    /// The same as a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_reason: Option<String>,
+    /// When its secret was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential_set_at: Option<String>,
+    /// When its secret expires, where it does and tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential_expires_at: Option<String>,
     /// The provider, as told from the address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
@@ -166,6 +178,12 @@ pub struct NodeStatus {
     pub latency_ms: Option<u64>,
     /// When it last probed.
     pub last_updated: String,
+    /// Why it says OFFLINE, as a stable code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+    /// The same as a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_reason: Option<String>,
 }
 
 /// A bucket's day as one node saw it.

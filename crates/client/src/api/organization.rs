@@ -8,6 +8,25 @@ use serde_json::{Value, json};
 use super::ApiClient;
 use crate::error::ClientError;
 
+/// The organization.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Organization {
+    /// Its id.
+    pub id: OrgId,
+    /// Its name.
+    pub name: String,
+    /// When it was made.
+    pub created_at: String,
+    /// How many buckets it has.
+    pub bucket_count: u64,
+    /// How many buckets it may have; none where there is no limit.
+    #[serde(default)]
+    pub bucket_quota: Option<u64>,
+    /// What the trust policies of its AWS roles must ask for.
+    pub aws_external_id: String,
+}
+
 /// An account of the organization.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -50,6 +69,11 @@ pub struct NewOrgUser {
 }
 
 #[derive(Deserialize)]
+struct Own {
+    data: Organization,
+}
+
+#[derive(Deserialize)]
 struct One {
     data: OrgUser,
 }
@@ -60,6 +84,11 @@ struct All {
 }
 
 impl ApiClient {
+    /// The caller's organization.
+    pub async fn organization(&self, id: OrgId) -> Result<Organization, ClientError> {
+        self.get(&format!("/organization/{id}")).await.map(|own: Own| own.data)
+    }
+
     /// The organization's accounts.
     pub async fn org_users(&self) -> Result<Vec<OrgUser>, ClientError> {
         self.get("/organization/users").await.map(|all: All| all.data)

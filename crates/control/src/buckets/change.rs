@@ -8,7 +8,7 @@ use bucketry_model::status::Status;
 use bucketry_store::bucket::{BucketUpdate, BucketUpdated, SecretUpdate};
 
 use super::create::name_taken;
-use super::input::{BucketInput, SecretInput};
+use super::input::{BucketInput, SecretInput, expiry};
 use crate::users::validated;
 use crate::{Control, Error, Result, Thing};
 
@@ -43,6 +43,7 @@ impl Control {
             self.enter(caller, workspace_id, WorkspaceRole::Write).await?;
         }
         let changes = input.read_changes(&stored.location, stored.secret.is_some())?;
+        let changes = self.delegated_changes(&stored, changes).await?;
         if self.inner.store.bucket_name_taken(caller.org_id, &name, Some(id)).await? {
             return Err(name_taken(name.as_str()));
         }
@@ -53,7 +54,8 @@ impl Control {
             SecretInput::Replace(plain) => {
                 let sealed = self.seal(caller.org_id, id, plain).await?;
                 let to_validate = Some(sealed.sealed.clone());
-                (SecretUpdate::Replace(sealed), to_validate)
+                let expires_at = expiry(&changes.location, plain);
+                (SecretUpdate::Replace { secret: sealed, expires_at }, to_validate)
             }
         };
         let diagnosis = if announce && !input.skip_validation {

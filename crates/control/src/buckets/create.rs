@@ -5,7 +5,7 @@ use bucketry_model::id::BucketId;
 use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_store::bucket::{BucketInserted, NewBucket};
 
-use super::input::BucketInput;
+use super::input::{BucketInput, expiry};
 use crate::users::validated;
 use crate::{Control, Error, Result, Thing};
 
@@ -33,8 +33,10 @@ impl Control {
         if organization.bucket_quota.is_some_and(|quota| organization.bucket_count >= quota) {
             return Err(Error::QuotaExceeded(organization.bucket_quota.unwrap_or_default()));
         }
+        let given = self.delegated_secret(caller.org_id, &fields.location, fields.secret).await?;
+        let secret_expires_at = given.as_ref().and_then(|secret| expiry(&fields.location, secret));
         let id = self.inner.environment.id(BucketId::new)?;
-        let secret = match &fields.secret {
+        let secret = match &given {
             Some(secret) => Some(self.seal(caller.org_id, id, secret).await?),
             None => None,
         };
@@ -56,6 +58,7 @@ impl Control {
             name: fields.name,
             location: fields.location,
             secret,
+            secret_expires_at,
         };
         match self.inner.store.insert_bucket(&new, self.inner.environment.now()).await? {
             BucketInserted::Inserted => {

@@ -1,12 +1,15 @@
 //! What people send about a bucket, and the reading of it. Every wrong field is told, not just the first.
 
 use bucketry_model::bucket::{BucketLocation, StorageType, check_bucket_name, limits};
+use bucketry_model::credential::{AwsSession, credential_expiry};
 use bucketry_model::diagnosis::CheckScope;
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::id::WorkspaceId;
 use bucketry_model::name::Name;
 use bucketry_model::secret::Secret;
+use jiff::Timestamp;
 
+use super::delegation::is_role_arn;
 use crate::error::{Error, FieldError, Result};
 
 /// The fields of a bucket as they were sent. `None` is a field that was absent; empty texts mean absent on creation
@@ -83,12 +86,15 @@ impl BucketInput {
             None => missing("workspaceId", &mut wrong),
             Some(text) => read_workspace(text, &mut wrong),
         };
-        let key = present(self.key.as_ref()).and_then(|text| read_key(text, &mut wrong));
+        let mut key = present(self.key.as_ref()).and_then(|text| read_key(text, &mut wrong));
         let endpoint = present(self.endpoint.as_ref()).and_then(|text| read_endpoint(text, &mut wrong));
         let region = present(self.region.as_ref()).and_then(|text| read_region(text, &mut wrong));
         let secret = self.secret.as_ref().and_then(|secret| read_secret(secret, &mut wrong));
         self.check_provider_key(&mut wrong);
         if let Some(storage_type) = storage_type {
+            if let Some(secret) = &secret {
+                key = take_session_key(storage_type, key, secret, &mut wrong);
+            }
             check_credentials(storage_type, key.as_deref(), secret.is_some(), &mut wrong);
         }
         match (name, bucket, storage_type, workspace_id, wrong.as_slice()) {
@@ -153,6 +159,11 @@ impl BucketInput {
         let travels = location.storage_type != StorageType::S3;
         if has_secret && elsewhere && travels && matches!(secret, SecretInput::Keep) {
             wrong.push(FieldError::new("secret", "must be sent again when the endpoint or the type changes"));
+        }
+        if let SecretInput::Replace(secret) = &secret {
+            let sent = self.key.as_ref().and(location.key.take());
+            let of_session = take_session_key(location.storage_type, sent, secret, &mut wrong);
+            location.key = of_session.or_else(|| self.key.is_none().then(|| stored.key.clone()).flatten());
         }
         self.check_provider_key(&mut wrong);
         let will_have_secret = match &secret {
@@ -240,6 +251,36 @@ fn read_secret(secret: &Secret, wrong: &mut Vec<FieldError>) -> Option<Secret> {
     Some(Secret::new(text))
 }
 
+/// A temporary access key comes as one document with its secret, so its name needn't be sent beside it.
+fn take_session_key(
+    storage_type: StorageType,
+    key: Option<String>,
+    secret: &Secret,
+    wrong: &mut Vec<FieldError>,
+) -> Option<String> {
+    match AwsSession::read(secret).filter(|_| storage_type == StorageType::S3) {
+        None => key,
+        Some(Err(_)) => {
+            let message = "begins like the JSON of a temporary access key and isn't a whole one: paste all that \
+                           `aws sts` or `aws configure export-credentials` printed";
+            wrong.push(FieldError::new("secret", message));
+            key
+        }
+        Some(Ok(session)) if key.as_ref().is_none_or(|key| *key == session.access_key) => {
+            read_key(&session.access_key, wrong)
+        }
+        Some(Ok(_)) => {
+            wrong.push(FieldError::new("key", "must be the secret's AccessKeyId, or be left out"));
+            key
+        }
+    }
+}
+
+/// When a secret ends, where it tells.
+pub(super) fn expiry(location: &BucketLocation, secret: &Secret) -> Option<Timestamp> {
+    credential_expiry(location.storage_type, secret).map(|expiry| expiry.at)
+}
+
 /// Which of key and secret a storage type can't do without.
 fn check_credentials(
     storage_type: StorageType,
@@ -249,11 +290,20 @@ fn check_credentials(
 ) {
     let already = |field: &str, wrong: &[FieldError]| wrong.iter().any(|error| error.field == field);
     let (key_is, secret_is) = match storage_type {
+        StorageType::S3 if key.is_some_and(is_role_arn) => return,
         StorageType::S3 => ("is required: the access key id", Some("is required: the secret access key")),
         StorageType::Gcs if has_secret => return,
-        StorageType::Gcs => ("is required: the service account's e-mail address", None),
+        StorageType::Gcs => {
+            if key.is_some_and(|key| !key.contains('@')) && !already("key", wrong) {
+                let message = "must be a service account's e-mail address where no secret is given: the node takes \
+                               that account on";
+                wrong.push(FieldError::new("key", message));
+            }
+            ("is required: the service account's e-mail address", None)
+        }
         StorageType::Blob => {
-            ("is required: the storage account's name", Some("is required: the account key or a SAS token"))
+            let secret_is = "is required: the account key, a SAS token, or the JSON of an Entra application";
+            ("is required: the storage account's name", Some(secret_is))
         }
     };
     if key.is_none() && !already("key", wrong) {
@@ -345,6 +395,42 @@ mod tests {
         assert_eq!(wrong_fields(input.read_changes(&stored, true)), ["secret"]);
         let again = BucketInput { secret: Some(Secret::new("sv=1&sig=x")), ..input };
         assert!(again.read_changes(&stored, true).is_ok());
+    }
+
+    const SESSION: &str = r#"{"AccessKeyId":"ASIAX","SecretAccessKey":"s","SessionToken":"t"}"#;
+
+    #[test]
+    fn a_temporary_access_key_brings_its_name_along() {
+        let session = Some(Secret::new(SESSION));
+        let read = |key: Option<&str>, secret: &str| {
+            let (key, secret) = (key.map(str::to_owned), Some(Secret::new(secret)));
+            BucketInput { key, secret, ..complete() }.read_new()
+        };
+        for key in [None, Some(""), Some("ASIAX")] {
+            assert_eq!(read(key, SESSION).unwrap().location.key.as_deref(), Some("ASIAX"), "{key:?}");
+        }
+        assert_eq!(wrong_fields(read(Some("AKID"), SESSION)), ["key"]);
+        assert_eq!(wrong_fields(read(Some("AKID"), "{\"AccessKeyId\":")), ["secret"]);
+
+        let stored = complete().read_new().unwrap().location;
+        let key_of = |input: BucketInput| input.read_changes(&stored, true).unwrap().location.key;
+        let next = BucketInput { secret: session, ..BucketInput::default() };
+        assert_eq!(key_of(next).as_deref(), Some("ASIAX"));
+        let plain = BucketInput { secret: Some(Secret::new("next")), ..BucketInput::default() };
+        assert_eq!(key_of(plain).as_deref(), Some("AKID"));
+    }
+
+    #[test]
+    fn a_role_and_a_service_account_to_take_on_need_no_secret() {
+        let read = |storage_type, key: &str| {
+            let (storage_type, key) = (Some(storage_type), Some(key.to_owned()));
+            BucketInput { storage_type, key, secret: None, ..complete() }.read_new()
+        };
+        assert!(read(StorageType::S3, "arn:aws:iam::123456789012:role/reader").is_ok());
+        assert!(read(StorageType::Gcs, "reader@project.iam.gserviceaccount.com").is_ok());
+        assert_eq!(wrong_fields(read(StorageType::Gcs, "GOOG1EXAMPLE")), ["key"]);
+        assert_eq!(wrong_fields(read(StorageType::S3, "AKID")), ["secret"]);
+        assert_eq!(wrong_fields(read(StorageType::Blob, "account")), ["secret"]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod change;
 mod create;
+mod delegation;
 mod input;
 mod read;
 mod statistics;

@@ -7,7 +7,7 @@ use bucketry_model::id::{BucketId, NodeId, WorkspaceId};
 use bucketry_model::node::Node;
 use bucketry_model::provider::Provider;
 use bucketry_model::role::{Caller, Visibility, WorkspaceRole};
-use bucketry_model::status::{Status, as_seen_now, fold, is_connected};
+use bucketry_model::status::{ProbeFailure, Status, as_seen_now, fold, is_connected};
 use bucketry_store::bucket::{BucketQuery, ListedBucket, NodeWord, PageStart};
 use jiff::Timestamp;
 
@@ -28,6 +28,8 @@ pub struct BucketView {
     pub latency_ms: Option<u32>,
     /// Whose storage it is.
     pub provider: Provider,
+    /// Why it is OFFLINE, as the first node that says so tells it; none where it isn't.
+    pub last_error: Option<ProbeFailure>,
 }
 
 /// What one node says of a bucket, as worth now.
@@ -41,6 +43,8 @@ pub struct NodeStatusView {
     pub latency_ms: Option<u32>,
     /// When it probed last.
     pub last_updated: Timestamp,
+    /// Why it says OFFLINE.
+    pub last_error: Option<ProbeFailure>,
 }
 
 /// Stands for everything that an answer about an organization's buckets depends on: while it is the same, so is
@@ -90,9 +94,11 @@ impl Control {
         let mut bucket = self.reach_bucket(caller, id, WorkspaceRole::Read).await?;
         let words = self.status_of(id).await?;
         let has_secret = bucket.secret.take().is_some();
+        let status = fold(words.iter().map(|word| word.status));
         Ok(BucketView {
             has_secret,
-            status: fold(words.iter().map(|word| word.status)),
+            status,
+            last_error: reason(status, words.iter().map(|word| (word.status, word.last_error.as_ref()))),
             last_status_at: words.iter().map(|word| word.last_updated).max(),
             latency_ms: reached_in(words.iter().map(|word| (word.status, word.latency_ms))),
             provider: Provider::recognise(bucket.location.storage_type, bucket.location.endpoint.as_ref()),
@@ -109,11 +115,15 @@ impl Control {
     pub(crate) async fn status_of(&self, id: BucketId) -> Result<Vec<NodeStatusView>> {
         let now = self.inner.environment.now();
         let words = self.inner.store.bucket_words(id).await?;
-        let view = |(node, word): (Node, NodeWord)| NodeStatusView {
-            status: as_seen_now(word.status, is_connected(node.last_seen, now)),
-            latency_ms: word.latency_ms,
-            last_updated: word.at,
-            node,
+        let view = |(node, word): (Node, NodeWord)| {
+            let status = as_seen_now(word.status, is_connected(node.last_seen, now));
+            NodeStatusView {
+                status,
+                latency_ms: word.latency_ms,
+                last_updated: word.at,
+                last_error: word.failure.filter(|_| status == Status::Offline),
+                node,
+            }
         };
         Ok(words.into_iter().map(view).collect())
     }
@@ -145,11 +155,24 @@ fn reached_in(words: impl Iterator<Item = (Status, Option<u32>)>) -> Option<u32>
     words.filter(|(status, _)| *status == Status::Online).filter_map(|(_, latency)| latency).min()
 }
 
+/// Why a bucket is OFFLINE, from the nodes that say so.
+fn reason<'w>(
+    status: Status,
+    mut words: impl Iterator<Item = (Status, Option<&'w ProbeFailure>)>,
+) -> Option<ProbeFailure> {
+    if status != Status::Offline {
+        return None;
+    }
+    words.find_map(|(said, failure)| failure.filter(|_| said == Status::Offline)).cloned()
+}
+
 fn view(listed: ListedBucket, connected: &[NodeId]) -> BucketView {
     let now = |word: &NodeWord| as_seen_now(word.status, connected.contains(&word.node_id));
+    let status = fold(listed.nodes.iter().map(now));
     BucketView {
         has_secret: listed.has_secret,
-        status: fold(listed.nodes.iter().map(now)),
+        status,
+        last_error: reason(status, listed.nodes.iter().map(|word| (now(word), word.failure.as_ref()))),
         last_status_at: listed.nodes.iter().map(|word| word.at).max(),
         latency_ms: reached_in(listed.nodes.iter().map(|word| (now(word), word.latency_ms))),
         provider: Provider::recognise(

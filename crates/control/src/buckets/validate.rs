@@ -33,6 +33,7 @@ impl Control {
     ) -> Result<Validated> {
         let stored = self.reach_bucket(caller, id, WorkspaceRole::Write).await?;
         let changes = input.read_changes(&stored.location, stored.secret.is_some())?;
+        let changes = self.delegated_changes(&stored, changes).await?;
         let secret = match &changes.secret {
             SecretInput::Keep => stored.secret.clone(),
             SecretInput::Clear => None,

@@ -148,7 +148,7 @@ pub async fn a_secret_is_kept_replaced_or_cleared(store: &dyn Store) {
     let id = world.bucket("photos").await;
     for (change, expected) in [
         (SecretUpdate::Keep, Some("sealed photos")),
-        (SecretUpdate::Replace(secret("another")), Some("another")),
+        (SecretUpdate::Replace { secret: secret("another"), expires_at: None }, Some("another")),
         (SecretUpdate::Clear, None),
     ] {
         let update = BucketUpdate { secret: change, announce: true, ..world.update_of(id).await };

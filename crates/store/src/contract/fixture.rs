@@ -133,6 +133,7 @@ impl<'s> World<'s> {
             name: name(label),
             location: location(label),
             secret: Some(secret(&format!("sealed {label}"))),
+            secret_expires_at: None,
         }
     }
 

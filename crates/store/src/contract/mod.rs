@@ -24,6 +24,7 @@ mod fixture;
 
 pub mod bucket;
 pub mod bucket_list;
+pub mod credential;
 pub mod idempotency;
 pub mod node;
 pub mod organization;
@@ -96,6 +97,13 @@ macro_rules! contract_stories {
                 the_generation_changes_with_the_organizations_buckets_only
                 a_write_that_is_given_up_leaves_nothing_behind
             }
+            credential {
+                age_and_end_of_a_secret_go_with_the_secret
+                a_bucket_without_a_secret_has_no_age_and_no_end
+                ending_secrets_are_told_earliest_first_and_counted
+                an_organization_keeps_its_first_external_id
+                two_external_ids_at_once_give_one
+            }
             bucket_list {
                 a_list_shows_buckets_without_secrets_with_the_words_of_nodes
                 only_visible_workspaces_are_listed
@@ -107,6 +115,7 @@ macro_rules! contract_stories {
             status {
                 probes_become_last_words_and_days
                 a_failure_keeps_the_latency_of_the_last_success
+                the_reason_is_kept_while_a_bucket_is_offline
                 late_and_repeated_samples_are_passed_over
                 samples_of_unknown_foreign_and_removed_buckets_are_passed_over
                 a_node_that_is_not_registered_is_not_believed
@@ -193,6 +202,7 @@ mod tests {
         for area in [
             include_str!("bucket.rs"),
             include_str!("bucket_list.rs"),
+            include_str!("credential.rs"),
             include_str!("idempotency.rs"),
             include_str!("node.rs"),
             include_str!("organization.rs"),

@@ -2,6 +2,7 @@
 
 use bucketry_model::diagnosis::CheckCode;
 use bucketry_model::id::{BucketId, NodeId};
+use bucketry_model::role::Visibility;
 use bucketry_model::status::{ProbeFailure, ProbedStatus};
 use bucketry_model::time::Day;
 use bucketry_model::uptime::{DayRecord, ProbeSample};
@@ -35,7 +36,13 @@ pub async fn probes_become_last_words_and_days(store: &dyn Store) {
     let last = word(store, bucket).await;
     assert_eq!(
         last,
-        NodeWord { node_id: node, status: ProbedStatus::Offline, latency_ms: Some(30), at: at(120) }
+        NodeWord {
+            node_id: node,
+            status: ProbedStatus::Offline,
+            latency_ms: Some(30),
+            at: at(120),
+            failure: failed(120).failure
+        }
     );
     let (told_by, _) = store.bucket_words(bucket).await.unwrap().remove(0);
     assert_eq!((told_by.id, told_by.name.as_str()), (node, "node-1"));
@@ -59,6 +66,20 @@ pub async fn a_failure_keeps_the_latency_of_the_last_success(store: &dyn Store) 
     world.probe(node, bucket, &[online(60, 30)]).await;
     world.probe(node, bucket, &[failed(120)]).await;
     assert_eq!(word(store, bucket).await.latency_ms, Some(30));
+}
+
+pub async fn the_reason_is_kept_while_a_bucket_is_offline(store: &dyn Store) {
+    let world = World::new(store).await;
+    let node = world.node("node-1").await;
+    let bucket = world.bucket("photos").await;
+    world.probe(node, bucket, &[online(0, 10), failed(60)]).await;
+    assert_eq!(word(store, bucket).await.failure, failed(60).failure);
+    let listed = store.buckets(&world.query(Visibility::Organization, None, 1)).await.unwrap();
+    assert_eq!(listed[0].nodes[0].failure, failed(60).failure);
+    // The first failure of a bucket that is still ONLINE.
+    let outlier = ProbeSample { status: ProbedStatus::Online, ..failed(180) };
+    world.probe(node, bucket, &[online(120, 10), outlier]).await;
+    assert_eq!(word(store, bucket).await.failure, None);
 }
 
 pub async fn late_and_repeated_samples_are_passed_over(store: &dyn Store) {

@@ -26,7 +26,7 @@ pub async fn every_change_of_a_bucket_is_announced_in_order(store: &dyn Store) {
     let a = world.bucket("a").await;
     let b = world.bucket("b").await;
     let update = BucketUpdate {
-        secret: SecretUpdate::Replace(secret("another")),
+        secret: SecretUpdate::Replace { secret: secret("another"), expires_at: None },
         announce: true,
         ..world.update_of(a).await
     };

@@ -1,7 +1,7 @@
 //! Buckets: registering, changing, removing, looking up. Lists are the next module's.
 
 use async_trait::async_trait;
-use bucketry_model::bucket::{Bucket, BucketLocation};
+use bucketry_model::bucket::{Bucket, BucketLocation, CredentialTimes};
 use bucketry_model::id::{BucketId, OrgId, WorkspaceId};
 use bucketry_model::name::Name;
 use bucketry_model::secret::SealedSecret;
@@ -15,8 +15,8 @@ use super::statement::{InList, Write, texts};
 use super::{SqliteStore, workspace};
 use crate::Result;
 use crate::bucket::{
-    BucketInserted, BucketQuery, BucketStore, BucketUpdate, BucketUpdated, ListedBucket, NewBucket,
-    SecretUpdate,
+    BucketInserted, BucketQuery, BucketStore, BucketUpdate, BucketUpdated, EndingCredential, ListedBucket,
+    NewBucket, SecretUpdate,
 };
 
 /// The columns that make a location.
@@ -30,6 +30,7 @@ macro_rules! bucket_columns {
     () => {
         concat!(
             "b.id, b.org_id, b.workspace_id, b.name, b.version, b.created_at, b.updated_at, ",
+            "b.secret_set_at, b.secret_expires_at, ",
             location_columns!()
         )
     };
@@ -57,6 +58,10 @@ pub(super) fn without_secret(columns: &mut Columns<'_>) -> Result<Bucket> {
         version: columns.number()?,
         created_at: columns.time()?,
         updated_at: columns.time()?,
+        credential: CredentialTimes {
+            set_at: columns.optional_time()?,
+            expires_at: columns.optional_time()?,
+        },
         location: location(columns)?,
         secret: None,
     })
@@ -78,8 +83,8 @@ pub(super) async fn announce(write: &mut Write, org_id: OrgId, id: BucketId, now
 /// Inserts the row; false where a live bucket has the name.
 async fn insert_row(write: &mut Write, new: &NewBucket, now: Timestamp) -> Result<bool> {
     let sql = "INSERT INTO buckets (id, org_id, workspace_id, name, name_folded, storage_type, bucket, access_key, \
-               endpoint, region, version, created_at, updated_at, sealed_to, secret) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11, $11, $12, $13) \
+               endpoint, region, version, created_at, updated_at, sealed_to, secret, secret_set_at, secret_expires_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11, $11, $12, $13, $14, $15) \
                ON CONFLICT (org_id, name_folded) WHERE deleted_at IS NULL DO NOTHING";
     let location = &new.location;
     let secret = new.secret.as_ref();
@@ -96,7 +101,9 @@ async fn insert_row(write: &mut Write, new: &NewBucket, now: Timestamp) -> Resul
         .bind(location.region.as_deref())
         .bind(to_micros(now))
         .bind(secret.map(|secret| secret.sealed_to.as_str()))
-        .bind(secret.map(|secret| secret.sealed.as_text()));
+        .bind(secret.map(|secret| secret.sealed.as_text()))
+        .bind(secret.map(|_| to_micros(now)))
+        .bind(secret.and(new.secret_expires_at).map(to_micros));
     Ok(write.execute(insert).await? > 0)
 }
 
@@ -108,17 +115,17 @@ async fn take_place(write: &mut Write, org_id: OrgId) -> Result<bool> {
 }
 
 async fn update_row(write: &mut Write, update: &BucketUpdate, now: Timestamp) -> Result<()> {
-    let (replaced, sealed_to, secret) = match &update.secret {
+    let (replaced, secret, expires_at) = match &update.secret {
         SecretUpdate::Keep => (false, None, None),
         SecretUpdate::Clear => (true, None, None),
-        SecretUpdate::Replace(secret) => {
-            (true, Some(secret.sealed_to.as_str()), Some(secret.sealed.as_text()))
-        }
+        SecretUpdate::Replace { secret, expires_at } => (true, Some(secret), *expires_at),
     };
     let sql = "UPDATE buckets SET workspace_id = $2, name = $3, name_folded = $4, storage_type = $5, bucket = $6, \
                access_key = $7, endpoint = $8, region = $9, version = version + $10, updated_at = $11, \
                sealed_to = CASE WHEN $12 THEN $13 ELSE sealed_to END, \
-               secret = CASE WHEN $12 THEN $14 ELSE secret END WHERE id = $1";
+               secret = CASE WHEN $12 THEN $14 ELSE secret END, \
+               secret_set_at = CASE WHEN $12 THEN $15 ELSE secret_set_at END, \
+               secret_expires_at = CASE WHEN $12 THEN $16 ELSE secret_expires_at END WHERE id = $1";
     let location = &update.location;
     let statement = query(sql)
         .bind(update.id.to_string())
@@ -133,8 +140,10 @@ async fn update_row(write: &mut Write, update: &BucketUpdate, now: Timestamp) ->
         .bind(i64::from(update.announce))
         .bind(to_micros(now))
         .bind(replaced)
-        .bind(sealed_to)
-        .bind(secret);
+        .bind(secret.map(|secret| secret.sealed_to.as_str()))
+        .bind(secret.map(|secret| secret.sealed.as_text()))
+        .bind(secret.map(|_| to_micros(now)))
+        .bind(expires_at.map(to_micros));
     write.execute(statement).await.map(|_| ())
 }
 
@@ -204,7 +213,7 @@ impl BucketStore for SqliteStore {
 
     async fn delete_bucket(&self, org_id: OrgId, id: BucketId, now: Timestamp) -> Result<bool> {
         let mut write = self.write().await?;
-        let remove = "UPDATE buckets SET deleted_at = $3, secret = NULL, sealed_to = NULL \
+        let remove = "UPDATE buckets SET deleted_at = $3, secret = NULL, sealed_to = NULL, secret_expires_at = NULL \
                       WHERE id = $1 AND org_id = $2 AND deleted_at IS NULL";
         let (bucket, org) = (id.to_string(), org_id.to_string());
         if write.execute(query(remove).bind(&bucket).bind(&org).bind(to_micros(now))).await? == 0 {
@@ -243,5 +252,28 @@ impl BucketStore for SqliteStore {
 
     async fn bucket_generation(&self, org_id: OrgId) -> Result<u64> {
         Ok(self.generations.of(org_id))
+    }
+
+    async fn count_credentials_ending(&self, until: Timestamp) -> Result<u64> {
+        let sql =
+            "SELECT COUNT(*) FROM buckets WHERE secret_expires_at IS NOT NULL AND secret_expires_at <= $1";
+        self.row(query(sql).bind(to_micros(until))).await?.map_or(Ok(0), |row| Columns::of(&row).narrow())
+    }
+
+    async fn credentials_ending(
+        &self,
+        after: Timestamp,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<EndingCredential>> {
+        let sql = "SELECT id, org_id, secret_expires_at FROM buckets WHERE secret_expires_at IS NOT NULL \
+                   AND secret_expires_at > $1 AND secret_expires_at <= $2 ORDER BY secret_expires_at, id LIMIT $3";
+        let select = query(sql).bind(to_micros(after)).bind(to_micros(until)).bind(i64::from(limit));
+        let read = |row: &Row| {
+            let mut columns = Columns::of(row);
+            let (id, org_id) = (columns.parsed()?, columns.parsed()?);
+            Ok(EndingCredential { id, org_id, expires_at: columns.time()? })
+        };
+        self.rows(select).await?.iter().map(read).collect()
     }
 }

@@ -16,7 +16,7 @@ use super::bucket::{bucket_columns, location_columns, without_secret};
 use super::columns::Columns;
 use super::dialect::Row;
 use super::statement::{InList, texts};
-use super::status::node_status;
+use super::status::{failure, node_status};
 use crate::Result;
 use crate::bucket::{BucketQuery, ListedBucket, NodeWord, PageStart};
 use crate::usage::ListedTotals;
@@ -94,7 +94,7 @@ impl SqliteStore {
         buckets: impl Iterator<Item = BucketId>,
     ) -> Result<HashMap<BucketId, Vec<NodeWord>>> {
         let list = InList::new(
-            "SELECT bucket_id, node_id, status, latency_ms, at FROM bucket_words WHERE bucket_id IN (",
+            "SELECT bucket_id, node_id, status, latency_ms, at, failure FROM bucket_words WHERE bucket_id IN (",
             ")",
         );
         let mut words: HashMap<BucketId, Vec<NodeWord>> = HashMap::new();
@@ -153,12 +153,13 @@ pub(super) fn totals(columns: &mut Columns<'_>) -> Result<UsageTotals> {
     })
 }
 
-/// Reads `node_id, status, latency_ms, at`.
+/// Reads `node_id, status, latency_ms, at, failure`.
 pub(super) fn node_word(columns: &mut Columns<'_>) -> Result<NodeWord> {
     Ok(NodeWord {
         node_id: columns.parsed()?,
         status: columns.read(node_status)?,
         latency_ms: columns.optional_narrow()?,
         at: columns.time()?,
+        failure: failure(columns)?,
     })
 }

@@ -66,6 +66,20 @@ impl OrganizationStore for SqliteStore {
         self.rows(query(sql).bind(i64::from(limit))).await?.iter().map(organization).collect()
     }
 
+    async fn aws_external_id(&self, id: OrgId, new: &str) -> Result<Option<String>> {
+        let sql = "SELECT aws_external_id FROM organizations WHERE id = $1";
+        let Some(row) = self.row(query(sql).bind(id.to_string())).await? else { return Ok(None) };
+        if let Some(known) = Columns::of(&row).optional_text()? {
+            return Ok(Some(known));
+        }
+        let mut write = self.write().await?;
+        let sql = "UPDATE organizations SET aws_external_id = COALESCE(aws_external_id, $2) WHERE id = $1 \
+                   RETURNING aws_external_id";
+        let row = write.row(query(sql).bind(id.to_string()).bind(new)).await?;
+        write.commit().await?;
+        row.map(|row| Columns::of(&row).text()).transpose()
+    }
+
     async fn set_bucket_quota(&self, id: OrgId, quota: Option<u64>) -> Result<bool> {
         let mut write = self.write().await?;
         let sql = "UPDATE organizations SET bucket_quota = $2 WHERE id = $1";

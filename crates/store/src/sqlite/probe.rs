@@ -27,20 +27,21 @@ struct Known {
 }
 
 /// A node's last word on a bucket.
-#[derive(Clone, Copy)]
 struct Word {
     at: Timestamp,
     status: ProbedStatus,
     latency_ms: Option<u32>,
+    /// Why it is OFFLINE. What an earlier word said of it isn't read: a new word tells anew.
+    failure: Option<ProbeFailure>,
 }
 
 type DayRecords = BTreeMap<(Day, BucketId), DayRecord>;
 
 const WORDS: Rows = Rows {
-    before: "INSERT INTO bucket_words (bucket_id, node_id, status, latency_ms, at) VALUES ",
-    columns: 5,
+    before: "INSERT INTO bucket_words (bucket_id, node_id, status, latency_ms, at, failure) VALUES ",
+    columns: 6,
     after: " ON CONFLICT (bucket_id, node_id) DO UPDATE SET status = excluded.status, \
-            latency_ms = excluded.latency_ms, at = excluded.at",
+            latency_ms = excluded.latency_ms, at = excluded.at, failure = excluded.failure",
 };
 const DAYS: Rows = Rows {
     before: "INSERT INTO day_records (bucket_id, day, node_id, observed_us, online_us, probes, failures, \
@@ -71,10 +72,10 @@ impl SqliteStore {
             return Ok(0);
         }
         let node = batch.node_id.to_string();
-        let words: Vec<(BucketId, Word)> = known
+        let words: Vec<(BucketId, &Word)> = known
             .iter()
             .filter(|(_, known)| known.changed)
-            .filter_map(|(id, known)| Some((*id, known.word?)))
+            .filter_map(|(id, known)| Some((*id, known.word.as_ref()?)))
             .collect();
         write.insert_rows(&WORDS, &words, |query, (id, word)| bind_word(query, &node, *id, word)).await?;
         let days: Vec<_> = days.into_iter().collect();
@@ -112,7 +113,7 @@ async fn known_buckets(write: &mut Write, batch: &ProbeBatch) -> Result<BTreeMap
         let at = columns.optional_time()?;
         let status = columns.optional_read(node_status)?;
         let latency_ms = columns.optional_narrow()?;
-        let word = at.zip(status).map(|(at, status)| Word { at, status, latency_ms });
+        let word = at.zip(status).map(|(at, status)| Word { at, status, latency_ms, failure: None });
         known.insert(id, Known { org_id, word, changed: false });
     }
     Ok(known)
@@ -128,7 +129,7 @@ async fn day_records(
     let mut sampled: BTreeMap<Day, Vec<BucketId>> = BTreeMap::new();
     for (id, sample) in &batch.samples {
         let Some(known) = known.get(id) else { continue };
-        let before = known.word.filter(|word| word.at < sample.at);
+        let before = known.word.as_ref().filter(|word| word.at < sample.at);
         for span in spans(before.map(observed), sample.at, batch.longest_gap) {
             sampled.entry(span.day).or_default().push(*id);
         }
@@ -154,7 +155,7 @@ async fn day_records(
     Ok(records)
 }
 
-fn observed(word: Word) -> Observed {
+fn observed(word: &Word) -> Observed {
     Observed { at: word.at, status: word.status }
 }
 
@@ -171,18 +172,21 @@ fn add(batch: &ProbeBatch, known: &mut BTreeMap<BucketId, Known>, days: &mut Day
     for (id, sample) in &batch.samples {
         let Some(known) = known.get_mut(id) else { continue };
         // As the store keeps times: what differs by less than a microsecond is the same moment.
-        if known.word.is_some_and(|word| to_micros(sample.at) <= to_micros(word.at)) {
+        if known.word.as_ref().is_some_and(|word| to_micros(sample.at) <= to_micros(word.at)) {
             continue;
         }
-        for span in spans(known.word.map(observed), sample.at, batch.longest_gap) {
+        for span in spans(known.word.as_ref().map(observed), sample.at, batch.longest_gap) {
             record(span.day, *id, &|day| day.observe(span));
         }
         record(Day::of(sample.at), *id, &|day| day.count(sample));
+        let last_latency = known.word.as_ref().and_then(|word| word.latency_ms);
         let latency_ms = match sample.failure {
-            None => sample.latency_ms.or(known.word.and_then(|word| word.latency_ms)),
-            Some(_) => known.word.and_then(|word| word.latency_ms),
+            None => sample.latency_ms.or(last_latency),
+            Some(_) => last_latency,
         };
-        known.word = Some(Word { at: sample.at, status: sample.status, latency_ms });
+        // One failure of an ONLINE bucket is no reason for anything yet.
+        let failure = sample.failure.clone().filter(|_| sample.status == ProbedStatus::Offline);
+        known.word = Some(Word { at: sample.at, status: sample.status, latency_ms, failure });
         known.changed = true;
         taken += 1;
     }
@@ -196,6 +200,7 @@ fn bind_word<'q>(query: Query<'q>, node: &str, id: BucketId, word: &Word) -> Que
         .bind(word.status.as_str())
         .bind(word.latency_ms.map(i64::from))
         .bind(to_micros(word.at))
+        .bind(failure_text(word.failure.as_ref()))
 }
 
 fn bind_day<'q>(query: Query<'q>, node: &str, day: &((Day, BucketId), DayRecord)) -> Query<'q> {

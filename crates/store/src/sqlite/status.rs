@@ -35,7 +35,8 @@ pub(super) fn node_status(text: &str) -> std::result::Result<ProbedStatus, NotAS
     both.into_iter().find(|status| status.as_str() == text).ok_or(NotAStatus)
 }
 
-fn failure(columns: &mut Columns<'_>) -> Result<Option<ProbeFailure>> {
+/// Reads why a probe failed.
+pub(super) fn failure(columns: &mut Columns<'_>) -> Result<Option<ProbeFailure>> {
     columns.optional_read(serde_json::from_str)
 }
 
@@ -71,7 +72,7 @@ impl StatusStore for SqliteStore {
         let sql = concat!(
             "SELECT ",
             node_columns!(),
-            ", w.node_id, w.status, w.latency_ms, w.at FROM bucket_words w JOIN nodes n ON n.id = w.node_id \
+            ", w.node_id, w.status, w.latency_ms, w.at, w.failure FROM bucket_words w JOIN nodes n ON n.id = w.node_id \
              WHERE w.bucket_id = $1 AND n.removed_at IS NULL"
         );
         let mut words = Vec::new();

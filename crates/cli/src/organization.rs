@@ -1,0 +1,30 @@
+//! `bucketry organization …`.
+
+use crate::arguments::{OrganizationCommand, Remote};
+use crate::credentials::connect;
+use crate::failure::Result;
+use crate::output;
+
+/// Runs a command on the organization.
+pub(crate) async fn run(remote: &Remote, command: OrganizationCommand) -> Result<()> {
+    match command {
+        OrganizationCommand::Show => show(remote).await,
+    }
+}
+
+async fn show(remote: &Remote) -> Result<()> {
+    let client = connect(remote).await?;
+    let profile = client.profile().await?;
+    let organization = client.organization(profile.org_id).await?;
+    if remote.json {
+        return output::json(&organization);
+    }
+    let quota = organization.bucket_quota.map_or_else(|| "any number".to_owned(), |quota| quota.to_string());
+    output::pairs(&[
+        ("name", organization.name),
+        ("id", organization.id.to_string()),
+        ("buckets", format!("{} of {quota}", organization.bucket_count)),
+        ("made", organization.created_at),
+        ("AWS external id", organization.aws_external_id),
+    ])
+}

@@ -1,0 +1,168 @@
+//! Delegated access: the node takes on a role or a service account of the bucket's owner, so nobody hands a key over.
+//!
+//! Nodes that serve several organizations are the "confused deputy" that AWS warns of: whoever guesses the name of
+//! another's role could have the node open it. AWS's answer is the external id: the role's trust policy asks for it,
+//! and it is ours to give, one for each organization. Google has no such thing, so there a shared node is refused.
+
+use bucketry_model::bucket::{Bucket, BucketLocation, StorageType};
+use bucketry_model::id::OrgId;
+use bucketry_model::node::serves;
+use bucketry_model::secret::Secret;
+
+use super::input::{LocationChanges, SecretInput};
+use crate::{Control, Error, Result, Thing};
+
+/// What every external id begins with, so that people recognise it in a trust policy.
+const PREFIX: &str = "bucketry-";
+
+/// Whether a key is the name of a role: `arn:aws:iam::123456789012:role/name`, in any partition.
+pub(super) fn is_role_arn(key: &str) -> bool {
+    key.starts_with("arn:") && key.contains(":role/")
+}
+
+fn is_role(location: &BucketLocation) -> bool {
+    location.storage_type == StorageType::S3 && location.key.as_deref().is_some_and(is_role_arn)
+}
+
+/// A Google service account to take on is named without any secret.
+fn is_impersonation(location: &BucketLocation, has_secret: bool) -> bool {
+    location.storage_type == StorageType::Gcs && !has_secret
+}
+
+/// The trust policy that lets the nodes, and through them this organization only, take a role on.
+fn trust_policy(external_id: &str) -> String {
+    serde_json::json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": { "AWS": "ARN-OF-THE-NODES-IDENTITY" },
+            "Action": "sts:AssumeRole",
+            "Condition": { "StringEquals": { "sts:ExternalId": external_id } },
+        }],
+    })
+    .to_string()
+}
+
+fn foreign_external_id(own: &str) -> Error {
+    let policy = trust_policy(own);
+    let message = format!(
+        "must be empty or this organization's external id, {own}, where the key is a role: an id that others can choose, \
+         too, would let them use the role. Let the role's trust policy be {policy}"
+    );
+    Error::field("secret", message)
+}
+
+impl Control {
+    /// The external id that roles of the organization must ask for: made at the first need, and the same ever after.
+    pub async fn aws_external_id(&self, org_id: OrgId) -> Result<String> {
+        use std::fmt::Write as _;
+        let random: [u8; 20] = self.inner.environment.random()?;
+        let new = random.iter().fold(PREFIX.to_owned(), |mut text, byte| {
+            // Writing to a string can't fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        });
+        let id = self.inner.store.aws_external_id(org_id, &new).await?;
+        id.ok_or(Error::NotFound(Thing::Organization))
+    }
+
+    /// A new bucket's secret, with the rules of delegated access applied: the external id for a role, and only that.
+    pub(super) async fn delegated_secret(
+        &self,
+        org_id: OrgId,
+        location: &BucketLocation,
+        secret: Option<Secret>,
+    ) -> Result<Option<Secret>> {
+        if is_role(location) {
+            let own = self.aws_external_id(org_id).await?;
+            if secret.is_some_and(|given| given.expose() != own) {
+                return Err(foreign_external_id(&own));
+            }
+            return Ok(Some(Secret::new(own)));
+        }
+        if is_impersonation(location, secret.is_some()) {
+            self.may_impersonate(org_id).await?;
+        }
+        Ok(secret)
+    }
+
+    /// The same for the changes of a bucket.
+    pub(super) async fn delegated_changes(
+        &self,
+        stored: &Bucket,
+        changes: LocationChanges,
+    ) -> Result<LocationChanges> {
+        let LocationChanges { location, secret } = changes;
+        let (was_role, is_role) = (is_role(&stored.location), is_role(&location));
+        let secret = match (is_role, secret) {
+            (true, SecretInput::Keep) if was_role && stored.secret.is_some() => SecretInput::Keep,
+            (true, secret) => {
+                let given = match secret {
+                    SecretInput::Replace(given) => Some(given),
+                    SecretInput::Keep | SecretInput::Clear => None,
+                };
+                let own = self.delegated_secret(stored.org_id, &location, given).await?;
+                own.map_or(SecretInput::Clear, SecretInput::Replace)
+            }
+            (false, SecretInput::Keep) if was_role => {
+                return Err(Error::field("secret", "must be sent where the key is no role any more"));
+            }
+            (false, secret) => secret,
+        };
+        let has_secret = match &secret {
+            SecretInput::Keep => stored.secret.is_some(),
+            SecretInput::Replace(_) => true,
+            SecretInput::Clear => false,
+        };
+        let begins = location.key != stored.location.key || stored.secret.is_some();
+        if is_impersonation(&location, has_secret) && begins {
+            self.may_impersonate(stored.org_id).await?;
+        }
+        Ok(LocationChanges { location, secret })
+    }
+
+    /// Whether the organization's nodes may take service accounts on: they are its own, or there is nobody else.
+    async fn may_impersonate(&self, org_id: OrgId) -> Result<()> {
+        let nodes = self.known_nodes().await?;
+        let shared = nodes.iter().any(|node| serves(node, org_id) && node.org_id.is_none());
+        if !shared || self.inner.store.organizations(2).await?.len() < 2 {
+            return Ok(());
+        }
+        Err(Error::field(
+            "secret",
+            "is required: this deployment's nodes serve several organizations, and any of them could name a service \
+             account that trusts the nodes. Send the service account's key, or run a node of the organization's own",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn location(storage_type: StorageType, key: Option<&str>) -> BucketLocation {
+        let key = key.map(str::to_owned);
+        BucketLocation { storage_type, bucket: "photos".to_owned(), key, endpoint: None, region: None }
+    }
+
+    #[test]
+    fn a_role_is_told_from_an_access_key() {
+        for (storage_type, key, role) in [
+            (StorageType::S3, Some("arn:aws:iam::123456789012:role/reader"), true),
+            (StorageType::S3, Some("arn:aws-cn:iam::123456789012:role/path/reader"), true),
+            (StorageType::S3, Some("arn:aws:iam::123456789012:user/ada"), false),
+            (StorageType::S3, Some("AKIAIOSFODNN7EXAMPLE"), false),
+            (StorageType::S3, None, false),
+            (StorageType::Gcs, Some("arn:aws:iam::123456789012:role/reader"), false),
+        ] {
+            assert_eq!(is_role(&location(storage_type, key)), role, "{key:?}");
+        }
+    }
+
+    #[test]
+    fn the_trust_policy_asks_for_the_external_id() {
+        let policy: serde_json::Value = serde_json::from_str(&trust_policy("bucketry-1")).unwrap();
+        let condition = &policy["Statement"][0]["Condition"];
+        assert_eq!(condition["StringEquals"]["sts:ExternalId"], "bucketry-1");
+    }
+}

@@ -1,0 +1,108 @@
+//! Which conditions a provider can keep. One that it can't is refused, never left out.
+
+use bucketry_provider::driver::{Capabilities, Conditions};
+
+use crate::error::{Code, Result, S3Error};
+
+fn not_implemented(message: &str) -> S3Error {
+    S3Error::new(Code::NotImplemented, message)
+}
+
+/// Checks conditions on what is written.
+pub(super) fn of_writing(conditions: &Conditions, can: &Capabilities) -> Result<()> {
+    let Conditions { if_match, if_none_match, if_modified_since, if_unmodified_since } = conditions;
+    if if_modified_since.is_some() || if_unmodified_since.is_some() {
+        return Err(not_implemented(
+            "Writing knows no conditions on time, only If-Match and If-None-Match: *.",
+        ));
+    }
+    match if_none_match.as_deref() {
+        None => {}
+        Some("*") if can.put_if_absent => {}
+        Some("*") => {
+            return Err(not_implemented(
+                "This bucket's provider can't store an object only if there is none (If-None-Match: *).",
+            ));
+        }
+        Some(_) => return Err(not_implemented("Of If-None-Match, writing knows only *.")),
+    }
+    if if_match.is_some() && !can.put_if_match {
+        return Err(not_implemented(
+            "This bucket's provider can't store an object only if it is unchanged (If-Match).",
+        ));
+    }
+    Ok(())
+}
+
+/// Checks conditions on what is read.
+pub(super) fn of_reading(conditions: &Conditions, can: &Capabilities) -> Result<()> {
+    if *conditions == Conditions::default() || can.conditional_get {
+        Ok(())
+    } else {
+        Err(not_implemented("This bucket's provider knows no conditions on reading."))
+    }
+}
+
+/// Checks that there are none.
+pub(super) fn none(conditions: &Conditions, what: &str) -> Result<()> {
+    if *conditions == Conditions::default() {
+        Ok(())
+    } else {
+        Err(not_implemented(&format!(
+            "{what} knows no conditions here, because not every provider has them."
+        )))
+    }
+}
+
+/// Checks that no version is asked for.
+pub(super) fn no_version(version: Option<&str>) -> Result<()> {
+    if version.is_none() {
+        Ok(())
+    } else {
+        Err(not_implemented(
+            "Versions of objects are not offered here, because not every provider keeps them.",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bucketry_provider::driver::MultipartLimits;
+
+    use super::*;
+
+    const NOTHING: Capabilities = Capabilities {
+        list_start_after: false,
+        conditional_get: false,
+        put_if_absent: false,
+        put_if_match: false,
+        copy: false,
+        max_key_bytes: 0,
+        max_put_bytes: 0,
+        multipart: MultipartLimits { min_part_bytes: 0, max_part_bytes: 0, max_parts: 0 },
+    };
+    const ALL: Capabilities =
+        Capabilities { conditional_get: true, put_if_absent: true, put_if_match: true, ..NOTHING };
+
+    #[test]
+    fn a_condition_that_the_provider_lacks_is_refused() {
+        let text = |text: &str| Some(text.to_owned());
+        let absent = Conditions { if_none_match: text("*"), ..Default::default() };
+        let unchanged = Conditions { if_match: text("\"e\""), ..Default::default() };
+        let other = Conditions { if_none_match: text("\"e\""), ..Default::default() };
+        let time =
+            Conditions { if_unmodified_since: "2026-01-01T00:00:00Z".parse().ok(), ..Default::default() };
+        for (conditions, all, nothing) in [
+            (&Conditions::default(), true, true),
+            (&absent, true, false),
+            (&unchanged, true, false),
+            (&other, false, false),
+            (&time, false, false),
+        ] {
+            assert_eq!(of_writing(conditions, &ALL).is_ok(), all, "{conditions:?}");
+            assert_eq!(of_writing(conditions, &NOTHING).is_ok(), nothing, "{conditions:?}");
+        }
+        assert!(of_reading(&unchanged, &ALL).is_ok());
+        assert_eq!(of_reading(&unchanged, &NOTHING).unwrap_err().code, Code::NotImplemented);
+    }
+}

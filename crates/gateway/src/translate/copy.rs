@@ -1,0 +1,186 @@
+//! `CopyObject` and `UploadPartCopy`.
+//!
+//! Within one bucket the provider copies by itself. Between buckets, which may lie with two providers, the content is
+//! read from one and written to the other as it comes, so that nothing is gathered.
+
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context as TaskContext, Poll};
+
+use bucketry_provider::body::{Payload, ProviderBody};
+use bucketry_provider::driver::{
+    ByteRange, Conditions, CopyRequest, GetRequest, ObjectRead, PutRequest, Stored, UploadId,
+};
+use bucketry_provider::error::{ErrorKind, ProviderError};
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use crate::error::{Code, S3Error};
+use crate::operation::{CopySource, Copying, Part};
+use crate::translate::write::check_length;
+use crate::translate::{Answer, Context, Failure, Outcome, Place, answer, conditions, size};
+use crate::xml::Document;
+
+/// `CopyObject`. Dropped in the middle, a copy by the provider may go on; a streamed one stores nothing.
+pub(super) async fn object(context: Context<'_>, place: &Place<'_>, copying: Copying) -> Answer {
+    conditions::none(&copying.conditions, "The place of a copy")?;
+    let source = Source::find(context, &copying.source)?;
+    let key = place.key(&copying.key)?;
+    let within = source.place.bucket == place.bucket;
+    if within && source.key == key && copying.attributes.is_none() {
+        return Err(S3Error::new(
+            Code::InvalidRequest,
+            "A copy of an object to itself must replace what is kept with it (x-amz-metadata-directive: REPLACE).",
+        )
+        .into());
+    }
+    let before = size::before(context, place, &key).await;
+    let (stored, after) = if within && place.driver.capabilities().copy {
+        let request = CopyRequest {
+            attributes: copying.attributes,
+            source_conditions: copying.source.conditions.clone(),
+        };
+        let stored = place.driver.copy(&source.key, &key, &request).await;
+        let stored = stored.map_err(|error| source.failure(&error))?;
+        (stored, size::after(context, place, &key).await)
+    } else {
+        let read = source.read(None, &copying.source.conditions).await?;
+        let attributes = copying.attributes.unwrap_or_else(|| read.info.attributes.clone());
+        let length = length(&read)?;
+        check_length(length, place.driver.capabilities().max_put_bytes)?;
+        let (payload, lost) = streamed(read.body, length);
+        let request = PutRequest { attributes, conditions: Conditions::default() };
+        let stored = place.driver.put(&key, payload, &request).await;
+        (stored.map_err(|error| source.lost(place, &error, &lost))?, Some(length))
+    };
+    Ok(Outcome {
+        response: answer::document(result("CopyObjectResult", context, stored.etag.as_deref())),
+        size_change: size::change(before, after),
+    })
+}
+
+/// `UploadPartCopy`, always streamed. Dropped in the middle, the part is not stored.
+pub(super) async fn part(
+    context: Context<'_>,
+    place: &Place<'_>,
+    part: Part,
+    from: CopySource,
+    range: Option<(u64, u64)>,
+) -> Answer {
+    let source = Source::find(context, &from)?;
+    let key = place.key(&part.key)?;
+    let read = source.read(range, &from.conditions).await?;
+    if range.is_some() && read.range != range {
+        return Err(S3Error::new(
+            Code::InvalidArgument,
+            "x-amz-copy-source-range lies outside of the source.",
+        )
+        .into());
+    }
+    let length = length(&read)?;
+    check_length(length, place.driver.capabilities().multipart.max_part_bytes)?;
+    let (payload, lost) = streamed(read.body, length);
+    let stored = place.driver.upload_part(&key, &UploadId(part.upload), part.number, payload).await;
+    let stored = stored.map_err(|error| source.lost(place, &error, &lost))?;
+    let stored = Stored { etag: Some(stored.etag), version: None };
+    Ok(Outcome::of(answer::document(result("CopyPartResult", context, stored.etag.as_deref()))))
+}
+
+/// When the provider stored the copy is not asked for; it was just now.
+fn result(root: &'static str, context: Context<'_>, etag: Option<&str>) -> Bytes {
+    let mut document = Document::new(root);
+    document.time("LastModified", context.now);
+    document.optional("ETag", etag);
+    document.finish()
+}
+
+/// What is copied, found as any object that is read: in the same repository, below its folder.
+struct Source<'a> {
+    place: Place<'a>,
+    key: String,
+}
+
+impl<'a> Source<'a> {
+    fn find(context: Context<'a>, source: &'a CopySource) -> Result<Self, Failure> {
+        conditions::no_version(source.version.as_deref())?;
+        let place = Place::find(context, &source.bucket)?;
+        conditions::of_reading(&source.conditions, place.driver.capabilities())?;
+        let key = place.key(&source.key)?;
+        Ok(Self { place, key })
+    }
+
+    async fn read(&self, range: Option<(u64, u64)>, conditions: &Conditions) -> Result<ObjectRead, Failure> {
+        let range = range.map(|(first, last)| ByteRange::Closed(first, last));
+        let request = GetRequest { range, conditions: conditions.clone() };
+        self.place.driver.get(&self.key, &request).await.map_err(|error| self.failure(&error))
+    }
+
+    /// To a copy, a source that hasn't changed is a condition that doesn't hold.
+    fn failure(&self, error: &ProviderError) -> Failure {
+        if error.kind() == Some(ErrorKind::NotModified) {
+            return S3Error::new(Code::PreconditionFailed, "A condition on the source does not hold.").into();
+        }
+        self.place.failure(error)
+    }
+
+    /// What a streamed copy failed of: the writing of it, or the reading of its source.
+    fn lost(&self, place: &Place<'_>, error: &ProviderError, lost: &Lost) -> Failure {
+        match (error, lost.get()) {
+            (ProviderError::Source(_), Some(lost)) => self.place.failure(lost),
+            (ProviderError::Source(_), None) => self.place.failure(&ProviderError::BrokenOff),
+            _ => place.failure(error),
+        }
+    }
+}
+
+fn length(read: &ObjectRead) -> Result<u64, Failure> {
+    let of_range = read.range.map(|(first, last)| last.saturating_sub(first).saturating_add(1));
+    of_range.or_else(|| read.body.size_hint().exact()).or(read.info.size).ok_or_else(|| {
+        S3Error::new(Code::NotImplemented, "The source's provider does not tell the object's length.").into()
+    })
+}
+
+type Lost = Arc<OnceLock<ProviderError>>;
+
+fn streamed(body: ProviderBody, length: u64) -> (Payload, Lost) {
+    let lost = Lost::default();
+    (Payload::stream(Tapped { body, lost: Arc::clone(&lost) }, length), lost)
+}
+
+/// A body that keeps what it failed of: the driver that reads it only tells that it failed.
+struct Tapped {
+    body: ProviderBody,
+    lost: Lost,
+}
+
+/// The source of a copy could not be read on.
+#[derive(Debug, thiserror::Error)]
+#[error("the source of the copy can't be read to its end")]
+struct SourceLost;
+
+impl Body for Tapped {
+    type Data = Bytes;
+    type Error = SourceLost;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, SourceLost>>> {
+        let next = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
+        Poll::Ready(next.map(|frame| {
+            frame.map_err(|error| {
+                // The first failure is the last: nobody reads on after it.
+                let _ = self.lost.set(error);
+                SourceLost
+            })
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

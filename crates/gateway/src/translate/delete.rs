@@ -1,0 +1,78 @@
+//! `DeleteObject` and `DeleteObjects`.
+
+use futures_util::{StreamExt as _, stream};
+use http::StatusCode;
+
+use crate::error::S3Error;
+use crate::operation::{Deleting, ObjectKey};
+use crate::payload::PayloadBody;
+use crate::translate::{Answer, Context, Failure, Outcome, Place, answer, conditions, size};
+use crate::xml::{self, Document, ObjectToDelete};
+
+/// How many objects of one request are deleted at a time.
+const AT_ONCE: usize = 16;
+
+/// `DeleteObject`. Deleting what isn't there succeeds.
+pub(super) async fn object(context: Context<'_>, place: &Place<'_>, deleting: Deleting) -> Answer {
+    conditions::none(&deleting.conditions, "Deleting")?;
+    conditions::no_version(deleting.version.as_deref())?;
+    let size_change = delete(context, place, &deleting.key).await?;
+    Ok(Outcome { response: answer::empty(StatusCode::NO_CONTENT), size_change })
+}
+
+async fn delete(context: Context<'_>, place: &Place<'_>, key: &ObjectKey) -> Result<i64, Failure> {
+    let key = place.key(key)?;
+    let before = size::before(context, place, &key).await;
+    place.driver.delete(&key, None).await.map_err(|error| place.failure(&error))?;
+    Ok(size::change(before, Some(0)))
+}
+
+/// `DeleteObjects`: each object succeeds or fails by itself. Dropped in the middle, some are deleted and some not.
+pub(super) async fn objects(context: Context<'_>, place: &Place<'_>, payload: PayloadBody) -> Answer {
+    let document = payload.collect_bounded(xml::MAX_BYTES).await?;
+    let wanted = xml::read_delete(&document)?;
+    let deleting = wanted.objects.into_iter().map(|object| async move {
+        let outcome = one(context, place, &object).await;
+        (object.key, outcome)
+    });
+    let outcomes: Vec<(String, Result<i64, Failure>)> =
+        stream::iter(deleting).buffered(AT_ONCE).collect().await;
+    let mut size_change = 0;
+    let mut document = Document::new("DeleteResult");
+    for (key, outcome) in &outcomes {
+        match outcome {
+            Ok(change) => {
+                size_change += change;
+                if !wanted.quiet {
+                    document.group("Deleted", |document| document.element("Key", key));
+                }
+            }
+            Err(failure) => document.group("Error", |document| write_error(document, key, &failure.error)),
+        }
+    }
+    // A provider that can't be used at all: retries and statistics must see that.
+    if outcomes.iter().all(|(_, outcome)| matches!(outcome, Err(Failure { fault: Some(_), .. })))
+        && let Some((_, Err(failure))) = outcomes.into_iter().next()
+    {
+        return Err(failure);
+    }
+    Ok(Outcome { response: answer::document(document.finish()), size_change })
+}
+
+async fn one(context: Context<'_>, place: &Place<'_>, object: &ObjectToDelete) -> Result<i64, Failure> {
+    if object.conditional {
+        return Err(S3Error::new(
+            crate::error::Code::NotImplemented,
+            "Deleting knows no conditions here, because not every provider has them.",
+        )
+        .into());
+    }
+    conditions::no_version(object.version.as_deref().filter(|version| *version != "null"))?;
+    delete(context, place, &ObjectKey::new(object.key.clone())?).await
+}
+
+fn write_error(document: &mut Document, key: &str, error: &S3Error) {
+    document.element("Key", key);
+    document.element("Code", error.code.as_str());
+    document.element("Message", &error.message);
+}

@@ -1,0 +1,224 @@
+//! `ListObjects`, `ListObjectsV2`, and `ListObjectVersions` as a bucket without versions answers it.
+//!
+//! A list goes on by a token of ours that holds the provider's. Where a provider can't begin after a key that is given
+//! by name, its pages are read from the beginning and what comes before is left out, a few pages a request: an answer
+//! may then be empty and yet name where to go on, as S3 allows.
+
+use bucketry_provider::driver::{ListPage, ListRequest, ListedObject};
+use jiff::Timestamp;
+
+use crate::list_token::{ListTokens, Place as Token, Scope};
+use crate::operation::List;
+use crate::translate::bucket::owner;
+use crate::translate::{Answer, Context, Failure, Outcome, Place, answer};
+use crate::xml::{Document, listed};
+
+/// The most pages of the provider that one request reads to find something.
+const MAX_ROUNDS: usize = 10;
+
+/// How a list is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// `ListObjects`.
+    First,
+    /// `ListObjectsV2`.
+    Second,
+    /// `ListObjectVersions`.
+    Versions,
+}
+
+pub(super) async fn keys(context: Context<'_>, place: &Place<'_>, form: Form, list: &List) -> Answer {
+    let prefix = place.folder.text(&list.prefix);
+    let scope = Scope {
+        repository: context.routes.repository(),
+        bucket: place.bucket,
+        prefix: &prefix,
+        delimiter: list.delimiter.as_deref(),
+    };
+    let start = start(context, place, form, list, scope)?;
+    let (page, next) = if list.max_keys == 0 {
+        (ListPage::default(), None)
+    } else {
+        page(place, list, &prefix, start).await?
+    };
+    let next = next.map(|next| context.list_tokens.seal(scope, &next)).transpose()?;
+    let document = Writer { place, list, form }.document(&page, next.as_deref());
+    Ok(Outcome::of(document))
+}
+
+/// Where the page begins.
+fn start(
+    context: Context<'_>,
+    place: &Place<'_>,
+    form: Form,
+    list: &List,
+    scope: Scope<'_>,
+) -> Result<Token, Failure> {
+    let after = list.start_after.as_deref();
+    match (&list.token, after) {
+        (Some(token), _) => Ok(context.list_tokens.open(scope, token)?),
+        // Where the older forms ask for a key, they are given tokens too.
+        (None, Some(marker)) if form != Form::Second && ListTokens::is_token(marker) => {
+            Ok(context.list_tokens.open(scope, marker)?)
+        }
+        (None, after) => Ok(Token { token: None, after: after.map(|after| place.folder.text(after)) }),
+    }
+}
+
+/// Reads a page, and where the next one begins.
+async fn page(
+    place: &Place<'_>,
+    list: &List,
+    prefix: &str,
+    mut at: Token,
+) -> Result<(ListPage, Option<Token>), Failure> {
+    let by_name = place.driver.capabilities().list_start_after;
+    for _ in 0..MAX_ROUNDS {
+        let request = ListRequest {
+            prefix: prefix.to_owned(),
+            delimiter: list.delimiter.clone(),
+            start_after: at.after.clone().filter(|_| by_name && at.token.is_none()),
+            token: at.token.clone(),
+            max_keys: Some(list.max_keys),
+        };
+        let mut page = place.driver.list(&request).await.map_err(|error| place.failure(&error))?;
+        leave_out(&mut page, prefix, at.after.as_deref());
+        let is_empty = page.objects.is_empty() && page.prefixes.is_empty();
+        let Some(token) = page.next.take() else { return Ok((page, None)) };
+        // A provider that began after the key by itself needs no reminder.
+        at = Token { token: Some(token), after: at.after.filter(|_| !by_name) };
+        if !is_empty {
+            return Ok((page, Some(at)));
+        }
+    }
+    Ok((ListPage::default(), Some(at)))
+}
+
+/// Leaves out what was not asked for: other folders, whatever the provider answers, and what comes before.
+fn leave_out(page: &mut ListPage, prefix: &str, after: Option<&str>) {
+    page.objects
+        .retain(|object| object.key.starts_with(prefix) && after.is_none_or(|after| *object.key > *after));
+    page.prefixes.retain(|common| {
+        // Below a common prefix that the key lies in, there may be more.
+        let goes_on =
+            |after: &str| **common > *after || (after.len() > common.len() && after.starts_with(&**common));
+        common.starts_with(prefix) && after.is_none_or(goes_on)
+    });
+}
+
+struct Writer<'a> {
+    place: &'a Place<'a>,
+    list: &'a List,
+    form: Form,
+}
+
+impl Writer<'_> {
+    fn document(&self, page: &ListPage, next: Option<&str>) -> http::Response<super::GatewayBody> {
+        let list = self.list;
+        let name = |text: &str| listed(text, list.url_encoded);
+        let mut document = Document::new(match self.form {
+            Form::First | Form::Second => "ListBucketResult",
+            Form::Versions => "ListVersionsResult",
+        });
+        document.element("Name", self.place.name);
+        document.element("Prefix", &name(&list.prefix));
+        let after = list.start_after.as_deref();
+        match self.form {
+            Form::First => {
+                document.element("Marker", &name(after.unwrap_or_default()));
+                document.optional("NextMarker", next);
+            }
+            Form::Second => {
+                document.optional("StartAfter", after.map(name).as_deref());
+                document.optional("ContinuationToken", list.token.as_deref());
+                document.optional("NextContinuationToken", next);
+                document.element("KeyCount", &(page.objects.len() + page.prefixes.len()).to_string());
+            }
+            Form::Versions => {
+                document.element("KeyMarker", &name(after.unwrap_or_default()));
+                document.element("VersionIdMarker", "");
+                document.optional("NextKeyMarker", next);
+                document.optional("NextVersionIdMarker", next.map(|_| "null"));
+            }
+        }
+        document.element("MaxKeys", &list.max_keys.to_string());
+        document.optional("Delimiter", list.delimiter.as_deref().map(name).as_deref());
+        document.optional("EncodingType", list.url_encoded.then_some("url"));
+        document.element("IsTruncated", if next.is_some() { "true" } else { "false" });
+        for object in &page.objects {
+            if let Some(key) = self.place.folder.strip(&object.key) {
+                self.object(&mut document, &name(key), object);
+            }
+        }
+        for common in page.prefixes.iter().filter_map(|common| self.place.folder.strip(common)) {
+            document.group("CommonPrefixes", |document| document.element("Prefix", &name(common)));
+        }
+        answer::document(document.finish())
+    }
+
+    fn object(&self, document: &mut Document, key: &str, object: &ListedObject) {
+        let versions = self.form == Form::Versions;
+        document.group(if versions { "Version" } else { "Contents" }, |document| {
+            document.element("Key", key);
+            if versions {
+                document.element("VersionId", "null");
+                document.element("IsLatest", "true");
+            }
+            document.time("LastModified", object.last_modified.unwrap_or(Timestamp::UNIX_EPOCH));
+            document.optional("ETag", object.etag.as_deref());
+            document.element("Size", &object.size.to_string());
+            if self.form != Form::Second || self.list.fetch_owner {
+                owner(document, "Owner");
+            }
+            document.element("StorageClass", storage_class(object.storage_class.as_deref()));
+        });
+    }
+}
+
+/// Words that are not of S3's kind, such as Azure's tiers, stop readers that know S3's only.
+fn storage_class(class: Option<&str>) -> &str {
+    class
+        .filter(|class| {
+            !class.is_empty()
+                && class.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+        })
+        .unwrap_or("STANDARD")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(objects: &[&str], prefixes: &[&str], after: &str) -> (Vec<String>, Vec<String>) {
+        let object = |key: &&str| ListedObject { key: (*key).to_owned(), ..Default::default() };
+        let mut page = ListPage {
+            objects: objects.iter().map(object).collect(),
+            prefixes: prefixes.iter().map(|prefix| (*prefix).to_owned()).collect(),
+            next: None,
+        };
+        leave_out(&mut page, "f/", Some(after));
+        (page.objects.into_iter().map(|object| object.key).collect(), page.prefixes)
+    }
+
+    #[test]
+    fn what_lies_elsewhere_or_comes_before_is_left_out() {
+        let (objects, prefixes) =
+            after(&["f/a", "f/b", "f/c", "g/x", "other"], &["f/a/", "f/b/", "f/z/", "e/"], "f/b");
+        assert_eq!(objects, ["f/c"]);
+        assert_eq!(prefixes, ["f/b/", "f/z/"]);
+    }
+
+    #[test]
+    fn a_common_prefix_is_gone_once_it_was_named_and_stays_while_keys_below_it_may_follow() {
+        assert_eq!(after(&[], &["f/a/"], "f/a/").1, Vec::<String>::new());
+        assert_eq!(after(&[], &["f/a/"], "f/a/k").1, ["f/a/"]);
+    }
+
+    #[test]
+    fn only_words_of_s3_name_a_storage_class() {
+        assert_eq!(storage_class(Some("GLACIER_IR")), "GLACIER_IR");
+        for other in [None, Some("Hot"), Some("")] {
+            assert_eq!(storage_class(other), "STANDARD");
+        }
+    }
+}

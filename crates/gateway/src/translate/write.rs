@@ -1,0 +1,63 @@
+//! `PutObject`.
+
+use bucketry_provider::driver::{PutRequest, Stored};
+use http::header::ETAG;
+use http::{Response, StatusCode};
+
+use crate::error::{Code, Result, S3Error};
+use crate::operation::Writing;
+use crate::payload::{PayloadBody, Receipt};
+use crate::translate::{Answer, Context, GatewayBody, Outcome, Place, answer, conditions, size};
+
+/// `PutObject`. Dropped in the middle, nothing is stored.
+pub(super) async fn put(
+    context: Context<'_>,
+    place: &Place<'_>,
+    writing: Writing,
+    payload: PayloadBody,
+) -> Answer {
+    let can = place.driver.capabilities();
+    conditions::of_writing(&writing.conditions, can)?;
+    let length = payload.length();
+    check_length(length, can.max_put_bytes)?;
+    let key = place.key(&writing.key)?;
+    let receipt = payload.receipt();
+    // What is only stored if there is nothing replaces nothing.
+    let before = match writing.conditions.if_none_match {
+        Some(_) if context.settings.measure_size_change => Some(0),
+        _ => size::before(context, place, &key).await,
+    };
+    let payload = payload.into_driver_payload().await?;
+    let request = PutRequest { attributes: writing.attributes, conditions: writing.conditions };
+    let stored = place
+        .driver
+        .put(&key, payload, &request)
+        .await
+        .map_err(|error| place.upload_failure(&error, &receipt))?;
+    Ok(Outcome {
+        response: stored_answer(&stored, &receipt),
+        size_change: size::change(before, Some(length)),
+    })
+}
+
+/// Checks a length against the most that a provider takes at once.
+pub(super) fn check_length(length: u64, most: u64) -> Result<()> {
+    if length <= most {
+        return Ok(());
+    }
+    let message = format!(
+        "The bucket's provider takes at most {most} bytes at once. Upload larger objects in parts (multipart)."
+    );
+    Err(S3Error::new(Code::EntityTooLarge, message))
+}
+
+/// What was stored: its tag, and the checksum that the client sent and that was verified.
+pub(super) fn stored_answer(stored: &Stored, receipt: &Receipt) -> Response<GatewayBody> {
+    let mut response = answer::empty(StatusCode::OK);
+    let headers = response.headers_mut();
+    answer::put(headers, ETAG, stored.etag.as_deref());
+    if let Some((name, value)) = receipt.checksum() {
+        headers.insert(name, value);
+    }
+    response
+}

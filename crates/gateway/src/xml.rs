@@ -1,0 +1,259 @@
+//! The documents of S3 (API version 2006-03-01): how they are written, and those that requests carry.
+
+use bucketry_provider::driver::Part;
+use bucketry_provider::xml;
+use bytes::Bytes;
+use jiff::Timestamp;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::error::{Code, Result, S3Error};
+use crate::operation::MAX_KEYS;
+
+/// The largest document of a request, in bytes.
+pub const MAX_BYTES: usize = 1024 * 1024;
+/// The most parts of an upload.
+const MAX_PARTS: usize = 10_000;
+
+/// What names in lists keep with `encoding-type=url`. A space becomes `%20`, which readers of forms and readers of
+/// paths both understand.
+const KEPT: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/').remove(b'*');
+
+/// A document that is being written.
+pub struct Document {
+    text: String,
+    root: &'static str,
+}
+
+impl Document {
+    /// Begins a document.
+    pub fn new(root: &'static str) -> Self {
+        let text = format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{root} xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
+        );
+        Self { text, root }
+    }
+
+    /// An element that holds a text.
+    pub fn element(&mut self, name: &str, text: &str) {
+        self.tag("<", name);
+        escape(&mut self.text, text);
+        self.tag("</", name);
+    }
+
+    /// An element that holds a text, if there is one.
+    pub fn optional(&mut self, name: &str, text: Option<&str>) {
+        if let Some(text) = text {
+            self.element(name, text);
+        }
+    }
+
+    /// An element that holds others.
+    pub fn group(&mut self, name: &str, write: impl FnOnce(&mut Self)) {
+        self.tag("<", name);
+        write(self);
+        self.tag("</", name);
+    }
+
+    /// An element that holds a time, to the millisecond.
+    pub fn time(&mut self, name: &str, time: Timestamp) {
+        self.element(name, &time.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string());
+    }
+
+    fn tag(&mut self, start: &str, name: &str) {
+        self.text.push_str(start);
+        self.text.push_str(name);
+        self.text.push('>');
+    }
+
+    /// Ends it.
+    pub fn finish(mut self) -> Bytes {
+        self.tag("</", self.root);
+        self.text.into()
+    }
+}
+
+/// As S3 does, control characters that XML can't hold are written as references, which many readers refuse: clients
+/// with such keys ask for `encoding-type=url`.
+fn escape(out: &mut String, text: &str) {
+    for character in text.chars() {
+        match character {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\t' | '\n' | '\r' | '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' => {
+                out.push_str(&format!("&#x{:x};", u32::from(character)));
+            }
+            other => out.push(other),
+        }
+    }
+}
+
+/// A name in a list, escaped if the client asked for that.
+pub fn listed(text: &str, url_encoded: bool) -> String {
+    if url_encoded { utf8_percent_encode(text, KEPT).to_string() } else { text.to_owned() }
+}
+
+fn malformed(message: &'static str) -> S3Error {
+    S3Error::new(Code::MalformedXML, message)
+}
+
+/// What `DeleteObjects` is to delete.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Delete {
+    /// Whether only failures are answered.
+    pub quiet: bool,
+    /// The objects.
+    pub objects: Vec<ObjectToDelete>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ObjectToDelete {
+    /// Its key, not checked yet.
+    pub key: String,
+    /// A version.
+    pub version: Option<String>,
+    /// Whether it is to be deleted only if something holds of it.
+    pub conditional: bool,
+}
+
+/// Reads the document of `DeleteObjects`.
+pub fn read_delete(document: &[u8]) -> Result<Delete> {
+    let mut delete = Delete::default();
+    let mut object = ObjectToDelete::default();
+    let read = xml::read(document, "Delete", |element| {
+        match (element.path.len(), element.name) {
+            (1, "Quiet") => delete.quiet = element.text.trim() == "true",
+            (1, "Object") => delete.objects.push(std::mem::take(&mut object)),
+            (2, "Key") => element.text.clone_into(&mut object.key),
+            (2, "VersionId") => object.version = Some(element.text.to_owned()),
+            (2, "ETag" | "LastModifiedTime" | "Size") => object.conditional = true,
+            _ => {}
+        }
+        Ok(())
+    });
+    read.map_err(|_| malformed("The body is not a well-formed Delete document."))?;
+    if delete.objects.is_empty() || delete.objects.len() > usize::from(MAX_KEYS) {
+        return Err(malformed("A Delete document names 1 to 1000 objects."));
+    }
+    Ok(delete)
+}
+
+/// Reads the document of `CompleteMultipartUpload`: the parts, in rising order.
+pub fn read_parts(document: &[u8]) -> Result<Vec<Part>> {
+    let mut parts: Vec<Part> = Vec::new();
+    let mut number = None;
+    let mut etag = None;
+    let read = xml::read(document, "CompleteMultipartUpload", |element| {
+        match (element.path.len(), element.name) {
+            (1, "Part") => parts.push(Part {
+                number: number.take().ok_or(xml::UnexpectedXml)?,
+                etag: etag.take().ok_or(xml::UnexpectedXml)?,
+                size: 0,
+            }),
+            (2, "PartNumber") => {
+                number = Some(element.text.trim().parse().map_err(|_| xml::UnexpectedXml)?);
+            }
+            (2, "ETag") => etag = Some(format!("\"{}\"", element.text.trim().trim_matches('"'))),
+            _ => {}
+        }
+        Ok(())
+    });
+    read.map_err(|_| malformed("The body is not a well-formed CompleteMultipartUpload document."))?;
+    if parts.is_empty() || parts.len() > MAX_PARTS {
+        return Err(malformed("An upload is completed of 1 to 10000 parts."));
+    }
+    if parts.iter().any(|part| part.number == 0 || part.number > 10_000) {
+        return Err(S3Error::new(Code::InvalidArgument, "Parts have numbers from 1 to 10000."));
+    }
+    if !parts.is_sorted_by(|one, next| one.number < next.number) {
+        return Err(S3Error::new(Code::InvalidPartOrder, "The parts must come in rising order, each once."));
+    }
+    Ok(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn texts_are_escaped_and_times_have_milliseconds() {
+        let mut document = Document::new("R");
+        document.element("K", "a<&>\"\u{1}\nü");
+        document.optional("N", None);
+        document.group("G", |document| document.time("T", "2026-01-02T03:04:05.006789Z".parse().unwrap()));
+        let text = String::from_utf8(document.finish().to_vec()).unwrap();
+        assert_eq!(
+            text,
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<R xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
+             <K>a&lt;&amp;&gt;&quot;&#x1;&#xa;ü</K><G><T>2026-01-02T03:04:05.006Z</T></G></R>"
+        );
+    }
+
+    #[test]
+    fn names_are_escaped_for_urls_only_if_asked_for() {
+        assert_eq!(listed("a b+c/ü%", true), "a%20b%2Bc/%C3%BC%25");
+        assert_eq!(listed("a b", false), "a b");
+    }
+
+    #[test]
+    fn what_is_to_be_deleted_is_read() {
+        let document = b"<Delete xmlns='x'><Quiet>true</Quiet><Object><Key> a&amp;b </Key></Object>\
+            <Object><Key>c</Key><VersionId>null</VersionId><ETag>x</ETag></Object></Delete>";
+        let delete = read_delete(document).unwrap();
+        assert!(delete.quiet);
+        assert_eq!(delete.objects[0], ObjectToDelete { key: " a&b ".into(), ..Default::default() });
+        let second = ObjectToDelete { key: "c".into(), version: Some("null".into()), conditional: true };
+        assert_eq!(delete.objects[1], second);
+    }
+
+    #[test]
+    fn documents_that_are_too_much_or_nothing_are_refused() {
+        let many = format!("<Delete>{}</Delete>", "<Object><Key>k</Key></Object>".repeat(1_001));
+        for document in [
+            "",
+            "x",
+            "<Delete/>",
+            "<Delete><Object>",
+            "<delete/>",
+            &many,
+            "<!DOCTYPE Delete [<!ENTITY a 'b'>]><Delete><Object><Key>&a;</Key></Object></Delete>",
+        ] {
+            assert_eq!(
+                read_delete(document.as_bytes()).unwrap_err().code,
+                Code::MalformedXML,
+                "{document:.40}"
+            );
+        }
+    }
+
+    #[test]
+    fn parts_are_read_in_rising_order_with_their_tags_quoted() {
+        let of = |parts: &str| {
+            read_parts(format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>").as_bytes())
+        };
+        let part = |n: u32| {
+            format!("<Part><ChecksumCRC32>x</ChecksumCRC32><PartNumber>{n}</PartNumber><ETag>e</ETag></Part>")
+        };
+        let parts = of(&format!("{}{}", part(1), part(7))).unwrap();
+        assert_eq!(parts[1], Part { number: 7, etag: "\"e\"".into(), size: 0 });
+        assert_eq!(of(&format!("{}{}", part(2), part(1))).unwrap_err().code, Code::InvalidPartOrder);
+        assert_eq!(of(&format!("{}{}", part(2), part(2))).unwrap_err().code, Code::InvalidPartOrder);
+        assert_eq!(of(&part(0)).unwrap_err().code, Code::InvalidArgument);
+        for wrong in ["", "<Part/>", "<Part><PartNumber>x</PartNumber><ETag>e</ETag></Part>"] {
+            assert_eq!(of(wrong).unwrap_err().code, Code::MalformedXML, "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_document_is_read_or_refused(text in "[<>/A-Za-z&;\"= ]{0,64}") {
+            let _ = read_delete(text.as_bytes());
+            let _ = read_parts(text.as_bytes());
+        }
+    }
+}
