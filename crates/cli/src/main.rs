@@ -20,6 +20,7 @@ mod key;
 mod logging;
 mod login;
 mod node;
+mod node_identity;
 mod organization;
 mod output;
 mod repository;
