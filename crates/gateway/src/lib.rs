@@ -1,8 +1,10 @@
 //! The data plane: applications speak S3 to it with a repository's key, and it carries their requests to the
 //! buckets, wherever they lie.
 
+pub mod checksum;
 pub mod error;
 pub mod error_document;
+mod hex;
 pub mod list_token;
 pub mod operation;
 pub mod payload;

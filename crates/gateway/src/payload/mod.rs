@@ -1,33 +1,71 @@
 //! What a client sends: decoded, and verified before its last byte is handed on.
 //!
 //! A storage driver sends on exactly as many bytes as [`PayloadBody::length`] says, and a provider stores nothing
-//! while bytes are missing. So pieces may be handed on as they come, as long as the piece that makes the length full
-//! is held back until everything was verified: the end of the body, each chunk's signature, the hash and the
-//! checksums. What fails ends in an error in place of that piece, and nothing is stored.
+//! while bytes are missing. So pieces are handed on as they come, except the one that makes the length full: it is
+//! held back until everything was verified, the end of the body, each chunk's signature, the hash and the checksums.
+//! What fails ends in an error in place of that piece, and nothing is stored. One piece is held at most, of the size
+//! in which the connection reads.
 
+mod chunked;
+mod declared;
+mod expected;
 mod receipt;
+mod trailer;
+mod verification;
 
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bucketry_provider::body::Payload;
 use bytes::Bytes;
 use http::request::Parts;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
 
+pub(crate) use declared::Declared;
+pub use expected::content_encoding;
 pub use receipt::Receipt;
 
 use crate::error::{Code, Result, S3Error};
 use crate::signature::Verified;
+use chunked::Decoder;
+use expected::Expected;
+use trailer::{Trailer, TrailerReader};
+use verification::Verification;
 
-/// What a body may fail with.
+/// What a body may fail with. A [`S3Error`] is handed on as it is; everything else is a client that broke off.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+type Source = Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>;
 
 /// The payload of a request. Dropping it closes the client's connection, if the body wasn't read to its end.
 pub struct PayloadBody {
     length: u64,
+    /// Bytes handed on.
+    sent: u64,
+    sha256: Option<[u8; 32]>,
     receipt: Receipt,
+    state: State,
+}
+
+enum State {
+    Reading(Box<Reading>),
+    /// Verified, with what is still to be handed on.
+    Verified(Bytes),
+    Failed(S3Error),
+}
+
+struct Reading {
+    source: Source,
+    decoder: Option<Decoder>,
+    verification: Verification,
+    /// Read and not decoded yet.
+    input: Bytes,
+    /// Bytes decoded so far.
+    received: u64,
+    /// The piece that makes the length full.
+    held: Bytes,
 }
 
 /// Prepares to read the payload, as its header and signature declare it. Nothing is read yet: a client that waits for
@@ -37,14 +75,46 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    let _ = (body, verified, request);
-    Err(S3Error::new(Code::NotImplemented, "Payloads are not read yet."))
+    let declared = verified.declared;
+    let expected = Expected::of(request, declared, verified.presigned)?;
+    let decoder = match declared {
+        Declared::Chunks { trailer, .. } => {
+            let trailer = trailer.then(|| TrailerReader::new(expected.trailing));
+            Some(Decoder::new(expected.length, verified.chunks.clone(), trailer))
+        }
+        Declared::Digest(_) | Declared::Unsigned => None,
+    };
+    let reading = Reading {
+        source: Box::pin(body.map_err(Into::into)),
+        decoder,
+        verification: Verification::new(declared, &expected),
+        input: Bytes::new(),
+        received: 0,
+        held: Bytes::new(),
+    };
+    Ok(PayloadBody {
+        length: expected.length,
+        sent: 0,
+        sha256: match declared {
+            Declared::Digest(digest) => Some(digest),
+            Declared::Unsigned | Declared::Chunks { .. } => None,
+        },
+        receipt: Receipt::default(),
+        state: State::Reading(Box::new(reading)),
+    })
 }
 
 impl PayloadBody {
     /// A payload that needs no verification.
     pub fn of_bytes(content: impl Into<Bytes>) -> Self {
-        Self { length: content.into().len() as u64, receipt: Receipt::default() }
+        let content = content.into();
+        Self {
+            length: content.len() as u64,
+            sent: 0,
+            sha256: None,
+            receipt: Receipt::default(),
+            state: State::Verified(content),
+        }
     }
 
     /// The length in bytes, decoded.
@@ -58,19 +128,77 @@ impl PayloadBody {
     }
 
     /// The payload as drivers take it. An empty payload is verified here, because a driver doesn't read it; others
-    /// while they are sent.
+    /// while they are sent. A hash that the client signed is signed for the provider too, which then verifies it again.
     pub async fn into_driver_payload(self) -> Result<Payload> {
         if self.length == 0 {
             return self.collect_bounded(0).await.map(Payload::bytes);
         }
         let length = self.length;
-        Ok(Payload::stream(self, length))
+        Ok(match self.sha256 {
+            Some(sha256) => Payload::stream_with_sha256(self, length, sha256),
+            None => Payload::stream(self, length),
+        })
     }
 
     /// Reads and verifies the whole payload into memory: for documents, of at most `limit` bytes.
     pub async fn collect_bounded(self, limit: usize) -> Result<Bytes> {
-        let _ = limit;
-        std::future::ready(Err(S3Error::new(Code::NotImplemented, "Payloads are not read yet."))).await
+        if self.length > limit as u64 {
+            return Err(S3Error::new(
+                Code::EntityTooLarge,
+                format!("The body must be at most {limit} bytes long."),
+            ));
+        }
+        Ok(self.collect().await?.to_bytes())
+    }
+}
+
+impl Reading {
+    /// The next piece to hand on; `None` when everything was read and verified but for what is held.
+    fn poll_piece(&mut self, length: u64, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
+        loop {
+            while let Some(piece) = self.decode()? {
+                self.received = self.received.saturating_add(piece.len() as u64);
+                if self.received > length {
+                    return Poll::Ready(Err(chunked::incomplete("it is longer")));
+                }
+                self.verification.update(&piece);
+                if self.received < length {
+                    return Poll::Ready(Ok(Some(piece)));
+                }
+                self.held = piece;
+            }
+            match ready!(self.source.as_mut().poll_frame(cx)) {
+                // What HTTP itself has in trailers is signed by nobody.
+                Some(Ok(frame)) => self.input = frame.into_data().unwrap_or_default(),
+                Some(Err(error)) => return Poll::Ready(Err(broken_off(error))),
+                None if self.received < length => {
+                    return Poll::Ready(Err(chunked::incomplete("it is shorter")));
+                }
+                None => return Poll::Ready(Ok(None)),
+            }
+        }
+    }
+
+    /// The next piece of what was read that isn't empty.
+    fn decode(&mut self) -> Result<Option<Bytes>> {
+        match &mut self.decoder {
+            Some(decoder) => decoder.next(&mut self.input),
+            None => Ok(Some(std::mem::take(&mut self.input)).filter(|piece| !piece.is_empty())),
+        }
+    }
+
+    /// What was held back, if all is well.
+    fn finish(self, receipt: &Receipt) -> Result<Bytes> {
+        let trailer = self.decoder.map_or(Ok(Trailer::default()), Decoder::finish)?;
+        receipt.verified(self.verification.finish(trailer)?);
+        Ok(self.held)
+    }
+}
+
+fn broken_off(error: BoxError) -> S3Error {
+    match error.downcast::<S3Error>() {
+        Ok(error) => *error,
+        Err(_) => chunked::incomplete("the client broke it off"),
     }
 }
 
@@ -78,12 +206,45 @@ impl Body for PayloadBody {
     type Data = Bytes;
     type Error = S3Error;
 
-    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>>>> {
-        Poll::Ready(Some(Err(S3Error::new(Code::NotImplemented, "Payloads are not read yet."))))
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>>>> {
+        let this = &mut *self;
+        if let State::Reading(reading) = &mut this.state {
+            let next = ready!(reading.poll_piece(this.length, cx));
+            if let Ok(Some(piece)) = next {
+                this.sent += piece.len() as u64;
+                return Poll::Ready(Some(Ok(Frame::data(piece))));
+            }
+            let reading = std::mem::replace(&mut this.state, State::Verified(Bytes::new()));
+            let rest = match (next, reading) {
+                (Ok(_), State::Reading(reading)) => reading.finish(&this.receipt),
+                (Ok(_), State::Verified(_) | State::Failed(_)) => Err(chunked::incomplete("it ended")),
+                (Err(error), _) => Err(error),
+            };
+            this.state = match rest {
+                Ok(rest) => State::Verified(rest),
+                Err(error) => {
+                    this.receipt.refused(&error);
+                    State::Failed(error)
+                }
+            };
+        }
+        match &mut this.state {
+            State::Failed(error) => Poll::Ready(Some(Err(error.clone()))),
+            State::Verified(rest) if !rest.is_empty() => {
+                let rest = std::mem::take(rest);
+                this.sent += rest.len() as u64;
+                Poll::Ready(Some(Ok(Frame::data(rest))))
+            }
+            State::Verified(_) | State::Reading(_) => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(&self.state, State::Verified(rest) if rest.is_empty())
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.length)
+        SizeHint::with_exact(self.length - self.sent)
     }
 }
 

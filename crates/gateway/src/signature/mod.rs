@@ -1,16 +1,41 @@
 //! Who asks: AWS Signature Version 4 as the Amazon S3 API reference tells it ("Authenticating Requests"), in the
 //! `Authorization` header or in the query of a presigned URL.
+//!
+//! Both are held to the same rules. `host` and every `x-amz-*` header must be signed, so that nobody on the way can
+//! add one that changes what is done. Comparisons take the same time for every wrong signature. A request of an
+//! unknown key is computed as any other and refused at the same place; that the codes differ (`InvalidAccessKeyId`,
+//! `SignatureDoesNotMatch`), as at S3, tells whether a key id exists, which is no secret: it is sent in the clear, is
+//! too long to be guessed, and opens nothing. What it says to somebody with a mistyped or revoked key is worth more.
 
+mod authorization;
+mod canonical;
+mod chunks;
+mod credential;
+mod presigned;
 mod secret;
+mod signed_headers;
+mod window;
 
 use std::sync::Arc;
 
+use bucketry_model::secret::Secret;
+use http::HeaderMap;
 use http::request::Parts;
 use jiff::Timestamp;
+use ring::hmac;
+use subtle::{Choice, ConstantTimeEq};
 
+use authorization::Authorization;
+use canonical::CanonicalQuery;
+pub(crate) use chunks::ChunkSignatures;
+use credential::Credential;
+use presigned::{Presigned, QueryForm};
 pub use secret::SigningSecret;
+use signed_headers::SignedHeaders;
+use window::SignatureTime;
 
 use crate::error::{Code, Result, S3Error};
+use crate::payload::Declared;
 
 /// Where the access keys are found that requests may be signed with.
 pub trait KeySource {
@@ -40,6 +65,10 @@ pub struct Verified<K> {
     pub key: K,
     /// Whether the signature came in the query: the request is one that somebody handed on.
     pub presigned: bool,
+    /// What was signed of the payload.
+    pub(crate) declared: Declared,
+    /// What the signatures of its chunks are checked with, where it has them.
+    pub(crate) chunks: Option<ChunkSignatures>,
 }
 
 /// Checks signatures. One serves all requests of a process.
@@ -49,21 +78,151 @@ pub struct Verifier {
     nobody: SigningSecret,
 }
 
+/// What a request says of its signature, wherever it says it.
+struct Claim<'a> {
+    credential: Credential<'a>,
+    signed_headers: SignedHeaders<'a>,
+    time: &'a SignatureTime,
+    signature: [u8; 32],
+}
+
 impl Verifier {
     /// A verifier.
     pub fn new() -> Self {
-        Self { nobody: SigningSecret::new(bucketry_model::secret::Secret::new("")) }
+        Self { nobody: SigningSecret::new(Secret::new("")) }
     }
 
-    /// Finds the key that signed the request, or refuses it. Nothing of the body is read.
+    /// Finds the key that signed the request, or refuses it. Nothing of the body is read, and nothing is awaited.
     pub fn verify<S: KeySource + ?Sized>(
         &self,
         request: &Parts,
         keys: &S,
         now: Timestamp,
     ) -> Result<Verified<S::Key>> {
-        let _ = (request, keys.find(""), now, &self.nobody);
-        Err(S3Error::new(Code::NotImplemented, "Signatures are not checked yet."))
+        let query = CanonicalQuery::of(request.uri.query().unwrap_or_default());
+        match (once(&request.headers, "authorization")?, presigned::form(&query)) {
+            (None, QueryForm::None) => Err(anonymous()),
+            (Some(_), QueryForm::Version2 | QueryForm::Version4) => Err(S3Error::new(
+                Code::InvalidArgument,
+                "Only one authentication mechanism is allowed: the Authorization header, or the parameters of a \
+                 presigned URL.",
+            )),
+            (None, QueryForm::Version2) => Err(authorization::version_2()),
+            (Some(header), QueryForm::None) => self.by_header(request, &query, header, keys, now),
+            (None, QueryForm::Version4) => self.by_query(request, &query, keys, now),
+        }
+    }
+
+    fn by_header<S: KeySource + ?Sized>(
+        &self,
+        request: &Parts,
+        query: &CanonicalQuery,
+        header: &str,
+        keys: &S,
+        now: Timestamp,
+    ) -> Result<Verified<S::Key>> {
+        let Authorization { credential, signed_headers, signature } = Authorization::parse(header)?;
+        let (time, time_header) = SignatureTime::of_headers(&request.headers)?;
+        if !signed_headers.contains(time_header) {
+            return Err(not_signed(&[time_header]));
+        }
+        if credential.date != time.date() {
+            return Err(S3Error::new(
+                Code::AuthorizationHeaderMalformed,
+                "The authorization header is malformed: the date of the credential isn't the request's.",
+            ));
+        }
+        time.check_now(now)?;
+        let Some(content) = once(&request.headers, "x-amz-content-sha256")? else {
+            return Err(S3Error::new(
+                Code::InvalidRequest,
+                "Missing required header for this request: x-amz-content-sha256.",
+            ));
+        };
+        let claim = Claim { credential, signed_headers, time: &time, signature };
+        self.check(request, query, &claim, content, false, keys)
+    }
+
+    fn by_query<S: KeySource + ?Sized>(
+        &self,
+        request: &Parts,
+        query: &CanonicalQuery,
+        keys: &S,
+        now: Timestamp,
+    ) -> Result<Verified<S::Key>> {
+        let presigned = Presigned::parse(query)?;
+        let credential = presigned.credential()?;
+        if credential.date != presigned.time.date() {
+            return Err(S3Error::new(
+                Code::AuthorizationQueryParametersError,
+                "The presigned URL is malformed: the date of the credential isn't that of 'X-Amz-Date'.",
+            ));
+        }
+        presigned.time.check_lifetime(presigned.lifetime, now)?;
+        let content = match &presigned.content {
+            Some(content) => content,
+            None => once(&request.headers, "x-amz-content-sha256")?.unwrap_or(Declared::UNSIGNED),
+        };
+        let claim = Claim {
+            credential,
+            signed_headers: presigned.signed_headers()?,
+            time: &presigned.time,
+            signature: presigned.signature,
+        };
+        self.check(request, query, &claim, content, true, keys)
+    }
+
+    fn check<S: KeySource + ?Sized>(
+        &self,
+        request: &Parts,
+        query: &CanonicalQuery,
+        claim: &Claim<'_>,
+        content: &str,
+        presigned: bool,
+        keys: &S,
+    ) -> Result<Verified<S::Key>> {
+        if request.headers.contains_key("x-amz-security-token") {
+            return Err(session_token());
+        }
+        if request.headers.get_all(http::header::HOST).iter().nth(1).is_some() {
+            return Err(S3Error::new(Code::InvalidRequest, "The request has more than one Host header."));
+        }
+        let unsigned = canonical::unsigned_amazon_headers(&request.headers, &claim.signed_headers);
+        if !unsigned.is_empty() {
+            return Err(not_signed(&unsigned));
+        }
+        let declared = Declared::parse(content)?;
+        let canonical =
+            canonical::request(request, query, &claim.signed_headers, content).map_err(|missing| {
+                S3Error::new(
+                    Code::SignatureDoesNotMatch,
+                    format!("The header '{missing}' was signed and isn't in the request."),
+                )
+            })?;
+        let time_and_scope = format!("{}\n{}", claim.time.text, claim.credential.scope());
+        let text = canonical::string_to_sign(&time_and_scope, &canonical);
+
+        let found = keys.find(claim.credential.access_key_id);
+        let secret = found.as_ref().map_or(&self.nobody, AccessKey::signing_secret);
+        let key = secret.signing_key(claim.credential.date, claim.credential.region);
+        let signature = hmac::sign(&key, &text);
+        let matches = signature.as_ref().ct_eq(&claim.signature) & Choice::from(u8::from(found.is_some()));
+        match found {
+            Some(found) if matches.into() => Ok(Verified {
+                key: found,
+                presigned,
+                declared,
+                chunks: declared
+                    .has_signed_chunks()
+                    .then(|| ChunkSignatures::new(key, time_and_scope, claim.signature)),
+            }),
+            Some(_) => Err(wrong_signature(request)),
+            None => Err(S3Error::new(
+                Code::InvalidAccessKeyId,
+                "The access key id you provided does not exist here, or it was revoked. It must be that of a \
+                 repository's key.",
+            )),
+        }
     }
 }
 
@@ -71,4 +230,59 @@ impl Default for Verifier {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// The value of a header that may be there once, and only in ASCII.
+pub(crate) fn once<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str>> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(S3Error::new(
+            Code::InvalidArgument,
+            format!("The header '{name}' is there more than once."),
+        ));
+    }
+    value.to_str().map(Some).map_err(|_| {
+        S3Error::new(
+            Code::InvalidArgument,
+            format!("The header '{name}' holds characters that don't belong there."),
+        )
+    })
+}
+
+fn anonymous() -> S3Error {
+    S3Error::new(
+        Code::AccessDenied,
+        "The request is not signed. Anonymous access is not possible here: sign with a repository's key (AWS \
+         Signature Version 4), or use a presigned URL.",
+    )
+}
+
+fn session_token() -> S3Error {
+    S3Error::new(
+        Code::InvalidToken,
+        "The request has a session token, and a repository's key has none: remove it from the client's settings \
+         (AWS_SESSION_TOKEN, aws_session_token).",
+    )
+}
+
+fn not_signed(names: &[&str]) -> S3Error {
+    S3Error::new(
+        Code::AccessDenied,
+        format!("There were headers present in the request which were not signed: {}.", names.join(", ")),
+    )
+}
+
+fn wrong_signature(request: &Parts) -> S3Error {
+    let host = canonical::host(request).unwrap_or_default();
+    S3Error::new(
+        Code::SignatureDoesNotMatch,
+        format!(
+            "The request signature we calculated does not match the signature you provided. Check the secret access \
+             key. If it is right, something on the way changes the request: it arrived for the host '{}' and the \
+             path '{}'.",
+            host.escape_ascii(),
+            request.uri.path()
+        ),
+    )
 }

@@ -1,0 +1,173 @@
+//! The checksums that S3 knows ("Checking object integrity"), computed while bytes pass.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use crc_fast::CrcAlgorithm;
+use http::header::{HeaderName, HeaderValue};
+use ring::digest;
+
+/// An algorithm of `x-amz-checksum-…`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Algorithm {
+    /// CRC-32 as in Ethernet and ZIP.
+    Crc32,
+    /// CRC-32 with Castagnoli's polynomial.
+    Crc32c,
+    /// CRC-64 as in NVMe.
+    Crc64Nvme,
+    /// SHA-1.
+    Sha1,
+    /// SHA-256.
+    Sha256,
+}
+
+impl Algorithm {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Crc32, Self::Crc32c, Self::Crc64Nvme, Self::Sha1, Self::Sha256];
+
+    /// The header or trailer that carries it.
+    pub fn header(self) -> HeaderName {
+        HeaderName::from_static(self.header_text())
+    }
+
+    pub(crate) fn header_text(self) -> &'static str {
+        match self {
+            Self::Crc32 => "x-amz-checksum-crc32",
+            Self::Crc32c => "x-amz-checksum-crc32c",
+            Self::Crc64Nvme => "x-amz-checksum-crc64nvme",
+            Self::Sha1 => "x-amz-checksum-sha1",
+            Self::Sha256 => "x-amz-checksum-sha256",
+        }
+    }
+
+    /// The algorithm of a header's name, in any case.
+    pub(crate) fn of_header(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|algorithm| algorithm.header_text().eq_ignore_ascii_case(name))
+    }
+
+    fn bytes(self) -> usize {
+        match self {
+            Self::Crc32 | Self::Crc32c => 4,
+            Self::Crc64Nvme => 8,
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+        }
+    }
+}
+
+/// A checksum as it is written: base64, of the algorithm's length.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checksum {
+    /// How it is computed.
+    pub algorithm: Algorithm,
+    value: HeaderValue,
+    bytes: Box<[u8]>,
+}
+
+impl Checksum {
+    /// Reads a header's value; `None` if it isn't base64 of the algorithm's length.
+    pub fn read(algorithm: Algorithm, text: &str) -> Option<Self> {
+        let bytes = STANDARD.decode(text).ok().filter(|bytes| bytes.len() == algorithm.bytes())?;
+        Some(Self { algorithm, value: HeaderValue::from_str(text).ok()?, bytes: bytes.into() })
+    }
+
+    /// The header's value.
+    pub fn value(&self) -> &HeaderValue {
+        &self.value
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// A checksum that is being computed.
+pub(crate) struct Running(Kind);
+
+enum Kind {
+    Crc(crc_fast::Digest, usize),
+    Sha(digest::Context),
+}
+
+impl Running {
+    pub(crate) fn new(algorithm: Algorithm) -> Self {
+        let crc = |kind| Kind::Crc(crc_fast::Digest::new(kind), algorithm.bytes());
+        Self(match algorithm {
+            Algorithm::Crc32 => crc(CrcAlgorithm::Crc32IsoHdlc),
+            Algorithm::Crc32c => crc(CrcAlgorithm::Crc32Iscsi),
+            Algorithm::Crc64Nvme => crc(CrcAlgorithm::Crc64Nvme),
+            Algorithm::Sha1 => Kind::Sha(digest::Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY)),
+            Algorithm::Sha256 => Kind::Sha(digest::Context::new(&digest::SHA256)),
+        })
+    }
+
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        match &mut self.0 {
+            Kind::Crc(crc, _) => crc.update(bytes),
+            Kind::Sha(sha) => sha.update(bytes),
+        }
+    }
+
+    /// The checksum's bytes, the most significant first.
+    pub(crate) fn finish(self) -> Bytes {
+        match self.0 {
+            Kind::Crc(crc, length) => {
+                let bytes = crc.finalize().to_be_bytes();
+                Bytes::copy_from_slice(&bytes[bytes.len() - length..])
+            }
+            Kind::Sha(sha) => Bytes::copy_from_slice(sha.finish().as_ref()),
+        }
+    }
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Running(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Check values of the catalogue of parametrised CRC algorithms, and of FIPS 180-4.
+    #[test]
+    fn the_published_check_values_are_reproduced() {
+        for (algorithm, input, hex) in [
+            (Algorithm::Crc32, "123456789", "cbf43926"),
+            (Algorithm::Crc32c, "123456789", "e3069283"),
+            (Algorithm::Crc64Nvme, "123456789", "ae8b14860a799888"),
+            (Algorithm::Sha1, "abc", "a9993e364706816aba3e25717850c26c9cd0d89d"),
+            (Algorithm::Sha256, "abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+        ] {
+            let mut running = Running::new(algorithm);
+            let (first, second) = input.split_at(2);
+            running.update(first.as_bytes());
+            running.update(second.as_bytes());
+            let mut out = Vec::new();
+            crate::hex::push(&mut out, &running.finish());
+            assert_eq!(String::from_utf8(out).unwrap(), hex, "{algorithm:?}");
+        }
+    }
+
+    #[test]
+    fn a_checksum_has_the_length_of_its_algorithm() {
+        assert!(Checksum::read(Algorithm::Crc32c, "sOO8/Q==").is_some());
+        for wrong in ["", "sOO8/Q", "sOO8/Q==\n", "sOO8/QAA", "!!!!!!!!", "AAAAAAAAAAA="] {
+            assert_eq!(Checksum::read(Algorithm::Crc32c, wrong), None, "{wrong}");
+        }
+        assert!(Checksum::read(Algorithm::Crc64Nvme, "AAAAAAAAAAA=").is_some());
+    }
+
+    #[test]
+    fn header_names_are_read_in_any_case() {
+        for algorithm in Algorithm::ALL {
+            let upper = algorithm.header_text().to_uppercase();
+            assert_eq!(Algorithm::of_header(&upper), Some(algorithm));
+        }
+        assert_eq!(Algorithm::of_header("x-amz-checksum-algorithm"), None);
+    }
+}

@@ -1,0 +1,48 @@
+//! Hexadecimal digits, as signatures and hashes are written.
+
+/// Appends the bytes as lower-case digits.
+pub(crate) fn push(out: &mut Vec<u8>, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for byte in bytes {
+        out.push(DIGITS[usize::from(byte >> 4)]);
+        out.push(DIGITS[usize::from(byte & 15)]);
+    }
+}
+
+/// Reads exactly 64 lower-case digits: a SHA-256, or a signature.
+pub(crate) fn read_32(text: &[u8]) -> Option<[u8; 32]> {
+    let (pairs, []) = text.as_chunks::<2>() else { return None };
+    let mut out = [0; 32];
+    if pairs.len() != out.len() {
+        return None;
+    }
+    for (byte, [high, low]) in out.iter_mut().zip(pairs) {
+        *byte = digit(*high)? << 4 | digit(*low)?;
+    }
+    Some(out)
+}
+
+fn digit(character: u8) -> Option<u8> {
+    match character {
+        b'0'..=b'9' => Some(character - b'0'),
+        b'a'..=b'f' => Some(character - b'a' + 10),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_sixty_four_lower_case_digits_are_a_hash() {
+        let text = "00ff".repeat(16);
+        let bytes = read_32(text.as_bytes()).unwrap();
+        let mut back = Vec::new();
+        push(&mut back, &bytes);
+        assert_eq!(back, text.as_bytes());
+        for wrong in ["", "0", &text[1..], &text[2..], &text.to_uppercase(), &text.replace('0', "g")] {
+            assert_eq!(read_32(wrong.as_bytes()), None, "{wrong}");
+        }
+    }
+}

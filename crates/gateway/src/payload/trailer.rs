@@ -1,0 +1,113 @@
+//! Headers after the last chunk ("Transferring Payload in Multiple Chunks (with trailing headers)").
+//!
+//! Clients write them in several ways: lines end with LF or with CR LF, and an empty line stands before the signature,
+//! after it, or nowhere. All of that is taken, since the names, the values and the signature say what is meant.
+
+use bytes::Bytes;
+
+use super::chunked::{incomplete, malformed, take_line};
+use crate::checksum::{Algorithm, Checksum};
+use crate::error::{Code, Result, S3Error};
+use crate::hex;
+use crate::signature::ChunkSignatures;
+
+/// What a trailer says.
+#[derive(Debug, Default)]
+pub(super) struct Trailer {
+    pub(super) checksum: Option<Checksum>,
+}
+
+/// Reads a trailer.
+#[derive(Debug)]
+pub(super) struct TrailerReader {
+    /// The checksum that `x-amz-trailer` announced.
+    announced: Option<Algorithm>,
+    line: Vec<u8>,
+    /// Bytes read so far.
+    total: usize,
+    checksum: Option<Checksum>,
+    /// The headers as they are signed.
+    signed: Vec<u8>,
+    signature: Option<[u8; 32]>,
+}
+
+const MAX_BYTES: usize = 4 * 1024;
+const SIGNATURE: &[u8] = b"x-amz-trailer-signature";
+
+impl TrailerReader {
+    pub(super) fn new(announced: Option<Algorithm>) -> Self {
+        Self { announced, line: Vec::new(), total: 0, checksum: None, signed: Vec::new(), signature: None }
+    }
+
+    /// Reads all of `input`.
+    pub(super) fn read(&mut self, input: &mut Bytes) -> Result<()> {
+        self.total = self.total.saturating_add(input.len());
+        if self.total > MAX_BYTES {
+            return Err(malformed("its trailer is too long"));
+        }
+        while !input.is_empty() {
+            if take_line(&mut self.line, input, MAX_BYTES)? {
+                let line = std::mem::take(&mut self.line);
+                self.read_line(line.trim_ascii())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_line(&mut self, line: &[u8]) -> Result<()> {
+        if line.is_empty() {
+            return Ok(());
+        }
+        let colon = line.iter().position(|c| *c == b':');
+        let (name, value) = line.split_at(colon.ok_or_else(|| wrong("a line of it is no header"))?);
+        let (name, value) = (name.to_ascii_lowercase(), value[1..].trim_ascii());
+        if self.signature.is_some() {
+            return Err(wrong("something follows its signature"));
+        }
+        if name == SIGNATURE {
+            let signature = hex::read_32(value);
+            self.signature = Some(signature.ok_or_else(|| wrong("its signature is not well-formed"))?);
+            return Ok(());
+        }
+        let announced = self.announced.filter(|one| one.header_text().as_bytes() == name);
+        let algorithm = announced.ok_or_else(|| wrong("it has a header that x-amz-trailer doesn't name"))?;
+        let value = std::str::from_utf8(value).ok();
+        let checksum = value.and_then(|value| Checksum::read(algorithm, value));
+        let checksum = checksum.ok_or_else(|| wrong("its checksum is not well-formed"))?;
+        for part in [name.as_slice(), b":", checksum.value().as_bytes(), b"\n"] {
+            self.signed.extend_from_slice(part);
+        }
+        if self.checksum.replace(checksum).is_some() {
+            return Err(wrong("it has a checksum twice"));
+        }
+        Ok(())
+    }
+
+    /// The body has ended. With `signatures`, the trailer must have the right one.
+    pub(super) fn finish(self, signatures: Option<ChunkSignatures>) -> Result<Trailer> {
+        if !self.line.is_empty() {
+            return Err(incomplete("the body ends in the middle of its trailer"));
+        }
+        if self.announced.is_some() && self.checksum.is_none() {
+            return Err(wrong("the checksum that x-amz-trailer names is missing"));
+        }
+        match (signatures, self.signature) {
+            (None, None) => {}
+            (None, Some(_)) => return Err(wrong("it has a signature, and the payload is declared unsigned")),
+            (Some(_), None) => return Err(wrong("its signature is missing")),
+            (Some(mut signatures), Some(claimed)) => {
+                if !signatures.trailer(&self.signed, &claimed) {
+                    return Err(S3Error::new(
+                        Code::SignatureDoesNotMatch,
+                        "The signature of the trailer does not match.",
+                    ));
+                }
+            }
+        }
+        Ok(Trailer { checksum: self.checksum })
+    }
+}
+
+fn wrong(what: &str) -> S3Error {
+    S3Error::new(Code::MalformedTrailerError, format!("The body's trailer is malformed: {what}."))
+}

@@ -1,0 +1,216 @@
+//! The one spelling of a request that is signed ("Task 1: Create a Canonical Request").
+//!
+//! It is made from the bytes of the target as they were sent. Only the spelling of escapes is unified (`%7e` and `~`
+//! are one, as are `(` and `%28`), as S3 does; nothing is decoded that could mean something else afterwards: `%2F`
+//! stays, `//`, `/./` and `/../` stay.
+
+use std::ops::Range;
+
+use http::HeaderMap;
+use http::header::{HOST, HeaderName};
+use http::request::Parts;
+
+use super::signed_headers::SignedHeaders;
+use crate::hex;
+
+/// The parameters of a query in their canonical spelling, sorted by name and value.
+#[derive(Debug)]
+pub(super) struct CanonicalQuery {
+    text: Vec<u8>,
+    parameters: Vec<(Range<usize>, Range<usize>)>,
+}
+
+impl CanonicalQuery {
+    pub(super) fn of(raw: &str) -> Self {
+        let mut text = Vec::with_capacity(raw.len() + 16);
+        let mut parameters = Vec::new();
+        for part in raw.split('&').filter(|part| !part.is_empty()) {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            let start = text.len();
+            push_unified(&mut text, name, false);
+            let middle = text.len();
+            push_unified(&mut text, value, false);
+            parameters.push((start..middle, middle..text.len()));
+        }
+        parameters.sort_by(|(name, value), (other_name, other_value)| {
+            (&text[name.clone()], &text[value.clone()])
+                .cmp(&(&text[other_name.clone()], &text[other_value.clone()]))
+        });
+        Self { text, parameters }
+    }
+
+    /// Names and values, escaped.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.parameters.iter().map(|(name, value)| (&self.text[name.clone()], &self.text[value.clone()]))
+    }
+}
+
+/// The parameter that a signature can't sign: itself.
+pub(super) const SIGNATURE_PARAMETER: &str = "X-Amz-Signature";
+
+/// The canonical request. A signed header that isn't there is the error.
+pub(super) fn request<'a>(
+    parts: &Parts,
+    query: &CanonicalQuery,
+    signed: &SignedHeaders<'a>,
+    content: &str,
+) -> Result<Vec<u8>, &'a str> {
+    let mut out = Vec::with_capacity(1024);
+    out.extend_from_slice(parts.method.as_str().as_bytes());
+    out.push(b'\n');
+    let path = parts.uri.path();
+    push_unified(&mut out, if path.is_empty() { "/" } else { path }, true);
+    out.push(b'\n');
+    let mut first = true;
+    for (name, value) in query.iter().filter(|(name, _)| *name != SIGNATURE_PARAMETER.as_bytes()) {
+        if !std::mem::take(&mut first) {
+            out.push(b'&');
+        }
+        out.extend_from_slice(name);
+        out.push(b'=');
+        out.extend_from_slice(value);
+    }
+    out.push(b'\n');
+    for name in signed.names() {
+        out.extend_from_slice(name.as_bytes());
+        out.push(b':');
+        push_values(&mut out, parts, name).ok_or(name)?;
+        out.push(b'\n');
+    }
+    out.push(b'\n');
+    out.extend_from_slice(signed.text().as_bytes());
+    out.push(b'\n');
+    out.extend_from_slice(content.as_bytes());
+    Ok(out)
+}
+
+/// The host that the request was sent to, as the client wrote it.
+pub(super) fn host(parts: &Parts) -> Option<&[u8]> {
+    let header = parts.headers.get(HOST).map(http::HeaderValue::as_bytes);
+    header.or_else(|| parts.uri.authority().map(|authority| authority.as_str().as_bytes()))
+}
+
+fn push_values(out: &mut Vec<u8>, parts: &Parts, name: &str) -> Option<()> {
+    if name == "host" {
+        push_trimmed(out, host(parts)?);
+        return Some(());
+    }
+    let mut values = parts.headers.get_all(name).iter();
+    push_trimmed(out, values.next()?.as_bytes());
+    for value in values {
+        out.push(b',');
+        push_trimmed(out, value.as_bytes());
+    }
+    Some(())
+}
+
+/// Without space at the ends, and runs of space as one.
+fn push_trimmed(out: &mut Vec<u8>, value: &[u8]) {
+    let mut after_space = false;
+    for byte in value.trim_ascii() {
+        let space = matches!(byte, b' ' | b'\t');
+        if !space {
+            out.push(*byte);
+        } else if !after_space {
+            out.push(b' ');
+        }
+        after_space = space;
+    }
+}
+
+/// Every byte but the unreserved ones of RFC 3986 §2.3 as an upper-case escape, once.
+fn push_unified(out: &mut Vec<u8>, raw: &str, keep_slashes: bool) {
+    let mut rest = raw.as_bytes();
+    while let [byte, tail @ ..] = rest {
+        rest = tail;
+        match (*byte, tail) {
+            (b'%', [high, low, tail @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                rest = tail;
+                push_byte(out, value_of(*high) << 4 | value_of(*low));
+            }
+            (b'/', _) if keep_slashes => out.push(b'/'),
+            (byte, _) => push_byte(out, byte),
+        }
+    }
+}
+
+fn push_byte(out: &mut Vec<u8>, byte: u8) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+        out.push(byte);
+    } else {
+        out.extend_from_slice(&[b'%', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    }
+}
+
+fn value_of(hex_digit: u8) -> u8 {
+    match hex_digit {
+        b'0'..=b'9' => hex_digit - b'0',
+        _ => (hex_digit | 0x20) - b'a' + 10,
+    }
+}
+
+/// The names of headers that change what S3 does and aren't among the signed ones.
+pub(super) fn unsigned_amazon_headers<'a>(
+    headers: &'a HeaderMap,
+    signed: &SignedHeaders<'_>,
+) -> Vec<&'a str> {
+    let names = headers.keys().map(HeaderName::as_str);
+    names.filter(|name| name.starts_with("x-amz-") && !signed.contains(name)).collect()
+}
+
+/// The text that the key signs ("Task 2: Create a String to Sign").
+pub(super) fn string_to_sign(time_and_scope: &str, canonical_request: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(160);
+    out.extend_from_slice(b"AWS4-HMAC-SHA256\n");
+    out.extend_from_slice(time_and_scope.as_bytes());
+    out.push(b'\n');
+    hex::push(&mut out, ring::digest::digest(&ring::digest::SHA256, canonical_request).as_ref());
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unified(raw: &str) -> String {
+        let mut out = Vec::new();
+        push_unified(&mut out, raw, true);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn only_the_spelling_of_escapes_is_unified() {
+        for (raw, canonical) in [
+            ("/b/k", "/b/k"),
+            ("/b//k/./../", "/b//k/./../"),
+            ("/b/a%2fb%2F", "/b/a%2Fb%2F"),
+            ("/b/%7e~(x)%28", "/b/~~%28x%29%28"),
+            ("/b/a+b%20c%2B", "/b/a%2Bb%20c%2B"),
+            ("/b/é%c3%a9", "/b/%C3%A9%C3%A9"),
+            ("/b/%", "/b/%25"),
+            ("/b/%4", "/b/%254"),
+            ("/b/%zz%%41", "/b/%25zz%25A"),
+            ("/b/%252F", "/b/%252F"),
+        ] {
+            assert_eq!(unified(raw), canonical, "{raw}");
+        }
+    }
+
+    #[test]
+    fn parameters_are_sorted_by_name_and_then_by_value() {
+        let query = CanonicalQuery::of("b=2&a-c=1&&a=x/y&uploads&a=%78&A=");
+        let text: Vec<_> = query
+            .iter()
+            .map(|(name, value)| format!("{}={}", name.escape_ascii(), value.escape_ascii()))
+            .collect();
+        assert_eq!(text, ["A=", "a=x", "a=x%2Fy", "a-c=1", "b=2", "uploads="]);
+    }
+
+    #[test]
+    fn space_in_values_is_trimmed_and_folded() {
+        let mut out = Vec::new();
+        push_trimmed(&mut out, b"  a   \"b \t c\"  ");
+        assert_eq!(out, b"a \"b c\"");
+    }
+}

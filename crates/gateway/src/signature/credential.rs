@@ -1,0 +1,78 @@
+//! The credential of a signature: a key, and the scope in which the signature holds.
+
+/// `AKID/20130524/us-east-1/s3/aws4_request`.
+///
+/// Any region is taken: the gateway has none of its own, and clients are set up with all sorts of them (`us-east-1`,
+/// `auto`, the provider's).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Credential<'a> {
+    pub(super) access_key_id: &'a str,
+    /// `YYYYMMDD`.
+    pub(super) date: &'a str,
+    pub(super) region: &'a str,
+}
+
+const MAX_KEY_BYTES: usize = 128;
+const MAX_REGION_BYTES: usize = 64;
+
+impl<'a> Credential<'a> {
+    /// Reads a credential. What is wrong with it is the error.
+    pub(super) fn parse(text: &'a str) -> Result<Self, &'static str> {
+        let mut parts = text.split('/');
+        let mut next = || parts.next().unwrap_or_default();
+        let (access_key_id, date, region, service, terminator) = (next(), next(), next(), next(), next());
+        if parts.next().is_some() || terminator != "aws4_request" {
+            return Err("the credential must be KEY/YYYYMMDD/REGION/s3/aws4_request");
+        }
+        if access_key_id.is_empty() || access_key_id.len() > MAX_KEY_BYTES {
+            return Err("the access key id of the credential is empty or too long");
+        }
+        if date.len() != 8 || !date.bytes().all(|c| c.is_ascii_digit()) {
+            return Err("the date of the credential must be YYYYMMDD");
+        }
+        let label = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.');
+        if region.is_empty() || region.len() > MAX_REGION_BYTES || !region.bytes().all(label) {
+            return Err("the region of the credential is empty, too long or not a name; any name will do");
+        }
+        if service != "s3" {
+            return Err("the service of the credential must be s3");
+        }
+        Ok(Self { access_key_id, date, region })
+    }
+
+    /// `20130524/us-east-1/s3/aws4_request`.
+    pub(super) fn scope(&self) -> String {
+        format!("{}/{}/s3/aws4_request", self.date, self.region)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_credential_names_key_day_and_region() {
+        let credential = Credential::parse("AKID/20130524/auto/s3/aws4_request").unwrap();
+        assert_eq!(credential, Credential { access_key_id: "AKID", date: "20130524", region: "auto" });
+        assert_eq!(credential.scope(), "20130524/auto/s3/aws4_request");
+    }
+
+    #[test]
+    fn what_is_not_a_credential_for_s3_is_refused() {
+        for wrong in [
+            "",
+            "AKID",
+            "AKID/20130524/us-east-1/s3",
+            "AKID/20130524/us-east-1/s3/aws4_request/",
+            "AKID/20130524/us-east-1/sts/aws4_request",
+            "AKID/20130524/us-east-1/s3/aws3_request",
+            "AKID/2013052/us-east-1/s3/aws4_request",
+            "AKID/2013052x/us-east-1/s3/aws4_request",
+            "AKID/20130524//s3/aws4_request",
+            "AKID/20130524/us east/s3/aws4_request",
+            "/20130524/us-east-1/s3/aws4_request",
+        ] {
+            assert!(Credential::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}
