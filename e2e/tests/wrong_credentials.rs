@@ -1,6 +1,9 @@
 //! What people paste wrongly at three clouds, and what they are told. `--no-capture` prints it, line by line:
 //! `name: status error_code "message"`.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "what people are told is there to be read")]
+
 use bucketry_e2e::{
     ADMIN, NO_LIST, OPEN_BUCKET, Person, READ_ONLY, Result, SCOPED_BUCKET, Server, WRITE_ONLY, azure, list,
     opened_by, options, run_python, s3_bucket, shared_s3_endpoint, text, with,
