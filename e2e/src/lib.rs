@@ -16,6 +16,7 @@
 //! # }
 //! ```
 
+mod azure;
 mod call;
 mod clients;
 mod command_line;
@@ -27,6 +28,7 @@ mod python;
 mod s3;
 mod server;
 
+pub use azure::{Azure, azure};
 pub use bucketry_test_servers::bucketry::{OWNER_EMAIL, OWNER_PASSWORD, Options};
 pub use bucketry_test_servers::seaweedfs::{
     ADMIN, Identity, NO_LIST, OPEN_BUCKET, READ_ONLY, SCOPED_BUCKET, WRITE_ONLY,
@@ -34,7 +36,7 @@ pub use bucketry_test_servers::seaweedfs::{
 pub use call::{Answer, Call};
 pub use clients::{RepositoryAccess, S3Client, known_failures};
 pub use command_line::{CommandLine, Ended, Running};
-pub use environment::{binary, options, python, shared_s3_endpoint, weed};
+pub use environment::{azurite, binary, fake_gcs, options, python, shared_s3_endpoint, weed};
 pub use eventually::eventually;
 pub use json::{each, list, members, text, with};
 pub use person::{Person, azure_bucket, opened_by, s3_bucket};

@@ -8,6 +8,7 @@ mod checks;
 mod command;
 mod node_tools;
 mod openapi;
+mod provider_matrix;
 mod servers;
 mod test_run;
 mod tidy;
@@ -27,6 +28,7 @@ usage: cargo xtask <task>
   bench [NAMES] [--quick]
                       measures the release binary: a1 a2 a3 g n1 size, all if none is named; bench/README.md tells
                       what they are, and gets the results
+  providers           write the table of tested providers, credentials and outcomes in docs/providers.md
   lock                resolve the wanted packages of xtask/tools into their lock files again";
 
 fn main() -> ExitCode {
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
             test_run::run(&test_run::Selection::Runner(rest.iter().map(ToString::to_string).collect()))
         }
         ["bench", rest @ ..] => bench::run(rest),
+        ["providers"] => provider_matrix::write(),
         ["lock"] => tools::lock(),
         ["help" | "--help" | "-h"] => {
             command::say(USAGE);

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::repository_arguments::{KeyCommand, RepositoryCommand};
+use crate::demo_clouds::Cloud;
 use crate::settings::ServeSettings;
 
 /// The bucket registry: every bucket at every provider, who may use it, whether it answers, how much goes through.
@@ -130,6 +131,9 @@ pub(crate) struct DemoOptions {
     /// Where the gateway takes S3 requests; a free port is taken if this one is in use
     #[arg(long, default_value = "127.0.0.1:9000", value_name = "ADDRESS")]
     pub(crate) gateway_listen: SocketAddr,
+    /// Bring other clouds along, with a sample bucket each: their emulators must be installed
+    #[arg(long, value_name = "CLOUDS", value_delimiter = ',')]
+    pub(crate) with: Vec<Cloud>,
     /// Write the addresses and credentials as JSON to this file when ready
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,

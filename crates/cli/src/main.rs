@@ -9,6 +9,7 @@ mod bucket;
 mod connect;
 mod credentials;
 mod demo;
+mod demo_clouds;
 mod demo_store;
 mod deployment;
 mod doctor;
