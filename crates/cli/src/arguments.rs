@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::repository_arguments::{KeyCommand, RepositoryCommand};
 use crate::demo_clouds::Cloud;
+use crate::repository_arguments::{KeyCommand, RepositoryCommand};
 use crate::settings::ServeSettings;
 
 /// The bucket registry: every bucket at every provider, who may use it, whether it answers, how much goes through.
