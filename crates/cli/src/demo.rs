@@ -29,7 +29,12 @@ pub(crate) async fn run(options: DemoOptions) -> Result<()> {
         .prefix("bucketry-demo-")
         .tempdir()
         .map_err(|error| Failure::because("can't make a temporary directory", &error))?;
-    let settings = ServeSettings::for_demo(room.path().join("data"), free(options.listen), PROBE_INTERVAL);
+    let settings = ServeSettings::for_demo(
+        room.path().join("data"),
+        free(options.listen),
+        free(options.gateway_listen),
+        PROBE_INTERVAL,
+    );
     let settings = settings.read()?;
     logging::start(settings.log_format, &settings.log)?;
     let stop = Stop::listen()?;
@@ -62,7 +67,7 @@ pub(crate) async fn run(options: DemoOptions) -> Result<()> {
     introduce_clouds(&clouds)?;
     if let Some(path) = &options.ready_file {
         let ready = serde_json::json!({
-            "api": url, "pid": std::process::id(), "email": email, "password": password.expose(),
+            "api": url, "gateway": deployment.gateway_url(), "pid": std::process::id(), "email": email, "password": password.expose(),
             "token": token.expose(), "s3": format!("http://{}", storage.address),
             "accessKey": ACCESS_KEY, "secretKey": secret.expose(),
         });

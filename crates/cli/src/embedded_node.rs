@@ -5,9 +5,13 @@ use std::sync::Arc;
 use bucketry_client::{NodeClient, NodeName, Options};
 use bucketry_control::Control;
 use bucketry_model::time::SystemClock;
-use bucketry_node::{Agent, AgentConfig, AgentHandle, Dependencies, NodeInfo, ProbeConfig, Providers};
+use bucketry_node::{
+    Agent, AgentConfig, AgentHandle, Dependencies, GatewayStart, MetricsReader, NodeInfo, ProbeConfig,
+    Providers,
+};
 use bucketry_provider::connection::Connections;
 use bucketry_vault::{Identities, NodeSigningKey};
+use tokio::net::TcpListener;
 
 use crate::deployment::{NODE_KEY, VAULT_KEY};
 use crate::failure::{Failure, Result};
@@ -22,8 +26,14 @@ pub(crate) struct EmbeddedNode {
 }
 
 impl EmbeddedNode {
-    /// Makes the node's keys at the first start, makes the control plane trust them, and starts the node.
-    pub(crate) async fn start(control: &Control, url: &str, settings: &Settings) -> Result<Self> {
+    /// Makes the node's keys at the first start, makes the control plane trust them, and starts the node. With a
+    /// listener it has a gateway.
+    pub(crate) async fn start(
+        control: &Control,
+        url: &str,
+        settings: &Settings,
+        gateway: Option<TcpListener>,
+    ) -> Result<Self> {
         let failed = |error: &dyn std::error::Error| Failure::because("the embedded node can't start", error);
         let key_file = settings.data_dir.join(NODE_KEY);
         // Making an RSA key takes a moment of a core.
@@ -54,15 +64,26 @@ impl EmbeddedNode {
             probes: ProbeConfig { interval: settings.probe_interval, ..ProbeConfig::default() },
             ..AgentConfig::new(info, settings.data_dir.join(SPOOL))
         };
+        let gateway = settings
+            .gateway
+            .clone()
+            .zip(gateway)
+            .map(|((_, settings), listener)| GatewayStart { settings, listener });
         let dependencies = Dependencies {
             control_plane: Arc::new(client),
             cloud: Arc::new(Providers::new(connections)),
             identities,
             clock,
             seed: u64::from_ne_bytes(seed),
+            gateway,
         };
         let agent = Agent::start(config, dependencies).map_err(|error| failed(&error))?;
         Ok(Self { agent })
+    }
+
+    /// Reads the node's metrics.
+    pub(crate) fn reader(&self) -> MetricsReader {
+        self.agent.reader()
     }
 
     /// Stops the node; what it counted is sent or kept.

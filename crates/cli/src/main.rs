@@ -15,6 +15,7 @@ mod doctor;
 mod embedded_node;
 mod failure;
 mod first_start;
+mod gateway_metrics;
 mod logging;
 mod login;
 mod node;

@@ -76,6 +76,7 @@ impl World {
             identities,
             clock: Arc::new(TokioClock { start }),
             seed: 7,
+            gateway: None,
         };
         let agent = Agent::start(config, dependencies).unwrap();
         Self { control_plane, cloud, agent, recipient, directory, start }
