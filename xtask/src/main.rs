@@ -1,4 +1,5 @@
-//! The project's own tasks: `cargo xtask check`, `cargo xtask test`, `cargo xtask bench`, `cargo xtask lock`.
+//! The project's own tasks: `cargo xtask check`, `cargo xtask test`, `cargo xtask bench`, `cargo xtask fuzz`,
+//! `cargo xtask lock`.
 //!
 //! Everything they need beyond Rust, Python and Node.js comes from lock files and lands under the target directory, so
 //! that a fresh clone needs nothing installed by hand.
@@ -6,6 +7,7 @@
 mod bench;
 mod checks;
 mod command;
+mod fuzz;
 mod node_tools;
 mod openapi;
 mod provider_matrix;
@@ -29,6 +31,8 @@ usage: cargo xtask <task>
                       measures the release binary: a1 a2 a3 g n1 size, all if none is named; bench/README.md tells
                       what they are, and gets the results
   providers           write the table of tested providers, credentials and outcomes in docs/providers.md
+  fuzz [--seconds N]  damaged input for everything that reads what the network sends, N seconds a target
+                      (60), several targets at once
   lock                resolve the wanted packages of xtask/tools into their lock files again";
 
 fn main() -> ExitCode {
@@ -42,6 +46,7 @@ fn main() -> ExitCode {
         }
         ["bench", rest @ ..] => bench::run(rest),
         ["providers"] => provider_matrix::write(),
+        ["fuzz", rest @ ..] => fuzz::run(rest),
         ["lock"] => tools::lock(),
         ["help" | "--help" | "-h"] => {
             command::say(USAGE);
