@@ -58,6 +58,14 @@ pub(crate) struct ErrorAnswer {
     #[serde(rename = "bucketId", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     bucket_id: Option<&'static str>,
+    /// Empty: no repository was stored.
+    #[serde(rename = "repoId", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    repo_id: Option<&'static str>,
+    /// The same as `message`, in the spelling of the repository calls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    error_message: Option<String>,
     /// The same as `error_code`, in the spelling of the node calls.
     #[serde(rename = "errorCode", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -94,6 +102,8 @@ impl ApiError {
                 status: None,
                 latency_ms: None,
                 bucket_id: None,
+                repo_id: None,
+                error_message: None,
                 node_error_code: None,
                 node_error_message: None,
             },
@@ -161,6 +171,14 @@ impl ApiError {
         if self.status() == StatusCode::TOO_MANY_REQUESTS {
             self.0.answer.bucket_id = Some("");
         }
+        self
+    }
+
+    /// The contract's form of the refusals of repositories.
+    pub(crate) fn for_repository(mut self) -> Self {
+        let answer = &mut self.0.answer;
+        answer.repo_id = Some("");
+        answer.error_message = Some(answer.message.clone());
         self
     }
 

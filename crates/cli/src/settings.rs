@@ -7,6 +7,7 @@ use std::time::Duration;
 use bucketry_api::{ApiSettings, RateLimits};
 use bucketry_gateway::protection::ProtectionSettings;
 use bucketry_gateway::settings::GatewaySettings;
+use bucketry_model::endpoint::Endpoint;
 use bucketry_provider::connection::ConnectionSettings;
 use bucketry_provider::policy::EndpointPolicy;
 use clap::{Args, ValueEnum};
@@ -58,6 +59,9 @@ pub(crate) struct ServeSettings {
     /// Where the gateway takes S3 requests; port 0 picks a free one [default: 127.0.0.1:9000]
     #[arg(long, env = "BUCKETRY_GATEWAY_LISTEN", value_name = "ADDRESS")]
     gateway_listen: Option<SocketAddr>,
+    /// Where applications reach the gateway, which `repo connect` and the API tell them [default: where it listens]
+    #[arg(long, env = "BUCKETRY_GATEWAY_URL", value_name = "URL")]
+    gateway_url: Option<String>,
     /// Carry no traffic: probe and validate only
     #[arg(long, env = "BUCKETRY_NO_GATEWAY", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     no_gateway: Option<bool>,
@@ -139,6 +143,8 @@ pub(crate) struct Settings {
     pub(crate) embedded_node: bool,
     /// Where the gateway listens and how it works; none where there is no gateway.
     pub(crate) gateway: Option<(SocketAddr, GatewaySettings)>,
+    /// Where applications reach it, where that is not where it listens.
+    pub(crate) gateway_url: Option<Endpoint>,
     pub(crate) policy: EndpointPolicy,
     pub(crate) ca_pem: Option<Vec<u8>>,
     pub(crate) probe_interval: Duration,
@@ -175,6 +181,7 @@ impl ServeSettings {
             listen: self.listen.or(lower.listen),
             no_node: self.no_node.or(lower.no_node),
             gateway_listen: self.gateway_listen.or(lower.gateway_listen),
+            gateway_url: self.gateway_url.or(lower.gateway_url),
             no_gateway: self.no_gateway.or(lower.no_gateway),
             gateway_domains: self.gateway_domains.or(lower.gateway_domains),
             gateway_size_change: self.gateway_size_change.or(lower.gateway_size_change),
@@ -209,6 +216,7 @@ impl ServeSettings {
             listen: Some(SocketAddr::from(([127, 0, 0, 1], 8080))),
             no_node: Some(false),
             gateway_listen: Some(SocketAddr::from(([127, 0, 0, 1], 9000))),
+            gateway_url: None,
             no_gateway: Some(false),
             gateway_domains: Some(String::new()),
             gateway_size_change: Some(Switch::On),
@@ -290,6 +298,13 @@ impl ServeSettings {
             measure_size_change: all.gateway_size_change != Some(Switch::Off),
             ..GatewaySettings::default()
         };
+        let gateway_url = match all.gateway_url.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+            None => None,
+            Some(text) => Some(
+                text.parse::<Endpoint>()
+                    .map_err(|error| Failure::usage(format!("the gateway's URL {error}")))?,
+            ),
+        };
         let gateway_listen = all.gateway_listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 9000)));
         let gateway = (all.no_gateway != Some(true)).then_some((gateway_listen, gateway));
         let limited = all.rate_limit != Some(Switch::Off);
@@ -303,6 +318,7 @@ impl ServeSettings {
             listen: all.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
             embedded_node: all.no_node != Some(true),
             gateway,
+            gateway_url,
             policy,
             ca_pem,
             probe_interval: Duration::from_secs(all.probe_interval.unwrap_or(60)),

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::bucket::BucketLocation;
 use crate::canonical_json;
 use crate::diagnosis::{CheckScope, Diagnosis};
+use crate::endpoint::Endpoint;
 use crate::id::{BucketId, JobId, OrgId, RepoId, RepoKeyId};
 use crate::repository::{Folder, KeyAccess, RepositoryMode};
 use crate::secret::SealedSecret;
@@ -118,6 +119,9 @@ pub struct Heartbeat {
     /// The node's view of all its buckets.
     #[serde(default)]
     pub census: Census,
+    /// Where applications reach the node's gateway, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway_url: Option<Endpoint>,
 }
 
 fn default_probe_interval_ms() -> u64 {

@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::{check_batch, read};
+use crate::presence::Told;
 use crate::{Control, Error, Result};
 
 /// Samples from further ahead than this are of a node whose clock is wrong: they would block true ones for as long.
@@ -28,7 +29,8 @@ impl Control {
         let interval =
             i64::try_from(heartbeat.probe_interval_ms).unwrap_or(i64::MAX).min(LONGEST_INTERVAL_MS);
         self.inner.store.touch_node(node.id, now).await?;
-        self.inner.presence.heard(node.id, Some(heartbeat.census), now);
+        let told = Told { census: heartbeat.census, gateway_url: heartbeat.gateway_url };
+        self.inner.presence.heard(node.id, Some(told), now);
         let samples: Vec<_> = heartbeat
             .buckets
             .into_iter()

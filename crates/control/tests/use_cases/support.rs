@@ -202,6 +202,7 @@ impl FakeNode {
 
     pub(crate) fn heartbeat(buckets: Vec<BucketStatus>) -> Heartbeat {
         Heartbeat {
+            gateway_url: None,
             ip: "node-1".to_owned(),
             region: "here".to_owned(),
             id_org: None,
