@@ -4,6 +4,7 @@
 //! clients choose becomes a label.
 
 use std::sync::Mutex;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use bucketry_control::presence::NodeView;
 use http::header::CONTENT_TYPE;
 use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -61,6 +62,8 @@ struct WithinLabels {
 /// What is measured.
 pub(crate) struct Metrics {
     registry: Registry,
+    /// What others in this process measure.
+    more: OnceLock<Registry>,
     requests: Family<RequestLabels, Counter>,
     durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
     in_flight: Gauge,
@@ -155,6 +158,7 @@ impl Metrics {
         process.register("open_fds", "Open file descriptors", on_demand.open_files.clone());
         Self {
             registry,
+            more: OnceLock::new(),
             requests,
             durations,
             in_flight,
@@ -162,6 +166,11 @@ impl Metrics {
             probes,
             on_demand: Mutex::new(on_demand),
         }
+    }
+
+    /// Shows what others measure, too. Says no where that was said before.
+    pub(crate) fn add(&self, more: Registry) -> bool {
+        self.more.set(more).is_ok()
     }
 
     /// A request has come.
@@ -212,7 +221,11 @@ impl Metrics {
             now.open_files.set(process.open_files);
         }
         let mut text = String::new();
-        encode(&mut text, &self.registry)?;
+        encode_registry(&mut text, &self.registry)?;
+        if let Some(more) = self.more.get() {
+            encode_registry(&mut text, more)?;
+        }
+        encode_eof(&mut text)?;
         Ok(text)
     }
 }
@@ -256,7 +269,12 @@ mod tests {
             created_at: Timestamp::UNIX_EPOCH,
             last_seen: Timestamp::UNIX_EPOCH,
         };
-        NodeView { node, connected, census: Some(Census { online: 3, offline: 1, unknown: 0 }) }
+        NodeView {
+            node,
+            connected,
+            census: Some(Census { online: 3, offline: 1, unknown: 0 }),
+            gateway_url: None,
+        }
     }
 
     #[test]

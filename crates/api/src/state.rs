@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bucketry_control::Control;
+use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 
 use crate::limits::Limits;
@@ -47,6 +48,11 @@ impl ApiState {
     /// Cancelled when the server is told to stop: what waits for news answers then, and `/ready` says no.
     pub fn closing(&self) -> &CancellationToken {
         &self.inner.closing
+    }
+
+    /// Shows what others in this process measure in `GET /metrics`, too. Counts once; says whether this was it.
+    pub fn add_metrics(&self, more: Registry) -> bool {
+        self.inner.metrics.add(more)
     }
 
     pub(crate) fn settings(&self) -> &ApiSettings {

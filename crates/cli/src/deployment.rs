@@ -8,6 +8,7 @@ use bucketry_api::{ApiState, ServeSettings};
 use bucketry_control::{Control, Environment};
 use bucketry_store::data_dir::DataDirLock;
 use bucketry_store::sqlite::DATABASE_FILE;
+use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -15,6 +16,7 @@ use crate::database::{self, OpenDatabase};
 use crate::embedded_node::EmbeddedNode;
 use crate::failure::{Failure, Result};
 use crate::first_start::{FirstOwner, access_tokens, first_owner};
+use crate::gateway_metrics::GatewayMetrics;
 use crate::settings::Settings;
 
 /// The file of the keys that secrets are sealed to and opened with.
@@ -32,6 +34,8 @@ const DRAIN: Duration = Duration::from_secs(30);
 pub(crate) struct Deployment {
     /// Where the API listens.
     pub(crate) address: SocketAddr,
+    /// Where the gateway listens, if there is one.
+    gateway: Option<SocketAddr>,
     /// What the first start made, if this was it.
     pub(crate) first_owner: Option<FirstOwner>,
     control: Control,
@@ -50,6 +54,7 @@ impl Deployment {
         let tokens = access_tokens(&settings.data_dir)?;
         let rules = bucketry_control::Settings {
             bucket_quota: settings.bucket_quota,
+            repo_quota: settings.repo_quota,
             open_registration: settings.open_registration,
             keep_minutes_for_days: settings.keep_minutes_for_days.into(),
             ..bucketry_control::Settings::default()
@@ -83,8 +88,17 @@ impl Deployment {
         let house = control.clone();
         background.spawn(async move { house.keep_house().await });
 
-        let mut deployment =
-            Self { address, first_owner, control, state, node: None, server, background, _lock: lock };
+        let mut deployment = Self {
+            address,
+            gateway: None,
+            first_owner,
+            control,
+            state,
+            node: None,
+            server,
+            background,
+            _lock: lock,
+        };
         if settings.embedded_node {
             deployment.start_node(settings).await?;
         }
@@ -92,7 +106,17 @@ impl Deployment {
     }
 
     async fn start_node(&mut self, settings: &Settings) -> Result<()> {
-        let node = EmbeddedNode::start(&self.control, &url(self.address), settings).await?;
+        let listener = match &settings.gateway {
+            Some((address, _)) => Some(TcpListener::bind(address).await.map_err(|error| {
+                Failure::because(&format!("can't listen for the gateway on {address}"), &error)
+            })?),
+            None => None,
+        };
+        self.gateway = listener.as_ref().and_then(|listener| listener.local_addr().ok());
+        let node = EmbeddedNode::start(&self.control, &url(self.address), settings, listener).await?;
+        let mut metrics = Registry::default();
+        metrics.register_collector(Box::new(GatewayMetrics(node.reader())));
+        self.state.add_metrics(metrics);
         self.node = Some(node);
         let ready = async {
             while !self.control.readiness().await.node {
@@ -108,6 +132,11 @@ impl Deployment {
     /// Where programs on this machine reach the API.
     pub(crate) fn url(&self) -> String {
         url(self.address)
+    }
+
+    /// Where programs on this machine reach the gateway, if there is one.
+    pub(crate) fn gateway_url(&self) -> Option<String> {
+        self.gateway.map(url)
     }
 
     /// Ends everything: no new requests, those in flight finish, the node's counts are sent, the database is closed.
@@ -131,7 +160,7 @@ pub(crate) fn is_used(data_dir: &Path) -> bool {
 }
 
 /// The address to connect to for one that is listened on: "all addresses" is no address to connect to.
-fn url(address: SocketAddr) -> String {
+pub(crate) fn url(address: SocketAddr) -> String {
     let host = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),

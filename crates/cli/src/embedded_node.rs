@@ -4,13 +4,19 @@ use std::sync::Arc;
 
 use bucketry_client::{NodeClient, NodeName, Options};
 use bucketry_control::Control;
+use bucketry_model::endpoint::Endpoint;
 use bucketry_model::time::SystemClock;
-use bucketry_node::{Agent, AgentConfig, AgentHandle, Dependencies, NodeInfo, ProbeConfig, Providers};
-use bucketry_provider::connection::Connections;
+use bucketry_node::{
+    Agent, AgentConfig, AgentHandle, Dependencies, GatewayStart, MetricsReader, NodeInfo, ProbeConfig,
+    Providers,
+};
+use bucketry_provider::connection::{ConnectionSettings, Connections};
 use bucketry_vault::{Identities, NodeSigningKey};
+use tokio::net::TcpListener;
 
-use crate::deployment::{NODE_KEY, VAULT_KEY};
+use crate::deployment::{NODE_KEY, VAULT_KEY, url as url_of};
 use crate::failure::{Failure, Result};
+use crate::node_identity;
 use crate::settings::Settings;
 
 /// Where the node keeps traffic until it is reported.
@@ -22,8 +28,14 @@ pub(crate) struct EmbeddedNode {
 }
 
 impl EmbeddedNode {
-    /// Makes the node's keys at the first start, makes the control plane trust them, and starts the node.
-    pub(crate) async fn start(control: &Control, url: &str, settings: &Settings) -> Result<Self> {
+    /// Makes the node's keys at the first start, makes the control plane trust them, and starts the node. With a
+    /// listener it has a gateway.
+    pub(crate) async fn start(
+        control: &Control,
+        url: &str,
+        settings: &Settings,
+        gateway: Option<TcpListener>,
+    ) -> Result<Self> {
         let failed = |error: &dyn std::error::Error| Failure::because("the embedded node can't start", error);
         let key_file = settings.data_dir.join(NODE_KEY);
         // Making an RSA key takes a moment of a core.
@@ -35,7 +47,9 @@ impl EmbeddedNode {
         control.trust_deployment_key(&public).await.map_err(|error| failed(&error))?;
         let identities =
             Identities::load_or_create(&settings.data_dir.join(VAULT_KEY)).map_err(|error| failed(&error))?;
-        let connections = Connections::new(settings.connections()).map_err(|error| failed(&error))?;
+        let (identity, token_services) = node_identity::read(|name| std::env::var(name).ok())?;
+        let connections = ConnectionSettings { identity, token_services, ..settings.connections() };
+        let connections = Connections::new(connections).map_err(|error| failed(&error))?;
 
         let info = NodeInfo {
             name: settings.node_name.clone(),
@@ -43,6 +57,7 @@ impl EmbeddedNode {
             provider: settings.node_provider.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             id_org: None,
+            gateway_url: gateway_url(settings, gateway.as_ref()),
         };
         let name = NodeName { ip: info.name.clone(), id_org: None };
         let clock = Arc::new(SystemClock);
@@ -54,19 +69,36 @@ impl EmbeddedNode {
             probes: ProbeConfig { interval: settings.probe_interval, ..ProbeConfig::default() },
             ..AgentConfig::new(info, settings.data_dir.join(SPOOL))
         };
+        let gateway = settings
+            .gateway
+            .clone()
+            .zip(gateway)
+            .map(|((_, settings), listener)| GatewayStart { settings, listener });
         let dependencies = Dependencies {
             control_plane: Arc::new(client),
             cloud: Arc::new(Providers::new(connections)),
             identities,
             clock,
             seed: u64::from_ne_bytes(seed),
+            gateway,
         };
         let agent = Agent::start(config, dependencies).map_err(|error| failed(&error))?;
         Ok(Self { agent })
+    }
+
+    /// Reads the node's metrics.
+    pub(crate) fn reader(&self) -> MetricsReader {
+        self.agent.reader()
     }
 
     /// Stops the node; what it counted is sent or kept.
     pub(crate) async fn stop(self) {
         self.agent.stop().await;
     }
+}
+
+/// Where applications reach the gateway: what the operator said, else where it listens; nowhere without a gateway.
+fn gateway_url(settings: &Settings, gateway: Option<&TcpListener>) -> Option<Endpoint> {
+    let listens = gateway?.local_addr().ok();
+    settings.gateway_url.clone().or_else(|| listens.and_then(|address| url_of(address).parse().ok()))
 }

@@ -33,9 +33,14 @@ pub(crate) async fn run(options: ServeOptions) -> Result<()> {
         introduce(owner);
     }
     let url = deployment.url();
-    output::line(&format!("listening api={url}"))?;
+    let gateway = deployment.gateway_url();
+    output::line(&match &gateway {
+        Some(gateway) => format!("listening api={url} gateway={gateway}"),
+        None => format!("listening api={url}"),
+    })?;
     if let Some(path) = &options.ready_file {
-        write_ready(path, &serde_json::json!({ "api": url, "pid": std::process::id() }))?;
+        let ready = serde_json::json!({ "api": url, "gateway": gateway, "pid": std::process::id() });
+        write_ready(path, &ready)?;
     }
     stop.wait().await;
     tracing::info!("stopping");

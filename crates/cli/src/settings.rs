@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bucketry_api::{ApiSettings, RateLimits};
+use bucketry_gateway::protection::ProtectionSettings;
+use bucketry_gateway::settings::GatewaySettings;
+use bucketry_model::endpoint::Endpoint;
 use bucketry_provider::connection::ConnectionSettings;
 use bucketry_provider::policy::EndpointPolicy;
 use clap::{Args, ValueEnum};
@@ -63,6 +66,27 @@ pub(crate) struct ServeSettings {
     /// Run the control plane alone; nodes run elsewhere
     #[arg(long, env = "BUCKETRY_NO_NODE", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     no_node: Option<bool>,
+    /// Where the gateway takes S3 requests; port 0 picks a free one [default: 127.0.0.1:9000]
+    #[arg(long, env = "BUCKETRY_GATEWAY_LISTEN", value_name = "ADDRESS")]
+    gateway_listen: Option<SocketAddr>,
+    /// Where applications reach the gateway, which `repo connect` and the API tell them [default: where it listens]
+    #[arg(long, env = "BUCKETRY_GATEWAY_URL", value_name = "URL")]
+    gateway_url: Option<String>,
+    /// Carry no traffic: probe and validate only
+    #[arg(long, env = "BUCKETRY_NO_GATEWAY", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    no_gateway: Option<bool>,
+    /// Domains under which buckets are hosts (virtual-host style), separated by commas; path style works besides
+    #[arg(long, env = "BUCKETRY_GATEWAY_DOMAINS", value_name = "LIST")]
+    gateway_domains: Option<String>,
+    /// Whether the gateway measures how writes change the stored size, at the cost of a HEAD for each [default: on]
+    #[arg(long, env = "BUCKETRY_GATEWAY_SIZE_CHANGE", value_name = "SWITCH")]
+    gateway_size_change: Option<Switch>,
+    /// How many requests of one key the gateway has in flight at most [default: 1024]
+    #[arg(long, env = "BUCKETRY_GATEWAY_REQUESTS_PER_KEY", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    gateway_requests_per_key: Option<u32>,
+    /// How many requests to one bucket the gateway has in flight at most [default: 1024]
+    #[arg(long, env = "BUCKETRY_GATEWAY_REQUESTS_PER_BUCKET", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    gateway_requests_per_bucket: Option<u32>,
     /// Which endpoints buckets may have: `private` allows private and loopback addresses too [default: public]
     #[arg(long, env = "BUCKETRY_ENDPOINT_POLICY", value_name = "POLICY")]
     endpoint_policy: Option<EndpointMode>,
@@ -87,6 +111,9 @@ pub(crate) struct ServeSettings {
     /// How many buckets a new organization may register; 0 means any number [default: 0]
     #[arg(long, env = "BUCKETRY_BUCKET_QUOTA", value_name = "NUMBER")]
     bucket_quota: Option<u64>,
+    /// How many repositories a new organization may make; 0 means any number [default: 0]
+    #[arg(long, env = "BUCKETRY_REPO_QUOTA", value_name = "NUMBER")]
+    repo_quota: Option<u64>,
     /// How many days the traffic by minute is kept; by day it is kept for good [default: 32]
     #[arg(long, env = "BUCKETRY_USAGE_MINUTES_RETENTION", value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=3_650))]
     usage_minutes_retention: Option<u16>,
@@ -125,6 +152,10 @@ pub(crate) struct Settings {
     pub(crate) database: Database,
     pub(crate) listen: SocketAddr,
     pub(crate) embedded_node: bool,
+    /// Where the gateway listens and how it works; none where there is no gateway.
+    pub(crate) gateway: Option<(SocketAddr, GatewaySettings)>,
+    /// Where applications reach it, where that is not where it listens.
+    pub(crate) gateway_url: Option<Endpoint>,
     pub(crate) policy: EndpointPolicy,
     pub(crate) ca_pem: Option<Vec<u8>>,
     pub(crate) probe_interval: Duration,
@@ -132,6 +163,7 @@ pub(crate) struct Settings {
     pub(crate) node_region: String,
     pub(crate) node_provider: String,
     pub(crate) bucket_quota: Option<u64>,
+    pub(crate) repo_quota: Option<u64>,
     pub(crate) keep_minutes_for_days: u16,
     pub(crate) open_registration: bool,
     pub(crate) api: ApiSettings,
@@ -162,6 +194,15 @@ impl ServeSettings {
             database_statement_timeout: self.database_statement_timeout.or(lower.database_statement_timeout),
             listen: self.listen.or(lower.listen),
             no_node: self.no_node.or(lower.no_node),
+            gateway_listen: self.gateway_listen.or(lower.gateway_listen),
+            gateway_url: self.gateway_url.or(lower.gateway_url),
+            no_gateway: self.no_gateway.or(lower.no_gateway),
+            gateway_domains: self.gateway_domains.or(lower.gateway_domains),
+            gateway_size_change: self.gateway_size_change.or(lower.gateway_size_change),
+            gateway_requests_per_key: self.gateway_requests_per_key.or(lower.gateway_requests_per_key),
+            gateway_requests_per_bucket: self
+                .gateway_requests_per_bucket
+                .or(lower.gateway_requests_per_bucket),
             endpoint_policy: self.endpoint_policy.or(lower.endpoint_policy),
             allowed_endpoints: self.allowed_endpoints.or(lower.allowed_endpoints),
             ca_file: self.ca_file.or(lower.ca_file),
@@ -170,6 +211,7 @@ impl ServeSettings {
             node_region: self.node_region.or(lower.node_region),
             node_provider: self.node_provider.or(lower.node_provider),
             bucket_quota: self.bucket_quota.or(lower.bucket_quota),
+            repo_quota: self.repo_quota.or(lower.repo_quota),
             usage_minutes_retention: self.usage_minutes_retention.or(lower.usage_minutes_retention),
             registration: self.registration.or(lower.registration),
             rate_limit: self.rate_limit.or(lower.rate_limit),
@@ -190,6 +232,13 @@ impl ServeSettings {
             database_statement_timeout: Some(30),
             listen: Some(SocketAddr::from(([127, 0, 0, 1], 8080))),
             no_node: Some(false),
+            gateway_listen: Some(SocketAddr::from(([127, 0, 0, 1], 9000))),
+            gateway_url: None,
+            no_gateway: Some(false),
+            gateway_domains: Some(String::new()),
+            gateway_size_change: Some(Switch::On),
+            gateway_requests_per_key: Some(1_024),
+            gateway_requests_per_bucket: Some(1_024),
             endpoint_policy: Some(EndpointMode::Public),
             allowed_endpoints: Some(String::new()),
             ca_file: None,
@@ -198,6 +247,7 @@ impl ServeSettings {
             node_region: Some("local".to_owned()),
             node_provider: Some("self-hosted".to_owned()),
             bucket_quota: Some(0),
+            repo_quota: Some(0),
             usage_minutes_retention: Some(32),
             registration: Some(Switch::Off),
             rate_limit: Some(Switch::On),
@@ -210,10 +260,16 @@ impl ServeSettings {
     }
 
     /// The demo's settings: its S3 server listens on loopback, and it probes often, so that there is something to see.
-    pub(crate) fn for_demo(data_dir: PathBuf, listen: SocketAddr, probe_interval: u64) -> Self {
+    pub(crate) fn for_demo(
+        data_dir: PathBuf,
+        listen: SocketAddr,
+        gateway_listen: SocketAddr,
+        probe_interval: u64,
+    ) -> Self {
         Self {
             data_dir: Some(data_dir),
             listen: Some(listen),
+            gateway_listen: Some(gateway_listen),
             endpoint_policy: Some(EndpointMode::Private),
             probe_interval: Some(probe_interval),
             log: Some("warn".to_owned()),
@@ -243,9 +299,7 @@ impl ServeSettings {
             })?),
         };
         let mut trusted_proxies = Vec::new();
-        for text in
-            all.trusted_proxies.unwrap_or_default().split(',').map(str::trim).filter(|text| !text.is_empty())
-        {
+        for text in parts(&all.trusted_proxies.unwrap_or_default()) {
             let network = text.parse().map_err(|_| {
                 Failure::usage(format!("trusted proxies: {text:?} is not a network such as 10.0.0.0/8"))
             })?;
@@ -256,6 +310,25 @@ impl ServeSettings {
             all.database_connections.unwrap_or(10).max(1),
             Duration::from_secs(all.database_statement_timeout.unwrap_or(30)),
         )?;
+        let gateway = GatewaySettings {
+            domains: parts(&all.gateway_domains.unwrap_or_default()).map(str::to_owned).collect(),
+            protection: ProtectionSettings {
+                requests_per_key: all.gateway_requests_per_key.map_or(1_024, |n| n as usize),
+                requests_per_bucket: all.gateway_requests_per_bucket.map_or(1_024, |n| n as usize),
+                ..ProtectionSettings::default()
+            },
+            measure_size_change: all.gateway_size_change != Some(Switch::Off),
+            ..GatewaySettings::default()
+        };
+        let gateway_url = match all.gateway_url.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+            None => None,
+            Some(text) => Some(
+                text.parse::<Endpoint>()
+                    .map_err(|error| Failure::usage(format!("the gateway's URL {error}")))?,
+            ),
+        };
+        let gateway_listen = all.gateway_listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 9000)));
+        let gateway = (all.no_gateway != Some(true)).then_some((gateway_listen, gateway));
         let limited = all.rate_limit != Some(Switch::Off);
         let api = ApiSettings {
             rate_limits: limited.then(RateLimits::default),
@@ -267,6 +340,8 @@ impl ServeSettings {
             database,
             listen: all.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
             embedded_node: all.no_node != Some(true),
+            gateway,
+            gateway_url,
             policy,
             ca_pem,
             probe_interval: Duration::from_secs(all.probe_interval.unwrap_or(60)),
@@ -274,6 +349,7 @@ impl ServeSettings {
             node_region: all.node_region.unwrap_or_default(),
             node_provider: all.node_provider.unwrap_or_default(),
             bucket_quota: all.bucket_quota.filter(|quota| *quota > 0),
+            repo_quota: all.repo_quota.filter(|quota| *quota > 0),
             keep_minutes_for_days: all.usage_minutes_retention.unwrap_or(32).max(1),
             open_registration: all.registration == Some(Switch::On),
             api,
@@ -283,6 +359,11 @@ impl ServeSettings {
             admin_password_file: all.admin_password_file,
         })
     }
+}
+
+/// The parts of a list that is written with commas.
+fn parts(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim).filter(|text| !text.is_empty())
 }
 
 impl Settings {

@@ -1,16 +1,36 @@
 //! The data plane: applications speak S3 to it with a repository's key, and it carries their requests to the
 //! buckets, wherever they lie.
+//!
+//! A request's walk (`service`): the listener (`server`) takes it, [`signature`] finds out who asks, [`operation`]
+//! what for, the key's access decides, [`route`] says which bucket and which part of it, [`payload`] verifies what is
+//! sent, [`translate`] carries it out over the bucket's driver, and `meter` counts it, however it ends.
+//!
+//! **Invariants:**
+//! - Nothing is asked of a provider before signature and access were checked.
+//! - What isn't understood is refused; no request for a sub-resource reaches the bucket or the object itself.
+//! - An object that ends before its length breaks the connection; a payload that isn't verified is never stored.
 
 pub mod checksum;
 pub mod error;
 pub mod error_document;
+mod figures;
+mod gateway;
 mod hex;
 pub mod list_token;
+mod meter;
+pub mod observer;
 pub mod operation;
 pub mod payload;
 pub mod protection;
 pub mod registry;
+mod request_id;
 pub mod route;
+mod server;
+mod service;
+pub mod settings;
 pub mod signature;
 pub mod translate;
 pub mod xml;
+
+pub use figures::{CLASSES, Figures, STATUSES};
+pub use gateway::Gateway;

@@ -5,30 +5,22 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use bucketry_model::id::{BucketId, OrgId, RepoId, RepoKeyId};
-use bucketry_model::node_protocol::NodeRepositoryBucket;
-use bucketry_model::repository::{KeyAccess, RepositoryMode};
+use bucketry_model::id::{BucketId, RepoId, RepoKeyId};
+use bucketry_model::node_protocol::NodeRepository;
+use bucketry_model::repository::KeyAccess;
+use bucketry_model::secret::Secret;
 use bucketry_provider::driver::SharedDriver;
+use jiff::Timestamp;
+use ring::hmac;
 
-use crate::protection::{Protection, ProtectionSettings};
+use crate::error::Result;
+use crate::list_token::ListTokens;
+use crate::protection::{Protection, ProtectionSettings, Slots};
+use crate::route::Routes;
 use crate::signature::{AccessKey, KeySource, SigningSecret};
-
-/// A repository as requests see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Repository {
-    /// Its id.
-    pub id: RepoId,
-    /// Its organization.
-    pub org_id: OrgId,
-    /// Its name; in mode MIRROR also a name that clients may address.
-    pub name: String,
-    /// How requests find a bucket.
-    pub mode: RepositoryMode,
-    /// Its buckets. The node may not serve all of them.
-    pub buckets: Vec<NodeRepositoryBucket>,
-}
 
 /// A key of a repository, opened.
 #[derive(Debug)]
@@ -41,6 +33,20 @@ pub struct OpenKey {
     pub access: KeyAccess,
     /// What clients sign with.
     pub secret: SigningSecret,
+    /// Seals the tokens of lists. Made of the key's secret, which all nodes know and nobody else but the client: a
+    /// list may go on at another node, and over a restart.
+    pub(crate) list_tokens: ListTokens,
+}
+
+impl OpenKey {
+    /// A key with its secret. It fails only where the machine's cryptography does.
+    pub fn new(id: RepoKeyId, access_key: String, access: KeyAccess, secret: Secret) -> Result<Self> {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
+        let mut seed = [0; 32];
+        seed.copy_from_slice(hmac::sign(&key, b"bucketry list tokens").as_ref());
+        let list_tokens = ListTokens::new(&seed)?;
+        Ok(Self { id, access_key, access, secret: SigningSecret::new(secret), list_tokens })
+    }
 }
 
 /// A key together with the repository that it opens.
@@ -48,15 +54,32 @@ pub struct OpenKey {
 pub struct ServedKey {
     /// The key.
     pub key: OpenKey,
-    /// What it opens.
-    pub repository: Arc<Repository>,
-    /// What it has in flight.
-    pub slots: crate::protection::Slots,
+    /// Where the names of its repository lead.
+    pub routes: Arc<Routes>,
+    /// What it is doing.
+    pub(crate) activity: Arc<KeyActivity>,
 }
 
 impl AccessKey for ServedKey {
     fn signing_secret(&self) -> &SigningSecret {
         &self.key.secret
+    }
+}
+
+/// What a key is doing, whatever becomes of its repository meanwhile.
+#[derive(Debug)]
+pub(crate) struct KeyActivity {
+    /// Its requests in flight.
+    pub(crate) slots: Slots,
+    /// The minute since 1970 in which its use was last told.
+    told: AtomicI64,
+}
+
+impl KeyActivity {
+    /// Whether its use is to be told, which it is once a minute.
+    pub(crate) fn is_news(&self, now: Timestamp) -> bool {
+        let minute = now.as_second().div_euclid(60);
+        self.told.load(Ordering::Relaxed) != minute && self.told.swap(minute, Ordering::Relaxed) != minute
     }
 }
 
@@ -125,10 +148,10 @@ impl Registry {
         write(&self.buckets).remove(&id);
     }
 
-    /// Serves a repository with exactly these keys.
-    pub fn serve_repository(&self, repository: Repository, keys: Vec<OpenKey>) {
+    /// Serves a repository with exactly these keys; those that it holds itself are sealed, and passed over.
+    pub fn serve_repository(&self, repository: &NodeRepository, keys: Vec<OpenKey>) {
         let id = repository.id;
-        let repository = Arc::new(repository);
+        let routes = Arc::new(Routes::new(id, &repository.name, repository.mode, &repository.buckets));
         let mut all = write(&self.repositories);
         let mut before = HashMap::new();
         for access_key in all.access_keys.remove(&id).unwrap_or_default() {
@@ -139,11 +162,11 @@ impl Registry {
         let mut access_keys = Vec::with_capacity(keys.len());
         for key in keys {
             let access_key = key.access_key.clone();
-            // What the key has in flight goes on counting.
-            let slots = before
-                .get(&access_key)
-                .map_or_else(|| self.protection.slots_of_key(), |served| served.slots.clone());
-            let served = ServedKey { key, repository: Arc::clone(&repository), slots };
+            let activity = before.get(&access_key).map_or_else(
+                || Arc::new(KeyActivity { slots: self.protection.slots_of_key(), told: AtomicI64::new(0) }),
+                |served| Arc::clone(&served.activity),
+            );
+            let served = ServedKey { key, routes: Arc::clone(&routes), activity };
             all.keys.insert(access_key.clone(), Arc::new(served));
             access_keys.push(access_key);
         }
@@ -186,42 +209,49 @@ fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use bucketry_model::secret::Secret;
-    use jiff::Timestamp;
+    use bucketry_model::id::OrgId;
+    use bucketry_model::repository::RepositoryMode;
 
     use super::*;
 
-    fn repository(n: u8) -> Repository {
-        Repository {
+    fn repository(n: u8) -> NodeRepository {
+        NodeRepository {
             id: RepoId::new(Timestamp::UNIX_EPOCH, [n; 10]),
             org_id: OrgId::new(Timestamp::UNIX_EPOCH, [1; 10]),
+            version: 1,
             name: format!("r{n}"),
             mode: RepositoryMode::Normal,
             buckets: vec![],
+            keys: vec![],
         }
     }
 
     fn key(n: u8, access_key: &str) -> OpenKey {
-        OpenKey {
-            id: RepoKeyId::new(Timestamp::UNIX_EPOCH, [n; 10]),
-            access_key: access_key.to_owned(),
-            access: KeyAccess::Read,
-            secret: SigningSecret::new(Secret::new("s")),
-        }
+        let id = RepoKeyId::new(Timestamp::UNIX_EPOCH, [n; 10]);
+        OpenKey::new(id, access_key.to_owned(), KeyAccess::Read, Secret::new("s")).unwrap()
     }
 
     #[test]
     fn a_repository_is_served_with_exactly_the_keys_that_it_was_last_given() {
         let registry = Registry::new(ProtectionSettings::default());
-        registry.serve_repository(repository(1), vec![key(1, "A"), key(2, "B")]);
-        registry.serve_repository(repository(2), vec![key(3, "C")]);
-        let in_flight = registry.key("A").unwrap();
-        registry.serve_repository(Repository { name: "new".into(), ..repository(1) }, vec![key(2, "B")]);
+        registry.serve_repository(&repository(1), vec![key(1, "A"), key(2, "B")]);
+        registry.serve_repository(&repository(2), vec![key(3, "C")]);
+        let in_flight = registry.key("B").unwrap();
+        registry.serve_repository(&repository(1), vec![key(2, "B")]);
         assert!(registry.key("A").is_none(), "a revoked key opens nothing");
-        assert_eq!(registry.key("B").unwrap().repository.name, "new");
-        assert_eq!(in_flight.repository.name, "r1", "what is in flight keeps what it began with");
+        let now = registry.key("B").unwrap();
+        assert!(Arc::ptr_eq(&now.activity, &in_flight.activity), "what is in flight goes on counting");
+        assert!(!Arc::ptr_eq(&now.routes, &in_flight.routes), "and keeps the routes that it began with");
         registry.forget_repository(repository(1).id);
         assert!(registry.key("B").is_none());
         assert!(registry.key("C").is_some());
+    }
+
+    #[test]
+    fn the_use_of_a_key_is_news_once_a_minute() {
+        let activity = KeyActivity { slots: Slots::new(1), told: AtomicI64::new(0) };
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let told: Vec<_> = [60, 61, 119, 120, 121].into_iter().map(|s| activity.is_news(at(s))).collect();
+        assert_eq!(told, [true, false, false, true, false]);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, RwLock};
 
+use bucketry_gateway::{Figures, Gateway};
 use bucketry_model::time::Clock;
 use bucketry_vault::Identities;
 use tokio::sync::{Notify, mpsc};
@@ -12,9 +13,11 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::cloud::Cloud;
 use crate::config::AgentConfig;
 use crate::control_plane::ControlPlane;
+use crate::gateway::{GatewayStart, Traffic};
 use crate::heartbeat::Heartbeats;
 use crate::jitter::Jitter;
 use crate::jobs::Jobs;
+use crate::key_uses::KeyUses;
 use crate::meter::UsageMeter;
 use crate::metrics::{Metrics, MetricsSnapshot};
 use crate::outbox::Outbox;
@@ -40,6 +43,8 @@ pub struct Dependencies {
     pub clock: Arc<dyn Clock>,
     /// Seeds the chance that spreads probes and retries.
     pub seed: u64,
+    /// What the gateway starts with; none for a node that carries no traffic.
+    pub gateway: Option<GatewayStart>,
 }
 
 /// A node's agent: synchronises, probes, does jobs, and reports.
@@ -48,7 +53,7 @@ pub struct Agent;
 impl Agent {
     /// Starts an agent. It needs a Tokio runtime, and blocks shortly on opening its spool.
     pub fn start(config: AgentConfig, dependencies: Dependencies) -> Result<AgentHandle, SpoolError> {
-        let Dependencies { control_plane, cloud, identities, clock, seed } = dependencies;
+        let Dependencies { control_plane, cloud, identities, clock, seed, gateway } = dependencies;
         let spool = Spool::open(&config.spool_dir, config.spool.max_bytes, &new_spool_name())?;
         let mut jitter = Jitter::new(seed);
         let metrics = Arc::new(Metrics::default());
@@ -85,6 +90,19 @@ impl Agent {
             stop_work.clone(),
         );
         work.spawn(do_jobs);
+        let key_uses = Arc::new(KeyUses::default());
+        let (stop_gateway, mut serving) = (CancellationToken::new(), JoinSet::new());
+        let gateway = gateway.map(|GatewayStart { settings, listener }| {
+            let traffic = Traffic {
+                meter: meter.clone(),
+                key_uses: Arc::clone(&key_uses),
+                probes: probes_sender.clone(),
+            };
+            let gateway = Gateway::new(settings, Arc::new(traffic), Arc::clone(&clock), seed);
+            let (running, stop) = (gateway.clone(), stop_gateway.clone());
+            serving.spawn(async move { running.run(listener, stop).await });
+            gateway
+        });
         let sync = Sync {
             control_plane: Arc::clone(&control_plane),
             registration: Arc::clone(&registration),
@@ -94,6 +112,7 @@ impl Agent {
             metrics: Arc::clone(&metrics),
             probes: probes_sender,
             jobs,
+            gateway: gateway.clone(),
             long_poll: config.long_poll,
         };
         work.spawn(sync.run(jitter.split(), stop_work.clone()));
@@ -122,6 +141,7 @@ impl Agent {
             control_plane,
             registration: Arc::clone(&registration),
             meter: meter.clone(),
+            key_uses,
             spool: Arc::new(Mutex::new(spool)),
             spooled: Arc::new(Notify::new()),
             metrics: Arc::clone(&metrics),
@@ -132,7 +152,7 @@ impl Agent {
         let flushes = tokio::spawn(usage_reports.clone().run_flushes(stop_flushes.clone()));
         talk.spawn(usage_reports.run_reports(jitter.split(), stop_talk.clone()));
 
-        let shared = Arc::new(Shared { outbox, metrics, registration, meter });
+        let shared = Arc::new(Shared { outbox, metrics, registration, meter, gateway });
         let supervised = Arc::new(Alive::default());
         let alive = Arc::clone(&supervised);
         let stop_timeout = config.stop_timeout;
@@ -143,8 +163,12 @@ impl Agent {
                 () = stopping.cancelled() => {}
                 _ = work.join_next() => alive.lost(),
                 _ = talk.join_next() => alive.lost(),
+                Some(_) = serving.join_next() => alive.lost(),
             }
             stopping.cancelled().await;
+            // It bounds its own end. Until then keys can still be revoked.
+            stop_gateway.cancel();
+            while serving.join_next().await.is_some() {}
             let deadline = Instant::now() + stop_timeout;
             stop_work.cancel();
             finish(&mut work, deadline).await;
@@ -171,6 +195,7 @@ struct Shared {
     metrics: Arc<Metrics>,
     registration: Arc<Registration>,
     meter: UsageMeter,
+    gateway: Option<Gateway>,
 }
 
 #[derive(Default)]
@@ -225,6 +250,11 @@ pub struct MetricsReader {
 }
 
 impl MetricsReader {
+    /// What the gateway did so far; none where there is no gateway.
+    pub fn gateway(&self) -> Option<Figures> {
+        self.shared.gateway.as_ref().map(Gateway::figures)
+    }
+
     /// The metrics of this moment.
     pub fn snapshot(&self) -> MetricsSnapshot {
         let (waiting, forgotten) = self.shared.outbox.counts();

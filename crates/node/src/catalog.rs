@@ -1,16 +1,22 @@
-//! Which buckets the node serves, and in which version: what answers of the control plane add up to.
+//! Which buckets and repositories the node serves, and in which version: what answers of the control plane add up to.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 
-use bucketry_model::id::BucketId;
-use bucketry_model::node_protocol::{NodeBucket, SyncAnswer};
+use bucketry_model::id::{BucketId, RepoId};
+use bucketry_model::node_protocol::{NodeBucket, NodeRepository, SyncAnswer};
 
 /// The node's side of the synchronisation.
 #[derive(Debug, Default)]
 pub(crate) struct Catalog {
-    known: HashMap<BucketId, Known>,
+    buckets: Versions<BucketId>,
+    repositories: Versions<RepoId>,
     snapshot: Option<Snapshot>,
 }
+
+/// The versions of one kind of thing.
+#[derive(Debug)]
+struct Versions<Id>(HashMap<Id, Known>);
 
 #[derive(Debug, Clone, Copy)]
 struct Known {
@@ -18,11 +24,13 @@ struct Known {
     usable: bool,
 }
 
-/// A snapshot on its way.
+/// A snapshot on its way: first the buckets in the order of their ids, then the repositories in that of theirs.
 #[derive(Debug, Default)]
 struct Snapshot {
-    seen: HashSet<BucketId>,
-    last: Option<BucketId>,
+    buckets: HashSet<BucketId>,
+    repositories: HashSet<RepoId>,
+    last_bucket: Option<BucketId>,
+    last_repository: Option<RepoId>,
 }
 
 /// What follows from an answer.
@@ -32,53 +40,111 @@ pub(crate) struct Changes {
     pub(crate) open: Vec<NodeBucket>,
     /// Buckets to be forgotten.
     pub(crate) forget: Vec<BucketId>,
+    /// Repositories to be opened anew.
+    pub(crate) open_repositories: Vec<NodeRepository>,
+    /// Repositories to be forgotten.
+    pub(crate) forget_repositories: Vec<RepoId>,
 }
 
 impl Catalog {
-    /// Takes in an answer's buckets.
+    /// Takes in an answer's buckets and repositories.
     ///
-    /// Of a bucket the highest version counts. The same version again is of interest only where the bucket couldn't
-    /// be opened: its secret may have been sealed anew.
+    /// Of each the highest version counts. The same version again is of interest only where it couldn't be opened:
+    /// its secret may have been sealed anew.
     pub(crate) fn take(&mut self, answer: SyncAnswer) -> Changes {
         let mut changes = Changes::default();
         if answer.snapshot {
-            self.note_page(&answer.buckets);
+            self.note_page(&answer);
         } else {
             self.snapshot = None;
         }
-        for bucket in answer.buckets {
-            let stale = self.known.get(&bucket.id).is_some_and(|known| {
-                bucket.version < known.version || (bucket.version == known.version && known.usable)
-            });
-            if !stale {
-                self.known.insert(bucket.id, Known { version: bucket.version, usable: true });
-                changes.open.push(bucket);
-            }
-        }
-        changes.forget.extend(answer.removed.into_iter().filter(|id| self.known.remove(id).is_some()));
+        changes
+            .open
+            .extend(answer.buckets.into_iter().filter(|bucket| self.buckets.take(bucket.id, bucket.version)));
+        changes.open_repositories.extend(
+            answer
+                .repositories
+                .into_iter()
+                .filter(|repository| self.repositories.take(repository.id, repository.version)),
+        );
+        changes.forget.extend(answer.removed.into_iter().filter(|id| self.buckets.remove(*id)));
+        changes
+            .forget_repositories
+            .extend(answer.removed_repositories.into_iter().filter(|id| self.repositories.remove(*id)));
         if answer.snapshot && !answer.more {
-            let seen = self.snapshot.take().unwrap_or_default().seen;
-            changes.forget.extend(self.known.extract_if(|id, _| !seen.contains(id)).map(|(id, _)| id));
+            let seen = self.snapshot.take().unwrap_or_default();
+            changes.forget.extend(self.buckets.keep(&seen.buckets));
+            changes.forget_repositories.extend(self.repositories.keep(&seen.repositories));
         }
         changes
     }
 
     /// Notes that a bucket couldn't be opened.
     pub(crate) fn note_unusable(&mut self, id: BucketId) {
-        if let Some(known) = self.known.get_mut(&id) {
-            known.usable = false;
-        }
+        self.buckets.note_unusable(id);
     }
 
-    fn note_page(&mut self, page: &[NodeBucket]) {
+    /// Notes that some key of a repository couldn't be opened.
+    pub(crate) fn note_unusable_repository(&mut self, id: RepoId) {
+        self.repositories.note_unusable(id);
+    }
+
+    fn note_page(&mut self, page: &SyncAnswer) {
         let snapshot = self.snapshot.get_or_insert_default();
-        // Pages come in the order of ids. One that doesn't go on where the last ended begins another snapshot (the
-        // cursor became too old in between): what the broken one showed may be gone by now.
-        if page.first().is_some_and(|first| snapshot.last.is_some_and(|last| first.id <= last)) {
+        // A page that doesn't go on where the last ended begins another snapshot (the cursor became too old in
+        // between): what the broken one showed may be gone by now.
+        let bucket = page.buckets.first().map(|bucket| bucket.id);
+        let repository = page.repositories.first().map(|repository| repository.id);
+        if goes_back(bucket, snapshot.last_bucket)
+            || goes_back(repository, snapshot.last_repository)
+            || (bucket.is_some() && snapshot.last_repository.is_some())
+        {
             *snapshot = Snapshot::default();
         }
-        snapshot.seen.extend(page.iter().map(|bucket| bucket.id));
-        snapshot.last = page.last().map(|bucket| bucket.id).or(snapshot.last);
+        snapshot.buckets.extend(page.buckets.iter().map(|bucket| bucket.id));
+        snapshot.repositories.extend(page.repositories.iter().map(|repository| repository.id));
+        snapshot.last_bucket = page.buckets.last().map(|bucket| bucket.id).or(snapshot.last_bucket);
+        snapshot.last_repository =
+            page.repositories.last().map(|repository| repository.id).or(snapshot.last_repository);
+    }
+}
+
+fn goes_back<Id: PartialOrd>(first: Option<Id>, last: Option<Id>) -> bool {
+    first.zip(last).is_some_and(|(first, last)| first <= last)
+}
+
+impl<Id> Default for Versions<Id> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<Id: Copy + Eq + Hash> Versions<Id> {
+    /// Notes a version. Says whether it is news.
+    fn take(&mut self, id: Id, version: i64) -> bool {
+        let stale = self
+            .0
+            .get(&id)
+            .is_some_and(|known| version < known.version || (version == known.version && known.usable));
+        if !stale {
+            self.0.insert(id, Known { version, usable: true });
+        }
+        !stale
+    }
+
+    fn remove(&mut self, id: Id) -> bool {
+        self.0.remove(&id).is_some()
+    }
+
+    /// Forgets all but these, and says which.
+    fn keep(&mut self, seen: &HashSet<Id>) -> Vec<Id> {
+        self.0.extract_if(|id, _| !seen.contains(id)).map(|(id, _)| id).collect()
+    }
+
+    fn note_unusable(&mut self, id: Id) {
+        if let Some(known) = self.0.get_mut(&id) {
+            known.usable = false;
+        }
     }
 }
 
@@ -86,6 +152,7 @@ impl Catalog {
 mod tests {
     use bucketry_model::bucket::{BucketLocation, StorageType};
     use bucketry_model::id::OrgId;
+    use bucketry_model::repository::RepositoryMode;
     use jiff::Timestamp;
 
     use super::*;
@@ -182,5 +249,55 @@ mod tests {
         assert_eq!(catalog.take(changed(&[], &[1, 2])).forget, [id(1)]);
         assert!(catalog.take(changed(&[], &[1])).forget.is_empty());
         assert_eq!(opened(&catalog.take(changed(&[(1, 1)], &[]))), [id(1)]);
+    }
+
+    fn repository(n: u8, version: i64) -> NodeRepository {
+        NodeRepository {
+            id: RepoId::new(Timestamp::UNIX_EPOCH, [n; 10]),
+            org_id: OrgId::new(Timestamp::UNIX_EPOCH, [1; 10]),
+            version,
+            name: format!("r{n}"),
+            mode: RepositoryMode::Normal,
+            buckets: vec![],
+            keys: vec![],
+        }
+    }
+
+    fn with_repositories(page: SyncAnswer, repositories: &[(u8, i64)]) -> SyncAnswer {
+        let repositories = repositories.iter().map(|(n, version)| repository(*n, *version)).collect();
+        SyncAnswer { repositories, ..page }
+    }
+
+    #[test]
+    fn repositories_follow_the_buckets_of_a_snapshot_and_are_replaced_at_its_end_too() {
+        let mut catalog = Catalog::default();
+        catalog.take(with_repositories(page(&[(1, 1)], false), &[(1, 1), (2, 1)]));
+        assert_eq!(catalog.take(page(&[(1, 1)], true)), Changes::default());
+        let last = catalog.take(with_repositories(page(&[], false), &[(2, 1), (3, 1)]));
+        assert_eq!(last.open_repositories, [repository(3, 1)]);
+        assert_eq!(last.forget_repositories, [repository(1, 1).id]);
+        assert!(last.forget.is_empty());
+    }
+
+    #[test]
+    fn a_snapshot_that_begins_again_after_its_repositories_forgets_what_only_the_broken_one_showed() {
+        let mut catalog = Catalog::default();
+        catalog.take(with_repositories(page(&[(1, 1)], true), &[(1, 1)]));
+        catalog.take(page(&[(2, 1)], true));
+        let last = catalog.take(with_repositories(page(&[], false), &[(2, 1)]));
+        assert_eq!((last.forget, last.forget_repositories), (vec![id(1)], vec![repository(1, 1).id]));
+    }
+
+    #[test]
+    fn a_repository_is_opened_again_when_it_changed_or_could_not_be_opened() {
+        let mut catalog = Catalog::default();
+        let told = |version| with_repositories(changed(&[], &[]), &[(1, version)]);
+        assert_eq!(catalog.take(told(2)).open_repositories.len(), 1);
+        assert!(catalog.take(told(2)).open_repositories.is_empty());
+        assert!(catalog.take(told(1)).open_repositories.is_empty());
+        catalog.note_unusable_repository(repository(1, 1).id);
+        assert_eq!(catalog.take(told(2)).open_repositories.len(), 1);
+        let gone = SyncAnswer { removed_repositories: vec![repository(1, 1).id], ..changed(&[], &[]) };
+        assert_eq!(catalog.take(gone).forget_repositories.len(), 1);
     }
 }

@@ -31,6 +31,8 @@ pub trait Prober: Send + Sync {
 pub struct OpenBucket {
     /// Probes it.
     pub prober: Arc<dyn Prober>,
+    /// Carries requests of applications to it; none where nothing can.
+    pub driver: Option<SharedDriver>,
     /// The host that its requests go to: what shares a host shares its bound of running probes.
     pub host: Arc<str>,
 }
@@ -64,7 +66,7 @@ impl Cloud for Providers {
             bucketry_provider::open::open(target, &self.connections).map_err(|error| error.to_string())?;
         let site = driver.site();
         let host = format!("{}:{}", site.host, site.port).into();
-        Ok(OpenBucket { prober: Arc::new(DriverProber(driver)), host })
+        Ok(OpenBucket { prober: Arc::new(DriverProber(Arc::clone(&driver))), driver: Some(driver), host })
     }
 
     async fn diagnose(&self, target: &BucketTarget, scope: CheckScope, deadline: Duration) -> Diagnosis {

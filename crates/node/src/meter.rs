@@ -53,10 +53,15 @@ impl UsageMeter {
 fn add_up(sum: &mut UsageRow, row: &UsageRow) {
     sum.requests = sum.requests.saturating_add(row.requests);
     sum.errors = sum.errors.saturating_add(row.errors);
+    sum.reads = sum.reads.saturating_add(row.reads);
+    sum.writes = sum.writes.saturating_add(row.writes);
+    sum.lists = sum.lists.saturating_add(row.lists);
+    sum.provider_errors = sum.provider_errors.saturating_add(row.provider_errors);
     sum.upload_bytes = sum.upload_bytes.saturating_add(row.upload_bytes);
     sum.download_bytes = sum.download_bytes.saturating_add(row.download_bytes);
     sum.size_change = sum.size_change.saturating_add(row.size_change);
     sum.latency_sum_ms = sum.latency_sum_ms.saturating_add(row.latency_sum_ms);
+    sum.first_byte_sum_ms = sum.first_byte_sum_ms.saturating_add(row.first_byte_sum_ms);
 }
 
 #[cfg(test)]

@@ -26,6 +26,8 @@ use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::schedule::{Schedule, Ticket};
 
+/// The time between two probes that were made because requests of applications failed.
+const SUSPICION_PAUSE: Duration = Duration::from_secs(2);
 /// What a prober may take beyond its deadline before it is given up.
 const GRACE: Duration = Duration::from_millis(500);
 
@@ -35,6 +37,8 @@ pub(crate) enum Change {
     Serve(Box<Served>),
     /// Probe it no more.
     Forget(BucketId),
+    /// A request of an application failed: probe it soon.
+    Suspect(BucketId),
 }
 
 /// A bucket to be probed.
@@ -51,6 +55,8 @@ struct Entry {
     target: Option<BucketTarget>,
     open: Option<OpenBucket>,
     history: ProbeHistory,
+    /// Since when requests of applications were last said to fail, until a probe succeeds.
+    suspected: Option<Instant>,
 }
 
 struct Finished {
@@ -125,6 +131,7 @@ impl Probes {
         match change {
             Change::Serve(served) => self.serve(*served),
             Change::Forget(id) => self.forget(id),
+            Change::Suspect(id) => self.suspect(id),
         }
         self.outbox.set_census(self.census);
     }
@@ -150,6 +157,7 @@ impl Probes {
             target: served.target,
             open: served.open,
             history: ProbeHistory::default(),
+            suspected: None,
         };
         self.entries.insert(served.id, entry);
         *self.counter(None) += 1;
@@ -159,6 +167,20 @@ impl Probes {
         if let Some(entry) = self.entries.remove(&id) {
             *self.counter(entry.history.status()) -= 1;
         }
+    }
+
+    /// Probes a bucket at once rather than when its turn comes, unless that was just done. What was planned for it,
+    /// or is under way, is of no interest any more.
+    fn suspect(&mut self, id: BucketId) {
+        let Some(entry) = self.entries.get_mut(&id).filter(|entry| entry.open.is_some()) else { return };
+        let now = Instant::now();
+        if entry.suspected.is_some_and(|at| now < at + SUSPICION_PAUSE) {
+            return;
+        }
+        entry.suspected = Some(now);
+        self.last_generation += 1;
+        entry.generation = self.last_generation;
+        self.schedule.plan(now, Ticket { bucket: id, generation: entry.generation });
     }
 
     /// At once, unless many buckets are new: then one after the other, within one interval.
@@ -200,7 +222,15 @@ impl Probes {
         };
         let before = entry.history.status();
         let interval = self.config.interval;
+        let failed = probed.as_ref().is_some_and(|probed| probed.outcome.is_err());
+        if !failed {
+            entry.suspected = None;
+        }
         let next = match before {
+            // A probe confirms what a request met: the next one decides soon.
+            Some(ProbedStatus::Online) | None if failed && entry.suspected.is_some() => {
+                SUSPICION_PAUSE.min(interval)
+            }
             // Buckets that began together drift apart with their second probe.
             None => self.jitter.between(interval / 4, interval),
             Some(_) => self.jitter.between(interval * 9 / 10, interval * 11 / 10),

@@ -1,10 +1,12 @@
-//! Follows what the control plane says of buckets, and fetches jobs.
+//! Follows what the control plane says of buckets and repositories, and fetches jobs.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use bucketry_gateway::Gateway;
+use bucketry_gateway::registry::OpenKey;
 use bucketry_model::bucket::BucketTarget;
-use bucketry_model::node_protocol::{NodeBucket, SyncAnswer};
+use bucketry_model::node_protocol::{NodeBucket, NodeRepository, NodeRepositoryKey, SyncAnswer};
 use bucketry_model::time::Clock;
 use bucketry_vault::{Identities, SecretContext};
 use tokio::sync::mpsc;
@@ -35,6 +37,8 @@ pub(crate) struct Sync {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) probes: mpsc::Sender<Change>,
     pub(crate) jobs: Jobs,
+    /// None where the node carries no traffic.
+    pub(crate) gateway: Option<Gateway>,
     pub(crate) long_poll: Duration,
 }
 
@@ -83,18 +87,63 @@ impl Sync {
 
     async fn apply(&self, catalog: &mut Catalog, answer: SyncAnswer) {
         let changes = catalog.take(answer);
+        if let Some(gateway) = &self.gateway {
+            // What is revoked ends before anything that takes its time.
+            changes.forget_repositories.iter().for_each(|id| gateway.forget_repository(*id));
+            changes.forget.iter().for_each(|id| gateway.forget_bucket(*id));
+            self.open_repositories(gateway, catalog, changes.open_repositories).await;
+        }
         for id in changes.forget {
             _ = self.probes.send(Change::Forget(id)).await;
         }
-        if changes.open.is_empty() {
+        self.open_buckets(catalog, changes.open).await;
+    }
+
+    async fn open_repositories(
+        &self,
+        gateway: &Gateway,
+        catalog: &mut Catalog,
+        repositories: Vec<NodeRepository>,
+    ) {
+        if repositories.is_empty() {
             return;
         }
-        let ids: Vec<_> = changes.open.iter().map(|bucket| bucket.id).collect();
+        let ids: Vec<_> = repositories.iter().map(|repository| repository.id).collect();
+        let identities = Arc::clone(&self.identities);
+        let serving = gateway.clone();
+        let opening = spawn_blocking(move || {
+            let identities = identities.read().unwrap_or_else(PoisonError::into_inner);
+            let mut unusable = Vec::new();
+            for repository in repositories {
+                let keys = open_keys(&repository, &identities);
+                if keys.len() < repository.keys.len() {
+                    unusable.push(repository.id);
+                }
+                serving.serve_repository(&repository, keys);
+            }
+            unusable
+        });
+        let Ok(unusable) = opening.await else {
+            tracing::error!(
+                repositories = ids.len(),
+                "opening repositories panicked; they may not be served"
+            );
+            ids.into_iter().for_each(|id| catalog.note_unusable_repository(id));
+            return;
+        };
+        unusable.into_iter().for_each(|id| catalog.note_unusable_repository(id));
+    }
+
+    async fn open_buckets(&self, catalog: &mut Catalog, buckets: Vec<NodeBucket>) {
+        if buckets.is_empty() {
+            return;
+        }
+        let ids: Vec<_> = buckets.iter().map(|bucket| bucket.id).collect();
         let (identities, cloud) = (Arc::clone(&self.identities), Arc::clone(&self.cloud));
         // Opening a secret costs some tenths of a millisecond of computing, and a page has many.
         let opening = spawn_blocking(move || {
             let identities = identities.read().unwrap_or_else(PoisonError::into_inner);
-            changes.open.into_iter().map(|bucket| open(bucket, &identities, &*cloud)).collect::<Vec<_>>()
+            buckets.into_iter().map(|bucket| open(bucket, &identities, &*cloud)).collect::<Vec<_>>()
         });
         let Ok(opened) = opening.await else {
             tracing::error!(buckets = ids.len(), "opening buckets panicked; they are not probed");
@@ -107,13 +156,39 @@ impl Sync {
             if served.open.is_none() {
                 catalog.note_unusable(served.id);
             }
+            if let Some(gateway) = &self.gateway {
+                match served.open.as_ref().and_then(|open| open.driver.clone()) {
+                    Some(driver) => gateway.serve_bucket(served.id, driver),
+                    None => gateway.forget_bucket(served.id),
+                }
+            }
             _ = self.probes.send(Change::Serve(Box::new(served))).await;
         }
     }
 }
 
 fn is_idle(answer: &SyncAnswer) -> bool {
-    !answer.more && answer.buckets.is_empty() && answer.removed.is_empty() && answer.jobs.is_empty()
+    !answer.more
+        && answer.buckets.is_empty()
+        && answer.removed.is_empty()
+        && answer.repositories.is_empty()
+        && answer.removed_repositories.is_empty()
+        && answer.jobs.is_empty()
+}
+
+/// The keys that can be opened.
+fn open_keys(repository: &NodeRepository, identities: &Identities) -> Vec<OpenKey> {
+    let open = |key: &NodeRepositoryKey| {
+        let context = SecretContext::of_repository_key(repository.org_id, key.id);
+        match bucketry_vault::open(&key.secret, &context, identities) {
+            Ok(secret) => OpenKey::new(key.id, key.key.clone(), key.access, secret).ok(),
+            Err(error) => {
+                tracing::warn!(repository = %repository.id, key = %key.id, %error, "can't open a repository's key");
+                None
+            }
+        }
+    };
+    repository.keys.iter().filter_map(open).collect()
 }
 
 fn open(bucket: NodeBucket, identities: &Identities, cloud: &dyn Cloud) -> Served {

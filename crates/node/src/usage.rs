@@ -14,6 +14,7 @@ use crate::backoff::Backoff;
 use crate::config::NodeInfo;
 use crate::control_plane::{ControlPlane, ControlPlaneError, USAGE_OUT_OF_ORDER};
 use crate::jitter::Jitter;
+use crate::key_uses::KeyUses;
 use crate::meter::UsageMeter;
 use crate::metrics::{Metrics, add};
 use crate::registration::Registration;
@@ -28,6 +29,7 @@ pub(crate) struct UsageReports {
     pub(crate) control_plane: Arc<dyn ControlPlane>,
     pub(crate) registration: Arc<Registration>,
     pub(crate) meter: UsageMeter,
+    pub(crate) key_uses: Arc<KeyUses>,
     pub(crate) spool: Arc<Mutex<Spool>>,
     pub(crate) spooled: Arc<Notify>,
     pub(crate) metrics: Arc<Metrics>,
@@ -80,6 +82,9 @@ impl UsageReports {
     async fn flush(&self) {
         let rows = self.meter.take();
         if rows.is_empty() {
+            if !self.key_uses.is_empty() {
+                self.spooled.notify_one();
+            }
             return;
         }
         let (outcome, rows) = self
@@ -108,17 +113,30 @@ impl UsageReports {
     }
 
     async fn send_all(&self) -> Result<(), ControlPlaneError> {
-        while let Some(batch) = self.oldest().await {
-            let number = batch.number;
+        loop {
+            let usage = self.oldest().await;
+            let key_uses = self.key_uses.take();
+            if usage.is_none() && key_uses.is_empty() {
+                return Ok(());
+            }
+            let number = usage.as_ref().map(|batch| batch.number);
             let report = Report {
                 ip: self.node.name.clone(),
                 id_org: self.node.id_org,
-                usage: Some(batch),
+                usage,
                 results: Vec::new(),
-                key_uses: Vec::new(),
+                key_uses,
             };
-            match self.control_plane.report(&report).await {
-                Ok(()) => self.note(move |spool| spool.acknowledge(number)).await,
+            let outcome = self.control_plane.report(&report).await;
+            if outcome.is_err() && number.is_some() {
+                self.key_uses.put_back(report.key_uses);
+            }
+            match outcome {
+                Ok(()) => {
+                    if let Some(number) = number {
+                        self.note(move |spool| spool.acknowledge(number)).await;
+                    }
+                }
                 Err(ControlPlaneError::Refused { code: Some(code), .. }) if code == USAGE_OUT_OF_ORDER => {
                     tracing::warn!(
                         "the control plane expects another batch; numbering from 1 in a new spool"
@@ -129,7 +147,6 @@ impl UsageReports {
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
     }
 
     async fn oldest(&self) -> Option<UsageBatch> {

@@ -17,6 +17,8 @@ pub mod idempotency;
 pub mod node;
 pub mod organization;
 pub mod postgres;
+pub mod repository;
+pub mod repository_key;
 pub mod sqlite;
 pub mod status;
 pub mod sync;
@@ -43,6 +45,8 @@ pub trait Store:
     + workspace::WorkspaceStore
     + token::TokenStore
     + bucket::BucketStore
+    + repository::RepositoryStore
+    + repository_key::RepositoryKeyStore
     + status::StatusStore
     + usage::UsageStore
     + node::NodeStore

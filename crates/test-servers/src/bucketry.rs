@@ -40,6 +40,7 @@ impl Options {
             .env("BUCKETRY_ADMIN_PASSWORD", OWNER_PASSWORD)
             .env("BUCKETRY_ENDPOINT_POLICY", "private")
             .env("BUCKETRY_RATE_LIMIT", "off")
+            .env("BUCKETRY_GATEWAY_LISTEN", "127.0.0.1:0")
     }
 
     /// Sets an environment variable; the last value of a name counts. The caller's own `BUCKETRY_…` variables are

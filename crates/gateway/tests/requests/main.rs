@@ -3,7 +3,9 @@
 
 mod chunked;
 mod client;
+mod fuzz;
 mod malformed;
 mod payload;
 mod published;
+mod recorded;
 mod refusals;

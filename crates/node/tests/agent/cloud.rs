@@ -84,7 +84,7 @@ impl Cloud for SharedCloud {
         self.0.secrets.lock().unwrap().push(secret);
         let host = target.location.endpoint.as_ref().map_or_else(|| "aws".to_owned(), Endpoint::authority);
         let prober = FakeProber { cloud: Arc::clone(&self.0), bucket: target.location.bucket.clone() };
-        Ok(OpenBucket { prober: Arc::new(prober), host: host.into() })
+        Ok(OpenBucket { prober: Arc::new(prober), driver: None, host: host.into() })
     }
 
     async fn diagnose(&self, target: &BucketTarget, _: CheckScope, _: Duration) -> Diagnosis {

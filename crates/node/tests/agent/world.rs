@@ -76,6 +76,7 @@ impl World {
             identities,
             clock: Arc::new(TokioClock { start }),
             seed: 7,
+            gateway: None,
         };
         let agent = Agent::start(config, dependencies).unwrap();
         Self { control_plane, cloud, agent, recipient, directory, start }
@@ -118,6 +119,7 @@ pub(crate) fn nothing() -> SyncAnswer {
 
 fn node() -> NodeInfo {
     NodeInfo {
+        gateway_url: None,
         name: "node-1".into(),
         region: "eu".into(),
         provider: "AWS".into(),

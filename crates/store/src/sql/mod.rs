@@ -6,6 +6,7 @@
 
 use super::dialect;
 
+mod attachment;
 mod bucket;
 mod bucket_list;
 mod columns;
@@ -14,7 +15,11 @@ mod idempotency;
 mod member;
 mod node;
 mod organization;
+mod page;
 mod probe;
+mod repository;
+mod repository_key;
+mod repository_list;
 mod statement;
 mod status;
 mod sync;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use bucketry_model::id::{BucketId, OrgId};
+use bucketry_model::id::OrgId;
 use bucketry_model::time::to_micros;
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Transaction};
@@ -12,6 +12,7 @@ use sqlx::{AssertSqlSafe, Transaction};
 use super::SqlStore;
 use super::dialect::{self, BEGIN_WRITE, Db, Query, Row};
 use super::generation::{Generations, Touched};
+use crate::sync::Subject;
 use crate::{Result, StoreError};
 
 impl SqlStore {
@@ -50,7 +51,7 @@ impl SqlStore {
 /// A write transaction. Dropping it undoes all that it did.
 pub(super) struct Write {
     transaction: Transaction<'static, Db>,
-    announced: Vec<(OrgId, BucketId, Timestamp)>,
+    announced: Vec<(OrgId, Subject, Timestamp)>,
     touched: Touched,
     generations: Arc<Generations>,
 }
@@ -87,7 +88,7 @@ impl Write {
         Ok(rows)
     }
 
-    /// Inserts many rows with few statements.
+    /// Runs a statement that takes rows over many of them, with few statements.
     pub(super) async fn insert_rows<T>(
         &mut self,
         rows: &Rows,
@@ -108,9 +109,9 @@ impl Write {
         Ok(changed)
     }
 
-    /// Tells nodes, with the commit, that something about a bucket changed.
-    pub(super) fn announce(&mut self, org_id: OrgId, id: BucketId, now: Timestamp) {
-        self.announced.push((org_id, id, now));
+    /// Tells nodes, with the commit, that something about a bucket or a repository changed.
+    pub(super) fn announce(&mut self, org_id: OrgId, subject: Subject, now: Timestamp) {
+        self.announced.push((org_id, subject, now));
     }
 
     /// Notes that answers about an organization's buckets change with the commit; of all organizations, for none.
@@ -147,8 +148,12 @@ impl Write {
         if let Some(order) = dialect::ORDER_CHANGES.filter(|_| !announced.is_empty()) {
             self.execute(sqlx::query(order)).await?;
         }
-        self.insert_rows(&CHANGES, &announced, |query, (org_id, id, at)| {
-            query.bind(org_id.to_string()).bind(id.to_string()).bind(to_micros(*at))
+        self.insert_rows(&CHANGES, &announced, |query, (org_id, subject, at)| {
+            let (kind, id) = match subject {
+                Subject::Bucket(id) => ("BUCKET", id.to_string()),
+                Subject::Repository(id) => ("REPOSITORY", id.to_string()),
+            };
+            query.bind(org_id.to_string()).bind(kind).bind(id).bind(to_micros(*at))
         })
         .await?;
         if let Some(raise) = dialect::RAISE_GENERATION {
@@ -161,7 +166,7 @@ impl Write {
 }
 
 const CHANGES: Rows =
-    Rows { before: "INSERT INTO changes (org_id, bucket_id, at) VALUES ", columns: 3, after: "" };
+    Rows { before: "INSERT INTO changes (org_id, kind, subject_id, at) VALUES ", columns: 4, after: "" };
 
 /// The most values of one list. Longer ones are cut into several statements.
 const LONGEST_LIST: usize = 512;

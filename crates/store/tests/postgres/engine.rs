@@ -35,6 +35,7 @@ pub(crate) fn organization() -> NewOrganization {
         id: OrgId::new(now(), [1; 10]),
         name: name("default"),
         bucket_quota: None,
+        repo_quota: None,
         owner: NewUser {
             id: UserId::new(now(), [1; 10]),
             email: "owner@example.com".into(),

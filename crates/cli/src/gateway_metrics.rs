@@ -1,0 +1,59 @@
+//! The gateway's figures among the metrics of the process.
+
+use bucketry_gateway::{CLASSES, STATUSES};
+use bucketry_node::MetricsReader;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+
+/// Reads the embedded node's gateway when somebody looks.
+pub(crate) struct GatewayMetrics(pub(crate) MetricsReader);
+
+impl std::fmt::Debug for GatewayMetrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("GatewayMetrics")
+    }
+}
+
+impl Collector for GatewayMetrics {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let Some(figures) = self.0.gateway() else { return Ok(()) };
+        let mut requests = encoder.encode_descriptor(
+            "bucketry_gateway_requests",
+            "S3 requests answered, by class and class of status",
+            None,
+            MetricType::Counter,
+        )?;
+        for (class, counts) in CLASSES.into_iter().zip(figures.requests) {
+            for (status, count) in STATUSES.into_iter().zip(counts) {
+                let labels = [("class", class), ("status", status)];
+                ConstCounter::new(count).encode(requests.encode_family(&labels)?)?;
+            }
+        }
+        for (name, help, count) in [
+            (
+                "bucketry_gateway_broken_off",
+                "S3 requests that ended before their answer did",
+                figures.broken_off,
+            ),
+            ("bucketry_gateway_uploaded_bytes", "Bytes of content that clients sent", figures.uploaded),
+            (
+                "bucketry_gateway_downloaded_bytes",
+                "Bytes of content that clients received",
+                figures.downloaded,
+            ),
+        ] {
+            let counter = ConstCounter::new(count);
+            counter.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
+        }
+        let in_flight = ConstGauge::new(i64::try_from(figures.in_flight).unwrap_or(i64::MAX));
+        in_flight.encode(encoder.encode_descriptor(
+            "bucketry_gateway_requests_in_flight",
+            "S3 requests being answered",
+            None,
+            MetricType::Gauge,
+        )?)
+    }
+}

@@ -1,0 +1,191 @@
+//! Counts one request, from its first byte to the end of its answer, however it ends.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use bucketry_model::id::{BucketId, RepoId};
+use bucketry_model::time::Clock;
+use bucketry_model::usage::UsageRow;
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use tokio::time::Instant;
+
+use crate::figures::Counters;
+use crate::observer::Observer;
+use crate::operation::Class;
+
+/// A request that is being counted. It is counted when this is dropped: at the end of the answer's body, or when the
+/// client goes away.
+pub(crate) struct Measurement {
+    counters: Arc<Counters>,
+    observer: Arc<dyn Observer>,
+    clock: Arc<dyn Clock>,
+    began: Instant,
+    first_byte: Option<Instant>,
+    class: Option<Class>,
+    bucket: Option<(RepoId, BucketId)>,
+    /// Bytes of the request's body that arrived, framing and all.
+    pub(crate) received: Arc<AtomicU64>,
+    /// The length of its content.
+    content: u64,
+    sent: u64,
+    status: Option<u16>,
+    provider_failed: bool,
+    size_change: i64,
+    whole: bool,
+    /// What the request holds until it ends.
+    held: Vec<crate::protection::Slot>,
+}
+
+impl Measurement {
+    pub(crate) fn begin(counters: Arc<Counters>, observer: Arc<dyn Observer>, clock: Arc<dyn Clock>) -> Self {
+        counters.begin();
+        Self {
+            counters,
+            observer,
+            clock,
+            began: Instant::now(),
+            first_byte: None,
+            class: None,
+            bucket: None,
+            received: Arc::default(),
+            content: 0,
+            sent: 0,
+            status: None,
+            provider_failed: false,
+            size_change: 0,
+            whole: false,
+            held: Vec::new(),
+        }
+    }
+
+    /// What it asks for is known.
+    pub(crate) fn set_class(&mut self, class: Class) {
+        self.class = Some(class);
+    }
+
+    /// Which bucket it is for is known.
+    pub(crate) fn set_bucket(&mut self, repository: RepoId, bucket: BucketId) {
+        self.bucket = Some((repository, bucket));
+    }
+
+    /// How long the content is that it brings is known.
+    pub(crate) fn set_content(&mut self, length: u64) {
+        self.content = length;
+    }
+
+    /// Keeps a place taken until the end.
+    pub(crate) fn hold(&mut self, slot: crate::protection::Slot) {
+        self.held.push(slot);
+    }
+
+    /// The provider failed it.
+    pub(crate) fn blame_provider(&mut self) {
+        self.provider_failed = true;
+    }
+
+    /// By how much what is stored has changed.
+    pub(crate) fn set_size_change(&mut self, bytes: i64) {
+        self.size_change = bytes;
+    }
+
+    /// The head of the answer is on its way.
+    pub(crate) fn answered(&mut self, status: u16) {
+        self.status = Some(status);
+        self.first_byte = Some(Instant::now());
+    }
+
+    /// Counts the answer's body on.
+    pub(crate) fn measure<B>(self, body: B) -> Measured<B> {
+        Measured { inner: body, measurement: self }
+    }
+
+    fn row(&self, bucket: BucketId, repository: RepoId, uploaded: u64) -> UsageRow {
+        let minute = self.clock.now().as_second().div_euclid(60) * 60;
+        let failed = !self.whole || self.status.is_none_or(|status| status >= 400);
+        let millis =
+            |since: Instant| u64::try_from(since.duration_since(self.began).as_millis()).unwrap_or(0);
+        let end = Instant::now();
+        UsageRow {
+            requests: 1,
+            errors: u32::from(failed),
+            reads: u32::from(self.class == Some(Class::Read)),
+            writes: u32::from(self.class == Some(Class::Write)),
+            lists: u32::from(self.class == Some(Class::List)),
+            provider_errors: u32::from(failed && self.provider_failed),
+            upload_bytes: uploaded,
+            download_bytes: self.sent,
+            size_change: self.size_change,
+            latency_sum_ms: millis(end),
+            first_byte_sum_ms: millis(self.first_byte.unwrap_or(end)),
+            ..UsageRow::empty(minute, bucket, Some(repository))
+        }
+    }
+}
+
+impl Drop for Measurement {
+    fn drop(&mut self) {
+        // What arrived is framing too, in some forms: the content counts, as far as it came.
+        let uploaded = self.content.min(self.received.load(Ordering::Relaxed));
+        let class = match self.class {
+            Some(Class::Read) => 0,
+            Some(Class::Write) => 1,
+            Some(Class::List) => 2,
+            Some(Class::Bucket) => 3,
+            None => 4,
+        };
+        self.counters.end(class, self.status, self.whole, uploaded, self.sent);
+        if let Some((repository, bucket)) = self.bucket {
+            self.observer.count(self.row(bucket, repository, uploaded));
+        }
+    }
+}
+
+/// The body of an answer, counted as it goes out.
+pub(crate) struct Measured<B> {
+    inner: B,
+    measurement: Measurement,
+}
+
+impl<B> Body for Measured<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let polled = Pin::new(&mut self.inner).poll_frame(cx);
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                self.measurement.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
+                self.measurement.whole = self.inner.is_end_stream();
+            }
+            Poll::Ready(Some(Err(_))) => self.measurement.blame_provider(),
+            Poll::Ready(None) => self.measurement.whole = true,
+            Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+impl<B> Measured<B> {
+    /// There is nothing to send: an answer to a HEAD, or one without a body.
+    pub(crate) fn without_content(mut self) -> Self {
+        self.measurement.whole = true;
+        self
+    }
+}

@@ -1,0 +1,64 @@
+//! Names for requests, so that a client, a log line and an operator can speak of the same one.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use http::HeaderValue;
+
+/// Gives names. Two gateways with different seeds give different ones.
+#[derive(Debug)]
+pub(crate) struct RequestIds {
+    next: AtomicU64,
+}
+
+/// A request's name: 16 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RequestId([u8; 16]);
+
+impl RequestIds {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { next: AtomicU64::new(seed) }
+    }
+
+    pub(crate) fn next(&self) -> RequestId {
+        // SplitMix64: every number once, in an order that tells nothing of how many requests there were.
+        let mut z = self.next.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed);
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^= z >> 31;
+        let mut digits = [0; 16];
+        for (digit, shift) in digits.iter_mut().zip((0..64).step_by(4).rev()) {
+            *digit = b"0123456789ABCDEF"[usize::try_from((z >> shift) & 15).unwrap_or(0)];
+        }
+        RequestId(digits)
+    }
+}
+
+impl RequestId {
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    pub(crate) fn header_value(&self) -> HeaderValue {
+        HeaderValue::from_bytes(&self.0).unwrap_or(HeaderValue::from_static(""))
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_requests_have_the_same_name() {
+        let ids = RequestIds::new(u64::MAX - 5);
+        let names: std::collections::HashSet<_> = (0..1_000).map(|_| ids.next().to_string()).collect();
+        assert_eq!(names.len(), 1_000);
+        assert!(names.iter().all(|name| name.len() == 16));
+    }
+}

@@ -1,0 +1,128 @@
+//! Bodies of requests: counted, and failed where the client doesn't go on sending.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use tokio::time::{Instant, Sleep, sleep};
+
+use crate::error::{Code, S3Error};
+use crate::payload::BoxError;
+
+/// How slow a client may be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    /// The time in which it must send some bytes.
+    pub(crate) window: Duration,
+    /// How many.
+    pub(crate) min_bytes: u64,
+}
+
+/// A body that fails with `RequestTimeout` where a client that was waited for for a whole window sent less than it
+/// must. Only the time counts in which the client is waited for: what the provider takes its time for doesn't.
+pub(crate) struct PacedBody<B> {
+    inner: B,
+    pace: Pace,
+    /// Since when the client is waited for, and until when it may be.
+    wait: Option<(Instant, Pin<Box<Sleep>>)>,
+    waited: Duration,
+    in_window: u64,
+    received: Arc<AtomicU64>,
+}
+
+impl<B> PacedBody<B> {
+    /// Watches a body; `received` is kept up to date for whoever wants to know.
+    pub(crate) fn new(inner: B, pace: Pace, received: Arc<AtomicU64>) -> Self {
+        Self { inner, pace, wait: None, waited: Duration::ZERO, in_window: 0, received }
+    }
+
+    fn note(&mut self, bytes: u64) {
+        self.received.fetch_add(bytes, Ordering::Relaxed);
+        self.in_window += bytes;
+        let wait = self.wait.take();
+        if self.in_window >= self.pace.min_bytes {
+            self.in_window = 0;
+            self.waited = Duration::ZERO;
+        } else if let Some((since, _)) = wait {
+            self.waited += since.elapsed();
+        }
+    }
+}
+
+impl<B> Body for PacedBody<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = &mut *self;
+        if let Poll::Ready(frame) = Pin::new(&mut this.inner).poll_frame(cx) {
+            if let Some(Ok(frame)) = &frame
+                && let Some(data) = frame.data_ref()
+            {
+                this.note(data.len() as u64);
+            }
+            return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+        }
+        let left = this.pace.window.saturating_sub(this.waited);
+        let (_, timer) = this.wait.get_or_insert_with(|| (Instant::now(), Box::pin(sleep(left))));
+        ready!(timer.as_mut().poll(cx));
+        Poll::Ready(Some(Err(Box::new(S3Error::new(
+            Code::RequestTimeout,
+            "The body of the request came too slowly, or not at all. Send it again over a better connection.",
+        )))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::StreamExt as _;
+    use futures_util::stream;
+    use http_body_util::{BodyExt as _, StreamBody};
+
+    use super::*;
+
+    const PACE: Pace = Pace { window: Duration::from_secs(30), min_bytes: 1_000 };
+
+    /// A client that sends so many bytes every so often, and a provider that takes so long for each piece.
+    async fn send(pieces: usize, bytes: usize, every: Duration, provider: Duration) -> Result<u64, BoxError> {
+        let pieces = stream::iter(0..pieces).then(move |_| async move {
+            sleep(every).await;
+            Ok::<_, std::io::Error>(Frame::data(Bytes::from(vec![0; bytes])))
+        });
+        let received = Arc::default();
+        let mut body = PacedBody::new(StreamBody::new(Box::pin(pieces)), PACE, Arc::clone(&received));
+        while let Some(frame) = body.frame().await {
+            frame?;
+            sleep(provider).await;
+        }
+        Ok(received.load(Ordering::Relaxed))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_trickles_is_given_up_and_a_slow_provider_is_not_held_against_it() {
+        let second = Duration::from_secs(1);
+        assert!(send(100, 1, second, Duration::ZERO).await.is_err(), "bytes now and then are not enough");
+        assert!(send(1, 1, 31 * second, Duration::ZERO).await.is_err());
+        assert_eq!(send(100, 100, second, Duration::ZERO).await.unwrap(), 10_000);
+        assert_eq!(send(20, 1, second, 100 * second).await.unwrap(), 20);
+    }
+}

@@ -1,0 +1,242 @@
+//! A request's walk: who asks, what for, may they, where does it lead, and on to the bucket.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bucketry_model::id::BucketId;
+use bucketry_model::node_protocol::KeyUse;
+use bucketry_model::time::Clock;
+use bucketry_provider::driver::SharedDriver;
+use http::header::{CONTENT_LENGTH, EXPECT, HOST, SERVER};
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Method, Request, Response};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use tokio::time::{Instant, timeout};
+
+use crate::error::{Code, Result, S3Error};
+use crate::error_document;
+use crate::figures::Counters;
+use crate::meter::{Measured, Measurement};
+use crate::observer::Observer;
+use crate::operation::{self, Access, Domains, Query, Target};
+use crate::payload::{self, PayloadBody};
+use crate::protection::{Passage, Slots};
+use crate::registry::{Registry, ServedBucket, ServedKey};
+use crate::request_id::RequestIds;
+use crate::route;
+use crate::server::{Answer, Pace, PacedBody};
+use crate::settings::ServerSettings;
+use crate::signature::Verifier;
+use crate::translate::{Context, Failure, Fault, GatewayBody, OpenBuckets, Settings, handle};
+
+static X_AMZ_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
+
+/// The largest body of a refused request that is read to its end, so that the client gets to read the refusal and
+/// can go on using its connection.
+const MAX_DRAINED: u64 = 1 << 20;
+/// How long that may take.
+const DRAIN_WITHIN: Duration = Duration::from_secs(2);
+/// When to try again after a place was missing, in seconds.
+const RETRY_AFTER: u32 = 1;
+
+/// Answers requests.
+pub(crate) struct Service {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) verifier: Verifier,
+    pub(crate) domains: Domains,
+    pub(crate) translation: Settings,
+    pub(crate) limits: ServerSettings,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) observer: Arc<dyn Observer>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) request_ids: RequestIds,
+}
+
+type RequestBody = PacedBody<Incoming>;
+
+impl Answer for Service {
+    type Body = Measured<GatewayBody>;
+
+    async fn answer(&self, request: Request<Incoming>) -> Response<Measured<GatewayBody>> {
+        // On the heap, so that connections without a request are small.
+        Box::pin(self.serve(request)).await
+    }
+}
+
+impl Service {
+    async fn serve(&self, request: Request<Incoming>) -> Response<Measured<GatewayBody>> {
+        let mut measurement = Measurement::begin(
+            Arc::clone(&self.counters),
+            Arc::clone(&self.observer),
+            Arc::clone(&self.clock),
+        );
+        let id = self.request_ids.next();
+        let (parts, body) = request.into_parts();
+        let pace = Pace { window: self.limits.stall_timeout, min_bytes: self.limits.min_body_progress };
+        let mut body = Some(PacedBody::new(body, pace, Arc::clone(&measurement.received)));
+        let mut response = match self.walk(&parts, &mut body, &mut measurement).await {
+            Ok(response) => response,
+            Err(error) => {
+                tracing::debug!(request = %id, code = error.code.as_str(), reason = error.message, "refused");
+                if let Some(body) = body.take() {
+                    drain(&parts, body).await;
+                }
+                let answer = error_document::response(&error, &parts.method, parts.uri.path(), id.as_str());
+                answer.map(GatewayBody::bytes)
+            }
+        };
+        let headers = response.headers_mut();
+        headers.insert(&X_AMZ_REQUEST_ID, id.header_value());
+        headers.insert(SERVER, HeaderValue::from_static("Bucketry"));
+        measurement.answered(response.status().as_u16());
+        let silent = parts.method == Method::HEAD || response.body().is_end_stream();
+        response.map(|body| {
+            let measured = measurement.measure(body);
+            if silent { measured.without_content() } else { measured }
+        })
+    }
+
+    /// The whole walk. The body is taken only when nothing is left that could refuse the request: a client that waits
+    /// for `100 Continue` is told to go on when its body is first read.
+    async fn walk(
+        &self,
+        parts: &Parts,
+        body: &mut Option<RequestBody>,
+        measurement: &mut Measurement,
+    ) -> Result<Response<GatewayBody>> {
+        check_head(parts, self.limits.max_head_bytes)?;
+        let now = self.clock.now();
+        let verified = self.verifier.verify(parts, &*self.registry, now)?;
+        let key = Arc::clone(&verified.key);
+        if key.activity.is_news(now) {
+            self.observer.key_used(KeyUse { key_id: key.key.id, at: now });
+        }
+        measurement.hold(take(&key.activity.slots, "This key has too many requests in flight.")?);
+
+        let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+        let target = Target::parse(parts.uri.path(), host, &self.domains)?;
+        let query = Query::parse(parts.uri.query())?;
+        let request = operation::parse(&parts.method, &target, &query, &parts.headers)?;
+        measurement.set_class(request.operation.class());
+        check_access(&key, request.operation.access())?;
+
+        let bucket = match target.bucket() {
+            Some(name) => Some(self.enter(&key, name, measurement)?),
+            None => None,
+        };
+        let payload = match body.take() {
+            Some(body) if request.operation.takes_content() => payload::reader(body, &verified, parts)?,
+            _ => PayloadBody::of_bytes(""),
+        };
+        measurement.set_content(payload.length());
+        let receipt = payload.receipt();
+        let context = Context {
+            routes: &key.routes,
+            buckets: &*self.registry,
+            settings: self.translation,
+            list_tokens: &key.key.list_tokens,
+            now,
+        };
+        let outcome = handle(context, &target, request, payload).await;
+        if let Some(bucket) = &bucket {
+            self.learn(bucket, outcome.as_ref().err());
+        }
+        match outcome {
+            Ok(outcome) => {
+                measurement.set_size_change(outcome.size_change);
+                let mut response = outcome.response;
+                if let Some((name, value)) = receipt.checksum() {
+                    response.headers_mut().entry(name).or_insert(value);
+                }
+                Ok(response)
+            }
+            Err(Failure { error, fault }) => {
+                if fault.is_some() {
+                    measurement.blame_provider();
+                }
+                // What the payload was refused for, the driver knows only as a body that failed.
+                Err(receipt.refusal().unwrap_or(error))
+            }
+        }
+    }
+
+    /// Finds the bucket that a name leads to, and a place before it.
+    fn enter(&self, key: &ServedKey, name: &str, measurement: &mut Measurement) -> Result<Arc<ServedBucket>> {
+        let id = key.routes.find(name)?.bucket;
+        measurement.set_bucket(key.routes.repository(), id);
+        let bucket = self.registry.bucket(id).ok_or_else(route::not_served)?;
+        measurement.hold(take(&bucket.protection.slots, "This bucket has too many requests in flight.")?);
+        if let Passage::Refused(wait) = bucket.protection.breaker.ask(Instant::now()) {
+            measurement.blame_provider();
+            let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
+            let message = "The bucket's provider could not be reached several times in a row and is left alone for \
+                           a moment.";
+            return Err(S3Error::slow_down(seconds, message));
+        }
+        Ok(bucket)
+    }
+
+    /// Draws conclusions for the bucket from how a request ended.
+    fn learn(&self, bucket: &ServedBucket, failure: Option<&Failure>) {
+        let fault = failure.and_then(|failure| failure.fault);
+        let breaker = &bucket.protection.breaker;
+        match fault {
+            Some(Fault::Unreachable) => {
+                if breaker.failed(Instant::now()) {
+                    tracing::warn!(bucket = %bucket.id, "the bucket's provider can't be reached; left alone for a while");
+                }
+            }
+            _ => breaker.succeeded(),
+        }
+        if matches!(fault, Some(Fault::Unreachable | Fault::Failed | Fault::Misconfigured)) {
+            self.observer.bucket_failed(bucket.id);
+        }
+    }
+}
+
+impl OpenBuckets for Registry {
+    fn driver(&self, bucket: BucketId) -> Option<SharedDriver> {
+        self.bucket(bucket).map(|bucket| Arc::clone(&bucket.driver))
+    }
+}
+
+fn check_head(parts: &Parts, most: usize) -> Result<()> {
+    let fields = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    let length = parts.uri.path_and_query().map_or(0, |path| path.as_str().len()) + fields.sum::<usize>();
+    if length > most {
+        let message = format!("The head of the request is longer than {most} bytes.");
+        return Err(S3Error::new(Code::RequestHeaderSectionTooLarge, message));
+    }
+    Ok(())
+}
+
+fn check_access(key: &ServedKey, needed: Access) -> Result<()> {
+    if needed.is_granted_by(key.key.access) {
+        return Ok(());
+    }
+    let message = format!(
+        "This key of the repository has the access {}, which does not allow this operation.",
+        key.key.access.as_str()
+    );
+    Err(S3Error::new(Code::AccessDenied, message))
+}
+
+fn take(slots: &Slots, sentence: &str) -> Result<crate::protection::Slot> {
+    slots.take().ok_or_else(|| S3Error::slow_down(RETRY_AFTER, sentence))
+}
+
+/// Reads what a refused client is sending all the same, if that is little and soon done. A client that waits for
+/// `100 Continue` sends nothing more.
+async fn drain(parts: &Parts, mut body: RequestBody) {
+    if body.is_end_stream() || parts.headers.contains_key(EXPECT) {
+        return;
+    }
+    let length = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if length.is_none_or(|length: u64| length > MAX_DRAINED) {
+        return;
+    }
+    let reading = async { while let Some(Ok(_)) = body.frame().await {} };
+    _ = timeout(DRAIN_WITHIN, reading).await;
+}

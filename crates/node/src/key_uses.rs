@@ -1,0 +1,71 @@
+//! When keys of repositories were last used, until it is reported.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bucketry_model::id::RepoKeyId;
+use bucketry_model::node_protocol::{KeyUse, MAX_BATCH};
+use jiff::Timestamp;
+
+/// How many keys are remembered at most; uses of others are forgotten until the next report.
+const MAX_KEYS: usize = 100_000;
+
+/// The latest use of each key.
+#[derive(Debug, Default)]
+pub(crate) struct KeyUses(Mutex<HashMap<RepoKeyId, Timestamp>>);
+
+impl KeyUses {
+    /// Notes a use.
+    pub(crate) fn note(&self, key_use: KeyUse) {
+        let mut uses = self.lock();
+        if uses.len() >= MAX_KEYS && !uses.contains_key(&key_use.key_id) {
+            return;
+        }
+        let at = uses.entry(key_use.key_id).or_insert(key_use.at);
+        *at = (*at).max(key_use.at);
+    }
+
+    /// Takes as many as one message holds.
+    pub(crate) fn take(&self) -> Vec<KeyUse> {
+        let mut uses = self.lock();
+        let taken: Vec<_> =
+            uses.iter().take(MAX_BATCH).map(|(key_id, at)| KeyUse { key_id: *key_id, at: *at }).collect();
+        for key_use in &taken {
+            uses.remove(&key_use.key_id);
+        }
+        taken
+    }
+
+    /// Takes back what didn't arrive.
+    pub(crate) fn put_back(&self, uses: Vec<KeyUse>) {
+        uses.into_iter().for_each(|key_use| self.note(key_use));
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<RepoKeyId, Timestamp>> {
+        // Nothing panics while it is held, and if it did, the map would still be one.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_latest_use_counts_whatever_the_order() {
+        let key_id = RepoKeyId::new(Timestamp::UNIX_EPOCH, [1; 10]);
+        let at = |second| KeyUse { key_id, at: Timestamp::from_second(second).unwrap() };
+        let uses = KeyUses::default();
+        uses.note(at(1));
+        let failed = uses.take();
+        uses.note(at(3));
+        uses.put_back(failed);
+        uses.note(at(2));
+        assert_eq!(uses.take(), [at(3)]);
+        assert!(uses.is_empty());
+    }
+}
