@@ -12,6 +12,7 @@ use bucketry_model::secret::Secret;
 
 use crate::arguments::DemoOptions;
 use crate::connect::{Connection, REGION};
+use crate::demo_clouds::DemoCloud;
 use crate::demo_store::{BUCKET, DemoStore};
 use crate::deployment::Deployment;
 use crate::failure::{Failure, Result};
@@ -49,6 +50,12 @@ pub(crate) async fn run(options: DemoOptions) -> Result<()> {
     std::fs::create_dir_all(&objects)
         .map_err(|error| Failure::because("can't make the sample bucket", &error))?;
     let storage = DemoStore::start(&objects, ACCESS_KEY, &secret).await?;
+    let mut clouds = Vec::new();
+    let mut wanted = options.with.clone();
+    wanted.dedup();
+    for cloud in wanted {
+        clouds.push(DemoCloud::start(cloud, room.path()).await?);
+    }
     let deployment = Deployment::start(&settings).await?;
     let url = deployment.url();
     let owner = deployment.first_owner.as_ref();
@@ -61,7 +68,7 @@ pub(crate) async fn run(options: DemoOptions) -> Result<()> {
         }
         (None, _) => return Err(Failure::failed("the demo's directory is not empty")),
     };
-    let made = fill(&url, &email, &password, &storage, &secret).await?;
+    let made = fill(&url, &email, &password, &storage, &secret, &clouds).await?;
     let gateway = deployment.gateway_url().unwrap_or_default();
     introduce(&Introduction {
         url: &url,
@@ -72,6 +79,7 @@ pub(crate) async fn run(options: DemoOptions) -> Result<()> {
         storage: &storage,
         secret: &secret,
     })?;
+    introduce_clouds(&clouds)?;
     if let Some(path) = &options.ready_file {
         let ready = serde_json::json!({
             "api": url, "gateway": gateway, "pid": std::process::id(), "email": email,
@@ -100,6 +108,7 @@ async fn fill(
     password: &Secret,
     storage: &DemoStore,
     secret: &Secret,
+    clouds: &[DemoCloud],
 ) -> Result<Made> {
     let client = ApiClient::new(url, None, Options::default())?;
     let session = client.login(email, password).await?;
@@ -117,6 +126,10 @@ async fn fill(
         ..BucketFields::default()
     };
     let bucket_id = client.create_bucket(&sample, None).await?.bucket_id;
+    for cloud in clouds {
+        let sample = BucketFields { workspace_id: Some(workspace.id), ..cloud.sample.clone() };
+        client.create_bucket(&sample, None).await?;
+    }
     let whole = BucketPlace { bucket_id, folder: String::new(), master: false };
     let repository = RepositoryFields {
         name: Some(REPOSITORY.to_owned()),
@@ -186,6 +199,14 @@ command line:
         storage = told.storage.address,
         secret = told.secret.expose(),
     ))
+}
+
+fn introduce_clouds(clouds: &[DemoCloud]) -> Result<()> {
+    for cloud in clouds {
+        let name = cloud.sample.name.as_deref().unwrap_or_default();
+        output::line(&format!("`{name}` is the bucket `{BUCKET}` at {}.", cloud.endpoint))?;
+    }
+    Ok(())
 }
 
 /// The address, or a free port of the same host if somebody else listens there.

@@ -10,12 +10,13 @@ use bucketry_node::{
     Agent, AgentConfig, AgentHandle, Dependencies, GatewayStart, MetricsReader, NodeInfo, ProbeConfig,
     Providers,
 };
-use bucketry_provider::connection::Connections;
+use bucketry_provider::connection::{ConnectionSettings, Connections};
 use bucketry_vault::{Identities, NodeSigningKey};
 use tokio::net::TcpListener;
 
 use crate::deployment::{NODE_KEY, VAULT_KEY, url as url_of};
 use crate::failure::{Failure, Result};
+use crate::node_identity;
 use crate::settings::Settings;
 
 /// Where the node keeps traffic until it is reported.
@@ -46,7 +47,9 @@ impl EmbeddedNode {
         control.trust_deployment_key(&public).await.map_err(|error| failed(&error))?;
         let identities =
             Identities::load_or_create(&settings.data_dir.join(VAULT_KEY)).map_err(|error| failed(&error))?;
-        let connections = Connections::new(settings.connections()).map_err(|error| failed(&error))?;
+        let (identity, token_services) = node_identity::read(|name| std::env::var(name).ok())?;
+        let connections = ConnectionSettings { identity, token_services, ..settings.connections() };
+        let connections = Connections::new(connections).map_err(|error| failed(&error))?;
 
         let info = NodeInfo {
             name: settings.node_name.clone(),
