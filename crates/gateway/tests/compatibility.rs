@@ -17,6 +17,9 @@ const BEGIN: &str =
     "<!-- The tables are written by a test of crates/gateway; see tests/compatibility.rs. -->\n";
 const END: &str = "<!-- End of the tables. -->\n";
 
+/// A bound of a provider.
+type Bound = fn(&Capabilities) -> u64;
+
 /// What the provider behind a bucket can do. Nothing is sent.
 fn capabilities(storage_type: StorageType, key: Option<&str>, secret: Option<&str>) -> Capabilities {
     let target = BucketTarget {
@@ -72,7 +75,7 @@ fn tables() -> String {
         let _ = write!(text, " {name} |");
     }
     text.push_str("\n|---|---|---|---|---|\n");
-    let bounds: [(&str, fn(&Capabilities) -> u64); 5] = [
+    let bounds: [(&str, Bound); 5] = [
         ("longest key with the repository's folder, bytes", |can| can.max_key_bytes as u64),
         ("largest object of one PUT, MiB", |can| can.max_put_bytes >> 20),
         ("smallest part but the last, bytes", |can| can.multipart.min_part_bytes),
