@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::demo_clouds::Cloud;
 use crate::settings::ServeSettings;
 
 /// The bucket registry: every bucket at every provider, who may use it, whether it answers, how much goes through.
@@ -116,6 +117,9 @@ pub(crate) struct DemoOptions {
     /// Where the API listens; a free port is taken if this one is in use
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     pub(crate) listen: SocketAddr,
+    /// Bring other clouds along, with a sample bucket each: their emulators must be installed
+    #[arg(long, value_name = "CLOUDS", value_delimiter = ',')]
+    pub(crate) with: Vec<Cloud>,
     /// Where the gateway takes S3 requests; a free port is taken if this one is in use
     #[arg(long, default_value = "127.0.0.1:9000", value_name = "ADDRESS")]
     pub(crate) gateway_listen: SocketAddr,

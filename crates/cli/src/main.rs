@@ -8,6 +8,7 @@ mod backup;
 mod bucket;
 mod credentials;
 mod demo;
+mod demo_clouds;
 mod demo_store;
 mod deployment;
 mod doctor;
