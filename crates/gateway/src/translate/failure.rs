@@ -76,6 +76,11 @@ impl Failure {
                     .into()
             }
             ProviderError::Answer(answer) => Self::of_answer(answer, permissions),
+            // The request was not sent: nothing in it can be the reason.
+            ProviderError::TokenService { error: inner, .. } if inner.kind() == Some(ErrorKind::Invalid) => {
+                misconfigured(&format!("{error}."))
+            }
+            ProviderError::TokenService { error: inner, .. } => Self::of(inner, permissions),
         }
     }
 
