@@ -118,3 +118,54 @@ impl fmt::Debug for ListTokens {
         f.write_str("ListTokens")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope(bucket: u8, prefix: &str) -> Scope<'_> {
+        let at = jiff::Timestamp::UNIX_EPOCH;
+        Scope {
+            repository: RepoId::new(at, [1; 10]),
+            bucket: BucketId::new(at, [bucket; 10]),
+            prefix,
+            delimiter: Some("/"),
+        }
+    }
+
+    fn place() -> Place {
+        Place { token: Some("secret-folder/key".into()), after: None }
+    }
+
+    #[test]
+    fn a_token_opens_for_its_own_list_only_and_shows_nothing() {
+        let tokens = ListTokens::new(&[7; 32]).unwrap();
+        let token = tokens.seal(scope(1, "p/"), &place()).unwrap();
+        assert_eq!(tokens.open(scope(1, "p/"), &token), Ok(place()));
+        let bytes = URL_SAFE_NO_PAD.decode(&token[MARK.len()..]).unwrap();
+        assert!(!bytes.windows(6).any(|window| window == b"secret"));
+        assert_eq!(token, tokens.seal(scope(1, "p/"), &place()).unwrap());
+
+        let other = Scope { repository: RepoId::new(jiff::Timestamp::UNIX_EPOCH, [2; 10]), ..scope(1, "p/") };
+        let undivided = Scope { delimiter: None, ..scope(1, "p/") };
+        for wrong in [scope(2, "p/"), scope(1, "p"), scope(1, ""), other, undivided] {
+            assert_eq!(tokens.open(wrong, &token).unwrap_err().code, Code::InvalidArgument, "{wrong:?}");
+        }
+        assert!(ListTokens::new(&[8; 32]).unwrap().open(scope(1, "p/"), &token).is_err());
+    }
+
+    #[test]
+    fn a_token_that_was_changed_or_made_up_is_refused() {
+        let tokens = ListTokens::new(&[7; 32]).unwrap();
+        let token = tokens.seal(scope(1, ""), &place()).unwrap();
+        for at in MARK.len()..token.len() - 1 {
+            let mut changed = token.clone().into_bytes();
+            changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(changed).unwrap();
+            assert!(tokens.open(scope(1, ""), &changed).is_err(), "{changed}");
+        }
+        for wrong in ["", "bkt1.", "bkt1.AAAA", "key", "bkt1.ü"] {
+            assert!(tokens.open(scope(1, ""), wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -17,7 +17,7 @@ use crate::operation::ObjectKey;
 pub struct Routes {
     repository: RepoId,
     names: Vec<String>,
-    routes: HashMap<String, Route>,
+    by_name: HashMap<String, Route>,
 }
 
 /// Where a name leads.
@@ -37,7 +37,7 @@ impl Routes {
         mode: RepositoryMode,
         places: &[NodeRepositoryBucket],
     ) -> Self {
-        let mut routes = Self { repository, names: Vec::new(), routes: HashMap::new() };
+        let mut routes = Self { repository, names: Vec::new(), by_name: HashMap::new() };
         match mode {
             RepositoryMode::Normal => {
                 for place in places {
@@ -59,9 +59,9 @@ impl Routes {
     }
 
     fn add(&mut self, name: &str, bucket: BucketId, folder: &Folder) {
-        if !self.routes.contains_key(name) {
+        if !self.by_name.contains_key(name) {
             self.names.push(name.to_owned());
-            self.routes.insert(name.to_owned(), Route { bucket, folder: KeyFolder(folder.prefix()) });
+            self.by_name.insert(name.to_owned(), Route { bucket, folder: KeyFolder(folder.prefix()) });
         }
     }
 
@@ -77,7 +77,7 @@ impl Routes {
 
     /// Where a name leads.
     pub fn find(&self, name: &str) -> Result<&Route> {
-        self.routes.get(name).ok_or_else(|| {
+        self.by_name.get(name).ok_or_else(|| {
             S3Error::new(
                 Code::NoSuchBucket,
                 "The repository that this key belongs to has no bucket of that name.",
@@ -124,5 +124,101 @@ impl KeyFolder {
     /// The client's key of one in the bucket; `None` of one that lies elsewhere.
     pub fn strip<'a>(&self, key: &'a str) -> Option<&'a str> {
         key.strip_prefix(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::operation::{Domains, Target};
+
+    fn place(n: u8, bucket: &str, folder: &str, master: bool) -> NodeRepositoryBucket {
+        NodeRepositoryBucket {
+            bucket_id: BucketId::new(Timestamp::UNIX_EPOCH, [n; 10]),
+            bucket: bucket.to_owned(),
+            folder: Folder::parse(folder).unwrap(),
+            master,
+        }
+    }
+
+    fn routes(mode: RepositoryMode, places: &[NodeRepositoryBucket]) -> Routes {
+        Routes::new(RepoId::new(Timestamp::UNIX_EPOCH, [9; 10]), "team files", mode, places)
+    }
+
+    #[test]
+    fn a_normal_repository_leads_each_name_to_its_own_bucket_and_folder() {
+        let places = [place(1, "photos", "a/b", false), place(2, "logs", "", false)];
+        let routes = routes(RepositoryMode::Normal, &places);
+        assert_eq!(routes.names(), ["photos", "logs"]);
+        let route = routes.find("photos").unwrap();
+        assert_eq!((route.bucket, &route.folder), (places[0].bucket_id, &KeyFolder("a/b/".into())));
+        assert_eq!(routes.find("logs").unwrap().folder, KeyFolder::default());
+        for unknown in ["team files", "Photos", "", "a/b"] {
+            assert_eq!(routes.find(unknown).unwrap_err().code, Code::NoSuchBucket, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn every_name_of_a_mirror_leads_to_its_master() {
+        let places = [place(1, "replica", "", false), place(2, "main", "x", true)];
+        let routes = routes(RepositoryMode::Mirror, &places);
+        assert_eq!(routes.names(), ["main", "replica", "team files"]);
+        for name in routes.names() {
+            let route = routes.find(name).unwrap();
+            assert_eq!((route.bucket, &route.folder), (places[1].bucket_id, &KeyFolder("x/".into())));
+        }
+        assert!(self::routes(RepositoryMode::Mirror, &[]).find("team files").is_err());
+    }
+
+    #[test]
+    fn the_folder_counts_for_the_length_of_a_key() {
+        let folder = KeyFolder("folder/".into());
+        let key = ObjectKey::new("k".repeat(1_017)).unwrap();
+        assert_eq!(folder.key(&key, 1_024).unwrap().len(), 1_024);
+        let key = ObjectKey::new("k".repeat(1_018)).unwrap();
+        assert_eq!(folder.key(&key, 1_024).unwrap_err().code, Code::KeyTooLongError);
+    }
+
+    /// How the most careless of servers reads a key: escapes undone until none are left, backslashes taken for slashes,
+    /// and dots resolved.
+    fn careless(key: &str) -> Vec<String> {
+        let mut text = key.to_owned();
+        loop {
+            let again = percent_encoding::percent_decode_str(&text).decode_utf8_lossy().into_owned();
+            if again == text {
+                break;
+            }
+            text = again;
+        }
+        let mut path = Vec::new();
+        for segment in text.split(['/', '\\']) {
+            match segment {
+                "" | "." => {}
+                ".." => drop(path.pop()),
+                segment => path.push(segment.to_owned()),
+            }
+        }
+        path
+    }
+
+    proptest! {
+        #[test]
+        fn no_key_leaves_its_folder(path in "(\\.|\\.\\.|/|%2e|%2E|%25|%2F|%5c|\\\\|a|b|%|2e){0,24}") {
+            if let Ok(Target::Object(_, key)) = Target::parse(&format!("/b/{path}"), None, &Domains::default()) {
+                let there = KeyFolder("in/here/".into()).key(&key, 2_000).unwrap();
+                prop_assert!(there.starts_with("in/here/"));
+                let read = careless(&there);
+                let inside = read.len() > 2 || !read_has_dots(key.as_str());
+                prop_assert!(inside && read.starts_with(&["in".to_owned(), "here".to_owned()]), "{there:?} {read:?}");
+                prop_assert_eq!(KeyFolder("in/here/".into()).strip(&there), Some(key.as_str()));
+            }
+        }
+    }
+
+    fn read_has_dots(key: &str) -> bool {
+        key.contains('.') || key.contains("%2")
     }
 }

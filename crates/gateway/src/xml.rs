@@ -1,5 +1,7 @@
 //! The documents of S3 (API version 2006-03-01): how they are written, and those that requests carry.
 
+use std::fmt::Write as _;
+
 use bucketry_provider::driver::Part;
 use bucketry_provider::xml;
 use bytes::Bytes;
@@ -83,7 +85,8 @@ fn escape(out: &mut String, text: &str) {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\t' | '\n' | '\r' | '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' => {
-                out.push_str(&format!("&#x{:x};", u32::from(character)));
+                // Writing to a string can't fail.
+                let _ = write!(out, "&#x{:x};", u32::from(character));
             }
             other => out.push(other),
         }

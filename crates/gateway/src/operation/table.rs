@@ -18,7 +18,7 @@ pub enum Scope {
 }
 
 /// What an operation needs of a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Access {
     /// Reads objects.
     Read,

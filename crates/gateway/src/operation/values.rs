@@ -189,13 +189,14 @@ const UNDERSTOOD: &[&str] = &[
     "x-amz-metadata-directive",
 ];
 
-/// The first header that asks for what is not understood, or for what only some providers have.
+/// The first header that asks for what is not understood, or for what only some providers have. A checksum of a
+/// whole upload is such a thing: here only its parts pass by.
 pub(super) fn beyond_translation(name: Name, headers: &HeaderMap) -> Option<Box<str>> {
     let is_beyond = |header: &&HeaderName| {
         let text = header.as_str();
         text.starts_with("x-amz-")
             && !text.starts_with(METADATA)
-            && !text.starts_with("x-amz-checksum-")
+            && (name == Name::CompleteMultipartUpload || !text.starts_with("x-amz-checksum-"))
             && !UNDERSTOOD.contains(&text)
             && !asks_for_the_usual(text, headers)
     };

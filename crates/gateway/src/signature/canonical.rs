@@ -1,8 +1,8 @@
 //! The one spelling of a request that is signed ("Task 1: Create a Canonical Request").
 //!
 //! It is made from the bytes of the target as they were sent. Only the spelling of escapes is unified (`%7e` and `~`
-//! are one, as are `(` and `%28`), as S3 does; nothing is decoded that could mean something else afterwards: `%2F`
-//! stays, `//`, `/./` and `/../` stay.
+//! are one, as are `(` and `%28`, and in the query `+` and `%20`), as S3 does; nothing is decoded that could mean
+//! something else afterwards: `%2F` stays, `//`, `/./` and `/../` stay.
 
 use std::ops::Range;
 
@@ -27,9 +27,9 @@ impl CanonicalQuery {
         for part in raw.split('&').filter(|part| !part.is_empty()) {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             let start = text.len();
-            push_unified(&mut text, name, false);
+            push_unified(&mut text, name, Within::Query);
             let middle = text.len();
-            push_unified(&mut text, value, false);
+            push_unified(&mut text, value, Within::Query);
             parameters.push((start..middle, middle..text.len()));
         }
         parameters.sort_by(|(name, value), (other_name, other_value)| {
@@ -59,7 +59,7 @@ pub(super) fn request<'a>(
     out.extend_from_slice(parts.method.as_str().as_bytes());
     out.push(b'\n');
     let path = parts.uri.path();
-    push_unified(&mut out, if path.is_empty() { "/" } else { path }, true);
+    push_unified(&mut out, if path.is_empty() { "/" } else { path }, Within::Path);
     out.push(b'\n');
     let mut first = true;
     for (name, value) in query.iter().filter(|(name, _)| *name != SIGNATURE_PARAMETER.as_bytes()) {
@@ -118,18 +118,28 @@ fn push_trimmed(out: &mut Vec<u8>, value: &[u8]) {
     }
 }
 
+/// Where a text stands, which decides on characters of a special meaning there.
+#[derive(Debug, Clone, Copy)]
+enum Within {
+    /// A slash divides.
+    Path,
+    /// A plus is a space, as in forms.
+    Query,
+}
+
 /// Every byte but the unreserved ones of RFC 3986 §2.3 as an upper-case escape, once.
-fn push_unified(out: &mut Vec<u8>, raw: &str, keep_slashes: bool) {
+fn push_unified(out: &mut Vec<u8>, raw: &str, within: Within) {
     let mut rest = raw.as_bytes();
     while let [byte, tail @ ..] = rest {
         rest = tail;
-        match (*byte, tail) {
-            (b'%', [high, low, tail @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+        match (*byte, tail, within) {
+            (b'%', [high, low, tail @ ..], _) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
                 rest = tail;
                 push_byte(out, value_of(*high) << 4 | value_of(*low));
             }
-            (b'/', _) if keep_slashes => out.push(b'/'),
-            (byte, _) => push_byte(out, byte),
+            (b'/', _, Within::Path) => out.push(b'/'),
+            (b'+', _, Within::Query) => push_byte(out, b' '),
+            (byte, ..) => push_byte(out, byte),
         }
     }
 }
@@ -175,7 +185,7 @@ mod tests {
 
     fn unified(raw: &str) -> String {
         let mut out = Vec::new();
-        push_unified(&mut out, raw, true);
+        push_unified(&mut out, raw, Within::Path);
         String::from_utf8(out).unwrap()
     }
 
@@ -199,12 +209,12 @@ mod tests {
 
     #[test]
     fn parameters_are_sorted_by_name_and_then_by_value() {
-        let query = CanonicalQuery::of("b=2&a-c=1&&a=x/y&uploads&a=%78&A=");
+        let query = CanonicalQuery::of("b=2+%2B&a-c=1&&a=x/y&uploads&a=%78&A=");
         let text: Vec<_> = query
             .iter()
             .map(|(name, value)| format!("{}={}", name.escape_ascii(), value.escape_ascii()))
             .collect();
-        assert_eq!(text, ["A=", "a=x", "a=x%2Fy", "a-c=1", "b=2", "uploads="]);
+        assert_eq!(text, ["A=", "a=x", "a=x%2Fy", "a-c=1", "b=2%20%2B", "uploads="]);
     }
 
     #[test]

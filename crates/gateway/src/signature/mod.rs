@@ -23,7 +23,7 @@ use http::HeaderMap;
 use http::request::Parts;
 use jiff::Timestamp;
 use ring::hmac;
-use subtle::{Choice, ConstantTimeEq};
+use subtle::ConstantTimeEq;
 
 use authorization::Authorization;
 use canonical::CanonicalQuery;
@@ -206,9 +206,9 @@ impl Verifier {
         let secret = found.as_ref().map_or(&self.nobody, AccessKey::signing_secret);
         let key = secret.signing_key(claim.credential.date, claim.credential.region);
         let signature = hmac::sign(&key, &text);
-        let matches = signature.as_ref().ct_eq(&claim.signature) & Choice::from(u8::from(found.is_some()));
+        let matches: bool = signature.as_ref().ct_eq(&claim.signature).into();
         match found {
-            Some(found) if matches.into() => Ok(Verified {
+            Some(found) if matches => Ok(Verified {
                 key: found,
                 presigned,
                 declared,

@@ -1,0 +1,32 @@
+//! On an Azure Blob server.
+
+use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
+use bucketry_model::endpoint::Endpoint;
+use bucketry_model::secret::Secret;
+use bucketry_provider::azure::AzureDriver;
+
+use crate::world::{World, connections, new_name, setting};
+
+async fn new_container(case: &str) -> BucketTarget {
+    let target = BucketTarget {
+        location: BucketLocation {
+            storage_type: StorageType::Blob,
+            bucket: new_name(case),
+            key: Some(setting("BUCKETRY_TEST_AZURE_ACCOUNT")),
+            endpoint: Some(Endpoint::parse(&setting("BUCKETRY_TEST_AZURE_ENDPOINT")).unwrap()),
+            region: None,
+        },
+        secret: Some(Secret::new(setting("BUCKETRY_TEST_AZURE_KEY"))),
+    };
+    AzureDriver::open(&target, &connections()).unwrap().create_container().await.unwrap();
+    target
+}
+
+async fn world(case: &str) -> World {
+    World::new(&new_container(case).await, &new_container(case).await)
+}
+
+crate::cases_of_all! { crate::azure::world }
+crate::cases! { crate::azure::world;
+    multipart: parts_become_an_object, an_aborted_upload_is_gone;
+}

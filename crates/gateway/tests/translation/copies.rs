@@ -1,0 +1,60 @@
+//! Copies, by the provider and through the gateway.
+
+use bucketry_gateway::error::Code;
+use http::Method;
+
+use crate::world::World;
+
+pub(crate) async fn copies_within_a_bucket_and_between_two(world: &World) {
+    let kept = [("content-type", "text/kept"), ("x-amz-meta-a", "1")];
+    let etag = world.ok(Method::PUT, "/one/from%20here", &kept, "content").await.header("etag").to_owned();
+    for target in ["/one/copy", "/two/copy"] {
+        let source = ("x-amz-copy-source", "one/from%20here");
+        let copied = world.ok(Method::PUT, target, &[source], "").await;
+        assert_eq!(copied.element("LastModified").as_deref(), Some("2026-05-01T10:00:00.000Z"));
+        assert!(copied.element("ETag").is_some());
+        assert_eq!(copied.size_change, 7, "{target}");
+        let read = world.get(target).await;
+        assert_eq!((read.text().as_str(), read.header("content-type")), ("content", "text/kept"));
+        assert_eq!(read.header("x-amz-meta-a"), "1");
+
+        let replacing = [
+            source,
+            ("x-amz-metadata-directive", "REPLACE"),
+            ("content-type", "text/new"),
+            ("x-amz-meta-b", "2"),
+        ];
+        assert_eq!(world.ok(Method::PUT, target, &replacing, "").await.size_change, 0);
+        let read = world.get(target).await;
+        assert_eq!((read.header("content-type"), read.header("x-amz-meta-a")), ("text/new", ""));
+        assert_eq!(read.header("x-amz-meta-b"), "2");
+
+        let held = [source, ("x-amz-copy-source-if-match", etag.as_str())];
+        world.ok(Method::PUT, target, &held, "").await;
+        for condition in
+            [("x-amz-copy-source-if-none-match", etag.as_str()), ("x-amz-copy-source-if-match", "\"x\"")]
+        {
+            let error = world.refused(Method::PUT, target, &[source, condition]).await;
+            assert_eq!(error.code, Code::PreconditionFailed, "{target} {condition:?}");
+        }
+    }
+}
+
+pub(crate) async fn a_copy_needs_a_source_of_the_repository(world: &World) {
+    world.put("/one/key", "content").await;
+    for (source, code) in [
+        ("one/missing", Code::NoSuchKey),
+        ("two/missing", Code::NoSuchKey),
+        ("elsewhere/key", Code::NoSuchBucket),
+        ("one/../key", Code::InvalidURI),
+        ("absent/key", Code::ServiceUnavailable),
+        ("one/key?versionId=7", Code::NotImplemented),
+    ] {
+        for target in ["/one/copy", "/one/part?partNumber=1&uploadId=u"] {
+            let error = world.refused(Method::PUT, target, &[("x-amz-copy-source", source)]).await;
+            assert_eq!(error.code, code, "{target} of {source}");
+        }
+    }
+    let itself = world.refused(Method::PUT, "/one/key", &[("x-amz-copy-source", "/one/key")]).await;
+    assert_eq!(itself.code, Code::InvalidRequest);
+}

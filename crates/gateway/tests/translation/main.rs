@@ -1,0 +1,38 @@
+//! Operations carried out on real servers of the three kinds: the same cases for each, and what is only one's own.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails has something to say")]
+
+mod azure;
+mod copies;
+mod failures;
+mod gcs;
+mod lists;
+mod multipart;
+mod objects;
+mod s3;
+mod world;
+
+/// Makes a test of each case, on a new world of a provider.
+#[macro_export]
+macro_rules! cases {
+    ($world:path; $($module:ident: $($case:ident),+;)+) => {$($(
+        #[tokio::test]
+        async fn $case() {
+            $crate::$module::$case(&$world(stringify!($case)).await).await;
+        }
+    )+)+};
+}
+
+/// The cases that every provider passes.
+#[macro_export]
+macro_rules! cases_of_all {
+    ($world:path) => {
+        $crate::cases! { $world;
+            objects: objects_lie_under_the_folder_and_come_back, odd_keys_come_back_byte_for_byte, ranges_are_read,
+                what_is_kept_with_an_object_comes_back, conditions_hold_or_refuse, the_change_of_size_is_measured,
+                several_objects_are_deleted_at_once, the_bucket_is_asked, what_is_not_offered_changes_nothing;
+            lists: lists_show_the_folder_only, pages_join_without_gaps_in_every_form,
+                a_list_starts_after_a_key, tokens_are_good_for_their_list_only, a_list_of_nothing_is_empty;
+            copies: copies_within_a_bucket_and_between_two, a_copy_needs_a_source_of_the_repository;
+        }
+    };
+}

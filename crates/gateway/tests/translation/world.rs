@@ -1,0 +1,192 @@
+//! A repository of two buckets, and a client of it: `one`, of which it sees the folder `in/here`, and `two`, whole.
+
+use bucketry_gateway::error::S3Error;
+use bucketry_gateway::list_token::ListTokens;
+use bucketry_gateway::operation::{Domains, Query, Target, parse};
+use bucketry_gateway::payload::PayloadBody;
+use bucketry_gateway::route::Routes;
+use bucketry_gateway::translate::{Context, Failure, OpenBuckets, Outcome, Settings, handle};
+use bucketry_model::bucket::BucketTarget;
+use bucketry_model::id::{BucketId, RepoId};
+use bucketry_model::node_protocol::NodeRepositoryBucket;
+use bucketry_model::repository::{Folder, RepositoryMode};
+use bucketry_provider::connection::{ConnectionSettings, Connections};
+use bucketry_provider::driver::SharedDriver;
+use bucketry_provider::open::open;
+use bucketry_provider::policy::EndpointPolicy;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, Method, StatusCode};
+use http_body_util::BodyExt as _;
+use jiff::Timestamp;
+
+/// What the repository's folder of `one` is.
+pub(crate) const FOLDER: &str = "in/here/";
+
+pub(crate) struct World {
+    pub(crate) one: SharedDriver,
+    pub(crate) two: SharedDriver,
+    routes: Routes,
+    tokens: ListTokens,
+    pub(crate) settings: Settings,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) size_change: i64,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.body.to_vec()).unwrap()
+    }
+
+    /// The texts of all elements of this name.
+    pub(crate) fn elements(&self, name: &str) -> Vec<String> {
+        let text = self.text();
+        let mut found: Vec<String> = text
+            .split(&format!("<{name}>"))
+            .skip(1)
+            .map(|rest| rest.split(&format!("</{name}>")).next().unwrap().to_owned())
+            .collect();
+        for text in &mut found {
+            *text =
+                text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&");
+        }
+        found
+    }
+
+    pub(crate) fn element(&self, name: &str) -> Option<String> {
+        self.elements(name).into_iter().next()
+    }
+}
+
+/// Reads a variable that `cargo xtask test` sets.
+pub(crate) fn setting(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| {
+        panic!("{name} is not set: this test needs real servers, which `cargo xtask test` starts and names")
+    })
+}
+
+/// Connections that may reach servers on loopback.
+pub(crate) fn connections() -> Connections {
+    let settings = ConnectionSettings { policy: EndpointPolicy::private(), ..Default::default() };
+    Connections::new(settings).unwrap()
+}
+
+/// The name of a bucket that no other test uses.
+pub(crate) fn new_name(case: &str) -> String {
+    let tail = uuid::Uuid::new_v4().simple().to_string();
+    let case: String = case.chars().filter(char::is_ascii_alphabetic).take(24).collect();
+    format!("{case}-{}", &tail[..12])
+}
+
+pub(crate) fn bucket_id(n: u8) -> BucketId {
+    BucketId::new(Timestamp::UNIX_EPOCH, [n; 10])
+}
+
+impl World {
+    pub(crate) fn new(one: &BucketTarget, two: &BucketTarget) -> Self {
+        let connections = connections();
+        let place = |n, bucket: &str, folder: &str| NodeRepositoryBucket {
+            bucket_id: bucket_id(n),
+            bucket: bucket.to_owned(),
+            folder: Folder::parse(folder).unwrap(),
+            master: false,
+        };
+        let places = [place(1, "one", FOLDER), place(2, "two", ""), place(3, "absent", "")];
+        let repository = RepoId::new(Timestamp::UNIX_EPOCH, [9; 10]);
+        Self {
+            one: open(one, &connections).unwrap(),
+            two: open(two, &connections).unwrap(),
+            routes: Routes::new(repository, "files", RepositoryMode::Normal, &places),
+            tokens: ListTokens::new(&[1; 32]).unwrap(),
+            settings: Settings::default(),
+        }
+    }
+
+    /// Sends a request, as if its signature had been verified.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Result<Answer, Failure> {
+        let outcome = self.begin(method, path, headers, body.into()).await?;
+        let (head, body) = outcome.response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Ok(Answer { status: head.status, headers: head.headers, body, size_change: outcome.size_change })
+    }
+
+    async fn begin(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Result<Outcome, Failure> {
+        let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
+        let target = Target::parse(path, None, &Domains::default())?;
+        let headers: HeaderMap = headers
+            .iter()
+            .map(|(name, value)| (HeaderName::try_from(*name).unwrap(), value.parse().unwrap()))
+            .collect();
+        let request = parse(&method, &target, &Query::parse(query)?, &headers)?;
+        let context = Context {
+            routes: &self.routes,
+            buckets: self,
+            settings: self.settings,
+            list_tokens: &self.tokens,
+            now: "2026-05-01T10:00:00Z".parse().unwrap(),
+        };
+        handle(context, &target, request, PayloadBody::of_bytes(body)).await
+    }
+
+    /// A request that must succeed.
+    pub(crate) async fn ok(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Answer {
+        let what = format!("{method} {path}");
+        let answer = self.send(method, path, headers, body).await;
+        answer.unwrap_or_else(|failure| panic!("{what}: {failure:?}"))
+    }
+
+    /// A request that must fail.
+    pub(crate) async fn refused(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> S3Error {
+        let what = format!("{method} {path}");
+        match self.send(method, path, headers, Bytes::new()).await {
+            Ok(answer) => panic!("{what}: {answer:?}"),
+            Err(failure) => failure.error,
+        }
+    }
+
+    pub(crate) async fn put(&self, path: &str, content: impl Into<Bytes>) -> Answer {
+        self.ok(Method::PUT, path, &[], content).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.ok(Method::GET, path, &[], "").await
+    }
+}
+
+impl OpenBuckets for World {
+    fn driver(&self, bucket: BucketId) -> Option<SharedDriver> {
+        match bucket {
+            bucket if bucket == bucket_id(1) => Some(self.one.clone()),
+            bucket if bucket == bucket_id(2) => Some(self.two.clone()),
+            _ => None,
+        }
+    }
+}
