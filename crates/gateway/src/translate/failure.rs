@@ -76,11 +76,11 @@ impl Failure {
                     .into()
             }
             ProviderError::Answer(answer) => Self::of_answer(answer, permissions),
-            // The request was not sent: nothing in it can be the reason.
-            ProviderError::TokenService { error: inner, .. } if inner.kind() == Some(ErrorKind::Invalid) => {
-                misconfigured(&format!("{error}."))
-            }
-            ProviderError::TokenService { error: inner, .. } => Self::of(inner, permissions),
+            // A service that can't be reached is tried again; one that refuses, refuses the bucket's credential.
+            ProviderError::TokenService { error: refusal, .. } => match Self::of(refusal, permissions) {
+                Self { fault: None | Some(Fault::Misconfigured), .. } => misconfigured(&format!("{error}.")),
+                passing => passing,
+            },
         }
     }
 

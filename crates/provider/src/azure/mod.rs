@@ -133,8 +133,7 @@ impl AzureDriver {
         })
     }
 
-    /// Makes the container, for tests that need one.
-    #[cfg(feature = "contract")]
+    /// Makes the container, for demonstrations and tests that need one.
     pub async fn create_container(&self) -> Result<(), ProviderError> {
         let call = Call { payload: Some(Payload::bytes("")), ..Call::container(Method::PUT, &[]) };
         self.send(call).await.map(drop)
