@@ -42,6 +42,9 @@ impl Servers {
         let mut variables = vec![
             ("BUCKETRY_TEST_BINARY".to_owned(), text(binary)),
             ("BUCKETRY_TEST_PYTHON".to_owned(), text(&tools.python())),
+            ("BUCKETRY_TEST_OLDER_PYTHON".to_owned(), text(&tools.older_python())),
+            ("BUCKETRY_TEST_PROGRAMS".to_owned(), text(tools.programs())),
+            ("BUCKETRY_TEST_NODE_MODULES".to_owned(), text(node.modules())),
             ("BUCKETRY_TEST_WEED".to_owned(), text(&tools.weed())),
             ("BUCKETRY_TEST_AZURITE".to_owned(), text(&node.azurite())),
             ("BUCKETRY_TEST_FAKE_GCS".to_owned(), text(&tools.fake_gcs_server()?)),

@@ -225,7 +225,7 @@ fn latency(milliseconds: Option<u64>) -> String {
 }
 
 /// A bucket by id or by name, letter case aside.
-async fn find(client: &ApiClient, name_or_id: &str) -> Result<Bucket> {
+pub(crate) async fn find(client: &ApiClient, name_or_id: &str) -> Result<Bucket> {
     let matches = |bucket: &Bucket| {
         bucket.id.to_string() == name_or_id || bucket.name.to_lowercase() == name_or_id.trim().to_lowercase()
     };
@@ -257,7 +257,8 @@ async fn all(client: &ApiClient, workspace: Option<WorkspaceId>) -> Result<Vec<B
     }
 }
 
-async fn only_workspace(client: &ApiClient) -> Result<WorkspaceId> {
+/// The only workspace that there is to choose.
+pub(crate) async fn only_workspace(client: &ApiClient) -> Result<WorkspaceId> {
     match client.workspaces().await?.as_slice() {
         [only] => Ok(only.id),
         [] => Err(Failure::failed("you are in no workspace: ask an administrator for one")),

@@ -1,0 +1,71 @@
+//! Who may do what, and where it ends up.
+
+use bucketry_provider::body::Payload;
+use bucketry_provider::driver::{Conditions, GetRequest, ListRequest, PutRequest};
+use bucketry_provider::error::ErrorKind;
+use http_body_util::BodyExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::world::{READER, World, repository_id};
+
+fn put() -> PutRequest {
+    PutRequest::default()
+}
+
+#[tokio::test]
+async fn objects_lie_in_the_repositorys_folder_which_clients_do_not_see() {
+    let world = World::start("folders").await;
+    world.serve(&world.stored("apps/one"));
+    world.client().put("a/b", Payload::bytes("x"), &put()).await.unwrap();
+    world.direct.put(&world.stored("apps/two/secret"), Payload::bytes("y"), &put()).await.unwrap();
+    assert!(world.direct.head(&world.stored("apps/one/a/b"), &Conditions::default()).await.is_ok());
+    let page = world.client().list(&ListRequest::default()).await.unwrap();
+    let keys: Vec<_> = page.objects.iter().map(|object| object.key.as_str()).collect();
+    assert_eq!(keys, ["a/b"]);
+}
+
+#[tokio::test]
+async fn a_key_that_may_read_cannot_write() {
+    let world = World::start("readonly").await;
+    world.direct.put(&world.stored("k"), Payload::bytes("x"), &put()).await.unwrap();
+    let reader = world.client_with(READER);
+    let read = reader.get("k", &GetRequest::default()).await.unwrap();
+    assert_eq!(read.body.collect().await.unwrap().to_bytes(), "x");
+    let written = reader.put("k", Payload::bytes("y"), &put()).await.unwrap_err();
+    assert_eq!(written.kind(), Some(ErrorKind::AccessDenied));
+    let deleted = reader.delete("k", None).await.unwrap_err();
+    assert_eq!(deleted.kind(), Some(ErrorKind::AccessDenied));
+    let begun = reader.create_multipart("k", &Default::default()).await.unwrap_err();
+    assert_eq!(begun.kind(), Some(ErrorKind::AccessDenied));
+    let read = world.direct.get(&world.stored("k"), &GetRequest::default()).await.unwrap();
+    assert_eq!(read.body.collect().await.unwrap().to_bytes(), "x");
+}
+
+#[tokio::test]
+async fn a_revoked_key_opens_nothing_while_what_it_began_finishes() {
+    let world = World::start("revoked").await;
+    let content = vec![7; 8 << 20];
+    world.direct.put(&world.stored("k"), Payload::bytes(content.clone()), &put()).await.unwrap();
+    let client = world.client();
+    let begun = client.get("k", &GetRequest::default()).await.unwrap();
+    world.gateway.forget_repository(repository_id());
+    let refused = client.get("k", &GetRequest::default()).await.unwrap_err();
+    assert_eq!(refused.kind(), Some(ErrorKind::KeyUnknown));
+    assert_eq!(begun.body.collect().await.unwrap().to_bytes(), content);
+}
+
+#[tokio::test]
+async fn a_refused_upload_is_not_told_to_go_on() {
+    let world = World::start("expect").await;
+    let mut connection = TcpStream::connect(world.address).await.unwrap();
+    let request = format!(
+        "PUT /{}/k HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n",
+        world.bucket
+    );
+    connection.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+    assert!(answer.contains("x-amz-request-id: ") && answer.contains("<Error>"), "{answer}");
+}

@@ -1,0 +1,10 @@
+//! Requests from a client through the gateway to a real server, and what happens when one of the three fails.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod access;
+mod contract;
+mod faults;
+mod metering;
+mod stopping;
+mod world;

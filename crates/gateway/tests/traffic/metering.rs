@@ -1,0 +1,87 @@
+//! What is counted of requests.
+
+use bucketry_model::usage::UsageRow;
+use bucketry_provider::body::Payload;
+use bucketry_provider::driver::{Conditions, GetRequest, ListRequest, PutRequest};
+use bytes::Bytes;
+use futures_util::stream;
+use http_body::Frame;
+use http_body_util::{BodyExt as _, StreamBody};
+
+use crate::world::{World, bucket_id, repository_id};
+
+fn sum(rows: &[UsageRow], figure: impl Fn(&UsageRow) -> u64) -> u64 {
+    rows.iter().map(figure).sum()
+}
+
+#[tokio::test]
+async fn requests_bytes_and_sizes_are_counted_as_the_client_saw_them() {
+    let world = World::start("metering").await;
+    let client = world.client();
+    client.put("k", Payload::bytes(vec![1; 1_000]), &PutRequest::default()).await.unwrap();
+    client.put("k", Payload::bytes(vec![1; 400]), &PutRequest::default()).await.unwrap();
+    let read = client.get("k", &GetRequest::default()).await.unwrap();
+    read.body.collect().await.unwrap();
+    client.head("k", &Conditions::default()).await.unwrap();
+    client.list(&ListRequest::default()).await.unwrap();
+    client.delete("k", None).await.unwrap();
+    assert!(client.get("k", &GetRequest::default()).await.is_err());
+
+    let rows = world.told.rows(7).await;
+    assert!(rows.iter().all(UsageRow::is_sane));
+    assert!(rows.iter().all(|row| row.bucket_id == bucket_id() && row.repo_id == Some(repository_id())));
+    assert_eq!(sum(&rows, |row| row.requests.into()), 7);
+    assert_eq!(sum(&rows, |row| row.writes.into()), 3);
+    assert_eq!(sum(&rows, |row| row.reads.into()), 3);
+    assert_eq!(sum(&rows, |row| row.lists.into()), 1);
+    assert_eq!(sum(&rows, |row| row.errors.into()), 1);
+    assert_eq!(sum(&rows, |row| row.provider_errors.into()), 0);
+    assert_eq!(sum(&rows, |row| row.upload_bytes), 1_400);
+    let sizes: Vec<_> = rows.iter().map(|row| row.size_change).collect();
+    assert_eq!(sizes.iter().sum::<i64>(), 0, "{sizes:?}");
+    assert_eq!(&sizes[..2], [1_000, -600]);
+    assert_eq!(rows[2].download_bytes, 400);
+    assert_eq!(rows[3].download_bytes, 0, "a HEAD moves no content");
+    assert_eq!(world.told.key_uses(), 1, "the use of a key is told once a minute");
+    assert_eq!(world.told.failures(), 0);
+}
+
+#[tokio::test]
+async fn an_upload_whose_client_goes_away_stores_nothing_and_counts_nothing_as_stored() {
+    let world = World::start("gone").await;
+    let client = world.client();
+    let first = stream::iter([Ok::<_, std::io::Error>(Frame::data(Bytes::from(vec![0; 100_000])))]);
+    let endless = futures_util::StreamExt::chain(first, stream::pending());
+    let payload = Payload::stream(StreamBody::new(Box::pin(endless)), 1_000_000);
+    let upload = tokio::spawn(async move { client.put("k", payload, &PutRequest::default()).await });
+    crate::world::eventually("the upload to be under way", || {
+        (world.gateway.figures().in_flight == 1).then_some(())
+    })
+    .await;
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    upload.abort();
+    let rows = world.told.rows(1).await;
+    assert_eq!((rows[0].requests, rows[0].errors, rows[0].writes), (1, 1, 1));
+    assert_eq!((rows[0].size_change, rows[0].provider_errors), (0, 0));
+    assert!(rows[0].upload_bytes < 1_000_000);
+    assert!(world.direct.head(&world.stored("k"), &Conditions::default()).await.is_err());
+    assert_eq!(world.told.failures(), 0, "that is not the provider's doing");
+}
+
+#[tokio::test]
+async fn a_download_whose_client_goes_away_counts_what_it_received() {
+    let world = World::start("away").await;
+    let size = 64 << 20;
+    world
+        .direct
+        .put(&world.stored("k"), Payload::bytes(vec![0; size]), &PutRequest::default())
+        .await
+        .unwrap();
+    let mut read = world.client().get("k", &GetRequest::default()).await.unwrap();
+    read.body.frame().await.unwrap().unwrap();
+    drop(read);
+    let rows = world.told.rows(1).await;
+    assert_eq!((rows[0].errors, rows[0].provider_errors), (1, 0));
+    assert!(rows[0].download_bytes > 0 && rows[0].download_bytes < size as u64, "{:?}", rows[0]);
+    assert_eq!(world.gateway.figures().broken_off, 1);
+}
