@@ -50,6 +50,11 @@ impl Deployment {
         self.server.api()
     }
 
+    /// Where S3 requests are taken.
+    pub(crate) fn gateway(&self) -> Option<&str> {
+        self.server.gateway()
+    }
+
     /// A connection of the owner.
     pub(crate) async fn connect(&self) -> Result<Connection> {
         Connection::open(self.url(), Some(&self.token)).await

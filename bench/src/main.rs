@@ -9,6 +9,7 @@ mod a3;
 mod baseline;
 mod connection;
 mod deployment;
+mod gateway;
 mod load;
 mod machine;
 mod n1;
@@ -56,6 +57,11 @@ enum Command {
         /// Where to tell addresses
         ready_file: PathBuf,
     },
+    /// The storage behind the gateway and its peers
+    Objects {
+        /// Where to tell addresses
+        ready_file: PathBuf,
+    },
 }
 
 /// What is measured, and with what.
@@ -72,6 +78,9 @@ pub(crate) struct Plan {
     /// The program that fills data directories
     #[arg(long)]
     pub(crate) seed: PathBuf,
+    /// `rclone`, for the comparison with the gateway
+    #[arg(long)]
+    pub(crate) rclone: Option<PathBuf>,
     /// What the binary was built from
     #[arg(long)]
     pub(crate) commit: String,
@@ -88,6 +97,8 @@ enum Benchmark {
     A2,
     /// 100,000 buckets in one answer
     A3,
+    /// The data path (G1 to G5), beside nginx and rclone
+    G,
     /// 10,000 buckets probed each minute
     N1,
     /// Size, idle memory, start
@@ -100,6 +111,7 @@ fn main() -> ExitCode {
         // As the server: a worker a core.
         Command::Baseline { body, ready_file } => multi_threaded(baseline::serve(body, ready_file)),
         Command::Origin { ready_file } => single_threaded(origin::serve(ready_file)),
+        Command::Objects { ready_file } => single_threaded(gateway::objects::serve(ready_file)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -127,6 +139,7 @@ async fn run(plan: Plan) -> Result {
             Benchmark::A1 => a1::measure(&plan).await?,
             Benchmark::A2 => a2::measure(&plan).await?,
             Benchmark::A3 => a3::measure(&plan).await?,
+            Benchmark::G => gateway::measure(&plan).await?,
             Benchmark::N1 => n1::measure(&plan).await?,
             Benchmark::Size => size::measure(&plan).await?,
         };

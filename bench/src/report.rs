@@ -13,7 +13,7 @@ use crate::{Plan, Result, machine};
 const TABLE_BEGINS: &str = "<!-- the table is written by `cargo xtask bench` -->";
 const TABLE_ENDS: &str = "<!-- end of the table -->";
 /// Results in the order of the table.
-const ORDER: [&str; 5] = ["a1", "a2", "a3", "n1", "size"];
+const ORDER: [&str; 6] = ["a1", "a2", "a3", "g", "n1", "size"];
 
 /// A bar and what was measured.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -33,6 +33,12 @@ impl Bar {
     pub(crate) fn at_most(what: &str, limit: (f64, &str), figure: f64, measured: String) -> Self {
         let (most, limit) = limit;
         Self { what: what.to_owned(), limit: Some(limit.to_owned()), measured, met: figure <= most }
+    }
+
+    /// A figure that must not be lower.
+    pub(crate) fn at_least(what: &str, limit: (f64, &str), figure: f64, measured: String) -> Self {
+        let (least, limit) = limit;
+        Self { what: what.to_owned(), limit: Some(limit.to_owned()), measured, met: figure >= least }
     }
 
     /// A figure that is only reported.

@@ -19,6 +19,16 @@ pub fn weed() -> Result<PathBuf> {
     variable("BUCKETRY_TEST_WEED").map(PathBuf::from)
 }
 
+/// The `azurite-blob` script: an Azure Blob server.
+pub fn azurite() -> Result<PathBuf> {
+    variable("BUCKETRY_TEST_AZURITE").map(PathBuf::from)
+}
+
+/// The `fake-gcs-server` executable: a Cloud Storage server.
+pub fn fake_gcs() -> Result<PathBuf> {
+    variable("BUCKETRY_TEST_FAKE_GCS").map(PathBuf::from)
+}
+
 /// A Python that can import `boto3` and `pyrage`, for looking at results with tools that are not ours.
 pub fn python() -> Result<PathBuf> {
     variable("BUCKETRY_TEST_PYTHON").map(PathBuf::from)
@@ -35,6 +45,7 @@ pub fn options() -> Result<Options> {
     Ok(Options::new(&binary()?))
 }
 
-fn variable(name: &'static str) -> Result<String> {
+/// A variable that `cargo xtask test` sets.
+pub(crate) fn variable(name: &'static str) -> Result<String> {
     std::env::var(name).map_err(|_| Error::NoEnvironment(name))
 }

@@ -16,7 +16,9 @@
 //! # }
 //! ```
 
+mod azure;
 mod call;
+mod clients;
 mod command_line;
 mod environment;
 mod eventually;
@@ -26,16 +28,18 @@ mod python;
 mod s3;
 mod server;
 
+pub use azure::{Azure, azure};
 pub use bucketry_test_servers::bucketry::{OWNER_EMAIL, OWNER_PASSWORD, Options};
 pub use bucketry_test_servers::seaweedfs::{
     ADMIN, Identity, NO_LIST, OPEN_BUCKET, READ_ONLY, SCOPED_BUCKET, WRITE_ONLY,
 };
 pub use call::{Answer, Call};
+pub use clients::{RepositoryAccess, S3Client, known_failures};
 pub use command_line::{CommandLine, Ended, Running};
-pub use environment::{binary, options, python, shared_s3_endpoint, weed};
+pub use environment::{azurite, binary, fake_gcs, options, python, shared_s3_endpoint, weed};
 pub use eventually::eventually;
 pub use json::{each, list, members, text, with};
-pub use person::{Person, opened_by, s3_bucket};
+pub use person::{Person, azure_bucket, opened_by, s3_bucket};
 pub use python::{open_with_age, run_python, sealed_secrets};
 pub use s3::SeaweedFs;
 pub use server::Server;

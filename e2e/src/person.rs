@@ -1,10 +1,16 @@
 //! Somebody who is logged in, and what they do most.
 
+use std::time::Duration;
+
 use http::Method;
 use serde_json::{Value, json};
 
+use crate::environment::variable;
 use crate::json::{list, text, with};
-use crate::{ADMIN, Answer, Call, Identity, Result, Server};
+use crate::{ADMIN, Answer, Call, Identity, RepositoryAccess, Result, Server, eventually, run_python};
+
+/// Longer than a change takes to a node.
+const SOON: Duration = Duration::from_secs(20);
 
 /// Somebody with a token: every call carries it.
 #[derive(Debug, Clone)]
@@ -87,6 +93,40 @@ impl Person {
     pub async fn status_of(&self, id: &str) -> Result<String> {
         Ok(text(&self.bucket(id).await?["status"]).to_owned())
     }
+
+    /// Makes a repository of buckets (id and name at the provider) with an ADMIN key, waits until the gateway knows the
+    /// key, and answers how a client gets at the first bucket.
+    pub async fn repository_access(
+        &self,
+        server: &Server,
+        name: &str,
+        buckets: &[(&str, &str)],
+    ) -> Result<RepositoryAccess> {
+        let attached: Vec<_> =
+            buckets.iter().map(|(id, _)| json!({ "bucketId": id, "folder": "", "master": false })).collect();
+        let body = json!({
+            "name": name,
+            "storageType": "S3",
+            "mode": "NORMAL",
+            "workspaceId": self.workspace().await?,
+            "repoBuckets": attached,
+        });
+        let told = self.post("/repo", &body).send().await?.json_with_status(200)?;
+        let wanted = json!({ "name": "Tests", "accessType": "ADMIN" });
+        let path = format!("/repo/{}/apikey", text(&told["repoId"]));
+        let pair = self.post(&path, &wanted).send().await?.json_with_status(200)?;
+        let access = RepositoryAccess {
+            endpoint: server.gateway().unwrap_or_default().to_owned(),
+            key: text(&pair["key"]).to_owned(),
+            secret: text(&pair["secret"]).to_owned(),
+            bucket: buckets.first().map(|(_, bucket)| (*bucket).to_owned()).unwrap_or_default(),
+            prefix: name.to_lowercase(),
+        };
+        let look = async || access.list_buckets_unsigned().await;
+        let known = |answer: &Answer| !answer.text().contains("InvalidAccessKeyId");
+        eventually("the gateway knowing the key", SOON, look, known).await?;
+        Ok(access)
+    }
 }
 
 fn id(told: Option<&Value>, answer: &Answer) -> Result<String> {
@@ -110,3 +150,37 @@ pub fn s3_bucket(name: &str, bucket: &str, endpoint: &str, workspace: &str) -> V
 pub fn opened_by(body: &Value, identity: Identity) -> Value {
     with(body, &json!({ "key": identity.key, "secret": identity.secret }))
 }
+
+/// What registers a container of the shared Azure Blob server, which it makes first.
+pub async fn azure_bucket(name: &str, container: &str, workspace: &str) -> Result<Value> {
+    let (endpoint, account) =
+        (variable("BUCKETRY_TEST_AZURE_ENDPOINT")?, variable("BUCKETRY_TEST_AZURE_ACCOUNT")?);
+    let key = variable("BUCKETRY_TEST_AZURE_KEY")?;
+    run_python(MAKE_CONTAINER, &[&endpoint, &account, &key, container]).await?;
+    Ok(json!({
+        "name": name,
+        "bucket": container,
+        "storageType": "BLOB",
+        "endpoint": endpoint,
+        "key": account,
+        "secret": key,
+        "workspaceId": workspace,
+    }))
+}
+
+const MAKE_CONTAINER: &str = r#"
+import base64, email.utils, hashlib, hmac, sys, urllib.error, urllib.request
+endpoint, account, key, container = sys.argv[1:]
+date = email.utils.formatdate(usegmt=True)
+path = urllib.parse.urlsplit(endpoint).path
+signed = f"PUT\n\n\n\n\n\n\n\n\n\n\n\nx-ms-date:{date}\nx-ms-version:2021-12-02\n/{account}{path}/{container}\nrestype:container"
+signature = base64.b64encode(hmac.new(base64.b64decode(key), signed.encode(), hashlib.sha256).digest()).decode()
+request = urllib.request.Request(f"{endpoint}/{container}?restype=container", method="PUT", headers={
+    "x-ms-date": date, "x-ms-version": "2021-12-02", "Authorization": f"SharedKey {account}:{signature}"})
+try:
+    urllib.request.urlopen(request).close()
+except urllib.error.HTTPError as error:
+    if error.code != 409:
+        raise
+print("true")
+"#;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bucketry_e2e::{
-    ADMIN, Call, CommandLine, OPEN_BUCKET, OWNER_EMAIL, OWNER_PASSWORD, Result, SCOPED_BUCKET, Server, each,
-    eventually, list, options, shared_s3_endpoint, text,
+    ADMIN, Call, CommandLine, OPEN_BUCKET, OWNER_EMAIL, OWNER_PASSWORD, Result, SCOPED_BUCKET, Server,
+    azurite, each, eventually, fake_gcs, list, options, shared_s3_endpoint, text,
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -327,5 +327,43 @@ async fn the_demo_shows_a_bucket_and_leaves_nothing() -> Result<()> {
         Call::new(Method::GET, text(&ready["s3"]), "/").send().await.is_err(),
         "its S3 server is gone too"
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_demo_brings_other_clouds_along_where_they_are_installed() -> Result<()> {
+    let terminal = CommandLine::new()?
+        .env("BUCKETRY_DEMO_AZURITE", &azurite()?.to_string_lossy())
+        .env("BUCKETRY_DEMO_FAKE_GCS", &fake_gcs()?.to_string_lossy());
+    let ready_file = terminal.home().join("ready.json");
+    let args = ["demo", "--listen", "127.0.0.1:0", "--ready-file", &ready_file.to_string_lossy()];
+    let mut demo = terminal.start(&[&args[..], &["--with", "azurite,gcs"]].concat())?;
+    let look = async || Ok(std::fs::read_to_string(&ready_file).unwrap_or_default());
+    let ready = eventually("the demo being ready", SOON * 3, look, |text| !text.is_empty()).await?;
+    let ready: Value = serde_json::from_str(&ready).unwrap();
+    let visitor = CommandLine::new()?
+        .env("BUCKETRY_URL", text(&ready["api"]))
+        .env("BUCKETRY_TOKEN", text(&ready["token"]));
+    for sample in ["Sample", "Sample at Azure", "Sample at Google"] {
+        let checks = visitor.text(&["bucket", "validate", sample]).await?;
+        assert!(checks.contains("✓ delete"), "{sample}: {checks}");
+    }
+    assert_eq!(demo.interrupt().await?.code(), Some(0), "{}", demo.output());
+
+    let without = CommandLine::new()?.env("PATH", "");
+    let told = without.run(&["demo", "--listen", "127.0.0.1:0", "--with", "gcs"]).await?.with_status(1)?;
+    assert!(told.stderr.contains("fake-gcs-server") && told.stderr.contains("BUCKETRY_DEMO_FAKE_GCS"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_organization_shows_the_external_id_that_roles_must_ask_for() -> Result<()> {
+    let server = Server::start(options()?).await?;
+    let owner = server.owner().await?;
+    let terminal = CommandLine::with_token(&server, owner.token())?;
+    let told = terminal.json(&["organization", "show"]).await?;
+    let id = text(&told["awsExternalId"]);
+    assert!(id.starts_with("bucketry-") && id.len() > 40, "{told}");
+    assert!(terminal.text(&["organization", "show"]).await?.contains(id));
     Ok(())
 }

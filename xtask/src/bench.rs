@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use crate::command::{self, Result};
+use crate::tools::Tools;
 use crate::workspace::Workspace;
 
 /// Builds what is needed and hands the arguments (benchmarks by name, `--quick`) to the benchmark program.
@@ -16,6 +17,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result {
         .args(["-p", "bucketry-store", "--example", "seed"]);
     let commit = commit(&workspace)?;
     command::run(&mut build)?;
+    let rclone = Tools::install(&workspace)?.programs().join("rclone");
     let built = workspace.target.join("release");
     let mut bench = Command::new(built.join("bucketry-bench"));
     bench
@@ -25,6 +27,8 @@ pub(crate) fn run(arguments: &[&str]) -> Result {
         .arg(built.join("bucketry"))
         .arg("--seed")
         .arg(built.join("examples/seed"))
+        .arg("--rclone")
+        .arg(rclone)
         .args(["--commit", &commit])
         .arg("--output")
         .arg(workspace.root.join("bench"));

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use crate::command::{self, Result};
+use crate::provider_matrix;
 use crate::tidy;
 use crate::tools::Tools;
 use crate::workspace::Workspace;
@@ -14,6 +15,7 @@ pub(crate) fn run() -> Result {
     let cargo = |args: &[&str]| command::run(command::cargo(root).args(args));
     let outcomes = [
         ("tidiness", tidy::check(root)),
+        ("table of providers", provider_matrix::check(root)),
         ("format", cargo(&["fmt", "--all", "--", "--check"])),
         ("clippy", cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
         ("rustdoc", rustdoc(&workspace)),

@@ -1,4 +1,5 @@
-//! The project's own tasks: `cargo xtask check`, `cargo xtask test`, `cargo xtask bench`, `cargo xtask lock`.
+//! The project's own tasks: `cargo xtask check`, `cargo xtask test`, `cargo xtask bench`, `cargo xtask fuzz`,
+//! `cargo xtask lock`.
 //!
 //! Everything they need beyond Rust, Python and Node.js comes from lock files and lands under the target directory, so
 //! that a fresh clone needs nothing installed by hand.
@@ -6,8 +7,10 @@
 mod bench;
 mod checks;
 mod command;
+mod fuzz;
 mod node_tools;
 mod openapi;
+mod provider_matrix;
 mod servers;
 mod test_run;
 mod tidy;
@@ -25,8 +28,11 @@ usage: cargo xtask <task>
                       cargo xtask test -- -p bucketry-model name_of_a_test
   test --openapi      only the OpenAPI check
   bench [NAMES] [--quick]
-                      measures the release binary: a1 a2 a3 n1 size, all if none is named; bench/README.md tells
+                      measures the release binary: a1 a2 a3 g n1 size, all if none is named; bench/README.md tells
                       what they are, and gets the results
+  providers           write the table of tested providers, credentials and outcomes in docs/providers.md
+  fuzz [--seconds N]  damaged input for everything that reads what the network sends, N seconds a target
+                      (60), several targets at once
   lock                resolve the wanted packages of xtask/tools into their lock files again";
 
 fn main() -> ExitCode {
@@ -39,6 +45,8 @@ fn main() -> ExitCode {
             test_run::run(&test_run::Selection::Runner(rest.iter().map(ToString::to_string).collect()))
         }
         ["bench", rest @ ..] => bench::run(rest),
+        ["providers"] => provider_matrix::write(),
+        ["fuzz", rest @ ..] => fuzz::run(rest),
         ["lock"] => tools::lock(),
         ["help" | "--help" | "-h"] => {
             command::say(USAGE);

@@ -19,7 +19,7 @@ a test server (Azurite, for Azure Blob) is a Node.js program: Node.js 20 or newe
 /// The installed programs.
 #[derive(Debug)]
 pub(crate) struct NodeTools {
-    programs: PathBuf,
+    modules: PathBuf,
 }
 
 impl NodeTools {
@@ -38,7 +38,7 @@ impl NodeTools {
             wanted.push_str(&fs::read_to_string(from.join(file))?);
         }
         let stamp = room.join("installed");
-        let tools = Self { programs: room.join("node_modules").join(".bin") };
+        let tools = Self { modules: room.join("node_modules") };
         if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
             return Ok(tools);
         }
@@ -55,9 +55,14 @@ impl NodeTools {
         Ok(tools)
     }
 
+    /// The folder that programs of ours import packages from.
+    pub(crate) fn modules(&self) -> &Path {
+        &self.modules
+    }
+
     /// The Azure Blob server.
     pub(crate) fn azurite(&self) -> PathBuf {
-        self.programs.join("azurite-blob")
+        self.modules.join(".bin/azurite-blob")
     }
 }
 

@@ -32,12 +32,22 @@ impl Servers {
     }
 
     /// The variables that tests read. `CONTRIBUTING.md` has the list.
-    pub(crate) fn environment(&self, tools: &Tools, binary: &Path) -> Vec<(String, String)> {
+    pub(crate) fn environment(
+        &self,
+        tools: &Tools,
+        node: &NodeTools,
+        binary: &Path,
+    ) -> Result<Vec<(String, String)>> {
         let text = |path: &Path| path.to_string_lossy().into_owned();
         let mut variables = vec![
             ("BUCKETRY_TEST_BINARY".to_owned(), text(binary)),
             ("BUCKETRY_TEST_PYTHON".to_owned(), text(&tools.python())),
+            ("BUCKETRY_TEST_OLDER_PYTHON".to_owned(), text(&tools.older_python())),
+            ("BUCKETRY_TEST_PROGRAMS".to_owned(), text(tools.programs())),
+            ("BUCKETRY_TEST_NODE_MODULES".to_owned(), text(node.modules())),
             ("BUCKETRY_TEST_WEED".to_owned(), text(&tools.weed())),
+            ("BUCKETRY_TEST_AZURITE".to_owned(), text(&node.azurite())),
+            ("BUCKETRY_TEST_FAKE_GCS".to_owned(), text(&tools.fake_gcs_server()?)),
             ("BUCKETRY_TEST_S3_ENDPOINT".to_owned(), self.s3.endpoint()),
             ("BUCKETRY_TEST_AZURE_ENDPOINT".to_owned(), self.azure.endpoint()),
             ("BUCKETRY_TEST_AZURE_ACCOUNT".to_owned(), azurite::ACCOUNT.to_owned()),
@@ -52,6 +62,6 @@ impl Servers {
         identity("READONLY_", seaweedfs::READ_ONLY);
         identity("WRITEONLY_", seaweedfs::WRITE_ONLY);
         identity("NOLIST_", seaweedfs::NO_LIST);
-        variables
+        Ok(variables)
     }
 }

@@ -50,7 +50,7 @@ pub(crate) fn run(selection: &Selection) -> Result {
         build(&workspace, selection)?;
     }
     let servers = Servers::start(&tools, &node)?;
-    let environment = servers.environment(&tools, &binary);
+    let environment = servers.environment(&tools, &node, &binary)?;
 
     let mut tally = Tally::default();
     let mut failures: Vec<String> = Vec::new();

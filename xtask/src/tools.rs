@@ -10,6 +10,8 @@ use crate::workspace::Workspace;
 
 const LOCK_FILE: &str = "xtask/tools/requirements.lock";
 const WANTED_FILE: &str = "xtask/tools/requirements.in";
+const OLDER_LOCK_FILE: &str = "xtask/tools/older-clients.lock";
+const OLDER_WANTED_FILE: &str = "xtask/tools/older-clients.in";
 
 /// The resolver that writes the lock file.
 const RESOLVER: &str = "uv==0.13.9";
@@ -24,39 +26,34 @@ the test servers and tools are installed with Python 3.10 or newer and its `venv
 #[derive(Debug)]
 pub(crate) struct Tools {
     programs: PathBuf,
+    older_clients: PathBuf,
 }
 
 impl Tools {
-    /// Installs what the lock file names, unless exactly that is installed already.
+    /// Installs what the lock files name, unless exactly that is installed already.
     ///
     /// Several runs at a time wait for each other here.
     pub(crate) fn install(workspace: &Workspace) -> Result<Self> {
-        let lock_file = workspace.root.join(LOCK_FILE);
         let room = workspace.target.join("test-tools");
         fs::create_dir_all(&room)?;
         let turn = fs::File::create(room.join("turn"))?;
         turn.lock()?;
         let python = python()?;
-        // The whole text of what was asked for: a lock file that differs in one hash is another one.
-        let wanted = format!("{}\n{}", version(&python)?, fs::read_to_string(&lock_file)?);
-        let stamp = room.join("installed");
-        let venv = room.join("venv");
-        let tools = Self { programs: venv.join("bin") };
-        if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
-            return Ok(tools);
-        }
-        command::complain(
-            "installing the test servers and tools (once; about 300 MB under the target directory)",
-        );
-        remove_if_there(&stamp)?;
-        make_venv(&python, &venv)?;
-        let mut pip = Command::new(tools.python());
-        pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"])
-            .args(["--require-hashes", "--only-binary", ":all:", "--requirement"])
-            .arg(&lock_file);
-        command::run(&mut pip)?;
-        fs::write(&stamp, wanted)?;
-        Ok(tools)
+        let lock_file = |name: &str| workspace.root.join(name);
+        install_into(&room.join("venv"), &room.join("installed"), &python, &lock_file(LOCK_FILE))?;
+        let older = room.join("older-clients");
+        install_into(&older, &room.join("older-clients-installed"), &python, &lock_file(OLDER_LOCK_FILE))?;
+        Ok(Self { programs: room.join("venv/bin"), older_clients: older.join("bin") })
+    }
+
+    /// The folder of the programs, S3 clients among them.
+    pub(crate) fn programs(&self) -> &Path {
+        &self.programs
+    }
+
+    /// The Python that sees S3 clients from before 2025.
+    pub(crate) fn older_python(&self) -> PathBuf {
+        self.older_clients.join("python")
     }
 
     /// The Python that sees the installed packages.
@@ -98,14 +95,35 @@ pub(crate) fn lock() -> Result {
     let mut pip = Command::new(venv.join("bin/python"));
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", RESOLVER]);
     command::run(&mut pip)?;
-    let mut resolve = Command::new(venv.join("bin/uv"));
-    resolve
-        .current_dir(&workspace.root)
-        .args(["pip", "compile", "--quiet", "--universal", "--python-version", "3.10"])
-        .args(["--generate-hashes", "--no-annotate", "--custom-compile-command", "cargo xtask lock"])
-        .args(["--output-file", LOCK_FILE, WANTED_FILE]);
-    command::run(&mut resolve)?;
+    for (lock_file, wanted) in [(LOCK_FILE, WANTED_FILE), (OLDER_LOCK_FILE, OLDER_WANTED_FILE)] {
+        let mut resolve = Command::new(venv.join("bin/uv"));
+        resolve
+            .current_dir(&workspace.root)
+            .args(["pip", "compile", "--quiet", "--universal", "--python-version", "3.10"])
+            .args(["--generate-hashes", "--no-annotate", "--custom-compile-command", "cargo xtask lock"])
+            .args(["--output-file", lock_file, wanted]);
+        command::run(&mut resolve)?;
+    }
     node_tools::lock(&workspace)
+}
+
+/// Makes an environment of exactly what a lock file names, unless it is there already.
+fn install_into(venv: &Path, stamp: &Path, python: &Path, lock_file: &Path) -> Result {
+    // The whole text of what was asked for: a lock file that differs in one hash is another one.
+    let wanted = format!("{}\n{}", version(python)?, fs::read_to_string(lock_file)?);
+    if fs::read_to_string(stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    command::complain("installing test servers and tools (once; about 500 MB under the target directory)");
+    remove_if_there(stamp)?;
+    make_venv(python, venv)?;
+    let mut pip = Command::new(venv.join("bin/python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"])
+        .args(["--require-hashes", "--only-binary", ":all:", "--requirement"])
+        .arg(lock_file);
+    command::run(&mut pip)?;
+    fs::write(stamp, wanted)?;
+    Ok(())
 }
 
 fn make_venv(python: &Path, at: &Path) -> Result {

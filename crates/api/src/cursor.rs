@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bucketry_model::id::{TokenId, UserId, WorkspaceId};
+use bucketry_model::id::{BucketId, RepoId, TokenId, UserId, WorkspaceId};
 use bucketry_model::time::{from_micros, to_micros};
 use bucketry_store::bucket::PageStart;
 use bucketry_store::usage::SeriesPlace;
@@ -32,16 +32,22 @@ pub(crate) trait Cursor: Sized + Send + 'static {
     }
 }
 
-impl Cursor for PageStart {
-    fn to_plain(&self) -> String {
-        format!("b{}:{}", to_micros(self.created_at), self.id)
-    }
+macro_rules! page_cursors {
+    ($($letter:literal $id:ident),+) => {$(
+        impl Cursor for PageStart<$id> {
+            fn to_plain(&self) -> String {
+                format!(concat!($letter, "{}:{}"), to_micros(self.created_at), self.id)
+            }
 
-    fn from_plain(plain: &str) -> Option<Self> {
-        let (micros, id) = plain.strip_prefix('b')?.split_once(':')?;
-        Some(Self { created_at: from_micros(micros.parse().ok()?), id: id.parse().ok()? })
-    }
+            fn from_plain(plain: &str) -> Option<Self> {
+                let (micros, id) = plain.strip_prefix($letter)?.split_once(':')?;
+                Some(Self { created_at: from_micros(micros.parse().ok()?), id: id.parse().ok()? })
+            }
+        }
+    )+};
 }
+
+page_cursors!('b' BucketId, 'r' RepoId);
 
 impl Cursor for SeriesPlace {
     fn to_plain(&self) -> String {
@@ -96,7 +102,7 @@ impl Cursor for AfterName {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bucketry_model::id::{BucketId, NodeId, RepoId};
+    use bucketry_model::id::NodeId;
 
     #[test]
     fn cursors_read_back_and_others_are_refused() {
@@ -107,7 +113,7 @@ mod tests {
         assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
         assert_eq!(UserId::from_text(&text), None);
         for wrong in ["", "x", "AAAA", "!!", &"A".repeat(600), &AfterName("x".into()).to_text()] {
-            assert_eq!(PageStart::from_text(wrong), None, "{wrong}");
+            assert_eq!(PageStart::<BucketId>::from_text(wrong), None, "{wrong}");
         }
     }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use axum::response::{IntoResponse, Response};
+use bucketry_control::repositories::RepoErrorCode;
 use bucketry_control::{Error as ControlError, FieldError, Thing};
 use bucketry_model::diagnosis::Check;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -57,6 +58,14 @@ pub(crate) struct ErrorAnswer {
     #[serde(rename = "bucketId", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     bucket_id: Option<&'static str>,
+    /// Empty: no repository was stored.
+    #[serde(rename = "repoId", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    repo_id: Option<&'static str>,
+    /// The same as `message`, in the spelling of the repository calls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    error_message: Option<String>,
     /// The same as `error_code`, in the spelling of the node calls.
     #[serde(rename = "errorCode", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -93,6 +102,8 @@ impl ApiError {
                 status: None,
                 latency_ms: None,
                 bucket_id: None,
+                repo_id: None,
+                error_message: None,
                 node_error_code: None,
                 node_error_message: None,
             },
@@ -163,6 +174,14 @@ impl ApiError {
         self
     }
 
+    /// The contract's form of the refusals of repositories.
+    pub(crate) fn for_repository(mut self) -> Self {
+        let answer = &mut self.0.answer;
+        answer.repo_id = Some("");
+        answer.error_message = Some(answer.message.clone());
+        self
+    }
+
     /// The spelling that nodes read.
     pub(crate) fn for_node(mut self) -> Self {
         let answer = &mut self.0.answer;
@@ -189,6 +208,16 @@ fn status_of(error: &ControlError) -> StatusCode {
         | ControlError::ValidationFailed(_)
         | ControlError::Rule { .. }
         | ControlError::NodeMessage(_) => StatusCode::BAD_REQUEST,
+        ControlError::Repository { code, .. } => match code {
+            RepoErrorCode::NotFound => StatusCode::NOT_FOUND,
+            RepoErrorCode::QuotaExceeded => StatusCode::TOO_MANY_REQUESTS,
+            RepoErrorCode::NameAlreadyUsed
+            | RepoErrorCode::MirrorMasterUnitCountInvalid
+            | RepoErrorCode::MirrorMasterUnitMissing
+            | RepoErrorCode::MirrorUnitAlreadyInOtherRepo
+            | RepoErrorCode::NormalUnitFolderAlreadyUsed
+            | RepoErrorCode::NormalUnitCannotEditFolder => StatusCode::BAD_REQUEST,
+        },
         ControlError::Conflict => StatusCode::CONFLICT,
         ControlError::Busy | ControlError::QuotaExceeded(_) => StatusCode::TOO_MANY_REQUESTS,
         ControlError::NoNodeOnline

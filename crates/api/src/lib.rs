@@ -28,6 +28,7 @@ mod organization;
 mod organization_users;
 mod params;
 mod process;
+mod repo;
 mod root;
 mod router;
 mod serve;

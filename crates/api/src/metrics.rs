@@ -269,7 +269,12 @@ mod tests {
             created_at: Timestamp::UNIX_EPOCH,
             last_seen: Timestamp::UNIX_EPOCH,
         };
-        NodeView { node, connected, census: Some(Census { online: 3, offline: 1, unknown: 0 }) }
+        NodeView {
+            node,
+            connected,
+            census: Some(Census { online: 3, offline: 1, unknown: 0 }),
+            gateway_url: None,
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{OriginalUri, Query, State};
 use axum::response::Response;
 use bucketry_control::presence::NodeView;
+use bucketry_model::endpoint::Endpoint;
 use bucketry_model::id::{NodeId, OrgId};
 use bucketry_model::node_protocol::SyncAnswer;
 use http::{StatusCode, Uri};
@@ -229,8 +230,12 @@ struct NodeInfo {
     status: &'static str,
     /// When it was last heard of.
     last_updated: Moment,
-    /// Where its clients reach it.
+    /// Where its clients reach it: its gateway, where it has told of one.
     url: String,
+    /// Where applications reach its gateway; absent while it has not told of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "https://s3.example.com")]
+    gateway_url: Option<Endpoint>,
     /// The organization that it serves; absent for the deployment's own nodes, which serve all.
     #[serde(rename = "id_org", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = "uuid")]
@@ -280,7 +285,11 @@ impl Source for Nodes {
             version: node.version.clone(),
             status: if entry.connected { "ONLINE" } else { "DISCONNECTED" },
             last_updated: Moment(node.last_seen),
-            url: format!("https://{}", node.name),
+            url: entry
+                .gateway_url
+                .as_ref()
+                .map_or_else(|| format!("https://{}", node.name), Endpoint::to_string),
+            gateway_url: entry.gateway_url.clone(),
             id_org: node.org_id,
             node_services: STORAGE,
         }

@@ -28,6 +28,7 @@ use crate::listing::json;
     modifiers(&BearerToken),
     tags(
         (name = "Buckets", description = "Registered buckets, their status and their statistics"),
+        (name = "Repositories", description = "Buckets behind one endpoint, and the access keys that open them"),
         (name = "Statistics", description = "Traffic by minute and by day"),
         (name = "Workspaces", description = "Parts of an organization that roles are granted in"),
         (name = "Users", description = "The organization's users and their roles"),

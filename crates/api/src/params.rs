@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, Path, Query};
 use bucketry_control::Thing;
-use bucketry_model::id::{BucketId, NodeId, OrgId, RepoId, TokenId, UserId, WorkspaceId};
+use bucketry_model::id::{BucketId, NodeId, OrgId, RepoId, RepoKeyId, TokenId, UserId, WorkspaceId};
 use bucketry_model::time::Day;
 use http::StatusCode;
 use http::request::Parts;
@@ -37,6 +37,9 @@ impl Names for BucketId {
 }
 impl Names for RepoId {
     const THING: Thing = Thing::Repository;
+}
+impl Names for RepoKeyId {
+    const THING: Thing = Thing::RepositoryKey;
 }
 impl Names for WorkspaceId {
     const THING: Thing = Thing::Workspace;
@@ -78,6 +81,19 @@ impl FromRequestParts<ApiState> for MemberPath {
         let path = Path::<(String, String)>::from_request_parts(parts, state).await;
         let Path((workspace, user)) = path.map_err(|_| ApiError::not_found(Thing::Workspace))?;
         Ok(Self(WorkspaceId::read(&workspace)?, UserId::read(&user)?))
+    }
+}
+
+/// The repository and the key in the path.
+pub(crate) struct KeyPath(pub(crate) RepoId, pub(crate) RepoKeyId);
+
+impl FromRequestParts<ApiState> for KeyPath {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> ApiResult<Self> {
+        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
+        let Path((repo, key)) = path.map_err(|_| ApiError::not_found(Thing::Repository))?;
+        Ok(Self(RepoId::read(&repo)?, RepoKeyId::read(&key)?))
     }
 }
 

@@ -16,7 +16,7 @@ use crate::error::ApiError;
 use crate::openapi::{Document, Served};
 use crate::state::ApiState;
 use crate::{
-    bucket, docs_page, health, metrics, node, observe, openapi, organization, organization_users, root,
+    bucket, docs_page, health, metrics, node, observe, openapi, organization, organization_users, repo, root,
     session, stats, token, unit, user, vault, workspace,
 };
 
@@ -24,6 +24,7 @@ fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::with_openapi(Document::openapi())
         .merge(bucket::routes())
         .routes(routes!(unit::stats))
+        .merge(repo::routes())
         .merge(stats::routes())
         .merge(workspace::routes())
         .merge(organization_users::routes())

@@ -39,6 +39,16 @@ pub(crate) enum StorageTypeSchema {
     Blob,
 }
 
+/// How a repository's requests find a bucket.
+#[derive(ToSchema)]
+#[schema(as = ModeType, rename_all = "UPPERCASE")]
+pub(crate) enum RepositoryModeSchema {
+    /// Independent buckets, each addressed by its provider's name.
+    Normal,
+    /// One master bucket and its replicas, addressed by the name of any of them or of the repository.
+    Mirror,
+}
+
 /// A bucket's or node's status: ONLINE where a connected node reaches it, OFFLINE where connected nodes don't,
 /// DISCONNECTED where no connected node looks.
 #[derive(ToSchema)]
@@ -52,7 +62,7 @@ pub(crate) enum StatusSchema {
     Disconnected,
 }
 
-/// A role in a workspace.
+/// A role in a workspace, or what a repository's key may do.
 #[derive(ToSchema)]
 #[schema(as = AccessType, rename_all = "UPPERCASE")]
 pub(crate) enum WorkspaceRoleSchema {

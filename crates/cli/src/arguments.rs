@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::demo_clouds::Cloud;
+use crate::repository_arguments::{KeyCommand, RepositoryCommand};
 use crate::settings::ServeSettings;
 
 /// The bucket registry: every bucket at every provider, who may use it, whether it answers, how much goes through.
@@ -52,6 +54,16 @@ pub(crate) enum Command {
     Bucket {
         #[command(subcommand)]
         command: BucketCommand,
+    },
+    /// Repositories: buckets that applications read and write through the gateway
+    Repo {
+        #[command(subcommand)]
+        command: RepositoryCommand,
+    },
+    /// Access keys of repositories
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
     },
     /// Workspaces and their members
     Workspace {
@@ -119,6 +131,9 @@ pub(crate) struct DemoOptions {
     /// Where the gateway takes S3 requests; a free port is taken if this one is in use
     #[arg(long, default_value = "127.0.0.1:9000", value_name = "ADDRESS")]
     pub(crate) gateway_listen: SocketAddr,
+    /// Bring other clouds along, with a sample bucket each: their emulators must be installed
+    #[arg(long, value_name = "CLOUDS", value_delimiter = ',')]
+    pub(crate) with: Vec<Cloud>,
     /// Write the addresses and credentials as JSON to this file when ready
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,

@@ -225,7 +225,7 @@ fn latency(milliseconds: Option<u64>) -> String {
 }
 
 /// A bucket by id or by name, letter case aside.
-async fn find(client: &ApiClient, name_or_id: &str) -> Result<Bucket> {
+pub(crate) async fn find(client: &ApiClient, name_or_id: &str) -> Result<Bucket> {
     let matches = |bucket: &Bucket| {
         bucket.id.to_string() == name_or_id || bucket.name.to_lowercase() == name_or_id.trim().to_lowercase()
     };
@@ -257,7 +257,8 @@ async fn all(client: &ApiClient, workspace: Option<WorkspaceId>) -> Result<Vec<B
     }
 }
 
-async fn only_workspace(client: &ApiClient) -> Result<WorkspaceId> {
+/// The only workspace that there is to choose.
+pub(crate) async fn only_workspace(client: &ApiClient) -> Result<WorkspaceId> {
     match client.workspaces().await?.as_slice() {
         [only] => Ok(only.id),
         [] => Err(Failure::failed("you are in no workspace: ask an administrator for one")),
@@ -334,5 +335,48 @@ fn checks_text(checks: &[Check]) -> String {
             lines.push(format!("{:25}→ {hint}", ""));
         }
     }
+    let passed = checks.iter().filter(|check| check.ok).count();
+    lines.push(format!("{passed} of {} checks passed", checks.len()));
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bucketry_model::diagnosis::{CheckCode, CheckName};
+
+    #[test]
+    fn checks_are_a_list_with_times_and_what_to_change() {
+        let check = |name, latency_ms, failure: Option<(CheckCode, &str)>| Check {
+            name,
+            ok: failure.is_none(),
+            latency_ms,
+            message: "It was looked at.".to_owned(),
+            error_code: failure.map(|(code, _)| code),
+            hint: failure.map(|(_, hint)| hint.to_owned()),
+        };
+        let denied = Some((CheckCode::AccessDeniedList, "Grant s3:ListBucket."));
+        let text =
+            checks_text(&[check(CheckName::Authenticate, 12, None), check(CheckName::List, 3, denied)]);
+        let expected = "\
+✓ authenticate     12 ms  It was looked at.
+✗ list              3 ms  It was looked at.
+                         ACCESS_DENIED_LIST
+                         → Grant s3:ListBucket.
+1 of 2 checks passed";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn an_end_is_told_from_now() {
+        let now: jiff::Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
+        for (at, told) in [
+            (None, "-"),
+            (Some("2026-02-27T00:00:00.000Z"), "expired"),
+            (Some("2026-03-02T06:00:00.000Z"), "in 30 h"),
+            (Some("2026-03-08T06:00:00.000Z"), "in 7 days"),
+        ] {
+            assert_eq!(expiry(at, now), told);
+        }
+    }
 }

@@ -9,6 +9,7 @@ use bucketry_model::bucket::StorageType;
 use bucketry_model::secret::Secret;
 
 use crate::arguments::DemoOptions;
+use crate::demo_clouds::DemoCloud;
 use crate::demo_store::{BUCKET, DemoStore};
 use crate::deployment::Deployment;
 use crate::failure::{Failure, Result};
@@ -43,6 +44,12 @@ pub(crate) async fn run(options: DemoOptions) -> Result<()> {
     std::fs::create_dir_all(&objects)
         .map_err(|error| Failure::because("can't make the sample bucket", &error))?;
     let storage = DemoStore::start(&objects, ACCESS_KEY, &secret).await?;
+    let mut clouds = Vec::new();
+    let mut wanted = options.with.clone();
+    wanted.dedup();
+    for cloud in wanted {
+        clouds.push(DemoCloud::start(cloud, room.path()).await?);
+    }
     let deployment = Deployment::start(&settings).await?;
     let url = deployment.url();
     let owner = deployment.first_owner.as_ref();
@@ -55,8 +62,9 @@ pub(crate) async fn run(options: DemoOptions) -> Result<()> {
         }
         (None, _) => return Err(Failure::failed("the demo's directory is not empty")),
     };
-    let token = fill(&url, &email, &password, &storage, &secret).await?;
+    let token = fill(&url, &email, &password, &storage, &secret, &clouds).await?;
     introduce(&url, &email, &password, &token, &storage, &secret)?;
+    introduce_clouds(&clouds)?;
     if let Some(path) = &options.ready_file {
         let ready = serde_json::json!({
             "api": url, "gateway": deployment.gateway_url(), "pid": std::process::id(), "email": email, "password": password.expose(),
@@ -78,6 +86,7 @@ async fn fill(
     password: &Secret,
     storage: &DemoStore,
     secret: &Secret,
+    clouds: &[DemoCloud],
 ) -> Result<Secret> {
     let client = ApiClient::new(url, None, Options::default())?;
     let session = client.login(email, password).await?;
@@ -95,6 +104,10 @@ async fn fill(
         ..BucketFields::default()
     };
     client.create_bucket(&sample, None).await?;
+    for cloud in clouds {
+        let sample = BucketFields { workspace_id: Some(workspace.id), ..cloud.sample.clone() };
+        client.create_bucket(&sample, None).await?;
+    }
     let token = NewToken { name: "demo".to_owned(), expires_at: None, workspace_id: None, role: None };
     Ok(client.create_token(&token).await?.token)
 }
@@ -130,6 +143,14 @@ Try, in another terminal:
         storage = storage.address,
         secret = secret.expose(),
     ))
+}
+
+fn introduce_clouds(clouds: &[DemoCloud]) -> Result<()> {
+    for cloud in clouds {
+        let name = cloud.sample.name.as_deref().unwrap_or_default();
+        output::line(&format!("`{name}` is the bucket `{BUCKET}` at {}.", cloud.endpoint))?;
+    }
+    Ok(())
 }
 
 /// The address, or a free port of the same host if somebody else listens there.

@@ -53,6 +53,7 @@ impl Deployment {
         let tokens = access_tokens(&settings.data_dir)?;
         let rules = bucketry_control::Settings {
             bucket_quota: settings.bucket_quota,
+            repo_quota: settings.repo_quota,
             open_registration: settings.open_registration,
             keep_minutes_for_days: settings.keep_minutes_for_days.into(),
             ..bucketry_control::Settings::default()
@@ -149,7 +150,7 @@ pub(crate) fn is_used(data_dir: &Path) -> bool {
 }
 
 /// The address to connect to for one that is listened on: "all addresses" is no address to connect to.
-fn url(address: SocketAddr) -> String {
+pub(crate) fn url(address: SocketAddr) -> String {
     let host = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),

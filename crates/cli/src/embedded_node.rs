@@ -4,17 +4,19 @@ use std::sync::Arc;
 
 use bucketry_client::{NodeClient, NodeName, Options};
 use bucketry_control::Control;
+use bucketry_model::endpoint::Endpoint;
 use bucketry_model::time::SystemClock;
 use bucketry_node::{
     Agent, AgentConfig, AgentHandle, Dependencies, GatewayStart, NodeInfo, ProbeConfig, Providers,
 };
-use bucketry_provider::connection::Connections;
+use bucketry_provider::connection::{ConnectionSettings, Connections};
 use bucketry_vault::{Identities, NodeSigningKey};
 use tokio::net::TcpListener;
 
-use crate::deployment::{NODE_KEY, VAULT_KEY};
+use crate::deployment::{NODE_KEY, VAULT_KEY, url as url_of};
 use crate::failure::{Failure, Result};
 use crate::gateway_metrics::GatewayMetrics;
+use crate::node_identity;
 use crate::settings::Settings;
 
 /// Where the node keeps traffic until it is reported.
@@ -46,7 +48,9 @@ impl EmbeddedNode {
         control.trust_deployment_key(&public).await.map_err(|error| failed(&error))?;
         let identities =
             Identities::load_or_create(&settings.data_dir.join(VAULT_KEY)).map_err(|error| failed(&error))?;
-        let connections = Connections::new(settings.connections()).map_err(|error| failed(&error))?;
+        let (identity, token_services) = node_identity::read(|name| std::env::var(name).ok())?;
+        let connections = ConnectionSettings { identity, token_services, ..settings.connections() };
+        let connections = Connections::new(connections).map_err(|error| failed(&error))?;
 
         let info = NodeInfo {
             name: settings.node_name.clone(),
@@ -54,6 +58,7 @@ impl EmbeddedNode {
             provider: settings.node_provider.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             id_org: None,
+            gateway_url: gateway_url(settings, gateway.as_ref()),
         };
         let name = NodeName { ip: info.name.clone(), id_org: None };
         let clock = Arc::new(SystemClock);
@@ -91,4 +96,10 @@ impl EmbeddedNode {
     pub(crate) async fn stop(self) {
         self.agent.stop().await;
     }
+}
+
+/// Where applications reach the gateway: what the operator said, else where it listens; nowhere without a gateway.
+fn gateway_url(settings: &Settings, gateway: Option<&TcpListener>) -> Option<Endpoint> {
+    let listens = gateway?.local_addr().ok();
+    settings.gateway_url.clone().or_else(|| listens.and_then(|address| url_of(address).parse().ok()))
 }

@@ -6,8 +6,10 @@
 mod arguments;
 mod backup;
 mod bucket;
+mod connect;
 mod credentials;
 mod demo;
+mod demo_clouds;
 mod demo_store;
 mod deployment;
 mod doctor;
@@ -15,11 +17,15 @@ mod embedded_node;
 mod failure;
 mod first_start;
 mod gateway_metrics;
+mod key;
 mod logging;
 mod login;
 mod node;
+mod node_identity;
 mod organization;
 mod output;
+mod repository;
+mod repository_arguments;
 mod serve;
 mod settings;
 mod token;
@@ -62,6 +68,8 @@ fn run(arguments: Arguments) -> Result<()> {
             Command::Login(options) => login::login(&remote, options).await,
             Command::Logout => login::logout(&remote).await,
             Command::Bucket { command } => bucket::run(&remote, command).await,
+            Command::Repo { command } => repository::run(&remote, command).await,
+            Command::Key { command } => key::run(&remote, command).await,
             Command::Workspace { command } => workspace::run(&remote, command).await,
             Command::Organization { command } => organization::run(&remote, command).await,
             Command::User { command } => user::run(&remote, command).await,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bucketry_api::{ApiSettings, RateLimits};
 use bucketry_gateway::protection::ProtectionSettings;
 use bucketry_gateway::settings::GatewaySettings;
+use bucketry_model::endpoint::Endpoint;
 use bucketry_provider::connection::ConnectionSettings;
 use bucketry_provider::policy::EndpointPolicy;
 use clap::{Args, ValueEnum};
@@ -58,6 +59,9 @@ pub(crate) struct ServeSettings {
     /// Where the gateway takes S3 requests; port 0 picks a free one [default: 127.0.0.1:9000]
     #[arg(long, env = "BUCKETRY_GATEWAY_LISTEN", value_name = "ADDRESS")]
     gateway_listen: Option<SocketAddr>,
+    /// Where applications reach the gateway, which `repo connect` and the API tell them [default: where it listens]
+    #[arg(long, env = "BUCKETRY_GATEWAY_URL", value_name = "URL")]
+    gateway_url: Option<String>,
     /// Carry no traffic: probe and validate only
     #[arg(long, env = "BUCKETRY_NO_GATEWAY", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     no_gateway: Option<bool>,
@@ -97,6 +101,9 @@ pub(crate) struct ServeSettings {
     /// How many buckets a new organization may register; 0 means any number [default: 0]
     #[arg(long, env = "BUCKETRY_BUCKET_QUOTA", value_name = "NUMBER")]
     bucket_quota: Option<u64>,
+    /// How many repositories a new organization may make; 0 means any number [default: 0]
+    #[arg(long, env = "BUCKETRY_REPO_QUOTA", value_name = "NUMBER")]
+    repo_quota: Option<u64>,
     /// How many days the traffic by minute is kept; by day it is kept for good [default: 32]
     #[arg(long, env = "BUCKETRY_USAGE_MINUTES_RETENTION", value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=3_650))]
     usage_minutes_retention: Option<u16>,
@@ -136,6 +143,8 @@ pub(crate) struct Settings {
     pub(crate) embedded_node: bool,
     /// Where the gateway listens and how it works; none where there is no gateway.
     pub(crate) gateway: Option<(SocketAddr, GatewaySettings)>,
+    /// Where applications reach it, where that is not where it listens.
+    pub(crate) gateway_url: Option<Endpoint>,
     pub(crate) policy: EndpointPolicy,
     pub(crate) ca_pem: Option<Vec<u8>>,
     pub(crate) probe_interval: Duration,
@@ -143,6 +152,7 @@ pub(crate) struct Settings {
     pub(crate) node_region: String,
     pub(crate) node_provider: String,
     pub(crate) bucket_quota: Option<u64>,
+    pub(crate) repo_quota: Option<u64>,
     pub(crate) keep_minutes_for_days: u16,
     pub(crate) open_registration: bool,
     pub(crate) api: ApiSettings,
@@ -171,6 +181,7 @@ impl ServeSettings {
             listen: self.listen.or(lower.listen),
             no_node: self.no_node.or(lower.no_node),
             gateway_listen: self.gateway_listen.or(lower.gateway_listen),
+            gateway_url: self.gateway_url.or(lower.gateway_url),
             no_gateway: self.no_gateway.or(lower.no_gateway),
             gateway_domains: self.gateway_domains.or(lower.gateway_domains),
             gateway_size_change: self.gateway_size_change.or(lower.gateway_size_change),
@@ -186,6 +197,7 @@ impl ServeSettings {
             node_region: self.node_region.or(lower.node_region),
             node_provider: self.node_provider.or(lower.node_provider),
             bucket_quota: self.bucket_quota.or(lower.bucket_quota),
+            repo_quota: self.repo_quota.or(lower.repo_quota),
             usage_minutes_retention: self.usage_minutes_retention.or(lower.usage_minutes_retention),
             registration: self.registration.or(lower.registration),
             rate_limit: self.rate_limit.or(lower.rate_limit),
@@ -204,6 +216,7 @@ impl ServeSettings {
             listen: Some(SocketAddr::from(([127, 0, 0, 1], 8080))),
             no_node: Some(false),
             gateway_listen: Some(SocketAddr::from(([127, 0, 0, 1], 9000))),
+            gateway_url: None,
             no_gateway: Some(false),
             gateway_domains: Some(String::new()),
             gateway_size_change: Some(Switch::On),
@@ -217,6 +230,7 @@ impl ServeSettings {
             node_region: Some("local".to_owned()),
             node_provider: Some("self-hosted".to_owned()),
             bucket_quota: Some(0),
+            repo_quota: Some(0),
             usage_minutes_retention: Some(32),
             registration: Some(Switch::Off),
             rate_limit: Some(Switch::On),
@@ -284,6 +298,13 @@ impl ServeSettings {
             measure_size_change: all.gateway_size_change != Some(Switch::Off),
             ..GatewaySettings::default()
         };
+        let gateway_url = match all.gateway_url.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
+            None => None,
+            Some(text) => Some(
+                text.parse::<Endpoint>()
+                    .map_err(|error| Failure::usage(format!("the gateway's URL {error}")))?,
+            ),
+        };
         let gateway_listen = all.gateway_listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 9000)));
         let gateway = (all.no_gateway != Some(true)).then_some((gateway_listen, gateway));
         let limited = all.rate_limit != Some(Switch::Off);
@@ -297,6 +318,7 @@ impl ServeSettings {
             listen: all.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
             embedded_node: all.no_node != Some(true),
             gateway,
+            gateway_url,
             policy,
             ca_pem,
             probe_interval: Duration::from_secs(all.probe_interval.unwrap_or(60)),
@@ -304,6 +326,7 @@ impl ServeSettings {
             node_region: all.node_region.unwrap_or_default(),
             node_provider: all.node_provider.unwrap_or_default(),
             bucket_quota: all.bucket_quota.filter(|quota| *quota > 0),
+            repo_quota: all.repo_quota.filter(|quota| *quota > 0),
             keep_minutes_for_days: all.usage_minutes_retention.unwrap_or(32).max(1),
             open_registration: all.registration == Some(Switch::On),
             api,

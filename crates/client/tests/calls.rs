@@ -188,6 +188,7 @@ fn node(server: &Server) -> (NodeClient, NodeVerifyingKey) {
 
 fn heartbeat() -> Heartbeat {
     Heartbeat {
+        gateway_url: None,
         ip: "node-1".into(),
         region: "eu".into(),
         id_org: None,

@@ -3,6 +3,8 @@
 use bucketry_model::diagnosis::Diagnosis;
 use bucketry_store::StoreError;
 
+use crate::repositories::RepoErrorCode;
+
 /// A field of a request and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
@@ -24,8 +26,6 @@ impl FieldError {
 pub enum Thing {
     /// A bucket.
     Bucket,
-    /// A repository.
-    Repository,
     /// A workspace.
     Workspace,
     /// A user.
@@ -38,6 +38,10 @@ pub enum Thing {
     Node,
     /// An organization.
     Organization,
+    /// A repository.
+    Repository,
+    /// A repository's access key.
+    RepositoryKey,
 }
 
 impl Thing {
@@ -45,13 +49,14 @@ impl Thing {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Bucket => "bucket",
-            Self::Repository => "repository",
             Self::Workspace => "workspace",
             Self::User => "user",
             Self::Member => "member of this workspace",
             Self::Token => "token",
             Self::Node => "node",
             Self::Organization => "organization",
+            Self::Repository => "repository",
+            Self::RepositoryKey => "key of this repository",
         }
     }
 }
@@ -135,6 +140,14 @@ pub enum Error {
         "this organization has reached its limit of {0} buckets: delete one, or ask the operator to raise the limit"
     )]
     QuotaExceeded(u64),
+    /// A rule of repositories forbids it.
+    #[error("{message}")]
+    Repository {
+        /// The contract's code.
+        code: RepoErrorCode,
+        /// A sentence with the remedy.
+        message: String,
+    },
     /// A rule of the domain forbids it: the last owner, the last admin, oneself.
     #[error("{message}")]
     Rule {
@@ -209,6 +222,7 @@ impl Error {
             Self::NodeTimeout => "NODE_TIMEOUT",
             Self::Busy => "TOO_MANY_VALIDATIONS",
             Self::QuotaExceeded(_) => "QUOTA_EXCEEDED",
+            Self::Repository { code, .. } => code.as_str(),
             Self::Rule { code, .. } => code,
             Self::Conflict => "CONFLICT",
             Self::NodeMessage(_) => "INVALID_NODE_MESSAGE",

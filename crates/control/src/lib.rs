@@ -16,6 +16,7 @@ pub mod nodes;
 pub mod organizations;
 pub mod password;
 pub mod presence;
+pub mod repositories;
 pub mod sessions;
 pub mod settings;
 pub mod tokens;

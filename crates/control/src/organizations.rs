@@ -119,6 +119,7 @@ impl Control {
             id: environment.id(OrgId::new)?,
             name,
             bucket_quota: self.inner.settings.bucket_quota,
+            repo_quota: self.inner.settings.repo_quota,
             owner: NewUser {
                 id: environment.id(UserId::new)?,
                 email,

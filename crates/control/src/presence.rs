@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bucketry_model::endpoint::Endpoint;
 use bucketry_model::id::{NodeId, OrgId};
 use bucketry_model::node::{Node, serves};
 use bucketry_model::node_protocol::Census;
@@ -24,8 +25,17 @@ pub(crate) struct Presence {
 #[derive(Default)]
 struct State {
     nodes: Option<(Timestamp, Arc<Vec<Node>>)>,
-    census: HashMap<NodeId, Census>,
+    told: HashMap<NodeId, Told>,
     heartbeats: u64,
+}
+
+/// What a node's last heartbeat told of the node itself.
+#[derive(Clone)]
+pub(crate) struct Told {
+    /// Its own count of its buckets by status.
+    pub(crate) census: Census,
+    /// Where applications reach its gateway.
+    pub(crate) gateway_url: Option<Endpoint>,
 }
 
 impl Presence {
@@ -40,10 +50,10 @@ impl Presence {
     }
 
     /// A node was heard of.
-    pub(crate) fn heard(&self, id: NodeId, census: Option<Census>, now: Timestamp) {
+    pub(crate) fn heard(&self, id: NodeId, told: Option<Told>, now: Timestamp) {
         let mut state = self.state();
-        if let Some(census) = census {
-            state.census.insert(id, census);
+        if let Some(told) = told {
+            state.told.insert(id, told);
             state.heartbeats += 1;
         }
         if let Some((_, nodes)) = &mut state.nodes
@@ -63,6 +73,8 @@ pub struct NodeView {
     pub connected: bool,
     /// Its own count of its buckets by status, if it told one to this process.
     pub census: Option<Census>,
+    /// Where applications reach its gateway, if it told so to this process.
+    pub gateway_url: Option<Endpoint>,
 }
 
 impl Control {
@@ -100,7 +112,8 @@ impl Control {
         let view = |node: &Node| NodeView {
             node: node.clone(),
             connected: is_connected(node.last_seen, now),
-            census: state.census.get(&node.id).copied(),
+            census: state.told.get(&node.id).map(|told| told.census),
+            gateway_url: state.told.get(&node.id).and_then(|told| told.gateway_url.clone()),
         };
         Ok(nodes.iter().map(view).collect())
     }

@@ -9,6 +9,8 @@ use jiff::SignedDuration;
 pub struct Settings {
     /// How many live buckets a new organization may have; no number means any.
     pub bucket_quota: Option<u64>,
+    /// How many live repositories a new organization may have; no number means any.
+    pub repo_quota: Option<u64>,
     /// Whether anybody may register an organization.
     pub open_registration: bool,
     /// How long an access token lives.
@@ -31,6 +33,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             bucket_quota: None,
+            repo_quota: None,
             open_registration: false,
             access_token_lifetime: SignedDuration::from_hours(1),
             refresh_token_lifetime: SignedDuration::from_hours(30 * 24),

@@ -8,8 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{Control, Error, Result};
 
-/// The most buckets, repositories or hosts that can be named at once.
-const MOST_NAMED: usize = 1_000;
+/// The most hosts that can be named at once.
+const MOST_HOSTS: usize = 1_000;
 /// The longest name of a host, in bytes.
 const LONGEST_HOST: usize = 255;
 /// The longest range of minutes, in days.
@@ -43,11 +43,12 @@ impl Control {
     /// holds the traffic of all workspaces that the caller can enter, of removed buckets too.
     pub async fn series(&self, caller: &Caller, input: SeriesInput) -> Result<Series> {
         let (first, last) = range(input.resolution, input.from, input.until, self.inner.environment.now())?;
-        if input.hosts.len() > MOST_NAMED || input.hosts.iter().any(|host| host.len() > LONGEST_HOST) {
-            let message = format!("must be at most {MOST_NAMED} names of at most {LONGEST_HOST} bytes");
+        if input.hosts.len() > MOST_HOSTS || input.hosts.iter().any(|host| host.len() > LONGEST_HOST) {
+            let message = format!("must be at most {MOST_HOSTS} names of at most {LONGEST_HOST} bytes");
             return Err(Error::field("hosts", message));
         }
         self.reach_buckets(caller, &input.buckets, WorkspaceRole::Read).await?;
+        self.reach_repositories(caller, &input.repositories, WorkspaceRole::Read).await?;
         Ok(Series(SeriesQuery {
             resolution: input.resolution,
             org_id: caller.org_id,

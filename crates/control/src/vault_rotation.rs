@@ -133,7 +133,7 @@ impl Control {
             loop {
                 let page = self.inner.store.secrets_after(state.cursor, PAGE).await?;
                 let Some((last, _)) = page.last() else { break };
-                state.cursor = Some(last.bucket_id);
+                state.cursor = Some(last.owner);
                 let looked_at = u64::try_from(page.len()).unwrap_or(u64::MAX);
                 let (resealed, failed) = self.reseal_page(page).await?;
                 waiting += resealed;
@@ -203,11 +203,11 @@ impl Control {
             let Outcome::Resealed { secrets } = self.ask(node, task).await? else { continue };
             let mut replacements = Vec::with_capacity(secrets.len());
             old.retain(|before| {
-                let Some(after) = secrets.iter().find(|after| after.bucket_id == before.bucket_id) else {
+                let Some(after) = secrets.iter().find(|after| after.owner == before.owner) else {
                     return true;
                 };
                 let stored = StoredSecret { sealed: after.secret.clone(), sealed_to: fingerprint.to_owned() };
-                replacements.push((before.bucket_id, before.secret.clone(), stored));
+                replacements.push((before.owner, before.secret.clone(), stored));
                 false
             });
             done += u64::try_from(replacements.len()).unwrap_or(u64::MAX);

@@ -77,7 +77,7 @@ impl Control {
         Ok(Workspace { name, ..workspace })
     }
 
-    /// Removes a workspace that holds no buckets.
+    /// Removes a workspace that holds no buckets and no repositories.
     pub async fn delete_workspace(&self, caller: &Caller, id: WorkspaceId) -> Result<()> {
         self.administer(caller, id).await?;
         let changed =
@@ -163,7 +163,8 @@ fn workspace_changed(changed: WorkspaceChanged) -> Result<()> {
         WorkspaceChanged::NotFound => Err(Error::NotFound(Thing::Workspace)),
         WorkspaceChanged::InUse => Err(Error::Rule {
             code: "WORKSPACE_NOT_EMPTY",
-            message: "the workspace still holds buckets: move or delete them first".to_owned(),
+            message: "the workspace still holds buckets or repositories: move or delete them first"
+                .to_owned(),
         }),
     }
 }

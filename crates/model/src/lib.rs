@@ -4,6 +4,7 @@
 //! **Invariant:** nothing here does I/O, reads the clock or draws random numbers; time and randomness come in as
 //! parameters. Everything a rule decides can therefore be tested as plain values.
 
+pub mod attachment;
 pub mod bucket;
 pub mod canonical_json;
 pub mod credential;

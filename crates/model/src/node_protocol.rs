@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::bucket::BucketLocation;
 use crate::canonical_json;
 use crate::diagnosis::{CheckScope, Diagnosis};
+use crate::endpoint::Endpoint;
 use crate::id::{BucketId, JobId, OrgId, RepoId, RepoKeyId};
 use crate::repository::{Folder, KeyAccess, RepositoryMode};
 use crate::secret::SealedSecret;
@@ -118,6 +119,9 @@ pub struct Heartbeat {
     /// The node's view of all its buckets.
     #[serde(default)]
     pub census: Census,
+    /// Where applications reach the node's gateway, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway_url: Option<Endpoint>,
 }
 
 fn default_probe_interval_ms() -> u64 {
@@ -273,14 +277,35 @@ pub enum Task {
     RetireIdentities,
 }
 
+/// The record that a sealed secret belongs to. Ordered as a rotation walks: buckets first, then keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum SecretOwner {
+    /// A bucket: the secret opens it at its provider.
+    #[serde(rename = "bucketId")]
+    Bucket(BucketId),
+    /// A repository's key: clients sign with the secret.
+    #[serde(rename = "keyId")]
+    RepositoryKey(RepoKeyId),
+}
+
+impl std::fmt::Display for SecretOwner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Bucket(id) => write!(f, "bucket {id}"),
+            Self::RepositoryKey(id) => write!(f, "repository key {id}"),
+        }
+    }
+}
+
 /// A sealed secret with what it is bound to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BoundSecret {
     /// The organization.
     pub org_id: OrgId,
-    /// The bucket.
-    pub bucket_id: BucketId,
+    /// The record that it belongs to; `bucketId` or `keyId` on the wire.
+    #[serde(flatten)]
+    pub owner: SecretOwner,
     /// The sealed text.
     pub secret: SealedSecret,
 }
@@ -387,8 +412,20 @@ mod tests {
 
     #[test]
     fn a_task_reads_back_from_its_json() {
-        let task = Task::Reseal { secrets: vec![], recipients: vec!["age1x".into()] };
-        let text = serde_json::to_string(&task).unwrap();
-        assert_eq!(serde_json::from_str::<Task>(&text).unwrap(), task);
+        let now = Timestamp::UNIX_EPOCH;
+        let secret = |owner| BoundSecret {
+            org_id: OrgId::new(now, [1; 10]),
+            owner,
+            secret: SealedSecret::from_text("sealed"),
+        };
+        let secrets = vec![
+            secret(SecretOwner::Bucket(BucketId::new(now, [2; 10]))),
+            secret(SecretOwner::RepositoryKey(RepoKeyId::new(now, [3; 10]))),
+        ];
+        let task = Task::Reseal { secrets, recipients: vec!["age1x".into()] };
+        let value = serde_json::to_value(&task).unwrap();
+        assert_eq!(value["secrets"][0]["bucketId"], BucketId::new(now, [2; 10]).to_string());
+        assert_eq!(value["secrets"][1]["keyId"], RepoKeyId::new(now, [3; 10]).to_string());
+        assert_eq!(serde_json::from_value::<Task>(value).unwrap(), task);
     }
 }

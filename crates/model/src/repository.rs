@@ -115,11 +115,11 @@ impl Folder {
 
     /// Reads a folder; one slash at each end is taken off.
     pub fn parse(text: &str) -> Result<Self, InvalidFolder> {
-        let inner = text.strip_prefix('/').unwrap_or(text);
-        let inner = inner.strip_suffix('/').unwrap_or(inner);
-        if inner.is_empty() {
+        if matches!(text, "" | "/") {
             return Ok(Self::default());
         }
+        let inner = text.strip_prefix('/').unwrap_or(text);
+        let inner = inner.strip_suffix('/').unwrap_or(inner);
         if inner.len() > Self::MAX_BYTES {
             return Err(InvalidFolder::TooLong);
         }

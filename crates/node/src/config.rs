@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bucketry_model::endpoint::Endpoint;
 use bucketry_model::id::OrgId;
 use bucketry_model::node_protocol::{HEARTBEAT_SECONDS, LONG_POLL_SECONDS};
 
@@ -19,6 +20,8 @@ pub struct NodeInfo {
     pub version: String,
     /// The organization that it serves; none for the deployment's own nodes, which serve all.
     pub id_org: Option<OrgId>,
+    /// Where applications reach its gateway, where it has one.
+    pub gateway_url: Option<Endpoint>,
 }
 
 /// How buckets are probed.

@@ -88,6 +88,7 @@ impl Heartbeats {
                 probe_interval_ms: u64::try_from(self.probe_interval.as_millis()).unwrap_or(u64::MAX),
                 buckets: batch.samples.clone(),
                 census: batch.census,
+                gateway_url: self.node.gateway_url.clone(),
             };
             match self.control_plane.heartbeat(&message).await {
                 Ok(()) => add(&self.metrics.heartbeats_sent, 1),

@@ -219,13 +219,13 @@ impl Shared {
 }
 
 fn reseal_one(bound: BoundSecret, recipients: &[Recipient], identities: &Identities) -> Option<BoundSecret> {
-    let context = SecretContext::of_bucket(bound.org_id, bound.bucket_id);
+    let context = SecretContext::of(bound.org_id, bound.owner);
     let sealed = bucketry_vault::open(&bound.secret, &context, identities)
         .and_then(|secret| bucketry_vault::seal(&secret, &context, recipients));
     match sealed {
         Ok(secret) => Some(BoundSecret { secret, ..bound }),
         Err(error) => {
-            tracing::warn!(bucket = %bound.bucket_id, %error, "can't seal the bucket's secret anew");
+            tracing::warn!(owner = %bound.owner, %error, "can't seal a secret anew");
             None
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bucketry_model::endpoint::Host;
 use bucketry_model::time::{Clock, SystemClock};
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
@@ -22,11 +22,12 @@ use crate::body::{Outgoing, Patience, Progress, ProviderBody};
 use crate::connector::{BoundedConnector, GuardedConnector};
 use crate::dial::Dialer;
 use crate::error::ProviderError;
-use crate::gcs::Tokens;
+use crate::identity::{NodeIdentity, TokenServices};
 use crate::policy::EndpointPolicy;
 use crate::resolve::{Resolver, SystemResolver};
-use crate::s3::SigningKeys;
+use crate::s3::{Credentials, SigningKeys};
 use crate::tls::{self, TlsFailure};
+use crate::token::lease::Leases;
 
 /// How connections are made and how long anything may take.
 #[derive(Debug, Clone)]
@@ -46,6 +47,10 @@ pub struct ConnectionSettings {
     pub idle_timeout: Duration,
     /// How many unused connections are kept per host.
     pub max_idle_per_host: usize,
+    /// What the node is at the clouds, for access that is delegated to it.
+    pub identity: NodeIdentity,
+    /// Services that stand in for those that hand out temporary credentials.
+    pub token_services: TokenServices,
 }
 
 impl Default for ConnectionSettings {
@@ -58,6 +63,8 @@ impl Default for ConnectionSettings {
             stall_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(20),
             max_idle_per_host: 64,
+            identity: NodeIdentity::default(),
+            token_services: TokenServices::default(),
         }
     }
 }
@@ -108,7 +115,8 @@ struct Inner {
     tls: Arc<rustls::ClientConfig>,
     settings: ConnectionSettings,
     signing_keys: SigningKeys,
-    tokens: Tokens,
+    tokens: Leases<HeaderValue>,
+    roles: Leases<Arc<Credentials>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -144,7 +152,8 @@ impl Connections {
             tls,
             settings,
             signing_keys: SigningKeys::new(),
-            tokens: Tokens::new(),
+            tokens: Leases::new(),
+            roles: Leases::new(),
             clock,
         })))
     }
@@ -170,8 +179,14 @@ impl Connections {
         &self.0.signing_keys
     }
 
-    pub(crate) fn tokens(&self) -> &Tokens {
+    /// The bearer tokens of all identities.
+    pub(crate) fn tokens(&self) -> &Leases<HeaderValue> {
         &self.0.tokens
+    }
+
+    /// The sessions of all roles.
+    pub(crate) fn roles(&self) -> &Leases<Arc<Credentials>> {
+        &self.0.roles
     }
 
     /// Sends a request and waits for the head of its answer; `progress` belongs to a streamed body.

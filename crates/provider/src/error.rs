@@ -11,6 +11,7 @@ use crate::body::SourceFailed;
 use crate::dial::DialError;
 use crate::policy::Refusal;
 use crate::tls::TlsFailure;
+use crate::token::TokenService;
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -58,6 +59,14 @@ pub enum ProviderError {
     /// The provider answered with an error.
     #[error("{0}")]
     Answer(Box<ErrorAnswer>),
+    /// The service that hands out the credential failed or refused; the provider was not asked.
+    #[error("{}: {error}", service.name())]
+    TokenService {
+        /// Which service.
+        service: TokenService,
+        /// What happened there.
+        error: Box<ProviderError>,
+    },
 }
 
 /// What an error answer of a provider means, whatever the provider.
@@ -214,7 +223,29 @@ impl ProviderError {
     pub fn answer(&self) -> Option<&ErrorAnswer> {
         match self {
             Self::Answer(answer) => Some(answer),
+            Self::TokenService { error, .. } => error.answer(),
             _ => None,
+        }
+    }
+
+    /// The same failure for another caller who waited for it.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Blocked(refusal) => Self::Blocked(*refusal),
+            Self::DnsFailed => Self::DnsFailed,
+            Self::ConnectionRefused => Self::ConnectionRefused,
+            Self::ConnectTimeout => Self::ConnectTimeout,
+            Self::Unreachable => Self::Unreachable,
+            Self::Tls(failure) => Self::Tls(*failure),
+            Self::TimedOut => Self::TimedOut,
+            Self::BrokenOff => Self::BrokenOff,
+            Self::Source(source) => Self::Source(source.to_string().into()),
+            Self::InvalidRequest(why) => Self::InvalidRequest(why),
+            Self::NotAnObjectStore { status } => Self::NotAnObjectStore { status: *status },
+            Self::Answer(answer) => Self::Answer(answer.clone()),
+            Self::TokenService { service, error } => {
+                Self::TokenService { service: *service, error: Box::new(error.again()) }
+            }
         }
     }
 

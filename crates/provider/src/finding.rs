@@ -4,6 +4,7 @@ use bucketry_model::diagnosis::CheckCode;
 
 use crate::driver::{Permissions, Site};
 use crate::error::{ErrorAnswer, ErrorKind, ProviderError};
+use crate::token::{TokenService, advice};
 
 /// What was tried when the failure came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,6 +88,44 @@ impl Finding {
                 hint: None,
             },
             ProviderError::Answer(answer) => Self::of_answer(answer, action, site.permissions),
+            ProviderError::TokenService { service, error } => Self::of_token_service(*service, error, site),
+        }
+    }
+
+    /// A failure to get the credential, in the words of who hands it out.
+    fn of_token_service(service: TokenService, error: &ProviderError, site: &Site) -> Self {
+        let name = service.name();
+        if let Some(answer) = error.answer() {
+            let mut finding = Self::of_answer(answer, Action::List, site.permissions);
+            if let Some(advice) = advice(service, answer) {
+                finding = Self::new(finding.code, advice.message, advice.hint);
+            }
+            return finding;
+        }
+        let Self { code, .. } = Self::of(error, Action::List, &Site { names_account: false, ..site.clone() });
+        match error {
+            ProviderError::NotAnObjectStore { .. } | ProviderError::BrokenOff => Self::new(
+                CheckCode::ProviderError,
+                format!("What answers for {name} does not speak its protocol, or broke off."),
+                "Try again; if it stays, look at the proxies between this node and the service.",
+            ),
+            ProviderError::Tls(failure) => Self::new(
+                code,
+                format!("TLS with {name} failed: {failure}."),
+                "The operator of this deployment must let the node reach it without an interposed certificate, or \
+                 add that certificate's authority to the node's trusted ones.",
+            ),
+            ProviderError::TimedOut => Self::new(
+                code,
+                format!("{name} accepted the connection and did not answer in time."),
+                "Try again; if it stays, look at the state of the service.",
+            ),
+            _ => Self::new(
+                code,
+                format!("{name}, which hands out the credential, can't be reached from this node."),
+                "The operator of this deployment must let the node reach it: check name server, firewalls and the \
+                 endpoint policy.",
+            ),
         }
     }
 

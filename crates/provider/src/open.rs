@@ -47,11 +47,6 @@ pub enum OpenError {
     /// A shared access signature that can't go into a URL.
     #[error("the shared access signature is not a query string with a signature (sig=…); copy it whole")]
     InvalidSas,
-    /// A service account without its key, or another kind of delegation.
-    #[error(
-        "access by impersonation is not supported yet; give the service account's private key or its whole JSON"
-    )]
-    UnsupportedImpersonation,
     /// JSON of another type than `service_account`.
     #[error(
         "only JSON keys of type service_account are taken, not those of users, of workload identity federation or \
@@ -86,9 +81,65 @@ pub enum OpenError {
     /// A private key that isn't RSA.
     #[error("the private key is not an RSA key; service accounts have RSA keys")]
     UnsupportedPrivateKey,
-    /// Delegated access through a role.
-    #[error("access through a role (AssumeRole) is not supported yet; give an access key and its secret")]
-    UnsupportedDelegation,
+    /// An ARN that names no role.
+    #[error("the ARN is not that of a role, such as arn:aws:iam::123456789012:role/NAME")]
+    InvalidRole,
+    /// A role that anybody who knows its ARN could use through this deployment.
+    #[error("a role is only assumed with an external id; it goes where the secret of an access key does")]
+    MissingExternalId,
+    /// An external id with characters that AWS doesn't take.
+    #[error("an external id has 2 to 1,224 letters, digits and characters of _+=,.@:/-")]
+    InvalidExternalId,
+    /// A role for another server than AWS.
+    #[error("roles are assumed at AWS only; at this endpoint the bucket needs an access key and its secret")]
+    RoleElsewhere,
+    /// The node has no AWS credentials to assume roles with.
+    #[error(
+        "this node has no AWS identity of its own to assume roles with; the operator of this deployment sets \
+         BUCKETRY_AWS_ACCESS_KEY_ID and BUCKETRY_AWS_SECRET_ACCESS_KEY"
+    )]
+    NoAwsIdentity,
+    /// JSON that isn't a whole session.
+    #[error(
+        "the JSON is not a whole session; it needs AccessKeyId, SecretAccessKey and SessionToken, as aws sts prints \
+         them"
+    )]
+    InvalidSession,
+    /// An access key beside the JSON of another one.
+    #[error("the JSON belongs to another access key than the one beside it; leave the access key out")]
+    OtherAccessKey,
+    /// A temporary access key of AWS alone.
+    #[error(
+        "an access key that begins with ASIA is temporary and needs its session token; give the whole JSON that \
+         aws sts or aws configure export-credentials prints as the secret"
+    )]
+    MissingSessionToken,
+    /// The node has no service account to impersonate others with.
+    #[error(
+        "this node has no Google service account of its own to impersonate others with; the operator of this \
+         deployment sets BUCKETRY_GCP_CREDENTIALS_FILE, or give the service account's private key or its whole JSON"
+    )]
+    NoGoogleIdentity,
+    /// The node's own service account can't be used.
+    #[error(
+        "this node's own Google service account can't be read; the operator of this deployment must check \
+         BUCKETRY_GCP_CREDENTIALS_FILE"
+    )]
+    InvalidGoogleIdentity,
+    /// Impersonation for another server than Google.
+    #[error(
+        "service accounts are impersonated for Google's own endpoints only; at this endpoint the bucket needs a key"
+    )]
+    ImpersonationElsewhere,
+    /// JSON that isn't a whole application.
+    #[error(
+        "the JSON is not a whole application; it needs tenant, appId and password, as az ad sp create-for-rbac \
+         prints them"
+    )]
+    InvalidApplication,
+    /// The tokens of an application over plain http.
+    #[error("the tokens of an application are sent over https only; use an https endpoint")]
+    ApplicationNeedsTls,
 }
 
 impl OpenError {
@@ -99,14 +150,24 @@ impl OpenError {
             Self::InvalidRegion => (CheckName::Bucket, CheckCode::WrongRegion),
             Self::InvalidKey
             | Self::MissingKey
-            | Self::UnsupportedDelegation
-            | Self::UnsupportedImpersonation
+            | Self::InvalidRole
+            | Self::RoleElsewhere
+            | Self::NoAwsIdentity
+            | Self::OtherAccessKey
+            | Self::NoGoogleIdentity
+            | Self::InvalidGoogleIdentity
+            | Self::ImpersonationElsewhere
             | Self::OtherServiceAccount
             | Self::InvalidServiceAccountEmail => (CheckName::Authenticate, CheckCode::KeyUnknown),
             Self::MissingAccount | Self::InvalidAccount => {
                 (CheckName::Authenticate, CheckCode::AccountNotFound)
             }
             Self::MissingSecret
+            | Self::MissingExternalId
+            | Self::InvalidExternalId
+            | Self::InvalidSession
+            | Self::MissingSessionToken
+            | Self::InvalidApplication
             | Self::InvalidAccountKey
             | Self::InvalidSas
             | Self::UnsupportedCredentialType
@@ -116,6 +177,7 @@ impl OpenError {
             | Self::BrokenPrivateKey
             | Self::EncryptedPrivateKey
             | Self::UnsupportedPrivateKey => (CheckName::Authenticate, CheckCode::SecretWrong),
+            Self::ApplicationNeedsTls => (CheckName::Tls, CheckCode::TlsFailed),
             Self::InvalidEndpoint => (CheckName::Dns, CheckCode::DnsFailed),
         }
     }

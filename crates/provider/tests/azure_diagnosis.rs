@@ -1,6 +1,7 @@
 //! What a diagnosis of an Azure container tells: against a real server, and for what that can't be told to answer.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
+mod azure_sas;
 mod azure_server;
 
 use std::time::Duration;
@@ -16,10 +17,9 @@ use bucketry_model::secret::Secret;
 use bucketry_provider::diagnose::diagnose;
 use bucketry_provider::open::open;
 use bucketry_provider::probe::probe;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use ring::hmac;
 
-use crate::azure_server::{connections, new_container, setting, target};
+use crate::azure_sas::{LATER, azure_error, sas};
+use crate::azure_server::{connections, new_container, target};
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -35,43 +35,6 @@ fn failure(diagnosis: &Diagnosis) -> (CheckName, CheckCode, String) {
     let check = diagnosis.failure().unwrap();
     (check.name, check.error_code.unwrap(), check.hint.clone().unwrap_or_default())
 }
-
-/// A container SAS, made as the portal makes one ("Create a service SAS", version 2020-12-06).
-fn sas(container: &str, permissions: &str, expiry: &str, more: &[(&str, &str)]) -> Secret {
-    let account = setting("BUCKETRY_TEST_AZURE_ACCOUNT");
-    let version = "2020-12-06";
-    let of = |name: &str| more.iter().find(|(n, _)| *n == name).map_or("", |(_, value)| value);
-    let resource = format!("/blob/{account}/{container}");
-    let to_sign = [
-        permissions,
-        "",
-        expiry,
-        &resource,
-        "",
-        of("sip"),
-        of("spr"),
-        version,
-        "c",
-        "",
-        "",
-        "",
-        "",
-        "",
-        "",
-        "",
-    ]
-    .join("\n");
-    let key = STANDARD.decode(setting("BUCKETRY_TEST_AZURE_KEY")).unwrap();
-    let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), to_sign.as_bytes());
-    let mut query = format!("sv={version}&sr=c&sp={permissions}&se={}", expiry.replace(':', "%3A"));
-    for (name, value) in more {
-        query.extend(["&", name, "=", value]);
-    }
-    let signature = STANDARD.encode(signature);
-    Secret::new(format!("{query}&sig={}", utf8_percent_encode(&signature, NON_ALPHANUMERIC)))
-}
-
-const LATER: &str = "2099-01-01T00:00:00Z";
 
 #[tokio::test]
 async fn a_sound_container_passes_every_check() {
@@ -159,43 +122,25 @@ async fn a_missing_container_and_a_missing_account_are_told() {
     assert_eq!(failure(&told).1, CheckCode::DnsFailed, "a domain of one's own");
 }
 
-/// An error as the service writes it.
-fn azure_error(status: u16, code: &str, detail: &str) -> Answer {
-    let document = format!(
-        "\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>{code}</Code>\
-         <Message>text of the remote side</Message>\
-         <AuthenticationErrorDetail>{detail}</AuthenticationErrorDetail></Error>"
-    );
-    Answer::new(status)
-        .header("content-type", "application/xml")
-        .header("x-ms-request-id", "0")
-        .header("x-ms-error-code", code)
-        .body(&document)
-}
-
 #[tokio::test]
 async fn what_the_emulator_cannot_answer_is_told_too() {
-    let old = azure_error(403, "AuthenticationFailed", "").header("date", "Thu, 01 Jan 2015 00:00:00 GMT");
+    let old = azure_error(403, "AuthenticationFailed").header("date", "Thu, 01 Jan 2015 00:00:00 GMT");
     for (answer, code, hint) in [
         (old, CheckCode::ClockSkew, "NTP"),
-        (azure_error(403, "AccountIsDisabled", ""), CheckCode::AccountNotFound, "disabled"),
-        (
-            azure_error(503, "ServerBusy", "").header("retry-after", "7"),
-            CheckCode::ProviderThrottled,
-            "a while",
-        ),
-        (azure_error(500, "InternalError", ""), CheckCode::ProviderError, "Try again"),
-        (azure_error(400, "AccountRequiresHttps", ""), CheckCode::ProviderError, "https endpoint"),
-        (azure_error(404, "ContainerBeingDeleted", ""), CheckCode::BucketNotFound, "container"),
+        (azure_error(403, "AccountIsDisabled"), CheckCode::AccountNotFound, "disabled"),
+        (azure_error(503, "ServerBusy").header("retry-after", "7"), CheckCode::ProviderThrottled, "a while"),
+        (azure_error(500, "InternalError"), CheckCode::ProviderError, "Try again"),
+        (azure_error(400, "AccountRequiresHttps"), CheckCode::ProviderError, "https endpoint"),
+        (azure_error(404, "ContainerBeingDeleted"), CheckCode::BucketNotFound, "container"),
         (Answer::html_page(), CheckCode::NotAnObjectStore, "storage API"),
         (Answer::redirect_to("http://127.0.0.1:1/"), CheckCode::NotAnObjectStore, "not followed"),
         (
-            azure_error(403, "KeyBasedAuthenticationNotPermitted", ""),
+            azure_error(403, "KeyBasedAuthenticationNotPermitted"),
             CheckCode::AccessDeniedList,
             "user delegation",
         ),
-        (azure_error(403, "AuthorizationSourceIPMismatch", ""), CheckCode::AccessDeniedList, "sip"),
-        (azure_error(403, "AuthorizationProtocolMismatch", ""), CheckCode::AccessDeniedList, "spr"),
+        (azure_error(403, "AuthorizationSourceIPMismatch"), CheckCode::AccessDeniedList, "sip"),
+        (azure_error(403, "AuthorizationProtocolMismatch"), CheckCode::AccessDeniedList, "spr"),
     ] {
         let server = FaultProxy::alone(Fault::Answer(answer.clone())).await.unwrap();
         let target = BucketTarget {

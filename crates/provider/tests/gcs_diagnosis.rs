@@ -215,7 +215,7 @@ async fn credentials_that_cannot_be_used_are_told_before_anything_is_sent() {
     let mut unusable = target("bucket");
     unusable.location.key = Some(EMAIL.to_owned());
     for (secret, code, words) in [
-        (None, CheckCode::KeyUnknown, "impersonation"),
+        (None, CheckCode::KeyUnknown, "impersonated"),
         (Some("hunter2".to_owned()), CheckCode::SecretWrong, "no private key"),
         (Some(PEM[..600].to_owned()), CheckCode::SecretWrong, "cut off"),
         (Some("{\"type\":\"authorized_user\"}".to_owned()), CheckCode::SecretWrong, "service_account only"),

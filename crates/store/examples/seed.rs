@@ -95,6 +95,7 @@ async fn first_organization(store: &dyn Store) -> Result<Organization> {
         id: OrgId::new(now, [0; 10]),
         name: Name::parse("default")?,
         bucket_quota: None,
+        repo_quota: None,
         owner: NewUser {
             id: UserId::new(now, [0; 10]),
             email: "owner@example.com".to_owned(),

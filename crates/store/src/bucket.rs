@@ -98,10 +98,25 @@ pub enum BucketUpdated {
     NameTaken,
     /// The workspace is not a live one of the organization.
     WorkspaceNotFound,
+    /// It would go to another workspace, and a live repository holds it.
+    InUse,
+    /// It would be called at its provider like another bucket of a repository that holds both.
+    SameNameInRepository,
     /// It is gone.
     NotFound,
     /// It was changed in between.
     Conflict,
+}
+
+/// What came of removing a bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BucketDeleted {
+    /// It is gone, and nodes are told.
+    Deleted,
+    /// A live repository holds it.
+    InUse,
+    /// There is no such live bucket.
+    NotFound,
 }
 
 /// What one node last said of a bucket.
@@ -143,11 +158,11 @@ pub struct ListedBucket {
 
 /// Where the next page of a newest-first list begins: after this one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PageStart {
+pub struct PageStart<Id = BucketId> {
     /// When the last one of the page before was made.
     pub created_at: Timestamp,
     /// Its id.
-    pub id: BucketId,
+    pub id: Id,
 }
 
 /// Which buckets to list.
@@ -175,12 +190,13 @@ pub trait BucketStore {
     /// Whether a live bucket of the organization, other than `except`, has the name.
     async fn bucket_name_taken(&self, org_id: OrgId, name: &Name, except: Option<BucketId>) -> Result<bool>;
 
-    /// Changes a bucket.
+    /// Changes a bucket. Where its name at the provider changes, the repositories that hold it are announced with it:
+    /// that name is how clients address it.
     async fn update_bucket(&self, update: &BucketUpdate, now: Timestamp) -> Result<BucketUpdated>;
 
-    /// Removes a bucket softly: destroys its secret, frees its name and its place in the quota, keeps its statistics,
-    /// announces it to nodes. Whether there was such a live bucket.
-    async fn delete_bucket(&self, org_id: OrgId, id: BucketId, now: Timestamp) -> Result<bool>;
+    /// Removes a bucket that no live repository holds, softly: destroys its secret, frees its name and its place in
+    /// the quota, keeps its statistics, announces it to nodes.
+    async fn delete_bucket(&self, org_id: OrgId, id: BucketId, now: Timestamp) -> Result<BucketDeleted>;
 
     /// A page of live buckets, newest first, then by id. Costs what the page costs, however many buckets there are.
     async fn buckets(&self, query: &BucketQuery) -> Result<Vec<ListedBucket>>;
@@ -193,7 +209,7 @@ pub trait BucketStore {
     ) -> Result<Vec<(BucketId, WorkspaceId)>>;
 
     /// A number that changes whenever an answer about the organization's buckets might: a registration, a change, a
-    /// deletion, a new word of a node. It lets whole answers be kept as long as they are true.
+    /// deletion, a new word of a node, a repository that takes or frees one. It lets whole answers be kept as long as they are true.
     async fn bucket_generation(&self, org_id: OrgId) -> Result<u64>;
 
     /// How many live buckets have a secret that ends at a time or before it.

@@ -13,6 +13,8 @@ pub mod error;
 pub mod idempotency;
 pub mod node;
 pub mod organization;
+pub mod repository;
+pub mod repository_key;
 pub mod sqlite;
 pub mod status;
 pub mod sync;
@@ -38,6 +40,8 @@ pub trait Store:
     + workspace::WorkspaceStore
     + token::TokenStore
     + bucket::BucketStore
+    + repository::RepositoryStore
+    + repository_key::RepositoryKeyStore
     + status::StatusStore
     + usage::UsageStore
     + node::NodeStore

@@ -20,6 +20,10 @@ pub struct Organization {
     pub bucket_quota: Option<u64>,
     /// How many live buckets it has.
     pub bucket_count: u64,
+    /// How many live repositories it may have; no number means any.
+    pub repo_quota: Option<u64>,
+    /// How many live repositories it has.
+    pub repo_count: u64,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -33,6 +37,8 @@ pub struct NewOrganization {
     pub name: Name,
     /// How many live buckets it may have.
     pub bucket_quota: Option<u64>,
+    /// How many live repositories it may have.
+    pub repo_quota: Option<u64>,
     /// Its first user.
     pub owner: NewUser,
     /// Its first workspace.
@@ -70,4 +76,7 @@ pub trait OrganizationStore {
 
     /// Sets how many live buckets an organization may have. Whether it existed.
     async fn set_bucket_quota(&self, id: OrgId, quota: Option<u64>) -> Result<bool>;
+
+    /// Sets how many live repositories an organization may have. Whether it existed.
+    async fn set_repo_quota(&self, id: OrgId, quota: Option<u64>) -> Result<bool>;
 }

@@ -1,19 +1,28 @@
-//! What nodes need: the buckets to serve, and the events that say what changed.
+//! What nodes need: the buckets to serve, and the events that say which buckets and repositories changed.
 
 use async_trait::async_trait;
-use bucketry_model::id::{BucketId, OrgId};
+use bucketry_model::id::{BucketId, OrgId, RepoId};
 use bucketry_model::node_protocol::NodeBucket;
 use jiff::Timestamp;
 
 use crate::Result;
 
-/// An event: something about this bucket changed.
+/// What an event is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// A bucket.
+    Bucket(BucketId),
+    /// A repository, its buckets' places in it, or its keys.
+    Repository(RepoId),
+}
+
+/// An event: something about its subject changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {
     /// Events are numbered in the order of their commits.
     pub sequence: i64,
-    /// The bucket.
-    pub bucket_id: BucketId,
+    /// What changed.
+    pub subject: Subject,
 }
 
 /// Changes after a sequence number.
@@ -31,7 +40,7 @@ pub trait SyncStore {
     /// The number of the newest event; 0 where there is none.
     async fn latest_change(&self) -> Result<i64>;
 
-    /// Events after a number, of buckets that the node serves.
+    /// Events after a number, of what the node serves.
     async fn changes_after(&self, org_id: Option<OrgId>, sequence: i64, limit: u32) -> Result<Changes>;
 
     /// A page of live buckets by id, after the given one.

@@ -1,8 +1,7 @@
 //! Sealed secrets as a whole: what a rotation walks over.
 
 use async_trait::async_trait;
-use bucketry_model::id::BucketId;
-use bucketry_model::node_protocol::BoundSecret;
+use bucketry_model::node_protocol::{BoundSecret, SecretOwner};
 use bucketry_model::secret::SealedSecret;
 use jiff::Timestamp;
 
@@ -27,8 +26,8 @@ pub enum RotationPhase {
 pub struct RotationState {
     /// How far it is.
     pub phase: RotationPhase,
-    /// The last bucket whose secret was looked at.
-    pub cursor: Option<BucketId>,
+    /// The record whose secret was looked at last.
+    pub cursor: Option<SecretOwner>,
     /// How many secrets there were at the start.
     pub total: u64,
     /// How many have been looked at.
@@ -47,14 +46,20 @@ pub trait VaultStore {
     /// How many live secrets there are.
     async fn count_secrets(&self) -> Result<u64>;
 
-    /// A page of live secrets by bucket id after the given one, with the fingerprint of each.
-    async fn secrets_after(&self, after: Option<BucketId>, limit: u32) -> Result<Vec<(BoundSecret, String)>>;
+    /// A page of live secrets after the given one, with the fingerprint of each: first those of buckets by id, then
+    /// those of repository keys by id. Only the page after the last one is empty.
+    async fn secrets_after(
+        &self,
+        after: Option<SecretOwner>,
+        limit: u32,
+    ) -> Result<Vec<(BoundSecret, String)>>;
 
-    /// Replaces sealed texts, each only where the old one is still in place, and announces the buckets to nodes.
+    /// Replaces sealed texts, each only where the old one is still in place, and announces buckets and repositories to
+    /// nodes.
     /// Returns how many were replaced.
     async fn replace_secrets(
         &self,
-        replacements: &[(BucketId, SealedSecret, StoredSecret)],
+        replacements: &[(SecretOwner, SealedSecret, StoredSecret)],
         now: Timestamp,
     ) -> Result<u64>;
 

@@ -47,7 +47,7 @@ pub enum WorkspaceChanged {
     Changed,
     /// There is no such live workspace in the organization.
     NotFound,
-    /// It still holds live buckets.
+    /// It still holds live buckets or repositories.
     InUse,
 }
 

@@ -11,7 +11,7 @@ use bucketry_model::id::{BucketId, OrgId, UserId, WorkspaceId};
 use bucketry_model::name::Name;
 use bucketry_model::role::OrgRole;
 use bucketry_model::secret::SealedSecret;
-use bucketry_store::bucket::{BucketInserted, BucketStore, NewBucket, StoredSecret};
+use bucketry_store::bucket::{BucketDeleted, BucketInserted, BucketStore, NewBucket, StoredSecret};
 use bucketry_store::organization::{NewOrganization, OrganizationStore};
 use bucketry_store::sqlite::{self, DATABASE_FILE, Options, SqliteStore};
 use bucketry_store::user::NewUser;
@@ -43,6 +43,7 @@ fn organization() -> NewOrganization {
         id: OrgId::new(now(), [1; 10]),
         name: name("default"),
         bucket_quota: None,
+        repo_quota: None,
         owner: NewUser {
             id: UserId::new(now(), [1; 10]),
             email: "owner@example.com".into(),
@@ -290,7 +291,10 @@ async fn a_full_disk_is_told_and_does_no_harm() {
         let refused = store.insert_bucket(&bucket(stored + 1, &large), now()).await.unwrap_err();
         assert!(matches!(refused, StoreError::DiskFull(_)), "{refused:?}");
     }
-    assert!(store.delete_bucket(organization().id, bucket(stored, "").id, now()).await.unwrap());
+    assert_eq!(
+        store.delete_bucket(organization().id, bucket(stored, "").id, now()).await.unwrap(),
+        BucketDeleted::Deleted
+    );
     let inserted = store.insert_bucket(&bucket(999, &large), now()).await.unwrap();
     assert_eq!(inserted, BucketInserted::Inserted, "there is room again");
     drop(store);

@@ -21,6 +21,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("FROM nodes n WHERE n.removed_at IS NULL", "nodes are few"),
     ("FROM nodes WHERE key_id", "nodes are few"),
     ("SELECT COUNT(*) FROM buckets WHERE sealed_to", "counts once, at the start of a rotation, in an index"),
+    ("WITH uses (id, at, org_id)", "reads the rows that it was given"),
     ("FROM sqlite_schema", "asks at the start whether there is any table"),
     ("FROM organizations ORDER BY created_at", "stops at its limit, in the order of an index"),
     ("FROM changes ORDER BY sequence", "stops at its limit, in the order of the table"),
@@ -130,7 +131,7 @@ async fn no_statement_reads_a_table_from_end_to_end_or_sorts() {
     let mut by_shape: BTreeMap<String, String> = BTreeMap::new();
     for statement in statements {
         let first = statement.split(' ').next().unwrap_or_default();
-        if !["SELECT", "INSERT", "UPDATE", "DELETE"].contains(&first) || statement.contains("_sqlx") {
+        if !["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"].contains(&first) || statement.contains("_sqlx") {
             continue;
         }
         let kept = by_shape.entry(without_lengths(&statement)).or_insert_with(|| statement.clone());

@@ -7,6 +7,7 @@ use std::io::{Read as _, Write as _};
 
 use age::armor::{ArmoredReader, ArmoredWriter, Format};
 use bucketry_model::id::{BucketId, OrgId, RepoKeyId};
+use bucketry_model::node_protocol::SecretOwner;
 use bucketry_model::secret::{SealedSecret, Secret};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -33,6 +34,14 @@ impl SecretContext {
     /// The secret of a bucket.
     pub fn of_bucket(org_id: OrgId, bucket_id: BucketId) -> Self {
         Self { org_id, record: format!("bucket:{bucket_id}"), field: "secret" }
+    }
+
+    /// The secret of whichever record it is.
+    pub fn of(org_id: OrgId, owner: SecretOwner) -> Self {
+        match owner {
+            SecretOwner::Bucket(id) => Self::of_bucket(org_id, id),
+            SecretOwner::RepositoryKey(id) => Self::of_repository_key(org_id, id),
+        }
     }
 
     /// The secret of a repository's access key.

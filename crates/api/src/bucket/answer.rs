@@ -3,8 +3,9 @@
 use bucketry_control::buckets::BucketView;
 use bucketry_model::bucket::StorageType;
 use bucketry_model::endpoint::Endpoint;
-use bucketry_model::id::{BucketId, WorkspaceId};
+use bucketry_model::id::{BucketId, RepoId, WorkspaceId};
 use bucketry_model::status::Status;
+use bucketry_store::repository::RepositoryOfBucket;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -76,22 +77,37 @@ pub(crate) struct BucketAnswer<'a> {
     #[schema(value_type = String, format = "uuid")]
     workspace_id: WorkspaceId,
     /// The repositories that hold it.
-    repos: [RepoOfBucket; 0],
+    #[schema(inline = false)]
+    repos: Vec<RepoOfBucket<'a>>,
 }
 
 /// A repository that holds a bucket.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct RepoOfBucket {
+#[schema(as = RepoOfBucket)]
+pub(crate) struct RepoOfBucket<'a> {
     /// Its id.
-    id: String,
+    #[schema(value_type = String, format = "uuid")]
+    id: RepoId,
     /// Its name.
-    name: String,
+    #[schema(value_type = String, example = "Media")]
+    name: &'a str,
     /// The protocol that it speaks to applications.
     #[schema(value_type = StorageTypeSchema)]
     storage_type: StorageType,
     /// When it was made.
     created_at: Moment,
+}
+
+impl<'a> From<&'a RepositoryOfBucket> for RepoOfBucket<'a> {
+    fn from(holder: &'a RepositoryOfBucket) -> Self {
+        Self {
+            id: holder.id,
+            name: holder.name.as_str(),
+            storage_type: holder.storage_type,
+            created_at: Moment(holder.created_at),
+        }
+    }
 }
 
 impl<'a> From<&'a BucketView> for BucketAnswer<'a> {
@@ -117,7 +133,7 @@ impl<'a> From<&'a BucketView> for BucketAnswer<'a> {
             created_at: Moment(bucket.created_at),
             updated_at: Moment(bucket.updated_at),
             workspace_id: bucket.workspace_id,
-            repos: [],
+            repos: view.repositories.iter().map(RepoOfBucket::from).collect(),
         }
     }
 }

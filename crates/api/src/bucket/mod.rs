@@ -1,6 +1,6 @@
 //! `/bucket`: registered buckets.
 
-mod answer;
+pub(crate) mod answer;
 mod available;
 mod create;
 mod day;

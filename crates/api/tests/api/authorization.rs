@@ -57,6 +57,10 @@ fn is_placed(route: &Route) -> bool {
                 | "GET /unit/stats"
                 | "GET /stats/daily"
                 | "GET /stats/minute"
+                | "GET /repo"
+                | "POST /repo"
+                | "GET /repo/stats"
+                | "POST /repo/validate"
                 | "POST /bucket"
         )
 }
@@ -105,6 +109,36 @@ async fn request(world: &World, route: &Route, place: Place, role: &str) -> (Str
             let email = format!("{}@example.info", world.fresh_name());
             let body = json!({ "email": email, "password": PASSWORD, "firstName": "A", "lastName": "B" });
             (route.path.clone(), Some(body))
+        }
+        "GET /repo" => (format!("{}?workspaceId={}", route.path, world.workspace(place)), None),
+        "GET /repo/stats" => (format!("{}?repoId={}", route.path, world.fresh_repository(place).await), None),
+        "POST /repo" => {
+            let body = json!({
+                "name": world.fresh_name(), "storageType": "S3", "mode": "NORMAL",
+                "workspaceId": world.workspace(place), "repoBuckets": [],
+            });
+            (route.path.clone(), Some(body))
+        }
+        "POST /repo/validate" => {
+            let bucket = world.fresh_bucket(place).await;
+            let body = json!({ "mode": "NORMAL", "repoBuckets": [{ "bucketId": bucket, "folder": "" }] });
+            (route.path.clone(), Some(body))
+        }
+        "PUT /repo/{repoId}" | "POST /repo/{repoId}/validate" => {
+            let body = json!({ "name": world.fresh_name() });
+            (path(&[("{repoId}", world.fresh_repository(place).await)]), Some(body))
+        }
+        "DELETE /repo/{repoId}" | "GET /repo/{repoId}/apikey" => {
+            (path(&[("{repoId}", world.fresh_repository(place).await)]), None)
+        }
+        "POST /repo/{repoId}/apikey" => {
+            let body = json!({ "name": "key", "accessType": "READ" });
+            (path(&[("{repoId}", world.fresh_repository(place).await)]), Some(body))
+        }
+        "PUT /repo/{repoId}/apikey/{apikeyId}" | "DELETE /repo/{repoId}/apikey/{apikeyId}" => {
+            let (repo, key) = world.fresh_key(place).await;
+            let body = (route.method == Method::PUT).then(|| json!({ "name": "key", "accessType": "WRITE" }));
+            (path(&[("{repoId}", repo), ("{apikeyId}", key)]), body)
         }
         "GET /bucket" | "GET /bucket/available" => {
             (format!("{}?workspaceId={}", route.path, world.workspace(place)), None)
@@ -297,6 +331,13 @@ async fn ids_that_are_no_ids_are_not_found() {
         (Method::GET, format!("/bucket/{unknown}/status")),
         (Method::GET, "/bucket?workspaceId=x".to_owned()),
         (Method::GET, "/bucket/stats?bucketId=x".to_owned()),
+        (Method::GET, "/stats/daily?repoId=x".to_owned()),
+        (Method::GET, format!("/stats/daily?repoId={unknown}")),
+        (Method::GET, format!("/repo?repoId={unknown}")),
+        (Method::GET, format!("/repo/stats?repoId={unknown}")),
+        (Method::DELETE, "/repo/x".to_owned()),
+        (Method::GET, "/repo/undefined/apikey".to_owned()),
+        (Method::DELETE, "/repo/x/apikey/y".to_owned()),
         (Method::GET, "/workspace/x".to_owned()),
         (Method::GET, "/user/x".to_owned()),
         (Method::GET, format!("/user/{nobody}")),

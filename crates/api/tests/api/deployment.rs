@@ -183,6 +183,17 @@ impl Deployment {
         answer.body["bucketId"].as_str().unwrap().to_owned()
     }
 
+    /// Makes a repository of mode NORMAL and tells its id.
+    pub(crate) async fn add_repository(&self, name: &str, buckets: Value) -> String {
+        let fields = json!({
+            "name": name, "storageType": "S3", "mode": "NORMAL", "workspaceId": self.first.workspace_id,
+            "repoBuckets": buckets,
+        });
+        let answer = self.post("/repo", fields).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.body["repoId"].as_str().unwrap().to_owned()
+    }
+
     /// Makes a user with an organization role and logs in: (id, access token).
     pub(crate) async fn add_user(&self, email: &str, org_role: u8) -> (String, String) {
         let body = json!({

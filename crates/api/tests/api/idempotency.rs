@@ -81,3 +81,21 @@ async fn odd_keys_are_refused() {
         assert_eq!((refused.status.as_u16(), refused.fields()), (400, vec!["Idempotency-Key"]));
     }
 }
+
+#[tokio::test]
+async fn a_keys_secret_is_not_told_a_second_time_and_each_repository_has_its_own_requests() {
+    let deployment = Deployment::start().await;
+    let mut repositories = Vec::new();
+    for name in ["a", "b"] {
+        repositories.push(deployment.add_repository(name, json!([])).await);
+    }
+    let body = json!({ "name": "job", "accessType": "READ" });
+    let path = format!("/repo/{}/apikey", repositories[0]);
+    let first = keyed(&deployment, &path, "key-1", &body).await;
+    assert!(first.body["secret"].is_string(), "{}", first.text);
+    let again = keyed(&deployment, &path, "key-1", &body).await;
+    assert_eq!((again.status, &again.body["key"]), (first.status, &first.body["key"]));
+    assert!(again.body.get("secret").is_none());
+    let other = keyed(&deployment, &format!("/repo/{}/apikey", repositories[1]), "key-1", &body).await;
+    assert_eq!((other.status.as_u16(), other.code()), (409, "IDEMPOTENCY_KEY_REUSED"));
+}

@@ -12,6 +12,7 @@ mod operation;
 mod places;
 mod rate_limits;
 mod refusals;
+mod repositories;
 mod server;
 mod sessions;
 mod traffic;

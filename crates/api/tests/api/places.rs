@@ -7,6 +7,7 @@ use bucketry_api::ApiSettings;
 use bucketry_control::Settings;
 use bucketry_control::buckets::BucketInput;
 use bucketry_control::organizations::Registration;
+use bucketry_control::repositories::{KeyInput, RepositoryInput};
 use bucketry_control::tokens::NewApiToken;
 use bucketry_model::bucket::StorageType;
 use bucketry_model::id::{OrgId, UserId, WorkspaceId};
@@ -160,6 +161,30 @@ impl World {
             ..BucketInput::default()
         };
         control.create_bucket(&owner, &input).await.unwrap().id.to_string()
+    }
+
+    /// A repository without buckets in the place.
+    pub(crate) async fn fresh_repository(&self, place: Place) -> String {
+        let control = &self.deployment.control;
+        let owner = control.authenticate(self.owner_of(place)).await.unwrap();
+        let input = RepositoryInput {
+            name: Some(self.fresh_name()),
+            storage_type: Some(StorageType::S3),
+            mode: Some("NORMAL".into()),
+            workspace_id: Some(self.workspace(place).to_string()),
+            buckets: None,
+        };
+        control.create_repository(&owner, &input).await.unwrap().id.to_string()
+    }
+
+    /// A key of a repository of the place: (repository, key).
+    pub(crate) async fn fresh_key(&self, place: Place) -> (String, String) {
+        let control = &self.deployment.control;
+        let owner = control.authenticate(self.owner_of(place)).await.unwrap();
+        let repository = self.fresh_repository(place).await;
+        let input = KeyInput { name: Some("key".into()), access: Some("READ".into()) };
+        let made = control.create_repository_key(&owner, repository.parse().unwrap(), &input).await;
+        (repository, made.unwrap().id.to_string())
     }
 
     /// A workspace with the place's members.

@@ -1,7 +1,9 @@
 //! The API as people and scripts call it, one module per resource.
 
 pub mod bucket;
+pub mod node;
 pub mod organization;
+pub mod repository;
 pub mod token;
 pub mod user;
 pub mod vault;

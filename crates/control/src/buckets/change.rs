@@ -3,14 +3,18 @@
 use bucketry_model::bucket::Bucket;
 use bucketry_model::diagnosis::Diagnosis;
 use bucketry_model::id::BucketId;
+use bucketry_model::node_protocol::SecretOwner;
 use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_model::status::Status;
-use bucketry_store::bucket::{BucketUpdate, BucketUpdated, SecretUpdate};
+use bucketry_store::bucket::{BucketDeleted, BucketUpdate, BucketUpdated, SecretUpdate};
 
 use super::create::name_taken;
 use super::input::{BucketInput, SecretInput, expiry};
 use crate::users::validated;
 use crate::{Control, Error, Result, Thing};
+
+/// How many repositories a refusal names.
+const MOST_NAMES: usize = 5;
 
 /// A bucket that was changed.
 #[derive(Debug)]
@@ -52,7 +56,7 @@ impl Control {
             SecretInput::Keep => (SecretUpdate::Keep, stored.secret.clone()),
             SecretInput::Clear => (SecretUpdate::Clear, None),
             SecretInput::Replace(plain) => {
-                let sealed = self.seal(caller.org_id, id, plain).await?;
+                let sealed = self.seal(caller.org_id, SecretOwner::Bucket(id), plain).await?;
                 let to_validate = Some(sealed.sealed.clone());
                 let expires_at = expiry(&changes.location, plain);
                 (SecretUpdate::Replace { secret: sealed, expires_at }, to_validate)
@@ -82,6 +86,19 @@ impl Control {
             BucketUpdated::Updated => {}
             BucketUpdated::NameTaken => return Err(name_taken(update.name.as_str())),
             BucketUpdated::WorkspaceNotFound => return Err(Error::NotFound(Thing::Workspace)),
+            BucketUpdated::InUse => {
+                return Err(Error::Rule {
+                    code: "BUCKET_IN_USE",
+                    message: self.in_use(id, "be moved to another workspace").await?,
+                });
+            }
+            BucketUpdated::SameNameInRepository => {
+                return Err(Error::NameTaken(format!(
+                    "another bucket called \"{}\" is in a repository with this one, and clients address them by that \
+                     name: take one of them out first",
+                    update.location.bucket
+                )));
+            }
             BucketUpdated::NotFound => return Err(Error::NotFound(Thing::Bucket)),
             BucketUpdated::Conflict => return Err(Error::Conflict),
         }
@@ -103,14 +120,30 @@ impl Control {
         Ok(UpdatedBucket { id: bucket.id, status, latency_ms, diagnosis })
     }
 
-    /// Deletes a bucket softly: statistics stay, the sealed secret is destroyed at once.
+    /// Deletes a bucket that no repository holds, softly: statistics stay, the sealed secret is destroyed at once.
     pub async fn delete_bucket(&self, caller: &Caller, id: BucketId) -> Result<()> {
         self.reach_bucket(caller, id, WorkspaceRole::Write).await?;
         validated(caller)?;
-        if !self.inner.store.delete_bucket(caller.org_id, id, self.inner.environment.now()).await? {
-            return Err(Error::NotFound(Thing::Bucket));
+        match self.inner.store.delete_bucket(caller.org_id, id, self.inner.environment.now()).await? {
+            BucketDeleted::Deleted => {
+                self.inner.changes.notify_waiters();
+                Ok(())
+            }
+            BucketDeleted::InUse => Err(Error::InUse(self.in_use(id, "be deleted").await?)),
+            BucketDeleted::NotFound => Err(Error::NotFound(Thing::Bucket)),
         }
-        self.inner.changes.notify_waiters();
-        Ok(())
+    }
+
+    /// Tells which repositories hold a bucket, and what can't be done with it meanwhile. They are of the bucket's
+    /// workspace, so whoever may change the bucket may know them.
+    async fn in_use(&self, id: BucketId, what: &str) -> Result<String> {
+        let holders = self.inner.store.repositories_of_buckets(&[id]).await?;
+        let mut names: Vec<String> =
+            holders.iter().take(MOST_NAMES).map(|(_, holder)| format!("\"{}\"", holder.name)).collect();
+        if holders.len() > MOST_NAMES {
+            names.push(format!("{} more", holders.len() - MOST_NAMES));
+        }
+        let names = if names.is_empty() { "a repository".to_owned() } else { names.join(", ") };
+        Ok(format!("the bucket can't {what} while it is used by {names}: take it out of there first"))
     }
 }

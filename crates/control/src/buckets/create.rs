@@ -2,6 +2,7 @@
 
 use bucketry_model::diagnosis::Diagnosis;
 use bucketry_model::id::BucketId;
+use bucketry_model::node_protocol::SecretOwner;
 use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_store::bucket::{BucketInserted, NewBucket};
 
@@ -37,7 +38,7 @@ impl Control {
         let secret_expires_at = given.as_ref().and_then(|secret| expiry(&fields.location, secret));
         let id = self.inner.environment.id(BucketId::new)?;
         let secret = match &given {
-            Some(secret) => Some(self.seal(caller.org_id, id, secret).await?),
+            Some(secret) => Some(self.seal(caller.org_id, SecretOwner::Bucket(id), secret).await?),
             None => None,
         };
         let diagnosis = if input.skip_validation {

@@ -26,7 +26,7 @@ fn is_role(location: &BucketLocation) -> bool {
 
 /// A Google service account to take on is named without any secret.
 fn is_impersonation(location: &BucketLocation, has_secret: bool) -> bool {
-    location.storage_type == StorageType::Gcs && !has_secret
+    location.storage_type == StorageType::Gcs && location.key.is_some() && !has_secret
 }
 
 /// The trust policy that lets the nodes, and through them this organization only, take a role on.

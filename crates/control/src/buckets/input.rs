@@ -95,7 +95,7 @@ impl BucketInput {
             if let Some(secret) = &secret {
                 key = take_session_key(storage_type, key, secret, &mut wrong);
             }
-            check_credentials(storage_type, key.as_deref(), secret.is_some(), &mut wrong);
+            check_credentials(storage_type, key.as_deref(), secret.is_some(), endpoint.is_some(), &mut wrong);
         }
         match (name, bucket, storage_type, workspace_id, wrong.as_slice()) {
             (Some(name), Some(bucket), Some(storage_type), Some(workspace_id), []) => Ok(NewBucketFields {
@@ -171,7 +171,14 @@ impl BucketInput {
             SecretInput::Replace(_) => true,
             SecretInput::Clear => false,
         };
-        check_credentials(location.storage_type, location.key.as_deref(), will_have_secret, &mut wrong);
+        let has_endpoint = location.endpoint.is_some();
+        check_credentials(
+            location.storage_type,
+            location.key.as_deref(),
+            will_have_secret,
+            has_endpoint,
+            &mut wrong,
+        );
         if wrong.is_empty() { Ok(LocationChanges { location, secret }) } else { Err(Error::Invalid(wrong)) }
     }
 
@@ -286,6 +293,7 @@ fn check_credentials(
     storage_type: StorageType,
     key: Option<&str>,
     has_secret: bool,
+    has_endpoint: bool,
     wrong: &mut Vec<FieldError>,
 ) {
     let already = |field: &str, wrong: &[FieldError]| wrong.iter().any(|error| error.field == field);
@@ -293,6 +301,8 @@ fn check_credentials(
         StorageType::S3 if key.is_some_and(is_role_arn) => return,
         StorageType::S3 => ("is required: the access key id", Some("is required: the secret access key")),
         StorageType::Gcs if has_secret => return,
+        // Emulators ask nobody who they are, and neither do public buckets behind an address of their own.
+        StorageType::Gcs if key.is_none() && has_endpoint => return,
         StorageType::Gcs => {
             if key.is_some_and(|key| !key.contains('@')) && !already("key", wrong) {
                 let message = "must be a service account's e-mail address where no secret is given: the node takes \
@@ -429,6 +439,12 @@ mod tests {
         assert!(read(StorageType::S3, "arn:aws:iam::123456789012:role/reader").is_ok());
         assert!(read(StorageType::Gcs, "reader@project.iam.gserviceaccount.com").is_ok());
         assert_eq!(wrong_fields(read(StorageType::Gcs, "GOOG1EXAMPLE")), ["key"]);
+        let anonymous = |endpoint: &str| {
+            let (storage_type, endpoint) = (Some(StorageType::Gcs), Some(endpoint.to_owned()));
+            BucketInput { storage_type, endpoint, key: None, secret: None, ..complete() }.read_new()
+        };
+        assert!(anonymous("http://gcs.example.com").is_ok());
+        assert_eq!(wrong_fields(anonymous("")), ["key"]);
         assert_eq!(wrong_fields(read(StorageType::S3, "AKID")), ["secret"]);
         assert_eq!(wrong_fields(read(StorageType::Blob, "account")), ["secret"]);
     }

@@ -1,5 +1,6 @@
 //! Reading buckets and their present status.
 
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use bucketry_model::bucket::Bucket;
@@ -9,6 +10,7 @@ use bucketry_model::provider::Provider;
 use bucketry_model::role::{Caller, Visibility, WorkspaceRole};
 use bucketry_model::status::{ProbeFailure, Status, as_seen_now, fold, is_connected};
 use bucketry_store::bucket::{BucketQuery, ListedBucket, NodeWord, PageStart};
+use bucketry_store::repository::RepositoryOfBucket;
 use jiff::Timestamp;
 
 use crate::{Control, Result};
@@ -28,6 +30,8 @@ pub struct BucketView {
     pub latency_ms: Option<u32>,
     /// Whose storage it is.
     pub provider: Provider,
+    /// The repositories that hold it, oldest first.
+    pub repositories: Vec<RepositoryOfBucket>,
     /// Why it is OFFLINE, as the first node that says so tells it; none where it isn't.
     pub last_error: Option<ProbeFailure>,
 }
@@ -69,11 +73,33 @@ impl Control {
         let visible = self.visible(caller, workspace).await?;
         let query = BucketQuery { org_id: caller.org_id, visible, after, limit };
         let page = self.inner.store.buckets(&query).await?;
+        self.views_of(page).await
+    }
+
+    /// Listed buckets with what is known of them now.
+    pub(crate) async fn views_of(&self, listed: Vec<ListedBucket>) -> Result<Vec<BucketView>> {
         let now = self.inner.environment.now();
         let nodes = self.known_nodes().await?;
         let connected: Vec<NodeId> =
             nodes.iter().filter(|node| is_connected(node.last_seen, now)).map(|node| node.id).collect();
-        Ok(page.into_iter().map(|listed| view(listed, &connected)).collect())
+        let ids: Vec<BucketId> = listed.iter().map(|one| one.bucket.id).collect();
+        let mut holders = self.repositories_by_bucket(&ids).await?;
+        let view = |one: ListedBucket| {
+            let repositories = holders.remove(&one.bucket.id).unwrap_or_default();
+            view(one, &connected, repositories)
+        };
+        Ok(listed.into_iter().map(view).collect())
+    }
+
+    async fn repositories_by_bucket(
+        &self,
+        ids: &[BucketId],
+    ) -> Result<HashMap<BucketId, Vec<RepositoryOfBucket>>> {
+        let mut holders: HashMap<BucketId, Vec<RepositoryOfBucket>> = HashMap::new();
+        for (bucket, holder) in self.inner.store.repositories_of_buckets(ids).await? {
+            holders.entry(bucket).or_default().push(holder);
+        }
+        Ok(holders)
     }
 
     /// Like [`Self::list_buckets`], but only those that a new repository may take: the ones that no repository of
@@ -85,8 +111,10 @@ impl Control {
         after: Option<PageStart>,
         limit: u32,
     ) -> Result<Vec<BucketView>> {
-        // No repository can hold a bucket yet, so every bucket is available.
-        self.list_buckets(caller, workspace, after, limit).await
+        let visible = self.visible(caller, workspace).await?;
+        let query = BucketQuery { org_id: caller.org_id, visible, after, limit };
+        let page = self.inner.store.available_buckets(&query).await?;
+        self.views_of(page).await
     }
 
     /// One bucket.
@@ -102,6 +130,7 @@ impl Control {
             last_status_at: words.iter().map(|word| word.last_updated).max(),
             latency_ms: reached_in(words.iter().map(|word| (word.status, word.latency_ms))),
             provider: Provider::recognise(bucket.location.storage_type, bucket.location.endpoint.as_ref()),
+            repositories: self.repositories_by_bucket(&[id]).await?.remove(&id).unwrap_or_default(),
             bucket,
         })
     }
@@ -166,7 +195,7 @@ fn reason<'w>(
     words.find_map(|(said, failure)| failure.filter(|_| said == Status::Offline)).cloned()
 }
 
-fn view(listed: ListedBucket, connected: &[NodeId]) -> BucketView {
+fn view(listed: ListedBucket, connected: &[NodeId], repositories: Vec<RepositoryOfBucket>) -> BucketView {
     let now = |word: &NodeWord| as_seen_now(word.status, connected.contains(&word.node_id));
     let status = fold(listed.nodes.iter().map(now));
     BucketView {
@@ -180,5 +209,6 @@ fn view(listed: ListedBucket, connected: &[NodeId]) -> BucketView {
             listed.bucket.location.endpoint.as_ref(),
         ),
         bucket: listed.bucket,
+        repositories,
     }
 }

@@ -4,7 +4,7 @@ use bucketry_model::bucket::BucketLocation;
 use bucketry_model::diagnosis::{CheckScope, Diagnosis};
 use bucketry_model::id::{BucketId, JobId, OrgId};
 use bucketry_model::node::serves;
-use bucketry_model::node_protocol::{Outcome, Task};
+use bucketry_model::node_protocol::{Outcome, SecretOwner, Task};
 use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_model::secret::{SealedSecret, Secret};
 use bucketry_model::status::Status;
@@ -37,7 +37,9 @@ impl Control {
         let secret = match &changes.secret {
             SecretInput::Keep => stored.secret.clone(),
             SecretInput::Clear => None,
-            SecretInput::Replace(plain) => Some(self.seal(caller.org_id, id, plain).await?.sealed),
+            SecretInput::Replace(plain) => {
+                Some(self.seal(caller.org_id, SecretOwner::Bucket(id), plain).await?.sealed)
+            }
         };
         let diagnosis =
             self.run_validation(caller.org_id, id, &changes.location, secret, input.scope).await?;
@@ -45,18 +47,18 @@ impl Control {
         Ok(Validated { status, diagnosis })
     }
 
-    /// Seals a bucket's secret to every node that may have to open it.
+    /// Seals a secret to every node that may have to open it.
     pub(crate) async fn seal(
         &self,
         org_id: OrgId,
-        bucket_id: BucketId,
+        owner: SecretOwner,
         secret: &Secret,
     ) -> Result<StoredSecret> {
         let recipients = self.recipients(org_id).await?;
         if recipients.is_empty() {
             return Err(Error::NoRecipient);
         }
-        let context = SecretContext::of_bucket(org_id, bucket_id);
+        let context = SecretContext::of(org_id, owner);
         let sealed = bucketry_vault::seal(secret, &context, &recipients).map_err(Error::internal)?;
         Ok(StoredSecret { sealed, sealed_to: bucketry_vault::fingerprint(&recipients) })
     }

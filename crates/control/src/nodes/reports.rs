@@ -1,6 +1,7 @@
 //! Heartbeats with probes, and reports of traffic and of finished jobs.
 
-use bucketry_model::node_protocol::{BucketStatus, Heartbeat, REPORT_PATH, Report, STATUS_PATH};
+use bucketry_model::id::OrgId;
+use bucketry_model::node_protocol::{BucketStatus, Heartbeat, KeyUse, REPORT_PATH, Report, STATUS_PATH};
 use bucketry_model::uptime::{ProbeSample, longest_gap};
 use bucketry_store::status::ProbeBatch;
 use bucketry_store::usage::BatchCounted;
@@ -8,6 +9,7 @@ use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::{check_batch, read};
+use crate::presence::Told;
 use crate::{Control, Error, Result};
 
 /// Samples from further ahead than this are of a node whose clock is wrong: they would block true ones for as long.
@@ -27,7 +29,8 @@ impl Control {
         let interval =
             i64::try_from(heartbeat.probe_interval_ms).unwrap_or(i64::MAX).min(LONGEST_INTERVAL_MS);
         self.inner.store.touch_node(node.id, now).await?;
-        self.inner.presence.heard(node.id, Some(heartbeat.census), now);
+        let told = Told { census: heartbeat.census, gateway_url: heartbeat.gateway_url };
+        self.inner.presence.heard(node.id, Some(told), now);
         let samples: Vec<_> = heartbeat
             .buckets
             .into_iter()
@@ -51,9 +54,11 @@ impl Control {
         let node = self.sender("POST", REPORT_PATH, message).await?;
         let report: Report = read(message)?;
         check_batch("results", report.results.len())?;
+        check_batch("keyUses", report.key_uses.len())?;
         for result in report.results {
             self.inner.jobs.complete(node.id, result);
         }
+        self.note_key_uses(node.org_id, report.key_uses).await?;
         let Some(batch) = report.usage else { return Ok(()) };
         check_batch("usage.rows", batch.rows.len())?;
         if batch.spool.is_empty() || batch.spool.len() > 64 || batch.number == 0 {
@@ -73,6 +78,18 @@ impl Control {
                 message: format!("batch {} came before batch {expected}: send that one first", batch.number),
             }),
         }
+    }
+}
+
+impl Control {
+    /// Notes when keys were used, as far as the node serves them.
+    async fn note_key_uses(&self, org_id: Option<OrgId>, uses: Vec<KeyUse>) -> Result<()> {
+        let latest = self.inner.environment.now() + AHEAD_AT_MOST;
+        let uses: Vec<KeyUse> = uses.into_iter().filter(|one| one.at <= latest).collect();
+        if uses.is_empty() {
+            return Ok(());
+        }
+        Ok(self.inner.store.note_key_uses(org_id, &uses).await?)
     }
 }
 

@@ -4,16 +4,18 @@ use std::collections::HashSet;
 use std::str::FromStr;
 use std::time::Duration;
 
-use bucketry_model::id::BucketId;
+use bucketry_model::id::{BucketId, RepoId};
 use bucketry_model::node::Node;
-use bucketry_model::node_protocol::{LONG_POLL_SECONDS, SYNC_PATH, SyncAnswer};
-use bucketry_store::sync::Changes;
+use bucketry_model::node_protocol::{LONG_POLL_SECONDS, NodeBucket, NodeRepository, SYNC_PATH, SyncAnswer};
+use bucketry_store::sync::{Change, Changes, Subject};
 use serde_json::Value;
 
 use crate::{Control, Error, Result};
 
 /// How many buckets a page holds.
 const PAGE: u32 = 500;
+/// How many repositories a page holds: each comes with all its buckets and keys.
+const REPOSITORIES: u32 = 50;
 /// How often the store is asked for changes that another control plane may have made.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -22,8 +24,10 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 enum Cursor {
     /// Nowhere yet.
     Start,
-    /// Within a snapshot that was begun when `sequence` was the newest change.
-    Snapshot { sequence: i64, after: BucketId },
+    /// Within the buckets of a snapshot that was begun when `sequence` was the newest change.
+    Buckets { sequence: i64, after: BucketId },
+    /// Within the repositories of such a snapshot, which come after its buckets.
+    Repositories { sequence: i64, after: RepoId },
     /// It has seen all changes up to this one.
     Changes { sequence: i64 },
 }
@@ -32,7 +36,8 @@ impl Cursor {
     fn to_text(self) -> String {
         match self {
             Self::Start => String::new(),
-            Self::Snapshot { sequence, after } => format!("s.{sequence}.{after}"),
+            Self::Buckets { sequence, after } => format!("s.{sequence}.{after}"),
+            Self::Repositories { sequence, after } => format!("r.{sequence}.{after}"),
             Self::Changes { sequence } => format!("c.{sequence}"),
         }
     }
@@ -48,7 +53,11 @@ impl FromStr for Cursor {
             (Some("c"), Some(sequence), None) => {
                 Ok(Self::Changes { sequence: sequence.parse().map_err(|_| wrong())? })
             }
-            (Some("s"), Some(sequence), Some(after)) => Ok(Self::Snapshot {
+            (Some("s"), Some(sequence), Some(after)) => Ok(Self::Buckets {
+                sequence: sequence.parse().map_err(|_| wrong())?,
+                after: after.parse().map_err(|_| wrong())?,
+            }),
+            (Some("r"), Some(sequence), Some(after)) => Ok(Self::Repositories {
                 sequence: sequence.parse().map_err(|_| wrong())?,
                 after: after.parse().map_err(|_| wrong())?,
             }),
@@ -77,9 +86,8 @@ impl Control {
             job.as_mut().enable();
             let mut answer = self.answer(&node, cursor).await?;
             answer.jobs = self.inner.jobs.fetch(node.id);
-            let news = !(answer.buckets.is_empty() && answer.removed.is_empty() && answer.jobs.is_empty());
             let look_again = tokio::time::Instant::now() + LOOK_AGAIN;
-            if news || answer.snapshot || until <= tokio::time::Instant::now() {
+            if has_news(&answer) || answer.snapshot || until <= tokio::time::Instant::now() {
                 return Ok(answer);
             }
             tokio::select! {
@@ -94,31 +102,48 @@ impl Control {
         match cursor {
             Cursor::Start => {
                 let sequence = self.inner.store.latest_change().await?;
-                self.snapshot_page(node, sequence, None).await
+                self.page_of_buckets(node, sequence, None).await
             }
-            Cursor::Snapshot { sequence, after } => self.snapshot_page(node, sequence, Some(after)).await,
+            Cursor::Buckets { sequence, after } => self.page_of_buckets(node, sequence, Some(after)).await,
+            Cursor::Repositories { sequence, after } => {
+                self.page_of_repositories(node, sequence, Some(after), Vec::new()).await
+            }
             Cursor::Changes { sequence } => self.changes_page(node, sequence).await,
         }
     }
 
-    async fn snapshot_page(&self, node: &Node, sequence: i64, after: Option<BucketId>) -> Result<SyncAnswer> {
+    async fn page_of_buckets(
+        &self,
+        node: &Node,
+        sequence: i64,
+        after: Option<BucketId>,
+    ) -> Result<SyncAnswer> {
         let buckets = self.inner.store.node_buckets_after(node.org_id, after, PAGE).await?;
-        let more = buckets.len() >= PAGE as usize;
-        let cursor = match buckets.last() {
-            Some(last) if more => Cursor::Snapshot { sequence, after: last.id },
+        match buckets.last() {
+            Some(last) if buckets.len() >= PAGE as usize => {
+                let cursor = Cursor::Buckets { sequence, after: last.id };
+                Ok(SyncAnswer { snapshot: true, more: true, buckets, ..empty(cursor) })
+            }
+            _ => self.page_of_repositories(node, sequence, None, buckets).await,
+        }
+    }
+
+    /// The page that follows the last buckets, or comes with them.
+    async fn page_of_repositories(
+        &self,
+        node: &Node,
+        sequence: i64,
+        after: Option<RepoId>,
+        buckets: Vec<NodeBucket>,
+    ) -> Result<SyncAnswer> {
+        let store = &self.inner.store;
+        let repositories = store.node_repositories_after(node.org_id, after, REPOSITORIES).await?;
+        let more = repositories.len() >= REPOSITORIES as usize;
+        let cursor = match repositories.last() {
+            Some(last) if more => Cursor::Repositories { sequence, after: last.id },
             _ => Cursor::Changes { sequence },
         };
-        Ok(SyncAnswer {
-            success: true,
-            cursor: cursor.to_text(),
-            snapshot: true,
-            more,
-            buckets,
-            removed: Vec::new(),
-            repositories: Vec::new(),
-            removed_repositories: Vec::new(),
-            jobs: Vec::new(),
-        })
+        Ok(SyncAnswer { snapshot: true, more, buckets, repositories, ..empty(cursor) })
     }
 
     async fn changes_page(&self, node: &Node, sequence: i64) -> Result<SyncAnswer> {
@@ -126,32 +151,99 @@ impl Control {
         let latest = self.inner.store.latest_change().await?;
         let changes = match self.inner.store.changes_after(node.org_id, sequence, PAGE).await? {
             Changes::Since(changes) => changes,
-            Changes::TooOld => return self.snapshot_page(node, latest, None).await,
+            Changes::TooOld => return self.page_of_buckets(node, latest, None).await,
         };
-        let more = changes.len() >= PAGE as usize;
-        let last = changes.last().map_or(sequence, |change| change.sequence);
-        let ids: HashSet<BucketId> = changes.iter().map(|change| change.bucket_id).collect();
-        let ids: Vec<BucketId> = ids.into_iter().collect();
-        let buckets = if ids.is_empty() {
-            Vec::new()
-        } else {
-            self.inner.store.node_buckets(node.org_id, &ids).await?
-        };
-        let live: HashSet<BucketId> = buckets.iter().map(|bucket| bucket.id).collect();
-        let removed = ids.into_iter().filter(|id| !live.contains(id)).collect();
+        let page = ChangesPage::of(&changes);
+        let more = page.taken < changes.len() || changes.len() >= PAGE as usize;
+        let last = page.last.unwrap_or(sequence);
+        let (buckets, removed) = self.changed_buckets(node, page.buckets).await?;
+        let (repositories, removed_repositories) = self.changed_repositories(node, page.repositories).await?;
         let sequence = if more { last } else { last.max(latest) };
-        Ok(SyncAnswer {
-            success: true,
-            cursor: Cursor::Changes { sequence }.to_text(),
-            snapshot: false,
-            more,
-            buckets,
-            removed,
-            repositories: Vec::new(),
-            removed_repositories: Vec::new(),
-            jobs: Vec::new(),
-        })
+        let cursor = Cursor::Changes { sequence };
+        Ok(SyncAnswer { more, buckets, removed, repositories, removed_repositories, ..empty(cursor) })
     }
+
+    async fn changed_buckets(
+        &self,
+        node: &Node,
+        ids: HashSet<BucketId>,
+    ) -> Result<(Vec<NodeBucket>, Vec<BucketId>)> {
+        if ids.is_empty() {
+            return Ok((Vec::new(), Vec::new()));
+        }
+        let ids: Vec<BucketId> = ids.into_iter().collect();
+        let live = self.inner.store.node_buckets(node.org_id, &ids).await?;
+        let found: HashSet<BucketId> = live.iter().map(|bucket| bucket.id).collect();
+        Ok((live, ids.into_iter().filter(|id| !found.contains(id)).collect()))
+    }
+
+    async fn changed_repositories(
+        &self,
+        node: &Node,
+        ids: HashSet<RepoId>,
+    ) -> Result<(Vec<NodeRepository>, Vec<RepoId>)> {
+        if ids.is_empty() {
+            return Ok((Vec::new(), Vec::new()));
+        }
+        let ids: Vec<RepoId> = ids.into_iter().collect();
+        let live = self.inner.store.node_repositories(node.org_id, &ids).await?;
+        let found: HashSet<RepoId> = live.iter().map(|repository| repository.id).collect();
+        Ok((live, ids.into_iter().filter(|id| !found.contains(id)).collect()))
+    }
+}
+
+/// What an answer takes of the changes.
+struct ChangesPage {
+    buckets: HashSet<BucketId>,
+    repositories: HashSet<RepoId>,
+    taken: usize,
+    last: Option<i64>,
+}
+
+impl ChangesPage {
+    /// The oldest changes, up to the one that would be of a repository too many.
+    fn of(changes: &[Change]) -> Self {
+        let mut page = Self { buckets: HashSet::new(), repositories: HashSet::new(), taken: 0, last: None };
+        for change in changes {
+            match change.subject {
+                Subject::Bucket(id) => {
+                    page.buckets.insert(id);
+                }
+                Subject::Repository(id) => {
+                    let is_full = page.repositories.len() >= REPOSITORIES as usize;
+                    if is_full && !page.repositories.contains(&id) {
+                        break;
+                    }
+                    page.repositories.insert(id);
+                }
+            }
+            page.taken += 1;
+            page.last = Some(change.sequence);
+        }
+        page
+    }
+}
+
+fn empty(cursor: Cursor) -> SyncAnswer {
+    SyncAnswer {
+        success: true,
+        cursor: cursor.to_text(),
+        snapshot: false,
+        more: false,
+        buckets: Vec::new(),
+        removed: Vec::new(),
+        repositories: Vec::new(),
+        removed_repositories: Vec::new(),
+        jobs: Vec::new(),
+    }
+}
+
+fn has_news(answer: &SyncAnswer) -> bool {
+    !(answer.buckets.is_empty()
+        && answer.removed.is_empty()
+        && answer.repositories.is_empty()
+        && answer.removed_repositories.is_empty()
+        && answer.jobs.is_empty())
 }
 
 #[cfg(test)]
@@ -162,13 +254,30 @@ mod tests {
     #[test]
     fn cursors_read_back_and_strange_ones_are_refused() {
         let after = BucketId::new(Timestamp::UNIX_EPOCH, [1; 10]);
-        for cursor in
-            [Cursor::Start, Cursor::Snapshot { sequence: 5, after }, Cursor::Changes { sequence: 7 }]
-        {
+        let after_repository = RepoId::new(Timestamp::UNIX_EPOCH, [1; 10]);
+        for cursor in [
+            Cursor::Start,
+            Cursor::Buckets { sequence: 5, after },
+            Cursor::Repositories { sequence: 6, after: after_repository },
+            Cursor::Changes { sequence: 7 },
+        ] {
             assert_eq!(cursor.to_text().parse::<Cursor>().unwrap(), cursor);
         }
-        for wrong in ["c", "c.x", "s.1", "s.1.x", "c.1.2", "x.1", "c.99999999999999999999"] {
+        for wrong in ["c", "c.x", "s.1", "s.1.x", "c.1.2", "x.1", "r.1", "c.99999999999999999999"] {
             assert!(wrong.parse::<Cursor>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_page_of_changes_ends_before_the_repository_that_would_be_one_too_many() {
+        let change = |sequence: u8| Change {
+            sequence: i64::from(sequence),
+            subject: Subject::Repository(RepoId::new(Timestamp::UNIX_EPOCH, [sequence.min(60); 10])),
+        };
+        let changes: Vec<_> = (1..=100).map(change).collect();
+        let page = ChangesPage::of(&changes);
+        assert_eq!((page.repositories.len(), page.taken, page.last), (50, 50, Some(50)));
+        let page = ChangesPage::of(&changes[50..]);
+        assert_eq!((page.repositories.len(), page.taken, page.last), (10, 50, Some(100)));
     }
 }

@@ -5,5 +5,7 @@
 mod credentials;
 mod nodes;
 mod registry;
+mod repositories;
+mod repository_keys;
 mod sessions;
 mod support;

@@ -6,15 +6,17 @@ use std::time::Duration;
 use bucketry_control::access_token::AccessTokens;
 use bucketry_control::buckets::BucketInput;
 use bucketry_control::environment::SystemRandomness;
+use bucketry_control::repositories::{RepositoryBucketInput, RepositoryInput};
+use bucketry_control::users::NewUserInput;
 use bucketry_control::{Control, Environment, Settings};
 use bucketry_model::bucket::StorageType;
 use bucketry_model::diagnosis::{Check, CheckCode, CheckName, Diagnosis};
-use bucketry_model::id::{BucketId, WorkspaceId};
+use bucketry_model::id::{BucketId, RepoId, WorkspaceId};
 use bucketry_model::node_protocol::{
     BoundSecret, BucketStatus, Census, Heartbeat, JobResult, Outcome, Register, Report, SyncAnswer, Task,
     UsageBatch,
 };
-use bucketry_model::role::Caller;
+use bucketry_model::role::{Caller, OrgRole, WorkspaceRole};
 use bucketry_model::secret::Secret;
 use bucketry_model::time::{Clock as _, ManualClock};
 use bucketry_store::sqlite::{Options, SqliteStore};
@@ -75,10 +77,59 @@ impl World {
         }
     }
 
+    /// Registers a bucket of this name, at the provider too, without asking the node.
+    pub(crate) async fn bucket_called(&self, name: &str) -> BucketId {
+        let bucket = Some(name.to_owned());
+        let input = BucketInput { bucket, skip_validation: true, ..self.bucket(name) };
+        self.control.create_bucket(&self.owner, &input).await.unwrap().id
+    }
+
+    /// The fields of a repository of mode NORMAL with these buckets and folders.
+    pub(crate) fn repository(&self, name: &str, buckets: &[(BucketId, &str)]) -> RepositoryInput {
+        RepositoryInput {
+            name: Some(name.to_owned()),
+            storage_type: Some(StorageType::S3),
+            mode: Some("NORMAL".to_owned()),
+            workspace_id: Some(self.workspace.to_string()),
+            buckets: Some(buckets.iter().map(|(id, folder)| place(*id, folder, false)).collect()),
+        }
+    }
+
+    /// Makes a repository.
+    pub(crate) async fn repository_of(&self, name: &str, buckets: &[(BucketId, &str)]) -> RepoId {
+        self.control.create_repository(&self.owner, &self.repository(name, buckets)).await.unwrap().id
+    }
+
+    /// Somebody with this role in the first workspace, or in none.
+    pub(crate) async fn member(&self, email: &str, role: Option<WorkspaceRole>) -> Arc<Caller> {
+        let new = NewUserInput {
+            email: email.to_owned(),
+            first_name: "A".to_owned(),
+            last_name: "Member".to_owned(),
+            password: Secret::new(PASSWORD),
+            org_role: OrgRole::User,
+        };
+        let made = self.control.create_user(&self.owner, new).await.unwrap();
+        if let Some(role) = role {
+            self.control.add_member(&self.owner, self.workspace, made.id, role).await.unwrap();
+        }
+        let session = self.control.login(email, Secret::new(PASSWORD), None).await.unwrap();
+        self.control.authenticate(&session.access_token).await.unwrap()
+    }
+
     /// Registers a bucket without asking the node.
     pub(crate) async fn unchecked(&self, name: &str) -> BucketId {
         let input = BucketInput { skip_validation: true, ..self.bucket(name) };
         self.control.create_bucket(&self.owner, &input).await.unwrap().id
+    }
+}
+
+/// A bucket's place as it is sent.
+pub(crate) fn place(id: BucketId, folder: &str, master: bool) -> RepositoryBucketInput {
+    RepositoryBucketInput {
+        bucket_id: Some(id.to_string()),
+        folder: Some(folder.to_owned()),
+        master: Some(master),
     }
 }
 
@@ -151,6 +202,7 @@ impl FakeNode {
 
     pub(crate) fn heartbeat(buckets: Vec<BucketStatus>) -> Heartbeat {
         Heartbeat {
+            gateway_url: None,
             ip: "node-1".to_owned(),
             region: "here".to_owned(),
             id_org: None,
@@ -208,7 +260,7 @@ impl FakeNode {
                 let identities = self.identities.lock().unwrap();
                 let recipients: Vec<_> = recipients.iter().map(|text| text.parse().unwrap()).collect();
                 let reseal = |bound: BoundSecret| {
-                    let context = SecretContext::of_bucket(bound.org_id, bound.bucket_id);
+                    let context = SecretContext::of(bound.org_id, bound.owner);
                     let plain = bucketry_vault::open(&bound.secret, &context, &identities).ok()?;
                     let secret = bucketry_vault::seal(&plain, &context, &recipients).unwrap();
                     Some(BoundSecret { secret, ..bound })

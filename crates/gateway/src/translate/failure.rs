@@ -76,6 +76,11 @@ impl Failure {
                     .into()
             }
             ProviderError::Answer(answer) => Self::of_answer(answer, permissions),
+            // A service that can't be reached is tried again; one that refuses, refuses the bucket's credential.
+            ProviderError::TokenService { error: refusal, .. } => match Self::of(refusal, permissions) {
+                Self { fault: None | Some(Fault::Misconfigured), .. } => misconfigured(&format!("{error}.")),
+                passing => passing,
+            },
         }
     }
 

@@ -154,7 +154,7 @@ fn cut(body: &[u8], at: &[usize]) -> Vec<Vec<u8>> {
     cuts.windows(2).map(|pair| body[pair[0]..pair[1]].to_vec()).collect()
 }
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 

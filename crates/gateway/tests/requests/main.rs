@@ -3,6 +3,7 @@
 
 mod chunked;
 mod client;
+mod fuzz;
 mod malformed;
 mod payload;
 mod published;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bucketry_model::diagnosis::{CheckCode, CheckScope};
-use bucketry_model::node_protocol::{BoundSecret, NodeBucket, Outcome, Task};
+use bucketry_model::node_protocol::{BoundSecret, NodeBucket, Outcome, SecretOwner, Task};
 use bucketry_model::secret::SealedSecret;
 use bucketry_vault::{Identities, SecretContext, open};
 
@@ -99,7 +99,7 @@ async fn a_rotation_makes_a_key_reseals_and_forgets_the_older_key() {
     assert_eq!((registered.len(), registered[1].clone()), (2, world.recipient.to_string()));
 
     let foreign = sealed(2, "other", &Identities::generate().in_use());
-    let bound = |n, secret| BoundSecret { org_id: org(), bucket_id: id(n), secret };
+    let bound = |n, secret| BoundSecret { org_id: org(), owner: SecretOwner::Bucket(id(n)), secret };
     let secrets = vec![bound(1, old), bound(2, foreign)];
     world.give(Task::Reseal { secrets, recipients: vec![registered[0].clone()] });
     seconds(1).await;
@@ -122,15 +122,18 @@ async fn of_more_secrets_than_a_message_holds_the_first_are_resealed() {
     let world = World::start();
     seconds(1).await;
     let large = "k".repeat(30_000);
-    let bound =
-        |n| BoundSecret { org_id: org(), bucket_id: id(n), secret: sealed(n, &large, &world.recipient) };
+    let bound = |n| BoundSecret {
+        org_id: org(),
+        owner: SecretOwner::Bucket(id(n)),
+        secret: sealed(n, &large, &world.recipient),
+    };
     let recipients = vec![world.recipient.to_string()];
     world.give(Task::Reseal { secrets: (0..40).map(bound).collect(), recipients });
     seconds(1).await;
     let Some(Outcome::Resealed { secrets }) = outcomes(&world.control_plane).pop() else { panic!() };
     assert!((10..40).contains(&secrets.len()), "{} of 40", secrets.len());
     assert!(serde_json::to_vec(&secrets).unwrap().len() < 1 << 20);
-    assert!(secrets.iter().zip(0..).all(|(secret, n)| secret.bucket_id == id(n)));
+    assert!(secrets.iter().zip(0..).all(|(secret, n)| secret.owner == SecretOwner::Bucket(id(n))));
 }
 
 #[tokio::test(start_paused = true)]

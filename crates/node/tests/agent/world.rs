@@ -119,6 +119,7 @@ pub(crate) fn nothing() -> SyncAnswer {
 
 fn node() -> NodeInfo {
     NodeInfo {
+        gateway_url: None,
         name: "node-1".into(),
         region: "eu".into(),
         provider: "AWS".into(),

@@ -1,16 +1,19 @@
-//! What opens a container: the account's key, or a shared access signature (SAS).
+//! What opens a container: the account's key, a shared access signature (SAS), or an application of Microsoft Entra.
 
 use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bucketry_model::bucket::StorageType;
-use bucketry_model::credential::{credential_expiry, sas_parameter};
+use bucketry_model::credential::{EntraApplication, credential_expiry, sas_parameter};
+use bucketry_model::endpoint::Endpoint;
 use bucketry_model::secret::Secret;
 use jiff::Timestamp;
 use ring::hmac;
 use zeroize::Zeroizing;
 
+use crate::azure::entra::Application;
+use crate::connection::Connections;
 use crate::open::OpenError;
 
 /// How requests are authorised.
@@ -19,6 +22,8 @@ pub(super) enum Credentials {
     SharedKey(hmac::Key),
     /// Goes with each request as it is.
     Sas(Sas),
+    /// Is exchanged for tokens.
+    Application(Application),
 }
 
 /// A shared access signature.
@@ -30,8 +35,21 @@ pub(super) struct Sas {
 }
 
 impl Credentials {
-    /// Reads a secret: a SAS is recognised by its `sig=`, and may come with a `?` or a whole URL in front.
-    pub(super) fn read(secret: &Secret) -> Result<Self, OpenError> {
+    /// Reads a secret for a bucket at that endpoint: an application is JSON; a SAS is recognised by its `sig=`, and
+    /// may come with a `?` or a whole URL in front; everything else is an account key.
+    pub(super) fn read(
+        secret: &Secret,
+        endpoint: Option<&Endpoint>,
+        connections: &Connections,
+    ) -> Result<Self, OpenError> {
+        if let Some(application) = EntraApplication::read(secret) {
+            let application = application.map_err(|_| OpenError::InvalidApplication)?;
+            return Application::new(application, endpoint, connections).map(Self::Application);
+        }
+        Self::read_plain(secret)
+    }
+
+    fn read_plain(secret: &Secret) -> Result<Self, OpenError> {
         let text = secret.expose().trim();
         if text.is_empty() {
             return Err(OpenError::MissingSecret);
@@ -47,7 +65,7 @@ impl Credentials {
     /// When the credential expires, if it can be told.
     pub(super) fn expires(&self) -> Option<Timestamp> {
         match self {
-            Self::SharedKey(_) => None,
+            Self::SharedKey(_) | Self::Application(_) => None,
             Self::Sas(sas) => sas.expires,
         }
     }
@@ -75,6 +93,7 @@ impl fmt::Debug for Credentials {
         f.write_str(match self {
             Self::SharedKey(_) => "SharedKey",
             Self::Sas(_) => "Sas",
+            Self::Application(_) => "Application",
         })
     }
 }
@@ -84,9 +103,9 @@ mod tests {
     use super::*;
 
     fn sas(text: &str) -> Result<(String, Option<String>), OpenError> {
-        match Credentials::read(&Secret::new(text))? {
+        match Credentials::read_plain(&Secret::new(text))? {
             Credentials::Sas(sas) => Ok((sas.query().to_owned(), sas.expires.map(|time| time.to_string()))),
-            Credentials::SharedKey(_) => panic!("{text} is a SAS"),
+            _ => panic!("{text} is a SAS"),
         }
     }
 
@@ -109,8 +128,8 @@ mod tests {
             ("sp=r&sig=a b", OpenError::InvalidSas),
             ("sig=a#fragment", OpenError::InvalidSas),
         ] {
-            assert_eq!(Credentials::read(&Secret::new(text)).err(), Some(error), "{text}");
+            assert_eq!(Credentials::read_plain(&Secret::new(text)).err(), Some(error), "{text}");
         }
-        assert!(matches!(Credentials::read(&Secret::new("c2VjcmV0")), Ok(Credentials::SharedKey(_))));
+        assert!(matches!(Credentials::read_plain(&Secret::new("c2VjcmV0")), Ok(Credentials::SharedKey(_))));
     }
 }

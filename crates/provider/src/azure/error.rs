@@ -30,24 +30,26 @@ pub(super) fn read(
     if code.is_none() && is_page(headers, document) && is_foreign(status) {
         return ProviderError::NotAnObjectStore { status: Some(status) };
     }
+    // The emulator has the code of a denial for a refused signature, too.
+    let unauthenticated = is_unauthenticated(code.as_deref(), &detail);
+    let code = if unauthenticated { Some("AuthenticationFailed".to_owned()) } else { code };
     let kind = match code.as_deref() {
         // A condition that doesn't hold has the same code whichever way it was asked.
         _ if status == StatusCode::NOT_MODIFIED => ErrorKind::NotModified,
-        Some("AuthenticationFailed" | "AuthorizationFailure")
-            if is_unauthenticated(code.as_deref(), &detail) =>
-        {
-            kind_of_failed_authentication(headers, &detail, refused)
-        }
+        Some(_) if unauthenticated => kind_of_failed_authentication(headers, &detail, refused),
         Some(code) => kind_of_code(code, status, refused).unwrap_or_else(|| kind_of_status(status)),
         None => kind_of_status(status),
     };
     ErrorAnswer::new(status, kind, code.map(Into::into), headers).into()
 }
 
-/// Whether the signature was refused. The emulator uses the code of a denial for that too, with the same words as the
-/// service has for the other.
+/// Whether the signature was refused.
 fn is_unauthenticated(code: Option<&str>, detail: &str) -> bool {
-    code == Some("AuthenticationFailed") || detail.contains("Server failed to authenticate")
+    match code {
+        Some("AuthenticationFailed") => true,
+        Some("AuthorizationFailure") => detail.contains("Server failed to authenticate"),
+        _ => false,
+    }
 }
 
 /// Whether the answer comes from something else than the service.

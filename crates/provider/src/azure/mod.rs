@@ -14,6 +14,7 @@
 mod address;
 mod attributes;
 mod credentials;
+mod entra;
 mod error;
 mod list;
 mod object;
@@ -94,6 +95,10 @@ static PERMISSIONS: Permissions = Permissions {
                 "KeyBasedAuthenticationNotPermitted",
                 "The account refuses keys: turn on \"Allow storage account key access\", or use a user delegation SAS.",
             ),
+            (
+                "InvalidAuthenticationInfo",
+                "Check that the application belongs to the directory (tenant) of the storage account's subscription.",
+            ),
             ("AccountRequiresHttps", "The account requires secure transfer: use an https endpoint."),
         ],
     },
@@ -109,7 +114,8 @@ pub struct AzureDriver {
 }
 
 impl AzureDriver {
-    /// Opens a container: `bucket` names it, `key` its storage account; the secret is the account's key or a SAS.
+    /// Opens a container: `bucket` names it, `key` its storage account; the secret is the account's key, a SAS, or
+    /// the JSON of an application.
     pub fn open(target: &BucketTarget, connections: &Connections) -> Result<Self, OpenError> {
         let location = &target.location;
         let account =
@@ -123,12 +129,11 @@ impl AzureDriver {
             account: account.into(),
             address,
             account_is_in_host,
-            credentials: Credentials::read(secret)?,
+            credentials: Credentials::read(secret, location.endpoint.as_ref(), connections)?,
         })
     }
 
-    /// Makes the container, for tests that need one.
-    #[cfg(feature = "contract")]
+    /// Makes the container, for demonstrations and tests that need one.
     pub async fn create_container(&self) -> Result<(), ProviderError> {
         let call = Call { payload: Some(Payload::bytes("")), ..Call::container(Method::PUT, &[]) };
         self.send(call).await.map(drop)

@@ -1,8 +1,8 @@
 //! One authorised exchange with the service.
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST, HeaderName};
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderName};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use crate::azure::credentials::Credentials;
@@ -79,7 +79,8 @@ impl AzureDriver {
             if let Some(payload) = &payload {
                 headers.insert(CONTENT_LENGTH, HeaderValue::from(payload.length()));
             }
-            self.authorise(&mut headers, &method, &path, &pairs)?;
+            self.authorise(&mut headers, &method, &path, &pairs).await?;
+            let sent = matches!(self.credentials, Credentials::Application(_)).then(|| headers.clone());
             *request.headers_mut() = headers;
             let mut progress = None;
             if let Some(payload) = payload.take() {
@@ -89,8 +90,26 @@ impl AzureDriver {
                 Err(ProviderError::BrokenOff) if attempts > 0 => continue,
                 Err(error) => Err(error),
                 Ok(answer) if answer.status().is_success() => Ok(answer),
+                Ok(answer)
+                    if answer.status() == StatusCode::UNAUTHORIZED
+                        && self.forget(sent.as_ref())
+                        && attempts > 0 =>
+                {
+                    continue;
+                }
                 Ok(answer) => Err(self.read_error(answer, &method, key.is_some()).await),
             };
+        }
+    }
+
+    /// Forgets the token of a request that was refused. Says whether there can be another.
+    fn forget(&self, sent: Option<&HeaderMap>) -> bool {
+        match (&self.credentials, sent) {
+            (Credentials::Application(application), Some(sent)) => {
+                application.forget(sent);
+                true
+            }
+            _ => false,
         }
     }
 
@@ -104,7 +123,7 @@ impl AzureDriver {
         query
     }
 
-    fn authorise(
+    async fn authorise(
         &self,
         headers: &mut HeaderMap,
         method: &Method,
@@ -115,7 +134,15 @@ impl AzureDriver {
         headers.insert(HeaderName::from_static("x-ms-version"), HeaderValue::from_static(VERSION));
         let now = http_date(self.connections.clock().now())?;
         headers.insert(HeaderName::from_static("x-ms-date"), value(&now)?);
-        let Credentials::SharedKey(key) = &self.credentials else { return Ok(()) };
+        let key = match &self.credentials {
+            Credentials::SharedKey(key) => key,
+            Credentials::Sas(_) => return Ok(()),
+            Credentials::Application(application) => {
+                let authorization = application.authorization(&self.connections).await?;
+                headers.insert(AUTHORIZATION, authorization);
+                return Ok(());
+            }
+        };
         let target = Target { method: method.as_str(), account: &self.account, path, query };
         sign(headers, &target, key)
             .map_err(|_| ProviderError::InvalidRequest("the account's name can't be put into a header"))

@@ -5,7 +5,7 @@
 //! - `authenticate` and `list` share one request, a list of one key: a HEAD's error has no document, and only the
 //!   code in the document tells an unknown key from a wrong secret and from a missing permission. It works with keys
 //!   that are scoped to one bucket; buckets are never listed.
-//! - `bucket` is a HEAD on the bucket, whose time is the diagnosis's latency. Refused (403), it passes as long as the
+//! - `bucket` is a HEAD on the bucket, sent beside that list, whose time is the diagnosis's latency. Refused (403), it passes as long as the
 //!   list did not say that there is no such bucket: a key need not be allowed to ask.
 //! - a wrong region is told by `bucket`, and `authenticate` is then left out: providers name the right region before
 //!   they look at the signature, so nothing is known of the key.
@@ -31,6 +31,7 @@ use crate::error::{ErrorKind, ProviderError};
 use crate::finding::{Action, Finding};
 use crate::open::{OpenError, open};
 use crate::probe::first_key;
+use crate::tls::TlsFailure;
 
 /// Finds out what is wrong with a bucket, within `deadline`; each check gets at most half of it. A bucket that can't
 /// even be opened has one failed check that says why.
@@ -124,7 +125,9 @@ impl Run {
 
     /// The checks `authenticate`, `bucket` and `list`. Answers whether the key may list.
     async fn access(&mut self, driver: &SharedDriver) -> Result<bool, Stop> {
-        let (list_took, listed) = self.timed(driver.list(&first_key())).await;
+        let first = first_key();
+        let ((list_took, listed), asked) =
+            tokio::join!(self.timed(driver.list(&first)), self.timed(driver.head_bucket()));
         let denied = match listed {
             Ok(_) => None,
             Err(error) => match error.kind() {
@@ -145,7 +148,7 @@ impl Run {
             },
         };
         self.pass(CheckName::Authenticate, list_took, AUTHENTICATED);
-        self.bucket(driver, denied.is_none()).await?;
+        self.bucket(asked, denied.is_none())?;
         match &denied {
             None => self.pass(CheckName::List, list_took, "The key may list the bucket."),
             Some(error) => self.fail(CheckName::List, list_took, error, Action::List),
@@ -153,8 +156,11 @@ impl Run {
         Ok(denied.is_none())
     }
 
-    async fn bucket(&mut self, driver: &SharedDriver, may_list: bool) -> Result<(), Stop> {
-        let (took, answered) = self.timed(driver.head_bucket()).await;
+    fn bucket(
+        &mut self,
+        (took, answered): (Duration, Result<(), ProviderError>),
+        may_list: bool,
+    ) -> Result<(), Stop> {
         match answered {
             Ok(()) => self.pass(CheckName::Bucket, took, "The bucket exists."),
             Err(error)
@@ -217,9 +223,11 @@ impl Run {
                 // Before a connection stands, silence is the network's.
                 let silent = name == CheckName::Connect && matches!(error, ProviderError::TimedOut);
                 let unresolved = name == CheckName::Dns && matches!(error, ProviderError::TimedOut);
+                let unshaken = name == CheckName::Tls && matches!(error, ProviderError::TimedOut);
                 let error = match error {
                     _ if silent => ProviderError::ConnectTimeout,
                     _ if unresolved => ProviderError::DnsFailed,
+                    _ if unshaken => ProviderError::Tls(TlsFailure::TimedOut),
                     other => other,
                 };
                 self.fail(name, took, &error, Action::List);

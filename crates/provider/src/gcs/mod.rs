@@ -8,8 +8,8 @@
 //!   nothing on the way takes `a//b` or `a/../b` for a path; writes can be tied to a generation; copies of any size
 //!   are finished in steps; and refusals come with a reason.
 //!
-//! What opens a bucket: a service account (`service_account`), whose key is exchanged for tokens (`token`); an
-//! HMAC pair, with which the bucket is one of the S3 protocol (`interop`); or nothing, for public buckets.
+//! What opens a bucket: a service account (`service_account`), whose key is exchanged for tokens (`token`), or which
+//! the node impersonates; an HMAC pair, with which the bucket is one of the S3 protocol (`interop`); or nothing, for public buckets.
 //!
 //! What the service lacks, and what is made of it:
 //! - Every object has a generation, which is its version here, whether the bucket keeps old ones or not.
@@ -31,8 +31,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use bucketry_model::bucket::{BucketTarget, check_bucket_name};
+use bucketry_model::bucket::{BucketTarget, StorageType, check_bucket_name};
 use bucketry_model::endpoint::Endpoint;
+use bucketry_model::provider::Provider;
 use bucketry_model::secret::Secret;
 use http::Method;
 
@@ -49,7 +50,6 @@ use crate::gcs::error::About;
 use crate::gcs::request::Call;
 use crate::gcs::service_account::ServiceAccount;
 use crate::gcs::token::TokenSource;
-pub(crate) use crate::gcs::token::Tokens;
 use crate::open::OpenError;
 use crate::probe::first_key;
 
@@ -115,10 +115,21 @@ pub struct GcsDriver {
 
 impl GcsDriver {
     /// Opens a bucket with a service account: `key` is its e-mail address and the secret its private key in PEM, or
-    /// the secret is the whole JSON of a key. Without both, requests are anonymous.
+    /// the secret is the whole JSON of a key, or there is no secret and the node impersonates the account. Without
+    /// both, requests are anonymous.
     pub fn open(target: &BucketTarget, connections: &Connections) -> Result<Self, OpenError> {
-        let account = account(target)?;
-        let tokens = account.map(|account| TokenSource::google(account, connections));
+        let tokens = match (account(target)?, email(target)) {
+            (Some(account), _) => Some(TokenSource::of(account, connections)?),
+            (None, Some(email)) => {
+                // The token opens what its account may, wherever it is shown: it is shown to Google only.
+                let stubbed = connections.settings().token_services.google_iam.is_some();
+                if !stubbed && !target.location.endpoint.as_ref().is_none_or(is_google) {
+                    return Err(OpenError::ImpersonationElsewhere);
+                }
+                Some(TokenSource::impersonating(email, connections)?)
+            }
+            (None, None) => None,
+        };
         Self::with(target, connections, tokens)
     }
 
@@ -167,14 +178,17 @@ impl GcsDriver {
 
 const PUBLIC_HOST: &str = "storage.googleapis.com";
 
+fn email(target: &BucketTarget) -> Option<&str> {
+    target.location.key.as_deref().filter(|key| !key.is_empty())
+}
+
 fn account(target: &BucketTarget) -> Result<Option<ServiceAccount>, OpenError> {
-    let email = target.location.key.as_deref().filter(|key| !key.is_empty());
     let secret: Option<&Secret> = target.secret.as_ref().filter(|secret| !secret.is_empty());
-    match (email, secret) {
-        (None, None) => Ok(None),
-        (Some(_), None) => Err(OpenError::UnsupportedImpersonation),
-        (email, Some(secret)) => ServiceAccount::read(email, secret).map(Some),
-    }
+    secret.map(|secret| ServiceAccount::read(email(target), secret)).transpose()
+}
+
+fn is_google(endpoint: &Endpoint) -> bool {
+    endpoint.tls && Provider::recognise(StorageType::Gcs, Some(endpoint)) == Provider::Gcp
 }
 
 #[async_trait]

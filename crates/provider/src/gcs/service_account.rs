@@ -28,9 +28,6 @@ const TOKEN_URIS: [&str; 4] = [
     "https://www.googleapis.com/oauth2/v3/token",
 ];
 
-/// To read, write and delete objects; not to change who may.
-const SCOPE: &str = "https://www.googleapis.com/auth/devstorage.read_write";
-
 /// How long an assertion and the token for it hold, in seconds: the most that is allowed.
 const LIFETIME: i64 = 3_600;
 
@@ -89,15 +86,15 @@ impl ServiceAccount {
         self.fingerprint
     }
 
-    /// A signed assertion of who asks (RFC 7523), for the token service at `audience`.
-    pub(super) fn assertion(&self, audience: &str, now: Timestamp) -> Option<String> {
+    /// A signed assertion of who asks for what (RFC 7523), for the token service at `audience`.
+    pub(super) fn assertion(&self, audience: &str, scope: &str, now: Timestamp) -> Option<String> {
         let mut header = json!({ "alg": "RS256", "typ": "JWT" });
         if let Some(key_id) = &self.key_id {
             header["kid"] = json!(key_id);
         }
         let now = now.as_second();
         let claims = json!({
-            "iss": self.email, "scope": SCOPE, "aud": audience, "iat": now, "exp": now + LIFETIME,
+            "iss": self.email, "scope": scope, "aud": audience, "iat": now, "exp": now + LIFETIME,
         });
         let mut text = URL_SAFE_NO_PAD.encode(header.to_string());
         text.push('.');
@@ -234,7 +231,7 @@ mod tests {
     fn an_assertion_says_who_asks_for_what_and_can_be_verified() {
         use ring::signature::{KeyPair, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
         let account = ServiceAccount::read(None, &Secret::new(key_file(|_| ()))).unwrap();
-        let text = account.assertion(TOKEN_URI, "2026-01-01T00:00:00Z".parse().unwrap()).unwrap();
+        let text = account.assertion(TOKEN_URI, "scope", "2026-01-01T00:00:00Z".parse().unwrap()).unwrap();
         let (signed, signature) = text.rsplit_once('.').unwrap();
         let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
         let public = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, account.key.public_key().as_ref());

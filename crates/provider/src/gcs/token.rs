@@ -1,156 +1,187 @@
-//! Access tokens: asked for with a service account's assertion, kept until shortly before they expire.
+//! Access tokens for Cloud Storage: asked for with a service account's assertion, and exchanged for those of another
+//! account where that one lets itself be impersonated.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST};
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use jiff::{SignedDuration, Timestamp};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use quick_cache::sync::Cache;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::body::{Outgoing, Payload};
-use crate::connection::{Connections, Pace};
-use crate::error::{ErrorAnswer, ErrorKind, MAX_ERROR_BYTES, ProviderError, is_code, kind_of_status};
+use crate::body::sha256;
+use crate::connection::Connections;
+use crate::encode::segment;
+use crate::error::{ErrorAnswer, ErrorKind, ProviderError, is_code, kind_of_status};
 use crate::gcs::service_account::{ServiceAccount, TOKEN_URI};
 use crate::headers::clock_is_off;
+use crate::open::OpenError;
+use crate::token::lease::{Held, Lease};
+use crate::token::{self, Answer, TokenService};
 
-/// How long before its expiry a token is replaced.
-const EARLY: SignedDuration = SignedDuration::from_mins(5);
-const CACHED_ACCOUNTS: usize = 4_096;
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+/// To read, write and delete objects; not to change who may.
+const STORAGE_SCOPE: &str = "https://www.googleapis.com/auth/devstorage.read_write";
+/// To ask for the tokens of other accounts, and for nothing else.
+const IAM_SCOPE: &str = "https://www.googleapis.com/auth/iam";
+const IAM_SERVICE: &str = "https://iamcredentials.googleapis.com";
+const TOKEN_SERVICE: &str = "https://oauth2.googleapis.com";
+/// How long the tokens of impersonated accounts hold: the most that needs no policy of the organization.
+const LIFETIME: SignedDuration = SignedDuration::from_hours(1);
 
-/// The tokens of all accounts, so that buckets of one account share one. Bounded; a token that fell out is asked for
-/// again.
-pub(crate) struct Tokens(Cache<[u8; 32], Arc<Slot>>);
+type TokenLease = Arc<Lease<HeaderValue>>;
 
-/// The token of one account.
-#[derive(Default)]
-struct Slot {
-    held: Mutex<Option<Held>>,
-    /// Held by the one that asks; the others wait for its answer.
-    asking: tokio::sync::Mutex<()>,
-}
-
-#[derive(Clone)]
-struct Held {
-    authorization: HeaderValue,
-    expires: Timestamp,
-}
-
-impl Tokens {
-    pub(crate) fn new() -> Self {
-        Self(Cache::new(CACHED_ACCOUNTS))
-    }
-}
-
-/// A service account at a token service.
+/// Where the tokens of a bucket come from.
 pub(super) struct TokenSource {
+    key: AccountKey,
+    impersonation: Option<Impersonation>,
+}
+
+/// A service account that shows its key to the token service.
+struct AccountKey {
     account: ServiceAccount,
-    uri: Uri,
-    slot: Arc<Slot>,
+    scope: &'static str,
+    service: Uri,
+    lease: TokenLease,
+}
+
+/// Another account that is asked for with the first one's token.
+struct Impersonation {
+    email: Box<str>,
+    service: Uri,
+    lease: TokenLease,
 }
 
 impl TokenSource {
-    /// Google's own token service.
-    pub(super) fn google(account: ServiceAccount, connections: &Connections) -> Self {
-        Self::at(Uri::from_static(TOKEN_URI), account, connections)
+    /// The account's own tokens.
+    pub(super) fn of(account: ServiceAccount, connections: &Connections) -> Result<Self, OpenError> {
+        let key = AccountKey::at(token_service(connections)?, account, STORAGE_SCOPE, connections);
+        Ok(Self { key, impersonation: None })
     }
 
-    /// Another token service. No input from outside may lead here.
-    pub(super) fn at(uri: Uri, account: ServiceAccount, connections: &Connections) -> Self {
-        let tokens = &connections.tokens().0;
-        let mut id = account.fingerprint();
-        for (byte, other) in id.iter_mut().zip(crate::body::sha256(uri.to_string().as_bytes())) {
-            *byte ^= other;
+    /// The account's own tokens, from a token service of a test. No input from outside may lead here.
+    #[cfg(feature = "contract")]
+    pub(super) fn at(service: Uri, account: ServiceAccount, connections: &Connections) -> Self {
+        Self { key: AccountKey::at(service, account, STORAGE_SCOPE, connections), impersonation: None }
+    }
+
+    /// The tokens of the account of that name, asked for by the node's own.
+    pub(super) fn impersonating(email: &str, connections: &Connections) -> Result<Self, OpenError> {
+        if !is_service_account(email) {
+            return Err(OpenError::InvalidServiceAccountEmail);
         }
-        let slot = tokens.get(&id).unwrap_or_else(|| {
-            let slot = Arc::new(Slot::default());
-            tokens.insert(id, Arc::clone(&slot));
-            slot
-        });
-        Self { account, uri, slot }
+        let settings = connections.settings();
+        let own = settings.identity.google.as_ref().ok_or(OpenError::NoGoogleIdentity)?;
+        let own = ServiceAccount::read(None, own).map_err(|_| OpenError::InvalidGoogleIdentity)?;
+        let path = format!("/v1/projects/-/serviceAccounts/{}:generateAccessToken", segment(email));
+        let service = token::address(settings.token_services.google_iam.as_ref(), IAM_SERVICE, &path)
+            .map_err(|_| OpenError::InvalidServiceAccountEmail)?;
+        let key = AccountKey::at(token_service(connections)?, own, IAM_SCOPE, connections);
+        let id = [&key.account.fingerprint()[..], service.to_string().as_bytes()].concat();
+        let lease = connections.tokens().of(sha256(&id));
+        Ok(Self { key, impersonation: Some(Impersonation { email: email.into(), service, lease }) })
     }
 
-    /// The value of the `Authorization` field. One request to the token service at a time; dropped, the next caller
-    /// asks.
+    /// The value of the `Authorization` field.
     pub(super) async fn authorization(
         &self,
         connections: &Connections,
     ) -> Result<HeaderValue, ProviderError> {
-        if let Some(held) = self.fresh(connections) {
-            return Ok(held);
-        }
-        let _turn = self.slot.asking.lock().await;
-        if let Some(held) = self.fresh(connections) {
-            return Ok(held);
-        }
-        let held = self.ask(connections).await?;
-        *self.slot.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(held.clone());
-        Ok(held.authorization)
+        let Some(other) = &self.impersonation else { return self.key.authorization(connections).await };
+        let ask = async {
+            let own = self.key.authorization(connections).await?;
+            let asked = other.ask(&own, connections).await;
+            if asked.as_ref().is_err_and(is_unauthorized) {
+                self.key.lease.forget(|held| *held == own);
+            }
+            asked.map_err(|error| TokenService::GoogleIam.failed(error))
+        };
+        other.lease.get(connections.clock(), ask).await
     }
 
     /// Forgets a token that the provider refused.
     pub(super) fn forget(&self, refused: &HeaderValue) {
-        let mut held = self.slot.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.as_ref().is_some_and(|held| held.authorization == refused) {
-            *held = None;
-        }
+        let lease = self.impersonation.as_ref().map_or(&self.key.lease, |other| &other.lease);
+        lease.forget(|held| held == refused);
+    }
+}
+
+fn token_service(connections: &Connections) -> Result<Uri, OpenError> {
+    token::address(connections.settings().token_services.google_token.as_ref(), TOKEN_SERVICE, "/token")
+        .map_err(|_| OpenError::InvalidEndpoint)
+}
+
+/// Every name of a service account ends in Google's domain for them.
+fn is_service_account(email: &str) -> bool {
+    email.len() <= 256
+        && email.ends_with(".gserviceaccount.com")
+        && email.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.contains('@'))
+        && email.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'@'))
+}
+
+fn is_unauthorized(error: &ProviderError) -> bool {
+    error.answer().is_some_and(|answer| answer.status == StatusCode::UNAUTHORIZED)
+}
+
+impl AccountKey {
+    fn at(service: Uri, account: ServiceAccount, scope: &'static str, connections: &Connections) -> Self {
+        let parts =
+            [&account.fingerprint()[..], scope.as_bytes(), b"\0", service.to_string().as_bytes()].concat();
+        let lease = connections.tokens().of(sha256(&parts));
+        Self { account, scope, service, lease }
     }
 
-    fn fresh(&self, connections: &Connections) -> Option<HeaderValue> {
-        let held = self.slot.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = held.as_ref()?;
-        (connections.clock().now() < held.expires).then(|| held.authorization.clone())
+    async fn authorization(&self, connections: &Connections) -> Result<HeaderValue, ProviderError> {
+        let asked = self.lease.get(connections.clock(), self.ask(connections)).await;
+        asked.map_err(|error| TokenService::GoogleToken.failed(error))
     }
 
-    async fn ask(&self, connections: &Connections) -> Result<Held, ProviderError> {
+    async fn ask(&self, connections: &Connections) -> Result<Held<HeaderValue>, ProviderError> {
         let now = connections.clock().now();
+        // What is signed names Google's service, also where another one stands in for it.
         let assertion = self
             .account
-            .assertion(&self.uri.to_string(), now)
+            .assertion(TOKEN_URI, self.scope, now)
             .ok_or(ProviderError::InvalidRequest("the private key can't sign"))?;
         let form =
             format!("grant_type={}&assertion={assertion}", utf8_percent_encode(GRANT, NON_ALPHANUMERIC));
-        let payload = Payload::bytes(form);
-        let mut request = Request::new(Outgoing::empty());
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.uri.clone();
-        let headers = request.headers_mut();
-        let host = self.uri.authority().map_or("", http::uri::Authority::as_str);
-        let host = HeaderValue::from_str(host).map_err(|_| ProviderError::InvalidRequest("the host"))?;
-        headers.insert(HOST, host);
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(payload.length()));
-        *request.body_mut() = Outgoing::of(payload).0;
-        let (head, body) = connections.send(request, None, Pace::Usual).await?.into_parts();
-        let document = connections.document(body, MAX_ERROR_BYTES, Pace::Usual).await?;
-        let json: Value = serde_json::from_slice(&document).unwrap_or_default();
-        if !head.status.is_success() {
-            return Err(refusal(head.status, &head.headers, &json, now));
+        let answer = token::post(connections, &self.service, token::FORM, form, |_, _| Ok(())).await?;
+        let json = answer.json();
+        if !answer.status.is_success() {
+            return Err(refusal(&answer, &json, now));
         }
-        read_token(&json, now).ok_or_else(|| garbage(&head.headers))
+        token::read_oauth(&json, now).ok_or_else(|| answer.garbage())
     }
 }
 
-fn read_token(json: &Value, now: Timestamp) -> Option<Held> {
-    let token = json["access_token"].as_str().filter(|token| !token.is_empty())?;
-    // Google pads some tokens with dots; nothing of that is to be changed.
-    let mut authorization = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;
-    authorization.set_sensitive(true);
-    let lifetime = SignedDuration::from_secs(json["expires_in"].as_i64()?.clamp(0, 86_400));
-    let early = if lifetime > EARLY * 2 { EARLY } else { lifetime / 2 };
-    Some(Held { authorization, expires: now.checked_add(lifetime - early).ok()? })
-}
-
-/// What a token service answers that isn't one.
-fn garbage(headers: &HeaderMap) -> ProviderError {
-    ErrorAnswer::new(StatusCode::BAD_GATEWAY, ErrorKind::Internal, None, headers).into()
+impl Impersonation {
+    async fn ask(
+        &self,
+        own: &HeaderValue,
+        connections: &Connections,
+    ) -> Result<Held<HeaderValue>, ProviderError> {
+        let now = connections.clock().now();
+        let lifetime = format!("{}s", LIFETIME.as_secs());
+        let body = json!({ "scope": [STORAGE_SCOPE], "lifetime": lifetime }).to_string();
+        let answer = token::post(connections, &self.service, token::JSON, body, |headers, _| {
+            put(headers, own);
+            Ok(())
+        });
+        let answer = answer.await?;
+        let json = answer.json();
+        if !answer.status.is_success() {
+            return Err(impersonation_refusal(&answer, &json["error"]));
+        }
+        let token = json["accessToken"].as_str().and_then(token::bearer);
+        let token = token.ok_or_else(|| answer.garbage())?;
+        Ok(Held::new(token, now, LIFETIME))
+    }
 }
 
 /// One code stands for most refusals; its description, which is not shown, tells them apart.
-fn refusal(status: StatusCode, headers: &HeaderMap, json: &Value, now: Timestamp) -> ProviderError {
+fn refusal(answer: &Answer, json: &Value, now: Timestamp) -> ProviderError {
+    let (status, headers) = (answer.status, &answer.headers);
     let code = json["error"].as_str().filter(|code| is_code(code));
     let description = json["error_description"].as_str().unwrap_or_default();
     let kind = match code {
@@ -158,15 +189,31 @@ fn refusal(status: StatusCode, headers: &HeaderMap, json: &Value, now: Timestamp
             ErrorKind::ClockSkew
         }
         Some("invalid_grant") if description.contains("account not found") => ErrorKind::KeyUnknown,
-        Some("invalid_client" | "disabled_client" | "deleted_client") => ErrorKind::KeyUnknown,
         Some("invalid_grant") => ErrorKind::SecretWrong,
-        Some("unauthorized_client" | "access_denied") => ErrorKind::AccessDenied,
+        // No token at all is not "may not do this": nothing of the bucket was asked.
+        Some(
+            "invalid_client" | "disabled_client" | "deleted_client" | "unauthorized_client" | "access_denied",
+        ) => ErrorKind::KeyUnknown,
         None if !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS => {
-            return garbage(headers);
+            return answer.garbage();
         }
         _ => kind_of_status(status),
     };
     ErrorAnswer::new(status, kind, code.map(Into::into), headers).into()
+}
+
+/// Errors of Google's newer APIs ("Errors", API design guide): a status, and details with a reason.
+fn impersonation_refusal(answer: &Answer, error: &Value) -> ProviderError {
+    let reason = error["details"].as_array().into_iter().flatten().find_map(|part| part["reason"].as_str());
+    let code = reason.or(error["status"].as_str()).filter(|code| is_code(code));
+    let status = answer.status;
+    let kind = match kind_of_status(status) {
+        kind @ (ErrorKind::Throttled | ErrorKind::Internal) => kind,
+        _ if code.is_none() => return answer.garbage(),
+        // That it may not and that there is none is told alike: the node gets no token of that account.
+        _ => ErrorKind::KeyUnknown,
+    };
+    ErrorAnswer::new(status, kind, code.map(Into::into), &answer.headers).into()
 }
 
 /// Puts a token into a request.
@@ -176,40 +223,26 @@ pub(super) fn put(headers: &mut HeaderMap, authorization: &HeaderValue) {
 
 impl fmt::Debug for TokenSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.account.fmt(f)
+        match &self.impersonation {
+            Some(other) => f.debug_struct("Impersonation").field("email", &other.email).finish(),
+            None => self.key.account.fmt(f),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
-    fn now() -> Timestamp {
-        "2026-01-01T00:00:00Z".parse().unwrap()
-    }
-
-    #[test]
-    fn a_token_is_replaced_before_it_expires() {
-        let held = |expires_in: i64| {
-            let json = json!({ "access_token": "ya29.secret", "expires_in": expires_in });
-            read_token(&json, now()).map(|held| held.expires.duration_since(now()).as_secs())
-        };
-        assert_eq!(held(3_600), Some(3_300));
-        assert_eq!(held(100), Some(50));
-        assert_eq!(held(-5), Some(0));
-        for wrong in [json!({}), json!({ "access_token": "a\nb", "expires_in": 1 }), json!([])] {
-            assert!(read_token(&wrong, now()).is_none(), "{wrong}");
-        }
+    fn answer(status: u16) -> Answer {
+        let status = StatusCode::from_u16(status).unwrap();
+        Answer { status, headers: HeaderMap::new(), document: bytes::Bytes::new() }
     }
 
     #[test]
     fn refusals_are_told_apart() {
-        let told = |status, json: Value| {
-            let status = StatusCode::from_u16(status).unwrap();
-            refusal(status, &HeaderMap::new(), &json, now()).kind().unwrap()
-        };
+        let now = "2026-01-01T00:00:00Z".parse().unwrap();
+        let told = |status, json: Value| refusal(&answer(status), &json, now).kind().unwrap();
         let grant = |words: &str| json!({ "error": "invalid_grant", "error_description": words });
         assert_eq!(told(400, grant("Invalid grant: account not found")), ErrorKind::KeyUnknown);
         assert_eq!(told(400, grant("Invalid JWT Signature.")), ErrorKind::SecretWrong);
@@ -217,9 +250,44 @@ mod tests {
             "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe.";
         assert_eq!(told(400, grant(frame)), ErrorKind::ClockSkew);
         assert_eq!(told(401, json!({ "error": "disabled_client" })), ErrorKind::KeyUnknown);
-        assert_eq!(told(400, json!({ "error": "unauthorized_client" })), ErrorKind::AccessDenied);
+        assert_eq!(told(400, json!({ "error": "unauthorized_client" })), ErrorKind::KeyUnknown);
         assert_eq!(told(429, json!("slow down")), ErrorKind::Throttled);
         assert_eq!(told(503, Value::Null), ErrorKind::Throttled);
         assert_eq!(told(404, Value::Null), ErrorKind::Internal);
+    }
+
+    #[test]
+    fn a_refused_impersonation_keeps_its_reason_and_never_reads_as_a_denial() {
+        let told = |status, json: Value| {
+            let error = impersonation_refusal(&answer(status), &json);
+            let code = error.answer().unwrap().code.clone().map(String::from);
+            (error.kind().unwrap(), code.unwrap_or_default())
+        };
+        let denied =
+            json!({ "status": "PERMISSION_DENIED", "details": [{ "reason": "IAM_PERMISSION_DENIED" }] });
+        assert_eq!(told(403, denied), (ErrorKind::KeyUnknown, "IAM_PERMISSION_DENIED".to_owned()));
+        assert_eq!(
+            told(404, json!({ "status": "NOT_FOUND" })),
+            (ErrorKind::KeyUnknown, "NOT_FOUND".to_owned())
+        );
+        assert_eq!(told(429, json!({ "status": "RESOURCE_EXHAUSTED" })).0, ErrorKind::Throttled);
+        assert_eq!(told(403, Value::Null), (ErrorKind::Internal, String::new()), "something else answers");
+    }
+
+    #[test]
+    fn only_service_accounts_are_impersonated() {
+        for right in ["robot@project.iam.gserviceaccount.com", "1-compute@developer.gserviceaccount.com"] {
+            assert!(is_service_account(right), "{right}");
+        }
+        for wrong in [
+            "somebody@example.com",
+            "@project.iam.gserviceaccount.com",
+            "a/../b@p.iam.gserviceaccount.com",
+            "a@b@p.iam.gserviceaccount.com",
+            "robot@evil.example/.gserviceaccount.com",
+            "robot@project.iam.gserviceaccount.com:x",
+        ] {
+            assert!(!is_service_account(wrong), "{wrong}");
+        }
     }
 }

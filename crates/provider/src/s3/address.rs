@@ -1,7 +1,8 @@
 //! Where a bucket's requests go: host and path, in path style or virtual-host style.
 
 use bucketry_model::bucket::check_bucket_name;
-use bucketry_model::endpoint::{Endpoint, Host};
+use bucketry_model::endpoint::Endpoint;
+use bucketry_model::provider::{Addressing, EndpointTraits};
 
 use crate::address::Address;
 use crate::open::OpenError;
@@ -26,25 +27,12 @@ impl Home {
             None => (Self::Aws, None),
             // The address without a region is a way to say "AWS".
             Some(endpoint) if endpoint.to_string() == "https://s3.amazonaws.com" => (Self::Aws, None),
-            Some(endpoint) => (Self::Endpoint(Box::new(endpoint.clone())), region_of_aws(endpoint)),
+            Some(endpoint) => {
+                let region = EndpointTraits::of(endpoint).region.filter(|region| is_region(region));
+                (Self::Endpoint(Box::new(endpoint.clone())), region.map(str::to_owned))
+            }
         }
     }
-}
-
-/// The region in `s3.eu-west-1.amazonaws.com`, `s3-eu-west-1.amazonaws.com` and
-/// `s3.dualstack.eu-west-1.amazonaws.com`, with or without a bucket in front.
-fn region_of_aws(endpoint: &Endpoint) -> Option<String> {
-    let Host::Name(host) = &endpoint.host else { return None };
-    let labels = host.strip_suffix(".amazonaws.com").or_else(|| host.strip_suffix(".amazonaws.com.cn"))?;
-    let mut labels = labels.rsplit('.');
-    let last = labels.next()?;
-    let region = match last.strip_prefix("s3-") {
-        Some(region) => region,
-        None => last,
-    };
-    let looks_right =
-        region.contains('-') && region.ends_with(|c: char| c.is_ascii_digit()) && is_region(region);
-    looks_right.then(|| region.to_owned())
 }
 
 /// Whether a text can be a region: of a host name's label's characters, so that it can't lead to another host.
@@ -69,22 +57,19 @@ pub(super) fn address_of(home: &Home, bucket: &str, region: &str) -> Result<Addr
                 Address::new(true, host, format!("/{bucket}"))
             }
         }
-        Home::Endpoint(endpoint) if is_aws_host_of(bucket, endpoint) => {
-            Address::new(endpoint.tls, endpoint.authority(), endpoint.path.clone())
-        }
-        Home::Endpoint(endpoint) if region_of_aws(endpoint).is_some() && fits_in_a_host(bucket) => {
-            Address::new(endpoint.tls, format!("{bucket}.{}", endpoint.authority()), endpoint.path.clone())
-        }
         Home::Endpoint(endpoint) => {
-            Address::new(endpoint.tls, endpoint.authority(), format!("{}/{bucket}", endpoint.path))
+            let traits = EndpointTraits::of(endpoint);
+            let (authority, path) = (endpoint.authority(), &endpoint.path);
+            // `https://photos.s3.eu-west-1.amazonaws.com` names the bucket already.
+            if traits.front == bucket {
+                Address::new(endpoint.tls, authority, path.clone())
+            } else if traits.addressing == Addressing::VirtualHost && fits_in_a_host(bucket) {
+                Address::new(endpoint.tls, format!("{bucket}.{authority}"), path.clone())
+            } else {
+                Address::new(endpoint.tls, authority, format!("{path}/{bucket}"))
+            }
         }
     }
-}
-
-/// Whether the endpoint already names the bucket, as `https://photos.s3.eu-west-1.amazonaws.com` does.
-fn is_aws_host_of(bucket: &str, endpoint: &Endpoint) -> bool {
-    let Host::Name(name) = &endpoint.host else { return false };
-    region_of_aws(endpoint).is_some() && name.strip_prefix(bucket).is_some_and(|rest| rest.starts_with(".s3"))
 }
 
 /// Whether the bucket's name can be the first label of a host: with dots in it TLS certificates don't match, and
@@ -131,6 +116,8 @@ mod tests {
             uri(global, "photos", "eu-west-1", Some("a")),
             "https://photos.s3.eu-west-1.amazonaws.com/a"
         );
+        let pasted = Some("https://photos.nyc3.digitaloceanspaces.com");
+        assert_eq!(uri(pasted, "photos", "nyc3", Some("a")), "https://photos.nyc3.digitaloceanspaces.com/a");
         let with_bucket = Some("https://photos.s3.eu-west-1.amazonaws.com");
         assert_eq!(
             uri(with_bucket, "photos", "eu-west-1", Some("a")),
@@ -189,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn the_region_is_read_from_aws_hosts_only() {
+    fn the_region_is_read_from_known_hosts_only() {
         for (host, region) in [
             ("https://s3.eu-west-1.amazonaws.com", Some("eu-west-1")),
             ("https://s3-eu-west-1.amazonaws.com", Some("eu-west-1")),
@@ -197,7 +184,8 @@ mod tests {
             ("https://photos.s3.us-gov-west-1.amazonaws.com", Some("us-gov-west-1")),
             ("https://s3.cn-north-1.amazonaws.com.cn", Some("cn-north-1")),
             ("https://s3.amazonaws.com", None),
-            ("https://bucket.vpce-1a2b-5e6f.s3.us-east-1.vpce.amazonaws.com", None),
+            ("https://0a1b.r2.cloudflarestorage.com", Some("auto")),
+            ("https://s3.eu-central-1.wasabisys.com", Some("eu-central-1")),
             ("https://s3-accelerate.amazonaws.com", None),
             ("https://s3.eu-west-1.example.com", None),
             ("http://127.0.0.1", None),

@@ -8,18 +8,20 @@
 mod address;
 mod attributes;
 mod error;
+mod identity;
 mod list;
 mod multipart;
 mod object;
 mod request;
+mod role;
 mod sign;
 
 use std::fmt;
 use std::sync::OnceLock;
 
 use async_trait::async_trait;
-use bucketry_model::bucket::BucketTarget;
-use bucketry_model::secret::Secret;
+use bucketry_model::bucket::{BucketTarget, StorageType};
+use bucketry_model::provider::Provider;
 use http::Method;
 
 use crate::address::Address;
@@ -33,9 +35,10 @@ use crate::driver::{
 use crate::error::ProviderError;
 use crate::open::OpenError;
 use crate::s3::address::{DEFAULT_REGION, Home, address_of};
+use crate::s3::identity::Identity;
 pub(crate) use crate::s3::multipart::parts_document;
 use crate::s3::request::Call;
-use crate::s3::sign::Credentials;
+pub(crate) use crate::s3::sign::Credentials;
 pub(crate) use crate::s3::sign::SigningKeys;
 pub(crate) use crate::s3::sign::hex;
 
@@ -62,6 +65,12 @@ pub(crate) struct Flavour {
 
 static AWS: Flavour = Flavour { capabilities: CAPABILITIES, permissions: PERMISSIONS };
 
+/// Servers that don't heed conditions on writing, or don't say that they do.
+static UNCONDITIONAL: Flavour = Flavour {
+    capabilities: Capabilities { put_if_absent: false, put_if_match: false, ..CAPABILITIES },
+    permissions: PERMISSIONS,
+};
+
 const PERMISSIONS: Permissions = Permissions {
     list: "s3:ListBucket",
     write: "s3:PutObject",
@@ -83,8 +92,7 @@ pub struct S3Driver {
     flavour: &'static Flavour,
     bucket: Box<str>,
     home: Home,
-    /// `None` for anonymous access.
-    credentials: Option<Credentials>,
+    identity: Identity,
     first: Place,
     /// Where the provider said that the bucket is; stays empty where the region was given.
     learned: OnceLock<Place>,
@@ -99,10 +107,13 @@ struct Place {
 }
 
 impl S3Driver {
-    /// Opens a bucket. Without a region it is learnt from the provider's answers; without a key and a secret,
-    /// requests are not signed.
+    /// Opens a bucket. Without a region it is learnt from the provider's answers. Key and secret are a pair, or the
+    /// secret is the JSON of a session (the key may then be left out), or they are a role's ARN and the external id;
+    /// without both, requests are not signed.
     pub fn open(target: &BucketTarget, connections: &Connections) -> Result<Self, OpenError> {
-        Self::open_as(target, connections, &AWS)
+        let provider = Provider::recognise(StorageType::S3, target.location.endpoint.as_ref());
+        let heeds_conditions = provider.quirks().conditional_writes;
+        Self::open_as(target, connections, if heeds_conditions { &AWS } else { &UNCONDITIONAL })
     }
 
     /// As [`S3Driver::open`], on a service that lacks something or has other names.
@@ -123,7 +134,7 @@ impl S3Driver {
             flavour,
             bucket: location.bucket.as_str().into(),
             home,
-            credentials: credentials(location.key.as_deref(), target.secret.as_ref())?,
+            identity: Identity::read(target, region_is_given.then_some(&region), connections)?,
             first: Place { region: region.into(), address },
             learned: OnceLock::new(),
             region_is_given,
@@ -152,24 +163,6 @@ impl S3Driver {
                     && region != &*self.first.region
             }
             Err(_) => false,
-        }
-    }
-}
-
-fn credentials(key: Option<&str>, secret: Option<&Secret>) -> Result<Option<Credentials>, OpenError> {
-    let key = key.filter(|key| !key.is_empty());
-    let secret = secret.filter(|secret| !secret.is_empty());
-    match (key, secret) {
-        (None, None) => Ok(None),
-        (None, Some(_)) => Err(OpenError::MissingKey),
-        (Some(arn), _) if arn.starts_with("arn:") => Err(OpenError::UnsupportedDelegation),
-        (Some(_), None) => Err(OpenError::MissingSecret),
-        (Some(key), Some(secret)) => {
-            if key.bytes().all(|b| b.is_ascii_graphic() && b != b'/' && b != b',') {
-                Ok(Some(Credentials::new(key, secret.clone())))
-            } else {
-                Err(OpenError::InvalidKey)
-            }
         }
     }
 }

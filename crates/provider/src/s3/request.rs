@@ -9,6 +9,7 @@ use crate::body::{Outgoing, Payload};
 use crate::connection::Pace;
 use crate::encode::Query;
 use crate::error::{ErrorKind, MAX_ERROR_BYTES, ProviderError};
+use crate::s3::identity::Identity;
 use crate::s3::sign::{Scope, Target, UNSIGNED_PAYLOAD, hex, sign};
 use crate::s3::{Place, S3Driver, error};
 
@@ -71,6 +72,10 @@ impl S3Driver {
     fn may_repeat(&self, draft: &Draft<'_>, error: &ProviderError) -> bool {
         match error {
             ProviderError::BrokenOff => draft.method.is_safe(),
+            // The session that was refused is forgotten by now; the next one may be taken.
+            ProviderError::Answer(answer) if answer.kind == ErrorKind::TokenExpired => {
+                matches!(self.identity, Identity::Role(_))
+            }
             ProviderError::Answer(answer) if answer.kind == ErrorKind::WrongRegion => {
                 answer.region.as_deref().is_some_and(|region| self.learn(region))
             }
@@ -107,6 +112,7 @@ impl S3Driver {
         payload: Option<Payload>,
     ) -> Result<Response<Incoming>, ProviderError> {
         let path = place.address.path(draft.key);
+        let credentials = self.identity.credentials(&self.connections).await?;
         let mut request = Request::new(Outgoing::empty());
         *request.method_mut() = draft.method.clone();
         *request.uri_mut() = place.address.uri(&path, &draft.query)?;
@@ -118,30 +124,28 @@ impl S3Driver {
             payload_hash =
                 Some(payload.sha256().map_or_else(|| UNSIGNED_PAYLOAD.to_owned(), |hash| hex(hash)));
         }
-        self.sign(&mut headers, draft, &path, payload_hash.as_deref().unwrap_or(EMPTY_SHA256), place)?;
+        if let Some(credentials) = &credentials {
+            let payload = payload_hash.as_deref().unwrap_or(EMPTY_SHA256);
+            let target = Target { method: draft.method.as_str(), path: &path, query: &draft.query, payload };
+            let scope = Scope::new(&place.region, "s3", self.connections.clock().now());
+            sign(&mut headers, &target, credentials, self.connections.signing_keys(), &scope).map_err(
+                |_| ProviderError::InvalidRequest("the access key holds characters that no header may hold"),
+            )?;
+        }
         *request.headers_mut() = headers;
         let mut progress = None;
         if let Some(payload) = payload {
             (*request.body_mut(), progress) = Outgoing::of(payload);
         }
         let answer = self.connections.send(request, progress, draft.pace).await?;
-        if answer.status().is_success() { Ok(answer) } else { Err(self.read_error(answer, draft).await) }
-    }
-
-    fn sign(
-        &self,
-        headers: &mut HeaderMap,
-        draft: &Draft<'_>,
-        path: &str,
-        payload: &str,
-        place: &Place,
-    ) -> Result<(), ProviderError> {
-        let Some(credentials) = &self.credentials else { return Ok(()) };
-        let target = Target { method: draft.method.as_str(), path, query: &draft.query, payload };
-        let scope = Scope::new(&place.region, "s3", self.connections.clock().now());
-        sign(headers, &target, credentials, self.connections.signing_keys(), &scope).map_err(|_| {
-            ProviderError::InvalidRequest("the access key holds characters that no header may hold")
-        })
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        let error = self.read_error(answer, draft).await;
+        if let (Some(ErrorKind::TokenExpired), Some(refused)) = (error.kind(), &credentials) {
+            self.identity.forget(refused);
+        }
+        Err(error)
     }
 
     async fn read_error(&self, answer: Response<Incoming>, draft: &Draft<'_>) -> ProviderError {
@@ -152,6 +156,19 @@ impl S3Driver {
             // The status alone tells enough where the document can't be read.
             self.connections.document(body, MAX_ERROR_BYTES, Pace::Usual).await.unwrap_or_default()
         };
-        error::read(head.status, &head.headers, &document)
+        let error = error::read(head.status, &head.headers, &document);
+        match error {
+            // What a server says of a session that it has dropped differs; the session itself tells more surely.
+            ProviderError::Answer(mut answer)
+                if matches!(
+                    answer.kind,
+                    ErrorKind::KeyUnknown | ErrorKind::SecretWrong | ErrorKind::AccessDenied
+                ) && self.identity.has_ended(self.connections.clock().now()) =>
+            {
+                answer.kind = ErrorKind::TokenExpired;
+                ProviderError::Answer(answer)
+            }
+            error => error,
+        }
     }
 }

@@ -10,6 +10,7 @@ use quick_cache::sync::Cache;
 use ring::{digest, hmac};
 
 use crate::body::sha256;
+use crate::open::OpenError;
 
 /// Stands for the hash of a payload that isn't signed along.
 pub(crate) const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
@@ -17,17 +18,34 @@ pub(crate) const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 static X_AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
 static X_AMZ_CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content-sha256");
 
+static X_AMZ_SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
+
 /// An access key and its secret.
 pub(crate) struct Credentials {
     pub(crate) key: Box<str>,
     secret: Secret,
     fingerprint: [u8; 32],
+    /// Goes with each request of a temporary key.
+    token: Option<HeaderValue>,
+    /// When a temporary key ends, where that is known.
+    pub(crate) expires: Option<Timestamp>,
 }
 
 impl Credentials {
     pub(crate) fn new(key: &str, secret: Secret) -> Self {
         let fingerprint = sha256(secret.expose().as_bytes());
-        Self { key: key.into(), secret, fingerprint }
+        Self { key: key.into(), secret, fingerprint, token: None, expires: None }
+    }
+
+    /// These credentials as those of a session.
+    pub(crate) fn with_session(self, token: &Secret, expires: Option<Timestamp>) -> Result<Self, OpenError> {
+        let text = token.expose().trim();
+        let mut token = HeaderValue::from_str(text)
+            .ok()
+            .filter(|_| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic()))
+            .ok_or(OpenError::InvalidSession)?;
+        token.set_sensitive(true);
+        Ok(Self { token: Some(token), expires, ..self })
     }
 }
 
@@ -153,6 +171,9 @@ pub(crate) fn sign(
 ) -> Result<(), http::header::InvalidHeaderValue> {
     headers.insert(&X_AMZ_DATE, HeaderValue::from_str(scope.time())?);
     headers.insert(&X_AMZ_CONTENT_SHA256, HeaderValue::from_str(target.payload)?);
+    if let Some(token) = &credentials.token {
+        headers.insert(&X_AMZ_SECURITY_TOKEN, token.clone());
+    }
     let authorization = authorization(headers, target, credentials, keys, scope);
     let mut authorization = HeaderValue::from_str(&authorization)?;
     authorization.set_sensitive(true);
@@ -353,6 +374,10 @@ mod tests {
         let scope = Scope::new("us-east-1", "s3", Timestamp::UNIX_EPOCH);
         sign(&mut headers, &target, &credentials, &SigningKeys::new(), &scope).unwrap();
         assert_eq!(headers["x-amz-date"], "19700101T000000Z");
+        assert!(!headers.contains_key("x-amz-security-token"));
+        let credentials = credentials.with_session(&Secret::new("hunter2token"), None).unwrap();
+        sign(&mut headers, &target, &credentials, &SigningKeys::new(), &scope).unwrap();
+        assert!(headers[AUTHORIZATION].to_str().unwrap().contains(";x-amz-security-token,"));
         let shown = format!("{headers:?} {credentials:?}");
         assert!(!shown.contains("Signature=") && !shown.contains("hunter2"), "{shown}");
     }

@@ -10,7 +10,7 @@ use futures_util::future::{join, join_all};
 
 use super::fixture::{World, at, fresh, location, name, online, secret};
 use crate::Store;
-use crate::bucket::{BucketInserted, BucketUpdate, BucketUpdated, NewBucket, SecretUpdate};
+use crate::bucket::{BucketDeleted, BucketInserted, BucketUpdate, BucketUpdated, NewBucket, SecretUpdate};
 
 pub async fn a_bucket_reads_back(store: &dyn Store) {
     let world = World::new(store).await;
@@ -50,7 +50,7 @@ pub async fn names_are_unique_without_letter_case_until_the_bucket_is_removed(st
     assert!(!taken(Some(first)).await);
     assert!(taken(Some(again.id)).await);
 
-    assert!(store.delete_bucket(world.org, first, at(2)).await.unwrap());
+    assert_eq!(store.delete_bucket(world.org, first, at(2)).await.unwrap(), BucketDeleted::Deleted);
     assert!(!taken(None).await);
     assert_eq!(store.insert_bucket(&again, at(3)).await.unwrap(), BucketInserted::Inserted);
 }
@@ -165,9 +165,9 @@ pub async fn a_removed_bucket_is_gone_and_frees_name_and_quota(store: &dyn Store
     store.set_bucket_quota(world.org, Some(1)).await.unwrap();
     let id = world.bucket("photos").await;
     let next = world.new_bucket("Photos");
-    assert!(!store.delete_bucket(other.org, id, at(1)).await.unwrap());
-    assert!(store.delete_bucket(world.org, id, at(1)).await.unwrap());
-    assert!(!store.delete_bucket(world.org, id, at(2)).await.unwrap());
+    assert_eq!(store.delete_bucket(other.org, id, at(1)).await.unwrap(), BucketDeleted::NotFound);
+    assert_eq!(store.delete_bucket(world.org, id, at(1)).await.unwrap(), BucketDeleted::Deleted);
+    assert_eq!(store.delete_bucket(world.org, id, at(2)).await.unwrap(), BucketDeleted::NotFound);
     assert!(store.bucket(world.org, id).await.unwrap().is_none());
     assert_eq!(store.count_secrets().await.unwrap(), 0);
     assert!(store.secrets_after(None, 10).await.unwrap().is_empty());
@@ -235,10 +235,11 @@ pub async fn a_write_that_is_given_up_leaves_nothing_behind(store: &dyn Store) {
         drop(write);
 
         let next = world.bucket(&format!("after {steps}")).await;
-        assert!(store.delete_bucket(world.org, next, at(2)).await.unwrap());
+        assert_eq!(store.delete_bucket(world.org, next, at(2)).await.unwrap(), BucketDeleted::Deleted);
         let stored = store.bucket(world.org, new.id).await.unwrap().is_some();
         let counted = store.organization(world.org).await.unwrap().unwrap().bucket_count;
         assert_eq!(counted, u64::from(stored));
-        assert_eq!(store.delete_bucket(world.org, new.id, at(3)).await.unwrap(), stored);
+        let expected = if stored { BucketDeleted::Deleted } else { BucketDeleted::NotFound };
+        assert_eq!(store.delete_bucket(world.org, new.id, at(3)).await.unwrap(), expected);
     }
 }

@@ -3,8 +3,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bucketry_model::bucket::{BucketLocation, StorageType};
-use bucketry_model::id::{BucketId, NodeId, NodeKeyId, OrgId, TokenId, UserId, WorkspaceId};
+use bucketry_model::id::{
+    BucketId, NodeId, NodeKeyId, OrgId, RepoId, RepoKeyId, TokenId, UserId, WorkspaceId,
+};
 use bucketry_model::name::Name;
+use bucketry_model::repository::{Folder, KeyAccess, RepositoryBucket, RepositoryMode};
 use bucketry_model::role::{OrgRole, Visibility, WorkspaceRole};
 use bucketry_model::secret::SealedSecret;
 use bucketry_model::status::ProbedStatus;
@@ -17,6 +20,8 @@ use crate::bucket::{
 };
 use crate::node::{NodeRegistered, NodeRegistration};
 use crate::organization::{NewOrganization, OrganizationInserted};
+use crate::repository::{NewRepository, RepositoryInserted, RepositoryUpdate};
+use crate::repository_key::{KeyInserted, NewRepositoryKey};
 use crate::status::ProbeBatch;
 use crate::token::{NewToken, TokenKind};
 use crate::user::{NewUser, UserInserted};
@@ -59,6 +64,7 @@ pub(super) fn new_organization(email: &str) -> NewOrganization {
         id: fresh(OrgId::new),
         name: name("An Organization"),
         bucket_quota: None,
+        repo_quota: None,
         owner: new_user(email, OrgRole::Owner),
         workspace: NewWorkspace { id: fresh(WorkspaceId::new), name: name("default") },
     }
@@ -76,6 +82,10 @@ pub(super) fn location(bucket: &str) -> BucketLocation {
 
 pub(super) fn secret(text: &str) -> StoredSecret {
     StoredSecret { sealed: SealedSecret::from_text(text), sealed_to: "recipients-1".to_owned() }
+}
+
+pub(super) fn place(bucket_id: BucketId, folder: &str) -> RepositoryBucket {
+    RepositoryBucket { bucket_id, folder: Folder::parse(folder).unwrap(), master: false }
 }
 
 pub(super) fn online(seconds: i64, latency_ms: u32) -> ProbeSample {
@@ -160,6 +170,61 @@ impl<'s> World<'s> {
             secret: SecretUpdate::Keep,
             announce: false,
         }
+    }
+
+    /// A repository of mode NORMAL with these buckets and folders.
+    pub(super) fn new_repository(&self, label: &str, buckets: &[(BucketId, &str)]) -> NewRepository {
+        NewRepository {
+            id: fresh(RepoId::new),
+            org_id: self.org,
+            workspace_id: self.workspace,
+            name: name(label),
+            storage_type: StorageType::S3,
+            mode: RepositoryMode::Normal,
+            buckets: buckets.iter().map(|(id, folder)| place(*id, folder)).collect(),
+        }
+    }
+
+    pub(super) async fn repository(&self, label: &str, buckets: &[(BucketId, &str)]) -> RepoId {
+        let new = self.new_repository(label, buckets);
+        let inserted = self.store.insert_repository(&new, at(0)).await.unwrap();
+        assert_eq!(inserted, RepositoryInserted::Inserted);
+        new.id
+    }
+
+    /// The update that changes nothing.
+    pub(super) async fn repository_update_of(&self, id: RepoId) -> RepositoryUpdate {
+        let repository = self.store.repository(self.org, id).await.unwrap().unwrap();
+        RepositoryUpdate {
+            id,
+            org_id: self.org,
+            from_version: repository.version,
+            workspace_id: repository.workspace_id,
+            name: repository.name,
+            storage_type: repository.storage_type,
+            mode: repository.mode,
+            buckets: repository.buckets,
+        }
+    }
+
+    pub(super) fn new_key(&self, repo_id: RepoId, label: &str) -> NewRepositoryKey {
+        let id = fresh(RepoKeyId::new);
+        NewRepositoryKey {
+            id,
+            org_id: self.org,
+            repo_id,
+            name: name(label),
+            access: KeyAccess::Write,
+            key: format!("BKT{id}"),
+            secret: secret(&format!("sealed {label}")),
+        }
+    }
+
+    pub(super) async fn key(&self, repo_id: RepoId, label: &str) -> RepoKeyId {
+        let new = self.new_key(repo_id, label);
+        let inserted = self.store.insert_repository_key(&new, 100, at(0)).await.unwrap();
+        assert_eq!(inserted, KeyInserted::Inserted);
+        new.id
     }
 
     pub(super) fn query(&self, visible: Visibility, after: Option<PageStart>, limit: u32) -> BucketQuery {

@@ -28,6 +28,9 @@ pub mod credential;
 pub mod idempotency;
 pub mod node;
 pub mod organization;
+pub mod repository;
+pub mod repository_key;
+pub mod repository_use;
 pub mod status;
 pub mod sync;
 pub mod token;
@@ -112,6 +115,37 @@ macro_rules! contract_stories {
                 buckets_made_in_the_same_moment_are_listed_by_id
                 totals_are_listed_like_buckets
             }
+            repository {
+                a_repository_reads_back_with_its_buckets_in_order
+                repository_names_are_unique_without_letter_case_until_the_repository_is_removed
+                the_quota_of_repositories_holds_for_creations_at_once
+                buckets_must_be_live_ones_of_the_same_workspace
+                a_folder_belongs_to_one_repository
+                a_folder_that_two_repositories_take_at_once_goes_to_one
+                a_mirror_shares_its_buckets_with_no_other_repository
+                a_repository_is_changed_from_the_version_that_was_read
+                a_change_of_a_repository_that_breaks_a_rule_is_refused
+                a_removed_repository_frees_name_buckets_and_quota
+                a_proposal_is_checked_and_not_stored
+                repositories_are_paged_newest_first_and_only_where_visible
+            }
+            repository_use {
+                a_bucket_in_use_stays_and_stays_where_it_is
+                a_bucket_takes_no_name_that_its_repository_has
+                a_workspace_with_repositories_stays
+                repositories_of_buckets_are_told
+                buckets_of_mirrors_are_not_available
+                every_change_of_a_repository_raises_its_version_and_is_announced
+                repositories_are_walked_by_id_with_buckets_and_live_keys
+                the_generation_changes_with_what_repositories_hold
+            }
+            repository_key {
+                a_key_reads_back_without_its_secret
+                keys_are_bounded_in_number
+                a_key_is_changed_and_revoked_within_its_repository_only
+                the_keys_of_a_removed_repository_are_revoked
+                the_latest_use_of_a_key_is_kept
+            }
             status {
                 probes_become_last_words_and_days
                 a_failure_keeps_the_latency_of_the_last_success
@@ -160,7 +194,7 @@ macro_rules! contract_stories {
                 single_buckets_are_given_where_they_are_served
             }
             vault {
-                secrets_are_walked_by_id
+                secrets_are_walked_by_id_buckets_first
                 a_secret_is_replaced_only_where_the_old_one_is_in_place
                 the_state_of_a_rotation_reads_back
             }
@@ -206,6 +240,9 @@ mod tests {
             include_str!("idempotency.rs"),
             include_str!("node.rs"),
             include_str!("organization.rs"),
+            include_str!("repository.rs"),
+            include_str!("repository_key.rs"),
+            include_str!("repository_use.rs"),
             include_str!("status.rs"),
             include_str!("sync.rs"),
             include_str!("token.rs"),

@@ -46,7 +46,10 @@ pub async fn a_quota_is_set_and_lifted(store: &dyn Store) {
     let world = World::new(store).await;
     for quota in [Some(3), None] {
         assert!(store.set_bucket_quota(world.org, quota).await.unwrap());
-        assert_eq!(store.organization(world.org).await.unwrap().unwrap().bucket_quota, quota);
+        assert!(store.set_repo_quota(world.org, quota).await.unwrap());
+        let found = store.organization(world.org).await.unwrap().unwrap();
+        assert_eq!((found.bucket_quota, found.repo_quota), (quota, quota));
     }
     assert!(!store.set_bucket_quota(new_organization("x").id, Some(1)).await.unwrap());
+    assert!(!store.set_repo_quota(new_organization("x").id, Some(1)).await.unwrap());
 }

@@ -5,7 +5,7 @@ use bucketry_model::id::BucketId;
 use super::fixture::{World, at, fresh, secret};
 use crate::Store;
 use crate::bucket::{BucketUpdate, SecretUpdate};
-use crate::sync::Changes;
+use crate::sync::{Changes, Subject};
 
 async fn since(
     store: &dyn Store,
@@ -14,7 +14,13 @@ async fn since(
     limit: u32,
 ) -> Vec<(i64, BucketId)> {
     match store.changes_after(world.map(|world| world.org), sequence, limit).await.unwrap() {
-        Changes::Since(changes) => changes.iter().map(|one| (one.sequence, one.bucket_id)).collect(),
+        Changes::Since(changes) => changes
+            .iter()
+            .map(|one| match one.subject {
+                Subject::Bucket(id) => (one.sequence, id),
+                Subject::Repository(id) => panic!("nothing was done to the repository {id}"),
+            })
+            .collect(),
         Changes::TooOld => panic!("{sequence} is too old"),
     }
 }

@@ -1,6 +1,7 @@
 //! Sealed secrets and their rotation.
 
-use bucketry_model::id::BucketId;
+use bucketry_model::id::{BucketId, RepoKeyId};
+use bucketry_model::node_protocol::SecretOwner;
 use bucketry_model::secret::SealedSecret;
 
 use super::fixture::{World, at, fresh, secret};
@@ -8,17 +9,21 @@ use crate::Store;
 use crate::bucket::StoredSecret;
 use crate::vault::{RotationPhase, RotationState};
 
-pub async fn secrets_are_walked_by_id(store: &dyn Store) {
+pub async fn secrets_are_walked_by_id_buckets_first(store: &dyn Store) {
     let world = World::new(store).await;
     let mut made = Vec::new();
+    let repository = world.repository("main", &[]).await;
     for number in 0..5 {
-        made.push(world.bucket(&format!("bucket {number}")).await);
+        made.push(SecretOwner::Bucket(world.bucket(&format!("bucket {number}")).await));
+        made.push(SecretOwner::RepositoryKey(world.key(repository, &format!("key {number}")).await));
     }
+    let revoked = world.key(repository, "revoked").await;
+    assert!(store.revoke_repository_key(world.org, repository, revoked, at(1)).await.unwrap());
     let mut bare = world.new_bucket("bare");
     bare.secret = None;
     store.insert_bucket(&bare, at(1)).await.unwrap();
     made.sort();
-    assert_eq!(store.count_secrets().await.unwrap(), 5);
+    assert_eq!(store.count_secrets().await.unwrap(), 10);
     let mut walked = Vec::new();
     loop {
         let page = store.secrets_after(walked.last().copied(), 2).await.unwrap();
@@ -27,10 +32,12 @@ pub async fn secrets_are_walked_by_id(store: &dyn Store) {
         }
         for (bound, sealed_to) in &page {
             assert_eq!((bound.org_id, sealed_to.as_str()), (world.org, "recipients-1"));
-            let bucket = store.bucket(world.org, bound.bucket_id).await.unwrap().unwrap();
-            assert_eq!(bucket.secret.as_ref(), Some(&bound.secret));
+            if let SecretOwner::Bucket(id) = bound.owner {
+                let bucket = store.bucket(world.org, id).await.unwrap().unwrap();
+                assert_eq!(bucket.secret.as_ref(), Some(&bound.secret));
+            }
         }
-        walked.extend(page.iter().map(|(bound, _)| bound.bucket_id));
+        walked.extend(page.iter().map(|(bound, _)| bound.owner));
     }
     assert_eq!(walked, made);
 }
@@ -40,16 +47,20 @@ pub async fn a_secret_is_replaced_only_where_the_old_one_is_in_place(store: &dyn
     let [a, b] = [world.bucket("a").await, world.bucket("b").await];
     let removed = world.bucket("removed").await;
     store.delete_bucket(world.org, removed, at(1)).await.unwrap();
+    let repository = world.repository("main", &[]).await;
+    let key = world.key(repository, "key").await;
     let anew = |text: &str| StoredSecret { sealed_to: "recipients-2".to_owned(), ..secret(text) };
     let replacements = [
-        (a, SealedSecret::from_text("sealed a"), anew("resealed a")),
-        (b, SealedSecret::from_text("another one"), anew("resealed b")),
-        (removed, SealedSecret::from_text("sealed removed"), anew("resealed removed")),
-        (fresh(BucketId::new), SealedSecret::from_text("x"), anew("y")),
+        (SecretOwner::Bucket(a), SealedSecret::from_text("sealed a"), anew("resealed a")),
+        (SecretOwner::Bucket(b), SealedSecret::from_text("another one"), anew("resealed b")),
+        (SecretOwner::Bucket(removed), SealedSecret::from_text("sealed removed"), anew("resealed removed")),
+        (SecretOwner::Bucket(fresh(BucketId::new)), SealedSecret::from_text("x"), anew("y")),
+        (SecretOwner::RepositoryKey(key), SealedSecret::from_text("sealed key"), anew("resealed key")),
+        (SecretOwner::RepositoryKey(key), SealedSecret::from_text("sealed key"), anew("too late")),
     ];
     let before = store.latest_change().await.unwrap();
-    assert_eq!(store.replace_secrets(&replacements, at(2)).await.unwrap(), 1);
-    assert_eq!(store.latest_change().await.unwrap(), before + 1);
+    assert_eq!(store.replace_secrets(&replacements, at(2)).await.unwrap(), 2);
+    assert_eq!(store.latest_change().await.unwrap(), before + 2);
     let found = store.bucket(world.org, a).await.unwrap().unwrap();
     assert_eq!((found.secret, found.version), (Some(SealedSecret::from_text("resealed a")), 2));
     assert_eq!(found.updated_at, at(0));
@@ -58,6 +69,8 @@ pub async fn a_secret_is_replaced_only_where_the_old_one_is_in_place(store: &dyn
     let sealed_to: Vec<_> =
         store.secrets_after(None, 10).await.unwrap().into_iter().map(|(_, to)| to).collect();
     assert_eq!(sealed_to.iter().filter(|to| *to == "recipients-2").count(), 1);
+    let served = store.node_repositories(None, &[repository]).await.unwrap();
+    assert_eq!((served[0].version, served[0].keys[0].secret.as_text()), (3, "resealed key"));
 }
 
 pub async fn the_state_of_a_rotation_reads_back(store: &dyn Store) {
@@ -77,7 +90,11 @@ pub async fn the_state_of_a_rotation_reads_back(store: &dyn Store) {
         state.phase = phase;
         store.set_rotation(&state).await.unwrap();
         assert_eq!(store.rotation().await.unwrap(), Some(state.clone()));
-        (state.cursor, state.done, state.failed) = (Some(fresh(BucketId::new)), 9, 1);
+        let last = match phase {
+            RotationPhase::NewIdentity => SecretOwner::Bucket(fresh(BucketId::new)),
+            _ => SecretOwner::RepositoryKey(fresh(RepoKeyId::new)),
+        };
+        (state.cursor, state.done, state.failed) = (Some(last), 9, 1);
         state.finished_at = Some(at(9));
     }
 }

@@ -12,12 +12,14 @@ use sqlx::query;
 use super::columns::Columns;
 use super::dialect::{Row, for_update, is_unique_violation};
 use super::statement::{InList, Write, texts};
-use super::{SqliteStore, workspace};
+use super::sync::announce;
+use super::{SqliteStore, attachment, workspace};
 use crate::Result;
 use crate::bucket::{
-    BucketInserted, BucketQuery, BucketStore, BucketUpdate, BucketUpdated, EndingCredential, ListedBucket,
-    NewBucket, SecretUpdate,
+    BucketDeleted, BucketInserted, BucketQuery, BucketStore, BucketUpdate, BucketUpdated, EndingCredential,
+    ListedBucket, NewBucket, SecretUpdate,
 };
+use crate::sync::Subject;
 
 /// The columns that make a location.
 macro_rules! location_columns {
@@ -71,13 +73,6 @@ fn bucket(row: &Row) -> Result<Bucket> {
     let mut columns = Columns::of(row);
     let bucket = without_secret(&mut columns)?;
     Ok(Bucket { secret: columns.optional_text()?.map(SealedSecret::from_text), ..bucket })
-}
-
-/// Tells nodes, with the commit, that something about a bucket changed.
-pub(super) async fn announce(write: &mut Write, org_id: OrgId, id: BucketId, now: Timestamp) -> Result<()> {
-    let sql = "INSERT INTO changes (org_id, bucket_id, at) VALUES ($1, $2, $3)";
-    let insert = query(sql).bind(org_id.to_string()).bind(id.to_string()).bind(to_micros(now));
-    write.execute(insert).await.map(|_| ())
 }
 
 /// Inserts the row; false where a live bucket has the name.
@@ -160,7 +155,7 @@ impl BucketStore for SqliteStore {
         if !take_place(&mut write, new.org_id).await? {
             return Ok(BucketInserted::QuotaExceeded);
         }
-        announce(&mut write, new.org_id, new.id, now).await?;
+        announce(&mut write, new.org_id, Subject::Bucket(new.id), now).await?;
         write.touch(Some(new.org_id));
         write.commit().await?;
         Ok(BucketInserted::Inserted)
@@ -188,45 +183,60 @@ impl BucketStore for SqliteStore {
     async fn update_bucket(&self, update: &BucketUpdate, now: Timestamp) -> Result<BucketUpdated> {
         let mut write = self.write().await?;
         let sql = concat!(
-            "SELECT version FROM buckets WHERE id = $1 AND org_id = $2 AND deleted_at IS NULL",
+            "SELECT version, workspace_id, bucket FROM buckets WHERE id = $1 AND org_id = $2 AND deleted_at IS NULL",
             for_update!()
         );
         let found = query(sql).bind(update.id.to_string()).bind(update.org_id.to_string());
         let Some(row) = write.row(found).await? else { return Ok(BucketUpdated::NotFound) };
-        if Columns::of(&row).number()? != update.from_version {
+        let mut stored = Columns::of(&row);
+        if stored.number()? != update.from_version {
             return Ok(BucketUpdated::Conflict);
         }
+        let (workspace, name): (WorkspaceId, String) = (stored.parsed()?, stored.text()?);
         if !workspace::is_live(&mut write, update.org_id, update.workspace_id).await? {
             return Ok(BucketUpdated::WorkspaceNotFound);
+        }
+        if workspace != update.workspace_id && attachment::is_held(&mut write, update.id).await? {
+            return Ok(BucketUpdated::InUse);
+        }
+        let renamed = name != update.location.bucket;
+        if renamed && attachment::would_share_name(&mut write, update.id, &update.location.bucket).await? {
+            return Ok(BucketUpdated::SameNameInRepository);
         }
         match update_row(&mut write, update, now).await {
             Err(error) if is_unique_violation(&error) => return Ok(BucketUpdated::NameTaken),
             other => other?,
         }
         if update.announce {
-            announce(&mut write, update.org_id, update.id, now).await?;
+            announce(&mut write, update.org_id, Subject::Bucket(update.id), now).await?;
+        }
+        if renamed {
+            attachment::announce_holders(&mut write, update.org_id, update.id, now).await?;
         }
         write.touch(Some(update.org_id));
         write.commit().await?;
         Ok(BucketUpdated::Updated)
     }
 
-    async fn delete_bucket(&self, org_id: OrgId, id: BucketId, now: Timestamp) -> Result<bool> {
+    async fn delete_bucket(&self, org_id: OrgId, id: BucketId, now: Timestamp) -> Result<BucketDeleted> {
         let mut write = self.write().await?;
         let remove = "UPDATE buckets SET deleted_at = $3, secret = NULL, sealed_to = NULL, secret_expires_at = NULL \
                       WHERE id = $1 AND org_id = $2 AND deleted_at IS NULL";
         let (bucket, org) = (id.to_string(), org_id.to_string());
         if write.execute(query(remove).bind(&bucket).bind(&org).bind(to_micros(now))).await? == 0 {
-            return Ok(false);
+            return Ok(BucketDeleted::NotFound);
+        }
+        if attachment::is_held(&mut write, id).await? {
+            return Ok(BucketDeleted::InUse);
         }
         let give_place = "UPDATE organizations SET bucket_count = bucket_count - 1 WHERE id = $1";
         write.execute(query(give_place).bind(&org)).await?;
         let forget = "DELETE FROM bucket_words WHERE bucket_id = $1";
         write.execute(query(forget).bind(&bucket)).await?;
-        announce(&mut write, org_id, id, now).await?;
+        announce(&mut write, org_id, Subject::Bucket(id), now).await?;
         write.touch(Some(org_id));
         write.commit().await?;
-        Ok(true)
+        Ok(BucketDeleted::Deleted)
     }
 
     async fn buckets(&self, query: &BucketQuery) -> Result<Vec<ListedBucket>> {

@@ -1,40 +1,65 @@
-//! Pages of buckets and of their totals, newest first. A page reads as many rows as it shows, in the order of an
-//! index: of the organization, of the workspace, or of several workspaces merged.
+//! Lists of buckets and of their totals.
 
-use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::fmt::Write as _;
 
-use bucketry_model::id::{BucketId, WorkspaceId};
-use bucketry_model::role::Visibility;
-use bucketry_model::time::to_micros;
+use bucketry_model::id::{BucketId, OrgId};
 use bucketry_model::usage::UsageTotals;
-use sqlx::{AssertSqlSafe, query};
+use jiff::Timestamp;
 
 use super::SqliteStore;
 use super::bucket::{bucket_columns, location_columns, without_secret};
 use super::columns::Columns;
 use super::dialect::Row;
+use super::page::{Page, Select};
 use super::statement::{InList, texts};
 use super::status::{failure, node_status};
 use crate::Result;
 use crate::bucket::{BucketQuery, ListedBucket, NodeWord, PageStart};
 use crate::usage::ListedTotals;
 
-/// The most workspaces that one statement merges; the pages of more statements are merged here.
-const MERGED_AT_ONCE: usize = 64;
+macro_rules! select_listed_buckets {
+    () => {
+        concat!("SELECT ", bucket_columns!(), ", b.sealed_to IS NOT NULL AS has_secret FROM buckets b")
+    };
+}
 
-const BUCKETS: &str =
-    concat!("SELECT ", bucket_columns!(), ", b.sealed_to IS NOT NULL AS has_secret FROM buckets b");
-const TOTALS: &str = "SELECT b.id, b.created_at, COALESCE(t.requests, 0) AS requests, \
+const BUCKETS: Select = Select { sql: select_listed_buckets!(), table: "b", condition: "" };
+const AVAILABLE: Select = Select {
+    condition: " AND NOT EXISTS (SELECT 1 FROM repository_buckets p JOIN repositories r ON r.id = p.repo_id \
+                WHERE p.bucket_id = b.id AND r.mode = 'MIRROR')",
+    ..BUCKETS
+};
+const TOTALS: Select = Select {
+    sql: "SELECT b.id, b.created_at, COALESCE(t.requests, 0) AS requests, \
     COALESCE(t.upload_bytes, 0) AS upload_bytes, COALESCE(t.download_bytes, 0) AS download_bytes, \
-    COALESCE(t.size_change, 0) AS size_change FROM buckets b LEFT JOIN usage_totals t ON t.bucket_id = b.id";
+    COALESCE(t.size_change, 0) AS size_change FROM buckets b LEFT JOIN usage_totals t ON t.bucket_id = b.id",
+    table: "b",
+    condition: "",
+};
 
 impl SqliteStore {
     /// A page of buckets with what nodes say of them.
     pub(super) async fn list(&self, page: &BucketQuery) -> Result<Vec<ListedBucket>> {
-        let mut listed =
-            self.page(BUCKETS, page, listed_bucket, |one| (one.bucket.created_at, one.bucket.id)).await?;
+        let listed = self.page(BUCKETS, &Page::of_buckets(page), listed_bucket, place).await?;
+        self.with_words(listed).await
+    }
+
+    /// Likewise, without those that a repository of mode MIRROR holds.
+    pub(super) async fn list_available(&self, page: &BucketQuery) -> Result<Vec<ListedBucket>> {
+        let listed = self.page(AVAILABLE, &Page::of_buckets(page), listed_bucket, place).await?;
+        self.with_words(listed).await
+    }
+
+    /// Those of the given ones that are live and in the organization.
+    pub(super) async fn list_among(&self, org_id: OrgId, ids: &[BucketId]) -> Result<Vec<ListedBucket>> {
+        let among = concat!(select_listed_buckets!(), " WHERE b.deleted_at IS NULL AND b.id IN (");
+        let rows = self.rows_in_list(&InList::new(among, ")"), &texts(ids)).await?;
+        let mut listed: Vec<_> = rows.iter().map(listed_bucket).collect::<Result<_>>()?;
+        listed.retain(|one| one.bucket.org_id == org_id);
+        self.with_words(listed).await
+    }
+
+    async fn with_words(&self, mut listed: Vec<ListedBucket>) -> Result<Vec<ListedBucket>> {
         let mut words = self.words_of(listed.iter().map(|one| one.bucket.id)).await?;
         for one in &mut listed {
             one.nodes = words.remove(&one.bucket.id).unwrap_or_default();
@@ -44,49 +69,8 @@ impl SqliteStore {
 
     /// A page of totals.
     pub(super) async fn list_totals(&self, page: &BucketQuery) -> Result<Vec<ListedTotals>> {
-        self.page(TOTALS, page, listed_totals, |one| (one.position.created_at, one.position.id)).await
-    }
-
-    async fn page<T, K: Ord>(
-        &self,
-        select: &str,
-        page: &BucketQuery,
-        read: impl Fn(&Row) -> Result<T>,
-        place: impl Fn(&T) -> K,
-    ) -> Result<Vec<T>> {
-        // "~" sorts after every id, so the first page begins after the end of time.
-        let after = page
-            .after
-            .map_or((i64::MAX, "~".to_owned()), |start| (to_micros(start.created_at), start.id.to_string()));
-        let limit = i64::from(page.limit);
-        let workspaces = match &page.visible {
-            Visibility::Organization => {
-                let sql = AssertSqlSafe(of_org(select));
-                let statement =
-                    query(sql).bind(after.0).bind(after.1).bind(limit).bind(page.org_id.to_string());
-                return self.rows(statement).await?.iter().map(read).collect();
-            }
-            Visibility::Workspaces(workspaces) => workspaces,
-        };
-        let mut found = Vec::new();
-        for merged in workspaces.chunks(MERGED_AT_ONCE) {
-            let mut statement = query(AssertSqlSafe(of_workspaces(select, merged)))
-                .bind(after.0)
-                .bind(after.1.clone())
-                .bind(limit)
-                .bind(page.org_id.to_string());
-            for workspace in merged {
-                statement = statement.bind(workspace.to_string());
-            }
-            for row in self.rows(statement).await? {
-                found.push(read(&row)?);
-            }
-        }
-        if workspaces.len() > MERGED_AT_ONCE {
-            found.sort_by_key(|one| Reverse(place(one)));
-            found.truncate(usize::try_from(page.limit).unwrap_or(usize::MAX));
-        }
-        Ok(found)
+        let place = |one: &ListedTotals| (one.position.created_at, one.position.id);
+        self.page(TOTALS, &Page::of_buckets(page), listed_totals, place).await
     }
 
     async fn words_of(
@@ -107,28 +91,8 @@ impl SqliteStore {
     }
 }
 
-fn of_org(select: &str) -> String {
-    format!(
-        "{select} WHERE b.org_id = $4 AND b.deleted_at IS NULL AND (b.created_at, b.id) < ($1, $2) \
-         ORDER BY created_at DESC, id DESC LIMIT $3"
-    )
-}
-
-// Each part is read in the order of its index and no further than the merged page needs.
-fn of_workspaces(select: &str, workspaces: &[WorkspaceId]) -> String {
-    let mut sql = String::new();
-    for index in 0..workspaces.len() {
-        let union = if index == 0 { "" } else { " UNION ALL " };
-        // Writing to a string can't fail.
-        let _ = write!(
-            sql,
-            "{union}{select} WHERE b.workspace_id = ${} AND b.deleted_at IS NULL AND b.org_id = $4 \
-             AND (b.created_at, b.id) < ($1, $2)",
-            index + 5
-        );
-    }
-    sql.push_str(" ORDER BY created_at DESC, id DESC LIMIT $3");
-    sql
+fn place(one: &ListedBucket) -> (Timestamp, BucketId) {
+    (one.bucket.created_at, one.bucket.id)
 }
 
 fn listed_bucket(row: &Row) -> Result<ListedBucket> {

@@ -6,6 +6,7 @@
 //! Deleted secrets are overwritten in the database file (`secure_delete`). Older images of their pages may stand in
 //! the write-ahead log until the next checkpoint, at the latest when the store is closed.
 
+mod attachment;
 mod backup;
 mod bucket;
 mod bucket_list;
@@ -17,7 +18,11 @@ mod member;
 mod node;
 mod open;
 mod organization;
+mod page;
 mod probe;
+mod repository;
+mod repository_key;
+mod repository_list;
 mod statement;
 mod status;
 mod sync;

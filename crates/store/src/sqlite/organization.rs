@@ -22,6 +22,8 @@ fn organization(row: &Row) -> Result<Organization> {
         name: columns.name()?,
         bucket_quota: columns.optional_narrow()?,
         bucket_count: columns.narrow()?,
+        repo_quota: columns.optional_narrow()?,
+        repo_count: columns.narrow()?,
         created_at: columns.time()?,
     })
 }
@@ -34,14 +36,15 @@ impl OrganizationStore for SqliteStore {
         now: Timestamp,
     ) -> Result<OrganizationInserted> {
         let mut write = self.write().await?;
-        let insert = "INSERT INTO organizations (id, name, bucket_quota, bucket_count, created_at) \
-                      VALUES ($1, $2, $3, 0, $4)";
+        let insert = "INSERT INTO organizations (id, name, bucket_quota, bucket_count, repo_quota, repo_count, \
+                      created_at) VALUES ($1, $2, $3, 0, $4, 0, $5)";
         write
             .execute(
                 query(insert)
                     .bind(new.id.to_string())
                     .bind(new.name.as_str())
                     .bind(new.bucket_quota.map(stored))
+                    .bind(new.repo_quota.map(stored))
                     .bind(to_micros(now)),
             )
             .await?;
@@ -56,12 +59,12 @@ impl OrganizationStore for SqliteStore {
     }
 
     async fn organization(&self, id: OrgId) -> Result<Option<Organization>> {
-        let sql = "SELECT id, name, bucket_quota, bucket_count, created_at FROM organizations WHERE id = $1";
+        let sql = "SELECT id, name, bucket_quota, bucket_count, repo_quota, repo_count, created_at FROM organizations WHERE id = $1";
         self.row(query(sql).bind(id.to_string())).await?.as_ref().map(organization).transpose()
     }
 
     async fn organizations(&self, limit: u32) -> Result<Vec<Organization>> {
-        let sql = "SELECT id, name, bucket_quota, bucket_count, created_at FROM organizations \
+        let sql = "SELECT id, name, bucket_quota, bucket_count, repo_quota, repo_count, created_at FROM organizations \
                    ORDER BY created_at, id LIMIT $1";
         self.rows(query(sql).bind(i64::from(limit))).await?.iter().map(organization).collect()
     }
@@ -83,6 +86,14 @@ impl OrganizationStore for SqliteStore {
     async fn set_bucket_quota(&self, id: OrgId, quota: Option<u64>) -> Result<bool> {
         let mut write = self.write().await?;
         let sql = "UPDATE organizations SET bucket_quota = $2 WHERE id = $1";
+        let changed = write.execute(query(sql).bind(id.to_string()).bind(quota.map(stored))).await?;
+        write.commit().await?;
+        Ok(changed > 0)
+    }
+
+    async fn set_repo_quota(&self, id: OrgId, quota: Option<u64>) -> Result<bool> {
+        let mut write = self.write().await?;
+        let sql = "UPDATE organizations SET repo_quota = $2 WHERE id = $1";
         let changed = write.execute(query(sql).bind(id.to_string()).bind(quota.map(stored))).await?;
         write.commit().await?;
         Ok(changed > 0)

@@ -79,7 +79,7 @@ impl Write {
         Ok(rows)
     }
 
-    /// Inserts many rows with few statements.
+    /// Runs a statement that takes rows over many of them, with few statements.
     pub(super) async fn insert_rows<T>(
         &mut self,
         rows: &Rows,

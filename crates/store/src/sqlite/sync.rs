@@ -1,7 +1,7 @@
 //! What nodes need: buckets to serve, and change events.
 
 use async_trait::async_trait;
-use bucketry_model::id::{BucketId, OrgId};
+use bucketry_model::id::{BucketId, OrgId, RepoId};
 use bucketry_model::node_protocol::NodeBucket;
 use bucketry_model::secret::SealedSecret;
 use bucketry_model::time::to_micros;
@@ -12,9 +12,47 @@ use super::SqliteStore;
 use super::bucket::{location, location_columns};
 use super::columns::Columns;
 use super::dialect::Row;
-use super::statement::{InList, texts};
+use super::statement::{InList, Write, texts};
 use crate::Result;
-use crate::sync::{Change, Changes, SyncStore};
+use crate::sync::{Change, Changes, Subject, SyncStore};
+
+/// Tells nodes, with the commit, that something about a bucket or a repository changed.
+pub(super) async fn announce(
+    write: &mut Write,
+    org_id: OrgId,
+    subject: Subject,
+    now: Timestamp,
+) -> Result<()> {
+    let (kind, id) = match subject {
+        Subject::Bucket(id) => ("BUCKET", id.to_string()),
+        Subject::Repository(id) => ("REPOSITORY", id.to_string()),
+    };
+    let sql = "INSERT INTO changes (org_id, kind, subject_id, at) VALUES ($1, $2, $3, $4)";
+    let insert = query(sql).bind(org_id.to_string()).bind(kind).bind(id).bind(to_micros(now));
+    write.execute(insert).await.map(|_| ())
+}
+
+/// Whether an event is of a bucket; else it is of a repository.
+fn is_of_bucket(kind: &str) -> std::result::Result<bool, NotAKind> {
+    match kind {
+        "BUCKET" => Ok(true),
+        "REPOSITORY" => Ok(false),
+        _ => Err(NotAKind),
+    }
+}
+
+struct NotAKind;
+
+fn change(row: &Row) -> Result<Change> {
+    let mut columns = Columns::of(row);
+    let sequence = columns.number()?;
+    let subject = if columns.read(is_of_bucket)? {
+        Subject::Bucket(columns.parsed::<BucketId>()?)
+    } else {
+        Subject::Repository(columns.parsed::<RepoId>()?)
+    };
+    Ok(Change { sequence, subject })
+}
 
 macro_rules! select_node_buckets {
     () => {
@@ -54,12 +92,12 @@ impl SyncStore for SqliteStore {
         let limit = i64::from(limit);
         let rows = match org_id {
             None => {
-                let sql =
-                    "SELECT sequence, bucket_id FROM changes WHERE sequence > $1 ORDER BY sequence LIMIT $2";
+                let sql = "SELECT sequence, kind, subject_id FROM changes WHERE sequence > $1 \
+                           ORDER BY sequence LIMIT $2";
                 self.rows(query(sql).bind(sequence).bind(limit)).await?
             }
             Some(org_id) => {
-                let sql = "SELECT sequence, bucket_id FROM changes WHERE org_id = $3 AND sequence > $1 \
+                let sql = "SELECT sequence, kind, subject_id FROM changes WHERE org_id = $3 AND sequence > $1 \
                            ORDER BY sequence LIMIT $2";
                 self.rows(query(sql).bind(sequence).bind(limit).bind(org_id.to_string())).await?
             }
@@ -69,10 +107,6 @@ impl SyncStore for SqliteStore {
         if sequence < purged || sequence > latest {
             return Ok(Changes::TooOld);
         }
-        let change = |row: &Row| {
-            let mut columns = Columns::of(row);
-            Ok(Change { sequence: columns.number()?, bucket_id: columns.parsed()? })
-        };
         Ok(Changes::Since(rows.iter().map(change).collect::<Result<_>>()?))
     }
 

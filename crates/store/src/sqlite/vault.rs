@@ -1,8 +1,8 @@
 //! Sealed secrets as a whole, and the state of their rotation.
 
 use async_trait::async_trait;
-use bucketry_model::id::BucketId;
-use bucketry_model::node_protocol::BoundSecret;
+use bucketry_model::id::{BucketId, OrgId, RepoId, RepoKeyId};
+use bucketry_model::node_protocol::{BoundSecret, SecretOwner};
 use bucketry_model::secret::SealedSecret;
 use bucketry_model::time::to_micros;
 use jiff::Timestamp;
@@ -10,9 +10,11 @@ use sqlx::query;
 
 use super::columns::{Columns, stored};
 use super::dialect::Row;
-use super::{SqliteStore, bucket};
+use super::statement::Write;
+use super::{SqliteStore, repository, sync};
 use crate::Result;
 use crate::bucket::StoredSecret;
+use crate::sync::Subject;
 use crate::vault::{RotationPhase, RotationState, VaultStore};
 
 const PHASES: [(RotationPhase, &str); 4] = [
@@ -32,63 +34,152 @@ fn phase(text: &str) -> std::result::Result<RotationPhase, NotAPhase> {
     PHASES.iter().find(|(_, one)| *one == text).map(|(phase, _)| *phase).ok_or(NotAPhase)
 }
 
-fn bound_secret(row: &Row) -> Result<(BoundSecret, String)> {
+// What a rotation looked at last, as it is stored: a bucket's id alone, or a key's behind its kind.
+const KEY: &str = "key:";
+
+fn position_text(position: SecretOwner) -> String {
+    match position {
+        SecretOwner::Bucket(id) => id.to_string(),
+        SecretOwner::RepositoryKey(id) => format!("{KEY}{id}"),
+    }
+}
+
+fn position(text: &str) -> std::result::Result<SecretOwner, bucketry_model::id::NotAnId> {
+    match text.strip_prefix(KEY) {
+        Some(id) => id.parse().map(SecretOwner::RepositoryKey),
+        None => text.parse().map(SecretOwner::Bucket),
+    }
+}
+
+fn bound_secret<Id: std::str::FromStr>(
+    row: &Row,
+    owner: fn(Id) -> SecretOwner,
+) -> Result<(BoundSecret, String)> {
     let mut columns = Columns::of(row);
     let secret = BoundSecret {
-        bucket_id: columns.parsed()?,
+        owner: owner(columns.parsed()?),
         org_id: columns.parsed()?,
         secret: SealedSecret::from_text(columns.text()?),
     };
     Ok((secret, columns.text()?))
 }
 
-#[async_trait]
-impl VaultStore for SqliteStore {
-    async fn count_secrets(&self) -> Result<u64> {
-        let sql = "SELECT COUNT(*) FROM buckets WHERE sealed_to IS NOT NULL";
-        self.row(query(sql)).await?.map_or(Ok(0), |row| Columns::of(&row).narrow())
-    }
-
-    async fn secrets_after(&self, after: Option<BucketId>, limit: u32) -> Result<Vec<(BoundSecret, String)>> {
+impl SqliteStore {
+    async fn secrets_of_buckets(
+        &self,
+        after: Option<BucketId>,
+        limit: u32,
+    ) -> Result<Vec<(BoundSecret, String)>> {
         let sql = "SELECT id, org_id, secret, sealed_to FROM buckets \
                    WHERE sealed_to IS NOT NULL AND id > $1 ORDER BY id LIMIT $2";
         let after = after.map(|id| id.to_string()).unwrap_or_default();
-        self.rows(query(sql).bind(after).bind(i64::from(limit))).await?.iter().map(bound_secret).collect()
+        let rows = self.rows(query(sql).bind(after).bind(i64::from(limit))).await?;
+        rows.iter().map(|row| bound_secret(row, SecretOwner::Bucket)).collect()
+    }
+
+    async fn secrets_of_keys(
+        &self,
+        after: Option<RepoKeyId>,
+        limit: u32,
+    ) -> Result<Vec<(BoundSecret, String)>> {
+        let sql = "SELECT id, org_id, secret, sealed_to FROM repository_keys \
+                   WHERE sealed_to IS NOT NULL AND id > $1 ORDER BY id LIMIT $2";
+        let after = after.map(|id| id.to_string()).unwrap_or_default();
+        let rows = self.rows(query(sql).bind(after).bind(i64::from(limit))).await?;
+        rows.iter().map(|row| bound_secret(row, SecretOwner::RepositoryKey)).collect()
+    }
+}
+
+/// Replaces a bucket's secret where the old one is in place, and announces the bucket. Whether it was.
+async fn replace_of_bucket(
+    write: &mut Write,
+    id: BucketId,
+    old: &SealedSecret,
+    new: &StoredSecret,
+    now: Timestamp,
+) -> Result<bool> {
+    let sql = "UPDATE buckets SET secret = $3, sealed_to = $4, version = version + 1 \
+               WHERE id = $1 AND secret = $2 AND deleted_at IS NULL RETURNING org_id";
+    let update = query(sql)
+        .bind(id.to_string())
+        .bind(old.as_text())
+        .bind(new.sealed.as_text())
+        .bind(new.sealed_to.as_str());
+    let Some(row) = write.row(update).await? else { return Ok(false) };
+    let org_id = Columns::of(&row).parsed()?;
+    sync::announce(write, org_id, Subject::Bucket(id), now).await?;
+    write.touch(Some(org_id));
+    Ok(true)
+}
+
+/// Likewise for a key; its repository is announced.
+async fn replace_of_key(
+    write: &mut Write,
+    id: RepoKeyId,
+    old: &SealedSecret,
+    new: &StoredSecret,
+    now: Timestamp,
+) -> Result<bool> {
+    let sql = "UPDATE repository_keys SET secret = $3, sealed_to = $4 \
+               WHERE id = $1 AND secret = $2 AND revoked_at IS NULL RETURNING org_id, repo_id";
+    let update = query(sql)
+        .bind(id.to_string())
+        .bind(old.as_text())
+        .bind(new.sealed.as_text())
+        .bind(new.sealed_to.as_str());
+    let Some(row) = write.row(update).await? else { return Ok(false) };
+    let mut columns = Columns::of(&row);
+    let (org_id, repo_id): (OrgId, RepoId) = (columns.parsed()?, columns.parsed()?);
+    repository::note_change(write, org_id, repo_id, now).await
+}
+
+#[async_trait]
+impl VaultStore for SqliteStore {
+    async fn count_secrets(&self) -> Result<u64> {
+        let sql = "SELECT (SELECT COUNT(*) FROM buckets WHERE sealed_to IS NOT NULL) \
+                   + (SELECT COUNT(*) FROM repository_keys WHERE sealed_to IS NOT NULL)";
+        self.row(query(sql)).await?.map_or(Ok(0), |row| Columns::of(&row).narrow())
+    }
+
+    async fn secrets_after(
+        &self,
+        after: Option<SecretOwner>,
+        limit: u32,
+    ) -> Result<Vec<(BoundSecret, String)>> {
+        let of_buckets = match after {
+            None => self.secrets_of_buckets(None, limit).await?,
+            Some(SecretOwner::Bucket(id)) => self.secrets_of_buckets(Some(id), limit).await?,
+            Some(SecretOwner::RepositoryKey(id)) => return self.secrets_of_keys(Some(id), limit).await,
+        };
+        if of_buckets.is_empty() { self.secrets_of_keys(None, limit).await } else { Ok(of_buckets) }
     }
 
     async fn replace_secrets(
         &self,
-        replacements: &[(BucketId, SealedSecret, StoredSecret)],
+        replacements: &[(SecretOwner, SealedSecret, StoredSecret)],
         now: Timestamp,
     ) -> Result<u64> {
         let mut write = self.write().await?;
         let mut replaced = 0;
-        for (id, old, new) in replacements {
-            let sql = "UPDATE buckets SET secret = $3, sealed_to = $4, version = version + 1 \
-                       WHERE id = $1 AND secret = $2 AND deleted_at IS NULL RETURNING org_id";
-            let update = query(sql)
-                .bind(id.to_string())
-                .bind(old.as_text())
-                .bind(new.sealed.as_text())
-                .bind(new.sealed_to.as_str());
-            let Some(row) = write.row(update).await? else { continue };
-            let org_id = Columns::of(&row).parsed()?;
-            bucket::announce(&mut write, org_id, *id, now).await?;
-            write.touch(Some(org_id));
-            replaced += 1;
+        for (owner, old, new) in replacements {
+            let done = match owner {
+                SecretOwner::Bucket(id) => replace_of_bucket(&mut write, *id, old, new, now).await?,
+                SecretOwner::RepositoryKey(id) => replace_of_key(&mut write, *id, old, new, now).await?,
+            };
+            replaced += u64::from(done);
         }
         write.commit().await?;
         Ok(replaced)
     }
 
     async fn rotation(&self) -> Result<Option<RotationState>> {
-        let sql = "SELECT phase, last_bucket, total, done, failed, started_at, finished_at FROM vault_rotation \
+        let sql = "SELECT phase, last_secret, total, done, failed, started_at, finished_at FROM vault_rotation \
                    WHERE id = 1";
         let Some(row) = self.row(query(sql)).await? else { return Ok(None) };
         let mut columns = Columns::of(&row);
         Ok(Some(RotationState {
             phase: columns.read(phase)?,
-            cursor: columns.optional_parsed()?,
+            cursor: columns.optional_read(position)?,
             total: columns.narrow()?,
             done: columns.narrow()?,
             failed: columns.narrow()?,
@@ -99,13 +190,13 @@ impl VaultStore for SqliteStore {
 
     async fn set_rotation(&self, state: &RotationState) -> Result<()> {
         let mut write = self.write().await?;
-        let sql = "INSERT INTO vault_rotation (id, phase, last_bucket, total, done, failed, started_at, finished_at) \
+        let sql = "INSERT INTO vault_rotation (id, phase, last_secret, total, done, failed, started_at, finished_at) \
                    VALUES (1, $1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET phase = excluded.phase, \
-                   last_bucket = excluded.last_bucket, total = excluded.total, done = excluded.done, \
+                   last_secret = excluded.last_secret, total = excluded.total, done = excluded.done, \
                    failed = excluded.failed, started_at = excluded.started_at, finished_at = excluded.finished_at";
         let upsert = query(sql)
             .bind(phase_text(state.phase))
-            .bind(state.cursor.map(|id| id.to_string()))
+            .bind(state.cursor.map(position_text))
             .bind(stored(state.total))
             .bind(stored(state.done))
             .bind(stored(state.failed))

@@ -178,9 +178,13 @@ impl WorkspaceStore for SqliteStore {
             return Ok(WorkspaceChanged::NotFound);
         }
         let (id, now) = (id.to_string(), to_micros(now));
-        let holds = "SELECT 1 FROM buckets WHERE workspace_id = $1 AND deleted_at IS NULL LIMIT 1";
-        if write.finds(query(holds).bind(&id)).await? {
-            return Ok(WorkspaceChanged::InUse);
+        for holds in [
+            "SELECT 1 FROM buckets WHERE workspace_id = $1 AND deleted_at IS NULL LIMIT 1",
+            "SELECT 1 FROM repositories WHERE workspace_id = $1 AND deleted_at IS NULL LIMIT 1",
+        ] {
+            if write.finds(query(holds).bind(&id)).await? {
+                return Ok(WorkspaceChanged::InUse);
+            }
         }
         let remove = "UPDATE workspaces SET deleted_at = $2 WHERE id = $1";
         write.execute(query(remove).bind(&id).bind(now)).await?;

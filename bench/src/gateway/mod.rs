@@ -1,0 +1,354 @@
+//! The data path, G1 to G5: the gateway beside its peers, over a storage that answers at once.
+
+mod load;
+pub(crate) mod objects;
+mod peers;
+mod sign;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, StatusCode};
+use serde_json::{Map, Value, json};
+use tempfile::TempDir;
+
+use self::load::{Compared, Side, Work, compare, connect, ratio, round};
+use self::objects::{LARGE, Objects, SMALL, content};
+use self::sign::{PayloadHash, Signer, payload_hash};
+use crate::deployment::{Deployment, new_bucket, options, text};
+use crate::report::{self, Bar, Report};
+use crate::statistics::Spread;
+use crate::{Plan, Result};
+
+const MIB: f64 = 1_048_576.0;
+/// The buckets as providers know them.
+const S3_BUCKET: &str = "measured";
+const AZURE_BUCKET: &str = "translated";
+
+/// The gateway with a bucket at an S3 provider and one at Azure, both the same storage, and the peers.
+struct Field {
+    storage: Objects,
+    deployment: Deployment,
+    peers: Vec<peers::Peer>,
+    missing: Vec<&'static str>,
+    signer: Signer,
+    url: String,
+    _directory: TempDir,
+}
+
+impl Field {
+    async fn start(plan: &Plan) -> Result<Self> {
+        let storage = Objects::start()?;
+        let directory = tempfile::tempdir()?;
+        let set_up = options(&plan.bucketry, directory.path())
+            .env("BUCKETRY_PROBE_INTERVAL", "86400")
+            .env("BUCKETRY_LOG", "warn");
+        let deployment = Deployment::start(set_up).await?;
+        let url = deployment.gateway().ok_or("this binary has no gateway")?.to_owned();
+        let mut connection = deployment.connect().await?;
+        let mut attached = Vec::new();
+        let s3 = new_bucket(S3_BUCKET, &deployment.workspace, &storage.endpoint);
+        let mut azure =
+            new_bucket(AZURE_BUCKET, &deployment.workspace, &format!("{}/account", storage.endpoint));
+        azure["storageType"] = json!("BLOB");
+        azure["key"] = json!("account");
+        azure["secret"] = json!("a2V5IG9mIHRoZSBhY2NvdW50");
+        for bucket in [s3, azure] {
+            let told = connection.json(Method::POST, "/bucket", Some(&bucket)).await?;
+            attached.push(json!({ "bucketId": text(&told, "bucketId")?, "folder": "", "master": false }));
+        }
+        let repository = json!({ "name": "measured", "storageType": "S3", "mode": "NORMAL",
+            "workspaceId": deployment.workspace, "repoBuckets": attached });
+        let told = connection.json(Method::POST, "/repo", Some(&repository)).await?;
+        let path = format!("/repo/{}/apikey", text(&told, "repoId")?);
+        let pair = connection
+            .json(Method::POST, &path, Some(&json!({ "name": "k", "accessType": "WRITE" })))
+            .await?;
+        let host = url.trim_start_matches("http://").to_owned();
+        let signer = Signer { key: text(&pair, "key")?, secret: text(&pair, "secret")?, host };
+        // The node learns of the repository within a second.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let (mut running, mut missing) = (Vec::new(), Vec::new());
+        match peers::nginx(&storage.endpoint)? {
+            Some(peer) => running.push(peer),
+            None => missing.push("nginx"),
+        }
+        match peers::rclone(plan.rclone.as_deref(), &storage.endpoint)? {
+            Some(peer) => running.push(peer),
+            None => missing.push("rclone"),
+        }
+        Ok(Self { storage, deployment, peers: running, missing, signer, url, _directory: directory })
+    }
+
+    fn gateway(&self) -> Side {
+        Side {
+            name: "bucketry".to_owned(),
+            url: self.url.clone(),
+            signer: self.signer.clone(),
+            process: self.deployment.process,
+        }
+    }
+
+    /// The gateway first, then those peers whose names begin so.
+    fn sides(&self, wanted: &[&str]) -> Vec<Side> {
+        let peers = self.peers.iter().filter(|peer| wanted.iter().any(|name| peer.name.starts_with(name)));
+        let peers = peers.map(|peer| Side {
+            name: peer.name.to_owned(),
+            url: peer.url.clone(),
+            signer: Signer {
+                key: peers::KEY.to_owned(),
+                secret: peers::SECRET.to_owned(),
+                host: peer.url.trim_start_matches("http://").to_owned(),
+            },
+            process: peer.process,
+        });
+        [self.gateway()].into_iter().chain(peers).collect()
+    }
+}
+
+fn read(bucket: &str, object: (&str, usize), connections: usize, requests: usize) -> Work {
+    Work {
+        method: Method::GET,
+        path: format!("/{bucket}/{}", object.0),
+        content: Bytes::new(),
+        payload_hash: payload_hash(PayloadHash::Signed, b""),
+        expected: (StatusCode::OK, Some(content(object.1))),
+        connections,
+        requests,
+    }
+}
+
+fn write(bucket: &str, size: usize, how: PayloadHash, connections: usize, requests: usize) -> Work {
+    let content = content(size);
+    Work {
+        method: Method::PUT,
+        path: format!("/{bucket}/written"),
+        payload_hash: payload_hash(how, &content),
+        content,
+        expected: (StatusCode::OK, None),
+        connections,
+        requests,
+    }
+}
+
+fn cpu(round: &load::Round) -> f64 {
+    round.cpu_us_per_request
+}
+
+fn throughput(round: &load::Round) -> f64 {
+    round.requests_per_second
+}
+
+fn p50(round: &load::Round) -> f64 {
+    round.latency.p50 as f64
+}
+
+/// Bars of the gateway against one peer, where it ran.
+struct Against<'a> {
+    bars: &'a mut Vec<Bar>,
+    missing: &'a [&'static str],
+    compared: &'a [Compared],
+}
+
+impl Against<'_> {
+    fn at_most(&mut self, peer: &str, what: &str, figure: fn(&load::Round) -> f64, limit: (f64, &str)) {
+        self.push(peer, what, figure, |what, spread, told| Bar::at_most(what, limit, spread.median, told));
+    }
+
+    fn at_least(&mut self, peer: &str, what: &str, figure: fn(&load::Round) -> f64, limit: (f64, &str)) {
+        self.push(peer, what, figure, |what, spread, told| Bar::at_least(what, limit, spread.median, told));
+    }
+
+    fn push(
+        &mut self,
+        peer: &str,
+        what: &str,
+        figure: fn(&load::Round) -> f64,
+        bar: impl Fn(&str, Spread, String) -> Bar,
+    ) {
+        let what = format!("{what}, to {peer}");
+        let Some((own, other)) =
+            self.compared.first().zip(self.compared.iter().find(|side| side.name.starts_with(peer)))
+        else {
+            let known = self.missing.contains(&peer);
+            self.bars.push(Bar::reported(
+                &what,
+                if known { "peer is not installed" } else { "not run" }.to_owned(),
+            ));
+            return;
+        };
+        let spread = ratio(own, other, figure);
+        let own = Spread::of(own.rounds.iter().map(figure)).median;
+        self.bars.push(bar(&what, spread, format!("{spread} × ({own:.1})")));
+    }
+}
+
+pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
+    let machine = report::machine(plan);
+    let field = Field::start(plan).await?;
+    let rounds = if plan.quick { 3 } else { 5 };
+    let mut bars = Vec::new();
+    let mut figures = Map::new();
+
+    report::complain("G1 small reads");
+    let small = read(S3_BUCKET, SMALL, 16, if plan.quick { 2_000 } else { 20_000 });
+    let compared = compare(&field.sides(&["nginx"]), &small, rounds).await?;
+    let mut against = Against { bars: &mut bars, missing: &field.missing, compared: &compared };
+    against.at_most("nginx", "G1 CPU (µs) per GET of 1 KiB over S3", cpu, (1.5, "≤ 1.5 ×"));
+    figures.insert("g1S3".to_owned(), json!(compared));
+
+    let fewer = Work { requests: small.requests / 10, ..small.clone() };
+    let compared = compare(&field.sides(&["rclone"]), &fewer, rounds).await?;
+    let mut against = Against { bars: &mut bars, missing: &field.missing, compared: &compared };
+    against.at_most("rclone", "G1 CPU (µs) per GET of 1 KiB over S3", cpu, (0.1, "≤ 0.1 ×"));
+    against.at_most("rclone", "G1 p50 (µs) of it", p50, (1.0, "< 1 ×"));
+    figures.insert("g1S3AndRclone".to_owned(), json!(compared));
+
+    let translated = Work { path: format!("/{AZURE_BUCKET}/{}", SMALL.0), ..small.clone() };
+    let compared = compare_two_paths(&field, &translated, &small, rounds).await?;
+    let mut against = Against { bars: &mut bars, missing: &field.missing, compared: &compared };
+    against.at_most("nginx", "G1 CPU (µs) per GET of 1 KiB, translated to Azure", cpu, (2.5, "≤ 2.5 ×"));
+    figures.insert("g1Translated".to_owned(), json!(compared));
+
+    report::complain("G2 large reads");
+    let large = read(S3_BUCKET, LARGE, 4, if plan.quick { 8 } else { 24 });
+    let compared = compare(&field.sides(&["nginx"]), &large, rounds).await?;
+    let mut against = Against { bars: &mut bars, missing: &field.missing, compared: &compared };
+    against.at_least("nginx", "G2 throughput (requests/s) of GET of 64 MiB", throughput, (0.95, "≥ 0.95 ×"));
+    against.at_most("nginx", "G2 CPU (µs) of it", cpu, (1.2, "≤ 1.2 ×"));
+    figures.insert("g2".to_owned(), json!(compared));
+
+    report::complain("G3 large writes");
+    for (name, how, limit) in [
+        ("hash verified", PayloadHash::Signed, (0.75, "≥ 0.75 ×")),
+        ("unsigned payload", PayloadHash::Unsigned, (1.0, "≥ 1 ×")),
+    ] {
+        let large = write(S3_BUCKET, LARGE.1, how, 4, if plan.quick { 8 } else { 24 });
+        let compared = compare(&field.sides(&["nginx"]), &large, rounds).await?;
+        let mut against = Against { bars: &mut bars, missing: &field.missing, compared: &compared };
+        let what = format!("G3 throughput (requests/s) of PUT of 64 MiB, {name}");
+        against.at_least("nginx", &what, throughput, limit);
+        figures.insert(format!("g3 {name}"), json!(compared));
+    }
+
+    bars.extend(memory(&field, plan.quick, &mut figures).await?);
+    bars.extend(refusals(&field, &small, rounds, &mut figures).await?);
+    let (requests, connections) = field.storage.counts().await?;
+    bars.push(Bar::reported(
+        "connections that the storage saw, gateway and peers together",
+        format!("{connections} for {requests} requests"),
+    ));
+    field.deployment.stop()?;
+    Ok(Report::new("g", machine, bars, Value::Object(figures)))
+}
+
+/// The gateway on one path beside nginx on another: nginx doesn't translate.
+async fn compare_two_paths(field: &Field, own: &Work, peers: &Work, rounds: usize) -> Result<Vec<Compared>> {
+    let (mut first, mut second) = (Vec::new(), Vec::new());
+    let sides = field.sides(&["nginx"]);
+    let Some(gateway) = sides.first() else { return Ok(Vec::new()) };
+    round(gateway, own).await?;
+    for _ in 0..rounds {
+        first.push(round(gateway, own).await?);
+        if let Some(peer) = sides.get(1) {
+            second.push(round(peer, peers).await?);
+        }
+    }
+    let named = [(gateway.name.clone(), first)]
+        .into_iter()
+        .chain(sides.get(1).map(|peer| (peer.name.clone(), second)))
+        .map(|(name, rounds)| Compared {
+            name,
+            cpu_us_per_request: Spread::of(rounds.iter().map(cpu)),
+            requests_per_second: Spread::of(rounds.iter().map(throughput)),
+            p50_us: Spread::of(rounds.iter().map(p50)),
+            rounds,
+        });
+    Ok(named.collect())
+}
+
+/// G4: what streams in flight and idle connections hold.
+async fn memory(field: &Field, quick: bool, figures: &mut Map<String, Value>) -> Result<Vec<Bar>> {
+    report::complain("G4 memory");
+    const STREAMS: usize = 32;
+    let gateway = field.gateway();
+    let mut bars = Vec::new();
+    for (name, work) in [
+        ("read", read(S3_BUCKET, LARGE, STREAMS, STREAMS * 2)),
+        ("written", write(S3_BUCKET, LARGE.1, PayloadHash::Signed, STREAMS, STREAMS * 2)),
+    ] {
+        let process = gateway.process;
+        let before = process.resident()?;
+        process.forget_peak()?;
+        round(&gateway, &work).await?;
+        let growth = (process.peak()?.saturating_sub(before)) as f64 / MIB / STREAMS as f64;
+        let what = format!("G4 memory per stream of 64 MiB that is {name}, {STREAMS} in flight");
+        bars.push(Bar::at_most(&what, (1.0, "≤ 1 MiB"), growth, format!("{growth:.2} MiB")));
+        figures.insert(format!("g4 {name} MiB"), json!(growth));
+    }
+    let wanted = if quick { 1_000 } else { 10_000 };
+    let before = gateway.process.resident()?;
+    let mut idle = Vec::with_capacity(wanted);
+    let small = read(S3_BUCKET, SMALL, 1, 1);
+    for _ in 0..wanted {
+        let mut sender = match connect(&gateway.url).await {
+            Ok(sender) => sender,
+            // The limit of open files of this process.
+            Err(error) => {
+                report::complain(&format!("{} connections: {error}", idle.len()));
+                break;
+            }
+        };
+        load::call(&gateway, &small, &mut sender).await?;
+        idle.push(sender);
+    }
+    let held = gateway.process.resident()?.saturating_sub(before) as f64 / MIB;
+    let what = format!("G4 memory of {} idle connections that have carried a request", idle.len());
+    bars.push(Bar::at_most(&what, (200.0, "< 200 MiB"), held, format!("{held:.1} MiB")));
+    figures.insert("g4Idle".to_owned(), json!({ "connections": idle.len(), "mib": held }));
+    Ok(bars)
+}
+
+/// G5: a request with a wrong signature beside a good one.
+async fn refusals(
+    field: &Field,
+    small: &Work,
+    rounds: usize,
+    figures: &mut Map<String, Value>,
+) -> Result<Vec<Bar>> {
+    report::complain("G5 refusals");
+    let good = field.gateway();
+    let mut bad = field.gateway();
+    bad.signer.secret = "of-somebody-else".to_owned();
+    let refused = Work { expected: (StatusCode::FORBIDDEN, None), ..small.clone() };
+    round(&bad, &refused).await?;
+    let (before, _) = field.storage.counts().await?;
+    let (mut ratios, mut costs, mut at_storage) = (Vec::new(), Vec::new(), 0);
+    for _ in 0..rounds {
+        let (asked, _) = field.storage.counts().await?;
+        let wrong = round(&bad, &refused).await?;
+        at_storage += field.storage.counts().await?.0 - asked;
+        let right = round(&good, small).await?;
+        ratios.push(wrong.cpu_us_per_request / right.cpu_us_per_request);
+        costs.push(wrong.cpu_us_per_request);
+    }
+    let (ratio, cost) = (Spread::of(ratios), Spread::of(costs));
+    figures.insert(
+        "g5".to_owned(),
+        json!({ "ratio": ratio, "cpuUs": cost, "storageRequestsBefore": before, "storageRequests": at_storage }),
+    );
+    Ok(vec![
+        Bar::at_most(
+            "G5 CPU (µs) of a refusal, to that of a GET of 1 KiB",
+            (1.0, "< 1 ×"),
+            ratio.median,
+            format!("{ratio} × ({:.1})", cost.median),
+        ),
+        Bar::at_most(
+            "G5 requests to the storage for refused ones",
+            (0.0, "0"),
+            at_storage as f64,
+            at_storage.to_string(),
+        ),
+    ])
+}

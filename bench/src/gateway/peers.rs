@@ -1,0 +1,116 @@
+//! What the gateway is compared with, over the same storage: nginx without any authentication, and rclone, which
+//! authenticates.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use bucketry_test_servers::ports;
+use bucketry_test_servers::process::Supervised;
+use tempfile::TempDir;
+
+use crate::Result;
+use crate::process::Process;
+
+/// A key pair that rclone asks for.
+pub(crate) const KEY: &str = "AKIDPEER";
+pub(crate) const SECRET: &str = "secret-of-the-peer";
+
+/// A running peer.
+pub(crate) struct Peer {
+    pub(crate) name: &'static str,
+    pub(crate) url: String,
+    /// The process that carries the requests.
+    pub(crate) process: Process,
+    _supervised: Supervised,
+    _room: TempDir,
+}
+
+/// nginx as a plain reverse proxy, one worker, keep-alive to the storage, with its buffers tuned for large bodies.
+/// None where it isn't installed.
+pub(crate) fn nginx(storage: &str) -> Result<Option<Peer>> {
+    let Some(program) = in_path("nginx") else { return Ok(None) };
+    let room = tempfile::tempdir()?;
+    let [port] = ports::free()?;
+    let at = room.path().display();
+    let upstream = storage.trim_start_matches("http://");
+    let settings = format!(
+        "daemon off; worker_processes 1; pid {at}/pid; error_log {at}/error warn;\n\
+         events {{ worker_connections 1024; }}\n\
+         http {{ access_log off; client_body_temp_path {at}/body; proxy_temp_path {at}/proxy;\n\
+         fastcgi_temp_path {at}/f; uwsgi_temp_path {at}/u; scgi_temp_path {at}/s; keepalive_requests 100000000;\n\
+         upstream storage {{ server {upstream}; keepalive 64; keepalive_requests 100000000; }}\n\
+         server {{ listen 127.0.0.1:{port}; client_max_body_size 0; client_body_buffer_size 256k;\n\
+         location / {{ proxy_pass http://storage; proxy_http_version 1.1; proxy_set_header Connection \"\";\n\
+         proxy_set_header Host $http_host; proxy_request_buffering off; proxy_max_temp_file_size 0;\n\
+         proxy_buffers 8 128k; proxy_buffer_size 16k; proxy_busy_buffers_size 256k; }} }} }}\n"
+    );
+    let file = room.path().join("nginx.conf");
+    fs::write(&file, settings)?;
+    let mut command = Command::new(program);
+    command.arg("-p").arg(room.path()).arg("-c").arg(&file);
+    let mut supervised = Supervised::start(command, room.path(), &[])?;
+    wait_listening(&mut supervised, port, "nginx")?;
+    let worker = only_child(supervised.id())?;
+    Ok(Some(Peer {
+        name: "nginx, tuned",
+        url: format!("http://127.0.0.1:{port}"),
+        process: Process::new(worker)?,
+        _supervised: supervised,
+        _room: room,
+    }))
+}
+
+/// `rclone serve s3` over an S3 remote. None where the program isn't given.
+pub(crate) fn rclone(program: Option<&Path>, storage: &str) -> Result<Option<Peer>> {
+    let Some(program) = program.filter(|program| program.exists()) else { return Ok(None) };
+    let room = tempfile::tempdir()?;
+    let [port] = ports::free()?;
+    let settings = format!(
+        "[storage]\ntype = s3\nprovider = Other\naccess_key_id = any\nsecret_access_key = any\n\
+         endpoint = {storage}\nregion = us-east-1\nlist_version = 2\n"
+    );
+    let file = room.path().join("rclone.conf");
+    fs::write(&file, settings)?;
+    let mut command = Command::new(program);
+    command
+        .arg("--config")
+        .arg(&file)
+        .args([
+            "serve",
+            "s3",
+            "--addr",
+            &format!("127.0.0.1:{port}"),
+            "--auth-key",
+            &format!("{KEY},{SECRET}"),
+        ])
+        .args(["--vfs-cache-mode", "off", "storage:"]);
+    let mut supervised = Supervised::start(command, room.path(), &[])?;
+    wait_listening(&mut supervised, port, "rclone")?;
+    Ok(Some(Peer {
+        name: "rclone serve s3",
+        url: format!("http://127.0.0.1:{port}"),
+        process: Process::new(supervised.id())?,
+        _supervised: supervised,
+        _room: room,
+    }))
+}
+
+fn wait_listening(supervised: &mut Supervised, port: u16, name: &str) -> Result {
+    supervised.wait_ready(name, Duration::from_secs(20), || {
+        std::net::TcpStream::connect(("127.0.0.1", port)).map(drop).map_err(|error| error.to_string())
+    })?;
+    Ok(())
+}
+
+fn only_child(parent: u32) -> Result<u32> {
+    let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"))?;
+    Ok(children.split_whitespace().next().ok_or("nginx has no worker")?.parse()?)
+}
+
+fn in_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let places = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    places.map(|place| place.join(name)).find(|file| file.exists())
+}

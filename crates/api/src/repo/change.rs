@@ -1,0 +1,74 @@
+//! `PUT /repo/{repoId}` and `DELETE /repo/{repoId}`.
+
+use axum::Json;
+use axum::extract::State;
+use bucketry_control::repositories::RepositoryInput;
+use bucketry_model::id::RepoId;
+
+use super::create::RepoStored;
+use super::input::RepoChanges;
+use crate::body::JsonBody;
+use crate::caller::Authenticated;
+use crate::error::{ApiError, ApiResult};
+use crate::openapi::{Contended, InOrganization, Signed, WithBody};
+use crate::params::PathId;
+use crate::state::ApiState;
+use crate::vocabulary::Done;
+
+/// Changes a repository.
+///
+/// What is absent stays. A list of buckets takes the place of the present one: buckets may be taken out, which leaves
+/// their objects alone; the folder of one that stays can't change (400 `NORMAL_UNIT_CANNOT_EDIT_FOLDER`). Nodes serve it
+/// as changed within a second; requests under way end as they began.
+#[utoipa::path(
+    put,
+    path = "/repo/{repoId}",
+    tag = "Repositories",
+    operation_id = "updateRepository",
+    security(("bearer" = [])),
+    params(("repoId" = String, Path, format = "uuid", description = "The repository")),
+    request_body = RepoChanges,
+    responses(
+        (status = 200, description = "Changed", body = RepoStored),
+        Signed, InOrganization, WithBody, Contended,
+    ),
+)]
+pub(crate) async fn update(
+    caller: ApiResult<Authenticated>,
+    State(state): State<ApiState>,
+    id: ApiResult<PathId<RepoId>>,
+    body: ApiResult<JsonBody<RepoChanges>>,
+) -> ApiResult<Json<RepoStored>> {
+    let change = async {
+        let (caller, PathId(id), JsonBody { value, .. }) = (caller?, id?, body?);
+        let input = RepositoryInput::from(value);
+        let updated = state.control().update_repository(&caller, id, &input).await?;
+        Ok(Json(RepoStored::from(updated)))
+    };
+    change.await.map_err(ApiError::for_repository)
+}
+
+/// Deletes a repository.
+///
+/// Its keys are revoked and their secrets destroyed at once, its buckets and its name are free again, its statistics
+/// stay. No object is touched.
+#[utoipa::path(
+    delete,
+    path = "/repo/{repoId}",
+    tag = "Repositories",
+    operation_id = "deleteRepository",
+    security(("bearer" = [])),
+    params(("repoId" = String, Path, format = "uuid", description = "The repository")),
+    responses(
+        (status = 200, description = "Deleted", body = Done),
+        Signed, InOrganization,
+    ),
+)]
+pub(crate) async fn delete(
+    caller: Authenticated,
+    State(state): State<ApiState>,
+    PathId(id): PathId<RepoId>,
+) -> ApiResult<Json<Done>> {
+    state.control().delete_repository(&caller, id).await?;
+    Ok(Json(Done::YES))
+}

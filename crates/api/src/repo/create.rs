@@ -1,0 +1,82 @@
+//! `POST /repo`.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use bucketry_control::repositories::{CreatedRepository, RepositoryInput};
+use bucketry_model::id::RepoId;
+use http::{HeaderMap, StatusCode};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::input::NewRepo;
+use crate::body::JsonBody;
+use crate::caller::Authenticated;
+use crate::error::{ApiError, ApiResult};
+use crate::idempotency::{self, Created};
+use crate::openapi::{InOrganization, Repeatable, Signed, WithBody};
+use crate::state::ApiState;
+
+/// A repository was made or changed.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RepoStored {
+    /// Always true.
+    success: bool,
+    /// The repository's id.
+    #[schema(value_type = String, format = "uuid")]
+    repo_id: RepoId,
+    /// What to know of it, where there is something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+}
+
+impl From<CreatedRepository> for RepoStored {
+    fn from(stored: CreatedRepository) -> Self {
+        Self { success: true, repo_id: stored.id, message: stored.message }
+    }
+}
+
+/// Makes a repository.
+///
+/// Refusals carry the codes of repositories: `NAME_ALREADY_USED`, `MIRROR_MASTER_UNIT_MISSING`,
+/// `MIRROR_MASTER_UNIT_COUNT_INVALID`, `MIRROR_UNIT_ALREADY_IN_OTHER_REPO`, `NORMAL_UNIT_FOLDER_ALREADY_USED` (400),
+/// `NOT_FOUND` (404) and `QUOTA_EXCEEDED` (429). A repository of mode MIRROR is told that its replicas are not filled.
+#[utoipa::path(
+    post,
+    path = "/repo",
+    tag = "Repositories",
+    operation_id = "createRepository",
+    security(("bearer" = [])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition answer the first result")),
+    request_body = NewRepo,
+    responses(
+        (status = 200, description = "Made", body = RepoStored),
+        Signed, InOrganization, WithBody, Repeatable,
+    ),
+)]
+pub(crate) async fn create(
+    caller: ApiResult<Authenticated>,
+    State(state): State<ApiState>,
+    headers: HeaderMap,
+    body: ApiResult<JsonBody<NewRepo>>,
+) -> ApiResult<Response> {
+    make(caller, &state, &headers, body).await.map_err(ApiError::for_repository)
+}
+
+async fn make(
+    caller: ApiResult<Authenticated>,
+    state: &ApiState,
+    headers: &HeaderMap,
+    body: ApiResult<JsonBody<NewRepo>>,
+) -> ApiResult<Response> {
+    let (Authenticated(caller), JsonBody { value, bytes }) = (caller?, body?);
+    let input = RepositoryInput::from(value);
+    let (control, creator) = (state.control().clone(), Arc::clone(&caller));
+    let work = async move {
+        let created = control.create_repository(&creator, &input).await?;
+        Ok(Created { status: StatusCode::OK, answer: RepoStored::from(created), again: None })
+    };
+    idempotency::once(state, &caller, headers, "POST /repo", &bytes, work).await
+}

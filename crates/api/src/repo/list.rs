@@ -1,0 +1,109 @@
+//! `GET /repo`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use bucketry_control::Control;
+use bucketry_control::repositories::RepositoryView;
+use bucketry_model::id::{RepoId, WorkspaceId};
+use bucketry_model::role::Caller;
+use bucketry_store::bucket::PageStart;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::answer::RepoAnswer;
+use crate::caller::Authenticated;
+use crate::error::{ApiError, ApiResult};
+use crate::listing::{self, Frame, Source};
+use crate::openapi::{BadRequest, InOrganization, Signed};
+use crate::params::Params;
+use crate::state::ApiState;
+
+/// The most repositories that can be asked for by name at once.
+const MOST_NAMED: usize = 100;
+
+/// A list of repositories.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RepoList<'a> {
+    /// Always true.
+    success: bool,
+    /// The repositories, newest first, or in the order that was asked for.
+    #[schema(inline = false)]
+    repos: Vec<RepoAnswer<'a>>,
+    /// Where the next page begins; null at the end. Absent where no page was asked for.
+    #[serde(rename = "nextCursor", skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
+}
+
+/// The repositories that a caller may see.
+struct Repositories {
+    control: Control,
+    caller: Arc<Caller>,
+    workspace: Option<WorkspaceId>,
+}
+
+impl Source for Repositories {
+    type Entry = RepositoryView;
+    type Place = PageStart<RepoId>;
+
+    async fn read(&self, after: Option<PageStart<RepoId>>, limit: u32) -> ApiResult<Vec<RepositoryView>> {
+        Ok(self.control.list_repositories(&self.caller, self.workspace, after, limit).await?)
+    }
+
+    fn place(entry: &RepositoryView) -> PageStart<RepoId> {
+        PageStart { created_at: entry.repository.created_at, id: entry.repository.id }
+    }
+
+    fn show(entry: &RepositoryView) -> impl Serialize {
+        RepoAnswer::from(entry)
+    }
+}
+
+/// Lists repositories with their buckets and access keys.
+///
+/// Newest first. Without `limit` and `cursor` the whole list is answered; with `repoId` the repositories that are named,
+/// at most 100.
+#[utoipa::path(
+    get,
+    path = "/repo",
+    tag = "Repositories",
+    operation_id = "listRepositories",
+    security(("bearer" = [])),
+    params(
+        ("workspaceId" = Option<String>, Query, format = "uuid", description = "Only those of this workspace"),
+        ("repoId" = Option<String>, Query, description = "Only these: ids, separated by commas"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries of a page"),
+        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before"),
+    ),
+    responses(
+        (status = 200, description = "The repositories", body = RepoList<'static>),
+        Signed, InOrganization, BadRequest,
+    ),
+)]
+pub(crate) async fn list(
+    caller: Authenticated,
+    State(state): State<ApiState>,
+    params: Params,
+) -> ApiResult<Response> {
+    let workspace: Option<WorkspaceId> = params.id("workspaceId")?;
+    let page = params.page()?;
+    let Some(ids) = params.ids::<RepoId>(&["repoId"])? else {
+        let control = state.control().clone();
+        let source = Repositories { control, caller: Arc::clone(&caller.0), workspace };
+        return listing::answer(source, Frame::Named("repos"), page).await;
+    };
+    if ids.len() > MOST_NAMED {
+        return Err(ApiError::field("repoId", format!("must be at most {MOST_NAMED} ids")));
+    }
+    let mut views = Vec::new();
+    for id in ids {
+        let view = state.control().repository(&caller, id).await?;
+        if workspace.is_none_or(|only| only == view.repository.workspace_id) {
+            views.push(view);
+        }
+    }
+    let repos = views.iter().map(RepoAnswer::from).collect();
+    Ok(Json(RepoList { success: true, repos, next_cursor: None }).into_response())
+}

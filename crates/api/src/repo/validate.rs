@@ -1,0 +1,73 @@
+//! `POST /repo/validate` and `POST /repo/{repoId}/validate`.
+
+use axum::Json;
+use axum::extract::State;
+use bucketry_control::repositories::RepositoryInput;
+use bucketry_model::id::RepoId;
+
+use super::input::{RepoChanges, RepoProposal};
+use crate::body::JsonBody;
+use crate::caller::Authenticated;
+use crate::error::{ApiError, ApiResult};
+use crate::openapi::{InOrganization, Signed, WithBody};
+use crate::params::PathId;
+use crate::state::ApiState;
+use crate::vocabulary::Done;
+
+/// Tells whether a new repository could have these buckets.
+///
+/// Nothing is stored. Why not is a refusal with the code that making it would have. Needs WRITE in the workspace.
+#[utoipa::path(
+    post,
+    path = "/repo/validate",
+    tag = "Repositories",
+    operation_id = "validateNewRepository",
+    security(("bearer" = [])),
+    request_body = RepoProposal,
+    responses(
+        (status = 200, description = "It could be made", body = Done),
+        Signed, InOrganization, WithBody,
+    ),
+)]
+pub(crate) async fn validate_new(
+    caller: ApiResult<Authenticated>,
+    State(state): State<ApiState>,
+    body: ApiResult<JsonBody<RepoProposal>>,
+) -> ApiResult<Json<Done>> {
+    let look = async {
+        let (caller, JsonBody { value, .. }) = (caller?, body?);
+        state.control().validate_new_repository(&caller, &RepositoryInput::from(value)).await?;
+        Ok(Json(Done::YES))
+    };
+    look.await.map_err(ApiError::for_repository)
+}
+
+/// Tells whether a repository could be changed like this.
+///
+/// Nothing is stored. What is absent is as it is stored. Why not is a refusal with the code that the change would have.
+#[utoipa::path(
+    post,
+    path = "/repo/{repoId}/validate",
+    tag = "Repositories",
+    operation_id = "validateRepository",
+    security(("bearer" = [])),
+    params(("repoId" = String, Path, format = "uuid", description = "The repository")),
+    request_body = RepoChanges,
+    responses(
+        (status = 200, description = "It could be changed", body = Done),
+        Signed, InOrganization, WithBody,
+    ),
+)]
+pub(crate) async fn validate(
+    caller: ApiResult<Authenticated>,
+    State(state): State<ApiState>,
+    id: ApiResult<PathId<RepoId>>,
+    body: ApiResult<JsonBody<RepoChanges>>,
+) -> ApiResult<Json<Done>> {
+    let look = async {
+        let (caller, PathId(id), JsonBody { value, .. }) = (caller?, id?, body?);
+        state.control().validate_repository(&caller, id, &RepositoryInput::from(value)).await?;
+        Ok(Json(Done::YES))
+    };
+    look.await.map_err(ApiError::for_repository)
+}

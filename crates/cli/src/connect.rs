@@ -1,0 +1,108 @@
+//! `bucketry repo connect`: settings for programs, ready to be pasted.
+
+use serde::Serialize;
+
+use crate::repository_arguments::Tool;
+
+/// What stands where a secret is not known: it is told once, when the key is made.
+const UNKNOWN_SECRET: &str = "<the key's secret>";
+
+/// How an application reaches a repository.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Connection {
+    /// The gateway's address.
+    pub(crate) endpoint: String,
+    /// The region to sign for; the gateway takes any.
+    pub(crate) region: &'static str,
+    /// The access key id.
+    pub(crate) key: String,
+    /// The secret, where it was just made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) secret: Option<String>,
+    /// The names of its buckets, as clients address them.
+    pub(crate) buckets: Vec<String>,
+}
+
+impl Connection {
+    /// The settings of a program, with a first command or line to try.
+    pub(crate) fn settings(&self, tool: Tool) -> String {
+        let Self { endpoint, region, key, .. } = self;
+        let secret = self.secret.as_deref().unwrap_or(UNKNOWN_SECRET);
+        let bucket = self.buckets.first().map_or("<bucket>", String::as_str);
+        match tool {
+            Tool::Aws => format!(
+                "export AWS_ENDPOINT_URL_S3={endpoint}\n\
+                 export AWS_ACCESS_KEY_ID={key}\n\
+                 export AWS_SECRET_ACCESS_KEY='{secret}'\n\
+                 export AWS_DEFAULT_REGION={region}\n\
+                 aws s3 ls s3://{bucket}"
+            ),
+            Tool::Boto3 => format!(
+                "import boto3\n\
+                 from botocore.config import Config\n\
+                 s3 = boto3.client(\n    \"s3\",\n    endpoint_url=\"{endpoint}\",\n    region_name=\"{region}\",\n    \
+                 aws_access_key_id=\"{key}\",\n    aws_secret_access_key=\"{secret}\",\n    \
+                 config=Config(signature_version=\"s3v4\", s3={{\"addressing_style\": \"path\"}}),\n)\n\
+                 print(s3.list_objects_v2(Bucket=\"{bucket}\"))"
+            ),
+            Tool::AwsSdkJs => format!(
+                "import {{ ListObjectsV2Command, S3Client }} from \"@aws-sdk/client-s3\";\n\
+                 const s3 = new S3Client({{\n  endpoint: \"{endpoint}\",\n  region: \"{region}\",\n  \
+                 forcePathStyle: true,\n  credentials: {{ accessKeyId: \"{key}\", secretAccessKey: \"{secret}\" }},\n}});\n\
+                 console.log(await s3.send(new ListObjectsV2Command({{ Bucket: \"{bucket}\" }})));"
+            ),
+            Tool::Rclone => format!(
+                "# in ~/.config/rclone/rclone.conf; then: rclone ls bucketry:{bucket}\n\
+                 [bucketry]\n\
+                 type = s3\n\
+                 provider = Other\n\
+                 endpoint = {endpoint}\n\
+                 access_key_id = {key}\n\
+                 secret_access_key = {secret}\n\
+                 region = {region}\n\
+                 force_path_style = true"
+            ),
+            Tool::S5cmd => format!(
+                "export S3_ENDPOINT_URL={endpoint}\n\
+                 export AWS_ACCESS_KEY_ID={key}\n\
+                 export AWS_SECRET_ACCESS_KEY='{secret}'\n\
+                 export AWS_REGION={region}\n\
+                 s5cmd ls s3://{bucket}"
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::ValueEnum as _;
+
+    fn connection(secret: Option<&str>) -> Connection {
+        Connection {
+            endpoint: "http://127.0.0.1:9000".to_owned(),
+            region: "us-east-1",
+            key: "BKTEXAMPLE".to_owned(),
+            secret: secret.map(str::to_owned),
+            buckets: vec!["photos".to_owned()],
+        }
+    }
+
+    #[test]
+    fn every_program_is_told_endpoint_key_secret_and_a_bucket() {
+        for tool in Tool::value_variants() {
+            let text = connection(Some("the-secret")).settings(*tool);
+            for part in ["http://127.0.0.1:9000", "BKTEXAMPLE", "the-secret", "us-east-1", "photos"] {
+                assert!(text.contains(part), "{tool:?} is not told {part}:\n{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_secret_that_is_not_known_leaves_a_gap_to_fill() {
+        for tool in Tool::value_variants() {
+            assert!(connection(None).settings(*tool).contains(UNKNOWN_SECRET), "{tool:?}");
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The demo's other clouds: emulators of Azure Blob and Google Cloud Storage, where they are installed.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use bucketry_client::api::bucket::BucketFields;
+use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
+use bucketry_model::endpoint::Endpoint;
+use bucketry_model::secret::Secret;
+use bucketry_provider::azure::AzureDriver;
+use bucketry_provider::connection::{ConnectionSettings, Connections};
+use bucketry_provider::policy::EndpointPolicy;
+use clap::ValueEnum;
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+
+use crate::demo_store::BUCKET;
+use crate::failure::{Failure, Result};
+
+/// Azurite is a Node.js program: its start reads hundreds of files.
+const READY_WITHIN: Duration = Duration::from_mins(1);
+/// How often to look whether it takes connections.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// The account that Azurite always has, and its key, which its documentation tells everybody.
+const AZURITE_ACCOUNT: &str = "devstoreaccount1";
+const AZURITE_KEY: &str =
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
+
+/// A cloud that the demo can bring along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Cloud {
+    /// Azure Blob Storage: the program `azurite-blob`
+    Azurite,
+    /// Google Cloud Storage: the program `fake-gcs-server`
+    Gcs,
+}
+
+impl Cloud {
+    fn program(self) -> &'static str {
+        match self {
+            Self::Azurite => "azurite-blob",
+            Self::Gcs => "fake-gcs-server",
+        }
+    }
+
+    fn variable(self) -> &'static str {
+        match self {
+            Self::Azurite => "BUCKETRY_DEMO_AZURITE",
+            Self::Gcs => "BUCKETRY_DEMO_FAKE_GCS",
+        }
+    }
+
+    fn remedy(self) -> &'static str {
+        match self {
+            Self::Azurite => "`npm install --global azurite` installs it",
+            Self::Gcs => "https://github.com/fsouza/fake-gcs-server/releases has it",
+        }
+    }
+
+    /// The program, from its environment variable or from the search path.
+    fn find(self) -> Result<PathBuf> {
+        if let Some(named) = std::env::var_os(self.variable()).filter(|path| !path.is_empty()) {
+            return Ok(named.into());
+        }
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let found =
+            std::env::split_paths(&path).map(|place| place.join(self.program())).find(|file| file.is_file());
+        found.ok_or_else(|| {
+            let (program, variable, remedy) = (self.program(), self.variable(), self.remedy());
+            Failure::failed(format!(
+                "the demo needs the program {program}, which is not in the search path: {remedy}; or name it in {variable}"
+            ))
+        })
+    }
+}
+
+/// A running emulator with a sample bucket. Dropping it ends it.
+pub(crate) struct DemoCloud {
+    /// Where it takes requests.
+    pub(crate) endpoint: String,
+    /// What registers its sample bucket, but for the workspace.
+    pub(crate) sample: BucketFields,
+    _process: Child,
+}
+
+impl DemoCloud {
+    /// Starts an emulator in a directory of its own, and makes its sample bucket.
+    pub(crate) async fn start(cloud: Cloud, room: &Path) -> Result<Self> {
+        let program = cloud.find()?;
+        let room = room.join(cloud.program());
+        // fake-gcs-server begins with a bucket for each directory that it is given.
+        let seed = room.join("seed");
+        let failed = |error: std::io::Error| Failure::because("can't make the sample bucket", &error);
+        std::fs::create_dir_all(seed.join(BUCKET)).map_err(failed)?;
+        std::fs::write(seed.join(BUCKET).join("README.txt"), "This bucket goes when the demo ends.\n")
+            .map_err(failed)?;
+        let address = free_address()?;
+        let (host, port) = (address.ip().to_string(), address.port().to_string());
+        let mut command = Command::new(&program);
+        match cloud {
+            Cloud::Azurite => command
+                .args(["--silent", "--inMemoryPersistence", "--skipApiVersionCheck", "--disableTelemetry"])
+                .args(["--blobHost", &host, "--blobPort", &port]),
+            Cloud::Gcs => command
+                .args(["-backend", "memory", "-scheme", "http", "-log-level", "error"])
+                .args(["-host", &host, "-port", &port, "-public-host", &address.to_string()])
+                .args(["-external-url", &format!("http://{address}")])
+                .arg("-data")
+                .arg(&seed),
+        };
+        command.current_dir(&room).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut process = command
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| Failure::because(&format!("can't start {}", program.display()), &error))?;
+        wait(cloud, &mut process, address).await?;
+        let endpoint = format!("http://{address}");
+        let sample = sample(cloud, &endpoint);
+        if cloud == Cloud::Azurite {
+            create_container(&sample).await?;
+        }
+        Ok(Self { endpoint, sample, _process: process })
+    }
+}
+
+fn free_address() -> Result<SocketAddr> {
+    std::net::TcpListener::bind(("127.0.0.1", 0))
+        .and_then(|listener| listener.local_addr())
+        .map_err(|error| Failure::because("can't find a free port", &error))
+}
+
+/// Waits until the emulator takes connections.
+async fn wait(cloud: Cloud, process: &mut Child, address: SocketAddr) -> Result<()> {
+    let ready = async {
+        while TcpStream::connect(address).await.is_err() {
+            if let Ok(Some(status)) = process.try_wait() {
+                let text = format!("{} ended with {status} instead of getting ready", cloud.program());
+                return Err(Failure::failed(text));
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        Ok(())
+    };
+    let slow = || Failure::failed(format!("{} did not get ready within a minute", cloud.program()));
+    tokio::time::timeout(READY_WITHIN, ready).await.map_err(|_| slow())?
+}
+
+fn sample(cloud: Cloud, endpoint: &str) -> BucketFields {
+    let common = BucketFields {
+        bucket: Some(BUCKET.to_owned()),
+        endpoint: Some(endpoint.to_owned()),
+        ..BucketFields::default()
+    };
+    match cloud {
+        Cloud::Azurite => BucketFields {
+            name: Some("Sample at Azure".to_owned()),
+            storage_type: Some(StorageType::Blob),
+            key: Some(AZURITE_ACCOUNT.to_owned()),
+            secret: Some(Secret::new(AZURITE_KEY)),
+            ..common
+        },
+        // It asks nobody who they are.
+        Cloud::Gcs => BucketFields {
+            name: Some("Sample at Google".to_owned()),
+            storage_type: Some(StorageType::Gcs),
+            ..common
+        },
+    }
+}
+
+async fn create_container(sample: &BucketFields) -> Result<()> {
+    let failed = |error: &dyn std::fmt::Display| Failure::failed(format!("the sample container: {error}"));
+    let endpoint = Endpoint::parse(sample.endpoint.as_deref().unwrap_or_default());
+    let target = BucketTarget {
+        location: BucketLocation {
+            storage_type: StorageType::Blob,
+            bucket: BUCKET.to_owned(),
+            key: sample.key.clone(),
+            endpoint: Some(endpoint.map_err(|error| failed(&error))?),
+            region: None,
+        },
+        secret: sample.secret.clone(),
+    };
+    let settings = ConnectionSettings { policy: EndpointPolicy::private(), ..Default::default() };
+    let connections = Connections::new(settings).map_err(|error| failed(&error))?;
+    let driver = AzureDriver::open(&target, &connections).map_err(|error| failed(&error))?;
+    driver.create_container().await.map_err(|error| failed(&error))
+}

@@ -1,0 +1,92 @@
+//! `bucketry key …`: access keys of repositories.
+
+use bucketry_client::ApiClient;
+use bucketry_client::api::repository::RepositoryKey;
+use bucketry_model::id::RepoId;
+use bucketry_model::repository::KeyAccess;
+
+use crate::arguments::{Remote, Role};
+use crate::credentials::connect;
+use crate::failure::{Failure, Result};
+use crate::output;
+use crate::repository::find;
+use crate::repository_arguments::KeyCommand;
+
+/// Runs a command on access keys.
+pub(crate) async fn run(remote: &Remote, command: KeyCommand) -> Result<()> {
+    let client = connect(remote).await?;
+    match command {
+        KeyCommand::List { repo } => {
+            let keys = find(&client, &repo).await?.api_keys;
+            if remote.json {
+                return output::json(&keys);
+            }
+            let row = |key: &RepositoryKey| {
+                let used = key.last_used_at.clone().unwrap_or_else(|| "never".to_owned());
+                vec![key.name.clone(), key.access_type.as_str().to_owned(), key.key.clone(), used]
+            };
+            output::table(&["NAME", "ACCESS", "KEY", "LAST USED"], keys.iter().map(row).collect())
+        }
+        KeyCommand::Add { name, repo, access } => {
+            let repo = find(&client, &repo).await?;
+            let made = client.create_repository_key(repo.id, &name, access_of(access)).await?;
+            if remote.json {
+                return output::json(&serde_json::json!({
+                    "id": made.id, "key": made.key, "secret": made.secret.expose(),
+                }));
+            }
+            output::line(&format!("key     {}\nsecret  {}", made.key, made.secret.expose()))?;
+            output::remark("This is the only time the secret is shown.");
+            Ok(())
+        }
+        KeyCommand::Update { key, repo, name, access } => {
+            let repo = find(&client, &repo).await?;
+            let key = find_key(&client, repo.id, &key).await?;
+            let access = access.map_or(key.access_type, access_of);
+            let name = name.unwrap_or(key.name);
+            client.update_repository_key(repo.id, key.id, &name, access).await?;
+            if remote.json {
+                return output::json(
+                    &serde_json::json!({ "id": key.id, "name": name, "accessType": access }),
+                );
+            }
+            output::line(&format!("updated {name}, {}", access.as_str()))
+        }
+        KeyCommand::Rm { key, repo } => {
+            let repo = find(&client, &repo).await?;
+            let key = find_key(&client, repo.id, &key).await?;
+            client.revoke_repository_key(repo.id, key.id).await?;
+            if remote.json {
+                return output::json(&serde_json::json!({ "revoked": key.id }));
+            }
+            output::line(&format!("revoked {} ({})", key.name, key.key))
+        }
+    }
+}
+
+/// What a key may do, by the same three words as roles.
+pub(crate) fn access_of(role: Role) -> KeyAccess {
+    match role {
+        Role::Read => KeyAccess::Read,
+        Role::Write => KeyAccess::Write,
+        Role::Admin => KeyAccess::Admin,
+    }
+}
+
+/// A key by access key id, by id, or by name where only one has it.
+async fn find_key(client: &ApiClient, repo: RepoId, text: &str) -> Result<RepositoryKey> {
+    let mut keys = client.repository_keys(repo).await?;
+    if let Some(at) = keys.iter().position(|key| key.key == text || key.id.to_string() == text) {
+        return Ok(keys.swap_remove(at));
+    }
+    keys.retain(|key| key.name.to_lowercase() == text.trim().to_lowercase());
+    match (keys.pop(), keys.is_empty()) {
+        (Some(only), true) => Ok(only),
+        (Some(_), false) => {
+            Err(Failure::failed(format!("several keys are named {text:?}: give the access key id of one")))
+        }
+        (None, _) => Err(Failure::failed(format!(
+            "the repository has no key {text:?}: `bucketry key list --repo …` shows them"
+        ))),
+    }
+}

@@ -1,0 +1,327 @@
+//! `bucketry repo …`.
+
+use bucketry_client::ApiClient;
+use bucketry_client::api::repository::{AttachedBucket, BucketPlace, Repository, RepositoryFields};
+use bucketry_model::bucket::StorageType;
+use bucketry_model::id::{BucketId, WorkspaceId};
+use bucketry_model::repository::RepositoryMode;
+use bucketry_model::status::Status;
+
+use crate::arguments::Remote;
+use crate::bucket::{self, only_workspace};
+use crate::connect::Connection;
+use crate::credentials::connect;
+use crate::failure::{Failure, Result};
+use crate::key::access_of;
+use crate::output;
+use crate::repository_arguments::{ConnectOptions, Mode, RepositoryCommand};
+use crate::workspace::find_workspace;
+
+/// How many repositories are fetched at a time when one is looked for by name.
+const PAGE: u32 = 1_000;
+
+/// Runs a command on repositories.
+pub(crate) async fn run(remote: &Remote, command: RepositoryCommand) -> Result<()> {
+    let client = connect(remote).await?;
+    match command {
+        RepositoryCommand::List { workspace } => list(remote, &client, workspace).await,
+        RepositoryCommand::Add { name, buckets, mode, master, workspace, dry_run } => {
+            let workspace_id = match workspace {
+                Some(workspace) => find_workspace(&client, &workspace).await?,
+                None => only_workspace(&client).await?,
+            };
+            let places = places(&client, &buckets).await?;
+            let fields = RepositoryFields {
+                name: Some(name.clone()),
+                storage_type: Some(StorageType::S3),
+                mode: Some(mode_of(mode)),
+                workspace_id: Some(workspace_id),
+                repo_buckets: Some(marked(&client, places, master.as_deref()).await?),
+            };
+            add(remote, &client, &name, &fields, dry_run).await
+        }
+        RepositoryCommand::Show { repo } => show(remote, &find(&client, &repo).await?),
+        RepositoryCommand::Update { repo, name, attach, detach, mode, master } => {
+            let repo = find(&client, &repo).await?;
+            let mut fields =
+                RepositoryFields { name, mode: mode.map(mode_of), ..RepositoryFields::default() };
+            if !attach.is_empty() || !detach.is_empty() || master.is_some() {
+                let mut kept = present(&repo);
+                for text in &detach {
+                    let id = bucket::find(&client, text).await?.id;
+                    kept.retain(|place| place.bucket_id != id);
+                }
+                kept.extend(places(&client, &attach).await?);
+                fields.repo_buckets = Some(marked(&client, kept, master.as_deref()).await?);
+            }
+            let stored = client.update_repository(repo.id, &fields).await?;
+            if let Some(message) = &stored.message {
+                output::remark(message);
+            }
+            if remote.json {
+                return output::json(&serde_json::json!({ "repoId": stored.repo_id }));
+            }
+            output::line(&format!("updated {}", repo.name))
+        }
+        RepositoryCommand::Rm { repo } => {
+            let repo = find(&client, &repo).await?;
+            client.delete_repository(repo.id).await?;
+            if remote.json {
+                return output::json(&serde_json::json!({ "deleted": repo.id }));
+            }
+            output::line(&format!(
+                "deleted {}; its keys are revoked, buckets and objects stay as they are",
+                repo.name
+            ))
+        }
+        RepositoryCommand::Validate { repo } => {
+            let repo = find(&client, &repo).await?;
+            let fields = RepositoryFields {
+                mode: Some(repo.mode),
+                repo_buckets: Some(present(&repo)),
+                ..RepositoryFields::default()
+            };
+            client.validate_repository(repo.id, &fields).await?;
+            if remote.json {
+                return output::json(&serde_json::json!({ "repoId": repo.id, "valid": true }));
+            }
+            output::line(&format!("the buckets of {} fit together", repo.name))
+        }
+        RepositoryCommand::Stats { repo } => stats(remote, &client, repo).await,
+        RepositoryCommand::Connect(options) => print_settings(remote, &client, options).await,
+    }
+}
+
+async fn list(remote: &Remote, client: &ApiClient, workspace: Option<String>) -> Result<()> {
+    let workspace = match workspace {
+        Some(workspace) => Some(find_workspace(client, &workspace).await?),
+        None => None,
+    };
+    let repos = all(client, workspace).await?;
+    if remote.json {
+        return output::json(&repos);
+    }
+    let row = |repo: &Repository| {
+        vec![
+            repo.name.clone(),
+            repo.mode.as_str().to_owned(),
+            buckets_text(repo),
+            repo.api_keys.len().to_string(),
+            repo.id.to_string(),
+        ]
+    };
+    output::table(&["NAME", "MODE", "BUCKETS", "KEYS", "ID"], repos.iter().map(row).collect())
+}
+
+async fn add(
+    remote: &Remote,
+    client: &ApiClient,
+    name: &str,
+    fields: &RepositoryFields,
+    dry_run: bool,
+) -> Result<()> {
+    if dry_run {
+        client.validate_new_repository(fields).await?;
+        return if remote.json {
+            output::json(&serde_json::json!({ "valid": true }))
+        } else {
+            output::line(&format!("{name} could be made; nothing was"))
+        };
+    }
+    let stored = client.create_repository(fields, None).await?;
+    if let Some(message) = &stored.message {
+        output::remark(message);
+    }
+    if remote.json {
+        return output::json(&serde_json::json!({ "repoId": stored.repo_id }));
+    }
+    output::line(&format!("made {name} ({})", stored.repo_id))?;
+    output::remark(&format!("Make an access key for it with: bucketry key add KEY-NAME --repo {name:?}"));
+    Ok(())
+}
+
+fn show(remote: &Remote, repo: &Repository) -> Result<()> {
+    if remote.json {
+        return output::json(repo);
+    }
+    let mut rows = vec![
+        ("name", repo.name.clone()),
+        ("id", repo.id.to_string()),
+        ("type", repo.storage_type.to_string()),
+        ("mode", repo.mode.as_str().to_owned()),
+        ("workspace", repo.workspace_id.to_string()),
+        ("made", repo.created_at.clone()),
+        ("changed", repo.updated_at.clone().unwrap_or_else(|| "-".to_owned())),
+    ];
+    for place in &repo.buckets {
+        let (label, name) = place.bucket.as_ref().map_or_else(
+            || (place.bucket_id.to_string(), String::new()),
+            |bucket| (bucket.name.clone(), format!(", for clients {}", bucket.bucket)),
+        );
+        let folder = if place.folder.is_empty() { "whole" } else { &place.folder };
+        let master = if place.master { ", master" } else { "" };
+        rows.push(("bucket", format!("{label} ({folder}{name}{master})")));
+    }
+    for key in &repo.api_keys {
+        rows.push(("key", format!("{} ({}, {})", key.key, key.name, key.access_type.as_str())));
+    }
+    let width = rows.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
+    let lines: Vec<String> = rows.iter().map(|(label, value)| format!("{label:width$}  {value}")).collect();
+    output::line(&lines.join("\n"))
+}
+
+async fn stats(remote: &Remote, client: &ApiClient, repo: Option<String>) -> Result<()> {
+    let repos = match repo {
+        Some(repo) => vec![find(client, &repo).await?],
+        None => all(client, None).await?,
+    };
+    let mut totals = Vec::new();
+    for some in repos.chunks(100) {
+        let ids: Vec<_> = some.iter().map(|repo| repo.id).collect();
+        totals.append(&mut client.repository_totals(&ids).await?);
+    }
+    if remote.json {
+        return output::json(&totals);
+    }
+    let rows = repos.iter().zip(&totals).map(|(repo, totals)| {
+        vec![
+            repo.name.clone(),
+            totals.total_upload_bytes.clone(),
+            totals.total_download_bytes.clone(),
+            totals.total_size_change.clone(),
+        ]
+    });
+    output::table(&["REPOSITORY", "BYTES UP", "BYTES DOWN", "SIZE CHANGE"], rows.collect())
+}
+
+async fn print_settings(remote: &Remote, client: &ApiClient, options: ConnectOptions) -> Result<()> {
+    let repo = find(client, &options.repo).await?;
+    let endpoint = match options.endpoint {
+        Some(endpoint) => endpoint.trim_end_matches('/').to_owned(),
+        None => gateway_url(client).await?,
+    };
+    let (key, secret) = match options.new_key {
+        Some(name) => {
+            let made = client.create_repository_key(repo.id, &name, access_of(options.access)).await?;
+            (made.key, Some(made.secret.expose().to_owned()))
+        }
+        None => {
+            let newest = || repo.api_keys.first().map(|key| key.key.clone());
+            let key = options.key.or_else(newest).ok_or_else(|| {
+                Failure::failed(format!("{} has no access key yet: --new-key NAME makes one", repo.name))
+            })?;
+            (key, None)
+        }
+    };
+    let buckets = repo.buckets.iter().filter_map(|place| Some(place.bucket.as_ref()?.bucket.clone()));
+    let connection = Connection { endpoint, region: "us-east-1", key, secret, buckets: buckets.collect() };
+    if remote.json {
+        return output::json(&connection);
+    }
+    output::line(&connection.settings(options.tool))?;
+    if connection.secret.is_some() {
+        output::remark("This is the only time the secret is shown.");
+    } else {
+        output::remark("A key's secret was shown when it was made; --new-key NAME makes another key.");
+    }
+    Ok(())
+}
+
+/// Where the first connected node says that its gateway is.
+async fn gateway_url(client: &ApiClient) -> Result<String> {
+    let nodes = client.nodes().await?;
+    let connected = nodes.into_iter().filter(|node| node.status == Status::Online);
+    connected.filter_map(|node| node.gateway_url).next().ok_or_else(|| {
+        Failure::failed("no connected node tells where its gateway is reached: give --endpoint URL")
+    })
+}
+
+fn mode_of(mode: Mode) -> RepositoryMode {
+    match mode {
+        Mode::Normal => RepositoryMode::Normal,
+        Mode::Mirror => RepositoryMode::Mirror,
+    }
+}
+
+fn buckets_text(repo: &Repository) -> String {
+    let text = |place: &AttachedBucket| {
+        let name = place.bucket.as_ref().map_or_else(|| place.bucket_id.to_string(), |b| b.name.clone());
+        if place.folder.is_empty() { name } else { format!("{name}:{}", place.folder) }
+    };
+    repo.buckets.iter().map(text).collect::<Vec<_>>().join(", ")
+}
+
+/// The buckets that a repository has, as they are sent back.
+fn present(repo: &Repository) -> Vec<BucketPlace> {
+    let place = |place: &AttachedBucket| BucketPlace {
+        bucket_id: place.bucket_id,
+        folder: place.folder.clone(),
+        master: place.master,
+    };
+    repo.buckets.iter().map(place).collect()
+}
+
+/// Buckets with folders: a text that is a bucket's name as a whole has no folder, else the folder follows the first
+/// colon.
+async fn places(client: &ApiClient, texts: &[String]) -> Result<Vec<BucketPlace>> {
+    let mut places = Vec::new();
+    for text in texts {
+        let (bucket_id, folder) = match (bucket::find(client, text).await, text.split_once(':')) {
+            (Ok(bucket), _) => (bucket.id, ""),
+            (Err(_), Some((name, folder))) => (bucket::find(client, name).await?.id, folder),
+            (Err(failure), None) => return Err(failure),
+        };
+        places.push(BucketPlace { bucket_id, folder: folder.to_owned(), master: false });
+    }
+    Ok(places)
+}
+
+/// The same buckets with the one that is named as the master; as they are where none is.
+async fn marked(
+    client: &ApiClient,
+    mut places: Vec<BucketPlace>,
+    master: Option<&str>,
+) -> Result<Vec<BucketPlace>> {
+    if let Some(text) = master {
+        let master: BucketId = bucket::find(client, text).await?.id;
+        if !places.iter().any(|place| place.bucket_id == master) {
+            return Err(Failure::usage(format!("--master {text:?} is none of the repository's buckets")));
+        }
+        for place in &mut places {
+            place.master = place.bucket_id == master;
+        }
+    }
+    Ok(places)
+}
+
+/// A repository by id or by name, letter case aside.
+pub(crate) async fn find(client: &ApiClient, name_or_id: &str) -> Result<Repository> {
+    let matches = |repo: &Repository| {
+        repo.id.to_string() == name_or_id || repo.name.to_lowercase() == name_or_id.trim().to_lowercase()
+    };
+    let mut cursor = None;
+    loop {
+        let page = client.repositories(None, Some(PAGE), cursor.as_deref()).await?;
+        if let Some(repo) = page.repos.into_iter().find(matches) {
+            return Ok(repo);
+        }
+        if page.next_cursor.is_none() {
+            return Err(Failure::failed(format!(
+                "there is no repository {name_or_id:?} that you can see: `bucketry repo list` shows them"
+            )));
+        }
+        cursor = page.next_cursor;
+    }
+}
+
+async fn all(client: &ApiClient, workspace: Option<WorkspaceId>) -> Result<Vec<Repository>> {
+    let (mut repos, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = client.repositories(workspace, Some(PAGE), cursor.as_deref()).await?;
+        repos.extend(page.repos);
+        if page.next_cursor.is_none() {
+            return Ok(repos);
+        }
+        cursor = page.next_cursor;
+    }
+}

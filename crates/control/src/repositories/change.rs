@@ -1,0 +1,90 @@
+//! Changing and deleting a repository.
+
+use bucketry_model::id::RepoId;
+use bucketry_model::role::{Caller, WorkspaceRole};
+use bucketry_store::repository::{Proposal, RepositoryUpdate, RepositoryUpdated};
+
+use super::create::{CreatedRepository, notice};
+use super::input::RepositoryInput;
+use super::refusal::name_taken;
+use crate::users::validated;
+use crate::{Control, Error, Result, Thing};
+
+impl Control {
+    /// Changes a repository; what was not sent stays. A list of buckets that was sent takes the place of the present
+    /// one, except that the folders of buckets in both must be the same. Moving to another workspace needs WRITE in
+    /// both, and buckets of the new one.
+    ///
+    /// Dropping the future before the store is asked leaves everything as it was.
+    pub async fn update_repository(
+        &self,
+        caller: &Caller,
+        id: RepoId,
+        input: &RepositoryInput,
+    ) -> Result<CreatedRepository> {
+        let stored = self.reach_repository(caller, id, WorkspaceRole::Write).await?;
+        validated(caller)?;
+        let fields = input.read_changes(&stored)?;
+        if fields.workspace_id != stored.workspace_id {
+            self.enter(caller, fields.workspace_id, WorkspaceRole::Write).await?;
+        }
+        let update = RepositoryUpdate {
+            id,
+            org_id: caller.org_id,
+            from_version: stored.version,
+            workspace_id: fields.workspace_id,
+            name: fields.name,
+            storage_type: fields.storage_type,
+            mode: fields.mode,
+            buckets: fields.buckets,
+        };
+        match self.inner.store.update_repository(&update, self.inner.environment.now()).await? {
+            RepositoryUpdated::Updated => {
+                self.inner.changes.notify_waiters();
+                Ok(CreatedRepository { id, message: notice(update.mode) })
+            }
+            RepositoryUpdated::NameTaken => Err(name_taken(update.name.as_str())),
+            RepositoryUpdated::WorkspaceNotFound => Err(Error::NotFound(Thing::Workspace)),
+            RepositoryUpdated::NotFound => Err(Error::NotFound(Thing::Repository)),
+            RepositoryUpdated::Conflict => Err(Error::Conflict),
+            RepositoryUpdated::Refused(refused) => Err(refused.into()),
+        }
+    }
+
+    /// Whether a repository could be changed like this. Nothing is stored.
+    pub async fn validate_repository(
+        &self,
+        caller: &Caller,
+        id: RepoId,
+        input: &RepositoryInput,
+    ) -> Result<()> {
+        let stored = self.reach_repository(caller, id, WorkspaceRole::Write).await?;
+        let fields = input.read_changes(&stored)?;
+        if fields.workspace_id != stored.workspace_id {
+            self.enter(caller, fields.workspace_id, WorkspaceRole::Write).await?;
+        }
+        if self.inner.store.repository_name_taken(caller.org_id, &fields.name, Some(id)).await? {
+            return Err(name_taken(fields.name.as_str()));
+        }
+        let proposal = Proposal {
+            org_id: caller.org_id,
+            workspace_id: fields.workspace_id,
+            repo_id: Some(id),
+            mode: fields.mode,
+            buckets: fields.buckets,
+        };
+        self.inner.store.check_proposal(&proposal).await?.map_err(Error::from)
+    }
+
+    /// Deletes a repository softly: its buckets are free again, its keys are revoked and their secrets destroyed at
+    /// once, its statistics stay. Objects are left alone.
+    pub async fn delete_repository(&self, caller: &Caller, id: RepoId) -> Result<()> {
+        self.reach_repository(caller, id, WorkspaceRole::Write).await?;
+        validated(caller)?;
+        if !self.inner.store.delete_repository(caller.org_id, id, self.inner.environment.now()).await? {
+            return Err(Error::NotFound(Thing::Repository));
+        }
+        self.inner.changes.notify_waiters();
+        Ok(())
+    }
+}

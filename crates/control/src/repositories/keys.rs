@@ -1,0 +1,187 @@
+//! Access keys of repositories. A key's secret is told once, when it is made; from then on only nodes can open it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bucketry_model::attachment::MAX_KEYS;
+use bucketry_model::id::{RepoId, RepoKeyId};
+use bucketry_model::name::Name;
+use bucketry_model::node_protocol::SecretOwner;
+use bucketry_model::repository::{KeyAccess, RepositoryKey};
+use bucketry_model::role::{Caller, WorkspaceRole};
+use bucketry_model::secret::Secret;
+use bucketry_store::repository_key::{KeyInserted, NewRepositoryKey};
+
+use crate::error::FieldError;
+use crate::users::validated;
+use crate::{Control, Error, Result, Thing};
+
+/// What every access key id begins with.
+const PREFIX: &str = "BKT";
+/// How many random characters follow; with the prefix it is as long as AWS's.
+const RANDOM_CHARACTERS: usize = 17;
+/// The characters of base32: each stands for five bits.
+const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+/// How many random bytes make a secret of 40 characters.
+const SECRET_BYTES: usize = 30;
+
+/// The fields of a key as they were sent.
+#[derive(Debug, Clone, Default)]
+pub struct KeyInput {
+    /// What people call it.
+    pub name: Option<String>,
+    /// READ, WRITE or ADMIN.
+    pub access: Option<String>,
+}
+
+/// A key that was made.
+#[derive(Debug)]
+pub struct CreatedKey {
+    /// Its id.
+    pub id: RepoKeyId,
+    /// The access key id.
+    pub key: String,
+    /// The secret access key: nobody can read it from here again.
+    pub secret: Secret,
+}
+
+impl KeyInput {
+    fn read(&self) -> Result<(Name, KeyAccess)> {
+        let mut wrong = Vec::new();
+        let name = match self.name.as_deref().map(Name::parse) {
+            Some(Ok(name)) => Some(name),
+            Some(Err(why)) => {
+                wrong.push(FieldError::new("name", why));
+                None
+            }
+            None => {
+                wrong.push(FieldError::new("name", "is required"));
+                None
+            }
+        };
+        let access = match self.access.as_deref().map(|text| text.trim().parse()) {
+            Some(Ok(access)) => Some(access),
+            Some(Err(why)) => {
+                let why: bucketry_model::repository::UnknownAccess = why;
+                wrong.push(FieldError::new("accessType", why));
+                None
+            }
+            None => {
+                wrong.push(FieldError::new("accessType", "is required"));
+                None
+            }
+        };
+        match (name, access) {
+            (Some(name), Some(access)) => Ok((name, access)),
+            _ => Err(Error::Invalid(wrong)),
+        }
+    }
+}
+
+impl Control {
+    /// Makes a key. Its secret is sealed to the nodes and told this once.
+    pub async fn create_repository_key(
+        &self,
+        caller: &Caller,
+        repository: RepoId,
+        input: &KeyInput,
+    ) -> Result<CreatedKey> {
+        self.reach_repository(caller, repository, WorkspaceRole::Write).await?;
+        validated(caller)?;
+        let (name, access) = input.read()?;
+        let environment = &self.inner.environment;
+        let id = environment.id(RepoKeyId::new)?;
+        let key = access_key_id(&environment.random()?);
+        let secret = Secret::new(URL_SAFE_NO_PAD.encode(environment.random::<SECRET_BYTES>()?));
+        let sealed = self.seal(caller.org_id, SecretOwner::RepositoryKey(id), &secret).await?;
+        let new = NewRepositoryKey {
+            id,
+            org_id: caller.org_id,
+            repo_id: repository,
+            name,
+            access,
+            key,
+            secret: sealed,
+        };
+        match self.inner.store.insert_repository_key(&new, MAX_KEYS, environment.now()).await? {
+            KeyInserted::Inserted => {
+                self.inner.changes.notify_waiters();
+                Ok(CreatedKey { id, key: new.key, secret })
+            }
+            KeyInserted::RepositoryNotFound => Err(Error::NotFound(Thing::Repository)),
+            KeyInserted::TooMany => Err(Error::Rule {
+                code: "TOO_MANY_KEYS",
+                message: format!("this repository has {MAX_KEYS} keys, which is the limit: revoke one first"),
+            }),
+        }
+    }
+
+    /// The live keys of a repository, newest first.
+    pub async fn repository_keys(&self, caller: &Caller, repository: RepoId) -> Result<Vec<RepositoryKey>> {
+        self.reach_repository(caller, repository, WorkspaceRole::Read).await?;
+        Ok(self.inner.store.repository_keys(&[repository]).await?)
+    }
+
+    /// Changes what a key is called and what it may do.
+    pub async fn update_repository_key(
+        &self,
+        caller: &Caller,
+        repository: RepoId,
+        id: RepoKeyId,
+        input: &KeyInput,
+    ) -> Result<()> {
+        self.reach_repository(caller, repository, WorkspaceRole::Write).await?;
+        validated(caller)?;
+        let (name, access) = input.read()?;
+        let now = self.inner.environment.now();
+        let changed =
+            self.inner.store.update_repository_key(caller.org_id, repository, id, &name, access, now).await?;
+        self.key_changed(changed)
+    }
+
+    /// Revokes a key and destroys its secret; nodes are told at once.
+    pub async fn revoke_repository_key(
+        &self,
+        caller: &Caller,
+        repository: RepoId,
+        id: RepoKeyId,
+    ) -> Result<()> {
+        self.reach_repository(caller, repository, WorkspaceRole::Write).await?;
+        validated(caller)?;
+        let now = self.inner.environment.now();
+        let revoked = self.inner.store.revoke_repository_key(caller.org_id, repository, id, now).await?;
+        self.key_changed(revoked)
+    }
+
+    fn key_changed(&self, changed: bool) -> Result<()> {
+        if !changed {
+            return Err(Error::NotFound(Thing::RepositoryKey));
+        }
+        self.inner.changes.notify_waiters();
+        Ok(())
+    }
+}
+
+fn access_key_id(random: &[u8; RANDOM_CHARACTERS]) -> String {
+    let characters = random.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)]));
+    PREFIX.chars().chain(characters).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_access_key_id_looks_like_one() {
+        let mut random = [0; RANDOM_CHARACTERS];
+        random[16] = 255;
+        assert_eq!(access_key_id(&random), "BKTAAAAAAAAAAAAAAAA7");
+    }
+
+    #[test]
+    fn name_and_access_are_both_required_and_both_told() {
+        let told = KeyInput::default().read().unwrap_err().to_string();
+        assert!(told.contains("name") && told.contains("accessType"), "{told}");
+        let input = KeyInput { name: Some("ci".into()), access: Some("OWNER".into()) };
+        assert!(input.read().unwrap_err().to_string().contains("READ, WRITE, ADMIN"));
+    }
+}

@@ -1,0 +1,85 @@
+//! Reading repositories.
+
+use std::collections::HashMap;
+
+use bucketry_model::id::{BucketId, RepoId, WorkspaceId};
+use bucketry_model::repository::{Repository, RepositoryBucket, RepositoryKey};
+use bucketry_model::role::{Caller, WorkspaceRole};
+use bucketry_store::bucket::PageStart;
+use bucketry_store::repository::RepositoryQuery;
+
+use crate::buckets::BucketView;
+use crate::{Control, Result};
+
+/// A repository with its buckets and its live keys.
+#[derive(Debug, Clone)]
+pub struct RepositoryView {
+    /// The repository.
+    pub repository: Repository,
+    /// Its buckets, in their order.
+    pub buckets: Vec<AttachedBucket>,
+    /// Its live keys, newest first.
+    pub keys: Vec<RepositoryKey>,
+}
+
+/// A bucket of a repository.
+#[derive(Debug, Clone)]
+pub struct AttachedBucket {
+    /// Its place.
+    pub place: RepositoryBucket,
+    /// The bucket, as lists show it; none if it went away while the repository was read.
+    pub bucket: Option<BucketView>,
+}
+
+impl Control {
+    /// A page of the repositories that the caller may see, newest first; only those of one workspace if given.
+    ///
+    /// A workspace of another organization doesn't exist, and one that the caller can't enter is forbidden.
+    pub async fn list_repositories(
+        &self,
+        caller: &Caller,
+        workspace: Option<WorkspaceId>,
+        after: Option<PageStart<RepoId>>,
+        limit: u32,
+    ) -> Result<Vec<RepositoryView>> {
+        let visible = self.visible(caller, workspace).await?;
+        let query = RepositoryQuery { org_id: caller.org_id, visible, after, limit };
+        let page = self.inner.store.repositories(&query).await?;
+        self.with_buckets_and_keys(caller, page).await
+    }
+
+    /// One repository.
+    pub async fn repository(&self, caller: &Caller, id: RepoId) -> Result<RepositoryView> {
+        let repository = self.reach_repository(caller, id, WorkspaceRole::Read).await?;
+        let name = crate::Thing::Repository;
+        let mut views = self.with_buckets_and_keys(caller, vec![repository]).await?;
+        views.pop().ok_or(crate::Error::NotFound(name))
+    }
+
+    async fn with_buckets_and_keys(
+        &self,
+        caller: &Caller,
+        repositories: Vec<Repository>,
+    ) -> Result<Vec<RepositoryView>> {
+        let ids: Vec<RepoId> = repositories.iter().map(|one| one.id).collect();
+        let bucket_ids: Vec<BucketId> =
+            repositories.iter().flat_map(|one| &one.buckets).map(|place| place.bucket_id).collect();
+        let listed = self.inner.store.buckets_among(caller.org_id, &bucket_ids).await?;
+        let buckets: HashMap<BucketId, BucketView> =
+            self.views_of(listed).await?.into_iter().map(|view| (view.bucket.id, view)).collect();
+        let mut keys: HashMap<RepoId, Vec<RepositoryKey>> = HashMap::new();
+        for key in self.inner.store.repository_keys(&ids).await? {
+            keys.entry(key.repo_id).or_default().push(key);
+        }
+        let attached = |place: &RepositoryBucket| AttachedBucket {
+            place: place.clone(),
+            bucket: buckets.get(&place.bucket_id).cloned(),
+        };
+        let view = |repository: Repository| RepositoryView {
+            buckets: repository.buckets.iter().map(attached).collect(),
+            keys: keys.remove(&repository.id).unwrap_or_default(),
+            repository,
+        };
+        Ok(repositories.into_iter().map(view).collect())
+    }
+}

@@ -1,0 +1,151 @@
+//! Keys of repositories: told once, opened by nodes only, revoked at once.
+
+use std::time::Duration;
+
+use crate::support::World;
+use bucketry_control::repositories::{CreatedKey, KeyInput};
+use bucketry_control::{Error, Thing};
+use bucketry_model::id::RepoId;
+use bucketry_model::node_protocol::{KeyUse, NodeRepositoryKey, Report};
+use bucketry_model::repository::KeyAccess;
+use bucketry_model::role::WorkspaceRole;
+use bucketry_model::time::Clock as _;
+use bucketry_store::vault::RotationPhase;
+use bucketry_vault::SecretContext;
+use jiff::SignedDuration;
+
+fn input(name: &str, access: &str) -> KeyInput {
+    KeyInput { name: Some(name.to_owned()), access: Some(access.to_owned()) }
+}
+
+async fn key(world: &World, repository: RepoId) -> CreatedKey {
+    world.control.create_repository_key(&world.owner, repository, &input("ci", "WRITE")).await.unwrap()
+}
+
+/// What a node opens of a key that it was sent.
+fn opened(world: &World, sent: &NodeRepositoryKey) -> String {
+    let context = SecretContext::of_repository_key(world.owner.org_id, sent.id);
+    let identities = world.node.identities.lock().unwrap();
+    bucketry_vault::open(&sent.secret, &context, &identities).unwrap().expose().to_owned()
+}
+
+#[tokio::test]
+async fn a_key_pair_is_told_once_and_its_secret_is_opened_by_the_node() {
+    let world = World::new().await;
+    let repository = world.repository_of("Main", &[]).await;
+    let made = key(&world, repository).await;
+    assert!(made.key.starts_with("BKT") && made.key.len() == 20, "{}", made.key);
+    assert_eq!(made.secret.expose().len(), 40);
+    let keys = world.control.repository_keys(&world.owner, repository).await.unwrap();
+    assert_eq!((keys[0].id, &keys[0].key, keys[0].access), (made.id, &made.key, KeyAccess::Write));
+    assert!(!format!("{made:?} {keys:?}").contains(made.secret.expose()));
+
+    let snapshot = world.node.sync("", 0).await.unwrap();
+    let sent = &snapshot.repositories[0].keys[0];
+    assert_eq!((sent.id, &sent.key, sent.access), (made.id, &made.key, KeyAccess::Write));
+    assert_eq!(opened(&world, sent), made.secret.expose());
+    let another = key(&world, repository).await;
+    assert!(another.key != made.key && another.secret.expose() != made.secret.expose());
+}
+
+#[tokio::test]
+async fn a_changed_or_revoked_key_reaches_a_waiting_node_at_once() {
+    let world = World::new().await;
+    let repository = world.repository_of("Main", &[]).await;
+    let made = key(&world, repository).await;
+    let mut cursor = world.node.sync("", 0).await.unwrap().cursor;
+    for revoke in [false, true] {
+        let waiting = {
+            let (node, cursor) = (world.node.clone(), cursor.clone());
+            tokio::spawn(async move { node.sync(&cursor, 25).await })
+        };
+        let control = &world.control;
+        if revoke {
+            control.revoke_repository_key(&world.owner, repository, made.id).await.unwrap();
+        } else {
+            let change = input("read only", "READ");
+            control.update_repository_key(&world.owner, repository, made.id, &change).await.unwrap();
+        }
+        let told = tokio::time::timeout(Duration::from_secs(5), waiting).await.unwrap().unwrap().unwrap();
+        let access: Vec<_> = told.repositories[0].keys.iter().map(|key| key.access).collect();
+        assert_eq!(access, if revoke { vec![] } else { vec![KeyAccess::Read] });
+        cursor = told.cursor;
+    }
+    let again = world.control.revoke_repository_key(&world.owner, repository, made.id).await;
+    assert!(matches!(again, Err(Error::NotFound(Thing::RepositoryKey))), "{again:?}");
+    assert_eq!(world.control.store().count_secrets().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn keys_need_the_role_write_and_are_listed_with_read() {
+    let world = World::new().await;
+    let repository = world.repository_of("Main", &[]).await;
+    let made = key(&world, repository).await;
+    let reader = world.member("reader@example.com", Some(WorkspaceRole::Read)).await;
+    let control = &world.control;
+    assert_eq!(control.repository_keys(&reader, repository).await.unwrap().len(), 1);
+    let refused = [
+        control.create_repository_key(&reader, repository, &input("ci", "READ")).await.map(drop),
+        control.update_repository_key(&reader, repository, made.id, &input("ci", "READ")).await,
+        control.revoke_repository_key(&reader, repository, made.id).await,
+    ];
+    assert!(refused.iter().all(|one| matches!(one, Err(Error::Forbidden(_)))), "{refused:?}");
+    let other = world.repository_of("Other", &[]).await;
+    let elsewhere = control.revoke_repository_key(&world.owner, other, made.id).await;
+    assert!(matches!(elsewhere, Err(Error::NotFound(Thing::RepositoryKey))), "{elsewhere:?}");
+}
+
+#[tokio::test]
+async fn the_number_of_keys_is_bounded() {
+    let world = World::new().await;
+    let repository = world.repository_of("Main", &[]).await;
+    for _ in 0..bucketry_model::attachment::MAX_KEYS {
+        key(&world, repository).await;
+    }
+    let refused = world.control.create_repository_key(&world.owner, repository, &input("ci", "READ")).await;
+    assert!(matches!(refused, Err(Error::Rule { code: "TOO_MANY_KEYS", .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn the_last_use_that_nodes_report_only_goes_forward_and_not_into_the_future() {
+    let world = World::new().await;
+    let repository = world.repository_of("Main", &[]).await;
+    let made = key(&world, repository).await;
+    let now = world.clock.now();
+    for (seconds, expected) in [(0, 0), (-60, 0), (30, 30), (3_600, 30)] {
+        let used = KeyUse { key_id: made.id, at: now + SignedDuration::from_secs(seconds) };
+        let report = Report { ip: "node-1".to_owned(), key_uses: vec![used], ..Report::default() };
+        world.control.report(&world.node.signed("/node/report", &report)).await.unwrap();
+        let keys = world.control.repository_keys(&world.owner, repository).await.unwrap();
+        assert_eq!(keys[0].last_used_at, Some(now + SignedDuration::from_secs(expected)), "{seconds}");
+    }
+}
+
+#[tokio::test]
+async fn a_rotation_seals_the_secrets_of_keys_anew() {
+    let world = World::new().await;
+    world.unchecked("Photos").await;
+    let repository = world.repository_of("Main", &[]).await;
+    let made = key(&world, repository).await;
+    let before = world.node.sync("", 0).await.unwrap().repositories[0].clone();
+    let _node = world.node.work_on();
+    let driver = {
+        let control = world.control.clone();
+        tokio::spawn(async move { control.drive_rotations().await })
+    };
+    world.control.start_rotation(&world.owner).await.unwrap();
+    let done = async {
+        loop {
+            match world.control.rotation(&world.owner).await.unwrap() {
+                Some(state) if state.phase == RotationPhase::Done => break state,
+                _ => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        }
+    };
+    let state = tokio::time::timeout(Duration::from_secs(30), done).await.unwrap();
+    driver.abort();
+    assert_eq!((state.total, state.done, state.failed), (2, 2, 0));
+    let after = world.node.sync("", 0).await.unwrap().repositories[0].clone();
+    assert!(after.version > before.version && after.keys[0].secret != before.keys[0].secret);
+    assert_eq!(opened(&world, &after.keys[0]), made.secret.expose());
+}

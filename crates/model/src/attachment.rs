@@ -1,0 +1,277 @@
+//! Which buckets a repository may take, beside the ones that others hold.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::id::{BucketId, RepoId};
+use crate::name::Name;
+use crate::repository::{Folder, RepositoryBucket, RepositoryMode};
+
+/// The most buckets of a repository.
+pub const MAX_BUCKETS: usize = 100;
+/// The most live keys of a repository.
+pub const MAX_KEYS: u32 = 100;
+
+/// A bucket's place in another live repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holding {
+    /// The bucket.
+    pub bucket_id: BucketId,
+    /// The repository that holds it.
+    pub repo_id: RepoId,
+    /// What people call that repository.
+    pub repository: Name,
+    /// Its mode.
+    pub mode: RepositoryMode,
+    /// Where in the bucket its objects lie.
+    pub folder: Folder,
+}
+
+/// Why a repository can't have the buckets that it was given.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AttachmentRefused {
+    /// There is no such live bucket in the repository's workspace.
+    #[error(
+        "there is no bucket {0} in the repository's workspace: register it there, or move it there first"
+    )]
+    BucketNotFound(BucketId),
+    /// The bucket is named twice.
+    #[error("bucket {0} is given twice: give it once")]
+    Repeated(BucketId),
+    /// Two buckets have the same name at their providers, which is what clients address them by.
+    #[error(
+        "two of the buckets are called \"{bucket}\" at their providers, and clients address them by that name: put \
+         them into different repositories"
+    )]
+    SameName {
+        /// The name.
+        bucket: String,
+    },
+    /// A repository of mode MIRROR has no master.
+    #[error(
+        "a repository of mode MIRROR needs a master: set \"master\": true for the bucket that clients write to"
+    )]
+    MasterMissing,
+    /// A repository of mode MIRROR has several masters.
+    #[error(
+        "a repository of mode MIRROR has one master, and {0} buckets are marked as one: keep one of the marks"
+    )]
+    MastersMany(usize),
+    /// One of the two repositories is of mode MIRROR, which shares its buckets with no other.
+    #[error(
+        "bucket {bucket} is in the repository \"{repository}\" already, and a bucket of a repository of mode MIRROR \
+         may be in no other: take it out of there first, or choose another bucket"
+    )]
+    Mirrored {
+        /// The bucket.
+        bucket: BucketId,
+        /// The other repository.
+        repository: String,
+    },
+    /// The folder, one above it or one below it is used already.
+    #[error(
+        "the repository \"{repository}\" uses the folder \"{folder}\" of bucket {bucket}: choose a folder that is \
+         neither that one, nor above or below it"
+    )]
+    FolderUsed {
+        /// The bucket.
+        bucket: BucketId,
+        /// The other repository.
+        repository: String,
+        /// The folder that it uses.
+        folder: String,
+    },
+    /// A bucket that is attached already would get another folder.
+    #[error(
+        "the folder of bucket {0} can't be changed while it is attached: its objects would be out of reach; take the \
+         bucket out of the repository and attach it again"
+    )]
+    FolderChanged(BucketId),
+}
+
+/// The buckets that a repository is to have, and all that decides about them.
+#[derive(Debug, Clone, Copy)]
+pub struct Attachment<'a> {
+    /// The repository's mode.
+    pub mode: RepositoryMode,
+    /// What it is to have.
+    pub wanted: &'a [RepositoryBucket],
+    /// What it has now; nothing where it is new.
+    pub present: &'a [RepositoryBucket],
+    /// The live ones among the wanted buckets that are in the repository's workspace, by the name at their provider.
+    pub known: &'a HashMap<BucketId, String>,
+    /// Who else holds wanted buckets.
+    pub held: &'a [Holding],
+}
+
+impl Attachment<'_> {
+    /// Whether the repository may have them.
+    pub fn check(&self) -> Result<(), AttachmentRefused> {
+        check_marks(self.mode, self.wanted)?;
+        self.check_known()?;
+        self.check_folders_stay()?;
+        self.check_names()?;
+        self.held.iter().try_for_each(|holding| self.check_holding(holding))
+    }
+
+    fn check_known(&self) -> Result<(), AttachmentRefused> {
+        let missing = self.wanted.iter().find(|place| !self.known.contains_key(&place.bucket_id));
+        missing.map_or(Ok(()), |place| Err(AttachmentRefused::BucketNotFound(place.bucket_id)))
+    }
+
+    fn check_folders_stay(&self) -> Result<(), AttachmentRefused> {
+        let changed = self.wanted.iter().find(|place| {
+            self.present.iter().any(|now| now.bucket_id == place.bucket_id && now.folder != place.folder)
+        });
+        changed.map_or(Ok(()), |place| Err(AttachmentRefused::FolderChanged(place.bucket_id)))
+    }
+
+    fn check_names(&self) -> Result<(), AttachmentRefused> {
+        // Whatever name a client uses, it reaches the one master.
+        if self.mode == RepositoryMode::Mirror {
+            return Ok(());
+        }
+        let mut names = HashSet::new();
+        let twice = self.wanted.iter().filter_map(|place| self.known.get(&place.bucket_id));
+        match twice.into_iter().find(|name| !names.insert(name.as_str())) {
+            Some(name) => Err(AttachmentRefused::SameName { bucket: name.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    fn check_holding(&self, holding: &Holding) -> Result<(), AttachmentRefused> {
+        let Some(place) = self.wanted.iter().find(|place| place.bucket_id == holding.bucket_id) else {
+            return Ok(());
+        };
+        let repository = || holding.repository.as_str().to_owned();
+        if RepositoryMode::Mirror == self.mode || RepositoryMode::Mirror == holding.mode {
+            return Err(AttachmentRefused::Mirrored { bucket: place.bucket_id, repository: repository() });
+        }
+        if place.folder.overlaps(&holding.folder) {
+            return Err(AttachmentRefused::FolderUsed {
+                bucket: place.bucket_id,
+                repository: repository(),
+                folder: holding.folder.to_string(),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// What the list alone tells: each bucket once, and as many masters as the mode has.
+fn check_marks(mode: RepositoryMode, wanted: &[RepositoryBucket]) -> Result<(), AttachmentRefused> {
+    let mut seen = HashSet::new();
+    if let Some(place) = wanted.iter().find(|place| !seen.insert(place.bucket_id)) {
+        let mut folders = wanted.iter().filter(|other| other.bucket_id == place.bucket_id);
+        let first = folders.next().map(|first| &first.folder);
+        return Err(match first {
+            Some(folder) if mode == RepositoryMode::Normal && folder.overlaps(&place.folder) => {
+                AttachmentRefused::FolderUsed {
+                    bucket: place.bucket_id,
+                    repository: "this one".to_owned(),
+                    folder: folder.to_string(),
+                }
+            }
+            _ => AttachmentRefused::Repeated(place.bucket_id),
+        });
+    }
+    match (mode, wanted.iter().filter(|place| place.master).count()) {
+        (RepositoryMode::Normal, _) | (RepositoryMode::Mirror, 1) => Ok(()),
+        (RepositoryMode::Mirror, 0) => Err(AttachmentRefused::MasterMissing),
+        (RepositoryMode::Mirror, many) => Err(AttachmentRefused::MastersMany(many)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+
+    use RepositoryMode::{Mirror, Normal};
+
+    fn id(n: u8) -> BucketId {
+        BucketId::new(Timestamp::UNIX_EPOCH, [n; 10])
+    }
+
+    fn place(n: u8, folder: &str, master: bool) -> RepositoryBucket {
+        RepositoryBucket { bucket_id: id(n), folder: Folder::parse(folder).unwrap(), master }
+    }
+
+    fn held(n: u8, mode: RepositoryMode, folder: &str) -> Holding {
+        Holding {
+            bucket_id: id(n),
+            repo_id: RepoId::new(Timestamp::UNIX_EPOCH, [9; 10]),
+            repository: Name::parse("other").unwrap(),
+            mode,
+            folder: Folder::parse(folder).unwrap(),
+        }
+    }
+
+    fn check(
+        mode: RepositoryMode,
+        wanted: &[RepositoryBucket],
+        present: &[RepositoryBucket],
+        held: &[Holding],
+    ) -> Result<(), AttachmentRefused> {
+        let known = (1..=5).map(|n| (id(n), format!("bucket-{n}"))).collect();
+        Attachment { mode, wanted, present, known: &known, held }.check()
+    }
+
+    #[test]
+    fn a_normal_repository_may_be_empty_and_may_share_buckets_in_other_folders() {
+        assert_eq!(check(Normal, &[], &[], &[]), Ok(()));
+        assert_eq!(check(Normal, &[place(1, "a", false)], &[], &[held(1, Normal, "b")]), Ok(()));
+        assert_eq!(check(Normal, &[place(1, "a", false)], &[], &[held(2, Normal, "a")]), Ok(()));
+    }
+
+    #[test]
+    fn an_equal_or_nested_folder_of_the_same_bucket_is_used_by_one_repository_only() {
+        for (mine, theirs) in [("a", "a"), ("a/b", "a"), ("a", "a/b"), ("", "a"), ("a", "")] {
+            let refused = check(Normal, &[place(1, mine, false)], &[], &[held(1, Normal, theirs)]);
+            assert!(matches!(refused, Err(AttachmentRefused::FolderUsed { .. })), "{mine} {theirs}");
+        }
+        let twice = [place(1, "a", false), place(1, "a/b", false)];
+        assert!(matches!(check(Normal, &twice, &[], &[]), Err(AttachmentRefused::FolderUsed { .. })));
+        let apart = [place(1, "a", false), place(1, "b", false)];
+        assert_eq!(check(Normal, &apart, &[], &[]), Err(AttachmentRefused::Repeated(id(1))));
+    }
+
+    #[test]
+    fn a_mirror_has_one_master_and_shares_no_bucket() {
+        let wanted = |masters: [bool; 2]| [place(1, "", masters[0]), place(2, "", masters[1])];
+        assert_eq!(check(Mirror, &wanted([true, false]), &[], &[]), Ok(()));
+        assert_eq!(check(Mirror, &wanted([false, false]), &[], &[]), Err(AttachmentRefused::MasterMissing));
+        assert_eq!(check(Mirror, &wanted([true, true]), &[], &[]), Err(AttachmentRefused::MastersMany(2)));
+        assert_eq!(check(Mirror, &[], &[], &[]), Err(AttachmentRefused::MasterMissing));
+        for (mine, theirs) in [(Mirror, Normal), (Normal, Mirror), (Mirror, Mirror)] {
+            let refused = check(mine, &wanted([true, false]), &[], &[held(2, theirs, "x")]);
+            assert!(matches!(refused, Err(AttachmentRefused::Mirrored { .. })), "{mine:?} {theirs:?}");
+        }
+    }
+
+    #[test]
+    fn buckets_of_one_name_can_not_be_told_apart_in_a_normal_repository() {
+        let known = HashMap::from([(id(1), "photos".to_owned()), (id(2), "photos".to_owned())]);
+        let wanted = [place(1, "", true), place(2, "", false)];
+        let check =
+            |mode| Attachment { mode, wanted: &wanted, present: &[], known: &known, held: &[] }.check();
+        assert_eq!(check(Normal), Err(AttachmentRefused::SameName { bucket: "photos".to_owned() }));
+        assert_eq!(check(Mirror), Ok(()));
+    }
+
+    #[test]
+    fn the_folder_of_an_attached_bucket_stays() {
+        let present = [place(1, "a", false)];
+        assert_eq!(check(Normal, &present, &present, &[]), Ok(()));
+        assert_eq!(
+            check(Normal, &[place(1, "b", false)], &present, &[]),
+            Err(AttachmentRefused::FolderChanged(id(1)))
+        );
+        assert_eq!(check(Normal, &[place(2, "b", false)], &present, &[]), Ok(()), "detached");
+    }
+
+    #[test]
+    fn an_unknown_bucket_is_named() {
+        let refused = check(Normal, &[place(7, "", false)], &[], &[]);
+        assert_eq!(refused, Err(AttachmentRefused::BucketNotFound(id(7))));
+    }
+}

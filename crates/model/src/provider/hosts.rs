@@ -1,0 +1,122 @@
+//! The hosts of known providers, and what follows from them. What a provider needs is a line here, not a branch.
+
+use crate::provider::{Addressing, Provider};
+
+/// What a host name tells.
+pub(super) struct Row {
+    pub(super) provider: Provider,
+    /// The labels of the host: `*` stands for any one, `{region}` for the region. More labels may stand in front.
+    pub(super) host: &'static str,
+    /// The region to sign for, where the host tells none and the provider has but one word for all.
+    pub(super) region: Option<&'static str>,
+    pub(super) addressing: Addressing,
+}
+
+const fn path(provider: Provider, host: &'static str) -> Row {
+    Row { provider, host, region: None, addressing: Addressing::Path }
+}
+
+const fn virtual_host(provider: Provider, host: &'static str) -> Row {
+    Row { addressing: Addressing::VirtualHost, ..path(provider, host) }
+}
+
+const fn one_region(provider: Provider, host: &'static str, region: &'static str) -> Row {
+    Row { region: Some(region), ..path(provider, host) }
+}
+
+/// The first that fits counts: the more telling stand before the more general.
+pub(super) const HOSTS: &[Row] = &[
+    virtual_host(Provider::Aws, "s3-accelerate.amazonaws.com"),
+    path(Provider::Aws, "s3.{region}.vpce.amazonaws.com"),
+    virtual_host(Provider::Aws, "s3.dualstack.{region}.amazonaws.com"),
+    virtual_host(Provider::Aws, "s3-fips.dualstack.{region}.amazonaws.com"),
+    virtual_host(Provider::Aws, "s3-fips.{region}.amazonaws.com"),
+    virtual_host(Provider::Aws, "s3.{region}.amazonaws.com"),
+    virtual_host(Provider::Aws, "s3-{region}.amazonaws.com"),
+    virtual_host(Provider::Aws, "s3.dualstack.{region}.amazonaws.com.cn"),
+    virtual_host(Provider::Aws, "s3.{region}.amazonaws.com.cn"),
+    path(Provider::Aws, "amazonaws.com"),
+    path(Provider::Aws, "amazonaws.com.cn"),
+    one_region(Provider::Gcp, "storage.googleapis.com", "auto"),
+    path(Provider::Gcp, "googleapis.com"),
+    path(Provider::Azure, "core.windows.net"),
+    path(Provider::Azure, "core.chinacloudapi.cn"),
+    path(Provider::Azure, "core.usgovcloudapi.net"),
+    path(Provider::Azure, "storage.azure.net"),
+    one_region(Provider::Cloudflare, "*.eu.r2.cloudflarestorage.com", "auto"),
+    one_region(Provider::Cloudflare, "*.fedramp.r2.cloudflarestorage.com", "auto"),
+    one_region(Provider::Cloudflare, "*.r2.cloudflarestorage.com", "auto"),
+    path(Provider::Backblaze, "s3.{region}.backblazeb2.com"),
+    path(Provider::Backblaze, "backblazeb2.com"),
+    one_region(Provider::Wasabi, "s3.wasabisys.com", "us-east-1"),
+    path(Provider::Wasabi, "s3.{region}.wasabisys.com"),
+    path(Provider::Wasabi, "wasabisys.com"),
+    one_region(Provider::Storj, "storjshare.io", "us-east-1"),
+    path(Provider::DigitalOcean, "{region}.digitaloceanspaces.com"),
+    path(Provider::Hetzner, "{region}.your-objectstorage.com"),
+    path(Provider::Ovh, "s3.{region}.io.cloud.ovh.net"),
+    path(Provider::Ovh, "s3.{region}.perf.cloud.ovh.net"),
+    path(Provider::Ovh, "s3.{region}.cloud.ovh.net"),
+    path(Provider::Ovh, "s3.{region}.io.cloud.ovh.us"),
+    path(Provider::Ovh, "cloud.ovh.net"),
+    path(Provider::Scaleway, "s3.{region}.scw.cloud"),
+    path(Provider::Scaleway, "scw.cloud"),
+    path(Provider::Ibm, "s3.{region}.cloud-object-storage.appdomain.cloud"),
+    path(Provider::Ibm, "s3.*.{region}.cloud-object-storage.appdomain.cloud"),
+    path(Provider::Ibm, "cloud-object-storage.appdomain.cloud"),
+    path(Provider::Oracle, "*.compat.objectstorage.{region}.oraclecloud.com"),
+    path(Provider::Oracle, "*.compat.objectstorage.{region}.oci.customer-oci.com"),
+    path(Provider::Oracle, "oraclecloud.com"),
+    path(Provider::Linode, "{region}.linodeobjects.com"),
+    path(Provider::Vultr, "{region}.vultrobjects.com"),
+    path(Provider::Exoscale, "sos-{region}.exo.io"),
+    path(Provider::Contabo, "{region}.contabostorage.com"),
+    virtual_host(Provider::Alibaba, "s3.oss-{region}.aliyuncs.com"),
+    virtual_host(Provider::Alibaba, "oss-{region}.aliyuncs.com"),
+    virtual_host(Provider::Tencent, "cos.{region}.myqcloud.com"),
+    one_region(Provider::Tigris, "t3.storage.dev", "auto"),
+    one_region(Provider::Tigris, "fly.storage.tigris.dev", "auto"),
+    path(Provider::Minio, "min.io"),
+];
+
+/// What self-hosted servers are often called: a label of the host that begins so.
+pub(super) const NAMES: &[(&str, Provider)] = &[
+    ("minio", Provider::Minio),
+    ("ceph", Provider::Ceph),
+    ("rgw", Provider::Ceph),
+    ("radosgw", Provider::Ceph),
+];
+
+/// A host that a row fits.
+pub(super) struct Fit<'a> {
+    /// The labels in front of the row's.
+    pub(super) front: &'a str,
+    /// What stands where the row says `{region}`.
+    pub(super) region: Option<&'a str>,
+}
+
+impl Row {
+    /// Whether the host ends in the labels of this row.
+    pub(super) fn fit<'a>(&self, host: &'a str) -> Option<Fit<'a>> {
+        let mut rest = host;
+        let mut region = None;
+        for wanted in self.host.rsplit('.') {
+            let (before, label) = match rest.rsplit_once('.') {
+                _ if rest.is_empty() => return None,
+                Some((before, label)) => (before, label),
+                None => ("", rest),
+            };
+            match wanted.split_once("{region}") {
+                Some((start, end)) => {
+                    let told = label.strip_prefix(start)?.strip_suffix(end)?;
+                    region = Some(told).filter(|told| !told.is_empty());
+                    region?;
+                }
+                None if wanted == "*" || wanted == label => {}
+                None => return None,
+            }
+            rest = before;
+        }
+        Some(Fit { front: rest, region })
+    }
+}

@@ -1,0 +1,263 @@
+//! Which company or product runs an object store, told from its endpoint, and what its S3 protocol needs.
+
+mod hosts;
+
+use crate::bucket::StorageType;
+use crate::endpoint::{Endpoint, Host};
+use crate::provider::hosts::{HOSTS, NAMES};
+
+/// A known provider of object storage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Provider {
+    /// Amazon Web Services.
+    Aws,
+    /// Google Cloud.
+    Gcp,
+    /// Microsoft Azure.
+    Azure,
+    /// Cloudflare R2.
+    Cloudflare,
+    /// Backblaze B2.
+    Backblaze,
+    /// Wasabi.
+    Wasabi,
+    /// Storj.
+    Storj,
+    /// DigitalOcean Spaces.
+    DigitalOcean,
+    /// Hetzner Object Storage.
+    Hetzner,
+    /// OVHcloud.
+    Ovh,
+    /// Scaleway.
+    Scaleway,
+    /// IBM Cloud Object Storage.
+    Ibm,
+    /// Oracle Cloud.
+    Oracle,
+    /// Linode (Akamai).
+    Linode,
+    /// Vultr.
+    Vultr,
+    /// Exoscale.
+    Exoscale,
+    /// Contabo.
+    Contabo,
+    /// Alibaba Cloud.
+    Alibaba,
+    /// Tencent Cloud.
+    Tencent,
+    /// Tigris.
+    Tigris,
+    /// MinIO, told from the host's name.
+    Minio,
+    /// Ceph, told from the host's name.
+    Ceph,
+    /// Anything else.
+    Other,
+}
+
+/// How a bucket is named in a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Addressing {
+    /// As the first segment of the path.
+    Path,
+    /// As the first label of the host, where its name can be one.
+    VirtualHost,
+}
+
+/// What an endpoint tells of the server behind it, for a driver of the S3 protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EndpointTraits<'a> {
+    /// Who runs it.
+    pub provider: Provider,
+    /// The region to sign for: what the host names, or the one word that the provider has.
+    pub region: Option<&'a str>,
+    /// How buckets are named.
+    pub addressing: Addressing,
+    /// What stands before the provider's own labels: the bucket, where it was pasted along.
+    pub front: &'a str,
+}
+
+/// What a provider's S3 protocol lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quirks {
+    /// PUT and completing heed `If-None-Match` and `If-Match`. Said only of providers that document it, and of
+    /// servers of one's own.
+    pub conditional_writes: bool,
+}
+
+impl Provider {
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Aws => "AWS",
+            Self::Gcp => "GCP",
+            Self::Azure => "AZURE",
+            Self::Cloudflare => "CLOUDFLARE",
+            Self::Backblaze => "BACKBLAZE",
+            Self::Wasabi => "WASABI",
+            Self::Storj => "STORJ",
+            Self::DigitalOcean => "DIGITALOCEAN",
+            Self::Hetzner => "HETZNER",
+            Self::Ovh => "OVH",
+            Self::Scaleway => "SCALEWAY",
+            Self::Ibm => "IBM",
+            Self::Oracle => "ORACLE",
+            Self::Linode => "LINODE",
+            Self::Vultr => "VULTR",
+            Self::Exoscale => "EXOSCALE",
+            Self::Contabo => "CONTABO",
+            Self::Alibaba => "ALIBABA",
+            Self::Tencent => "TENCENT",
+            Self::Tigris => "TIGRIS",
+            Self::Minio => "MINIO",
+            Self::Ceph => "CEPH",
+            Self::Other => "OTHER",
+        }
+    }
+
+    /// Tells the provider from the storage type and the endpoint; no endpoint means the type's own cloud.
+    pub fn recognise(storage_type: StorageType, endpoint: Option<&Endpoint>) -> Self {
+        let Some(endpoint) = endpoint else {
+            return match storage_type {
+                StorageType::S3 => Self::Aws,
+                StorageType::Gcs => Self::Gcp,
+                StorageType::Blob => Self::Azure,
+            };
+        };
+        EndpointTraits::of(endpoint).provider
+    }
+
+    /// What the provider's S3 protocol lacks.
+    pub fn quirks(self) -> Quirks {
+        let conditional_writes = matches!(
+            self,
+            Self::Aws
+                | Self::Cloudflare
+                | Self::Storj
+                | Self::Tigris
+                | Self::Minio
+                | Self::Ceph
+                | Self::Other
+        );
+        Quirks { conditional_writes }
+    }
+}
+
+impl<'a> EndpointTraits<'a> {
+    /// Reads the host of an endpoint.
+    pub fn of(endpoint: &'a Endpoint) -> Self {
+        let other = |provider| Self { provider, region: None, addressing: Addressing::Path, front: "" };
+        let Host::Name(name) = &endpoint.host else { return other(Provider::Other) };
+        if let Some((row, fit)) = HOSTS.iter().find_map(|row| Some((row, row.fit(name)?))) {
+            return Self {
+                provider: row.provider,
+                region: fit.region.or(row.region),
+                addressing: row.addressing,
+                front: fit.front,
+            };
+        }
+        let called = |(start, _): &&(&str, Provider)| name.split('.').any(|label| label.starts_with(start));
+        other(NAMES.iter().find(called).map_or(Provider::Other, |(_, provider)| *provider))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn providers_are_told_from_the_endpoint() {
+        for (endpoint, provider) in [
+            ("https://s3.eu-central-1.amazonaws.com", Provider::Aws),
+            ("https://abc.r2.cloudflarestorage.com", Provider::Cloudflare),
+            ("https://s3.us-west-004.backblazeb2.com", Provider::Backblaze),
+            ("https://gateway.storjshare.io", Provider::Storj),
+            ("http://minio.internal:9000", Provider::Minio),
+            ("https://amazonaws.com.evil.example", Provider::Other),
+            ("https://notamazonaws.com", Provider::Other),
+            ("http://127.0.0.1:9000", Provider::Other),
+        ] {
+            let endpoint = Endpoint::parse(endpoint).unwrap();
+            assert_eq!(Provider::recognise(StorageType::S3, Some(&endpoint)), provider, "{endpoint}");
+        }
+        assert_eq!(Provider::recognise(StorageType::Blob, None), Provider::Azure);
+    }
+
+    fn traits(endpoint: &str) -> (Provider, Option<String>, Addressing, String) {
+        let endpoint = Endpoint::parse(endpoint).unwrap();
+        let traits = EndpointTraits::of(&endpoint);
+        (traits.provider, traits.region.map(str::to_owned), traits.addressing, traits.front.to_owned())
+    }
+
+    #[test]
+    fn the_host_tells_region_addressing_and_a_pasted_bucket() {
+        use Addressing::{Path, VirtualHost};
+        use Provider as P;
+        for (endpoint, provider, region, addressing, front) in [
+            ("https://s3.eu-west-1.amazonaws.com", P::Aws, Some("eu-west-1"), VirtualHost, ""),
+            ("https://s3-eu-west-1.amazonaws.com", P::Aws, Some("eu-west-1"), VirtualHost, ""),
+            ("https://s3.dualstack.eu-west-1.amazonaws.com", P::Aws, Some("eu-west-1"), VirtualHost, ""),
+            (
+                "https://photos.s3.us-gov-west-1.amazonaws.com",
+                P::Aws,
+                Some("us-gov-west-1"),
+                VirtualHost,
+                "photos",
+            ),
+            (
+                "https://my.photos.s3.eu-west-1.amazonaws.com",
+                P::Aws,
+                Some("eu-west-1"),
+                VirtualHost,
+                "my.photos",
+            ),
+            ("https://s3.cn-north-1.amazonaws.com.cn", P::Aws, Some("cn-north-1"), VirtualHost, ""),
+            ("https://s3-accelerate.amazonaws.com", P::Aws, None, VirtualHost, ""),
+            (
+                "https://bucket.vpce-1a2b-5e6f.s3.us-east-1.vpce.amazonaws.com",
+                P::Aws,
+                Some("us-east-1"),
+                Path,
+                "bucket.vpce-1a2b-5e6f",
+            ),
+            ("https://0a1b.r2.cloudflarestorage.com", P::Cloudflare, Some("auto"), Path, ""),
+            ("https://0a1b.eu.r2.cloudflarestorage.com", P::Cloudflare, Some("auto"), Path, ""),
+            ("https://s3.us-west-004.backblazeb2.com", P::Backblaze, Some("us-west-004"), Path, ""),
+            ("https://s3.wasabisys.com", P::Wasabi, Some("us-east-1"), Path, ""),
+            ("https://s3.eu-central-1.wasabisys.com", P::Wasabi, Some("eu-central-1"), Path, ""),
+            ("https://gateway.storjshare.io", P::Storj, Some("us-east-1"), Path, "gateway"),
+            ("https://photos.nyc3.digitaloceanspaces.com", P::DigitalOcean, Some("nyc3"), Path, "photos"),
+            ("https://fsn1.your-objectstorage.com", P::Hetzner, Some("fsn1"), Path, ""),
+            ("https://s3.gra.io.cloud.ovh.net", P::Ovh, Some("gra"), Path, ""),
+            ("https://s3.fr-par.scw.cloud", P::Scaleway, Some("fr-par"), Path, ""),
+            ("https://s3.us-south.cloud-object-storage.appdomain.cloud", P::Ibm, Some("us-south"), Path, ""),
+            (
+                "https://s3.private.eu-de.cloud-object-storage.appdomain.cloud",
+                P::Ibm,
+                Some("eu-de"),
+                Path,
+                "",
+            ),
+            (
+                "https://ns.compat.objectstorage.eu-frankfurt-1.oraclecloud.com",
+                P::Oracle,
+                Some("eu-frankfurt-1"),
+                Path,
+                "",
+            ),
+            ("https://us-east-1.linodeobjects.com", P::Linode, Some("us-east-1"), Path, ""),
+            ("https://sos-ch-dk-2.exo.io", P::Exoscale, Some("ch-dk-2"), Path, ""),
+            ("https://oss-eu-central-1.aliyuncs.com", P::Alibaba, Some("eu-central-1"), VirtualHost, ""),
+            ("https://storage.googleapis.com", P::Gcp, Some("auto"), Path, ""),
+            ("https://rgw.example.com", P::Ceph, None, Path, ""),
+            ("https://amazonaws.com", P::Aws, None, Path, ""),
+            ("https://s3.amazonaws.com.evil.example", P::Other, None, Path, ""),
+            ("http://192.0.2.1:9000", P::Other, None, Path, ""),
+        ] {
+            let expected = (provider, region.map(str::to_owned), addressing, front.to_owned());
+            assert_eq!(traits(endpoint), expected, "{endpoint}");
+        }
+    }
+}

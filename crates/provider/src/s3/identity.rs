@@ -1,0 +1,123 @@
+//! Who signs the requests for a bucket: nobody, a pair of keys that was given, or a role that is assumed.
+
+use std::sync::Arc;
+
+use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
+use bucketry_model::credential::AwsSession;
+use bucketry_model::provider::Provider;
+use bucketry_model::secret::Secret;
+use jiff::Timestamp;
+
+use crate::connection::Connections;
+use crate::error::ProviderError;
+use crate::open::OpenError;
+use crate::s3::role::Role;
+use crate::s3::sign::Credentials;
+
+/// Who signs.
+#[derive(Debug)]
+pub(super) enum Identity {
+    /// Nobody: public buckets.
+    Anonymous,
+    /// A key with its secret, and perhaps a session token.
+    Pair(Arc<Credentials>),
+    /// Whoever the role's owner trusts.
+    Role(Box<Role>),
+}
+
+impl Identity {
+    /// Reads key and secret; `region` is the bucket's, where it is known.
+    pub(super) fn read(
+        target: &BucketTarget,
+        region: Option<&str>,
+        connections: &Connections,
+    ) -> Result<Self, OpenError> {
+        let location = &target.location;
+        let key = location.key.as_deref().filter(|key| !key.is_empty());
+        let secret = target.secret.as_ref().filter(|secret| !secret.is_empty());
+        if let Some(arn) = key.filter(|key| key.starts_with("arn:")) {
+            // Another server would only see what it can't use; the person should know that it doesn't work so.
+            let elsewhere = !is_aws(location) && connections.settings().token_services.aws_sts.is_none();
+            if elsewhere {
+                return Err(OpenError::RoleElsewhere);
+            }
+            return Role::read(arn, secret, region, connections).map(Box::new).map(Self::Role);
+        }
+        if let Some(session) = secret.and_then(AwsSession::read) {
+            let session = session.map_err(|_| OpenError::InvalidSession)?;
+            return Self::session(session, key, is_aws(location));
+        }
+        match (key, secret) {
+            (None, None) => Ok(Self::Anonymous),
+            (None, Some(_)) => Err(OpenError::MissingKey),
+            (Some(_), None) => Err(OpenError::MissingSecret),
+            (Some(key), Some(_)) if is_temporary(key) && is_aws(location) => {
+                Err(OpenError::MissingSessionToken)
+            }
+            (Some(key), Some(secret)) => Self::pair(key, secret),
+        }
+    }
+
+    fn pair(key: &str, secret: &Secret) -> Result<Self, OpenError> {
+        check_key(key)?;
+        Ok(Self::Pair(Arc::new(Credentials::new(key, secret.clone()))))
+    }
+
+    fn session(session: AwsSession, key: Option<&str>, is_aws: bool) -> Result<Self, OpenError> {
+        check_key(&session.access_key)?;
+        if key.is_some_and(|key| key != session.access_key) {
+            return Err(OpenError::OtherAccessKey);
+        }
+        let credentials = Credentials::new(&session.access_key, session.secret_key);
+        let credentials = match &session.session_token {
+            Some(token) => credentials.with_session(token, session.expires)?,
+            None if is_aws && is_temporary(&session.access_key) => {
+                return Err(OpenError::MissingSessionToken);
+            }
+            None => credentials,
+        };
+        Ok(Self::Pair(Arc::new(credentials)))
+    }
+
+    /// What to sign with now; `None` for anonymous requests.
+    pub(super) async fn credentials(
+        &self,
+        connections: &Connections,
+    ) -> Result<Option<Arc<Credentials>>, ProviderError> {
+        match self {
+            Self::Anonymous => Ok(None),
+            Self::Pair(credentials) => Ok(Some(Arc::clone(credentials))),
+            Self::Role(role) => role.credentials(connections).await.map(Some),
+        }
+    }
+
+    /// Forgets credentials that the provider no longer takes. Says whether there can be others.
+    pub(super) fn forget(&self, refused: &Arc<Credentials>) -> bool {
+        match self {
+            Self::Anonymous | Self::Pair(_) => false,
+            Self::Role(role) => {
+                role.forget(refused);
+                true
+            }
+        }
+    }
+
+    /// Whether the credentials have ended by what they say themselves.
+    pub(super) fn has_ended(&self, now: Timestamp) -> bool {
+        matches!(self, Self::Pair(credentials) if credentials.expires.is_some_and(|end| end <= now))
+    }
+}
+
+fn is_aws(location: &BucketLocation) -> bool {
+    Provider::recognise(StorageType::S3, location.endpoint.as_ref()) == Provider::Aws
+}
+
+/// Access keys of AWS sessions begin so ("Unique identifiers", IAM user guide).
+fn is_temporary(key: &str) -> bool {
+    key.starts_with("ASIA") && key.len() >= 16
+}
+
+fn check_key(key: &str) -> Result<(), OpenError> {
+    let fits = !key.is_empty() && key.bytes().all(|b| b.is_ascii_graphic() && b != b'/' && b != b',');
+    if fits { Ok(()) } else { Err(OpenError::InvalidKey) }
+}

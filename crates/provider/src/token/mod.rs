@@ -1,0 +1,152 @@
+//! The services that hand out temporary credentials: how they are asked, and whose failure it was.
+
+pub(crate) mod lease;
+mod words;
+
+use bucketry_model::endpoint::Endpoint;
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use crate::body::{Outgoing, Payload};
+use crate::connection::{Connections, Pace};
+use crate::error::{ErrorAnswer, ErrorKind, MAX_ERROR_BYTES, ProviderError};
+use crate::token::lease::Held;
+pub(crate) use crate::token::words::advice;
+
+/// A service that hands out temporary credentials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TokenService {
+    /// AWS Security Token Service.
+    AwsSts,
+    /// Google's OAuth 2.0 server.
+    GoogleToken,
+    /// Google's IAM Service Account Credentials API.
+    GoogleIam,
+    /// Microsoft Entra.
+    Entra,
+}
+
+impl TokenService {
+    /// Its name for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AwsSts => "AWS STS",
+            Self::GoogleToken => "Google's token service",
+            Self::GoogleIam => "Google's IAM Credentials API",
+            Self::Entra => "Microsoft Entra",
+        }
+    }
+
+    /// Says of a failure that it was this service's, not the object store's.
+    pub(crate) fn failed(self, error: ProviderError) -> ProviderError {
+        ProviderError::TokenService { service: self, error: Box::new(error) }
+    }
+}
+
+/// What a token service answered.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) document: Bytes,
+}
+
+impl Answer {
+    /// What answers isn't the service.
+    pub(crate) fn garbage(&self) -> ProviderError {
+        ErrorAnswer::new(StatusCode::BAD_GATEWAY, ErrorKind::Internal, None, &self.headers).into()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.document).unwrap_or_default()
+    }
+}
+
+/// The address of a service's path: the one that stands in for it, or its own.
+pub(crate) fn address(instead: Option<&Endpoint>, own: &str, path: &str) -> Result<Uri, ProviderError> {
+    let text = match instead {
+        Some(endpoint) => format!("{endpoint}{path}"),
+        None => format!("{own}{path}"),
+    };
+    text.parse().map_err(|_| ProviderError::InvalidRequest("the token service's address"))
+}
+
+/// Sends a document, with more fields in the header, and reads the whole answer.
+pub(crate) async fn post(
+    connections: &Connections,
+    uri: &Uri,
+    content_type: &'static str,
+    body: String,
+    more: impl FnOnce(&mut HeaderMap, &Payload) -> Result<(), ProviderError>,
+) -> Result<Answer, ProviderError> {
+    let payload = Payload::bytes(body);
+    let mut request = Request::new(Outgoing::empty());
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri.clone();
+    let headers = request.headers_mut();
+    let host = uri.authority().map_or("", Authority::as_str);
+    let host = HeaderValue::from_str(host).map_err(|_| ProviderError::InvalidRequest("the host"))?;
+    headers.insert(HOST, host);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(payload.length()));
+    more(headers, &payload)?;
+    *request.body_mut() = Outgoing::of(payload).0;
+    let (head, body) = connections.send(request, None, Pace::Usual).await?.into_parts();
+    let document = connections.document(body, MAX_ERROR_BYTES, Pace::Usual).await?;
+    Ok(Answer { status: head.status, headers: head.headers, document })
+}
+
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
+pub(crate) const JSON: &str = "application/json";
+
+/// The value of an `Authorization` field.
+pub(crate) fn bearer(token: &str) -> Option<HeaderValue> {
+    // Google pads some tokens with dots; nothing of that is to be changed.
+    let mut value = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;
+    value.set_sensitive(true);
+    (!token.is_empty()).then_some(value)
+}
+
+/// Reads the answer of an OAuth 2.0 server (RFC 6749 §5.1).
+pub(crate) fn read_oauth(json: &Value, now: Timestamp) -> Option<Held<HeaderValue>> {
+    let authorization = bearer(json["access_token"].as_str()?)?;
+    // A number by the standard; older servers of Microsoft write it as text.
+    let lifetime = &json["expires_in"];
+    let seconds = lifetime.as_i64().or_else(|| lifetime.as_str()?.parse().ok())?;
+    Some(Held::new(authorization, now, SignedDuration::from_secs(seconds)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_whole_tokens_are_taken() {
+        let now = Timestamp::UNIX_EPOCH;
+        for right in [
+            json!({ "access_token": "t", "expires_in": 1 }),
+            json!({ "access_token": "t", "expires_in": "1" }),
+        ] {
+            assert!(read_oauth(&right, now).is_some(), "{right}");
+        }
+        for wrong in [
+            json!({}),
+            json!([]),
+            json!({ "access_token": "a\nb", "expires_in": 1 }),
+            json!({ "access_token": "", "expires_in": 1 }),
+            json!({ "access_token": "t" }),
+        ] {
+            assert!(read_oauth(&wrong, now).is_none(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_not_shown() {
+        assert!(!format!("{:?}", bearer("ya29.secret")).contains("ya29"));
+    }
+}

@@ -1,0 +1,163 @@
+//! Which repositories hold which buckets.
+
+use std::collections::HashMap;
+
+use bucketry_model::attachment::{Attachment, AttachmentRefused, Holding};
+use bucketry_model::id::{BucketId, OrgId, RepoId, WorkspaceId};
+use bucketry_model::repository::RepositoryBucket;
+use jiff::Timestamp;
+use sqlx::query;
+
+use super::columns::{Columns, stored};
+use super::dialect::{Row, for_update};
+use super::repository::note_change;
+use super::statement::{InList, Rows, Write, texts};
+use crate::Result;
+use crate::repository::Proposal;
+
+const PLACES: Rows = Rows {
+    before: "INSERT INTO repository_buckets (repo_id, bucket_id, position, folder, is_master) VALUES ",
+    columns: 5,
+    after: "",
+};
+
+/// Reads `bucket_id, position, folder, is_master`, the position first.
+pub(super) fn place(columns: &mut Columns<'_>) -> Result<(i64, RepositoryBucket)> {
+    let bucket_id = columns.parsed()?;
+    let position = columns.number()?;
+    let folder = columns.read(bucketry_model::repository::Folder::parse)?;
+    Ok((position, RepositoryBucket { bucket_id, folder, master: columns.flag()? }))
+}
+
+/// A repository's buckets in their order.
+pub(super) fn in_order<T>(mut places: Vec<(i64, T)>) -> Vec<T> {
+    places.sort_by_key(|(position, _)| *position);
+    places.into_iter().map(|(_, place)| place).collect()
+}
+
+/// Whether a live repository holds the bucket.
+pub(super) async fn is_held(write: &mut Write, id: BucketId) -> Result<bool> {
+    let sql = "SELECT 1 FROM repository_buckets WHERE bucket_id = $1 LIMIT 1";
+    write.finds(query(sql).bind(id.to_string())).await
+}
+
+/// Whether a repository of mode NORMAL holds the bucket beside another one that has the name at its provider.
+pub(super) async fn would_share_name(write: &mut Write, id: BucketId, name: &str) -> Result<bool> {
+    let sql = "SELECT 1 FROM repository_buckets mine JOIN repositories r ON r.id = mine.repo_id \
+               JOIN repository_buckets other ON other.repo_id = mine.repo_id \
+               JOIN buckets b ON b.id = other.bucket_id \
+               WHERE mine.bucket_id = $1 AND other.bucket_id <> $1 AND r.mode = 'NORMAL' AND b.bucket = $2 LIMIT 1";
+    write.finds(query(sql).bind(id.to_string()).bind(name.to_owned())).await
+}
+
+/// Raises the versions of the repositories that hold the bucket, and tells nodes.
+pub(super) async fn announce_holders(
+    write: &mut Write,
+    org_id: OrgId,
+    id: BucketId,
+    now: Timestamp,
+) -> Result<()> {
+    let sql = "SELECT repo_id FROM repository_buckets WHERE bucket_id = $1 ORDER BY repo_id";
+    for row in write.rows(query(sql).bind(id.to_string())).await? {
+        note_change(write, org_id, Columns::of(&row).parsed()?, now).await?;
+    }
+    Ok(())
+}
+
+/// Whether a repository may have the proposed buckets. They stay as they are until the transaction ends.
+pub(super) async fn check(
+    write: &mut Write,
+    proposal: &Proposal,
+) -> Result<std::result::Result<(), AttachmentRefused>> {
+    let wanted = texts(proposal.buckets.iter().map(|place| place.bucket_id));
+    let known = known(write, proposal, &wanted).await?;
+    let (held, present) = match proposal.repo_id {
+        None => (holdings(write, None, &wanted).await?, Vec::new()),
+        Some(id) => (holdings(write, Some(id), &wanted).await?, places(write, id).await?),
+    };
+    let attachment = Attachment {
+        mode: proposal.mode,
+        wanted: &proposal.buckets,
+        present: &present,
+        known: &known,
+        held: &held,
+    };
+    Ok(attachment.check())
+}
+
+/// Those of the buckets that are live and in the proposal's workspace.
+async fn known(
+    write: &mut Write,
+    proposal: &Proposal,
+    wanted: &[String],
+) -> Result<HashMap<BucketId, String>> {
+    // Workspace and organization are compared here: asked in the statement, they would tempt the engine to read all of
+    // their buckets instead of these.
+    let list = InList::new(
+        "SELECT id, org_id, workspace_id, bucket FROM buckets WHERE deleted_at IS NULL AND id IN (",
+        concat!(")", for_update!()),
+    );
+    let mut known = HashMap::new();
+    for row in write.rows_in_list(&list, wanted).await? {
+        let mut columns = Columns::of(&row);
+        let id = columns.parsed()?;
+        let place: (OrgId, WorkspaceId) = (columns.parsed()?, columns.parsed()?);
+        if place == (proposal.org_id, proposal.workspace_id) {
+            known.insert(id, columns.text()?);
+        }
+    }
+    Ok(known)
+}
+
+/// Who holds the buckets, beside `except`.
+async fn holdings(write: &mut Write, except: Option<RepoId>, wanted: &[String]) -> Result<Vec<Holding>> {
+    let list = InList::new(
+        "SELECT p.bucket_id, p.repo_id, r.name, r.mode, p.folder FROM repository_buckets p \
+         JOIN repositories r ON r.id = p.repo_id WHERE p.bucket_id IN (",
+        ")",
+    );
+    let holding = |row: &Row| {
+        let mut columns = Columns::of(row);
+        Ok(Holding {
+            bucket_id: columns.parsed()?,
+            repo_id: columns.parsed()?,
+            repository: columns.name()?,
+            mode: columns.parsed()?,
+            folder: columns.read(bucketry_model::repository::Folder::parse)?,
+        })
+    };
+    let rows = write.rows_in_list(&list, wanted).await?;
+    let mut held: Vec<Holding> = rows.iter().map(holding).collect::<Result<_>>()?;
+    held.retain(|holding| Some(holding.repo_id) != except);
+    Ok(held)
+}
+
+async fn places(write: &mut Write, id: RepoId) -> Result<Vec<RepositoryBucket>> {
+    let sql = "SELECT bucket_id, position, folder, is_master FROM repository_buckets WHERE repo_id = $1";
+    let rows = write.rows(query(sql).bind(id.to_string())).await?;
+    let places: Vec<_> = rows.iter().map(|row| place(&mut Columns::of(row))).collect::<Result<_>>()?;
+    Ok(in_order(places))
+}
+
+/// Gives a repository these buckets in place of those that it has.
+pub(super) async fn replace(write: &mut Write, id: RepoId, buckets: &[RepositoryBucket]) -> Result<()> {
+    free(write, id).await?;
+    let places: Vec<(u64, &RepositoryBucket)> = (0..).zip(buckets).collect();
+    write
+        .insert_rows(&PLACES, &places, |query, (position, place)| {
+            query
+                .bind(id.to_string())
+                .bind(place.bucket_id.to_string())
+                .bind(stored(*position))
+                .bind(place.folder.as_str().to_owned())
+                .bind(place.master)
+        })
+        .await
+        .map(|_| ())
+}
+
+/// Takes all buckets out of a repository.
+pub(super) async fn free(write: &mut Write, id: RepoId) -> Result<()> {
+    let sql = "DELETE FROM repository_buckets WHERE repo_id = $1";
+    write.execute(query(sql).bind(id.to_string())).await.map(|_| ())
+}

@@ -1,0 +1,119 @@
+//! Pages of newest-first lists. A page reads as many rows as it shows, in the order of an index: of the organization,
+//! of the workspace, or of several workspaces merged.
+
+use std::cmp::Reverse;
+use std::fmt::Write as _;
+
+use bucketry_model::id::{OrgId, WorkspaceId};
+use bucketry_model::role::Visibility;
+use bucketry_model::time::to_micros;
+use sqlx::{AssertSqlSafe, query};
+
+use super::SqliteStore;
+use super::dialect::Row;
+use crate::Result;
+use crate::bucket::{BucketQuery, PageStart};
+
+/// The most workspaces that one statement merges; the pages of more statements are merged here.
+const MERGED_AT_ONCE: usize = 64;
+
+/// What a list shows: the statement up to its conditions, the short name of the table whose rows are listed, and what
+/// they must fulfil beside being live and visible.
+#[derive(Clone, Copy)]
+pub(super) struct Select {
+    pub(super) sql: &'static str,
+    pub(super) table: &'static str,
+    pub(super) condition: &'static str,
+}
+
+/// Which part of the list to read.
+pub(super) struct Page<'a> {
+    org_id: OrgId,
+    visible: &'a Visibility,
+    after: (i64, String),
+    limit: u32,
+}
+
+impl<'a> Page<'a> {
+    pub(super) fn new<Id: ToString>(
+        org_id: OrgId,
+        visible: &'a Visibility,
+        after: Option<&PageStart<Id>>,
+        limit: u32,
+    ) -> Self {
+        // "~" sorts after every id, so the first page begins after the end of time.
+        let after = after
+            .map_or((i64::MAX, "~".to_owned()), |start| (to_micros(start.created_at), start.id.to_string()));
+        Self { org_id, visible, after, limit }
+    }
+
+    pub(super) fn of_buckets(query: &'a BucketQuery) -> Self {
+        Self::new(query.org_id, &query.visible, query.after.as_ref(), query.limit)
+    }
+}
+
+impl SqliteStore {
+    /// Reads a page; `place` tells what the list is ordered by.
+    pub(super) async fn page<T, K: Ord>(
+        &self,
+        select: Select,
+        page: &Page<'_>,
+        read: impl Fn(&Row) -> Result<T>,
+        place: impl Fn(&T) -> K,
+    ) -> Result<Vec<T>> {
+        let after = &page.after;
+        let limit = i64::from(page.limit);
+        let workspaces = match page.visible {
+            Visibility::Organization => {
+                let sql = AssertSqlSafe(of_org(select));
+                let statement =
+                    query(sql).bind(after.0).bind(after.1.clone()).bind(limit).bind(page.org_id.to_string());
+                return self.rows(statement).await?.iter().map(read).collect();
+            }
+            Visibility::Workspaces(workspaces) => workspaces,
+        };
+        let mut found = Vec::new();
+        for merged in workspaces.chunks(MERGED_AT_ONCE) {
+            let mut statement = query(AssertSqlSafe(of_workspaces(select, merged)))
+                .bind(after.0)
+                .bind(after.1.clone())
+                .bind(limit)
+                .bind(page.org_id.to_string());
+            for workspace in merged {
+                statement = statement.bind(workspace.to_string());
+            }
+            for row in self.rows(statement).await? {
+                found.push(read(&row)?);
+            }
+        }
+        if workspaces.len() > MERGED_AT_ONCE {
+            found.sort_by_key(|one| Reverse(place(one)));
+            found.truncate(usize::try_from(page.limit).unwrap_or(usize::MAX));
+        }
+        Ok(found)
+    }
+}
+
+fn of_org(Select { sql, table, condition }: Select) -> String {
+    format!(
+        "{sql} WHERE {table}.org_id = $4 AND {table}.deleted_at IS NULL{condition} \
+         AND ({table}.created_at, {table}.id) < ($1, $2) ORDER BY created_at DESC, id DESC LIMIT $3"
+    )
+}
+
+// Each part is read in the order of its index and no further than the merged page needs.
+fn of_workspaces(Select { sql, table, condition }: Select, workspaces: &[WorkspaceId]) -> String {
+    let mut merged = String::new();
+    for index in 0..workspaces.len() {
+        let union = if index == 0 { "" } else { " UNION ALL " };
+        // Writing to a string can't fail.
+        let _ = write!(
+            merged,
+            "{union}{sql} WHERE {table}.workspace_id = ${} AND {table}.deleted_at IS NULL{condition} \
+             AND {table}.org_id = $4 AND ({table}.created_at, {table}.id) < ($1, $2)",
+            index + 5
+        );
+    }
+    merged.push_str(" ORDER BY created_at DESC, id DESC LIMIT $3");
+    merged
+}

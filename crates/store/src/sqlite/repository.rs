@@ -1,0 +1,252 @@
+//! Repositories: making, changing, removing. Reads are the next module's, buckets' places in them `attachment`'s.
+
+use async_trait::async_trait;
+use bucketry_model::attachment::AttachmentRefused;
+use bucketry_model::id::{BucketId, OrgId, RepoId, WorkspaceId};
+use bucketry_model::name::Name;
+use bucketry_model::node_protocol::NodeRepository;
+use bucketry_model::repository::Repository;
+use bucketry_model::time::to_micros;
+use jiff::Timestamp;
+use sqlx::query;
+
+use super::columns::Columns;
+use super::dialect::{Row, for_update, is_unique_violation};
+use super::statement::{InList, Write, texts};
+use super::sync::announce;
+use super::{SqliteStore, attachment, repository_key, workspace};
+use crate::Result;
+use crate::bucket::{BucketQuery, ListedBucket};
+use crate::repository::{
+    NewRepository, Proposal, RepositoryInserted, RepositoryOfBucket, RepositoryQuery, RepositoryStore,
+    RepositoryUpdate, RepositoryUpdated,
+};
+use crate::sync::Subject;
+
+/// Raises a live repository's version and tells nodes. Whether there is such a repository.
+pub(super) async fn note_change(
+    write: &mut Write,
+    org_id: OrgId,
+    id: RepoId,
+    now: Timestamp,
+) -> Result<bool> {
+    let sql = "UPDATE repositories SET version = version + 1 \
+               WHERE id = $1 AND org_id = $2 AND deleted_at IS NULL";
+    let raised = write.execute(query(sql).bind(id.to_string()).bind(org_id.to_string())).await? > 0;
+    if raised {
+        announce(write, org_id, Subject::Repository(id), now).await?;
+    }
+    Ok(raised)
+}
+
+/// Inserts the row; false where a live repository has the name.
+async fn insert_row(write: &mut Write, new: &NewRepository, now: Timestamp) -> Result<bool> {
+    let sql = "INSERT INTO repositories (id, org_id, workspace_id, name, name_folded, storage_type, mode, version, \
+               created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $8) \
+               ON CONFLICT (org_id, name_folded) WHERE deleted_at IS NULL DO NOTHING";
+    let insert = query(sql)
+        .bind(new.id.to_string())
+        .bind(new.org_id.to_string())
+        .bind(new.workspace_id.to_string())
+        .bind(new.name.as_str())
+        .bind(new.name.folded())
+        .bind(new.storage_type.as_str())
+        .bind(new.mode.as_str())
+        .bind(to_micros(now));
+    Ok(write.execute(insert).await? > 0)
+}
+
+async fn update_row(write: &mut Write, update: &RepositoryUpdate, now: Timestamp) -> Result<()> {
+    let sql = "UPDATE repositories SET workspace_id = $2, name = $3, name_folded = $4, storage_type = $5, mode = $6, \
+               version = version + 1, updated_at = $7 WHERE id = $1";
+    let statement = query(sql)
+        .bind(update.id.to_string())
+        .bind(update.workspace_id.to_string())
+        .bind(update.name.as_str())
+        .bind(update.name.folded())
+        .bind(update.storage_type.as_str())
+        .bind(update.mode.as_str())
+        .bind(to_micros(now));
+    write.execute(statement).await.map(|_| ())
+}
+
+/// Takes one place of the quota; false where there is none left.
+async fn take_place(write: &mut Write, org_id: OrgId) -> Result<bool> {
+    let sql = "UPDATE organizations SET repo_count = repo_count + 1 \
+               WHERE id = $1 AND (repo_quota IS NULL OR repo_count < repo_quota)";
+    Ok(write.execute(query(sql).bind(org_id.to_string())).await? > 0)
+}
+
+impl NewRepository {
+    fn proposal(&self) -> Proposal {
+        Proposal {
+            org_id: self.org_id,
+            workspace_id: self.workspace_id,
+            repo_id: None,
+            mode: self.mode,
+            buckets: self.buckets.clone(),
+        }
+    }
+}
+
+impl RepositoryUpdate {
+    fn proposal(&self) -> Proposal {
+        Proposal {
+            org_id: self.org_id,
+            workspace_id: self.workspace_id,
+            repo_id: Some(self.id),
+            mode: self.mode,
+            buckets: self.buckets.clone(),
+        }
+    }
+}
+
+#[async_trait]
+impl RepositoryStore for SqliteStore {
+    async fn insert_repository(&self, new: &NewRepository, now: Timestamp) -> Result<RepositoryInserted> {
+        let mut write = self.write().await?;
+        if !workspace::is_live(&mut write, new.org_id, new.workspace_id).await? {
+            return Ok(RepositoryInserted::WorkspaceNotFound);
+        }
+        if !insert_row(&mut write, new, now).await? {
+            return Ok(RepositoryInserted::NameTaken);
+        }
+        if !take_place(&mut write, new.org_id).await? {
+            return Ok(RepositoryInserted::QuotaExceeded);
+        }
+        if let Err(refused) = attachment::check(&mut write, &new.proposal()).await? {
+            return Ok(RepositoryInserted::Refused(refused));
+        }
+        attachment::replace(&mut write, new.id, &new.buckets).await?;
+        announce(&mut write, new.org_id, Subject::Repository(new.id), now).await?;
+        write.touch(Some(new.org_id));
+        write.commit().await?;
+        Ok(RepositoryInserted::Inserted)
+    }
+
+    async fn check_proposal(
+        &self,
+        proposal: &Proposal,
+    ) -> Result<std::result::Result<(), AttachmentRefused>> {
+        // Never committed: it is a write only so that what it reads belongs together.
+        let mut write = self.write().await?;
+        attachment::check(&mut write, proposal).await
+    }
+
+    async fn repository(&self, org_id: OrgId, id: RepoId) -> Result<Option<Repository>> {
+        self.repository_of(org_id, id).await
+    }
+
+    async fn repository_name_taken(
+        &self,
+        org_id: OrgId,
+        name: &Name,
+        except: Option<RepoId>,
+    ) -> Result<bool> {
+        let sql = "SELECT id FROM repositories WHERE org_id = $1 AND name_folded = $2 AND deleted_at IS NULL";
+        let Some(row) = self.row(query(sql).bind(org_id.to_string()).bind(name.folded())).await? else {
+            return Ok(false);
+        };
+        let holder: RepoId = Columns::of(&row).parsed()?;
+        Ok(Some(holder) != except)
+    }
+
+    async fn update_repository(
+        &self,
+        update: &RepositoryUpdate,
+        now: Timestamp,
+    ) -> Result<RepositoryUpdated> {
+        let mut write = self.write().await?;
+        let sql = concat!(
+            "SELECT version FROM repositories WHERE id = $1 AND org_id = $2 AND deleted_at IS NULL",
+            for_update!()
+        );
+        let found = query(sql).bind(update.id.to_string()).bind(update.org_id.to_string());
+        let Some(row) = write.row(found).await? else { return Ok(RepositoryUpdated::NotFound) };
+        if Columns::of(&row).number()? != update.from_version {
+            return Ok(RepositoryUpdated::Conflict);
+        }
+        if !workspace::is_live(&mut write, update.org_id, update.workspace_id).await? {
+            return Ok(RepositoryUpdated::WorkspaceNotFound);
+        }
+        if let Err(refused) = attachment::check(&mut write, &update.proposal()).await? {
+            return Ok(RepositoryUpdated::Refused(refused));
+        }
+        match update_row(&mut write, update, now).await {
+            Err(error) if is_unique_violation(&error) => return Ok(RepositoryUpdated::NameTaken),
+            other => other?,
+        }
+        attachment::replace(&mut write, update.id, &update.buckets).await?;
+        announce(&mut write, update.org_id, Subject::Repository(update.id), now).await?;
+        write.touch(Some(update.org_id));
+        write.commit().await?;
+        Ok(RepositoryUpdated::Updated)
+    }
+
+    async fn delete_repository(&self, org_id: OrgId, id: RepoId, now: Timestamp) -> Result<bool> {
+        let mut write = self.write().await?;
+        let remove = "UPDATE repositories SET deleted_at = $3, version = version + 1 \
+                      WHERE id = $1 AND org_id = $2 AND deleted_at IS NULL";
+        let remove = query(remove).bind(id.to_string()).bind(org_id.to_string()).bind(to_micros(now));
+        if write.execute(remove).await? == 0 {
+            return Ok(false);
+        }
+        let give_place = "UPDATE organizations SET repo_count = repo_count - 1 WHERE id = $1";
+        write.execute(query(give_place).bind(org_id.to_string())).await?;
+        attachment::free(&mut write, id).await?;
+        repository_key::revoke_all(&mut write, id, now).await?;
+        announce(&mut write, org_id, Subject::Repository(id), now).await?;
+        write.touch(Some(org_id));
+        write.commit().await?;
+        Ok(true)
+    }
+
+    async fn repositories(&self, query: &RepositoryQuery) -> Result<Vec<Repository>> {
+        self.list_repositories(query).await
+    }
+
+    async fn workspaces_of_repositories(
+        &self,
+        org_id: OrgId,
+        ids: &[RepoId],
+    ) -> Result<Vec<(RepoId, WorkspaceId)>> {
+        let list = InList::new(
+            "SELECT id, workspace_id FROM repositories WHERE org_id = $1 AND deleted_at IS NULL AND id IN (",
+            ")",
+        )
+        .text(org_id);
+        let read = |row: &Row| {
+            let mut columns = Columns::of(row);
+            Ok((columns.parsed()?, columns.parsed()?))
+        };
+        self.rows_in_list(&list, &texts(ids)).await?.iter().map(read).collect()
+    }
+
+    async fn repositories_of_buckets(
+        &self,
+        buckets: &[BucketId],
+    ) -> Result<Vec<(BucketId, RepositoryOfBucket)>> {
+        self.holders_of(buckets).await
+    }
+
+    async fn available_buckets(&self, query: &BucketQuery) -> Result<Vec<ListedBucket>> {
+        self.list_available(query).await
+    }
+
+    async fn buckets_among(&self, org_id: OrgId, ids: &[BucketId]) -> Result<Vec<ListedBucket>> {
+        self.list_among(org_id, ids).await
+    }
+
+    async fn node_repositories_after(
+        &self,
+        org_id: Option<OrgId>,
+        after: Option<RepoId>,
+        limit: u32,
+    ) -> Result<Vec<NodeRepository>> {
+        self.served_repositories_after(org_id, after, limit).await
+    }
+
+    async fn node_repositories(&self, org_id: Option<OrgId>, ids: &[RepoId]) -> Result<Vec<NodeRepository>> {
+        self.served_repositories(org_id, ids).await
+    }
+}

@@ -1,0 +1,147 @@
+//! The S3 clients that people have, put to what `e2e/clients` lists against a repository of a gateway.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use tokio::process::Command;
+
+use crate::environment::{self, variable};
+use crate::{Answer, Call, Error, Result};
+
+/// A client, in one version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the names are the clients' own")]
+pub enum S3Client {
+    Boto3,
+    /// From before 2025: it adds no checksums of its own accord.
+    OlderBoto3,
+    AwsCli,
+    AwsSdkForJavaScript,
+    S5cmd,
+    Rclone,
+    S3cmd,
+}
+
+impl S3Client {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Boto3,
+        Self::OlderBoto3,
+        Self::AwsCli,
+        Self::AwsSdkForJavaScript,
+        Self::S5cmd,
+        Self::Rclone,
+        Self::S3cmd,
+    ];
+
+    /// Its name in lists of known failures, and a prefix of its keys.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Boto3 => "boto3",
+            Self::OlderBoto3 => "boto3-1.34",
+            Self::AwsCli => "aws-cli",
+            Self::AwsSdkForJavaScript => "aws-sdk-js",
+            Self::S5cmd => "s5cmd",
+            Self::Rclone => "rclone",
+            Self::S3cmd => "s3cmd",
+        }
+    }
+
+    /// Runs its operations one after the other: operation to outcome, `ok` or the reason of the failure.
+    ///
+    /// # Errors
+    /// [`Error::OtherEnd`] when the program itself breaks down. Dropping the future kills it.
+    pub async fn run(self, at: &RepositoryAccess) -> Result<BTreeMap<String, String>> {
+        let room = tempfile::Builder::new().prefix("bucketry-client-").tempdir().map_err(Error::Files)?;
+        let scripts = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("clients");
+        let command_line = |tool: &str| -> Result<Command> {
+            let mut command = Command::new(environment::python()?);
+            command.arg(scripts.join("command_line_operations.py")).arg(tool);
+            Ok(command)
+        };
+        let mut command = match self {
+            Self::Boto3 => Command::new(environment::python()?),
+            Self::OlderBoto3 => Command::new(variable("BUCKETRY_TEST_OLDER_PYTHON")?),
+            Self::AwsSdkForJavaScript => Command::new("node"),
+            Self::AwsCli => command_line("aws")?,
+            Self::S5cmd => command_line("s5cmd")?,
+            Self::Rclone => command_line("rclone")?,
+            Self::S3cmd => command_line("s3cmd")?,
+        };
+        match self {
+            Self::Boto3 | Self::OlderBoto3 => _ = command.arg(scripts.join("boto3_operations.py")),
+            Self::AwsSdkForJavaScript => _ = command.arg(scripts.join("aws_sdk_operations.mjs")),
+            _ => {}
+        }
+        command
+            .env("MATRIX_ENDPOINT", &at.endpoint)
+            .env("MATRIX_KEY", &at.key)
+            .env("MATRIX_SECRET", &at.secret)
+            .env("MATRIX_BUCKET", &at.bucket)
+            .env("MATRIX_PREFIX", format!("{}-{}", at.prefix, self.name()))
+            .env("MATRIX_ROOM", room.path())
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env_remove("AWS_CA_BUNDLE")
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        let output = command.output().await.map_err(Error::Files)?;
+        let printed = String::from_utf8_lossy(&output.stdout);
+        serde_json::from_str(&printed).map_err(|_| Error::OtherEnd {
+            call: self.name().to_owned(),
+            expected: "an object of operations".to_owned(),
+            status: output.status.to_string(),
+            output: format!("{printed}{}", String::from_utf8_lossy(&output.stderr)),
+        })
+    }
+}
+
+/// How a client gets at a bucket.
+#[derive(Debug, Clone)]
+pub struct RepositoryAccess {
+    /// The gateway, as `http://HOST:PORT`.
+    pub endpoint: String,
+    /// The access key id.
+    pub key: String,
+    /// The secret access key.
+    pub secret: String,
+    /// The bucket's name.
+    pub bucket: String,
+    /// What keys begin with, so that runs don't meet.
+    pub prefix: String,
+}
+
+impl RepositoryAccess {
+    /// Asks for the buckets with a signature that is wrong: the answer tells whether the gateway knows the key.
+    pub(crate) async fn list_buckets_unsigned(&self) -> Result<Answer> {
+        let now = jiff::Timestamp::try_from(std::time::SystemTime::now())
+            .unwrap_or_default()
+            .strftime("%Y%m%dT%H%M%SZ")
+            .to_string();
+        let credential = format!("{}/{}/us-east-1/s3/aws4_request", self.key, &now[..8]);
+        let signature = "0".repeat(64);
+        let authorization = format!(
+            "AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host;x-amz-content-sha256;x-amz-date, \
+             Signature={signature}"
+        );
+        Call::new(http::Method::GET, &self.endpoint, "/")
+            .header("x-amz-date", &now)
+            .header("x-amz-content-sha256", "UNSIGNED-PAYLOAD")
+            .header("authorization", &authorization)
+            .send()
+            .await
+    }
+}
+
+/// The failures that are known, from `e2e/clients/known-failures.txt`: lines of `provider client operation reason…`.
+pub fn known_failures(provider: &str) -> BTreeSet<(String, String)> {
+    include_str!("../clients/known-failures.txt")
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| {
+            let mut words = line.split_whitespace();
+            let found = (words.next()? == provider).then(|| words.next().zip(words.next())).flatten()?;
+            Some((found.0.to_owned(), found.1.to_owned()))
+        })
+        .collect()
+}

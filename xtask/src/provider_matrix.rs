@@ -1,0 +1,126 @@
+//! The table in `docs/providers.md` of what is tested: provider × credential × outcome, a test for each.
+//!
+//! A test that is a cell is called `provider__credential__outcome`; the table is made of these names and nothing else,
+//! so it can't promise what no test holds.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use crate::command::Result;
+use crate::workspace::Workspace;
+
+const TESTS: &str = "crates/provider/tests";
+const PAGE: &str = "docs/providers.md";
+const BEGIN: &str = "<!-- matrix: written by `cargo xtask providers` -->\n";
+const END: &str = "<!-- end of the matrix -->";
+
+/// A cell: the credential and the outcome, of one provider.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Cell {
+    credential: String,
+    outcome: String,
+    test: String,
+    file: String,
+}
+
+type Matrix = BTreeMap<String, Vec<Cell>>;
+
+/// Writes the table anew.
+pub(crate) fn write() -> Result {
+    let root = Workspace::find()?.root;
+    let (page, wanted) = (fs::read_to_string(root.join(PAGE))?, table(&root)?);
+    let renewed = with_table(&page, &wanted).ok_or_else(|| format!("{PAGE} has no place for the matrix"))?;
+    fs::write(root.join(PAGE), renewed)?;
+    Ok(())
+}
+
+/// Whether the table is that of the tests.
+pub(crate) fn check(root: &Path) -> Result {
+    let (page, wanted) = (fs::read_to_string(root.join(PAGE))?, table(root)?);
+    if with_table(&page, &wanted).is_some_and(|renewed| renewed == page) {
+        return Ok(());
+    }
+    Err(format!("the matrix of {PAGE} is not that of the tests: run `cargo xtask providers`").into())
+}
+
+fn table(root: &Path) -> Result<String> {
+    let mut matrix = Matrix::new();
+    for entry in fs::read_dir(root.join(TESTS))? {
+        let path = entry?.path();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            collect(&name, &fs::read_to_string(&path)?, &mut matrix);
+        }
+    }
+    Ok(render(matrix))
+}
+
+/// The cells among a file's functions.
+fn collect(file: &str, text: &str, matrix: &mut Matrix) {
+    for line in text.lines() {
+        let Some((_, rest)) = line.trim_start().split_once("fn ") else { continue };
+        let test: String =
+            rest.chars().take_while(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '_').collect();
+        if let [provider, credential, outcome] = test.split("__").collect::<Vec<_>>().as_slice() {
+            let words = |text: &str| text.replace('_', " ");
+            matrix.entry((*provider).to_owned()).or_default().push(Cell {
+                credential: words(credential),
+                outcome: words(outcome),
+                test: test.clone(),
+                file: file.to_owned(),
+            });
+        }
+    }
+}
+
+fn render(matrix: Matrix) -> String {
+    let mut text = String::new();
+    // Writing to a string can't fail.
+    for (provider, mut cells) in matrix {
+        cells.sort();
+        let count = cells.len();
+        let _ = write!(
+            text,
+            "\n### {provider}: {count} cells\n\n| credential | outcome | test |\n|---|---|---|\n"
+        );
+        let mut before = String::new();
+        for Cell { credential, outcome, test, file } in cells {
+            let shown = if credential == before { "" } else { credential.as_str() };
+            let _ = writeln!(text, "| {shown} | {outcome} | [`{test}`](../{TESTS}/{file}) |");
+            before = credential;
+        }
+    }
+    text.push('\n');
+    text
+}
+
+/// The page with another table between the marks.
+fn with_table(page: &str, table: &str) -> Option<String> {
+    let (before, rest) = page.split_once(BEGIN)?;
+    let (_, after) = rest.split_once(END)?;
+    Some(format!("{before}{BEGIN}{table}{END}{after}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_three_parts_are_cells_and_others_are_not() {
+        let mut matrix = Matrix::new();
+        let text = "async fn azure__account_key__wrong_secret() {\n    fn helper() {}\nfn a__b() {}\n\
+                    async fn azure__account_key__sound() {\nasync fn s3__role__no_trust() {";
+        collect("one.rs", text, &mut matrix);
+        let page = with_table(&format!("a\n{BEGIN}old{END}\nb\n"), &render(matrix)).unwrap();
+        let row = "| account key | sound | [`azure__account_key__sound`](../crates/provider/tests/one.rs) |\n\
+                   |  | wrong secret | [`azure__account_key__wrong_secret`]";
+        assert!(page.contains(row), "{page}");
+        assert!(
+            page.contains("### s3: 1 cells") && !page.contains("old") && page.ends_with("\nb\n"),
+            "{page}"
+        );
+        assert!(with_table("nothing", "x").is_none());
+    }
+}
