@@ -9,7 +9,7 @@ use bucketry_model::status::Status;
 
 use crate::arguments::Remote;
 use crate::bucket::{self, only_workspace};
-use crate::connect::Connection;
+use crate::connect::{Connection, REGION};
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
 use crate::key::access_of;
@@ -214,7 +214,7 @@ async fn print_settings(remote: &Remote, client: &ApiClient, options: ConnectOpt
         }
     };
     let buckets = repo.buckets.iter().filter_map(|place| Some(place.bucket.as_ref()?.bucket.clone()));
-    let connection = Connection { endpoint, region: "us-east-1", key, secret, buckets: buckets.collect() };
+    let connection = Connection { endpoint, region: REGION, key, secret, buckets: buckets.collect() };
     if remote.json {
         return output::json(&connection);
     }
