@@ -194,7 +194,7 @@ fn buckets(place: &Place, seeded: &[Seeded]) -> QueryBuilder<Sqlite> {
 }
 
 fn changes(place: &Place, seeded: &[Seeded]) -> QueryBuilder<Sqlite> {
-    let mut statement = QueryBuilder::new("INSERT INTO changes (org_id, bucket_id, at) ");
+    let mut statement = QueryBuilder::new("INSERT INTO changes (org_id, subject_id, at) ");
     statement.push_values(seeded, |mut row, one| {
         row.push_bind(place.org.to_string())
             .push_bind(one.id.to_string())
