@@ -300,7 +300,18 @@ async fn the_demo_shows_a_bucket_and_leaves_nothing() -> Result<()> {
     let ready: Value = serde_json::from_str(&ready).unwrap();
 
     let output = demo.output();
-    for member in ["api", "email", "password", "token", "s3", "accessKey", "secretKey"] {
+    for member in [
+        "api",
+        "gateway",
+        "email",
+        "password",
+        "token",
+        "s3",
+        "accessKey",
+        "secretKey",
+        "repositoryKey",
+        "repositorySecret",
+    ] {
         assert!(output.contains(text(&ready[member])), "{member} is not in {output}");
     }
     let visitor = CommandLine::new()?;

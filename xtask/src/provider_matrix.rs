@@ -1,6 +1,7 @@
 //! The table in `docs/providers.md` of what is tested: provider × credential × outcome, a test for each.
 //!
-//! A test that is a cell is called `provider__credential__outcome`; the table is made of these names and nothing else,
+//! A test that is a cell is called `provider__credential__outcome`, with `__case` where an outcome has several; the
+//! table is made of these names and nothing else,
 //! so it can't promise what no test holds.
 
 use std::collections::BTreeMap;
@@ -63,9 +64,12 @@ fn collect(file: &str, text: &str, matrix: &mut Matrix) {
         let Some((_, rest)) = line.trim_start().split_once("fn ") else { continue };
         let test: String =
             rest.chars().take_while(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '_').collect();
-        if let [provider, credential, outcome] = test.split("__").collect::<Vec<_>>().as_slice() {
-            let words = |text: &str| text.replace('_', " ");
-            matrix.entry((*provider).to_owned()).or_default().push(Cell {
+        let mut parts = test.splitn(3, "__");
+        if let (Some(provider), Some(credential), Some(outcome)) = (parts.next(), parts.next(), parts.next())
+        {
+            // Further parts tell cases of one outcome apart.
+            let words = |text: &str| text.replace("__", ": ").replace('_', " ");
+            matrix.entry(provider.to_owned()).or_default().push(Cell {
                 credential: words(credential),
                 outcome: words(outcome),
                 test: test.clone(),
@@ -111,7 +115,7 @@ mod tests {
     fn names_of_three_parts_are_cells_and_others_are_not() {
         let mut matrix = Matrix::new();
         let text = "async fn azure__account_key__wrong_secret() {\n    fn helper() {}\nfn a__b() {}\n\
-                    async fn azure__account_key__sound() {\nasync fn s3__role__no_trust() {";
+                    async fn azure__account_key__sound() {\nasync fn s3__role__denied__no_trust() {";
         collect("one.rs", text, &mut matrix);
         let page = with_table(&format!("a\n{BEGIN}old{END}\nb\n"), &render(matrix)).unwrap();
         let row = "| account key | sound | [`azure__account_key__sound`](../crates/provider/tests/one.rs) |\n\
@@ -121,6 +125,7 @@ mod tests {
             page.contains("### s3: 1 cells") && !page.contains("old") && page.ends_with("\nb\n"),
             "{page}"
         );
+        assert!(page.contains("| role | denied: no trust | [`s3__role__denied__no_trust`]"), "{page}");
         assert!(with_table("nothing", "x").is_none());
     }
 }

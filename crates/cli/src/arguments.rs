@@ -134,12 +134,6 @@ pub(crate) struct DemoOptions {
     /// Bring other clouds along, with a sample bucket each: their emulators must be installed
     #[arg(long, value_name = "CLOUDS", value_delimiter = ',')]
     pub(crate) with: Vec<Cloud>,
-    /// Bring other clouds along, with a sample bucket each: their emulators must be installed
-    #[arg(long, value_name = "CLOUDS", value_delimiter = ',')]
-    pub(crate) with: Vec<Cloud>,
-    /// Where the gateway takes S3 requests; a free port is taken if this one is in use
-    #[arg(long, default_value = "127.0.0.1:9000", value_name = "ADDRESS")]
-    pub(crate) gateway_listen: SocketAddr,
     /// Write the addresses and credentials as JSON to this file when ready
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,

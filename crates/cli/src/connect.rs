@@ -7,6 +7,9 @@ use crate::repository_arguments::Tool;
 /// What stands where a secret is not known: it is told once, when the key is made.
 const UNKNOWN_SECRET: &str = "<the key's secret>";
 
+/// The region that programs are told: the gateway takes any, and some programs want one.
+pub(crate) const REGION: &str = "us-east-1";
+
 /// How an application reaches a repository.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -3,23 +3,29 @@
 use std::net::SocketAddr;
 
 use bucketry_client::api::bucket::BucketFields;
+use bucketry_client::api::repository::{BucketPlace, NewRepositoryKey, RepositoryFields};
 use bucketry_client::api::token::NewToken;
 use bucketry_client::{ApiClient, Options};
 use bucketry_model::bucket::StorageType;
+use bucketry_model::repository::{KeyAccess, RepositoryMode};
 use bucketry_model::secret::Secret;
 
 use crate::arguments::DemoOptions;
+use crate::connect::{Connection, REGION};
 use crate::demo_clouds::DemoCloud;
 use crate::demo_store::{BUCKET, DemoStore};
 use crate::deployment::Deployment;
 use crate::failure::{Failure, Result};
 use crate::first_start::generated_password;
+use crate::repository_arguments::Tool;
 use crate::serve::{Stop, write_ready};
 use crate::settings::ServeSettings;
 use crate::{logging, output};
 
 /// The demo's access key id: nothing outside of it knows the key.
 const ACCESS_KEY: &str = "DEMOACCESSKEY";
+/// The repository that the sample bucket is in.
+const REPOSITORY: &str = "Demo";
 /// How often the demo probes its bucket, in seconds: often, so that there is something to see.
 const PROBE_INTERVAL: u64 = 5;
 
@@ -62,14 +68,24 @@ pub(crate) async fn run(options: DemoOptions) -> Result<()> {
         }
         (None, _) => return Err(Failure::failed("the demo's directory is not empty")),
     };
-    let token = fill(&url, &email, &password, &storage, &secret, &clouds).await?;
-    introduce(&url, &email, &password, &token, &storage, &secret)?;
+    let made = fill(&url, &email, &password, &storage, &secret, &clouds).await?;
+    let gateway = deployment.gateway_url().unwrap_or_default();
+    introduce(&Introduction {
+        url: &url,
+        gateway: &gateway,
+        email: &email,
+        password: &password,
+        made: &made,
+        storage: &storage,
+        secret: &secret,
+    })?;
     introduce_clouds(&clouds)?;
     if let Some(path) = &options.ready_file {
         let ready = serde_json::json!({
-            "api": url, "gateway": deployment.gateway_url(), "pid": std::process::id(), "email": email, "password": password.expose(),
-            "token": token.expose(), "s3": format!("http://{}", storage.address),
-            "accessKey": ACCESS_KEY, "secretKey": secret.expose(),
+            "api": url, "gateway": gateway, "pid": std::process::id(), "email": email,
+            "password": password.expose(), "token": made.token.expose(),
+            "s3": format!("http://{}", storage.address), "accessKey": ACCESS_KEY, "secretKey": secret.expose(),
+            "repository": REPOSITORY, "repositoryKey": made.key.key, "repositorySecret": made.key.secret.expose(),
         });
         write_ready(path, &ready)?;
     }
@@ -79,7 +95,13 @@ pub(crate) async fn run(options: DemoOptions) -> Result<()> {
     Ok(())
 }
 
-/// Registers the sample bucket, as anybody would, and makes a token.
+/// What the demo made in its deployment.
+struct Made {
+    token: Secret,
+    key: NewRepositoryKey,
+}
+
+/// Registers the sample bucket, as anybody would, puts it into a repository, and makes a key and a token.
 async fn fill(
     url: &str,
     email: &str,
@@ -87,7 +109,7 @@ async fn fill(
     storage: &DemoStore,
     secret: &Secret,
     clouds: &[DemoCloud],
-) -> Result<Secret> {
+) -> Result<Made> {
     let client = ApiClient::new(url, None, Options::default())?;
     let session = client.login(email, password).await?;
     let client = client.with_token(Some(session.access_token));
@@ -103,28 +125,51 @@ async fn fill(
         workspace_id: Some(workspace.id),
         ..BucketFields::default()
     };
-    client.create_bucket(&sample, None).await?;
+    let bucket_id = client.create_bucket(&sample, None).await?.bucket_id;
     for cloud in clouds {
         let sample = BucketFields { workspace_id: Some(workspace.id), ..cloud.sample.clone() };
         client.create_bucket(&sample, None).await?;
     }
+    let whole = BucketPlace { bucket_id, folder: String::new(), master: false };
+    let repository = RepositoryFields {
+        name: Some(REPOSITORY.to_owned()),
+        storage_type: Some(StorageType::S3),
+        mode: Some(RepositoryMode::Normal),
+        workspace_id: Some(workspace.id),
+        repo_buckets: Some(vec![whole]),
+    };
+    let repo_id = client.create_repository(&repository, None).await?.repo_id;
+    let key = client.create_repository_key(repo_id, "demo", KeyAccess::Write).await?;
     let token = NewToken { name: "demo".to_owned(), expires_at: None, workspace_id: None, role: None };
-    Ok(client.create_token(&token).await?.token)
+    Ok(Made { token: client.create_token(&token).await?.token, key })
 }
 
-fn introduce(
-    url: &str,
-    email: &str,
-    password: &Secret,
-    token: &Secret,
-    storage: &DemoStore,
-    secret: &Secret,
-) -> Result<()> {
+/// What is told at the start.
+struct Introduction<'a> {
+    url: &'a str,
+    gateway: &'a str,
+    email: &'a str,
+    password: &'a Secret,
+    made: &'a Made,
+    storage: &'a DemoStore,
+    secret: &'a Secret,
+}
+
+fn introduce(told: &Introduction<'_>) -> Result<()> {
     let program = std::env::args().next().unwrap_or_else(|| "bucketry".to_owned());
+    let connection = Connection {
+        endpoint: told.gateway.to_owned(),
+        region: REGION,
+        key: told.made.key.key.clone(),
+        secret: Some(told.made.key.secret.expose().to_owned()),
+        buckets: vec![BUCKET.to_owned()],
+    };
+    let settings = connection.settings(Tool::Aws).replace('\n', "\n  ");
     output::line(&format!(
         "Bucketry demo: everything here lives in a temporary directory and goes when you press Ctrl-C.
 
   API        {url}   (documentation: {url}/docs)
+  gateway    {gateway}
   user       {email}
   password   {password}
   token      {token}
@@ -137,11 +182,22 @@ Try, in another terminal:
   {program} bucket list
   {program} bucket validate Sample
   {program} bucket stats Sample
+
+It is in the repository `{REPOSITORY}`, which applications use through the gateway with a key of its own. With the AWS
+command line:
+
+  {settings}
+  echo hello | aws s3 cp - s3://{BUCKET}/hello.txt
+  aws s3 cp s3://{BUCKET}/hello.txt -
+  {program} repo connect {REPOSITORY} --tool rclone
 ",
-        password = password.expose(),
-        token = token.expose(),
-        storage = storage.address,
-        secret = secret.expose(),
+        url = told.url,
+        gateway = told.gateway,
+        email = told.email,
+        password = told.password.expose(),
+        token = told.made.token.expose(),
+        storage = told.storage.address,
+        secret = told.secret.expose(),
     ))
 }
 

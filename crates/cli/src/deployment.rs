@@ -15,7 +15,6 @@ use tokio::task::JoinSet;
 use crate::embedded_node::EmbeddedNode;
 use crate::failure::{Failure, Result};
 use crate::first_start::{FirstOwner, access_tokens, first_owner};
-use crate::gateway_metrics::GatewayMetrics;
 use crate::settings::Settings;
 
 /// The file of the keys that secrets are sealed to and opened with.
@@ -106,7 +105,7 @@ impl Deployment {
         self.gateway = listener.as_ref().and_then(|listener| listener.local_addr().ok());
         let node = EmbeddedNode::start(&self.control, &url(self.address), settings, listener).await?;
         let mut metrics = Registry::default();
-        metrics.register_collector(Box::new(GatewayMetrics(node.reader())));
+        metrics.register_collector(Box::new(node.metrics()));
         self.state.add_metrics(metrics);
         self.node = Some(node);
         let ready = async {

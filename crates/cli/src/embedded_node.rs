@@ -7,8 +7,7 @@ use bucketry_control::Control;
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::time::SystemClock;
 use bucketry_node::{
-    Agent, AgentConfig, AgentHandle, Dependencies, GatewayStart, MetricsReader, NodeInfo, ProbeConfig,
-    Providers,
+    Agent, AgentConfig, AgentHandle, Dependencies, GatewayStart, NodeInfo, ProbeConfig, Providers,
 };
 use bucketry_provider::connection::{ConnectionSettings, Connections};
 use bucketry_vault::{Identities, NodeSigningKey};
@@ -16,6 +15,7 @@ use tokio::net::TcpListener;
 
 use crate::deployment::{NODE_KEY, VAULT_KEY, url as url_of};
 use crate::failure::{Failure, Result};
+use crate::gateway_metrics::GatewayMetrics;
 use crate::node_identity;
 use crate::settings::Settings;
 
@@ -25,6 +25,7 @@ const SPOOL: &str = "spool";
 /// The running node.
 pub(crate) struct EmbeddedNode {
     agent: AgentHandle,
+    connections: Connections,
 }
 
 impl EmbeddedNode {
@@ -76,19 +77,19 @@ impl EmbeddedNode {
             .map(|((_, settings), listener)| GatewayStart { settings, listener });
         let dependencies = Dependencies {
             control_plane: Arc::new(client),
-            cloud: Arc::new(Providers::new(connections)),
+            cloud: Arc::new(Providers::new(connections.clone())),
             identities,
             clock,
             seed: u64::from_ne_bytes(seed),
             gateway,
         };
         let agent = Agent::start(config, dependencies).map_err(|error| failed(&error))?;
-        Ok(Self { agent })
+        Ok(Self { agent, connections })
     }
 
-    /// Reads the node's metrics.
-    pub(crate) fn reader(&self) -> MetricsReader {
-        self.agent.reader()
+    /// Reads what the node and its connections to providers did.
+    pub(crate) fn metrics(&self) -> GatewayMetrics {
+        GatewayMetrics { node: self.agent.reader(), connections: self.connections.clone() }
     }
 
     /// Stops the node; what it counted is sent or kept.

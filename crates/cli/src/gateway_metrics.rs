@@ -2,14 +2,18 @@
 
 use bucketry_gateway::{CLASSES, STATUSES};
 use bucketry_node::MetricsReader;
+use bucketry_provider::connection::Connections;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-/// Reads the embedded node's gateway when somebody looks.
-pub(crate) struct GatewayMetrics(pub(crate) MetricsReader);
+/// Reads the embedded node's gateway, and its connections to providers, when somebody looks.
+pub(crate) struct GatewayMetrics {
+    pub(crate) node: MetricsReader,
+    pub(crate) connections: Connections,
+}
 
 impl std::fmt::Debug for GatewayMetrics {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -19,7 +23,19 @@ impl std::fmt::Debug for GatewayMetrics {
 
 impl Collector for GatewayMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let Some(figures) = self.0.gateway() else { return Ok(()) };
+        let connections = self.connections.figures();
+        for (name, help, count) in [
+            (
+                "bucketry_provider_connections_opened",
+                "Connections that were opened to providers",
+                connections.opened,
+            ),
+            ("bucketry_provider_requests", "Requests that were sent to providers", connections.requests),
+        ] {
+            let counter = ConstCounter::new(count);
+            counter.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
+        }
+        let Some(figures) = self.node.gateway() else { return Ok(()) };
         let mut requests = encoder.encode_descriptor(
             "bucketry_gateway_requests",
             "S3 requests answered, by class and class of status",

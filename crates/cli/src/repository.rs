@@ -9,7 +9,7 @@ use bucketry_model::status::Status;
 
 use crate::arguments::Remote;
 use crate::bucket::{self, only_workspace};
-use crate::connect::Connection;
+use crate::connect::{Connection, REGION};
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
 use crate::key::access_of;
@@ -200,21 +200,18 @@ async fn print_settings(remote: &Remote, client: &ApiClient, options: ConnectOpt
         Some(endpoint) => endpoint.trim_end_matches('/').to_owned(),
         None => gateway_url(client).await?,
     };
-    let (key, secret) = match options.new_key {
-        Some(name) => {
-            let made = client.create_repository_key(repo.id, &name, access_of(options.access)).await?;
-            (made.key, Some(made.secret.expose().to_owned()))
-        }
-        None => {
-            let newest = || repo.api_keys.first().map(|key| key.key.clone());
-            let key = options.key.or_else(newest).ok_or_else(|| {
-                Failure::failed(format!("{} has no access key yet: --new-key NAME makes one", repo.name))
-            })?;
-            (key, None)
-        }
+    let (key, secret) = if let Some(name) = options.new_key {
+        let made = client.create_repository_key(repo.id, &name, access_of(options.access)).await?;
+        (made.key, Some(made.secret.expose().to_owned()))
+    } else {
+        let newest = || repo.api_keys.first().map(|key| key.key.clone());
+        let key = options.key.or_else(newest).ok_or_else(|| {
+            Failure::failed(format!("{} has no access key yet: --new-key NAME makes one", repo.name))
+        })?;
+        (key, None)
     };
     let buckets = repo.buckets.iter().filter_map(|place| Some(place.bucket.as_ref()?.bucket.clone()));
-    let connection = Connection { endpoint, region: "us-east-1", key, secret, buckets: buckets.collect() };
+    let connection = Connection { endpoint, region: REGION, key, secret, buckets: buckets.collect() };
     if remote.json {
         return output::json(&connection);
     }
@@ -230,8 +227,8 @@ async fn print_settings(remote: &Remote, client: &ApiClient, options: ConnectOpt
 /// Where the first connected node says that its gateway is.
 async fn gateway_url(client: &ApiClient) -> Result<String> {
     let nodes = client.nodes().await?;
-    let connected = nodes.into_iter().filter(|node| node.status == Status::Online);
-    connected.filter_map(|node| node.gateway_url).next().ok_or_else(|| {
+    let mut connected = nodes.into_iter().filter(|node| node.status == Status::Online);
+    connected.find_map(|node| node.gateway_url).ok_or_else(|| {
         Failure::failed("no connected node tells where its gateway is reached: give --endpoint URL")
     })
 }

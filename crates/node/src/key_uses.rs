@@ -38,7 +38,9 @@ impl KeyUses {
 
     /// Takes back what didn't arrive.
     pub(crate) fn put_back(&self, uses: Vec<KeyUse>) {
-        uses.into_iter().for_each(|key_use| self.note(key_use));
+        for key_use in uses {
+            self.note(key_use);
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {

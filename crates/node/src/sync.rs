@@ -128,10 +128,14 @@ impl Sync {
                 repositories = ids.len(),
                 "opening repositories panicked; they may not be served"
             );
-            ids.into_iter().for_each(|id| catalog.note_unusable_repository(id));
+            for id in ids {
+                catalog.note_unusable_repository(id);
+            }
             return;
         };
-        unusable.into_iter().for_each(|id| catalog.note_unusable_repository(id));
+        for id in unusable {
+            catalog.note_unusable_repository(id);
+        }
     }
 
     async fn open_buckets(&self, catalog: &mut Catalog, buckets: Vec<NodeBucket>) {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bucketry_model::endpoint::Host;
@@ -91,6 +92,15 @@ pub enum ConnectionsError {
     Tls,
 }
 
+/// How connections were used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ConnectionFigures {
+    /// Connections that were opened.
+    pub opened: u64,
+    /// Requests that were sent over them.
+    pub requests: u64,
+}
+
 /// The way to all providers. Cheap to clone; clones share the pool and the caches.
 ///
 /// Requests follow no redirects and read no proxy settings from the environment: both would lead around the
@@ -101,6 +111,7 @@ pub struct Connections(Arc<Inner>);
 struct Inner {
     client: Client<BoundedConnector, Outgoing>,
     dialer: Arc<Dialer>,
+    requests: AtomicU64,
     tls: Arc<rustls::ClientConfig>,
     settings: ConnectionSettings,
     signing_keys: SigningKeys,
@@ -137,6 +148,7 @@ impl Connections {
         Ok(Self(Arc::new(Inner {
             client,
             dialer,
+            requests: AtomicU64::new(0),
             tls,
             settings,
             signing_keys: SigningKeys::new(),
@@ -149,6 +161,14 @@ impl Connections {
     /// The settings in use.
     pub fn settings(&self) -> &ConnectionSettings {
         &self.0.settings
+    }
+
+    /// How connections were used so far.
+    pub fn figures(&self) -> ConnectionFigures {
+        ConnectionFigures {
+            opened: self.0.dialer.opened(),
+            requests: self.0.requests.load(Ordering::Relaxed),
+        }
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {
@@ -180,6 +200,7 @@ impl Connections {
         pace: Pace,
     ) -> Result<Response<Incoming>, ProviderError> {
         let within = self.answer_timeout(pace);
+        self.0.requests.fetch_add(1, Ordering::Relaxed);
         let answer = self.0.client.request(request);
         let answer = match progress {
             Some(progress) => {

@@ -6,6 +6,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bucketry_model::endpoint::Host;
@@ -48,6 +49,7 @@ pub(crate) struct Dialer {
     policy: EndpointPolicy,
     resolver: Arc<dyn Resolver>,
     connect_timeout: Duration,
+    opened: AtomicU64,
 }
 
 impl Dialer {
@@ -56,7 +58,7 @@ impl Dialer {
         resolver: Arc<dyn Resolver>,
         connect_timeout: Duration,
     ) -> Self {
-        Self { policy, resolver, connect_timeout }
+        Self { policy, resolver, connect_timeout, opened: AtomicU64::new(0) }
     }
 
     /// The addresses of `host` that may be connected to; at least one.
@@ -106,12 +108,20 @@ impl Dialer {
             }
             let patience = if waiting.len() == 0 { deadline } else { deadline.min(Instant::now() + STAGGER) };
             match timeout_at(patience, attempts.next()).await {
-                Ok(Some(Ok(stream))) => return Ok(stream),
+                Ok(Some(Ok(stream))) => {
+                    self.opened.fetch_add(1, Ordering::Relaxed);
+                    return Ok(stream);
+                }
                 Ok(Some(Err(error))) => last = error,
                 Err(_) if Instant::now() >= deadline => return Err(DialError::TimedOut),
                 Ok(None) | Err(_) => {}
             }
         }
+    }
+
+    /// How many connections were opened.
+    pub(crate) fn opened(&self) -> u64 {
+        self.opened.load(Ordering::Relaxed)
     }
 
     async fn attempt(&self, host: &Host, address: SocketAddr) -> Result<TcpStream, DialError> {
@@ -143,7 +153,7 @@ impl Dialer {
 mod tests {
     use std::io;
     use std::net::{Ipv4Addr, Ipv6Addr};
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     use async_trait::async_trait;
     use tokio::net::TcpListener;

@@ -1,7 +1,7 @@
 //! The cheap question that a node asks of every bucket all the time: is it there?
 //!
 //! It is a HEAD on the bucket. A HEAD's refusal carries no reason, and a key that is scoped to objects under a prefix
-//! may be refused it and still list. So any refusal (4xx) without a reason is followed by a list of one key: if that
+//! may be refused it and still list. So any denial, and any refusal (4xx) without a reason, is followed by a list of one key: if that
 //! is granted the bucket is up, else its error document tells why it isn't. A healthy bucket costs one request, and
 //! a refused HEAD alone never reads as healthy.
 
@@ -58,6 +58,7 @@ pub(crate) fn first_key() -> ListRequest {
 
 fn lacks_a_reason(error: &ProviderError) -> bool {
     error.answer().is_some_and(|answer| {
-        answer.code.is_none() && answer.status.is_client_error() && answer.kind != ErrorKind::Throttled
+        let unexplained = answer.code.is_none() || answer.kind == ErrorKind::AccessDenied;
+        unexplained && answer.status.is_client_error() && answer.kind != ErrorKind::Throttled
     })
 }

@@ -1,6 +1,5 @@
 //! Azure Blob Storage: kinds of credentials × outcomes. Against the real server where it can produce the outcome, else
 //! against one that answers as the service does.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 #![expect(non_snake_case, reason = "names are cells of a matrix: provider__credential__outcome")]
 
 mod azure_sas;
@@ -28,10 +27,49 @@ use crate::azure_server::{new_container, target};
 use crate::cells::{
     answering, endpoint, failing, healthy, impatient, nobody, plain_https, private, tells, with,
 };
-use crate::stub::{Asked, Azure};
+use crate::stub::{Asked, Protocol, answer};
+use bytes::Bytes;
+use http::{Method, Response};
+use http_body_util::Full;
+
 use crate::token_services::{entra_error, token};
 
 const APPLICATION: &str = r#"{"appId":"11-aa","displayName":"x","password":"hunter2","tenant":"22-bb"}"#;
+
+/// The Blob service.
+struct Azure;
+
+impl Protocol for Azure {
+    fn asked(&self, method: &Method, _: &str, query: &str) -> Asked {
+        match method.as_str() {
+            "DELETE" => Asked::Delete,
+            "PUT" => Asked::Write,
+            "GET" if query.contains("comp=list") => Asked::List,
+            _ if query.contains("restype=container") => Asked::Bucket,
+            _ => Asked::Read,
+        }
+    }
+
+    fn denied(&self) -> Response<Full<Bytes>> {
+        let headers = [("x-ms-error-code", "AuthorizationPermissionMismatch"), ("x-ms-request-id", "0")];
+        answer(403, &headers, Bytes::new())
+    }
+
+    fn granted(&self, asked: Asked, content: &Bytes) -> Response<Full<Bytes>> {
+        let id = [("x-ms-request-id", "0"), ("etag", "\"0x1\"")];
+        match asked {
+            Asked::List => answer(200, &id, "<EnumerationResults><Blobs/><NextMarker/></EnumerationResults>"),
+            Asked::Write => answer(201, &id, Bytes::new()),
+            Asked::Read => answer(200, &id, content.clone()),
+            Asked::Delete => answer(202, &id, Bytes::new()),
+            Asked::Bucket => answer(200, &id, Bytes::new()),
+        }
+    }
+
+    fn content(&self, body: &Bytes) -> Bytes {
+        body.clone()
+    }
+}
 
 fn at(endpoint: Endpoint, secret: &str) -> BucketTarget {
     let location = BucketLocation {

@@ -27,10 +27,52 @@ use crate::cells::{
 };
 use crate::gcs_server::{new_bucket, target};
 use crate::gcs_target::{connections, target_at};
-use crate::stub::{Asked, Google};
+use crate::stub::{Asked, Protocol, answer};
+use bytes::Bytes;
+use http::{Method, Response};
+use http_body_util::Full;
+
 use crate::token_services::{PEM, grant_error, identity, key_file, token};
 
 const EMAIL: &str = "robot@customer.iam.gserviceaccount.com";
+
+/// Both APIs of Cloud Storage.
+struct Google;
+
+impl Protocol for Google {
+    fn asked(&self, method: &Method, path: &str, _: &str) -> Asked {
+        match (method.as_str(), path) {
+            ("DELETE", _) => Asked::Delete,
+            ("POST", path) if path.starts_with("/upload/") => Asked::Write,
+            ("GET", path) if path.ends_with("/o") => Asked::List,
+            ("GET", path) if path.starts_with("/storage/v1/b/") => Asked::Bucket,
+            _ => Asked::Read,
+        }
+    }
+
+    fn denied(&self) -> Response<Full<Bytes>> {
+        let body = serde_json::json!({ "error": { "code": 403, "message": "text of the remote side",
+            "errors": [{ "domain": "global", "reason": "forbidden" }] } });
+        answer(403, &[("content-type", "application/json")], body.to_string())
+    }
+
+    fn granted(&self, asked: Asked, content: &Bytes) -> Response<Full<Bytes>> {
+        match asked {
+            Asked::Read => answer(200, &[("x-goog-generation", "1")], content.clone()),
+            Asked::Delete => answer(204, &[], Bytes::new()),
+            _ => {
+                answer(200, &[("content-type", "application/json")], "{\"name\":\"x\",\"generation\":\"1\"}")
+            }
+        }
+    }
+
+    /// The second part of a `multipart/related` body.
+    fn content(&self, body: &Bytes) -> Bytes {
+        let text = String::from_utf8_lossy(body);
+        let media = text.split("\r\n\r\n").nth(2).unwrap_or_default();
+        Bytes::from(media.split("\r\n--").next().unwrap_or_default().to_owned())
+    }
+}
 
 fn at(endpoint: &Endpoint, key: Option<&str>, secret: Option<&str>) -> BucketTarget {
     let mut target = target_at(&endpoint.to_string(), "photos");

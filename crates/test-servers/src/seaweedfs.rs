@@ -169,6 +169,8 @@ impl SeaweedFs {
             .args(["-ip=127.0.0.1", "-ip.bind=127.0.0.1"])
             .args(["-s3.port.iceberg=0", "-s3.port.lance=0", "-webdav=false", "-admin.ui=false"])
             .arg("-s3.allowDeleteBucketNotEmpty=false")
+            // Each bucket takes volumes of its own; how many there may be must not depend on the room on the disk.
+            .arg("-volume.max=2000")
             .args(self.ports.flags())
             .current_dir(at)
             // Its SDK refuses to start where this names a bundle that it can't use.

@@ -15,6 +15,7 @@ mod list;
 mod multipart;
 mod read;
 mod size;
+mod support;
 mod write;
 
 use bucketry_model::id::BucketId;
@@ -30,6 +31,7 @@ use crate::payload::{PayloadBody, Receipt};
 use crate::route::{KeyFolder, Routes, not_served};
 pub use crate::translate::body::GatewayBody;
 pub use crate::translate::failure::{Failure, Fault};
+pub use crate::translate::support::{Support, support};
 
 /// The open buckets of a node.
 pub trait OpenBuckets: Sync {
@@ -108,8 +110,11 @@ pub async fn handle(
         return bucket::create(context, name);
     }
     let place = Place::find(context, name)?;
+    if let Support::Refused(why) = support(request.operation.name(), place.driver.capabilities()) {
+        return Err(S3Error::new(Code::NotImplemented, why).into());
+    }
     match request.operation {
-        Operation::ListBuckets { .. } | Operation::CreateBucket => {
+        Operation::ListBuckets { .. } | Operation::CreateBucket | Operation::ListMultipartUploads => {
             Err(S3Error::new(Code::MethodNotAllowed, "This is no operation on a bucket.").into())
         }
         Operation::HeadBucket => bucket::head(&place).await,
@@ -117,15 +122,7 @@ pub async fn handle(
         Operation::GetBucketVersioning => Ok(bucket::versioning()),
         Operation::ListObjects(list) => list::keys(context, &place, list::Form::First, &list).await,
         Operation::ListObjectsV2(list) => list::keys(context, &place, list::Form::Second, &list).await,
-        Operation::ListObjectVersions(list) => {
-            list::keys(context, &place, list::Form::Versions, &list).await
-        }
-        Operation::ListMultipartUploads => Err(S3Error::new(
-            Code::NotImplemented,
-            "Uploads that go on can't be listed: not every provider knows them. Keep the upload ids, or abort \
-             uploads by a lifecycle rule at the provider.",
-        )
-        .into()),
+        Operation::ListObjectVersions(list) => list::keys(context, &place, list::Form::Versions, &list).await,
         Operation::DeleteObjects => delete::objects(context, &place, payload).await,
         Operation::HeadObject(reading) => read::head(&place, reading).await,
         Operation::GetObject(reading) => read::get(&place, reading).await,

@@ -1,7 +1,7 @@
 //! Who may do what, and where it ends up.
 
 use bucketry_provider::body::Payload;
-use bucketry_provider::driver::{Conditions, GetRequest, ListRequest, PutRequest};
+use bucketry_provider::driver::{Conditions, GetRequest, ListRequest, ObjectAttributes, PutRequest};
 use bucketry_provider::error::ErrorKind;
 use http_body_util::BodyExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -36,7 +36,7 @@ async fn a_key_that_may_read_cannot_write() {
     assert_eq!(written.kind(), Some(ErrorKind::AccessDenied));
     let deleted = reader.delete("k", None).await.unwrap_err();
     assert_eq!(deleted.kind(), Some(ErrorKind::AccessDenied));
-    let begun = reader.create_multipart("k", &Default::default()).await.unwrap_err();
+    let begun = reader.create_multipart("k", &ObjectAttributes::default()).await.unwrap_err();
     assert_eq!(begun.kind(), Some(ErrorKind::AccessDenied));
     let read = world.direct.get(&world.stored("k"), &GetRequest::default()).await.unwrap();
     assert_eq!(read.body.collect().await.unwrap().to_bytes(), "x");

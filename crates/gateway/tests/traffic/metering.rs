@@ -85,3 +85,16 @@ async fn a_download_whose_client_goes_away_counts_what_it_received() {
     assert!(rows[0].download_bytes > 0 && rows[0].download_bytes < size as u64, "{:?}", rows[0]);
     assert_eq!(world.gateway.figures().broken_off, 1);
 }
+
+#[tokio::test]
+async fn connections_to_the_provider_are_used_again() {
+    let world = World::start("reuse").await;
+    let client = world.client();
+    for _ in 0..20 {
+        client.put("k", Payload::bytes("x"), &PutRequest::default()).await.unwrap();
+        let read = client.get("k", &GetRequest::default()).await.unwrap();
+        read.body.collect().await.unwrap();
+    }
+    let used = world.connections_used.figures();
+    assert!(used.requests >= 40 && used.opened <= 4, "{used:?}");
+}

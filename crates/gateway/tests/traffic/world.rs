@@ -76,6 +76,8 @@ pub(crate) struct World {
     pub(crate) told: Arc<Told>,
     /// The bucket without a gateway in between.
     pub(crate) direct: SharedDriver,
+    /// Those from the gateway to the server.
+    pub(crate) connections_used: Connections,
     pub(crate) bucket: String,
     folder: String,
     pub(crate) stop: CancellationToken,
@@ -104,7 +106,8 @@ impl World {
         let folder = format!("{case}-{}", uuid::Uuid::new_v4().simple());
         let direct = open(&target(&bucket, None), &connections()).unwrap();
         let carrying = target(&bucket, endpoint.as_deref());
-        let carrying = open(&carrying, &Connections::new(to_provider).unwrap()).unwrap();
+        let connections_used = Connections::new(to_provider).unwrap();
+        let carrying = open(&carrying, &connections_used).unwrap();
 
         let told = Arc::new(Told::default());
         let gateway = Gateway::new(settings, Arc::clone(&told) as _, Arc::new(SystemClock), 7);
@@ -114,7 +117,7 @@ impl World {
         let stop = CancellationToken::new();
         let (serving, stopping) = (gateway.clone(), stop.clone());
         let running = tokio::spawn(async move { serving.run(listener, stopping).await });
-        let world = Self { gateway, address, told, direct, bucket, folder, stop, running };
+        let world = Self { gateway, address, told, direct, connections_used, bucket, folder, stop, running };
         world.serve(&world.folder);
         world
     }

@@ -23,7 +23,7 @@ async fn new_container(case: &str) -> BucketTarget {
 }
 
 async fn world(case: &str) -> World {
-    World::new(&new_container(case).await, &new_container(case).await)
+    World::new(&new_container(case).await, &new_container(case).await, "")
 }
 
 crate::cases_of_all! { crate::azure::world }

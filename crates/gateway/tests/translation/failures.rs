@@ -7,17 +7,17 @@ use bucketry_model::endpoint::Endpoint;
 use bucketry_model::secret::Secret;
 use http::Method;
 
-use crate::s3::{new_bucket, target};
+use crate::s3::{bucket, target};
 use crate::world::World;
 
 async fn failure(one: &BucketTarget, method: Method) -> (Code, Option<Fault>, String) {
-    let failure = World::new(one, one).send(method, "/two/key", &[], "x").await.unwrap_err();
+    let failure = World::new(one, one, "").send(method, "/two/key", &[], "x").await.unwrap_err();
     (failure.error.code, failure.fault, failure.error.message)
 }
 
 #[tokio::test]
 async fn a_wrong_credential_of_the_bucket_never_looks_like_a_wrong_key_of_the_client() {
-    let right = new_bucket("wrong").await;
+    let right = bucket("gateway-one").await;
     let wrong_secret = BucketTarget { secret: Some(Secret::new("wrong")), ..right.clone() };
     let mut wrong_key = right.clone();
     wrong_key.location.key = Some("AKIDNOBODY".to_owned());
@@ -41,7 +41,7 @@ async fn what_the_bucket_s_credential_may_not_do_is_denied_with_its_name() {
 
 #[tokio::test]
 async fn a_provider_that_is_gone_is_unavailable() {
-    let mut gone = new_bucket("gone").await;
+    let mut gone = bucket("gateway-one").await;
     gone.location.endpoint = Some(Endpoint::parse("http://127.0.0.1:9").unwrap());
     for method in [Method::GET, Method::PUT, Method::DELETE] {
         let (code, fault, _) = failure(&gone, method).await;

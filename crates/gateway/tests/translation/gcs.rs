@@ -22,7 +22,7 @@ async fn new_bucket(case: &str) -> BucketTarget {
 }
 
 async fn world(case: &str) -> World {
-    World::new(&new_bucket(case).await, &new_bucket(case).await)
+    World::new(&new_bucket(case).await, &new_bucket(case).await, "")
 }
 
 crate::cases_of_all! { crate::gcs::world }

@@ -1,8 +1,6 @@
 //! Lists in their three forms.
 
 use bucketry_gateway::error::Code;
-use bucketry_provider::body::Payload;
-use bucketry_provider::driver::PutRequest;
 use http::Method;
 
 use crate::world::World;
@@ -15,7 +13,7 @@ async fn fill(world: &World) {
     }
     // What lies beside the folder is nobody's business, also where its name begins alike.
     for key in ["outside", "in/her", "in/hereafter/x", "in/x", "zzz"] {
-        world.one.put(key, Payload::bytes("x"), &PutRequest::default()).await.unwrap();
+        world.put_beside(key).await;
     }
 }
 

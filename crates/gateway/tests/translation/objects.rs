@@ -3,11 +3,11 @@
 use bucketry_gateway::error::Code;
 use bucketry_gateway::operation::{Handling, OPERATIONS, Scope};
 use bucketry_provider::contract::keys::ODD_KEYS;
-use bucketry_provider::driver::{Conditions, ListRequest};
+use bucketry_provider::driver::Conditions;
 use http::{Method, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::world::{FOLDER, World};
+use crate::world::World;
 
 const TEXT: &str = "0123456789";
 
@@ -19,7 +19,7 @@ pub(crate) async fn objects_lie_under_the_folder_and_come_back(world: &World) {
     let stored = world.put("/one/dir/key", TEXT).await;
     assert_eq!(stored.status, StatusCode::OK);
     assert!(stored.header("etag").starts_with('"'), "{stored:?}");
-    let there = world.one.head(&format!("{FOLDER}dir/key"), &Conditions::default()).await.unwrap();
+    let there = world.one.head(&world.there("dir/key"), &Conditions::default()).await.unwrap();
     assert_eq!(there.size, Some(10));
 
     let read = world.get("/one/dir/key").await;
@@ -190,7 +190,7 @@ pub(crate) async fn the_bucket_is_asked(world: &World) {
 /// The trap that a peer fell into: sub-resources that are taken for the plain verb.
 pub(crate) async fn what_is_not_offered_changes_nothing(world: &World) {
     world.put("/one/key", TEXT).await;
-    let before = world.one.head(&format!("{FOLDER}key"), &Conditions::default()).await.unwrap();
+    let before = world.one.head(&world.there("key"), &Conditions::default()).await.unwrap();
     for row in OPERATIONS.iter().filter(|row| matches!(row.handling, Handling::Refused(_))) {
         let query: Vec<String> = row.requires.iter().map(|(name, _)| format!("{name}=")).collect();
         let path = match row.scope {
@@ -201,8 +201,8 @@ pub(crate) async fn what_is_not_offered_changes_nothing(world: &World) {
         let error = world.refused(row.method.clone(), &format!("{path}?{}", query.join("&")), &[]).await;
         assert_eq!(error.code, Code::NotImplemented, "{}", row.name);
     }
-    let after = world.one.head(&format!("{FOLDER}key"), &Conditions::default()).await.unwrap();
+    let after = world.one.head(&world.there("key"), &Conditions::default()).await.unwrap();
     assert_eq!((after.etag, after.last_modified), (before.etag, before.last_modified));
-    assert_eq!(world.one.list(&ListRequest::default()).await.unwrap().objects.len(), 1);
+    assert_eq!(world.count().await, 1);
     assert_eq!(world.get("/one/key").await.text(), TEXT);
 }

@@ -3,6 +3,7 @@
 use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::secret::Secret;
+use bucketry_provider::error::ProviderError;
 use bucketry_provider::s3::S3Driver;
 
 use crate::world::{World, connections, new_name, setting};
@@ -21,14 +22,18 @@ pub(crate) fn target(bucket: &str, who: &str) -> BucketTarget {
     }
 }
 
-pub(crate) async fn new_bucket(case: &str) -> BucketTarget {
-    let target = target(&new_name(case), "");
-    S3Driver::open(&target, &connections()).unwrap().create_bucket().await.unwrap();
-    target
+/// A bucket that all tests share: on this server each one takes up much room.
+pub(crate) async fn bucket(name: &str) -> BucketTarget {
+    let target = target(name, "");
+    match S3Driver::open(&target, &connections()).unwrap().create_bucket().await {
+        Ok(()) => target,
+        Err(ProviderError::Answer(answer)) if answer.status == 409 => target,
+        Err(error) => panic!("the test bucket can't be made: {error:?}"),
+    }
 }
 
 async fn world(case: &str) -> World {
-    World::new(&new_bucket(case).await, &new_bucket(case).await)
+    World::new(&bucket("gateway-one").await, &bucket("gateway-two").await, &format!("{}/", new_name(case)))
 }
 
 crate::cases_of_all! { crate::s3::world }

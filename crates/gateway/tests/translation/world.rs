@@ -1,4 +1,5 @@
-//! A repository of two buckets, and a client of it: `one`, of which it sees the folder `in/here`, and `two`, whole.
+//! A repository of two buckets, and a client of it: `one`, of which it sees the folder `in/here`, and `two`, whole. On
+//! servers where buckets cost much, both are rooms in shared ones: folders that no other test uses.
 
 use bucketry_gateway::error::S3Error;
 use bucketry_gateway::list_token::ListTokens;
@@ -10,8 +11,9 @@ use bucketry_model::bucket::BucketTarget;
 use bucketry_model::id::{BucketId, RepoId};
 use bucketry_model::node_protocol::NodeRepositoryBucket;
 use bucketry_model::repository::{Folder, RepositoryMode};
+use bucketry_provider::body::Payload;
 use bucketry_provider::connection::{ConnectionSettings, Connections};
-use bucketry_provider::driver::SharedDriver;
+use bucketry_provider::driver::{ListRequest, PutRequest, SharedDriver};
 use bucketry_provider::open::open;
 use bucketry_provider::policy::EndpointPolicy;
 use bytes::Bytes;
@@ -19,15 +21,13 @@ use http::{HeaderMap, HeaderName, Method, StatusCode};
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
 
-/// What the repository's folder of `one` is.
-pub(crate) const FOLDER: &str = "in/here/";
-
 pub(crate) struct World {
     pub(crate) one: SharedDriver,
     pub(crate) two: SharedDriver,
     routes: Routes,
     tokens: ListTokens,
     pub(crate) settings: Settings,
+    room: String,
 }
 
 /// An answer, read to its end.
@@ -93,7 +93,8 @@ pub(crate) fn bucket_id(n: u8) -> BucketId {
 }
 
 impl World {
-    pub(crate) fn new(one: &BucketTarget, two: &BucketTarget) -> Self {
+    /// `room` is empty, or a folder with a slash behind.
+    pub(crate) fn new(one: &BucketTarget, two: &BucketTarget, room: &str) -> Self {
         let connections = connections();
         let place = |n, bucket: &str, folder: &str| NodeRepositoryBucket {
             bucket_id: bucket_id(n),
@@ -101,7 +102,8 @@ impl World {
             folder: Folder::parse(folder).unwrap(),
             master: false,
         };
-        let places = [place(1, "one", FOLDER), place(2, "two", ""), place(3, "absent", "")];
+        let folder = format!("{room}in/here");
+        let places = [place(1, "one", &folder), place(2, "two", room), place(3, "absent", "")];
         let repository = RepoId::new(Timestamp::UNIX_EPOCH, [9; 10]);
         Self {
             one: open(one, &connections).unwrap(),
@@ -109,7 +111,25 @@ impl World {
             routes: Routes::new(repository, "files", RepositoryMode::Normal, &places),
             tokens: ListTokens::new(&[1; 32]).unwrap(),
             settings: Settings::default(),
+            room: room.to_owned(),
         }
+    }
+
+    /// What an object of `one` is called at the provider.
+    pub(crate) fn there(&self, key: &str) -> String {
+        format!("{}in/here/{key}", self.room)
+    }
+
+    /// Stores an object in `one`, beside the folder.
+    pub(crate) async fn put_beside(&self, key: &str) {
+        let key = format!("{}{key}", self.room);
+        self.one.put(&key, Payload::bytes("x"), &PutRequest::default()).await.unwrap();
+    }
+
+    /// How many objects there are in `one`, in the folder and beside it.
+    pub(crate) async fn count(&self) -> usize {
+        let request = ListRequest { prefix: self.room.clone(), ..Default::default() };
+        self.one.list(&request).await.unwrap().objects.len()
     }
 
     /// Sends a request, as if its signature had been verified.

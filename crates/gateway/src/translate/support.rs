@@ -1,0 +1,62 @@
+//! Which operations are carried out for which provider, and how far: what `docs/s3-compatibility.md` shows.
+
+use bucketry_provider::driver::Capabilities;
+
+use crate::operation::Name;
+
+/// How far an operation is carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Support {
+    /// Without anything to say about it.
+    Whole,
+    /// Carried out, with this to know.
+    Noted(&'static str),
+    /// Not carried out, and why.
+    Refused(&'static str),
+}
+
+use Support::{Noted, Refused, Whole};
+
+/// How far an operation is carried out by a provider that can do this.
+pub fn support(name: Name, can: &Capabilities) -> Support {
+    match name {
+        Name::ListBuckets => Noted("the repository's buckets; when they were made is not told"),
+        Name::CreateBucket => Noted("makes none: `BucketAlreadyOwnedByYou` for a bucket of the repository"),
+        Name::GetBucketLocation => Noted("always the default region; any region is taken in signatures"),
+        Name::GetBucketVersioning => Noted("always without versions"),
+        Name::ListObjects | Name::ListObjectsV2 if !can.list_start_after => Noted(
+            "beginning after a key reads pages from the beginning; tokens and markers of answers do not",
+        ),
+        Name::ListObjectVersions => Noted("every object has the one version `null`"),
+        Name::ListMultipartUploads => Refused(
+            "Uploads that go on can't be listed: not every provider knows them. Keep the upload ids, or abort uploads \
+             by a lifecycle rule at the provider.",
+        ),
+        Name::HeadObject | Name::GetObject if can.conditional_get => {
+            Noted("ranges, conditions, `response-…`; no `versionId`, no `partNumber`")
+        }
+        Name::HeadObject | Name::GetObject => {
+            Noted("ranges, `response-…`; no conditions, no `versionId`, no `partNumber`")
+        }
+        Name::GetObjectAttributes => Noted("tag and size; no checksums, no parts"),
+        Name::DeleteObject | Name::DeleteObjects => Noted("no conditions, no `versionId` other than `null`"),
+        Name::PutObject | Name::CompleteMultipartUpload => match (can.put_if_absent, can.put_if_match) {
+            (true, true) => Noted("`If-None-Match: *`, `If-Match`"),
+            (true, false) => Noted("`If-None-Match: *`; no `If-Match`"),
+            (false, true) => Noted("`If-Match`; no `If-None-Match`"),
+            (false, false) => Noted("no conditions"),
+        },
+        Name::CopyObject if can.copy => {
+            Noted("within a bucket by the provider, else streamed; conditions on the source only")
+        }
+        Name::CopyObject => Noted("streamed; conditions on the source only"),
+        Name::UploadPartCopy => Noted("streamed"),
+        Name::ListParts => Noted("without the times of the parts"),
+        Name::HeadBucket
+        | Name::ListObjects
+        | Name::ListObjectsV2
+        | Name::CreateMultipartUpload
+        | Name::UploadPart
+        | Name::AbortMultipartUpload => Whole,
+    }
+}

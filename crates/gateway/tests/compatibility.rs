@@ -1,0 +1,129 @@
+//! `docs/s3-compatibility.md` shows what the code declares. `UPDATE_S3_COMPATIBILITY=1` writes it anew.
+#![expect(clippy::unwrap_used, reason = "a test that fails has something to say")]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use bucketry_gateway::operation::{Handling, OPERATIONS};
+use bucketry_gateway::translate::{Support, support};
+use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
+use bucketry_model::secret::Secret;
+use bucketry_provider::connection::{ConnectionSettings, Connections};
+use bucketry_provider::driver::Capabilities;
+use bucketry_provider::open::open;
+
+const BEGIN: &str =
+    "<!-- The tables are written by a test of crates/gateway; see tests/compatibility.rs. -->\n";
+const END: &str = "<!-- End of the tables. -->\n";
+
+/// A bound of a provider.
+type Bound = fn(&Capabilities) -> u64;
+
+/// What the provider behind a bucket can do. Nothing is sent.
+fn capabilities(storage_type: StorageType, key: Option<&str>, secret: Option<&str>) -> Capabilities {
+    let target = BucketTarget {
+        location: BucketLocation {
+            storage_type,
+            bucket: "bucket".to_owned(),
+            key: key.map(str::to_owned),
+            endpoint: None,
+            region: None,
+        },
+        secret: secret.map(Secret::new),
+    };
+    let connections = Connections::new(ConnectionSettings::default()).unwrap();
+    *open(&target, &connections).unwrap().capabilities()
+}
+
+fn providers() -> [(&'static str, Capabilities); 4] {
+    [
+        ("S3 and compatible", capabilities(StorageType::S3, None, None)),
+        ("Google, service account", capabilities(StorageType::Gcs, None, None)),
+        ("Google, HMAC pair", capabilities(StorageType::Gcs, Some("GOOG1EXAMPLE"), Some("secret"))),
+        ("Azure Blob", capabilities(StorageType::Blob, Some("account"), Some("c2VjcmV0"))),
+    ]
+}
+
+fn tables() -> String {
+    let providers = providers();
+    let mut text = String::from("| operation |");
+    for (name, _) in &providers {
+        let _ = write!(text, " {name} |");
+    }
+    text.push_str(" to know |\n|---|---|---|---|---|---|\n");
+    for row in OPERATIONS {
+        let Handling::Done(name, _) = row.handling else { continue };
+        let supports = providers.map(|(_, can)| support(name, &can));
+        let alike = supports.iter().all(|one| *one == supports[0]);
+        let _ = write!(text, "| {} |", row.name);
+        for one in supports {
+            let _ = match one {
+                Support::Noted(note) if !alike => write!(text, " yes: {note} |"),
+                Support::Whole | Support::Noted(_) => write!(text, " yes |"),
+                Support::Refused(_) => write!(text, " no |"),
+            };
+        }
+        let note = match supports[0] {
+            Support::Noted(note) if alike => note,
+            _ => "",
+        };
+        let _ = writeln!(text, " {note} |");
+    }
+    text.push_str("\n| bound |");
+    for (name, _) in &providers {
+        let _ = write!(text, " {name} |");
+    }
+    text.push_str("\n|---|---|---|---|---|\n");
+    let bounds: [(&str, Bound); 5] = [
+        ("longest key with the repository's folder, bytes", |can| can.max_key_bytes as u64),
+        ("largest object of one PUT, MiB", |can| can.max_put_bytes >> 20),
+        ("smallest part but the last, bytes", |can| can.multipart.min_part_bytes),
+        ("largest part, MiB", |can| can.multipart.max_part_bytes >> 20),
+        ("parts", |can| can.multipart.max_parts.into()),
+    ];
+    for (name, bound) in bounds {
+        let _ = write!(text, "| {name} |");
+        for (_, can) in &providers {
+            let _ = write!(text, " {} |", bound(can));
+        }
+        text.push('\n');
+    }
+    text.push_str("\nNot offered, for any provider; the answer is `NotImplemented`, and bucket and object stay as they are:\n\n");
+    let mut whys: Vec<(&str, Vec<&str>)> = Vec::new();
+    for row in OPERATIONS {
+        let why = match row.handling {
+            Handling::Refused(why) => why,
+            Handling::Done(name, _) => match support(name, &providers[0].1) {
+                Support::Refused(why) => why,
+                Support::Whole | Support::Noted(_) => continue,
+            },
+        };
+        match whys.iter_mut().find(|(known, _)| *known == why) {
+            Some((_, names)) if names.contains(&row.name) => {}
+            Some((_, names)) => names.push(row.name),
+            None => whys.push((why, vec![row.name])),
+        }
+    }
+    for (why, names) in whys {
+        let _ = writeln!(text, "- {}. *{why}*", names.join(", "));
+    }
+    text
+}
+
+#[test]
+fn the_page_on_compatibility_shows_what_the_code_declares() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/s3-compatibility.md");
+    let text = fs::read_to_string(&page).unwrap();
+    let (before, rest) = text.split_once(BEGIN).unwrap();
+    let (shown, after) = rest.split_once(END).unwrap();
+    let declared = format!("\n{}\n", tables());
+    if std::env::var_os("UPDATE_S3_COMPATIBILITY").is_some() {
+        fs::write(&page, format!("{before}{BEGIN}{declared}{END}{after}")).unwrap();
+    } else {
+        assert!(
+            shown == declared,
+            "docs/s3-compatibility.md is out of date: run with UPDATE_S3_COMPATIBILITY=1"
+        );
+    }
+}
