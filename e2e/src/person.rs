@@ -171,7 +171,8 @@ pub async fn azure_bucket(name: &str, container: &str, workspace: &str) -> Resul
 /// What registers a bucket of the shared Cloud Storage server, which it makes first. The server checks no credentials.
 pub async fn gcs_bucket(name: &str, bucket: &str, workspace: &str) -> Result<Value> {
     let endpoint = variable("BUCKETRY_TEST_GCS_ENDPOINT")?;
-    let made = Call::new(Method::POST, &endpoint, "/storage/v1/b").json(&json!({ "name": bucket })).send().await?;
+    let made =
+        Call::new(Method::POST, &endpoint, "/storage/v1/b").json(&json!({ "name": bucket })).send().await?;
     if ![200, 409].contains(&made.status) {
         return Err(made.unlike("a new bucket"));
     }

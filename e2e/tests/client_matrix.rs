@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bucketry_e2e::{
-    OPEN_BUCKET, Person, Result, S3Client, Server, azure_bucket, gcs_bucket, known_failures, options, s3_bucket,
-    shared_s3_endpoint, text,
+    OPEN_BUCKET, Person, Result, S3Client, Server, azure_bucket, gcs_bucket, known_failures, options,
+    s3_bucket, shared_s3_endpoint, text,
 };
 use serde_json::Value;
 
