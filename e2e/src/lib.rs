@@ -40,7 +40,7 @@ pub use command_line::{CommandLine, Ended, Running};
 pub use environment::{azurite, binary, fake_gcs, options, python, shared_s3_endpoint, weed};
 pub use eventually::eventually;
 pub use json::{each, list, members, text, with};
-pub use person::{Person, azure_bucket, opened_by, s3_bucket};
+pub use person::{Person, azure_bucket, gcs_bucket, opened_by, s3_bucket};
 pub use postgres::{Postgres, new_database};
 pub use python::{open_with_age, run_python, sealed_secrets};
 pub use s3::SeaweedFs;

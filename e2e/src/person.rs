@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Value, json};
 
+use crate::azure::{Azure, azure};
 use crate::environment::variable;
 use crate::json::{list, text, with};
 use crate::{ADMIN, Answer, Call, Identity, RepositoryAccess, Result, Server, eventually, run_python};
@@ -153,9 +154,8 @@ pub fn opened_by(body: &Value, identity: Identity) -> Value {
 
 /// What registers a container of the shared Azure Blob server, which it makes first.
 pub async fn azure_bucket(name: &str, container: &str, workspace: &str) -> Result<Value> {
-    let (endpoint, account) =
-        (variable("BUCKETRY_TEST_AZURE_ENDPOINT")?, variable("BUCKETRY_TEST_AZURE_ACCOUNT")?);
-    let key = variable("BUCKETRY_TEST_AZURE_KEY")?;
+    let Azure { endpoint, account, key } = azure()?;
+    let endpoint = format!("{endpoint}/{account}");
     run_python(MAKE_CONTAINER, &[&endpoint, &account, &key, container]).await?;
     Ok(json!({
         "name": name,
@@ -168,8 +168,25 @@ pub async fn azure_bucket(name: &str, container: &str, workspace: &str) -> Resul
     }))
 }
 
+/// What registers a bucket of the shared Cloud Storage server, which it makes first. The server checks no credentials.
+pub async fn gcs_bucket(name: &str, bucket: &str, workspace: &str) -> Result<Value> {
+    let endpoint = variable("BUCKETRY_TEST_GCS_ENDPOINT")?;
+    let made =
+        Call::new(Method::POST, &endpoint, "/storage/v1/b").json(&json!({ "name": bucket })).send().await?;
+    if ![200, 409].contains(&made.status) {
+        return Err(made.unlike("a new bucket"));
+    }
+    Ok(json!({
+        "name": name,
+        "bucket": bucket,
+        "storageType": "GCS",
+        "endpoint": endpoint,
+        "workspaceId": workspace,
+    }))
+}
+
 const MAKE_CONTAINER: &str = r#"
-import base64, email.utils, hashlib, hmac, sys, urllib.error, urllib.request
+import base64, email.utils, hashlib, hmac, sys, urllib.error, urllib.parse, urllib.request
 endpoint, account, key, container = sys.argv[1:]
 date = email.utils.formatdate(usegmt=True)
 path = urllib.parse.urlsplit(endpoint).path

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bucketry_e2e::{
-    OPEN_BUCKET, Person, Result, S3Client, Server, azure_bucket, known_failures, options, s3_bucket,
-    shared_s3_endpoint, text,
+    OPEN_BUCKET, Person, Result, S3Client, Server, azure_bucket, gcs_bucket, known_failures, options,
+    s3_bucket, shared_s3_endpoint, text,
 };
 use serde_json::Value;
 
@@ -23,6 +23,14 @@ async fn every_client_works_with_an_azure_container() -> Result<()> {
     let owner = server.owner().await?;
     let body = azure_bucket("Azure", "matrix", &owner.workspace().await?).await?;
     all_clients("azure", &server, &owner, &body).await
+}
+
+#[tokio::test]
+async fn every_client_works_with_a_bucket_at_google() -> Result<()> {
+    let server = Server::start(options()?).await?;
+    let owner = server.owner().await?;
+    let body = gcs_bucket("Google", "matrix", &owner.workspace().await?).await?;
+    all_clients("gcs", &server, &owner, &body).await
 }
 
 /// Runs all clients, and compares what fails with what is known to.

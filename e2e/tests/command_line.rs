@@ -293,7 +293,9 @@ async fn the_demo_shows_a_bucket_and_leaves_nothing() -> Result<()> {
     std::fs::create_dir(&room).unwrap();
     let terminal = terminal.env("TMPDIR", &room.to_string_lossy());
     let ready_file = terminal.home().join("ready.json");
-    let args = ["demo", "--listen", "127.0.0.1:0", "--ready-file", &ready_file.to_string_lossy()];
+    let anywhere = "127.0.0.1:0";
+    let ready_path = ready_file.to_string_lossy();
+    let args = ["demo", "--listen", anywhere, "--gateway-listen", anywhere, "--ready-file", &ready_path];
     let mut demo = terminal.start(&args)?;
     let look = async || Ok(std::fs::read_to_string(&ready_file).unwrap_or_default());
     let ready = eventually("the demo being ready", SOON, look, |text| !text.is_empty()).await?;
@@ -347,7 +349,9 @@ async fn the_demo_brings_other_clouds_along_where_they_are_installed() -> Result
         .env("BUCKETRY_DEMO_AZURITE", &azurite()?.to_string_lossy())
         .env("BUCKETRY_DEMO_FAKE_GCS", &fake_gcs()?.to_string_lossy());
     let ready_file = terminal.home().join("ready.json");
-    let args = ["demo", "--listen", "127.0.0.1:0", "--ready-file", &ready_file.to_string_lossy()];
+    let anywhere = "127.0.0.1:0";
+    let ready_path = ready_file.to_string_lossy();
+    let args = ["demo", "--listen", anywhere, "--gateway-listen", anywhere, "--ready-file", &ready_path];
     let mut demo = terminal.start(&[&args[..], &["--with", "azurite,gcs"]].concat())?;
     let look = async || Ok(std::fs::read_to_string(&ready_file).unwrap_or_default());
     let ready = eventually("the demo being ready", SOON * 3, look, |text| !text.is_empty()).await?;

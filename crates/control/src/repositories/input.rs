@@ -140,14 +140,11 @@ fn read_place(
     index: usize,
     wrong: &mut Vec<FieldError>,
 ) -> Option<RepositoryBucket> {
-    let bucket_id = match place.bucket_id.as_deref().map(|text| text.trim().parse()) {
-        Some(Ok(id)) => Some(id),
-        Some(Err(_)) | None => {
-            let message = format!("number {} must have a bucketId that is the id of a bucket", index + 1);
-            wrong.push(FieldError::new("repoBuckets", message));
-            None
-        }
-    };
+    let bucket_id = place.bucket_id.as_deref().and_then(|text| text.trim().parse().ok());
+    if bucket_id.is_none() {
+        let message = format!("number {} must have a bucketId that is the id of a bucket", index + 1);
+        wrong.push(FieldError::new("repoBuckets", message));
+    }
     let folder = Folder::parse(place.folder.as_deref().unwrap_or_default());
     let folder = folder.map_err(|why| {
         wrong.push(FieldError::new("repoBuckets", format!("number {}: the folder {why}", index + 1)));

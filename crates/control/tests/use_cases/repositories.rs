@@ -11,10 +11,10 @@ use bucketry_model::role::WorkspaceRole;
 use bucketry_model::secret::Secret;
 
 fn code<T: std::fmt::Debug>(result: Result<T, Error>) -> RepoErrorCode {
-    match result {
-        Err(Error::Repository { code, .. }) => code,
-        other => panic!("expected a refusal, not {other:?}"),
-    }
+    let told = result.unwrap_err();
+    let code = if let Error::Repository { code, .. } = &told { Some(*code) } else { None };
+    assert!(code.is_some(), "expected a refusal of the repository, not {told:?}");
+    code.unwrap()
 }
 
 #[tokio::test]

@@ -68,6 +68,9 @@ struct Reading {
     held: Bytes,
 }
 
+/// Payloads up to this many bytes are verified as a whole before they are sent.
+const SMALL: usize = 64 << 10;
+
 /// Prepares to read the payload, as its header and signature declare it. Nothing is read yet: a client that waits for
 /// `100 Continue` is told to go on when the body is first asked for a frame.
 pub fn reader<B, K>(body: B, verified: &Verified<K>, request: &Parts) -> Result<PayloadBody>
@@ -127,11 +130,12 @@ impl PayloadBody {
         self.receipt.clone()
     }
 
-    /// The payload as drivers take it. An empty payload is verified here, because a driver doesn't read it; others
-    /// while they are sent. A hash that the client signed is signed for the provider too, which then verifies it again.
+    /// The payload as drivers take it. A small payload is read and verified here, before a provider hears of it: some
+    /// store an empty object where a request breaks off before its first byte. Others are verified while they are
+    /// sent. A hash that the client signed is signed for the provider too, which then verifies it again.
     pub async fn into_driver_payload(self) -> Result<Payload> {
-        if self.length == 0 {
-            return self.collect_bounded(0).await.map(Payload::bytes);
+        if self.length <= SMALL as u64 {
+            return self.collect_bounded(SMALL).await.map(Payload::bytes);
         }
         let length = self.length;
         Ok(match self.sha256 {
