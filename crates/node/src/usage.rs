@@ -128,7 +128,13 @@ impl UsageReports {
                 key_uses,
             };
             let outcome = self.control_plane.report(&report).await;
-            if outcome.is_err() && number.is_some() {
+            // Uses that are refused by themselves would be refused again; all others are told the next time.
+            let lost = match &outcome {
+                Ok(()) => false,
+                Err(ControlPlaneError::Refused { .. }) => number.is_some(),
+                Err(_) => true,
+            };
+            if lost {
                 self.key_uses.put_back(report.key_uses);
             }
             match outcome {
@@ -183,5 +189,79 @@ impl UsageReports {
             done
         });
         done.await.ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use bucketry_model::id::RepoKeyId;
+    use bucketry_model::node_protocol::{Heartbeat, KeyUse, Register, SyncAnswer};
+    use bucketry_vault::Identities;
+    use jiff::Timestamp;
+    use std::sync::RwLock;
+
+    use super::*;
+
+    /// Answers every report alike.
+    #[derive(Debug)]
+    struct Answering(ControlPlaneError);
+
+    #[async_trait]
+    impl ControlPlane for Answering {
+        async fn register(&self, _: &Register) -> Result<(), ControlPlaneError> {
+            Ok(())
+        }
+
+        async fn heartbeat(&self, _: &Heartbeat) -> Result<(), ControlPlaneError> {
+            Ok(())
+        }
+
+        async fn sync(&self, _: Option<&str>, _: Duration) -> Result<SyncAnswer, ControlPlaneError> {
+            Err(self.0.clone())
+        }
+
+        async fn report(&self, _: &Report) -> Result<(), ControlPlaneError> {
+            Err(self.0.clone())
+        }
+    }
+
+    /// What is left of the use of a key after a report without traffic was answered like this.
+    async fn left_after(error: ControlPlaneError) -> usize {
+        let directory = tempfile::tempdir().unwrap();
+        let control_plane: Arc<dyn ControlPlane> = Arc::new(Answering(error));
+        let node = NodeInfo {
+            name: "node".to_owned(),
+            region: "here".to_owned(),
+            provider: "self".to_owned(),
+            version: "1".to_owned(),
+            id_org: None,
+            gateway_url: None,
+        };
+        let identities = Arc::new(RwLock::new(Identities::generate()));
+        let key_uses = Arc::new(KeyUses::default());
+        let key_id = RepoKeyId::new(Timestamp::UNIX_EPOCH, [1; 10]);
+        key_uses.note(KeyUse { key_id, at: Timestamp::UNIX_EPOCH });
+        let metrics = Arc::new(Metrics::default());
+        let reports = UsageReports {
+            registration: Arc::new(Registration::new(Arc::clone(&control_plane), node.clone(), identities)),
+            control_plane,
+            meter: UsageMeter::new(Arc::clone(&metrics)),
+            key_uses: Arc::clone(&key_uses),
+            spool: Arc::new(Mutex::new(Spool::open(directory.path(), 1 << 20, "spool").unwrap())),
+            spooled: Arc::default(),
+            metrics,
+            node,
+            flush_interval: Duration::from_secs(1),
+        };
+        reports.send_all().await.unwrap_err();
+        key_uses.take().len()
+    }
+
+    #[tokio::test]
+    async fn the_use_of_a_key_that_could_not_be_told_is_told_later() {
+        assert_eq!(left_after(ControlPlaneError::Unavailable("away".to_owned())).await, 1);
+        let refused = ControlPlaneError::Refused { code: None, message: "no".to_owned() };
+        assert_eq!(left_after(refused).await, 0, "it would be refused for ever");
     }
 }
