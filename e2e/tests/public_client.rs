@@ -128,3 +128,85 @@ async fn the_other_spelling_of_blob_is_taken_and_not_given() -> Result<()> {
     );
     Ok(())
 }
+
+#[tokio::test]
+async fn repositories_keys_and_statistics_as_the_client_asks_for_them() -> Result<()> {
+    let server = Server::start(options()?).await?;
+    let client = server.owner().await?;
+    let workspace = client.workspace().await?;
+    let bucket =
+        client.register(&s3_bucket("Photos", OPEN_BUCKET, &shared_s3_endpoint()?, &workspace)).await?;
+    // What the list told of the bucket is sent back whole, and the repository that doesn't exist yet has an id.
+    let place = json!({ "folder": "2026", "master": false, "bucketId": bucket, "bucket": client.bucket(&bucket).await? });
+    let proposal = json!({ "repoId": "", "mode": "NORMAL", "repoBuckets": [place] });
+    let told = client.post("/repo/validate", &proposal).send().await?.json_with_status(200)?;
+    assert_eq!(told["success"], true, "{told}");
+    let repository = json!({
+        "name": "Media", "storageType": "S3", "mode": "NORMAL", "workspaceId": workspace, "repoBuckets": [place],
+        "repoAiLlms": [],
+    });
+    let created = client.post("/repo", &repository).send().await?.json_with_status(200)?;
+    assert_eq!(created["success"], true, "{created}");
+    let id = text(&created["repoId"]).to_owned();
+
+    for path in [
+        "/repo".to_owned(),
+        "/repo?".to_owned(),
+        "/repo?workspaceId=undefined&walletAddress=undefined".to_owned(),
+        format!("/repo?repoId={id}"),
+        format!("/repo?workspaceId={workspace}"),
+    ] {
+        let told = client.get(&path).send().await?.json_with_status(200)?;
+        let repo = &told["repos"][0];
+        assert_eq!(
+            (&told["success"], &repo["id"], &repo["mode"]),
+            (&json!(true), &json!(id), &json!("NORMAL"))
+        );
+        assert_eq!(
+            (&repo["buckets"][0]["folder"], &repo["buckets"][0]["master"]),
+            (&json!("2026"), &json!(false))
+        );
+        assert!(repo["apiKeys"].is_array() && repo["createdAt"].is_string(), "{path}: {repo}");
+    }
+    let told = client.bucket(&bucket).await?;
+    assert_eq!((&told["repos"][0]["id"], &told["repos"][0]["name"]), (&json!(id), &json!("Media")), "{told}");
+
+    // The client puts the repository's id into the body as well.
+    let keys = format!("/repo/{id}/apikey");
+    let key = json!({ "repoId": id, "name": "laptop", "accessType": "WRITE" });
+    let pair = client.post(&keys, &key).send().await?.json_with_status(200)?;
+    assert!(pair["success"] == true && pair["key"].is_string() && pair["secret"].is_string(), "{pair}");
+    let told = client.get(&keys).send().await?.json_with_status(200)?;
+    assert_eq!((&told["keys"][0]["id"], &told["keys"][0]["accessType"]), (&pair["id"], &json!("WRITE")));
+    assert!(!told.to_string().contains(text(&pair["secret"])), "the secret is told once");
+    let at = format!("{keys}/{}", text(&pair["id"]));
+    let change = json!({ "name": "laptop", "accessType": "READ" });
+    client.put(&at, &change).send().await?.json_with_status(200)?;
+
+    let totals =
+        client.get(&format!("/repo/stats?repoId={id}%2C{id}")).send().await?.json_with_status(200)?;
+    assert_eq!(
+        (&totals["stats"][0]["repoId"], &totals["stats"][0]["totalUploadBytes"]),
+        (&json!(id), &json!("0"))
+    );
+    for path in ["/stats/daily", "/stats/minute"] {
+        for names in ["bucketId", "unitId"] {
+            let path = format!(
+                "{path}?startDate=2026-11-01T00%3A00%3A00.000Z&endDate=2026-11-02T00%3A00%3A00.000Z&{names}={bucket}"
+            );
+            let told = client.get(&path).send().await?.json_with_status(200)?;
+            assert_eq!((&told["success"], &told["data"]), (&json!(true), &json!([])), "{path}");
+        }
+    }
+    let refused = client.delete(&format!("/bucket/{bucket}")).send().await?.json_with_status(403)?;
+    assert!(text(&refused["message"]).contains("Media"), "{refused}");
+    let renamed = json!({ "name": "Films", "storageType": "S3", "mode": "NORMAL", "workspaceId": workspace, "repoBuckets": [place] });
+    let told = client.post(&format!("/repo/{id}/validate"), &proposal).send().await?.json_with_status(200)?;
+    assert_eq!(told["success"], true, "{told}");
+    let told = client.put(&format!("/repo/{id}"), &renamed).send().await?.json_with_status(200)?;
+    assert_eq!((&told["success"], &told["repoId"]), (&json!(true), &json!(id)));
+    assert_eq!(client.delete(&at).send().await?.json_with_status(200)?["success"], true);
+    assert_eq!(client.delete(&format!("/repo/{id}")).send().await?.json_with_status(200)?["success"], true);
+    client.delete(&format!("/bucket/{bucket}")).send().await?.json_with_status(200)?;
+    Ok(())
+}
