@@ -14,6 +14,7 @@ use jiff::Timestamp;
 
 use crate::body::{Payload, ProviderBody};
 use crate::error::ProviderError;
+use crate::s3::S3Driver;
 
 /// An open bucket. Light: a node holds one for each bucket that it serves.
 #[async_trait]
@@ -76,6 +77,16 @@ pub trait Driver: fmt::Debug + Send + Sync {
 
     /// Takes the parts away.
     async fn abort_multipart(&self, key: &str, upload: &UploadId) -> Result<(), ProviderError>;
+
+    /// One page of the uploads that were begun and neither completed nor aborted, where
+    /// [`Capabilities::list_uploads`] says so.
+    async fn list_uploads(&self, request: &UploadsRequest) -> Result<UploadsPage, ProviderError>;
+
+    /// The driver itself, where the provider speaks S3: requests of that protocol can be forwarded as they came, as
+    /// far as [`Capabilities::protocol`] says.
+    fn forwarder(&self) -> Option<&S3Driver> {
+        None
+    }
 }
 
 /// A driver as it is handed around.
@@ -94,12 +105,27 @@ pub struct Capabilities {
     pub put_if_match: bool,
     /// Objects can be copied within the provider.
     pub copy: bool,
+    /// Uploads that go on can be listed.
+    pub list_uploads: bool,
+    /// How much of S3's own protocol the provider takes as it is.
+    pub protocol: S3Protocol,
     /// The longest key in bytes.
     pub max_key_bytes: usize,
     /// The largest object of one PUT, in bytes.
     pub max_put_bytes: u64,
     /// The bounds of multipart uploads.
     pub multipart: MultipartLimits,
+}
+
+/// How much of S3's own protocol a provider takes as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum S3Protocol {
+    /// Nothing: it speaks another one.
+    None,
+    /// Reading, and what the methods of [`Driver`] need. What goes beyond would be refused, or left out silently.
+    Basic,
+    /// Versions, tags, checksums that are kept, encryption, storage classes.
+    Whole,
 }
 
 /// The bounds of multipart uploads.
@@ -320,6 +346,52 @@ pub struct Deleted {
 /// The provider's name of a multipart upload.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct UploadId(pub String);
+
+/// Which uploads that go on to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UploadsRequest {
+    /// Only those of keys that begin with this.
+    pub prefix: String,
+    /// Keys that hold this after the prefix are folded into one common prefix.
+    pub delimiter: Option<String>,
+    /// Only those after this one.
+    pub after: UploadsMarker,
+    /// The most uploads and prefixes of the page; the provider may answer fewer.
+    pub max_uploads: u16,
+}
+
+/// Where a page of uploads ended. Providers know it by the key, by the upload, or by both.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UploadsMarker {
+    /// The key.
+    pub key: Option<String>,
+    /// The upload.
+    pub upload: Option<String>,
+}
+
+/// A page of the uploads that go on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UploadsPage {
+    /// The uploads.
+    pub uploads: Vec<ListedUpload>,
+    /// The common prefixes, where a delimiter was given.
+    pub prefixes: Vec<String>,
+    /// Where the next page begins; `None` on the last one.
+    pub next: Option<UploadsMarker>,
+}
+
+/// An upload that goes on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListedUpload {
+    /// The key of the object that it becomes.
+    pub key: String,
+    /// Its name.
+    pub upload: String,
+    /// When it was begun.
+    pub initiated: Option<Timestamp>,
+    /// The provider's storage class.
+    pub storage_class: Option<String>,
+}
 
 /// A stored part.
 #[derive(Debug, Clone, PartialEq, Eq)]

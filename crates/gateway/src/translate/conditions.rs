@@ -67,7 +67,7 @@ pub(super) fn no_version(version: Option<&str>) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use bucketry_provider::driver::MultipartLimits;
+    use bucketry_provider::driver::{MultipartLimits, S3Protocol};
 
     use super::*;
 
@@ -77,6 +77,8 @@ mod tests {
         put_if_absent: false,
         put_if_match: false,
         copy: false,
+        list_uploads: false,
+        protocol: S3Protocol::None,
         max_key_bytes: 0,
         max_put_bytes: 0,
         multipart: MultipartLimits { min_part_bytes: 0, max_part_bytes: 0, max_parts: 0 },

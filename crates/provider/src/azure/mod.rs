@@ -38,7 +38,7 @@ use crate::connection::Connections;
 use crate::driver::{
     Capabilities, Conditions, CopyRequest, Deleted, Driver, GetRequest, Hints, ListPage, ListRequest,
     MultipartLimits, ObjectAttributes, ObjectInfo, ObjectRead, Part, PartsPage, Permissions, PutRequest,
-    Site, Stored, UploadId,
+    S3Protocol, Site, Stored, UploadId, UploadsPage, UploadsRequest,
 };
 use crate::error::ProviderError;
 use crate::open::OpenError;
@@ -52,6 +52,9 @@ const CAPABILITIES: Capabilities = Capabilities {
     put_if_absent: true,
     put_if_match: true,
     copy: true,
+    // Blobs without a committed block can be listed, but not the uploads that their blocks belong to.
+    list_uploads: false,
+    protocol: S3Protocol::None,
     max_key_bytes: 1_024,
     max_put_bytes: 5_000 * MIB,
     multipart: MultipartLimits { min_part_bytes: 1, max_part_bytes: 4_000 * MIB, max_parts: 10_000 },
@@ -228,6 +231,10 @@ impl Driver for AzureDriver {
 
     async fn abort_multipart(&self, key: &str, upload: &UploadId) -> Result<(), ProviderError> {
         self.abort_upload(key, upload).await
+    }
+
+    async fn list_uploads(&self, _: &UploadsRequest) -> Result<UploadsPage, ProviderError> {
+        Err(ProviderError::InvalidRequest("uploads of blocks can't be listed"))
     }
 }
 

@@ -5,7 +5,7 @@ use bucketry_model::bucket::BucketTarget;
 use bucketry_model::endpoint::Endpoint;
 
 use crate::connection::Connections;
-use crate::driver::{Capabilities, Hints, MultipartLimits, Permissions};
+use crate::driver::{Capabilities, Hints, MultipartLimits, Permissions, S3Protocol};
 use crate::gcs::{CAPABILITIES, PERMISSIONS, PUBLIC_HOST};
 use crate::open::OpenError;
 use crate::s3::{Flavour, S3Driver};
@@ -18,6 +18,8 @@ static FLAVOUR: Flavour = Flavour {
         // Conditions on writing exist by generation only, which this protocol has no word for.
         put_if_absent: false,
         put_if_match: false,
+        // Versions are generations, and there are no tags and none of the other checksums.
+        protocol: S3Protocol::Basic,
         multipart: MultipartLimits { ..CAPABILITIES.multipart },
         ..CAPABILITIES
     },

@@ -43,7 +43,7 @@ use crate::connection::Connections;
 use crate::driver::{
     Capabilities, Conditions, CopyRequest, Deleted, Driver, GetRequest, Hints, ListPage, ListRequest,
     MultipartLimits, ObjectAttributes, ObjectInfo, ObjectRead, Part, PartsPage, Permissions, PutRequest,
-    SharedDriver, Site, Stored, UploadId,
+    S3Protocol, SharedDriver, Site, Stored, UploadId, UploadsPage, UploadsRequest,
 };
 use crate::error::{ErrorKind, ProviderError};
 use crate::gcs::error::About;
@@ -62,6 +62,8 @@ const CAPABILITIES: Capabilities = Capabilities {
     put_if_absent: true,
     put_if_match: true,
     copy: true,
+    list_uploads: true,
+    protocol: S3Protocol::None,
     max_key_bytes: 1_024,
     max_put_bytes: 5 * 1024 * GIB,
     multipart: MultipartLimits { min_part_bytes: 5 * MIB, max_part_bytes: 5 * GIB, max_parts: 10_000 },
@@ -282,6 +284,10 @@ impl Driver for GcsDriver {
 
     async fn abort_multipart(&self, key: &str, upload: &UploadId) -> Result<(), ProviderError> {
         self.abort_upload(key, upload).await
+    }
+
+    async fn list_uploads(&self, request: &UploadsRequest) -> Result<UploadsPage, ProviderError> {
+        self.uploads_page(request).await
     }
 }
 

@@ -7,7 +7,9 @@ use http::{HeaderMap, HeaderValue, Method};
 
 use crate::body::Payload;
 use crate::connection::Pace;
-use crate::driver::{Conditions, ObjectAttributes, Part, PartsPage, Stored, UploadId};
+use crate::driver::{
+    Conditions, ObjectAttributes, Part, PartsPage, Stored, UploadId, UploadsPage, UploadsRequest,
+};
 use crate::encode::Query;
 use crate::error::ProviderError;
 use crate::gcs::GcsDriver;
@@ -15,7 +17,7 @@ use crate::gcs::attributes::{etag_of_headers, generation_of_headers, put_attribu
 use crate::gcs::error::{self, About};
 use crate::gcs::request::Call;
 use crate::headers::value;
-use crate::s3::parts_document;
+use crate::s3::{MAX_UPLOADS_BYTES, parse_uploads, parts_document, uploads_query};
 use crate::xml::{self, UnexpectedXml};
 
 /// 1,000 parts a page, and what stands around them.
@@ -122,6 +124,17 @@ impl GcsDriver {
     pub(super) async fn abort_upload(&self, key: &str, upload: &UploadId) -> Result<(), ProviderError> {
         let call = self.upload_call(Method::DELETE, key, &[("uploadId", &upload.0)])?;
         self.send(call).await.map(drop)
+    }
+
+    pub(super) async fn uploads_page(&self, request: &UploadsRequest) -> Result<UploadsPage, ProviderError> {
+        let path = format!("/{}", self.bucket);
+        let call = Call { query: uploads_query(request), ..Call::new(Method::GET, path, About::Bucket) };
+        let (head, body) = self.send(call).await?.into_parts();
+        let document = self.connections.document(body, MAX_UPLOADS_BYTES, Pace::Usual).await?;
+        parse_uploads(&document).map_err(|UnexpectedXml| {
+            error::read_late(&head.headers, &document, About::Bucket)
+                .unwrap_or(ProviderError::NotAnObjectStore { status: Some(head.status) })
+        })
     }
 
     fn upload_call(

@@ -12,7 +12,7 @@ use crate::open::OpenError;
 pub(super) const DEFAULT_REGION: &str = "us-east-1";
 
 /// Which servers answer for a bucket, before the region is known.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Home {
     /// AWS's own endpoints, which have the region in the host name.
     Aws,

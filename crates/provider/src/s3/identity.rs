@@ -91,6 +91,15 @@ impl Identity {
         }
     }
 
+    /// Whether both are the same: what one may do at a provider, the other may too.
+    pub(super) fn is_the_same_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Pair(one), Self::Pair(other)) => one.is_the_same_as(other),
+            (Self::Role(one), Self::Role(other)) => one.is_the_same_as(other),
+            _ => false,
+        }
+    }
+
     /// Forgets credentials that the provider no longer takes. Says whether there can be others.
     pub(super) fn forget(&self, refused: &Arc<Credentials>) -> bool {
         match self {

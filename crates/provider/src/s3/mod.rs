@@ -8,6 +8,7 @@
 mod address;
 mod attributes;
 mod error;
+mod forward;
 mod identity;
 mod list;
 mod multipart;
@@ -15,6 +16,7 @@ mod object;
 mod request;
 mod role;
 mod sign;
+mod uploads;
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -30,17 +32,19 @@ use crate::connection::Connections;
 use crate::driver::{
     Capabilities, Conditions, CopyRequest, Deleted, Driver, GetRequest, Hints, ListPage, ListRequest,
     MultipartLimits, ObjectAttributes, ObjectInfo, ObjectRead, Part, PartsPage, Permissions, PutRequest,
-    Site, Stored, UploadId,
+    S3Protocol, Site, Stored, UploadId, UploadsPage, UploadsRequest,
 };
 use crate::error::ProviderError;
 use crate::open::OpenError;
 use crate::s3::address::{DEFAULT_REGION, Home, address_of};
+pub use crate::s3::forward::Forwarded;
 use crate::s3::identity::Identity;
-pub(crate) use crate::s3::multipart::parts_document;
+pub use crate::s3::multipart::parts_document;
 use crate::s3::request::Call;
 pub(crate) use crate::s3::sign::Credentials;
 pub(crate) use crate::s3::sign::SigningKeys;
 pub(crate) use crate::s3::sign::hex;
+pub(crate) use crate::s3::uploads::{MAX_UPLOADS_BYTES, parse_uploads, uploads_query};
 
 const CAPABILITIES: Capabilities = Capabilities {
     list_start_after: true,
@@ -48,6 +52,8 @@ const CAPABILITIES: Capabilities = Capabilities {
     put_if_absent: true,
     put_if_match: true,
     copy: true,
+    list_uploads: true,
+    protocol: S3Protocol::Whole,
     max_key_bytes: 1_024,
     max_put_bytes: 5 * 1024 * 1024 * 1024,
     multipart: MultipartLimits {
@@ -145,6 +151,18 @@ impl S3Driver {
     #[cfg(feature = "contract")]
     pub async fn create_bucket(&self) -> Result<(), ProviderError> {
         let call = Call { payload: Some(Payload::bytes("")), ..Call::new(Method::PUT, None) };
+        self.send(call).await.map(drop)
+    }
+
+    /// Makes the bucket keep versions, for tests that need them.
+    #[cfg(feature = "contract")]
+    pub async fn keep_versions(&self) -> Result<(), ProviderError> {
+        let document = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+        let call = Call {
+            query: crate::encode::Query::new(&[("versioning", "")]),
+            payload: Some(Payload::bytes(document)),
+            ..Call::new(Method::PUT, None)
+        };
         self.send(call).await.map(drop)
     }
 
@@ -252,6 +270,14 @@ impl Driver for S3Driver {
 
     async fn abort_multipart(&self, key: &str, upload: &UploadId) -> Result<(), ProviderError> {
         self.abort_upload(key, upload).await
+    }
+
+    async fn list_uploads(&self, request: &UploadsRequest) -> Result<UploadsPage, ProviderError> {
+        self.uploads_page(request).await
+    }
+
+    fn forwarder(&self) -> Option<&S3Driver> {
+        Some(self)
     }
 }
 

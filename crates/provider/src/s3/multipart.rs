@@ -142,7 +142,7 @@ impl S3Driver {
 }
 
 /// The document that completes an upload.
-pub(crate) fn parts_document(parts: &[Part]) -> Bytes {
+pub fn parts_document(parts: &[Part]) -> Bytes {
     let mut text =
         String::from("<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
     for part in parts {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST};
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use crate::body::{Outgoing, Payload};
@@ -16,6 +16,9 @@ use crate::s3::{Place, S3Driver, error};
 /// The SHA-256 of nothing.
 const EMPTY_SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
+/// How many headers addressing and signing add.
+const OWN_HEADERS: usize = 6;
+
 /// A request before it is addressed and signed.
 pub(super) struct Call<'a> {
     pub(super) method: Method,
@@ -25,6 +28,8 @@ pub(super) struct Call<'a> {
     pub(super) headers: HeaderMap,
     pub(super) payload: Option<Payload>,
     pub(super) pace: Pace,
+    /// Whether "not modified" is an answer, and not a failure.
+    pub(super) takes_unmodified: bool,
 }
 
 impl<'a> Call<'a> {
@@ -36,6 +41,7 @@ impl<'a> Call<'a> {
             headers: HeaderMap::new(),
             payload: None,
             pace: Pace::Usual,
+            takes_unmodified: false,
         }
     }
 }
@@ -47,6 +53,7 @@ struct Draft<'a> {
     query: String,
     headers: HeaderMap,
     pace: Pace,
+    takes_unmodified: bool,
 }
 
 impl S3Driver {
@@ -58,6 +65,7 @@ impl S3Driver {
             query: call.query.into_text(),
             headers: call.headers,
             pace: call.pace,
+            takes_unmodified: call.takes_unmodified,
         };
         if let Some(payload) = call.payload {
             self.settle_region().await;
@@ -93,6 +101,7 @@ impl S3Driver {
                 query: String::new(),
                 headers: HeaderMap::new(),
                 pace: Pace::Usual,
+                takes_unmodified: false,
             };
             match self.exchange(&draft, &self.first, None).await {
                 Ok(_) => {
@@ -116,7 +125,8 @@ impl S3Driver {
         let mut request = Request::new(Outgoing::empty());
         *request.method_mut() = draft.method.clone();
         *request.uri_mut() = place.address.uri(&path, &draft.query)?;
-        let mut headers = draft.headers.clone();
+        let mut headers = HeaderMap::with_capacity(draft.headers.len() + OWN_HEADERS);
+        headers.extend(draft.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
         headers.insert(HOST, place.address.host_header()?);
         let mut payload_hash = None;
         if let Some(payload) = &payload {
@@ -138,7 +148,8 @@ impl S3Driver {
             (*request.body_mut(), progress) = Outgoing::of(payload);
         }
         let answer = self.connections.send(request, progress, draft.pace).await?;
-        if answer.status().is_success() {
+        let status = answer.status();
+        if status.is_success() || (draft.takes_unmodified && status == StatusCode::NOT_MODIFIED) {
             return Ok(answer);
         }
         let error = self.read_error(answer, draft).await;

@@ -62,6 +62,11 @@ pub(super) struct Role {
 }
 
 impl Role {
+    /// Whether both are the same role, assumed in the same way.
+    pub(super) fn is_the_same_as(&self, other: &Self) -> bool {
+        self.arn == other.arn && self.external_id.expose() == other.external_id.expose()
+    }
+
     /// Reads a role's ARN and the external id. `region` is the bucket's, where it is known.
     pub(super) fn read(
         arn: &str,

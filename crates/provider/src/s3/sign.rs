@@ -37,6 +37,11 @@ impl Credentials {
         Self { key: key.into(), secret, fingerprint, token: None, expires: None }
     }
 
+    /// Whether both are the same access key with the same secret.
+    pub(crate) fn is_the_same_as(&self, other: &Self) -> bool {
+        self.key == other.key && self.fingerprint == other.fingerprint && self.token == other.token
+    }
+
     /// These credentials as those of a session.
     pub(crate) fn with_session(self, token: &Secret, expires: Option<Timestamp>) -> Result<Self, OpenError> {
         let text = token.expose().trim();

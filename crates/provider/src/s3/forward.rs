@@ -1,0 +1,131 @@
+//! Requests about objects that are sent on as they came, for callers that speak S3 themselves.
+//!
+//! Only addressing, signing, region and errors are this driver's business here. What headers and parameters may go on
+//! is the caller's to say: whatever it gives is sent.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Response};
+
+use crate::body::{Payload, ProviderBody};
+use crate::connection::Pace;
+use crate::encode::{Query, push_path, segment};
+use crate::error::ProviderError;
+use crate::headers::value;
+use crate::s3::object::object;
+use crate::s3::request::Call;
+use crate::s3::{S3Driver, error};
+use crate::xml;
+
+/// A request about an object.
+#[derive(Debug)]
+pub struct Forwarded<'a> {
+    /// What is done with it.
+    pub method: Method,
+    /// Its key.
+    pub key: &'a str,
+    /// Parameters, not escaped, in any order.
+    pub query: &'a [(&'static str, &'a str)],
+    /// Headers, each name once. All of them are signed.
+    pub headers: HeaderMap,
+    /// What is stored. A method that changes something needs one, if only an empty one.
+    pub payload: Option<Payload>,
+}
+
+impl S3Driver {
+    /// Sends a request on. Answers a success, or "not modified"; everything else is an error.
+    pub async fn forward(&self, request: Forwarded<'_>) -> Result<Response<ProviderBody>, ProviderError> {
+        let call = Call { takes_unmodified: true, ..call(request, Pace::Usual)? };
+        let answer = self.send(call).await?;
+        Ok(answer.map(|body| ProviderBody::new(body, self.connections.settings().stall_timeout)))
+    }
+
+    /// Sends a request on whose answer is a document of this root, of at most `limit` bytes. The provider may work on
+    /// it for long. An error document in a success (copies and completions have that) is an error.
+    pub async fn forward_for_document(
+        &self,
+        request: Forwarded<'_>,
+        root: &str,
+        limit: usize,
+    ) -> Result<Response<Bytes>, ProviderError> {
+        let (head, body) = self.send(call(request, Pace::Slow)?).await?.into_parts();
+        let document = self.connections.document(body, limit, Pace::Slow).await?;
+        if xml::read(&document, root, |_| Ok(())).is_err() {
+            let late = error::read_late(&head.headers, &document);
+            return Err(late.unwrap_or(ProviderError::NotAnObjectStore { status: Some(head.status) }));
+        }
+        Ok(Response::from_parts(head, document))
+    }
+
+    /// Names an object of this bucket, or a version of it, as the source of a copy.
+    pub fn copy_source(&self, key: &str, version: Option<&str>) -> Result<HeaderValue, ProviderError> {
+        let mut source = format!("/{}/", self.bucket);
+        push_path(&mut source, key);
+        if let Some(version) = version {
+            source.push_str("?versionId=");
+            source.push_str(&segment(version));
+        }
+        value(&source)
+    }
+
+    /// Whether the other bucket lies at the same endpoint and is opened with the same credential, so that the provider
+    /// can copy from one to the other.
+    pub fn shares_account_with(&self, other: &Self) -> bool {
+        self.home == other.home && self.identity.is_the_same_as(&other.identity)
+    }
+}
+
+fn call(request: Forwarded<'_>, pace: Pace) -> Result<Call<'_>, ProviderError> {
+    let Forwarded { method, key, query, headers, payload } = request;
+    Ok(Call { query: Query::new(query), headers, payload, pace, ..object(method, key)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
+    use bucketry_model::endpoint::Endpoint;
+    use bucketry_model::secret::Secret;
+
+    use super::*;
+    use crate::connection::{ConnectionSettings, Connections};
+
+    fn driver(bucket: &str, endpoint: Option<&str>, pair: Option<(&str, &str)>) -> S3Driver {
+        let target = BucketTarget {
+            location: BucketLocation {
+                storage_type: StorageType::S3,
+                bucket: bucket.to_owned(),
+                key: pair.map(|(key, _)| key.to_owned()),
+                endpoint: endpoint.map(|endpoint| Endpoint::parse(endpoint).unwrap()),
+                region: Some("us-east-1".to_owned()),
+            },
+            secret: pair.map(|(_, secret)| Secret::new(secret)),
+        };
+        S3Driver::open(&target, &Connections::new(ConnectionSettings::default()).unwrap()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_account_is_an_endpoint_and_a_credential() {
+        let (here, there) = (Some("https://s3.example.com"), Some("https://s3.example.org"));
+        let pair = Some(("key", "secret"));
+        let one = driver("one", here, pair);
+        assert!(one.shares_account_with(&driver("two", here, pair)));
+        assert!(driver("one", None, pair).shares_account_with(&driver("two", None, pair)));
+        for other in [
+            driver("one", there, pair),
+            driver("one", None, pair),
+            driver("one", here, Some(("key", "other"))),
+            driver("one", here, Some(("other", "secret"))),
+            driver("one", here, None),
+        ] {
+            assert!(!one.shares_account_with(&other), "{other:?}");
+        }
+        let anonymous = driver("one", here, None);
+        assert!(!anonymous.shares_account_with(&driver("two", here, None)));
+    }
+
+    #[tokio::test]
+    async fn the_source_of_a_copy_is_escaped_once() {
+        let one = driver("one", None, None);
+        let source = one.copy_source("a b/ü?versionId=x", Some("v/1+")).unwrap();
+        assert_eq!(source, "/one/a%20b/%C3%BC%3FversionId%3Dx?versionId=v%2F1%2B");
+    }
+}

@@ -1,0 +1,119 @@
+//! `ListMultipartUploads`, which Google's XML API has in the same words.
+
+use http::Method;
+
+use crate::connection::Pace;
+use crate::driver::{ListedUpload, UploadsMarker, UploadsPage, UploadsRequest};
+use crate::encode::{Query, decode_listed};
+use crate::error::ProviderError;
+use crate::s3::request::Call;
+use crate::s3::{S3Driver, error};
+use crate::xml::{self, UnexpectedXml};
+
+/// A page of 1,000 uploads with keys of 1,024 bytes, each escaped to three times its length, and their ids.
+pub(crate) const MAX_UPLOADS_BYTES: usize = 8 * 1024 * 1024;
+
+impl S3Driver {
+    pub(super) async fn uploads_page(&self, request: &UploadsRequest) -> Result<UploadsPage, ProviderError> {
+        let call = Call { query: uploads_query(request), ..Call::new(Method::GET, None) };
+        let (head, body) = self.send(call).await?.into_parts();
+        let document = self.connections.document(body, MAX_UPLOADS_BYTES, Pace::Usual).await?;
+        parse_uploads(&document).map_err(|UnexpectedXml| {
+            error::read_late(&head.headers, &document)
+                .unwrap_or(ProviderError::NotAnObjectStore { status: Some(head.status) })
+        })
+    }
+}
+
+/// What is asked for. `encoding-type=url` lets keys through that XML can't hold.
+pub(crate) fn uploads_query(request: &UploadsRequest) -> Query {
+    let mut query = Query::new(&[
+        ("uploads", ""),
+        ("encoding-type", "url"),
+        ("max-uploads", &request.max_uploads.to_string()),
+    ]);
+    if !request.prefix.is_empty() {
+        query.push("prefix", &request.prefix);
+    }
+    for (name, value) in [
+        ("delimiter", &request.delimiter),
+        ("key-marker", &request.after.key),
+        ("upload-id-marker", &request.after.upload),
+    ] {
+        if let Some(value) = value {
+            query.push(name, value);
+        }
+    }
+    query
+}
+
+/// Reads a page.
+pub(crate) fn parse_uploads(document: &[u8]) -> Result<UploadsPage, UnexpectedXml> {
+    let mut page = UploadsPage::default();
+    let mut upload = ListedUpload::default();
+    let mut next = UploadsMarker::default();
+    let mut url_encoded = false;
+    let mut truncated = false;
+    xml::read(document, "ListMultipartUploadsResult", |element| {
+        let text = element.text;
+        let some = || Some(text).filter(|text| !text.is_empty()).map(str::to_owned);
+        match (element.path.len(), element.parent(), element.name) {
+            (1, _, "EncodingType") => url_encoded = text == "url",
+            (1, _, "IsTruncated") => truncated = text == "true",
+            (1, _, "NextKeyMarker") => next.key = some(),
+            (1, _, "NextUploadIdMarker") => next.upload = some(),
+            (1, _, "Upload") => page.uploads.push(std::mem::take(&mut upload)),
+            (2, "Upload", "Key") => text.clone_into(&mut upload.key),
+            (2, "Upload", "UploadId") => text.clone_into(&mut upload.upload),
+            (2, "Upload", "Initiated") => upload.initiated = text.parse().ok(),
+            (2, "Upload", "StorageClass") => upload.storage_class = some(),
+            (2, "CommonPrefixes", "Prefix") => page.prefixes.push(text.to_owned()),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    if url_encoded {
+        let keys = page.uploads.iter_mut().map(|upload| &mut upload.key);
+        for key in keys.chain(&mut page.prefixes).chain(&mut next.key) {
+            *key = decode_listed(key).ok_or(UnexpectedXml)?;
+        }
+    }
+    page.next = (truncated && next != UploadsMarker::default()).then_some(next);
+    Ok(page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_tells_uploads_prefixes_and_where_the_next_one_begins() {
+        let document = b"<ListMultipartUploadsResult xmlns='x'><Prefix>ignored</Prefix>\
+            <NextKeyMarker>a%20b</NextKeyMarker><NextUploadIdMarker>u+/=</NextUploadIdMarker><IsTruncated>true</IsTruncated>\
+            <Upload><Key>a%20b</Key><UploadId>u+/=</UploadId><Owner><ID>secret</ID></Owner>\
+            <StorageClass>STANDARD</StorageClass><Initiated>2026-05-01T10:00:00.000Z</Initiated></Upload>\
+            <CommonPrefixes><Prefix>z%2B/</Prefix></CommonPrefixes><EncodingType>url</EncodingType>\
+            </ListMultipartUploadsResult>";
+        let page = parse_uploads(document).unwrap();
+        assert_eq!((page.uploads[0].key.as_str(), page.uploads[0].upload.as_str()), ("a b", "u+/="));
+        assert_eq!(page.uploads[0].initiated, "2026-05-01T10:00:00Z".parse().ok());
+        assert_eq!(page.prefixes, ["z+/"]);
+        let next = UploadsMarker { key: Some("a b".into()), upload: Some("u+/=".into()) };
+        assert_eq!(page.next, Some(next));
+    }
+
+    #[test]
+    fn the_last_page_has_no_next_one_whatever_else_it_says() {
+        let of = |inner: &str| {
+            parse_uploads(
+                format!("<ListMultipartUploadsResult>{inner}</ListMultipartUploadsResult>").as_bytes(),
+            )
+        };
+        assert_eq!(
+            of("<NextKeyMarker>k</NextKeyMarker><IsTruncated>false</IsTruncated>").unwrap().next,
+            None
+        );
+        assert_eq!(of("<IsTruncated>true</IsTruncated>").unwrap().next, None);
+        assert_eq!(parse_uploads(b"<html/>"), Err(UnexpectedXml));
+    }
+}
