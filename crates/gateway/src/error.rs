@@ -20,10 +20,12 @@ pub enum Code {
     InvalidArgument,
     InvalidBucketName,
     InvalidDigest,
+    InvalidObjectState,
     InvalidPart,
     InvalidPartOrder,
     InvalidRange,
     InvalidRequest,
+    InvalidTag,
     InvalidToken,
     InvalidURI,
     KeyTooLongError,
@@ -68,10 +70,12 @@ impl Code {
             Self::InvalidArgument => "InvalidArgument",
             Self::InvalidBucketName => "InvalidBucketName",
             Self::InvalidDigest => "InvalidDigest",
+            Self::InvalidObjectState => "InvalidObjectState",
             Self::InvalidPart => "InvalidPart",
             Self::InvalidPartOrder => "InvalidPartOrder",
             Self::InvalidRange => "InvalidRange",
             Self::InvalidRequest => "InvalidRequest",
+            Self::InvalidTag => "InvalidTag",
             Self::InvalidToken => "InvalidToken",
             Self::InvalidURI => "InvalidURI",
             Self::KeyTooLongError => "KeyTooLongError",
@@ -105,6 +109,7 @@ impl Code {
             Self::NotModified => StatusCode::NOT_MODIFIED,
             Self::AccessDenied
             | Self::InvalidAccessKeyId
+            | Self::InvalidObjectState
             | Self::RequestTimeTooSkewed
             | Self::SignatureDoesNotMatch => StatusCode::FORBIDDEN,
             Self::NoSuchBucket | Self::NoSuchKey | Self::NoSuchUpload | Self::NoSuchVersion => {

@@ -9,6 +9,7 @@ use bucketry_provider::driver::SharedDriver;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::carry::Settings;
 use crate::figures::{Counters, Figures};
 use crate::observer::Observer;
 use crate::operation::Domains;
@@ -18,7 +19,6 @@ use crate::server;
 use crate::service::Service;
 use crate::settings::GatewaySettings;
 use crate::signature::Verifier;
-use crate::translate::Settings;
 
 /// The gateway. Cheap to clone; clones are the same gateway.
 #[derive(Clone)]

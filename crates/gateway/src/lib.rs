@@ -3,17 +3,20 @@
 //!
 //! A request's walk (`service`): the listener (`server`) takes it, [`signature`] finds out who asks, [`operation`]
 //! what for, the key's access decides, [`route`] says which bucket and which part of it, [`payload`] verifies what is
-//! sent, [`translate`] carries it out over the bucket's driver, and `meter` counts it, however it ends.
+//! sent, [`carry`] carries it out at the bucket's provider (`forward` as it came, where S3 is spoken there, `translate`
+//! elsewhere), and `meter` counts it, however it ends.
 //!
 //! **Invariants:**
 //! - Nothing is asked of a provider before signature and access were checked.
 //! - What isn't understood is refused; no request for a sub-resource reaches the bucket or the object itself.
 //! - An object that ends before its length breaks the connection; a payload that isn't verified is never stored.
 
+pub mod carry;
 pub mod checksum;
 pub mod error;
 pub mod error_document;
 mod figures;
+mod forward;
 mod gateway;
 mod hex;
 pub mod list_token;
@@ -29,7 +32,7 @@ mod server;
 mod service;
 pub mod settings;
 pub mod signature;
-pub mod translate;
+mod translate;
 pub mod xml;
 
 pub use figures::{CLASSES, Figures, STATUSES};

@@ -15,6 +15,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout};
 
+use crate::carry::{Context, Failure, Fault, GatewayBody, OpenBuckets, Settings, handle};
 use crate::error::{Code, Result, S3Error};
 use crate::error_document;
 use crate::figures::Counters;
@@ -29,7 +30,6 @@ use crate::route;
 use crate::server::{Answer, Pace, PacedBody};
 use crate::settings::ServerSettings;
 use crate::signature::Verifier;
-use crate::translate::{Context, Failure, Fault, GatewayBody, OpenBuckets, Settings, handle};
 
 static X_AMZ_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 

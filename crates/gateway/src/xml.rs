@@ -68,6 +68,11 @@ impl Document {
         self.text.push('>');
     }
 
+    /// Adds elements that are written already.
+    pub(crate) fn append(&mut self, elements: &str) {
+        self.text.push_str(elements);
+    }
+
     /// Ends it.
     pub fn finish(mut self) -> Bytes {
         self.tag("</", self.root);
@@ -77,7 +82,7 @@ impl Document {
 
 /// As S3 does, control characters that XML can't hold are written as references, which many readers refuse: clients
 /// with such keys ask for `encoding-type=url`.
-fn escape(out: &mut String, text: &str) {
+pub(crate) fn escape(out: &mut String, text: &str) {
     for character in text.chars() {
         match character {
             '&' => out.push_str("&amp;"),
@@ -91,6 +96,11 @@ fn escape(out: &mut String, text: &str) {
             other => out.push(other),
         }
     }
+}
+
+/// Where an object is found, as the completion of its upload tells.
+pub(crate) fn location(bucket: &str, key: &str) -> String {
+    format!("/{}/{}", listed(bucket, true), listed(key, true))
 }
 
 /// A name in a list, escaped if the client asked for that.

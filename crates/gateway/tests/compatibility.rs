@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use bucketry_gateway::carry::{Support, support};
 use bucketry_gateway::operation::{Handling, OPERATIONS};
-use bucketry_gateway::translate::{Support, support};
 use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
 use bucketry_model::secret::Secret;
 use bucketry_provider::connection::{ConnectionSettings, Connections};
@@ -89,16 +89,29 @@ fn tables() -> String {
         }
         text.push('\n');
     }
+    text.push_str("\nNot carried out at these, and why:\n\n");
+    let mut lacking: Vec<(String, Vec<&str>)> = Vec::new();
+    for row in OPERATIONS {
+        let Handling::Done(name, _) = row.handling else { continue };
+        let refused = |(who, can): &(&'static str, Capabilities)| match support(name, can) {
+            Support::Refused(why) => Some((*who, why)),
+            Support::Whole | Support::Noted(_) => None,
+        };
+        let (who, whys): (Vec<_>, Vec<_>) = providers.iter().filter_map(refused).unzip();
+        let Some(why) = whys.first() else { continue };
+        let line = format!("{}. *{why}*", who.join("; "));
+        match lacking.iter_mut().find(|(known, _)| *known == line) {
+            Some((_, names)) => names.push(row.name),
+            None => lacking.push((line, vec![row.name])),
+        }
+    }
+    for (line, names) in lacking {
+        let _ = writeln!(text, "- {}: {line}", names.join(", "));
+    }
     text.push_str("\nNot offered, for any provider; the answer is `NotImplemented`, and bucket and object stay as they are:\n\n");
     let mut whys: Vec<(&str, Vec<&str>)> = Vec::new();
     for row in OPERATIONS {
-        let why = match row.handling {
-            Handling::Refused(why) => why,
-            Handling::Done(name, _) => match support(name, &providers[0].1) {
-                Support::Refused(why) => why,
-                Support::Whole | Support::Noted(_) => continue,
-            },
-        };
+        let Handling::Refused(why) = row.handling else { continue };
         match whys.iter_mut().find(|(known, _)| *known == why) {
             Some((_, names)) if names.contains(&row.name) => {}
             Some((_, names)) => names.push(row.name),

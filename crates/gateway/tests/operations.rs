@@ -4,20 +4,29 @@
 
 use bucketry_gateway::error::{Code, Result};
 use bucketry_gateway::operation::{
-    Access, Class, Domains, Handling, Name, OPERATIONS, Operation, Query, Request, Row, Scope, Target, parse,
+    Access, Class, Domains, Handling, Name, OPERATIONS, Operation, Query, Row, Scope, Target, parse,
 };
 use bucketry_model::repository::KeyAccess;
 use bucketry_provider::driver::ByteRange;
 use http::{HeaderMap, HeaderName, Method};
 
-fn request(method: &Method, path: &str, headers: &[(&str, &str)]) -> Result<Request> {
+/// What a request was understood to be.
+#[derive(Debug)]
+struct Asked {
+    operation: Operation,
+    beyond_translation: Option<String>,
+}
+
+fn request(method: &Method, path: &str, headers: &[(&str, &str)]) -> Result<Asked> {
     let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
     let target = Target::parse(path, None, &Domains::default())?;
     let headers: HeaderMap = headers
         .iter()
         .map(|(name, value)| (HeaderName::try_from(*name).unwrap(), value.parse().unwrap()))
         .collect();
-    parse(method, &target, &Query::parse(query)?, &headers)
+    let request = parse(method, &target, &Query::parse(query)?, &headers)?;
+    let beyond_translation = request.beyond_translation().map(str::to_owned);
+    Ok(Asked { operation: request.operation, beyond_translation })
 }
 
 fn code(method: &Method, path: &str) -> Option<Code> {
@@ -33,7 +42,7 @@ fn path_of(scope: Scope) -> &'static str {
 }
 
 /// The request that names a row.
-fn request_of(row: &Row) -> Result<Request> {
+fn request_of(row: &Row) -> Result<Asked> {
     let value = |name: &str, value: Option<&str>| match (name, value) {
         (_, Some(value)) => value.to_owned(),
         ("partNumber", _) => "1".to_owned(),
@@ -211,6 +220,9 @@ fn requests_are_counted_by_class() {
         (Method::GET, "/b", Class::List),
         (Method::GET, "/b/k?uploadId=u", Class::List),
         (Method::PUT, "/b/k", Class::Write),
+        (Method::GET, "/b/k?tagging", Class::Read),
+        (Method::PUT, "/b/k?tagging", Class::Write),
+        (Method::GET, "/b?uploads", Class::List),
         (Method::POST, "/b?delete", Class::Write),
         (Method::HEAD, "/b", Class::Bucket),
         (Method::GET, "/b?location", Class::Bucket),

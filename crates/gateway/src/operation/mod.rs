@@ -15,6 +15,7 @@ pub use crate::operation::query::Query;
 pub use crate::operation::table::{Access, Handling, Name, OPERATIONS, Row, Scope};
 pub(crate) use crate::operation::target::check_path;
 pub use crate::operation::target::{Domains, ObjectKey, Target};
+pub(crate) use crate::operation::values::is_beyond;
 
 /// The most keys of a page, and of what deletes several objects at once.
 pub const MAX_KEYS: u16 = 1_000;
@@ -31,11 +32,14 @@ pub enum Operation {
     ListObjects(List),
     ListObjectsV2(List),
     ListObjectVersions(List),
-    ListMultipartUploads,
+    ListMultipartUploads(Uploads),
     DeleteObjects,
     HeadObject(Reading),
     GetObject(Reading),
     GetObjectAttributes(Reading),
+    GetObjectTagging(Tagging),
+    PutObjectTagging(Tagging),
+    DeleteObjectTagging(Tagging),
     PutObject(Writing),
     CopyObject(Copying),
     DeleteObject(Deleting),
@@ -64,6 +68,32 @@ pub struct List {
     pub token: Option<String>,
     /// Whether the answer names the owner; only in version 2.
     pub fetch_owner: bool,
+}
+
+/// Which page of the uploads that go on is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Uploads {
+    /// Only those of keys that begin with this.
+    pub prefix: String,
+    /// Keys that hold this after the prefix are folded; `None` folds nothing.
+    pub delimiter: Option<String>,
+    /// The most uploads and prefixes, 0 to [`MAX_KEYS`].
+    pub max_uploads: u16,
+    /// Whether names are escaped in the answer.
+    pub url_encoded: bool,
+    /// Where the page begins: a key, or what an answer named.
+    pub key_marker: Option<String>,
+    /// Where the page begins among the uploads of that key.
+    pub upload_marker: Option<String>,
+}
+
+/// Whose tags are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tagging {
+    /// The object.
+    pub key: ObjectKey,
+    /// A version, as in [`Reading::version`].
+    pub version: Option<String>,
 }
 
 /// How an object is read, or asked about.
@@ -167,11 +197,14 @@ impl Operation {
             Self::ListObjects(_) => Name::ListObjects,
             Self::ListObjectsV2(_) => Name::ListObjectsV2,
             Self::ListObjectVersions(_) => Name::ListObjectVersions,
-            Self::ListMultipartUploads => Name::ListMultipartUploads,
+            Self::ListMultipartUploads(_) => Name::ListMultipartUploads,
             Self::DeleteObjects => Name::DeleteObjects,
             Self::HeadObject(_) => Name::HeadObject,
             Self::GetObject(_) => Name::GetObject,
             Self::GetObjectAttributes(_) => Name::GetObjectAttributes,
+            Self::GetObjectTagging(_) => Name::GetObjectTagging,
+            Self::PutObjectTagging(_) => Name::PutObjectTagging,
+            Self::DeleteObjectTagging(_) => Name::DeleteObjectTagging,
             Self::PutObject(_) => Name::PutObject,
             Self::CopyObject(_) => Name::CopyObject,
             Self::DeleteObject(_) => Name::DeleteObject,
@@ -209,7 +242,11 @@ impl Operation {
     pub fn takes_content(&self) -> bool {
         matches!(
             self.name(),
-            Name::PutObject | Name::UploadPart | Name::DeleteObjects | Name::CompleteMultipartUpload
+            Name::PutObject
+                | Name::PutObjectTagging
+                | Name::UploadPart
+                | Name::DeleteObjects
+                | Name::CompleteMultipartUpload
         )
     }
 }

@@ -13,8 +13,8 @@ use crate::operation::values::{
     OBJECT, SOURCE, attributes, beyond_translation, conditions, copy_range, copy_source, range,
 };
 use crate::operation::{
-    Copying, Deleting, List, MAX_KEYS, ObjectKey, Operation, Part, Query, Reading, Target, Writing,
-    check_path,
+    Copying, Deleting, List, MAX_KEYS, ObjectKey, Operation, Part, Query, Reading, Tagging, Target, Uploads,
+    Writing, check_path,
 };
 
 /// The longest upload id, version and list token that is taken, in bytes.
@@ -24,16 +24,28 @@ const MAX_PART_NUMBER: u32 = 10_000;
 
 /// An operation as a request asks for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
+pub struct Request<'a> {
     /// What is asked for.
     pub operation: Operation,
+    /// The headers that it was read from, those in the query of a presigned URL among them.
+    pub headers: Cow<'a, HeaderMap>,
+}
+
+impl Request<'_> {
     /// The name of a header that demands what only some providers know, such as encryption with the client's key. A
     /// request that is forwarded may pass it on; one that is translated is refused.
-    pub beyond_translation: Option<Box<str>>,
+    pub fn beyond_translation(&self) -> Option<&str> {
+        beyond_translation(self.operation.name(), &self.headers)
+    }
 }
 
 /// Reads the operation. A request that names none of those that are carried out is `NotImplemented`.
-pub fn parse(method: &Method, target: &Target, query: &Query, headers: &HeaderMap) -> Result<Request> {
+pub fn parse<'a>(
+    method: &Method,
+    target: &Target,
+    query: &Query,
+    headers: &'a HeaderMap,
+) -> Result<Request<'a>> {
     let headers = with_hoisted(query, headers)?;
     let row = find(method, target, query, &headers)?;
     let name = match row.handling {
@@ -43,7 +55,7 @@ pub fn parse(method: &Method, target: &Target, query: &Query, headers: &HeaderMa
         }
     };
     let operation = Parts { target, query, headers: &headers }.operation(name)?;
-    Ok(Request { operation, beyond_translation: beyond_translation(name, &headers) })
+    Ok(Request { operation, headers })
 }
 
 fn not_implemented(message: String) -> S3Error {
@@ -133,11 +145,14 @@ impl Parts<'_> {
             Name::ListObjects => Operation::ListObjects(self.list("marker")?),
             Name::ListObjectsV2 => Operation::ListObjectsV2(self.list("start-after")?),
             Name::ListObjectVersions => Operation::ListObjectVersions(self.list("key-marker")?),
-            Name::ListMultipartUploads => Operation::ListMultipartUploads,
+            Name::ListMultipartUploads => Operation::ListMultipartUploads(self.uploads()?),
             Name::DeleteObjects => Operation::DeleteObjects,
             Name::HeadObject => Operation::HeadObject(self.reading()?),
             Name::GetObject => Operation::GetObject(self.reading()?),
             Name::GetObjectAttributes => Operation::GetObjectAttributes(self.reading()?),
+            Name::GetObjectTagging => Operation::GetObjectTagging(self.tagging()?),
+            Name::PutObjectTagging => Operation::PutObjectTagging(self.tagging()?),
+            Name::DeleteObjectTagging => Operation::DeleteObjectTagging(self.tagging()?),
             Name::PutObject => Operation::PutObject(Writing {
                 key: self.key()?,
                 attributes: attributes(self.headers)?,
@@ -214,12 +229,31 @@ impl Parts<'_> {
         Ok(u16::try_from(wanted).map_or(MAX_KEYS, |wanted| wanted.min(MAX_KEYS)))
     }
 
+    fn is_url_encoded(&self) -> Result<bool> {
+        match self.text("encoding-type")?.as_deref() {
+            None => Ok(false),
+            Some("url") => Ok(true),
+            Some(_) => Err(invalid("encoding-type must be url.")),
+        }
+    }
+
+    fn uploads(&self) -> Result<Uploads> {
+        Ok(Uploads {
+            prefix: self.key_text("prefix")?.unwrap_or_default(),
+            delimiter: self.text("delimiter")?,
+            max_uploads: self.at_most_1000("max-uploads")?,
+            url_encoded: self.is_url_encoded()?,
+            key_marker: self.key_text("key-marker")?,
+            upload_marker: self.text("upload-id-marker")?,
+        })
+    }
+
+    fn tagging(&self) -> Result<Tagging> {
+        Ok(Tagging { key: self.key()?, version: self.version()? })
+    }
+
     fn list(&self, start: &str) -> Result<List> {
-        let url_encoded = match self.text("encoding-type")?.as_deref() {
-            None => false,
-            Some("url") => true,
-            Some(_) => return Err(invalid("encoding-type must be url.")),
-        };
+        let url_encoded = self.is_url_encoded()?;
         if self.text("version-id-marker")?.is_some_and(|version| version != "null") {
             return Err(invalid("version-id-marker must be one that an answer named."));
         }

@@ -47,6 +47,9 @@ pub enum Name {
     HeadObject,
     GetObject,
     GetObjectAttributes,
+    GetObjectTagging,
+    PutObjectTagging,
+    DeleteObjectTagging,
     PutObject,
     CopyObject,
     DeleteObject,
@@ -128,8 +131,7 @@ const NO_SETTINGS: &str =
     "The gateway does not change or show settings of buckets; use the provider's own tools.";
 const NO_ACL: &str = "Access is decided by the repository's keys (READ, WRITE, ADMIN); the gateway has no ACLs and \
                       no policies.";
-const NO_TAGS: &str =
-    "The gateway does not keep tags, because not every provider can; use metadata (x-amz-meta-…).";
+const NO_TAGS: &str = "The gateway keeps tags of objects, not of buckets.";
 const NO_LOCKS: &str = "Object Lock is set at the provider; the gateway neither shows nor changes it.";
 const NO_ARCHIVE: &str = "Archived objects are restored at the provider.";
 const NO_QUERIES: &str = "The gateway does not look into objects; read the object and query it.";
@@ -433,9 +435,30 @@ pub static OPERATIONS: &[Row] = &[
     ),
     row("GetObjectAcl", Method::GET, Object, &[("acl", None)], Refused(NO_ACL)),
     row("PutObjectAcl", Method::PUT, Object, &[("acl", None)], Refused(NO_ACL)),
-    row("GetObjectTagging", Method::GET, Object, &[("tagging", None)], Refused(NO_TAGS)),
-    row("PutObjectTagging", Method::PUT, Object, &[("tagging", None)], Refused(NO_TAGS)),
-    row("DeleteObjectTagging", Method::DELETE, Object, &[("tagging", None)], Refused(NO_TAGS)),
+    done(
+        "GetObjectTagging",
+        Method::GET,
+        Object,
+        &[("tagging", None)],
+        &["versionId"],
+        Done(Name::GetObjectTagging, Read),
+    ),
+    done(
+        "PutObjectTagging",
+        Method::PUT,
+        Object,
+        &[("tagging", None)],
+        &["versionId"],
+        Done(Name::PutObjectTagging, Write),
+    ),
+    done(
+        "DeleteObjectTagging",
+        Method::DELETE,
+        Object,
+        &[("tagging", None)],
+        &["versionId"],
+        Done(Name::DeleteObjectTagging, Write),
+    ),
     row("GetObjectLegalHold", Method::GET, Object, &[("legal-hold", None)], Refused(NO_LOCKS)),
     row("PutObjectLegalHold", Method::PUT, Object, &[("legal-hold", None)], Refused(NO_LOCKS)),
     row("GetObjectRetention", Method::GET, Object, &[("retention", None)], Refused(NO_LOCKS)),

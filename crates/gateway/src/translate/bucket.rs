@@ -3,17 +3,18 @@
 use http::{HeaderValue, StatusCode};
 use jiff::Timestamp;
 
+use crate::carry::{Answer, Context, Outcome, Place, answer};
 use crate::error::{Code, S3Error};
-use crate::operation::Operation;
-use crate::translate::{Answer, Context, Outcome, Place, answer};
+use crate::operation::{Operation, Request};
 use crate::xml::Document;
 
 /// The owner of everything, where a document must name one.
 pub(super) const OWNER: &str = "bucketry";
 
 /// `ListBuckets`: the names that the repository's clients may use. When a bucket was made is not known here.
-pub(super) fn on_service(context: Context<'_>, operation: &Operation) -> Answer {
-    let Operation::ListBuckets { prefix } = operation else {
+pub(crate) fn on_service(context: Context<'_>, request: &Request<'_>) -> Answer {
+    super::check(request)?;
+    let Operation::ListBuckets { prefix } = &request.operation else {
         return Err(S3Error::new(Code::InvalidRequest, "The request names no bucket.").into());
     };
     let mut document = Document::new("ListAllMyBucketsResult");
@@ -40,7 +41,7 @@ pub(super) fn owner(document: &mut Document, name: &str) {
 }
 
 /// `CreateBucket`: some clients make their bucket before they use it, and go on if it is there.
-pub(super) fn create(context: Context<'_>, name: &str) -> Answer {
+pub(crate) fn create(context: Context<'_>, name: &str) -> Answer {
     Err(match context.routes.find(name) {
         Ok(_) => S3Error::new(Code::BucketAlreadyOwnedByYou, "The repository has this bucket already."),
         Err(_) => S3Error::new(

@@ -15,10 +15,10 @@ use bucketry_provider::error::{ErrorKind, ProviderError};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
+use crate::carry::{Answer, Context, Failure, Outcome, Place, answer, conditions, size};
 use crate::error::{Code, S3Error};
 use crate::operation::{CopySource, Copying, Part};
 use crate::translate::write::check_length;
-use crate::translate::{Answer, Context, Failure, Outcome, Place, answer, conditions, size};
 use crate::xml::Document;
 
 /// `CopyObject`. Dropped in the middle, a copy by the provider may go on; a streamed one stores nothing.

@@ -3,10 +3,10 @@
 use futures_util::{StreamExt as _, stream};
 use http::StatusCode;
 
+use crate::carry::{Answer, Context, Failure, Outcome, Place, answer, conditions, size};
 use crate::error::S3Error;
 use crate::operation::{Deleting, ObjectKey};
 use crate::payload::PayloadBody;
-use crate::translate::{Answer, Context, Failure, Outcome, Place, answer, conditions, size};
 use crate::xml::{self, Document, ObjectToDelete};
 
 /// How many objects of one request are deleted at a time.

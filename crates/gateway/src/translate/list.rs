@@ -7,10 +7,10 @@
 use bucketry_provider::driver::{ListPage, ListRequest, ListedObject};
 use jiff::Timestamp;
 
+use crate::carry::{Answer, Context, Failure, Outcome, Place, answer};
 use crate::list_token::{ListTokens, Place as Token, Scope};
 use crate::operation::List;
 use crate::translate::bucket::owner;
-use crate::translate::{Answer, Context, Failure, Outcome, Place, answer};
 use crate::xml::{Document, listed};
 
 /// The most pages of the provider that one request reads to find something.
@@ -113,7 +113,7 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn document(&self, page: &ListPage, next: Option<&str>) -> http::Response<super::GatewayBody> {
+    fn document(&self, page: &ListPage, next: Option<&str>) -> http::Response<crate::carry::GatewayBody> {
         let list = self.list;
         let name = |text: &str| listed(text, list.url_encoded);
         let mut document = Document::new(match self.form {

@@ -3,11 +3,11 @@
 use bucketry_provider::driver::{Conditions, ObjectAttributes, Stored, UploadId};
 use http::StatusCode;
 
+use crate::carry::{Answer, Context, Outcome, Place, answer, conditions, size};
 use crate::operation::{ObjectKey, Part};
 use crate::payload::PayloadBody;
 use crate::translate::bucket::owner;
 use crate::translate::write::{check_length, stored_answer};
-use crate::translate::{Answer, Context, Outcome, Place, answer, conditions, size};
 use crate::xml::{self, Document};
 
 /// `CreateMultipartUpload`.
@@ -64,7 +64,7 @@ pub(super) async fn complete(
     let after = size::after(context, place, &key).await;
     let name = completing.key.as_str();
     let mut document = Document::new("CompleteMultipartUploadResult");
-    document.element("Location", &format!("/{}/{}", xml::listed(place.name, true), xml::listed(name, true)));
+    document.element("Location", &xml::location(place.name, name));
     document.element("Bucket", place.name);
     document.element("Key", name);
     document.optional("ETag", stored.etag.as_deref());

@@ -4,10 +4,10 @@ use bucketry_provider::driver::{PutRequest, Stored};
 use http::header::ETAG;
 use http::{Response, StatusCode};
 
+use crate::carry::{Answer, Context, GatewayBody, Outcome, Place, answer, conditions, size};
 use crate::error::{Code, Result, S3Error};
 use crate::operation::Writing;
 use crate::payload::{PayloadBody, Receipt};
-use crate::translate::{Answer, Context, GatewayBody, Outcome, Place, answer, conditions, size};
 
 /// `PutObject`. Dropped in the middle, nothing is stored.
 pub(super) async fn put(
@@ -22,11 +22,7 @@ pub(super) async fn put(
     check_length(length, can.max_put_bytes)?;
     let key = place.key(&writing.key)?;
     let receipt = payload.receipt();
-    // What is only stored if there is nothing replaces nothing.
-    let before = match writing.conditions.if_none_match {
-        Some(_) if context.settings.measure_size_change => Some(0),
-        _ => size::before(context, place, &key).await,
-    };
+    let before = size::before_storing(context, place, &key, &writing.conditions).await;
     let payload = payload.into_driver_payload().await?;
     let request = PutRequest { attributes: writing.attributes, conditions: writing.conditions };
     let stored = place
@@ -41,7 +37,7 @@ pub(super) async fn put(
 }
 
 /// Checks a length against the most that a provider takes at once.
-pub(super) fn check_length(length: u64, most: u64) -> Result<()> {
+pub(crate) fn check_length(length: u64, most: u64) -> Result<()> {
     if length <= most {
         return Ok(());
     }

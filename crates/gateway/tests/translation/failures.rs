@@ -1,7 +1,7 @@
 //! What clients are told when the provider is to blame, or the credential that opens the bucket.
 
+use bucketry_gateway::carry::Fault;
 use bucketry_gateway::error::Code;
-use bucketry_gateway::translate::Fault;
 use bucketry_model::bucket::BucketTarget;
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::secret::Secret;

@@ -4,11 +4,16 @@
 mod azure;
 mod copies;
 mod failures;
+mod forwarded;
 mod gcs;
 mod lists;
 mod multipart;
 mod objects;
+mod recorded;
 mod s3;
+#[path = "../requests/client.rs"]
+#[expect(dead_code, reason = "only some of what it can sign is needed here")]
+mod signing;
 mod world;
 
 /// Makes a test of each case, on a new world of a provider.
@@ -29,7 +34,8 @@ macro_rules! cases_of_all {
         $crate::cases! { $world;
             objects: objects_lie_under_the_folder_and_come_back, odd_keys_come_back_byte_for_byte, ranges_are_read,
                 what_is_kept_with_an_object_comes_back, conditions_hold_or_refuse, the_change_of_size_is_measured,
-                several_objects_are_deleted_at_once, the_bucket_is_asked, what_is_not_offered_changes_nothing;
+                several_objects_are_deleted_at_once, the_bucket_is_asked, what_is_not_offered_changes_nothing,
+                tags_and_uploads_are_refused_where_the_provider_has_none;
             lists: lists_show_the_folder_only, pages_join_without_gaps_in_every_form,
                 a_list_starts_after_a_key, tokens_are_good_for_their_list_only, a_list_of_nothing_is_empty;
             copies: copies_within_a_bucket_and_between_two, a_copy_needs_a_source_of_the_repository;

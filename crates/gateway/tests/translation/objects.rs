@@ -3,7 +3,7 @@
 use bucketry_gateway::error::Code;
 use bucketry_gateway::operation::{Handling, OPERATIONS, Scope};
 use bucketry_provider::contract::keys::ODD_KEYS;
-use bucketry_provider::driver::Conditions;
+use bucketry_provider::driver::{Conditions, S3Protocol};
 use http::{Method, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -107,7 +107,11 @@ pub(crate) async fn what_is_kept_with_an_object_comes_back(world: &World) {
         world.get("/one/key?response-content-type=text%2Fhtml&response-cache-control=no-store").await;
     assert_eq!(overridden.header("content-type"), "text/html");
     assert_eq!(overridden.header("cache-control"), "no-store");
-    for (name, value) in [("x-amz-acl", "public-read"), ("x-amz-tagging", "a=b")] {
+    let mut demands = vec![("x-amz-acl", "public-read"), ("x-amz-object-lock-mode", "GOVERNANCE")];
+    if world.one.capabilities().protocol != S3Protocol::Whole {
+        demands.push(("x-amz-tagging", "a=b"));
+    }
+    for (name, value) in demands {
         let error = world.refused(Method::PUT, "/one/key", &[(name, value)]).await;
         assert_eq!(error.code, Code::NotImplemented);
         assert!(error.message.contains(name), "{error}");
@@ -185,6 +189,28 @@ pub(crate) async fn the_bucket_is_asked(world: &World) {
     assert_eq!(world.refused(Method::HEAD, "/other", &[]).await.code, Code::NoSuchBucket);
     let waiting = world.refused(Method::GET, "/absent/key", &[]).await;
     assert_eq!((waiting.code, waiting.retry_after), (Code::ServiceUnavailable, Some(2)));
+}
+
+pub(crate) async fn tags_and_uploads_are_refused_where_the_provider_has_none(world: &World) {
+    let can = world.one.capabilities();
+    world.put("/one/key", TEXT).await;
+    let tags = "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>";
+    for (method, body) in [(Method::GET, ""), (Method::PUT, tags), (Method::DELETE, "")] {
+        let outcome = world.send(method, "/one/key?tagging", &[], body).await;
+        if can.protocol == S3Protocol::Whole {
+            outcome.unwrap();
+        } else {
+            let error = outcome.unwrap_err().error;
+            assert_eq!(error.code, Code::NotImplemented);
+            assert!(error.message.contains("x-amz-meta-"), "it says what to do instead: {error}");
+        }
+    }
+    if !can.list_uploads {
+        let error = world.refused(Method::GET, "/one?uploads", &[]).await;
+        assert_eq!(error.code, Code::NotImplemented);
+        assert!(error.message.contains("Keep the upload ids"), "{error}");
+    }
+    assert_eq!(world.get("/one/key").await.text(), TEXT);
 }
 
 /// The trap that a peer fell into: sub-resources that are taken for the plain verb.

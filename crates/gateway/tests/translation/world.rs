@@ -1,12 +1,12 @@
 //! A repository of two buckets, and a client of it: `one`, of which it sees the folder `in/here`, and `two`, whole. On
 //! servers where buckets cost much, both are rooms in shared ones: folders that no other test uses.
 
+use bucketry_gateway::carry::{Context, Failure, OpenBuckets, Outcome, Settings, handle};
 use bucketry_gateway::error::S3Error;
 use bucketry_gateway::list_token::ListTokens;
 use bucketry_gateway::operation::{Domains, Query, Target, parse};
-use bucketry_gateway::payload::PayloadBody;
+use bucketry_gateway::payload::{self, PayloadBody};
 use bucketry_gateway::route::Routes;
-use bucketry_gateway::translate::{Context, Failure, OpenBuckets, Outcome, Settings, handle};
 use bucketry_model::bucket::BucketTarget;
 use bucketry_model::id::{BucketId, RepoId};
 use bucketry_model::node_protocol::NodeRepositoryBucket;
@@ -20,6 +20,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
+
+use crate::signing::{Draft, verify};
 
 pub(crate) struct World {
     pub(crate) one: SharedDriver,
@@ -140,10 +142,18 @@ impl World {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Result<Answer, Failure> {
-        let outcome = self.begin(method, path, headers, body.into()).await?;
-        let (head, body) = outcome.response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        Ok(Answer { status: head.status, headers: head.headers, body, size_change: outcome.size_change })
+        read(self.begin(method, path, headers, body.into()).await?).await
+    }
+
+    /// Sends a request whose signature and payload are verified.
+    pub(crate) async fn send_signed(&self, draft: Draft, body: impl Into<Bytes>) -> Result<Answer, Failure> {
+        let (parts, _) = draft.sign();
+        let verified = verify(&parts)?;
+        let body: Bytes = body.into();
+        let payload = payload::reader(http_body_util::Full::new(body), &verified, &parts)?;
+        let target = Target::parse(parts.uri.path(), None, &Domains::default())?;
+        let request = parse(&parts.method, &target, &Query::parse(parts.uri.query())?, &parts.headers)?;
+        read(handle(self.context(), &target, request, payload).await?).await
     }
 
     async fn begin(
@@ -160,14 +170,17 @@ impl World {
             .map(|(name, value)| (HeaderName::try_from(*name).unwrap(), value.parse().unwrap()))
             .collect();
         let request = parse(&method, &target, &Query::parse(query)?, &headers)?;
-        let context = Context {
+        handle(self.context(), &target, request, PayloadBody::of_bytes(body)).await
+    }
+
+    fn context(&self) -> Context<'_> {
+        Context {
             routes: &self.routes,
             buckets: self,
             settings: self.settings,
             list_tokens: &self.tokens,
             now: "2026-05-01T10:00:00Z".parse().unwrap(),
-        };
-        handle(context, &target, request, PayloadBody::of_bytes(body)).await
+        }
     }
 
     /// A request that must succeed.
@@ -209,4 +222,11 @@ impl OpenBuckets for World {
             _ => None,
         }
     }
+}
+
+/// Reads an answer to its end.
+async fn read(outcome: Outcome) -> Result<Answer, Failure> {
+    let (head, body) = outcome.response.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    Ok(Answer { status: head.status, headers: head.headers, body, size_change: outcome.size_change })
 }

@@ -112,6 +112,9 @@ impl Failure {
                 ),
                 fault: Some(Fault::Misconfigured),
             },
+            ErrorKind::ObjectNotFound if answer.code.as_deref() == Some("NoSuchVersion") => {
+                refused(Code::NoSuchVersion, "The object has no such version.")
+            }
             ErrorKind::ObjectNotFound | ErrorKind::NotFound => {
                 refused(Code::NoSuchKey, "There is no object of that key.")
             }
@@ -144,6 +147,10 @@ impl Failure {
                 },
                 fault: Some(Fault::Failed),
             },
+            ErrorKind::Unsupported if answer.code.as_deref() == Some("MethodNotAllowed") => refused(
+                Code::MethodNotAllowed,
+                "The bucket's provider does not allow this for the object, as it does not for a delete marker.",
+            ),
             ErrorKind::Unsupported => {
                 refused(Code::NotImplemented, "The bucket's provider does not offer this operation.")
             }
@@ -180,6 +187,10 @@ fn of_invalid(answer: &ErrorAnswer) -> Failure {
         Some("KeyTooLongError") => (Code::KeyTooLongError, "The key is too long for the provider."),
         Some("MetadataTooLarge") => (Code::MetadataTooLarge, "The metadata is too large for the provider."),
         Some("InvalidDigest") => (Code::InvalidDigest, "A checksum is not well-formed."),
+        Some("InvalidTag") => (Code::InvalidTag, "A tag is not well-formed, or there are too many."),
+        Some("InvalidObjectState") => {
+            (Code::InvalidObjectState, "The object is archived. It is restored at the bucket's provider.")
+        }
         Some("InvalidArgument") => (Code::InvalidArgument, "The provider refuses a value of the request."),
         _ => (Code::InvalidRequest, "The bucket's provider refuses the request."),
     };

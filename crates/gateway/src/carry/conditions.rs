@@ -9,7 +9,7 @@ fn not_implemented(message: &str) -> S3Error {
 }
 
 /// Checks conditions on what is written.
-pub(super) fn of_writing(conditions: &Conditions, can: &Capabilities) -> Result<()> {
+pub(crate) fn of_writing(conditions: &Conditions, can: &Capabilities) -> Result<()> {
     let Conditions { if_match, if_none_match, if_modified_since, if_unmodified_since } = conditions;
     if if_modified_since.is_some() || if_unmodified_since.is_some() {
         return Err(not_implemented(
@@ -35,7 +35,7 @@ pub(super) fn of_writing(conditions: &Conditions, can: &Capabilities) -> Result<
 }
 
 /// Checks conditions on what is read.
-pub(super) fn of_reading(conditions: &Conditions, can: &Capabilities) -> Result<()> {
+pub(crate) fn of_reading(conditions: &Conditions, can: &Capabilities) -> Result<()> {
     if *conditions == Conditions::default() || can.conditional_get {
         Ok(())
     } else {
@@ -44,7 +44,7 @@ pub(super) fn of_reading(conditions: &Conditions, can: &Capabilities) -> Result<
 }
 
 /// Checks that there are none.
-pub(super) fn none(conditions: &Conditions, what: &str) -> Result<()> {
+pub(crate) fn none(conditions: &Conditions, what: &str) -> Result<()> {
     if *conditions == Conditions::default() {
         Ok(())
     } else {
@@ -55,7 +55,7 @@ pub(super) fn none(conditions: &Conditions, what: &str) -> Result<()> {
 }
 
 /// Checks that no version is asked for.
-pub(super) fn no_version(version: Option<&str>) -> Result<()> {
+pub(crate) fn no_version(version: Option<&str>) -> Result<()> {
     if version.is_none() {
         Ok(())
     } else {

@@ -9,27 +9,27 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use jiff::Timestamp;
 
-use crate::translate::GatewayBody;
+use crate::carry::GatewayBody;
 
 /// What S3 says of an object that was stored without a type.
 const NO_TYPE: HeaderValue = HeaderValue::from_static("binary/octet-stream");
 
 /// An answer without a body.
-pub(super) fn empty(status: StatusCode) -> Response<GatewayBody> {
+pub(crate) fn empty(status: StatusCode) -> Response<GatewayBody> {
     let mut response = Response::new(GatewayBody::empty());
     *response.status_mut() = status;
     response
 }
 
 /// An answer with a document.
-pub(super) fn document(content: Bytes) -> Response<GatewayBody> {
+pub(crate) fn document(content: Bytes) -> Response<GatewayBody> {
     let mut response = Response::new(GatewayBody::bytes(content));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
     response
 }
 
 /// Adds a header. What can't be the value of one is left out: it came from a provider, not from the client.
-pub(super) fn put(headers: &mut HeaderMap, name: HeaderName, text: Option<&str>) {
+pub(crate) fn put(headers: &mut HeaderMap, name: HeaderName, text: Option<&str>) {
     if let Some(value) = text.and_then(|text| HeaderValue::from_str(text).ok()) {
         headers.insert(name, value);
     }
@@ -42,7 +42,7 @@ fn date(time: Timestamp) -> Option<String> {
 }
 
 /// What is known of an object, as its headers.
-pub(super) fn describe(headers: &mut HeaderMap, info: &ObjectInfo) {
+pub(crate) fn describe(headers: &mut HeaderMap, info: &ObjectInfo) {
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     put(headers, ETAG, info.etag.as_deref());
     put(headers, LAST_MODIFIED, info.last_modified.and_then(date).as_deref());

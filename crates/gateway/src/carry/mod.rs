@@ -1,0 +1,147 @@
+//! Carries operations out. There are two ways: `forward` for providers that speak S3, where a request goes on as it
+//! came, and `translate` for the others, over their [`Driver`](bucketry_provider::driver::Driver). Here is what both
+//! share: where a request leads, how it may end, and which way it takes.
+//!
+//! Dropping the future of [`handle`] gives the provider's request up. An upload whose client goes away is dropped with
+//! it, and nothing is stored.
+
+pub(crate) mod answer;
+mod body;
+pub(crate) mod conditions;
+mod failure;
+pub(crate) mod range;
+pub(crate) mod size;
+mod support;
+
+use bucketry_model::id::BucketId;
+use bucketry_provider::driver::SharedDriver;
+use bucketry_provider::error::ProviderError;
+use http::Response;
+use jiff::Timestamp;
+
+pub use crate::carry::body::GatewayBody;
+pub use crate::carry::failure::{Failure, Fault};
+pub use crate::carry::support::{Support, support};
+use crate::error::{Code, Result, S3Error};
+use crate::list_token::ListTokens;
+use crate::operation::{ObjectKey, Operation, Request, Target};
+use crate::payload::{PayloadBody, Receipt};
+use crate::route::{KeyFolder, Routes, not_served};
+use crate::{forward, translate};
+
+/// The open buckets of a node.
+pub trait OpenBuckets: Sync {
+    /// The driver of a bucket; `None` where the node doesn't have it (yet), or couldn't open it.
+    fn driver(&self, bucket: BucketId) -> Option<SharedDriver>;
+}
+
+/// How operations are carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Whether the change of the stored size is measured. It costs a HEAD before each write, and another after
+    /// completing an upload; without it every change counts as zero. Of two writes to one key at the same time both
+    /// may see the same size before, so the sum is exact only where writes to a key follow each other.
+    pub measure_size_change: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { measure_size_change: true }
+    }
+}
+
+/// What a request is carried out with.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// The names of the repository that the request came through.
+    pub routes: &'a Routes,
+    /// The open buckets.
+    pub buckets: &'a dyn OpenBuckets,
+    /// How.
+    pub settings: Settings,
+    /// Seals the tokens of lists.
+    pub list_tokens: &'a ListTokens,
+    /// The time of the request.
+    pub now: Timestamp,
+}
+
+/// A request that was carried out.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The answer.
+    pub response: Response<GatewayBody>,
+    /// By how many bytes the stored size changed, as far as is known.
+    pub size_change: i64,
+}
+
+impl Outcome {
+    /// An outcome that changed nothing.
+    pub(crate) fn of(response: Response<GatewayBody>) -> Self {
+        Self { response, size_change: 0 }
+    }
+}
+
+pub(crate) type Answer = std::result::Result<Outcome, Failure>;
+
+/// Carries a request out.
+///
+/// Who calls has verified the signature, and that the key grants
+/// [`Operation::access`](crate::operation::Operation::access); the source of a copy is looked for in the same
+/// repository.
+pub async fn handle(
+    context: Context<'_>,
+    target: &Target,
+    request: Request<'_>,
+    payload: PayloadBody,
+) -> std::result::Result<Outcome, Failure> {
+    let Some(name) = target.bucket() else {
+        return translate::on_service(context, &request);
+    };
+    if request.operation == Operation::CreateBucket {
+        return translate::create_bucket(context, name);
+    }
+    let place = Place::find(context, name)?;
+    if let Support::Refused(why) = support(request.operation.name(), place.driver.capabilities()) {
+        return Err(S3Error::new(Code::NotImplemented, why).into());
+    }
+    if forward::takes(context, &place, &request) {
+        forward::handle(context, &place, request, payload).await
+    } else {
+        translate::handle(context, &place, request, payload).await
+    }
+}
+
+/// Where a name leads, opened.
+pub(crate) struct Place<'a> {
+    /// The name that the client gave.
+    pub(crate) name: &'a str,
+    pub(crate) bucket: BucketId,
+    pub(crate) folder: &'a KeyFolder,
+    pub(crate) driver: SharedDriver,
+}
+
+impl<'a> Place<'a> {
+    pub(crate) fn find(context: Context<'a>, name: &'a str) -> Result<Self> {
+        let route = context.routes.find(name)?;
+        let driver = context.buckets.driver(route.bucket).ok_or_else(not_served)?;
+        Ok(Self { name, bucket: route.bucket, folder: &route.folder, driver })
+    }
+
+    /// The key in the bucket.
+    pub(crate) fn key(&self, key: &ObjectKey) -> Result<String> {
+        self.folder.key(key, self.driver.capabilities().max_key_bytes)
+    }
+
+    /// What a failure of the provider means.
+    pub(crate) fn failure(&self, error: &ProviderError) -> Failure {
+        Failure::of(error, self.driver.site().permissions)
+    }
+
+    /// As [`Place::failure`], of an upload: its payload may be to blame.
+    pub(crate) fn upload_failure(&self, error: &ProviderError, receipt: &Receipt) -> Failure {
+        match receipt.refusal() {
+            Some(refusal) if matches!(error, ProviderError::Source(_)) => refusal.into(),
+            _ => self.failure(error),
+        }
+    }
+}

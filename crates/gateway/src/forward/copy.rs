@@ -1,0 +1,122 @@
+//! `CopyObject` and `UploadPartCopy`, where both sides are one account at one provider: it copies by itself.
+
+use bucketry_provider::body::Payload;
+use bucketry_provider::error::{ErrorKind, ProviderError};
+use bucketry_provider::s3::Forwarded;
+use http::{HeaderName, HeaderValue, Method};
+
+use crate::carry::{self, Answer, Context, Failure, Outcome, Place, conditions, size};
+use crate::error::{Code, S3Error};
+use crate::forward::document::{Element, rewrite};
+use crate::forward::request::is_kept;
+use crate::forward::{MAX_DOCUMENT_BYTES, Way, answer};
+use crate::operation::{CopySource, Copying, Part};
+
+static X_AMZ_COPY_SOURCE: HeaderName = HeaderName::from_static("x-amz-copy-source");
+
+/// Whether the provider can copy by itself. A source that isn't found is not, and the other way tells why.
+pub(super) fn is_within_account(context: Context<'_>, place: &Place<'_>, source: &CopySource) -> bool {
+    let Ok(source) = Place::find(context, &source.bucket) else { return false };
+    let (here, there) = (place.driver.forwarder(), source.driver.forwarder());
+    let shared = || here.zip(there).is_some_and(|(here, there)| here.shares_account_with(there));
+    source.bucket == place.bucket || shared()
+}
+
+/// `CopyObject`. Dropped in the middle, the copy may go on.
+pub(super) async fn object(mut way: Way<'_>, copying: Copying) -> Answer {
+    conditions::none(&copying.conditions, "The place of a copy")?;
+    let key = way.place.key(&copying.key)?;
+    if copying.attributes.is_none() {
+        // Without REPLACE they mean nothing, and not every server leaves them unheeded.
+        let kept: Vec<_> = way.headers.keys().filter(|name| is_kept(name.as_str())).cloned().collect();
+        for name in &kept {
+            way.headers.remove(name);
+        }
+    }
+    let source = source(&way, &copying.source)?;
+    if source.is_the_object(way.place, &key) && copying.attributes.is_none() && !changes_how_it_is_kept(&way)
+    {
+        return Err(S3Error::new(
+            Code::InvalidRequest,
+            "A copy of an object to itself must replace what is kept with it (x-amz-metadata-directive: REPLACE).",
+        )
+        .into());
+    }
+    way.headers.insert(&X_AMZ_COPY_SOURCE, source.header);
+    let (context, place) = (way.context, way.place);
+    let before = size::before(context, place, &key).await;
+    let response = copy(way, &key, &[], "CopyObjectResult").await?;
+    let after = size::after(context, place, &key).await;
+    Ok(Outcome { response, size_change: size::change(before, after) })
+}
+
+/// `UploadPartCopy`. Dropped in the middle, the part may be stored.
+pub(super) async fn part(mut way: Way<'_>, part: &Part, from: &CopySource) -> Answer {
+    let key = way.place.key(&part.key)?;
+    let source = source(&way, from)?;
+    way.headers.insert(&X_AMZ_COPY_SOURCE, source.header);
+    let query = [("partNumber", &*part.number.to_string()), ("uploadId", &part.upload)];
+    copy(way, &key, &query, "CopyPartResult").await.map(Outcome::of)
+}
+
+/// What is copied, found as any object that is read: in the same repository, below its folder.
+struct Source<'a> {
+    place: Place<'a>,
+    key: String,
+    version: Option<&'a str>,
+    header: HeaderValue,
+}
+
+impl Source<'_> {
+    fn is_the_object(&self, place: &Place<'_>, key: &str) -> bool {
+        self.place.bucket == place.bucket && self.key == key && self.version.is_none()
+    }
+}
+
+fn source<'a>(way: &Way<'a>, source: &'a CopySource) -> Result<Source<'a>, Failure> {
+    let place = Place::find(way.context, &source.bucket)?;
+    conditions::of_reading(&source.conditions, place.driver.capabilities())?;
+    let key = place.key(&source.key)?;
+    let version = source.version.as_deref();
+    let not_here = || S3Error::new(Code::InvalidRequest, "The source lies with another provider.");
+    let there = place.driver.forwarder().ok_or_else(not_here)?;
+    let header = there.copy_source(&key, version).map_err(|error| place.failure(&error))?;
+    Ok(Source { place, key, version, header })
+}
+
+/// S3 takes a copy of an object to itself for a way to change its storage class or its encryption.
+fn changes_how_it_is_kept(way: &Way<'_>) -> bool {
+    let changes =
+        |name: &str| name == "x-amz-storage-class" || name.starts_with("x-amz-server-side-encryption");
+    way.headers.keys().any(|name| changes(name.as_str()))
+}
+
+async fn copy(
+    way: Way<'_>,
+    key: &str,
+    query: &[(&'static str, &str)],
+    root: &'static str,
+) -> Result<http::Response<carry::GatewayBody>, Failure> {
+    let Way { place, s3, headers, .. } = way;
+    let request = Forwarded { method: Method::PUT, key, query, headers, payload: Some(Payload::bytes("")) };
+    let answer = s3.forward_for_document(request, root, MAX_DOCUMENT_BYTES).await;
+    let answer = answer.map_err(|error| failure(place, &error))?;
+    let document = rewrite(answer.body(), root, |_, _| Element::Kept)
+        .map_err(|_| place.failure(&ProviderError::NotAnObjectStore { status: None }))?;
+    let mut response = carry::answer::document(document);
+    answer::tell(response.headers_mut(), answer.headers());
+    Ok(response)
+}
+
+fn failure(place: &Place<'_>, error: &ProviderError) -> Failure {
+    match error.kind() {
+        // To a copy, a source that hasn't changed is a condition that doesn't hold.
+        Some(ErrorKind::NotModified) => {
+            S3Error::new(Code::PreconditionFailed, "A condition on the source does not hold.").into()
+        }
+        Some(ErrorKind::RangeNotSatisfiable) => {
+            S3Error::new(Code::InvalidArgument, "x-amz-copy-source-range lies outside of the source.").into()
+        }
+        _ => place.failure(error),
+    }
+}

@@ -1,0 +1,81 @@
+//! Documents of answers, with the names of the bucket and the folder taken out.
+
+use bucketry_provider::xml::{self, UnexpectedXml};
+use bytes::Bytes;
+
+use crate::xml::{Document, escape};
+
+/// What becomes of an element.
+pub(super) enum Element {
+    /// It stays as it is.
+    Kept,
+    /// It holds this text instead.
+    Holding(String),
+    /// It is left out, with all it holds.
+    LeftOut,
+}
+
+/// Writes a document again, asking of every element below the root what becomes of it: its name and text.
+pub(super) fn rewrite(
+    document: &[u8],
+    root: &'static str,
+    mut decide: impl FnMut(&str, &str) -> Element,
+) -> Result<Bytes, UnexpectedXml> {
+    // What is written of the elements inside of each that is still open.
+    let mut inside: Vec<String> = Vec::new();
+    let mut rewritten = Document::new(root);
+    xml::read(document, root, |element| {
+        let depth = element.path.len();
+        inside.resize_with(inside.len().max(depth + 2), String::new);
+        let content = std::mem::take(&mut inside[depth + 1]);
+        if depth == 0 {
+            rewritten.append(&content);
+            return Ok(());
+        }
+        let out = &mut inside[depth];
+        match decide(element.name, element.text) {
+            Element::LeftOut => {}
+            Element::Holding(text) => write(out, element.name, |out| escape(out, &text)),
+            Element::Kept if content.is_empty() => {
+                write(out, element.name, |out| escape(out, element.text));
+            }
+            Element::Kept => write(out, element.name, |out| out.push_str(&content)),
+        }
+        Ok(())
+    })?;
+    Ok(rewritten.finish())
+}
+
+fn write(out: &mut String, name: &str, content: impl FnOnce(&mut String)) {
+    for part in ["<", name, ">"] {
+        out.push_str(part);
+    }
+    content(out);
+    for part in ["</", name, ">"] {
+        out.push_str(part);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_replaced_and_the_rest_stays() {
+        let document = b"<?xml version='1.0'?><R xmlns='x'><Bucket>theirs</Bucket><Key>folder/a&amp;b</Key>\n\
+            <Owner><ID>account</ID></Owner><Part><ETag>&quot;e&quot;</ETag><New><Deep>1</Deep></New></Part><Part/></R>";
+        let rewritten = rewrite(document, "R", |name, text| match name {
+            "Bucket" => Element::Holding("ours".to_owned()),
+            "Key" => Element::Holding(text.trim_start_matches("folder/").to_owned()),
+            "Owner" => Element::LeftOut,
+            _ => Element::Kept,
+        });
+        let text = String::from_utf8(rewritten.unwrap().to_vec()).unwrap();
+        assert_eq!(
+            text.split_once("2006-03-01/\">").unwrap().1,
+            "<Bucket>ours</Bucket><Key>a&amp;b</Key><Part><ETag>&quot;e&quot;</ETag><New><Deep>1</Deep></New></Part>\
+             <Part></Part></R>"
+        );
+        assert!(rewrite(b"<Error/>", "R", |_, _| Element::Kept).is_err());
+    }
+}

@@ -1,0 +1,93 @@
+//! Sends requests on to providers that speak S3, as they came: ranges, conditions, checksums, versions, tags,
+//! encryption and what else the two sides agree on, without knowing the inside of it.
+//!
+//! What may pass is listed, for requests by operation and header (`request`), for answers by header (`answer`). Names are
+//! rewritten: keys into the folder and back, in documents too (`document`). What gains nothing by it, such as lists,
+//! is left to `translate`.
+//!
+//! **Invariant:** nothing of a request goes on that the lists don't name.
+
+mod answer;
+mod copy;
+mod document;
+mod multipart;
+mod read;
+mod request;
+mod tagging;
+mod write;
+
+use bucketry_provider::driver::S3Protocol;
+use bucketry_provider::s3::S3Driver;
+use http::HeaderMap;
+
+use crate::carry::{Answer, Context, Place};
+use crate::error::{Code, S3Error};
+use crate::operation::{Operation, Request};
+use crate::payload::PayloadBody;
+
+/// The largest document of an answer: a thousand parts with all that is told of one.
+const MAX_DOCUMENT_BYTES: usize = 2 << 20;
+
+/// Whether a request is sent on.
+pub(crate) fn takes(context: Context<'_>, place: &Place<'_>, request: &Request<'_>) -> bool {
+    let protocol = place.driver.capabilities().protocol;
+    match &request.operation {
+        Operation::HeadObject(_) | Operation::GetObject(_) => protocol != S3Protocol::None,
+        _ if protocol != S3Protocol::Whole => false,
+        Operation::CopyObject(copying) => copy::is_within_account(context, place, &copying.source),
+        Operation::UploadPartCopy { source, .. } => copy::is_within_account(context, place, source),
+        Operation::GetObjectAttributes(_) => request.headers.contains_key("x-amz-object-attributes"),
+        Operation::PutObject(_)
+        | Operation::CreateMultipartUpload { .. }
+        | Operation::UploadPart(_)
+        | Operation::CompleteMultipartUpload { .. }
+        | Operation::ListParts { .. }
+        | Operation::GetObjectTagging(_)
+        | Operation::PutObjectTagging(_)
+        | Operation::DeleteObjectTagging(_) => true,
+        _ => false,
+    }
+}
+
+/// A request on its way.
+struct Way<'a> {
+    context: Context<'a>,
+    place: &'a Place<'a>,
+    s3: &'a S3Driver,
+    /// The headers that go on.
+    headers: HeaderMap,
+}
+
+/// Sends a request on that [`takes`] took.
+pub(crate) async fn handle(
+    context: Context<'_>,
+    place: &Place<'_>,
+    request: Request<'_>,
+    payload: PayloadBody,
+) -> Answer {
+    let not_here = || S3Error::new(Code::MethodNotAllowed, "This is no operation on such a bucket.");
+    let s3 = place.driver.forwarder().ok_or_else(not_here)?;
+    let protocol = place.driver.capabilities().protocol;
+    let headers = request::headers(request.operation.name(), protocol, &request.headers)?;
+    let way = Way { context, place, s3, headers };
+    match request.operation {
+        Operation::HeadObject(reading) => read::head(way, &reading).await,
+        Operation::GetObject(reading) => read::get(way, &reading).await,
+        Operation::GetObjectAttributes(reading) => read::attributes(way, reading).await,
+        Operation::PutObject(writing) => write::put(way, writing, payload).await,
+        Operation::CopyObject(copying) => copy::object(way, copying).await,
+        Operation::CreateMultipartUpload { key, .. } => multipart::create(way, &key).await,
+        Operation::UploadPart(part) => multipart::upload(way, &part, payload).await,
+        Operation::UploadPartCopy { part, source, .. } => copy::part(way, &part, &source).await,
+        Operation::CompleteMultipartUpload { key, upload, conditions } => {
+            multipart::complete(way, &multipart::Completing { key, upload, conditions }, payload).await
+        }
+        Operation::ListParts { key, upload, max_parts, after } => {
+            multipart::list(way, &key, &upload, max_parts, after).await
+        }
+        Operation::GetObjectTagging(tagging) => tagging::get(way, &tagging).await,
+        Operation::PutObjectTagging(tagging) => tagging::put(way, &tagging, payload).await,
+        Operation::DeleteObjectTagging(tagging) => tagging::delete(way, &tagging).await,
+        _ => Err(not_here().into()),
+    }
+}

@@ -1,0 +1,113 @@
+//! The multipart family, but for aborting, which gains nothing.
+
+use bucketry_provider::body::Payload;
+use bucketry_provider::driver::Conditions;
+use bucketry_provider::error::ProviderError;
+use bucketry_provider::s3::Forwarded;
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method, Response, StatusCode};
+
+use crate::carry::{self, Answer, Failure, Outcome, Place, conditions, size};
+use crate::forward::document::{Element, rewrite};
+use crate::forward::{MAX_DOCUMENT_BYTES, Way, answer};
+use crate::operation::{ObjectKey, Part};
+use crate::payload::PayloadBody;
+use crate::translate::check_length;
+use crate::xml;
+
+/// `CreateMultipartUpload`.
+pub(super) async fn create(way: Way<'_>, key: &ObjectKey) -> Answer {
+    const ROOT: &str = "InitiateMultipartUploadResult";
+    let Way { place, s3, headers, .. } = way;
+    let there = place.key(key)?;
+    let request = Forwarded {
+        method: Method::POST,
+        key: &there,
+        query: &[("uploads", "")],
+        headers,
+        payload: Some(Payload::bytes("")),
+    };
+    let answer = s3.forward_for_document(request, ROOT, MAX_DOCUMENT_BYTES).await;
+    named(place, key, ROOT, answer).map(Outcome::of)
+}
+
+/// `UploadPart`. Dropped in the middle, the part is not stored.
+pub(super) async fn upload(way: Way<'_>, part: &Part, payload: PayloadBody) -> Answer {
+    let Way { place, s3, headers, .. } = way;
+    let key = place.key(&part.key)?;
+    check_length(payload.length(), place.driver.capabilities().multipart.max_part_bytes)?;
+    let receipt = payload.receipt();
+    let payload = payload.into_driver_payload().await?;
+    let query = [("partNumber", &*part.number.to_string()), ("uploadId", &part.upload)];
+    let request =
+        Forwarded { method: Method::PUT, key: &key, query: &query, headers, payload: Some(payload) };
+    let stored = s3.forward(request).await.map_err(|error| place.upload_failure(&error, &receipt))?;
+    Ok(Outcome::of(answer::stored(StatusCode::OK, stored.headers())))
+}
+
+/// Which upload is completed.
+pub(super) struct Completing {
+    pub(super) key: ObjectKey,
+    pub(super) upload: String,
+    pub(super) conditions: Conditions,
+}
+
+/// `CompleteMultipartUpload`: only now the object counts as stored.
+pub(super) async fn complete(way: Way<'_>, completing: &Completing, payload: PayloadBody) -> Answer {
+    const ROOT: &str = "CompleteMultipartUploadResult";
+    let Way { context, place, s3, mut headers } = way;
+    conditions::of_writing(&completing.conditions, place.driver.capabilities())?;
+    let key = place.key(&completing.key)?;
+    let document = payload.collect_bounded(xml::MAX_BYTES).await?;
+    let parts = xml::read_parts(&document)?;
+    let before = size::before(context, place, &key).await;
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    let request = Forwarded {
+        method: Method::POST,
+        key: &key,
+        query: &[("uploadId", &completing.upload)],
+        headers,
+        payload: Some(Payload::bytes(bucketry_provider::s3::parts_document(&parts))),
+    };
+    let answer = s3.forward_for_document(request, ROOT, MAX_DOCUMENT_BYTES).await;
+    let response = named(place, &completing.key, ROOT, answer)?;
+    let after = size::after(context, place, &key).await;
+    Ok(Outcome { response, size_change: size::change(before, after) })
+}
+
+/// `ListParts`.
+pub(super) async fn list(way: Way<'_>, key: &ObjectKey, upload: &str, max_parts: u16, after: u32) -> Answer {
+    const ROOT: &str = "ListPartsResult";
+    let Way { place, s3, headers, .. } = way;
+    let there = place.key(key)?;
+    let (max_parts, after) = (max_parts.to_string(), after.to_string());
+    let mut query = vec![("uploadId", upload), ("max-parts", &max_parts)];
+    if after != "0" {
+        query.push(("part-number-marker", &after));
+    }
+    let request = Forwarded { method: Method::GET, key: &there, query: &query, headers, payload: None };
+    let answer = s3.forward_for_document(request, ROOT, MAX_DOCUMENT_BYTES).await;
+    named(place, key, ROOT, answer).map(Outcome::of)
+}
+
+/// A document about one object, in the client's names. Who owns the bucket at the provider is not told.
+fn named(
+    place: &Place<'_>,
+    key: &ObjectKey,
+    root: &'static str,
+    answer: Result<Response<Bytes>, ProviderError>,
+) -> Result<Response<carry::GatewayBody>, Failure> {
+    let answer = answer.map_err(|error| place.failure(&error))?;
+    let document = rewrite(answer.body(), root, |name, _| match name {
+        "Bucket" => Element::Holding(place.name.to_owned()),
+        "Key" => Element::Holding(key.as_str().to_owned()),
+        "Location" => Element::Holding(xml::location(place.name, key.as_str())),
+        "Owner" | "Initiator" => Element::LeftOut,
+        _ => Element::Kept,
+    });
+    let document = document.map_err(|_| place.failure(&ProviderError::NotAnObjectStore { status: None }))?;
+    let mut response = carry::answer::document(document);
+    answer::tell(response.headers_mut(), answer.headers());
+    Ok(response)
+}

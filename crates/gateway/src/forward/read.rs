@@ -1,0 +1,106 @@
+//! `HeadObject`, `GetObject`, `GetObjectAttributes`.
+
+use bucketry_provider::body::ProviderBody;
+use bucketry_provider::driver::S3Protocol;
+use bucketry_provider::error::{ErrorKind, ProviderError};
+use bucketry_provider::s3::Forwarded;
+use http::header::{CONTENT_LENGTH, RANGE};
+use http::{Method, Response, StatusCode};
+use http_body::Body as _;
+
+use crate::carry::{self, Answer, Failure, GatewayBody, Outcome, range};
+use crate::forward::document::{Element, rewrite};
+use crate::forward::{MAX_DOCUMENT_BYTES, Way, answer};
+use crate::operation::Reading;
+use crate::translate;
+
+/// `GetObject`.
+pub(super) async fn get(mut way: Way<'_>, reading: &Reading) -> Answer {
+    // What isn't one range of bytes is answered whole everywhere, and so is what depends on the object being unchanged.
+    if reading.range.is_none() {
+        way.headers.remove(RANGE);
+    }
+    let (mut response, body) = ask(way, Method::GET, reading).await?.into_parts();
+    if response.status == StatusCode::NOT_MODIFIED {
+        return Ok(Outcome::of(Response::from_parts(response, GatewayBody::empty())));
+    }
+    put_overrides(&mut response.headers, reading);
+    let length = body.size_hint().exact();
+    Ok(Outcome::of(Response::from_parts(response, GatewayBody::object(body, length))))
+}
+
+/// `HeadObject`. Not every provider knows ranges of it, so the gateway tells them by the object's size.
+pub(super) async fn head(way: Way<'_>, reading: &Reading) -> Answer {
+    let (mut response, _) = ask(way, Method::HEAD, reading).await?.into_parts();
+    if response.status != StatusCode::NOT_MODIFIED {
+        put_overrides(&mut response.headers, reading);
+        if let Some(wanted) = reading.range.filter(|_| reading.part_number.is_none()) {
+            let size = response.headers.get(CONTENT_LENGTH).and_then(|size| size.to_str().ok()?.parse().ok());
+            if let Some(size) = size {
+                let (first, last) = range::resolve(wanted, size)?;
+                response.headers.insert(CONTENT_LENGTH, (last - first + 1).into());
+                range::put(&mut response.headers, (first, last), Some(size));
+                response.status = StatusCode::PARTIAL_CONTENT;
+            }
+        }
+    }
+    Ok(Outcome::of(Response::from_parts(response, GatewayBody::empty())))
+}
+
+/// Asks for an object; its answer has the headers that the client gets.
+async fn ask(way: Way<'_>, method: Method, reading: &Reading) -> Result<Response<ProviderBody>, Failure> {
+    let Way { place, s3, headers, .. } = way;
+    let can = place.driver.capabilities();
+    if can.protocol != S3Protocol::Whole {
+        translate::check_reading(reading, can)?;
+    }
+    let key = place.key(&reading.key)?;
+    let part = reading.part_number.map(|number| number.to_string());
+    let mut query = Vec::new();
+    if let Some(part) = &part {
+        query.push(("partNumber", part.as_str()));
+    }
+    if let Some(version) = &reading.version {
+        query.push(("versionId", version.as_str()));
+    }
+    let request = Forwarded { method, key: &key, query: &query, headers, payload: None };
+    let answer = s3.forward(request).await.map_err(|error| place.failure(&error))?;
+    let (given, body) = answer.into_parts();
+    let mut response = Response::new(body);
+    *response.status_mut() = given.status;
+    *response.headers_mut() = answer::of_object(&given.headers);
+    Ok(response)
+}
+
+/// Set here and not asked for, because providers refuse it of unsigned requests.
+fn put_overrides(headers: &mut http::HeaderMap, reading: &Reading) {
+    for (name, value) in &reading.overrides {
+        headers.insert(name, value.clone());
+    }
+}
+
+/// `GetObjectAttributes`. A provider that doesn't know it, or denies it to the bucket's credential (it is a permission of
+/// its own), is asked for the tag and the size in another way.
+pub(super) async fn attributes(way: Way<'_>, reading: Reading) -> Answer {
+    const ROOT: &str = "GetObjectAttributesResponse";
+    let Way { place, s3, headers, .. } = way;
+    let key = place.key(&reading.key)?;
+    let mut query = vec![("attributes", "")];
+    if let Some(version) = &reading.version {
+        query.push(("versionId", version.as_str()));
+    }
+    let request = Forwarded { method: Method::GET, key: &key, query: &query, headers, payload: None };
+    let answer = match s3.forward_for_document(request, ROOT, MAX_DOCUMENT_BYTES).await {
+        Ok(answer) => answer,
+        Err(ProviderError::NotAnObjectStore { .. }) => return translate::attributes(place, reading).await,
+        Err(error) if matches!(error.kind(), Some(ErrorKind::Unsupported | ErrorKind::AccessDenied)) => {
+            return translate::attributes(place, reading).await;
+        }
+        Err(error) => return Err(place.failure(&error)),
+    };
+    let document = rewrite(answer.body(), ROOT, |_, _| Element::Kept)
+        .map_err(|_| place.failure(&ProviderError::NotAnObjectStore { status: None }))?;
+    let mut response = carry::answer::document(document);
+    answer::tell(response.headers_mut(), answer.headers());
+    Ok(Outcome::of(response))
+}

@@ -1,0 +1,84 @@
+//! `GetObjectTagging`, `PutObjectTagging`, `DeleteObjectTagging`.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bucketry_provider::body::Payload;
+use bucketry_provider::error::{ErrorKind, ProviderError};
+use bucketry_provider::s3::Forwarded;
+use http::header::CONTENT_TYPE;
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+use md5::{Digest as _, Md5};
+
+use crate::carry::{self, Answer, Failure, Outcome, Place};
+use crate::error::{Code, S3Error};
+use crate::forward::document::{Element, rewrite};
+use crate::forward::{Way, answer};
+use crate::operation::Tagging;
+use crate::payload::PayloadBody;
+
+const ROOT: &str = "Tagging";
+/// Ten tags of 128 and 256 characters, each perhaps escaped, and what stands around them.
+const MAX_BYTES: usize = 64 << 10;
+
+/// `GetObjectTagging`.
+pub(super) async fn get(way: Way<'_>, tagging: &Tagging) -> Answer {
+    let Way { place, s3, headers, .. } = way;
+    let key = place.key(&tagging.key)?;
+    let query = query(tagging);
+    let request = Forwarded { method: Method::GET, key: &key, query: &query, headers, payload: None };
+    let answer = s3.forward_for_document(request, ROOT, MAX_BYTES).await;
+    let answer = answer.map_err(|error| failure(place, &error, "s3:GetObjectTagging"))?;
+    let document = rewrite(answer.body(), ROOT, |_, _| Element::Kept)
+        .map_err(|_| place.failure(&ProviderError::NotAnObjectStore { status: None }))?;
+    let mut response = carry::answer::document(document);
+    answer::tell(response.headers_mut(), answer.headers());
+    Ok(Outcome::of(response))
+}
+
+/// `PutObjectTagging`. Dropped in the middle, the tags may be stored.
+pub(super) async fn put(way: Way<'_>, tagging: &Tagging, payload: PayloadBody) -> Answer {
+    let Way { place, s3, mut headers, .. } = way;
+    let key = place.key(&tagging.key)?;
+    let query = query(tagging);
+    let document = payload.collect_bounded(MAX_BYTES).await?;
+    let document = rewrite(&document, ROOT, |_, _| Element::Kept)
+        .map_err(|_| S3Error::new(Code::MalformedXML, "The body is not a well-formed Tagging document."))?;
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    let md5 = HeaderValue::from_str(&STANDARD.encode(Md5::digest(&document)));
+    if let Ok(md5) = md5 {
+        headers.insert(HeaderName::from_static("content-md5"), md5);
+    }
+    let payload = Some(Payload::bytes(document));
+    let request = Forwarded { method: Method::PUT, key: &key, query: &query, headers, payload };
+    let answer = s3.forward(request).await;
+    let answer = answer.map_err(|error| failure(place, &error, "s3:PutObjectTagging"))?;
+    Ok(Outcome::of(answer::stored(StatusCode::OK, answer.headers())))
+}
+
+/// `DeleteObjectTagging`.
+pub(super) async fn delete(way: Way<'_>, tagging: &Tagging) -> Answer {
+    let Way { place, s3, headers, .. } = way;
+    let key = place.key(&tagging.key)?;
+    let query = query(tagging);
+    let request = Forwarded { method: Method::DELETE, key: &key, query: &query, headers, payload: None };
+    let answer = s3.forward(request).await;
+    let answer = answer.map_err(|error| failure(place, &error, "s3:DeleteObjectTagging"))?;
+    Ok(Outcome::of(answer::stored(StatusCode::NO_CONTENT, answer.headers())))
+}
+
+fn query(tagging: &Tagging) -> Vec<(&'static str, &str)> {
+    let version = tagging.version.as_deref().map(|version| ("versionId", version));
+    std::iter::once(("tagging", "")).chain(version).collect()
+}
+
+/// Tags have permissions of their own, which the usual sentence doesn't name.
+fn failure(place: &Place<'_>, error: &ProviderError, permission: &str) -> Failure {
+    let mut failure = place.failure(error);
+    if error.kind() == Some(ErrorKind::AccessDenied) {
+        failure.error.message = format!(
+            "Your key is fine: it is the bucket's provider that denies this to the credential which Bucketry holds \
+             for the bucket. Tags need {permission}."
+        );
+    }
+    failure
+}

@@ -1,0 +1,33 @@
+//! `PutObject`.
+
+use bucketry_provider::s3::Forwarded;
+use http::{Method, StatusCode};
+
+use crate::carry::{Answer, Outcome, conditions, size};
+use crate::forward::{Way, answer};
+use crate::operation::Writing;
+use crate::payload::PayloadBody;
+use crate::translate::check_length;
+
+/// `PutObject`. Dropped in the middle, nothing is stored.
+pub(super) async fn put(way: Way<'_>, writing: Writing, payload: PayloadBody) -> Answer {
+    let Way { context, place, s3, mut headers } = way;
+    let can = place.driver.capabilities();
+    conditions::of_writing(&writing.conditions, can)?;
+    let length = payload.length();
+    check_length(length, can.max_put_bytes)?;
+    let key = place.key(&writing.key)?;
+    let receipt = payload.receipt();
+    let before = size::before_storing(context, place, &key, &writing.conditions).await;
+    let payload = payload.into_driver_payload().await?;
+    // One that came behind the content of a small payload is known by now.
+    if let Some((name, value)) = receipt.checksum() {
+        headers.insert(name, value);
+    }
+    let request = Forwarded { method: Method::PUT, key: &key, query: &[], headers, payload: Some(payload) };
+    let stored = s3.forward(request).await.map_err(|error| place.upload_failure(&error, &receipt))?;
+    Ok(Outcome {
+        response: answer::stored(StatusCode::OK, stored.headers()),
+        size_change: size::change(before, Some(length)),
+    })
+}

@@ -1,0 +1,278 @@
+//! What reaches a provider that speaks S3, byte by byte, and what its words come to: a server in this process that
+//! writes down what it is asked, and answers what it is told to.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use bucketry_gateway::error::Code;
+use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
+use bucketry_model::endpoint::Endpoint;
+use bucketry_model::secret::Secret;
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+
+use crate::world::World;
+
+type Asked = Arc<Mutex<Vec<Request<Bytes>>>>;
+
+/// A world whose provider answers everything alike.
+async fn world(
+    status: u16,
+    headers: &'static [(&'static str, &'static str)],
+    body: &'static str,
+) -> (World, Asked) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let asked = Asked::default();
+    let writing = Arc::clone(&asked);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let asked = Arc::clone(&writing);
+            let answer = service_fn(move |request: Request<Incoming>| {
+                let asked = Arc::clone(&asked);
+                async move {
+                    let (head, content) = request.into_parts();
+                    let content = content.collect().await.unwrap().to_bytes();
+                    let silent = head.method == Method::HEAD;
+                    asked.lock().unwrap().push(Request::from_parts(head, content));
+                    let mut response = Response::builder().status(status);
+                    for (name, value) in headers {
+                        response = response.header(*name, *value);
+                    }
+                    let body = if silent { "" } else { body };
+                    Ok::<_, Infallible>(
+                        response.body(Full::new(Bytes::from_static(body.as_bytes()))).unwrap(),
+                    )
+                }
+            });
+            tokio::spawn(async move {
+                let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
+            });
+        }
+    });
+    let target = |bucket: &str| BucketTarget {
+        location: BucketLocation {
+            storage_type: StorageType::S3,
+            bucket: bucket.to_owned(),
+            key: Some("provider-key".to_owned()),
+            endpoint: Some(Endpoint::parse(&format!("http://{address}")).unwrap()),
+            region: Some("us-east-1".to_owned()),
+        },
+        secret: Some(Secret::new("provider-secret")),
+    };
+    let mut world = World::new(&target("their-one"), &target("their-two"), "");
+    world.settings.measure_size_change = false;
+    (world, asked)
+}
+
+/// The path with its query, and the names of the headers, of the one request that arrived.
+fn the_one(asked: &Asked) -> (String, Vec<String>) {
+    let mut asked = asked.lock().unwrap();
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    let request = asked.remove(0);
+    let mut names: Vec<_> = request.headers().keys().map(ToString::to_string).collect();
+    names.sort_unstable();
+    (request.uri().to_string(), names)
+}
+
+/// What a client may send along, and a little more.
+const EVERYTHING: &[(&str, &str)] = &[
+    ("authorization", "AWS4-HMAC-SHA256 Credential=client"),
+    ("cookie", "session=client"),
+    ("connection", "x-amz-meta-a"),
+    ("proxy-authorization", "client"),
+    ("te", "trailers"),
+    ("accept-encoding", "gzip"),
+    ("user-agent", "client/1.0"),
+    ("x-forwarded-for", "192.0.2.1"),
+    ("forwarded", "for=192.0.2.1"),
+    ("referer", "https://client.example/"),
+    ("origin", "https://client.example"),
+    ("range", "bytes=0-1"),
+    ("if-match", "\"e\""),
+    ("x-amz-checksum-mode", "ENABLED"),
+    ("x-amz-date", "20200101T000000Z"),
+    ("x-amz-security-token", "client-token"),
+    ("x-amz-content-sha256", "UNSIGNED-PAYLOAD"),
+    ("x-amz-request-payer", "requester"),
+    ("x-amz-user-agent", "client/1.0"),
+    ("x-goog-acl", "public-read"),
+    ("x-http-method-override", "DELETE"),
+];
+/// What every signed request has.
+const OWN: [&str; 4] = ["authorization", "host", "x-amz-content-sha256", "x-amz-date"];
+
+fn expected(more: &[&str]) -> Vec<String> {
+    let mut names: Vec<_> = OWN.iter().chain(more).map(ToString::to_string).collect();
+    names.sort_unstable();
+    names
+}
+
+#[tokio::test]
+async fn a_forwarded_request_carries_what_is_listed_and_nothing_else() {
+    let (world, asked) = world(200, &[("etag", "\"e\"")], "").await;
+    let path = "/one/a%20b?versionId=v%2F1&partNumber=2&response-content-type=text%2Fhtml&x-id=GetObject";
+    let read = world.ok(Method::GET, path, EVERYTHING, "").await;
+    assert_eq!(read.header("content-type"), "text/html", "set here, not asked for");
+    assert_eq!(
+        the_one(&asked),
+        (
+            "/their-one/in/here/a%20b?partNumber=2&versionId=v%2F1".to_owned(),
+            expected(&["if-match", "range", "x-amz-checksum-mode"])
+        )
+    );
+    let header =
+        |asked: &Asked, name: &str| asked.lock().unwrap()[0].headers()[name].to_str().unwrap().to_owned();
+    world.ok(Method::HEAD, "/one/k", EVERYTHING, "").await;
+    assert!(header(&asked, "authorization").contains("Credential=provider-key/"));
+    assert_ne!(header(&asked, "x-amz-date"), "20200101T000000Z");
+    let names = expected(&["if-match", "x-amz-checksum-mode"]);
+    assert_eq!(the_one(&asked), ("/their-one/in/here/k".to_owned(), names));
+
+    world.ok(Method::PUT, "/one/k", EVERYTHING, "x").await;
+    assert_eq!(
+        the_one(&asked),
+        ("/their-one/in/here/k".to_owned(), expected(&["content-length", "if-match"])),
+    );
+    world.ok(Method::DELETE, "/one/k?tagging&versionId=v", EVERYTHING, "").await;
+    assert_eq!(the_one(&asked), ("/their-one/in/here/k?tagging=&versionId=v".to_owned(), expected(&[])));
+}
+
+#[tokio::test]
+async fn what_is_not_listed_reaches_no_provider() {
+    let (world, asked) = world(200, &[], "").await;
+    for (method, path) in [
+        (Method::GET, "/one/k?acl"),
+        (Method::GET, "/one/k?versionId=v&torrent"),
+        (Method::GET, "/one/k?partNumber=1&something-new"),
+        (Method::PUT, "/one/k?versionId=v"),
+        (Method::PUT, "/one/k?tagging&acl"),
+        (Method::GET, "/one?uploads&acl"),
+        (Method::POST, "/one/k?uploads&append"),
+    ] {
+        let error = world.refused(method.clone(), path, &[]).await;
+        assert_eq!(error.code, Code::NotImplemented, "{method} {path}");
+    }
+    for header in ["x-amz-acl", "x-amz-grant-full-control", "x-amz-object-lock-mode", "x-amz-something-new"] {
+        for (method, path) in
+            [(Method::PUT, "/one/k"), (Method::GET, "/one/k"), (Method::POST, "/one/k?uploads")]
+        {
+            let error = world.refused(method.clone(), path, &[(header, "x")]).await;
+            assert_eq!(error.code, Code::NotImplemented, "{method} {path} {header}");
+        }
+    }
+    assert!(asked.lock().unwrap().is_empty(), "{asked:?}");
+}
+
+#[tokio::test]
+async fn neither_copies_nor_markers_lead_out_of_the_folder() {
+    let document = "<CopyObjectResult><ETag>\"e\"</ETag></CopyObjectResult>";
+    let (world, asked) = world(200, &[], document).await;
+    for source in
+        ["one/../k", "/one/%2e%2e/k", "one/%252e%252e/k", "one/a/../../k", "one/..%5ck", "one/%2e%2e%2fk"]
+    {
+        for target in ["/one/copy", "/one/part?partNumber=1&uploadId=u"] {
+            let error = world.refused(Method::PUT, target, &[("x-amz-copy-source", source)]).await;
+            assert_eq!(error.code, Code::InvalidURI, "{source}");
+        }
+    }
+    for query in ["prefix=..%2F", "prefix=a/../../", "key-marker=..%2Fx&upload-id-marker=u"] {
+        let error = world.refused(Method::GET, &format!("/one?uploads&{query}"), &[]).await;
+        assert_eq!(error.code, Code::InvalidURI, "{query}");
+    }
+    assert!(asked.lock().unwrap().is_empty(), "{asked:?}");
+    let source = [("x-amz-copy-source", "two/from%3Fx?versionId=v%2F1")];
+    world.ok(Method::PUT, "/one/copy", &source, "").await;
+    let sent = asked.lock().unwrap()[0].headers()["x-amz-copy-source"].clone();
+    assert_eq!(sent, "/their-two/from%3Fx?versionId=v%2F1");
+}
+
+#[tokio::test]
+async fn uploads_are_asked_for_below_the_folder_and_others_are_never_shown() {
+    let document = "<ListMultipartUploadsResult><IsTruncated>true</IsTruncated><NextKeyMarker>in/here/b</NextKeyMarker>\
+        <NextUploadIdMarker>u2</NextUploadIdMarker>\
+        <Upload><Key>secret/a</Key><UploadId>u0</UploadId></Upload>\
+        <Upload><Key>in/here/a</Key><UploadId>u1</UploadId></Upload>\
+        <CommonPrefixes><Prefix>secret/</Prefix></CommonPrefixes></ListMultipartUploadsResult>";
+    let (world, asked) = world(200, &[], document).await;
+    let page = world.get("/one?uploads&prefix=&key-marker=a%20b&upload-id-marker=u%2F0&max-uploads=7").await;
+    assert_eq!(page.elements("Key"), ["a"]);
+    assert!(!page.text().contains("secret") && !page.text().contains("in/here"), "{}", page.text());
+    let query = "encoding-type=url&key-marker=in%2Fhere%2Fa%20b&max-uploads=7&prefix=in%2Fhere%2F\
+                 &upload-id-marker=u%2F0&uploads=";
+    assert_eq!(the_one(&asked).0, format!("/their-one?{query}"));
+    let next = page.element("NextKeyMarker").unwrap();
+    world.get(&format!("/one?uploads&key-marker={next}&upload-id-marker=forged")).await;
+    let (uri, _) = the_one(&asked);
+    assert!(uri.contains("key-marker=in%2Fhere%2Fb&") && uri.contains("upload-id-marker=u2&"), "{uri}");
+}
+
+#[tokio::test]
+async fn not_modified_comes_with_what_caches_need() {
+    let headers =
+        &[("etag", "\"e\""), ("cache-control", "max-age=5"), ("x-amz-version-id", "v"), ("server", "S")];
+    let (world, _) = world(304, headers, "").await;
+    for method in [Method::GET, Method::HEAD] {
+        let answer = world.ok(method, "/one/k", &[("if-none-match", "\"e\"")], "").await;
+        assert_eq!((answer.status, answer.header("etag")), (StatusCode::NOT_MODIFIED, "\"e\""));
+        assert_eq!((answer.header("cache-control"), answer.header("x-amz-version-id")), ("max-age=5", "v"));
+        assert_eq!(answer.header("server"), "");
+    }
+}
+
+#[tokio::test]
+async fn the_words_of_a_provider_that_refuses_are_not_repeated() {
+    for (status, code, expected) in [
+        (400, "InvalidArgument", Code::InvalidArgument),
+        (400, "InvalidTag", Code::InvalidTag),
+        (400, "SomethingNew", Code::InvalidRequest),
+        (403, "AccessDenied", Code::AccessDenied),
+        (403, "InvalidObjectState", Code::InvalidObjectState),
+        (404, "NoSuchVersion", Code::NoSuchVersion),
+        (405, "MethodNotAllowed", Code::MethodNotAllowed),
+        (501, "NotImplemented", Code::NotImplemented),
+    ] {
+        let document = format!(
+            "<Error><Code>{code}</Code><Message>secret words</Message><Key>in/here/k</Key>\
+             <BucketName>their-one</BucketName></Error>"
+        );
+        let (world, _) = world(status, &[("x-amz-request-id", "1")], document.leak()).await;
+        let tags = "<Tagging><TagSet></TagSet></Tagging>";
+        for (method, path, body) in [
+            (Method::GET, "/one/k?versionId=v", ""),
+            (Method::PUT, "/one/k", "x"),
+            (Method::PUT, "/one/k?tagging", tags),
+            (Method::GET, "/one/k?uploadId=u", ""),
+            (Method::POST, "/one/k?uploads", ""),
+        ] {
+            let error = world.send(method.clone(), path, &[], body).await.unwrap_err().error;
+            assert_eq!(error.code, expected, "{method} {path}");
+            for word in ["secret", "in/here", "their-one", "SomethingNew"] {
+                assert!(!error.message.contains(word), "{error}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_error_in_a_success_is_an_error() {
+    let document = "<Error><Code>InternalError</Code><Message>secret words</Message></Error>";
+    let (world, _) = world(200, &[], document).await;
+    let parts = "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>e</ETag></Part>\
+        </CompleteMultipartUpload>";
+    let source = [("x-amz-copy-source", "two/k")];
+    for (method, path, headers, body) in [
+        (Method::PUT, "/one/k", &source[..], ""),
+        (Method::PUT, "/one/k?partNumber=1&uploadId=u", &source[..], ""),
+        (Method::POST, "/one/k?uploadId=u", &[], parts),
+    ] {
+        let error = world.send(method, path, headers, body).await.unwrap_err().error;
+        assert_eq!(error.code, Code::ServiceUnavailable, "{error}");
+    }
+}
