@@ -5,14 +5,16 @@
 mod gcs_target;
 
 use bucketry_provider::body::Payload;
-use bucketry_provider::driver::{Conditions, Driver, GetRequest, ObjectAttributes, UploadId};
+use bucketry_provider::driver::{Conditions, Driver, GetRequest, ObjectAttributes, UploadId, UploadsRequest};
 use bucketry_provider::error::ErrorKind;
 use bucketry_provider::gcs::GcsDriver;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use s3s::dto::{ListMultipartUploadsInput, ListMultipartUploadsOutput, MultipartUpload};
 use s3s::service::S3ServiceBuilder;
+use s3s::{S3, S3Request, S3Response, S3Result};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
@@ -22,7 +24,11 @@ use crate::gcs_target::{connections, target_at};
 async fn bucket() -> (GcsDriver, TempDir) {
     let room = tempfile::tempdir().unwrap();
     std::fs::create_dir(room.path().join("bucket")).unwrap();
-    let service = S3ServiceBuilder::new(s3s_fs::FileSystem::new(room.path()).unwrap()).build();
+    (bucket_on(s3s_fs::FileSystem::new(room.path()).unwrap()).await, room)
+}
+
+async fn bucket_on(server: impl S3) -> GcsDriver {
+    let service = S3ServiceBuilder::new(server).build();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -34,7 +40,60 @@ async fn bucket() -> (GcsDriver, TempDir) {
             });
         }
     });
-    (GcsDriver::open(&target_at(&endpoint, "bucket"), &connections()).unwrap(), room)
+    GcsDriver::open(&target_at(&endpoint, "bucket"), &connections()).unwrap()
+}
+
+/// A server that knows which uploads go on, and nothing else.
+struct GoingOn(&'static [(&'static str, &'static str)]);
+
+#[async_trait::async_trait]
+impl S3 for GoingOn {
+    async fn list_multipart_uploads(
+        &self,
+        request: S3Request<ListMultipartUploadsInput>,
+    ) -> S3Result<S3Response<ListMultipartUploadsOutput>> {
+        let wanted = request.input;
+        let prefix = wanted.prefix.unwrap_or_default();
+        let after = (wanted.key_marker.unwrap_or_default(), wanted.upload_id_marker.unwrap_or_default());
+        let follows = |(key, upload): &&(&str, &str)| {
+            key.starts_with(&prefix) && (*key, *upload) > (after.0.as_str(), after.1.as_str())
+        };
+        let mut found: Vec<_> = self.0.iter().filter(follows).collect();
+        let most = usize::try_from(wanted.max_uploads.unwrap()).unwrap();
+        let truncated = found.len() > most;
+        found.truncate(most);
+        let (key, upload) = found.last().map_or(("", ""), |last| **last);
+        let upload_of = |(key, upload): &(&str, &str)| MultipartUpload {
+            key: Some((*key).to_owned()),
+            upload_id: Some((*upload).to_owned()),
+            ..Default::default()
+        };
+        Ok(S3Response::new(ListMultipartUploadsOutput {
+            is_truncated: Some(truncated),
+            next_key_marker: Some(key.to_owned()),
+            next_upload_id_marker: Some(upload.to_owned()),
+            uploads: Some(found.into_iter().map(upload_of).collect()),
+            ..Default::default()
+        }))
+    }
+}
+
+#[tokio::test]
+async fn uploads_that_go_on_are_listed_page_by_page() {
+    let all = &[("f/a", "1"), ("f/b", "2"), ("f/b", "3"), ("f/ü &", "4"), ("g", "5")];
+    let driver = bucket_on(GoingOn(all)).await;
+    assert!(driver.capabilities().list_uploads);
+    let mut request = UploadsRequest { prefix: "f/".into(), max_uploads: 2, ..Default::default() };
+    let mut found = Vec::new();
+    loop {
+        let page = driver.list_uploads(&request).await.unwrap();
+        found.extend(page.uploads.into_iter().map(|one| (one.key, one.upload)));
+        let Some(next) = page.next else { break };
+        request.after = next;
+    }
+    let expected: Vec<_> =
+        all[..4].iter().map(|(key, upload)| ((*key).to_owned(), (*upload).to_owned())).collect();
+    assert_eq!(found, expected);
 }
 
 #[tokio::test]

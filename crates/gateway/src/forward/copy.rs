@@ -98,7 +98,14 @@ async fn copy(
     root: &'static str,
 ) -> Result<http::Response<carry::GatewayBody>, Failure> {
     let Way { place, s3, headers, .. } = way;
-    let request = Forwarded { method: Method::PUT, key, query, headers, payload: Some(Payload::bytes("")) };
+    let request = Forwarded {
+        method: Method::PUT,
+        key,
+        query,
+        headers,
+        payload: Some(Payload::bytes("")),
+        takes_long: true,
+    };
     let answer = s3.forward_for_document(request, root, MAX_DOCUMENT_BYTES).await;
     let answer = answer.map_err(|error| failure(place, &error))?;
     let document = rewrite(answer.body(), root, |_, _| Element::Kept)

@@ -27,6 +27,7 @@ pub(super) async fn create(way: Way<'_>, key: &ObjectKey) -> Answer {
         query: &[("uploads", "")],
         headers,
         payload: Some(Payload::bytes("")),
+        takes_long: false,
     };
     let answer = s3.forward_for_document(request, ROOT, MAX_DOCUMENT_BYTES).await;
     named(place, key, ROOT, answer).map(Outcome::of)
@@ -40,8 +41,14 @@ pub(super) async fn upload(way: Way<'_>, part: &Part, payload: PayloadBody) -> A
     let receipt = payload.receipt();
     let payload = payload.into_driver_payload().await?;
     let query = [("partNumber", &*part.number.to_string()), ("uploadId", &part.upload)];
-    let request =
-        Forwarded { method: Method::PUT, key: &key, query: &query, headers, payload: Some(payload) };
+    let request = Forwarded {
+        method: Method::PUT,
+        key: &key,
+        query: &query,
+        headers,
+        payload: Some(payload),
+        takes_long: false,
+    };
     let stored = s3.forward(request).await.map_err(|error| place.upload_failure(&error, &receipt))?;
     Ok(Outcome::of(answer::stored(StatusCode::OK, stored.headers())))
 }
@@ -69,6 +76,7 @@ pub(super) async fn complete(way: Way<'_>, completing: &Completing, payload: Pay
         query: &[("uploadId", &completing.upload)],
         headers,
         payload: Some(Payload::bytes(bucketry_provider::s3::parts_document(&parts))),
+        takes_long: true,
     };
     let answer = s3.forward_for_document(request, ROOT, MAX_DOCUMENT_BYTES).await;
     let response = named(place, &completing.key, ROOT, answer)?;
@@ -86,7 +94,14 @@ pub(super) async fn list(way: Way<'_>, key: &ObjectKey, upload: &str, max_parts:
     if after != "0" {
         query.push(("part-number-marker", &after));
     }
-    let request = Forwarded { method: Method::GET, key: &there, query: &query, headers, payload: None };
+    let request = Forwarded {
+        method: Method::GET,
+        key: &there,
+        query: &query,
+        headers,
+        payload: None,
+        takes_long: false,
+    };
     let answer = s3.forward_for_document(request, ROOT, MAX_DOCUMENT_BYTES).await;
     named(place, key, ROOT, answer).map(Outcome::of)
 }

@@ -63,7 +63,7 @@ async fn ask(way: Way<'_>, method: Method, reading: &Reading) -> Result<Response
     if let Some(version) = &reading.version {
         query.push(("versionId", version.as_str()));
     }
-    let request = Forwarded { method, key: &key, query: &query, headers, payload: None };
+    let request = Forwarded { method, key: &key, query: &query, headers, payload: None, takes_long: false };
     let answer = s3.forward(request).await.map_err(|error| place.failure(&error))?;
     let (given, body) = answer.into_parts();
     let mut response = Response::new(body);
@@ -89,7 +89,14 @@ pub(super) async fn attributes(way: Way<'_>, reading: Reading) -> Answer {
     if let Some(version) = &reading.version {
         query.push(("versionId", version.as_str()));
     }
-    let request = Forwarded { method: Method::GET, key: &key, query: &query, headers, payload: None };
+    let request = Forwarded {
+        method: Method::GET,
+        key: &key,
+        query: &query,
+        headers,
+        payload: None,
+        takes_long: false,
+    };
     let answer = match s3.forward_for_document(request, ROOT, MAX_DOCUMENT_BYTES).await {
         Ok(answer) => answer,
         Err(ProviderError::NotAnObjectStore { .. }) => return translate::attributes(place, reading).await,

@@ -25,7 +25,14 @@ pub(super) async fn get(way: Way<'_>, tagging: &Tagging) -> Answer {
     let Way { place, s3, headers, .. } = way;
     let key = place.key(&tagging.key)?;
     let query = query(tagging);
-    let request = Forwarded { method: Method::GET, key: &key, query: &query, headers, payload: None };
+    let request = Forwarded {
+        method: Method::GET,
+        key: &key,
+        query: &query,
+        headers,
+        payload: None,
+        takes_long: false,
+    };
     let answer = s3.forward_for_document(request, ROOT, MAX_BYTES).await;
     let answer = answer.map_err(|error| failure(place, &error, "s3:GetObjectTagging"))?;
     let document = rewrite(answer.body(), ROOT, |_, _| Element::Kept)
@@ -49,7 +56,8 @@ pub(super) async fn put(way: Way<'_>, tagging: &Tagging, payload: PayloadBody) -
         headers.insert(HeaderName::from_static("content-md5"), md5);
     }
     let payload = Some(Payload::bytes(document));
-    let request = Forwarded { method: Method::PUT, key: &key, query: &query, headers, payload };
+    let request =
+        Forwarded { method: Method::PUT, key: &key, query: &query, headers, payload, takes_long: false };
     let answer = s3.forward(request).await;
     let answer = answer.map_err(|error| failure(place, &error, "s3:PutObjectTagging"))?;
     Ok(Outcome::of(answer::stored(StatusCode::OK, answer.headers())))
@@ -60,7 +68,14 @@ pub(super) async fn delete(way: Way<'_>, tagging: &Tagging) -> Answer {
     let Way { place, s3, headers, .. } = way;
     let key = place.key(&tagging.key)?;
     let query = query(tagging);
-    let request = Forwarded { method: Method::DELETE, key: &key, query: &query, headers, payload: None };
+    let request = Forwarded {
+        method: Method::DELETE,
+        key: &key,
+        query: &query,
+        headers,
+        payload: None,
+        takes_long: false,
+    };
     let answer = s3.forward(request).await;
     let answer = answer.map_err(|error| failure(place, &error, "s3:DeleteObjectTagging"))?;
     Ok(Outcome::of(answer::stored(StatusCode::NO_CONTENT, answer.headers())))

@@ -24,7 +24,14 @@ pub(super) async fn put(way: Way<'_>, writing: Writing, payload: PayloadBody) ->
     if let Some((name, value)) = receipt.checksum() {
         headers.insert(name, value);
     }
-    let request = Forwarded { method: Method::PUT, key: &key, query: &[], headers, payload: Some(payload) };
+    let request = Forwarded {
+        method: Method::PUT,
+        key: &key,
+        query: &[],
+        headers,
+        payload: Some(payload),
+        takes_long: false,
+    };
     let stored = s3.forward(request).await.map_err(|error| place.upload_failure(&error, &receipt))?;
     Ok(Outcome {
         response: answer::stored(StatusCode::OK, stored.headers()),

@@ -21,34 +21,45 @@ use crate::world::World;
 
 type Asked = Arc<Mutex<Vec<Request<Bytes>>>>;
 
+type Answering = Arc<dyn Fn(&Request<Bytes>) -> Response<Full<Bytes>> + Send + Sync>;
+
 /// A world whose provider answers everything alike.
 async fn world(
     status: u16,
     headers: &'static [(&'static str, &'static str)],
     body: &'static str,
 ) -> (World, Asked) {
+    world_of(Arc::new(move |request| {
+        answer(status, headers, if request.method() == Method::HEAD { "" } else { body })
+    }))
+    .await
+}
+
+fn answer(status: u16, headers: &[(&str, &str)], body: &'static str) -> Response<Full<Bytes>> {
+    let mut response = Response::builder().status(status);
+    for (name, value) in headers {
+        response = response.header(*name, *value);
+    }
+    response.body(Full::new(Bytes::from_static(body.as_bytes()))).unwrap()
+}
+
+async fn world_of(answering: Answering) -> (World, Asked) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let asked = Asked::default();
     let writing = Arc::clone(&asked);
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let asked = Arc::clone(&writing);
+            let (asked, answering) = (Arc::clone(&writing), Arc::clone(&answering));
             let answer = service_fn(move |request: Request<Incoming>| {
-                let asked = Arc::clone(&asked);
+                let (asked, answering) = (Arc::clone(&asked), Arc::clone(&answering));
                 async move {
                     let (head, content) = request.into_parts();
                     let content = content.collect().await.unwrap().to_bytes();
-                    let silent = head.method == Method::HEAD;
-                    asked.lock().unwrap().push(Request::from_parts(head, content));
-                    let mut response = Response::builder().status(status);
-                    for (name, value) in headers {
-                        response = response.header(*name, *value);
-                    }
-                    let body = if silent { "" } else { body };
-                    Ok::<_, Infallible>(
-                        response.body(Full::new(Bytes::from_static(body.as_bytes()))).unwrap(),
-                    )
+                    let request = Request::from_parts(head, content);
+                    let answer = answering(&request);
+                    asked.lock().unwrap().push(request);
+                    Ok::<_, Infallible>(answer)
                 }
             });
             tokio::spawn(async move {
@@ -275,4 +286,50 @@ async fn an_error_in_a_success_is_an_error() {
         let error = world.send(method, path, headers, body).await.unwrap_err().error;
         assert_eq!(error.code, Code::ServiceUnavailable, "{error}");
     }
+}
+
+#[tokio::test]
+async fn attributes_are_found_in_another_way_where_the_provider_has_none() {
+    let denied = "<Error><Code>AccessDenied</Code></Error>";
+    for (status, body) in
+        [(501, "<Error><Code>NotImplemented</Code></Error>"), (403, denied), (200, "the object")]
+    {
+        let (world, asked) = world_of(Arc::new(move |request| match *request.method() {
+            Method::HEAD => answer(200, &[("etag", "\"e\""), ("content-length", "10")], ""),
+            _ => answer(status, &[], body),
+        }))
+        .await;
+        let wanted = [("x-amz-object-attributes", "ETag,ObjectSize")];
+        let told = world.ok(Method::GET, "/one/k?attributes", &wanted, "").await;
+        assert_eq!(
+            (told.element("ETag").as_deref(), told.element("ObjectSize").as_deref()),
+            (Some("e"), Some("10"))
+        );
+        assert_eq!(asked.lock().unwrap().len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_copies_is_asked_once_and_moves_no_content() {
+    let document = "<CopyObjectResult><ETag>\"e\"</ETag></CopyObjectResult>";
+    let (world, asked) = world(200, &[("x-amz-copy-source-version-id", "v")], document).await;
+    let headers = [
+        ("x-amz-copy-source", "two/from"),
+        ("x-amz-tagging-directive", "REPLACE"),
+        ("x-amz-tagging", "a=1"),
+        ("x-amz-meta-unheeded", "1"),
+        ("x-amz-acl", "private"),
+    ];
+    let copied = world.ok(Method::PUT, "/one/copy", &headers, "").await;
+    assert_eq!(copied.header("x-amz-copy-source-version-id"), "v");
+    let names =
+        expected(&["content-length", "x-amz-copy-source", "x-amz-tagging", "x-amz-tagging-directive"]);
+    assert_eq!(the_one(&asked), ("/their-one/in/here/copy".to_owned(), names));
+    for (path, headers) in [
+        ("/one/itself", &[("x-amz-copy-source", "one/itself")][..]),
+        ("/one/copy", &[("x-amz-copy-source", "two/from"), ("if-none-match", "*")]),
+    ] {
+        world.refused(Method::PUT, path, headers).await;
+    }
+    assert!(asked.lock().unwrap().is_empty());
 }

@@ -1,10 +1,12 @@
 //! On an S3 server.
 
+use bucketry_gateway::error::Code;
 use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::secret::Secret;
 use bucketry_provider::error::ProviderError;
 use bucketry_provider::s3::S3Driver;
+use http::Method;
 
 use crate::world::{World, connections, new_name, setting};
 
@@ -54,4 +56,18 @@ async fn versioned_world(case: &str) -> World {
 
 crate::cases! { crate::s3::versioned_world;
     forwarded: versions_are_read_and_copied;
+}
+
+#[tokio::test]
+async fn a_copy_between_accounts_is_streamed() {
+    let room = format!("{}/", new_name("accounts"));
+    let scoped = World::new(&target("scoped", ""), &target("scoped", ""), &room);
+    scoped.put("/two/from", "content").await;
+    let world = World::new(&bucket("gateway-one").await, &target("scoped", "READONLY_"), &room);
+    let source = ("x-amz-copy-source", "two/from");
+    assert_eq!(world.ok(Method::PUT, "/one/copy", &[source], "").await.size_change, 7);
+    assert_eq!(world.get("/one/copy").await.text(), "content");
+    // What only the provider could do is refused, not left out.
+    let replacing = [source, ("x-amz-tagging-directive", "REPLACE"), ("x-amz-tagging", "a=1")];
+    assert_eq!(world.refused(Method::PUT, "/one/copy", &replacing).await.code, Code::NotImplemented);
 }

@@ -29,26 +29,30 @@ pub struct Forwarded<'a> {
     pub headers: HeaderMap,
     /// What is stored. A method that changes something needs one, if only an empty one.
     pub payload: Option<Payload>,
+    /// Whether the provider may work on it for long, as copies and completions move whole objects.
+    pub takes_long: bool,
 }
 
 impl S3Driver {
     /// Sends a request on. Answers a success, or "not modified"; everything else is an error.
     pub async fn forward(&self, request: Forwarded<'_>) -> Result<Response<ProviderBody>, ProviderError> {
-        let call = Call { takes_unmodified: true, ..call(request, Pace::Usual)? };
+        let call = Call { takes_unmodified: true, ..call(request)? };
         let answer = self.send(call).await?;
         Ok(answer.map(|body| ProviderBody::new(body, self.connections.settings().stall_timeout)))
     }
 
-    /// Sends a request on whose answer is a document of this root, of at most `limit` bytes. The provider may work on
-    /// it for long. An error document in a success (copies and completions have that) is an error.
+    /// Sends a request on whose answer is a document of this root, of at most `limit` bytes. An error document in a
+    /// success (copies and completions have that) is an error.
     pub async fn forward_for_document(
         &self,
         request: Forwarded<'_>,
         root: &str,
         limit: usize,
     ) -> Result<Response<Bytes>, ProviderError> {
-        let (head, body) = self.send(call(request, Pace::Slow)?).await?.into_parts();
-        let document = self.connections.document(body, limit, Pace::Slow).await?;
+        let call = call(request)?;
+        let pace = call.pace;
+        let (head, body) = self.send(call).await?.into_parts();
+        let document = self.connections.document(body, limit, pace).await?;
         if xml::read(&document, root, |_| Ok(())).is_err() {
             let late = error::read_late(&head.headers, &document);
             return Err(late.unwrap_or(ProviderError::NotAnObjectStore { status: Some(head.status) }));
@@ -74,8 +78,9 @@ impl S3Driver {
     }
 }
 
-fn call(request: Forwarded<'_>, pace: Pace) -> Result<Call<'_>, ProviderError> {
-    let Forwarded { method, key, query, headers, payload } = request;
+fn call(request: Forwarded<'_>) -> Result<Call<'_>, ProviderError> {
+    let Forwarded { method, key, query, headers, payload, takes_long } = request;
+    let pace = if takes_long { Pace::Slow } else { Pace::Usual };
     Ok(Call { query: Query::new(query), headers, payload, pace, ..object(method, key)? })
 }
 
