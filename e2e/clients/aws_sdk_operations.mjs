@@ -56,6 +56,16 @@ const operations = {
     await send("CopyObject", { Key: key("copy"), CopySource: `${Bucket}/${key("small")}` });
     assert.deepEqual(await body("copy"), small);
   },
+  async object_tagging() {
+    const which = { Key: key("tagged") };
+    const tags = async () => (await send("GetObjectTagging", which)).TagSet;
+    await send("PutObject", { ...which, Body: small, Tagging: "a=1" });
+    assert.deepEqual(await tags(), [{ Key: "a", Value: "1" }]);
+    await send("PutObjectTagging", { ...which, Tagging: { TagSet: [{ Key: "b", Value: "2" }] } });
+    assert.deepEqual(await tags(), [{ Key: "b", Value: "2" }]);
+    await send("DeleteObjectTagging", which);
+    assert.deepEqual(await tags(), []);
+  },
   async list_objects() {
     for (const name of ["l/a", "l/b/1", "l/c"]) await send("PutObject", { Key: key(name), Body: "x" });
     const told = await send("ListObjectsV2", { Prefix: key("l/"), Delimiter: "/" });
