@@ -96,8 +96,8 @@ fn find(method: &Method, target: &Target, query: &Query, headers: &HeaderMap) ->
         Target::Object(..) => Scope::Object,
     };
     let fits = |row: &&Row| {
-        row.method == *method
-            && row.scope == scope
+        row.scope == scope
+            && row.method == *method
             && row.header.is_none_or(|header| headers.contains_key(header))
             && row.requires.iter().all(|(name, value)| {
                 query.get(name).is_some_and(|given| value.is_none_or(|value| value == given))
