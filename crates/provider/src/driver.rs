@@ -107,6 +107,8 @@ pub struct Capabilities {
     pub copy: bool,
     /// Uploads that go on can be listed.
     pub list_uploads: bool,
+    /// Checksums in headers (`x-amz-checksum-…`) are verified, kept and told.
+    pub checksums: bool,
     /// How much of S3's own protocol the provider takes as it is.
     pub protocol: S3Protocol,
     /// The longest key in bytes.
@@ -124,7 +126,7 @@ pub enum S3Protocol {
     None,
     /// Reading, and what the methods of [`Driver`] need. What goes beyond would be refused, or left out silently.
     Basic,
-    /// Versions, tags, checksums that are kept, encryption, storage classes.
+    /// Versions, tags, encryption, storage classes.
     Whole,
 }
 

@@ -67,8 +67,8 @@ pub(crate) async fn handle(
 ) -> Answer {
     let not_here = || S3Error::new(Code::MethodNotAllowed, "This is no operation on such a bucket.");
     let s3 = place.driver.forwarder().ok_or_else(not_here)?;
-    let protocol = place.driver.capabilities().protocol;
-    let headers = request::headers(request.operation.name(), protocol, &request.headers)?;
+    let can = place.driver.capabilities();
+    let headers = request::headers(request.operation.name(), can, &request.headers)?;
     let way = Way { context, place, s3, headers };
     match request.operation {
         Operation::HeadObject(reading) => read::head(way, &reading).await,

@@ -3,7 +3,7 @@
 //! What is not named here stays: the client's signature, its cookies, what concerns one connection, and the gateway's
 //! own business. An `x-amz-…` header that stays though it must be heeded refuses the request.
 
-use bucketry_provider::driver::S3Protocol;
+use bucketry_provider::driver::{Capabilities, S3Protocol};
 use http::header::{CONTENT_ENCODING, Entry};
 use http::{HeaderMap, HeaderValue};
 
@@ -13,15 +13,20 @@ use crate::payload::content_encoding;
 use crate::translate::not_offered;
 
 const METADATA: &str = "x-amz-meta-";
+const CHECKSUM: &str = "x-amz-checksum-";
 /// More than most requests have, and room for the signature's.
 const USUAL_HEADERS: usize = 16;
 
 /// The headers that go on.
-pub(super) fn headers(name: Name, protocol: S3Protocol, given: &HeaderMap) -> Result<HeaderMap> {
+pub(super) fn headers(name: Name, can: &Capabilities, given: &HeaderMap) -> Result<HeaderMap> {
+    let is_taken = |header: &str| match header {
+        header if header.starts_with(CHECKSUM) => can.checksums,
+        header => can.protocol == S3Protocol::Whole || !header.starts_with("x-amz-"),
+    };
     let mut passed = HeaderMap::with_capacity(USUAL_HEADERS);
     for (header, value) in given {
         let text = header.as_str();
-        if goes_on(name, text) && (protocol == S3Protocol::Whole || !text.starts_with("x-amz-")) {
+        if goes_on(name, text) && is_taken(text) {
             // As where they are read: an empty one is none, except of the user's own.
             if !value.is_empty() || text.starts_with(METADATA) {
                 check(value)?;
@@ -138,10 +143,27 @@ fn joined(one: &HeaderValue, other: &HeaderValue) -> Result<HeaderValue> {
 
 #[cfg(test)]
 mod tests {
+    use bucketry_provider::driver::MultipartLimits;
     use http::HeaderName;
 
     use super::*;
     use crate::operation::{Handling, OPERATIONS};
+
+    fn can(protocol: S3Protocol, checksums: bool) -> Capabilities {
+        Capabilities {
+            list_start_after: true,
+            conditional_get: true,
+            put_if_absent: true,
+            put_if_match: true,
+            copy: true,
+            list_uploads: true,
+            checksums,
+            protocol,
+            max_key_bytes: 0,
+            max_put_bytes: 0,
+            multipart: MultipartLimits { min_part_bytes: 0, max_part_bytes: 0, max_parts: 0 },
+        }
+    }
 
     fn given(list: &[(&str, &str)]) -> HeaderMap {
         list.iter()
@@ -150,7 +172,7 @@ mod tests {
     }
 
     fn passed(name: Name, list: &[(&str, &str)]) -> Result<Vec<String>> {
-        let passed = headers(name, S3Protocol::Whole, &given(list))?;
+        let passed = headers(name, &can(S3Protocol::Whole, true), &given(list))?;
         Ok(passed.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect())
     }
 
@@ -224,15 +246,32 @@ mod tests {
         assert_eq!(passed(Name::PutObject, &chunked[..1]).unwrap(), [""; 0]);
         let mut invisible = HeaderMap::new();
         invisible.insert("x-amz-tagging", "a=ü".parse().unwrap());
-        let refused = headers(Name::PutObject, S3Protocol::Whole, &invisible).unwrap_err();
+        let refused = headers(Name::PutObject, &can(S3Protocol::Whole, true), &invisible).unwrap_err();
         assert_eq!(refused.code, Code::InvalidArgument);
     }
 
     #[test]
     fn a_provider_of_the_basics_is_not_sent_what_it_would_leave_out() {
-        let of = |list: &[(&str, &str)]| headers(Name::GetObject, S3Protocol::Basic, &given(list));
+        let of =
+            |list: &[(&str, &str)]| headers(Name::GetObject, &can(S3Protocol::Basic, false), &given(list));
         assert_eq!(of(&[("range", "bytes=0-1"), ("x-amz-checksum-mode", "ENABLED")]).unwrap().len(), 1);
         let customer_key = [("x-amz-server-side-encryption-customer-key", "k")];
         assert_eq!(of(&customer_key).unwrap_err().code, Code::NotImplemented);
+    }
+
+    /// SDKs send them unasked, so every request to such a provider would fail.
+    #[test]
+    fn a_provider_that_takes_no_checksums_is_not_told_of_any() {
+        let checksum = [
+            ("x-amz-checksum-crc32", "AAAAAA=="),
+            ("x-amz-checksum-mode", "ENABLED"),
+            ("x-amz-tagging", "a=1"),
+        ];
+        for name in [Name::PutObject, Name::GetObject, Name::HeadObject] {
+            let sent = &checksum[..if name == Name::PutObject { 3 } else { 2 }];
+            let passed = headers(name, &can(S3Protocol::Whole, false), &given(sent)).unwrap();
+            assert!(passed.keys().all(|header| header == "x-amz-tagging"), "{name:?} {passed:?}");
+            assert!(!headers(name, &can(S3Protocol::Whole, true), &given(sent)).unwrap().is_empty());
+        }
     }
 }

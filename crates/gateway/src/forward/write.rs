@@ -21,7 +21,7 @@ pub(super) async fn put(way: Way<'_>, writing: Writing, payload: PayloadBody) ->
     let before = size::before_storing(context, place, &key, &writing.conditions).await;
     let payload = payload.into_driver_payload().await?;
     // One that came behind the content of a small payload is known by now.
-    if let Some((name, value)) = receipt.checksum() {
+    if let Some((name, value)) = receipt.checksum().filter(|_| can.checksums) {
         headers.insert(name, value);
     }
     let request = Forwarded {

@@ -85,6 +85,9 @@ pub struct Quirks {
     /// PUT and completing heed `If-None-Match` and `If-Match`. Said only of providers that document it, and of
     /// servers of one's own.
     pub conditional_writes: bool,
+    /// Checksums (`x-amz-checksum-…`) are taken and kept. Said only of AWS and of servers of one's own: several others
+    /// refuse every request that mentions one, and SDKs mention them unasked.
+    pub checksums: bool,
 }
 
 impl Provider {
@@ -141,7 +144,8 @@ impl Provider {
                 | Self::Ceph
                 | Self::Other
         );
-        Quirks { conditional_writes }
+        let checksums = matches!(self, Self::Aws | Self::Minio | Self::Ceph | Self::Other);
+        Quirks { conditional_writes, checksums }
     }
 }
 

@@ -54,6 +54,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     copy: true,
     // Blobs without a committed block can be listed, but not the uploads that their blocks belong to.
     list_uploads: false,
+    checksums: false,
     protocol: S3Protocol::None,
     max_key_bytes: 1_024,
     max_put_bytes: 5_000 * MIB,

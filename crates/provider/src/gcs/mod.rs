@@ -63,6 +63,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     put_if_match: true,
     copy: true,
     list_uploads: true,
+    checksums: false,
     protocol: S3Protocol::None,
     max_key_bytes: 1_024,
     max_put_bytes: 5 * 1024 * GIB,

@@ -53,6 +53,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     put_if_match: true,
     copy: true,
     list_uploads: true,
+    checksums: true,
     protocol: S3Protocol::Whole,
     max_key_bytes: 1_024,
     max_put_bytes: 5 * 1024 * 1024 * 1024,
@@ -71,9 +72,18 @@ pub(crate) struct Flavour {
 
 static AWS: Flavour = Flavour { capabilities: CAPABILITIES, permissions: PERMISSIONS };
 
-/// Servers that don't heed conditions on writing, or don't say that they do.
+/// Servers that take no checksums, or don't say that they do.
+static WITHOUT_CHECKSUMS: Flavour =
+    Flavour { capabilities: Capabilities { checksums: false, ..CAPABILITIES }, permissions: PERMISSIONS };
+
+/// Servers that don't heed conditions on writing either.
 static UNCONDITIONAL: Flavour = Flavour {
-    capabilities: Capabilities { put_if_absent: false, put_if_match: false, ..CAPABILITIES },
+    capabilities: Capabilities {
+        put_if_absent: false,
+        put_if_match: false,
+        checksums: false,
+        ..CAPABILITIES
+    },
     permissions: PERMISSIONS,
 };
 
@@ -118,8 +128,13 @@ impl S3Driver {
     /// without both, requests are not signed.
     pub fn open(target: &BucketTarget, connections: &Connections) -> Result<Self, OpenError> {
         let provider = Provider::recognise(StorageType::S3, target.location.endpoint.as_ref());
-        let heeds_conditions = provider.quirks().conditional_writes;
-        Self::open_as(target, connections, if heeds_conditions { &AWS } else { &UNCONDITIONAL })
+        let quirks = provider.quirks();
+        let flavour = match (quirks.conditional_writes, quirks.checksums) {
+            (true, true) => &AWS,
+            (true, false) => &WITHOUT_CHECKSUMS,
+            (false, _) => &UNCONDITIONAL,
+        };
+        Self::open_as(target, connections, flavour)
     }
 
     /// As [`S3Driver::open`], on a service that lacks something or has other names.
