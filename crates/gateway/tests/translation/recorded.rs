@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
+use bucketry_gateway::carry::Fault;
 use bucketry_gateway::error::Code;
 use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
 use bucketry_model::endpoint::Endpoint;
@@ -17,6 +18,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
+use crate::signing::Draft;
 use crate::world::World;
 
 type Asked = Arc<Mutex<Vec<Request<Bytes>>>>;
@@ -44,6 +46,33 @@ fn answer(status: u16, headers: &[(&str, &str)], body: &'static str) -> Response
 }
 
 async fn world_of(answering: Answering) -> (World, Asked) {
+    let (endpoint, asked) = provider(answering).await;
+    let target = |bucket: &str| target(StorageType::S3, bucket, "provider-key", &endpoint);
+    (unmeasured(&target("their-one"), &target("their-two")), asked)
+}
+
+/// A world in which nothing is asked for but what requests ask for.
+fn unmeasured(one: &BucketTarget, two: &BucketTarget) -> World {
+    let mut world = World::new(one, two, "");
+    world.settings.measure_size_change = false;
+    world
+}
+
+fn target(storage_type: StorageType, bucket: &str, key: &str, endpoint: &Endpoint) -> BucketTarget {
+    BucketTarget {
+        location: BucketLocation {
+            storage_type,
+            bucket: bucket.to_owned(),
+            key: Some(key.to_owned()),
+            endpoint: Some(endpoint.clone()),
+            region: Some("us-east-1".to_owned()),
+        },
+        secret: Some(Secret::new("provider-secret")),
+    }
+}
+
+/// A server that writes down what it is asked, as long as the test's runtime lives.
+async fn provider(answering: Answering) -> (Endpoint, Asked) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let asked = Asked::default();
@@ -67,19 +96,7 @@ async fn world_of(answering: Answering) -> (World, Asked) {
             });
         }
     });
-    let target = |bucket: &str| BucketTarget {
-        location: BucketLocation {
-            storage_type: StorageType::S3,
-            bucket: bucket.to_owned(),
-            key: Some("provider-key".to_owned()),
-            endpoint: Some(Endpoint::parse(&format!("http://{address}")).unwrap()),
-            region: Some("us-east-1".to_owned()),
-        },
-        secret: Some(Secret::new("provider-secret")),
-    };
-    let mut world = World::new(&target("their-one"), &target("their-two"), "");
-    world.settings.measure_size_change = false;
-    (world, asked)
+    (Endpoint::parse(&format!("http://{address}")).unwrap(), asked)
 }
 
 /// The path with its query, and the names of the headers, of the one request that arrived.
@@ -332,4 +349,66 @@ async fn a_provider_that_copies_is_asked_once_and_moves_no_content() {
         world.refused(Method::PUT, path, headers).await;
     }
     assert!(asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_checksum_behind_the_payload_is_sent_on_if_it_is_known_in_time() {
+    use base64::Engine as _;
+    for (length, known) in [(10, true), (64 << 10, true), ((64 << 10) + 1, false)] {
+        let (world, asked) = world(200, &[("etag", "\"e\"")], "").await;
+        let content = "x".repeat(length);
+        let crc32 = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32IsoHdlc, content.as_bytes());
+        let crc32 = u32::try_from(crc32).unwrap().to_be_bytes();
+        let crc32 = base64::engine::general_purpose::STANDARD.encode(crc32);
+        let body = format!("{length:x}\r\n{content}\r\n0\r\nx-amz-checksum-crc32:{crc32}\r\n\r\n");
+        let draft = Draft::new("PUT", "/one/k", "STREAMING-UNSIGNED-PAYLOAD-TRAILER")
+            .header("content-encoding", "aws-chunked")
+            .header("x-amz-decoded-content-length", length)
+            .header("x-amz-trailer", "x-amz-checksum-crc32");
+        world.send_signed(draft, body).await.unwrap();
+        let asked = asked.lock().unwrap();
+        let sent =
+            asked[0].headers().get("x-amz-checksum-crc32").map(|sent| sent.to_str().unwrap().to_owned());
+        assert_eq!(sent, known.then_some(crc32), "{length}");
+        assert!(!asked[0].headers().contains_key("content-encoding"));
+        assert_eq!(asked[0].body().len(), length);
+    }
+}
+
+#[tokio::test]
+async fn google_with_an_hmac_pair_is_sent_the_basics_only() {
+    let (endpoint, asked) = provider(Arc::new(|_| answer(200, &[("etag", "\"e\"")], ""))).await;
+    let target = |bucket: &str| target(StorageType::Gcs, bucket, "GOOG1EXAMPLE", &endpoint);
+    let world = unmeasured(&target("their-one"), &target("their-two"));
+    world.ok(Method::GET, "/one/k", EVERYTHING, "").await;
+    assert_eq!(the_one(&asked), ("/their-one/in/here/k".to_owned(), expected(&["if-match", "range"])));
+    let kept = [("content-type", "text/plain"), ("x-amz-meta-a", "1"), ("x-amz-checksum-crc32", "AAAAAA==")];
+    world.ok(Method::PUT, "/one/k", &kept, "x").await;
+    let names = expected(&["content-length", "content-type", "x-amz-meta-a"]);
+    assert_eq!(the_one(&asked), ("/their-one/in/here/k".to_owned(), names));
+    for (path, header) in [
+        ("/one/k?versionId=v", ("range", "bytes=0-1")),
+        ("/one/k?partNumber=1", ("range", "bytes=0-1")),
+        ("/one/k?tagging", ("range", "bytes=0-1")),
+        ("/one/k", ("x-amz-server-side-encryption-customer-key", "k")),
+    ] {
+        let error = world.refused(Method::GET, path, &[header]).await;
+        assert_eq!(error.code, Code::NotImplemented, "{path}");
+    }
+    assert!(asked.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_credential_that_may_not_touch_tags_is_told_their_permission() {
+    let (world, _) = world(403, &[], "<Error><Code>AccessDenied</Code></Error>").await;
+    let tags = "<Tagging><TagSet></TagSet></Tagging>";
+    for (method, permission) in [
+        (Method::GET, "s3:GetObjectTagging"),
+        (Method::PUT, "s3:PutObjectTagging"),
+        (Method::DELETE, "s3:DeleteObjectTagging"),
+    ] {
+        let failure = world.send(method, "/one/k?tagging", &[], tags).await.unwrap_err();
+        assert_eq!((failure.error.code, failure.fault), (Code::AccessDenied, Some(Fault::Misconfigured)));
+        assert!(failure.error.message.contains(permission), "{failure}");
+    }
 }

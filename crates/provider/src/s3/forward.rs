@@ -92,6 +92,7 @@ mod tests {
 
     use super::*;
     use crate::connection::{ConnectionSettings, Connections};
+    use crate::driver::Driver as _;
 
     fn driver(bucket: &str, endpoint: Option<&str>, pair: Option<(&str, &str)>) -> S3Driver {
         let target = BucketTarget {
@@ -125,6 +126,20 @@ mod tests {
         }
         let anonymous = driver("one", here, None);
         assert!(!anonymous.shares_account_with(&driver("two", here, None)));
+    }
+
+    #[tokio::test]
+    async fn providers_that_refuse_checksums_are_known_not_to_take_them() {
+        for (endpoint, conditions, checksums) in [
+            (None, true, true),
+            (Some("http://192.0.2.1:9000"), true, true),
+            (Some("https://0a1b.r2.cloudflarestorage.com"), true, false),
+            (Some("https://s3.us-west-004.backblazeb2.com"), false, false),
+        ] {
+            let driver = driver("one", endpoint, Some(("key", "secret")));
+            let can = driver.capabilities();
+            assert_eq!((can.put_if_absent, can.checksums), (conditions, checksums), "{endpoint:?}");
+        }
     }
 
     #[tokio::test]
