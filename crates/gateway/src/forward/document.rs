@@ -58,6 +58,8 @@ fn write(out: &mut String, name: &str, content: impl FnOnce(&mut String)) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -77,5 +79,15 @@ mod tests {
              <Part></Part></R>"
         );
         assert!(rewrite(b"<Error/>", "R", |_, _| Element::Kept).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_written_again_stays_the_same(text in "(<a>|</a>|<b/>|<K>|</K>|x| |&amp;|&#x41;|<!--c-->|<|\"){0,24}") {
+            let document = format!("<R>{text}</R>");
+            if let Ok(once) = rewrite(document.as_bytes(), "R", |_, _| Element::Kept) {
+                prop_assert_eq!(rewrite(&once, "R", |_, _| Element::Kept), Ok(once));
+            }
+        }
     }
 }

@@ -9,6 +9,8 @@ use crate::operation::Writing;
 use crate::payload::PayloadBody;
 use crate::translate::check_length;
 
+const CUSTOMER_KEY: &str = "x-amz-server-side-encryption-customer-key";
+
 /// `PutObject`. Dropped in the middle, nothing is stored.
 pub(super) async fn put(way: Way<'_>, writing: Writing, payload: PayloadBody) -> Answer {
     let Way { context, place, s3, mut headers } = way;
@@ -18,6 +20,8 @@ pub(super) async fn put(way: Way<'_>, writing: Writing, payload: PayloadBody) ->
     check_length(length, can.max_put_bytes)?;
     let key = place.key(&writing.key)?;
     let receipt = payload.receipt();
+    // Nobody can ask for the size of such an object without its key, so it would never be counted down again.
+    let counted = if headers.contains_key(CUSTOMER_KEY) { 0 } else { length };
     let before = size::before_storing(context, place, &key, &writing.conditions).await;
     let payload = payload.into_driver_payload().await?;
     // One that came behind the content of a small payload is known by now.
@@ -35,6 +39,6 @@ pub(super) async fn put(way: Way<'_>, writing: Writing, payload: PayloadBody) ->
     let stored = s3.forward(request).await.map_err(|error| place.upload_failure(&error, &receipt))?;
     Ok(Outcome {
         response: answer::stored(StatusCode::OK, stored.headers()),
-        size_change: size::change(before, Some(length)),
+        size_change: size::change(before, Some(counted)),
     })
 }

@@ -412,3 +412,28 @@ async fn a_credential_that_may_not_touch_tags_is_told_their_permission() {
         assert!(failure.error.message.contains(permission), "{failure}");
     }
 }
+
+#[tokio::test]
+async fn an_object_under_a_customers_key_counts_as_empty() {
+    let plain: &[(&str, &str)] = &[];
+    let secret: &[(&str, &str)] = &[("x-amz-server-side-encryption-customer-key", "k")];
+    for (before, headers, expected) in [
+        ((404, ""), plain, 10),
+        ((200, "7"), plain, 3),
+        ((404, ""), secret, 0),
+        ((200, "7"), secret, -7),
+        // The provider doesn't tell the size of one that is there.
+        ((400, ""), plain, 0),
+        ((400, ""), secret, 0),
+    ] {
+        let (mut world, _) = world_of(Arc::new(move |request| match (request.method(), before) {
+            (&Method::HEAD, (status, "")) => answer(status, &[], ""),
+            (&Method::HEAD, (status, size)) => answer(status, &[("content-length", size)], ""),
+            _ => answer(200, &[("etag", "\"e\"")], ""),
+        }))
+        .await;
+        world.settings.measure_size_change = true;
+        let stored = world.ok(Method::PUT, "/one/k", headers, "0123456789").await;
+        assert_eq!(stored.size_change, expected, "{before:?} {headers:?}");
+    }
+}
