@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use bucketry_provider::driver::Part;
+use bucketry_provider::driver::{Part, Tag};
 use bucketry_provider::xml;
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -13,6 +13,10 @@ use crate::operation::MAX_KEYS;
 
 /// The largest document of a request, in bytes.
 pub const MAX_BYTES: usize = 1024 * 1024;
+/// The largest document of tags: ten of 128 and 256 characters, each perhaps escaped, and what stands around them.
+pub const MAX_TAGGING_BYTES: usize = 64 * 1024;
+/// The most tags of an object.
+const MAX_TAGS: usize = 10;
 /// The most parts of an upload.
 const MAX_PARTS: usize = 10_000;
 
@@ -154,6 +158,33 @@ pub fn read_delete(document: &[u8]) -> Result<Delete> {
     Ok(delete)
 }
 
+/// Reads the document of `PutObjectTagging`.
+pub fn read_tags(document: &[u8]) -> Result<Vec<Tag>> {
+    let mut tags: Vec<Tag> = Vec::new();
+    let mut tag = Tag::default();
+    let read = xml::read(document, "Tagging", |element| {
+        match (element.path.len(), element.name) {
+            (2, "Tag") => tags.push(std::mem::take(&mut tag)),
+            (3, "Key") => element.text.clone_into(&mut tag.key),
+            (3, "Value") => element.text.clone_into(&mut tag.value),
+            _ => {}
+        }
+        Ok(())
+    });
+    read.map_err(|_| malformed("The body is not a well-formed Tagging document."))?;
+    let is_wrong = |(at, tag): (usize, &Tag)| {
+        let twice = tags[..at].iter().any(|other| other.key == tag.key);
+        twice || tag.key.is_empty() || tag.key.len() > 512 || tag.value.len() > 1_024
+    };
+    if tags.len() > MAX_TAGS || tags.iter().enumerate().any(is_wrong) {
+        return Err(S3Error::new(
+            Code::InvalidTag,
+            "An object has at most 10 tags, each name once, of 1 to 128 characters, with values of at most 256.",
+        ));
+    }
+    Ok(tags)
+}
+
 /// Reads the document of `CompleteMultipartUpload`: the parts, in rising order.
 pub fn read_parts(document: &[u8]) -> Result<Vec<Part>> {
     let mut parts: Vec<Part> = Vec::new();
@@ -262,11 +293,29 @@ mod tests {
         }
     }
 
+    #[test]
+    fn tags_are_read_and_bounded() {
+        let of = |tags: &str| read_tags(format!("<Tagging><TagSet>{tags}</TagSet></Tagging>").as_bytes());
+        let tags = of("<Tag><Value>1 &amp; 2</Value><Key>a</Key></Tag><Tag><Key>b</Key></Tag>").unwrap();
+        assert_eq!((tags[0].key.as_str(), tags[0].value.as_str()), ("a", "1 & 2"));
+        assert_eq!((tags[1].key.as_str(), tags[1].value.as_str()), ("b", ""));
+        assert_eq!(of("").unwrap(), []);
+        let tag = "<Tag><Key>k</Key><Value>v</Value></Tag>";
+        for wrong in [&tag.repeat(2), "<Tag/>", &format!("<Tag><Key>{}</Key></Tag>", "k".repeat(513))] {
+            assert_eq!(of(wrong).unwrap_err().code, Code::InvalidTag, "{wrong:.40}");
+        }
+        let many: Vec<_> = (0..11).map(|n| format!("<Tag><Key>{n}</Key></Tag>")).collect();
+        assert!(of(&many[..10].concat()).is_ok());
+        assert_eq!(of(&many.concat()).unwrap_err().code, Code::InvalidTag);
+        assert_eq!(read_tags(b"<Delete/>").unwrap_err().code, Code::MalformedXML);
+    }
+
     proptest! {
         #[test]
         fn any_document_is_read_or_refused(text in "[<>/A-Za-z&;\"= ]{0,64}") {
             let _ = read_delete(text.as_bytes());
             let _ = read_parts(text.as_bytes());
+            let _ = read_tags(text.as_bytes());
         }
     }
 }

@@ -82,6 +82,16 @@ pub trait Driver: fmt::Debug + Send + Sync {
     /// [`Capabilities::list_uploads`] says so.
     async fn list_uploads(&self, request: &UploadsRequest) -> Result<UploadsPage, ProviderError>;
 
+    /// The tags of an object, where [`Capabilities::tags`] says so.
+    async fn get_tags(&self, _key: &str) -> Result<Vec<Tag>, ProviderError> {
+        Err(ProviderError::InvalidRequest("the provider keeps no tags"))
+    }
+
+    /// Replaces all tags of an object, where [`Capabilities::tags`] says so.
+    async fn put_tags(&self, _key: &str, _tags: &[Tag]) -> Result<(), ProviderError> {
+        Err(ProviderError::InvalidRequest("the provider keeps no tags"))
+    }
+
     /// The driver itself, where the provider speaks S3: requests of that protocol can be forwarded as they came, as
     /// far as [`Capabilities::protocol`] says.
     fn forwarder(&self) -> Option<&S3Driver> {
@@ -107,6 +117,9 @@ pub struct Capabilities {
     pub copy: bool,
     /// Uploads that go on can be listed.
     pub list_uploads: bool,
+    /// Tags of objects are read and replaced by [`Driver::get_tags`] and [`Driver::put_tags`]. Where the whole
+    /// [`protocol`](Capabilities::protocol) is spoken, requests for them are forwarded instead.
+    pub tags: bool,
     /// Checksums in headers (`x-amz-checksum-…`) are verified, kept and told.
     pub checksums: bool,
     /// How much of S3's own protocol the provider takes as it is.
@@ -167,6 +180,8 @@ pub struct Permissions {
     pub read: &'static str,
     /// To delete objects.
     pub delete: &'static str,
+    /// To read and change tags of objects.
+    pub tags: &'static str,
     /// What to do about everything else.
     pub hints: &'static Hints,
 }
@@ -343,6 +358,15 @@ pub struct Stored {
 pub struct Deleted {
     /// The version that was deleted, or that marks the deletion.
     pub version: Option<String>,
+}
+
+/// A tag of an object.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tag {
+    /// Its name.
+    pub key: String,
+    /// Its value.
+    pub value: String,
 }
 
 /// The provider's name of a multipart upload.

@@ -78,6 +78,7 @@ mod tests {
         put_if_match: false,
         copy: false,
         list_uploads: false,
+        tags: false,
         checksums: false,
         protocol: S3Protocol::None,
         max_key_bytes: 0,

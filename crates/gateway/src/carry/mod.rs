@@ -15,7 +15,7 @@ mod support;
 
 use bucketry_model::id::BucketId;
 use bucketry_provider::driver::SharedDriver;
-use bucketry_provider::error::ProviderError;
+use bucketry_provider::error::{ErrorKind, ProviderError};
 use http::Response;
 use jiff::Timestamp;
 
@@ -135,6 +135,19 @@ impl<'a> Place<'a> {
     /// What a failure of the provider means.
     pub(crate) fn failure(&self, error: &ProviderError) -> Failure {
         Failure::of(error, self.driver.site().permissions)
+    }
+
+    /// As [`Place::failure`], of what was asked about tags: they have permissions of their own.
+    pub(crate) fn tags_failure(&self, error: &ProviderError) -> Failure {
+        let mut failure = self.failure(error);
+        if error.kind() == Some(ErrorKind::AccessDenied) {
+            failure.error.message = format!(
+                "Your key is fine: it is the bucket's provider that denies this to the credential which Bucketry \
+                 holds for the bucket. Tags need {}.",
+                self.driver.site().permissions.tags
+            );
+        }
+        failure
     }
 
     /// As [`Place::failure`], of an upload: its payload may be to blame.

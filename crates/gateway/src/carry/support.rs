@@ -33,8 +33,10 @@ pub fn support(name: Name, can: &Capabilities) -> Support {
             "The provider does not tell which uploads go on: it knows blocks without a blob, and not whose they are. \
              Keep the upload ids; what is not completed it throws away after a week.",
         ),
-        Name::GetObjectTagging | Name::PutObjectTagging | Name::DeleteObjectTagging if !is_whole => {
-            Refused("Tags are kept by providers that speak S3 only; use metadata (x-amz-meta-…) here.")
+        Name::GetObjectTagging | Name::PutObjectTagging | Name::DeleteObjectTagging
+            if !is_whole && !can.tags =>
+        {
+            Refused("The provider keeps no tags of objects; use metadata (x-amz-meta-…) here.")
         }
         Name::HeadObject | Name::GetObject if is_whole => {
             Noted("ranges, conditions, `response-…`, `versionId`, `partNumber`, checksums, customer keys")

@@ -157,6 +157,7 @@ mod tests {
             put_if_match: true,
             copy: true,
             list_uploads: true,
+            tags: false,
             checksums,
             protocol,
             max_key_bytes: 0,

@@ -3,22 +3,21 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bucketry_provider::body::Payload;
-use bucketry_provider::error::{ErrorKind, ProviderError};
+use bucketry_provider::error::ProviderError;
 use bucketry_provider::s3::Forwarded;
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use md5::{Digest as _, Md5};
 
-use crate::carry::{self, Answer, Failure, Outcome, Place};
+use crate::carry::{self, Answer, Outcome};
 use crate::error::{Code, S3Error};
 use crate::forward::document::{Element, rewrite};
 use crate::forward::{Way, answer};
 use crate::operation::Tagging;
 use crate::payload::PayloadBody;
+use crate::xml::{self, MAX_TAGGING_BYTES};
 
 const ROOT: &str = "Tagging";
-/// Ten tags of 128 and 256 characters, each perhaps escaped, and what stands around them.
-const MAX_BYTES: usize = 64 << 10;
 
 /// `GetObjectTagging`.
 pub(super) async fn get(way: Way<'_>, tagging: &Tagging) -> Answer {
@@ -33,8 +32,8 @@ pub(super) async fn get(way: Way<'_>, tagging: &Tagging) -> Answer {
         payload: None,
         takes_long: false,
     };
-    let answer = s3.forward_for_document(request, ROOT, MAX_BYTES).await;
-    let answer = answer.map_err(|error| failure(place, &error, "s3:GetObjectTagging"))?;
+    let answer = s3.forward_for_document(request, ROOT, MAX_TAGGING_BYTES).await;
+    let answer = answer.map_err(|error| place.tags_failure(&error))?;
     let document = rewrite(answer.body(), ROOT, |_, _| Element::Kept)
         .map_err(|_| place.failure(&ProviderError::NotAnObjectStore { status: None }))?;
     let mut response = carry::answer::document(document);
@@ -47,7 +46,8 @@ pub(super) async fn put(way: Way<'_>, tagging: &Tagging, payload: PayloadBody) -
     let Way { place, s3, mut headers, .. } = way;
     let key = place.key(&tagging.key)?;
     let query = query(tagging);
-    let document = payload.collect_bounded(MAX_BYTES).await?;
+    let document = payload.collect_bounded(MAX_TAGGING_BYTES).await?;
+    xml::read_tags(&document)?;
     let document = rewrite(&document, ROOT, |_, _| Element::Kept)
         .map_err(|_| S3Error::new(Code::MalformedXML, "The body is not a well-formed Tagging document."))?;
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
@@ -59,7 +59,7 @@ pub(super) async fn put(way: Way<'_>, tagging: &Tagging, payload: PayloadBody) -
     let request =
         Forwarded { method: Method::PUT, key: &key, query: &query, headers, payload, takes_long: false };
     let answer = s3.forward(request).await;
-    let answer = answer.map_err(|error| failure(place, &error, "s3:PutObjectTagging"))?;
+    let answer = answer.map_err(|error| place.tags_failure(&error))?;
     Ok(Outcome::of(answer::stored(StatusCode::OK, answer.headers())))
 }
 
@@ -77,23 +77,11 @@ pub(super) async fn delete(way: Way<'_>, tagging: &Tagging) -> Answer {
         takes_long: false,
     };
     let answer = s3.forward(request).await;
-    let answer = answer.map_err(|error| failure(place, &error, "s3:DeleteObjectTagging"))?;
+    let answer = answer.map_err(|error| place.tags_failure(&error))?;
     Ok(Outcome::of(answer::stored(StatusCode::NO_CONTENT, answer.headers())))
 }
 
 fn query(tagging: &Tagging) -> Vec<(&'static str, &str)> {
     let version = tagging.version.as_deref().map(|version| ("versionId", version));
     std::iter::once(("tagging", "")).chain(version).collect()
-}
-
-/// Tags have permissions of their own, which the usual sentence doesn't name.
-fn failure(place: &Place<'_>, error: &ProviderError, permission: &str) -> Failure {
-    let mut failure = place.failure(error);
-    if error.kind() == Some(ErrorKind::AccessDenied) {
-        failure.error.message = format!(
-            "Your key is fine: it is the bucket's provider that denies this to the credential which Bucketry holds \
-             for the bucket. Tags need {permission}."
-        );
-    }
-    failure
 }

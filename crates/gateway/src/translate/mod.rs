@@ -7,6 +7,7 @@ mod delete;
 mod list;
 mod multipart;
 mod read;
+mod tagging;
 mod uploads;
 mod write;
 
@@ -44,13 +45,12 @@ pub(crate) async fn handle(
 ) -> Answer {
     check(&request)?;
     match request.operation {
-        Operation::ListBuckets { .. }
-        | Operation::CreateBucket
-        | Operation::GetObjectTagging(_)
-        | Operation::PutObjectTagging(_)
-        | Operation::DeleteObjectTagging(_) => {
-            Err(S3Error::new(Code::MethodNotAllowed, "This is no operation on such a bucket.").into())
+        Operation::ListBuckets { .. } | Operation::CreateBucket => {
+            Err(S3Error::new(Code::MethodNotAllowed, "This is no operation on a bucket.").into())
         }
+        Operation::GetObjectTagging(tagging) => tagging::get(place, &tagging).await,
+        Operation::PutObjectTagging(tagging) => tagging::put(place, &tagging, payload).await,
+        Operation::DeleteObjectTagging(tagging) => tagging::delete(place, &tagging).await,
         Operation::ListMultipartUploads(uploads) => uploads::list(context, place, &uploads).await,
         Operation::HeadBucket => bucket::head(place).await,
         Operation::GetBucketLocation => Ok(bucket::location()),

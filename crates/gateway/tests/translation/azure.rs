@@ -29,4 +29,5 @@ async fn world(case: &str) -> World {
 crate::cases_of_all! { crate::azure::world }
 crate::cases! { crate::azure::world;
     multipart: parts_become_an_object, an_aborted_upload_is_gone;
+    tags: tags_are_replaced_and_taken_away, malformed_tags_change_nothing;
 }

@@ -5,64 +5,18 @@ use http::{Method, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::signing::Draft;
+use crate::tags::{pair, tagging, tags};
 use crate::world::{Answer, World};
 
 const TEXT: &str = "0123456789";
 const MIB: usize = 1024 * 1024;
 
-fn tagging(tags: &[(&str, &str)]) -> String {
-    let tags: Vec<_> = tags
-        .iter()
-        .map(|(key, value)| format!("<Tag><Key>{key}</Key><Value>{value}</Value></Tag>"))
-        .collect();
-    format!(
-        "<Tagging xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><TagSet>{}</TagSet></Tagging>",
-        tags.concat()
-    )
-}
-
-async fn tags(world: &World, path: &str) -> Vec<(String, String)> {
-    let answer = world.get(&format!("{path}?tagging")).await;
-    answer.elements("Key").into_iter().zip(answer.elements("Value")).collect()
-}
-
-fn pair(key: &str, value: &str) -> (String, String) {
-    (key.to_owned(), value.to_owned())
-}
-
-pub(crate) async fn tags_are_kept_replaced_and_taken_away(world: &World) {
+pub(crate) async fn tags_are_kept_with_the_object(world: &World) {
     world.ok(Method::PUT, "/one/key", &[("x-amz-tagging", "colour=light%20blue&a=1")], TEXT).await;
     let mut found = tags(world, "/one/key").await;
     found.sort_unstable();
     assert_eq!(found, [pair("a", "1"), pair("colour", "light blue")]);
     assert_eq!(world.get("/one/key").await.header("x-amz-tagging-count"), "2");
-    let put = world.ok(Method::PUT, "/one/key?tagging", &[], tagging(&[("b", "2 + 3")])).await;
-    assert_eq!((put.status, put.size_change), (StatusCode::OK, 0));
-    assert_eq!(tags(world, "/one/key").await, [pair("b", "2 + 3")]);
-    let gone = world.ok(Method::DELETE, "/one/key?tagging", &[], "").await;
-    assert_eq!(gone.status, StatusCode::NO_CONTENT);
-    assert_eq!(tags(world, "/one/key").await, []);
-    assert_eq!(world.get("/one/key").await.text(), TEXT, "the object itself is untouched");
-    for method in [Method::GET, Method::DELETE] {
-        let error = world.refused(method, "/one/missing?tagging", &[]).await;
-        assert_eq!(error.code, Code::NoSuchKey);
-    }
-}
-
-pub(crate) async fn malformed_tags_change_nothing(world: &World) {
-    world.ok(Method::PUT, "/one/key", &[("x-amz-tagging", "a=1")], TEXT).await;
-    let large = format!("<Tagging>{}</Tagging>", " ".repeat(65 << 10));
-    for (document, code) in [
-        ("", Code::MalformedXML),
-        ("<Tagging>", Code::MalformedXML),
-        ("<Delete/>", Code::MalformedXML),
-        (large.as_str(), Code::EntityTooLarge),
-    ] {
-        let document = document.to_owned();
-        let failure = world.send(Method::PUT, "/one/key?tagging", &[], document).await.unwrap_err();
-        assert_eq!(failure.error.code, code, "{failure:?}");
-    }
-    assert_eq!(tags(world, "/one/key").await, [pair("a", "1")]);
 }
 
 fn tells_nothing_of_the_provider(answer: &Answer) {

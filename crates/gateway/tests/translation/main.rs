@@ -14,6 +14,7 @@ mod s3;
 #[path = "../requests/client.rs"]
 #[expect(dead_code, reason = "only some of what it can sign is needed here")]
 mod signing;
+mod tags;
 mod world;
 
 /// Makes a test of each case, on a new world of a provider.

@@ -41,10 +41,11 @@ async fn world(case: &str) -> World {
 crate::cases_of_all! { crate::s3::world }
 crate::cases! { crate::s3::world;
     multipart: parts_become_an_object, an_aborted_upload_is_gone;
-    forwarded: tags_are_kept_replaced_and_taken_away, what_is_kept_at_s3_passes_both_ways,
+    tags: tags_are_replaced_and_taken_away, malformed_tags_change_nothing;
+    forwarded: tags_are_kept_with_the_object, what_is_kept_at_s3_passes_both_ways,
         a_checksum_behind_a_small_payload_is_kept, parts_are_read_by_number, parts_are_copied_by_the_provider,
         uploads_that_go_on_are_listed_in_the_folder_only, pages_of_uploads_join_without_gaps,
-        attributes_are_the_providers_own, a_copy_keeps_or_replaces_tags, malformed_tags_change_nothing;
+        attributes_are_the_providers_own, a_copy_keeps_or_replaces_tags;
 }
 
 /// A world on a bucket that keeps versions.

@@ -20,6 +20,7 @@ mod list;
 mod object;
 mod request;
 mod sign;
+mod tags;
 mod upload;
 
 use std::fmt;
@@ -38,7 +39,7 @@ use crate::connection::Connections;
 use crate::driver::{
     Capabilities, Conditions, CopyRequest, Deleted, Driver, GetRequest, Hints, ListPage, ListRequest,
     MultipartLimits, ObjectAttributes, ObjectInfo, ObjectRead, Part, PartsPage, Permissions, PutRequest,
-    S3Protocol, Site, Stored, UploadId, UploadsPage, UploadsRequest,
+    S3Protocol, Site, Stored, Tag, UploadId, UploadsPage, UploadsRequest,
 };
 use crate::error::ProviderError;
 use crate::open::OpenError;
@@ -54,6 +55,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     copy: true,
     // Blobs without a committed block can be listed, but not the uploads that their blocks belong to.
     list_uploads: false,
+    tags: true,
     checksums: false,
     protocol: S3Protocol::None,
     max_key_bytes: 1_024,
@@ -67,6 +69,7 @@ static PERMISSIONS: Permissions = Permissions {
     write: "Write (w) and Create (c) in the SAS, or the role Storage Blob Data Contributor",
     read: "Read (r) in the SAS, or the role Storage Blob Data Reader",
     delete: "Delete (d) in the SAS, or the role Storage Blob Data Contributor",
+    tags: "Tags (t) in the SAS, or the role Storage Blob Data Owner",
     hints: &Hints {
         key_unknown: "Check the storage account's name.",
         secret_wrong: "Copy the key or the SAS again, whole, from the storage account's Access keys or Shared access \
@@ -236,6 +239,14 @@ impl Driver for AzureDriver {
 
     async fn list_uploads(&self, _: &UploadsRequest) -> Result<UploadsPage, ProviderError> {
         Err(ProviderError::InvalidRequest("uploads of blocks can't be listed"))
+    }
+
+    async fn get_tags(&self, key: &str) -> Result<Vec<Tag>, ProviderError> {
+        self.blob_tags(key).await
+    }
+
+    async fn put_tags(&self, key: &str, tags: &[Tag]) -> Result<(), ProviderError> {
+        self.replace_blob_tags(key, tags).await
     }
 }
 

@@ -268,6 +268,7 @@ mod tests {
         write: "",
         read: "",
         delete: "",
+        tags: "tags",
         hints: &Hints {
             key_unknown: "",
             secret_wrong: "",

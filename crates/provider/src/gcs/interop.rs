@@ -28,6 +28,7 @@ static FLAVOUR: Flavour = Flavour {
         write: PERMISSIONS.write,
         read: PERMISSIONS.read,
         delete: PERMISSIONS.delete,
+        tags: PERMISSIONS.tags,
         hints: &Hints {
             key_unknown: "Check the HMAC key's access id, and that the key is active (Cloud Storage, Settings, \
                           Interoperability).",

@@ -63,6 +63,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     put_if_match: true,
     copy: true,
     list_uploads: true,
+    tags: false,
     checksums: false,
     protocol: S3Protocol::None,
     max_key_bytes: 1_024,
@@ -76,6 +77,7 @@ static PERMISSIONS: Permissions = Permissions {
             roles/storage.objectAdmin)",
     read: "storage.objects.get (in roles/storage.objectViewer and roles/storage.objectAdmin)",
     delete: "storage.objects.delete (in roles/storage.objectAdmin)",
+    tags: "nothing: Google keeps no tags of objects",
     hints: &Hints {
         key_unknown: "Check the service account's e-mail address, and that the account exists and is enabled.",
         secret_wrong: "Check that the key belongs to this service account and was not deleted; make a new one with \

@@ -53,6 +53,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     put_if_match: true,
     copy: true,
     list_uploads: true,
+    tags: false,
     checksums: true,
     protocol: S3Protocol::Whole,
     max_key_bytes: 1_024,
@@ -92,6 +93,7 @@ const PERMISSIONS: Permissions = Permissions {
     write: "s3:PutObject",
     read: "s3:GetObject",
     delete: "s3:DeleteObject",
+    tags: "s3:GetObjectTagging, s3:PutObjectTagging and s3:DeleteObjectTagging",
     hints: &Hints {
         key_unknown: "Check the access key, and that it belongs to this provider and account.",
         secret_wrong: "Enter the secret again, whole and without spaces around it.",

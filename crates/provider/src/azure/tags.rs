@@ -1,0 +1,81 @@
+//! Blob index tags: Get Blob Tags, Set Blob Tags. Accounts with a hierarchical namespace have none and refuse.
+
+use std::fmt::Write as _;
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method};
+use quick_xml::escape::escape;
+
+use crate::azure::AzureDriver;
+use crate::azure::request::Call;
+use crate::body::Payload;
+use crate::connection::Pace;
+use crate::driver::Tag;
+use crate::encode::Query;
+use crate::error::ProviderError;
+use crate::xml::{self, UnexpectedXml};
+
+/// Ten tags of 128 and 256 characters, each perhaps escaped, and what stands around them.
+const MAX_TAGS_BYTES: usize = 64 * 1024;
+
+impl AzureDriver {
+    pub(super) async fn blob_tags(&self, key: &str) -> Result<Vec<Tag>, ProviderError> {
+        let query = Query::new(&[("comp", "tags")]);
+        let answer = self.send(Call { query, ..Call::blob(Method::GET, key)? }).await?;
+        let (head, body) = answer.into_parts();
+        let document = self.connections.document(body, MAX_TAGS_BYTES, Pace::Usual).await?;
+        read(&document).map_err(|UnexpectedXml| ProviderError::NotAnObjectStore { status: Some(head.status) })
+    }
+
+    pub(super) async fn replace_blob_tags(&self, key: &str, tags: &[Tag]) -> Result<(), ProviderError> {
+        let query = Query::new(&[("comp", "tags")]);
+        let payload = Some(Payload::bytes(write(tags)));
+        let mut call = Call { query, payload, ..Call::blob(Method::PUT, key)? };
+        call.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml; charset=utf-8"));
+        self.send(call).await.map(drop)
+    }
+}
+
+fn read(document: &[u8]) -> Result<Vec<Tag>, UnexpectedXml> {
+    let mut tags = Vec::new();
+    let mut tag = Tag::default();
+    xml::read(document, "Tags", |element| {
+        match (element.parent(), element.name) {
+            ("Tag", "Key") => element.text.clone_into(&mut tag.key),
+            ("Tag", "Value") => element.text.clone_into(&mut tag.value),
+            ("TagSet", "Tag") => tags.push(std::mem::take(&mut tag)),
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(tags)
+}
+
+fn write(tags: &[Tag]) -> String {
+    let mut document = String::from("<?xml version=\"1.0\" encoding=\"utf-8\"?><Tags><TagSet>");
+    for Tag { key, value } in tags {
+        // Writing to a string can't fail.
+        let _ = write!(
+            document,
+            "<Tag><Key>{}</Key><Value>{}</Value></Tag>",
+            escape(key.as_str()),
+            escape(value.as_str())
+        );
+    }
+    document.push_str("</TagSet></Tags>");
+    document
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_that_were_written_are_read() {
+        let tag = |key: &str, value: &str| Tag { key: key.to_owned(), value: value.to_owned() };
+        for tags in [vec![], vec![tag("a", ""), tag("b<&>", "\"1\" + 2")]] {
+            assert_eq!(read(write(&tags).as_bytes()), Ok(tags));
+        }
+        assert!(read(b"<Error/>").is_err());
+    }
+}
