@@ -183,14 +183,21 @@ def list_uploads():
 
 
 def object_tagging():
-    s3.put_object(Bucket=BUCKET, Key=key("tagged"), Body=SMALL, Tagging="a=1")
     which = {"Bucket": BUCKET, "Key": key("tagged")}
-    same(s3.get_object_tagging(**which)["TagSet"], [{"Key": "a", "Value": "1"}], "stored along")
+    s3.put_object(**which, Body=SMALL)
+    s3.put_object_tagging(**which, Tagging={"TagSet": [{"Key": "a", "Value": "1"}]})
+    same(s3.get_object_tagging(**which)["TagSet"], [{"Key": "a", "Value": "1"}], "set")
     s3.put_object_tagging(**which, Tagging={"TagSet": [{"Key": "b", "Value": "2"}]})
     same(s3.get_object_tagging(**which)["TagSet"], [{"Key": "b", "Value": "2"}], "replaced")
     s3.delete_object_tagging(**which)
     same(s3.get_object_tagging(**which)["TagSet"], [], "taken away")
     same(body("tagged"), SMALL)
+
+
+def put_with_tags():
+    which = {"Bucket": BUCKET, "Key": key("tagged-along")}
+    s3.put_object(**which, Body=SMALL, Tagging="a=1")
+    same(s3.get_object_tagging(**which)["TagSet"], [{"Key": "a", "Value": "1"}], "stored along")
 
 
 def kept_checksum():
@@ -297,5 +304,6 @@ def delete_objects():
 run([list_buckets, head_bucket, bucket_location, put_object, put_empty, get_object, head_object, metadata, get_range,
      range_beyond_the_end, response_overrides, conditional_get, put_if_absent, odd_key, content_md5, checksum_crc32,
      checksum_sha256, wrong_checksum, multipart_upload, multipart_download, list_parts, multipart_abort, list_uploads,
-     object_tagging, kept_checksum, upload_part_copy, copy_object, copy_with_new_metadata, object_attributes, list_objects, list_pages, list_versions,
-     presigned_get, presigned_put, missing_object, missing_bucket, wrong_secret, delete_object, delete_objects])
+     object_tagging, put_with_tags, kept_checksum, upload_part_copy, copy_object, copy_with_new_metadata,
+     object_attributes, list_objects, list_pages, list_versions, presigned_get, presigned_put, missing_object,
+     missing_bucket, wrong_secret, delete_object, delete_objects])
