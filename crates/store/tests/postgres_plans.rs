@@ -64,16 +64,28 @@ impl Visit for Found {
     fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
 }
 
+/// Makes a used registry a new one.
+const EMPTY: &str = "SET session_replication_role = replica; \
+    DO $$ DECLARE one TEXT; BEGIN \
+        FOR one IN SELECT relname FROM pg_class WHERE relkind = 'r' AND relname <> '_sqlx_migrations' \
+            AND relnamespace = current_schema()::regnamespace LOOP EXECUTE format('DELETE FROM %I', one); END LOOP; \
+    END $$; \
+    ALTER TABLE changes ALTER COLUMN sequence RESTART; \
+    INSERT INTO changes_purged (id, purged_through) VALUES (1, 0)";
+
 macro_rules! run_stories {
     ($($area:ident { $($story:ident)* })*) => {
         async fn run_stories() {
             // Boxed: all of them in one future would not fit on the stack.
+            // One database for all: making as many would take longer than all the rest.
+            let database = server::database().await;
+            let store = server::open(&database, &Options { connections: 4, ..Options::default() }).await;
             $($(Box::pin(async {
-                let store = server::open_new().await;
+                server::run(&database, EMPTY).await;
                 bucketry_store::contract::$area::$story(&store).await;
-                store.close().await;
             })
             .await;)*)*
+            store.close().await;
         }
     };
 }
