@@ -1,8 +1,8 @@
 //! A1: a list of 100 buckets, beside the same bytes from memory.
 
-use std::path::Path;
 use std::time::Duration;
 
+use bucketry_test_servers::bucketry::Options;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -10,6 +10,7 @@ use crate::baseline::Baseline;
 use crate::deployment::{Deployment, options};
 use crate::load::{Pairs, Side, pairs};
 use crate::origin::Origin;
+use crate::postgres::Postgres;
 use crate::report::{self, Bar, Report};
 use crate::{Plan, Result};
 
@@ -74,27 +75,49 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     filling.register(BUCKETS, &origin.endpoint).await?;
     filling.stop()?;
 
-    let mut bars = Vec::new();
-    let mut figures = serde_json::Map::new();
-    for case in &CASES {
-        report::complain(case.what);
-        let (pairs, bytes) = measure_case(plan, directory.path(), case).await?;
+    let (mut bars, mut figures) = (Vec::new(), json!({}));
+    let usual = options(&plan.bucketry, directory.path());
+    on(plan, "SQLite", &usual, &CASES, &mut bars, &mut figures["sqlite"]).await?;
+
+    if let Some(postgres) = Postgres::start(plan, &std::env::temp_dir())? {
+        let directory = tempfile::tempdir()?;
+        let usual = options(&plan.bucketry, directory.path())
+            .env("BUCKETRY_DATABASE_URL", &postgres.database("registry")?);
+        let filling = Deployment::start(usual.clone()).await?;
+        filling.register(BUCKETS, &origin.endpoint).await?;
+        filling.stop()?;
+        let cases = CASES.iter().filter(|case| case.name != "quiet");
+        on(plan, "PostgreSQL", &usual, cases, &mut bars, &mut figures["postgresql"]).await?;
+    }
+    Ok(Report::new("a1", machine, bars, figures))
+}
+
+async fn on(
+    plan: &Plan,
+    engine: &str,
+    usual: &Options,
+    cases: impl IntoIterator<Item = &Case>,
+    bars: &mut Vec<Bar>,
+    figures: &mut Value,
+) -> Result {
+    for case in cases {
+        report::complain(&format!("{}, {engine}", case.what));
+        let (pairs, bytes) = measure_case(plan, usual, case).await?;
         let measured = format!("{} × ({:.0} µs)", pairs.cpu_ratio, pairs.cpu_us_per_request[0].median);
-        let what = format!("CPU per request of {}, to the same bytes from memory", case.what);
+        let what = format!("CPU per request of {}, to the same bytes from memory, {engine}", case.what);
         bars.push(if case.barred {
             Bar::at_most(&what, LIMIT, pairs.cpu_ratio.median, measured)
         } else {
             Bar::reported(&what, measured)
         });
-        figures.insert(case.name.to_owned(), json!({ "bodyBytes": bytes, "serverAndBaseline": pairs }));
+        figures[case.name] = json!({ "bodyBytes": bytes, "serverAndBaseline": pairs });
     }
-    Ok(Report::new("a1", machine, bars, Value::Object(figures)))
+    Ok(())
 }
 
-async fn measure_case(plan: &Plan, data_dir: &Path, case: &Case) -> Result<(Pairs, usize)> {
-    let set_up = options(&plan.bucketry, data_dir)
-        .env("BUCKETRY_PROBE_INTERVAL", case.probe_interval)
-        .env("BUCKETRY_LOG", case.log);
+async fn measure_case(plan: &Plan, usual: &Options, case: &Case) -> Result<(Pairs, usize)> {
+    let set_up =
+        usual.clone().env("BUCKETRY_PROBE_INTERVAL", case.probe_interval).env("BUCKETRY_LOG", case.log);
     let deployment = Deployment::start(set_up).await?;
     deployment.wait_online(BUCKETS, Duration::from_mins(1)).await?;
     // The node's last words on their way.

@@ -9,14 +9,16 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::connection::Connection;
-use crate::deployment::{Deployment, new_bucket, options, text, time_start};
+use crate::deployment::{Deployment, new_bucket, text, time_start};
+use crate::postgres::Postgres;
 use crate::report::{self, Bar, Report};
-use crate::seeded::{Sample, Seeded};
+use crate::seeded::{Moved, Sample, Seeded};
 use crate::statistics::{Latency, Spread};
 use crate::{Plan, Result};
 
 /// The 99th percentile with the most buckets, at most this many times that with the fewest.
 const LIMIT: (f64, &str) = (1.5, "≤ 1.5 ×");
+const MIB: f64 = 1_048_576.0;
 /// Requests of one kind to one server before it is another server's turn.
 const TURN: usize = 20;
 
@@ -69,50 +71,95 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     let extent = if plan.quick {
         Extent { sizes: &[1_000, 20_000], rounds: 3, turns: 5 }
     } else {
-        Extent { sizes: &[1_000, 100_000, 1_000_000], rounds: 9, turns: 25 }
+        Extent { sizes: &[1_000, 100_000, 1_000_000], rounds: 7, turns: 25 }
     };
+    let sizes = extent.sizes;
     let mut bars = Vec::new();
     let mut figures = serde_json::Map::new();
-    let memory = Path::new(MEMORY);
-    if memory.is_dir() {
-        let measured = at(plan, &extent, memory).await?;
-        bars.extend(bars_of(&measured.calls, extent.sizes, "in memory", true));
-        figures.insert("filesInMemory".to_owned(), measured.figures);
+    let (memory, disk) = (Path::new(MEMORY), std::env::temp_dir());
+    let in_memory = memory.is_dir();
+    let place = if in_memory { memory } else { &disk };
+
+    let mut seeded = Vec::new();
+    for buckets in sizes {
+        seeded.push(Seeded::new(plan, *buckets, place).await?);
     }
-    let measured = at(plan, &extent, &std::env::temp_dir()).await?;
-    bars.extend(bars_of(&measured.calls, extent.sizes, "on the disk", !memory.is_dir()));
-    bars.push(measured.starts);
-    figures.insert("filesOnDisk".to_owned(), measured.figures);
+    if in_memory {
+        report::complain("files in memory");
+        let measured = on(plan, &extent, &seeded).await?;
+        bars.extend(bars_of(&measured.calls, sizes, "SQLite in memory", true));
+        figures.insert("sqliteInMemory".to_owned(), measured.figures);
+        report::complain("files on the disk");
+        let copies: Vec<Seeded> = seeded.iter().map(|one| one.copy_to(&disk)).collect::<Result<_>>()?;
+        let measured = on(plan, &extent, &copies).await?;
+        bars.extend(bars_of(&measured.calls, sizes, "SQLite on the disk", false));
+        bars.push(measured.starts);
+        figures.insert("sqliteOnDisk".to_owned(), measured.figures);
+    } else {
+        let measured = on(plan, &extent, &seeded).await?;
+        bars.extend(bars_of(&measured.calls, sizes, "SQLite on the disk", true));
+        bars.push(measured.starts);
+        figures.insert("sqliteOnDisk".to_owned(), measured.figures);
+    }
+    let largest = seeded.last().ok_or("no sizes")?;
+    let (took, bytes) = largest.backup(plan)?;
+    bars.push(Bar::reported(
+        &format!("backup of {} buckets", largest.buckets),
+        format!("{:.1} s, {:.0} MiB", took.as_secs_f64(), bytes as f64 / MIB),
+    ));
+    figures.insert("backup".to_owned(), json!({ "seconds": took.as_secs_f64(), "bytes": bytes }));
+
+    if let Some(postgres) = Postgres::start(plan, place)? {
+        let mut there = Vec::new();
+        let mut moves = Vec::new();
+        for one in seeded {
+            let (one, moved) = one.migrate(plan, &postgres)?;
+            moves.push((one.buckets, moved));
+            there.push(one);
+        }
+        let measured = on(plan, &extent, &there).await?;
+        let place = if in_memory { "PostgreSQL in memory" } else { "PostgreSQL on the disk" };
+        bars.extend(bars_of(&measured.calls, sizes, place, true));
+        bars.push(measured.starts);
+        figures.insert("postgresql".to_owned(), measured.figures);
+        bars.extend(moves.last().map(|(buckets, moved)| {
+            let (seconds, rows) = (moved.took.as_secs_f64(), moved.rows);
+            Bar::reported(
+                &format!("`bucketry migrate` of {buckets} buckets to PostgreSQL, compared row by row"),
+                format!("{seconds:.0} s, {rows} rows, {:.0} a second", rows as f64 / seconds),
+            )
+        }));
+        let told = |(buckets, moved): &(u64, Moved)| json!({ "buckets": buckets, "seconds": moved.took.as_secs_f64(), "rows": moved.rows });
+        figures.insert("migrate".to_owned(), moves.iter().map(told).collect());
+        let described = there.last().and_then(Seeded::database).map(|database| postgres.describe(database));
+        if let Some((version, bytes)) = described.transpose()? {
+            figures.insert("postgresqlServer".to_owned(), json!({ "version": version, "bytes": bytes }));
+        }
+    }
     Ok(Report::new("a2", machine, bars, Value::Object(figures)))
 }
 
-/// What was measured with the files in one place.
+/// What was measured of one kind of database in one place.
 struct Measured {
     calls: Vec<Growth>,
     starts: Bar,
     figures: Value,
 }
 
-async fn at(plan: &Plan, extent: &Extent, place: &Path) -> Result<Measured> {
+async fn on(plan: &Plan, extent: &Extent, seeded: &[Seeded]) -> Result<Measured> {
     let &Extent { sizes, rounds, turns } = extent;
-    report::complain(&format!("files in {}", place.display()));
-    let mut seeded = Vec::new();
-    for buckets in sizes {
-        seeded.push(Seeded::new(plan, *buckets, place).await?);
-    }
-    let (starts_figures, starts) = starts(plan, &seeded, rounds).await?;
+    let (starts_figures, starts) = starts(plan, seeded, rounds).await?;
 
     let mut servers = Vec::new();
-    for one in &seeded {
-        let samples = one.samples(997).await?;
+    for one in seeded {
         // Nodes are elsewhere in a deployment of this size; the one of this process would synchronise all the while.
-        let set_up = options(&plan.bucketry, one.directory.path()).arg("--no-node");
-        let deployment = Deployment::start(set_up).await?;
+        let deployment = Deployment::start(one.options(plan).arg("--no-node")).await?;
         let connection = deployment.connect().await?;
-        servers.push(Sized { buckets: one.buckets, deployment, connection, samples, next: 0 });
+        let (buckets, samples) = (one.buckets, one.samples.clone());
+        servers.push(Sized { buckets, deployment, connection, samples, next: 0 });
     }
     report::complain("warming up");
-    for one in &seeded {
+    for one in seeded {
         one.read_through()?;
     }
     round(&mut servers, turns, 0).await?;
@@ -249,7 +296,7 @@ fn bars_of(calls: &[Growth], sizes: &[u64], place: &str, barred: bool) -> Vec<Ba
     largest
         .map(|growth| {
             let what = format!(
-                "p99 of {} with {} buckets, to that with {}, files {place}",
+                "p99 of {} with {} buckets, to that with {}, {place}",
                 growth.call.describe(),
                 growth.buckets,
                 fewest.unwrap_or_default(),
@@ -269,7 +316,7 @@ async fn starts(plan: &Plan, seeded: &[Seeded], rounds: usize) -> Result<(Value,
     for number in 0..rounds {
         for place in 0..seeded.len() {
             let one = &seeded[(place + number) % seeded.len()];
-            let took = time_start(options(&plan.bucketry, one.directory.path())).await?;
+            let took = time_start(one.options(plan)).await?;
             taken.entry(one.buckets).or_default().push(took.as_secs_f64() * 1e3);
         }
     }
@@ -277,6 +324,7 @@ async fn starts(plan: &Plan, seeded: &[Seeded], rounds: usize) -> Result<(Value,
         taken.into_iter().map(|(buckets, times)| (buckets, Spread::of(times))).collect();
     let told = |(buckets, spread): &(u64, Spread)| format!("{buckets}: {:.0} ms", spread.median);
     let text = spreads.iter().map(told).collect::<Vec<_>>().join(", ");
+    let engine = if seeded.iter().any(|one| one.database().is_some()) { "PostgreSQL" } else { "SQLite" };
     let figures = spreads.iter().map(|(buckets, ms)| json!({ "buckets": buckets, "ms": ms })).collect();
-    Ok((Value::Array(figures), Bar::reported("start to ready, by buckets", text)))
+    Ok((Value::Array(figures), Bar::reported(&format!("start to ready, by buckets, {engine}"), text)))
 }

@@ -8,7 +8,8 @@ use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
 use crate::connection::Connection;
-use crate::deployment::{Deployment, options};
+use crate::deployment::Deployment;
+use crate::postgres::Postgres;
 use crate::report::{self, Bar, Report};
 use crate::seeded::Seeded;
 use crate::statistics::Spread;
@@ -23,9 +24,22 @@ const AT_ONCE: usize = 4;
 pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     let machine = report::machine(plan);
     let (buckets, rounds) = if plan.quick { (10_000, 3) } else { (100_000, 7) };
-    let seeded = Seeded::new(plan, buckets, &std::env::temp_dir()).await?;
-    let deployment =
-        Deployment::start(options(&plan.bucketry, seeded.directory.path()).arg("--no-node")).await?;
+    let place = std::env::temp_dir();
+    let seeded = Seeded::new(plan, buckets, &place).await?;
+    let (mut bars, on_sqlite) = on(plan, &seeded, rounds, "SQLite").await?;
+    let mut figures = json!({ "buckets": buckets, "sqlite": on_sqlite });
+    if let Some(postgres) = Postgres::start(plan, &place)? {
+        let (moved, _) = seeded.migrate(plan, &postgres)?;
+        let (more, on_postgres) = on(plan, &moved, rounds, "PostgreSQL").await?;
+        bars.extend(more);
+        figures["postgresql"] = on_postgres;
+    }
+    Ok(Report::new("a3", machine, bars, figures))
+}
+
+async fn on(plan: &Plan, seeded: &Seeded, rounds: usize, engine: &str) -> Result<(Vec<Bar>, Value)> {
+    let buckets = seeded.buckets;
+    let deployment = Deployment::start(seeded.options(plan).arg("--no-node")).await?;
     let mut connection = deployment.connect().await?;
     // What every server has done before: pages were read, by each of the database's connections.
     for _ in 0..200 {
@@ -73,7 +87,6 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
 
     let (rate, cpu) = (Spread::of(rates), Spread::of(cpu_rates));
     let figures = json!({
-        "buckets": buckets,
         "bodyBytes": bytes,
         "residentBeforeBytes": resident,
         "growthSinceBeforeFirstBytes": growths,
@@ -84,16 +97,19 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     let mib = |bytes: f64| format!("{:.1} MiB", bytes / MIB);
     let bars = vec![
         Bar::at_most(
-            &format!("growth of memory by {buckets} buckets in one answer"),
+            &format!("growth of memory by {buckets} buckets in one answer, {engine}"),
             LIMIT,
             growth_of_first,
             mib(growth_of_first),
         ),
         Bar::reported(&format!("the same after {rounds} of them, one after the other"), mib(growth_of_last)),
         Bar::reported(&format!("further growth by {AT_ONCE} of them at once"), mib(growth_of_many)),
-        Bar::reported("speed of that answer", format!("{rate} MiB/s, {:.2} µs of CPU a bucket", cpu.median)),
+        Bar::reported(
+            "speed of that answer",
+            format!("{rate} MiB/s, {:.2} µs of the server's CPU a bucket", cpu.median),
+        ),
     ];
-    Ok(Report::new("a3", machine, bars, figures))
+    Ok((bars, figures))
 }
 
 async fn read_whole(connection: &mut Connection) -> Result {

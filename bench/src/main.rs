@@ -14,6 +14,7 @@ mod load;
 mod machine;
 mod n1;
 mod origin;
+mod postgres;
 mod process;
 mod report;
 mod seeded;
@@ -78,6 +79,9 @@ pub(crate) struct Plan {
     /// The program that fills data directories
     #[arg(long)]
     pub(crate) seed: PathBuf,
+    /// The folder of PostgreSQL's programs; without it only the embedded database is measured
+    #[arg(long)]
+    pub(crate) postgres: Option<PathBuf>,
     /// `rclone`, for the comparison with the gateway
     #[arg(long)]
     pub(crate) rclone: Option<PathBuf>,

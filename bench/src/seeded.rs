@@ -1,9 +1,10 @@
-//! Data directories with many buckets.
+//! Registries with many buckets: data directories, and databases that these were moved to.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use bucketry_model::id::BucketId;
 use bucketry_model::role::Visibility;
@@ -11,18 +12,27 @@ use bucketry_model::time::Day;
 use bucketry_store::Store as _;
 use bucketry_store::bucket::{BucketQuery, BucketStore as _, PageStart};
 use bucketry_store::organization::OrganizationStore as _;
-use bucketry_store::sqlite::{DATABASE_FILE, Options, SqliteStore};
+use bucketry_store::sqlite::{self, DATABASE_FILE, SqliteStore};
+use bucketry_test_servers::bucketry::Options;
 use jiff::Timestamp;
 use tempfile::TempDir;
 
 use crate::deployment::{Deployment, options};
+use crate::postgres::Postgres;
 use crate::{Plan, Result, report};
+
+/// How many buckets of each registry single lookups go to.
+const SAMPLES: u64 = 997;
 
 /// A data directory that a server has been started on once, with buckets added. Their secrets are not real: no node
 /// opens them.
 pub(crate) struct Seeded {
     pub(crate) directory: TempDir,
     pub(crate) buckets: u64,
+    /// Some of the buckets, from everywhere among them.
+    pub(crate) samples: Vec<Sample>,
+    /// Where the registry is, once it was moved to PostgreSQL.
+    database: Option<String>,
 }
 
 /// One of the buckets, with a day on which a node has probed it.
@@ -38,39 +48,114 @@ impl Seeded {
         report::complain(&format!("filling a data directory with {buckets} buckets"));
         let directory = tempfile::tempdir_in(place)?;
         Deployment::start(options(&plan.bucketry, directory.path())).await?.stop()?;
-        let filled = Command::new(&plan.seed).arg(directory.path()).arg(buckets.to_string()).output()?;
-        if !filled.status.success() {
-            return Err(String::from_utf8_lossy(&filled.stderr).into_owned().into());
-        }
-        Ok(Self { directory, buckets })
+        run(Command::new(&plan.seed).arg(directory.path()).arg(buckets.to_string()))?;
+        let samples = samples(directory.path(), buckets).await?;
+        Ok(Self { directory, buckets, samples, database: None })
     }
 
-    /// Brings the database into the operating system's cache.
+    /// How to run a server on it.
+    pub(crate) fn options(&self, plan: &Plan) -> Options {
+        let options = options(&plan.bucketry, self.directory.path());
+        match &self.database {
+            Some(database) => options.env("BUCKETRY_DATABASE_URL", database),
+            None => options,
+        }
+    }
+
+    /// The same in a directory of its own elsewhere. No server must be running.
+    pub(crate) fn copy_to(&self, place: &Path) -> Result<Self> {
+        let directory = tempfile::tempdir_in(place)?;
+        let all = self.directory.path().join(".");
+        run(Command::new("cp").arg("-a").arg(all).arg(directory.path()))?;
+        let Self { buckets, samples, database, .. } = self;
+        Ok(Self { directory, buckets: *buckets, samples: samples.clone(), database: database.clone() })
+    }
+
+    /// How long `bucketry backup` takes, and how large its file is, in bytes.
+    pub(crate) fn backup(&self, plan: &Plan) -> Result<(Duration, u64)> {
+        let file = self.directory.path().join("backup.db");
+        let start = Instant::now();
+        let mut backup = Command::new(&plan.bucketry);
+        run(backup.arg("backup").arg(&file).arg("--data-dir").arg(self.directory.path()))?;
+        let (took, size) = (start.elapsed(), fs::metadata(&file)?.len());
+        fs::remove_file(&file)?;
+        Ok((took, size))
+    }
+
+    /// Moves it into a new database with `bucketry migrate`; how long that took, and how many rows it moved. The data
+    /// directory keeps its keys only.
+    pub(crate) fn migrate(mut self, plan: &Plan, postgres: &Postgres) -> Result<(Self, Moved)> {
+        report::complain(&format!("moving {} buckets to PostgreSQL", self.buckets));
+        let database = postgres.database(&format!("buckets_{}", self.buckets))?;
+        let directory = self.directory.path();
+        let start = Instant::now();
+        let mut migrate = Command::new(&plan.bucketry);
+        let from = format!("sqlite:{}", directory.display());
+        let told = run(migrate.args(["migrate", "--from", &from, "--to", &database]))?;
+        let took = start.elapsed();
+        let rows = told.split(' ').nth(1).and_then(|rows| rows.parse().ok());
+        let rows = rows.ok_or_else(|| format!("migrate told {told:?}"))?;
+        for file in [DATABASE_FILE.to_owned(), format!("{DATABASE_FILE}-wal"), format!("{DATABASE_FILE}-shm")]
+        {
+            let removed = fs::remove_file(directory.join(file));
+            removed.or_else(|error| match error.kind() {
+                io::ErrorKind::NotFound => Ok(()),
+                _ => Err(error),
+            })?;
+        }
+        postgres.settle(&database)?;
+        self.database = Some(database);
+        Ok((self, Moved { took, rows }))
+    }
+
+    /// The database's address, if it is PostgreSQL.
+    pub(crate) fn database(&self) -> Option<&str> {
+        self.database.as_deref()
+    }
+
+    /// Brings the embedded database into the operating system's cache.
     pub(crate) fn read_through(&self) -> Result {
-        let mut file = File::open(self.directory.path().join(DATABASE_FILE))?;
-        io::copy(&mut file, &mut io::sink())?;
+        if self.database.is_none() {
+            let mut file = File::open(self.directory.path().join(DATABASE_FILE))?;
+            io::copy(&mut file, &mut io::sink())?;
+        }
         Ok(())
     }
+}
 
-    /// So many buckets from everywhere among them. The server must not be running.
-    pub(crate) async fn samples(&self, count: u64) -> Result<Vec<Sample>> {
-        let store = SqliteStore::open(self.directory.path(), Options::default()).await?;
-        let org_id = store.organizations(1).await?.first().ok_or("no organization")?.id;
-        let page = async |after| -> Result<_> {
-            let query = BucketQuery { org_id, visible: Visibility::Organization, after, limit: 1 };
-            Ok(store.buckets(&query).await?.pop().ok_or("no bucket there")?.bucket)
-        };
-        let newest = page(None).await?.created_at;
-        let mut samples = Vec::new();
-        for number in 0..count {
-            // Buckets were made a second apart. A stride without a common factor with it visits all parts evenly.
-            let back = (number * 7_919 * 104_729) % self.buckets.saturating_sub(1).max(1);
-            let before = Timestamp::from_second(newest.as_second() - i64::try_from(back)?)?;
-            let start = PageStart { created_at: before, id: BucketId::new(before, [0; 10]) };
-            let bucket = page(Some(start)).await?;
-            samples.push(Sample { id: bucket.id, day: Day::of(bucket.created_at) });
-        }
-        store.close().await;
-        Ok(samples)
+/// What a move came to.
+pub(crate) struct Moved {
+    pub(crate) took: Duration,
+    pub(crate) rows: u64,
+}
+
+/// Buckets from everywhere among so many. No server must be running.
+async fn samples(data_dir: &Path, buckets: u64) -> Result<Vec<Sample>> {
+    let store = SqliteStore::open(data_dir, sqlite::Options::default()).await?;
+    let org_id = store.organizations(1).await?.first().ok_or("no organization")?.id;
+    let page = async |after| -> Result<_> {
+        let query = BucketQuery { org_id, visible: Visibility::Organization, after, limit: 1 };
+        Ok(store.buckets(&query).await?.pop().ok_or("no bucket there")?.bucket)
+    };
+    let newest = page(None).await?.created_at;
+    let mut samples = Vec::new();
+    for number in 0..SAMPLES {
+        // Buckets were made a second apart. A stride without a common factor with it visits all parts evenly.
+        let back = (number * 7_919 * 104_729) % buckets.saturating_sub(1).max(1);
+        let before = Timestamp::from_second(newest.as_second() - i64::try_from(back)?)?;
+        let start = PageStart { created_at: before, id: BucketId::new(before, [0; 10]) };
+        let bucket = page(Some(start)).await?;
+        samples.push(Sample { id: bucket.id, day: Day::of(bucket.created_at) });
     }
+    store.close().await;
+    Ok(samples)
+}
+
+/// Runs a program to its end; what it printed.
+fn run(command: &mut Command) -> Result<String> {
+    let ended = command.output()?;
+    if ended.status.success() {
+        return Ok(String::from_utf8_lossy(&ended.stdout).into_owned());
+    }
+    Err(format!("{command:?}: {}", String::from_utf8_lossy(&ended.stderr)).into())
 }

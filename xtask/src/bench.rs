@@ -17,7 +17,8 @@ pub(crate) fn run(arguments: &[&str]) -> Result {
         .args(["-p", "bucketry-store", "--example", "seed"]);
     let commit = commit(&workspace)?;
     command::run(&mut build)?;
-    let rclone = Tools::install(&workspace)?.programs().join("rclone");
+    let tools = Tools::install(&workspace)?;
+    let rclone = tools.programs().join("rclone");
     let built = workspace.target.join("release");
     let mut bench = Command::new(built.join("bucketry-bench"));
     bench
@@ -27,6 +28,8 @@ pub(crate) fn run(arguments: &[&str]) -> Result {
         .arg(built.join("bucketry"))
         .arg("--seed")
         .arg(built.join("examples/seed"))
+        .arg("--postgres")
+        .arg(tools.postgres()?)
         .arg("--rclone")
         .arg(rclone)
         .args(["--commit", &commit])

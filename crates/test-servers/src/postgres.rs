@@ -21,10 +21,34 @@ const UNPRIVILEGED: u32 = 65_534;
 /// The user of all databases. Whoever reaches the server may be it, with any password or none.
 pub const USER: &str = "postgres";
 
+/// How a server is set up, where it is not as the tests share it.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    place: Option<PathBuf>,
+    parameters: Vec<(String, String)>,
+}
+
+impl Settings {
+    /// Keeps the data in a temporary directory within this one.
+    #[must_use]
+    pub fn place(mut self, directory: &Path) -> Self {
+        self.place = Some(directory.to_owned());
+        self
+    }
+
+    /// Sets one of PostgreSQL's own parameters; the last value of a name counts.
+    #[must_use]
+    pub fn parameter(mut self, name: &str, value: &str) -> Self {
+        self.parameters.push((name.to_owned(), value.to_owned()));
+        self
+    }
+}
+
 /// A server of one's own: data, port and process. It can be stopped and started again where it was.
 #[derive(Debug)]
 pub struct Postgres {
     programs: PathBuf,
+    parameters: Vec<(String, String)>,
     room: TempDir,
     port: u16,
     process: Option<Supervised>,
@@ -38,7 +62,16 @@ impl Postgres {
     /// # Errors
     /// When it can't be run, ends by itself, or isn't ready within a minute, each time with several ports.
     pub fn start(programs: &Path) -> Result<Self> {
-        let room = tempfile::Builder::new().prefix("bucketry-postgres-").tempdir()?;
+        Self::start_with(programs, Settings::default())
+    }
+
+    /// As [`Postgres::start`], set up in another way.
+    ///
+    /// # Errors
+    /// As [`Postgres::start`].
+    pub fn start_with(programs: &Path, settings: Settings) -> Result<Self> {
+        let place = settings.place.unwrap_or_else(std::env::temp_dir);
+        let room = tempfile::Builder::new().prefix("bucketry-postgres-").tempdir_in(place)?;
         let data = room.path().join("data");
         std::fs::create_dir(&data)?;
         if is_root(&data)? {
@@ -46,7 +79,8 @@ impl Postgres {
             std::fs::set_permissions(room.path(), PermissionsExt::from_mode(0o755))?;
             chown(&data, Some(UNPRIVILEGED), Some(UNPRIVILEGED))?;
         }
-        let mut server = Self { programs: programs.to_owned(), room, port: 0, process: None };
+        let parameters = settings.parameters;
+        let mut server = Self { programs: programs.to_owned(), parameters, room, port: 0, process: None };
         let mut initdb = server.command("initdb")?;
         initdb.arg("--pgdata").arg(&data).args([
             "--username",
@@ -75,6 +109,11 @@ impl Postgres {
     /// Where it listens, without a database: `postgres://postgres@127.0.0.1:PORT`.
     pub fn address(&self) -> String {
         format!("postgres://{USER}@127.0.0.1:{}", self.port)
+    }
+
+    /// Where it keeps its data.
+    pub fn data(&self) -> PathBuf {
+        self.room.path().join("data")
     }
 
     /// Makes an empty database and tells its address.
@@ -109,10 +148,13 @@ impl Postgres {
         let mut command = self.command("postgres")?;
         command
             .arg("-D")
-            .arg(self.room.path().join("data"))
+            .arg(self.data())
             .args(["-p", &self.port.to_string(), "-k", ""])
             .args(["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"])
             .args(["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "shared_buffers=64MB"]);
+        for (name, value) in &self.parameters {
+            command.arg("-c").arg(format!("{name}={value}"));
+        }
         let mut process = Supervised::start(command, self.room.path(), &[])?;
         let mut ready = Command::new(self.programs.join("pg_isready"));
         ready.args(["--quiet", "--host", "127.0.0.1", "--port", &self.port.to_string()]);
