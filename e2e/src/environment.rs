@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use bucketry_test_servers::bucketry::Options;
 
+use crate::postgres::make_database;
 use crate::{Error, Result};
 
 /// The built `bucketry` binary.
@@ -50,8 +51,18 @@ pub(crate) fn postgres_programs() -> Result<PathBuf> {
     variable("BUCKETRY_TEST_POSTGRES_PROGRAMS").map(PathBuf::from)
 }
 
-/// How to run the binary as a test deployment; see [`Options::new`].
+/// How to run the binary as a test deployment; see [`Options::new`]. Its registry is in an empty database of the engine
+/// that this run is about: `BUCKETRY_TEST_ENGINE=postgres`, or the embedded one.
 pub fn options() -> Result<Options> {
+    let options = embedded_options()?;
+    match variable("BUCKETRY_TEST_ENGINE").as_deref() {
+        Ok("postgres") => Ok(options.env("BUCKETRY_DATABASE_URL", &make_database()?)),
+        _ => Ok(options),
+    }
+}
+
+/// The same with the embedded database whatever the run is about: for what users do with its file.
+pub fn embedded_options() -> Result<Options> {
     Ok(Options::new(&binary()?))
 }
 

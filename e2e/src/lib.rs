@@ -37,11 +37,13 @@ pub use bucketry_test_servers::seaweedfs::{
 pub use call::{Answer, Call};
 pub use clients::{RepositoryAccess, S3Client, known_failures};
 pub use command_line::{CommandLine, Ended, Running};
-pub use environment::{azurite, binary, fake_gcs, options, python, shared_s3_endpoint, weed};
+pub use environment::{
+    azurite, binary, embedded_options, fake_gcs, options, python, shared_s3_endpoint, weed,
+};
 pub use eventually::eventually;
 pub use json::{each, list, members, text, with};
 pub use person::{Person, azure_bucket, gcs_bucket, opened_by, s3_bucket};
-pub use postgres::{Postgres, new_database};
+pub use postgres::{Postgres, new_database, query};
 pub use python::{open_with_age, run_python, sealed_secrets};
 pub use s3::SeaweedFs;
 pub use server::Server;

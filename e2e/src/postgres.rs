@@ -8,12 +8,22 @@ use crate::{Error, Result};
 
 /// Makes an empty database on the shared server and answers its address.
 pub async fn new_database() -> Result<String> {
+    tokio::task::spawn_blocking(make_database).await?
+}
+
+/// The same, waiting for it.
+pub(crate) fn make_database() -> Result<String> {
     let (programs, server) = (postgres_programs()?, shared_postgres()?);
     let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
     let name = format!("journey_{}_{since}", std::process::id());
-    let made =
-        tokio::task::spawn_blocking(move || postgres::create_database(&programs, &server, &name)).await?;
-    made.map_err(Error::Server)
+    postgres::create_database(&programs, &server, &name).map_err(Error::Server)
+}
+
+/// Runs a statement in a database, past the server, and answers what it tells: lines of columns separated by `|`.
+pub async fn query(database: &str, sql: &str) -> Result<String> {
+    let (programs, database, sql) = (postgres_programs()?, database.to_owned(), sql.to_owned());
+    let told = tokio::task::spawn_blocking(move || postgres::query(&programs, &database, &sql)).await?;
+    told.map_err(Error::Server)
 }
 
 /// A PostgreSQL server of one's own.

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::{Error, Result, environment};
+use crate::{Error, Result, Server, environment, query};
 
 /// Runs a Python script with arguments and reads the JSON that it prints.
 ///
@@ -35,9 +35,18 @@ database = sqlite3.connect(f'file:{sys.argv[1]}/bucketry.db?mode=ro', uri=True)
 print(json.dumps(dict(database.execute('SELECT id, secret FROM buckets WHERE secret IS NOT NULL'))))
 ";
 
-/// The sealed texts in the database of a data directory, by bucket. `docs/vault.md` says where they lie.
-pub async fn sealed_secrets(data_dir: &Path) -> Result<serde_json::Map<String, Value>> {
-    let told = run_python(SEALED_SECRETS, &[&data_dir.to_string_lossy()]).await?;
+const SEALED_SECRETS_OF_POSTGRES: &str =
+    "SELECT COALESCE(json_object_agg(id, secret), '{}') FROM buckets WHERE secret IS NOT NULL";
+
+/// The sealed texts in a server's database, by bucket. `docs/vault.md` says where they lie.
+pub async fn sealed_secrets(server: &Server) -> Result<serde_json::Map<String, Value>> {
+    let told = match server.database() {
+        None => run_python(SEALED_SECRETS, &[&server.data_dir().to_string_lossy()]).await?,
+        Some(database) => {
+            let told = query(database, SEALED_SECRETS_OF_POSTGRES).await?;
+            serde_json::from_str(&told).unwrap_or_default()
+        }
+    };
     Ok(told.as_object().cloned().unwrap_or_default())
 }
 

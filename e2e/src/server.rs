@@ -19,6 +19,7 @@ pub struct Server {
     api: String,
     gateway: Option<String>,
     data_dir: PathBuf,
+    database: Option<String>,
 }
 
 impl Server {
@@ -29,6 +30,7 @@ impl Server {
             api: inner.api().to_owned(),
             gateway: inner.gateway().map(str::to_owned),
             data_dir: inner.data_dir(),
+            database: inner.database().map(str::to_owned),
             inner: Some(inner),
         })
     }
@@ -46,6 +48,11 @@ impl Server {
     /// Its data directory.
     pub fn data_dir(&self) -> &std::path::Path {
         &self.data_dir
+    }
+
+    /// The address of the PostgreSQL database that its registry is in; none for the embedded one.
+    pub fn database(&self) -> Option<&str> {
+        self.database.as_deref()
     }
 
     /// Everything that it printed so far, on both outputs, before and after restarts.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bucketry_e2e::{
-    OPEN_BUCKET, Options, Person, Result, SeaweedFs, Server, eventually, list, options, run_python,
+    OPEN_BUCKET, Options, Person, Result, SeaweedFs, Server, eventually, list, options, query, run_python,
     s3_bucket, shared_s3_endpoint, text, with,
 };
 use http::Method;
@@ -117,9 +117,15 @@ async fn buckets_of_a_silent_node_are_disconnected_until_it_is_back() -> Result<
     assert_eq!(server.get("/ready").send().await?.status, 200);
     server.terminate().await?;
     let data_dir = server.data_dir().to_owned();
-    run_python(LONG_SILENCE, &[&data_dir.to_string_lossy()]).await?;
+    let mut beside = probing_often()?.data_dir(&data_dir).arg("--no-node");
+    if let Some(database) = server.database() {
+        query(database, "UPDATE nodes SET last_seen = last_seen - 61000000").await?;
+        beside = beside.env("BUCKETRY_DATABASE_URL", database);
+    } else {
+        run_python(LONG_SILENCE, &[&data_dir.to_string_lossy()]).await?;
+    }
 
-    let alone = Server::start(probing_often()?.data_dir(&data_dir).arg("--no-node")).await?;
+    let alone = Server::start(beside).await?;
     let without_node = owner.again_at(&alone);
     until(&without_node, &id, "DISCONNECTED").await?;
     let (node, day) = told_by_node(&without_node, &id).await?;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bucketry_e2e::{
-    CommandLine, OPEN_BUCKET, Person, Result, Server, eventually, list, options, s3_bucket,
+    CommandLine, OPEN_BUCKET, Person, Result, Server, embedded_options, eventually, list, options, s3_bucket,
     shared_s3_endpoint, text, with,
 };
 use bucketry_faults::{Fault, FaultProxy};
@@ -142,7 +142,7 @@ async fn a_registration_in_flight_is_answered_before_the_server_ends() -> Result
 
 #[tokio::test]
 async fn a_backup_made_while_it_runs_brings_everything_back() -> Result<()> {
-    let server = Server::start(options()?).await?;
+    let server = Server::start(embedded_options()?).await?;
     let owner = server.owner().await?;
     let body = body_for(&owner).await?;
     owner.register(&body).await?;
@@ -172,7 +172,7 @@ async fn a_backup_made_while_it_runs_brings_everything_back() -> Result<()> {
     }
     let before = owner.buckets().await?;
     drop(server);
-    let server = Server::start(options()?.data_dir(&restored)).await?;
+    let server = Server::start(embedded_options()?.data_dir(&restored)).await?;
     let owner = owner.again_at(&server);
     let after = owner.buckets().await?;
     assert!(!after.is_empty() && after.len() <= before.len(), "{} of {}", after.len(), before.len());
@@ -189,7 +189,7 @@ fn mode(path: &Path) -> u32 {
 
 #[tokio::test]
 async fn what_opens_everything_is_for_its_owner_only() -> Result<()> {
-    let mut server = Server::start(options()?).await?;
+    let mut server = Server::start(embedded_options()?).await?;
     let data_dir = server.data_dir().to_owned();
     for file in KEYS.iter().chain(&["bucketry.db"]) {
         assert_eq!(mode(&data_dir.join(file)), 0o600, "{file}");

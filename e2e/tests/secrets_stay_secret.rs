@@ -116,7 +116,7 @@ async fn a_deleted_or_replaced_secret_is_destroyed_in_its_sealed_form_too() -> R
     let body = s3_bucket("Photos", OPEN_BUCKET, &shared_s3_endpoint()?, &owner.workspace().await?);
     let deleted = owner.register(&body).await?;
     let replaced = owner.register(&with(&body, &json!({ "name": "Other" }))).await?;
-    let sealed = sealed_secrets(server.data_dir()).await?;
+    let sealed = sealed_secrets(&server).await?;
     // A line of the armour's middle: nothing else in the files is like it.
     let line = |id: &str| text(&sealed[id]).lines().nth(3).unwrap_or_default().to_owned();
     let lines = [line(&deleted), line(&replaced)];
@@ -127,7 +127,7 @@ async fn a_deleted_or_replaced_secret_is_destroyed_in_its_sealed_form_too() -> R
     owner.delete(&format!("/bucket/{deleted}")).send().await?.json_with_status(200)?;
     let again = json!({ "secret": body["secret"] });
     owner.put(&format!("/bucket/{replaced}"), &again).send().await?.json_with_status(200)?;
-    let left = sealed_secrets(server.data_dir()).await?;
+    let left = sealed_secrets(&server).await?;
     assert_eq!(left.keys().collect::<Vec<_>>(), [&replaced]);
     assert_ne!(left[&replaced], sealed[&replaced]);
     server.terminate().await?;

@@ -47,7 +47,7 @@ async fn a_sealed_secret_opens_with_a_tool_that_is_not_ours() -> Result<()> {
     let server = Server::start(options()?).await?;
     let owner = server.owner().await?;
     let id = buckets(&owner, 1, false).await?.remove(0);
-    let sealed = sealed_secrets(server.data_dir()).await?;
+    let sealed = sealed_secrets(&server).await?;
     assert!(text(&sealed[&id]).starts_with("-----BEGIN AGE ENCRYPTED FILE-----\n"));
     let profile = owner.get("/user/profile").send().await?.json_with_status(200)?;
     let opened = open_with_age(&server.data_dir().join("vault.key"), text(&sealed[&id])).await?;
@@ -72,7 +72,7 @@ async fn a_rotation_changes_every_key_and_nobody_notices() -> Result<()> {
     let identity_file = server.data_dir().join("vault.key");
     let terminal = CommandLine::with_token(&server, owner.token())?;
     let old_file = terminal.file("old.key", &std::fs::read_to_string(&identity_file).unwrap())?;
-    let (old_keys, old_sealed) = (keys_in(&identity_file), sealed_secrets(server.data_dir()).await?);
+    let (old_keys, old_sealed) = (keys_in(&identity_file), sealed_secrets(&server).await?);
     let data_dir = server.data_dir().to_string_lossy();
     let export = ["vault", "export-recipients", "--data-dir", &data_dir];
     let old_recipients = terminal.json(&export).await?;
@@ -81,7 +81,7 @@ async fn a_rotation_changes_every_key_and_nobody_notices() -> Result<()> {
     assert_eq!((&told["total"], &told["done"], &told["failed"]), (&json!(3), &json!(3), &json!(0)), "{told}");
     assert!(told["finishedAt"].is_string(), "{told}");
 
-    let (new_keys, new_sealed) = (keys_in(&identity_file), sealed_secrets(server.data_dir()).await?);
+    let (new_keys, new_sealed) = (keys_in(&identity_file), sealed_secrets(&server).await?);
     assert_eq!((old_keys.len(), new_keys.len()), (1, 1), "the old key is destroyed");
     assert_ne!(old_keys, new_keys);
     let new_recipients = terminal.json(&export).await?;
@@ -116,7 +116,7 @@ async fn a_rotation_that_is_cut_off_goes_on_after_the_restart() -> Result<()> {
     // Killed at once, and killed with secrets of both keys in the database.
     for half_way in [false, true] {
         let old_keys = keys_in(&identity_file);
-        let old_sealed = sealed_secrets(server.data_dir()).await?;
+        let old_sealed = sealed_secrets(&server).await?;
         let changed = |sealed: &serde_json::Map<String, Value>| {
             sealed.iter().filter(|(id, sealed)| **sealed != old_sealed[*id]).count()
         };
@@ -124,13 +124,13 @@ async fn a_rotation_that_is_cut_off_goes_on_after_the_restart() -> Result<()> {
         let rotation = started.json()?["rotation"].clone();
         assert!(started.status < 300 && rotation["finishedAt"].is_null(), "{rotation}");
         if half_way {
-            let look = async || sealed_secrets(server.data_dir()).await;
+            let look = async || sealed_secrets(&server).await;
             eventually("secrets being sealed anew", SOON, look, |sealed| changed(sealed) > 0).await?;
         }
         server.kill_hard().await?;
         if half_way {
             let keys = keys_in(&identity_file).len();
-            let changed = changed(&sealed_secrets(server.data_dir()).await?);
+            let changed = changed(&sealed_secrets(&server).await?);
             eprintln!("killed with {keys} keys and {changed} of {BUCKETS} secrets sealed anew");
         }
 
@@ -144,7 +144,7 @@ async fn a_rotation_that_is_cut_off_goes_on_after_the_restart() -> Result<()> {
             (&json!(0), &json!(BUCKETS)),
             "{told}"
         );
-        let (new_keys, new_sealed) = (keys_in(&identity_file), sealed_secrets(server.data_dir()).await?);
+        let (new_keys, new_sealed) = (keys_in(&identity_file), sealed_secrets(&server).await?);
         assert_eq!(new_keys.len(), 1, "the old keys are destroyed");
         assert_ne!(old_keys, new_keys);
         assert_eq!((new_sealed.len(), changed(&new_sealed)), (BUCKETS, BUCKETS));

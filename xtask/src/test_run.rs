@@ -64,6 +64,7 @@ pub(crate) fn run(selection: &Selection) -> Result {
     match selection {
         Selection::Everything => {
             section(suites(&workspace, &environment, &[]));
+            section(journeys_on_postgres(&workspace, &environment));
             section(doc_tests(&workspace));
             section(openapi_check(&workspace, &tools, &servers, &binary));
         }
@@ -109,6 +110,22 @@ fn openapi_check(workspace: &Workspace, tools: &Tools, servers: &Servers, binary
     Ok(Tally { passed: 1, ..Tally::default() })
 }
 
+/// Journeys that must read the same on either database: those of a bucket's and a repository's life, of crashes, and of
+/// rotated keys. The others don't come near what differs.
+const ON_BOTH_DATABASES: [&str; 5] =
+    ["a_bucket_goes_down", "crashes", "register_a_bucket", "repository_commands", "vault_rotation"];
+
+/// Runs them once more, with the registry of each server in a PostgreSQL database of its own.
+fn journeys_on_postgres(workspace: &Workspace, environment: &[(String, String)]) -> Result<Tally> {
+    let mut environment = environment.to_vec();
+    environment.push(("BUCKETRY_TEST_ENGINE".to_owned(), "postgres".to_owned()));
+    let mut args = vec!["-p".to_owned(), "bucketry-e2e".to_owned()];
+    for journey in ON_BOTH_DATABASES {
+        args.extend(["--test".to_owned(), journey.to_owned()]);
+    }
+    suites(workspace, &environment, &args)
+}
+
 /// Unit tests, suites and journeys: with nextest where it is installed, else with Cargo's own runner.
 fn suites(workspace: &Workspace, environment: &[(String, String)], args: &[String]) -> Result<Tally> {
     let nextest = command::succeeds(command::cargo(&workspace.root).args(["nextest", "--version"]));
@@ -117,7 +134,10 @@ fn suites(workspace: &Workspace, environment: &[(String, String)], args: &[Strin
     if nextest {
         runner.args(["nextest", "run"]);
     } else {
-        runner.args(["test", "--no-fail-fast", "--lib", "--bins", "--tests"]);
+        runner.args(["test", "--no-fail-fast"]);
+        if !args.iter().any(|arg| arg == "--test") {
+            runner.args(["--lib", "--bins", "--tests"]);
+        }
     }
     if !selects_packages(args) {
         runner.arg("--workspace");

@@ -116,6 +116,11 @@ impl Bucketry {
         self.options.data_dir.clone().unwrap_or_else(|| self.room.path().join("data"))
     }
 
+    /// The address of the PostgreSQL database that its registry is in; none for the embedded one.
+    pub fn database(&self) -> Option<&str> {
+        self.options.env.iter().find(|(name, _)| name == "BUCKETRY_DATABASE_URL").map(|(_, url)| url.as_str())
+    }
+
     /// Everything printed so far, by all runs on this data directory.
     pub fn log(&self) -> String {
         process::log_in(self.room.path())
