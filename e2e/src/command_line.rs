@@ -126,6 +126,11 @@ impl Running {
         self.process.as_ref().map(Supervised::log).unwrap_or_default()
     }
 
+    /// Kills it without warning (SIGKILL).
+    pub async fn kill_hard(&mut self) -> Result<()> {
+        in_background(&mut self.process, Supervised::kill).await
+    }
+
     /// Presses Ctrl-C and waits for the end.
     pub async fn interrupt(&mut self) -> Result<ExitStatus> {
         in_background(&mut self.process, |process| process.interrupt(PATIENCE)).await

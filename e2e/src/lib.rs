@@ -31,6 +31,7 @@ mod server;
 
 pub use azure::{Azure, azure};
 pub use bucketry_test_servers::bucketry::{OWNER_EMAIL, OWNER_PASSWORD, Options};
+pub use bucketry_test_servers::postgres::Settings as PostgresSettings;
 pub use bucketry_test_servers::seaweedfs::{
     ADMIN, Identity, NO_LIST, OPEN_BUCKET, READ_ONLY, SCOPED_BUCKET, WRITE_ONLY,
 };
@@ -43,7 +44,7 @@ pub use environment::{
 pub use eventually::eventually;
 pub use json::{each, list, members, text, with};
 pub use person::{Person, azure_bucket, gcs_bucket, opened_by, s3_bucket};
-pub use postgres::{Postgres, new_database, query};
+pub use postgres::{Postgres, Stranger, new_database, query};
 pub use python::{open_with_age, run_python, sealed_secrets};
 pub use s3::SeaweedFs;
 pub use server::Server;

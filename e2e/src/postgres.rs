@@ -1,6 +1,10 @@
 //! PostgreSQL databases: on the server that all tests share, or on one of one's own that can be stopped.
 
-use bucketry_test_servers::postgres::{self, Postgres as Inner};
+use std::process::Stdio;
+
+use bucketry_test_servers::postgres::{self, Postgres as Inner, Settings as PostgresSettings};
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::{Child, Command};
 
 use crate::environment::{postgres_programs, shared_postgres};
 use crate::server::in_background;
@@ -26,6 +30,26 @@ pub async fn query(database: &str, sql: &str) -> Result<String> {
     told.map_err(Error::Server)
 }
 
+/// Somebody else at work in a database. Dropping it ends its session and undoes what it did not commit.
+#[derive(Debug)]
+pub struct Stranger {
+    _session: Child,
+}
+
+impl Stranger {
+    /// Opens a session in which these statements are run, and that stays open.
+    pub async fn begin(database: &str, sql: &str) -> Result<Self> {
+        let mut psql = Command::new(postgres_programs()?.join("psql"));
+        psql.args(["--no-psqlrc", "--quiet", "--dbname", database]);
+        psql.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+        let mut session = psql.spawn().map_err(Error::Files)?;
+        if let Some(stdin) = &mut session.stdin {
+            stdin.write_all(format!("{sql};\n").as_bytes()).await.map_err(Error::Files)?;
+        }
+        Ok(Self { _session: session })
+    }
+}
+
 /// A PostgreSQL server of one's own.
 #[derive(Debug)]
 pub struct Postgres {
@@ -35,8 +59,13 @@ pub struct Postgres {
 impl Postgres {
     /// Starts it, empty.
     pub async fn start() -> Result<Self> {
+        Self::start_with(PostgresSettings::default()).await
+    }
+
+    /// Starts it, empty, set up in another way.
+    pub async fn start_with(settings: PostgresSettings) -> Result<Self> {
         let programs = postgres_programs()?;
-        let inner = tokio::task::spawn_blocking(move || Inner::start(&programs)).await??;
+        let inner = tokio::task::spawn_blocking(move || Inner::start_with(&programs, settings)).await??;
         Ok(Self { inner: Some(inner) })
     }
 

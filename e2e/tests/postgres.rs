@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bucketry_e2e::{
-    OPEN_BUCKET, Options, Person, Postgres, Result, Server, eventually, new_database, options, s3_bucket,
-    shared_s3_endpoint, text, with,
+    CommandLine, OPEN_BUCKET, Options, Person, Postgres, Result, Server, eventually, new_database, options,
+    query, run_python, s3_bucket, shared_s3_endpoint, text, with,
 };
 use serde_json::{Value, json};
 
@@ -138,6 +138,15 @@ async fn nothing_that_was_acknowledged_is_lost_when_the_database_restarts_under_
     Ok(())
 }
 
+const PUT: &str = r"
+import boto3, json, sys
+endpoint, key, secret, bucket, name = sys.argv[1:]
+s3 = boto3.client('s3', endpoint_url=endpoint, region_name='us-east-1', aws_access_key_id=key,
+                  aws_secret_access_key=secret, config=boto3.session.Config(s3={'addressing_style': 'path'}))
+s3.put_object(Bucket=bucket, Key=name, Body=b'hello')
+print(json.dumps('put'))
+";
+
 #[tokio::test]
 async fn two_servers_share_a_registry() -> Result<()> {
     let database = new_database().await?;
@@ -157,6 +166,27 @@ async fn two_servers_share_a_registry() -> Result<()> {
     let id = here.register(&bucket_of(&here, "shared").await?).await?;
     let look = async || there.bucket(&id).await;
     eventually("the other server listing it", SOON, look, |bucket| bucket["id"] == json!(id)).await?;
+
+    // What the second one stores reaches the node that synchronises with the first, and what that node counted for the
+    // first is told by the second.
+    let access = there.repository_access(&first, "Shared", &[(&id, OPEN_BUCKET)]).await?;
+    let key = format!("shared-{}", std::process::id());
+    run_python(PUT, &[&access.endpoint, &access.key, &access.secret, OPEN_BUCKET, &key]).await?;
+    let look = async || there.get("/repo/stats").send().await?.json_with_status(200);
+    let counted = |stats: &Value| stats["stats"][0]["totalUploadBytes"] == "5";
+    eventually("the other server telling the traffic", 3 * SOON, look, counted).await?;
+
+    // A token that one takes back is taken by the other for a few seconds more at most.
+    let token = here.post("/token", &json!({ "name": "machine" })).send().await?.json_with_status(201)?;
+    let machine = Person::new(&second, text(&token["token"]));
+    machine.get("/bucket").send().await?.json_with_status(200)?;
+    here.delete(&format!("/token/{}", text(&token["id"]))).send().await?.json_with_status(200)?;
+    let look = async || machine.get("/bucket").send().await;
+    eventually("the token being refused", SOON, look, |answer| answer.status == 401).await?;
+
+    let repository = there.get("/repo").send().await?.json_with_status(200)?;
+    let gone = here.delete(&format!("/repo/{}", text(&repository["repos"][0]["id"]))).send().await?;
+    gone.json_with_status(200)?;
     let deleted = there.delete(&format!("/bucket/{id}")).send().await?;
     deleted.json_with_status(200)?;
     let look = async || here.buckets().await;
@@ -179,5 +209,42 @@ async fn the_databases_password_is_shown_nowhere() -> Result<()> {
     let nowhere = format!("{database}_that_is_not_there");
     let refused = server_on(&nowhere, options()?).await.map(|_| ()).unwrap_err().to_string();
     assert!(refused.contains("does not exist") && !refused.contains("hunter2"), "{refused}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_demo_has_a_schema_of_its_own_and_takes_it_away() -> Result<()> {
+    let (database, terminal) = (new_database().await?, CommandLine::new()?);
+    query(&database, "CREATE TABLE recipes (id BIGINT)").await?;
+    let (ready, anywhere) = (terminal.home().join("ready.json"), "127.0.0.1:0");
+    let ready_file = ready.to_string_lossy();
+    let args = ["demo", "--listen", anywhere, "--gateway-listen", anywhere, "--ready-file", &ready_file];
+    let mut demo = terminal.start(&[&args[..], &["--database-url", &database]].concat())?;
+    let look = async || Ok(ready.exists());
+    eventually("the demo being ready", SOON, look, |ready| *ready).await?;
+    let schemas = "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'bucketry_demo%'";
+    assert_eq!(query(&database, schemas).await?, "1");
+    assert_eq!(demo.interrupt().await?.code(), Some(0), "{}", demo.output());
+    assert_eq!(query(&database, schemas).await?, "0");
+    assert_eq!(query(&database, "SELECT count(*) FROM recipes").await?, "0", "what is not ours stays");
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_command_that_takes_a_database_says_what_it_means() -> Result<()> {
+    let (database, terminal) = (new_database().await?, CommandLine::new()?);
+    let secret = database.replacen("postgres@", "postgres:hunter2-of-the-database@", 1);
+    let printed = terminal.text(&["serve", "--print-config", "--database-url", &secret]).await?;
+    assert!(printed.contains("database_url = \"postgres://postgres@127.0.0.1:"), "{printed}");
+    assert!(!printed.contains("hunter2"), "{printed}");
+    let backup = terminal.run(&["backup", "copy.db", "--database-url", &secret]).await?.with_status(1)?;
+    assert!(backup.stderr.contains("pg_dump") && !backup.stderr.contains("hunter2"), "{backup:?}");
+    // Nothing was ever made there.
+    let looked = terminal.run(&["doctor", "--database-url", &secret]).await?.with_status(1)?;
+    assert!(looked.stdout.contains("✗ postgresql") && !looked.stdout.contains("hunter2"), "{looked:?}");
+    let server = server_on(&database, options()?).await?;
+    let terminal = CommandLine::with_token(&server, &server.log_in().await?)?;
+    let looked = terminal.run(&["doctor", "--database-url", &secret]).await?.with_status(0)?;
+    assert!(looked.stdout.contains("✓ postgresql"), "{looked:?}");
     Ok(())
 }

@@ -134,6 +134,10 @@ pub(crate) struct DemoOptions {
     /// Where the gateway takes S3 requests; a free port is taken if this one is in use
     #[arg(long, default_value = "127.0.0.1:9000", value_name = "ADDRESS")]
     pub(crate) gateway_listen: SocketAddr,
+    /// Keep the registry in this PostgreSQL database, in a schema of its own that goes with the demo
+    // Not from the environment: what is set there is somebody's real registry.
+    #[arg(long, value_name = "URL", value_parser = DatabaseUrl::parser())]
+    pub(crate) database_url: Option<DatabaseUrl>,
     /// Bring other clouds along, with a sample bucket each: their emulators must be installed
     #[arg(long, value_name = "CLOUDS", value_delimiter = ',')]
     pub(crate) with: Vec<Cloud>,

@@ -1,6 +1,7 @@
 //! `bucketry demo`: a throwaway deployment with a sample bucket on an embedded S3 server.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use bucketry_client::api::bucket::BucketFields;
 use bucketry_client::api::repository::{BucketPlace, NewRepositoryKey, RepositoryFields};
@@ -9,9 +10,11 @@ use bucketry_client::{ApiClient, Options};
 use bucketry_model::bucket::StorageType;
 use bucketry_model::repository::{KeyAccess, RepositoryMode};
 use bucketry_model::secret::Secret;
+use bucketry_store::postgres::{self, Address, ThrowawaySchema};
 
 use crate::arguments::DemoOptions;
 use crate::connect::{Connection, REGION};
+use crate::database::Database;
 use crate::demo_clouds::DemoCloud;
 use crate::demo_store::{BUCKET, DemoStore};
 use crate::deployment::Deployment;
@@ -19,7 +22,7 @@ use crate::failure::{Failure, Result};
 use crate::first_start::generated_password;
 use crate::repository_arguments::Tool;
 use crate::serve::{Stop, write_ready};
-use crate::settings::ServeSettings;
+use crate::settings::{ServeSettings, Settings};
 use crate::{logging, output};
 
 /// The demo's access key id: nothing outside of it knows the key.
@@ -41,12 +44,39 @@ pub(crate) async fn run(options: DemoOptions) -> Result<()> {
         free(options.gateway_listen),
         PROBE_INTERVAL,
     );
-    let settings = settings.read()?;
+    let mut settings = settings.read()?;
     logging::start(settings.log_format, &settings.log)?;
     let stop = Stop::listen()?;
+    let schema = match &options.database_url {
+        Some(url) => Some(schema_in(&url.address()?).await?),
+        None => None,
+    };
+    if let Some(schema) = &schema {
+        settings.database =
+            Database::Postgres { address: schema.address(), options: postgres::Options::default() };
+    }
+    let ended = run_in(&options, &settings, room.path(), stop).await;
+    if let Some(schema) = schema {
+        let name = schema.name().to_owned();
+        let removed = schema.remove().await;
+        removed.map_err(|error| Failure::because(&format!("the schema {name} was not removed"), &error))?;
+    }
+    ended?;
+    output::remark("The demo is over; nothing of it is left.");
+    Ok(())
+}
 
+/// A schema for the demo alone: what else is in the database is none of its business.
+async fn schema_in(database: &Address) -> Result<ThrowawaySchema> {
+    ThrowawaySchema::make(database, "bucketry_demo")
+        .await
+        .map_err(|error| Failure::because(&format!("can't make a schema in {database}"), &error))
+}
+
+/// Runs it with its files in `room` until it is told to stop.
+async fn run_in(options: &DemoOptions, settings: &Settings, room: &Path, stop: Stop) -> Result<()> {
     let secret = generated_password()?;
-    let objects = room.path().join("objects");
+    let objects = room.join("objects");
     std::fs::create_dir_all(&objects)
         .map_err(|error| Failure::because("can't make the sample bucket", &error))?;
     let storage = DemoStore::start(&objects, ACCESS_KEY, &secret).await?;
@@ -54,9 +84,9 @@ pub(crate) async fn run(options: DemoOptions) -> Result<()> {
     let mut wanted = options.with.clone();
     wanted.dedup();
     for cloud in wanted {
-        clouds.push(DemoCloud::start(cloud, room.path()).await?);
+        clouds.push(DemoCloud::start(cloud, room).await?);
     }
-    let deployment = Deployment::start(&settings).await?;
+    let deployment = Deployment::start(settings).await?;
     let url = deployment.url();
     let owner = deployment.first_owner.as_ref();
     let password = owner.and_then(|owner| owner.generated_password.clone());
@@ -91,7 +121,6 @@ pub(crate) async fn run(options: DemoOptions) -> Result<()> {
     }
     stop.wait().await;
     deployment.stop().await;
-    output::remark("The demo is over; nothing of it is left.");
     Ok(())
 }
 

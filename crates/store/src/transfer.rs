@@ -4,6 +4,7 @@
 //! [`Target::end_transfer`] the target is marked as unfinished.
 
 use async_trait::async_trait;
+use futures_util::future::try_join;
 
 use crate::Result;
 
@@ -154,19 +155,22 @@ pub async fn run(
     }
     for table in tables {
         let mut place = to.place(table).await?;
+        let mut rows = from.rows_after(table, place.after.as_deref(), BATCH).await?;
         loop {
             progress(Step::Moving, table, place.rows);
-            let rows = from.rows_after(table, place.after.as_deref(), BATCH).await?;
             let Some(last) = rows.last() else { break };
             place.after = Some(last[..table.key].to_vec());
             place.rows += rows.len() as u64;
-            to.put_rows(table, &rows, &place).await?;
+            // The next ones are read while these are stored.
+            let next = from.rows_after(table, place.after.as_deref(), BATCH);
+            ((), rows) = try_join(to.put_rows(table, &rows, &place), next).await?;
         }
     }
     let mut moved = 0;
     for table in tables {
-        let there = digest(from, table, |_| ()).await?;
-        let here = digest(to, table, |rows| progress(Step::Comparing, table, rows)).await?;
+        let there = digest(from, table, |_| ());
+        let here = digest(to, table, |rows| progress(Step::Comparing, table, rows));
+        let (there, here) = try_join(there, here).await?;
         if there != here {
             return Ok(Moved::Different { table: table.name.clone() });
         }

@@ -41,6 +41,11 @@ impl Address {
     pub(super) fn options(&self) -> PgConnectOptions {
         self.0.as_ref().clone()
     }
+
+    /// The same database, with that schema for everything that is made and used there.
+    pub(super) fn in_schema(&self, name: &str) -> Self {
+        Self(Box::new(self.options().options([("search_path", name)])))
+    }
 }
 
 impl fmt::Display for Address {

@@ -80,16 +80,39 @@ pub(super) fn error(error: sqlx::Error) -> StoreError {
             Meaning::Schema => StoreError::Schema(format!("{}: was it changed by hand?", database.message())),
             Meaning::Statement => StoreError::Statement(Box::new(error)),
         },
-        E::PoolTimedOut
-        | E::PoolClosed
-        | E::WorkerCrashed
-        | E::Io(_)
-        | E::Tls(_)
-        | E::Protocol(_)
-        | E::BeginFailed => StoreError::Unavailable(Box::new(error)),
+        E::Io(missing) if missing.kind() == std::io::ErrorKind::NotFound => {
+            StoreError::Unavailable(Box::new(MissingFile))
+        }
+        E::Io(_) | E::Tls(_) => match untrusted(&error) {
+            Some(untrusted) => StoreError::Unavailable(Box::new(untrusted)),
+            None => StoreError::Unavailable(Box::new(error)),
+        },
+        E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed | E::Protocol(_) | E::BeginFailed => {
+            StoreError::Unavailable(Box::new(error))
+        }
         E::ColumnDecode { index, .. } => StoreError::Damaged(format!("column {index}")),
         _ => StoreError::Statement(Box::new(error)),
     }
+}
+
+/// Only files are "not found": the network has other words.
+#[derive(Debug, thiserror::Error)]
+#[error("a file that its address names is not there: sslrootcert, sslcert, sslkey, or the server's socket")]
+struct MissingFile;
+
+/// Whoever answers is not who was asked for, as far as certificates tell.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the server's certificate is not accepted ({0}): name its authority with sslrootcert=FILE, and the server as its \
+     certificate does"
+)]
+struct Untrusted(String);
+
+fn untrusted(error: &sqlx::Error) -> Option<Untrusted> {
+    let told = error.to_string();
+    // The driver passes on what its TLS library says, and that only as text.
+    let (_, reason) = told.split_once("invalid peer certificate: ")?;
+    Some(Untrusted(reason.to_owned()))
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -144,5 +167,17 @@ mod tests {
         assert_eq!(meaning("42P01"), Meaning::Schema);
         assert_eq!(meaning("23505"), Meaning::Statement);
         assert_eq!(meaning(""), Meaning::Statement);
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_accepted_is_told_with_what_to_do() {
+        let told = std::io::Error::other("invalid peer certificate: UnknownIssuer");
+        let StoreError::Unavailable(told) = super::error(sqlx::Error::Io(told)) else {
+            panic!("another error")
+        };
+        let told = told.to_string();
+        assert!(told.contains("(UnknownIssuer)") && told.contains("sslrootcert"), "{told}");
+        let other = super::error(sqlx::Error::Io(std::io::Error::other("reset")));
+        assert!(!format!("{other:?}").contains("sslrootcert"));
     }
 }

@@ -16,6 +16,7 @@ mod generation;
 mod open;
 #[path = "../sql/mod.rs"]
 mod sql;
+mod throwaway;
 
 use std::io;
 use std::path::Path;
@@ -32,6 +33,7 @@ use sql::Generations;
 pub use address::{Address, WrongAddress};
 pub use generation::GENERATION_FRESH_FOR;
 pub use open::{Options, examine};
+pub use throwaway::ThrowawaySchema;
 
 /// The registry in a PostgreSQL database.
 pub struct PostgresStore {

@@ -16,6 +16,7 @@ use bucketry_store::workspace::NewWorkspace;
 use bucketry_store::{Store, StoreError};
 use jiff::Timestamp;
 use sqlx::Connection as _;
+use sqlx::migrate::Migrator;
 
 use crate::server::{address_of, connect, database, empty_database, open, run};
 
@@ -198,6 +199,81 @@ async fn cut_connections_are_replaced() {
         }
         assert!(Instant::now() < deadline, "no connection came back");
     }
+}
+
+#[tokio::test]
+async fn a_connection_that_is_cut_in_the_middle_of_a_write_leaves_nothing_of_it() {
+    let database = database().await;
+    let store = open(&database, &Options { connections: 2, ..Options::default() }).await;
+    store.insert_organization(&organization(), now()).await.unwrap();
+    let mut stranger = connect(&database).await;
+    let mut held = stranger.begin().await.unwrap();
+    // The last that a registration writes: bucket, name and count are there by then, for itself alone.
+    sqlx::query("LOCK TABLE changes").execute(&mut *held).await.unwrap();
+    let one = bucket(1);
+    let (inserted, ()) =
+        tokio::join!(store.insert_bucket(&one, now()), cut_when_it_waits(&database, "INSERT INTO changes%"));
+    assert!(is_unavailable(&inserted), "{inserted:?}");
+    held.rollback().await.unwrap();
+
+    assert!(store.bucket(organization().id, one.id).await.unwrap().is_none());
+    let org = store.organization(organization().id).await.unwrap().unwrap();
+    assert_eq!(org.bucket_count, 0);
+    assert_eq!(store.insert_bucket(&one, now()).await.unwrap(), BucketInserted::Inserted);
+}
+
+/// Ends the session whose statement, of that form, waits for a lock.
+async fn cut_when_it_waits(database: &str, statement: &str) {
+    let mut connection = connect(database).await;
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() \
+               AND wait_event_type = 'Lock' AND query LIKE $1";
+    let deadline = Instant::now() + PATIENCE;
+    while sqlx::query(cut).bind(statement).fetch_optional(&mut connection).await.unwrap().is_none() {
+        assert!(Instant::now() < deadline, "nothing waits");
+    }
+}
+
+/// What the process of the test below is told.
+const INTERRUPTED_DATABASE: &str = "BUCKETRY_TEST_INTERRUPTED_DATABASE";
+
+#[tokio::test]
+#[ignore = "the process that another test kills"]
+async fn process_that_opens_a_database() {
+    try_open(&address_of(&std::env::var(INTERRUPTED_DATABASE).unwrap())).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_process_that_is_killed_in_the_middle_of_a_migration_is_followed_by_one_that_finishes_it() {
+    static ALL: Migrator = sqlx::migrate!("migrations/postgres");
+    let database = empty_database().await;
+    let mut stranger = connect(&database).await;
+    // A database of the version before this one.
+    let (_, older) = ALL.migrations.split_last().unwrap();
+    let older = Migrator { migrations: older.to_vec().into(), ..Migrator::DEFAULT };
+    older.run(&mut stranger).await.unwrap();
+    let mut held = stranger.begin().await.unwrap();
+    // Its steps are done and not yet noted.
+    sqlx::query("LOCK TABLE _sqlx_migrations IN SHARE MODE").execute(&mut *held).await.unwrap();
+
+    let mut process = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "engine::process_that_opens_a_database", "--ignored"])
+        .env(INTERRUPTED_DATABASE, &database)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut watching = connect(&database).await;
+    let waits = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() \
+                 AND wait_event_type = 'Lock' AND query LIKE '%_sqlx_migrations%'";
+    let deadline = Instant::now() + PATIENCE;
+    while sqlx::query(waits).fetch_optional(&mut watching).await.unwrap().is_none() {
+        assert!(Instant::now() < deadline, "no migration is under way");
+    }
+    process.kill().unwrap();
+    process.wait().unwrap();
+    held.rollback().await.unwrap();
+
+    // The server may find out about the dead process only now; the next one waits for its turn.
+    try_open(&address_of(&database)).await.unwrap().check().await.unwrap();
 }
 
 #[tokio::test]

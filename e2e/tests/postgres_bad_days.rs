@@ -1,0 +1,205 @@
+//! What happens to PostgreSQL under a running server, and to the programs that use it: each is told as what it is, and
+//! all goes on by itself when it is over.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use bucketry_e2e::{
+    CommandLine, OPEN_BUCKET, Person, Postgres, PostgresSettings, Result, Server, Stranger, embedded_options,
+    eventually, new_database, options, query, s3_bucket, shared_s3_endpoint, with,
+};
+use serde_json::{Value, json};
+
+const SOON: Duration = Duration::from_secs(30);
+
+async fn server_on(database: &str) -> Result<Server> {
+    Server::start(options()?.env("BUCKETRY_DATABASE_URL", database)).await
+}
+
+/// What registers a bucket without a look at it.
+async fn unvalidated(owner: &Person) -> Result<Value> {
+    let body = s3_bucket("before", OPEN_BUCKET, &shared_s3_endpoint()?, &owner.workspace().await?);
+    Ok(with(&body, &json!({ "skipValidation": true })))
+}
+
+/// Waits until a bucket of that name is registered.
+async fn registered_in_the_end(owner: &Person, body: &Value, name: &str) -> Result<()> {
+    let named = with(body, &json!({ "name": name }));
+    let again = async || owner.post("/bucket", &named).send().await;
+    eventually("writes being taken again", SOON, again, |answer| answer.status == 200).await.map(drop)
+}
+
+#[tokio::test]
+async fn a_database_that_becomes_read_only_is_read_from_until_it_takes_writes_again() -> Result<()> {
+    let database = new_database().await?;
+    let (server, name) = database.rsplit_once('/').unwrap_or_default();
+    // Settings of a database that takes no writes are changed from another one.
+    let elsewhere = format!("{server}/postgres");
+    let server = server_on(&database).await?;
+    let owner = server.owner().await?;
+    let body = unvalidated(&owner).await?;
+    let id = owner.register(&body).await?;
+
+    query(&elsewhere, &format!("ALTER DATABASE {name} SET default_transaction_read_only = on")).await?;
+    // As after a switch to a standby: the old connections are gone.
+    let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+               WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    query(&database, cut).await?;
+    let during = with(&body, &json!({ "name": "during" }));
+    let look = async || owner.post("/bucket", &during).send().await;
+    let refused = eventually("the refusal of a write", SOON, look, |answer| answer.status == 503).await?;
+    assert_eq!(refused.json()?["error_code"], "STORAGE_UNAVAILABLE");
+    assert!(refused.header("retry-after").is_some());
+    let look = async || owner.get("/bucket?limit=10").send().await;
+    let read = eventually("reads going on", SOON, look, |answer| answer.status == 200).await?;
+    assert_eq!(read.json()?["buckets"][0]["id"], json!(id));
+    let ready = server.get("/ready").send().await?.json_with_status(503)?;
+    assert_eq!(ready["database"], false, "{ready}");
+
+    query(&elsewhere, &format!("ALTER DATABASE {name} RESET ALL")).await?;
+    query(&database, cut).await?;
+    registered_in_the_end(&owner, &body, "after").await?;
+    let look = async || server.get("/ready").send().await;
+    eventually("being ready", SOON, look, |answer| answer.status == 200).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_strangers_lock_holds_up_what_needs_the_table_and_nothing_for_good() -> Result<()> {
+    let database = new_database().await?;
+    let server = server_on(&database).await?;
+    let owner = server.owner().await?;
+    let body = unvalidated(&owner).await?;
+    let stranger = Stranger::begin(&database, "BEGIN; LOCK TABLE buckets").await?;
+    let held = "SELECT count(*) FROM pg_locks l WHERE l.relation = 'buckets'::regclass AND l.granted \
+                AND l.mode = 'AccessExclusiveLock'";
+    eventually("the lock", SOON, async || query(&database, held).await, |count| count == "1").await?;
+
+    // More calls than there are connections: each is answered, by whichever bound it meets first.
+    let mut calls = tokio::task::JoinSet::new();
+    for number in 0..15 {
+        let named = with(&body, &json!({ "name": format!("held up {number}") }));
+        calls.spawn(owner.post("/bucket", &named).send());
+    }
+    while let Some(answer) = calls.join_next().await {
+        let refused = answer??;
+        assert_eq!(refused.json_with_status(503)?["error_code"], "STORAGE_UNAVAILABLE");
+        assert!(refused.header("retry-after").is_some());
+    }
+    drop(stranger);
+    registered_in_the_end(&owner, &body, "after").await?;
+    assert_eq!(owner.buckets().await?.len(), 1, "what was refused left nothing");
+    Ok(())
+}
+
+/// A file system of a few megabytes, for as long as this is kept.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// None where this process may not make one.
+    fn mount(at: &Path) -> Option<Self> {
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=160m,mode=0755", "tmpfs"])
+            .arg(at)
+            .output();
+        mounted.is_ok_and(|ended| ended.status.success()).then(|| Self(at.to_owned()))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // A server may need a moment to let go of it.
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).output();
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_writes_until_there_is_room_again() -> Result<()> {
+    let room = tempfile::Builder::new()
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .tempdir()
+        .map_err(bucketry_e2e::Error::Files)?;
+    let Some(disk) = SmallDisk::mount(room.path()) else {
+        println!("skipped: only root can mount the small file system that this test fills");
+        return Ok(());
+    };
+    // Its log of changes stays small, so that tables are what fills the disk.
+    let settings = PostgresSettings::default()
+        .place(&disk.0)
+        .parameter("max_wal_size", "48MB")
+        .parameter("min_wal_size", "32MB");
+    let mut postgres = Postgres::start_with(settings).await?;
+    let database = postgres.create_database("registry").await?;
+    let server = server_on(&database).await?;
+    let owner = server.owner().await?;
+    let body = unvalidated(&owner).await?;
+    let id = owner.register(&body).await?;
+
+    // Files of one's own that are in the way, up to the last block.
+    let ballast = disk.0.join("ballast");
+    let fill =
+        Command::new("sh").arg("-c").arg("head -c 300000000 /dev/zero > \"$0\"; true").arg(&ballast).output();
+    fill.map_err(bucketry_e2e::Error::Files)?;
+    let mut number = 0;
+    let look = async || {
+        number += 1;
+        owner.post("/bucket", &with(&body, &json!({ "name": format!("during {number}") }))).send().await
+    };
+    let refused = eventually("the refusal of a write", SOON, look, |answer| answer.status == 503).await?;
+    assert_eq!(refused.json()?["error_code"], "STORAGE_UNAVAILABLE");
+    assert!(refused.header("retry-after").is_some());
+    let kept = number - 1;
+
+    std::fs::remove_file(&ballast).map_err(bucketry_e2e::Error::Files)?;
+    // Where its log of changes had no room, the server has ended itself and recovers.
+    postgres.stop().await?;
+    postgres.start_again().await?;
+    registered_in_the_end(&owner, &body, "after").await?;
+    let buckets = owner.buckets().await?;
+    assert!(buckets.iter().any(|bucket| bucket["id"] == json!(id)));
+    assert_eq!(buckets.len(), 2 + kept, "what was acknowledged is there, what was refused is not");
+    drop(postgres);
+    drop(disk);
+    Ok(())
+}
+
+const MOVED: usize = 20;
+
+#[tokio::test]
+async fn a_move_that_is_killed_in_the_middle_is_finished_by_the_same_command() -> Result<()> {
+    let mut first = Server::start(embedded_options()?).await?;
+    let owner = first.owner().await?;
+    let body = unvalidated(&owner).await?;
+    for number in 0..MOVED {
+        owner.register(&with(&body, &json!({ "name": format!("moved {number}") }))).await?;
+    }
+    let before = owner.buckets().await?;
+    first.terminate().await?;
+
+    let (database, terminal) = (new_database().await?, CommandLine::new()?);
+    // From the moment on that the move begins, somebody holds the table of buckets.
+    let begun = "DO $$ BEGIN LOOP PERFORM 1 FROM pg_class WHERE relname = 'unfinished_transfer'; EXIT WHEN FOUND; \
+                 PERFORM pg_sleep(0.005); END LOOP; END $$; BEGIN; LOCK TABLE buckets IN SHARE MODE";
+    let stranger = Stranger::begin(&database, begun).await?;
+    let source = format!("sqlite:{}", first.data_dir().display());
+    let there = ["migrate", "--from", &source, "--to", &database];
+    let mut moving = terminal.start(&there)?;
+    let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'relation'";
+    eventually("the move waiting", SOON, async || query(&database, waits).await, |count| count == "1")
+        .await?;
+    moving.kill_hard().await?;
+    let there_by_now = "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM buckets)";
+    assert_eq!(query(&database, there_by_now).await?, "1|0", "it was in the middle");
+    let refused = server_on(&database).await.unwrap_err().to_string();
+    assert!(refused.contains("was not finished") && refused.contains("bucketry migrate"), "{refused}");
+    drop(stranger);
+
+    let told = terminal.text(&there).await?;
+    assert!(told.contains("both sides are the same"), "{told}");
+    let moved = options()?.data_dir(first.data_dir()).env("BUCKETRY_DATABASE_URL", &database);
+    let server = Server::start(moved).await?;
+    let owner = owner.again_at(&server);
+    assert_eq!(owner.buckets().await?.len(), before.len());
+    Ok(())
+}
