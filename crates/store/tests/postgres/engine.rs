@@ -5,12 +5,15 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bucketry_model::bucket::{BucketLocation, StorageType};
-use bucketry_model::id::{BucketId, OrgId, UserId, WorkspaceId};
+use bucketry_model::id::{BucketId, NodeId, OrgId, UserId, WorkspaceId};
 use bucketry_model::name::Name;
+use bucketry_model::node_protocol::UsageBatch;
 use bucketry_model::role::OrgRole;
+use bucketry_model::usage::UsageRow;
 use bucketry_store::bucket::{BucketInserted, BucketStore, NewBucket};
 use bucketry_store::organization::{NewOrganization, OrganizationStore};
 use bucketry_store::postgres::{Address, GENERATION_FRESH_FOR, Options, PostgresStore};
+use bucketry_store::usage::{BatchCounted, UsageStore};
 use bucketry_store::user::NewUser;
 use bucketry_store::workspace::NewWorkspace;
 use bucketry_store::{Store, StoreError};
@@ -274,6 +277,31 @@ async fn a_process_that_is_killed_in_the_middle_of_a_migration_is_followed_by_on
 
     // The server may find out about the dead process only now; the next one waits for its turn.
     try_open(&address_of(&database)).await.unwrap().check().await.unwrap();
+}
+
+#[tokio::test]
+async fn traffic_is_added_while_old_minutes_are_removed() {
+    let database = database().await;
+    let hasty = Options { lock_timeout: Duration::from_millis(200), ..Options::default() };
+    let store = open(&database, &hasty).await;
+    store.insert_organization(&organization(), now()).await.unwrap();
+    let one = bucket(1);
+    store.insert_bucket(&one, now()).await.unwrap();
+    let node = NodeId::new(now(), [1; 10]);
+    let batch = |number, minute| {
+        let row = UsageRow { requests: 1, ..UsageRow::empty(minute, one.id, None) };
+        UsageBatch { spool: "spool-1".to_owned(), number, rows: vec![row] }
+    };
+    store.add_usage(node, None, &batch(1, 60), now()).await.unwrap();
+
+    let mut remover = connect(&database).await;
+    let mut removing = remover.begin().await.unwrap();
+    let removed = sqlx::query("DELETE FROM usage_minutes WHERE minute < 3600").execute(&mut *removing).await;
+    assert_eq!(removed.unwrap().rows_affected(), 1);
+    let counted = store.add_usage(node, None, &batch(2, 7_200), now()).await.unwrap();
+    assert_eq!(counted, BatchCounted::Counted);
+    removing.commit().await.unwrap();
+    assert_eq!(store.usage_totals_of(&[one.id]).await.unwrap()[0].1.requests, 2);
 }
 
 #[tokio::test]
