@@ -32,7 +32,11 @@ pub(crate) fn options(program: &Path, data_dir: &Path) -> Options {
 impl Deployment {
     /// Starts it and logs in.
     pub(crate) async fn start(options: Options) -> Result<Self> {
-        let server = Bucketry::start(options)?;
+        Self::of(Bucketry::start(options)?).await
+    }
+
+    /// Logs in to one that runs.
+    pub(crate) async fn of(server: Bucketry) -> Result<Self> {
         let process = Process::new(server.process_id().ok_or("the server is gone")?)?;
         let mut connection = Connection::open(server.api(), None).await?;
         let credentials = json!({ "email": OWNER_EMAIL, "password": OWNER_PASSWORD });

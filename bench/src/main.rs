@@ -6,8 +6,10 @@
 mod a1;
 mod a2;
 mod a3;
+mod a4;
 mod baseline;
 mod connection;
+mod cores;
 mod deployment;
 mod gateway;
 mod load;
@@ -85,6 +87,9 @@ pub(crate) struct Plan {
     /// `rclone`, for the comparison with the gateway
     #[arg(long)]
     pub(crate) rclone: Option<PathBuf>,
+    /// `nginx`, for the same
+    #[arg(long)]
+    pub(crate) nginx: Option<PathBuf>,
     /// What the binary was built from
     #[arg(long)]
     pub(crate) commit: String,
@@ -101,6 +106,8 @@ enum Benchmark {
     A2,
     /// 100,000 buckets in one answer
     A3,
+    /// Usage reports, beside plain inserts of the same rows
+    A4,
     /// The data path (G1 to G5), beside nginx and rclone
     G,
     /// 10,000 buckets probed each minute
@@ -143,6 +150,7 @@ async fn run(plan: Plan) -> Result {
             Benchmark::A1 => a1::measure(&plan).await?,
             Benchmark::A2 => a2::measure(&plan).await?,
             Benchmark::A3 => a3::measure(&plan).await?,
+            Benchmark::A4 => a4::measure(&plan).await?,
             Benchmark::G => gateway::measure(&plan).await?,
             Benchmark::N1 => n1::measure(&plan).await?,
             Benchmark::Size => size::measure(&plan).await?,

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use crate::command::{self, Result};
+use crate::peers;
 use crate::tools::Tools;
 use crate::workspace::Workspace;
 
@@ -18,7 +19,6 @@ pub(crate) fn run(arguments: &[&str]) -> Result {
     let commit = commit(&workspace)?;
     command::run(&mut build)?;
     let tools = Tools::install(&workspace)?;
-    let rclone = tools.programs().join("rclone");
     let built = workspace.target.join("release");
     let mut bench = Command::new(built.join("bucketry-bench"));
     bench
@@ -28,13 +28,16 @@ pub(crate) fn run(arguments: &[&str]) -> Result {
         .arg(built.join("bucketry"))
         .arg("--seed")
         .arg(built.join("examples/seed"))
+        .arg("--rclone")
+        .arg(tools.programs().join("rclone"))
         .arg("--postgres")
         .arg(tools.postgres()?)
-        .arg("--rclone")
-        .arg(rclone)
         .args(["--commit", &commit])
         .arg("--output")
         .arg(workspace.root.join("bench"));
+    if let Some(nginx) = peers::nginx(&workspace) {
+        bench.arg("--nginx").arg(nginx);
+    }
     command::run(&mut bench)
 }
 

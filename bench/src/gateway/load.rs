@@ -31,6 +31,8 @@ pub(crate) struct Work {
     pub(crate) payload_hash: String,
     /// What must come back.
     pub(crate) expected: (StatusCode, Option<Bytes>),
+    /// How many times over the content must come.
+    pub(crate) repeated: usize,
     pub(crate) connections: usize,
     pub(crate) requests: usize,
 }
@@ -159,7 +161,7 @@ pub(crate) async fn call(
         let Ok(piece) = frame?.into_data() else { continue };
         match content {
             Some(content) if status == *wanted => {
-                if content.get(at..at + piece.len()) != Some(&piece[..]) {
+                if !continues(content, at, &piece) {
                     return Err(format!("{} answers other bytes at {at}", side.name).into());
                 }
             }
@@ -167,9 +169,36 @@ pub(crate) async fn call(
         }
         at += piece.len();
     }
-    if status != *wanted || content.as_ref().is_some_and(|content| at != content.len()) {
+    if status != *wanted || content.as_ref().is_some_and(|content| at != content.len() * work.repeated) {
         let told = String::from_utf8_lossy(&told).into_owned();
         return Err(format!("{} answers {status} and {at} bytes: {told}", side.name).into());
     }
     Ok(start.elapsed())
+}
+
+/// Whether a piece is what stands at this place of a content that is repeated.
+pub(crate) fn continues(content: &[u8], at: usize, mut piece: &[u8]) -> bool {
+    let mut at = at.checked_rem(content.len()).unwrap_or_default();
+    while !piece.is_empty() {
+        let rest = content.get(at..).unwrap_or_default();
+        let (now, later) = piece.split_at(piece.len().min(rest.len()));
+        if now.is_empty() || rest.get(..now.len()) != Some(now) {
+            return false;
+        }
+        (at, piece) = (0, later);
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_content_may_be_repeated_and_nothing_else() {
+        assert!(continues(b"abc", 4, b"bcabca"));
+        assert!(continues(b"abc", 0, b""));
+        assert!(!continues(b"abc", 4, b"bcb"));
+        assert!(!continues(b"", 0, b"a"));
+    }
 }

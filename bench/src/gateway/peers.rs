@@ -2,7 +2,7 @@
 //! authenticates.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -28,16 +28,16 @@ pub(crate) struct Peer {
 }
 
 /// nginx as a plain reverse proxy, one worker, keep-alive to the storage, with its buffers tuned for large bodies.
-/// None where it isn't installed.
-pub(crate) fn nginx(storage: &str) -> Result<Option<Peer>> {
-    let Some(program) = in_path("nginx") else { return Ok(None) };
+/// None where the program isn't given.
+pub(crate) fn nginx(program: Option<&Path>, storage: &str) -> Result<Option<Peer>> {
+    let Some(program) = program else { return Ok(None) };
     let room = tempfile::tempdir()?;
     let [port] = ports::free()?;
     let at = room.path().display();
     let upstream = storage.trim_start_matches("http://");
     let settings = format!(
         "daemon off; worker_processes 1; pid {at}/pid; error_log {at}/error warn;\n\
-         events {{ worker_connections 1024; }}\n\
+         events {{ worker_connections 1024; accept_mutex off; }}\n\
          http {{ access_log off; client_body_temp_path {at}/body; proxy_temp_path {at}/proxy;\n\
          fastcgi_temp_path {at}/f; uwsgi_temp_path {at}/u; scgi_temp_path {at}/s; keepalive_requests 100000000;\n\
          upstream storage {{ server {upstream}; keepalive 64; keepalive_requests 100000000; }}\n\
@@ -109,8 +109,8 @@ fn only_child(parent: u32) -> Result<u32> {
     Ok(children.split_whitespace().next().ok_or("nginx has no worker")?.parse()?)
 }
 
-fn in_path(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    let places = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
-    places.map(|place| place.join(name)).find(|file| file.exists())
+/// What nginx says of itself.
+pub(crate) fn version(program: &Path) -> String {
+    let told = Command::new(program).arg("-v").output().map(|output| output.stderr).unwrap_or_default();
+    String::from_utf8_lossy(&told).trim().to_owned()
 }

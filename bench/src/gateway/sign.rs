@@ -1,5 +1,9 @@
 //! Signature version 4 in the header form, as a client sends it.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
 use bucketry_model::time::{Clock as _, SystemClock};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use ring::digest::{SHA256, digest};
@@ -22,16 +26,44 @@ pub(crate) struct Signer {
     pub(crate) key: String,
     pub(crate) secret: String,
     pub(crate) host: String,
+    made: RefCell<Made>,
+}
+
+/// The headers of this second: equal requests within a second have equal signatures, and the load should cost little.
+#[derive(Debug, Clone, Default)]
+struct Made {
+    second: i64,
+    by_request: HashMap<(Method, String, String), HeaderMap>,
 }
 
 impl Signer {
-    /// The headers of a request to a plain path without a query.
-    pub(crate) fn sign(&self, method: &Method, path: &str, payload: &str) -> Result<HeaderMap> {
+    pub(crate) fn new(key: String, secret: String, host: String) -> Self {
+        Self { key, secret, host, made: RefCell::default() }
+    }
+
+    /// The headers of a request to a path that needs no escaping, with a query in its canonical form if any.
+    pub(crate) fn sign(&self, method: &Method, target: &str, payload: &str) -> Result<HeaderMap> {
+        let mut made = self.made.borrow_mut();
+        let second = SystemClock.now().as_second();
+        if made.second != second {
+            *made = Made { second, ..Made::default() };
+        }
+        let request = (method.clone(), target.to_owned(), payload.to_owned());
+        if let Some(headers) = made.by_request.get(&request) {
+            return Ok(headers.clone());
+        }
+        let headers = self.signed(method, target, payload)?;
+        made.by_request.insert(request, headers.clone());
+        Ok(headers)
+    }
+
+    fn signed(&self, method: &Method, target: &str, payload: &str) -> Result<HeaderMap> {
         let now = SystemClock.now().strftime("%Y%m%dT%H%M%SZ").to_string();
         let date = &now[..8];
         let signed = "host;x-amz-content-sha256;x-amz-date";
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let canonical = format!(
-            "{method}\n{path}\n\nhost:{}\nx-amz-content-sha256:{payload}\nx-amz-date:{now}\n\n{signed}\n{payload}",
+            "{method}\n{path}\n{query}\nhost:{}\nx-amz-content-sha256:{payload}\nx-amz-date:{now}\n\n{signed}\n{payload}",
             self.host
         );
         let scope = format!("{date}/us-east-1/s3/aws4_request");
@@ -71,5 +103,10 @@ fn mac(key: &[u8], text: &str) -> Vec<u8> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        // Writing to a String can't fail.
+        _ = write!(text, "{byte:02x}");
+    }
+    text
 }

@@ -1,0 +1,72 @@
+//! Programs that the gateway is measured beside, put under `target/bench-tools`. Nothing is installed into the system.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::command::{self, Result};
+use crate::workspace::Workspace;
+
+/// nginx: Debian's package, unpacked. None where it can't be had, and then the person is told why.
+pub(crate) fn nginx(workspace: &Workspace) -> Option<PathBuf> {
+    let room = workspace.target.join("bench-tools");
+    let program = room.join("nginx/usr/sbin/nginx");
+    if runs(&program) {
+        return Some(program);
+    }
+    command::complain("fetching nginx's package (once; unpacked under the target directory)");
+    match unpack(&room, "nginx") {
+        Ok(()) if runs(&program) => Some(program),
+        Ok(()) => {
+            command::complain(
+                "nginx is missing: the package's program doesn't run here (libraries, architecture)",
+            );
+            None
+        }
+        Err(error) => {
+            command::complain(&format!("nginx is missing: {error}"));
+            None
+        }
+    }
+}
+
+fn runs(program: &Path) -> bool {
+    program.exists() && command::succeeds(Command::new(program).arg("-v"))
+}
+
+/// Downloads a package of the machine's Debian or Ubuntu and unpacks it under its name. The lists of packages are
+/// fetched into a folder of our own, so that it works for everyone and changes nothing of the system's.
+fn unpack(room: &Path, package: &str) -> Result {
+    let apt = room.join("apt");
+    for folder in ["lists/partial", "cache/archives/partial"] {
+        fs::create_dir_all(apt.join(folder))?;
+    }
+    let option = |name: &str, value: &Path| {
+        let mut option = OsString::from(format!("{name}="));
+        option.push(value);
+        option
+    };
+    let apt_get = || {
+        let mut command = Command::new("apt-get");
+        command
+            .current_dir(&apt)
+            .arg("-qq")
+            .arg("-o")
+            .arg(option("Dir::State::lists", &apt.join("lists")))
+            .arg("-o")
+            .arg(option("Dir::Cache", &apt.join("cache")))
+            .args(["-o", "APT::Sandbox::User="])
+            .args(["-o", "Acquire::Languages=none"]);
+        command
+    };
+    command::output(apt_get().arg("update"))?;
+    command::output(apt_get().args(["download", package]))?;
+    let fetched = fs::read_dir(&apt)?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
+        .ok_or("apt-get downloaded nothing")?;
+    command::output(Command::new("dpkg-deb").arg("-x").arg(&fetched).arg(room.join(package)))?;
+    fs::remove_dir_all(&apt)?;
+    Ok(())
+}
