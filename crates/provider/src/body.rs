@@ -10,11 +10,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use ring::digest;
 use tokio::time::{Instant, Sleep, timeout, timeout_at};
 
 use crate::error::{BoxError, ProviderError};
+use crate::pool::Incoming;
 
 type Stream = Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>;
 

@@ -10,10 +10,7 @@ use bucketry_model::endpoint::Host;
 use bucketry_model::time::{Clock, SystemClock};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
-use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -24,6 +21,7 @@ use crate::dial::Dialer;
 use crate::error::ProviderError;
 use crate::identity::{NodeIdentity, TokenServices};
 use crate::policy::EndpointPolicy;
+use crate::pool::{Incoming, Pool};
 use crate::resolve::{Resolver, SystemResolver};
 use crate::s3::{Credentials, SigningKeys};
 use crate::tls::{self, TlsFailure};
@@ -109,7 +107,7 @@ pub struct ConnectionFigures {
 pub struct Connections(Arc<Inner>);
 
 struct Inner {
-    client: Client<BoundedConnector, Outgoing>,
+    pool: Pool,
     dialer: Arc<Dialer>,
     requests: AtomicU64,
     tls: Arc<rustls::ClientConfig>,
@@ -139,14 +137,9 @@ impl Connections {
             inner: HttpsConnector::from((GuardedConnector(Arc::clone(&dialer)), Arc::clone(&tls))),
             timeout: settings.connect_timeout * 3,
         };
-        let client = Client::builder(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(settings.idle_timeout)
-            .pool_max_idle_per_host(settings.max_idle_per_host)
-            .build(connector);
+        let pool = Pool::new(connector, settings.idle_timeout, settings.max_idle_per_host);
         Ok(Self(Arc::new(Inner {
-            client,
+            pool,
             dialer,
             requests: AtomicU64::new(0),
             tls,
@@ -201,15 +194,14 @@ impl Connections {
     ) -> Result<Response<Incoming>, ProviderError> {
         let within = self.answer_timeout(pace);
         self.0.requests.fetch_add(1, Ordering::Relaxed);
-        let answer = self.0.client.request(request);
-        let answer = match progress {
+        let answer = self.0.pool.send(request);
+        match progress {
             Some(progress) => {
                 let patience = Patience { stall: self.0.settings.stall_timeout, answer: within };
                 progress.watch(answer, patience).await?
             }
             None => tokio::time::timeout(within, answer).await.map_err(|_| ProviderError::TimedOut)?,
-        };
-        answer.map_err(|error| ProviderError::from_client(&error))
+        }
     }
 
     /// Reads a document to its end, bounded in size and time.

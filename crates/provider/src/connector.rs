@@ -1,4 +1,4 @@
-//! The connector of the pooled client: the guarded dialer, then TLS where the scheme asks for it, all within a time
+//! The connector of the pool: the guarded dialer, then TLS where the scheme asks for it, all within a time
 //! bound.
 
 use std::pin::Pin;
@@ -50,8 +50,8 @@ fn host_of(uri: &Uri) -> Option<Host> {
     Some(bare.parse().map_or_else(|_| Host::Name(text.to_ascii_lowercase()), Host::Address))
 }
 
-/// Adds TLS, and bounds the time of resolving, connecting and the handshake together: the pool finishes a connection
-/// in the background after its request was given up, and a silent peer must not keep that going for ever.
+/// Adds TLS, and bounds the time of resolving, connecting and the handshake together, so that a silent peer doesn't
+/// keep a request waiting for ever.
 #[derive(Clone, Debug)]
 pub(crate) struct BoundedConnector {
     pub(crate) inner: HttpsConnector<GuardedConnector>,

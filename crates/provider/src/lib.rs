@@ -28,6 +28,7 @@ mod headers;
 pub mod identity;
 pub mod open;
 pub mod policy;
+mod pool;
 pub mod probe;
 pub mod resolve;
 pub mod s3;

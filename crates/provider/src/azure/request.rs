@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
 
 use crate::azure::credentials::Credentials;
 use crate::azure::error::Refused;
@@ -14,6 +13,7 @@ use crate::connection::Pace;
 use crate::encode::Query;
 use crate::error::{MAX_ERROR_BYTES, ProviderError};
 use crate::headers::{http_date, value};
+use crate::pool::Incoming;
 
 /// The version of the REST API that is spoken: every operation here exists in it, with blocks of 4,000 MiB.
 const VERSION: &str = "2023-11-03";

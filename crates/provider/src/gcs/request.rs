@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
 use serde_json::Value;
 
 use crate::body::{Outgoing, Payload};
@@ -12,6 +11,7 @@ use crate::encode::{Query, segment};
 use crate::error::{MAX_ERROR_BYTES, ProviderError};
 use crate::gcs::error::About;
 use crate::gcs::{GcsDriver, error, token};
+use crate::pool::Incoming;
 
 /// A request before it is authorised.
 pub(super) struct Call {

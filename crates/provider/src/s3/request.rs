@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
 
 use crate::body::{Outgoing, Payload};
 use crate::connection::Pace;
 use crate::encode::Query;
 use crate::error::{ErrorKind, MAX_ERROR_BYTES, ProviderError};
+use crate::pool::Incoming;
 use crate::s3::identity::Identity;
 use crate::s3::sign::{Scope, Target, UNSIGNED_PAYLOAD, hex, sign};
 use crate::s3::{Place, S3Driver, error};

@@ -1,0 +1,547 @@
+//! Connections that are kept between requests.
+//!
+//! A connection has no task of its own: whoever waits for its answer, or reads the answer's body, drives it. So a
+//! request is carried by one task from end to end, on one core, without a wake-up for every piece that passes. Nobody
+//! drives a connection that is kept; whether it is still good is asked when it is taken out again, and those that
+//! nobody takes are closed after a while.
+
+use std::collections::{HashMap, VecDeque};
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::HOST;
+use http::uri::{Authority, PathAndQuery, Scheme, Uri};
+use http::{HeaderValue, Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use hyper::client::conn::http1;
+use hyper_rustls::MaybeHttpsStream;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tower::Service as _;
+
+use crate::body::Outgoing;
+use crate::connector::BoundedConnector;
+use crate::error::ProviderError;
+
+/// How many times within the idle time-out it is looked for connections that have reached it.
+const LOOKS: u32 = 4;
+
+/// Sends requests over connections that it keeps. Bounded per host by what is in flight there, and by
+/// `max_idle_per_host`.
+pub(crate) struct Pool {
+    connector: BoundedConnector,
+    shelf: Arc<Shelf>,
+}
+
+/// The connections that nobody uses just now.
+struct Shelf {
+    idle_timeout: Duration,
+    max_idle_per_host: usize,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    /// The latest at the end.
+    by_place: HashMap<Place, VecDeque<Box<Link>>>,
+    /// How often it was looked through; the clock of what is kept.
+    looks: u64,
+    /// Whether a task looks through it.
+    watched: bool,
+}
+
+/// Where connections lead.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Place {
+    tls: bool,
+    authority: Authority,
+}
+
+type Driver = Pin<Box<http1::Connection<MaybeHttpsStream<TokioIo<TcpStream>>, Outgoing>>>;
+
+/// A connection.
+struct Link {
+    place: Place,
+    shelf: Weak<Shelf>,
+    sender: http1::SendRequest<Outgoing>,
+    /// What moves the bytes, while it is polled; gone once the connection has ended.
+    driver: Option<Driver>,
+    /// [`Kept::looks`] when it was put aside.
+    since: u64,
+}
+
+/// Why a request has no answer.
+enum Lost {
+    /// The connection had ended before anything of the request was written.
+    Unsent(Request<Outgoing>),
+    Failed(ProviderError),
+}
+
+impl Pool {
+    pub(crate) fn new(connector: BoundedConnector, idle_timeout: Duration, max_idle_per_host: usize) -> Self {
+        let shelf = Shelf { idle_timeout, max_idle_per_host, kept: Mutex::default() };
+        Self { connector, shelf: Arc::new(shelf) }
+    }
+
+    /// Sends a request over a kept connection or a new one, and waits for the head of its answer. A connection that
+    /// turns out to have been closed before anything was written is replaced by the next; a request that may have
+    /// been seen is never repeated here.
+    ///
+    /// Dropping the future closes the connection that the request was written to.
+    pub(crate) async fn send(
+        &self,
+        mut request: Request<Outgoing>,
+    ) -> Result<Response<Incoming>, ProviderError> {
+        let (place, address) = in_origin_form(&mut request)?;
+        while let Some(link) = self.shelf.take(&place) {
+            match link.exchange(request).await {
+                Ok(answer) => return Ok(answer),
+                Err(Lost::Unsent(back)) => request = back,
+                Err(Lost::Failed(error)) => return Err(error),
+            }
+        }
+        let link = self.connect(place, address).await?;
+        link.exchange(request).await.map_err(|lost| match lost {
+            Lost::Unsent(_) => ProviderError::BrokenOff,
+            Lost::Failed(error) => error,
+        })
+    }
+
+    async fn connect(&self, place: Place, address: Uri) -> Result<Box<Link>, ProviderError> {
+        let stream = self.connector.clone().call(address).await;
+        let stream = stream.map_err(|error| ProviderError::from_client(&*error))?;
+        let (sender, driver) =
+            http1::handshake(stream).await.map_err(|error| ProviderError::from_client(&error))?;
+        Ok(Box::new(Link {
+            place,
+            shelf: Arc::downgrade(&self.shelf),
+            sender,
+            driver: Some(Box::pin(driver)),
+            since: 0,
+        }))
+    }
+}
+
+/// Takes scheme and authority off a request, which aren't sent; `host` is.
+fn in_origin_form(request: &mut Request<Outgoing>) -> Result<(Place, Uri), ProviderError> {
+    let address = request.uri().clone();
+    let invalid = || ProviderError::InvalidRequest("the address");
+    let authority = address.authority().cloned().ok_or_else(invalid)?;
+    if !request.headers().contains_key(HOST) {
+        let host = HeaderValue::from_str(authority.as_str()).map_err(|_| invalid())?;
+        request.headers_mut().insert(HOST, host);
+    }
+    let path = address.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+    *request.uri_mut() = Uri::from(path);
+    Ok((Place { tls: address.scheme() == Some(&Scheme::HTTPS), authority }, address))
+}
+
+impl Link {
+    /// Moves bytes. The task of `cx` is woken when there is more to move.
+    fn drive(&mut self, cx: &mut Context<'_>) {
+        if let Some(driver) = &mut self.driver
+            && driver.as_mut().poll(cx).is_ready()
+        {
+            // What was queued and never written comes back when the driver is dropped.
+            self.driver = None;
+        }
+    }
+
+    /// Whether it can take another request: the last one is finished in both directions, and the other side has not
+    /// hung up, as far as is known.
+    fn is_fit(&mut self) -> bool {
+        self.drive(&mut unheard());
+        self.driver.is_some() && self.sender.is_ready()
+    }
+
+    async fn exchange(mut self: Box<Self>, request: Request<Outgoing>) -> Result<Response<Incoming>, Lost> {
+        // Only the driver brings an answer, and it runs right before it is asked for one: nobody has to be woken for
+        // it, and the budget of the task is the driver's matter.
+        let mut answer = pin!(tokio::task::unconstrained(self.sender.try_send_request(request)));
+        let outcome = poll_fn(|cx| {
+            self.drive(cx);
+            match answer.as_mut().poll(&mut unheard()) {
+                Poll::Pending if self.driver.is_none() => Poll::Ready(None),
+                polled => polled.map(Some),
+            }
+        })
+        .await;
+        match outcome {
+            Some(Ok(answer)) => Ok(answer.map(|body| {
+                let mut body = Incoming { body, link: Some(self) };
+                body.give_back_at_end();
+                body
+            })),
+            Some(Err(mut error)) => Err(match error.take_message() {
+                Some(request) => Lost::Unsent(request),
+                None => Lost::Failed(ProviderError::from_client(error.error())),
+            }),
+            None => Err(Lost::Failed(ProviderError::BrokenOff)),
+        }
+    }
+
+    fn give_back(mut self: Box<Self>) {
+        if let Some(shelf) = self.shelf.upgrade()
+            && self.is_fit()
+        {
+            shelf.put(self);
+        }
+    }
+}
+
+/// For what is polled by somebody who looks again by himself.
+fn unheard() -> Context<'static> {
+    Context::from_waker(Waker::noop())
+}
+
+/// The body of an answer. Reading it drives its connection, which is kept for other requests once the body was read to
+/// its end. Dropping it before closes the connection.
+pub(crate) struct Incoming {
+    body: hyper::body::Incoming,
+    link: Option<Box<Link>>,
+}
+
+impl Incoming {
+    fn give_back_at_end(&mut self) {
+        if self.body.is_end_stream()
+            && let Some(link) = self.link.take()
+        {
+            link.give_back();
+        }
+    }
+}
+
+impl Body for Incoming {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let this = &mut *self;
+        let mut polled = Pin::new(&mut this.body).poll_frame(&mut unheard());
+        if polled.is_pending()
+            && let Some(link) = &mut this.link
+        {
+            link.drive(cx);
+            polled = Pin::new(&mut this.body).poll_frame(&mut unheard());
+        }
+        match &polled {
+            Poll::Ready(Some(Ok(_))) => this.give_back_at_end(),
+            // The length was not known, and this is the end.
+            Poll::Ready(None) => {
+                if let Some(link) = this.link.take() {
+                    link.give_back();
+                }
+            }
+            Poll::Ready(Some(Err(_))) => this.link = None,
+            Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Shelf {
+    /// The connection that was used last, of those that are still good.
+    fn take(&self, place: &Place) -> Option<Box<Link>> {
+        loop {
+            let mut link = self.lock().by_place.get_mut(place)?.pop_back()?;
+            if link.is_fit() {
+                return Some(link);
+            }
+        }
+    }
+
+    fn put(self: Arc<Self>, mut link: Box<Link>) {
+        // Nobody looks after connections where no runtime runs.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let mut kept = self.lock();
+        link.since = kept.looks;
+        let line = match kept.by_place.get_mut(&link.place) {
+            Some(line) => line,
+            None => kept.by_place.entry(link.place.clone()).or_default(),
+        };
+        line.push_back(link);
+        let surplus = if line.len() > self.max_idle_per_host { line.pop_front() } else { None };
+        let is_watched = std::mem::replace(&mut kept.watched, true);
+        drop(kept);
+        drop(surplus);
+        if !is_watched {
+            let watch = Watch { shelf: Arc::downgrade(&self), done: false };
+            runtime.spawn(watch.run(self.idle_timeout / LOOKS));
+        }
+    }
+
+    /// Closes what has been kept for too long. Says whether anything is left.
+    fn look_through(&self) -> bool {
+        let mut closed = Vec::new();
+        let mut kept = self.lock();
+        kept.looks += 1;
+        let looks = kept.looks;
+        kept.by_place.retain(|_, line| {
+            while line.front().is_some_and(|link| looks - link.since >= u64::from(LOOKS)) {
+                closed.extend(line.pop_front());
+            }
+            !line.is_empty()
+        });
+        kept.watched = !kept.by_place.is_empty();
+        kept.watched
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        // Nothing panics while it is held.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The task that looks through a shelf. Where it is ended with its runtime, the next connection that is put aside
+/// brings another.
+struct Watch {
+    shelf: Weak<Shelf>,
+    /// Nothing is left, and the shelf knows that nobody watches it.
+    done: bool,
+}
+
+impl Watch {
+    async fn run(mut self, every: Duration) {
+        while !self.done {
+            tokio::time::sleep(every).await;
+            let Some(shelf) = self.shelf.upgrade() else { return };
+            self.done = !shelf.look_through();
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if !self.done
+            && let Some(shelf) = self.shelf.upgrade()
+        {
+            shelf.lock().watched = false;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use http::Method;
+    use http_body_util::{BodyExt as _, StreamBody};
+    use hyper_rustls::HttpsConnector;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::body::Payload;
+    use crate::connector::GuardedConnector;
+    use crate::dial::Dialer;
+    use crate::policy::EndpointPolicy;
+    use crate::resolve::SystemResolver;
+    use crate::tls;
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    fn pool(idle_timeout: Duration, max_idle_per_host: usize) -> Pool {
+        let dialer = Arc::new(Dialer::new(EndpointPolicy::private(), Arc::new(SystemResolver), LONG));
+        let tls = tls::client_config(None).unwrap();
+        let inner = HttpsConnector::from((GuardedConnector(dialer), tls));
+        Pool::new(BoundedConnector { inner, timeout: LONG }, idle_timeout, max_idle_per_host)
+    }
+
+    /// A server; each of its connections is handed out to be answered by hand.
+    struct Server(TcpListener);
+
+    impl Server {
+        async fn start() -> Self {
+            Self(TcpListener::bind("127.0.0.1:0").await.unwrap())
+        }
+
+        fn address(&self) -> SocketAddr {
+            self.0.local_addr().unwrap()
+        }
+
+        fn request(&self, method: Method) -> Request<Outgoing> {
+            let mut request = Request::new(Outgoing::empty());
+            *request.method_mut() = method;
+            *request.uri_mut() = format!("http://{}/k?a=b", self.address()).parse().unwrap();
+            request
+        }
+
+        async fn accept(&self) -> TcpStream {
+            tokio::time::timeout(LONG, self.0.accept()).await.unwrap().unwrap().0
+        }
+
+        async fn has_another(&self) -> bool {
+            tokio::time::timeout(Duration::ZERO, self.0.accept()).await.is_ok()
+        }
+    }
+
+    /// Reads the head of a request.
+    async fn head(stream: &mut TcpStream) -> String {
+        let mut read = Vec::new();
+        while !read.ends_with(b"\r\n\r\n") {
+            read.push(stream.read_u8().await.unwrap());
+        }
+        String::from_utf8(read).unwrap()
+    }
+
+    async fn answer(stream: &mut TcpStream, text: &str) -> String {
+        let head = head(stream).await;
+        stream.write_all(text.as_bytes()).await.unwrap();
+        head
+    }
+
+    const FIVE: &str = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n12345";
+    const NOTHING: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+    const CHUNKED: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\n12345\r\n0\r\n\r\n";
+
+    async fn read(answer: Response<Incoming>) -> Bytes {
+        answer.into_body().collect().await.unwrap().to_bytes()
+    }
+
+    fn kept(pool: &Pool) -> usize {
+        pool.shelf.lock().by_place.values().map(VecDeque::len).sum()
+    }
+
+    #[tokio::test]
+    async fn one_connection_carries_one_request_after_the_other() {
+        let (pool, server) = (pool(LONG, 8), Server::start().await);
+        let serving = async {
+            let mut stream = server.accept().await;
+            for text in [FIVE, NOTHING, CHUNKED, FIVE] {
+                let head = answer(&mut stream, text).await;
+                assert!(head.starts_with("GET /k?a=b HTTP/1.1\r\n"), "{head}");
+                assert!(head.contains(&format!("host: {}\r\n", server.address())), "{head}");
+            }
+            stream
+        };
+        let asking = async {
+            for content in ["12345", "", "12345", "12345"] {
+                let answer = pool.send(server.request(Method::GET)).await.unwrap();
+                assert_eq!(read(answer).await, content);
+                assert_eq!(kept(&pool), 1, "after {content:?}");
+            }
+        };
+        let (_stream, ()) = tokio::join!(serving, asking);
+        assert!(!server.has_another().await);
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_kept_when_the_last_byte_was_read_and_nobody_asked_for_the_end() {
+        let (pool, server) = (pool(LONG, 8), Server::start().await);
+        let serving = async {
+            let mut stream = server.accept().await;
+            answer(&mut stream, FIVE).await;
+            stream
+        };
+        let (_stream, sent) = tokio::join!(serving, pool.send(server.request(Method::GET)));
+        let mut body = sent.unwrap().into_body();
+        assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "12345");
+        assert_eq!(kept(&pool), 1);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_not_read_to_its_end_closes_its_connection() {
+        let (pool, server) = (pool(LONG, 8), Server::start().await);
+        let serving = async {
+            let mut stream = server.accept().await;
+            answer(&mut stream, "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n1234").await;
+            stream
+        };
+        let (mut stream, answer) = tokio::join!(serving, pool.send(server.request(Method::GET)));
+        drop(answer);
+        assert_eq!(kept(&pool), 0);
+        assert_eq!(stream.read(&mut [0]).await.unwrap_or(0), 0, "it was closed");
+    }
+
+    #[tokio::test]
+    async fn giving_a_request_up_closes_its_connection() {
+        let (pool, server) = (pool(LONG, 8), Server::start().await);
+        let mut stream = tokio::select! {
+            _ = pool.send(server.request(Method::GET)) => panic!("nobody answered"),
+            stream = async {
+                let mut stream = server.accept().await;
+                head(&mut stream).await;
+                stream
+            } => stream,
+        };
+        assert_eq!(stream.read(&mut [0]).await.unwrap_or(0), 0, "it was closed");
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_closed_while_it_was_kept_is_replaced_whatever_the_request() {
+        let (pool, server) = (pool(LONG, 8), Server::start().await);
+        let serving = async {
+            for _ in 0..2 {
+                // Closed after its answer.
+                answer(&mut server.accept().await, NOTHING).await;
+            }
+        };
+        let asking = async {
+            for _ in 0..2 {
+                assert!(pool.send(server.request(Method::POST)).await.is_ok());
+                let mut closed = false;
+                while !closed {
+                    tokio::task::yield_now().await;
+                    closed = pool.shelf.lock().by_place.values_mut().flatten().all(|link| !link.is_fit());
+                }
+            }
+        };
+        tokio::join!(serving, asking);
+    }
+
+    #[tokio::test]
+    async fn a_connection_whose_request_was_not_sent_to_its_end_is_not_kept() {
+        let (pool, server) = (pool(LONG, 8), Server::start().await);
+        let endless =
+            StreamBody::new(futures_util::stream::pending::<Result<Frame<Bytes>, std::io::Error>>());
+        let mut request = server.request(Method::PUT);
+        *request.body_mut() = Outgoing::of(Payload::stream(endless, 10)).0;
+        let serving = async {
+            let mut stream = server.accept().await;
+            answer(&mut stream, "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n").await;
+            stream
+        };
+        let (_stream, answer) = tokio::join!(serving, pool.send(request));
+        assert_eq!(answer.unwrap().status(), 403);
+        assert_eq!(kept(&pool), 0);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_uses_is_closed_after_a_while_and_never_more_is_kept_than_allowed() {
+        let (pool, server) = (pool(Duration::from_millis(200), 2), Server::start().await);
+        let serving = async {
+            let mut streams = Vec::new();
+            for _ in 0..3 {
+                streams.push(server.accept().await);
+            }
+            for stream in &mut streams {
+                answer(stream, NOTHING).await;
+            }
+            streams
+        };
+        let ask = || pool.send(server.request(Method::GET));
+        let (streams, first, second, third) = tokio::join!(serving, ask(), ask(), ask());
+        assert!(first.is_ok() && second.is_ok() && third.is_ok());
+        assert!(kept(&pool) <= 2);
+        for mut stream in streams {
+            let ended = tokio::time::timeout(LONG, stream.read(&mut [0])).await.unwrap();
+            assert_eq!(ended.unwrap_or(0), 0, "it was closed");
+        }
+        assert!(!pool.shelf.lock().watched, "nothing is left to watch");
+    }
+}
