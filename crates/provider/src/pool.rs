@@ -77,7 +77,7 @@ struct Link {
 /// Why a request has no answer.
 enum Lost {
     /// The connection had ended before anything of the request was written.
-    Unsent(Request<Outgoing>),
+    Unsent(Box<Request<Outgoing>>),
     Failed(ProviderError),
 }
 
@@ -100,11 +100,12 @@ impl Pool {
         while let Some(link) = self.shelf.take(&place) {
             match link.exchange(request).await {
                 Ok(answer) => return Ok(answer),
-                Err(Lost::Unsent(back)) => request = back,
+                Err(Lost::Unsent(back)) => request = *back,
                 Err(Lost::Failed(error)) => return Err(error),
             }
         }
-        let link = self.connect(place, address).await?;
+        // Seldom, and large with its TLS handshake: on the heap, so that requests are small.
+        let link = Box::pin(self.connect(place, address)).await?;
         link.exchange(request).await.map_err(|lost| match lost {
             Lost::Unsent(_) => ProviderError::BrokenOff,
             Lost::Failed(error) => error,
@@ -177,7 +178,7 @@ impl Link {
                 body
             })),
             Some(Err(mut error)) => Err(match error.take_message() {
-                Some(request) => Lost::Unsent(request),
+                Some(request) => Lost::Unsent(Box::new(request)),
                 None => Lost::Failed(ProviderError::from_client(error.error())),
             }),
             None => Err(Lost::Failed(ProviderError::BrokenOff)),

@@ -87,7 +87,7 @@ impl Identity {
         match self {
             Self::Anonymous => Ok(None),
             Self::Pair(credentials) => Ok(Some(Arc::clone(credentials))),
-            Self::Role(role) => role.credentials(connections).await.map(Some),
+            Self::Role(role) => Box::pin(role.credentials(connections)).await.map(Some),
         }
     }
 

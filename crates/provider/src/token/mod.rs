@@ -94,9 +94,13 @@ pub(crate) async fn post(
     headers.insert(CONTENT_LENGTH, HeaderValue::from(payload.length()));
     more(headers, &payload)?;
     *request.body_mut() = Outgoing::of(payload).0;
-    let (head, body) = connections.send(request, None, Pace::Usual).await?.into_parts();
-    let document = connections.document(body, MAX_ERROR_BYTES, Pace::Usual).await?;
-    Ok(Answer { status: head.status, headers: head.headers, document })
+    // Seldom, and part of the future of each request that may need a token: on the heap, so that those are small.
+    Box::pin(async {
+        let (head, body) = connections.send(request, None, Pace::Usual).await?.into_parts();
+        let document = connections.document(body, MAX_ERROR_BYTES, Pace::Usual).await?;
+        Ok(Answer { status: head.status, headers: head.headers, document })
+    })
+    .await
 }
 
 pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
