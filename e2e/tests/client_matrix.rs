@@ -2,9 +2,10 @@
 //! `clients/known-failures.txt`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use bucketry_e2e::{
-    OPEN_BUCKET, Person, Result, S3Client, Server, azure_bucket, gcs_bucket, known_failures, options,
+    Error, OPEN_BUCKET, Person, Result, S3Client, Server, azure_bucket, gcs_bucket, known_failures, options,
     s3_bucket, shared_s3_endpoint, text,
 };
 use serde_json::Value;
@@ -33,22 +34,24 @@ async fn every_client_works_with_a_bucket_at_google() -> Result<()> {
     all_clients("gcs", &server, &owner, &body).await
 }
 
-/// Runs all clients, and compares what fails with what is known to.
+/// Runs all clients, and compares what fails with what is known to. Leaves a table of all outcomes in the target
+/// directory, for who wants to read it.
 async fn all_clients(provider: &str, server: &Server, owner: &Person, body: &Value) -> Result<()> {
     let bucket = owner.register(body).await?;
     let access = owner.repository_access(server, "Matrix", &[(&bucket, text(&body["bucket"]))]).await?;
     let mut failures: BTreeMap<(String, String), String> = BTreeMap::new();
-    let mut table = String::new();
+    let mut table = Vec::new();
     for client in S3Client::ALL {
         let told = client.run(&access).await?;
         for (operation, outcome) in told {
-            table.push_str(&format!("{provider}\t{}\t{operation}\t{outcome}\n", client.name()));
+            table.push([provider, client.name(), &operation, &outcome].join("\t"));
             if outcome != "ok" {
                 failures.insert((client.name().to_owned(), operation), outcome);
             }
         }
     }
-    println!("{table}");
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("client-matrix-{provider}.tsv"));
+    std::fs::write(file, table.join("\n")).map_err(Error::Files)?;
     let known = known_failures(provider);
     let found: BTreeSet<_> = failures.keys().cloned().collect();
     let new: Vec<_> = failures.iter().filter(|(which, _)| !known.contains(*which)).collect();
