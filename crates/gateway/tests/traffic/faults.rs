@@ -36,8 +36,15 @@ async fn a_provider_that_dies_in_the_middle_of_an_object_breaks_the_clients_body
     for fault in [Fault::CloseMidBody, Fault::StallMidBody { after: 2_000 }] {
         let (world, proxy) = world_behind("dies", impatient).await;
         proxy.set(fault);
-        let read = world.client().get("k", &GetRequest::default()).await.unwrap();
-        assert!(read.body.collect().await.is_err(), "a part must never look like the whole");
+        // Where the end comes along with the beginning, the connection breaks before the answer's head is sent.
+        let read = match world.client().get("k", &GetRequest::default()).await {
+            Ok(read) => read.body.collect().await.map(drop),
+            Err(error) => Err(error),
+        };
+        assert!(
+            matches!(read, Err(ProviderError::BrokenOff)),
+            "a part must never look like the whole: {read:?}"
+        );
         let rows = world.told.rows(1).await;
         assert_eq!((rows[0].errors, rows[0].provider_errors), (1, 1));
     }
