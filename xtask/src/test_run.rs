@@ -119,11 +119,9 @@ const ON_BOTH_DATABASES: [&str; 5] =
 fn journeys_on_postgres(workspace: &Workspace, environment: &[(String, String)]) -> Result<Tally> {
     let mut environment = environment.to_vec();
     environment.push(("BUCKETRY_TEST_ENGINE".to_owned(), "postgres".to_owned()));
-    let mut args = vec!["-p".to_owned(), "bucketry-e2e".to_owned()];
-    for journey in ON_BOTH_DATABASES {
-        args.extend(["--test".to_owned(), journey.to_owned()]);
-    }
-    suites(workspace, &environment, &args)
+    // Of the whole workspace: a package by itself would be built anew, with other features of its dependencies.
+    let args = ON_BOTH_DATABASES.iter().flat_map(|journey| ["--test".to_owned(), (*journey).to_owned()]);
+    suites(workspace, &environment, &args.collect::<Vec<_>>())
 }
 
 /// Unit tests, suites and journeys: with nextest where it is installed, else with Cargo's own runner.
