@@ -1,5 +1,7 @@
 //! Lists.
 
+use futures_util::{StreamExt as _, stream};
+
 use super::{keys, list, put};
 use crate::driver::{Driver, ListPage, ListRequest};
 
@@ -51,6 +53,36 @@ pub async fn pages_join_without_gaps(driver: &dyn Driver) {
         }
     }
     assert_eq!(seen, expected);
+}
+
+/// Of ten thousand keys in folders each is listed once, in its place, over pages of the provider's own size; folding
+/// them leaves the folders.
+pub async fn ten_thousand_keys_are_listed_once(driver: &dyn Driver) {
+    let expected: Vec<String> = (0..10_000).map(|n| format!("folder {}/{n:05}", n / 1_000)).collect();
+    stream::iter(&expected).for_each_concurrent(16, async |key| drop(put(driver, key, "").await)).await;
+    let (mut seen, mut token) = (Vec::new(), None);
+    loop {
+        let page = list(driver, ListRequest { token, ..Default::default() }).await;
+        seen.extend(page.objects.into_iter().map(|object| object.key));
+        token = page.next;
+        if token.is_none() || seen.len() > expected.len() {
+            break;
+        }
+    }
+    assert!(seen == expected, "{} keys, not {}", seen.len(), expected.len());
+    let (mut folders, mut token) = (Vec::new(), None);
+    loop {
+        let request = ListRequest { delimiter: Some("/".to_owned()), token, ..Default::default() };
+        let page = list(driver, request).await;
+        assert!(page.objects.is_empty());
+        folders.extend(page.prefixes);
+        token = page.next;
+        if token.is_none() || folders.len() > 10 {
+            break;
+        }
+    }
+    let expected: Vec<String> = (0..10).map(|n| format!("folder {n}/")).collect();
+    assert_eq!(folders, expected);
 }
 
 /// The key that is named isn't listed itself, and need not exist.

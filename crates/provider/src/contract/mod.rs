@@ -43,7 +43,7 @@ macro_rules! contract_suite {
                 a_copy_keeps_or_replaces_attributes, large_bodies_are_streamed,
                 a_source_that_ends_early_stores_nothing, what_is_missing_is_told_apart;
             lists: an_empty_bucket_lists_nothing, a_delimiter_folds_keys, pages_join_without_gaps,
-                a_list_starts_after_a_key, listed_objects_carry_size_tag_and_time;
+                ten_thousand_keys_are_listed_once, a_list_starts_after_a_key, listed_objects_carry_size_tag_and_time;
         }
     };
     (@cases $open:path; $($module:ident: $($case:ident),+;)+) => {$($(
