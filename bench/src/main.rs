@@ -24,6 +24,7 @@ mod size;
 mod statistics;
 
 use std::error::Error;
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -76,26 +77,31 @@ pub(crate) struct Plan {
     #[arg(long)]
     pub(crate) quick: bool,
     /// The binary that is measured
-    #[arg(long)]
+    #[arg(long, value_parser = absolute)]
     pub(crate) bucketry: PathBuf,
     /// The program that fills data directories
-    #[arg(long)]
+    #[arg(long, value_parser = absolute)]
     pub(crate) seed: PathBuf,
     /// The folder of PostgreSQL's programs; without it only the embedded database is measured
-    #[arg(long)]
+    #[arg(long, value_parser = absolute)]
     pub(crate) postgres: Option<PathBuf>,
     /// `rclone`, for the comparison with the gateway
-    #[arg(long)]
+    #[arg(long, value_parser = absolute)]
     pub(crate) rclone: Option<PathBuf>,
     /// `nginx`, for the same
-    #[arg(long)]
+    #[arg(long, value_parser = absolute)]
     pub(crate) nginx: Option<PathBuf>,
     /// What the binary was built from
     #[arg(long)]
     pub(crate) commit: String,
     /// The directory of `README.md` and `results/`
-    #[arg(long)]
+    #[arg(long, value_parser = absolute)]
     output: PathBuf,
+}
+
+/// Programs are run in other directories than this one's.
+fn absolute(path: &str) -> io::Result<PathBuf> {
+    std::path::absolute(path)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

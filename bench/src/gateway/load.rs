@@ -1,6 +1,7 @@
 //! Closed loops of S3 requests over keep-alive connections, and several servers compared with each other.
 
 use std::cell::Cell;
+use std::error::Error;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -15,6 +16,7 @@ use tokio::net::TcpStream;
 use crate::Result;
 use crate::gateway::sign::Signer;
 use crate::process::Process;
+use crate::report;
 use crate::statistics::{Latency, Spread};
 
 /// No round takes longer than this.
@@ -66,29 +68,72 @@ pub(crate) struct Compared {
     pub(crate) rounds: Vec<Round>,
 }
 
-/// Figures of all sides over rounds in turns, the order turned each round, after one that is thrown away.
-pub(crate) async fn compare(sides: &[Side], work: &Work, rounds: usize) -> Result<Vec<Compared>> {
-    let mut measured: Vec<Vec<Round>> = sides.iter().map(|_| Vec::new()).collect();
+/// What came of a comparison.
+#[derive(Debug)]
+pub(crate) struct Comparison {
+    /// The sides that did all that was asked, in their order.
+    pub(crate) compared: Vec<Compared>,
+    /// Names of those that didn't, and why.
+    pub(crate) failed: Vec<(String, String)>,
+}
+
+/// Figures of all sides over rounds in turns, the order turned each round, after one that is thrown away. The first
+/// side must do what is asked; another that fails takes no further part.
+pub(crate) async fn compare(sides: &[Side], work: &Work, rounds: usize) -> Result<Comparison> {
+    let mut measured: Vec<Result<Vec<Round>>> = Vec::new();
     for side in sides {
         let warm_up = Work { requests: (work.requests / 4).max(work.connections), ..work.clone() };
-        round(side, &warm_up).await?;
+        measured.push(round(side, &warm_up).await.map(|_| Vec::new()));
     }
     for number in 0..rounds {
         for step in 0..sides.len() {
             let which = (number + step) % sides.len();
-            if let (Some(side), Some(rounds)) = (sides.get(which), measured.get_mut(which)) {
-                rounds.push(round(side, work).await?);
+            let (Some(side), Some(slot)) = (sides.get(which), measured.get_mut(which)) else { continue };
+            let Ok(rounds) = slot else { continue };
+            match round(side, work).await {
+                Ok(round) => rounds.push(round),
+                Err(error) => *slot = Err(error),
             }
         }
     }
-    let compared = sides.iter().zip(measured).map(|(side, rounds)| Compared {
-        name: side.name.clone(),
-        cpu_us_per_request: Spread::of(rounds.iter().map(|round| round.cpu_us_per_request)),
-        requests_per_second: Spread::of(rounds.iter().map(|round| round.requests_per_second)),
-        p50_us: Spread::of(rounds.iter().map(|round| round.latency.p50 as f64)),
-        rounds,
-    });
-    Ok(compared.collect())
+    let mut comparison = Comparison { compared: Vec::new(), failed: Vec::new() };
+    for (number, (side, measured)) in sides.iter().zip(measured).enumerate() {
+        match measured {
+            Err(error) if number == 0 => return Err(error),
+            measured => comparison.take(side, measured),
+        }
+    }
+    Ok(comparison)
+}
+
+/// What the table says of a peer: a line of it has no room for all that a program printed.
+pub(crate) fn failed(error: &dyn Error) -> String {
+    format!("failed: {}", error.to_string().lines().next().unwrap_or_default())
+}
+
+impl Comparison {
+    /// Adds what came of one side.
+    pub(crate) fn take(&mut self, side: &Side, measured: Result<Vec<Round>>) {
+        match measured {
+            Ok(rounds) => self.compared.push(Compared::of(side, rounds)),
+            Err(error) => {
+                report::complain(&format!("{} failed: {error}", side.name));
+                self.failed.push((side.name.clone(), failed(error.as_ref())));
+            }
+        }
+    }
+}
+
+impl Compared {
+    pub(crate) fn of(side: &Side, rounds: Vec<Round>) -> Self {
+        Self {
+            name: side.name.clone(),
+            cpu_us_per_request: Spread::of(rounds.iter().map(|round| round.cpu_us_per_request)),
+            requests_per_second: Spread::of(rounds.iter().map(|round| round.requests_per_second)),
+            p50_us: Spread::of(rounds.iter().map(|round| round.latency.p50 as f64)),
+            rounds,
+        }
+    }
 }
 
 /// The median of the pairwise ratios of a figure, first to second.
@@ -192,7 +237,59 @@ pub(crate) fn continues(content: &[u8], at: usize, mut piece: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
+    use http::Response;
+    use hyper::server::conn::http1;
+    use hyper::service::service_fn;
+    use tokio::net::TcpListener;
+
     use super::*;
+
+    fn side(name: &str, url: String) -> Side {
+        let signer = Signer::new("key".to_owned(), "secret".to_owned(), "host".to_owned());
+        let process = Process::new(std::process::id()).unwrap();
+        Side { name: name.to_owned(), url, signer, process }
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_fails_is_told_and_the_others_go_on() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let good = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let answer = |_| async { Ok::<_, Infallible>(Response::new(Full::<Bytes>::from("answer"))) };
+                tokio::spawn(
+                    http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer)),
+                );
+            }
+        });
+        let work = Work {
+            method: Method::GET,
+            path: "/".to_owned(),
+            content: Bytes::new(),
+            payload_hash: "UNSIGNED-PAYLOAD".to_owned(),
+            expected: (StatusCode::OK, Some(Bytes::from("answer"))),
+            repeated: 1,
+            connections: 2,
+            requests: 4,
+        };
+        // Nobody listens there.
+        let bad = "http://127.0.0.1:1".to_owned();
+        let sides = [side("own", good.clone()), side("broken", bad.clone()), side("sound", good.clone())];
+        let Comparison { compared, failed } = compare(&sides, &work, 3).await.unwrap();
+        assert_eq!(compared.iter().map(|side| side.name.as_str()).collect::<Vec<_>>(), ["own", "sound"]);
+        assert!(compared.iter().all(|side| side.rounds.len() == 3));
+        assert_eq!(failed.len(), 1);
+        assert_eq!(failed[0].0, "broken");
+
+        let sides = [side("own", bad), side("sound", good)];
+        assert!(
+            compare(&sides, &work, 3).await.is_err(),
+            "without our own figures there is nothing to compare"
+        );
+    }
 
     #[test]
     fn a_content_may_be_repeated_and_nothing_else() {

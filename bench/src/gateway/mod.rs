@@ -1,10 +1,12 @@
 //! The data path, G1 to G5: the gateway beside its peers, over a storage that answers at once.
 
+mod documents;
 mod load;
 mod memory;
 pub(crate) mod objects;
 mod peers;
 mod sign;
+mod writes;
 
 use std::time::Duration;
 
@@ -14,7 +16,7 @@ use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
-use self::load::{Compared, Side, Work, compare, ratio, round};
+use self::load::{Compared, Comparison, Side, Work, compare, failed, ratio, round};
 use self::objects::{LARGE, Objects, SMALL, content};
 use self::sign::{PayloadHash, Signer, payload_hash};
 use crate::cores::Cores;
@@ -33,7 +35,8 @@ struct Field {
     storage: Objects,
     deployment: Deployment,
     peers: Vec<peers::Peer>,
-    missing: Vec<&'static str>,
+    /// Peers that don't run, and why.
+    missing: Vec<(&'static str, String)>,
     signer: Signer,
     url: String,
     cores: Cores,
@@ -75,13 +78,18 @@ impl Field {
         // The node learns of the repository within a second.
         tokio::time::sleep(Duration::from_secs(3)).await;
         let (mut running, mut missing) = (Vec::new(), Vec::new());
-        match cores.measured(|| peers::nginx(plan.nginx.as_deref(), &storage.endpoint))? {
-            Some(peer) => running.push(peer),
-            None => missing.push("nginx"),
-        }
-        match cores.measured(|| peers::rclone(plan.rclone.as_deref(), &storage.endpoint))? {
-            Some(peer) => running.push(peer),
-            None => missing.push("rclone"),
+        for (name, started) in [
+            ("nginx", cores.measured(|| peers::nginx(plan.nginx.as_deref(), &storage.endpoint))),
+            ("rclone", cores.measured(|| peers::rclone(plan.rclone.as_deref(), &storage.endpoint))),
+        ] {
+            match started {
+                Ok(Some(peer)) => running.push(peer),
+                Ok(None) => missing.push((name, "peer is not installed".to_owned())),
+                Err(error) => {
+                    report::complain(&format!("{name} failed: {error}"));
+                    missing.push((name, failed(error.as_ref())));
+                }
+            }
         }
         Ok(Self { storage, deployment, peers: running, missing, signer, url, cores, _directory: directory })
     }
@@ -154,8 +162,8 @@ fn p50(round: &load::Round) -> f64 {
 /// Bars of the gateway against one peer, where it ran.
 struct Against<'a> {
     bars: &'a mut Vec<Bar>,
-    missing: &'a [&'static str],
-    compared: &'a [Compared],
+    missing: &'a [(&'static str, String)],
+    comparison: &'a Comparison,
 }
 
 impl Against<'_> {
@@ -175,14 +183,14 @@ impl Against<'_> {
         bar: impl Fn(&str, Spread, String) -> Bar,
     ) {
         let what = format!("{what}, to {peer}");
+        let Comparison { compared, failed } = self.comparison;
         let Some((own, other)) =
-            self.compared.first().zip(self.compared.iter().find(|side| side.name.starts_with(peer)))
+            compared.first().zip(compared.iter().find(|side| side.name.starts_with(peer)))
         else {
-            let known = self.missing.contains(&peer);
-            self.bars.push(Bar::reported(
-                &what,
-                if known { "peer is not installed" } else { "not run" }.to_owned(),
-            ));
+            let missing = self.missing.iter().find(|(name, _)| *name == peer).map(|(_, why)| why.clone());
+            let failed = failed.iter().find(|(name, _)| name.starts_with(peer));
+            let why = missing.or_else(|| failed.map(|(_, why)| why.clone()));
+            self.bars.push(Bar::reported(&what, why.unwrap_or_else(|| "not run".to_owned())));
             return;
         };
         let spread = ratio(own, other, figure);
@@ -200,31 +208,31 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
 
     report::complain("G1 small reads");
     let small = read(S3_BUCKET, SMALL, 16, if plan.quick { 2_000 } else { 20_000 });
-    let compared = compare(&field.sides(&["nginx"]), &small, rounds).await?;
-    let mut against = Against { bars: &mut bars, missing: &field.missing, compared: &compared };
+    let comparison = compare(&field.sides(&["nginx"]), &small, rounds).await?;
+    let mut against = Against { bars: &mut bars, missing: &field.missing, comparison: &comparison };
     against.at_most("nginx", "G1 CPU (µs) per GET of 1 KiB over S3", cpu, (1.5, "≤ 1.5 ×"));
-    figures.insert("g1S3".to_owned(), json!(compared));
+    figures.insert("g1S3".to_owned(), json!(comparison.compared));
 
     let fewer = Work { requests: small.requests / 4, ..small.clone() };
-    let compared = compare(&field.sides(&["rclone"]), &fewer, rounds).await?;
-    let mut against = Against { bars: &mut bars, missing: &field.missing, compared: &compared };
+    let comparison = compare(&field.sides(&["rclone"]), &fewer, rounds).await?;
+    let mut against = Against { bars: &mut bars, missing: &field.missing, comparison: &comparison };
     against.at_most("rclone", "G1 CPU (µs) per GET of 1 KiB over S3", cpu, (0.1, "≤ 0.1 ×"));
     against.at_most("rclone", "G1 p50 (µs) of a GET of 1 KiB", p50, (1.0, "< 1 ×"));
-    figures.insert("g1S3AndRclone".to_owned(), json!(compared));
+    figures.insert("g1S3AndRclone".to_owned(), json!(comparison.compared));
 
     let translated = Work { path: format!("/{AZURE_BUCKET}/{}", SMALL.0), ..small.clone() };
-    let compared = compare_two_paths(&field, &translated, &small, rounds).await?;
-    let mut against = Against { bars: &mut bars, missing: &field.missing, compared: &compared };
+    let comparison = compare_two_paths(&field, &translated, &small, rounds).await?;
+    let mut against = Against { bars: &mut bars, missing: &field.missing, comparison: &comparison };
     against.at_most("nginx", "G1 CPU (µs) per GET of 1 KiB, translated to Azure", cpu, (2.5, "≤ 2.5 ×"));
-    figures.insert("g1Translated".to_owned(), json!(compared));
+    figures.insert("g1Translated".to_owned(), json!(comparison.compared));
 
     report::complain("G2 large reads");
     let large = read(S3_BUCKET, LARGE, 4, if plan.quick { 8 } else { 24 });
-    let compared = compare(&field.sides(&["nginx"]), &large, rounds).await?;
-    let mut against = Against { bars: &mut bars, missing: &field.missing, compared: &compared };
+    let comparison = compare(&field.sides(&["nginx"]), &large, rounds).await?;
+    let mut against = Against { bars: &mut bars, missing: &field.missing, comparison: &comparison };
     against.at_least("nginx", "G2 throughput (requests/s) of GET of 64 MiB", throughput, (0.95, "≥ 0.95 ×"));
     against.at_most("nginx", "G2 CPU (µs) of it", cpu, (1.2, "≤ 1.2 ×"));
-    figures.insert("g2".to_owned(), json!(compared));
+    figures.insert("g2".to_owned(), json!(comparison.compared));
 
     report::complain("G3 large writes");
     for (name, how, limit) in [
@@ -232,18 +240,18 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
         ("unsigned payload", PayloadHash::Unsigned, (1.0, "≥ 1 ×")),
     ] {
         let large = write(S3_BUCKET, LARGE.1, how, 4, if plan.quick { 8 } else { 24 });
-        let compared = compare(&field.sides(&["nginx"]), &large, rounds).await?;
-        let mut against = Against { bars: &mut bars, missing: &field.missing, compared: &compared };
+        let comparison = compare(&field.sides(&["nginx"]), &large, rounds).await?;
+        let mut against = Against { bars: &mut bars, missing: &field.missing, comparison: &comparison };
         let what = format!("G3 throughput (requests/s) of PUT of 64 MiB, {name}");
         against.at_least("nginx", &what, throughput, limit);
-        figures.insert(format!("g3 {name}"), json!(compared));
+        figures.insert(format!("g3 {name}"), json!(comparison.compared));
     }
     let fewer = write(S3_BUCKET, LARGE.1, PayloadHash::Signed, 2, if plan.quick { 2 } else { 6 });
-    let compared = compare(&field.sides(&["rclone"]), &fewer, rounds).await?;
-    let mut against = Against { bars: &mut bars, missing: &field.missing, compared: &compared };
+    let comparison = compare(&field.sides(&["rclone"]), &fewer, rounds).await?;
+    let mut against = Against { bars: &mut bars, missing: &field.missing, comparison: &comparison };
     let what = "G3 throughput (requests/s) of PUT of 64 MiB, hash verified";
     against.at_least("rclone", what, throughput, (1.0, "> 1 ×"));
-    figures.insert("g3AndRclone".to_owned(), json!(compared));
+    figures.insert("g3AndRclone".to_owned(), json!(comparison.compared));
 
     bars.extend(memory::measure(&field, plan, &mut figures).await?);
     bars.extend(refusals(&field, &small, rounds, &mut figures).await?);
@@ -260,28 +268,26 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
 }
 
 /// The gateway on one path beside nginx on another: nginx doesn't translate.
-async fn compare_two_paths(field: &Field, own: &Work, peers: &Work, rounds: usize) -> Result<Vec<Compared>> {
-    let (mut first, mut second) = (Vec::new(), Vec::new());
+async fn compare_two_paths(field: &Field, own: &Work, peers: &Work, rounds: usize) -> Result<Comparison> {
+    let (mut first, mut second) = (Vec::new(), Ok(Vec::new()));
     let sides = field.sides(&["nginx"]);
-    let Some(gateway) = sides.first() else { return Ok(Vec::new()) };
+    let mut comparison = Comparison { compared: Vec::new(), failed: Vec::new() };
+    let Some(gateway) = sides.first() else { return Ok(comparison) };
     round(gateway, own).await?;
     for _ in 0..rounds {
         first.push(round(gateway, own).await?);
-        if let Some(peer) = sides.get(1) {
-            second.push(round(peer, peers).await?);
+        if let (Some(peer), Ok(rounds)) = (sides.get(1), &mut second) {
+            match round(peer, peers).await {
+                Ok(round) => rounds.push(round),
+                Err(error) => second = Err(error),
+            }
         }
     }
-    let named = [(gateway.name.clone(), first)]
-        .into_iter()
-        .chain(sides.get(1).map(|peer| (peer.name.clone(), second)))
-        .map(|(name, rounds)| Compared {
-            name,
-            cpu_us_per_request: Spread::of(rounds.iter().map(cpu)),
-            requests_per_second: Spread::of(rounds.iter().map(throughput)),
-            p50_us: Spread::of(rounds.iter().map(p50)),
-            rounds,
-        });
-    Ok(named.collect())
+    comparison.compared.push(Compared::of(gateway, first));
+    if let Some(peer) = sides.get(1) {
+        comparison.take(peer, second);
+    }
+    Ok(comparison)
 }
 
 /// G5: a request with a wrong signature beside a good one.

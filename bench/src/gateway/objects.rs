@@ -1,5 +1,5 @@
 //! The storage behind the gateway and its peers: a process of its own that answers objects of a fixed content at
-//! once, and takes any.
+//! once, and takes any. It lists what it has, for peers that look before they read, and after they wrote.
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, header, request};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
@@ -21,16 +21,27 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::Result;
 use crate::baseline::{Companion, tell};
+use crate::gateway::documents;
 use crate::gateway::load::continues;
+use crate::gateway::writes::{OWN_TIME, Object, WRITTEN_ETAG, Writes};
 
 /// The largest object.
 pub(crate) const LARGEST: usize = 64 << 20;
 /// One of 1 KiB and one of 64 MiB; what else, but for the huge one, is asked for doesn't exist.
 pub(crate) const SMALL: (&str, usize) = ("small", 1 << 10);
 pub(crate) const LARGE: (&str, usize) = ("large", LARGEST);
+/// Both with their MD5 sums, which peers hold against what they read.
+const FIXED: [(&str, Object); 2] = [
+    (SMALL.0, fixed(SMALL.1, "\"0acba450ca93e6f0ebcdd51f505f98ed\"")),
+    (LARGE.0, fixed(LARGE.1, "\"b43339edcca050997e17f9a03836fe78\"")),
+];
 /// The content of the large one, over and over: 5 GiB.
 pub(crate) const HUGE: &str = "huge";
 pub(crate) const HUGE_PIECES: usize = 80;
+
+const fn fixed(size: usize, etag: &'static str) -> Object {
+    Object { size, etag, own_time: None }
+}
 
 /// An object's content: the same in every process.
 pub(crate) fn content(size: usize) -> Bytes {
@@ -44,8 +55,11 @@ pub(crate) fn content(size: usize) -> Bytes {
     Bytes::from(bytes)
 }
 
-#[derive(Debug, Default)]
-struct Counts {
+/// What all connections share.
+#[derive(Debug)]
+struct Storage {
+    content: Bytes,
+    writes: Writes,
     requests: AtomicU64,
     connections: AtomicU64,
 }
@@ -53,15 +67,19 @@ struct Counts {
 /// Runs until the process is ended. A second address tells everyone who connects how many requests and connections
 /// have come.
 pub(crate) async fn serve(ready_file: PathBuf) -> Result {
-    let all = content(LARGEST);
-    let counts = Arc::new(Counts::default());
+    let storage = Arc::new(Storage {
+        content: content(LARGEST),
+        writes: Writes::default(),
+        requests: AtomicU64::default(),
+        connections: AtomicU64::default(),
+    });
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let told = TcpListener::bind("127.0.0.1:0").await?;
     tell(
         &ready_file,
         &json!({ "endpoint": format!("http://{}", listener.local_addr()?), "counts": told.local_addr()?.to_string() }),
     )?;
-    let asked = Arc::clone(&counts);
+    let asked = Arc::clone(&storage);
     tokio::spawn(async move {
         while let Ok((mut asker, _)) = told.accept().await {
             let text = format!(
@@ -76,10 +94,10 @@ pub(crate) async fn serve(ready_file: PathBuf) -> Result {
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        counts.connections.fetch_add(1, Ordering::Relaxed);
-        let (all, counts) = (all.clone(), Arc::clone(&counts));
+        storage.connections.fetch_add(1, Ordering::Relaxed);
+        let storage = Arc::clone(&storage);
         tokio::spawn(async move {
-            let service = service_fn(move |request| answer(request, all.clone(), Arc::clone(&counts)));
+            let service = service_fn(move |request| answer(request, Arc::clone(&storage)));
             // A peer that hangs up ends its connection, and nothing else.
             _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
@@ -88,63 +106,161 @@ pub(crate) async fn serve(ready_file: PathBuf) -> Result {
 
 async fn answer(
     request: Request<Incoming>,
-    all: Bytes,
-    counts: Arc<Counts>,
+    storage: Arc<Storage>,
 ) -> std::result::Result<Response<Repeated>, Infallible> {
-    counts.requests.fetch_add(1, Ordering::Relaxed);
-    let (head, mut body) = request.into_parts();
-    let mut at = 0;
+    storage.requests.fetch_add(1, Ordering::Relaxed);
+    let (head, body) = request.into_parts();
+    let query = Query::of(&head);
+    let content_length =
+        head.headers.get(header::CONTENT_LENGTH).and_then(|size| size.to_str().ok()?.parse().ok());
+    let begin = match query.part {
+        Some(number) => {
+            storage.writes.place_of_part(query.upload, number, content_length.unwrap_or_default())
+        }
+        None => 0,
+    };
+    let taken = take(body, &storage.content, begin).await;
+    let answered = match head.method {
+        Method::GET => storage.get(&head, &query),
+        Method::HEAD => storage.head(&head),
+        Method::PUT => storage.put(&head, &query, taken),
+        Method::POST => storage.post(&head, &query),
+        Method::DELETE => bare(StatusCode::NO_CONTENT),
+        _ => bare(StatusCode::METHOD_NOT_ALLOWED),
+    };
+    Ok(answered)
+}
+
+/// How many bytes have come, if they are the content from a place on.
+async fn take(mut body: Incoming, content: &[u8], begin: usize) -> Option<usize> {
+    let mut size = 0;
     let mut is_known = true;
     while let Some(Ok(frame)) = body.frame().await {
         let Some(piece) = frame.data_ref() else { continue };
-        is_known = is_known && continues(&all, at, piece);
-        at += piece.len();
+        is_known = is_known && continues(content, begin + size, piece);
+        size += piece.len();
     }
-    let name = head.uri.path().rsplit('/').next().unwrap_or_default();
-    let size = [SMALL, LARGE].into_iter().find(|(known, _)| *known == name).map(|(_, size)| size);
-    let builder = Response::builder()
-        .header(header::ETAG, "\"d41d8cd98f00b204e9800998ecf8427e\"")
-        .header(header::LAST_MODIFIED, "Thu, 01 Jan 2026 00:00:00 GMT")
-        .header(header::CONTENT_TYPE, "application/octet-stream");
-    let query = head.uri.query().unwrap_or_default();
-    let (status, content) = match (&head.method, size) {
-        (&Method::GET, None) if name == HUGE => {
-            let content = Repeated { piece: all, left: HUGE_PIECES };
-            return Ok(builder.body(content).unwrap_or_default());
-        }
-        (&Method::POST, _) if query.starts_with("uploads") => (StatusCode::OK, Bytes::from_static(UPLOAD)),
-        (&Method::POST, _) if query.starts_with("uploadId") => {
-            (StatusCode::OK, Bytes::from_static(COMPLETED))
-        }
-        (&Method::PUT, _) if !is_known => (StatusCode::BAD_REQUEST, Bytes::new()),
-        (&Method::GET, Some(size)) => (StatusCode::OK, all.slice(..size)),
-        (&Method::GET, None) if query.contains("list-type") => (StatusCode::OK, Bytes::from_static(LIST)),
-        // The bucket itself.
-        (&Method::HEAD, None) if head.uri.path().matches('/').count() < 2 || name.is_empty() => {
-            (StatusCode::OK, Bytes::new())
-        }
-        (&Method::HEAD, Some(size)) => {
-            let answer = builder.header(header::CONTENT_LENGTH, size).body(Repeated::default());
-            return Ok(answer.unwrap_or_default());
-        }
-        (&Method::PUT | &Method::POST, _) => (StatusCode::OK, Bytes::new()),
-        (&Method::DELETE, _) => (StatusCode::NO_CONTENT, Bytes::new()),
-        _ => (StatusCode::NOT_FOUND, Bytes::new()),
-    };
-    Ok(builder.status(status).body(Repeated { piece: content, left: 1 }).unwrap_or_default())
+    is_known.then_some(size)
 }
 
-const LIST: &[u8] = b"<?xml version=\"1.0\" encoding=\"UTF-8\"?><ListBucketResult \
-xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>measured</Name><IsTruncated>false</IsTruncated>\
-<KeyCount>0</KeyCount><MaxKeys>1000</MaxKeys></ListBucketResult>";
+/// What the storage looks at of a query.
+#[derive(Debug, Default)]
+struct Query<'a> {
+    lists: bool,
+    prefix: &'a str,
+    begins: bool,
+    upload: &'a str,
+    part: Option<usize>,
+}
 
-const UPLOAD: &[u8] = b"<?xml version=\"1.0\" encoding=\"UTF-8\"?><InitiateMultipartUploadResult \
-xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Bucket>measured</Bucket><Key>k</Key>\
-<UploadId>upload</UploadId></InitiateMultipartUploadResult>";
+impl<'a> Query<'a> {
+    fn of(head: &'a request::Parts) -> Self {
+        let mut query = Self::default();
+        for pair in head.uri.query().unwrap_or_default().split('&') {
+            match pair.split_once('=').unwrap_or((pair, "")) {
+                ("list-type", _) => query.lists = true,
+                ("prefix", prefix) => query.prefix = prefix,
+                ("uploads", _) => query.begins = true,
+                ("uploadId", upload) => query.upload = upload,
+                ("partNumber", number) => query.part = number.parse().ok(),
+                _ => {}
+            }
+        }
+        query
+    }
+}
 
-const COMPLETED: &[u8] = b"<?xml version=\"1.0\" encoding=\"UTF-8\"?><CompleteMultipartUploadResult \
-xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Bucket>measured</Bucket><Key>k</Key>\
-<ETag>\"d41d8cd98f00b204e9800998ecf8427e-80\"</ETag></CompleteMultipartUploadResult>";
+/// The object's name; empty for a bucket, or for the storage itself.
+fn object_name(head: &request::Parts) -> &str {
+    let path = head.uri.path().trim_start_matches('/');
+    path.split_once('/').map_or("", |(_, key)| key.rsplit('/').next().unwrap_or_default())
+}
+
+fn response() -> http::response::Builder {
+    Response::builder().header(header::LAST_MODIFIED, "Thu, 01 Jan 2026 00:00:00 GMT")
+}
+
+fn bare(status: StatusCode) -> Response<Repeated> {
+    response().status(status).header(header::ETAG, WRITTEN_ETAG).body(Repeated::default()).unwrap_or_default()
+}
+
+fn document(text: String) -> Response<Repeated> {
+    let body = Repeated { piece: text.into(), left: 1 };
+    response().header(header::CONTENT_TYPE, "application/xml").body(body).unwrap_or_default()
+}
+
+fn object(object: &Object) -> http::response::Builder {
+    let described = response()
+        .header(header::ETAG, object.etag)
+        .header(header::CONTENT_TYPE, "application/octet-stream")
+        .header(header::CONTENT_LENGTH, object.size);
+    match &object.own_time {
+        Some(time) => described.header(OWN_TIME, time),
+        None => described,
+    }
+}
+
+impl Storage {
+    fn find(&self, name: &str) -> Option<Object> {
+        let fixed = FIXED.into_iter().find(|(known, _)| *known == name).map(|(_, object)| object);
+        fixed.or_else(|| self.writes.object(name))
+    }
+
+    fn get(&self, head: &request::Parts, query: &Query<'_>) -> Response<Repeated> {
+        let name = object_name(head);
+        if name == HUGE {
+            let content = Repeated { piece: self.content.clone(), left: HUGE_PIECES };
+            return object(&fixed(LARGEST * HUGE_PIECES, WRITTEN_ETAG)).body(content).unwrap_or_default();
+        }
+        if query.lists {
+            let written = self.writes.objects();
+            let written = written.iter().map(|(name, object)| (name.as_str(), object.clone()));
+            let mut found: Vec<_> = FIXED.into_iter().chain(written).collect();
+            found.retain(|(name, _)| name.starts_with(query.prefix));
+            found.sort_by_key(|(name, _)| *name);
+            return document(documents::objects(&found));
+        }
+        if head.uri.path() == "/" {
+            return document(documents::buckets());
+        }
+        match FIXED.into_iter().find(|(known, _)| *known == name) {
+            Some((_, found)) => {
+                let content = Repeated { piece: self.content.slice(..found.size), left: 1 };
+                object(&found).body(content).unwrap_or_default()
+            }
+            None => bare(StatusCode::NOT_FOUND),
+        }
+    }
+
+    fn head(&self, head: &request::Parts) -> Response<Repeated> {
+        match (object_name(head), self.find(object_name(head))) {
+            (_, Some(found)) => object(&found).body(Repeated::default()).unwrap_or_default(),
+            // The bucket itself.
+            ("", None) => bare(StatusCode::OK),
+            _ => bare(StatusCode::NOT_FOUND),
+        }
+    }
+
+    fn put(&self, head: &request::Parts, query: &Query<'_>, taken: Option<usize>) -> Response<Repeated> {
+        let Some(size) = taken else { return bare(StatusCode::BAD_REQUEST) };
+        match query.part {
+            Some(_) => self.writes.put_part(query.upload, size),
+            None => self.writes.put(object_name(head), size, &head.headers),
+        }
+        bare(StatusCode::OK)
+    }
+
+    fn post(&self, head: &request::Parts, query: &Query<'_>) -> Response<Repeated> {
+        if query.begins {
+            return document(documents::upload(&self.writes.begin(&head.headers)));
+        }
+        if !query.upload.is_empty() {
+            self.writes.complete(object_name(head), query.upload);
+            return document(documents::completed(WRITTEN_ETAG));
+        }
+        bare(StatusCode::OK)
+    }
+}
 
 /// The same bytes a number of times.
 #[derive(Debug, Default)]

@@ -1,0 +1,56 @@
+//! What the storage answers in XML: its buckets, its objects, uploads in parts.
+
+use std::fmt::Write as _;
+
+use super::writes::Object;
+use super::{AZURE_BUCKET, S3_BUCKET};
+
+const BEGIN: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>";
+const NAMESPACE: &str = "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";
+/// When everything was made.
+const MODIFIED: &str = "2026-01-01T00:00:00.000Z";
+
+/// `ListBuckets`.
+pub(super) fn buckets() -> String {
+    let mut told = format!(
+        "{BEGIN}<ListAllMyBucketsResult {NAMESPACE}><Owner><ID>o</ID><DisplayName>o</DisplayName></Owner><Buckets>"
+    );
+    for name in [S3_BUCKET, AZURE_BUCKET] {
+        // Writing to a String can't fail.
+        _ = write!(told, "<Bucket><Name>{name}</Name><CreationDate>{MODIFIED}</CreationDate></Bucket>");
+    }
+    told + "</Buckets></ListAllMyBucketsResult>"
+}
+
+/// `ListObjectsV2`, all on one page. No name has a slash, so a delimiter would change nothing.
+pub(super) fn objects(found: &[(&str, Object)]) -> String {
+    let mut told = format!(
+        "{BEGIN}<ListBucketResult {NAMESPACE}><Name>{S3_BUCKET}</Name><IsTruncated>false</IsTruncated>\
+         <KeyCount>{}</KeyCount><MaxKeys>1000</MaxKeys>",
+        found.len()
+    );
+    for (name, Object { size, etag, .. }) in found {
+        _ = write!(
+            told,
+            "<Contents><Key>{name}</Key><LastModified>{MODIFIED}</LastModified><ETag>{etag}</ETag>\
+             <Size>{size}</Size><StorageClass>STANDARD</StorageClass></Contents>"
+        );
+    }
+    told + "</ListBucketResult>"
+}
+
+/// `CreateMultipartUpload`.
+pub(super) fn upload(id: &str) -> String {
+    format!(
+        "{BEGIN}<InitiateMultipartUploadResult {NAMESPACE}><Bucket>{S3_BUCKET}</Bucket><Key>k</Key>\
+         <UploadId>{id}</UploadId></InitiateMultipartUploadResult>"
+    )
+}
+
+/// `CompleteMultipartUpload`.
+pub(super) fn completed(etag: &str) -> String {
+    format!(
+        "{BEGIN}<CompleteMultipartUploadResult {NAMESPACE}><Bucket>{S3_BUCKET}</Bucket><Key>k</Key>\
+         <ETag>{etag}</ETag></CompleteMultipartUploadResult>"
+    )
+}

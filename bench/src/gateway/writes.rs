@@ -1,0 +1,111 @@
+//! What the storage remembers of what was written: sizes, for whoever looks afterwards whether all has arrived.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use http::{HeaderMap, HeaderValue};
+
+/// The tag of what was written. Not of the form of a digest, which clients would compare with what they sent.
+pub(super) const WRITTEN_ETAG: &str = "\"d41d8cd98f00b204e9800998ecf8427e-80\"";
+/// Where clients keep an object's own time.
+pub(super) const OWN_TIME: &str = "x-amz-meta-mtime";
+
+/// What is told of an object.
+#[derive(Debug, Clone)]
+pub(super) struct Object {
+    pub(super) size: usize,
+    /// In quotes.
+    pub(super) etag: &'static str,
+    pub(super) own_time: Option<HeaderValue>,
+}
+
+/// Everything that was written.
+#[derive(Debug, Default)]
+pub(super) struct Writes(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    objects: BTreeMap<String, Object>,
+    uploads: HashMap<String, Upload>,
+    last_upload: u64,
+}
+
+#[derive(Debug, Default)]
+struct Upload {
+    own_time: Option<HeaderValue>,
+    /// All parts but the last have one size: the largest that has come.
+    part_size: usize,
+    size: usize,
+}
+
+impl Writes {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An object came as a whole.
+    pub(super) fn put(&self, name: &str, size: usize, headers: &HeaderMap) {
+        let object = Object { size, etag: WRITTEN_ETAG, own_time: headers.get(OWN_TIME).cloned() };
+        self.state().objects.insert(name.to_owned(), object);
+    }
+
+    /// Begins an upload in parts and tells its id.
+    pub(super) fn begin(&self, headers: &HeaderMap) -> String {
+        let mut state = self.state();
+        state.last_upload += 1;
+        let id = state.last_upload.to_string();
+        let upload = Upload { own_time: headers.get(OWN_TIME).cloned(), ..Upload::default() };
+        state.uploads.insert(id.clone(), upload);
+        id
+    }
+
+    /// Where in the object a part of that size begins. The number counts from 1.
+    pub(super) fn place_of_part(&self, upload: &str, number: usize, size: usize) -> usize {
+        let mut state = self.state();
+        let upload = state.uploads.entry(upload.to_owned()).or_default();
+        upload.part_size = upload.part_size.max(size);
+        number.saturating_sub(1) * upload.part_size
+    }
+
+    /// A part has come.
+    pub(super) fn put_part(&self, upload: &str, size: usize) {
+        self.state().uploads.entry(upload.to_owned()).or_default().size += size;
+    }
+
+    /// Ends an upload: what came is the object now.
+    pub(super) fn complete(&self, name: &str, upload: &str) {
+        let mut state = self.state();
+        let Upload { own_time, size, .. } = state.uploads.remove(upload).unwrap_or_default();
+        state.objects.insert(name.to_owned(), Object { size, etag: WRITTEN_ETAG, own_time });
+    }
+
+    /// The object of that name.
+    pub(super) fn object(&self, name: &str) -> Option<Object> {
+        self.state().objects.get(name).cloned()
+    }
+
+    /// All of them.
+    pub(super) fn objects(&self) -> Vec<(String, Object)> {
+        self.state().objects.iter().map(|(name, object)| (name.clone(), object.clone())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_make_an_object_of_their_sizes() {
+        let writes = Writes::default();
+        let id = writes.begin(&HeaderMap::new());
+        for (number, size, place) in [(1, 5, 0), (3, 2, 10), (2, 5, 5)] {
+            assert_eq!(writes.place_of_part(&id, number, size), place);
+            writes.put_part(&id, size);
+        }
+        assert!(writes.object("written").is_none());
+        writes.complete("written", &id);
+        assert_eq!(writes.object("written").unwrap().size, 12);
+        writes.put("written", 3, &HeaderMap::new());
+        assert_eq!(writes.objects().len(), 1);
+    }
+}
