@@ -1,9 +1,11 @@
 //! The S3 clients that people have, put to what `e2e/clients` lists against a repository of a gateway.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::process::Command;
 
 use crate::environment::{self, variable};
@@ -74,31 +76,28 @@ impl S3Client {
             Self::AwsSdkForJavaScript => _ = command.arg(scripts.join("aws_sdk_operations.mjs")),
             _ => {}
         }
-        command
-            .env("MATRIX_ENDPOINT", &at.endpoint)
-            .env("MATRIX_KEY", &at.key)
-            .env("MATRIX_SECRET", &at.secret)
-            .env("MATRIX_BUCKET", &at.bucket)
-            .env("MATRIX_PREFIX", format!("{}-{}", at.prefix, self.name()))
-            .env("MATRIX_ROOM", room.path())
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .env_remove("AWS_CA_BUNDLE")
-            .stdin(Stdio::null())
-            .kill_on_drop(true);
-        let output = command.output().await.map_err(Error::Files)?;
-        let printed = String::from_utf8_lossy(&output.stdout);
-        serde_json::from_str(&printed).map_err(|_| Error::OtherEnd {
-            call: self.name().to_owned(),
-            expected: "an object of operations".to_owned(),
-            status: output.status.to_string(),
-            output: format!("{printed}{}", String::from_utf8_lossy(&output.stderr)),
-        })
+        at.enter(&mut command, room.path()).env("MATRIX_PREFIX", format!("{}-{}", at.prefix, self.name()));
+        outcome_of(command, self.name(), "an object of operations").await
     }
+}
+
+/// Runs a client's program and reads the JSON that it prints.
+async fn outcome_of<T: DeserializeOwned>(mut command: Command, call: &str, expected: &str) -> Result<T> {
+    let output = command.output().await.map_err(Error::Files)?;
+    let printed = String::from_utf8_lossy(&output.stdout);
+    serde_json::from_str(&printed).map_err(|_| Error::OtherEnd {
+        call: call.to_owned(),
+        expected: expected.to_owned(),
+        status: output.status.to_string(),
+        output: format!("{printed}{}", String::from_utf8_lossy(&output.stderr)),
+    })
 }
 
 /// How a client gets at a bucket.
 #[derive(Debug, Clone)]
 pub struct RepositoryAccess {
+    /// The repository's id.
+    pub repository: String,
     /// The gateway, as `http://HOST:PORT`.
     pub endpoint: String,
     /// The access key id.
@@ -112,6 +111,32 @@ pub struct RepositoryAccess {
 }
 
 impl RepositoryAccess {
+    /// Runs a script of `e2e/clients` that uses boto3, and reads the JSON that it prints.
+    ///
+    /// # Errors
+    /// [`Error::OtherEnd`] with its traceback when it fails. Dropping the future kills it.
+    pub async fn run_script(&self, script: &str, args: &[&str]) -> Result<Value> {
+        let room = tempfile::Builder::new().prefix("bucketry-client-").tempdir().map_err(Error::Files)?;
+        let mut command = Command::new(environment::python()?);
+        command.arg(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("clients").join(script)).args(args);
+        self.enter(&mut command, room.path()).env("MATRIX_PREFIX", &self.prefix);
+        outcome_of(command, script, "JSON").await
+    }
+
+    /// Tells a program how it gets at the bucket.
+    fn enter<'a>(&self, command: &'a mut Command, room: &Path) -> &'a mut Command {
+        command
+            .env("MATRIX_ENDPOINT", &self.endpoint)
+            .env("MATRIX_KEY", &self.key)
+            .env("MATRIX_SECRET", &self.secret)
+            .env("MATRIX_BUCKET", &self.bucket)
+            .env("MATRIX_ROOM", room)
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env_remove("AWS_CA_BUNDLE")
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+    }
+
     /// Asks for the buckets with a signature that is wrong: the answer tells whether the gateway knows the key.
     pub(crate) async fn list_buckets_unsigned(&self) -> Result<Answer> {
         let now = jiff::Timestamp::try_from(std::time::SystemTime::now())

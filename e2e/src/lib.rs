@@ -20,6 +20,7 @@ mod azure;
 mod call;
 mod clients;
 mod command_line;
+mod disk;
 mod environment;
 mod eventually;
 mod json;
@@ -28,6 +29,7 @@ mod postgres;
 mod python;
 mod s3;
 mod server;
+mod signed;
 
 pub use azure::{Azure, azure};
 pub use bucketry_test_servers::bucketry::{OWNER_EMAIL, OWNER_PASSWORD, Options};
@@ -38,6 +40,7 @@ pub use bucketry_test_servers::seaweedfs::{
 pub use call::{Answer, Call};
 pub use clients::{RepositoryAccess, S3Client, known_failures};
 pub use command_line::{CommandLine, Ended, Running};
+pub use disk::{fill_disk, free_disk, ignoring_full_disks};
 pub use environment::{
     azurite, binary, embedded_options, fake_gcs, options, python, shared_s3_endpoint, weed,
 };

@@ -105,23 +105,31 @@ impl Person {
     ) -> Result<RepositoryAccess> {
         let attached: Vec<_> =
             buckets.iter().map(|(id, _)| json!({ "bucketId": id, "folder": "", "master": false })).collect();
-        let body = json!({
-            "name": name,
-            "storageType": "S3",
-            "mode": "NORMAL",
-            "workspaceId": self.workspace().await?,
-            "repoBuckets": attached,
-        });
+        let first = buckets.first().map(|(_, bucket)| *bucket).unwrap_or_default();
+        self.open_repository(server, &json!({ "name": name, "repoBuckets": attached }), first).await
+    }
+
+    /// Makes a repository, in mode NORMAL if nothing else is said, as [`Person::repository_access`] does; `bucket` is
+    /// the name that a client is to use.
+    pub async fn open_repository(
+        &self,
+        server: &Server,
+        fields: &Value,
+        bucket: &str,
+    ) -> Result<RepositoryAccess> {
+        let usual = json!({ "storageType": "S3", "mode": "NORMAL", "workspaceId": self.workspace().await? });
+        let body = with(&usual, fields);
         let told = self.post("/repo", &body).send().await?.json_with_status(200)?;
         let wanted = json!({ "name": "Tests", "accessType": "ADMIN" });
         let path = format!("/repo/{}/apikey", text(&told["repoId"]));
         let pair = self.post(&path, &wanted).send().await?.json_with_status(200)?;
         let access = RepositoryAccess {
+            repository: text(&told["repoId"]).to_owned(),
             endpoint: server.gateway().unwrap_or_default().to_owned(),
             key: text(&pair["key"]).to_owned(),
             secret: text(&pair["secret"]).to_owned(),
-            bucket: buckets.first().map(|(_, bucket)| (*bucket).to_owned()).unwrap_or_default(),
-            prefix: name.to_lowercase(),
+            bucket: bucket.to_owned(),
+            prefix: text(&fields["name"]).to_lowercase(),
         };
         let look = async || access.list_buckets_unsigned().await;
         let known = |answer: &Answer| !answer.text().contains("InvalidAccessKeyId");

@@ -1,49 +1,22 @@
 //! The disk takes nothing more: what would have to be stored is refused as a passing trouble, the rest goes on, and
 //! with room again everything is as it was.
 
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bucketry_e2e::{
-    OPEN_BUCKET, OWNER_EMAIL, OWNER_PASSWORD, Options, Result, Server, binary, eventually, options,
-    run_python, s3_bucket, shared_s3_endpoint, text, with,
+    OPEN_BUCKET, OWNER_EMAIL, OWNER_PASSWORD, Options, Result, Server, eventually, fill_disk, free_disk,
+    ignoring_full_disks, options, s3_bucket, shared_s3_endpoint, text, with,
 };
 use http::Method;
 use serde_json::json;
 
 const SOON: Duration = Duration::from_secs(30);
 
-/// Lets a process write to no file any more (`none`), or again as it may. Without privileges this is as near as one
-/// comes to a full disk: every write fails, to database, spool and log alike.
-const LET_WRITE: &str = r"
-import json, resource, sys
-process, how = int(sys.argv[1]), sys.argv[2]
-_, most = resource.prlimit(process, resource.RLIMIT_FSIZE)
-resource.prlimit(process, resource.RLIMIT_FSIZE, (0 if how == 'none' else most, most))
-print(json.dumps(how))
-";
-
-async fn let_write(server: &Server, how: &str) -> Result<()> {
-    let process = server.process_id().unwrap_or_default().to_string();
-    run_python(LET_WRITE, &[&process, how]).await.map(drop)
-}
-
-/// The binary with the signal ignored that would end it at its first write beyond the limit.
-fn ignoring_the_signal(room: &Path) -> Result<PathBuf> {
-    let script = room.join("bucketry");
-    let text = format!("#!/bin/sh\ntrap '' XFSZ\nexec '{}' \"$@\"\n", binary()?.display());
-    std::fs::write(&script, text).map_err(bucketry_e2e::Error::Files)?;
-    let runnable = std::fs::Permissions::from_mode(0o700);
-    std::fs::set_permissions(&script, runnable).map_err(bucketry_e2e::Error::Files)?;
-    Ok(script)
-}
-
 #[tokio::test]
 async fn nothing_is_stored_half_and_all_goes_on_when_there_is_room_again() -> Result<()> {
     options()?;
     let room = tempfile::tempdir().unwrap();
-    let options = Options::new(&ignoring_the_signal(room.path())?).env("BUCKETRY_PROBE_INTERVAL", "1");
+    let options = Options::new(&ignoring_full_disks(room.path())?).env("BUCKETRY_PROBE_INTERVAL", "1");
     let mut server = Server::start(options).await?;
     let owner = server.owner().await?;
     let body = s3_bucket("Photos", OPEN_BUCKET, &shared_s3_endpoint()?, &owner.workspace().await?);
@@ -54,7 +27,7 @@ async fn nothing_is_stored_half_and_all_goes_on_when_there_is_room_again() -> Re
     let unchecked = with(&new, &json!({ "skipValidation": true }));
     let login = json!({ "email": OWNER_EMAIL, "password": OWNER_PASSWORD });
 
-    let_write(&server, "none").await?;
+    fill_disk(&server).await?;
     for _ in 0..2 {
         for call in [
             owner.post("/bucket", &new),
@@ -77,7 +50,7 @@ async fn nothing_is_stored_half_and_all_goes_on_when_there_is_room_again() -> Re
         }
     }
 
-    let_write(&server, "all").await?;
+    free_disk(&server).await?;
     let created = owner.register(&new).await?;
     owner.put(&format!("/bucket/{id}"), &json!({ "name": "Renamed" })).send().await?.json_with_status(200)?;
     assert_eq!(server.log_in().await?.split('.').count(), 3);

@@ -1,13 +1,16 @@
 //! The demo's own S3 server: `s3s` over a directory, on loopback.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bucketry_model::secret::Secret;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
+use s3s::access::S3Access;
 use s3s::auth::SimpleAuth;
+use s3s::dto::{GetObjectInput, HeadObjectInput};
 use s3s::service::S3ServiceBuilder;
+use s3s::{S3Request, S3Result, s3_error};
 use tokio::net::TcpListener;
 
 use crate::failure::{Failure, Result};
@@ -24,6 +27,30 @@ const OBJECTS: [(&str, &str); 3] = [
     ("greetings/hello.txt", "Hello from Bucketry.\n"),
     ("greetings/salut.txt", "Salut de Bucketry.\n"),
 ];
+
+/// Hides the folders that keys with slashes make on the disk: the store reads them as objects and fails with status
+/// 500, which clients that look before they write (rclone) repeat for a minute.
+struct OnlyFiles {
+    root: PathBuf,
+}
+
+impl OnlyFiles {
+    async fn check_object(&self, bucket: &str, key: &str) -> S3Result<()> {
+        let found = tokio::fs::metadata(self.root.join(bucket).join(key)).await;
+        if found.is_ok_and(|found| found.is_dir()) { Err(s3_error!(NoSuchKey)) } else { Ok(()) }
+    }
+}
+
+#[async_trait::async_trait]
+impl S3Access for OnlyFiles {
+    async fn head_object(&self, request: &mut S3Request<HeadObjectInput>) -> S3Result<()> {
+        self.check_object(&request.input.bucket, &request.input.key).await
+    }
+
+    async fn get_object(&self, request: &mut S3Request<GetObjectInput>) -> S3Result<()> {
+        self.check_object(&request.input.bucket, &request.input.key).await
+    }
+}
 
 /// A running S3 server with the sample bucket.
 pub(crate) struct DemoStore {
@@ -52,6 +79,7 @@ impl DemoStore {
         let files = s3s_fs::FileSystem::new(directory).map_err(|error| failed(&format!("{error:?}")))?;
         let mut builder = S3ServiceBuilder::new(files);
         builder.set_auth(SimpleAuth::from_single(key, secret.expose()));
+        builder.set_access(OnlyFiles { root: directory.to_owned() });
         let service = builder.build();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(|error| failed(&error))?;
         let address = listener.local_addr().map_err(|error| failed(&error))?;

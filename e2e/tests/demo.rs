@@ -1,0 +1,79 @@
+//! The demo's embedded S3 server keeps objects in files, which nobody who uses it through the gateway should notice.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use bucketry_e2e::{CommandLine, Error, RepositoryAccess, Result, eventually, text};
+use http::Method;
+use serde_json::Value;
+use tokio::process::Command;
+use tokio::time::Instant;
+
+const SOON: Duration = Duration::from_secs(30);
+
+/// rclone waits longer before it repeats what failed with a server's error.
+const QUICK: Duration = Duration::from_secs(10);
+
+#[tokio::test]
+async fn a_folder_in_the_demo_is_no_object_and_a_copy_into_it_is_quick() -> Result<()> {
+    let terminal = CommandLine::new()?;
+    let ready_file = terminal.home().join("ready.json");
+    let (anywhere, ready_path) = ("127.0.0.1:0", ready_file.to_string_lossy());
+    let args = ["demo", "--listen", anywhere, "--gateway-listen", anywhere, "--ready-file", &ready_path];
+    let mut demo = terminal.start(&args)?;
+    let look = async || Ok(std::fs::read_to_string(&ready_file).unwrap_or_default());
+    let ready = eventually("the demo being ready", SOON, look, |text| !text.is_empty()).await?;
+    let ready: Value = serde_json::from_str(&ready).unwrap();
+    let access = RepositoryAccess {
+        repository: String::new(),
+        endpoint: text(&ready["gateway"]).to_owned(),
+        key: text(&ready["repositoryKey"]).to_owned(),
+        secret: text(&ready["repositorySecret"]).to_owned(),
+        bucket: "sample".to_owned(),
+        prefix: String::new(),
+    };
+
+    let put = async || Ok(access.object(Method::PUT, "photos/a.jpg").send().await?.status);
+    eventually("an object being stored", SOON, put, |status| *status == 200).await?;
+    for key in ["photos", "photos/", "greetings"] {
+        assert_eq!(access.object(Method::HEAD, key).send().await?.status, 404, "HEAD {key}");
+        let told = access.object(Method::GET, key).send().await?;
+        assert!(told.status == 404 && told.text().contains("NoSuchKey"), "GET {key}: {}", told.text());
+    }
+    assert_eq!(access.object(Method::HEAD, "photos/a.jpg").send().await?.status, 200);
+
+    let tree = terminal.home().join("tree");
+    for name in ["b.jpg", "2026/c.jpg", "2026/may/d.jpg"] {
+        let path = tree.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, name).unwrap();
+    }
+    let began = Instant::now();
+    rclone_copy(&access, &tree.to_string_lossy(), "it:sample/photos").await?;
+    assert!(began.elapsed() < QUICK, "{:?}", began.elapsed());
+    let copied = access.object(Method::GET, "photos/2026/may/d.jpg").send().await?;
+    assert_eq!((copied.status, copied.text().as_str()), (200, "2026/may/d.jpg"));
+    assert_eq!(demo.interrupt().await?.code(), Some(0), "{}", demo.output());
+    Ok(())
+}
+
+async fn rclone_copy(access: &RepositoryAccess, from: &str, to: &str) -> Result<()> {
+    let programs = std::env::var("BUCKETRY_TEST_PROGRAMS").unwrap_or_default();
+    let mut rclone = Command::new(PathBuf::from(programs).join("rclone"));
+    rclone.args(["--config", "/dev/null", "copy", from, to]);
+    for (name, value) in [
+        ("TYPE", "s3"),
+        ("PROVIDER", "Other"),
+        ("REGION", "us-east-1"),
+        ("ENDPOINT", &access.endpoint),
+        ("ACCESS_KEY_ID", &access.key),
+        ("SECRET_ACCESS_KEY", &access.secret),
+    ] {
+        rclone.env(format!("RCLONE_CONFIG_IT_{name}"), value);
+    }
+    rclone.stdin(Stdio::null()).kill_on_drop(true);
+    let ended = rclone.output().await.map_err(Error::Files)?;
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    Ok(())
+}
