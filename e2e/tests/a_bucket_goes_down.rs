@@ -66,6 +66,41 @@ async fn a_storage_server_goes_away_and_comes_back() -> Result<()> {
 }
 
 #[tokio::test]
+async fn requests_tell_an_outage_and_its_end_long_before_the_next_probe() -> Result<()> {
+    let hourly = options()?.env("BUCKETRY_PROBE_INTERVAL", "3600");
+    let (mut store, server) = (SeaweedFs::start().await?, Server::start(hourly).await?);
+    let owner = server.owner().await?;
+    let body = s3_bucket("Photos", OPEN_BUCKET, store.endpoint(), &owner.workspace().await?);
+    let id = owner.register(&body).await?;
+    let access = owner.repository_access(&server, "Media", &[(&id, OPEN_BUCKET)]).await?;
+    let put = async || Ok(access.object(Method::PUT, "a").raw("text/plain", "a").send().await?.status);
+    eventually("an object being stored", SOON, put, |status| *status == 200).await?;
+    until(&owner, &id, "ONLINE").await?;
+
+    store.stop().await?;
+    // An application goes on asking.
+    let asked = async || {
+        let told = access.object(Method::GET, "a").send().await?;
+        Ok((told.status, told_by_node(&owner, &id).await?.0))
+    };
+    let (status, node) =
+        eventually("the outage showing", SOON, asked, |(_, node)| node["status"] == "OFFLINE").await?;
+    assert_eq!(status, 503);
+    assert_eq!(node["lastError"], "CONNECTION_REFUSED", "{node}");
+    assert!(text(&node["statusReason"]).contains(' '), "the reason is a sentence: {node}");
+    assert_eq!(owner.status_of(&id).await?, "OFFLINE");
+
+    store.start_again().await?;
+    // The gateway leaves it alone for some seconds; the first request that is served is news.
+    let served = async || Ok(access.object(Method::GET, "a").send().await?.status);
+    eventually("a request being served", SOON, served, |status| *status == 200).await?;
+    until(&owner, &id, "ONLINE").await?;
+    let (node, _) = told_by_node(&owner, &id).await?;
+    assert!(node["lastError"].is_null(), "{node}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_bucket_that_is_deleted_at_its_provider_goes_offline_alone() -> Result<()> {
     let (mut store, server) = (SeaweedFs::start().await?, Server::start(probing_often()?).await?);
     store.create_bucket("doomed").await?;

@@ -14,4 +14,7 @@ pub trait Observer: Send + Sync + 'static {
 
     /// A bucket's provider failed a request in a way that says something about the bucket's health.
     fn bucket_failed(&self, bucket: BucketId);
+
+    /// A bucket's provider carried a request out. Told of each: it must cost next to nothing.
+    fn bucket_served(&self, bucket: BucketId);
 }

@@ -192,6 +192,8 @@ impl Service {
         }
         if matches!(fault, Some(Fault::Unreachable | Fault::Failed | Fault::Misconfigured)) {
             self.observer.bucket_failed(bucket.id);
+        } else if failure.is_none() {
+            self.observer.bucket_served(bucket.id);
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::jobs::Jobs;
 use crate::key_uses::KeyUses;
 use crate::meter::UsageMeter;
 use crate::metrics::{Metrics, MetricsSnapshot};
+use crate::offline::OfflineBuckets;
 use crate::outbox::Outbox;
 use crate::probes::Probes;
 use crate::registration::Registration;
@@ -72,11 +73,13 @@ impl Agent {
         let (mut work, mut talk) = (JoinSet::new(), JoinSet::new());
 
         let (probes_sender, probes_receiver) = mpsc::channel(CHANGES_WAITING);
+        let offline = Arc::new(OfflineBuckets::default());
         let probes = Probes::new(
             config.probes.clone(),
             Arc::clone(&clock),
             Arc::clone(&outbox),
             Arc::clone(&metrics),
+            Arc::clone(&offline),
             jitter.split(),
         );
         work.spawn(probes.run(probes_receiver, stop_work.clone()));
@@ -97,6 +100,7 @@ impl Agent {
                 meter: meter.clone(),
                 key_uses: Arc::clone(&key_uses),
                 probes: probes_sender.clone(),
+                offline,
             };
             let gateway = Gateway::new(settings, Arc::new(traffic), Arc::clone(&clock), seed);
             let (running, stop) = (gateway.clone(), stop_gateway.clone());

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::key_uses::KeyUses;
 use crate::meter::UsageMeter;
+use crate::offline::OfflineBuckets;
 use crate::probes::Change;
 
 /// What a node needs to run a gateway.
@@ -27,6 +28,7 @@ pub(crate) struct Traffic {
     pub(crate) meter: UsageMeter,
     pub(crate) key_uses: Arc<KeyUses>,
     pub(crate) probes: mpsc::Sender<Change>,
+    pub(crate) offline: Arc<OfflineBuckets>,
 }
 
 impl Observer for Traffic {
@@ -41,5 +43,11 @@ impl Observer for Traffic {
     fn bucket_failed(&self, bucket: BucketId) {
         // Where the prober has too much to take in, the next failure says so again.
         _ = self.probes.try_send(Change::Suspect(bucket));
+    }
+
+    fn bucket_served(&self, bucket: BucketId) {
+        if self.offline.contains(bucket) {
+            _ = self.probes.try_send(Change::Suspect(bucket));
+        }
     }
 }

@@ -21,6 +21,7 @@ mod jobs;
 mod key_uses;
 mod meter;
 mod metrics;
+mod offline;
 mod outbox;
 mod probes;
 mod registration;

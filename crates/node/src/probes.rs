@@ -23,10 +23,11 @@ use crate::cloud::{OpenBucket, Probed, Prober};
 use crate::config::ProbeConfig;
 use crate::jitter::Jitter;
 use crate::metrics::Metrics;
+use crate::offline::OfflineBuckets;
 use crate::outbox::Outbox;
 use crate::schedule::{Schedule, Ticket};
 
-/// The time between two probes that were made because requests of applications failed.
+/// The time between two probes that were made because of how requests of applications ended.
 const SUSPICION_PAUSE: Duration = Duration::from_secs(2);
 /// What a prober may take beyond its deadline before it is given up.
 const GRACE: Duration = Duration::from_millis(500);
@@ -37,7 +38,7 @@ pub(crate) enum Change {
     Serve(Box<Served>),
     /// Probe it no more.
     Forget(BucketId),
-    /// A request of an application failed: probe it soon.
+    /// A request of an application ended otherwise than the last probe: probe it soon.
     Suspect(BucketId),
 }
 
@@ -55,7 +56,7 @@ struct Entry {
     target: Option<BucketTarget>,
     open: Option<OpenBucket>,
     history: ProbeHistory,
-    /// Since when requests of applications were last said to fail, until a probe succeeds.
+    /// When requests of applications were last said to end otherwise, until a probe succeeds.
     suspected: Option<Instant>,
 }
 
@@ -72,6 +73,7 @@ pub(crate) struct Probes {
     clock: Arc<dyn Clock>,
     outbox: Arc<Outbox>,
     metrics: Arc<Metrics>,
+    offline: Arc<OfflineBuckets>,
     jitter: Jitter,
     entries: HashMap<BucketId, Entry>,
     schedule: Schedule,
@@ -87,6 +89,7 @@ impl Probes {
         clock: Arc<dyn Clock>,
         outbox: Arc<Outbox>,
         metrics: Arc<Metrics>,
+        offline: Arc<OfflineBuckets>,
         jitter: Jitter,
     ) -> Self {
         let schedule = Schedule::new(config.max_running, config.max_running_per_host);
@@ -95,6 +98,7 @@ impl Probes {
             clock,
             outbox,
             metrics,
+            offline,
             jitter,
             entries: HashMap::new(),
             schedule,
@@ -166,6 +170,7 @@ impl Probes {
     fn forget(&mut self, id: BucketId) {
         if let Some(entry) = self.entries.remove(&id) {
             *self.counter(entry.history.status()) -= 1;
+            self.offline.set(id, false);
         }
     }
 
@@ -246,6 +251,7 @@ impl Probes {
         if before != Some(status) {
             *self.counter(before) -= 1;
             *self.counter(Some(status)) += 1;
+            self.offline.set(ticket.bucket, status == ProbedStatus::Offline);
             log_change(ticket.bucket, before, status, probed.outcome.as_ref().err());
         }
         let sample = BucketStatus {

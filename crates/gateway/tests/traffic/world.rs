@@ -46,6 +46,8 @@ impl Observer for Told {
         self.key_uses.lock().unwrap().push(key_use);
     }
 
+    fn bucket_served(&self, _: BucketId) {}
+
     fn bucket_failed(&self, _: BucketId) {
         *self.failures.lock().unwrap() += 1;
     }
