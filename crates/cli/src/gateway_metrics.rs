@@ -35,6 +35,29 @@ impl Collector for GatewayMetrics {
             let counter = ConstCounter::new(count);
             counter.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
         }
+        let node = self.node.snapshot();
+        for (name, help, count) in [
+            (
+                "bucketry_usage_writes_failed",
+                "Writes of counted traffic to the spool that failed and are tried again",
+                node.usage_writes_failed,
+            ),
+            (
+                "bucketry_usage_rows_lost",
+                "Rows of counted traffic that were lost because there was no room to keep them",
+                node.usage_rows_lost,
+            ),
+        ] {
+            let counter = ConstCounter::new(count);
+            counter.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
+        }
+        let waiting = ConstGauge::new(i64::try_from(node.usage_batches_waiting).unwrap_or(i64::MAX));
+        waiting.encode(encoder.encode_descriptor(
+            "bucketry_usage_batches_waiting",
+            "Batches of counted traffic in the spool that the control plane has not acknowledged",
+            None,
+            MetricType::Gauge,
+        )?)?;
         let Some(figures) = self.node.gateway() else { return Ok(()) };
         let mut requests = encoder.encode_descriptor(
             "bucketry_gateway_requests",

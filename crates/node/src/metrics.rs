@@ -35,6 +35,8 @@ pub struct MetricsSnapshot {
     pub samples_forgotten: u64,
     /// Batches of traffic that wait to be reported.
     pub usage_batches_waiting: u64,
+    /// How often traffic could not be written to the spool and was kept in memory for the next try.
+    pub usage_writes_failed: u64,
     /// Rows of traffic that were lost because there was no room to keep them.
     pub usage_rows_lost: u64,
     /// When the control plane last answered a synchronisation.
@@ -55,6 +57,7 @@ pub(crate) struct Metrics {
     pub(crate) heartbeats_sent: AtomicU64,
     pub(crate) heartbeats_failed: AtomicU64,
     pub(crate) usage_batches_waiting: AtomicU64,
+    pub(crate) usage_writes_failed: AtomicU64,
     pub(crate) usage_rows_lost: AtomicU64,
     /// Unix milliseconds; 0 where there was none.
     last_sync_ms: AtomicI64,
@@ -92,6 +95,7 @@ impl Metrics {
             samples_waiting: 0,
             samples_forgotten: 0,
             usage_batches_waiting: read(&self.usage_batches_waiting),
+            usage_writes_failed: read(&self.usage_writes_failed),
             usage_rows_lost: read(&self.usage_rows_lost),
             last_sync: (last_sync_ms != 0)
                 .then(|| Timestamp::from_millisecond(last_sync_ms).unwrap_or(Timestamp::MAX)),

@@ -101,6 +101,7 @@ impl UsageReports {
                 tracing::error!(rows = rows.len(), "the spool is full; traffic is lost");
             }
             Err(error) => {
+                add(&self.metrics.usage_writes_failed, 1);
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
                     "can't write traffic to the spool yet"
