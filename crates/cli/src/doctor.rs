@@ -18,6 +18,11 @@ use crate::output;
 /// A clock that is off by more than this breaks signatures soon, in seconds.
 const CLOCK_OFF_AT_MOST: i64 = 60;
 
+/// How many buckets are looked at, the newest first: a wrong clock concerns all of a provider.
+const BUCKETS_LOOKED_AT: u32 = 1_000;
+/// What a node says of a bucket whose provider finds that its requests are of another time.
+const CLOCK_SKEW: &str = "CLOCK_SKEW";
+
 /// What one look found.
 #[derive(Serialize)]
 struct Finding {
@@ -68,9 +73,8 @@ async fn server(remote: &Remote, findings: &mut Vec<Finding>) -> Result<()> {
                 .and_then(Value::as_str)
                 .and_then(|text| text.parse::<jiff::Timestamp>().ok())
             {
-                let off = time.duration_since(SystemClock.now()).as_secs().abs();
-                let message = format!("the server's clock is {off} s from this machine's");
-                add("clock", off <= CLOCK_OFF_AT_MOST, message);
+                let (ok, message) = clock(time.duration_since(SystemClock.now()).as_secs());
+                add("clock", ok, message);
             }
         }
         Err(error) => {
@@ -104,8 +108,46 @@ async fn server(remote: &Remote, findings: &mut Vec<Finding>) -> Result<()> {
             true,
             format!("as {} ({})", profile.email, profile.org_role_description.unwrap_or_default()),
         );
+        if let Ok(page) = client.buckets(None, Some(BUCKETS_LOOKED_AT), None).await {
+            let refused =
+                page.buckets.iter().filter(|bucket| bucket.last_error.as_deref() == Some(CLOCK_SKEW));
+            let (ok, message) =
+                provider_clocks(&refused.map(|bucket| bucket.name.as_str()).collect::<Vec<_>>());
+            add("provider clock", ok, message);
+        }
     }
     Ok(())
+}
+
+/// What the server's clock tells that is `ahead` of this machine's by so many seconds.
+fn clock(ahead: i64) -> (bool, String) {
+    let off = ahead.abs();
+    if off <= CLOCK_OFF_AT_MOST {
+        return (true, format!("the server's clock is {off} s from this machine's"));
+    }
+    let how = if ahead > 0 { "ahead of" } else { "behind" };
+    let message = format!(
+        "the server's clock is {off} s {how} this machine's: set the one right that is wrong (NTP). The gateway refuses \
+         S3 requests of clients whose clocks are more than 15 minutes off, with RequestTimeTooSkewed; nodes must be \
+         within 5 minutes"
+    );
+    (false, message)
+}
+
+/// What it tells that providers refuse these buckets because of the time.
+fn provider_clocks(refused: &[&str]) -> (bool, String) {
+    let Some(first) = refused.first() else {
+        return (true, "no provider refuses the server's requests because of their time".to_owned());
+    };
+    let more = match refused.len() - 1 {
+        0 => String::new(),
+        more => format!(" and of {more} more"),
+    };
+    let message = format!(
+        "the provider of {first:?}{more} refuses requests because its clock and the server's differ too much: set the \
+         server's clock right (NTP), or that of the storage server if it is your own"
+    );
+    (false, message)
 }
 
 /// Looks whether this machine reaches the database, and at its schema. Changes nothing.
@@ -141,5 +183,26 @@ fn directory(data_dir: &Path, findings: &mut Vec<Finding>) {
             Ok(_) => (true, "only its owner can read it".to_owned()),
         };
         findings.push(Finding { check: file, ok, message });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_off_is_told_with_its_direction_and_the_remedy() {
+        assert!(clock(-60).0 && clock(60).0);
+        for (ahead, told) in [(3_600, "3600 s ahead of"), (-3_600, "3600 s behind")] {
+            let (ok, message) = clock(ahead);
+            assert!(!ok && message.contains(told) && message.contains("NTP"), "{message}");
+        }
+    }
+
+    #[test]
+    fn providers_that_refuse_the_time_are_told_by_their_buckets() {
+        assert!(provider_clocks(&[]).0);
+        let (ok, message) = provider_clocks(&["Photos", "Films"]);
+        assert!(!ok && message.contains("\"Photos\" and of 1 more") && message.contains("NTP"), "{message}");
     }
 }
