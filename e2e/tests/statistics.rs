@@ -1,0 +1,125 @@
+//! What a client sent, read and left behind is what all statistics tell, at every kind of provider.
+
+use std::time::Duration;
+
+use bucketry_e2e::{
+    OPEN_BUCKET, Options, Person, Result, Server, azure_bucket, eventually, gcs_bucket, list, options,
+    s3_bucket, shared_s3_endpoint, text, with,
+};
+use serde_json::{Value, json};
+
+const SOON: Duration = Duration::from_secs(30);
+
+#[tokio::test]
+async fn traffic_to_an_s3_server_is_told_exactly() -> Result<()> {
+    let (server, owner) = deployment(options()?).await?;
+    let body = s3_bucket("Metered", OPEN_BUCKET, &shared_s3_endpoint()?, &owner.workspace().await?);
+    told_exactly(&server, &owner, &body, &[]).await
+}
+
+#[tokio::test]
+async fn traffic_to_an_azure_container_is_told_exactly() -> Result<()> {
+    let (server, owner) = deployment(options()?).await?;
+    let body = azure_bucket("Metered", "metered", &owner.workspace().await?).await?;
+    told_exactly(&server, &owner, &body, &[]).await
+}
+
+#[tokio::test]
+async fn traffic_to_a_bucket_at_google_is_told_exactly() -> Result<()> {
+    let (server, owner) = deployment(options()?).await?;
+    let body = gcs_bucket("Metered", "metered", &owner.workspace().await?).await?;
+    told_exactly(&server, &owner, &body, &["without multipart"]).await
+}
+
+async fn deployment(options: Options) -> Result<(Server, Person)> {
+    let server = Server::start(options).await?;
+    let owner = server.owner().await?;
+    Ok((server, owner))
+}
+
+async fn told_exactly(server: &Server, owner: &Person, body: &Value, without: &[&str]) -> Result<()> {
+    let bucket = owner.register(body).await?;
+    let other = owner.register(&with(body, &json!({ "name": "Other" }))).await?;
+    let folder = format!("metered-{}", std::process::id());
+    let place = json!([{ "bucketId": bucket, "folder": folder, "master": false }]);
+    let fields = json!({ "name": "Metered", "repoBuckets": place });
+    let access = owner.open_repository(server, &fields, text(&body["bucket"])).await?;
+    let sent = access.run_script("metered_operations.py", without).await?;
+    let figure = |name: &str| sent[name].as_i64().unwrap_or(-1);
+    assert!(figure("errors") >= 3 && figure("stored") > 5_000_000, "{sent}");
+
+    let totals = json!({
+        "totalUploadBytes": figure("uploaded").to_string(),
+        "totalDownloadBytes": figure("downloaded").to_string(),
+        "totalSizeChange": figure("stored").to_string(),
+    });
+    let counted = with(&totals, &json!({ "totalCount": figure("requests").to_string() }));
+    let path = format!("/bucket/stats?bucketId={bucket},{other}");
+    let look = async || Ok(stats(owner, &path).await?[0].clone());
+    let all = |told: &Value| told["totalCount"] == counted["totalCount"];
+    let told = eventually("all requests being counted", SOON, look, all).await?;
+    assert_eq!(told, with(&counted, &json!({ "bucketId": bucket })), "what was sent: {sent}");
+
+    assert_eq!(stats(owner, &path).await?[1]["totalCount"], "0", "nobody used the other one");
+    let unit = stats(owner, &format!("/unit/stats?unitId={bucket}")).await?;
+    assert_eq!(unit, json!([with(&counted, &json!({ "unitId": bucket }))]));
+    let repository = stats(owner, &format!("/repo/stats?repoId={}", access.repository)).await?;
+    assert_eq!(repository, json!([with(&totals, &json!({ "repoId": access.repository }))]));
+
+    for path in ["/stats/minute", "/stats/daily"] {
+        for filter in [
+            format!("bucketId={bucket}"),
+            format!("repoId={}", access.repository),
+            "hosts=embedded".to_owned(),
+        ] {
+            let told = owner.get(&format!("{path}?{filter}")).send().await?.json_with_status(200)?;
+            added_up(&told["data"], &sent, &bucket, &access.repository);
+        }
+        let elsewhere = owner.get(&format!("{path}?bucketId={other}")).send().await?.json_with_status(200)?;
+        assert!(list(&elsewhere["data"]).is_empty(), "{elsewhere}");
+    }
+    healthy_day(owner, &bucket).await
+}
+
+async fn stats(owner: &Person, path: &str) -> Result<Value> {
+    Ok(owner.get(path).send().await?.json_with_status(200)?["stats"].clone())
+}
+
+/// Entries of minutes or days, which together are what was sent.
+fn added_up(data: &Value, sent: &Value, bucket: &str, repository: &str) {
+    let entries = list(data);
+    let sum = |member: &str| -> i64 {
+        let figure = |value: &Value| value.as_i64().or_else(|| value.as_str()?.parse().ok());
+        entries.iter().map(|entry| figure(&entry[member]).unwrap_or_default()).sum()
+    };
+    for (member, figure) in [
+        ("requests", "requests"),
+        ("errors", "errors"),
+        ("reads", "reads"),
+        ("writes", "writes"),
+        ("lists", "lists"),
+        ("upl_bytes", "uploaded"),
+        ("dwl_bytes", "downloaded"),
+        ("size_change", "stored"),
+    ] {
+        assert_eq!(Some(sum(member)), sent[figure].as_i64(), "{member}: {data}");
+    }
+    assert_eq!(sum("provider_errors"), 0, "{data}");
+    for entry in entries {
+        let named = (text(&entry["bucketId"]), text(&entry["unitId"]), text(&entry["repoId"]));
+        assert_eq!(named, (bucket, bucket, repository));
+        assert_eq!(entry["host"], "embedded");
+        assert!(entry["timestamp"].as_i64() > Some(0) && entry["latency_ms"].is_number(), "{entry}");
+    }
+}
+
+/// A refusal that a client met is no outage of the bucket.
+async fn healthy_day(owner: &Person, bucket: &str) -> Result<()> {
+    let status = owner.get(&format!("/bucket/{bucket}/status")).send().await?.json_with_status(200)?;
+    let day = json!({ "day": status["nodeStatus"][0]["lastUpdated"] });
+    let told = owner.post(&format!("/bucket/{bucket}/stats"), &day).send().await?.json_with_status(200)?;
+    let node = &told["nodeStats"][0];
+    assert_eq!((&node["node_status"], &node["failures"]), (&json!("ONLINE"), &json!(0)), "{told}");
+    assert_eq!(node["perc_uptime"].as_f64(), Some(100.0), "{told}");
+    Ok(())
+}
