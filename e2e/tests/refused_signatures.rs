@@ -1,0 +1,69 @@
+//! Presigned URLs that boto3 made and that don't hold: each is refused with the reason, and nothing of it gets to the
+//! provider.
+
+use std::time::Duration;
+
+use bucketry_e2e::{OPEN_BUCKET, Result, Server, eventually, options, s3_bucket, shared_s3_endpoint, text};
+use http::Method;
+use serde_json::{Value, json};
+
+const SOON: Duration = Duration::from_secs(30);
+
+async fn provider_requests(server: &Server) -> Result<Option<u64>> {
+    let metrics = server.get("/metrics").send().await?.text();
+    let line = metrics.lines().find_map(|line| line.strip_prefix("bucketry_provider_requests_total "));
+    Ok(line.and_then(|count| count.parse().ok()))
+}
+
+#[tokio::test]
+async fn presigned_urls_that_do_not_hold_are_refused_with_the_reason() -> Result<()> {
+    let server = Server::start(options()?.env("BUCKETRY_PROBE_INTERVAL", "3600")).await?;
+    let owner = server.owner().await?;
+    let body = s3_bucket("Photos", OPEN_BUCKET, &shared_s3_endpoint()?, &owner.workspace().await?);
+    let id = owner.register(&body).await?;
+    let folder = format!("refused-{}", std::process::id());
+    let place = json!([{ "bucketId": id, "folder": folder, "master": false }]);
+    let fields = json!({ "name": "Refused", "repoBuckets": place });
+    let access = owner.open_repository(&server, &fields, OPEN_BUCKET).await?;
+    let put = async || Ok(access.object(Method::PUT, "there").raw("text/plain", "x").send().await?.status);
+    eventually("an object being stored", SOON, put, |status| *status == 200).await?;
+    let look = async || owner.status_of(&id).await;
+    eventually("the bucket being ONLINE", SOON, look, |status| status == "ONLINE").await?;
+
+    let before = provider_requests(&server).await?.unwrap();
+    let told = access.run_script("refused_signatures.py", &["there", "missing"]).await?;
+    assert_eq!(told["good"], json!([200, null, "x"]));
+    assert_eq!(told["old and alive"], json!([200, null, "x"]), "an hour is no matter while the URL lives");
+    assert_eq!(told["usual form"], "v2", "what boto3 makes of its own accord is the old form: {told}");
+    for case in ["v2 get", "v2 put"] {
+        refused(&told, case, (400, "InvalidRequest"), &["Version 2", "signature_version='s3v4'"]);
+    }
+    for case in ["expired get", "expired put"] {
+        refused(&told, case, (403, "AccessDenied"), &["Request has expired", "for 1 seconds"]);
+    }
+    for case in [
+        "other key",
+        "longer life",
+        "parameter added",
+        "parameter changed",
+        "other method",
+        "put to another key",
+        "get as put",
+    ] {
+        refused(&told, case, (403, "SignatureDoesNotMatch"), &[]);
+    }
+    let after = provider_requests(&server).await?.unwrap();
+    assert_eq!(after - before, 2, "only the two good ones got to the provider");
+    for (key, status) in [("there", 200), ("missing", 404), ("missing-2", 404)] {
+        assert_eq!(access.object(Method::GET, key).send().await?.status, status, "{key}");
+    }
+    Ok(())
+}
+
+fn refused(told: &Value, case: &str, (status, code): (u16, &str), words: &[&str]) {
+    let answer = &told[case];
+    assert_eq!((&answer[0], &answer[1]), (&json!(status), &json!(code)), "{case}: {answer}");
+    for word in words {
+        assert!(text(&answer[2]).contains(word), "{case}: {word}: {answer}");
+    }
+}
