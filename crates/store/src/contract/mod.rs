@@ -162,6 +162,7 @@ macro_rules! contract_stories {
                 a_batch_is_added_to_the_totals
                 a_batch_that_arrives_twice_counts_once
                 a_batch_that_arrives_twice_at_once_counts_once
+                reports_of_two_nodes_at_once_are_both_counted
                 a_gap_in_the_numbers_is_refused
                 rows_of_foreign_and_unknown_buckets_are_passed_over
                 rows_that_cannot_be_added_up_are_passed_over
@@ -171,6 +172,7 @@ macro_rules! contract_stories {
             }
             usage_series {
                 a_series_tells_minutes_and_days_newest_first
+                a_report_of_more_rows_than_a_statement_takes_counts_as_a_whole
                 a_series_is_cut_down_to_buckets_repositories_and_hosts
                 a_series_holds_what_is_visible_and_what_was_removed
                 a_series_of_another_organization_is_not_told

@@ -84,6 +84,34 @@ pub async fn a_batch_that_arrives_twice_at_once_counts_once(store: &dyn Store) {
     assert_eq!(totals(store, bucket).await.requests, 1);
 }
 
+pub async fn reports_of_two_nodes_at_once_are_both_counted(store: &dyn Store) {
+    let world = World::new(store).await;
+    let nodes = [world.node("node-1").await, world.node("node-2").await];
+    let mut buckets = Vec::new();
+    for number in 0..40 {
+        buckets.push(world.bucket(&format!("bucket {number}")).await);
+    }
+    let repo_id = fresh(RepoId::new);
+    let rows: Vec<UsageRow> =
+        buckets.iter().map(|bucket| UsageRow { repo_id: Some(repo_id), ..row(*bucket, 60, 1) }).collect();
+    let mut back = rows.clone();
+    back.reverse();
+    for number in 1..=20 {
+        // Two that took the same totals in different orders would each wait for the other.
+        let [there, back] = [batch(number, rows.clone()), batch(number, back.clone())];
+        let (a, b) = join(
+            store.add_usage(nodes[0], None, &there, at(0)),
+            store.add_usage(nodes[1], None, &back, at(0)),
+        )
+        .await;
+        assert_eq!([a.unwrap(), b.unwrap()], [BatchCounted::Counted; 2]);
+    }
+    let told = store.usage_totals_of(&buckets).await.unwrap();
+    assert!(told.iter().all(|(_, totals)| totals.requests == 40), "{told:?}");
+    let told = store.usage_totals_of_repositories(world.org, &[repo_id]).await.unwrap();
+    assert_eq!(told[0].1.requests, 40 * 40);
+}
+
 pub async fn a_gap_in_the_numbers_is_refused(store: &dyn Store) {
     let world = World::new(store).await;
     let node = world.node("node-1").await;

@@ -87,6 +87,28 @@ pub async fn a_series_tells_minutes_and_days_newest_first(store: &dyn Store) {
     assert_eq!(told(store, &part(Resolution::Day, DAY, DAY)).await, [(DAY, 14), (DAY, 2)]);
 }
 
+pub async fn a_report_of_more_rows_than_a_statement_takes_counts_as_a_whole(store: &dyn Store) {
+    let world = World::new(store).await;
+    let node = world.node("node-1").await;
+    let bucket = world.bucket("photos").await;
+    let minutes = 9_000;
+    // Every minute twice, the second time all the way back: what belongs together is far apart.
+    let there_and_back = (0..minutes).chain((0..minutes).rev());
+    let rows = there_and_back.map(|minute| row(bucket, minute * 60, 1)).collect();
+    store.add_usage(node, None, &batch(1, rows), at(0)).await.unwrap();
+    store.add_usage(node, None, &batch(2, vec![row(bucket, 60, 5)]), at(0)).await.unwrap();
+
+    let first = SeriesQuery { last: 120, ..world.all(Resolution::Minute) };
+    assert_eq!(told(store, &first).await, [(120, 2), (60, 7), (0, 2)]);
+    let last = SeriesQuery { first: (minutes - 1) * 60, ..world.all(Resolution::Minute) };
+    assert_eq!(told(store, &last).await, [((minutes - 1) * 60, 2)]);
+    let days = told(store, &world.all(Resolution::Day)).await;
+    assert_eq!(days.len(), 7);
+    assert_eq!(days.iter().map(|(_, requests)| requests).sum::<i64>(), 2 * minutes + 5);
+    let totals = store.usage_totals_of(&[bucket]).await.unwrap();
+    assert_eq!(totals[0].1.requests, 2 * minutes + 5);
+}
+
 pub async fn a_series_is_cut_down_to_buckets_repositories_and_hosts(store: &dyn Store) {
     let world = World::new(store).await;
     let (near, far) = (world.node("near").await, world.node("far").await);

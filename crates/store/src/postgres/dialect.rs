@@ -3,6 +3,8 @@
 
 use crate::StoreError;
 
+pub(super) use super::row_values::RowValues;
+
 /// The driver's marker type.
 pub(super) type Db = sqlx::Postgres;
 /// A connection.
@@ -32,15 +34,6 @@ macro_rules! for_share {
     };
 }
 pub(super) use {for_share, for_update};
-
-/// Writes the parameter of that number, the first being 1.
-pub(super) fn push_parameter(sql: &mut String, number: usize) {
-    sql.push('$');
-    sql.push_str(&number.to_string());
-}
-
-/// The largest number of parameters of a statement: the protocol counts them in 16 bits.
-pub(super) const MAX_PARAMETERS: usize = 65_535;
 
 /// Makes transactions that announce changes commit in the order of their numbers: a node that has read up to a number
 /// must never miss a lower one that is committed later. The number is any that nothing else of ours locks.

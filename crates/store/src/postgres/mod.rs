@@ -14,6 +14,7 @@ mod address;
 mod dialect;
 mod generation;
 mod open;
+mod row_values;
 #[path = "../sql/mod.rs"]
 mod sql;
 mod throwaway;

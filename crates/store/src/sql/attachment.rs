@@ -11,12 +11,13 @@ use sqlx::query;
 use super::columns::{Columns, stored};
 use super::dialect::{Row, for_update};
 use super::repository::note_change;
-use super::statement::{InList, Rows, Write, texts};
+use super::rows::Rows;
+use super::statement::{InList, Write, texts};
 use crate::Result;
 use crate::repository::Proposal;
 
-const PLACES: Rows = Rows {
-    before: "INSERT INTO repository_buckets (repo_id, bucket_id, position, folder, is_master) VALUES ",
+const PLACES: Rows<'static> = Rows {
+    before: "INSERT INTO repository_buckets (repo_id, bucket_id, position, folder, is_master) ",
     columns: 5,
     after: "",
 };
@@ -144,8 +145,8 @@ pub(super) async fn replace(write: &mut Write, id: RepoId, buckets: &[Repository
     free(write, id).await?;
     let places: Vec<(u64, &RepositoryBucket)> = (0..).zip(buckets).collect();
     write
-        .insert_rows(&PLACES, &places, |query, (position, place)| {
-            query
+        .insert_rows(&PLACES, &places, |values, (position, place)| {
+            values
                 .bind(id.to_string())
                 .bind(place.bucket_id.to_string())
                 .bind(stored(*position))

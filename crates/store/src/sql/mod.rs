@@ -20,6 +20,7 @@ mod probe;
 mod repository;
 mod repository_key;
 mod repository_list;
+mod rows;
 mod statement;
 mod status;
 mod sync;

@@ -13,8 +13,9 @@ use sqlx::query;
 
 use super::SqlStore;
 use super::columns::Columns;
-use super::dialect::{Query, for_update};
-use super::statement::{InList, Rows, Write, texts};
+use super::dialect::{RowValues, for_update};
+use super::rows::Rows;
+use super::statement::{InList, Write, texts};
 use super::status::{day_record, day_record_columns, node_status};
 use crate::Result;
 use crate::status::ProbeBatch;
@@ -37,16 +38,15 @@ struct Word {
 
 type DayRecords = BTreeMap<(Day, BucketId), DayRecord>;
 
-const WORDS: Rows = Rows {
-    before: "INSERT INTO bucket_words (bucket_id, node_id, status, latency_ms, at, failure) VALUES ",
+const WORDS: Rows<'static> = Rows {
+    before: "INSERT INTO bucket_words (bucket_id, node_id, status, latency_ms, at, failure) ",
     columns: 6,
     after: " ON CONFLICT (bucket_id, node_id) DO UPDATE SET status = excluded.status, \
             latency_ms = excluded.latency_ms, at = excluded.at, failure = excluded.failure",
 };
-const DAYS: Rows = Rows {
+const DAYS: Rows<'static> = Rows {
     before: "INSERT INTO day_records (bucket_id, day, node_id, observed_us, online_us, probes, failures, \
-             latency_sum_ms, latencies, last_at, last_status, last_latency_ms, last_sample_failure, last_failure) \
-             VALUES ",
+             latency_sum_ms, latencies, last_at, last_status, last_latency_ms, last_sample_failure, last_failure) ",
     columns: 14,
     after: " ON CONFLICT (bucket_id, day, node_id) DO UPDATE SET observed_us = excluded.observed_us, \
             online_us = excluded.online_us, probes = excluded.probes, failures = excluded.failures, \
@@ -77,9 +77,9 @@ impl SqlStore {
             .filter(|(_, known)| known.changed)
             .filter_map(|(id, known)| Some((*id, known.word.as_ref()?)))
             .collect();
-        write.insert_rows(&WORDS, &words, |query, (id, word)| bind_word(query, &node, *id, word)).await?;
+        write.insert_rows(&WORDS, &words, |values, (id, word)| bind_word(values, &node, *id, word)).await?;
         let days: Vec<_> = days.into_iter().collect();
-        write.insert_rows(&DAYS, &days, |query, day| bind_day(query, &node, day)).await?;
+        write.insert_rows(&DAYS, &days, |values, day| bind_day(values, &node, day)).await?;
         for known in known.values().filter(|known| known.changed) {
             write.touch(Some(known.org_id));
         }
@@ -193,8 +193,8 @@ fn add(batch: &ProbeBatch, known: &mut BTreeMap<BucketId, Known>, days: &mut Day
     taken
 }
 
-fn bind_word<'q>(query: Query<'q>, node: &str, id: BucketId, word: &Word) -> Query<'q> {
-    query
+fn bind_word(values: RowValues, node: &str, id: BucketId, word: &Word) -> RowValues {
+    values
         .bind(id.to_string())
         .bind(node.to_owned())
         .bind(word.status.as_str())
@@ -203,10 +203,10 @@ fn bind_word<'q>(query: Query<'q>, node: &str, id: BucketId, word: &Word) -> Que
         .bind(failure_text(word.failure.as_ref()))
 }
 
-fn bind_day<'q>(query: Query<'q>, node: &str, day: &((Day, BucketId), DayRecord)) -> Query<'q> {
+fn bind_day(values: RowValues, node: &str, day: &((Day, BucketId), DayRecord)) -> RowValues {
     let ((day, id), record) = day;
     let last = record.last.as_ref();
-    query
+    values
         .bind(id.to_string())
         .bind(day.number())
         .bind(node.to_owned())

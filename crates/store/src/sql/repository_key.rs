@@ -16,13 +16,14 @@ use super::SqlStore;
 use super::columns::Columns;
 use super::dialect::Row;
 use super::repository::note_change;
-use super::statement::{InList, Rows, Write, texts};
+use super::rows::Rows;
+use super::statement::{InList, Write, texts};
 use crate::Result;
 use crate::repository_key::{KeyInserted, NewRepositoryKey, RepositoryKeyStore};
 
 /// An empty organization stands for all.
-const USES: Rows = Rows {
-    before: "WITH uses (id, at, org_id) AS (VALUES ",
+const USES: Rows<'static> = Rows {
+    before: "WITH uses (id, at, org_id) AS (",
     columns: 3,
     after: ") UPDATE repository_keys SET last_used_at = uses.at FROM uses WHERE repository_keys.id = uses.id \
             AND (uses.org_id = '' OR repository_keys.org_id = uses.org_id) \
@@ -161,8 +162,8 @@ impl RepositoryKeyStore for SqlStore {
         let org = org_id.map(|id| id.to_string()).unwrap_or_default();
         let mut write = self.write().await?;
         write
-            .insert_rows(&USES, &latest, |query, (id, at)| {
-                query.bind(id.to_string()).bind(to_micros(*at)).bind(org.clone())
+            .insert_rows(&USES, &latest, |values, (id, at)| {
+                values.bind(id.to_string()).bind(to_micros(*at)).bind(org.clone())
             })
             .await?;
         write.commit().await

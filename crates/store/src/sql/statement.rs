@@ -12,6 +12,7 @@ use sqlx::{AssertSqlSafe, Transaction};
 use super::SqlStore;
 use super::dialect::{self, BEGIN_WRITE, Db, Query, Row};
 use super::generation::{Generations, Touched};
+use super::rows::Rows;
 use crate::sync::Subject;
 use crate::{Result, StoreError};
 
@@ -88,27 +89,6 @@ impl Write {
         Ok(rows)
     }
 
-    /// Runs a statement that takes rows over many of them, with few statements.
-    pub(super) async fn insert_rows<T>(
-        &mut self,
-        rows: &Rows,
-        values: &[T],
-        bind: impl for<'q> Fn(Query<'q>, &T) -> Query<'q>,
-    ) -> Result<u64> {
-        let mut changed = 0;
-        let mut rest = values;
-        while !rest.is_empty() {
-            let (now, later) = rest.split_at(rows.next_chunk(rest.len()));
-            let mut query = sqlx::query(AssertSqlSafe(rows.sql(now.len())));
-            for value in now {
-                query = bind(query, value);
-            }
-            changed += self.execute(query).await?;
-            rest = later;
-        }
-        Ok(changed)
-    }
-
     /// Tells nodes, with the commit, that something about a bucket or a repository changed.
     pub(super) fn announce(&mut self, org_id: OrgId, subject: Subject, now: Timestamp) {
         self.announced.push((org_id, subject, now));
@@ -148,12 +128,12 @@ impl Write {
         if let Some(order) = dialect::ORDER_CHANGES.filter(|_| !announced.is_empty()) {
             self.execute(sqlx::query(order)).await?;
         }
-        self.insert_rows(&CHANGES, &announced, |query, (org_id, subject, at)| {
+        self.insert_rows(&CHANGES, &announced, |values, (org_id, subject, at)| {
             let (kind, id) = match subject {
                 Subject::Bucket(id) => ("BUCKET", id.to_string()),
                 Subject::Repository(id) => ("REPOSITORY", id.to_string()),
             };
-            query.bind(org_id.to_string()).bind(kind).bind(id).bind(to_micros(*at))
+            values.bind(org_id.to_string()).bind(kind).bind(id).bind(to_micros(*at))
         })
         .await?;
         if let Some(raise) = dialect::RAISE_GENERATION {
@@ -165,8 +145,8 @@ impl Write {
     }
 }
 
-const CHANGES: Rows =
-    Rows { before: "INSERT INTO changes (org_id, kind, subject_id, at) VALUES ", columns: 4, after: "" };
+const CHANGES: Rows<'static> =
+    Rows { before: "INSERT INTO changes (org_id, kind, subject_id, at) ", columns: 4, after: "" };
 
 /// The most values of one list. Longer ones are cut into several statements.
 const LONGEST_LIST: usize = 512;
@@ -230,40 +210,6 @@ impl<'a> InList<'a> {
     }
 }
 
-/// A statement that inserts several rows: `before`, the rows with `columns` parameters each, `after`.
-pub(super) struct Rows {
-    pub(super) before: &'static str,
-    pub(super) columns: usize,
-    pub(super) after: &'static str,
-}
-
-/// The most rows of one statement: beyond that, longer statements gain nothing.
-const MOST_ROWS: usize = 256;
-
-impl Rows {
-    // Powers of two, for the same reason as in lists.
-    fn next_chunk(&self, left: usize) -> usize {
-        let most = MOST_ROWS.min(dialect::MAX_PARAMETERS / self.columns);
-        let largest = left.min(most);
-        1 << largest.ilog2()
-    }
-
-    fn sql(&self, rows: usize) -> String {
-        let mut sql = String::with_capacity(self.before.len() + self.after.len() + rows * self.columns * 3);
-        sql.push_str(self.before);
-        for row in 0..rows {
-            sql.push_str(if row == 0 { "(" } else { ", (" });
-            for column in 0..self.columns {
-                sql.push_str(if column == 0 { "" } else { ", " });
-                dialect::push_parameter(&mut sql, row * self.columns + column + 1);
-            }
-            sql.push(')');
-        }
-        sql.push_str(self.after);
-        sql
-    }
-}
-
 /// Texts of ids, for lists: each once, in order, which lets neighbours in an index be found one after the other.
 pub(super) fn texts<T: ToString>(ids: impl IntoIterator<Item = T>) -> Vec<String> {
     let texts: BTreeSet<String> = ids.into_iter().map(|id| id.to_string()).collect();
@@ -278,20 +224,5 @@ mod tests {
     fn a_list_is_filled_up_to_a_power_of_two_after_the_statements_own_parameters() {
         let list = InList::new("SELECT a FROM t WHERE b = $1 AND a IN (", ")").text("b");
         assert_eq!(list.sql(3), "SELECT a FROM t WHERE b = $1 AND a IN ($2, $3, $4, $5)");
-    }
-
-    #[test]
-    fn rows_are_cut_into_powers_of_two() {
-        let rows = Rows { before: "INSERT INTO t (a, b) VALUES ", columns: 2, after: "" };
-        let sql = rows.sql(2).replace("$1", "?").replace("$2", "?").replace("$3", "?").replace("$4", "?");
-        assert_eq!(sql, "INSERT INTO t (a, b) VALUES (?, ?), (?, ?)");
-        let mut left = 5_000;
-        let mut chunks = Vec::new();
-        while left > 0 {
-            chunks.push(rows.next_chunk(left));
-            left -= rows.next_chunk(left);
-        }
-        assert_eq!(chunks.iter().sum::<usize>(), 5_000);
-        assert_eq!(chunks[19..], [128, 8]);
     }
 }

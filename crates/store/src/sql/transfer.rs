@@ -6,12 +6,10 @@ use sqlx::{AssertSqlSafe, query};
 
 use super::SqlStore;
 use super::columns::Columns;
-use super::dialect::{self, Query, Row};
+use super::dialect::{self, Query, Row, RowValues};
+use super::rows::Rows;
 use crate::transfer::{Cell, Kind, Place, Source, Table, Target};
 use crate::{Result, StoreError};
-
-/// Rows of one statement.
-const ROWS: usize = 200;
 
 fn names(table: &Table) -> String {
     table.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
@@ -127,21 +125,11 @@ impl Target for SqlStore {
 
     async fn put_rows(&self, table: &Table, rows: &[Vec<Cell>], place: &Place) -> Result<()> {
         let mut write = self.write().await?;
-        for rows in rows.chunks(ROWS) {
-            let width = table.columns.len();
-            let values: Vec<String> = (0..rows.len())
-                .map(|row| {
-                    let own = (1..=width).map(|column| format!("${}", row * width + column));
-                    format!("({})", own.collect::<Vec<_>>().join(", "))
-                })
-                .collect();
-            let sql = format!("INSERT INTO {} ({}) VALUES {}", table.name, names(table), values.join(", "));
-            let mut insert = query(AssertSqlSafe(sql)).persistent(false);
-            for cell in rows.iter().flatten() {
-                insert = bind(insert, cell);
-            }
-            write.execute(insert).await?;
-        }
+        let before = format!("INSERT INTO {} ({}) ", table.name, names(table));
+        let statement = Rows { before: &before, columns: table.columns.len(), after: "" };
+        write
+            .insert_rows(&statement, rows, |values, row| row.iter().cloned().fold(values, RowValues::bind))
+            .await?;
         let note = "INSERT INTO unfinished_transfer (name, last_key, moved) VALUES ($1, $2, $3) \
                     ON CONFLICT (name) DO UPDATE SET last_key = excluded.last_key, moved = excluded.moved";
         let note = query(note)

@@ -13,23 +13,26 @@ use sqlx::query;
 use super::SqlStore;
 use super::bucket_list::totals;
 use super::columns::{Columns, stored};
-use super::dialect::{Query, for_update};
-use super::statement::{InList, Rows, Write, texts};
+use super::dialect::{RowValues, for_update};
+use super::rows::Rows;
+use super::statement::{InList, Write, texts};
 use crate::Result;
 use crate::bucket::BucketQuery;
 use crate::usage::{BatchCounted, ListedTotals, SeriesPoint, SeriesQuery, UsageStore};
 
+// A row's organization is its bucket's, which stays what it is: rewriting it would rewrite the index by organization.
 macro_rules! add_counts {
-    ($table:literal, $period:literal, $($count:literal),+) => {
+    ($table:literal, $period:literal, $first:literal $(, $count:literal)*) => {
         Rows {
             before: concat!(
-                "INSERT INTO ", $table, " (bucket_id, ", $period, ", node_id, repo_id, org_id", $(", ", $count,)+
-                ") VALUES "
+                "INSERT INTO ", $table, " (bucket_id, ", $period, ", node_id, repo_id, org_id, ", $first,
+                $(", ", $count,)* ") "
             ),
-            columns: 5 + [$($count),+].len(),
+            columns: 5 + [$first, $($count),*].len(),
             after: concat!(
-                " ON CONFLICT (bucket_id, ", $period, ", node_id, repo_id) DO UPDATE SET org_id = excluded.org_id",
-                $(", ", $count, " = ", $table, ".", $count, " + excluded.", $count,)+
+                " ON CONFLICT (bucket_id, ", $period, ", node_id, repo_id) DO UPDATE SET ",
+                $first, " = ", $table, ".", $first, " + excluded.", $first,
+                $(", ", $count, " = ", $table, ".", $count, " + excluded.", $count,)*
             ),
         }
     };
@@ -41,10 +44,10 @@ macro_rules! add_counts {
     };
 }
 
-const MINUTES: Rows = add_counts!("usage_minutes", "minute");
-const DAYS: Rows = add_counts!("usage_days", "day");
-const TOTALS: Rows = Rows {
-    before: "INSERT INTO usage_totals (bucket_id, requests, upload_bytes, download_bytes, size_change) VALUES ",
+const MINUTES: Rows<'static> = add_counts!("usage_minutes", "minute");
+const DAYS: Rows<'static> = add_counts!("usage_days", "day");
+const TOTALS: Rows<'static> = Rows {
+    before: "INSERT INTO usage_totals (bucket_id, requests, upload_bytes, download_bytes, size_change) ",
     columns: 5,
     after: " ON CONFLICT (bucket_id) DO UPDATE SET requests = usage_totals.requests + excluded.requests, \
             upload_bytes = usage_totals.upload_bytes + excluded.upload_bytes, \
@@ -52,9 +55,9 @@ const TOTALS: Rows = Rows {
             size_change = usage_totals.size_change + excluded.size_change",
 };
 
-const REPO_TOTALS: Rows = Rows {
+const REPO_TOTALS: Rows<'static> = Rows {
     before: "INSERT INTO usage_repo_totals \
-             (org_id, repo_id, requests, upload_bytes, download_bytes, size_change) VALUES ",
+             (org_id, repo_id, requests, upload_bytes, download_bytes, size_change) ",
     columns: 6,
     after: " ON CONFLICT (org_id, repo_id) DO UPDATE SET \
             requests = usage_repo_totals.requests + excluded.requests, \
@@ -102,9 +105,9 @@ async fn served(
     Ok(served)
 }
 
-fn bind_counts<'q>(query: Query<'q>, node: &str, (key, counts): &(Key, UsageCounts)) -> Query<'q> {
+fn bind_counts(values: RowValues, node: &str, (key, counts): &(Key, UsageCounts)) -> RowValues {
     let (bucket, period, repo, org) = key;
-    query
+    values
         .bind(bucket.to_string())
         .bind(*period)
         .bind(node.to_owned())
@@ -123,17 +126,21 @@ fn bind_counts<'q>(query: Query<'q>, node: &str, (key, counts): &(Key, UsageCoun
         .bind(counts.first_byte_sum_ms)
 }
 
-fn bind_totals<'q>(query: Query<'q>, counts: &UsageCounts) -> Query<'q> {
-    query.bind(counts.requests).bind(counts.upload_bytes).bind(counts.download_bytes).bind(counts.size_change)
+fn bind_totals(values: RowValues, counts: &UsageCounts) -> RowValues {
+    values
+        .bind(counts.requests)
+        .bind(counts.upload_bytes)
+        .bind(counts.download_bytes)
+        .bind(counts.size_change)
 }
 
-fn bind_bucket_totals<'q>(query: Query<'q>, (bucket, counts): &(BucketId, UsageCounts)) -> Query<'q> {
-    bind_totals(query.bind(bucket.to_string()), counts)
+fn bind_bucket_totals(values: RowValues, (bucket, counts): &(BucketId, UsageCounts)) -> RowValues {
+    bind_totals(values.bind(bucket.to_string()), counts)
 }
 
-fn bind_repo_totals<'q>(query: Query<'q>, row: &((OrgId, RepoId), UsageCounts)) -> Query<'q> {
+fn bind_repo_totals(values: RowValues, row: &((OrgId, RepoId), UsageCounts)) -> RowValues {
     let ((org, repo), counts) = row;
-    bind_totals(query.bind(org.to_string()).bind(repo.to_string()), counts)
+    bind_totals(values.bind(org.to_string()).bind(repo.to_string()), counts)
 }
 
 #[async_trait]
@@ -171,9 +178,9 @@ impl UsageStore for SqlStore {
             }
         }
         let minutes: Vec<_> = minutes.into_iter().collect();
-        write.insert_rows(&MINUTES, &minutes, |query, row| bind_counts(query, &node, row)).await?;
+        write.insert_rows(&MINUTES, &minutes, |values, row| bind_counts(values, &node, row)).await?;
         let days: Vec<_> = days.into_iter().collect();
-        write.insert_rows(&DAYS, &days, |query, row| bind_counts(query, &node, row)).await?;
+        write.insert_rows(&DAYS, &days, |values, row| bind_counts(values, &node, row)).await?;
         let totals: Vec<_> = totals.into_iter().collect();
         write.insert_rows(&TOTALS, &totals, bind_bucket_totals).await?;
         let repo_totals: Vec<_> = repo_totals.into_iter().collect();

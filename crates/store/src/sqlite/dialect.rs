@@ -3,6 +3,8 @@
 
 use crate::StoreError;
 
+pub(super) use super::row_values::RowValues;
+
 /// The driver's marker type.
 pub(super) type Db = sqlx::Sqlite;
 /// A connection.
@@ -31,12 +33,6 @@ macro_rules! for_share {
 }
 pub(super) use {for_share, for_update};
 
-/// Writes the next parameter of a statement that has many, and each once, in order. To SQLite `$1` is a name, and it
-/// looks names up from the first to the last, for each anew.
-pub(super) fn push_parameter(sql: &mut String, _number: usize) {
-    sql.push('?');
-}
-
 /// Makes transactions that announce changes commit in the order of their numbers. SQLite's one writer does.
 pub(super) const ORDER_CHANGES: Option<&str> = None;
 
@@ -56,9 +52,6 @@ pub(super) const FIND_TRANSFER: &str =
 pub(super) const AFTER_TRANSFER: &[&str] = &["INSERT INTO sqlite_sequence (name, seq) \
     SELECT 'changes', p.purged_through FROM changes_purged p \
     WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence s WHERE s.name = 'changes')"];
-
-/// The largest number of parameters of a statement (SQLITE_MAX_VARIABLE_NUMBER).
-pub(super) const MAX_PARAMETERS: usize = 32_766;
 
 // Primary result codes, from SQLite's "Result and Error Codes".
 const BUSY: u32 = 5;

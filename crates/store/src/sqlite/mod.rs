@@ -9,6 +9,7 @@
 mod backup;
 mod dialect;
 mod open;
+mod row_values;
 #[path = "../sql/mod.rs"]
 mod sql;
 mod tables;
