@@ -12,7 +12,7 @@ use crate::connection::Connection;
 use crate::deployment::{Deployment, new_bucket, text, time_start};
 use crate::postgres::Postgres;
 use crate::report::{self, Bar, Report};
-use crate::seeded::{Moved, Sample, Seeded};
+use crate::seeded::{Sample, Seeded};
 use crate::statistics::{Latency, Spread};
 use crate::{Plan, Result};
 
@@ -118,19 +118,24 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
             there.push(one);
         }
         let measured = on(plan, &extent, &there).await?;
-        let place = if in_memory { "PostgreSQL in memory" } else { "PostgreSQL on the disk" };
-        bars.extend(bars_of(&measured.calls, sizes, place, true));
+        let name = if in_memory { "PostgreSQL in memory" } else { "PostgreSQL on the disk" };
+        bars.extend(bars_of(&measured.calls, sizes, name, true));
         bars.push(measured.starts);
         figures.insert("postgresql".to_owned(), measured.figures);
-        bars.extend(moves.last().map(|(buckets, moved)| {
-            let (seconds, rows) = (moved.took.as_secs_f64(), moved.rows);
-            Bar::reported(
-                &format!("`bucketry migrate` of {buckets} buckets to PostgreSQL, compared row by row"),
-                format!("{seconds:.0} s, {rows} rows, {:.0} a second", rows as f64 / seconds),
-            )
-        }));
-        let told = |(buckets, moved): &(u64, Moved)| json!({ "buckets": buckets, "seconds": moved.took.as_secs_f64(), "rows": moved.rows });
-        figures.insert("migrate".to_owned(), moves.iter().map(told).collect());
+        // What was measured on is moved back, one after the other: as a deployment would that returns.
+        let mut moves_back = Vec::new();
+        for one in &there {
+            moves_back.extend(one.migrate_back(plan, place)?.map(|moved| (one.buckets, moved)));
+        }
+        for (target, name, moves) in
+            [("PostgreSQL", "migrate", &moves), ("SQLite", "migrateBack", &moves_back)]
+        {
+            bars.extend(moves.last().map(|(buckets, moved)| moved.bar(*buckets, target)));
+            figures.insert(
+                name.to_owned(),
+                moves.iter().map(|(buckets, moved)| moved.figures(*buckets)).collect(),
+            );
+        }
         let described = there.last().and_then(Seeded::database).map(|database| postgres.describe(database));
         if let Some((version, bytes)) = described.transpose()? {
             figures.insert("postgresqlServer".to_owned(), json!({ "version": version, "bytes": bytes }));

@@ -15,11 +15,13 @@ use bucketry_store::organization::OrganizationStore as _;
 use bucketry_store::sqlite::{self, DATABASE_FILE, SqliteStore};
 use bucketry_test_servers::bucketry::Options;
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::deployment::{Deployment, options};
 use crate::postgres::Postgres;
-use crate::{Plan, Result, report};
+use crate::report::{self, Bar};
+use crate::{Plan, Result};
 
 /// How many buckets of each registry single lookups go to.
 const SAMPLES: u64 = 997;
@@ -88,13 +90,7 @@ impl Seeded {
         report::complain(&format!("moving {} buckets to PostgreSQL", self.buckets));
         let database = postgres.database(&format!("buckets_{}", self.buckets))?;
         let directory = self.directory.path();
-        let start = Instant::now();
-        let mut migrate = Command::new(&plan.bucketry);
-        let from = format!("sqlite:{}", directory.display());
-        let told = run(migrate.args(["migrate", "--from", &from, "--to", &database]))?;
-        let took = start.elapsed();
-        let rows = told.split(' ').nth(1).and_then(|rows| rows.parse().ok());
-        let rows = rows.ok_or_else(|| format!("migrate told {told:?}"))?;
+        let moved = migrate(plan, &format!("sqlite:{}", directory.display()), &database)?;
         for file in [DATABASE_FILE.to_owned(), format!("{DATABASE_FILE}-wal"), format!("{DATABASE_FILE}-shm")]
         {
             let removed = fs::remove_file(directory.join(file));
@@ -105,7 +101,16 @@ impl Seeded {
         }
         postgres.settle(&database)?;
         self.database = Some(database);
-        Ok((self, Moved { took, rows }))
+        Ok((self, moved))
+    }
+
+    /// Moves it from PostgreSQL into a new SQLite file in `place`, which is thrown away. No server must be running. None
+    /// where it isn't in PostgreSQL.
+    pub(crate) fn migrate_back(&self, plan: &Plan, place: &Path) -> Result<Option<Moved>> {
+        let Some(database) = &self.database else { return Ok(None) };
+        report::complain(&format!("moving {} buckets back to SQLite", self.buckets));
+        let directory = tempfile::tempdir_in(place)?;
+        migrate(plan, database, &format!("sqlite:{}", directory.path().display())).map(Some)
     }
 
     /// The database's address, if it is PostgreSQL.
@@ -127,6 +132,31 @@ impl Seeded {
 pub(crate) struct Moved {
     pub(crate) took: Duration,
     pub(crate) rows: u64,
+}
+
+impl Moved {
+    /// The line of the table.
+    pub(crate) fn bar(&self, buckets: u64, target: &str) -> Bar {
+        let (seconds, rows) = (self.took.as_secs_f64(), self.rows);
+        Bar::reported(
+            &format!("`bucketry migrate` of {buckets} buckets to {target}, compared row by row"),
+            format!("{seconds:.0} s, {rows} rows, {:.0} a second", rows as f64 / seconds),
+        )
+    }
+
+    pub(crate) fn figures(&self, buckets: u64) -> Value {
+        json!({ "buckets": buckets, "seconds": self.took.as_secs_f64(), "rows": self.rows })
+    }
+}
+
+/// Runs `bucketry migrate`, which compares both sides row by row at its end.
+fn migrate(plan: &Plan, from: &str, to: &str) -> Result<Moved> {
+    let start = Instant::now();
+    let told = run(Command::new(&plan.bucketry).args(["migrate", "--from", from, "--to", to]))?;
+    let took = start.elapsed();
+    let rows = told.split(' ').nth(1).and_then(|rows| rows.parse().ok());
+    let rows = rows.ok_or_else(|| format!("migrate told {told:?}"))?;
+    Ok(Moved { took, rows })
 }
 
 /// Buckets from everywhere among so many. No server must be running.
