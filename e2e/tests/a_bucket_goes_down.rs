@@ -89,6 +89,9 @@ async fn requests_tell_an_outage_and_its_end_long_before_the_next_probe() -> Res
     assert_eq!(node["lastError"], "CONNECTION_REFUSED", "{node}");
     assert!(text(&node["statusReason"]).contains(' '), "the reason is a sentence: {node}");
     assert_eq!(owner.status_of(&id).await?, "OFFLINE");
+    // What the failing requests gave cause for is over: now the next probe is an hour off.
+    let told = async || Ok(told_by_node(&owner, &id).await?.0["lastUpdated"].clone());
+    eventually("a last failing probe", SOON, told, |at| *at != node["lastUpdated"]).await?;
 
     store.start_again().await?;
     // The gateway leaves it alone for some seconds; the first request that is served is news.
