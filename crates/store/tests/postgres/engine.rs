@@ -305,6 +305,57 @@ async fn traffic_is_added_while_old_minutes_are_removed() {
 }
 
 #[tokio::test]
+async fn two_reports_take_the_same_totals_in_one_order() {
+    let database = database().await;
+    let store = open(&database, &Options { connections: 4, ..Options::default() }).await;
+    store.insert_organization(&organization(), now()).await.unwrap();
+    let buckets: Vec<NewBucket> = (1..=5).map(bucket).collect();
+    for bucket in &buckets {
+        store.insert_bucket(bucket, now()).await.unwrap();
+    }
+    let there: Vec<UsageRow> = buckets
+        .iter()
+        .map(|bucket| UsageRow { requests: 1, ..UsageRow::empty(60, bucket.id, None) })
+        .collect();
+    let back: Vec<UsageRow> = there.iter().rev().cloned().collect();
+    let batch = |number, rows| UsageBatch { spool: "spool-1".to_owned(), number, rows };
+    let [one, other] = [1, 2].map(|node| NodeId::new(now(), [node; 10]));
+    for node in [one, other] {
+        store.add_usage(node, None, &batch(1, there.clone()), now()).await.unwrap();
+    }
+
+    // Both come as far as the total in the middle; had they taken the others from two ends, neither could go on.
+    let mut stranger = connect(&database).await;
+    let mut holding = stranger.begin().await.unwrap();
+    sqlx::query("UPDATE usage_totals SET requests = requests WHERE bucket_id = $1")
+        .bind(buckets[2].id.to_string())
+        .execute(&mut *holding)
+        .await
+        .unwrap();
+    let let_go = async {
+        let mut watching = connect(&database).await;
+        let begun = Instant::now();
+        let waiting = "SELECT COUNT(*) FROM pg_stat_activity \
+                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut watching).await.unwrap() < 2 {
+            assert!(begun.elapsed() < PATIENCE, "the reports don't wait");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        holding.commit().await.unwrap();
+    };
+    let (there, back) = (batch(2, there), batch(2, back));
+    let (first, second, ()) = tokio::join!(
+        store.add_usage(one, None, &there, now()),
+        store.add_usage(other, None, &back, now()),
+        let_go
+    );
+    assert_eq!([first.unwrap(), second.unwrap()], [BatchCounted::Counted; 2]);
+    let ids: Vec<BucketId> = buckets.iter().map(|bucket| bucket.id).collect();
+    let told = store.usage_totals_of(&ids).await.unwrap();
+    assert!(told.iter().all(|(_, totals)| totals.requests == 4), "{told:?}");
+}
+
+#[tokio::test]
 async fn a_database_that_takes_no_writes_is_told() {
     let database = database().await;
     run("postgres", &format!("ALTER DATABASE {database} SET default_transaction_read_only = on")).await;
