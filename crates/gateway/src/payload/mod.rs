@@ -6,6 +6,7 @@
 //! What fails ends in an error in place of that piece, and nothing is stored. One piece is held at most, of the size
 //! in which the connection reads.
 
+mod background;
 mod chunked;
 mod declared;
 mod expected;
@@ -66,6 +67,8 @@ struct Reading {
     received: u64,
     /// The piece that makes the length full.
     held: Bytes,
+    /// Whether the source has told its end.
+    ended: bool,
 }
 
 /// Payloads up to this many bytes are verified as a whole before they are sent.
@@ -94,6 +97,7 @@ where
         input: Bytes::new(),
         received: 0,
         held: Bytes::new(),
+        ended: false,
     };
     Ok(PayloadBody {
         length: expected.length,
@@ -160,6 +164,7 @@ impl Reading {
     /// The next piece to hand on; `None` when everything was read and verified but for what is held.
     fn poll_piece(&mut self, length: u64, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
         loop {
+            ready!(self.verification.poll_room(cx));
             while let Some(piece) = self.decode()? {
                 self.received = self.received.saturating_add(piece.len() as u64);
                 if self.received > length {
@@ -171,6 +176,9 @@ impl Reading {
                 }
                 self.held = piece;
             }
+            if self.ended {
+                return self.verification.poll_done(cx).map(|()| Ok(None));
+            }
             match ready!(self.source.as_mut().poll_frame(cx)) {
                 // What HTTP itself has in trailers is signed by nobody.
                 Some(Ok(frame)) => self.input = frame.into_data().unwrap_or_default(),
@@ -178,7 +186,7 @@ impl Reading {
                 None if self.received < length => {
                     return Poll::Ready(Err(chunked::incomplete("it is shorter")));
                 }
-                None => return Poll::Ready(Ok(None)),
+                None => self.ended = true,
             }
         }
     }

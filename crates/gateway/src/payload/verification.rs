@@ -1,7 +1,11 @@
 //! Hashes and checksums of a payload while it passes.
 
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
 use md5::{Digest as _, Md5};
 
+use super::background::BackgroundHash;
 use super::declared::Declared;
 use super::expected::Expected;
 use super::trailer::Trailer;
@@ -11,10 +15,25 @@ use crate::error::{Code, Result, S3Error};
 /// Computes what is needed to say whether the payload is the one that was announced, and nothing else.
 pub(super) struct Verification {
     signed: Option<[u8; 32]>,
-    sha256: Option<Running>,
+    sha256: Option<Hashing>,
     md5: Option<(Md5, [u8; 16])>,
     checksum: Option<Checksum>,
     other: Option<Running>,
+}
+
+/// Where the hash is computed.
+enum Hashing {
+    Here(Box<Running>),
+    Elsewhere(BackgroundHash),
+}
+
+impl Hashing {
+    fn finish(self) -> Option<Bytes> {
+        match self {
+            Self::Here(running) => Some(running.finish()),
+            Self::Elsewhere(background) => background.finish(),
+        }
+    }
 }
 
 impl Verification {
@@ -27,15 +46,27 @@ impl Verification {
         let needs_sha256 = signed.is_some() || algorithm == Some(Algorithm::Sha256);
         Self {
             signed,
-            sha256: needs_sha256.then(|| Running::new(Algorithm::Sha256)),
+            sha256: needs_sha256.then(|| {
+                let running = Running::new(Algorithm::Sha256);
+                if BackgroundHash::pays(expected.length) {
+                    Hashing::Elsewhere(BackgroundHash::new(running))
+                } else {
+                    Hashing::Here(Box::new(running))
+                }
+            }),
             md5: expected.md5.map(|announced| (Md5::new(), announced)),
             checksum: expected.checksum.clone(),
             other: algorithm.filter(|one| *one != Algorithm::Sha256).map(Running::new),
         }
     }
 
-    pub(super) fn update(&mut self, content: &[u8]) {
-        for running in [&mut self.sha256, &mut self.other].into_iter().flatten() {
+    pub(super) fn update(&mut self, content: &Bytes) {
+        match &mut self.sha256 {
+            Some(Hashing::Here(running)) => running.update(content),
+            Some(Hashing::Elsewhere(background)) => background.update(content.clone()),
+            None => {}
+        }
+        if let Some(running) = &mut self.other {
             running.update(content);
         }
         if let Some((md5, _)) = &mut self.md5 {
@@ -43,11 +74,27 @@ impl Verification {
         }
     }
 
-    /// Everything was read: whether it is what was announced. The checksum that the client sent comes back.
+    /// Waits until what is computed elsewhere is not far behind.
+    pub(super) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match &self.sha256 {
+            Some(Hashing::Elsewhere(background)) => background.poll_room(cx),
+            Some(Hashing::Here(_)) | None => Poll::Ready(()),
+        }
+    }
+
+    /// Waits until everything is computed that was handed over.
+    pub(super) fn poll_done(&self, cx: &mut Context<'_>) -> Poll<()> {
+        match &self.sha256 {
+            Some(Hashing::Elsewhere(background)) => background.poll_done(cx),
+            Some(Hashing::Here(_)) | None => Poll::Ready(()),
+        }
+    }
+
+    /// Everything was read and computed: whether it is what was announced. The checksum that the client sent comes back.
     pub(super) fn finish(self, trailer: Trailer) -> Result<Option<Checksum>> {
-        let sha256 = self.sha256.map(Running::finish);
-        if let (Some(computed), Some(signed)) = (&sha256, &self.signed)
-            && **computed != *signed
+        let sha256 = self.sha256.and_then(Hashing::finish);
+        if let Some(signed) = &self.signed
+            && sha256.as_deref() != Some(signed)
         {
             return Err(S3Error::new(
                 Code::XAmzContentSHA256Mismatch,

@@ -1,0 +1,141 @@
+//! A hash that is computed on another thread than the one that moves the bytes.
+//!
+//! SHA-256 of a large payload takes as long as moving it. Pieces are handed over as they pass, shared and not copied;
+//! a thread of the runtime's pool hashes what there is and goes home. Who moves bytes waits when the hash has fallen
+//! behind, so that memory stays bounded, and once more at the end.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use tokio::runtime::Handle;
+
+use crate::checksum::Running;
+
+/// How many bytes may wait to be hashed.
+const MAX_WAITING: usize = 512 << 10;
+/// Payloads from here on are worth waking another thread.
+const WORTH_IT: u64 = 1 << 20;
+
+/// A hash that is computed in the background. Dropping it leaves at most [`MAX_WAITING`] bytes to be hashed in vain.
+pub(super) struct BackgroundHash(Arc<Mutex<State>>);
+
+struct State {
+    /// Taken by the thread that hashes.
+    hash: Option<Running>,
+    pieces: VecDeque<Bytes>,
+    waiting: usize,
+    /// Who waits for room, or for the end.
+    waker: Option<Waker>,
+}
+
+impl BackgroundHash {
+    /// Whether it pays: the payload is large, and there is another core.
+    pub(super) fn pays(length: u64) -> bool {
+        static CORES: OnceLock<usize> = OnceLock::new();
+        let cores =
+            CORES.get_or_init(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
+        length >= WORTH_IT && *cores > 1 && Handle::try_current().is_ok()
+    }
+
+    /// Goes on with a hash in the background.
+    pub(super) fn new(hash: Running) -> Self {
+        let state = State { hash: Some(hash), pieces: VecDeque::new(), waiting: 0, waker: None };
+        Self(Arc::new(Mutex::new(state)))
+    }
+
+    /// Hands a piece over.
+    pub(super) fn update(&self, piece: Bytes) {
+        let mut state = lock(&self.0);
+        state.waiting += piece.len();
+        state.pieces.push_back(piece);
+        if let Some(hash) = state.hash.take() {
+            drop(state);
+            let shared = Arc::clone(&self.0);
+            drop(tokio::task::spawn_blocking(move || work(&shared, hash)));
+        }
+    }
+
+    /// Waits until the hash is not far behind.
+    pub(super) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_until(cx, |state| state.waiting <= MAX_WAITING)
+    }
+
+    /// Waits until everything is hashed.
+    pub(super) fn poll_done(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_until(cx, |state| state.hash.is_some())
+    }
+
+    fn poll_until(&self, cx: &mut Context<'_>, is_so: impl FnOnce(&State) -> bool) -> Poll<()> {
+        let mut state = lock(&self.0);
+        if is_so(&state) {
+            return Poll::Ready(());
+        }
+        state.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// The hash, once [`Self::poll_done`] was ready.
+    pub(super) fn finish(self) -> Option<Bytes> {
+        lock(&self.0).hash.take().map(Running::finish)
+    }
+}
+
+/// Hashes what there is, until nothing is left.
+fn work(shared: &Mutex<State>, mut hash: Running) {
+    loop {
+        let mut state = lock(shared);
+        let pieces = std::mem::take(&mut state.pieces);
+        let waker = if state.waiting <= MAX_WAITING || pieces.is_empty() { state.waker.take() } else { None };
+        if pieces.is_empty() {
+            state.hash = Some(hash);
+            drop(state);
+            waker.into_iter().for_each(Waker::wake);
+            return;
+        }
+        drop(state);
+        waker.into_iter().for_each(Waker::wake);
+        for piece in pieces {
+            hash.update(&piece);
+            lock(shared).waiting -= piece.len();
+        }
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    // Nothing panics while it is held.
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+    use crate::checksum::Algorithm;
+
+    fn hash() -> Running {
+        Running::new(Algorithm::Sha256)
+    }
+
+    #[tokio::test]
+    async fn it_is_the_hash_of_all_pieces_in_their_order() {
+        let mut expected = hash();
+        let background = BackgroundHash::new(hash());
+        for number in 0..200_u8 {
+            let piece = Bytes::from(vec![number; 10_000 + usize::from(number)]);
+            expected.update(&piece);
+            poll_fn(|cx| background.poll_room(cx)).await;
+            background.update(piece);
+            assert!(lock(&background.0).waiting <= MAX_WAITING + 20_000, "who is behind is waited for");
+        }
+        poll_fn(|cx| background.poll_done(cx)).await;
+        assert_eq!(background.finish(), Some(expected.finish()));
+    }
+
+    #[tokio::test]
+    async fn a_small_payload_is_hashed_where_it_passes() {
+        assert!(!BackgroundHash::pays(WORTH_IT - 1));
+    }
+}
