@@ -21,6 +21,17 @@ impl Cores {
         if cores.move_to_others().is_ok() { cores } else { Self { count: None } }
     }
 
+    /// Leaves everything where the operating system puts it.
+    pub(crate) fn shared() -> Self {
+        Self { count: None }
+    }
+
+    /// How many cores what is measured may use.
+    pub(crate) fn for_what_is_measured(self) -> usize {
+        let all = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        self.count.map_or_else(all, |_| 1)
+    }
+
     /// Whether what is measured has a core to itself.
     pub(crate) fn are_divided(self) -> bool {
         self.count.is_some()

@@ -49,6 +49,19 @@ struct Arguments {
 enum Command {
     /// Measures, and writes the results
     Run(Plan),
+    /// Loads the gateway for a profiler, and tells what a request costs
+    Watch {
+        /// How
+        load: gateway::Load,
+        /// How many rounds
+        #[arg(long, default_value_t = 10)]
+        rounds: usize,
+        /// Pins nothing to a core
+        #[arg(long)]
+        shared: bool,
+        #[command(flatten)]
+        plan: Plan,
+    },
     /// The server that A1 is compared with: answers a file's bytes behind the same token check
     Baseline {
         /// What to answer
@@ -125,6 +138,9 @@ enum Benchmark {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Run(plan) => single_threaded(run(plan)),
+        Command::Watch { load, rounds, shared, plan } => {
+            single_threaded(async move { gateway::watch(&plan, load, rounds, shared).await })
+        }
         // As the server: a worker a core.
         Command::Baseline { body, ready_file } => multi_threaded(baseline::serve(body, ready_file)),
         Command::Origin { ready_file } => single_threaded(origin::serve(ready_file)),

@@ -20,6 +20,11 @@ impl Process {
         Ok(Self { id, ticks_per_second })
     }
 
+    /// Its number.
+    pub(crate) fn id(self) -> u32 {
+        self.id
+    }
+
     /// User and system time of all its threads, also of those that have ended.
     pub(crate) fn cpu(self) -> Result<Duration> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.id))?;

@@ -27,16 +27,16 @@ pub(crate) struct Peer {
     _room: TempDir,
 }
 
-/// nginx as a plain reverse proxy, one worker, keep-alive to the storage, with its buffers tuned for large bodies.
-/// None where the program isn't given.
-pub(crate) fn nginx(program: Option<&Path>, storage: &str) -> Result<Option<Peer>> {
+/// nginx as a plain reverse proxy, keep-alive to the storage, with its buffers tuned for large bodies.
+/// None where the program isn't given. What it costs is that of its first worker.
+pub(crate) fn nginx(program: Option<&Path>, storage: &str, workers: usize) -> Result<Option<Peer>> {
     let Some(program) = program else { return Ok(None) };
     let room = tempfile::tempdir()?;
     let [port] = ports::free()?;
     let at = room.path().display();
     let upstream = storage.trim_start_matches("http://");
     let settings = format!(
-        "daemon off; worker_processes 1; pid {at}/pid; error_log {at}/error warn;\n\
+        "daemon off; worker_processes {workers}; pid {at}/pid; error_log {at}/error warn;\n\
          events {{ worker_connections 1024; accept_mutex off; }}\n\
          http {{ access_log off; client_body_temp_path {at}/body; proxy_temp_path {at}/proxy;\n\
          fastcgi_temp_path {at}/f; uwsgi_temp_path {at}/u; scgi_temp_path {at}/s; keepalive_requests 100000000;\n\
@@ -52,7 +52,10 @@ pub(crate) fn nginx(program: Option<&Path>, storage: &str) -> Result<Option<Peer
     command.arg("-p").arg(room.path()).arg("-c").arg(&file);
     let mut supervised = Supervised::start(command, room.path(), &[])?;
     wait_listening(&mut supervised, port, "nginx")?;
-    let worker = only_child(supervised.id())?;
+    let master = supervised.id();
+    // It listens before it has workers.
+    supervised.wait_ready("nginx", Duration::from_secs(20), || first_child(master).map(drop))?;
+    let worker = first_child(master)?;
     Ok(Some(Peer {
         name: "nginx, tuned",
         url: format!("http://127.0.0.1:{port}"),
@@ -104,9 +107,11 @@ fn wait_listening(supervised: &mut Supervised, port: u16, name: &str) -> Result 
     Ok(())
 }
 
-fn only_child(parent: u32) -> Result<u32> {
-    let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"))?;
-    Ok(children.split_whitespace().next().ok_or("nginx has no worker")?.parse()?)
+fn first_child(parent: u32) -> std::result::Result<u32, String> {
+    let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"))
+        .map_err(|error| error.to_string())?;
+    let first = children.split_whitespace().next().and_then(|child| child.parse().ok());
+    first.ok_or_else(|| "nginx has no worker".to_owned())
 }
 
 /// What nginx says of itself.
