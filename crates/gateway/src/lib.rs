@@ -11,6 +11,7 @@
 //! - What isn't understood is refused; no request for a sub-resource reaches the bucket or the object itself.
 //! - An object that ends before its length breaks the connection; a payload that isn't verified is never stored.
 
+mod amazon_headers;
 pub mod carry;
 pub mod checksum;
 pub mod error;

@@ -15,6 +15,8 @@ pub(crate) struct RequestIds {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RequestId([u8; 16]);
 
+const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+
 impl RequestIds {
     pub(crate) fn new(seed: u64) -> Self {
         Self { next: AtomicU64::new(seed) }
@@ -27,8 +29,8 @@ impl RequestIds {
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         z ^= z >> 31;
         let mut digits = [0; 16];
-        for (digit, shift) in digits.iter_mut().zip((0..64).step_by(4).rev()) {
-            *digit = b"0123456789ABCDEF"[usize::try_from((z >> shift) & 15).unwrap_or(0)];
+        for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(z.to_be_bytes()) {
+            *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
         }
         RequestId(digits)
     }

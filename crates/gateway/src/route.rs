@@ -105,7 +105,7 @@ pub struct KeyFolder(String);
 impl KeyFolder {
     /// The key in the bucket. [`ObjectKey`] made sure that no server's reading of it leads out of the folder.
     pub fn key(&self, key: &ObjectKey, max_bytes: usize) -> Result<String> {
-        let whole = format!("{}{}", self.0, key.as_str());
+        let whole = [&self.0, key.as_str()].concat();
         if whole.len() > max_bytes {
             let message = format!(
                 "The key is too long for this bucket: {} bytes with the repository's folder, {max_bytes} are allowed.",
@@ -118,7 +118,7 @@ impl KeyFolder {
 
     /// A text that keys are compared with: a prefix or a marker.
     pub fn text(&self, text: &str) -> String {
-        format!("{}{text}", self.0)
+        [&self.0, text].concat()
     }
 
     /// The client's key of one in the bucket; `None` of one that lies elsewhere.

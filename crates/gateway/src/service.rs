@@ -9,12 +9,13 @@ use bucketry_model::time::Clock;
 use bucketry_provider::driver::SharedDriver;
 use http::header::{CONTENT_LENGTH, EXPECT, HOST, SERVER};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout};
 
+use crate::amazon_headers::X_AMZ_REQUEST_ID;
 use crate::carry::{Context, Failure, Fault, GatewayBody, OpenBuckets, Settings, handle};
 use crate::error::{Code, Result, S3Error};
 use crate::error_document;
@@ -30,8 +31,6 @@ use crate::route;
 use crate::server::{Answer, Pace, PacedBody};
 use crate::settings::ServerSettings;
 use crate::signature::Verifier;
-
-static X_AMZ_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 
 /// The largest body of a refused request that is read to its end, so that the client gets to read the refusal and
 /// can go on using its connection.

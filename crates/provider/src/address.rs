@@ -1,6 +1,7 @@
 //! Where requests go: scheme, authority, and what stands before every key. Nothing is normalised on the way.
 
 use bucketry_model::endpoint::Host;
+use bytes::Bytes;
 use http::HeaderValue;
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 
@@ -13,6 +14,8 @@ use crate::open::OpenError;
 pub(crate) struct Address {
     tls: bool,
     authority: Authority,
+    /// The authority as the `Host` header: made once, and shared by all requests.
+    host: HeaderValue,
     /// What stands before every key: the endpoint's path, and the bucket in path style.
     base: Box<str>,
 }
@@ -20,7 +23,9 @@ pub(crate) struct Address {
 impl Address {
     pub(crate) fn new(tls: bool, authority: String, base: String) -> Result<Self, OpenError> {
         let authority = Authority::try_from(authority).map_err(|_| OpenError::InvalidEndpoint)?;
-        Ok(Self { tls, authority, base: base.into() })
+        let host = Bytes::copy_from_slice(authority.as_str().as_bytes());
+        let host = HeaderValue::from_maybe_shared(host).map_err(|_| OpenError::InvalidEndpoint)?;
+        Ok(Self { tls, authority, host, base: base.into() })
     }
 
     pub(crate) fn tls(&self) -> bool {
@@ -37,8 +42,8 @@ impl Address {
         self.authority.port_u16().unwrap_or(if self.tls { 443 } else { 80 })
     }
 
-    pub(crate) fn host_header(&self) -> Result<HeaderValue, ProviderError> {
-        HeaderValue::from_str(self.authority.as_str()).map_err(|_| ProviderError::InvalidRequest("the host"))
+    pub(crate) fn host_header(&self) -> HeaderValue {
+        self.host.clone()
     }
 
     /// The path of a key, or of the bucket itself. Keys may begin with a slash: it is added, not merged.

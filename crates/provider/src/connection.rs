@@ -194,7 +194,8 @@ impl Connections {
     ) -> Result<Response<Incoming>, ProviderError> {
         let within = self.answer_timeout(pace);
         self.0.requests.fetch_add(1, Ordering::Relaxed);
-        let answer = self.0.pool.send(request);
+        // A future is moved into the one that waits for it at each step outwards: on the heap it stays where it is.
+        let answer = Box::pin(self.0.pool.send(request));
         match progress {
             Some(progress) => {
                 let patience = Patience { stall: self.0.settings.stall_timeout, answer: within };

@@ -107,7 +107,8 @@ pub async fn handle(
     if forward::takes(context, &place, &request) {
         forward::handle(context, &place, request, payload).await
     } else {
-        translate::handle(context, &place, request, payload).await
+        // On the heap, so that requests that are forwarded are small.
+        Box::pin(translate::handle(context, &place, request, payload)).await
     }
 }
 

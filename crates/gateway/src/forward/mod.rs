@@ -70,24 +70,27 @@ pub(crate) async fn handle(
     let can = place.driver.capabilities();
     let headers = request::headers(request.operation.name(), can, &request.headers)?;
     let way = Way { context, place, s3, headers };
+    // A future is as large as the largest that it waits for, and is moved at each step outwards. Reading is what is done
+    // most, so all else is on the heap.
     match request.operation {
-        Operation::HeadObject(reading) => read::head(way, &reading).await,
         Operation::GetObject(reading) => read::get(way, &reading).await,
-        Operation::GetObjectAttributes(reading) => read::attributes(way, reading).await,
-        Operation::PutObject(writing) => write::put(way, writing, payload).await,
-        Operation::CopyObject(copying) => copy::object(way, copying).await,
-        Operation::CreateMultipartUpload { key, .. } => multipart::create(way, &key).await,
-        Operation::UploadPart(part) => multipart::upload(way, &part, payload).await,
-        Operation::UploadPartCopy { part, source, .. } => copy::part(way, &part, &source).await,
+        Operation::HeadObject(reading) => read::head(way, &reading).await,
+        Operation::GetObjectAttributes(reading) => Box::pin(read::attributes(way, reading)).await,
+        Operation::PutObject(writing) => Box::pin(write::put(way, writing, payload)).await,
+        Operation::CopyObject(copying) => Box::pin(copy::object(way, copying)).await,
+        Operation::CreateMultipartUpload { key, .. } => Box::pin(multipart::create(way, &key)).await,
+        Operation::UploadPart(part) => Box::pin(multipart::upload(way, &part, payload)).await,
+        Operation::UploadPartCopy { part, source, .. } => Box::pin(copy::part(way, &part, &source)).await,
         Operation::CompleteMultipartUpload { key, upload, conditions } => {
-            multipart::complete(way, &multipart::Completing { key, upload, conditions }, payload).await
+            let completing = multipart::Completing { key, upload, conditions };
+            Box::pin(multipart::complete(way, &completing, payload)).await
         }
         Operation::ListParts { key, upload, max_parts, after } => {
-            multipart::list(way, &key, &upload, max_parts, after).await
+            Box::pin(multipart::list(way, &key, &upload, max_parts, after)).await
         }
-        Operation::GetObjectTagging(tagging) => tagging::get(way, &tagging).await,
-        Operation::PutObjectTagging(tagging) => tagging::put(way, &tagging, payload).await,
-        Operation::DeleteObjectTagging(tagging) => tagging::delete(way, &tagging).await,
+        Operation::GetObjectTagging(tagging) => Box::pin(tagging::get(way, &tagging)).await,
+        Operation::PutObjectTagging(tagging) => Box::pin(tagging::put(way, &tagging, payload)).await,
+        Operation::DeleteObjectTagging(tagging) => Box::pin(tagging::delete(way, &tagging)).await,
         _ => Err(not_here().into()),
     }
 }

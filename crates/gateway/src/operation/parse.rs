@@ -156,13 +156,13 @@ impl Parts<'_> {
             Name::PutObject => Operation::PutObject(Writing {
                 key: self.key()?,
                 attributes: attributes(self.headers)?,
-                conditions: conditions(self.headers, OBJECT)?,
+                conditions: conditions(self.headers, &OBJECT)?,
             }),
             Name::CopyObject => Operation::CopyObject(self.copying()?),
             Name::DeleteObject => Operation::DeleteObject(Deleting {
                 key: self.key()?,
                 version: self.version()?,
-                conditions: conditions(self.headers, OBJECT)?,
+                conditions: conditions(self.headers, &OBJECT)?,
             }),
             Name::CreateMultipartUpload => {
                 Operation::CreateMultipartUpload { key: self.key()?, attributes: attributes(self.headers)? }
@@ -170,13 +170,13 @@ impl Parts<'_> {
             Name::UploadPart => Operation::UploadPart(self.part()?),
             Name::UploadPartCopy => Operation::UploadPartCopy {
                 part: self.part()?,
-                source: copy_source(self.headers, conditions(self.headers, SOURCE)?)?,
+                source: copy_source(self.headers, conditions(self.headers, &SOURCE)?)?,
                 range: copy_range(self.headers)?,
             },
             Name::CompleteMultipartUpload => Operation::CompleteMultipartUpload {
                 key: self.key()?,
                 upload: self.upload()?,
-                conditions: conditions(self.headers, OBJECT)?,
+                conditions: conditions(self.headers, &OBJECT)?,
             },
             Name::AbortMultipartUpload => {
                 Operation::AbortMultipartUpload { key: self.key()?, upload: self.upload()? }
@@ -288,7 +288,7 @@ impl Parts<'_> {
             key: self.key()?,
             version: self.version()?,
             range: range(self.headers),
-            conditions: conditions(self.headers, OBJECT)?,
+            conditions: conditions(self.headers, &OBJECT)?,
             part_number: self.number("partNumber")?,
             overrides,
         })
@@ -303,9 +303,9 @@ impl Parts<'_> {
         };
         Ok(Copying {
             key: self.key()?,
-            source: copy_source(self.headers, conditions(self.headers, SOURCE)?)?,
+            source: copy_source(self.headers, conditions(self.headers, &SOURCE)?)?,
             attributes,
-            conditions: conditions(self.headers, OBJECT)?,
+            conditions: conditions(self.headers, &OBJECT)?,
         })
     }
 

@@ -54,6 +54,9 @@ impl Target {
 
 /// Undoes escaping once.
 pub(super) fn decode(text: &str) -> Result<String> {
+    if memchr::memchr(b'%', text.as_bytes()).is_none() {
+        return Ok(text.to_owned());
+    }
     if has_broken_escape(text) {
         return Err(S3Error::new(
             Code::InvalidURI,
@@ -112,7 +115,7 @@ const CLIMBS: &str = "The '.' and '..' segments of the key lead out of the place
 /// Refuses texts that a server which resolves paths would lead above their beginning. Also used for prefixes and
 /// markers of lists.
 pub(crate) fn check_path(text: &str) -> Result<()> {
-    if text.contains('\0') {
+    if memchr::memchr(0, text.as_bytes()).is_some() {
         return Err(S3Error::new(Code::InvalidArgument, "Keys must not hold NUL characters."));
     }
     let climbs = may_hold_dots(text) && readings(text).any(|reading| depths(&reading).any(|depth| depth < 0));
@@ -129,7 +132,7 @@ fn resolves_to_nothing(key: &str) -> bool {
 
 /// Whether a closer look is worth its time; for most keys it isn't.
 fn may_hold_dots(text: &str) -> bool {
-    text.contains(['.', '%'])
+    memchr::memchr2(b'.', b'%', text.as_bytes()).is_some()
 }
 
 /// The text as it is, and as a server sees it that undoes escaping once more than it should, and so on.

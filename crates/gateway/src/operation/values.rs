@@ -2,8 +2,8 @@
 
 use bucketry_provider::driver::{ByteRange, Conditions, ObjectAttributes};
 use http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, EXPIRES, IF_RANGE,
-    RANGE,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, EXPIRES, IF_MATCH,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
 };
 use http::{HeaderMap, HeaderName};
 use jiff::Timestamp;
@@ -18,14 +18,13 @@ const METADATA: &str = "x-amz-meta-";
 const MAX_METADATA_BYTES: usize = 2 * 1024;
 
 /// The names of the conditions on the object of a request: match, none match, modified, unmodified.
-pub(super) const OBJECT: [&str; 4] =
-    ["if-match", "if-none-match", "if-modified-since", "if-unmodified-since"];
+pub(super) static OBJECT: [HeaderName; 4] = [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE];
 /// The names of the conditions on the source of a copy, in the same order.
-pub(super) const SOURCE: [&str; 4] = [
-    "x-amz-copy-source-if-match",
-    "x-amz-copy-source-if-none-match",
-    "x-amz-copy-source-if-modified-since",
-    "x-amz-copy-source-if-unmodified-since",
+pub(super) static SOURCE: [HeaderName; 4] = [
+    HeaderName::from_static("x-amz-copy-source-if-match"),
+    HeaderName::from_static("x-amz-copy-source-if-none-match"),
+    HeaderName::from_static("x-amz-copy-source-if-modified-since"),
+    HeaderName::from_static("x-amz-copy-source-if-unmodified-since"),
 ];
 
 /// A header as text. More than visible ASCII arrives differently from server to server.
@@ -41,7 +40,7 @@ fn text(headers: &HeaderMap, name: impl http::header::AsHeaderName) -> Result<Op
 }
 
 /// Reads conditions. A date that is none is no condition (RFC 9110 §13.1.3).
-pub(super) fn conditions(headers: &HeaderMap, names: [&str; 4]) -> Result<Conditions> {
+pub(super) fn conditions(headers: &HeaderMap, names: &[HeaderName; 4]) -> Result<Conditions> {
     let [if_match, if_none_match, modified, unmodified] = names;
     let date = |name| Ok(text(headers, name)?.and_then(|date| time(&date)));
     Ok(Conditions {

@@ -4,10 +4,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderName, Method};
 use percent_encoding::percent_decode_str;
 
 use super::declared::Declared;
+use crate::amazon_headers::{CONTENT_MD5, X_AMZ_DECODED_CONTENT_LENGTH, X_AMZ_TRAILER};
 use crate::checksum::{Algorithm, Checksum};
 use crate::error::{Code, Result, S3Error};
 use crate::signature::once;
@@ -52,9 +53,9 @@ impl Expected {
 }
 
 fn length(headers: &HeaderMap, declared: Declared) -> Result<u64> {
-    let content = number(headers, CONTENT_LENGTH.as_str())?;
+    let content = number(headers, &CONTENT_LENGTH)?;
     if matches!(declared, Declared::Chunks { .. }) {
-        let decoded = number(headers, "x-amz-decoded-content-length")?.ok_or_else(|| {
+        let decoded = number(headers, &X_AMZ_DECODED_CONTENT_LENGTH)?.ok_or_else(|| {
             S3Error::new(
                 Code::MissingContentLength,
                 "You must provide the x-amz-decoded-content-length HTTP header.",
@@ -77,7 +78,7 @@ fn length(headers: &HeaderMap, declared: Declared) -> Result<u64> {
     }
 }
 
-fn number(headers: &HeaderMap, name: &'static str) -> Result<Option<u64>> {
+fn number(headers: &HeaderMap, name: &HeaderName) -> Result<Option<u64>> {
     let Some(text) = once(headers, name)? else { return Ok(None) };
     let digits = !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
     digits.then(|| text.parse().ok()).flatten().map(Some).ok_or_else(|| {
@@ -116,7 +117,7 @@ fn header_checksum(headers: &HeaderMap) -> Result<Option<Checksum>> {
         let Some(algorithm) = Algorithm::of_header(name.as_str()) else {
             return Err(unknown_algorithm());
         };
-        let text = once(headers, algorithm.header_text())?.unwrap_or_default();
+        let text = once(headers, name)?.unwrap_or_default();
         if found.replace(read(algorithm, text)?).is_some() {
             return Err(one_checksum());
         }
@@ -161,7 +162,7 @@ fn unknown_algorithm() -> S3Error {
 }
 
 fn trailing(headers: &HeaderMap, declared: Declared) -> Result<Option<Algorithm>> {
-    let Some(names) = once(headers, "x-amz-trailer")? else { return Ok(None) };
+    let Some(names) = once(headers, &X_AMZ_TRAILER)? else { return Ok(None) };
     if !matches!(declared, Declared::Chunks { trailer: true, .. }) {
         return Err(S3Error::new(
             Code::InvalidRequest,
@@ -188,7 +189,7 @@ fn trailing(headers: &HeaderMap, declared: Declared) -> Result<Option<Algorithm>
 }
 
 fn content_md5(headers: &HeaderMap) -> Result<Option<[u8; 16]>> {
-    let Some(text) = once(headers, "content-md5")? else { return Ok(None) };
+    let Some(text) = once(headers, &CONTENT_MD5)? else { return Ok(None) };
     let bytes = STANDARD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
     bytes
         .map(Some)

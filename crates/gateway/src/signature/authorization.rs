@@ -1,6 +1,7 @@
 //! The `Authorization` header.
 
 use super::credential::Credential;
+use super::cut;
 use super::signed_headers::SignedHeaders;
 use crate::error::{Code, Result, S3Error};
 use crate::hex;
@@ -22,13 +23,19 @@ impl<'a> Authorization<'a> {
             return Err(malformed("it is too long"));
         }
         let text = text.trim();
-        let (algorithm, members) = text.split_once(' ').unwrap_or((text, ""));
+        let (algorithm, members) = cut(text, b' ').unwrap_or((text, ""));
         if algorithm != "AWS4-HMAC-SHA256" {
             return Err(unsupported(algorithm));
         }
         let (mut credential, mut signed_headers, mut signature) = (None, None, None);
-        for member in members.split(',') {
-            let (name, value) = member.trim().split_once('=').unwrap_or_default();
+        let mut rest = Some(members);
+        while let Some(members) = rest {
+            let (member, others) = match cut(members, b',') {
+                Some((member, others)) => (member, Some(others)),
+                None => (members, None),
+            };
+            rest = others;
+            let (name, value) = cut(member.trim(), b'=').unwrap_or_default();
             let slot = match name {
                 "Credential" => &mut credential,
                 "SignedHeaders" => &mut signed_headers,

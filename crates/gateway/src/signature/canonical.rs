@@ -11,6 +11,7 @@ use http::header::{HOST, HeaderName};
 use http::request::Parts;
 
 use super::signed_headers::SignedHeaders;
+use crate::amazon_headers::{X_AMZ_CONTENT_SHA256, X_AMZ_DATE};
 use crate::hex;
 
 /// The parameters of a query in their canonical spelling, sorted by name and value.
@@ -95,7 +96,12 @@ fn push_values(out: &mut Vec<u8>, parts: &Parts, name: &str) -> Option<()> {
         push_trimmed(out, host(parts)?);
         return Some(());
     }
-    let mut values = parts.headers.get_all(name).iter();
+    let values = match name {
+        "x-amz-content-sha256" => parts.headers.get_all(&X_AMZ_CONTENT_SHA256),
+        "x-amz-date" => parts.headers.get_all(&X_AMZ_DATE),
+        name => parts.headers.get_all(name),
+    };
+    let mut values = values.iter();
     push_trimmed(out, values.next()?.as_bytes());
     for value in values {
         out.push(b',');
@@ -106,8 +112,13 @@ fn push_values(out: &mut Vec<u8>, parts: &Parts, name: &str) -> Option<()> {
 
 /// Without space at the ends, and runs of space as one.
 fn push_trimmed(out: &mut Vec<u8>, value: &[u8]) {
+    let value = value.trim_ascii();
+    if memchr::memchr2(b' ', b'\t', value).is_none() {
+        out.extend_from_slice(value);
+        return;
+    }
     let mut after_space = false;
-    for byte in value.trim_ascii() {
+    for byte in value {
         let space = matches!(byte, b' ' | b'\t');
         if !space {
             out.push(*byte);

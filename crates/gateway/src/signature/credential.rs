@@ -1,5 +1,7 @@
 //! The credential of a signature: a key, and the scope in which the signature holds.
 
+use super::cut;
+
 /// `AKID/20130524/us-east-1/s3/aws4_request`.
 ///
 /// Any region is taken: the gateway has none of its own, and clients are set up with all sorts of them (`us-east-1`,
@@ -7,6 +9,8 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Credential<'a> {
     pub(super) access_key_id: &'a str,
+    /// `20130524/us-east-1/s3/aws4_request`.
+    scope: &'a str,
     /// `YYYYMMDD`.
     pub(super) date: &'a str,
     pub(super) region: &'a str,
@@ -18,12 +22,15 @@ const MAX_REGION_BYTES: usize = 64;
 impl<'a> Credential<'a> {
     /// Reads a credential. What is wrong with it is the error.
     pub(super) fn parse(text: &'a str) -> Result<Self, &'static str> {
-        let mut parts = text.split('/');
-        let mut next = || parts.next().unwrap_or_default();
-        let (access_key_id, date, region, service, terminator) = (next(), next(), next(), next(), next());
-        if parts.next().is_some() || terminator != "aws4_request" {
-            return Err("the credential must be KEY/YYYYMMDD/REGION/s3/aws4_request");
-        }
+        let parts = || {
+            let (access_key_id, scope) = cut(text, b'/')?;
+            let (date, rest) = cut(scope, b'/')?;
+            let (region, rest) = cut(rest, b'/')?;
+            let (service, terminator) = cut(rest, b'/')?;
+            (terminator == "aws4_request").then_some((access_key_id, scope, date, region, service))
+        };
+        let (access_key_id, scope, date, region, service) =
+            parts().ok_or("the credential must be KEY/YYYYMMDD/REGION/s3/aws4_request")?;
         if access_key_id.is_empty() || access_key_id.len() > MAX_KEY_BYTES {
             return Err("the access key id of the credential is empty or too long");
         }
@@ -37,12 +44,12 @@ impl<'a> Credential<'a> {
         if service != "s3" {
             return Err("the service of the credential must be s3");
         }
-        Ok(Self { access_key_id, date, region })
+        Ok(Self { access_key_id, scope, date, region })
     }
 
     /// `20130524/us-east-1/s3/aws4_request`.
-    pub(super) fn scope(&self) -> String {
-        format!("{}/{}/s3/aws4_request", self.date, self.region)
+    pub(super) fn scope(&self) -> &'a str {
+        self.scope
     }
 }
 
@@ -53,7 +60,8 @@ mod tests {
     #[test]
     fn a_credential_names_key_day_and_region() {
         let credential = Credential::parse("AKID/20130524/auto/s3/aws4_request").unwrap();
-        assert_eq!(credential, Credential { access_key_id: "AKID", date: "20130524", region: "auto" });
+        let told = (credential.access_key_id, credential.date, credential.region);
+        assert_eq!(told, ("AKID", "20130524", "auto"));
         assert_eq!(credential.scope(), "20130524/auto/s3/aws4_request");
     }
 

@@ -19,8 +19,9 @@ mod window;
 use std::sync::Arc;
 
 use bucketry_model::secret::Secret;
-use http::HeaderMap;
+use http::header::AUTHORIZATION;
 use http::request::Parts;
+use http::{HeaderMap, HeaderName};
 use jiff::Timestamp;
 use ring::hmac;
 use subtle::ConstantTimeEq;
@@ -34,6 +35,7 @@ pub use secret::SigningSecret;
 use signed_headers::SignedHeaders;
 use window::SignatureTime;
 
+use crate::amazon_headers::{X_AMZ_CONTENT_SHA256, X_AMZ_SECURITY_TOKEN};
 use crate::error::{Code, Result, S3Error};
 use crate::payload::Declared;
 
@@ -100,7 +102,7 @@ impl Verifier {
         now: Timestamp,
     ) -> Result<Verified<S::Key>> {
         let query = CanonicalQuery::of(request.uri.query().unwrap_or_default());
-        match (once(&request.headers, "authorization")?, presigned::form(&query)) {
+        match (once(&request.headers, &AUTHORIZATION)?, presigned::form(&query)) {
             (None, QueryForm::None) => Err(anonymous()),
             (Some(_), QueryForm::Version2 | QueryForm::Version4) => Err(S3Error::new(
                 Code::InvalidArgument,
@@ -133,7 +135,7 @@ impl Verifier {
             ));
         }
         time.check_now(now)?;
-        let Some(content) = once(&request.headers, "x-amz-content-sha256")? else {
+        let Some(content) = once(&request.headers, &X_AMZ_CONTENT_SHA256)? else {
             return Err(S3Error::new(
                 Code::InvalidRequest,
                 "Missing required header for this request: x-amz-content-sha256.",
@@ -161,7 +163,7 @@ impl Verifier {
         presigned.time.check_lifetime(presigned.lifetime, now)?;
         let content = match &presigned.content {
             Some(content) => content,
-            None => once(&request.headers, "x-amz-content-sha256")?.unwrap_or(Declared::UNSIGNED),
+            None => once(&request.headers, &X_AMZ_CONTENT_SHA256)?.unwrap_or(Declared::UNSIGNED),
         };
         let claim = Claim {
             credential,
@@ -181,7 +183,7 @@ impl Verifier {
         presigned: bool,
         keys: &S,
     ) -> Result<Verified<S::Key>> {
-        if request.headers.contains_key("x-amz-security-token") {
+        if request.headers.contains_key(&X_AMZ_SECURITY_TOKEN) {
             return Err(session_token());
         }
         if request.headers.get_all(http::header::HOST).iter().nth(1).is_some() {
@@ -199,7 +201,7 @@ impl Verifier {
                     format!("The header '{missing}' was signed and isn't in the request."),
                 )
             })?;
-        let time_and_scope = format!("{}\n{}", claim.time.text, claim.credential.scope());
+        let time_and_scope = [&claim.time.text, "\n", claim.credential.scope()].concat();
         let text = canonical::string_to_sign(&time_and_scope, &canonical);
 
         let found = keys.find(claim.credential.access_key_id);
@@ -233,7 +235,7 @@ impl Default for Verifier {
 }
 
 /// The value of a header that may be there once, and only in ASCII.
-pub(crate) fn once<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str>> {
+pub(crate) fn once<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
@@ -248,6 +250,12 @@ pub(crate) fn once<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Opt
             format!("The header '{name}' holds characters that don't belong there."),
         )
     })
+}
+
+/// What stands before and after the first such ASCII character.
+fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
+    let (before, rest) = text.split_at_checked(memchr::memchr(at, text.as_bytes())?)?;
+    Some((before, rest.get(1..)?))
 }
 
 fn anonymous() -> S3Error {

@@ -1,8 +1,13 @@
 //! The list of signed headers.
 
+use super::cut;
+
 /// The names of the headers that were signed: lower case, sorted, each once, as S3 asks for.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct SignedHeaders<'a>(&'a str);
+#[derive(Debug, Clone)]
+pub(super) struct SignedHeaders<'a> {
+    text: &'a str,
+    names: Vec<&'a str>,
+}
 
 /// More headers than any client signs.
 const MAX_NAMES: usize = 128;
@@ -10,35 +15,43 @@ const MAX_NAMES: usize = 128;
 impl<'a> SignedHeaders<'a> {
     /// Reads `host;x-amz-date`. What is wrong with it is the error.
     pub(super) fn parse(text: &'a str) -> Result<Self, &'static str> {
-        let mut before = "";
-        for (at, name) in text.split(';').enumerate() {
-            let token =
-                |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"!#$%&'*+-.^_`|~".contains(&c);
+        let mut names: Vec<&str> = Vec::with_capacity(8);
+        let mut rest = Some(text);
+        while let Some(text) = rest {
+            let (name, others) = match cut(text, b';') {
+                Some((name, others)) => (name, Some(others)),
+                None => (text, None),
+            };
+            rest = others;
+            let token = |c: u8| {
+                matches!(c, b'a'..=b'z' | b'-' | b'0'..=b'9')
+                    || matches!(c, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'.' | b'^'..=b'`' | b'|' | b'~')
+            };
             if name.is_empty() || !name.bytes().all(token) {
                 return Err("the signed headers must be names in lower case, with ';' between them");
             }
-            if name <= before {
+            if names.last().is_some_and(|before| name <= *before) {
                 return Err("the signed headers must be sorted, each of them once");
             }
-            if at == MAX_NAMES {
+            if names.len() == MAX_NAMES {
                 return Err("there are too many signed headers");
             }
-            before = name;
+            names.push(name);
         }
-        let headers = Self(text);
+        let headers = Self { text, names };
         if headers.contains("host") { Ok(headers) } else { Err("'host' must be one of the signed headers") }
     }
 
     pub(super) fn text(&self) -> &'a str {
-        self.0
+        self.text
     }
 
-    pub(super) fn names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
-        self.0.split(';')
+    pub(super) fn names(&self) -> impl Iterator<Item = &'a str> {
+        self.names.iter().copied()
     }
 
     pub(super) fn contains(&self, name: &str) -> bool {
-        self.names().any(|signed| signed == name)
+        self.names.contains(&name)
     }
 }
 

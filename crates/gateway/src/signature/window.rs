@@ -9,6 +9,7 @@ use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 
 use super::once;
+use crate::amazon_headers::X_AMZ_DATE;
 use crate::error::{Code, Result, S3Error};
 
 /// How far the clocks of client and gateway may differ.
@@ -44,11 +45,11 @@ impl SignatureTime {
     pub(super) fn of_headers(headers: &HeaderMap) -> Result<(Self, &'static str)> {
         let wrong =
             |name: &str| S3Error::new(Code::AccessDenied, format!("The time in '{name}' can't be read."));
-        if let Some(text) = once(headers, "x-amz-date")? {
+        if let Some(text) = once(headers, &X_AMZ_DATE)? {
             let time = Self::parse(text).ok_or_else(|| wrong("x-amz-date"))?;
             return Ok((time, "x-amz-date"));
         }
-        let Some(text) = once(headers, DATE.as_str())? else {
+        let Some(text) = once(headers, &DATE)? else {
             return Err(S3Error::new(
                 Code::AccessDenied,
                 "A signed request must tell its time in 'x-amz-date' or 'Date'.",

@@ -130,7 +130,7 @@ impl AzureDriver {
         path: &str,
         query: &[(&'static str, String)],
     ) -> Result<(), ProviderError> {
-        headers.insert(HOST, self.address.host_header()?);
+        headers.insert(HOST, self.address.host_header());
         headers.insert(HeaderName::from_static("x-ms-version"), HeaderValue::from_static(VERSION));
         let now = http_date(self.connections.clock().now())?;
         headers.insert(HeaderName::from_static("x-ms-date"), value(&now)?);

@@ -72,7 +72,7 @@ impl GcsDriver {
             *request.method_mut() = method.clone();
             *request.uri_mut() = uri.clone();
             let mut headers = headers.clone();
-            headers.insert(HOST, self.address.host_header()?);
+            headers.insert(HOST, self.address.host_header());
             if let Some(payload) = &payload {
                 headers.insert(CONTENT_LENGTH, HeaderValue::from(payload.length()));
             }

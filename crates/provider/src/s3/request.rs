@@ -10,11 +10,8 @@ use crate::encode::Query;
 use crate::error::{ErrorKind, MAX_ERROR_BYTES, ProviderError};
 use crate::pool::Incoming;
 use crate::s3::identity::Identity;
-use crate::s3::sign::{Scope, Target, UNSIGNED_PAYLOAD, hex, sign};
+use crate::s3::sign::{EMPTY_SHA256, Scope, Target, UNSIGNED_PAYLOAD, hex, sign};
 use crate::s3::{Place, S3Driver, error};
-
-/// The SHA-256 of nothing.
-const EMPTY_SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /// How many headers addressing and signing add.
 const OWN_HEADERS: usize = 6;
@@ -68,11 +65,16 @@ impl S3Driver {
             takes_unmodified: call.takes_unmodified,
         };
         if let Some(payload) = call.payload {
-            self.settle_region().await;
+            // Seldom does anything, and holds a whole request: on the heap, so that other requests are small.
+            if !self.region_is_given && self.learned.get().is_none() {
+                Box::pin(self.settle_region()).await;
+            }
             return self.exchange(&draft, self.place(), Some(payload)).await;
         }
         match self.exchange(&draft, self.place(), None).await {
-            Err(error) if self.may_repeat(&draft, &error) => self.exchange(&draft, self.place(), None).await,
+            Err(error) if self.may_repeat(&draft, &error) => {
+                Box::pin(self.exchange(&draft, self.place(), None)).await
+            }
             outcome => outcome,
         }
     }
@@ -94,22 +96,20 @@ impl S3Driver {
     /// A body can be sent once only, so the region must be known before. Costs one request in a driver's life, and
     /// none where the region was given. A failure is left to the request itself to meet and to tell.
     async fn settle_region(&self) {
-        if !self.region_is_given && self.learned.get().is_none() {
-            let draft = Draft {
-                method: Method::HEAD,
-                key: None,
-                query: String::new(),
-                headers: HeaderMap::new(),
-                pace: Pace::Usual,
-                takes_unmodified: false,
-            };
-            match self.exchange(&draft, &self.first, None).await {
-                Ok(_) => {
-                    self.learn(&self.first.region);
-                }
-                Err(error) => {
-                    self.may_repeat(&draft, &error);
-                }
+        let draft = Draft {
+            method: Method::HEAD,
+            key: None,
+            query: String::new(),
+            headers: HeaderMap::new(),
+            pace: Pace::Usual,
+            takes_unmodified: false,
+        };
+        match self.exchange(&draft, &self.first, None).await {
+            Ok(_) => {
+                self.learn(&self.first.region);
+            }
+            Err(error) => {
+                self.may_repeat(&draft, &error);
             }
         }
     }
@@ -127,7 +127,7 @@ impl S3Driver {
         *request.uri_mut() = place.address.uri(&path, &draft.query)?;
         let mut headers = HeaderMap::with_capacity(draft.headers.len() + OWN_HEADERS);
         headers.extend(draft.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
-        headers.insert(HOST, place.address.host_header()?);
+        headers.insert(HOST, place.address.host_header());
         let mut payload_hash = None;
         if let Some(payload) = &payload {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(payload.length()));
@@ -152,7 +152,7 @@ impl S3Driver {
         if status.is_success() || (draft.takes_unmodified && status == StatusCode::NOT_MODIFIED) {
             return Ok(answer);
         }
-        let error = self.read_error(answer, draft).await;
+        let error = Box::pin(self.read_error(answer, draft)).await;
         if let (Some(ErrorKind::TokenExpired), Some(refused)) = (error.kind(), &credentials) {
             self.identity.forget(refused);
         }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bucketry_model::secret::Secret;
+use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use jiff::Timestamp;
 use quick_cache::sync::Cache;
@@ -12,6 +13,8 @@ use ring::{digest, hmac};
 use crate::body::sha256;
 use crate::open::OpenError;
 
+/// The SHA-256 of nothing.
+pub(crate) const EMPTY_SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 /// Stands for the hash of a payload that isn't signed along.
 pub(crate) const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 
@@ -118,8 +121,12 @@ impl<'a> Scope<'a> {
         date
     }
 
-    fn text(&self) -> String {
-        format!("{}/{}/{}/aws4_request", &self.time()[..8], self.region, self.service)
+    /// `20130524/us-east-1/s3/aws4_request`.
+    fn push_text(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.time[..8]);
+        for part in ["/", self.region, "/", self.service, "/aws4_request"] {
+            out.extend_from_slice(part.as_bytes());
+        }
     }
 }
 
@@ -175,68 +182,92 @@ pub(crate) fn sign(
     scope: &Scope<'_>,
 ) -> Result<(), http::header::InvalidHeaderValue> {
     headers.insert(&X_AMZ_DATE, HeaderValue::from_str(scope.time())?);
-    headers.insert(&X_AMZ_CONTENT_SHA256, HeaderValue::from_str(target.payload)?);
+    let payload = match target.payload {
+        EMPTY_SHA256 => HeaderValue::from_static(EMPTY_SHA256),
+        UNSIGNED_PAYLOAD => HeaderValue::from_static(UNSIGNED_PAYLOAD),
+        hash => HeaderValue::from_str(hash)?,
+    };
+    headers.insert(&X_AMZ_CONTENT_SHA256, payload);
     if let Some(token) = &credentials.token {
         headers.insert(&X_AMZ_SECURITY_TOKEN, token.clone());
     }
     let authorization = authorization(headers, target, credentials, keys, scope);
-    let mut authorization = HeaderValue::from_str(&authorization)?;
+    let mut authorization = HeaderValue::from_maybe_shared(Bytes::from(authorization))?;
     authorization.set_sensitive(true);
     headers.insert(AUTHORIZATION, authorization);
     Ok(())
 }
 
+/// Written piece by piece into few buffers: this is done for every request.
 fn authorization(
     headers: &HeaderMap,
     target: &Target<'_>,
     credentials: &Credentials,
     keys: &SigningKeys,
     scope: &Scope<'_>,
-) -> String {
-    let mut signed: Vec<(&str, &HeaderValue)> = headers
-        .iter()
-        .filter(|(name, _)| **name != USER_AGENT && **name != CONTENT_LENGTH && **name != AUTHORIZATION)
-        .map(|(name, value)| (name.as_str(), value))
-        .collect();
-    signed.sort_by_key(|(name, _)| *name);
+) -> Vec<u8> {
+    let mut signed: Vec<(&str, &HeaderValue)> = Vec::with_capacity(headers.len());
+    signed.extend(
+        headers
+            .iter()
+            .filter(|(name, _)| **name != USER_AGENT && **name != CONTENT_LENGTH && **name != AUTHORIZATION)
+            .map(|(name, value)| (name.as_str(), value)),
+    );
+    signed.sort_unstable_by_key(|(name, _)| *name);
 
-    let mut canonical = Vec::with_capacity(512);
+    let mut canonical = Vec::with_capacity(768);
     for part in [target.method, target.path, target.query] {
         canonical.extend_from_slice(part.as_bytes());
         canonical.push(b'\n');
     }
-    let mut names = String::with_capacity(96);
     for (name, value) in &signed {
         canonical.extend_from_slice(name.as_bytes());
         canonical.push(b':');
         push_canonical_value(&mut canonical, value.as_bytes());
         canonical.push(b'\n');
-        if !names.is_empty() {
-            names.push(';');
+    }
+    canonical.push(b'\n');
+    let names_at = canonical.len();
+    for (at, (name, _)) in signed.iter().enumerate() {
+        if at > 0 {
+            canonical.push(b';');
         }
-        names.push_str(name);
+        canonical.extend_from_slice(name.as_bytes());
     }
-    for part in ["\n", &names, "\n", target.payload] {
-        canonical.extend_from_slice(part.as_bytes());
-    }
+    let names = names_at..canonical.len();
+    canonical.push(b'\n');
+    canonical.extend_from_slice(target.payload.as_bytes());
 
-    let scope_text = scope.text();
-    let mut to_sign = format!("AWS4-HMAC-SHA256\n{}\n{scope_text}\n", scope.time());
+    let mut to_sign = Vec::with_capacity(192);
+    to_sign.extend_from_slice(b"AWS4-HMAC-SHA256\n");
+    to_sign.extend_from_slice(&scope.time);
+    to_sign.push(b'\n');
+    scope.push_text(&mut to_sign);
+    to_sign.push(b'\n');
     push_hex(&mut to_sign, digest::digest(&digest::SHA256, &canonical).as_ref());
-    let signature = hmac::sign(&keys.get(credentials, scope), to_sign.as_bytes());
+    let signature = hmac::sign(&keys.get(credentials, scope), &to_sign);
 
-    let mut text = format!(
-        "AWS4-HMAC-SHA256 Credential={}/{scope_text}, SignedHeaders={names}, Signature=",
-        credentials.key
-    );
+    let mut text = Vec::with_capacity(256 + names.len());
+    text.extend_from_slice(b"AWS4-HMAC-SHA256 Credential=");
+    text.extend_from_slice(credentials.key.as_bytes());
+    text.push(b'/');
+    scope.push_text(&mut text);
+    text.extend_from_slice(b", SignedHeaders=");
+    text.extend_from_slice(&canonical[names]);
+    text.extend_from_slice(b", Signature=");
     push_hex(&mut text, signature.as_ref());
     text
 }
 
 /// Trimmed, and runs of spaces as one.
 fn push_canonical_value(out: &mut Vec<u8>, value: &[u8]) {
+    let value = value.trim_ascii();
+    if !value.contains(&b' ') {
+        out.extend_from_slice(value);
+        return;
+    }
     let start = out.len();
-    for byte in value.trim_ascii() {
+    for byte in value {
         if !(*byte == b' ' && out.len() > start && out.last() == Some(&b' ')) {
             out.push(*byte);
         }
@@ -244,26 +275,26 @@ fn push_canonical_value(out: &mut Vec<u8>, value: &[u8]) {
 }
 
 /// By hand, because two hashes are written for each request.
-fn push_hex(out: &mut String, bytes: &[u8]) {
-    for byte in bytes {
-        for digit in [byte >> 4, byte & 15] {
-            out.push(char::from(if digit < 10 { b'0' + digit } else { b'a' + digit - 10 }));
-        }
-    }
+fn push_hex(out: &mut Vec<u8>, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    out.extend(
+        bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]),
+    );
 }
 
 /// Lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len() * 2);
+    let mut out = Vec::with_capacity(bytes.len() * 2);
     push_hex(&mut out, bytes);
-    out
+    // Digits are ASCII.
+    String::from_utf8(out).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    const EMPTY: &str = EMPTY_SHA256;
 
     fn signature(
         (key, secret): (&str, &str),
@@ -279,6 +310,7 @@ mod tests {
             map.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
         }
         let text = authorization(&map, target, &credentials, &SigningKeys::new(), &scope);
+        let text = String::from_utf8(text).unwrap();
         text.rsplit_once("Signature=").unwrap().1.to_owned()
     }
 
