@@ -1,6 +1,6 @@
 //! The S3 clients that people have, put to what `e2e/clients` lists against a repository of a gateway.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -156,17 +156,4 @@ impl RepositoryAccess {
             .send()
             .await
     }
-}
-
-/// The failures that are known, from `e2e/clients/known-failures.txt`: lines of `provider client operation reason…`.
-pub fn known_failures(provider: &str) -> BTreeSet<(String, String)> {
-    include_str!("../clients/known-failures.txt")
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .filter_map(|line| {
-            let mut words = line.split_whitespace();
-            let found = (words.next()? == provider).then(|| words.next().zip(words.next())).flatten()?;
-            Some((found.0.to_owned(), found.1.to_owned()))
-        })
-        .collect()
 }

@@ -24,6 +24,7 @@ mod disk;
 mod environment;
 mod eventually;
 mod json;
+mod outcomes;
 mod person;
 mod postgres;
 mod python;
@@ -38,7 +39,7 @@ pub use bucketry_test_servers::seaweedfs::{
     ADMIN, Identity, NO_LIST, OPEN_BUCKET, READ_ONLY, SCOPED_BUCKET, WRITE_ONLY,
 };
 pub use call::{Answer, Call};
-pub use clients::{RepositoryAccess, S3Client, known_failures};
+pub use clients::{RepositoryAccess, S3Client};
 pub use command_line::{CommandLine, Ended, Running};
 pub use disk::{fill_disk, free_disk, ignoring_full_disks};
 pub use environment::{
@@ -46,6 +47,7 @@ pub use environment::{
 };
 pub use eventually::eventually;
 pub use json::{each, list, members, text, with};
+pub use outcomes::{OBJECT_STORE, Outcomes};
 pub use person::{Person, azure_bucket, gcs_bucket, opened_by, s3_bucket};
 pub use postgres::{Postgres, Stranger, new_database, query};
 pub use python::{open_with_age, run_python, sealed_secrets};

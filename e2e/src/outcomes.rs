@@ -1,0 +1,110 @@
+//! What clients' operations came to, against `clients/known-failures.txt`, which only shrinks: a failure that is not on
+//! it is news, and so is an operation on it that works.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use crate::{Error, Result};
+
+const LIST: &str = include_str!("../clients/known-failures.txt");
+
+/// The name of the Rust crate of that name in the list; the other clients are [`crate::S3Client`]s.
+pub const OBJECT_STORE: &str = "object_store";
+
+/// What operations on a bucket at one kind of provider came to.
+#[derive(Debug)]
+pub struct Outcomes {
+    provider: &'static str,
+    by_client: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+impl Outcomes {
+    /// None yet, for the provider of this name in the list.
+    pub fn new(provider: &'static str) -> Self {
+        Self { provider, by_client: BTreeMap::new() }
+    }
+
+    /// Adds a client's: operation to `ok`, or the reason of the failure.
+    pub fn add(&mut self, client: &str, told: BTreeMap<String, String>) {
+        self.by_client.insert(client.to_owned(), told);
+    }
+
+    /// Leaves them all as a table, for who wants to read it.
+    ///
+    /// # Errors
+    /// [`Error::Files`] when it can't be written.
+    pub fn write(&self, file: &Path) -> Result<()> {
+        let rows = self
+            .all()
+            .map(|(client, operation, outcome)| [self.provider, client, operation, outcome].join("\t"));
+        std::fs::write(file, rows.collect::<Vec<_>>().join("\n")).map_err(Error::Files)
+    }
+
+    /// What the list of known failures does not say, of the clients that have outcomes.
+    pub fn surprises(&self) -> Vec<String> {
+        let known: BTreeSet<_> = known_failures()
+            .filter(|(provider, client, _)| {
+                *provider == self.provider && self.by_client.contains_key(*client)
+            })
+            .map(|(_, client, operation)| (client, operation))
+            .collect();
+        let failed: BTreeMap<_, _> = self
+            .all()
+            .filter(|(_, _, outcome)| *outcome != "ok")
+            .map(|(client, operation, outcome)| ((client, operation), outcome))
+            .collect();
+        let new = failed
+            .iter()
+            .filter(|(which, _)| !known.contains(*which))
+            .map(|((client, operation), outcome)| format!("{client} {operation} fails: {outcome}"));
+        let mended = known.iter().filter(|which| !failed.contains_key(*which)).map(|(client, operation)| {
+            format!("{client} {operation} works by now: take it off the list of known failures")
+        });
+        new.chain(mended).collect()
+    }
+
+    fn all(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.by_client.iter().flat_map(|(client, told)| {
+            told.iter()
+                .map(move |(operation, outcome)| (client.as_str(), operation.as_str(), outcome.as_str()))
+        })
+    }
+}
+
+/// Provider, client and operation of each line: `provider client operation reason…`.
+fn known_failures() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    LIST.lines().filter(|line| !line.starts_with('#')).filter_map(|line| {
+        let mut words = line.split_whitespace();
+        Some((words.next()?, words.next()?, words.next()?))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::S3Client;
+
+    #[test]
+    fn every_line_of_the_list_is_of_a_client_and_a_provider_that_are_tested() {
+        let clients: Vec<_> =
+            S3Client::ALL.iter().map(|client| client.name()).chain([OBJECT_STORE]).collect();
+        for (provider, client, operation) in known_failures() {
+            assert!(
+                ["s3", "azure", "gcs"].contains(&provider) && clients.contains(&client),
+                "{provider} {client} {operation}"
+            );
+        }
+    }
+
+    #[test]
+    fn new_failures_and_mended_ones_are_both_surprises() {
+        let mut outcomes = Outcomes::new("azure");
+        let told = [("put_object", "ok"), ("get_object", "AccessDenied")];
+        outcomes
+            .add("s3cmd", told.map(|(operation, outcome)| (operation.to_owned(), outcome.to_owned())).into());
+        let surprises = outcomes.surprises();
+        assert!(surprises.contains(&"s3cmd get_object fails: AccessDenied".to_owned()), "{surprises:?}");
+        assert!(surprises.iter().any(|line| line.starts_with("s3cmd put_object works")), "{surprises:?}");
+        assert!(surprises.iter().all(|line| line.starts_with("s3cmd ")), "{surprises:?}");
+    }
+}
