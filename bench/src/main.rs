@@ -59,6 +59,9 @@ enum Command {
         /// Pins nothing to a core
         #[arg(long)]
         shared: bool,
+        /// Over how many connections; as the benchmark, if it is not said
+        #[arg(long)]
+        connections: Option<usize>,
         #[command(flatten)]
         plan: Plan,
     },
@@ -138,8 +141,8 @@ enum Benchmark {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Run(plan) => single_threaded(run(plan)),
-        Command::Watch { load, rounds, shared, plan } => {
-            single_threaded(async move { gateway::watch(&plan, load, rounds, shared).await })
+        Command::Watch { load, rounds, shared, connections, plan } => {
+            single_threaded(async move { gateway::watch(&plan, load, rounds, shared, connections).await })
         }
         // As the server: a worker a core.
         Command::Baseline { body, ready_file } => multi_threaded(baseline::serve(body, ready_file)),

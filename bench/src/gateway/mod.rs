@@ -205,7 +205,13 @@ impl Against<'_> {
 
 /// Loads the gateway in one way, round after round, and tells what a request costs: for whoever looks at it with a
 /// profiler meanwhile.
-pub(crate) async fn watch(plan: &Plan, load: Load, rounds: usize, shared: bool) -> Result {
+pub(crate) async fn watch(
+    plan: &Plan,
+    load: Load,
+    rounds: usize,
+    shared: bool,
+    connections: Option<usize>,
+) -> Result {
     let cores = if shared { Cores::shared() } else { Cores::divide() };
     let field = Field::start(plan, cores).await?;
     let work = match load {
@@ -215,6 +221,7 @@ pub(crate) async fn watch(plan: &Plan, load: Load, rounds: usize, shared: bool) 
         Load::Write => write(S3_BUCKET, LARGE.1, PayloadHash::Signed, 4, 24),
         Load::WriteUnsigned => write(S3_BUCKET, LARGE.1, PayloadHash::Unsigned, 4, 24),
     };
+    let work = Work { connections: connections.unwrap_or(work.connections), ..work };
     report::complain(&format!("the gateway is process {}", field.deployment.process.id()));
     for _ in 0..rounds {
         for side in field.sides(&["nginx"]) {
