@@ -33,6 +33,19 @@ async fn the_signed_hash_is_held_against_what_comes() {
     assert_eq!(outcome(put(UNSIGNED, 11), &[b"hello ", b"w0rld"]).await.unwrap(), b"hello w0rld");
 }
 
+/// Such a payload is hashed on another thread, where there is another core.
+#[tokio::test]
+async fn the_hash_of_a_large_payload_is_held_against_its_last_byte_too() {
+    let mut content: Vec<u8> = (0..3_000_000_u32).map(|at| at.to_le_bytes()[at as usize % 4]).collect();
+    let hash = sha256(&content);
+    let frames = |content: &[u8]| content.chunks(100_000).map(<[u8]>::to_vec).collect::<Vec<_>>();
+    let request = put(&hash, content.len()).sign().0;
+    assert_eq!(receive(&request, frames(&content)).await.unwrap(), content);
+    *content.last_mut().unwrap() ^= 1;
+    let refused = receive(&request, frames(&content)).await.unwrap_err();
+    assert_eq!(refused.code, XAmzContentSHA256Mismatch);
+}
+
 #[tokio::test]
 async fn an_empty_payload_is_verified_before_a_driver_is_asked() {
     let read = async |content: &str| {
