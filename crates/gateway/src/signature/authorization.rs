@@ -1,8 +1,8 @@
 //! The `Authorization` header.
 
 use super::credential::Credential;
-use super::cut;
 use super::signed_headers::SignedHeaders;
+use super::{cut, parts};
 use crate::error::{Code, Result, S3Error};
 use crate::hex;
 
@@ -28,13 +28,7 @@ impl<'a> Authorization<'a> {
             return Err(unsupported(algorithm));
         }
         let (mut credential, mut signed_headers, mut signature) = (None, None, None);
-        let mut rest = Some(members);
-        while let Some(members) = rest {
-            let (member, others) = match cut(members, b',') {
-                Some((member, others)) => (member, Some(others)),
-                None => (members, None),
-            };
-            rest = others;
+        for member in parts(members, b',') {
             let (name, value) = cut(member.trim(), b'=').unwrap_or_default();
             let slot = match name {
                 "Credential" => &mut credential,

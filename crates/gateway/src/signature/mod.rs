@@ -258,6 +258,17 @@ fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
     Some((before, rest.get(1..)?))
 }
 
+/// What stands between such ASCII characters.
+fn parts(text: &str, between: u8) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let (part, others) = cut(text, between).map_or((text, None), |(part, others)| (part, Some(others)));
+        rest = others;
+        Some(part)
+    })
+}
+
 fn anonymous() -> S3Error {
     S3Error::new(
         Code::AccessDenied,

@@ -1,6 +1,6 @@
 //! The list of signed headers.
 
-use super::cut;
+use super::parts;
 
 /// The names of the headers that were signed: lower case, sorted, each once, as S3 asks for.
 #[derive(Debug, Clone)]
@@ -16,13 +16,7 @@ impl<'a> SignedHeaders<'a> {
     /// Reads `host;x-amz-date`. What is wrong with it is the error.
     pub(super) fn parse(text: &'a str) -> Result<Self, &'static str> {
         let mut names: Vec<&str> = Vec::with_capacity(8);
-        let mut rest = Some(text);
-        while let Some(text) = rest {
-            let (name, others) = match cut(text, b';') {
-                Some((name, others)) => (name, Some(others)),
-                None => (text, None),
-            };
-            rest = others;
+        for name in parts(text, b';') {
             let token = |c: u8| {
                 matches!(c, b'a'..=b'z' | b'-' | b'0'..=b'9')
                     || matches!(c, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'.' | b'^'..=b'`' | b'|' | b'~')
