@@ -51,22 +51,12 @@ page_cursors!('b' BucketId, 'r' RepoId);
 
 impl Cursor for SeriesPlace {
     fn to_plain(&self) -> String {
-        let repo = self.repo_id.map(|id| id.to_string()).unwrap_or_default();
-        format!("s{}:{}:{}:{repo}", self.at, self.bucket_id, self.node_id)
+        format!("s{}:{}", self.at, self.series)
     }
 
     fn from_plain(plain: &str) -> Option<Self> {
-        let mut parts = plain.strip_prefix('s')?.split(':');
-        let place = Self {
-            at: parts.next()?.parse().ok()?,
-            bucket_id: parts.next()?.parse().ok()?,
-            node_id: parts.next()?.parse().ok()?,
-            repo_id: match parts.next()? {
-                "" => None,
-                id => Some(id.parse().ok()?),
-            },
-        };
-        parts.next().is_none().then_some(place)
+        let (at, series) = plain.strip_prefix('s')?.split_once(':')?;
+        Some(Self { at: at.parse().ok()?, series: series.parse().ok()? })
     }
 }
 
@@ -102,7 +92,6 @@ impl Cursor for AfterName {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bucketry_model::id::NodeId;
 
     #[test]
     fn cursors_read_back_and_others_are_refused() {
@@ -118,13 +107,8 @@ mod tests {
     }
 
     #[test]
-    fn places_in_a_series_read_back_with_and_without_a_repository() {
-        let repo = RepoId::new(from_micros(5), [3; 10]);
-        for repo_id in [None, Some(repo)] {
-            let bucket_id = BucketId::new(from_micros(5), [1; 10]);
-            let node_id = NodeId::new(from_micros(5), [2; 10]);
-            let place = SeriesPlace { at: 60, bucket_id, node_id, repo_id };
-            assert_eq!(SeriesPlace::from_text(&place.to_text()), Some(place));
-        }
+    fn places_in_a_series_read_back() {
+        let place = SeriesPlace { at: 60, series: 7 };
+        assert_eq!(SeriesPlace::from_text(&place.to_text()), Some(place));
     }
 }

@@ -72,12 +72,12 @@ pub(crate) struct Point<'a> {
 }
 
 impl<'a> From<&'a SeriesPoint> for Point<'a> {
-    fn from(SeriesPoint { place, host, counts }: &'a SeriesPoint) -> Self {
+    fn from(SeriesPoint { place, bucket_id, repo_id, host, counts, .. }: &'a SeriesPoint) -> Self {
         Self {
             timestamp: place.at,
-            repo_id: place.repo_id,
-            bucket_id: place.bucket_id,
-            unit_id: place.bucket_id,
+            repo_id: *repo_id,
+            bucket_id: *bucket_id,
+            unit_id: *bucket_id,
             upl_bytes: Count(counts.upload_bytes),
             dwl_bytes: Count(counts.download_bytes),
             size_change: Count(counts.size_change),
@@ -122,7 +122,7 @@ impl Source for Points {
     }
 
     fn place(entry: &SeriesPoint) -> SeriesPlace {
-        entry.place.clone()
+        entry.place
     }
 
     fn show(entry: &SeriesPoint) -> impl Serialize {

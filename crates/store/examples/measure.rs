@@ -29,7 +29,6 @@ use bucketry_store::sqlite::{Options, SqliteStore};
 use bucketry_store::status::ProbeBatch;
 use bucketry_store::workspace::WorkspaceStore;
 use jiff::{SignedDuration, Timestamp};
-use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -78,7 +77,6 @@ async fn main() -> Result<()> {
     reads(&store, org.id, workspace, org.bucket_count).await?;
     inserts(&store, org.id, workspace).await?;
     batches(&store, org.id, node, org.bucket_count).await?;
-    plain_inserts().await?;
     store.close().await;
     Ok(())
 }
@@ -179,36 +177,5 @@ async fn batches(store: &dyn Store, org: OrgId, node_id: NodeId, buckets: u64) -
         let batch = UsageBatch { spool: spool.clone(), number: u64::from(round) + 1, rows: rows.collect() };
         store.add_usage(node_id, None, &batch, start).await?
     });
-    Ok(())
-}
-
-/// The same number of rows into a table of its own, with nothing else to do: what the engine takes at best.
-async fn plain_inserts() -> Result<()> {
-    let directory = tempfile::tempdir()?;
-    let store = SqliteStore::open(directory.path(), Options::default()).await?;
-    let url = format!("sqlite://{}", directory.path().join("bucketry.db").display());
-    let mut connection = SqliteConnection::connect(&url).await?;
-    let id = BucketId::new(Timestamp::UNIX_EPOCH, [0; 10]).to_string();
-    time!("5,000 plain rows", 20_u32, |round| {
-        let mut transaction = connection.begin().await?;
-        for chunk in 0..BATCH / 500 {
-            let mut statement = QueryBuilder::<Sqlite>::new("INSERT INTO usage_minutes ");
-            statement.push_values(0..500, |mut row, index| {
-                row.push_bind(format!("{id}{}", chunk * 500 + index))
-                    .push_bind(i64::from(round))
-                    .push_bind(id.clone())
-                    .push_bind("")
-                    .push_bind(1)
-                    .push_bind(1)
-                    .push_bind(1)
-                    .push_bind(1)
-                    .push_bind(1)
-                    .push_bind(1);
-            });
-            statement.build().execute(&mut *transaction).await?;
-        }
-        transaction.commit().await?;
-    });
-    store.close().await;
     Ok(())
 }

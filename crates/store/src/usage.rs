@@ -33,17 +33,13 @@ pub struct ListedTotals {
     pub totals: UsageTotals,
 }
 
-/// A place in a series: what is read goes on after it, towards older periods.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A place in what is told of traffic: what is read goes on after it, towards older periods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SeriesPlace {
     /// Unix seconds at the start of the minute or day.
     pub at: i64,
-    /// The bucket.
-    pub bucket_id: BucketId,
-    /// The node.
-    pub node_id: NodeId,
-    /// The repository; none for requests that came through none.
-    pub repo_id: Option<RepoId>,
+    /// The number by which the store knows the node, the bucket and the repository together.
+    pub series: i64,
 }
 
 /// Which part of the traffic to read.
@@ -74,8 +70,14 @@ pub struct SeriesQuery {
 /// One entry of a series.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeriesPoint {
-    /// Where the series stands with it: when, which bucket, which node, which repository.
+    /// Where the series stands with it.
     pub place: SeriesPlace,
+    /// The bucket.
+    pub bucket_id: BucketId,
+    /// The node.
+    pub node_id: NodeId,
+    /// The repository; none for requests that came through none.
+    pub repo_id: Option<RepoId>,
     /// The node's name, also where the node is gone.
     pub host: String,
     /// What was counted.
@@ -111,7 +113,7 @@ pub trait UsageStore {
         ids: &[RepoId],
     ) -> Result<Vec<(RepoId, UsageTotals)>>;
 
-    /// A page of traffic by minute or day, newest period first; then by bucket, node and repository, descending.
+    /// A page of traffic by minute or day, newest period first; within one, in an order that stays.
     async fn usage_series(&self, query: &SeriesQuery) -> Result<Vec<SeriesPoint>>;
 
     /// Removes minutes from before the given Unix second, a bounded number at a time. Returns how many.

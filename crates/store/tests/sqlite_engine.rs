@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "shared/older_traffic.rs"]
+mod older_traffic;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -19,7 +22,8 @@ use bucketry_store::vault::VaultStore;
 use bucketry_store::workspace::NewWorkspace;
 use bucketry_store::{Store, StoreError};
 use jiff::Timestamp;
-use sqlx::{ConnectOptions, Connection};
+use sqlx::migrate::Migrator;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tempfile::TempDir;
 
 fn now() -> Timestamp {
@@ -156,6 +160,22 @@ async fn a_database_of_a_newer_version_is_left_alone() {
     .await;
     let told = schema_error(directory.path()).await;
     assert!(told.contains("newer version") && told.contains("99"), "{told}");
+}
+
+#[tokio::test]
+async fn traffic_that_an_older_version_counted_is_told_and_goes_on() {
+    static ALL: Migrator = sqlx::migrate!("migrations/sqlite");
+    let directory = TempDir::new().unwrap();
+    run(directory.path(), "PRAGMA application_id = 0x424b5452").await;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(directory.path().join(DATABASE_FILE));
+    let mut connection = options.connect().await.unwrap();
+    let older = ALL.migrations.iter().filter(|migration| migration.version < 5).cloned().collect();
+    Migrator { migrations: older, ..Migrator::DEFAULT }.run(&mut connection).await.unwrap();
+    let statements = older_traffic::statements(bucket(1, "").id, organization().id);
+    sqlx::raw_sql(AssertSqlSafe(statements)).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+
+    older_traffic::is_told_and_goes_on(&open(directory.path()).await, &bucket(1, "")).await;
 }
 
 #[tokio::test]

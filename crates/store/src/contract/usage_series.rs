@@ -60,7 +60,7 @@ pub async fn a_series_tells_minutes_and_days_newest_first(store: &dyn Store) {
     let minutes = world.all(Resolution::Minute);
     assert_eq!(told(store, &minutes).await, [(2 * DAY, 3), (DAY + 120, 14), (DAY, 2), (60, 1)]);
     let point = &read(store, &minutes).await[1];
-    assert_eq!((point.place.bucket_id, point.place.node_id, point.place.repo_id), (bucket, node, repo_id));
+    assert_eq!((point.bucket_id, point.node_id, point.repo_id), (bucket, node, repo_id));
     assert_eq!(point.host, "node-1");
     let expected = UsageCounts {
         requests: 14,
@@ -217,7 +217,7 @@ pub async fn a_cursor_walks_a_series_without_gap_or_repetition(store: &dyn Store
         let (mut walked, mut after) = (Vec::new(), None);
         loop {
             let mut page = read(store, &SeriesQuery { after, ..query.clone() }).await;
-            after = page.last().map(|last| last.place.clone());
+            after = page.last().map(|last| last.place);
             walked.append(&mut page);
             if after.is_none() {
                 break;

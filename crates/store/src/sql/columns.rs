@@ -80,6 +80,12 @@ impl<'r> Columns<'r> {
         text.map(|text| text.parse().map_err(self.wrong())).transpose()
     }
 
+    /// What is written as its text, or none for the empty one.
+    pub(super) fn parsed_unless_empty<T: FromStr>(&mut self) -> Result<Option<T>> {
+        let text: &str = self.take()?;
+        if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(self.wrong()) }
+    }
+
     /// A text that `read` understands.
     pub(super) fn read<T, E>(
         &mut self,

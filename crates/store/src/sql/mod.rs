@@ -21,6 +21,7 @@ mod repository;
 mod repository_key;
 mod repository_list;
 mod rows;
+mod series;
 mod statement;
 mod status;
 mod sync;

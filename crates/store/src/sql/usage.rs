@@ -1,6 +1,6 @@
 //! Traffic: each batch is added to minutes, days and totals in one transaction with its number.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use bucketry_model::id::{BucketId, NodeId, OrgId, RepoId};
@@ -20,17 +20,15 @@ use crate::Result;
 use crate::bucket::BucketQuery;
 use crate::usage::{BatchCounted, ListedTotals, SeriesPoint, SeriesQuery, UsageStore};
 
-// A row's organization is its bucket's, which stays what it is: rewriting it would rewrite the index by organization.
 macro_rules! add_counts {
     ($table:literal, $period:literal, $first:literal $(, $count:literal)*) => {
         Rows {
             before: concat!(
-                "INSERT INTO ", $table, " (bucket_id, ", $period, ", node_id, repo_id, org_id, ", $first,
-                $(", ", $count,)* ") "
+                "INSERT INTO ", $table, " (org_number, ", $period, ", series, ", $first, $(", ", $count,)* ") "
             ),
-            columns: 5 + [$first, $($count),*].len(),
+            columns: 3 + [$first, $($count),*].len(),
             after: concat!(
-                " ON CONFLICT (bucket_id, ", $period, ", node_id, repo_id) DO UPDATE SET ",
+                " ON CONFLICT (org_number, ", $period, ", series) DO UPDATE SET ",
                 $first, " = ", $table, ".", $first, " + excluded.", $first,
                 $(", ", $count, " = ", $table, ".", $count, " + excluded.", $count,)*
             ),
@@ -68,8 +66,8 @@ const REPO_TOTALS: Rows<'static> = Rows {
 
 const SECONDS_A_DAY: i64 = 86_400;
 
-/// Bucket, minute or day, repository (empty for none), the bucket's organization.
-type Key = (BucketId, i64, String, OrgId);
+/// Number of the organization, minute or day, number of the series: as rows of traffic lie.
+type Key = (i64, i64, i64);
 
 /// The number that the spool's next batch has. Batches of one spool wait for each other here.
 async fn next_number(write: &mut Write, node: &str, spool: &str, now: Timestamp) -> Result<u64> {
@@ -87,32 +85,12 @@ async fn next_number(write: &mut Write, node: &str, spool: &str, now: Timestamp)
     Ok(last.saturating_add(1))
 }
 
-/// Those of the batch's buckets that the node serves, deleted ones too, with the organization of each.
-async fn served(
-    write: &mut Write,
-    org_id: Option<OrgId>,
-    batch: &UsageBatch,
-) -> Result<HashMap<BucketId, OrgId>> {
-    let list = InList::new("SELECT id, org_id FROM buckets WHERE id IN (", ")");
-    let mut served = HashMap::new();
-    for row in write.rows_in_list(&list, &texts(batch.rows.iter().map(|row| row.bucket_id))).await? {
-        let mut columns = Columns::of(&row);
-        let (id, bucket_org): (BucketId, OrgId) = (columns.parsed()?, columns.parsed()?);
-        if org_id.is_none_or(|own| own == bucket_org) {
-            served.insert(id, bucket_org);
-        }
-    }
-    Ok(served)
-}
-
-fn bind_counts(values: RowValues, node: &str, (key, counts): &(Key, UsageCounts)) -> RowValues {
-    let (bucket, period, repo, org) = key;
+fn bind_counts(values: RowValues, (key, counts): &(Key, UsageCounts)) -> RowValues {
+    let (org_number, period, series) = *key;
     values
-        .bind(bucket.to_string())
-        .bind(*period)
-        .bind(node.to_owned())
-        .bind(repo.clone())
-        .bind(org.to_string())
+        .bind(org_number)
+        .bind(period)
+        .bind(series)
         .bind(counts.requests)
         .bind(counts.errors)
         .bind(counts.reads)
@@ -161,26 +139,25 @@ impl UsageStore for SqlStore {
         if batch.number > expected {
             return Ok(BatchCounted::OutOfOrder { expected });
         }
-        let served = served(&mut write, org_id, batch).await?;
+        let series = write.series_of(node_id, org_id, batch).await?;
         let mut minutes: BTreeMap<Key, UsageCounts> = BTreeMap::new();
         let mut days: BTreeMap<Key, UsageCounts> = BTreeMap::new();
         let mut totals: BTreeMap<BucketId, UsageCounts> = BTreeMap::new();
         let mut repo_totals: BTreeMap<(OrgId, RepoId), UsageCounts> = BTreeMap::new();
         for row in batch.rows.iter().filter(|row| row.is_sane()) {
-            let Some(org) = served.get(&row.bucket_id) else { continue };
-            let repo = row.repo_id.map(|id| id.to_string()).unwrap_or_default();
+            let Some(series) = series.get(&(row.bucket_id, row.repo_id)) else { continue };
             let day = row.minute.div_euclid(SECONDS_A_DAY);
-            minutes.entry((row.bucket_id, row.minute, repo.clone(), *org)).or_default().add(row);
-            days.entry((row.bucket_id, day, repo, *org)).or_default().add(row);
+            minutes.entry((series.org_number, row.minute, series.number)).or_default().add(row);
+            days.entry((series.org_number, day, series.number)).or_default().add(row);
             totals.entry(row.bucket_id).or_default().add(row);
             if let Some(repo_id) = row.repo_id {
-                repo_totals.entry((*org, repo_id)).or_default().add(row);
+                repo_totals.entry((series.org_id, repo_id)).or_default().add(row);
             }
         }
         let minutes: Vec<_> = minutes.into_iter().collect();
-        write.insert_rows(&MINUTES, &minutes, |values, row| bind_counts(values, &node, row)).await?;
+        write.insert_rows(&MINUTES, &minutes, bind_counts).await?;
         let days: Vec<_> = days.into_iter().collect();
-        write.insert_rows(&DAYS, &days, |values, row| bind_counts(values, &node, row)).await?;
+        write.insert_rows(&DAYS, &days, bind_counts).await?;
         let totals: Vec<_> = totals.into_iter().collect();
         write.insert_rows(&TOTALS, &totals, bind_bucket_totals).await?;
         let repo_totals: Vec<_> = repo_totals.into_iter().collect();
@@ -240,11 +217,22 @@ impl UsageStore for SqlStore {
     }
 
     async fn purge_usage_minutes(&self, before: i64, at_most: u32) -> Result<u64> {
-        let mut write = self.write().await?;
-        let sql = "DELETE FROM usage_minutes WHERE (bucket_id, minute, node_id, repo_id) IN \
-                   (SELECT bucket_id, minute, node_id, repo_id FROM usage_minutes WHERE minute < $1 LIMIT $2)";
-        let removed = write.execute(query(sql).bind(before).bind(i64::from(at_most))).await?;
-        write.commit().await?;
+        let old = "SELECT 1 FROM usage_minutes WHERE org_number = $1 AND minute < $2 LIMIT 1";
+        let remove = "DELETE FROM usage_minutes WHERE (org_number, minute, series) IN \
+                      (SELECT org_number, minute, series FROM usage_minutes \
+                      WHERE org_number = $1 AND minute < $2 LIMIT $3)";
+        let at_most = u64::from(at_most);
+        let mut removed = 0;
+        // One after the other: the key begins with the organization, so that each one's old minutes lie together.
+        for row in self.rows(query("SELECT number FROM usage_organizations")).await? {
+            let org_number = Columns::of(&row).number()?;
+            if removed < at_most && self.row(query(old).bind(org_number).bind(before)).await?.is_some() {
+                let mut write = self.write().await?;
+                let remove = query(remove).bind(org_number).bind(before).bind(stored(at_most - removed));
+                removed += write.execute(remove).await?;
+                write.commit().await?;
+            }
+        }
         Ok(removed)
     }
 }

@@ -1,5 +1,5 @@
 //! Pages of traffic by minute or day, newest first. A page is read in the order of an index: of the organization, or of
-//! the buckets or repositories that are named, merged.
+//! the series of those buckets and repositories that are named, merged.
 
 use std::cmp::Reverse;
 use std::fmt::Write as _;
@@ -10,21 +10,16 @@ use sqlx::{AssertSqlSafe, query};
 
 use super::SqlStore;
 use super::columns::Columns;
-use super::dialect::{Row, part_of_union};
+use super::dialect::{Query, Row, part_of_union};
 use super::statement::texts;
 use crate::Result;
 use crate::usage::{SeriesPlace, SeriesPoint, SeriesQuery};
 
-/// The most buckets or repositories that one statement merges; the pages of more statements are merged here.
+/// The most series that one statement merges; the pages of more statements are merged here.
 const MERGED_AT_ONCE: usize = 64;
 
-/// What a part of the page is read by.
-#[derive(Clone, Copy)]
-enum Anchor {
-    Organization,
-    Bucket,
-    Repository,
-}
+/// The most buckets or repositories whose series one statement looks for.
+const NAMED_AT_ONCE: usize = 512;
 
 /// Texts that a statement binds, numbered as it names them.
 #[derive(Default)]
@@ -52,6 +47,13 @@ impl Parameters {
         let all = values.iter().chain(values.last().into_iter().cycle().take(filling));
         all.map(|value| self.text(value)).collect::<Vec<_>>().join(", ")
     }
+
+    fn query(self, sql: String) -> Query<'static> {
+        self.0.into_iter().fold(query(AssertSqlSafe(sql)), |query, parameter| match parameter {
+            Parameter::Number(number) => query.bind(number),
+            Parameter::Text(text) => query.bind(text),
+        })
+    }
 }
 
 impl SqlStore {
@@ -59,34 +61,41 @@ impl SqlStore {
         if matches!(&page.visible, Visibility::Workspaces(none) if none.is_empty()) {
             return Ok(Vec::new());
         }
-        let (anchor, named) = match (page.buckets.as_slice(), page.repositories.as_slice()) {
-            ([], []) => return self.part(page, Anchor::Organization, &[]).await,
-            ([], repositories) => (Anchor::Repository, texts(repositories)),
-            (buckets, _) => (Anchor::Bucket, texts(buckets)),
+        let (column, named) = match (page.buckets.as_slice(), page.repositories.as_slice()) {
+            ([], []) => return self.page_of_organization(page).await,
+            ([], repositories) => ("repo_id", texts(repositories)),
+            (buckets, _) => ("bucket_id", texts(buckets)),
         };
-        let mut found = Vec::new();
-        for merged in named.chunks(MERGED_AT_ONCE) {
-            found.append(&mut self.part(page, anchor, merged).await?);
+        let mut series = Vec::new();
+        for named in named.chunks(NAMED_AT_ONCE) {
+            let mut parameters = Parameters::default();
+            let sql = sql_of_series(page, column, named, &mut parameters);
+            for row in self.rows(parameters.query(sql)).await? {
+                series.push(Columns::of(&row).number()?);
+            }
         }
-        if named.len() > MERGED_AT_ONCE {
-            found.sort_by_key(|point| Reverse(order(&point.place)));
+        let mut found = Vec::new();
+        for merged in series.chunks(MERGED_AT_ONCE) {
+            let mut parameters = Parameters::default();
+            let sql = sql_of_merged(page, merged, &mut parameters);
+            found.append(&mut self.points(page, parameters.query(sql)).await?);
+        }
+        if series.len() > MERGED_AT_ONCE {
+            found.sort_by_key(|point| Reverse(point.place));
             found.truncate(usize::try_from(page.limit).unwrap_or(usize::MAX));
         }
         Ok(found)
     }
 
-    async fn part(&self, page: &SeriesQuery, anchor: Anchor, named: &[String]) -> Result<Vec<SeriesPoint>> {
+    async fn page_of_organization(&self, page: &SeriesQuery) -> Result<Vec<SeriesPoint>> {
         let mut parameters = Parameters::default();
-        let sql = sql(page, anchor, named, &mut parameters);
-        let mut statement = query(AssertSqlSafe(sql));
-        for parameter in parameters.0 {
-            statement = match parameter {
-                Parameter::Number(number) => statement.bind(number),
-                Parameter::Text(text) => statement.bind(text),
-            };
-        }
+        let sql = sql_of_organization(page, &mut parameters);
+        self.points(page, parameters.query(sql)).await
+    }
+
+    async fn points(&self, page: &SeriesQuery, query: Query<'_>) -> Result<Vec<SeriesPoint>> {
         let seconds = seconds_of_unit(page.resolution);
-        self.rows(statement).await?.iter().map(|row| point(row, seconds)).collect()
+        self.rows(query).await?.iter().map(|row| point(row, seconds)).collect()
     }
 }
 
@@ -98,81 +107,85 @@ fn seconds_of_unit(resolution: Resolution) -> i64 {
     }
 }
 
-/// What the order of a series compares.
-fn order(place: &SeriesPlace) -> (i64, String, String, String) {
-    let repo = place.repo_id.map(|id| id.to_string()).unwrap_or_default();
-    (place.at, place.bucket_id.to_string(), place.node_id.to_string(), repo)
+const ORDER: &str = " ORDER BY period DESC, series DESC LIMIT ";
+
+/// The numbers of all series of what is named.
+fn sql_of_series(page: &SeriesQuery, column: &str, named: &[String], parameters: &mut Parameters) -> String {
+    let org = parameters.text(page.org_id);
+    let named = parameters.list(named);
+    // A repository's index leaves out what came through none.
+    let some = if column == "repo_id" { " AND s.repo_id <> ''" } else { "" };
+    let mut sql = format!(
+        "SELECT s.number FROM usage_series s WHERE s.org_id = {org} AND s.{column} IN ({named}){some}"
+    );
+    if column == "bucket_id" && !page.repositories.is_empty() {
+        let list = parameters.list(&texts(&page.repositories));
+        let _ = write!(sql, " AND s.repo_id IN ({list})");
+    }
+    sql.push_str(&filters(page, parameters));
+    sql
 }
 
-fn sql(page: &SeriesQuery, anchor: Anchor, named: &[String], parameters: &mut Parameters) -> String {
+/// A page of series that are read one by one, merged.
+fn sql_of_merged(page: &SeriesQuery, series: &[i64], parameters: &mut Parameters) -> String {
+    let (select, within) = select(page, parameters);
+    let limit = parameters.number(i64::from(page.limit));
+    let order = format!("{ORDER}{limit}");
+    let parts = series.iter().map(|number| {
+        let number = parameters.number(*number);
+        let part = format!("{select} WHERE u.series = {number}{within}");
+        if series.len() == 1 { part } else { part_of_union(&part, &order) }
+    });
+    parts.collect::<Vec<_>>().join(" UNION ALL ") + &order
+}
+
+fn sql_of_organization(page: &SeriesQuery, parameters: &mut Parameters) -> String {
+    let (select, within) = select(page, parameters);
+    let org = parameters.text(page.org_id);
+    let filters = filters(page, parameters);
+    let limit = parameters.number(i64::from(page.limit));
+    format!(
+        "{select} WHERE u.org_number = (SELECT o.number FROM usage_organizations o WHERE o.org_id = {org})\
+         {within}{filters}{ORDER}{limit}"
+    )
+}
+
+/// What is read of a row, and which periods belong to the page.
+fn select(page: &SeriesQuery, parameters: &mut Parameters) -> (String, String) {
     let (table, period) = match page.resolution {
         Resolution::Minute => ("usage_minutes", "minute"),
         Resolution::Day => ("usage_days", "day"),
     };
     let unit = seconds_of_unit(page.resolution);
-    // "~" sorts after every id, so the first page begins after the end of time.
-    let after =
-        page.after.as_ref().map_or((i64::MAX, "~".to_owned(), "~".to_owned(), "~".to_owned()), |place| {
-            let (at, bucket, node, repo) = order(place);
-            (at.div_euclid(unit), bucket, node, repo)
-        });
+    // The first page begins after the end of time.
+    let (after, series) =
+        page.after.map_or((i64::MAX, i64::MAX), |place| (place.at.div_euclid(unit), place.series));
     let first = parameters.number(page.first.div_euclid(unit));
     // Stated besides the comparison of whole rows: every index can use it.
-    let last = parameters.number(page.last.div_euclid(unit).min(after.0));
-    let org = parameters.text(page.org_id);
-    let place = [
-        parameters.number(after.0),
-        parameters.text(after.1),
-        parameters.text(after.2),
-        parameters.text(after.3),
-    ]
-    .join(", ");
-    let filters = filters(page, anchor, parameters);
-    let limit = parameters.number(i64::from(page.limit));
-    let order = format!(" ORDER BY period DESC, bucket_id DESC, node_id DESC, repo_id DESC LIMIT {limit}");
+    let last = parameters.number(page.last.div_euclid(unit).min(after));
+    let place = [parameters.number(after), parameters.number(series)].join(", ");
     let select = format!(
-        "SELECT u.{period} AS period, u.bucket_id, u.node_id, u.repo_id, \
-         (SELECT n.name FROM nodes n WHERE n.id = u.node_id) AS host, u.requests, u.errors, u.reads, u.writes, \
+        "SELECT u.{period} AS period, u.series AS series, s.bucket_id, s.node_id, s.repo_id, \
+         (SELECT n.name FROM nodes n WHERE n.id = s.node_id) AS host, u.requests, u.errors, u.reads, u.writes, \
          u.lists, u.provider_errors, u.upload_bytes, u.download_bytes, u.size_change, u.latency_sum_ms, \
-         u.first_byte_sum_ms FROM {table} u WHERE u.org_id = {org} AND u.{period} >= {first} \
-         AND u.{period} <= {last} AND (u.{period}, u.bucket_id, u.node_id, u.repo_id) < ({place}){filters}"
+         u.first_byte_sum_ms FROM {table} u JOIN usage_series s ON s.number = u.series"
     );
-    let mut sql = String::new();
-    match anchor {
-        Anchor::Organization => sql.push_str(&select),
-        Anchor::Bucket | Anchor::Repository => {
-            for (index, id) in named.iter().enumerate() {
-                let union = if index == 0 { "" } else { " UNION ALL " };
-                let id = parameters.text(id);
-                let condition = match anchor {
-                    Anchor::Repository => format!("u.repo_id = {id} AND u.repo_id <> ''"),
-                    Anchor::Bucket | Anchor::Organization => format!("u.bucket_id = {id}"),
-                };
-                let part = format!("{select} AND {condition}");
-                sql.push_str(union);
-                sql.push_str(&if named.len() == 1 { part } else { part_of_union(&part, &order) });
-            }
-        }
-    }
-    sql.push_str(&order);
-    sql
+    let within =
+        format!(" AND u.{period} >= {first} AND u.{period} <= {last} AND (u.{period}, u.series) < ({place})");
+    (select, within)
 }
 
-fn filters(page: &SeriesQuery, anchor: Anchor, parameters: &mut Parameters) -> String {
+fn filters(page: &SeriesQuery, parameters: &mut Parameters) -> String {
     let mut filters = String::new();
-    if matches!(anchor, Anchor::Bucket) && !page.repositories.is_empty() {
-        let list = parameters.list(&texts(&page.repositories));
-        let _ = write!(filters, " AND u.repo_id IN ({list})");
-    }
     if !page.hosts.is_empty() {
         let list = parameters.list(&texts(&page.hosts));
-        let _ = write!(filters, " AND u.node_id IN (SELECT h.id FROM nodes h WHERE h.name IN ({list}))");
+        let _ = write!(filters, " AND s.node_id IN (SELECT h.id FROM nodes h WHERE h.name IN ({list}))");
     }
     if let Visibility::Workspaces(workspaces) = &page.visible {
         let list = parameters.list(&texts(workspaces));
         let _ = write!(
             filters,
-            " AND EXISTS (SELECT 1 FROM buckets b WHERE b.id = u.bucket_id AND b.workspace_id IN ({list}))"
+            " AND EXISTS (SELECT 1 FROM buckets b WHERE b.id = s.bucket_id AND b.workspace_id IN ({list}))"
         );
     }
     filters
@@ -181,11 +194,12 @@ fn filters(page: &SeriesQuery, anchor: Anchor, parameters: &mut Parameters) -> S
 fn point(row: &Row, seconds_of_unit: i64) -> Result<SeriesPoint> {
     let mut columns = Columns::of(row);
     let at = columns.number()?.saturating_mul(seconds_of_unit);
-    let (bucket_id, node_id) = (columns.parsed()?, columns.parsed()?);
-    let repo =
-        columns.optional_read(|text| if text.is_empty() { Ok(None) } else { text.parse().map(Some) })?;
+    let place = SeriesPlace { at, series: columns.number()? };
     Ok(SeriesPoint {
-        place: SeriesPlace { at, bucket_id, node_id, repo_id: repo.flatten() },
+        place,
+        bucket_id: columns.parsed()?,
+        node_id: columns.parsed()?,
+        repo_id: columns.parsed_unless_empty()?,
         host: columns.optional_text()?.unwrap_or_default(),
         counts: UsageCounts {
             requests: columns.number()?,

@@ -21,6 +21,7 @@ use jiff::Timestamp;
 use sqlx::Connection as _;
 use sqlx::migrate::Migrator;
 
+use crate::older_traffic;
 use crate::server::{address_of, connect, database, empty_database, open, run};
 
 /// For what must come true in the end.
@@ -277,6 +278,20 @@ async fn a_process_that_is_killed_in_the_middle_of_a_migration_is_followed_by_on
 
     // The server may find out about the dead process only now; the next one waits for its turn.
     try_open(&address_of(&database)).await.unwrap().check().await.unwrap();
+}
+
+#[tokio::test]
+async fn traffic_that_an_older_version_counted_is_told_and_goes_on() {
+    static ALL: Migrator = sqlx::migrate!("migrations/postgres");
+    let database = empty_database().await;
+    let mut connection = connect(&database).await;
+    let older = ALL.migrations.iter().filter(|migration| migration.version < 6).cloned().collect();
+    Migrator { migrations: older, ..Migrator::DEFAULT }.run(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    run(&database, &older_traffic::statements(bucket(1).id, organization().id)).await;
+
+    let store = open(&database, &Options::default()).await;
+    older_traffic::is_told_and_goes_on(&store, &bucket(1)).await;
 }
 
 #[tokio::test]

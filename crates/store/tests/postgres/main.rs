@@ -4,5 +4,7 @@
 
 mod contract;
 mod engine;
+#[path = "../shared/older_traffic.rs"]
+mod older_traffic;
 mod server;
 mod transfer;

@@ -1,0 +1,153 @@
+//! Series: a node, a bucket and a repository whose traffic is counted together, known by a number. Rows of traffic hold
+//! that number and their organization's instead of the ids.
+
+use std::collections::{BTreeSet, HashMap};
+
+use bucketry_model::id::{BucketId, NodeId, OrgId, RepoId};
+use bucketry_model::node_protocol::UsageBatch;
+use sqlx::query;
+
+use super::columns::Columns;
+use super::dialect::Row;
+use super::rows::Rows;
+use super::statement::{InList, Write, texts};
+use crate::Result;
+
+/// What a row of traffic is counted for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Series {
+    pub(super) number: i64,
+    pub(super) org_number: i64,
+    pub(super) org_id: OrgId,
+}
+
+/// A bucket, and the repository through which it was asked.
+pub(super) type Way = (BucketId, Option<RepoId>);
+
+const SERIES: Rows<'static> = Rows {
+    before: "INSERT INTO usage_series (number, node_id, bucket_id, repo_id, org_id, org_number) ",
+    columns: 6,
+    after: "",
+};
+
+impl Write {
+    /// The series of the batch's rows. Those of buckets that are unknown, or not of the organization that the node
+    /// serves (none means all), are missing.
+    pub(super) async fn series_of(
+        &mut self,
+        node_id: NodeId,
+        org_id: Option<OrgId>,
+        batch: &UsageBatch,
+    ) -> Result<HashMap<Way, Series>> {
+        let ways: BTreeSet<Way> = batch.rows.iter().map(|row| (row.bucket_id, row.repo_id)).collect();
+        let mut known = self.known_series(node_id, &ways).await?;
+        let new: BTreeSet<Way> = ways.into_iter().filter(|way| !known.contains_key(way)).collect();
+        if !new.is_empty() {
+            let owners = self.owners(org_id, &new).await?;
+            known.extend(self.number_series(node_id, new, &owners).await?);
+        }
+        known.retain(|_, series| org_id.is_none_or(|own| own == series.org_id));
+        Ok(known)
+    }
+
+    async fn known_series(&mut self, node_id: NodeId, ways: &BTreeSet<Way>) -> Result<HashMap<Way, Series>> {
+        let list = InList::new(
+            "SELECT bucket_id, repo_id, number, org_number, org_id FROM usage_series \
+             WHERE node_id = $1 AND bucket_id IN (",
+            ")",
+        )
+        .text(node_id);
+        let buckets = texts(ways.iter().map(|(bucket, _)| bucket));
+        self.rows_in_list(&list, &buckets).await?.iter().map(series).collect()
+    }
+
+    /// The organizations of those buckets that the node serves, deleted ones too.
+    async fn owners(
+        &mut self,
+        org_id: Option<OrgId>,
+        ways: &BTreeSet<Way>,
+    ) -> Result<HashMap<BucketId, OrgId>> {
+        let list = InList::new("SELECT id, org_id FROM buckets WHERE id IN (", ")");
+        let mut owners = HashMap::new();
+        for row in self.rows_in_list(&list, &texts(ways.iter().map(|(bucket, _)| bucket))).await? {
+            let mut columns = Columns::of(&row);
+            let (id, owner): (BucketId, OrgId) = (columns.parsed()?, columns.parsed()?);
+            if org_id.is_none_or(|own| own == owner) {
+                owners.insert(id, owner);
+            }
+        }
+        Ok(owners)
+    }
+
+    /// Gives numbers to those that have none. Whoever does so waits for whoever is doing it, before anything that is
+    /// counted is touched.
+    async fn number_series(
+        &mut self,
+        node_id: NodeId,
+        mut ways: BTreeSet<Way>,
+        owners: &HashMap<BucketId, OrgId>,
+    ) -> Result<HashMap<Way, Series>> {
+        ways.retain(|(bucket, _)| owners.contains_key(bucket));
+        if ways.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let organizations: BTreeSet<OrgId> = owners.values().copied().collect();
+        let mut next = self.take_numbers(ways.len() + organizations.len()).await?;
+        // By now others may have numbered some of them.
+        let mut numbered = self.known_series(node_id, &ways).await?;
+        let mut org_numbers = HashMap::new();
+        for org_id in organizations {
+            org_numbers.insert(org_id, self.org_number(org_id, next).await?);
+            next += 1;
+        }
+        let mut new = Vec::new();
+        for way in ways {
+            let owner = owners.get(&way.0).and_then(|owner| Some((owner, org_numbers.get(owner)?)));
+            if let Some((org_id, org_number)) = owner.filter(|_| !numbered.contains_key(&way)) {
+                let series = Series { number: next, org_number: *org_number, org_id: *org_id };
+                next += 1;
+                numbered.insert(way, series);
+                new.push((way, series));
+            }
+        }
+        self.insert_rows(&SERIES, &new, |values, ((bucket_id, repo_id), series)| {
+            values
+                .bind(series.number)
+                .bind(node_id.to_string())
+                .bind(bucket_id.to_string())
+                .bind(repo_id.map(|id| id.to_string()).unwrap_or_default())
+                .bind(series.org_id.to_string())
+                .bind(series.org_number)
+        })
+        .await?;
+        Ok(numbered)
+    }
+
+    /// Takes so many numbers that nobody has, and tells the first.
+    async fn take_numbers(&mut self, count: usize) -> Result<i64> {
+        let sql = "INSERT INTO usage_numbers (id, last_number) VALUES (1, $1) ON CONFLICT (id) DO UPDATE \
+                   SET last_number = usage_numbers.last_number + excluded.last_number RETURNING last_number";
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let row = self.row(query(sql).bind(count)).await?;
+        let last = row.map_or(Ok(count), |row| Columns::of(&row).number())?;
+        Ok(last - count + 1)
+    }
+
+    /// The organization's number: the given one, if it has none.
+    async fn org_number(&mut self, org_id: OrgId, new: i64) -> Result<i64> {
+        let insert = "INSERT INTO usage_organizations (org_id, number) VALUES ($1, $2) \
+                      ON CONFLICT (org_id) DO NOTHING";
+        self.execute(query(insert).bind(org_id.to_string()).bind(new)).await?;
+        let find = "SELECT number FROM usage_organizations WHERE org_id = $1";
+        let row = self.row(query(find).bind(org_id.to_string())).await?;
+        row.map_or(Ok(new), |row| Columns::of(&row).number())
+    }
+}
+
+fn series(row: &Row) -> Result<(Way, Series)> {
+    let mut columns = Columns::of(row);
+    let way = (columns.parsed()?, columns.parsed_unless_empty()?);
+    let series =
+        Series { number: columns.number()?, org_number: columns.number()?, org_id: columns.parsed()? };
+    Ok((way, series))
+}

@@ -1,0 +1,76 @@
+//! Traffic as versions before numbered series wrote it, and what must be told of it after an upgrade.
+
+use bucketry_model::id::{BucketId, NodeId, OrgId, RepoId};
+use bucketry_model::node_protocol::UsageBatch;
+use bucketry_model::role::Visibility;
+use bucketry_model::usage::{Resolution, UsageRow};
+use bucketry_store::Store;
+use bucketry_store::bucket::NewBucket;
+use bucketry_store::usage::{BatchCounted, SeriesQuery};
+use jiff::Timestamp;
+
+const NODE: [u8; 10] = [7; 10];
+const REPOSITORY: [u8; 10] = [8; 10];
+
+fn node() -> NodeId {
+    NodeId::new(Timestamp::UNIX_EPOCH, NODE)
+}
+
+fn repository() -> RepoId {
+    RepoId::new(Timestamp::UNIX_EPOCH, REPOSITORY)
+}
+
+/// Statements for a schema that holds the bucket and nothing of traffic: two minutes through a repository, one
+/// through none, and their days.
+pub(crate) fn statements(bucket: BucketId, org: OrgId) -> String {
+    let (node, repository) = (node(), repository());
+    let columns = "(bucket_id, node_id, repo_id, org_id, requests, errors, upload_bytes, download_bytes, size_change, \
+                   latency_sum_ms";
+    let row = |repository: &str, requests, period| {
+        format!("('{bucket}', '{node}', '{repository}', '{org}', {requests}, 0, 1, 1, 1, 1, {period})")
+    };
+    let repository = repository.to_string();
+    format!(
+        "INSERT INTO usage_minutes {columns}, minute) VALUES {}, {}, {}; \
+         INSERT INTO usage_days {columns}, day) VALUES {}, {};",
+        row(&repository, 1, 60),
+        row(&repository, 2, 120),
+        row("", 4, 120),
+        row(&repository, 3, 0),
+        row("", 4, 0),
+    )
+}
+
+/// What was counted before is there, and what is counted now is added to it.
+pub(crate) async fn is_told_and_goes_on(store: &dyn Store, bucket: &NewBucket) {
+    let row = UsageRow { requests: 10, ..UsageRow::empty(120, bucket.id, Some(repository())) };
+    let batch = UsageBatch { spool: "spool-1".to_owned(), number: 1, rows: vec![row] };
+    let counted = store.add_usage(node(), None, &batch, Timestamp::UNIX_EPOCH).await.unwrap();
+    assert_eq!(counted, BatchCounted::Counted);
+    for (resolution, expected) in [
+        (Resolution::Minute, vec![(60, true, 1), (120, false, 4), (120, true, 12)]),
+        (Resolution::Day, vec![(0, false, 4), (0, true, 13)]),
+    ] {
+        for buckets in [Vec::new(), vec![bucket.id]] {
+            let query = SeriesQuery {
+                resolution,
+                org_id: bucket.org_id,
+                visible: Visibility::Organization,
+                buckets,
+                repositories: Vec::new(),
+                hosts: Vec::new(),
+                first: 0,
+                last: 600,
+                after: None,
+                limit: 10,
+            };
+            let points = store.usage_series(&query).await.unwrap();
+            let mut told: Vec<_> = points
+                .iter()
+                .map(|point| (point.place.at, point.repo_id == Some(repository()), point.counts.requests))
+                .collect();
+            told.sort_unstable();
+            assert_eq!(told, expected);
+        }
+    }
+}
