@@ -36,6 +36,9 @@ const STATEMENTS: u64 = 100;
 const SECRET_BYTES: usize = 600;
 
 /// What the rows belong to.
+/// The organization's number in rows of traffic; those of series follow.
+const ORG_NUMBER: i64 = 1;
+
 struct Place {
     org: OrgId,
     workspace: WorkspaceId,
@@ -152,12 +155,20 @@ async fn fill(connection: &mut SqliteConnection, place: &Place, from: u64, until
             changes(place, &seeded),
             words(place, &seeded),
             days(place, &seeded),
-            totals(&seeded),
+            traffic(place, &seeded),
         ] {
             statement.build().execute(&mut *transaction).await?;
         }
         number += ROWS;
     }
+    sqlx::query("INSERT INTO usage_organizations (org_id, number) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+        .bind(place.org.to_string())
+        .bind(ORG_NUMBER)
+        .execute(&mut *transaction)
+        .await?;
+    let number = "INSERT INTO usage_numbers (id, last_number) VALUES (1, $1) \
+                  ON CONFLICT (id) DO UPDATE SET last_number = excluded.last_number";
+    sqlx::query(number).bind(ORG_NUMBER + 1 + i64::try_from(until)?).execute(&mut *transaction).await?;
     sqlx::query("UPDATE organizations SET bucket_count = bucket_count + $2 WHERE id = $1")
         .bind(place.org.to_string())
         .bind(i64::try_from(until - from)?)
@@ -238,12 +249,25 @@ fn days(place: &Place, seeded: &[Seeded]) -> QueryBuilder<Sqlite> {
     statement
 }
 
-fn totals(seeded: &[Seeded]) -> QueryBuilder<Sqlite> {
+/// Traffic of each: its series' row.
+fn traffic(place: &Place, seeded: &[Seeded]) -> QueryBuilder<Sqlite> {
     let mut statement = QueryBuilder::new(
-        "INSERT INTO usage_totals (bucket_id, requests, upload_bytes, download_bytes, size_change) ",
+        "INSERT INTO usage_series (number, node_id, bucket_id, repo_id, org_id, org_number, day, minute, requests, \
+         errors, reads, writes, lists, provider_errors, upload_bytes, download_bytes, size_change, latency_sum_ms, \
+         first_byte_sum_ms, total_requests, total_upload_bytes, total_download_bytes, total_size_change) ",
     );
     statement.push_values(seeded, |mut row, one| {
-        row.push_bind(one.id.to_string()).push_bind(10).push_bind(1_000).push_bind(9_000).push_bind(500);
+        row.push_bind(ORG_NUMBER + 1 + i64::try_from(one.number).unwrap_or(i64::MAX))
+            .push_bind(place.node.to_string())
+            .push_bind(one.id.to_string())
+            .push_bind("")
+            .push_bind(place.org.to_string())
+            .push_bind(ORG_NUMBER)
+            .push_bind(Day::of(one.created_at).number())
+            .push_bind(one.created_at.as_second().div_euclid(60) * 60);
+        for count in [10, 0, 8, 2, 0, 0, 1_000, 9_000, 500, 100, 80, 10, 1_000, 9_000, 500] {
+            row.push_bind(count);
+        }
     });
     statement
 }

@@ -1,5 +1,7 @@
 -- What is counted is counted for a series: a node, a bucket and a repository. Each has a number, so that a minute's row
--- and its indexes hold three numbers instead of four texts. Minutes lie in the order in which they come.
+-- and its indexes hold three numbers instead of five texts. Minutes lie in the order in which they come. A series' own row
+-- holds its latest day, which is still being counted, and its totals: a report changes one row a series, and adds one a
+-- minute. What is behind the latest day is in usage_days.
 
 CREATE TABLE usage_numbers (
     id          BIGINT NOT NULL PRIMARY KEY,
@@ -12,23 +14,50 @@ CREATE TABLE usage_organizations (
 ) WITHOUT ROWID;
 
 CREATE TABLE usage_series (
-    number     BIGINT NOT NULL PRIMARY KEY,
-    node_id    TEXT   NOT NULL,
-    bucket_id  TEXT   NOT NULL,
-    repo_id    TEXT   NOT NULL,
-    org_id     TEXT   NOT NULL,
-    org_number BIGINT NOT NULL
+    number               BIGINT NOT NULL PRIMARY KEY,
+    node_id              TEXT   NOT NULL,
+    bucket_id            TEXT   NOT NULL,
+    repo_id              TEXT   NOT NULL,
+    org_id               TEXT   NOT NULL,
+    org_number           BIGINT NOT NULL,
+    day                  BIGINT NOT NULL,
+    minute               BIGINT NOT NULL,
+    requests             BIGINT NOT NULL,
+    errors               BIGINT NOT NULL,
+    reads                BIGINT NOT NULL,
+    writes               BIGINT NOT NULL,
+    lists                BIGINT NOT NULL,
+    provider_errors      BIGINT NOT NULL,
+    upload_bytes         BIGINT NOT NULL,
+    download_bytes       BIGINT NOT NULL,
+    size_change          BIGINT NOT NULL,
+    latency_sum_ms       BIGINT NOT NULL,
+    first_byte_sum_ms    BIGINT NOT NULL,
+    total_requests       BIGINT NOT NULL,
+    total_upload_bytes   BIGINT NOT NULL,
+    total_download_bytes BIGINT NOT NULL,
+    total_size_change    BIGINT NOT NULL
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX usage_series_of_node ON usage_series (node_id, bucket_id, repo_id);
 CREATE INDEX usage_series_of_bucket ON usage_series (bucket_id);
 CREATE INDEX usage_series_of_repo ON usage_series (repo_id) WHERE repo_id <> '';
+CREATE INDEX usage_series_of_org ON usage_series (org_number, day, number);
 
 INSERT INTO usage_organizations (org_id, number)
-    SELECT org_id, ROW_NUMBER() OVER (ORDER BY org_id) FROM (SELECT DISTINCT org_id FROM usage_days WHERE org_id <> '') d;
-INSERT INTO usage_series (number, node_id, bucket_id, repo_id, org_id, org_number)
-    SELECT ROW_NUMBER() OVER (ORDER BY d.bucket_id, d.node_id, d.repo_id), d.node_id, d.bucket_id, d.repo_id,
-        d.org_id, o.number
-    FROM (SELECT DISTINCT bucket_id, node_id, repo_id, org_id FROM usage_days) d
+    SELECT d.org_id, ROW_NUMBER() OVER (ORDER BY d.org_id)
+    FROM (SELECT DISTINCT org_id FROM usage_days WHERE org_id <> '') d;
+INSERT INTO usage_series
+    SELECT ROW_NUMBER() OVER (ORDER BY d.bucket_id, d.node_id, d.repo_id), d.node_id, d.bucket_id, d.repo_id, d.org_id,
+        o.number, d.day, COALESCE((SELECT MAX(m.minute) FROM usage_minutes m
+            WHERE m.bucket_id = d.bucket_id AND m.node_id = d.node_id AND m.repo_id = d.repo_id), -1),
+        d.requests, d.errors, d.reads, d.writes, d.lists, d.provider_errors, d.upload_bytes, d.download_bytes,
+        d.size_change, d.latency_sum_ms, d.first_byte_sum_ms,
+        t.requests, t.upload_bytes, t.download_bytes, t.size_change
+    FROM (SELECT bucket_id, node_id, repo_id, MAX(day) AS day, SUM(requests) AS requests,
+            SUM(upload_bytes) AS upload_bytes, SUM(download_bytes) AS download_bytes, SUM(size_change) AS size_change
+        FROM usage_days GROUP BY bucket_id, node_id, repo_id) t
+    JOIN usage_days d ON d.bucket_id = t.bucket_id AND d.day = t.day AND d.node_id = t.node_id
+        AND d.repo_id = t.repo_id
     JOIN usage_organizations o ON o.org_id = d.org_id;
 INSERT INTO usage_numbers (id, last_number) SELECT 1, MAX(number) FROM usage_series HAVING MAX(number) IS NOT NULL;
 
@@ -79,7 +108,10 @@ INSERT INTO counted_days
     SELECT s.org_number, d.day, s.number, d.requests, d.errors, d.reads, d.writes, d.lists, d.provider_errors,
         d.upload_bytes, d.download_bytes, d.size_change, d.latency_sum_ms, d.first_byte_sum_ms
     FROM usage_days d
-    JOIN usage_series s ON s.node_id = d.node_id AND s.bucket_id = d.bucket_id AND s.repo_id = d.repo_id;
+    JOIN usage_series s ON s.node_id = d.node_id AND s.bucket_id = d.bucket_id AND s.repo_id = d.repo_id AND d.day < s.day;
 DROP TABLE usage_days;
 ALTER TABLE counted_days RENAME TO usage_days;
 CREATE INDEX usage_days_of_series ON usage_days (series, day);
+
+DROP TABLE usage_totals;
+DROP TABLE usage_repo_totals;

@@ -172,6 +172,7 @@ macro_rules! contract_stories {
             }
             usage_series {
                 a_series_tells_minutes_and_days_newest_first
+                a_day_that_has_ended_stays_and_may_still_grow
                 a_report_of_more_rows_than_a_statement_takes_counts_as_a_whole
                 a_series_is_cut_down_to_buckets_repositories_and_hosts
                 a_series_holds_what_is_visible_and_what_was_removed

@@ -32,9 +32,13 @@ async fn read(store: &dyn Store, query: &SeriesQuery) -> Vec<SeriesPoint> {
     store.usage_series(query).await.unwrap()
 }
 
-/// When, and how many requests.
+/// When, and how many requests; of one period, the most first.
 async fn told(store: &dyn Store, query: &SeriesQuery) -> Vec<(i64, i64)> {
-    read(store, query).await.iter().map(|point| (point.place.at, point.counts.requests)).collect()
+    let points = read(store, query).await;
+    assert!(points.is_sorted_by_key(|point| std::cmp::Reverse(point.place)));
+    let mut told: Vec<_> = points.iter().map(|point| (point.place.at, point.counts.requests)).collect();
+    told.sort_unstable_by_key(|point| std::cmp::Reverse(*point));
+    told
 }
 
 pub async fn a_series_tells_minutes_and_days_newest_first(store: &dyn Store) {
@@ -85,6 +89,36 @@ pub async fn a_series_tells_minutes_and_days_newest_first(store: &dyn Store) {
     let part = |resolution, first, last| SeriesQuery { first, last, ..world.all(resolution) };
     assert_eq!(told(store, &part(Resolution::Minute, DAY, DAY + 120)).await, [(DAY + 120, 14), (DAY, 2)]);
     assert_eq!(told(store, &part(Resolution::Day, DAY, DAY)).await, [(DAY, 14), (DAY, 2)]);
+}
+
+pub async fn a_day_that_has_ended_stays_and_may_still_grow(store: &dyn Store) {
+    let world = World::new(store).await;
+    let node = world.node("node-1").await;
+    let [a, b] = [world.bucket("a").await, world.bucket("b").await];
+    let days = world.all(Resolution::Day);
+    let add = async |number, rows| {
+        store.add_usage(node, None, &batch(number, rows), at(0)).await.unwrap();
+        told(store, &days).await
+    };
+    assert_eq!(add(1, vec![row(a, 60, 1), row(b, 60, 10)]).await, [(0, 10), (0, 1)]);
+    assert_eq!(add(2, vec![row(a, DAY, 2)]).await, [(DAY, 2), (0, 10), (0, 1)]);
+    // Late, and in one report with a new day.
+    assert_eq!(add(3, vec![row(a, 120, 3)]).await, [(DAY, 2), (0, 10), (0, 4)]);
+    let told_last = add(4, vec![row(a, 3 * DAY, 5), row(a, 60, 4), row(a, DAY, 6), row(b, 60, 10)]).await;
+    assert_eq!(told_last, [(3 * DAY, 5), (DAY, 8), (0, 20), (0, 8)]);
+
+    let of_a = SeriesQuery { buckets: vec![a], ..days.clone() };
+    assert_eq!(told(store, &of_a).await, [(3 * DAY, 5), (DAY, 8), (0, 8)]);
+    let two = SeriesQuery { limit: 2, ..of_a.clone() };
+    assert_eq!(told(store, &two).await, [(3 * DAY, 5), (DAY, 8)]);
+    let after = read(store, &two).await.last().map(|point| point.place);
+    assert_eq!(told(store, &SeriesQuery { after, ..two }).await, [(0, 8)]);
+    let part = SeriesQuery { first: DAY, last: 2 * DAY, ..of_a };
+    assert_eq!(told(store, &part).await, [(DAY, 8)]);
+    let totals = store.usage_totals_of(&[a, b]).await.unwrap();
+    assert_eq!(totals.iter().map(|(_, totals)| totals.requests).collect::<Vec<_>>(), [21, 20]);
+    let minutes = told(store, &world.all(Resolution::Minute)).await;
+    assert_eq!(minutes, [(3 * DAY, 5), (DAY, 8), (120, 3), (60, 20), (60, 5)]);
 }
 
 pub async fn a_report_of_more_rows_than_a_statement_takes_counts_as_a_whole(store: &dyn Store) {

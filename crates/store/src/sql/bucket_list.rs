@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use bucketry_model::id::{BucketId, OrgId};
-use bucketry_model::usage::UsageTotals;
 use jiff::Timestamp;
 
 use super::SqlStore;
@@ -15,7 +14,7 @@ use super::statement::{InList, texts};
 use super::status::{failure, node_status};
 use crate::Result;
 use crate::bucket::{BucketQuery, ListedBucket, NodeWord, PageStart};
-use crate::usage::ListedTotals;
+use crate::usage::{ListedTotals, UsageStore as _};
 
 macro_rules! select_listed_buckets {
     () => {
@@ -29,13 +28,7 @@ const AVAILABLE: Select = Select {
                 WHERE p.bucket_id = b.id AND r.mode = 'MIRROR')",
     ..BUCKETS
 };
-const TOTALS: Select = Select {
-    sql: "SELECT b.id, b.created_at, COALESCE(t.requests, 0) AS requests, \
-    COALESCE(t.upload_bytes, 0) AS upload_bytes, COALESCE(t.download_bytes, 0) AS download_bytes, \
-    COALESCE(t.size_change, 0) AS size_change FROM buckets b LEFT JOIN usage_totals t ON t.bucket_id = b.id",
-    table: "b",
-    condition: "",
-};
+const PLACES: Select = Select { sql: "SELECT b.id, b.created_at FROM buckets b", table: "b", condition: "" };
 
 impl SqlStore {
     /// A page of buckets with what nodes say of them.
@@ -69,8 +62,12 @@ impl SqlStore {
 
     /// A page of totals.
     pub(super) async fn list_totals(&self, page: &BucketQuery) -> Result<Vec<ListedTotals>> {
-        let place = |one: &ListedTotals| (one.position.created_at, one.position.id);
-        self.page(TOTALS, &Page::of_buckets(page), listed_totals, place).await
+        let place = |one: &PageStart| (one.created_at, one.id);
+        let places = self.page(PLACES, &Page::of_buckets(page), listed_place, place).await?;
+        let ids: Vec<BucketId> = places.iter().map(|place| place.id).collect();
+        let counted = self.usage_totals_of(&ids).await?;
+        let with_totals = |(position, (_, totals))| ListedTotals { position, totals };
+        Ok(places.into_iter().zip(counted).map(with_totals).collect())
     }
 
     async fn words_of(
@@ -100,21 +97,9 @@ fn listed_bucket(row: &Row) -> Result<ListedBucket> {
     Ok(ListedBucket { bucket: without_secret(&mut columns)?, has_secret: columns.flag()?, nodes: Vec::new() })
 }
 
-fn listed_totals(row: &Row) -> Result<ListedTotals> {
+fn listed_place(row: &Row) -> Result<PageStart> {
     let mut columns = Columns::of(row);
-    let id = columns.parsed()?;
-    let position = PageStart { id, created_at: columns.time()? };
-    Ok(ListedTotals { position, totals: totals(&mut columns)? })
-}
-
-/// Reads `requests, upload_bytes, download_bytes, size_change`.
-pub(super) fn totals(columns: &mut Columns<'_>) -> Result<UsageTotals> {
-    Ok(UsageTotals {
-        requests: columns.number()?,
-        upload_bytes: columns.number()?,
-        download_bytes: columns.number()?,
-        size_change: columns.number()?,
-    })
+    Ok(PageStart { id: columns.parsed()?, created_at: columns.time()? })
 }
 
 /// Reads `node_id, status, latency_ms, at, failure`.

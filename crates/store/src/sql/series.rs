@@ -1,14 +1,12 @@
 //! Series: a node, a bucket and a repository whose traffic is counted together, known by a number. Rows of traffic hold
-//! that number and their organization's instead of the ids.
+//! that number and their organization's instead of the ids. A series' own row holds its totals and its latest day.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bucketry_model::id::{BucketId, NodeId, OrgId, RepoId};
-use bucketry_model::node_protocol::UsageBatch;
 use sqlx::query;
 
 use super::columns::Columns;
-use super::dialect::Row;
 use super::rows::Rows;
 use super::statement::{InList, Write, texts};
 use crate::Result;
@@ -18,58 +16,79 @@ use crate::Result;
 pub(super) struct Series {
     pub(super) number: i64,
     pub(super) org_number: i64,
-    pub(super) org_id: OrgId,
+    /// The latest day on which anything was counted.
+    pub(super) day: i64,
+    /// The latest minute in which anything was counted, in Unix seconds; negative for none.
+    pub(super) minute: i64,
 }
 
 /// A bucket, and the repository through which it was asked.
 pub(super) type Way = (BucketId, Option<RepoId>);
 
-const SERIES: Rows<'static> = Rows {
-    before: "INSERT INTO usage_series (number, node_id, bucket_id, repo_id, org_id, org_number) ",
-    columns: 6,
-    after: "",
+const NO_MINUTE: i64 = -1;
+
+const NEW_SERIES: Rows<'static> = Rows {
+    before: "WITH n (number, node_id, bucket_id, repo_id, org_id, org_number, day, minute) AS (",
+    columns: 8,
+    after: ") INSERT INTO usage_series SELECT n.number, n.node_id, n.bucket_id, n.repo_id, n.org_id, n.org_number, \
+            n.day, n.minute, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 FROM n",
 };
 
 impl Write {
-    /// The series of the batch's rows. Those of buckets that are unknown, or not of the organization that the node
-    /// serves (none means all), are missing.
+    /// The series of those buckets and repositories. Given with each is the latest day on which it is to be counted,
+    /// for those that are new. Those of buckets that are unknown, or not of the organization that the node serves
+    /// (none means all), are missing.
     pub(super) async fn series_of(
         &mut self,
         node_id: NodeId,
         org_id: Option<OrgId>,
-        batch: &UsageBatch,
+        mut ways: BTreeMap<Way, i64>,
     ) -> Result<HashMap<Way, Series>> {
-        let ways: BTreeSet<Way> = batch.rows.iter().map(|row| (row.bucket_id, row.repo_id)).collect();
-        let mut known = self.known_series(node_id, &ways).await?;
-        let new: BTreeSet<Way> = ways.into_iter().filter(|way| !known.contains_key(way)).collect();
-        if !new.is_empty() {
-            let owners = self.owners(org_id, &new).await?;
-            known.extend(self.number_series(node_id, new, &owners).await?);
+        let mut known = self.known_series(node_id, org_id, &ways).await?;
+        ways.retain(|way, _| !known.contains_key(way));
+        if !ways.is_empty() {
+            let owners = self.owners(org_id, &ways).await?;
+            ways.retain(|(bucket, _), _| owners.contains_key(bucket));
+            if !ways.is_empty() {
+                known.extend(self.number_series(node_id, ways, &owners).await?);
+            }
         }
-        known.retain(|_, series| org_id.is_none_or(|own| own == series.org_id));
         Ok(known)
     }
 
-    async fn known_series(&mut self, node_id: NodeId, ways: &BTreeSet<Way>) -> Result<HashMap<Way, Series>> {
+    async fn known_series(
+        &mut self,
+        node_id: NodeId,
+        org_id: Option<OrgId>,
+        ways: &BTreeMap<Way, i64>,
+    ) -> Result<HashMap<Way, Series>> {
         let list = InList::new(
-            "SELECT bucket_id, repo_id, number, org_number, org_id FROM usage_series \
+            "SELECT org_id, bucket_id, repo_id, number, org_number, day, minute FROM usage_series \
              WHERE node_id = $1 AND bucket_id IN (",
             ")",
         )
         .text(node_id);
-        let buckets = texts(ways.iter().map(|(bucket, _)| bucket));
-        self.rows_in_list(&list, &buckets).await?.iter().map(series).collect()
+        let mut known = HashMap::with_capacity(ways.len());
+        for row in self.rows_in_list(&list, &texts(ways.keys().map(|(bucket, _)| bucket))).await? {
+            let mut columns = Columns::of(&row);
+            let owner: OrgId = columns.parsed()?;
+            if org_id.is_none_or(|own| own == owner) {
+                let (way, series) = series(&mut columns)?;
+                known.insert(way, series);
+            }
+        }
+        Ok(known)
     }
 
     /// The organizations of those buckets that the node serves, deleted ones too.
     async fn owners(
         &mut self,
         org_id: Option<OrgId>,
-        ways: &BTreeSet<Way>,
+        ways: &BTreeMap<Way, i64>,
     ) -> Result<HashMap<BucketId, OrgId>> {
         let list = InList::new("SELECT id, org_id FROM buckets WHERE id IN (", ")");
         let mut owners = HashMap::new();
-        for row in self.rows_in_list(&list, &texts(ways.iter().map(|(bucket, _)| bucket))).await? {
+        for row in self.rows_in_list(&list, &texts(ways.keys().map(|(bucket, _)| bucket))).await? {
             let mut columns = Columns::of(&row);
             let (id, owner): (BucketId, OrgId) = (columns.parsed()?, columns.parsed()?);
             if org_id.is_none_or(|own| own == owner) {
@@ -84,40 +103,38 @@ impl Write {
     async fn number_series(
         &mut self,
         node_id: NodeId,
-        mut ways: BTreeSet<Way>,
+        ways: BTreeMap<Way, i64>,
         owners: &HashMap<BucketId, OrgId>,
     ) -> Result<HashMap<Way, Series>> {
-        ways.retain(|(bucket, _)| owners.contains_key(bucket));
-        if ways.is_empty() {
-            return Ok(HashMap::new());
-        }
         let organizations: BTreeSet<OrgId> = owners.values().copied().collect();
         let mut next = self.take_numbers(ways.len() + organizations.len()).await?;
         // By now others may have numbered some of them.
-        let mut numbered = self.known_series(node_id, &ways).await?;
+        let mut numbered = self.known_series(node_id, None, &ways).await?;
         let mut org_numbers = HashMap::new();
         for org_id in organizations {
             org_numbers.insert(org_id, self.org_number(org_id, next).await?);
             next += 1;
         }
         let mut new = Vec::new();
-        for way in ways {
-            let owner = owners.get(&way.0).and_then(|owner| Some((owner, org_numbers.get(owner)?)));
+        for (way, day) in ways {
+            let owner = owners.get(&way.0).and_then(|owner| Some((*owner, *org_numbers.get(owner)?)));
             if let Some((org_id, org_number)) = owner.filter(|_| !numbered.contains_key(&way)) {
-                let series = Series { number: next, org_number: *org_number, org_id: *org_id };
+                let series = Series { number: next, org_number, day, minute: NO_MINUTE };
                 next += 1;
                 numbered.insert(way, series);
-                new.push((way, series));
+                new.push((way, org_id, series));
             }
         }
-        self.insert_rows(&SERIES, &new, |values, ((bucket_id, repo_id), series)| {
+        self.insert_rows(&NEW_SERIES, &new, |values, ((bucket_id, repo_id), org_id, series)| {
             values
                 .bind(series.number)
                 .bind(node_id.to_string())
                 .bind(bucket_id.to_string())
                 .bind(repo_id.map(|id| id.to_string()).unwrap_or_default())
-                .bind(series.org_id.to_string())
+                .bind(org_id.to_string())
                 .bind(series.org_number)
+                .bind(series.day)
+                .bind(series.minute)
         })
         .await?;
         Ok(numbered)
@@ -144,10 +161,13 @@ impl Write {
     }
 }
 
-fn series(row: &Row) -> Result<(Way, Series)> {
-    let mut columns = Columns::of(row);
+fn series(columns: &mut Columns<'_>) -> Result<(Way, Series)> {
     let way = (columns.parsed()?, columns.parsed_unless_empty()?);
-    let series =
-        Series { number: columns.number()?, org_number: columns.number()?, org_id: columns.parsed()? };
+    let series = Series {
+        number: columns.number()?,
+        org_number: columns.number()?,
+        day: columns.number()?,
+        minute: columns.number()?,
+    };
     Ok((way, series))
 }

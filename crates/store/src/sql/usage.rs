@@ -1,24 +1,26 @@
-//! Traffic: each batch is added to minutes, days and totals in one transaction with its number.
+//! Traffic: each batch is added to minutes, days and totals in one transaction with its number. All that a batch
+//! changes but the minutes is in the rows of its series.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::str::FromStr;
 
 use async_trait::async_trait;
 use bucketry_model::id::{BucketId, NodeId, OrgId, RepoId};
 use bucketry_model::node_protocol::UsageBatch;
 use bucketry_model::time::to_micros;
-use bucketry_model::usage::{UsageCounts, UsageTotals};
+use bucketry_model::usage::{UsageCounts, UsageRow, UsageTotals};
 use jiff::Timestamp;
 use sqlx::query;
 
 use super::SqlStore;
-use super::bucket_list::totals;
 use super::columns::{Columns, stored};
-use super::dialect::{RowValues, for_update};
+use super::dialect::{Row, RowValues, for_update, is_unique_violation};
 use super::rows::Rows;
+use super::series::{Series, Way};
 use super::statement::{InList, Write, texts};
-use crate::Result;
 use crate::bucket::BucketQuery;
 use crate::usage::{BatchCounted, ListedTotals, SeriesPoint, SeriesQuery, UsageStore};
+use crate::{Result, StoreError};
 
 macro_rules! add_counts {
     ($table:literal, $period:literal, $first:literal $(, $count:literal)*) => {
@@ -44,30 +46,125 @@ macro_rules! add_counts {
 
 const MINUTES: Rows<'static> = add_counts!("usage_minutes", "minute");
 const DAYS: Rows<'static> = add_counts!("usage_days", "day");
-const TOTALS: Rows<'static> = Rows {
-    before: "INSERT INTO usage_totals (bucket_id, requests, upload_bytes, download_bytes, size_change) ",
-    columns: 5,
-    after: " ON CONFLICT (bucket_id) DO UPDATE SET requests = usage_totals.requests + excluded.requests, \
-            upload_bytes = usage_totals.upload_bytes + excluded.upload_bytes, \
-            download_bytes = usage_totals.download_bytes + excluded.download_bytes, \
-            size_change = usage_totals.size_change + excluded.size_change",
+
+/// Minutes that are not there yet: nothing has to be looked for.
+const NEW_MINUTES: Rows<'static> = Rows { after: "", ..MINUTES };
+
+/// Puts the latest day of each series to the days before it.
+const CLOSE_DAYS: Rows<'static> = Rows {
+    before: "WITH n (number, day) AS (",
+    columns: 2,
+    after: ") INSERT INTO usage_days (org_number, day, series, requests, errors, reads, writes, lists, \
+            provider_errors, upload_bytes, download_bytes, size_change, latency_sum_ms, first_byte_sum_ms) \
+            SELECT s.org_number, s.day, s.number, s.requests, s.errors, s.reads, s.writes, s.lists, \
+            s.provider_errors, s.upload_bytes, s.download_bytes, s.size_change, s.latency_sum_ms, \
+            s.first_byte_sum_ms FROM n JOIN usage_series s ON s.number = n.number AND s.day < n.day",
 };
 
-const REPO_TOTALS: Rows<'static> = Rows {
-    before: "INSERT INTO usage_repo_totals \
-             (org_id, repo_id, requests, upload_bytes, download_bytes, size_change) ",
-    columns: 6,
-    after: " ON CONFLICT (org_id, repo_id) DO UPDATE SET \
-            requests = usage_repo_totals.requests + excluded.requests, \
-            upload_bytes = usage_repo_totals.upload_bytes + excluded.upload_bytes, \
-            download_bytes = usage_repo_totals.download_bytes + excluded.download_bytes, \
-            size_change = usage_repo_totals.size_change + excluded.size_change",
+/// Begins a new day of each series.
+const OPEN_DAYS: Rows<'static> = Rows {
+    before: "WITH n (number, day) AS (",
+    columns: 2,
+    after: ") UPDATE usage_series SET day = n.day, requests = 0, errors = 0, reads = 0, writes = 0, lists = 0, \
+            provider_errors = 0, upload_bytes = 0, download_bytes = 0, size_change = 0, latency_sum_ms = 0, \
+            first_byte_sum_ms = 0 FROM n WHERE usage_series.number = n.number AND usage_series.day < n.day",
 };
+
+macro_rules! add_to_series {
+    ($($count:literal),*; $($total:literal),*) => {
+        Rows {
+            before: concat!("WITH n (number, day, minute", $(", ", $count,)* $(", ", $total,)* ") AS ("),
+            columns: 3 + [$($count),*].len() + [$($total),*].len(),
+            after: concat!(
+                ") UPDATE usage_series SET \
+                 minute = CASE WHEN n.minute > usage_series.minute THEN n.minute ELSE usage_series.minute END",
+                $(", ", $count, " = usage_series.", $count, " + n.", $count,)*
+                $(", ", $total, " = usage_series.", $total, " + n.", $total,)*
+                " FROM n WHERE usage_series.number = n.number AND usage_series.day = n.day"
+            ),
+        }
+    };
+}
+
+/// Adds to the latest day and to the totals.
+const SERIES: Rows<'static> = add_to_series!(
+    "requests", "errors", "reads", "writes", "lists", "provider_errors", "upload_bytes", "download_bytes",
+    "size_change", "latency_sum_ms", "first_byte_sum_ms";
+    "total_requests", "total_upload_bytes", "total_download_bytes", "total_size_change"
+);
 
 const SECONDS_A_DAY: i64 = 86_400;
 
 /// Number of the organization, minute or day, number of the series: as rows of traffic lie.
 type Key = (i64, i64, i64);
+
+/// What a batch adds to a series.
+struct Addition {
+    series: Series,
+    /// The latest day with it.
+    day: i64,
+    minute: i64,
+    of_day: UsageCounts,
+    in_all: UsageCounts,
+}
+
+/// What a batch adds, in the order in which it is written.
+#[derive(Default)]
+struct Additions {
+    series: BTreeMap<i64, Addition>,
+    new_minutes: BTreeMap<Key, UsageCounts>,
+    minutes: BTreeMap<Key, UsageCounts>,
+    /// Of days before the latest one of their series.
+    days: BTreeMap<Key, UsageCounts>,
+}
+
+impl Additions {
+    fn of(rows: &[&UsageRow], known: &HashMap<Way, Series>, latest: &BTreeMap<Way, i64>) -> Self {
+        let mut all = Self::default();
+        for row in rows {
+            let way = way(row);
+            let Some(series) = known.get(&way) else { continue };
+            let addition = all.series.entry(series.number).or_insert_with(|| Addition {
+                series: *series,
+                day: latest.get(&way).copied().unwrap_or_default().max(series.day),
+                minute: series.minute,
+                of_day: UsageCounts::default(),
+                in_all: UsageCounts::default(),
+            });
+            addition.minute = addition.minute.max(row.minute);
+            addition.in_all.add(row);
+            let day = day(row);
+            if day == addition.day {
+                addition.of_day.add(row);
+            } else {
+                all.days.entry((series.org_number, day, series.number)).or_default().add(row);
+            }
+            // What came after the latest minute can't have come before.
+            let minutes = if row.minute > series.minute { &mut all.new_minutes } else { &mut all.minutes };
+            minutes.entry((series.org_number, row.minute, series.number)).or_default().add(row);
+        }
+        all
+    }
+}
+
+fn day(row: &UsageRow) -> i64 {
+    row.minute.div_euclid(SECONDS_A_DAY)
+}
+
+fn way(row: &UsageRow) -> Way {
+    (row.bucket_id, row.repo_id)
+}
+
+/// Another spool of the same node was counted at the same moment. A node has one; where there are two, the later report
+/// is undone and comes again.
+#[derive(Debug, thiserror::Error)]
+#[error("another report of the same node was counted at the same time: send this one again")]
+struct Overtaken;
+
+/// What was not there when the series were read is there now.
+fn overtaken(error: StoreError) -> StoreError {
+    if is_unique_violation(&error) { StoreError::Unavailable(Box::new(Overtaken)) } else { error }
+}
 
 /// The number that the spool's next batch has. Batches of one spool wait for each other here.
 async fn next_number(write: &mut Write, node: &str, spool: &str, now: Timestamp) -> Result<u64> {
@@ -85,12 +182,8 @@ async fn next_number(write: &mut Write, node: &str, spool: &str, now: Timestamp)
     Ok(last.saturating_add(1))
 }
 
-fn bind_counts(values: RowValues, (key, counts): &(Key, UsageCounts)) -> RowValues {
-    let (org_number, period, series) = *key;
+fn bind_counts(values: RowValues, counts: &UsageCounts) -> RowValues {
     values
-        .bind(org_number)
-        .bind(period)
-        .bind(series)
         .bind(counts.requests)
         .bind(counts.errors)
         .bind(counts.reads)
@@ -104,21 +197,54 @@ fn bind_counts(values: RowValues, (key, counts): &(Key, UsageCounts)) -> RowValu
         .bind(counts.first_byte_sum_ms)
 }
 
-fn bind_totals(values: RowValues, counts: &UsageCounts) -> RowValues {
-    values
-        .bind(counts.requests)
-        .bind(counts.upload_bytes)
-        .bind(counts.download_bytes)
-        .bind(counts.size_change)
+fn bind_row(values: RowValues, (key, counts): &(Key, UsageCounts)) -> RowValues {
+    let (org_number, period, series) = *key;
+    bind_counts(values.bind(org_number).bind(period).bind(series), counts)
 }
 
-fn bind_bucket_totals(values: RowValues, (bucket, counts): &(BucketId, UsageCounts)) -> RowValues {
-    bind_totals(values.bind(bucket.to_string()), counts)
+fn bind_day(values: RowValues, addition: &&Addition) -> RowValues {
+    values.bind(addition.series.number).bind(addition.day)
 }
 
-fn bind_repo_totals(values: RowValues, row: &((OrgId, RepoId), UsageCounts)) -> RowValues {
-    let ((org, repo), counts) = row;
-    bind_totals(values.bind(org.to_string()).bind(repo.to_string()), counts)
+fn bind_addition(values: RowValues, addition: &&Addition) -> RowValues {
+    bind_counts(bind_day(values, addition).bind(addition.minute), &addition.of_day)
+        .bind(addition.in_all.requests)
+        .bind(addition.in_all.upload_bytes)
+        .bind(addition.in_all.download_bytes)
+        .bind(addition.in_all.size_change)
+}
+
+impl Write {
+    async fn add(&mut self, additions: Additions) -> Result<()> {
+        let Additions { series, new_minutes, minutes, days } = additions;
+        let series: Vec<&Addition> = series.values().collect();
+        let begun: Vec<&Addition> = series.iter().copied().filter(|one| one.series.day < one.day).collect();
+        let closed = self.insert_rows(&CLOSE_DAYS, &begun, bind_day).await.map_err(overtaken)?;
+        self.insert_rows(&OPEN_DAYS, &begun, bind_day).await?;
+        let added = self.insert_rows(&SERIES, &series, bind_addition).await?;
+        if closed != begun.len() as u64 || added != series.len() as u64 {
+            return Err(StoreError::Unavailable(Box::new(Overtaken)));
+        }
+        let new_minutes: Vec<_> = new_minutes.into_iter().collect();
+        self.insert_rows(&NEW_MINUTES, &new_minutes, bind_row).await.map_err(overtaken)?;
+        let minutes: Vec<_> = minutes.into_iter().collect();
+        self.insert_rows(&MINUTES, &minutes, bind_row).await?;
+        let days: Vec<_> = days.into_iter().collect();
+        self.insert_rows(&DAYS, &days, bind_row).await?;
+        Ok(())
+    }
+}
+
+/// Reads a row of totals, and adds it to those under its key.
+fn add_totals<K: FromStr + Ord>(counted: &mut BTreeMap<K, UsageTotals>, row: &Row) -> Result<()> {
+    let mut columns = Columns::of(row);
+    let totals = counted.entry(columns.parsed()?).or_default();
+    for total in
+        [&mut totals.requests, &mut totals.upload_bytes, &mut totals.download_bytes, &mut totals.size_change]
+    {
+        *total = total.saturating_add(columns.number()?);
+    }
+    Ok(())
 }
 
 #[async_trait]
@@ -139,29 +265,16 @@ impl UsageStore for SqlStore {
         if batch.number > expected {
             return Ok(BatchCounted::OutOfOrder { expected });
         }
-        let series = write.series_of(node_id, org_id, batch).await?;
-        let mut minutes: BTreeMap<Key, UsageCounts> = BTreeMap::new();
-        let mut days: BTreeMap<Key, UsageCounts> = BTreeMap::new();
-        let mut totals: BTreeMap<BucketId, UsageCounts> = BTreeMap::new();
-        let mut repo_totals: BTreeMap<(OrgId, RepoId), UsageCounts> = BTreeMap::new();
-        for row in batch.rows.iter().filter(|row| row.is_sane()) {
-            let Some(series) = series.get(&(row.bucket_id, row.repo_id)) else { continue };
-            let day = row.minute.div_euclid(SECONDS_A_DAY);
-            minutes.entry((series.org_number, row.minute, series.number)).or_default().add(row);
-            days.entry((series.org_number, day, series.number)).or_default().add(row);
-            totals.entry(row.bucket_id).or_default().add(row);
-            if let Some(repo_id) = row.repo_id {
-                repo_totals.entry((series.org_id, repo_id)).or_default().add(row);
-            }
+        let rows: Vec<&UsageRow> = batch.rows.iter().filter(|row| row.is_sane()).collect();
+        let mut latest: BTreeMap<Way, i64> = BTreeMap::new();
+        for row in &rows {
+            latest
+                .entry(way(row))
+                .and_modify(|known| *known = day(row).max(*known))
+                .or_insert_with(|| day(row));
         }
-        let minutes: Vec<_> = minutes.into_iter().collect();
-        write.insert_rows(&MINUTES, &minutes, bind_counts).await?;
-        let days: Vec<_> = days.into_iter().collect();
-        write.insert_rows(&DAYS, &days, bind_counts).await?;
-        let totals: Vec<_> = totals.into_iter().collect();
-        write.insert_rows(&TOTALS, &totals, bind_bucket_totals).await?;
-        let repo_totals: Vec<_> = repo_totals.into_iter().collect();
-        write.insert_rows(&REPO_TOTALS, &repo_totals, bind_repo_totals).await?;
+        let known = write.series_of(node_id, org_id, latest.clone()).await?;
+        write.add(Additions::of(&rows, &known, &latest)).await?;
         let note = "INSERT INTO usage_spools (node_id, spool, last_number, counted_at) VALUES ($1, $2, $3, $4) \
                     ON CONFLICT (node_id, spool) DO UPDATE SET last_number = excluded.last_number, \
                     counted_at = excluded.counted_at";
@@ -181,14 +294,13 @@ impl UsageStore for SqlStore {
 
     async fn usage_totals_of(&self, ids: &[BucketId]) -> Result<Vec<(BucketId, UsageTotals)>> {
         let list = InList::new(
-            "SELECT bucket_id, requests, upload_bytes, download_bytes, size_change FROM usage_totals \
-             WHERE bucket_id IN (",
+            "SELECT bucket_id, total_requests, total_upload_bytes, total_download_bytes, total_size_change \
+             FROM usage_series WHERE bucket_id IN (",
             ")",
         );
-        let mut counted = BTreeMap::new();
+        let mut counted: BTreeMap<BucketId, UsageTotals> = BTreeMap::new();
         for row in self.rows_in_list(&list, &texts(ids)).await? {
-            let mut columns = Columns::of(&row);
-            counted.insert(columns.parsed::<BucketId>()?, totals(&mut columns)?);
+            add_totals(&mut counted, &row)?;
         }
         Ok(ids.iter().map(|id| (*id, counted.get(id).copied().unwrap_or_default())).collect())
     }
@@ -198,16 +310,16 @@ impl UsageStore for SqlStore {
         org_id: OrgId,
         ids: &[RepoId],
     ) -> Result<Vec<(RepoId, UsageTotals)>> {
+        // The index leaves out what came through no repository.
         let list = InList::new(
-            "SELECT repo_id, requests, upload_bytes, download_bytes, size_change FROM usage_repo_totals \
-             WHERE org_id = $1 AND repo_id IN (",
+            "SELECT repo_id, total_requests, total_upload_bytes, total_download_bytes, total_size_change \
+             FROM usage_series WHERE org_id = $1 AND repo_id <> '' AND repo_id IN (",
             ")",
         )
         .text(org_id);
-        let mut counted = BTreeMap::new();
+        let mut counted: BTreeMap<RepoId, UsageTotals> = BTreeMap::new();
         for row in self.rows_in_list(&list, &texts(ids)).await? {
-            let mut columns = Columns::of(&row);
-            counted.insert(columns.parsed::<RepoId>()?, totals(&mut columns)?);
+            add_totals(&mut counted, &row)?;
         }
         Ok(ids.iter().map(|id| (*id, counted.get(id).copied().unwrap_or_default())).collect())
     }

@@ -48,6 +48,12 @@ impl Parameters {
         all.map(|value| self.text(value)).collect::<Vec<_>>().join(", ")
     }
 
+    fn numbers(&mut self, values: &[i64]) -> String {
+        let filling = values.len().next_power_of_two() - values.len();
+        let all = values.iter().chain(values.last().into_iter().cycle().take(filling));
+        all.map(|value| self.number(*value)).collect::<Vec<_>>().join(", ")
+    }
+
     fn query(self, sql: String) -> Query<'static> {
         self.0.into_iter().fold(query(AssertSqlSafe(sql)), |query, parameter| match parameter {
             Parameter::Number(number) => query.bind(number),
@@ -77,26 +83,60 @@ impl SqlStore {
         let mut found = Vec::new();
         for merged in series.chunks(MERGED_AT_ONCE) {
             let mut parameters = Parameters::default();
+            let latest = sql_of_latest_days(page, Of::Series(merged), &mut parameters);
+            let latest = self.latest_days(page, parameters, latest).await?;
+            let mut parameters = Parameters::default();
             let sql = sql_of_merged(page, merged, &mut parameters);
             found.append(&mut self.points(page, parameters.query(sql)).await?);
+            found.extend(latest);
         }
-        if series.len() > MERGED_AT_ONCE {
-            found.sort_by_key(|point| Reverse(point.place));
-            found.truncate(usize::try_from(page.limit).unwrap_or(usize::MAX));
-        }
-        Ok(found)
+        Ok(newest(page, found))
     }
 
     async fn page_of_organization(&self, page: &SeriesQuery) -> Result<Vec<SeriesPoint>> {
         let mut parameters = Parameters::default();
+        let latest = sql_of_latest_days(page, Of::Organization, &mut parameters);
+        let latest = self.latest_days(page, parameters, latest).await?;
+        let mut parameters = Parameters::default();
         let sql = sql_of_organization(page, &mut parameters);
-        self.points(page, parameters.query(sql)).await
+        let mut found = self.points(page, parameters.query(sql)).await?;
+        found.extend(latest);
+        Ok(newest(page, found))
+    }
+
+    /// Days that are still being counted. Read before those that are not: one that ends in between is read twice, and
+    /// not missed.
+    async fn latest_days(
+        &self,
+        page: &SeriesQuery,
+        parameters: Parameters,
+        sql: String,
+    ) -> Result<Vec<SeriesPoint>> {
+        match page.resolution {
+            Resolution::Minute => Ok(Vec::new()),
+            Resolution::Day => self.points(page, parameters.query(sql)).await,
+        }
     }
 
     async fn points(&self, page: &SeriesQuery, query: Query<'_>) -> Result<Vec<SeriesPoint>> {
         let seconds = seconds_of_unit(page.resolution);
         self.rows(query).await?.iter().map(|row| point(row, seconds)).collect()
     }
+}
+
+/// Of what days are read that are still being counted.
+#[derive(Clone, Copy)]
+enum Of<'a> {
+    Organization,
+    Series(&'a [i64]),
+}
+
+/// The newest points, as many as a page holds. Of those that are there twice, the first.
+fn newest(page: &SeriesQuery, mut found: Vec<SeriesPoint>) -> Vec<SeriesPoint> {
+    found.sort_by_key(|point| Reverse(point.place));
+    found.dedup_by_key(|point| point.place);
+    found.truncate(usize::try_from(page.limit).unwrap_or(usize::MAX));
+    found
 }
 
 /// Minutes are stored in seconds, days in days.
@@ -141,13 +181,32 @@ fn sql_of_merged(page: &SeriesQuery, series: &[i64], parameters: &mut Parameters
 
 fn sql_of_organization(page: &SeriesQuery, parameters: &mut Parameters) -> String {
     let (select, within) = select(page, parameters);
-    let org = parameters.text(page.org_id);
+    let org = org_number(page, parameters);
     let filters = filters(page, parameters);
     let limit = parameters.number(i64::from(page.limit));
-    format!(
-        "{select} WHERE u.org_number = (SELECT o.number FROM usage_organizations o WHERE o.org_id = {org})\
-         {within}{filters}{ORDER}{limit}"
-    )
+    format!("{select} WHERE u.org_number = {org}{within}{filters}{ORDER}{limit}")
+}
+
+fn sql_of_latest_days(page: &SeriesQuery, of: Of<'_>, parameters: &mut Parameters) -> String {
+    let within = within(page, "s.day", "s.number", parameters);
+    let select = format!("SELECT s.day AS period, s.number AS series, {} FROM usage_series s", labels("s"));
+    match of {
+        Of::Organization => {
+            let org = org_number(page, parameters);
+            let filters = filters(page, parameters);
+            let limit = parameters.number(i64::from(page.limit));
+            format!("{select} WHERE s.org_number = {org}{within}{filters}{ORDER}{limit}")
+        }
+        Of::Series(series) => {
+            let list = parameters.numbers(series);
+            format!("{select} WHERE s.number IN ({list}){within}")
+        }
+    }
+}
+
+fn org_number(page: &SeriesQuery, parameters: &mut Parameters) -> String {
+    let org = parameters.text(page.org_id);
+    format!("(SELECT o.number FROM usage_organizations o WHERE o.org_id = {org})")
 }
 
 /// What is read of a row, and which periods belong to the page.
@@ -156,23 +215,46 @@ fn select(page: &SeriesQuery, parameters: &mut Parameters) -> (String, String) {
         Resolution::Minute => ("usage_minutes", "minute"),
         Resolution::Day => ("usage_days", "day"),
     };
+    let select = format!(
+        "SELECT u.{period} AS period, u.series AS series, {} FROM {table} u \
+         JOIN usage_series s ON s.number = u.series",
+        labels("u")
+    );
+    (select, within(page, &format!("u.{period}"), "u.series", parameters))
+}
+
+/// Whose traffic it is, and the counts, which are in the given table.
+fn labels(counts: &str) -> String {
+    let columns = [
+        "requests",
+        "errors",
+        "reads",
+        "writes",
+        "lists",
+        "provider_errors",
+        "upload_bytes",
+        "download_bytes",
+        "size_change",
+        "latency_sum_ms",
+        "first_byte_sum_ms",
+    ];
+    let host = "(SELECT n.name FROM nodes n WHERE n.id = s.node_id) AS host";
+    columns.iter().fold(format!("s.bucket_id, s.node_id, s.repo_id, {host}"), |text, column| {
+        format!("{text}, {counts}.{column}")
+    })
+}
+
+/// Which periods belong to the page.
+fn within(page: &SeriesQuery, period: &str, series: &str, parameters: &mut Parameters) -> String {
     let unit = seconds_of_unit(page.resolution);
     // The first page begins after the end of time.
-    let (after, series) =
+    let (after, after_series) =
         page.after.map_or((i64::MAX, i64::MAX), |place| (place.at.div_euclid(unit), place.series));
     let first = parameters.number(page.first.div_euclid(unit));
     // Stated besides the comparison of whole rows: every index can use it.
     let last = parameters.number(page.last.div_euclid(unit).min(after));
-    let place = [parameters.number(after), parameters.number(series)].join(", ");
-    let select = format!(
-        "SELECT u.{period} AS period, u.series AS series, s.bucket_id, s.node_id, s.repo_id, \
-         (SELECT n.name FROM nodes n WHERE n.id = s.node_id) AS host, u.requests, u.errors, u.reads, u.writes, \
-         u.lists, u.provider_errors, u.upload_bytes, u.download_bytes, u.size_change, u.latency_sum_ms, \
-         u.first_byte_sum_ms FROM {table} u JOIN usage_series s ON s.number = u.series"
-    );
-    let within =
-        format!(" AND u.{period} >= {first} AND u.{period} <= {last} AND (u.{period}, u.series) < ({place})");
-    (select, within)
+    let place = [parameters.number(after), parameters.number(after_series)].join(", ");
+    format!(" AND {period} >= {first} AND {period} <= {last} AND ({period}, {series}) < ({place})")
 }
 
 fn filters(page: &SeriesQuery, parameters: &mut Parameters) -> String {
