@@ -202,11 +202,11 @@ fn bind_row(values: RowValues, (key, counts): &(Key, UsageCounts)) -> RowValues 
     bind_counts(values.bind(org_number).bind(period).bind(series), counts)
 }
 
-fn bind_day(values: RowValues, addition: &&Addition) -> RowValues {
+fn bind_day(values: RowValues, addition: &Addition) -> RowValues {
     values.bind(addition.series.number).bind(addition.day)
 }
 
-fn bind_addition(values: RowValues, addition: &&Addition) -> RowValues {
+fn bind_addition(values: RowValues, addition: &Addition) -> RowValues {
     bind_counts(bind_day(values, addition).bind(addition.minute), &addition.of_day)
         .bind(addition.in_all.requests)
         .bind(addition.in_all.upload_bytes)
@@ -219,9 +219,12 @@ impl Write {
         let Additions { series, new_minutes, minutes, days } = additions;
         let series: Vec<&Addition> = series.values().collect();
         let begun: Vec<&Addition> = series.iter().copied().filter(|one| one.series.day < one.day).collect();
-        let closed = self.insert_rows(&CLOSE_DAYS, &begun, bind_day).await.map_err(overtaken)?;
-        self.insert_rows(&OPEN_DAYS, &begun, bind_day).await?;
-        let added = self.insert_rows(&SERIES, &series, bind_addition).await?;
+        let closed = self
+            .insert_rows(&CLOSE_DAYS, &begun, |values, one| bind_day(values, one))
+            .await
+            .map_err(overtaken)?;
+        self.insert_rows(&OPEN_DAYS, &begun, |values, one| bind_day(values, one)).await?;
+        let added = self.insert_rows(&SERIES, &series, |values, one| bind_addition(values, one)).await?;
         if closed != begun.len() as u64 || added != series.len() as u64 {
             return Err(StoreError::Unavailable(Box::new(Overtaken)));
         }
