@@ -104,6 +104,9 @@ pub(crate) struct Plan {
     /// `rclone`, for the comparison with the gateway
     #[arg(long, value_parser = absolute)]
     pub(crate) rclone: Option<PathBuf>,
+    /// `s3s-proxy`, for the same
+    #[arg(long, value_parser = absolute)]
+    pub(crate) s3s_proxy: Option<PathBuf>,
     /// `nginx`, for the same
     #[arg(long, value_parser = absolute)]
     pub(crate) nginx: Option<PathBuf>,
@@ -130,7 +133,7 @@ enum Benchmark {
     A3,
     /// Usage reports, beside plain inserts of the same rows
     A4,
-    /// The data path (G1 to G5), beside nginx and rclone
+    /// The data path (G1 to G5), beside nginx, rclone and s3s-proxy
     G,
     /// 10,000 buckets probed each minute
     N1,

@@ -38,6 +38,9 @@ pub(crate) fn run(arguments: &[&str]) -> Result {
     if let Some(nginx) = peers::nginx(&workspace) {
         bench.arg("--nginx").arg(nginx);
     }
+    if let Some(proxy) = peers::s3s_proxy(&workspace) {
+        bench.arg("--s3s-proxy").arg(proxy);
+    }
     command::run(&mut bench)
 }
 

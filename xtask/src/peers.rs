@@ -31,8 +31,39 @@ pub(crate) fn nginx(workspace: &Workspace) -> Option<PathBuf> {
     }
 }
 
+/// `s3s-proxy` from crates.io, built with the dependencies that it was published with. None where it can't be built,
+/// and then the person is told why.
+pub(crate) fn s3s_proxy(workspace: &Workspace) -> Option<PathBuf> {
+    // The last one that the toolchain of the project can build.
+    const VERSION: &str = "0.14.1";
+    let room = workspace.target.join("bench-tools/s3s-proxy");
+    let program = room.join("bin/s3s-proxy");
+    if answers(&program, "--help") {
+        return Some(program);
+    }
+    command::complain("building s3s-proxy (once, some minutes; under the target directory)");
+    let mut install = command::cargo(&workspace.root);
+    install
+        .args(["install", "s3s-proxy", "--locked", "--version", VERSION])
+        .arg("--root")
+        .arg(&room)
+        .arg("--target-dir")
+        .arg(room.join("build"));
+    match command::run(&mut install) {
+        Ok(()) => Some(program).filter(|program| answers(program, "--help")),
+        Err(error) => {
+            command::complain(&format!("s3s-proxy is missing: {error}"));
+            None
+        }
+    }
+}
+
 fn runs(program: &Path) -> bool {
-    program.exists() && command::succeeds(Command::new(program).arg("-v"))
+    answers(program, "-v")
+}
+
+fn answers(program: &Path, question: &str) -> bool {
+    program.exists() && command::succeeds(Command::new(program).arg(question))
 }
 
 /// Downloads a package of the machine's Debian or Ubuntu and unpacks it under its name. The lists of packages are

@@ -1,5 +1,5 @@
-//! What the gateway is compared with, over the same storage: nginx without any authentication, and rclone, which
-//! authenticates.
+//! What the gateway is compared with, over the same storage: nginx without any authentication, and rclone and
+//! s3s-proxy, which authenticate.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::Result;
 use crate::process::Process;
 
-/// A key pair that rclone asks for.
+/// A key pair that those ask for who authenticate.
 pub(crate) const KEY: &str = "AKIDPEER";
 pub(crate) const SECRET: &str = "secret-of-the-peer";
 
@@ -93,6 +93,33 @@ pub(crate) fn rclone(program: Option<&Path>, storage: &str) -> Result<Option<Pee
     wait_listening(&mut supervised, port, "rclone")?;
     Ok(Some(Peer {
         name: "rclone serve s3",
+        url: format!("http://127.0.0.1:{port}"),
+        process: Process::new(supervised.id())?,
+        _supervised: supervised,
+        _room: room,
+    }))
+}
+
+/// `s3s-proxy`: the crate `s3s` in front of AWS's own client. None where the program isn't given.
+pub(crate) fn s3s(program: Option<&Path>, storage: &str) -> Result<Option<Peer>> {
+    let Some(program) = program.filter(|program| program.exists()) else { return Ok(None) };
+    let room = tempfile::tempdir()?;
+    let [port] = ports::free()?;
+    let mut command = Command::new(program);
+    command
+        .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--endpoint-url", storage])
+        .env("AWS_ACCESS_KEY_ID", KEY)
+        .env("AWS_SECRET_ACCESS_KEY", SECRET)
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        // As the others: content goes to the storage as it is.
+        .env("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
+        .env("AWS_RESPONSE_CHECKSUM_VALIDATION", "when_required")
+        .env("RUST_LOG", "error");
+    let mut supervised = Supervised::start(command, room.path(), &[])?;
+    wait_listening(&mut supervised, port, "s3s-proxy")?;
+    Ok(Some(Peer {
+        name: "s3s-proxy",
         url: format!("http://127.0.0.1:{port}"),
         process: Process::new(supervised.id())?,
         _supervised: supervised,

@@ -15,19 +15,33 @@ pub(crate) fn read_32(text: &[u8]) -> Option<[u8; 32]> {
     if pairs.len() != out.len() {
         return None;
     }
+    // Looked at only at the end: no digit waits for the one before it.
+    let mut seen = 0;
     for (byte, [high, low]) in out.iter_mut().zip(pairs) {
-        *byte = digit(*high)? << 4 | digit(*low)?;
+        let (high, low) = (VALUES[usize::from(*high)], VALUES[usize::from(*low)]);
+        seen |= high | low;
+        *byte = high << 4 | low;
     }
-    Some(out)
+    (seen & NONE == 0).then_some(out)
 }
 
-fn digit(character: u8) -> Option<u8> {
-    match character {
-        b'0'..=b'9' => Some(character - b'0'),
-        b'a'..=b'f' => Some(character - b'a' + 10),
-        _ => None,
+/// What is no lower-case digit. The digits themselves have none of its bits.
+const NONE: u8 = 0xf0;
+
+/// The value of each character as a digit.
+const VALUES: [u8; 256] = {
+    let mut values = [NONE; 256];
+    let mut digit = 0;
+    while digit < 10 {
+        values[b'0' as usize + digit as usize] = digit;
+        digit += 1;
     }
-}
+    while digit < 16 {
+        values[b'a' as usize + digit as usize - 10] = digit;
+        digit += 1;
+    }
+    values
+};
 
 #[cfg(test)]
 mod tests {

@@ -13,6 +13,7 @@ use bucketry_model::node_protocol::NodeRepository;
 use bucketry_model::repository::KeyAccess;
 use bucketry_model::secret::Secret;
 use bucketry_provider::driver::SharedDriver;
+use foldhash::fast::RandomState;
 use jiff::Timestamp;
 use ring::hmac;
 
@@ -102,7 +103,7 @@ impl fmt::Debug for ServedBucket {
 /// All of it.
 pub struct Registry {
     protection: ProtectionSettings,
-    buckets: RwLock<HashMap<BucketId, Arc<ServedBucket>>>,
+    buckets: RwLock<HashMap<BucketId, Arc<ServedBucket>, RandomState>>,
     repositories: RwLock<Repositories>,
 }
 
@@ -110,7 +111,7 @@ pub struct Registry {
 struct Repositories {
     /// The access keys of each repository, so that they go with it.
     access_keys: HashMap<RepoId, Vec<String>>,
-    keys: HashMap<String, Arc<ServedKey>>,
+    keys: HashMap<String, Arc<ServedKey>, RandomState>,
 }
 
 impl Registry {

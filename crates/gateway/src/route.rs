@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use bucketry_model::id::{BucketId, RepoId};
 use bucketry_model::node_protocol::NodeRepositoryBucket;
 use bucketry_model::repository::{Folder, RepositoryMode};
+use foldhash::fast::RandomState;
 
 use crate::error::{Code, Result, S3Error};
 use crate::operation::ObjectKey;
@@ -17,7 +18,7 @@ use crate::operation::ObjectKey;
 pub struct Routes {
     repository: RepoId,
     names: Vec<String>,
-    by_name: HashMap<String, Route>,
+    by_name: HashMap<String, Route, RandomState>,
 }
 
 /// Where a name leads.
@@ -37,7 +38,7 @@ impl Routes {
         mode: RepositoryMode,
         places: &[NodeRepositoryBucket],
     ) -> Self {
-        let mut routes = Self { repository, names: Vec::new(), by_name: HashMap::new() };
+        let mut routes = Self { repository, names: Vec::new(), by_name: HashMap::default() };
         match mode {
             RepositoryMode::Normal => {
                 for place in places {

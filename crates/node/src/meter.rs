@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bucketry_model::id::{BucketId, RepoId};
 use bucketry_model::usage::UsageRow;
+use foldhash::fast::RandomState;
 
 use crate::metrics::{Metrics, add};
 
@@ -12,11 +13,12 @@ use crate::metrics::{Metrics, add};
 const MAX_ROWS: usize = 100_000;
 
 type Key = (i64, BucketId, Option<RepoId>);
+type Rows = HashMap<Key, UsageRow, RandomState>;
 
 /// Takes counts of traffic. A clone counts into the same place. Cheap enough to be called for each request.
 #[derive(Clone)]
 pub struct UsageMeter {
-    rows: Arc<Mutex<HashMap<Key, UsageRow>>>,
+    rows: Arc<Mutex<Rows>>,
     metrics: Arc<Metrics>,
 }
 
@@ -44,7 +46,7 @@ impl UsageMeter {
         std::mem::take(&mut *self.lock()).into_values().collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, UsageRow>> {
+    fn lock(&self) -> MutexGuard<'_, Rows> {
         // Nothing panics while it is held, and if it did, the sums would still be sums.
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -14,6 +14,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
+use foldhash::fast::RandomState;
 use http::header::HOST;
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use http::{HeaderValue, Request, Response};
@@ -48,7 +49,7 @@ struct Shelf {
 #[derive(Default)]
 struct Kept {
     /// The latest at the end.
-    by_place: HashMap<Place, VecDeque<Box<Link>>>,
+    by_place: HashMap<Place, VecDeque<Box<Link>>, RandomState>,
     /// How often it was looked through; the clock of what is kept.
     looks: u64,
     /// Whether a task looks through it.
@@ -87,6 +88,8 @@ struct Link {
     sender: http1::SendRequest<Outgoing>,
     /// What moves the bytes, while it is polled; gone once the connection has ended.
     driver: Option<Driver>,
+    /// Whether the last request had no body, so that all of it was sent when its answer came.
+    is_sent: bool,
     /// [`Kept::looks`] when it was put aside.
     since: u64,
 }
@@ -139,6 +142,7 @@ impl Pool {
             shelf: Arc::downgrade(&self.shelf),
             sender,
             driver: Some(Box::pin(driver)),
+            is_sent: false,
             since: 0,
         }))
     }
@@ -177,6 +181,7 @@ impl Link {
     }
 
     async fn exchange(mut self: Box<Self>, request: Request<Outgoing>) -> Result<Response<Incoming>, Lost> {
+        self.is_sent = request.body().is_end_stream();
         // Only the driver brings an answer, and it runs right before it is asked for one: nobody has to be woken for
         // it, and the budget of the task is the driver's matter.
         let mut answer = pin!(tokio::task::unconstrained(self.sender.try_send_request(request)));
@@ -203,8 +208,9 @@ impl Link {
     }
 
     fn give_back(mut self: Box<Self>) {
+        // Where nothing is left to be sent, it is enough that it is looked at when it is taken out again.
         if let Some(shelf) = self.shelf.upgrade()
-            && self.is_fit()
+            && if self.is_sent { self.driver.is_some() } else { self.is_fit() }
         {
             shelf.put(self);
         }

@@ -35,10 +35,10 @@ const STATEMENTS: u64 = 100;
 /// About as long as a sealed secret is.
 const SECRET_BYTES: usize = 600;
 
-/// What the rows belong to.
 /// The organization's number in rows of traffic; those of series follow.
 const ORG_NUMBER: i64 = 1;
 
+/// What the rows belong to.
 struct Place {
     org: OrgId,
     workspace: WorkspaceId,

@@ -95,8 +95,11 @@ fn find(method: &Method, target: &Target, query: &Query, headers: &HeaderMap) ->
         Target::Bucket(_) => Scope::Bucket,
         Target::Object(..) => Scope::Object,
     };
+    let is_plain = query.is_plain();
     let fits = |row: &&Row| {
-        row.scope == scope
+        // First what is cheap and settles most: a request without parameters names none of the many that need one.
+        (row.requires.is_empty() || !is_plain)
+            && row.scope == scope
             && row.method == *method
             && row.header.is_none_or(|header| headers.contains_key(header))
             && row.requires.iter().all(|(name, value)| {

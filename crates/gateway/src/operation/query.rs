@@ -55,6 +55,11 @@ impl Query {
         self.parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
+    /// Whether no parameter could name an operation.
+    pub fn is_plain(&self) -> bool {
+        self.parameters.is_empty()
+    }
+
     /// The names of the parameters that could name an operation.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.parameters.iter().map(|(name, _)| name.as_str())

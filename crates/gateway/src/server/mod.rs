@@ -18,8 +18,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 pub(crate) use paced::{Pace, PacedBody};
 
@@ -52,11 +52,19 @@ pub(crate) async fn serve<A: Answer>(
     let places = Arc::new(Semaphore::new(settings.connections));
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(settings.head_timeout);
-    let (tasks, cut) = (TaskTracker::new(), CancellationToken::new());
+    let mut tasks = JoinSet::new();
     let accepting = async {
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-            let connection = match listener.accept().await {
+            // What has ended is let go of.
+            while tasks.try_join_next().is_some() {}
+            let accepted = loop {
+                tokio::select! {
+                    accepted = listener.accept() => break accepted,
+                    Some(_) = tasks.join_next() => {}
+                }
+            };
+            let connection = match accepted {
                 Ok((connection, _)) => connection,
                 Err(error) if of_one_connection(&error) => continue,
                 Err(error) => {
@@ -69,22 +77,19 @@ pub(crate) async fn serve<A: Answer>(
                 }
             };
             let served = connection_future(connection, &answer, &builder, &graceful, settings);
-            let cut = cut.clone();
             tasks.spawn(async move {
-                cut.run_until_cancelled(served).await;
+                served.await;
                 drop(place);
             });
         }
     };
     stop.run_until_cancelled(accepting).await;
     drop(listener);
-    tasks.close();
     if tokio::time::timeout(settings.drain, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests were still in flight when their time was up; they are cut off");
     }
-    cut.cancel();
     // What is cut off is dropped, and with that counted.
-    tasks.wait().await;
+    tasks.shutdown().await;
 }
 
 /// The client was gone before we came to it: nothing is wrong here.

@@ -48,8 +48,7 @@ INSERT INTO usage_organizations (org_id, number)
     FROM (SELECT DISTINCT org_id FROM usage_days WHERE org_id <> '') d;
 INSERT INTO usage_series
     SELECT ROW_NUMBER() OVER (ORDER BY d.bucket_id, d.node_id, d.repo_id), d.node_id, d.bucket_id, d.repo_id, d.org_id,
-        o.number, d.day, COALESCE((SELECT MAX(m.minute) FROM usage_minutes m
-            WHERE m.bucket_id = d.bucket_id AND m.node_id = d.node_id AND m.repo_id = d.repo_id), -1),
+        o.number, d.day, COALESCE(m.minute, -1),
         d.requests, d.errors, d.reads, d.writes, d.lists, d.provider_errors, d.upload_bytes, d.download_bytes,
         d.size_change, d.latency_sum_ms, d.first_byte_sum_ms,
         t.requests, t.upload_bytes, t.download_bytes, t.size_change
@@ -58,8 +57,13 @@ INSERT INTO usage_series
         FROM usage_days GROUP BY bucket_id, node_id, repo_id) t
     JOIN usage_days d ON d.bucket_id = t.bucket_id AND d.day = t.day AND d.node_id = t.node_id
         AND d.repo_id = t.repo_id
-    JOIN usage_organizations o ON o.org_id = d.org_id;
-INSERT INTO usage_numbers (id, last_number) SELECT 1, MAX(number) FROM usage_series HAVING MAX(number) IS NOT NULL;
+    JOIN usage_organizations o ON o.org_id = d.org_id
+    LEFT JOIN (SELECT bucket_id, node_id, repo_id, MAX(minute) AS minute
+        FROM usage_minutes GROUP BY bucket_id, node_id, repo_id) m
+        ON m.bucket_id = d.bucket_id AND m.node_id = d.node_id AND m.repo_id = d.repo_id;
+INSERT INTO usage_numbers (id, last_number)
+    SELECT 1, MAX(n.number) FROM (SELECT number FROM usage_series UNION ALL SELECT number FROM usage_organizations) n
+    HAVING MAX(n.number) IS NOT NULL;
 
 CREATE TABLE counted_minutes (
     org_number        BIGINT NOT NULL,

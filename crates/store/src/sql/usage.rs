@@ -50,15 +50,19 @@ const DAYS: Rows<'static> = add_counts!("usage_days", "day");
 /// Minutes that are not there yet: nothing has to be looked for.
 const NEW_MINUTES: Rows<'static> = Rows { after: "", ..MINUTES };
 
-/// Puts the latest day of each series to the days before it.
+/// Puts the latest day of each series to the days before it. What is copied is locked: another spool of the node may be
+/// adding to that day.
 const CLOSE_DAYS: Rows<'static> = Rows {
     before: "WITH n (number, day) AS (",
     columns: 2,
-    after: ") INSERT INTO usage_days (org_number, day, series, requests, errors, reads, writes, lists, \
-            provider_errors, upload_bytes, download_bytes, size_change, latency_sum_ms, first_byte_sum_ms) \
-            SELECT s.org_number, s.day, s.number, s.requests, s.errors, s.reads, s.writes, s.lists, \
-            s.provider_errors, s.upload_bytes, s.download_bytes, s.size_change, s.latency_sum_ms, \
-            s.first_byte_sum_ms FROM n JOIN usage_series s ON s.number = n.number AND s.day < n.day",
+    after: concat!(
+        ") INSERT INTO usage_days (org_number, day, series, requests, errors, reads, writes, lists, provider_errors, \
+         upload_bytes, download_bytes, size_change, latency_sum_ms, first_byte_sum_ms) \
+         SELECT s.org_number, s.day, s.number, s.requests, s.errors, s.reads, s.writes, s.lists, s.provider_errors, \
+         s.upload_bytes, s.download_bytes, s.size_change, s.latency_sum_ms, s.first_byte_sum_ms \
+         FROM n JOIN usage_series s ON s.number = n.number AND s.day < n.day",
+        for_update!("s")
+    ),
 };
 
 /// Begins a new day of each series.

@@ -89,8 +89,9 @@ impl SqlStore {
             let sql = sql_of_merged(page, merged, &mut parameters);
             found.append(&mut self.points(page, parameters.query(sql)).await?);
             found.extend(latest);
+            found = newest(page, found);
         }
-        Ok(newest(page, found))
+        Ok(found)
     }
 
     async fn page_of_organization(&self, page: &SeriesQuery) -> Result<Vec<SeriesPoint>> {
@@ -149,7 +150,7 @@ fn seconds_of_unit(resolution: Resolution) -> i64 {
 
 const ORDER: &str = " ORDER BY period DESC, series DESC LIMIT ";
 
-/// The numbers of all series of what is named.
+/// The numbers of those series of what is named that didn't end before the page's periods.
 fn sql_of_series(page: &SeriesQuery, column: &str, named: &[String], parameters: &mut Parameters) -> String {
     let org = parameters.text(page.org_id);
     let named = parameters.list(named);
@@ -162,6 +163,12 @@ fn sql_of_series(page: &SeriesQuery, column: &str, named: &[String], parameters:
         let list = parameters.list(&texts(&page.repositories));
         let _ = write!(sql, " AND s.repo_id IN ({list})");
     }
+    let (latest, unit) = match page.resolution {
+        Resolution::Minute => ("minute", 1),
+        Resolution::Day => ("day", Resolution::Day.seconds()),
+    };
+    let first = parameters.number(page.first.div_euclid(unit));
+    let _ = write!(sql, " AND s.{latest} >= {first}");
     sql.push_str(&filters(page, parameters));
     sql
 }

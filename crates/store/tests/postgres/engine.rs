@@ -319,6 +319,56 @@ async fn traffic_is_added_while_old_minutes_are_removed() {
     assert_eq!(store.usage_totals_of(&[one.id]).await.unwrap()[0].1.requests, 2);
 }
 
+/// Waits until so many transactions wait for locks.
+async fn are_waiting(database: &str, count: i64) {
+    let mut watching = connect(database).await;
+    let begun = Instant::now();
+    let waiting = "SELECT COUNT(*) FROM pg_stat_activity \
+                   WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut watching).await.unwrap() < count {
+        assert!(begun.elapsed() < PATIENCE, "nobody waits");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_day_that_one_spool_adds_to_while_another_ends_it_is_whole() {
+    let database = database().await;
+    let store = open(&database, &Options { connections: 4, ..Options::default() }).await;
+    store.insert_organization(&organization(), now()).await.unwrap();
+    let bucket = bucket(1);
+    store.insert_bucket(&bucket, now()).await.unwrap();
+    let node = NodeId::new(now(), [1; 10]);
+    let batch = |spool: &str, minute, requests| {
+        let row = UsageRow { requests, ..UsageRow::empty(minute, bucket.id, None) };
+        UsageBatch { spool: spool.to_owned(), number: 1, rows: vec![row] }
+    };
+    store.add_usage(node, None, &batch("spool-0", 60, 1), now()).await.unwrap();
+
+    // Holds up the first report when it has added to the day, and has its minute left to put.
+    let mut stranger = connect(&database).await;
+    let mut holding = stranger.begin().await.unwrap();
+    let minute = "INSERT INTO usage_minutes SELECT org_number, 120, number, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 \
+                  FROM usage_series";
+    sqlx::query(minute).execute(&mut *holding).await.unwrap();
+    let (adding, ending) = (batch("spool-1", 120, 10), batch("spool-2", 86_400, 100));
+    let add = store.add_usage(node, None, &adding, now());
+    let end = async {
+        are_waiting(&database, 1).await;
+        store.add_usage(node, None, &ending, now()).await
+    };
+    let let_go = async {
+        are_waiting(&database, 2).await;
+        holding.rollback().await.unwrap();
+    };
+    let (added, ended, ()) = tokio::join!(add, end, let_go);
+    assert_eq!([added.unwrap(), ended.unwrap()], [BatchCounted::Counted; 2]);
+    let days = "SELECT requests FROM usage_days UNION ALL SELECT requests FROM usage_series ORDER BY 1";
+    let mut connection = connect(&database).await;
+    let told: Vec<i64> = sqlx::query_scalar(days).fetch_all(&mut connection).await.unwrap();
+    assert_eq!(told, [11, 100]);
+}
+
 #[tokio::test]
 async fn two_spools_of_one_node_at_once_are_both_counted_in_the_end() {
     let database = database().await;
@@ -340,14 +390,7 @@ async fn two_spools_of_one_node_at_once_are_both_counted_in_the_end() {
     let mut holding = stranger.begin().await.unwrap();
     sqlx::query("SELECT 1 FROM usage_series FOR UPDATE").execute(&mut *holding).await.unwrap();
     let let_go = async {
-        let mut watching = connect(&database).await;
-        let begun = Instant::now();
-        let waiting = "SELECT COUNT(*) FROM pg_stat_activity \
-                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut watching).await.unwrap() < 2 {
-            assert!(begun.elapsed() < PATIENCE, "the reports don't wait");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        are_waiting(&database, 2).await;
         holding.commit().await.unwrap();
     };
     let [one, other] = ["spool-1", "spool-2"].map(|spool| batch(spool, rows(86_400)));

@@ -9,6 +9,7 @@ use bucketry_store::bucket::NewBucket;
 use bucketry_store::usage::{BatchCounted, SeriesQuery};
 use jiff::Timestamp;
 
+const DAY: i64 = 86_400;
 const NODE: [u8; 10] = [7; 10];
 const REPOSITORY: [u8; 10] = [8; 10];
 
@@ -16,12 +17,17 @@ fn node() -> NodeId {
     NodeId::new(Timestamp::UNIX_EPOCH, NODE)
 }
 
+/// A bucket of another organization, with both their ids.
+fn elsewhere() -> (BucketId, OrgId) {
+    (BucketId::new(Timestamp::UNIX_EPOCH, [9; 10]), OrgId::new(Timestamp::UNIX_EPOCH, [9; 10]))
+}
+
 fn repository() -> RepoId {
     RepoId::new(Timestamp::UNIX_EPOCH, REPOSITORY)
 }
 
-/// Statements for a schema that holds the bucket and nothing of traffic: two minutes through a repository, one
-/// through none, and their days.
+/// Statements for a schema that holds nothing of traffic: three minutes of two days through a repository, one through
+/// none, and their days; and a day of another organization, whose minutes are gone.
 pub(crate) fn statements(bucket: BucketId, org: OrgId) -> String {
     let (node, repository) = (node(), repository());
     let columns = "(bucket_id, node_id, repo_id, org_id, requests, errors, upload_bytes, download_bytes, size_change, \
@@ -30,26 +36,52 @@ pub(crate) fn statements(bucket: BucketId, org: OrgId) -> String {
         format!("('{bucket}', '{node}', '{repository}', '{org}', {requests}, 0, 1, 1, 1, 1, {period})")
     };
     let repository = repository.to_string();
+    let (elsewhere, others) = elsewhere();
     format!(
-        "INSERT INTO usage_minutes {columns}, minute) VALUES {}, {}, {}; \
-         INSERT INTO usage_days {columns}, day) VALUES {}, {};",
+        "INSERT INTO usage_minutes {columns}, minute) VALUES {}, {}, {}, {}; \
+         INSERT INTO usage_days {columns}, day) VALUES {}, {}, {}, \
+         ('{elsewhere}', '{node}', '', '{others}', 7, 0, 1, 1, 1, 1, 0);",
         row(&repository, 1, 60),
         row(&repository, 2, 120),
+        row(&repository, 5, DAY + 60),
         row("", 4, 120),
         row(&repository, 3, 0),
+        row(&repository, 5, 1),
         row("", 4, 0),
     )
 }
 
 /// What was counted before is there, and what is counted now is added to it.
 pub(crate) async fn is_told_and_goes_on(store: &dyn Store, bucket: &NewBucket) {
-    let row = UsageRow { requests: 10, ..UsageRow::empty(120, bucket.id, Some(repository())) };
-    let batch = UsageBatch { spool: "spool-1".to_owned(), number: 1, rows: vec![row] };
+    let row =
+        |minute, requests, repo_id| UsageRow { requests, ..UsageRow::empty(minute, bucket.id, repo_id) };
+    let through = Some(repository());
+    // Late for a day that has ended, late within the latest one, and on the latest one's next minute.
+    let rows = vec![
+        row(120, 10, through),
+        row(DAY + 60, 20, through),
+        row(DAY + 120, 30, through),
+        row(60, 40, None),
+    ];
+    let batch = UsageBatch { spool: "spool-1".to_owned(), number: 1, rows };
     let counted = store.add_usage(node(), None, &batch, Timestamp::UNIX_EPOCH).await.unwrap();
     assert_eq!(counted, BatchCounted::Counted);
+    let (elsewhere, _) = elsewhere();
+    let totals = store.usage_totals_of(&[bucket.id, elsewhere]).await.unwrap();
+    assert_eq!(totals.iter().map(|(_, totals)| totals.requests).collect::<Vec<_>>(), [112, 7]);
     for (resolution, expected) in [
-        (Resolution::Minute, vec![(60, true, 1), (120, false, 4), (120, true, 12)]),
-        (Resolution::Day, vec![(0, false, 4), (0, true, 13)]),
+        (
+            Resolution::Minute,
+            vec![
+                (60, false, 40),
+                (60, true, 1),
+                (120, false, 4),
+                (120, true, 12),
+                (DAY + 60, true, 25),
+                (DAY + 120, true, 30),
+            ],
+        ),
+        (Resolution::Day, vec![(0, false, 44), (0, true, 13), (DAY, true, 55)]),
     ] {
         for buckets in [Vec::new(), vec![bucket.id]] {
             let query = SeriesQuery {
@@ -60,7 +92,7 @@ pub(crate) async fn is_told_and_goes_on(store: &dyn Store, bucket: &NewBucket) {
                 repositories: Vec::new(),
                 hosts: Vec::new(),
                 first: 0,
-                last: 600,
+                last: 2 * DAY,
                 after: None,
                 limit: 10,
             };
