@@ -38,6 +38,7 @@ async fn a_folder_in_the_demo_is_no_object_and_a_copy_into_it_is_quick() -> Resu
     eventually("an object being stored", SOON, put, |status| *status == 200).await?;
     for key in ["photos", "photos/", "greetings"] {
         assert_eq!(access.object(Method::HEAD, key).send().await?.status, 404, "HEAD {key}");
+        assert_eq!(access.object(Method::DELETE, key).send().await?.status, 204, "DELETE {key}");
         let told = access.object(Method::GET, key).send().await?;
         assert!(told.status == 404 && told.text().contains("NoSuchKey"), "GET {key}: {}", told.text());
     }

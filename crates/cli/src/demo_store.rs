@@ -8,7 +8,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use s3s::access::S3Access;
 use s3s::auth::SimpleAuth;
-use s3s::dto::{GetObjectInput, HeadObjectInput};
+use s3s::dto::{DeleteObjectInput, GetObjectInput, HeadObjectInput};
 use s3s::service::S3ServiceBuilder;
 use s3s::{S3Request, S3Result, s3_error};
 use tokio::net::TcpListener;
@@ -35,9 +35,13 @@ struct OnlyFiles {
 }
 
 impl OnlyFiles {
-    async fn check_object(&self, bucket: &str, key: &str) -> S3Result<()> {
+    async fn is_folder(&self, bucket: &str, key: &str) -> bool {
         let found = tokio::fs::metadata(self.root.join(bucket).join(key)).await;
-        if found.is_ok_and(|found| found.is_dir()) { Err(s3_error!(NoSuchKey)) } else { Ok(()) }
+        found.is_ok_and(|found| found.is_dir())
+    }
+
+    async fn check_object(&self, bucket: &str, key: &str) -> S3Result<()> {
+        if self.is_folder(bucket, key).await { Err(s3_error!(NoSuchKey)) } else { Ok(()) }
     }
 }
 
@@ -50,7 +54,19 @@ impl S3Access for OnlyFiles {
     async fn get_object(&self, request: &mut S3Request<GetObjectInput>) -> S3Result<()> {
         self.check_object(&request.input.bucket, &request.input.key).await
     }
+
+    async fn delete_object(&self, request: &mut S3Request<DeleteObjectInput>) -> S3Result<()> {
+        let input = &mut request.input;
+        if !input.key.ends_with('/') && self.is_folder(&input.bucket, &input.key).await {
+            // Deleting what isn't there succeeds, and no file has so long a name.
+            input.key = format!("{}/{}", input.key, "-".repeat(LONGEST_NAME + 1));
+        }
+        Ok(())
+    }
 }
+
+/// The longest name of a file, in bytes.
+const LONGEST_NAME: usize = 255;
 
 /// A running S3 server with the sample bucket.
 pub(crate) struct DemoStore {
