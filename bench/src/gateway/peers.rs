@@ -89,15 +89,7 @@ pub(crate) fn rclone(program: Option<&Path>, storage: &str) -> Result<Option<Pee
             &format!("{KEY},{SECRET}"),
         ])
         .args(["--vfs-cache-mode", "off", "storage:"]);
-    let mut supervised = Supervised::start(command, room.path(), &[])?;
-    wait_listening(&mut supervised, port, "rclone")?;
-    Ok(Some(Peer {
-        name: "rclone serve s3",
-        url: format!("http://127.0.0.1:{port}"),
-        process: Process::new(supervised.id())?,
-        _supervised: supervised,
-        _room: room,
-    }))
+    Ok(Some(started("rclone serve s3", command, room, port)?))
 }
 
 /// `s3s-proxy`: the crate `s3s` in front of AWS's own client. None where the program isn't given.
@@ -116,15 +108,20 @@ pub(crate) fn s3s(program: Option<&Path>, storage: &str) -> Result<Option<Peer>>
         .env("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
         .env("AWS_RESPONSE_CHECKSUM_VALIDATION", "when_required")
         .env("RUST_LOG", "error");
+    Ok(Some(started("s3s-proxy", command, room, port)?))
+}
+
+/// A peer that is one process.
+fn started(name: &'static str, command: Command, room: TempDir, port: u16) -> Result<Peer> {
     let mut supervised = Supervised::start(command, room.path(), &[])?;
-    wait_listening(&mut supervised, port, "s3s-proxy")?;
-    Ok(Some(Peer {
-        name: "s3s-proxy",
+    wait_listening(&mut supervised, port, name)?;
+    Ok(Peer {
+        name,
         url: format!("http://127.0.0.1:{port}"),
         process: Process::new(supervised.id())?,
         _supervised: supervised,
         _room: room,
-    }))
+    })
 }
 
 fn wait_listening(supervised: &mut Supervised, port: u16, name: &str) -> Result {

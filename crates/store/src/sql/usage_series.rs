@@ -42,16 +42,14 @@ impl Parameters {
     }
 
     /// `$7, $8, $9`: filled up to a power of two with the last one, so that few texts of statements exist.
-    fn list(&mut self, values: &[String]) -> String {
+    fn list<T>(&mut self, values: &[T], push: impl Fn(&mut Self, &T) -> String) -> String {
         let filling = values.len().next_power_of_two() - values.len();
         let all = values.iter().chain(values.last().into_iter().cycle().take(filling));
-        all.map(|value| self.text(value)).collect::<Vec<_>>().join(", ")
+        all.map(|value| push(self, value)).collect::<Vec<_>>().join(", ")
     }
 
-    fn numbers(&mut self, values: &[i64]) -> String {
-        let filling = values.len().next_power_of_two() - values.len();
-        let all = values.iter().chain(values.last().into_iter().cycle().take(filling));
-        all.map(|value| self.number(*value)).collect::<Vec<_>>().join(", ")
+    fn texts(&mut self, values: &[String]) -> String {
+        self.list(values, |all, value| all.text(value))
     }
 
     fn query(self, sql: String) -> Query<'static> {
@@ -68,7 +66,7 @@ impl SqlStore {
             return Ok(Vec::new());
         }
         let (column, named) = match (page.buckets.as_slice(), page.repositories.as_slice()) {
-            ([], []) => return self.page_of_organization(page).await,
+            ([], []) => return Ok(newest(page, self.points_of(page, Of::Organization).await?)),
             ([], repositories) => ("repo_id", texts(repositories)),
             (buckets, _) => ("bucket_id", texts(buckets)),
         };
@@ -82,41 +80,31 @@ impl SqlStore {
         }
         let mut found = Vec::new();
         for merged in series.chunks(MERGED_AT_ONCE) {
-            let mut parameters = Parameters::default();
-            let latest = sql_of_latest_days(page, Of::Series(merged), &mut parameters);
-            let latest = self.latest_days(page, parameters, latest).await?;
-            let mut parameters = Parameters::default();
-            let sql = sql_of_merged(page, merged, &mut parameters);
-            found.append(&mut self.points(page, parameters.query(sql)).await?);
-            found.extend(latest);
+            found.append(&mut self.points_of(page, Of::Series(merged)).await?);
             found = newest(page, found);
         }
         Ok(found)
     }
 
-    async fn page_of_organization(&self, page: &SeriesQuery) -> Result<Vec<SeriesPoint>> {
+    /// As many points as a page holds of those that are kept for good, and of the days that are still being counted. These
+    /// are read first: one that ends in between is there twice, and not missed.
+    async fn points_of(&self, page: &SeriesQuery, of: Of<'_>) -> Result<Vec<SeriesPoint>> {
+        let latest = match page.resolution {
+            Resolution::Minute => Vec::new(),
+            Resolution::Day => {
+                let mut parameters = Parameters::default();
+                let sql = sql_of_latest_days(page, of, &mut parameters);
+                self.points(page, parameters.query(sql)).await?
+            }
+        };
         let mut parameters = Parameters::default();
-        let latest = sql_of_latest_days(page, Of::Organization, &mut parameters);
-        let latest = self.latest_days(page, parameters, latest).await?;
-        let mut parameters = Parameters::default();
-        let sql = sql_of_organization(page, &mut parameters);
+        let sql = match of {
+            Of::Organization => sql_of_organization(page, &mut parameters),
+            Of::Series(series) => sql_of_merged(page, series, &mut parameters),
+        };
         let mut found = self.points(page, parameters.query(sql)).await?;
         found.extend(latest);
-        Ok(newest(page, found))
-    }
-
-    /// Days that are still being counted. Read before those that are not: one that ends in between is read twice, and
-    /// not missed.
-    async fn latest_days(
-        &self,
-        page: &SeriesQuery,
-        parameters: Parameters,
-        sql: String,
-    ) -> Result<Vec<SeriesPoint>> {
-        match page.resolution {
-            Resolution::Minute => Ok(Vec::new()),
-            Resolution::Day => self.points(page, parameters.query(sql)).await,
-        }
+        Ok(found)
     }
 
     async fn points(&self, page: &SeriesQuery, query: Query<'_>) -> Result<Vec<SeriesPoint>> {
@@ -125,7 +113,7 @@ impl SqlStore {
     }
 }
 
-/// Of what days are read that are still being counted.
+/// Whose traffic a statement reads.
 #[derive(Clone, Copy)]
 enum Of<'a> {
     Organization,
@@ -153,21 +141,21 @@ const ORDER: &str = " ORDER BY period DESC, series DESC LIMIT ";
 /// The numbers of those series of what is named that didn't end before the page's periods.
 fn sql_of_series(page: &SeriesQuery, column: &str, named: &[String], parameters: &mut Parameters) -> String {
     let org = parameters.text(page.org_id);
-    let named = parameters.list(named);
+    let named = parameters.texts(named);
     // A repository's index leaves out what came through none.
     let some = if column == "repo_id" { " AND s.repo_id <> ''" } else { "" };
     let mut sql = format!(
         "SELECT s.number FROM usage_series s WHERE s.org_id = {org} AND s.{column} IN ({named}){some}"
     );
     if column == "bucket_id" && !page.repositories.is_empty() {
-        let list = parameters.list(&texts(&page.repositories));
+        let list = parameters.texts(&texts(&page.repositories));
         let _ = write!(sql, " AND s.repo_id IN ({list})");
     }
-    let (latest, unit) = match page.resolution {
-        Resolution::Minute => ("minute", 1),
-        Resolution::Day => ("day", Resolution::Day.seconds()),
+    let latest = match page.resolution {
+        Resolution::Minute => "minute",
+        Resolution::Day => "day",
     };
-    let first = parameters.number(page.first.div_euclid(unit));
+    let first = parameters.number(page.first.div_euclid(seconds_of_unit(page.resolution)));
     let _ = write!(sql, " AND s.{latest} >= {first}");
     sql.push_str(&filters(page, parameters));
     sql
@@ -205,7 +193,7 @@ fn sql_of_latest_days(page: &SeriesQuery, of: Of<'_>, parameters: &mut Parameter
             format!("{select} WHERE s.org_number = {org}{within}{filters}{ORDER}{limit}")
         }
         Of::Series(series) => {
-            let list = parameters.numbers(series);
+            let list = parameters.list(series, |all, number| all.number(*number));
             format!("{select} WHERE s.number IN ({list}){within}")
         }
     }
@@ -267,11 +255,11 @@ fn within(page: &SeriesQuery, period: &str, series: &str, parameters: &mut Param
 fn filters(page: &SeriesQuery, parameters: &mut Parameters) -> String {
     let mut filters = String::new();
     if !page.hosts.is_empty() {
-        let list = parameters.list(&texts(&page.hosts));
+        let list = parameters.texts(&texts(&page.hosts));
         let _ = write!(filters, " AND s.node_id IN (SELECT h.id FROM nodes h WHERE h.name IN ({list}))");
     }
     if let Visibility::Workspaces(workspaces) = &page.visible {
-        let list = parameters.list(&texts(workspaces));
+        let list = parameters.texts(&texts(workspaces));
         let _ = write!(
             filters,
             " AND EXISTS (SELECT 1 FROM buckets b WHERE b.id = s.bucket_id AND b.workspace_id IN ({list}))"
