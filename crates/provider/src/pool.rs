@@ -9,12 +9,14 @@ use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::hash::{Hash, Hasher};
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
 use foldhash::fast::RandomState;
+use futures_util::task::AtomicWaker;
 use http::header::HOST;
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use http::{HeaderValue, Request, Response};
@@ -88,10 +90,35 @@ struct Link {
     sender: http1::SendRequest<Outgoing>,
     /// What moves the bytes, while it is polled; gone once the connection has ended.
     driver: Option<Driver>,
+    /// Who polls it.
+    caller: Arc<Caller>,
+    /// Wakes them.
+    waker: Waker,
     /// Whether the last request had no body, so that all of it was sent when its answer came.
     is_sent: bool,
     /// [`Kept::looks`] when it was put aside.
     since: u64,
+}
+
+/// Who drives a connection, to be woken when there is more to move.
+#[derive(Default)]
+struct Caller {
+    task: AtomicWaker,
+    /// Just now it reads the answer's body. It looks for more by itself then, so the connection's wish to go on, which
+    /// reading brings about, need not wake it: that would have the whole request looked at once more for nothing.
+    is_reading: AtomicBool,
+}
+
+impl Wake for Caller {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.is_reading.load(Ordering::Acquire) {
+            self.task.wake();
+        }
+    }
 }
 
 /// Why a request has no answer.
@@ -137,11 +164,14 @@ impl Pool {
         let stream = stream.map_err(|error| ProviderError::from_client(&*error))?;
         let (sender, driver) =
             http1::handshake(stream).await.map_err(|error| ProviderError::from_client(&error))?;
+        let caller = Arc::new(Caller::default());
         Ok(Box::new(Link {
             place,
             shelf: Arc::downgrade(&self.shelf),
             sender,
             driver: Some(Box::pin(driver)),
+            waker: Waker::from(Arc::clone(&caller)),
+            caller,
             is_sent: false,
             since: 0,
         }))
@@ -165,8 +195,9 @@ fn in_origin_form(request: &mut Request<Outgoing>) -> Result<(Place, Uri), Provi
 impl Link {
     /// Moves bytes. The task of `cx` is woken when there is more to move.
     fn drive(&mut self, cx: &mut Context<'_>) {
+        self.caller.task.register(cx.waker());
         if let Some(driver) = &mut self.driver
-            && driver.as_mut().poll(cx).is_ready()
+            && driver.as_mut().poll(&mut Context::from_waker(&self.waker)).is_ready()
         {
             // What was queued and never written comes back when the driver is dropped.
             self.driver = None;
@@ -248,7 +279,14 @@ impl Body for Incoming {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let this = &mut *self;
+        if let Some(link) = &this.link {
+            link.caller.is_reading.store(true, Ordering::Release);
+        }
         let mut polled = Pin::new(&mut this.body).poll_frame(&mut unheard());
+        if let Some(link) = &this.link {
+            // What woke nobody meanwhile is found by driving, and nothing is waited for without.
+            link.caller.is_reading.store(false, Ordering::Release);
+        }
         if polled.is_pending()
             && let Some(link) = &mut this.link
         {
@@ -476,6 +514,53 @@ mod tests {
         let mut body = sent.unwrap().into_body();
         assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "12345");
         assert_eq!(kept(&pool), 1);
+    }
+
+    /// A task that tells how often it was woken by what it did itself.
+    #[derive(Default)]
+    struct Sleeper {
+        task: AtomicWaker,
+        is_polled: AtomicBool,
+        disturbed: AtomicBool,
+    }
+
+    impl Wake for Sleeper {
+        fn wake(self: Arc<Self>) {
+            if self.is_polled.load(Ordering::Acquire) {
+                self.disturbed.store(true, Ordering::Release);
+            }
+            self.task.wake();
+        }
+    }
+
+    #[tokio::test]
+    async fn who_reads_an_answer_is_woken_by_the_network_alone() {
+        let (pool, server) = (pool(LONG, 8), Server::start().await);
+        let serving = async {
+            let mut stream = server.accept().await;
+            for text in [FIVE, FIVE] {
+                answer(&mut stream, text).await;
+            }
+            stream
+        };
+        let asking = async {
+            // Connecting is another matter.
+            read(pool.send(server.request(Method::GET)).await.unwrap()).await;
+            let mut reading =
+                pin!(async { read(pool.send(server.request(Method::GET)).await.unwrap()).await });
+            let sleeper = Arc::new(Sleeper::default());
+            let waker = Waker::from(Arc::clone(&sleeper));
+            poll_fn(|cx| {
+                sleeper.task.register(cx.waker());
+                sleeper.is_polled.store(true, Ordering::Release);
+                let polled = reading.as_mut().poll(&mut Context::from_waker(&waker));
+                sleeper.is_polled.store(false, Ordering::Release);
+                polled
+            })
+            .await;
+            assert!(!sleeper.disturbed.load(Ordering::Acquire));
+        };
+        tokio::join!(serving, asking);
     }
 
     #[tokio::test]

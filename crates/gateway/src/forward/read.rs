@@ -68,7 +68,7 @@ async fn ask(way: Way<'_>, method: Method, reading: &Reading) -> Result<Response
     let (given, body) = answer.into_parts();
     let mut response = Response::new(body);
     *response.status_mut() = given.status;
-    *response.headers_mut() = answer::of_object(&given.headers);
+    *response.headers_mut() = answer::of_object(given.headers);
     Ok(response)
 }
 

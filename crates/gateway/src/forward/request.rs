@@ -23,13 +23,17 @@ pub(super) fn headers(name: Name, can: &Capabilities, given: &HeaderMap) -> Resu
         header if header.starts_with(CHECKSUM) => can.checksums,
         header => can.protocol == S3Protocol::Whole || !header.starts_with("x-amz-"),
     };
-    let mut passed = HeaderMap::with_capacity(USUAL_HEADERS);
+    let mut passed = HeaderMap::new();
     for (header, value) in given {
         let text = header.as_str();
         if goes_on(name, text) && is_taken(text) {
             // As where they are read: an empty one is none, except of the user's own.
             if !value.is_empty() || text.starts_with(METADATA) {
                 check(value)?;
+                // Nothing is the most usual of all.
+                if passed.is_empty() {
+                    passed.reserve(USUAL_HEADERS);
+                }
                 match passed.entry(header) {
                     Entry::Vacant(entry) => drop(entry.insert(value.clone())),
                     Entry::Occupied(mut entry) => drop(entry.insert(joined(entry.get(), value)?)),

@@ -251,19 +251,6 @@ impl Operation {
     }
 }
 
-impl Name {
-    /// What the operation needs of a key.
-    pub fn access(self) -> Access {
-        OPERATIONS
-            .iter()
-            .find_map(|row| match row.handling {
-                Handling::Done(name, access) if name == self => Some(access),
-                _ => None,
-            })
-            .unwrap_or(Access::Admin)
-    }
-}
-
 impl Access {
     /// Whether a key may do it.
     pub fn is_granted_by(self, key: KeyAccess) -> bool {

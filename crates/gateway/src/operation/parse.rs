@@ -8,7 +8,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::error::{Code, Result, S3Error};
-use crate::operation::table::{Handling, Name, OPERATIONS, Row, Scope};
+use crate::operation::table::{self, Handling, Name, Row, Scope};
 use crate::operation::values::{
     OBJECT, SOURCE, attributes, beyond_translation, conditions, copy_range, copy_source, range,
 };
@@ -95,19 +95,15 @@ fn find(method: &Method, target: &Target, query: &Query, headers: &HeaderMap) ->
         Target::Bucket(_) => Scope::Bucket,
         Target::Object(..) => Scope::Object,
     };
-    let is_plain = query.is_plain();
-    let fits = |row: &&Row| {
-        // First what is cheap and settles most: a request without parameters names none of the many that need one.
-        (row.requires.is_empty() || !is_plain)
-            && row.scope == scope
-            && row.method == *method
-            && row.header.is_none_or(|header| headers.contains_key(header))
+    let rows = table::rows(scope, method, !query.is_plain());
+    let fits = |row: &&&Row| {
+        row.header.is_none_or(|header| headers.contains_key(header))
             && row.requires.iter().all(|(name, value)| {
                 query.get(name).is_some_and(|given| value.is_none_or(|value| value == given))
             })
     };
-    let most_specific = |row: &&Row| row.requires.len() + usize::from(row.header.is_some());
-    let Some(row) = OPERATIONS.iter().filter(fits).max_by_key(most_specific) else {
+    let most_specific = |row: &&&Row| row.requires.len() + usize::from(row.header.is_some());
+    let Some(row) = rows.iter().filter(fits).max_by_key(most_specific) else {
         return Err(not_implemented(format!("There is no operation {method} on {}.", what(scope))));
     };
     let known =
@@ -272,6 +268,18 @@ impl Parts<'_> {
     }
 
     fn reading(&self) -> Result<Reading> {
+        Ok(Reading {
+            key: self.key()?,
+            version: self.version()?,
+            range: range(self.headers),
+            conditions: conditions(self.headers, &OBJECT)?,
+            part_number: self.number("partNumber")?,
+            overrides: if self.query.is_plain() { Vec::new() } else { self.overrides()? },
+        })
+    }
+
+    /// Headers of the answer that the query names.
+    fn overrides(&self) -> Result<Vec<(HeaderName, HeaderValue)>> {
         let mut overrides = Vec::new();
         for (parameter, header) in [
             ("response-cache-control", CACHE_CONTROL),
@@ -287,14 +295,7 @@ impl Parts<'_> {
                 overrides.push((header, value));
             }
         }
-        Ok(Reading {
-            key: self.key()?,
-            version: self.version()?,
-            range: range(self.headers),
-            conditions: conditions(self.headers, &OBJECT)?,
-            part_number: self.number("partNumber")?,
-            overrides,
-        })
+        Ok(overrides)
     }
 
     fn copying(&self) -> Result<Copying> {

@@ -4,6 +4,8 @@
 //! name a sub-resource. Whatever a row doesn't list is not understood and answered `NotImplemented`, so that a request
 //! for a sub-resource never reaches the bucket or the object itself.
 
+use std::sync::LazyLock;
+
 use http::Method;
 
 /// What an operation is addressed to.
@@ -487,3 +489,54 @@ const READING: &[&str] = &[
     "response-content-type",
     "response-expires",
 ];
+
+/// The methods that operations have.
+const METHODS: [Method; 5] = [Method::GET, Method::HEAD, Method::PUT, Method::POST, Method::DELETE];
+/// How many lists of rows there are.
+const LISTS: usize = 3 * METHODS.len() * 2;
+
+/// The rows by what settles most of a lookup, so that a request is compared with few of them.
+static LISTED: LazyLock<[Vec<&'static Row>; LISTS]> = LazyLock::new(|| {
+    let mut lists = [const { Vec::new() }; LISTS];
+    for row in OPERATIONS {
+        for has_parameters in [false, true] {
+            // A request without parameters names none of the many that need one.
+            if (has_parameters || row.requires.is_empty())
+                && let Some(list) = list(row.scope, &row.method, has_parameters)
+            {
+                lists[list].push(row);
+            }
+        }
+    }
+    lists
+});
+
+fn list(scope: Scope, method: &Method, has_parameters: bool) -> Option<usize> {
+    let method = METHODS.iter().position(|known| known == method)?;
+    Some((scope as usize * METHODS.len() + method) * 2 + usize::from(has_parameters))
+}
+
+/// The operations that a request of this method, to this, with parameters in its query or without, may name.
+pub(super) fn rows(scope: Scope, method: &Method, has_parameters: bool) -> &'static [&'static Row] {
+    list(scope, method, has_parameters).map_or(&[], |list| &LISTED[list])
+}
+
+/// What operations need, by their names' places.
+const ACCESS: [Access; Name::ListParts as usize + 1] = {
+    let mut access = [Access::Admin; Name::ListParts as usize + 1];
+    let mut at = 0;
+    while at < OPERATIONS.len() {
+        if let Done(name, needed) = OPERATIONS[at].handling {
+            access[name as usize] = needed;
+        }
+        at += 1;
+    }
+    access
+};
+
+impl Name {
+    /// What the operation needs of a key.
+    pub fn access(self) -> Access {
+        ACCESS[self as usize]
+    }
+}

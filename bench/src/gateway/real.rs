@@ -1,0 +1,67 @@
+//! The same over a real S3 server, which checks signatures and keeps what it is given.
+//!
+//! It sets the pace here, for the gateway and for nginx alike: what the two cost is compared at nearly the same rate.
+
+use bucketry_test_servers::seaweedfs::{ADMIN, SeaweedFs};
+use http::Method;
+use serde_json::{Map, Value, json};
+
+use super::load::{Side, Work, call, compare, connect};
+use super::objects::{LARGE, SMALL};
+use super::sign::{PayloadHash, Signer};
+use super::{Against, Field, Provider, S3_BUCKET, cpu, p50, read, throughput, write};
+use crate::cores::Cores;
+use crate::process::Process;
+use crate::report::{self, Bar};
+use crate::{Plan, Result};
+
+/// Measures beside nginx; nothing is asked of these figures.
+pub(super) async fn measure(plan: &Plan, cores: Cores, figures: &mut Map<String, Value>) -> Result<Vec<Bar>> {
+    let Some(program) = &plan.weed else {
+        return Ok(vec![Bar::reported("G over a real S3 server", "the server is not installed".to_owned())]);
+    };
+    report::complain("G over a real S3 server");
+    let server = SeaweedFs::start(program)?;
+    server.create_bucket(S3_BUCKET)?;
+    fill(&server).await?;
+    let provider = Provider { endpoint: server.endpoint(), key: ADMIN.key, secret: ADMIN.secret };
+    let field = Field::start(plan, cores, provider).await?;
+    let rounds = if plan.quick { 3 } else { 5 };
+    let (small, large) = if plan.quick { (500, 4) } else { (4_000, 12) };
+    let mut bars = Vec::new();
+    for (what, work) in [
+        ("GET of 1 KiB", read(S3_BUCKET, SMALL, 16, small)),
+        ("GET of 64 MiB", read(S3_BUCKET, LARGE, 4, large)),
+        ("PUT of 64 MiB, hash verified", write(S3_BUCKET, LARGE.1, PayloadHash::Signed, 4, large)),
+        ("PUT of 64 MiB, unsigned payload", write(S3_BUCKET, LARGE.1, PayloadHash::Unsigned, 4, large)),
+    ] {
+        let comparison = compare(&field.sides(&["nginx"]), &work, rounds).await?;
+        let mut against = Against { bars: &mut bars, missing: &field.missing, comparison: &comparison };
+        for (name, figure) in
+            [("CPU (µs)", cpu as fn(&_) -> f64), ("throughput (requests/s)", throughput), ("p50 (µs)", p50)]
+        {
+            against.report("nginx", &format!("G over SeaweedFS: {name} of {what}"), figure);
+        }
+        figures.insert(format!("seaweedfs {what}"), json!(comparison.compared));
+    }
+    field.deployment.stop()?;
+    Ok(bars)
+}
+
+/// Stores what is read later.
+async fn fill(server: &SeaweedFs) -> Result {
+    let url = server.endpoint();
+    let host = url.trim_start_matches("http://").to_owned();
+    let side = Side {
+        name: "seaweedfs".to_owned(),
+        signer: Signer::new(ADMIN.key.to_owned(), ADMIN.secret.to_owned(), host),
+        process: Process::new(std::process::id())?,
+        url,
+    };
+    for (name, size) in [SMALL, LARGE] {
+        let path = format!("/{S3_BUCKET}/{name}");
+        let work = Work { path, method: Method::PUT, ..write(S3_BUCKET, size, PayloadHash::Signed, 1, 1) };
+        call(&side, &work, &mut connect(&side.url).await?).await?;
+    }
+    Ok(())
+}
