@@ -107,6 +107,9 @@ pub(crate) struct Plan {
     /// `s3s-proxy`, for the same
     #[arg(long, value_parser = absolute)]
     pub(crate) s3s_proxy: Option<PathBuf>,
+    /// `weed`, the real S3 server that gateway and nginx are compared over as well
+    #[arg(long, value_parser = absolute)]
+    pub(crate) weed: Option<PathBuf>,
     /// `nginx`, for the same
     #[arg(long, value_parser = absolute)]
     pub(crate) nginx: Option<PathBuf>,

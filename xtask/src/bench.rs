@@ -30,6 +30,8 @@ pub(crate) fn run(arguments: &[&str]) -> Result {
         .arg(built.join("examples/seed"))
         .arg("--rclone")
         .arg(tools.programs().join("rclone"))
+        .arg("--weed")
+        .arg(tools.weed())
         .arg("--postgres")
         .arg(tools.postgres()?)
         .args(["--commit", &commit])

@@ -5,6 +5,7 @@ mod load;
 mod memory;
 pub(crate) mod objects;
 mod peers;
+mod real;
 mod sign;
 mod writes;
 
@@ -32,9 +33,23 @@ const AZURE_BUCKET: &str = "translated";
 /// The peers that authenticate, by the beginnings of their names.
 const AUTHENTICATING: [&str; 2] = ["rclone", "s3s-proxy"];
 
+/// Where the buckets of a field lie, and what opens them.
+struct Provider {
+    endpoint: String,
+    key: &'static str,
+    secret: &'static str,
+}
+
+impl Provider {
+    /// The storage that answers at once, and lets everybody in.
+    fn at(storage: &Objects) -> Self {
+        Self { endpoint: storage.endpoint.clone(), key: peers::KEY, secret: peers::SECRET }
+    }
+}
+
 /// The gateway with a bucket at an S3 provider and one at Azure, both the same storage, and the peers.
 struct Field {
-    storage: Objects,
+    provider: Provider,
     deployment: Deployment,
     peers: Vec<peers::Peer>,
     /// Peers that don't run, and why.
@@ -46,8 +61,8 @@ struct Field {
 }
 
 impl Field {
-    async fn start(plan: &Plan, cores: Cores) -> Result<Self> {
-        let storage = Objects::start()?;
+    async fn start(plan: &Plan, cores: Cores, provider: Provider) -> Result<Self> {
+        let endpoint = provider.endpoint.as_str();
         let directory = tempfile::tempdir()?;
         let set_up = options(&plan.bucketry, directory.path())
             .env("BUCKETRY_PROBE_INTERVAL", "86400")
@@ -57,9 +72,10 @@ impl Field {
         let url = deployment.gateway().ok_or("this binary has no gateway")?.to_owned();
         let mut connection = deployment.connect().await?;
         let mut attached = Vec::new();
-        let s3 = new_bucket(S3_BUCKET, &deployment.workspace, &storage.endpoint);
-        let mut azure =
-            new_bucket(AZURE_BUCKET, &deployment.workspace, &format!("{}/account", storage.endpoint));
+        let mut s3 = new_bucket(S3_BUCKET, &deployment.workspace, endpoint);
+        s3["key"] = json!(provider.key);
+        s3["secret"] = json!(provider.secret);
+        let mut azure = new_bucket(AZURE_BUCKET, &deployment.workspace, &format!("{endpoint}/account"));
         azure["storageType"] = json!("BLOB");
         azure["key"] = json!("account");
         azure["secret"] = json!("a2V5IG9mIHRoZSBhY2NvdW50");
@@ -82,12 +98,11 @@ impl Field {
         for (name, started) in [
             (
                 "nginx",
-                cores.measured(|| {
-                    peers::nginx(plan.nginx.as_deref(), &storage.endpoint, cores.for_what_is_measured())
-                }),
+                cores
+                    .measured(|| peers::nginx(plan.nginx.as_deref(), endpoint, cores.for_what_is_measured())),
             ),
-            ("rclone", cores.measured(|| peers::rclone(plan.rclone.as_deref(), &storage.endpoint))),
-            ("s3s-proxy", cores.measured(|| peers::s3s(plan.s3s_proxy.as_deref(), &storage.endpoint))),
+            ("rclone", cores.measured(|| peers::rclone(plan.rclone.as_deref(), endpoint))),
+            ("s3s-proxy", cores.measured(|| peers::s3s(plan.s3s_proxy.as_deref(), endpoint))),
         ] {
             match started {
                 Ok(Some(peer)) => running.push(peer),
@@ -98,7 +113,7 @@ impl Field {
                 }
             }
         }
-        Ok(Self { storage, deployment, peers: running, missing, signer, url, cores, _directory: directory })
+        Ok(Self { provider, deployment, peers: running, missing, signer, url, cores, _directory: directory })
     }
 
     fn gateway(&self) -> Side {
@@ -113,15 +128,21 @@ impl Field {
     /// The gateway first, then those peers whose names begin so.
     fn sides(&self, wanted: &[&str]) -> Vec<Side> {
         let peers = self.peers.iter().filter(|peer| wanted.iter().any(|name| peer.name.starts_with(name)));
-        let peers = peers.map(|peer| Side {
-            name: peer.name.to_owned(),
-            url: peer.url.clone(),
-            signer: Signer::new(
-                peers::KEY.to_owned(),
-                peers::SECRET.to_owned(),
-                peer.url.trim_start_matches("http://").to_owned(),
-            ),
-            process: peer.process,
+        let peers = peers.map(|peer| {
+            // Who doesn't authenticate passes the signature on.
+            let authenticates = AUTHENTICATING.iter().any(|name| peer.name.starts_with(name));
+            let (key, secret) = if authenticates {
+                (peers::KEY, peers::SECRET)
+            } else {
+                (self.provider.key, self.provider.secret)
+            };
+            let host = peer.url.trim_start_matches("http://").to_owned();
+            Side {
+                name: peer.name.to_owned(),
+                url: peer.url.clone(),
+                signer: Signer::new(key.to_owned(), secret.to_owned(), host),
+                process: peer.process,
+            }
         });
         [self.gateway()].into_iter().chain(peers).collect()
     }
@@ -216,7 +237,8 @@ pub(crate) async fn watch(
     connections: Option<usize>,
 ) -> Result {
     let cores = if shared { Cores::shared() } else { Cores::divide() };
-    let field = Field::start(plan, cores).await?;
+    let storage = Objects::start()?;
+    let field = Field::start(plan, cores, Provider::at(&storage)).await?;
     let work = match load {
         Load::Read => read(S3_BUCKET, SMALL, 16, 20_000),
         Load::Translated => read(AZURE_BUCKET, SMALL, 16, 20_000),
@@ -257,7 +279,9 @@ pub(crate) enum Load {
 pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     let machine = report::machine(plan);
     let on_all_cores = writes_on_all_cores(plan).await?;
-    let field = Field::start(plan, Cores::divide()).await?;
+    let cores = Cores::divide();
+    let storage = Objects::start()?;
+    let field = Field::start(plan, cores, Provider::at(&storage)).await?;
     let rounds = if plan.quick { 3 } else { 5 };
     let mut bars = Vec::new();
     let mut figures = Map::new();
@@ -319,16 +343,17 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     figures.insert("g3AndAuthenticating".to_owned(), json!(comparison.compared));
 
     bars.extend(memory::measure(&field, plan, &mut figures).await?);
-    bars.extend(refusals(&field, &small, rounds, &mut figures).await?);
-    let (requests, connections) = field.storage.counts().await?;
+    bars.extend(refusals(&field, &storage, &small, rounds, &mut figures).await?);
+    let (requests, connections) = storage.counts().await?;
     bars.push(Bar::reported(
         "connections that the storage saw, gateway and peers together",
         format!("{connections} for {requests} requests"),
     ));
     figures.insert("oneCoreForWhatIsMeasured".to_owned(), json!(field.cores.are_divided()));
     figures.insert("nginx".to_owned(), json!(plan.nginx.as_deref().map(peers::version)));
-    field.cores.unite()?;
     field.deployment.stop()?;
+    bars.extend(real::measure(plan, cores, &mut figures).await?);
+    cores.unite()?;
     Ok(Report::new("g", machine, bars, Value::Object(figures)))
 }
 
@@ -342,7 +367,8 @@ struct Measured {
 /// storage run on the same cores, as they do for nginx with a worker for each.
 async fn writes_on_all_cores(plan: &Plan) -> Result<Measured> {
     report::complain("G3 large writes on all cores");
-    let field = Field::start(plan, Cores::shared()).await?;
+    let storage = Objects::start()?;
+    let field = Field::start(plan, Cores::shared(), Provider::at(&storage)).await?;
     let work = write(S3_BUCKET, LARGE.1, PayloadHash::Signed, 4, if plan.quick { 8 } else { 24 });
     let comparison = compare(&field.sides(&["nginx"]), &work, if plan.quick { 3 } else { 5 }).await?;
     let missing = field.missing.clone();
@@ -376,6 +402,7 @@ async fn compare_two_paths(field: &Field, own: &Work, peers: &Work, rounds: usiz
 /// G5: a request with a wrong signature beside a good one.
 async fn refusals(
     field: &Field,
+    storage: &Objects,
     small: &Work,
     rounds: usize,
     figures: &mut Map<String, Value>,
@@ -386,12 +413,12 @@ async fn refusals(
     "of-somebody-else".clone_into(&mut bad.signer.secret);
     let refused = Work { expected: (StatusCode::FORBIDDEN, None), ..small.clone() };
     round(&bad, &refused).await?;
-    let (before, _) = field.storage.counts().await?;
+    let (before, _) = storage.counts().await?;
     let (mut ratios, mut costs, mut at_storage) = (Vec::new(), Vec::new(), 0);
     for _ in 0..rounds {
-        let (asked, _) = field.storage.counts().await?;
+        let (asked, _) = storage.counts().await?;
         let wrong = round(&bad, &refused).await?;
-        at_storage += field.storage.counts().await?.0 - asked;
+        at_storage += storage.counts().await?.0 - asked;
         let right = round(&good, small).await?;
         ratios.push(wrong.cpu_us_per_request / right.cpu_us_per_request);
         costs.push(wrong.cpu_us_per_request);
