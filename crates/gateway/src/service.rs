@@ -121,8 +121,9 @@ impl Service {
         measurement.set_class(request.operation.class());
         check_access(&key, request.operation.access())?;
 
+        let asks_provider = request.operation.asks_provider();
         let bucket = match target.bucket() {
-            Some(name) => Some(self.enter(&key, name, measurement)?),
+            Some(name) => Some(self.enter(&key, name, asks_provider, measurement)?),
             None => None,
         };
         let payload = match body.take() {
@@ -139,7 +140,9 @@ impl Service {
             now,
         };
         let outcome = handle(context, &target, request, payload).await;
-        if let Some(bucket) = &bucket {
+        if let Some(bucket) = &bucket
+            && asks_provider
+        {
             self.learn(bucket, outcome.as_ref().err());
         }
         match outcome {
@@ -151,7 +154,7 @@ impl Service {
                 }
                 Ok(response)
             }
-            Err(Failure { error, fault }) => {
+            Err(Failure { error, fault, .. }) => {
                 if fault.is_some() {
                     measurement.blame_provider();
                 }
@@ -162,12 +165,18 @@ impl Service {
     }
 
     /// Finds the bucket that a name leads to, and a place before it.
-    fn enter(&self, key: &ServedKey, name: &str, measurement: &mut Measurement) -> Result<Arc<ServedBucket>> {
+    fn enter(
+        &self,
+        key: &ServedKey,
+        name: &str,
+        asks_provider: bool,
+        measurement: &mut Measurement,
+    ) -> Result<Arc<ServedBucket>> {
         let id = key.routes.find(name)?.bucket;
         measurement.set_bucket(key.routes.repository(), id);
         let bucket = self.registry.bucket(id).ok_or_else(route::not_served)?;
         measurement.hold(take(&bucket.protection.slots, "This bucket has too many requests in flight.")?);
-        if let Passage::Refused(wait) = bucket.protection.breaker.ask(Instant::now()) {
+        if asks_provider && let Passage::Refused(wait) = bucket.protection.breaker.ask(Instant::now()) {
             measurement.blame_provider();
             let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
             let message = "The bucket's provider could not be reached several times in a row and is left alone for \
@@ -181,13 +190,13 @@ impl Service {
     fn learn(&self, bucket: &ServedBucket, failure: Option<&Failure>) {
         let fault = failure.and_then(|failure| failure.fault);
         let breaker = &bucket.protection.breaker;
-        match fault {
-            Some(Fault::Unreachable) => {
-                if breaker.failed(Instant::now()) {
-                    tracing::warn!(bucket = %bucket.id, "the bucket's provider can't be reached; left alone for a while");
-                }
+        if fault == Some(Fault::Unreachable) {
+            if breaker.failed(Instant::now()) {
+                tracing::warn!(bucket = %bucket.id, "the bucket's provider can't be reached; left alone for a while");
             }
-            _ => breaker.succeeded(),
+        } else if failure.is_none_or(|failure| failure.answered || fault.is_some()) {
+            // Of a request that was refused before the provider was asked, nothing is learnt.
+            breaker.succeeded();
         }
         if matches!(fault, Some(Fault::Unreachable | Fault::Failed | Fault::Misconfigured)) {
             self.observer.bucket_failed(bucket.id);

@@ -11,8 +11,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::error::{Code, Result, S3Error};
 use crate::operation::MAX_KEYS;
 
-/// The largest document of a request, in bytes.
-pub const MAX_BYTES: usize = 1024 * 1024;
+/// The largest document of a request, in bytes: 10,000 parts with their tags and checksums, written with line breaks and
+/// escaped quotes, or 1,000 of the longest keys.
+pub const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// The largest document of tags: ten of 128 and 256 characters, each perhaps escaped, and what stands around them.
 pub const MAX_TAGGING_BYTES: usize = 64 * 1024;
 /// The most tags of an object.
@@ -291,6 +292,23 @@ mod tests {
         for wrong in ["", "<Part/>", "<Part><PartNumber>x</PartNumber><ETag>e</ETag></Part>"] {
             assert_eq!(of(wrong).unwrap_err().code, Code::MalformedXML, "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_longest_document_of_parts_and_that_of_keys_are_taken() {
+        let part = |n: usize| {
+            format!(
+                "\n  <Part>\n    <ETag>&quot;{n:052}&quot;</ETag>\n    <ChecksumSHA256>{n:044}</ChecksumSHA256>\n    \
+                 <PartNumber>{n}</PartNumber>\n  </Part>"
+            )
+        };
+        let parts: String = (1..=MAX_PARTS).map(part).collect();
+        let document = format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>");
+        assert!(document.len() <= MAX_BYTES, "{}", document.len());
+        assert_eq!(read_parts(document.as_bytes()).unwrap().len(), MAX_PARTS);
+
+        let object = format!("<Object><Key>{}</Key></Object>\n", "k&lt;".repeat(512));
+        assert!(object.len() * usize::from(MAX_KEYS) <= MAX_BYTES);
     }
 
     #[test]

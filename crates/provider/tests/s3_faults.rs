@@ -291,3 +291,12 @@ async fn ten_thousand_open_buckets_are_light() {
         bucketry_provider::s3::S3Driver::open(&target("http://127.0.0.1:9", None), &connections).unwrap();
     assert!(size_of_val(&driver) <= 1_024, "{} bytes", size_of_val(&driver));
 }
+
+#[tokio::test]
+async fn deleting_what_a_provider_says_is_not_there_succeeds() {
+    let server = FaultProxy::alone(Fault::Answer(Answer::s3_error(404, "NoSuchKey", ""))).await.unwrap();
+    bucket(&server.endpoint()).delete("k", None).await.unwrap();
+    let server = FaultProxy::alone(Fault::Answer(Answer::s3_error(404, "NoSuchBucket", ""))).await.unwrap();
+    let error = bucket(&server.endpoint()).delete("k", None).await.unwrap_err();
+    assert_eq!(error.kind(), Some(ErrorKind::BucketNotFound));
+}

@@ -20,6 +20,8 @@ pub struct Failure {
     pub error: S3Error,
     /// What the provider has to do with it; `None` where it is the client's doing.
     pub fault: Option<Fault>,
+    /// Whether the provider was asked and answered, whatever it said.
+    pub answered: bool,
 }
 
 /// How a provider failed.
@@ -37,7 +39,7 @@ pub enum Fault {
 
 impl From<S3Error> for Failure {
     fn from(error: S3Error) -> Self {
-        Self { error, fault: None }
+        Self { error, fault: None, answered: false }
     }
 }
 
@@ -58,7 +60,7 @@ impl Failure {
                     retry_after: Some(RETRY_AFTER),
                     ..S3Error::new(Code::ServiceUnavailable, sentence)
                 };
-                Self { error: unavailable, fault: Some(Fault::Unreachable) }
+                Self { error: unavailable, fault: Some(Fault::Unreachable), answered: false }
             }
             ProviderError::TimedOut => Self {
                 error: S3Error::slow_down(
@@ -66,6 +68,7 @@ impl Failure {
                     "The bucket's provider did not answer in time. Try again.",
                 ),
                 fault: Some(Fault::Unreachable),
+                answered: false,
             },
             ProviderError::Source(_) => {
                 S3Error::new(Code::IncompleteBody, "The body ended before the length that was announced.")
@@ -75,7 +78,7 @@ impl Failure {
                 S3Error::new(Code::InvalidRequest, format!("The bucket's provider can't take this: {why}."))
                     .into()
             }
-            ProviderError::Answer(answer) => Self::of_answer(answer, permissions),
+            ProviderError::Answer(answer) => Self { answered: true, ..Self::of_answer(answer, permissions) },
             // A service that can't be reached is tried again; one that refuses, refuses the bucket's credential.
             ProviderError::TokenService { error: refusal, .. } => match Self::of(refusal, permissions) {
                 Self { fault: None | Some(Fault::Misconfigured), .. } => misconfigured(&format!("{error}.")),
@@ -104,6 +107,7 @@ impl Failure {
                     ),
                 ),
                 fault: Some(Fault::Misconfigured),
+                answered: false,
             },
             ErrorKind::BucketNotFound => Self {
                 error: S3Error::new(
@@ -111,6 +115,7 @@ impl Failure {
                     "The bucket is registered in Bucketry, but does not exist at its provider (any more).",
                 ),
                 fault: Some(Fault::Misconfigured),
+                answered: false,
             },
             ErrorKind::ObjectNotFound if answer.code.as_deref() == Some("NoSuchVersion") => {
                 refused(Code::NoSuchVersion, "The object has no such version.")
@@ -139,6 +144,7 @@ impl Failure {
                     "The bucket's provider asks to slow down. Try again later.",
                 ),
                 fault: Some(Fault::Throttled),
+                answered: false,
             },
             ErrorKind::Internal => Self {
                 error: S3Error {
@@ -146,6 +152,7 @@ impl Failure {
                     ..S3Error::new(Code::ServiceUnavailable, "The bucket's provider failed. Try again.")
                 },
                 fault: Some(Fault::Failed),
+                answered: false,
             },
             ErrorKind::Unsupported if answer.code.as_deref() == Some("MethodNotAllowed") => refused(
                 Code::MethodNotAllowed,
@@ -172,6 +179,7 @@ fn misconfigured(sentence: &str) -> Failure {
     Failure {
         error: S3Error { retry_after: Some(30), ..S3Error::new(Code::ServiceUnavailable, message) },
         fault: Some(Fault::Misconfigured),
+        answered: false,
     }
 }
 

@@ -238,6 +238,14 @@ impl Operation {
         }
     }
 
+    /// Whether its bucket's provider is asked. What all buckets have in common is answered here.
+    pub fn asks_provider(&self) -> bool {
+        !matches!(
+            self.name(),
+            Name::ListBuckets | Name::CreateBucket | Name::GetBucketLocation | Name::GetBucketVersioning
+        )
+    }
+
     /// Whether its request carries content that is stored, or a document.
     pub fn takes_content(&self) -> bool {
         matches!(

@@ -1,5 +1,7 @@
 //! `DeleteObject` and `DeleteObjects`.
 
+use std::collections::HashMap;
+
 use futures_util::{StreamExt as _, stream};
 use http::StatusCode;
 
@@ -31,12 +33,17 @@ async fn delete(context: Context<'_>, place: &Place<'_>, key: &ObjectKey) -> Res
 pub(super) async fn objects(context: Context<'_>, place: &Place<'_>, payload: PayloadBody) -> Answer {
     let document = payload.collect_bounded(xml::MAX_BYTES).await?;
     let wanted = xml::read_delete(&document)?;
-    let deleting = wanted.objects.into_iter().map(|object| async move {
-        let outcome = one(context, place, &object).await;
-        (object.key, outcome)
+    let deleting = by_key(wanted.objects).into_iter().map(|objects| async move {
+        let mut outcomes = Vec::with_capacity(objects.len());
+        for object in objects {
+            let outcome = one(context, place, &object).await;
+            outcomes.push((object.key, outcome));
+        }
+        outcomes
     });
-    let outcomes: Vec<(String, Result<i64, Failure>)> =
+    let outcomes: Vec<Vec<(String, Result<i64, Failure>)>> =
         stream::iter(deleting).buffered(AT_ONCE).collect().await;
+    let outcomes: Vec<_> = outcomes.into_iter().flatten().collect();
     let mut size_change = 0;
     let mut document = Document::new("DeleteResult");
     for (key, outcome) in &outcomes {
@@ -57,6 +64,22 @@ pub(super) async fn objects(context: Context<'_>, place: &Place<'_>, payload: Pa
         return Err(failure);
     }
     Ok(Outcome { response: answer::document(document.finish()), size_change })
+}
+
+/// What names the same key is deleted one after the other: of two at once, both would see the object, and its size would
+/// be counted as gone twice.
+fn by_key(objects: Vec<ObjectToDelete>) -> Vec<Vec<ObjectToDelete>> {
+    let mut places: HashMap<String, usize> = HashMap::with_capacity(objects.len());
+    let mut groups: Vec<Vec<ObjectToDelete>> = Vec::with_capacity(objects.len());
+    for object in objects {
+        if let Some(group) = places.get(&object.key).and_then(|place| groups.get_mut(*place)) {
+            group.push(object);
+        } else {
+            places.insert(object.key.clone(), groups.len());
+            groups.push(vec![object]);
+        }
+    }
+    groups
 }
 
 async fn one(context: Context<'_>, place: &Place<'_>, object: &ObjectToDelete) -> Result<i64, Failure> {

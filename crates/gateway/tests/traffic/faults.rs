@@ -100,6 +100,26 @@ async fn a_provider_that_cannot_be_reached_is_left_alone_and_tried_again_after_a
 }
 
 #[tokio::test]
+async fn what_is_refused_without_asking_the_provider_says_nothing_of_it() {
+    let (world, proxy) = world_behind("unasked", |gateway, connections| {
+        impatient(gateway, connections);
+        gateway.protection.breaker.failures = 3;
+        gateway.protection.breaker.open_for = Duration::from_mins(1);
+    })
+    .await;
+    proxy.set(Fault::StallBeforeHeaders);
+    let client = world.client();
+    for _ in 0..3 {
+        client.get("k", &GetRequest::default()).await.unwrap_err();
+        // Versions are deleted at no provider.
+        client.delete("k", Some("7")).await.unwrap_err();
+    }
+    let met = proxy.faults_met();
+    client.get("k", &GetRequest::default()).await.unwrap_err();
+    assert_eq!(proxy.faults_met(), met, "the provider is left alone");
+}
+
+#[tokio::test]
 async fn a_key_with_too_much_in_flight_is_told_to_slow_down() {
     let (world, proxy) = world_behind("slots", |gateway, _| gateway.protection.requests_per_key = 1).await;
     proxy.set(Fault::StallBeforeHeaders);

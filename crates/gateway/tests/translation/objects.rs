@@ -175,6 +175,12 @@ pub(crate) async fn several_objects_are_deleted_at_once(world: &World) {
     assert!(!answer.text().contains("Deleted"));
     let error = world.refused(Method::POST, "/one?delete", &[]).await;
     assert_eq!(error.code, Code::MalformedXML);
+
+    world.put("/one/e", TEXT).await;
+    let twice = "<Object><Key>e</Key></Object>".repeat(8);
+    let answer = world.ok(Method::POST, "/one?delete", &[], format!("<Delete>{twice}</Delete>")).await;
+    assert_eq!(answer.text().matches("<Deleted>").count(), 8, "{}", answer.text());
+    assert_eq!(answer.size_change, -10, "it was there once");
 }
 
 pub(crate) async fn the_bucket_is_asked(world: &World) {

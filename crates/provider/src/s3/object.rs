@@ -9,7 +9,7 @@ use crate::driver::{
     Conditions, CopyRequest, Deleted, GetRequest, ObjectInfo, ObjectRead, PutRequest, Stored,
 };
 use crate::encode::{Query, push_path};
-use crate::error::ProviderError;
+use crate::error::{ErrorKind, ProviderError};
 use crate::headers::{content_range, range, value};
 use crate::s3::attributes::{ConditionsOn, info, put_attributes, put_conditions, stored, version};
 use crate::s3::request::Call;
@@ -69,8 +69,12 @@ impl S3Driver {
         if let Some(of) = of {
             query.push("versionId", of);
         }
-        let answer = self.send(Call { query, ..object(Method::DELETE, key)? }).await?;
-        Ok(Deleted { version: version(answer.headers()) })
+        match self.send(Call { query, ..object(Method::DELETE, key)? }).await {
+            Ok(answer) => Ok(Deleted { version: version(answer.headers()) }),
+            // S3 itself takes it for a success; Google's interoperable interface and some servers tell.
+            Err(error) if error.kind() == Some(ErrorKind::ObjectNotFound) => Ok(Deleted::default()),
+            Err(error) => Err(error),
+        }
     }
 
     pub(super) async fn copy_object(
