@@ -28,7 +28,7 @@ use crate::protection::{Passage, Slots};
 use crate::registry::{Registry, ServedBucket, ServedKey};
 use crate::request_id::RequestIds;
 use crate::route;
-use crate::server::{Answer, Pace, PacedBody};
+use crate::server::{Answer, Loan, Pace, PacedBody};
 use crate::settings::ServerSettings;
 use crate::signature::Verifier;
 
@@ -74,12 +74,12 @@ impl Service {
         let id = self.request_ids.next();
         let (parts, body) = request.into_parts();
         let pace = Pace { window: self.limits.stall_timeout, min_bytes: self.limits.min_body_progress };
-        let mut body = Some(PacedBody::new(body, pace, Arc::clone(&measurement.received)));
+        let mut body = Loan::Here(PacedBody::new(body, pace, Arc::clone(&measurement.received)));
         let mut response = match self.walk(&parts, &mut body, &mut measurement).await {
             Ok(response) => response,
             Err(error) => {
                 tracing::debug!(request = %id, code = error.code.as_str(), reason = error.message, "refused");
-                if let Some(body) = body.take() {
+                if let Some(body) = body.take_back() {
                     drain(&parts, body).await;
                 }
                 let answer = error_document::response(&error, &parts.method, parts.uri.path(), id.as_str());
@@ -97,12 +97,12 @@ impl Service {
         })
     }
 
-    /// The whole walk. The body is taken only when nothing is left that could refuse the request: a client that waits
-    /// for `100 Continue` is told to go on when its body is first read.
+    /// The whole walk. A client that waits for `100 Continue` is told to go on when its body is first read, which is when
+    /// nothing is left that could refuse the request but what only the body or the provider tells.
     async fn walk(
         &self,
         parts: &Parts,
-        body: &mut Option<RequestBody>,
+        body: &mut Loan<RequestBody>,
         measurement: &mut Measurement,
     ) -> Result<Response<GatewayBody>> {
         check_head(parts, self.limits.max_head_bytes)?;
@@ -126,9 +126,10 @@ impl Service {
             Some(name) => Some(self.enter(&key, name, asks_provider, measurement)?),
             None => None,
         };
-        let payload = match body.take() {
-            Some(body) if request.operation.takes_content() => payload::reader(body, &verified, parts)?,
-            _ => PayloadBody::of_bytes(""),
+        let lent = if request.operation.takes_content() { body.lend() } else { None };
+        let payload = match lent {
+            Some(lent) => payload::reader(lent, &verified, parts)?,
+            None => PayloadBody::of_bytes(""),
         };
         measurement.set_content(payload.length());
         let receipt = payload.receipt();

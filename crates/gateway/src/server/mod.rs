@@ -1,5 +1,6 @@
 //! The listener: connections in, answers out, with a bound on everything that a client can make wait.
 
+mod loan;
 mod paced;
 mod stall;
 
@@ -21,6 +22,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use loan::Loan;
 pub(crate) use paced::{Pace, PacedBody};
 
 use crate::server::stall::WriteLimited;

@@ -47,6 +47,18 @@ async fn requests_bytes_and_sizes_are_counted_as_the_client_saw_them() {
 }
 
 #[tokio::test]
+async fn what_is_refused_late_is_read_to_its_end_so_that_the_client_gets_to_read_why() {
+    let world = World::start("late").await;
+    // Fits by itself, and not with what the repository puts before it.
+    let key = "k".repeat(1_020);
+    let payload = Payload::bytes(vec![0; 1_000_000]);
+    let error = world.client().put(&key, payload, &PutRequest::default()).await.unwrap_err();
+    assert_eq!(error.answer().unwrap().code.as_deref(), Some("KeyTooLongError"), "{error:?}");
+    let rows = world.told.rows(1).await;
+    assert_eq!((rows[0].errors, rows[0].upload_bytes), (1, 1_000_000));
+}
+
+#[tokio::test]
 async fn an_upload_whose_client_goes_away_stores_nothing_and_counts_nothing_as_stored() {
     let world = World::start("gone").await;
     let client = world.client();
