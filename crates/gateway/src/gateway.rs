@@ -68,6 +68,12 @@ impl Gateway {
         self.service.registry.forget_repository(id);
     }
 
+    /// All that it serves has come since the start. Until then a key that it doesn't know is told to try again: nobody
+    /// can say yet that there is no such key.
+    pub fn complete(&self) {
+        self.service.registry.complete();
+    }
+
     /// What it did so far.
     pub fn figures(&self) -> Figures {
         self.service.counters.read()

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bucketry_model::id::{BucketId, RepoId, RepoKeyId};
@@ -105,6 +105,8 @@ pub struct Registry {
     protection: ProtectionSettings,
     buckets: RwLock<HashMap<BucketId, Arc<ServedBucket>, RandomState>>,
     repositories: RwLock<Repositories>,
+    /// Whether all repositories have come since the start.
+    is_complete: AtomicBool,
 }
 
 #[derive(Default)]
@@ -117,7 +119,12 @@ struct Repositories {
 impl Registry {
     /// Knows nothing yet.
     pub fn new(protection: ProtectionSettings) -> Self {
-        Self { protection, buckets: RwLock::default(), repositories: RwLock::default() }
+        Self {
+            protection,
+            buckets: RwLock::default(),
+            repositories: RwLock::default(),
+            is_complete: AtomicBool::new(false),
+        }
     }
 
     /// The key with this access key id.
@@ -147,6 +154,16 @@ impl Registry {
     /// Serves a bucket no more.
     pub fn forget_bucket(&self, id: BucketId) {
         write(&self.buckets).remove(&id);
+    }
+
+    /// Everything that is served has come: who isn't known now is a stranger.
+    pub fn complete(&self) {
+        self.is_complete.store(true, Ordering::Release);
+    }
+
+    /// Whether it has.
+    pub fn is_complete(&self) -> bool {
+        self.is_complete.load(Ordering::Acquire)
     }
 
     /// Serves a repository with exactly these keys; those that it holds itself are sealed, and passed over.

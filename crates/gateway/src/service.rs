@@ -107,7 +107,8 @@ impl Service {
     ) -> Result<Response<GatewayBody>> {
         check_head(parts, self.limits.max_head_bytes)?;
         let now = self.clock.now();
-        let verified = self.verifier.verify(parts, &*self.registry, now)?;
+        let verified =
+            self.verifier.verify(parts, &*self.registry, now).map_err(|error| self.or_too_early(error))?;
         let key = Arc::clone(&verified.key);
         if key.activity.is_news(now) {
             self.observer.key_used(KeyUse { key_id: key.key.id, at: now });
@@ -163,6 +164,15 @@ impl Service {
                 Err(receipt.refusal().unwrap_or(error))
             }
         }
+    }
+
+    /// A node that has just started doesn't know all keys yet, and must not send their clients away for good.
+    fn or_too_early(&self, error: S3Error) -> S3Error {
+        if error.code != Code::InvalidAccessKeyId || self.registry.is_complete() {
+            return error;
+        }
+        let message = "This node has just started and does not know all repositories yet. Try again.";
+        S3Error { retry_after: Some(RETRY_AFTER), ..S3Error::new(Code::ServiceUnavailable, message) }
     }
 
     /// Finds the bucket that a name leads to, and a place before it.

@@ -61,9 +61,13 @@ impl Sync {
                     backoff.reset();
                     self.metrics.note_sync(self.clock.now());
                     let is_idle = is_idle(&answer);
+                    let is_whole = !answer.more;
                     cursor = Some(std::mem::take(&mut answer.cursor));
                     self.jobs.add(std::mem::take(&mut answer.jobs));
                     self.apply(&mut catalog, answer).await;
+                    if let Some(gateway) = self.gateway.as_ref().filter(|_| is_whole) {
+                        gateway.complete();
+                    }
                     if is_idle && asked.elapsed() < PAUSE {
                         sleep(PAUSE).await;
                     }

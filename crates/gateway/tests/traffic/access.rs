@@ -69,3 +69,17 @@ async fn a_refused_upload_is_not_told_to_go_on() {
     assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
     assert!(answer.contains("x-amz-request-id: ") && answer.contains("<Error>"), "{answer}");
 }
+
+#[tokio::test]
+async fn a_key_that_has_not_come_yet_after_a_start_is_told_to_try_again() {
+    let world = World::start_incomplete("early", None, |_, _| {}).await;
+    let stranger = world.client_with("BKTSTRANGERSTRANGERS");
+    let answer = async || {
+        let error = stranger.get("k", &GetRequest::default()).await.unwrap_err();
+        (error.answer().unwrap().status.as_u16(), error.answer().unwrap().code.clone())
+    };
+    assert_eq!(answer().await, (503, Some("ServiceUnavailable".into())));
+    world.client().put("k", Payload::bytes("content"), &PutRequest::default()).await.unwrap();
+    world.gateway.complete();
+    assert_eq!(answer().await, (403, Some("InvalidAccessKeyId".into())));
+}

@@ -101,6 +101,17 @@ impl World {
         endpoint: Option<String>,
         configure: impl FnOnce(&mut GatewaySettings, &mut ConnectionSettings),
     ) -> Self {
+        let world = Self::start_incomplete(case, endpoint, configure).await;
+        world.gateway.complete();
+        world
+    }
+
+    /// As [`World::start_with`], as long as not everything that the gateway serves has come.
+    pub(crate) async fn start_incomplete(
+        case: &str,
+        endpoint: Option<String>,
+        configure: impl FnOnce(&mut GatewaySettings, &mut ConnectionSettings),
+    ) -> Self {
         let mut settings = GatewaySettings { measure_size_change: true, ..GatewaySettings::default() };
         let mut to_provider = connection_settings();
         configure(&mut settings, &mut to_provider);
