@@ -368,7 +368,7 @@ pub struct Report {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UsageBatch {
-    /// Names the spool that the numbers belong to: a node that lost its spool starts another at 1.
+    /// Names the spool that the numbers belong to: a node begins another one, numbered from 1, at each start.
     pub spool: String,
     /// The batch's number, from 1.
     pub number: u64,

@@ -1,7 +1,7 @@
 //! How records lie in a spool's file: length, checksum, JSON.
 //!
-//! A crash in the middle of writing leaves a frame that is too short or doesn't match its checksum: the end of the
-//! file is what lies before it.
+//! A crash in the middle of writing leaves a frame that is too short: the end of the file is what lies before it. A frame
+//! that is long enough and doesn't match its checksum was damaged later, and what follows it can still be read.
 
 use std::io::{self, Read};
 
@@ -18,12 +18,29 @@ const MAX_PAYLOAD_BYTES: usize = 4 << 20;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum Record {
-    /// The first record of a file: the spool that it belongs to, and the number of the next batch.
-    Begin { spool: String, next: u64 },
+    /// The first record of a file: the spool that it belongs to, and the number of the next batch. A file that replaces
+    /// others holds all of theirs that still counts.
+    Begin {
+        spool: String,
+        next: u64,
+        #[serde(default)]
+        replaces: bool,
+    },
     /// A numbered batch. Once written it never changes: it may have been counted already.
     Batch { number: u64, rows: Vec<UsageRow> },
     /// Batches up to this number were acknowledged.
     Acknowledged { number: u64 },
+}
+
+/// What was found in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Found {
+    /// A record, and its length in the file.
+    Record(Record, u64),
+    /// So many bytes that were a record once.
+    Damaged(u64),
+    /// No whole frame: the end, or the rest of a write that was broken off.
+    End,
 }
 
 /// A record as it is written.
@@ -40,22 +57,24 @@ pub(super) fn encode(record: &Record) -> io::Result<Vec<u8>> {
     Ok(frame)
 }
 
-/// Reads the next record and its length in the file; none at the end, or where what follows is no whole record.
-pub(super) fn read(input: &mut impl Read) -> io::Result<Option<(Record, u64)>> {
+/// Reads the next record.
+pub(super) fn read(input: &mut impl Read) -> io::Result<Found> {
     let mut header = [0; HEADER_BYTES];
     if !fill(input, &mut header)? {
-        return Ok(None);
+        return Ok(Found::End);
     }
     let (length, expected) = header.split_at(4);
     let length = length.iter().rev().fold(0_usize, |number, byte| (number << 8) | usize::from(*byte));
     if length > MAX_PAYLOAD_BYTES {
-        return Ok(None);
+        return Ok(Found::End);
     }
     let mut payload = vec![0; length];
-    if !fill(input, &mut payload)? || checksum(&payload) != expected {
-        return Ok(None);
+    if !fill(input, &mut payload)? {
+        return Ok(Found::End);
     }
-    Ok(serde_json::from_slice(&payload).ok().map(|record| (record, (HEADER_BYTES + length) as u64)))
+    let bytes = (HEADER_BYTES + length) as u64;
+    let record = if checksum(&payload) == expected { serde_json::from_slice(&payload).ok() } else { None };
+    Ok(record.map_or(Found::Damaged(bytes), |record| Found::Record(record, bytes)))
 }
 
 fn checksum(payload: &[u8]) -> [u8; 8] {
@@ -78,7 +97,7 @@ mod tests {
     use super::*;
 
     fn two_records() -> (Vec<u8>, usize) {
-        let first = encode(&Record::Begin { spool: "s".into(), next: 1 }).unwrap();
+        let first = encode(&Record::Begin { spool: "s".into(), next: 1, replaces: false }).unwrap();
         let second = encode(&Record::Acknowledged { number: 7 }).unwrap();
         ([first.clone(), second].concat(), first.len())
     }
@@ -87,25 +106,37 @@ mod tests {
     fn records_read_back_in_order() {
         let (bytes, first) = two_records();
         let mut input = bytes.as_slice();
-        let (record, length) = read(&mut input).unwrap().unwrap();
-        assert_eq!((record, length), (Record::Begin { spool: "s".into(), next: 1 }, first as u64));
-        assert_eq!(read(&mut input).unwrap().unwrap().0, Record::Acknowledged { number: 7 });
-        assert!(read(&mut input).unwrap().is_none());
+        let begin = Record::Begin { spool: "s".into(), next: 1, replaces: false };
+        assert_eq!(read(&mut input).unwrap(), Found::Record(begin, first as u64));
+        let (acknowledged, length) = (Record::Acknowledged { number: 7 }, (bytes.len() - first) as u64);
+        assert_eq!(read(&mut input).unwrap(), Found::Record(acknowledged, length));
+        assert_eq!(read(&mut input).unwrap(), Found::End);
     }
 
     #[test]
-    fn a_record_that_is_cut_short_or_changed_anywhere_ends_the_file() {
+    fn a_record_that_is_cut_short_anywhere_ends_the_file() {
         let (bytes, first) = two_records();
         for end in first..bytes.len() {
             let mut input = &bytes[..end];
-            assert!(read(&mut input).unwrap().is_some());
-            assert!(read(&mut input).unwrap().is_none(), "cut at {end}");
+            assert!(matches!(read(&mut input).unwrap(), Found::Record(..)));
+            assert_eq!(read(&mut input).unwrap(), Found::End, "cut at {end}");
         }
-        for at in first..bytes.len() {
+    }
+
+    #[test]
+    fn a_record_that_changed_is_passed_over_where_its_length_still_fits() {
+        let (bytes, first) = two_records();
+        for at in 4..first {
             let mut changed = bytes.clone();
             changed[at] ^= 1;
-            let mut input = &changed[first..];
-            assert!(read(&mut input).unwrap().is_none(), "changed at {at}");
+            let mut input = changed.as_slice();
+            assert_eq!(read(&mut input).unwrap(), Found::Damaged(first as u64), "changed at {at}");
+            assert!(matches!(read(&mut input).unwrap(), Found::Record(Record::Acknowledged { .. }, _)));
+        }
+        for at in 0..4 {
+            let mut changed = bytes.clone();
+            changed[at] ^= 0x80;
+            assert!(!matches!(read(&mut changed.as_slice()).unwrap(), Found::Record(..)), "changed at {at}");
         }
     }
 }

@@ -4,12 +4,16 @@
 //! unchanged, until its number is acknowledged; the control plane counts each number once. So whatever crashes or
 //! repeats, what was spooled is counted exactly once.
 //!
+//! The numbers of a batch belong to a named spool, and each start of a node begins a new one: so no number is used twice,
+//! not even where files were damaged, or a directory was put back to an older state. What still waits from before keeps
+//! its name and number.
+//!
 //! On the disk a spool is a directory with a lock and one or more files; `frame` and `segment` say how they look.
 
 mod frame;
 mod segment;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,7 +22,7 @@ use bucketry_model::node_protocol::{MAX_BATCH, UsageBatch};
 use bucketry_model::usage::UsageRow;
 
 use frame::Record;
-use segment::{Place, Segment};
+use segment::{Beginning, Place, Segment};
 
 /// A file that is longer is followed by another one, so that acknowledged batches give their room back.
 const SEGMENT_BYTES: u64 = 4 << 20;
@@ -57,8 +61,12 @@ pub enum SpoolError {
 pub struct Spool {
     directory: PathBuf,
     max_bytes: u64,
+    /// What batches are written to now.
     name: String,
     next: u64,
+    /// The highest number that a file had so far.
+    sequence: u64,
+    /// Oldest first; batches are written to the newest, if it is of this spool.
     segments: VecDeque<Segment>,
     waiting: VecDeque<Place>,
     /// Held as long as the spool lives.
@@ -66,7 +74,8 @@ pub struct Spool {
 }
 
 impl Spool {
-    /// Opens a directory's spool, or makes one there. `new_name` names it, if it is new; it must be like no other.
+    /// Opens a directory's spool, or makes one there. `new_name` names what is written from now on; it must be like no
+    /// other.
     pub fn open(directory: &Path, max_bytes: u64, new_name: &str) -> Result<Self, SpoolError> {
         let disk = |source| SpoolError::Disk { path: directory.to_owned(), source };
         fs::create_dir_all(directory).map_err(disk)?;
@@ -81,6 +90,7 @@ impl Spool {
             max_bytes,
             name: new_name.to_owned(),
             next: 1,
+            sequence: 0,
             segments: VecDeque::new(),
             waiting: VecDeque::new(),
             _lock: lock,
@@ -118,15 +128,27 @@ impl Spool {
     pub fn oldest(&self) -> Result<Option<UsageBatch>, SpoolError> {
         let Some(place) = self.waiting.front().copied() else { return Ok(None) };
         match self.read(place).map_err(|source| self.disk(source))? {
-            Some(rows) => Ok(Some(UsageBatch { spool: self.name.clone(), number: place.number, rows })),
+            Some(rows) => {
+                let spool = self.spool_of(place).to_owned();
+                Ok(Some(UsageBatch { spool, number: place.number, rows }))
+            }
             None => Err(SpoolError::Damaged),
         }
     }
 
-    /// Forgets batches up to a number that the control plane has acknowledged.
+    /// Forgets batches of the oldest one's spool, up to a number that the control plane has acknowledged.
     pub fn acknowledge(&mut self, number: u64) -> Result<(), SpoolError> {
-        while self.waiting.pop_front_if(|place| place.number <= number).is_some() {}
-        self.make_room(number).map_err(|source| self.disk(source))
+        let Some(oldest) = self.waiting.front().copied() else { return Ok(()) };
+        let spool = self.spool_of(oldest).to_owned();
+        let mut last = oldest.segment;
+        while let Some(place) = self.waiting.front().copied()
+            && place.number <= number
+            && self.spool_of(place) == spool
+        {
+            last = place.segment;
+            self.waiting.pop_front();
+        }
+        self.make_room(last, number).map_err(|source| self.disk(source))
     }
 
     /// Goes on under another name, numbered from 1, with all batches that aren't acknowledged and can be read.
@@ -153,6 +175,7 @@ impl Spool {
     fn recover(&mut self) -> io::Result<()> {
         let mut found = Vec::new();
         for (sequence, path) in Segment::find(&self.directory)? {
+            self.sequence = sequence;
             if let Some(scanned) = Segment::scan(sequence, path.clone())? {
                 found.push(scanned);
             } else {
@@ -161,37 +184,42 @@ impl Spool {
                 fs::rename(&path, path.with_extension("damaged"))?;
             }
         }
-        let Some(name) = found.last().map(|last| last.spool.clone()) else {
-            return self.begin_segment(1);
-        };
-        let newest_sequence = found.last().map_or(0, |last| last.segment.sequence);
-        let mut acknowledged = 0;
-        for scanned in found {
-            if scanned.spool != name {
-                // `start_over` wrote all that counts into a newer file, and was stopped before this one was deleted.
-                scanned.segment.delete()?;
-                continue;
-            }
+        // Files before one that replaces them were to be deleted when the node was stopped.
+        let counting = found.iter().rposition(|scanned| scanned.replaces).unwrap_or(0);
+        for replaced in found.drain(..counting) {
+            replaced.segment.delete()?;
+        }
+        let mut acknowledged = HashMap::<String, u64>::new();
+        for scanned in &found {
+            let file = scanned.segment.path().display();
             if scanned.torn > 0 {
-                tracing::warn!(bytes = scanned.torn, "the end of a broken off write is cut off the spool");
+                tracing::warn!(%file, bytes = scanned.torn, "the end of a broken off write is left out of the spool");
             }
-            acknowledged = scanned.acknowledged.max(acknowledged);
-            self.next = scanned.next;
-            self.waiting.extend(scanned.batches);
-            self.segments.push_back(scanned.segment);
+            if scanned.damaged > 0 {
+                tracing::error!(%file, records = scanned.damaged, "the spool is damaged; some traffic is lost");
+            }
+            let highest = acknowledged.entry(scanned.segment.spool.clone()).or_default();
+            *highest = scanned.acknowledged.max(*highest);
         }
-        self.name = name;
-        self.waiting.retain(|place| place.number > acknowledged);
-        // Where the newest file had to be set aside, its name must not be used again.
-        match self.segments.back_mut() {
-            Some(newest) if newest.sequence == newest_sequence => newest.open_for_writing(),
-            _ => self.begin_segment(newest_sequence + 1),
+        for scanned in found {
+            let done = acknowledged.get(&scanned.segment.spool).copied().unwrap_or(0);
+            let waiting = self.waiting.len();
+            self.waiting.extend(scanned.batches.into_iter().filter(|place| place.number > done));
+            if self.waiting.len() > waiting {
+                self.segments.push_back(scanned.segment);
+            } else {
+                scanned.segment.delete()?;
+            }
         }
+        Ok(())
     }
 
     fn write(&mut self, batches: Vec<Record>) -> io::Result<Vec<Place>> {
-        if self.segments.back().is_none_or(|newest| newest.bytes > SEGMENT_BYTES) {
-            self.begin_segment(self.next_sequence())?;
+        if self.segments.back().is_none_or(|newest| self.is_done(newest)) {
+            self.sequence += 1;
+            let begin = Beginning { spool: &self.name, next: self.next, replaces: false };
+            let (segment, _) = Segment::create(&self.directory, self.sequence, begin, [])?;
+            self.segments.push_back(segment);
         }
         match self.segments.back_mut() {
             Some(newest) => newest.append(batches),
@@ -199,30 +227,26 @@ impl Spool {
         }
     }
 
-    fn make_room(&mut self, acknowledged: u64) -> io::Result<()> {
-        if self.waiting.is_empty() && self.segments.back().is_some_and(|newest| newest.bytes > SEGMENT_BYTES)
-        {
-            self.begin_segment(self.next_sequence())?;
-        }
+    /// Notes an acknowledgement in the file that holds the batch, or gives the file up with it.
+    fn make_room(&mut self, segment: u64, acknowledged: u64) -> io::Result<()> {
         let needed = self.waiting.front().map_or(u64::MAX, |place| place.segment);
-        while self.segments.len() > 1 && self.segments.front().is_some_and(|oldest| oldest.sequence < needed)
+        while let Some(oldest) = self.segments.front()
+            && oldest.sequence < needed
+            && (self.segments.len() > 1 || self.is_done(oldest))
+            && let Some(oldest) = self.segments.pop_front()
         {
-            if let Some(oldest) = self.segments.pop_front() {
-                oldest.delete()?;
-            }
+            oldest.delete()?;
         }
-        self.segments.back_mut().map_or(Ok(()), |newest| newest.acknowledge(acknowledged))
+        let holding = self.segments.iter_mut().find(|other| other.sequence == segment);
+        holding.map_or(Ok(()), |holding| holding.acknowledge(acknowledged))
     }
 
-    fn begin_segment(&mut self, sequence: u64) -> io::Result<()> {
-        let begin = Record::Begin { spool: self.name.clone(), next: self.next };
-        let (segment, _) = Segment::create(&self.directory, sequence, [Ok(begin)])?;
-        self.segments.push_back(segment);
-        Ok(())
+    /// Whether nothing is added to a file any more.
+    fn is_done(&self, segment: &Segment) -> bool {
+        segment.bytes > SEGMENT_BYTES || segment.spool != self.name
     }
 
     fn rewrite(&mut self, new_name: &str) -> io::Result<()> {
-        let begin = Record::Begin { spool: new_name.to_owned(), next: 1 };
         let mut number = 0;
         let waiting = self.waiting.iter().filter_map(|place| match self.read(*place) {
             Ok(Some(rows)) => {
@@ -235,8 +259,9 @@ impl Spool {
             }
             Err(error) => Some(Err(error)),
         });
-        let records = std::iter::once(Ok(begin)).chain(waiting);
-        let (segment, places) = Segment::create(&self.directory, self.next_sequence(), records)?;
+        let begin = Beginning { spool: new_name, next: 1, replaces: true };
+        let (segment, places) = Segment::create(&self.directory, self.sequence + 1, begin, waiting)?;
+        self.sequence += 1;
         let old = std::mem::replace(&mut self.segments, VecDeque::from([segment]));
         self.waiting = places.into();
         new_name.clone_into(&mut self.name);
@@ -249,8 +274,9 @@ impl Spool {
         segment.map_or(Ok(None), |segment| segment.read(place))
     }
 
-    fn next_sequence(&self) -> u64 {
-        self.segments.back().map_or(1, |newest| newest.sequence + 1)
+    fn spool_of(&self, place: Place) -> &str {
+        let segment = self.segments.iter().find(|segment| segment.sequence == place.segment);
+        segment.map_or(&self.name, |segment| &segment.spool)
     }
 }
 

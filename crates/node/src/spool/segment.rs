@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use bucketry_model::usage::UsageRow;
 
-use super::frame::{self, Record};
+use super::frame::{self, Found, Record};
 
 const PREFIX: &str = "usage-";
 const SUFFIX: &str = ".log";
@@ -16,6 +16,8 @@ const SUFFIX: &str = ".log";
 pub(super) struct Segment {
     /// Orders the files.
     pub(super) sequence: u64,
+    /// The spool whose batches it holds.
+    pub(super) spool: String,
     /// How long it is, in bytes: up to the end of the last whole record.
     pub(super) bytes: u64,
     path: PathBuf,
@@ -35,28 +37,40 @@ pub(super) struct Place {
 #[derive(Debug)]
 pub(super) struct Scanned {
     pub(super) segment: Segment,
-    pub(super) spool: String,
-    /// The number of the batch after the last one.
-    pub(super) next: u64,
+    /// Whether nothing counts that lies in older files.
+    pub(super) replaces: bool,
     pub(super) batches: Vec<Place>,
     pub(super) acknowledged: u64,
-    /// How many bytes lie behind the last whole record: the rest of a write that a crash broke off.
+    /// How many records are damaged.
+    pub(super) damaged: u32,
+    /// How many bytes at the end are no record: the rest of a write that a crash broke off.
     pub(super) torn: u64,
 }
 
+/// How a file begins.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Beginning<'a> {
+    pub(super) spool: &'a str,
+    pub(super) next: u64,
+    pub(super) replaces: bool,
+}
+
 impl Segment {
-    /// Makes a file that begins with the given records. It appears whole under its name, or not at all.
+    /// Makes a file for a spool, with the given batches. It appears whole under its name, or not at all.
     pub(super) fn create(
         directory: &Path,
         sequence: u64,
-        records: impl IntoIterator<Item = io::Result<Record>>,
+        begin: Beginning<'_>,
+        batches: impl IntoIterator<Item = io::Result<Record>>,
     ) -> io::Result<(Self, Vec<Place>)> {
         let path = directory.join(format!("{PREFIX}{sequence:012}{SUFFIX}"));
         let temporary = path.with_extension("new");
         let mut file = File::create(&temporary)?;
         let mut places = Vec::new();
         let mut bytes = 0;
-        for record in records {
+        let spool = begin.spool.to_owned();
+        let begin = Record::Begin { spool: spool.clone(), next: begin.next, replaces: begin.replaces };
+        for record in std::iter::once(Ok(begin)).chain(batches) {
             let record = record?;
             let text = frame::encode(&record)?;
             if let Record::Batch { number, .. } = record {
@@ -70,7 +84,7 @@ impl Segment {
         fs::rename(&temporary, &path)?;
         sync_directory(directory)?;
         let file = Some(OpenOptions::new().append(true).open(&path)?);
-        Ok((Self { sequence, bytes, path, file }, places))
+        Ok((Self { sequence, spool, bytes, path, file }, places))
     }
 
     /// Finds the files of a directory, oldest first.
@@ -94,28 +108,38 @@ impl Segment {
         let file = File::open(&path)?;
         let length = file.metadata()?.len();
         let mut input = BufReader::new(file);
-        let Some((Record::Begin { spool, next }, mut offset)) = frame::read(&mut input)? else {
+        let Found::Record(Record::Begin { spool, replaces, .. }, mut offset) = frame::read(&mut input)?
+        else {
             return Ok(None);
         };
-        let (mut next, mut batches, mut acknowledged) = (next, Vec::new(), 0);
-        while let Some((record, bytes)) = frame::read(&mut input)? {
-            match record {
-                Record::Batch { number, .. } if number == next => {
+        let (mut batches, mut acknowledged, mut damaged) = (Vec::<Place>::new(), 0, 0);
+        loop {
+            let bytes = match frame::read(&mut input)? {
+                Found::Record(Record::Batch { number, .. }, bytes)
+                    if batches.last().is_none_or(|last| last.number < number) =>
+                {
                     batches.push(Place { number, segment: sequence, offset });
-                    next += 1;
+                    bytes
                 }
-                Record::Acknowledged { number } => acknowledged = number,
-                // No writer of ours leaves such a thing behind.
-                Record::Batch { .. } | Record::Begin { .. } => break,
-            }
+                Found::Record(Record::Acknowledged { number }, bytes) => {
+                    acknowledged = number;
+                    bytes
+                }
+                // No writer of ours leaves such a record behind.
+                Found::Record(Record::Batch { .. } | Record::Begin { .. }, bytes) | Found::Damaged(bytes) => {
+                    damaged += 1;
+                    bytes
+                }
+                Found::End => break,
+            };
             offset += bytes;
         }
-        let segment = Self { sequence, bytes: offset, path, file: None };
-        Ok(Some(Scanned { segment, spool, next, batches, acknowledged, torn: length - offset }))
+        let segment = Self { sequence, spool, bytes: offset, path, file: None };
+        Ok(Some(Scanned { segment, replaces, batches, acknowledged, damaged, torn: length - offset }))
     }
 
     /// Opens the file for writing behind its last whole record; what lies there is cut off.
-    pub(super) fn open_for_writing(&mut self) -> io::Result<()> {
+    fn open_for_writing(&mut self) -> io::Result<()> {
         let file = OpenOptions::new().append(true).open(&self.path)?;
         file.set_len(self.bytes)?;
         file.sync_all()?;
@@ -175,9 +199,14 @@ impl Segment {
         let mut file = File::open(&self.path)?;
         file.seek(SeekFrom::Start(place.offset))?;
         match frame::read(&mut BufReader::new(file))? {
-            Some((Record::Batch { number, rows }, _)) if number == place.number => Ok(Some(rows)),
+            Found::Record(Record::Batch { number, rows }, _) if number == place.number => Ok(Some(rows)),
             _ => Ok(None),
         }
+    }
+
+    /// The file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Deletes the file.

@@ -26,8 +26,13 @@ fn row(requests: u32) -> UsageRow {
     }
 }
 
+/// As a node does at its start.
 fn open(directory: &Path) -> Spool {
-    Spool::open(directory, ROOM, "first").unwrap()
+    Spool::open(directory, ROOM, &uuid::Uuid::new_v4().to_string()).unwrap()
+}
+
+fn open_named(directory: &Path, name: &str) -> Spool {
+    Spool::open(directory, ROOM, name).unwrap()
 }
 
 /// The numbers and requests of all waiting batches, acknowledged one by one.
@@ -44,10 +49,19 @@ fn newest_file(directory: &Path) -> PathBuf {
     Segment::find(directory).unwrap().pop().unwrap().1
 }
 
+/// Changes the last letter of a text in the newest file.
+fn damage(directory: &Path, text: &str) {
+    let path = newest_file(directory);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let begin = bytes.windows(text.len()).position(|window| window == text.as_bytes()).unwrap();
+    bytes[begin + text.len() - 1] = b'7';
+    OpenOptions::new().write(true).open(&path).unwrap().write_all(&bytes).unwrap();
+}
+
 #[test]
 fn batches_are_numbered_and_stay_until_they_are_acknowledged() {
     let directory = tempfile::tempdir().unwrap();
-    let mut spool = open(directory.path());
+    let mut spool = open_named(directory.path(), "first");
     assert!(spool.oldest().unwrap().is_none());
     spool.append(&[row(1), row(2)]).unwrap();
     spool.append(&[row(3)]).unwrap();
@@ -75,7 +89,7 @@ fn a_crash_at_any_byte_of_a_write_loses_that_write_and_nothing_else() {
         assert_eq!(spool.waiting(), 1, "cut at {end}");
         spool.append(&[row(9)]).unwrap();
         drop(spool);
-        assert_eq!(drain(&mut open(copy.path())), [(1, 1), (2, 9)], "cut at {end}");
+        assert_eq!(drain(&mut open(copy.path())), [(1, 1), (1, 9)], "cut at {end}");
     }
 }
 
@@ -92,7 +106,7 @@ fn a_batch_that_was_sent_before_a_crash_is_sent_again_unchanged() {
 }
 
 #[test]
-fn numbers_go_on_after_everything_was_acknowledged_and_the_node_restarted() {
+fn what_was_acknowledged_is_not_told_again_after_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let mut spool = open(directory.path());
     spool.append(&[row(1)]).unwrap();
@@ -101,7 +115,7 @@ fn numbers_go_on_after_everything_was_acknowledged_and_the_node_restarted() {
     let mut spool = open(directory.path());
     assert_eq!(spool.waiting(), 0, "the acknowledgement is remembered");
     spool.append(&[row(2)]).unwrap();
-    assert_eq!(drain(&mut spool), [(2, 2)]);
+    assert_eq!(drain(&mut spool), [(1, 2)]);
 }
 
 #[test]
@@ -137,7 +151,7 @@ fn acknowledged_batches_give_their_room_back() {
     drop(spool);
     let mut spool = open(directory.path());
     spool.append(&[row(1)]).unwrap();
-    assert_eq!(drain(&mut spool), [(41, 1)]);
+    assert_eq!(drain(&mut spool), [(1, 1)]);
 }
 
 #[test]
@@ -182,11 +196,7 @@ fn a_damaged_batch_is_told_and_starting_over_saves_the_others() {
     let directory = tempfile::tempdir().unwrap();
     let mut spool = open(directory.path());
     (1..=3).for_each(|n| spool.append(&[row(n)]).unwrap());
-    let path = newest_file(directory.path());
-    let mut bytes = std::fs::read(&path).unwrap();
-    let at = String::from_utf8_lossy(&bytes).find("\"requests\":1").unwrap() + 11;
-    bytes[at] = b'7';
-    OpenOptions::new().write(true).open(&path).unwrap().write_all(&bytes).unwrap();
+    damage(directory.path(), "\"requests\":1");
     assert!(matches!(spool.oldest(), Err(SpoolError::Damaged)));
     spool.start_over("second").unwrap();
     assert_eq!(drain(&mut spool), [(1, 2), (2, 3)]);
@@ -211,4 +221,55 @@ fn impossible_figures_are_left_out() {
     spool.append(&[wrong.clone(), row(1)]).unwrap();
     spool.append(&[wrong]).unwrap();
     assert_eq!(drain(&mut spool), [(1, 1)]);
+}
+
+#[test]
+fn each_start_numbers_its_batches_by_itself() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut spool = open_named(directory.path(), "first");
+    spool.append(&[row(1)]).unwrap();
+    drop(spool);
+    let mut spool = open_named(directory.path(), "second");
+    spool.append(&[row(2)]).unwrap();
+    drop(spool);
+    let mut spool = open_named(directory.path(), "third");
+    let mut told = vec![];
+    while let Some(batch) = spool.oldest().unwrap() {
+        told.push((batch.spool, batch.number, batch.rows[0].requests));
+        spool.acknowledge(batch.number).unwrap();
+    }
+    assert_eq!(told, [("first".to_owned(), 1, 1), ("second".to_owned(), 1, 2)]);
+    assert!(Segment::find(directory.path()).unwrap().is_empty(), "nothing is kept of what was told");
+}
+
+#[test]
+fn a_directory_that_was_put_back_to_an_older_state_uses_no_number_twice() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut spool = open_named(directory.path(), "first");
+    spool.append(&[row(1)]).unwrap();
+    let older = std::fs::read(newest_file(directory.path())).unwrap();
+    spool.append(&[row(2)]).unwrap();
+    drop(spool);
+
+    let path = newest_file(directory.path());
+    std::fs::write(&path, older).unwrap();
+    let mut spool = open_named(directory.path(), "second");
+    spool.append(&[row(3)]).unwrap();
+    let first = spool.oldest().unwrap().unwrap();
+    assert_eq!((first.spool.as_str(), first.number, &first.rows), ("first", 1, &vec![row(1)]));
+    spool.acknowledge(2).unwrap();
+    let next = spool.oldest().unwrap().unwrap();
+    assert_eq!((next.spool.as_str(), next.number, next.rows), ("second", 1, vec![row(3)]));
+}
+
+#[test]
+fn what_follows_a_damaged_batch_still_counts() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut spool = open(directory.path());
+    (1..=3).for_each(|n| spool.append(&[row(n)]).unwrap());
+    drop(spool);
+    damage(directory.path(), "\"requests\":2");
+    let mut spool = open_named(directory.path(), "second");
+    spool.append(&[row(4)]).unwrap();
+    assert_eq!(drain(&mut spool), [(1, 1), (3, 3), (1, 4)]);
 }

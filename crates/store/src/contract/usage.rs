@@ -174,6 +174,20 @@ pub async fn old_minutes_are_purged_and_totals_stay(store: &dyn Store) {
     assert_eq!(totals(store, bucket).await.requests, 5);
 }
 
+pub async fn spools_that_ended_long_ago_are_forgotten(store: &dyn Store) {
+    let world = World::new(store).await;
+    let node = world.node("node-1").await;
+    let bucket = world.bucket("photos").await;
+    let of = |spool: &str| UsageBatch { spool: spool.to_owned(), ..batch(1, vec![row(bucket, 60, 1)]) };
+    let year = 366 * 86_400;
+    store.add_usage(node, None, &of("old"), at(0)).await.unwrap();
+    store.add_usage(node, None, &of("new"), at(10)).await.unwrap();
+    store.add_usage(node, None, &of("newest"), at(year + 5)).await.unwrap();
+    let again = async |spool| store.add_usage(node, None, &of(spool), at(year + 6)).await.unwrap();
+    assert_eq!(again("new").await, BatchCounted::Duplicate);
+    assert_eq!(again("old").await, BatchCounted::Counted, "nobody remembers it");
+}
+
 pub async fn totals_of_repositories_are_kept_by_organization(store: &dyn Store) {
     let world = World::new(store).await;
     let other = World::another(store).await;

@@ -9,7 +9,7 @@ use bucketry_model::id::{BucketId, NodeId, OrgId, RepoId};
 use bucketry_model::node_protocol::UsageBatch;
 use bucketry_model::time::to_micros;
 use bucketry_model::usage::{UsageCounts, UsageRow, UsageTotals};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::query;
 
 use super::SqlStore;
@@ -170,6 +170,10 @@ fn overtaken(error: StoreError) -> StoreError {
     if is_unique_violation(&error) { StoreError::Unavailable(Box::new(Overtaken)) } else { error }
 }
 
+/// How long it is remembered how far a spool was counted. A node begins one at each start, and what it brings of one that is
+/// older could be counted twice.
+const KEEP_SPOOLS: SignedDuration = SignedDuration::from_hours(366 * 24);
+
 /// The number that the spool's next batch has. Batches of one spool wait for each other here.
 async fn next_number(write: &mut Write, node: &str, spool: &str, now: Timestamp) -> Result<u64> {
     let sql =
@@ -181,6 +185,8 @@ async fn next_number(write: &mut Write, node: &str, spool: &str, now: Timestamp)
                      ON CONFLICT (node_id, spool) DO NOTHING";
         write.execute(query(begin).bind(node).bind(spool).bind(to_micros(now))).await?;
         row = write.row(query(sql).bind(node).bind(spool)).await?;
+        let forget = "DELETE FROM usage_spools WHERE node_id = $1 AND counted_at < $2";
+        write.execute(query(forget).bind(node).bind(to_micros(now - KEEP_SPOOLS))).await?;
     }
     let last: u64 = row.map_or(Ok(0), |row| Columns::of(&row).narrow())?;
     Ok(last.saturating_add(1))
