@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::answer::Answer;
@@ -37,6 +38,10 @@ pub enum Fault {
     Garbage,
     /// Give this answer.
     Answer(Answer),
+    /// Have the request carried out and close the connection in place of the answer.
+    LoseAnswer,
+    /// Have the request carried out and keep its answer back until the proxy is healthy again.
+    HoldAnswer,
 }
 
 /// A proxy in front of a server, or alone, that misbehaves as it is told.
@@ -52,11 +57,15 @@ pub struct FaultProxy {
 struct Shared {
     upstream: Option<SocketAddr>,
     state: Mutex<State>,
+    /// Told when the proxy is healthy again.
+    healthy: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
     fault: Option<Fault>,
+    /// Only requests of this method meet it; empty means all.
+    method: &'static str,
     faults_met: usize,
     heads: Vec<String>,
 }
@@ -83,7 +92,7 @@ impl FaultProxy {
     async fn listen(upstream: Option<SocketAddr>) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared { upstream, state: Mutex::default() });
+        let shared = Arc::new(Shared { upstream, state: Mutex::default(), healthy: Notify::new() });
         let mut connections = JoinSet::new();
         connections.spawn(accept(listener, Arc::clone(&shared)));
         Ok(Self { address, shared, _connections: connections })
@@ -101,12 +110,19 @@ impl FaultProxy {
 
     /// Misbehave from now on, on open connections too.
     pub fn set(&self, fault: Fault) {
-        self.shared.state().fault = Some(fault);
+        self.set_for("", fault);
     }
 
-    /// Pass everything through from now on. Requests that met a fault stay with it.
+    /// As [`FaultProxy::set`], for requests of this method only.
+    pub fn set_for(&self, method: &'static str, fault: Fault) {
+        let mut state = self.shared.state();
+        (state.fault, state.method) = (Some(fault), method);
+    }
+
+    /// Pass everything through from now on. Requests that met a fault stay with it, but for answers that were held.
     pub fn healthy(&self) {
         self.shared.state().fault = None;
+        self.shared.healthy.notify_waiters();
     }
 
     /// How many requests met a fault.
@@ -125,9 +141,9 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn meet(&self) -> Option<Fault> {
+    fn meet(&self, request: &[u8]) -> Option<Fault> {
         let mut state = self.state();
-        let fault = state.fault.clone();
+        let fault = state.fault.clone().filter(|_| request.starts_with(state.method.as_bytes()));
         state.faults_met += usize::from(fault.is_some());
         fault
     }
@@ -169,7 +185,7 @@ async fn serve(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
                     return Ok(());
                 }
                 let bytes = &from_client[..read];
-                match (shared.meet(), &mut upstream) {
+                match (shared.meet(bytes), &mut upstream) {
                     (Some(fault), upstream) => return misbehave(client, upstream.take(), bytes, fault, shared).await,
                     (None, Some(upstream)) => upstream.write_all(bytes).await?,
                     (None, None) => return canned(client, bytes, &Answer::new(200), shared).await,
@@ -219,6 +235,11 @@ async fn misbehave(
             answer.resize(answer.len().max(after), b'x');
             client.write_all(&answer).await?;
             hold(client).await
+        }
+        Fault::LoseAnswer | Fault::HoldAnswer => {
+            let Some(upstream) = upstream else { return Ok(()) };
+            let holds = fault == Fault::HoldAnswer;
+            carry_out(client, upstream, first, holds.then_some(shared)).await
         }
         Fault::Reset => {
             read_request(&mut client, first, shared).await?;
@@ -272,6 +293,38 @@ async fn stall_after(
         }
     }
     hold(client).await
+}
+
+/// Has a request carried out. Its answer is handed on once `until` is healthy, or not at all.
+async fn carry_out(
+    mut client: TcpStream,
+    mut upstream: TcpStream,
+    first: &[u8],
+    until: Option<&Shared>,
+) -> io::Result<()> {
+    upstream.write_all(first).await?;
+    let mut up = vec![0; 64 * 1024];
+    let mut answer = vec![0; 64 * 1024];
+    let answered = loop {
+        tokio::select! {
+            read = client.read(&mut up) => match read? {
+                // The client is gone; the request goes on.
+                0 => break upstream.read(&mut answer).await?,
+                read => upstream.write_all(&up[..read]).await?,
+            },
+            read = upstream.read(&mut answer) => break read?,
+        }
+    };
+    let Some(shared) = until else { return Ok(()) };
+    loop {
+        let healthy = shared.healthy.notified();
+        if shared.state().fault.is_none() {
+            break;
+        }
+        healthy.await;
+    }
+    client.write_all(&answer[..answered]).await?;
+    tokio::io::copy_bidirectional(&mut client, &mut upstream).await.map(drop)
 }
 
 async fn canned(mut client: TcpStream, first: &[u8], answer: &Answer, shared: &Shared) -> io::Result<()> {

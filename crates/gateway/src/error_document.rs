@@ -5,6 +5,7 @@ use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Method, Response};
 
 use crate::error::{Code, S3Error};
+use crate::xml::DECLARATION;
 
 static X_AMZ_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 
@@ -31,7 +32,8 @@ pub fn response(error: &S3Error, method: &Method, resource: &str, request_id: &s
 /// The document. What XML can't hold is left out of it.
 pub fn document(error: &S3Error, resource: &str, request_id: &str) -> String {
     let mut out = String::with_capacity(256 + error.message.len() + resource.len());
-    out.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>");
+    out.push_str(DECLARATION);
+    out.push_str("<Error>");
     for (name, text) in [
         ("Code", error.code.as_str()),
         ("Message", &error.message),

@@ -1,6 +1,7 @@
 //! The gateway as its node sees it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bucketry_model::id::{BucketId, RepoId};
 use bucketry_model::node_protocol::NodeRepository;
@@ -8,6 +9,7 @@ use bucketry_model::time::Clock;
 use bucketry_provider::driver::SharedDriver;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::carry::Settings;
 use crate::figures::{Counters, Figures};
@@ -19,6 +21,9 @@ use crate::server;
 use crate::service::Service;
 use crate::settings::GatewaySettings;
 use crate::signature::Verifier;
+
+/// How long writes whose clients have gone may still take when everything else has ended.
+const LAST_WRITES: Duration = Duration::from_secs(5);
 
 /// The gateway. Cheap to clone; clones are the same gateway.
 #[derive(Clone)]
@@ -44,6 +49,7 @@ impl Gateway {
             observer,
             clock,
             request_ids: RequestIds::new(seed),
+            unattended: TaskTracker::new(),
         };
         Self { service: Arc::new(service) }
     }
@@ -80,10 +86,18 @@ impl Gateway {
     }
 
     /// Takes requests until it is told to stop; returns once those in flight have ended, or were cut off because they
-    /// took too long. All of them are counted by then.
+    /// took too long. All of them are counted by then, and also what writes changed whose clients had gone.
     ///
-    /// Dropping the future cuts everything off at once.
+    /// Dropping the future cuts everything off at once but for those writes, which end by themselves.
     pub async fn run(&self, listener: TcpListener, stop: CancellationToken) {
-        server::serve(listener, Arc::clone(&self.service), &self.service.limits, stop).await;
+        let service = &self.service;
+        server::serve(listener, Arc::clone(service), &service.limits, stop).await;
+        service.unattended.close();
+        if tokio::time::timeout(LAST_WRITES, service.unattended.wait()).await.is_err() {
+            tracing::warn!(
+                writes = service.unattended.len(),
+                "writes whose clients had gone were still under way; what they change is not counted"
+            );
+        }
     }
 }

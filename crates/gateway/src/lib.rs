@@ -12,6 +12,7 @@
 //! - An object that ends before its length breaks the connection; a payload that isn't verified is never stored.
 
 mod amazon_headers;
+mod carrier;
 pub mod carry;
 pub mod checksum;
 pub mod error;
@@ -25,6 +26,7 @@ mod meter;
 pub mod observer;
 pub mod operation;
 pub mod payload;
+mod pending_write;
 pub mod protection;
 pub mod registry;
 mod request_id;

@@ -8,13 +8,16 @@ use std::task::{Context, Poll};
 use bucketry_model::id::{BucketId, RepoId};
 use bucketry_model::time::Clock;
 use bucketry_model::usage::UsageRow;
+use bucketry_provider::error::ProviderError;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
+use crate::carry::{GatewayBody, LateEnd};
 use crate::figures::Counters;
 use crate::observer::Observer;
 use crate::operation::Class;
+use crate::protection::Slot;
 
 /// A request that is being counted. It is counted when this is dropped: at the end of the answer's body, or when the
 /// client goes away.
@@ -36,7 +39,30 @@ pub(crate) struct Measurement {
     size_change: i64,
     whole: bool,
     /// What the request holds until it ends.
-    held: Vec<crate::protection::Slot>,
+    held: Vec<Slot>,
+}
+
+/// Counts what a write changed whose client is gone.
+pub(crate) struct SizeCount {
+    observer: Arc<dyn Observer>,
+    clock: Arc<dyn Clock>,
+    repository: RepoId,
+    bucket: BucketId,
+}
+
+impl SizeCount {
+    /// So many bytes more, or less.
+    pub(crate) fn add(&self, size_change: i64) {
+        if size_change != 0 {
+            let row = UsageRow::empty(minute(&*self.clock), self.bucket, Some(self.repository));
+            self.observer.count(UsageRow { size_change, ..row });
+        }
+    }
+}
+
+/// The minute that something is counted in.
+fn minute(clock: &dyn Clock) -> i64 {
+    clock.now().as_second().div_euclid(60) * 60
 }
 
 impl Measurement {
@@ -77,8 +103,20 @@ impl Measurement {
     }
 
     /// Keeps a place taken until the end.
-    pub(crate) fn hold(&mut self, slot: crate::protection::Slot) {
+    pub(crate) fn hold(&mut self, slot: Slot) {
         self.held.push(slot);
+    }
+
+    /// Leaves the places to what may outlive the request.
+    pub(crate) fn release(&mut self) -> Vec<Slot> {
+        std::mem::take(&mut self.held)
+    }
+
+    /// Counts for the bucket what outlives the request; none where the request is for no bucket.
+    pub(crate) fn size_count(&self) -> Option<SizeCount> {
+        let (repository, bucket) = self.bucket?;
+        let (observer, clock) = (Arc::clone(&self.observer), Arc::clone(&self.clock));
+        Some(SizeCount { observer, clock, repository, bucket })
     }
 
     /// The provider failed it.
@@ -97,13 +135,19 @@ impl Measurement {
         self.first_byte = Some(Instant::now());
     }
 
+    /// How an answer ended whose head was sent before.
+    fn ended_late(&mut self, end: LateEnd) {
+        self.status = Some(end.status.as_u16());
+        self.size_change = end.size_change;
+        self.provider_failed |= end.fault.is_some();
+    }
+
     /// Counts the answer's body on.
-    pub(crate) fn measure<B>(self, body: B) -> Measured<B> {
+    pub(crate) fn measure(self, body: GatewayBody) -> Measured {
         Measured { inner: body, measurement: self }
     }
 
     fn row(&self, bucket: BucketId, repository: RepoId, uploaded: u64) -> UsageRow {
-        let minute = self.clock.now().as_second().div_euclid(60) * 60;
         let failed = !self.whole || self.status.is_none_or(|status| status >= 400);
         let millis =
             |since: Instant| u64::try_from(since.duration_since(self.began).as_millis()).unwrap_or(0);
@@ -120,7 +164,7 @@ impl Measurement {
             size_change: self.size_change,
             latency_sum_ms: millis(end),
             first_byte_sum_ms: millis(self.first_byte.unwrap_or(end)),
-            ..UsageRow::empty(minute, bucket, Some(repository))
+            ..UsageRow::empty(minute(&*self.clock), bucket, Some(repository))
         }
     }
 }
@@ -144,27 +188,27 @@ impl Drop for Measurement {
 }
 
 /// The body of an answer, counted as it goes out.
-pub(crate) struct Measured<B> {
-    inner: B,
+pub(crate) struct Measured {
+    inner: GatewayBody,
     measurement: Measurement,
 }
 
-impl<B> Body for Measured<B>
-where
-    B: Body<Data = Bytes> + Unpin,
-{
+impl Body for Measured {
     type Data = Bytes;
-    type Error = B::Error;
+    type Error = ProviderError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, ProviderError>>> {
         let polled = Pin::new(&mut self.inner).poll_frame(cx);
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
                 self.measurement.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
                 self.measurement.whole = self.inner.is_end_stream();
+                if let Some(end) = self.inner.take_late_end() {
+                    self.measurement.ended_late(end);
+                }
             }
             Poll::Ready(Some(Err(_))) => self.measurement.blame_provider(),
             Poll::Ready(None) => self.measurement.whole = true,
@@ -182,7 +226,7 @@ where
     }
 }
 
-impl<B> Measured<B> {
+impl Measured {
     /// There is nothing to send: an answer to a HEAD, or one without a body.
     pub(crate) fn without_content(mut self) -> Self {
         self.measurement.whole = true;

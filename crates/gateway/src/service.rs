@@ -1,32 +1,34 @@
 //! A request's walk: who asks, what for, may they, where does it lead, and on to the bucket.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bucketry_model::id::BucketId;
 use bucketry_model::node_protocol::KeyUse;
 use bucketry_model::time::Clock;
-use bucketry_provider::driver::SharedDriver;
 use http::header::{CONTENT_LENGTH, EXPECT, HOST, SERVER};
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout};
+use tokio_util::task::TaskTracker;
 
 use crate::amazon_headers::X_AMZ_REQUEST_ID;
-use crate::carry::{Context, Failure, Fault, GatewayBody, OpenBuckets, Settings, handle};
+use crate::carrier::Carrier;
+use crate::carry::{Failure, GatewayBody, Late, Settings};
 use crate::error::{Code, Result, S3Error};
 use crate::error_document;
 use crate::figures::Counters;
 use crate::meter::{Measured, Measurement};
 use crate::observer::Observer;
-use crate::operation::{self, Access, Domains, Query, Target};
+use crate::operation::{self, Access, Class, Domains, Query, Target};
 use crate::payload::{self, PayloadBody};
+use crate::pending_write::PendingWrite;
 use crate::protection::{Passage, Slots};
 use crate::registry::{Registry, ServedBucket, ServedKey};
-use crate::request_id::RequestIds;
+use crate::request_id::{RequestId, RequestIds};
 use crate::route;
 use crate::server::{Answer, Loan, Pace, PacedBody};
 use crate::settings::ServerSettings;
@@ -51,36 +53,39 @@ pub(crate) struct Service {
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) request_ids: RequestIds,
+    /// Writes whose clients have gone.
+    pub(crate) unattended: TaskTracker,
 }
 
 type RequestBody = PacedBody<Incoming>;
 
 impl Answer for Service {
-    type Body = Measured<GatewayBody>;
+    type Body = Measured;
 
-    async fn answer(&self, request: Request<Incoming>) -> Response<Measured<GatewayBody>> {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Measured> {
         // On the heap, so that connections without a request are small.
         Box::pin(self.serve(request)).await
     }
 }
 
 impl Service {
-    async fn serve(&self, request: Request<Incoming>) -> Response<Measured<GatewayBody>> {
+    async fn serve(&self, request: Request<Incoming>) -> Response<Measured> {
         let mut measurement = Measurement::begin(
             Arc::clone(&self.counters),
             Arc::clone(&self.observer),
             Arc::clone(&self.clock),
         );
         let id = self.request_ids.next();
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        let unread = Unread::of(&parts.headers, &body);
         let pace = Pace { window: self.limits.stall_timeout, min_bytes: self.limits.min_body_progress };
         let mut body = Loan::Here(PacedBody::new(body, pace, Arc::clone(&measurement.received)));
-        let mut response = match self.walk(&parts, &mut body, &mut measurement).await {
+        let mut response = match self.walk(&mut parts, &mut body, &mut measurement, id).await {
             Ok(response) => response,
             Err(error) => {
                 tracing::debug!(request = %id, code = error.code.as_str(), reason = error.message, "refused");
                 if let Some(body) = body.take_back() {
-                    drain(&parts, body).await;
+                    unread.drain(body).await;
                 }
                 let answer = error_document::response(&error, &parts.method, parts.uri.path(), id.as_str());
                 answer.map(GatewayBody::bytes)
@@ -101,9 +106,10 @@ impl Service {
     /// nothing is left that could refuse the request but what only the body or the provider tells.
     async fn walk(
         &self,
-        parts: &Parts,
+        parts: &mut Parts,
         body: &mut Loan<RequestBody>,
         measurement: &mut Measurement,
+        id: RequestId,
     ) -> Result<Response<GatewayBody>> {
         check_head(parts, self.limits.max_head_bytes)?;
         let now = self.clock.now();
@@ -134,19 +140,38 @@ impl Service {
         };
         measurement.set_content(payload.length());
         let receipt = payload.receipt();
-        let context = Context {
-            routes: &key.routes,
-            buckets: &*self.registry,
+        let carrier = Carrier {
+            key,
+            registry: Arc::clone(&self.registry),
             settings: self.translation,
-            list_tokens: &key.key.list_tokens,
             now,
+            bucket: bucket.filter(|_| asks_provider),
+            observer: Arc::clone(&self.observer),
         };
-        let outcome = handle(context, &target, request, payload).await;
-        if let Some(bucket) = &bucket
-            && asks_provider
-        {
-            self.learn(bucket, outcome.as_ref().err());
-        }
+        let is_write = request.operation.class() == Class::Write;
+        let outcome = if let Some(count) = is_write.then(|| measurement.size_count()).flatten() {
+            let waits = if request.operation.takes_long() { Some(self.limits.sign_of_life) } else { None };
+            let operation::Request { operation, headers } = request;
+            let headers = match headers {
+                Cow::Owned(headers) => headers,
+                Cow::Borrowed(_) => std::mem::take(&mut parts.headers),
+            };
+            let request = operation::Request { operation, headers: Cow::Owned(headers) };
+            let write = carrier.carry_owned(target, request, payload, measurement.release());
+            let mut write = PendingWrite::new(write, count, &self.unattended);
+            match waits {
+                None => write.await,
+                Some(sign) => match timeout(sign, &mut write).await {
+                    Ok(outcome) => outcome,
+                    Err(_elapsed) => {
+                        let late = Late::new(Box::pin(write), sign, parts.uri.path(), id.as_str());
+                        return Ok(late.response());
+                    }
+                },
+            }
+        } else {
+            carrier.carry(&target, request, payload).await
+        };
         match outcome {
             Ok(outcome) => {
                 measurement.set_size_change(outcome.size_change);
@@ -156,7 +181,8 @@ impl Service {
                 }
                 Ok(response)
             }
-            Err(Failure { error, fault, .. }) => {
+            Err(Failure { error, fault, size_change, .. }) => {
+                measurement.set_size_change(size_change);
                 if fault.is_some() {
                     measurement.blame_provider();
                 }
@@ -196,31 +222,6 @@ impl Service {
         }
         Ok(bucket)
     }
-
-    /// Draws conclusions for the bucket from how a request ended.
-    fn learn(&self, bucket: &ServedBucket, failure: Option<&Failure>) {
-        let fault = failure.and_then(|failure| failure.fault);
-        let breaker = &bucket.protection.breaker;
-        if fault == Some(Fault::Unreachable) {
-            if breaker.failed(Instant::now()) {
-                tracing::warn!(bucket = %bucket.id, "the bucket's provider can't be reached; left alone for a while");
-            }
-        } else if failure.is_none_or(|failure| failure.answered || fault.is_some()) {
-            // Of a request that was refused before the provider was asked, nothing is learnt.
-            breaker.succeeded();
-        }
-        if matches!(fault, Some(Fault::Unreachable | Fault::Failed | Fault::Misconfigured)) {
-            self.observer.bucket_failed(bucket.id);
-        } else if failure.is_none() {
-            self.observer.bucket_served(bucket.id);
-        }
-    }
-}
-
-impl OpenBuckets for Registry {
-    fn driver(&self, bucket: BucketId) -> Option<SharedDriver> {
-        self.bucket(bucket).map(|bucket| Arc::clone(&bucket.driver))
-    }
 }
 
 fn check_head(parts: &Parts, most: usize) -> Result<()> {
@@ -248,16 +249,28 @@ fn take(slots: &Slots, sentence: &str) -> Result<crate::protection::Slot> {
     slots.take().ok_or_else(|| S3Error::slow_down(RETRY_AFTER, sentence))
 }
 
-/// Reads what a refused client is sending all the same, if that is little and soon done. A client that waits for
-/// `100 Continue` sends nothing more.
-async fn drain(parts: &Parts, mut body: RequestBody) {
-    if body.is_end_stream() || parts.headers.contains_key(EXPECT) {
-        return;
+/// The body of a request that may be refused before it was read.
+struct Unread {
+    /// How much is worth reading all the same.
+    length: Option<u64>,
+}
+
+impl Unread {
+    fn of(headers: &HeaderMap, body: &Incoming) -> Self {
+        // A client that waits for `100 Continue` sends nothing more.
+        if body.is_end_stream() || headers.contains_key(EXPECT) {
+            return Self { length: None };
+        }
+        let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+        Self { length: length.filter(|length: &u64| *length <= MAX_DRAINED) }
     }
-    let length = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    if length.is_none_or(|length: u64| length > MAX_DRAINED) {
-        return;
+
+    /// Reads what a refused client is sending all the same, if that is little and soon done.
+    async fn drain(&self, mut body: RequestBody) {
+        if self.length.is_none() || body.is_end_stream() {
+            return;
+        }
+        let reading = async { while let Some(Ok(_)) = body.frame().await {} };
+        _ = timeout(DRAIN_WITHIN, reading).await;
     }
-    let reading = async { while let Some(Ok(_)) = body.frame().await {} };
-    _ = timeout(DRAIN_WITHIN, reading).await;
 }

@@ -32,6 +32,9 @@ pub struct ServerSettings {
     pub stall_timeout: Duration,
     /// The fewest bytes of a body that a client must send within a stall time-out in which it was waited for.
     pub min_body_progress: u64,
+    /// How long a client is kept waiting for the head of an answer whose document takes its time, and then for each sign
+    /// that something is being done.
+    pub sign_of_life: Duration,
     /// How long what is in flight may take to end once the gateway is told to stop.
     pub drain: Duration,
 }
@@ -44,6 +47,7 @@ impl Default for ServerSettings {
             max_head_bytes: 64 << 10,
             stall_timeout: Duration::from_secs(30),
             min_body_progress: 16 << 10,
+            sign_of_life: Duration::from_secs(10),
             drain: Duration::from_secs(30),
         }
     }

@@ -14,6 +14,8 @@ use crate::operation::MAX_KEYS;
 /// The largest document of a request, in bytes: 10,000 parts with their tags and checksums, written with line breaks and
 /// escaped quotes, or 1,000 of the longest keys.
 pub const MAX_BYTES: usize = 4 * 1024 * 1024;
+/// What each document begins with.
+pub(crate) const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 /// The largest document of tags: ten of 128 and 256 characters, each perhaps escaped, and what stands around them.
 pub const MAX_TAGGING_BYTES: usize = 64 * 1024;
 /// The most tags of an object.
@@ -35,9 +37,7 @@ pub struct Document {
 impl Document {
     /// Begins a document.
     pub fn new(root: &'static str) -> Self {
-        let text = format!(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{root} xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
-        );
+        let text = format!("{DECLARATION}<{root} xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
         Self { text, root }
     }
 

@@ -1,4 +1,5 @@
-//! The body of an answer: nothing, a document, or the content of an object on its way from the provider.
+//! The body of an answer: nothing, a document, one that is still to be made, or the content of an object on its way from
+//! the provider.
 
 use std::fmt;
 use std::pin::Pin;
@@ -9,13 +10,21 @@ use bucketry_provider::error::ProviderError;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
+use crate::carry::late::{Late, LateEnd};
+
 /// The body of an answer. An error in the middle must break the connection: content that ends before its announced
 /// length is an error too, so that a part of an object never looks like the whole.
 pub struct GatewayBody(Inner);
 
 enum Inner {
     Bytes(Bytes),
-    Object { body: ProviderBody, remaining: Option<u64> },
+    Object {
+        body: ProviderBody,
+        remaining: Option<u64>,
+    },
+    Late(Box<Late>),
+    /// The whole of a late answer is handed out; how it ended is still to be asked for.
+    LateEnded(LateEnd),
     Ended,
 }
 
@@ -35,6 +44,23 @@ impl GatewayBody {
     pub fn object(body: ProviderBody, length: Option<u64>) -> Self {
         Self(Inner::Object { body, remaining: length })
     }
+
+    /// A document that is still to be made.
+    pub(crate) fn late(late: Late) -> Self {
+        Self(Inner::Late(Box::new(late)))
+    }
+
+    /// How a late answer ended: told once, as soon as the last of it was handed out.
+    pub(crate) fn take_late_end(&mut self) -> Option<LateEnd> {
+        let Inner::LateEnded(end) = self.0 else { return None };
+        self.0 = Inner::Ended;
+        Some(end)
+    }
+
+    /// The document, where it is one.
+    pub(super) fn into_document(self) -> Bytes {
+        if let Inner::Bytes(document) = self.0 { document } else { Bytes::new() }
+    }
 }
 
 impl Body for GatewayBody {
@@ -47,7 +73,14 @@ impl Body for GatewayBody {
     ) -> Poll<Option<Result<Frame<Bytes>, ProviderError>>> {
         let this = &mut self.0;
         match this {
-            Inner::Ended => Poll::Ready(None),
+            Inner::Ended | Inner::LateEnded(_) => Poll::Ready(None),
+            Inner::Late(late) => {
+                let (piece, end) = std::task::ready!(late.poll(cx));
+                if let Some(end) = end {
+                    *this = Inner::LateEnded(end);
+                }
+                Poll::Ready(Some(Ok(Frame::data(piece))))
+            }
             Inner::Bytes(bytes) => {
                 let bytes = std::mem::take(bytes);
                 *this = Inner::Ended;
@@ -87,15 +120,16 @@ impl Body for GatewayBody {
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Inner::Ended => true,
-            Inner::Bytes(_) => false,
+            Inner::Ended | Inner::LateEnded(_) => true,
+            Inner::Bytes(_) | Inner::Late(_) => false,
             Inner::Object { body, remaining } => body.is_end_stream() && !matches!(remaining, Some(1..)),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Inner::Ended => SizeHint::with_exact(0),
+            Inner::Ended | Inner::LateEnded(_) => SizeHint::with_exact(0),
+            Inner::Late(_) => SizeHint::default(),
             Inner::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Inner::Object { remaining: Some(remaining), .. } => SizeHint::with_exact(*remaining),
             Inner::Object { body, remaining: None } => body.size_hint(),

@@ -22,6 +22,8 @@ pub struct Failure {
     pub fault: Option<Fault>,
     /// Whether the provider was asked and answered, whatever it said.
     pub answered: bool,
+    /// By how many bytes the stored size changed all the same, as far as is known.
+    pub size_change: i64,
 }
 
 /// How a provider failed.
@@ -39,11 +41,15 @@ pub enum Fault {
 
 impl From<S3Error> for Failure {
     fn from(error: S3Error) -> Self {
-        Self { error, fault: None, answered: false }
+        Self { error, fault: None, answered: false, size_change: 0 }
     }
 }
 
 impl Failure {
+    fn blamed(fault: Fault, error: S3Error) -> Self {
+        Self { fault: Some(fault), ..Self::from(error) }
+    }
+
     /// What an error of a provider means. `permissions` names what its credential may lack.
     pub fn of(error: &ProviderError, permissions: &Permissions) -> Self {
         match error {
@@ -60,16 +66,12 @@ impl Failure {
                     retry_after: Some(RETRY_AFTER),
                     ..S3Error::new(Code::ServiceUnavailable, sentence)
                 };
-                Self { error: unavailable, fault: Some(Fault::Unreachable), answered: false }
+                Self::blamed(Fault::Unreachable, unavailable)
             }
-            ProviderError::TimedOut => Self {
-                error: S3Error::slow_down(
-                    RETRY_AFTER,
-                    "The bucket's provider did not answer in time. Try again.",
-                ),
-                fault: Some(Fault::Unreachable),
-                answered: false,
-            },
+            ProviderError::TimedOut => Self::blamed(
+                Fault::Unreachable,
+                S3Error::slow_down(RETRY_AFTER, "The bucket's provider did not answer in time. Try again."),
+            ),
             ProviderError::Source(_) => {
                 S3Error::new(Code::IncompleteBody, "The body ended before the length that was announced.")
                     .into()
@@ -97,8 +99,9 @@ impl Failure {
             | ErrorKind::AccountNotFound
             | ErrorKind::WrongRegion
             | ErrorKind::Redirected => misconfigured(&format!("{answer}.")),
-            ErrorKind::AccessDenied => Self {
-                error: S3Error::new(
+            ErrorKind::AccessDenied => Self::blamed(
+                Fault::Misconfigured,
+                S3Error::new(
                     Code::AccessDenied,
                     format!(
                         "Your key is fine: it is the bucket's provider that denies this to the credential which \
@@ -106,17 +109,14 @@ impl Failure {
                         permissions.list, permissions.read, permissions.write, permissions.delete
                     ),
                 ),
-                fault: Some(Fault::Misconfigured),
-                answered: false,
-            },
-            ErrorKind::BucketNotFound => Self {
-                error: S3Error::new(
+            ),
+            ErrorKind::BucketNotFound => Self::blamed(
+                Fault::Misconfigured,
+                S3Error::new(
                     Code::NoSuchBucket,
                     "The bucket is registered in Bucketry, but does not exist at its provider (any more).",
                 ),
-                fault: Some(Fault::Misconfigured),
-                answered: false,
-            },
+            ),
             ErrorKind::ObjectNotFound if answer.code.as_deref() == Some("NoSuchVersion") => {
                 refused(Code::NoSuchVersion, "The object has no such version.")
             }
@@ -138,22 +138,20 @@ impl Failure {
             ErrorKind::Conflict => {
                 refused(Code::OperationAborted, "Another request to the same object was faster. Try again.")
             }
-            ErrorKind::Throttled => Self {
-                error: S3Error::slow_down(
+            ErrorKind::Throttled => Self::blamed(
+                Fault::Throttled,
+                S3Error::slow_down(
                     retry_after(answer),
                     "The bucket's provider asks to slow down. Try again later.",
                 ),
-                fault: Some(Fault::Throttled),
-                answered: false,
-            },
-            ErrorKind::Internal => Self {
-                error: S3Error {
+            ),
+            ErrorKind::Internal => Self::blamed(
+                Fault::Failed,
+                S3Error {
                     retry_after: Some(retry_after(answer)),
                     ..S3Error::new(Code::ServiceUnavailable, "The bucket's provider failed. Try again.")
                 },
-                fault: Some(Fault::Failed),
-                answered: false,
-            },
+            ),
             ErrorKind::Unsupported if answer.code.as_deref() == Some("MethodNotAllowed") => refused(
                 Code::MethodNotAllowed,
                 "The bucket's provider does not allow this for the object, as it does not for a delete marker.",
@@ -176,11 +174,10 @@ fn misconfigured(sentence: &str) -> Failure {
         "Your key is fine: Bucketry can't use the bucket as it is registered, and its owner must look into it: ",
     );
     message.push_str(sentence);
-    Failure {
-        error: S3Error { retry_after: Some(30), ..S3Error::new(Code::ServiceUnavailable, message) },
-        fault: Some(Fault::Misconfigured),
-        answered: false,
-    }
+    Failure::blamed(
+        Fault::Misconfigured,
+        S3Error { retry_after: Some(30), ..S3Error::new(Code::ServiceUnavailable, message) },
+    )
 }
 
 /// Refusals that are known by their code mean the same to the client; the provider's words are not repeated.

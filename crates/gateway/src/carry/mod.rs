@@ -2,13 +2,14 @@
 //! came, and `translate` for the others, over their [`Driver`](bucketry_provider::driver::Driver). Here is what both
 //! share: where a request leads, how it may end, and which way it takes.
 //!
-//! Dropping the future of [`handle`] gives the provider's request up. An upload whose client goes away is dropped with
-//! it, and nothing is stored.
+//! Dropping the future of [`handle`] gives the provider's request up; whether it is carried out is unknown then. An
+//! upload whose client goes away fails, and nothing is stored.
 
 pub(crate) mod answer;
 mod body;
 pub(crate) mod conditions;
 mod failure;
+mod late;
 pub(crate) mod range;
 pub(crate) mod size;
 mod support;
@@ -21,6 +22,7 @@ use jiff::Timestamp;
 
 pub use crate::carry::body::GatewayBody;
 pub use crate::carry::failure::{Failure, Fault};
+pub(crate) use crate::carry::late::{Late, LateEnd};
 pub use crate::carry::support::{Support, support};
 use crate::error::{Code, Result, S3Error};
 use crate::list_token::ListTokens;

@@ -45,9 +45,16 @@ pub(super) async fn object(mut way: Way<'_>, copying: Copying) -> Answer {
     way.headers.insert(&X_AMZ_COPY_SOURCE, source.header);
     let (context, place) = (way.context, way.place);
     let before = size::before(context, place, &key).await;
-    let response = copy(way, &key, &[], "CopyObjectResult").await?;
-    let after = size::after(context, place, &key).await;
-    Ok(Outcome { response, size_change: size::change(before, after) })
+    match copy(way, &key, &[], "CopyObjectResult").await {
+        Ok(response) => {
+            let after = size::after(context, place, &key).await;
+            Ok(Outcome { response, size_change: size::change(before, after) })
+        }
+        Err(error) => {
+            let size_change = size::change_in_spite_of(&error, context, place, &key, before).await;
+            Err(Failure { size_change, ..failure(place, &error) })
+        }
+    }
 }
 
 /// `UploadPartCopy`. Dropped in the middle, the part may be stored.
@@ -56,7 +63,8 @@ pub(super) async fn part(mut way: Way<'_>, part: &Part, from: &CopySource) -> An
     let source = source(&way, from)?;
     way.headers.insert(&X_AMZ_COPY_SOURCE, source.header);
     let query = [("partNumber", &*part.number.to_string()), ("uploadId", &part.upload)];
-    copy(way, &key, &query, "CopyPartResult").await.map(Outcome::of)
+    let place = way.place;
+    copy(way, &key, &query, "CopyPartResult").await.map(Outcome::of).map_err(|error| failure(place, &error))
 }
 
 /// What is copied, found as any object that is read: in the same repository, below its folder.
@@ -96,8 +104,8 @@ async fn copy(
     key: &str,
     query: &[(&'static str, &str)],
     root: &'static str,
-) -> Result<http::Response<carry::GatewayBody>, Failure> {
-    let Way { place, s3, headers, .. } = way;
+) -> Result<http::Response<carry::GatewayBody>, ProviderError> {
+    let Way { s3, headers, .. } = way;
     let request = Forwarded {
         method: Method::PUT,
         key,
@@ -106,10 +114,9 @@ async fn copy(
         payload: Some(Payload::bytes("")),
         takes_long: true,
     };
-    let answer = s3.forward_for_document(request, root, MAX_DOCUMENT_BYTES).await;
-    let answer = answer.map_err(|error| failure(place, &error))?;
+    let answer = s3.forward_for_document(request, root, MAX_DOCUMENT_BYTES).await?;
     let document = rewrite(answer.body(), root, |_, _| Element::Kept)
-        .map_err(|_| place.failure(&ProviderError::NotAnObjectStore { status: None }))?;
+        .map_err(|_| ProviderError::NotAnObjectStore { status: None })?;
     let mut response = carry::answer::document(document);
     answer::tell(response.headers_mut(), answer.headers());
     Ok(response)

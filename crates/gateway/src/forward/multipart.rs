@@ -79,7 +79,12 @@ pub(super) async fn complete(way: Way<'_>, completing: &Completing, payload: Pay
         takes_long: true,
     };
     let answer = s3.forward_for_document(request, ROOT, MAX_DOCUMENT_BYTES).await;
-    let response = named(place, &completing.key, ROOT, answer)?;
+    let size_change = match &answer {
+        Ok(_) => 0,
+        Err(error) => size::change_in_spite_of(error, context, place, &key, before).await,
+    };
+    let response =
+        named(place, &completing.key, ROOT, answer).map_err(|failure| Failure { size_change, ..failure })?;
     let after = size::after(context, place, &key).await;
     Ok(Outcome { response, size_change: size::change(before, after) })
 }

@@ -3,7 +3,7 @@
 use bucketry_provider::s3::Forwarded;
 use http::{Method, StatusCode};
 
-use crate::carry::{Answer, Outcome, conditions, size};
+use crate::carry::{Answer, Failure, Outcome, conditions, size};
 use crate::forward::{Way, answer};
 use crate::operation::Writing;
 use crate::payload::PayloadBody;
@@ -11,7 +11,7 @@ use crate::translate::check_length;
 
 const CUSTOMER_KEY: &str = "x-amz-server-side-encryption-customer-key";
 
-/// `PutObject`. Dropped in the middle, nothing is stored.
+/// `PutObject`. Dropped in the middle of its payload, nothing is stored.
 pub(super) async fn put(way: Way<'_>, writing: Writing, payload: PayloadBody) -> Answer {
     let Way { context, place, s3, mut headers } = way;
     let can = place.driver.capabilities();
@@ -36,7 +36,13 @@ pub(super) async fn put(way: Way<'_>, writing: Writing, payload: PayloadBody) ->
         payload: Some(payload),
         takes_long: false,
     };
-    let stored = s3.forward(request).await.map_err(|error| place.upload_failure(&error, &receipt))?;
+    let stored = match s3.forward(request).await {
+        Ok(stored) => stored,
+        Err(error) => {
+            let size_change = size::change_in_spite_of(&error, context, place, &key, before).await;
+            return Err(Failure { size_change, ..place.upload_failure(&error, &receipt) });
+        }
+    };
     Ok(Outcome {
         response: answer::stored(StatusCode::OK, stored.headers()),
         size_change: size::change(before, Some(counted)),

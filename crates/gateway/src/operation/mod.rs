@@ -246,6 +246,11 @@ impl Operation {
         )
     }
 
+    /// Whether the provider may move whole objects for it, which can take minutes.
+    pub fn takes_long(&self) -> bool {
+        matches!(self.name(), Name::CopyObject | Name::UploadPartCopy | Name::CompleteMultipartUpload)
+    }
+
     /// Whether its request carries content that is stored, or a document.
     pub fn takes_content(&self) -> bool {
         matches!(

@@ -40,9 +40,13 @@ pub(super) async fn object(context: Context<'_>, place: &Place<'_>, copying: Cop
             attributes: copying.attributes,
             source_conditions: copying.source.conditions.clone(),
         };
-        let stored = place.driver.copy(&source.key, &key, &request).await;
-        let stored = stored.map_err(|error| source.failure(&error))?;
-        (stored, size::after(context, place, &key).await)
+        match place.driver.copy(&source.key, &key, &request).await {
+            Ok(stored) => (stored, size::after(context, place, &key).await),
+            Err(error) => {
+                let size_change = size::change_in_spite_of(&error, context, place, &key, before).await;
+                return Err(Failure { size_change, ..source.failure(&error) });
+            }
+        }
     } else {
         let read = source.read(None, &copying.source.conditions).await?;
         let attributes = copying.attributes.unwrap_or_else(|| read.info.attributes.clone());
@@ -50,8 +54,13 @@ pub(super) async fn object(context: Context<'_>, place: &Place<'_>, copying: Cop
         check_length(length, place.driver.capabilities().max_put_bytes)?;
         let (payload, lost) = streamed(read.body, length);
         let request = PutRequest { attributes, conditions: Conditions::default() };
-        let stored = place.driver.put(&key, payload, &request).await;
-        (stored.map_err(|error| source.lost(place, &error, &lost))?, Some(length))
+        match place.driver.put(&key, payload, &request).await {
+            Ok(stored) => (stored, Some(length)),
+            Err(error) => {
+                let size_change = size::change_in_spite_of(&error, context, place, &key, before).await;
+                return Err(Failure { size_change, ..source.lost(place, &error, &lost) });
+            }
+        }
     };
     Ok(Outcome {
         response: answer::document(result("CopyObjectResult", context, stored.etag.as_deref())),

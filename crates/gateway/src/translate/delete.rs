@@ -25,8 +25,13 @@ pub(super) async fn object(context: Context<'_>, place: &Place<'_>, deleting: De
 async fn delete(context: Context<'_>, place: &Place<'_>, key: &ObjectKey) -> Result<i64, Failure> {
     let key = place.key(key)?;
     let before = size::before(context, place, &key).await;
-    place.driver.delete(&key, None).await.map_err(|error| place.failure(&error))?;
-    Ok(size::change(before, Some(0)))
+    match place.driver.delete(&key, None).await {
+        Ok(_) => Ok(size::change(before, Some(0))),
+        Err(error) => {
+            let size_change = size::change_in_spite_of(&error, context, place, &key, before).await;
+            Err(Failure { size_change, ..place.failure(&error) })
+        }
+    }
 }
 
 /// `DeleteObjects`: each object succeeds or fails by itself. Dropped in the middle, some are deleted and some not.
@@ -54,14 +59,17 @@ pub(super) async fn objects(context: Context<'_>, place: &Place<'_>, payload: Pa
                     document.group("Deleted", |document| document.element("Key", key));
                 }
             }
-            Err(failure) => document.group("Error", |document| write_error(document, key, &failure.error)),
+            Err(failure) => {
+                size_change += failure.size_change;
+                document.group("Error", |document| write_error(document, key, &failure.error));
+            }
         }
     }
     // A provider that can't be used at all: retries and statistics must see that.
     if outcomes.iter().all(|(_, outcome)| matches!(outcome, Err(Failure { fault: Some(_), .. })))
         && let Some((_, Err(failure))) = outcomes.into_iter().next()
     {
-        return Err(failure);
+        return Err(Failure { size_change, ..failure });
     }
     Ok(Outcome { response: answer::document(document.finish()), size_change })
 }

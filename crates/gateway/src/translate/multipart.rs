@@ -3,7 +3,7 @@
 use bucketry_provider::driver::{Conditions, ObjectAttributes, Stored, UploadId};
 use http::StatusCode;
 
-use crate::carry::{Answer, Context, Outcome, Place, answer, conditions, size};
+use crate::carry::{Answer, Context, Failure, Outcome, Place, answer, conditions, size};
 use crate::operation::{ObjectKey, Part};
 use crate::payload::PayloadBody;
 use crate::translate::bucket::owner;
@@ -56,11 +56,14 @@ pub(super) async fn complete(
     let document = payload.collect_bounded(xml::MAX_BYTES).await?;
     let parts = xml::read_parts(&document)?;
     let before = size::before(context, place, &key).await;
-    let stored = place
-        .driver
-        .complete_multipart(&key, &UploadId(completing.upload), &parts, &completing.conditions)
-        .await
-        .map_err(|error| place.failure(&error))?;
+    let upload = UploadId(completing.upload);
+    let stored = match place.driver.complete_multipart(&key, &upload, &parts, &completing.conditions).await {
+        Ok(stored) => stored,
+        Err(error) => {
+            let size_change = size::change_in_spite_of(&error, context, place, &key, before).await;
+            return Err(Failure { size_change, ..place.failure(&error) });
+        }
+    };
     let after = size::after(context, place, &key).await;
     let name = completing.key.as_str();
     let mut document = Document::new("CompleteMultipartUploadResult");

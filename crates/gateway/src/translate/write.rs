@@ -4,12 +4,12 @@ use bucketry_provider::driver::{PutRequest, Stored};
 use http::header::ETAG;
 use http::{Response, StatusCode};
 
-use crate::carry::{Answer, Context, GatewayBody, Outcome, Place, answer, conditions, size};
+use crate::carry::{Answer, Context, Failure, GatewayBody, Outcome, Place, answer, conditions, size};
 use crate::error::{Code, Result, S3Error};
 use crate::operation::Writing;
 use crate::payload::{PayloadBody, Receipt};
 
-/// `PutObject`. Dropped in the middle, nothing is stored.
+/// `PutObject`. Dropped in the middle of its payload, nothing is stored.
 pub(super) async fn put(
     context: Context<'_>,
     place: &Place<'_>,
@@ -25,11 +25,13 @@ pub(super) async fn put(
     let before = size::before_storing(context, place, &key, &writing.conditions).await;
     let payload = payload.into_driver_payload().await?;
     let request = PutRequest { attributes: writing.attributes, conditions: writing.conditions };
-    let stored = place
-        .driver
-        .put(&key, payload, &request)
-        .await
-        .map_err(|error| place.upload_failure(&error, &receipt))?;
+    let stored = match place.driver.put(&key, payload, &request).await {
+        Ok(stored) => stored,
+        Err(error) => {
+            let size_change = size::change_in_spite_of(&error, context, place, &key, before).await;
+            return Err(Failure { size_change, ..place.upload_failure(&error, &receipt) });
+        }
+    };
     Ok(Outcome {
         response: stored_answer(&stored, &receipt),
         size_change: size::change(before, Some(length)),

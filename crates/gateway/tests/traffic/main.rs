@@ -5,6 +5,7 @@
 mod access;
 mod contract;
 mod faults;
+mod lasting;
 mod metering;
 mod stopping;
 mod world;

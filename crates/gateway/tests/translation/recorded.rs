@@ -422,8 +422,8 @@ async fn an_object_under_a_customers_key_counts_as_empty() {
         ((200, "7"), plain, 3),
         ((404, ""), secret, 0),
         ((200, "7"), secret, -7),
-        // The provider doesn't tell the size of one that is there.
-        ((400, ""), plain, 0),
+        // So is one that is there, whose size the provider doesn't tell without its key.
+        ((400, ""), plain, 10),
         ((400, ""), secret, 0),
     ] {
         let (mut world, _) = world_of(Arc::new(move |request| match (request.method(), before) {

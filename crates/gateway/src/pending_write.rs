@@ -1,0 +1,58 @@
+//! A write on its way to the provider. It goes on to its end where its client goes away meanwhile: the provider may
+//! carry it out all the same, and what it changed must be counted.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::runtime::Handle;
+use tokio_util::task::TaskTracker;
+
+use crate::carry::Answer;
+use crate::meter::SizeCount;
+
+/// A write that somebody waits for. Dropping it leaves it to itself: where its payload was still to come from the
+/// client, it fails and nothing is stored; where all of it had come, it is carried out and counted.
+pub(crate) struct PendingWrite {
+    /// There until it has ended, and with it what it holds.
+    write: Option<Pin<Box<dyn Future<Output = Answer> + Send>>>,
+    count: Option<SizeCount>,
+    /// Those that were left to themselves.
+    unattended: TaskTracker,
+}
+
+impl PendingWrite {
+    /// Begins when it is first waited for.
+    pub(crate) fn new(
+        write: impl Future<Output = Answer> + Send + 'static,
+        count: SizeCount,
+        unattended: &TaskTracker,
+    ) -> Self {
+        Self { write: Some(Box::pin(write)), count: Some(count), unattended: unattended.clone() }
+    }
+}
+
+impl Future for PendingWrite {
+    type Output = Answer;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
+        let Some(write) = &mut self.write else { return Poll::Pending };
+        let answer = ready!(write.as_mut().poll(cx));
+        self.write = None;
+        Poll::Ready(answer)
+    }
+}
+
+impl Drop for PendingWrite {
+    fn drop(&mut self) {
+        let (Some(write), Some(count)) = (self.write.take(), self.count.take()) else { return };
+        // Without a runtime the whole process is ending.
+        let Ok(runtime) = Handle::try_current() else { return };
+        let ending = async move {
+            count.add(match write.await {
+                Ok(outcome) => outcome.size_change,
+                Err(failure) => failure.size_change,
+            });
+        };
+        self.unattended.spawn_on(ending, &runtime);
+    }
+}

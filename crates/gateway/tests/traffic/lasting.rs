@@ -1,0 +1,168 @@
+//! Writes that take long, that lose their client, or whose answer gets lost.
+
+use std::time::Duration;
+
+use bucketry_faults::{Answer, Fault, FaultProxy};
+use bucketry_gateway::settings::GatewaySettings;
+use bucketry_model::usage::UsageRow;
+use bucketry_provider::body::Payload;
+use bucketry_provider::connection::ConnectionSettings;
+use bucketry_provider::driver::{Conditions, CopyRequest, Part, PutRequest, SharedDriver, UploadId};
+use bucketry_provider::error::ErrorKind;
+use bucketry_provider::s3::Forwarded;
+use http::{HeaderMap, HeaderName, Method};
+use http_body_util::BodyExt as _;
+
+use crate::world::{World, eventually, server};
+
+async fn world(
+    case: &str,
+    configure: impl FnOnce(&mut GatewaySettings, &mut ConnectionSettings),
+) -> (World, FaultProxy) {
+    let proxy = FaultProxy::start(server()).await.unwrap();
+    let world = World::start_with(case, Some(proxy.endpoint()), configure).await;
+    (world, proxy)
+}
+
+fn soon(gateway: &mut GatewaySettings, _: &mut ConnectionSettings) {
+    gateway.server.sign_of_life = Duration::from_millis(50);
+}
+
+async fn put(client: &SharedDriver, key: &str, bytes: usize) {
+    client.put(key, Payload::bytes(vec![1; bytes]), &PutRequest::default()).await.unwrap();
+}
+
+fn size(rows: &[UsageRow]) -> i64 {
+    rows.iter().map(|row| row.size_change).sum()
+}
+
+#[tokio::test]
+async fn a_copy_that_takes_long_is_answered_at_once_and_shows_signs_of_life() {
+    let (world, proxy) = world("lasting", soon).await;
+    let client = world.client();
+    put(&client, "k", 1_000).await;
+    proxy.set_for("PUT", Fault::HoldAnswer);
+    let source = client.forwarder().unwrap().copy_source("k", None).unwrap();
+    let request = Forwarded {
+        method: Method::PUT,
+        key: "copy",
+        query: &[],
+        headers: HeaderMap::from_iter([(HeaderName::from_static("x-amz-copy-source"), source)]),
+        payload: Some(Payload::bytes("")),
+        takes_long: true,
+    };
+    let answer = client.forwarder().unwrap().forward(request).await.unwrap();
+    assert_eq!(answer.status().as_u16(), 200);
+    assert_eq!(answer.headers()["content-type"], "application/xml");
+    let mut body = answer.into_body();
+    let mut text = String::new();
+    while !text.ends_with("   ") {
+        let piece = body.frame().await.unwrap().unwrap().into_data().unwrap();
+        text.push_str(std::str::from_utf8(&piece).unwrap());
+    }
+    assert_eq!(text.trim_end(), "<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
+    proxy.healthy();
+    let rest = body.collect().await.unwrap().to_bytes();
+    let rest = std::str::from_utf8(&rest).unwrap().trim_start();
+    assert!(rest.starts_with("<CopyObjectResult") && rest.contains("<ETag>"), "{rest}");
+    let rows = world.told.rows(2).await;
+    assert_eq!((rows[1].requests, rows[1].errors, rows[1].size_change), (1, 0, 1_000));
+}
+
+#[tokio::test]
+async fn what_fails_after_it_was_answered_is_an_error_to_the_client_and_counts_as_one() {
+    let (world, proxy) = world("late-error", soon).await;
+    let client = world.client();
+    proxy.set_for("POST", Fault::HoldAnswer);
+    let parts = [Part { number: 1, etag: "\"0123456789abcdef0123456789abcdef\"".to_owned(), size: 1 }];
+    let always = Conditions::default();
+    let upload = UploadId("no-such-upload".to_owned());
+    let (completing, ()) = tokio::join!(client.complete_multipart("k", &upload, &parts, &always), async {
+        eventually("the provider to be asked", || (proxy.faults_met() == 1).then_some(())).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        proxy.healthy();
+    });
+    assert_eq!(completing.unwrap_err().kind(), Some(ErrorKind::UploadNotFound));
+    let rows = world.told.rows(1).await;
+    assert_eq!((rows[0].requests, rows[0].errors, rows[0].provider_errors), (1, 1, 0));
+    assert_eq!(world.gateway.figures().requests[1][2], 1, "among the writes that were answered 4xx");
+}
+
+#[tokio::test]
+async fn a_write_whose_client_leaves_before_the_answer_is_carried_out_and_counted() {
+    let (world, proxy) = world("left", soon).await;
+    let client = world.client();
+    put(&client, "gone", 300).await;
+    let writes = [("PUT", "put"), ("PUT", "copy"), ("DELETE", "gone")];
+    for (n, (method, key)) in writes.into_iter().enumerate() {
+        proxy.set_for(method, Fault::HoldAnswer);
+        let leaving = client.clone();
+        let write = tokio::spawn(async move {
+            match key {
+                "put" => put(&leaving, "put", 1_000).await,
+                "copy" => drop(leaving.copy("gone", "copy", &CopyRequest::default()).await.unwrap()),
+                _ => drop(leaving.delete("gone", None).await.unwrap()),
+            }
+        });
+        eventually("the provider to be asked", || (proxy.faults_met() == n + 1).then_some(())).await;
+        // A copy is answered by now, and what is left of it is read.
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        write.abort();
+        eventually("the gateway to see it", || (world.gateway.figures().in_flight == 0).then_some(())).await;
+        proxy.healthy();
+    }
+    let rows = world.told.rows(7).await;
+    assert_eq!(rows.iter().map(|row| row.requests).sum::<u32>(), 4);
+    assert_eq!(rows.iter().map(|row| row.errors).sum::<u32>(), 3);
+    let mut sizes: Vec<i64> = rows.iter().map(|row| row.size_change).filter(|size| *size != 0).collect();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [-300, 300, 300, 1_000]);
+    assert!(world.direct.head(&world.stored("put"), &Conditions::default()).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_gateway_that_stops_waits_for_writes_whose_clients_have_left() {
+    let (world, proxy) = world("stops", soon).await;
+    let client = world.client();
+    proxy.set_for("PUT", Fault::HoldAnswer);
+    let write = tokio::spawn(async move { put(&client, "k", 1_000).await });
+    eventually("the provider to be asked", || (proxy.faults_met() == 1).then_some(())).await;
+    write.abort();
+    eventually("the gateway to see it", || (world.gateway.figures().in_flight == 0).then_some(())).await;
+    world.stop.cancel();
+    proxy.healthy();
+    world.running.await.unwrap();
+    assert_eq!(size(&world.told.rows(0).await), 1_000, "by now");
+}
+
+#[tokio::test]
+async fn writes_whose_answer_gets_lost_count_by_what_is_there_afterwards() {
+    let (world, proxy) = world("lost", |_, _| {}).await;
+    let client = world.client();
+    proxy.set_for("PUT", Fault::LoseAnswer);
+    let lost = client.put("k", Payload::bytes(vec![1; 1_000]), &PutRequest::default()).await.unwrap_err();
+    assert_eq!(lost.answer().unwrap().status.as_u16(), 503);
+    assert_eq!(size(&world.told.rows(1).await), 1_000);
+    proxy.set_for("PUT", Fault::CloseEarly);
+    client.put("k", Payload::bytes(vec![1; 400]), &PutRequest::default()).await.unwrap_err();
+    assert_eq!(size(&world.told.rows(2).await), 1_000, "this one was never carried out");
+    proxy.set_for("DELETE", Fault::LoseAnswer);
+    client.delete("k", None).await.unwrap_err();
+    assert_eq!(size(&world.told.rows(3).await), 0);
+}
+
+#[tokio::test]
+async fn sizes_are_exact_where_the_provider_does_not_tell_what_is_not_there_or_fails_for_a_moment() {
+    let (world, proxy) = world("unknown", |_, _| {}).await;
+    let client = world.client();
+    proxy.set_for("HEAD", Fault::Answer(Answer::new(403)));
+    put(&client, "k", 1_000).await;
+    assert_eq!(size(&world.told.rows(1).await), 1_000, "as S3 answers those who may not list");
+    proxy.set_for("HEAD", Fault::Answer(Answer::internal_error()));
+    let met = proxy.faults_met();
+    let ((), ()) = tokio::join!(put(&client, "k", 400), async {
+        eventually("the size to be asked for", || (proxy.faults_met() > met).then_some(())).await;
+        proxy.healthy();
+    });
+    assert_eq!(size(&world.told.rows(2).await), 400);
+}
