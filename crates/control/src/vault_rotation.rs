@@ -4,13 +4,14 @@
 //! The control plane never opens a secret. The state is stored after each page, so that a restart goes on where the
 //! rotation stood; doing a step twice does no harm.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use bucketry_model::id::{JobId, OrgId};
+use bucketry_model::id::{JobId, NodeId, OrgId};
 use bucketry_model::node::{Node, serves};
 use bucketry_model::node_protocol::{BoundSecret, Outcome, Task};
 use bucketry_model::role::{Caller, OrgRole};
+use bucketry_model::status::is_connected;
 use bucketry_store::bucket::StoredSecret;
 use bucketry_store::vault::{RotationPhase, RotationState};
 
@@ -68,9 +69,10 @@ impl Control {
 
     /// Drives rotations until the future is dropped, which loses at most the page that is being worked on.
     pub async fn drive_rotations(&self) {
+        let mut asked = HashSet::new();
         loop {
             let news = self.inner.rotation.notified();
-            match self.advance_rotation().await {
+            match self.advance_rotation(&mut asked).await {
                 Ok(true) => {}
                 Ok(false) => news.await,
                 Err(error) => {
@@ -84,19 +86,20 @@ impl Control {
         }
     }
 
-    /// One step. Whether there may be another.
-    async fn advance_rotation(&self) -> Result<bool> {
+    /// One step. Whether there may be another. `asked` are the nodes that have done their part of a step that has to be
+    /// tried again: a node that makes a key at each try would soon have as many as it may.
+    async fn advance_rotation(&self, asked: &mut HashSet<NodeId>) -> Result<bool> {
         let Some(mut state) = self.inner.store.rotation().await? else { return Ok(false) };
         match state.phase {
             RotationPhase::Done => return Ok(false),
             RotationPhase::NewIdentity => {
-                self.ask_every_node(&Task::NewIdentity).await?;
+                self.ask_every_node(&Task::NewIdentity, asked).await?;
                 self.inner.presence.forget_nodes();
                 state.phase = RotationPhase::Resealing;
             }
             RotationPhase::Resealing => self.reseal_all(&mut state).await?,
             RotationPhase::Retiring => {
-                self.ask_every_node(&Task::RetireIdentities).await?;
+                self.ask_every_node(&Task::RetireIdentities, asked).await?;
                 self.inner.presence.forget_nodes();
                 state.phase = RotationPhase::Done;
                 state.finished_at = Some(self.inner.environment.now());
@@ -106,15 +109,27 @@ impl Control {
         Ok(true)
     }
 
-    async fn ask_every_node(&self, task: &Task) -> Result<()> {
-        let nodes = self.known_nodes().await?;
-        for node in nodes.iter().filter(|node| !node.recipients.is_empty()) {
+    /// Asks those that are connected. One that is away keeps the keys that it has, what is sealed anew is sealed to them
+    /// too, and the next rotation changes them.
+    async fn ask_every_node(&self, task: &Task, asked: &mut HashSet<NodeId>) -> Result<()> {
+        for node in self.known_nodes().await?.iter().filter(|node| !node.recipients.is_empty()) {
+            if asked.contains(&node.id) {
+                continue;
+            }
+            if !is_connected(node.last_seen, self.inner.environment.now()) {
+                tracing::warn!(
+                    node = node.name,
+                    "the node is away: the rotation passes it over, and it keeps its keys"
+                );
+                continue;
+            }
             match self.ask(node, task.clone()).await? {
-                Outcome::Done => {}
+                Outcome::Done => asked.insert(node.id),
                 Outcome::Failed { reason } => return Err(Error::internal(reason)),
                 _ => return Err(Error::NodeTimeout),
-            }
+            };
         }
+        asked.clear();
         Ok(())
     }
 
@@ -200,7 +215,15 @@ impl Control {
                 secrets: old.clone(),
                 recipients: recipients.iter().map(ToString::to_string).collect(),
             };
-            let Outcome::Resealed { secrets } = self.ask(node, task).await? else { continue };
+            if !is_connected(node.last_seen, self.inner.environment.now()) {
+                continue;
+            }
+            let secrets = match self.ask(node, task).await {
+                Ok(Outcome::Resealed { secrets }) => secrets,
+                // Another node may open them.
+                Ok(_) | Err(Error::NodeTimeout) => continue,
+                Err(error) => return Err(error),
+            };
             let mut replacements = Vec::with_capacity(secrets.len());
             old.retain(|before| {
                 let Some(after) = secrets.iter().find(|after| after.owner == before.owner) else {

@@ -69,7 +69,7 @@ pub struct BucketUpdate {
     pub location: BucketLocation,
     /// The secret.
     pub secret: SecretUpdate,
-    /// Whether nodes must learn of it (location or secret changed). Raises the version.
+    /// Whether nodes must learn of it (location or secret changed).
     pub announce: bool,
 }
 

@@ -72,6 +72,14 @@ impl Control {
         } else {
             None
         };
+        let secret = match (secret, &changes.secret) {
+            (SecretUpdate::Replace { secret, expires_at }, SecretInput::Replace(plain)) => {
+                let owner = SecretOwner::Bucket(id);
+                let secret = self.seal_for_now(caller.org_id, owner, plain, secret).await?;
+                SecretUpdate::Replace { secret, expires_at }
+            }
+            (secret, _) => secret,
+        };
         let update = BucketUpdate {
             id,
             org_id: caller.org_id,

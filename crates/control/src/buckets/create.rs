@@ -52,6 +52,12 @@ impl Control {
             }
             Some(diagnosis)
         };
+        let secret = match secret.zip(given.as_ref()) {
+            Some((sealed, plain)) => {
+                Some(self.seal_for_now(caller.org_id, SecretOwner::Bucket(id), plain, sealed).await?)
+            }
+            None => None,
+        };
         let new = NewBucket {
             id,
             org_id: caller.org_id,

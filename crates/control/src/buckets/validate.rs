@@ -63,6 +63,22 @@ impl Control {
         Ok(StoredSecret { sealed, sealed_to: bucketry_vault::fingerprint(&recipients) })
     }
 
+    /// Seals a secret anew if nodes have come, or have changed their keys, since it was sealed: a validation takes some
+    /// seconds, and what is stored must be for the keys that there are then.
+    pub(crate) async fn seal_for_now(
+        &self,
+        org_id: OrgId,
+        owner: SecretOwner,
+        secret: &Secret,
+        sealed: StoredSecret,
+    ) -> Result<StoredSecret> {
+        let recipients = self.recipients(org_id).await?;
+        if bucketry_vault::fingerprint(&recipients) == sealed.sealed_to {
+            return Ok(sealed);
+        }
+        self.seal(org_id, owner, secret).await
+    }
+
     /// The public keys in use of the nodes that serve an organization.
     pub(crate) async fn recipients(&self, org_id: OrgId) -> Result<Vec<Recipient>> {
         let nodes = self.known_nodes().await?;

@@ -136,3 +136,31 @@ async fn a_secret_that_no_node_can_open_stays_as_it_was_and_is_told() {
     assert_eq!(state.failed, 1);
     assert_eq!(world.node.identities.lock().unwrap().recipients().len(), 2, "the old identity is kept");
 }
+
+#[tokio::test]
+async fn a_rotation_passes_over_nodes_that_are_away() {
+    let world = World::new().await;
+    world.unchecked("Photos").await;
+    // As an operator leaves one behind who renames the node.
+    world.node.register_as("a-former-name").await.unwrap();
+    world.clock.advance(SignedDuration::from_hours(1));
+    world.node.beat(vec![]).await.unwrap();
+    let _node = world.node.work_on();
+    let driver = {
+        let control = world.control.clone();
+        tokio::spawn(async move { control.drive_rotations().await })
+    };
+    world.control.start_rotation(&world.owner).await.unwrap();
+    let done = async {
+        loop {
+            match world.control.rotation(&world.owner).await.unwrap() {
+                Some(state) if state.phase == RotationPhase::Done => break state,
+                _ => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        }
+    };
+    let state = tokio::time::timeout(Duration::from_secs(30), done).await.unwrap();
+    driver.abort();
+    assert_eq!((state.done, state.failed), (1, 0));
+    assert_eq!(world.node.identities.lock().unwrap().recipients().len(), 1);
+}

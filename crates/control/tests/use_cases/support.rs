@@ -186,9 +186,16 @@ impl FakeNode {
     }
 
     pub(crate) async fn register(&self) -> bucketry_control::Result<bucketry_model::node::Node> {
+        self.register_as("node-1").await
+    }
+
+    pub(crate) async fn register_as(
+        &self,
+        name: &str,
+    ) -> bucketry_control::Result<bucketry_model::node::Node> {
         let recipients = self.identities.lock().unwrap().recipients();
         let register = Register {
-            ip: "node-1".to_owned(),
+            ip: name.to_owned(),
             provider: "test".to_owned(),
             status: "active".to_owned(),
             region: "here".to_owned(),

@@ -97,7 +97,7 @@ pub async fn a_bucket_is_changed_from_the_version_that_was_read(store: &dyn Stor
     let moved = BucketUpdate { workspace_id: second, name: name("Pictures"), ..world.update_of(id).await };
     assert_eq!(store.update_bucket(&moved, at(7)).await.unwrap(), BucketUpdated::Updated);
     let found = store.bucket(world.org, id).await.unwrap().unwrap();
-    assert_eq!((found.workspace_id, found.name.as_str(), found.version), (second, "Pictures", 1));
+    assert_eq!((found.workspace_id, found.name.as_str(), found.version), (second, "Pictures", 2));
     assert_eq!((found.created_at, found.updated_at), (at(0), at(7)));
     assert_eq!(store.latest_change().await.unwrap(), 1);
 
@@ -105,7 +105,7 @@ pub async fn a_bucket_is_changed_from_the_version_that_was_read(store: &dyn Stor
         BucketUpdate { location: location("elsewhere"), announce: true, ..world.update_of(id).await };
     assert_eq!(store.update_bucket(&relocated, at(8)).await.unwrap(), BucketUpdated::Updated);
     let found = store.bucket(world.org, id).await.unwrap().unwrap();
-    assert_eq!((found.location.bucket.as_str(), found.version), ("elsewhere", 2));
+    assert_eq!((found.location.bucket.as_str(), found.version), ("elsewhere", 3));
     assert_eq!(store.latest_change().await.unwrap(), 2);
     assert!(!store.bucket_name_taken(world.org, &name("photos"), None).await.unwrap());
 }
@@ -118,6 +118,14 @@ pub async fn of_two_changes_from_one_version_one_is_refused(store: &dyn Store) {
     let outcomes = [a.unwrap(), b.unwrap()];
     assert!(outcomes.contains(&BucketUpdated::Updated) && outcomes.contains(&BucketUpdated::Conflict));
     assert_eq!(store.bucket(world.org, id).await.unwrap().unwrap().version, 2);
+
+    // Whoever renames it writes the workspace that they read: a move in between must not be undone.
+    let second = world.another_workspace(2).await;
+    let renamed = BucketUpdate { name: name("Pictures"), ..world.update_of(id).await };
+    let moved = BucketUpdate { workspace_id: second, ..world.update_of(id).await };
+    assert_eq!(store.update_bucket(&moved, at(3)).await.unwrap(), BucketUpdated::Updated);
+    assert_eq!(store.update_bucket(&renamed, at(3)).await.unwrap(), BucketUpdated::Conflict);
+    assert_eq!(store.bucket(world.org, id).await.unwrap().unwrap().workspace_id, second);
 }
 
 pub async fn a_change_to_a_taken_name_or_a_foreign_workspace_is_refused(store: &dyn Store) {
@@ -128,7 +136,6 @@ pub async fn a_change_to_a_taken_name_or_a_foreign_workspace_is_refused(store: &
     let unchanged = world.update_of(id).await;
     for (update, outcome) in [
         (BucketUpdate { name: name("TAKEN"), ..unchanged.clone() }, BucketUpdated::NameTaken),
-        (BucketUpdate { name: name("Photos"), ..unchanged.clone() }, BucketUpdated::Updated),
         (
             BucketUpdate { workspace_id: other.workspace, ..unchanged.clone() },
             BucketUpdated::WorkspaceNotFound,
@@ -136,6 +143,7 @@ pub async fn a_change_to_a_taken_name_or_a_foreign_workspace_is_refused(store: &
         (BucketUpdate { org_id: other.org, ..unchanged.clone() }, BucketUpdated::NotFound),
         (BucketUpdate { id: fresh(BucketId::new), ..unchanged.clone() }, BucketUpdated::NotFound),
         (BucketUpdate { from_version: 9, ..unchanged.clone() }, BucketUpdated::Conflict),
+        (BucketUpdate { name: name("Photos"), ..unchanged.clone() }, BucketUpdated::Updated),
     ] {
         assert_eq!(store.update_bucket(&update, at(1)).await.unwrap(), outcome);
     }

@@ -51,6 +51,22 @@ pub(super) async fn would_share_name(write: &mut Write, id: BucketId, name: &str
     write.finds(query(sql).bind(id.to_string()).bind(name.to_owned())).await
 }
 
+/// Whether the bucket has another name at its provider than this one.
+pub(super) async fn is_called_otherwise(write: &mut Write, id: BucketId, name: &str) -> Result<bool> {
+    let sql = "SELECT 1 FROM buckets WHERE id = $1 AND bucket <> $2";
+    write.finds(query(sql).bind(id.to_string()).bind(name.to_owned())).await
+}
+
+/// Makes other changes of the repositories that hold the bucket wait for this one.
+pub(super) async fn lock_holders(write: &mut Write, id: BucketId) -> Result<()> {
+    let sql = concat!(
+        "SELECT id FROM repositories WHERE id IN (SELECT repo_id FROM repository_buckets WHERE bucket_id = $1) \
+         ORDER BY id",
+        for_update!()
+    );
+    write.rows(query(sql).bind(id.to_string())).await.map(|_| ())
+}
+
 /// Raises the versions of the repositories that hold the bucket, and tells nodes.
 pub(super) async fn announce_holders(
     write: &mut Write,

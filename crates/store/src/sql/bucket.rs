@@ -115,11 +115,11 @@ async fn update_row(write: &mut Write, update: &BucketUpdate, now: Timestamp) ->
         SecretUpdate::Replace { secret, expires_at } => (true, Some(secret), *expires_at),
     };
     let sql = "UPDATE buckets SET workspace_id = $2, name = $3, name_folded = $4, storage_type = $5, bucket = $6, \
-               access_key = $7, endpoint = $8, region = $9, version = version + $10, updated_at = $11, \
-               sealed_to = CASE WHEN $12 THEN $13 ELSE sealed_to END, \
-               secret = CASE WHEN $12 THEN $14 ELSE secret END, \
-               secret_set_at = CASE WHEN $12 THEN $15 ELSE secret_set_at END, \
-               secret_expires_at = CASE WHEN $12 THEN $16 ELSE secret_expires_at END WHERE id = $1";
+               access_key = $7, endpoint = $8, region = $9, version = version + 1, updated_at = $10, \
+               sealed_to = CASE WHEN $11 THEN $12 ELSE sealed_to END, \
+               secret = CASE WHEN $11 THEN $13 ELSE secret END, \
+               secret_set_at = CASE WHEN $11 THEN $14 ELSE secret_set_at END, \
+               secret_expires_at = CASE WHEN $11 THEN $15 ELSE secret_expires_at END WHERE id = $1";
     let location = &update.location;
     let statement = query(sql)
         .bind(update.id.to_string())
@@ -131,7 +131,6 @@ async fn update_row(write: &mut Write, update: &BucketUpdate, now: Timestamp) ->
         .bind(location.key.as_deref())
         .bind(location.endpoint.as_ref().map(ToString::to_string))
         .bind(location.region.as_deref())
-        .bind(i64::from(update.announce))
         .bind(to_micros(now))
         .bind(replaced)
         .bind(secret.map(|secret| secret.sealed_to.as_str()))
@@ -181,6 +180,11 @@ impl BucketStore for SqlStore {
 
     async fn update_bucket(&self, update: &BucketUpdate, now: Timestamp) -> Result<BucketUpdated> {
         let mut write = self.write().await?;
+        // Repositories before buckets, as those do that change a repository: else two could wait for each other. It also
+        // keeps two buckets of a repository from taking one name at once.
+        if attachment::is_called_otherwise(&mut write, update.id, &update.location.bucket).await? {
+            attachment::lock_holders(&mut write, update.id).await?;
+        }
         let sql = concat!(
             "SELECT version, workspace_id, bucket FROM buckets WHERE id = $1 AND org_id = $2 AND deleted_at IS NULL",
             for_update!()

@@ -86,11 +86,12 @@ impl RepositoryStore for SqlStore {
         if !insert_row(&mut write, new, now).await? {
             return Ok(RepositoryInserted::NameTaken);
         }
-        if !take_place(&mut write, new.org_id).await? {
-            return Ok(RepositoryInserted::QuotaExceeded);
-        }
+        // The buckets before the organization, as whoever deletes a bucket locks them.
         if let Err(refused) = attachment::check(&mut write, &new.proposal()).await? {
             return Ok(RepositoryInserted::Refused(refused));
+        }
+        if !take_place(&mut write, new.org_id).await? {
+            return Ok(RepositoryInserted::QuotaExceeded);
         }
         attachment::replace(&mut write, new.id, &new.buckets).await?;
         write.announce(new.org_id, Subject::Repository(new.id), now);

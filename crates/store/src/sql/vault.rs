@@ -120,17 +120,24 @@ async fn replace_of_key(
     new: &StoredSecret,
     now: Timestamp,
 ) -> Result<bool> {
-    let sql = "UPDATE repository_keys SET secret = $3, sealed_to = $4 \
-               WHERE id = $1 AND secret = $2 AND revoked_at IS NULL RETURNING org_id, repo_id";
-    let update = query(sql)
+    let find =
+        "SELECT org_id, repo_id FROM repository_keys WHERE id = $1 AND secret = $2 AND revoked_at IS NULL";
+    let find = query(find).bind(id.to_string()).bind(old.as_text());
+    let Some(row) = write.row(find).await? else { return Ok(false) };
+    let mut columns = Columns::of(&row);
+    let (org_id, repo_id): (OrgId, RepoId) = (columns.parsed()?, columns.parsed()?);
+    // The repository before the key, as whoever revokes the key locks them: that must not be what is given up.
+    if !repository::note_change(write, org_id, repo_id, now).await? {
+        return Ok(false);
+    }
+    let update = "UPDATE repository_keys SET secret = $3, sealed_to = $4 \
+                  WHERE id = $1 AND secret = $2 AND revoked_at IS NULL";
+    let update = query(update)
         .bind(id.to_string())
         .bind(old.as_text())
         .bind(new.sealed.as_text())
         .bind(new.sealed_to.as_str());
-    let Some(row) = write.row(update).await? else { return Ok(false) };
-    let mut columns = Columns::of(&row);
-    let (org_id, repo_id): (OrgId, RepoId) = (columns.parsed()?, columns.parsed()?);
-    repository::note_change(write, org_id, repo_id, now).await
+    Ok(write.execute(update).await? > 0)
 }
 
 #[async_trait]
