@@ -148,7 +148,13 @@ impl UsageReports {
                     tracing::warn!(
                         "the control plane expects another batch; numbering from 1 in a new spool"
                     );
-                    self.note(|spool| spool.start_over(&new_spool_name())).await;
+                    let starting = self.with_spool(|spool| spool.start_over(&new_spool_name())).await;
+                    if let Some(Err(error)) = starting {
+                        // The same batch would be refused again at once.
+                        return Err(ControlPlaneError::Unavailable(format!(
+                            "no new spool can be begun: {error}"
+                        )));
+                    }
                 }
                 // Traffic is never given up because of a refusal: an operator has to look at it.
                 Err(error) => return Err(error),

@@ -173,6 +173,7 @@ impl Spool {
     }
 
     fn recover(&mut self) -> io::Result<()> {
+        Segment::remove_unfinished(&self.directory)?;
         let mut found = Vec::new();
         for (sequence, path) in Segment::find(&self.directory)? {
             self.sequence = sequence;
@@ -216,9 +217,9 @@ impl Spool {
 
     fn write(&mut self, batches: Vec<Record>) -> io::Result<Vec<Place>> {
         if self.segments.back().is_none_or(|newest| self.is_done(newest)) {
-            self.sequence += 1;
             let begin = Beginning { spool: &self.name, next: self.next, replaces: false };
-            let (segment, _) = Segment::create(&self.directory, self.sequence, begin, [])?;
+            let (segment, _) = Segment::create(&self.directory, self.sequence + 1, begin, [])?;
+            self.sequence += 1;
             self.segments.push_back(segment);
         }
         match self.segments.back_mut() {
@@ -233,9 +234,10 @@ impl Spool {
         while let Some(oldest) = self.segments.front()
             && oldest.sequence < needed
             && (self.segments.len() > 1 || self.is_done(oldest))
-            && let Some(oldest) = self.segments.pop_front()
         {
+            // Oldest first, and none is forgotten before it is gone: one that replaces others must outlive them.
             oldest.delete()?;
+            self.segments.pop_front();
         }
         let holding = self.segments.iter_mut().find(|other| other.sequence == segment);
         holding.map_or(Ok(()), |holding| holding.acknowledge(acknowledged))
@@ -262,11 +264,17 @@ impl Spool {
         let begin = Beginning { spool: new_name, next: 1, replaces: true };
         let (segment, places) = Segment::create(&self.directory, self.sequence + 1, begin, waiting)?;
         self.sequence += 1;
-        let old = std::mem::replace(&mut self.segments, VecDeque::from([segment]));
+        self.segments.push_back(segment);
         self.waiting = places.into();
         new_name.clone_into(&mut self.name);
         self.next = self.waiting.len() as u64 + 1;
-        old.into_iter().try_for_each(Segment::delete)
+        while self.segments.len() > 1
+            && let Some(old) = self.segments.front()
+        {
+            old.delete()?;
+            self.segments.pop_front();
+        }
+        Ok(())
     }
 
     fn read(&self, place: Place) -> io::Result<Option<Vec<UsageRow>>> {

@@ -10,6 +10,7 @@ use super::frame::{self, Found, Record};
 
 const PREFIX: &str = "usage-";
 const SUFFIX: &str = ".log";
+const UNFINISHED: &str = ".new";
 
 /// One file of a spool. Records are only ever added to the newest one.
 #[derive(Debug)]
@@ -64,8 +65,10 @@ impl Segment {
         batches: impl IntoIterator<Item = io::Result<Record>>,
     ) -> io::Result<(Self, Vec<Place>)> {
         let path = directory.join(format!("{PREFIX}{sequence:012}{SUFFIX}"));
-        let temporary = path.with_extension("new");
-        let mut file = File::create(&temporary)?;
+        let temporary = path.with_extension(UNFINISHED.trim_start_matches('.'));
+        // Opened once: after the renaming nothing may fail that would leave a file behind which nobody knows of.
+        remove_if_there(&temporary)?;
+        let mut file = OpenOptions::new().append(true).create_new(true).open(&temporary)?;
         let mut places = Vec::new();
         let mut bytes = 0;
         let spool = begin.spool.to_owned();
@@ -80,11 +83,24 @@ impl Segment {
             bytes += text.len() as u64;
         }
         file.sync_all()?;
-        drop(file);
         fs::rename(&temporary, &path)?;
-        sync_directory(directory)?;
-        let file = Some(OpenOptions::new().append(true).open(&path)?);
-        Ok((Self { sequence, spool, bytes, path, file }, places))
+        if let Err(error) = sync_directory(directory) {
+            remove_if_there(&path)?;
+            return Err(error);
+        }
+        Ok((Self { sequence, spool, bytes, path, file: Some(file) }, places))
+    }
+
+    /// Removes what is left of files that never became whole.
+    pub(super) fn remove_unfinished(directory: &Path) -> io::Result<()> {
+        for entry in fs::read_dir(directory)? {
+            let path = entry?.path();
+            let name = path.file_name().and_then(|name| name.to_str());
+            if name.is_some_and(|name| name.starts_with(PREFIX) && name.ends_with(UNFINISHED)) {
+                remove_if_there(&path)?;
+            }
+        }
+        Ok(())
     }
 
     /// Finds the files of a directory, oldest first.
@@ -210,8 +226,15 @@ impl Segment {
     }
 
     /// Deletes the file.
-    pub(super) fn delete(self) -> io::Result<()> {
-        fs::remove_file(self.path)
+    pub(super) fn delete(&self) -> io::Result<()> {
+        remove_if_there(&self.path)
+    }
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
