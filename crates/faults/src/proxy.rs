@@ -42,6 +42,8 @@ pub enum Fault {
     LoseAnswer,
     /// Have the request carried out and keep its answer back until the proxy is healthy again.
     HoldAnswer,
+    /// Keep the request back until the proxy is healthy again.
+    HoldRequest,
 }
 
 /// A proxy in front of a server, or alone, that misbehaves as it is told.
@@ -66,6 +68,8 @@ struct State {
     fault: Option<Fault>,
     /// Only requests of this method meet it; empty means all.
     method: &'static str,
+    /// How many still meet it.
+    left: usize,
     faults_met: usize,
     heads: Vec<String>,
 }
@@ -115,8 +119,12 @@ impl FaultProxy {
 
     /// As [`FaultProxy::set`], for requests of this method only.
     pub fn set_for(&self, method: &'static str, fault: Fault) {
-        let mut state = self.shared.state();
-        (state.fault, state.method) = (Some(fault), method);
+        self.shared.state().set(method, fault, usize::MAX);
+    }
+
+    /// As [`FaultProxy::set_for`], for the next such request only.
+    pub fn set_once_for(&self, method: &'static str, fault: Fault) {
+        self.shared.state().set(method, fault, 1);
     }
 
     /// Pass everything through from now on. Requests that met a fault stay with it, but for answers that were held.
@@ -136,6 +144,12 @@ impl FaultProxy {
     }
 }
 
+impl State {
+    fn set(&mut self, method: &'static str, fault: Fault, left: usize) {
+        (self.fault, self.method, self.left) = (Some(fault), method, left);
+    }
+}
+
 impl Shared {
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -144,8 +158,24 @@ impl Shared {
     fn meet(&self, request: &[u8]) -> Option<Fault> {
         let mut state = self.state();
         let fault = state.fault.clone().filter(|_| request.starts_with(state.method.as_bytes()));
-        state.faults_met += usize::from(fault.is_some());
+        if fault.is_some() {
+            state.faults_met += 1;
+            state.left -= 1;
+            if state.left == 0 {
+                state.fault = None;
+            }
+        }
         fault
+    }
+
+    async fn until_healthy(&self) {
+        loop {
+            let healthy = self.healthy.notified();
+            if self.state().fault.is_none() {
+                return;
+            }
+            healthy.await;
+        }
     }
 
     fn keep(&self, head: &str) {
@@ -236,6 +266,12 @@ async fn misbehave(
             client.write_all(&answer).await?;
             hold(client).await
         }
+        Fault::HoldRequest => {
+            let Some(mut upstream) = upstream else { return Ok(()) };
+            shared.until_healthy().await;
+            upstream.write_all(first).await?;
+            tokio::io::copy_bidirectional(&mut client, &mut upstream).await.map(drop)
+        }
         Fault::LoseAnswer | Fault::HoldAnswer => {
             let Some(upstream) = upstream else { return Ok(()) };
             let holds = fault == Fault::HoldAnswer;
@@ -316,13 +352,7 @@ async fn carry_out(
         }
     };
     let Some(shared) = until else { return Ok(()) };
-    loop {
-        let healthy = shared.healthy.notified();
-        if shared.state().fault.is_none() {
-            break;
-        }
-        healthy.await;
-    }
+    shared.until_healthy().await;
     client.write_all(&answer[..answered]).await?;
     tokio::io::copy_bidirectional(&mut client, &mut upstream).await.map(drop)
 }

@@ -8,7 +8,7 @@ use bucketry_provider::driver::SharedDriver;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::carry::{Answer, Context, Failure, Fault, OpenBuckets, Settings, handle};
+use crate::carry::{Answer, Context, Failure, Fault, OpenBuckets, Progress, Settings, handle};
 use crate::observer::Observer;
 use crate::operation::{Request, Target};
 use crate::payload::PayloadBody;
@@ -27,6 +27,8 @@ pub(crate) struct Carrier {
     pub(crate) now: Timestamp,
     /// The bucket whose provider is asked; `None` where none is.
     pub(crate) bucket: Option<Arc<ServedBucket>>,
+    /// How far a write has come; `None` of what isn't one.
+    pub(crate) progress: Option<Arc<Progress>>,
     /// Whom to tell.
     pub(crate) observer: Arc<dyn Observer>,
 }
@@ -40,6 +42,7 @@ impl Carrier {
             settings: self.settings,
             list_tokens: &self.key.key.list_tokens,
             now: self.now,
+            progress: self.progress.as_ref(),
         };
         let answer = handle(context, target, request, payload).await;
         if let Some(bucket) = &self.bucket {

@@ -29,7 +29,7 @@ pub fn response(error: &S3Error, method: &Method, resource: &str, request_id: &s
     response
 }
 
-/// The document. What XML can't hold is left out of it.
+/// The document. What XML can't hold is left out of it, and so is what is empty.
 pub fn document(error: &S3Error, resource: &str, request_id: &str) -> String {
     let mut out = String::with_capacity(256 + error.message.len() + resource.len());
     out.push_str(DECLARATION);
@@ -39,7 +39,10 @@ pub fn document(error: &S3Error, resource: &str, request_id: &str) -> String {
         ("Message", &error.message),
         ("Resource", resource),
         ("RequestId", request_id),
-    ] {
+    ]
+    .into_iter()
+    .filter(|(_, text)| !text.is_empty())
+    {
         out.push('<');
         out.push_str(name);
         out.push('>');

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::carry::Settings;
+use crate::carry::{Abandoned, Settings};
 use crate::figures::{Counters, Figures};
 use crate::observer::Observer;
 use crate::operation::Domains;
@@ -49,6 +49,7 @@ impl Gateway {
             observer,
             clock,
             request_ids: RequestIds::new(seed),
+            abandoned: Abandoned::default(),
             unattended: TaskTracker::new(),
         };
         Self { service: Arc::new(service) }

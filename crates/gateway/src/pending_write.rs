@@ -1,21 +1,23 @@
-//! A write on its way to the provider. It goes on to its end where its client goes away meanwhile: the provider may
-//! carry it out all the same, and what it changed must be counted.
+//! A write on its way to the provider. Once the provider was asked, it goes on to its end where its client goes away: it
+//! may be carried out all the same, and what it changed must be counted.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
-use crate::carry::Answer;
+use crate::carry::{Answer, Progress};
 use crate::meter::SizeCount;
 
-/// A write that somebody waits for. Dropping it leaves it to itself: where its payload was still to come from the
-/// client, it fails and nothing is stored; where all of it had come, it is carried out and counted.
+/// A write that somebody waits for. Dropping it gives it up, if the provider wasn't asked yet, and else leaves it to
+/// itself: where some of its payload was still to come from the client, it fails and nothing is stored.
 pub(crate) struct PendingWrite {
     /// There until it has ended, and with it what it holds.
     write: Option<Pin<Box<dyn Future<Output = Answer> + Send>>>,
     count: Option<SizeCount>,
+    progress: Arc<Progress>,
     /// Those that were left to themselves.
     unattended: TaskTracker,
 }
@@ -25,9 +27,10 @@ impl PendingWrite {
     pub(crate) fn new(
         write: impl Future<Output = Answer> + Send + 'static,
         count: SizeCount,
+        progress: Arc<Progress>,
         unattended: &TaskTracker,
     ) -> Self {
-        Self { write: Some(Box::pin(write)), count: Some(count), unattended: unattended.clone() }
+        Self { write: Some(Box::pin(write)), count: Some(count), progress, unattended: unattended.clone() }
     }
 }
 
@@ -45,13 +48,18 @@ impl Future for PendingWrite {
 impl Drop for PendingWrite {
     fn drop(&mut self) {
         let (Some(write), Some(count)) = (self.write.take(), self.count.take()) else { return };
+        if !self.progress.has_begun() {
+            return;
+        }
         // Without a runtime the whole process is ending.
         let Ok(runtime) = Handle::try_current() else { return };
+        let goes_on = self.progress.abandon();
         let ending = async move {
             count.add(match write.await {
                 Ok(outcome) => outcome.size_change,
                 Err(failure) => failure.size_change,
             });
+            drop(goes_on);
         };
         self.unattended.spawn_on(ending, &runtime);
     }

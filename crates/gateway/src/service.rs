@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::amazon_headers::X_AMZ_REQUEST_ID;
 use crate::carrier::Carrier;
-use crate::carry::{Failure, GatewayBody, Late, Settings};
+use crate::carry::{Abandoned, Failure, GatewayBody, Late, Progress, Settings};
 use crate::error::{Code, Result, S3Error};
 use crate::error_document;
 use crate::figures::Counters;
@@ -53,7 +53,9 @@ pub(crate) struct Service {
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) request_ids: RequestIds,
-    /// Writes whose clients have gone.
+    /// The objects of writes whose clients have gone.
+    pub(crate) abandoned: Abandoned,
+    /// The tasks of these writes.
     pub(crate) unattended: TaskTracker,
 }
 
@@ -146,6 +148,7 @@ impl Service {
             settings: self.translation,
             now,
             bucket: bucket.filter(|_| asks_provider),
+            progress: None,
             observer: Arc::clone(&self.observer),
         };
         let is_write = request.operation.class() == Class::Write;
@@ -157,14 +160,16 @@ impl Service {
                 Cow::Borrowed(_) => std::mem::take(&mut parts.headers),
             };
             let request = operation::Request { operation, headers: Cow::Owned(headers) };
+            let progress = Arc::new(Progress::new(&self.abandoned));
+            let carrier = Carrier { progress: Some(Arc::clone(&progress)), ..carrier };
             let write = carrier.carry_owned(target, request, payload, measurement.release());
-            let mut write = PendingWrite::new(write, count, &self.unattended);
+            let mut write = PendingWrite::new(write, count, progress, &self.unattended);
             match waits {
                 None => write.await,
                 Some(sign) => match timeout(sign, &mut write).await {
                     Ok(outcome) => outcome,
                     Err(_elapsed) => {
-                        let late = Late::new(Box::pin(write), sign, parts.uri.path(), id.as_str());
+                        let late = Late::new(Box::pin(write), sign, id.as_str());
                         return Ok(late.response());
                     }
                 },

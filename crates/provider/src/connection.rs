@@ -216,7 +216,7 @@ impl Connections {
         body.collect_bounded(limit, self.answer_timeout(pace)).await
     }
 
-    fn answer_timeout(&self, pace: Pace) -> Duration {
+    pub(crate) fn answer_timeout(&self, pace: Pace) -> Duration {
         match pace {
             Pace::Usual => self.0.settings.answer_timeout,
             Pace::Slow => self.0.settings.answer_timeout * SLOWNESS,

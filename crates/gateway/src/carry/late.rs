@@ -25,8 +25,6 @@ pub(crate) struct Late {
     /// When to show again that something is being done.
     signs: Interval,
     begun: bool,
-    /// What an error is told to be about.
-    resource: String,
     request_id: String,
 }
 
@@ -42,17 +40,15 @@ pub(crate) struct LateEnd {
 }
 
 impl Late {
-    /// The answer to a request for `resource`; the client gets a sign of life every `pause`.
+    /// The client gets a sign of life every `pause`.
     pub(crate) fn new(
         answer: Pin<Box<dyn Future<Output = Answer> + Send>>,
         pause: Duration,
-        resource: &str,
         request_id: &str,
     ) -> Self {
         let mut signs = interval_at(Instant::now() + pause, pause);
         signs.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (resource, request_id) = (resource.to_owned(), request_id.to_owned());
-        Self { answer, signs, begun: false, resource, request_id }
+        Self { answer, signs, begun: false, request_id: request_id.to_owned() }
     }
 
     /// The head, and what follows it.
@@ -86,7 +82,9 @@ impl Late {
                 (document, end)
             }
             Err(failure) => {
-                let document = error_document::document(&failure.error, &self.resource, &self.request_id);
+                // Without the resource: aws-sdk-js looks for an error in the first 3,000 bytes only, and takes a longer
+                // document for a success.
+                let document = error_document::document(&failure.error, "", &self.request_id);
                 let end = LateEnd {
                     size_change: failure.size_change,
                     status: failure.error.status(),

@@ -10,9 +10,12 @@ mod body;
 pub(crate) mod conditions;
 mod failure;
 mod late;
+mod progress;
 pub(crate) mod range;
 pub(crate) mod size;
 mod support;
+
+use std::sync::Arc;
 
 use bucketry_model::id::BucketId;
 use bucketry_provider::driver::SharedDriver;
@@ -23,6 +26,7 @@ use jiff::Timestamp;
 pub use crate::carry::body::GatewayBody;
 pub use crate::carry::failure::{Failure, Fault};
 pub(crate) use crate::carry::late::{Late, LateEnd};
+pub use crate::carry::progress::{Abandoned, Progress};
 pub use crate::carry::support::{Support, support};
 use crate::error::{Code, Result, S3Error};
 use crate::list_token::ListTokens;
@@ -65,6 +69,17 @@ pub struct Context<'a> {
     pub list_tokens: &'a ListTokens,
     /// The time of the request.
     pub now: Timestamp,
+    /// Where a write notes how far it has come, if anybody wants to know.
+    pub progress: Option<&'a Arc<Progress>>,
+}
+
+impl Context<'_> {
+    /// The provider is asked now for what can't be taken back.
+    pub(crate) fn begin(self) {
+        if let Some(progress) = self.progress {
+            progress.begin();
+        }
+    }
 }
 
 /// A request that was carried out.

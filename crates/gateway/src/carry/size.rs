@@ -6,47 +6,54 @@ use bucketry_provider::driver::Conditions;
 use bucketry_provider::error::{ErrorKind, ProviderError};
 use tokio::time::timeout;
 
-use crate::carry::{Context, Place};
+use crate::carry::{Context, Failure, Fault, Place};
 
 /// How long the look at what was written may keep a client waiting.
 const LOOK_WITHIN: Duration = Duration::from_secs(5);
+/// The largest object that anybody stores. A provider that tells of larger ones is mistaken, or means harm.
+const LARGEST: u64 = 1 << 48;
 
-/// How large an object is that is about to be written or deleted; 0 if there is none, `None` if it isn't known or not
-/// measured.
-pub(crate) async fn before(context: Context<'_>, place: &Place<'_>, key: &str) -> Option<u64> {
+/// How large an object is that is about to be written or deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Before {
+    /// So many bytes; 0 where there is none.
+    Known(u64),
+    /// There is none if it is stored, because that is the condition.
+    NothingIfStored,
+    /// The provider doesn't say: there is none, or the credential may not read. S3 tells those who may not list nothing
+    /// else of an object that isn't there.
+    Denied,
+    /// Not known, or not measured.
+    Unknown,
+}
+
+/// What a look at an object found.
+enum Look {
+    Size(u64),
+    Denied,
+    Failed(ProviderError),
+    Unknown,
+}
+
+/// Asks for the size of an object that is about to be written or deleted. Fails where the provider can't be reached: the
+/// write itself would meet the same, after as long a time.
+pub(crate) async fn before(context: Context<'_>, place: &Place<'_>, key: &str) -> Result<Before, Failure> {
     if !context.settings.measure_size_change {
-        return None;
+        return Ok(Before::Unknown);
     }
-    // The write itself will meet what is wrong, if it matters to it.
-    look(place, key, &[Duration::from_millis(100)]).await
-}
-
-/// Asks for the size, and once more after each pause while the provider fails.
-async fn look(place: &Place<'_>, key: &str, pauses: &[Duration]) -> Option<u64> {
-    let mut pauses = pauses.iter();
-    loop {
-        let error = match place.driver.head(key, &Conditions::default()).await {
-            Ok(info) => return info.size,
-            Err(error) => error,
-        };
-        match error.kind() {
-            Some(kind) if counts_as_nothing(kind) => return Some(0),
-            Some(ErrorKind::Internal | ErrorKind::Throttled) => {}
-            None if matches!(error, ProviderError::BrokenOff) => {}
-            _ => return None,
-        }
-        tokio::time::sleep(*pauses.next()?).await;
+    if let Some(progress) = context.progress {
+        progress.changes(place.bucket, key).await;
     }
-}
-
-/// Whether nothing is counted of an object whose size was answered with this. S3 tells those who may not list nothing but
-/// "denied" of an object that isn't there; and of one under its client's own key, for which a request without the key is
-/// malformed, nobody else could ask when it is deleted.
-fn counts_as_nothing(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
-        ErrorKind::ObjectNotFound | ErrorKind::NotFound | ErrorKind::AccessDenied | ErrorKind::Invalid
-    )
+    match look(place, key, &[Duration::from_millis(100)]).await {
+        Look::Size(size) => Ok(Before::Known(size)),
+        Look::Denied => Ok(Before::Denied),
+        Look::Failed(error) => match place.failure(&error) {
+            failure if failure.fault == Some(Fault::Unreachable) => Err(failure),
+            // What else is wrong the write will meet, if it matters to it.
+            _ => Ok(Before::Unknown),
+        },
+        Look::Unknown => Ok(Before::Unknown),
+    }
 }
 
 /// As [`before`], for an object that is stored under conditions.
@@ -55,36 +62,59 @@ pub(crate) async fn before_storing(
     place: &Place<'_>,
     key: &str,
     conditions: &Conditions,
-) -> Option<u64> {
+) -> Result<Before, Failure> {
     match conditions.if_none_match {
-        // What is only stored if there is nothing replaces nothing.
-        Some(_) if context.settings.measure_size_change => Some(0),
+        Some(_) if context.settings.measure_size_change => Ok(Before::NothingIfStored),
         _ => before(context, place, key).await,
     }
 }
 
-/// How large an object is that was just written; as [`before`], with more patience: nobody will ask again.
-pub(crate) async fn after(context: Context<'_>, place: &Place<'_>, key: &str) -> Option<u64> {
-    if !context.settings.measure_size_change {
-        return None;
+/// The change by an object of this size that was just stored.
+pub(crate) async fn stored(
+    context: Context<'_>,
+    place: &Place<'_>,
+    key: &str,
+    before: Before,
+    size: u64,
+) -> i64 {
+    match before {
+        Before::Known(before) => difference(before, size),
+        Before::NothingIfStored => difference(0, size),
+        // Of one that is there now the credential is told the size, if it may read.
+        Before::Denied => after(context, place, key).await.map_or(0, |_| difference(0, size)),
+        Before::Unknown => 0,
     }
-    let pauses = [Duration::from_millis(100), Duration::from_secs(1)];
-    timeout(LOOK_WITHIN, look(place, key, &pauses)).await.ok().flatten()
+}
+
+/// The change by an object that was just stored, of a size that only the provider knows.
+pub(crate) async fn replaced(context: Context<'_>, place: &Place<'_>, key: &str, before: Before) -> i64 {
+    let before = match before {
+        Before::Known(before) => before,
+        Before::NothingIfStored | Before::Denied => 0,
+        Before::Unknown => return 0,
+    };
+    after(context, place, key).await.map_or(0, |after| difference(before, after))
+}
+
+/// The change by deleting an object.
+pub(crate) fn deleted(before: Before) -> i64 {
+    if let Before::Known(before) = before { difference(before, 0) } else { 0 }
 }
 
 /// By how much a write that failed changed the stored size all the same. Its answer may have got lost on the way, and
 /// only the object can tell then.
-pub(crate) async fn change_in_spite_of(
+pub(crate) async fn in_spite_of(
     error: &ProviderError,
     context: Context<'_>,
     place: &Place<'_>,
     key: &str,
-    before: Option<u64>,
+    before: Before,
 ) -> i64 {
-    if before.is_none() || !may_have_been_carried_out(error) {
+    let Before::Known(before) = before else { return 0 };
+    if !may_have_been_carried_out(error) {
         return 0;
     }
-    change(before, after(context, place, key).await)
+    after(context, place, key).await.map_or(0, |after| difference(before, after))
 }
 
 fn may_have_been_carried_out(error: &ProviderError) -> bool {
@@ -92,13 +122,44 @@ fn may_have_been_carried_out(error: &ProviderError) -> bool {
         || error.kind() == Some(ErrorKind::Internal)
 }
 
-/// The change.
-pub(crate) fn change(before: Option<u64>, after: Option<u64>) -> i64 {
-    match (before, after) {
-        (Some(before), Some(after)) => {
-            let signed = |size| i64::try_from(size).unwrap_or(i64::MAX);
-            signed(after) - signed(before)
-        }
-        _ => 0,
+/// How large an object is after a write; with patience, because nobody will ask again.
+async fn after(context: Context<'_>, place: &Place<'_>, key: &str) -> Option<u64> {
+    if !context.settings.measure_size_change {
+        return None;
     }
+    let pauses = [Duration::from_millis(100), Duration::from_secs(1)];
+    match timeout(LOOK_WITHIN, look(place, key, &pauses)).await {
+        Ok(Look::Size(size)) => Some(size),
+        _ => None,
+    }
+}
+
+/// Asks for the size, and once more after each pause while the provider fails.
+async fn look(place: &Place<'_>, key: &str, pauses: &[Duration]) -> Look {
+    let mut pauses = pauses.iter();
+    loop {
+        let error = match place.driver.head(key, &Conditions::default()).await {
+            Ok(info) => return info.size.filter(|size| *size <= LARGEST).map_or(Look::Unknown, Look::Size),
+            Err(error) => error,
+        };
+        let passing = match error.kind() {
+            // Invalid is a request for one under its client's own key, without which nobody can ask for its size: it
+            // counts as nothing.
+            Some(ErrorKind::ObjectNotFound | ErrorKind::NotFound | ErrorKind::Invalid) => {
+                return Look::Size(0);
+            }
+            Some(ErrorKind::AccessDenied) => return Look::Denied,
+            Some(ErrorKind::Internal | ErrorKind::Throttled) => true,
+            _ => matches!(error, ProviderError::BrokenOff),
+        };
+        match pauses.next() {
+            Some(pause) if passing => tokio::time::sleep(*pause).await,
+            _ => return Look::Failed(error),
+        }
+    }
+}
+
+fn difference(before: u64, after: u64) -> i64 {
+    let signed = |size: u64| i64::try_from(size.min(LARGEST)).unwrap_or(i64::MAX);
+    signed(after) - signed(before)
 }

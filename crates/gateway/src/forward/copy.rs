@@ -44,14 +44,14 @@ pub(super) async fn object(mut way: Way<'_>, copying: Copying) -> Answer {
     }
     way.headers.insert(&X_AMZ_COPY_SOURCE, source.header);
     let (context, place) = (way.context, way.place);
-    let before = size::before(context, place, &key).await;
+    let before = size::before(context, place, &key).await?;
+    context.begin();
     match copy(way, &key, &[], "CopyObjectResult").await {
         Ok(response) => {
-            let after = size::after(context, place, &key).await;
-            Ok(Outcome { response, size_change: size::change(before, after) })
+            Ok(Outcome { response, size_change: size::replaced(context, place, &key, before).await })
         }
         Err(error) => {
-            let size_change = size::change_in_spite_of(&error, context, place, &key, before).await;
+            let size_change = size::in_spite_of(&error, context, place, &key, before).await;
             Err(Failure { size_change, ..failure(place, &error) })
         }
     }

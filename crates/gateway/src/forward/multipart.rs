@@ -68,7 +68,7 @@ pub(super) async fn complete(way: Way<'_>, completing: &Completing, payload: Pay
     let key = place.key(&completing.key)?;
     let document = payload.collect_bounded(xml::MAX_BYTES).await?;
     let parts = xml::read_parts(&document)?;
-    let before = size::before(context, place, &key).await;
+    let before = size::before(context, place, &key).await?;
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
     let request = Forwarded {
         method: Method::POST,
@@ -78,15 +78,15 @@ pub(super) async fn complete(way: Way<'_>, completing: &Completing, payload: Pay
         payload: Some(Payload::bytes(bucketry_provider::s3::parts_document(&parts))),
         takes_long: true,
     };
+    context.begin();
     let answer = s3.forward_for_document(request, ROOT, MAX_DOCUMENT_BYTES).await;
     let size_change = match &answer {
         Ok(_) => 0,
-        Err(error) => size::change_in_spite_of(error, context, place, &key, before).await,
+        Err(error) => size::in_spite_of(error, context, place, &key, before).await,
     };
     let response =
         named(place, &completing.key, ROOT, answer).map_err(|failure| Failure { size_change, ..failure })?;
-    let after = size::after(context, place, &key).await;
-    Ok(Outcome { response, size_change: size::change(before, after) })
+    Ok(Outcome { response, size_change: size::replaced(context, place, &key, before).await })
 }
 
 /// `ListParts`.

@@ -22,8 +22,9 @@ pub(super) async fn put(way: Way<'_>, writing: Writing, payload: PayloadBody) ->
     let receipt = payload.receipt();
     // Nobody can ask for the size of such an object without its key, so it would never be counted down again.
     let counted = if headers.contains_key(CUSTOMER_KEY) { 0 } else { length };
-    let before = size::before_storing(context, place, &key, &writing.conditions).await;
+    // First, so that a client that leaves is noticed while the size is asked for.
     let payload = payload.into_driver_payload().await?;
+    let before = size::before_storing(context, place, &key, &writing.conditions).await?;
     // One that came behind the content of a small payload is known by now.
     if let Some((name, value)) = receipt.checksum().filter(|_| can.checksums) {
         headers.insert(name, value);
@@ -36,15 +37,16 @@ pub(super) async fn put(way: Way<'_>, writing: Writing, payload: PayloadBody) ->
         payload: Some(payload),
         takes_long: false,
     };
+    context.begin();
     let stored = match s3.forward(request).await {
         Ok(stored) => stored,
         Err(error) => {
-            let size_change = size::change_in_spite_of(&error, context, place, &key, before).await;
+            let size_change = size::in_spite_of(&error, context, place, &key, before).await;
             return Err(Failure { size_change, ..place.upload_failure(&error, &receipt) });
         }
     };
     Ok(Outcome {
         response: answer::stored(StatusCode::OK, stored.headers()),
-        size_change: size::change(before, Some(counted)),
+        size_change: size::stored(context, place, &key, before, counted).await,
     })
 }

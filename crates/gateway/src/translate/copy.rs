@@ -15,7 +15,7 @@ use bucketry_provider::error::{ErrorKind, ProviderError};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::carry::{Answer, Context, Failure, Outcome, Place, answer, conditions, size};
+use crate::carry::{Answer, Context, Failure, Outcome, Place, Progress, answer, conditions, size};
 use crate::error::{Code, S3Error};
 use crate::operation::{CopySource, Copying, Part};
 use crate::translate::write::check_length;
@@ -34,16 +34,17 @@ pub(super) async fn object(context: Context<'_>, place: &Place<'_>, copying: Cop
         )
         .into());
     }
-    let before = size::before(context, place, &key).await;
-    let (stored, after) = if within && place.driver.capabilities().copy {
+    let before = size::before(context, place, &key).await?;
+    let (stored, size_change) = if within && place.driver.capabilities().copy {
         let request = CopyRequest {
             attributes: copying.attributes,
             source_conditions: copying.source.conditions.clone(),
         };
+        context.begin();
         match place.driver.copy(&source.key, &key, &request).await {
-            Ok(stored) => (stored, size::after(context, place, &key).await),
+            Ok(stored) => (stored, size::replaced(context, place, &key, before).await),
             Err(error) => {
-                let size_change = size::change_in_spite_of(&error, context, place, &key, before).await;
+                let size_change = size::in_spite_of(&error, context, place, &key, before).await;
                 return Err(Failure { size_change, ..source.failure(&error) });
             }
         }
@@ -52,19 +53,19 @@ pub(super) async fn object(context: Context<'_>, place: &Place<'_>, copying: Cop
         let attributes = copying.attributes.unwrap_or_else(|| read.info.attributes.clone());
         let length = length(&read)?;
         check_length(length, place.driver.capabilities().max_put_bytes)?;
-        let (payload, lost) = streamed(read.body, length);
+        let (payload, lost) = streamed(context, read.body, length);
         let request = PutRequest { attributes, conditions: Conditions::default() };
         match place.driver.put(&key, payload, &request).await {
-            Ok(stored) => (stored, Some(length)),
+            Ok(stored) => (stored, size::stored(context, place, &key, before, length).await),
             Err(error) => {
-                let size_change = size::change_in_spite_of(&error, context, place, &key, before).await;
+                let size_change = size::in_spite_of(&error, context, place, &key, before).await;
                 return Err(Failure { size_change, ..source.lost(place, &error, &lost) });
             }
         }
     };
     Ok(Outcome {
         response: answer::document(result("CopyObjectResult", context, stored.etag.as_deref())),
-        size_change: size::change(before, after),
+        size_change,
     })
 }
 
@@ -88,7 +89,7 @@ pub(super) async fn part(
     }
     let length = length(&read)?;
     check_length(length, place.driver.capabilities().multipart.max_part_bytes)?;
-    let (payload, lost) = streamed(read.body, length);
+    let (payload, lost) = streamed(context, read.body, length);
     let stored = place.driver.upload_part(&key, &UploadId(part.upload), part.number, payload).await;
     let stored = stored.map_err(|error| source.lost(place, &error, &lost))?;
     let stored = Stored { etag: Some(stored.etag), version: None };
@@ -151,14 +152,18 @@ fn length(read: &ObjectRead) -> Result<u64, Failure> {
 
 type Lost = Arc<OnceLock<ProviderError>>;
 
-fn streamed(body: ProviderBody, length: u64) -> (Payload, Lost) {
+fn streamed(context: Context<'_>, body: ProviderBody, length: u64) -> (Payload, Lost) {
     let lost = Lost::default();
-    (Payload::stream(Tapped { body, lost: Arc::clone(&lost) }, length), lost)
+    let progress = context.progress.map(Arc::clone);
+    (Payload::stream(Tapped { body, left: length, progress, lost: Arc::clone(&lost) }, length), lost)
 }
 
-/// A body that keeps what it failed of: the driver that reads it only tells that it failed.
+/// A body that keeps what it failed of: the driver that reads it only tells that it failed. Without its last piece nothing
+/// is stored, so until then the copy can be given up.
 struct Tapped {
     body: ProviderBody,
+    left: u64,
+    progress: Option<Arc<Progress>>,
     lost: Lost,
 }
 
@@ -176,6 +181,14 @@ impl Body for Tapped {
         cx: &mut TaskContext<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, SourceLost>>> {
         let next = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if let Some(Ok(frame)) = &next {
+            self.left = self.left.saturating_sub(frame.data_ref().map_or(0, |data| data.len() as u64));
+        }
+        if self.left == 0
+            && let Some(progress) = self.progress.take()
+        {
+            progress.begin();
+        }
         Poll::Ready(next.map(|frame| {
             frame.map_err(|error| {
                 // The first failure is the last: nobody reads on after it.

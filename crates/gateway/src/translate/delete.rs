@@ -24,11 +24,12 @@ pub(super) async fn object(context: Context<'_>, place: &Place<'_>, deleting: De
 
 async fn delete(context: Context<'_>, place: &Place<'_>, key: &ObjectKey) -> Result<i64, Failure> {
     let key = place.key(key)?;
-    let before = size::before(context, place, &key).await;
+    let before = size::before(context, place, &key).await?;
+    context.begin();
     match place.driver.delete(&key, None).await {
-        Ok(_) => Ok(size::change(before, Some(0))),
+        Ok(_) => Ok(size::deleted(before)),
         Err(error) => {
-            let size_change = size::change_in_spite_of(&error, context, place, &key, before).await;
+            let size_change = size::in_spite_of(&error, context, place, &key, before).await;
             Err(Failure { size_change, ..place.failure(&error) })
         }
     }

@@ -55,23 +55,24 @@ pub(super) async fn complete(
     let key = place.key(&completing.key)?;
     let document = payload.collect_bounded(xml::MAX_BYTES).await?;
     let parts = xml::read_parts(&document)?;
-    let before = size::before(context, place, &key).await;
+    let before = size::before(context, place, &key).await?;
     let upload = UploadId(completing.upload);
+    context.begin();
     let stored = match place.driver.complete_multipart(&key, &upload, &parts, &completing.conditions).await {
         Ok(stored) => stored,
         Err(error) => {
-            let size_change = size::change_in_spite_of(&error, context, place, &key, before).await;
+            let size_change = size::in_spite_of(&error, context, place, &key, before).await;
             return Err(Failure { size_change, ..place.failure(&error) });
         }
     };
-    let after = size::after(context, place, &key).await;
+    let size_change = size::replaced(context, place, &key, before).await;
     let name = completing.key.as_str();
     let mut document = Document::new("CompleteMultipartUploadResult");
     document.element("Location", &xml::location(place.name, name));
     document.element("Bucket", place.name);
     document.element("Key", name);
     document.optional("ETag", stored.etag.as_deref());
-    Ok(Outcome { response: answer::document(document.finish()), size_change: size::change(before, after) })
+    Ok(Outcome { response: answer::document(document.finish()), size_change })
 }
 
 /// `AbortMultipartUpload`.

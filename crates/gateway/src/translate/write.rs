@@ -22,19 +22,21 @@ pub(super) async fn put(
     check_length(length, can.max_put_bytes)?;
     let key = place.key(&writing.key)?;
     let receipt = payload.receipt();
-    let before = size::before_storing(context, place, &key, &writing.conditions).await;
+    // First, so that a client that leaves is noticed while the size is asked for.
     let payload = payload.into_driver_payload().await?;
+    let before = size::before_storing(context, place, &key, &writing.conditions).await?;
     let request = PutRequest { attributes: writing.attributes, conditions: writing.conditions };
+    context.begin();
     let stored = match place.driver.put(&key, payload, &request).await {
         Ok(stored) => stored,
         Err(error) => {
-            let size_change = size::change_in_spite_of(&error, context, place, &key, before).await;
+            let size_change = size::in_spite_of(&error, context, place, &key, before).await;
             return Err(Failure { size_change, ..place.upload_failure(&error, &receipt) });
         }
     };
     Ok(Outcome {
         response: stored_answer(&stored, &receipt),
-        size_change: size::change(before, Some(length)),
+        size_change: size::stored(context, place, &key, before, length).await,
     })
 }
 

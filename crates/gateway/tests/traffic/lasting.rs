@@ -152,17 +152,85 @@ async fn writes_whose_answer_gets_lost_count_by_what_is_there_afterwards() {
 }
 
 #[tokio::test]
+async fn a_write_whose_client_leaves_before_the_provider_was_asked_is_given_up() {
+    let (world, proxy) = world("given-up", |_, _| {}).await;
+    let client = world.client();
+    put(&client, "k", 300).await;
+    proxy.set_for("HEAD", Fault::HoldAnswer);
+    for (n, delete) in [false, true].into_iter().enumerate() {
+        let leaving = client.clone();
+        let write = tokio::spawn(async move {
+            if delete {
+                leaving.delete("k", None).await.unwrap();
+            } else {
+                put(&leaving, "k", 1_000).await;
+            }
+        });
+        eventually("the size to be asked for", || (proxy.faults_met() == n + 1).then_some(())).await;
+        write.abort();
+        eventually("the gateway to see it", || (world.gateway.figures().in_flight == 0).then_some(())).await;
+    }
+    proxy.healthy();
+    put(&client, "other", 1).await;
+    let info = world.direct.head(&world.stored("k"), &Conditions::default()).await.unwrap();
+    assert_eq!(info.size, Some(300), "nobody changes it any more");
+    assert_eq!(size(&world.told.rows(4).await), 301);
+}
+
+#[tokio::test]
+async fn a_write_that_is_tried_again_after_its_client_left_counts_once() {
+    let (world, proxy) = world("again", |_, _| {}).await;
+    let client = world.client();
+    proxy.set_for("PUT", Fault::HoldRequest);
+    let leaving = client.clone();
+    let write = tokio::spawn(async move { put(&leaving, "k", 1_000).await });
+    eventually("the provider to be asked", || (proxy.faults_met() == 1).then_some(())).await;
+    write.abort();
+    eventually("the gateway to see it", || (world.gateway.figures().in_flight == 0).then_some(())).await;
+    let again = tokio::spawn(async move { put(&client, "k", 1_000).await });
+    eventually("it to come again", || (world.gateway.figures().in_flight == 1).then_some(())).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    proxy.healthy();
+    again.await.unwrap();
+    assert_eq!(size(&world.told.rows(3).await), 1_000);
+}
+
+#[tokio::test]
+async fn a_conditional_write_that_fails_counts_nothing() {
+    let (world, proxy) = world("conditional", |_, _| {}).await;
+    let client = world.client();
+    put(&client, "k", 500).await;
+    proxy.set_for("PUT", Fault::Answer(Answer::internal_error()));
+    let absent = Conditions { if_none_match: Some("*".to_owned()), ..Conditions::default() };
+    let request = PutRequest { conditions: absent, ..PutRequest::default() };
+    client.put("k", Payload::bytes(vec![1; 700]), &request).await.unwrap_err();
+    assert_eq!(size(&world.told.rows(2).await), 500);
+}
+
+#[tokio::test]
 async fn sizes_are_exact_where_the_provider_does_not_tell_what_is_not_there_or_fails_for_a_moment() {
     let (world, proxy) = world("unknown", |_, _| {}).await;
     let client = world.client();
-    proxy.set_for("HEAD", Fault::Answer(Answer::new(403)));
+    proxy.set_once_for("HEAD", Fault::Answer(Answer::new(403)));
     put(&client, "k", 1_000).await;
     assert_eq!(size(&world.told.rows(1).await), 1_000, "as S3 answers those who may not list");
-    proxy.set_for("HEAD", Fault::Answer(Answer::internal_error()));
-    let met = proxy.faults_met();
-    let ((), ()) = tokio::join!(put(&client, "k", 400), async {
-        eventually("the size to be asked for", || (proxy.faults_met() > met).then_some(())).await;
-        proxy.healthy();
-    });
+    proxy.set_once_for("HEAD", Fault::Answer(Answer::internal_error()));
+    put(&client, "k", 400).await;
     assert_eq!(size(&world.told.rows(2).await), 400);
+    proxy.set_for("HEAD", Fault::Answer(Answer::new(403)));
+    put(&client, "k", 900).await;
+    assert_eq!(size(&world.told.rows(3).await), 400, "who may not read at all knows of no change");
+}
+
+#[tokio::test]
+async fn a_write_fails_at_once_where_the_provider_can_not_be_reached_to_ask_for_the_size() {
+    let (world, proxy) = world("unreached", |_, connections| {
+        connections.answer_timeout = Duration::from_millis(200);
+    })
+    .await;
+    proxy.set(Fault::StallBeforeHeaders);
+    let error = world.client().put("k", Payload::bytes("x"), &PutRequest::default()).await.unwrap_err();
+    assert_eq!(error.answer().unwrap().status.as_u16(), 503);
+    assert_eq!(proxy.faults_met(), 1, "it isn't sent after that");
+    assert_eq!((world.told.rows(1).await[0].provider_errors, world.told.failures()), (1, 1));
 }

@@ -180,6 +180,7 @@ impl World {
             settings: self.settings,
             list_tokens: &self.tokens,
             now: "2026-05-01T10:00:00Z".parse().unwrap(),
+            progress: None,
         }
     }
 

@@ -138,7 +138,7 @@ impl AzureDriver {
 
     /// Waits for a copy that goes on. Dropped, the copy goes on without anybody waiting.
     async fn finish_copy(&self, key: &str) -> Result<Stored, ProviderError> {
-        let deadline = Instant::now() + self.connections.settings().answer_timeout;
+        let deadline = Instant::now() + self.connections.answer_timeout(Pace::Slow);
         loop {
             let info = self.head_blob(key, &Conditions::default()).await?;
             match text(&info.headers, "x-ms-copy-status").as_deref() {
