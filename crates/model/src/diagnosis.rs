@@ -68,6 +68,9 @@ pub enum CheckCode {
     ProviderError,
     /// Something answers, but it isn't an object store of the given type.
     NotAnObjectStore,
+    /// The node can't open the bucket as it is registered: it has no key for the secret, or lacks what the kind of access
+    /// needs.
+    NotOpened,
 }
 
 impl CheckCode {
@@ -93,6 +96,7 @@ impl CheckCode {
             Self::ProviderThrottled => "PROVIDER_THROTTLED",
             Self::ProviderError => "PROVIDER_ERROR",
             Self::NotAnObjectStore => "NOT_AN_OBJECT_STORE",
+            Self::NotOpened => "NOT_OPENED",
         }
     }
 }

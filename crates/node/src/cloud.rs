@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bucketry_model::bucket::BucketTarget;
-use bucketry_model::diagnosis::{CheckScope, Diagnosis};
+use bucketry_model::diagnosis::{CheckCode, CheckScope, Diagnosis};
 use bucketry_model::status::ProbeFailure;
 use bucketry_provider::connection::Connections;
 use bucketry_provider::driver::SharedDriver;
@@ -35,6 +35,23 @@ pub struct OpenBucket {
     pub driver: Option<SharedDriver>,
     /// The host that its requests go to: what shares a host shares its bound of running probes.
     pub host: Arc<str>,
+}
+
+impl OpenBucket {
+    /// Stands for a bucket that can't be opened: no request is carried to it, and each probe tells why.
+    pub(crate) fn not_opened(message: String) -> Self {
+        Self { prober: Arc::new(NotOpened(message)), driver: None, host: "".into() }
+    }
+}
+
+struct NotOpened(String);
+
+#[async_trait]
+impl Prober for NotOpened {
+    async fn probe(&self, _: Duration) -> Probed {
+        let failure = ProbeFailure { code: CheckCode::NotOpened, message: self.0.clone() };
+        Probed { latency: Duration::ZERO, outcome: Err(failure) }
+    }
 }
 
 /// Opens buckets and finds out what is wrong with them.

@@ -45,16 +45,16 @@ pub(crate) enum Change {
 /// A bucket to be probed.
 pub(crate) struct Served {
     pub(crate) id: BucketId,
-    /// Where it lies and what opens it; none where its secret couldn't be opened.
+    /// Where it lies and what opens it; none where it couldn't be opened.
     pub(crate) target: Option<BucketTarget>,
-    /// The open bucket; none where it couldn't be opened, which makes its status unknown.
-    pub(crate) open: Option<OpenBucket>,
+    /// The open bucket, or what stands for it.
+    pub(crate) open: OpenBucket,
 }
 
 struct Entry {
     generation: u64,
     target: Option<BucketTarget>,
-    open: Option<OpenBucket>,
+    open: OpenBucket,
     history: ProbeHistory,
     /// When requests of applications were last said to end otherwise, until a probe succeeds.
     suspected: Option<Instant>,
@@ -142,8 +142,6 @@ impl Probes {
 
     fn serve(&mut self, served: Served) {
         if let Some(entry) = self.entries.get(&served.id)
-            && entry.open.is_some()
-            && served.open.is_some()
             && same_target(entry.target.as_ref(), served.target.as_ref())
         {
             // Renamed, or its secret sealed anew: nothing that a probe would notice.
@@ -152,10 +150,8 @@ impl Probes {
         self.forget(served.id);
         self.last_generation += 1;
         let ticket = Ticket { bucket: served.id, generation: self.last_generation };
-        if served.open.is_some() {
-            let at = self.first_probe_time();
-            self.schedule.plan(at, ticket);
-        }
+        let at = self.first_probe_time();
+        self.schedule.plan(at, ticket);
         let entry = Entry {
             generation: ticket.generation,
             target: served.target,
@@ -177,7 +173,7 @@ impl Probes {
     /// Probes a bucket at once rather than when its turn comes, unless that was just done. What was planned for it,
     /// or is under way, is of no interest any more.
     fn suspect(&mut self, id: BucketId) {
-        let Some(entry) = self.entries.get_mut(&id).filter(|entry| entry.open.is_some()) else { return };
+        let Some(entry) = self.entries.get_mut(&id) else { return };
         let now = Instant::now();
         if entry.suspected.is_some_and(|at| now < at + SUSPICION_PAUSE) {
             return;
@@ -201,12 +197,12 @@ impl Probes {
     fn begin_due(&mut self) {
         let entries = &self.entries;
         self.schedule.advance(Instant::now(), |ticket| {
-            current(entries, ticket)?.open.as_ref().map(|open| Arc::clone(&open.host))
+            current(entries, ticket).map(|entry| Arc::clone(&entry.open.host))
         });
         while let Some((ticket, host)) = self.schedule.begin() {
-            match current(&self.entries, ticket).and_then(|entry| entry.open.as_ref()) {
-                Some(open) => {
-                    let (prober, deadline) = (Arc::clone(&open.prober), self.config.timeout);
+            match current(&self.entries, ticket) {
+                Some(entry) => {
+                    let (prober, deadline) = (Arc::clone(&entry.open.prober), self.config.timeout);
                     self.running.spawn(async move {
                         let probed = AssertUnwindSafe(probe(&*prober, deadline)).catch_unwind().await.ok();
                         Finished { ticket, host, probed }

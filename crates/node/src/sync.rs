@@ -6,6 +6,7 @@ use std::time::Duration;
 use bucketry_gateway::Gateway;
 use bucketry_gateway::registry::OpenKey;
 use bucketry_model::bucket::BucketTarget;
+use bucketry_model::id::BucketId;
 use bucketry_model::node_protocol::{NodeBucket, NodeRepository, NodeRepositoryKey, SyncAnswer};
 use bucketry_model::time::Clock;
 use bucketry_vault::{Identities, SecretContext};
@@ -16,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
 use crate::catalog::Catalog;
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, OpenBucket};
 use crate::control_plane::{ControlPlane, ControlPlaneError};
 use crate::jitter::Jitter;
 use crate::jobs::Jobs;
@@ -161,11 +162,11 @@ impl Sync {
             return;
         };
         for served in opened {
-            if served.open.is_none() {
+            if served.target.is_none() {
                 catalog.note_unusable(served.id);
             }
             if let Some(gateway) = &self.gateway {
-                match served.open.as_ref().and_then(|open| open.driver.clone()) {
+                match served.open.driver.clone() {
                     Some(driver) => gateway.serve_bucket(served.id, driver),
                     None => gateway.forget_bucket(served.id),
                 }
@@ -199,23 +200,32 @@ fn open_keys(repository: &NodeRepository, identities: &Identities) -> Vec<OpenKe
     repository.keys.iter().filter_map(open).collect()
 }
 
+const HOW_TO_SEAL: &str = "`bucketry vault rotate` seals all secrets to all nodes; one that no node can open must be \
+                           entered again.";
+
 fn open(bucket: NodeBucket, identities: &Identities, cloud: &dyn Cloud) -> Served {
     let NodeBucket { id, org_id, location, secret, .. } = bucket;
     let context = SecretContext::of_bucket(org_id, id);
     let secret = match secret.map(|sealed| bucketry_vault::open(&sealed, &context, identities)).transpose() {
         Ok(secret) => secret,
         Err(error) => {
-            tracing::warn!(bucket = %id, %error, "can't open the bucket's secret; its status stays unknown");
-            return Served { id, target: None, open: None };
+            tracing::warn!(bucket = %id, %error, "can't open the bucket's secret");
+            return not_opened(
+                id,
+                format!("The node can't open the bucket's secret: {error}. {HOW_TO_SEAL}"),
+            );
         }
     };
     let target = BucketTarget { location, secret };
-    let open = match cloud.open(&target) {
-        Ok(open) => Some(open),
+    match cloud.open(&target) {
+        Ok(open) => Served { id, target: Some(target), open },
         Err(reason) => {
-            tracing::warn!(bucket = %id, reason, "can't open the bucket; its status stays unknown");
-            None
+            tracing::warn!(bucket = %id, reason, "can't open the bucket");
+            not_opened(id, format!("The node can't open the bucket: {reason}."))
         }
-    };
-    Served { id, target: Some(target), open }
+    }
+}
+
+fn not_opened(id: BucketId, message: String) -> Served {
+    Served { id, target: None, open: OpenBucket::not_opened(message) }
 }

@@ -23,6 +23,9 @@ pub struct Validated {
     pub diagnosis: Diagnosis,
 }
 
+/// How many nodes are asked for a validation, one after the other, while they say that they can't make it.
+const NODES_ASKED: usize = 3;
+
 impl Control {
     /// Validates a bucket with what is stored, or with the fields that were sent in place of it. Nothing is saved.
     pub async fn validate_bucket(
@@ -107,7 +110,6 @@ impl Control {
             .jobs
             .validation_place(org_id, self.inner.settings.validations_at_once)
             .ok_or(Error::Busy)?;
-        let node = self.connected_nodes(org_id).await?.into_iter().next().ok_or(Error::NoNodeOnline)?;
         let deadline = self.inner.settings.validation_deadline;
         let task = Task::Validate {
             org_id,
@@ -117,14 +119,20 @@ impl Control {
             scope,
             deadline_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
         };
-        let job_id = self.inner.environment.id(JobId::new)?;
-        let mut ticket = self.inner.jobs.put(node.id, job_id, task).ok_or(Error::Busy)?;
-        match tokio::time::timeout(deadline + self.inner.settings.validation_round_trip, ticket.outcome())
-            .await
-        {
-            Ok(Some(Outcome::Validated { diagnosis })) => Ok(diagnosis),
-            Ok(Some(Outcome::Failed { reason })) => Err(Error::ValidationImpossible(reason)),
-            Ok(Some(Outcome::Resealed { .. } | Outcome::Done) | None) | Err(_) => Err(Error::NodeTimeout),
+        let mut outcome = Err(Error::NoNodeOnline);
+        for node in self.connected_nodes(org_id).await?.iter().take(NODES_ASKED) {
+            let job_id = self.inner.environment.id(JobId::new)?;
+            let mut ticket = self.inner.jobs.put(node.id, job_id, task.clone()).ok_or(Error::Busy)?;
+            let within = deadline + self.inner.settings.validation_round_trip;
+            outcome = match tokio::time::timeout(within, ticket.outcome()).await {
+                Ok(Some(Outcome::Validated { diagnosis })) => return Ok(diagnosis),
+                // One that came after the secret was sealed can't open it; another one may.
+                Ok(Some(Outcome::Failed { reason })) => Err(Error::ValidationImpossible(reason)),
+                Ok(Some(Outcome::Resealed { .. } | Outcome::Done) | None) | Err(_) => {
+                    return Err(Error::NodeTimeout);
+                }
+            };
         }
+        outcome
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bucketry_model::bucket::{BucketLocation, StorageType};
+use bucketry_model::diagnosis::CheckCode;
 use bucketry_model::node_protocol::{Census, NodeBucket, SyncAnswer};
 use bucketry_model::status::ProbedStatus::{self, Offline, Online};
 use bucketry_vault::Identities;
@@ -119,7 +120,7 @@ async fn a_secret_that_was_only_sealed_anew_disturbs_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_opened_is_unknown_until_it_can() {
+async fn what_cannot_be_opened_is_offline_with_the_reason_until_it_can() {
     let world = World::start();
     let foreign = sealed(1, "wJalr", &Identities::generate().in_use());
     let unsupported = BucketLocation { storage_type: StorageType::Gcs, ..location("b2", None) };
@@ -128,14 +129,17 @@ async fn what_cannot_be_opened_is_unknown_until_it_can() {
         NodeBucket { location: unsupported, ..bucket(2, 1) },
         bucket(3, 1),
     ]);
-    seconds(1).await;
-    assert_eq!(world.agent.metrics().buckets, Census { online: 1, offline: 0, unknown: 2 });
-    assert!(world.control_plane.samples(id(1)).is_empty());
+    seconds(5).await;
+    assert_eq!(world.agent.metrics().buckets, Census { online: 1, offline: 2, unknown: 0 });
+    let told = world.control_plane.samples(id(1)).pop().unwrap().1.failure.unwrap();
+    assert_eq!(told.code, CheckCode::NotOpened);
+    assert!(told.message.contains("vault rotate"), "{}", told.message);
 
     let own = sealed(1, "wJalr", &world.recipient);
     world.change(vec![NodeBucket { secret: Some(own), ..bucket(1, 1) }]);
-    seconds(1).await;
-    assert_eq!(world.agent.metrics().buckets, Census { online: 2, offline: 0, unknown: 1 });
+    seconds(5).await;
+    assert_eq!(world.agent.metrics().buckets, Census { online: 2, offline: 1, unknown: 0 });
+    assert_eq!(statuses(&world, 1), [Offline, Online]);
 }
 
 #[tokio::test(start_paused = true)]

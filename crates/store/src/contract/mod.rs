@@ -168,6 +168,7 @@ macro_rules! contract_stories {
                 rows_that_cannot_be_added_up_are_passed_over
                 removed_buckets_still_count
                 old_minutes_are_purged_and_totals_stay
+                sizes_beyond_all_measure_stop_no_counting
                 spools_that_ended_long_ago_are_forgotten
                 totals_of_repositories_are_kept_by_organization
             }

@@ -174,6 +174,25 @@ pub async fn old_minutes_are_purged_and_totals_stay(store: &dyn Store) {
     assert_eq!(totals(store, bucket).await.requests, 5);
 }
 
+pub async fn sizes_beyond_all_measure_stop_no_counting(store: &dyn Store) {
+    let world = World::new(store).await;
+    let node = world.node("node-1").await;
+    let (lying, honest) = (world.bucket("lying").await, world.bucket("honest").await);
+    let largest = UsageRow { size_change: 1 << 50, ..row(lying, 60, 1) };
+    for number in 1..=6 {
+        let mut rows = vec![largest.clone(); 2_000];
+        rows.push(row(honest, 60, 1));
+        assert_eq!(
+            store.add_usage(node, None, &batch(number, rows), at(0)).await.unwrap(),
+            BatchCounted::Counted
+        );
+    }
+    assert_eq!(totals(store, honest).await.requests, 6);
+    let told = totals(store, lying).await;
+    assert_eq!(told.requests, 12_000);
+    assert!(told.size_change >= 1 << 62, "{}", told.size_change);
+}
+
 pub async fn spools_that_ended_long_ago_are_forgotten(store: &dyn Store) {
     let world = World::new(store).await;
     let node = world.node("node-1").await;

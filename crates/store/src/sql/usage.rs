@@ -22,17 +22,37 @@ use crate::bucket::BucketQuery;
 use crate::usage::{BatchCounted, ListedTotals, SeriesPoint, SeriesQuery, UsageStore};
 use crate::{Result, StoreError};
 
+/// What is stored and what is added. Sizes are what providers tell, and one that lies must not stop the counting of a whole
+/// node: beyond 2^62 bytes nothing is added any more. A batch holds less than 2^62 itself.
+macro_rules! sum {
+    ($stored:tt, $added:tt, "size_change") => {
+        sum!(@bounded $stored, $added, "size_change")
+    };
+    ($stored:tt, $added:tt, "total_size_change") => {
+        sum!(@bounded $stored, $added, "total_size_change")
+    };
+    (@bounded $stored:tt, $added:tt, $count:tt) => {
+        concat!(
+            $stored, ".", $count, " + CASE WHEN ABS(", $stored, ".", $count, ") < 4611686018427387904 THEN ", $added,
+            ".", $count, " ELSE 0 END"
+        )
+    };
+    ($stored:tt, $added:tt, $count:tt) => {
+        concat!($stored, ".", $count, " + ", $added, ".", $count)
+    };
+}
+
 macro_rules! add_counts {
-    ($table:literal, $period:literal, $first:literal $(, $count:literal)*) => {
+    ($table:literal, $period:literal, $first:tt $(, $count:tt)+) => {
         Rows {
             before: concat!(
-                "INSERT INTO ", $table, " (org_number, ", $period, ", series, ", $first, $(", ", $count,)* ") "
+                "INSERT INTO ", $table, " (org_number, ", $period, ", series, ", $first, $(", ", $count,)+ ") "
             ),
-            columns: 3 + [$first, $($count),*].len(),
+            columns: 3 + [$first, $($count),+].len(),
             after: concat!(
                 " ON CONFLICT (org_number, ", $period, ", series) DO UPDATE SET ",
-                $first, " = ", $table, ".", $first, " + excluded.", $first,
-                $(", ", $count, " = ", $table, ".", $count, " + excluded.", $count,)*
+                $first, " = ", sum!($table, "excluded", $first),
+                $(", ", $count, " = ", sum!($table, "excluded", $count),)+
             ),
         }
     };
@@ -75,15 +95,15 @@ const OPEN_DAYS: Rows<'static> = Rows {
 };
 
 macro_rules! add_to_series {
-    ($($count:literal),*; $($total:literal),*) => {
+    ($($count:tt),*; $($total:tt),*) => {
         Rows {
             before: concat!("WITH n (number, day, minute", $(", ", $count,)* $(", ", $total,)* ") AS ("),
             columns: 3 + [$($count),*].len() + [$($total),*].len(),
             after: concat!(
                 ") UPDATE usage_series SET \
                  minute = CASE WHEN n.minute > usage_series.minute THEN n.minute ELSE usage_series.minute END",
-                $(", ", $count, " = usage_series.", $count, " + n.", $count,)*
-                $(", ", $total, " = usage_series.", $total, " + n.", $total,)*
+                $(", ", $count, " = ", sum!("usage_series", "n", $count),)*
+                $(", ", $total, " = ", sum!("usage_series", "n", $total),)*
                 " FROM n WHERE usage_series.number = n.number AND usage_series.day = n.day"
             ),
         }
