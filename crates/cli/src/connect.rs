@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::repository_arguments::Tool;
 
 /// What stands where a secret is not known: it is told once, when the key is made.
-const UNKNOWN_SECRET: &str = "<the key's secret>";
+const UNKNOWN_SECRET: &str = "SECRET-OF-THE-KEY";
 
 /// The region that programs are told: the gateway takes any, and some programs want one.
 pub(crate) const REGION: &str = "us-east-1";
@@ -32,7 +32,7 @@ impl Connection {
     pub(crate) fn settings(&self, tool: Tool) -> String {
         let Self { endpoint, region, key, .. } = self;
         let secret = self.secret.as_deref().unwrap_or(UNKNOWN_SECRET);
-        let bucket = self.buckets.first().map_or("<bucket>", String::as_str);
+        let bucket = self.buckets.first().map_or("BUCKET", String::as_str);
         match tool {
             Tool::Aws => format!(
                 "export AWS_ENDPOINT_URL_S3={endpoint}\n\

@@ -1,6 +1,7 @@
 //! `bucketry demo`: a throwaway deployment with a sample bucket on an embedded S3 server.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use bucketry_client::api::bucket::BucketFields;
@@ -36,6 +37,7 @@ const PROBE_INTERVAL: u64 = 5;
 pub(crate) async fn run(options: DemoOptions) -> Result<()> {
     let room = tempfile::Builder::new()
         .prefix("bucketry-demo-")
+        .permissions(std::fs::Permissions::from_mode(0o700))
         .tempdir()
         .map_err(|error| Failure::because("can't make a temporary directory", &error))?;
     let settings = ServeSettings::for_demo(
@@ -46,7 +48,7 @@ pub(crate) async fn run(options: DemoOptions) -> Result<()> {
     );
     let mut settings = settings.read()?;
     logging::start(settings.log_format, &settings.log)?;
-    let stop = Stop::listen()?;
+    let stop = Stop::listen_with_terminal()?;
     let schema = match &options.database_url {
         Some(url) => Some(schema_in(&url.address()?).await?),
         None => None,

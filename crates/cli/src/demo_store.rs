@@ -8,7 +8,9 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use s3s::access::S3Access;
 use s3s::auth::SimpleAuth;
-use s3s::dto::{DeleteObjectInput, GetObjectInput, HeadObjectInput};
+use s3s::dto::{
+    DeleteObjectInput, GetObjectInput, HeadObjectInput, ListObjectsInput, ListObjectsV2Input, PutObjectInput,
+};
 use s3s::service::S3ServiceBuilder;
 use s3s::{S3Request, S3Result, s3_error};
 use tokio::net::TcpListener;
@@ -55,6 +57,25 @@ impl S3Access for OnlyFiles {
         self.check_object(&request.input.bucket, &request.input.key).await
     }
 
+    /// The store promises to escape names and doesn't: the promise is not asked for.
+    async fn list_objects(&self, request: &mut S3Request<ListObjectsInput>) -> S3Result<()> {
+        request.input.encoding_type = None;
+        Ok(())
+    }
+
+    async fn list_objects_v2(&self, request: &mut S3Request<ListObjectsV2Input>) -> S3Result<()> {
+        request.input.encoding_type = None;
+        Ok(())
+    }
+
+    /// The store keeps what it knows of an object in a file that is named after bucket and key, and fails after the
+    /// object was stored where that name is too long.
+    async fn put_object(&self, request: &mut S3Request<PutObjectInput>) -> S3Result<()> {
+        let PutObjectInput { bucket, key, .. } = &request.input;
+        let name = (bucket.len().div_ceil(3) + key.len().div_ceil(3)) * 4;
+        if name + NAMES_OF_THE_STORE > LONGEST_NAME { Err(s3_error!(KeyTooLongError)) } else { Ok(()) }
+    }
+
     async fn delete_object(&self, request: &mut S3Request<DeleteObjectInput>) -> S3Result<()> {
         let input = &mut request.input;
         if !input.key.ends_with('/') && self.is_folder(&input.bucket, &input.key).await {
@@ -67,6 +88,10 @@ impl S3Access for OnlyFiles {
 
 /// The longest name of a file, in bytes.
 const LONGEST_NAME: usize = 255;
+
+/// What the store puts around bucket and key in the name of such a file, in bytes: `.bucket-`, `.object-`,
+/// `.metadata.json`.
+const NAMES_OF_THE_STORE: usize = 30;
 
 /// A running S3 server with the sample bucket.
 pub(crate) struct DemoStore {

@@ -53,7 +53,9 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let mut text = error.to_string();
         if let ClientError::Refused(refusal) = &error {
-            for field in &refusal.fields {
+            // Where there is only one, the sentence is about it already.
+            let sentence = text.clone();
+            for field in refusal.fields.iter().filter(|field| !sentence.contains(&field.message)) {
                 text.extend(["\n  ", &field.field, " ", &field.message]);
             }
             if refusal.error_code.as_deref() == Some("UNAUTHENTICATED") {

@@ -42,7 +42,14 @@ pub(crate) async fn run(remote: &Remote, command: RepositoryCommand) -> Result<(
         }
         RepositoryCommand::Show { repo } => show(remote, &find(&client, &repo).await?),
         RepositoryCommand::Update { repo, name, attach, detach, mode, master } => {
+            if name.is_none() && mode.is_none() && master.is_none() && attach.is_empty() && detach.is_empty()
+            {
+                return Err(Failure::failed(
+                    "nothing to change: give --name, --attach, --detach, --mode or --master",
+                ));
+            }
             let repo = find(&client, &repo).await?;
+            let called = name.clone().unwrap_or_else(|| repo.name.clone());
             let mut fields =
                 RepositoryFields { name, mode: mode.map(mode_of), ..RepositoryFields::default() };
             if !attach.is_empty() || !detach.is_empty() || master.is_some() {
@@ -61,7 +68,7 @@ pub(crate) async fn run(remote: &Remote, command: RepositoryCommand) -> Result<(
             if remote.json {
                 return output::json(&serde_json::json!({ "repoId": stored.repo_id }));
             }
-            output::line(&format!("updated {}", repo.name))
+            output::line(&format!("updated {called}"))
         }
         RepositoryCommand::Rm { repo } => {
             let repo = find(&client, &repo).await?;
@@ -204,6 +211,13 @@ async fn print_settings(remote: &Remote, client: &ApiClient, options: ConnectOpt
         let made = client.create_repository_key(repo.id, &name, access_of(options.access)).await?;
         (made.key, Some(made.secret.expose().to_owned()))
     } else {
+        let wanted = |given: &String| repo.api_keys.iter().any(|key| key.key == *given);
+        if let Some(given) = options.key.as_ref().filter(|given| !wanted(given)) {
+            return Err(Failure::failed(format!(
+                "{} has no access key {given}: `bucketry repo show` lists its keys, --new-key NAME makes another",
+                repo.name
+            )));
+        }
         let newest = || repo.api_keys.first().map(|key| key.key.clone());
         let key = options.key.or_else(newest).ok_or_else(|| {
             Failure::failed(format!("{} has no access key yet: --new-key NAME makes one", repo.name))

@@ -139,7 +139,7 @@ pub(crate) enum KeyCommand {
         /// The repository, by name or id
         #[arg(long)]
         repo: String,
-        /// What it may do
+        /// What it may do: read objects and list them, write and delete them too, or all that the gateway offers
         #[arg(long, default_value = "write")]
         access: Role,
     },
@@ -153,7 +153,7 @@ pub(crate) enum KeyCommand {
         /// A new name
         #[arg(long)]
         name: Option<String>,
-        /// What it may do
+        /// What it may do: read objects and list them, write and delete them too, or all that the gateway offers
         #[arg(long)]
         access: Option<Role>,
     },

@@ -64,10 +64,11 @@ pub(crate) fn write_ready(path: &Path, value: &serde_json::Value) -> Result<()> 
     std::fs::rename(&aside, path).map_err(failed)
 }
 
-/// SIGTERM or SIGINT (Ctrl-C).
+/// SIGTERM or SIGINT (Ctrl-C), and SIGHUP for what must not outlive its terminal.
 pub(crate) struct Stop {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
+    hang_up: Option<tokio::signal::unix::Signal>,
 }
 
 impl Stop {
@@ -76,13 +77,26 @@ impl Stop {
         Ok(Self {
             terminate: signal(SignalKind::terminate()).map_err(failed)?,
             interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
+            hang_up: None,
         })
+    }
+
+    /// As [`Stop::listen`], and when the terminal is closed. Not for a server: `nohup` must keep it running.
+    pub(crate) fn listen_with_terminal() -> Result<Self> {
+        let failed = |error: std::io::Error| Failure::because("can't listen for signals", &error);
+        Ok(Self { hang_up: Some(signal(SignalKind::hangup()).map_err(failed)?), ..Self::listen()? })
     }
 
     pub(crate) async fn wait(mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            _ = async {
+                match &mut self.hang_up {
+                    Some(hang_up) => hang_up.recv().await,
+                    None => std::future::pending().await,
+                }
+            } => {}
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bucketry_model::node_protocol::KeyUse;
 use bucketry_model::time::Clock;
-use http::header::{CONTENT_LENGTH, EXPECT, HOST, SERVER};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, SERVER};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body::Body as _;
@@ -23,7 +23,7 @@ use crate::error_document;
 use crate::figures::Counters;
 use crate::meter::{Measured, Measurement};
 use crate::observer::Observer;
-use crate::operation::{self, Access, Class, Domains, Query, Target};
+use crate::operation::{self, Access, Class, Domains, Operation, Query, Target};
 use crate::payload::{self, PayloadBody};
 use crate::pending_write::PendingWrite;
 use crate::protection::{Passage, Slots};
@@ -114,6 +114,7 @@ impl Service {
         id: RequestId,
     ) -> Result<Response<GatewayBody>> {
         check_head(parts, self.limits.max_head_bytes)?;
+        refuse_forms(parts)?;
         let now = self.clock.now();
         let verified =
             self.verifier.verify(parts, &*self.registry, now).map_err(|error| self.or_too_early(error))?;
@@ -132,6 +133,10 @@ impl Service {
 
         let asks_provider = request.operation.asks_provider();
         let bucket = match target.bucket() {
+            // It is told how a bucket is got.
+            Some(name) if request.operation == Operation::CreateBucket && key.routes.find(name).is_err() => {
+                None
+            }
             Some(name) => Some(self.enter(&key, name, asks_provider, measurement)?),
             None => None,
         };
@@ -235,6 +240,17 @@ fn check_head(parts: &Parts, most: usize) -> Result<()> {
     if length > most {
         let message = format!("The head of the request is longer than {most} bytes.");
         return Err(S3Error::new(Code::RequestHeaderSectionTooLarge, message));
+    }
+    Ok(())
+}
+
+/// `PostObject` is signed in a field of its form, which nobody reads here.
+fn refuse_forms(parts: &Parts) -> Result<()> {
+    let is_form = |value: &HeaderValue| value.as_bytes().starts_with(b"multipart/form-data");
+    if parts.method == Method::POST && parts.headers.get(CONTENT_TYPE).is_some_and(is_form) {
+        let message =
+            "PostObject is not offered. Uploads by HTML forms are not offered; use a presigned URL for PUT.";
+        return Err(S3Error::new(Code::NotImplemented, message));
     }
     Ok(())
 }

@@ -69,15 +69,15 @@ pub enum AttachmentRefused {
     },
     /// The folder, one above it or one below it is used already.
     #[error(
-        "the repository \"{repository}\" uses the folder \"{folder}\" of bucket {bucket}: choose a folder that is \
-         neither that one, nor above or below it"
+        "{repository} uses {used} {bucket}: choose a folder that is neither that one, nor above or below it",
+        used = if folder.is_empty() { "the whole of bucket".to_owned() } else { format!("the folder \"{folder}\" of bucket") }
     )]
     FolderUsed {
         /// The bucket.
         bucket: BucketId,
-        /// The other repository.
+        /// Which repository, as a sentence says it.
         repository: String,
-        /// The folder that it uses.
+        /// The folder that it uses; empty where it has the whole bucket.
         folder: String,
     },
     /// A bucket that is attached already would get another folder.
@@ -149,7 +149,7 @@ impl Attachment<'_> {
         if place.folder.overlaps(&holding.folder) {
             return Err(AttachmentRefused::FolderUsed {
                 bucket: place.bucket_id,
-                repository: repository(),
+                repository: format!("the repository \"{}\"", holding.repository.as_str()),
                 folder: holding.folder.to_string(),
             });
         }
@@ -167,7 +167,7 @@ fn check_marks(mode: RepositoryMode, wanted: &[RepositoryBucket]) -> Result<(), 
             Some(folder) if mode == RepositoryMode::Normal && folder.overlaps(&place.folder) => {
                 AttachmentRefused::FolderUsed {
                     bucket: place.bucket_id,
-                    repository: "this one".to_owned(),
+                    repository: "this repository".to_owned(),
                     folder: folder.to_string(),
                 }
             }

@@ -62,6 +62,11 @@ impl Control {
     /// Where no workspace is given it is that of the first bucket.
     pub async fn validate_new_repository(&self, caller: &Caller, input: &RepositoryInput) -> Result<()> {
         let (mode, buckets, workspace) = input.read_proposal()?;
+        if let Some(name) = input.read_name_alone()?
+            && self.inner.store.repository_name_taken(caller.org_id, &name, None).await?
+        {
+            return Err(name_taken(name.as_str()));
+        }
         let workspace_id = match (workspace, buckets.first()) {
             (Some(id), _) => {
                 self.enter(caller, id, WorkspaceRole::Write).await?;

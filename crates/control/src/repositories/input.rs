@@ -101,6 +101,13 @@ impl RepositoryInput {
         }
     }
 
+    /// The name, if one was given.
+    pub(super) fn read_name_alone(&self) -> Result<Option<Name>> {
+        let mut wrong = Vec::new();
+        let name = self.read_name(&mut wrong);
+        if wrong.is_empty() { Ok(name) } else { Err(Error::Invalid(wrong)) }
+    }
+
     fn read_name(&self, wrong: &mut Vec<FieldError>) -> Option<Name> {
         let text = self.name.as_deref()?;
         Name::parse(text).map_err(|why| wrong.push(FieldError::new("name", why))).ok()

@@ -8,7 +8,7 @@ use http::header::{CONTENT_LENGTH, RANGE};
 use http::{Method, Response, StatusCode};
 use http_body::Body as _;
 
-use crate::carry::{self, Answer, Failure, GatewayBody, Outcome, range};
+use crate::carry::{self, Answer, Failure, GatewayBody, Outcome, conditions, range};
 use crate::forward::document::{Element, rewrite};
 use crate::forward::{MAX_DOCUMENT_BYTES, Way, answer};
 use crate::operation::Reading;
@@ -66,6 +66,10 @@ async fn ask(way: Way<'_>, method: Method, reading: &Reading) -> Result<Response
     let request = Forwarded { method, key: &key, query: &query, headers, payload: None, takes_long: false };
     let answer = s3.forward(request).await.map_err(|error| place.failure(&error))?;
     let (given, body) = answer.into_parts();
+    if given.status != StatusCode::NOT_MODIFIED {
+        conditions::hold(&reading.conditions, &given.headers)?;
+        conditions::is_version(reading.version.as_deref(), &given.headers)?;
+    }
     let mut response = Response::new(body);
     *response.status_mut() = given.status;
     *response.headers_mut() = answer::of_object(given.headers);

@@ -144,7 +144,7 @@ fn expected(more: &[&str]) -> Vec<String> {
 
 #[tokio::test]
 async fn a_forwarded_request_carries_what_is_listed_and_nothing_else() {
-    let (world, asked) = world(200, &[("etag", "\"e\"")], "").await;
+    let (world, asked) = world(200, &[("etag", "\"e\""), ("x-amz-version-id", "v/1")], "").await;
     let path = "/one/a%20b?versionId=v%2F1&partNumber=2&response-content-type=text%2Fhtml&x-id=GetObject";
     let read = world.ok(Method::GET, path, EVERYTHING, "").await;
     assert_eq!(read.header("content-type"), "text/html", "set here, not asked for");
@@ -170,6 +170,21 @@ async fn a_forwarded_request_carries_what_is_listed_and_nothing_else() {
     );
     world.ok(Method::DELETE, "/one/k?tagging&versionId=v", EVERYTHING, "").await;
     assert_eq!(the_one(&asked), ("/their-one/in/here/k?tagging=&versionId=v".to_owned(), expected(&[])));
+}
+
+#[tokio::test]
+async fn what_a_provider_leaves_out_of_a_request_is_made_up_for_or_refused() {
+    let (world, _) = world(200, &[("etag", "\"e\"")], "content").await;
+    for (path, header, code) in [
+        ("/one/k", ("if-match", "\"a\""), Code::PreconditionFailed),
+        ("/one/k", ("if-none-match", "\"e\""), Code::NotModified),
+        ("/one/k?versionId=v", ("if-match", "\"e\""), Code::NotImplemented),
+    ] {
+        for method in [Method::GET, Method::HEAD] {
+            assert_eq!(world.refused(method, path, &[header]).await.code, code, "{path} {header:?}");
+        }
+    }
+    world.ok(Method::GET, "/one/k", &[("if-match", "\"e\"")], "").await;
 }
 
 #[tokio::test]
