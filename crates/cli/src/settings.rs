@@ -272,7 +272,8 @@ impl ServeSettings {
             gateway_listen: Some(gateway_listen),
             endpoint_policy: Some(EndpointMode::Private),
             probe_interval: Some(probe_interval),
-            log: Some("warn".to_owned()),
+            // The sample's server tells of each object that is asked for and isn't there as an error.
+            log: Some("warn,s3s=off,s3s_fs=off".to_owned()),
             ..Self::default()
         }
     }
