@@ -44,8 +44,11 @@ async fn a_folder_in_the_demo_is_no_object_and_a_copy_into_it_is_quick() -> Resu
     }
     assert_eq!(access.object(Method::HEAD, "photos/a.jpg").send().await?.status, 200);
 
+    let long = "k".repeat(200);
+    let refused = access.object(Method::PUT, &long).send().await?;
+    assert!(refused.text().contains("KeyTooLongError"), "{}", refused.text());
     let tree = terminal.home().join("tree");
-    for name in ["b.jpg", "2026/c.jpg", "2026/may/d.jpg"] {
+    for name in ["b.jpg", "2026/c.jpg", "2026/may/d.jpg", "2026/a+b%20c.jpg"] {
         let path = tree.join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, name).unwrap();
@@ -53,6 +56,9 @@ async fn a_folder_in_the_demo_is_no_object_and_a_copy_into_it_is_quick() -> Resu
     let began = Instant::now();
     rclone_copy(&access, &tree.to_string_lossy(), "it:sample/photos").await?;
     assert!(began.elapsed() < QUICK, "{:?}", began.elapsed());
+    let back = terminal.home().join("back");
+    rclone_copy(&access, "it:sample/photos/2026", &back.to_string_lossy()).await?;
+    assert!(back.join("a+b%20c.jpg").exists(), "names come back as they were");
     let copied = access.object(Method::GET, "photos/2026/may/d.jpg").send().await?;
     assert_eq!((copied.status, copied.text().as_str()), (200, "2026/may/d.jpg"));
     assert_eq!(demo.interrupt().await?.code(), Some(0), "{}", demo.output());
@@ -76,5 +82,27 @@ async fn rclone_copy(access: &RepositoryAccess, from: &str, to: &str) -> Result<
     rclone.stdin(Stdio::null()).kill_on_drop(true);
     let ended = rclone.output().await.map_err(Error::Files)?;
     assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_demo_whose_terminal_is_closed_leaves_nothing_behind() -> Result<()> {
+    let terminal = CommandLine::new()?;
+    let room = terminal.home().join("room");
+    std::fs::create_dir(&room).unwrap();
+    let terminal = terminal.env("TMPDIR", &room.to_string_lossy());
+    let ready_file = terminal.home().join("ready.json");
+    let (anywhere, ready_path) = ("127.0.0.1:0", ready_file.to_string_lossy());
+    let args = ["demo", "--listen", anywhere, "--gateway-listen", anywhere, "--ready-file", &ready_path];
+    let demo = terminal.start(&args)?;
+    let look = async || Ok(std::fs::read_to_string(&ready_file).unwrap_or_default());
+    let ready = eventually("the demo being ready", SOON, look, |text| !text.is_empty()).await?;
+    let ready: Value = serde_json::from_str(&ready).unwrap();
+    let files = || std::fs::read_dir(&room).unwrap().count();
+    assert_eq!(files(), 1);
+    let hang_up = Command::new("kill").args(["-HUP", &ready["pid"].to_string()]).status().await;
+    assert!(hang_up.map_err(Error::Files)?.success());
+    eventually("its directory to go", SOON, async || Ok(files()), |files| *files == 0).await?;
+    drop(demo);
     Ok(())
 }

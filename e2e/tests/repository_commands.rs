@@ -40,6 +40,10 @@ async fn repositories_and_keys_are_made_looked_at_changed_and_removed() -> Resul
     assert!(list(&terminal.json(&["repo", "list"]).await?).is_empty());
     let told = terminal.text(&["repo", "add", "Media", "--bucket", "Photos:2026"]).await?;
     assert!(told.starts_with("made Media ("), "{told}");
+    let again = ["repo", "add", "media", "--bucket", "Photos:2027", "--dry-run"];
+    let taken = terminal.run(&again).await?.with_status(1)?;
+    assert!(taken.stderr.contains("NAME_ALREADY_USED"), "{taken:?}");
+    terminal.run(&["repo", "update", "Media"]).await?.with_status(1)?;
     let nested = ["repo", "add", "Other", "--bucket", "photos:2026/may"];
     let refused = terminal.run(&nested).await?.with_status(1)?;
     assert!(refused.stderr.contains("uses the folder \"2026\""), "{refused:?}");
@@ -74,6 +78,10 @@ async fn repositories_and_keys_are_made_looked_at_changed_and_removed() -> Resul
     let table = terminal.text(&["repo", "stats"]).await?;
     assert!(table.contains("Archive") && table.contains("BYTES UP"), "{table}");
 
+    let foreign = terminal.run(&["repo", "connect", "Archive", "--key", "BKTNONE"]).await?.with_status(1)?;
+    assert!(foreign.stderr.contains("no access key BKTNONE"), "{foreign:?}");
+    let printed = terminal.text(&["repo", "connect", "Archive", "--tool", "aws"]).await?;
+    assert_eq!(printed.matches('\'').count() % 2, 0, "a shell would wait for the other one: {printed}");
     terminal.text(&["key", "rm", &key, "--repo", "Archive"]).await?;
     assert!(list(&terminal.json(&["key", "list", "--repo", "Archive"]).await?).is_empty());
     let no_key = terminal.run(&["repo", "connect", "Archive"]).await?.with_status(1)?;

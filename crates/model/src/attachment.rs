@@ -69,14 +69,15 @@ pub enum AttachmentRefused {
     },
     /// The folder, one above it or one below it is used already.
     #[error(
-        "{repository} uses {used} {bucket}: choose a folder that is neither that one, nor above or below it",
-        used = if folder.is_empty() { "the whole of bucket".to_owned() } else { format!("the folder \"{folder}\" of bucket") }
+        "{} uses {} {bucket}: choose a folder that is neither that one, nor above or below it",
+        repository.as_ref().map_or_else(|| "this repository".to_owned(), |name| format!("the repository \"{name}\"")),
+        if folder.is_empty() { "the whole of bucket".to_owned() } else { format!("the folder \"{folder}\" of bucket") }
     )]
     FolderUsed {
         /// The bucket.
         bucket: BucketId,
-        /// Which repository, as a sentence says it.
-        repository: String,
+        /// The other repository; `None` where it is the same one.
+        repository: Option<String>,
         /// The folder that it uses; empty where it has the whole bucket.
         folder: String,
     },
@@ -149,7 +150,7 @@ impl Attachment<'_> {
         if place.folder.overlaps(&holding.folder) {
             return Err(AttachmentRefused::FolderUsed {
                 bucket: place.bucket_id,
-                repository: format!("the repository \"{}\"", holding.repository.as_str()),
+                repository: Some(repository()),
                 folder: holding.folder.to_string(),
             });
         }
@@ -167,7 +168,7 @@ fn check_marks(mode: RepositoryMode, wanted: &[RepositoryBucket]) -> Result<(), 
             Some(folder) if mode == RepositoryMode::Normal && folder.overlaps(&place.folder) => {
                 AttachmentRefused::FolderUsed {
                     bucket: place.bucket_id,
-                    repository: "this repository".to_owned(),
+                    repository: None,
                     folder: folder.to_string(),
                 }
             }

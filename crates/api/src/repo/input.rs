@@ -113,6 +113,9 @@ impl From<RepoChanges> for RepositoryInput {
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RepoProposal {
+    /// What people would call it; looked at only if it is given.
+    #[schema(min_length = 1, max_length = 255, example = "Media")]
+    name: Option<String>,
     /// How requests would find a bucket.
     #[schema(required, value_type = RepositoryModeSchema)]
     mode: Option<String>,
@@ -130,6 +133,7 @@ pub(crate) struct RepoProposal {
 impl From<RepoProposal> for RepositoryInput {
     fn from(proposal: RepoProposal) -> Self {
         Self {
+            name: proposal.name,
             mode: proposal.mode,
             workspace_id: proposal.workspace_id,
             buckets: places(proposal.repo_buckets, proposal.repo_units),

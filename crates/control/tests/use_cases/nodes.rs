@@ -109,6 +109,27 @@ async fn a_rotation_seals_every_secret_anew_while_everything_stays_in_use() {
 }
 
 #[tokio::test]
+async fn a_secret_is_sealed_to_the_keys_that_there_are_when_it_is_stored() {
+    let world = World::new().await;
+    let creating = async {
+        let made = world.control.create_bucket(&world.owner, &world.bucket("Photos")).await.unwrap();
+        world.control.store().bucket(world.owner.org_id, made.id).await.unwrap().unwrap()
+    };
+    let (bucket, ()) = tokio::join!(
+        creating,
+        world.node.work_after(async || {
+            world.node.identities.lock().unwrap().add_new().unwrap();
+            world.node.register().await.unwrap();
+        })
+    );
+    let mut identities = world.node.identities.lock().unwrap();
+    identities.retire_all_but_first().unwrap();
+    let context = SecretContext::of_bucket(bucket.org_id, bucket.id);
+    let plain = bucketry_vault::open(&bucket.secret.unwrap(), &context, &identities).unwrap();
+    assert_eq!(plain.expose(), "the-plain-secret");
+}
+
+#[tokio::test]
 async fn a_secret_that_no_node_can_open_stays_as_it_was_and_is_told() {
     let world = World::new().await;
     world.unchecked("Lost").await;

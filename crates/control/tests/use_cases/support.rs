@@ -240,7 +240,13 @@ impl FakeNode {
 
     /// Works off one round of jobs as a real node would.
     pub(crate) async fn work(&self) {
+        self.work_after(async || {}).await;
+    }
+
+    /// As [`FakeNode::work`], once something else was done with the jobs in hand.
+    pub(crate) async fn work_after(&self, change: impl AsyncFnOnce()) {
         let answer = self.sync("c.0", 25).await.unwrap();
+        change().await;
         for job in answer.jobs {
             let outcome = self.do_job(job.task).await;
             let report = Report {

@@ -7,7 +7,7 @@ use http_body_util::BodyExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::world::{READER, World, repository_id};
+use crate::world::{READER, WRITER, World, repository_id};
 
 fn put() -> PutRequest {
     PutRequest::default()
@@ -68,6 +68,32 @@ async fn a_refused_upload_is_not_told_to_go_on() {
     connection.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
     assert!(answer.contains("x-amz-request-id: ") && answer.contains("<Error>"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_form_is_not_offered_and_told_so_without_a_signature() {
+    let world = World::start("form").await;
+    let mut connection = TcpStream::connect(world.address).await.unwrap();
+    let request = format!(
+        "POST /{} HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 0\r\n\
+         Connection: close\r\n\r\n",
+        world.bucket
+    );
+    connection.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 501 ") && answer.contains("presigned URL"), "{answer}");
+}
+
+#[tokio::test]
+async fn who_makes_a_bucket_is_told_how_one_is_got() {
+    let world = World::start("make").await;
+    for (name, code) in [(world.bucket.as_str(), "BucketAlreadyOwnedByYou"), ("elsewhere", "NotImplemented")]
+    {
+        let client = world.client_of(name, WRITER);
+        let refused = client.forwarder().unwrap().create_bucket().await.unwrap_err();
+        assert_eq!(refused.answer().unwrap().code.as_deref(), Some(code), "{name}");
+    }
 }
 
 #[tokio::test]

@@ -171,11 +171,16 @@ impl World {
     }
 
     pub(crate) fn client_with(&self, access_key: &str) -> SharedDriver {
+        self.client_of(&self.bucket, access_key)
+    }
+
+    /// A client that asks for a bucket of this name.
+    pub(crate) fn client_of(&self, bucket: &str, access_key: &str) -> SharedDriver {
         let target = BucketTarget {
             location: BucketLocation {
                 key: Some(access_key.to_owned()),
                 region: Some("us-east-1".to_owned()),
-                ..target(&self.bucket, Some(&format!("http://{}", self.address))).location
+                ..target(bucket, Some(&format!("http://{}", self.address))).location
             },
             secret: Some(Secret::new(SECRET)),
         };
