@@ -6,7 +6,7 @@ use crate::driver::Conditions;
 use crate::error::ErrorKind;
 
 /// Whether conditions hold for an object (RFC 9110 §13.2.2). Times count in whole seconds, as HTTP writes them.
-pub(crate) fn judge(
+pub fn judge(
     conditions: &Conditions,
     etag: Option<&str>,
     last_modified: Option<Timestamp>,

@@ -12,7 +12,7 @@
 mod address;
 pub mod azure;
 pub mod body;
-mod conditions;
+pub mod conditions;
 pub mod connection;
 mod connector;
 #[cfg(feature = "contract")]

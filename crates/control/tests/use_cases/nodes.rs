@@ -6,7 +6,6 @@ use crate::support::{FakeNode, World};
 use bucketry_control::buckets::BucketInput;
 use bucketry_control::{Error, Thing};
 use bucketry_model::secret::Secret;
-use bucketry_store::vault::RotationPhase;
 use bucketry_vault::{NodeSigningKey, SecretContext};
 use jiff::SignedDuration;
 
@@ -79,22 +78,8 @@ async fn a_rotation_seals_every_secret_anew_while_everything_stays_in_use() {
     }
     let old = world.node.identities.lock().unwrap().in_use();
     let _node = world.node.work_on();
-    let driver = {
-        let control = world.control.clone();
-        tokio::spawn(async move { control.drive_rotations().await })
-    };
-    world.control.start_rotation(&world.owner).await.unwrap();
-    let done = async {
-        loop {
-            match world.control.rotation(&world.owner).await.unwrap() {
-                Some(state) if state.phase == RotationPhase::Done => break state,
-                _ => tokio::time::sleep(Duration::from_millis(5)).await,
-            }
-        }
-    };
-    let state = tokio::time::timeout(Duration::from_secs(30), done).await.unwrap();
+    let state = world.rotate().await;
     assert_eq!((state.total, state.done, state.failed), (3, 3, 0));
-    driver.abort();
 
     let recipients = world.node.identities.lock().unwrap().recipients();
     assert_eq!(recipients.len(), 1);
@@ -139,21 +124,7 @@ async fn a_secret_that_no_node_can_open_stays_as_it_was_and_is_told() {
         BucketInput { secret: Some(Secret::new("new")), skip_validation: true, ..world.bucket("Kept") };
     world.control.create_bucket(&world.owner, &input).await.unwrap();
     let _node = world.node.work_on();
-    let driver = {
-        let control = world.control.clone();
-        tokio::spawn(async move { control.drive_rotations().await })
-    };
-    world.control.start_rotation(&world.owner).await.unwrap();
-    let done = async {
-        loop {
-            match world.control.rotation(&world.owner).await.unwrap() {
-                Some(state) if state.phase == RotationPhase::Done => break state,
-                _ => tokio::time::sleep(Duration::from_millis(5)).await,
-            }
-        }
-    };
-    let state = tokio::time::timeout(Duration::from_secs(30), done).await.unwrap();
-    driver.abort();
+    let state = world.rotate().await;
     assert_eq!(state.failed, 1);
     assert_eq!(world.node.identities.lock().unwrap().recipients().len(), 2, "the old identity is kept");
 }
@@ -167,21 +138,7 @@ async fn a_rotation_passes_over_nodes_that_are_away() {
     world.clock.advance(SignedDuration::from_hours(1));
     world.node.beat(vec![]).await.unwrap();
     let _node = world.node.work_on();
-    let driver = {
-        let control = world.control.clone();
-        tokio::spawn(async move { control.drive_rotations().await })
-    };
-    world.control.start_rotation(&world.owner).await.unwrap();
-    let done = async {
-        loop {
-            match world.control.rotation(&world.owner).await.unwrap() {
-                Some(state) if state.phase == RotationPhase::Done => break state,
-                _ => tokio::time::sleep(Duration::from_millis(5)).await,
-            }
-        }
-    };
-    let state = tokio::time::timeout(Duration::from_secs(30), done).await.unwrap();
-    driver.abort();
+    let state = world.rotate().await;
     assert_eq!((state.done, state.failed), (1, 0));
     assert_eq!(world.node.identities.lock().unwrap().recipients().len(), 1);
 }

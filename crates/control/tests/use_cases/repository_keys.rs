@@ -10,7 +10,6 @@ use bucketry_model::node_protocol::{KeyUse, NodeRepositoryKey, Report};
 use bucketry_model::repository::KeyAccess;
 use bucketry_model::role::WorkspaceRole;
 use bucketry_model::time::Clock as _;
-use bucketry_store::vault::RotationPhase;
 use bucketry_vault::SecretContext;
 use jiff::SignedDuration;
 
@@ -129,21 +128,7 @@ async fn a_rotation_seals_the_secrets_of_keys_anew() {
     let made = key(&world, repository).await;
     let before = world.node.sync("", 0).await.unwrap().repositories[0].clone();
     let _node = world.node.work_on();
-    let driver = {
-        let control = world.control.clone();
-        tokio::spawn(async move { control.drive_rotations().await })
-    };
-    world.control.start_rotation(&world.owner).await.unwrap();
-    let done = async {
-        loop {
-            match world.control.rotation(&world.owner).await.unwrap() {
-                Some(state) if state.phase == RotationPhase::Done => break state,
-                _ => tokio::time::sleep(Duration::from_millis(5)).await,
-            }
-        }
-    };
-    let state = tokio::time::timeout(Duration::from_secs(30), done).await.unwrap();
-    driver.abort();
+    let state = world.rotate().await;
     assert_eq!((state.total, state.done, state.failed), (2, 2, 0));
     let after = world.node.sync("", 0).await.unwrap().repositories[0].clone();
     assert!(after.version > before.version && after.keys[0].secret != before.keys[0].secret);

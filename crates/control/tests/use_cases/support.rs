@@ -20,6 +20,7 @@ use bucketry_model::role::{Caller, OrgRole, WorkspaceRole};
 use bucketry_model::secret::Secret;
 use bucketry_model::time::{Clock as _, ManualClock};
 use bucketry_store::sqlite::{Options, SqliteStore};
+use bucketry_store::vault::{RotationPhase, RotationState};
 use bucketry_vault::message::{query_message, sign_message, sign_query};
 use bucketry_vault::{Identities, NodeSigningKey, SecretContext};
 use serde::Serialize;
@@ -115,6 +116,23 @@ impl World {
         }
         let session = self.control.login(email, Secret::new(PASSWORD), None).await.unwrap();
         self.control.authenticate(&session.access_token).await.unwrap()
+    }
+
+    /// Rotates the vault's keys, to the end.
+    pub(crate) async fn rotate(&self) -> RotationState {
+        self.control.start_rotation(&self.owner).await.unwrap();
+        let done = async {
+            loop {
+                match self.control.rotation(&self.owner).await.unwrap() {
+                    Some(state) if state.phase == RotationPhase::Done => break state,
+                    _ => tokio::time::sleep(Duration::from_millis(5)).await,
+                }
+            }
+        };
+        tokio::select! {
+            () = self.control.drive_rotations() => unreachable!("it goes on until it is dropped"),
+            state = tokio::time::timeout(Duration::from_secs(30), done) => state.unwrap(),
+        }
     }
 
     /// Registers a bucket without asking the node.

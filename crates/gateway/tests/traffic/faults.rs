@@ -10,14 +10,13 @@ use bucketry_provider::driver::{GetRequest, PutRequest};
 use bucketry_provider::error::{ErrorKind, ProviderError};
 use http_body_util::BodyExt as _;
 
-use crate::world::{World, server};
+use crate::world::World;
 
 async fn world_behind(
     case: &str,
     configure: impl FnOnce(&mut GatewaySettings, &mut ConnectionSettings),
 ) -> (World, FaultProxy) {
-    let proxy = FaultProxy::start(server()).await.unwrap();
-    let world = World::start_with(case, Some(proxy.endpoint()), configure).await;
+    let (world, proxy) = World::start_behind_proxy(case, configure).await;
     world
         .direct
         .put(&world.stored("k"), Payload::bytes(vec![7; 100_000]), &PutRequest::default())

@@ -5,24 +5,14 @@ use std::time::Duration;
 use bucketry_faults::{Answer, Fault, FaultProxy};
 use bucketry_gateway::settings::GatewaySettings;
 use bucketry_model::usage::UsageRow;
-use bucketry_provider::body::Payload;
+use bucketry_provider::body::{Payload, ProviderBody};
 use bucketry_provider::connection::ConnectionSettings;
-use bucketry_provider::driver::{Conditions, CopyRequest, Part, PutRequest, SharedDriver, UploadId};
-use bucketry_provider::error::ErrorKind;
+use bucketry_provider::driver::{Conditions, PutRequest, SharedDriver};
 use bucketry_provider::s3::Forwarded;
-use http::{HeaderMap, HeaderName, Method};
+use http::{HeaderMap, HeaderName, Method, Response};
 use http_body_util::BodyExt as _;
 
-use crate::world::{World, eventually, server};
-
-async fn world(
-    case: &str,
-    configure: impl FnOnce(&mut GatewaySettings, &mut ConnectionSettings),
-) -> (World, FaultProxy) {
-    let proxy = FaultProxy::start(server()).await.unwrap();
-    let world = World::start_with(case, Some(proxy.endpoint()), configure).await;
-    (world, proxy)
-}
+use crate::world::{World, eventually};
 
 fn soon(gateway: &mut GatewaySettings, _: &mut ConnectionSettings) {
     gateway.server.sign_of_life = Duration::from_millis(50);
@@ -32,26 +22,41 @@ async fn put(client: &SharedDriver, key: &str, bytes: usize) {
     client.put(key, Payload::bytes(vec![1; bytes]), &PutRequest::default()).await.unwrap();
 }
 
+/// Begins something, and lets its client leave once the provider has met its fault so many times.
+async fn leave(
+    world: &World,
+    proxy: &FaultProxy,
+    met: usize,
+    work: impl Future<Output = ()> + Send + 'static,
+) {
+    let work = tokio::spawn(work);
+    eventually("the provider to be asked", || (proxy.faults_met() == met).then_some(())).await;
+    work.abort();
+    eventually("the gateway to see it", || (world.gateway.figures().in_flight == 0).then_some(())).await;
+}
+
+/// Asks for a copy, and waits for nothing but the head of the answer.
+async fn begin_copy(client: &SharedDriver, from: &str, key: &str) -> Response<ProviderBody> {
+    let s3 = client.forwarder().unwrap();
+    let source = (HeaderName::from_static("x-amz-copy-source"), s3.copy_source(from, None).unwrap());
+    let (query, payload) = (&[], Some(Payload::bytes("")));
+    let headers = HeaderMap::from_iter([source]);
+    s3.forward(Forwarded { method: Method::PUT, key, query, headers, payload, takes_long: true })
+        .await
+        .unwrap()
+}
+
 fn size(rows: &[UsageRow]) -> i64 {
     rows.iter().map(|row| row.size_change).sum()
 }
 
 #[tokio::test]
 async fn a_copy_that_takes_long_is_answered_at_once_and_shows_signs_of_life() {
-    let (world, proxy) = world("lasting", soon).await;
+    let (world, proxy) = World::start_behind_proxy("lasting", soon).await;
     let client = world.client();
     put(&client, "k", 1_000).await;
     proxy.set_for("PUT", Fault::HoldAnswer);
-    let source = client.forwarder().unwrap().copy_source("k", None).unwrap();
-    let request = Forwarded {
-        method: Method::PUT,
-        key: "copy",
-        query: &[],
-        headers: HeaderMap::from_iter([(HeaderName::from_static("x-amz-copy-source"), source)]),
-        payload: Some(Payload::bytes("")),
-        takes_long: true,
-    };
-    let answer = client.forwarder().unwrap().forward(request).await.unwrap();
+    let answer = begin_copy(&client, "k", "copy").await;
     assert_eq!(answer.status().as_u16(), 200);
     assert_eq!(answer.headers()["content-type"], "application/xml");
     let mut body = answer.into_body();
@@ -71,18 +76,25 @@ async fn a_copy_that_takes_long_is_answered_at_once_and_shows_signs_of_life() {
 
 #[tokio::test]
 async fn what_fails_after_it_was_answered_is_an_error_to_the_client_and_counts_as_one() {
-    let (world, proxy) = world("late-error", soon).await;
+    let (world, proxy) = World::start_behind_proxy("late-error", soon).await;
     let client = world.client();
     proxy.set_for("POST", Fault::HoldAnswer);
-    let parts = [Part { number: 1, etag: "\"0123456789abcdef0123456789abcdef\"".to_owned(), size: 1 }];
-    let always = Conditions::default();
-    let upload = UploadId("no-such-upload".to_owned());
-    let (completing, ()) = tokio::join!(client.complete_multipart("k", &upload, &parts, &always), async {
-        eventually("the provider to be asked", || (proxy.faults_met() == 1).then_some(())).await;
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        proxy.healthy();
-    });
-    assert_eq!(completing.unwrap_err().kind(), Some(ErrorKind::UploadNotFound));
+    let parts = "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber>\
+                 <ETag>0123456789abcdef0123456789abcdef</ETag></Part></CompleteMultipartUpload>";
+    let request = Forwarded {
+        method: Method::POST,
+        key: "k",
+        query: &[("uploadId", "no-such-upload")],
+        headers: HeaderMap::new(),
+        payload: Some(Payload::bytes(parts)),
+        takes_long: true,
+    };
+    let answer = client.forwarder().unwrap().forward(request).await.unwrap();
+    assert_eq!(answer.status().as_u16(), 200);
+    proxy.healthy();
+    let document = answer.into_body().collect().await.unwrap().to_bytes();
+    let document = std::str::from_utf8(&document).unwrap();
+    assert!(document.contains("<Error><Code>NoSuchUpload</Code>"), "{document}");
     let rows = world.told.rows(1).await;
     assert_eq!((rows[0].requests, rows[0].errors, rows[0].provider_errors), (1, 1, 0));
     assert_eq!(world.gateway.figures().requests[1][2], 1, "among the writes that were answered 4xx");
@@ -90,27 +102,19 @@ async fn what_fails_after_it_was_answered_is_an_error_to_the_client_and_counts_a
 
 #[tokio::test]
 async fn a_write_whose_client_leaves_before_the_answer_is_carried_out_and_counted() {
-    let (world, proxy) = world("left", soon).await;
+    let (world, proxy) = World::start_behind_proxy("left", soon).await;
     let client = world.client();
     put(&client, "gone", 300).await;
-    let writes = [("PUT", "put"), ("PUT", "copy"), ("DELETE", "gone")];
-    for (n, (method, key)) in writes.into_iter().enumerate() {
-        proxy.set_for(method, Fault::HoldAnswer);
-        let leaving = client.clone();
-        let write = tokio::spawn(async move {
-            match key {
-                "put" => put(&leaving, "put", 1_000).await,
-                "copy" => drop(leaving.copy("gone", "copy", &CopyRequest::default()).await.unwrap()),
-                _ => drop(leaving.delete("gone", None).await.unwrap()),
-            }
-        });
-        eventually("the provider to be asked", || (proxy.faults_met() == n + 1).then_some(())).await;
-        // A copy is answered by now, and what is left of it is read.
-        tokio::time::sleep(Duration::from_millis(150)).await;
-        write.abort();
-        eventually("the gateway to see it", || (world.gateway.figures().in_flight == 0).then_some(())).await;
-        proxy.healthy();
-    }
+    proxy.set_for("PUT", Fault::HoldAnswer);
+    let leaving = client.clone();
+    leave(&world, &proxy, 1, async move { put(&leaving, "put", 1_000).await }).await;
+    // A copy is answered by now, and what is left of it is read.
+    drop(begin_copy(&client, "gone", "copy").await);
+    eventually("the gateway to see it", || (world.gateway.figures().in_flight == 0).then_some(())).await;
+    proxy.healthy();
+    proxy.set_for("DELETE", Fault::HoldAnswer);
+    leave(&world, &proxy, 3, async move { drop(client.delete("gone", None).await.unwrap()) }).await;
+    proxy.healthy();
     let rows = world.told.rows(7).await;
     assert_eq!(rows.iter().map(|row| row.requests).sum::<u32>(), 4);
     assert_eq!(rows.iter().map(|row| row.errors).sum::<u32>(), 3);
@@ -122,13 +126,10 @@ async fn a_write_whose_client_leaves_before_the_answer_is_carried_out_and_counte
 
 #[tokio::test]
 async fn a_gateway_that_stops_waits_for_writes_whose_clients_have_left() {
-    let (world, proxy) = world("stops", soon).await;
+    let (world, proxy) = World::start_behind_proxy("stops", soon).await;
     let client = world.client();
     proxy.set_for("PUT", Fault::HoldAnswer);
-    let write = tokio::spawn(async move { put(&client, "k", 1_000).await });
-    eventually("the provider to be asked", || (proxy.faults_met() == 1).then_some(())).await;
-    write.abort();
-    eventually("the gateway to see it", || (world.gateway.figures().in_flight == 0).then_some(())).await;
+    leave(&world, &proxy, 1, async move { put(&client, "k", 1_000).await }).await;
     world.stop.cancel();
     proxy.healthy();
     world.running.await.unwrap();
@@ -137,7 +138,7 @@ async fn a_gateway_that_stops_waits_for_writes_whose_clients_have_left() {
 
 #[tokio::test]
 async fn writes_whose_answer_gets_lost_count_by_what_is_there_afterwards() {
-    let (world, proxy) = world("lost", |_, _| {}).await;
+    let (world, proxy) = World::start_behind_proxy("lost", |_, _| {}).await;
     let client = world.client();
     proxy.set_for("PUT", Fault::LoseAnswer);
     let lost = client.put("k", Payload::bytes(vec![1; 1_000]), &PutRequest::default()).await.unwrap_err();
@@ -153,23 +154,14 @@ async fn writes_whose_answer_gets_lost_count_by_what_is_there_afterwards() {
 
 #[tokio::test]
 async fn a_write_whose_client_leaves_before_the_provider_was_asked_is_given_up() {
-    let (world, proxy) = world("given-up", |_, _| {}).await;
+    let (world, proxy) = World::start_behind_proxy("given-up", |_, _| {}).await;
     let client = world.client();
     put(&client, "k", 300).await;
     proxy.set_for("HEAD", Fault::HoldAnswer);
-    for (n, delete) in [false, true].into_iter().enumerate() {
-        let leaving = client.clone();
-        let write = tokio::spawn(async move {
-            if delete {
-                leaving.delete("k", None).await.unwrap();
-            } else {
-                put(&leaving, "k", 1_000).await;
-            }
-        });
-        eventually("the size to be asked for", || (proxy.faults_met() == n + 1).then_some(())).await;
-        write.abort();
-        eventually("the gateway to see it", || (world.gateway.figures().in_flight == 0).then_some(())).await;
-    }
+    let leaving = client.clone();
+    leave(&world, &proxy, 1, async move { put(&leaving, "k", 1_000).await }).await;
+    let leaving = client.clone();
+    leave(&world, &proxy, 2, async move { drop(leaving.delete("k", None).await.unwrap()) }).await;
     proxy.healthy();
     put(&client, "other", 1).await;
     let info = world.direct.head(&world.stored("k"), &Conditions::default()).await.unwrap();
@@ -179,25 +171,29 @@ async fn a_write_whose_client_leaves_before_the_provider_was_asked_is_given_up()
 
 #[tokio::test]
 async fn a_write_that_is_tried_again_after_its_client_left_counts_once() {
-    let (world, proxy) = world("again", |_, _| {}).await;
+    let (world, proxy) = World::start_behind_proxy("again", |_, _| {}).await;
     let client = world.client();
     proxy.set_for("PUT", Fault::HoldRequest);
     let leaving = client.clone();
-    let write = tokio::spawn(async move { put(&leaving, "k", 1_000).await });
-    eventually("the provider to be asked", || (proxy.faults_met() == 1).then_some(())).await;
-    write.abort();
-    eventually("the gateway to see it", || (world.gateway.figures().in_flight == 0).then_some(())).await;
-    let again = tokio::spawn(async move { put(&client, "k", 1_000).await });
+    leave(&world, &proxy, 1, async move { put(&leaving, "k", 1_000).await }).await;
+    let again = tokio::spawn({
+        let client = client.clone();
+        async move { put(&client, "k", 1_000).await }
+    });
     eventually("it to come again", || (world.gateway.figures().in_flight == 1).then_some(())).await;
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    // Others don't wait, and a write that didn't either would be at the provider before they are done.
+    for _ in 0..20 {
+        client.head("other", &Conditions::default()).await.unwrap_err();
+    }
+    assert_eq!(proxy.faults_met(), 1, "it waits for the one before");
     proxy.healthy();
     again.await.unwrap();
-    assert_eq!(size(&world.told.rows(3).await), 1_000);
+    assert_eq!(size(&world.told.rows(23).await), 1_000);
 }
 
 #[tokio::test]
 async fn a_conditional_write_that_fails_counts_nothing() {
-    let (world, proxy) = world("conditional", |_, _| {}).await;
+    let (world, proxy) = World::start_behind_proxy("conditional", |_, _| {}).await;
     let client = world.client();
     put(&client, "k", 500).await;
     proxy.set_for("PUT", Fault::Answer(Answer::internal_error()));
@@ -209,7 +205,7 @@ async fn a_conditional_write_that_fails_counts_nothing() {
 
 #[tokio::test]
 async fn sizes_are_exact_where_the_provider_does_not_tell_what_is_not_there_or_fails_for_a_moment() {
-    let (world, proxy) = world("unknown", |_, _| {}).await;
+    let (world, proxy) = World::start_behind_proxy("unknown", |_, _| {}).await;
     let client = world.client();
     proxy.set_once_for("HEAD", Fault::Answer(Answer::new(403)));
     put(&client, "k", 1_000).await;
@@ -224,7 +220,7 @@ async fn sizes_are_exact_where_the_provider_does_not_tell_what_is_not_there_or_f
 
 #[tokio::test]
 async fn a_write_fails_at_once_where_the_provider_can_not_be_reached_to_ask_for_the_size() {
-    let (world, proxy) = world("unreached", |_, connections| {
+    let (world, proxy) = World::start_behind_proxy("unreached", |_, connections| {
         connections.answer_timeout = Duration::from_millis(200);
     })
     .await;

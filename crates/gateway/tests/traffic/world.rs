@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bucketry_faults::FaultProxy;
 use bucketry_gateway::Gateway;
 use bucketry_gateway::observer::Observer;
 use bucketry_gateway::registry::OpenKey;
@@ -106,6 +107,15 @@ impl World {
         world
     }
 
+    /// As [`World::start_with`], with a proxy before the server that can be told to misbehave.
+    pub(crate) async fn start_behind_proxy(
+        case: &str,
+        configure: impl FnOnce(&mut GatewaySettings, &mut ConnectionSettings),
+    ) -> (Self, FaultProxy) {
+        let proxy = FaultProxy::start(server()).await.unwrap();
+        (Self::start_with(case, Some(proxy.endpoint()), configure).await, proxy)
+    }
+
     /// As [`World::start_with`], as long as not everything that the gateway serves has come.
     pub(crate) async fn start_incomplete(
         case: &str,
@@ -197,7 +207,7 @@ pub(crate) fn bucket_id() -> BucketId {
 }
 
 /// Where the real server takes requests.
-pub(crate) fn server() -> SocketAddr {
+fn server() -> SocketAddr {
     let endpoint = setting("BUCKETRY_TEST_S3_ENDPOINT");
     endpoint.trim_start_matches("http://").trim_end_matches('/').parse().unwrap()
 }
