@@ -9,6 +9,8 @@ use http::Method;
 use serde_json::{Value, json};
 
 const PASSWORD: &str = "Correct-Horse-2";
+/// What users have until they change it.
+const ONE_TIME: &str = "First-Horse-1";
 
 fn open_to_all() -> Result<Options> {
     Ok(options()?.env("BUCKETRY_REGISTRATION", "on"))
@@ -44,7 +46,7 @@ impl World {
     async fn user(&self, name: &str, org_role: u8, role: Option<&str>) -> Result<(String, Person)> {
         let email = format!("{name}@example.com");
         let body = json!({
-            "email": email, "password": PASSWORD, "firstName": name, "lastName": "Someone", "orgRole": org_role,
+            "email": email, "password": ONE_TIME, "firstName": name, "lastName": "Someone", "orgRole": org_role,
         });
         let made = self.owner.post("/organization/users", &body).send().await?.json_with_status(201)?;
         let id = text(&made["data"]["id"]).to_owned();
@@ -56,8 +58,10 @@ impl World {
                 .await?
                 .json_with_status(200)?;
         }
-        let token = self.server.log_in_as(&email, PASSWORD).await?;
-        Ok((id, Person::new(&self.server, &token)))
+        let person = Person::new(&self.server, &self.server.log_in_as(&email, ONE_TIME).await?);
+        let chosen = json!({ "password": PASSWORD });
+        person.put(&format!("/user/{id}"), &chosen).send().await?.json_with_status(200)?;
+        Ok((id, person))
     }
 
     /// The owner of another organization.

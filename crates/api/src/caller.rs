@@ -1,10 +1,12 @@
 //! Who is asking: the bearer token, and the limits on how often.
 
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use bucketry_control::Error;
+use bucketry_control::error::TokenFault;
 use bucketry_model::role::Caller;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
@@ -15,10 +17,20 @@ use crate::observe::RequestTrace;
 use crate::state::ApiState;
 
 /// An authenticated caller. Handlers that take one, take it first: nobody learns what is wrong with a request before
-/// having said who asks.
+/// having said who asks. Sessions whose password must be changed first are refused.
 pub(crate) struct Authenticated(pub(crate) Arc<Caller>);
 
+/// An authenticated caller whose password may have to be changed first: for what that needs, and nothing else.
+pub(crate) struct SignedIn(pub(crate) Arc<Caller>);
+
 impl Deref for Authenticated {
+    type Target = Caller;
+    fn deref(&self) -> &Caller {
+        &self.0
+    }
+}
+
+impl Deref for SignedIn {
     type Target = Caller;
     fn deref(&self) -> &Caller {
         &self.0
@@ -29,8 +41,20 @@ impl FromRequestParts<ApiState> for Authenticated {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> ApiResult<Self> {
+        let SignedIn(caller) = SignedIn::from_request_parts(parts, state).await?;
+        if caller.must_change_password {
+            return Err(Error::PasswordChangeRequired(caller.user_id).into());
+        }
+        Ok(Self(caller))
+    }
+}
+
+impl FromRequestParts<ApiState> for SignedIn {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> ApiResult<Self> {
         Visitor::from_request_parts(parts, state).await?;
-        let bearer = bearer(parts).ok_or(Error::Unauthenticated)?;
+        let bearer = bearer(parts).ok_or(Error::Unauthenticated(TokenFault::Absent))?;
         let caller = state.control().authenticate(bearer).await?;
         if let Some(limits) = state.limits() {
             limits.check_token(caller.token_id)?;
@@ -45,7 +69,7 @@ impl FromRequestParts<ApiState> for Authenticated {
 fn bearer(parts: &Parts) -> Option<&str> {
     let value = parts.headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+    Some(token.trim()).filter(|token| scheme.eq_ignore_ascii_case("bearer") && !token.is_empty())
 }
 
 /// Anybody, as often as an address may ask. A token that was sent along is not looked at: clients go on sending
@@ -65,19 +89,18 @@ impl FromRequestParts<ApiState> for Visitor {
     }
 }
 
-/// Somebody who wants to be let in, as often as an address may try.
-pub(crate) struct Newcomer;
+/// Somebody who wants to be let in, as often as an address may try, with that address where it is known.
+pub(crate) struct Newcomer(pub(crate) Option<IpAddr>);
 
 impl FromRequestParts<ApiState> for Newcomer {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> ApiResult<Self> {
         Visitor::from_request_parts(parts, state).await?;
-        if let Some(limits) = state.limits()
-            && let Some(address) = client_address(parts, &state.settings().trusted_proxies)
-        {
+        let address = client_address(parts, &state.settings().trusted_proxies);
+        if let (Some(limits), Some(address)) = (state.limits(), address) {
             limits.check_login_address(address)?;
         }
-        Ok(Self)
+        Ok(Self(address))
     }
 }

@@ -193,15 +193,17 @@ impl ApiError {
 
 fn status_of(error: &ControlError) -> StatusCode {
     match error {
-        ControlError::Unauthenticated
-        | ControlError::TokenExpired
+        ControlError::Unauthenticated(_)
+        | ControlError::TokenExpired(_)
         | ControlError::Login(_)
         | ControlError::Refresh(_) => StatusCode::UNAUTHORIZED,
-        ControlError::Forbidden(_) | ControlError::RegistrationClosed | ControlError::InUse(_) => {
-            StatusCode::FORBIDDEN
-        }
+        ControlError::Forbidden(_)
+        | ControlError::PasswordChangeRequired(_)
+        | ControlError::RegistrationClosed
+        | ControlError::InUse(_) => StatusCode::FORBIDDEN,
         ControlError::NotFound(_) => StatusCode::NOT_FOUND,
         ControlError::NotValidated
+        | ControlError::CurrentPasswordWrong
         | ControlError::Invalid(_)
         | ControlError::NameTaken(_)
         | ControlError::EmailTaken
@@ -237,6 +239,12 @@ impl From<ControlError> for ApiError {
                 let wrong = |FieldError { field, message }| WrongField { field: field.into(), message };
                 let mut base = base;
                 base.0.answer.fields = fields.into_iter().map(wrong).collect();
+                base
+            }
+            ControlError::CurrentPasswordWrong => {
+                let mut base = base;
+                let message = "is not your current password".to_owned();
+                base.0.answer.fields.push(WrongField { field: "currentPassword".into(), message });
                 base
             }
             ControlError::ValidationFailed(diagnosis) => {
@@ -300,6 +308,7 @@ impl std::fmt::Display for Chain<'_> {
 mod tests {
     use super::*;
     use bucketry_model::diagnosis::{CheckCode, CheckName, Diagnosis};
+    use bucketry_store::token::TokenKind;
     use http_body_util::BodyExt as _;
 
     async fn told(error: impl Into<ApiError>) -> (StatusCode, HeaderMap, serde_json::Value) {
@@ -311,7 +320,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_refusal_has_the_one_shape() {
-        let (status, headers, body) = told(ControlError::TokenExpired).await;
+        let (status, headers, body) = told(ControlError::TokenExpired(TokenKind::Session)).await;
         assert_eq!(status, StatusCode::UNAUTHORIZED);
         assert_eq!(headers[WWW_AUTHENTICATE], "Bearer");
         assert_eq!(headers[CONTENT_TYPE], "application/json");

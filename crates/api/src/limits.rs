@@ -1,6 +1,7 @@
-//! Rate limits: a token bucket for each session or API token, each address, and each account that is logged in to.
+//! Rate limits: a token bucket for each session or API token, and for each address. What is allowed per account is in
+//! `login_guard`.
 
-use std::hash::{BuildHasher as _, Hash, RandomState};
+use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -10,6 +11,7 @@ use governor::{DefaultKeyedRateLimiter, Quota};
 use http::{HeaderName, HeaderValue};
 
 use crate::error::{ApiError, ApiResult};
+use crate::login_guard::LoginGuard;
 use crate::settings::{Rate, RateLimits};
 
 /// After so many checks, keys whose token bucket is full again are forgotten. So a limiter holds no more keys than
@@ -47,20 +49,24 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         Err(self.refusal(wait.as_secs() + 1))
     }
 
-    /// 429 with `Retry-After` and the fields of draft-ietf-httpapi-ratelimit-headers.
     fn refusal(&self, seconds: u64) -> ApiError {
-        let Rate { per_minute, burst } = self.rate;
-        let refilled_in = u64::from(burst.get()) * 60 / u64::from(per_minute.get()) + 1;
+        let (name, per_minute) = (self.name, self.rate.per_minute);
         let message = format!(
-            "too many requests: at most {per_minute} a minute for one {}, try again in {seconds} s",
-            self.name
+            "too many requests: at most {per_minute} a minute for one {name}, try again in {seconds} s"
         );
-        let policy = format!("\"{}\";q={burst};w={refilled_in}", self.name);
-        let limit = format!("\"{}\";r=0;t={seconds}", self.name);
-        ApiError::too_many_requests(message, seconds)
-            .header(HeaderName::from_static("ratelimit-policy"), as_value(&policy))
-            .header(HeaderName::from_static("ratelimit"), as_value(&limit))
+        refusal(name, self.rate, message, seconds)
     }
+}
+
+/// 429 with `Retry-After` and the fields of draft-ietf-httpapi-ratelimit-headers.
+pub(crate) fn refusal(name: &str, rate: Rate, message: String, seconds: u64) -> ApiError {
+    let Rate { per_minute, burst } = rate;
+    let refilled_in = u64::from(burst.get()) * 60 / u64::from(per_minute.get()) + 1;
+    let policy = format!("\"{name}\";q={burst};w={refilled_in}");
+    let limit = format!("\"{name}\";r=0;t={seconds}");
+    ApiError::too_many_requests(message, seconds)
+        .header(HeaderName::from_static("ratelimit-policy"), as_value(&policy))
+        .header(HeaderName::from_static("ratelimit"), as_value(&limit))
 }
 
 fn as_value(text: &str) -> HeaderValue {
@@ -71,9 +77,8 @@ fn as_value(text: &str) -> HeaderValue {
 pub(crate) struct Limits {
     tokens: Limiter<TokenId>,
     addresses: Limiter<IpAddr>,
-    accounts: Limiter<u64>,
     login_addresses: Limiter<IpAddr>,
-    account_hasher: RandomState,
+    logins: LoginGuard,
 }
 
 impl Limits {
@@ -81,9 +86,8 @@ impl Limits {
         Self {
             tokens: Limiter::new("token", rates.per_token),
             addresses: Limiter::new("address", rates.per_address),
-            accounts: Limiter::new("account", rates.login_per_account),
             login_addresses: Limiter::new("login-address", rates.login_per_address),
-            account_hasher: RandomState::new(),
+            logins: LoginGuard::new(rates),
         }
     }
 
@@ -102,9 +106,9 @@ impl Limits {
         self.login_addresses.check(&network(address))
     }
 
-    /// A try to log in to an account. The address is kept as a hash only.
-    pub(crate) fn check_account(&self, email: &str) -> ApiResult<()> {
-        self.accounts.check(&self.account_hasher.hash_one(email.trim().to_lowercase()))
+    /// How often passwords may be wrong.
+    pub(crate) fn logins(&self) -> &LoginGuard {
+        &self.logins
     }
 }
 
@@ -134,14 +138,6 @@ mod tests {
         assert_eq!(refused.headers()["ratelimit-policy"], "\"token\";q=2;w=21");
         assert!(refused.headers()["ratelimit"].to_str().unwrap().starts_with("\"token\";r=0;t="));
         assert!(limits.check_token(b).is_ok(), "others are not affected");
-    }
-
-    #[test]
-    fn accounts_are_the_same_in_any_letter_case() {
-        let limits = Limits::new(&RateLimits { login_per_account: Rate::new(1, 1), ..RateLimits::default() });
-        assert!(limits.check_account("A@example.com").is_ok());
-        assert!(limits.check_account(" a@EXAMPLE.com").is_err());
-        assert!(limits.check_account("b@example.com").is_ok());
     }
 
     #[test]

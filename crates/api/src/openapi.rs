@@ -81,6 +81,7 @@ refusals! {
     /// What every endpoint that needs a token may answer.
     Signed {
         "401" => "No valid token was sent (`UNAUTHENTICATED`), or it has expired (`TOKEN_EXPIRED`)",
+        "403" => "The password must be changed first (`PASSWORD_CHANGE_REQUIRED`)",
         "429" => "Too many requests (`Retry-After` tells when to come again), or a limit is reached",
         "500" => "A mistake of ours; the server's log says more under the request's id",
         "503" => "The storage or a node can't be reached right now: try again",

@@ -19,6 +19,7 @@ use utoipa_axum::routes;
 
 use crate::body::JsonBody;
 use crate::caller::Authenticated;
+use crate::change_body::ChangeBody;
 use crate::error::ApiResult;
 use crate::idempotency::{self, Created};
 use crate::listing::{self, Frame, Source};
@@ -267,7 +268,7 @@ async fn update(
     caller: Authenticated,
     State(state): State<ApiState>,
     PathId(id): PathId<UserId>,
-    JsonBody { value, .. }: JsonBody<UserChanges>,
+    ChangeBody { value }: ChangeBody<UserChanges>,
 ) -> ApiResult<Json<OneOrgUser>> {
     let input = UserInput {
         first_name: value.name,

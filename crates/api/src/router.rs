@@ -16,8 +16,8 @@ use crate::error::ApiError;
 use crate::openapi::{Document, Served};
 use crate::state::ApiState;
 use crate::{
-    bucket, docs_page, health, metrics, node, observe, openapi, organization, organization_users, repo, root,
-    session, stats, token, unit, user, vault, workspace,
+    bucket, docs_page, health, metrics, node, not_served, observe, openapi, organization, organization_users,
+    password_reset, repo, root, session, stats, token, unit, user, vault, workspace,
 };
 
 fn routes() -> OpenApiRouter<ApiState> {
@@ -28,6 +28,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .merge(stats::routes())
         .merge(workspace::routes())
         .merge(organization_users::routes())
+        .merge(password_reset::routes())
         .merge(organization::routes())
         .merge(user::routes())
         .merge(session::routes())
@@ -58,6 +59,7 @@ pub fn router(state: ApiState) -> Router {
     let (router, _) = routes().split_for_parts();
     router
         .route("/docs/{asset}", get(docs_page::asset))
+        .merge(not_served::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
         .layer(Extension(document))

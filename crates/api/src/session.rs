@@ -15,6 +15,7 @@ use utoipa_axum::routes;
 use crate::body::JsonBody;
 use crate::caller::{Newcomer, Visitor};
 use crate::error::{ApiError, ApiResult};
+use crate::login_guard::network;
 use crate::openapi::{Anytime, Forbidden, Refused, WithBody};
 use crate::state::ApiState;
 use crate::vocabulary::Done;
@@ -105,7 +106,9 @@ impl From<LoggedIn> for Session {
 
 /// Logs in.
 ///
-/// 401 with `USER_NOT_FOUND`, `INVALID_PASSWORD` or `NO_PASSWORD_SET`. Tries are limited per account and per address.
+/// 401 with `USER_NOT_FOUND`, `INVALID_PASSWORD` or `NO_PASSWORD_SET`. Attempts are limited per address, failed ones also
+/// per account and network. Where the password is a one-time password, the session can do nothing but change it with
+/// `PUT /user/{userId}`: everything else is 403 `PASSWORD_CHANGE_REQUIRED`.
 #[utoipa::path(
     post,
     path = "/user/login",
@@ -118,19 +121,35 @@ impl From<LoggedIn> for Session {
     ),
 )]
 async fn login(
-    _: Newcomer,
+    Newcomer(address): Newcomer,
     State(state): State<ApiState>,
     JsonBody { value: login, .. }: JsonBody<Login>,
 ) -> ApiResult<Json<Session>> {
-    if let Some(limits) = state.limits() {
-        limits.check_account(&login.email)?;
-    }
+    let network = address.map(network);
+    let attempt = match state.limits() {
+        Some(limits) => Some(limits.logins().admit(state.control(), &login.email, network.as_deref()).await?),
+        None => None,
+    };
     let device = login.device_info.map(|info| match info {
         serde_json::Value::String(text) => text,
         other => other.to_string(),
     });
-    let session = state.control().login(&login.email, login.password, device.as_deref()).await?;
-    Ok(Json(session.into()))
+    let session = state.control().login_from(&login.email, login.password, device.as_deref(), network).await;
+    if let Some(attempt) = attempt
+        && !matches!(session, Err(bucketry_control::Error::Login(_)))
+    {
+        attempt.give_back();
+    }
+    Ok(Json(session?.into()))
+}
+
+/// A session that was refreshed.
+#[derive(Serialize, ToSchema)]
+struct RefreshedSession {
+    /// The same as `accessToken`, as the public client reads it.
+    token: String,
+    #[serde(flatten)]
+    session: Session,
 }
 
 /// A refresh token, in either spelling.
@@ -157,7 +176,7 @@ impl RefreshToken {
 /// Exchanges a refresh token for a new pair of tokens.
 ///
 /// `refreshToken` and `refresh_token` both work. Using one a second time ends the session: somebody else may have a
-/// copy.
+/// copy. A session that is as old as the deployment allows is not refreshed any more.
 #[utoipa::path(
     post,
     path = "/user/refresh",
@@ -165,7 +184,7 @@ impl RefreshToken {
     operation_id = "refresh",
     request_body = RefreshToken,
     responses(
-        (status = 200, description = "The session goes on", body = Session),
+        (status = 200, description = "The session continues", body = RefreshedSession),
         Anytime, Refused, WithBody,
     ),
 )]
@@ -173,8 +192,9 @@ async fn refresh(
     _: Newcomer,
     State(state): State<ApiState>,
     JsonBody { value, .. }: JsonBody<RefreshToken>,
-) -> ApiResult<Json<Session>> {
-    Ok(Json(state.control().refresh(&value.read()?).await?.into()))
+) -> ApiResult<Json<RefreshedSession>> {
+    let session = Session::from(state.control().refresh(&value.read()?).await?);
+    Ok(Json(RefreshedSession { token: session.access_token.clone(), session }))
 }
 
 /// Ends a session.

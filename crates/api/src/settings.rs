@@ -35,7 +35,10 @@ pub struct RateLimits {
     pub per_token: Rate,
     /// One address, whatever it asks for.
     pub per_address: Rate,
-    /// Logins to one account, from wherever.
+    /// Failed logins to one account from one network (/24 or /64).
+    pub login_per_account_and_network: Rate,
+    /// Failed logins to one account from all networks together, and from each network from which it was logged in to
+    /// lately.
     pub login_per_account: Rate,
     /// Logins, registrations and refreshes from one address.
     pub login_per_address: Rate,
@@ -46,7 +49,8 @@ impl Default for RateLimits {
         Self {
             per_token: Rate::new(6_000, 300),
             per_address: Rate::new(12_000, 600),
-            login_per_account: Rate::new(6, 10),
+            login_per_account_and_network: Rate::new(6, 10),
+            login_per_account: Rate::new(30, 300),
             login_per_address: Rate::new(30, 30),
         }
     }

@@ -2,24 +2,28 @@
 
 use axum::Json;
 use axum::extract::State;
+use bucketry_control::Error;
+use bucketry_control::accounts::AccountInput;
 use bucketry_model::id::{OrgId, UserId};
 use bucketry_model::role::OrgRole;
+use bucketry_model::secret::Secret;
 use bucketry_store::user::User;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::body::JsonBody;
-use crate::caller::Authenticated;
+use crate::caller::{Authenticated, SignedIn};
+use crate::change_body::ChangeBody;
 use crate::error::{ApiError, ApiResult};
-use crate::openapi::{InOrganization, Signed, WithBody};
+use crate::openapi::{Contended, InOrganization, Signed, WithBody};
 use crate::params::PathId;
 use crate::state::ApiState;
+use crate::vocabulary::Told;
 
 /// The routes. `/user/profile` wins over `/user/{userId}`.
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(profile)).routes(routes!(role)).routes(routes!(set_role))
+    OpenApiRouter::new().routes(routes!(profile)).routes(routes!(role, update)).routes(routes!(set_role))
 }
 
 /// Reads the number of an organization role.
@@ -66,14 +70,16 @@ struct Profile {
     org_roles: Vec<u8>,
     /// Whether the e-mail address is verified.
     validated: bool,
+    /// Whether the password is a one-time password: until it is changed, the session can do nothing else.
+    must_change_password: bool,
     /// Whether a second factor is demanded at login.
     mfa_required: bool,
     /// Whether the organization is a business.
     is_business: bool,
 }
 
-impl From<User> for Profile {
-    fn from(user: User) -> Self {
+impl Profile {
+    fn of(user: User, must_change_password: bool) -> Self {
         Self {
             id: user.id,
             name: user.first_name.as_str().to_owned(),
@@ -84,6 +90,7 @@ impl From<User> for Profile {
             org_role_description: user.org_role.as_str(),
             org_roles: role_numbers(user.org_role),
             validated: user.validated,
+            must_change_password,
             mfa_required: false,
             is_business: true,
         }
@@ -102,9 +109,9 @@ impl From<User> for Profile {
         Signed, InOrganization,
     ),
 )]
-async fn profile(caller: Authenticated, State(state): State<ApiState>) -> ApiResult<Json<ProfileAnswer>> {
+async fn profile(caller: SignedIn, State(state): State<ApiState>) -> ApiResult<Json<ProfileAnswer>> {
     let user = state.control().profile(&caller).await?;
-    Ok(Json(ProfileAnswer { success: true, data: user.into() }))
+    Ok(Json(ProfileAnswer { success: true, data: Profile::of(user, caller.must_change_password) }))
 }
 
 /// A user's role.
@@ -134,7 +141,7 @@ struct RoleOfUser {
 
 /// Tells a user's role in the organization.
 ///
-/// Everybody may ask for the own one; others' need the role WORKSPACES.
+/// Every member of the organization may read it. Tokens with limits read their own user's only.
 #[utoipa::path(
     get,
     path = "/user/{userId}",
@@ -152,7 +159,7 @@ async fn role(
     State(state): State<ApiState>,
     PathId(id): PathId<UserId>,
 ) -> ApiResult<Json<RoleAnswer>> {
-    let user = state.control().user(&caller, id).await?;
+    let user = state.control().user_with_role(&caller, id).await?;
     let data = RoleOfUser {
         user_id: user.id,
         org_role: user.org_role.number(),
@@ -160,6 +167,69 @@ async fn role(
         org_roles: role_numbers(user.org_role),
     };
     Ok(Json(RoleAnswer { success: true, data }))
+}
+
+/// Changes to an account. What is absent stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct AccountChanges {
+    /// First name.
+    #[schema(min_length = 1, max_length = 255)]
+    name: Option<String>,
+    /// Last name.
+    #[schema(min_length = 1, max_length = 255)]
+    last_name: Option<String>,
+    /// A new password, of the caller's own account only: at least 8 characters, with upper-case and lower-case letters
+    /// and digits.
+    #[schema(value_type = Option<String>, format = Password, write_only, min_length = 8, max_length = 1024)]
+    password: Option<Secret>,
+    /// The password that it replaces. May be left out within five minutes of signing in.
+    #[schema(value_type = Option<String>, format = Password, write_only, max_length = 1024)]
+    current_password: Option<Secret>,
+}
+
+/// Changes names and password of an account.
+///
+/// The own names and password; others' names with the role WORKSPACES, for users of lower roles. A new password ends
+/// the caller's other sessions; API tokens stay. A wrong `currentPassword` is 400 `INVALID_PASSWORD`. A lost password is
+/// replaced by `POST /organization/users/{userId}/reset-password`.
+#[utoipa::path(
+    put,
+    path = "/user/{userId}",
+    tag = "Users",
+    operation_id = "updateAccount",
+    security(("bearer" = [])),
+    params(("userId" = String, Path, format = "uuid", description = "The user")),
+    request_body = AccountChanges,
+    responses(
+        (status = 200, description = "Changed", body = Told),
+        Signed, InOrganization, WithBody, Contended,
+    ),
+)]
+async fn update(
+    caller: SignedIn,
+    State(state): State<ApiState>,
+    PathId(id): PathId<UserId>,
+    ChangeBody { value }: ChangeBody<AccountChanges>,
+) -> ApiResult<Json<Told>> {
+    let attempt = match (state.limits(), &value.current_password) {
+        (Some(limits), Some(_)) => Some(limits.logins().admit_change(caller.user_id)?),
+        _ => None,
+    };
+    let input = AccountInput {
+        first_name: value.name,
+        last_name: value.last_name,
+        password: value.password,
+        current_password: value.current_password,
+    };
+    let changed = state.control().update_account(&caller, id, input).await;
+    if let Some(attempt) = attempt
+        && !matches!(changed, Err(Error::CurrentPasswordWrong))
+    {
+        attempt.give_back();
+    }
+    changed?;
+    Ok(Json(Told::new("the account was changed")))
 }
 
 /// The role to give.
@@ -216,7 +286,7 @@ async fn set_role(
     caller: Authenticated,
     State(state): State<ApiState>,
     PathId(id): PathId<UserId>,
-    JsonBody { value, .. }: JsonBody<NewRole>,
+    ChangeBody { value }: ChangeBody<NewRole>,
 ) -> ApiResult<Json<RoleChangedAnswer>> {
     let change = state.control().set_org_role(&caller, id, read_role(value.org_role)?).await?;
     let data = RoleChanged {

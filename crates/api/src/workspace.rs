@@ -20,6 +20,7 @@ use utoipa_axum::routes;
 
 use crate::body::JsonBody;
 use crate::caller::Authenticated;
+use crate::change_body::ChangeBody;
 use crate::error::ApiResult;
 use crate::idempotency::{self, Created};
 use crate::listing::{self, Frame, Source};
@@ -291,7 +292,7 @@ async fn rename(
     caller: Authenticated,
     State(state): State<ApiState>,
     PathId(id): PathId<WorkspaceId>,
-    JsonBody { value, .. }: JsonBody<WorkspaceChanges>,
+    ChangeBody { value }: ChangeBody<WorkspaceChanges>,
 ) -> ApiResult<Json<OneWorkspace>> {
     let workspace = state.control().rename_workspace(&caller, id, value.name.as_deref()).await?;
     Ok(Json(OneWorkspace { success: true, workspace: (&workspace).into() }))

@@ -6,11 +6,15 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bucketry_model::id::{OrgId, TokenId, UserId};
+use bucketry_store::token::TokenKind;
 use jiff::Timestamp;
 use ring::hmac;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, TokenFault};
+
+/// What can't be told further: who holds no token of ours learns nothing of what is wrong with it.
+const MALFORMED: Error = Error::Unauthenticated(TokenFault::Malformed);
 
 /// What an access token says. The public client decodes it, but trusts nothing in it; neither do we beyond `sid`:
 /// who the session belongs to is looked up.
@@ -80,7 +84,7 @@ impl AccessTokens {
     pub fn sign(&self, claims: &Claims) -> Result<String> {
         let payload = serde_json::to_vec(claims).map_err(Error::internal)?;
         // `new` refuses an empty list.
-        let key = self.keys.first().ok_or(Error::Unauthenticated)?;
+        let key = self.keys.first().ok_or(MALFORMED)?;
         let signed = format!("{}.{}", key.header, URL_SAFE_NO_PAD.encode(payload));
         let tag = hmac::sign(&key.key, signed.as_bytes());
         Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(tag)))
@@ -102,15 +106,15 @@ impl AccessTokens {
 
     /// Reads a token that one of our keys signed and that has not expired.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Claims> {
-        let (signed, tag) = token.rsplit_once('.').ok_or(Error::Unauthenticated)?;
-        let (header, payload) = signed.split_once('.').ok_or(Error::Unauthenticated)?;
-        let key = self.keys.iter().find(|key| key.header == header).ok_or(Error::Unauthenticated)?;
-        let tag = URL_SAFE_NO_PAD.decode(tag).map_err(|_| Error::Unauthenticated)?;
+        let (signed, tag) = token.rsplit_once('.').ok_or(MALFORMED)?;
+        let (header, payload) = signed.split_once('.').ok_or(MALFORMED)?;
+        let key = self.keys.iter().find(|key| key.header == header).ok_or(MALFORMED)?;
+        let tag = URL_SAFE_NO_PAD.decode(tag).map_err(|_| MALFORMED)?;
         // ring compares in constant time.
-        hmac::verify(&key.key, signed.as_bytes(), &tag).map_err(|_| Error::Unauthenticated)?;
-        let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| Error::Unauthenticated)?;
-        let claims: Claims = serde_json::from_slice(&payload).map_err(|_| Error::Unauthenticated)?;
-        if claims.exp <= now.as_second() { Err(Error::TokenExpired) } else { Ok(claims) }
+        hmac::verify(&key.key, signed.as_bytes(), &tag).map_err(|_| MALFORMED)?;
+        let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| MALFORMED)?;
+        let claims: Claims = serde_json::from_slice(&payload).map_err(|_| MALFORMED)?;
+        if claims.exp <= now.as_second() { Err(Error::TokenExpired(TokenKind::Session)) } else { Ok(claims) }
     }
 }
 
@@ -145,14 +149,17 @@ mod tests {
         let tokens = tokens(&["a"]);
         let token = tokens.sign(&claims()).unwrap();
         assert_eq!(tokens.verify(&token, at(4_599)).unwrap(), claims());
-        assert!(matches!(tokens.verify(&token, at(4_600)), Err(Error::TokenExpired)));
+        assert!(matches!(tokens.verify(&token, at(4_600)), Err(Error::TokenExpired(_))));
     }
 
     #[test]
     fn after_a_key_change_old_tokens_still_verify_and_strangers_do_not() {
         let old = tokens(&["a"]).sign(&claims()).unwrap();
         assert!(tokens(&["b", "a"]).verify(&old, at(2_000)).is_ok());
-        assert!(matches!(tokens(&["b"]).verify(&old, at(2_000)), Err(Error::Unauthenticated)));
+        assert!(matches!(
+            tokens(&["b"]).verify(&old, at(2_000)),
+            Err(Error::Unauthenticated(TokenFault::Malformed))
+        ));
     }
 
     #[test]
@@ -173,7 +180,13 @@ mod tests {
             "...".into(),
             "ä.ö.ü".into(),
         ] {
-            assert!(matches!(tokens.verify(&forged, at(2_000)), Err(Error::Unauthenticated)), "{forged}");
+            assert!(
+                matches!(
+                    tokens.verify(&forged, at(2_000)),
+                    Err(Error::Unauthenticated(TokenFault::Malformed))
+                ),
+                "{forged}"
+            );
         }
     }
 

@@ -1,7 +1,9 @@
 //! What use cases answer when they refuse, told in words of the domain. `api` turns it into statuses, once.
 
 use bucketry_model::diagnosis::Diagnosis;
+use bucketry_model::id::UserId;
 use bucketry_store::StoreError;
+use bucketry_store::token::TokenKind;
 
 use crate::repositories::RepoErrorCode;
 
@@ -72,20 +74,56 @@ pub enum LoginFailure {
     NoPasswordSet,
 }
 
+/// Why a bearer token can't be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TokenFault {
+    /// None was sent.
+    #[error("no access token was sent: log in and send `Authorization: Bearer …`")]
+    Absent,
+    /// It has not the form of a token, or was changed on the way.
+    #[error(
+        "this is not a token of this deployment, or not all of it: check that it was copied whole, or log in"
+    )]
+    Malformed,
+    /// An API token that is not known, or was removed long ago.
+    #[error(
+        "this API token does not exist here (any more): make another with POST /token or `bucketry token add`"
+    )]
+    Unknown,
+    /// An API token that was revoked, or whose user was removed.
+    #[error("this API token was revoked: make another with POST /token or `bucketry token add`")]
+    Revoked,
+    /// A session that was ended before its access token expired.
+    #[error("this session was ended (by logging out, by revoking it, or by a new password): log in again")]
+    SessionEnded,
+}
+
 /// Why a use case refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No token, or one that nobody issued, or one that was revoked. Log in.
-    #[error("no valid access token was sent: log in and send `Authorization: Bearer …`")]
-    Unauthenticated,
-    /// The access token has expired. Refresh it.
-    #[error("the access token has expired: refresh it or log in again")]
-    TokenExpired,
+    #[error("{0}")]
+    Unauthenticated(TokenFault),
+    /// The access token has expired: refresh it. Or the API token has: make another.
+    #[error("{}", match .0 {
+        TokenKind::Session => "the access token has expired: refresh it or log in again",
+        TokenKind::Api => "this API token has expired: make another with POST /token or `bucketry token add`",
+    })]
+    TokenExpired(TokenKind),
+    /// The user's password was chosen by somebody else, and must be changed before anything else is done.
+    #[error(
+        "your password is a one-time password: change it first, with PUT /user/{0} and a new `password`, or with \
+         `bucketry user password`; until then this session can do nothing else"
+    )]
+    PasswordChangeRequired(UserId),
+    /// The current password that came with a new one is another.
+    #[error("currentPassword is not your current password")]
+    CurrentPasswordWrong,
     /// The login failed.
     #[error("{}", match .0 {
         LoginFailure::UserNotFound => "no user has this e-mail address",
         LoginFailure::InvalidPassword => "the password is wrong",
-        LoginFailure::NoPasswordSet => "this user has no password: ask an administrator to set one",
+        LoginFailure::NoPasswordSet => "this user has no password: ask an administrator to reset it",
     })]
     Login(LoginFailure),
     /// The refresh token is unknown, expired, or was used before. Log in.
@@ -202,8 +240,10 @@ impl Error {
     /// The stable code that clients can tell errors apart by.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Unauthenticated => "UNAUTHENTICATED",
-            Self::TokenExpired => "TOKEN_EXPIRED",
+            Self::Unauthenticated(_) => "UNAUTHENTICATED",
+            Self::TokenExpired(_) => "TOKEN_EXPIRED",
+            Self::PasswordChangeRequired(_) => "PASSWORD_CHANGE_REQUIRED",
+            Self::CurrentPasswordWrong => "INVALID_PASSWORD",
             Self::Login(LoginFailure::UserNotFound) => "USER_NOT_FOUND",
             Self::Login(LoginFailure::InvalidPassword) => "INVALID_PASSWORD",
             Self::Login(LoginFailure::NoPasswordSet) => "NO_PASSWORD_SET",

@@ -4,6 +4,7 @@
 //! [`Caller`](bucketry_model::role::Caller), so none can be reached without authentication.
 
 pub mod access_token;
+pub mod accounts;
 pub mod api_token;
 pub mod buckets;
 pub mod credentials;

@@ -51,7 +51,30 @@ impl Control {
     /// Makes the organization `default` with the workspace `default` and an OWNER, unless there is an organization
     /// already; then `None`.
     pub async fn bootstrap(&self, email: &str, password: Secret) -> Result<Option<FirstOrganization>> {
-        if !self.inner.store.organizations(1).await?.is_empty() {
+        self.make_first(email, password, false).await
+    }
+
+    /// As [`Control::bootstrap`], with a password that was made up and must be changed at the first sign-in.
+    pub async fn bootstrap_with_one_time_password(
+        &self,
+        email: &str,
+        password: Secret,
+    ) -> Result<Option<FirstOrganization>> {
+        self.make_first(email, password, true).await
+    }
+
+    /// Whether there is an organization, so that nothing is left to bootstrap.
+    pub async fn has_organization(&self) -> Result<bool> {
+        Ok(!self.inner.store.organizations(1).await?.is_empty())
+    }
+
+    async fn make_first(
+        &self,
+        email: &str,
+        password: Secret,
+        must_change_password: bool,
+    ) -> Result<Option<FirstOrganization>> {
+        if self.has_organization().await? {
             return Ok(None);
         }
         let registration = Registration {
@@ -61,7 +84,8 @@ impl Control {
             last_name: "Owner".to_owned(),
             company_name: "default".to_owned(),
         };
-        let new = self.new_organization(registration).await?;
+        let mut new = self.new_organization(registration).await?;
+        new.owner.must_change_password = must_change_password;
         let made =
             FirstOrganization { org_id: new.id, workspace_id: new.workspace.id, user_id: new.owner.id };
         match self.inner.store.insert_organization(&new, self.inner.environment.now()).await? {
@@ -82,7 +106,7 @@ impl Control {
         }
         let user =
             self.inner.store.user(new.id, new.owner.id).await?.ok_or(Error::NotFound(crate::Thing::User))?;
-        self.open_session(user, None).await
+        self.open_session(user, new.owner.password_hash.as_deref().unwrap_or_default(), None, None).await
     }
 
     /// The caller's own organization; another's doesn't exist.
@@ -129,6 +153,7 @@ impl Control {
                 // There is no mail server to ask: whoever may register here is trusted with the address.
                 validated: true,
                 password_hash: Some(self.inner.passwords.hash(registration.password).await?),
+                must_change_password: false,
             },
             workspace: NewWorkspace { id: environment.id(WorkspaceId::new)?, name: workspace_name },
         })

@@ -13,6 +13,13 @@ use crate::error::{Error, Result};
 /// Longest accepted password, in bytes: hashing takes time that grows with it.
 pub const MAX_PASSWORD_BYTES: usize = 1_024;
 
+/// A password of 120 random bits that follows the rule for passwords.
+pub fn generate(random: [u8; 24]) -> Secret {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let text: String = random.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect();
+    Secret::new(format!("Bk1-{text}"))
+}
+
 /// The contract's rule: at least 8 characters with upper-case and lower-case letters and digits.
 pub fn check_strength(password: &Secret) -> std::result::Result<(), &'static str> {
     let text = password.expose();
@@ -87,6 +94,12 @@ impl Passwords {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn generated_passwords_follow_the_rule() {
+        assert!(check_strength(&generate([0; 24])).is_ok());
+        assert_ne!(generate([0; 24]).expose(), generate([1; 24]).expose());
+    }
 
     #[test]
     fn weak_passwords_are_refused() {

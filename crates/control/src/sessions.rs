@@ -8,18 +8,22 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bucketry_model::id::TokenId;
 use bucketry_model::role::Caller;
 use bucketry_model::secret::Secret;
-use bucketry_store::token::{NewToken, Rotation, TokenKind};
+use bucketry_store::token::{NewToken, Rotation, TokenKind, TokenState};
 use bucketry_store::user::User;
 use jiff::{SignedDuration, Timestamp};
 use quick_cache::sync::Cache;
 
 use crate::access_token::Claims;
-use crate::error::LoginFailure;
+use crate::error::{LoginFailure, TokenFault};
 use crate::{Control, Error, Result, api_token};
 
 /// How long a caller's rights are remembered. Changes made through this process take effect at once all the same;
 /// another control plane's after this at the latest.
-const REMEMBER: SignedDuration = SignedDuration::from_secs(5);
+pub const REMEMBER: SignedDuration = SignedDuration::from_secs(5);
+/// How long a network from which a user signed in is trusted more than others.
+const LATELY: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How far a stored time may lie in the future, for control planes whose clocks differ.
+const SKEW: SignedDuration = SignedDuration::from_mins(5);
 /// How many callers are remembered.
 const REMEMBERED_AT_MOST: usize = 10_000;
 
@@ -74,6 +78,17 @@ impl CallerCache {
 impl Control {
     /// Logs a user in with e-mail address and password.
     pub async fn login(&self, email: &str, password: Secret, device: Option<&str>) -> Result<LoggedIn> {
+        self.login_from(email, password, device, None).await
+    }
+
+    /// As [`Control::login`], from a network that is remembered for [`Control::signed_in_from`].
+    pub async fn login_from(
+        &self,
+        email: &str,
+        password: Secret,
+        device: Option<&str>,
+        network: Option<String>,
+    ) -> Result<LoggedIn> {
         let Some(found) = self.inner.store.user_by_email(email.trim()).await? else {
             self.inner.passwords.pretend_to_verify(password).await?;
             return Err(Error::Login(LoginFailure::UserNotFound));
@@ -81,15 +96,28 @@ impl Control {
         let Some(hash) = found.password_hash else {
             return Err(Error::Login(LoginFailure::NoPasswordSet));
         };
-        if !self.inner.passwords.verify(password, hash).await? {
+        if !self.inner.passwords.verify(password, hash.clone()).await? {
             return Err(Error::Login(LoginFailure::InvalidPassword));
         }
-        self.open_session(found.user, device).await
+        self.open_session(found.user, &hash, device, network).await
     }
 
-    /// Opens a session for a user whose identity is established.
-    pub(crate) async fn open_session(&self, user: User, device: Option<&str>) -> Result<LoggedIn> {
+    /// Whether the user with this address signed in from the network within the last 30 days.
+    pub async fn signed_in_from(&self, email: &str, network: &str) -> Result<bool> {
         let now = self.inner.environment.now();
+        Ok(self.inner.store.signed_in_from(email, network, now - LATELY, now + SKEW).await?)
+    }
+
+    /// Opens a session for a user whose password has this hash, if it has it still.
+    pub(crate) async fn open_session(
+        &self,
+        user: User,
+        password_hash: &str,
+        device: Option<&str>,
+        network: Option<String>,
+    ) -> Result<LoggedIn> {
+        let now = self.inner.environment.now();
+        let expires_at = self.session_end(now);
         let (refresh_token, hash) = self.new_refresh_token()?;
         let id = self.inner.environment.id(TokenId::new)?;
         let name: String = device.unwrap_or("").chars().filter(|c| !c.is_control()).take(255).collect();
@@ -101,10 +129,19 @@ impl Control {
             name,
             scope: None,
             hash,
-            expires_at: Some(now + self.inner.settings.refresh_token_lifetime),
+            expires_at: Some(expires_at),
+            network,
         };
-        self.inner.store.insert_token(&session, now).await?;
-        self.hand_out(user, id, refresh_token, now)
+        if !self.inner.store.open_session(&session, password_hash, now).await? {
+            return Err(Error::Login(LoginFailure::InvalidPassword));
+        }
+        self.hand_out(user, id, refresh_token, expires_at, now)
+    }
+
+    /// When a session ends that is opened now and not refreshed.
+    fn session_end(&self, now: Timestamp) -> Timestamp {
+        let settings = &self.inner.settings;
+        now + settings.refresh_token_lifetime.min(settings.session_lifetime)
     }
 
     /// Exchanges a refresh token for a new pair of tokens.
@@ -114,10 +151,12 @@ impl Control {
             refresh_hash(refresh_token).ok_or(Error::Refresh("this is not a refresh token: log in again"))?;
         let (new_token, new_hash) = self.new_refresh_token()?;
         let expires_at = now + self.inner.settings.refresh_token_lifetime;
-        match self.inner.store.rotate_refresh_token(&old, &new_hash, expires_at, now).await? {
-            Rotation::Rotated { id, user_id, org_id } => {
+        let longest = self.inner.settings.session_lifetime;
+        match self.inner.store.rotate_refresh_token(&old, &new_hash, expires_at, longest, now).await? {
+            Rotation::Rotated { id, user_id, org_id, expires_at } => {
                 let user = self.inner.store.user(org_id, user_id).await?;
-                self.hand_out(user.ok_or(Error::Unauthenticated)?, id, new_token, now)
+                let user = user.ok_or(Error::Unauthenticated(TokenFault::SessionEnded))?;
+                self.hand_out(user, id, new_token, expires_at, now)
             }
             Rotation::Reused => {
                 self.inner.callers.forget_all();
@@ -150,7 +189,9 @@ impl Control {
         let now = self.inner.environment.now();
         let credential = match api_token::from_text(bearer) {
             Some(random) => Credential::Api(api_token::hash(&random)),
-            None if bearer.starts_with(api_token::PREFIX) => return Err(Error::Unauthenticated),
+            None if bearer.starts_with(api_token::PREFIX) => {
+                return Err(Error::Unauthenticated(TokenFault::Malformed));
+            }
             None => Credential::Session(self.inner.access_tokens.verify(bearer, now)?.sid),
         };
         let cache = &self.inner.callers;
@@ -161,16 +202,23 @@ impl Control {
         {
             return Ok(known.caller);
         }
-        let id = match &credential {
-            Credential::Session(id) => *id,
-            Credential::Api(hash) => {
-                self.inner.store.api_token(hash, now).await?.ok_or(Error::Unauthenticated)?
-            }
+        let (id, ended) = match &credential {
+            Credential::Session(id) => (*id, TokenFault::SessionEnded),
+            Credential::Api(hash) => (self.api_token_id(hash, now).await?, TokenFault::Revoked),
         };
-        let caller = self.inner.store.caller(id, now).await?.ok_or(Error::Unauthenticated)?;
+        let caller = self.inner.store.caller(id, now).await?.ok_or(Error::Unauthenticated(ended))?;
         let caller = Arc::new(caller);
         cache.callers.insert(credential, Remembered { caller: Arc::clone(&caller), since: now, epoch });
         Ok(caller)
+    }
+
+    async fn api_token_id(&self, hash: &[u8; 32], now: Timestamp) -> Result<TokenId> {
+        match self.inner.store.api_token(hash, now).await? {
+            Some((id, TokenState::Live)) => Ok(id),
+            Some((_, TokenState::Expired)) => Err(Error::TokenExpired(TokenKind::Api)),
+            Some((_, TokenState::Revoked)) => Err(Error::Unauthenticated(TokenFault::Revoked)),
+            None => Err(Error::Unauthenticated(TokenFault::Unknown)),
+        }
     }
 
     /// The caller's own account.
@@ -178,8 +226,15 @@ impl Control {
         self.inner.store.user(caller.org_id, caller.user_id).await?.ok_or(Error::NotFound(crate::Thing::User))
     }
 
-    fn hand_out(&self, user: User, id: TokenId, refresh_token: Secret, now: Timestamp) -> Result<LoggedIn> {
-        let expires_at = now + self.inner.settings.access_token_lifetime;
+    fn hand_out(
+        &self,
+        user: User,
+        id: TokenId,
+        refresh_token: Secret,
+        session_end: Timestamp,
+        now: Timestamp,
+    ) -> Result<LoggedIn> {
+        let expires_at = session_end.min(now + self.inner.settings.access_token_lifetime);
         let access_token = self.inner.access_tokens.sign(&Claims {
             user_id: user.id,
             email: user.email.clone(),

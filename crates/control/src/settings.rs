@@ -17,6 +17,10 @@ pub struct Settings {
     pub access_token_lifetime: SignedDuration,
     /// How long a refresh token lives.
     pub refresh_token_lifetime: SignedDuration,
+    /// How long a session lives at most, however often it is refreshed.
+    pub session_lifetime: SignedDuration,
+    /// How long a personal API token may live; none means without end. Those that were made before stay as they are.
+    pub api_token_lifetime: Option<SignedDuration>,
     /// How long a validation may take in all.
     pub validation_deadline: Duration,
     /// What a node may take beyond that to fetch the job and to report.
@@ -37,6 +41,8 @@ impl Default for Settings {
             open_registration: false,
             access_token_lifetime: SignedDuration::from_hours(1),
             refresh_token_lifetime: SignedDuration::from_hours(30 * 24),
+            session_lifetime: SignedDuration::from_hours(90 * 24),
+            api_token_lifetime: None,
             validation_deadline: Duration::from_secs(10),
             validation_round_trip: Duration::from_secs(4),
             validations_at_once: 8,

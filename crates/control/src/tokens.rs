@@ -48,6 +48,7 @@ impl Control {
         if input.expires_at.is_some_and(|end| end <= now) {
             return Err(Error::field("expiresAt", "must be in the future"));
         }
+        let expires_at = self.token_end(input.expires_at, now)?;
         if let Some(workspace) = input.workspace_id {
             self.enter(caller, workspace, input.role.unwrap_or(WorkspaceRole::Read)).await?;
         }
@@ -67,10 +68,27 @@ impl Control {
             name: name.as_str().to_owned(),
             scope,
             hash: api_token::hash(&random),
-            expires_at: input.expires_at,
+            expires_at,
+            network: None,
         };
         self.inner.store.insert_token(&token, now).await?;
         Ok(CreatedApiToken { id, token: api_token::to_text(random) })
+    }
+
+    /// When a token ends: as asked for, but not later than the deployment allows.
+    fn token_end(&self, asked: Option<Timestamp>, now: Timestamp) -> Result<Option<Timestamp>> {
+        let Some(longest) = self.inner.settings.api_token_lifetime else { return Ok(asked) };
+        let latest = now.checked_add(longest).map_err(Error::internal)?;
+        match asked {
+            Some(end) if end > latest => {
+                let days = longest.as_hours() / 24;
+                Err(Error::field(
+                    "expiresAt",
+                    format!("must be at most {days} days from now in this deployment"),
+                ))
+            }
+            asked => Ok(Some(asked.unwrap_or(latest))),
+        }
     }
 
     /// The caller's live sessions and API tokens, newest first.

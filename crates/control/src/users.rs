@@ -46,14 +46,24 @@ pub struct RoleChange {
 impl Control {
     /// A page of the organization's users, newest first.
     pub async fn users(&self, caller: &Caller, after: Option<UserId>, limit: u32) -> Result<Vec<User>> {
-        manages_users(caller)?;
+        reads_users(caller)?;
         Ok(self.inner.store.users(caller.org_id, after, limit).await?)
     }
 
-    /// One user: oneself, or anybody for those who manage users.
+    /// One user, with address and names: oneself, or anybody for those who manage users.
     pub async fn user(&self, caller: &Caller, id: UserId) -> Result<User> {
         if caller.user_id != id {
-            manages_users(caller)?;
+            reads_users(caller)?;
+        }
+        self.inner.store.user(caller.org_id, id).await?.ok_or(Error::NotFound(Thing::User))
+    }
+
+    /// A user whose role is asked for: every member of the organization may read the roles of all.
+    pub async fn user_with_role(&self, caller: &Caller, id: UserId) -> Result<User> {
+        if caller.user_id != id && caller.scope.is_some() {
+            return Err(Error::Forbidden(
+                "a token with limits can't read other users: log in instead".to_owned(),
+            ));
         }
         self.inner.store.user(caller.org_id, id).await?.ok_or(Error::NotFound(Thing::User))
     }
@@ -84,6 +94,8 @@ impl Control {
             // The administrator who typed the address vouches for it: there is no mail server to ask.
             validated: true,
             password_hash: Some(self.inner.passwords.hash(input.password).await?),
+            // The administrator knows it, too.
+            must_change_password: true,
         };
         match self.inner.store.insert_user(caller.org_id, &new, self.inner.environment.now()).await? {
             UserInserted::Inserted => {}
@@ -108,6 +120,7 @@ impl Control {
             first_name: first_name.flatten(),
             last_name: last_name.flatten(),
             org_role: input.org_role,
+            password: None,
         };
         let changed = self.inner.store.update_user(caller.org_id, id, &changes).await?;
         self.inner.callers.forget_all();
@@ -139,7 +152,7 @@ impl Control {
     }
 
     /// Another user whom the caller may change: of a lower role, or of any role for an owner.
-    async fn manageable_user(&self, caller: &Caller, id: UserId) -> Result<User> {
+    pub(crate) async fn manageable_user(&self, caller: &Caller, id: UserId) -> Result<User> {
         manages_users(caller)?;
         validated(caller)?;
         let target = self.inner.store.user(caller.org_id, id).await?.ok_or(Error::NotFound(Thing::User))?;
@@ -151,6 +164,15 @@ impl Control {
             caller.org_role, target.org_role
         )))
     }
+}
+
+fn reads_users(caller: &Caller) -> Result<()> {
+    if caller.may_in_org(OrgRole::Workspaces) {
+        return Ok(());
+    }
+    Err(Error::Forbidden(
+        "reading the organization's users needs the organization role WORKSPACES or higher".to_owned(),
+    ))
 }
 
 fn manages_users(caller: &Caller) -> Result<()> {
@@ -172,10 +194,11 @@ pub(crate) fn validated(caller: &Caller) -> Result<()> {
     if caller.validated { Ok(()) } else { Err(Error::NotValidated) }
 }
 
-fn user_changed(changed: UserChanged) -> Result<()> {
+pub(crate) fn user_changed(changed: UserChanged) -> Result<()> {
     match changed {
         UserChanged::Changed => Ok(()),
         UserChanged::NotFound => Err(Error::NotFound(Thing::User)),
+        UserChanged::Outdated => Err(Error::Conflict),
         UserChanged::LastOwner => Err(Error::Rule {
             code: "LAST_OWNER",
             message: "this is the organization's last OWNER: make somebody else an OWNER first".to_owned(),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{OrgId, TokenId, UserId, WorkspaceId};
@@ -151,6 +152,11 @@ pub struct Caller {
     pub token_id: TokenId,
     /// Whether the user's e-mail address is verified; unverified users may not write.
     pub validated: bool,
+    /// When the user signed in with the password; none for API tokens.
+    pub signed_in_at: Option<Timestamp>,
+    /// Whether somebody else chose the user's password: until it is changed, the session may do nothing else. API
+    /// tokens stay usable.
+    pub must_change_password: bool,
     /// The workspaces that the user is a member of.
     pub memberships: BTreeMap<WorkspaceId, WorkspaceRole>,
     /// The limits of the API token, where one was used.
@@ -210,7 +216,6 @@ impl Caller {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jiff::Timestamp;
 
     fn workspace(n: u8) -> WorkspaceId {
         WorkspaceId::new(Timestamp::UNIX_EPOCH, [n; 10])
@@ -223,6 +228,8 @@ mod tests {
             org_role,
             token_id: TokenId::new(Timestamp::UNIX_EPOCH, [1; 10]),
             validated: true,
+            signed_in_at: None,
+            must_change_password: false,
             memberships: memberships.iter().copied().collect(),
             scope: None,
         }

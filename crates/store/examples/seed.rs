@@ -107,6 +107,7 @@ async fn first_organization(store: &dyn Store) -> Result<Organization> {
             org_role: OrgRole::Owner,
             validated: true,
             password_hash: None,
+            must_change_password: false,
         },
         workspace: NewWorkspace { id: WorkspaceId::new(now, [0; 10]), name: Name::parse("default")? },
     };

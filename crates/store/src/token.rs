@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use bucketry_model::id::{OrgId, TokenId, UserId};
 use bucketry_model::role::{Caller, TokenScope};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::Result;
 
@@ -59,6 +59,19 @@ pub struct NewToken {
     pub hash: TokenHash,
     /// When it ends: sessions when the refresh token does.
     pub expires_at: Option<Timestamp>,
+    /// The network that a session is opened from, as `192.0.2.0/24` or `2001:db8::/64`, where it is known.
+    pub network: Option<String>,
+}
+
+/// Whether an API token that was issued can still be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenState {
+    /// It can.
+    Live,
+    /// Its time is over.
+    Expired,
+    /// It was revoked, or its user removed.
+    Revoked,
 }
 
 /// What came of exchanging a refresh token.
@@ -72,6 +85,8 @@ pub enum Rotation {
         user_id: UserId,
         /// Its organization.
         org_id: OrgId,
+        /// When the new refresh token, and with it the session, ends unless it is renewed.
+        expires_at: Timestamp,
     },
     /// The token had been exchanged before: somebody else has a copy. The session was revoked.
     Reused,
@@ -85,18 +100,33 @@ pub trait TokenStore {
     /// Makes a session or an API token.
     async fn insert_token(&self, new: &NewToken, now: Timestamp) -> Result<()>;
 
+    /// Makes a session for a user whose password was verified against `password_hash`. False if the password was
+    /// changed or the user removed in the meantime: then no session is made.
+    async fn open_session(&self, new: &NewToken, password_hash: &str, now: Timestamp) -> Result<bool>;
+
+    /// Whether the live user with this address opened a session from the network in this span of time.
+    async fn signed_in_from(
+        &self,
+        email: &str,
+        network: &str,
+        after: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool>;
+
     /// Who calls with this session or API token: live, unexpired, of a live user; with the user's memberships.
     async fn caller(&self, id: TokenId, now: Timestamp) -> Result<Option<Caller>>;
 
-    /// The id of the API token with this hash, if it is live and unexpired.
-    async fn api_token(&self, hash: &TokenHash, now: Timestamp) -> Result<Option<TokenId>>;
+    /// The API token with this hash, and whether it can still be used. Tokens that ended long ago are not found.
+    async fn api_token(&self, hash: &TokenHash, now: Timestamp) -> Result<Option<(TokenId, TokenState)>>;
 
-    /// Exchanges a session's refresh token for a new one. An old one that comes again revokes the session.
+    /// Exchanges a session's refresh token for a new one that ends at `expires_at`, or when the session is `longest`
+    /// old if that is sooner. An old one that comes again revokes the session.
     async fn rotate_refresh_token(
         &self,
         old: &TokenHash,
         new: &TokenHash,
         expires_at: Timestamp,
+        longest: SignedDuration,
         now: Timestamp,
     ) -> Result<Rotation>;
 

@@ -1,7 +1,7 @@
 //! Users of an organization.
 
 use async_trait::async_trait;
-use bucketry_model::id::{OrgId, UserId};
+use bucketry_model::id::{OrgId, TokenId, UserId};
 use bucketry_model::name::Name;
 use bucketry_model::role::OrgRole;
 use jiff::Timestamp;
@@ -55,6 +55,8 @@ pub struct NewUser {
     pub validated: bool,
     /// The PHC text of the password's hash.
     pub password_hash: Option<String>,
+    /// Whether the password was chosen by somebody else and must be changed at the first sign-in.
+    pub must_change_password: bool,
 }
 
 /// What came of making a user.
@@ -66,6 +68,39 @@ pub enum UserInserted {
     EmailTaken,
 }
 
+/// Who sets a password, and what must still be true when it is stored.
+#[derive(Clone, Debug)]
+pub enum PasswordAuthority {
+    /// The user. Refused as [`UserChanged::Outdated`] if the password or the token has changed since.
+    Own {
+        /// The hash that was read when the request was checked.
+        replaces: Option<String>,
+        /// The session or API token that the request came with. It stays.
+        token: TokenId,
+    },
+    /// An administrator or the operator. No session stays.
+    Reset,
+}
+
+/// A password to be set. The user's sessions end in the same transaction; API tokens stay.
+#[derive(Clone)]
+pub struct NewPassword {
+    /// The PHC text of its hash.
+    pub hash: String,
+    /// Whether the user must change it at the next sign-in.
+    pub must_change: bool,
+    /// Who sets it.
+    pub authority: PasswordAuthority,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl std::fmt::Debug for NewPassword {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewPassword").field("must_change", &self.must_change).finish_non_exhaustive()
+    }
+}
+
 /// Changes to a user; what is `None` stays.
 #[derive(Debug, Clone, Default)]
 pub struct UserChanges {
@@ -75,6 +110,8 @@ pub struct UserChanges {
     pub last_name: Option<Name>,
     /// The role in the organization.
     pub org_role: Option<OrgRole>,
+    /// The password.
+    pub password: Option<NewPassword>,
 }
 
 /// What came of changing or removing a user.
@@ -88,6 +125,8 @@ pub enum UserChanged {
     LastOwner,
     /// It would have left a workspace without an ADMIN among its members (only on removal).
     LastAdmin,
+    /// The password, or the session that asks, was changed by somebody else in the meantime.
+    Outdated,
 }
 
 /// Keeps users.
@@ -105,11 +144,9 @@ pub trait UserStore {
     /// A page of the organization's live users, newest first, after the given one.
     async fn users(&self, org_id: OrgId, after: Option<UserId>, limit: u32) -> Result<Vec<User>>;
 
-    /// Changes a user. Lowering the last OWNER is refused, also when two requests do it at once.
+    /// Changes a user: names, role and password together or not at all. Lowering the last OWNER is refused, also when
+    /// two requests do it at once. A new password ends sessions, and a sign-in under way with the old one fails.
     async fn update_user(&self, org_id: OrgId, id: UserId, changes: &UserChanges) -> Result<UserChanged>;
-
-    /// Sets a user's password hash. Whether the user exists.
-    async fn set_password(&self, id: UserId, password_hash: &str) -> Result<bool>;
 
     /// Removes a user softly: memberships go, sessions and tokens are revoked, the address becomes free.
     async fn delete_user(&self, org_id: OrgId, id: UserId, now: Timestamp) -> Result<UserChanged>;

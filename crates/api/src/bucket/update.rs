@@ -12,8 +12,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::input::BucketChanges;
-use crate::body::JsonBody;
 use crate::caller::Authenticated;
+use crate::change_body::ChangeBody;
 use crate::error::{ApiError, ApiResult};
 use crate::openapi::{Contended, InOrganization, NodeNeeded, Signed, WithBody};
 use crate::params::PathId;
@@ -63,7 +63,7 @@ pub(crate) async fn update(
     caller: Authenticated,
     State(state): State<ApiState>,
     PathId(id): PathId<BucketId>,
-    JsonBody { value, .. }: JsonBody<BucketChanges>,
+    ChangeBody { value }: ChangeBody<BucketChanges>,
 ) -> ApiResult<Json<BucketUpdated>> {
     let input = BucketInput::from(value);
     let updated = state.control().update_bucket(&caller, id, &input).await.map_err(|error| match error {

@@ -7,8 +7,8 @@ use bucketry_model::id::RepoId;
 
 use super::create::RepoStored;
 use super::input::RepoChanges;
-use crate::body::JsonBody;
 use crate::caller::Authenticated;
+use crate::change_body::ChangeBody;
 use crate::error::{ApiError, ApiResult};
 use crate::openapi::{Contended, InOrganization, Signed, WithBody};
 use crate::params::PathId;
@@ -37,10 +37,10 @@ pub(crate) async fn update(
     caller: ApiResult<Authenticated>,
     State(state): State<ApiState>,
     id: ApiResult<PathId<RepoId>>,
-    body: ApiResult<JsonBody<RepoChanges>>,
+    body: ApiResult<ChangeBody<RepoChanges>>,
 ) -> ApiResult<Json<RepoStored>> {
     let change = async {
-        let (caller, PathId(id), JsonBody { value, .. }) = (caller?, id?, body?);
+        let (caller, PathId(id), ChangeBody { value }) = (caller?, id?, body?);
         let input = RepositoryInput::from(value);
         let updated = state.control().update_repository(&caller, id, &input).await?;
         Ok(Json(RepoStored::from(updated)))

@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use super::answer::RepoKeyAnswer;
 use crate::body::JsonBody;
 use crate::caller::Authenticated;
+use crate::change_body::ChangeBody;
 use crate::error::ApiResult;
 use crate::idempotency::{self, Created};
 use crate::openapi::{InOrganization, NodeNeeded, Repeatable, Signed, WithBody};
@@ -149,7 +150,7 @@ pub(crate) async fn update(
     caller: Authenticated,
     State(state): State<ApiState>,
     KeyPath(repo, key): KeyPath,
-    JsonBody { value, .. }: JsonBody<RepoKeyFields>,
+    ChangeBody { value }: ChangeBody<RepoKeyFields>,
 ) -> ApiResult<Json<Told>> {
     state.control().update_repository_key(&caller, repo, key, &KeyInput::from(value)).await?;
     Ok(Json(Told::new("the key was changed")))

@@ -11,6 +11,7 @@ use utoipa_axum::routes;
 
 use crate::body::JsonBody;
 use crate::caller::Authenticated;
+use crate::change_body::ChangeBody;
 use crate::error::ApiResult;
 use crate::openapi::{BadRequest, InOrganization, Signed, WithBody};
 use crate::params::{MemberPath, Names as _, PathId};
@@ -90,7 +91,7 @@ async fn set_role(
     caller: Authenticated,
     State(state): State<ApiState>,
     MemberPath(id, user): MemberPath,
-    JsonBody { value, .. }: JsonBody<MemberRole>,
+    ChangeBody { value }: ChangeBody<MemberRole>,
 ) -> ApiResult<Json<Done>> {
     state.control().set_member_role(&caller, id, user, value.role).await?;
     Ok(Json(Done::YES))

@@ -189,7 +189,10 @@ async fn request(world: &World, route: &Route, place: Place, role: &str) -> (Str
         "PUT /user/{userId}/role" => {
             (path(&[("{userId}", world.fresh_user(place).await.to_string())]), Some(json!({ "orgRole": 1 })))
         }
-        "PUT /organization/users/{userId}" => {
+        "POST /organization/users/{userId}/reset-password" => {
+            (path(&[("{userId}", world.fresh_user(place).await.to_string())]), None)
+        }
+        "PUT /user/{userId}" | "PUT /organization/users/{userId}" => {
             (path(&[("{userId}", world.fresh_user(place).await.to_string())]), Some(json!({ "name": "New" })))
         }
         "GET /organization/{orgId}" => {

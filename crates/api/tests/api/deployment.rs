@@ -6,6 +6,7 @@ use axum::Router;
 use axum::body::Body;
 use bucketry_api::{ApiSettings, ApiState};
 use bucketry_control::access_token::AccessTokens;
+use bucketry_control::accounts::AccountInput;
 use bucketry_control::environment::SystemRandomness;
 use bucketry_control::organizations::FirstOrganization;
 use bucketry_control::{Control, Environment, Settings};
@@ -194,14 +195,19 @@ impl Deployment {
         answer.body["repoId"].as_str().unwrap().to_owned()
     }
 
-    /// Makes a user with an organization role and logs in: (id, access token).
+    /// Makes a user with an organization role and logs in: (id, access token). The one-time password was changed.
     pub(crate) async fn add_user(&self, email: &str, org_role: u8) -> (String, String) {
+        let one_time = "First1Horse";
         let body = json!({
-            "email": email, "password": PASSWORD, "firstName": "Ada", "lastName": "L", "orgRole": org_role,
+            "email": email, "password": one_time, "firstName": "Ada", "lastName": "L", "orgRole": org_role,
         });
         let made = self.post("/organization/users", body).await;
         assert_eq!(made.status, 201, "{}", made.text);
-        (made.body["data"]["id"].as_str().unwrap().to_owned(), self.log_in(email).await)
+        let session = self.control.login(email, Secret::new(one_time), None).await.unwrap();
+        let caller = self.control.authenticate(&session.access_token).await.unwrap();
+        let input = AccountInput { password: Some(Secret::new(PASSWORD)), ..AccountInput::default() };
+        self.control.update_account(&caller, caller.user_id, input).await.unwrap();
+        (made.body["data"]["id"].as_str().unwrap().to_owned(), session.access_token)
     }
 
     pub(crate) async fn log_in(&self, email: &str) -> String {

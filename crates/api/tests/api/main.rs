@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that panics has failed, and says where")]
 
+mod accounts;
 mod authorization;
 mod buckets;
 mod deployment;

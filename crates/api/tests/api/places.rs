@@ -216,6 +216,7 @@ impl World {
             org_role: OrgRole::User,
             validated: true,
             password_hash: None,
+            must_change_password: false,
         };
         control.store().insert_user(owner.org_id, &new, now).await.unwrap();
         new.id

@@ -9,7 +9,7 @@ use bucketry_control::Settings;
 use http::{Method, Request};
 use serde_json::{Value, json};
 
-use crate::deployment::{Answer, Deployment};
+use crate::deployment::{Answer, Deployment, PASSWORD};
 
 /// Generous, but for what a test is about.
 fn limits() -> RateLimits {
@@ -17,6 +17,7 @@ fn limits() -> RateLimits {
     RateLimits {
         per_token: plenty,
         per_address: plenty,
+        login_per_account_and_network: plenty,
         login_per_account: plenty,
         login_per_address: plenty,
     }
@@ -35,7 +36,7 @@ async fn from(
     path: &str,
     body: Option<Value>,
 ) -> Answer {
-    let peer: SocketAddr = format!("{address}:1234").parse().unwrap();
+    let peer = SocketAddr::new(address.parse().unwrap(), 1234);
     let method = if body.is_some() { Method::POST } else { Method::GET };
     let request = Request::builder()
         .method(method)
@@ -79,6 +80,53 @@ async fn behind_a_trusted_proxy_the_clients_are_told_apart() {
     assert_eq!(from(&deployment, "192.0.2.1", "198.51.100.1", "/bucket", None).await.status, 200);
     assert_eq!(from(&deployment, "192.0.2.1", "198.51.100.2", "/bucket", None).await.status, 200);
     assert_eq!(from(&deployment, "192.0.2.1", "198.51.100.1", "/bucket", None).await.status, 429);
+}
+
+async fn sign_in(deployment: &Deployment, address: &str, password: &str) -> u16 {
+    let body = json!({ "email": "owner@example.com", "password": password });
+    from(deployment, address, "", "/user/login", Some(body)).await.status.as_u16()
+}
+
+#[tokio::test]
+async fn nobody_is_locked_out_by_failures_from_another_network() {
+    let limits = RateLimits { login_per_account_and_network: Rate::new(1, 2), ..limits() };
+    let guarded = deployment(limits, &[]).await;
+    for status in [401, 401, 429] {
+        assert_eq!(sign_in(&guarded, "198.51.100.1", "wrong").await, status);
+    }
+    assert_eq!(sign_in(&guarded, "198.51.100.200", PASSWORD).await, 429, "the same /24, right or wrong");
+    for _ in 0..5 {
+        assert_eq!(sign_in(&guarded, "192.0.2.1", PASSWORD).await, 200, "successes don't count");
+    }
+}
+
+#[tokio::test]
+async fn a_network_that_was_signed_in_from_lately_passes_when_many_networks_guess() {
+    let limits = RateLimits { login_per_account: Rate::new(1, 3), ..limits() };
+    let guarded = deployment(limits, &[]).await;
+    assert_eq!(sign_in(&guarded, "2001:db8::1", PASSWORD).await, 200);
+    for (network, status) in [(1, 401), (2, 401), (3, 401), (4, 429)] {
+        assert_eq!(sign_in(&guarded, &format!("198.51.{network}.1"), "wrong").await, status);
+    }
+    assert_eq!(sign_in(&guarded, "192.0.2.1", PASSWORD).await, 429, "from anywhere else");
+    assert_eq!(sign_in(&guarded, "2001:db8::2", PASSWORD).await, 200, "from where the user is known");
+    for status in [401, 401, 401, 429] {
+        assert_eq!(sign_in(&guarded, "2001:db8::3", "wrong").await, status, "and not without a bound");
+    }
+    guarded.clock.advance(jiff::SignedDuration::from_hours(31 * 24));
+    assert_eq!(sign_in(&guarded, "2001:db8::2", PASSWORD).await, 429, "lately, not once");
+}
+
+#[tokio::test]
+async fn guesses_of_the_current_password_are_limited() {
+    let limits = RateLimits { login_per_account_and_network: Rate::new(1, 2), ..limits() };
+    let guarded = deployment(limits, &[]).await;
+    let path = format!("/user/{}", guarded.first.user_id);
+    let body = |current: &str| json!({ "password": "Another1Horse", "currentPassword": current });
+    for status in [400, 400, 429] {
+        assert_eq!(guarded.put(&path, body("Wrong1Horse")).await.status, status);
+    }
+    assert_eq!(guarded.put(&path, body(PASSWORD)).await.status, 429);
 }
 
 #[tokio::test]

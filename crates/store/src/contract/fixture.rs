@@ -56,6 +56,7 @@ pub(super) fn new_user(email: &str, org_role: OrgRole) -> NewUser {
         org_role,
         validated: true,
         password_hash: Some("$argon2id$hash".to_owned()),
+        must_change_password: false,
     }
 }
 
@@ -268,6 +269,7 @@ impl<'s> World<'s> {
             scope: None,
             hash: [hash; 32],
             expires_at: Some(at(1_000)),
+            network: None,
         }
     }
 }

@@ -58,6 +58,11 @@ macro_rules! contract_stories {
                 two_users_with_one_address_at_once_give_one_user
                 users_are_paged_newest_first
                 a_user_changes
+                a_new_password_ends_the_other_sessions_and_leaves_api_tokens
+                a_password_that_must_be_changed_is_remembered_until_it_is
+                a_change_that_was_checked_against_an_older_password_or_session_is_refused
+                of_two_changes_of_one_password_at_once_one_is_refused
+                a_session_is_not_opened_with_a_password_that_was_replaced_meanwhile
                 a_user_of_another_organization_is_not_found
                 the_last_owner_is_neither_lowered_nor_removed
                 two_owners_who_lower_each_other_at_once_leave_one
@@ -82,6 +87,8 @@ macro_rules! contract_stories {
                 a_refresh_token_that_comes_again_ends_the_session
                 two_exchanges_of_one_refresh_token_at_once_succeed_at_most_once
                 an_expired_session_is_not_renewed
+                a_session_is_renewed_until_it_is_as_old_as_it_may_become
+                networks_that_a_user_signed_in_from_are_remembered
                 tokens_are_listed_newest_first_and_revoked_by_their_owner_only
                 ended_tokens_are_purged
             }

@@ -2,10 +2,14 @@
 
 use bucketry_model::role::{OrgRole, TokenScope, WorkspaceRole};
 use futures_util::future::join;
+use jiff::SignedDuration;
 
 use super::fixture::{World, at};
 use crate::Store;
-use crate::token::{NewToken, Rotation, TokenKind};
+use crate::token::{NewToken, Rotation, TokenKind, TokenState};
+
+/// How old a session may become in these stories.
+const LONGEST: SignedDuration = SignedDuration::from_secs(5_000);
 
 pub async fn a_caller_is_known_with_memberships_and_scope(store: &dyn Store) {
     let world = World::new(store).await;
@@ -19,6 +23,7 @@ pub async fn a_caller_is_known_with_memberships_and_scope(store: &dyn Store) {
     let caller = store.caller(token.id, at(2)).await.unwrap().unwrap();
     assert_eq!((caller.user_id, caller.org_id, caller.token_id), (user, world.org, token.id));
     assert_eq!((caller.org_role, caller.validated, caller.scope), (OrgRole::User, true, scope));
+    assert_eq!((caller.signed_in_at, caller.must_change_password), (None, false));
     let memberships: Vec<_> = caller.memberships.into_iter().collect();
     let mut expected = vec![(world.workspace, WorkspaceRole::Write), (second, WorkspaceRole::Read)];
     expected.sort_by_key(|(id, _)| *id);
@@ -42,7 +47,8 @@ pub async fn an_expired_or_revoked_token_has_no_caller(store: &dyn Store) {
     assert!(store.caller(forever.id, at(1_000_000)).await.unwrap().is_some());
     assert!(store.revoke_token(world.owner, forever.id, at(5)).await.unwrap());
     assert!(store.caller(forever.id, at(6)).await.unwrap().is_none());
-    assert!(store.api_token(&forever.hash, at(6)).await.unwrap().is_none());
+    let found = store.api_token(&forever.hash, at(6)).await.unwrap();
+    assert_eq!(found, Some((forever.id, TokenState::Revoked)));
 }
 
 pub async fn an_api_token_is_found_by_its_hash(store: &dyn Store) {
@@ -52,8 +58,9 @@ pub async fn an_api_token_is_found_by_its_hash(store: &dyn Store) {
     for token in [&api, &session] {
         store.insert_token(token, at(1)).await.unwrap();
     }
-    assert_eq!(store.api_token(&api.hash, at(2)).await.unwrap(), Some(api.id));
-    assert_eq!(store.api_token(&api.hash, at(1_000)).await.unwrap(), None);
+    assert_eq!(store.api_token(&api.hash, at(2)).await.unwrap(), Some((api.id, TokenState::Live)));
+    assert_eq!(store.api_token(&api.hash, at(1_000)).await.unwrap(), Some((api.id, TokenState::Expired)));
+    assert_eq!(store.api_token(&[9; 32], at(2)).await.unwrap(), None);
     assert_eq!(store.api_token(&session.hash, at(2)).await.unwrap(), None);
     assert_eq!(store.session_of_refresh_token(&session.hash).await.unwrap(), Some(session.id));
     assert_eq!(store.session_of_refresh_token(&api.hash).await.unwrap(), None);
@@ -63,7 +70,8 @@ pub async fn a_refresh_token_is_exchanged_once(store: &dyn Store) {
     let world = World::new(store).await;
     let session = world.new_token(world.owner, TokenKind::Session, 1);
     store.insert_token(&session, at(1)).await.unwrap();
-    let rotated = Rotation::Rotated { id: session.id, user_id: world.owner, org_id: world.org };
+    let rotated =
+        Rotation::Rotated { id: session.id, user_id: world.owner, org_id: world.org, expires_at: at(2_000) };
     let exchange = |old: u8, new: u8| store.rotate_refresh_token_at(old, new);
     assert_eq!(exchange(1, 2).await, rotated);
     assert_eq!(exchange(2, 3).await, rotated);
@@ -100,8 +108,48 @@ pub async fn an_expired_session_is_not_renewed(store: &dyn Store) {
     let world = World::new(store).await;
     let session = world.new_token(world.owner, TokenKind::Session, 1);
     store.insert_token(&session, at(1)).await.unwrap();
-    let late = store.rotate_refresh_token(&[1; 32], &[2; 32], at(5_000), at(1_000)).await.unwrap();
+    let late = store.rotate_refresh_token(&[1; 32], &[2; 32], at(5_000), LONGEST, at(1_000)).await.unwrap();
     assert_eq!(late, Rotation::Unknown);
+}
+
+pub async fn a_session_is_renewed_until_it_is_as_old_as_it_may_become(store: &dyn Store) {
+    let world = World::new(store).await;
+    let session = world.new_token(world.owner, TokenKind::Session, 1);
+    store.insert_token(&session, at(1)).await.unwrap();
+    let longest = SignedDuration::from_secs(1_500);
+    let renew = async |old: u8, now: i64, longest| {
+        let (old, new) = ([old; 32], [old + 1; 32]);
+        store.rotate_refresh_token(&old, &new, at(now + 1_000), longest, at(now)).await.unwrap()
+    };
+    let Rotation::Rotated { expires_at, .. } = renew(1, 400, longest).await else { panic!() };
+    assert_eq!(expires_at, at(1_400));
+    let Rotation::Rotated { expires_at, .. } = renew(2, 1_300, longest).await else { panic!() };
+    assert_eq!(expires_at, at(1_501), "not a thousand seconds, but what is left of the session");
+    assert!(store.caller(session.id, at(1_500)).await.unwrap().is_some());
+    assert!(store.caller(session.id, at(1_501)).await.unwrap().is_none());
+    assert_eq!(renew(3, 1_501, longest).await, Rotation::Unknown);
+    // Also when the setting is lowered while a session lives.
+    assert_eq!(renew(3, 1_450, SignedDuration::from_secs(100)).await, Rotation::Unknown);
+}
+
+pub async fn networks_that_a_user_signed_in_from_are_remembered(store: &dyn Store) {
+    let world = World::new(store).await;
+    let network = Some("192.0.2.0/24".to_owned());
+    let session = NewToken { network, ..world.new_token(world.owner, TokenKind::Session, 1) };
+    assert!(store.open_session(&session, "$argon2id$hash", at(100)).await.unwrap());
+    store.revoke_token(world.owner, session.id, at(101)).await.unwrap();
+    world.user("grace@example.com", OrgRole::User).await;
+    for (email, network, after, until, known) in [
+        ("Owner@Example.com", "192.0.2.0/24", 99, 100, true),
+        ("owner@example.com", "192.0.3.0/24", 99, 100, false),
+        ("grace@example.com", "192.0.2.0/24", 99, 100, false),
+        ("nobody@example.com", "192.0.2.0/24", 99, 100, false),
+        ("owner@example.com", "192.0.2.0/24", 100, 200, false),
+        ("owner@example.com", "192.0.2.0/24", 0, 99, false),
+    ] {
+        let found = store.signed_in_from(email, network, at(after), at(until)).await.unwrap();
+        assert_eq!(found, known, "{email} {network} {after} {until}");
+    }
 }
 
 pub async fn tokens_are_listed_newest_first_and_revoked_by_their_owner_only(store: &dyn Store) {
@@ -150,6 +198,6 @@ pub async fn ended_tokens_are_purged(store: &dyn Store) {
 impl dyn Store {
     /// Exchanges at second 50, for a token that expires at second 2,000.
     async fn rotate_refresh_token_at(&self, old: u8, new: u8) -> Rotation {
-        self.rotate_refresh_token(&[old; 32], &[new; 32], at(2_000), at(50)).await.unwrap()
+        self.rotate_refresh_token(&[old; 32], &[new; 32], at(2_000), LONGEST, at(50)).await.unwrap()
     }
 }

@@ -6,11 +6,24 @@ use futures_util::future::join;
 
 use super::fixture::{World, at, fresh, name, new_user};
 use crate::Store;
-use crate::token::TokenKind;
-use crate::user::{NewUser, UserChanged, UserChanges, UserInserted};
+use crate::token::{NewToken, TokenKind, TokenState};
+use crate::user::{NewPassword, NewUser, PasswordAuthority, UserChanged, UserChanges, UserInserted};
 
 fn to_role(role: OrgRole) -> UserChanges {
     UserChanges { org_role: Some(role), ..UserChanges::default() }
+}
+
+/// The hash that users of these stories have at first.
+const FIRST: &str = "$argon2id$hash";
+
+fn password(hash: &str, authority: PasswordAuthority) -> UserChanges {
+    let must_change = matches!(authority, PasswordAuthority::Reset);
+    let password = NewPassword { hash: hash.to_owned(), must_change, authority, at: at(50) };
+    UserChanges { password: Some(password), ..UserChanges::default() }
+}
+
+fn own(replaces: &str, token: &NewToken) -> PasswordAuthority {
+    PasswordAuthority::Own { replaces: Some(replaces.to_owned()), token: token.id }
 }
 
 pub async fn a_user_reads_back(store: &dyn Store) {
@@ -24,10 +37,95 @@ pub async fn a_user_reads_back(store: &dyn Store) {
     assert_eq!((found.org_role, found.validated, found.created_at), (OrgRole::Billing, false, at(9)));
     let by_email = store.user_by_email("grace@example.COM").await.unwrap().unwrap();
     assert_eq!((by_email.user.id, by_email.password_hash), (new.id, new.password_hash));
-    assert!(store.set_password(new.id, "$another").await.unwrap());
-    let by_email = store.user_by_email("grace@example.com").await.unwrap().unwrap();
-    assert_eq!(by_email.password_hash.as_deref(), Some("$another"));
-    assert!(!store.set_password(fresh(UserId::new), "$another").await.unwrap());
+}
+
+pub async fn a_new_password_ends_the_other_sessions_and_leaves_api_tokens(store: &dyn Store) {
+    let world = World::new(store).await;
+    let user = world.user("grace@example.com", OrgRole::User).await;
+    let [mine, other, foreign] =
+        [(user, 1), (user, 2), (world.owner, 3)].map(|(of, n)| world.new_token(of, TokenKind::Session, n));
+    let api = world.new_token(user, TokenKind::Api, 4);
+    for token in [&mine, &other, &foreign, &api] {
+        store.insert_token(token, at(1)).await.unwrap();
+    }
+    let names = UserChanges { first_name: Some(name("Grace")), ..password("$new", own(FIRST, &mine)) };
+    assert_eq!(store.update_user(world.org, user, &names).await.unwrap(), UserChanged::Changed);
+    let stored = store.user_by_email("grace@example.com").await.unwrap().unwrap();
+    assert_eq!((stored.password_hash.as_deref(), stored.user.first_name.as_str()), (Some("$new"), "Grace"));
+    for (token, stays) in [(&mine, true), (&other, false), (&foreign, true), (&api, true)] {
+        assert_eq!(store.caller(token.id, at(51)).await.unwrap().is_some(), stays, "{token:?}");
+    }
+
+    let reset = password("$one-time", PasswordAuthority::Reset);
+    assert_eq!(store.update_user(world.org, user, &reset).await.unwrap(), UserChanged::Changed);
+    assert!(store.caller(mine.id, at(51)).await.unwrap().is_none());
+    assert!(!store.caller(api.id, at(51)).await.unwrap().unwrap().must_change_password);
+    let nobody = store.update_user(world.org, fresh(UserId::new), &reset).await.unwrap();
+    assert_eq!(nobody, UserChanged::NotFound);
+}
+
+pub async fn a_password_that_must_be_changed_is_remembered_until_it_is(store: &dyn Store) {
+    let world = World::new(store).await;
+    let new = NewUser { must_change_password: true, ..new_user("grace@example.com", OrgRole::User) };
+    store.insert_user(world.org, &new, at(0)).await.unwrap();
+    let session = world.new_token(new.id, TokenKind::Session, 1);
+    assert!(store.open_session(&session, FIRST, at(7)).await.unwrap());
+    let caller = store.caller(session.id, at(8)).await.unwrap().unwrap();
+    assert_eq!((caller.must_change_password, caller.signed_in_at), (true, Some(at(7))));
+
+    let names = UserChanges { first_name: Some(name("Grace")), ..UserChanges::default() };
+    store.update_user(world.org, new.id, &names).await.unwrap();
+    assert!(store.caller(session.id, at(8)).await.unwrap().unwrap().must_change_password);
+    store.update_user(world.org, new.id, &password("$own", own(FIRST, &session))).await.unwrap();
+    assert!(!store.caller(session.id, at(8)).await.unwrap().unwrap().must_change_password);
+}
+
+pub async fn a_change_that_was_checked_against_an_older_password_or_session_is_refused(store: &dyn Store) {
+    let world = World::new(store).await;
+    let [session, ended] = [1, 2].map(|n| world.new_token(world.owner, TokenKind::Session, n));
+    for token in [&session, &ended] {
+        store.insert_token(token, at(1)).await.unwrap();
+    }
+    store.revoke_token(world.owner, ended.id, at(2)).await.unwrap();
+    for authority in [own("$older", &session), own(FIRST, &ended)] {
+        let late = UserChanges { first_name: Some(name("Late")), ..password("$late", authority) };
+        let refused = store.update_user(world.org, world.owner, &late).await.unwrap();
+        assert_eq!(refused, UserChanged::Outdated);
+    }
+    let stored = store.user(world.org, world.owner).await.unwrap().unwrap();
+    assert_eq!(stored.first_name.as_str(), "Ada", "nothing of it was done");
+}
+
+pub async fn of_two_changes_of_one_password_at_once_one_is_refused(store: &dyn Store) {
+    let world = World::new(store).await;
+    let [a, b] = [1, 2].map(|n| world.new_token(world.owner, TokenKind::Session, n));
+    for token in [&a, &b] {
+        store.insert_token(token, at(1)).await.unwrap();
+    }
+    let (one, two) = (password("$one", own(FIRST, &a)), password("$two", own(FIRST, &b)));
+    let (one, two) = join(
+        store.update_user(world.org, world.owner, &one),
+        store.update_user(world.org, world.owner, &two),
+    )
+    .await;
+    let outcomes = [one.unwrap(), two.unwrap()];
+    assert!(outcomes.contains(&UserChanged::Changed) && outcomes.contains(&UserChanged::Outdated));
+}
+
+pub async fn a_session_is_not_opened_with_a_password_that_was_replaced_meanwhile(store: &dyn Store) {
+    let world = World::new(store).await;
+    let session = world.new_token(world.owner, TokenKind::Session, 1);
+    let reset = password("$one-time", PasswordAuthority::Reset);
+    let (opened, changed) =
+        join(store.open_session(&session, FIRST, at(1)), store.update_user(world.org, world.owner, &reset))
+            .await;
+    assert_eq!(changed.unwrap(), UserChanged::Changed);
+    opened.unwrap();
+    // Whoever came first: the session either was never opened or has ended.
+    assert!(store.caller(session.id, at(51)).await.unwrap().is_none());
+    let late = world.new_token(world.owner, TokenKind::Session, 2);
+    assert!(!store.open_session(&late, FIRST, at(51)).await.unwrap());
+    assert!(store.open_session(&late, "$one-time", at(51)).await.unwrap());
 }
 
 pub async fn addresses_are_unique_without_letter_case_until_the_user_is_removed(store: &dyn Store) {
@@ -80,8 +178,7 @@ pub async fn users_are_paged_newest_first(store: &dyn Store) {
 pub async fn a_user_changes(store: &dyn Store) {
     let world = World::new(store).await;
     let user = world.user("grace@example.com", OrgRole::User).await;
-    let changes =
-        UserChanges { first_name: Some(name("Grace")), last_name: None, org_role: Some(OrgRole::Workspaces) };
+    let changes = UserChanges { first_name: Some(name("Grace")), ..to_role(OrgRole::Workspaces) };
     assert_eq!(store.update_user(world.org, user, &changes).await.unwrap(), UserChanged::Changed);
     let found = store.user(world.org, user).await.unwrap().unwrap();
     assert_eq!((found.first_name.as_str(), found.last_name.as_str()), ("Grace", "Lovelace"));
@@ -139,9 +236,11 @@ pub async fn removing_a_user_ends_memberships_and_tokens(store: &dyn Store) {
 
     assert_eq!(store.delete_user(world.org, user, at(3)).await.unwrap(), UserChanged::Changed);
     assert!(store.caller(token.id, at(4)).await.unwrap().is_none());
-    assert!(store.api_token(&token.hash, at(4)).await.unwrap().is_none());
+    let found = store.api_token(&token.hash, at(4)).await.unwrap();
+    assert_eq!(found, Some((token.id, TokenState::Revoked)));
     assert!(store.user(world.org, user).await.unwrap().is_none());
-    assert!(!store.set_password(user, "$hash").await.unwrap());
+    let reset = password("$late", PasswordAuthority::Reset);
+    assert_eq!(store.update_user(world.org, user, &reset).await.unwrap(), UserChanged::NotFound);
     let members = store.members(&[world.workspace]).await.unwrap();
     assert!(members.iter().all(|(_, member)| member.user.id != user));
     assert_eq!(store.delete_user(world.org, user, at(5)).await.unwrap(), UserChanged::NotFound);

@@ -6,15 +6,15 @@ use async_trait::async_trait;
 use bucketry_model::id::{OrgId, TokenId, UserId};
 use bucketry_model::role::{Caller, TokenScope, WorkspaceRole};
 use bucketry_model::time::to_micros;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::query;
 
 use super::columns::{Columns, hex};
-use super::dialect::{Row, for_update};
+use super::dialect::{Row, for_share, for_update};
 use super::statement::Write;
 use super::{SqlStore, user};
 use crate::Result;
-use crate::token::{NewToken, Rotation, TokenHash, TokenKind, TokenRecord, TokenStore};
+use crate::token::{NewToken, Rotation, TokenHash, TokenKind, TokenRecord, TokenState, TokenStore};
 
 fn kind_text(kind: TokenKind) -> &'static str {
     match kind {
@@ -66,47 +66,88 @@ async fn revoke(write: &mut Write, id: &str, now: Timestamp) -> Result<()> {
     write.execute(query(sql).bind(id).bind(to_micros(now))).await.map(|_| ())
 }
 
+async fn insert(write: &mut Write, new: &NewToken, now: Timestamp) -> Result<()> {
+    let id = new.id.to_string();
+    let is_api = new.kind == TokenKind::Api;
+    let sql = "INSERT INTO tokens (id, org_id, user_id, kind, name, scope_workspace_id, scope_role, api_hash, \
+               created_at, expires_at, network) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+    let insert = query(sql)
+        .bind(&id)
+        .bind(new.org_id.to_string())
+        .bind(new.user_id.to_string())
+        .bind(kind_text(new.kind))
+        .bind(new.name.as_str())
+        .bind(new.scope.and_then(|scope| scope.workspace_id).map(|id| id.to_string()))
+        .bind(new.scope.map(|scope| scope.role.as_str()))
+        .bind(is_api.then(|| hex(&new.hash)))
+        .bind(to_micros(now))
+        .bind(new.expires_at.map(to_micros))
+        .bind(new.network.as_deref());
+    write.execute(insert).await?;
+    if !is_api {
+        add_refresh_token(write, &id, &new.hash, new.expires_at).await?;
+    }
+    Ok(())
+}
+
 #[async_trait]
 impl TokenStore for SqlStore {
     async fn insert_token(&self, new: &NewToken, now: Timestamp) -> Result<()> {
         let mut write = self.write().await?;
-        let id = new.id.to_string();
-        let is_api = new.kind == TokenKind::Api;
-        let sql = "INSERT INTO tokens (id, org_id, user_id, kind, name, scope_workspace_id, scope_role, api_hash, \
-                   created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-        let insert = query(sql)
-            .bind(&id)
-            .bind(new.org_id.to_string())
-            .bind(new.user_id.to_string())
-            .bind(kind_text(new.kind))
-            .bind(new.name.as_str())
-            .bind(new.scope.and_then(|scope| scope.workspace_id).map(|id| id.to_string()))
-            .bind(new.scope.map(|scope| scope.role.as_str()))
-            .bind(is_api.then(|| hex(&new.hash)))
-            .bind(to_micros(now))
-            .bind(new.expires_at.map(to_micros));
-        write.execute(insert).await?;
-        if !is_api {
-            add_refresh_token(&mut write, &id, &new.hash, new.expires_at).await?;
-        }
+        insert(&mut write, new, now).await?;
         write.commit().await
     }
 
+    async fn open_session(&self, new: &NewToken, password_hash: &str, now: Timestamp) -> Result<bool> {
+        let mut write = self.write().await?;
+        let sql = concat!(
+            "SELECT 1 FROM users WHERE id = $1 AND password_hash = $2 AND deleted_at IS NULL",
+            for_share!()
+        );
+        if !write.finds(query(sql).bind(new.user_id.to_string()).bind(password_hash)).await? {
+            return Ok(false);
+        }
+        insert(&mut write, new, now).await?;
+        write.commit().await?;
+        Ok(true)
+    }
+
+    async fn signed_in_from(
+        &self,
+        email: &str,
+        network: &str,
+        after: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool> {
+        let sql = "SELECT 1 FROM users u JOIN tokens t ON t.user_id = u.id \
+                   WHERE u.email_folded = $1 AND u.deleted_at IS NULL AND t.network = $2 \
+                   AND t.created_at > $3 AND t.created_at <= $4 LIMIT 1";
+        let find =
+            query(sql).bind(user::folded(email)).bind(network).bind(to_micros(after)).bind(to_micros(until));
+        Ok(self.row(find).await?.is_some())
+    }
+
     async fn caller(&self, id: TokenId, now: Timestamp) -> Result<Option<Caller>> {
-        let sql = "SELECT u.id, u.org_id, u.org_role, u.validated, t.scope_workspace_id, t.scope_role, \
-                   m.workspace_id, m.role \
+        let sql = "SELECT u.id, u.org_id, u.org_role, u.validated, u.must_change_password, t.kind, t.created_at, \
+                   t.scope_workspace_id, t.scope_role, m.workspace_id, m.role \
                    FROM tokens t JOIN users u ON u.id = t.user_id LEFT JOIN memberships m ON m.user_id = u.id \
                    WHERE t.id = $1 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > $2) \
                    AND u.deleted_at IS NULL";
         let mut caller: Option<Caller> = None;
         for row in self.rows(query(sql).bind(id.to_string()).bind(to_micros(now))).await? {
             let mut columns = Columns::of(&row);
+            let (user_id, org_id) = (columns.parsed()?, columns.parsed()?);
+            let (org_role, validated) = (user::role(&mut columns)?, columns.flag()?);
+            let (must_change, kind, created_at) = (columns.flag()?, columns.read(kind)?, columns.time()?);
+            let is_session = kind == TokenKind::Session;
             let mut read = Caller {
-                user_id: columns.parsed()?,
-                org_id: columns.parsed()?,
-                org_role: user::role(&mut columns)?,
+                user_id,
+                org_id,
+                org_role,
                 token_id: id,
-                validated: columns.flag()?,
+                validated,
+                signed_in_at: is_session.then_some(created_at),
+                must_change_password: is_session && must_change,
                 scope: scope(&mut columns)?,
                 memberships: caller.take().map_or_else(BTreeMap::new, |before| before.memberships),
             };
@@ -118,11 +159,18 @@ impl TokenStore for SqlStore {
         Ok(caller)
     }
 
-    async fn api_token(&self, hash: &TokenHash, now: Timestamp) -> Result<Option<TokenId>> {
-        let sql = "SELECT id FROM tokens WHERE api_hash = $1 AND revoked_at IS NULL \
-                   AND (expires_at IS NULL OR expires_at > $2)";
-        let row = self.row(query(sql).bind(hex(hash)).bind(to_micros(now))).await?;
-        row.map(|row| Columns::of(&row).parsed()).transpose()
+    async fn api_token(&self, hash: &TokenHash, now: Timestamp) -> Result<Option<(TokenId, TokenState)>> {
+        let sql = "SELECT id, revoked_at, expires_at FROM tokens WHERE api_hash = $1";
+        let Some(row) = self.row(query(sql).bind(hex(hash))).await? else { return Ok(None) };
+        let mut columns = Columns::of(&row);
+        let (id, revoked_at, expires_at) =
+            (columns.parsed()?, columns.optional_time()?, columns.optional_time()?);
+        let state = match (revoked_at, expires_at) {
+            (Some(_), _) => TokenState::Revoked,
+            (None, Some(end)) if end <= now => TokenState::Expired,
+            (None, _) => TokenState::Live,
+        };
+        Ok(Some((id, state)))
     }
 
     async fn rotate_refresh_token(
@@ -130,11 +178,12 @@ impl TokenStore for SqlStore {
         old: &TokenHash,
         new: &TokenHash,
         expires_at: Timestamp,
+        longest: SignedDuration,
         now: Timestamp,
     ) -> Result<Rotation> {
         let mut write = self.write().await?;
         let sql = concat!(
-            "SELECT t.id, t.user_id, t.org_id, t.expires_at, r.is_current FROM refresh_tokens r \
+            "SELECT t.id, t.user_id, t.org_id, t.expires_at, t.created_at, r.is_current FROM refresh_tokens r \
              JOIN tokens t ON t.id = r.token_id WHERE r.hash = $1 AND t.revoked_at IS NULL",
             for_update!()
         );
@@ -142,7 +191,11 @@ impl TokenStore for SqlStore {
         let mut columns = Columns::of(&row);
         let (id, user_id, org_id): (TokenId, UserId, OrgId) =
             (columns.parsed()?, columns.parsed()?, columns.parsed()?);
-        if columns.optional_time()?.is_some_and(|end| end <= now) {
+        let ended = columns.optional_time()?.is_some_and(|end| end <= now);
+        // A session of the future, made while the clock was wrong, is taken for one of now.
+        let last_end = columns.time()?.min(now).checked_add(longest).unwrap_or(expires_at);
+        let expires_at = expires_at.min(last_end);
+        if ended || expires_at <= now {
             return Ok(Rotation::Unknown);
         }
         let id_text = id.to_string();
@@ -157,7 +210,7 @@ impl TokenStore for SqlStore {
         let renew = "UPDATE tokens SET last_used_at = $2, expires_at = $3 WHERE id = $1";
         write.execute(query(renew).bind(&id_text).bind(to_micros(now)).bind(to_micros(expires_at))).await?;
         write.commit().await?;
-        Ok(Rotation::Rotated { id, user_id, org_id })
+        Ok(Rotation::Rotated { id, user_id, org_id, expires_at })
     }
 
     async fn session_of_refresh_token(&self, hash: &TokenHash) -> Result<Option<TokenId>> {

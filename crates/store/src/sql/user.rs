@@ -13,10 +13,13 @@ use super::columns::Columns;
 use super::dialect::{Row, for_update};
 use super::statement::Write;
 use crate::Result;
-use crate::user::{NewUser, User, UserChanged, UserChanges, UserInserted, UserStore, UserWithPassword};
+use crate::user::{
+    NewPassword, NewUser, PasswordAuthority, User, UserChanged, UserChanges, UserInserted, UserStore,
+    UserWithPassword,
+};
 
 /// The form that addresses are compared in.
-fn folded(email: &str) -> String {
+pub(super) fn folded(email: &str) -> String {
     email.trim().to_lowercase()
 }
 
@@ -47,7 +50,8 @@ fn user(row: &Row) -> Result<User> {
 /// Inserts a user; false where a live one has the address.
 pub(super) async fn insert(write: &mut Write, org_id: OrgId, new: &NewUser, now: Timestamp) -> Result<bool> {
     let sql = "INSERT INTO users (id, org_id, email, email_folded, first_name, last_name, org_role, validated, \
-               password_hash, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+               password_hash, must_change_password, created_at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
                ON CONFLICT (email_folded) WHERE deleted_at IS NULL DO NOTHING";
     let insert = query(sql)
         .bind(new.id.to_string())
@@ -59,6 +63,7 @@ pub(super) async fn insert(write: &mut Write, org_id: OrgId, new: &NewUser, now:
         .bind(i64::from(new.org_role.number()))
         .bind(new.validated)
         .bind(new.password_hash.as_deref())
+        .bind(new.must_change_password)
         .bind(to_micros(now));
     Ok(write.execute(insert).await? > 0)
 }
@@ -96,6 +101,27 @@ async fn is_only_admin_somewhere(write: &mut Write, id: UserId) -> Result<bool> 
                (SELECT 1 FROM memberships o WHERE o.workspace_id = m.workspace_id AND o.role = 'ADMIN' \
                AND o.user_id <> m.user_id) LIMIT 1";
     write.finds(query(sql).bind(id.to_string())).await
+}
+
+/// Whether what the request was checked against is still true.
+async fn may_set(write: &mut Write, id: UserId, password: &NewPassword) -> Result<bool> {
+    let PasswordAuthority::Own { replaces, token } = &password.authority else { return Ok(true) };
+    let sql = concat!("SELECT password_hash FROM users WHERE id = $1", for_update!());
+    let row = write.row(query(sql).bind(id.to_string())).await?;
+    let stored = row.map(|row| Columns::of(&row).optional_text()).transpose()?.flatten();
+    let live = "SELECT 1 FROM tokens WHERE id = $1 AND revoked_at IS NULL";
+    Ok(stored == *replaces && write.finds(query(live).bind(token.to_string())).await?)
+}
+
+/// Ends the user's sessions, but for the one that sets the password.
+async fn end_sessions(write: &mut Write, id: UserId, password: &NewPassword) -> Result<()> {
+    let stays = match &password.authority {
+        PasswordAuthority::Own { token, .. } => token.to_string(),
+        PasswordAuthority::Reset => String::new(),
+    };
+    let sql = "UPDATE tokens SET revoked_at = $2 WHERE user_id = $1 AND kind = 'SESSION' AND revoked_at IS NULL \
+               AND id <> $3";
+    write.execute(query(sql).bind(id.to_string()).bind(to_micros(password.at)).bind(stays)).await.map(|_| ())
 }
 
 #[async_trait]
@@ -153,24 +179,29 @@ impl UserStore for SqlStore {
         if lowered && is_only_owner(&mut write, org_id, id).await? {
             return Ok(UserChanged::LastOwner);
         }
+        let password = changes.password.as_ref();
+        if let Some(password) = password
+            && !may_set(&mut write, id, password).await?
+        {
+            return Ok(UserChanged::Outdated);
+        }
         let sql = "UPDATE users SET first_name = COALESCE($2, first_name), last_name = COALESCE($3, last_name), \
-                   org_role = COALESCE($4, org_role) WHERE id = $1";
+                   org_role = COALESCE($4, org_role), password_hash = COALESCE($5, password_hash), \
+                   must_change_password = COALESCE($6, must_change_password) WHERE id = $1";
         let update = query(sql)
             .bind(id.to_string())
             .bind(changes.first_name.as_ref().map(Name::as_str))
             .bind(changes.last_name.as_ref().map(Name::as_str))
-            .bind(changes.org_role.map(|role| i64::from(role.number())));
+            .bind(changes.org_role.map(|role| i64::from(role.number())))
+            .bind(password.map(|password| password.hash.as_str()))
+            .bind(password.map(|password| password.must_change));
         write.execute(update).await?;
+        if let Some(password) = password {
+            // After the row of the user is locked: a sign-in that holds it has inserted its session by now.
+            end_sessions(&mut write, id, password).await?;
+        }
         write.commit().await?;
         Ok(UserChanged::Changed)
-    }
-
-    async fn set_password(&self, id: UserId, password_hash: &str) -> Result<bool> {
-        let mut write = self.write().await?;
-        let sql = "UPDATE users SET password_hash = $2 WHERE id = $1 AND deleted_at IS NULL";
-        let changed = write.execute(query(sql).bind(id.to_string()).bind(password_hash)).await?;
-        write.commit().await?;
-        Ok(changed > 0)
     }
 
     async fn delete_user(&self, org_id: OrgId, id: UserId, now: Timestamp) -> Result<UserChanged> {

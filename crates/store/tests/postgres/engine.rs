@@ -49,6 +49,7 @@ pub(crate) fn organization() -> NewOrganization {
             org_role: OrgRole::Owner,
             validated: true,
             password_hash: None,
+            must_change_password: false,
         },
         workspace: NewWorkspace { id: WorkspaceId::new(now(), [1; 10]), name: name("default") },
     }

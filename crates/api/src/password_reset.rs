@@ -1,0 +1,62 @@
+//! `POST /organization/users/{userId}/reset-password`: for somebody who lost the password.
+
+use axum::Json;
+use axum::extract::State;
+use bucketry_model::id::UserId;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::caller::Authenticated;
+use crate::error::ApiResult;
+use crate::openapi::{BadRequest, InOrganization, Signed};
+use crate::params::PathId;
+use crate::state::ApiState;
+
+/// The routes.
+pub(crate) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(reset))
+}
+
+/// A password was replaced.
+#[derive(Serialize, ToSchema)]
+struct PasswordResetAnswer {
+    /// Always true.
+    success: bool,
+    /// What was done.
+    #[schema(value_type = String)]
+    message: &'static str,
+    /// The one-time password. Shown this once.
+    #[schema(format = Password, read_only)]
+    password: String,
+}
+
+/// Replaces another user's password by a one-time password.
+///
+/// Needs the role ADMINISTRATORS, and a user of a lower role; an OWNER may do it for every other user. The password is
+/// shown once, ends the user's sessions, and must be changed at the next sign-in. API tokens stay valid.
+#[utoipa::path(
+    post,
+    path = "/organization/users/{userId}/reset-password",
+    tag = "Users",
+    operation_id = "resetPassword",
+    security(("bearer" = [])),
+    params(("userId" = String, Path, format = "uuid", description = "The user")),
+    responses(
+        (status = 200, description = "Replaced", body = PasswordResetAnswer),
+        Signed, InOrganization, BadRequest,
+    ),
+)]
+async fn reset(
+    caller: Authenticated,
+    State(state): State<ApiState>,
+    PathId(id): PathId<UserId>,
+) -> ApiResult<Json<PasswordResetAnswer>> {
+    let password = state.control().reset_password(&caller, id).await?;
+    Ok(Json(PasswordResetAnswer {
+        success: true,
+        message: "the password was replaced; it must be changed at the next sign-in",
+        password: password.expose().to_owned(),
+    }))
+}

@@ -1,0 +1,186 @@
+//! A user's own account, and passwords that were lost.
+
+use bucketry_model::id::UserId;
+use bucketry_model::role::{Caller, OrgRole};
+use bucketry_model::secret::Secret;
+use bucketry_store::Store;
+use bucketry_store::user::{NewPassword, PasswordAuthority, UserChanged, UserChanges};
+use jiff::SignedDuration;
+
+use crate::environment::Environment;
+use crate::password::{self, Passwords};
+use crate::users::{parse_name, user_changed, validated};
+use crate::{Control, Error, FieldError, Result, Thing};
+
+/// How long after signing in the password can be changed without sending the current one again.
+const RECENTLY: SignedDuration = SignedDuration::from_mins(5);
+
+/// Changes to an account; what is `None` stays.
+#[derive(Debug, Default)]
+pub struct AccountInput {
+    /// First name.
+    pub first_name: Option<String>,
+    /// Last name.
+    pub last_name: Option<String>,
+    /// A new password: one's own only.
+    pub password: Option<Secret>,
+    /// The password that it replaces.
+    pub current_password: Option<Secret>,
+}
+
+impl Control {
+    /// Changes names and password of the caller's own account, or the names of another user whom the caller manages.
+    /// A new password ends the caller's other sessions in the same transaction.
+    pub async fn update_account(&self, caller: &Caller, id: UserId, input: AccountInput) -> Result<()> {
+        let own = caller.user_id == id;
+        if caller.must_change_password && !(own && input.password.is_some()) {
+            return Err(Error::PasswordChangeRequired(caller.user_id));
+        }
+        if own {
+            self.may_change_own(caller, &input)?;
+        } else {
+            self.manageable_user(caller, id).await?;
+            if input.password.is_some() {
+                return Err(Error::field("password", OTHERS_PASSWORD));
+            }
+        }
+        let mut wrong = Vec::new();
+        let first_name = input.first_name.and_then(|text| parse_name("name", &text, &mut wrong));
+        let last_name = input.last_name.and_then(|text| parse_name("lastName", &text, &mut wrong));
+        if let Some(Err(why)) = input.password.as_ref().map(password::check_strength) {
+            wrong.push(FieldError::new("password", why));
+        }
+        if input.password.is_none() && input.current_password.is_some() {
+            wrong.push(FieldError::new(
+                "currentPassword",
+                "is only for a change of `password`: send that too",
+            ));
+        }
+        if !wrong.is_empty() {
+            return Err(Error::Invalid(wrong));
+        }
+        let password = match input.password {
+            None => None,
+            Some(new) => Some(self.own_password(caller, new, input.current_password).await?),
+        };
+        let changes = UserChanges { first_name, last_name, org_role: None, password };
+        let changed = self.inner.store.update_user(caller.org_id, id, &changes).await?;
+        self.inner.callers.forget_all();
+        user_changed(changed)
+    }
+
+    fn may_change_own(&self, caller: &Caller, input: &AccountInput) -> Result<()> {
+        if caller.scope.is_some() {
+            return Err(Error::Forbidden(
+                "a token with limits can't change an account: log in instead".to_owned(),
+            ));
+        }
+        if input.first_name.is_some() || input.last_name.is_some() { validated(caller) } else { Ok(()) }
+    }
+
+    /// The caller's new password, once it is certain that the caller knows the present one or has just signed in.
+    async fn own_password(
+        &self,
+        caller: &Caller,
+        new: Secret,
+        current: Option<Secret>,
+    ) -> Result<NewPassword> {
+        let store = &self.inner.store;
+        let missing = || Error::NotFound(Thing::User);
+        let user = store.user(caller.org_id, caller.user_id).await?.ok_or_else(missing)?;
+        let stored = store.user_by_email(&user.email).await?.ok_or_else(missing)?.password_hash;
+        let passwords = &self.inner.passwords;
+        match (current, &stored) {
+            (Some(current), Some(hash)) => {
+                if !passwords.verify(current, hash.clone()).await? {
+                    return Err(Error::CurrentPasswordWrong);
+                }
+            }
+            (_, None) => {}
+            (None, Some(_)) => self.signed_in_recently(caller)?,
+        }
+        if caller.must_change_password
+            && let Some(hash) = &stored
+            && passwords.verify(new.clone(), hash.clone()).await?
+        {
+            return Err(Error::field("password", "must not be the one-time password again: choose another"));
+        }
+        Ok(NewPassword {
+            hash: passwords.hash(new).await?,
+            must_change: false,
+            authority: PasswordAuthority::Own { replaces: stored, token: caller.token_id },
+            at: self.inner.environment.now(),
+        })
+    }
+
+    fn signed_in_recently(&self, caller: &Caller) -> Result<()> {
+        let age = caller.signed_in_at.map(|at| self.inner.environment.now().duration_since(at));
+        // A time in the future is no sign of having signed in just now, beyond what clocks may differ.
+        match age {
+            Some(age) if age.abs() <= RECENTLY => Ok(()),
+            Some(_) => Err(Error::field(
+                "currentPassword",
+                "is required, because you signed in more than five minutes ago: send it, or sign in again",
+            )),
+            None => Err(Error::field("currentPassword", "is required with an API token")),
+        }
+    }
+
+    /// Replaces another user's password by a one-time password, which must be changed at the next sign-in. The user's
+    /// sessions end. Needs ADMINISTRATORS, who reach all data of the organization anyway: with a lower role, this
+    /// would open workspaces that the caller can't enter.
+    pub async fn reset_password(&self, caller: &Caller, id: UserId) -> Result<Secret> {
+        if !caller.may_in_org(OrgRole::Administrators) {
+            return Err(Error::Forbidden(
+                "resetting a password needs the organization role ADMINISTRATORS or higher".to_owned(),
+            ));
+        }
+        if caller.user_id == id {
+            return Err(Error::Rule {
+                code: "CANNOT_RESET_SELF",
+                message: format!(
+                    "this is your own account: change its password with PUT /user/{id}, or with `bucketry user password`"
+                ),
+            });
+        }
+        self.manageable_user(caller, id).await?;
+        let environment = &self.inner.environment;
+        let (password, change) = one_time(environment, &self.inner.passwords).await?;
+        let changed = self.inner.store.update_user(caller.org_id, id, &change).await?;
+        self.inner.callers.forget_all();
+        user_changed(changed)?;
+        Ok(password)
+    }
+}
+
+const OTHERS_PASSWORD: &str = "is chosen by the users themselves: POST /organization/users/{userId}/reset-password \
+                               gives this user a one-time password";
+
+/// Replaces a user's password by a one-time password, for the operator who has the database at hand: no account has
+/// to be signed in to. `None` where no live user has the address.
+///
+/// Control planes that use the same database accept the user's former sessions for at most
+/// [`REMEMBER`](crate::sessions::REMEMBER) more.
+pub async fn reset_as_operator(
+    store: &dyn Store,
+    environment: &Environment,
+    email: &str,
+) -> Result<Option<Secret>> {
+    let Some(found) = store.user_by_email(email.trim()).await? else { return Ok(None) };
+    let (password, change) = one_time(environment, &Passwords::default()).await?;
+    match store.update_user(found.user.org_id, found.user.id, &change).await? {
+        UserChanged::NotFound => Ok(None),
+        changed => user_changed(changed).map(|()| Some(password)),
+    }
+}
+
+async fn one_time(environment: &Environment, passwords: &Passwords) -> Result<(Secret, UserChanges)> {
+    let password = password::generate(environment.random()?);
+    let new = NewPassword {
+        hash: passwords.hash(password.clone()).await?,
+        must_change: true,
+        authority: PasswordAuthority::Reset,
+        at: environment.now(),
+    };
+    Ok((password, UserChanges { password: Some(new), ..UserChanges::default() }))
+}
