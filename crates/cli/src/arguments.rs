@@ -96,6 +96,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: VaultCommand,
     },
+    /// For the operator, at the database itself: without signing in
+    Admin {
+        #[command(subcommand)]
+        command: AdminCommand,
+    },
     /// Write a consistent copy of the database, also while the server runs
     Backup(BackupOptions),
     /// Move the registry between the embedded database and PostgreSQL, with every server stopped
@@ -321,7 +326,7 @@ pub(crate) enum UserCommand {
     /// List users
     #[command(visible_alias = "ls")]
     List,
-    /// Make a user; the password comes from standard input, or is made up and printed
+    /// Make a user, with a one-time password from standard input, or one that is made up and printed
     Add {
         /// The e-mail address
         email: String,
@@ -345,11 +350,40 @@ pub(crate) enum UserCommand {
         /// The role
         role: OrgRole,
     },
+    /// Change your own password; your other sessions end
+    Password {
+        /// Read the current password and the new one from standard input, a line each
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Give a user who lost the password a one-time password, which is printed once
+    ResetPassword {
+        /// E-mail address or id
+        user: String,
+    },
     /// Remove a user
     Rm {
         /// E-mail address or id
         user: String,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AdminCommand {
+    /// Give a user a one-time password, which is printed once: for an owner who lost the password
+    ResetPassword(AdminResetOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AdminResetOptions {
+    /// The user's e-mail address
+    pub(crate) email: String,
+    /// The data directory; its server must be stopped
+    #[arg(long, env = "BUCKETRY_DATA_DIR", default_value = "./data", value_name = "DIR")]
+    pub(crate) data_dir: PathBuf,
+    /// The PostgreSQL database, if the registry is kept in one; servers may run
+    #[arg(long, env = "BUCKETRY_DATABASE_URL", value_name = "URL", hide_env_values = true, value_parser = DatabaseUrl::parser())]
+    pub(crate) database_url: Option<DatabaseUrl>,
 }
 
 #[derive(Debug, Subcommand)]

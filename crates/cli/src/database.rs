@@ -123,7 +123,7 @@ pub(crate) async fn open(database: &Database, data_dir: &Path) -> Result<OpenDat
 }
 
 /// A registry that was moved in part would be taken for a whole one.
-async fn refuse_unfinished(store: &dyn Target) -> Result<()> {
+pub(crate) async fn refuse_unfinished(store: &dyn Target) -> Result<()> {
     match store.unfinished_transfer().await {
         Ok(false) => Ok(()),
         Ok(true) => Err(Failure::failed(

@@ -88,18 +88,18 @@ async fn run_in(options: &DemoOptions, settings: &Settings, room: &Path, stop: S
     for cloud in wanted {
         clouds.push(DemoCloud::start(cloud, room).await?);
     }
-    let deployment = Deployment::start(settings).await?;
-    let url = deployment.url();
-    let owner = deployment.first_owner.as_ref();
-    let password = owner.and_then(|owner| owner.generated_password.clone());
-    let (email, password) = match (owner, password) {
-        (Some(owner), Some(password)) => (owner.email.clone(), password),
-        // BUCKETRY_ADMIN_PASSWORD is set: the demo uses it, too.
-        (Some(owner), None) => {
-            (owner.email.clone(), Secret::new(std::env::var("BUCKETRY_ADMIN_PASSWORD").unwrap_or_default()))
-        }
-        (None, _) => return Err(Failure::failed("the demo's directory is not empty")),
+    // BUCKETRY_ADMIN_PASSWORD, where it is set, is the demo's too. It need not be changed: everything here is throwaway.
+    let password = match std::env::var("BUCKETRY_ADMIN_PASSWORD") {
+        Ok(given) if !given.is_empty() => Secret::new(given),
+        _ => generated_password()?,
     };
+    let settings = Settings { first_password: Some(password.clone()), ..settings.clone() };
+    let deployment = Deployment::start(&settings, |_, _| ()).await?;
+    let url = deployment.url();
+    let Some(owner) = &deployment.first_owner else {
+        return Err(Failure::failed("the demo's directory is not empty"));
+    };
+    let email = owner.email.clone();
     let made = fill(&url, &email, &password, &storage, &secret, &clouds).await?;
     let gateway = deployment.gateway_url().unwrap_or_default();
     introduce(&Introduction {

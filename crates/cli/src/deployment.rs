@@ -8,6 +8,7 @@ use bucketry_api::{ApiState, ServeSettings};
 use bucketry_control::{Control, Environment};
 use bucketry_store::data_dir::DataDirLock;
 use bucketry_store::sqlite::DATABASE_FILE;
+use jiff::SignedDuration;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -48,19 +49,21 @@ pub(crate) struct Deployment {
 
 impl Deployment {
     /// Starts everything and returns when the API answers and the embedded node has reported for duty.
-    pub(crate) async fn start(settings: &Settings) -> Result<Self> {
+    /// What the first start made is handed to `met` before anything else can fail: a password that was made up is
+    /// known nowhere else.
+    pub(crate) async fn start(settings: &Settings, met: impl FnOnce(&FirstOwner, &str)) -> Result<Self> {
         let OpenDatabase { store, lock } = database::open(&settings.database, &settings.data_dir).await?;
         let tokens = access_tokens(&settings.data_dir)?;
         let rules = bucketry_control::Settings {
             bucket_quota: settings.bucket_quota,
             repo_quota: settings.repo_quota,
             open_registration: settings.open_registration,
+            session_lifetime: days(settings.session_lifetime),
+            api_token_lifetime: settings.token_lifetime.map(days),
             keep_minutes_for_days: settings.keep_minutes_for_days.into(),
             ..bucketry_control::Settings::default()
         };
         let control = Control::new(store, Environment::system(), rules, tokens);
-        let first_owner = first_owner(&control, settings).await?;
-
         let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
             Failure::failed(format!(
                 "can't listen on {}: {error}; choose another with --listen",
@@ -68,6 +71,10 @@ impl Deployment {
             ))
         })?;
         let address = listener.local_addr().map_err(|error| Failure::because("can't listen", &error))?;
+        let first_owner = first_owner(&control, settings).await?;
+        if let Some(owner) = &first_owner {
+            met(owner, &url(address));
+        }
         let state = ApiState::new(control.clone(), settings.api.clone());
         let server = tokio::spawn({
             let (state, router) = (state.clone(), bucketry_api::router(state.clone()));
@@ -156,6 +163,10 @@ impl Deployment {
 /// Whether the directory was used by a server before.
 pub(crate) fn is_used(data_dir: &Path) -> bool {
     [DATABASE_FILE, VAULT_KEY].iter().any(|file| data_dir.join(file).exists())
+}
+
+fn days(days: u16) -> SignedDuration {
+    SignedDuration::from_hours(i64::from(days) * 24)
 }
 
 /// The address to connect to for one that is listened on: "all addresses" is no address to connect to.

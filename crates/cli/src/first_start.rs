@@ -11,11 +11,15 @@ use bucketry_control::access_token::AccessTokens;
 use bucketry_control::environment::{Randomness, SystemRandomness};
 use bucketry_model::secret::Secret;
 
+use crate::database::Database;
 use crate::failure::{Failure, Result};
 use crate::settings::Settings;
 
 /// The keys that sign access tokens: a line each, a name and 64 hexadecimal digits, the one in use first.
 const TOKEN_KEYS: &str = "token.key";
+
+/// The variable that gives the first owner's password.
+const ADMIN_PASSWORD: &str = "BUCKETRY_ADMIN_PASSWORD";
 
 /// The password that the first start made up, to be shown this once.
 pub(crate) struct FirstOwner {
@@ -55,26 +59,54 @@ pub(crate) fn access_tokens(data_dir: &Path) -> Result<AccessTokens> {
     AccessTokens::new(&keys).map_err(|error| wrong(&error))
 }
 
-/// Makes the first organization, unless there is one.
+/// Makes the first organization, unless there is one. A password that is made up must be changed at the first sign-in.
 pub(crate) async fn first_owner(control: &Control, settings: &Settings) -> Result<Option<FirstOwner>> {
-    let given = admin_password(settings)?;
-    let generated = given.is_none();
-    let password = match given {
-        Some(password) => password,
-        None => generated_password()?,
+    let failed =
+        |error: bucketry_control::Error| Failure::because("the first organization can't be made", &error);
+    if control.has_organization().await.map_err(failed)? {
+        if let Some(source) = password_source(settings) {
+            tracing::warn!("{}", no_effect(source, settings));
+        }
+        return Ok(None);
+    }
+    let email = &settings.admin_email;
+    let (made, generated_password) =
+        match admin_password(settings)?.or_else(|| settings.first_password.clone()) {
+            Some(password) => (control.bootstrap(email, password).await, None),
+            None => {
+                let password = generated_password()?;
+                (control.bootstrap_with_one_time_password(email, password.clone()).await, Some(password))
+            }
+        };
+    Ok(made.map_err(failed)?.map(|_| FirstOwner { email: email.clone(), generated_password }))
+}
+
+/// What gives the first owner's password, by its name.
+fn password_source(settings: &Settings) -> Option<&'static str> {
+    let direct = std::env::var_os(ADMIN_PASSWORD).is_some_and(|text| !text.is_empty());
+    match &settings.admin_password_file {
+        Some(_) => Some("--admin-password-file"),
+        None => direct.then_some(ADMIN_PASSWORD),
+    }
+}
+
+/// A password that is given for a registry that exists would be taken for the owner's.
+fn no_effect(source: &str, settings: &Settings) -> String {
+    let (place, hint) = match &settings.database {
+        Database::Embedded => {
+            (format!("--data-dir {}", settings.data_dir.display()), ", with this server stopped")
+        }
+        Database::Postgres { .. } => ("--database-url \"$BUCKETRY_DATABASE_URL\"".to_owned(), ""),
     };
-    let made = control
-        .bootstrap(&settings.admin_email, password.clone())
-        .await
-        .map_err(|error| Failure::because("the first organization can't be made", &error))?;
-    Ok(made.map(|_| FirstOwner {
-        email: settings.admin_email.clone(),
-        generated_password: generated.then_some(password),
-    }))
+    format!(
+        "{source} has no effect: it is for the first start, and this registry exists. To replace a lost password{hint}: \
+         bucketry admin reset-password {} {place}",
+        settings.admin_email
+    )
 }
 
 fn admin_password(settings: &Settings) -> Result<Option<Secret>> {
-    let direct = std::env::var("BUCKETRY_ADMIN_PASSWORD").ok().filter(|text| !text.is_empty());
+    let direct = std::env::var(ADMIN_PASSWORD).ok().filter(|text| !text.is_empty());
     match (direct, &settings.admin_password_file) {
         (Some(_), Some(_)) => {
             Err(Failure::usage("give BUCKETRY_ADMIN_PASSWORD or a password file, not both"))
@@ -92,10 +124,7 @@ fn admin_password(settings: &Settings) -> Result<Option<Secret>> {
 
 /// A password of 120 random bits that follows the rule for passwords.
 pub(crate) fn generated_password() -> Result<Secret> {
-    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let random: [u8; 24] = random()?;
-    let text: String = random.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect();
-    Ok(Secret::new(format!("Bk1-{text}")))
+    Ok(bucketry_control::password::generate(random()?))
 }
 
 fn random<const N: usize>() -> Result<[u8; N]> {
@@ -122,6 +151,7 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::ServeSettings;
 
     #[test]
     fn token_keys_are_made_once_and_kept_private() {
@@ -147,7 +177,14 @@ mod tests {
     }
 
     #[test]
-    fn generated_passwords_follow_the_rule() {
-        assert!(bucketry_control::password::check_strength(&generated_password().unwrap()).is_ok());
+    fn a_password_for_a_registry_that_exists_is_told_to_have_no_effect() {
+        let mut settings = ServeSettings::default().read().unwrap();
+        settings.data_dir = "/srv/registry".into();
+        let told = no_effect(ADMIN_PASSWORD, &settings);
+        assert!(told.starts_with("BUCKETRY_ADMIN_PASSWORD has no effect"), "{told}");
+        assert!(
+            told.ends_with("bucketry admin reset-password admin@localhost --data-dir /srv/registry"),
+            "{told}"
+        );
     }
 }

@@ -22,7 +22,13 @@ pub(crate) async fn login(remote: &Remote, options: LoginOptions) -> Result<()> 
     credentials::keep(&url, &session)?;
     let profile = client.with_token(Some(session.access_token)).profile().await?;
     let role = profile.org_role_description.unwrap_or_default();
-    output::line(&format!("logged in to {url} as {} ({role})", profile.email))
+    output::line(&format!("logged in to {url} as {} ({role})", profile.email))?;
+    if profile.must_change_password {
+        output::remark(
+            "Your password is a one-time password. Change it before anything else: bucketry user password",
+        );
+    }
+    Ok(())
 }
 
 /// Ends the kept session, at the server too.
@@ -41,6 +47,22 @@ pub(crate) fn password(from_stdin: bool, prompt: &str) -> Result<Secret> {
         return Ok(Secret::new(first_line()?));
     }
     rpassword::prompt_password(prompt).map(Secret::new).map_err(unreadable)
+}
+
+/// The current password, unless nothing is entered for it, and a new one, typed twice at a terminal.
+pub(crate) fn new_password(from_stdin: bool) -> Result<(Option<Secret>, Secret)> {
+    let current =
+        password(from_stdin, "Current password (may be left out within 5 minutes of signing in): ")?;
+    let new = password(from_stdin, "New password: ")?;
+    if !from_stdin && std::io::stdin().is_terminal() {
+        let again = password(false, "New password again: ")?;
+        if again.expose() != new.expose() {
+            return Err(Failure::failed(
+                "the new password was not typed the same twice: nothing was changed",
+            ));
+        }
+    }
+    Ok((Some(current).filter(|text| !text.expose().is_empty()), new))
 }
 
 fn ask(prompt: &str) -> Result<String> {

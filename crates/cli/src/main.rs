@@ -3,6 +3,7 @@
 //! **Invariant:** no rule of the domain lives here; this crate reads settings, wires the halves together, and shows
 //! results.
 
+mod admin;
 mod arguments;
 mod backup;
 mod bucket;
@@ -75,6 +76,7 @@ fn run(arguments: Arguments) -> Result<()> {
             Command::Workspace { command } => workspace::run(&remote, command).await,
             Command::Organization { command } => organization::run(&remote, command).await,
             Command::User { command } => user::run(&remote, command).await,
+            Command::Admin { command } => admin::run(&remote, command).await,
             Command::Token { command } => token::run(&remote, command).await,
             Command::Node { command } => node::run(&remote, command).await,
             Command::Vault { command } => vault::run(&remote, command).await,

@@ -28,10 +28,8 @@ pub(crate) async fn run(options: ServeOptions) -> Result<()> {
     logging::start(settings.log_format, &settings.log)?;
     // Signals that come while everything starts are not lost.
     let stop = Stop::listen()?;
-    let deployment = Deployment::start(&settings).await?;
-    if let Some(owner) = &deployment.first_owner {
-        introduce(owner);
-    }
+    let deployment =
+        Deployment::start(&settings, |owner, url| output::remark(&introduction(owner, url))).await?;
     let url = deployment.url();
     let gateway = deployment.gateway_url();
     output::line(&match &gateway {
@@ -48,11 +46,24 @@ pub(crate) async fn run(options: ServeOptions) -> Result<()> {
     Ok(())
 }
 
-fn introduce(owner: &FirstOwner) {
-    output::remark(&format!("First start: made the organization `default` with the owner {}.", owner.email));
-    if let Some(password) = &owner.generated_password {
-        output::remark(&format!("Password, shown this once: {}", password.expose()));
-    }
+/// What the first start says, on the terminal and not in the log. A password that was made up is in a frame.
+fn introduction(owner: &FirstOwner, url: &str) -> String {
+    let made = format!("First start: made the organization `default` with the owner {}.", owner.email);
+    let Some(password) = &owner.generated_password else { return made };
+    let lines = [
+        made,
+        String::new(),
+        format!("Password, shown this once: {}", password.expose()),
+        "It must be changed at the first sign-in. Next:".to_owned(),
+        String::new(),
+        format!("  bucketry login --url {url} --email {}", owner.email),
+        "  bucketry user password".to_owned(),
+        "  bucketry bucket add --help".to_owned(),
+    ];
+    let width = lines.iter().map(|line| line.chars().count()).max().unwrap_or(0);
+    let edge = "─".repeat(width + 2);
+    let framed: String = lines.iter().map(|line| format!("│ {line:width$} │\n")).collect();
+    format!("┌{edge}┐\n{framed}└{edge}┘")
 }
 
 /// Writes a file as a whole: who waits for it never reads half of it.
@@ -98,5 +109,26 @@ impl Stop {
                 }
             } => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bucketry_model::secret::Secret;
+
+    #[test]
+    fn a_password_that_was_made_up_is_shown_in_a_frame_with_the_next_commands() {
+        let owner = FirstOwner {
+            email: "admin@localhost".to_owned(),
+            generated_password: Some(Secret::new("Bk1-abc")),
+        };
+        let told = introduction(&owner, "http://127.0.0.1:8080");
+        let widths: Vec<usize> = told.lines().map(|line| line.chars().count()).collect();
+        assert!(widths.iter().all(|width| *width == widths[0]), "{told}");
+        assert_eq!(told.matches("Bk1-abc").count(), 1);
+        assert_eq!(told.matches("│   bucketry ").count(), 3, "{told}");
+        let given = FirstOwner { generated_password: None, ..owner };
+        assert!(!introduction(&given, "http://127.0.0.1:8080").contains('│'));
     }
 }

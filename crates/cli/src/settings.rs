@@ -8,6 +8,7 @@ use bucketry_api::{ApiSettings, RateLimits};
 use bucketry_gateway::protection::ProtectionSettings;
 use bucketry_gateway::settings::GatewaySettings;
 use bucketry_model::endpoint::Endpoint;
+use bucketry_model::secret::Secret;
 use bucketry_provider::connection::ConnectionSettings;
 use bucketry_provider::policy::EndpointPolicy;
 use clap::{Args, ValueEnum};
@@ -120,6 +121,12 @@ pub(crate) struct ServeSettings {
     /// Whether anybody may register an organization [default: off]
     #[arg(long, env = "BUCKETRY_REGISTRATION", value_name = "SWITCH")]
     registration: Option<Switch>,
+    /// How many days after signing in a session ends, however often it is refreshed [default: 90]
+    #[arg(long, env = "BUCKETRY_SESSION_LIFETIME", value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=3_650))]
+    session_lifetime: Option<u16>,
+    /// How many days new API tokens live at most; 0 means without end [default: 0]
+    #[arg(long, env = "BUCKETRY_TOKEN_LIFETIME", value_name = "DAYS", value_parser = clap::value_parser!(u16).range(0..=3_650))]
+    token_lifetime: Option<u16>,
     /// Whether requests are limited in rate, by token and by address [default: on]
     #[arg(long, env = "BUCKETRY_RATE_LIMIT", value_name = "SWITCH")]
     rate_limit: Option<Switch>,
@@ -166,11 +173,17 @@ pub(crate) struct Settings {
     pub(crate) repo_quota: Option<u64>,
     pub(crate) keep_minutes_for_days: u16,
     pub(crate) open_registration: bool,
+    /// In days.
+    pub(crate) session_lifetime: u16,
+    /// In days; none means without end.
+    pub(crate) token_lifetime: Option<u16>,
     pub(crate) api: ApiSettings,
     pub(crate) log_format: LogFormat,
     pub(crate) log: String,
     pub(crate) admin_email: String,
     pub(crate) admin_password_file: Option<PathBuf>,
+    /// The first owner's password where neither a file nor the environment gives one; without it one is made up.
+    pub(crate) first_password: Option<Secret>,
 }
 
 impl ServeSettings {
@@ -214,6 +227,8 @@ impl ServeSettings {
             repo_quota: self.repo_quota.or(lower.repo_quota),
             usage_minutes_retention: self.usage_minutes_retention.or(lower.usage_minutes_retention),
             registration: self.registration.or(lower.registration),
+            session_lifetime: self.session_lifetime.or(lower.session_lifetime),
+            token_lifetime: self.token_lifetime.or(lower.token_lifetime),
             rate_limit: self.rate_limit.or(lower.rate_limit),
             trusted_proxies: self.trusted_proxies.or(lower.trusted_proxies),
             log_format: self.log_format.or(lower.log_format),
@@ -250,6 +265,8 @@ impl ServeSettings {
             repo_quota: Some(0),
             usage_minutes_retention: Some(32),
             registration: Some(Switch::Off),
+            session_lifetime: Some(90),
+            token_lifetime: Some(0),
             rate_limit: Some(Switch::On),
             trusted_proxies: Some(String::new()),
             log_format: Some(LogFormat::Text),
@@ -353,11 +370,14 @@ impl ServeSettings {
             repo_quota: all.repo_quota.filter(|quota| *quota > 0),
             keep_minutes_for_days: all.usage_minutes_retention.unwrap_or(32).max(1),
             open_registration: all.registration == Some(Switch::On),
+            session_lifetime: all.session_lifetime.unwrap_or(90).max(1),
+            token_lifetime: all.token_lifetime.filter(|days| *days > 0),
             api,
             log_format: all.log_format.unwrap_or(LogFormat::Text),
             log: all.log.unwrap_or_default(),
             admin_email: all.admin_email.unwrap_or_default(),
             admin_password_file: all.admin_password_file,
+            first_password: None,
         })
     }
 }

@@ -59,6 +59,9 @@ pub(crate) async fn run(remote: &Remote, command: UserCommand) -> Result<()> {
                 output::line(&format!("made the user {} ({})", made.email, made.id))?;
             }
             if made_up {
+                output::remark(
+                    "It is a one-time password: it must be changed first, with `bucketry user password`.",
+                );
                 output::remark(&format!("password, shown this once: {}", password.expose()));
             }
             Ok(())
@@ -73,6 +76,29 @@ pub(crate) async fn run(remote: &Remote, command: UserCommand) -> Result<()> {
             } else {
                 output::line(&format!("{user} has the role {role} now"))
             }
+        }
+        UserCommand::Password { password_stdin } => {
+            let (current, new) = login::new_password(password_stdin)?;
+            let id = client.profile().await?.id;
+            client.change_password(id, &new, current.as_ref()).await?;
+            if remote.json {
+                output::json(&serde_json::json!({ "changed": id }))
+            } else {
+                output::line("changed the password; your other sessions have ended")
+            }
+        }
+        UserCommand::ResetPassword { user } => {
+            let id = find_user(&client, &user).await?;
+            let password = client.reset_password(id).await?;
+            if remote.json {
+                return output::json(&serde_json::json!({ "id": id, "password": password.expose() }));
+            }
+            output::line(password.expose())?;
+            output::remark(&format!(
+                "This one-time password of {user} is shown this once. It must be changed at the next sign-in, with \
+                 `bucketry user password`. The user's sessions have ended; API tokens stay valid."
+            ));
+            Ok(())
         }
         UserCommand::Rm { user } => {
             let id = find_user(&client, &user).await?;

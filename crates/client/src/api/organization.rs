@@ -79,6 +79,11 @@ struct One {
 }
 
 #[derive(Deserialize)]
+struct Reset {
+    password: Secret,
+}
+
+#[derive(Deserialize)]
 struct All {
     data: Vec<OrgUser>,
 }
@@ -114,6 +119,12 @@ impl ApiClient {
     /// Changes an account's role in the organization.
     pub async fn change_org_role(&self, id: UserId, org_role: u8) -> Result<(), ClientError> {
         self.put(&format!("/user/{id}/role"), &json!({ "orgRole": org_role })).await.map(|_: Value| ())
+    }
+
+    /// Replaces an account's password by a one-time password, and answers it.
+    pub async fn reset_password(&self, id: UserId) -> Result<Secret, ClientError> {
+        let path = format!("/organization/users/{id}/reset-password");
+        self.post(&path, &json!({})).await.map(|reset: Reset| reset.password)
     }
 
     /// Removes an account.

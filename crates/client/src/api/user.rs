@@ -44,6 +44,9 @@ pub struct Profile {
     /// The role's name.
     #[serde(default)]
     pub org_role_description: Option<String>,
+    /// Whether the password must be changed before anything else can be done.
+    #[serde(default)]
+    pub must_change_password: bool,
 }
 
 #[derive(Deserialize)]
@@ -65,6 +68,17 @@ impl ApiClient {
     /// Ends a session.
     pub async fn logout(&self, refresh_token: &Secret) -> Result<(), ClientError> {
         self.post("/user/logout", &json!({ "refreshToken": refresh_token.expose() })).await.map(|_: Value| ())
+    }
+
+    /// Changes the caller's own password. The current one may be left out within five minutes of signing in.
+    pub async fn change_password(
+        &self,
+        id: UserId,
+        new: &Secret,
+        current: Option<&Secret>,
+    ) -> Result<(), ClientError> {
+        let body = json!({ "password": new.expose(), "currentPassword": current.map(Secret::expose) });
+        self.put(&format!("/user/{id}"), &body).await.map(|_: Value| ())
     }
 
     /// Tells who the token belongs to.
