@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use bucketry_e2e::{
-    Error, OPEN_BUCKET, Person, RepositoryAccess, Result, SCOPED_BUCKET, Server, eventually, list, options,
-    s3_bucket, shared_s3_endpoint, text,
+    ADMIN, Error, OPEN_BUCKET, Person, RepositoryAccess, Result, SCOPED_BUCKET, Server, eventually, list,
+    options, s3_bucket, shared_s3_endpoint, text,
 };
 use bucketry_faults::{Answer, Fault, FaultProxy};
 use http::Method;
@@ -116,7 +116,8 @@ async fn a_bucket_at_another_endpoint_is_used_there_within_seconds() -> Result<(
     // From now on what is answered comes by the other way.
     first.set(Fault::Answer(Answer::s3_error(404, "NoSuchKey", "")));
     assert_eq!(get(&access, "here").await?, 404);
-    let moved = owner.put(&format!("/bucket/{id}"), &json!({ "endpoint": second.endpoint() }));
+    let change = json!({ "endpoint": second.endpoint(), "secret": ADMIN.secret });
+    let moved = owner.put(&format!("/bucket/{id}"), &change);
     eprintln!("{}", holds_soon("another endpoint", moved, async || get(&access, "here").await, 200).await?);
     Ok(())
 }
@@ -134,7 +135,8 @@ async fn a_download_in_flight_ends_as_it_began_when_the_bucket_becomes_another()
     eventually("the object being stored", AT_MOST * 4, large, |status| *status == 200).await?;
 
     let download = Download::begin(&access, "large").await?;
-    let other = owner.put(&format!("/bucket/{id}"), &json!({ "bucket": SCOPED_BUCKET }));
+    let bucket = |name: &str| json!({ "bucket": name, "secret": ADMIN.secret });
+    let other = owner.put(&format!("/bucket/{id}"), &bucket(SCOPED_BUCKET));
     eprintln!("{}", holds_soon("another bucket", other, async || get(&access, "large").await, 404).await?);
     let renamed = RepositoryAccess { bucket: SCOPED_BUCKET.to_owned(), ..access.clone() };
     assert_eq!(get(&renamed, "large").await?, 404, "the other bucket has no such object");
@@ -144,7 +146,7 @@ async fn a_download_in_flight_ends_as_it_began_when_the_bucket_becomes_another()
     let received = download.finish().await?;
     assert_eq!(received.len(), SIZE);
     assert!(received == content, "it is the object as it was");
-    let back = owner.put(&format!("/bucket/{id}"), &json!({ "bucket": OPEN_BUCKET }));
+    let back = owner.put(&format!("/bucket/{id}"), &bucket(OPEN_BUCKET));
     eprintln!("{}", holds_soon("the bucket before", back, async || get(&access, "large").await, 200).await?);
     assert_eq!(access.object(Method::DELETE, "large").send().await?.status, 204);
     Ok(())

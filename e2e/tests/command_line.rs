@@ -73,7 +73,11 @@ async fn buckets_are_registered_looked_at_changed_and_removed() -> Result<()> {
     assert!(list(&empty["nodes"]).is_empty(), "{empty}");
     assert_eq!(list(&terminal.json(&["bucket", "stats"]).await?["totals"]).len(), 3);
 
-    terminal.text(&["bucket", "update", "Music", "--name", "Songs", "--bucket", SCOPED_BUCKET]).await?;
+    let moved = ["bucket", "update", "Music", "--name", "Songs", "--bucket", SCOPED_BUCKET];
+    let refused = terminal.run(&moved).await?.with_status(1)?;
+    let said = "--secret-file (or BUCKETRY_BUCKET_SECRET) must be sent again, because --bucket changes";
+    assert!(refused.stderr.contains(said), "{refused:?}");
+    terminal.text(&[&moved[..], &["--secret-file", &secret]].concat()).await?;
     assert_eq!(terminal.json(&["bucket", "show", "songs"]).await?["bucket"], SCOPED_BUCKET);
     let updated = terminal.json(&["bucket", "update", "Songs", "--region", "us-east-1"]).await?;
     assert_eq!(updated["status"], "ONLINE");

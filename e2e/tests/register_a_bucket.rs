@@ -236,7 +236,8 @@ async fn a_validation_uses_what_is_stored_and_what_is_sent_in_its_place() -> Res
         (&json!("VALIDATION_FAILED"), "SECRET_WRONG")
     );
     assert_eq!(refused["status"], "OFFLINE");
-    let refused = trial(json!({ "bucket": "there-is-no-such" })).await?.json_with_status(400)?;
+    let elsewhere = json!({ "bucket": "there-is-no-such", "secret": ADMIN.secret });
+    let refused = trial(elsewhere).await?.json_with_status(400)?;
     assert_eq!(failed_code(&refused), "BUCKET_NOT_FOUND");
 
     let reader = opened_by(&json!({}), READ_ONLY);

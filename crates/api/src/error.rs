@@ -221,7 +221,7 @@ fn status_of(error: &ControlError) -> StatusCode {
             | RepoErrorCode::NormalUnitCannotEditFolder => StatusCode::BAD_REQUEST,
         },
         ControlError::Conflict => StatusCode::CONFLICT,
-        ControlError::Busy | ControlError::QuotaExceeded(_) => StatusCode::TOO_MANY_REQUESTS,
+        ControlError::TooManyValidations(_) | ControlError::QuotaExceeded(_) => StatusCode::TOO_MANY_REQUESTS,
         ControlError::NoNodeOnline
         | ControlError::NoRecipient
         | ControlError::NodeTimeout
@@ -255,7 +255,7 @@ impl From<ControlError> for ApiError {
                 base.retry_after(20)
             }
             ControlError::ValidationImpossible(_) => base.retry_after(5),
-            ControlError::Busy => base.retry_after(1),
+            ControlError::TooManyValidations(_) => base.retry_after(1),
             ControlError::Unavailable(cause) => {
                 let mut base = base.retry_after(5);
                 base.0.cause = Some(Box::new(cause));

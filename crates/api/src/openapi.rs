@@ -6,7 +6,7 @@ use axum::extract::Extension;
 use axum::response::Response;
 use bytes::Bytes;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response as Described, ResponseBuilder};
+use utoipa::openapi::{ContentBuilder, Deprecated, Ref, RefOr, Response as Described, ResponseBuilder};
 use utoipa::{IntoResponses, Modify, OpenApi};
 
 use crate::error::ErrorAnswer;
@@ -120,12 +120,33 @@ refusals! {
     }
     /// A node must look.
     NodeNeeded {
-        "503" => "No node is online (`NO_NODE_ONLINE`), none answered in time, or the storage can't be reached: try again",
+        "503" => "No node is online, or none has ever registered (both `NO_NODE_ONLINE`), none answered in time, or the storage can't be reached: try again",
+    }
+    /// A bucket is registered: after the others, of which it replaces one.
+    BucketLimits {
+        "429" => "One of three limits, each with an empty `bucketId`. `RATE_LIMITED`: too many requests, by token (6,000 a minute, 300 at once) or by address (12,000, 600 at once); `Retry-After` says when the next one may come. `TOO_MANY_VALIDATIONS`: 8 buckets of the organization are being validated already; `Retry-After` is 1. `QUOTA_EXCEEDED`: the organization has as many buckets as it may (`message` says how many); no `Retry-After`, because waiting does not help",
+    }
+    /// A bucket is validated: after the others, of which it replaces one.
+    ValidationLimits {
+        "429" => "One of two limits. `RATE_LIMITED`: too many requests, by token (6,000 a minute, 300 at once) or by address (12,000, 600 at once); `Retry-After` says when the next one may come. `TOO_MANY_VALIDATIONS`: 8 buckets of the organization are being validated already; `Retry-After` is 1",
     }
     /// A node's message is taken.
     NodeRefused {
         "400" => "The message is wrong, its signature doesn't verify, or its time is off",
         "404" => "The node is not registered",
+    }
+}
+
+/// Paths that are served only for clients that know the older name of buckets.
+const OLD_PATHS: [&str; 1] = ["/unit/stats"];
+
+/// Marks what new clients should not call.
+pub(crate) fn mark_old_paths(document: &mut utoipa::openapi::OpenApi) {
+    for path in OLD_PATHS {
+        let item = document.paths.paths.get_mut(path);
+        if let Some(operation) = item.and_then(|item| item.get.as_mut()) {
+            operation.deprecated = Some(Deprecated::True);
+        }
     }
 }
 

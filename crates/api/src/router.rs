@@ -45,7 +45,8 @@ fn routes() -> OpenApiRouter<ApiState> {
 
 /// The OpenAPI document as JSON text, indented, with a line feed at its end.
 pub fn openapi_json() -> String {
-    let document = routes().into_openapi();
+    let mut document = routes().into_openapi();
+    openapi::mark_old_paths(&mut document);
     // The document is made of texts and maps with text keys.
     let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
     text.push('\n');

@@ -80,7 +80,9 @@ impl Source for Units {
     }
 }
 
-/// Tells how much traffic nodes ever counted for buckets, in the older spelling.
+/// Returns how much traffic nodes ever counted for buckets, in the older spelling.
+///
+/// For clients that still call it; others use `GET /bucket/stats`.
 #[utoipa::path(
     get,
     path = "/unit/stats",

@@ -11,6 +11,7 @@ use bucketry_model::secret::Secret;
 use bucketry_model::time::{Clock as _, SystemClock, to_wire};
 
 use crate::arguments::{BucketCommand, BucketFields, Remote};
+use crate::bucket_refusal;
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
 use crate::output;
@@ -318,7 +319,7 @@ fn checked<T>(remote: &Remote, answer: std::result::Result<T, ClientError>) -> R
             output::line(&checks_text(&checks))?;
         }
     }
-    Ok(answer?)
+    answer.map_err(bucket_refusal::failure)
 }
 
 /// Checks as a list with times, and what to change under the one that failed.

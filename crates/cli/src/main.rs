@@ -7,6 +7,7 @@ mod admin;
 mod arguments;
 mod backup;
 mod bucket;
+mod bucket_refusal;
 mod connect;
 mod credentials;
 mod database;

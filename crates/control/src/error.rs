@@ -170,9 +170,12 @@ pub enum Error {
     /// The node did not answer in time. Try again.
     #[error("the node did not finish the checks in time: try again")]
     NodeTimeout,
-    /// Too many checks are being made for this organization right now. Try again in a moment.
-    #[error("too many buckets of this organization are being validated right now: try again in a moment")]
-    Busy,
+    /// As many buckets of the organization as may be are being validated right now. Try again in a moment.
+    #[error(
+        "{0} buckets of this organization are being validated right now, and no more may be at once: try again in a \
+         moment"
+    )]
+    TooManyValidations(usize),
     /// The organization has as many buckets as it may.
     #[error(
         "this organization has reached its limit of {0} buckets: delete one, or ask the operator to raise the limit"
@@ -260,7 +263,7 @@ impl Error {
             Self::ValidationImpossible(_) => "NODE_FAILED",
             Self::NoNodeOnline | Self::NoRecipient => "NO_NODE_ONLINE",
             Self::NodeTimeout => "NODE_TIMEOUT",
-            Self::Busy => "TOO_MANY_VALIDATIONS",
+            Self::TooManyValidations(_) => "TOO_MANY_VALIDATIONS",
             Self::QuotaExceeded(_) => "QUOTA_EXCEEDED",
             Self::Repository { code, .. } => code.as_str(),
             Self::Rule { code, .. } => code,

@@ -135,7 +135,9 @@ impl Control {
 
     async fn ask(&self, node: &Node, task: Task) -> Result<Outcome> {
         let id = self.inner.environment.id(JobId::new)?;
-        let mut ticket = self.inner.jobs.put(node.id, id, task).ok_or(Error::Busy)?;
+        let ticket = self.inner.jobs.put(node.id, id, task);
+        let mut ticket =
+            ticket.ok_or_else(|| Error::ValidationImpossible("the node has too much to do".to_owned()))?;
         let outcome = tokio::time::timeout(JOB_DEADLINE, ticket.outcome()).await;
         outcome.ok().flatten().ok_or(Error::NodeTimeout)
     }

@@ -86,6 +86,10 @@ pub struct BucketStatus {
     /// Why it failed, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<ProbeFailure>,
+    /// The version of the bucket that was probed ([`NodeBucket::version`]): a probe of an earlier location or secret
+    /// doesn't count. Older nodes don't send it; their probes count from the time of the change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<i64>,
 }
 
 /// How many buckets a node finds in which state, of all that it serves.
@@ -138,6 +142,10 @@ pub struct NodeBucket {
     pub org_id: OrgId,
     /// Its version: a node keeps the highest it has seen.
     pub version: i64,
+    /// The version since which location and secret are what they are: what rises with every new seal is `version` alone.
+    /// 0 from older control planes.
+    #[serde(default)]
+    pub config_version: i64,
     /// Where it lies.
     pub location: BucketLocation,
     /// What opens it.
@@ -328,6 +336,9 @@ pub enum Outcome {
     Validated {
         /// What was found.
         diagnosis: Diagnosis,
+        /// When it ended, by the node's clock, which its probes go by too. Older nodes don't send it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
     },
     /// Of [`Task::Reseal`]: those that could be opened, sealed anew.
     Resealed {

@@ -17,6 +17,8 @@ pub struct ProbeSample {
     pub latency_ms: Option<u32>,
     /// Why it failed, if it did.
     pub failure: Option<ProbeFailure>,
+    /// The version of the bucket that was probed, where it is known. Day records don't store it.
+    pub version: Option<i64>,
 }
 
 /// What the last sample before left behind.
@@ -144,7 +146,13 @@ mod tests {
     }
 
     fn online(at: Timestamp, latency_ms: u32) -> ProbeSample {
-        ProbeSample { at, status: ProbedStatus::Online, latency_ms: Some(latency_ms), failure: None }
+        ProbeSample {
+            at,
+            status: ProbedStatus::Online,
+            latency_ms: Some(latency_ms),
+            failure: None,
+            version: None,
+        }
     }
 
     #[test]
@@ -195,6 +203,7 @@ mod tests {
             status: ProbedStatus::Online,
             latency_ms: None,
             failure: Some(failure.clone()),
+            version: None,
         });
         day.count(&online(at("2026-03-01T10:02:00Z"), 30));
         assert!((day.uptime_percent() - 33.333).abs() < 0.001);

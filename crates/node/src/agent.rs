@@ -16,7 +16,7 @@ use crate::control_plane::ControlPlane;
 use crate::gateway::{GatewayStart, Traffic};
 use crate::heartbeat::Heartbeats;
 use crate::jitter::Jitter;
-use crate::jobs::Jobs;
+use crate::jobs::{Jobs, Tools};
 use crate::key_uses::KeyUses;
 use crate::meter::UsageMeter;
 use crate::metrics::{Metrics, MetricsSnapshot};
@@ -83,15 +83,14 @@ impl Agent {
             jitter.split(),
         );
         work.spawn(probes.run(probes_receiver, stop_work.clone()));
-        let (jobs, do_jobs) = Jobs::new(
-            Arc::clone(&identities),
-            Arc::clone(&registration),
-            Arc::clone(&cloud),
-            Arc::clone(&results),
-            config.max_validations,
-            jitter.split(),
-            stop_work.clone(),
-        );
+        let tools = Tools {
+            identities: Arc::clone(&identities),
+            registration: Arc::clone(&registration),
+            cloud: Arc::clone(&cloud),
+            results: Arc::clone(&results),
+            clock: Arc::clone(&clock),
+        };
+        let (jobs, do_jobs) = Jobs::new(tools, config.max_validations, jitter.split(), stop_work.clone());
         work.spawn(do_jobs);
         let key_uses = Arc::new(KeyUses::default());
         let (stop_gateway, mut serving) = (CancellationToken::new(), JoinSet::new());

@@ -173,6 +173,7 @@ mod tests {
             id: id(n),
             org_id: OrgId::new(Timestamp::UNIX_EPOCH, [1; 10]),
             version,
+            config_version: version,
             location,
             secret: None,
         }

@@ -8,6 +8,7 @@ use bucketry_model::diagnosis::CheckScope;
 use bucketry_model::id::{BucketId, JobId, OrgId};
 use bucketry_model::node_protocol::{BoundSecret, Job, JobResult, Outcome, Task};
 use bucketry_model::secret::SealedSecret;
+use bucketry_model::time::Clock;
 use bucketry_vault::{Identities, Recipient, SecretContext};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::spawn_blocking;
@@ -41,11 +42,17 @@ pub(crate) struct Jobs {
     keys: mpsc::Sender<Job>,
 }
 
+/// What jobs are done with.
+pub(crate) struct Tools {
+    pub(crate) identities: Arc<RwLock<Identities>>,
+    pub(crate) registration: Arc<Registration>,
+    pub(crate) cloud: Arc<dyn Cloud>,
+    pub(crate) results: Arc<Results>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
 struct Shared {
-    identities: Arc<RwLock<Identities>>,
-    registration: Arc<Registration>,
-    cloud: Arc<dyn Cloud>,
-    results: Arc<Results>,
+    tools: Tools,
     slots: Semaphore,
     validations: TaskTracker,
 }
@@ -53,20 +60,14 @@ struct Shared {
 impl Jobs {
     /// The intake, and the task that does the jobs on keys.
     pub(crate) fn new(
-        identities: Arc<RwLock<Identities>>,
-        registration: Arc<Registration>,
-        cloud: Arc<dyn Cloud>,
-        results: Arc<Results>,
+        tools: Tools,
         max_validations: usize,
         jitter: Jitter,
         stop: CancellationToken,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (keys, waiting) = mpsc::channel(MAX_WAITING);
         let shared = Arc::new(Shared {
-            identities,
-            registration,
-            cloud,
-            results,
+            tools,
             slots: Semaphore::new(max_validations.max(1)),
             validations: TaskTracker::new(),
         });
@@ -113,7 +114,7 @@ impl Shared {
         if let Outcome::Failed { reason } = &outcome {
             tracing::warn!(job = %job_id, reason, "a job failed");
         }
-        self.results.add(JobResult { job_id, outcome });
+        self.tools.results.add(JobResult { job_id, outcome });
     }
 
     fn spawn_validation(self: &Arc<Self>, id: JobId, validation: Validation) {
@@ -133,7 +134,7 @@ impl Shared {
         let Ok(Ok(_slot)) = slot else { return failed("this node had no time for it") };
         let Validation { org_id, bucket_id, location, secret, scope, .. } = validation;
         let opened = secret.map(|sealed| {
-            let identities = self.identities.read().unwrap_or_else(PoisonError::into_inner);
+            let identities = self.tools.identities.read().unwrap_or_else(PoisonError::into_inner);
             bucketry_vault::open(&sealed, &SecretContext::of_bucket(org_id, bucket_id), &identities)
         });
         let secret = match opened.transpose() {
@@ -142,9 +143,9 @@ impl Shared {
         };
         let target = BucketTarget { location, secret };
         let left = deadline.saturating_duration_since(Instant::now());
-        let diagnosing = self.cloud.diagnose(&target, scope, left);
+        let diagnosing = self.tools.cloud.diagnose(&target, scope, left);
         match timeout_at(deadline + GRACE, diagnosing).await {
-            Ok(diagnosis) => Outcome::Validated { diagnosis },
+            Ok(diagnosis) => Outcome::Validated { diagnosis, at: Some(self.tools.clock.now()) },
             Err(_) => failed("the validation didn't end in time"),
         }
     }
@@ -174,7 +175,7 @@ impl Shared {
         };
         let shared = Arc::clone(self);
         let sealing = spawn_blocking(move || {
-            let identities = shared.identities.read().unwrap_or_else(PoisonError::into_inner);
+            let identities = shared.tools.identities.read().unwrap_or_else(PoisonError::into_inner);
             let mut bytes = 0;
             // The others are asked for again: what isn't in the result stays as it was.
             let fits = |bound: &BoundSecret| {
@@ -198,7 +199,7 @@ impl Shared {
         jitter: Jitter,
         change: impl FnOnce(&mut Identities) -> Result<(), bucketry_vault::VaultError> + Send + 'static,
     ) -> Outcome {
-        let identities = Arc::clone(&self.identities);
+        let identities = Arc::clone(&self.tools.identities);
         let changing =
             spawn_blocking(move || change(&mut identities.write().unwrap_or_else(PoisonError::into_inner)));
         match changing.await {
@@ -208,7 +209,7 @@ impl Shared {
         }
         let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(8), jitter);
         for _ in 0..REGISTER_ATTEMPTS {
-            match self.registration.register().await {
+            match self.tools.registration.register().await {
                 Ok(()) => return Outcome::Done,
                 Err(error) => tracing::warn!(%error, "can't make the changed keys known yet"),
             }

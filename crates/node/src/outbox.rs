@@ -121,6 +121,7 @@ mod tests {
             latency_ms: Some(1),
             created_at: Timestamp::from_second(second).unwrap(),
             failure: None,
+            version: Some(1),
         }
     }
 

@@ -45,6 +45,10 @@ pub(crate) enum Change {
 /// A bucket to be probed.
 pub(crate) struct Served {
     pub(crate) id: BucketId,
+    /// Its version, which its samples name.
+    pub(crate) version: i64,
+    /// The version since which location and secret are what they are.
+    pub(crate) config_version: i64,
     /// Where it lies and what opens it; none where it couldn't be opened.
     pub(crate) target: Option<BucketTarget>,
     /// The open bucket, or what stands for it.
@@ -53,6 +57,8 @@ pub(crate) struct Served {
 
 struct Entry {
     generation: u64,
+    version: i64,
+    config_version: i64,
     target: Option<BucketTarget>,
     open: OpenBucket,
     history: ProbeHistory,
@@ -141,10 +147,16 @@ impl Probes {
     }
 
     fn serve(&mut self, served: Served) {
-        if let Some(entry) = self.entries.get(&served.id)
+        if let Some(entry) = self.entries.get_mut(&served.id)
             && same_target(entry.target.as_ref(), served.target.as_ref())
         {
             // Renamed, or its secret sealed anew: nothing that a probe would notice.
+            entry.version = entry.version.max(served.version);
+            if entry.config_version < served.config_version {
+                // The same was entered again. What was reported of it before doesn't count any more.
+                entry.config_version = served.config_version;
+                self.probe_out_of_turn(served.id);
+            }
             return;
         }
         self.forget(served.id);
@@ -154,6 +166,8 @@ impl Probes {
         self.schedule.plan(at, ticket);
         let entry = Entry {
             generation: ticket.generation,
+            version: served.version,
+            config_version: served.config_version,
             target: served.target,
             open: served.open,
             history: ProbeHistory::default(),
@@ -182,6 +196,18 @@ impl Probes {
         self.last_generation += 1;
         entry.generation = self.last_generation;
         self.schedule.plan(now, Ticket { bucket: id, generation: entry.generation });
+    }
+
+    /// Probes a bucket as soon as a new one, and keeps what is known of it. What was planned for it is of no interest
+    /// any more.
+    fn probe_out_of_turn(&mut self, id: BucketId) {
+        let at = self.first_probe_time();
+        self.last_generation += 1;
+        let ticket = Ticket { bucket: id, generation: self.last_generation };
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.generation = ticket.generation;
+            self.schedule.plan(at, ticket);
+        }
     }
 
     /// At once, unless many buckets are new: then one after the other, within one interval.
@@ -221,7 +247,7 @@ impl Probes {
         else {
             return;
         };
-        let before = entry.history.status();
+        let (before, version) = (entry.history.status(), entry.version);
         let interval = self.config.interval;
         let failed = probed.as_ref().is_some_and(|probed| probed.outcome.is_err());
         if !failed {
@@ -256,6 +282,7 @@ impl Probes {
             latency_ms: probed.outcome.is_ok().then_some(latency_ms),
             created_at: self.clock.now(),
             failure: probed.outcome.err(),
+            version: Some(version),
         };
         self.outbox.push(sample, self.census, before != Some(status));
     }

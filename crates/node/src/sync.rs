@@ -6,7 +6,6 @@ use std::time::Duration;
 use bucketry_gateway::Gateway;
 use bucketry_gateway::registry::OpenKey;
 use bucketry_model::bucket::BucketTarget;
-use bucketry_model::id::BucketId;
 use bucketry_model::node_protocol::{NodeBucket, NodeRepository, NodeRepositoryKey, SyncAnswer};
 use bucketry_model::time::Clock;
 use bucketry_vault::{Identities, SecretContext};
@@ -204,28 +203,23 @@ const HOW_TO_SEAL: &str = "`bucketry vault rotate` seals all secrets to all node
                            entered again.";
 
 fn open(bucket: NodeBucket, identities: &Identities, cloud: &dyn Cloud) -> Served {
-    let NodeBucket { id, org_id, location, secret, .. } = bucket;
+    let NodeBucket { id, org_id, version, config_version, location, secret } = bucket;
+    let served = |target, open| Served { id, version, config_version, target, open };
     let context = SecretContext::of_bucket(org_id, id);
     let secret = match secret.map(|sealed| bucketry_vault::open(&sealed, &context, identities)).transpose() {
         Ok(secret) => secret,
         Err(error) => {
             tracing::warn!(bucket = %id, %error, "can't open the bucket's secret");
-            return not_opened(
-                id,
-                format!("The node can't open the bucket's secret: {error}. {HOW_TO_SEAL}"),
-            );
+            let reason = format!("The node can't open the bucket's secret: {error}. {HOW_TO_SEAL}");
+            return served(None, OpenBucket::not_opened(reason));
         }
     };
     let target = BucketTarget { location, secret };
     match cloud.open(&target) {
-        Ok(open) => Served { id, target: Some(target), open },
+        Ok(open) => served(Some(target), open),
         Err(reason) => {
             tracing::warn!(bucket = %id, reason, "can't open the bucket");
-            not_opened(id, format!("The node can't open the bucket: {reason}."))
+            served(None, OpenBucket::not_opened(format!("The node can't open the bucket: {reason}.")))
         }
     }
-}
-
-fn not_opened(id: BucketId, message: String) -> Served {
-    Served { id, target: None, open: OpenBucket::not_opened(message) }
 }

@@ -134,6 +134,7 @@ async fn inserts(store: &dyn Store, org_id: OrgId, workspace_id: WorkspaceId) ->
                 sealed_to: "seed".to_owned(),
             }),
             secret_expires_at: None,
+            first_report: None,
         };
         store.insert_bucket(&new, now).await?;
         inserted.push(id);
@@ -151,7 +152,8 @@ async fn batches(store: &dyn Store, org: OrgId, node_id: NodeId, buckets: u64) -
     let start = SystemClock.now();
     time!("heartbeat of 5,000 samples", 20_u32, |round| {
         let at = start + SignedDuration::from_secs(60 * i64::from(round));
-        let sample = ProbeSample { at, status: ProbedStatus::Online, latency_ms: Some(25), failure: None };
+        let status = ProbedStatus::Online;
+        let sample = ProbeSample { at, status, latency_ms: Some(25), failure: None, version: None };
         let samples: Vec<_> = ids.iter().cycle().take(BATCH).map(|id| (*id, sample.clone())).collect();
         let longest_gap = SignedDuration::from_secs(150);
         store.record_probes(&ProbeBatch { node_id, org_id: None, longest_gap, samples }).await?

@@ -1,12 +1,13 @@
 //! Registered buckets.
 
 use async_trait::async_trait;
-use bucketry_model::bucket::{Bucket, BucketLocation};
+use bucketry_model::bucket::{Bucket, BucketLocation, StorageType};
 use bucketry_model::id::{BucketId, NodeId, OrgId, WorkspaceId};
 use bucketry_model::name::Name;
 use bucketry_model::role::Visibility;
 use bucketry_model::secret::SealedSecret;
 use bucketry_model::status::{ProbeFailure, ProbedStatus};
+use bucketry_model::uptime::ProbeSample;
 use jiff::Timestamp;
 
 use crate::Result;
@@ -37,6 +38,17 @@ pub struct NewBucket {
     pub secret: Option<StoredSecret>,
     /// When the secret ends, where it tells.
     pub secret_expires_at: Option<Timestamp>,
+    /// What the validation found, where one was made.
+    pub first_report: Option<FirstReport>,
+}
+
+/// A validation's outcome, to be stored as what its node reports first on a new bucket, or on a new configuration.
+#[derive(Debug, Clone)]
+pub struct FirstReport {
+    /// The node that made the validation. One that was removed in the meantime reports nothing.
+    pub node_id: NodeId,
+    /// The outcome. Its version need not be filled.
+    pub sample: ProbeSample,
 }
 
 /// What came of registering a bucket.
@@ -69,8 +81,10 @@ pub struct BucketUpdate {
     pub location: BucketLocation,
     /// The secret.
     pub secret: SecretUpdate,
-    /// Whether nodes must learn of it (location or secret changed).
+    /// Whether location or secret changed: nodes must learn of it, and what they reported before counts no longer.
     pub announce: bool,
+    /// What the validation found, where one was made.
+    pub first_report: Option<FirstReport>,
 }
 
 /// What happens to the stored secret in an update.
@@ -134,6 +148,15 @@ pub struct NodeWord {
     pub failure: Option<ProbeFailure>,
 }
 
+/// A live bucket that has its name at the provider, or its key, in common with another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharingBucket {
+    /// Its workspace.
+    pub workspace_id: WorkspaceId,
+    /// Its location.
+    pub location: BucketLocation,
+}
+
 /// A live bucket whose secret ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndingCredential {
@@ -181,7 +204,8 @@ pub struct BucketQuery {
 /// Keeps registered buckets.
 #[async_trait]
 pub trait BucketStore {
-    /// Registers a bucket: checks workspace, name and quota, and announces it to nodes, all in one transaction.
+    /// Registers a bucket: checks workspace, name and quota, announces it to nodes, and stores the first report, all in
+    /// one transaction.
     async fn insert_bucket(&self, new: &NewBucket, now: Timestamp) -> Result<BucketInserted>;
 
     /// Looks a live bucket of the organization up, with its sealed secret.
@@ -191,7 +215,8 @@ pub trait BucketStore {
     async fn bucket_name_taken(&self, org_id: OrgId, name: &Name, except: Option<BucketId>) -> Result<bool>;
 
     /// Changes a bucket. Where its name at the provider changes, the repositories that hold it are announced with it:
-    /// that name is how clients address it.
+    /// that name is how clients address it. Where location or secret change, what nodes reported is removed and the
+    /// first report stored, in the same transaction; reports on earlier versions are passed over from then on.
     async fn update_bucket(&self, update: &BucketUpdate, now: Timestamp) -> Result<BucketUpdated>;
 
     /// Removes a bucket that no live repository holds, softly: destroys its secret, frees its name and its place in
@@ -207,6 +232,15 @@ pub trait BucketStore {
         org_id: OrgId,
         ids: &[BucketId],
     ) -> Result<Vec<(BucketId, WorkspaceId)>>;
+
+    /// Where live buckets of the organization are that have the storage type, and the name at the provider or the key.
+    async fn buckets_sharing(
+        &self,
+        org_id: OrgId,
+        storage_type: StorageType,
+        bucket: &str,
+        key: &str,
+    ) -> Result<Vec<SharingBucket>>;
 
     /// A number that changes whenever an answer about the organization's buckets might: a registration, a change, a
     /// deletion, a new word of a node, a repository that takes or frees one. It lets whole answers be kept as long as they are true.

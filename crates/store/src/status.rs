@@ -27,7 +27,8 @@ pub struct ProbeBatch {
 #[async_trait]
 pub trait StatusStore {
     /// Adds samples to the last words and the days (`bucketry_model::uptime` has the rule). Samples of unknown
-    /// buckets, and those that are no later than the last one known of that bucket and node, are passed over.
+    /// buckets, those that are no later than the last one known of that bucket and node, and those of an earlier
+    /// location or secret of the bucket are passed over.
     /// Returns how many were taken.
     async fn record_probes(&self, batch: &ProbeBatch) -> Result<usize>;
 

@@ -15,7 +15,7 @@ use crate::body::JsonBody;
 use crate::caller::Authenticated;
 use crate::error::{ApiError, ApiResult};
 use crate::idempotency::{self, Created};
-use crate::openapi::{InOrganization, NodeNeeded, Repeatable, Signed, WithBody};
+use crate::openapi::{BucketLimits, InOrganization, NodeNeeded, Repeatable, Signed, WithBody};
 use crate::state::ApiState;
 
 /// A bucket was registered.
@@ -32,8 +32,9 @@ pub(crate) struct BucketCreated {
 /// Registers a bucket.
 ///
 /// A node opens it first, unless `skipValidation` is true: what can't be opened is not registered, and the answer
-/// (400 `VALIDATION_FAILED`) carries the checks that were made. 429 `QUOTA_EXCEEDED` (with an empty `bucketId`) where
-/// the organization has as many buckets as it may; 503 `NO_NODE_ONLINE` where no node can look.
+/// (400 `VALIDATION_FAILED`) carries the checks that were made. What could be opened is ONLINE at once: the validation
+/// is the node's first report. Every 429 has an empty `bucketId`. 503 `NO_NODE_ONLINE` where no node can look, and where
+/// none has ever registered, so that there is nobody to seal the secret to.
 #[utoipa::path(
     post,
     path = "/bucket",
@@ -44,7 +45,7 @@ pub(crate) struct BucketCreated {
     request_body = NewBucket,
     responses(
         (status = 200, description = "Registered", body = BucketCreated),
-        Signed, InOrganization, WithBody, Repeatable, NodeNeeded,
+        Signed, InOrganization, WithBody, Repeatable, NodeNeeded, BucketLimits,
     ),
 )]
 pub(crate) async fn create(

@@ -37,7 +37,8 @@ pub(crate) struct NewBucket {
     /// The workspace that it shall belong to.
     #[schema(required, value_type = String, format = "uuid")]
     workspace_id: Option<String>,
-    /// A stored provider key to use instead of `key` and `secret`.
+    // Read for the sake of its refusal: there are no stored provider keys yet.
+    #[schema(ignore)]
     api_key_uuid: Option<String>,
     /// Whether to register it without opening it first. Its status is DISCONNECTED until a node reports.
     skip_validation: Option<bool>,
@@ -64,7 +65,9 @@ impl From<NewBucket> for BucketInput {
     }
 }
 
-/// Changes to a bucket. What is absent stays; an empty `key`, `secret`, `region` or `endpoint` is taken away.
+/// Changes to a bucket. What is absent stays. An empty `endpoint` or `region` is cleared, and so is an empty `key` or
+/// `secret` where the bucket can be opened without it; where it can't (both at S3 and Azure), an empty one means
+/// unchanged.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct BucketChanges {
@@ -80,7 +83,8 @@ pub(crate) struct BucketChanges {
     /// The identity that opens it.
     #[schema(max_length = 2048)]
     key: Option<String>,
-    /// What opens it. Never shown again.
+    /// What opens it. Never shown again. Needed again where `bucket`, `endpoint`, `key` or `storageType` changes: a
+    /// stored secret is used only for what it was entered for.
     #[schema(value_type = Option<String>, format = Password, write_only, max_length = 32768)]
     secret: Option<Secret>,
     /// The provider's region.
@@ -92,9 +96,11 @@ pub(crate) struct BucketChanges {
     /// The workspace to move it to.
     #[schema(value_type = Option<String>, format = "uuid")]
     workspace_id: Option<String>,
-    /// A stored provider key to use instead of `key` and `secret`.
+    // Read for the sake of its refusal: there are no stored provider keys yet.
+    #[schema(ignore)]
     api_key_uuid: Option<String>,
-    /// Whether to store changed credentials without trying them.
+    /// Whether to store changed credentials without trying them. The status is DISCONNECTED then, until a node reports
+    /// on the new ones.
     skip_validation: Option<bool>,
     /// Which checks are made where credentials or configuration change.
     #[schema(value_type = Option<CheckScopeSchema>)]
@@ -132,7 +138,7 @@ pub(crate) struct TrialFields {
     /// The identity.
     #[schema(max_length = 2048)]
     key: Option<String>,
-    /// The secret.
+    /// The secret. Needed where `bucket`, `endpoint`, `key` or `storageType` is another than the stored one.
     #[schema(value_type = Option<String>, format = Password, write_only, max_length = 32768)]
     secret: Option<Secret>,
     /// The region.
@@ -141,7 +147,8 @@ pub(crate) struct TrialFields {
     /// The address.
     #[schema(max_length = 1024)]
     endpoint: Option<String>,
-    /// A stored provider key to use instead of `key` and `secret`.
+    // Read for the sake of its refusal: there are no stored provider keys yet.
+    #[schema(ignore)]
     api_key_uuid: Option<String>,
     /// Which checks to make.
     #[schema(value_type = Option<CheckScopeSchema>)]

@@ -71,7 +71,7 @@ impl Source for Buckets {
     security(("bearer" = [])),
     params(
         ("workspaceId" = Option<String>, Query, format = "uuid", description = "Only the buckets of this workspace"),
-        ("walletAddress" = Option<String>, Query, description = "Read and ignored"),
+        ("walletAddress" = Option<String>, Query, deprecated, description = "Sent by some clients, and ignored"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries of a page"),
         ("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before"),
     ),

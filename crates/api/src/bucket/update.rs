@@ -15,7 +15,7 @@ use super::input::BucketChanges;
 use crate::caller::Authenticated;
 use crate::change_body::ChangeBody;
 use crate::error::{ApiError, ApiResult};
-use crate::openapi::{Contended, InOrganization, NodeNeeded, Signed, WithBody};
+use crate::openapi::{Contended, InOrganization, NodeNeeded, Signed, ValidationLimits, WithBody};
 use crate::params::PathId;
 use crate::state::ApiState;
 use crate::vocabulary::{CheckSchema, StatusSchema};
@@ -44,8 +44,8 @@ pub(crate) struct BucketUpdated {
 /// Changes a bucket.
 ///
 /// What is absent stays. Changed credentials or configuration are tried first; if that fails (400
-/// `VALIDATION_FAILED` with the checks), everything stays as it was. Moving it to another workspace needs WRITE in
-/// both.
+/// `VALIDATION_FAILED` with the checks), everything stays as it was. A change of `bucket`, `endpoint`, `key` or
+/// `storageType` needs the secret again (400 on `secret`). Moving it to another workspace needs WRITE in both.
 #[utoipa::path(
     put,
     path = "/bucket/{bucketId}",
@@ -56,7 +56,7 @@ pub(crate) struct BucketUpdated {
     request_body = BucketChanges,
     responses(
         (status = 200, description = "Changed", body = BucketUpdated),
-        Signed, InOrganization, WithBody, Contended, NodeNeeded,
+        Signed, InOrganization, WithBody, Contended, NodeNeeded, ValidationLimits,
     ),
 )]
 pub(crate) async fn update(

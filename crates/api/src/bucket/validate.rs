@@ -14,7 +14,7 @@ use super::input::TrialFields;
 use crate::body::OptionalJsonBody;
 use crate::caller::Authenticated;
 use crate::error::{ApiError, ApiResult};
-use crate::openapi::{InOrganization, NodeNeeded, Signed, WithBody};
+use crate::openapi::{InOrganization, NodeNeeded, Signed, ValidationLimits, WithBody};
 use crate::params::PathId;
 use crate::state::ApiState;
 use crate::vocabulary::{CheckSchema, StatusSchema};
@@ -41,7 +41,8 @@ pub(crate) struct BucketValidated {
 /// Tries to open a bucket and tells what is wrong.
 ///
 /// Through a node, with what is stored, or with the fields of the body in place of it; nothing is saved. The body may
-/// be left out. The checks come in this order and stop at the first that makes the rest pointless: `dns`, `connect`,
+/// be left out. Another `bucket`, `endpoint`, `key` or `storageType` than the stored one needs the secret, too (400 on
+/// `secret`). The checks come in this order and stop at the first that makes the rest pointless: `dns`, `connect`,
 /// `tls`, `authenticate`, `bucket`, `list`, `write`, `read`, `delete`. `"checks": "read-only"` leaves write and
 /// delete out. A bucket that can't be opened is 400 `VALIDATION_FAILED` with the same `checks`.
 #[utoipa::path(
@@ -54,7 +55,7 @@ pub(crate) struct BucketValidated {
     request_body = Option<TrialFields>,
     responses(
         (status = 200, description = "It can be opened", body = BucketValidated),
-        Signed, InOrganization, WithBody, NodeNeeded,
+        Signed, InOrganization, WithBody, NodeNeeded, ValidationLimits,
     ),
 )]
 pub(crate) async fn validate(

@@ -35,7 +35,8 @@ async fn a_registered_bucket_is_listed_with_every_field_of_the_contract() {
         json!({
             "id": created.body["bucketId"], "name": "Holiday photos", "bucket": "photos", "storageType": "S3",
             "key": "AKIA", "hasSecret": true, "endpoint": "https://s3.example.com", "region": "eu-central-1",
-            "provider": "OTHER", "status": "DISCONNECTED", "createdAt": "2026-03-01T12:00:00.000Z",
+            "provider": "OTHER", "status": "ONLINE", "latency_ms": 3,
+            "lastStatusAt": "2026-03-01T12:00:00.000Z", "createdAt": "2026-03-01T12:00:00.000Z",
             "updatedAt": "2026-03-01T12:00:00.000Z", "credentialSetAt": "2026-03-01T12:00:00.000Z",
             "workspaceId": deployment.first.workspace_id, "repos": [],
         })
@@ -69,7 +70,7 @@ async fn registering_changing_and_validating_answer_the_same_checks_when_they_re
     let created = deployment.post("/bucket", fields.clone()).await.body;
     fields["name"] = "Other".into();
     fields["bucket"] = MISSING_BUCKET.into();
-    let trial = json!({ "bucket": MISSING_BUCKET });
+    let trial = json!({ "bucket": MISSING_BUCKET, "secret": fields["secret"] });
     let path = format!("/bucket/{}", created["bucketId"].as_str().unwrap());
     let refusals = [
         deployment.post("/bucket", fields).await,
@@ -165,7 +166,8 @@ async fn an_update_that_fails_leaves_everything_as_it_was() {
     let deployment = Deployment::start().await;
     let id = deployment.add_bucket("a").await;
     let path = format!("/bucket/{id}");
-    let refused = deployment.put(&path, json!({ "name": "b", "bucket": MISSING_BUCKET })).await;
+    let elsewhere = json!({ "name": "b", "bucket": MISSING_BUCKET, "secret": "hunter2" });
+    let refused = deployment.put(&path, elsewhere).await;
     assert_eq!((refused.status.as_u16(), refused.code()), (400, "VALIDATION_FAILED"));
     let bucket = deployment.get("/bucket").await.body["buckets"][0].clone();
     assert_eq!((&bucket["name"], &bucket["bucket"]), (&json!("a"), &json!("photos")));
@@ -179,7 +181,8 @@ async fn an_update_that_fails_leaves_everything_as_it_was() {
     assert!(bucket.get("region").is_none());
 
     let renamed = deployment.put(&path, json!({ "name": "c" })).await;
-    assert_eq!(keys(&renamed.body), ["bucketId", "status", "success"], "renaming needs no validation");
+    let told = keys(&renamed.body);
+    assert_eq!(told, ["bucketId", "latency_ms", "status", "success"], "renaming needs no validation");
 }
 
 #[tokio::test]
@@ -191,7 +194,8 @@ async fn validation_takes_no_body_an_empty_one_or_fields_to_try() {
     assert_eq!(healthy.status, 200, "{}", healthy.text);
     assert_eq!(keys(&healthy.body), ["checks", "latency_ms", "message", "status", "success"]);
     assert_eq!(deployment.post(&path, json!({ "checks": "read-only" })).await.status, 200);
-    let refused = deployment.post(&path, json!({ "bucket": MISSING_BUCKET })).await;
+    let elsewhere = json!({ "bucket": MISSING_BUCKET, "secret": "hunter2" });
+    let refused = deployment.post(&path, elsewhere).await;
     assert_eq!((refused.status.as_u16(), refused.code()), (400, "VALIDATION_FAILED"));
     assert_eq!((&refused.body["status"], &refused.body["latency_ms"]), (&json!("OFFLINE"), &json!(3)));
     assert_eq!(refused.body["checks"].as_array().unwrap().len(), 2);
@@ -214,6 +218,7 @@ async fn status_and_day_tell_what_nodes_saw() {
         failure: latency
             .is_none()
             .then(|| ProbeFailure { code: CheckCode::ConnectionRefused, message: "nothing listens".into() }),
+        version: None,
     };
     let batch = ProbeBatch {
         node_id: nodes[0].node.id,

@@ -285,5 +285,5 @@ fn outcome(task: &Task) -> Outcome {
         hint: (!ok).then(|| "create it".to_owned()),
     };
     let checks = vec![check(CheckName::Connect, true), check(CheckName::Bucket, there)];
-    Outcome::Validated { diagnosis: Diagnosis::new(checks) }
+    Outcome::Validated { diagnosis: Diagnosis::new(checks), at: None }
 }

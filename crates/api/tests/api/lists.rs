@@ -32,6 +32,7 @@ async fn fill(deployment: &Deployment, count: u16) {
             },
             secret: None,
             secret_expires_at: None,
+            first_report: None,
         };
         deployment.control.store().insert_bucket(&new, now).await.unwrap();
     }

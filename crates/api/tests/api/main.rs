@@ -4,6 +4,7 @@
 
 mod accounts;
 mod authorization;
+mod bucket_changes;
 mod buckets;
 mod deployment;
 mod idempotency;

@@ -10,6 +10,7 @@ use bucketry_store::bucket::{BucketDeleted, BucketUpdate, BucketUpdated, SecretU
 
 use super::create::name_taken;
 use super::input::{BucketInput, SecretInput, expiry};
+use super::validate::Validation;
 use crate::users::validated;
 use crate::{Control, Error, Result, Thing};
 
@@ -21,7 +22,8 @@ const MOST_NAMES: usize = 5;
 pub struct UpdatedBucket {
     /// Its id.
     pub id: BucketId,
-    /// Its status: ONLINE where it was validated now, else as its nodes last said.
+    /// Its status: ONLINE where it was validated now, DISCONNECTED where location or secret changed unvalidated, else as
+    /// its nodes last reported.
     pub status: Status,
     /// The latency of the validation, or of the last probe, in milliseconds.
     pub latency_ms: Option<u64>,
@@ -47,7 +49,7 @@ impl Control {
             self.enter(caller, workspace_id, WorkspaceRole::Write).await?;
         }
         let changes = input.read_changes(&stored.location, stored.secret.is_some())?;
-        let changes = self.delegated_changes(&stored, changes).await?;
+        let changes = self.delegated_changes(caller, &stored, changes).await?;
         if self.inner.store.bucket_name_taken(caller.org_id, &name, Some(id)).await? {
             return Err(name_taken(name.as_str()));
         }
@@ -62,13 +64,10 @@ impl Control {
                 (SecretUpdate::Replace { secret: sealed, expires_at }, to_validate)
             }
         };
-        let diagnosis = if announce && !input.skip_validation {
-            let diagnosis =
+        let validation = if announce && !input.skip_validation {
+            let validation =
                 self.run_validation(caller.org_id, id, &changes.location, to_validate, input.scope).await?;
-            if !diagnosis.is_healthy() {
-                return Err(Error::ValidationFailed(diagnosis));
-            }
-            Some(diagnosis)
+            Some(validation.healthy()?)
         } else {
             None
         };
@@ -89,6 +88,7 @@ impl Control {
             location: changes.location,
             secret,
             announce,
+            first_report: validation.as_ref().map(Validation::first_report),
         };
         match self.inner.store.update_bucket(&update, self.inner.environment.now()).await? {
             BucketUpdated::Updated => {}
@@ -113,7 +113,7 @@ impl Control {
         if announce {
             self.inner.changes.notify_waiters();
         }
-        self.updated(&stored, diagnosis).await
+        self.updated(&stored, validation.map(|validation| validation.diagnosis)).await
     }
 
     async fn updated(&self, bucket: &Bucket, diagnosis: Option<Diagnosis>) -> Result<UpdatedBucket> {

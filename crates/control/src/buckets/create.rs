@@ -7,6 +7,7 @@ use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_store::bucket::{BucketInserted, NewBucket};
 
 use super::input::{BucketInput, expiry};
+use super::validate::Validation;
 use crate::users::validated;
 use crate::{Control, Error, Result, Thing};
 
@@ -34,23 +35,20 @@ impl Control {
         if organization.bucket_quota.is_some_and(|quota| organization.bucket_count >= quota) {
             return Err(Error::QuotaExceeded(organization.bucket_quota.unwrap_or_default()));
         }
-        let given = self.delegated_secret(caller.org_id, &fields.location, fields.secret).await?;
+        let given = self.delegated_secret(caller, &fields.location, fields.secret).await?;
         let secret_expires_at = given.as_ref().and_then(|secret| expiry(&fields.location, secret));
         let id = self.inner.environment.id(BucketId::new)?;
         let secret = match &given {
             Some(secret) => Some(self.seal(caller.org_id, SecretOwner::Bucket(id), secret).await?),
             None => None,
         };
-        let diagnosis = if input.skip_validation {
+        let validation = if input.skip_validation {
             None
         } else {
             let sealed = secret.as_ref().map(|stored| stored.sealed.clone());
-            let diagnosis =
+            let validation =
                 self.run_validation(caller.org_id, id, &fields.location, sealed, input.scope).await?;
-            if !diagnosis.is_healthy() {
-                return Err(Error::ValidationFailed(diagnosis));
-            }
-            Some(diagnosis)
+            Some(validation.healthy()?)
         };
         let secret = match secret.zip(given.as_ref()) {
             Some((sealed, plain)) => {
@@ -66,11 +64,12 @@ impl Control {
             location: fields.location,
             secret,
             secret_expires_at,
+            first_report: validation.as_ref().map(Validation::first_report),
         };
         match self.inner.store.insert_bucket(&new, self.inner.environment.now()).await? {
             BucketInserted::Inserted => {
                 self.inner.changes.notify_waiters();
-                Ok(CreatedBucket { id, diagnosis })
+                Ok(CreatedBucket { id, diagnosis: validation.map(|validation| validation.diagnosis) })
             }
             BucketInserted::NameTaken => Err(name_taken(new.name.as_str())),
             BucketInserted::QuotaExceeded => {

@@ -7,9 +7,13 @@
 use bucketry_model::bucket::{Bucket, BucketLocation, StorageType};
 use bucketry_model::id::OrgId;
 use bucketry_model::node::serves;
+use bucketry_model::provider::Provider;
+use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_model::secret::Secret;
 
 use super::input::{LocationChanges, SecretInput};
+use super::stored_secret::moved;
+use crate::workspaces::needs;
 use crate::{Control, Error, Result, Thing};
 
 /// What every external id begins with, so that people recognise it in a trust policy.
@@ -20,7 +24,7 @@ pub(super) fn is_role_arn(key: &str) -> bool {
     key.starts_with("arn:") && key.contains(":role/")
 }
 
-fn is_role(location: &BucketLocation) -> bool {
+pub(super) fn is_role(location: &BucketLocation) -> bool {
     location.storage_type == StorageType::S3 && location.key.as_deref().is_some_and(is_role_arn)
 }
 
@@ -69,19 +73,21 @@ impl Control {
     /// A new bucket's secret, with the rules of delegated access applied: the external id for a role, and only that.
     pub(super) async fn delegated_secret(
         &self,
-        org_id: OrgId,
+        caller: &Caller,
         location: &BucketLocation,
         secret: Option<Secret>,
     ) -> Result<Option<Secret>> {
         if is_role(location) {
-            let own = self.aws_external_id(org_id).await?;
+            let own = self.aws_external_id(caller.org_id).await?;
             if secret.is_some_and(|given| given.expose() != own) {
                 return Err(foreign_external_id(&own));
             }
+            self.may_take_on(caller, location).await?;
             return Ok(Some(Secret::new(own)));
         }
         if is_impersonation(location, secret.is_some()) {
-            self.may_impersonate(org_id).await?;
+            self.may_impersonate(caller.org_id).await?;
+            self.may_take_on(caller, location).await?;
         }
         Ok(secret)
     }
@@ -89,19 +95,23 @@ impl Control {
     /// The same for the changes of a bucket.
     pub(super) async fn delegated_changes(
         &self,
+        caller: &Caller,
         stored: &Bucket,
         changes: LocationChanges,
     ) -> Result<LocationChanges> {
         let LocationChanges { location, secret } = changes;
         let (was_role, is_role) = (is_role(&stored.location), is_role(&location));
+        let stays = moved(&stored.location, &location).is_empty();
         let secret = match (is_role, secret) {
-            (true, SecretInput::Keep) if was_role && stored.secret.is_some() => SecretInput::Keep,
+            (true, SecretInput::Keep | SecretInput::Clear) if stays && stored.secret.is_some() => {
+                SecretInput::Keep
+            }
             (true, secret) => {
                 let given = match secret {
                     SecretInput::Replace(given) => Some(given),
                     SecretInput::Keep | SecretInput::Clear => None,
                 };
-                let own = self.delegated_secret(stored.org_id, &location, given).await?;
+                let own = self.delegated_secret(caller, &location, given).await?;
                 own.map_or(SecretInput::Clear, SecretInput::Replace)
             }
             (false, SecretInput::Keep) if was_role => {
@@ -114,11 +124,42 @@ impl Control {
             SecretInput::Replace(_) => true,
             SecretInput::Clear => false,
         };
-        let begins = location.key != stored.location.key || stored.secret.is_some();
-        if is_impersonation(&location, has_secret) && begins {
-            self.may_impersonate(stored.org_id).await?;
+        if is_impersonation(&location, has_secret) {
+            if location.key != stored.location.key || stored.secret.is_some() {
+                self.may_impersonate(stored.org_id).await?;
+            }
+            if !stays || stored.secret.is_some() {
+                self.may_take_on(caller, &location).await?;
+            }
         }
         Ok(LocationChanges { location, secret })
+    }
+
+    /// Whether the caller may have the nodes take on an identity for a bucket. No secret is entered for that, so nothing
+    /// is proven by it: it must not open what belongs to a workspace in which the caller may change nothing.
+    async fn may_take_on(&self, caller: &Caller, location: &BucketLocation) -> Result<()> {
+        let key = location.key.as_deref().unwrap_or_default();
+        let sharing = self
+            .inner
+            .store
+            .buckets_sharing(caller.org_id, location.storage_type, &location.bucket, key)
+            .await?;
+        let provider = |at: &BucketLocation| Provider::recognise(at.storage_type, at.endpoint.as_ref());
+        let is_foreign = |workspace_id| needs(caller, workspace_id, WorkspaceRole::Write).is_err();
+        let opens_others = sharing.iter().any(|other| {
+            let concerned =
+                other.location.key.as_deref() == Some(key) || provider(&other.location) == provider(location);
+            concerned && is_foreign(other.workspace_id)
+        });
+        if opens_others {
+            return Err(Error::field(
+                "key",
+                "names an identity that the nodes take on without a secret, and it, or this `bucket`, is used by a \
+                 workspace in which you need the role WRITE for that: ask somebody who has it in both, or enter an \
+                 access key of your own",
+            ));
+        }
+        Ok(())
     }
 
     /// Whether the organization's nodes may take service accounts on: they are its own, or there is nobody else.

@@ -9,11 +9,13 @@ use bucketry_model::name::Name;
 use bucketry_model::secret::Secret;
 use jiff::Timestamp;
 
-use super::delegation::is_role_arn;
+use super::delegation::{is_role, is_role_arn};
+use super::stored_secret::{moved, must_be_sent_again};
 use crate::error::{Error, FieldError, Result};
 
-/// The fields of a bucket as they were sent. `None` is a field that was absent; empty texts mean absent on creation
-/// and "clear it" on update, where clearing makes sense.
+/// The fields of a bucket as they were sent. `None` is a field that was absent; empty texts mean absent on creation.
+/// On update they clear an endpoint, a region, and a key or secret that the bucket can be opened without; a key or
+/// secret that it needs stays as it is, because forms that show none send it empty.
 #[derive(Debug, Clone, Default)]
 pub struct BucketInput {
     /// What people call it.
@@ -138,9 +140,6 @@ impl BucketInput {
         if let Some(storage_type) = self.storage_type {
             location.storage_type = storage_type;
         }
-        if self.key.is_some() {
-            location.key = present(self.key.as_ref()).and_then(|text| read_key(text, &mut wrong));
-        }
         if self.endpoint.is_some() {
             location.endpoint =
                 present(self.endpoint.as_ref()).and_then(|text| read_endpoint(text, &mut wrong));
@@ -148,29 +147,20 @@ impl BucketInput {
         if self.region.is_some() {
             location.region = present(self.region.as_ref()).and_then(|text| read_region(text, &mut wrong));
         }
-        let secret = match &self.secret {
-            None => SecretInput::Keep,
-            Some(secret) if secret.expose().trim().is_empty() => SecretInput::Clear,
-            Some(secret) => read_secret(secret, &mut wrong).map_or(SecretInput::Keep, SecretInput::Replace),
-        };
-        // A SAS token, or a token that a service account's key fetches, would be shown to the new host as it is. (An S3
-        // secret never travels, and its signatures hold for one host only.)
-        let elsewhere = location.endpoint != stored.endpoint || location.storage_type != stored.storage_type;
-        let travels = location.storage_type != StorageType::S3;
-        if has_secret && elsewhere && travels && matches!(secret, SecretInput::Keep) {
-            wrong.push(FieldError::new("secret", "must be sent again when the endpoint or the type changes"));
-        }
-        if let SecretInput::Replace(secret) = &secret {
-            let sent = self.key.as_ref().and(location.key.take());
-            let of_session = take_session_key(location.storage_type, sent, secret, &mut wrong);
-            location.key = of_session.or_else(|| self.key.is_none().then(|| stored.key.clone()).flatten());
-        }
+        let secret = self.read_credentials(&mut location, has_secret, &mut wrong);
         self.check_provider_key(&mut wrong);
         let will_have_secret = match &secret {
             SecretInput::Keep => has_secret,
             SecretInput::Replace(_) => true,
             SecretInput::Clear => false,
         };
+        let moved = moved(stored, &location);
+        // Where a key becomes a role, the organization's external id takes the place of the stored secret.
+        let is_used =
+            has_secret && matches!(secret, SecretInput::Keep) && (is_role(stored) || !is_role(&location));
+        if is_used && !moved.is_empty() && !wrong.iter().any(|error| error.field == "secret") {
+            wrong.push(must_be_sent_again(&moved, is_role(&location)));
+        }
         let has_endpoint = location.endpoint.is_some();
         check_credentials(
             location.storage_type,
@@ -180,6 +170,37 @@ impl BucketInput {
             &mut wrong,
         );
         if wrong.is_empty() { Ok(LocationChanges { location, secret }) } else { Err(Error::Invalid(wrong)) }
+    }
+
+    /// Reads key and secret over those of the stored location, which the others of its fields were read over already.
+    fn read_credentials(
+        &self,
+        location: &mut BucketLocation,
+        has_secret: bool,
+        wrong: &mut Vec<FieldError>,
+    ) -> SecretInput {
+        let sent_key = present(self.key.as_ref()).map(|text| read_key(text, wrong));
+        let secret = match &self.secret {
+            None => SecretInput::Keep,
+            Some(secret) if secret.expose().trim().is_empty() => SecretInput::Clear,
+            Some(secret) => read_secret(secret, wrong).map_or(SecretInput::Keep, SecretInput::Replace),
+        };
+        let stored_key = std::mem::take(&mut location.key);
+        let emptied = sent_key.is_none() && self.key.is_some() && needs_no_key(location, &secret, has_secret);
+        location.key = match &secret {
+            // A temporary access key brings its name along; one that was sent beside it is checked against it.
+            SecretInput::Replace(secret) => {
+                take_session_key(location.storage_type, sent_key.flatten(), secret, wrong)
+            }
+            SecretInput::Keep | SecretInput::Clear => sent_key.flatten(),
+        };
+        if !emptied {
+            location.key = location.key.take().or(stored_key);
+        }
+        match secret {
+            SecretInput::Clear if !has_secret || !needs_no_secret(location) => SecretInput::Keep,
+            secret => secret,
+        }
     }
 
     fn check_provider_key(&self, wrong: &mut Vec<FieldError>) {
@@ -194,6 +215,27 @@ impl BucketInput {
             "names no provider key of this workspace: give key and secret instead"
         };
         wrong.push(FieldError::new("apiKeyUuid", message));
+    }
+}
+
+/// Whether a bucket can be opened without a key beside what its secret becomes.
+fn needs_no_key(location: &BucketLocation, secret: &SecretInput, has_secret: bool) -> bool {
+    location.storage_type == StorageType::Gcs
+        && match secret {
+            // The whole JSON of a service account's key names the account.
+            SecretInput::Replace(secret) => secret.expose().trim_start().starts_with('{'),
+            SecretInput::Clear => location.endpoint.is_some(),
+            SecretInput::Keep => !has_secret && location.endpoint.is_some(),
+        }
+}
+
+/// Whether a bucket can be opened without a secret: by what the node is itself, or by anybody.
+fn needs_no_secret(location: &BucketLocation) -> bool {
+    let key = location.key.as_deref();
+    match location.storage_type {
+        StorageType::S3 => key.is_some_and(is_role_arn),
+        StorageType::Gcs => key.map_or(location.endpoint.is_some(), |key| key.contains('@')),
+        StorageType::Blob => false,
     }
 }
 
@@ -391,20 +433,60 @@ mod tests {
         let same = BucketInput::default().read_changes(&stored, true).unwrap();
         assert_eq!(same.location, stored);
         assert!(matches!(same.secret, SecretInput::Keep));
-        let input = BucketInput { endpoint: Some(String::new()), ..BucketInput::default() };
-        assert_eq!(input.read_changes(&stored, true).unwrap().location.endpoint, None);
+        let input = BucketInput {
+            endpoint: Some(String::new()),
+            region: Some(" ".into()),
+            secret: Some(Secret::new("s")),
+            ..BucketInput::default()
+        };
+        let cleared = input.read_changes(&stored, true).unwrap().location;
+        assert_eq!((cleared.endpoint, cleared.region), (None, None));
     }
 
     #[test]
-    fn a_stored_secret_that_travels_is_not_shown_to_another_host() {
+    fn a_stored_secret_is_used_nowhere_else() {
         let mut stored = complete().read_new().unwrap().location;
-        let input =
-            BucketInput { endpoint: Some("https://elsewhere.example".into()), ..BucketInput::default() };
-        assert!(input.read_changes(&stored, true).is_ok());
-        stored.storage_type = StorageType::Blob;
-        assert_eq!(wrong_fields(input.read_changes(&stored, true)), ["secret"]);
-        let again = BucketInput { secret: Some(Secret::new("sv=1&sig=x")), ..input };
-        assert!(again.read_changes(&stored, true).is_ok());
+        for storage_type in [StorageType::S3, StorageType::Blob, StorageType::Gcs] {
+            stored.storage_type = storage_type;
+            let input =
+                BucketInput { endpoint: Some("https://elsewhere.example".into()), ..BucketInput::default() };
+            assert_eq!(wrong_fields(input.read_changes(&stored, true)), ["secret"], "{storage_type}");
+            let huge = BucketInput { secret: Some(Secret::new("x".repeat(40_000))), ..input.clone() };
+            assert_eq!(wrong_fields(huge.read_changes(&stored, true)), ["secret"], "told once");
+            let again = BucketInput { secret: Some(Secret::new("sv=1&sig=x")), ..input };
+            assert!(again.read_changes(&stored, true).is_ok(), "{storage_type}");
+        }
+    }
+
+    #[test]
+    fn an_empty_key_or_secret_clears_only_what_can_be_done_without() {
+        let google = |key: Option<&str>, endpoint: Option<&str>| BucketLocation {
+            storage_type: StorageType::Gcs,
+            bucket: "photos".into(),
+            key: key.map(str::to_owned),
+            endpoint: endpoint.map(|endpoint| endpoint.parse().unwrap()),
+            region: None,
+        };
+        let read = |stored: &BucketLocation, key: Option<&str>, secret: Option<&str>, has_secret| {
+            let (key, secret) = (key.map(str::to_owned), secret.map(Secret::new));
+            BucketInput { key, secret, ..BucketInput::default() }.read_changes(stored, has_secret).unwrap()
+        };
+        let account = google(Some("a@p.iam.gserviceaccount.com"), None);
+        let delegated = read(&account, None, Some(""), true);
+        assert!(matches!(delegated.secret, SecretInput::Clear), "the node takes the account on");
+        assert!(
+            matches!(read(&account, None, Some(""), false).secret, SecretInput::Keep),
+            "nothing to clear"
+        );
+        let json = read(&account, Some(""), Some("{\"client_email\": \"b@p\"}"), true);
+        assert_eq!(json.location.key, None, "the document names the account");
+        assert_eq!(read(&account, Some(""), Some("-----BEGIN"), true).location.key, account.key);
+        let hmac = google(Some("GOOG1EXAMPLE"), None);
+        assert!(matches!(read(&hmac, Some(""), Some(""), true).secret, SecretInput::Keep));
+        let emulator = google(Some("a@p"), Some("http://gcs.example.com"));
+        let anonymous = read(&emulator, Some(""), Some(""), true);
+        assert_eq!(anonymous.location.key, None);
+        assert!(matches!(anonymous.secret, SecretInput::Clear));
     }
 
     const SESSION: &str = r#"{"AccessKeyId":"ASIAX","SecretAccessKey":"s","SessionToken":"t"}"#;
@@ -450,14 +532,20 @@ mod tests {
     }
 
     #[test]
-    fn an_s3_bucket_can_not_lose_its_key_or_secret() {
-        let stored = complete().read_new().unwrap().location;
-        let input = BucketInput {
-            key: Some(String::new()),
-            secret: Some(Secret::new("")),
-            bucket: Some(" ".into()),
-            ..BucketInput::default()
-        };
-        assert_eq!(wrong_fields(input.read_changes(&stored, true)), ["bucket", "key", "secret"]);
+    fn an_s3_or_azure_bucket_can_not_lose_its_key_or_secret() {
+        let mut stored = complete().read_new().unwrap().location;
+        for storage_type in [StorageType::S3, StorageType::Blob] {
+            stored.storage_type = storage_type;
+            let input = BucketInput {
+                key: Some(String::new()),
+                secret: Some(Secret::new("")),
+                ..BucketInput::default()
+            };
+            let unchanged = input.read_changes(&stored, true).unwrap();
+            assert_eq!(unchanged.location, stored);
+            assert!(matches!(unchanged.secret, SecretInput::Keep));
+            let nameless = BucketInput { bucket: Some(" ".into()), ..input };
+            assert_eq!(wrong_fields(nameless.read_changes(&stored, true)), ["bucket"]);
+        }
     }
 }

@@ -6,6 +6,7 @@ mod delegation;
 mod input;
 mod read;
 mod statistics;
+mod stored_secret;
 mod validate;
 
 pub use change::UpdatedBucket;

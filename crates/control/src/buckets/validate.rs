@@ -2,16 +2,19 @@
 
 use bucketry_model::bucket::BucketLocation;
 use bucketry_model::diagnosis::{CheckScope, Diagnosis};
-use bucketry_model::id::{BucketId, JobId, OrgId};
+use bucketry_model::id::{BucketId, JobId, NodeId, OrgId};
 use bucketry_model::node::serves;
 use bucketry_model::node_protocol::{Outcome, SecretOwner, Task};
 use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_model::secret::{SealedSecret, Secret};
-use bucketry_model::status::Status;
-use bucketry_store::bucket::StoredSecret;
+use bucketry_model::status::{ProbedStatus, Status};
+use bucketry_model::uptime::ProbeSample;
+use bucketry_store::bucket::{FirstReport, StoredSecret};
 use bucketry_vault::{Recipient, SecretContext};
+use jiff::Timestamp;
 
 use super::input::{BucketInput, SecretInput};
+use crate::nodes::AHEAD_AT_MOST;
 use crate::{Control, Error, Result};
 
 /// The outcome of a validation that was asked for.
@@ -21,6 +24,36 @@ pub struct Validated {
     pub status: Status,
     /// The checks.
     pub diagnosis: Diagnosis,
+}
+
+/// What a node found.
+#[derive(Debug)]
+pub(crate) struct Validation {
+    /// The checks.
+    pub(crate) diagnosis: Diagnosis,
+    /// The node that made them.
+    node_id: NodeId,
+    /// When it had made them, by its own clock: what it probes later must not seem earlier.
+    at: Timestamp,
+}
+
+impl Validation {
+    /// Itself, if every check passed.
+    pub(super) fn healthy(self) -> Result<Self> {
+        if self.diagnosis.is_healthy() { Ok(self) } else { Err(Error::ValidationFailed(self.diagnosis)) }
+    }
+
+    /// What a healthy one found, as the node's report.
+    pub(super) fn first_report(&self) -> FirstReport {
+        let sample = ProbeSample {
+            at: self.at,
+            status: ProbedStatus::Online,
+            latency_ms: Some(u32::try_from(self.diagnosis.latency_ms).unwrap_or(u32::MAX)),
+            failure: None,
+            version: None,
+        };
+        FirstReport { node_id: self.node_id, sample }
+    }
 }
 
 /// How many nodes are asked for a validation, one after the other, while they say that they can't make it.
@@ -36,7 +69,7 @@ impl Control {
     ) -> Result<Validated> {
         let stored = self.reach_bucket(caller, id, WorkspaceRole::Write).await?;
         let changes = input.read_changes(&stored.location, stored.secret.is_some())?;
-        let changes = self.delegated_changes(&stored, changes).await?;
+        let changes = self.delegated_changes(caller, &stored, changes).await?;
         let secret = match &changes.secret {
             SecretInput::Keep => stored.secret.clone(),
             SecretInput::Clear => None,
@@ -44,7 +77,7 @@ impl Control {
                 Some(self.seal(caller.org_id, SecretOwner::Bucket(id), plain).await?.sealed)
             }
         };
-        let diagnosis =
+        let Validation { diagnosis, .. } =
             self.run_validation(caller.org_id, id, &changes.location, secret, input.scope).await?;
         let status = if diagnosis.is_healthy() { Status::Online } else { Status::Offline };
         Ok(Validated { status, diagnosis })
@@ -104,12 +137,10 @@ impl Control {
         location: &BucketLocation,
         secret: Option<SealedSecret>,
         scope: CheckScope,
-    ) -> Result<Diagnosis> {
-        let _place = self
-            .inner
-            .jobs
-            .validation_place(org_id, self.inner.settings.validations_at_once)
-            .ok_or(Error::Busy)?;
+    ) -> Result<Validation> {
+        let at_once = self.inner.settings.validations_at_once;
+        let place = self.inner.jobs.validation_place(org_id, at_once);
+        let _place = place.ok_or(Error::TooManyValidations(at_once))?;
         let deadline = self.inner.settings.validation_deadline;
         let task = Task::Validate {
             org_id,
@@ -122,10 +153,17 @@ impl Control {
         let mut outcome = Err(Error::NoNodeOnline);
         for node in self.connected_nodes(org_id).await?.iter().take(NODES_ASKED) {
             let job_id = self.inner.environment.id(JobId::new)?;
-            let mut ticket = self.inner.jobs.put(node.id, job_id, task.clone()).ok_or(Error::Busy)?;
+            let Some(mut ticket) = self.inner.jobs.put(node.id, job_id, task.clone()) else {
+                outcome = Err(Error::ValidationImpossible("the node has too much to do".to_owned()));
+                continue;
+            };
             let within = deadline + self.inner.settings.validation_round_trip;
             outcome = match tokio::time::timeout(within, ticket.outcome()).await {
-                Ok(Some(Outcome::Validated { diagnosis })) => return Ok(diagnosis),
+                Ok(Some(Outcome::Validated { diagnosis, at })) => {
+                    let now = self.inner.environment.now();
+                    let at = at.filter(|at| at.duration_since(now).abs() <= AHEAD_AT_MOST).unwrap_or(now);
+                    return Ok(Validation { diagnosis, node_id: node.id, at });
+                }
                 // One that came after the secret was sealed can't open it; another one may.
                 Ok(Some(Outcome::Failed { reason })) => Err(Error::ValidationImpossible(reason)),
                 Ok(Some(Outcome::Resealed { .. } | Outcome::Done) | None) | Err(_) => {

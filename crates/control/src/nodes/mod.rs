@@ -5,6 +5,7 @@ mod reports;
 mod synchronisation;
 
 pub(crate) use messages::ReplayGuard;
+pub(crate) use reports::AHEAD_AT_MOST;
 
 use bucketry_model::id::{NodeId, NodeKeyId, OrgId};
 use bucketry_model::node::{Node, is_node_name};

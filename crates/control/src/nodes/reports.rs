@@ -13,7 +13,7 @@ use crate::presence::Told;
 use crate::{Control, Error, Result};
 
 /// Samples from further ahead than this are of a node whose clock is wrong: they would block true ones for as long.
-const AHEAD_AT_MOST: SignedDuration = SignedDuration::from_secs(300);
+pub(crate) const AHEAD_AT_MOST: SignedDuration = SignedDuration::from_secs(300);
 /// Intervals that a node may claim to probe in, in milliseconds: up to a day.
 const LONGEST_INTERVAL_MS: i64 = 86_400_000;
 /// Longest accepted text of a failure, in characters.
@@ -104,5 +104,6 @@ fn sample(probe: BucketStatus) -> ProbeSample {
         // A failed probe has no latency, whatever the node says.
         latency_ms: probe.latency_ms.filter(|_| failure.is_none()),
         failure,
+        version: probe.version,
     }
 }

@@ -115,7 +115,7 @@ async fn a_role_is_taken_on_with_the_organizations_own_external_id_and_no_other(
     for (input, wrong) in [
         (BucketInput { secret: Some(Secret::new("other")), ..BucketInput::default() }, vec!["secret"]),
         (BucketInput { secret: Some(Secret::new("")), ..BucketInput::default() }, vec![]),
-        (BucketInput { key: Some(format!("{ROLE}-2")), ..BucketInput::default() }, vec![]),
+        (BucketInput { key: Some(format!("{ROLE}-2")), ..BucketInput::default() }, vec!["secret"]),
         (BucketInput { key: Some("AKID".to_owned()), ..BucketInput::default() }, vec!["secret"]),
     ] {
         assert_eq!(fields(world.control.validate_bucket(&world.owner, id, &input).await), wrong, "{input:?}");
@@ -177,6 +177,7 @@ async fn a_bucket_that_lost_a_permission_tells_which_until_it_has_it_again() {
         latency_ms: None,
         created_at: world.clock.now(),
         failure,
+        version: None,
     };
     let seen = async || {
         let view = world.control.bucket(&world.owner, id).await.unwrap();

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod credentials;
+mod moved_buckets;
 mod nodes;
 mod registry;
 mod repositories;

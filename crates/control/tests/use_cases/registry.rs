@@ -21,6 +21,7 @@ fn probe(world: &World, bucket_id: bucketry_model::id::BucketId, online: bool) -
         latency_ms: online.then_some(7),
         created_at: world.clock.now(),
         failure: (!online).then_some(failure),
+        version: None,
     }
 }
 

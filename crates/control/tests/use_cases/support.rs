@@ -285,7 +285,10 @@ impl FakeNode {
                         bucketry_vault::open(&secret, &context, &self.identities.lock().unwrap()).unwrap();
                     self.opened.lock().unwrap().push(plain.expose().to_owned());
                 }
-                Outcome::Validated { diagnosis: diagnosis(*self.finds.lock().unwrap()) }
+                Outcome::Validated {
+                    diagnosis: diagnosis(*self.finds.lock().unwrap()),
+                    at: Some(self.clock.now()),
+                }
             }
             Task::Reseal { secrets, recipients } => {
                 let identities = self.identities.lock().unwrap();

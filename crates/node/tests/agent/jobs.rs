@@ -45,7 +45,7 @@ async fn a_validation_is_made_and_told_at_once() {
     let codes: Vec<_> = outcomes
         .iter()
         .map(|outcome| match outcome {
-            Outcome::Validated { diagnosis } => diagnosis.failure().and_then(|check| check.error_code),
+            Outcome::Validated { diagnosis, .. } => diagnosis.failure().and_then(|check| check.error_code),
             _ => panic!("not validated"),
         })
         .collect();
@@ -81,7 +81,7 @@ async fn a_validation_under_way_is_finished_before_the_node_stops() {
     let control_plane = world.control_plane;
     world.agent.stop().await;
     let outcomes = outcomes(&control_plane);
-    let [Outcome::Validated { diagnosis }] = outcomes.as_slice() else { panic!("{outcomes:?}") };
+    let [Outcome::Validated { diagnosis, .. }] = outcomes.as_slice() else { panic!("{outcomes:?}") };
     assert_eq!(diagnosis.failure().and_then(|check| check.error_code), Some(CheckCode::ConnectionRefused));
 }
 

@@ -120,6 +120,26 @@ async fn a_secret_that_was_only_sealed_anew_disturbs_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_entered_again_is_probed_at_once_and_samples_name_the_version() {
+    let world = World::start();
+    let versions = || {
+        let samples = world.control_plane.samples(id(1));
+        samples.iter().map(|(_, sample)| sample.version).collect::<Vec<_>>()
+    };
+    world.snapshot(vec![bucket(1, 1)]);
+    seconds(5).await;
+    world.change(vec![NodeBucket { config_version: 3, ..bucket(1, 3) }]);
+    seconds(20).await;
+    assert_eq!(world.cloud.probes("b1").len(), 2);
+    assert_eq!(versions(), [Some(1), Some(3)]);
+    // Sealed anew: probed when its turn comes, as often as ever.
+    world.change(vec![NodeBucket { config_version: 3, ..bucket(1, 4) }]);
+    seconds(300).await;
+    assert_eq!(versions().last(), Some(&Some(4)));
+    assert!((6..=8).contains(&world.cloud.probes("b1").len()), "{:?}", world.cloud.probes("b1"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_cannot_be_opened_is_offline_with_the_reason_until_it_can() {
     let world = World::start();
     let foreign = sealed(1, "wJalr", &Identities::generate().in_use());

@@ -139,7 +139,8 @@ pub(crate) fn id(n: u16) -> BucketId {
 
 /// A bucket without a secret, named `b` and its number.
 pub(crate) fn bucket(n: u16, version: i64) -> NodeBucket {
-    NodeBucket { id: id(n), org_id: org(), version, location: location(&format!("b{n}"), None), secret: None }
+    let location = location(&format!("b{n}"), None);
+    NodeBucket { id: id(n), org_id: org(), version, config_version: 1, location, secret: None }
 }
 
 pub(crate) fn location(bucket: &str, endpoint: Option<&str>) -> BucketLocation {

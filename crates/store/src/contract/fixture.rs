@@ -90,7 +90,13 @@ pub(super) fn place(bucket_id: BucketId, folder: &str) -> RepositoryBucket {
 }
 
 pub(super) fn online(seconds: i64, latency_ms: u32) -> ProbeSample {
-    ProbeSample { at: at(seconds), status: ProbedStatus::Online, latency_ms: Some(latency_ms), failure: None }
+    ProbeSample {
+        at: at(seconds),
+        status: ProbedStatus::Online,
+        latency_ms: Some(latency_ms),
+        failure: None,
+        version: None,
+    }
 }
 
 /// An organization with its owner and first workspace.
@@ -145,6 +151,7 @@ impl<'s> World<'s> {
             location: location(label),
             secret: Some(secret(&format!("sealed {label}"))),
             secret_expires_at: None,
+            first_report: None,
         }
     }
 
@@ -170,6 +177,7 @@ impl<'s> World<'s> {
             location: bucket.location,
             secret: SecretUpdate::Keep,
             announce: false,
+            first_report: None,
         }
     }
 

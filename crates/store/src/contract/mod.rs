@@ -25,6 +25,7 @@ mod fixture;
 pub mod bucket;
 pub mod bucket_list;
 pub mod credential;
+pub mod first_report;
 pub mod idempotency;
 pub mod node;
 pub mod organization;
@@ -106,6 +107,15 @@ macro_rules! contract_stories {
                 workspaces_of_buckets_are_told_for_live_buckets_of_the_organization
                 the_generation_changes_with_the_organizations_buckets_only
                 a_write_that_is_given_up_leaves_nothing_behind
+            }
+            first_report {
+                a_validated_bucket_has_a_status_and_a_day_from_the_start
+                a_refused_registration_reports_nothing
+                a_node_that_was_removed_while_it_validated_reports_nothing
+                a_change_of_the_configuration_ends_what_nodes_reported_before
+                a_validated_change_leaves_the_report_of_the_node_that_validated
+                a_new_name_and_a_new_seal_leave_reports_as_they_are
+                buckets_that_share_a_name_or_a_key_are_found_in_the_organization
             }
             credential {
                 age_and_end_of_a_secret_go_with_the_secret

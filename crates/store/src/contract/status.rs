@@ -15,7 +15,13 @@ use crate::status::ProbeBatch;
 
 fn failed(seconds: i64) -> ProbeSample {
     let failure = ProbeFailure { code: CheckCode::ConnectionRefused, message: "nothing listens".to_owned() };
-    ProbeSample { at: at(seconds), status: ProbedStatus::Offline, latency_ms: None, failure: Some(failure) }
+    ProbeSample {
+        at: at(seconds),
+        status: ProbedStatus::Offline,
+        latency_ms: None,
+        failure: Some(failure),
+        version: None,
+    }
 }
 
 async fn word(store: &dyn Store, bucket: BucketId) -> NodeWord {

@@ -1,7 +1,7 @@
 //! Buckets: registering, changing, removing, looking up. Lists are the next module's.
 
 use async_trait::async_trait;
-use bucketry_model::bucket::{Bucket, BucketLocation, CredentialTimes};
+use bucketry_model::bucket::{Bucket, BucketLocation, CredentialTimes, StorageType};
 use bucketry_model::id::{BucketId, OrgId, WorkspaceId};
 use bucketry_model::name::Name;
 use bucketry_model::secret::SealedSecret;
@@ -12,11 +12,11 @@ use sqlx::query;
 use super::columns::Columns;
 use super::dialect::{Row, for_update, is_unique_violation};
 use super::statement::{InList, Write, texts};
-use super::{SqlStore, attachment, workspace};
+use super::{SqlStore, attachment, probe, workspace};
 use crate::Result;
 use crate::bucket::{
     BucketDeleted, BucketInserted, BucketQuery, BucketStore, BucketUpdate, BucketUpdated, EndingCredential,
-    ListedBucket, NewBucket, SecretUpdate,
+    ListedBucket, NewBucket, SecretUpdate, SharingBucket,
 };
 use crate::sync::Subject;
 
@@ -119,7 +119,9 @@ async fn update_row(write: &mut Write, update: &BucketUpdate, now: Timestamp) ->
                sealed_to = CASE WHEN $11 THEN $12 ELSE sealed_to END, \
                secret = CASE WHEN $11 THEN $13 ELSE secret END, \
                secret_set_at = CASE WHEN $11 THEN $14 ELSE secret_set_at END, \
-               secret_expires_at = CASE WHEN $11 THEN $15 ELSE secret_expires_at END WHERE id = $1";
+               secret_expires_at = CASE WHEN $11 THEN $15 ELSE secret_expires_at END, \
+               config_version = CASE WHEN $16 THEN version + 1 ELSE config_version END, \
+               config_changed_at = CASE WHEN $16 THEN $10 ELSE config_changed_at END WHERE id = $1";
     let location = &update.location;
     let statement = query(sql)
         .bind(update.id.to_string())
@@ -136,14 +138,22 @@ async fn update_row(write: &mut Write, update: &BucketUpdate, now: Timestamp) ->
         .bind(secret.map(|secret| secret.sealed_to.as_str()))
         .bind(secret.map(|secret| secret.sealed.as_text()))
         .bind(secret.map(|_| to_micros(now)))
-        .bind(expires_at.map(to_micros));
+        .bind(expires_at.map(to_micros))
+        .bind(update.announce);
     write.execute(statement).await.map(|_| ())
+}
+
+/// Removes what nodes reported on a bucket.
+async fn remove_reports(write: &mut Write, id: BucketId) -> Result<()> {
+    let sql = "DELETE FROM bucket_words WHERE bucket_id = $1";
+    write.execute(query(sql).bind(id.to_string())).await.map(|_| ())
 }
 
 #[async_trait]
 impl BucketStore for SqlStore {
     async fn insert_bucket(&self, new: &NewBucket, now: Timestamp) -> Result<BucketInserted> {
         let mut write = self.write().await?;
+        let report = probe::reporter(&mut write, new.first_report.as_ref()).await?;
         if !workspace::is_live(&mut write, new.org_id, new.workspace_id).await? {
             return Ok(BucketInserted::WorkspaceNotFound);
         }
@@ -152,6 +162,9 @@ impl BucketStore for SqlStore {
         }
         if !take_place(&mut write, new.org_id).await? {
             return Ok(BucketInserted::QuotaExceeded);
+        }
+        if let Some(report) = report {
+            probe::take_first(&mut write, new.id, report).await?;
         }
         write.announce(new.org_id, Subject::Bucket(new.id), now);
         write.touch(Some(new.org_id));
@@ -180,6 +193,10 @@ impl BucketStore for SqlStore {
 
     async fn update_bucket(&self, update: &BucketUpdate, now: Timestamp) -> Result<BucketUpdated> {
         let mut write = self.write().await?;
+        if update.announce {
+            probe::hold_heartbeats(&mut write).await?;
+        }
+        let report = probe::reporter(&mut write, update.first_report.as_ref()).await?;
         // Repositories before buckets, as those do that change a repository: else two could wait for each other. It also
         // keeps two buckets of a repository from taking one name at once.
         if attachment::is_called_otherwise(&mut write, update.id, &update.location.bucket).await? {
@@ -211,7 +228,11 @@ impl BucketStore for SqlStore {
             other => other?,
         }
         if update.announce {
+            remove_reports(&mut write, update.id).await?;
             write.announce(update.org_id, Subject::Bucket(update.id), now);
+        }
+        if let Some(report) = report {
+            probe::take_first(&mut write, update.id, report).await?;
         }
         if renamed {
             attachment::announce_holders(&mut write, update.org_id, update.id, now).await?;
@@ -234,8 +255,7 @@ impl BucketStore for SqlStore {
         }
         let give_place = "UPDATE organizations SET bucket_count = bucket_count - 1 WHERE id = $1";
         write.execute(query(give_place).bind(&org)).await?;
-        let forget = "DELETE FROM bucket_words WHERE bucket_id = $1";
-        write.execute(query(forget).bind(&bucket)).await?;
+        remove_reports(&mut write, id).await?;
         write.announce(org_id, Subject::Bucket(id), now);
         write.touch(Some(org_id));
         write.commit().await?;
@@ -261,6 +281,31 @@ impl BucketStore for SqlStore {
             Ok((columns.parsed()?, columns.parsed()?))
         };
         self.rows_in_list(&list, &texts(ids)).await?.iter().map(read).collect()
+    }
+
+    async fn buckets_sharing(
+        &self,
+        org_id: OrgId,
+        storage_type: StorageType,
+        bucket: &str,
+        key: &str,
+    ) -> Result<Vec<SharingBucket>> {
+        let sql = concat!(
+            "SELECT b.workspace_id, ",
+            location_columns!(),
+            " FROM buckets b WHERE b.org_id = $1 AND b.deleted_at IS NULL AND b.storage_type = $2 \
+             AND (b.bucket = $3 OR b.access_key = $4)"
+        );
+        let select = query(sql)
+            .bind(org_id.to_string())
+            .bind(storage_type.as_str())
+            .bind(bucket.to_owned())
+            .bind(key.to_owned());
+        let read = |row: &Row| {
+            let mut columns = Columns::of(row);
+            Ok(SharingBucket { workspace_id: columns.parsed()?, location: location(&mut columns)? })
+        };
+        self.rows(select).await?.iter().map(read).collect()
     }
 
     async fn bucket_generation(&self, org_id: OrgId) -> Result<u64> {

@@ -7,8 +7,8 @@ use std::collections::btree_map::Entry;
 use bucketry_model::id::{BucketId, NodeId, OrgId};
 use bucketry_model::status::{ProbeFailure, ProbedStatus};
 use bucketry_model::time::{Day, to_micros};
-use bucketry_model::uptime::{DayRecord, Observed, spans};
-use jiff::Timestamp;
+use bucketry_model::uptime::{DayRecord, Observed, ProbeSample, spans};
+use jiff::{SignedDuration, Timestamp};
 use sqlx::query;
 
 use super::SqlStore;
@@ -18,13 +18,32 @@ use super::rows::Rows;
 use super::statement::{InList, Write, texts};
 use super::status::{day_record, day_record_columns, node_status};
 use crate::Result;
+use crate::bucket::FirstReport;
 use crate::status::ProbeBatch;
 
 /// What is known of a bucket that the node serves.
 struct Known {
     org_id: OrgId,
+    config: Config,
     word: Option<Word>,
     changed: bool,
+}
+
+/// Since when location and secret are what they are.
+struct Config {
+    version: i64,
+    changed_at: Option<Timestamp>,
+}
+
+impl Config {
+    /// Whether a sample is of it rather than of what the bucket was before. Nodes that don't send a version are
+    /// believed from the time of the change.
+    fn is_of(&self, sample: &ProbeSample) -> bool {
+        match sample.version {
+            Some(version) => version >= self.version,
+            None => self.changed_at.is_none_or(|changed_at| to_micros(sample.at) >= to_micros(changed_at)),
+        }
+    }
 }
 
 /// A node's last word on a bucket.
@@ -62,30 +81,66 @@ impl SqlStore {
             return Ok(0);
         }
         let mut write = self.write().await?;
-        if !is_registered(&mut write, batch.node_id).await? {
-            return Ok(0);
-        }
-        let mut known = known_buckets(&mut write, batch).await?;
-        let mut days = day_records(&mut write, batch, &known).await?;
-        let taken = add(batch, &mut known, &mut days);
-        if taken == 0 {
-            return Ok(0);
-        }
-        let node = batch.node_id.to_string();
-        let words: Vec<(BucketId, &Word)> = known
-            .iter()
-            .filter(|(_, known)| known.changed)
-            .filter_map(|(id, known)| Some((*id, known.word.as_ref()?)))
-            .collect();
-        write.insert_rows(&WORDS, &words, |values, (id, word)| bind_word(values, &node, *id, word)).await?;
-        let days: Vec<_> = days.into_iter().collect();
-        write.insert_rows(&DAYS, &days, |values, day| bind_day(values, &node, day)).await?;
-        for known in known.values().filter(|known| known.changed) {
-            write.touch(Some(known.org_id));
-        }
-        write.commit().await?;
+        let taken = take(&mut write, batch).await?;
+        write.commit_if(taken > 0).await?;
         Ok(taken)
     }
+}
+
+/// Keeps heartbeats from adding samples until the transaction ends: one that has read a bucket's configuration already
+/// would store, after a change of it, what it says of the earlier one. To be called before anything else is locked.
+pub(super) async fn hold_heartbeats(write: &mut Write) -> Result<()> {
+    let sql = concat!("SELECT n.id FROM nodes n WHERE n.removed_at IS NULL ORDER BY n.id", for_update!());
+    write.rows(query(sql)).await.map(drop)
+}
+
+/// The node of a first report, locked: before anything that a heartbeat locks after its node, or the two could wait for
+/// each other. None where there is no report, or the node was removed.
+pub(super) async fn reporter<'r>(
+    write: &mut Write,
+    report: Option<&'r FirstReport>,
+) -> Result<Option<&'r FirstReport>> {
+    let Some(report) = report else { return Ok(None) };
+    Ok(is_registered(write, report.node_id).await?.then_some(report))
+}
+
+/// Adds a validation's outcome as the first report on a bucket's present configuration.
+pub(super) async fn take_first(write: &mut Write, id: BucketId, report: &FirstReport) -> Result<()> {
+    // Whatever it is, it was just written in this transaction: the outcome is of no earlier version.
+    let sample = ProbeSample { version: Some(i64::MAX), ..report.sample.clone() };
+    let batch = ProbeBatch {
+        node_id: report.node_id,
+        org_id: None,
+        longest_gap: SignedDuration::ZERO,
+        samples: vec![(id, sample)],
+    };
+    take(write, &batch).await.map(drop)
+}
+
+/// Adds samples. Returns how many were taken.
+async fn take(write: &mut Write, batch: &ProbeBatch) -> Result<usize> {
+    if !is_registered(write, batch.node_id).await? {
+        return Ok(0);
+    }
+    let mut known = known_buckets(write, batch).await?;
+    let mut days = day_records(write, batch, &known).await?;
+    let taken = add(batch, &mut known, &mut days);
+    if taken == 0 {
+        return Ok(0);
+    }
+    let node = batch.node_id.to_string();
+    let words: Vec<(BucketId, &Word)> = known
+        .iter()
+        .filter(|(_, known)| known.changed)
+        .filter_map(|(id, known)| Some((*id, known.word.as_ref()?)))
+        .collect();
+    write.insert_rows(&WORDS, &words, |values, (id, word)| bind_word(values, &node, *id, word)).await?;
+    let days: Vec<_> = days.into_iter().collect();
+    write.insert_rows(&DAYS, &days, |values, day| bind_day(values, &node, day)).await?;
+    for known in known.values().filter(|known| known.changed) {
+        write.touch(Some(known.org_id));
+    }
+    Ok(taken)
 }
 
 /// Whether the node is a live one; it stays so until the transaction ends, and its batches wait for each other.
@@ -97,7 +152,7 @@ async fn is_registered(write: &mut Write, id: NodeId) -> Result<bool> {
 /// The live buckets among the sampled ones that the node serves, with its last words.
 async fn known_buckets(write: &mut Write, batch: &ProbeBatch) -> Result<BTreeMap<BucketId, Known>> {
     let list = InList::new(
-        "SELECT b.id, b.org_id, w.at, w.status, w.latency_ms FROM buckets b \
+        "SELECT b.id, b.org_id, b.config_version, b.config_changed_at, w.at, w.status, w.latency_ms FROM buckets b \
          LEFT JOIN bucket_words w ON w.bucket_id = b.id AND w.node_id = $1 \
          WHERE b.deleted_at IS NULL AND b.id IN (",
         ")",
@@ -110,11 +165,12 @@ async fn known_buckets(write: &mut Write, batch: &ProbeBatch) -> Result<BTreeMap
         if batch.org_id.is_some_and(|served| served != org_id) {
             continue;
         }
+        let config = Config { version: columns.number()?, changed_at: columns.optional_time()? };
         let at = columns.optional_time()?;
         let status = columns.optional_read(node_status)?;
         let latency_ms = columns.optional_narrow()?;
         let word = at.zip(status).map(|(at, status)| Word { at, status, latency_ms, failure: None });
-        known.insert(id, Known { org_id, word, changed: false });
+        known.insert(id, Known { org_id, config, word, changed: false });
     }
     Ok(known)
 }
@@ -170,7 +226,7 @@ fn add(batch: &ProbeBatch, known: &mut BTreeMap<BucketId, Known>, days: &mut Day
         }
     };
     for (id, sample) in &batch.samples {
-        let Some(known) = known.get_mut(id) else { continue };
+        let Some(known) = known.get_mut(id).filter(|known| known.config.is_of(sample)) else { continue };
         // As the store keeps times: what differs by less than a microsecond is the same moment.
         if known.word.as_ref().is_some_and(|word| to_micros(sample.at) <= to_micros(word.at)) {
             continue;

@@ -59,7 +59,7 @@ fn last_sample(columns: &mut Columns<'_>) -> Result<Option<ProbeSample>> {
     let status = columns.optional_read(node_status)?;
     let latency_ms = columns.optional_narrow()?;
     let failure = failure(columns)?;
-    Ok(at.zip(status).map(|(at, status)| ProbeSample { at, status, latency_ms, failure }))
+    Ok(at.zip(status).map(|(at, status)| ProbeSample { at, status, latency_ms, failure, version: None }))
 }
 
 #[async_trait]

@@ -40,7 +40,11 @@ fn change(row: &Row) -> Result<Change> {
 
 macro_rules! select_node_buckets {
     () => {
-        concat!("SELECT b.id, b.org_id, b.version, ", location_columns!(), ", b.secret FROM buckets b ")
+        concat!(
+            "SELECT b.id, b.org_id, b.version, b.config_version, ",
+            location_columns!(),
+            ", b.secret FROM buckets b "
+        )
     };
 }
 
@@ -50,6 +54,7 @@ fn node_bucket(row: &Row) -> Result<NodeBucket> {
         id: columns.parsed()?,
         org_id: columns.parsed()?,
         version: columns.number()?,
+        config_version: columns.number()?,
         location: location(&mut columns)?,
         secret: columns.optional_text()?.map(SealedSecret::from_text),
     })

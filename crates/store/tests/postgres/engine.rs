@@ -70,6 +70,7 @@ pub(crate) fn bucket(number: u8) -> NewBucket {
         },
         secret: None,
         secret_expires_at: None,
+        first_report: None,
     }
 }
 
