@@ -112,8 +112,14 @@ fn openapi_check(workspace: &Workspace, tools: &Tools, servers: &Servers, binary
 
 /// Journeys that must read the same on either database: those of a bucket's and a repository's life, of crashes, of
 /// passwords, and of rotated keys. The others don't come near what differs.
-const ON_BOTH_DATABASES: [&str; 6] =
-    ["a_bucket_goes_down", "crashes", "passwords", "register_a_bucket", "repository_commands", "vault_rotation"];
+const ON_BOTH_DATABASES: [&str; 6] = [
+    "a_bucket_goes_down",
+    "crashes",
+    "passwords",
+    "register_a_bucket",
+    "repository_commands",
+    "vault_rotation",
+];
 
 /// Runs them once more, with the registry of each server in a PostgreSQL database of its own.
 fn journeys_on_postgres(workspace: &Workspace, environment: &[(String, String)]) -> Result<Tally> {

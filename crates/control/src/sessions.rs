@@ -208,7 +208,10 @@ impl Control {
         };
         let caller = self.inner.store.caller(id, now).await?.ok_or(Error::Unauthenticated(ended))?;
         let caller = Arc::new(caller);
-        cache.callers.insert(credential, Remembered { caller: Arc::clone(&caller), since: now, epoch });
+        // Whose password must be changed is looked up again each time: the change may be made at another control plane.
+        if !caller.must_change_password {
+            cache.callers.insert(credential, Remembered { caller: Arc::clone(&caller), since: now, epoch });
+        }
         Ok(caller)
     }
 
