@@ -1,6 +1,9 @@
 //! What the public TypeScript client puts on the wire, oddities included: an application that uses it needs to change
 //! nothing but the address. That client can't be installed from a registry, so these are its requests as observed.
 
+#[path = "public_client/calls.rs"]
+mod calls;
+
 use bucketry_e2e::{
     OPEN_BUCKET, OWNER_EMAIL, OWNER_PASSWORD, Person, Result, Server, options, s3_bucket, shared_s3_endpoint,
     text, with,

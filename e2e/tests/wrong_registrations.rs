@@ -37,7 +37,6 @@ async fn each_wrong_field_is_named_with_what_it_must_be() -> Result<()> {
         ("secret", json!("a\u{0}b"), "NUL"),
         ("region", json!("eu central"), "letters, digits"),
         ("region", json!("r".repeat(200)), "128"),
-        ("workspaceId", json!("default"), "id of a workspace"),
         ("apiKeyUuid", json!("0197a3b0-0000-7000-8000-0000000000aa"), "together with key or secret"),
     ] {
         for refused in [
@@ -56,6 +55,11 @@ async fn each_wrong_field_is_named_with_what_it_must_be() -> Result<()> {
             assert!(text(&told["fields"][0]["message"]).contains(says), "{says}: {told}");
             assert!(text(&told["message"]).starts_with(&format!("{field} ")), "{told}");
         }
+    }
+    let nowhere = json!({ "workspaceId": "default" });
+    for refused in [owner.post("/bucket", &with(&body, &nowhere)), owner.put(&path, &nowhere)] {
+        let told = refused.send().await?.json_with_status(404)?;
+        assert!(text(&told["message"]).contains("no such workspace"), "a name is no id: {told}");
     }
     for field in ["name", "bucket", "storageType", "workspaceId", "key", "secret"] {
         for gone in [Value::Null, json!("")] {

@@ -90,7 +90,10 @@ async fn paths_methods_types_and_sizes_that_are_wrong() -> Result<()> {
         refusal(&owner.delete(&format!("/bucket/{id}")).send().await?, 404, "NOT_FOUND")?;
     }
     refusal(&owner.get("/bucket?workspaceId=nonsense").send().await?, 404, "NOT_FOUND")?;
-    refusal(&owner.get(&format!("/bucket/stats?bucketId=x,{some_id}")).send().await?, 404, "NOT_FOUND")?;
+    let twice = owner.get(&format!("/bucket?workspaceId={some_id}&workspaceId={some_id}")).send().await?;
+    refusal(&twice, 400, "INVALID_REQUEST")?;
+    let of_nothing = owner.get(&format!("/bucket/stats?bucketId=x,{some_id}")).send().await?;
+    assert_eq!(of_nothing.json_with_status(200)?["stats"], json!([]), "ids that name nothing are left out");
 
     let answer = owner.call(Method::PATCH, "/bucket").send().await?;
     refusal(&answer, 405, "METHOD_NOT_ALLOWED")?;

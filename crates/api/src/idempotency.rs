@@ -32,17 +32,22 @@ pub(crate) struct Created<T> {
 
 /// Does `work` under the request's key, if it has one. `body` is what must be the same for it to be the same request.
 ///
+/// `authorize` is whether the caller may make the request now. It is asked before an earlier result is looked for:
+/// whoever has lost the right to the call has lost the right to its result, and to knowing that there is one.
+///
 /// Keyed work runs to its end even if the client goes away meanwhile: its answer is wanted when the client comes
 /// again. A refusal is not kept, since nothing was created: the next try is a new one.
-pub(crate) async fn once<T, W>(
+pub(crate) async fn once<T, A, W>(
     state: &ApiState,
     caller: &Arc<Caller>,
     headers: &HeaderMap,
     route: &'static str,
     body: &[u8],
+    authorize: A,
     work: W,
 ) -> ApiResult<Response>
 where
+    A: Future<Output = bucketry_control::Result<()>> + Send,
     T: Serialize + Send + Sync + 'static,
     W: Future<Output = ApiResult<Created<T>>> + Send + 'static,
 {
@@ -50,6 +55,7 @@ where
         let created = work.await?;
         return render(created.status, &created.answer);
     };
+    authorize.await?;
     match state.control().begin_request(caller, route, &key, body).await? {
         Begun::New => {}
         Begun::Answered { status, body } => {

@@ -46,6 +46,16 @@ pub(crate) trait Source: Send + 'static {
 
     /// The entry as it is written.
     fn show(entry: &Self::Entry) -> impl Serialize;
+
+    /// Adds the entry to the list: one element, unless a list says otherwise.
+    fn write(entry: &Self::Entry, list: &mut Elements<'_>) -> ApiResult<()> {
+        list.add(&Self::show(entry))
+    }
+
+    /// How many entries are read at once for a whole list.
+    fn at_once(&self) -> u32 {
+        PAGE
+    }
 }
 
 /// What stands around the entries.
@@ -112,9 +122,9 @@ async fn part<S: Source>(
     let next = entries.last().filter(|_| more).map(|last| S::place(last).to_text());
     let mut buffer = BytesMut::new();
     frame.open(&mut buffer);
-    let mut writer = Writer { written: 0 };
+    let mut written = 0;
     for entry in &entries {
-        writer.write::<S>(entry, &mut buffer)?;
+        S::write(entry, &mut Elements { written: &mut written, buffer: &mut buffer })?;
     }
     frame.close_part(next.as_deref(), &mut buffer);
     let mut response = json(Body::from(buffer.freeze()));
@@ -186,49 +196,51 @@ struct Reading<S: Source> {
     entries: VecDeque<S::Entry>,
     after: Option<S::Place>,
     last_page: bool,
-    writer: Writer,
+    written: usize,
 }
 
 impl<S: Source> Reading<S> {
     fn new(source: S, frame: Frame) -> Self {
-        let writer = Writer { written: 0 };
-        Self { source, frame, entries: VecDeque::new(), after: None, last_page: false, writer }
+        Self { source, frame, entries: VecDeque::new(), after: None, last_page: false, written: 0 }
     }
 
     /// Writes entries until the buffer holds `enough`, or closes the list. Whether there is more.
     async fn fill(&mut self, buffer: &mut BytesMut, enough: usize) -> ApiResult<bool> {
         loop {
             while let Some(entry) = self.entries.pop_front() {
-                self.writer.write::<S>(&entry, buffer)?;
+                S::write(&entry, &mut Elements { written: &mut self.written, buffer })?;
                 if buffer.len() >= enough {
                     return Ok(true);
                 }
             }
             if self.last_page {
-                self.frame.close_whole(self.writer.written, buffer);
+                self.frame.close_whole(self.written, buffer);
                 return Ok(false);
             }
-            let page = self.source.read(self.after.clone(), PAGE).await?;
-            self.last_page = page.len() < PAGE as usize;
+            let at_once = self.source.at_once();
+            let page = self.source.read(self.after.clone(), at_once).await?;
+            self.last_page = page.len() < at_once as usize;
             self.after = page.last().map(S::place).or(self.after.take());
             self.entries = page.into();
         }
     }
 }
 
-/// Writes entries with commas between them.
-struct Writer {
-    written: usize,
+/// The elements of a list that is being written, with commas between them.
+pub(crate) struct Elements<'a> {
+    written: &'a mut usize,
+    buffer: &'a mut BytesMut,
 }
 
-impl Writer {
-    fn write<S: Source>(&mut self, entry: &S::Entry, buffer: &mut BytesMut) -> ApiResult<()> {
+impl Elements<'_> {
+    /// Adds an element.
+    pub(crate) fn add(&mut self, element: &impl Serialize) -> ApiResult<()> {
         use bytes::BufMut as _;
-        if self.written > 0 {
-            buffer.extend_from_slice(b",");
+        if *self.written > 0 {
+            self.buffer.extend_from_slice(b",");
         }
-        self.written += 1;
-        serde_json::to_writer(buffer.writer(), &S::show(entry)).map_err(ApiError::internal)
+        *self.written += 1;
+        serde_json::to_writer((&mut *self.buffer).writer(), element).map_err(ApiError::internal)
     }
 }
 

@@ -206,13 +206,15 @@ async fn create(
         last_name: value.last_name,
         org_role: value.org_role.map_or(Ok(OrgRole::User), read_role)?,
     };
+    let role = input.org_role;
     let (control, creator) = (state.control().clone(), Arc::clone(&caller));
     let work = async move {
         let user = control.create_user(&creator, input).await?;
         let answer = OneOrgUser { success: true, data: (&user).into(), message: "the user was made" };
         Ok(Created { status: StatusCode::CREATED, answer, again: None })
     };
-    idempotency::once(&state, &caller, &headers, "POST /organization/users", &bytes, work).await
+    let authorize = async { Control::authorize_user(&caller, role) };
+    idempotency::once(&state, &caller, &headers, "POST /organization/users", &bytes, authorize, work).await
 }
 
 /// Tells one user: the bare object, as the public client reads it.

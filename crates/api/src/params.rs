@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, Path, Query};
 use bucketry_control::Thing;
+use bucketry_control::ids::{is_absent, read_id, read_list};
 use bucketry_model::id::{BucketId, NodeId, OrgId, RepoId, RepoKeyId, TokenId, UserId, WorkspaceId};
 use bucketry_model::time::Day;
 use http::StatusCode;
@@ -26,7 +27,7 @@ pub(crate) trait Names: FromStr {
     /// The kind.
     const THING: Thing;
 
-    /// Reads an id.
+    /// Reads an id in a path, where nothing is absent: what can't be an id names nothing.
     fn read(text: &str) -> ApiResult<Self> {
         text.parse().map_err(|_| ApiError::not_found(Self::THING))
     }
@@ -139,8 +140,8 @@ impl Moments {
     }
 }
 
-/// The parameters of the query. Empty ones, and the texts `undefined` and `null` that JavaScript clients send for
-/// what they don't have, are not there.
+/// The parameters of the query, without absent ones: empty, or the text `undefined` or `null` that JavaScript clients
+/// send for what they don't have.
 pub(crate) struct Params(Vec<(String, String)>);
 
 impl FromRequestParts<ApiState> for Params {
@@ -150,71 +151,84 @@ impl FromRequestParts<ApiState> for Params {
         let Query(mut pairs) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri).map_err(|_| {
             ApiError::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", "the query can't be read")
         })?;
-        pairs.retain(|(_, value)| !matches!(value.as_str(), "" | "undefined" | "null"));
+        pairs.retain(|(_, value)| !is_absent(value));
         Ok(Self(pairs))
     }
 }
 
 impl Params {
-    /// The value of a parameter, the first where it comes several times.
-    pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    /// The value of a parameter that has one. Which of several is meant, nobody can tell.
+    pub(crate) fn text(&self, name: &'static str) -> ApiResult<Option<&str>> {
+        let mut given = self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        let first = given.next();
+        match given.next() {
+            None => Ok(first),
+            Some(_) => Err(ApiError::field(name, "must be given once")),
+        }
     }
 
     /// An id.
-    pub(crate) fn id<Id: Names>(&self, name: &str) -> ApiResult<Option<Id>> {
-        self.text(name).map(Id::read).transpose()
+    pub(crate) fn id<Id: Names>(&self, name: &'static str) -> ApiResult<Option<Id>> {
+        Ok(read_id(self.text(name)?, Id::THING)?)
     }
 
-    /// Texts: comma-separated, the parameter repeated, or both.
+    /// The elements of a list: comma-separated, the parameter repeated, or both.
+    fn list<'p>(&'p self, names: &'p [&'static str]) -> impl Iterator<Item = &'p str> {
+        let given = self.0.iter().filter(|(key, _)| names.contains(&key.as_str()));
+        given.flat_map(|(_, value)| value.split(',')).map(str::trim).filter(|text| !is_absent(text))
+    }
+
+    /// A list of texts.
     pub(crate) fn texts(&self, name: &'static str) -> Vec<String> {
-        let given = self.0.iter().filter(|(key, _)| key == name).flat_map(|(_, value)| value.split(','));
-        given.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned).collect()
+        self.list(&[name]).map(str::to_owned).collect()
     }
 
     /// A moment, or a whole UTC day where only a date is given.
     pub(crate) fn moments(&self, name: &'static str) -> ApiResult<Option<Moments>> {
-        let Some(text) = self.text(name) else { return Ok(None) };
+        let Some(text) = self.text(name)? else { return Ok(None) };
         let day = Day::parse(text).map_err(|error| ApiError::field(name, format!("is {error}")))?;
         Ok(Some(text.parse().map_or(Moments::Day(day), Moments::One)))
+    }
+
+    /// A UTC day as day, month and year in digits.
+    pub(crate) fn numbered_day(&self, name: &'static str) -> ApiResult<Option<Day>> {
+        let read = |text: &str| {
+            Day::from_digits(text)
+                .ok_or_else(|| ApiError::field(name, "must be a date as ddmmyyyy, such as 31012026"))
+        };
+        self.text(name)?.map(read).transpose()
     }
 
     /// A whole number.
     pub(crate) fn number(&self, name: &'static str) -> ApiResult<Option<u32>> {
         let read = |text: &str| text.parse().map_err(|_| ApiError::field(name, "must be a whole number"));
-        self.text(name).map(read).transpose()
+        self.text(name)?.map(read).transpose()
     }
 
-    /// Ids: comma-separated, the parameter repeated, or both.
+    /// A list of ids, without those that can't name anything; `None` where no element is given.
     pub(crate) fn ids<Id: Names>(&self, names: &[&'static str]) -> ApiResult<Option<Vec<Id>>> {
-        let given = self.0.iter().filter(|(key, _)| names.contains(&key.as_str()));
-        let mut texts =
-            given.flat_map(|(_, value)| value.split(',')).map(str::trim).filter(|text| !text.is_empty());
-        let mut ids = Vec::new();
-        let Some(first) = texts.next() else { return Ok(None) };
-        for text in std::iter::once(first).chain(texts) {
-            if ids.len() == MAX_IDS {
-                return Err(ApiError::field(names[0], format!("must be at most {MAX_IDS} ids")));
+        match self.list(names).take(MAX_IDS + 1).count() {
+            0 => Ok(None),
+            count if count > MAX_IDS => {
+                Err(ApiError::field(names[0], format!("must be at most {MAX_IDS} ids")))
             }
-            ids.push(Id::read(text)?);
+            _ => Ok(Some(read_list(self.list(names)))),
         }
-        Ok(Some(ids))
     }
 
     /// Which part of a list is asked for.
     pub(crate) fn page<C: Cursor>(&self) -> ApiResult<Page<C>> {
-        let limit = self.number("limit");
-        let limit = match limit {
-            Ok(Some(limit)) if (1..=MAX_LIMIT).contains(&limit) => Some(limit),
-            Ok(None) => None,
-            _ => {
+        let limit = match self.text("limit")?.map(str::parse) {
+            Some(Ok(limit)) if (1..=MAX_LIMIT).contains(&limit) => Some(limit),
+            None => None,
+            Some(_) => {
                 return Err(ApiError::field(
                     "limit",
                     format!("must be a whole number from 1 to {MAX_LIMIT}"),
                 ));
             }
         };
-        let after = match self.text("cursor") {
+        let after = match self.text("cursor")? {
             None => None,
             Some(text) => Some(
                 C::from_text(text)
@@ -267,6 +281,20 @@ mod tests {
         let two = params(&[("bucketId", &format!("{id},{id}")), ("unitId", id)]);
         assert_eq!(two.ids::<BucketId>(&["bucketId", "unitId"]).unwrap().unwrap().len(), 3);
         assert!(params(&[]).ids::<BucketId>(&["bucketId"]).unwrap().is_none());
-        assert!(params(&[("bucketId", "x")]).ids::<BucketId>(&["bucketId"]).is_err());
+        let malformed = params(&[("bucketId", &format!("x,{id},undefined"))]);
+        assert_eq!(malformed.ids::<BucketId>(&["bucketId"]).unwrap().unwrap().len(), 1);
+        let nothing = params(&[("bucketId", "x")]);
+        assert!(nothing.ids::<BucketId>(&["bucketId"]).unwrap().unwrap().is_empty(), "not the same as none");
+        assert!(params(&[("bucketId", ",undefined")]).ids::<BucketId>(&["bucketId"]).unwrap().is_none());
+        let many = format!("{id},").repeat(MAX_IDS + 1);
+        assert!(params(&[("bucketId", &many)]).ids::<BucketId>(&["bucketId"]).is_err());
+    }
+
+    #[test]
+    fn what_has_one_value_must_be_given_once() {
+        let id = "00000000-0000-7000-8000-000000000001";
+        let twice = params(&[("workspaceId", id), ("workspaceId", id), ("limit", "1"), ("limit", "2")]);
+        assert!(twice.id::<bucketry_model::id::WorkspaceId>("workspaceId").is_err());
+        assert!(twice.page::<UserId>().is_err() && twice.number("limit").is_err());
     }
 }

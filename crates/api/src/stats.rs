@@ -1,4 +1,6 @@
-//! `/stats`: traffic by minute and by day.
+//! `/stats`: traffic by minute and by day, and what nodes report of buckets.
+
+mod nodes;
 
 use axum::extract::State;
 use axum::response::Response;
@@ -22,7 +24,7 @@ use crate::state::ApiState;
 
 /// The routes.
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(daily)).routes(routes!(minute))
+    OpenApiRouter::new().routes(routes!(daily)).routes(routes!(minute)).merge(nodes::routes())
 }
 
 /// What one node counted for one bucket, through one repository, in one minute or day.
@@ -141,8 +143,9 @@ async fn answer(
         resolution,
         from: params.moments("startDate")?.map(Moments::first),
         until: params.moments("endDate")?.map(Moments::last),
-        buckets: params.ids(&["bucketId", "unitId"])?.unwrap_or_default(),
-        repositories: params.ids(&["repoId"])?.unwrap_or_default(),
+        workspace: params.id("workspaceId")?,
+        buckets: params.ids(&["bucketId", "unitId"])?,
+        repositories: params.ids(&["repoId"])?,
         hosts: params.texts("hosts"),
     };
     let series = state.control().series(caller, input).await?;
@@ -163,6 +166,7 @@ async fn answer(
         ("startDate" = Option<String>, Query, description = "A date or RFC 3339 date-time of the first day"),
         ("endDate" = Option<String>, Query, description = "A date or RFC 3339 date-time of the last day"),
         ("bucketId" = Option<String>, Query, description = "Only these buckets: ids, separated by commas; also `unitId`"),
+        ("workspaceId" = Option<String>, Query, format = "uuid", description = "Only of buckets in this workspace"),
         ("repoId" = Option<String>, Query, description = "Only through these repositories: ids, separated by commas"),
         ("hosts" = Option<String>, Query, description = "Only by these nodes: names, separated by commas"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries of a page"),
@@ -192,6 +196,7 @@ async fn daily(caller: Authenticated, State(state): State<ApiState>, params: Par
         ("startDate" = Option<String>, Query, description = "A date or RFC 3339 date-time of the first minute"),
         ("endDate" = Option<String>, Query, description = "A date or RFC 3339 date-time of the last minute"),
         ("bucketId" = Option<String>, Query, description = "Only these buckets: ids, separated by commas; also `unitId`"),
+        ("workspaceId" = Option<String>, Query, format = "uuid", description = "Only of buckets in this workspace"),
         ("repoId" = Option<String>, Query, description = "Only through these repositories: ids, separated by commas"),
         ("hosts" = Option<String>, Query, description = "Only by these nodes: names, separated by commas"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries of a page"),

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use bucketry_control::Control;
+use bucketry_control::ids::read_id;
 use bucketry_control::tokens::NewApiToken;
+use bucketry_control::{Control, Thing};
 use bucketry_model::id::{TokenId, WorkspaceId};
 use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_store::token::{TokenKind, TokenRecord};
@@ -23,7 +24,7 @@ use crate::error::{ApiError, ApiResult};
 use crate::idempotency::{self, Created};
 use crate::listing::{self, Frame, Source};
 use crate::openapi::{BadRequest, InOrganization, Repeatable, Signed, WithBody};
-use crate::params::{Names as _, Params, PathId};
+use crate::params::{Params, PathId};
 use crate::state::ApiState;
 use crate::vocabulary::{Done, Moment, WorkspaceRoleSchema};
 
@@ -58,11 +59,11 @@ impl NewToken {
                 ApiError::field("expiresAt", "must be an RFC 3339 date-time such as 2027-01-31T00:00:00Z")
             })
         });
-        let workspace_id = self.workspace_id.filter(given).map(|text| WorkspaceId::read(text.trim()));
+        let workspace_id = read_id(self.workspace_id.as_deref(), Thing::Workspace)?;
         Ok(NewApiToken {
             name: self.name,
             expires_at: expires_at.transpose()?,
-            workspace_id: workspace_id.transpose()?,
+            workspace_id,
             role: self.role,
         })
     }
@@ -106,9 +107,10 @@ async fn create(
     JsonBody { value, bytes }: JsonBody<NewToken>,
 ) -> ApiResult<Response> {
     let input = value.read()?;
-    let (control, creator) = (state.control().clone(), Arc::clone(&caller));
+    let authorize = state.control().authorize_token(&caller, &input);
+    let (control, creator, new) = (state.control().clone(), Arc::clone(&caller), input.clone());
     let work = async move {
-        let created = control.create_token(&creator, input).await?;
+        let created = control.create_token(&creator, new).await?;
         let (id, token) = (created.id, Some(created.token.expose().to_owned()));
         Ok(Created {
             status: StatusCode::CREATED,
@@ -116,7 +118,7 @@ async fn create(
             again: Some(TokenCreated { success: true, id, token: None }),
         })
     };
-    idempotency::once(&state, &caller, &headers, "POST /token", &bytes, work).await
+    idempotency::once(&state, &caller, &headers, "POST /token", &bytes, authorize, work).await
 }
 
 /// What kind of token it is.

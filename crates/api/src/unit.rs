@@ -1,10 +1,7 @@
 //! `/unit`: the older name of buckets. Only what the current public client still calls.
 
-use std::sync::Arc;
-
-use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use bucketry_control::buckets::BucketTotals;
 use bucketry_model::id::BucketId;
 use bucketry_store::bucket::PageStart;
@@ -40,7 +37,7 @@ pub(crate) struct UnitTotalsAnswer {
 impl From<&BucketTotals> for UnitTotalsAnswer {
     fn from(entry: &BucketTotals) -> Self {
         Self {
-            unit_id: entry.bucket_id,
+            unit_id: entry.position.id,
             total_count: Count(entry.totals.requests),
             total_upload_bytes: Count(entry.totals.upload_bytes),
             total_download_bytes: Count(entry.totals.download_bytes),
@@ -50,14 +47,16 @@ impl From<&BucketTotals> for UnitTotalsAnswer {
 }
 
 /// Totals of buckets, in the older spelling.
-#[derive(Serialize, ToSchema)]
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "described here, written by `listing`")]
 pub(crate) struct UnitTotalsList {
     /// Always true.
     success: bool,
     /// The totals.
+    #[schema(inline = false)]
     stats: Vec<UnitTotalsAnswer>,
     /// Where the next page begins; null at the end. Absent where no page was asked for.
-    #[serde(rename = "nextCursor", skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, rename = "nextCursor")]
     next_cursor: Option<String>,
 }
 
@@ -72,7 +71,7 @@ impl Source for Units {
     }
 
     fn place(entry: &BucketTotals) -> PageStart {
-        Totals::place_of(entry)
+        entry.position
     }
 
     fn show(entry: &BucketTotals) -> impl Serialize {
@@ -90,7 +89,8 @@ impl Source for Units {
     operation_id = "unitTotals",
     security(("bearer" = [])),
     params(
-        ("unitId" = Option<String>, Query, description = "Ids, separated by commas"),
+        ("unitId" = Option<String>, Query, description = "Ids, separated by commas; also `bucketId`"),
+        ("workspaceId" = Option<String>, Query, format = "uuid", description = "Only the buckets of this workspace"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries of a page"),
         ("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before"),
     ),
@@ -105,11 +105,6 @@ pub(crate) async fn stats(
     params: Params,
 ) -> ApiResult<Response> {
     let page = params.page()?;
-    if let Some(ids) = params.ids(&["unitId", "bucketId"])? {
-        let named = state.control().bucket_totals_of(&caller, &ids).await?;
-        let stats = named.iter().map(UnitTotalsAnswer::from).collect();
-        return Ok(Json(UnitTotalsList { success: true, stats, next_cursor: None }).into_response());
-    }
-    let source = Units(Totals { control: state.control().clone(), caller: Arc::clone(&caller.0) });
+    let source = Units(Totals::select(&caller, &state, &params, &["unitId", "bucketId"]).await?);
     listing::answer(source, Frame::Named("stats"), page).await
 }

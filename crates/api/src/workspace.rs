@@ -241,7 +241,8 @@ async fn create(
         let answer = OneWorkspace { success: true, workspace: (&workspace).into() };
         Ok(Created { status: StatusCode::CREATED, answer, again: None })
     };
-    idempotency::once(&state, &caller, &headers, "POST /workspace", &bytes, work).await
+    let authorize = async { Control::authorize_workspace(&caller) };
+    idempotency::once(&state, &caller, &headers, "POST /workspace", &bytes, authorize, work).await
 }
 
 /// Tells a workspace and its members.

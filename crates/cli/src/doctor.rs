@@ -97,7 +97,10 @@ async fn server(remote: &Remote, findings: &mut Vec<Finding>) -> Result<()> {
             "the disk may be full, the database locked by another program, or PostgreSQL not reachable: see the server's log",
         ),
         ("migrations", "the database is of another version: run the version that made it"),
-        ("node", "no node is connected: start the server without --no-node, or a node"),
+        (
+            "node",
+            "no node is connected: start the server without --no-node, or another one on the same database without it",
+        ),
     ] {
         let ok = body.get(check).and_then(Value::as_bool).unwrap_or(false);
         add(check, ok, if ok { "fine".to_owned() } else { remedy.to_owned() });

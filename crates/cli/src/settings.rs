@@ -64,7 +64,8 @@ pub(crate) struct ServeSettings {
     /// Where the API listens; port 0 picks a free one [default: 127.0.0.1:8080]
     #[arg(long, env = "BUCKETRY_LISTEN", value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
-    /// Run the control plane alone; nodes run elsewhere
+    /// Run without the embedded node: for a server that shares its database with one that has it. Nodes can't be started as
+    /// processes of their own yet, and buckets can't be stored before a node has registered
     #[arg(long, env = "BUCKETRY_NO_NODE", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     no_node: Option<bool>,
     /// Where the gateway takes S3 requests; port 0 picks a free one [default: 127.0.0.1:9000]

@@ -159,13 +159,16 @@ pub enum Error {
     /// The node could not even try: too much to do, or stopping. Try again.
     #[error("{0}")]
     ValidationImpossible(String),
-    /// No node is there to look at the bucket. Start one, or store the bucket with `skipValidation`.
+    /// No node is there to look at the bucket. Start the server's own, or store the bucket with `skipValidation`.
     #[error(
-        "no node is online to reach the bucket with: start one, or send \"skipValidation\": true to store it unchecked"
+        "no node is online to reach the bucket with: start the server without --no-node, or send \"skipValidation\": \
+         true to store it unchecked"
     )]
     NoNodeOnline,
-    /// No node has ever registered, so there is nobody to seal a secret to. Start one.
-    #[error("no node has registered yet, so there is nobody to seal the secret to: start one first")]
+    /// No node has ever registered, so there is nobody to seal a secret to, and no way around it. Start the server's own.
+    #[error(
+        "no node has registered yet, so there is no key to seal the secret to: start the server without --no-node once"
+    )]
     NoRecipient,
     /// The node did not answer in time. Try again.
     #[error("the node did not finish the checks in time: try again")]

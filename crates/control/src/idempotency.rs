@@ -43,5 +43,5 @@ impl Control {
 }
 
 fn request_name(caller: &Caller, route: &str, key: &str) -> RequestName {
-    RequestName { user_id: caller.user_id, route: route.to_owned(), key: key.to_owned() }
+    RequestName { token_id: caller.token_id, route: route.to_owned(), key: key.to_owned() }
 }

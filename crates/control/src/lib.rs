@@ -12,6 +12,7 @@ pub mod environment;
 pub mod error;
 pub mod housekeeping;
 pub mod idempotency;
+pub mod ids;
 pub mod jobs;
 pub mod nodes;
 pub mod organizations;

@@ -10,7 +10,7 @@ use crate::users::{parse_name, validated};
 use crate::{Control, Error, Result, Thing, api_token};
 
 /// An API token to be made.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct NewApiToken {
     /// A name for people.
     pub name: String,
@@ -32,14 +32,23 @@ pub struct CreatedApiToken {
 }
 
 impl Control {
-    /// Makes a personal API token. A token without scope may do all that its user may.
-    pub async fn create_token(&self, caller: &Caller, input: NewApiToken) -> Result<CreatedApiToken> {
+    /// Whether the caller may make this token, apart from its name and its end.
+    pub async fn authorize_token(&self, caller: &Caller, input: &NewApiToken) -> Result<()> {
         validated(caller)?;
         if caller.scope.is_some() {
             return Err(Error::Forbidden(
                 "a token with limits can't make other tokens: log in instead".to_owned(),
             ));
         }
+        if let Some(workspace) = input.workspace_id {
+            self.enter(caller, workspace, input.role.unwrap_or(WorkspaceRole::Read)).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes a personal API token. A token without scope may do all that its user may.
+    pub async fn create_token(&self, caller: &Caller, input: NewApiToken) -> Result<CreatedApiToken> {
+        self.authorize_token(caller, &input).await?;
         let now = self.inner.environment.now();
         let mut wrong = Vec::new();
         let Some(name) = parse_name("name", &input.name, &mut wrong) else {
@@ -49,9 +58,6 @@ impl Control {
             return Err(Error::field("expiresAt", "must be in the future"));
         }
         let expires_at = self.token_end(input.expires_at, now)?;
-        if let Some(workspace) = input.workspace_id {
-            self.enter(caller, workspace, input.role.unwrap_or(WorkspaceRole::Read)).await?;
-        }
         let scope = match (input.workspace_id, input.role) {
             (None, None) => None,
             (workspace_id, role) => {

@@ -1,7 +1,7 @@
 //! Traffic by minute and by day, as far as the caller may see it.
 
-use bucketry_model::id::{BucketId, RepoId};
-use bucketry_model::role::{Caller, WorkspaceRole};
+use bucketry_model::id::{BucketId, RepoId, WorkspaceId};
+use bucketry_model::role::Caller;
 use bucketry_model::usage::Resolution;
 use bucketry_store::usage::{SeriesPlace, SeriesPoint, SeriesQuery};
 use jiff::{SignedDuration, Timestamp};
@@ -26,41 +26,55 @@ pub struct SeriesInput {
     pub from: Option<Timestamp>,
     /// A moment of the last period; the present one where absent.
     pub until: Option<Timestamp>,
-    /// Only these buckets; none named means all.
-    pub buckets: Vec<BucketId>,
-    /// Only through these repositories; none named means all.
-    pub repositories: Vec<RepoId>,
+    /// Only of buckets in this workspace.
+    pub workspace: Option<WorkspaceId>,
+    /// Only these buckets; `None` means all.
+    pub buckets: Option<Vec<BucketId>>,
+    /// Only through these repositories; `None` means all.
+    pub repositories: Option<Vec<RepoId>>,
     /// Only by nodes of these names; none named means all.
     pub hosts: Vec<String>,
 }
 
-/// A series that its caller may read.
+/// A series that its caller may read; `None` where nothing that was named is there.
 #[derive(Debug, Clone)]
-pub struct Series(SeriesQuery);
+pub struct Series(Option<SeriesQuery>);
 
 impl Control {
-    /// Opens a series. All buckets and repositories that are named must be there and be readable. Without any, it
-    /// holds the traffic of all workspaces that the caller can enter, of removed buckets too.
+    /// Opens a series. Buckets and repositories that are named may be deleted, because their traffic is retained; unknown
+    /// ones are left out, and one that the caller may not read is forbidden. Without any, the series contains the traffic
+    /// of all workspaces that the caller can enter, of deleted buckets too.
     pub async fn series(&self, caller: &Caller, input: SeriesInput) -> Result<Series> {
         let (first, last) = range(input.resolution, input.from, input.until, self.inner.environment.now())?;
         if input.hosts.len() > MOST_HOSTS || input.hosts.iter().any(|host| host.len() > LONGEST_HOST) {
             let message = format!("must be at most {MOST_HOSTS} names of at most {LONGEST_HOST} bytes");
             return Err(Error::field("hosts", message));
         }
-        self.reach_buckets(caller, &input.buckets, WorkspaceRole::Read).await?;
-        self.reach_repositories(caller, &input.repositories, WorkspaceRole::Read).await?;
-        Ok(Series(SeriesQuery {
+        let visible = self.visible(caller, input.workspace).await?;
+        let buckets = match &input.buckets {
+            Some(named) => Some(self.named_buckets(caller, named, input.workspace).await?),
+            None => None,
+        };
+        let repositories = match &input.repositories {
+            Some(named) => Some(self.named_repositories(caller, named, None).await?),
+            None => None,
+        };
+        // To the store, an empty list means all.
+        if buckets.as_ref().is_some_and(Vec::is_empty) || repositories.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(Series(None));
+        }
+        Ok(Series(Some(SeriesQuery {
             resolution: input.resolution,
             org_id: caller.org_id,
-            visible: caller.visibility(),
-            buckets: input.buckets,
-            repositories: input.repositories,
+            visible,
+            buckets: buckets.unwrap_or_default(),
+            repositories: repositories.unwrap_or_default(),
             hosts: input.hosts,
             first,
             last,
             after: None,
             limit: 0,
-        }))
+        })))
     }
 
     /// A page of a series, newest period first.
@@ -70,6 +84,7 @@ impl Control {
         after: Option<SeriesPlace>,
         limit: u32,
     ) -> Result<Vec<SeriesPoint>> {
+        let Some(query) = query else { return Ok(Vec::new()) };
         Ok(self.inner.store.usage_series(&SeriesQuery { after, limit, ..query.clone() }).await?)
     }
 }

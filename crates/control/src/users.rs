@@ -68,11 +68,16 @@ impl Control {
         self.inner.store.user(caller.org_id, id).await?.ok_or(Error::NotFound(Thing::User))
     }
 
-    /// Makes a user.
-    pub async fn create_user(&self, caller: &Caller, input: NewUserInput) -> Result<User> {
+    /// Whether the caller may make users of this role.
+    pub fn authorize_user(caller: &Caller, role: OrgRole) -> Result<()> {
         manages_users(caller)?;
         validated(caller)?;
-        may_grant(caller, input.org_role)?;
+        may_grant(caller, role)
+    }
+
+    /// Makes a user.
+    pub async fn create_user(&self, caller: &Caller, input: NewUserInput) -> Result<User> {
+        Self::authorize_user(caller, input.org_role)?;
         let mut wrong = Vec::new();
         let email = check_email(&input.email, &mut wrong);
         let first_name = parse_name("firstName", &input.first_name, &mut wrong);

@@ -1,6 +1,7 @@
 //! Workspaces of the caller's organization, and their members.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 
 use bucketry_model::id::{UserId, WorkspaceId};
 use bucketry_model::role::{Caller, OrgRole, WorkspaceRole};
@@ -21,11 +22,7 @@ pub struct WorkspaceView {
 impl Control {
     /// Makes a workspace; the caller becomes its ADMIN.
     pub async fn create_workspace(&self, caller: &Caller, name: &str) -> Result<Workspace> {
-        if !caller.may_in_org(OrgRole::Workspaces) {
-            let message = "creating a workspace needs the organization role WORKSPACES or higher";
-            return Err(Error::Forbidden(message.to_owned()));
-        }
-        validated(caller)?;
+        Self::authorize_workspace(caller)?;
         let mut wrong = Vec::new();
         let Some(name) = parse_name("name", name, &mut wrong) else { return Err(Error::Invalid(wrong)) };
         let new = NewWorkspace { id: self.inner.environment.id(WorkspaceId::new)?, name };
@@ -33,6 +30,15 @@ impl Control {
         self.inner.store.insert_workspace(caller.org_id, &new, caller.user_id, now).await?;
         self.inner.callers.forget_all();
         Ok(Workspace { id: new.id, org_id: caller.org_id, name: new.name, created_at: now })
+    }
+
+    /// Whether the caller may make workspaces.
+    pub fn authorize_workspace(caller: &Caller) -> Result<()> {
+        if !caller.may_in_org(OrgRole::Workspaces) {
+            let message = "creating a workspace needs the organization role WORKSPACES or higher";
+            return Err(Error::Forbidden(message.to_owned()));
+        }
+        validated(caller)
     }
 
     /// A page of the workspaces that the caller can enter, newest first, with their members.
@@ -155,6 +161,34 @@ pub(crate) fn needs(caller: &Caller, id: WorkspaceId, needed: WorkspaceRole) -> 
             "this needs the role {needed} in the workspace, and you are not a member of it: ask one of its ADMINs"
         ))),
     }
+}
+
+/// Refuses a caller who has `needed` in no workspace.
+pub(crate) fn needs_somewhere(caller: &Caller, needed: WorkspaceRole) -> Result<()> {
+    if caller.may_somewhere(needed) {
+        return Ok(());
+    }
+    Err(Error::Forbidden(format!("this needs the role {needed} in a workspace: ask one of its ADMINs")))
+}
+
+/// Those of the named things that are known, in the order they were named, each once; with a workspace, only those of
+/// it. One in a workspace that the caller can't enter is forbidden, whether or not the list would show it.
+pub(crate) fn readable<Id: Copy + Eq + Hash>(
+    caller: &Caller,
+    named: &[Id],
+    known: &HashMap<Id, WorkspaceId>,
+    only: Option<WorkspaceId>,
+) -> Result<Vec<Id>> {
+    let mut seen = HashSet::new();
+    let mut readable = Vec::new();
+    for id in named {
+        let Some(workspace) = known.get(id) else { continue };
+        needs(caller, *workspace, WorkspaceRole::Read)?;
+        if only.is_none_or(|only| only == *workspace) && seen.insert(*id) {
+            readable.push(*id);
+        }
+    }
+    Ok(readable)
 }
 
 fn workspace_changed(changed: WorkspaceChanged) -> Result<()> {

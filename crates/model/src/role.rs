@@ -193,6 +193,17 @@ impl Caller {
         self.role_in(workspace).is_some_and(|role| role >= needed)
     }
 
+    /// Whether the caller has at least `needed` in any workspace.
+    pub fn may_somewhere(&self, needed: WorkspaceRole) -> bool {
+        let Some(only) = self.scope.and_then(|scope| scope.workspace_id) else {
+            let own = self.memberships.values().copied().max();
+            let own = if self.org_role.is_global() { Some(WorkspaceRole::Admin) } else { own };
+            let cut = |own: WorkspaceRole| self.scope.map_or(own, |scope| own.min(scope.role));
+            return own.is_some_and(|own| cut(own) >= needed);
+        };
+        self.may(needed, only)
+    }
+
     /// Whether the caller may act for the organization at `needed` or higher. Scoped API tokens never may: they are
     /// made for data.
     pub fn may_in_org(&self, needed: OrgRole) -> bool {
@@ -275,6 +286,19 @@ mod tests {
         assert_eq!(reader.role_in(b), Some(WorkspaceRole::Read));
         reader.scope = Some(TokenScope { workspace_id: Some(a), role: WorkspaceRole::Admin });
         assert_eq!(reader.visibility(), Visibility::Workspaces(vec![]));
+    }
+
+    #[test]
+    fn a_role_somewhere_is_the_highest_one_within_the_scope() {
+        let (a, b) = (workspace(1), workspace(2));
+        let mut member = caller(OrgRole::User, &[(a, WorkspaceRole::Read), (b, WorkspaceRole::Write)]);
+        assert!(member.may_somewhere(WorkspaceRole::Write) && !member.may_somewhere(WorkspaceRole::Admin));
+        member.scope = Some(TokenScope { workspace_id: None, role: WorkspaceRole::Read });
+        assert!(!member.may_somewhere(WorkspaceRole::Write));
+        member.scope = Some(TokenScope { workspace_id: Some(a), role: WorkspaceRole::Admin });
+        assert!(!member.may_somewhere(WorkspaceRole::Write) && member.may_somewhere(WorkspaceRole::Read));
+        assert!(caller(OrgRole::Owner, &[]).may_somewhere(WorkspaceRole::Admin));
+        assert!(!caller(OrgRole::Workspaces, &[]).may_somewhere(WorkspaceRole::Read));
     }
 
     #[test]

@@ -86,6 +86,26 @@ impl Day {
         text.parse::<Timestamp>().map(Self::of).map_err(|_| NotADay)
     }
 
+    /// Reads day, month and year in digits, `31012026`. It is read from the right, because clients that send it as a
+    /// number leave out the zero before the first nine days of a month.
+    pub fn from_digits(text: &str) -> Option<Self> {
+        if !matches!(text.len(), 7 | 8) || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let number: u32 = text.parse().ok()?;
+        let year = i16::try_from(number % 10_000).ok()?;
+        let month = i8::try_from(number / 10_000 % 100).ok()?;
+        let day = i8::try_from(number / 1_000_000).ok()?;
+        Date::new(year, month, day).ok().map(Self)
+    }
+
+    /// Day, month and year as the digits of one number, as [`Self::from_digits`] reads them.
+    pub fn to_digits(self) -> u32 {
+        let part = |number: i8| u32::from(number.unsigned_abs());
+        let year = u32::from(self.0.year().unsigned_abs());
+        part(self.0.day()) * 1_000_000 + part(self.0.month()) * 10_000 + year
+    }
+
     /// The first moment of the day.
     pub fn start(self) -> Timestamp {
         // The first day of representable time begins before it.
@@ -134,6 +154,33 @@ mod tests {
     fn what_is_no_day_is_refused() {
         for text in ["", "yesterday", "2026-02-30", "2026-03-01T10:00:00", "01.03.2026", "-000001-01-01"] {
             assert_eq!(Day::parse(text), Err(NotADay), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_in_digits_is_read_from_the_right() {
+        for (text, date) in [
+            ("31012026", "2026-01-31"),
+            ("01012025", "2025-01-01"),
+            ("1012025", "2025-01-01"),
+            ("29022028", "2028-02-29"),
+        ] {
+            let day = Day::parse(date).unwrap();
+            assert_eq!(Day::from_digits(text), Some(day), "{text}");
+            assert_eq!(day.to_digits().to_string(), text.trim_start_matches('0'));
+        }
+        for wrong in [
+            "",
+            "112025",
+            "32012026",
+            "30022026",
+            "31132026",
+            "00012026",
+            "2026-01-31",
+            "+1012025",
+            "101202500",
+        ] {
+            assert_eq!(Day::from_digits(wrong), None, "{wrong}");
         }
     }
 

@@ -226,7 +226,8 @@ pub trait BucketStore {
     /// A page of live buckets, newest first, then by id. Costs what the page costs, however many buckets there are.
     async fn buckets(&self, query: &BucketQuery) -> Result<Vec<ListedBucket>>;
 
-    /// Those of the given buckets that are live and in the organization, with the workspace of each.
+    /// Those of the given buckets that are in the organization, with the workspace of each. Deleted ones too: their
+    /// statistics are retained, in the workspace that they were last in.
     async fn workspaces_of_buckets(
         &self,
         org_id: OrgId,
@@ -241,6 +242,10 @@ pub trait BucketStore {
         bucket: &str,
         key: &str,
     ) -> Result<Vec<SharingBucket>>;
+
+    /// Those of the given buckets that are in the organization, deleted ones too, without their secrets, in no
+    /// particular order.
+    async fn buckets_ever(&self, org_id: OrgId, ids: &[BucketId]) -> Result<Vec<Bucket>>;
 
     /// A number that changes whenever an answer about the organization's buckets might: a registration, a change, a
     /// deletion, a new word of a node, a repository that takes or frees one. It lets whole answers be kept as long as they are true.

@@ -1,16 +1,16 @@
 //! Answers kept for requests that may arrive twice (`Idempotency-Key`).
 
 use async_trait::async_trait;
-use bucketry_model::id::UserId;
+use bucketry_model::id::TokenId;
 use jiff::Timestamp;
 
 use crate::Result;
 
-/// Names a request: the same user, the same path, the same key.
+/// Names a request: the same token, the same path, the same key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestName {
-    /// Who asks.
-    pub user_id: UserId,
+    /// The session or API token that it came with. Another token of the same user may be allowed less.
+    pub token_id: TokenId,
     /// Method and path.
     pub route: String,
     /// The key that the client chose.

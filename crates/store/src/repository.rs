@@ -181,7 +181,8 @@ pub trait RepositoryStore {
     /// A page of live repositories, newest first, then by id.
     async fn repositories(&self, query: &RepositoryQuery) -> Result<Vec<Repository>>;
 
-    /// Those of the given repositories that are live and in the organization, with the workspace of each.
+    /// Those of the given repositories that are in the organization, with the workspace of each. Deleted ones too: their
+    /// statistics are retained, in the workspace that they were last in.
     async fn workspaces_of_repositories(
         &self,
         org_id: OrgId,

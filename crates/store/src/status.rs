@@ -23,6 +23,19 @@ pub struct ProbeBatch {
     pub samples: Vec<(BucketId, ProbeSample)>,
 }
 
+/// What one node recorded of a bucket in one day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeDayRecord {
+    /// The bucket, which may be deleted.
+    pub bucket_id: BucketId,
+    /// The UTC day.
+    pub day: Day,
+    /// The node, which may have left.
+    pub node_id: NodeId,
+    /// The record.
+    pub record: DayRecord,
+}
+
 /// Keeps statuses.
 #[async_trait]
 pub trait StatusStore {
@@ -37,6 +50,15 @@ pub trait StatusStore {
 
     /// A day's records of a bucket, one a node that is still registered, by node name.
     async fn day_records(&self, id: BucketId, day: Day) -> Result<Vec<(Node, DayRecord)>>;
+
+    /// The records of several buckets from one day to another, both included, in no particular order. Asks nothing
+    /// about visibility. The answer is as long as buckets times days times nodes: callers bound the first two.
+    async fn day_records_between(
+        &self,
+        ids: &[BucketId],
+        first: Day,
+        last: Day,
+    ) -> Result<Vec<NodeDayRecord>>;
 
     /// Removes day records from before the given day, a bounded number at a time. Returns how many.
     async fn purge_day_records(&self, before: Day, at_most: u32) -> Result<u64>;

@@ -64,12 +64,13 @@ async fn register(
     body: ApiResult<JsonBody<NewBucket>>,
 ) -> ApiResult<Response> {
     let (Authenticated(caller), JsonBody { value, bytes }) = (caller?, body?);
-    let input = BucketInput::from(value);
-    let (control, creator) = (state.control().clone(), Arc::clone(&caller));
+    let input = Arc::new(BucketInput::from(value));
+    let authorize = state.control().authorize_bucket(&caller, &input);
+    let (control, creator, new) = (state.control().clone(), Arc::clone(&caller), Arc::clone(&input));
     let work = async move {
-        let created = control.create_bucket(&creator, &input).await?;
+        let created = control.create_bucket(&creator, &new).await?;
         let answer = BucketCreated { success: true, bucket_id: created.id };
         Ok(Created { status: StatusCode::OK, answer, again: None })
     };
-    idempotency::once(state, &caller, headers, "POST /bucket", &bytes, work).await
+    idempotency::once(state, &caller, headers, "POST /bucket", &bytes, authorize, work).await
 }

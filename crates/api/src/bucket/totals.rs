@@ -1,15 +1,10 @@
 //! `GET /bucket/stats`, and what `GET /unit/stats` shares with it.
 
-use std::sync::Arc;
-
-use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use bucketry_control::Control;
-use bucketry_control::buckets::BucketTotals;
+use bucketry_control::buckets::{BucketSelection, BucketTotals};
 use bucketry_model::id::BucketId;
-use bucketry_model::role::Caller;
-use bucketry_model::time::from_micros;
 use bucketry_store::bucket::PageStart;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
@@ -53,7 +48,7 @@ pub(crate) struct TotalsAnswer {
 impl From<&BucketTotals> for TotalsAnswer {
     fn from(entry: &BucketTotals) -> Self {
         Self {
-            bucket_id: entry.bucket_id,
+            bucket_id: entry.position.id,
             total_count: Count(entry.totals.requests),
             total_upload_bytes: Count(entry.totals.upload_bytes),
             total_download_bytes: Count(entry.totals.download_bytes),
@@ -63,31 +58,41 @@ impl From<&BucketTotals> for TotalsAnswer {
 }
 
 /// Totals of buckets.
-#[derive(Serialize, ToSchema)]
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "described here, written by `listing`")]
 pub(crate) struct TotalsList {
     /// Always true.
     success: bool,
     /// The totals, newest bucket first, or in the order that was asked for.
+    #[schema(inline = false)]
     stats: Vec<TotalsAnswer>,
     /// Where the next page begins; null at the end. Absent where no page was asked for.
-    #[serde(rename = "nextCursor", skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, rename = "nextCursor")]
     next_cursor: Option<String>,
 }
 
-/// The totals of all buckets that a caller may see.
+/// The totals of the buckets that were selected.
 pub(crate) struct Totals {
     pub(crate) control: Control,
-    pub(crate) caller: Arc<Caller>,
+    pub(crate) selection: BucketSelection,
 }
 
 impl Totals {
-    pub(crate) async fn page(&self, after: Option<PageStart>, limit: u32) -> ApiResult<Vec<BucketTotals>> {
-        Ok(self.control.bucket_totals(&self.caller, after, limit).await?)
+    /// Those of the buckets that the parameter `names[0]`, or its other spellings, name.
+    pub(crate) async fn select(
+        caller: &Authenticated,
+        state: &ApiState,
+        params: &Params,
+        names: &[&'static str],
+    ) -> ApiResult<Self> {
+        let (workspace, named) = (params.id("workspaceId")?, params.ids(names)?);
+        let control = state.control().clone();
+        let selection = control.select_buckets(caller, named.as_deref(), workspace).await?;
+        Ok(Self { control, selection })
     }
 
-    pub(crate) fn place_of(entry: &BucketTotals) -> PageStart {
-        let unknown = PageStart { created_at: from_micros(0), id: entry.bucket_id };
-        entry.position.unwrap_or(unknown)
+    pub(crate) async fn page(&self, after: Option<PageStart>, limit: u32) -> ApiResult<Vec<BucketTotals>> {
+        Ok(self.control.bucket_totals(&self.selection, after, limit).await?)
     }
 }
 
@@ -100,7 +105,7 @@ impl Source for Totals {
     }
 
     fn place(entry: &BucketTotals) -> PageStart {
-        Self::place_of(entry)
+        entry.position
     }
 
     fn show(entry: &BucketTotals) -> impl Serialize {
@@ -110,8 +115,8 @@ impl Source for Totals {
 
 /// Tells how much traffic nodes ever counted for buckets.
 ///
-/// For those of `bucketId`, or for all that the caller may see. All counters are decimal texts; buckets without
-/// traffic are there with `"0"`.
+/// For those of `bucketId`, deleted ones too, or for all that the caller may see. Ids that name nothing are left out. All
+/// counters are decimal texts; buckets without traffic are there with `"0"`.
 #[utoipa::path(
     get,
     path = "/bucket/stats",
@@ -119,7 +124,8 @@ impl Source for Totals {
     operation_id = "bucketTotals",
     security(("bearer" = [])),
     params(
-        ("bucketId" = Option<String>, Query, description = "Ids, separated by commas"),
+        ("bucketId" = Option<String>, Query, description = "Ids, separated by commas; also `unitId`"),
+        ("workspaceId" = Option<String>, Query, format = "uuid", description = "Only the buckets of this workspace"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries of a page"),
         ("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before"),
     ),
@@ -134,11 +140,6 @@ pub(crate) async fn totals(
     params: Params,
 ) -> ApiResult<Response> {
     let page = params.page()?;
-    if let Some(ids) = params.ids(&["bucketId", "unitId"])? {
-        let named = state.control().bucket_totals_of(&caller, &ids).await?;
-        let stats = named.iter().map(TotalsAnswer::from).collect();
-        return Ok(Json(TotalsList { success: true, stats, next_cursor: None }).into_response());
-    }
-    let source = Totals { control: state.control().clone(), caller: Arc::clone(&caller.0) };
+    let source = Totals::select(&caller, &state, &params, &["bucketId", "unitId"]).await?;
     listing::answer(source, Frame::Named("stats"), page).await
 }

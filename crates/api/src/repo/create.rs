@@ -72,11 +72,12 @@ async fn make(
     body: ApiResult<JsonBody<NewRepo>>,
 ) -> ApiResult<Response> {
     let (Authenticated(caller), JsonBody { value, bytes }) = (caller?, body?);
-    let input = RepositoryInput::from(value);
-    let (control, creator) = (state.control().clone(), Arc::clone(&caller));
+    let input = Arc::new(RepositoryInput::from(value));
+    let authorize = state.control().authorize_repository(&caller, &input);
+    let (control, creator, new) = (state.control().clone(), Arc::clone(&caller), Arc::clone(&input));
     let work = async move {
-        let created = control.create_repository(&creator, &input).await?;
+        let created = control.create_repository(&creator, &new).await?;
         Ok(Created { status: StatusCode::OK, answer: RepoStored::from(created), again: None })
     };
-    idempotency::once(state, &caller, headers, "POST /repo", &bytes, work).await
+    idempotency::once(state, &caller, headers, "POST /repo", &bytes, authorize, work).await
 }

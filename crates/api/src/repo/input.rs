@@ -1,5 +1,6 @@
 //! What clients send about a repository. Every field may be absent here: `control` tells all that are missing at once.
 
+use bucketry_control::ids::is_absent;
 use bucketry_control::repositories::{RepositoryBucketInput, RepositoryInput};
 use bucketry_model::bucket::StorageType;
 use serde::Deserialize;
@@ -26,7 +27,8 @@ pub(crate) struct BucketPlace {
 
 impl From<BucketPlace> for RepositoryBucketInput {
     fn from(place: BucketPlace) -> Self {
-        Self { bucket_id: place.bucket_id.or(place.unit_id), folder: place.folder, master: place.master }
+        let bucket_id = place.bucket_id.filter(|text| !is_absent(text)).or(place.unit_id);
+        Self { bucket_id, folder: place.folder, master: place.master }
     }
 }
 

@@ -102,7 +102,9 @@ pub(crate) async fn create(
     };
     // The same body for another repository is another request.
     let request = [id.to_string().as_bytes(), &bytes].concat();
-    idempotency::once(&state, &caller, &headers, "POST /repo/{repoId}/apikey", &request, work).await
+    let authorize = state.control().authorize_repository_key(&caller, id);
+    let route = "POST /repo/{repoId}/apikey";
+    idempotency::once(&state, &caller, &headers, route, &request, authorize, work).await
 }
 
 /// Lists the access keys of a repository.

@@ -63,8 +63,8 @@ impl Source for Repositories {
 
 /// Lists repositories with their buckets and access keys.
 ///
-/// Newest first. Without `limit` and `cursor` the whole list is answered; with `repoId` the repositories that are named,
-/// at most 100.
+/// Newest first. Without `limit` and `cursor` the whole list is answered; with `repoId` those of the named repositories,
+/// at most 100, that there are.
 #[utoipa::path(
     get,
     path = "/repo",
@@ -97,9 +97,14 @@ pub(crate) async fn list(
     if ids.len() > MOST_NAMED {
         return Err(ApiError::field("repoId", format!("must be at most {MOST_NAMED} ids")));
     }
+    // A workspace that isn't there, or that the caller can't enter, is refused with and without ids.
+    state.control().visible(&caller, workspace).await?;
     let mut views = Vec::new();
     for id in ids {
-        let view = state.control().repository(&caller, id).await?;
+        let view = match state.control().repository(&caller, id).await {
+            Err(bucketry_control::Error::NotFound(_)) => continue,
+            found => found?,
+        };
         if workspace.is_none_or(|only| only == view.repository.workspace_id) {
             views.push(view);
         }

@@ -1,14 +1,10 @@
 //! `GET /repo/stats`.
 
-use std::sync::Arc;
-
-use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use bucketry_control::Control;
-use bucketry_control::repositories::RepositoryTotals;
+use bucketry_control::repositories::{RepositorySelection, RepositoryTotals};
 use bucketry_model::id::RepoId;
-use bucketry_model::role::Caller;
 use bucketry_store::bucket::PageStart;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -49,22 +45,24 @@ impl From<&RepositoryTotals> for TotalsAnswer {
 }
 
 /// Totals of repositories.
-#[derive(Serialize, ToSchema)]
+#[derive(ToSchema)]
 #[schema(as = RepoTotalsList)]
+#[expect(dead_code, reason = "described here, written by `listing`")]
 pub(crate) struct TotalsList {
     /// Always true.
     success: bool,
     /// The totals, newest repository first, or in the order that was asked for.
+    #[schema(inline = false)]
     stats: Vec<TotalsAnswer>,
     /// Where the next page begins; null at the end. Absent where no page was asked for.
-    #[serde(rename = "nextCursor", skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, rename = "nextCursor")]
     next_cursor: Option<String>,
 }
 
-/// The totals of all repositories that a caller may see.
+/// The totals of the repositories that were selected.
 struct Totals {
     control: Control,
-    caller: Arc<Caller>,
+    selection: RepositorySelection,
 }
 
 impl Source for Totals {
@@ -72,7 +70,7 @@ impl Source for Totals {
     type Place = PageStart<RepoId>;
 
     async fn read(&self, after: Option<PageStart<RepoId>>, limit: u32) -> ApiResult<Vec<RepositoryTotals>> {
-        Ok(self.control.repository_totals(&self.caller, after, limit).await?)
+        Ok(self.control.repository_totals(&self.selection, after, limit).await?)
     }
 
     fn place(entry: &RepositoryTotals) -> PageStart<RepoId> {
@@ -86,8 +84,8 @@ impl Source for Totals {
 
 /// Tells how much traffic nodes ever counted for repositories.
 ///
-/// For those of `repoId`, or for all that the caller may see. All counters are decimal texts; repositories without
-/// traffic are there with `"0"`.
+/// For those of `repoId`, deleted ones too, or for all that the caller may see. Ids that name nothing are left out. All
+/// counters are decimal texts; repositories without traffic are there with `"0"`.
 #[utoipa::path(
     get,
     path = "/repo/stats",
@@ -96,6 +94,7 @@ impl Source for Totals {
     security(("bearer" = [])),
     params(
         ("repoId" = Option<String>, Query, description = "Ids, separated by commas"),
+        ("workspaceId" = Option<String>, Query, format = "uuid", description = "Only those of this workspace"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries of a page"),
         ("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before"),
     ),
@@ -110,11 +109,9 @@ pub(crate) async fn totals(
     params: Params,
 ) -> ApiResult<Response> {
     let page = params.page()?;
-    if let Some(ids) = params.ids(&["repoId"])? {
-        let named = state.control().repository_totals_of(&caller, &ids).await?;
-        let stats = named.iter().map(TotalsAnswer::from).collect();
-        return Ok(Json(TotalsList { success: true, stats, next_cursor: None }).into_response());
-    }
-    let source = Totals { control: state.control().clone(), caller: Arc::clone(&caller.0) };
+    let (workspace, named) = (params.id("workspaceId")?, params.ids(&["repoId"])?);
+    let control = state.control().clone();
+    let selection = control.select_repositories(&caller, named.as_deref(), workspace).await?;
+    let source = Totals { control, selection };
     listing::answer(source, Frame::Named("stats"), page).await
 }

@@ -2,6 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
+use bucketry_control::Thing;
+use bucketry_control::ids::read_id;
 use bucketry_model::id::{UserId, WorkspaceId};
 use bucketry_model::role::WorkspaceRole;
 use serde::Deserialize;
@@ -12,9 +14,9 @@ use utoipa_axum::routes;
 use crate::body::JsonBody;
 use crate::caller::Authenticated;
 use crate::change_body::ChangeBody;
-use crate::error::ApiResult;
+use crate::error::{ApiError, ApiResult};
 use crate::openapi::{BadRequest, InOrganization, Signed, WithBody};
-use crate::params::{MemberPath, Names as _, PathId};
+use crate::params::{MemberPath, PathId};
 use crate::state::ApiState;
 use crate::vocabulary::{Done, WorkspaceRoleSchema};
 
@@ -28,8 +30,8 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
 #[serde(rename_all = "camelCase")]
 struct NewMember {
     /// The user.
-    #[schema(format = "uuid")]
-    user_id: String,
+    #[schema(required, value_type = String, format = "uuid")]
+    user_id: Option<String>,
     /// The role.
     #[schema(value_type = WorkspaceRoleSchema)]
     role: WorkspaceRole,
@@ -55,7 +57,8 @@ async fn add(
     PathId(id): PathId<WorkspaceId>,
     JsonBody { value, .. }: JsonBody<NewMember>,
 ) -> ApiResult<Json<Done>> {
-    let user = UserId::read(value.user_id.trim())?;
+    let user = read_id::<UserId>(value.user_id.as_deref(), Thing::User)?;
+    let user = user.ok_or_else(|| ApiError::field("userId", "is required"))?;
     state.control().add_member(&caller, id, user, value.role).await?;
     Ok(Json(Done::YES))
 }

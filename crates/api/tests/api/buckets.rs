@@ -132,7 +132,7 @@ async fn every_wrong_field_of_a_bucket_is_told_at_once() {
         ("storageType", json!("FTP")),
         ("endpoint", json!("https://user:pw@host")),
         ("endpoint", json!("http://2130706433")),
-        ("workspaceId", json!("x")),
+        ("workspaceId", json!("undefined")),
         ("skipValidation", json!("yes")),
         ("checks", json!("some")),
     ] {

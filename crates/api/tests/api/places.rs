@@ -120,6 +120,12 @@ impl World {
         self.tokens.get(role).map(String::as_str)
     }
 
+    /// The member of the own workspace with this role in it.
+    pub(crate) fn member(&self, role: &str) -> UserId {
+        let role = role.parse::<WorkspaceRole>().unwrap();
+        self.members.iter().find(|(_, own)| *own == role).unwrap().0
+    }
+
     /// A place's workspace, which nothing in the walk changes.
     pub(crate) fn workspace(&self, place: Place) -> WorkspaceId {
         match place {

@@ -142,3 +142,72 @@ async fn minutes_go_with_time_and_days_stay() {
     assert_eq!(told("minute").await, [0_i64; 0]);
     assert_eq!(told("daily").await, [MIDNIGHT]);
 }
+
+#[tokio::test]
+async fn traffic_of_what_was_deleted_stays_readable_by_its_id() {
+    let deployment = Deployment::start().await;
+    let bucket = deployment.add_bucket("photos").await;
+    let repo = deployment.add_repository("media", json!([{ "bucketId": bucket, "folder": "" }])).await;
+    let through = UsageRow { repo_id: Some(repo.parse().unwrap()), upload_bytes: 7, ..row(&bucket, NOON, 1) };
+    deployment.count(1, vec![through]).await;
+    for path in [format!("/repo/{repo}"), format!("/bucket/{bucket}")] {
+        assert_eq!(deployment.delete(&path).await.status, 200, "{path}");
+    }
+    let unknown = RepoId::new(deployment.clock.now(), [1; 10]);
+    let told = async |path: &str| deployment.get(path).await.body["stats"].clone();
+    let of_bucket = json!([{
+        "bucketId": bucket, "totalCount": "1", "totalUploadBytes": "7", "totalDownloadBytes": "0",
+        "totalSizeChange": "0",
+    }]);
+    assert_eq!(told(&format!("/bucket/stats?bucketId={unknown},{bucket}")).await, of_bucket);
+    assert_eq!(told(&format!("/unit/stats?unitId={bucket}")).await[0]["totalUploadBytes"], "7");
+    let of_repo = json!([{
+        "repoId": repo, "totalUploadBytes": "7", "totalDownloadBytes": "0", "totalSizeChange": "0",
+    }]);
+    assert_eq!(told(&format!("/repo/stats?repoId={unknown}%2C{repo}")).await, of_repo);
+    assert_eq!(told("/bucket/stats").await, json!([]), "lists without ids are of what there is");
+    for query in [
+        format!("bucketId={bucket}"),
+        format!("bucketId={unknown},{bucket}"),
+        format!("repoId={repo}&bucketId={bucket}"),
+        format!("repoId={unknown},{repo}"),
+    ] {
+        let minutes = timestamps(&deployment.get(&format!("/stats/minute?{query}")).await.body);
+        assert_eq!(minutes, [NOON], "{query}");
+        assert_eq!(timestamps(&deployment.get(&format!("/stats/daily?{query}")).await.body), [MIDNIGHT]);
+    }
+    for query in [format!("bucketId={unknown}"), format!("bucketId={bucket}&repoId={unknown}")] {
+        let none = timestamps(&deployment.get(&format!("/stats/minute?{query}")).await.body);
+        assert_eq!(
+            none, [0_i64; 0],
+            "nothing of what is named is there, which is not the same as all: {query}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn traffic_is_cut_down_to_a_workspace() {
+    let deployment = Deployment::start().await;
+    let made = deployment.post("/workspace", json!({ "name": "research" })).await;
+    let second = made.body["workspace"]["id"].as_str().unwrap().to_owned();
+    let first = deployment.first.workspace_id.to_string();
+    let (a, b) = (deployment.add_bucket("a").await, deployment.add_bucket("b").await);
+    let moved = deployment.put(&format!("/bucket/{b}"), json!({ "workspaceId": second })).await;
+    assert_eq!(moved.status, 200, "{}", moved.text);
+    deployment.count(1, vec![row(&a, NOON, 1), row(&b, NOON - 60, 1)]).await;
+    for (workspace, expected) in [(&first, NOON), (&second, NOON - 60)] {
+        for query in ["".to_owned(), format!("&bucketId={a},{b}")] {
+            let told = deployment.get(&format!("/stats/minute?workspaceId={workspace}{query}")).await;
+            assert_eq!(timestamps(&told.body), [expected], "{}", told.text);
+            let days = deployment.get(&format!("/stats/daily?workspaceId={workspace}{query}")).await;
+            assert_eq!(timestamps(&days.body), [MIDNIGHT], "{}", days.text);
+        }
+    }
+    let in_first = deployment.add_repository("media", json!([])).await;
+    let told = deployment.get(&format!("/repo/stats?workspaceId={first}")).await.body;
+    assert_eq!(told["stats"][0]["repoId"], json!(in_first));
+    let told = deployment.get(&format!("/repo/stats?workspaceId={second}&repoId={in_first}")).await.body;
+    assert_eq!(told["stats"], json!([]));
+    let told = deployment.get(&format!("/repo?workspaceId={second}&repoId={in_first}")).await.body;
+    assert_eq!(told["repos"], json!([]));
+}

@@ -2,6 +2,7 @@
 
 pub mod bucket;
 pub mod node;
+pub mod node_stats;
 pub mod organization;
 pub mod repository;
 pub mod token;

@@ -6,7 +6,7 @@ use bucketry_model::node_protocol::SecretOwner;
 use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_store::bucket::{BucketInserted, NewBucket};
 
-use super::input::{BucketInput, expiry};
+use super::input::{BucketInput, NewBucketFields, expiry};
 use super::validate::Validation;
 use crate::users::validated;
 use crate::{Control, Error, Result, Thing};
@@ -21,13 +21,24 @@ pub struct CreatedBucket {
 }
 
 impl Control {
+    /// The fields of a new bucket, if the caller may register one in its workspace.
+    async fn may_create_bucket(&self, caller: &Caller, input: &BucketInput) -> Result<NewBucketFields> {
+        let fields = input.read_new()?;
+        self.enter(caller, fields.workspace_id, WorkspaceRole::Write).await?;
+        validated(caller)?;
+        Ok(fields)
+    }
+
+    /// Whether the caller may register this bucket, apart from its name, the quota and what a node finds.
+    pub async fn authorize_bucket(&self, caller: &Caller, input: &BucketInput) -> Result<()> {
+        self.may_create_bucket(caller, input).await.map(|_| ())
+    }
+
     /// Registers a bucket: role, fields, name and quota first, then a validation through a node, then the store.
     ///
     /// Dropping the future before the store is asked leaves nothing behind; from then on the transaction decides.
     pub async fn create_bucket(&self, caller: &Caller, input: &BucketInput) -> Result<CreatedBucket> {
-        let fields = input.read_new()?;
-        self.enter(caller, fields.workspace_id, WorkspaceRole::Write).await?;
-        validated(caller)?;
+        let fields = self.may_create_bucket(caller, input).await?;
         if self.inner.store.bucket_name_taken(caller.org_id, &fields.name, None).await? {
             return Err(name_taken(fields.name.as_str()));
         }

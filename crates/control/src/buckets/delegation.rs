@@ -172,7 +172,7 @@ impl Control {
         Err(Error::field(
             "secret",
             "is required: this deployment's nodes serve several organizations, and any of them could name a service \
-             account that trusts the nodes. Send the service account's key, or run a node of the organization's own",
+             account that trusts the nodes. Send the service account's key",
         ))
     }
 }

@@ -11,7 +11,8 @@ use jiff::Timestamp;
 
 use super::delegation::{is_role, is_role_arn};
 use super::stored_secret::{moved, must_be_sent_again};
-use crate::error::{Error, FieldError, Result};
+use crate::error::{Error, FieldError, Result, Thing};
+use crate::ids::read_id;
 
 /// The fields of a bucket as they were sent. `None` is a field that was absent; empty texts mean absent on creation.
 /// On update they clear an endpoint, a region, and a key or secret that the bucket can be opened without; a key or
@@ -84,10 +85,10 @@ impl BucketInput {
             Some(text) => read_bucket(text, &mut wrong),
         };
         let storage_type = self.storage_type.or_else(|| missing("storageType", &mut wrong));
-        let workspace_id = match present(self.workspace_id.as_ref()) {
-            None => missing("workspaceId", &mut wrong),
-            Some(text) => read_workspace(text, &mut wrong),
-        };
+        let workspace_id = self.read_workspace();
+        if matches!(workspace_id, Ok(None)) {
+            wrong.push(FieldError::new("workspaceId", "is required"));
+        }
         let mut key = present(self.key.as_ref()).and_then(|text| read_key(text, &mut wrong));
         let endpoint = present(self.endpoint.as_ref()).and_then(|text| read_endpoint(text, &mut wrong));
         let region = present(self.region.as_ref()).and_then(|text| read_region(text, &mut wrong));
@@ -99,8 +100,11 @@ impl BucketInput {
             }
             check_credentials(storage_type, key.as_deref(), secret.is_some(), endpoint.is_some(), &mut wrong);
         }
-        match (name, bucket, storage_type, workspace_id, wrong.as_slice()) {
-            (Some(name), Some(bucket), Some(storage_type), Some(workspace_id), []) => Ok(NewBucketFields {
+        if !wrong.is_empty() {
+            return Err(Error::Invalid(wrong));
+        }
+        match (name, bucket, storage_type, workspace_id?) {
+            (Some(name), Some(bucket), Some(storage_type), Some(workspace_id)) => Ok(NewBucketFields {
                 name,
                 workspace_id,
                 location: BucketLocation { storage_type, bucket, key, endpoint, region },
@@ -117,9 +121,7 @@ impl BucketInput {
 
     /// Reads the workspace, where one was sent.
     pub(super) fn read_workspace(&self) -> Result<Option<WorkspaceId>> {
-        let mut wrong = Vec::new();
-        let id = present(self.workspace_id.as_ref()).and_then(|text| read_workspace(text, &mut wrong));
-        if wrong.is_empty() { Ok(id) } else { Err(Error::Invalid(wrong)) }
+        read_id(self.workspace_id.as_deref(), Thing::Workspace)
     }
 
     /// Reads what was sent over an existing location and secret.
@@ -252,10 +254,6 @@ fn read_bucket(text: &str, wrong: &mut Vec<FieldError>) -> Option<String> {
             None
         }
     }
-}
-
-fn read_workspace(text: &str, wrong: &mut Vec<FieldError>) -> Option<WorkspaceId> {
-    text.parse().map_err(|_| wrong.push(FieldError::new("workspaceId", "is not the id of a workspace"))).ok()
 }
 
 fn read_endpoint(text: &str, wrong: &mut Vec<FieldError>) -> Option<Endpoint> {

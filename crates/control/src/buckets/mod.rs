@@ -4,7 +4,9 @@ mod change;
 mod create;
 mod delegation;
 mod input;
+mod node_statistics;
 mod read;
+mod selection;
 mod statistics;
 mod stored_secret;
 mod validate;
@@ -12,17 +14,17 @@ mod validate;
 pub use change::UpdatedBucket;
 pub use create::CreatedBucket;
 pub use input::BucketInput;
+pub use node_statistics::{BucketDays, BucketStates, NodeDayRow, NodeState, NodeStatistics};
 pub use read::{BucketView, Generation, NodeStatusView};
+pub use selection::BucketSelection;
 pub use statistics::{BucketTotals, NodeDayView};
 pub use validate::Validated;
 
-use std::collections::HashMap;
-
 use bucketry_model::bucket::Bucket;
-use bucketry_model::id::BucketId;
+use bucketry_model::id::{BucketId, WorkspaceId};
 use bucketry_model::role::{Caller, WorkspaceRole};
 
-use crate::workspaces::needs;
+use crate::workspaces::{needs, readable};
 use crate::{Control, Error, Result, Thing};
 
 /// The most buckets that can be asked for by name at once.
@@ -43,22 +45,18 @@ impl Control {
         Ok(bucket)
     }
 
-    /// Whether the caller has at least `needed` in the workspaces of all these buckets, by the same rules.
-    pub(crate) async fn reach_buckets(
+    /// Those of the named buckets that there are or were, in the order they were named, each once; with a workspace,
+    /// only those of it. Unknown ones are left out, and one in a workspace that the caller can't enter is forbidden.
+    pub(crate) async fn named_buckets(
         &self,
         caller: &Caller,
         ids: &[BucketId],
-        needed: WorkspaceRole,
-    ) -> Result<()> {
+        workspace: Option<WorkspaceId>,
+    ) -> Result<Vec<BucketId>> {
         if ids.len() > MOST_IDS {
             return Err(Error::field("bucketId", format!("must name at most {MOST_IDS} buckets")));
         }
-        let places: HashMap<_, _> =
-            self.inner.store.workspaces_of_buckets(caller.org_id, ids).await?.into_iter().collect();
-        for id in ids {
-            let workspace = places.get(id).ok_or(Error::NotFound(Thing::Bucket))?;
-            needs(caller, *workspace, needed)?;
-        }
-        Ok(())
+        let found = self.inner.store.workspaces_of_buckets(caller.org_id, ids).await?;
+        readable(caller, ids, &found.into_iter().collect(), workspace)
     }
 }

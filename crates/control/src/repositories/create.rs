@@ -1,14 +1,15 @@
 //! Making a repository, and asking whether one could be made.
 
+use bucketry_model::attachment::AttachmentRefused;
 use bucketry_model::id::RepoId;
 use bucketry_model::repository::RepositoryMode;
 use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_store::repository::{NewRepository, Proposal, RepositoryInserted};
 
-use super::input::RepositoryInput;
+use super::input::{RepositoryFields, RepositoryInput};
 use super::refusal::{RepoErrorCode, name_taken, quota_exceeded};
 use crate::users::validated;
-use crate::workspaces::needs;
+use crate::workspaces::{needs, needs_somewhere};
 use crate::{Control, Error, Result, Thing};
 
 /// A repository that was made.
@@ -29,9 +30,7 @@ impl Control {
         caller: &Caller,
         input: &RepositoryInput,
     ) -> Result<CreatedRepository> {
-        let fields = input.read_new()?;
-        self.enter(caller, fields.workspace_id, WorkspaceRole::Write).await?;
-        validated(caller)?;
+        let fields = self.may_create_repository(caller, input).await?;
         let id = self.inner.environment.id(RepoId::new)?;
         let new = NewRepository {
             id,
@@ -57,20 +56,35 @@ impl Control {
         }
     }
 
+    /// The fields of a new repository, if the caller may make one in its workspace.
+    async fn may_create_repository(
+        &self,
+        caller: &Caller,
+        input: &RepositoryInput,
+    ) -> Result<RepositoryFields> {
+        let fields = input.read_new()?;
+        self.enter(caller, fields.workspace_id, WorkspaceRole::Write).await?;
+        validated(caller)?;
+        Ok(fields)
+    }
+
+    /// Whether the caller may make this repository, apart from its name, the quota and its buckets.
+    pub async fn authorize_repository(&self, caller: &Caller, input: &RepositoryInput) -> Result<()> {
+        self.may_create_repository(caller, input).await.map(|_| ())
+    }
+
     /// Whether a repository with this mode and these buckets could be made. Nothing is stored.
     ///
-    /// Where no workspace is given it is that of the first bucket.
+    /// Where no workspace is given it is that of the first bucket. Names are looked at last, and only for callers who
+    /// could make a repository: they are unique in the organization, so an answer about one tells of workspaces that the
+    /// caller can't enter.
     pub async fn validate_new_repository(&self, caller: &Caller, input: &RepositoryInput) -> Result<()> {
         let (mode, buckets, workspace) = input.read_proposal()?;
-        if let Some(name) = input.read_name_alone()?
-            && self.inner.store.repository_name_taken(caller.org_id, &name, None).await?
-        {
-            return Err(name_taken(name.as_str()));
-        }
+        let name = input.read_name_alone()?;
         let workspace_id = match (workspace, buckets.first()) {
             (Some(id), _) => {
                 self.enter(caller, id, WorkspaceRole::Write).await?;
-                id
+                Some(id)
             }
             (None, Some(first)) => {
                 let found = self.inner.store.workspaces_of_buckets(caller.org_id, &[first.bucket_id]).await?;
@@ -81,13 +95,26 @@ impl Control {
                     });
                 };
                 needs(caller, *id, WorkspaceRole::Write)?;
-                *id
+                Some(*id)
             }
-            (None, None) if mode == RepositoryMode::Normal => return Ok(()),
-            (None, None) => return Err(bucketry_model::attachment::AttachmentRefused::MasterMissing.into()),
+            (None, None) => {
+                needs_somewhere(caller, WorkspaceRole::Write)?;
+                None
+            }
         };
-        let proposal = Proposal { org_id: caller.org_id, workspace_id, repo_id: None, mode, buckets };
-        self.inner.store.check_proposal(&proposal).await?.map_err(Error::from)
+        if let Some(name) = name
+            && self.inner.store.repository_name_taken(caller.org_id, &name, None).await?
+        {
+            return Err(name_taken(name.as_str()));
+        }
+        match (workspace_id, mode) {
+            (Some(workspace_id), mode) => {
+                let proposal = Proposal { org_id: caller.org_id, workspace_id, repo_id: None, mode, buckets };
+                self.inner.store.check_proposal(&proposal).await?.map_err(Error::from)
+            }
+            (None, RepositoryMode::Normal) => Ok(()),
+            (None, RepositoryMode::Mirror) => Err(AttachmentRefused::MasterMissing.into()),
+        }
     }
 }
 

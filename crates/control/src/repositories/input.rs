@@ -4,9 +4,11 @@ use bucketry_model::attachment::MAX_BUCKETS;
 use bucketry_model::bucket::StorageType;
 use bucketry_model::id::WorkspaceId;
 use bucketry_model::name::Name;
-use bucketry_model::repository::{Folder, Repository, RepositoryBucket, RepositoryMode};
+use bucketry_model::repository::{Folder, Repository, RepositoryBucket, RepositoryMode, UnknownMode};
 
-use crate::error::{Error, FieldError, Result};
+use super::RepoErrorCode;
+use crate::error::{Error, FieldError, Result, Thing};
+use crate::ids::{is_absent, read_id};
 
 /// The fields of a repository as they were sent. `None` is a field that was absent: required on creation, unchanged on
 /// update.
@@ -45,117 +47,143 @@ pub(super) struct RepositoryFields {
     pub(super) buckets: Vec<RepositoryBucket>,
 }
 
+/// What is wrong with an input. Wrong fields are reported before ids that name nothing, so that a malformed id is
+/// answered as an unknown one, which is only looked for when all fields are right.
+#[derive(Default)]
+struct Faults {
+    fields: Vec<FieldError>,
+    not_found: Option<Error>,
+}
+
+impl Faults {
+    fn field(&mut self, field: &'static str, why: impl ToString) {
+        self.fields.push(FieldError::new(field, why));
+    }
+
+    fn end(self) -> Result<()> {
+        match (self.fields.is_empty(), self.not_found) {
+            (false, _) => Err(Error::Invalid(self.fields)),
+            (true, Some(error)) => Err(error),
+            (true, None) => Ok(()),
+        }
+    }
+}
+
 impl RepositoryInput {
     /// Reads the fields of a new repository.
     pub(super) fn read_new(&self) -> Result<RepositoryFields> {
-        let mut wrong = Vec::new();
+        let mut faults = Faults::default();
         for (field, absent) in [
             ("name", self.name.is_none()),
             ("storageType", self.storage_type.is_none()),
             ("mode", self.mode.is_none()),
-            ("workspaceId", self.workspace_id.is_none()),
+            ("workspaceId", self.workspace_id.as_deref().is_none_or(is_absent)),
         ] {
             if absent {
-                wrong.push(FieldError::new(field, "is required"));
+                faults.field(field, "is required");
             }
         }
-        let (name, mode, workspace_id) =
-            (self.read_name(&mut wrong), self.read_mode(&mut wrong), self.read_workspace(&mut wrong));
-        let buckets = self.read_buckets(&mut wrong).unwrap_or_default();
-        self.check_storage_type(&mut wrong);
-        match (name, self.storage_type, mode, workspace_id, wrong.as_slice()) {
-            (Some(name), Some(storage_type), Some(mode), Some(workspace_id), []) => {
+        let (name, mode) = (self.read_name(&mut faults), self.read_mode(&mut faults));
+        let workspace_id = self.read_workspace(&mut faults);
+        let buckets = self.read_buckets(&mut faults).unwrap_or_default();
+        self.check_storage_type(&mut faults);
+        faults.end()?;
+        match (name, self.storage_type, mode, workspace_id) {
+            (Some(name), Some(storage_type), Some(mode), Some(workspace_id)) => {
                 Ok(RepositoryFields { name, storage_type, mode, workspace_id, buckets })
             }
-            _ => Err(Error::Invalid(wrong)),
+            _ => Err(Error::internal("a required field was neither read nor refused")),
         }
     }
 
     /// Reads what was sent over an existing repository.
     pub(super) fn read_changes(&self, stored: &Repository) -> Result<RepositoryFields> {
-        let mut wrong = Vec::new();
-        self.check_storage_type(&mut wrong);
+        let mut faults = Faults::default();
+        self.check_storage_type(&mut faults);
         let fields = RepositoryFields {
-            name: self.read_name(&mut wrong).unwrap_or_else(|| stored.name.clone()),
+            name: self.read_name(&mut faults).unwrap_or_else(|| stored.name.clone()),
             storage_type: self.storage_type.unwrap_or(stored.storage_type),
-            mode: self.read_mode(&mut wrong).unwrap_or(stored.mode),
-            workspace_id: self.read_workspace(&mut wrong).unwrap_or(stored.workspace_id),
-            buckets: self.read_buckets(&mut wrong).unwrap_or_else(|| stored.buckets.clone()),
+            mode: self.read_mode(&mut faults).unwrap_or(stored.mode),
+            workspace_id: self.read_workspace(&mut faults).unwrap_or(stored.workspace_id),
+            buckets: self.read_buckets(&mut faults).unwrap_or_else(|| stored.buckets.clone()),
         };
-        if wrong.is_empty() { Ok(fields) } else { Err(Error::Invalid(wrong)) }
+        faults.end().map(|()| fields)
     }
 
     /// Reads what a validation without a repository takes.
     pub(super) fn read_proposal(
         &self,
     ) -> Result<(RepositoryMode, Vec<RepositoryBucket>, Option<WorkspaceId>)> {
-        let mut wrong = Vec::new();
+        let mut faults = Faults::default();
+        let mode = self.read_mode(&mut faults);
         if self.mode.is_none() {
-            wrong.push(FieldError::new("mode", "is required"));
+            faults.field("mode", "is required");
         }
-        let (mode, workspace_id) = (self.read_mode(&mut wrong), self.read_workspace(&mut wrong));
-        let buckets = self.read_buckets(&mut wrong).unwrap_or_default();
-        match (mode, wrong.as_slice()) {
-            (Some(mode), []) => Ok((mode, buckets, workspace_id)),
-            _ => Err(Error::Invalid(wrong)),
-        }
+        let workspace_id = self.read_workspace(&mut faults);
+        let buckets = self.read_buckets(&mut faults).unwrap_or_default();
+        faults.end()?;
+        mode.map(|mode| (mode, buckets, workspace_id))
+            .ok_or_else(|| Error::internal("a required field was neither read nor refused"))
     }
 
     /// The name, if one was given.
     pub(super) fn read_name_alone(&self) -> Result<Option<Name>> {
-        let mut wrong = Vec::new();
-        let name = self.read_name(&mut wrong);
-        if wrong.is_empty() { Ok(name) } else { Err(Error::Invalid(wrong)) }
+        let mut faults = Faults::default();
+        let name = self.read_name(&mut faults);
+        faults.end().map(|()| name)
     }
 
-    fn read_name(&self, wrong: &mut Vec<FieldError>) -> Option<Name> {
+    fn read_name(&self, faults: &mut Faults) -> Option<Name> {
         let text = self.name.as_deref()?;
-        Name::parse(text).map_err(|why| wrong.push(FieldError::new("name", why))).ok()
+        Name::parse(text).map_err(|why| faults.field("name", why)).ok()
     }
 
-    fn read_mode(&self, wrong: &mut Vec<FieldError>) -> Option<RepositoryMode> {
+    fn read_mode(&self, faults: &mut Faults) -> Option<RepositoryMode> {
         let text = self.mode.as_deref()?;
-        text.trim().parse().map_err(|why| wrong.push(FieldError::new("mode", why))).ok()
+        text.trim().parse().map_err(|why: UnknownMode| faults.field("mode", why)).ok()
     }
 
-    fn read_workspace(&self, wrong: &mut Vec<FieldError>) -> Option<WorkspaceId> {
-        let text = self.workspace_id.as_deref()?;
-        let read = text.trim().parse();
-        read.map_err(|_| wrong.push(FieldError::new("workspaceId", "must be the id of a workspace"))).ok()
+    fn read_workspace(&self, faults: &mut Faults) -> Option<WorkspaceId> {
+        let read = read_id(self.workspace_id.as_deref(), Thing::Workspace);
+        read.map_err(|error| faults.not_found = Some(error)).ok().flatten()
     }
 
-    fn check_storage_type(&self, wrong: &mut Vec<FieldError>) {
+    fn check_storage_type(&self, faults: &mut Faults) {
         if self.storage_type.is_some_and(|storage_type| storage_type != StorageType::S3) {
             let message = "must be S3: nodes speak no other protocol to applications yet; the repository's buckets may \
                            be of any storage type";
-            wrong.push(FieldError::new("storageType", message));
+            faults.field("storageType", message);
         }
     }
 
-    fn read_buckets(&self, wrong: &mut Vec<FieldError>) -> Option<Vec<RepositoryBucket>> {
+    fn read_buckets(&self, faults: &mut Faults) -> Option<Vec<RepositoryBucket>> {
         let places = self.buckets.as_ref()?;
         if places.len() > MAX_BUCKETS {
-            wrong.push(FieldError::new("repoBuckets", format!("must be at most {MAX_BUCKETS}")));
+            faults.field("repoBuckets", format!("must be at most {MAX_BUCKETS}"));
             return None;
         }
-        Some(places.iter().zip(0..).filter_map(|(place, index)| read_place(place, index, wrong)).collect())
+        Some(places.iter().zip(1..).filter_map(|(place, number)| read_place(place, number, faults)).collect())
     }
 }
 
-fn read_place(
-    place: &RepositoryBucketInput,
-    index: usize,
-    wrong: &mut Vec<FieldError>,
-) -> Option<RepositoryBucket> {
-    let bucket_id = place.bucket_id.as_deref().and_then(|text| text.trim().parse().ok());
-    if bucket_id.is_none() {
-        let message = format!("number {} must have a bucketId that is the id of a bucket", index + 1);
-        wrong.push(FieldError::new("repoBuckets", message));
-    }
+fn read_place(place: &RepositoryBucketInput, number: usize, faults: &mut Faults) -> Option<RepositoryBucket> {
+    let bucket_id = match read_id(place.bucket_id.as_deref(), Thing::Bucket) {
+        Ok(Some(id)) => Some(id),
+        Ok(None) => {
+            faults.field("repoBuckets", format!("number {number} must have a bucketId"));
+            None
+        }
+        Err(_) => {
+            faults.not_found = Some(Error::Repository {
+                code: RepoErrorCode::NotFound,
+                message: format!("there is no bucket with the bucketId of number {number} of repoBuckets"),
+            });
+            None
+        }
+    };
     let folder = Folder::parse(place.folder.as_deref().unwrap_or_default());
-    let folder = folder.map_err(|why| {
-        wrong.push(FieldError::new("repoBuckets", format!("number {}: the folder {why}", index + 1)));
-    });
+    let folder =
+        folder.map_err(|why| faults.field("repoBuckets", format!("number {number}: the folder {why}")));
     let (Some(bucket_id), Ok(folder)) = (bucket_id, folder) else { return None };
     Some(RepositoryBucket { bucket_id, folder, master: place.master.unwrap_or_default() })
 }
@@ -210,11 +238,28 @@ mod tests {
         };
         assert_eq!(
             wrong_fields(wrong.read_new()),
-            ["name", "mode", "workspaceId", "repoBuckets", "repoBuckets", "storageType"]
+            ["name", "mode", "repoBuckets", "repoBuckets", "storageType"],
+            "a malformed id is not found, once the fields are right"
         );
         let many = vec![RepositoryBucketInput::default(); MAX_BUCKETS + 1];
         let many = RepositoryInput { buckets: Some(many), ..complete() };
         assert_eq!(wrong_fields(many.read_new()), ["repoBuckets"]);
+    }
+
+    #[test]
+    fn a_malformed_id_names_nothing_and_an_absent_one_is_required() {
+        let workspace = |text: &str| RepositoryInput { workspace_id: Some(text.into()), ..complete() };
+        assert!(matches!(workspace("x").read_new(), Err(Error::NotFound(Thing::Workspace))));
+        for absent in ["", "undefined"] {
+            assert_eq!(wrong_fields(workspace(absent).read_new()), ["workspaceId"], "{absent}");
+        }
+        let bucket = |text: &str| {
+            let place = RepositoryBucketInput { bucket_id: Some(text.into()), ..Default::default() };
+            RepositoryInput { buckets: Some(vec![place]), ..complete() }
+        };
+        let refused = bucket("x").read_new().unwrap_err();
+        assert!(matches!(refused, Error::Repository { code: RepoErrorCode::NotFound, .. }), "{refused}");
+        assert_eq!(wrong_fields(bucket("undefined").read_new()), ["repoBuckets"]);
     }
 
     #[test]

@@ -78,6 +78,12 @@ impl KeyInput {
 }
 
 impl Control {
+    /// Whether the caller may make keys of this repository.
+    pub async fn authorize_repository_key(&self, caller: &Caller, repository: RepoId) -> Result<()> {
+        self.reach_repository(caller, repository, WorkspaceRole::Write).await?;
+        validated(caller)
+    }
+
     /// Makes a key. Its secret is sealed to the nodes and told this once.
     pub async fn create_repository_key(
         &self,
@@ -85,8 +91,7 @@ impl Control {
         repository: RepoId,
         input: &KeyInput,
     ) -> Result<CreatedKey> {
-        self.reach_repository(caller, repository, WorkspaceRole::Write).await?;
-        validated(caller)?;
+        self.authorize_repository_key(caller, repository).await?;
         let (name, access) = input.read()?;
         let environment = &self.inner.environment;
         let id = environment.id(RepoKeyId::new)?;

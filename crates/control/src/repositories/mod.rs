@@ -13,15 +13,13 @@ pub use input::{RepositoryBucketInput, RepositoryInput};
 pub use keys::{CreatedKey, KeyInput};
 pub use read::{AttachedBucket, RepositoryView};
 pub use refusal::RepoErrorCode;
-pub use statistics::RepositoryTotals;
+pub use statistics::{RepositorySelection, RepositoryTotals};
 
-use std::collections::HashMap;
-
-use bucketry_model::id::RepoId;
+use bucketry_model::id::{RepoId, WorkspaceId};
 use bucketry_model::repository::Repository;
 use bucketry_model::role::{Caller, WorkspaceRole};
 
-use crate::workspaces::needs;
+use crate::workspaces::{needs, readable};
 use crate::{Control, Error, Result, Thing};
 
 /// The most repositories that can be asked for by name at once.
@@ -42,22 +40,19 @@ impl Control {
         Ok(repository)
     }
 
-    /// Whether the caller has at least `needed` in the workspaces of all these repositories, by the same rules.
-    pub(crate) async fn reach_repositories(
+    /// Those of the named repositories that there are or were, in the order they were named, each once; with a
+    /// workspace, only those of it. Unknown ones are left out, and one in a workspace that the caller can't enter is
+    /// forbidden.
+    pub(crate) async fn named_repositories(
         &self,
         caller: &Caller,
         ids: &[RepoId],
-        needed: WorkspaceRole,
-    ) -> Result<()> {
+        workspace: Option<WorkspaceId>,
+    ) -> Result<Vec<RepoId>> {
         if ids.len() > MOST_IDS {
             return Err(Error::field("repoId", format!("must name at most {MOST_IDS} repositories")));
         }
         let found = self.inner.store.workspaces_of_repositories(caller.org_id, ids).await?;
-        let places: HashMap<_, _> = found.into_iter().collect();
-        for id in ids {
-            let workspace = places.get(id).ok_or(Error::NotFound(Thing::Repository))?;
-            needs(caller, *workspace, needed)?;
-        }
-        Ok(())
+        readable(caller, ids, &found.into_iter().collect(), workspace)
     }
 }

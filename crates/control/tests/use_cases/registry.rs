@@ -192,7 +192,10 @@ async fn traffic_that_is_reported_twice_counts_once() {
     world.node.count(batch(2)).await.unwrap();
     let early = world.node.count(batch(4)).await;
     assert!(matches!(early, Err(Error::Rule { code: "BATCH_OUT_OF_ORDER", .. })), "{early:?}");
-    let totals = world.control.bucket_totals_of(&world.owner, &[id]).await.unwrap()[0].totals;
+    let totals = {
+        let selection = world.control.select_buckets(&world.owner, Some(&[id]), None).await.unwrap();
+        world.control.bucket_totals(&selection, None, 10).await.unwrap()[0].totals
+    };
     assert_eq!(
         (totals.requests, totals.upload_bytes, totals.download_bytes, totals.size_change),
         (6, 20, 40, -10)

@@ -1,8 +1,8 @@
 //! Which headers of a provider's answer reach the client.
 //!
-//! What HTTP says of content, and S3's own headers except those that tell of the provider's inside: its requests' ids,
-//! and the rules of the bucket, which the gateway does not show anywhere. Headers of a provider's own invention, some
-//! of which name the account behind the bucket, stay here.
+//! Only listed ones: what HTTP says of content, and S3's own headers that describe an object. The rest tells of the
+//! provider's inside, of the bucket's rules, or is a provider's own invention, some of which names the account behind the
+//! bucket.
 
 use http::header::{ETAG, LAST_MODIFIED};
 use http::{HeaderMap, StatusCode};
@@ -52,26 +52,36 @@ fn describes_content(name: &str) -> bool {
     )
 }
 
+/// S3's own headers that describe an object or what was done to it. What isn't listed stays here: the rules of the
+/// bucket (`x-amz-expiration`, `x-amz-website-redirect-location`, `x-amz-replication-status`), the provider's inside
+/// (`x-amz-request-id`, `x-amz-bucket-region`, `x-amz-cf-…`), tags that a server puts into headers of their own, and
+/// whatever a provider comes up with.
 fn is_s3s(name: &str) -> bool {
     let Some(rest) = name.strip_prefix("x-amz-") else { return false };
-    let inside = matches!(
-        rest,
-        "request-id"
-            | "id-2"
-            | "bucket-region"
-            | "bucket-arn"
-            | "access-point-alias"
-            | "expiration"
-            | "abort-date"
-            | "abort-rule-id"
-            | "request-charged"
-            | "error-code"
-            | "error-message"
-            | "security-token"
-    );
-    // A server tells all tags in headers; S3 tells how many there are.
-    let tag = rest.starts_with("tagging-") && rest != "tagging-count";
-    !inside && !tag && !rest.starts_with("cf-")
+    rest.starts_with("meta-")
+        || rest.starts_with("checksum-")
+        || matches!(
+            rest,
+            "archive-status"
+                | "copy-source-version-id"
+                | "delete-marker"
+                | "missing-meta"
+                | "mp-parts-count"
+                | "object-lock-legal-hold"
+                | "object-lock-mode"
+                | "object-lock-retain-until-date"
+                | "object-size"
+                | "restore"
+                | "server-side-encryption"
+                | "server-side-encryption-aws-kms-key-id"
+                | "server-side-encryption-bucket-key-enabled"
+                | "server-side-encryption-context"
+                | "server-side-encryption-customer-algorithm"
+                | "server-side-encryption-customer-key-md5"
+                | "storage-class"
+                | "tagging-count"
+                | "version-id"
+        )
 }
 
 #[cfg(test)]
@@ -95,6 +105,10 @@ mod tests {
             "x-amz-delete-marker",
             "x-amz-mp-parts-count",
             "x-amz-restore",
+            "x-amz-checksum-type",
+            "x-amz-copy-source-version-id",
+            "x-amz-object-lock-mode",
+            "x-amz-server-side-encryption-customer-algorithm",
         ];
         let kept = [
             "date",
@@ -118,6 +132,11 @@ mod tests {
             "x-amz-bucket-region",
             "x-amz-tagging-colour",
             "x-amz-cf-id",
+            "x-amz-website-redirect-location",
+            "x-amz-replication-status",
+            "x-amz-security-token",
+            "x-amz-owner-account",
+            "x-amz-anything-new",
             "x-guploader-uploadid",
             "x-minio-deployment-id",
             "seaweed-x-amz-owner",

@@ -185,7 +185,9 @@ pub async fn a_removed_bucket_is_gone_and_frees_name_and_quota(store: &dyn Store
     assert_eq!(store.organization(world.org).await.unwrap().unwrap().bucket_count, 1);
 }
 
-pub async fn workspaces_of_buckets_are_told_for_live_buckets_of_the_organization(store: &dyn Store) {
+pub async fn workspaces_of_buckets_are_known_for_live_and_deleted_buckets_of_the_organization(
+    store: &dyn Store,
+) {
     let world = World::new(store).await;
     let other = World::another(store).await;
     let second = world.another_workspace(1).await;
@@ -197,8 +199,24 @@ pub async fn workspaces_of_buckets_are_told_for_live_buckets_of_the_organization
     let asked = [b, a, removed, foreign, fresh(BucketId::new), a];
     let mut told = store.workspaces_of_buckets(world.org, &asked).await.unwrap();
     told.sort();
-    assert_eq!(told, [(a, world.workspace), (b, second)]);
+    let mut expected = [(a, world.workspace), (b, second), (removed, world.workspace)];
+    expected.sort();
+    assert_eq!(told, expected);
     assert!(store.workspaces_of_buckets(world.org, &[]).await.unwrap().is_empty());
+}
+
+pub async fn deleted_buckets_are_still_known_by_their_ids(store: &dyn Store) {
+    let world = World::new(store).await;
+    let other = World::another(store).await;
+    let (live, deleted) = (world.bucket("live").await, world.bucket("deleted").await);
+    store.delete_bucket(world.org, deleted, at(2)).await.unwrap();
+    let foreign = other.bucket("foreign").await;
+    let asked = [deleted, foreign, fresh(BucketId::new), live];
+    let found = store.buckets_ever(world.org, &asked).await.unwrap();
+    let mut names: Vec<_> = found.iter().map(|bucket| (bucket.name.as_str(), bucket.workspace_id)).collect();
+    names.sort_unstable();
+    assert_eq!(names, [("deleted", world.workspace), ("live", world.workspace)]);
+    assert!(found.iter().all(|bucket| bucket.secret.is_none()));
 }
 
 pub async fn the_generation_changes_with_the_organizations_buckets_only(store: &dyn Store) {

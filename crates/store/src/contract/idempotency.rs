@@ -1,6 +1,6 @@
 //! Answers kept for requests that may arrive twice.
 
-use bucketry_model::id::UserId;
+use bucketry_model::id::TokenId;
 use futures_util::future::join;
 use jiff::Timestamp;
 
@@ -9,8 +9,8 @@ use crate::Store;
 use crate::idempotency::{Begun, RequestName};
 
 async fn request(store: &dyn Store) -> RequestName {
-    let world = World::new(store).await;
-    RequestName { user_id: world.owner, route: "POST /bucket".to_owned(), key: "key-1".to_owned() }
+    World::new(store).await;
+    RequestName { token_id: fresh(TokenId::new), route: "POST /bucket".to_owned(), key: "key-1".to_owned() }
 }
 
 async fn begin(store: &dyn Store, name: &RequestName, body: u8, now: Timestamp) -> Begun {
@@ -29,7 +29,7 @@ pub async fn an_answer_is_given_again(store: &dyn Store) {
     assert_eq!(begin(store, &name, 1, at(2)).await, answered(200, "{}"));
 
     for other in [
-        RequestName { user_id: fresh(UserId::new), ..name.clone() },
+        RequestName { token_id: fresh(TokenId::new), ..name.clone() },
         RequestName { route: "POST /token".to_owned(), ..name.clone() },
         RequestName { key: "key-2".to_owned(), ..name.clone() },
     ] {

@@ -104,7 +104,8 @@ macro_rules! contract_stories {
                 a_change_to_a_taken_name_or_a_foreign_workspace_is_refused
                 a_secret_is_kept_replaced_or_cleared
                 a_removed_bucket_is_gone_and_frees_name_and_quota
-                workspaces_of_buckets_are_told_for_live_buckets_of_the_organization
+                workspaces_of_buckets_are_known_for_live_and_deleted_buckets_of_the_organization
+                deleted_buckets_are_still_known_by_their_ids
                 the_generation_changes_with_the_organizations_buckets_only
                 a_write_that_is_given_up_leaves_nothing_behind
             }
@@ -174,6 +175,7 @@ macro_rules! contract_stories {
                 a_heartbeat_of_five_thousand_samples_is_taken
                 words_and_days_of_several_nodes_are_told_by_node_name
                 old_days_are_purged_a_few_at_a_time
+                the_days_of_several_buckets_are_read_at_once
             }
             usage {
                 a_batch_is_added_to_the_totals

@@ -42,6 +42,9 @@ pub async fn a_repository_reads_back_with_its_buckets_in_order(store: &dyn Store
     let told = store.workspaces_of_repositories(world.org, &asked).await.unwrap();
     assert_eq!(told, [(new.id, world.workspace)]);
     assert!(store.workspaces_of_repositories(other.org, &asked).await.unwrap().is_empty());
+    assert!(store.delete_repository(world.org, new.id, at(6)).await.unwrap());
+    let told = store.workspaces_of_repositories(world.org, &asked).await.unwrap();
+    assert_eq!(told, [(new.id, world.workspace)], "its statistics are retained");
 }
 
 pub async fn repository_names_are_unique_without_letter_case_until_the_repository_is_removed(

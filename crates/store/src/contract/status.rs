@@ -195,3 +195,38 @@ pub async fn old_days_are_purged_a_few_at_a_time(store: &dyn Store) {
     assert_eq!(store.purge_day_records(before, 2).await.unwrap(), 0);
     assert_eq!(store.day_records(new.id, before).await.unwrap().len(), 1);
 }
+
+pub async fn the_days_of_several_buckets_are_read_at_once(store: &dyn Store) {
+    const DAY: i64 = 86_400;
+    let world = World::new(store).await;
+    let (one, two) = (world.node("node-1").await, world.node("node-2").await);
+    let (a, b, deleted) = (world.bucket("a").await, world.bucket("b").await, world.bucket("deleted").await);
+    world.probe(one, a, &[online(0, 10), online(DAY, 20), failed(2 * DAY)]).await;
+    world.probe(two, a, &[online(DAY, 30)]).await;
+    world.probe(one, b, &[online(5 * DAY, 40)]).await;
+    world.probe(one, deleted, &[online(DAY, 50)]).await;
+    store.delete_bucket(world.org, deleted, at(DAY + 1)).await.unwrap();
+
+    let read = async |ids: &[BucketId], first: i64, last: i64| {
+        let (first, last) = (Day::of(at(first * DAY)), Day::of(at(last * DAY)));
+        let mut found: Vec<_> = store
+            .day_records_between(ids, first, last)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|one| (one.bucket_id, one.day, one.node_id, one.record.latency_sum_ms))
+            .collect();
+        found.sort();
+        found
+    };
+    let day = |number: i64| Day::of(at(number * DAY));
+    let mut expected = vec![(a, day(1), one, 20), (a, day(1), two, 30), (a, day(2), one, 0)];
+    expected.sort();
+    assert_eq!(read(&[a], 1, 2).await, expected);
+    expected.extend([(b, day(5), one, 40), (deleted, day(1), one, 50)]);
+    expected.sort();
+    assert_eq!(read(&[a, b, deleted, fresh(BucketId::new)], 1, 5).await, expected);
+    assert!(read(&[a, b], 3, 4).await.is_empty());
+    assert!(read(&[a, b], 2, 1).await.is_empty());
+    assert!(read(&[], 0, 9).await.is_empty());
+}

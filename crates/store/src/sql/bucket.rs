@@ -271,11 +271,8 @@ impl BucketStore for SqlStore {
         org_id: OrgId,
         ids: &[BucketId],
     ) -> Result<Vec<(BucketId, WorkspaceId)>> {
-        let list = InList::new(
-            "SELECT id, workspace_id FROM buckets WHERE org_id = $1 AND deleted_at IS NULL AND id IN (",
-            ")",
-        )
-        .text(org_id);
+        let list = InList::new("SELECT id, workspace_id FROM buckets WHERE org_id = $1 AND id IN (", ")")
+            .text(org_id);
         let read = |row: &Row| {
             let mut columns = Columns::of(row);
             Ok((columns.parsed()?, columns.parsed()?))
@@ -306,6 +303,12 @@ impl BucketStore for SqlStore {
             Ok(SharingBucket { workspace_id: columns.parsed()?, location: location(&mut columns)? })
         };
         self.rows(select).await?.iter().map(read).collect()
+    }
+
+    async fn buckets_ever(&self, org_id: OrgId, ids: &[BucketId]) -> Result<Vec<Bucket>> {
+        let ever = concat!("SELECT ", bucket_columns!(), " FROM buckets b WHERE b.org_id = $1 AND b.id IN (");
+        let rows = self.rows_in_list(&InList::new(ever, ")").text(org_id), &texts(ids)).await?;
+        rows.iter().map(|row| without_secret(&mut Columns::of(row))).collect()
     }
 
     async fn bucket_generation(&self, org_id: OrgId) -> Result<u64> {

@@ -13,7 +13,7 @@ use crate::idempotency::{Begun, IdempotencyStore, RequestName};
 
 /// Begins a statement whose first three parameters name a request.
 fn of_request<'q>(sql: &'static str, name: &RequestName) -> Query<'q> {
-    query(sql).bind(name.user_id.to_string()).bind(name.route.clone()).bind(name.key.clone())
+    query(sql).bind(name.token_id.to_string()).bind(name.route.clone()).bind(name.key.clone())
 }
 
 #[async_trait]
@@ -27,8 +27,8 @@ impl IdempotencyStore for SqlStore {
     ) -> Result<Begun> {
         let mut write = self.write().await?;
         let hash = hex(body_hash);
-        let reserve = "INSERT INTO requests (user_id, route, request_key, body_hash, begun_at) \
-                       VALUES ($1, $2, $3, $4, $5) ON CONFLICT (user_id, route, request_key) DO NOTHING";
+        let reserve = "INSERT INTO requests (token_id, route, request_key, body_hash, begun_at) \
+                       VALUES ($1, $2, $3, $4, $5) ON CONFLICT (token_id, route, request_key) DO NOTHING";
         let reserved = write.execute(of_request(reserve, name).bind(&hash).bind(to_micros(now))).await?;
         if reserved > 0 {
             write.commit().await?;
@@ -36,7 +36,7 @@ impl IdempotencyStore for SqlStore {
         }
         let known = concat!(
             "SELECT body_hash, begun_at, status, body FROM requests \
-             WHERE user_id = $1 AND route = $2 AND request_key = $3",
+             WHERE token_id = $1 AND route = $2 AND request_key = $3",
             for_update!()
         );
         // Abandoned in between, which only engines with several writers can see.
@@ -47,7 +47,7 @@ impl IdempotencyStore for SqlStore {
         match (columns.optional_narrow()?, columns.optional_text()?) {
             (None, _) if begun_at < stale => {
                 let take_over = "UPDATE requests SET body_hash = $4, begun_at = $5 \
-                                 WHERE user_id = $1 AND route = $2 AND request_key = $3";
+                                 WHERE token_id = $1 AND route = $2 AND request_key = $3";
                 write.execute(of_request(take_over, name).bind(&hash).bind(to_micros(now))).await?;
                 write.commit().await?;
                 Ok(Begun::New)
@@ -61,7 +61,7 @@ impl IdempotencyStore for SqlStore {
     async fn complete_request(&self, name: &RequestName, status: u16, body: &str) -> Result<()> {
         let mut write = self.write().await?;
         let sql = "UPDATE requests SET status = $4, body = $5 \
-                   WHERE user_id = $1 AND route = $2 AND request_key = $3";
+                   WHERE token_id = $1 AND route = $2 AND request_key = $3";
         write.execute(of_request(sql, name).bind(i64::from(status)).bind(body)).await?;
         write.commit().await
     }
@@ -69,7 +69,7 @@ impl IdempotencyStore for SqlStore {
     async fn abandon_request(&self, name: &RequestName) -> Result<()> {
         let mut write = self.write().await?;
         let sql =
-            "DELETE FROM requests WHERE user_id = $1 AND route = $2 AND request_key = $3 AND status IS NULL";
+            "DELETE FROM requests WHERE token_id = $1 AND route = $2 AND request_key = $3 AND status IS NULL";
         write.execute(of_request(sql, name)).await?;
         write.commit().await
     }

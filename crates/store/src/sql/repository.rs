@@ -186,11 +186,9 @@ impl RepositoryStore for SqlStore {
         org_id: OrgId,
         ids: &[RepoId],
     ) -> Result<Vec<(RepoId, WorkspaceId)>> {
-        let list = InList::new(
-            "SELECT id, workspace_id FROM repositories WHERE org_id = $1 AND deleted_at IS NULL AND id IN (",
-            ")",
-        )
-        .text(org_id);
+        let list =
+            InList::new("SELECT id, workspace_id FROM repositories WHERE org_id = $1 AND id IN (", ")")
+                .text(org_id);
         let read = |row: &Row| {
             let mut columns = Columns::of(row);
             Ok((columns.parsed()?, columns.parsed()?))

@@ -12,10 +12,12 @@ use sqlx::query;
 use super::SqlStore;
 use super::bucket_list::node_word;
 use super::columns::Columns;
+use super::dialect::Row;
 use super::node::{self, node_columns};
+use super::statement::{InList, texts};
 use crate::Result;
 use crate::bucket::NodeWord;
-use crate::status::{ProbeBatch, StatusStore};
+use crate::status::{NodeDayRecord, ProbeBatch, StatusStore};
 
 /// The columns that make a day's record.
 macro_rules! day_record_columns {
@@ -100,6 +102,30 @@ impl StatusStore for SqlStore {
         }
         records.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
         Ok(records)
+    }
+
+    async fn day_records_between(
+        &self,
+        ids: &[BucketId],
+        first: Day,
+        last: Day,
+    ) -> Result<Vec<NodeDayRecord>> {
+        let between = concat!(
+            "SELECT d.bucket_id, d.day, d.node_id, ",
+            day_record_columns!(),
+            " FROM day_records d WHERE d.day >= $1 AND d.day <= $2 AND d.bucket_id IN ("
+        );
+        let list = InList::new(between, ")").number(first.number()).number(last.number());
+        let read = |row: &Row| {
+            let mut columns = Columns::of(row);
+            Ok(NodeDayRecord {
+                bucket_id: columns.parsed()?,
+                day: Day::from_number(columns.number()?),
+                node_id: columns.parsed()?,
+                record: day_record(&mut columns)?,
+            })
+        };
+        self.rows_in_list(&list, &texts(ids)).await?.iter().map(read).collect()
     }
 
     async fn purge_day_records(&self, before: Day, at_most: u32) -> Result<u64> {

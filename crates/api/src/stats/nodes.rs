@@ -1,0 +1,277 @@
+//! `/stats/nodes`: what nodes report of buckets, now and by day.
+
+use axum::extract::State;
+use axum::response::Response;
+use bucketry_control::Control;
+use bucketry_control::buckets::{BucketDays, BucketSelection, BucketStates, NodeStatistics};
+use bucketry_model::bucket::StorageType;
+use bucketry_model::id::{BucketId, NodeId};
+use bucketry_model::status::Status;
+use bucketry_store::bucket::PageStart;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::caller::Authenticated;
+use crate::error::ApiResult;
+use crate::listing::{self, Elements, Frame, Source};
+use crate::openapi::{BadRequest, InOrganization, Signed};
+use crate::params::{Page, Params};
+use crate::state::ApiState;
+use crate::vocabulary::{Moment, StatusSchema, StorageTypeSchema};
+
+/// The routes.
+pub(super) fn routes() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(minute)).routes(routes!(daily))
+}
+
+/// How one node last saw one bucket.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct NodeStatsMinute {
+    /// The node's id.
+    #[schema(value_type = String, format = "uuid")]
+    node_id: NodeId,
+    /// The bucket.
+    #[schema(value_type = String, format = "uuid")]
+    bucket_id: BucketId,
+    /// The bucket, in the older spelling.
+    #[schema(value_type = String, format = "uuid")]
+    unit_id: BucketId,
+    /// The bucket's status at this node; DISCONNECTED where the node has fallen silent.
+    #[schema(value_type = StatusSchema)]
+    node_status: Status,
+    /// When the node probed the bucket last.
+    last_updated: Moment,
+    /// The latency of the last successful probe, in milliseconds; 0 where none has succeeded yet.
+    #[serde(rename = "latency_ms")]
+    latency_ms: u32,
+}
+
+/// How nodes last saw buckets.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "described here, written by `listing`")]
+struct NodeStatsMinuteList {
+    /// Always true.
+    success: bool,
+    /// One entry for each bucket and node: newest bucket first, or in the order that was asked for; then by node name.
+    #[schema(inline = false)]
+    data: Vec<NodeStatsMinute>,
+    /// Where the next page begins; null at the end. Absent where the whole list was asked for.
+    #[schema(required = false, rename = "nextCursor")]
+    next_cursor: Option<String>,
+}
+
+/// How one node saw one bucket in one day.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct NodeStatsDaily<'a> {
+    /// The node's id.
+    #[schema(value_type = String, format = "uuid")]
+    node_id: NodeId,
+    /// The bucket.
+    #[schema(value_type = String, format = "uuid")]
+    bucket_id: BucketId,
+    /// The bucket, in the older spelling.
+    #[schema(value_type = String, format = "uuid")]
+    unit_id: BucketId,
+    /// The UTC day: day, month and year as the digits of one number (ddmmyyyy, the day without a leading zero).
+    #[schema(example = 31_012_026)]
+    day: u32,
+    /// The share of the observed part of the day in which the bucket was online, in percent.
+    #[schema(minimum = 0, maximum = 100)]
+    online: f64,
+    /// Mean latency of the successful probes, in milliseconds.
+    #[serde(rename = "latency_ms")]
+    latency_ms: f64,
+    /// The bucket's address at its provider; empty for the provider's own.
+    endpoint: String,
+    /// The bucket's region; empty where none is set.
+    #[schema(value_type = String)]
+    region: &'a str,
+    /// The protocol of the bucket's provider.
+    #[schema(value_type = StorageTypeSchema)]
+    storage_type: StorageType,
+    /// Whose storage the bucket is.
+    #[schema(value_type = String, example = "AWS")]
+    provider: &'static str,
+    /// The bucket's status after the day's last probe; DISCONNECTED where the node has fallen silent since.
+    #[schema(value_type = StatusSchema)]
+    status: Status,
+    /// The version that the node runs.
+    #[schema(value_type = String)]
+    version: &'a str,
+}
+
+/// How nodes saw buckets by day.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "described here, written by `listing`")]
+struct NodeStatsDailyList {
+    /// Always true.
+    success: bool,
+    /// One entry for each bucket, day and node: newest bucket first, or in the order that was asked for; then newest
+    /// day first, then by node name.
+    #[schema(inline = false)]
+    data: Vec<NodeStatsDaily<'static>>,
+    /// Where the next page begins; null at the end. Absent where the whole list was asked for.
+    #[schema(required = false, rename = "nextCursor")]
+    next_cursor: Option<String>,
+}
+
+fn minutes(entry: &BucketStates) -> impl Iterator<Item = NodeStatsMinute> {
+    let id = entry.position.id;
+    entry.nodes.iter().map(move |state| NodeStatsMinute {
+        node_id: state.node_id,
+        bucket_id: id,
+        unit_id: id,
+        node_status: state.status,
+        last_updated: Moment(state.last_updated),
+        latency_ms: state.latency_ms.unwrap_or(0),
+    })
+}
+
+fn days(entry: &BucketDays) -> impl Iterator<Item = NodeStatsDaily<'_>> {
+    let (id, location) = (entry.position.id, &entry.location);
+    entry.days.iter().map(move |row| NodeStatsDaily {
+        node_id: row.node_id,
+        bucket_id: id,
+        unit_id: id,
+        day: row.day.to_digits(),
+        online: row.online_percent,
+        latency_ms: row.latency_ms,
+        endpoint: location.endpoint.as_ref().map(ToString::to_string).unwrap_or_default(),
+        region: location.region.as_deref().unwrap_or_default(),
+        storage_type: location.storage_type,
+        provider: entry.provider.as_str(),
+        status: row.status,
+        version: &row.version,
+    })
+}
+
+struct Minutes {
+    control: Control,
+    selection: BucketSelection,
+}
+
+impl Source for Minutes {
+    type Entry = BucketStates;
+    type Place = PageStart;
+
+    async fn read(&self, after: Option<PageStart>, limit: u32) -> ApiResult<Vec<BucketStates>> {
+        Ok(self.control.bucket_states(&self.selection, after, limit).await?)
+    }
+
+    fn place(entry: &BucketStates) -> PageStart {
+        entry.position
+    }
+
+    fn show(entry: &BucketStates) -> impl Serialize {
+        minutes(entry).collect::<Vec<_>>()
+    }
+
+    fn write(entry: &BucketStates, list: &mut Elements<'_>) -> ApiResult<()> {
+        minutes(entry).try_for_each(|row| list.add(&row))
+    }
+}
+
+struct Days {
+    control: Control,
+    statistics: NodeStatistics,
+}
+
+impl Source for Days {
+    type Entry = BucketDays;
+    type Place = PageStart;
+
+    fn at_once(&self) -> u32 {
+        self.statistics.most_buckets()
+    }
+
+    async fn read(&self, after: Option<PageStart>, limit: u32) -> ApiResult<Vec<BucketDays>> {
+        Ok(self.control.bucket_days(&self.statistics, after, limit).await?)
+    }
+
+    fn place(entry: &BucketDays) -> PageStart {
+        entry.position
+    }
+
+    fn show(entry: &BucketDays) -> impl Serialize {
+        days(entry).collect::<Vec<_>>()
+    }
+
+    fn write(entry: &BucketDays, list: &mut Elements<'_>) -> ApiResult<()> {
+        days(entry).try_for_each(|row| list.add(&row))
+    }
+}
+
+async fn select(caller: &Authenticated, state: &ApiState, params: &Params) -> ApiResult<BucketSelection> {
+    let (workspace, named) = (params.id("workspaceId")?, params.ids(&["bucketId", "unitId"])?);
+    Ok(state.control().select_buckets(caller, named.as_deref(), workspace).await?)
+}
+
+/// Reports how nodes see buckets now.
+///
+/// One entry for each bucket and node that has probed it: of the buckets in `bucketId`, or of all that the caller may
+/// see. Deleted buckets have none. `limit` counts buckets.
+#[utoipa::path(
+    get,
+    path = "/stats/nodes/minute",
+    tag = "Statistics",
+    operation_id = "nodeStatsMinute",
+    security(("bearer" = [])),
+    params(
+        ("bucketId" = Option<String>, Query, description = "Only these buckets: ids, separated by commas; also `unitId`"),
+        ("workspaceId" = Option<String>, Query, format = "uuid", description = "Only the buckets of this workspace"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Buckets of a page"),
+        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before"),
+    ),
+    responses(
+        (status = 200, description = "The present state", body = NodeStatsMinuteList),
+        Signed, InOrganization, BadRequest,
+    ),
+)]
+async fn minute(caller: Authenticated, State(state): State<ApiState>, params: Params) -> ApiResult<Response> {
+    let page = params.page()?;
+    let selection = select(&caller, &state, &params).await?;
+    let source = Minutes { control: state.control().clone(), selection };
+    listing::answer(source, Frame::Named("data"), page).await
+}
+
+/// Reports how nodes saw buckets by UTC day.
+///
+/// One entry for each bucket, day and node that probed it that day. Dates are day, month and year as the digits of one
+/// number (ddmmyyyy), with or without a leading zero; both days belong to the range. Without `startDate` it is the 30
+/// days up to `endDate`, without `endDate` up to today; at most 366 days. Deleted buckets are reported where they are
+/// named in `bucketId`. `limit` counts buckets, and a page may have fewer.
+#[utoipa::path(
+    get,
+    path = "/stats/nodes/daily",
+    tag = "Statistics",
+    operation_id = "nodeStatsDaily",
+    security(("bearer" = [])),
+    params(
+        ("startDate" = Option<String>, Query, description = "The first day, as ddmmyyyy", example = "1012026"),
+        ("endDate" = Option<String>, Query, description = "The last day, as ddmmyyyy", example = "31012026"),
+        ("bucketId" = Option<String>, Query, description = "Only these buckets: ids, separated by commas; also `unitId`"),
+        ("workspaceId" = Option<String>, Query, format = "uuid", description = "Only the buckets of this workspace"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Buckets of a page"),
+        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before"),
+    ),
+    responses(
+        (status = 200, description = "The days", body = NodeStatsDailyList),
+        Signed, InOrganization, BadRequest,
+    ),
+)]
+async fn daily(caller: Authenticated, State(state): State<ApiState>, params: Params) -> ApiResult<Response> {
+    let page = params.page()?;
+    let (first, last) = (params.numbered_day("startDate")?, params.numbered_day("endDate")?);
+    let selection = select(&caller, &state, &params).await?;
+    let statistics = state.control().node_statistics(selection, first, last)?;
+    let page = match page {
+        Page::Whole => Page::Whole,
+        Page::Part { after, limit } => Page::Part { after, limit: limit.min(statistics.most_buckets()) },
+    };
+    let source = Days { control: state.control().clone(), statistics };
+    listing::answer(source, Frame::Named("data"), page).await
+}

@@ -1,0 +1,207 @@
+//! What nodes report of buckets: now, and by day. Statistics of deleted buckets and of one workspace.
+
+use bucketry_model::diagnosis::CheckCode;
+use bucketry_model::id::{BucketId, NodeId};
+use bucketry_model::status::{ProbeFailure, ProbedStatus};
+use bucketry_model::time::Clock as _;
+use bucketry_model::uptime::ProbeSample;
+use bucketry_store::status::ProbeBatch;
+use http::Method;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use crate::deployment::Deployment;
+use crate::places::{Place, World};
+
+impl Deployment {
+    async fn node(&self) -> NodeId {
+        self.control.node_views().await.unwrap()[0].node.id
+    }
+
+    /// Records probes of a bucket: seconds before now, latency of a success.
+    async fn probe(&self, bucket: &str, probes: &[(i64, Option<u32>)]) {
+        let bucket: BucketId = bucket.parse().unwrap();
+        let sample = |(ago, latency_ms): &(i64, Option<u32>)| {
+            let failure = ProbeFailure { code: CheckCode::ConnectionRefused, message: "nobody".to_owned() };
+            let online = latency_ms.is_some();
+            ProbeSample {
+                at: self.clock.now() - SignedDuration::from_secs(*ago),
+                status: if online { ProbedStatus::Online } else { ProbedStatus::Offline },
+                latency_ms: *latency_ms,
+                failure: (!online).then_some(failure),
+            }
+        };
+        let batch = ProbeBatch {
+            node_id: self.node().await,
+            org_id: None,
+            longest_gap: SignedDuration::from_secs(150),
+            samples: probes.iter().map(|probe| (bucket, sample(probe))).collect(),
+        };
+        assert_eq!(self.control.store().record_probes(&batch).await.unwrap(), probes.len());
+    }
+}
+
+const DAY: i64 = 86_400;
+
+fn days(body: &Value) -> Vec<u64> {
+    body["data"].as_array().unwrap().iter().map(|row| row["day"].as_u64().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn the_present_state_has_every_field_of_the_contract() {
+    let deployment = Deployment::start().await;
+    assert_eq!(deployment.get("/stats/nodes/minute").await.body, json!({ "success": true, "data": [] }));
+    let (silent, bucket) = (deployment.add_bucket("silent").await, deployment.add_bucket("photos").await);
+    deployment.probe(&bucket, &[(60, Some(12)), (0, None)]).await;
+    let told = deployment.get("/stats/nodes/minute").await;
+    let row = json!({
+        "nodeId": deployment.node().await, "bucketId": bucket, "unitId": bucket, "nodeStatus": "OFFLINE",
+        "lastUpdated": "2026-03-01T12:00:00.000Z", "latency_ms": 12,
+    });
+    assert_eq!(told.body, json!({ "success": true, "data": [row] }), "{}", told.text);
+    for query in [format!("bucketId={bucket}%2C{silent}"), format!("unitId={bucket}")] {
+        let named = deployment.get(&format!("/stats/nodes/minute?{query}")).await;
+        assert_eq!(named.body["data"], told.body["data"], "{query}");
+    }
+    // The node falls silent.
+    deployment.clock.advance(SignedDuration::from_secs(90));
+    let told = deployment.get("/stats/nodes/minute").await.body;
+    assert_eq!(told["data"][0]["nodeStatus"], "DISCONNECTED");
+    assert_eq!(deployment.delete(&format!("/bucket/{bucket}")).await.status, 200);
+    let gone = deployment.get(&format!("/stats/nodes/minute?bucketId={bucket}")).await;
+    assert_eq!(gone.body, json!({ "success": true, "data": [] }), "no node reports on a deleted bucket");
+}
+
+#[tokio::test]
+async fn a_day_has_every_field_of_the_contract_and_outlives_its_bucket() {
+    let deployment = Deployment::start().await;
+    assert_eq!(deployment.get("/stats/nodes/daily").await.body, json!({ "success": true, "data": [] }));
+    let bucket = deployment.add_bucket("photos").await;
+    deployment.probe(&bucket, &[(DAY, Some(30)), (120, Some(10)), (60, None), (0, Some(20))]).await;
+    let row = |day: u32, online: f64, latency_ms: f64| {
+        json!({
+            "nodeId": null, "bucketId": bucket, "unitId": bucket, "day": day, "online": online,
+            "latency_ms": latency_ms, "endpoint": "https://s3.example.com", "region": "eu-central-1",
+            "storageType": "S3", "provider": "OTHER", "status": "ONLINE", "version": "1",
+        })
+    };
+    let mut expected = json!([row(1_032_026, 50.0, 15.0), row(28_022_026, 100.0, 30.0)]);
+    for row in expected.as_array_mut().unwrap() {
+        row["nodeId"] = json!(deployment.node().await);
+    }
+    let told = deployment.get("/stats/nodes/daily").await;
+    assert_eq!(told.body, json!({ "success": true, "data": expected }), "{}", told.text);
+
+    assert_eq!(deployment.delete(&format!("/bucket/{bucket}")).await.status, 200);
+    assert_eq!(deployment.get("/stats/nodes/daily").await.body["data"], json!([]));
+    let named = deployment.get(&format!("/stats/nodes/daily?unitId={bucket}")).await;
+    assert_eq!(named.body["data"], expected, "{}", named.text);
+    let day = deployment.post(&format!("/bucket/{bucket}/stats"), json!({ "day": "2026-03-01" })).await;
+    assert_eq!(day.body["nodeStats"][0]["perc_uptime"], 50.0, "{}", day.text);
+}
+
+#[tokio::test]
+async fn dates_are_read_from_the_right_and_both_belong_to_the_range() {
+    let deployment = Deployment::start().await;
+    let bucket = deployment.add_bucket("photos").await;
+    deployment
+        .probe(&bucket, &[(31 * DAY, Some(1)), (29 * DAY, Some(1)), (DAY, Some(1)), (0, Some(1))])
+        .await;
+    let told = async |query: &str| days(&deployment.get(&format!("/stats/nodes/daily?{query}")).await.body);
+    assert_eq!(told("").await, [1_032_026, 28_022_026, 31_012_026], "thirty days with the present one");
+    assert_eq!(told("startDate=29012026&endDate=31012026").await, [31_012_026, 29_012_026]);
+    assert_eq!(told("startDate=1032026&endDate=01032026").await, [1_032_026]);
+    assert_eq!(told("startDate=undefined&endDate=28022026").await, [28_022_026, 31_012_026]);
+    for (query, field) in [
+        ("startDate=2026-03-01", "startDate"),
+        ("endDate=32012026", "endDate"),
+        ("endDate=1767225600", "endDate"),
+        ("startDate=2032026", "startDate"),
+        ("startDate=1032025", "startDate"),
+        ("startDate=1032026&startDate=1032026", "startDate"),
+        ("limit=0", "limit"),
+        ("cursor=abc", "cursor"),
+    ] {
+        let refused = deployment.get(&format!("/stats/nodes/daily?{query}")).await;
+        let told = (refused.status.as_u16(), refused.fields());
+        assert_eq!(told, (400, vec![field]), "{query}: {}", refused.text);
+    }
+}
+
+#[tokio::test]
+async fn pages_count_buckets_and_lead_to_the_end() {
+    let deployment = Deployment::start().await;
+    let mut buckets = Vec::new();
+    for number in 0..5 {
+        let bucket = deployment.add_bucket(&format!("bucket-{number}")).await;
+        if number != 2 {
+            deployment.probe(&bucket, &[(DAY, Some(1)), (0, Some(1))]).await;
+        }
+        buckets.push(bucket);
+        deployment.clock.advance(SignedDuration::from_secs(1));
+    }
+    buckets.reverse();
+    for (path, rows) in [("/stats/nodes/minute", 1), ("/stats/nodes/daily", 2)] {
+        for named in ["".to_owned(), format!("&bucketId={}", buckets.join("%2C"))] {
+            let (mut cursor, mut seen) = (String::new(), Vec::new());
+            loop {
+                let page = deployment.get(&format!("{path}?limit=2{named}{cursor}")).await;
+                let data = page.body["data"].as_array().unwrap();
+                seen.extend(data.iter().map(|row| row["bucketId"].as_str().unwrap().to_owned()));
+                match page.body["nextCursor"].as_str() {
+                    Some(next) => cursor = format!("&cursor={next}"),
+                    None => break,
+                }
+            }
+            let probed = buckets.iter().enumerate().filter(|(index, _)| *index != 2).map(|(_, id)| id);
+            let expected: Vec<String> = probed.flat_map(|id| vec![id.clone(); rows]).collect();
+            assert_eq!(seen, expected, "{path} {named}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn statistics_are_those_of_the_workspaces_that_the_caller_can_enter() {
+    let world = World::make().await;
+    let mut ids = Vec::new();
+    for place in Place::ALL {
+        let bucket = world.fresh_bucket(place).await;
+        world.deployment.probe(&bucket, &[(0, Some(1))]).await;
+        ids.push(bucket);
+    }
+    let [own, other, foreign] = &ids[..] else { panic!() };
+    let seen = async |role, path: &str| {
+        let answer = world.deployment.ask_as(world.token(role), Method::GET, path, None).await;
+        let rows = ["data", "stats"].iter().find_map(|name| answer.body[*name].as_array());
+        let rows = rows.unwrap_or_else(|| panic!("{role} {path}: {}", answer.text));
+        let id = |row: &Value| row["bucketId"].as_str().or(row["unitId"].as_str()).unwrap().to_owned();
+        rows.iter().map(id).collect::<std::collections::BTreeSet<_>>()
+    };
+    let set = |ids: &[&String]| ids.iter().map(|id| (*id).clone()).collect::<std::collections::BTreeSet<_>>();
+    for path in ["/stats/nodes/minute", "/stats/nodes/daily", "/bucket/stats", "/unit/stats"] {
+        for (role, expected) in [
+            ("USER", set(&[])),
+            ("READ", set(&[own])),
+            ("OWNER", set(&[own, other])),
+            ("FOREIGN", set(&[foreign])),
+        ] {
+            assert_eq!(seen(role, path).await, expected, "{role} {path}");
+        }
+        let within = |place| format!("{path}?workspaceId={}", world.workspace(place));
+        assert_eq!(seen("OWNER", &within(Place::OtherWorkspace)).await, set(&[other]), "{path}");
+        assert_eq!(seen("READ", &within(Place::OwnWorkspace)).await, set(&[own]), "{path}");
+        let both = format!("{}&bucketId={own},{other},{foreign}", within(Place::OwnWorkspace));
+        assert_eq!(seen("OWNER", &both).await, set(&[own]), "{path}: named, in one workspace");
+        for (role, place, status) in [
+            ("READ", Place::OtherWorkspace, 403),
+            ("READ", Place::OtherOrganization, 404),
+            ("OWNER", Place::OtherOrganization, 404),
+        ] {
+            let answer = world.deployment.ask_as(world.token(role), Method::GET, &within(place), None).await;
+            assert_eq!(answer.status, status, "{role} {path} {}", place.name());
+        }
+        let named = format!("{path}?bucketId={other}");
+        let answer = world.deployment.ask_as(world.token("READ"), Method::GET, &named, None).await;
+        assert_eq!(answer.status, 403, "one that is there, and not for the caller: {path}");
+    }
+}

@@ -1,0 +1,53 @@
+//! One rule for ids, wherever a client names something: in a path, a query or a body.
+//!
+//! Absent is what isn't there, is empty, or is the text `undefined` or `null`, which JavaScript clients send for what
+//! they don't have. A malformed id names nothing, exactly as an unknown one does: the answer is the same 404, or the id
+//! is left out of a list.
+
+use std::str::FromStr;
+
+use crate::{Error, Result, Thing};
+
+/// Whether a text stands for a value that the client doesn't have.
+pub fn is_absent(text: &str) -> bool {
+    matches!(text.trim(), "" | "undefined" | "null")
+}
+
+/// Reads an id that names one thing; `None` where it is absent.
+pub fn read_id<Id: FromStr>(text: Option<&str>, thing: Thing) -> Result<Option<Id>> {
+    match text {
+        Some(text) if !is_absent(text) => text.trim().parse().map(Some).map_err(|_| Error::NotFound(thing)),
+        _ => Ok(None),
+    }
+}
+
+/// Reads the ids of a list, without those that can't name anything.
+pub fn read_list<'t, Id: FromStr>(texts: impl Iterator<Item = &'t str>) -> Vec<Id> {
+    texts.filter_map(|text| text.trim().parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bucketry_model::id::WorkspaceId;
+
+    const ID: &str = "00000000-0000-7000-8000-000000000001";
+
+    #[test]
+    fn an_id_is_absent_malformed_or_read() {
+        let read = |text| read_id::<WorkspaceId>(text, Thing::Workspace);
+        for absent in [None, Some(""), Some(" "), Some("undefined"), Some("null")] {
+            assert!(matches!(read(absent), Ok(None)), "{absent:?}");
+        }
+        for malformed in ["x", "Undefined", "00000000", "{00000000-0000-7000-8000-000000000001}"] {
+            assert!(matches!(read(Some(malformed)), Err(Error::NotFound(Thing::Workspace))), "{malformed}");
+        }
+        assert_eq!(read(Some(&format!(" {ID} "))).unwrap().unwrap().to_string(), ID);
+    }
+
+    #[test]
+    fn what_names_nothing_is_left_out_of_a_list() {
+        let ids: Vec<WorkspaceId> = read_list(["x", ID, "undefined", ""].into_iter());
+        assert_eq!(ids.iter().map(ToString::to_string).collect::<Vec<_>>(), [ID]);
+    }
+}
