@@ -192,6 +192,12 @@ async fn users(calls: &mut ClientCalls, client: &Person) -> Result<(String, Stri
                    data.orgRole:number data.orgRoleDescription:text data.orgRoles+:number data.validated:bool \
                    data.mfaRequired:bool data.isBusiness:bool";
     calls.make("getUserProfile", "GET /user/profile", client.get("/user/profile"), profile).await?;
+    let me = client.get("/user/profile").send().await?.json_with_status(200)?;
+    let call = client.put(
+        &format!("/user/{}", text(&me["data"]["id"])),
+        &json!({ "name": "Olivia", "lastName": "Owner" }),
+    );
+    calls.make("updateUser", "PUT /user/{userId}", call, "success:bool message:text").await?;
     let new = json!({
         "email": "ada@example.com", "password": OWNER_PASSWORD, "firstName": "Ada", "lastName": "Lovelace",
         "orgRole": 0, "sendInvite": false,

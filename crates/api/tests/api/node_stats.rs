@@ -117,7 +117,7 @@ async fn dates_are_read_from_the_right_and_both_belong_to_the_range() {
         ("endDate=32012026", "endDate"),
         ("endDate=1767225600", "endDate"),
         ("startDate=2032026", "startDate"),
-        ("startDate=1032025", "startDate"),
+        ("startDate=28022025", "startDate"),
         ("startDate=1032026&startDate=1032026", "startDate"),
         ("limit=0", "limit"),
         ("cursor=abc", "cursor"),
