@@ -16,8 +16,8 @@ use crate::error::ApiError;
 use crate::openapi::{Document, Served};
 use crate::state::ApiState;
 use crate::{
-    bucket, cors, docs_page, health, metrics, node, not_served, observe, openapi, organization, organization_users,
-    password_reset, repo, root, session, stats, token, unit, user, vault, workspace,
+    bucket, cors, docs_page, health, metrics, node, not_served, observe, openapi, organization,
+    organization_users, password_reset, repo, root, session, stats, token, unit, user, vault, workspace,
 };
 
 fn routes() -> OpenApiRouter<ApiState> {

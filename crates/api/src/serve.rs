@@ -61,7 +61,7 @@ const LARGEST_HEAD: usize = 64 << 10;
 /// The same over HTTP/2, where a connection has many requests.
 const LARGEST_HEAD_OF_STREAM: u32 = 16 << 10;
 /// Requests that an HTTP/2 connection may have in flight.
-const STREAMS: u32 = 32;
+const STREAMS: u32 = 16;
 /// What a client may send of a body, and of all bodies of an HTTP/2 connection, before any of it was read, in bytes.
 const STREAM_WINDOW: u32 = 64 << 10;
 const CONNECTION_WINDOW: u32 = 256 << 10;
