@@ -24,9 +24,9 @@ pub(crate) struct Deployment {
     pub(crate) process: Process,
 }
 
-/// The server's usual settings, but for the rate limits: a benchmark is one client.
+/// The server's usual settings, but for the rate limits and the connections of one address: a benchmark is one client.
 pub(crate) fn options(program: &Path, data_dir: &Path) -> Options {
-    Options::new(program).data_dir(data_dir)
+    Options::new(program).data_dir(data_dir).env("BUCKETRY_CONNECTIONS_PER_ADDRESS", "0")
 }
 
 impl Deployment {

@@ -19,6 +19,7 @@ mod origin;
 mod postgres;
 mod process;
 mod report;
+mod s1;
 mod seeded;
 mod size;
 mod statistics;
@@ -140,6 +141,8 @@ enum Benchmark {
     G,
     /// 10,000 buckets probed each minute
     N1,
+    /// What strangers can make the process grow by
+    S1,
     /// Size, idle memory, start
     Size,
 }
@@ -184,6 +187,7 @@ async fn run(plan: Plan) -> Result {
             Benchmark::A4 => a4::measure(&plan).await?,
             Benchmark::G => gateway::measure(&plan).await?,
             Benchmark::N1 => n1::measure(&plan).await?,
+            Benchmark::S1 => s1::measure(&plan).await?,
             Benchmark::Size => size::measure(&plan).await?,
         };
         report.print();

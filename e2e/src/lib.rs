@@ -35,6 +35,7 @@ mod signed;
 
 pub use azure::{Azure, azure};
 pub use bucketry_test_servers::bucketry::{OWNER_EMAIL, OWNER_PASSWORD, Options};
+pub use bucketry_test_servers::hostile::{CONNECTIONS as HOSTILE_CONNECTIONS, Hostile};
 pub use bucketry_test_servers::postgres::Settings as PostgresSettings;
 pub use bucketry_test_servers::seaweedfs::{
     ADMIN, Identity, NO_LIST, OPEN_BUCKET, READ_ONLY, SCOPED_BUCKET, WRITE_ONLY,

@@ -29,7 +29,7 @@ usage: cargo xtask <task>
                       cargo xtask test -- -p bucketry-model name_of_a_test
   test --openapi      only the OpenAPI check
   bench [NAMES] [--quick]
-                      measures the release binary: a1 a2 a3 a4 g n1 size, all if none is named; bench/README.md tells
+                      measures the release binary: a1 a2 a3 a4 g n1 s1 size, all if none is named; bench/README.md tells
                       what they are, and gets the results
   providers           write the table of tested providers, credentials and outcomes in docs/providers.md
   fuzz [--seconds N]  damaged input for everything that reads what the network sends, N seconds a target

@@ -1,22 +1,30 @@
 //! JSON bodies: read with a bound on size and time, and refused with what is wrong and where.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+
 use axum::body::Body;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{ConnectInfo, FromRequest, Request};
+use bucketry_control::nodes::NodeMessage;
+use bucketry_listener::min_rate_body::{MinRateBody, TooSlow};
+use bucketry_model::node_protocol;
 use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
+use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 
+use crate::body_budget::BodyLease;
 use crate::error::{ApiError, ApiResult};
 use crate::state::ApiState;
 
 /// The largest body of the JSON API.
 pub(crate) const BODY_LIMIT: usize = 1 << 20;
-/// The largest message of a node: a full batch of 5,000 rows of traffic does not fit into [`BODY_LIMIT`].
-pub(crate) const NODE_BODY_LIMIT: usize = 4 << 20;
+/// The largest body of those who have not signed in yet.
+pub(crate) const UNAUTHENTICATED_BODY_LIMIT: usize = 64 << 10;
 
 /// A JSON body that must be there.
 pub(crate) struct JsonBody<T> {
@@ -29,8 +37,16 @@ pub(crate) struct JsonBody<T> {
 /// A JSON body that may be left out, with or without its content type.
 pub(crate) struct OptionalJsonBody<T>(pub(crate) T);
 
-/// A node's message: any JSON object, with more room.
-pub(crate) struct NodeMessage(pub(crate) serde_json::Value);
+/// A JSON body of somebody who has not proven yet who it is: smaller, and within the budget of all such bodies.
+pub(crate) struct UnauthenticatedJson<T> {
+    /// What it says.
+    pub(crate) value: T,
+    /// Held until the request was answered.
+    _lease: Option<BodyLease>,
+}
+
+/// A node's message, as it came: nothing of it is read before its signature was verified.
+pub(crate) struct SignedBody(pub(crate) NodeMessage);
 
 impl<T: DeserializeOwned> FromRequest<ApiState> for JsonBody<T> {
     type Rejection = ApiError;
@@ -60,14 +76,27 @@ impl<T: DeserializeOwned + Default> FromRequest<ApiState> for OptionalJsonBody<T
     }
 }
 
-impl FromRequest<ApiState> for NodeMessage {
+impl<T: DeserializeOwned> FromRequest<ApiState> for UnauthenticatedJson<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &ApiState) -> ApiResult<Self> {
+        let (parts, body) = request.into_parts();
+        demand_json(&parts.headers)?;
+        let (bytes, lease) = collect_unauthenticated(&parts, body, UNAUTHENTICATED_BODY_LIMIT, state).await?;
+        Ok(Self { value: parse(&bytes)?, _lease: lease })
+    }
+}
+
+impl FromRequest<ApiState> for SignedBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &ApiState) -> ApiResult<Self> {
         let (parts, body) = request.into_parts();
         demand_json(&parts.headers).map_err(ApiError::for_node)?;
-        let bytes = collect(body, NODE_BODY_LIMIT, state).await.map_err(ApiError::for_node)?;
-        parse(&bytes).map(Self).map_err(ApiError::for_node)
+        let limit = node_protocol::limits(parts.uri.path()).bytes;
+        let collected = collect_unauthenticated(&parts, body, limit, state).await;
+        let (bytes, lease) = collected.map_err(ApiError::for_node)?;
+        Ok(Self(NodeMessage::new(bytes, lease)))
     }
 }
 
@@ -83,29 +112,68 @@ fn demand_json(headers: &HeaderMap) -> ApiResult<()> {
 
 /// Reads a body. What came is dropped with the future.
 async fn collect(body: Body, limit: usize, state: &ApiState) -> ApiResult<Bytes> {
-    let reading = async {
-        // What the client announces is refused before it is sent.
-        if body.size_hint().lower() > limit as u64 {
+    in_time(state, read(body, limit, None)).await
+}
+
+/// Reads a body of somebody who has not proven yet who it is: whoever hardly sends anything is not waited for, and
+/// what came takes of the budget of all such bodies. The embedded node's messages don't: they come from here.
+async fn collect_unauthenticated(
+    parts: &Parts,
+    body: Body,
+    limit: usize,
+    state: &ApiState,
+) -> ApiResult<(Bytes, Option<BodyLease>)> {
+    if parts.extensions.get::<ConnectInfo<SocketAddr>>().is_none() {
+        return Ok((collect(body, limit, state).await?, None));
+    }
+    let mut lease = state.body_budget().lease(limit > UNAUTHENTICATED_BODY_LIMIT);
+    let body = Body::new(MinRateBody::new(body, state.settings().unauthenticated_min_rate, Arc::default()));
+    let bytes = in_time(state, read(body, limit, Some(&mut lease))).await?;
+    Ok((bytes, Some(lease)))
+}
+
+async fn read(body: Body, limit: usize, mut lease: Option<&mut BodyLease>) -> ApiResult<Bytes> {
+    // What the client announces is refused before it is sent.
+    let announced = body.size_hint();
+    if announced.lower() > limit as u64 {
+        return Err(too_large(limit));
+    }
+    let most = announced.upper().and_then(|upper| usize::try_from(upper).ok()).unwrap_or(limit).min(limit);
+    let mut body = body;
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(broken)?;
+        let Ok(data) = frame.into_data() else { continue };
+        if whole.len() + data.len() > limit {
             return Err(too_large(limit));
         }
-        let mut body = body;
-        let mut whole = BytesMut::new();
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|_| {
-                ApiError::new(StatusCode::BAD_REQUEST, "INCOMPLETE_BODY", "the body broke off before its end")
-            })?;
-            let Ok(data) = frame.into_data() else { continue };
-            if whole.len() + data.len() > limit {
-                return Err(too_large(limit));
-            }
-            whole.extend_from_slice(&data);
+        if let Some(lease) = &mut lease {
+            lease.take(data.len()).await?;
         }
-        Ok(whole.freeze())
-    };
-    tokio::time::timeout(state.settings().body_timeout, reading).await.unwrap_or_else(|_| {
-        let message = "the body did not arrive in time";
-        Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", message))
-    })
+        if whole.capacity() - whole.len() < data.len() {
+            // Twice as much each time, but no more than may come.
+            let wanted =
+                (2 * whole.len()).max(whole.len() + data.len()).min(most.max(whole.len() + data.len()));
+            whole.reserve(wanted - whole.len());
+        }
+        whole.extend_from_slice(&data);
+    }
+    Ok(whole.freeze())
+}
+
+async fn in_time(state: &ApiState, reading: impl Future<Output = ApiResult<Bytes>>) -> ApiResult<Bytes> {
+    tokio::time::timeout(state.settings().body_timeout, reading).await.unwrap_or_else(|_| Err(too_slow()))
+}
+
+fn broken(error: axum::Error) -> ApiError {
+    if error.into_inner().is::<TooSlow>() {
+        return too_slow();
+    }
+    ApiError::new(StatusCode::BAD_REQUEST, "INCOMPLETE_BODY", "the body broke off before its end")
+}
+
+fn too_slow() -> ApiError {
+    ApiError::new(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "the body did not arrive in time")
 }
 
 fn too_large(limit: usize) -> ApiError {

@@ -9,15 +9,18 @@
 //! request, ask one use case of `control`, and write its answer.
 
 mod body;
+mod body_budget;
 mod bucket;
 mod caller;
 mod change_body;
 mod client_address;
+mod cors;
 mod cursor;
 mod docs_page;
 mod error;
 mod health;
 mod idempotency;
+mod in_process;
 mod limits;
 mod list_cache;
 mod listing;
@@ -48,6 +51,7 @@ mod vault;
 mod vocabulary;
 mod workspace;
 
+pub use in_process::InProcess;
 pub use router::{openapi_json, router};
 pub use serve::{ServeSettings, serve};
 pub use settings::{ApiSettings, Rate, RateLimits};

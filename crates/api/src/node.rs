@@ -1,12 +1,16 @@
 //! Nodes: what they say (signed, without a bearer token), and the list of them.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::{OriginalUri, Query, State};
 use axum::response::Response;
+use bucketry_control::nodes::NodeMessage;
 use bucketry_control::presence::NodeView;
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::id::{NodeId, OrgId};
 use bucketry_model::node_protocol::SyncAnswer;
+use bytes::Bytes;
 use http::{StatusCode, Uri};
 use serde::Serialize;
 use serde_json::Value;
@@ -14,7 +18,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::body::NodeMessage;
+use crate::body::SignedBody;
 use crate::caller::{Authenticated, Visitor};
 use crate::cursor::AfterName;
 use crate::error::{ApiError, ApiResult};
@@ -24,6 +28,10 @@ use crate::params::Params;
 use crate::state::ApiState;
 use crate::vocabulary::{Moment, Told};
 
+/// The longest query of `GET /node/sync`, in bytes, and how many parameters it may have: all of it is signed, so all of
+/// it is read before anybody knows who sent it.
+const LONGEST_QUERY: usize = 8 << 10;
+const MOST_PARAMETERS: usize = 32;
 /// The one service that nodes give today: storage.
 const STORAGE: u32 = 1;
 
@@ -71,9 +79,9 @@ struct NodeMessageSchema {
 async fn register(
     _: Visitor,
     State(state): State<ApiState>,
-    NodeMessage(message): NodeMessage,
+    SignedBody(message): SignedBody,
 ) -> ApiResult<Json<Told>> {
-    state.control().register_node(&message).await.map_err(refuse)?;
+    state.control().register_node(message).await.map_err(refuse)?;
     Ok(Json(Told::new("the node is registered")))
 }
 
@@ -92,9 +100,9 @@ async fn register(
 async fn unregister(
     _: Visitor,
     State(state): State<ApiState>,
-    NodeMessage(message): NodeMessage,
+    SignedBody(message): SignedBody,
 ) -> ApiResult<Json<Told>> {
-    state.control().unregister_node(&message).await.map_err(refuse)?;
+    state.control().unregister_node(message).await.map_err(refuse)?;
     Ok(Json(Told::new("the node is no longer registered")))
 }
 
@@ -113,10 +121,9 @@ async fn unregister(
 async fn status(
     _: Visitor,
     State(state): State<ApiState>,
-    NodeMessage(message): NodeMessage,
+    SignedBody(message): SignedBody,
 ) -> ApiResult<Json<Told>> {
-    state.control().heartbeat(&message).await.map_err(refuse)?;
-    let probes = message.get("buckets").and_then(Value::as_array).map_or(0, Vec::len);
+    let probes = state.control().heartbeat(message).await.map_err(refuse)?;
     state.metrics().heartbeat(probes);
     Ok(Json(Told::new("the heartbeat was taken")))
 }
@@ -136,9 +143,9 @@ async fn status(
 async fn report(
     _: Visitor,
     State(state): State<ApiState>,
-    NodeMessage(message): NodeMessage,
+    SignedBody(message): SignedBody,
 ) -> ApiResult<Json<Told>> {
-    state.control().report(&message).await.map_err(refuse)?;
+    state.control().report(message).await.map_err(refuse)?;
     Ok(Json(Told::new("the report was taken")))
 }
 
@@ -191,7 +198,7 @@ async fn sync(
 ) -> ApiResult<Json<SyncAnswer>> {
     let message = signed_query(&uri)?;
     tokio::select! {
-        answer = state.control().sync(&message) => Ok(Json(answer.map_err(refuse)?)),
+        answer = state.control().sync(message) => Ok(Json(answer.map_err(refuse)?)),
         () = state.closing().cancelled() => {
             let message = "the server is being stopped: ask again in a moment";
             Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "SHUTTING_DOWN", message).retry_after(1).for_node())
@@ -200,12 +207,19 @@ async fn sync(
 }
 
 /// The query as the object that was signed. Nothing is left out of it: the signature covers every parameter.
-fn signed_query(uri: &Uri) -> ApiResult<Value> {
-    let pairs = Query::<Vec<(String, String)>>::try_from_uri(uri);
-    let Query(pairs) = pairs.map_err(|_| {
-        ApiError::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", "the query can't be read").for_node()
-    })?;
-    Ok(Value::Object(pairs.into_iter().map(|(name, value)| (name, Value::String(value))).collect()))
+fn signed_query(uri: &Uri) -> ApiResult<NodeMessage> {
+    let wrong =
+        |message: String| ApiError::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message).for_node();
+    let query = uri.query().unwrap_or_default();
+    if query.len() > LONGEST_QUERY || query.split('&').count() > MOST_PARAMETERS {
+        return Err(wrong(format!(
+            "the query must be at most {LONGEST_QUERY} bytes long and have at most {MOST_PARAMETERS} parameters"
+        )));
+    }
+    let pairs = Query::<BTreeMap<String, String>>::try_from_uri(uri);
+    let Query(pairs) = pairs.map_err(|_| wrong("the query can't be read".to_owned()))?;
+    let text = serde_json::to_vec(&pairs).map_err(ApiError::internal)?;
+    Ok(NodeMessage::from(Bytes::from(text)))
 }
 
 fn refuse(error: bucketry_control::Error) -> ApiError {

@@ -3,15 +3,24 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+use bucketry_listener::drain::{drain, is_worth_draining};
+use bucketry_listener::shared_body::SharedBody;
 use bucketry_model::id::UserId;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderName, HeaderValue, Method};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::state::ApiState;
+
+const JSON: &str = "application/json";
+/// Answers are of the moment, and many of them are for one caller.
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
 /// The header that carries a request's id, both ways.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -44,6 +53,7 @@ pub(crate) async fn observe(State(state): State<ApiState>, mut request: Request,
     let span = tracing::info_span!("request", request_id = id.to_str().unwrap_or_default());
 
     let counted = state.metrics().begin();
+    let unread = UnreadBody::of(&mut request);
     let mut response = next.run(request).instrument(span.clone()).await;
     let took = started.elapsed();
     let status = response.status().as_u16();
@@ -52,8 +62,38 @@ pub(crate) async fn observe(State(state): State<ApiState>, mut request: Request,
     let user = trace.user.get().map(tracing::field::display);
     let ms = took.as_micros() as f64 / 1_000.0;
     span.in_scope(|| tracing::info!(method, route, status, ms, user, "answered"));
-    response.headers_mut().insert(REQUEST_ID, id);
+    if let Some(unread) = unread {
+        unread.drain().await;
+    }
+    let headers = response.headers_mut();
+    if headers.get(CONTENT_TYPE).is_some_and(|media_type| media_type == JSON) {
+        headers.entry(CACHE_CONTROL).or_insert(NO_STORE);
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+    headers.insert(REQUEST_ID, id);
     response
+}
+
+/// The body of a request that may be refused before it was read.
+struct UnreadBody(SharedBody<Body>);
+
+impl UnreadBody {
+    /// None where there is nothing to read.
+    fn of(request: &mut Request) -> Option<Self> {
+        if !is_worth_draining(request.headers(), request.version(), request.body()) {
+            return None;
+        }
+        let mut shared = SharedBody::Here(std::mem::take(request.body_mut()));
+        *request.body_mut() = Body::new(shared.lend()?);
+        Some(Self(shared))
+    }
+
+    /// Reads what no handler did, so that the client gets to read the answer.
+    async fn drain(mut self) {
+        if let Some(body) = self.0.take_back() {
+            drain(body).await;
+        }
+    }
 }
 
 /// The request's own id where it is sane, else a new one.

@@ -16,8 +16,8 @@ use crate::error::ApiError;
 use crate::openapi::{Document, Served};
 use crate::state::ApiState;
 use crate::{
-    bucket, docs_page, health, metrics, node, not_served, observe, openapi, organization, organization_users,
-    password_reset, repo, root, session, stats, token, unit, user, vault, workspace,
+    bucket, cors, docs_page, health, metrics, node, not_served, observe, openapi, organization,
+    organization_users, password_reset, repo, root, session, stats, token, unit, user, vault, workspace,
 };
 
 fn routes() -> OpenApiRouter<ApiState> {
@@ -58,15 +58,18 @@ pub fn openapi_json() -> String {
 pub fn router(state: ApiState) -> Router {
     let document = Served(Bytes::from(openapi_json()));
     let (router, _) = routes().split_for_parts();
-    router
+    let router = router
         .route("/docs/{asset}", get(docs_page::asset))
         .merge(not_served::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
         .layer(Extension(document))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn_with_state(state.clone(), observe::observe))
-        .with_state(state)
+        .layer(CatchPanicLayer::custom(panicked));
+    let router = match cors::layer(&state.settings().allowed_origins) {
+        Some(layer) => router.layer(layer),
+        None => router,
+    };
+    router.layer(middleware::from_fn_with_state(state.clone(), observe::observe)).with_state(state)
 }
 
 async fn unknown_path() -> ApiError {

@@ -4,12 +4,16 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use bucketry_listener::MinRate;
+use bucketry_listener::accept::{Acceptor, ConnectionLimits};
+use bucketry_listener::min_rate_stream::MinRateStream;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -17,7 +21,6 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tower::Service as _;
 
 use crate::stall::StallLimited;
@@ -28,10 +31,14 @@ use crate::state::ApiState;
 pub struct ServeSettings {
     /// How many connections may be open at once; more wait to be accepted.
     pub connections: usize,
+    /// How many of them may be of one address, except for trusted proxies; more are closed. None is any number.
+    pub connections_per_address: Option<NonZeroUsize>,
     /// How long a client may take to send a request's head, and how long it may keep an idle connection.
     pub head_timeout: Duration,
     /// How long a connection may make no progress at all. Must be longer than the longest poll of a node.
     pub stall_timeout: Duration,
+    /// How slowly a client may read its answers.
+    pub min_read_rate: MinRate,
     /// How long what is in flight may take to end once the server is told to stop.
     pub drain: Duration,
 }
@@ -40,8 +47,10 @@ impl Default for ServeSettings {
     fn default() -> Self {
         Self {
             connections: 10_000,
+            connections_per_address: NonZeroUsize::new(1_024),
             head_timeout: Duration::from_secs(30),
             stall_timeout: Duration::from_secs(75),
+            min_read_rate: MinRate { window: Duration::from_secs(30), bytes: 16 << 10 },
             drain: Duration::from_secs(30),
         }
     }
@@ -49,10 +58,15 @@ impl Default for ServeSettings {
 
 /// The largest head of a request, in bytes.
 const LARGEST_HEAD: usize = 64 << 10;
+/// The same over HTTP/2, where a connection has many requests.
+const LARGEST_HEAD_OF_STREAM: u32 = 16 << 10;
 /// Requests that an HTTP/2 connection may have in flight.
-const STREAMS: u32 = 128;
-/// How long accepting pauses after the operating system refused (out of file descriptors, mostly).
-const PAUSE: Duration = Duration::from_millis(100);
+const STREAMS: u32 = 16;
+/// What a client may send of a body, and of all bodies of an HTTP/2 connection, before any of it was read, in bytes.
+const STREAM_WINDOW: u32 = 64 << 10;
+const CONNECTION_WINDOW: u32 = 256 << 10;
+/// What is kept of an answer until an HTTP/2 client takes it, in bytes.
+const STREAM_SEND_BUFFER: usize = 64 << 10;
 
 /// Serves the router (HTTP/1.1, and HTTP/2 in clear text) until `stop` resolves; then stops accepting, lets long
 /// polls answer, and returns once everything in flight has ended or its time is up.
@@ -66,34 +80,26 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(settings.connections));
+    let limits = ConnectionLimits {
+        total: settings.connections,
+        per_address: settings.connections_per_address,
+        trusted_proxies: state.settings().trusted_proxies.clone(),
+    };
+    let acceptor = Acceptor::new(listener, &limits);
     let builder = Arc::new(builder(settings));
     let mut stop = std::pin::pin!(stop);
     loop {
-        let place = tokio::select! {
-            place = Arc::clone(&places).acquire_owned() => place.map_err(io::Error::other)?,
+        let (connection, peer, permit) = tokio::select! {
+            accepted = acceptor.accept() => accepted,
             () = &mut stop => break,
-        };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = &mut stop => break,
-        };
-        let (connection, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) if of_one_connection(&error) => continue,
-            Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "no connection could be accepted");
-                tokio::time::sleep(PAUSE).await;
-                continue;
-            }
         };
         let answers = connection_future(connection, peer, &router, &builder, &graceful, settings);
         tokio::spawn(async move {
             answers.await;
-            drop(place);
+            drop(permit);
         });
     }
-    drop(listener);
+    drop(acceptor);
     state.closing().cancel();
     if tokio::time::timeout(settings.drain, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests were still in flight when their time was up");
@@ -101,7 +107,7 @@ pub async fn serve(
     Ok(())
 }
 
-fn builder(settings: &ServeSettings) -> Builder<TokioExecutor> {
+pub(crate) fn builder(settings: &ServeSettings) -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -111,18 +117,13 @@ fn builder(settings: &ServeSettings) -> Builder<TokioExecutor> {
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
-        .max_header_list_size(u32::try_from(LARGEST_HEAD).unwrap_or(u32::MAX))
+        .max_header_list_size(LARGEST_HEAD_OF_STREAM)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(STREAM_SEND_BUFFER)
         .keep_alive_interval(Some(settings.head_timeout))
         .keep_alive_timeout(settings.head_timeout);
     builder
-}
-
-/// The client was gone before we came to it: nothing is wrong here.
-fn of_one_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
-    )
 }
 
 fn connection_future(
@@ -142,6 +143,7 @@ fn connection_future(
         request.extensions_mut().insert(ConnectInfo(peer));
         async move { Ok::<_, Infallible>(router.call(request).await.unwrap_or_else(|never| match never {})) }
     });
+    let connection = MinRateStream::new(connection, settings.min_read_rate);
     let io = TokioIo::new(StallLimited::new(connection, settings.stall_timeout));
     let watcher = graceful.watcher();
     let builder = Arc::clone(builder);

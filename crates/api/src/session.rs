@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use bucketry_control::organizations::Registration;
 use bucketry_control::sessions::LoggedIn;
+use bucketry_model::canonical_text::CompactText;
 use bucketry_model::id::{OrgId, TokenId, UserId};
 use bucketry_model::secret::Secret;
 use http::StatusCode;
@@ -12,7 +13,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::body::JsonBody;
+use crate::body::UnauthenticatedJson;
 use crate::caller::{Newcomer, Visitor};
 use crate::error::{ApiError, ApiResult};
 use crate::login_guard::network;
@@ -29,6 +30,9 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(register))
 }
 
+/// The most bytes that `deviceInfo` may have.
+const DEVICE_INFO_LIMIT: usize = 4 << 10;
+
 /// Who logs in.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -39,9 +43,9 @@ struct Login {
     /// The password.
     #[schema(value_type = String, format = Password, write_only, max_length = 1024)]
     password: Secret,
-    /// What the session is called in the list of tokens: any JSON; a text is taken as it is.
+    /// What the session is called in the list of tokens: any JSON of at most 4 KiB; a text is taken as it is.
     #[schema(value_type = Option<Object>)]
-    device_info: Option<serde_json::Value>,
+    device_info: Option<CompactText<DEVICE_INFO_LIMIT>>,
 }
 
 /// The account that a session belongs to.
@@ -123,17 +127,14 @@ impl From<LoggedIn> for Session {
 async fn login(
     Newcomer(address): Newcomer,
     State(state): State<ApiState>,
-    JsonBody { value: login, .. }: JsonBody<Login>,
+    UnauthenticatedJson { value: login, .. }: UnauthenticatedJson<Login>,
 ) -> ApiResult<Json<Session>> {
     let network = address.map(network);
     let attempt = match state.limits() {
         Some(limits) => Some(limits.logins().admit(state.control(), &login.email, network.as_deref()).await?),
         None => None,
     };
-    let device = login.device_info.map(|info| match info {
-        serde_json::Value::String(text) => text,
-        other => other.to_string(),
-    });
+    let device = login.device_info.map(|info| info.0);
     let session = state.control().login_from(&login.email, login.password, device.as_deref(), network).await;
     if let Some(attempt) = attempt
         && !matches!(session, Err(bucketry_control::Error::Login(_)))
@@ -191,7 +192,7 @@ impl RefreshToken {
 async fn refresh(
     _: Newcomer,
     State(state): State<ApiState>,
-    JsonBody { value, .. }: JsonBody<RefreshToken>,
+    UnauthenticatedJson { value, .. }: UnauthenticatedJson<RefreshToken>,
 ) -> ApiResult<Json<RefreshedSession>> {
     let session = Session::from(state.control().refresh(&value.read()?).await?);
     Ok(Json(RefreshedSession { token: session.access_token.clone(), session }))
@@ -214,7 +215,7 @@ async fn refresh(
 async fn logout(
     _: Visitor,
     State(state): State<ApiState>,
-    JsonBody { value, .. }: JsonBody<RefreshToken>,
+    UnauthenticatedJson { value, .. }: UnauthenticatedJson<RefreshToken>,
 ) -> ApiResult<Json<Done>> {
     state.control().logout(&value.read()?).await?;
     Ok(Json(Done::YES))
@@ -258,7 +259,7 @@ struct NewOrganization {
 async fn register(
     _: Newcomer,
     State(state): State<ApiState>,
-    JsonBody { value: new, .. }: JsonBody<NewOrganization>,
+    UnauthenticatedJson { value: new, .. }: UnauthenticatedJson<NewOrganization>,
 ) -> ApiResult<(StatusCode, Json<Session>)> {
     let registration = Registration {
         email: new.email,

@@ -3,6 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use bucketry_listener::MinRate;
+use bucketry_listener::origins::AllowedOrigins;
 use ipnet::IpNet;
 
 /// A token bucket: how much may come at once, and how much flows in again.
@@ -65,6 +67,12 @@ pub struct ApiSettings {
     pub trusted_proxies: Vec<IpNet>,
     /// How long a client may take to send a request's body.
     pub body_timeout: Duration,
+    /// How slowly those may send a body who have not signed in yet, and nodes.
+    pub unauthenticated_min_rate: MinRate,
+    /// How many bytes all their bodies may take together while they come and are looked at.
+    pub unauthenticated_body_bytes: usize,
+    /// The origins of web pages that browsers let read the API; none is none.
+    pub allowed_origins: AllowedOrigins,
     /// How many bytes of finished list answers are kept for the next one who asks.
     pub list_cache_bytes: u64,
 }
@@ -75,6 +83,9 @@ impl Default for ApiSettings {
             rate_limits: Some(RateLimits::default()),
             trusted_proxies: Vec::new(),
             body_timeout: Duration::from_secs(30),
+            unauthenticated_min_rate: MinRate { window: Duration::from_secs(5), bytes: 16 << 10 },
+            unauthenticated_body_bytes: 12 << 20,
+            allowed_origins: AllowedOrigins::default(),
             list_cache_bytes: 64 << 20,
         }
     }

@@ -6,6 +6,7 @@ use bucketry_control::Control;
 use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 
+use crate::body_budget::BodyBudget;
 use crate::limits::Limits;
 use crate::list_cache::ListCache;
 use crate::metrics::Metrics;
@@ -22,6 +23,7 @@ struct Inner {
     settings: ApiSettings,
     limits: Option<Limits>,
     lists: ListCache,
+    body_budget: BodyBudget,
     metrics: Metrics,
     closing: CancellationToken,
 }
@@ -34,6 +36,7 @@ impl ApiState {
             control,
             limits: settings.rate_limits.as_ref().map(Limits::new),
             lists: ListCache::new(settings.list_cache_bytes),
+            body_budget: BodyBudget::new(settings.unauthenticated_body_bytes),
             settings,
             closing: CancellationToken::new(),
         };
@@ -61,6 +64,10 @@ impl ApiState {
 
     pub(crate) fn limits(&self) -> Option<&Limits> {
         self.inner.limits.as_ref()
+    }
+
+    pub(crate) fn body_budget(&self) -> &BodyBudget {
+        &self.inner.body_budget
     }
 
     pub(crate) fn lists(&self) -> &ListCache {

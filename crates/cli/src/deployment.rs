@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use bucketry_api::{ApiState, ServeSettings};
+use bucketry_api::{ApiState, InProcess, ServeSettings};
 use bucketry_control::{Control, Environment};
 use bucketry_store::data_dir::DataDirLock;
 use bucketry_store::sqlite::DATABASE_FILE;
@@ -76,9 +76,15 @@ impl Deployment {
             met(owner, &url(address));
         }
         let state = ApiState::new(control.clone(), settings.api.clone());
+        let router = bucketry_api::router(state.clone());
+        let in_process = InProcess::new(router.clone());
         let server = tokio::spawn({
-            let (state, router) = (state.clone(), bucketry_api::router(state.clone()));
-            let serving = ServeSettings { drain: DRAIN, ..ServeSettings::default() };
+            let state = state.clone();
+            let serving = ServeSettings {
+                drain: DRAIN,
+                connections_per_address: settings.connections_per_address,
+                ..ServeSettings::default()
+            };
             async move {
                 let stop = state.closing().clone();
                 if let Err(error) =
@@ -106,12 +112,12 @@ impl Deployment {
             _lock: lock,
         };
         if settings.embedded_node {
-            deployment.start_node(settings).await?;
+            deployment.start_node(in_process, settings).await?;
         }
         Ok(deployment)
     }
 
-    async fn start_node(&mut self, settings: &Settings) -> Result<()> {
+    async fn start_node(&mut self, api: InProcess, settings: &Settings) -> Result<()> {
         let listener = match &settings.gateway {
             Some((address, _)) => Some(TcpListener::bind(address).await.map_err(|error| {
                 Failure::because(&format!("can't listen for the gateway on {address}"), &error)
@@ -119,7 +125,7 @@ impl Deployment {
             None => None,
         };
         self.gateway = listener.as_ref().and_then(|listener| listener.local_addr().ok());
-        let node = EmbeddedNode::start(&self.control, &url(self.address), settings, listener).await?;
+        let node = EmbeddedNode::start(&self.control, &url(self.address), api, settings, listener).await?;
         let mut metrics = Registry::default();
         metrics.register_collector(Box::new(node.metrics()));
         self.state.add_metrics(metrics);

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use bucketry_client::{NodeClient, NodeName, Options};
+use bucketry_api::InProcess;
+use bucketry_client::{NodeClient, NodeName, Options, PipeConnector};
 use bucketry_control::Control;
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::time::SystemClock;
@@ -30,10 +31,11 @@ pub(crate) struct EmbeddedNode {
 
 impl EmbeddedNode {
     /// Makes the node's keys at the first start, makes the control plane trust them, and starts the node. With a
-    /// listener it has a gateway.
+    /// listener it has a gateway. It reaches the API within the process: clients can't keep it out.
     pub(crate) async fn start(
         control: &Control,
         url: &str,
+        api: InProcess,
         settings: &Settings,
         gateway: Option<TcpListener>,
     ) -> Result<Self> {
@@ -62,8 +64,10 @@ impl EmbeddedNode {
         };
         let name = NodeName { ip: info.name.clone(), id_org: None };
         let clock = Arc::new(SystemClock);
-        let client = NodeClient::new(url, key, name, Arc::clone(&clock) as _, Options::default())
-            .map_err(|error| failed(&error))?;
+        let connector = PipeConnector::new(move || api.connect());
+        let client =
+            NodeClient::in_process(url, connector, key, name, Arc::clone(&clock) as _, Options::default())
+                .map_err(|error| failed(&error))?;
         let mut seed = [0; 8];
         getrandom::fill(&mut seed).map_err(|error| Failure::failed(format!("no random numbers: {error}")))?;
         let config = AgentConfig {

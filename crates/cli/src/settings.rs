@@ -1,12 +1,14 @@
 //! The settings of `bucketry serve`: configuration file, below environment, below flags.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bucketry_api::{ApiSettings, RateLimits};
 use bucketry_gateway::protection::ProtectionSettings;
-use bucketry_gateway::settings::GatewaySettings;
+use bucketry_gateway::settings::{GatewaySettings, ServerSettings};
+use bucketry_listener::origins::AllowedOrigins;
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::secret::Secret;
 use bucketry_provider::connection::ConnectionSettings;
@@ -83,7 +85,7 @@ pub(crate) struct ServeSettings {
     /// Whether the gateway measures how writes change the stored size, at the cost of a HEAD for each [default: on]
     #[arg(long, env = "BUCKETRY_GATEWAY_SIZE_CHANGE", value_name = "SWITCH")]
     gateway_size_change: Option<Switch>,
-    /// How many requests of one key the gateway has in flight at most [default: 1024]
+    /// How many requests of one key the gateway has in flight at most [default: 256]
     #[arg(long, env = "BUCKETRY_GATEWAY_REQUESTS_PER_KEY", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     gateway_requests_per_key: Option<u32>,
     /// How many requests to one bucket the gateway has in flight at most [default: 1024]
@@ -134,6 +136,12 @@ pub(crate) struct ServeSettings {
     /// Networks (CIDR) of reverse proxies whose X-Forwarded-For is believed, separated by commas
     #[arg(long, env = "BUCKETRY_TRUSTED_PROXIES", value_name = "LIST")]
     trusted_proxies: Option<String>,
+    /// How many connections one address may have open to the API, and to the gateway, trusted proxies excepted; 0 means any number [default: 1024]
+    #[arg(long, env = "BUCKETRY_CONNECTIONS_PER_ADDRESS", value_name = "NUMBER")]
+    connections_per_address: Option<u32>,
+    /// Origins of web pages whose scripts may use API and gateway (CORS), separated by commas; `*` is any [default: none]
+    #[arg(long, env = "BUCKETRY_ALLOWED_ORIGINS", value_name = "LIST")]
+    allowed_origins: Option<String>,
     /// How log lines are written, to standard error [default: text]
     #[arg(long, env = "BUCKETRY_LOG_FORMAT", value_name = "FORMAT")]
     log_format: Option<LogFormat>,
@@ -179,6 +187,8 @@ pub(crate) struct Settings {
     /// In days; none means without end.
     pub(crate) token_lifetime: Option<u16>,
     pub(crate) api: ApiSettings,
+    /// Of the API and of the gateway each; none is any number.
+    pub(crate) connections_per_address: Option<NonZeroUsize>,
     pub(crate) log_format: LogFormat,
     pub(crate) log: String,
     pub(crate) admin_email: String,
@@ -232,6 +242,8 @@ impl ServeSettings {
             token_lifetime: self.token_lifetime.or(lower.token_lifetime),
             rate_limit: self.rate_limit.or(lower.rate_limit),
             trusted_proxies: self.trusted_proxies.or(lower.trusted_proxies),
+            connections_per_address: self.connections_per_address.or(lower.connections_per_address),
+            allowed_origins: self.allowed_origins.or(lower.allowed_origins),
             log_format: self.log_format.or(lower.log_format),
             log: self.log.or(lower.log),
             admin_email: self.admin_email.or(lower.admin_email),
@@ -253,7 +265,7 @@ impl ServeSettings {
             no_gateway: Some(false),
             gateway_domains: Some(String::new()),
             gateway_size_change: Some(Switch::On),
-            gateway_requests_per_key: Some(1_024),
+            gateway_requests_per_key: Some(256),
             gateway_requests_per_bucket: Some(1_024),
             endpoint_policy: Some(EndpointMode::Public),
             allowed_endpoints: Some(String::new()),
@@ -270,6 +282,8 @@ impl ServeSettings {
             token_lifetime: Some(0),
             rate_limit: Some(Switch::On),
             trusted_proxies: Some(String::new()),
+            connections_per_address: Some(1_024),
+            allowed_origins: Some(String::new()),
             log_format: Some(LogFormat::Text),
             log: Some("info".to_owned()),
             admin_email: Some("admin@localhost".to_owned()),
@@ -329,10 +343,20 @@ impl ServeSettings {
             all.database_connections.unwrap_or(10).max(1),
             Duration::from_secs(all.database_statement_timeout.unwrap_or(30)),
         )?;
+        let per_address = all.connections_per_address.map_or(1_024, |most| most as usize);
+        let connections_per_address = NonZeroUsize::new(per_address);
+        let allowed_origins = AllowedOrigins::parse(&all.allowed_origins.unwrap_or_default())
+            .map_err(|error| Failure::usage(format!("allowed origins: {error}")))?;
         let gateway = GatewaySettings {
+            allowed_origins: allowed_origins.clone(),
+            server: ServerSettings {
+                connections_per_address,
+                trusted_proxies: trusted_proxies.clone(),
+                ..ServerSettings::default()
+            },
             domains: parts(&all.gateway_domains.unwrap_or_default()).map(str::to_owned).collect(),
             protection: ProtectionSettings {
-                requests_per_key: all.gateway_requests_per_key.map_or(1_024, |n| n as usize),
+                requests_per_key: all.gateway_requests_per_key.map_or(256, |n| n as usize),
                 requests_per_bucket: all.gateway_requests_per_bucket.map_or(1_024, |n| n as usize),
                 ..ProtectionSettings::default()
             },
@@ -352,6 +376,7 @@ impl ServeSettings {
         let api = ApiSettings {
             rate_limits: limited.then(RateLimits::default),
             trusted_proxies,
+            allowed_origins,
             ..ApiSettings::default()
         };
         Ok(Settings {
@@ -374,6 +399,7 @@ impl ServeSettings {
             session_lifetime: all.session_lifetime.unwrap_or(90).max(1),
             token_lifetime: all.token_lifetime.filter(|days| *days > 0),
             api,
+            connections_per_address,
             log_format: all.log_format.unwrap_or(LogFormat::Text),
             log: all.log.unwrap_or_default(),
             admin_email: all.admin_email.unwrap_or_default(),

@@ -9,10 +9,12 @@
 
 pub mod api;
 mod error;
+mod in_process;
 mod node;
 mod transport;
 
 pub use api::ApiClient;
 pub use error::{ClientError, FieldError, Refusal};
+pub use in_process::{Pipe, PipeConnector};
 pub use node::{NodeClient, NodeName};
 pub use transport::Options;

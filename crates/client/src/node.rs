@@ -20,6 +20,7 @@ use serde::Serialize;
 
 use crate::api::with_query;
 use crate::error::ClientError;
+use crate::in_process::PipeConnector;
 use crate::transport::{Options, Transport};
 
 /// What a long poll may take beyond the time that it waits for news.
@@ -56,8 +57,23 @@ impl NodeClient {
         clock: Arc<dyn Clock>,
         options: Options,
     ) -> Result<Self, ClientError> {
-        let transport = Transport::new(control_plane, options)?;
-        Ok(Self { transport, key, name, clock, last_sent_ms: AtomicI64::new(i64::MIN) })
+        Ok(Self::over(Transport::new(control_plane, options)?, key, name, clock))
+    }
+
+    /// A client of a control plane in this process, which is known by this URL outside.
+    pub fn in_process(
+        control_plane: &str,
+        connector: PipeConnector,
+        key: NodeSigningKey,
+        name: NodeName,
+        clock: Arc<dyn Clock>,
+        options: Options,
+    ) -> Result<Self, ClientError> {
+        Ok(Self::over(Transport::in_process(control_plane, connector, options)?, key, name, clock))
+    }
+
+    fn over(transport: Transport, key: NodeSigningKey, name: NodeName, clock: Arc<dyn Clock>) -> Self {
+        Self { transport, key, name, clock, last_sent_ms: AtomicI64::new(i64::MIN) }
     }
 
     /// Registers the node, or updates what the control plane knows of it.

@@ -20,6 +20,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::error::{ClientError, Refusal};
+use crate::in_process::PipeConnector;
 
 /// How a client connects and how long it waits.
 #[derive(Debug, Clone)]
@@ -51,10 +52,17 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
 }
 
+/// Where connections lead.
+#[derive(Clone)]
+enum Connections {
+    Network(Client<HttpsConnector<HttpConnector>, Full<Bytes>>),
+    InProcess(Client<PipeConnector, Full<Bytes>>),
+}
+
 /// Connections to one server. A clone shares them.
 #[derive(Clone)]
 pub(crate) struct Transport {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    connections: Connections,
     base: Uri,
     options: Options,
 }
@@ -72,12 +80,18 @@ impl Transport {
             .https_or_http()
             .enable_http1()
             .wrap_connector(tcp);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_mins(1))
-            .build(connector);
-        Ok(Self { client, base, options })
+        let connections = Connections::Network(pool().build(connector));
+        Ok(Self { connections, base, options })
+    }
+
+    /// To a server in this process. The base URL is for the requests' `Host`, and for messages.
+    pub(crate) fn in_process(
+        base_url: &str,
+        connector: PipeConnector,
+        options: Options,
+    ) -> Result<Self, ClientError> {
+        let base = parse_base_url(base_url)?;
+        Ok(Self { connections: Connections::InProcess(pool().build(connector)), base, options })
     }
 
     /// The server, for messages.
@@ -136,7 +150,11 @@ impl Transport {
         request: Request<Full<Bytes>>,
     ) -> Result<(StatusCode, HeaderMap, Bytes), ClientError> {
         let unreachable = |reason: String| ClientError::Unreachable { url: self.base_url(), reason };
-        let response = self.client.request(request).await.map_err(|error| unreachable(causes(&error)))?;
+        let answered = match &self.connections {
+            Connections::Network(client) => client.request(request).await,
+            Connections::InProcess(client) => client.request(request).await,
+        };
+        let response = answered.map_err(|error| unreachable(causes(&error)))?;
         let (head, body) = response.into_parts();
         let limit = self.options.max_answer_bytes;
         match Limited::new(body, limit).collect().await {
@@ -183,6 +201,12 @@ impl Transport {
             body,
         }))
     }
+}
+
+fn pool() -> hyper_util::client::legacy::Builder {
+    let mut pool = Client::builder(TokioExecutor::new());
+    pool.pool_timer(TokioTimer::new()).timer(TokioTimer::new()).pool_idle_timeout(Duration::from_mins(1));
+    pool
 }
 
 /// An error with its causes, as one line: the outermost alone ("client error (Connect)") tells nobody anything.

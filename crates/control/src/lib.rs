@@ -51,6 +51,8 @@ struct Inner {
     passwords: password::Passwords,
     jobs: Arc<jobs::JobBoard>,
     replays: nodes::ReplayGuard,
+    /// The large messages of nodes that are being verified.
+    large_messages: tokio::sync::Semaphore,
     presence: presence::Presence,
     credential_watch: credentials::CredentialWatch,
     changes: tokio::sync::Notify,
@@ -74,6 +76,7 @@ impl Control {
             passwords: password::Passwords::default(),
             jobs: Arc::default(),
             replays: nodes::ReplayGuard::default(),
+            large_messages: tokio::sync::Semaphore::new(nodes::LARGE_AT_ONCE),
             presence: presence::Presence::default(),
             credential_watch: credentials::CredentialWatch::default(),
             changes: tokio::sync::Notify::new(),

@@ -7,6 +7,7 @@ use http::StatusCode;
 #[expect(missing_docs, reason = "the names are the wire's, and the provider's documentation explains them")]
 pub enum Code {
     AccessDenied,
+    AccessForbidden,
     AuthorizationHeaderMalformed,
     AuthorizationQueryParametersError,
     BadDigest,
@@ -57,6 +58,7 @@ impl Code {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AccessDenied => "AccessDenied",
+            Self::AccessForbidden => "AccessForbidden",
             Self::AuthorizationHeaderMalformed => "AuthorizationHeaderMalformed",
             Self::AuthorizationQueryParametersError => "AuthorizationQueryParametersError",
             Self::BadDigest => "BadDigest",
@@ -108,6 +110,7 @@ impl Code {
         match self {
             Self::NotModified => StatusCode::NOT_MODIFIED,
             Self::AccessDenied
+            | Self::AccessForbidden
             | Self::InvalidAccessKeyId
             | Self::InvalidObjectState
             | Self::RequestTimeTooSkewed

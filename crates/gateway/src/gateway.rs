@@ -43,6 +43,7 @@ impl Gateway {
             registry: Arc::new(Registry::new(settings.protection)),
             verifier: Verifier::new(),
             domains: Domains::new(settings.domains),
+            origins: settings.allowed_origins,
             translation: Settings { measure_size_change: settings.measure_size_change },
             limits: settings.server,
             counters: Arc::new(Counters::default()),

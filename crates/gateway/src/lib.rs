@@ -15,6 +15,7 @@ mod amazon_headers;
 mod carrier;
 pub mod carry;
 pub mod checksum;
+mod cors;
 pub mod error;
 pub mod error_document;
 mod figures;

@@ -2,15 +2,19 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
 
+use bucketry_listener::drain::{drain, is_worth_draining};
+use bucketry_listener::min_rate_body::{BoxError, MinRateBody, TooSlow};
+use bucketry_listener::origins::AllowedOrigins;
+use bucketry_listener::shared_body::SharedBody;
 use bucketry_model::node_protocol::KeyUse;
 use bucketry_model::time::Clock;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, SERVER};
+use http::header::{CONTENT_TYPE, HOST, SERVER};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
+use http_body_util::combinators::MapErr;
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
@@ -18,6 +22,7 @@ use tokio_util::task::TaskTracker;
 use crate::amazon_headers::X_AMZ_REQUEST_ID;
 use crate::carrier::Carrier;
 use crate::carry::{Abandoned, Failure, GatewayBody, Late, Progress, Settings};
+use crate::cors;
 use crate::error::{Code, Result, S3Error};
 use crate::error_document;
 use crate::figures::Counters;
@@ -30,15 +35,10 @@ use crate::protection::{Passage, Slots};
 use crate::registry::{Registry, ServedBucket, ServedKey};
 use crate::request_id::{RequestId, RequestIds};
 use crate::route;
-use crate::server::{Answer, Loan, Pace, PacedBody};
+use crate::server::Answer;
 use crate::settings::ServerSettings;
 use crate::signature::Verifier;
 
-/// The largest body of a refused request that is read to its end, so that the client gets to read the refusal and
-/// can go on using its connection.
-const MAX_DRAINED: u64 = 1 << 20;
-/// How long that may take.
-const DRAIN_WITHIN: Duration = Duration::from_secs(2);
 /// When to try again after a place was missing, in seconds.
 const RETRY_AFTER: u32 = 1;
 
@@ -47,6 +47,8 @@ pub(crate) struct Service {
     pub(crate) registry: Arc<Registry>,
     pub(crate) verifier: Verifier,
     pub(crate) domains: Domains,
+    /// The origins of web pages that browsers let read answers.
+    pub(crate) origins: AllowedOrigins,
     pub(crate) translation: Settings,
     pub(crate) limits: ServerSettings,
     pub(crate) counters: Arc<Counters>,
@@ -59,7 +61,7 @@ pub(crate) struct Service {
     pub(crate) unattended: TaskTracker,
 }
 
-type RequestBody = PacedBody<Incoming>;
+type RequestBody = MapErr<MinRateBody<Incoming>, fn(BoxError) -> BoxError>;
 
 impl Answer for Service {
     type Body = Measured;
@@ -78,16 +80,17 @@ impl Service {
             Arc::clone(&self.clock),
         );
         let id = self.request_ids.next();
+        let page = cors::allowed_origin(&self.origins, request.headers());
         let (mut parts, body) = request.into_parts();
-        let unread = Unread::of(&parts.headers, &body);
-        let pace = Pace { window: self.limits.stall_timeout, min_bytes: self.limits.min_body_progress };
-        let mut body = Loan::Here(PacedBody::new(body, pace, Arc::clone(&measurement.received)));
+        let is_worth_draining = is_worth_draining(&parts.headers, parts.version, &body);
+        let body = MinRateBody::new(body, self.limits.min_rate(), Arc::clone(&measurement.received));
+        let mut body = SharedBody::Here(body.map_err(as_request_timeout as fn(BoxError) -> BoxError));
         let mut response = match self.walk(&mut parts, &mut body, &mut measurement, id).await {
             Ok(response) => response,
             Err(error) => {
                 tracing::debug!(request = %id, code = error.code.as_str(), reason = error.message, "refused");
-                if let Some(body) = body.take_back() {
-                    unread.drain(body).await;
+                if is_worth_draining && let Some(body) = body.take_back() {
+                    drain(body).await;
                 }
                 let answer = error_document::response(&error, &parts.method, parts.uri.path(), id.as_str());
                 answer.map(GatewayBody::bytes)
@@ -96,6 +99,9 @@ impl Service {
         let headers = response.headers_mut();
         headers.insert(&X_AMZ_REQUEST_ID, id.header_value());
         headers.insert(SERVER, HeaderValue::from_static("Bucketry"));
+        if let Some(origin) = page {
+            cors::allow(origin, headers);
+        }
         measurement.answered(response.status().as_u16());
         let silent = parts.method == Method::HEAD || response.body().is_end_stream();
         response.map(|body| {
@@ -109,12 +115,15 @@ impl Service {
     async fn walk(
         &self,
         parts: &mut Parts,
-        body: &mut Loan<RequestBody>,
+        body: &mut SharedBody<RequestBody>,
         measurement: &mut Measurement,
         id: RequestId,
     ) -> Result<Response<GatewayBody>> {
         check_head(parts, self.limits.max_head_bytes)?;
         refuse_forms(parts)?;
+        if parts.method == Method::OPTIONS {
+            return cors::preflight(&self.origins, parts);
+        }
         let now = self.clock.now();
         let verified =
             self.verifier.verify(parts, &*self.registry, now).map_err(|error| self.or_too_early(error))?;
@@ -270,28 +279,13 @@ fn take(slots: &Slots, sentence: &str) -> Result<crate::protection::Slot> {
     slots.take().ok_or_else(|| S3Error::slow_down(RETRY_AFTER, sentence))
 }
 
-/// The body of a request that may be refused before it was read.
-struct Unread {
-    /// How much is worth reading all the same.
-    length: Option<u64>,
-}
-
-impl Unread {
-    fn of(headers: &HeaderMap, body: &Incoming) -> Self {
-        // A client that waits for `100 Continue` sends nothing more.
-        if body.is_end_stream() || headers.contains_key(EXPECT) {
-            return Self { length: None };
-        }
-        let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-        Self { length: length.filter(|length: &u64| *length <= MAX_DRAINED) }
+/// What a body that came too slowly is refused with.
+fn as_request_timeout(error: BoxError) -> BoxError {
+    if !error.is::<TooSlow>() {
+        return error;
     }
-
-    /// Reads what a refused client is sending all the same, if that is little and soon done.
-    async fn drain(&self, mut body: RequestBody) {
-        if self.length.is_none() || body.is_end_stream() {
-            return;
-        }
-        let reading = async { while let Some(Ok(_)) = body.frame().await {} };
-        _ = timeout(DRAIN_WITHIN, reading).await;
-    }
+    Box::new(S3Error::new(
+        Code::RequestTimeout,
+        "The body of the request came too slowly, or not at all. Send it again over a better connection.",
+    ))
 }

@@ -1,6 +1,11 @@
 //! What the gateway is told at its start.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
+
+use bucketry_listener::MinRate;
+use bucketry_listener::origins::AllowedOrigins;
+use ipnet::IpNet;
 
 use crate::protection::ProtectionSettings;
 
@@ -10,6 +15,8 @@ pub struct GatewaySettings {
     /// The domains under which buckets are hosts: with `s3.example.com`, `photos.s3.example.com` is the bucket
     /// `photos`. Path style works besides.
     pub domains: Vec<String>,
+    /// The origins of web pages that browsers let read answers; none is none.
+    pub allowed_origins: AllowedOrigins,
     /// Bounds of the listener.
     pub server: ServerSettings,
     /// Bounds of keys and buckets.
@@ -24,13 +31,18 @@ pub struct GatewaySettings {
 pub struct ServerSettings {
     /// How many connections may be open at once; more wait to be accepted.
     pub connections: usize,
+    /// How many of them may be of one address, except for trusted proxies; more are closed. None is any number.
+    pub connections_per_address: Option<NonZeroUsize>,
+    /// The networks of reverse proxies.
+    pub trusted_proxies: Vec<IpNet>,
     /// How long a connection may be idle, and how long the head of a request may take.
     pub head_timeout: Duration,
     /// The largest head of a request, in bytes.
     pub max_head_bytes: usize,
     /// How long a client may keep the gateway waiting for more of a body, or for room to send more of an answer.
     pub stall_timeout: Duration,
-    /// The fewest bytes of a body that a client must send within a stall time-out in which it was waited for.
+    /// The fewest bytes that a client must send of a body, or take of an answer, within a stall time-out in which it was
+    /// waited for.
     pub min_body_progress: u64,
     /// How long a client is kept waiting for the head of an answer whose document takes its time, and then for each sign
     /// that something is being done.
@@ -43,6 +55,8 @@ impl Default for ServerSettings {
     fn default() -> Self {
         Self {
             connections: 16_384,
+            connections_per_address: NonZeroUsize::new(1_024),
+            trusted_proxies: Vec::new(),
             head_timeout: Duration::from_mins(1),
             max_head_bytes: 64 << 10,
             stall_timeout: Duration::from_secs(30),
@@ -50,5 +64,12 @@ impl Default for ServerSettings {
             sign_of_life: Duration::from_secs(10),
             drain: Duration::from_secs(30),
         }
+    }
+}
+
+impl ServerSettings {
+    /// How slow a client may be.
+    pub(crate) fn min_rate(&self) -> MinRate {
+        MinRate { window: self.stall_timeout, bytes: self.min_body_progress }
     }
 }

@@ -46,7 +46,7 @@ fn write_value(out: &mut String, value: &Value) {
     }
 }
 
-fn write_string(out: &mut String, string: &str) {
+pub(crate) fn write_string(out: &mut String, string: &str) {
     out.push('"');
     for c in string.chars() {
         match c {
@@ -65,7 +65,7 @@ fn write_string(out: &mut String, string: &str) {
     out.push('"');
 }
 
-fn write_number(out: &mut String, number: &serde_json::Number) {
+pub(crate) fn write_number(out: &mut String, number: &serde_json::Number) {
     // Integers beyond 2^53 have no exact ECMAScript form; they print as the double that they would become there.
     const EXACT: u64 = 1 << 53;
     if let Some(integer) = number.as_i64().filter(|integer| integer.unsigned_abs() <= EXACT) {

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::bucket::BucketLocation;
 use crate::canonical_json;
+use crate::canonical_text::Limits;
 use crate::diagnosis::{CheckScope, Diagnosis};
 use crate::endpoint::Endpoint;
 use crate::id::{BucketId, JobId, OrgId, RepoId, RepoKeyId};
@@ -26,6 +27,10 @@ pub const HEARTBEAT_SECONDS: u64 = 20;
 pub const LONG_POLL_SECONDS: u64 = 25;
 /// The most samples of one heartbeat, and the most rows of one usage batch.
 pub const MAX_BATCH: usize = 5_000;
+/// The largest body of a message that carries no batch, in bytes.
+pub const MAX_MESSAGE_BYTES: usize = 64 << 10;
+/// The largest body of a heartbeat with samples and of a report, in bytes: 5,000 rows of traffic fit into it.
+pub const MAX_BATCH_BYTES: usize = 4 << 20;
 /// The path of the registration.
 pub const REGISTER_PATH: &str = "/register";
 /// The path of heartbeats.
@@ -34,6 +39,16 @@ pub const STATUS_PATH: &str = "/node/status";
 pub const SYNC_PATH: &str = "/node/sync";
 /// The path of reports.
 pub const REPORT_PATH: &str = "/node/report";
+
+/// What a message sent to a path may contain at most. Checked before its signature, so without building anything.
+pub fn limits(path: &str) -> Limits {
+    let of_all = Limits { bytes: MAX_MESSAGE_BYTES, values: 4_096, members: 256, depth: 16 };
+    match path {
+        // 5,000 results of validations have the most values.
+        STATUS_PATH | REPORT_PATH => Limits { bytes: MAX_BATCH_BYTES, values: 400_000, ..of_all },
+        _ => of_all,
+    }
+}
 
 /// The bytes that are signed: `METHOD\nPATH\n` and the message as canonical JSON without its `signature` member.
 pub fn signing_input(method: &str, path: &str, message: &Value) -> Vec<u8> {

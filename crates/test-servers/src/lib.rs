@@ -8,6 +8,7 @@
 pub mod azurite;
 pub mod bucketry;
 pub mod fake_gcs;
+pub mod hostile;
 pub mod loopback;
 pub mod ports;
 pub mod postgres;

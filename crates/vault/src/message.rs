@@ -1,5 +1,6 @@
 //! Signed node messages: which members they have, and how to tell a good one. `docs/nodes.md` has a worked example.
 
+use bucketry_model::canonical_text::{CanonicalObject, Limits, Refused, read_object};
 use bucketry_model::node_protocol::{CLOCK_TOLERANCE_SECONDS, signing_input};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
@@ -7,11 +8,11 @@ use serde_json::{Map, Value};
 use crate::{NodeSigningKey, NodeVerifyingKey, VaultError};
 
 /// Why a message can't be taken for its sender's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidMessage {
-    /// Messages are JSON objects.
-    #[error("the message must be a JSON object")]
-    NotAnObject,
+    /// It isn't an object, or more than a message may be.
+    #[error("{0}")]
+    Unreadable(#[from] Refused),
     /// No `timestamp`, or one that is neither RFC 3339 text nor Unix milliseconds.
     #[error("timestamp must be an RFC 3339 date-time or Unix milliseconds")]
     Timestamp,
@@ -30,13 +31,6 @@ pub struct Verified {
     pub key_index: usize,
     /// When the sender says it was made.
     pub sent_at: Timestamp,
-}
-
-impl Verified {
-    /// Whether the sender's time and ours differ little enough.
-    pub fn is_fresh(&self, now: Timestamp) -> bool {
-        self.sent_at.duration_since(now).abs() <= SignedDuration::from_secs(CLOCK_TOLERANCE_SECONDS)
-    }
 }
 
 /// Adds `timestamp` (Unix milliseconds) and `signature` to a message. A message that isn't an object can't be signed.
@@ -78,21 +72,47 @@ pub fn query_message<N: AsRef<str>, V: AsRef<str>>(parameters: &[(N, V)]) -> Val
     Value::Object(members)
 }
 
-/// Tells which of the keys signed a message and when. Whether that is recent enough, and whether the message is new,
-/// is for the caller to say.
-pub fn verify_message(
-    keys: &[NodeVerifyingKey],
-    method: &str,
-    path: &str,
-    message: &Value,
-) -> Result<Verified, InvalidMessage> {
-    let members = message.as_object().ok_or(InvalidMessage::NotAnObject)?;
-    let sent_at = members.get("timestamp").and_then(read_time).ok_or(InvalidMessage::Timestamp)?;
-    let signature = members.get("signature").and_then(Value::as_str).ok_or(InvalidMessage::NoSignature)?;
-    let signed = signing_input(method, path, message);
-    let key_index =
-        keys.iter().position(|key| key.verifies(&signed, signature)).ok_or(InvalidMessage::Signature)?;
-    Ok(Verified { key_index, sent_at })
+/// A message as it came: what is needed to tell whose it is, and nothing else of it.
+///
+/// It takes about as much memory as its bytes, whatever is in them.
+#[derive(Debug)]
+pub struct UnverifiedMessage {
+    /// The name that the sender gives itself; empty where it gives none.
+    pub ip: String,
+    /// The organization whose key is said to have signed.
+    pub id_org: Option<String>,
+    /// When the sender says it was made.
+    pub sent_at: Timestamp,
+    /// In base64.
+    pub signature: String,
+    /// What must have been signed.
+    signed: Vec<u8>,
+}
+
+impl UnverifiedMessage {
+    /// Reads a message's text. No tree is built of it: nobody has proven yet who sent it.
+    pub fn read(method: &str, path: &str, text: &[u8], limits: &Limits) -> Result<Self, InvalidMessage> {
+        let wanted = ["timestamp", "signature", "ip", "id_org"];
+        let CanonicalObject { text, members } = read_object(text, limits, "signature", wanted)?;
+        let member = |text: &Option<String>| serde_json::from_str::<Value>(text.as_deref()?).ok();
+        let string = |text: &Option<String>| serde_json::from_str::<String>(text.as_deref()?).ok();
+        let [sent_at, signature, ip, id_org] = &members;
+        Ok(Self {
+            sent_at: member(sent_at).as_ref().and_then(read_time).ok_or(InvalidMessage::Timestamp)?,
+            signature: string(signature).ok_or(InvalidMessage::NoSignature)?,
+            ip: string(ip).unwrap_or_default(),
+            id_org: string(id_org).filter(|text| !text.is_empty()),
+            signed: format!("{method}\n{path}\n{text}").into_bytes(),
+        })
+    }
+
+    /// Tells which of the keys signed it. Whether it is recent enough ([`is_fresh`]) and new is for the
+    /// caller to say.
+    pub fn verify(&self, keys: &[NodeVerifyingKey]) -> Result<Verified, InvalidMessage> {
+        let is_signer = |key: &NodeVerifyingKey| key.verifies(&self.signed, &self.signature);
+        let key_index = keys.iter().position(is_signer).ok_or(InvalidMessage::Signature)?;
+        Ok(Verified { key_index, sent_at: self.sent_at })
+    }
 }
 
 /// Reads a message's time: RFC 3339 text, or Unix milliseconds as a number or as text.
@@ -108,11 +128,27 @@ fn read_time(value: &Value) -> Option<Timestamp> {
     }
 }
 
+/// Whether a sender's time and ours differ little enough.
+pub fn is_fresh(sent_at: Timestamp, now: Timestamp) -> bool {
+    sent_at.duration_since(now).abs() <= SignedDuration::from_secs(CLOCK_TOLERANCE_SECONDS)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+
+    const LIMITS: Limits = Limits { bytes: 4_096, values: 100, members: 20, depth: 8 };
+
+    fn verify_message(
+        keys: &[NodeVerifyingKey],
+        method: &str,
+        path: &str,
+        message: &Value,
+    ) -> Result<Verified, InvalidMessage> {
+        UnverifiedMessage::read(method, path, message.to_string().as_bytes(), &LIMITS)?.verify(keys)
+    }
 
     fn now() -> Timestamp {
         "2026-03-01T10:00:00.123Z".parse().unwrap()
@@ -164,21 +200,19 @@ mod tests {
 
     #[test]
     fn five_minutes_of_difference_are_tolerated_and_no_more() {
-        let verified = Verified { key_index: 0, sent_at: now() };
         for seconds in [-300, 0, 300] {
-            assert!(verified.is_fresh(now() + SignedDuration::from_secs(seconds)));
+            assert!(is_fresh(now(), now() + SignedDuration::from_secs(seconds)));
         }
         for millis in [-300_001, 300_001] {
-            assert!(!verified.is_fresh(now() + SignedDuration::from_millis(millis)));
+            assert!(!is_fresh(now(), now() + SignedDuration::from_millis(millis)));
         }
-        let end_of_time = Verified { key_index: 0, sent_at: Timestamp::MAX };
-        assert!(!end_of_time.is_fresh(Timestamp::MIN));
+        assert!(!is_fresh(Timestamp::MAX, Timestamp::MIN));
     }
 
     #[test]
     fn what_is_no_signed_message_is_told_apart() {
         let verify = |message: Value| verify_message(&[], "POST", "/", &message).unwrap_err();
-        assert_eq!(verify(json!([])), InvalidMessage::NotAnObject);
+        assert!(matches!(verify(json!([])), InvalidMessage::Unreadable(_)));
         assert_eq!(verify(json!({ "signature": "x" })), InvalidMessage::Timestamp);
         assert_eq!(verify(json!({ "timestamp": 1 })), InvalidMessage::NoSignature);
         assert_eq!(verify(json!({ "timestamp": 1, "signature": "x" })), InvalidMessage::Signature);

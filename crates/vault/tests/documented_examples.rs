@@ -5,12 +5,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use bucketry_model::canonical_text::Limits;
 use bucketry_model::node_protocol::signing_input;
 use bucketry_model::secret::{SealedSecret, Secret};
-use bucketry_vault::message::{query_message, sign_message, sign_query, verify_message};
+use bucketry_vault::message::{UnverifiedMessage, query_message, sign_message, sign_query};
 use bucketry_vault::{Identities, NodeSigningKey, NodeVerifyingKey, SecretContext, open};
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn here(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -22,6 +23,12 @@ fn read(path: &str) -> String {
 
 fn signing_key() -> NodeSigningKey {
     NodeSigningKey::from_pem(&Secret::new(read("tests/example/node.pem"))).unwrap()
+}
+
+/// A message as the control plane reads it.
+fn received(method: &str, path: &str, message: &Value) -> UnverifiedMessage {
+    let limits = Limits { bytes: 4_096, values: 100, members: 20, depth: 8 };
+    UnverifiedMessage::read(method, path, message.to_string().as_bytes(), &limits).unwrap()
 }
 
 fn assert_documented(page: &str, text: &str) {
@@ -76,7 +83,7 @@ fn the_signed_heartbeat_of_the_page_is_what_we_sign_and_verify() {
     assert_documented("../../docs/nodes.md", &read("tests/example/node.pub.pem"));
 
     let key = NodeVerifyingKey::from_pem(&read("tests/example/node.pub.pem")).unwrap();
-    assert_eq!(verify_message(&[key], "POST", "/node/status", &message).unwrap().sent_at, sent_at);
+    assert_eq!(received("POST", "/node/status", &message).verify(&[key]).unwrap().sent_at, sent_at);
 }
 
 #[test]
@@ -93,5 +100,5 @@ fn the_signed_query_of_the_page_is_what_we_sign_and_verify() {
     assert_documented("../../docs/nodes.md", &signed);
     assert_documented("../../docs/nodes.md", message["signature"].as_str().unwrap());
     let key = signing_key().verifying_key().unwrap();
-    assert!(verify_message(&[key], "GET", "/node/sync", &message).is_ok());
+    assert!(received("GET", "/node/sync", &message).verify(&[key]).is_ok());
 }

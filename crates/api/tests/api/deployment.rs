@@ -8,6 +8,7 @@ use bucketry_api::{ApiSettings, ApiState};
 use bucketry_control::access_token::AccessTokens;
 use bucketry_control::accounts::AccountInput;
 use bucketry_control::environment::SystemRandomness;
+use bucketry_control::nodes::NodeMessage;
 use bucketry_control::organizations::FirstOrganization;
 use bucketry_control::{Control, Environment, Settings};
 use bucketry_model::diagnosis::{Check, CheckCode, CheckName, Diagnosis};
@@ -18,6 +19,7 @@ use bucketry_model::time::{Clock, ManualClock};
 use bucketry_store::sqlite::SqliteStore;
 use bucketry_vault::message::{query_message, sign_message, sign_query};
 use bucketry_vault::{Identities, NodeSigningKey};
+use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
@@ -224,6 +226,11 @@ struct TestNode {
     sent: u64,
 }
 
+/// A message on its way.
+fn sent(message: &Value) -> NodeMessage {
+    NodeMessage::from(Bytes::from(message.to_string()))
+}
+
 impl TestNode {
     fn signed(&mut self, path: &str, mut message: Value) -> Value {
         self.sent += 1;
@@ -239,10 +246,10 @@ impl TestNode {
             "provider": "AWS", "status": "active", "region": "eu", "version": "1", "recipients": [recipient],
         });
         let message = self.signed("/register", message);
-        self.control.register_node(&message).await.unwrap();
+        self.control.register_node(sent(&message)).await.unwrap();
         let census = json!({ "region": "eu", "census": { "online": 2, "offline": 1, "unknown": 0 } });
         let message = self.signed("/node/status", census);
-        self.control.heartbeat(&message).await.unwrap();
+        self.control.heartbeat(sent(&message)).await.unwrap();
     }
 
     async fn work(&mut self) {
@@ -258,7 +265,7 @@ impl TestNode {
             .map(|(name, value)| (name.to_owned(), value))
             .into();
             sign_query(&self.key, "GET", "/node/sync", &mut query, self.clock.now()).unwrap();
-            let answer = self.control.sync(&query_message(&query)).await.unwrap();
+            let answer = self.control.sync(sent(&query_message(&query))).await.unwrap();
             cursor = answer.cursor;
             let results: Vec<JobResult> = answer
                 .jobs
@@ -267,7 +274,7 @@ impl TestNode {
                 .collect();
             if !results.is_empty() {
                 let report = self.signed("/node/report", json!({ "results": results }));
-                self.control.report(&report).await.unwrap();
+                self.control.report(sent(&report)).await.unwrap();
             }
         }
     }

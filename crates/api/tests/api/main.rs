@@ -4,6 +4,7 @@
 
 mod accounts;
 mod authorization;
+mod browsers;
 mod bucket_changes;
 mod buckets;
 mod deployment;
@@ -21,4 +22,5 @@ mod repositories;
 mod server;
 mod sessions;
 mod traffic;
+mod unauthenticated;
 mod users;

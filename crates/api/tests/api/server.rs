@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bucketry_api::{ServeSettings, serve};
+use bucketry_listener::MinRate;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -93,4 +94,67 @@ async fn heads_that_are_too_large_are_refused() {
     let head = format!("GET /health HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "y".repeat(100 << 10));
     let _ = connection.write_all(head.as_bytes()).await;
     assert!(read_head(&mut connection).await.starts_with("HTTP/1.1 431"));
+}
+
+/// Sends a request as a client does that reads nothing before it has sent everything, and tells the status line.
+async fn send_all(address: SocketAddr, head: &str, body: usize) -> String {
+    let mut connection = TcpStream::connect(address).await.unwrap();
+    let head = format!("{head}\r\nhost: x\r\ncontent-length: {body}\r\n\r\n");
+    connection.write_all(head.as_bytes()).await.unwrap();
+    connection.write_all(&vec![b'x'; body]).await.unwrap();
+    let head = read_head(&mut connection).await;
+    head.lines().next().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn a_refused_body_is_read_so_that_the_client_sees_why() {
+    const LARGE: usize = 3 << 20;
+    let running = run(ServeSettings::default()).await;
+    let token = format!("authorization: Bearer {}", running.deployment.owner);
+    let json = "content-type: application/json";
+    for (head, status) in [
+        (format!("POST /bucket HTTP/1.1\r\n{json}"), "401"),
+        (format!("POST /bucket HTTP/1.1\r\n{json}\r\n{token}"), "413"),
+        (format!("POST /user/login HTTP/1.1\r\n{json}"), "413"),
+        (format!("POST /register HTTP/1.1\r\n{json}"), "413"),
+        (format!("POST /nowhere HTTP/1.1\r\n{json}"), "404"),
+        (format!("PATCH /bucket HTTP/1.1\r\n{json}"), "405"),
+        (format!("POST /bucket HTTP/1.1\r\ncontent-type: text/plain\r\n{token}"), "415"),
+    ] {
+        for _ in 0..5 {
+            let line = send_all(running.address, &head, LARGE).await;
+            assert!(line.starts_with(&format!("HTTP/1.1 {status}")), "{line:?} instead of {status}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_its_answers_loses_its_connection() {
+    let min_read_rate = MinRate { window: Duration::from_millis(50), bytes: 1 << 10 };
+    let running = run(ServeSettings { connections: 1, min_read_rate, ..ServeSettings::default() }).await;
+    let mut first = TcpStream::connect(running.address).await.unwrap();
+    // More than the buffers of any system hold.
+    let requests = "GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(500);
+    first.write_all(requests.as_bytes()).await.unwrap();
+    let mut second = TcpStream::connect(running.address).await.unwrap();
+    second.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    assert!(
+        read_head(&mut second).await.starts_with("HTTP/1.1 200 OK"),
+        "the first one still has the only place"
+    );
+}
+
+#[tokio::test]
+async fn one_address_has_so_many_connections() {
+    let settings =
+        ServeSettings { connections_per_address: std::num::NonZeroUsize::new(1), ..ServeSettings::default() };
+    let running = run(settings).await;
+    let mut first = TcpStream::connect(running.address).await.unwrap();
+    first.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    assert!(read_head(&mut first).await.starts_with("HTTP/1.1 200 OK"));
+    let mut second = TcpStream::connect(running.address).await.unwrap();
+    let mut byte = [0];
+    assert!(!matches!(second.read(&mut byte).await, Ok(1..)), "the second one is closed");
+    first.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    assert!(read_head(&mut first).await.contains("200 OK"), "the first one is not disturbed");
 }

@@ -4,16 +4,20 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use bucketry_model::id::{NodeKeyId, OrgId};
-use bucketry_model::node_protocol::CLOCK_TOLERANCE_SECONDS;
+use bucketry_model::node_protocol::{CLOCK_TOLERANCE_SECONDS, MAX_MESSAGE_BYTES, limits};
 use bucketry_vault::NodeVerifyingKey;
-use bucketry_vault::message::verify_message;
+use bucketry_vault::message::{UnverifiedMessage, is_fresh};
+use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
+use serde::de::DeserializeOwned;
 
 use crate::{Control, Error, Result};
 
 /// The most signatures that are remembered: a flood of messages of known keys is refused rather than forgotten.
 const REMEMBERED_AT_MOST: usize = 200_000;
+
+/// Large messages that are verified at the same time.
+pub(crate) const LARGE_AT_ONCE: usize = 2;
 
 /// Remembers the signatures of accepted messages for as long as their time would let them be accepted again.
 #[derive(Default)]
@@ -44,17 +48,75 @@ impl ReplayGuard {
     }
 }
 
-/// Whose key signed a message.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Sender {
+/// A message as a node sent it. Nothing of it is believed, and no more of it read than that takes, before its signature
+/// was verified.
+pub struct NodeMessage {
+    text: Bytes,
+    lease: Option<Box<dyn Send>>,
+}
+
+impl NodeMessage {
+    /// A message that came over the network. `lease` is what stands for the memory of senders who have not proven who
+    /// they are: it is dropped as soon as this one has.
+    pub fn new(text: Bytes, lease: impl Send + 'static) -> Self {
+        Self { text, lease: Some(Box::new(lease)) }
+    }
+}
+
+impl From<Bytes> for NodeMessage {
+    fn from(text: Bytes) -> Self {
+        Self { text, lease: None }
+    }
+}
+
+/// A message whose signature was verified.
+pub(super) struct VerifiedMessage {
+    text: Bytes,
+    /// The name that the sender gives itself.
+    pub(super) ip: String,
     pub(super) key_id: NodeKeyId,
+    /// Whose key signed it.
     pub(super) org_id: Option<OrgId>,
 }
 
+impl VerifiedMessage {
+    /// What it says.
+    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_slice(&self.text)
+            .map_err(|error| Error::NodeMessage(format!("the message can't be read: {error}")))
+    }
+}
+
 impl Control {
-    /// Verifies a message's signature, time and newness.
-    pub(super) async fn verify(&self, method: &str, path: &str, message: &Value) -> Result<Sender> {
-        let id_org = match message.get("id_org").and_then(Value::as_str).filter(|text| !text.is_empty()) {
+    /// Verifies a message's time, signature and newness.
+    pub(super) async fn verify(
+        &self,
+        method: &'static str,
+        path: &'static str,
+        message: NodeMessage,
+    ) -> Result<VerifiedMessage> {
+        let NodeMessage { text, lease } = message;
+        // Large ones take milliseconds of a core and as much memory again: few at once, and none of them in the way of
+        // what else goes on.
+        let turn = if text.len() > MAX_MESSAGE_BYTES {
+            Some(self.inner.large_messages.acquire().await.map_err(Error::internal)?)
+        } else {
+            None
+        };
+        let is_large = turn.is_some();
+        let message = {
+            let text = text.clone();
+            run(is_large, move || UnverifiedMessage::read(method, path, &text, &limits(path)))
+                .await?
+                .map_err(refused)?
+        };
+        let now = self.inner.environment.now();
+        if !is_fresh(message.sent_at, now) {
+            return Err(refused(format_args!(
+                "its timestamp is more than {CLOCK_TOLERANCE_SECONDS} seconds off: check the clocks of node and control plane"
+            )));
+        }
+        let id_org = match &message.id_org {
             None => None,
             Some(text) => Some(
                 text.parse::<OrgId>()
@@ -66,22 +128,28 @@ impl Control {
         for key in &known {
             keys.push(NodeVerifyingKey::from_pem(&key.public_key).map_err(Error::internal)?);
         }
-        let refused =
-            |why: &dyn std::fmt::Display| Error::NodeMessage(format!("the message was refused: {why}"));
-        let verified = verify_message(&keys, method, path, message).map_err(|why| refused(&why))?;
-        let now = self.inner.environment.now();
-        if !verified.is_fresh(now) {
-            return Err(refused(&format!(
-                "its timestamp is more than {CLOCK_TOLERANCE_SECONDS} seconds off: check the clocks of node and control plane"
-            )));
+        let (message, verified) = run(is_large, move || {
+            let verified = message.verify(&keys);
+            (message, verified)
+        })
+        .await?;
+        let verified = verified.map_err(refused)?;
+        if !self.inner.replays.is_new(&message.signature, now) {
+            return Err(refused("it was received before"));
         }
-        let signature = message.get("signature").and_then(Value::as_str).unwrap_or_default();
-        if !self.inner.replays.is_new(signature, now) {
-            return Err(refused(&"it was received before"));
-        }
-        let key = known.get(verified.key_index).ok_or_else(|| refused(&"its key is gone"))?;
-        Ok(Sender { key_id: key.id, org_id: key.org_id })
+        drop((turn, lease));
+        let key = known.get(verified.key_index).ok_or_else(|| refused("its key is gone"))?;
+        Ok(VerifiedMessage { text, ip: message.ip, key_id: key.id, org_id: key.org_id })
     }
+}
+
+fn refused(why: impl std::fmt::Display) -> Error {
+    Error::NodeMessage(format!("the message was refused: {why}"))
+}
+
+/// Runs something here, or in a thread that may take its time.
+async fn run<T: Send + 'static>(takes_time: bool, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    if takes_time { tokio::task::spawn_blocking(work).await.map_err(Error::internal) } else { Ok(work()) }
 }
 
 #[cfg(test)]

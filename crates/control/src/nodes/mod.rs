@@ -4,7 +4,9 @@ mod messages;
 mod reports;
 mod synchronisation;
 
-pub(crate) use messages::ReplayGuard;
+pub use messages::NodeMessage;
+use messages::VerifiedMessage;
+pub(crate) use messages::{LARGE_AT_ONCE, ReplayGuard};
 pub(crate) use reports::AHEAD_AT_MOST;
 
 use bucketry_model::id::{NodeId, NodeKeyId, OrgId};
@@ -13,7 +15,6 @@ use bucketry_model::node_protocol::{MAX_BATCH, REGISTER_PATH, Register};
 use bucketry_model::role::Caller;
 use bucketry_store::node::{NodeKey, NodeRegistered, NodeRegistration};
 use bucketry_vault::{NodeVerifyingKey, Recipient};
-use serde_json::Value;
 
 use crate::presence::NodeView;
 use crate::{Control, Error, Result, Thing};
@@ -42,9 +43,9 @@ impl Control {
     }
 
     /// `POST /register`: a node says who it is.
-    pub async fn register_node(&self, message: &Value) -> Result<Node> {
+    pub async fn register_node(&self, message: NodeMessage) -> Result<Node> {
         let sender = self.verify("POST", REGISTER_PATH, message).await?;
-        let register: Register = read(message)?;
+        let register: Register = sender.read()?;
         check_registration(&register)?;
         let registration = NodeRegistration {
             id: self.inner.environment.id(NodeId::new)?,
@@ -73,8 +74,8 @@ impl Control {
     }
 
     /// `POST /unregister`: a node leaves for good.
-    pub async fn unregister_node(&self, message: &Value) -> Result<()> {
-        let node = self.sender("POST", UNREGISTER_PATH, message).await?;
+    pub async fn unregister_node(&self, message: NodeMessage) -> Result<()> {
+        let (node, _) = self.sender("POST", UNREGISTER_PATH, message).await?;
         self.inner.store.unregister_node(node.id, self.inner.environment.now()).await?;
         self.inner.presence.forget_nodes();
         Ok(())
@@ -86,19 +87,24 @@ impl Control {
         Ok(self.node_views().await?.into_iter().filter(serves).collect())
     }
 
-    /// The registered node that sent a message.
-    async fn sender(&self, method: &str, path: &str, message: &Value) -> Result<Node> {
-        let sender = self.verify(method, path, message).await?;
-        let name = message.get("ip").and_then(Value::as_str).unwrap_or_default();
+    /// The registered node that sent a message, and the message, verified.
+    async fn sender(
+        &self,
+        method: &'static str,
+        path: &'static str,
+        message: NodeMessage,
+    ) -> Result<(Node, VerifiedMessage)> {
+        let message = self.verify(method, path, message).await?;
         let found = |nodes: &[Node]| {
-            nodes.iter().find(|node| node.name == name && node.org_id == sender.org_id).cloned()
+            nodes.iter().find(|node| node.name == message.ip && node.org_id == message.org_id).cloned()
         };
         if let Some(node) = found(&self.known_nodes().await?) {
-            return Ok(node);
+            return Ok((node, message));
         }
         // It may have registered a moment ago with another control plane.
         self.inner.presence.forget_nodes();
-        found(&self.known_nodes().await?).ok_or(Error::NotFound(Thing::Node))
+        let node = found(&self.known_nodes().await?).ok_or(Error::NotFound(Thing::Node))?;
+        Ok((node, message))
     }
 
     /// The organization whose nodes' keys may have signed, and the keys.
@@ -112,11 +118,6 @@ impl Control {
         }
         Ok(keys)
     }
-}
-
-/// Reads a verified message.
-fn read<T: serde::de::DeserializeOwned>(message: &Value) -> Result<T> {
-    T::deserialize(message).map_err(|error| Error::NodeMessage(format!("the message can't be read: {error}")))
 }
 
 fn check_registration(register: &Register) -> Result<()> {

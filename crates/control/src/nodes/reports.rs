@@ -6,9 +6,8 @@ use bucketry_model::uptime::{ProbeSample, longest_gap};
 use bucketry_store::status::ProbeBatch;
 use bucketry_store::usage::BatchCounted;
 use jiff::SignedDuration;
-use serde_json::Value;
 
-use super::{check_batch, read};
+use super::{NodeMessage, check_batch};
 use crate::presence::Told;
 use crate::{Control, Error, Result};
 
@@ -20,11 +19,13 @@ const LONGEST_INTERVAL_MS: i64 = 86_400_000;
 const LONGEST_MESSAGE: usize = 500;
 
 impl Control {
-    /// `POST /node/status`: the heartbeat.
-    pub async fn heartbeat(&self, message: &Value) -> Result<()> {
-        let node = self.sender("POST", STATUS_PATH, message).await?;
-        let heartbeat: Heartbeat = read(message)?;
-        check_batch("buckets", heartbeat.buckets.len())?;
+    /// `POST /node/status`: the heartbeat. Tells how many probes were in it.
+    pub async fn heartbeat(&self, message: NodeMessage) -> Result<usize> {
+        let (node, message) = self.sender("POST", STATUS_PATH, message).await?;
+        let heartbeat: Heartbeat = message.read()?;
+        drop(message);
+        let probes = heartbeat.buckets.len();
+        check_batch("buckets", probes)?;
         let now = self.inner.environment.now();
         let interval =
             i64::try_from(heartbeat.probe_interval_ms).unwrap_or(i64::MAX).min(LONGEST_INTERVAL_MS);
@@ -46,13 +47,14 @@ impl Control {
             };
             self.inner.store.record_probes(&batch).await?;
         }
-        Ok(())
+        Ok(probes)
     }
 
     /// `POST /node/report`: traffic, added exactly once, and results of jobs.
-    pub async fn report(&self, message: &Value) -> Result<()> {
-        let node = self.sender("POST", REPORT_PATH, message).await?;
-        let report: Report = read(message)?;
+    pub async fn report(&self, message: NodeMessage) -> Result<()> {
+        let (node, message) = self.sender("POST", REPORT_PATH, message).await?;
+        let report: Report = message.read()?;
+        drop(message);
         check_batch("results", report.results.len())?;
         check_batch("keyUses", report.key_uses.len())?;
         for result in report.results {

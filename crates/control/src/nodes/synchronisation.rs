@@ -8,8 +8,9 @@ use bucketry_model::id::{BucketId, RepoId};
 use bucketry_model::node::Node;
 use bucketry_model::node_protocol::{LONG_POLL_SECONDS, NodeBucket, NodeRepository, SYNC_PATH, SyncAnswer};
 use bucketry_store::sync::{Change, Changes, Subject};
-use serde_json::Value;
+use serde::Deserialize;
 
+use super::NodeMessage;
 use crate::{Control, Error, Result};
 
 /// How many buckets a page holds.
@@ -43,6 +44,15 @@ impl Cursor {
     }
 }
 
+/// The parameters of `GET /node/sync`: texts, as all that is signed of a query.
+#[derive(Deserialize)]
+struct Asked {
+    #[serde(default)]
+    cursor: String,
+    #[serde(default)]
+    wait: String,
+}
+
 impl FromStr for Cursor {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self> {
@@ -71,11 +81,12 @@ impl Control {
     /// at most the asked-for seconds.
     ///
     /// Dropping the future loses the jobs of an answer that was not delivered: their callers run into a time-out.
-    pub async fn sync(&self, message: &Value) -> Result<SyncAnswer> {
-        let node = self.sender("GET", SYNC_PATH, message).await?;
-        let text = |name: &str| message.get(name).and_then(Value::as_str).unwrap_or_default();
-        let cursor: Cursor = text("cursor").parse()?;
-        let wait = text("wait").parse().unwrap_or(0).min(LONG_POLL_SECONDS);
+    pub async fn sync(&self, message: NodeMessage) -> Result<SyncAnswer> {
+        let (node, message) = self.sender("GET", SYNC_PATH, message).await?;
+        let asked: Asked = message.read()?;
+        drop(message);
+        let cursor: Cursor = asked.cursor.parse()?;
+        let wait = asked.wait.parse().unwrap_or(0).min(LONG_POLL_SECONDS);
         let until = tokio::time::Instant::now() + Duration::from_secs(wait);
         loop {
             let changed = self.inner.changes.notified();

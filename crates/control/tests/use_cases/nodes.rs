@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{FakeNode, World};
+use crate::support::{FakeNode, World, sent};
 use bucketry_control::buckets::BucketInput;
 use bucketry_control::{Error, Thing};
 use bucketry_model::secret::Secret;
@@ -19,16 +19,16 @@ async fn a_message_is_taken_once_in_time_and_only_with_a_known_key() {
     let world = World::new().await;
     let heartbeat = FakeNode::heartbeat(vec![]);
     let message = world.node.signed("/node/status", &heartbeat);
-    world.control.heartbeat(&message).await.unwrap();
-    refused(world.control.heartbeat(&message).await, "received before");
+    world.control.heartbeat(sent(&message)).await.unwrap();
+    refused(world.control.heartbeat(sent(&message)).await.map(drop), "received before");
 
     let late = world.node.signed("/node/status", &heartbeat);
     world.clock.advance(SignedDuration::from_secs(301));
-    refused(world.control.heartbeat(&late).await, "clock");
+    refused(world.control.heartbeat(sent(&late)).await.map(drop), "clock");
 
     let mut changed = world.node.signed("/node/status", &heartbeat);
     changed["region"] = "elsewhere".into();
-    refused(world.control.heartbeat(&changed).await, "signature");
+    refused(world.control.heartbeat(sent(&changed)).await.map(drop), "signature");
 
     let mut stranger = world.node.clone();
     stranger.key = NodeSigningKey::generate().unwrap().into();
@@ -40,7 +40,7 @@ async fn a_node_that_is_not_registered_is_told_so() {
     let world = World::new().await;
     let mut heartbeat = FakeNode::heartbeat(vec![]);
     heartbeat.ip = "node-2".to_owned();
-    let told = world.control.heartbeat(&world.node.signed("/node/status", &heartbeat)).await;
+    let told = world.control.heartbeat(sent(&world.node.signed("/node/status", &heartbeat))).await;
     assert!(matches!(told, Err(Error::NotFound(Thing::Node))), "{told:?}");
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::World;
+use crate::support::{World, sent};
 use bucketry_control::repositories::{CreatedKey, KeyInput};
 use bucketry_control::{Error, Thing};
 use bucketry_model::id::RepoId;
@@ -114,7 +114,7 @@ async fn the_last_use_that_nodes_report_only_goes_forward_and_not_into_the_futur
     for (seconds, expected) in [(0, 0), (-60, 0), (30, 30), (3_600, 30)] {
         let used = KeyUse { key_id: made.id, at: now + SignedDuration::from_secs(seconds) };
         let report = Report { ip: "node-1".to_owned(), key_uses: vec![used], ..Report::default() };
-        world.control.report(&world.node.signed("/node/report", &report)).await.unwrap();
+        world.control.report(sent(&world.node.signed("/node/report", &report))).await.unwrap();
         let keys = world.control.repository_keys(&world.owner, repository).await.unwrap();
         assert_eq!(keys[0].last_used_at, Some(now + SignedDuration::from_secs(expected)), "{seconds}");
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bucketry_control::access_token::AccessTokens;
 use bucketry_control::buckets::BucketInput;
 use bucketry_control::environment::SystemRandomness;
+use bucketry_control::nodes::NodeMessage;
 use bucketry_control::repositories::{RepositoryBucketInput, RepositoryInput};
 use bucketry_control::users::NewUserInput;
 use bucketry_control::{Control, Environment, Settings};
@@ -23,6 +24,7 @@ use bucketry_store::sqlite::{Options, SqliteStore};
 use bucketry_store::vault::{RotationPhase, RotationState};
 use bucketry_vault::message::{query_message, sign_message, sign_query};
 use bucketry_vault::{Identities, NodeSigningKey, SecretContext};
+use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -177,6 +179,11 @@ pub(crate) struct FakeNode {
     sent: Arc<Mutex<i64>>,
 }
 
+/// A message on its way.
+pub(crate) fn sent(message: &Value) -> NodeMessage {
+    NodeMessage::from(Bytes::from(message.to_string()))
+}
+
 impl FakeNode {
     fn new(control: Control, clock: Arc<ManualClock>) -> Self {
         Self {
@@ -222,7 +229,7 @@ impl FakeNode {
             node_services: Some(1),
             recipients: recipients.iter().map(ToString::to_string).collect(),
         };
-        self.control.register_node(&self.signed("/register", &register)).await
+        self.control.register_node(sent(&self.signed("/register", &register))).await
     }
 
     pub(crate) fn heartbeat(buckets: Vec<BucketStatus>) -> Heartbeat {
@@ -238,12 +245,12 @@ impl FakeNode {
     }
 
     pub(crate) async fn beat(&self, buckets: Vec<BucketStatus>) -> bucketry_control::Result<()> {
-        self.control.heartbeat(&self.signed("/node/status", &Self::heartbeat(buckets))).await
+        self.control.heartbeat(sent(&self.signed("/node/status", &Self::heartbeat(buckets)))).await.map(drop)
     }
 
     pub(crate) async fn count(&self, batch: UsageBatch) -> bucketry_control::Result<()> {
         let report = Report { ip: "node-1".to_owned(), usage: Some(batch), ..Report::default() };
-        self.control.report(&self.signed("/node/report", &report)).await
+        self.control.report(sent(&self.signed("/node/report", &report))).await
     }
 
     pub(crate) async fn sync(&self, cursor: &str, wait: u64) -> bucketry_control::Result<SyncAnswer> {
@@ -253,7 +260,7 @@ impl FakeNode {
             ("wait".to_owned(), wait.to_string()),
         ];
         sign_query(&self.key, "GET", "/node/sync", &mut query, self.time()).unwrap();
-        self.control.sync(&query_message(&query)).await
+        self.control.sync(sent(&query_message(&query))).await
     }
 
     /// Works off one round of jobs as a real node would.
@@ -272,7 +279,7 @@ impl FakeNode {
                 results: vec![JobResult { job_id: job.id, outcome }],
                 ..Report::default()
             };
-            self.control.report(&self.signed("/node/report", &report)).await.unwrap();
+            self.control.report(sent(&self.signed("/node/report", &report))).await.unwrap();
         }
     }
 

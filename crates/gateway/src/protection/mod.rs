@@ -11,7 +11,8 @@ use std::time::Duration;
 /// The bounds.
 #[derive(Debug, Clone)]
 pub struct ProtectionSettings {
-    /// How many requests of one key may be in flight.
+    /// How many requests of one key may be in flight. Well below the bound of a bucket, so that no key keeps the other
+    /// repositories of its bucket out.
     pub requests_per_key: usize,
     /// How many requests to one bucket may be in flight.
     pub requests_per_bucket: usize,
@@ -22,7 +23,7 @@ pub struct ProtectionSettings {
 impl Default for ProtectionSettings {
     fn default() -> Self {
         Self {
-            requests_per_key: 1_024,
+            requests_per_key: 256,
             requests_per_bucket: 1_024,
             breaker: BreakerSettings { failures: 5, open_for: Duration::from_secs(5) },
         }

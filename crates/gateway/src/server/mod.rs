@@ -1,15 +1,11 @@
 //! The listener: connections in, answers out, with a bound on everything that a client can make wait.
 
-mod loan;
-mod paced;
-mod stall;
-
 use std::convert::Infallible;
 use std::future::Future;
-use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
+use bucketry_listener::accept::{Acceptor, ConnectionLimits};
+use bucketry_listener::min_rate_stream::MinRateStream;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -18,18 +14,10 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use loan::Loan;
-pub(crate) use paced::{Pace, PacedBody};
-
-use crate::server::stall::WriteLimited;
 use crate::settings::ServerSettings;
-
-/// How long accepting pauses after the operating system refused (out of file descriptors, mostly).
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// Answers requests.
 pub(crate) trait Answer: Send + Sync + 'static {
@@ -51,55 +39,41 @@ pub(crate) async fn serve<A: Answer>(
     stop: CancellationToken,
 ) {
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(settings.connections));
+    let limits = ConnectionLimits {
+        total: settings.connections,
+        per_address: settings.connections_per_address,
+        trusted_proxies: settings.trusted_proxies.clone(),
+    };
+    let acceptor = Acceptor::new(listener, &limits);
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(settings.head_timeout);
+    // Bodies are read into larger buffers than heads may fill. What is a little too long gets an answer that says so.
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(settings.head_timeout)
+        .max_header_size(2 * settings.max_head_bytes);
     let mut tasks = JoinSet::new();
     let accepting = async {
         loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-            // What has ended is let go of.
-            while tasks.try_join_next().is_some() {}
-            let accepted = loop {
-                tokio::select! {
-                    accepted = listener.accept() => break accepted,
-                    Some(_) = tasks.join_next() => {}
+            tokio::select! {
+                (connection, _, permit) = acceptor.accept() => {
+                    let served = connection_future(connection, &answer, &builder, &graceful, settings);
+                    tasks.spawn(async move {
+                        served.await;
+                        drop(permit);
+                    });
                 }
-            };
-            let connection = match accepted {
-                Ok((connection, _)) => connection,
-                Err(error) if of_one_connection(&error) => continue,
-                Err(error) => {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "no connection could be accepted"
-                    );
-                    tokio::time::sleep(PAUSE).await;
-                    continue;
-                }
-            };
-            let served = connection_future(connection, &answer, &builder, &graceful, settings);
-            tasks.spawn(async move {
-                served.await;
-                drop(place);
-            });
+                // What has ended is let go of.
+                Some(_) = tasks.join_next() => {}
+            }
         }
     };
     stop.run_until_cancelled(accepting).await;
-    drop(listener);
+    drop(acceptor);
     if tokio::time::timeout(settings.drain, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests were still in flight when their time was up; they are cut off");
     }
     // What is cut off is dropped, and with that counted.
     tasks.shutdown().await;
-}
-
-/// The client was gone before we came to it: nothing is wrong here.
-fn of_one_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
-    )
 }
 
 fn connection_future<A: Answer>(
@@ -116,7 +90,7 @@ fn connection_future<A: Answer>(
         let answer = Arc::clone(&answer);
         async move { Ok::<_, Infallible>(answer.answer(request).await) }
     });
-    let io = TokioIo::new(WriteLimited::new(connection, settings.stall_timeout));
+    let io = TokioIo::new(MinRateStream::new(connection, settings.min_rate()));
     let connection = graceful.watch(builder.serve_connection(io, service));
     async move {
         // Clients break connections off all the time; what matters was counted with its request.

@@ -4,6 +4,7 @@
 
 mod access;
 mod contract;
+mod fairness;
 mod faults;
 mod lasting;
 mod metering;

@@ -10,23 +10,21 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 
-use crate::error::{Code, S3Error};
-use crate::payload::BoxError;
+use crate::MinRate;
 
-/// How slow a client may be.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Pace {
-    /// The time in which it must send some bytes.
-    pub(crate) window: Duration,
-    /// How many.
-    pub(crate) min_bytes: u64,
-}
+/// What a body fails with.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A body that fails with `RequestTimeout` where a client that was waited for for a whole window sent less than it
-/// must. Only the time counts in which the client is waited for: what the provider takes its time for doesn't.
-pub(crate) struct PacedBody<B> {
+/// The client was waited for and sent too little.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the body came too slowly, or not at all")]
+pub struct TooSlow;
+
+/// A body that fails with [`TooSlow`] where a client that was waited for for a whole window sent less than it must.
+/// Only the time counts in which the client is waited for: what the reader takes its time for doesn't.
+pub struct MinRateBody<B> {
     inner: B,
-    pace: Pace,
+    rate: MinRate,
     /// Since when the client is waited for, and until when it may be.
     wait: Option<(Instant, Pin<Box<Sleep>>)>,
     waited: Duration,
@@ -34,17 +32,17 @@ pub(crate) struct PacedBody<B> {
     received: Arc<AtomicU64>,
 }
 
-impl<B> PacedBody<B> {
+impl<B> MinRateBody<B> {
     /// Watches a body; `received` is kept up to date for whoever wants to know.
-    pub(crate) fn new(inner: B, pace: Pace, received: Arc<AtomicU64>) -> Self {
-        Self { inner, pace, wait: None, waited: Duration::ZERO, in_window: 0, received }
+    pub fn new(inner: B, rate: MinRate, received: Arc<AtomicU64>) -> Self {
+        Self { inner, rate, wait: None, waited: Duration::ZERO, in_window: 0, received }
     }
 
     fn note(&mut self, bytes: u64) {
         self.received.fetch_add(bytes, Ordering::Relaxed);
         self.in_window += bytes;
         let wait = self.wait.take();
-        if self.in_window >= self.pace.min_bytes {
+        if self.in_window >= self.rate.bytes {
             self.in_window = 0;
             self.waited = Duration::ZERO;
         } else if let Some((since, _)) = wait {
@@ -53,7 +51,7 @@ impl<B> PacedBody<B> {
     }
 }
 
-impl<B> Body for PacedBody<B>
+impl<B> Body for MinRateBody<B>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Into<BoxError>,
@@ -74,13 +72,10 @@ where
             }
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
-        let left = this.pace.window.saturating_sub(this.waited);
+        let left = this.rate.window.saturating_sub(this.waited);
         let (_, timer) = this.wait.get_or_insert_with(|| (Instant::now(), Box::pin(sleep(left))));
         ready!(timer.as_mut().poll(cx));
-        Poll::Ready(Some(Err(Box::new(S3Error::new(
-            Code::RequestTimeout,
-            "The body of the request came too slowly, or not at all. Send it again over a better connection.",
-        )))))
+        Poll::Ready(Some(Err(Box::new(TooSlow))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -100,25 +95,25 @@ mod tests {
 
     use super::*;
 
-    const PACE: Pace = Pace { window: Duration::from_secs(30), min_bytes: 1_000 };
+    const RATE: MinRate = MinRate { window: Duration::from_secs(30), bytes: 1_000 };
 
-    /// A client that sends so many bytes every so often, and a provider that takes so long for each piece.
-    async fn send(pieces: usize, bytes: usize, every: Duration, provider: Duration) -> Result<u64, BoxError> {
+    /// A client that sends so many bytes every so often, and a reader that takes so long for each piece.
+    async fn send(pieces: usize, bytes: usize, every: Duration, reader: Duration) -> Result<u64, BoxError> {
         let pieces = stream::iter(0..pieces).then(move |_| async move {
             sleep(every).await;
             Ok::<_, std::io::Error>(Frame::data(Bytes::from(vec![0; bytes])))
         });
         let received = Arc::default();
-        let mut body = PacedBody::new(StreamBody::new(Box::pin(pieces)), PACE, Arc::clone(&received));
+        let mut body = MinRateBody::new(StreamBody::new(Box::pin(pieces)), RATE, Arc::clone(&received));
         while let Some(frame) = body.frame().await {
             frame?;
-            sleep(provider).await;
+            sleep(reader).await;
         }
         Ok(received.load(Ordering::Relaxed))
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_trickles_is_given_up_and_a_slow_provider_is_not_held_against_it() {
+    async fn a_client_that_trickles_is_given_up_and_a_slow_reader_is_not_held_against_it() {
         let second = Duration::from_secs(1);
         assert!(send(100, 1, second, Duration::ZERO).await.is_err(), "bytes now and then are not enough");
         assert!(send(1, 1, 31 * second, Duration::ZERO).await.is_err());

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use http_body::{Body, Frame, SizeHint};
 
 /// The body of a request that may still be refused.
-pub(crate) enum Loan<B> {
+pub enum SharedBody<B> {
     /// Nobody has asked for it.
     Here(B),
     /// Its borrower puts it back.
@@ -16,12 +16,12 @@ pub(crate) enum Loan<B> {
     Gone,
 }
 
-impl<B> Loan<B> {
+impl<B> SharedBody<B> {
     /// Hands it to a reader; none where it is not here.
-    pub(crate) fn lend(&mut self) -> Option<Lent<B>> {
+    pub fn lend(&mut self) -> Option<LentBody<B>> {
         let home = Arc::default();
         match std::mem::replace(self, Self::Lent(Arc::clone(&home))) {
-            Self::Here(body) => Some(Lent { body: Some(body), home }),
+            Self::Here(body) => Some(LentBody { body: Some(body), home }),
             other => {
                 *self = other;
                 None
@@ -30,7 +30,7 @@ impl<B> Loan<B> {
     }
 
     /// What is left of it; none while somebody reads it.
-    pub(crate) fn take_back(&mut self) -> Option<B> {
+    pub fn take_back(&mut self) -> Option<B> {
         match std::mem::replace(self, Self::Gone) {
             Self::Here(body) => Some(body),
             // Nothing panics while it is held.
@@ -41,19 +41,19 @@ impl<B> Loan<B> {
 }
 
 /// A body that returns when it is dropped.
-pub(crate) struct Lent<B> {
+pub struct LentBody<B> {
     /// There until it is dropped.
     body: Option<B>,
     home: Arc<Mutex<Option<B>>>,
 }
 
-impl<B> Drop for Lent<B> {
+impl<B> Drop for LentBody<B> {
     fn drop(&mut self) {
         *self.home.lock().unwrap_or_else(PoisonError::into_inner) = self.body.take();
     }
 }
 
-impl<B: Body + Unpin> Body for Lent<B> {
+impl<B: Body + Unpin> Body for LentBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 

@@ -1,0 +1,96 @@
+//! The memory of bodies whose senders have not proven yet who they are: one budget for all of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use crate::error::{ApiError, ApiResult};
+
+/// How long a body waits for others to be done with.
+const WAIT: Duration = Duration::from_secs(2);
+
+/// The budget, in bytes. Clones share it.
+#[derive(Clone)]
+pub(crate) struct BodyBudget {
+    all: Arc<Semaphore>,
+    /// What large messages of nodes may take of it: they must not keep people from signing in.
+    large: Arc<Semaphore>,
+}
+
+/// The bytes that a body takes of the budget, until this is dropped.
+pub(crate) struct BodyLease {
+    budget: BodyBudget,
+    is_large: bool,
+    taken: Option<OwnedSemaphorePermit>,
+    taken_of_large: Option<OwnedSemaphorePermit>,
+}
+
+impl BodyBudget {
+    /// So many bytes in all, two thirds of them for large messages.
+    pub(crate) fn new(bytes: usize) -> Self {
+        let bytes = bytes.min(Semaphore::MAX_PERMITS);
+        Self { all: Arc::new(Semaphore::new(bytes)), large: Arc::new(Semaphore::new(bytes / 3 * 2)) }
+    }
+
+    /// A lease without any bytes.
+    pub(crate) fn lease(&self, is_large: bool) -> BodyLease {
+        BodyLease { budget: self.clone(), is_large, taken: None, taken_of_large: None }
+    }
+}
+
+impl BodyLease {
+    /// Takes some more bytes, those that came. What a client only announces takes none.
+    pub(crate) async fn take(&mut self, bytes: usize) -> ApiResult<()> {
+        if self.is_large {
+            let more = acquire(&self.budget.large, bytes).await?;
+            merge(&mut self.taken_of_large, more);
+        }
+        let more = acquire(&self.budget.all, bytes).await?;
+        merge(&mut self.taken, more);
+        Ok(())
+    }
+}
+
+fn merge(taken: &mut Option<OwnedSemaphorePermit>, more: OwnedSemaphorePermit) {
+    match taken {
+        Some(taken) => taken.merge(more),
+        None => *taken = Some(more),
+    }
+}
+
+async fn acquire(budget: &Arc<Semaphore>, bytes: usize) -> ApiResult<OwnedSemaphorePermit> {
+    let bytes = u32::try_from(bytes).map_err(ApiError::internal)?;
+    match timeout(WAIT, Arc::clone(budget).acquire_many_owned(bytes)).await {
+        Ok(permit) => permit.map_err(ApiError::internal),
+        Err(_) => {
+            let message = "too many requests are being received from clients that have not signed in yet: try again in a \
+                           moment";
+            Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "OVERLOADED", message).retry_after(2))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn bodies_share_the_budget_and_large_ones_leave_room_for_small_ones() {
+        let budget = BodyBudget::new(300);
+        let mut large = budget.lease(true);
+        large.take(150).await.unwrap();
+        large.take(50).await.unwrap();
+        let refused = budget.lease(true).take(1).await.unwrap_err();
+        assert_eq!((refused.status().as_u16(), refused.code()), (503, "OVERLOADED"));
+        let mut small = budget.lease(false);
+        small.take(100).await.unwrap();
+        assert!(budget.lease(false).take(1).await.is_err());
+        drop(large);
+        small.take(200).await.unwrap();
+        drop(small);
+        budget.lease(true).take(200).await.unwrap();
+    }
+}

@@ -1,0 +1,41 @@
+//! Web pages that ask the API (CORS).
+
+use std::time::Duration;
+
+use bucketry_listener::origins::AllowedOrigins;
+use http::header::{ETAG, RETRY_AFTER};
+use http::{HeaderName, Method};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+
+use crate::observe::REQUEST_ID;
+
+/// How long a browser may keep the answer to a preflight.
+const MAX_AGE: Duration = Duration::from_hours(1);
+
+/// Lets pages of these origins ask and read; none where there are none. Whoever asks shows a token in a header, so no
+/// page gets anything by the cookies of its visitor.
+pub(crate) fn layer(allowed: &AllowedOrigins) -> Option<CorsLayer> {
+    if allowed.is_empty() {
+        return None;
+    }
+    let origins = if allowed.is_any() {
+        AllowOrigin::any()
+    } else {
+        AllowOrigin::list(allowed.named().iter().cloned())
+    };
+    let exposed = [
+        ETAG,
+        RETRY_AFTER,
+        REQUEST_ID,
+        HeaderName::from_static("x-next-cursor"),
+        HeaderName::from_static("ratelimit"),
+        HeaderName::from_static("ratelimit-policy"),
+    ];
+    let layer = CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::DELETE])
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers(exposed)
+        .max_age(MAX_AGE);
+    Some(layer)
+}

@@ -1,0 +1,29 @@
+//! What one client can take away from another.
+
+use bucketry_faults::Fault;
+use bucketry_gateway::protection::ProtectionSettings;
+use bucketry_provider::driver::GetRequest;
+use bucketry_provider::error::ErrorKind;
+
+use crate::world::{READER, WRITER, World, eventually};
+
+#[tokio::test]
+async fn a_key_with_all_that_it_may_have_in_flight_leaves_room_in_its_bucket_for_others() {
+    let most = ProtectionSettings::default().requests_per_key as u64;
+    let (world, proxy) = World::start_behind_proxy("fairness", |_, _| {}).await;
+    proxy.set(Fault::StallBeforeHeaders);
+    let ask = |key: &str| {
+        let client = world.client_with(key);
+        tokio::spawn(async move { client.get("k", &GetRequest::default()).await.map(drop) })
+    };
+    let of_one: Vec<_> = (0..most).map(|_| ask(WRITER)).collect();
+    let in_flight = |wanted| (world.gateway.figures().in_flight == wanted).then_some(());
+    eventually("the key to have all that it may", || in_flight(most)).await;
+    let refused = world.client_with(WRITER).get("k", &GetRequest::default()).await.unwrap_err();
+    assert_eq!(refused.kind(), Some(ErrorKind::Throttled));
+    let other = ask(READER);
+    eventually("another key to be let in", || in_flight(most + 1)).await;
+    for request in of_one.into_iter().chain([other]) {
+        request.abort();
+    }
+}

@@ -1,0 +1,146 @@
+//! Strangers who want memory or places: what they get is bounded, and those who belong here are served meanwhile.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use bucketry_e2e::{HOSTILE_CONNECTIONS, Hostile, Result, Server, options};
+use http::Method;
+
+const MIB: u64 = 1 << 20;
+/// How long an answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn address(url: &str) -> &str {
+    url.trim_start_matches("http://")
+}
+
+#[tokio::test]
+async fn no_kind_of_stranger_makes_the_process_grow_by_64_mib() -> Result<()> {
+    let mut told = Vec::new();
+    for hostile in Hostile::all() {
+        let server = Server::start(options()?).await?;
+        let process = server.process_id().unwrap_or_default();
+        let (api, gateway) = (server.api().to_owned(), server.gateway().unwrap_or_default().to_owned());
+        let name = hostile.name;
+        let growth = tokio::task::spawn_blocking(move || hostile.growth(process, &api, &gateway)).await??;
+        told.push(format!("{:>4} MiB  {name}", growth / MIB));
+        assert!(growth < 64 * MIB, "{HOSTILE_CONNECTIONS} connections:\n{}", told.join("\n"));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn people_sign_in_while_strangers_hold_large_messages_back() -> Result<()> {
+    let server = Server::start(options()?).await?;
+    let (process, api) = (server.process_id().unwrap_or_default(), server.api().to_owned());
+    let attacks: Vec<_> = Hostile::all()
+        .into_iter()
+        .filter(|hostile| hostile.name.contains("without its last byte, to /node/report"))
+        .map(|hostile| {
+            let api = api.clone();
+            tokio::task::spawn_blocking(move || hostile.growth(process, &api, &api))
+        })
+        .collect();
+    assert!(!attacks.is_empty());
+    for _ in 0..5 {
+        server.log_in().await?;
+    }
+    for attack in attacks {
+        attack.await??;
+    }
+    Ok(())
+}
+
+/// Sends a request as a client does that reads nothing before it has sent everything, and tells the status.
+fn send_all(url: &str, head: &str, body: usize) -> std::io::Result<String> {
+    let mut connection = TcpStream::connect(address(url))?;
+    connection.set_read_timeout(Some(PATIENCE))?;
+    write!(connection, "{head}\r\nhost: x\r\ncontent-length: {body}\r\n\r\n")?;
+    connection.write_all(&vec![b'x'; body])?;
+    let mut line = [0; 12];
+    connection.read_exact(&mut line)?;
+    Ok(String::from_utf8_lossy(&line[9..]).into_owned())
+}
+
+#[tokio::test]
+async fn whoever_sends_3_mb_in_vain_is_told_why() -> Result<()> {
+    let server = Server::start(options()?).await?;
+    let token = server.log_in().await?;
+    let (api, gateway) = (server.api().to_owned(), server.gateway().unwrap_or_default().to_owned());
+    let told = tokio::task::spawn_blocking(move || {
+        let json = "content-type: application/json";
+        let cases = [
+            (&api, format!("POST /bucket HTTP/1.1\r\n{json}"), "401"),
+            (&api, format!("POST /bucket HTTP/1.1\r\n{json}\r\nauthorization: Bearer {token}"), "413"),
+            (&api, format!("POST /nowhere HTTP/1.1\r\n{json}"), "404"),
+            (&api, format!("PATCH /bucket HTTP/1.1\r\n{json}"), "405"),
+            (
+                &api,
+                format!("POST /bucket HTTP/1.1\r\ncontent-type: text/x\r\nauthorization: Bearer {token}"),
+                "415",
+            ),
+            (&gateway, "PUT /photos/a HTTP/1.1".to_owned(), "403"),
+            (&gateway, "PATCH /photos/a HTTP/1.1".to_owned(), "403"),
+        ];
+        for (url, head, status) in &cases {
+            for time in 1..=20 {
+                let told = send_all(url, head, 3_000_000);
+                assert_eq!(told.ok().as_deref(), Some(*status), "{head}, time {time}");
+            }
+        }
+    });
+    Ok(told.await?)
+}
+
+#[tokio::test]
+async fn an_address_has_so_many_connections_and_the_embedded_node_needs_none_of_them() -> Result<()> {
+    // It would not have become ready if the node had needed one more for a report while it waits for news.
+    let server = Server::start(options()?.env("BUCKETRY_CONNECTIONS_PER_ADDRESS", "1")).await?;
+    let urls = [server.api().to_owned(), server.gateway().unwrap_or_default().to_owned()];
+    let closed = tokio::task::spawn_blocking(move || -> std::io::Result<()> {
+        for url in &urls {
+            let ask = |connection: &mut TcpStream| {
+                connection.set_read_timeout(Some(PATIENCE))?;
+                connection.write_all(b"GET /ready HTTP/1.1\r\nhost: x\r\n\r\n")?;
+                connection.read(&mut [0; 4_096])
+            };
+            let mut first = TcpStream::connect(address(url))?;
+            assert!(ask(&mut first)? > 0, "{url}");
+            let mut second = TcpStream::connect(address(url))?;
+            assert!(!matches!(ask(&mut second), Ok(1..)), "{url}: a second connection is closed");
+            assert!(ask(&mut first)? > 0, "{url}: the first one stays");
+        }
+        Ok(())
+    });
+    closed.await?.map_err(bucketry_e2e::Error::Files)
+}
+
+#[tokio::test]
+async fn pages_of_the_named_origins_use_api_and_gateway() -> Result<()> {
+    const PAGE: &str = "https://app.example.com";
+    let server = Server::start(options()?.arg("--allowed-origins").arg(PAGE)).await?;
+    for url in [server.api(), server.gateway().unwrap_or_default()] {
+        let preflight = async |origin: &str| {
+            bucketry_e2e::Call::new(Method::OPTIONS, url, "/bucket/a")
+                .header("origin", origin)
+                .header("access-control-request-method", "PUT")
+                .header("access-control-request-headers", "authorization,x-amz-date")
+                .send()
+                .await
+        };
+        let answer = preflight(PAGE).await?;
+        assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, Some(PAGE)));
+        let headers = answer.header("access-control-allow-headers").unwrap_or_default();
+        assert!(headers.contains("authorization") && headers.contains("x-amz-date"), "{headers}");
+        assert!(preflight("https://evil.example.com").await?.header("access-control-allow-origin").is_none());
+
+        // A refusal, which the page may read too.
+        let answer =
+            bucketry_e2e::Call::new(Method::GET, url, "/bucket").header("origin", PAGE).send().await?;
+        assert_eq!(answer.header("access-control-allow-origin"), Some(PAGE));
+        let exposed = answer.header("access-control-expose-headers").unwrap_or_default();
+        assert!(exposed.contains("request-id"), "{exposed}");
+    }
+    Ok(())
+}
