@@ -59,7 +59,8 @@ impl Presence {
         if let Some((_, nodes)) = &mut state.nodes
             && let Some(node) = Arc::make_mut(nodes).iter_mut().find(|node| node.id == id)
         {
-            node.last_seen = node.last_seen.max(now);
+            // Not the later of both: that may be of a clock that was ahead.
+            node.last_seen = now;
         }
     }
 }

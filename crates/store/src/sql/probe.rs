@@ -6,7 +6,7 @@ use std::collections::btree_map::Entry;
 
 use bucketry_model::id::{BucketId, NodeId, OrgId};
 use bucketry_model::status::{ProbeFailure, ProbedStatus};
-use bucketry_model::time::{Day, to_micros};
+use bucketry_model::time::{Day, is_ahead, to_micros};
 use bucketry_model::uptime::{DayRecord, Observed, spans};
 use jiff::Timestamp;
 use sqlx::query;
@@ -113,6 +113,8 @@ async fn known_buckets(write: &mut Write, batch: &ProbeBatch) -> Result<BTreeMap
         let at = columns.optional_time()?;
         let status = columns.optional_read(node_status)?;
         let latency_ms = columns.optional_narrow()?;
+        // A clock that was ahead must not keep true samples out until time has caught up with it.
+        let at = at.filter(|at| !is_ahead(*at, batch.now));
         let word = at.zip(status).map(|(at, status)| Word { at, status, latency_ms, failure: None });
         known.insert(id, Known { org_id, word, changed: false });
     }
