@@ -51,6 +51,7 @@ macro_rules! contract_stories {
                 an_organization_whose_owner_has_a_taken_address_is_not_made
                 organizations_are_listed_in_the_order_in_which_they_were_made
                 a_quota_is_set_and_lifted
+                writes_are_found_to_be_taken
             }
             user {
                 a_user_reads_back

@@ -53,3 +53,9 @@ pub async fn a_quota_is_set_and_lifted(store: &dyn Store) {
     assert!(!store.set_bucket_quota(new_organization("x").id, Some(1)).await.unwrap());
     assert!(!store.set_repo_quota(new_organization("x").id, Some(1)).await.unwrap());
 }
+
+pub async fn writes_are_found_to_be_taken(store: &dyn Store) {
+    for seconds in [1, 2] {
+        store.check_writes(at(seconds)).await.unwrap();
+    }
+}
