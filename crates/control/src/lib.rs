@@ -17,6 +17,7 @@ pub mod nodes;
 pub mod organizations;
 pub mod password;
 pub mod presence;
+pub mod readiness;
 pub mod repositories;
 pub mod sessions;
 pub mod settings;
@@ -51,6 +52,7 @@ struct Inner {
     jobs: Arc<jobs::JobBoard>,
     replays: nodes::ReplayGuard,
     presence: presence::Presence,
+    write_watch: readiness::WriteWatch,
     credential_watch: credentials::CredentialWatch,
     changes: tokio::sync::Notify,
     rotation: tokio::sync::Notify,
@@ -74,6 +76,7 @@ impl Control {
             jobs: Arc::default(),
             replays: nodes::ReplayGuard::default(),
             presence: presence::Presence::default(),
+            write_watch: readiness::WriteWatch::default(),
             credential_watch: credentials::CredentialWatch::default(),
             changes: tokio::sync::Notify::new(),
             rotation: tokio::sync::Notify::new(),
