@@ -1,10 +1,11 @@
 //! A clock is wrong, at the client, at the server or at the provider: nothing is done, and it is said what to set right.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bucketry_e2e::{
-    CommandLine, OPEN_BUCKET, Person, Result, Server, eventually, list, options, s3_bucket,
-    shared_s3_endpoint, text, with,
+    CommandLine, Error, OPEN_BUCKET, Person, Result, Server, eventually, list, options, query, run_python,
+    s3_bucket, shared_s3_endpoint, text, with,
 };
 use bucketry_faults::{Answer, Fault, FaultProxy};
 use http::Method;
@@ -109,4 +110,151 @@ async fn doctor_tells_a_provider_that_refuses_the_servers_clock() -> Result<()> 
     }
     assert!(!text(&told["message"]).contains("Photos"), "{told}");
     Ok(())
+}
+
+/// What a clock that was two days ahead for a moment leaves behind.
+const AHEAD: [&str; 7] = [
+    "UPDATE bucket_words SET at = at + 172800000000",
+    "UPDATE day_records SET day = day + 2, last_at = last_at + 172800000000",
+    "UPDATE nodes SET last_seen = last_seen + 172800000000",
+    "UPDATE tokens SET expires_at = expires_at + 172800000000, last_used_at = last_used_at + 172800000000",
+    "UPDATE refresh_tokens SET expires_at = expires_at + 172800000000",
+    "UPDATE repository_keys SET last_used_at = last_used_at + 172800000000",
+    "UPDATE usage_spools SET counted_at = counted_at + 172800000000",
+];
+
+const RUN: &str = r"
+import json, sqlite3, sys
+database = sqlite3.connect(f'{sys.argv[1]}/bucketry.db')
+for statement in sys.argv[2:]:
+    database.execute(statement)
+database.commit()
+print(json.dumps('done'))
+";
+
+/// Runs statements in the database of a server that is stopped.
+async fn change(server: &Server, statements: &[&str]) -> Result<()> {
+    if let Some(database) = server.database() {
+        return query(database, &statements.join("; ")).await.map(drop);
+    }
+    let data_dir = server.data_dir().to_string_lossy();
+    run_python(RUN, &[&[&*data_dir][..], statements].concat()).await.map(drop)
+}
+
+/// Waits until a time that is shown is of the present.
+async fn until_present(what: &str, look: impl AsyncFn() -> Result<Value>) -> Result<()> {
+    let now = async || {
+        let time: Timestamp = text(&look().await?).parse().unwrap_or(Timestamp::MAX);
+        Ok((time.duration_since(present()).abs(), time))
+    };
+    eventually(what, SOON, now, |(off, _)| *off < SignedDuration::from_mins(1)).await.map(drop)
+}
+
+fn present() -> Timestamp {
+    Timestamp::try_from(std::time::SystemTime::now()).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn what_was_stored_of_the_future_does_not_win_over_the_present() -> Result<()> {
+    let mut server = Server::start(options()?.env("BUCKETRY_PROBE_INTERVAL", "1")).await?;
+    let owner = server.owner().await?;
+    let body = s3_bucket("Photos", OPEN_BUCKET, &shared_s3_endpoint()?, &owner.workspace().await?);
+    let id = owner.register(&body).await?;
+    let access = owner.repository_access(&server, "Clocks", &[(&id, OPEN_BUCKET)]).await?;
+    let path = format!("/{OPEN_BUCKET}/no-such-{}", std::process::id());
+    let used = async |owner: &Person| {
+        let repositories = owner.get("/repo").send().await?.json_with_status(200)?;
+        let repo = text(&repositories["repos"][0]["id"]).to_owned();
+        let keys = owner.get(&format!("/repo/{repo}/apikey")).send().await?.json_with_status(200)?;
+        Ok(keys["keys"][0]["lastUsedAt"].clone())
+    };
+    online(&owner, &id).await?;
+    access.signed(Method::GET, &path, SignedDuration::ZERO).send().await?;
+    until_present("the key's use being told", async || used(&owner).await).await?;
+    let login = json!({ "email": bucketry_e2e::OWNER_EMAIL, "password": bucketry_e2e::OWNER_PASSWORD });
+    let session = server.post("/user/login").json(&login).send().await?.json_with_status(200)?;
+    server.terminate().await?;
+    change(&server, &AHEAD).await?;
+
+    // A node that is gone is not kept alive by having been heard of in the future.
+    let mut alone = options()?.data_dir(server.data_dir()).arg("--no-node");
+    if let Some(database) = server.database() {
+        alone = alone.env("BUCKETRY_DATABASE_URL", database);
+    }
+    let alone = Server::start(alone).await?;
+    assert_eq!(alone.owner().await?.status_of(&id).await?, "DISCONNECTED");
+    drop(alone);
+
+    server.restart().await?;
+    let owner = owner.again_at(&server);
+    online(&owner, &id).await?;
+    until_present("a status of the present", async || Ok(owner.bucket(&id).await?["lastStatusAt"].clone()))
+        .await?;
+    let node_status = async || {
+        let told = owner.get(&format!("/bucket/{id}/status")).send().await?.json_with_status(200)?;
+        Ok(told["nodeStatus"][0]["lastUpdated"].clone())
+    };
+    until_present("the node's word being of the present", node_status).await?;
+    let access = bucketry_e2e::RepositoryAccess {
+        endpoint: server.gateway().unwrap_or_default().to_owned(),
+        ..access
+    };
+    access.signed(Method::GET, &path, SignedDuration::ZERO).send().await?;
+    until_present("the key's use being of the present", async || used(&owner).await).await?;
+    // A session of that moment would outlive all others.
+    let refresh = json!({ "refreshToken": session["refreshToken"] });
+    let refused = server.post("/user/refresh").json(&refresh).send().await?;
+    assert_eq!(refused.status, 401, "{}", refused.text());
+    server.log_in().await?;
+    Ok(())
+}
+
+/// The library of Debian's package `faketime`, which gives a process another clock. Nothing here installs it.
+fn faketime() -> Option<PathBuf> {
+    let found = std::fs::read_dir("/usr/lib").ok()?.flatten().map(|entry| entry.path());
+    found.map(|folder| folder.join("faketime/libfaketimeMT.so.1")).find(|library| library.exists())
+}
+
+#[tokio::test]
+async fn a_clock_that_is_two_days_ahead_for_a_moment_freezes_nothing() -> Result<()> {
+    let Some(library) = faketime() else {
+        eprintln!("skipped: there is no libfaketime here (Debian: faketime)");
+        return Ok(());
+    };
+    let room = tempfile::tempdir().map_err(Error::Files)?;
+    let clock = room.path().join("clock");
+    let set = |text: &str| std::fs::write(&clock, text).map_err(Error::Files);
+    set("+0")?;
+    let options = options()?
+        .env("BUCKETRY_PROBE_INTERVAL", "1")
+        .env("LD_PRELOAD", &library.to_string_lossy())
+        .env("FAKETIME_TIMESTAMP_FILE", &clock.to_string_lossy())
+        .env("FAKETIME_NO_CACHE", "1")
+        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    let server = Server::start(options).await?;
+    let owner = server.owner().await?;
+    let body = s3_bucket("Photos", OPEN_BUCKET, &shared_s3_endpoint()?, &owner.workspace().await?);
+    let id = owner.register(&body).await?;
+    online(&owner, &id).await?;
+
+    set("+2d")?;
+    let offline = async || {
+        let ahead = server.owner().await?;
+        let bucket = ahead.bucket(&id).await?;
+        eprintln!("two days ahead: {} {} {}", bucket["status"], bucket["lastError"], bucket["lastStatusAt"]);
+        Ok(bucket["status"] == "OFFLINE")
+    };
+    eventually("the provider refusing the time", SOON, offline, |offline| *offline).await?;
+    set("+0")?;
+    let back = async || {
+        let owner = server.owner().await?;
+        let bucket = owner.bucket(&id).await?;
+        eprintln!("back: {} {} {}", bucket["status"], bucket["lastError"], bucket["lastStatusAt"]);
+        Ok(bucket["status"] == "ONLINE")
+    };
+    eventually("the bucket being ONLINE again", SOON, back, |online| *online).await?;
+    until_present("a status of the present", async || {
+        Ok(server.owner().await?.bucket(&id).await?["lastStatusAt"].clone())
+    })
+    .await
 }

@@ -40,6 +40,7 @@ async fn nothing_is_stored_half_and_all_goes_on_when_there_is_room_again() -> Re
             let told = answer.json_with_status(503)?;
             assert_eq!(told["error_code"], "STORAGE_UNAVAILABLE", "{told}");
             assert!(text(&told["message"]).contains("nothing was changed"), "{told}");
+            assert!(text(&told["message"]).contains("disk"), "it names the cause: {told}");
             assert!(answer.header("retry-after").is_some());
         }
         assert_eq!(owner.bucket(&id).await?["name"], "Photos", "what only reads goes on");
@@ -50,7 +51,13 @@ async fn nothing_is_stored_half_and_all_goes_on_when_there_is_room_again() -> Re
         }
     }
 
+    let look = async || server.get("/ready").send().await;
+    let told = eventually("/ready saying so", SOON, look, |answer| answer.status == 503).await?.json()?;
+    assert_eq!((&told["database"], &told["writes"]), (&json!(true), &json!(false)), "{told}");
+    assert!(text(&told["message"]).contains("disk is full"), "{told}");
+
     free_disk(&server).await?;
+    eventually("/ready being well again", SOON, look, |answer| answer.status == 200).await?;
     let created = owner.register(&new).await?;
     owner.put(&format!("/bucket/{id}"), &json!({ "name": "Renamed" })).send().await?.json_with_status(200)?;
     assert_eq!(server.log_in().await?.split('.').count(), 3);

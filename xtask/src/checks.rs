@@ -37,6 +37,15 @@ pub(crate) fn run() -> Result {
     }
 }
 
+/// Compares the locked dependencies with the published advisories. What it says depends on the day, hence by itself.
+pub(crate) fn advisories() -> Result {
+    let workspace = Workspace::find()?;
+    let tools = Tools::install(&workspace)?;
+    let mut deny = Command::new(tools.cargo_deny());
+    deny.current_dir(&workspace.root).args(["--log-level", "warn", "check", "advisories"]);
+    command::run(&mut deny)
+}
+
 fn rustdoc(workspace: &Workspace) -> Result {
     let mut doc = command::cargo(&workspace.root);
     doc.args(["doc", "--workspace", "--no-deps", "--document-private-items"])

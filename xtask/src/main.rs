@@ -1,5 +1,5 @@
 //! The project's own tasks: `cargo xtask check`, `cargo xtask test`, `cargo xtask bench`, `cargo xtask fuzz`,
-//! `cargo xtask lock`.
+//! `cargo xtask advisories`, `cargo xtask lock`.
 //!
 //! Everything they need beyond Rust, Python and Node.js comes from lock files and lands under the target directory, so
 //! that a fresh clone needs nothing installed by hand.
@@ -24,6 +24,7 @@ const USAGE: &str = "\
 usage: cargo xtask <task>
 
   check               format, clippy, rustdoc, dependency rules, tidiness of the tree
+  advisories          whether a dependency has a published vulnerability; fetches the list, so it isn't part of check
   test [-- ARGS]      every test, against real servers that it installs and starts;
                       ARGS go to the test runner, and leave out doc tests and the OpenAPI check:
                       cargo xtask test -- -p bucketry-model name_of_a_test
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["check"] => checks::run(),
+        ["advisories"] => checks::advisories(),
         ["test"] => test_run::run(&test_run::Selection::Everything),
         ["test", "--openapi"] => test_run::run(&test_run::Selection::OpenApi),
         ["test", "--", rest @ ..] => {

@@ -44,13 +44,16 @@ pub(crate) struct ReadyAnswer {
     message: &'static str,
     /// Whether the database answers.
     database: bool,
+    /// Whether it takes writes, as of five seconds ago at most. Reading goes on where it doesn't: the disk may be full, or the
+    /// database read-only.
+    writes: bool,
     /// Whether the database's schema is the one that this version needs.
     migrations: bool,
     /// Whether a node is connected.
     node: bool,
 }
 
-/// Tells whether the deployment can do its work: database, migrations, a node.
+/// Tells whether the deployment can do its work: the database answers and takes writes, migrations, a node.
 #[utoipa::path(
     get,
     path = "/ready",
@@ -71,6 +74,8 @@ pub(crate) async fn ready(State(state): State<ApiState>) -> (StatusCode, Json<Re
         "the database does not answer"
     } else if !readiness.migrations {
         "the database's schema is not the one that this version needs"
+    } else if !readiness.writes {
+        "the database takes no writes: its disk is full, or it is read-only"
     } else if !readiness.node {
         "no node is connected"
     } else {
@@ -80,6 +85,7 @@ pub(crate) async fn ready(State(state): State<ApiState>) -> (StatusCode, Json<Re
         success,
         message,
         database: readiness.database,
+        writes: readiness.writes,
         migrations: readiness.migrations,
         node: readiness.node,
     };

@@ -1,8 +1,18 @@
 //! `bucketry backup`.
 
+use std::path::Path;
+
+use bucketry_model::time::{Clock as _, SystemClock};
+use bucketry_store::Store as _;
+use bucketry_store::sqlite::SqliteStore;
+use bucketry_store::transfer::Target as _;
+use bucketry_vault::Identities;
+
 use crate::arguments::BackupOptions;
+use crate::data_directory::VAULT_KEY;
 use crate::failure::{Failure, Result};
 use crate::output;
+use crate::sealed_secrets::{self, Extent};
 
 /// Copies the database of a data directory, also while a server uses it.
 pub(crate) async fn run(options: BackupOptions) -> Result<()> {
@@ -11,12 +21,38 @@ pub(crate) async fn run(options: BackupOptions) -> Result<()> {
                       vault.key, node.pem and token.key by copying them";
         return Err(Failure::failed(advice));
     }
+    let lacking = look_at(&options.data_dir).await?;
     bucketry_store::sqlite::backup(&options.data_dir, &options.file)
         .await
         .map_err(|error| Failure::because("the backup was not made", &error))?;
     output::line(&format!("wrote {}", options.file.display()))?;
+    if let Some(lacking) = lacking {
+        output::remark(&format!(
+            "warning: with the keys that are there now, this backup can't be used: {lacking}"
+        ));
+    }
     output::remark(
         "The backup holds secrets in their sealed form only: keep vault.key, node.pem and token.key of the data directory in a safe place of their own.",
     );
     Ok(())
+}
+
+/// Refuses half a registry, and tells what a restored copy would lack. A database of another version is copied as it is.
+async fn look_at(data_dir: &Path) -> Result<Option<String>> {
+    let Ok(store) = SqliteStore::open_to_read(data_dir).await else { return Ok(None) };
+    let unfinished = store.unfinished_transfer().await.unwrap_or(false);
+    let path = data_dir.join(VAULT_KEY);
+    let keys = Identities::load(&path).ok().flatten();
+    let examined = sealed_secrets::examine(&store, keys.as_ref(), "", Extent::FirstPage, SystemClock.now())
+        .await
+        .unwrap_or_default();
+    store.close().await;
+    if unfinished {
+        return Err(Failure::failed(
+            "the backup was not made: a migration into this database was not finished; run `bucketry migrate` with the \
+             same --from and --to again",
+        ));
+    }
+    let lacking = examined.unopened > 0 && !examined.others;
+    Ok(lacking.then(|| sealed_secrets::explain(&path, path.exists(), &examined)))
 }

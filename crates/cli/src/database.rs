@@ -15,6 +15,7 @@ use bucketry_store::transfer::Target;
 use clap::builder::ValueParser;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::data_directory;
 use crate::failure::{Failure, Result};
 
 /// The address of a PostgreSQL database, as it was given. It may hold a password: it is never shown as it is.
@@ -99,6 +100,13 @@ pub(crate) struct OpenDatabase {
 pub(crate) async fn open(database: &Database, data_dir: &Path) -> Result<OpenDatabase> {
     match database {
         Database::Embedded => {
+            if data_directory::lacks_its_database(data_dir) {
+                return Err(Failure::failed(format!(
+                    "{} holds keys and no database: put the backup of {DATABASE_FILE} in place, or, where the registry is in \
+                     PostgreSQL, name it with --database-url or BUCKETRY_DATABASE_URL. For a new registry use another --data-dir",
+                    data_dir.display()
+                )));
+            }
             let opened = SqliteStore::open(data_dir, sqlite::Options::default()).await;
             let store = opened
                 .map_err(|error| Failure::because(&format!("can't open {}", data_dir.display()), &error))?;

@@ -1,28 +1,25 @@
 //! Wiring: store, use cases, API and embedded node, started and stopped as one.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
 use std::time::Duration;
 
 use bucketry_api::{ApiState, InProcess, ServeSettings};
 use bucketry_control::{Control, Environment};
+use bucketry_model::time::{Clock as _, SystemClock};
 use bucketry_store::data_dir::DataDirLock;
-use bucketry_store::sqlite::DATABASE_FILE;
 use jiff::SignedDuration;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+use crate::data_directory::{self, VAULT_KEY};
 use crate::database::{self, OpenDatabase};
 use crate::embedded_node::EmbeddedNode;
 use crate::failure::{Failure, Result};
 use crate::first_start::{FirstOwner, access_tokens, first_owner};
+use crate::sealed_secrets;
 use crate::settings::Settings;
 
-/// The file of the keys that secrets are sealed to and opened with.
-pub(crate) const VAULT_KEY: &str = "vault.key";
-/// The file of the key that the embedded node signs with.
-pub(crate) const NODE_KEY: &str = "node.pem";
 /// How long the embedded node may take to report for duty before the start goes on without it.
 const NODE_WITHIN: Duration = Duration::from_secs(10);
 /// How often the node is looked for meanwhile.
@@ -53,6 +50,21 @@ impl Deployment {
     /// known nowhere else.
     pub(crate) async fn start(settings: &Settings, met: impl FnOnce(&FirstOwner, &str)) -> Result<Self> {
         let OpenDatabase { store, lock } = database::open(&settings.database, &settings.data_dir).await?;
+        for fault in data_directory::open_to_others(&settings.data_dir) {
+            tracing::warn!("{fault}");
+        }
+        if settings.embedded_node {
+            // Before anything is made that a second start could take for its own.
+            let keys = settings.data_dir.join(VAULT_KEY);
+            let (name, accepted) = (&settings.node_name, settings.start_without_secrets);
+            let allowed =
+                sealed_secrets::refuse_without(&*store, &keys, name, accepted, SystemClock.now()).await;
+            if allowed.is_err() {
+                store.close().await;
+            }
+            allowed?;
+        }
+        let new_keys = data_directory::missing_keys(&settings.data_dir, settings.embedded_node);
         let tokens = access_tokens(&settings.data_dir)?;
         let rules = bucketry_control::Settings {
             bucket_quota: settings.bucket_quota,
@@ -74,6 +86,10 @@ impl Deployment {
         let first_owner = first_owner(&control, settings).await?;
         if let Some(owner) = &first_owner {
             met(owner, &url(address));
+        } else {
+            for warning in new_keys {
+                tracing::warn!("{warning}");
+            }
         }
         let state = ApiState::new(control.clone(), settings.api.clone());
         let router = bucketry_api::router(state.clone());
@@ -164,11 +180,6 @@ impl Deployment {
         self.background.shutdown().await;
         self.control.store().close().await;
     }
-}
-
-/// Whether the directory was used by a server before.
-pub(crate) fn is_used(data_dir: &Path) -> bool {
-    [DATABASE_FILE, VAULT_KEY].iter().any(|file| data_dir.join(file).exists())
 }
 
 fn days(days: u16) -> SignedDuration {

@@ -4,16 +4,21 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use bucketry_model::time::{Clock as _, SystemClock};
-use bucketry_store::postgres::examine;
+use bucketry_store::postgres::{PostgresStore, examine};
+use bucketry_store::sqlite::SqliteStore;
+use bucketry_store::{Store, StoreError};
+use bucketry_vault::Identities;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::arguments::{DoctorOptions, Remote};
 use crate::credentials::{self, DEFAULT_URL};
+use crate::data_directory::{NODE_KEY, TOKEN_KEYS, VAULT_KEY, is_used, lacks_its_database, open_to_others};
 use crate::database::DatabaseUrl;
-use crate::deployment::{NODE_KEY, VAULT_KEY, is_used};
 use crate::failure::{Failure, Result};
 use crate::output;
+use crate::sealed_secrets::{self, Extent};
+use crate::settings::DEFAULT_NODE_NAME;
 
 /// A clock that is off by more than this breaks signatures soon, in seconds.
 const CLOCK_OFF_AT_MOST: i64 = 60;
@@ -40,6 +45,9 @@ pub(crate) async fn run(remote: &Remote, options: DoctorOptions) -> Result<()> {
     }
     if let Some(url) = &options.database_url {
         findings.push(postgres(url).await?);
+    }
+    if let Some(data_dir) = &options.data_dir {
+        findings.extend(secrets(data_dir, options.database_url.as_ref()).await?);
     }
     if remote.json {
         output::json(&findings)?;
@@ -95,6 +103,10 @@ async fn server(remote: &Remote, findings: &mut Vec<Finding>) -> Result<()> {
         (
             "database",
             "the disk may be full, the database locked by another program, or PostgreSQL not reachable: see the server's log",
+        ),
+        (
+            "writes",
+            "nothing can be stored: the disk may be full, or the database read-only: see the server's log",
         ),
         ("migrations", "the database is of another version: run the version that made it"),
         (
@@ -176,7 +188,10 @@ fn directory(data_dir: &Path, findings: &mut Vec<Finding>) {
             format!("{} was never used: is it the right one?", data_dir.display())
         },
     });
-    for file in [VAULT_KEY, NODE_KEY, "token.key"] {
+    for message in open_to_others(data_dir) {
+        findings.push(Finding { check: "data directory", ok: false, message });
+    }
+    for file in [VAULT_KEY, NODE_KEY, TOKEN_KEYS] {
         let path = data_dir.join(file);
         let (ok, message) = match std::fs::metadata(&path) {
             Err(error) => (false, format!("{}: {error}", path.display())),
@@ -187,6 +202,47 @@ fn directory(data_dir: &Path, findings: &mut Vec<Finding>) {
         };
         findings.push(Finding { check: file, ok, message });
     }
+}
+
+/// Looks whether the directory's keys open what the registry has sealed, also while a server uses both. Nothing where the
+/// registry can't be read, which others tell.
+async fn secrets(data_dir: &Path, url: Option<&DatabaseUrl>) -> Result<Option<Finding>> {
+    let finding = |ok, message| Some(Finding { check: "secrets", ok, message });
+    let opened: std::result::Result<Box<dyn Store>, StoreError> = match url {
+        Some(url) => PostgresStore::open_to_read(&url.address()?).await.map(|store| Box::new(store) as _),
+        None if lacks_its_database(data_dir) => {
+            let message = "there are keys and no bucketry.db: restore it, or name the PostgreSQL database with --database-url";
+            return Ok(finding(false, message.to_owned()));
+        }
+        None if !is_used(data_dir) => return Ok(None),
+        None => SqliteStore::open_to_read(data_dir).await.map(|store| Box::new(store) as _),
+    };
+    let path = data_dir.join(VAULT_KEY);
+    // One that others can read is told by itself.
+    let keys = Identities::load(&path).unwrap_or_default();
+    let name = std::env::var("BUCKETRY_NODE_NAME").unwrap_or_else(|_| DEFAULT_NODE_NAME.to_owned());
+    let examined = match opened {
+        Ok(store) => {
+            let examined =
+                sealed_secrets::examine(&*store, keys.as_ref(), &name, Extent::All, SystemClock.now()).await;
+            store.close().await;
+            examined
+        }
+        Err(error) => Err(error),
+    };
+    Ok(match examined {
+        Err(error) => {
+            finding(false, Failure::because("can't read the registry", &error).message().to_owned())
+        }
+        Ok(found) if found.unopened == 0 => {
+            finding(true, format!("{} of {} are sealed to keys of vault.key", found.secrets, found.secrets))
+        }
+        Ok(found) if found.others => finding(
+            true,
+            format!("{} of {} are for other nodes, which are connected", found.unopened, found.secrets),
+        ),
+        Ok(found) => finding(false, sealed_secrets::explain(&path, path.exists(), &found)),
+    })
 }
 
 #[cfg(test)]

@@ -14,14 +14,12 @@ use bucketry_provider::connection::{ConnectionSettings, Connections};
 use bucketry_vault::{Identities, NodeSigningKey};
 use tokio::net::TcpListener;
 
-use crate::deployment::{NODE_KEY, VAULT_KEY, url as url_of};
+use crate::data_directory::{NODE_KEY, SPOOL, VAULT_KEY};
+use crate::deployment::url as url_of;
 use crate::failure::{Failure, Result};
 use crate::gateway_metrics::GatewayMetrics;
 use crate::node_identity;
 use crate::settings::Settings;
-
-/// Where the node keeps traffic until it is reported.
-const SPOOL: &str = "spool";
 
 /// The running node.
 pub(crate) struct EmbeddedNode {

@@ -11,12 +11,10 @@ use bucketry_control::access_token::AccessTokens;
 use bucketry_control::environment::{Randomness, SystemRandomness};
 use bucketry_model::secret::Secret;
 
+use crate::data_directory::TOKEN_KEYS;
 use crate::database::Database;
 use crate::failure::{Failure, Result};
 use crate::settings::Settings;
-
-/// The keys that sign access tokens: a line each, a name and 64 hexadecimal digits, the one in use first.
-const TOKEN_KEYS: &str = "token.key";
 
 /// The variable that gives the first owner's password.
 const ADMIN_PASSWORD: &str = "BUCKETRY_ADMIN_PASSWORD";

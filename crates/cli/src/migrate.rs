@@ -2,22 +2,29 @@
 
 use std::path::{Path, PathBuf};
 
+use bucketry_model::time::{Clock as _, SystemClock};
 use bucketry_store::Store as _;
 use bucketry_store::postgres::{self, PostgresStore};
-use bucketry_store::sqlite::{self, SqliteStore};
+use bucketry_store::sqlite::{self, DATABASE_FILE, SqliteStore};
 use bucketry_store::transfer::{self, Moved, Source, Step, Table, Target};
+use bucketry_vault::Identities;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::arguments::MigrateOptions;
+use crate::data_directory::{BESIDE_THE_DATABASE, VAULT_KEY};
 use crate::database::DatabaseUrl;
 use crate::failure::{Failure, Result};
 use crate::output;
+use crate::sealed_secrets::{self, Extent};
 
 /// Both sides of a move; one of them is the embedded database, whose schema says what there is to move.
 struct Sides {
     embedded: SqliteStore,
     server: PostgresStore,
     to_server: bool,
+    directory: PathBuf,
+    /// Where the PostgreSQL database is, as it can be shown.
+    address: String,
 }
 
 /// Moves everything from one database to an empty other one, and compares both.
@@ -44,16 +51,19 @@ pub(crate) async fn run(options: MigrateOptions) -> Result<()> {
     .await
     .map_err(failed)?;
     bar.finish_and_clear();
+    let next = sides.next_steps().await;
     sides.embedded.close().await;
     sides.server.close().await;
     match moved {
         Moved::Whole { rows } => {
             output::line(&format!("moved {rows} rows of {} tables; both sides are the same", tables.len()))?;
-            output::remark(
-                "Keep the data directory: vault.key, node.pem and token.key in it open what the database holds.",
-            );
+            next.iter().for_each(|line| output::remark(line));
             Ok(())
         }
+        Moved::Disturbed => Err(Failure::failed(
+            "the connection that kept servers away from PostgreSQL was lost, so that one may have written meanwhile: the move is \
+             not finished, and no server starts on the target. Make sure that none runs, empty the target, and begin anew",
+        )),
         Moved::TargetInUse => Err(Failure::failed(
             "the target holds a registry of its own and was left alone; choose an empty one with --to",
         )),
@@ -82,15 +92,64 @@ impl Sides {
         let embedded = SqliteStore::open(&directory, sqlite::Options::default())
             .await
             .map_err(|error| Failure::because(&format!("can't open {}", directory.display()), &error))?;
-        let server = PostgresStore::open(&address, &postgres::Options::default())
+        let server = PostgresStore::open_alone(&address, &postgres::Options::default())
             .await
             .map_err(|error| Failure::because(&format!("can't use {address}"), &error))?;
-        Ok(Self { embedded, server, to_server })
+        Ok(Self { embedded, server, to_server, directory, address: address.to_string() })
+    }
+
+    /// What is to be done before a server starts on the target: which files go where.
+    async fn next_steps(&self) -> Vec<String> {
+        let directory = &self.directory;
+        let path = directory.join(VAULT_KEY);
+        let keys = Identities::load(&path).ok().flatten();
+        let examined =
+            sealed_secrets::examine(&self.embedded, keys.as_ref(), "", Extent::FirstPage, SystemClock.now())
+                .await
+                .unwrap_or_default();
+        let missing: Vec<&str> = BESIDE_THE_DATABASE
+            .into_iter()
+            .filter(|file| !directory.join(file).exists() || (*file == VAULT_KEY && examined.unopened > 0))
+            .collect();
+        next_steps(self.to_server, directory, &self.address, &missing)
     }
 
     fn ends(&self) -> (&dyn Source, &dyn Target) {
         if self.to_server { (&self.embedded, &self.server) } else { (&self.server, &self.embedded) }
     }
+}
+
+/// Of the files beside the database, `missing` are not in the directory of the embedded side, or belong to another registry.
+fn next_steps(to_server: bool, directory: &Path, address: &str, missing: &[&str]) -> Vec<String> {
+    let directory = directory.display();
+    if to_server {
+        let there: Vec<&str> =
+            BESIDE_THE_DATABASE.into_iter().filter(|file| !missing.contains(file)).collect();
+        return vec![
+            format!(
+                "The registry is now in {address}. What opens it stays in {directory}: {}.",
+                there.join(", ")
+            ),
+            format!(
+                "On this machine: bucketry serve --data-dir {directory} --database-url postgres://… . Elsewhere: copy these files \
+                 from {directory} into the data directory there first."
+            ),
+            format!(
+                "{directory}/{DATABASE_FILE} is left as it was, and out of date from now on: put it away."
+            ),
+        ];
+    }
+    let mut steps = vec![format!("The registry is now in {directory}/{DATABASE_FILE}.")];
+    if !missing.is_empty() {
+        steps.push(format!(
+            "Copy {} from the data directory of the server that used {address} into {directory}, or its secrets can't be opened.",
+            missing.join(", ")
+        ));
+    }
+    steps.push(format!(
+        "Then: bucketry serve --data-dir {directory}, without --database-url and BUCKETRY_DATABASE_URL."
+    ));
+    steps
 }
 
 /// How many rows were moved and compared, table after table.
@@ -139,6 +198,23 @@ mod tests {
         assert_eq!(done.with(Step::Moving, &table("a"), 10), 10);
         assert_eq!(done.with(Step::Moving, &table("b"), 5), 15);
         assert_eq!(done.with(Step::Comparing, &table("b"), 1), 16);
+    }
+
+    #[test]
+    fn files_are_to_be_copied_towards_the_target() {
+        let steps = |to_server, missing: &[&str]| {
+            next_steps(to_server, Path::new("/srv/data"), "postgres://ada@db/registry", missing).join(" ")
+        };
+        let there = steps(true, &["spool"]);
+        assert!(there.contains("now in postgres://ada@db/registry"), "{there}");
+        assert!(
+            there.contains("vault.key, node.pem, token.key.") && there.contains("from /srv/data into"),
+            "{there}"
+        );
+        let back = steps(false, &["vault.key", "token.key"]);
+        assert!(back.contains("now in /srv/data/bucketry.db"), "{back}");
+        assert!(back.contains("Copy vault.key, token.key from") && back.contains("into /srv/data"), "{back}");
+        assert!(!steps(false, &[]).contains("Copy"));
     }
 
     #[test]

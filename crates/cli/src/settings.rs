@@ -47,6 +47,9 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// What the embedded node is called unless a setting says otherwise.
+pub(crate) const DEFAULT_NODE_NAME: &str = "embedded";
+
 /// The settings as a file, the environment or flags give them: each may be missing.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -63,6 +66,9 @@ pub(crate) struct ServeSettings {
     /// How long a statement may run in PostgreSQL, in seconds [default: 30]
     #[arg(long, env = "BUCKETRY_DATABASE_STATEMENT_TIMEOUT", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3_600))]
     database_statement_timeout: Option<u64>,
+    /// Start although vault.key doesn't open the stored secrets: every bucket stays OFFLINE until its secret is entered again
+    #[arg(long, env = "BUCKETRY_START_WITHOUT_SECRETS", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    start_without_secrets: Option<bool>,
     /// Where the API listens; port 0 picks a free one [default: 127.0.0.1:8080]
     #[arg(long, env = "BUCKETRY_LISTEN", value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
@@ -166,6 +172,8 @@ pub(crate) struct ServeSettings {
 pub(crate) struct Settings {
     pub(crate) data_dir: PathBuf,
     pub(crate) database: Database,
+    /// Whether the embedded node may start with keys that open none of the stored secrets.
+    pub(crate) start_without_secrets: bool,
     pub(crate) listen: SocketAddr,
     pub(crate) embedded_node: bool,
     /// Where the gateway listens and how it works; none where there is no gateway.
@@ -216,6 +224,7 @@ impl ServeSettings {
             database_url: self.database_url.or(lower.database_url),
             database_connections: self.database_connections.or(lower.database_connections),
             database_statement_timeout: self.database_statement_timeout.or(lower.database_statement_timeout),
+            start_without_secrets: self.start_without_secrets.or(lower.start_without_secrets),
             listen: self.listen.or(lower.listen),
             no_node: self.no_node.or(lower.no_node),
             gateway_listen: self.gateway_listen.or(lower.gateway_listen),
@@ -258,6 +267,7 @@ impl ServeSettings {
             database_url: None,
             database_connections: Some(10),
             database_statement_timeout: Some(30),
+            start_without_secrets: Some(false),
             listen: Some(SocketAddr::from(([127, 0, 0, 1], 8080))),
             no_node: Some(false),
             gateway_listen: Some(SocketAddr::from(([127, 0, 0, 1], 9000))),
@@ -271,7 +281,7 @@ impl ServeSettings {
             allowed_endpoints: Some(String::new()),
             ca_file: None,
             probe_interval: Some(60),
-            node_name: Some("embedded".to_owned()),
+            node_name: Some(DEFAULT_NODE_NAME.to_owned()),
             node_region: Some("local".to_owned()),
             node_provider: Some("self-hosted".to_owned()),
             bucket_quota: Some(0),
@@ -382,6 +392,7 @@ impl ServeSettings {
         Ok(Settings {
             data_dir: all.data_dir.unwrap_or_default(),
             database,
+            start_without_secrets: all.start_without_secrets == Some(true),
             listen: all.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
             embedded_node: all.no_node != Some(true),
             gateway,

@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::arguments::{Remote, VaultCommand};
 use crate::credentials::connect;
-use crate::deployment::VAULT_KEY;
+use crate::data_directory::VAULT_KEY;
 use crate::failure::{Failure, Result};
 use crate::output;
 

@@ -6,6 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bucketry_model::id::{OrgId, TokenId, UserId};
+use bucketry_model::time::ACCEPTED_SKEW;
 use bucketry_store::token::TokenKind;
 use jiff::Timestamp;
 use ring::hmac;
@@ -114,7 +115,12 @@ impl AccessTokens {
         hmac::verify(&key.key, signed.as_bytes(), &tag).map_err(|_| MALFORMED)?;
         let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| MALFORMED)?;
         let claims: Claims = serde_json::from_slice(&payload).map_err(|_| MALFORMED)?;
-        if claims.exp <= now.as_second() { Err(Error::TokenExpired(TokenKind::Session)) } else { Ok(claims) }
+        // One that was issued in the future is of a clock that was ahead, and would hold for that much longer.
+        let is_ahead = claims.iat.saturating_sub(now.as_second()) > ACCEPTED_SKEW.as_secs();
+        if claims.exp <= now.as_second() || is_ahead {
+            return Err(Error::TokenExpired(TokenKind::Session));
+        }
+        Ok(claims)
     }
 }
 
@@ -150,6 +156,15 @@ mod tests {
         let token = tokens.sign(&claims()).unwrap();
         assert_eq!(tokens.verify(&token, at(4_599)).unwrap(), claims());
         assert!(matches!(tokens.verify(&token, at(4_600)), Err(Error::TokenExpired(_))));
+    }
+
+    #[test]
+    fn a_token_of_a_clock_that_was_ahead_does_not_outlive_the_others() {
+        let tokens = tokens(&["a"]);
+        let token = tokens.sign(&claims()).unwrap();
+        assert!(tokens.verify(&token, at(1_000 - 300)).is_ok(), "clocks may differ by so much");
+        assert!(matches!(tokens.verify(&token, at(1_000 - 301)), Err(Error::TokenExpired(_))));
+        assert!(matches!(tokens.verify(&token, at(-172_800)), Err(Error::TokenExpired(_))));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use bucketry_model::time::is_ahead;
 use bucketry_store::bucket::EndingCredential;
 use jiff::{SignedDuration, Timestamp};
 
@@ -58,6 +59,8 @@ impl Control {
     pub async fn newly_ending_credentials(&self) -> Result<Vec<EndingCredential>> {
         let now = self.inner.environment.now();
         let before = *self.inner.credential_watch.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        // The last call was in the future: nobody would be warned until then.
+        let before = before.filter(|before| !is_ahead(*before, now));
         let mut ending = Vec::new();
         match before {
             None => {

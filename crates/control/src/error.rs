@@ -207,7 +207,7 @@ pub enum Error {
     #[error("{0}")]
     NodeMessage(String),
     /// The database can't be used right now. Nothing was stored; try again.
-    #[error("the registry can't reach its storage right now: nothing was changed, try again in a moment")]
+    #[error("{}: nothing was changed, try again in a moment", unavailable(.0))]
     Unavailable(#[source] StoreError),
     /// A mistake of ours. The log says more.
     #[error("something went wrong on our side; the server's log says more under this request's id")]
@@ -278,10 +278,23 @@ impl Error {
     }
 }
 
+/// What whoever operates the registry has to look at, as far as everybody may know it.
+fn unavailable(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::DiskFull(_) => "the disk of the registry's database is full, or takes no writes",
+        StoreError::ReadOnly(_) => "the registry's database is read-only",
+        StoreError::BeingMigrated => "the registry is being moved to another database",
+        _ => "the registry can't reach its storage right now",
+    }
+}
+
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) | StoreError::DiskFull(_) => Self::Unavailable(error),
+            StoreError::Unavailable(_)
+            | StoreError::DiskFull(_)
+            | StoreError::ReadOnly(_)
+            | StoreError::BeingMigrated => Self::Unavailable(error),
             other => Self::Internal(Box::new(other)),
         }
     }

@@ -18,6 +18,7 @@ pub mod nodes;
 pub mod organizations;
 pub mod password;
 pub mod presence;
+pub mod readiness;
 pub mod repositories;
 pub mod sessions;
 pub mod settings;
@@ -54,6 +55,7 @@ struct Inner {
     /// The large messages of nodes that are being verified.
     large_messages: tokio::sync::Semaphore,
     presence: presence::Presence,
+    write_watch: readiness::WriteWatch,
     credential_watch: credentials::CredentialWatch,
     changes: tokio::sync::Notify,
     rotation: tokio::sync::Notify,
@@ -78,6 +80,7 @@ impl Control {
             replays: nodes::ReplayGuard::default(),
             large_messages: tokio::sync::Semaphore::new(nodes::LARGE_AT_ONCE),
             presence: presence::Presence::default(),
+            write_watch: readiness::WriteWatch::default(),
             credential_watch: credentials::CredentialWatch::default(),
             changes: tokio::sync::Notify::new(),
             rotation: tokio::sync::Notify::new(),

@@ -59,7 +59,8 @@ impl Presence {
         if let Some((_, nodes)) = &mut state.nodes
             && let Some(node) = Arc::make_mut(nodes).iter_mut().find(|node| node.id == id)
         {
-            node.last_seen = node.last_seen.max(now);
+            // Not the later of both: that may be of a clock that was ahead.
+            node.last_seen = now;
         }
     }
 }
@@ -121,36 +122,5 @@ impl Control {
     /// How many heartbeats this process has taken.
     pub fn heartbeats(&self) -> u64 {
         self.inner.presence.state().heartbeats
-    }
-}
-
-/// Whether the deployment can do its work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Readiness {
-    /// The database answers.
-    pub database: bool,
-    /// Its schema is the one that this version needs.
-    pub migrations: bool,
-    /// At least one node is connected.
-    pub node: bool,
-}
-
-impl Readiness {
-    /// Whether nothing is missing.
-    pub fn is_ready(self) -> bool {
-        self.database && self.migrations && self.node
-    }
-}
-
-impl Control {
-    /// Looks at everything that the deployment's work depends on.
-    pub async fn readiness(&self) -> Readiness {
-        let (database, migrations) = match self.inner.store.check().await {
-            Ok(()) => (true, true),
-            Err(bucketry_store::StoreError::Schema(_)) => (true, false),
-            Err(_) => (false, false),
-        };
-        let views = if database { self.node_views().await.unwrap_or_default() } else { Vec::new() };
-        Readiness { database, migrations, node: views.iter().any(|view| view.connected) }
     }
 }

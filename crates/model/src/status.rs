@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::diagnosis::CheckCode;
+use crate::time::is_ahead;
 
 /// A node is taken for gone after this much silence, and so is what it said of buckets.
 pub const SILENCE: SignedDuration = SignedDuration::from_secs(60);
@@ -65,9 +66,10 @@ impl ProbedStatus {
     }
 }
 
-/// Whether a node that was last heard of at `last_seen` still counts as connected.
+/// Whether a node that was last heard of at `last_seen` still counts as connected. One that was heard of in the future was
+/// not heard of: its time is a wrong clock's.
 pub fn is_connected(last_seen: Timestamp, now: Timestamp) -> bool {
-    now.duration_since(last_seen) < SILENCE
+    now.duration_since(last_seen) < SILENCE && !is_ahead(last_seen, now)
 }
 
 /// What a node's word on a bucket is worth now: DISCONNECTED where the node has fallen silent.
@@ -153,5 +155,13 @@ mod tests {
         let start = Timestamp::UNIX_EPOCH;
         assert!(is_connected(start, start + SignedDuration::from_millis(59_999)));
         assert!(!is_connected(start, start + SignedDuration::from_secs(60)));
+    }
+
+    #[test]
+    fn a_node_that_was_heard_of_in_the_future_is_not_connected() {
+        let now = Timestamp::UNIX_EPOCH;
+        assert!(is_connected(now + SignedDuration::from_secs(300), now), "clocks may differ by so much");
+        assert!(!is_connected(now + SignedDuration::from_secs(301), now));
+        assert!(!is_connected(now + SignedDuration::from_hours(48), now));
     }
 }

@@ -45,6 +45,17 @@ impl Clock for ManualClock {
     }
 }
 
+/// How far ahead of the present a time may be that another clock made, or this one before it was set.
+pub const ACCEPTED_SKEW: SignedDuration = SignedDuration::from_secs(300);
+
+/// Whether a stored time is further ahead of the present than clocks may differ: a clock was wrong when it was stored.
+///
+/// **Rule:** such a time never wins over the present; it counts as absent. Nothing is removed for it, because it may be
+/// the present that is wrong.
+pub fn is_ahead(stored: Timestamp, now: Timestamp) -> bool {
+    stored.duration_since(now) > ACCEPTED_SKEW
+}
+
 /// A timestamp as the API writes it: RFC 3339, UTC, milliseconds, `Z`.
 pub fn to_wire(time: Timestamp) -> String {
     format!("{time:.3}")

@@ -15,14 +15,12 @@ const MAX_KEYS: usize = 100_000;
 pub(crate) struct KeyUses(Mutex<HashMap<RepoKeyId, Timestamp>>);
 
 impl KeyUses {
-    /// Notes a use.
+    /// Notes a use that was just made. It takes the place of one with a later time: the clock was set back in between.
     pub(crate) fn note(&self, key_use: KeyUse) {
         let mut uses = self.lock();
-        if uses.len() >= MAX_KEYS && !uses.contains_key(&key_use.key_id) {
-            return;
+        if uses.len() < MAX_KEYS || uses.contains_key(&key_use.key_id) {
+            uses.insert(key_use.key_id, key_use.at);
         }
-        let at = uses.entry(key_use.key_id).or_insert(key_use.at);
-        *at = (*at).max(key_use.at);
     }
 
     /// Takes as many as one message holds.
@@ -38,8 +36,12 @@ impl KeyUses {
 
     /// Takes back what didn't arrive.
     pub(crate) fn put_back(&self, uses: Vec<KeyUse>) {
+        let mut noted = self.lock();
         for key_use in uses {
-            self.note(key_use);
+            if noted.len() < MAX_KEYS || noted.contains_key(&key_use.key_id) {
+                // What was noted meanwhile is later.
+                noted.entry(key_use.key_id).or_insert(key_use.at);
+            }
         }
     }
 
@@ -58,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_latest_use_counts_whatever_the_order() {
+    fn the_use_that_was_made_last_counts_whatever_the_clock_says() {
         let key_id = RepoKeyId::new(Timestamp::UNIX_EPOCH, [1; 10]);
         let at = |second| KeyUse { key_id, at: Timestamp::from_second(second).unwrap() };
         let uses = KeyUses::default();
@@ -66,8 +68,10 @@ mod tests {
         let failed = uses.take();
         uses.note(at(3));
         uses.put_back(failed);
-        uses.note(at(2));
         assert_eq!(uses.take(), [at(3)]);
+        uses.note(at(172_800));
+        uses.note(at(4));
+        assert_eq!(uses.take(), [at(4)]);
         assert!(uses.is_empty());
     }
 }

@@ -156,7 +156,7 @@ async fn batches(store: &dyn Store, org: OrgId, node_id: NodeId, buckets: u64) -
         let sample = ProbeSample { at, status, latency_ms: Some(25), failure: None, version: None };
         let samples: Vec<_> = ids.iter().cycle().take(BATCH).map(|id| (*id, sample.clone())).collect();
         let longest_gap = SignedDuration::from_secs(150);
-        store.record_probes(&ProbeBatch { node_id, org_id: None, longest_gap, samples }).await?
+        store.record_probes(&ProbeBatch { node_id, org_id: None, now: at, longest_gap, samples }).await?
     });
     let spool = format!("measured at {start}");
     let first_minute = start.as_second() / 60 * 60;

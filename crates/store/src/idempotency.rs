@@ -38,8 +38,8 @@ pub enum Begun {
 /// Keeps answers.
 #[async_trait]
 pub trait IdempotencyStore {
-    /// Reserves a request, or tells what is known of it. A reservation from before `stale` (its process died) is
-    /// taken over.
+    /// Reserves a request, or tells what is known of it. A reservation from before `stale` (its process died), or from
+    /// further ahead of `now` than clocks may differ, is taken over. An answer is given again whatever its time.
     async fn begin_request(
         &self,
         name: &RequestName,

@@ -30,6 +30,7 @@ pub mod vault;
 pub mod workspace;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use std::path::Path;
 
 pub use error::StoreError;
@@ -59,6 +60,9 @@ pub trait Store:
 {
     /// Whether the database answers and its schema is the one that this version needs.
     async fn check(&self) -> Result<()>;
+
+    /// Whether writes are taken: stores one small row. A full disk or a read-only database shows here.
+    async fn check_writes(&self, now: Timestamp) -> Result<()>;
 
     /// Writes a consistent copy of everything to a new file while the store stays in use. The file must not exist.
     async fn backup(&self, to: &Path) -> Result<()>;

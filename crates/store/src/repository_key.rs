@@ -74,7 +74,8 @@ pub trait RepositoryKeyStore {
         now: Timestamp,
     ) -> Result<bool>;
 
-    /// Notes when keys were used, where that is later than what is known. Keys that the node doesn't serve are passed
+    /// Notes when keys were used, where that is later than what is known (a use further ahead than clocks may differ is not
+    /// known). Keys that the node doesn't serve are passed
     /// over: `org_id` is the organization that it serves; none means all.
-    async fn note_key_uses(&self, org_id: Option<OrgId>, uses: &[KeyUse]) -> Result<()>;
+    async fn note_key_uses(&self, org_id: Option<OrgId>, uses: &[KeyUse], now: Timestamp) -> Result<()>;
 }

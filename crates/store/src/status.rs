@@ -5,7 +5,7 @@ use bucketry_model::id::{BucketId, NodeId, OrgId};
 use bucketry_model::node::Node;
 use bucketry_model::time::Day;
 use bucketry_model::uptime::{DayRecord, ProbeSample};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::Result;
 use crate::bucket::NodeWord;
@@ -17,6 +17,8 @@ pub struct ProbeBatch {
     pub node_id: NodeId,
     /// The organization that the node serves; none means all.
     pub org_id: Option<OrgId>,
+    /// The present time. A last word from further ahead than clocks may differ is none.
+    pub now: Timestamp,
     /// The longest time between two samples that counts as observed.
     pub longest_gap: SignedDuration,
     /// The samples, oldest first for each bucket.

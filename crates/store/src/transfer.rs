@@ -127,6 +127,9 @@ impl Digest {
 /// What both sides of a transfer can do.
 #[async_trait]
 pub trait Source: Send + Sync {
+    /// Whether nobody else can have written since it was opened for the transfer.
+    async fn is_undisturbed(&self) -> bool;
+
     /// How many rows a table has.
     async fn count_rows(&self, table: &Table) -> Result<u64>;
 
@@ -167,6 +170,8 @@ pub enum Moved {
     },
     /// The target holds something of its own: nothing was changed.
     TargetInUse,
+    /// A connection that kept servers away was lost, so that one may have written. The target stays marked as unfinished.
+    Disturbed,
     /// This table has other rows in the target than in the source: one of both was changed meanwhile. The target stays
     /// marked as unfinished.
     Different {
@@ -217,6 +222,9 @@ pub async fn run(
             return Ok(Moved::Different { table: table.name.clone() });
         }
         moved += here.rows;
+    }
+    if !from.is_undisturbed().await || !to.is_undisturbed().await {
+        return Ok(Moved::Disturbed);
     }
     to.end_transfer().await?;
     Ok(Moved::Whole { rows: moved })

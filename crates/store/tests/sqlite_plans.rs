@@ -21,7 +21,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     ("FROM nodes n WHERE n.removed_at IS NULL", "nodes are few"),
     ("FROM nodes WHERE key_id", "nodes are few"),
     ("SELECT COUNT(*) FROM buckets WHERE sealed_to", "counts once, at the start of a rotation, in an index"),
-    ("WITH uses (id, at, org_id)", "reads the rows that it was given"),
+    ("WITH uses (id, at, org_id", "reads the rows that it was given"),
     ("WITH n (number, ", "reads the rows that it was given"),
     ("FROM sqlite_schema", "asks at the start whether there is any table"),
     ("FROM organizations ORDER BY created_at", "stops at its limit, in the order of an index"),

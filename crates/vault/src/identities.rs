@@ -27,19 +27,24 @@ impl Identities {
         Self { keys: vec![age::x25519::Identity::generate()], path: None }
     }
 
+    /// Reads the keys of a file; none where there is no such file. One that others can read is refused.
+    pub fn load(path: &Path) -> Result<Option<Self>, VaultError> {
+        let Some(text) = private_file::read(path)? else { return Ok(None) };
+        Ok(Some(Self { keys: parse(&text, path)?, path: Some(path.to_owned()) }))
+    }
+
     /// Reads the keys of a file, or makes a file with one new key. The file is readable by its owner only; one that
     /// others can read is refused.
     pub fn load_or_create(path: &Path) -> Result<Self, VaultError> {
-        if let Some(text) = private_file::read(path)? {
-            return Ok(Self { keys: parse(&text, path)?, path: Some(path.to_owned()) });
+        if let Some(found) = Self::load(path)? {
+            return Ok(found);
         }
         let made = Self { path: Some(path.to_owned()), ..Self::generate() };
         if private_file::create(path, &to_file_text(&made.keys))? {
             return Ok(made);
         }
         let missing = VaultError::NotAKeyFile { path: path.to_owned(), reason: "it vanished" };
-        let text = private_file::read(path)?.ok_or(missing)?;
-        Ok(Self { keys: parse(&text, path)?, path: Some(path.to_owned()) })
+        Self::load(path)?.ok_or(missing)
     }
 
     /// The public keys, the one in use first.

@@ -223,6 +223,7 @@ async fn status_and_day_tell_what_nodes_saw() {
     let batch = ProbeBatch {
         node_id: nodes[0].node.id,
         org_id: None,
+        now,
         longest_gap: SignedDuration::from_secs(150),
         samples: vec![
             (id.parse().unwrap(), sample(-20, Some(7))),

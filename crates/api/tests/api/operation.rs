@@ -22,7 +22,7 @@ async fn health_is_about_the_process_and_ready_about_its_work() {
     let ready = deployment.get("/ready").await;
     assert_eq!(
         ready.body,
-        json!({ "success": true, "message": "ready", "database": true, "migrations": true, "node": true })
+        json!({ "success": true, "message": "ready", "database": true, "writes": true, "migrations": true, "node": true })
     );
     deployment.state.closing().cancel();
     assert_eq!(deployment.get("/ready").await.status, 503);

@@ -8,13 +8,13 @@ use bucketry_model::node_protocol::{Outcome, SecretOwner, Task};
 use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_model::secret::{SealedSecret, Secret};
 use bucketry_model::status::{ProbedStatus, Status};
+use bucketry_model::time::ACCEPTED_SKEW;
 use bucketry_model::uptime::ProbeSample;
 use bucketry_store::bucket::{FirstReport, StoredSecret};
 use bucketry_vault::{Recipient, SecretContext};
 use jiff::Timestamp;
 
 use super::input::{BucketInput, SecretInput};
-use crate::nodes::AHEAD_AT_MOST;
 use crate::{Control, Error, Result};
 
 /// The outcome of a validation that was asked for.
@@ -161,7 +161,7 @@ impl Control {
             outcome = match tokio::time::timeout(within, ticket.outcome()).await {
                 Ok(Some(Outcome::Validated { diagnosis, at })) => {
                     let now = self.inner.environment.now();
-                    let at = at.filter(|at| at.duration_since(now).abs() <= AHEAD_AT_MOST).unwrap_or(now);
+                    let at = at.filter(|at| at.duration_since(now).abs() <= ACCEPTED_SKEW).unwrap_or(now);
                     return Ok(Validation { diagnosis, node_id: node.id, at });
                 }
                 // One that came after the secret was sealed can't open it; another one may.

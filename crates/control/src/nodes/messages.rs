@@ -16,6 +16,10 @@ use crate::{Control, Error, Result};
 /// The most signatures that are remembered: a flood of messages of known keys is refused rather than forgotten.
 const REMEMBERED_AT_MOST: usize = 200_000;
 
+/// How long a signature is remembered. Twice the tolerance: a message from the future's edge stays acceptable for that
+/// long.
+const KEEP: SignedDuration = SignedDuration::from_secs(2 * CLOCK_TOLERANCE_SECONDS + 1);
+
 /// Large messages that are verified at the same time.
 pub(crate) const LARGE_AT_ONCE: usize = 2;
 
@@ -32,13 +36,14 @@ impl ReplayGuard {
         hash.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, signature.as_bytes()).as_ref());
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.len() >= REMEMBERED_AT_MOST {
-            seen.retain(|_, until| *until > now);
+            // Those from a time to which the clock was set for a while go too: until time gets there, their messages are
+            // not accepted for their time.
+            seen.retain(|_, until| *until > now && *until <= now + 2 * KEEP);
         }
         if seen.len() >= REMEMBERED_AT_MOST || seen.get(&hash).is_some_and(|until| *until > now) {
             return false;
         }
-        // Twice the tolerance: a message from the future's edge stays acceptable for that long.
-        seen.insert(hash, now + SignedDuration::from_secs(2 * CLOCK_TOLERANCE_SECONDS + 1));
+        seen.insert(hash, now + KEEP);
         true
     }
 
@@ -167,5 +172,24 @@ mod tests {
         guard.tidy(later);
         assert!(guard.seen.lock().unwrap().is_empty());
         assert!(guard.is_new("a", later));
+    }
+
+    #[test]
+    fn signatures_of_the_future_make_room_and_are_refused_when_their_time_comes() {
+        let guard = ReplayGuard::default();
+        let now = Timestamp::UNIX_EPOCH;
+        let ahead = now + SignedDuration::from_hours(48);
+        assert!(guard.is_new("ahead", ahead));
+        guard.tidy(now);
+        assert!(!guard.is_new("ahead", ahead), "whoever recorded it can't send it again two days later");
+        let mut seen = guard.seen.lock().unwrap();
+        for number in 0..REMEMBERED_AT_MOST {
+            let mut hash = [0; 32];
+            hash[..8].copy_from_slice(&number.to_le_bytes());
+            seen.insert(hash, ahead + KEEP);
+        }
+        drop(seen);
+        assert!(guard.is_new("now", now), "nodes are not refused until time has caught up");
+        assert!(!guard.is_new("now", now));
     }
 }

@@ -7,7 +7,6 @@ mod synchronisation;
 pub use messages::NodeMessage;
 use messages::VerifiedMessage;
 pub(crate) use messages::{LARGE_AT_ONCE, ReplayGuard};
-pub(crate) use reports::AHEAD_AT_MOST;
 
 use bucketry_model::id::{NodeId, NodeKeyId, OrgId};
 use bucketry_model::node::{Node, is_node_name};

@@ -2,6 +2,7 @@
 
 use bucketry_model::id::OrgId;
 use bucketry_model::node_protocol::{BucketStatus, Heartbeat, KeyUse, REPORT_PATH, Report, STATUS_PATH};
+use bucketry_model::time::is_ahead;
 use bucketry_model::uptime::{ProbeSample, longest_gap};
 use bucketry_store::status::ProbeBatch;
 use bucketry_store::usage::BatchCounted;
@@ -11,8 +12,6 @@ use super::{NodeMessage, check_batch};
 use crate::presence::Told;
 use crate::{Control, Error, Result};
 
-/// Samples from further ahead than this are of a node whose clock is wrong: they would block true ones for as long.
-pub(crate) const AHEAD_AT_MOST: SignedDuration = SignedDuration::from_secs(300);
 /// Intervals that a node may claim to probe in, in milliseconds: up to a day.
 const LONGEST_INTERVAL_MS: i64 = 86_400_000;
 /// Longest accepted text of a failure, in characters.
@@ -35,13 +34,15 @@ impl Control {
         let samples: Vec<_> = heartbeat
             .buckets
             .into_iter()
-            .filter(|probe| probe.created_at <= now + AHEAD_AT_MOST)
+            // Of a node whose clock is wrong.
+            .filter(|probe| !is_ahead(probe.created_at, now))
             .map(|probe| (probe.bucket_id, sample(probe)))
             .collect();
         if !samples.is_empty() {
             let batch = ProbeBatch {
                 node_id: node.id,
                 org_id: node.org_id,
+                now,
                 longest_gap: longest_gap(SignedDuration::from_millis(interval)),
                 samples,
             };
@@ -86,12 +87,12 @@ impl Control {
 impl Control {
     /// Notes when keys were used, as far as the node serves them.
     async fn note_key_uses(&self, org_id: Option<OrgId>, uses: Vec<KeyUse>) -> Result<()> {
-        let latest = self.inner.environment.now() + AHEAD_AT_MOST;
-        let uses: Vec<KeyUse> = uses.into_iter().filter(|one| one.at <= latest).collect();
+        let now = self.inner.environment.now();
+        let uses: Vec<KeyUse> = uses.into_iter().filter(|one| !is_ahead(one.at, now)).collect();
         if uses.is_empty() {
             return Ok(());
         }
-        Ok(self.inner.store.note_key_uses(org_id, &uses).await?)
+        Ok(self.inner.store.note_key_uses(org_id, &uses, now).await?)
     }
 }
 

@@ -22,7 +22,7 @@ fn fields<T>(refused: Result<T, Error>) -> Vec<&'static str> {
     }
 }
 
-fn with_sas(world: &World, name: &str, end: &str) -> BucketInput {
+pub(crate) fn with_sas(world: &World, name: &str, end: &str) -> BucketInput {
     BucketInput {
         storage_type: Some(StorageType::Blob),
         key: Some("account".to_owned()),

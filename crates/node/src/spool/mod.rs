@@ -11,6 +11,7 @@
 //! On the disk a spool is a directory with a lock and one or more files; `frame` and `segment` say how they look.
 
 mod frame;
+mod private;
 mod segment;
 
 use std::collections::{HashMap, VecDeque};
@@ -78,8 +79,9 @@ impl Spool {
     /// other.
     pub fn open(directory: &Path, max_bytes: u64, new_name: &str) -> Result<Self, SpoolError> {
         let disk = |source| SpoolError::Disk { path: directory.to_owned(), source };
-        fs::create_dir_all(directory).map_err(disk)?;
-        let lock = File::create(directory.join("lock")).map_err(disk)?;
+        private::directory(directory).map_err(disk)?;
+        let lock =
+            private::writing().create(true).truncate(true).open(directory.join("lock")).map_err(disk)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => return Err(SpoolError::InUse(directory.to_owned())),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use bucketry_model::usage::UsageRow;
 
 use super::frame::{self, Found, Record};
+use super::private;
 
 const PREFIX: &str = "usage-";
 const SUFFIX: &str = ".log";
@@ -68,7 +69,7 @@ impl Segment {
         let temporary = path.with_extension(UNFINISHED.trim_start_matches('.'));
         // Opened once: after the renaming nothing may fail that would leave a file behind which nobody knows of.
         remove_if_there(&temporary)?;
-        let mut file = OpenOptions::new().append(true).create_new(true).open(&temporary)?;
+        let mut file = private::writing().append(true).create_new(true).open(&temporary)?;
         let mut places = Vec::new();
         let mut bytes = 0;
         let spool = begin.spool.to_owned();

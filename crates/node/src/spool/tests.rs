@@ -273,3 +273,31 @@ fn what_follows_a_damaged_batch_still_counts() {
     spool.append(&[row(4)]).unwrap();
     assert_eq!(drain(&mut spool), [(1, 1), (3, 3), (1, 4)]);
 }
+
+#[cfg(unix)]
+#[test]
+fn its_files_are_for_their_owner_only_also_those_of_an_earlier_version() {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let dir = tempfile::tempdir().unwrap();
+    let directory = dir.path().join("spool");
+    let modes = || {
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let mut files: Vec<_> =
+            fs::read_dir(&directory).unwrap().map(|entry| mode(&entry.unwrap().path())).collect();
+        files.sort_unstable();
+        (mode(&directory), files)
+    };
+    let mut spool = open(&directory);
+    spool.append(&[row(1)]).unwrap();
+    assert_eq!(modes(), (0o700, vec![0o600, 0o600]));
+    drop(spool);
+    fs::set_permissions(&directory, Permissions::from_mode(0o755)).unwrap();
+    for entry in fs::read_dir(&directory).unwrap() {
+        fs::set_permissions(entry.unwrap().path(), Permissions::from_mode(0o644)).unwrap();
+    }
+    let spool = open(&directory);
+    assert_eq!(modes(), (0o700, vec![0o600, 0o600]));
+    assert_eq!(spool.waiting(), 1);
+}

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bucketry_model::time::Clock;
+use bucketry_model::time::{Clock, is_ahead};
 use jiff::{SignedDuration, Timestamp};
 use quick_cache::sync::Cache;
 
@@ -39,6 +39,7 @@ impl<T> Leases<T> {
 #[derive(Clone)]
 pub(crate) struct Held<T> {
     value: T,
+    since: Timestamp,
     renew: Timestamp,
     ends: Timestamp,
 }
@@ -49,7 +50,13 @@ impl<T> Held<T> {
         let lifetime = lifetime.clamp(SignedDuration::ZERO, SignedDuration::from_hours(24));
         let early = if lifetime > EARLY * 2 { EARLY } else { lifetime / 2 };
         let after = |time: SignedDuration| now.checked_add(time).unwrap_or(now);
-        Self { value, renew: after(lifetime - early), ends: after(lifetime) }
+        Self { value, since: now, renew: after(lifetime - early), ends: after(lifetime) }
+    }
+
+    /// Whether it can be used. One that was handed out in the future is of a clock that was ahead: nobody knows how long it
+    /// holds.
+    fn holds(&self, now: Timestamp) -> bool {
+        now < self.ends && !is_ahead(self.since, now)
     }
 }
 
@@ -89,7 +96,7 @@ impl<T: Clone> Lease<T> {
         let now = clock.now();
         let (held, seen) = {
             let state = self.state();
-            (state.held.clone().filter(|held| now < held.ends), state.answers)
+            (state.held.clone().filter(|held| held.holds(now)), state.answers)
         };
         let Some(held) = held else { return self.wait(clock, seen, ask).await };
         if now >= held.renew
@@ -112,7 +119,7 @@ impl<T: Clone> Lease<T> {
         let _turn = self.asking.lock().await;
         {
             let state = self.state();
-            if let Some(held) = state.held.as_ref().filter(|held| clock.now() < held.ends) {
+            if let Some(held) = state.held.as_ref().filter(|held| held.holds(clock.now())) {
                 return Ok(held.value.clone());
             }
             if let Some(failure) = state.failure.as_ref().filter(|_| state.answers != seen) {
@@ -205,6 +212,20 @@ mod tests {
         assert_eq!(lease.get(&clock, service.ask()).await.unwrap(), 1);
         clock.advance(SignedDuration::from_mins(2));
         assert_eq!(lease.get(&clock, service.ask()).await.unwrap(), 2, "five minutes ahead");
+    }
+
+    #[tokio::test]
+    async fn one_that_was_asked_for_in_the_future_is_asked_for_again() {
+        let clock = clock();
+        let service = Service::new(&clock);
+        let lease = Lease::default();
+        let two_days = SignedDuration::from_hours(48);
+        clock.advance(two_days);
+        assert_eq!(lease.get(&clock, service.ask()).await.unwrap(), 1);
+        clock.advance(-two_days);
+        assert_eq!(lease.get(&clock, service.ask()).await.unwrap(), 2);
+        clock.advance(SignedDuration::from_mins(10));
+        assert_eq!(lease.get(&clock, service.ask()).await.unwrap(), 2);
     }
 
     #[tokio::test]

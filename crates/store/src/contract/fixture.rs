@@ -262,8 +262,9 @@ impl<'s> World<'s> {
 
     /// Takes samples of one bucket; returns how many were taken.
     pub(super) async fn probe(&self, node_id: NodeId, bucket: BucketId, samples: &[ProbeSample]) -> usize {
+        let now = samples.iter().map(|sample| sample.at).max().unwrap_or(at(0));
         let samples = samples.iter().map(|sample| (bucket, sample.clone())).collect();
-        let batch = ProbeBatch { node_id, org_id: Some(self.org), longest_gap: LONGEST_GAP, samples };
+        let batch = ProbeBatch { node_id, org_id: Some(self.org), now, longest_gap: LONGEST_GAP, samples };
         self.store.record_probes(&batch).await.unwrap()
     }
 

@@ -77,6 +77,18 @@ pub async fn a_stale_reservation_is_taken_over(store: &dyn Store) {
     assert_eq!(take_over(2, at(1_000), at(1_000)).await, answered(200, "{}"));
 }
 
+pub async fn a_reservation_from_the_future_is_taken_over_and_an_answer_stays(store: &dyn Store) {
+    let name = request(store).await;
+    let two_days = 2 * 86_400;
+    assert_eq!(begin(store, &name, 1, at(two_days)).await, Begun::New);
+    assert_eq!(begin(store, &name, 1, at(two_days - 300)).await, Begun::InProgress);
+    assert_eq!(begin(store, &name, 1, at(0)).await, Begun::New, "whoever reserved it is gone");
+    assert_eq!(begin(store, &name, 1, at(two_days)).await, Begun::InProgress);
+    store.complete_request(&name, 200, "{}").await.unwrap();
+    // Done is done: a wrong clock must not have it done twice.
+    assert_eq!(begin(store, &name, 1, at(-two_days)).await, answered(200, "{}"));
+}
+
 pub async fn old_answers_are_purged(store: &dyn Store) {
     let name = request(store).await;
     begin(store, &name, 1, at(0)).await;

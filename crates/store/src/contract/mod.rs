@@ -50,8 +50,9 @@ macro_rules! contract_stories {
             organization {
                 an_organization_comes_with_its_owner_and_first_workspace
                 an_organization_whose_owner_has_a_taken_address_is_not_made
-                organizations_are_listed_oldest_first
+                organizations_are_listed_in_the_order_in_which_they_were_made
                 a_quota_is_set_and_lifted
+                writes_are_found_to_be_taken
             }
             user {
                 a_user_reads_back
@@ -90,6 +91,7 @@ macro_rules! contract_stories {
                 an_expired_session_is_not_renewed
                 a_session_is_renewed_until_it_is_as_old_as_it_may_become
                 networks_that_a_user_signed_in_from_are_remembered
+                a_session_from_the_future_is_not_renewed
                 tokens_are_listed_newest_first_and_revoked_by_their_owner_only
                 ended_tokens_are_purged
             }
@@ -163,12 +165,14 @@ macro_rules! contract_stories {
                 a_key_is_changed_and_revoked_within_its_repository_only
                 the_keys_of_a_removed_repository_are_revoked
                 the_latest_use_of_a_key_is_kept
+                a_use_from_the_future_gives_way
             }
             status {
                 probes_become_last_words_and_days
                 a_failure_keeps_the_latency_of_the_last_success
                 the_reason_is_kept_while_a_bucket_is_offline
                 late_and_repeated_samples_are_passed_over
+                a_word_from_the_future_is_none
                 samples_of_unknown_foreign_and_removed_buckets_are_passed_over
                 a_node_that_is_not_registered_is_not_believed
                 time_over_midnight_counts_for_both_days
@@ -194,6 +198,7 @@ macro_rules! contract_stories {
             usage_series {
                 a_series_tells_minutes_and_days_newest_first
                 a_day_that_has_ended_stays_and_may_still_grow
+                traffic_is_counted_in_its_minute_after_a_minute_of_the_future
                 a_report_of_more_rows_than_a_statement_takes_counts_as_a_whole
                 a_series_is_cut_down_to_buckets_repositories_and_hosts
                 a_series_holds_what_is_visible_and_what_was_removed
@@ -228,6 +233,7 @@ macro_rules! contract_stories {
                 an_abandoned_request_can_be_tried_again
                 of_two_requests_at_once_one_is_new
                 a_stale_reservation_is_taken_over
+                a_reservation_from_the_future_is_taken_over_and_an_answer_stays
                 old_answers_are_purged
             }
         }

@@ -93,11 +93,30 @@ pub async fn the_latest_use_of_a_key_is_kept(store: &dyn Store) {
         [a, b].map(|id| keys.iter().find(|key| key.id == id).unwrap().last_used_at)
     };
     let uses = [used(a, 10), used(b, 20), used(a, 15), used(a, 12), used(fresh(RepoKeyId::new), 30)];
-    store.note_key_uses(Some(world.org), &uses).await.unwrap();
+    store.note_key_uses(Some(world.org), &uses, at(100)).await.unwrap();
     assert_eq!(last().await, [Some(at(15)), Some(at(20))]);
-    store.note_key_uses(None, &[used(a, 14), used(b, 25)]).await.unwrap();
+    store.note_key_uses(None, &[used(a, 14), used(b, 25)], at(100)).await.unwrap();
     assert_eq!(last().await, [Some(at(15)), Some(at(25))]);
-    store.note_key_uses(Some(other.org), &[used(a, 99)]).await.unwrap();
-    store.note_key_uses(None, &[]).await.unwrap();
+    store.note_key_uses(Some(other.org), &[used(a, 99)], at(100)).await.unwrap();
+    store.note_key_uses(None, &[], at(100)).await.unwrap();
     assert_eq!(last().await, [Some(at(15)), Some(at(25))]);
+}
+
+pub async fn a_use_from_the_future_gives_way(store: &dyn Store) {
+    let world = World::new(store).await;
+    let id = world.repository("main", &[]).await;
+    let key_id = world.key(id, "a").await;
+    let note = async |used, now| {
+        store.note_key_uses(None, &[KeyUse { key_id, at: at(used) }], at(now)).await.unwrap();
+        store.repository_keys(&[id]).await.unwrap()[0].last_used_at
+    };
+    let two_days = 2 * 86_400;
+    assert_eq!(note(two_days, two_days).await, Some(at(two_days)));
+    assert_eq!(
+        note(two_days - 300, two_days - 300).await,
+        Some(at(two_days)),
+        "clocks may differ by so much"
+    );
+    assert_eq!(note(10, 10).await, Some(at(10)));
+    assert_eq!(note(5, 10).await, Some(at(10)));
 }

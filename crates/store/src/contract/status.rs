@@ -102,6 +102,33 @@ pub async fn late_and_repeated_samples_are_passed_over(store: &dyn Store) {
     assert_eq!(day(store, bucket, 0).await.observed_us, 60_000_000);
 }
 
+pub async fn a_word_from_the_future_is_none(store: &dyn Store) {
+    let world = World::new(store).await;
+    let node = world.node("node-1").await;
+    let bucket = world.bucket("photos").await;
+    let two_days = 2 * 86_400;
+    world.probe(node, bucket, &[failed(two_days)]).await;
+    // The clock is right again. Nothing is known of the time between, and nothing of the future is taken over.
+    assert_eq!(world.probe(node, bucket, &[online(60, 5), failed(60), online(120, 6)]).await, 2);
+    let last = word(store, bucket).await;
+    assert_eq!((last.at, last.status, last.latency_ms), (at(120), ProbedStatus::Online, Some(6)));
+    let record = day(store, bucket, 0).await;
+    assert_eq!((record.probes, record.failures, record.online_us), (2, 0, 60_000_000));
+    // So far clocks may differ.
+    world.probe(node, bucket, &[online(120 + 299, 7)]).await;
+    let batch = |now, sample| ProbeBatch {
+        node_id: node,
+        org_id: None,
+        now: at(now),
+        longest_gap: LONGEST_GAP,
+        samples: vec![(bucket, sample)],
+    };
+    assert_eq!(store.record_probes(&batch(130, failed(130))).await.unwrap(), 0);
+    // The day that was reached too early goes on when it comes.
+    world.probe(node, bucket, &[online(two_days + 60, 8)]).await;
+    assert_eq!(day(store, bucket, two_days).await.last, Some(online(two_days + 60, 8)));
+}
+
 pub async fn samples_of_unknown_foreign_and_removed_buckets_are_passed_over(store: &dyn Store) {
     let world = World::new(store).await;
     let other = World::another(store).await;
@@ -111,7 +138,8 @@ pub async fn samples_of_unknown_foreign_and_removed_buckets_are_passed_over(stor
     store.delete_bucket(world.org, removed, at(1)).await.unwrap();
     let own = world.bucket("own").await;
     let samples = [foreign, removed, fresh(BucketId::new), own].map(|id| (id, online(10, 1))).into();
-    let batch = ProbeBatch { node_id: node, org_id: Some(world.org), longest_gap: LONGEST_GAP, samples };
+    let (org_id, now) = (Some(world.org), at(10));
+    let batch = ProbeBatch { node_id: node, org_id, now, longest_gap: LONGEST_GAP, samples };
     assert_eq!(store.record_probes(&batch).await.unwrap(), 1);
     assert!(store.bucket_words(foreign).await.unwrap().is_empty());
 
@@ -159,7 +187,8 @@ pub async fn a_heartbeat_of_five_thousand_samples_is_taken(store: &dyn Store) {
     for round in 0..100 {
         samples.extend(buckets.iter().map(|id| (*id, online(round * 60, 10))));
     }
-    let batch = ProbeBatch { node_id: node, org_id: None, longest_gap: LONGEST_GAP, samples };
+    let now = at(100 * 60);
+    let batch = ProbeBatch { node_id: node, org_id: None, now, longest_gap: LONGEST_GAP, samples };
     assert_eq!(store.record_probes(&batch).await.unwrap(), 5_000);
     assert_eq!(store.record_probes(&batch).await.unwrap(), 0);
     for bucket in buckets {

@@ -152,6 +152,24 @@ pub async fn networks_that_a_user_signed_in_from_are_remembered(store: &dyn Stor
     }
 }
 
+pub async fn a_session_from_the_future_is_not_renewed(store: &dyn Store) {
+    let world = World::new(store).await;
+    // Made by a clock two days ahead: it would outlive every session that is opened now.
+    let session = world.new_token(world.owner, TokenKind::Session, 1);
+    store.insert_token(&NewToken { expires_at: Some(at(2 * 86_400)), ..session }, at(1)).await.unwrap();
+    let renew = async |expires_at| {
+        store
+            .rotate_refresh_token(&[1; 32], &[2; 32], at(expires_at), SignedDuration::MAX, at(10))
+            .await
+            .unwrap()
+    };
+    assert_eq!(renew(1_000).await, Rotation::Unknown);
+    assert!(
+        matches!(renew(2 * 86_400 - 300).await, Rotation::Rotated { .. }),
+        "clocks may differ by so much"
+    );
+}
+
 pub async fn tokens_are_listed_newest_first_and_revoked_by_their_owner_only(store: &dyn Store) {
     let world = World::new(store).await;
     let user = world.user("grace@example.com", OrgRole::User).await;

@@ -91,6 +91,27 @@ pub async fn a_series_tells_minutes_and_days_newest_first(store: &dyn Store) {
     assert_eq!(told(store, &part(Resolution::Day, DAY, DAY)).await, [(DAY, 14), (DAY, 2)]);
 }
 
+pub async fn traffic_is_counted_in_its_minute_after_a_minute_of_the_future(store: &dyn Store) {
+    let world = World::new(store).await;
+    let node = world.node("node-1").await;
+    let bucket = world.bucket("photos").await;
+    let (minutes, days) = (world.all(Resolution::Minute), world.all(Resolution::Day));
+    let add = async |number, rows| {
+        store.add_usage(node, None, &batch(number, rows), at(0)).await.unwrap();
+        (told(store, &minutes).await, told(store, &days).await)
+    };
+    add(1, vec![row(bucket, 60, 1)]).await;
+    // For a moment the clock is two days ahead.
+    add(2, vec![row(bucket, 2 * DAY + 60, 10)]).await;
+    let (of_minutes, of_days) = add(3, vec![row(bucket, 60, 2), row(bucket, 120, 4)]).await;
+    assert_eq!(of_minutes, [(2 * DAY + 60, 10), (120, 4), (60, 3)]);
+    assert_eq!(of_days, [(2 * DAY, 10), (0, 7)]);
+    // And then time gets there.
+    let (of_minutes, of_days) = add(4, vec![row(bucket, 2 * DAY + 60, 20)]).await;
+    assert_eq!(of_minutes, [(2 * DAY + 60, 30), (120, 4), (60, 3)]);
+    assert_eq!(of_days, [(2 * DAY, 30), (0, 7)]);
+}
+
 pub async fn a_day_that_has_ended_stays_and_may_still_grow(store: &dyn Store) {
     let world = World::new(store).await;
     let node = world.node("node-1").await;

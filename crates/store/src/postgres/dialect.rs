@@ -68,6 +68,7 @@ pub(super) fn error(error: sqlx::Error) -> StoreError {
     match &error {
         E::Database(database) => match meaning(&database.code().unwrap_or_default()) {
             Meaning::DiskFull => StoreError::DiskFull(Box::new(error)),
+            Meaning::ReadOnly => StoreError::ReadOnly(Box::new(error)),
             Meaning::Unavailable => StoreError::Unavailable(Box::new(error)),
             Meaning::Damaged => StoreError::Damaged(database.message().to_owned()),
             Meaning::Schema => StoreError::Schema(format!("{}: was it changed by hand?", database.message())),
@@ -111,6 +112,7 @@ fn untrusted(error: &sqlx::Error) -> Option<Untrusted> {
 #[derive(Debug, PartialEq, Eq)]
 enum Meaning {
     DiskFull,
+    ReadOnly,
     Unavailable,
     Damaged,
     Schema,
@@ -122,13 +124,15 @@ fn meaning(code: &str) -> Meaning {
     match code {
         // disk_full
         "53100" => Meaning::DiskFull,
+        // read_only_sql_transaction
+        "25006" => Meaning::ReadOnly,
         // data_corrupted, index_corrupted
         "XX001" | "XX002" => Meaning::Damaged,
         // undefined_table, undefined_column, undefined_function, invalid_schema_name
         "42P01" | "42703" | "42883" | "3F000" => Meaning::Schema,
-        // read_only_sql_transaction, serialization_failure, deadlock_detected, lock_not_available, io_error,
+        // serialization_failure, deadlock_detected, lock_not_available, io_error,
         // idle_in_transaction_session_timeout, invalid_catalog_name, insufficient_privilege, too_many_connections is 53
-        "25006" | "40001" | "40P01" | "55P03" | "58030" | "25P03" | "3D000" | "42501" => Meaning::Unavailable,
+        "40001" | "40P01" | "55P03" | "58030" | "25P03" | "3D000" | "42501" => Meaning::Unavailable,
         _ => match code.get(..2) {
             // connection_exception, invalid_authorization, insufficient_resources, operator_intervention
             Some("08" | "28" | "53" | "57") => Meaning::Unavailable,

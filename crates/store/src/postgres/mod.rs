@@ -11,6 +11,7 @@
 //! backups when those are thrown away.
 
 mod address;
+mod claim;
 mod dialect;
 mod generation;
 mod open;
@@ -24,9 +25,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use sqlx::Pool;
 
 use crate::{Result, Store, StoreError};
+use claim::Claim;
 use dialect::Db;
 use generation::SharedGenerations;
 use sql::Generations;
@@ -43,6 +46,8 @@ pub struct PostgresStore {
     readers: Pool<Db>,
     generations: Arc<Generations>,
     shared: SharedGenerations,
+    /// None where the registry is only read.
+    claim: Option<Claim>,
 }
 
 /// What `sql` is compiled for.
@@ -57,7 +62,14 @@ impl std::fmt::Debug for PostgresStore {
 #[async_trait]
 impl Store for PostgresStore {
     async fn check(&self) -> Result<()> {
+        if self.claim.as_ref().is_some_and(|claim| claim.fence().is_closed()) {
+            return Err(StoreError::BeingMigrated);
+        }
         open::check(&self.readers).await
+    }
+
+    async fn check_writes(&self, now: Timestamp) -> Result<()> {
+        self.try_write(now).await
     }
 
     async fn backup(&self, _to: &Path) -> Result<()> {
@@ -67,5 +79,8 @@ impl Store for PostgresStore {
 
     async fn close(&self) {
         self.readers.close().await;
+        if let Some(claim) = &self.claim {
+            claim.release().await;
+        }
     }
 }

@@ -7,6 +7,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, Pool, Row as _};
 
+use super::claim::{Claim, Fence, Use};
 use super::dialect::{self, Connection, Db};
 use super::generation::SharedGenerations;
 use super::sql::Generations;
@@ -52,10 +53,51 @@ impl PostgresStore {
     ///
     /// A process that dies while the schema is brought up to date leaves it as it was before the step under way; the
     /// next call goes on from there.
+    ///
+    /// Others may use it too, but no migration ([`Self::open_alone`]) begins or is under way as long as the store is open.
     pub async fn open(address: &Address, options: &Options) -> Result<Self> {
+        Self::open_claimed(address, options, Use::Shared).await
+    }
+
+    /// The same for a migration: nobody else uses the registry as long as the store is open and
+    /// [`Source::is_undisturbed`](crate::transfer::Source::is_undisturbed) says so.
+    pub async fn open_alone(address: &Address, options: &Options) -> Result<Self> {
+        Self::open_claimed(address, options, Use::Alone).await
+    }
+
+    /// Whether nobody who keeps to claims can have used it in another way since it was opened.
+    pub(super) async fn is_claimed(&self) -> bool {
+        match &self.claim {
+            Some(claim) => claim.is_held().await,
+            None => false,
+        }
+    }
+
+    /// Opens the database at an address as it is, to look at it only: nothing is made, changed or claimed.
+    pub async fn open_to_read(address: &Address) -> Result<Self> {
+        let options = Options { connections: 1, ..Options::default() };
+        let connecting = address.options().application_name("bucketry");
+        within(&options, reach(&connecting)).await?;
+        let reading = connecting.options([("default_transaction_read_only", "on")]);
+        Ok(Self::over(pool(&options, None).connect_lazy_with(reading), None))
+    }
+
+    fn over(pool: Pool<Db>, claim: Option<Claim>) -> Self {
+        Self {
+            writer: pool.clone(),
+            readers: pool,
+            generations: Arc::new(Generations::new()),
+            shared: SharedGenerations::default(),
+            claim,
+        }
+    }
+
+    async fn open_claimed(address: &Address, options: &Options, how: Use) -> Result<Self> {
         let connecting = address.options().application_name("bucketry").statement_cache_capacity(512);
         within(options, reach(&connecting)).await?;
+        let claim = Claim::take(&connecting, how, options.acquire_timeout).await?;
         prepare(&connecting).await?;
+        claim.begin(how).await?;
 
         let milliseconds = |time: Duration| time.as_millis().to_string();
         let limited = connecting.options([
@@ -65,14 +107,10 @@ impl PostgresStore {
             // patience ends.
             ("idle_in_transaction_session_timeout", milliseconds(options.statement_timeout * 2)),
         ]);
-        let pool = pool(options).connect_lazy_with(limited);
+        let fence = (how == Use::Shared).then(|| claim.fence());
+        let pool = pool(options, fence).connect_lazy_with(limited);
         check(&pool).await?;
-        Ok(Self {
-            writer: pool.clone(),
-            readers: pool,
-            generations: Arc::new(Generations::new()),
-            shared: SharedGenerations::default(),
-        })
+        Ok(Self::over(pool, Some(claim)))
     }
 }
 
@@ -81,7 +119,7 @@ pub async fn examine(address: &Address) -> Result<String> {
     let options = Options { connections: 1, ..Options::default() };
     let connecting = address.options().application_name("bucketry");
     let version = within(&options, reach(&connecting)).await?;
-    let pool = pool(&options).connect_lazy_with(connecting);
+    let pool = pool(&options, None).connect_lazy_with(connecting);
     let checked = check(&pool).await;
     pool.close().await;
     checked.map(|()| version)
@@ -93,8 +131,17 @@ async fn within<T>(options: &Options, reaching: impl Future<Output = Result<T>>)
     reached.map_err(|late| StoreError::Unavailable(Box::new(late)))?
 }
 
-fn pool(options: &Options) -> PgPoolOptions {
+fn pool(options: &Options, fence: Option<Fence>) -> PgPoolOptions {
     PgPoolOptions::new()
+        .after_connect(move |connection, _| {
+            let fence = fence.clone();
+            Box::pin(async move {
+                match fence {
+                    Some(fence) => fence.admit(connection).await,
+                    None => Ok(()),
+                }
+            })
+        })
         .max_connections(options.connections.max(1))
         .acquire_timeout(options.acquire_timeout)
         .test_before_acquire(false)
@@ -201,7 +248,7 @@ pub(super) async fn check(pool: &Pool<Db>) -> Result<()> {
     let row = sqlx::query(sql).fetch_one(pool).await.map_err(dialect::error)?;
     let applied: i64 = row.try_get(0).map_err(dialect::error)?;
     if row.try_get(1).map_err(dialect::error)? {
-        return Err(StoreError::Unavailable(Box::new(ReadOnly)));
+        return Err(StoreError::ReadOnly(Box::new(ReadOnly)));
     }
     let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or_default();
     match applied.cmp(&known) {

@@ -164,7 +164,7 @@ impl BucketStore for SqlStore {
             return Ok(BucketInserted::QuotaExceeded);
         }
         if let Some(report) = report {
-            probe::take_first(&mut write, new.id, report).await?;
+            probe::take_first(&mut write, new.id, report, now).await?;
         }
         write.announce(new.org_id, Subject::Bucket(new.id), now);
         write.touch(Some(new.org_id));
@@ -232,7 +232,7 @@ impl BucketStore for SqlStore {
             write.announce(update.org_id, Subject::Bucket(update.id), now);
         }
         if let Some(report) = report {
-            probe::take_first(&mut write, update.id, report).await?;
+            probe::take_first(&mut write, update.id, report, now).await?;
         }
         if renamed {
             attachment::announce_holders(&mut write, update.org_id, update.id, now).await?;

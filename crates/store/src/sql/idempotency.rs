@@ -1,7 +1,7 @@
 //! Answers kept for requests that may arrive twice.
 
 use async_trait::async_trait;
-use bucketry_model::time::to_micros;
+use bucketry_model::time::{is_ahead, to_micros};
 use jiff::Timestamp;
 use sqlx::query;
 
@@ -45,7 +45,7 @@ impl IdempotencyStore for SqlStore {
         let same_body = columns.text()? == hash;
         let begun_at = columns.time()?;
         match (columns.optional_narrow()?, columns.optional_text()?) {
-            (None, _) if begun_at < stale => {
+            (None, _) if begun_at < stale || is_ahead(begun_at, now) => {
                 let take_over = "UPDATE requests SET body_hash = $4, begun_at = $5 \
                                  WHERE token_id = $1 AND route = $2 AND request_key = $3";
                 write.execute(of_request(take_over, name).bind(&hash).bind(to_micros(now))).await?;

@@ -32,6 +32,7 @@ mod usage_series;
 mod user;
 mod vault;
 mod workspace;
+mod write_check;
 
 /// The store of the engine that this is compiled for.
 type SqlStore = super::EngineStore;

@@ -36,6 +36,11 @@ impl OrganizationStore for SqlStore {
         now: Timestamp,
     ) -> Result<OrganizationInserted> {
         let mut write = self.write().await?;
+        // Which one is the first must not depend on clocks: its owners may do more than others.
+        let latest = "SELECT created_at FROM organizations ORDER BY created_at DESC, id DESC LIMIT 1";
+        let latest: Option<i64> =
+            write.row(query(latest)).await?.map(|row| Columns::of(&row).number()).transpose()?;
+        let created_at = latest.map_or(to_micros(now), |latest| to_micros(now).max(latest.saturating_add(1)));
         let insert = "INSERT INTO organizations (id, name, bucket_quota, bucket_count, repo_quota, repo_count, \
                       created_at) VALUES ($1, $2, $3, 0, $4, 0, $5)";
         write
@@ -45,7 +50,7 @@ impl OrganizationStore for SqlStore {
                     .bind(new.name.as_str())
                     .bind(new.bucket_quota.map(stored))
                     .bind(new.repo_quota.map(stored))
-                    .bind(to_micros(now)),
+                    .bind(created_at),
             )
             .await?;
         let owner = NewUser { org_role: OrgRole::Owner, ..new.owner.clone() };

@@ -6,7 +6,7 @@ use std::collections::btree_map::Entry;
 
 use bucketry_model::id::{BucketId, NodeId, OrgId};
 use bucketry_model::status::{ProbeFailure, ProbedStatus};
-use bucketry_model::time::{Day, to_micros};
+use bucketry_model::time::{Day, is_ahead, to_micros};
 use bucketry_model::uptime::{DayRecord, Observed, ProbeSample, spans};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::query;
@@ -105,13 +105,19 @@ pub(super) async fn reporter<'r>(
 }
 
 /// Adds a validation's outcome as the first report on a bucket's present configuration.
-pub(super) async fn take_first(write: &mut Write, id: BucketId, report: &FirstReport) -> Result<()> {
+pub(super) async fn take_first(
+    write: &mut Write,
+    id: BucketId,
+    report: &FirstReport,
+    now: Timestamp,
+) -> Result<()> {
     // Whatever it is, it was just written in this transaction: the outcome is of no earlier version.
     let sample = ProbeSample { version: Some(i64::MAX), ..report.sample.clone() };
     let batch = ProbeBatch {
         node_id: report.node_id,
         org_id: None,
         longest_gap: SignedDuration::ZERO,
+        now,
         samples: vec![(id, sample)],
     };
     take(write, &batch).await.map(drop)
@@ -169,6 +175,8 @@ async fn known_buckets(write: &mut Write, batch: &ProbeBatch) -> Result<BTreeMap
         let at = columns.optional_time()?;
         let status = columns.optional_read(node_status)?;
         let latency_ms = columns.optional_narrow()?;
+        // A clock that was ahead must not keep true samples out until time has caught up with it.
+        let at = at.filter(|at| !is_ahead(*at, batch.now));
         let word = at.zip(status).map(|(at, status)| Word { at, status, latency_ms, failure: None });
         known.insert(id, Known { org_id, config, word, changed: false });
     }

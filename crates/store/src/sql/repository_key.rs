@@ -8,7 +8,7 @@ use bucketry_model::id::{OrgId, RepoId, RepoKeyId};
 use bucketry_model::name::Name;
 use bucketry_model::node_protocol::KeyUse;
 use bucketry_model::repository::{KeyAccess, RepositoryKey};
-use bucketry_model::time::to_micros;
+use bucketry_model::time::{ACCEPTED_SKEW, to_micros};
 use jiff::Timestamp;
 use sqlx::query;
 
@@ -23,11 +23,12 @@ use crate::repository_key::{KeyInserted, NewRepositoryKey, RepositoryKeyStore};
 
 /// An empty organization stands for all.
 const USES: Rows<'static> = Rows {
-    before: "WITH uses (id, at, org_id) AS (",
-    columns: 3,
+    before: "WITH uses (id, at, org_id, latest) AS (",
+    columns: 4,
     after: ") UPDATE repository_keys SET last_used_at = uses.at FROM uses WHERE repository_keys.id = uses.id \
             AND (uses.org_id = '' OR repository_keys.org_id = uses.org_id) \
-            AND (repository_keys.last_used_at IS NULL OR repository_keys.last_used_at < uses.at)",
+            AND (repository_keys.last_used_at IS NULL OR repository_keys.last_used_at < uses.at \
+            OR repository_keys.last_used_at > uses.latest)",
 };
 
 fn key(row: &Row) -> Result<RepositoryKey> {
@@ -150,7 +151,7 @@ impl RepositoryKeyStore for SqlStore {
         Ok(revoked)
     }
 
-    async fn note_key_uses(&self, org_id: Option<OrgId>, uses: &[KeyUse]) -> Result<()> {
+    async fn note_key_uses(&self, org_id: Option<OrgId>, uses: &[KeyUse], now: Timestamp) -> Result<()> {
         let mut latest: HashMap<RepoKeyId, Timestamp> = HashMap::new();
         for one in uses {
             let at = latest.entry(one.key_id).or_insert(one.at);
@@ -160,10 +161,11 @@ impl RepositoryKeyStore for SqlStore {
         let mut latest: Vec<(RepoKeyId, Timestamp)> = latest.into_iter().collect();
         latest.sort();
         let org = org_id.map(|id| id.to_string()).unwrap_or_default();
+        let known_until = to_micros(now.checked_add(ACCEPTED_SKEW).unwrap_or(Timestamp::MAX));
         let mut write = self.write().await?;
         write
             .insert_rows(&USES, &latest, |values, (id, at)| {
-                values.bind(id.to_string()).bind(to_micros(*at)).bind(org.clone())
+                values.bind(id.to_string()).bind(to_micros(*at)).bind(org.clone()).bind(known_until)
             })
             .await?;
         write.commit().await

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use bucketry_model::id::{OrgId, TokenId, UserId};
 use bucketry_model::role::{Caller, TokenScope, WorkspaceRole};
-use bucketry_model::time::to_micros;
+use bucketry_model::time::{is_ahead, to_micros};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::query;
 
@@ -191,8 +191,8 @@ impl TokenStore for SqlStore {
         let mut columns = Columns::of(&row);
         let (id, user_id, org_id): (TokenId, UserId, OrgId) =
             (columns.parsed()?, columns.parsed()?, columns.parsed()?);
-        let ended = columns.optional_time()?.is_some_and(|end| end <= now);
-        // A session of the future, made while the clock was wrong, is taken for one of now.
+        // One that ends later than one that begins now would was made by a clock that was ahead.
+        let ended = columns.optional_time()?.is_some_and(|end| end <= now || is_ahead(end, expires_at));
         let last_end = columns.time()?.min(now).checked_add(longest).unwrap_or(expires_at);
         let expires_at = expires_at.min(last_end);
         if ended || expires_at <= now {

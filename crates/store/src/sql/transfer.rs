@@ -65,6 +65,10 @@ fn key_of(table: &Table, text: &str) -> Result<Vec<Cell>> {
 
 #[async_trait]
 impl Source for SqlStore {
+    async fn is_undisturbed(&self) -> bool {
+        self.is_claimed().await
+    }
+
     async fn count_rows(&self, table: &Table) -> Result<u64> {
         let sql = AssertSqlSafe(format!("SELECT COUNT(*) FROM {}", table.name));
         self.row(query(sql)).await?.map_or(Ok(0), |row| Columns::of(&row).narrow())

@@ -58,6 +58,8 @@ const BUSY: u32 = 5;
 const LOCKED: u32 = 6;
 const READONLY: u32 = 8;
 const IOERR: u32 = 10;
+// What a quota or a limit of the file's size says: only one errno counts as FULL. SQLITE_IOERR_WRITE, SQLITE_IOERR_FSYNC.
+const WRITES: [u32; 2] = [778, 1034];
 const CORRUPT: u32 = 11;
 const FULL: u32 = 13;
 const CANTOPEN: u32 = 14;
@@ -70,8 +72,10 @@ pub(super) fn error(error: sqlx::Error) -> StoreError {
         E::Database(database) => {
             let extended = database.code().and_then(|code| code.parse::<u32>().ok()).unwrap_or_default();
             match extended & 0xff {
+                IOERR if WRITES.contains(&extended) => StoreError::DiskFull(Box::new(error)),
                 FULL => StoreError::DiskFull(Box::new(error)),
-                BUSY | LOCKED | READONLY | IOERR | CANTOPEN => StoreError::Unavailable(Box::new(error)),
+                READONLY => StoreError::ReadOnly(Box::new(error)),
+                BUSY | LOCKED | IOERR | CANTOPEN => StoreError::Unavailable(Box::new(error)),
                 CORRUPT | NOTADB => StoreError::Damaged(database.message().to_owned()),
                 _ => StoreError::Statement(Box::new(error)),
             }

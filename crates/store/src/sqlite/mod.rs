@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bucketry_model::id::OrgId;
+use jiff::Timestamp;
 use sqlx::Pool;
 
 use crate::data_dir::DataDirLock;
@@ -38,8 +39,8 @@ pub struct SqliteStore {
     readers: Pool<Db>,
     generations: Arc<Generations>,
     file: PathBuf,
-    // Held until the store is dropped.
-    _lock: DataDirLock,
+    // Held until the store is dropped; none where it is only read.
+    _lock: Option<DataDirLock>,
     // Likewise; it takes the directory with it.
     _temporary: Option<tempfile::TempDir>,
 }
@@ -48,6 +49,12 @@ pub struct SqliteStore {
 type EngineStore = SqliteStore;
 
 impl SqliteStore {
+    /// The directory's lock ends with the process.
+    #[expect(clippy::unused_async, reason = "other engines ask their database")]
+    async fn is_claimed(&self) -> bool {
+        self._lock.is_some()
+    }
+
     /// Only one process uses the database at a time.
     #[expect(clippy::unused_async, reason = "other engines ask their database")]
     async fn generation(&self, org_id: OrgId) -> Result<u64> {
@@ -65,6 +72,10 @@ impl std::fmt::Debug for SqliteStore {
 impl Store for SqliteStore {
     async fn check(&self) -> Result<()> {
         open::check_schema(&self.readers).await
+    }
+
+    async fn check_writes(&self, now: Timestamp) -> Result<()> {
+        self.try_write(now).await
     }
 
     async fn backup(&self, to: &Path) -> Result<()> {

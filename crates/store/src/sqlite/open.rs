@@ -70,7 +70,24 @@ impl SqliteStore {
             readers,
             generations: Arc::new(Generations::new()),
             file,
-            _lock: lock,
+            _lock: Some(lock),
+            _temporary: None,
+        })
+    }
+
+    /// Opens the database in a data directory as it is, to look at it only, also while another process uses it: nothing is
+    /// made, changed or locked.
+    pub async fn open_to_read(data_dir: &Path) -> Result<Self> {
+        let file = data_dir.join(DATABASE_FILE);
+        let options = Options::default();
+        let readers = pool(1, &options).connect_lazy_with(connecting(&file, &options).read_only(true));
+        check_schema(&readers).await?;
+        Ok(Self {
+            writer: readers.clone(),
+            readers,
+            generations: Arc::new(Generations::new()),
+            file,
+            _lock: None,
             _temporary: None,
         })
     }
@@ -208,6 +225,9 @@ pub(super) async fn check_schema(readers: &Pool<Db>) -> Result<()> {
 /// Moves the log into the database file and lets go of all connections.
 pub(super) async fn close(store: &SqliteStore) {
     store.readers.close().await;
+    if store._lock.is_none() {
+        return;
+    }
     // What can't be moved now is found in the log at the next start.
     if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&store.writer).await {
         tracing::warn!(error = %dialect::error(error), "the write-ahead log stays until the next start");

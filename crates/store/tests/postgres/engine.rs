@@ -418,7 +418,7 @@ async fn a_database_that_takes_no_writes_is_told() {
     let database = database().await;
     run("postgres", &format!("ALTER DATABASE {database} SET default_transaction_read_only = on")).await;
     let opened = try_open(&address_of(&database)).await;
-    assert!(is_unavailable(&opened), "{opened:?}");
+    assert!(matches!(opened, Err(StoreError::ReadOnly(_))), "{opened:?}");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod claim;
 mod contract;
 mod engine;
 #[path = "../shared/older_traffic.rs"]
