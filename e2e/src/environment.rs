@@ -20,6 +20,11 @@ pub fn weed() -> Result<PathBuf> {
     variable("BUCKETRY_TEST_WEED").map(PathBuf::from)
 }
 
+/// The `weed` executable of SeaweedFS 4.30, which takes upload ids and versions for paths.
+pub fn older_weed() -> Result<PathBuf> {
+    variable("BUCKETRY_TEST_OLDER_WEED").map(PathBuf::from)
+}
+
 /// The `azurite-blob` script: an Azure Blob server.
 pub fn azurite() -> Result<PathBuf> {
     variable("BUCKETRY_TEST_AZURITE").map(PathBuf::from)

@@ -20,7 +20,19 @@ impl SeaweedFs {
     /// Starts one on free ports and waits until it takes requests: two to four seconds.
     pub async fn start() -> Result<Self> {
         let program = environment::weed()?;
-        let inner = tokio::task::spawn_blocking(move || seaweedfs::SeaweedFs::start(&program)).await??;
+        Self::start_by(move || seaweedfs::SeaweedFs::start(&program)).await
+    }
+
+    /// As [`SeaweedFs::start`], in a version that takes upload ids and versions for paths.
+    pub async fn start_older() -> Result<Self> {
+        let program = environment::older_weed()?;
+        Self::start_by(move || seaweedfs::SeaweedFs::start_older(&program)).await
+    }
+
+    async fn start_by(
+        start: impl FnOnce() -> bucketry_test_servers::Result<seaweedfs::SeaweedFs> + Send + 'static,
+    ) -> Result<Self> {
+        let inner = tokio::task::spawn_blocking(start).await??;
         Ok(Self { endpoint: inner.endpoint(), inner: Some(inner) })
     }
 

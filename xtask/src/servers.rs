@@ -50,6 +50,7 @@ impl Servers {
             ("BUCKETRY_TEST_PROGRAMS".to_owned(), text(tools.programs())),
             ("BUCKETRY_TEST_NODE_MODULES".to_owned(), text(node.modules())),
             ("BUCKETRY_TEST_WEED".to_owned(), text(&tools.weed())),
+            ("BUCKETRY_TEST_OLDER_WEED".to_owned(), text(&tools.older_weed())),
             ("BUCKETRY_TEST_AZURITE".to_owned(), text(&node.azurite())),
             ("BUCKETRY_TEST_FAKE_GCS".to_owned(), text(&tools.fake_gcs_server()?)),
             ("BUCKETRY_TEST_S3_ENDPOINT".to_owned(), self.s3.endpoint()),

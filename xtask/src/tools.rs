@@ -12,6 +12,8 @@ const LOCK_FILE: &str = "xtask/tools/requirements.lock";
 const WANTED_FILE: &str = "xtask/tools/requirements.in";
 const OLDER_LOCK_FILE: &str = "xtask/tools/older-clients.lock";
 const OLDER_WANTED_FILE: &str = "xtask/tools/older-clients.in";
+const OLDER_SERVERS_LOCK_FILE: &str = "xtask/tools/older-servers.lock";
+const OLDER_SERVERS_WANTED_FILE: &str = "xtask/tools/older-servers.in";
 
 /// The resolver that writes the lock file.
 const RESOLVER: &str = "uv==0.13.9";
@@ -27,6 +29,7 @@ the test servers and tools are installed with Python 3.10 or newer and its `venv
 pub(crate) struct Tools {
     programs: PathBuf,
     older_clients: PathBuf,
+    older_servers: PathBuf,
 }
 
 impl Tools {
@@ -43,7 +46,14 @@ impl Tools {
         install_into(&room.join("venv"), &room.join("installed"), &python, &lock_file(LOCK_FILE))?;
         let older = room.join("older-clients");
         install_into(&older, &room.join("older-clients-installed"), &python, &lock_file(OLDER_LOCK_FILE))?;
-        Ok(Self { programs: room.join("venv/bin"), older_clients: older.join("bin") })
+        let servers = room.join("older-servers");
+        let stamp = room.join("older-servers-installed");
+        install_into(&servers, &stamp, &python, &lock_file(OLDER_SERVERS_LOCK_FILE))?;
+        Ok(Self {
+            programs: room.join("venv/bin"),
+            older_clients: older.join("bin"),
+            older_servers: servers.join("bin"),
+        })
     }
 
     /// The folder of the programs, S3 clients among them.
@@ -64,6 +74,11 @@ impl Tools {
     /// The SeaweedFS server.
     pub(crate) fn weed(&self) -> PathBuf {
         self.programs.join("weed")
+    }
+
+    /// The SeaweedFS server in a version that takes ids for paths.
+    pub(crate) fn older_weed(&self) -> PathBuf {
+        self.older_servers.join("weed")
     }
 
     /// The Cloud Storage server: the wrapper of its package brings the program of each platform along.
@@ -103,7 +118,11 @@ pub(crate) fn lock() -> Result {
     let mut pip = Command::new(venv.join("bin/python"));
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", RESOLVER]);
     command::run(&mut pip)?;
-    for (lock_file, wanted) in [(LOCK_FILE, WANTED_FILE), (OLDER_LOCK_FILE, OLDER_WANTED_FILE)] {
+    for (lock_file, wanted) in [
+        (LOCK_FILE, WANTED_FILE),
+        (OLDER_LOCK_FILE, OLDER_WANTED_FILE),
+        (OLDER_SERVERS_LOCK_FILE, OLDER_SERVERS_WANTED_FILE),
+    ] {
         let mut resolve = Command::new(venv.join("bin/uv"));
         resolve
             .current_dir(&workspace.root)

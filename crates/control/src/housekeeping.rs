@@ -36,6 +36,7 @@ impl Control {
         let now = self.inner.environment.now();
         let settings = &self.inner.settings;
         let store = &self.inner.store;
+        self.make_missing_sealing_keys().await?;
         self.inner.replays.tidy(now);
         store.purge_requests(now - KEEP_REQUESTS).await?;
         store.purge_tokens(now - KEEP_TOKENS).await?;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bucketry_model::id::{JobId, NodeId, OrgId};
 use bucketry_model::node::{Node, serves};
-use bucketry_model::node_protocol::{BoundSecret, Outcome, Task};
+use bucketry_model::node_protocol::{BoundSecret, Outcome, SecretOwner, Task};
 use bucketry_model::role::{Caller, OrgRole};
 use bucketry_model::status::is_connected;
 use bucketry_store::bucket::StoredSecret;
@@ -209,6 +209,7 @@ impl Control {
         let nodes = self.known_nodes().await?;
         let mut old = stale;
         let mut done = 0;
+        let mut asked_all = true;
         for node in nodes.iter().filter(|node| serves(node, org_id) && !node.recipients.is_empty()) {
             if old.is_empty() {
                 break;
@@ -218,12 +219,16 @@ impl Control {
                 recipients: recipients.iter().map(ToString::to_string).collect(),
             };
             if !is_connected(node.last_seen, self.inner.environment.now()) {
+                asked_all = false;
                 continue;
             }
             let secrets = match self.ask(node, task).await {
                 Ok(Outcome::Resealed { secrets }) => secrets,
                 // Another node may open them.
-                Ok(_) | Err(Error::NodeTimeout) => continue,
+                Ok(_) | Err(Error::NodeTimeout) => {
+                    asked_all = false;
+                    continue;
+                }
                 Err(error) => return Err(error),
             };
             let mut replacements = Vec::with_capacity(secrets.len());
@@ -239,6 +244,28 @@ impl Control {
             self.inner.store.replace_secrets(&replacements, self.inner.environment.now()).await?;
             self.inner.changes.notify_waiters();
         }
+        if asked_all {
+            done += self.replace_lost_sealing_keys(org_id, &old).await?;
+        }
         Ok(done)
+    }
+
+    /// Gives repositories whose sealing key no node can open another one, for nobody could enter it again. How many.
+    async fn replace_lost_sealing_keys(&self, org_id: OrgId, lost: &[BoundSecret]) -> Result<u64> {
+        let mut replacements = Vec::new();
+        for secret in lost {
+            if let SecretOwner::Repository(id) = secret.owner
+                && let Some(key) = self.new_sealing_key(org_id, id).await?
+            {
+                tracing::warn!(
+                    repository = %id,
+                    "no node can open the repository's sealing key: it is given another, and its uploads in progress end"
+                );
+                replacements.push((secret.owner, secret.secret.clone(), key));
+            }
+        }
+        self.inner.store.replace_secrets(&replacements, self.inner.environment.now()).await?;
+        self.inner.changes.notify_waiters();
+        Ok(u64::try_from(replacements.len()).unwrap_or(u64::MAX))
     }
 }

@@ -41,6 +41,7 @@ impl Carrier {
             buckets: &*self.registry,
             settings: self.settings,
             list_tokens: &self.key.key.list_tokens,
+            upload_ids: self.key.upload_ids.as_deref(),
             now: self.now,
             progress: self.progress.as_ref(),
         };

@@ -21,6 +21,7 @@ use crate::server;
 use crate::service::Service;
 use crate::settings::GatewaySettings;
 use crate::signature::Verifier;
+use crate::upload_id::UploadIds;
 
 /// How long writes whose clients have gone may still take when everything else has ended.
 const LAST_WRITES: Duration = Duration::from_secs(5);
@@ -67,8 +68,14 @@ impl Gateway {
     }
 
     /// Serves a repository, or another state of it, with exactly these keys. Requests in flight finish as they began.
-    pub fn serve_repository(&self, repository: &NodeRepository, keys: Vec<OpenKey>) {
-        self.service.registry.serve_repository(repository, keys);
+    /// Without what seals its upload ids, multipart uploads are answered 503.
+    pub fn serve_repository(
+        &self,
+        repository: &NodeRepository,
+        keys: Vec<OpenKey>,
+        upload_ids: Option<UploadIds>,
+    ) {
+        self.service.registry.serve_repository(repository, keys, upload_ids);
     }
 
     /// Serves a repository no more; its keys open nothing from now on.

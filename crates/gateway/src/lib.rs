@@ -32,11 +32,13 @@ pub mod protection;
 pub mod registry;
 mod request_id;
 pub mod route;
+mod sealer;
 mod server;
 mod service;
 pub mod settings;
 pub mod signature;
 mod translate;
+pub mod upload_id;
 pub mod xml;
 
 pub use figures::{CLASSES, Figures, STATUSES};

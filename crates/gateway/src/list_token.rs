@@ -1,19 +1,13 @@
 //! The tokens that continue a list: opaque to clients, and good only for the list that they were given for.
 //!
 //! A token holds where the provider's page ended, which would tell clients names that they are not to see. It is
-//! encrypted and authenticated, bound to repository, bucket, prefix and delimiter. The nonce is made of what is
-//! sealed, so the same place has the same token and no random numbers are needed.
+//! encrypted and authenticated, bound to repository, bucket, prefix and delimiter, and the same place has the same token.
 
-use std::fmt;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bucketry_model::id::{BucketId, RepoId};
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use ring::hmac;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Result, S3Error};
+use crate::sealer::Sealer;
 
 /// Texts that begin so are tokens; no client makes up keys like that.
 const MARK: &str = "bkt1.";
@@ -51,60 +45,32 @@ impl Scope<'_> {
 }
 
 /// Seals and opens tokens.
-pub struct ListTokens {
-    seal: LessSafeKey,
-    nonce: hmac::Key,
-}
+#[derive(Debug)]
+pub struct ListTokens(Sealer);
 
 impl ListTokens {
     /// Takes a secret that all nodes share which clients are sent to in turn; a token opens where it was sealed, and
     /// where the secret is the same.
     pub fn new(secret: &[u8; 32]) -> Result<Self> {
-        let root = hmac::Key::new(hmac::HMAC_SHA256, secret);
-        let key = hmac::sign(&root, b"bucketry list token: seal");
-        let nonce = hmac::sign(&root, b"bucketry list token: nonce");
-        let seal = UnboundKey::new(&AES_256_GCM, key.as_ref())
-            .map_err(|_| S3Error::new(Code::InternalError, "Tokens of lists can't be sealed."))?;
-        Ok(Self { seal: LessSafeKey::new(seal), nonce: hmac::Key::new(hmac::HMAC_SHA256, nonce.as_ref()) })
+        Sealer::new(secret, "bucketry list token").map(Self)
     }
 
     /// Makes the token of a place.
     pub fn seal(&self, scope: Scope<'_>, place: &Place) -> Result<String> {
-        let failed = || S3Error::new(Code::InternalError, "The token of the list can't be sealed.");
-        let mut sealed = serde_json::to_vec(place).map_err(|_| failed())?;
-        let scope = scope.bytes();
-        let mut whole = hmac::Context::with_key(&self.nonce);
-        whole.update(&(scope.len() as u64).to_be_bytes());
-        whole.update(&scope);
-        whole.update(&sealed);
-        let mut nonce = [0; NONCE_LEN];
-        nonce.copy_from_slice(&whole.sign().as_ref()[..NONCE_LEN]);
-        self.seal
-            .seal_in_place_append_tag(
-                Nonce::assume_unique_for_key(nonce),
-                Aad::from(scope.as_slice()),
-                &mut sealed,
-            )
-            .map_err(|_| failed())?;
-        Ok(format!("{MARK}{}", URL_SAFE_NO_PAD.encode([&nonce[..], &sealed].concat())))
+        let failed = |_| S3Error::new(Code::InternalError, "The token of the list can't be sealed.");
+        let place = serde_json::to_vec(place).map_err(failed)?;
+        Ok([MARK, &self.0.seal(&scope.bytes(), place)?].concat())
     }
 
     /// Opens a token. Whatever isn't one of this list is refused.
+    ///
+    /// What it holds is not to be trusted: who knows the secret can make tokens up.
     pub fn open(&self, scope: Scope<'_>, token: &str) -> Result<Place> {
         let opened = || {
-            let mut bytes = URL_SAFE_NO_PAD.decode(token.strip_prefix(MARK)?).ok()?;
-            let (nonce, sealed) = bytes.split_at_mut_checked(NONCE_LEN)?;
-            let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-            let place = self.seal.open_in_place(nonce, Aad::from(scope.bytes()), sealed).ok()?;
-            serde_json::from_slice(place).ok()
+            let place = self.0.open(&scope.bytes(), token.strip_prefix(MARK)?)?;
+            serde_json::from_slice(&place).ok()
         };
-        opened().ok_or_else(|| {
-            S3Error::new(
-                Code::InvalidArgument,
-                "The continuation token is not one of this list: bucket, prefix and delimiter must be those of the \
-                 request before. Begin the list anew.",
-            )
-        })
+        opened().ok_or_else(not_of_this_list)
     }
 
     /// Whether a marker is a token of ours, and not a key.
@@ -113,14 +79,20 @@ impl ListTokens {
     }
 }
 
-impl fmt::Debug for ListTokens {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ListTokens")
-    }
+/// The refusal of a token that was given for another list, or by nobody.
+pub(crate) fn not_of_this_list() -> S3Error {
+    S3Error::new(
+        Code::InvalidArgument,
+        "The continuation token is not one of this list: bucket, prefix and delimiter must be those of the request \
+         before. Begin the list anew.",
+    )
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
     use super::*;
 
     fn scope(bucket: u8, prefix: &str) -> Scope<'_> {

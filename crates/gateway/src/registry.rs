@@ -22,6 +22,7 @@ use crate::list_token::ListTokens;
 use crate::protection::{Protection, ProtectionSettings, Slots};
 use crate::route::Routes;
 use crate::signature::{AccessKey, KeySource, SigningSecret};
+use crate::upload_id::UploadIds;
 
 /// A key of a repository, opened.
 #[derive(Debug)]
@@ -57,6 +58,8 @@ pub struct ServedKey {
     pub key: OpenKey,
     /// Where the names of its repository lead.
     pub routes: Arc<Routes>,
+    /// Seals the upload ids of its repository; `None` where the node has not got the sealing key.
+    pub(crate) upload_ids: Option<Arc<UploadIds>>,
     /// What it is doing.
     pub(crate) activity: Arc<KeyActivity>,
 }
@@ -166,8 +169,15 @@ impl Registry {
         self.is_complete.load(Ordering::Acquire)
     }
 
-    /// Serves a repository with exactly these keys; those that it holds itself are sealed, and passed over.
-    pub fn serve_repository(&self, repository: &NodeRepository, keys: Vec<OpenKey>) {
+    /// Serves a repository with exactly these keys, and what seals its upload ids. Those that it holds itself are
+    /// sealed, and passed over.
+    pub fn serve_repository(
+        &self,
+        repository: &NodeRepository,
+        keys: Vec<OpenKey>,
+        upload_ids: Option<UploadIds>,
+    ) {
+        let upload_ids = upload_ids.map(Arc::new);
         let id = repository.id;
         let routes = Arc::new(Routes::new(id, &repository.name, repository.mode, &repository.buckets));
         let mut all = write(&self.repositories);
@@ -184,7 +194,8 @@ impl Registry {
                 || Arc::new(KeyActivity { slots: self.protection.slots_of_key(), told: AtomicI64::new(0) }),
                 |served| Arc::clone(&served.activity),
             );
-            let served = ServedKey { key, routes: Arc::clone(&routes), activity };
+            let served =
+                ServedKey { key, routes: Arc::clone(&routes), upload_ids: upload_ids.clone(), activity };
             all.keys.insert(access_key.clone(), Arc::new(served));
             access_keys.push(access_key);
         }
@@ -241,6 +252,7 @@ mod tests {
             mode: RepositoryMode::Normal,
             buckets: vec![],
             keys: vec![],
+            sealing_key: None,
         }
     }
 
@@ -252,10 +264,10 @@ mod tests {
     #[test]
     fn a_repository_is_served_with_exactly_the_keys_that_it_was_last_given() {
         let registry = Registry::new(ProtectionSettings::default());
-        registry.serve_repository(&repository(1), vec![key(1, "A"), key(2, "B")]);
-        registry.serve_repository(&repository(2), vec![key(3, "C")]);
+        registry.serve_repository(&repository(1), vec![key(1, "A"), key(2, "B")], None);
+        registry.serve_repository(&repository(2), vec![key(3, "C")], None);
         let in_flight = registry.key("B").unwrap();
-        registry.serve_repository(&repository(1), vec![key(2, "B")]);
+        registry.serve_repository(&repository(1), vec![key(2, "B")], None);
         assert!(registry.key("A").is_none(), "a revoked key opens nothing");
         let now = registry.key("B").unwrap();
         assert!(Arc::ptr_eq(&now.activity, &in_flight.activity), "what is in flight goes on counting");

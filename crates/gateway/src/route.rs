@@ -11,7 +11,7 @@ use bucketry_model::repository::{Folder, RepositoryMode};
 use foldhash::fast::RandomState;
 
 use crate::error::{Code, Result, S3Error};
-use crate::operation::ObjectKey;
+use crate::operation::{KeyText, ObjectKey};
 
 /// Where a repository's names lead.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,8 +118,8 @@ impl KeyFolder {
     }
 
     /// A text that keys are compared with: a prefix or a marker.
-    pub fn text(&self, text: &str) -> String {
-        [&self.0, text].concat()
+    pub fn text(&self, text: &KeyText) -> String {
+        [&self.0, text.as_str()].concat()
     }
 
     /// The client's key of one in the bucket; `None` of one that lies elsewhere.
@@ -134,7 +134,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::operation::{Domains, Target};
+    use crate::operation::{Domains, Marker, Operation, Query, Reading, Target, parse};
 
     fn place(n: u8, bucket: &str, folder: &str, master: bool) -> NodeRepositoryBucket {
         NodeRepositoryBucket {
@@ -183,19 +183,23 @@ mod tests {
         assert_eq!(folder.key(&key, 1_024).unwrap_err().code, Code::KeyTooLongError);
     }
 
-    /// How the most careless of servers reads a key: escapes undone until none are left, backslashes taken for slashes,
-    /// and dots resolved.
-    fn careless(key: &str) -> Vec<String> {
-        let mut text = key.to_owned();
+    /// A text with its escapes undone until none are left.
+    fn undone(text: &str) -> String {
+        let mut text = text.to_owned();
         loop {
             let again = percent_encoding::percent_decode_str(&text).decode_utf8_lossy().into_owned();
             if again == text {
-                break;
+                return text;
             }
             text = again;
         }
+    }
+
+    /// How the most careless of servers reads a key: escapes undone until none are left, backslashes taken for slashes,
+    /// and dots resolved.
+    fn careless(key: &str) -> Vec<String> {
         let mut path = Vec::new();
-        for segment in text.split(['/', '\\']) {
+        for segment in undone(key).split(['/', '\\']) {
             match segment {
                 "" | "." => {}
                 ".." => drop(path.pop()),
@@ -215,6 +219,79 @@ mod tests {
                 let inside = read.len() > 2 || !read_has_dots(key.as_str());
                 prop_assert!(inside && read.starts_with(&["in".to_owned(), "here".to_owned()]), "{there:?} {read:?}");
                 prop_assert_eq!(KeyFolder("in/here/".into()).strip(&there), Some(key.as_str()));
+            }
+        }
+    }
+
+    /// What a request would have its provider read as places: each with what it must stay in.
+    fn places(query: &str, copy_source: Option<&str>) -> Vec<(String, Vec<String>)> {
+        let folder = KeyFolder("in/here/".into());
+        let inside = vec!["in".to_owned(), "here".to_owned()];
+        let mut headers = http::HeaderMap::new();
+        if let Some(source) = copy_source {
+            let Ok(source) = source.parse() else { return vec![] };
+            headers.insert("x-amz-copy-source", source);
+        }
+        let is_list = !query.contains("versionId") && copy_source.is_none();
+        let method = if copy_source.is_some() { http::Method::PUT } else { http::Method::GET };
+        let path = if is_list { "/b" } else { "/b/k" };
+        let target = Target::parse(path, None, &Domains::default()).unwrap();
+        let Ok(query) = Query::parse(Some(query)) else { return vec![] };
+        let Ok(request) = parse(&method, &target, &query, &headers) else { return vec![] };
+        let below = |text: &KeyText| (folder.text(text), inside.clone());
+        let marker = |marker: &Option<Marker>| match marker {
+            Some(Marker::Key(key)) => Some(below(key)),
+            _ => None,
+        };
+        match request.operation {
+            Operation::ListObjects(list)
+            | Operation::ListObjectsV2(list)
+            | Operation::ListObjectVersions(list) => {
+                let delimiter = list.delimiter.as_ref().map(below);
+                [Some(below(&list.prefix)), delimiter, marker(&list.start_after)]
+                    .into_iter()
+                    .flatten()
+                    .collect()
+            }
+            Operation::ListMultipartUploads(list) => {
+                let delimiter = list.delimiter.as_ref().map(below);
+                [Some(below(&list.prefix)), delimiter, marker(&list.key_marker)]
+                    .into_iter()
+                    .flatten()
+                    .collect()
+            }
+            Operation::GetObject(Reading { version: Some(version), .. }) => {
+                let place = format!("in/here/{}", version.as_str());
+                let inside: Vec<_> = careless(&place);
+                // Not only inside: no step of it is resolved at all.
+                assert_eq!(inside.len(), 2 + undone(version.as_str()).split('/').count(), "{version:?}");
+                vec![(place, inside)]
+            }
+            Operation::CopyObject(copying) => {
+                vec![(folder.key(&copying.source.key, 2_000).unwrap(), inside.clone())]
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_of_a_request_leaves_its_folder(
+            text in "(\\.|\\.\\.|/|//|%2e|%2E|%25|%2F|%5c|\\\\|hash|b|%|\n){1,16}",
+        ) {
+            let escaped = percent_encoding::utf8_percent_encode(&text, percent_encoding::NON_ALPHANUMERIC);
+            let queries = ["prefix=", "delimiter=", "marker=", "list-type=2&start-after=", "versions&key-marker=",
+                "uploads&prefix=", "uploads&delimiter=", "uploads&key-marker=", "versionId="];
+            let mut all: Vec<_> =
+                queries.iter().flat_map(|query| places(&format!("{query}{escaped}"), None)).collect();
+            all.extend(places("", Some(&format!("b/{escaped}"))));
+            all.extend(places("", Some(&format!("b/k?versionId={escaped}"))));
+            for (place, inside) in all {
+                prop_assert!(careless(&place).starts_with(&inside), "{place:?}");
+            }
+            if let Ok(folder) = Folder::parse(&text) {
+                let plain: Vec<_> = folder.as_str().split('/').filter(|one| !one.is_empty()).collect();
+                prop_assert_eq!(careless(&folder.prefix()), plain);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use bucketry_provider::driver::{Part, Tag};
+use bucketry_provider::driver::{Part, Tag, check_opaque};
 use bucketry_provider::xml;
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -20,6 +20,8 @@ pub(crate) const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>
 pub const MAX_TAGGING_BYTES: usize = 64 * 1024;
 /// The most tags of an object.
 const MAX_TAGS: usize = 10;
+/// The longest entity tag of a part, in bytes.
+const MAX_ETAG_BYTES: usize = 1_024;
 /// The most parts of an upload.
 const MAX_PARTS: usize = 10_000;
 
@@ -186,6 +188,20 @@ pub fn read_tags(document: &[u8]) -> Result<Vec<Tag>> {
     Ok(tags)
 }
 
+/// The document of an object's tags.
+pub(crate) fn tagging(tags: &[Tag]) -> Bytes {
+    let mut document = Document::new("Tagging");
+    document.group("TagSet", |document| {
+        for tag in tags {
+            document.group("Tag", |document| {
+                document.element("Key", &tag.key);
+                document.element("Value", &tag.value);
+            });
+        }
+    });
+    document.finish()
+}
+
 /// Reads the document of `CompleteMultipartUpload`: the parts, in rising order.
 pub fn read_parts(document: &[u8]) -> Result<Vec<Part>> {
     let mut parts: Vec<Part> = Vec::new();
@@ -212,6 +228,10 @@ pub fn read_parts(document: &[u8]) -> Result<Vec<Part>> {
     }
     if parts.iter().any(|part| part.number == 0 || part.number > 10_000) {
         return Err(S3Error::new(Code::InvalidArgument, "Parts have numbers from 1 to 10000."));
+    }
+    if parts.iter().any(|part| check_opaque(&part.etag, MAX_ETAG_BYTES).is_err()) {
+        let message = "The ETag of a part is not one that an answer named.";
+        return Err(S3Error::new(Code::InvalidPart, message));
     }
     if !parts.is_sorted_by(|one, next| one.number < next.number) {
         return Err(S3Error::new(Code::InvalidPartOrder, "The parts must come in rising order, each once."));

@@ -216,6 +216,10 @@ pub struct NodeRepository {
     pub buckets: Vec<NodeRepositoryBucket>,
     /// Its live keys.
     pub keys: Vec<NodeRepositoryKey>,
+    /// What the upload ids that clients are given are sealed with: the same for all keys and all nodes, sealed to the
+    /// nodes and bound to organization and repository. Absent until the control plane has made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealing_key: Option<SealedSecret>,
 }
 
 /// A bucket's place in a repository, as a node needs it.
@@ -300,7 +304,7 @@ pub enum Task {
     RetireIdentities,
 }
 
-/// The record that a sealed secret belongs to. Ordered as a rotation walks: buckets first, then keys.
+/// The record that a sealed secret belongs to. Ordered as a rotation walks: buckets first, then keys, then repositories.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum SecretOwner {
     /// A bucket: the secret opens it at its provider.
@@ -309,6 +313,9 @@ pub enum SecretOwner {
     /// A repository's key: clients sign with the secret.
     #[serde(rename = "keyId")]
     RepositoryKey(RepoKeyId),
+    /// A repository: its upload ids are sealed with the secret.
+    #[serde(rename = "repoId")]
+    Repository(RepoId),
 }
 
 impl std::fmt::Display for SecretOwner {
@@ -316,6 +323,7 @@ impl std::fmt::Display for SecretOwner {
         match self {
             Self::Bucket(id) => write!(f, "bucket {id}"),
             Self::RepositoryKey(id) => write!(f, "repository key {id}"),
+            Self::Repository(id) => write!(f, "repository {id}"),
         }
     }
 }
@@ -326,7 +334,7 @@ impl std::fmt::Display for SecretOwner {
 pub struct BoundSecret {
     /// The organization.
     pub org_id: OrgId,
-    /// The record that it belongs to; `bucketId` or `keyId` on the wire.
+    /// The record that it belongs to; `bucketId`, `keyId` or `repoId` on the wire.
     #[serde(flatten)]
     pub owner: SecretOwner,
     /// The sealed text.
@@ -447,6 +455,7 @@ mod tests {
         let secrets = vec![
             secret(SecretOwner::Bucket(BucketId::new(now, [2; 10]))),
             secret(SecretOwner::RepositoryKey(RepoKeyId::new(now, [3; 10]))),
+            secret(SecretOwner::Repository(RepoId::new(now, [4; 10]))),
         ];
         let task = Task::Reseal { secrets, recipients: vec!["age1x".into()] };
         let value = serde_json::to_value(&task).unwrap();

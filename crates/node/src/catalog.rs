@@ -261,6 +261,7 @@ mod tests {
             mode: RepositoryMode::Normal,
             buckets: vec![],
             keys: vec![],
+            sealing_key: None,
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bucketry_gateway::Gateway;
 use bucketry_gateway::registry::OpenKey;
+use bucketry_gateway::upload_id::UploadIds;
 use bucketry_model::bucket::BucketTarget;
 use bucketry_model::node_protocol::{NodeBucket, NodeRepository, NodeRepositoryKey, SyncAnswer};
 use bucketry_model::time::Clock;
@@ -120,10 +121,13 @@ impl Sync {
             let mut unusable = Vec::new();
             for repository in repositories {
                 let keys = open_keys(&repository, &identities);
-                if keys.len() < repository.keys.len() {
+                let upload_ids = open_upload_ids(&repository, &identities);
+                if keys.len() < repository.keys.len()
+                    || upload_ids.is_some() != repository.sealing_key.is_some()
+                {
                     unusable.push(repository.id);
                 }
-                serving.serve_repository(&repository, keys);
+                serving.serve_repository(&repository, keys, upload_ids);
             }
             unusable
         });
@@ -197,6 +201,18 @@ fn open_keys(repository: &NodeRepository, identities: &Identities) -> Vec<OpenKe
         }
     };
     repository.keys.iter().filter_map(open).collect()
+}
+
+/// What seals the upload ids of a repository, if its sealing key has come and can be opened.
+fn open_upload_ids(repository: &NodeRepository, identities: &Identities) -> Option<UploadIds> {
+    let context = SecretContext::of_repository(repository.org_id, repository.id);
+    match bucketry_vault::open(repository.sealing_key.as_ref()?, &context, identities) {
+        Ok(sealing_key) => UploadIds::new(&sealing_key).ok(),
+        Err(error) => {
+            tracing::warn!(repository = %repository.id, %error, "can't open a repository's sealing key");
+            None
+        }
+    }
 }
 
 const HOW_TO_SEAL: &str = "`bucketry vault rotate` seals all secrets to all nodes; one that no node can open must be \

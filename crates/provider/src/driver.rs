@@ -4,6 +4,8 @@
 //! the provider's status and code. Dropping the future of any method gives the request up: its connection is
 //! closed, and if it changes something, whether it did is unknown.
 
+mod client_text;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,6 +15,9 @@ use http::HeaderMap;
 use jiff::Timestamp;
 
 use crate::body::{Payload, ProviderBody};
+pub use crate::driver::client_text::{
+    InvalidText, PageToken, UploadId, VersionId, check_opaque, climbs, resolves_to_nothing,
+};
 use crate::error::ProviderError;
 use crate::s3::S3Driver;
 
@@ -42,7 +47,7 @@ pub trait Driver: fmt::Debug + Send + Sync {
     async fn put(&self, key: &str, payload: Payload, request: &PutRequest) -> Result<Stored, ProviderError>;
 
     /// Deletes an object, or one version of it. Deleting what isn't there succeeds.
-    async fn delete(&self, key: &str, version: Option<&str>) -> Result<Deleted, ProviderError>;
+    async fn delete(&self, key: &str, version: Option<&VersionId>) -> Result<Deleted, ProviderError>;
 
     /// Copies an object within the bucket without moving its content through this process.
     async fn copy(&self, source: &str, key: &str, request: &CopyRequest) -> Result<Stored, ProviderError>;
@@ -213,7 +218,7 @@ pub struct ListRequest {
     /// Only keys after this one.
     pub start_after: Option<String>,
     /// Where the page before ended.
-    pub token: Option<String>,
+    pub token: Option<PageToken>,
     /// The most keys and prefixes of the page; the provider may answer fewer.
     pub max_keys: Option<u16>,
 }
@@ -226,7 +231,7 @@ pub struct ListPage {
     /// The common prefixes, where a delimiter was given.
     pub prefixes: Vec<String>,
     /// Where the next page begins; `None` on the last one.
-    pub next: Option<String>,
+    pub next: Option<PageToken>,
 }
 
 /// An object in a list.
@@ -369,10 +374,6 @@ pub struct Tag {
     pub value: String,
 }
 
-/// The provider's name of a multipart upload.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct UploadId(pub String);
-
 /// Which uploads that go on to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UploadsRequest {
@@ -392,7 +393,7 @@ pub struct UploadsMarker {
     /// The key.
     pub key: Option<String>,
     /// The upload.
-    pub upload: Option<String>,
+    pub upload: Option<UploadId>,
 }
 
 /// A page of the uploads that go on.
@@ -411,7 +412,7 @@ pub struct UploadsPage {
 pub struct ListedUpload {
     /// The key of the object that it becomes.
     pub key: String,
-    /// Its name.
+    /// Its name, as the provider gave it: [`UploadId::new`] says whether it is one that can be used.
     pub upload: String,
     /// When it was begun.
     pub initiated: Option<Timestamp>,

@@ -134,7 +134,7 @@ async fn an_aborted_upload_is_gone() {
 #[tokio::test]
 async fn an_upload_that_never_was_is_not_found() {
     let (driver, _room) = bucket().await;
-    let unknown = UploadId(uuid::Uuid::new_v4().to_string());
+    let unknown = UploadId::new(uuid::Uuid::new_v4().to_string()).unwrap();
     let outcome = driver.upload_part("key", &unknown, 1, Payload::bytes("x")).await;
     assert!(outcome.unwrap_err().answer().is_some_and(|answer| answer.status.is_client_error()));
 }

@@ -11,7 +11,7 @@ use bucketry_model::role::Visibility;
 use jiff::Timestamp;
 
 use crate::Result;
-use crate::bucket::{BucketQuery, ListedBucket, PageStart};
+use crate::bucket::{BucketQuery, ListedBucket, PageStart, StoredSecret};
 
 /// A repository to be made.
 #[derive(Debug, Clone)]
@@ -30,6 +30,8 @@ pub struct NewRepository {
     pub mode: RepositoryMode,
     /// Its buckets.
     pub buckets: Vec<RepositoryBucket>,
+    /// What its upload ids are sealed with; `None` where there is no node yet that could open it.
+    pub sealing_key: Option<StoredSecret>,
 }
 
 /// What came of making a repository.
@@ -175,8 +177,28 @@ pub trait RepositoryStore {
     -> Result<RepositoryUpdated>;
 
     /// Removes a repository softly: frees its name, its buckets and its place in the quota, revokes its keys and
-    /// destroys their secrets, keeps its statistics, announces it to nodes. Whether there was such a live repository.
+    /// destroys their secrets and its own, keeps its statistics, announces it to nodes. Whether there was such a live repository.
     async fn delete_repository(&self, org_id: OrgId, id: RepoId, now: Timestamp) -> Result<bool>;
+
+    /// A page of live repositories that have no sealing key, by id after the given one, with the organization of each.
+    async fn repositories_without_sealing_key(
+        &self,
+        after: Option<RepoId>,
+        limit: u32,
+    ) -> Result<Vec<(RepoId, OrgId)>>;
+
+    /// Whether this is a live repository of the organization that has no sealing key.
+    async fn lacks_sealing_key(&self, org_id: OrgId, id: RepoId) -> Result<bool>;
+
+    /// Gives a live repository its sealing key, unless it has one, and announces it to nodes. Whether this is the one
+    /// that it has now.
+    async fn set_sealing_key(
+        &self,
+        org_id: OrgId,
+        id: RepoId,
+        key: &StoredSecret,
+        now: Timestamp,
+    ) -> Result<bool>;
 
     /// A page of live repositories, newest first, then by id.
     async fn repositories(&self, query: &RepositoryQuery) -> Result<Vec<Repository>>;

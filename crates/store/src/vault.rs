@@ -47,7 +47,7 @@ pub trait VaultStore {
     async fn count_secrets(&self) -> Result<u64>;
 
     /// A page of live secrets after the given one, with the fingerprint of each: first those of buckets by id, then
-    /// those of repository keys by id. Only the page after the last one is empty.
+    /// those of repository keys by id, then those of repositories. Only the page after the last one is empty.
     async fn secrets_after(
         &self,
         after: Option<SecretOwner>,

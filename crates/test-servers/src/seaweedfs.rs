@@ -15,6 +15,13 @@ const READY_WITHIN: Duration = Duration::from_mins(1);
 /// How many sets of ports are tried before a start counts as failed.
 const ATTEMPTS: usize = 3;
 
+/// What versions from before 4.35 don't know. Each bucket takes volumes of its own; how many there may be must not depend
+/// on the room on the disk.
+const NEWER_FLAGS: &[&str] = &["-s3.port.lance=0", "-volume.max=2000"];
+
+/// What they have instead: there is room for more volumes where each is small.
+const OLDER_FLAGS: &[&str] = &["-master.volumeSizeLimitMB=8"];
+
 /// An access key pair that the server knows, and what it may do.
 #[derive(Debug, Clone, Copy)]
 pub struct Identity {
@@ -70,6 +77,7 @@ pub const OPEN_BUCKET: &str = "e2e";
 #[derive(Debug)]
 pub struct SeaweedFs {
     program: PathBuf,
+    flags: &'static [&'static str],
     room: TempDir,
     ports: Ports,
     process: Option<Supervised>,
@@ -82,9 +90,21 @@ impl SeaweedFs {
     /// # Errors
     /// When it can't be run, ends by itself, or isn't ready within a minute, each time with several sets of ports.
     pub fn start(program: &Path) -> Result<Self> {
+        Self::start_with(program, NEWER_FLAGS)
+    }
+
+    /// As [`SeaweedFs::start`], of a version before 4.35, which doesn't know all of the flags.
+    ///
+    /// # Errors
+    /// As [`SeaweedFs::start`].
+    pub fn start_older(program: &Path) -> Result<Self> {
+        Self::start_with(program, OLDER_FLAGS)
+    }
+
+    fn start_with(program: &Path, flags: &'static [&'static str]) -> Result<Self> {
         let mut attempt = 1;
         loop {
-            match Self::start_once(program) {
+            match Self::start_once(program, flags) {
                 Ok(server) => return Ok(server),
                 Err(Error::Spawn { program, source }) => return Err(Error::Spawn { program, source }),
                 Err(error) if attempt == ATTEMPTS => return Err(error),
@@ -93,12 +113,13 @@ impl SeaweedFs {
         }
     }
 
-    fn start_once(program: &Path) -> Result<Self> {
+    fn start_once(program: &Path, flags: &'static [&'static str]) -> Result<Self> {
         let room = tempfile::Builder::new().prefix("bucketry-seaweedfs-").tempdir()?;
         std::fs::create_dir(room.path().join("data"))?;
         std::fs::create_dir(room.path().join("logs"))?;
         std::fs::write(room.path().join("identities.json"), identities())?;
-        let mut server = Self { program: program.to_owned(), room, ports: Ports::free()?, process: None };
+        let program = program.to_owned();
+        let mut server = Self { program, flags, room, ports: Ports::free()?, process: None };
         server.start_again()?;
         for bucket in [SCOPED_BUCKET, OPEN_BUCKET] {
             server.create_bucket(bucket)?;
@@ -167,10 +188,9 @@ impl SeaweedFs {
             .arg(format!("-dir={}", at.join("data").display()))
             .arg(format!("-s3.config={}", at.join("identities.json").display()))
             .args(["-ip=127.0.0.1", "-ip.bind=127.0.0.1"])
-            .args(["-s3.port.iceberg=0", "-s3.port.lance=0", "-webdav=false", "-admin.ui=false"])
+            .args(["-s3.port.iceberg=0", "-webdav=false", "-admin.ui=false"])
             .arg("-s3.allowDeleteBucketNotEmpty=false")
-            // Each bucket takes volumes of its own; how many there may be must not depend on the room on the disk.
-            .arg("-volume.max=2000")
+            .args(self.flags)
             .args(self.ports.flags())
             .current_dir(at)
             // Its SDK refuses to start where this names a bundle that it can't use.

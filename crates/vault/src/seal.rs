@@ -6,7 +6,7 @@
 use std::io::{Read as _, Write as _};
 
 use age::armor::{ArmoredReader, ArmoredWriter, Format};
-use bucketry_model::id::{BucketId, OrgId, RepoKeyId};
+use bucketry_model::id::{BucketId, OrgId, RepoId, RepoKeyId};
 use bucketry_model::node_protocol::SecretOwner;
 use bucketry_model::secret::{SealedSecret, Secret};
 use serde::{Deserialize, Serialize};
@@ -41,12 +41,18 @@ impl SecretContext {
         match owner {
             SecretOwner::Bucket(id) => Self::of_bucket(org_id, id),
             SecretOwner::RepositoryKey(id) => Self::of_repository_key(org_id, id),
+            SecretOwner::Repository(id) => Self::of_repository(org_id, id),
         }
     }
 
     /// The secret of a repository's access key.
     pub fn of_repository_key(org_id: OrgId, key_id: RepoKeyId) -> Self {
         Self { org_id, record: format!("repository-key:{key_id}"), field: "secret" }
+    }
+
+    /// The sealing key of a repository.
+    pub fn of_repository(org_id: OrgId, repo_id: RepoId) -> Self {
+        Self { org_id, record: format!("repository:{repo_id}"), field: "sealing-key" }
     }
 }
 

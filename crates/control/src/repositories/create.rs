@@ -40,6 +40,7 @@ impl Control {
             storage_type: fields.storage_type,
             mode: fields.mode,
             buckets: fields.buckets,
+            sealing_key: self.new_sealing_key(caller.org_id, id).await?,
         };
         match self.inner.store.insert_repository(&new, self.inner.environment.now()).await? {
             RepositoryInserted::Inserted => {

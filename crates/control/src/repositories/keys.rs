@@ -98,6 +98,7 @@ impl Control {
         let key = access_key_id(&environment.random()?);
         let secret = Secret::new(URL_SAFE_NO_PAD.encode(environment.random::<SECRET_BYTES>()?));
         let sealed = self.seal(caller.org_id, SecretOwner::RepositoryKey(id), &secret).await?;
+        self.ensure_sealing_key(caller.org_id, repository).await?;
         let new = NewRepositoryKey {
             id,
             org_id: caller.org_id,

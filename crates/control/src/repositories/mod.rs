@@ -6,6 +6,7 @@ mod input;
 mod keys;
 mod read;
 mod refusal;
+mod sealing_key;
 mod statistics;
 
 pub use create::CreatedRepository;

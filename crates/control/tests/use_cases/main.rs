@@ -10,5 +10,6 @@ mod nodes;
 mod registry;
 mod repositories;
 mod repository_keys;
+mod sealing_keys;
 mod sessions;
 mod support;

@@ -1,7 +1,7 @@
 //! Which conditions a provider can keep. One that it can't is refused, never left out.
 
 use bucketry_provider::conditions::judge;
-use bucketry_provider::driver::{Capabilities, Conditions};
+use bucketry_provider::driver::{Capabilities, Conditions, VersionId};
 use bucketry_provider::error::ErrorKind;
 use http::HeaderMap;
 use http::header::{ETAG, LAST_MODIFIED};
@@ -64,10 +64,12 @@ pub(crate) fn hold(conditions: &Conditions, answer: &HeaderMap) -> Result<()> {
 }
 
 /// Checks that a provider answered with the version that was asked for. One that keeps none answers with what there is.
-pub(crate) fn is_version(wanted: Option<&str>, answer: &HeaderMap) -> Result<()> {
+pub(crate) fn is_version(wanted: Option<&VersionId>, answer: &HeaderMap) -> Result<()> {
     match wanted {
         Some(wanted)
-            if answer.get("x-amz-version-id").is_none_or(|given| given.as_bytes() != wanted.as_bytes()) =>
+            if answer
+                .get("x-amz-version-id")
+                .is_none_or(|given| given.as_bytes() != wanted.as_str().as_bytes()) =>
         {
             Err(not_implemented("The bucket keeps no versions of its objects: leave versionId out."))
         }
@@ -87,7 +89,7 @@ pub(crate) fn none(conditions: &Conditions, what: &str) -> Result<()> {
 }
 
 /// Checks that no version is asked for.
-pub(crate) fn no_version(version: Option<&str>) -> Result<()> {
+pub(crate) fn no_version<T>(version: Option<T>) -> Result<()> {
     if version.is_none() {
         Ok(())
     } else {
@@ -138,7 +140,7 @@ mod tests {
             assert_eq!(hold(&conditions, &answer).err().map(|error| error.code), expected, "{conditions:?}");
         }
         assert!(is_version(None, &answer).is_ok());
-        assert!(is_version(Some("v"), &answer).is_err());
+        assert!(is_version(VersionId::new("v").ok().as_ref(), &answer).is_err());
     }
 
     #[test]

@@ -18,7 +18,7 @@ mod support;
 use std::sync::Arc;
 
 use bucketry_model::id::BucketId;
-use bucketry_provider::driver::SharedDriver;
+use bucketry_provider::driver::{SharedDriver, UploadId};
 use bucketry_provider::error::{ErrorKind, ProviderError};
 use http::Response;
 use jiff::Timestamp;
@@ -29,10 +29,11 @@ pub(crate) use crate::carry::late::{Late, LateEnd};
 pub use crate::carry::progress::{Abandoned, Progress};
 pub use crate::carry::support::{Support, support};
 use crate::error::{Code, Result, S3Error};
-use crate::list_token::ListTokens;
-use crate::operation::{ObjectKey, Operation, Request, Target};
+use crate::list_token::{ListTokens, not_of_this_list};
+use crate::operation::{KeyText, ObjectKey, Operation, Request, Target};
 use crate::payload::{PayloadBody, Receipt};
 use crate::route::{KeyFolder, Routes, not_served};
+use crate::upload_id::{SealedUploadId, UploadIds, UploadScope, no_sealing_key};
 use crate::{forward, translate};
 
 /// The open buckets of a node.
@@ -67,6 +68,8 @@ pub struct Context<'a> {
     pub settings: Settings,
     /// Seals the tokens of lists.
     pub list_tokens: &'a ListTokens,
+    /// Seals upload ids; `None` where the node has not got the repository's sealing key.
+    pub upload_ids: Option<&'a UploadIds>,
     /// The time of the request.
     pub now: Timestamp,
     /// Where a write notes how far it has come, if anybody wants to know.
@@ -148,6 +151,36 @@ impl<'a> Place<'a> {
     /// The key in the bucket.
     pub(crate) fn key(&self, key: &ObjectKey) -> Result<String> {
         self.folder.key(key, self.driver.capabilities().max_key_bytes)
+    }
+
+    /// Where a list goes on after, in the bucket's own keys, as a token told. Who knows the token's secret can make
+    /// tokens up, so it is checked as if it came from a client.
+    pub(crate) fn opened_marker(&self, after: Option<String>) -> Result<Option<String>> {
+        if let Some(after) = &after {
+            KeyText::new(self.folder.strip(after).unwrap_or(after)).map_err(|_| not_of_this_list())?;
+        }
+        Ok(after)
+    }
+
+    /// The provider's id of an upload of the object with this key in the bucket.
+    pub(crate) fn open_upload(
+        &self,
+        context: Context<'_>,
+        key: &str,
+        upload: &SealedUploadId,
+    ) -> Result<UploadId> {
+        let ids = context.upload_ids.ok_or_else(no_sealing_key)?;
+        ids.open(self.upload_scope(context, key), upload)
+    }
+
+    /// What clients call an upload of the object with this key in the bucket.
+    pub(crate) fn seal_upload(&self, context: Context<'_>, key: &str, upload: &UploadId) -> Result<String> {
+        let ids = context.upload_ids.ok_or_else(no_sealing_key)?;
+        ids.seal(self.upload_scope(context, key), upload)
+    }
+
+    fn upload_scope<'k>(&self, context: Context<'_>, key: &'k str) -> UploadScope<'k> {
+        UploadScope { repository: context.routes.repository(), bucket: self.bucket, key }
     }
 
     /// What a failure of the provider means.

@@ -1,8 +1,9 @@
 //! `CopyObject` and `UploadPartCopy`, where both sides are one account at one provider: it copies by itself.
 
 use bucketry_provider::body::Payload;
+use bucketry_provider::driver::VersionId;
 use bucketry_provider::error::{ErrorKind, ProviderError};
-use bucketry_provider::s3::Forwarded;
+use bucketry_provider::s3::{Forwarded, Parameter};
 use http::{HeaderName, HeaderValue, Method};
 
 use crate::carry::{self, Answer, Context, Failure, Outcome, Place, conditions, size};
@@ -60,10 +61,11 @@ pub(super) async fn object(mut way: Way<'_>, copying: Copying) -> Answer {
 /// `UploadPartCopy`. Dropped in the middle, the part may be stored.
 pub(super) async fn part(mut way: Way<'_>, part: &Part, from: &CopySource) -> Answer {
     let key = way.place.key(&part.key)?;
-    let source = source(&way, from)?;
-    way.headers.insert(&X_AMZ_COPY_SOURCE, source.header);
-    let query = [("partNumber", &*part.number.to_string()), ("uploadId", &part.upload)];
     let place = way.place;
+    let source = source(&way, from)?;
+    let upload = place.open_upload(way.context, &key, &part.upload)?;
+    way.headers.insert(&X_AMZ_COPY_SOURCE, source.header);
+    let query = [Parameter::Number("partNumber", part.number), Parameter::Upload(&upload)];
     copy(way, &key, &query, "CopyPartResult").await.map(Outcome::of).map_err(|error| failure(place, &error))
 }
 
@@ -71,7 +73,7 @@ pub(super) async fn part(mut way: Way<'_>, part: &Part, from: &CopySource) -> An
 struct Source<'a> {
     place: Place<'a>,
     key: String,
-    version: Option<&'a str>,
+    version: Option<&'a VersionId>,
     header: HeaderValue,
 }
 
@@ -85,7 +87,7 @@ fn source<'a>(way: &Way<'a>, source: &'a CopySource) -> Result<Source<'a>, Failu
     let place = Place::find(way.context, &source.bucket)?;
     conditions::of_reading(&source.conditions, place.driver.capabilities())?;
     let key = place.key(&source.key)?;
-    let version = source.version.as_deref();
+    let version = source.version.as_ref();
     let not_here = || S3Error::new(Code::InvalidRequest, "The source lies with another provider.");
     let there = place.driver.forwarder().ok_or_else(not_here)?;
     let header = there.copy_source(&key, version).map_err(|error| place.failure(&error))?;
@@ -102,7 +104,7 @@ fn changes_how_it_is_kept(way: &Way<'_>) -> bool {
 async fn copy(
     way: Way<'_>,
     key: &str,
-    query: &[(&'static str, &str)],
+    query: &[Parameter<'_>],
     root: &'static str,
 ) -> Result<http::Response<carry::GatewayBody>, ProviderError> {
     let Way { s3, headers, .. } = way;

@@ -3,7 +3,7 @@
 use bucketry_provider::body::ProviderBody;
 use bucketry_provider::driver::S3Protocol;
 use bucketry_provider::error::{ErrorKind, ProviderError};
-use bucketry_provider::s3::Forwarded;
+use bucketry_provider::s3::{Forwarded, Parameter};
 use http::header::{CONTENT_LENGTH, RANGE};
 use http::{Method, Response, StatusCode};
 use http_body::Body as _;
@@ -55,20 +55,15 @@ async fn ask(way: Way<'_>, method: Method, reading: &Reading) -> Result<Response
         translate::check_reading(reading, can)?;
     }
     let key = place.key(&reading.key)?;
-    let part = reading.part_number.map(|number| number.to_string());
     let mut query = Vec::new();
-    if let Some(part) = &part {
-        query.push(("partNumber", part.as_str()));
-    }
-    if let Some(version) = &reading.version {
-        query.push(("versionId", version.as_str()));
-    }
+    query.extend(reading.part_number.map(|number| Parameter::Number("partNumber", number)));
+    query.extend(reading.version.as_ref().map(Parameter::Version));
     let request = Forwarded { method, key: &key, query: &query, headers, payload: None, takes_long: false };
     let answer = s3.forward(request).await.map_err(|error| place.failure(&error))?;
     let (given, body) = answer.into_parts();
     if given.status != StatusCode::NOT_MODIFIED {
         conditions::hold(&reading.conditions, &given.headers)?;
-        conditions::is_version(reading.version.as_deref(), &given.headers)?;
+        conditions::is_version(reading.version.as_ref(), &given.headers)?;
     }
     let mut response = Response::new(body);
     *response.status_mut() = given.status;
@@ -89,10 +84,8 @@ pub(super) async fn attributes(way: Way<'_>, reading: Reading) -> Answer {
     const ROOT: &str = "GetObjectAttributesResponse";
     let Way { place, s3, headers, .. } = way;
     let key = place.key(&reading.key)?;
-    let mut query = vec![("attributes", "")];
-    if let Some(version) = &reading.version {
-        query.push(("versionId", version.as_str()));
-    }
+    let mut query = vec![Parameter::Flag("attributes")];
+    query.extend(reading.version.as_ref().map(Parameter::Version));
     let request = Forwarded {
         method: Method::GET,
         key: &key,

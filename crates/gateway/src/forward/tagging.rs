@@ -4,13 +4,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bucketry_provider::body::Payload;
 use bucketry_provider::error::ProviderError;
-use bucketry_provider::s3::Forwarded;
+use bucketry_provider::s3::{Forwarded, Parameter};
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use md5::{Digest as _, Md5};
 
 use crate::carry::{self, Answer, Outcome};
-use crate::error::{Code, S3Error};
 use crate::forward::document::{Element, rewrite};
 use crate::forward::{Way, answer};
 use crate::operation::Tagging;
@@ -47,9 +46,8 @@ pub(super) async fn put(way: Way<'_>, tagging: &Tagging, payload: PayloadBody) -
     let key = place.key(&tagging.key)?;
     let query = query(tagging);
     let document = payload.collect_bounded(MAX_TAGGING_BYTES).await?;
-    xml::read_tags(&document)?;
-    let document = rewrite(&document, ROOT, |_, _| Element::Kept)
-        .map_err(|_| S3Error::new(Code::MalformedXML, "The body is not a well-formed Tagging document."))?;
+    // Written anew of what was understood: whatever else the client's document holds stays here.
+    let document = xml::tagging(&xml::read_tags(&document)?);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
     let md5 = HeaderValue::from_str(&STANDARD.encode(Md5::digest(&document)));
     if let Ok(md5) = md5 {
@@ -81,7 +79,7 @@ pub(super) async fn delete(way: Way<'_>, tagging: &Tagging) -> Answer {
     Ok(Outcome::of(answer::stored(StatusCode::NO_CONTENT, answer.headers())))
 }
 
-fn query(tagging: &Tagging) -> Vec<(&'static str, &str)> {
-    let version = tagging.version.as_deref().map(|version| ("versionId", version));
-    std::iter::once(("tagging", "")).chain(version).collect()
+fn query(tagging: &Tagging) -> Vec<Parameter<'_>> {
+    let version = tagging.version.as_ref().map(Parameter::Version);
+    std::iter::once(Parameter::Flag("tagging")).chain(version).collect()
 }

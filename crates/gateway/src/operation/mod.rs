@@ -7,15 +7,15 @@ mod target;
 mod values;
 
 use bucketry_model::repository::KeyAccess;
-use bucketry_provider::driver::{ByteRange, Conditions, ObjectAttributes};
+use bucketry_provider::driver::{ByteRange, Conditions, ObjectAttributes, VersionId};
 use http::HeaderValue;
 
 pub use crate::operation::parse::{Request, parse};
 pub use crate::operation::query::Query;
 pub use crate::operation::table::{Access, Handling, Name, OPERATIONS, Row, Scope};
-pub(crate) use crate::operation::target::check_path;
-pub use crate::operation::target::{Domains, ObjectKey, Target};
+pub use crate::operation::target::{Domains, KeyText, ObjectKey, Target};
 pub(crate) use crate::operation::values::is_beyond;
+use crate::upload_id::SealedUploadId;
 
 /// The most keys of a page, and of what deletes several objects at once.
 pub const MAX_KEYS: u16 = 1_000;
@@ -46,45 +46,64 @@ pub enum Operation {
     CreateMultipartUpload { key: ObjectKey, attributes: ObjectAttributes },
     UploadPart(Part),
     UploadPartCopy { part: Part, source: CopySource, range: Option<(u64, u64)> },
-    CompleteMultipartUpload { key: ObjectKey, upload: String, conditions: Conditions },
-    AbortMultipartUpload { key: ObjectKey, upload: String },
-    ListParts { key: ObjectKey, upload: String, max_parts: u16, after: u32 },
+    CompleteMultipartUpload { key: ObjectKey, upload: SealedUploadId, conditions: Conditions },
+    AbortMultipartUpload { key: ObjectKey, upload: SealedUploadId },
+    ListParts { key: ObjectKey, upload: SealedUploadId, max_parts: u16, after: u32 },
 }
 
 /// Which page of a list is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct List {
     /// Only keys that begin with this.
-    pub prefix: String,
+    pub prefix: KeyText,
     /// Keys that hold this after the prefix are folded; `None` folds nothing.
-    pub delimiter: Option<String>,
+    pub delimiter: Option<KeyText>,
     /// The most keys and prefixes, 0 to [`MAX_KEYS`].
     pub max_keys: u16,
     /// Whether names are escaped in the answer.
     pub url_encoded: bool,
     /// Where the page begins: `marker`, `start-after` or `key-marker`.
-    pub start_after: Option<String>,
+    pub start_after: Option<Marker>,
     /// Where the page before ended; only in version 2.
     pub token: Option<String>,
     /// Whether the answer names the owner; only in version 2.
     pub fetch_owner: bool,
 }
 
+/// Where a page begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Marker {
+    /// After a key.
+    Key(KeyText),
+    /// Where an answer said that the page before ended.
+    Token(String),
+}
+
+impl Marker {
+    /// The text as it was sent.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Key(key) => key.as_str(),
+            Self::Token(token) => token,
+        }
+    }
+}
+
 /// Which page of the uploads that go on is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Uploads {
     /// Only those of keys that begin with this.
-    pub prefix: String,
+    pub prefix: KeyText,
     /// Keys that hold this after the prefix are folded; `None` folds nothing.
-    pub delimiter: Option<String>,
+    pub delimiter: Option<KeyText>,
     /// The most uploads and prefixes, 0 to [`MAX_KEYS`].
     pub max_uploads: u16,
     /// Whether names are escaped in the answer.
     pub url_encoded: bool,
     /// Where the page begins: a key, or what an answer named.
-    pub key_marker: Option<String>,
+    pub key_marker: Option<Marker>,
     /// Where the page begins among the uploads of that key.
-    pub upload_marker: Option<String>,
+    pub upload_marker: Option<SealedUploadId>,
 }
 
 /// Whose tags are meant.
@@ -93,7 +112,7 @@ pub struct Tagging {
     /// The object.
     pub key: ObjectKey,
     /// A version, as in [`Reading::version`].
-    pub version: Option<String>,
+    pub version: Option<VersionId>,
 }
 
 /// How an object is read, or asked about.
@@ -102,7 +121,7 @@ pub struct Reading {
     /// The object.
     pub key: ObjectKey,
     /// A version; `None` also for `null`, the version of objects in buckets without versions.
-    pub version: Option<String>,
+    pub version: Option<VersionId>,
     /// Only this range.
     pub range: Option<ByteRange>,
     /// Only if these hold.
@@ -145,7 +164,7 @@ pub struct CopySource {
     /// The object.
     pub key: ObjectKey,
     /// A version, as in [`Reading::version`].
-    pub version: Option<String>,
+    pub version: Option<VersionId>,
     /// Only if these hold of the source.
     pub conditions: Conditions,
 }
@@ -156,7 +175,7 @@ pub struct Deleting {
     /// The object.
     pub key: ObjectKey,
     /// A version, as in [`Reading::version`].
-    pub version: Option<String>,
+    pub version: Option<VersionId>,
     /// Only if these hold.
     pub conditions: Conditions,
 }
@@ -167,7 +186,7 @@ pub struct Part {
     /// The object that it becomes a part of.
     pub key: ObjectKey,
     /// The upload.
-    pub upload: String,
+    pub upload: SealedUploadId,
     /// Its number, 1 to 10,000.
     pub number: u32,
 }

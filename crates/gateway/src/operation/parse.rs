@@ -2,22 +2,25 @@
 
 use std::borrow::Cow;
 
+use bucketry_provider::driver::VersionId;
 use http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, EXPIRES,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::error::{Code, Result, S3Error};
+use crate::list_token::ListTokens;
 use crate::operation::table::{self, Handling, Name, Row, Scope};
 use crate::operation::values::{
-    OBJECT, SOURCE, attributes, beyond_translation, conditions, copy_range, copy_source, range,
+    OBJECT, SOURCE, attributes, beyond_translation, conditions, copy_range, copy_source, range, version,
 };
 use crate::operation::{
-    Copying, Deleting, List, MAX_KEYS, ObjectKey, Operation, Part, Query, Reading, Tagging, Target, Uploads,
-    Writing, check_path,
+    Copying, Deleting, KeyText, List, MAX_KEYS, Marker, ObjectKey, Operation, Part, Query, Reading, Tagging,
+    Target, Uploads, Writing,
 };
+use crate::upload_id::SealedUploadId;
 
-/// The longest upload id, version and list token that is taken, in bytes.
+/// The longest upload id and list token that is taken, in bytes.
 const MAX_OPAQUE_BYTES: usize = 8 * 1024;
 /// The highest number of a part.
 const MAX_PART_NUMBER: u32 = 10_000;
@@ -206,13 +209,17 @@ impl Parts<'_> {
         }
     }
 
-    /// A parameter that is a key, or the beginning of one.
-    fn key_text(&self, name: &str) -> Result<Option<String>> {
-        let text = self.text(name)?;
-        if let Some(text) = &text {
-            check_path(text)?;
+    /// A parameter that is a key, the beginning of one, or what keys are divided by.
+    fn key_text(&self, name: &str) -> Result<Option<KeyText>> {
+        self.text(name)?.map(KeyText::new).transpose()
+    }
+
+    /// A parameter that is a key, or what an answer named in the place of one.
+    fn marker(&self, name: &str) -> Result<Option<Marker>> {
+        match self.text(name)? {
+            Some(token) if ListTokens::is_token(&token) => Ok(Some(Marker::Token(token))),
+            text => Ok(text.map(KeyText::new).transpose()?.map(Marker::Key)),
         }
-        Ok(text)
     }
 
     fn number(&self, name: &str) -> Result<Option<u32>> {
@@ -239,11 +246,11 @@ impl Parts<'_> {
     fn uploads(&self) -> Result<Uploads> {
         Ok(Uploads {
             prefix: self.key_text("prefix")?.unwrap_or_default(),
-            delimiter: self.text("delimiter")?,
+            delimiter: self.key_text("delimiter")?,
             max_uploads: self.at_most_1000("max-uploads")?,
             url_encoded: self.is_url_encoded()?,
-            key_marker: self.key_text("key-marker")?,
-            upload_marker: self.text("upload-id-marker")?,
+            key_marker: self.marker("key-marker")?,
+            upload_marker: self.text("upload-id-marker")?.map(SealedUploadId::new),
         })
     }
 
@@ -258,10 +265,14 @@ impl Parts<'_> {
         }
         Ok(List {
             prefix: self.key_text("prefix")?.unwrap_or_default(),
-            delimiter: self.text("delimiter")?,
+            delimiter: self.key_text("delimiter")?,
             max_keys: self.at_most_1000("max-keys")?,
             url_encoded,
-            start_after: self.key_text(start)?,
+            start_after: match start {
+                // Here tokens have a parameter of their own.
+                "start-after" => self.key_text(start)?.map(Marker::Key),
+                marker => self.marker(marker)?,
+            },
             token: self.text("continuation-token")?,
             fetch_owner: self.query.get("fetch-owner") == Some("true"),
         })
@@ -314,15 +325,16 @@ impl Parts<'_> {
     }
 
     /// The version `null` is the only one of an object in a bucket without versions.
-    fn version(&self) -> Result<Option<String>> {
+    fn version(&self) -> Result<Option<VersionId>> {
         match self.query.get("versionId") {
             Some("") => Err(invalid("versionId is empty.")),
-            _ => Ok(self.text("versionId")?.filter(|version| version != "null")),
+            given => version(given),
         }
     }
 
-    fn upload(&self) -> Result<String> {
-        self.text("uploadId")?.ok_or_else(|| invalid("uploadId is empty."))
+    fn upload(&self) -> Result<SealedUploadId> {
+        let upload = self.text("uploadId")?.ok_or_else(|| invalid("uploadId is empty."))?;
+        Ok(SealedUploadId::new(upload))
     }
 
     fn part(&self) -> Result<Part> {

@@ -1,5 +1,6 @@
 //! What a request is addressed to: nothing, a bucket, or an object, in the path or in the host's name.
 
+use bucketry_provider::driver::{climbs, resolves_to_nothing};
 use percent_encoding::percent_decode;
 
 use crate::error::{Code, Result, S3Error};
@@ -112,55 +113,39 @@ impl ObjectKey {
 const CLIMBS: &str = "The '.' and '..' segments of the key lead out of the place it begins at, which storage servers \
                       understand differently. Use another key.";
 
-/// Refuses texts that a server which resolves paths would lead above their beginning. Also used for prefixes and
-/// markers of lists.
-pub(crate) fn check_path(text: &str) -> Result<()> {
+/// The beginning of a key, a key that a list begins after, or what keys are divided by: at most 1,024 bytes of UTF-8
+/// without a NUL, whose `.` and `..` segments don't climb above where it begins. Empty is legal.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeyText(String);
+
+impl KeyText {
+    /// Checks a text that is no longer escaped.
+    pub fn new(text: impl Into<String>) -> Result<Self> {
+        let text = text.into();
+        if text.len() > ObjectKey::MAX_BYTES {
+            let message = format!(
+                "A prefix, delimiter or marker is {} bytes long; at most {} are allowed.",
+                text.len(),
+                ObjectKey::MAX_BYTES
+            );
+            return Err(S3Error::new(Code::KeyTooLongError, message));
+        }
+        check_path(&text)?;
+        Ok(Self(text))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Refuses texts that a server which resolves paths would lead above their beginning.
+fn check_path(text: &str) -> Result<()> {
     if memchr::memchr(0, text.as_bytes()).is_some() {
         return Err(S3Error::new(Code::InvalidArgument, "Keys must not hold NUL characters."));
     }
-    let climbs = may_hold_dots(text) && readings(text).any(|reading| depths(&reading).any(|depth| depth < 0));
-    if climbs { Err(S3Error::new(Code::InvalidURI, CLIMBS)) } else { Ok(()) }
-}
-
-/// Whether only dots would be left of a key: `a/..` names the place that it begins at.
-fn resolves_to_nothing(key: &str) -> bool {
-    may_hold_dots(key)
-        && readings(key).any(|reading| {
-            segments(&reading).any(is_dots) && depths(&reading).last().is_none_or(|depth| depth == 0)
-        })
-}
-
-/// Whether a closer look is worth its time; for most keys it isn't.
-fn may_hold_dots(text: &str) -> bool {
-    memchr::memchr2(b'.', b'%', text.as_bytes()).is_some()
-}
-
-/// The text as it is, and as a server sees it that undoes escaping once more than it should, and so on.
-fn readings(text: &str) -> impl Iterator<Item = String> {
-    std::iter::successors(Some(text.to_owned()), |text| {
-        let again = percent_decode(text.as_bytes()).decode_utf8_lossy().into_owned();
-        (again != *text).then_some(again)
-    })
-}
-
-fn segments(path: &str) -> impl Iterator<Item = &str> {
-    path.split(['/', '\\'])
-}
-
-fn is_dots(segment: &str) -> bool {
-    matches!(segment, "." | "..")
-}
-
-/// How far below its beginning each step of a path leads.
-fn depths(path: &str) -> impl Iterator<Item = i64> {
-    segments(path).scan(0, |depth, segment| {
-        match segment {
-            "" | "." => {}
-            ".." => *depth -= 1,
-            _ => *depth += 1,
-        }
-        Some(*depth)
-    })
+    if climbs(text) { Err(S3Error::new(Code::InvalidURI, CLIMBS)) } else { Ok(()) }
 }
 
 /// The domains under which the host's name begins with the bucket's.

@@ -1,6 +1,6 @@
 //! What the headers of a request say: ranges, conditions, attributes, the source of a copy.
 
-use bucketry_provider::driver::{ByteRange, Conditions, ObjectAttributes};
+use bucketry_provider::driver::{ByteRange, Conditions, ObjectAttributes, VersionId};
 use http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, EXPIRES, IF_MATCH,
     IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
@@ -153,11 +153,19 @@ pub(super) fn copy_source(headers: &HeaderMap, conditions: Conditions) -> Result
         Some((bucket, key)) if !bucket.is_empty() && !key.is_empty() => Ok(CopySource {
             bucket: bucket.to_owned(),
             key: ObjectKey::new(key.to_owned())?,
-            version: version.filter(|version| version != "null"),
+            version: self::version(version.as_deref())?,
             conditions,
         }),
         _ => Err(S3Error::new(Code::InvalidArgument, "x-amz-copy-source must be bucket/key.")),
     }
+}
+
+/// Reads a version. `null` is the only one of an object in a bucket without versions, and the same as none.
+pub(super) fn version(text: Option<&str>) -> Result<Option<VersionId>> {
+    text.filter(|text| *text != "null").map(VersionId::new).transpose().map_err(|why| {
+        let message = format!("The versionId is not one that an answer named: it {why}.");
+        S3Error::new(Code::InvalidArgument, message)
+    })
 }
 
 /// Headers that say nothing that must be heeded, or that are heeded.
@@ -274,7 +282,7 @@ mod tests {
         let of = |text| copy_source(&headers(&[("x-amz-copy-source", text)]), Conditions::default());
         let source = of("/b/a%20b%2Bc/%2525?versionId=v%2F1").unwrap();
         assert_eq!((source.bucket.as_str(), source.key.as_str()), ("b", "a b+c/%25"));
-        assert_eq!(source.version.as_deref(), Some("v/1"));
+        assert_eq!(source.version, VersionId::new("v/1").ok());
         assert_eq!(of("b/k?versionId=null").unwrap().version, None);
         for wrong in ["b", "b/", "/", "", "//k", "b/../x", "b/%zz"] {
             assert!(of(wrong).is_err(), "{wrong}");

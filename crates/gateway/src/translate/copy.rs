@@ -9,7 +9,7 @@ use std::task::{Context as TaskContext, Poll};
 
 use bucketry_provider::body::{Payload, ProviderBody};
 use bucketry_provider::driver::{
-    ByteRange, Conditions, CopyRequest, GetRequest, ObjectRead, PutRequest, Stored, UploadId,
+    ByteRange, Conditions, CopyRequest, GetRequest, ObjectRead, PutRequest, Stored,
 };
 use bucketry_provider::error::{ErrorKind, ProviderError};
 use bytes::Bytes;
@@ -79,6 +79,7 @@ pub(super) async fn part(
 ) -> Answer {
     let source = Source::find(context, &from)?;
     let key = place.key(&part.key)?;
+    let upload = place.open_upload(context, &key, &part.upload)?;
     let read = source.read(range, &from.conditions).await?;
     if range.is_some() && read.range != range {
         return Err(S3Error::new(
@@ -90,7 +91,7 @@ pub(super) async fn part(
     let length = length(&read)?;
     check_length(length, place.driver.capabilities().multipart.max_part_bytes)?;
     let (payload, lost) = streamed(context, read.body, length);
-    let stored = place.driver.upload_part(&key, &UploadId(part.upload), part.number, payload).await;
+    let stored = place.driver.upload_part(&key, &upload, part.number, payload).await;
     let stored = stored.map_err(|error| source.lost(place, &error, &lost))?;
     let stored = Stored { etag: Some(stored.etag), version: None };
     Ok(Outcome::of(answer::document(result("CopyPartResult", context, stored.etag.as_deref()))))
@@ -112,7 +113,7 @@ struct Source<'a> {
 
 impl<'a> Source<'a> {
     fn find(context: Context<'a>, source: &'a CopySource) -> Result<Self, Failure> {
-        conditions::no_version(source.version.as_deref())?;
+        conditions::no_version(source.version.as_ref())?;
         let place = Place::find(context, &source.bucket)?;
         conditions::of_reading(&source.conditions, place.driver.capabilities())?;
         let key = place.key(&source.key)?;

@@ -17,7 +17,7 @@ const AT_ONCE: usize = 16;
 /// `DeleteObject`. Deleting what isn't there succeeds.
 pub(super) async fn object(context: Context<'_>, place: &Place<'_>, deleting: Deleting) -> Answer {
     conditions::none(&deleting.conditions, "Deleting")?;
-    conditions::no_version(deleting.version.as_deref())?;
+    conditions::no_version(deleting.version.as_ref())?;
     let size_change = delete(context, place, &deleting.key).await?;
     Ok(Outcome { response: answer::empty(StatusCode::NO_CONTENT), size_change })
 }

@@ -4,12 +4,12 @@
 //! by name, its pages are read from the beginning and what comes before is left out, a few pages a request: an answer
 //! may then be empty and yet name where to go on, as S3 allows.
 
-use bucketry_provider::driver::{ListPage, ListRequest, ListedObject};
+use bucketry_provider::driver::{ListPage, ListRequest, ListedObject, PageToken};
 use jiff::Timestamp;
 
 use crate::carry::{Answer, Context, Failure, Outcome, Place, answer};
-use crate::list_token::{ListTokens, Place as Token, Scope};
-use crate::operation::List;
+use crate::list_token::{Place as Token, Scope, not_of_this_list};
+use crate::operation::{KeyText, List, Marker};
 use crate::translate::bucket::owner;
 use crate::xml::{Document, listed};
 
@@ -33,35 +33,38 @@ pub(super) async fn keys(context: Context<'_>, place: &Place<'_>, form: Form, li
         repository: context.routes.repository(),
         bucket: place.bucket,
         prefix: &prefix,
-        delimiter: list.delimiter.as_deref(),
+        delimiter: list.delimiter.as_ref().map(KeyText::as_str),
     };
-    let start = start(context, place, form, list, scope)?;
+    let start = start(context, place, list, scope)?;
     let (page, next) = if list.max_keys == 0 {
         (ListPage::default(), None)
     } else {
         page(place, list, &prefix, start).await?
     };
+    let next = next.map(|Start { token, after }| Token { token: token.map(PageToken::into_text), after });
     let next = next.map(|next| context.list_tokens.seal(scope, &next)).transpose()?;
     let document = Writer { place, list, form }.document(&page, next.as_deref());
     Ok(Outcome::of(document))
 }
 
+/// Where a page begins, in the bucket's own keys.
+#[derive(Default)]
+struct Start {
+    token: Option<PageToken>,
+    after: Option<String>,
+}
+
 /// Where the page begins.
-fn start(
-    context: Context<'_>,
-    place: &Place<'_>,
-    form: Form,
-    list: &List,
-    scope: Scope<'_>,
-) -> Result<Token, Failure> {
-    let after = list.start_after.as_deref();
-    match (&list.token, after) {
-        (Some(token), _) => Ok(context.list_tokens.open(scope, token)?),
+fn start(context: Context<'_>, place: &Place<'_>, list: &List, scope: Scope<'_>) -> Result<Start, Failure> {
+    match (&list.token, &list.start_after) {
         // Where the older forms ask for a key, they are given tokens too.
-        (None, Some(marker)) if form != Form::Second && ListTokens::is_token(marker) => {
-            Ok(context.list_tokens.open(scope, marker)?)
+        (Some(token), _) | (None, Some(Marker::Token(token))) => {
+            let Token { token, after } = context.list_tokens.open(scope, token)?;
+            let token = token.map(PageToken::new).transpose().map_err(|_| not_of_this_list())?;
+            Ok(Start { token, after: place.opened_marker(after)? })
         }
-        (None, after) => Ok(Token { token: None, after: after.map(|after| place.folder.text(after)) }),
+        (None, Some(Marker::Key(after))) => Ok(Start { token: None, after: Some(place.folder.text(after)) }),
+        (None, None) => Ok(Start::default()),
     }
 }
 
@@ -70,13 +73,13 @@ async fn page(
     place: &Place<'_>,
     list: &List,
     prefix: &str,
-    mut at: Token,
-) -> Result<(ListPage, Option<Token>), Failure> {
+    mut at: Start,
+) -> Result<(ListPage, Option<Start>), Failure> {
     let by_name = place.driver.capabilities().list_start_after;
     for _ in 0..MAX_ROUNDS {
         let request = ListRequest {
             prefix: prefix.to_owned(),
-            delimiter: list.delimiter.clone(),
+            delimiter: list.delimiter.as_ref().map(|delimiter| delimiter.as_str().to_owned()),
             start_after: at.after.clone().filter(|_| by_name && at.token.is_none()),
             token: at.token.clone(),
             max_keys: Some(list.max_keys),
@@ -86,7 +89,7 @@ async fn page(
         let is_empty = page.objects.is_empty() && page.prefixes.is_empty();
         let Some(token) = page.next.take() else { return Ok((page, None)) };
         // A provider that began after the key by itself needs no reminder.
-        at = Token { token: Some(token), after: at.after.filter(|_| !by_name) };
+        at = Start { token: Some(token), after: at.after.filter(|_| !by_name) };
         if !is_empty {
             return Ok((page, Some(at)));
         }
@@ -121,8 +124,8 @@ impl Writer<'_> {
             Form::Versions => "ListVersionsResult",
         });
         document.element("Name", self.place.name);
-        document.element("Prefix", &name(&list.prefix));
-        let after = list.start_after.as_deref();
+        document.element("Prefix", &name(list.prefix.as_str()));
+        let after = list.start_after.as_ref().map(Marker::as_str);
         match self.form {
             Form::First => {
                 document.element("Marker", &name(after.unwrap_or_default()));
@@ -142,7 +145,7 @@ impl Writer<'_> {
             }
         }
         document.element("MaxKeys", &list.max_keys.to_string());
-        document.optional("Delimiter", list.delimiter.as_deref().map(name).as_deref());
+        document.optional("Delimiter", list.delimiter.as_ref().map(|text| name(text.as_str())).as_deref());
         document.optional("EncodingType", list.url_encoded.then_some("url"));
         document.element("IsTruncated", if next.is_some() { "true" } else { "false" });
         for object in &page.objects {

@@ -66,9 +66,9 @@ pub(crate) async fn handle(
         Operation::CopyObject(copying) => copy::object(context, place, copying).await,
         Operation::DeleteObject(deleting) => delete::object(context, place, deleting).await,
         Operation::CreateMultipartUpload { key, attributes } => {
-            multipart::create(place, &key, &attributes).await
+            multipart::create(context, place, &key, &attributes).await
         }
-        Operation::UploadPart(part) => multipart::upload(place, part, payload).await,
+        Operation::UploadPart(part) => multipart::upload(context, place, part, payload).await,
         Operation::UploadPartCopy { part, source, range } => {
             copy::part(context, place, part, source, range).await
         }
@@ -76,9 +76,11 @@ pub(crate) async fn handle(
             multipart::complete(context, place, multipart::Completing { key, upload, conditions }, payload)
                 .await
         }
-        Operation::AbortMultipartUpload { key, upload } => multipart::abort(place, &key, upload).await,
+        Operation::AbortMultipartUpload { key, upload } => {
+            multipart::abort(context, place, &key, &upload).await
+        }
         Operation::ListParts { key, upload, max_parts, after } => {
-            multipart::list(place, &key, upload, max_parts, after).await
+            multipart::list(context, place, &key, &upload, multipart::PartsAfter { after, max_parts }).await
         }
     }
 }

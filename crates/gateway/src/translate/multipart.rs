@@ -1,6 +1,6 @@
 //! The multipart family.
 
-use bucketry_provider::driver::{Conditions, ObjectAttributes, Stored, UploadId};
+use bucketry_provider::driver::{Conditions, ObjectAttributes, Stored};
 use http::StatusCode;
 
 use crate::carry::{Answer, Context, Failure, Outcome, Place, answer, conditions, size};
@@ -8,29 +8,45 @@ use crate::operation::{ObjectKey, Part};
 use crate::payload::PayloadBody;
 use crate::translate::bucket::owner;
 use crate::translate::write::{check_length, stored_answer};
+use crate::upload_id::{SealedUploadId, no_sealing_key};
 use crate::xml::{self, Document};
 
 /// `CreateMultipartUpload`.
-pub(super) async fn create(place: &Place<'_>, key: &ObjectKey, attributes: &ObjectAttributes) -> Answer {
+pub(super) async fn create(
+    context: Context<'_>,
+    place: &Place<'_>,
+    key: &ObjectKey,
+    attributes: &ObjectAttributes,
+) -> Answer {
     let there = place.key(key)?;
+    // What could not be told to the client is not begun.
+    if context.upload_ids.is_none() {
+        return Err(no_sealing_key().into());
+    }
     let upload =
         place.driver.create_multipart(&there, attributes).await.map_err(|error| place.failure(&error))?;
     let mut document = Document::new("InitiateMultipartUploadResult");
     document.element("Bucket", place.name);
     document.element("Key", key.as_str());
-    document.element("UploadId", &upload.0);
+    document.element("UploadId", &place.seal_upload(context, &there, &upload)?);
     Ok(Outcome::of(answer::document(document.finish())))
 }
 
 /// `UploadPart`. Dropped in the middle, the part is not stored.
-pub(super) async fn upload(place: &Place<'_>, part: Part, payload: PayloadBody) -> Answer {
+pub(super) async fn upload(
+    context: Context<'_>,
+    place: &Place<'_>,
+    part: Part,
+    payload: PayloadBody,
+) -> Answer {
     let key = place.key(&part.key)?;
+    let upload = place.open_upload(context, &key, &part.upload)?;
     check_length(payload.length(), place.driver.capabilities().multipart.max_part_bytes)?;
     let receipt = payload.receipt();
     let payload = payload.into_driver_payload().await?;
     let stored = place
         .driver
-        .upload_part(&key, &UploadId(part.upload), part.number, payload)
+        .upload_part(&key, &upload, part.number, payload)
         .await
         .map_err(|error| place.upload_failure(&error, &receipt))?;
     let stored = Stored { etag: Some(stored.etag), version: None };
@@ -40,7 +56,7 @@ pub(super) async fn upload(place: &Place<'_>, part: Part, payload: PayloadBody) 
 /// Which upload is completed.
 pub(super) struct Completing {
     pub(super) key: ObjectKey,
-    pub(super) upload: String,
+    pub(super) upload: SealedUploadId,
     pub(super) conditions: Conditions,
 }
 
@@ -53,10 +69,10 @@ pub(super) async fn complete(
 ) -> Answer {
     conditions::of_writing(&completing.conditions, place.driver.capabilities())?;
     let key = place.key(&completing.key)?;
+    let upload = place.open_upload(context, &key, &completing.upload)?;
     let document = payload.collect_bounded(xml::MAX_BYTES).await?;
     let parts = xml::read_parts(&document)?;
     let before = size::before(context, place, &key).await?;
-    let upload = UploadId(completing.upload);
     context.begin();
     let stored = match place.driver.complete_multipart(&key, &upload, &parts, &completing.conditions).await {
         Ok(stored) => stored,
@@ -76,22 +92,35 @@ pub(super) async fn complete(
 }
 
 /// `AbortMultipartUpload`.
-pub(super) async fn abort(place: &Place<'_>, key: &ObjectKey, upload: String) -> Answer {
+pub(super) async fn abort(
+    context: Context<'_>,
+    place: &Place<'_>,
+    key: &ObjectKey,
+    upload: &SealedUploadId,
+) -> Answer {
     let key = place.key(key)?;
-    place.driver.abort_multipart(&key, &UploadId(upload)).await.map_err(|error| place.failure(&error))?;
+    let upload = place.open_upload(context, &key, upload)?;
+    place.driver.abort_multipart(&key, &upload).await.map_err(|error| place.failure(&error))?;
     Ok(Outcome::of(answer::empty(StatusCode::NO_CONTENT)))
+}
+
+/// Which page of the parts is asked for.
+#[derive(Clone, Copy)]
+pub(super) struct PartsAfter {
+    pub(super) after: u32,
+    pub(super) max_parts: u16,
 }
 
 /// `ListParts`. When a part was stored is not known for every provider, and left out.
 pub(super) async fn list(
+    context: Context<'_>,
     place: &Place<'_>,
     key: &ObjectKey,
-    upload: String,
-    max_parts: u16,
-    after: u32,
+    sealed: &SealedUploadId,
+    PartsAfter { after, max_parts }: PartsAfter,
 ) -> Answer {
     let there = place.key(key)?;
-    let upload = UploadId(upload);
+    let upload = place.open_upload(context, &there, sealed)?;
     let mut page =
         place.driver.list_parts(&there, &upload, after).await.map_err(|error| place.failure(&error))?;
     let most = usize::from(max_parts);
@@ -102,7 +131,7 @@ pub(super) async fn list(
     let mut document = Document::new("ListPartsResult");
     document.element("Bucket", place.name);
     document.element("Key", key.as_str());
-    document.element("UploadId", &upload.0);
+    document.element("UploadId", sealed.as_str());
     owner(&mut document, "Initiator");
     owner(&mut document, "Owner");
     document.element("StorageClass", "STANDARD");

@@ -81,7 +81,7 @@ pub(crate) async fn attributes(place: &Place<'_>, reading: Reading) -> Answer {
 
 /// Checks that nothing is asked for that only providers know that speak S3.
 pub(crate) fn check(reading: &Reading, can: &Capabilities) -> Result<()> {
-    conditions::no_version(reading.version.as_deref())?;
+    conditions::no_version(reading.version.as_ref())?;
     if reading.part_number.is_some() {
         return Err(S3Error::new(
             Code::NotImplemented,

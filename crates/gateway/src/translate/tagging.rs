@@ -5,28 +5,19 @@ use http::StatusCode;
 use crate::carry::{Answer, Outcome, Place, answer, conditions};
 use crate::operation::Tagging;
 use crate::payload::PayloadBody;
-use crate::xml::{self, Document};
+use crate::xml;
 
 /// `GetObjectTagging`.
 pub(super) async fn get(place: &Place<'_>, tagging: &Tagging) -> Answer {
-    conditions::no_version(tagging.version.as_deref())?;
+    conditions::no_version(tagging.version.as_ref())?;
     let key = place.key(&tagging.key)?;
     let tags = place.driver.get_tags(&key).await.map_err(|error| place.tags_failure(&error))?;
-    let mut document = Document::new("Tagging");
-    document.group("TagSet", |document| {
-        for tag in &tags {
-            document.group("Tag", |document| {
-                document.element("Key", &tag.key);
-                document.element("Value", &tag.value);
-            });
-        }
-    });
-    Ok(Outcome::of(answer::document(document.finish())))
+    Ok(Outcome::of(answer::document(xml::tagging(&tags))))
 }
 
 /// `PutObjectTagging`. Dropped in the middle, the tags may be stored.
 pub(super) async fn put(place: &Place<'_>, tagging: &Tagging, payload: PayloadBody) -> Answer {
-    conditions::no_version(tagging.version.as_deref())?;
+    conditions::no_version(tagging.version.as_ref())?;
     let key = place.key(&tagging.key)?;
     let document = payload.collect_bounded(xml::MAX_TAGGING_BYTES).await?;
     let tags = xml::read_tags(&document)?;
@@ -36,7 +27,7 @@ pub(super) async fn put(place: &Place<'_>, tagging: &Tagging, payload: PayloadBo
 
 /// `DeleteObjectTagging`.
 pub(super) async fn delete(place: &Place<'_>, tagging: &Tagging) -> Answer {
-    conditions::no_version(tagging.version.as_deref())?;
+    conditions::no_version(tagging.version.as_ref())?;
     let key = place.key(&tagging.key)?;
     place.driver.put_tags(&key, &[]).await.map_err(|error| place.tags_failure(&error))?;
     Ok(Outcome::of(answer::empty(StatusCode::NO_CONTENT)))

@@ -3,13 +3,15 @@
 //! Where a page ends is told in a token of ours, as in lists of keys: providers know it by the key, by the upload or by
 //! both, and the key lies below a folder that clients don't see.
 
-use bucketry_provider::driver::{UploadsMarker, UploadsPage, UploadsRequest};
+use bucketry_provider::driver::{ListedUpload, UploadId, UploadsMarker, UploadsPage, UploadsRequest};
 use jiff::Timestamp;
 
 use crate::carry::{Answer, Context, Failure, Outcome, Place, answer};
-use crate::list_token::{ListTokens, Place as Token, Scope};
-use crate::operation::Uploads;
+use crate::error::{Code, S3Error};
+use crate::list_token::{Place as Token, Scope, not_of_this_list};
+use crate::operation::{KeyText, Marker, Uploads};
 use crate::translate::bucket::owner;
+use crate::upload_id::SealedUploadId;
 use crate::xml::{Document, listed};
 
 /// What the scope of a token is told apart by from a list of keys with the same prefix.
@@ -17,7 +19,7 @@ const UPLOADS: &str = "uploads ";
 
 pub(super) async fn list(context: Context<'_>, place: &Place<'_>, wanted: &Uploads) -> Answer {
     let prefix = place.folder.text(&wanted.prefix);
-    let told_apart = format!("{UPLOADS}{}", wanted.delimiter.as_deref().unwrap_or_default());
+    let told_apart = format!("{UPLOADS}{}", delimiter(wanted).unwrap_or_default());
     let scope = Scope {
         repository: context.routes.repository(),
         bucket: place.bucket,
@@ -29,16 +31,35 @@ pub(super) async fn list(context: Context<'_>, place: &Place<'_>, wanted: &Uploa
     if wanted.max_uploads > 0 {
         let request = UploadsRequest {
             prefix: prefix.clone(),
-            delimiter: wanted.delimiter.clone(),
+            delimiter: delimiter(wanted).map(str::to_owned),
             after,
             max_uploads: wanted.max_uploads,
         };
         page = place.driver.list_uploads(&request).await.map_err(|error| place.failure(&error))?;
-        fold(&mut page, &prefix, wanted.delimiter.as_deref());
+        fold(&mut page, &prefix, delimiter(wanted));
     }
-    let next = page.next.take().map(|next| Token { token: next.upload, after: next.key });
+    let next = page.next.take().map(|UploadsMarker { key, upload }| Token {
+        token: upload.map(|upload| upload.as_str().to_owned()),
+        after: key,
+    });
     let next = next.map(|next| context.list_tokens.seal(scope, &next)).transpose()?;
+    seal(context, place, &mut page)?;
     Ok(Outcome::of(document(place, wanted, &page, next.as_deref())))
+}
+
+fn delimiter(wanted: &Uploads) -> Option<&str> {
+    wanted.delimiter.as_ref().map(KeyText::as_str)
+}
+
+/// Gives the uploads the ids that clients know them by. One that could not be used anyway is left out.
+fn seal(context: Context<'_>, place: &Place<'_>, page: &mut UploadsPage) -> Result<(), Failure> {
+    for upload in std::mem::take(&mut page.uploads) {
+        if let Ok(id) = UploadId::new(upload.upload.as_str()) {
+            let sealed = place.seal_upload(context, &upload.key, &id)?;
+            page.uploads.push(ListedUpload { upload: sealed, ..upload });
+        }
+    }
+    Ok(())
 }
 
 /// Where the page begins. An upload alone says nothing, as S3 has it.
@@ -48,15 +69,29 @@ fn start(
     wanted: &Uploads,
     scope: Scope<'_>,
 ) -> Result<UploadsMarker, Failure> {
-    match wanted.key_marker.as_deref() {
+    match &wanted.key_marker {
         None => Ok(UploadsMarker::default()),
-        Some(marker) if ListTokens::is_token(marker) => {
-            let Token { token, after } = context.list_tokens.open(scope, marker)?;
-            Ok(UploadsMarker { key: after, upload: token })
+        Some(Marker::Token(token)) => {
+            let Token { token, after } = context.list_tokens.open(scope, token)?;
+            let upload = token.map(UploadId::new).transpose().map_err(|_| not_of_this_list())?;
+            Ok(UploadsMarker { key: place.opened_marker(after)?, upload })
         }
-        Some(key) => {
-            Ok(UploadsMarker { key: Some(place.folder.text(key)), upload: wanted.upload_marker.clone() })
+        Some(Marker::Key(key)) => {
+            let key = place.folder.text(key);
+            let open = |upload| place.open_upload(context, &key, upload).map_err(wrong_marker);
+            let upload = wanted.upload_marker.as_ref().map(open).transpose()?;
+            Ok(UploadsMarker { key: Some(key), upload })
         }
+    }
+}
+
+fn wrong_marker(error: S3Error) -> S3Error {
+    match error.code {
+        Code::NoSuchUpload => S3Error::new(
+            Code::InvalidArgument,
+            "The upload-id-marker is not the id of an upload of the key-marker's object.",
+        ),
+        _ => error,
     }
 }
 
@@ -91,14 +126,14 @@ fn document(
     let name = |text: &str| listed(text, wanted.url_encoded);
     let mut document = Document::new("ListMultipartUploadsResult");
     document.element("Bucket", place.name);
-    document.element("KeyMarker", &name(wanted.key_marker.as_deref().unwrap_or_default()));
-    document.element("UploadIdMarker", wanted.upload_marker.as_deref().unwrap_or_default());
+    document.element("KeyMarker", &name(wanted.key_marker.as_ref().map_or("", Marker::as_str)));
+    document.element("UploadIdMarker", wanted.upload_marker.as_ref().map_or("", SealedUploadId::as_str));
     document.optional("NextKeyMarker", next);
     // The token says all of it; clients hand both back.
     document
         .optional("NextUploadIdMarker", next.and(page.uploads.last()).map(|upload| upload.upload.as_str()));
-    document.element("Prefix", &name(&wanted.prefix));
-    document.optional("Delimiter", wanted.delimiter.as_deref().map(name).as_deref());
+    document.element("Prefix", &name(wanted.prefix.as_str()));
+    document.optional("Delimiter", delimiter(wanted).map(name).as_deref());
     document.optional("EncodingType", wanted.url_encoded.then_some("url"));
     document.element("MaxUploads", &wanted.max_uploads.to_string());
     document.element("IsTruncated", if next.is_some() { "true" } else { "false" });
@@ -121,8 +156,6 @@ fn document(
 
 #[cfg(test)]
 mod tests {
-    use bucketry_provider::driver::ListedUpload;
-
     use super::*;
 
     #[test]

@@ -6,7 +6,7 @@ use bucketry_faults::{Answer, Fault, FaultProxy};
 use bucketry_gateway::settings::GatewaySettings;
 use bucketry_provider::body::Payload;
 use bucketry_provider::connection::ConnectionSettings;
-use bucketry_provider::driver::{GetRequest, PutRequest};
+use bucketry_provider::driver::{GetRequest, PutRequest, VersionId};
 use bucketry_provider::error::{ErrorKind, ProviderError};
 use http_body_util::BodyExt as _;
 
@@ -111,7 +111,7 @@ async fn what_is_refused_without_asking_the_provider_says_nothing_of_it() {
     for _ in 0..3 {
         client.get("k", &GetRequest::default()).await.unwrap_err();
         // Versions are deleted at no provider.
-        client.delete("k", Some("7")).await.unwrap_err();
+        client.delete("k", VersionId::new("7").ok().as_ref()).await.unwrap_err();
     }
     let met = proxy.faults_met();
     client.get("k", &GetRequest::default()).await.unwrap_err();

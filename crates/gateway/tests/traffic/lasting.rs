@@ -7,8 +7,8 @@ use bucketry_gateway::settings::GatewaySettings;
 use bucketry_model::usage::UsageRow;
 use bucketry_provider::body::{Payload, ProviderBody};
 use bucketry_provider::connection::ConnectionSettings;
-use bucketry_provider::driver::{Conditions, PutRequest, SharedDriver};
-use bucketry_provider::s3::Forwarded;
+use bucketry_provider::driver::{Conditions, ObjectAttributes, PutRequest, SharedDriver};
+use bucketry_provider::s3::{Forwarded, Parameter};
 use http::{HeaderMap, HeaderName, Method, Response};
 use http_body_util::BodyExt as _;
 
@@ -78,13 +78,15 @@ async fn a_copy_that_takes_long_is_answered_at_once_and_shows_signs_of_life() {
 async fn what_fails_after_it_was_answered_is_an_error_to_the_client_and_counts_as_one() {
     let (world, proxy) = World::start_behind_proxy("late-error", soon).await;
     let client = world.client();
+    let upload = client.create_multipart("k", &ObjectAttributes::default()).await.unwrap();
+    client.abort_multipart("k", &upload).await.unwrap();
     proxy.set_for("POST", Fault::HoldAnswer);
     let parts = "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber>\
                  <ETag>0123456789abcdef0123456789abcdef</ETag></Part></CompleteMultipartUpload>";
     let request = Forwarded {
         method: Method::POST,
         key: "k",
-        query: &[("uploadId", "no-such-upload")],
+        query: &[Parameter::Upload(&upload)],
         headers: HeaderMap::new(),
         payload: Some(Payload::bytes(parts)),
         takes_long: true,
@@ -95,8 +97,8 @@ async fn what_fails_after_it_was_answered_is_an_error_to_the_client_and_counts_a
     let document = answer.into_body().collect().await.unwrap().to_bytes();
     let document = std::str::from_utf8(&document).unwrap();
     assert!(document.contains("<Error><Code>NoSuchUpload</Code>"), "{document}");
-    let rows = world.told.rows(1).await;
-    assert_eq!((rows[0].requests, rows[0].errors, rows[0].provider_errors), (1, 1, 0));
+    let rows = world.told.rows(3).await;
+    assert_eq!((rows[2].requests, rows[2].errors, rows[2].provider_errors), (1, 1, 0));
     assert_eq!(world.gateway.figures().requests[1][2], 1, "among the writes that were answered 4xx");
 }
 

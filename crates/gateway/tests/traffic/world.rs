@@ -9,6 +9,7 @@ use bucketry_gateway::Gateway;
 use bucketry_gateway::observer::Observer;
 use bucketry_gateway::registry::OpenKey;
 use bucketry_gateway::settings::GatewaySettings;
+use bucketry_gateway::upload_id::UploadIds;
 use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::id::{BucketId, OrgId, RepoId, RepoKeyId};
@@ -166,13 +167,15 @@ impl World {
             mode: RepositoryMode::Normal,
             buckets: vec![place],
             keys: vec![],
+            sealing_key: None,
         };
         let key = |n, access_key: &str, access| {
             let id = RepoKeyId::new(Timestamp::UNIX_EPOCH, [n; 10]);
             OpenKey::new(id, access_key.to_owned(), access, Secret::new(SECRET)).unwrap()
         };
         let keys = vec![key(1, WRITER, KeyAccess::Write), key(2, READER, KeyAccess::Read)];
-        self.gateway.serve_repository(&repository, keys);
+        let upload_ids = UploadIds::new(&Secret::new("a sealing key")).unwrap();
+        self.gateway.serve_repository(&repository, keys, Some(upload_ids));
     }
 
     /// A client of the gateway that may write.

@@ -44,6 +44,7 @@ pub(crate) async fn copies_within_a_bucket_and_between_two(world: &World) {
 pub(crate) async fn a_copy_needs_a_source_of_the_repository(world: &World) {
     world.put("/one/key", "content").await;
     let copies = world.one.capabilities().protocol == S3Protocol::Whole;
+    let part = format!("/one/part?partNumber=1&uploadId={}", world.sealed("part", "u"));
     for (source, code) in [
         ("one/missing", Code::NoSuchKey),
         ("two/missing", Code::NoSuchKey),
@@ -51,7 +52,7 @@ pub(crate) async fn a_copy_needs_a_source_of_the_repository(world: &World) {
         ("one/../key", Code::InvalidURI),
         ("absent/key", Code::ServiceUnavailable),
     ] {
-        for target in ["/one/copy", "/one/part?partNumber=1&uploadId=u"] {
+        for target in ["/one/copy", part.as_str()] {
             let error = world.refused(Method::PUT, target, &[("x-amz-copy-source", source)]).await;
             // A provider that copies by itself may look for the upload first.
             let looked =

@@ -6,6 +6,7 @@ mod copies;
 mod failures;
 mod forwarded;
 mod gcs;
+mod ids;
 mod lists;
 mod multipart;
 mod objects;

@@ -21,12 +21,12 @@ use tokio::net::TcpListener;
 use crate::signing::Draft;
 use crate::world::World;
 
-type Asked = Arc<Mutex<Vec<Request<Bytes>>>>;
+pub(crate) type Asked = Arc<Mutex<Vec<Request<Bytes>>>>;
 
-type Answering = Arc<dyn Fn(&Request<Bytes>) -> Response<Full<Bytes>> + Send + Sync>;
+pub(crate) type Answering = Arc<dyn Fn(&Request<Bytes>) -> Response<Full<Bytes>> + Send + Sync>;
 
 /// A world whose provider answers everything alike.
-async fn world(
+pub(crate) async fn world(
     status: u16,
     headers: &'static [(&'static str, &'static str)],
     body: &'static str,
@@ -37,7 +37,7 @@ async fn world(
     .await
 }
 
-fn answer(status: u16, headers: &[(&str, &str)], body: &'static str) -> Response<Full<Bytes>> {
+pub(crate) fn answer(status: u16, headers: &[(&str, &str)], body: &'static str) -> Response<Full<Bytes>> {
     let mut response = Response::builder().status(status);
     for (name, value) in headers {
         response = response.header(*name, *value);
@@ -45,20 +45,25 @@ fn answer(status: u16, headers: &[(&str, &str)], body: &'static str) -> Response
     response.body(Full::new(Bytes::from_static(body.as_bytes()))).unwrap()
 }
 
-async fn world_of(answering: Answering) -> (World, Asked) {
+pub(crate) async fn world_of(answering: Answering) -> (World, Asked) {
     let (endpoint, asked) = provider(answering).await;
     let target = |bucket: &str| target(StorageType::S3, bucket, "provider-key", &endpoint);
     (unmeasured(&target("their-one"), &target("their-two")), asked)
 }
 
 /// A world in which nothing is asked for but what requests ask for.
-fn unmeasured(one: &BucketTarget, two: &BucketTarget) -> World {
+pub(crate) fn unmeasured(one: &BucketTarget, two: &BucketTarget) -> World {
     let mut world = World::new(one, two, "");
     world.settings.measure_size_change = false;
     world
 }
 
-fn target(storage_type: StorageType, bucket: &str, key: &str, endpoint: &Endpoint) -> BucketTarget {
+pub(crate) fn target(
+    storage_type: StorageType,
+    bucket: &str,
+    key: &str,
+    endpoint: &Endpoint,
+) -> BucketTarget {
     BucketTarget {
         location: BucketLocation {
             storage_type,
@@ -72,7 +77,7 @@ fn target(storage_type: StorageType, bucket: &str, key: &str, endpoint: &Endpoin
 }
 
 /// A server that writes down what it is asked, as long as the test's runtime lives.
-async fn provider(answering: Answering) -> (Endpoint, Asked) {
+pub(crate) async fn provider(answering: Answering) -> (Endpoint, Asked) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let asked = Asked::default();
@@ -100,7 +105,7 @@ async fn provider(answering: Answering) -> (Endpoint, Asked) {
 }
 
 /// The path with its query, and the names of the headers, of the one request that arrived.
-fn the_one(asked: &Asked) -> (String, Vec<String>) {
+pub(crate) fn the_one(asked: &Asked) -> (String, Vec<String>) {
     let mut asked = asked.lock().unwrap();
     assert_eq!(asked.len(), 1, "{asked:?}");
     let request = asked.remove(0);
@@ -244,7 +249,10 @@ async fn uploads_are_asked_for_below_the_folder_and_others_are_never_shown() {
         <Upload><Key>in/here/a</Key><UploadId>u1</UploadId></Upload>\
         <CommonPrefixes><Prefix>secret/</Prefix></CommonPrefixes></ListMultipartUploadsResult>";
     let (world, asked) = world(200, &[], document).await;
-    let page = world.get("/one?uploads&prefix=&key-marker=a%20b&upload-id-marker=u%2F0&max-uploads=7").await;
+    let marker = world.sealed("a b", "u/0");
+    let query = format!("prefix=&key-marker=a%20b&upload-id-marker={marker}&max-uploads=7");
+    let page = world.get(&format!("/one?uploads&{query}")).await;
+    assert_eq!(page.elements("UploadId"), [world.sealed("a", "u1")]);
     assert_eq!(page.elements("Key"), ["a"]);
     assert!(!page.text().contains("secret") && !page.text().contains("in/here"), "{}", page.text());
     let query = "encoding-type=url&key-marker=in%2Fhere%2Fa%20b&max-uploads=7&prefix=in%2Fhere%2F\
@@ -287,11 +295,12 @@ async fn the_words_of_a_provider_that_refuses_are_not_repeated() {
         );
         let (world, _) = world(status, &[("x-amz-request-id", "1")], document.leak()).await;
         let tags = "<Tagging><TagSet></TagSet></Tagging>";
+        let parts = format!("/one/k?uploadId={}", world.sealed("k", "u"));
         for (method, path, body) in [
             (Method::GET, "/one/k?versionId=v", ""),
             (Method::PUT, "/one/k", "x"),
             (Method::PUT, "/one/k?tagging", tags),
-            (Method::GET, "/one/k?uploadId=u", ""),
+            (Method::GET, &parts, ""),
             (Method::POST, "/one/k?uploads", ""),
         ] {
             let error = world.send(method.clone(), path, &[], body).await.unwrap_err().error;
@@ -310,12 +319,13 @@ async fn an_error_in_a_success_is_an_error() {
     let parts = "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>e</ETag></Part>\
         </CompleteMultipartUpload>";
     let source = [("x-amz-copy-source", "two/k")];
+    let upload = world.sealed("k", "u");
     for (method, path, headers, body) in [
-        (Method::PUT, "/one/k", &source[..], ""),
-        (Method::PUT, "/one/k?partNumber=1&uploadId=u", &source[..], ""),
-        (Method::POST, "/one/k?uploadId=u", &[], parts),
+        (Method::PUT, "/one/k".to_owned(), &source[..], ""),
+        (Method::PUT, format!("/one/k?partNumber=1&uploadId={upload}"), &source[..], ""),
+        (Method::POST, format!("/one/k?uploadId={upload}"), &[], parts),
     ] {
-        let error = world.send(method, path, headers, body).await.unwrap_err().error;
+        let error = world.send(method, &path, headers, body).await.unwrap_err().error;
         assert_eq!(error.code, Code::ServiceUnavailable, "{error}");
     }
 }

@@ -7,13 +7,15 @@ use bucketry_gateway::list_token::ListTokens;
 use bucketry_gateway::operation::{Domains, Query, Target, parse};
 use bucketry_gateway::payload::{self, PayloadBody};
 use bucketry_gateway::route::Routes;
+use bucketry_gateway::upload_id::{UploadIds, UploadScope};
 use bucketry_model::bucket::BucketTarget;
 use bucketry_model::id::{BucketId, RepoId};
 use bucketry_model::node_protocol::NodeRepositoryBucket;
 use bucketry_model::repository::{Folder, RepositoryMode};
+use bucketry_model::secret::Secret;
 use bucketry_provider::body::Payload;
 use bucketry_provider::connection::{ConnectionSettings, Connections};
-use bucketry_provider::driver::{ListRequest, PutRequest, SharedDriver};
+use bucketry_provider::driver::{ListRequest, PutRequest, SharedDriver, UploadId};
 use bucketry_provider::open::open;
 use bucketry_provider::policy::EndpointPolicy;
 use bytes::Bytes;
@@ -27,7 +29,8 @@ pub(crate) struct World {
     pub(crate) one: SharedDriver,
     pub(crate) two: SharedDriver,
     routes: Routes,
-    tokens: ListTokens,
+    pub(crate) tokens: ListTokens,
+    pub(crate) upload_ids: Option<UploadIds>,
     pub(crate) settings: Settings,
     room: String,
 }
@@ -94,6 +97,10 @@ pub(crate) fn bucket_id(n: u8) -> BucketId {
     BucketId::new(Timestamp::UNIX_EPOCH, [n; 10])
 }
 
+pub(crate) fn repository() -> RepoId {
+    RepoId::new(Timestamp::UNIX_EPOCH, [9; 10])
+}
+
 impl World {
     /// `room` is empty, or a folder with a slash behind.
     pub(crate) fn new(one: &BucketTarget, two: &BucketTarget, room: &str) -> Self {
@@ -106,12 +113,12 @@ impl World {
         };
         let folder = format!("{room}in/here");
         let places = [place(1, "one", &folder), place(2, "two", room), place(3, "absent", "")];
-        let repository = RepoId::new(Timestamp::UNIX_EPOCH, [9; 10]);
         Self {
             one: open(one, &connections).unwrap(),
             two: open(two, &connections).unwrap(),
-            routes: Routes::new(repository, "files", RepositoryMode::Normal, &places),
+            routes: Routes::new(repository(), "files", RepositoryMode::Normal, &places),
             tokens: ListTokens::new(&[1; 32]).unwrap(),
+            upload_ids: Some(UploadIds::new(&Secret::new("a sealing key")).unwrap()),
             settings: Settings::default(),
             room: room.to_owned(),
         }
@@ -120,6 +127,13 @@ impl World {
     /// What an object of `one` is called at the provider.
     pub(crate) fn there(&self, key: &str) -> String {
         format!("{}in/here/{key}", self.room)
+    }
+
+    /// What clients call an upload of an object of `one`.
+    pub(crate) fn sealed(&self, key: &str, upload: &str) -> String {
+        let key = self.there(key);
+        let scope = UploadScope { repository: repository(), bucket: bucket_id(1), key: &key };
+        self.upload_ids.as_ref().unwrap().seal(scope, &UploadId::new(upload).unwrap()).unwrap()
     }
 
     /// Stores an object in `one`, beside the folder.
@@ -179,6 +193,7 @@ impl World {
             buckets: self,
             settings: self.settings,
             list_tokens: &self.tokens,
+            upload_ids: self.upload_ids.as_ref(),
             now: "2026-05-01T10:00:00Z".parse().unwrap(),
             progress: None,
         }

@@ -6,7 +6,7 @@ use crate::azure::AzureDriver;
 use crate::azure::attributes::quoted;
 use crate::azure::request::Call;
 use crate::connection::Pace;
-use crate::driver::{ListPage, ListRequest, ListedObject};
+use crate::driver::{ListPage, ListRequest, ListedObject, PageToken};
 use crate::encode::decode_percent;
 use crate::error::ProviderError;
 use crate::headers::parse_http_date;
@@ -25,7 +25,8 @@ impl AzureDriver {
         if !request.prefix.is_empty() {
             call.query.push("prefix", &request.prefix);
         }
-        for (name, value) in [("delimiter", &request.delimiter), ("marker", &request.token)] {
+        let token = request.token.as_ref().map(PageToken::as_str);
+        for (name, value) in [("delimiter", request.delimiter.as_deref()), ("marker", token)] {
             if let Some(value) = value {
                 call.query.push(name, value);
             }
@@ -39,6 +40,12 @@ impl AzureDriver {
     }
 }
 
+/// An empty one is none.
+fn next(text: &str) -> Result<Option<PageToken>, UnexpectedXml> {
+    let given = Some(text).filter(|text| !text.is_empty());
+    given.map(PageToken::new).transpose().map_err(|_| UnexpectedXml)
+}
+
 fn parse(document: &[u8]) -> Result<ListPage, UnexpectedXml> {
     let mut page = ListPage::default();
     let mut object = ListedObject::default();
@@ -49,7 +56,7 @@ fn parse(document: &[u8]) -> Result<ListPage, UnexpectedXml> {
         };
         match (element.parent(), element.name) {
             ("EnumerationResults", "NextMarker") => {
-                page.next = Some(text.to_owned()).filter(|marker| !marker.is_empty());
+                page.next = next(text)?;
             }
             ("Blobs", "Blob") => page.objects.push(std::mem::take(&mut object)),
             ("Blob", "Name") => object.key = name()?,
@@ -85,7 +92,7 @@ mod tests {
         assert_eq!(first.etag.as_deref(), Some("\"0x8D\""));
         assert_eq!(first.last_modified, "2024-02-29T12:00:00Z".parse().ok());
         assert_eq!(page.objects[1].key, "odd\u{fffe} ");
-        assert_eq!((page.prefixes, page.next), (vec!["dir/".to_owned()], Some("2!8!x".to_owned())));
+        assert_eq!((page.prefixes, page.next), (vec!["dir/".to_owned()], PageToken::new("2!8!x").ok()));
     }
 
     #[test]

@@ -39,7 +39,7 @@ use crate::connection::Connections;
 use crate::driver::{
     Capabilities, Conditions, CopyRequest, Deleted, Driver, GetRequest, Hints, ListPage, ListRequest,
     MultipartLimits, ObjectAttributes, ObjectInfo, ObjectRead, Part, PartsPage, Permissions, PutRequest,
-    S3Protocol, Site, Stored, Tag, UploadId, UploadsPage, UploadsRequest,
+    S3Protocol, Site, Stored, Tag, UploadId, UploadsPage, UploadsRequest, VersionId,
 };
 use crate::error::ProviderError;
 use crate::open::OpenError;
@@ -193,7 +193,7 @@ impl Driver for AzureDriver {
         self.put_blob(key, payload, request).await
     }
 
-    async fn delete(&self, key: &str, version: Option<&str>) -> Result<Deleted, ProviderError> {
+    async fn delete(&self, key: &str, version: Option<&VersionId>) -> Result<Deleted, ProviderError> {
         self.delete_blob(key, version).await
     }
 

@@ -15,7 +15,7 @@ use crate::body::{Payload, ProviderBody};
 use crate::connection::Pace;
 use crate::driver::{
     ByteRange, Conditions, CopyRequest, Deleted, GetRequest, ObjectAttributes, ObjectInfo, ObjectRead,
-    PutRequest, Stored,
+    PutRequest, Stored, VersionId,
 };
 use crate::encode::Query;
 use crate::error::{ErrorAnswer, ErrorKind, ProviderError};
@@ -89,10 +89,14 @@ impl AzureDriver {
         Ok(stored(self.send(call).await?.headers()))
     }
 
-    pub(super) async fn delete_blob(&self, key: &str, of: Option<&str>) -> Result<Deleted, ProviderError> {
+    pub(super) async fn delete_blob(
+        &self,
+        key: &str,
+        of: Option<&VersionId>,
+    ) -> Result<Deleted, ProviderError> {
         let mut call = Call::blob(Method::DELETE, key)?;
         if let Some(of) = of {
-            call.query.push("versionid", of);
+            call.query.push("versionid", of.as_str());
         } else {
             // A blob with snapshots can't be deleted without them.
             let name = HeaderName::from_static("x-ms-delete-snapshots");

@@ -37,7 +37,7 @@ struct Upload<'a> {
 
 impl<'a> Upload<'a> {
     fn read(id: &'a UploadId) -> Result<Self, ProviderError> {
-        let (name, attributes) = id.0.split_once('.').unwrap_or((&id.0, ""));
+        let (name, attributes) = id.as_str().split_once('.').unwrap_or((id.as_str(), ""));
         let fits = name.len() == 32 && name.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         if fits { Ok(Self { name, attributes }) } else { Err(unknown_upload()) }
     }
@@ -69,7 +69,8 @@ pub(super) fn create_upload(key: &str, attributes: &ObjectAttributes) -> Result<
     // What the service would refuse at the end is refused now.
     put_attributes(&mut HeaderMap::new(), attributes)?;
     let name = Uuid::new_v4().simple();
-    Ok(UploadId(format!("{name}.{}", write_attributes(attributes))))
+    UploadId::new(format!("{name}.{}", write_attributes(attributes)))
+        .map_err(|_| ProviderError::InvalidRequest("the headers and the metadata of the upload are too long"))
 }
 
 struct Block {
@@ -240,7 +241,7 @@ mod tests {
     use super::*;
 
     fn upload() -> UploadId {
-        UploadId(format!("{}.x", "0a".repeat(16)))
+        UploadId::new(format!("{}.x", "0a".repeat(16))).unwrap()
     }
 
     #[test]
@@ -269,8 +270,8 @@ mod tests {
 
     #[test]
     fn an_id_of_another_kind_is_an_unknown_upload() {
-        for wrong in ["", "abc", "../x", &"z".repeat(32)] {
-            let error = Upload::read(&UploadId(wrong.to_owned())).err().unwrap();
+        for wrong in ["abc", "x/y", &"z".repeat(32)] {
+            let error = Upload::read(&UploadId::new(wrong).unwrap()).err().unwrap();
             assert_eq!(error.kind(), Some(ErrorKind::UploadNotFound), "{wrong}");
         }
     }

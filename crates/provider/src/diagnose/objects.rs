@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{Run, Stop};
 use crate::body::Payload;
-use crate::driver::{Driver, GetRequest, PutRequest, SharedDriver, Stored};
+use crate::driver::{Driver, GetRequest, PutRequest, SharedDriver, Stored, VersionId};
 use crate::error::{ErrorKind, ProviderError};
 use crate::finding::{Action, Finding};
 
@@ -147,7 +147,9 @@ async fn delete(driver: &dyn Driver, key: &str, stored: &Stored) -> Result<(), P
     // A bucket that keeps versions keeps the content and a marker. Removing those needs a permission of its own,
     // which a key need not have.
     for version in [&deleted.version, &stored.version].into_iter().flatten() {
-        let _ = driver.delete(key, Some(version)).await;
+        if let Ok(version) = VersionId::new(version.as_str()) {
+            let _ = driver.delete(key, Some(&version)).await;
+        }
     }
     Ok(())
 }

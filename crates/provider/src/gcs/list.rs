@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::Value;
 
-use crate::driver::{ListPage, ListRequest};
+use crate::driver::{ListPage, ListRequest, PageToken};
 use crate::error::ProviderError;
 use crate::gcs::GcsDriver;
 use crate::gcs::attributes::listed;
@@ -22,10 +22,10 @@ impl GcsDriver {
             call.query.push("prefix", &request.prefix);
         }
         for (name, value) in [
-            ("delimiter", &request.delimiter),
+            ("delimiter", request.delimiter.as_deref()),
             // It counts the key itself in, which is left out below.
-            ("startOffset", &request.start_after),
-            ("pageToken", &request.token),
+            ("startOffset", request.start_after.as_deref()),
+            ("pageToken", request.token.as_ref().map(PageToken::as_str)),
         ] {
             if let Some(value) = value {
                 call.query.push(name, value);
@@ -54,7 +54,10 @@ fn read(answer: &Value) -> Option<ListPage> {
             .iter()
             .map(|prefix| prefix.as_str().map(str::to_owned))
             .collect::<Option<_>>()?,
-        next: answer["nextPageToken"].as_str().filter(|token| !token.is_empty()).map(str::to_owned),
+        next: match answer["nextPageToken"].as_str().filter(|token| !token.is_empty()) {
+            Some(token) => Some(PageToken::new(token).ok()?),
+            None => None,
+        },
     })
 }
 
@@ -73,7 +76,7 @@ mod tests {
         let page = read(&answer).unwrap();
         assert_eq!((page.objects[0].key.as_str(), page.objects[0].size), ("a b/ü", 5));
         assert!(page.objects[0].last_modified.is_some());
-        assert_eq!((page.prefixes, page.next), (vec!["d/".to_owned()], Some("x==".to_owned())));
+        assert_eq!((page.prefixes, page.next), (vec!["d/".to_owned()], PageToken::new("x==").ok()));
         assert_eq!(read(&json!({ "kind": "storage#objects" })), Some(ListPage::default()));
         for wrong in [json!({ "items": 1 }), json!({ "items": [{}] }), json!({ "prefixes": [1] })] {
             assert_eq!(read(&wrong), None, "{wrong}");

@@ -43,7 +43,7 @@ use crate::connection::Connections;
 use crate::driver::{
     Capabilities, Conditions, CopyRequest, Deleted, Driver, GetRequest, Hints, ListPage, ListRequest,
     MultipartLimits, ObjectAttributes, ObjectInfo, ObjectRead, Part, PartsPage, Permissions, PutRequest,
-    S3Protocol, SharedDriver, Site, Stored, UploadId, UploadsPage, UploadsRequest,
+    S3Protocol, SharedDriver, Site, Stored, UploadId, UploadsPage, UploadsRequest, VersionId,
 };
 use crate::error::{ErrorKind, ProviderError};
 use crate::gcs::error::About;
@@ -245,7 +245,7 @@ impl Driver for GcsDriver {
         self.put_object(key, payload, request).await
     }
 
-    async fn delete(&self, key: &str, version: Option<&str>) -> Result<Deleted, ProviderError> {
+    async fn delete(&self, key: &str, version: Option<&VersionId>) -> Result<Deleted, ProviderError> {
         self.delete_object(key, version).await
     }
 

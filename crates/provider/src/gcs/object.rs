@@ -9,7 +9,7 @@ use crate::body::{Payload, ProviderBody};
 use crate::conditions::judge;
 use crate::connection::Pace;
 use crate::driver::{
-    Conditions, CopyRequest, Deleted, GetRequest, ObjectInfo, ObjectRead, PutRequest, Stored,
+    Conditions, CopyRequest, Deleted, GetRequest, ObjectInfo, ObjectRead, PutRequest, Stored, VersionId,
 };
 use crate::error::{ErrorAnswer, ErrorKind, ProviderError};
 use crate::gcs::GcsDriver;
@@ -148,10 +148,14 @@ impl GcsDriver {
         }
     }
 
-    pub(super) async fn delete_object(&self, key: &str, of: Option<&str>) -> Result<Deleted, ProviderError> {
+    pub(super) async fn delete_object(
+        &self,
+        key: &str,
+        of: Option<&VersionId>,
+    ) -> Result<Deleted, ProviderError> {
         let mut call = self.json_object(Method::DELETE, key)?;
         if let Some(of) = of {
-            call.query.push("generation", of);
+            call.query.push("generation", of.as_str());
         }
         match self.send(call).await {
             Ok(_) => Ok(Deleted::default()),

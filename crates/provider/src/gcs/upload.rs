@@ -36,7 +36,7 @@ impl GcsDriver {
         let mut upload = None;
         self.read_answer(call, "InitiateMultipartUploadResult", |element| {
             if element.name == "UploadId" && !element.text.is_empty() {
-                upload = Some(UploadId(element.text.to_owned()));
+                upload = Some(UploadId::new(element.text).map_err(|_| UnexpectedXml)?);
             }
             Ok(())
         })
@@ -52,7 +52,7 @@ impl GcsDriver {
         payload: Payload,
     ) -> Result<Part, ProviderError> {
         let size = payload.length();
-        let query = [("partNumber", number.to_string()), ("uploadId", upload.0.clone())];
+        let query = [("partNumber", number.to_string()), ("uploadId", upload.as_str().to_owned())];
         let query: Vec<_> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let mut call = self.upload_call(Method::PUT, key, &query)?;
         call.payload = Some(payload);
@@ -68,7 +68,7 @@ impl GcsDriver {
         upload: &UploadId,
         after: u32,
     ) -> Result<PartsPage, ProviderError> {
-        let mut call = self.upload_call(Method::GET, key, &[("uploadId", &upload.0)])?;
+        let mut call = self.upload_call(Method::GET, key, &[("uploadId", upload.as_str())])?;
         if after > 0 {
             call.query.push("part-number-marker", &after.to_string());
         }
@@ -101,7 +101,7 @@ impl GcsDriver {
         parts: &[Part],
         conditions: &Conditions,
     ) -> Result<Stored, ProviderError> {
-        let mut call = self.upload_call(Method::POST, key, &[("uploadId", &upload.0)])?;
+        let mut call = self.upload_call(Method::POST, key, &[("uploadId", upload.as_str())])?;
         if let Some(generation) = self.pin_for_write(key, conditions).await? {
             let name = HeaderName::from_static("x-goog-if-generation-match");
             call.headers.insert(name, value(&generation)?);
@@ -122,7 +122,7 @@ impl GcsDriver {
     }
 
     pub(super) async fn abort_upload(&self, key: &str, upload: &UploadId) -> Result<(), ProviderError> {
-        let call = self.upload_call(Method::DELETE, key, &[("uploadId", &upload.0)])?;
+        let call = self.upload_call(Method::DELETE, key, &[("uploadId", upload.as_str())])?;
         self.send(call).await.map(drop)
     }
 

@@ -3,7 +3,7 @@
 use http::Method;
 
 use crate::connection::Pace;
-use crate::driver::{ListPage, ListRequest, ListedObject};
+use crate::driver::{ListPage, ListRequest, ListedObject, PageToken};
 use crate::encode::{Query, decode_listed};
 use crate::error::ProviderError;
 use crate::s3::request::Call;
@@ -21,9 +21,9 @@ impl S3Driver {
             query.push("prefix", &request.prefix);
         }
         for (name, value) in [
-            ("delimiter", &request.delimiter),
-            ("start-after", &request.start_after),
-            ("continuation-token", &request.token),
+            ("delimiter", request.delimiter.as_deref()),
+            ("start-after", request.start_after.as_deref()),
+            ("continuation-token", request.token.as_ref().map(PageToken::as_str)),
         ] {
             if let Some(value) = value {
                 query.push(name, value);
@@ -47,12 +47,13 @@ fn parse(document: &[u8]) -> Result<ListPage, UnexpectedXml> {
     let mut object = ListedObject::default();
     let mut url_encoded = false;
     let mut truncated = false;
+    let mut token = None;
     xml::read(document, "ListBucketResult", |element| {
         let text = element.text;
         match (element.path.len(), element.parent(), element.name) {
             (1, _, "EncodingType") => url_encoded = text == "url",
             (1, _, "IsTruncated") => truncated = text == "true",
-            (1, _, "NextContinuationToken") => page.next = Some(text.to_owned()),
+            (1, _, "NextContinuationToken") => token = Some(text.to_owned()),
             (1, _, "Contents") => page.objects.push(std::mem::take(&mut object)),
             (2, "Contents", "Key") => text.clone_into(&mut object.key),
             (2, "Contents", "Size") => object.size = text.trim().parse().map_err(|_| UnexpectedXml)?,
@@ -71,9 +72,8 @@ fn parse(document: &[u8]) -> Result<ListPage, UnexpectedXml> {
         }
     }
     // Some servers send a token on the last page.
-    if !truncated {
-        page.next = None;
-    }
+    let token = token.filter(|_| truncated);
+    page.next = token.map(PageToken::new).transpose().map_err(|_| UnexpectedXml)?;
     Ok(page)
 }
 
@@ -92,7 +92,7 @@ mod tests {
           </ListBucketResult>"#;
         let page = parse(document).unwrap();
         assert_eq!(page.prefixes, ["a b/", "z/"]);
-        assert_eq!(page.next.as_deref(), Some("t+/="));
+        assert_eq!(page.next, PageToken::new("t+/=").ok());
         let object = &page.objects[0];
         assert_eq!((object.key.as_str(), object.size), ("🚀+ x", 5));
         assert_eq!(object.etag.as_deref(), Some("\"abc\""));

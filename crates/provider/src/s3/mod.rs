@@ -32,12 +32,12 @@ use crate::connection::Connections;
 use crate::driver::{
     Capabilities, Conditions, CopyRequest, Deleted, Driver, GetRequest, Hints, ListPage, ListRequest,
     MultipartLimits, ObjectAttributes, ObjectInfo, ObjectRead, Part, PartsPage, Permissions, PutRequest,
-    S3Protocol, Site, Stored, UploadId, UploadsPage, UploadsRequest,
+    S3Protocol, Site, Stored, UploadId, UploadsPage, UploadsRequest, VersionId,
 };
 use crate::error::ProviderError;
 use crate::open::OpenError;
 use crate::s3::address::{DEFAULT_REGION, Home, address_of};
-pub use crate::s3::forward::Forwarded;
+pub use crate::s3::forward::{Forwarded, Parameter};
 use crate::s3::identity::Identity;
 pub use crate::s3::multipart::parts_document;
 use crate::s3::request::Call;
@@ -245,7 +245,7 @@ impl Driver for S3Driver {
         self.put_object(key, payload, request).await
     }
 
-    async fn delete(&self, key: &str, version: Option<&str>) -> Result<Deleted, ProviderError> {
+    async fn delete(&self, key: &str, version: Option<&VersionId>) -> Result<Deleted, ProviderError> {
         self.delete_object(key, version).await
     }
 

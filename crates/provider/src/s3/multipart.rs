@@ -35,7 +35,7 @@ impl S3Driver {
         let mut upload = None;
         self.read_answer(call, "InitiateMultipartUploadResult", |element| {
             if element.name == "UploadId" && !element.text.is_empty() {
-                upload = Some(UploadId(element.text.to_owned()));
+                upload = Some(UploadId::new(element.text).map_err(|_| UnexpectedXml)?);
             }
             Ok(())
         })
@@ -51,7 +51,7 @@ impl S3Driver {
         payload: Payload,
     ) -> Result<Part, ProviderError> {
         let size = payload.length();
-        let query = Query::new(&[("partNumber", &number.to_string()), ("uploadId", &upload.0)]);
+        let query = Query::new(&[("partNumber", &number.to_string()), ("uploadId", upload.as_str())]);
         let answer = self.send(Call { query, payload: Some(payload), ..object(Method::PUT, key)? }).await?;
         let etag = stored(answer.headers()).etag.ok_or(ProviderError::NotAnObjectStore { status: None })?;
         Ok(Part { number, etag, size })
@@ -63,7 +63,7 @@ impl S3Driver {
         upload: &UploadId,
         after: u32,
     ) -> Result<PartsPage, ProviderError> {
-        let mut query = Query::new(&[("uploadId", &upload.0)]);
+        let mut query = Query::new(&[("uploadId", upload.as_str())]);
         if after > 0 {
             query.push("part-number-marker", &after.to_string());
         }
@@ -100,7 +100,7 @@ impl S3Driver {
         put_conditions(&mut headers, ConditionsOn::Object, conditions)?;
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
         let call = Call {
-            query: Query::new(&[("uploadId", &upload.0)]),
+            query: Query::new(&[("uploadId", upload.as_str())]),
             headers,
             payload: Some(Payload::bytes(parts_document(parts))),
             pace: Pace::Slow,
@@ -119,7 +119,7 @@ impl S3Driver {
     }
 
     pub(super) async fn abort_upload(&self, key: &str, upload: &UploadId) -> Result<(), ProviderError> {
-        let query = Query::new(&[("uploadId", &upload.0)]);
+        let query = Query::new(&[("uploadId", upload.as_str())]);
         self.send(Call { query, ..object(Method::DELETE, key)? }).await.map(drop)
     }
 

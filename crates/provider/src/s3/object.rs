@@ -6,7 +6,7 @@ use http::{HeaderMap, Method, StatusCode};
 use crate::body::{Payload, ProviderBody};
 use crate::connection::Pace;
 use crate::driver::{
-    Conditions, CopyRequest, Deleted, GetRequest, ObjectInfo, ObjectRead, PutRequest, Stored,
+    Conditions, CopyRequest, Deleted, GetRequest, ObjectInfo, ObjectRead, PutRequest, Stored, VersionId,
 };
 use crate::encode::{Query, push_path};
 use crate::error::{ErrorKind, ProviderError};
@@ -64,10 +64,14 @@ impl S3Driver {
         Ok(stored(self.send(call).await?.headers()))
     }
 
-    pub(super) async fn delete_object(&self, key: &str, of: Option<&str>) -> Result<Deleted, ProviderError> {
+    pub(super) async fn delete_object(
+        &self,
+        key: &str,
+        of: Option<&VersionId>,
+    ) -> Result<Deleted, ProviderError> {
         let mut query = Query::default();
         if let Some(of) = of {
-            query.push("versionId", of);
+            query.push("versionId", of.as_str());
         }
         match self.send(Call { query, ..object(Method::DELETE, key)? }).await {
             Ok(answer) => Ok(Deleted { version: version(answer.headers()) }),

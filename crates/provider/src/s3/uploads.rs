@@ -3,7 +3,7 @@
 use http::Method;
 
 use crate::connection::Pace;
-use crate::driver::{ListedUpload, UploadsMarker, UploadsPage, UploadsRequest};
+use crate::driver::{ListedUpload, UploadId, UploadsMarker, UploadsPage, UploadsRequest};
 use crate::encode::{Query, decode_listed};
 use crate::error::ProviderError;
 use crate::s3::request::Call;
@@ -36,9 +36,9 @@ pub(crate) fn uploads_query(request: &UploadsRequest) -> Query {
         query.push("prefix", &request.prefix);
     }
     for (name, value) in [
-        ("delimiter", &request.delimiter),
-        ("key-marker", &request.after.key),
-        ("upload-id-marker", &request.after.upload),
+        ("delimiter", request.delimiter.as_deref()),
+        ("key-marker", request.after.key.as_deref()),
+        ("upload-id-marker", request.after.upload.as_ref().map(UploadId::as_str)),
     ] {
         if let Some(value) = value {
             query.push(name, value);
@@ -61,7 +61,9 @@ pub(crate) fn parse_uploads(document: &[u8]) -> Result<UploadsPage, UnexpectedXm
             (1, _, "EncodingType") => url_encoded = text == "url",
             (1, _, "IsTruncated") => truncated = text == "true",
             (1, _, "NextKeyMarker") => next.key = some(),
-            (1, _, "NextUploadIdMarker") => next.upload = some(),
+            (1, _, "NextUploadIdMarker") => {
+                next.upload = some().map(UploadId::new).transpose().map_err(|_| UnexpectedXml)?;
+            }
             (1, _, "Upload") => page.uploads.push(std::mem::take(&mut upload)),
             (2, "Upload", "Key") => text.clone_into(&mut upload.key),
             (2, "Upload", "UploadId") => text.clone_into(&mut upload.upload),
@@ -98,7 +100,7 @@ mod tests {
         assert_eq!((page.uploads[0].key.as_str(), page.uploads[0].upload.as_str()), ("a b", "u+/="));
         assert_eq!(page.uploads[0].initiated, "2026-05-01T10:00:00Z".parse().ok());
         assert_eq!(page.prefixes, ["z+/"]);
-        let next = UploadsMarker { key: Some("a b".into()), upload: Some("u+/=".into()) };
+        let next = UploadsMarker { key: Some("a b".into()), upload: UploadId::new("u+/=").ok() };
         assert_eq!(page.next, Some(next));
     }
 

@@ -184,6 +184,7 @@ impl<'s> World<'s> {
     /// A repository of mode NORMAL with these buckets and folders.
     pub(super) fn new_repository(&self, label: &str, buckets: &[(BucketId, &str)]) -> NewRepository {
         NewRepository {
+            sealing_key: None,
             id: fresh(RepoId::new),
             org_id: self.org,
             workspace_id: self.workspace,

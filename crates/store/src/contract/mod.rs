@@ -225,6 +225,7 @@ macro_rules! contract_stories {
             vault {
                 secrets_are_walked_by_id_buckets_first
                 a_secret_is_replaced_only_where_the_old_one_is_in_place
+                a_repository_is_given_its_sealing_key_once
                 the_state_of_a_rotation_reads_back
             }
             idempotency {

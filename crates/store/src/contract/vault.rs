@@ -1,12 +1,13 @@
 //! Sealed secrets and their rotation.
 
-use bucketry_model::id::{BucketId, RepoKeyId};
+use bucketry_model::id::{BucketId, OrgId, RepoId, RepoKeyId};
 use bucketry_model::node_protocol::SecretOwner;
 use bucketry_model::secret::SealedSecret;
 
 use super::fixture::{World, at, fresh, secret};
 use crate::Store;
 use crate::bucket::StoredSecret;
+use crate::repository::{NewRepository, RepositoryInserted};
 use crate::vault::{RotationPhase, RotationState};
 
 pub async fn secrets_are_walked_by_id_buckets_first(store: &dyn Store) {
@@ -22,8 +23,17 @@ pub async fn secrets_are_walked_by_id_buckets_first(store: &dyn Store) {
     let mut bare = world.new_bucket("bare");
     bare.secret = None;
     store.insert_bucket(&bare, at(1)).await.unwrap();
+    for number in 0..3 {
+        let sealing_key = Some(secret("sealing key"));
+        let new = NewRepository { sealing_key, ..world.new_repository(&format!("repository {number}"), &[]) };
+        assert_eq!(store.insert_repository(&new, at(1)).await.unwrap(), RepositoryInserted::Inserted);
+        made.push(SecretOwner::Repository(new.id));
+    }
+    let deleted = NewRepository { sealing_key: Some(secret("gone")), ..world.new_repository("gone", &[]) };
+    store.insert_repository(&deleted, at(1)).await.unwrap();
+    assert!(store.delete_repository(world.org, deleted.id, at(1)).await.unwrap());
     made.sort();
-    assert_eq!(store.count_secrets().await.unwrap(), 10);
+    assert_eq!(store.count_secrets().await.unwrap(), 13);
     let mut walked = Vec::new();
     loop {
         let page = store.secrets_after(walked.last().copied(), 2).await.unwrap();
@@ -73,6 +83,50 @@ pub async fn a_secret_is_replaced_only_where_the_old_one_is_in_place(store: &dyn
     assert_eq!((served[0].version, served[0].keys[0].secret.as_text()), (3, "resealed key"));
 }
 
+pub async fn a_repository_is_given_its_sealing_key_once(store: &dyn Store) {
+    let world = World::new(store).await;
+    let [one, two, gone] = [
+        world.repository("one", &[]).await,
+        world.repository("two", &[]).await,
+        world.repository("gone", &[]).await,
+    ];
+    assert!(store.delete_repository(world.org, gone, at(1)).await.unwrap());
+    let without = async |after| {
+        let page = store.repositories_without_sealing_key(after, 10).await.unwrap();
+        page.into_iter().map(|(id, org)| (id, org == world.org)).collect::<Vec<_>>()
+    };
+    assert_eq!(without(None).await, [(one, true), (two, true)]);
+    assert_eq!(without(Some(one)).await, [(two, true)]);
+    assert!(store.lacks_sealing_key(world.org, one).await.unwrap());
+
+    let before = store.latest_change().await.unwrap();
+    assert!(store.set_sealing_key(world.org, one, &secret("first"), at(2)).await.unwrap());
+    assert!(!store.set_sealing_key(world.org, one, &secret("second"), at(2)).await.unwrap());
+    assert!(!store.set_sealing_key(world.org, gone, &secret("late"), at(2)).await.unwrap());
+    assert!(!store.set_sealing_key(fresh(OrgId::new), two, &secret("foreign"), at(2)).await.unwrap());
+    assert_eq!(store.latest_change().await.unwrap(), before + 1);
+    assert!(!store.lacks_sealing_key(world.org, one).await.unwrap());
+    assert!(!store.lacks_sealing_key(world.org, gone).await.unwrap());
+    assert_eq!(without(None).await, [(two, true)]);
+    let served = store.node_repositories(None, &[one]).await.unwrap();
+    assert_eq!(
+        (served[0].version, served[0].sealing_key.clone()),
+        (2, Some(SealedSecret::from_text("first")))
+    );
+
+    let resealed = StoredSecret { sealed_to: "recipients-2".to_owned(), ..secret("resealed") };
+    let replacement =
+        |old: &str| [(SecretOwner::Repository(one), SealedSecret::from_text(old), resealed.clone())];
+    assert_eq!(store.replace_secrets(&replacement("another"), at(3)).await.unwrap(), 0);
+    assert_eq!(store.replace_secrets(&replacement("first"), at(3)).await.unwrap(), 1);
+    let served = store.node_repositories_after(None, None, 10).await.unwrap();
+    assert_eq!(
+        (served[0].version, served[0].sealing_key.clone()),
+        (3, Some(SealedSecret::from_text("resealed")))
+    );
+    assert_eq!(served[1].sealing_key, None);
+}
+
 pub async fn the_state_of_a_rotation_reads_back(store: &dyn Store) {
     assert_eq!(store.rotation().await.unwrap(), None);
     let mut state = RotationState {
@@ -92,7 +146,8 @@ pub async fn the_state_of_a_rotation_reads_back(store: &dyn Store) {
         assert_eq!(store.rotation().await.unwrap(), Some(state.clone()));
         let last = match phase {
             RotationPhase::NewIdentity => SecretOwner::Bucket(fresh(BucketId::new)),
-            _ => SecretOwner::RepositoryKey(fresh(RepoKeyId::new)),
+            RotationPhase::Resealing => SecretOwner::RepositoryKey(fresh(RepoKeyId::new)),
+            _ => SecretOwner::Repository(fresh(RepoId::new)),
         };
         (state.cursor, state.done, state.failed) = (Some(last), 9, 1);
         state.finished_at = Some(at(9));

@@ -15,7 +15,7 @@ use super::dialect::{Row, for_update, is_unique_violation};
 use super::statement::{InList, Write, texts};
 use super::{SqlStore, attachment, repository_key, workspace};
 use crate::Result;
-use crate::bucket::{BucketQuery, ListedBucket};
+use crate::bucket::{BucketQuery, ListedBucket, StoredSecret};
 use crate::repository::{
     NewRepository, Proposal, RepositoryInserted, RepositoryOfBucket, RepositoryQuery, RepositoryStore,
     RepositoryUpdate, RepositoryUpdated,
@@ -41,7 +41,8 @@ pub(super) async fn note_change(
 /// Inserts the row; false where a live repository has the name.
 async fn insert_row(write: &mut Write, new: &NewRepository, now: Timestamp) -> Result<bool> {
     let sql = "INSERT INTO repositories (id, org_id, workspace_id, name, name_folded, storage_type, mode, version, \
-               created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $8) \
+               created_at, updated_at, sealing_key, sealing_key_sealed_to) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $8, $9, $10) \
                ON CONFLICT (org_id, name_folded) WHERE deleted_at IS NULL DO NOTHING";
     let insert = query(sql)
         .bind(new.id.to_string())
@@ -51,7 +52,9 @@ async fn insert_row(write: &mut Write, new: &NewRepository, now: Timestamp) -> R
         .bind(new.name.folded())
         .bind(new.storage_type.as_str())
         .bind(new.mode.as_str())
-        .bind(to_micros(now));
+        .bind(to_micros(now))
+        .bind(new.sealing_key.as_ref().map(|key| key.sealed.as_text()))
+        .bind(new.sealing_key.as_ref().map(|key| key.sealed_to.as_str()));
     Ok(write.execute(insert).await? > 0)
 }
 
@@ -161,7 +164,8 @@ impl RepositoryStore for SqlStore {
 
     async fn delete_repository(&self, org_id: OrgId, id: RepoId, now: Timestamp) -> Result<bool> {
         let mut write = self.write().await?;
-        let remove = "UPDATE repositories SET deleted_at = $3, version = version + 1 \
+        let remove = "UPDATE repositories SET deleted_at = $3, version = version + 1, sealing_key = NULL, \
+                      sealing_key_sealed_to = NULL \
                       WHERE id = $1 AND org_id = $2 AND deleted_at IS NULL";
         let remove = query(remove).bind(id.to_string()).bind(org_id.to_string()).bind(to_micros(now));
         if write.execute(remove).await? == 0 {
@@ -175,6 +179,51 @@ impl RepositoryStore for SqlStore {
         write.touch(Some(org_id));
         write.commit().await?;
         Ok(true)
+    }
+
+    async fn repositories_without_sealing_key(
+        &self,
+        after: Option<RepoId>,
+        limit: u32,
+    ) -> Result<Vec<(RepoId, OrgId)>> {
+        let sql = "SELECT id, org_id FROM repositories \
+                   WHERE sealing_key_sealed_to IS NULL AND deleted_at IS NULL AND id > $1 ORDER BY id LIMIT $2";
+        let after = after.map(|id| id.to_string()).unwrap_or_default();
+        let rows = self.rows(query(sql).bind(after).bind(i64::from(limit))).await?;
+        let read = |row: &Row| {
+            let mut columns = Columns::of(row);
+            Ok((columns.parsed()?, columns.parsed()?))
+        };
+        rows.iter().map(read).collect()
+    }
+
+    async fn lacks_sealing_key(&self, org_id: OrgId, id: RepoId) -> Result<bool> {
+        let sql = "SELECT id FROM repositories \
+                   WHERE id = $1 AND org_id = $2 AND sealing_key_sealed_to IS NULL AND deleted_at IS NULL";
+        Ok(self.row(query(sql).bind(id.to_string()).bind(org_id.to_string())).await?.is_some())
+    }
+
+    async fn set_sealing_key(
+        &self,
+        org_id: OrgId,
+        id: RepoId,
+        key: &StoredSecret,
+        now: Timestamp,
+    ) -> Result<bool> {
+        let mut write = self.write().await?;
+        let sql = "UPDATE repositories SET sealing_key = $3, sealing_key_sealed_to = $4, version = version + 1 \
+                   WHERE id = $1 AND org_id = $2 AND sealing_key_sealed_to IS NULL AND deleted_at IS NULL";
+        let update = query(sql)
+            .bind(id.to_string())
+            .bind(org_id.to_string())
+            .bind(key.sealed.as_text())
+            .bind(key.sealed_to.as_str());
+        let is_set = write.execute(update).await? > 0;
+        if is_set {
+            write.announce(org_id, Subject::Repository(id), now);
+        }
+        write.commit_if(is_set).await?;
+        Ok(is_set)
     }
 
     async fn repositories(&self, query: &RepositoryQuery) -> Result<Vec<Repository>> {

@@ -25,7 +25,7 @@ macro_rules! select_repositories {
 }
 macro_rules! select_node_repositories {
     () => {
-        "SELECT r.id, r.org_id, r.version, r.name, r.mode FROM repositories r "
+        "SELECT r.id, r.org_id, r.version, r.name, r.mode, r.sealing_key FROM repositories r "
     };
 }
 
@@ -57,6 +57,7 @@ fn node_repository(row: &Row) -> Result<NodeRepository> {
         mode: columns.parsed()?,
         buckets: Vec::new(),
         keys: Vec::new(),
+        sealing_key: columns.optional_text()?.map(SealedSecret::from_text),
     })
 }
 

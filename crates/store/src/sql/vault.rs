@@ -34,20 +34,25 @@ fn phase(text: &str) -> std::result::Result<RotationPhase, NotAPhase> {
     PHASES.iter().find(|(_, one)| *one == text).map(|(phase, _)| *phase).ok_or(NotAPhase)
 }
 
-// What a rotation looked at last, as it is stored: a bucket's id alone, or a key's behind its kind.
+// What a rotation looked at last, as it is stored: a bucket's id alone, others' behind their kind.
 const KEY: &str = "key:";
+const REPOSITORY: &str = "repo:";
 
 fn position_text(position: SecretOwner) -> String {
     match position {
         SecretOwner::Bucket(id) => id.to_string(),
         SecretOwner::RepositoryKey(id) => format!("{KEY}{id}"),
+        SecretOwner::Repository(id) => format!("{REPOSITORY}{id}"),
     }
 }
 
 fn position(text: &str) -> std::result::Result<SecretOwner, bucketry_model::id::NotAnId> {
-    match text.strip_prefix(KEY) {
-        Some(id) => id.parse().map(SecretOwner::RepositoryKey),
-        None => text.parse().map(SecretOwner::Bucket),
+    if let Some(id) = text.strip_prefix(KEY) {
+        id.parse().map(SecretOwner::RepositoryKey)
+    } else if let Some(id) = text.strip_prefix(REPOSITORY) {
+        id.parse().map(SecretOwner::Repository)
+    } else {
+        text.parse().map(SecretOwner::Bucket)
     }
 }
 
@@ -87,6 +92,18 @@ impl SqlStore {
         let after = after.map(|id| id.to_string()).unwrap_or_default();
         let rows = self.rows(query(sql).bind(after).bind(i64::from(limit))).await?;
         rows.iter().map(|row| bound_secret(row, SecretOwner::RepositoryKey)).collect()
+    }
+
+    async fn secrets_of_repositories(
+        &self,
+        after: Option<RepoId>,
+        limit: u32,
+    ) -> Result<Vec<(BoundSecret, String)>> {
+        let sql = "SELECT id, org_id, sealing_key, sealing_key_sealed_to FROM repositories \
+                   WHERE sealing_key_sealed_to IS NOT NULL AND id > $1 ORDER BY id LIMIT $2";
+        let after = after.map(|id| id.to_string()).unwrap_or_default();
+        let rows = self.rows(query(sql).bind(after).bind(i64::from(limit))).await?;
+        rows.iter().map(|row| bound_secret(row, SecretOwner::Repository)).collect()
     }
 }
 
@@ -140,11 +157,32 @@ async fn replace_of_key(
     Ok(write.execute(update).await? > 0)
 }
 
+/// Likewise for the sealing key of a repository.
+async fn replace_of_repository(
+    write: &mut Write,
+    id: RepoId,
+    old: &SealedSecret,
+    new: &StoredSecret,
+    now: Timestamp,
+) -> Result<bool> {
+    let sql = "UPDATE repositories SET sealing_key = $3, sealing_key_sealed_to = $4, version = version + 1 \
+               WHERE id = $1 AND sealing_key = $2 AND deleted_at IS NULL RETURNING org_id";
+    let update = query(sql)
+        .bind(id.to_string())
+        .bind(old.as_text())
+        .bind(new.sealed.as_text())
+        .bind(new.sealed_to.as_str());
+    let Some(row) = write.row(update).await? else { return Ok(false) };
+    write.announce(Columns::of(&row).parsed()?, Subject::Repository(id), now);
+    Ok(true)
+}
+
 #[async_trait]
 impl VaultStore for SqlStore {
     async fn count_secrets(&self) -> Result<u64> {
         let sql = "SELECT (SELECT COUNT(*) FROM buckets WHERE sealed_to IS NOT NULL) \
-                   + (SELECT COUNT(*) FROM repository_keys WHERE sealed_to IS NOT NULL)";
+                   + (SELECT COUNT(*) FROM repository_keys WHERE sealed_to IS NOT NULL) \
+                   + (SELECT COUNT(*) FROM repositories WHERE sealing_key_sealed_to IS NOT NULL)";
         self.row(query(sql)).await?.map_or(Ok(0), |row| Columns::of(&row).narrow())
     }
 
@@ -153,12 +191,24 @@ impl VaultStore for SqlStore {
         after: Option<SecretOwner>,
         limit: u32,
     ) -> Result<Vec<(BoundSecret, String)>> {
-        let of_buckets = match after {
-            None => self.secrets_of_buckets(None, limit).await?,
-            Some(SecretOwner::Bucket(id)) => self.secrets_of_buckets(Some(id), limit).await?,
-            Some(SecretOwner::RepositoryKey(id)) => return self.secrets_of_keys(Some(id), limit).await,
+        let bucket = match after {
+            None => Some(None),
+            Some(SecretOwner::Bucket(id)) => Some(Some(id)),
+            Some(_) => None,
         };
-        if of_buckets.is_empty() { self.secrets_of_keys(None, limit).await } else { Ok(of_buckets) }
+        if let Some(after) = bucket {
+            let page = self.secrets_of_buckets(after, limit).await?;
+            if !page.is_empty() {
+                return Ok(page);
+            }
+        }
+        let key = match after {
+            Some(SecretOwner::Repository(id)) => return self.secrets_of_repositories(Some(id), limit).await,
+            Some(SecretOwner::RepositoryKey(id)) => Some(id),
+            _ => None,
+        };
+        let page = self.secrets_of_keys(key, limit).await?;
+        if page.is_empty() { self.secrets_of_repositories(None, limit).await } else { Ok(page) }
     }
 
     async fn replace_secrets(
@@ -172,6 +222,7 @@ impl VaultStore for SqlStore {
             let done = match owner {
                 SecretOwner::Bucket(id) => replace_of_bucket(&mut write, *id, old, new, now).await?,
                 SecretOwner::RepositoryKey(id) => replace_of_key(&mut write, *id, old, new, now).await?,
+                SecretOwner::Repository(id) => replace_of_repository(&mut write, *id, old, new, now).await?,
             };
             replaced += u64::from(done);
         }
