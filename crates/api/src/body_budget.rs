@@ -9,8 +9,11 @@ use tokio::time::timeout;
 
 use crate::error::{ApiError, ApiResult};
 
-/// How long a body waits for others to be done with.
+/// How long a body waits for its first bytes.
 const WAIT: Duration = Duration::from_secs(2);
+/// How long one waits that has some already. It gives them up soon: bodies that each hold a part and wait for the rest
+/// would keep all the others out.
+const WAIT_WITH_SOME: Duration = Duration::from_millis(100);
 
 /// The budget, in bytes. Clones share it.
 #[derive(Clone)]
@@ -44,11 +47,12 @@ impl BodyBudget {
 impl BodyLease {
     /// Takes some more bytes, those that came. What a client only announces takes none.
     pub(crate) async fn take(&mut self, bytes: usize) -> ApiResult<()> {
+        let wait = if self.taken.is_some() { WAIT_WITH_SOME } else { WAIT };
         if self.is_large {
-            let more = acquire(&self.budget.large, bytes).await?;
+            let more = acquire(&self.budget.large, bytes, wait).await?;
             merge(&mut self.taken_of_large, more);
         }
-        let more = acquire(&self.budget.all, bytes).await?;
+        let more = acquire(&self.budget.all, bytes, wait).await?;
         merge(&mut self.taken, more);
         Ok(())
     }
@@ -61,9 +65,9 @@ fn merge(taken: &mut Option<OwnedSemaphorePermit>, more: OwnedSemaphorePermit) {
     }
 }
 
-async fn acquire(budget: &Arc<Semaphore>, bytes: usize) -> ApiResult<OwnedSemaphorePermit> {
+async fn acquire(budget: &Arc<Semaphore>, bytes: usize, wait: Duration) -> ApiResult<OwnedSemaphorePermit> {
     let bytes = u32::try_from(bytes).map_err(ApiError::internal)?;
-    match timeout(WAIT, Arc::clone(budget).acquire_many_owned(bytes)).await {
+    match timeout(wait, Arc::clone(budget).acquire_many_owned(bytes)).await {
         Ok(permit) => permit.map_err(ApiError::internal),
         Err(_) => {
             let message = "too many requests are being received from clients that have not signed in yet: try again in a \
