@@ -29,11 +29,13 @@ impl Deployment {
                 status: if online { ProbedStatus::Online } else { ProbedStatus::Offline },
                 latency_ms: *latency_ms,
                 failure: (!online).then_some(failure),
+                version: None,
             }
         };
         let batch = ProbeBatch {
             node_id: self.node().await,
             org_id: None,
+            now: self.clock.now(),
             longest_gap: SignedDuration::from_secs(150),
             samples: probes.iter().map(|probe| (bucket, sample(probe))).collect(),
         };
