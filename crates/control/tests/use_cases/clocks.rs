@@ -20,6 +20,7 @@ fn probe(world: &World, bucket_id: BucketId, status: ProbedStatus) -> BucketStat
         latency_ms: (status == ProbedStatus::Online).then_some(5),
         created_at: world.clock.now(),
         failure: None,
+        version: None,
     }
 }
 

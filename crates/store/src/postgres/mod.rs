@@ -62,10 +62,14 @@ impl std::fmt::Debug for PostgresStore {
 #[async_trait]
 impl Store for PostgresStore {
     async fn check(&self) -> Result<()> {
-        if self.claim.as_ref().is_some_and(|claim| claim.fence().is_closed()) {
+        let is_fenced = || self.claim.as_ref().is_some_and(|claim| claim.fence().is_closed());
+        if is_fenced() {
             return Err(StoreError::BeingMigrated);
         }
-        open::check(&self.readers).await
+        // It may be this call's connection that was refused.
+        open::check(&self.readers)
+            .await
+            .map_err(|error| if is_fenced() { StoreError::BeingMigrated } else { error })
     }
 
     async fn check_writes(&self, now: Timestamp) -> Result<()> {

@@ -171,12 +171,12 @@ async fn known_buckets(write: &mut Write, batch: &ProbeBatch) -> Result<BTreeMap
         if batch.org_id.is_some_and(|served| served != org_id) {
             continue;
         }
-        let config = Config { version: columns.number()?, changed_at: columns.optional_time()? };
-        let at = columns.optional_time()?;
+        // A clock that was ahead must not keep true samples out until time has caught up with it.
+        let counts = |time: Option<Timestamp>| time.filter(|time| !is_ahead(*time, batch.now));
+        let config = Config { version: columns.number()?, changed_at: counts(columns.optional_time()?) };
+        let at = counts(columns.optional_time()?);
         let status = columns.optional_read(node_status)?;
         let latency_ms = columns.optional_narrow()?;
-        // A clock that was ahead must not keep true samples out until time has caught up with it.
-        let at = at.filter(|at| !is_ahead(*at, batch.now));
         let word = at.zip(status).map(|(at, status)| Word { at, status, latency_ms, failure: None });
         known.insert(id, Known { org_id, config, word, changed: false });
     }
