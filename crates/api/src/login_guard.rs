@@ -137,7 +137,7 @@ impl LoginGuard {
         // Asked only where something was used up: what is signed in to in peace costs no query more.
         match network {
             Some(network) if control.signed_in_from(email, network).await? => {
-                self.take(&self.known_networks, near, "this account from your network", Instant::now())
+                take(&self.known_networks, near, "this account from your network", Instant::now())
             }
             _ => Err(too_many(self.per_network.rate, "this account", wait)),
         }
@@ -145,7 +145,7 @@ impl LoginGuard {
 
     /// An attempt to change a password by sending the current one.
     pub(crate) fn admit_change(&self, user: UserId) -> ApiResult<Attempt<'_>> {
-        self.take(
+        take(
             &self.changes,
             self.hasher.hash_one(user),
             "the current password of this account",
@@ -158,18 +158,12 @@ impl LoginGuard {
         self.per_account.take(account, now).inspect_err(|_| self.per_network.give_back(near))?;
         Ok(Attempt(vec![(&self.per_network, near), (&self.per_account, account)]))
     }
+}
 
-    fn take<'a>(
-        &self,
-        allowances: &'a Allowances,
-        key: u64,
-        what: &str,
-        now: Instant,
-    ) -> ApiResult<Attempt<'a>> {
-        match allowances.take(key, now) {
-            Ok(()) => Ok(Attempt(vec![(allowances, key)])),
-            Err(wait) => Err(too_many(allowances.rate, what, wait)),
-        }
+fn take<'a>(allowances: &'a Allowances, key: u64, what: &str, now: Instant) -> ApiResult<Attempt<'a>> {
+    match allowances.take(key, now) {
+        Ok(()) => Ok(Attempt(vec![(allowances, key)])),
+        Err(wait) => Err(too_many(allowances.rate, what, wait)),
     }
 }
 

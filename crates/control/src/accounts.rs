@@ -37,7 +37,7 @@ impl Control {
             return Err(Error::PasswordChangeRequired(caller.user_id));
         }
         if own {
-            self.may_change_own(caller, &input)?;
+            may_change_own(caller, &input)?;
         } else {
             self.manageable_user(caller, id).await?;
             if input.password.is_some() {
@@ -67,15 +67,6 @@ impl Control {
         let changed = self.inner.store.update_user(caller.org_id, id, &changes).await?;
         self.inner.callers.forget_all();
         user_changed(changed)
-    }
-
-    fn may_change_own(&self, caller: &Caller, input: &AccountInput) -> Result<()> {
-        if caller.scope.is_some() {
-            return Err(Error::Forbidden(
-                "a token with limits can't change an account: log in instead".to_owned(),
-            ));
-        }
-        if input.first_name.is_some() || input.last_name.is_some() { validated(caller) } else { Ok(()) }
     }
 
     /// The caller's new password, once it is certain that the caller knows the present one or has just signed in.
@@ -151,6 +142,15 @@ impl Control {
         user_changed(changed)?;
         Ok(password)
     }
+}
+
+fn may_change_own(caller: &Caller, input: &AccountInput) -> Result<()> {
+    if caller.scope.is_some() {
+        return Err(Error::Forbidden(
+            "a token with limits can't change an account: log in instead".to_owned(),
+        ));
+    }
+    if input.first_name.is_some() || input.last_name.is_some() { validated(caller) } else { Ok(()) }
 }
 
 const OTHERS_PASSWORD: &str = "is chosen by the users themselves: POST /organization/users/{userId}/reset-password \
