@@ -11,6 +11,9 @@ use bucketry_e2e::{
 use http::Method;
 use serde_json::{Value, json};
 
+#[path = "public_client/buckets.rs"]
+mod buckets;
+
 #[tokio::test]
 async fn a_whole_session_of_the_client() -> Result<()> {
     let server = Server::start(options()?).await?;
