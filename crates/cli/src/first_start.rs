@@ -68,14 +68,13 @@ pub(crate) async fn first_owner(control: &Control, settings: &Settings) -> Resul
         return Ok(None);
     }
     let email = &settings.admin_email;
-    let (made, generated_password) =
-        match admin_password(settings)?.or_else(|| settings.first_password.clone()) {
-            Some(password) => (control.bootstrap(email, password).await, None),
-            None => {
-                let password = generated_password()?;
-                (control.bootstrap_with_one_time_password(email, password.clone()).await, Some(password))
-            }
-        };
+    let given = admin_password(settings)?.or_else(|| settings.first_password.clone());
+    let (made, generated_password) = if let Some(password) = given {
+        (control.bootstrap(email, password).await, None)
+    } else {
+        let password = generated_password()?;
+        (control.bootstrap_with_one_time_password(email, password.clone()).await, Some(password))
+    };
     Ok(made.map_err(failed)?.map(|_| FirstOwner { email: email.clone(), generated_password }))
 }
 

@@ -62,8 +62,8 @@ fn introduction(owner: &FirstOwner, url: &str) -> String {
     ];
     let width = lines.iter().map(|line| line.chars().count()).max().unwrap_or(0);
     let edge = "─".repeat(width + 2);
-    let framed: String = lines.iter().map(|line| format!("│ {line:width$} │\n")).collect();
-    format!("┌{edge}┐\n{framed}└{edge}┘")
+    let framed: Vec<String> = lines.iter().map(|line| format!("│ {line:width$} │")).collect();
+    format!("┌{edge}┐\n{}\n└{edge}┘", framed.join("\n"))
 }
 
 /// Writes a file as a whole: who waits for it never reads half of it.

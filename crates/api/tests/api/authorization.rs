@@ -188,14 +188,14 @@ async fn request(world: &World, route: &Route, place: Place, role: &str) -> (Str
             let body = (route.method == Method::PUT).then(|| json!({ "role": "WRITE" }));
             (path(&[("{workspaceId}", workspace.to_string()), ("{userId}", member.to_string())]), body)
         }
-        "GET /user/{userId}" | "GET /organization/users/{userId}" | "DELETE /organization/users/{userId}" => {
+        "GET /user/{userId}"
+        | "GET /organization/users/{userId}"
+        | "DELETE /organization/users/{userId}"
+        | "POST /organization/users/{userId}/reset-password" => {
             (path(&[("{userId}", world.fresh_user(place).await.to_string())]), None)
         }
         "PUT /user/{userId}/role" => {
             (path(&[("{userId}", world.fresh_user(place).await.to_string())]), Some(json!({ "orgRole": 1 })))
-        }
-        "POST /organization/users/{userId}/reset-password" => {
-            (path(&[("{userId}", world.fresh_user(place).await.to_string())]), None)
         }
         "PUT /user/{userId}" | "PUT /organization/users/{userId}" => {
             (path(&[("{userId}", world.fresh_user(place).await.to_string())]), Some(json!({ "name": "New" })))
