@@ -21,7 +21,7 @@ pub fn weed() -> Result<PathBuf> {
 }
 
 /// The `weed` executable of SeaweedFS 4.30, which takes upload ids and versions for paths.
-pub fn older_weed() -> Result<PathBuf> {
+pub(crate) fn older_weed() -> Result<PathBuf> {
     variable("BUCKETRY_TEST_OLDER_WEED").map(PathBuf::from)
 }
 

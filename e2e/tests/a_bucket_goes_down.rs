@@ -40,6 +40,9 @@ async fn a_storage_server_goes_away_and_comes_back() -> Result<()> {
     let body = s3_bucket("Photos", OPEN_BUCKET, store.endpoint(), &owner.workspace().await?);
     let id = owner.register(&body).await?;
     until(&owner, &id, "ONLINE").await?;
+    // The validation is the first report; the node's own first probe has no earlier one that it could be an outlier of.
+    let look = async || told_by_node(&owner, &id).await;
+    eventually("the node's own probe", SOON, look, |(_, day)| day["probes"].as_u64() >= Some(2)).await?;
 
     store.stop().await?;
     until(&owner, &id, "OFFLINE").await?;
