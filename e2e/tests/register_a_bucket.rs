@@ -269,9 +269,7 @@ async fn a_deleted_bucket_is_gone_and_its_name_is_free() -> Result<()> {
         (owner.delete(&path), "delete again"),
         (owner.put(&path, &json!({ "name": "x" })), "update"),
         (owner.get(&format!("{path}/status")), "status"),
-        (owner.post(&format!("{path}/stats"), &day), "day"),
         (owner.call(Method::POST, &format!("{path}/validate")), "validate"),
-        (owner.get(&format!("/bucket/stats?bucketId={id}")), "totals"),
     ] {
         let refused = call.send().await?.json_with_status(404)?;
         assert_eq!(
@@ -280,6 +278,11 @@ async fn a_deleted_bucket_is_gone_and_its_name_is_free() -> Result<()> {
             "{what}"
         );
     }
+    // What was measured is retained, and readable by the id.
+    let day = owner.post(&format!("{path}/stats"), &day).send().await?.json_with_status(200)?;
+    assert_eq!(day["nodeStats"], json!([]));
+    let totals = owner.get(&format!("/bucket/stats?bucketId={id}")).send().await?.json_with_status(200)?;
+    assert_eq!(each(&totals["stats"], "bucketId"), [id.as_str()]);
 
     let new = owner.register(&body).await?;
     assert_ne!(new, id);
