@@ -1,6 +1,7 @@
 //! The public TypeScript client: what its types require of an answer, and the table of its calls.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use http::Method;
@@ -102,7 +103,7 @@ impl ClientCalls {
     pub fn table(&self) -> String {
         let mut table = String::from("| call | request | result |\n|---|---|---|\n");
         for (name, route, result) in &self.rows {
-            table.push_str(&format!("| `{name}` | `{route}` | {result} |\n"));
+            _ = writeln!(table, "| `{name}` | `{route}` | {result} |");
         }
         table
     }
@@ -116,7 +117,7 @@ pub fn not_served_table(groups: &NotServed) -> String {
     let mut table = String::from("| for | calls |\n|---|---|\n");
     for (group, calls) in groups {
         let names: Vec<String> = calls.iter().map(|(name, route)| format!("`{name}` ({route})")).collect();
-        table.push_str(&format!("| {group} | {} |\n", names.join(", ")));
+        _ = writeln!(table, "| {group} | {} |", names.join(", "));
     }
     table
 }

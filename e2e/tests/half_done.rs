@@ -42,7 +42,9 @@ async fn refused(data_dir: &Path, database: Option<&str>) -> Result<String> {
     if let Some(database) = database {
         options = options.env("BUCKETRY_DATABASE_URL", database);
     }
-    Ok(Server::start(options).await.map(drop).unwrap_err().to_string())
+    let refusal = Server::start(options).await.err();
+    assert!(refusal.is_some(), "the server has started");
+    Ok(refusal.map(|error| error.to_string()).unwrap_or_default())
 }
 
 async fn secrets_found(terminal: &CommandLine, data_dir: &Path) -> Result<Value> {

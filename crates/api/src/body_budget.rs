@@ -67,14 +67,12 @@ fn merge(taken: &mut Option<OwnedSemaphorePermit>, more: OwnedSemaphorePermit) {
 
 async fn acquire(budget: &Arc<Semaphore>, bytes: usize, wait: Duration) -> ApiResult<OwnedSemaphorePermit> {
     let bytes = u32::try_from(bytes).map_err(ApiError::internal)?;
-    match timeout(wait, Arc::clone(budget).acquire_many_owned(bytes)).await {
-        Ok(permit) => permit.map_err(ApiError::internal),
-        Err(_) => {
-            let message = "too many requests are being received from clients that have not signed in yet: try again in a \
-                           moment";
-            Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "OVERLOADED", message).retry_after(2))
-        }
-    }
+    let waiting = timeout(wait, Arc::clone(budget).acquire_many_owned(bytes));
+    let Ok(permit) = waiting.await else {
+        let message = "too many requests are being received from clients that have not signed in yet: try again in a moment";
+        return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "OVERLOADED", message).retry_after(2));
+    };
+    permit.map_err(ApiError::internal)
 }
 
 #[cfg(test)]

@@ -102,8 +102,9 @@ pub(crate) async fn open(database: &Database, data_dir: &Path) -> Result<OpenDat
         Database::Embedded => {
             if data_directory::lacks_its_database(data_dir) {
                 // A server whose registry is in PostgreSQL may be using it, which is the better reason.
-                data_dir::lock(data_dir)
-                    .map_err(|error| Failure::because(&format!("can't open {}", data_dir.display()), &error))?;
+                data_dir::lock(data_dir).map_err(|error| {
+                    Failure::because(&format!("can't open {}", data_dir.display()), &error)
+                })?;
                 return Err(Failure::failed(format!(
                     "{} holds keys and no database: put the backup of {DATABASE_FILE} in place, or, where the registry is in \
                      PostgreSQL, name it with --database-url or BUCKETRY_DATABASE_URL. For a new registry use another --data-dir",

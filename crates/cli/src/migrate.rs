@@ -57,7 +57,9 @@ pub(crate) async fn run(options: MigrateOptions) -> Result<()> {
     match moved {
         Moved::Whole { rows } => {
             output::line(&format!("moved {rows} rows of {} tables; both sides are the same", tables.len()))?;
-            next.iter().for_each(|line| output::remark(line));
+            for line in &next {
+                output::remark(line);
+            }
             Ok(())
         }
         Moved::Disturbed => Err(Failure::failed(

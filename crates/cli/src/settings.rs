@@ -371,7 +371,6 @@ impl ServeSettings {
                 ..ProtectionSettings::default()
             },
             measure_size_change: all.gateway_size_change != Some(Switch::Off),
-            ..GatewaySettings::default()
         };
         let gateway_url = match all.gateway_url.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
             None => None,

@@ -108,7 +108,7 @@ mod tests {
                 sleep(every).await;
             }
         });
-        let sent = MinRateStream::new(server, RATE).write_all(&[0; 64 << 10]).await;
+        let sent = MinRateStream::new(server, RATE).write_all(&vec![0; 64 << 10]).await;
         reading.abort();
         sent
     }

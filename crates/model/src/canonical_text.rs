@@ -424,7 +424,7 @@ mod tests {
         assert_eq!(canonical(&nested(100_000)), Err(Refused::TooDeep(8)));
         let many = format!("{{\"a\":[{}0]}}", "0,".repeat(300));
         assert_eq!(canonical(&many), Err(Refused::TooManyValues(300)));
-        let members: String = (0..21).map(|n| format!("\"{n}\":0,")).collect();
+        let members = (0..21).map(|n| format!("\"{n}\":0,")).collect::<Vec<_>>().concat();
         assert_eq!(canonical(&format!("{{{members}\"x\":0}}")), Err(Refused::TooManyMembers(20)));
         assert_eq!(canonical(&format!("{{\"a\":\"{}\"}}", "x".repeat(5_000))), Err(Refused::TooLong(4_096)));
         assert_eq!(canonical(&format!("{{\"{}\":0}}", "x".repeat(5_000))), Err(Refused::TooLong(4_096)));
@@ -474,8 +474,7 @@ mod tests {
         leaf.prop_recursive(4, 40, 6, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-                prop::collection::btree_map(any::<String>(), inner, 0..6)
-                    .prop_map(|members| Value::from_iter(members)),
+                prop::collection::btree_map(any::<String>(), inner, 0..6).prop_map(Value::from_iter),
             ]
         })
     }

@@ -138,6 +138,10 @@ impl Hostile {
         let _ = connection.write_all(&self.bytes);
         together.wait();
         if self.holds {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "holding still is the attack, and the thread is its own"
+            )]
             thread::sleep(HOLD);
             return Ok(());
         }
@@ -146,9 +150,8 @@ impl Hostile {
         let mut buffer = vec![0; 64 << 10];
         while Instant::now() < deadline {
             match connection.read(&mut buffer) {
-                Ok(_) => break,
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
-                Err(_) => break,
+                _ => break,
             }
         }
         Ok(())
@@ -218,7 +221,7 @@ fn post(path: &str, body: &[u8]) -> Vec<u8> {
 }
 
 fn many_parameters() -> Vec<u8> {
-    let parameters: String = (0..10_000).map(|n| format!("&{n:x}=")).collect();
+    let parameters = (0..10_000).map(|n| format!("&{n:x}=")).collect::<Vec<_>>().concat();
     format!(
         "GET /node/sync?ip=x&timestamp={}&signature=AAAA{parameters} HTTP/1.1\r\nhost: x\r\n\r\n",
         now_ms()

@@ -104,8 +104,8 @@ fn unknown() -> String {
 
 /// The list in an answer.
 fn list(answer: &Answer) -> &Vec<Value> {
-    let members = answer.body.as_object().into_iter().flatten();
-    let found = answer.body.as_array().or_else(|| members.filter_map(|(_, member)| member.as_array()).next());
+    let mut members = answer.body.as_object().into_iter().flatten();
+    let found = answer.body.as_array().or_else(|| members.find_map(|(_, member)| member.as_array()));
     found.unwrap_or_else(|| panic!("no list: {}", answer.text))
 }
 

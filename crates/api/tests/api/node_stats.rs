@@ -144,7 +144,7 @@ async fn pages_count_buckets_and_lead_to_the_end() {
     }
     buckets.reverse();
     for (path, rows) in [("/stats/nodes/minute", 1), ("/stats/nodes/daily", 2)] {
-        for named in ["".to_owned(), format!("&bucketId={}", buckets.join("%2C"))] {
+        for named in [String::new(), format!("&bucketId={}", buckets.join("%2C"))] {
             let (mut cursor, mut seen) = (String::new(), Vec::new());
             loop {
                 let page = deployment.get(&format!("{path}?limit=2{named}{cursor}")).await;

@@ -196,7 +196,7 @@ async fn traffic_is_cut_down_to_a_workspace() {
     assert_eq!(moved.status, 200, "{}", moved.text);
     deployment.count(1, vec![row(&a, NOON, 1), row(&b, NOON - 60, 1)]).await;
     for (workspace, expected) in [(&first, NOON), (&second, NOON - 60)] {
-        for query in ["".to_owned(), format!("&bucketId={a},{b}")] {
+        for query in [String::new(), format!("&bucketId={a},{b}")] {
             let told = deployment.get(&format!("/stats/minute?workspaceId={workspace}{query}")).await;
             assert_eq!(timestamps(&told.body), [expected], "{}", told.text);
             let days = deployment.get(&format!("/stats/daily?workspaceId={workspace}{query}")).await;

@@ -75,7 +75,7 @@ async fn bodies_are_small_until_somebody_has_signed_in() {
         assert_eq!(refusal(&refused), (400, "INVALID_NODE_MESSAGE"), "{path}: {}", refused.text);
         assert_eq!(refusal(&send(&deployment, path, &larger).await), (413, "BODY_TOO_LARGE"), "{path}");
     }
-    let many: String = (0..40).map(|n| format!("&p{n}=")).collect();
+    let many = (0..40).map(|n| format!("&p{n}=")).collect::<Vec<_>>().concat();
     for query in [many, format!("&cursor={}", "x".repeat(9_000))] {
         let refused = deployment.ask_as(None, Method::GET, &format!("/node/sync?ip=x{query}"), None).await;
         assert_eq!(refusal(&refused), (400, "INVALID_REQUEST"), "{}", refused.text);
@@ -86,7 +86,7 @@ async fn bodies_are_small_until_somebody_has_signed_in() {
 async fn what_is_in_a_message_is_bounded_before_its_signature_is_looked_at() {
     let deployment = Deployment::without_node(open(), Settings::default()).await;
     let nested = format!("{{\"a\":{}{}}}", "[".repeat(50), "]".repeat(50));
-    let members: String = (0..300).map(|n| format!("\"{n}\":0,")).collect();
+    let members = (0..300).map(|n| format!("\"{n}\":0,")).collect::<Vec<_>>().concat();
     for (body, why) in [
         (nested, "nested deeper"),
         (format!("{{{members}\"x\":0}}"), "members"),

@@ -72,7 +72,8 @@ async fn repositories_from_before_are_given_their_key_by_the_housekeeping_or_wit
         if by_housekeeping {
             // Two control planes may do it at the same time.
             let (one, other) = tokio::join!(world.control.tidy(), world.control.tidy());
-            (one.unwrap(), other.unwrap());
+            one.unwrap();
+            other.unwrap();
         } else {
             let input = KeyInput { name: Some("ci".to_owned()), access: Some("READ".to_owned()) };
             world.control.create_repository_key(&world.owner, repository, &input).await.unwrap();

@@ -29,7 +29,8 @@ fn shut(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
 
     let restrict = |path: &Path, mode: u32| {
-        if fs::metadata(path)?.permissions().mode() & 0o077 == 0 {
+        let others = fs::metadata(path)?.permissions().mode() & 0o077;
+        if others == 0 {
             return Ok(());
         }
         fs::set_permissions(path, Permissions::from_mode(mode))

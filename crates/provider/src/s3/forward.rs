@@ -107,7 +107,9 @@ fn call(request: Forwarded<'_>) -> Result<Call<'_>, ProviderError> {
     let Forwarded { method, key, query, headers, payload, takes_long } = request;
     let pace = if takes_long { Pace::Slow } else { Pace::Usual };
     let mut parameters = Query::default();
-    query.iter().for_each(|parameter| parameter.add_to(&mut parameters));
+    for parameter in query {
+        parameter.add_to(&mut parameters);
+    }
     Ok(Call { query: parameters, headers, payload, pace, ..object(method, key)? })
 }
 

@@ -40,7 +40,7 @@ pub struct SqliteStore {
     generations: Arc<Generations>,
     file: PathBuf,
     // Held until the store is dropped; none where it is only read.
-    _lock: Option<DataDirLock>,
+    lock: Option<DataDirLock>,
     // Likewise; it takes the directory with it.
     _temporary: Option<tempfile::TempDir>,
 }
@@ -52,7 +52,7 @@ impl SqliteStore {
     /// The directory's lock ends with the process.
     #[expect(clippy::unused_async, reason = "other engines ask their database")]
     async fn is_claimed(&self) -> bool {
-        self._lock.is_some()
+        self.lock.is_some()
     }
 
     /// Only one process uses the database at a time.

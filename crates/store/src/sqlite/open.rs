@@ -70,7 +70,7 @@ impl SqliteStore {
             readers,
             generations: Arc::new(Generations::new()),
             file,
-            _lock: Some(lock),
+            lock: Some(lock),
             _temporary: None,
         })
     }
@@ -87,7 +87,7 @@ impl SqliteStore {
             readers,
             generations: Arc::new(Generations::new()),
             file,
-            _lock: None,
+            lock: None,
             _temporary: None,
         })
     }
@@ -225,7 +225,7 @@ pub(super) async fn check_schema(readers: &Pool<Db>) -> Result<()> {
 /// Moves the log into the database file and lets go of all connections.
 pub(super) async fn close(store: &SqliteStore) {
     store.readers.close().await;
-    if store._lock.is_none() {
+    if store.lock.is_none() {
         return;
     }
     // What can't be moved now is found in the log at the next start.
