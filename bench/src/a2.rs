@@ -24,14 +24,14 @@ const TURN: usize = 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
-enum Call {
+enum RegistryCall {
     FirstPage,
     Status,
     Day,
     Create,
 }
 
-impl Call {
+impl RegistryCall {
     const ALL: [Self; 4] = [Self::FirstPage, Self::Status, Self::Day, Self::Create];
 
     fn describe(self) -> &'static str {
@@ -54,7 +54,7 @@ struct Sized {
 }
 
 /// Times of each kind of call, at each size, of one round.
-type Times = BTreeMap<(Call, u64), Vec<Duration>>;
+type Times = BTreeMap<(RegistryCall, u64), Vec<Duration>>;
 
 /// Where files are in memory: what a disk, or a machine that takes its cache away, adds is not in the figures.
 const MEMORY: &str = "/dev/shm";
@@ -145,13 +145,13 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
 }
 
 /// What was measured of one kind of database in one place.
-struct Measured {
+struct MeasuredRegistry {
     calls: Vec<Growth>,
     starts: Bar,
     figures: Value,
 }
 
-async fn on(plan: &Plan, extent: &Extent, seeded: &[Seeded]) -> Result<Measured> {
+async fn on(plan: &Plan, extent: &Extent, seeded: &[Seeded]) -> Result<MeasuredRegistry> {
     let &Extent { sizes, rounds, turns } = extent;
     let (starts_figures, starts) = starts(plan, seeded, rounds).await?;
 
@@ -174,7 +174,7 @@ async fn on(plan: &Plan, extent: &Extent, seeded: &[Seeded]) -> Result<Measured>
         report::complain(&format!("round {} of {rounds}", number + 1));
         measured.push(round(&mut servers, turns, number).await?);
     }
-    let requests = (rounds * turns * TURN * Call::ALL.len()) as f64;
+    let requests = (rounds * turns * TURN * RegistryCall::ALL.len()) as f64;
     let file_reads: Vec<Value> = reads_before
         .into_iter()
         .zip(reads(&servers)?)
@@ -191,7 +191,7 @@ async fn on(plan: &Plan, extent: &Extent, seeded: &[Seeded]) -> Result<Measured>
     }
     let calls = evaluate(&measured, sizes);
     let figures = json!({ "calls": calls, "files": file_reads, "startToReadyMs": starts_figures });
-    Ok(Measured { calls, starts, figures })
+    Ok(MeasuredRegistry { calls, starts, figures })
 }
 
 /// Per server: size, reads from files, bytes from the disk.
@@ -206,7 +206,7 @@ fn reads(servers: &[Sized]) -> Result<Vec<(u64, u64, u64)>> {
 /// Every kind of call at every size, in short turns whose order changes.
 async fn round(servers: &mut [Sized], turns: usize, number: usize) -> Result<Times> {
     let mut times = Times::new();
-    for call in Call::ALL {
+    for call in RegistryCall::ALL {
         for turn in 0..turns {
             for place in 0..servers.len() {
                 let server_count = servers.len();
@@ -222,17 +222,17 @@ async fn round(servers: &mut [Sized], turns: usize, number: usize) -> Result<Tim
 }
 
 impl Sized {
-    async fn time(&mut self, call: Call) -> Result<Duration> {
+    async fn time(&mut self, call: RegistryCall) -> Result<Duration> {
         self.next += 1;
         let Sample { id, day } = self.samples[self.next % self.samples.len()];
         let (method, path, body) = match call {
-            Call::FirstPage => (Method::GET, "/bucket?limit=100".to_owned(), None),
-            Call::Status => (Method::GET, format!("/bucket/{id}/status"), None),
-            Call::Day => {
+            RegistryCall::FirstPage => (Method::GET, "/bucket?limit=100".to_owned(), None),
+            RegistryCall::Status => (Method::GET, format!("/bucket/{id}/status"), None),
+            RegistryCall::Day => {
                 let day = day.start().to_string();
                 (Method::POST, format!("/bucket/{id}/stats"), Some(json!({ "day": day })))
             }
-            Call::Create => {
+            RegistryCall::Create => {
                 let name = format!("measured {}", self.next);
                 let bucket = new_bucket(&name, &self.deployment.workspace, "https://s3.example.com");
                 (Method::POST, "/bucket".to_owned(), Some(bucket))
@@ -243,10 +243,10 @@ impl Sized {
         let answer: Value = serde_json::from_slice(self.connection.body())?;
         let entries = |name: &str| answer[name].as_array().map_or(0, Vec::len);
         let complete = match call {
-            Call::FirstPage => entries("buckets") == 100 && answer["nextCursor"].is_string(),
-            Call::Status => entries("nodeStatus") == 1,
-            Call::Day => entries("nodeStats") == 1,
-            Call::Create => {
+            RegistryCall::FirstPage => entries("buckets") == 100 && answer["nextCursor"].is_string(),
+            RegistryCall::Status => entries("nodeStatus") == 1,
+            RegistryCall::Day => entries("nodeStats") == 1,
+            RegistryCall::Create => {
                 // The size stays what it is.
                 let path = format!("/bucket/{}", text(&answer, "bucketId")?);
                 self.connection.json(Method::DELETE, &path, None).await?;
@@ -261,7 +261,7 @@ impl Sized {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Growth {
-    call: Call,
+    call: RegistryCall,
     buckets: u64,
     p50: Spread,
     p99: Spread,
@@ -273,7 +273,7 @@ struct Growth {
 
 fn evaluate(measured: &[Times], sizes: &[u64]) -> Vec<Growth> {
     let fewest = sizes.first().copied().unwrap_or_default();
-    let calls = Call::ALL.into_iter().flat_map(|call| sizes.iter().map(move |size| (call, *size)));
+    let calls = RegistryCall::ALL.into_iter().flat_map(|call| sizes.iter().map(move |size| (call, *size)));
     calls
         .map(|(call, buckets)| {
             let times = |round: &Times, size| round.get(&(call, size)).cloned().unwrap_or_default();
@@ -307,9 +307,13 @@ fn bars_of(calls: &[Growth], sizes: &[u64], place: &str, barred: bool) -> Vec<Ba
                 fewest.unwrap_or_default(),
             );
             let ratio = growth.p99_to_fewest;
-            let told =
+            let response =
                 format!("{ratio} × ({:.0} µs; p50 {:.2} ×)", growth.p99.median, growth.p50_to_fewest.median);
-            if barred { Bar::at_most(&what, LIMIT, ratio.median, told) } else { Bar::reported(&what, told) }
+            if barred {
+                Bar::at_most(&what, LIMIT, ratio.median, response)
+            } else {
+                Bar::reported(&what, response)
+            }
         })
         .collect()
 }
@@ -327,8 +331,8 @@ async fn starts(plan: &Plan, seeded: &[Seeded], rounds: usize) -> Result<(Value,
     }
     let spreads: Vec<(u64, Spread)> =
         taken.into_iter().map(|(buckets, times)| (buckets, Spread::of(times))).collect();
-    let told = |(buckets, spread): &(u64, Spread)| format!("{buckets}: {:.0} ms", spread.median);
-    let text = spreads.iter().map(told).collect::<Vec<_>>().join(", ");
+    let response = |(buckets, spread): &(u64, Spread)| format!("{buckets}: {:.0} ms", spread.median);
+    let text = spreads.iter().map(response).collect::<Vec<_>>().join(", ");
     let engine = if seeded.iter().any(|one| one.database().is_some()) { "PostgreSQL" } else { "SQLite" };
     let figures = spreads.iter().map(|(buckets, ms)| json!({ "buckets": buckets, "ms": ms })).collect();
     Ok((Value::Array(figures), Bar::reported(&format!("start to ready, by buckets, {engine}"), text)))

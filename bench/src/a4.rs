@@ -30,7 +30,7 @@ const BUCKETS: usize = 2_000;
 const ROWS_A_STATEMENT: usize = 256;
 
 /// What reports are made of.
-struct Traffic {
+struct TrafficRows {
     node: NodeId,
     org: OrgId,
     repository: RepoId,
@@ -102,7 +102,7 @@ where
     for<'q> String: sqlx::Encode<'q, D> + sqlx::Type<D>,
     for<'q> i64: sqlx::Encode<'q, D> + sqlx::Type<D>,
 {
-    let traffic = Traffic::of(store).await?;
+    let traffic = TrafficRows::of(store).await?;
     // Texts compare by their bytes, as in the product's tables.
     let text = if engine == "PostgreSQL" { "TEXT COLLATE \"C\"" } else { "TEXT" };
     let counts: Vec<String> = (0..11).map(|number| format!("count_{number} BIGINT NOT NULL")).collect();
@@ -155,7 +155,7 @@ where
     Ok(())
 }
 
-impl Traffic {
+impl TrafficRows {
     async fn of(store: &dyn Store) -> Result<Self> {
         let org = store.organizations(1).await?.first().ok_or("no organization")?.id;
         let node = store.nodes().await?.first().ok_or("no node")?.id;
@@ -197,7 +197,7 @@ impl Traffic {
 }
 
 /// The rows, and nothing else, in one transaction.
-async fn insert<D>(plain: &Pool<D>, traffic: &Traffic, batch: &UsageBatch) -> Result
+async fn insert<D>(plain: &Pool<D>, traffic: &TrafficRows, batch: &UsageBatch) -> Result
 where
     D: Database,
     for<'c> &'c mut D::Connection: Executor<'c, Database = D>,

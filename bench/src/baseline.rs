@@ -72,27 +72,27 @@ pub(crate) fn tell(ready_file: &Path, value: &Value) -> Result {
 /// This program, run as another process with one of its own commands. Dropping it ends it.
 pub(crate) struct Companion {
     supervised: Supervised,
-    told: Value,
+    response: Value,
     _room: TempDir,
 }
 
 impl Companion {
     /// Starts it and waits until it has told where it is.
     pub(crate) fn start(arguments: &[&Path]) -> Result<Self> {
-        let room = tempfile::tempdir()?;
-        let ready_file = room.path().join("ready.json");
+        let dir = tempfile::tempdir()?;
+        let ready_file = dir.path().join("ready.json");
         let mut command = Command::new(std::env::current_exe()?);
         command.args(arguments).arg(&ready_file);
-        let mut supervised = Supervised::start(command, room.path(), &[])?;
-        let told = supervised.wait_ready("a companion's start", Duration::from_secs(30), || {
+        let mut supervised = Supervised::start(command, dir.path(), &[])?;
+        let response = supervised.wait_ready("a companion's start", Duration::from_secs(30), || {
             std::fs::read_to_string(&ready_file).map_err(|error| error.to_string())
         })?;
-        Ok(Self { supervised, told: serde_json::from_str(&told)?, _room: room })
+        Ok(Self { supervised, response: serde_json::from_str(&response)?, _room: dir })
     }
 
     /// What it told of itself.
-    pub(crate) fn told(&self, name: &str) -> Result<String> {
-        text(&self.told, name)
+    pub(crate) fn response(&self, name: &str) -> Result<String> {
+        text(&self.response, name)
     }
 }
 
@@ -113,8 +113,8 @@ impl Baseline {
         std::fs::write(&file, body)?;
         let companion = Companion::start(&[Path::new("baseline"), &file])?;
         Ok(Self {
-            url: companion.told("url")?,
-            token: companion.told("token")?,
+            url: companion.response("url")?,
+            token: companion.response("token")?,
             process: Process::new(companion.supervised.id())?,
             _companion: companion,
             _body: directory,

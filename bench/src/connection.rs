@@ -91,7 +91,7 @@ impl Connection {
         if answered.status == StatusCode::OK {
             return Ok(());
         }
-        let told = String::from_utf8_lossy(&self.body[..self.body.len().min(500)]).into_owned();
-        Err(format!("{path} answered {}: {told}", answered.status).into())
+        let response = String::from_utf8_lossy(&self.body[..self.body.len().min(500)]).into_owned();
+        Err(format!("{path} answered {}: {response}", answered.status).into())
     }
 }

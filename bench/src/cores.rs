@@ -59,11 +59,12 @@ impl Cores {
         if self.count.is_none() {
             return Ok(());
         }
-        let told = Command::new("taskset").args(["-pc", cores, &std::process::id().to_string()]).output()?;
-        if told.status.success() {
+        let response =
+            Command::new("taskset").args(["-pc", cores, &std::process::id().to_string()]).output()?;
+        if response.status.success() {
             Ok(())
         } else {
-            Err(format!("taskset: {}", String::from_utf8_lossy(&told.stderr).trim()).into())
+            Err(format!("taskset: {}", String::from_utf8_lossy(&response.stderr).trim()).into())
         }
     }
 }

@@ -16,15 +16,15 @@ pub(crate) fn describe(commit: &str) -> Value {
         "cpu": model.trim_start_matches([' ', '\t', ':']),
         "cores": std::thread::available_parallelism().map_or(0, std::num::NonZero::get),
         "memory": memory.trim(),
-        "kernel": told(Command::new("uname").arg("-sr")),
+        "kernel": response(Command::new("uname").arg("-sr")),
         "loadAtStart": load.split(' ').next().and_then(|text| text.parse::<f64>().ok()),
-        "rustc": told(Command::new("rustc").arg("--version")),
+        "rustc": response(Command::new("rustc").arg("--version")),
         "bucketry": env!("CARGO_PKG_VERSION"),
         "commit": commit,
     })
 }
 
-fn told(command: &mut Command) -> String {
+fn response(command: &mut Command) -> String {
     let output = command.output().map(|output| output.stdout).unwrap_or_default();
     String::from_utf8_lossy(&output).trim().to_owned()
 }

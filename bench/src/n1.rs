@@ -53,8 +53,9 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     let expected = share * 60.0 / INTERVAL as f64;
     // Intervals vary by a tenth; their mean doesn't.
     if (full.probes_per_minute - expected).abs() > expected * 0.05 {
-        let told = format!("{:.0} probes a minute came, instead of {expected:.0}", full.probes_per_minute);
-        return Err(told.into());
+        let response =
+            format!("{:.0} probes a minute came, instead of {expected:.0}", full.probes_per_minute);
+        return Err(response.into());
     }
     let per_bucket = (full.resident - empty.resident) / share;
     let peak_per_bucket = (full.peak - empty.resident) / share;

@@ -33,8 +33,8 @@ impl Origin {
     pub(crate) fn start() -> Result<Self> {
         let companion = Companion::start(&[Path::new("origin")])?;
         Ok(Self {
-            endpoint: companion.told("endpoint")?,
-            counts: companion.told("counts")?,
+            endpoint: companion.response("endpoint")?,
+            counts: companion.response("counts")?,
             _companion: companion,
         })
     }

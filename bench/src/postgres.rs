@@ -30,8 +30,9 @@ impl Postgres {
             report::complain("no --postgres: only the embedded database is measured");
             return Ok(None);
         };
-        let settings =
-            PARAMETERS.into_iter().fold(Settings::default().place(place), |settings, (name, value)| {
+        let settings = PARAMETERS
+            .into_iter()
+            .fold(Settings::default().in_directory(place), |settings, (name, value)| {
                 settings.parameter(name, value)
             });
         let inner = server::Postgres::start_with(programs, settings)?;

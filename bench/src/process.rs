@@ -15,8 +15,8 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn new(id: u32) -> Result<Self> {
-        let told = Command::new("getconf").arg("CLK_TCK").output()?;
-        let ticks_per_second = String::from_utf8(told.stdout)?.trim().parse()?;
+        let response = Command::new("getconf").arg("CLK_TCK").output()?;
+        let ticks_per_second = String::from_utf8(response.stdout)?.trim().parse()?;
         Ok(Self { id, ticks_per_second })
     }
 

@@ -133,16 +133,16 @@ fn table(reports: &[Report]) -> String {
     }
     text.push('\n');
     for report in reports {
-        let told = |name: &str| report.machine[name].to_string().replace('"', "");
+        let response = |name: &str| report.machine[name].to_string().replace('"', "");
         _ = writeln!(
             text,
             "- {}: commit {}, {}, {} cores, {}, load average at the start {}",
             report.name.to_uppercase(),
-            told("commit"),
-            told("cpu"),
-            told("cores"),
-            told("rustc"),
-            told("loadAtStart"),
+            response("commit"),
+            response("cpu"),
+            response("cores"),
+            response("rustc"),
+            response("loadAtStart"),
         );
     }
     text

@@ -86,7 +86,7 @@ impl Seeded {
 
     /// Moves it into a new database with `bucketry migrate`; how long that took, and how many rows it moved. The data
     /// directory keeps its keys only.
-    pub(crate) fn migrate(mut self, plan: &Plan, postgres: &Postgres) -> Result<(Self, Moved)> {
+    pub(crate) fn migrate(mut self, plan: &Plan, postgres: &Postgres) -> Result<(Self, MoveTime)> {
         report::complain(&format!("moving {} buckets to PostgreSQL", self.buckets));
         let database = postgres.database(&format!("buckets_{}", self.buckets))?;
         let directory = self.directory.path();
@@ -106,7 +106,7 @@ impl Seeded {
 
     /// Moves it from PostgreSQL into a new SQLite file in `place`, which is thrown away. No server must be running. None
     /// where it isn't in PostgreSQL.
-    pub(crate) fn migrate_back(&self, plan: &Plan, place: &Path) -> Result<Option<Moved>> {
+    pub(crate) fn migrate_back(&self, plan: &Plan, place: &Path) -> Result<Option<MoveTime>> {
         let Some(database) = &self.database else { return Ok(None) };
         report::complain(&format!("moving {} buckets back to SQLite", self.buckets));
         let directory = tempfile::tempdir_in(place)?;
@@ -129,12 +129,12 @@ impl Seeded {
 }
 
 /// What a move came to.
-pub(crate) struct Moved {
+pub(crate) struct MoveTime {
     pub(crate) took: Duration,
     pub(crate) rows: u64,
 }
 
-impl Moved {
+impl MoveTime {
     /// The line of the table.
     pub(crate) fn bar(&self, buckets: u64, target: &str) -> Bar {
         let (seconds, rows) = (self.took.as_secs_f64(), self.rows);
@@ -150,13 +150,13 @@ impl Moved {
 }
 
 /// Runs `bucketry migrate`, which compares both sides row by row at its end.
-fn migrate(plan: &Plan, from: &str, to: &str) -> Result<Moved> {
+fn migrate(plan: &Plan, from: &str, to: &str) -> Result<MoveTime> {
     let start = Instant::now();
-    let told = run(Command::new(&plan.bucketry).args(["migrate", "--from", from, "--to", to]))?;
+    let response = run(Command::new(&plan.bucketry).args(["migrate", "--from", from, "--to", to]))?;
     let took = start.elapsed();
-    let rows = told.split(' ').nth(1).and_then(|rows| rows.parse().ok());
-    let rows = rows.ok_or_else(|| format!("migrate told {told:?}"))?;
-    Ok(Moved { took, rows })
+    let rows = response.split(' ').nth(1).and_then(|rows| rows.parse().ok());
+    let rows = rows.ok_or_else(|| format!("migrate told {response:?}"))?;
+    Ok(MoveTime { took, rows })
 }
 
 /// Buckets from everywhere among so many. No server must be running.

@@ -55,7 +55,7 @@ impl S3Client {
     /// # Errors
     /// [`Error::OtherEnd`] when the program itself breaks down. Dropping the future kills it.
     pub async fn run(self, at: &RepositoryAccess) -> Result<BTreeMap<String, String>> {
-        let room = tempfile::Builder::new().prefix("bucketry-client-").tempdir().map_err(Error::Files)?;
+        let dir = tempfile::Builder::new().prefix("bucketry-client-").tempdir().map_err(Error::Files)?;
         let scripts = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("clients");
         let command_line = |tool: &str| -> Result<Command> {
             let mut command = Command::new(environment::python()?);
@@ -76,7 +76,7 @@ impl S3Client {
             Self::AwsSdkForJavaScript => _ = command.arg(scripts.join("aws_sdk_operations.mjs")),
             _ => {}
         }
-        at.enter(&mut command, room.path()).env("MATRIX_PREFIX", format!("{}-{}", at.prefix, self.name()));
+        at.enter(&mut command, dir.path()).env("MATRIX_PREFIX", format!("{}-{}", at.prefix, self.name()));
         outcome_of(command, self.name(), "an object of operations").await
     }
 }
@@ -116,21 +116,21 @@ impl RepositoryAccess {
     /// # Errors
     /// [`Error::OtherEnd`] with its traceback when it fails. Dropping the future kills it.
     pub async fn run_script(&self, script: &str, args: &[&str]) -> Result<Value> {
-        let room = tempfile::Builder::new().prefix("bucketry-client-").tempdir().map_err(Error::Files)?;
+        let dir = tempfile::Builder::new().prefix("bucketry-client-").tempdir().map_err(Error::Files)?;
         let mut command = Command::new(environment::python()?);
         command.arg(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("clients").join(script)).args(args);
-        self.enter(&mut command, room.path()).env("MATRIX_PREFIX", &self.prefix);
+        self.enter(&mut command, dir.path()).env("MATRIX_PREFIX", &self.prefix);
         outcome_of(command, script, "JSON").await
     }
 
     /// Tells a program how it gets at the bucket.
-    fn enter<'a>(&self, command: &'a mut Command, room: &Path) -> &'a mut Command {
+    fn enter<'a>(&self, command: &'a mut Command, dir: &Path) -> &'a mut Command {
         command
             .env("MATRIX_ENDPOINT", &self.endpoint)
             .env("MATRIX_KEY", &self.key)
             .env("MATRIX_SECRET", &self.secret)
             .env("MATRIX_BUCKET", &self.bucket)
-            .env("MATRIX_ROOM", room)
+            .env("MATRIX_ROOM", dir)
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .env_remove("AWS_CA_BUNDLE")
             .stdin(Stdio::null())

@@ -30,9 +30,9 @@ async fn let_write(server: &Server, how: &str) -> Result<()> {
     run_python(LET_WRITE, &[&process, how]).await.map(drop)
 }
 
-/// The binary with the signal ignored that would end it at its first write beyond the limit, as a script in `room`.
-pub fn ignoring_full_disks(room: &Path) -> Result<PathBuf> {
-    let script = room.join("bucketry");
+/// The binary with the signal ignored that would end it at its first write beyond the limit, as a script in `dir`.
+pub fn ignoring_full_disks(dir: &Path) -> Result<PathBuf> {
+    let script = dir.join("bucketry");
     let text = format!("#!/bin/sh\ntrap '' XFSZ\nexec '{}' \"$@\"\n", binary()?.display());
     std::fs::write(&script, text).map_err(Error::Files)?;
     let runnable = std::fs::Permissions::from_mode(0o700);

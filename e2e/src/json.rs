@@ -53,9 +53,9 @@ mod tests {
 
     #[test]
     fn what_is_not_there_is_empty() {
-        let told = json!({ "fields": [{ "field": "name" }, {}] });
-        assert_eq!(each(&told["fields"], "field"), ["name", ""]);
-        assert_eq!(text(&told["message"]), "");
-        assert!(list(&told["checks"]).is_empty() && members(&told["x"]).is_empty());
+        let response = json!({ "fields": [{ "field": "name" }, {}] });
+        assert_eq!(each(&response["fields"], "field"), ["name", ""]);
+        assert_eq!(text(&response["message"]), "");
+        assert!(list(&response["checks"]).is_empty() && members(&response["x"]).is_empty());
     }
 }

@@ -25,8 +25,8 @@ impl Outcomes {
     }
 
     /// Adds a client's: operation to `ok`, or the reason of the failure.
-    pub fn add(&mut self, client: &str, told: BTreeMap<String, String>) {
-        self.by_client.insert(client.to_owned(), told);
+    pub fn add(&mut self, client: &str, response: BTreeMap<String, String>) {
+        self.by_client.insert(client.to_owned(), response);
     }
 
     /// Leaves them all as a table, for who wants to read it.
@@ -64,8 +64,9 @@ impl Outcomes {
     }
 
     fn all(&self) -> impl Iterator<Item = (&str, &str, &str)> {
-        self.by_client.iter().flat_map(|(client, told)| {
-            told.iter()
+        self.by_client.iter().flat_map(|(client, response)| {
+            response
+                .iter()
                 .map(move |(operation, outcome)| (client.as_str(), operation.as_str(), outcome.as_str()))
         })
     }
@@ -99,9 +100,11 @@ mod tests {
     #[test]
     fn new_failures_and_mended_ones_are_both_surprises() {
         let mut outcomes = Outcomes::new("azure");
-        let told = [("put_object", "ok"), ("get_object", "AccessDenied")];
-        outcomes
-            .add("s3cmd", told.map(|(operation, outcome)| (operation.to_owned(), outcome.to_owned())).into());
+        let response = [("put_object", "ok"), ("get_object", "AccessDenied")];
+        outcomes.add(
+            "s3cmd",
+            response.map(|(operation, outcome)| (operation.to_owned(), outcome.to_owned())).into(),
+        );
         let surprises = outcomes.surprises();
         assert!(surprises.contains(&"s3cmd get_object fails: AccessDenied".to_owned()), "{surprises:?}");
         assert!(surprises.iter().any(|line| line.starts_with("s3cmd put_object works")), "{surprises:?}");

@@ -65,23 +65,23 @@ impl Person {
     /// The id of the oldest workspace that this person can enter: `default` for the first owner.
     pub async fn workspace(&self) -> Result<String> {
         let answer = self.get("/workspace").send().await?;
-        let told = answer.json_with_status(200)?;
-        let oldest = list(&told["workspaces"]).last();
+        let response = answer.json_with_status(200)?;
+        let oldest = list(&response["workspaces"]).last();
         id(oldest.map(|oldest| &oldest["id"]), &answer)
     }
 
     /// Registers a bucket and answers its id.
     pub async fn register(&self, body: &Value) -> Result<String> {
         let answer = self.post("/bucket", body).send().await?;
-        let told = answer.json_with_status(200)?;
-        id(told.get("bucketId"), &answer)
+        let response = answer.json_with_status(200)?;
+        id(response.get("bucketId"), &answer)
     }
 
     /// All buckets that the list shows.
     pub async fn buckets(&self) -> Result<Vec<Value>> {
         let answer = self.get("/bucket").send().await?;
-        let told = answer.json_with_status(200)?;
-        told["buckets"].as_array().cloned().ok_or_else(|| answer.unlike("buckets"))
+        let response = answer.json_with_status(200)?;
+        response["buckets"].as_array().cloned().ok_or_else(|| answer.unlike("buckets"))
     }
 
     /// A bucket as the list shows it; null if it doesn't.
@@ -119,12 +119,12 @@ impl Person {
     ) -> Result<RepositoryAccess> {
         let usual = json!({ "storageType": "S3", "mode": "NORMAL", "workspaceId": self.workspace().await? });
         let body = with(&usual, fields);
-        let told = self.post("/repo", &body).send().await?.json_with_status(200)?;
+        let response = self.post("/repo", &body).send().await?.json_with_status(200)?;
         let wanted = json!({ "name": "Tests", "accessType": "ADMIN" });
-        let path = format!("/repo/{}/apikey", text(&told["repoId"]));
+        let path = format!("/repo/{}/apikey", text(&response["repoId"]));
         let pair = self.post(&path, &wanted).send().await?.json_with_status(200)?;
         let access = RepositoryAccess {
-            repository: text(&told["repoId"]).to_owned(),
+            repository: text(&response["repoId"]).to_owned(),
             endpoint: server.gateway().unwrap_or_default().to_owned(),
             key: text(&pair["key"]).to_owned(),
             secret: text(&pair["secret"]).to_owned(),
@@ -138,8 +138,8 @@ impl Person {
     }
 }
 
-fn id(told: Option<&Value>, answer: &Answer) -> Result<String> {
-    told.and_then(Value::as_str).map(str::to_owned).ok_or_else(|| answer.unlike("an id"))
+fn id(response: Option<&Value>, answer: &Answer) -> Result<String> {
+    response.and_then(Value::as_str).map(str::to_owned).ok_or_else(|| answer.unlike("an id"))
 }
 
 /// What registers a bucket of an S3 server, by way of [`ADMIN`].

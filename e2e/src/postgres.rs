@@ -26,8 +26,8 @@ pub(crate) fn make_database() -> Result<String> {
 /// Runs a statement in a database, past the server, and answers what it tells: lines of columns separated by `|`.
 pub async fn query(database: &str, sql: &str) -> Result<String> {
     let (programs, database, sql) = (postgres_programs()?, database.to_owned(), sql.to_owned());
-    let told = tokio::task::spawn_blocking(move || postgres::query(&programs, &database, &sql)).await?;
-    told.map_err(Error::Server)
+    let response = tokio::task::spawn_blocking(move || postgres::query(&programs, &database, &sql)).await?;
+    response.map_err(Error::Server)
 }
 
 /// Somebody else at work in a database. Dropping it ends its session and undoes what it did not commit.

@@ -16,12 +16,13 @@ pub async fn run_python(script: &str, args: &[&str]) -> Result<Value> {
     let mut python = Command::new(environment::python()?);
     python.args(["-c", script]).args(args).stdin(Stdio::null()).kill_on_drop(true);
     let output = python.output().await.map_err(Error::Files)?;
-    let (printed, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (printed, response) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let unlike = |expected: &str| Error::OtherEnd {
         call: "python".to_owned(),
         expected: expected.to_owned(),
         status: output.status.to_string(),
-        output: format!("{printed}{told}"),
+        output: format!("{printed}{response}"),
     };
     if !output.status.success() {
         return Err(unlike("success"));
@@ -40,14 +41,14 @@ const SEALED_SECRETS_OF_POSTGRES: &str =
 
 /// The sealed texts in a server's database, by bucket. `docs/vault.md` says where they lie.
 pub async fn sealed_secrets(server: &Server) -> Result<serde_json::Map<String, Value>> {
-    let told = match server.database() {
+    let response = match server.database() {
         None => run_python(SEALED_SECRETS, &[&server.data_dir().to_string_lossy()]).await?,
         Some(database) => {
-            let told = query(database, SEALED_SECRETS_OF_POSTGRES).await?;
-            serde_json::from_str(&told).unwrap_or_default()
+            let response = query(database, SEALED_SECRETS_OF_POSTGRES).await?;
+            serde_json::from_str(&response).unwrap_or_default()
         }
     };
-    Ok(told.as_object().cloned().unwrap_or_default())
+    Ok(response.as_object().cloned().unwrap_or_default())
 }
 
 const OPEN_WITH_AGE: &str = r"

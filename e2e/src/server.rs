@@ -95,8 +95,8 @@ impl Server {
     pub async fn log_in_as(&self, email: &str, password: &str) -> Result<String> {
         let answer =
             self.post("/user/login").json(&json!({ "email": email, "password": password })).send().await?;
-        let told = answer.json_with_status(200)?;
-        told["accessToken"].as_str().map(str::to_owned).ok_or_else(|| answer.unlike("an accessToken"))
+        let response = answer.json_with_status(200)?;
+        response["accessToken"].as_str().map(str::to_owned).ok_or_else(|| answer.unlike("an accessToken"))
     }
 
     /// The first owner, logged in.

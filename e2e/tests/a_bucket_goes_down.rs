@@ -83,8 +83,8 @@ async fn requests_tell_an_outage_and_its_end_long_before_the_next_probe() -> Res
     store.stop().await?;
     // An application goes on asking.
     let asked = async || {
-        let told = access.object(Method::GET, "a").send().await?;
-        Ok((told.status, told_by_node(&owner, &id).await?.0))
+        let response = access.object(Method::GET, "a").send().await?;
+        Ok((response.status, told_by_node(&owner, &id).await?.0))
     };
     let (status, node) =
         eventually("the outage showing", SOON, asked, |(_, node)| node["status"] == "OFFLINE").await?;
@@ -93,8 +93,8 @@ async fn requests_tell_an_outage_and_its_end_long_before_the_next_probe() -> Res
     assert!(text(&node["statusReason"]).contains(' '), "the reason is a sentence: {node}");
     assert_eq!(owner.status_of(&id).await?, "OFFLINE");
     // What the failing requests gave cause for is over: now the next probe is an hour off.
-    let told = async || Ok(told_by_node(&owner, &id).await?.0["lastUpdated"].clone());
-    eventually("a last failing probe", SOON, told, |at| *at != node["lastUpdated"]).await?;
+    let response = async || Ok(told_by_node(&owner, &id).await?.0["lastUpdated"].clone());
+    eventually("a last failing probe", SOON, response, |at| *at != node["lastUpdated"]).await?;
 
     store.start_again().await?;
     // The gateway leaves it alone for some seconds; the first request that is served is news.
@@ -178,9 +178,9 @@ async fn buckets_of_a_silent_node_are_disconnected_until_it_is_back() -> Result<
     let new = with(&body, &json!({ "name": "New" }));
     let validation = without_node.call(Method::POST, &format!("/bucket/{id}/validate"));
     for refused in [without_node.post("/bucket", &new).send().await?, validation.send().await?] {
-        let told = refused.json_with_status(503)?;
-        assert_eq!(told["error_code"], "NO_NODE_ONLINE", "{told}");
-        assert!(text(&told["message"]).contains("node"), "{told}");
+        let response = refused.json_with_status(503)?;
+        assert_eq!(response["error_code"], "NO_NODE_ONLINE", "{response}");
+        assert!(text(&response["message"]).contains("node"), "{response}");
     }
     let unchecked = without_node.register(&with(&new, &json!({ "skipValidation": true }))).await?;
     assert_eq!(without_node.status_of(&unchecked).await?, "DISCONNECTED");

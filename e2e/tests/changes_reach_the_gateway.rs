@@ -51,8 +51,8 @@ fn own_folder(name: &str) -> String {
 }
 
 async fn put(access: &RepositoryAccess, key: &str) -> Result<()> {
-    let told = access.object(Method::PUT, key).raw("text/plain", key.to_owned()).send().await?;
-    if told.status == 200 { Ok(()) } else { Err(told.unlike("status 200")) }
+    let response = access.object(Method::PUT, key).raw("text/plain", key.to_owned()).send().await?;
+    if response.status == 200 { Ok(()) } else { Err(response.unlike("status 200")) }
 }
 
 async fn get(access: &RepositoryAccess, key: &str) -> Result<u16> {
@@ -93,8 +93,8 @@ async fn changes_of_a_repository_and_its_keys_hold_within_seconds() -> Result<()
     eventually("a new key being let in", AT_MOST, read, |status| *status == 200).await?;
     let revoked = owner.delete(&format!("{path}/{}", text(&pair["id"])));
     eprintln!("{}", holds_soon("a revoked key", revoked, async || get(&reader, "there").await, 403).await?);
-    let told = reader.object(Method::GET, "there").send().await?;
-    assert!(told.text().contains("InvalidAccessKeyId"), "{}", told.text());
+    let response = reader.object(Method::GET, "there").send().await?;
+    assert!(response.text().contains("InvalidAccessKeyId"), "{}", response.text());
     assert_eq!(get(&access, "there").await?, 200, "the other key is as it was");
 
     let deleted = owner.delete(&repository);
@@ -197,15 +197,15 @@ async fn the_last_use_of_a_key_is_told_within_seconds() -> Result<()> {
     let look = async || get(&access, "none").await;
     eventually("the bucket being served", AT_MOST * 2, look, |status| *status == 404).await?;
     let since = Instant::now();
-    let told =
+    let response =
         eventually("the use being told", AT_MOST * 4, keys, |key| key["lastUsedAt"].is_string()).await?;
     eprintln!("the last use of a key: told after {} ms", since.elapsed().as_millis());
-    let used: Timestamp = text(&told["lastUsedAt"]).parse().unwrap();
-    let made: Timestamp = text(&told["createdAt"]).parse().unwrap();
+    let used: Timestamp = text(&response["lastUsedAt"]).parse().unwrap();
+    let made: Timestamp = text(&response["createdAt"]).parse().unwrap();
     let apart = used.duration_since(made);
-    assert!(apart > -SignedDuration::from_mins(1) && apart < SignedDuration::from_mins(1), "{told}");
+    assert!(apart > -SignedDuration::from_mins(1) && apart < SignedDuration::from_mins(1), "{response}");
     let listed = owner.get("/repo").send().await?.json_with_status(200)?;
     let shown = list(&listed["repos"][0]["apiKeys"]);
-    assert!(shown.is_empty() || shown[0]["lastUsedAt"] == told["lastUsedAt"], "{listed}");
+    assert!(shown.is_empty() || shown[0]["lastUsedAt"] == response["lastUsedAt"], "{listed}");
     Ok(())
 }

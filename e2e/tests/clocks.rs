@@ -39,10 +39,10 @@ async fn a_request_signed_an_hour_off_is_refused_before_it_gets_to_the_provider(
 
     let before = provider_requests(&server).await?;
     for hours in [-1, 1] {
-        let told = put(SignedDuration::from_hours(hours)).await?;
-        assert_eq!(told.status, 403, "{}", told.text());
-        assert!(told.text().contains("<Code>RequestTimeTooSkewed</Code>"), "{}", told.text());
-        assert!(told.text().contains("Set the clock"), "{}", told.text());
+        let response = put(SignedDuration::from_hours(hours)).await?;
+        assert_eq!(response.status, 403, "{}", response.text());
+        assert!(response.text().contains("<Code>RequestTimeTooSkewed</Code>"), "{}", response.text());
+        assert!(response.text().contains("Set the clock"), "{}", response.text());
     }
     assert_eq!(provider_requests(&server).await?, before, "nothing went to the provider");
     let missing = access.signed(Method::GET, &path, SignedDuration::ZERO).send().await?;
@@ -104,11 +104,11 @@ async fn doctor_tells_a_provider_that_refuses_the_servers_clock() -> Result<()> 
         with(&body, &json!({ "name": "Films", "endpoint": store.endpoint(), "skipValidation": true }));
     owner.register(&elsewhere).await?;
     let look = async || Ok(finding(&doctor(&terminal, &[]).await?, "provider clock").clone());
-    let told = eventually("doctor telling it", SOON, look, |told| told["ok"] == false).await?;
+    let response = eventually("doctor telling it", SOON, look, |response| response["ok"] == false).await?;
     for word in ["\"Films\"", "NTP"] {
-        assert!(text(&told["message"]).contains(word), "{word}: {told}");
+        assert!(text(&response["message"]).contains(word), "{word}: {response}");
     }
-    assert!(!text(&told["message"]).contains("Photos"), "{told}");
+    assert!(!text(&response["message"]).contains("Photos"), "{response}");
     Ok(())
 }
 
@@ -191,8 +191,8 @@ async fn what_was_stored_of_the_future_does_not_win_over_the_present() -> Result
     until_present("a status of the present", async || Ok(owner.bucket(&id).await?["lastStatusAt"].clone()))
         .await?;
     let node_status = async || {
-        let told = owner.get(&format!("/bucket/{id}/status")).send().await?.json_with_status(200)?;
-        Ok(told["nodeStatus"][0]["lastUpdated"].clone())
+        let response = owner.get(&format!("/bucket/{id}/status")).send().await?.json_with_status(200)?;
+        Ok(response["nodeStatus"][0]["lastUpdated"].clone())
     };
     until_present("the node's word being of the present", node_status).await?;
     let access = bucketry_e2e::RepositoryAccess {
@@ -221,8 +221,8 @@ async fn a_clock_that_is_two_days_ahead_for_a_moment_freezes_nothing() -> Result
         eprintln!("skipped: there is no libfaketime here (Debian: faketime)");
         return Ok(());
     };
-    let room = tempfile::tempdir().map_err(Error::Files)?;
-    let clock = room.path().join("clock");
+    let dir = tempfile::tempdir().map_err(Error::Files)?;
+    let clock = dir.path().join("clock");
     let set = |text: &str| std::fs::write(&clock, text).map_err(Error::Files);
     set("+0")?;
     let options = options()?

@@ -31,8 +31,8 @@ async fn buckets_are_registered_looked_at_changed_and_removed() -> Result<()> {
         (terminal.file("secret", &format!("{}\n", ADMIN.secret))?, shared_s3_endpoint()?);
     let place = ["--bucket", OPEN_BUCKET, "--key", ADMIN.key, "--endpoint", &endpoint];
     let add = |name| [&["bucket", "add", name], &place[..], &["--secret-file", &secret]].concat();
-    let told = terminal.text(&add("Photos")).await?;
-    assert!(told.starts_with("registered Photos ("), "{told}");
+    let response = terminal.text(&add("Photos")).await?;
+    assert!(response.starts_with("registered Photos ("), "{response}");
     let made = terminal.json(&add("Films")).await?;
     let films = text(&made["bucketId"]).to_owned();
 
@@ -83,8 +83,8 @@ async fn buckets_are_registered_looked_at_changed_and_removed() -> Result<()> {
     let updated = terminal.json(&["bucket", "update", "Songs", "--region", "us-east-1"]).await?;
     assert_eq!(updated["status"], "ONLINE");
 
-    let told = terminal.text(&["bucket", "rm", "Songs"]).await?;
-    assert!(told.contains("untouched"), "{told}");
+    let response = terminal.text(&["bucket", "rm", "Songs"]).await?;
+    assert!(response.contains("untouched"), "{response}");
     assert_eq!(terminal.json(&["bucket", "rm", &films]).await?, json!({ "deleted": films }));
     let gone = terminal.run(&["bucket", "show", "Films"]).await?.with_status(1)?;
     assert!(gone.stderr.contains("bucketry bucket list"), "{gone:?}");
@@ -104,17 +104,17 @@ async fn a_bucket_that_cannot_be_opened_is_shown_check_by_check() -> Result<()> 
     }
     assert!(ended.stderr.starts_with("error: "), "{ended:?}");
     let ended = terminal.run(&[&add[..], &["--json"]].concat()).await?.with_status(1)?;
-    let told: Value = serde_json::from_str(&ended.stdout).unwrap();
-    assert_eq!(told["error_code"], "VALIDATION_FAILED");
+    let response: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(response["error_code"], "VALIDATION_FAILED");
 
     terminal.text(&[&add[..], &["--skip-validation"]].concat()).await?;
     let ended = terminal.run(&["bucket", "validate", "Photos"]).await?.with_status(1)?;
     assert!(ended.stdout.contains("SECRET_WRONG"), "{ended:?}");
     let terminal = terminal.env("BUCKETRY_BUCKET_SECRET", ADMIN.secret);
-    let told = terminal.text(&["bucket", "validate", "Photos"]).await?;
-    assert!(told.contains("✓ delete"), "{told}");
-    let told = terminal.json(&["bucket", "validate", "Photos", "--read-only"]).await?;
-    assert!(!each(&told["checks"], "name").contains(&"write"), "{told}");
+    let response = terminal.text(&["bucket", "validate", "Photos"]).await?;
+    assert!(response.contains("✓ delete"), "{response}");
+    let response = terminal.json(&["bucket", "validate", "Photos", "--read-only"]).await?;
+    assert!(!each(&response["checks"], "name").contains(&"write"), "{response}");
     terminal.text(&["bucket", "update", "Photos"]).await?;
     let terminal = terminal.env("BUCKETRY_BUCKET_SECRET", "");
     terminal.text(&["bucket", "validate", "Photos"]).await.map(drop)
@@ -130,8 +130,8 @@ async fn a_session_is_kept_renewed_and_ended() -> Result<()> {
     let wrong = terminal.run_with_input(&login, "Wrong-Password-1\n").await?.with_status(1)?;
     assert!(wrong.stderr.contains("the password is wrong") && !session_file(&terminal).exists(), "{wrong:?}");
 
-    let told = terminal.run_with_input(&login, &format!("{OWNER_PASSWORD}\n")).await?.with_status(0)?;
-    assert!(told.stdout.contains(OWNER_EMAIL) && told.stdout.contains("OWNER"), "{told:?}");
+    let response = terminal.run_with_input(&login, &format!("{OWNER_PASSWORD}\n")).await?.with_status(0)?;
+    assert!(response.stdout.contains(OWNER_EMAIL) && response.stdout.contains("OWNER"), "{response:?}");
     let file = session_file(&terminal);
     let mode = std::fs::metadata(&file).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode, 0o600);
@@ -158,14 +158,14 @@ async fn a_session_is_kept_renewed_and_ended() -> Result<()> {
     expire();
     let (list, stats) = (["bucket", "list"], ["bucket", "stats"]);
     let (one, two, three) = tokio::join!(terminal.text(&list), terminal.text(&stats), terminal.text(&list));
-    for told in [one, two, three] {
-        told?;
+    for response in [one, two, three] {
+        response?;
     }
     terminal.text(&["bucket", "list"]).await?;
 
     let token = kept();
-    let told = terminal.text(&["logout"]).await?;
-    assert!(told.contains("logged out") && !file.exists(), "{told}");
+    let response = terminal.text(&["logout"]).await?;
+    assert!(response.contains("logged out") && !file.exists(), "{response}");
     assert!(terminal.text(&["logout"]).await?.contains("nobody was logged in"));
     terminal.run(&["bucket", "list"]).await?.with_status(1)?;
     let session: Value = serde_json::from_str(&token).unwrap();
@@ -294,9 +294,9 @@ async fn wrong_usage_is_told_apart_from_failure() -> Result<()> {
 #[tokio::test]
 async fn the_demo_shows_a_bucket_and_leaves_nothing() -> Result<()> {
     let terminal = CommandLine::new()?;
-    let room = terminal.home().join("temporary");
-    std::fs::create_dir(&room).unwrap();
-    let terminal = terminal.env("TMPDIR", &room.to_string_lossy());
+    let dir = terminal.home().join("temporary");
+    std::fs::create_dir(&dir).unwrap();
+    let terminal = terminal.env("TMPDIR", &dir.to_string_lossy());
     let ready_file = terminal.home().join("ready.json");
     let anywhere = "127.0.0.1:0";
     let ready_path = ready_file.to_string_lossy();
@@ -336,11 +336,11 @@ async fn the_demo_shows_a_bucket_and_leaves_nothing() -> Result<()> {
     let login = json!({ "email": ready["email"], "password": ready["password"] });
     let session = Call::new(Method::POST, text(&ready["api"]), "/user/login").json(&login).send().await?;
     assert_eq!(session.status, 200);
-    assert!(std::fs::read_dir(&room).unwrap().count() > 0, "it lives there");
+    assert!(std::fs::read_dir(&dir).unwrap().count() > 0, "it lives there");
 
     let status = demo.interrupt().await?;
     assert_eq!(status.code(), Some(0), "{}", demo.output());
-    assert_eq!(std::fs::read_dir(&room).unwrap().count(), 0, "nothing is left");
+    assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 0, "nothing is left");
     assert!(
         Call::new(Method::GET, text(&ready["s3"]), "/").send().await.is_err(),
         "its S3 server is gone too"
@@ -371,8 +371,11 @@ async fn the_demo_brings_other_clouds_along_where_they_are_installed() -> Result
     assert_eq!(demo.interrupt().await?.code(), Some(0), "{}", demo.output());
 
     let without = CommandLine::new()?.env("PATH", "");
-    let told = without.run(&["demo", "--listen", "127.0.0.1:0", "--with", "gcs"]).await?.with_status(1)?;
-    assert!(told.stderr.contains("fake-gcs-server") && told.stderr.contains("BUCKETRY_DEMO_FAKE_GCS"));
+    let response =
+        without.run(&["demo", "--listen", "127.0.0.1:0", "--with", "gcs"]).await?.with_status(1)?;
+    assert!(
+        response.stderr.contains("fake-gcs-server") && response.stderr.contains("BUCKETRY_DEMO_FAKE_GCS")
+    );
     Ok(())
 }
 
@@ -381,9 +384,9 @@ async fn the_organization_shows_the_external_id_that_roles_must_ask_for() -> Res
     let server = Server::start(options()?).await?;
     let owner = server.owner().await?;
     let terminal = CommandLine::with_token(&server, owner.token())?;
-    let told = terminal.json(&["organization", "show"]).await?;
-    let id = text(&told["awsExternalId"]);
-    assert!(id.starts_with("bucketry-") && id.len() > 40, "{told}");
+    let response = terminal.json(&["organization", "show"]).await?;
+    let id = text(&response["awsExternalId"]);
+    assert!(id.starts_with("bucketry-") && id.len() > 40, "{response}");
     assert!(terminal.text(&["organization", "show"]).await?.contains(id));
     Ok(())
 }

@@ -32,8 +32,8 @@ fn failed_code(refusal: &Value) -> &str {
 async fn assert_whole(owner: &Person, bucket: &Value) -> Result<()> {
     assert_eq!(bucket["hasSecret"], true, "{bucket}");
     let path = format!("/bucket/{}/validate", text(&bucket["id"]));
-    let told = owner.call(Method::POST, &path).send().await?.json_with_status(200)?;
-    assert_eq!(told["status"], "ONLINE");
+    let response = owner.call(Method::POST, &path).send().await?.json_with_status(200)?;
+    assert_eq!(response["status"], "ONLINE");
     Ok(())
 }
 
@@ -133,8 +133,8 @@ async fn a_registration_in_flight_is_answered_before_the_server_ends() -> Result
     eventually("the check being under way", SOON, async || Ok(store.faults_met()), |met| *met > 0).await?;
     let status = server.terminate().await?.unwrap();
     assert_eq!(status.code(), Some(0), "{}", server.log());
-    let told = attempt.await.unwrap()?.json_with_status(400)?;
-    assert_eq!(failed_code(&told), "CONNECT_TIMEOUT", "the check was made to its end: {told}");
+    let response = attempt.await.unwrap()?.json_with_status(400)?;
+    assert_eq!(failed_code(&response), "CONNECT_TIMEOUT", "the check was made to its end: {response}");
     server.restart().await?;
     assert_eq!(owner.again_at(&server).buckets().await?.len(), 0);
     Ok(())

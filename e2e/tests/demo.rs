@@ -39,8 +39,12 @@ async fn a_folder_in_the_demo_is_no_object_and_a_copy_into_it_is_quick() -> Resu
     for key in ["photos", "photos/", "greetings"] {
         assert_eq!(access.object(Method::HEAD, key).send().await?.status, 404, "HEAD {key}");
         assert_eq!(access.object(Method::DELETE, key).send().await?.status, 204, "DELETE {key}");
-        let told = access.object(Method::GET, key).send().await?;
-        assert!(told.status == 404 && told.text().contains("NoSuchKey"), "GET {key}: {}", told.text());
+        let response = access.object(Method::GET, key).send().await?;
+        assert!(
+            response.status == 404 && response.text().contains("NoSuchKey"),
+            "GET {key}: {}",
+            response.text()
+        );
     }
     assert_eq!(access.object(Method::HEAD, "photos/a.jpg").send().await?.status, 200);
 
@@ -88,9 +92,9 @@ async fn rclone_copy(access: &RepositoryAccess, from: &str, to: &str) -> Result<
 #[tokio::test]
 async fn a_demo_whose_terminal_is_closed_leaves_nothing_behind() -> Result<()> {
     let terminal = CommandLine::new()?;
-    let room = terminal.home().join("room");
-    std::fs::create_dir(&room).unwrap();
-    let terminal = terminal.env("TMPDIR", &room.to_string_lossy());
+    let dir = terminal.home().join("room");
+    std::fs::create_dir(&dir).unwrap();
+    let terminal = terminal.env("TMPDIR", &dir.to_string_lossy());
     let ready_file = terminal.home().join("ready.json");
     let (anywhere, ready_path) = ("127.0.0.1:0", ready_file.to_string_lossy());
     let args = ["demo", "--listen", anywhere, "--gateway-listen", anywhere, "--ready-file", &ready_path];
@@ -98,7 +102,7 @@ async fn a_demo_whose_terminal_is_closed_leaves_nothing_behind() -> Result<()> {
     let look = async || Ok(std::fs::read_to_string(&ready_file).unwrap_or_default());
     let ready = eventually("the demo being ready", SOON, look, |text| !text.is_empty()).await?;
     let ready: Value = serde_json::from_str(&ready).unwrap();
-    let files = || std::fs::read_dir(&room).unwrap().count();
+    let files = || std::fs::read_dir(&dir).unwrap().count();
     assert_eq!(files(), 1);
     let hang_up = Command::new("kill").args(["-HUP", &ready["pid"].to_string()]).status().await;
     assert!(hang_up.map_err(Error::Files)?.success());

@@ -15,8 +15,8 @@ const SOON: Duration = Duration::from_secs(30);
 #[tokio::test]
 async fn nothing_is_stored_half_and_all_goes_on_when_there_is_room_again() -> Result<()> {
     options()?;
-    let room = tempfile::tempdir().unwrap();
-    let options = Options::new(&ignoring_full_disks(room.path())?).env("BUCKETRY_PROBE_INTERVAL", "1");
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options::new(&ignoring_full_disks(dir.path())?).env("BUCKETRY_PROBE_INTERVAL", "1");
     let mut server = Server::start(options).await?;
     let owner = server.owner().await?;
     let body = s3_bucket("Photos", OPEN_BUCKET, &shared_s3_endpoint()?, &owner.workspace().await?);
@@ -37,10 +37,10 @@ async fn nothing_is_stored_half_and_all_goes_on_when_there_is_room_again() -> Re
             server.post("/user/login").json(&login),
         ] {
             let answer = call.send().await?;
-            let told = answer.json_with_status(503)?;
-            assert_eq!(told["error_code"], "STORAGE_UNAVAILABLE", "{told}");
-            assert!(text(&told["message"]).contains("nothing was changed"), "{told}");
-            assert!(text(&told["message"]).contains("disk"), "it names the cause: {told}");
+            let response = answer.json_with_status(503)?;
+            assert_eq!(response["error_code"], "STORAGE_UNAVAILABLE", "{response}");
+            assert!(text(&response["message"]).contains("nothing was changed"), "{response}");
+            assert!(text(&response["message"]).contains("disk"), "it names the cause: {response}");
             assert!(answer.header("retry-after").is_some());
         }
         assert_eq!(owner.bucket(&id).await?["name"], "Photos", "what only reads goes on");
@@ -52,9 +52,9 @@ async fn nothing_is_stored_half_and_all_goes_on_when_there_is_room_again() -> Re
     }
 
     let look = async || server.get("/ready").send().await;
-    let told = eventually("/ready saying so", SOON, look, |answer| answer.status == 503).await?.json()?;
-    assert_eq!((&told["database"], &told["writes"]), (&json!(true), &json!(false)), "{told}");
-    assert!(text(&told["message"]).contains("disk is full"), "{told}");
+    let response = eventually("/ready saying so", SOON, look, |answer| answer.status == 503).await?.json()?;
+    assert_eq!((&response["database"], &response["writes"]), (&json!(true), &json!(false)), "{response}");
+    assert!(text(&response["message"]).contains("disk is full"), "{response}");
 
     free_disk(&server).await?;
     eventually("/ready being well again", SOON, look, |answer| answer.status == 200).await?;

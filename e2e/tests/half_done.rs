@@ -76,9 +76,9 @@ async fn a_restore_without_its_key_file_is_refused_until_that_is_wanted() -> Res
     copy(&["node.pem", "token.key"], &data_dir, &restored)?;
     // The second start must not take for its own what the first one left.
     for _ in 0..2 {
-        let told = refused(&restored, None).await?;
+        let response = refused(&restored, None).await?;
         for word in ["restored/vault.key is missing", &recipient, "--start-without-secrets"] {
-            assert!(told.contains(word), "{word}: {told}");
+            assert!(response.contains(word), "{word}: {response}");
         }
         assert!(!restored.join("vault.key").exists(), "no key was made");
     }
@@ -89,8 +89,8 @@ async fn a_restore_without_its_key_file_is_refused_until_that_is_wanted() -> Res
     // The keys of another registry are no better.
     let stranger = Server::start(embedded_options()?).await?;
     copy(&["vault.key"], stranger.data_dir(), &restored)?;
-    let told = refused(&restored, None).await?;
-    assert!(told.contains("holds other keys") && told.contains(&recipient), "{told}");
+    let response = refused(&restored, None).await?;
+    assert!(response.contains("holds other keys") && response.contains(&recipient), "{response}");
     std::fs::remove_file(restored.join("vault.key")).map_err(Error::Files)?;
 
     // Wanted, the registry starts; the secret is entered again, and later starts need no flag.
@@ -138,9 +138,9 @@ async fn keys_without_their_database_begin_no_new_registry() -> Result<()> {
     let terminal = CommandLine::new()?;
     let directory = make(terminal.home().join("data"))?;
     copy(&BESIDE, server.data_dir(), &directory)?;
-    let told = refused(&directory, None).await?;
+    let response = refused(&directory, None).await?;
     for word in ["keys and no database", "bucketry.db", "--database-url"] {
-        assert!(told.contains(word), "{word}: {told}");
+        assert!(response.contains(word), "{word}: {response}");
     }
     assert!(!directory.join("bucketry.db").exists());
     let found = secrets_found(&terminal, &directory).await?;
@@ -205,8 +205,8 @@ async fn a_registry_is_not_moved_under_a_running_server() -> Result<()> {
         assert!(ended.stderr.contains(word), "{word}: {}", ended.stderr);
     }
     assert!(ended.stderr.contains(&format!("into {told_dir}")), "{}", ended.stderr);
-    let told = refused(&directory, None).await?;
-    assert!(told.contains("vault.key is missing"), "{told}");
+    let response = refused(&directory, None).await?;
+    assert!(response.contains("vault.key is missing"), "{response}");
     copy(&BESIDE, server.data_dir(), &directory)?;
     let server = Server::start(embedded_options()?.data_dir(&directory)).await?;
     assert_eq!(owner.again_at(&server).buckets().await?.len(), 3, "nothing was missed");
@@ -232,10 +232,10 @@ async fn no_server_starts_on_a_side_that_is_being_moved() -> Result<()> {
         .await?;
 
     let elsewhere = make(terminal.home().join("elsewhere"))?;
-    let told = refused(&elsewhere, Some(&database)).await?;
-    assert!(told.contains("bucketry migrate") && told.contains("wait until"), "{told}");
-    let told = refused(first.data_dir(), None).await?;
-    assert!(told.contains("bucketry migrate") && told.contains("in use"), "{told}");
+    let response = refused(&elsewhere, Some(&database)).await?;
+    assert!(response.contains("bucketry migrate") && response.contains("wait until"), "{response}");
+    let response = refused(first.data_dir(), None).await?;
+    assert!(response.contains("bucketry migrate") && response.contains("in use"), "{response}");
     let second = terminal.run(&there).await?.with_status(1)?;
     assert!(second.stderr.contains("bucketry migrate"), "{second:?}");
     moving.kill_hard().await?;

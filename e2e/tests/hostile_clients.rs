@@ -90,7 +90,7 @@ async fn whoever_sends_3_mb_in_vain_is_told_why() -> Result<()> {
     let server = Server::start(options()?).await?;
     let token = server.log_in().await?;
     let (api, gateway) = (server.api().to_owned(), server.gateway().unwrap_or_default().to_owned());
-    let told = tokio::task::spawn_blocking(move || {
+    let response = tokio::task::spawn_blocking(move || {
         let json = "content-type: application/json";
         let cases = [
             (&api, format!("POST /bucket HTTP/1.1\r\n{json}"), "401"),
@@ -107,12 +107,12 @@ async fn whoever_sends_3_mb_in_vain_is_told_why() -> Result<()> {
         ];
         for (url, head, status) in &cases {
             for time in 1..=20 {
-                let told = send_all(url, head, 3_000_000);
-                assert_eq!(told.ok().as_deref(), Some(*status), "{head}, time {time}");
+                let response = send_all(url, head, 3_000_000);
+                assert_eq!(response.ok().as_deref(), Some(*status), "{head}, time {time}");
             }
         }
     });
-    Ok(told.await?)
+    Ok(response.await?)
 }
 
 #[tokio::test]

@@ -49,12 +49,12 @@ async fn ids_that_are_paths_get_at_nothing_of_an_older_server() -> Result<()> {
     let writer = another_key(&owner, &access, "WRITE").await?;
     let reader = another_key(&owner, &access, "READ").await?;
     let args = [store.endpoint(), ADMIN.key, ADMIN.secret, &reader.key, &reader.secret];
-    let told = writer.run_script("attack_paths.py", &args).await?;
-    eprintln!("{}", serde_json::to_string_pretty(&told).unwrap_or_default());
+    let response = writer.run_script("attack_paths.py", &args).await?;
+    eprintln!("{}", serde_json::to_string_pretty(&response).unwrap_or_default());
     let version = json!([400, "InvalidArgument"]);
     let upload = json!([404, "NoSuchUpload"]);
     assert_eq!(
-        told,
+        response,
         json!({
             "READ reads another folder by versionId": version,
             // The answer to a HEAD has no document to tell the code in.

@@ -38,8 +38,9 @@ fn figure(value: &Value) -> i64 {
 
 /// What the days tell of the one bucket.
 async fn days(owner: &Person, bucket: &str) -> Result<Counted> {
-    let told = owner.get(&format!("/stats/daily?bucketId={bucket}")).send().await?.json_with_status(200)?;
-    let sum = |name: &str| list(&told["data"]).iter().map(|day| figure(&day[name])).sum::<i64>();
+    let response =
+        owner.get(&format!("/stats/daily?bucketId={bucket}")).send().await?.json_with_status(200)?;
+    let sum = |name: &str| list(&response["data"]).iter().map(|day| figure(&day[name])).sum::<i64>();
     Ok(Counted {
         requests: sum("requests"),
         uploaded: sum("upl_bytes"),
@@ -120,7 +121,7 @@ impl Load {
                     let call = access.object(Method::PUT, &format!("{client}/{number}"));
                     sent.fetch_add(1, Ordering::Relaxed);
                     match call.raw("text/plain", vec![b'x'; SIZE]).send().await {
-                        Ok(told) if told.status == 200 => acknowledged.push(Instant::now()),
+                        Ok(response) if response.status == 200 => acknowledged.push(Instant::now()),
                         _ => break,
                     }
                 }
@@ -194,8 +195,8 @@ async fn metric(server: &Server, name: &str) -> Result<i64> {
 #[tokio::test]
 async fn on_a_full_disk_the_gateway_serves_on_and_its_counts_arrive_when_there_is_room() -> Result<()> {
     options()?;
-    let room = tempfile::tempdir().unwrap();
-    let limited = Options::new(&ignoring_full_disks(room.path())?);
+    let dir = tempfile::tempdir().unwrap();
+    let limited = Options::new(&ignoring_full_disks(dir.path())?);
     let (mut server, owner, bucket, access) = deployment(limited, "full").await?;
     let access = again(&server, &access).await?;
     let before = settled(&owner, &bucket, &access).await?;
@@ -207,8 +208,8 @@ async fn on_a_full_disk_the_gateway_serves_on_and_its_counts_arrive_when_there_i
         for number in from..from + objects {
             let key = format!("object-{number}");
             let call = access.object(Method::PUT, &key).raw("text/plain", vec![b'x'; SIZE]);
-            let told = call.send().await?;
-            assert_eq!(told.status, 200, "{}", told.text());
+            let response = call.send().await?;
+            assert_eq!(response.status, 200, "{}", response.text());
             assert_eq!(access.object(Method::GET, &key).send().await?.body.len(), SIZE);
         }
         Ok::<_, bucketry_e2e::Error>(())
@@ -232,9 +233,9 @@ async fn on_a_full_disk_the_gateway_serves_on_and_its_counts_arrive_when_there_i
         lists: before.lists,
     };
     let look = async || counted(&owner, &bucket).await;
-    let told =
+    let response =
         eventually("the counts arriving", SOON * 2, look, |now| now.requests >= expected.requests).await?;
-    assert_eq!(told, expected);
+    assert_eq!(response, expected);
     server.terminate().await?;
     server.restart().await?;
     let owner = owner.again_at(&server);

@@ -55,7 +55,8 @@ async fn a_mirror_says_that_replicas_are_not_filled_and_uses_its_master_only() -
     let deleted = access.object(Method::DELETE, "a").send().await?;
     assert_eq!(deleted.status, 204);
     assert_eq!(stored(OPEN_BUCKET, &folder).await?, json!(keys[1..]));
-    let told = owner.get(&format!("/bucket/stats?bucketId={replica}")).send().await?.json_with_status(200)?;
-    assert_eq!(told["stats"][0]["totalCount"], "0", "{told}");
+    let response =
+        owner.get(&format!("/bucket/stats?bucketId={replica}")).send().await?.json_with_status(200)?;
+    assert_eq!(response["stats"][0]["totalCount"], "0", "{response}");
     Ok(())
 }

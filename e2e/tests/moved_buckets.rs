@@ -43,16 +43,16 @@ fn print(what: &str, answer: &Answer) {
 }
 
 async fn reports(person: &Person, id: &str) -> Result<Vec<Value>> {
-    let told = person.get(&format!("/bucket/{id}/status")).send().await?.json_with_status(200)?;
-    Ok(list(&told["nodeStatus"]).to_vec())
+    let response = person.get(&format!("/bucket/{id}/status")).send().await?.json_with_status(200)?;
+    Ok(list(&response["nodeStatus"]).to_vec())
 }
 
 /// The records of a bucket's day, which is that of its last report.
 async fn day_of_last_report(person: &Person, id: &str) -> Result<Vec<Value>> {
     let last = reports(person, id).await?.remove(0);
     let day = json!({ "day": last["lastUpdated"] });
-    let told = person.post(&format!("/bucket/{id}/stats"), &day).send().await?.json_with_status(200)?;
-    Ok(list(&told["nodeStats"]).to_vec())
+    let response = person.post(&format!("/bucket/{id}/stats"), &day).send().await?.json_with_status(200)?;
+    Ok(list(&response["nodeStats"]).to_vec())
 }
 
 #[tokio::test]
@@ -86,9 +86,9 @@ async fn a_member_can_not_move_a_bucket_to_another_workspaces_without_its_secret
         ] {
             let refused = member.put(&path, &change).send().await?;
             print(&format!("PUT /bucket/ID {change}"), &refused);
-            let told = refused.json_with_status(400)?;
+            let response = refused.json_with_status(400)?;
             assert_eq!(
-                (&told["error_code"], &told["fields"][0]["field"]),
+                (&response["error_code"], &response["fields"][0]["field"]),
                 (&json!("INVALID_REQUEST"), &json!("secret"))
             );
             let refused = member.post(&format!("{path}/validate"), &change).send().await?;
@@ -133,8 +133,8 @@ async fn wrong_ways_to_say_a_secret_again_are_told_by_field() -> Result<()> {
     {
         let change = json!({ "bucket": SCOPED_BUCKET, "secret": secret });
         for call in [owner.put(&path, &change), owner.post(&format!("{path}/validate"), &change)] {
-            let told = call.send().await?.json_with_status(400)?;
-            assert_eq!(told["fields"][0]["field"], "secret", "{told}");
+            let response = call.send().await?.json_with_status(400)?;
+            assert_eq!(response["fields"][0]["field"], "secret", "{response}");
         }
     }
     let stranger = server.call(Method::PUT, &path).json(&json!({ "bucket": SCOPED_BUCKET })).send().await?;

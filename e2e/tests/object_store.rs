@@ -58,7 +58,7 @@ async fn object_store_works_with_a_bucket_at_google() -> Result<()> {
 /// all outcomes in the target directory, for who wants to read it.
 async fn all_operations(provider: &'static str, server: &Server, owner: &Person, body: &Value) -> Result<()> {
     let bucket = owner.register(body).await?;
-    let mut told = BTreeMap::new();
+    let mut response = BTreeMap::new();
     // In a task of its own each, since they panic. In a folder of its own each, since they take an empty bucket for
     // granted, which a panic doesn't leave, and since SeaweedFS lists the folders of deleted objects for a while.
     macro_rules! operation {
@@ -72,7 +72,7 @@ async fn all_operations(provider: &'static str, server: &Server, owner: &Person,
             let access = owner.open_repository(server, &fields, text(&body["bucket"])).await?;
             let $store = opened(&access, $also);
             let task = tokio::spawn(tokio::time::timeout(PATIENCE, async move { $test.await }));
-            told.insert(name.to_owned(), told_by(task.await));
+            response.insert(name.to_owned(), told_by(task.await));
         }};
     }
     operation!(put_get_delete_list, |store| integration::put_get_delete_list(&store));
@@ -110,7 +110,7 @@ async fn all_operations(provider: &'static str, server: &Server, owner: &Person,
     operation!(multipart_race_condition, |store| integration::multipart_race_condition(&store, true));
     operation!(signed_urls, |store| signed_urls(&store));
     let mut outcomes = Outcomes::new(provider);
-    outcomes.add(OBJECT_STORE, told);
+    outcomes.add(OBJECT_STORE, response);
     outcomes.write(&Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("object-store-{provider}.tsv")))?;
     let surprises = outcomes.surprises();
     assert!(surprises.is_empty(), "{surprises:#?}");

@@ -26,8 +26,8 @@ async fn change(terminal: &CommandLine, current: &str, new: &str) -> Result<()> 
 
 async fn refused(server: &Server, email: &str, password: &str) -> Result<()> {
     let body = json!({ "email": email, "password": password });
-    let told = server.post("/user/login").json(&body).send().await?.json_with_status(401)?;
-    assert_eq!(told["error_code"], "INVALID_PASSWORD");
+    let response = server.post("/user/login").json(&body).send().await?.json_with_status(401)?;
+    assert_eq!(response["error_code"], "INVALID_PASSWORD");
     Ok(())
 }
 

@@ -151,8 +151,8 @@ print(json.dumps('put'))
 async fn two_servers_share_a_registry() -> Result<()> {
     let database = new_database().await?;
     let first = server_on(&database, options()?).await?;
-    let room = tempfile::tempdir().map_err(bucketry_e2e::Error::Files)?;
-    let data = room.path().join("data");
+    let dir = tempfile::tempdir().map_err(bucketry_e2e::Error::Files)?;
+    let data = dir.path().join("data");
     std::fs::create_dir(&data).map_err(bucketry_e2e::Error::Files)?;
     // Tokens of one are good at the other where both have the same keys.
     std::fs::copy(first.data_dir().join("token.key"), data.join("token.key"))

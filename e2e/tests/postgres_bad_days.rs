@@ -116,17 +116,17 @@ impl Drop for SmallDisk {
 
 #[tokio::test]
 async fn a_full_disk_refuses_writes_until_there_is_room_again() -> Result<()> {
-    let room = tempfile::Builder::new()
+    let dir = tempfile::Builder::new()
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
         .tempdir()
         .map_err(bucketry_e2e::Error::Files)?;
-    let Some(disk) = SmallDisk::mount(room.path()) else {
+    let Some(disk) = SmallDisk::mount(dir.path()) else {
         println!("skipped: only root can mount the small file system that this test fills");
         return Ok(());
     };
     // Its log of changes stays small, so that tables are what fills the disk.
     let settings = PostgresSettings::default()
-        .place(&disk.0)
+        .in_directory(&disk.0)
         .parameter("max_wal_size", "48MB")
         .parameter("min_wal_size", "32MB");
     let mut postgres = Postgres::start_with(settings).await?;
@@ -195,8 +195,8 @@ async fn a_move_that_is_killed_in_the_middle_is_finished_by_the_same_command() -
     assert!(refused.contains("was not finished") && refused.contains("bucketry migrate"), "{refused}");
     drop(stranger);
 
-    let told = terminal.text(&there).await?;
-    assert!(told.contains("both sides are the same"), "{told}");
+    let response = terminal.text(&there).await?;
+    assert!(response.contains("both sides are the same"), "{response}");
     let moved = options()?.data_dir(first.data_dir()).env("BUCKETRY_DATABASE_URL", &database);
     let server = Server::start(moved).await?;
     let owner = owner.again_at(&server);

@@ -46,8 +46,12 @@ async fn a_whole_session_of_the_client() -> Result<()> {
         "/bucket?",
         &format!("/bucket?workspaceId={workspace}&walletAddress=undefined"),
     ] {
-        let told = client.get(path).send().await?.json_with_status(200)?;
-        assert_eq!((&told["success"], &told["buckets"][0]["id"]), (&json!(true), &json!(id)), "{path}");
+        let response = client.get(path).send().await?.json_with_status(200)?;
+        assert_eq!(
+            (&response["success"], &response["buckets"][0]["id"]),
+            (&json!(true), &json!(id)),
+            "{path}"
+        );
     }
     let available = client.get("/bucket/available?").send().await?.json_with_status(200)?;
     assert_eq!(available[0]["id"], json!(id));
@@ -55,8 +59,8 @@ async fn a_whole_session_of_the_client() -> Result<()> {
     assert_eq!(none[0]["id"], json!(id));
 
     let day = json!({ "day": "2026-01-31T23:00:00.000Z" });
-    let told = client.post(&format!("/bucket/{id}/stats"), &day).send().await?.json_with_status(200)?;
-    assert_eq!(told, json!({ "success": true, "nodeStats": [] }));
+    let response = client.post(&format!("/bucket/{id}/stats"), &day).send().await?.json_with_status(200)?;
+    assert_eq!(response, json!({ "success": true, "nodeStats": [] }));
     let validation = client.call(Method::POST, &format!("/bucket/{id}/validate")).send().await?;
     assert_eq!(validation.json_with_status(200)?["status"], "ONLINE");
     let trial = json!({ "key": body["key"], "secret": body["secret"], "endpoint": body["endpoint"], "bucket": OPEN_BUCKET });
@@ -68,11 +72,16 @@ async fn a_whole_session_of_the_client() -> Result<()> {
         client.put(&format!("/bucket/{id}"), &update).send().await?.json_with_status(200)?["bucketId"],
         json!(id)
     );
-    let told = client.get(&format!("/unit/stats?unitId={id}%2C{id}")).send().await?.json_with_status(200)?;
-    assert_eq!(told["stats"][0]["unitId"], json!(id));
+    let response =
+        client.get(&format!("/unit/stats?unitId={id}%2C{id}")).send().await?.json_with_status(200)?;
+    assert_eq!(response["stats"][0]["unitId"], json!(id));
     for path in ["/node?nodeServices=undefined", "/node?nodeServices=1"] {
-        let told = client.get(path).send().await?.json_with_status(200)?;
-        assert_eq!((&told["success"], &told["data"][0]["ip"]), (&json!(true), &json!("embedded")), "{path}");
+        let response = client.get(path).send().await?.json_with_status(200)?;
+        assert_eq!(
+            (&response["success"], &response["data"][0]["ip"]),
+            (&json!(true), &json!("embedded")),
+            "{path}"
+        );
     }
     // Very old clients send an empty object along.
     let deleted = client.delete(&format!("/bucket/{id}")).json(&json!({})).send().await?;
@@ -102,8 +111,8 @@ async fn a_session_is_renewed_and_a_stolen_refresh_token_ends_it() -> Result<()>
     for nonsense in [json!({ "refresh_token": "x" }), json!({ "refresh_token": "" })] {
         refresh(nonsense).await?.json_with_status(401)?;
     }
-    let told = refresh(json!({})).await?.json_with_status(400)?;
-    assert_eq!(told["error_code"], "INVALID_REQUEST");
+    let response = refresh(json!({})).await?.json_with_status(400)?;
+    assert_eq!(response["error_code"], "INVALID_REQUEST");
     let out =
         server.post("/user/logout").json(&json!({ "refresh_token": third["refreshToken"] })).send().await?;
     assert_eq!(out.json_with_status(200)?, json!({ "success": true }), "ending what has ended is no error");
@@ -145,8 +154,8 @@ async fn repositories_keys_and_statistics_as_the_client_asks_for_them() -> Resul
     // What the list told of the bucket is sent back whole, and the repository that doesn't exist yet has an id.
     let place = json!({ "folder": "2026", "master": false, "bucketId": bucket, "bucket": client.bucket(&bucket).await? });
     let proposal = json!({ "repoId": "", "mode": "NORMAL", "repoBuckets": [place] });
-    let told = client.post("/repo/validate", &proposal).send().await?.json_with_status(200)?;
-    assert_eq!(told["success"], true, "{told}");
+    let response = client.post("/repo/validate", &proposal).send().await?.json_with_status(200)?;
+    assert_eq!(response["success"], true, "{response}");
     let repository = json!({
         "name": "Media", "storageType": "S3", "mode": "NORMAL", "workspaceId": workspace, "repoBuckets": [place],
         "repoAiLlms": [],
@@ -162,10 +171,10 @@ async fn repositories_keys_and_statistics_as_the_client_asks_for_them() -> Resul
         format!("/repo?repoId={id}"),
         format!("/repo?workspaceId={workspace}"),
     ] {
-        let told = client.get(&path).send().await?.json_with_status(200)?;
-        let repo = &told["repos"][0];
+        let response = client.get(&path).send().await?.json_with_status(200)?;
+        let repo = &response["repos"][0];
         assert_eq!(
-            (&told["success"], &repo["id"], &repo["mode"]),
+            (&response["success"], &repo["id"], &repo["mode"]),
             (&json!(true), &json!(id), &json!("NORMAL"))
         );
         assert_eq!(
@@ -174,17 +183,24 @@ async fn repositories_keys_and_statistics_as_the_client_asks_for_them() -> Resul
         );
         assert!(repo["apiKeys"].is_array() && repo["createdAt"].is_string(), "{path}: {repo}");
     }
-    let told = client.bucket(&bucket).await?;
-    assert_eq!((&told["repos"][0]["id"], &told["repos"][0]["name"]), (&json!(id), &json!("Media")), "{told}");
+    let response = client.bucket(&bucket).await?;
+    assert_eq!(
+        (&response["repos"][0]["id"], &response["repos"][0]["name"]),
+        (&json!(id), &json!("Media")),
+        "{response}"
+    );
 
     // The client puts the repository's id into the body as well.
     let keys = format!("/repo/{id}/apikey");
     let key = json!({ "repoId": id, "name": "laptop", "accessType": "WRITE" });
     let pair = client.post(&keys, &key).send().await?.json_with_status(200)?;
     assert!(pair["success"] == true && pair["key"].is_string() && pair["secret"].is_string(), "{pair}");
-    let told = client.get(&keys).send().await?.json_with_status(200)?;
-    assert_eq!((&told["keys"][0]["id"], &told["keys"][0]["accessType"]), (&pair["id"], &json!("WRITE")));
-    assert!(!told.to_string().contains(text(&pair["secret"])), "the secret is told once");
+    let response = client.get(&keys).send().await?.json_with_status(200)?;
+    assert_eq!(
+        (&response["keys"][0]["id"], &response["keys"][0]["accessType"]),
+        (&pair["id"], &json!("WRITE"))
+    );
+    assert!(!response.to_string().contains(text(&pair["secret"])), "the secret is told once");
     let at = format!("{keys}/{}", text(&pair["id"]));
     let change = json!({ "name": "laptop", "accessType": "READ" });
     client.put(&at, &change).send().await?.json_with_status(200)?;
@@ -200,17 +216,18 @@ async fn repositories_keys_and_statistics_as_the_client_asks_for_them() -> Resul
             let path = format!(
                 "{path}?startDate=2026-11-01T00%3A00%3A00.000Z&endDate=2026-11-02T00%3A00%3A00.000Z&{names}={bucket}"
             );
-            let told = client.get(&path).send().await?.json_with_status(200)?;
-            assert_eq!((&told["success"], &told["data"]), (&json!(true), &json!([])), "{path}");
+            let response = client.get(&path).send().await?.json_with_status(200)?;
+            assert_eq!((&response["success"], &response["data"]), (&json!(true), &json!([])), "{path}");
         }
     }
     let refused = client.delete(&format!("/bucket/{bucket}")).send().await?.json_with_status(403)?;
     assert!(text(&refused["message"]).contains("Media"), "{refused}");
     let renamed = json!({ "name": "Films", "storageType": "S3", "mode": "NORMAL", "workspaceId": workspace, "repoBuckets": [place] });
-    let told = client.post(&format!("/repo/{id}/validate"), &proposal).send().await?.json_with_status(200)?;
-    assert_eq!(told["success"], true, "{told}");
-    let told = client.put(&format!("/repo/{id}"), &renamed).send().await?.json_with_status(200)?;
-    assert_eq!((&told["success"], &told["repoId"]), (&json!(true), &json!(id)));
+    let response =
+        client.post(&format!("/repo/{id}/validate"), &proposal).send().await?.json_with_status(200)?;
+    assert_eq!(response["success"], true, "{response}");
+    let response = client.put(&format!("/repo/{id}"), &renamed).send().await?.json_with_status(200)?;
+    assert_eq!((&response["success"], &response["repoId"]), (&json!(true), &json!(id)));
     assert_eq!(client.delete(&at).send().await?.json_with_status(200)?["success"], true);
     assert_eq!(client.delete(&format!("/repo/{id}")).send().await?.json_with_status(200)?["success"], true);
     client.delete(&format!("/bucket/{bucket}")).send().await?.json_with_status(200)?;

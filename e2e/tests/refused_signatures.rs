@@ -31,15 +31,22 @@ async fn presigned_urls_that_do_not_hold_are_refused_with_the_reason() -> Result
     eventually("the bucket being ONLINE", SOON, look, |status| status == "ONLINE").await?;
 
     let before = provider_requests(&server).await?.unwrap();
-    let told = access.run_script("refused_signatures.py", &["there", "missing"]).await?;
-    assert_eq!(told["good"], json!([200, null, "x"]));
-    assert_eq!(told["old and alive"], json!([200, null, "x"]), "an hour is no matter while the URL lives");
-    assert_eq!(told["usual form"], "v2", "what boto3 makes of its own accord is the old form: {told}");
+    let response = access.run_script("refused_signatures.py", &["there", "missing"]).await?;
+    assert_eq!(response["good"], json!([200, null, "x"]));
+    assert_eq!(
+        response["old and alive"],
+        json!([200, null, "x"]),
+        "an hour is no matter while the URL lives"
+    );
+    assert_eq!(
+        response["usual form"], "v2",
+        "what boto3 makes of its own accord is the old form: {response}"
+    );
     for case in ["v2 get", "v2 put"] {
-        refused(&told, case, (400, "InvalidRequest"), &["Version 2", "signature_version='s3v4'"]);
+        refused(&response, case, (400, "InvalidRequest"), &["Version 2", "signature_version='s3v4'"]);
     }
     for case in ["expired get", "expired put"] {
-        refused(&told, case, (403, "AccessDenied"), &["Request has expired", "for 1 seconds"]);
+        refused(&response, case, (403, "AccessDenied"), &["Request has expired", "for 1 seconds"]);
     }
     for case in [
         "other key",
@@ -50,7 +57,7 @@ async fn presigned_urls_that_do_not_hold_are_refused_with_the_reason() -> Result
         "put to another key",
         "get as put",
     ] {
-        refused(&told, case, (403, "SignatureDoesNotMatch"), &[]);
+        refused(&response, case, (403, "SignatureDoesNotMatch"), &[]);
     }
     let after = provider_requests(&server).await?.unwrap();
     assert_eq!(after - before, 2, "only the two good ones got to the provider");
@@ -60,8 +67,8 @@ async fn presigned_urls_that_do_not_hold_are_refused_with_the_reason() -> Result
     Ok(())
 }
 
-fn refused(told: &Value, case: &str, (status, code): (u16, &str), words: &[&str]) {
-    let answer = &told[case];
+fn refused(response: &Value, case: &str, (status, code): (u16, &str), words: &[&str]) {
+    let answer = &response[case];
     assert_eq!((&answer[0], &answer[1]), (&json!(status), &json!(code)), "{case}: {answer}");
     for word in words {
         assert!(text(&answer[2]).contains(word), "{case}: {word}: {answer}");

@@ -88,21 +88,21 @@ async fn a_registered_bucket_is_listed_and_measured() -> Result<()> {
     assert!(list.starts_with(r#"{"success":true,"#), "{list}");
     assert!(!list.contains(ADMIN.secret) && !list.contains("BEGIN AGE"), "{list}");
 
-    let told = owner.get(&format!("/bucket/{id}/status")).send().await?.json_with_status(200)?;
+    let response = owner.get(&format!("/bucket/{id}/status")).send().await?.json_with_status(200)?;
     assert_eq!(
-        members(&told),
+        members(&response),
         BTreeSet::from(["bucketId", "nodeStatus"]),
         "no success here, says the contract"
     );
-    let node = &told["nodeStatus"][0];
+    let node = &response["nodeStatus"][0];
     assert_eq!((&node["ip"], &node["status"]), (&json!("embedded"), &json!("ONLINE")));
     assert!(node["region"].is_string() && node["version"].is_string(), "{node}");
     assert!(node["latency_ms"].is_u64() && node["latency_ms"] == node["latencyMs"], "{node}");
     assert!(is_time(&node["lastUpdated"]), "{node}");
 
     let day = json!({ "day": bucket["lastStatusAt"] });
-    let told = owner.post(&format!("/bucket/{id}/stats"), &day).send().await?.json_with_status(200)?;
-    let node = &told["nodeStats"][0];
+    let response = owner.post(&format!("/bucket/{id}/stats"), &day).send().await?.json_with_status(200)?;
+    let node = &response["nodeStats"][0];
     assert_eq!((&node["ip"], &node["node_status"]), (&json!("embedded"), &json!("ONLINE")));
     assert_eq!((&node["perc_uptime"], &node["failures"]), (&json!(100.0), &json!(0)));
     assert!(text(&node["host"]).starts_with("*-"), "{node}");
@@ -135,13 +135,13 @@ async fn totals_and_available_buckets_have_the_shapes_of_the_contract() -> Resul
         ("/unit/stats".to_owned(), vec![zeros(&other, "unitId"), zeros(&id, "unitId")]),
         (format!("/unit/stats?unitId={id}"), vec![zeros(&id, "unitId")]),
     ] {
-        let told = owner.get(&path).send().await?.json_with_status(200)?;
-        assert_eq!((&told["success"], &told["stats"]), (&json!(true), &json!(expected)), "{path}");
+        let response = owner.get(&path).send().await?.json_with_status(200)?;
+        assert_eq!((&response["success"], &response["stats"]), (&json!(true), &json!(expected)), "{path}");
     }
 
     let answer = owner.get("/bucket/available?").send().await?;
-    let told = answer.json_with_status(200)?;
-    let listed = told.as_array().unwrap();
+    let response = answer.json_with_status(200)?;
+    let listed = response.as_array().unwrap();
     assert_eq!(listed.len(), 2);
     assert_eq!(
         members(&listed[1]),
@@ -215,14 +215,14 @@ async fn a_validation_uses_what_is_stored_and_what_is_sent_in_its_place() -> Res
     let path = format!("/bucket/{}/validate", owner.register(&body).await?);
 
     // The contract's body-less call: no content type either.
-    let told = owner.call(Method::POST, &path).send().await?.json_with_status(200)?;
-    assert_eq!((&told["success"], &told["status"]), (&json!(true), &json!("ONLINE")));
-    assert!(told["message"].is_string() && told["latency_ms"].is_u64(), "{told}");
+    let response = owner.call(Method::POST, &path).send().await?.json_with_status(200)?;
+    assert_eq!((&response["success"], &response["status"]), (&json!(true), &json!("ONLINE")));
+    assert!(response["message"].is_string() && response["latency_ms"].is_u64(), "{response}");
     assert_eq!(
-        each(&told["checks"], "name"),
+        each(&response["checks"], "name"),
         ["dns", "connect", "authenticate", "bucket", "list", "write", "read", "delete"]
     );
-    for check in list(&told["checks"]) {
+    for check in list(&response["checks"]) {
         assert!(
             check["ok"] == true && check["latency_ms"].is_u64() && check["message"].is_string(),
             "{check}"
@@ -243,13 +243,16 @@ async fn a_validation_uses_what_is_stored_and_what_is_sent_in_its_place() -> Res
     let reader = opened_by(&json!({}), READ_ONLY);
     let refused = trial(reader.clone()).await?.json_with_status(400)?;
     assert_eq!(failed_code(&refused), "ACCESS_DENIED_WRITE");
-    let told = trial(with(&reader, &json!({ "checks": "read-only" }))).await?.json_with_status(200)?;
-    assert_eq!(each(&told["checks"], "name"), ["dns", "connect", "authenticate", "bucket", "list", "read"]);
+    let response = trial(with(&reader, &json!({ "checks": "read-only" }))).await?.json_with_status(200)?;
+    assert_eq!(
+        each(&response["checks"], "name"),
+        ["dns", "connect", "authenticate", "bucket", "list", "read"]
+    );
     let refused = trial(opened_by(&json!({}), WRITE_ONLY)).await?.json_with_status(400)?;
     assert_eq!(failed_code(&refused), "ACCESS_DENIED_LIST");
 
-    let told = owner.call(Method::POST, &path).send().await?.json_with_status(200)?;
-    assert_eq!(told["status"], "ONLINE", "nothing of all that was saved");
+    let response = owner.call(Method::POST, &path).send().await?.json_with_status(200)?;
+    assert_eq!(response["status"], "ONLINE", "nothing of all that was saved");
     Ok(())
 }
 
@@ -261,8 +264,8 @@ async fn a_deleted_bucket_is_gone_and_its_name_is_free() -> Result<()> {
     let again = owner.post("/bucket", &with(&body, &json!({ "name": " HOLIDAY photos " }))).send().await?;
     assert_eq!(again.json_with_status(400)?["error_code"], "NAME_ALREADY_USED");
 
-    let told = owner.delete(&path).send().await?.json_with_status(200)?;
-    assert_eq!(told, json!({ "success": true }));
+    let response = owner.delete(&path).send().await?.json_with_status(200)?;
+    assert_eq!(response, json!({ "success": true }));
     assert_eq!(owner.buckets().await?, Vec::<Value>::new());
     let day = json!({ "day": "2026-01-31" });
     for (call, what) in [

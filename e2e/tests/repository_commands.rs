@@ -38,8 +38,8 @@ async fn repositories_and_keys_are_made_looked_at_changed_and_removed() -> Resul
     let dry = terminal.text(&["repo", "add", "Media", "--bucket", "Photos:2026", "--dry-run"]).await?;
     assert!(dry.contains("could be made"), "{dry}");
     assert!(list(&terminal.json(&["repo", "list"]).await?).is_empty());
-    let told = terminal.text(&["repo", "add", "Media", "--bucket", "Photos:2026"]).await?;
-    assert!(told.starts_with("made Media ("), "{told}");
+    let response = terminal.text(&["repo", "add", "Media", "--bucket", "Photos:2026"]).await?;
+    assert!(response.starts_with("made Media ("), "{response}");
     let again = ["repo", "add", "media", "--bucket", "Photos:2027", "--dry-run"];
     let taken = terminal.run(&again).await?.with_status(1)?;
     assert!(taken.stderr.contains("NAME_ALREADY_USED"), "{taken:?}");
@@ -110,8 +110,8 @@ async fn what_connect_prints_is_all_that_a_program_needs() -> Result<()> {
     let folder = format!("connect-{}", std::process::id());
     terminal.text(&["repo", "add", "Media", "--bucket", &format!("Photos:{folder}")]).await?;
     let look = async || terminal.json(&["node", "list"]).await;
-    let told = |nodes: &Value| nodes[0]["gatewayUrl"].is_string();
-    let nodes = eventually("the node telling its gateway", SOON, look, told).await?;
+    let response = |nodes: &Value| nodes[0]["gatewayUrl"].is_string();
+    let nodes = eventually("the node telling its gateway", SOON, look, response).await?;
     assert_eq!(nodes[0]["gatewayUrl"].as_str(), server.gateway());
 
     let connect = ["repo", "connect", "Media", "--new-key", "laptop"];

@@ -17,28 +17,28 @@ fn open_to_all() -> Result<Options> {
 }
 
 /// A server with two workspaces of one organization and a bucket in each.
-struct World {
+struct TestContext {
     server: Server,
     owner: Person,
     /// Workspace and bucket that people below are members of.
-    own: Place,
+    own: WorkspaceFixture,
     /// Those that they are not.
-    other: Place,
+    other: WorkspaceFixture,
 }
 
-struct Place {
+struct WorkspaceFixture {
     workspace: String,
     bucket: String,
 }
 
-impl World {
+impl TestContext {
     async fn new() -> Result<Self> {
         let server = Server::start(open_to_all()?).await?;
         let owner = server.owner().await?;
-        let own = place(&owner, owner.workspace().await?, "own").await?;
+        let own = fixture(&owner, owner.workspace().await?, "own").await?;
         let made =
             owner.post("/workspace", &json!({ "name": "Other" })).send().await?.json_with_status(201)?;
-        let other = place(&owner, text(&made["workspace"]["id"]).to_owned(), "other").await?;
+        let other = fixture(&owner, text(&made["workspace"]["id"]).to_owned(), "other").await?;
         Ok(Self { server, owner, own, other })
     }
 
@@ -70,21 +70,21 @@ impl World {
             "email": "stranger@elsewhere.example", "password": PASSWORD, "firstName": "S", "lastName": "T",
             "companyName": "Elsewhere", "isBusiness": true,
         });
-        let told = self.server.post("/user/register").json(&body).send().await?.json_with_status(201)?;
-        Ok(Person::new(&self.server, text(&told["accessToken"])))
+        let response = self.server.post("/user/register").json(&body).send().await?.json_with_status(201)?;
+        Ok(Person::new(&self.server, text(&response["accessToken"])))
     }
 }
 
-async fn place(owner: &Person, workspace: String, name: &str) -> Result<Place> {
+async fn fixture(owner: &Person, workspace: String, name: &str) -> Result<WorkspaceFixture> {
     let body = s3_bucket(name, OPEN_BUCKET, &shared_s3_endpoint()?, &workspace);
     let bucket = owner.register(&with(&body, &json!({ "skipValidation": true }))).await?;
-    Ok(Place { workspace, bucket })
+    Ok(WorkspaceFixture { workspace, bucket })
 }
 
 /// The statuses that somebody gets for each call at a place, in this order: list of the workspace, available ones of
 /// the workspace, totals of the bucket, its status, its day, a validation, a rename, and the creation of a bucket.
-async fn walk(person: &Person, at: &Place) -> Result<[u16; 8]> {
-    let Place { workspace, bucket } = at;
+async fn walk(person: &Person, at: &WorkspaceFixture) -> Result<[u16; 8]> {
+    let WorkspaceFixture { workspace, bucket } = at;
     let path = format!("/bucket/{bucket}");
     let own = format!("made through {}", &person.token()[person.token().len() - 8..]);
     let new = s3_bucket(&own, OPEN_BUCKET, &shared_s3_endpoint()?, workspace);
@@ -103,9 +103,9 @@ async fn walk(person: &Person, at: &Place) -> Result<[u16; 8]> {
         let answer = call.send().await?;
         *status = answer.status;
         if answer.status >= 400 {
-            let told = answer.json()?;
-            assert!(told["success"] == false && text(&told["message"]).contains(' '), "{told}");
-            assert!(!answer.text().contains("Other"), "nothing is told of the place: {told}");
+            let response = answer.json()?;
+            assert!(response["success"] == false && text(&response["message"]).contains(' '), "{response}");
+            assert!(!answer.text().contains("Other"), "nothing is told of the place: {response}");
         }
         if let Some(made) =
             answer.json()?["bucketId"].as_str().filter(|id| *id != bucket && answer.status == 200)
@@ -131,7 +131,7 @@ const NOT_THERE: [u16; 8] = [404, 404, 200, 404, 404, 404, 404, 404];
 
 #[tokio::test]
 async fn every_role_meets_every_bucket_call_in_its_own_and_in_another_workspace() -> Result<()> {
-    let world = World::new().await?;
+    let context = TestContext::new().await?;
     let rows = [
         ("administrator", 254, None, ALL, ALL, 2),
         ("manager", 2, None, NOTHING, NOTHING, 0),
@@ -142,12 +142,12 @@ async fn every_role_meets_every_bucket_call_in_its_own_and_in_another_workspace(
         ("keeper", 0, Some("ADMIN"), ALL, NOTHING, 1),
         ("reading-manager", 2, Some("READ"), READING, NOTHING, 1),
     ];
-    assert_eq!(walk(&world.owner, &world.own).await?, ALL, "owner");
-    assert_eq!(walk(&world.owner, &world.other).await?, ALL, "owner");
+    assert_eq!(walk(&context.owner, &context.own).await?, ALL, "owner");
+    assert_eq!(walk(&context.owner, &context.other).await?, ALL, "owner");
     for (name, org_role, role, in_own, in_other, sees) in rows {
-        let (_, person) = world.user(name, org_role, role).await?;
-        assert_eq!(walk(&person, &world.own).await?, in_own, "{name} in the own workspace");
-        assert_eq!(walk(&person, &world.other).await?, in_other, "{name} in the other workspace");
+        let (_, person) = context.user(name, org_role, role).await?;
+        assert_eq!(walk(&person, &context.own).await?, in_own, "{name} in the own workspace");
+        assert_eq!(walk(&person, &context.other).await?, in_other, "{name} in the other workspace");
         assert_eq!(person.buckets().await?.len(), sees, "{name}'s list");
         let totals = person.get("/unit/stats").send().await?.json_with_status(200)?;
         assert_eq!(list(&totals["stats"]).len(), sees, "{name}'s totals");
@@ -157,106 +157,110 @@ async fn every_role_meets_every_bucket_call_in_its_own_and_in_another_workspace(
         assert_eq!(rotation.status, 403, "{name} may not rotate the vault's keys");
     }
 
-    let stranger = world.stranger().await?;
-    for place in [&world.own, &world.other] {
-        assert_eq!(walk(&stranger, place).await?, NOT_THERE, "another organization is not told of");
+    let stranger = context.stranger().await?;
+    for fixture in [&context.own, &context.other] {
+        assert_eq!(walk(&stranger, fixture).await?, NOT_THERE, "another organization is not told of");
     }
     assert_eq!(stranger.buckets().await?.len(), 0);
     assert_eq!(stranger.call(Method::POST, "/vault/rotation").send().await?.status, 403);
     // Its own names are its own, and the same provider bucket may be registered there too.
-    let theirs = place(&stranger, stranger.workspace().await?, "own").await?;
-    assert_eq!(walk(&world.owner, &theirs).await?, NOT_THERE);
+    let theirs = fixture(&stranger, stranger.workspace().await?, "own").await?;
+    assert_eq!(walk(&context.owner, &theirs).await?, NOT_THERE);
     Ok(())
 }
 
 #[tokio::test]
 async fn a_move_needs_write_in_both_workspaces() -> Result<()> {
-    let world = World::new().await?;
-    let (id, writer) = world.user("writer", 0, Some("WRITE")).await?;
-    let path = format!("/bucket/{}", world.own.bucket);
-    let there = json!({ "workspaceId": world.other.workspace });
+    let context = TestContext::new().await?;
+    let (id, writer) = context.user("writer", 0, Some("WRITE")).await?;
+    let path = format!("/bucket/{}", context.own.bucket);
+    let there = json!({ "workspaceId": context.other.workspace });
     writer.put(&path, &there).send().await?.json_with_status(403)?;
-    let members = format!("/workspace/{}/users", world.other.workspace);
+    let members = format!("/workspace/{}/users", context.other.workspace);
     let member = json!({ "userId": id, "role": "WRITE" });
-    world.owner.post(&members, &member).send().await?.json_with_status(200)?;
+    context.owner.post(&members, &member).send().await?.json_with_status(200)?;
     writer.put(&path, &there).send().await?.json_with_status(200)?;
-    assert_eq!(writer.bucket(&world.own.bucket).await?["workspaceId"], there["workspaceId"]);
+    assert_eq!(writer.bucket(&context.own.bucket).await?["workspaceId"], there["workspaceId"]);
 
-    let stranger = world.stranger().await?;
+    let stranger = context.stranger().await?;
     let theirs = json!({ "workspaceId": stranger.workspace().await? });
-    world.owner.put(&path, &theirs).send().await?.json_with_status(404)?;
+    context.owner.put(&path, &theirs).send().await?.json_with_status(404)?;
     Ok(())
 }
 
 #[tokio::test]
 async fn what_is_taken_away_is_gone_at_once() -> Result<()> {
-    let world = World::new().await?;
-    let (id, writer) = world.user("writer", 0, Some("WRITE")).await?;
-    let status = format!("/bucket/{}/status", world.own.bucket);
-    let member = format!("/workspace/{}/users/{id}", world.own.workspace);
-    let rename = || writer.put(&format!("/bucket/{}", world.own.bucket), &json!({})).send();
+    let context = TestContext::new().await?;
+    let (id, writer) = context.user("writer", 0, Some("WRITE")).await?;
+    let status = format!("/bucket/{}/status", context.own.bucket);
+    let member = format!("/workspace/{}/users/{id}", context.own.workspace);
+    let rename = || writer.put(&format!("/bucket/{}", context.own.bucket), &json!({})).send();
 
     assert_eq!(rename().await?.status, 200);
-    world.owner.put(&member, &json!({ "role": "READ" })).send().await?.json_with_status(200)?;
+    context.owner.put(&member, &json!({ "role": "READ" })).send().await?.json_with_status(200)?;
     assert_eq!((rename().await?.status, writer.get(&status).send().await?.status), (403, 200));
-    world.owner.delete(&member).send().await?.json_with_status(200)?;
+    context.owner.delete(&member).send().await?.json_with_status(200)?;
     assert_eq!(writer.get(&status).send().await?.status, 403);
 
     let made = writer.post("/token", &json!({ "name": "machine" })).send().await?.json_with_status(201)?;
-    let machine = Person::new(&world.server, text(&made["token"]));
+    let machine = Person::new(&context.server, text(&made["token"]));
     assert_eq!(machine.get("/bucket").send().await?.status, 200);
-    world.owner.delete(&format!("/organization/users/{id}")).send().await?.json_with_status(200)?;
+    context.owner.delete(&format!("/organization/users/{id}")).send().await?.json_with_status(200)?;
     for person in [&writer, &machine] {
         let refused = person.get("/bucket").send().await?.json_with_status(401)?;
         assert_eq!(refused["error_code"], "UNAUTHENTICATED");
     }
 
     let login = json!({ "email": bucketry_e2e::OWNER_EMAIL, "password": bucketry_e2e::OWNER_PASSWORD });
-    let session = world.server.post("/user/login").json(&login).send().await?.json_with_status(200)?;
-    let second = Person::new(&world.server, text(&session["accessToken"]));
+    let session = context.server.post("/user/login").json(&login).send().await?.json_with_status(200)?;
+    let second = Person::new(&context.server, text(&session["accessToken"]));
     assert_eq!(second.get("/bucket").send().await?.status, 200);
     let refresh_token = json!({ "refresh_token": session["refreshToken"] });
-    world.server.post("/user/logout").json(&refresh_token).send().await?.json_with_status(200)?;
+    context.server.post("/user/logout").json(&refresh_token).send().await?.json_with_status(200)?;
     assert_eq!(second.get("/bucket").send().await?.status, 401);
-    assert_eq!(world.owner.get("/bucket").send().await?.status, 200, "other sessions go on");
+    assert_eq!(context.owner.get("/bucket").send().await?.status, 200, "other sessions go on");
     Ok(())
 }
 
 #[tokio::test]
 async fn the_last_owner_and_the_last_admin_stay() -> Result<()> {
-    let world = World::new().await?;
-    let owner = &world.owner;
+    let context = TestContext::new().await?;
+    let owner = &context.owner;
     let me = owner.get("/user/profile").send().await?.json_with_status(200)?;
     let me = text(&me["data"]["id"]);
     let role = format!("/user/{me}/role");
-    let told = owner.put(&role, &json!({ "orgRole": 254 })).send().await?.json_with_status(400)?;
-    assert_eq!(told["error_code"], "LAST_OWNER");
-    let told = owner.delete(&format!("/organization/users/{me}")).send().await?.json_with_status(400)?;
-    assert_eq!(told["error_code"], "CANNOT_DELETE_SELF");
+    let response = owner.put(&role, &json!({ "orgRole": 254 })).send().await?.json_with_status(400)?;
+    assert_eq!(response["error_code"], "LAST_OWNER");
+    let response = owner.delete(&format!("/organization/users/{me}")).send().await?.json_with_status(400)?;
+    assert_eq!(response["error_code"], "CANNOT_DELETE_SELF");
 
-    let member = format!("/workspace/{}/users/{me}", world.own.workspace);
+    let member = format!("/workspace/{}/users/{me}", context.own.workspace);
     for refused in [owner.delete(&member), owner.put(&member, &json!({ "role": "WRITE" }))] {
-        let told = refused.send().await?.json_with_status(400)?;
-        assert_eq!(told["error_code"], "LAST_ADMIN", "{told}");
+        let response = refused.send().await?.json_with_status(400)?;
+        assert_eq!(response["error_code"], "LAST_ADMIN", "{response}");
     }
-    let (keeper, _) = world.user("keeper", 0, Some("ADMIN")).await?;
+    let (keeper, _) = context.user("keeper", 0, Some("ADMIN")).await?;
     owner.delete(&member).send().await?.json_with_status(200)?;
-    let told = owner.delete(&format!("/organization/users/{keeper}")).send().await?.json_with_status(400)?;
-    assert_eq!(told["error_code"], "LAST_ADMIN", "removing the user would leave the workspace without one");
+    let response =
+        owner.delete(&format!("/organization/users/{keeper}")).send().await?.json_with_status(400)?;
+    assert_eq!(
+        response["error_code"], "LAST_ADMIN",
+        "removing the user would leave the workspace without one"
+    );
 
-    let (second, _) = world.user("second", 255, None).await?;
+    let (second, _) = context.user("second", 255, None).await?;
     owner.put(&role, &json!({ "orgRole": 254 })).send().await?.json_with_status(200)?;
-    let told = owner.put(&format!("/user/{second}/role"), &json!({ "orgRole": 0 })).send().await?;
-    told.json_with_status(403)?;
+    let response = owner.put(&format!("/user/{second}/role"), &json!({ "orgRole": 0 })).send().await?;
+    response.json_with_status(403)?;
     Ok(())
 }
 
 #[tokio::test]
 async fn nobody_grants_what_is_not_below_them() -> Result<()> {
-    let world = World::new().await?;
-    let (_, administrator) = world.user("administrator", 254, None).await?;
-    let (_, manager) = world.user("manager", 2, None).await?;
-    let (plain, nobody) = world.user("nobody", 0, Some("WRITE")).await?;
+    let context = TestContext::new().await?;
+    let (_, administrator) = context.user("administrator", 254, None).await?;
+    let (_, manager) = context.user("manager", 2, None).await?;
+    let (plain, nobody) = context.user("nobody", 0, Some("WRITE")).await?;
     let role = format!("/user/{plain}/role");
     for (person, granted, status) in [
         (&nobody, 0, 403),
@@ -266,9 +270,9 @@ async fn nobody_grants_what_is_not_below_them() -> Result<()> {
         (&administrator, 254, 403),
         (&administrator, 2, 200),
         (&manager, 0, 403),
-        (&world.owner, 255, 200),
-        (&world.owner, 0, 200),
-        (&world.owner, 7, 400),
+        (&context.owner, 255, 200),
+        (&context.owner, 0, 200),
+        (&context.owner, 7, 400),
     ] {
         let answer = person.put(&role, &json!({ "orgRole": granted })).send().await?;
         assert_eq!(answer.status, status, "granting {granted}: {}", answer.text());
@@ -286,34 +290,34 @@ async fn nobody_grants_what_is_not_below_them() -> Result<()> {
     manager.put(&path, &json!({ "name": "Ours" })).send().await?.json_with_status(200)?;
     nobody.put(&path, &json!({ "name": "Theirs" })).send().await?.json_with_status(403)?;
     manager.delete(&path).send().await?.json_with_status(200)?;
-    let full = world.owner.delete(&format!("/workspace/{}", world.own.workspace)).send().await?;
+    let full = context.owner.delete(&format!("/workspace/{}", context.own.workspace)).send().await?;
     assert_eq!(full.json_with_status(400)?["error_code"], "WORKSPACE_NOT_EMPTY");
     let weak = with(&new, &json!({ "orgRole": 0, "password": "weak" }));
-    let told = world.owner.post("/organization/users", &weak).send().await?.json_with_status(400)?;
-    assert_eq!(each(&told["fields"], "field"), ["password"]);
+    let response = context.owner.post("/organization/users", &weak).send().await?.json_with_status(400)?;
+    assert_eq!(each(&response["fields"], "field"), ["password"]);
     Ok(())
 }
 
 #[tokio::test]
 async fn a_token_with_limits_can_do_no_more_than_they_say() -> Result<()> {
-    let world = World::new().await?;
+    let context = TestContext::new().await?;
     let limited = async |limits: Value| -> Result<Person> {
         let body = with(&json!({ "name": "machine" }), &limits);
-        let made = world.owner.post("/token", &body).send().await?.json_with_status(201)?;
-        Ok(Person::new(&world.server, text(&made["token"])))
+        let made = context.owner.post("/token", &body).send().await?.json_with_status(201)?;
+        Ok(Person::new(&context.server, text(&made["token"])))
     };
     let whole = limited(json!({})).await?;
     assert!(whole.token().starts_with("bkt_"), "secret scanners know it by this");
-    assert_eq!(walk(&whole, &world.other).await?, ALL);
-    let own = json!(world.own.workspace);
+    assert_eq!(walk(&whole, &context.other).await?, ALL);
+    let own = json!(context.own.workspace);
     let reading = limited(json!({ "workspaceId": own, "role": "READ" })).await?;
     let writing = limited(json!({ "workspaceId": own, "role": "WRITE" })).await?;
     let reading_all = limited(json!({ "role": "READ" })).await?;
-    assert_eq!(walk(&reading, &world.own).await?, READING);
-    assert_eq!(walk(&reading, &world.other).await?, NOTHING);
-    assert_eq!(walk(&writing, &world.own).await?, ALL);
-    assert_eq!(walk(&writing, &world.other).await?, NOTHING);
-    assert_eq!(walk(&reading_all, &world.other).await?, READING);
+    assert_eq!(walk(&reading, &context.own).await?, READING);
+    assert_eq!(walk(&reading, &context.other).await?, NOTHING);
+    assert_eq!(walk(&writing, &context.own).await?, ALL);
+    assert_eq!(walk(&writing, &context.other).await?, NOTHING);
+    assert_eq!(walk(&reading_all, &context.other).await?, READING);
     assert_eq!((reading.buckets().await?.len(), reading_all.buckets().await?.len()), (1, 2));
     for call in [
         writing.post("/token", &json!({ "name": "more" })),
@@ -323,16 +327,16 @@ async fn a_token_with_limits_can_do_no_more_than_they_say() -> Result<()> {
         assert_eq!(call.send().await?.status, 403, "a token with limits is for data only");
     }
 
-    let tokens = world.owner.get("/token").send().await?.json_with_status(200)?;
+    let tokens = context.owner.get("/token").send().await?.json_with_status(200)?;
     let kinds = each(&tokens["tokens"], "type");
     assert_eq!(kinds, ["API", "API", "API", "API", "SESSION"]);
     assert!(!tokens.to_string().contains("bkt_"), "tokens are told once");
     let id = text(&tokens["tokens"][0]["id"]);
-    world.owner.delete(&format!("/token/{id}")).send().await?.json_with_status(200)?;
+    context.owner.delete(&format!("/token/{id}")).send().await?.json_with_status(200)?;
     assert_eq!(reading_all.get("/bucket").send().await?.status, 401, "at once");
     assert_eq!(reading.get("/bucket").send().await?.status, 200);
     let past = json!({ "name": "past", "expiresAt": "2020-01-01T00:00:00Z" });
-    let told = world.owner.post("/token", &past).send().await?.json_with_status(400)?;
-    assert_eq!(each(&told["fields"], "field"), ["expiresAt"]);
+    let response = context.owner.post("/token", &past).send().await?.json_with_status(400)?;
+    assert_eq!(each(&response["fields"], "field"), ["expiresAt"]);
     Ok(())
 }

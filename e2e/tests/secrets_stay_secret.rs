@@ -93,19 +93,19 @@ async fn no_secret_is_logged_told_or_stored_in_plain() -> Result<()> {
         private_key,
         signing_key,
     ];
-    let told: Vec<_> =
+    let response: Vec<_> =
         answers.iter().map(|answer| format!("{:?}{}", answer.headers, answer.text())).collect();
-    let told = told.concat();
+    let response = response.concat();
     let stored = everything_in(server.data_dir());
     let log = server.log();
     assert!(log.contains("DEBUG") && log.contains("answered"), "the log was meant to be talkative");
     for secret in secrets {
         assert!(secret.len() >= OWNER_PASSWORD.len(), "{secret:?} could be found by chance");
-        assert!(!told.contains(secret), "an answer holds {secret}");
+        assert!(!response.contains(secret), "an answer holds {secret}");
         assert!(!log.contains(secret), "the log holds {secret}");
         assert!(!holds(&stored, secret), "a file holds {secret}");
     }
-    assert!(!told.contains("BEGIN AGE"), "not even the sealed text is told");
+    assert!(!response.contains("BEGIN AGE"), "not even the sealed text is told");
     Ok(())
 }
 

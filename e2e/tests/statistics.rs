@@ -56,9 +56,9 @@ async fn told_exactly(server: &Server, owner: &Person, body: &Value, without: &[
     let counted = with(&totals, &json!({ "totalCount": figure("requests").to_string() }));
     let path = format!("/bucket/stats?bucketId={bucket},{other}");
     let look = async || Ok(stats(owner, &path).await?[0].clone());
-    let all = |told: &Value| told["totalCount"] == counted["totalCount"];
-    let told = eventually("all requests being counted", SOON, look, all).await?;
-    assert_eq!(told, with(&counted, &json!({ "bucketId": bucket })), "what was sent: {sent}");
+    let all = |response: &Value| response["totalCount"] == counted["totalCount"];
+    let response = eventually("all requests being counted", SOON, look, all).await?;
+    assert_eq!(response, with(&counted, &json!({ "bucketId": bucket })), "what was sent: {sent}");
 
     assert_eq!(stats(owner, &path).await?[1]["totalCount"], "0", "nobody used the other one");
     let unit = stats(owner, &format!("/unit/stats?unitId={bucket}")).await?;
@@ -72,8 +72,8 @@ async fn told_exactly(server: &Server, owner: &Person, body: &Value, without: &[
             format!("repoId={}", access.repository),
             "hosts=embedded".to_owned(),
         ] {
-            let told = owner.get(&format!("{path}?{filter}")).send().await?.json_with_status(200)?;
-            added_up(&told["data"], &sent, &bucket, &access.repository);
+            let response = owner.get(&format!("{path}?{filter}")).send().await?.json_with_status(200)?;
+            added_up(&response["data"], &sent, &bucket, &access.repository);
         }
         let elsewhere = owner.get(&format!("{path}?bucketId={other}")).send().await?.json_with_status(200)?;
         assert!(list(&elsewhere["data"]).is_empty(), "{elsewhere}");
@@ -117,9 +117,10 @@ fn added_up(data: &Value, sent: &Value, bucket: &str, repository: &str) {
 async fn healthy_day(owner: &Person, bucket: &str) -> Result<()> {
     let status = owner.get(&format!("/bucket/{bucket}/status")).send().await?.json_with_status(200)?;
     let day = json!({ "day": status["nodeStatus"][0]["lastUpdated"] });
-    let told = owner.post(&format!("/bucket/{bucket}/stats"), &day).send().await?.json_with_status(200)?;
-    let node = &told["nodeStats"][0];
-    assert_eq!((&node["node_status"], &node["failures"]), (&json!("ONLINE"), &json!(0)), "{told}");
-    assert_eq!(node["perc_uptime"].as_f64(), Some(100.0), "{told}");
+    let response =
+        owner.post(&format!("/bucket/{bucket}/stats"), &day).send().await?.json_with_status(200)?;
+    let node = &response["nodeStats"][0];
+    assert_eq!((&node["node_status"], &node["failures"]), (&json!("ONLINE"), &json!(0)), "{response}");
+    assert_eq!(node["perc_uptime"].as_f64(), Some(100.0), "{response}");
     Ok(())
 }

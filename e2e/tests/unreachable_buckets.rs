@@ -24,16 +24,16 @@ async fn deployment() -> Result<(Server, Person, Value)> {
 /// The codes of the failed checks of a registration that must be refused, and the name of the first one.
 async fn refused(owner: &Person, body: &Value) -> Result<(String, Vec<String>)> {
     let answer = owner.post("/bucket", body).send().await?;
-    let told = answer.json_with_status(400)?;
-    assert_eq!(told["error_code"], "VALIDATION_FAILED", "{told}");
-    let checks = list(&told["checks"]);
+    let response = answer.json_with_status(400)?;
+    assert_eq!(response["error_code"], "VALIDATION_FAILED", "{response}");
+    let checks = list(&response["checks"]);
     let failed: Vec<_> = checks.iter().filter(|check| check["ok"] == false).collect();
     let first = failed.first().ok_or_else(|| answer.unlike("a failed check"))?;
     // The sentence of the answer is that of the check, with what to change.
-    let message = text(&told["message"]);
-    assert!(message.starts_with(text(&first["message"])), "{told}");
-    assert!(message.contains(text(&first["hint"])), "{told}");
-    assert!(!answer.text().contains(text(&body["secret"])), "{told}");
+    let message = text(&response["message"]);
+    assert!(message.starts_with(text(&first["message"])), "{response}");
+    assert!(message.contains(text(&first["hint"])), "{response}");
+    assert!(!answer.text().contains(text(&body["secret"])), "{response}");
     let codes = failed.iter().map(|check| text(&check["error_code"]).to_owned()).collect();
     Ok((text(&first["name"]).to_owned(), codes))
 }
@@ -124,10 +124,10 @@ async fn a_server_in_trouble_is_understood() -> Result<()> {
         assert_eq!(codes, [code], "{fault:?}");
     }
     store.set(Fault::Answer(Answer::wrong_region("eu-north-1")));
-    let told = owner.post("/bucket", &body).send().await?.json_with_status(400)?;
-    assert!(text(&told["message"]).contains("eu-north-1"), "the right region is told: {told}");
+    let response = owner.post("/bucket", &body).send().await?.json_with_status(400)?;
+    assert!(text(&response["message"]).contains("eu-north-1"), "the right region is told: {response}");
     assert!(
-        !told.to_string().contains("text of the remote side"),
+        !response.to_string().contains("text of the remote side"),
         "the remote side's words are not passed on"
     );
     assert_eq!(owner.buckets().await?.len(), 0);

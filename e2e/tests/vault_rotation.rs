@@ -77,9 +77,13 @@ async fn a_rotation_changes_every_key_and_nobody_notices() -> Result<()> {
     let export = ["vault", "export-recipients", "--data-dir", &data_dir];
     let old_recipients = terminal.json(&export).await?;
 
-    let told = terminal.json(&["vault", "rotate"]).await?;
-    assert_eq!((&told["total"], &told["done"], &told["failed"]), (&json!(3), &json!(3), &json!(0)), "{told}");
-    assert!(told["finishedAt"].is_string(), "{told}");
+    let response = terminal.json(&["vault", "rotate"]).await?;
+    assert_eq!(
+        (&response["total"], &response["done"], &response["failed"]),
+        (&json!(3), &json!(3), &json!(0)),
+        "{response}"
+    );
+    assert!(response["finishedAt"].is_string(), "{response}");
 
     let (new_keys, new_sealed) = (keys_in(&identity_file), sealed_secrets(&server).await?);
     assert_eq!((old_keys.len(), new_keys.len()), (1, 1), "the old key is destroyed");
@@ -137,12 +141,12 @@ async fn a_rotation_that_is_cut_off_goes_on_after_the_restart() -> Result<()> {
         server.restart().await?;
         owner = owner.again_at(&server);
         let look = async || owner.get("/vault/rotation").send().await?.json_with_status(200);
-        let ended = |told: &Value| told["rotation"]["finishedAt"].is_string();
-        let told = eventually("the rotation's end", SOON, look, ended).await?;
+        let ended = |response: &Value| response["rotation"]["finishedAt"].is_string();
+        let response = eventually("the rotation's end", SOON, look, ended).await?;
         assert_eq!(
-            (&told["rotation"]["failed"], &told["rotation"]["done"]),
+            (&response["rotation"]["failed"], &response["rotation"]["done"]),
             (&json!(0), &json!(BUCKETS)),
-            "{told}"
+            "{response}"
         );
         let (new_keys, new_sealed) = (keys_in(&identity_file), sealed_secrets(&server).await?);
         assert_eq!(new_keys.len(), 1, "the old keys are destroyed");

@@ -24,9 +24,9 @@ fn case(name: &'static str, body: &Value, changes: &Value, code: &'static str) -
 }
 
 /// The code that tells what is wrong: of the first check that failed, else of the refusal.
-fn code_of(told: &Value) -> &str {
-    let failed = list(&told["checks"]).iter().find(|check| check["ok"] == false);
-    text(&failed.unwrap_or(told)["error_code"])
+fn code_of(response: &Value) -> &str {
+    let failed = list(&response["checks"]).iter().find(|check| check["ok"] == false);
+    text(&failed.unwrap_or(response)["error_code"])
 }
 
 /// Tries them one after the other, and says which were answered otherwise.
@@ -34,12 +34,15 @@ async fn refused(owner: &Person, cases: &[Case]) -> Result<()> {
     let mut otherwise = Vec::new();
     for Case { name, body, code } in cases {
         let answer = owner.post("/bucket", body).send().await?;
-        let told = answer.json()?;
-        let line = format!("{name}: {} {} {}", answer.status, code_of(&told), told["message"]);
+        let response = answer.json()?;
+        let line = format!("{name}: {} {} {}", answer.status, code_of(&response), response["message"]);
         println!("{line}");
         let plain = text(&body["secret"]);
         let echoed = plain.len() > 12 && answer.text().contains(plain);
-        if answer.status != 400 || code_of(&told) != *code || echoed || answer.text().contains("remote side")
+        if answer.status != 400
+            || code_of(&response) != *code
+            || echoed
+            || answer.text().contains("remote side")
         {
             otherwise.push(format!("{line}\n  expected 400 {code}"));
         }
@@ -281,8 +284,8 @@ async fn a_key_that_loses_a_permission_later_is_told_with_the_reason() -> Result
         bucketry_e2e::eventually("OFFLINE", soon, look, |bucket| bucket["status"] == "OFFLINE").await?;
     assert!(text(&bucket["lastError"]).starts_with("ACCESS_DENIED"), "{bucket}");
     assert!(!text(&bucket["statusReason"]).is_empty(), "{bucket}");
-    let told = owner.get(&format!("/bucket/{id}/status")).send().await?.json_with_status(200)?;
-    assert_eq!(told["nodeStatus"][0]["lastError"], bucket["lastError"]);
+    let response = owner.get(&format!("/bucket/{id}/status")).send().await?.json_with_status(200)?;
+    assert_eq!(response["nodeStatus"][0]["lastError"], bucket["lastError"]);
 
     proxy.healthy();
     let bucket =

@@ -12,8 +12,8 @@ async fn deployment() -> Result<(Server, Person, Value)> {
     Ok((server, owner, body))
 }
 
-fn wrong_fields(told: &Value) -> Vec<&str> {
-    each(&told["fields"], "field")
+fn wrong_fields(response: &Value) -> Vec<&str> {
+    each(&response["fields"], "field")
 }
 
 #[tokio::test]
@@ -49,30 +49,30 @@ async fn each_wrong_field_is_named_with_what_it_must_be() -> Result<()> {
                 .send()
                 .await?,
         ] {
-            let told = refused.json_with_status(400)?;
-            assert_eq!(told["error_code"], "INVALID_REQUEST", "{told}");
-            assert_eq!(wrong_fields(&told), [field], "{value}: {told}");
-            assert!(text(&told["fields"][0]["message"]).contains(says), "{says}: {told}");
-            assert!(text(&told["message"]).starts_with(&format!("{field} ")), "{told}");
+            let response = refused.json_with_status(400)?;
+            assert_eq!(response["error_code"], "INVALID_REQUEST", "{response}");
+            assert_eq!(wrong_fields(&response), [field], "{value}: {response}");
+            assert!(text(&response["fields"][0]["message"]).contains(says), "{says}: {response}");
+            assert!(text(&response["message"]).starts_with(&format!("{field} ")), "{response}");
         }
     }
     let nowhere = json!({ "workspaceId": "default" });
     for refused in [owner.post("/bucket", &with(&body, &nowhere)), owner.put(&path, &nowhere)] {
-        let told = refused.send().await?.json_with_status(404)?;
-        assert!(text(&told["message"]).contains("no such workspace"), "a name is no id: {told}");
+        let response = refused.send().await?.json_with_status(404)?;
+        assert!(text(&response["message"]).contains("no such workspace"), "a name is no id: {response}");
     }
     for field in ["name", "bucket", "storageType", "workspaceId", "key", "secret"] {
         for gone in [Value::Null, json!("")] {
             if field == "storageType" && gone == json!("") {
                 continue;
             }
-            let told = owner.post("/bucket", &with(&body, &json!({ field: gone }))).send().await?;
-            let told = told.json_with_status(400)?;
-            assert_eq!(wrong_fields(&told), [field], "without {field}: {told}");
+            let response = owner.post("/bucket", &with(&body, &json!({ field: gone }))).send().await?;
+            let response = response.json_with_status(400)?;
+            assert_eq!(wrong_fields(&response), [field], "without {field}: {response}");
         }
     }
-    let told = owner.post("/bucket", &json!({})).send().await?.json_with_status(400)?;
-    assert_eq!(wrong_fields(&told), ["name", "bucket", "storageType", "workspaceId"], "all at once");
+    let response = owner.post("/bucket", &json!({})).send().await?.json_with_status(400)?;
+    assert_eq!(wrong_fields(&response), ["name", "bucket", "storageType", "workspaceId"], "all at once");
     assert_eq!(owner.buckets().await?.len(), 1, "nothing was stored");
     Ok(())
 }
@@ -106,14 +106,14 @@ async fn endpoints_have_one_notation() -> Result<()> {
         (&format!("http://{}", "h".repeat(2_000)), "1024"),
     ] {
         let refused = owner.post("/bucket", &with(&body, &json!({ "endpoint": endpoint }))).send().await?;
-        let told = refused.json_with_status(400)?;
+        let response = refused.json_with_status(400)?;
         assert_eq!(
-            (&told["error_code"], wrong_fields(&told)),
+            (&response["error_code"], wrong_fields(&response)),
             (&json!("INVALID_REQUEST"), vec!["endpoint"]),
             "{endpoint}"
         );
-        assert!(text(&told["fields"][0]["message"]).contains(says), "{endpoint}: {told}");
-        assert!(!refused.text().contains("password@"), "{told}");
+        assert!(text(&response["fields"][0]["message"]).contains(says), "{endpoint}: {response}");
+        assert!(!refused.text().contains("password@"), "{response}");
     }
     Ok(())
 }
@@ -140,9 +140,9 @@ async fn an_inner_address_is_refused_with_the_setting_that_would_allow_it() -> R
         ("http://[64:ff9b:1::a00:1]", false),
     ] {
         let body = s3_bucket("Inner", OPEN_BUCKET, endpoint, &workspace);
-        let told = owner.post("/bucket", &body).send().await?.json_with_status(400)?;
-        assert_eq!(told["error_code"], "VALIDATION_FAILED", "{endpoint}");
-        let check = &told["checks"][0];
+        let response = owner.post("/bucket", &body).send().await?.json_with_status(400)?;
+        assert_eq!(response["error_code"], "VALIDATION_FAILED", "{endpoint}");
+        let check = &response["checks"][0];
         assert_eq!(
             (&check["error_code"], &check["ok"]),
             (&json!("ENDPOINT_BLOCKED"), &json!(false)),
@@ -160,11 +160,11 @@ async fn an_inner_address_is_refused_with_the_setting_that_would_allow_it() -> R
     let owner = server.owner().await?;
     let body = s3_bucket("Inner", OPEN_BUCKET, &endpoint, &owner.workspace().await?);
     owner.register(&body).await?;
-    let told = owner
+    let response = owner
         .post("/bucket", &with(&body, &json!({ "name": "x", "endpoint": "http://[::1]" })))
         .send()
         .await?;
-    assert_eq!(told.json_with_status(400)?["checks"][0]["error_code"], "ENDPOINT_BLOCKED");
+    assert_eq!(response.json_with_status(400)?["checks"][0]["error_code"], "ENDPOINT_BLOCKED");
     Ok(())
 }
 
@@ -211,10 +211,10 @@ async fn a_repeated_creation_is_done_once() -> Result<()> {
     assert_eq!(owner.buckets().await?.len(), 1);
 
     let other_body = with(&body, &json!({ "name": "Another" }));
-    let told = create("a", &other_body).await?.json_with_status(409)?;
-    assert_eq!(told["error_code"], "IDEMPOTENCY_KEY_REUSED");
-    let told = create("b", &body).await?.json_with_status(400)?;
-    assert_eq!(told["error_code"], "NAME_ALREADY_USED", "another key is another request");
+    let response = create("a", &other_body).await?.json_with_status(409)?;
+    assert_eq!(response["error_code"], "IDEMPOTENCY_KEY_REUSED");
+    let response = create("b", &body).await?.json_with_status(400)?;
+    assert_eq!(response["error_code"], "NAME_ALREADY_USED", "another key is another request");
 
     // A refusal is not kept: what was mended may be tried under the same key.
     let refused = create("c", &with(&other_body, &json!({ "secret": "wrong" }))).await?;
@@ -243,9 +243,9 @@ async fn a_full_organization_is_told_so_until_a_bucket_is_deleted() -> Result<()
     let body = s3_bucket("First", OPEN_BUCKET, &shared_s3_endpoint()?, &owner.workspace().await?);
     let first = owner.register(&body).await?;
     let second = with(&body, &json!({ "name": "Second" }));
-    let told = owner.post("/bucket", &second).send().await?.json_with_status(429)?;
-    assert_eq!((&told["error_code"], &told["bucketId"]), (&json!("QUOTA_EXCEEDED"), &json!("")));
-    assert!(text(&told["message"]).contains("limit of 1"), "{told}");
+    let response = owner.post("/bucket", &second).send().await?.json_with_status(429)?;
+    assert_eq!((&response["error_code"], &response["bucketId"]), (&json!("QUOTA_EXCEEDED"), &json!("")));
+    assert!(text(&response["message"]).contains("limit of 1"), "{response}");
     owner.delete(&format!("/bucket/{first}")).send().await?.json_with_status(200)?;
     owner.register(&second).await?;
     Ok(())
@@ -257,8 +257,8 @@ async fn days_are_read_in_every_form_and_wrong_ones_refused() -> Result<()> {
     let path =
         format!("/bucket/{}/stats", owner.register(&with(&body, &json!({ "skipValidation": true }))).await?);
     for day in ["9999-12-30", "1970-01-01", "2030-02-28T23:59:59.999Z", "2030-01-01T00:00:00+14:00"] {
-        let told = owner.post(&path, &json!({ "day": day })).send().await?.json_with_status(200)?;
-        assert_eq!(told, json!({ "success": true, "nodeStats": [] }), "{day}");
+        let response = owner.post(&path, &json!({ "day": day })).send().await?.json_with_status(200)?;
+        assert_eq!(response, json!({ "success": true, "nodeStats": [] }), "{day}");
     }
     for day in [
         json!("yesterday"),
@@ -268,10 +268,10 @@ async fn days_are_read_in_every_form_and_wrong_ones_refused() -> Result<()> {
         json!(20_260_131),
         Value::Null,
     ] {
-        let told = owner.post(&path, &json!({ "day": day })).send().await?.json_with_status(400)?;
-        assert_eq!(wrong_fields(&told), ["day"], "{day}: {told}");
+        let response = owner.post(&path, &json!({ "day": day })).send().await?.json_with_status(400)?;
+        assert_eq!(wrong_fields(&response), ["day"], "{day}: {response}");
     }
-    let told = owner.post(&path, &json!({})).send().await?.json_with_status(400)?;
-    assert_eq!(wrong_fields(&told), ["day"]);
+    let response = owner.post(&path, &json!({})).send().await?.json_with_status(400)?;
+    assert_eq!(wrong_fields(&response), ["day"]);
     Ok(())
 }

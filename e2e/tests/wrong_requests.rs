@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 
 /// The body of a refusal: the one shape that all of them have.
 fn refusal(answer: &Answer, status: u16, code: &str) -> Result<Value> {
-    let told = answer.json_with_status(status)?;
+    let response = answer.json_with_status(status)?;
     let is_json = answer.header("content-type") == Some("application/json");
-    let message = text(&told["message"]);
+    let message = text(&response["message"]);
     let is_sentence = message.len() > 10 && message.contains(' ');
     let has_id = answer.header("x-request-id").is_some();
-    if is_json && is_sentence && has_id && told["success"] == false && told["error_code"] == code {
-        return Ok(told);
+    if is_json && is_sentence && has_id && response["success"] == false && response["error_code"] == code {
+        return Ok(response);
     }
     Err(answer.unlike(&format!("a JSON refusal with {code}, a sentence and a request id")))
 }
@@ -35,8 +35,8 @@ async fn bodies_that_are_no_json_are_told_where_they_break() -> Result<()> {
         ("", "line 1, column 0"),
     ] {
         let answer = owner.call(Method::POST, "/bucket").raw("application/json", body).send().await?;
-        let told = refusal(&answer, 400, "MALFORMED_JSON")?;
-        assert!(text(&told["message"]).contains(place), "{body:?}: {told}");
+        let response = refusal(&answer, 400, "MALFORMED_JSON")?;
+        assert!(text(&response["message"]).contains(place), "{body:?}: {response}");
     }
     for text in ["[]", "\"text\"", "1", "null"] {
         let answer = owner.call(Method::POST, "/bucket").raw("application/json", text).send().await?;
@@ -63,16 +63,16 @@ async fn wrong_types_name_the_field_and_never_repeat_what_was_sent() -> Result<(
         (json!({ "checks": "some" }), "checks", "read-only"),
     ] {
         let answer = register(with(&body, &members)).await?;
-        let told = refusal(&answer, 400, "INVALID_REQUEST")?;
-        assert_eq!(told["fields"][0]["field"], field, "{told}");
-        assert!(text(&told["fields"][0]["message"]).contains(says), "{told}");
-        assert!(text(&told["message"]).contains(field), "{told}");
-        assert!(!answer.text().contains("hunter2") && !answer.text().contains("123456789"), "{told}");
+        let response = refusal(&answer, 400, "INVALID_REQUEST")?;
+        assert_eq!(response["fields"][0]["field"], field, "{response}");
+        assert!(text(&response["fields"][0]["message"]).contains(says), "{response}");
+        assert!(text(&response["message"]).contains(field), "{response}");
+        assert!(!answer.text().contains("hunter2") && !answer.text().contains("123456789"), "{response}");
     }
     for unknown in [json!({ "walletAddress": "0x0" }), json!({ "shoeSize": [1, { "a": null }] })] {
-        let told = register(with(&with(&body, &unknown), &json!({ "name": "" }))).await?;
-        let told = refusal(&told, 400, "INVALID_REQUEST")?;
-        assert_eq!(list(&told["fields"]).len(), 1, "unknown fields are not told: {told}");
+        let response = register(with(&with(&body, &unknown), &json!({ "name": "" }))).await?;
+        let response = refusal(&response, 400, "INVALID_REQUEST")?;
+        assert_eq!(list(&response["fields"]).len(), 1, "unknown fields are not told: {response}");
     }
     Ok(())
 }
@@ -112,12 +112,12 @@ async fn paths_methods_types_and_sizes_that_are_wrong() -> Result<()> {
     refusal(&answer, 413, "BODY_TOO_LARGE")?;
 
     for limit in ["0", "1001", "-1", "many"] {
-        let told =
+        let response =
             refusal(&owner.get(&format!("/bucket?limit={limit}")).send().await?, 400, "INVALID_REQUEST")?;
-        assert_eq!(told["fields"][0]["field"], "limit");
+        assert_eq!(response["fields"][0]["field"], "limit");
     }
-    let told = refusal(&owner.get("/bucket?cursor=made-up").send().await?, 400, "INVALID_REQUEST")?;
-    assert_eq!(told["fields"][0]["field"], "cursor");
+    let response = refusal(&owner.get("/bucket?cursor=made-up").send().await?, 400, "INVALID_REQUEST")?;
+    assert_eq!(response["fields"][0]["field"], "cursor");
 
     let id = "my-request.7";
     let answer = owner.get("/bucket").header("x-request-id", id).send().await?;

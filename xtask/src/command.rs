@@ -74,8 +74,8 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     } else {
-        let told = String::from_utf8_lossy(&output.stderr);
-        Err(format!("{} failed: {}\n{told}", shown(command), output.status).into())
+        let response = String::from_utf8_lossy(&output.stderr);
+        Err(format!("{} failed: {}\n{response}", shown(command), output.status).into())
     }
 }
 

@@ -27,9 +27,9 @@ impl NodeTools {
     ///
     /// Several runs at a time wait for each other here.
     pub(crate) fn install(workspace: &Workspace) -> Result<Self> {
-        let room = workspace.target.join("test-tools").join("npm");
-        fs::create_dir_all(&room)?;
-        let turn = fs::File::create(room.join("turn"))?;
+        let dir = workspace.target.join("test-tools").join("npm");
+        fs::create_dir_all(&dir)?;
+        let turn = fs::File::create(dir.join("turn"))?;
         turn.lock()?;
         let node = node()?;
         let from = workspace.root.join(FOLDER);
@@ -37,8 +37,8 @@ impl NodeTools {
         for file in FILES {
             wanted.push_str(&fs::read_to_string(from.join(file))?);
         }
-        let stamp = room.join("installed");
-        let tools = Self { modules: room.join("node_modules") };
+        let stamp = dir.join("installed");
+        let tools = Self { modules: dir.join("node_modules") };
         if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
             return Ok(tools);
         }
@@ -48,9 +48,9 @@ impl NodeTools {
             _ => {}
         }
         for file in FILES {
-            fs::copy(from.join(file), room.join(file))?;
+            fs::copy(from.join(file), dir.join(file))?;
         }
-        command::run(npm(&room).args(["ci", "--ignore-scripts"]))?;
+        command::run(npm(&dir).args(["ci", "--ignore-scripts"]))?;
         fs::write(&stamp, wanted)?;
         Ok(tools)
     }

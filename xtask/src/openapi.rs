@@ -102,15 +102,15 @@ impl Owner {
     fn log_in(server: &Bucketry) -> Result<Self> {
         let mut owner = Self { api: server.api().to_owned(), port: server.api_port(), token: String::new() };
         let credentials = json!({ "email": OWNER_EMAIL, "password": OWNER_PASSWORD });
-        let told = owner.call("POST", "/user/login", &credentials)?;
-        text(&told["accessToken"], "the login's accessToken")?.clone_into(&mut owner.token);
+        let response = owner.call("POST", "/user/login", &credentials)?;
+        text(&response["accessToken"], "the login's accessToken")?.clone_into(&mut owner.token);
         Ok(owner)
     }
 
     /// Registers the bucket of the test server and answers its id.
     fn register_bucket(&self, servers: &Servers) -> Result<String> {
-        let told = self.call("GET", "/workspace", &Value::Null)?;
-        let workspace = text(&told["workspaces"][0]["id"], "the first workspace's id")?;
+        let response = self.call("GET", "/workspace", &Value::Null)?;
+        let workspace = text(&response["workspaces"][0]["id"], "the first workspace's id")?;
         let bucket = json!({
             "name": "openapi check",
             "bucket": OPEN_BUCKET,
@@ -121,8 +121,8 @@ impl Owner {
             "region": "us-east-1",
             "workspaceId": workspace,
         });
-        let told = self.call("POST", "/bucket", &bucket)?;
-        text(&told["bucketId"], "the new bucket's id").map(str::to_owned)
+        let response = self.call("POST", "/bucket", &bucket)?;
+        text(&response["bucketId"], "the new bucket's id").map(str::to_owned)
     }
 
     fn call(&self, method: &str, path: &str, body: &Value) -> Result<Value> {

@@ -10,13 +10,13 @@ use crate::workspace::Workspace;
 
 /// nginx: Debian's package, unpacked. None where it can't be had, and then the person is told why.
 pub(crate) fn nginx(workspace: &Workspace) -> Option<PathBuf> {
-    let room = workspace.target.join("bench-tools");
-    let program = room.join("nginx/usr/sbin/nginx");
+    let dir = workspace.target.join("bench-tools");
+    let program = dir.join("nginx/usr/sbin/nginx");
     if runs(&program) {
         return Some(program);
     }
     command::complain("fetching nginx's package (once; unpacked under the target directory)");
-    match unpack(&room, "nginx") {
+    match unpack(&dir, "nginx") {
         Ok(()) if runs(&program) => Some(program),
         Ok(()) => {
             command::complain(
@@ -36,8 +36,8 @@ pub(crate) fn nginx(workspace: &Workspace) -> Option<PathBuf> {
 pub(crate) fn s3s_proxy(workspace: &Workspace) -> Option<PathBuf> {
     // The last one that the toolchain of the project can build.
     const VERSION: &str = "0.14.1";
-    let room = workspace.target.join("bench-tools/s3s-proxy");
-    let program = room.join("bin/s3s-proxy");
+    let dir = workspace.target.join("bench-tools/s3s-proxy");
+    let program = dir.join("bin/s3s-proxy");
     if answers(&program, "--help") {
         return Some(program);
     }
@@ -46,9 +46,9 @@ pub(crate) fn s3s_proxy(workspace: &Workspace) -> Option<PathBuf> {
     install
         .args(["install", "s3s-proxy", "--locked", "--version", VERSION])
         .arg("--root")
-        .arg(&room)
+        .arg(&dir)
         .arg("--target-dir")
-        .arg(room.join("build"));
+        .arg(dir.join("build"));
     match command::run(&mut install) {
         Ok(()) => Some(program).filter(|program| answers(program, "--help")),
         Err(error) => {
@@ -68,8 +68,8 @@ fn answers(program: &Path, question: &str) -> bool {
 
 /// Downloads a package of the machine's Debian or Ubuntu and unpacks it under its name. The lists of packages are
 /// fetched into a folder of our own, so that it works for everyone and changes nothing of the system's.
-fn unpack(room: &Path, package: &str) -> Result {
-    let apt = room.join("apt");
+fn unpack(dir: &Path, package: &str) -> Result {
+    let apt = dir.join("apt");
     for folder in ["lists/partial", "cache/archives/partial"] {
         fs::create_dir_all(apt.join(folder))?;
     }
@@ -97,7 +97,7 @@ fn unpack(room: &Path, package: &str) -> Result {
         .filter_map(|entry| Some(entry.ok()?.path()))
         .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
         .ok_or("apt-get downloaded nothing")?;
-    command::output(Command::new("dpkg-deb").arg("-x").arg(&fetched).arg(room.join(package)))?;
+    command::output(Command::new("dpkg-deb").arg("-x").arg(&fetched).arg(dir.join(package)))?;
     fs::remove_dir_all(&apt)?;
     Ok(())
 }

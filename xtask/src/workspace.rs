@@ -22,9 +22,12 @@ impl Workspace {
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
         let mut ask = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         ask.args(["metadata", "--no-deps", "--format-version=1", "--manifest-path"]).arg(manifest);
-        let told: Value = serde_json::from_str(&command::output(&mut ask)?)?;
+        let response: Value = serde_json::from_str(&command::output(&mut ask)?)?;
         let path = |name: &str| {
-            told[name].as_str().map(PathBuf::from).ok_or_else(|| format!("cargo metadata tells no {name}"))
+            response[name]
+                .as_str()
+                .map(PathBuf::from)
+                .ok_or_else(|| format!("cargo metadata tells no {name}"))
         };
         Ok(Self { root: path("workspace_root")?, target: path("target_directory")? })
     }

@@ -12,31 +12,31 @@ const MODIFIED: &str = "2026-01-01T00:00:00.000Z";
 
 /// `ListBuckets`.
 pub(super) fn buckets() -> String {
-    let mut told = format!(
+    let mut response = format!(
         "{BEGIN}<ListAllMyBucketsResult {NAMESPACE}><Owner><ID>o</ID><DisplayName>o</DisplayName></Owner><Buckets>"
     );
     for name in [S3_BUCKET, AZURE_BUCKET] {
         // Writing to a String can't fail.
-        _ = write!(told, "<Bucket><Name>{name}</Name><CreationDate>{MODIFIED}</CreationDate></Bucket>");
+        _ = write!(response, "<Bucket><Name>{name}</Name><CreationDate>{MODIFIED}</CreationDate></Bucket>");
     }
-    told + "</Buckets></ListAllMyBucketsResult>"
+    response + "</Buckets></ListAllMyBucketsResult>"
 }
 
 /// `ListObjectsV2`, all on one page. No name has a slash, so a delimiter would change nothing.
 pub(super) fn objects(found: &[(&str, Object)]) -> String {
-    let mut told = format!(
+    let mut response = format!(
         "{BEGIN}<ListBucketResult {NAMESPACE}><Name>{S3_BUCKET}</Name><IsTruncated>false</IsTruncated>\
          <KeyCount>{}</KeyCount><MaxKeys>1000</MaxKeys>",
         found.len()
     );
     for (name, Object { size, etag, .. }) in found {
         _ = write!(
-            told,
+            response,
             "<Contents><Key>{name}</Key><LastModified>{MODIFIED}</LastModified><ETag>{etag}</ETag>\
              <Size>{size}</Size><StorageClass>STANDARD</StorageClass></Contents>"
         );
     }
-    told + "</ListBucketResult>"
+    response + "</ListBucketResult>"
 }
 
 /// `CreateMultipartUpload`.

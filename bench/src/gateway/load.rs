@@ -40,7 +40,7 @@ pub(crate) struct Work {
 }
 
 /// One of the servers.
-pub(crate) struct Side {
+pub(crate) struct LoadSide {
     pub(crate) name: String,
     pub(crate) url: String,
     pub(crate) signer: Signer,
@@ -50,7 +50,7 @@ pub(crate) struct Side {
 /// What a round cost.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Round {
+pub(crate) struct LoadRound {
     pub(crate) requests_per_second: f64,
     /// User and system time of the server's process.
     pub(crate) cpu_us_per_request: f64,
@@ -65,7 +65,7 @@ pub(crate) struct Compared {
     pub(crate) cpu_us_per_request: Spread,
     pub(crate) requests_per_second: Spread,
     pub(crate) p50_us: Spread,
-    pub(crate) rounds: Vec<Round>,
+    pub(crate) rounds: Vec<LoadRound>,
 }
 
 /// What came of a comparison.
@@ -79,8 +79,8 @@ pub(crate) struct Comparison {
 
 /// Figures of all sides over rounds in turns, the order turned each round, after one that is thrown away. The first
 /// side must do what is asked; another that fails takes no further part.
-pub(crate) async fn compare(sides: &[Side], work: &Work, rounds: usize) -> Result<Comparison> {
-    let mut measured: Vec<Result<Vec<Round>>> = Vec::new();
+pub(crate) async fn compare(sides: &[LoadSide], work: &Work, rounds: usize) -> Result<Comparison> {
+    let mut measured: Vec<Result<Vec<LoadRound>>> = Vec::new();
     for side in sides {
         let warm_up = Work { requests: (work.requests / 4).max(work.connections), ..work.clone() };
         measured.push(round(side, &warm_up).await.map(|_| Vec::new()));
@@ -113,7 +113,7 @@ pub(crate) fn failed(error: &dyn Error) -> String {
 
 impl Comparison {
     /// Adds what came of one side.
-    pub(crate) fn take(&mut self, side: &Side, measured: Result<Vec<Round>>) {
+    pub(crate) fn take(&mut self, side: &LoadSide, measured: Result<Vec<LoadRound>>) {
         match measured {
             Ok(rounds) => self.compared.push(Compared::of(side, rounds)),
             Err(error) => {
@@ -125,7 +125,7 @@ impl Comparison {
 }
 
 impl Compared {
-    pub(crate) fn of(side: &Side, rounds: Vec<Round>) -> Self {
+    pub(crate) fn of(side: &LoadSide, rounds: Vec<LoadRound>) -> Self {
         Self {
             name: side.name.clone(),
             cpu_us_per_request: Spread::of(rounds.iter().map(|round| round.cpu_us_per_request)),
@@ -137,12 +137,12 @@ impl Compared {
 }
 
 /// The median of the pairwise ratios of a figure, first to second.
-pub(crate) fn ratio(first: &Compared, second: &Compared, figure: fn(&Round) -> f64) -> Spread {
+pub(crate) fn ratio(first: &Compared, second: &Compared, figure: fn(&LoadRound) -> f64) -> Spread {
     Spread::of(first.rounds.iter().zip(&second.rounds).map(|(a, b)| figure(a) / figure(b)))
 }
 
 /// One round against one server.
-pub(crate) async fn round(side: &Side, work: &Work) -> Result<Round> {
+pub(crate) async fn round(side: &LoadSide, work: &Work) -> Result<LoadRound> {
     let mut senders = Vec::new();
     for _ in 0..work.connections {
         senders.push(connect(&side.url).await?);
@@ -153,7 +153,7 @@ pub(crate) async fn round(side: &Side, work: &Work) -> Result<Round> {
     let done = tokio::time::timeout(TOO_LONG, all).await.map_err(|_| "a round took too long")??;
     let (took, cpu) = (start.elapsed(), side.process.cpu()?.saturating_sub(cpu));
     let times: Vec<Duration> = done.into_iter().flatten().collect();
-    Ok(Round {
+    Ok(LoadRound {
         requests_per_second: times.len() as f64 / took.as_secs_f64(),
         cpu_us_per_request: cpu.as_secs_f64() * 1e6 / times.len() as f64,
         latency: Latency::of(times),
@@ -172,7 +172,7 @@ pub(crate) async fn connect(url: &str) -> Result<SendRequest<Full<Bytes>>> {
 }
 
 async fn worker(
-    side: &Side,
+    side: &LoadSide,
     work: &Work,
     mut sender: SendRequest<Full<Bytes>>,
     left: &Cell<usize>,
@@ -187,7 +187,7 @@ async fn worker(
 
 /// Sends one request and verifies what comes back, byte for byte.
 pub(crate) async fn call(
-    side: &Side,
+    side: &LoadSide,
     work: &Work,
     sender: &mut SendRequest<Full<Bytes>>,
 ) -> Result<Duration> {
@@ -201,7 +201,7 @@ pub(crate) async fn call(
     let status = answer.status();
     let (wanted, content) = &work.expected;
     let mut at = 0;
-    let mut told = Vec::new();
+    let mut response = Vec::new();
     while let Some(frame) = answer.frame().await {
         let Ok(piece) = frame?.into_data() else { continue };
         match content {
@@ -210,13 +210,13 @@ pub(crate) async fn call(
                     return Err(format!("{} answers other bytes at {at}", side.name).into());
                 }
             }
-            _ => told.extend_from_slice(&piece[..piece.len().min(500)]),
+            _ => response.extend_from_slice(&piece[..piece.len().min(500)]),
         }
         at += piece.len();
     }
     if status != *wanted || content.as_ref().is_some_and(|content| at != content.len() * work.repeated) {
-        let told = String::from_utf8_lossy(&told).into_owned();
-        return Err(format!("{} answers {status} and {at} bytes: {told}", side.name).into());
+        let response = String::from_utf8_lossy(&response).into_owned();
+        return Err(format!("{} answers {status} and {at} bytes: {response}", side.name).into());
     }
     Ok(start.elapsed())
 }
@@ -246,10 +246,10 @@ mod tests {
 
     use super::*;
 
-    fn side(name: &str, url: String) -> Side {
+    fn side(name: &str, url: String) -> LoadSide {
         let signer = Signer::new("key".to_owned(), "secret".to_owned(), "host".to_owned());
         let process = Process::new(std::process::id()).unwrap();
-        Side { name: name.to_owned(), url, signer, process }
+        LoadSide { name: name.to_owned(), url, signer, process }
     }
 
     #[tokio::test]

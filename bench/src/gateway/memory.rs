@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
-use super::load::{self, Side, Work, connect, round};
+use super::load::{self, LoadSide, Work, connect, round};
 use super::objects::{HUGE, HUGE_PIECES, LARGE, SMALL};
 use super::sign::{PayloadHash, payload_hash};
 use super::{Field, MIB, S3_BUCKET, read, write};
@@ -58,21 +58,21 @@ pub(super) async fn measure(
 }
 
 /// By how much the highest resident memory during the work is above that before it, in MiB.
-async fn growth(side: &Side, work: &Work) -> Result<f64> {
+async fn growth(side: &LoadSide, work: &Work) -> Result<f64> {
     let before = side.process.resident()?;
     side.process.forget_peak()?;
     round(side, work).await?;
     Ok(side.process.peak()?.saturating_sub(before) as f64 / MIB)
 }
 
-async fn read_huge(side: &Side) -> Result<f64> {
+async fn read_huge(side: &LoadSide) -> Result<f64> {
     let work =
         Work { path: format!("/{S3_BUCKET}/{HUGE}"), repeated: HUGE_PIECES, ..read(S3_BUCKET, LARGE, 1, 1) };
     growth(side, &work).await
 }
 
 /// A multipart upload of 80 parts of 64 MiB.
-async fn write_huge(side: &Side) -> Result<f64> {
+async fn write_huge(side: &LoadSide) -> Result<f64> {
     let path = format!("/{S3_BUCKET}/written-in-parts");
     let post = |target: String, content: Bytes| Work {
         method: Method::POST,
@@ -103,7 +103,7 @@ async fn write_huge(side: &Side) -> Result<f64> {
 }
 
 /// Connections that were used once and are kept open.
-async fn idle(side: &Side, wanted: usize, figures: &mut Map<String, Value>) -> Result<Bar> {
+async fn idle(side: &LoadSide, wanted: usize, figures: &mut Map<String, Value>) -> Result<Bar> {
     let before = side.process.resident()?;
     let small = read(S3_BUCKET, SMALL, 1, 1);
     let mut idle = Vec::with_capacity(wanted);

@@ -17,7 +17,7 @@ use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
-use self::load::{Compared, Comparison, Side, Work, compare, failed, ratio, round};
+use self::load::{Compared, Comparison, LoadSide, Work, compare, failed, ratio, round};
 use self::objects::{LARGE, Objects, SMALL, content};
 use self::sign::{PayloadHash, Signer, payload_hash};
 use crate::cores::Cores;
@@ -34,13 +34,13 @@ const AZURE_BUCKET: &str = "translated";
 const AUTHENTICATING: [&str; 2] = ["rclone", "s3s-proxy"];
 
 /// Where the buckets of a field lie, and what opens them.
-struct Provider {
+struct ProviderStub {
     endpoint: String,
     key: &'static str,
     secret: &'static str,
 }
 
-impl Provider {
+impl ProviderStub {
     /// The storage that answers at once, and lets everybody in.
     fn at(storage: &Objects) -> Self {
         Self { endpoint: storage.endpoint.clone(), key: peers::KEY, secret: peers::SECRET }
@@ -49,7 +49,7 @@ impl Provider {
 
 /// The gateway with a bucket at an S3 provider and one at Azure, both the same storage, and the peers.
 struct Field {
-    provider: Provider,
+    provider: ProviderStub,
     deployment: Deployment,
     peers: Vec<peers::Peer>,
     /// Peers that don't run, and why.
@@ -61,7 +61,7 @@ struct Field {
 }
 
 impl Field {
-    async fn start(plan: &Plan, cores: Cores, provider: Provider) -> Result<Self> {
+    async fn start(plan: &Plan, cores: Cores, provider: ProviderStub) -> Result<Self> {
         let endpoint = provider.endpoint.as_str();
         let directory = tempfile::tempdir()?;
         let set_up = options(&plan.bucketry, directory.path())
@@ -80,13 +80,13 @@ impl Field {
         azure["key"] = json!("account");
         azure["secret"] = json!("a2V5IG9mIHRoZSBhY2NvdW50");
         for bucket in [s3, azure] {
-            let told = connection.json(Method::POST, "/bucket", Some(&bucket)).await?;
-            attached.push(json!({ "bucketId": text(&told, "bucketId")?, "folder": "", "master": false }));
+            let response = connection.json(Method::POST, "/bucket", Some(&bucket)).await?;
+            attached.push(json!({ "bucketId": text(&response, "bucketId")?, "folder": "", "master": false }));
         }
         let repository = json!({ "name": "measured", "storageType": "S3", "mode": "NORMAL",
             "workspaceId": deployment.workspace, "repoBuckets": attached });
-        let told = connection.json(Method::POST, "/repo", Some(&repository)).await?;
-        let path = format!("/repo/{}/apikey", text(&told, "repoId")?);
+        let response = connection.json(Method::POST, "/repo", Some(&repository)).await?;
+        let path = format!("/repo/{}/apikey", text(&response, "repoId")?);
         let pair = connection
             .json(Method::POST, &path, Some(&json!({ "name": "k", "accessType": "WRITE" })))
             .await?;
@@ -116,8 +116,8 @@ impl Field {
         Ok(Self { provider, deployment, peers: running, missing, signer, url, cores, _directory: directory })
     }
 
-    fn gateway(&self) -> Side {
-        Side {
+    fn gateway(&self) -> LoadSide {
+        LoadSide {
             name: "bucketry".to_owned(),
             url: self.url.clone(),
             signer: self.signer.clone(),
@@ -126,7 +126,7 @@ impl Field {
     }
 
     /// The gateway first, then those peers whose names begin so.
-    fn sides(&self, wanted: &[&str]) -> Vec<Side> {
+    fn sides(&self, wanted: &[&str]) -> Vec<LoadSide> {
         let peers = self.peers.iter().filter(|peer| wanted.iter().any(|name| peer.name.starts_with(name)));
         let peers = peers.map(|peer| {
             // Who doesn't authenticate passes the signature on.
@@ -137,7 +137,7 @@ impl Field {
                 (self.provider.key, self.provider.secret)
             };
             let host = peer.url.trim_start_matches("http://").to_owned();
-            Side {
+            LoadSide {
                 name: peer.name.to_owned(),
                 url: peer.url.clone(),
                 signer: Signer::new(key.to_owned(), secret.to_owned(), host),
@@ -175,15 +175,15 @@ fn write(bucket: &str, size: usize, how: PayloadHash, connections: usize, reques
     }
 }
 
-fn cpu(round: &load::Round) -> f64 {
+fn cpu(round: &load::LoadRound) -> f64 {
     round.cpu_us_per_request
 }
 
-fn throughput(round: &load::Round) -> f64 {
+fn throughput(round: &load::LoadRound) -> f64 {
     round.requests_per_second
 }
 
-fn p50(round: &load::Round) -> f64 {
+fn p50(round: &load::LoadRound) -> f64 {
     round.latency.p50 as f64
 }
 
@@ -195,19 +195,23 @@ struct Against<'a> {
 }
 
 impl Against<'_> {
-    fn at_most(&mut self, peer: &str, what: &str, figure: fn(&load::Round) -> f64, limit: (f64, &str)) {
-        self.push(peer, what, figure, |what, spread, told| Bar::at_most(what, limit, spread.median, told));
+    fn at_most(&mut self, peer: &str, what: &str, figure: fn(&load::LoadRound) -> f64, limit: (f64, &str)) {
+        self.push(peer, what, figure, |what, spread, response| {
+            Bar::at_most(what, limit, spread.median, response)
+        });
     }
 
-    fn at_least(&mut self, peer: &str, what: &str, figure: fn(&load::Round) -> f64, limit: (f64, &str)) {
-        self.push(peer, what, figure, |what, spread, told| Bar::at_least(what, limit, spread.median, told));
+    fn at_least(&mut self, peer: &str, what: &str, figure: fn(&load::LoadRound) -> f64, limit: (f64, &str)) {
+        self.push(peer, what, figure, |what, spread, response| {
+            Bar::at_least(what, limit, spread.median, response)
+        });
     }
 
     fn push(
         &mut self,
         peer: &str,
         what: &str,
-        figure: fn(&load::Round) -> f64,
+        figure: fn(&load::LoadRound) -> f64,
         bar: impl Fn(&str, Spread, String) -> Bar,
     ) {
         let what = format!("{what}, to {peer}");
@@ -238,7 +242,7 @@ pub(crate) async fn watch(
 ) -> Result {
     let cores = if shared { Cores::shared() } else { Cores::divide() };
     let storage = Objects::start()?;
-    let field = Field::start(plan, cores, Provider::at(&storage)).await?;
+    let field = Field::start(plan, cores, ProviderStub::at(&storage)).await?;
     let work = match load {
         Load::Read => read(S3_BUCKET, SMALL, 16, 20_000),
         Load::Translated => read(AZURE_BUCKET, SMALL, 16, 20_000),
@@ -250,10 +254,10 @@ pub(crate) async fn watch(
     report::complain(&format!("the gateway is process {}", field.deployment.process.id()));
     for _ in 0..rounds {
         for side in field.sides(&["nginx"]) {
-            let told = round(&side, &work).await?;
+            let response = round(&side, &work).await?;
             report::complain(&format!(
                 "{:14} {:9.1} µs of CPU a request, {:8.1} requests/s, p50 {} µs",
-                side.name, told.cpu_us_per_request, told.requests_per_second, told.latency.p50
+                side.name, response.cpu_us_per_request, response.requests_per_second, response.latency.p50
             ));
         }
     }
@@ -281,7 +285,7 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     let on_all_cores = writes_on_all_cores(plan).await?;
     let cores = Cores::divide();
     let storage = Objects::start()?;
-    let field = Field::start(plan, cores, Provider::at(&storage)).await?;
+    let field = Field::start(plan, cores, ProviderStub::at(&storage)).await?;
     let rounds = if plan.quick { 3 } else { 5 };
     let mut bars = Vec::new();
     let mut figures = Map::new();
@@ -358,22 +362,22 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
 }
 
 /// A comparison without the field that it was made on.
-struct Measured {
+struct MeasuredSide {
     comparison: Comparison,
     missing: Vec<(&'static str, String)>,
 }
 
 /// G3 with nothing pinned, where the gateway hashes on another thread than the one that moves the bytes. Load and
 /// storage run on the same cores, as they do for nginx with a worker for each.
-async fn writes_on_all_cores(plan: &Plan) -> Result<Measured> {
+async fn writes_on_all_cores(plan: &Plan) -> Result<MeasuredSide> {
     report::complain("G3 large writes on all cores");
     let storage = Objects::start()?;
-    let field = Field::start(plan, Cores::shared(), Provider::at(&storage)).await?;
+    let field = Field::start(plan, Cores::shared(), ProviderStub::at(&storage)).await?;
     let work = write(S3_BUCKET, LARGE.1, PayloadHash::Signed, 4, if plan.quick { 8 } else { 24 });
     let comparison = compare(&field.sides(&["nginx"]), &work, if plan.quick { 3 } else { 5 }).await?;
     let missing = field.missing.clone();
     field.deployment.stop()?;
-    Ok(Measured { comparison, missing })
+    Ok(MeasuredSide { comparison, missing })
 }
 
 /// The gateway on one path beside nginx on another: nginx doesn't translate.

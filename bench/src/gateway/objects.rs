@@ -74,14 +74,14 @@ pub(crate) async fn serve(ready_file: PathBuf) -> Result {
         connections: AtomicU64::default(),
     });
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let told = TcpListener::bind("127.0.0.1:0").await?;
+    let response = TcpListener::bind("127.0.0.1:0").await?;
     tell(
         &ready_file,
-        &json!({ "endpoint": format!("http://{}", listener.local_addr()?), "counts": told.local_addr()?.to_string() }),
+        &json!({ "endpoint": format!("http://{}", listener.local_addr()?), "counts": response.local_addr()?.to_string() }),
     )?;
     let asked = Arc::clone(&storage);
     tokio::spawn(async move {
-        while let Ok((mut asker, _)) = told.accept().await {
+        while let Ok((mut asker, _)) = response.accept().await {
             let text = format!(
                 "{} {}",
                 asked.requests.load(Ordering::Relaxed),
@@ -110,7 +110,7 @@ async fn answer(
 ) -> std::result::Result<Response<Repeated>, Infallible> {
     storage.requests.fetch_add(1, Ordering::Relaxed);
     let (head, body) = request.into_parts();
-    let query = Query::of(&head);
+    let query = ObjectQuery::of(&head);
     let content_length =
         head.headers.get(header::CONTENT_LENGTH).and_then(|size| size.to_str().ok()?.parse().ok());
     let begin = match query.part {
@@ -145,7 +145,7 @@ async fn take(mut body: Incoming, content: &[u8], begin: usize) -> Option<usize>
 
 /// What the storage looks at of a query.
 #[derive(Debug, Default)]
-struct Query<'a> {
+struct ObjectQuery<'a> {
     lists: bool,
     prefix: &'a str,
     begins: bool,
@@ -153,7 +153,7 @@ struct Query<'a> {
     part: Option<usize>,
 }
 
-impl<'a> Query<'a> {
+impl<'a> ObjectQuery<'a> {
     fn of(head: &'a request::Parts) -> Self {
         let mut query = Self::default();
         for pair in head.uri.query().unwrap_or_default().split('&') {
@@ -206,7 +206,7 @@ impl Storage {
         fixed.or_else(|| self.writes.object(name))
     }
 
-    fn get(&self, head: &request::Parts, query: &Query<'_>) -> Response<Repeated> {
+    fn get(&self, head: &request::Parts, query: &ObjectQuery<'_>) -> Response<Repeated> {
         let name = object_name(head);
         if name == HUGE {
             let content = Repeated { piece: self.content.clone(), left: HUGE_PIECES };
@@ -241,7 +241,12 @@ impl Storage {
         }
     }
 
-    fn put(&self, head: &request::Parts, query: &Query<'_>, taken: Option<usize>) -> Response<Repeated> {
+    fn put(
+        &self,
+        head: &request::Parts,
+        query: &ObjectQuery<'_>,
+        taken: Option<usize>,
+    ) -> Response<Repeated> {
         let Some(size) = taken else { return bare(StatusCode::BAD_REQUEST) };
         match query.part {
             Some(_) => self.writes.put_part(query.upload, size),
@@ -250,7 +255,7 @@ impl Storage {
         bare(StatusCode::OK)
     }
 
-    fn post(&self, head: &request::Parts, query: &Query<'_>) -> Response<Repeated> {
+    fn post(&self, head: &request::Parts, query: &ObjectQuery<'_>) -> Response<Repeated> {
         if query.begins {
             return document(documents::upload(&self.writes.begin(&head.headers)));
         }
@@ -304,8 +309,8 @@ impl Objects {
     pub(crate) fn start() -> Result<Self> {
         let companion = Companion::start(&[Path::new("objects")])?;
         Ok(Self {
-            endpoint: companion.told("endpoint")?,
-            counts: companion.told("counts")?,
+            endpoint: companion.response("endpoint")?,
+            counts: companion.response("counts")?,
             _companion: companion,
         })
     }

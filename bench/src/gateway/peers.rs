@@ -31,9 +31,9 @@ pub(crate) struct Peer {
 /// None where the program isn't given. What it costs is that of its first worker.
 pub(crate) fn nginx(program: Option<&Path>, storage: &str, workers: usize) -> Result<Option<Peer>> {
     let Some(program) = program else { return Ok(None) };
-    let room = tempfile::tempdir()?;
+    let dir = tempfile::tempdir()?;
     let [port] = ports::free()?;
-    let at = room.path().display();
+    let at = dir.path().display();
     let upstream = storage.trim_start_matches("http://");
     let settings = format!(
         "daemon off; worker_processes {workers}; pid {at}/pid; error_log {at}/error warn;\n\
@@ -46,11 +46,11 @@ pub(crate) fn nginx(program: Option<&Path>, storage: &str, workers: usize) -> Re
          proxy_set_header Host $http_host; proxy_request_buffering off; proxy_max_temp_file_size 0;\n\
          proxy_buffers 8 128k; proxy_buffer_size 16k; proxy_busy_buffers_size 256k; }} }} }}\n"
     );
-    let file = room.path().join("nginx.conf");
+    let file = dir.path().join("nginx.conf");
     fs::write(&file, settings)?;
     let mut command = Command::new(program);
-    command.arg("-p").arg(room.path()).arg("-c").arg(&file);
-    let mut supervised = Supervised::start(command, room.path(), &[])?;
+    command.arg("-p").arg(dir.path()).arg("-c").arg(&file);
+    let mut supervised = Supervised::start(command, dir.path(), &[])?;
     wait_listening(&mut supervised, port, "nginx")?;
     let master = supervised.id();
     // It listens before it has workers.
@@ -61,20 +61,20 @@ pub(crate) fn nginx(program: Option<&Path>, storage: &str, workers: usize) -> Re
         url: format!("http://127.0.0.1:{port}"),
         process: Process::new(worker)?,
         _supervised: supervised,
-        _room: room,
+        _room: dir,
     }))
 }
 
 /// `rclone serve s3` over an S3 remote. None where the program isn't given.
 pub(crate) fn rclone(program: Option<&Path>, storage: &str) -> Result<Option<Peer>> {
     let Some(program) = program.filter(|program| program.exists()) else { return Ok(None) };
-    let room = tempfile::tempdir()?;
+    let dir = tempfile::tempdir()?;
     let [port] = ports::free()?;
     let settings = format!(
         "[storage]\ntype = s3\nprovider = Other\naccess_key_id = any\nsecret_access_key = any\n\
          endpoint = {storage}\nregion = us-east-1\nlist_version = 2\n"
     );
-    let file = room.path().join("rclone.conf");
+    let file = dir.path().join("rclone.conf");
     fs::write(&file, settings)?;
     let mut command = Command::new(program);
     command
@@ -89,13 +89,13 @@ pub(crate) fn rclone(program: Option<&Path>, storage: &str) -> Result<Option<Pee
             &format!("{KEY},{SECRET}"),
         ])
         .args(["--vfs-cache-mode", "off", "storage:"]);
-    Ok(Some(started("rclone serve s3", command, room, port)?))
+    Ok(Some(started("rclone serve s3", command, dir, port)?))
 }
 
 /// `s3s-proxy`: the crate `s3s` in front of AWS's own client. None where the program isn't given.
 pub(crate) fn s3s(program: Option<&Path>, storage: &str) -> Result<Option<Peer>> {
     let Some(program) = program.filter(|program| program.exists()) else { return Ok(None) };
-    let room = tempfile::tempdir()?;
+    let dir = tempfile::tempdir()?;
     let [port] = ports::free()?;
     let mut command = Command::new(program);
     command
@@ -108,19 +108,19 @@ pub(crate) fn s3s(program: Option<&Path>, storage: &str) -> Result<Option<Peer>>
         .env("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
         .env("AWS_RESPONSE_CHECKSUM_VALIDATION", "when_required")
         .env("RUST_LOG", "error");
-    Ok(Some(started("s3s-proxy", command, room, port)?))
+    Ok(Some(started("s3s-proxy", command, dir, port)?))
 }
 
 /// A peer that is one process.
-fn started(name: &'static str, command: Command, room: TempDir, port: u16) -> Result<Peer> {
-    let mut supervised = Supervised::start(command, room.path(), &[])?;
+fn started(name: &'static str, command: Command, dir: TempDir, port: u16) -> Result<Peer> {
+    let mut supervised = Supervised::start(command, dir.path(), &[])?;
     wait_listening(&mut supervised, port, name)?;
     Ok(Peer {
         name,
         url: format!("http://127.0.0.1:{port}"),
         process: Process::new(supervised.id())?,
         _supervised: supervised,
-        _room: room,
+        _room: dir,
     })
 }
 
@@ -140,6 +140,6 @@ fn first_child(parent: u32) -> std::result::Result<u32, String> {
 
 /// What nginx says of itself.
 pub(crate) fn version(program: &Path) -> String {
-    let told = Command::new(program).arg("-v").output().map(|output| output.stderr).unwrap_or_default();
-    String::from_utf8_lossy(&told).trim().to_owned()
+    let response = Command::new(program).arg("-v").output().map(|output| output.stderr).unwrap_or_default();
+    String::from_utf8_lossy(&response).trim().to_owned()
 }

@@ -6,10 +6,10 @@ use bucketry_test_servers::seaweedfs::{ADMIN, SeaweedFs};
 use http::Method;
 use serde_json::{Map, Value, json};
 
-use super::load::{Side, Work, call, compare, connect};
+use super::load::{LoadSide, Work, call, compare, connect};
 use super::objects::{LARGE, SMALL};
 use super::sign::{PayloadHash, Signer};
-use super::{Against, Field, Provider, S3_BUCKET, cpu, read, throughput, write};
+use super::{Against, Field, ProviderStub, S3_BUCKET, cpu, read, throughput, write};
 use crate::cores::Cores;
 use crate::process::Process;
 use crate::report::{self, Bar};
@@ -30,7 +30,7 @@ pub(super) async fn measure(plan: &Plan, cores: Cores, figures: &mut Map<String,
     let server = SeaweedFs::start(program)?;
     server.create_bucket(S3_BUCKET)?;
     fill(&server).await?;
-    let provider = Provider { endpoint: server.endpoint(), key: ADMIN.key, secret: ADMIN.secret };
+    let provider = ProviderStub { endpoint: server.endpoint(), key: ADMIN.key, secret: ADMIN.secret };
     let field = Field::start(plan, cores, provider).await?;
     let rounds = if plan.quick { 3 } else { 5 };
     let (small, large) = if plan.quick { (500, 4) } else { (10_000, 12) };
@@ -57,13 +57,13 @@ pub(super) async fn measure(plan: &Plan, cores: Cores, figures: &mut Map<String,
         let mut against = Against { bars: &mut bars, missing: &field.missing, comparison: &comparison };
         for limit in limits {
             match *limit {
-                Limit::Cpu(most, told) => {
+                Limit::Cpu(most, response) => {
                     let what = format!("CPU (µs) of {what} over a real S3 server");
-                    against.at_most("nginx", &what, cpu, (most, told));
+                    against.at_most("nginx", &what, cpu, (most, response));
                 }
-                Limit::Throughput(least, told) => {
+                Limit::Throughput(least, response) => {
                     let what = format!("throughput (requests/s) of {what} over a real S3 server");
-                    against.at_least("nginx", &what, throughput, (least, told));
+                    against.at_least("nginx", &what, throughput, (least, response));
                 }
             }
         }
@@ -77,7 +77,7 @@ pub(super) async fn measure(plan: &Plan, cores: Cores, figures: &mut Map<String,
 async fn fill(server: &SeaweedFs) -> Result {
     let url = server.endpoint();
     let host = url.trim_start_matches("http://").to_owned();
-    let side = Side {
+    let side = LoadSide {
         name: "seaweedfs".to_owned(),
         signer: Signer::new(ADMIN.key.to_owned(), ADMIN.secret.to_owned(), host),
         process: Process::new(std::process::id())?,

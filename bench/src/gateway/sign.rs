@@ -26,12 +26,12 @@ pub(crate) struct Signer {
     pub(crate) key: String,
     pub(crate) secret: String,
     pub(crate) host: String,
-    made: RefCell<Made>,
+    made: RefCell<SignedRequest>,
 }
 
 /// The headers of this second: equal requests within a second have equal signatures, and the load should cost little.
 #[derive(Debug, Clone, Default)]
-struct Made {
+struct SignedRequest {
     second: i64,
     by_request: HashMap<(Method, String, String), HeaderMap>,
 }
@@ -46,7 +46,7 @@ impl Signer {
         let mut made = self.made.borrow_mut();
         let second = SystemClock.now().as_second();
         if made.second != second {
-            *made = Made { second, ..Made::default() };
+            *made = SignedRequest { second, ..SignedRequest::default() };
         }
         let request = (method.clone(), target.to_owned(), payload.to_owned());
         if let Some(headers) = made.by_request.get(&request) {

@@ -21,17 +21,17 @@ pub(super) struct Object {
 
 /// Everything that was written.
 #[derive(Debug, Default)]
-pub(super) struct Writes(Mutex<State>);
+pub(super) struct Writes(Mutex<WriteLoadState>);
 
 #[derive(Debug, Default)]
-struct State {
+struct WriteLoadState {
     objects: BTreeMap<String, Object>,
-    uploads: HashMap<String, Upload>,
+    uploads: HashMap<String, UploadLoad>,
     last_upload: u64,
 }
 
 #[derive(Debug, Default)]
-struct Upload {
+struct UploadLoad {
     own_time: Option<HeaderValue>,
     /// All parts but the last have one size: the largest that has come.
     part_size: usize,
@@ -39,7 +39,7 @@ struct Upload {
 }
 
 impl Writes {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, WriteLoadState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -54,7 +54,7 @@ impl Writes {
         let mut state = self.state();
         state.last_upload += 1;
         let id = state.last_upload.to_string();
-        let upload = Upload { own_time: headers.get(OWN_TIME).cloned(), ..Upload::default() };
+        let upload = UploadLoad { own_time: headers.get(OWN_TIME).cloned(), ..UploadLoad::default() };
         state.uploads.insert(id.clone(), upload);
         id
     }
@@ -75,7 +75,7 @@ impl Writes {
     /// Ends an upload: what came is the object now.
     pub(super) fn complete(&self, name: &str, upload: &str) {
         let mut state = self.state();
-        let Upload { own_time, size, .. } = state.uploads.remove(upload).unwrap_or_default();
+        let UploadLoad { own_time, size, .. } = state.uploads.remove(upload).unwrap_or_default();
         state.objects.insert(name.to_owned(), Object { size, etag: WRITTEN_ETAG, own_time });
     }
 

@@ -264,7 +264,7 @@ mod tests {
         count: u32,
     }
 
-    async fn told(text: &str) -> serde_json::Value {
+    async fn response(text: &str) -> serde_json::Value {
         let response = parse::<Sample>(text.as_bytes()).unwrap_err().into_response();
         assert_eq!(response.status(), StatusCode::BAD_REQUEST);
         let body = response.into_body().collect().await.unwrap().to_bytes();
@@ -273,51 +273,51 @@ mod tests {
 
     #[tokio::test]
     async fn malformed_json_is_told_with_line_and_column() {
-        let body = told("{\n  \"name\": \"a\",\n  oops\n}").await;
+        let body = response("{\n  \"name\": \"a\",\n  oops\n}").await;
         assert_eq!(body["error_code"], "MALFORMED_JSON");
         assert!(body["message"].as_str().unwrap().contains("line 3, column 3"), "{body}");
         for text in ["", "{", "{\"name\":\"\\q\"}", "{\"name\":\"a\"} x"] {
-            assert_eq!(told(text).await["error_code"], "MALFORMED_JSON", "{text}");
+            assert_eq!(response(text).await["error_code"], "MALFORMED_JSON", "{text}");
         }
     }
 
     #[tokio::test]
     async fn wrong_types_name_the_field_and_what_it_must_be() {
-        let body = told(r#"{"name":"a","inner":[{"count":1},{"count":"x"}]}"#).await;
+        let body = response(r#"{"name":"a","inner":[{"count":1},{"count":"x"}]}"#).await;
         assert_eq!(body["fields"][0]["field"], "inner[1].count");
         assert_eq!(body["fields"][0]["message"], "must be a whole number");
-        assert_eq!(told("{}").await["fields"][0]["message"], "is required");
+        assert_eq!(response("{}").await["fields"][0]["message"], "is required");
     }
 
     #[tokio::test]
     async fn unknown_enum_values_name_the_allowed_ones() {
-        let body = told(r#"{"name":"a","storageType":"FTP"}"#).await;
+        let body = response(r#"{"name":"a","storageType":"FTP"}"#).await;
         let message = body["fields"][0]["message"].as_str().unwrap();
         assert!(message.contains("S3") && message.contains("GCS") && message.contains("BLOB"), "{message}");
         for value in ["3", "true", "[]", "1e400"] {
-            let body = told(&format!(r#"{{"name":"a","storageType":{value}}}"#)).await;
+            let body = response(&format!(r#"{{"name":"a","storageType":{value}}}"#)).await;
             assert_eq!(
                 (&body["error_code"], &body["fields"][0]["field"]),
                 (&"INVALID_REQUEST".into(), &"storageType".into())
             );
         }
         for text in [r#"{"name":"a","storageType":oops}"#, r#"{"name":"\ud800"}"#] {
-            assert_eq!(told(text).await["error_code"], "MALFORMED_JSON", "{text}");
+            assert_eq!(response(text).await["error_code"], "MALFORMED_JSON", "{text}");
         }
     }
 
     #[tokio::test]
     async fn what_was_sent_is_never_repeated() {
-        let body = told(r#"{"name":{"secret":"hunter2"}}"#).await;
+        let body = response(r#"{"name":{"secret":"hunter2"}}"#).await;
         assert!(!body.to_string().contains("hunter2"), "{body}");
-        let body = told(r#"{"name":12345678}"#).await;
+        let body = response(r#"{"name":12345678}"#).await;
         assert!(!body.to_string().contains("12345678"), "{body}");
     }
 
     #[tokio::test]
     async fn only_objects_are_bodies() {
         for text in ["[\"a\"]", "\"a\"", "1", "null", "true"] {
-            assert_eq!(told(text).await["error_code"], "INVALID_REQUEST", "{text}");
+            assert_eq!(response(text).await["error_code"], "INVALID_REQUEST", "{text}");
         }
     }
 

@@ -95,10 +95,10 @@ impl<'de> Deserialize<'de> for Given {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Given, A::Error> {
                 let mut given = Vec::new();
-                while let Some(Place(place)) = map.next_key()? {
+                while let Some(FieldIndex(index)) = map.next_key()? {
                     let is_set = map.next_value::<Option<IgnoredAny>>()?.is_some();
                     // A member may be repeated without end; once is enough.
-                    given.extend(place.filter(|place| is_set && !given.contains(place)));
+                    given.extend(index.filter(|index| is_set && !given.contains(index)));
                 }
                 Ok(Given(given))
             }
@@ -108,18 +108,18 @@ impl<'de> Deserialize<'de> for Given {
 }
 
 /// Where a member's name stands in [`ELSEWHERE`], if it does. The name itself is not kept.
-struct Place(Option<usize>);
+struct FieldIndex(Option<usize>);
 
-impl<'de> Deserialize<'de> for Place {
+impl<'de> Deserialize<'de> for FieldIndex {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Name;
         impl Visitor<'_> for Name {
-            type Value = Place;
+            type Value = FieldIndex;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a member's name")
             }
-            fn visit_str<E>(self, name: &str) -> Result<Place, E> {
-                Ok(Place(ELSEWHERE.iter().position(|(field, _)| *field == name)))
+            fn visit_str<E>(self, name: &str) -> Result<FieldIndex, E> {
+                Ok(FieldIndex(ELSEWHERE.iter().position(|(field, _)| *field == name)))
             }
         }
         deserializer.deserialize_identifier(Name)

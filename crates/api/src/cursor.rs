@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bucketry_model::id::{BucketId, RepoId, TokenId, UserId, WorkspaceId};
 use bucketry_model::time::{from_micros, to_micros};
 use bucketry_store::bucket::PageStart;
-use bucketry_store::usage::SeriesPlace;
+use bucketry_store::usage::SeriesPosition;
 
 /// Longest text that can be a cursor.
 const LONGEST: usize = 512;
@@ -49,7 +49,7 @@ macro_rules! page_cursors {
 
 page_cursors!('b' BucketId, 'r' RepoId);
 
-impl Cursor for SeriesPlace {
+impl Cursor for SeriesPosition {
     fn to_plain(&self) -> String {
         format!("s{}:{}", self.at, self.series)
     }
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn places_in_a_series_read_back() {
-        let place = SeriesPlace { at: 60, series: 7 };
-        assert_eq!(SeriesPlace::from_text(&place.to_text()), Some(place));
+        let place = SeriesPosition { at: 60, series: 7 };
+        assert_eq!(SeriesPosition::from_text(&place.to_text()), Some(place));
     }
 }

@@ -4,14 +4,14 @@ use std::borrow::Cow;
 
 use axum::response::{IntoResponse, Response};
 use bucketry_control::repositories::RepoErrorCode;
-use bucketry_control::{Error as ControlError, FieldError, Thing};
+use bucketry_control::{Error as ControlError, FieldError, ResourceKind};
 use bucketry_model::diagnosis::Check;
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::vocabulary::CheckSchema;
+use crate::schema::CheckSchema;
 
 /// The result of a handler.
 pub(crate) type ApiResult<T> = Result<T, ApiError>;
@@ -122,7 +122,7 @@ impl ApiError {
     }
 
     /// There is no such thing.
-    pub(crate) fn not_found(thing: Thing) -> Self {
+    pub(crate) fn not_found(thing: ResourceKind) -> Self {
         ControlError::NotFound(thing).into()
     }
 
@@ -311,7 +311,7 @@ mod tests {
     use bucketry_store::token::TokenKind;
     use http_body_util::BodyExt as _;
 
-    async fn told(error: impl Into<ApiError>) -> (StatusCode, HeaderMap, serde_json::Value) {
+    async fn response(error: impl Into<ApiError>) -> (StatusCode, HeaderMap, serde_json::Value) {
         let response = error.into().into_response();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
@@ -320,7 +320,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_refusal_has_the_one_shape() {
-        let (status, headers, body) = told(ControlError::TokenExpired(TokenKind::Session)).await;
+        let (status, headers, body) = response(ControlError::TokenExpired(TokenKind::Session)).await;
         assert_eq!(status, StatusCode::UNAUTHORIZED);
         assert_eq!(headers[WWW_AUTHENTICATE], "Bearer");
         assert_eq!(headers[CONTENT_TYPE], "application/json");
@@ -339,7 +339,7 @@ mod tests {
             error_code: Some(CheckCode::BucketNotFound),
             hint: None,
         };
-        let (status, _, body) = told(ControlError::ValidationFailed(Diagnosis::new(vec![check]))).await;
+        let (status, _, body) = response(ControlError::ValidationFailed(Diagnosis::new(vec![check]))).await;
         assert_eq!(status, StatusCode::BAD_REQUEST);
         assert_eq!(body["checks"][0]["error_code"], "BUCKET_NOT_FOUND");
         assert_eq!(body["error_code"], "VALIDATION_FAILED");
@@ -347,16 +347,17 @@ mod tests {
 
     #[tokio::test]
     async fn causes_of_internal_errors_stay_inside() {
-        let (status, _, body) = told(ControlError::internal("password=hunter2")).await;
+        let (status, _, body) = response(ControlError::internal("password=hunter2")).await;
         assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
         assert!(!body.to_string().contains("hunter2"));
     }
 
     #[tokio::test]
     async fn a_quota_answers_with_an_empty_bucket_id() {
-        let (status, _, body) = told(ApiError::from(ControlError::QuotaExceeded(10)).without_bucket()).await;
+        let (status, _, body) =
+            response(ApiError::from(ControlError::QuotaExceeded(10)).without_bucket()).await;
         assert_eq!((status, &body["bucketId"]), (StatusCode::TOO_MANY_REQUESTS, &serde_json::json!("")));
-        let (_, _, body) = told(ApiError::from(ControlError::Conflict).without_bucket()).await;
+        let (_, _, body) = response(ApiError::from(ControlError::Conflict).without_bucket()).await;
         assert!(body.get("bucketId").is_none());
     }
 }

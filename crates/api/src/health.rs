@@ -6,8 +6,8 @@ use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::schema::Moment;
 use crate::state::ApiState;
-use crate::vocabulary::Moment;
 
 /// The process answers.
 #[derive(Serialize, ToSchema)]

@@ -13,7 +13,7 @@ use serde::Serialize;
 use tracing::Instrument as _;
 
 use crate::error::{ApiError, ApiResult};
-use crate::listing::json;
+use crate::pagination::json;
 use crate::state::ApiState;
 
 /// The header.

@@ -80,7 +80,7 @@ impl Allowances {
     }
 
     /// Gives an attempt back that was no failure.
-    fn give_back(&self, key: u64) {
+    fn refund(&self, key: u64) {
         let mut all = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(left) = all.get_mut(&key) {
             left.attempts = (left.attempts + 1.0).min(self.burst());
@@ -103,9 +103,9 @@ pub(crate) struct Attempt<'a>(Vec<(&'a Allowances, u64)>);
 
 impl Attempt<'_> {
     /// The password was right, or was not looked at.
-    pub(crate) fn give_back(self) {
+    pub(crate) fn refund(self) {
         for (allowances, key) in self.0 {
-            allowances.give_back(key);
+            allowances.refund(key);
         }
     }
 }
@@ -155,7 +155,7 @@ impl LoginGuard {
 
     fn take_both(&self, near: u64, account: u64, now: Instant) -> Result<Attempt<'_>, Duration> {
         self.per_network.take(near, now)?;
-        self.per_account.take(account, now).inspect_err(|_| self.per_network.give_back(near))?;
+        self.per_account.take(account, now).inspect_err(|_| self.per_network.refund(near))?;
         Ok(Attempt(vec![(&self.per_network, near), (&self.per_account, account)]))
     }
 }
@@ -194,9 +194,9 @@ mod tests {
         assert_eq!(take(1, 0), Err(Duration::from_secs(10)));
         assert!(take(2, 0).is_ok(), "others are not affected");
         assert!(take(1, 11).is_ok() && take(1, 11).is_err());
-        allowances.give_back(1);
+        allowances.refund(1);
         assert!(take(1, 11).is_ok());
-        allowances.give_back(7);
+        allowances.refund(7);
         assert!(take(7, 0).is_ok() && take(7, 0).is_ok() && take(7, 0).is_err(), "never more than the burst");
     }
 
@@ -216,7 +216,7 @@ mod tests {
         let now = Instant::now();
         let under_way: Vec<_> = (0..5).map(|_| guard.take_both(1, 2, now)).collect();
         assert_eq!(under_way.iter().filter(|attempt| attempt.is_ok()).count(), 3);
-        under_way.into_iter().flatten().for_each(Attempt::give_back);
+        under_way.into_iter().flatten().for_each(Attempt::refund);
         assert!(guard.take_both(1, 2, now).is_ok());
     }
 }

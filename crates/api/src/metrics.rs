@@ -255,7 +255,7 @@ mod tests {
     use super::*;
     use bucketry_model::id::NodeId;
     use bucketry_model::node::Node;
-    use bucketry_model::node_protocol::Census;
+    use bucketry_model::node_protocol::StatusCounts;
 
     fn view(name: &str, connected: bool) -> NodeView {
         let node = Node {
@@ -272,7 +272,7 @@ mod tests {
         NodeView {
             node,
             connected,
-            census: Some(Census { online: 3, offline: 1, unknown: 0 }),
+            census: Some(StatusCounts { online: 3, offline: 1, unknown: 0 }),
             gateway_url: None,
         }
     }

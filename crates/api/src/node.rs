@@ -22,11 +22,11 @@ use crate::body::SignedBody;
 use crate::caller::{Authenticated, Visitor};
 use crate::cursor::AfterName;
 use crate::error::{ApiError, ApiResult};
-use crate::listing::{self, Frame, Source};
 use crate::openapi::{Anytime, BadRequest, NodeRefused, Signed, WithBody};
+use crate::pagination::{self, Frame, Source};
 use crate::params::Params;
+use crate::schema::{Message, Moment};
 use crate::state::ApiState;
-use crate::vocabulary::{Moment, Told};
 
 /// The longest query of `GET /node/sync`, in bytes, and how many parameters it may have: all of it is signed, so all of
 /// it is read before anybody knows who sent it.
@@ -72,7 +72,7 @@ struct NodeMessageSchema {
     operation_id = "registerNode",
     request_body = NodeMessageSchema,
     responses(
-        (status = 200, description = "Registered", body = Told),
+        (status = 200, description = "Registered", body = Message),
         Anytime, NodeRefused, WithBody,
     ),
 )]
@@ -80,9 +80,9 @@ async fn register(
     _: Visitor,
     State(state): State<ApiState>,
     SignedBody(message): SignedBody,
-) -> ApiResult<Json<Told>> {
+) -> ApiResult<Json<Message>> {
     state.control().register_node(message).await.map_err(refuse)?;
-    Ok(Json(Told::new("the node is registered")))
+    Ok(Json(Message::new("the node is registered")))
 }
 
 /// A node leaves for good.
@@ -93,7 +93,7 @@ async fn register(
     operation_id = "unregisterNode",
     request_body = NodeMessageSchema,
     responses(
-        (status = 200, description = "Removed", body = Told),
+        (status = 200, description = "Removed", body = Message),
         Anytime, NodeRefused, WithBody,
     ),
 )]
@@ -101,9 +101,9 @@ async fn unregister(
     _: Visitor,
     State(state): State<ApiState>,
     SignedBody(message): SignedBody,
-) -> ApiResult<Json<Told>> {
+) -> ApiResult<Json<Message>> {
     state.control().unregister_node(message).await.map_err(refuse)?;
-    Ok(Json(Told::new("the node is no longer registered")))
+    Ok(Json(Message::new("the node is no longer registered")))
 }
 
 /// A node's heartbeat, with the probes made since the last one.
@@ -114,7 +114,7 @@ async fn unregister(
     operation_id = "nodeStatus",
     request_body = NodeMessageSchema,
     responses(
-        (status = 200, description = "Taken", body = Told),
+        (status = 200, description = "Taken", body = Message),
         Anytime, NodeRefused, WithBody,
     ),
 )]
@@ -122,10 +122,10 @@ async fn status(
     _: Visitor,
     State(state): State<ApiState>,
     SignedBody(message): SignedBody,
-) -> ApiResult<Json<Told>> {
+) -> ApiResult<Json<Message>> {
     let probes = state.control().heartbeat(message).await.map_err(refuse)?;
     state.metrics().heartbeat(probes);
-    Ok(Json(Told::new("the heartbeat was taken")))
+    Ok(Json(Message::new("the heartbeat was taken")))
 }
 
 /// A node's report of traffic and of finished jobs.
@@ -136,7 +136,7 @@ async fn status(
     operation_id = "nodeReport",
     request_body = NodeMessageSchema,
     responses(
-        (status = 200, description = "Taken", body = Told),
+        (status = 200, description = "Taken", body = Message),
         Anytime, NodeRefused, WithBody,
     ),
 )]
@@ -144,9 +144,9 @@ async fn report(
     _: Visitor,
     State(state): State<ApiState>,
     SignedBody(message): SignedBody,
-) -> ApiResult<Json<Told>> {
+) -> ApiResult<Json<Message>> {
     state.control().report(message).await.map_err(refuse)?;
-    Ok(Json(Told::new("the report was taken")))
+    Ok(Json(Message::new("the report was taken")))
 }
 
 /// What a node is to serve. `docs/nodes.md` tells its members.
@@ -279,14 +279,14 @@ struct Nodes(Vec<NodeView>);
 
 impl Source for Nodes {
     type Entry = NodeView;
-    type Place = AfterName;
+    type Position = AfterName;
 
     async fn read(&self, after: Option<AfterName>, limit: u32) -> ApiResult<Vec<NodeView>> {
         let is_after = |view: &&NodeView| after.as_ref().is_none_or(|last| view.node.name > last.0);
         Ok(self.0.iter().filter(is_after).take(limit as usize).cloned().collect())
     }
 
-    fn place(entry: &NodeView) -> AfterName {
+    fn position(entry: &NodeView) -> AfterName {
         AfterName(entry.node.name.clone())
     }
 
@@ -332,5 +332,5 @@ async fn list(caller: Authenticated, State(state): State<ApiState>, params: Para
     let mut nodes = state.control().nodes(&caller).await?;
     nodes.retain(|_| wanted == 0 || wanted & STORAGE != 0);
     nodes.sort_by(|a, b| a.node.name.cmp(&b.node.name));
-    listing::answer(Nodes(nodes), Frame::Counted("data"), params.page()?).await
+    pagination::answer(Nodes(nodes), Frame::Counted("data"), params.page()?).await
 }

@@ -10,7 +10,7 @@ use utoipa::openapi::{ContentBuilder, Deprecated, Ref, RefOr, Response as Descri
 use utoipa::{IntoResponses, Modify, OpenApi};
 
 use crate::error::ErrorAnswer;
-use crate::listing::json;
+use crate::pagination::json;
 
 /// What stands above the paths, which the routers bring.
 #[derive(OpenApi)]
@@ -38,7 +38,7 @@ use crate::listing::json;
         (name = "Operation", description = "For those who run the deployment"),
     ),
 )]
-pub(crate) struct Document;
+pub(crate) struct OpenApiDocument;
 
 struct BearerToken;
 
@@ -152,7 +152,7 @@ pub(crate) fn mark_old_paths(document: &mut utoipa::openapi::OpenApi) {
 
 /// The document as it is served.
 #[derive(Clone)]
-pub(crate) struct Served(pub(crate) Bytes);
+pub(crate) struct ServedDocument(pub(crate) Bytes);
 
 /// Tells this document.
 #[utoipa::path(
@@ -162,6 +162,6 @@ pub(crate) struct Served(pub(crate) Bytes);
     operation_id = "openapi",
     responses((status = 200, description = "The OpenAPI document", body = Object)),
 )]
-pub(crate) async fn openapi(Extension(Served(document)): Extension<Served>) -> Response {
+pub(crate) async fn openapi(Extension(ServedDocument(document)): Extension<ServedDocument>) -> Response {
     json(document.into())
 }

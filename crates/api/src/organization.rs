@@ -12,8 +12,8 @@ use crate::caller::Authenticated;
 use crate::error::ApiResult;
 use crate::openapi::{InOrganization, Signed};
 use crate::params::PathId;
+use crate::schema::Moment;
 use crate::state::ApiState;
-use crate::vocabulary::Moment;
 
 /// The routes. `/organization/users` wins over `/organization/{orgId}`.
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {

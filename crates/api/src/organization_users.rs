@@ -22,12 +22,12 @@ use crate::caller::Authenticated;
 use crate::change_body::ChangeBody;
 use crate::error::ApiResult;
 use crate::idempotency::{self, Created};
-use crate::listing::{self, Frame, Source};
 use crate::openapi::{BadRequest, InOrganization, Repeatable, Signed, WithBody};
+use crate::pagination::{self, Frame, Source};
 use crate::params::{Params, PathId};
+use crate::schema::{Message, Moment};
 use crate::state::ApiState;
 use crate::user::{read_role, role_numbers};
-use crate::vocabulary::{Moment, Told};
 
 /// The routes.
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
@@ -103,13 +103,13 @@ struct Users {
 
 impl Source for Users {
     type Entry = User;
-    type Place = UserId;
+    type Position = UserId;
 
     async fn read(&self, after: Option<UserId>, limit: u32) -> ApiResult<Vec<User>> {
         Ok(self.control.users(&self.caller, after, limit).await?)
     }
 
-    fn place(entry: &User) -> UserId {
+    fn position(entry: &User) -> UserId {
         entry.id
     }
 
@@ -140,7 +140,7 @@ async fn list(
     params: Params,
 ) -> ApiResult<Response> {
     let source = Users { control: state.control().clone(), caller };
-    listing::answer(source, Frame::Counted("data"), params.page()?).await
+    pagination::answer(source, Frame::Counted("data"), params.page()?).await
 }
 
 /// A user to be made.
@@ -290,7 +290,7 @@ async fn update(
     security(("bearer" = [])),
     params(("userId" = String, Path, format = "uuid", description = "The user")),
     responses(
-        (status = 200, description = "Removed", body = Told),
+        (status = 200, description = "Removed", body = Message),
         Signed, InOrganization, BadRequest,
     ),
 )]
@@ -298,7 +298,7 @@ async fn delete(
     caller: Authenticated,
     State(state): State<ApiState>,
     PathId(id): PathId<UserId>,
-) -> ApiResult<Json<Told>> {
+) -> ApiResult<Json<Message>> {
     state.control().delete_user(&caller, id).await?;
-    Ok(Json(Told::new("the user was removed")))
+    Ok(Json(Message::new("the user was removed")))
 }

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, Path, Query};
-use bucketry_control::Thing;
+use bucketry_control::ResourceKind;
 use bucketry_control::ids::{is_absent, read_id, read_list};
 use bucketry_model::id::{BucketId, NodeId, OrgId, RepoId, RepoKeyId, TokenId, UserId, WorkspaceId};
 use bucketry_model::time::Day;
@@ -25,7 +25,7 @@ const MAX_IDS: usize = 1_000;
 /// An id that names a kind of thing: what is no id names nothing.
 pub(crate) trait Names: FromStr {
     /// The kind.
-    const THING: Thing;
+    const THING: ResourceKind;
 
     /// Reads an id in a path, where nothing is absent: what can't be an id names nothing.
     fn read(text: &str) -> ApiResult<Self> {
@@ -34,28 +34,28 @@ pub(crate) trait Names: FromStr {
 }
 
 impl Names for BucketId {
-    const THING: Thing = Thing::Bucket;
+    const THING: ResourceKind = ResourceKind::Bucket;
 }
 impl Names for RepoId {
-    const THING: Thing = Thing::Repository;
+    const THING: ResourceKind = ResourceKind::Repository;
 }
 impl Names for RepoKeyId {
-    const THING: Thing = Thing::RepositoryKey;
+    const THING: ResourceKind = ResourceKind::RepositoryKey;
 }
 impl Names for WorkspaceId {
-    const THING: Thing = Thing::Workspace;
+    const THING: ResourceKind = ResourceKind::Workspace;
 }
 impl Names for UserId {
-    const THING: Thing = Thing::User;
+    const THING: ResourceKind = ResourceKind::User;
 }
 impl Names for TokenId {
-    const THING: Thing = Thing::Token;
+    const THING: ResourceKind = ResourceKind::Token;
 }
 impl Names for NodeId {
-    const THING: Thing = Thing::Node;
+    const THING: ResourceKind = ResourceKind::Node;
 }
 impl Names for OrgId {
-    const THING: Thing = Thing::Organization;
+    const THING: ResourceKind = ResourceKind::Organization;
 }
 
 /// The one id in the path.
@@ -80,7 +80,7 @@ impl FromRequestParts<ApiState> for MemberPath {
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> ApiResult<Self> {
         let path = Path::<(String, String)>::from_request_parts(parts, state).await;
-        let Path((workspace, user)) = path.map_err(|_| ApiError::not_found(Thing::Workspace))?;
+        let Path((workspace, user)) = path.map_err(|_| ApiError::not_found(ResourceKind::Workspace))?;
         Ok(Self(WorkspaceId::read(&workspace)?, UserId::read(&user)?))
     }
 }
@@ -93,7 +93,7 @@ impl FromRequestParts<ApiState> for KeyPath {
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> ApiResult<Self> {
         let path = Path::<(String, String)>::from_request_parts(parts, state).await;
-        let Path((repo, key)) = path.map_err(|_| ApiError::not_found(Thing::Repository))?;
+        let Path((repo, key)) = path.map_err(|_| ApiError::not_found(ResourceKind::Repository))?;
         Ok(Self(RepoId::read(&repo)?, RepoKeyId::read(&key)?))
     }
 }
@@ -113,14 +113,14 @@ pub(crate) enum Page<C> {
 
 /// What a date or date-time names.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Moments {
+pub(crate) enum DateOrTime {
     /// A date-time.
     One(Timestamp),
     /// A date.
     Day(Day),
 }
 
-impl Moments {
+impl DateOrTime {
     /// Its first moment.
     pub(crate) fn first(self) -> Timestamp {
         match self {
@@ -184,10 +184,10 @@ impl Params {
     }
 
     /// A moment, or a whole UTC day where only a date is given.
-    pub(crate) fn moments(&self, name: &'static str) -> ApiResult<Option<Moments>> {
+    pub(crate) fn moments(&self, name: &'static str) -> ApiResult<Option<DateOrTime>> {
         let Some(text) = self.text(name)? else { return Ok(None) };
         let day = Day::parse(text).map_err(|error| ApiError::field(name, format!("is {error}")))?;
-        Ok(Some(text.parse().map_or(Moments::Day(day), Moments::One)))
+        Ok(Some(text.parse().map_or(DateOrTime::Day(day), DateOrTime::One)))
     }
 
     /// A UTC day as day, month and year in digits.

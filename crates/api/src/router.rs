@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::error::ApiError;
-use crate::openapi::{Document, Served};
+use crate::openapi::{OpenApiDocument, ServedDocument};
 use crate::state::ApiState;
 use crate::{
     bucket, cors, docs_page, health, metrics, node, not_served, observe, openapi, organization,
@@ -21,7 +21,7 @@ use crate::{
 };
 
 fn routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::with_openapi(Document::openapi())
+    OpenApiRouter::with_openapi(OpenApiDocument::openapi())
         .merge(bucket::routes())
         .routes(routes!(unit::stats))
         .merge(repo::routes())
@@ -56,7 +56,7 @@ pub fn openapi_json() -> String {
 /// The API as an axum router: every path of the OpenAPI document, the page that shows it, and answers of the one
 /// shape for everything else.
 pub fn router(state: ApiState) -> Router {
-    let document = Served(Bytes::from(openapi_json()));
+    let document = ServedDocument(Bytes::from(openapi_json()));
     let (router, _) = routes().split_for_parts();
     let router = router
         .route("/docs/{asset}", get(docs_page::asset))

@@ -18,8 +18,8 @@ use crate::caller::{Newcomer, Visitor};
 use crate::error::{ApiError, ApiResult};
 use crate::login_guard::network;
 use crate::openapi::{Anytime, Forbidden, Refused, WithBody};
+use crate::schema::Done;
 use crate::state::ApiState;
-use crate::vocabulary::Done;
 
 /// The routes.
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
@@ -139,7 +139,7 @@ async fn login(
     if let Some(attempt) = attempt
         && !matches!(session, Err(bucketry_control::Error::Login(_)))
     {
-        attempt.give_back();
+        attempt.refund();
     }
     Ok(Json(session?.into()))
 }

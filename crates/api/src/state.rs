@@ -15,10 +15,10 @@ use crate::settings::ApiSettings;
 /// The API's state. Cheap to clone.
 #[derive(Clone)]
 pub struct ApiState {
-    inner: Arc<Inner>,
+    inner: Arc<ApiStateInner>,
 }
 
-struct Inner {
+struct ApiStateInner {
     control: Control,
     settings: ApiSettings,
     limits: Option<Limits>,
@@ -31,7 +31,7 @@ struct Inner {
 impl ApiState {
     /// A state over the use cases.
     pub fn new(control: Control, settings: ApiSettings) -> Self {
-        let inner = Inner {
+        let inner = ApiStateInner {
             metrics: Metrics::new(control.clock().now()),
             control,
             limits: settings.rate_limits.as_ref().map(Limits::new),

@@ -8,7 +8,7 @@ use bucketry_control::Control;
 use bucketry_control::traffic::{Series, SeriesInput};
 use bucketry_model::id::{BucketId, RepoId};
 use bucketry_model::usage::Resolution;
-use bucketry_store::usage::{SeriesPlace, SeriesPoint};
+use bucketry_store::usage::{SeriesPoint, SeriesPosition};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -17,9 +17,9 @@ use utoipa_axum::routes;
 use crate::bucket::totals::Count;
 use crate::caller::Authenticated;
 use crate::error::ApiResult;
-use crate::listing::{self, Frame, Source};
 use crate::openapi::{BadRequest, InOrganization, Signed};
-use crate::params::{Moments, Params};
+use crate::pagination::{self, Frame, Source};
+use crate::params::{DateOrTime, Params};
 use crate::state::ApiState;
 
 /// The routes.
@@ -74,9 +74,9 @@ pub(crate) struct Point<'a> {
 }
 
 impl<'a> From<&'a SeriesPoint> for Point<'a> {
-    fn from(SeriesPoint { place, bucket_id, repo_id, host, counts, .. }: &'a SeriesPoint) -> Self {
+    fn from(SeriesPoint { position, bucket_id, repo_id, host, counts, .. }: &'a SeriesPoint) -> Self {
         Self {
-            timestamp: place.at,
+            timestamp: position.at,
             repo_id: *repo_id,
             bucket_id: *bucket_id,
             unit_id: *bucket_id,
@@ -117,14 +117,14 @@ struct Points {
 
 impl Source for Points {
     type Entry = SeriesPoint;
-    type Place = SeriesPlace;
+    type Position = SeriesPosition;
 
-    async fn read(&self, after: Option<SeriesPlace>, limit: u32) -> ApiResult<Vec<SeriesPoint>> {
+    async fn read(&self, after: Option<SeriesPosition>, limit: u32) -> ApiResult<Vec<SeriesPoint>> {
         Ok(self.control.series_page(&self.series, after, limit).await?)
     }
 
-    fn place(entry: &SeriesPoint) -> SeriesPlace {
-        entry.place
+    fn position(entry: &SeriesPoint) -> SeriesPosition {
+        entry.position
     }
 
     fn show(entry: &SeriesPoint) -> impl Serialize {
@@ -141,15 +141,15 @@ async fn answer(
     let page = params.page()?;
     let input = SeriesInput {
         resolution,
-        from: params.moments("startDate")?.map(Moments::first),
-        until: params.moments("endDate")?.map(Moments::last),
+        from: params.moments("startDate")?.map(DateOrTime::first),
+        until: params.moments("endDate")?.map(DateOrTime::last),
         workspace: params.id("workspaceId")?,
         buckets: params.ids(&["bucketId", "unitId"])?,
         repositories: params.ids(&["repoId"])?,
         hosts: params.texts("hosts"),
     };
     let series = state.control().series(caller, input).await?;
-    listing::answer(Points { control: state.control().clone(), series }, Frame::Named("data"), page).await
+    pagination::answer(Points { control: state.control().clone(), series }, Frame::Named("data"), page).await
 }
 
 /// Tells the traffic by UTC day.

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use bucketry_control::ids::read_id;
 use bucketry_control::tokens::NewApiToken;
-use bucketry_control::{Control, Thing};
+use bucketry_control::{Control, ResourceKind};
 use bucketry_model::id::{TokenId, WorkspaceId};
 use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_store::token::{TokenKind, TokenRecord};
@@ -22,11 +22,11 @@ use crate::body::JsonBody;
 use crate::caller::Authenticated;
 use crate::error::{ApiError, ApiResult};
 use crate::idempotency::{self, Created};
-use crate::listing::{self, Frame, Source};
 use crate::openapi::{BadRequest, InOrganization, Repeatable, Signed, WithBody};
+use crate::pagination::{self, Frame, Source};
 use crate::params::{Params, PathId};
+use crate::schema::{Done, Moment, WorkspaceRoleSchema};
 use crate::state::ApiState;
-use crate::vocabulary::{Done, Moment, WorkspaceRoleSchema};
 
 /// The routes.
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
@@ -59,7 +59,7 @@ impl NewToken {
                 ApiError::field("expiresAt", "must be an RFC 3339 date-time such as 2027-01-31T00:00:00Z")
             })
         });
-        let workspace_id = read_id(self.workspace_id.as_deref(), Thing::Workspace)?;
+        let workspace_id = read_id(self.workspace_id.as_deref(), ResourceKind::Workspace)?;
         Ok(NewApiToken {
             name: self.name,
             expires_at: expires_at.transpose()?,
@@ -124,7 +124,7 @@ async fn create(
 /// What kind of token it is.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
-enum Kind {
+enum TokenKindSchema {
     /// A login session.
     Session,
     /// A personal API token.
@@ -140,7 +140,7 @@ struct Token {
     id: TokenId,
     /// Its kind.
     #[serde(rename = "type")]
-    kind: Kind,
+    kind: TokenKindSchema,
     /// An API token's name; a session's device.
     name: String,
     /// The only workspace that it may be used for.
@@ -179,7 +179,7 @@ struct Tokens {
 
 impl Source for Tokens {
     type Entry = (TokenRecord, bool);
-    type Place = TokenId;
+    type Position = TokenId;
 
     async fn read(&self, after: Option<TokenId>, limit: u32) -> ApiResult<Vec<Self::Entry>> {
         let tokens = self.control.tokens(&self.caller).await?;
@@ -197,7 +197,7 @@ impl Source for Tokens {
             .collect())
     }
 
-    fn place(entry: &Self::Entry) -> TokenId {
+    fn position(entry: &Self::Entry) -> TokenId {
         entry.0.id
     }
 
@@ -205,8 +205,8 @@ impl Source for Tokens {
         Token {
             id: token.id,
             kind: match token.kind {
-                TokenKind::Session => Kind::Session,
-                TokenKind::Api => Kind::Api,
+                TokenKind::Session => TokenKindSchema::Session,
+                TokenKind::Api => TokenKindSchema::Api,
             },
             name: token.name.clone(),
             workspace_id: token.scope.and_then(|scope| scope.workspace_id),
@@ -241,7 +241,7 @@ async fn list(
     params: Params,
 ) -> ApiResult<Response> {
     let source = Tokens { control: state.control().clone(), caller };
-    listing::answer(source, Frame::Named("tokens"), params.page()?).await
+    pagination::answer(source, Frame::Named("tokens"), params.page()?).await
 }
 
 /// Ends one of the caller's sessions or API tokens, at once.

@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 use crate::bucket::totals::{Count, Totals};
 use crate::caller::Authenticated;
 use crate::error::ApiResult;
-use crate::listing::{self, Frame, Source};
 use crate::openapi::{BadRequest, InOrganization, Signed};
+use crate::pagination::{self, Frame, Source};
 use crate::params::Params;
 use crate::state::ApiState;
 
@@ -64,13 +64,13 @@ struct Units(Totals);
 
 impl Source for Units {
     type Entry = BucketTotals;
-    type Place = PageStart;
+    type Position = PageStart;
 
     async fn read(&self, after: Option<PageStart>, limit: u32) -> ApiResult<Vec<BucketTotals>> {
         self.0.page(after, limit).await
     }
 
-    fn place(entry: &BucketTotals) -> PageStart {
+    fn position(entry: &BucketTotals) -> PageStart {
         entry.position
     }
 
@@ -106,5 +106,5 @@ pub(crate) async fn stats(
 ) -> ApiResult<Response> {
     let page = params.page()?;
     let source = Units(Totals::select(&caller, &state, &params, &["unitId", "bucketId"]).await?);
-    listing::answer(source, Frame::Named("stats"), page).await
+    pagination::answer(source, Frame::Named("stats"), page).await
 }

@@ -18,8 +18,8 @@ use crate::change_body::ChangeBody;
 use crate::error::{ApiError, ApiResult};
 use crate::openapi::{Contended, InOrganization, Signed, WithBody};
 use crate::params::PathId;
+use crate::schema::Message;
 use crate::state::ApiState;
-use crate::vocabulary::Told;
 
 /// The routes. `/user/profile` wins over `/user/{userId}`.
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
@@ -202,7 +202,7 @@ struct AccountChanges {
     params(("userId" = String, Path, format = "uuid", description = "The user")),
     request_body = AccountChanges,
     responses(
-        (status = 200, description = "Changed", body = Told),
+        (status = 200, description = "Changed", body = Message),
         Signed, InOrganization, WithBody, Contended,
     ),
 )]
@@ -211,7 +211,7 @@ async fn update(
     State(state): State<ApiState>,
     PathId(id): PathId<UserId>,
     ChangeBody { value }: ChangeBody<AccountChanges>,
-) -> ApiResult<Json<Told>> {
+) -> ApiResult<Json<Message>> {
     let attempt = match (state.limits(), &value.current_password) {
         (Some(limits), Some(_)) => Some(limits.logins().admit_change(caller.user_id)?),
         _ => None,
@@ -226,10 +226,10 @@ async fn update(
     if let Some(attempt) = attempt
         && !matches!(changed, Err(Error::CurrentPasswordWrong))
     {
-        attempt.give_back();
+        attempt.refund();
     }
     changed?;
-    Ok(Json(Told::new("the account was changed")))
+    Ok(Json(Message::new("the account was changed")))
 }
 
 /// The role to give.

@@ -11,8 +11,8 @@ use utoipa_axum::routes;
 use crate::caller::Authenticated;
 use crate::error::ApiResult;
 use crate::openapi::{Forbidden, Signed};
+use crate::schema::Moment;
 use crate::state::ApiState;
-use crate::vocabulary::Moment;
 
 /// The routes.
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {

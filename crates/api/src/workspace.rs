@@ -23,11 +23,11 @@ use crate::caller::Authenticated;
 use crate::change_body::ChangeBody;
 use crate::error::ApiResult;
 use crate::idempotency::{self, Created};
-use crate::listing::{self, Frame, Source};
 use crate::openapi::{BadRequest, InOrganization, Repeatable, Signed, WithBody};
+use crate::pagination::{self, Frame, Source};
 use crate::params::{Params, PathId};
+use crate::schema::{Done, WorkspaceRoleSchema};
 use crate::state::ApiState;
-use crate::vocabulary::{Done, WorkspaceRoleSchema};
 
 /// The routes.
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
@@ -165,13 +165,13 @@ struct Workspaces {
 
 impl Source for Workspaces {
     type Entry = WorkspaceView;
-    type Place = WorkspaceId;
+    type Position = WorkspaceId;
 
     async fn read(&self, after: Option<WorkspaceId>, limit: u32) -> ApiResult<Vec<WorkspaceView>> {
         Ok(self.control.workspaces(&self.caller, after, limit).await?)
     }
 
-    fn place(entry: &WorkspaceView) -> WorkspaceId {
+    fn position(entry: &WorkspaceView) -> WorkspaceId {
         entry.workspace.id
     }
 
@@ -202,7 +202,7 @@ async fn list(
     params: Params,
 ) -> ApiResult<Response> {
     let source = Workspaces { control: state.control().clone(), caller };
-    listing::answer(source, Frame::Named("workspaces"), params.page()?).await
+    pagination::answer(source, Frame::Named("workspaces"), params.page()?).await
 }
 
 /// A workspace to be made.

@@ -371,13 +371,13 @@ mod tests {
     #[test]
     fn an_end_is_told_from_now() {
         let now: jiff::Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
-        for (at, told) in [
+        for (at, response) in [
             (None, "-"),
             (Some("2026-02-27T00:00:00.000Z"), "expired"),
             (Some("2026-03-02T06:00:00.000Z"), "in 30 h"),
             (Some("2026-03-08T06:00:00.000Z"), "in 7 days"),
         ] {
-            assert_eq!(expiry(at, now), told);
+            assert_eq!(expiry(at, now), response);
         }
     }
 }

@@ -69,9 +69,10 @@ mod tests {
     #[test]
     fn fields_are_told_as_the_flags_that_give_them() {
         let message = "must be sent again, because `bucket`, `storageType` change: a stored secret";
-        let told = in_flags(&refusal("", &[("secret", message), ("workspaceId", "is not an id")])).unwrap();
+        let response =
+            in_flags(&refusal("", &[("secret", message), ("workspaceId", "is not an id")])).unwrap();
         assert_eq!(
-            told,
+            response,
             "--secret-file (or BUCKETRY_BUCKET_SECRET) must be sent again, because --bucket, --type change: a stored \
              secret\n  --workspace is not an id"
         );
@@ -80,8 +81,8 @@ mod tests {
     #[test]
     fn a_validation_is_left_out_by_its_flag() {
         let message = "no node is online: start one, or send \"skipValidation\": true to store it unchecked";
-        let told = in_flags(&refusal(message, &[])).unwrap();
-        assert_eq!(told, "no node is online: start one, or give --skip-validation to store it unchecked");
+        let response = in_flags(&refusal(message, &[])).unwrap();
+        assert_eq!(response, "no node is online: start one, or give --skip-validation to store it unchecked");
         assert_eq!(in_flags(&refusal("there is no such bucket", &[])), None);
     }
 }

@@ -21,7 +21,7 @@ const RENEW_BEFORE: i64 = 60;
 
 /// A session as it is kept.
 #[derive(Deserialize)]
-struct Kept {
+struct StoredSession {
     url: String,
     access_token: Secret,
     refresh_token: Secret,
@@ -34,43 +34,43 @@ pub(crate) async fn connect(remote: &Remote) -> Result<ApiClient> {
     if let Some(token) = given {
         let url = match &remote.url {
             Some(url) => Some(url.clone()),
-            None => read()?.map(|kept| kept.url),
+            None => read()?.map(|stored| stored.url),
         };
         return client(remote, url.as_deref().unwrap_or(DEFAULT_URL), Some(token));
     }
-    let kept = kept_for(remote)?;
-    if kept.holds() {
-        return client(remote, &kept.url, Some(kept.access_token));
+    let stored = kept_for(remote)?;
+    if stored.holds() {
+        return client(remote, &stored.url, Some(stored.access_token));
     }
     // Of several commands at once one renews the session: a refresh token that is used twice ends it.
     let _turn = tokio::task::spawn_blocking(turn)
         .await
         .map_err(|error| Failure::because("the session can't be renewed", &error))??;
-    let kept = kept_for(remote)?;
-    if kept.holds() {
-        return client(remote, &kept.url, Some(kept.access_token));
+    let stored = kept_for(remote)?;
+    if stored.holds() {
+        return client(remote, &stored.url, Some(stored.access_token));
     }
-    let client = client(remote, &kept.url, None)?;
-    let session = client.refresh(&kept.refresh_token).await?;
-    keep(&kept.url, &session)?;
+    let client = client(remote, &stored.url, None)?;
+    let session = client.refresh(&stored.refresh_token).await?;
+    keep(&stored.url, &session)?;
     Ok(client.with_token(Some(session.access_token)))
 }
 
 /// The kept session, if it is of the server that is asked for: its token is not shown to another.
-fn kept_for(remote: &Remote) -> Result<Kept> {
-    let kept = read()?.ok_or_else(|| {
+fn kept_for(remote: &Remote) -> Result<StoredSession> {
+    let stored = read()?.ok_or_else(|| {
         Failure::failed("nobody is logged in: run `bucketry login`, or set BUCKETRY_URL and BUCKETRY_TOKEN")
     })?;
     match &remote.url {
-        Some(url) if url.trim_end_matches('/') != kept.url.trim_end_matches('/') => {
-            let text = format!("the kept session is of {}: run `bucketry login --url {url}`", kept.url);
+        Some(url) if url.trim_end_matches('/') != stored.url.trim_end_matches('/') => {
+            let text = format!("the kept session is of {}: run `bucketry login --url {url}`", stored.url);
             Err(Failure::failed(text))
         }
-        _ => Ok(kept),
+        _ => Ok(stored),
     }
 }
 
-impl Kept {
+impl StoredSession {
     /// Whether the access token can be used without being renewed.
     fn holds(&self) -> bool {
         self.expires_at - RENEW_BEFORE > SystemClock.now().as_second()
@@ -100,11 +100,11 @@ pub(crate) fn client(remote: &Remote, url: &str, token: Option<Secret>) -> Resul
 
 /// The refresh token and server of the kept session, which is forgotten.
 pub(crate) fn forget() -> Result<Option<(String, Secret)>> {
-    let Some(kept) = read()? else { return Ok(None) };
+    let Some(stored) = read()? else { return Ok(None) };
     let path = path()?;
     fs::remove_file(&path)
         .map_err(|error| Failure::failed(format!("can't remove {}: {error}", path.display())))?;
-    Ok(Some((kept.url, kept.refresh_token)))
+    Ok(Some((stored.url, stored.refresh_token)))
 }
 
 /// Keeps a session for the commands to come.
@@ -135,7 +135,7 @@ pub(crate) fn keep(url: &str, session: &Session) -> Result<()> {
     fs::rename(&aside, &path).map_err(failed)
 }
 
-fn read() -> Result<Option<Kept>> {
+fn read() -> Result<Option<StoredSession>> {
     let path = path()?;
     match fs::read_to_string(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),

@@ -90,8 +90,11 @@ mod tests {
     #[test]
     fn a_lost_key_file_is_told_with_what_it_means() {
         let dir = tempfile::tempdir().unwrap();
-        let told = missing_keys(dir.path(), true);
-        assert!(told.len() == 2 && told[0].contains("token.key") && told[1].contains("node.pem"), "{told:?}");
+        let response = missing_keys(dir.path(), true);
+        assert!(
+            response.len() == 2 && response[0].contains("token.key") && response[1].contains("node.pem"),
+            "{response:?}"
+        );
         assert_eq!(missing_keys(dir.path(), false).len(), 1);
         fs::write(dir.path().join(VAULT_KEY), "x").unwrap();
         assert!(lacks_its_database(dir.path()) && is_used(dir.path()));

@@ -35,13 +35,13 @@ const PROBE_INTERVAL: u64 = 5;
 
 /// Runs the demo until Ctrl-C.
 pub(crate) async fn run(options: DemoOptions) -> Result<()> {
-    let room = tempfile::Builder::new()
+    let dir = tempfile::Builder::new()
         .prefix("bucketry-demo-")
         .permissions(std::fs::Permissions::from_mode(0o700))
         .tempdir()
         .map_err(|error| Failure::because("can't make a temporary directory", &error))?;
     let settings = ServeSettings::for_demo(
-        room.path().join("data"),
+        dir.path().join("data"),
         free(options.listen),
         free(options.gateway_listen),
         PROBE_INTERVAL,
@@ -57,7 +57,7 @@ pub(crate) async fn run(options: DemoOptions) -> Result<()> {
         settings.database =
             Database::Postgres { address: schema.address(), options: postgres::Options::default() };
     }
-    let ended = run_in(&options, &settings, room.path(), stop).await;
+    let ended = run_in(&options, &settings, dir.path(), stop).await;
     if let Some(schema) = schema {
         let name = schema.name().to_owned();
         let removed = schema.remove().await;
@@ -75,10 +75,10 @@ async fn schema_in(database: &Address) -> Result<ThrowawaySchema> {
         .map_err(|error| Failure::because(&format!("can't make a schema in {database}"), &error))
 }
 
-/// Runs it with its files in `room` until it is told to stop.
-async fn run_in(options: &DemoOptions, settings: &Settings, room: &Path, stop: Stop) -> Result<()> {
+/// Runs it with its files in `dir` until it is told to stop.
+async fn run_in(options: &DemoOptions, settings: &Settings, dir: &Path, stop: Stop) -> Result<()> {
     let secret = generated_password()?;
-    let objects = room.join("objects");
+    let objects = dir.join("objects");
     std::fs::create_dir_all(&objects)
         .map_err(|error| Failure::because("can't make the sample bucket", &error))?;
     let storage = DemoStore::start(&objects, ACCESS_KEY, &secret).await?;
@@ -86,7 +86,7 @@ async fn run_in(options: &DemoOptions, settings: &Settings, room: &Path, stop: S
     let mut wanted = options.with.clone();
     wanted.dedup();
     for cloud in wanted {
-        clouds.push(DemoCloud::start(cloud, room).await?);
+        clouds.push(DemoCloud::start(cloud, dir).await?);
     }
     // BUCKETRY_ADMIN_PASSWORD, where it is set, is the demo's too. It need not be changed: everything here is throwaway.
     let password = match std::env::var("BUCKETRY_ADMIN_PASSWORD") {
@@ -127,7 +127,7 @@ async fn run_in(options: &DemoOptions, settings: &Settings, room: &Path, stop: S
 }
 
 /// What the demo made in its deployment.
-struct Made {
+struct DemoContents {
     token: Secret,
     key: NewRepositoryKey,
 }
@@ -140,7 +140,7 @@ async fn fill(
     storage: &DemoStore,
     secret: &Secret,
     clouds: &[DemoCloud],
-) -> Result<Made> {
+) -> Result<DemoContents> {
     let client = ApiClient::new(url, None, Options::default())?;
     let session = client.login(email, password).await?;
     let client = client.with_token(Some(session.access_token));
@@ -172,7 +172,7 @@ async fn fill(
     let repo_id = client.create_repository(&repository, None).await?.repo_id;
     let key = client.create_repository_key(repo_id, "demo", KeyAccess::Write).await?;
     let token = NewToken { name: "demo".to_owned(), expires_at: None, workspace_id: None, role: None };
-    Ok(Made { token: client.create_token(&token).await?.token, key })
+    Ok(DemoContents { token: client.create_token(&token).await?.token, key })
 }
 
 /// What is told at the start.
@@ -181,18 +181,18 @@ struct Introduction<'a> {
     gateway: &'a str,
     email: &'a str,
     password: &'a Secret,
-    made: &'a Made,
+    made: &'a DemoContents,
     storage: &'a DemoStore,
     secret: &'a Secret,
 }
 
-fn introduce(told: &Introduction<'_>) -> Result<()> {
+fn introduce(response: &Introduction<'_>) -> Result<()> {
     let program = std::env::args().next().unwrap_or_else(|| "bucketry".to_owned());
     let connection = Connection {
-        endpoint: told.gateway.to_owned(),
+        endpoint: response.gateway.to_owned(),
         region: REGION,
-        key: told.made.key.key.clone(),
-        secret: Some(told.made.key.secret.expose().to_owned()),
+        key: response.made.key.key.clone(),
+        secret: Some(response.made.key.secret.expose().to_owned()),
         buckets: vec![BUCKET.to_owned()],
     };
     let settings = connection.settings(Tool::Aws).replace('\n', "\n  ");
@@ -222,13 +222,13 @@ command line:
   aws s3 cp s3://{BUCKET}/hello.txt -
   {program} repo connect {REPOSITORY} --tool rclone
 ",
-        url = told.url,
-        gateway = told.gateway,
-        email = told.email,
-        password = told.password.expose(),
-        token = told.made.token.expose(),
-        storage = told.storage.address,
-        secret = told.secret.expose(),
+        url = response.url,
+        gateway = response.gateway,
+        email = response.email,
+        password = response.password.expose(),
+        token = response.made.token.expose(),
+        storage = response.storage.address,
+        secret = response.secret.expose(),
     ))
 }
 

@@ -88,11 +88,11 @@ pub(crate) struct DemoCloud {
 
 impl DemoCloud {
     /// Starts an emulator in a directory of its own, and makes its sample bucket.
-    pub(crate) async fn start(cloud: Cloud, room: &Path) -> Result<Self> {
+    pub(crate) async fn start(cloud: Cloud, dir: &Path) -> Result<Self> {
         let program = cloud.find()?;
-        let room = room.join(cloud.program());
+        let dir = dir.join(cloud.program());
         // fake-gcs-server begins with a bucket for each directory that it is given.
-        let seed = room.join("seed");
+        let seed = dir.join("seed");
         let failed = |error: std::io::Error| Failure::because("can't make the sample bucket", &error);
         std::fs::create_dir_all(seed.join(BUCKET)).map_err(failed)?;
         std::fs::write(seed.join(BUCKET).join("README.txt"), "This bucket goes when the demo ends.\n")
@@ -111,7 +111,7 @@ impl DemoCloud {
                 .arg("-data")
                 .arg(&seed),
         };
-        command.current_dir(&room).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.current_dir(&dir).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut process = command
             .kill_on_drop(true)
             .spawn()

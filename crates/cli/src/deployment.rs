@@ -113,8 +113,8 @@ impl Deployment {
         let mut background = JoinSet::new();
         let rotations = control.clone();
         background.spawn(async move { rotations.drive_rotations().await });
-        let house = control.clone();
-        background.spawn(async move { house.keep_house().await });
+        let maintenance = control.clone();
+        background.spawn(async move { maintenance.run_maintenance().await });
 
         let mut deployment = Self {
             address,

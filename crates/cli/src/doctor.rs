@@ -30,7 +30,7 @@ const CLOCK_SKEW: &str = "CLOCK_SKEW";
 
 /// What one look found.
 #[derive(Serialize)]
-struct Finding {
+struct DoctorFinding {
     check: &'static str,
     ok: bool,
     message: String,
@@ -52,7 +52,7 @@ pub(crate) async fn run(remote: &Remote, options: DoctorOptions) -> Result<()> {
     if remote.json {
         output::json(&findings)?;
     } else {
-        for Finding { check, ok, message } in &findings {
+        for DoctorFinding { check, ok, message } in &findings {
             output::line(&format!("{} {check:<14} {message}", if *ok { "✓" } else { "✗" }))?;
         }
     }
@@ -62,8 +62,8 @@ pub(crate) async fn run(remote: &Remote, options: DoctorOptions) -> Result<()> {
     }
 }
 
-async fn server(remote: &Remote, findings: &mut Vec<Finding>) -> Result<()> {
-    let mut add = |check, ok, message: String| findings.push(Finding { check, ok, message });
+async fn server(remote: &Remote, findings: &mut Vec<DoctorFinding>) -> Result<()> {
+    let mut add = |check, ok, message: String| findings.push(DoctorFinding { check, ok, message });
     let url = remote.url.clone().unwrap_or_else(|| DEFAULT_URL.to_owned());
     let client = match credentials::connect(remote).await {
         Ok(client) => client,
@@ -166,7 +166,7 @@ fn provider_clocks(refused: &[&str]) -> (bool, String) {
 }
 
 /// Looks whether this machine reaches the database, and at its schema. Changes nothing.
-async fn postgres(url: &DatabaseUrl) -> Result<Finding> {
+async fn postgres(url: &DatabaseUrl) -> Result<DoctorFinding> {
     let address = url.address()?;
     let (ok, message) = match examine(&address).await {
         Ok(version) => {
@@ -174,12 +174,12 @@ async fn postgres(url: &DatabaseUrl) -> Result<Finding> {
         }
         Err(error) => (false, Failure::because(&address.to_string(), &error).message().to_owned()),
     };
-    Ok(Finding { check: "postgresql", ok, message })
+    Ok(DoctorFinding { check: "postgresql", ok, message })
 }
 
-fn directory(data_dir: &Path, findings: &mut Vec<Finding>) {
+fn directory(data_dir: &Path, findings: &mut Vec<DoctorFinding>) {
     let used = is_used(data_dir);
-    findings.push(Finding {
+    findings.push(DoctorFinding {
         check: "data directory",
         ok: used,
         message: if used {
@@ -189,7 +189,7 @@ fn directory(data_dir: &Path, findings: &mut Vec<Finding>) {
         },
     });
     for message in open_to_others(data_dir) {
-        findings.push(Finding { check: "data directory", ok: false, message });
+        findings.push(DoctorFinding { check: "data directory", ok: false, message });
     }
     for file in [VAULT_KEY, NODE_KEY, TOKEN_KEYS] {
         let path = data_dir.join(file);
@@ -200,14 +200,14 @@ fn directory(data_dir: &Path, findings: &mut Vec<Finding>) {
             }
             Ok(_) => (true, "only its owner can read it".to_owned()),
         };
-        findings.push(Finding { check: file, ok, message });
+        findings.push(DoctorFinding { check: file, ok, message });
     }
 }
 
 /// Looks whether the directory's keys open what the registry has sealed, also while a server uses both. Nothing where the
 /// registry can't be read, which others tell.
-async fn secrets(data_dir: &Path, url: Option<&DatabaseUrl>) -> Result<Option<Finding>> {
-    let finding = |ok, message| Some(Finding { check: "secrets", ok, message });
+async fn secrets(data_dir: &Path, url: Option<&DatabaseUrl>) -> Result<Option<DoctorFinding>> {
+    let finding = |ok, message| Some(DoctorFinding { check: "secrets", ok, message });
     let opened: std::result::Result<Box<dyn Store>, StoreError> = match url {
         Some(url) => PostgresStore::open_to_read(&url.address()?).await.map(|store| Box::new(store) as _),
         None if lacks_its_database(data_dir) => {
@@ -252,9 +252,9 @@ mod tests {
     #[test]
     fn a_clock_that_is_off_is_told_with_its_direction_and_the_remedy() {
         assert!(clock(-60).0 && clock(60).0);
-        for (ahead, told) in [(3_600, "3600 s ahead of"), (-3_600, "3600 s behind")] {
+        for (ahead, response) in [(3_600, "3600 s ahead of"), (-3_600, "3600 s behind")] {
             let (ok, message) = clock(ahead);
-            assert!(!ok && message.contains(told) && message.contains("NTP"), "{message}");
+            assert!(!ok && message.contains(response) && message.contains("NTP"), "{message}");
         }
     }
 

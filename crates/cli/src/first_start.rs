@@ -177,11 +177,11 @@ mod tests {
     fn a_password_for_a_registry_that_exists_is_told_to_have_no_effect() {
         let mut settings = ServeSettings::default().read().unwrap();
         settings.data_dir = "/srv/registry".into();
-        let told = no_effect(ADMIN_PASSWORD, &settings);
-        assert!(told.starts_with("BUCKETRY_ADMIN_PASSWORD has no effect"), "{told}");
+        let response = no_effect(ADMIN_PASSWORD, &settings);
+        assert!(response.starts_with("BUCKETRY_ADMIN_PASSWORD has no effect"), "{response}");
         assert!(
-            told.ends_with("bucketry admin reset-password admin@localhost --data-dir /srv/registry"),
-            "{told}"
+            response.ends_with("bucketry admin reset-password admin@localhost --data-dir /srv/registry"),
+            "{response}"
         );
     }
 }

@@ -23,7 +23,7 @@ impl std::fmt::Debug for GatewayMetrics {
 
 impl Collector for GatewayMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let connections = self.connections.figures();
+        let connections = self.connections.stats();
         for (name, help, count) in [
             (
                 "bucketry_provider_connections_opened",
@@ -58,14 +58,14 @@ impl Collector for GatewayMetrics {
             None,
             MetricType::Gauge,
         )?)?;
-        let Some(figures) = self.node.gateway() else { return Ok(()) };
+        let Some(stats) = self.node.gateway() else { return Ok(()) };
         let mut requests = encoder.encode_descriptor(
             "bucketry_gateway_requests",
             "S3 requests answered, by class and class of status",
             None,
             MetricType::Counter,
         )?;
-        for (class, counts) in CLASSES.into_iter().zip(figures.requests) {
+        for (class, counts) in CLASSES.into_iter().zip(stats.requests) {
             for (status, count) in STATUSES.into_iter().zip(counts) {
                 let labels = [("class", class), ("status", status)];
                 ConstCounter::new(count).encode(requests.encode_family(&labels)?)?;
@@ -75,19 +75,15 @@ impl Collector for GatewayMetrics {
             (
                 "bucketry_gateway_broken_off",
                 "S3 requests that ended before their answer did",
-                figures.broken_off,
+                stats.broken_off,
             ),
-            ("bucketry_gateway_uploaded_bytes", "Bytes of content that clients sent", figures.uploaded),
-            (
-                "bucketry_gateway_downloaded_bytes",
-                "Bytes of content that clients received",
-                figures.downloaded,
-            ),
+            ("bucketry_gateway_uploaded_bytes", "Bytes of content that clients sent", stats.uploaded),
+            ("bucketry_gateway_downloaded_bytes", "Bytes of content that clients received", stats.downloaded),
         ] {
             let counter = ConstCounter::new(count);
             counter.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
         }
-        let in_flight = ConstGauge::new(i64::try_from(figures.in_flight).unwrap_or(i64::MAX));
+        let in_flight = ConstGauge::new(i64::try_from(stats.in_flight).unwrap_or(i64::MAX));
         in_flight.encode(encoder.encode_descriptor(
             "bucketry_gateway_requests_in_flight",
             "S3 requests being answered",

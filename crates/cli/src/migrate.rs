@@ -40,7 +40,7 @@ pub(crate) async fn run(options: MigrateOptions) -> Result<()> {
         total += from.count_rows(table).await.map_err(failed)?;
     }
     let bar = bar(total);
-    let mut done = Done::default();
+    let mut done = MigrationSummary::default();
     let moved = transfer::run(from, to, &tables, |step, table, rows| {
         bar.set_message(match step {
             Step::Moving => format!("moving {}", table.name),
@@ -156,12 +156,12 @@ fn next_steps(to_server: bool, directory: &Path, address: &str, missing: &[&str]
 
 /// How many rows were moved and compared, table after table.
 #[derive(Default)]
-struct Done {
+struct MigrationSummary {
     before: u64,
     current: Option<(Step, String, u64)>,
 }
 
-impl Done {
+impl MigrationSummary {
     fn with(&mut self, step: Step, table: &Table, rows: u64) -> u64 {
         match &mut self.current {
             Some((last, name, count)) if *last == step && *name == table.name => *count = rows,
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn progress_goes_on_from_table_to_table() {
         let table = |name: &str| Table { name: name.to_owned(), columns: Vec::new(), key: 0 };
-        let mut done = Done::default();
+        let mut done = MigrationSummary::default();
         assert_eq!(done.with(Step::Moving, &table("a"), 10), 10);
         assert_eq!(done.with(Step::Moving, &table("b"), 5), 15);
         assert_eq!(done.with(Step::Comparing, &table("b"), 1), 16);

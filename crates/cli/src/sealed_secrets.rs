@@ -198,8 +198,8 @@ mod tests {
     fn the_file_and_the_keys_are_named() {
         let found =
             Examined { secrets: 5, unopened: 5, missing: vec!["age1old".to_owned()], ..Examined::default() };
-        let told = explain(Path::new("data/vault.key"), false, &found);
-        assert!(told.contains("data/vault.key is missing") && told.contains("age1old"), "{told}");
+        let response = explain(Path::new("data/vault.key"), false, &found);
+        assert!(response.contains("data/vault.key is missing") && response.contains("age1old"), "{response}");
         assert!(explain(Path::new("data/vault.key"), true, &found).contains("holds other keys"));
     }
 }

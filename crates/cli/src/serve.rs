@@ -123,11 +123,11 @@ mod tests {
             email: "admin@localhost".to_owned(),
             generated_password: Some(Secret::new("Bk1-abc")),
         };
-        let told = introduction(&owner, "http://127.0.0.1:8080");
-        let widths: Vec<usize> = told.lines().map(|line| line.chars().count()).collect();
-        assert!(widths.iter().all(|width| *width == widths[0]), "{told}");
-        assert_eq!(told.matches("Bk1-abc").count(), 1);
-        assert_eq!(told.matches("│   bucketry ").count(), 3, "{told}");
+        let response = introduction(&owner, "http://127.0.0.1:8080");
+        let widths: Vec<usize> = response.lines().map(|line| line.chars().count()).collect();
+        assert!(widths.iter().all(|width| *width == widths[0]), "{response}");
+        assert_eq!(response.matches("Bk1-abc").count(), 1);
+        assert_eq!(response.matches("│   bucketry ").count(), 3, "{response}");
         let given = FirstOwner { generated_password: None, ..owner };
         assert!(!introduction(&given, "http://127.0.0.1:8080").contains('│'));
     }

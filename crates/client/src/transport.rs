@@ -214,10 +214,10 @@ fn causes(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        let told = error.to_string();
-        if !text.contains(&told) {
+        let response = error.to_string();
+        if !text.contains(&response) {
             // Writing to a String can't fail.
-            _ = write!(text, ": {told}");
+            _ = write!(text, ": {response}");
         }
         cause = error.source();
     }
@@ -278,20 +278,20 @@ mod tests {
 
     #[test]
     fn base_urls_that_cannot_work_are_refused_with_the_reason() {
-        for (url, told) in [
+        for (url, response) in [
             ("", "can't be read"),
             ("localhost:8080", "must begin with http"),
             ("ftp://host", "must begin with http"),
             ("https://host/?a=b", "must not have a query"),
         ] {
-            assert!(reason(url).contains(told), "{url}: {}", reason(url));
+            assert!(reason(url).contains(response), "{url}: {}", reason(url));
         }
     }
 
     #[test]
     fn a_password_in_the_url_is_refused_and_not_echoed() {
-        let told = reason("https://admin:hunter2@host");
-        assert!(told.contains("user name or password") && !told.contains("hunter2"), "{told}");
+        let response = reason("https://admin:hunter2@host");
+        assert!(response.contains("user name or password") && !response.contains("hunter2"), "{response}");
     }
 
     #[test]

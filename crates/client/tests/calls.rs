@@ -10,7 +10,7 @@ use bucketry_client::api::bucket::BucketFields;
 use bucketry_client::{ApiClient, ClientError, NodeClient, NodeName, Options};
 use bucketry_model::canonical_text::Limits;
 use bucketry_model::id::BucketId;
-use bucketry_model::node_protocol::{Census, Heartbeat};
+use bucketry_model::node_protocol::{Heartbeat, StatusCounts};
 use bucketry_model::secret::Secret;
 use bucketry_model::time::ManualClock;
 use bucketry_vault::message::{UnverifiedMessage, query_message};
@@ -174,9 +174,9 @@ async fn a_server_that_is_not_there_is_named_with_the_cause() {
     drop(listener);
     let client = ApiClient::new(&url, Some(Secret::new("the-token")), Options::default()).unwrap();
     let error = client.profile().await.unwrap_err();
-    let told = format!("{error} {error:?}");
-    assert!(error.to_string().contains(&url) && told.to_lowercase().contains("refused"), "{told}");
-    assert!(!told.contains("the-token"));
+    let response = format!("{error} {error:?}");
+    assert!(error.to_string().contains(&url) && response.to_lowercase().contains("refused"), "{response}");
+    assert!(!response.contains("the-token"));
 }
 
 fn node(server: &Server) -> (NodeClient, NodeVerifyingKey) {
@@ -195,7 +195,7 @@ fn heartbeat() -> Heartbeat {
         id_org: None,
         probe_interval_ms: 60_000,
         buckets: vec![],
-        census: Census::default(),
+        census: StatusCounts::default(),
     }
 }
 

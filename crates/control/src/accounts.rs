@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use crate::environment::Environment;
 use crate::password::{self, Passwords};
 use crate::users::{parse_name, user_changed, validated};
-use crate::{Control, Error, FieldError, Result, Thing};
+use crate::{Control, Error, FieldError, ResourceKind, Result};
 
 /// How long after signing in the password can be changed without sending the current one again.
 const RECENTLY: SignedDuration = SignedDuration::from_mins(5);
@@ -77,7 +77,7 @@ impl Control {
         current: Option<Secret>,
     ) -> Result<NewPassword> {
         let store = &self.inner.store;
-        let missing = || Error::NotFound(Thing::User);
+        let missing = || Error::NotFound(ResourceKind::User);
         let user = store.user(caller.org_id, caller.user_id).await?.ok_or_else(missing)?;
         let stored = store.user_by_email(&user.email).await?.ok_or_else(missing)?.password_hash;
         let passwords = &self.inner.passwords;

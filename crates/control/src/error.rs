@@ -25,7 +25,7 @@ impl FieldError {
 
 /// A kind of thing that can be missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Thing {
+pub enum ResourceKind {
     /// A bucket.
     Bucket,
     /// A workspace.
@@ -46,7 +46,7 @@ pub enum Thing {
     RepositoryKey,
 }
 
-impl Thing {
+impl ResourceKind {
     /// Its name in a sentence.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -140,7 +140,7 @@ pub enum Error {
     RegistrationClosed,
     /// There is no such thing, or it belongs to another organization.
     #[error("there is no such {}", .0.as_str())]
-    NotFound(Thing),
+    NotFound(ResourceKind),
     /// Fields of the request are wrong.
     #[error("{}", sentence(.0))]
     Invalid(Vec<FieldError>),

@@ -6,7 +6,7 @@
 
 use std::str::FromStr;
 
-use crate::{Error, Result, Thing};
+use crate::{Error, ResourceKind, Result};
 
 /// Whether a text stands for a value that the client doesn't have.
 pub fn is_absent(text: &str) -> bool {
@@ -14,7 +14,7 @@ pub fn is_absent(text: &str) -> bool {
 }
 
 /// Reads an id that names one thing; `None` where it is absent.
-pub fn read_id<Id: FromStr>(text: Option<&str>, thing: Thing) -> Result<Option<Id>> {
+pub fn read_id<Id: FromStr>(text: Option<&str>, thing: ResourceKind) -> Result<Option<Id>> {
     match text {
         Some(text) if !is_absent(text) => text.trim().parse().map(Some).map_err(|_| Error::NotFound(thing)),
         _ => Ok(None),
@@ -35,12 +35,15 @@ mod tests {
 
     #[test]
     fn an_id_is_absent_malformed_or_read() {
-        let read = |text| read_id::<WorkspaceId>(text, Thing::Workspace);
+        let read = |text| read_id::<WorkspaceId>(text, ResourceKind::Workspace);
         for absent in [None, Some(""), Some(" "), Some("undefined"), Some("null")] {
             assert!(matches!(read(absent), Ok(None)), "{absent:?}");
         }
         for malformed in ["x", "Undefined", "00000000", "{00000000-0000-7000-8000-000000000001}"] {
-            assert!(matches!(read(Some(malformed)), Err(Error::NotFound(Thing::Workspace))), "{malformed}");
+            assert!(
+                matches!(read(Some(malformed)), Err(Error::NotFound(ResourceKind::Workspace))),
+                "{malformed}"
+            );
         }
         assert_eq!(read(Some(&format!(" {ID} "))).unwrap().unwrap().to_string(), ID);
     }

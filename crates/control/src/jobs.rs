@@ -16,12 +16,12 @@ const WAITING_AT_MOST: usize = 1_000;
 /// Jobs by node.
 #[derive(Default)]
 pub(crate) struct JobBoard {
-    state: Mutex<State>,
+    state: Mutex<JobState>,
     news: Notify,
 }
 
 #[derive(Default)]
-struct State {
+struct JobState {
     waiting: HashMap<NodeId, Vec<Job>>,
     given: HashMap<JobId, Pending>,
     validating: HashMap<OrgId, usize>,
@@ -33,20 +33,20 @@ struct Pending {
 }
 
 /// A job that somebody waits for. Dropping it takes the job back, and a result that comes later is ignored.
-pub(crate) struct Ticket {
+pub(crate) struct JobTicket {
     board: Arc<dyn Fn(JobId) + Send + Sync>,
     id: JobId,
     answer: oneshot::Receiver<Outcome>,
 }
 
-impl Ticket {
+impl JobTicket {
     /// The job's outcome; `None` if the board gave the job up.
     pub(crate) async fn outcome(&mut self) -> Option<Outcome> {
         (&mut self.answer).await.ok()
     }
 }
 
-impl Drop for Ticket {
+impl Drop for JobTicket {
     fn drop(&mut self) {
         (self.board)(self.id);
     }
@@ -64,12 +64,12 @@ impl Drop for ValidationPlace {
 }
 
 impl JobBoard {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, JobState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts a job up for a node. `None` where too many wait for it already.
-    pub(crate) fn put(self: &Arc<Self>, node_id: NodeId, id: JobId, task: Task) -> Option<Ticket> {
+    pub(crate) fn put(self: &Arc<Self>, node_id: NodeId, id: JobId, task: Task) -> Option<JobTicket> {
         let (sender, answer) = oneshot::channel();
         {
             let mut state = self.state();
@@ -82,7 +82,7 @@ impl JobBoard {
         }
         self.news.notify_waiters();
         let board = Arc::clone(self);
-        Some(Ticket { board: Arc::new(move |id| board.take_back(id)), id, answer })
+        Some(JobTicket { board: Arc::new(move |id| board.take_back(id)), id, answer })
     }
 
     fn take_back(&self, id: JobId) {

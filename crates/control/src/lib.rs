@@ -10,10 +10,10 @@ pub mod buckets;
 pub mod credentials;
 pub mod environment;
 pub mod error;
-pub mod housekeeping;
 pub mod idempotency;
 pub mod ids;
 pub mod jobs;
+pub mod maintenance;
 pub mod nodes;
 pub mod organizations;
 pub mod password;
@@ -34,7 +34,7 @@ use bucketry_model::time::Clock;
 use bucketry_store::Store;
 
 pub use environment::Environment;
-pub use error::{Error, FieldError, Result, Thing};
+pub use error::{Error, FieldError, ResourceKind, Result};
 pub use settings::Settings;
 
 /// The control plane: all use cases, over one store. Cheap to clone.

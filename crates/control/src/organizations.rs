@@ -104,15 +104,19 @@ impl Control {
             OrganizationInserted::Inserted => {}
             OrganizationInserted::EmailTaken => return Err(Error::EmailTaken),
         }
-        let user =
-            self.inner.store.user(new.id, new.owner.id).await?.ok_or(Error::NotFound(crate::Thing::User))?;
+        let user = self
+            .inner
+            .store
+            .user(new.id, new.owner.id)
+            .await?
+            .ok_or(Error::NotFound(crate::ResourceKind::User))?;
         self.open_session(user, new.owner.password_hash.as_deref().unwrap_or_default(), None, None).await
     }
 
     /// The caller's own organization; another's doesn't exist.
     pub async fn own_organization(&self, caller: &Caller, id: OrgId) -> Result<OwnOrganization> {
         if id != caller.org_id {
-            return Err(Error::NotFound(crate::Thing::Organization));
+            return Err(Error::NotFound(crate::ResourceKind::Organization));
         }
         let organization = self.organization(id).await?;
         Ok(OwnOrganization { organization, aws_external_id: self.aws_external_id(id).await? })
@@ -120,7 +124,7 @@ impl Control {
 
     /// An organization.
     pub async fn organization(&self, id: OrgId) -> Result<Organization> {
-        self.inner.store.organization(id).await?.ok_or(Error::NotFound(crate::Thing::Organization))
+        self.inner.store.organization(id).await?.ok_or(Error::NotFound(crate::ResourceKind::Organization))
     }
 
     async fn new_organization(&self, registration: Registration) -> Result<NewOrganization> {

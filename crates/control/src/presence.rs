@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::id::{NodeId, OrgId};
 use bucketry_model::node::{Node, serves};
-use bucketry_model::node_protocol::Census;
+use bucketry_model::node_protocol::StatusCounts;
 use bucketry_model::status::is_connected;
 use jiff::{SignedDuration, Timestamp};
 
@@ -19,27 +19,27 @@ const REMEMBER: SignedDuration = SignedDuration::from_secs(1);
 /// What is remembered of nodes.
 #[derive(Default)]
 pub(crate) struct Presence {
-    state: Mutex<State>,
+    state: Mutex<PresenceState>,
 }
 
 #[derive(Default)]
-struct State {
+struct PresenceState {
     nodes: Option<(Timestamp, Arc<Vec<Node>>)>,
-    told: HashMap<NodeId, Told>,
+    response: HashMap<NodeId, Heard>,
     heartbeats: u64,
 }
 
 /// What a node's last heartbeat told of the node itself.
 #[derive(Clone)]
-pub(crate) struct Told {
+pub(crate) struct Heard {
     /// Its own count of its buckets by status.
-    pub(crate) census: Census,
+    pub(crate) census: StatusCounts,
     /// Where applications reach its gateway.
     pub(crate) gateway_url: Option<Endpoint>,
 }
 
 impl Presence {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, PresenceState> {
         // Nothing panics while it is held; even then the maps stay usable.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -50,10 +50,10 @@ impl Presence {
     }
 
     /// A node was heard of.
-    pub(crate) fn heard(&self, id: NodeId, told: Option<Told>, now: Timestamp) {
+    pub(crate) fn heard(&self, id: NodeId, response: Option<Heard>, now: Timestamp) {
         let mut state = self.state();
-        if let Some(told) = told {
-            state.told.insert(id, told);
+        if let Some(response) = response {
+            state.response.insert(id, response);
             state.heartbeats += 1;
         }
         if let Some((_, nodes)) = &mut state.nodes
@@ -73,7 +73,7 @@ pub struct NodeView {
     /// Whether it was heard of lately.
     pub connected: bool,
     /// Its own count of its buckets by status, if it told one to this process.
-    pub census: Option<Census>,
+    pub census: Option<StatusCounts>,
     /// Where applications reach its gateway, if it told so to this process.
     pub gateway_url: Option<Endpoint>,
 }
@@ -113,8 +113,8 @@ impl Control {
         let view = |node: &Node| NodeView {
             node: node.clone(),
             connected: is_connected(node.last_seen, now),
-            census: state.told.get(&node.id).map(|told| told.census),
-            gateway_url: state.told.get(&node.id).and_then(|told| told.gateway_url.clone()),
+            census: state.response.get(&node.id).map(|response| response.census),
+            gateway_url: state.response.get(&node.id).and_then(|response| response.gateway_url.clone()),
         };
         Ok(nodes.iter().map(view).collect())
     }

@@ -43,7 +43,7 @@ pub struct LoggedIn {
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
-enum Credential {
+enum CachedCredential {
     Session(TokenId),
     Api([u8; 32]),
 }
@@ -57,7 +57,7 @@ struct Remembered {
 
 /// Callers that were looked up lately.
 pub(crate) struct CallerCache {
-    callers: Cache<Credential, Remembered>,
+    callers: Cache<CachedCredential, Remembered>,
     epoch: AtomicU64,
 }
 
@@ -188,11 +188,11 @@ impl Control {
     pub async fn authenticate(&self, bearer: &str) -> Result<Arc<Caller>> {
         let now = self.inner.environment.now();
         let credential = match api_token::from_text(bearer) {
-            Some(random) => Credential::Api(api_token::hash(&random)),
+            Some(random) => CachedCredential::Api(api_token::hash(&random)),
             None if bearer.starts_with(api_token::PREFIX) => {
                 return Err(Error::Unauthenticated(TokenFault::Malformed));
             }
-            None => Credential::Session(self.inner.access_tokens.verify(bearer, now)?.sid),
+            None => CachedCredential::Session(self.inner.access_tokens.verify(bearer, now)?.sid),
         };
         let cache = &self.inner.callers;
         let epoch = cache.epoch.load(Ordering::SeqCst);
@@ -203,8 +203,8 @@ impl Control {
             return Ok(known.caller);
         }
         let (id, ended) = match &credential {
-            Credential::Session(id) => (*id, TokenFault::SessionEnded),
-            Credential::Api(hash) => (self.api_token_id(hash, now).await?, TokenFault::Revoked),
+            CachedCredential::Session(id) => (*id, TokenFault::SessionEnded),
+            CachedCredential::Api(hash) => (self.api_token_id(hash, now).await?, TokenFault::Revoked),
         };
         let caller = self.inner.store.caller(id, now).await?.ok_or(Error::Unauthenticated(ended))?;
         let caller = Arc::new(caller);
@@ -226,7 +226,11 @@ impl Control {
 
     /// The caller's own account.
     pub async fn profile(&self, caller: &Caller) -> Result<User> {
-        self.inner.store.user(caller.org_id, caller.user_id).await?.ok_or(Error::NotFound(crate::Thing::User))
+        self.inner
+            .store
+            .user(caller.org_id, caller.user_id)
+            .await?
+            .ok_or(Error::NotFound(crate::ResourceKind::User))
     }
 
     fn hand_out(

@@ -7,7 +7,7 @@ use bucketry_store::token::{NewToken, TokenKind, TokenRecord};
 use jiff::Timestamp;
 
 use crate::users::{parse_name, validated};
-use crate::{Control, Error, Result, Thing, api_token};
+use crate::{Control, Error, ResourceKind, Result, api_token};
 
 /// An API token to be made.
 #[derive(Debug, Clone)]
@@ -111,6 +111,6 @@ impl Control {
         }
         let revoked = self.inner.store.revoke_token(caller.user_id, id, self.inner.environment.now()).await?;
         self.inner.callers.forget_all();
-        if revoked { Ok(()) } else { Err(Error::NotFound(Thing::Token)) }
+        if revoked { Ok(()) } else { Err(Error::NotFound(ResourceKind::Token)) }
     }
 }

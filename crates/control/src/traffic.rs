@@ -3,7 +3,7 @@
 use bucketry_model::id::{BucketId, RepoId, WorkspaceId};
 use bucketry_model::role::Caller;
 use bucketry_model::usage::Resolution;
-use bucketry_store::usage::{SeriesPlace, SeriesPoint, SeriesQuery};
+use bucketry_store::usage::{SeriesPoint, SeriesPosition, SeriesQuery};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{Control, Error, Result};
@@ -81,7 +81,7 @@ impl Control {
     pub async fn series_page(
         &self,
         Series(query): &Series,
-        after: Option<SeriesPlace>,
+        after: Option<SeriesPosition>,
         limit: u32,
     ) -> Result<Vec<SeriesPoint>> {
         let Some(query) = query else { return Ok(Vec::new()) };

@@ -6,7 +6,7 @@ use bucketry_model::role::{Caller, OrgRole};
 use bucketry_model::secret::Secret;
 use bucketry_store::user::{NewUser, User, UserChanged, UserChanges, UserInserted};
 
-use crate::{Control, Error, FieldError, Result, Thing, password};
+use crate::{Control, Error, FieldError, ResourceKind, Result, password};
 
 /// A user to be made.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl Control {
         if caller.user_id != id {
             reads_users(caller)?;
         }
-        self.inner.store.user(caller.org_id, id).await?.ok_or(Error::NotFound(Thing::User))
+        self.inner.store.user(caller.org_id, id).await?.ok_or(Error::NotFound(ResourceKind::User))
     }
 
     /// A user whose role is asked for: every member of the organization may read the roles of all.
@@ -65,7 +65,7 @@ impl Control {
                 "a token with limits can't read other users: log in instead".to_owned(),
             ));
         }
-        self.inner.store.user(caller.org_id, id).await?.ok_or(Error::NotFound(Thing::User))
+        self.inner.store.user(caller.org_id, id).await?.ok_or(Error::NotFound(ResourceKind::User))
     }
 
     /// Whether the caller may make users of this role.
@@ -106,7 +106,7 @@ impl Control {
             UserInserted::Inserted => {}
             UserInserted::EmailTaken => return Err(Error::EmailTaken),
         }
-        self.inner.store.user(caller.org_id, new.id).await?.ok_or(Error::NotFound(Thing::User))
+        self.inner.store.user(caller.org_id, new.id).await?.ok_or(Error::NotFound(ResourceKind::User))
     }
 
     /// Changes a user's names or role.
@@ -130,7 +130,7 @@ impl Control {
         let changed = self.inner.store.update_user(caller.org_id, id, &changes).await?;
         self.inner.callers.forget_all();
         user_changed(changed)?;
-        self.inner.store.user(caller.org_id, id).await?.ok_or(Error::NotFound(Thing::User))
+        self.inner.store.user(caller.org_id, id).await?.ok_or(Error::NotFound(ResourceKind::User))
     }
 
     /// Changes a user's role in the organization.
@@ -160,7 +160,8 @@ impl Control {
     pub(crate) async fn manageable_user(&self, caller: &Caller, id: UserId) -> Result<User> {
         manages_users(caller)?;
         validated(caller)?;
-        let target = self.inner.store.user(caller.org_id, id).await?.ok_or(Error::NotFound(Thing::User))?;
+        let target =
+            self.inner.store.user(caller.org_id, id).await?.ok_or(Error::NotFound(ResourceKind::User))?;
         if caller.org_role.may_grant(target.org_role) {
             return Ok(target);
         }
@@ -202,7 +203,7 @@ pub(crate) fn validated(caller: &Caller) -> Result<()> {
 pub(crate) fn user_changed(changed: UserChanged) -> Result<()> {
     match changed {
         UserChanged::Changed => Ok(()),
-        UserChanged::NotFound => Err(Error::NotFound(Thing::User)),
+        UserChanged::NotFound => Err(Error::NotFound(ResourceKind::User)),
         UserChanged::Outdated => Err(Error::Conflict),
         UserChanged::LastOwner => Err(Error::Rule {
             code: "LAST_OWNER",

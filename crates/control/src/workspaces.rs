@@ -8,7 +8,7 @@ use bucketry_model::role::{Caller, OrgRole, WorkspaceRole};
 use bucketry_store::workspace::{Member, MemberChanged, NewWorkspace, Workspace, WorkspaceChanged};
 
 use crate::users::{parse_name, validated};
-use crate::{Control, Error, Result, Thing};
+use crate::{Control, Error, ResourceKind, Result};
 
 /// A workspace with its members.
 #[derive(Debug, Clone)]
@@ -144,7 +144,7 @@ impl Control {
         needed: WorkspaceRole,
     ) -> Result<Workspace> {
         let found = self.inner.store.workspace(caller.org_id, id).await?;
-        let workspace = found.ok_or(Error::NotFound(Thing::Workspace))?;
+        let workspace = found.ok_or(Error::NotFound(ResourceKind::Workspace))?;
         needs(caller, id, needed)?;
         Ok(workspace)
     }
@@ -194,7 +194,7 @@ pub(crate) fn readable<Id: Copy + Eq + Hash>(
 fn workspace_changed(changed: WorkspaceChanged) -> Result<()> {
     match changed {
         WorkspaceChanged::Changed => Ok(()),
-        WorkspaceChanged::NotFound => Err(Error::NotFound(Thing::Workspace)),
+        WorkspaceChanged::NotFound => Err(Error::NotFound(ResourceKind::Workspace)),
         WorkspaceChanged::InUse => Err(Error::Rule {
             code: "WORKSPACE_NOT_EMPTY",
             message: "the workspace still holds buckets or repositories: move or delete them first"
@@ -206,9 +206,9 @@ fn workspace_changed(changed: WorkspaceChanged) -> Result<()> {
 fn member_changed(changed: MemberChanged) -> Result<()> {
     match changed {
         MemberChanged::Changed => Ok(()),
-        MemberChanged::WorkspaceNotFound => Err(Error::NotFound(Thing::Workspace)),
-        MemberChanged::UserNotFound => Err(Error::NotFound(Thing::User)),
-        MemberChanged::NotAMember => Err(Error::NotFound(Thing::Member)),
+        MemberChanged::WorkspaceNotFound => Err(Error::NotFound(ResourceKind::Workspace)),
+        MemberChanged::UserNotFound => Err(Error::NotFound(ResourceKind::User)),
+        MemberChanged::NotAMember => Err(Error::NotFound(ResourceKind::Member)),
         MemberChanged::AlreadyAMember => Err(Error::Rule {
             code: "ALREADY_A_MEMBER",
             message: "this user is a member already: change the role instead".to_owned(),

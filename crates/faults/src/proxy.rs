@@ -50,21 +50,21 @@ pub enum Fault {
 #[derive(Debug)]
 pub struct FaultProxy {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<SharedProxy>,
     /// Aborts all connections when dropped.
     _connections: JoinSet<()>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct SharedProxy {
     upstream: Option<SocketAddr>,
-    state: Mutex<State>,
+    state: Mutex<ProxyState>,
     /// Told when the proxy is healthy again.
     healthy: Notify,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct ProxyState {
     fault: Option<Fault>,
     /// Only requests of this method meet it; empty means all.
     method: &'static str,
@@ -96,7 +96,7 @@ impl FaultProxy {
     async fn listen(upstream: Option<SocketAddr>) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared { upstream, state: Mutex::default(), healthy: Notify::new() });
+        let shared = Arc::new(SharedProxy { upstream, state: Mutex::default(), healthy: Notify::new() });
         let mut connections = JoinSet::new();
         connections.spawn(accept(listener, Arc::clone(&shared)));
         Ok(Self { address, shared, _connections: connections })
@@ -144,14 +144,14 @@ impl FaultProxy {
     }
 }
 
-impl State {
+impl ProxyState {
     fn set(&mut self, method: &'static str, fault: Fault, left: usize) {
         (self.fault, self.method, self.left) = (Some(fault), method, left);
     }
 }
 
-impl Shared {
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+impl SharedProxy {
+    fn state(&self) -> std::sync::MutexGuard<'_, ProxyState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -186,7 +186,7 @@ impl Shared {
     }
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+async fn accept(listener: TcpListener, shared: Arc<SharedProxy>) {
     let mut connections = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
         let shared = Arc::clone(&shared);
@@ -199,7 +199,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 /// Passes bytes both ways until a fault is met or one side ends.
-async fn serve(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
+async fn serve(mut client: TcpStream, shared: &SharedProxy) -> io::Result<()> {
     client.set_nodelay(true)?;
     let mut upstream = match shared.upstream {
         Some(address) => Some(TcpStream::connect(address).await?),
@@ -244,7 +244,7 @@ async fn misbehave(
     upstream: Option<TcpStream>,
     first: &[u8],
     fault: Fault,
-    shared: &Shared,
+    shared: &SharedProxy,
 ) -> io::Result<()> {
     match fault {
         Fault::Answer(answer) => canned(client, first, &answer, shared).await,
@@ -336,7 +336,7 @@ async fn carry_out(
     mut client: TcpStream,
     mut upstream: TcpStream,
     first: &[u8],
-    until: Option<&Shared>,
+    until: Option<&SharedProxy>,
 ) -> io::Result<()> {
     upstream.write_all(first).await?;
     let mut up = vec![0; 64 * 1024];
@@ -357,7 +357,12 @@ async fn carry_out(
     tokio::io::copy_bidirectional(&mut client, &mut upstream).await.map(drop)
 }
 
-async fn canned(mut client: TcpStream, first: &[u8], answer: &Answer, shared: &Shared) -> io::Result<()> {
+async fn canned(
+    mut client: TcpStream,
+    first: &[u8],
+    answer: &Answer,
+    shared: &SharedProxy,
+) -> io::Result<()> {
     let head = read_request(&mut client, first, shared).await?;
     client.write_all(&answer.bytes(head.starts_with("HEAD "))).await?;
     client.shutdown().await?;
@@ -366,7 +371,7 @@ async fn canned(mut client: TcpStream, first: &[u8], answer: &Answer, shared: &S
 }
 
 /// Reads a request's head and its body, and answers the head.
-async fn read_request(client: &mut TcpStream, first: &[u8], shared: &Shared) -> io::Result<String> {
+async fn read_request(client: &mut TcpStream, first: &[u8], shared: &SharedProxy) -> io::Result<String> {
     let mut bytes = first.to_vec();
     let end = loop {
         if let Some(at) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {

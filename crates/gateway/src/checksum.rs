@@ -85,45 +85,45 @@ impl Checksum {
 }
 
 /// A checksum that is being computed.
-pub(crate) struct Running(Kind);
+pub(crate) struct RunningChecksum(ChecksumKind);
 
-enum Kind {
+enum ChecksumKind {
     Crc(crc_fast::Digest, usize),
     Sha(digest::Context),
 }
 
-impl Running {
+impl RunningChecksum {
     pub(crate) fn new(algorithm: Algorithm) -> Self {
-        let crc = |kind| Kind::Crc(crc_fast::Digest::new(kind), algorithm.bytes());
+        let crc = |kind| ChecksumKind::Crc(crc_fast::Digest::new(kind), algorithm.bytes());
         Self(match algorithm {
             Algorithm::Crc32 => crc(CrcAlgorithm::Crc32IsoHdlc),
             Algorithm::Crc32c => crc(CrcAlgorithm::Crc32Iscsi),
             Algorithm::Crc64Nvme => crc(CrcAlgorithm::Crc64Nvme),
-            Algorithm::Sha1 => Kind::Sha(digest::Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY)),
-            Algorithm::Sha256 => Kind::Sha(digest::Context::new(&digest::SHA256)),
+            Algorithm::Sha1 => ChecksumKind::Sha(digest::Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY)),
+            Algorithm::Sha256 => ChecksumKind::Sha(digest::Context::new(&digest::SHA256)),
         })
     }
 
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         match &mut self.0 {
-            Kind::Crc(crc, _) => crc.update(bytes),
-            Kind::Sha(sha) => sha.update(bytes),
+            ChecksumKind::Crc(crc, _) => crc.update(bytes),
+            ChecksumKind::Sha(sha) => sha.update(bytes),
         }
     }
 
     /// The checksum's bytes, the most significant first.
     pub(crate) fn finish(self) -> Bytes {
         match self.0 {
-            Kind::Crc(crc, length) => {
+            ChecksumKind::Crc(crc, length) => {
                 let bytes = crc.finalize().to_be_bytes();
                 Bytes::copy_from_slice(&bytes[bytes.len() - length..])
             }
-            Kind::Sha(sha) => Bytes::copy_from_slice(sha.finish().as_ref()),
+            ChecksumKind::Sha(sha) => Bytes::copy_from_slice(sha.finish().as_ref()),
         }
     }
 }
 
-impl fmt::Debug for Running {
+impl fmt::Debug for RunningChecksum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Running(…)")
     }
@@ -143,7 +143,7 @@ mod tests {
             (Algorithm::Sha1, "abc", "a9993e364706816aba3e25717850c26c9cd0d89d"),
             (Algorithm::Sha256, "abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
         ] {
-            let mut running = Running::new(algorithm);
+            let mut running = RunningChecksum::new(algorithm);
             let (first, second) = input.split_at(2);
             running.update(first.as_bytes());
             running.update(second.as_bytes());

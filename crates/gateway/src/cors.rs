@@ -10,8 +10,8 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
-use crate::carry::GatewayBody;
 use crate::error::{Code, Result, S3Error};
+use crate::execute::GatewayBody;
 
 const METHODS: [&str; 5] = ["GET", "HEAD", "PUT", "POST", "DELETE"];
 const ALLOWED_METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, PUT, POST, DELETE");

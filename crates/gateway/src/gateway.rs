@@ -11,8 +11,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::carry::{Abandoned, Settings};
-use crate::figures::{Counters, Figures};
+use crate::execute::{DetachedWrites, Settings};
 use crate::observer::Observer;
 use crate::operation::Domains;
 use crate::registry::{OpenKey, Registry};
@@ -21,6 +20,7 @@ use crate::server;
 use crate::service::Service;
 use crate::settings::GatewaySettings;
 use crate::signature::Verifier;
+use crate::stats::{Counters, Stats};
 use crate::upload_id::UploadIds;
 
 /// How long writes whose clients have gone may still take when everything else has ended.
@@ -51,7 +51,7 @@ impl Gateway {
             observer,
             clock,
             request_ids: RequestIds::new(seed),
-            abandoned: Abandoned::default(),
+            detached: DetachedWrites::default(),
             unattended: TaskTracker::new(),
         };
         Self { service: Arc::new(service) }
@@ -90,7 +90,7 @@ impl Gateway {
     }
 
     /// What it did so far.
-    pub fn figures(&self) -> Figures {
+    pub fn stats(&self) -> Stats {
         self.service.counters.read()
     }
 

@@ -3,7 +3,7 @@
 //!
 //! A request's walk (`service`): the listener (`server`) takes it, [`signature`] finds out who asks, [`operation`]
 //! what for, the key's access decides, [`route`] says which bucket and which part of it, [`payload`] verifies what is
-//! sent, [`carry`] carries it out at the bucket's provider (`forward` as it came, where S3 is spoken there, `translate`
+//! sent, [`execute`] carries it out at the bucket's provider (`forward` as it came, where S3 is spoken there, `translate`
 //! elsewhere), and `meter` counts it, however it ends.
 //!
 //! **Invariants:**
@@ -12,22 +12,21 @@
 //! - An object that ends before its length breaks the connection; a payload that isn't verified is never stored.
 
 mod amazon_headers;
-mod carrier;
-pub mod carry;
 pub mod checksum;
 mod cors;
+mod detached_write;
 pub mod error;
 pub mod error_document;
-mod figures;
+pub mod execute;
+mod execution;
 mod forward;
 mod gateway;
 mod hex;
-pub mod list_token;
 mod meter;
 pub mod observer;
 pub mod operation;
+pub mod page_token;
 pub mod payload;
-mod pending_write;
 pub mod protection;
 pub mod registry;
 mod request_id;
@@ -37,9 +36,10 @@ mod server;
 mod service;
 pub mod settings;
 pub mod signature;
+mod stats;
 mod translate;
 pub mod upload_id;
 pub mod xml;
 
-pub use figures::{CLASSES, Figures, STATUSES};
 pub use gateway::Gateway;
+pub use stats::{CLASSES, STATUSES, Stats};

@@ -13,11 +13,11 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
-use crate::carry::{GatewayBody, LateEnd};
-use crate::figures::Counters;
+use crate::execute::{GatewayBody, KeepAliveEnd};
 use crate::observer::Observer;
 use crate::operation::Class;
 use crate::protection::Slot;
+use crate::stats::Counters;
 
 /// A request that is being counted. It is counted when this is dropped: at the end of the answer's body, or when the
 /// client goes away.
@@ -136,7 +136,7 @@ impl Measurement {
     }
 
     /// How an answer ended whose head was sent before.
-    fn ended_late(&mut self, end: LateEnd) {
+    fn ended_late(&mut self, end: KeepAliveEnd) {
         self.status = Some(end.status.as_u16());
         self.size_change = end.size_change;
         self.provider_failed |= end.fault.is_some();

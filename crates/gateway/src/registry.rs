@@ -18,8 +18,8 @@ use jiff::Timestamp;
 use ring::hmac;
 
 use crate::error::Result;
-use crate::list_token::ListTokens;
-use crate::protection::{Protection, ProtectionSettings, Slots};
+use crate::page_token::PageTokens;
+use crate::protection::{ConcurrencyLimit, Protection, ProtectionSettings};
 use crate::route::Routes;
 use crate::signature::{AccessKey, KeySource, SigningSecret};
 use crate::upload_id::UploadIds;
@@ -37,7 +37,7 @@ pub struct OpenKey {
     pub secret: SigningSecret,
     /// Seals the tokens of lists. Made of the key's secret, which all nodes know and nobody else but the client: a
     /// list may go on at another node, and over a restart.
-    pub(crate) list_tokens: ListTokens,
+    pub(crate) page_tokens: PageTokens,
 }
 
 impl OpenKey {
@@ -46,8 +46,8 @@ impl OpenKey {
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
         let mut seed = [0; 32];
         seed.copy_from_slice(hmac::sign(&key, b"bucketry list tokens").as_ref());
-        let list_tokens = ListTokens::new(&seed)?;
-        Ok(Self { id, access_key, access, secret: SigningSecret::new(secret), list_tokens })
+        let page_tokens = PageTokens::new(&seed)?;
+        Ok(Self { id, access_key, access, secret: SigningSecret::new(secret), page_tokens })
     }
 }
 
@@ -74,16 +74,17 @@ impl AccessKey for ServedKey {
 #[derive(Debug)]
 pub(crate) struct KeyActivity {
     /// Its requests in flight.
-    pub(crate) slots: Slots,
+    pub(crate) slots: ConcurrencyLimit,
     /// The minute since 1970 in which its use was last told.
-    told: AtomicI64,
+    response: AtomicI64,
 }
 
 impl KeyActivity {
     /// Whether its use is to be told, which it is once a minute.
     pub(crate) fn is_news(&self, now: Timestamp) -> bool {
         let minute = now.as_second().div_euclid(60);
-        self.told.load(Ordering::Relaxed) != minute && self.told.swap(minute, Ordering::Relaxed) != minute
+        self.response.load(Ordering::Relaxed) != minute
+            && self.response.swap(minute, Ordering::Relaxed) != minute
     }
 }
 
@@ -191,7 +192,12 @@ impl Registry {
         for key in keys {
             let access_key = key.access_key.clone();
             let activity = before.get(&access_key).map_or_else(
-                || Arc::new(KeyActivity { slots: self.protection.slots_of_key(), told: AtomicI64::new(0) }),
+                || {
+                    Arc::new(KeyActivity {
+                        slots: self.protection.slots_of_key(),
+                        response: AtomicI64::new(0),
+                    })
+                },
                 |served| Arc::clone(&served.activity),
             );
             let served =
@@ -222,8 +228,8 @@ impl KeySource for Registry {
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (repositories, keys, buckets) = self.sizes();
-        let mut told = f.debug_struct("Registry");
-        told.field("repositories", &repositories).field("keys", &keys).field("buckets", &buckets).finish()
+        let mut response = f.debug_struct("Registry");
+        response.field("repositories", &repositories).field("keys", &keys).field("buckets", &buckets).finish()
     }
 }
 
@@ -279,9 +285,9 @@ mod tests {
 
     #[test]
     fn the_use_of_a_key_is_news_once_a_minute() {
-        let activity = KeyActivity { slots: Slots::new(1), told: AtomicI64::new(0) };
+        let activity = KeyActivity { slots: ConcurrencyLimit::new(1), response: AtomicI64::new(0) };
         let at = |second| Timestamp::from_second(second).unwrap();
-        let told: Vec<_> = [60, 61, 119, 120, 121].into_iter().map(|s| activity.is_news(at(s))).collect();
-        assert_eq!(told, [true, false, false, true, false]);
+        let response: Vec<_> = [60, 61, 119, 120, 121].into_iter().map(|s| activity.is_news(at(s))).collect();
+        assert_eq!(response, [true, false, false, true, false]);
     }
 }

@@ -27,7 +27,7 @@ pub struct Route {
     /// The bucket.
     pub bucket: BucketId,
     /// The part of it that the client sees.
-    pub folder: KeyFolder,
+    pub folder: KeyPrefix,
 }
 
 impl Routes {
@@ -36,19 +36,21 @@ impl Routes {
         repository: RepoId,
         name: &str,
         mode: RepositoryMode,
-        places: &[NodeRepositoryBucket],
+        attachments: &[NodeRepositoryBucket],
     ) -> Self {
         let mut routes = Self { repository, names: Vec::new(), by_name: HashMap::default() };
         match mode {
             RepositoryMode::Normal => {
-                for place in places {
-                    routes.add(&place.bucket, place.bucket_id, &place.folder);
+                for attachment in attachments {
+                    routes.add(&attachment.bucket, attachment.bucket_id, &attachment.folder);
                 }
             }
             RepositoryMode::Mirror => {
-                if let Some(master) = places.iter().find(|place| place.master).or(places.first()) {
+                if let Some(master) =
+                    attachments.iter().find(|attachment| attachment.master).or(attachments.first())
+                {
                     let names = std::iter::once(master.bucket.as_str())
-                        .chain(places.iter().map(|place| place.bucket.as_str()))
+                        .chain(attachments.iter().map(|attachment| attachment.bucket.as_str()))
                         .chain(std::iter::once(name));
                     for name in names {
                         routes.add(name, master.bucket_id, &master.folder);
@@ -62,7 +64,7 @@ impl Routes {
     fn add(&mut self, name: &str, bucket: BucketId, folder: &Folder) {
         if !self.by_name.contains_key(name) {
             self.names.push(name.to_owned());
-            self.by_name.insert(name.to_owned(), Route { bucket, folder: KeyFolder(folder.prefix()) });
+            self.by_name.insert(name.to_owned(), Route { bucket, folder: KeyPrefix(folder.prefix()) });
         }
     }
 
@@ -101,9 +103,9 @@ pub fn not_served() -> S3Error {
 
 /// Maps keys into the folder that they lie in, and back.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct KeyFolder(String);
+pub struct KeyPrefix(String);
 
-impl KeyFolder {
+impl KeyPrefix {
     /// The key in the bucket. [`ObjectKey`] made sure that no server's reading of it leads out of the folder.
     pub fn key(&self, key: &ObjectKey, max_bytes: usize) -> Result<String> {
         let whole = [&self.0, key.as_str()].concat();
@@ -118,7 +120,7 @@ impl KeyFolder {
     }
 
     /// A text that keys are compared with: a prefix or a marker.
-    pub fn text(&self, text: &KeyText) -> String {
+    pub fn add(&self, text: &KeyText) -> String {
         [&self.0, text.as_str()].concat()
     }
 
@@ -134,9 +136,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::operation::{Domains, Marker, Operation, Query, Reading, Target, parse};
+    use crate::operation::{Domains, GetObject, Marker, Operation, Query, Target, parse};
 
-    fn place(n: u8, bucket: &str, folder: &str, master: bool) -> NodeRepositoryBucket {
+    fn attachment(n: u8, bucket: &str, folder: &str, master: bool) -> NodeRepositoryBucket {
         NodeRepositoryBucket {
             bucket_id: BucketId::new(Timestamp::UNIX_EPOCH, [n; 10]),
             bucket: bucket.to_owned(),
@@ -145,18 +147,18 @@ mod tests {
         }
     }
 
-    fn routes(mode: RepositoryMode, places: &[NodeRepositoryBucket]) -> Routes {
-        Routes::new(RepoId::new(Timestamp::UNIX_EPOCH, [9; 10]), "team files", mode, places)
+    fn routes(mode: RepositoryMode, attachments: &[NodeRepositoryBucket]) -> Routes {
+        Routes::new(RepoId::new(Timestamp::UNIX_EPOCH, [9; 10]), "team files", mode, attachments)
     }
 
     #[test]
     fn a_normal_repository_leads_each_name_to_its_own_bucket_and_folder() {
-        let places = [place(1, "photos", "a/b", false), place(2, "logs", "", false)];
-        let routes = routes(RepositoryMode::Normal, &places);
+        let attachments = [attachment(1, "photos", "a/b", false), attachment(2, "logs", "", false)];
+        let routes = routes(RepositoryMode::Normal, &attachments);
         assert_eq!(routes.names(), ["photos", "logs"]);
         let route = routes.find("photos").unwrap();
-        assert_eq!((route.bucket, &route.folder), (places[0].bucket_id, &KeyFolder("a/b/".into())));
-        assert_eq!(routes.find("logs").unwrap().folder, KeyFolder::default());
+        assert_eq!((route.bucket, &route.folder), (attachments[0].bucket_id, &KeyPrefix("a/b/".into())));
+        assert_eq!(routes.find("logs").unwrap().folder, KeyPrefix::default());
         for unknown in ["team files", "Photos", "", "a/b"] {
             assert_eq!(routes.find(unknown).unwrap_err().code, Code::NoSuchBucket, "{unknown}");
         }
@@ -164,19 +166,19 @@ mod tests {
 
     #[test]
     fn every_name_of_a_mirror_leads_to_its_master() {
-        let places = [place(1, "replica", "", false), place(2, "main", "x", true)];
-        let routes = routes(RepositoryMode::Mirror, &places);
+        let attachments = [attachment(1, "replica", "", false), attachment(2, "main", "x", true)];
+        let routes = routes(RepositoryMode::Mirror, &attachments);
         assert_eq!(routes.names(), ["main", "replica", "team files"]);
         for name in routes.names() {
             let route = routes.find(name).unwrap();
-            assert_eq!((route.bucket, &route.folder), (places[1].bucket_id, &KeyFolder("x/".into())));
+            assert_eq!((route.bucket, &route.folder), (attachments[1].bucket_id, &KeyPrefix("x/".into())));
         }
         assert!(self::routes(RepositoryMode::Mirror, &[]).find("team files").is_err());
     }
 
     #[test]
     fn the_folder_counts_for_the_length_of_a_key() {
-        let folder = KeyFolder("folder/".into());
+        let folder = KeyPrefix("folder/".into());
         let key = ObjectKey::new("k".repeat(1_017)).unwrap();
         assert_eq!(folder.key(&key, 1_024).unwrap().len(), 1_024);
         let key = ObjectKey::new("k".repeat(1_018)).unwrap();
@@ -213,19 +215,19 @@ mod tests {
         #[test]
         fn no_key_leaves_its_folder(path in "(\\.|\\.\\.|/|%2e|%2E|%25|%2F|%5c|\\\\|a|b|%|2e){0,24}") {
             if let Ok(Target::Object(_, key)) = Target::parse(&format!("/b/{path}"), None, &Domains::default()) {
-                let there = KeyFolder("in/here/".into()).key(&key, 2_000).unwrap();
+                let there = KeyPrefix("in/here/".into()).key(&key, 2_000).unwrap();
                 prop_assert!(there.starts_with("in/here/"));
                 let read = careless(&there);
                 let inside = read.len() > 2 || !read_has_dots(key.as_str());
                 prop_assert!(inside && read.starts_with(&["in".to_owned(), "here".to_owned()]), "{there:?} {read:?}");
-                prop_assert_eq!(KeyFolder("in/here/".into()).strip(&there), Some(key.as_str()));
+                prop_assert_eq!(KeyPrefix("in/here/".into()).strip(&there), Some(key.as_str()));
             }
         }
     }
 
     /// What a request would have its provider read as places: each with what it must stay in.
-    fn places(query: &str, copy_source: Option<&str>) -> Vec<(String, Vec<String>)> {
-        let folder = KeyFolder("in/here/".into());
+    fn attachments(query: &str, copy_source: Option<&str>) -> Vec<(String, Vec<String>)> {
+        let folder = KeyPrefix("in/here/".into());
         let inside = vec!["in".to_owned(), "here".to_owned()];
         let mut headers = http::HeaderMap::new();
         if let Some(source) = copy_source {
@@ -238,7 +240,7 @@ mod tests {
         let target = Target::parse(path, None, &Domains::default()).unwrap();
         let Ok(query) = Query::parse(Some(query)) else { return vec![] };
         let Ok(request) = parse(&method, &target, &query, &headers) else { return vec![] };
-        let below = |text: &KeyText| (folder.text(text), inside.clone());
+        let below = |text: &KeyText| (folder.add(text), inside.clone());
         let marker = |marker: &Option<Marker>| match marker {
             Some(Marker::Key(key)) => Some(below(key)),
             _ => None,
@@ -260,12 +262,12 @@ mod tests {
                     .flatten()
                     .collect()
             }
-            Operation::GetObject(Reading { version: Some(version), .. }) => {
-                let place = format!("in/here/{}", version.as_str());
-                let inside: Vec<_> = careless(&place);
+            Operation::GetObject(GetObject { version: Some(version), .. }) => {
+                let attachment = format!("in/here/{}", version.as_str());
+                let inside: Vec<_> = careless(&attachment);
                 // Not only inside: no step of it is resolved at all.
                 assert_eq!(inside.len(), 2 + undone(version.as_str()).split('/').count(), "{version:?}");
-                vec![(place, inside)]
+                vec![(attachment, inside)]
             }
             Operation::CopyObject(copying) => {
                 vec![(folder.key(&copying.source.key, 2_000).unwrap(), inside.clone())]
@@ -283,11 +285,11 @@ mod tests {
             let queries = ["prefix=", "delimiter=", "marker=", "list-type=2&start-after=", "versions&key-marker=",
                 "uploads&prefix=", "uploads&delimiter=", "uploads&key-marker=", "versionId="];
             let mut all: Vec<_> =
-                queries.iter().flat_map(|query| places(&format!("{query}{escaped}"), None)).collect();
-            all.extend(places("", Some(&format!("b/{escaped}"))));
-            all.extend(places("", Some(&format!("b/k?versionId={escaped}"))));
-            for (place, inside) in all {
-                prop_assert!(careless(&place).starts_with(&inside), "{place:?}");
+                queries.iter().flat_map(|query| attachments(&format!("{query}{escaped}"), None)).collect();
+            all.extend(attachments("", Some(&format!("b/{escaped}"))));
+            all.extend(attachments("", Some(&format!("b/k?versionId={escaped}"))));
+            for (attachment, inside) in all {
+                prop_assert!(careless(&attachment).starts_with(&inside), "{attachment:?}");
             }
             if let Ok(folder) = Folder::parse(&text) {
                 let plain: Vec<_> = folder.as_str().split('/').filter(|one| !one.is_empty()).collect();

@@ -20,24 +20,24 @@ use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
 use crate::amazon_headers::X_AMZ_REQUEST_ID;
-use crate::carrier::Carrier;
-use crate::carry::{Abandoned, Failure, GatewayBody, Late, Progress, Settings};
 use crate::cors;
+use crate::detached_write::DetachedWrite;
 use crate::error::{Code, Result, S3Error};
 use crate::error_document;
-use crate::figures::Counters;
+use crate::execute::{DetachedWrites, Failure, GatewayBody, KeepAliveResponse, Settings, WriteState};
+use crate::execution::Execution;
 use crate::meter::{Measured, Measurement};
 use crate::observer::Observer;
 use crate::operation::{self, Access, Class, Domains, Operation, Query, Target};
 use crate::payload::{self, PayloadBody};
-use crate::pending_write::PendingWrite;
-use crate::protection::{Passage, Slots};
+use crate::protection::{Admission, ConcurrencyLimit};
 use crate::registry::{Registry, ServedBucket, ServedKey};
 use crate::request_id::{RequestId, RequestIds};
 use crate::route;
 use crate::server::Answer;
 use crate::settings::ServerSettings;
 use crate::signature::Verifier;
+use crate::stats::Counters;
 
 /// When to try again after a place was missing, in seconds.
 const RETRY_AFTER: u32 = 1;
@@ -56,7 +56,7 @@ pub(crate) struct Service {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) request_ids: RequestIds,
     /// The objects of writes whose clients have gone.
-    pub(crate) abandoned: Abandoned,
+    pub(crate) detached: DetachedWrites,
     /// The tasks of these writes.
     pub(crate) unattended: TaskTracker,
 }
@@ -156,40 +156,41 @@ impl Service {
         };
         measurement.set_content(payload.length());
         let receipt = payload.receipt();
-        let carrier = Carrier {
+        let execution = Execution {
             key,
             registry: Arc::clone(&self.registry),
             settings: self.translation,
             now,
             bucket: bucket.filter(|_| asks_provider),
-            progress: None,
+            write_state: None,
             observer: Arc::clone(&self.observer),
         };
         let is_write = request.operation.class() == Class::Write;
         let outcome = if let Some(count) = is_write.then(|| measurement.size_count()).flatten() {
-            let waits = if request.operation.takes_long() { Some(self.limits.sign_of_life) } else { None };
+            let waits =
+                if request.operation.takes_long() { Some(self.limits.keep_alive_interval) } else { None };
             let operation::Request { operation, headers } = request;
             let headers = match headers {
                 Cow::Owned(headers) => headers,
                 Cow::Borrowed(_) => std::mem::take(&mut parts.headers),
             };
             let request = operation::Request { operation, headers: Cow::Owned(headers) };
-            let progress = Arc::new(Progress::new(&self.abandoned));
-            let carrier = Carrier { progress: Some(Arc::clone(&progress)), ..carrier };
-            let write = carrier.carry_owned(target, request, payload, measurement.release());
-            let mut write = PendingWrite::new(write, count, progress, &self.unattended);
+            let write_state = Arc::new(WriteState::new(&self.detached));
+            let execution = Execution { write_state: Some(Arc::clone(&write_state)), ..execution };
+            let write = execution.execute_owned(target, request, payload, measurement.release());
+            let mut write = DetachedWrite::new(write, count, write_state, &self.unattended);
             match waits {
                 None => write.await,
                 Some(sign) => match timeout(sign, &mut write).await {
                     Ok(outcome) => outcome,
                     Err(_elapsed) => {
-                        let late = Late::new(Box::pin(write), sign, id.as_str());
-                        return Ok(late.response());
+                        let keep_alive = KeepAliveResponse::new(Box::pin(write), sign, id.as_str());
+                        return Ok(keep_alive.response());
                     }
                 },
             }
         } else {
-            carrier.carry(&target, request, payload).await
+            execution.execute(&target, request, payload).await
         };
         match outcome {
             Ok(outcome) => {
@@ -232,7 +233,9 @@ impl Service {
         measurement.set_bucket(key.routes.repository(), id);
         let bucket = self.registry.bucket(id).ok_or_else(route::not_served)?;
         measurement.hold(take(&bucket.protection.slots, "This bucket has too many requests in flight.")?);
-        if asks_provider && let Passage::Refused(wait) = bucket.protection.breaker.ask(Instant::now()) {
+        if asks_provider
+            && let Admission::Refused(wait) = bucket.protection.breaker.try_acquire(Instant::now())
+        {
             measurement.blame_provider();
             let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
             let message = "The bucket's provider could not be reached several times in a row and is left alone for \
@@ -275,7 +278,7 @@ fn check_access(key: &ServedKey, needed: Access) -> Result<()> {
     Err(S3Error::new(Code::AccessDenied, message))
 }
 
-fn take(slots: &Slots, sentence: &str) -> Result<crate::protection::Slot> {
+fn take(slots: &ConcurrencyLimit, sentence: &str) -> Result<crate::protection::Slot> {
     slots.take().ok_or_else(|| S3Error::slow_down(RETRY_AFTER, sentence))
 }
 

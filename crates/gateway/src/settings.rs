@@ -46,7 +46,7 @@ pub struct ServerSettings {
     pub min_body_progress: u64,
     /// How long a client is kept waiting for the head of an answer whose document takes its time, and then for each sign
     /// that something is being done.
-    pub sign_of_life: Duration,
+    pub keep_alive_interval: Duration,
     /// How long what is in flight may take to end once the gateway is told to stop.
     pub drain: Duration,
 }
@@ -61,7 +61,7 @@ impl Default for ServerSettings {
             max_head_bytes: 64 << 10,
             stall_timeout: Duration::from_secs(30),
             min_body_progress: 16 << 10,
-            sign_of_life: Duration::from_secs(10),
+            keep_alive_interval: Duration::from_secs(10),
             drain: Duration::from_secs(30),
         }
     }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use bucketry_gateway::carry::{Support, support};
+use bucketry_gateway::execute::{Support, support};
 use bucketry_gateway::operation::{Handling, OPERATIONS};
 use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
 use bucketry_model::secret::Secret;

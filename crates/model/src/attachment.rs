@@ -115,15 +115,17 @@ impl Attachment<'_> {
     }
 
     fn check_known(&self) -> Result<(), AttachmentRefused> {
-        let missing = self.wanted.iter().find(|place| !self.known.contains_key(&place.bucket_id));
-        missing.map_or(Ok(()), |place| Err(AttachmentRefused::BucketNotFound(place.bucket_id)))
+        let missing = self.wanted.iter().find(|attachment| !self.known.contains_key(&attachment.bucket_id));
+        missing.map_or(Ok(()), |attachment| Err(AttachmentRefused::BucketNotFound(attachment.bucket_id)))
     }
 
     fn check_folders_stay(&self) -> Result<(), AttachmentRefused> {
-        let changed = self.wanted.iter().find(|place| {
-            self.present.iter().any(|now| now.bucket_id == place.bucket_id && now.folder != place.folder)
+        let changed = self.wanted.iter().find(|attachment| {
+            self.present
+                .iter()
+                .any(|now| now.bucket_id == attachment.bucket_id && now.folder != attachment.folder)
         });
-        changed.map_or(Ok(()), |place| Err(AttachmentRefused::FolderChanged(place.bucket_id)))
+        changed.map_or(Ok(()), |attachment| Err(AttachmentRefused::FolderChanged(attachment.bucket_id)))
     }
 
     fn check_names(&self) -> Result<(), AttachmentRefused> {
@@ -132,7 +134,7 @@ impl Attachment<'_> {
             return Ok(());
         }
         let mut names = HashSet::new();
-        let twice = self.wanted.iter().filter_map(|place| self.known.get(&place.bucket_id));
+        let twice = self.wanted.iter().filter_map(|attachment| self.known.get(&attachment.bucket_id));
         match twice.into_iter().find(|name| !names.insert(name.as_str())) {
             Some(name) => Err(AttachmentRefused::SameName { bucket: name.clone() }),
             None => Ok(()),
@@ -140,16 +142,21 @@ impl Attachment<'_> {
     }
 
     fn check_holding(&self, holding: &Holding) -> Result<(), AttachmentRefused> {
-        let Some(place) = self.wanted.iter().find(|place| place.bucket_id == holding.bucket_id) else {
+        let Some(attachment) =
+            self.wanted.iter().find(|attachment| attachment.bucket_id == holding.bucket_id)
+        else {
             return Ok(());
         };
         let repository = || holding.repository.as_str().to_owned();
         if RepositoryMode::Mirror == self.mode || RepositoryMode::Mirror == holding.mode {
-            return Err(AttachmentRefused::Mirrored { bucket: place.bucket_id, repository: repository() });
+            return Err(AttachmentRefused::Mirrored {
+                bucket: attachment.bucket_id,
+                repository: repository(),
+            });
         }
-        if place.folder.overlaps(&holding.folder) {
+        if attachment.folder.overlaps(&holding.folder) {
             return Err(AttachmentRefused::FolderUsed {
-                bucket: place.bucket_id,
+                bucket: attachment.bucket_id,
                 repository: Some(repository()),
                 folder: holding.folder.to_string(),
             });
@@ -161,21 +168,21 @@ impl Attachment<'_> {
 /// What the list alone tells: each bucket once, and as many masters as the mode has.
 fn check_marks(mode: RepositoryMode, wanted: &[RepositoryBucket]) -> Result<(), AttachmentRefused> {
     let mut seen = HashSet::new();
-    if let Some(place) = wanted.iter().find(|place| !seen.insert(place.bucket_id)) {
-        let mut folders = wanted.iter().filter(|other| other.bucket_id == place.bucket_id);
+    if let Some(attachment) = wanted.iter().find(|attachment| !seen.insert(attachment.bucket_id)) {
+        let mut folders = wanted.iter().filter(|other| other.bucket_id == attachment.bucket_id);
         let first = folders.next().map(|first| &first.folder);
         return Err(match first {
-            Some(folder) if mode == RepositoryMode::Normal && folder.overlaps(&place.folder) => {
+            Some(folder) if mode == RepositoryMode::Normal && folder.overlaps(&attachment.folder) => {
                 AttachmentRefused::FolderUsed {
-                    bucket: place.bucket_id,
+                    bucket: attachment.bucket_id,
                     repository: None,
                     folder: folder.to_string(),
                 }
             }
-            _ => AttachmentRefused::Repeated(place.bucket_id),
+            _ => AttachmentRefused::Repeated(attachment.bucket_id),
         });
     }
-    match (mode, wanted.iter().filter(|place| place.master).count()) {
+    match (mode, wanted.iter().filter(|attachment| attachment.master).count()) {
         (RepositoryMode::Normal, _) | (RepositoryMode::Mirror, 1) => Ok(()),
         (RepositoryMode::Mirror, 0) => Err(AttachmentRefused::MasterMissing),
         (RepositoryMode::Mirror, many) => Err(AttachmentRefused::MastersMany(many)),
@@ -193,7 +200,7 @@ mod tests {
         BucketId::new(Timestamp::UNIX_EPOCH, [n; 10])
     }
 
-    fn place(n: u8, folder: &str, master: bool) -> RepositoryBucket {
+    fn attachment(n: u8, folder: &str, master: bool) -> RepositoryBucket {
         RepositoryBucket { bucket_id: id(n), folder: Folder::parse(folder).unwrap(), master }
     }
 
@@ -220,25 +227,25 @@ mod tests {
     #[test]
     fn a_normal_repository_may_be_empty_and_may_share_buckets_in_other_folders() {
         assert_eq!(check(Normal, &[], &[], &[]), Ok(()));
-        assert_eq!(check(Normal, &[place(1, "a", false)], &[], &[held(1, Normal, "b")]), Ok(()));
-        assert_eq!(check(Normal, &[place(1, "a", false)], &[], &[held(2, Normal, "a")]), Ok(()));
+        assert_eq!(check(Normal, &[attachment(1, "a", false)], &[], &[held(1, Normal, "b")]), Ok(()));
+        assert_eq!(check(Normal, &[attachment(1, "a", false)], &[], &[held(2, Normal, "a")]), Ok(()));
     }
 
     #[test]
     fn an_equal_or_nested_folder_of_the_same_bucket_is_used_by_one_repository_only() {
         for (mine, theirs) in [("a", "a"), ("a/b", "a"), ("a", "a/b"), ("", "a"), ("a", "")] {
-            let refused = check(Normal, &[place(1, mine, false)], &[], &[held(1, Normal, theirs)]);
+            let refused = check(Normal, &[attachment(1, mine, false)], &[], &[held(1, Normal, theirs)]);
             assert!(matches!(refused, Err(AttachmentRefused::FolderUsed { .. })), "{mine} {theirs}");
         }
-        let twice = [place(1, "a", false), place(1, "a/b", false)];
+        let twice = [attachment(1, "a", false), attachment(1, "a/b", false)];
         assert!(matches!(check(Normal, &twice, &[], &[]), Err(AttachmentRefused::FolderUsed { .. })));
-        let apart = [place(1, "a", false), place(1, "b", false)];
+        let apart = [attachment(1, "a", false), attachment(1, "b", false)];
         assert_eq!(check(Normal, &apart, &[], &[]), Err(AttachmentRefused::Repeated(id(1))));
     }
 
     #[test]
     fn a_mirror_has_one_master_and_shares_no_bucket() {
-        let wanted = |masters: [bool; 2]| [place(1, "", masters[0]), place(2, "", masters[1])];
+        let wanted = |masters: [bool; 2]| [attachment(1, "", masters[0]), attachment(2, "", masters[1])];
         assert_eq!(check(Mirror, &wanted([true, false]), &[], &[]), Ok(()));
         assert_eq!(check(Mirror, &wanted([false, false]), &[], &[]), Err(AttachmentRefused::MasterMissing));
         assert_eq!(check(Mirror, &wanted([true, true]), &[], &[]), Err(AttachmentRefused::MastersMany(2)));
@@ -252,7 +259,7 @@ mod tests {
     #[test]
     fn buckets_of_one_name_can_not_be_told_apart_in_a_normal_repository() {
         let known = HashMap::from([(id(1), "photos".to_owned()), (id(2), "photos".to_owned())]);
-        let wanted = [place(1, "", true), place(2, "", false)];
+        let wanted = [attachment(1, "", true), attachment(2, "", false)];
         let check =
             |mode| Attachment { mode, wanted: &wanted, present: &[], known: &known, held: &[] }.check();
         assert_eq!(check(Normal), Err(AttachmentRefused::SameName { bucket: "photos".to_owned() }));
@@ -261,18 +268,18 @@ mod tests {
 
     #[test]
     fn the_folder_of_an_attached_bucket_stays() {
-        let present = [place(1, "a", false)];
+        let present = [attachment(1, "a", false)];
         assert_eq!(check(Normal, &present, &present, &[]), Ok(()));
         assert_eq!(
-            check(Normal, &[place(1, "b", false)], &present, &[]),
+            check(Normal, &[attachment(1, "b", false)], &present, &[]),
             Err(AttachmentRefused::FolderChanged(id(1)))
         );
-        assert_eq!(check(Normal, &[place(2, "b", false)], &present, &[]), Ok(()), "detached");
+        assert_eq!(check(Normal, &[attachment(2, "b", false)], &present, &[]), Ok(()), "detached");
     }
 
     #[test]
     fn an_unknown_bucket_is_named() {
-        let refused = check(Normal, &[place(7, "", false)], &[], &[]);
+        let refused = check(Normal, &[attachment(7, "", false)], &[], &[]);
         assert_eq!(refused, Err(AttachmentRefused::BucketNotFound(id(7))));
     }
 }

@@ -108,8 +108,11 @@ mod tests {
         for ms in [16, 100, 999, 5_000, 123_456, 600_000] {
             let mut one = LatencyHistogram::default();
             one.record(ms);
-            let told = one.percentile(50).unwrap();
-            assert!(told >= ms && f64::from(told) <= f64::from(ms) * 1.125, "{ms} told as {told}");
+            let response = one.percentile(50).unwrap();
+            assert!(
+                response >= ms && f64::from(response) <= f64::from(ms) * 1.125,
+                "{ms} told as {response}"
+            );
         }
     }
 

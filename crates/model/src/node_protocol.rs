@@ -109,7 +109,7 @@ pub struct BucketStatus {
 
 /// How many buckets a node finds in which state, of all that it serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Census {
+pub struct StatusCounts {
     /// ONLINE buckets.
     pub online: u64,
     /// OFFLINE buckets.
@@ -137,7 +137,7 @@ pub struct Heartbeat {
     pub buckets: Vec<BucketStatus>,
     /// The node's view of all its buckets.
     #[serde(default)]
-    pub census: Census,
+    pub census: StatusCounts,
     /// Where applications reach the node's gateway, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway_url: Option<Endpoint>,

@@ -167,9 +167,9 @@ mod tests {
     fn a_span_over_midnight_is_split() {
         let before = Observed { at: at("2026-03-01T23:59:30Z"), status: ProbedStatus::Online };
         let spans = spans(Some(before), at("2026-03-02T00:00:30Z"), longest_gap(MINUTE));
-        let told: Vec<_> = spans.iter().map(|span| (span.day, span.online_us)).collect();
+        let response: Vec<_> = spans.iter().map(|span| (span.day, span.online_us)).collect();
         assert_eq!(
-            told,
+            response,
             [
                 (Day::parse("2026-03-01").unwrap(), 30_000_000),
                 (Day::parse("2026-03-02").unwrap(), 30_000_000)

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, RwLock};
 
-use bucketry_gateway::{Figures, Gateway};
+use bucketry_gateway::{Gateway, Stats};
 use bucketry_model::time::Clock;
 use bucketry_vault::Identities;
 use tokio::sync::{Notify, mpsc};
@@ -155,7 +155,7 @@ impl Agent {
         let flushes = tokio::spawn(usage_reports.clone().run_flushes(stop_flushes.clone()));
         talk.spawn(usage_reports.run_reports(jitter.split(), stop_talk.clone()));
 
-        let shared = Arc::new(Shared { outbox, metrics, registration, meter, gateway });
+        let shared = Arc::new(SharedAgent { outbox, metrics, registration, meter, gateway });
         let supervised = Arc::new(Alive::default());
         let alive = Arc::clone(&supervised);
         let stop_timeout = config.stop_timeout;
@@ -193,7 +193,7 @@ async fn finish(tasks: &mut JoinSet<()>, deadline: Instant) {
     }
 }
 
-struct Shared {
+struct SharedAgent {
     outbox: Arc<Outbox>,
     metrics: Arc<Metrics>,
     registration: Arc<Registration>,
@@ -215,7 +215,7 @@ impl Alive {
 
 /// A running agent. Dropping it stops the agent too, without waiting for the end.
 pub struct AgentHandle {
-    shared: Arc<Shared>,
+    shared: Arc<SharedAgent>,
     alive: Arc<Alive>,
     stop: DropGuard,
     supervisor: tokio::task::JoinHandle<()>,
@@ -248,14 +248,14 @@ impl AgentHandle {
 /// Reads an agent's metrics.
 #[derive(Clone)]
 pub struct MetricsReader {
-    shared: Arc<Shared>,
+    shared: Arc<SharedAgent>,
     alive: Arc<Alive>,
 }
 
 impl MetricsReader {
     /// What the gateway did so far; none where there is no gateway.
-    pub fn gateway(&self) -> Option<Figures> {
-        self.shared.gateway.as_ref().map(Gateway::figures)
+    pub fn gateway(&self) -> Option<Stats> {
+        self.shared.gateway.as_ref().map(Gateway::stats)
     }
 
     /// The metrics of this moment.

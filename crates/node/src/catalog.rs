@@ -16,10 +16,10 @@ pub(crate) struct Catalog {
 
 /// The versions of one kind of thing.
 #[derive(Debug)]
-struct Versions<Id>(HashMap<Id, Known>);
+struct Versions<Id>(HashMap<Id, KnownVersions>);
 
 #[derive(Debug, Clone, Copy)]
-struct Known {
+struct KnownVersions {
     version: i64,
     usable: bool,
 }
@@ -127,7 +127,7 @@ impl<Id: Copy + Eq + Hash> Versions<Id> {
             .get(&id)
             .is_some_and(|known| version < known.version || (version == known.version && known.usable));
         if !stale {
-            self.0.insert(id, Known { version, usable: true });
+            self.0.insert(id, KnownVersions { version, usable: true });
         }
         !stale
     }
@@ -293,12 +293,12 @@ mod tests {
     #[test]
     fn a_repository_is_opened_again_when_it_changed_or_could_not_be_opened() {
         let mut catalog = Catalog::default();
-        let told = |version| with_repositories(changed(&[], &[]), &[(1, version)]);
-        assert_eq!(catalog.take(told(2)).open_repositories.len(), 1);
-        assert!(catalog.take(told(2)).open_repositories.is_empty());
-        assert!(catalog.take(told(1)).open_repositories.is_empty());
+        let response = |version| with_repositories(changed(&[], &[]), &[(1, version)]);
+        assert_eq!(catalog.take(response(2)).open_repositories.len(), 1);
+        assert!(catalog.take(response(2)).open_repositories.is_empty());
+        assert!(catalog.take(response(1)).open_repositories.is_empty());
         catalog.note_unusable_repository(repository(1, 1).id);
-        assert_eq!(catalog.take(told(2)).open_repositories.len(), 1);
+        assert_eq!(catalog.take(response(2)).open_repositories.len(), 1);
         let gone = SyncAnswer { removed_repositories: vec![repository(1, 1).id], ..changed(&[], &[]) };
         assert_eq!(catalog.take(gone).forget_repositories.len(), 1);
     }

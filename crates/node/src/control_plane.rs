@@ -68,17 +68,17 @@ impl ControlPlane for NodeClient {
 }
 
 fn judge(error: ClientError) -> ControlPlaneError {
-    let told = error.to_string();
+    let response = error.to_string();
     match error {
         ClientError::Refused(refusal) => match refusal.status {
-            401 | 403 | 404 => ControlPlaneError::Unregistered(told),
+            401 | 403 | 404 => ControlPlaneError::Unregistered(response),
             _ if refusal.error_code.as_deref() == Some(INVALID_NODE_MESSAGE) => {
-                ControlPlaneError::Unregistered(told)
+                ControlPlaneError::Unregistered(response)
             }
-            408 | 425 | 429 | 500.. => ControlPlaneError::Unavailable(told),
-            _ => ControlPlaneError::Refused { code: refusal.error_code.clone(), message: told },
+            408 | 425 | 429 | 500.. => ControlPlaneError::Unavailable(response),
+            _ => ControlPlaneError::Refused { code: refusal.error_code.clone(), message: response },
         },
-        _ => ControlPlaneError::Unavailable(told),
+        _ => ControlPlaneError::Unavailable(response),
     }
 }
 

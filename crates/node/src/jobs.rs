@@ -38,7 +38,7 @@ const REGISTER_ATTEMPTS: u32 = 5;
 /// Takes jobs in: validations run side by side, what touches the node's keys one after the other.
 #[derive(Clone)]
 pub(crate) struct Jobs {
-    shared: Arc<Shared>,
+    shared: Arc<SharedJobs>,
     keys: mpsc::Sender<Job>,
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct Tools {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-struct Shared {
+struct SharedJobs {
     tools: Tools,
     slots: Semaphore,
     validations: TaskTracker,
@@ -66,7 +66,7 @@ impl Jobs {
         stop: CancellationToken,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (keys, waiting) = mpsc::channel(MAX_WAITING);
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(SharedJobs {
             tools,
             slots: Semaphore::new(max_validations.max(1)),
             validations: TaskTracker::new(),
@@ -109,7 +109,7 @@ struct Validation {
     deadline_ms: u64,
 }
 
-impl Shared {
+impl SharedJobs {
     fn finish(&self, job_id: JobId, outcome: Outcome) {
         if let Outcome::Failed { reason } = &outcome {
             tracing::warn!(job = %job_id, reason, "a job failed");

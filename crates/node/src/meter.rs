@@ -96,8 +96,8 @@ mod tests {
         meter.clone().add(row(120, 4));
         let mut rows = meter.take();
         rows.sort_by_key(|row| row.minute);
-        let told: Vec<_> = rows.iter().map(|row| (row.minute, row.requests, row.upload_bytes)).collect();
-        assert_eq!(told, [(60, 3, 20), (120, 4, 10)]);
+        let response: Vec<_> = rows.iter().map(|row| (row.minute, row.requests, row.upload_bytes)).collect();
+        assert_eq!(response, [(60, 3, 20), (120, 4, 10)]);
         assert!(meter.take().is_empty());
     }
 

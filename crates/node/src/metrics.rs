@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use bucketry_model::node_protocol::Census;
+use bucketry_model::node_protocol::StatusCounts;
 use jiff::Timestamp;
 
 use crate::cloud::Probed;
@@ -24,7 +24,7 @@ pub struct MetricsSnapshot {
     /// The sum of the latencies of the successful probes, in microseconds.
     pub probe_latency_sum_us: u64,
     /// How many buckets are in which state.
-    pub buckets: Census,
+    pub buckets: StatusCounts,
     /// Heartbeats that arrived.
     pub heartbeats_sent: u64,
     /// Heartbeats that didn't.
@@ -89,7 +89,7 @@ impl Metrics {
             probes_failed: read(&self.probes_failed),
             probe_latency_counts: std::array::from_fn(|n| read(&self.latency_counts[n])),
             probe_latency_sum_us: read(&self.latency_sum_us),
-            buckets: Census::default(),
+            buckets: StatusCounts::default(),
             heartbeats_sent: read(&self.heartbeats_sent),
             heartbeats_failed: read(&self.heartbeats_failed),
             samples_waiting: 0,

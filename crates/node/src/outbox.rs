@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bucketry_model::node_protocol::{BucketStatus, Census, MAX_BATCH};
+use bucketry_model::node_protocol::{BucketStatus, MAX_BATCH, StatusCounts};
 use tokio::sync::Notify;
 
 /// The longest text that samples of one message make, in bytes: the control plane takes messages of 1 MiB.
@@ -14,24 +14,24 @@ const SAMPLE_BYTES: usize = 256;
 /// Samples on their way from the probes to the heartbeats. Bounded: while the control plane is away, the oldest
 /// are forgotten.
 pub(crate) struct Outbox {
-    state: Mutex<State>,
+    state: Mutex<OutboxState>,
     max_samples: usize,
     urgent: Notify,
 }
 
 #[derive(Default)]
-struct State {
+struct OutboxState {
     samples: VecDeque<BucketStatus>,
     /// How many samples ever left the queue: names the first one in it.
     first: u64,
     forgotten: u64,
-    census: Census,
+    census: StatusCounts,
 }
 
 /// Samples of one message. They stay in the outbox until they are confirmed.
 pub(crate) struct Batch {
     pub(crate) samples: Vec<BucketStatus>,
-    pub(crate) census: Census,
+    pub(crate) census: StatusCounts,
     /// Whether more wait behind them.
     pub(crate) more: bool,
     end: u64,
@@ -43,7 +43,7 @@ impl Outbox {
     }
 
     /// Adds a sample. An urgent one (a status that changed) asks for a heartbeat at once.
-    pub(crate) fn push(&self, sample: BucketStatus, census: Census, urgent: bool) {
+    pub(crate) fn push(&self, sample: BucketStatus, census: StatusCounts, urgent: bool) {
         let mut state = self.lock();
         state.samples.push_back(sample);
         while state.samples.len() > self.max_samples {
@@ -59,7 +59,7 @@ impl Outbox {
     }
 
     /// Sets the census where no sample comes with it.
-    pub(crate) fn set_census(&self, census: Census) {
+    pub(crate) fn set_census(&self, census: StatusCounts) {
         self.lock().census = census;
     }
 
@@ -89,7 +89,7 @@ impl Outbox {
         self.urgent.notified().await;
     }
 
-    pub(crate) fn census(&self) -> Census {
+    pub(crate) fn census(&self) -> StatusCounts {
         self.lock().census
     }
 
@@ -99,7 +99,7 @@ impl Outbox {
         (state.samples.len(), state.forgotten)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, OutboxState> {
         // Nothing panics while it is held, and if it did, the queue would still be one.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -127,7 +127,7 @@ mod tests {
 
     fn filled(max: usize, count: i64) -> Outbox {
         let outbox = Outbox::new(max);
-        (0..count).for_each(|second| outbox.push(sample(second), Census::default(), false));
+        (0..count).for_each(|second| outbox.push(sample(second), StatusCounts::default(), false));
         outbox
     }
 
@@ -140,7 +140,7 @@ mod tests {
         let outbox = filled(10, 3);
         assert_eq!(seconds(&outbox.next_batch()), [0, 1, 2]);
         let batch = outbox.next_batch();
-        outbox.push(sample(3), Census::default(), false);
+        outbox.push(sample(3), StatusCounts::default(), false);
         outbox.confirm(&batch);
         assert_eq!(seconds(&outbox.next_batch()), [3]);
         outbox.confirm(&batch);
@@ -151,8 +151,8 @@ mod tests {
     fn the_oldest_are_forgotten_even_while_they_are_being_sent() {
         let outbox = filled(3, 3);
         let batch = outbox.next_batch();
-        outbox.push(sample(3), Census::default(), false);
-        outbox.push(sample(4), Census::default(), false);
+        outbox.push(sample(3), StatusCounts::default(), false);
+        outbox.push(sample(4), StatusCounts::default(), false);
         outbox.confirm(&batch);
         assert_eq!(seconds(&outbox.next_batch()), [3, 4]);
         assert_eq!(outbox.counts(), (2, 2));
@@ -177,7 +177,7 @@ mod tests {
         let outbox = Outbox::new(20_000);
         for second in 0..5_000 {
             let sample = BucketStatus { failure: Some(failure.clone()), ..sample(second) };
-            outbox.push(sample, Census::default(), false);
+            outbox.push(sample, StatusCounts::default(), false);
         }
         let text = serde_json::to_string(&outbox.next_batch().samples).unwrap();
         assert!(text.len() < 1 << 20, "{} bytes", text.len());

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bucketry_model::bucket::BucketTarget;
 use bucketry_model::diagnosis::CheckCode;
 use bucketry_model::id::BucketId;
-use bucketry_model::node_protocol::{BucketStatus, Census};
+use bucketry_model::node_protocol::{BucketStatus, StatusCounts};
 use bucketry_model::secret::Secret;
 use bucketry_model::status::{ProbeFailure, ProbeHistory, ProbedStatus};
 use bucketry_model::time::Clock;
@@ -25,7 +25,7 @@ use crate::jitter::Jitter;
 use crate::metrics::Metrics;
 use crate::offline::OfflineBuckets;
 use crate::outbox::Outbox;
-use crate::schedule::{Schedule, Ticket};
+use crate::schedule::{ProbeTicket, Schedule};
 
 /// The time between two probes that were made because of how requests of applications ended.
 const SUSPICION_PAUSE: Duration = Duration::from_secs(2);
@@ -67,7 +67,7 @@ struct Entry {
 }
 
 struct Finished {
-    ticket: Ticket,
+    ticket: ProbeTicket,
     host: Arc<str>,
     /// None where the prober panicked.
     probed: Option<Probed>,
@@ -84,7 +84,7 @@ pub(crate) struct Probes {
     entries: HashMap<BucketId, Entry>,
     schedule: Schedule,
     running: JoinSet<Finished>,
-    census: Census,
+    census: StatusCounts,
     last_generation: u64,
     next_first_probe: Instant,
 }
@@ -109,7 +109,7 @@ impl Probes {
             entries: HashMap::new(),
             schedule,
             running: JoinSet::new(),
-            census: Census::default(),
+            census: StatusCounts::default(),
             last_generation: 0,
             next_first_probe: Instant::now(),
         }
@@ -161,7 +161,7 @@ impl Probes {
         }
         self.forget(served.id);
         self.last_generation += 1;
-        let ticket = Ticket { bucket: served.id, generation: self.last_generation };
+        let ticket = ProbeTicket { bucket: served.id, generation: self.last_generation };
         let at = self.first_probe_time();
         self.schedule.plan(at, ticket);
         let entry = Entry {
@@ -195,7 +195,7 @@ impl Probes {
         entry.suspected = Some(now);
         self.last_generation += 1;
         entry.generation = self.last_generation;
-        self.schedule.plan(now, Ticket { bucket: id, generation: entry.generation });
+        self.schedule.plan(now, ProbeTicket { bucket: id, generation: entry.generation });
     }
 
     /// Probes a bucket as soon as a new one, and keeps what is known of it. What was planned for it is of no interest
@@ -203,7 +203,7 @@ impl Probes {
     fn probe_out_of_turn(&mut self, id: BucketId) {
         let at = self.first_probe_time();
         self.last_generation += 1;
-        let ticket = Ticket { bucket: id, generation: self.last_generation };
+        let ticket = ProbeTicket { bucket: id, generation: self.last_generation };
         if let Some(entry) = self.entries.get_mut(&id) {
             entry.generation = ticket.generation;
             self.schedule.plan(at, ticket);
@@ -296,7 +296,7 @@ impl Probes {
     }
 }
 
-fn current(entries: &HashMap<BucketId, Entry>, ticket: Ticket) -> Option<&Entry> {
+fn current(entries: &HashMap<BucketId, Entry>, ticket: ProbeTicket) -> Option<&Entry> {
     entries.get(&ticket.bucket).filter(|entry| entry.generation == ticket.generation)
 }
 

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 /// A probe to be made. The generation tells a bucket's present state from earlier ones: plans for those are passed
 /// over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Ticket {
+pub(crate) struct ProbeTicket {
     pub(crate) bucket: BucketId,
     pub(crate) generation: u64,
 }
@@ -19,8 +19,8 @@ pub(crate) struct Ticket {
 /// answers slowly, doesn't hold up the others.
 #[derive(Debug)]
 pub(crate) struct Schedule {
-    due: BinaryHeap<Reverse<(Instant, Ticket)>>,
-    hosts: HashMap<Arc<str>, Host>,
+    due: BinaryHeap<Reverse<(Instant, ProbeTicket)>>,
+    hosts: HashMap<Arc<str>, HostSchedule>,
     /// Hosts with a probe to make and room for it, each once.
     turns: VecDeque<Arc<str>>,
     running: usize,
@@ -29,8 +29,8 @@ pub(crate) struct Schedule {
 }
 
 #[derive(Debug, Default)]
-struct Host {
-    waiting: VecDeque<Ticket>,
+struct HostSchedule {
+    waiting: VecDeque<ProbeTicket>,
     running: usize,
     has_turn: bool,
 }
@@ -48,7 +48,7 @@ impl Schedule {
     }
 
     /// Plans a probe.
-    pub(crate) fn plan(&mut self, at: Instant, ticket: Ticket) {
+    pub(crate) fn plan(&mut self, at: Instant, ticket: ProbeTicket) {
         self.due.push(Reverse((at, ticket)));
     }
 
@@ -58,7 +58,7 @@ impl Schedule {
     }
 
     /// Moves what is due into the queues before the hosts. `host_of` tells a ticket's host, or that it is stale.
-    pub(crate) fn advance(&mut self, now: Instant, host_of: impl Fn(Ticket) -> Option<Arc<str>>) {
+    pub(crate) fn advance(&mut self, now: Instant, host_of: impl Fn(ProbeTicket) -> Option<Arc<str>>) {
         while self.next_due().is_some_and(|at| at <= now) {
             let Some(Reverse((_, ticket))) = self.due.pop() else { return };
             let Some(name) = host_of(ticket) else { continue };
@@ -69,7 +69,7 @@ impl Schedule {
 
     /// Takes the next probe to begin, if there is one and room for it. Every ticket taken is to be handed back by
     /// [`Self::finished`], with its host.
-    pub(crate) fn begin(&mut self) -> Option<(Ticket, Arc<str>)> {
+    pub(crate) fn begin(&mut self) -> Option<(ProbeTicket, Arc<str>)> {
         if self.running >= self.max_running {
             return None;
         }
@@ -112,18 +112,18 @@ mod tests {
 
     use super::*;
 
-    fn ticket(n: u8) -> Ticket {
-        Ticket { bucket: BucketId::new(Timestamp::UNIX_EPOCH, [n; 10]), generation: 0 }
+    fn ticket(n: u8) -> ProbeTicket {
+        ProbeTicket { bucket: BucketId::new(Timestamp::UNIX_EPOCH, [n; 10]), generation: 0 }
     }
 
     /// Buckets below 100 lie at one host, the others each at their own.
     #[expect(clippy::unnecessary_wraps, reason = "the shape that `advance` asks for")]
-    fn host(ticket: Ticket) -> Option<Arc<str>> {
+    fn host(ticket: ProbeTicket) -> Option<Arc<str>> {
         let shared = (0..100).any(|n| self::ticket(n) == ticket);
         Some(if shared { "shared".into() } else { ticket.bucket.to_string().into() })
     }
 
-    fn begun(schedule: &mut Schedule) -> Vec<(Ticket, Arc<str>)> {
+    fn begun(schedule: &mut Schedule) -> Vec<(ProbeTicket, Arc<str>)> {
         std::iter::from_fn(|| schedule.begin()).collect()
     }
 

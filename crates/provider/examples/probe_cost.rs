@@ -66,7 +66,7 @@ async fn round(drivers: &[SharedDriver]) -> usize {
 
 #[expect(clippy::print_stdout, reason = "it prints its measurement")]
 fn main() -> Result<(), AnyError> {
-    let (tell, told) = mpsc::channel();
+    let (tell, response) = mpsc::channel();
     thread::spawn(move || -> Result<(), AnyError> {
         runtime()?.block_on(async {
             let origin = OriginStub::start().await?;
@@ -74,7 +74,7 @@ fn main() -> Result<(), AnyError> {
             std::future::pending::<Result<(), AnyError>>().await
         })
     });
-    let endpoint = Endpoint::parse(&told.recv()?)?;
+    let endpoint = Endpoint::parse(&response.recv()?)?;
 
     runtime()?.block_on(async {
         let settings =

@@ -61,7 +61,7 @@ impl Payload {
     /// This payload between two texts, for formats that hold several parts.
     pub(crate) fn framed(self, before: String, after: String) -> Self {
         let length = before.len() as u64 + self.length + after.len() as u64;
-        let frame = Frames { before: before.into(), inner: Outgoing::of(self).0, after: after.into() };
+        let frame = FramedBody { before: before.into(), inner: Outgoing::of(self).0, after: after.into() };
         Self { content: Content::Stream(Box::pin(frame.map_err(Into::into))), length, sha256: None }
     }
 
@@ -184,13 +184,13 @@ impl Body for Outgoing {
 }
 
 /// A body with something before and after it. What follows is only sent once the body came whole.
-struct Frames {
+struct FramedBody {
     before: Bytes,
     inner: Outgoing,
     after: Bytes,
 }
 
-impl Body for Frames {
+impl Body for FramedBody {
     type Data = Bytes;
     type Error = SourceFailed;
 
@@ -223,7 +223,7 @@ pub(crate) struct Progress {
 
 /// How long a provider may be waited for while a body is sent, and once it is sent.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Patience {
+pub(crate) struct BodyTimeouts {
     pub(crate) stall: Duration,
     pub(crate) answer: Duration,
 }
@@ -249,8 +249,9 @@ impl Progress {
     }
 
     /// When the provider will have been silent for too long; at the earliest, if it is the source's turn.
-    fn deadline(&self, patience: Patience) -> Instant {
-        let limit = if self.finished.load(Ordering::Relaxed) { patience.answer } else { patience.stall };
+    fn deadline(&self, body_timeouts: BodyTimeouts) -> Instant {
+        let limit =
+            if self.finished.load(Ordering::Relaxed) { body_timeouts.answer } else { body_timeouts.stall };
         match self.since.load(Ordering::Relaxed) {
             SOURCE => Instant::now() + limit,
             millis => self.start + Duration::from_millis(millis) + limit,
@@ -261,14 +262,14 @@ impl Progress {
     pub(crate) async fn watch<F: Future>(
         &self,
         answer: F,
-        patience: Patience,
+        body_timeouts: BodyTimeouts,
     ) -> Result<F::Output, ProviderError> {
         let mut answer = std::pin::pin!(answer);
         loop {
-            let deadline = self.deadline(patience);
+            let deadline = self.deadline(body_timeouts);
             match timeout_at(deadline, &mut answer).await {
                 Ok(answer) => return Ok(answer),
-                Err(_) if self.deadline(patience) > Instant::now() => {}
+                Err(_) if self.deadline(body_timeouts) > Instant::now() => {}
                 Err(_) => return Err(ProviderError::TimedOut),
             }
         }
@@ -389,14 +390,14 @@ mod tests {
     #[tokio::test]
     async fn a_silent_provider_ends_the_wait_and_a_silent_source_does_not() {
         let limit = Duration::from_millis(20);
-        let patience = Patience { stall: limit, answer: limit };
+        let body_timeouts = BodyTimeouts { stall: limit, answer: limit };
         let silent_provider = Progress::new();
-        let outcome = silent_provider.watch(std::future::pending::<()>(), patience).await;
+        let outcome = silent_provider.watch(std::future::pending::<()>(), body_timeouts).await;
         assert!(matches!(outcome, Err(ProviderError::TimedOut)));
 
         let slow_source = Progress::new();
         slow_source.wait_for_source();
         let answer = tokio::time::sleep(limit * 4);
-        assert!(slow_source.watch(answer, patience).await.is_ok(), "the source may take its time");
+        assert!(slow_source.watch(answer, body_timeouts).await.is_ok(), "the source may take its time");
     }
 }

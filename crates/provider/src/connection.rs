@@ -15,7 +15,7 @@ use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::body::{Outgoing, Patience, Progress, ProviderBody};
+use crate::body::{BodyTimeouts, Outgoing, Progress, ProviderBody};
 use crate::connector::{BoundedConnector, GuardedConnector};
 use crate::dial::Dialer;
 use crate::error::ProviderError;
@@ -69,7 +69,7 @@ impl Default for ConnectionSettings {
 
 /// How long an answer may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pace {
+pub(crate) enum ResponseTimeout {
     /// As long as the settings say.
     Usual,
     /// Many times as long: the provider works on it, as copies and completions move whole objects.
@@ -92,7 +92,7 @@ pub enum ConnectionsError {
 
 /// How connections were used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ConnectionFigures {
+pub struct ConnectionStats {
     /// Connections that were opened.
     pub opened: u64,
     /// Requests that were sent over them.
@@ -104,9 +104,9 @@ pub struct ConnectionFigures {
 /// Requests follow no redirects and read no proxy settings from the environment: both would lead around the
 /// endpoint policy.
 #[derive(Clone)]
-pub struct Connections(Arc<Inner>);
+pub struct Connections(Arc<ConnectionsInner>);
 
-struct Inner {
+struct ConnectionsInner {
     pool: Pool,
     dialer: Arc<Dialer>,
     requests: AtomicU64,
@@ -138,7 +138,7 @@ impl Connections {
             timeout: settings.connect_timeout * 3,
         };
         let pool = Pool::new(connector, settings.idle_timeout, settings.max_idle_per_host);
-        Ok(Self(Arc::new(Inner {
+        Ok(Self(Arc::new(ConnectionsInner {
             pool,
             dialer,
             requests: AtomicU64::new(0),
@@ -157,11 +157,8 @@ impl Connections {
     }
 
     /// How connections were used so far.
-    pub fn figures(&self) -> ConnectionFigures {
-        ConnectionFigures {
-            opened: self.0.dialer.opened(),
-            requests: self.0.requests.load(Ordering::Relaxed),
-        }
+    pub fn stats(&self) -> ConnectionStats {
+        ConnectionStats { opened: self.0.dialer.opened(), requests: self.0.requests.load(Ordering::Relaxed) }
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {
@@ -190,16 +187,16 @@ impl Connections {
         &self,
         request: Request<Outgoing>,
         progress: Option<Arc<Progress>>,
-        pace: Pace,
+        response_timeout: ResponseTimeout,
     ) -> Result<Response<Incoming>, ProviderError> {
-        let within = self.answer_timeout(pace);
+        let within = self.answer_timeout(response_timeout);
         self.0.requests.fetch_add(1, Ordering::Relaxed);
         // A future is moved into the one that waits for it at each step outwards: on the heap it stays where it is.
         let answer = Box::pin(self.0.pool.send(request));
         match progress {
             Some(progress) => {
-                let patience = Patience { stall: self.0.settings.stall_timeout, answer: within };
-                progress.watch(answer, patience).await?
+                let body_timeouts = BodyTimeouts { stall: self.0.settings.stall_timeout, answer: within };
+                progress.watch(answer, body_timeouts).await?
             }
             None => tokio::time::timeout(within, answer).await.map_err(|_| ProviderError::TimedOut)?,
         }
@@ -210,16 +207,16 @@ impl Connections {
         &self,
         body: Incoming,
         limit: usize,
-        pace: Pace,
+        response_timeout: ResponseTimeout,
     ) -> Result<Bytes, ProviderError> {
         let body = ProviderBody::new(body, self.0.settings.stall_timeout);
-        body.collect_bounded(limit, self.answer_timeout(pace)).await
+        body.collect_bounded(limit, self.answer_timeout(response_timeout)).await
     }
 
-    pub(crate) fn answer_timeout(&self, pace: Pace) -> Duration {
-        match pace {
-            Pace::Usual => self.0.settings.answer_timeout,
-            Pace::Slow => self.0.settings.answer_timeout * SLOWNESS,
+    pub(crate) fn answer_timeout(&self, response_timeout: ResponseTimeout) -> Duration {
+        match response_timeout {
+            ResponseTimeout::Usual => self.0.settings.answer_timeout,
+            ResponseTimeout::Slow => self.0.settings.answer_timeout * SLOWNESS,
         }
     }
 

@@ -106,8 +106,9 @@ impl Dialer {
             } else if attempts.is_empty() {
                 return Err(last);
             }
-            let patience = if waiting.len() == 0 { deadline } else { deadline.min(Instant::now() + STAGGER) };
-            match timeout_at(patience, attempts.next()).await {
+            let body_timeouts =
+                if waiting.len() == 0 { deadline } else { deadline.min(Instant::now() + STAGGER) };
+            match timeout_at(body_timeouts, attempts.next()).await {
                 Ok(Some(Ok(stream))) => {
                     self.opened.fetch_add(1, Ordering::Relaxed);
                     return Ok(stream);

@@ -32,49 +32,49 @@ use crate::connector::BoundedConnector;
 use crate::error::ProviderError;
 
 /// How many times within the idle time-out it is looked for connections that have reached it.
-const LOOKS: u32 = 4;
+const SWEEPS: u32 = 4;
 
 /// Sends requests over connections that it keeps. Bounded per host by what is in flight there, and by
 /// `max_idle_per_host`.
 pub(crate) struct Pool {
     connector: BoundedConnector,
-    shelf: Arc<Shelf>,
+    idle: Arc<IdlePool>,
 }
 
 /// The connections that nobody uses just now.
-struct Shelf {
+struct IdlePool {
     idle_timeout: Duration,
     max_idle_per_host: usize,
-    kept: Mutex<Kept>,
+    idle_connections: Mutex<Idle>,
 }
 
 #[derive(Default)]
-struct Kept {
+struct Idle {
     /// The latest at the end.
-    by_place: HashMap<Place, VecDeque<Box<Link>>, RandomState>,
+    by_origin: HashMap<Origin, VecDeque<Box<PooledConnection>>, RandomState>,
     /// How often it was looked through; the clock of what is kept.
-    looks: u64,
+    sweeps: u64,
     /// Whether a task looks through it.
     watched: bool,
 }
 
 /// Where connections lead.
 #[derive(Debug, Clone)]
-struct Place {
+struct Origin {
     tls: bool,
     authority: Authority,
 }
 
 /// By the spelling, which is always the same for a bucket: [`Authority`] itself folds the case of each character.
-impl PartialEq for Place {
+impl PartialEq for Origin {
     fn eq(&self, other: &Self) -> bool {
         self.tls == other.tls && self.authority.as_str() == other.authority.as_str()
     }
 }
 
-impl Eq for Place {}
+impl Eq for Origin {}
 
-impl Hash for Place {
+impl Hash for Origin {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.tls.hash(state);
         self.authority.as_str().hash(state);
@@ -84,32 +84,32 @@ impl Hash for Place {
 type Driver = Pin<Box<http1::Connection<MaybeHttpsStream<TokioIo<TcpStream>>, Outgoing>>>;
 
 /// A connection.
-struct Link {
-    place: Place,
-    shelf: Weak<Shelf>,
+struct PooledConnection {
+    origin: Origin,
+    idle: Weak<IdlePool>,
     sender: http1::SendRequest<Outgoing>,
     /// What moves the bytes, while it is polled; gone once the connection has ended.
     driver: Option<Driver>,
     /// Who polls it.
-    caller: Arc<Caller>,
+    caller: Arc<ConnectionCaller>,
     /// Wakes them.
     waker: Waker,
     /// Whether the last request had no body, so that all of it was sent when its answer came.
     is_sent: bool,
-    /// [`Kept::looks`] when it was put aside.
+    /// [`Idle::sweeps`] when it was put aside.
     since: u64,
 }
 
 /// Who drives a connection, to be woken when there is more to move.
 #[derive(Default)]
-struct Caller {
+struct ConnectionCaller {
     task: AtomicWaker,
     /// Just now it reads the answer's body. It looks for more by itself then, so the connection's wish to go on, which
     /// reading brings about, need not wake it: that would have the whole request looked at once more for nothing.
     is_reading: AtomicBool,
 }
 
-impl Wake for Caller {
+impl Wake for ConnectionCaller {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
@@ -130,8 +130,8 @@ enum Lost {
 
 impl Pool {
     pub(crate) fn new(connector: BoundedConnector, idle_timeout: Duration, max_idle_per_host: usize) -> Self {
-        let shelf = Shelf { idle_timeout, max_idle_per_host, kept: Mutex::default() };
-        Self { connector, shelf: Arc::new(shelf) }
+        let idle = IdlePool { idle_timeout, max_idle_per_host, idle_connections: Mutex::default() };
+        Self { connector, idle: Arc::new(idle) }
     }
 
     /// Sends a request over a kept connection or a new one, and waits for the head of its answer. A connection that
@@ -143,31 +143,31 @@ impl Pool {
         &self,
         mut request: Request<Outgoing>,
     ) -> Result<Response<Incoming>, ProviderError> {
-        let (place, address) = in_origin_form(&mut request)?;
-        while let Some(link) = self.shelf.take(&place) {
-            match link.exchange(request).await {
+        let (origin, address) = in_origin_form(&mut request)?;
+        while let Some(connection) = self.idle.take(&origin) {
+            match connection.exchange(request).await {
                 Ok(answer) => return Ok(answer),
                 Err(Lost::Unsent(back)) => request = *back,
                 Err(Lost::Failed(error)) => return Err(error),
             }
         }
         // Seldom, and large with its TLS handshake: on the heap, so that requests are small.
-        let link = Box::pin(self.connect(place, address)).await?;
-        link.exchange(request).await.map_err(|lost| match lost {
+        let connection = Box::pin(self.connect(origin, address)).await?;
+        connection.exchange(request).await.map_err(|lost| match lost {
             Lost::Unsent(_) => ProviderError::BrokenOff,
             Lost::Failed(error) => error,
         })
     }
 
-    async fn connect(&self, place: Place, address: Uri) -> Result<Box<Link>, ProviderError> {
+    async fn connect(&self, origin: Origin, address: Uri) -> Result<Box<PooledConnection>, ProviderError> {
         let stream = self.connector.clone().call(address).await;
         let stream = stream.map_err(|error| ProviderError::from_client(&*error))?;
         let (sender, driver) =
             http1::handshake(stream).await.map_err(|error| ProviderError::from_client(&error))?;
-        let caller = Arc::new(Caller::default());
-        Ok(Box::new(Link {
-            place,
-            shelf: Arc::downgrade(&self.shelf),
+        let caller = Arc::new(ConnectionCaller::default());
+        Ok(Box::new(PooledConnection {
+            origin,
+            idle: Arc::downgrade(&self.idle),
             sender,
             driver: Some(Box::pin(driver)),
             waker: Waker::from(Arc::clone(&caller)),
@@ -179,7 +179,7 @@ impl Pool {
 }
 
 /// Takes scheme and authority off a request, which aren't sent; `host` is.
-fn in_origin_form(request: &mut Request<Outgoing>) -> Result<(Place, Uri), ProviderError> {
+fn in_origin_form(request: &mut Request<Outgoing>) -> Result<(Origin, Uri), ProviderError> {
     let address = request.uri().clone();
     let invalid = || ProviderError::InvalidRequest("the address");
     let authority = address.authority().cloned().ok_or_else(invalid)?;
@@ -189,10 +189,10 @@ fn in_origin_form(request: &mut Request<Outgoing>) -> Result<(Place, Uri), Provi
     }
     let path = address.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
     *request.uri_mut() = Uri::from(path);
-    Ok((Place { tls: address.scheme() == Some(&Scheme::HTTPS), authority }, address))
+    Ok((Origin { tls: address.scheme() == Some(&Scheme::HTTPS), authority }, address))
 }
 
-impl Link {
+impl PooledConnection {
     /// Moves bytes. The task of `cx` is woken when there is more to move.
     fn drive(&mut self, cx: &mut Context<'_>) {
         self.caller.task.register(cx.waker());
@@ -207,7 +207,7 @@ impl Link {
     /// Whether it can take another request: the last one is finished in both directions, and the other side has not
     /// hung up, as far as is known.
     fn is_fit(&mut self) -> bool {
-        self.drive(&mut unheard());
+        self.drive(&mut noop_context());
         self.driver.is_some() && self.sender.is_ready()
     }
 
@@ -218,7 +218,7 @@ impl Link {
         let mut answer = pin!(tokio::task::unconstrained(self.sender.try_send_request(request)));
         let outcome = poll_fn(|cx| {
             self.drive(cx);
-            match answer.as_mut().poll(&mut unheard()) {
+            match answer.as_mut().poll(&mut noop_context()) {
                 Poll::Pending if self.driver.is_none() => Poll::Ready(None),
                 polled => polled.map(Some),
             }
@@ -226,7 +226,7 @@ impl Link {
         .await;
         match outcome {
             Some(Ok(answer)) => Ok(answer.map(|body| {
-                let mut body = Incoming { body, link: Some(self) };
+                let mut body = Incoming { body, connection: Some(self) };
                 body.give_back_at_end();
                 body
             })),
@@ -238,18 +238,18 @@ impl Link {
         }
     }
 
-    fn give_back(mut self: Box<Self>) {
+    fn release(mut self: Box<Self>) {
         // Where nothing is left to be sent, it is enough that it is looked at when it is taken out again.
-        if let Some(shelf) = self.shelf.upgrade()
+        if let Some(idle) = self.idle.upgrade()
             && if self.is_sent { self.driver.is_some() } else { self.is_fit() }
         {
-            shelf.put(self);
+            idle.put(self);
         }
     }
 }
 
 /// For what is polled by somebody who looks again by himself.
-fn unheard() -> Context<'static> {
+fn noop_context() -> Context<'static> {
     Context::from_waker(Waker::noop())
 }
 
@@ -257,15 +257,15 @@ fn unheard() -> Context<'static> {
 /// its end. Dropping it before closes the connection.
 pub(crate) struct Incoming {
     body: hyper::body::Incoming,
-    link: Option<Box<Link>>,
+    connection: Option<Box<PooledConnection>>,
 }
 
 impl Incoming {
     fn give_back_at_end(&mut self) {
         if self.body.is_end_stream()
-            && let Some(link) = self.link.take()
+            && let Some(connection) = self.connection.take()
         {
-            link.give_back();
+            connection.release();
         }
     }
 }
@@ -279,29 +279,29 @@ impl Body for Incoming {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let this = &mut *self;
-        if let Some(link) = &this.link {
-            link.caller.is_reading.store(true, Ordering::Release);
+        if let Some(connection) = &this.connection {
+            connection.caller.is_reading.store(true, Ordering::Release);
         }
-        let mut polled = Pin::new(&mut this.body).poll_frame(&mut unheard());
-        if let Some(link) = &this.link {
+        let mut polled = Pin::new(&mut this.body).poll_frame(&mut noop_context());
+        if let Some(connection) = &this.connection {
             // What woke nobody meanwhile is found by driving, and nothing is waited for without.
-            link.caller.is_reading.store(false, Ordering::Release);
+            connection.caller.is_reading.store(false, Ordering::Release);
         }
         if polled.is_pending()
-            && let Some(link) = &mut this.link
+            && let Some(connection) = &mut this.connection
         {
-            link.drive(cx);
-            polled = Pin::new(&mut this.body).poll_frame(&mut unheard());
+            connection.drive(cx);
+            polled = Pin::new(&mut this.body).poll_frame(&mut noop_context());
         }
         match &polled {
             Poll::Ready(Some(Ok(_))) => this.give_back_at_end(),
             // The length was not known, and this is the end.
             Poll::Ready(None) => {
-                if let Some(link) = this.link.take() {
-                    link.give_back();
+                if let Some(connection) = this.connection.take() {
+                    connection.release();
                 }
             }
-            Poll::Ready(Some(Err(_))) => this.link = None,
+            Poll::Ready(Some(Err(_))) => this.connection = None,
             Poll::Pending => {}
         }
         polled
@@ -316,63 +316,63 @@ impl Body for Incoming {
     }
 }
 
-impl Shelf {
+impl IdlePool {
     /// The connection that was used last, of those that are still good.
-    fn take(&self, place: &Place) -> Option<Box<Link>> {
+    fn take(&self, origin: &Origin) -> Option<Box<PooledConnection>> {
         loop {
-            let mut link = self.lock().by_place.get_mut(place)?.pop_back()?;
-            if link.is_fit() {
-                return Some(link);
+            let mut connection = self.lock().by_origin.get_mut(origin)?.pop_back()?;
+            if connection.is_fit() {
+                return Some(connection);
             }
         }
     }
 
-    fn put(self: Arc<Self>, mut link: Box<Link>) {
+    fn put(self: Arc<Self>, mut connection: Box<PooledConnection>) {
         // Nobody looks after connections where no runtime runs.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let mut kept = self.lock();
-        link.since = kept.looks;
-        let line = match kept.by_place.get_mut(&link.place) {
+        let mut idle_connections = self.lock();
+        connection.since = idle_connections.sweeps;
+        let line = match idle_connections.by_origin.get_mut(&connection.origin) {
             Some(line) => line,
-            None => kept.by_place.entry(link.place.clone()).or_default(),
+            None => idle_connections.by_origin.entry(connection.origin.clone()).or_default(),
         };
-        line.push_back(link);
+        line.push_back(connection);
         let surplus = if line.len() > self.max_idle_per_host { line.pop_front() } else { None };
-        let is_watched = std::mem::replace(&mut kept.watched, true);
-        drop(kept);
+        let is_watched = std::mem::replace(&mut idle_connections.watched, true);
+        drop(idle_connections);
         drop(surplus);
         if !is_watched {
-            let watch = Watch { shelf: Arc::downgrade(&self), done: false };
-            runtime.spawn(watch.run(self.idle_timeout / LOOKS));
+            let watch = Watch { idle: Arc::downgrade(&self), done: false };
+            runtime.spawn(watch.run(self.idle_timeout / SWEEPS));
         }
     }
 
     /// Closes what has been kept for too long. Says whether anything is left.
-    fn look_through(&self) -> bool {
+    fn sweep(&self) -> bool {
         let mut closed = Vec::new();
-        let mut kept = self.lock();
-        kept.looks += 1;
-        let looks = kept.looks;
-        kept.by_place.retain(|_, line| {
-            while line.front().is_some_and(|link| looks - link.since >= u64::from(LOOKS)) {
+        let mut idle_connections = self.lock();
+        idle_connections.sweeps += 1;
+        let sweeps = idle_connections.sweeps;
+        idle_connections.by_origin.retain(|_, line| {
+            while line.front().is_some_and(|connection| sweeps - connection.since >= u64::from(SWEEPS)) {
                 closed.extend(line.pop_front());
             }
             !line.is_empty()
         });
-        kept.watched = !kept.by_place.is_empty();
-        kept.watched
+        idle_connections.watched = !idle_connections.by_origin.is_empty();
+        idle_connections.watched
     }
 
-    fn lock(&self) -> MutexGuard<'_, Kept> {
+    fn lock(&self) -> MutexGuard<'_, Idle> {
         // Nothing panics while it is held.
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        self.idle_connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The task that looks through a shelf. Where it is ended with its runtime, the next connection that is put aside
 /// brings another.
 struct Watch {
-    shelf: Weak<Shelf>,
+    idle: Weak<IdlePool>,
     /// Nothing is left, and the shelf knows that nobody watches it.
     done: bool,
 }
@@ -381,8 +381,8 @@ impl Watch {
     async fn run(mut self, every: Duration) {
         while !self.done {
             tokio::time::sleep(every).await;
-            let Some(shelf) = self.shelf.upgrade() else { return };
-            self.done = !shelf.look_through();
+            let Some(idle) = self.idle.upgrade() else { return };
+            self.done = !idle.sweep();
         }
     }
 }
@@ -390,9 +390,9 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         if !self.done
-            && let Some(shelf) = self.shelf.upgrade()
+            && let Some(idle) = self.idle.upgrade()
         {
-            shelf.lock().watched = false;
+            idle.lock().watched = false;
         }
     }
 }

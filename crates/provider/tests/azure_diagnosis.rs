@@ -65,9 +65,9 @@ async fn missing_permissions_of_a_sas_are_told_with_their_letters() {
             secret: Some(sas(&admin.location.bucket, permissions, LATER, &[])),
             location: admin.location.clone(),
         };
-        let told = diagnosis(&target, CheckScope::Full).await;
-        let denied: Vec<_> = told.checks.iter().filter(|check| !check.ok).collect();
-        assert_eq!(denied.len(), failed.len(), "{permissions}: {told:?}");
+        let response = diagnosis(&target, CheckScope::Full).await;
+        let denied: Vec<_> = response.checks.iter().filter(|check| !check.ok).collect();
+        assert_eq!(denied.len(), failed.len(), "{permissions}: {response:?}");
         for (check, (name, hint)) in denied.iter().zip(failed) {
             assert_eq!(check.name, name, "{permissions}");
             assert!(check.hint.as_deref().unwrap().contains(hint), "{permissions}: {check:?}");
@@ -87,8 +87,8 @@ async fn a_wrong_credential_is_told_from_an_expired_one() {
         (Secret::new("DefaultEndpointsProtocol=https;AccountKey=x"), CheckCode::SecretWrong),
     ] {
         let target = BucketTarget { secret: Some(secret), location: admin.location.clone() };
-        let told = diagnosis(&target, CheckScope::Full).await;
-        let (name, found, hint) = failure(&told);
+        let response = diagnosis(&target, CheckScope::Full).await;
+        let (name, found, hint) = failure(&response);
         assert_eq!((name, found), (N::Authenticate, code), "{hint}");
     }
 }
@@ -116,10 +116,10 @@ async fn a_missing_container_and_a_missing_account_are_told() {
         },
         secret: Some(Secret::new("c2VjcmV0")),
     };
-    let told = diagnosis(&public("http://blob.core.invalid"), CheckScope::Full).await;
-    assert_eq!(failure(&told).1, CheckCode::AccountNotFound, "the account is part of the host");
-    let told = diagnosis(&public("http://files.invalid"), CheckScope::Full).await;
-    assert_eq!(failure(&told).1, CheckCode::DnsFailed, "a domain of one's own");
+    let response = diagnosis(&public("http://blob.core.invalid"), CheckScope::Full).await;
+    assert_eq!(failure(&response).1, CheckCode::AccountNotFound, "the account is part of the host");
+    let response = diagnosis(&public("http://files.invalid"), CheckScope::Full).await;
+    assert_eq!(failure(&response).1, CheckCode::DnsFailed, "a domain of one's own");
 }
 
 #[tokio::test]
@@ -153,11 +153,11 @@ async fn what_the_emulator_cannot_answer_is_told_too() {
             },
             secret: Some(Secret::new(STANDARD.encode("hunter2-the-secret"))),
         };
-        let told = diagnosis(&target, CheckScope::Full).await;
-        let found = failure(&told);
+        let response = diagnosis(&target, CheckScope::Full).await;
+        let found = failure(&response);
         assert_eq!(found.1, code, "{answer:?}");
         assert!(found.2.contains(hint), "{found:?}");
-        let shown = serde_json::to_string(&told).unwrap();
+        let shown = serde_json::to_string(&response).unwrap();
         assert!(!shown.contains("remote side") && !shown.contains("hunter2"), "{shown}");
         let probed = probe(&*open(&target, &connections()).unwrap(), DEADLINE).await;
         assert_eq!(probed.outcome.unwrap_err().code, code, "a probe tells the same: {answer:?}");

@@ -60,8 +60,9 @@ async fn a_role_opens_its_bucket_with_one_session_for_all_requests() {
     let services = TokenServices { aws_sts: Some(endpoint(&sts)), ..Default::default() };
     let connections = connections(identity(), services);
     let target = with_role(store);
-    let told = diagnose(&target, &connections, CheckScope::Full, std::time::Duration::from_secs(10)).await;
-    assert!(told.is_healthy(), "{told:?}");
+    let response =
+        diagnose(&target, &connections, CheckScope::Full, std::time::Duration::from_secs(10)).await;
+    assert!(response.is_healthy(), "{response:?}");
     let again = open(&target, &connections).unwrap();
     again.list(&ListRequest::default()).await.unwrap();
     assert_eq!(sts.faults_met(), 1, "buckets of one role share its session");
@@ -192,7 +193,7 @@ async fn credentials_of_others_are_shown_to_their_own_cloud_only() {
     };
     let email = "robot@customer.iam.gserviceaccount.com";
     let application = r#"{"appId":"11-aa","password":"p","tenant":"22-bb"}"#;
-    for (told, expected) in [
+    for (response, expected) in [
         (elsewhere(S3, "https://s3.evil.example", ROLE, Some("ext")), Err(OpenError::RoleElsewhere)),
         (elsewhere(S3, "https://s3.eu-west-1.amazonaws.com", ROLE, Some("ext")), Ok(())),
         (elsewhere(S3, "https://s3.eu-west-1.amazonaws.com", ROLE, None), Err(OpenError::MissingExternalId)),
@@ -208,6 +209,6 @@ async fn credentials_of_others_are_shown_to_their_own_cloud_only() {
         ),
         (elsewhere(Blob, "https://blob.core.windows.net", "acct", Some(application)), Ok(())),
     ] {
-        assert_eq!(told, expected);
+        assert_eq!(response, expected);
     }
 }

@@ -69,9 +69,9 @@ async fn a_sound_bucket_passes_every_check_with_one_token() {
     let target = new_bucket("sound").await;
     let connections = connections();
     let driver = driver(&target, &connections, &tokens);
-    let told = diagnose_driver(&driver, &connections, CheckScope::Full, DEADLINE).await;
-    let names: Vec<_> = told.checks.iter().map(|check| check.name).collect();
-    assert!(told.is_healthy(), "{told:?}");
+    let response = diagnose_driver(&driver, &connections, CheckScope::Full, DEADLINE).await;
+    let names: Vec<_> = response.checks.iter().map(|check| check.name).collect();
+    assert!(response.is_healthy(), "{response:?}");
     assert_eq!(
         names,
         [N::Dns, N::Connect, N::Authenticate, N::Bucket, N::List, N::Write, N::Read, N::Delete]
@@ -81,8 +81,8 @@ async fn a_sound_bucket_passes_every_check_with_one_token() {
 
     let missing = target_at(&target.location.endpoint.unwrap().to_string(), "no-such-bucket");
     let missing = self::driver(&missing, &connections, &tokens);
-    let told = diagnose_driver(&missing, &connections, CheckScope::Full, DEADLINE).await;
-    assert_eq!((failure(&told).0, failure(&told).1), (N::Bucket, CheckCode::BucketNotFound));
+    let response = diagnose_driver(&missing, &connections, CheckScope::Full, DEADLINE).await;
+    assert_eq!((failure(&response).0, failure(&response).1), (N::Bucket, CheckCode::BucketNotFound));
     assert_eq!(tokens.faults_met(), 1, "buckets of one account share its token");
 }
 
@@ -119,8 +119,8 @@ async fn what_the_token_service_refuses_is_told() {
         let tokens = token_service(answer.clone()).await;
         let connections = connections();
         let driver = driver(&target("bucket"), &connections, &tokens);
-        let told = diagnose_driver(&driver, &connections, CheckScope::Full, DEADLINE).await;
-        let found = failure(&told);
+        let response = diagnose_driver(&driver, &connections, CheckScope::Full, DEADLINE).await;
+        let found = failure(&response);
         assert_eq!((found.0, found.1), (N::Authenticate, code), "{answer:?}");
         assert!(found.2.contains(hint), "{found:?}");
         assert_eq!(probe(&*driver, DEADLINE).await.outcome.unwrap_err().code, code, "{answer:?}");
@@ -138,8 +138,8 @@ async fn a_token_service_that_stalls_is_given_up() {
     let connections = Connections::new(settings).unwrap();
     let tokens = FaultProxy::alone(Fault::StallBeforeHeaders).await.unwrap();
     let driver = driver(&target("bucket"), &connections, &tokens);
-    let told = diagnose_driver(&driver, &connections, CheckScope::Full, DEADLINE).await;
-    assert_eq!((failure(&told).0, failure(&told).1), (N::Authenticate, CheckCode::ConnectTimeout));
+    let response = diagnose_driver(&driver, &connections, CheckScope::Full, DEADLINE).await;
+    assert_eq!((failure(&response).0, failure(&response).1), (N::Authenticate, CheckCode::ConnectTimeout));
 }
 
 /// An error as the JSON API writes it.
@@ -178,8 +178,8 @@ async fn what_the_service_refuses_is_told() {
         let api = FaultProxy::alone(Fault::Answer(answer.clone())).await.unwrap();
         let connections = connections();
         let driver = driver(&target_at(&api.endpoint(), "bucket"), &connections, &tokens);
-        let told = diagnose_driver(&driver, &connections, CheckScope::Full, DEADLINE).await;
-        let found = failure(&told);
+        let response = diagnose_driver(&driver, &connections, CheckScope::Full, DEADLINE).await;
+        let found = failure(&response);
         assert_eq!((found.0, found.1), (name, code), "{answer:?}");
         assert!(found.2.contains(hint), "{found:?}");
         assert_eq!(probe(&*driver, DEADLINE).await.outcome.unwrap_err().code, code, "{answer:?}");
@@ -193,10 +193,10 @@ async fn denials_are_told_one_by_one_with_their_permissions() {
     let api = FaultProxy::alone(Fault::Answer(google_error(403, "forbidden"))).await.unwrap();
     let connections = connections();
     let driver = driver(&target_at(&api.endpoint(), "bucket"), &connections, &tokens);
-    let told = diagnose_driver(&driver, &connections, CheckScope::Full, DEADLINE).await;
-    let denied: Vec<_> = told.checks.iter().filter_map(|check| check.error_code).collect();
+    let response = diagnose_driver(&driver, &connections, CheckScope::Full, DEADLINE).await;
+    let denied: Vec<_> = response.checks.iter().filter_map(|check| check.error_code).collect();
     assert_eq!(denied, [CheckCode::AccessDeniedList, CheckCode::AccessDeniedWrite]);
-    let write = told.checks.iter().find(|check| check.name == N::Write).unwrap();
+    let write = response.checks.iter().find(|check| check.name == N::Write).unwrap();
     assert!(write.hint.as_deref().unwrap().contains("storage.objects.create"));
 }
 
@@ -222,8 +222,8 @@ async fn credentials_that_cannot_be_used_are_told_before_anything_is_sent() {
         (Some("{\"type\":\"external_account\"}".to_owned()), CheckCode::SecretWrong, "service_account"),
     ] {
         unusable.secret = secret.map(Secret::new);
-        let told = diagnose(&unusable, &connections(), CheckScope::Full, DEADLINE).await;
-        let check = told.failure().unwrap();
+        let response = diagnose(&unusable, &connections(), CheckScope::Full, DEADLINE).await;
+        let check = response.failure().unwrap();
         assert_eq!((check.name, check.error_code), (N::Authenticate, Some(code)), "{check:?}");
         let words = words.trim_end_matches(" only");
         assert!(check.message.contains(words), "{check:?}");
@@ -238,8 +238,8 @@ async fn an_hmac_pair_speaks_the_s3_protocol() {
     let mut target = target_at(&api.endpoint(), "bucket");
     target.location.key = Some("GOOG1EXAMPLE".to_owned());
     target.secret = Some(Secret::new("secret"));
-    let told = diagnose(&target, &connections(), CheckScope::Full, DEADLINE).await;
-    let (name, code, hint) = failure(&told);
+    let response = diagnose(&target, &connections(), CheckScope::Full, DEADLINE).await;
+    let (name, code, hint) = failure(&response);
     assert_eq!((name, code), (N::Authenticate, CheckCode::KeyUnknown));
     assert!(hint.contains("HMAC"), "{hint}");
     assert!(api.heads()[0].contains("Credential=GOOG1EXAMPLE/"));

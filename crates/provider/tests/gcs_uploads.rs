@@ -22,9 +22,9 @@ use crate::gcs_target::{connections, target_at};
 
 /// A bucket on a server of its own, which lives as long as the test's runtime.
 async fn bucket() -> (GcsDriver, TempDir) {
-    let room = tempfile::tempdir().unwrap();
-    std::fs::create_dir(room.path().join("bucket")).unwrap();
-    (bucket_on(s3s_fs::FileSystem::new(room.path()).unwrap()).await, room)
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("bucket")).unwrap();
+    (bucket_on(s3s_fs::FileSystem::new(dir.path()).unwrap()).await, dir)
 }
 
 async fn bucket_on(server: impl S3) -> GcsDriver {

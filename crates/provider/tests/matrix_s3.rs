@@ -152,8 +152,8 @@ async fn s3__access_key__bucket_not_found__not_a_name() {
 
 #[tokio::test]
 async fn s3__access_key__wrong_region() {
-    let told = Answer::wrong_region("eu-central-1");
-    access_key_meets(told, (N::Bucket, C::WrongRegion), "Set the region to eu-central-1").await;
+    let response = Answer::wrong_region("eu-central-1");
+    access_key_meets(response, (N::Bucket, C::WrongRegion), "Set the region to eu-central-1").await;
 }
 
 #[tokio::test]

@@ -39,7 +39,7 @@ const SECRET_BYTES: usize = 600;
 const ORG_NUMBER: i64 = 1;
 
 /// What the rows belong to.
-struct Place {
+struct SeedTarget {
     org: OrgId,
     workspace: WorkspaceId,
     node: NodeId,
@@ -73,14 +73,14 @@ async fn main() -> Result<()> {
     let organization = first_organization(&store).await?;
     let visible = store.workspaces(organization.id, &Visibility::Organization, None, 1).await?;
     let workspace = visible.first().ok_or("the organization has no workspace")?.id;
-    let place = Place { org: organization.id, workspace, node: node(&store).await? };
+    let target = SeedTarget { org: organization.id, workspace, node: node(&store).await? };
 
     let mut connection = connect(&data_dir).await?;
     let first = organization.bucket_count;
     let mut number = first;
     while number < first + count {
         let until = (number + ROWS * STATEMENTS).min(first + count);
-        fill(&mut connection, &place, number, until).await?;
+        fill(&mut connection, &target, number, until).await?;
         number = until;
         println!("{} of {count}", number - first);
     }
@@ -145,25 +145,25 @@ async fn connect(data_dir: &Path) -> Result<SqliteConnection> {
     Ok(options.connect().await?)
 }
 
-async fn fill(connection: &mut SqliteConnection, place: &Place, from: u64, until: u64) -> Result<()> {
+async fn fill(connection: &mut SqliteConnection, target: &SeedTarget, from: u64, until: u64) -> Result<()> {
     let mut transaction = connection.begin().await?;
     let mut number = from;
     while number < until {
         let seeded =
             (number..(number + ROWS).min(until)).map(Seeded::new).collect::<Result<Vec<Seeded>>>()?;
         for mut statement in [
-            buckets(place, &seeded),
-            changes(place, &seeded),
-            words(place, &seeded),
-            days(place, &seeded),
-            traffic(place, &seeded),
+            buckets(target, &seeded),
+            changes(target, &seeded),
+            words(target, &seeded),
+            days(target, &seeded),
+            traffic(target, &seeded),
         ] {
             statement.build().execute(&mut *transaction).await?;
         }
         number += ROWS;
     }
     sqlx::query("INSERT INTO usage_organizations (org_id, number) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-        .bind(place.org.to_string())
+        .bind(target.org.to_string())
         .bind(ORG_NUMBER)
         .execute(&mut *transaction)
         .await?;
@@ -171,7 +171,7 @@ async fn fill(connection: &mut SqliteConnection, place: &Place, from: u64, until
                   ON CONFLICT (id) DO UPDATE SET last_number = excluded.last_number";
     sqlx::query(number).bind(ORG_NUMBER + 1 + i64::try_from(until)?).execute(&mut *transaction).await?;
     sqlx::query("UPDATE organizations SET bucket_count = bucket_count + $2 WHERE id = $1")
-        .bind(place.org.to_string())
+        .bind(target.org.to_string())
         .bind(i64::try_from(until - from)?)
         .execute(&mut *transaction)
         .await?;
@@ -179,7 +179,7 @@ async fn fill(connection: &mut SqliteConnection, place: &Place, from: u64, until
     Ok(())
 }
 
-fn buckets(place: &Place, seeded: &[Seeded]) -> QueryBuilder<Sqlite> {
+fn buckets(target: &SeedTarget, seeded: &[Seeded]) -> QueryBuilder<Sqlite> {
     let mut statement = QueryBuilder::new(
         "INSERT INTO buckets (id, org_id, workspace_id, name, name_folded, storage_type, bucket, access_key, \
          endpoint, region, version, created_at, updated_at, sealed_to, secret) ",
@@ -187,8 +187,8 @@ fn buckets(place: &Place, seeded: &[Seeded]) -> QueryBuilder<Sqlite> {
     statement.push_values(seeded, |mut row, one| {
         let name = format!("seeded {}", one.number);
         row.push_bind(one.id.to_string())
-            .push_bind(place.org.to_string())
-            .push_bind(place.workspace.to_string())
+            .push_bind(target.org.to_string())
+            .push_bind(target.workspace.to_string())
             .push_bind(name.clone())
             .push_bind(name)
             .push_bind("S3")
@@ -205,22 +205,22 @@ fn buckets(place: &Place, seeded: &[Seeded]) -> QueryBuilder<Sqlite> {
     statement
 }
 
-fn changes(place: &Place, seeded: &[Seeded]) -> QueryBuilder<Sqlite> {
+fn changes(target: &SeedTarget, seeded: &[Seeded]) -> QueryBuilder<Sqlite> {
     let mut statement = QueryBuilder::new("INSERT INTO changes (org_id, subject_id, at) ");
     statement.push_values(seeded, |mut row, one| {
-        row.push_bind(place.org.to_string())
+        row.push_bind(target.org.to_string())
             .push_bind(one.id.to_string())
             .push_bind(to_micros(one.created_at));
     });
     statement
 }
 
-fn words(place: &Place, seeded: &[Seeded]) -> QueryBuilder<Sqlite> {
+fn words(target: &SeedTarget, seeded: &[Seeded]) -> QueryBuilder<Sqlite> {
     let mut statement =
         QueryBuilder::new("INSERT INTO bucket_words (bucket_id, node_id, status, latency_ms, at) ");
     statement.push_values(seeded, |mut row, one| {
         row.push_bind(one.id.to_string())
-            .push_bind(place.node.to_string())
+            .push_bind(target.node.to_string())
             .push_bind("ONLINE")
             .push_bind(25)
             .push_bind(to_micros(one.created_at));
@@ -228,7 +228,7 @@ fn words(place: &Place, seeded: &[Seeded]) -> QueryBuilder<Sqlite> {
     statement
 }
 
-fn days(place: &Place, seeded: &[Seeded]) -> QueryBuilder<Sqlite> {
+fn days(target: &SeedTarget, seeded: &[Seeded]) -> QueryBuilder<Sqlite> {
     let mut statement = QueryBuilder::new(
         "INSERT INTO day_records (bucket_id, day, node_id, observed_us, online_us, probes, failures, \
          latency_sum_ms, latencies, last_at, last_status, last_latency_ms) ",
@@ -236,7 +236,7 @@ fn days(place: &Place, seeded: &[Seeded]) -> QueryBuilder<Sqlite> {
     statement.push_values(seeded, |mut row, one| {
         row.push_bind(one.id.to_string())
             .push_bind(Day::of(one.created_at).number())
-            .push_bind(place.node.to_string())
+            .push_bind(target.node.to_string())
             .push_bind(60_000_000)
             .push_bind(60_000_000)
             .push_bind(2)
@@ -251,7 +251,7 @@ fn days(place: &Place, seeded: &[Seeded]) -> QueryBuilder<Sqlite> {
 }
 
 /// Traffic of each: its series' row.
-fn traffic(place: &Place, seeded: &[Seeded]) -> QueryBuilder<Sqlite> {
+fn traffic(target: &SeedTarget, seeded: &[Seeded]) -> QueryBuilder<Sqlite> {
     let mut statement = QueryBuilder::new(
         "INSERT INTO usage_series (number, node_id, bucket_id, repo_id, org_id, org_number, day, minute, requests, \
          errors, reads, writes, lists, provider_errors, upload_bytes, download_bytes, size_change, latency_sum_ms, \
@@ -259,10 +259,10 @@ fn traffic(place: &Place, seeded: &[Seeded]) -> QueryBuilder<Sqlite> {
     );
     statement.push_values(seeded, |mut row, one| {
         row.push_bind(ORG_NUMBER + 1 + i64::try_from(one.number).unwrap_or(i64::MAX))
-            .push_bind(place.node.to_string())
+            .push_bind(target.node.to_string())
             .push_bind(one.id.to_string())
             .push_bind("")
-            .push_bind(place.org.to_string())
+            .push_bind(target.org.to_string())
             .push_bind(ORG_NUMBER)
             .push_bind(Day::of(one.created_at).number())
             .push_bind(one.created_at.as_second().div_euclid(60) * 60);

@@ -82,7 +82,7 @@ pub struct BucketUpdate {
     /// The secret.
     pub secret: SecretUpdate,
     /// Whether location or secret changed: nodes must learn of it, and what they reported before counts no longer.
-    pub announce: bool,
+    pub record_change: bool,
     /// What the validation found, where one was made.
     pub first_report: Option<FirstReport>,
 }
@@ -135,7 +135,7 @@ pub enum BucketDeleted {
 
 /// What one node last said of a bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NodeWord {
+pub struct NodeStatusRow {
     /// The node.
     pub node_id: NodeId,
     /// The status.
@@ -176,7 +176,7 @@ pub struct ListedBucket {
     /// Whether a secret is stored.
     pub has_secret: bool,
     /// What nodes last said, one entry a node that ever reported and is still registered.
-    pub nodes: Vec<NodeWord>,
+    pub nodes: Vec<NodeStatusRow>,
 }
 
 /// Where the next page of a newest-first list begins: after this one.

@@ -8,7 +8,7 @@ use bucketry_model::uptime::{DayRecord, ProbeSample};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Result;
-use crate::bucket::NodeWord;
+use crate::bucket::NodeStatusRow;
 
 /// Samples of one heartbeat.
 #[derive(Debug, Clone)]
@@ -48,7 +48,7 @@ pub trait StatusStore {
     async fn record_probes(&self, batch: &ProbeBatch) -> Result<usize>;
 
     /// What each registered node last said of a bucket, with the node, by node name.
-    async fn bucket_words(&self, id: BucketId) -> Result<Vec<(Node, NodeWord)>>;
+    async fn bucket_words(&self, id: BucketId) -> Result<Vec<(Node, NodeStatusRow)>>;
 
     /// A day's records of a bucket, one a node that is still registered, by node name.
     async fn day_records(&self, id: BucketId, day: Day) -> Result<Vec<(Node, DayRecord)>>;

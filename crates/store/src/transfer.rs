@@ -94,7 +94,7 @@ pub struct Table {
 
 /// How far a table has come.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Place {
+pub struct TransferCursor {
     /// The key of the last row that was stored.
     pub after: Option<Vec<Cell>>,
     /// How many rows were stored.
@@ -148,10 +148,15 @@ pub trait Target: Source {
     async fn begin_transfer(&self, tables: &[Table]) -> Result<bool>;
 
     /// How far a table has come.
-    async fn place(&self, table: &Table) -> Result<Place>;
+    async fn transfer_cursor(&self, table: &Table) -> Result<TransferCursor>;
 
     /// Stores rows and the place after them.
-    async fn put_rows(&self, table: &Table, rows: &[Vec<Cell>], place: &Place) -> Result<()>;
+    async fn put_rows(
+        &self,
+        table: &Table,
+        rows: &[Vec<Cell>],
+        transfer_cursor: &TransferCursor,
+    ) -> Result<()>;
 
     /// Ends the transfer: the registry can be used.
     async fn end_transfer(&self) -> Result<()>;
@@ -201,16 +206,16 @@ pub async fn run(
         return Ok(Moved::TargetInUse);
     }
     for table in tables {
-        let mut place = to.place(table).await?;
-        let mut rows = from.rows_after(table, place.after.as_deref(), BATCH).await?;
+        let mut transfer_cursor = to.transfer_cursor(table).await?;
+        let mut rows = from.rows_after(table, transfer_cursor.after.as_deref(), BATCH).await?;
         loop {
-            progress(Step::Moving, table, place.rows);
+            progress(Step::Moving, table, transfer_cursor.rows);
             let Some(last) = rows.last() else { break };
-            place.after = Some(last[..table.key].to_vec());
-            place.rows += rows.len() as u64;
+            transfer_cursor.after = Some(last[..table.key].to_vec());
+            transfer_cursor.rows += rows.len() as u64;
             // The next ones are read while these are stored.
-            let next = from.rows_after(table, place.after.as_deref(), BATCH);
-            ((), rows) = try_join(to.put_rows(table, &rows, &place), next).await?;
+            let next = from.rows_after(table, transfer_cursor.after.as_deref(), BATCH);
+            ((), rows) = try_join(to.put_rows(table, &rows, &transfer_cursor), next).await?;
         }
     }
     let mut moved = 0;

@@ -35,7 +35,7 @@ pub struct ListedTotals {
 
 /// A place in what is told of traffic: what is read goes on after it, towards older periods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SeriesPlace {
+pub struct SeriesPosition {
     /// Unix seconds at the start of the minute or day.
     pub at: i64,
     /// The number by which the store knows the node, the bucket and the repository together.
@@ -62,7 +62,7 @@ pub struct SeriesQuery {
     /// Unix seconds at the start of the last period.
     pub last: i64,
     /// After this place.
-    pub after: Option<SeriesPlace>,
+    pub after: Option<SeriesPosition>,
     /// At most so many.
     pub limit: u32,
 }
@@ -71,7 +71,7 @@ pub struct SeriesQuery {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeriesPoint {
     /// Where the series stands with it.
-    pub place: SeriesPlace,
+    pub position: SeriesPosition,
     /// The bucket.
     pub bucket_id: BucketId,
     /// The node.

@@ -106,7 +106,7 @@ fn mode(path: &Path) -> u32 {
 
 async fn schema_error(directory: &Path) -> String {
     match SqliteStore::open(directory, quick()).await {
-        Err(StoreError::Schema(told)) => told,
+        Err(StoreError::Schema(response)) => response,
         other => panic!("expected a schema error, not {other:?}"),
     }
 }
@@ -160,8 +160,8 @@ async fn a_database_of_a_newer_version_is_left_alone() {
          VALUES (99, 'from the future', TRUE, x'00', 1)",
     )
     .await;
-    let told = schema_error(directory.path()).await;
-    assert!(told.contains("newer version") && told.contains("99"), "{told}");
+    let response = schema_error(directory.path()).await;
+    assert!(response.contains("newer version") && response.contains("99"), "{response}");
 }
 
 #[tokio::test]
@@ -222,8 +222,11 @@ async fn a_value_that_cannot_be_read_is_told_by_its_column() {
     let directory = TempDir::new().unwrap();
     let store = furnished(directory.path()).await;
     run(directory.path(), "UPDATE buckets SET storage_type = 'hunter2'").await;
-    let told = store.bucket(organization().id, bucket(0, "").id).await.unwrap_err();
-    assert!(matches!(&told, StoreError::Damaged(column) if column == "column storage_type"), "{told:?}");
+    let response = store.bucket(organization().id, bucket(0, "").id).await.unwrap_err();
+    assert!(
+        matches!(&response, StoreError::Damaged(column) if column == "column storage_type"),
+        "{response:?}"
+    );
 }
 
 #[tokio::test]
@@ -327,8 +330,9 @@ async fn a_full_disk_is_told_and_does_no_harm() {
     store.close().await;
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(directory.path().join(DATABASE_FILE));
     let mut connection = options.connect().await.unwrap();
-    let told: String = sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&mut connection).await.unwrap();
-    assert_eq!(told, "ok");
+    let response: String =
+        sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&mut connection).await.unwrap();
+    assert_eq!(response, "ok");
 }
 
 #[tokio::test]

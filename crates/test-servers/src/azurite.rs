@@ -49,14 +49,14 @@ impl Azurite {
     }
 
     fn start_once(program: &Path) -> Result<Self> {
-        let room = tempfile::Builder::new().prefix("bucketry-azurite-").tempdir()?;
+        let dir = tempfile::Builder::new().prefix("bucketry-azurite-").tempdir()?;
         let [port] = ports::free()?;
         let mut command = Command::new(program);
         command
             .args(["--silent", "--inMemoryPersistence", "--skipApiVersionCheck", "--disableTelemetry"])
             .args(["--blobHost", "127.0.0.1", "--blobPort", &port.to_string()])
-            .current_dir(room.path());
-        let mut process = Supervised::start(command, room.path(), &[])?;
+            .current_dir(dir.path());
+        let mut process = Supervised::start(command, dir.path(), &[])?;
         process.wait_ready("Azurite taking requests", READY_WITHIN, || {
             let answer = loopback::request("GET", port, "/", &[], "").map_err(|error| error.to_string())?;
             // Whoever asks without a name is refused, by the service and not by somebody else at this port.
@@ -66,7 +66,7 @@ impl Azurite {
                 Err(format!("it answers {}", answer.status))
             }
         })?;
-        Ok(Self { port, _process: process, _room: room })
+        Ok(Self { port, _process: process, _room: dir })
     }
 
     /// Where requests go, without the account.

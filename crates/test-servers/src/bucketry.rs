@@ -78,7 +78,7 @@ impl Options {
 #[derive(Debug)]
 pub struct Bucketry {
     options: Options,
-    room: TempDir,
+    dir: TempDir,
     process: Option<Supervised>,
     api: String,
     gateway: Option<String>,
@@ -90,8 +90,8 @@ impl Bucketry {
     /// # Errors
     /// When it can't be run, ends instead of getting ready (the error carries its last lines), or takes over a minute.
     pub fn start(options: Options) -> Result<Self> {
-        let room = tempfile::Builder::new().prefix("bucketry-serve-").tempdir()?;
-        let mut server = Self { options, room, process: None, api: String::new(), gateway: None };
+        let dir = tempfile::Builder::new().prefix("bucketry-serve-").tempdir()?;
+        let mut server = Self { options, dir, process: None, api: String::new(), gateway: None };
         server.start_again()?;
         Ok(server)
     }
@@ -113,7 +113,7 @@ impl Bucketry {
 
     /// The data directory.
     pub fn data_dir(&self) -> PathBuf {
-        self.options.data_dir.clone().unwrap_or_else(|| self.room.path().join("data"))
+        self.options.data_dir.clone().unwrap_or_else(|| self.dir.path().join("data"))
     }
 
     /// The address of the PostgreSQL database that its registry is in; none for the embedded one.
@@ -123,7 +123,7 @@ impl Bucketry {
 
     /// Everything printed so far, by all runs on this data directory.
     pub fn log(&self) -> String {
-        process::log_in(self.room.path())
+        process::log_in(self.dir.path())
     }
 
     /// The process id while it runs.
@@ -153,12 +153,12 @@ impl Bucketry {
     /// As [`Bucketry::start`].
     pub fn start_again(&mut self) -> Result<()> {
         self.kill_hard()?;
-        let ready_file = self.room.path().join("ready.json");
+        let ready_file = self.dir.path().join("ready.json");
         match std::fs::remove_file(&ready_file) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
-        let mut process = Supervised::start(self.command(&ready_file), self.room.path(), &[])?;
+        let mut process = Supervised::start(self.command(&ready_file), self.dir.path(), &[])?;
         let ready = process.wait_ready("the server writing its ready file", READY_WITHIN, || {
             let text = std::fs::read_to_string(&ready_file).map_err(|error| error.to_string())?;
             // It may be half written at this moment.
@@ -189,7 +189,7 @@ impl Bucketry {
             .arg(ready_file)
             .args(&self.options.args)
             .envs(self.options.env.iter().map(|(name, value)| (name, value)))
-            .current_dir(self.room.path());
+            .current_dir(self.dir.path());
         command
     }
 }

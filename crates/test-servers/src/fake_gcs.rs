@@ -40,7 +40,7 @@ impl FakeGcs {
     }
 
     fn start_once(program: &Path) -> Result<Self> {
-        let room = tempfile::Builder::new().prefix("bucketry-fake-gcs-").tempdir()?;
+        let dir = tempfile::Builder::new().prefix("bucketry-fake-gcs-").tempdir()?;
         let [port] = ports::free()?;
         let host = format!("127.0.0.1:{port}");
         let mut command = Command::new(program);
@@ -49,8 +49,8 @@ impl FakeGcs {
             .args(["-port", &port.to_string(), "-log-level", "error"])
             // What it calls itself in its answers, and the host of the XML API.
             .args(["-public-host", &host, "-external-url", &format!("http://{host}")])
-            .current_dir(room.path());
-        let mut process = Supervised::start(command, room.path(), &[])?;
+            .current_dir(dir.path());
+        let mut process = Supervised::start(command, dir.path(), &[])?;
         process.wait_ready("fake-gcs-server taking requests", READY_WITHIN, || {
             let list = loopback::request("GET", port, "/storage/v1/b", &[], "");
             match list.map_err(|error| error.to_string())?.status {
@@ -58,7 +58,7 @@ impl FakeGcs {
                 status => Err(format!("it answers {status}")),
             }
         })?;
-        Ok(Self { port, _process: process, _room: room })
+        Ok(Self { port, _process: process, _room: dir })
     }
 
     /// Where requests of both APIs go.

@@ -31,7 +31,7 @@ pub struct Settings {
 impl Settings {
     /// Keeps the data in a temporary directory within this one.
     #[must_use]
-    pub fn place(mut self, directory: &Path) -> Self {
+    pub fn in_directory(mut self, directory: &Path) -> Self {
         self.place = Some(directory.to_owned());
         self
     }
@@ -49,7 +49,7 @@ impl Settings {
 pub struct Postgres {
     programs: PathBuf,
     parameters: Vec<(String, String)>,
-    room: TempDir,
+    dir: TempDir,
     port: u16,
     process: Option<Supervised>,
 }
@@ -71,16 +71,16 @@ impl Postgres {
     /// As [`Postgres::start`].
     pub fn start_with(programs: &Path, settings: Settings) -> Result<Self> {
         let place = settings.place.unwrap_or_else(std::env::temp_dir);
-        let room = tempfile::Builder::new().prefix("bucketry-postgres-").tempdir_in(place)?;
-        let data = room.path().join("data");
+        let dir = tempfile::Builder::new().prefix("bucketry-postgres-").tempdir_in(place)?;
+        let data = dir.path().join("data");
         std::fs::create_dir(&data)?;
         if is_root(&data)? {
             // It must get to its data, and its parents are this user's.
-            std::fs::set_permissions(room.path(), PermissionsExt::from_mode(0o755))?;
+            std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755))?;
             chown(&data, Some(UNPRIVILEGED), Some(UNPRIVILEGED))?;
         }
         let parameters = settings.parameters;
-        let mut server = Self { programs: programs.to_owned(), parameters, room, port: 0, process: None };
+        let mut server = Self { programs: programs.to_owned(), parameters, dir, port: 0, process: None };
         let mut initdb = server.command("initdb")?;
         initdb.arg("--pgdata").arg(&data).args([
             "--username",
@@ -113,7 +113,7 @@ impl Postgres {
 
     /// Where it keeps its data.
     pub fn data(&self) -> PathBuf {
-        self.room.path().join("data")
+        self.dir.path().join("data")
     }
 
     /// Makes an empty database and tells its address.
@@ -155,7 +155,7 @@ impl Postgres {
         for (name, value) in &self.parameters {
             command.arg("-c").arg(format!("{name}={value}"));
         }
-        let mut process = Supervised::start(command, self.room.path(), &[])?;
+        let mut process = Supervised::start(command, self.dir.path(), &[])?;
         let mut ready = Command::new(self.programs.join("pg_isready"));
         ready.args(["--quiet", "--host", "127.0.0.1", "--port", &self.port.to_string()]);
         ready.stdin(Stdio::null());
@@ -171,7 +171,7 @@ impl Postgres {
     /// One of PostgreSQL's programs, as a user that it accepts.
     fn command(&self, program: &str) -> Result<Command> {
         let program = self.programs.join(program);
-        let mut command = if is_root(self.room.path())? {
+        let mut command = if is_root(self.dir.path())? {
             let user = UNPRIVILEGED.to_string();
             let mut command = Command::new("setpriv");
             command
@@ -184,7 +184,7 @@ impl Postgres {
         } else {
             Command::new(program)
         };
-        command.current_dir(self.room.path()).env("HOME", self.room.path());
+        command.current_dir(self.dir.path()).env("HOME", self.dir.path());
         Ok(command)
     }
 }

@@ -37,13 +37,13 @@ pub struct Supervised {
 
 impl Supervised {
     /// Starts `command` in a process group of its own, without standard input, both outputs appended to a file in
-    /// `room`: the owner's temporary directory, which the owner removes, or the watchdog if the owner is killed.
+    /// `dir`: the owner's temporary directory, which the owner removes, or the watchdog if the owner is killed.
     /// `leftovers` are files elsewhere that the program is known to leave behind; they are removed after its end.
     ///
     /// # Errors
     /// When the log can't be opened, or the program or the watchdog's shell can't be run.
-    pub fn start(mut command: Command, room: &Path, leftovers: &[PathBuf]) -> Result<Self> {
-        let log = room.join(LOG);
+    pub fn start(mut command: Command, dir: &Path, leftovers: &[PathBuf]) -> Result<Self> {
+        let log = dir.join(LOG);
         let output = File::options().create(true).append(true).open(&log)?;
         let program = PathBuf::from(command.get_program());
         let name = program.file_name().unwrap_or(OsStr::new("program")).to_string_lossy().into_owned();
@@ -54,7 +54,7 @@ impl Supervised {
             .process_group(0)
             .spawn()
             .map_err(|source| Error::Spawn { program, source })?;
-        match watch(child.id(), room, leftovers) {
+        match watch(child.id(), dir, leftovers) {
             Ok((watchdog, leash)) => Ok(Self { name, child, status: None, log, watchdog, leash }),
             Err(error) => {
                 child.kill()?;
@@ -155,9 +155,9 @@ impl Supervised {
     /// Lets the watchdog go without killing: the group's id may belong to somebody else from now on.
     fn release(&mut self) {
         if let Some(mut leash) = self.leash.take() {
-            let told = std::io::Write::write_all(&mut leash, b"ended\n");
+            let response = std::io::Write::write_all(&mut leash, b"ended\n");
             drop(leash);
-            if told.is_ok() {
+            if response.is_ok() {
                 // It only removes files now; its own end is not interesting.
                 drop(self.watchdog.wait());
             }
@@ -172,19 +172,19 @@ impl Drop for Supervised {
     }
 }
 
-/// Everything that programs started in `room` have printed so far.
-pub fn log_in(room: &Path) -> String {
-    text_of(&room.join(LOG))
+/// Everything that programs started in `dir` have printed so far.
+pub fn log_in(dir: &Path) -> String {
+    text_of(&dir.join(LOG))
 }
 
 fn text_of(log: &Path) -> String {
     std::fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
 }
 
-fn watch(group: u32, room: &Path, leftovers: &[PathBuf]) -> Result<(Child, Option<ChildStdin>)> {
+fn watch(group: u32, dir: &Path, leftovers: &[PathBuf]) -> Result<(Child, Option<ChildStdin>)> {
     let mut watchdog = Command::new("sh")
         .args(["-c", WATCHDOG, "watchdog", &group.to_string()])
-        .arg(room)
+        .arg(dir)
         .args(leftovers)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
@@ -223,8 +223,8 @@ mod tests {
 
     #[test]
     fn what_it_prints_is_in_its_log() {
-        let room = tempfile::tempdir().unwrap();
-        let mut process = Supervised::start(shell("echo out; echo err >&2"), room.path(), &[]).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let mut process = Supervised::start(shell("echo out; echo err >&2"), dir.path(), &[]).unwrap();
         let outcome = process.wait_ready("never", PATIENCE, || Err::<(), _>(String::new()));
         let Err(Error::Ended { log, .. }) = outcome else { panic!("{outcome:?}") };
         assert_eq!(log, "out\nerr");
@@ -232,9 +232,9 @@ mod tests {
 
     #[test]
     fn terminate_lets_it_finish_and_tells_its_status() {
-        let room = tempfile::tempdir().unwrap();
+        let dir = tempfile::tempdir().unwrap();
         let script = "trap 'exit 7' TERM; echo ready; while :; do sleep 0.05; done";
-        let mut process = Supervised::start(shell(script), room.path(), &[]).unwrap();
+        let mut process = Supervised::start(shell(script), dir.path(), &[]).unwrap();
         wait::until("the trap", PATIENCE, || {
             process.log().contains("ready").then_some(()).ok_or(process.log())
         })
@@ -244,9 +244,9 @@ mod tests {
 
     #[test]
     fn interrupt_is_another_signal_than_terminate() {
-        let room = tempfile::tempdir().unwrap();
+        let dir = tempfile::tempdir().unwrap();
         let script = "trap 'exit 8' INT; echo ready; while :; do sleep 0.05; done";
-        let mut process = Supervised::start(shell(script), room.path(), &[]).unwrap();
+        let mut process = Supervised::start(shell(script), dir.path(), &[]).unwrap();
         wait::until("the trap", PATIENCE, || {
             process.log().contains("ready").then_some(()).ok_or(process.log())
         })
@@ -256,11 +256,11 @@ mod tests {
 
     #[test]
     fn dropping_it_kills_its_children_and_removes_what_it_left() {
-        let room = tempfile::tempdir().unwrap();
-        let left = room.path().join("left.sock");
+        let dir = tempfile::tempdir().unwrap();
+        let left = dir.path().join("left.sock");
         std::fs::write(&left, "").unwrap();
         let script = shell("sleep 600 & echo $!; wait");
-        let process = Supervised::start(script, room.path(), std::slice::from_ref(&left)).unwrap();
+        let process = Supervised::start(script, dir.path(), std::slice::from_ref(&left)).unwrap();
         let grandchild: u32 = wait::until("the grandchild", PATIENCE, || {
             process.log().trim().parse().map_err(|_| process.log())
         })
@@ -275,8 +275,8 @@ mod tests {
 
     #[test]
     fn the_watchdog_kills_it_and_cleans_up_when_the_owner_is_gone() {
-        let room = tempfile::tempdir().unwrap();
-        let mut process = Supervised::start(shell("sleep 600"), room.path(), &[]).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let mut process = Supervised::start(shell("sleep 600"), dir.path(), &[]).unwrap();
         let id = process.id();
         // What the operating system does to the pipe of an owner that was killed.
         drop(process.leash.take());
@@ -285,7 +285,7 @@ mod tests {
         wait::until(
             "the cleaning",
             PATIENCE,
-            || if room.path().exists() { Err(String::new()) } else { Ok(()) },
+            || if dir.path().exists() { Err(String::new()) } else { Ok(()) },
         )
         .unwrap();
     }

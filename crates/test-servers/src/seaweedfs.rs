@@ -78,7 +78,7 @@ pub const OPEN_BUCKET: &str = "e2e";
 pub struct SeaweedFs {
     program: PathBuf,
     flags: &'static [&'static str],
-    room: TempDir,
+    dir: TempDir,
     ports: Ports,
     process: Option<Supervised>,
 }
@@ -114,12 +114,12 @@ impl SeaweedFs {
     }
 
     fn start_once(program: &Path, flags: &'static [&'static str]) -> Result<Self> {
-        let room = tempfile::Builder::new().prefix("bucketry-seaweedfs-").tempdir()?;
-        std::fs::create_dir(room.path().join("data"))?;
-        std::fs::create_dir(room.path().join("logs"))?;
-        std::fs::write(room.path().join("identities.json"), identities())?;
+        let dir = tempfile::Builder::new().prefix("bucketry-seaweedfs-").tempdir()?;
+        std::fs::create_dir(dir.path().join("data"))?;
+        std::fs::create_dir(dir.path().join("logs"))?;
+        std::fs::write(dir.path().join("identities.json"), identities())?;
         let program = program.to_owned();
-        let mut server = Self { program, flags, room, ports: Ports::free()?, process: None };
+        let mut server = Self { program, flags, dir, ports: Ports::free()?, process: None };
         server.start_again()?;
         for bucket in [SCOPED_BUCKET, OPEN_BUCKET] {
             server.create_bucket(bucket)?;
@@ -172,7 +172,7 @@ impl SeaweedFs {
         if self.process.is_some() {
             return Ok(());
         }
-        let mut process = Supervised::start(self.command(), self.room.path(), &self.ports.socket_files())?;
+        let mut process = Supervised::start(self.command(), self.dir.path(), &self.ports.socket_files())?;
         let ports = self.ports;
         process.wait_ready("SeaweedFS taking requests", READY_WITHIN, || ports.ready())?;
         self.process = Some(process);
@@ -180,7 +180,7 @@ impl SeaweedFs {
     }
 
     fn command(&self) -> Command {
-        let at = self.room.path();
+        let at = self.dir.path();
         let mut command = Command::new(&self.program);
         command
             .arg(format!("-logdir={}", at.join("logs").display()))

@@ -105,9 +105,9 @@ const UNIT_TOTALS: Members = &[("unitId", Kind::Text), ("totalCount", Kind::Deci
 #[expect(clippy::print_stderr, reason = "the table of calls is for people to read")]
 fn check(call: &str, answer: &Answer, at: &str, required: Members) -> Result<Value> {
     let whole = answer.json_with_status(200)?;
-    let told = whole.pointer(at).cloned().unwrap_or_default();
+    let response = whole.pointer(at).cloned().unwrap_or_default();
     for (member, kind) in required {
-        assert!(kind.fits(&told[member]), "{call}: {member} of {told}");
+        assert!(kind.fits(&response[member]), "{call}: {member} of {response}");
     }
     let names: Vec<_> = required.iter().map(|(name, _)| *name).collect();
     eprintln!("| {call} | {} | {} |", answer.status, names.join(", "));

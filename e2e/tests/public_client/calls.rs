@@ -356,7 +356,7 @@ async fn statistics(calls: &mut ClientCalls, client: &Person, bucket: &str, repo
     let data = "success:bool data+.timestamp:number data+.repoId:text data+.bucketId:text data+.unitId:text \
                 data+.upl_bytes:digits data+.dwl_bytes:digits data+.size_change:digits data+.latency_ms:number \
                 data+.host:text";
-    let some = |told: &Value| !list(&told["data"]).is_empty();
+    let some = |response: &Value| !list(&response["data"]).is_empty();
     for (name, path) in [("getMinuteStats", "/stats/minute"), ("getDailyStats", "/stats/daily")] {
         let asked = format!("{path}?repoId={repo}&bucketId={bucket}&hosts=embedded");
         let look = async || client.get(&asked).send().await?.json_with_status(200);
@@ -419,8 +419,9 @@ async fn endings(
     calls.make("deleteStorageRepo", "DELETE /repo/{repoId}", call, "success:bool").await?;
     let call = client.delete(&format!("/bucket/{bucket}"));
     calls.make("deleteStorageBucket", "DELETE /bucket/{bucketId}", call, "success:bool").await?;
-    let told = client.get(&format!("/bucket/stats?bucketId={bucket}")).send().await?.json_with_status(200)?;
-    assert_ne!(told["stats"][0]["totalCount"], "0", "the totals outlive the bucket: {told}");
+    let response =
+        client.get(&format!("/bucket/stats?bucketId={bucket}")).send().await?.json_with_status(200)?;
+    assert_ne!(response["stats"][0]["totalCount"], "0", "the totals outlive the bucket: {response}");
     let users = client.get("/organization/users").send().await?.json_with_status(200)?;
     let ada = list(&users["data"]).iter().find(|user| user["email"] == "ada@example.com");
     let id = ada.map(|user| text(&user["id"])).unwrap_or_default();

@@ -9,7 +9,7 @@ use bucketry_store::repository::RepositoryOfBucket;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::vocabulary::{Moment, StatusSchema, StorageTypeSchema};
+use crate::schema::{Moment, StatusSchema, StorageTypeSchema};
 
 /// A registered bucket. Its secret is never shown, in no form.
 #[derive(Serialize, ToSchema)]

@@ -16,11 +16,11 @@ use utoipa::ToSchema;
 
 use crate::caller::Authenticated;
 use crate::error::ApiResult;
-use crate::listing::{self, Frame, Source};
 use crate::openapi::{BadRequest, InOrganization, Signed};
+use crate::pagination::{self, Frame, Source};
 use crate::params::Params;
+use crate::schema::{Moment, StatusSchema, StorageTypeSchema};
 use crate::state::ApiState;
-use crate::vocabulary::{Moment, StatusSchema, StorageTypeSchema};
 
 /// A bucket that a new repository may take.
 #[derive(Serialize, ToSchema)]
@@ -64,13 +64,13 @@ struct Available {
 
 impl Source for Available {
     type Entry = BucketView;
-    type Place = PageStart;
+    type Position = PageStart;
 
     async fn read(&self, after: Option<PageStart>, limit: u32) -> ApiResult<Vec<BucketView>> {
         Ok(self.control.available_buckets(&self.caller, self.workspace, after, limit).await?)
     }
 
-    fn place(entry: &BucketView) -> PageStart {
+    fn position(entry: &BucketView) -> PageStart {
         PageStart { created_at: entry.bucket.created_at, id: entry.bucket.id }
     }
 
@@ -118,5 +118,5 @@ pub(crate) async fn available(
 ) -> ApiResult<Response> {
     let workspace = params.id("workspaceId")?;
     let source = Available { control: state.control().clone(), caller: Arc::clone(&caller.0), workspace };
-    listing::answer(source, Frame::Bare, params.page()?).await
+    pagination::answer(source, Frame::Bare, params.page()?).await
 }

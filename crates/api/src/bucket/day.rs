@@ -14,8 +14,8 @@ use crate::caller::Authenticated;
 use crate::error::{ApiError, ApiResult};
 use crate::openapi::{InOrganization, Signed, WithBody};
 use crate::params::PathId;
+use crate::schema::{Moment, StatusSchema};
 use crate::state::ApiState;
-use crate::vocabulary::{Moment, StatusSchema};
 
 /// Which day.
 #[derive(Deserialize, ToSchema)]

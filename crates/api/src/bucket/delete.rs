@@ -8,8 +8,8 @@ use crate::caller::Authenticated;
 use crate::error::ApiResult;
 use crate::openapi::{InOrganization, Signed};
 use crate::params::PathId;
+use crate::schema::Done;
 use crate::state::ApiState;
-use crate::vocabulary::Done;
 
 /// Deletes a bucket.
 ///

@@ -7,7 +7,7 @@ use bucketry_model::secret::Secret;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::vocabulary::{CheckScopeSchema, StorageTypeSchema};
+use crate::schema::{CheckScopeSchema, StorageTypeSchema};
 
 /// A bucket to be registered.
 #[derive(Deserialize, ToSchema)]

@@ -17,8 +17,8 @@ use super::answer::BucketAnswer;
 use crate::caller::Authenticated;
 use crate::error::ApiResult;
 use crate::list_cache::ListKey;
-use crate::listing::{self, Frame, Source, Whole, json};
 use crate::openapi::{BadRequest, InOrganization, Signed};
+use crate::pagination::{self, Frame, Source, Whole, json};
 use crate::params::{Page, Params};
 use crate::state::ApiState;
 
@@ -45,13 +45,13 @@ struct Buckets {
 
 impl Source for Buckets {
     type Entry = BucketView;
-    type Place = PageStart;
+    type Position = PageStart;
 
     async fn read(&self, after: Option<PageStart>, limit: u32) -> ApiResult<Vec<BucketView>> {
         Ok(self.control.list_buckets(&self.caller, self.workspace, after, limit).await?)
     }
 
-    fn place(entry: &BucketView) -> PageStart {
+    fn position(entry: &BucketView) -> PageStart {
         PageStart { created_at: entry.bucket.created_at, id: entry.bucket.id }
     }
 
@@ -90,7 +90,7 @@ pub(crate) async fn list(
     let control = state.control();
     let source = Buckets { control: control.clone(), caller: Arc::clone(&caller.0), workspace };
     let frame = Frame::Named("buckets");
-    let Page::Whole = page else { return listing::answer(source, frame, page).await };
+    let Page::Whole = page else { return pagination::answer(source, frame, page).await };
     let key = ListKey {
         org_id: caller.org_id,
         visible: control.visible(&caller, workspace).await?,
@@ -100,7 +100,7 @@ pub(crate) async fn list(
     if let Some(body) = state.lists().get(&key) {
         return Ok(json(Body::from(body)));
     }
-    let whole = listing::whole(source, frame).await?;
+    let whole = pagination::whole(source, frame).await?;
     if let Whole::Collected(body) = &whole {
         state.lists().insert(key, body.clone());
     }

@@ -12,8 +12,8 @@ use crate::caller::Authenticated;
 use crate::error::ApiResult;
 use crate::openapi::{InOrganization, Signed};
 use crate::params::PathId;
+use crate::schema::{Moment, StatusSchema};
 use crate::state::ApiState;
-use crate::vocabulary::{Moment, StatusSchema};
 
 /// What nodes say of a bucket. It has no `success`: that is the public contract.
 #[derive(Serialize, ToSchema)]

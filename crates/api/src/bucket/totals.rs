@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 
 use crate::caller::Authenticated;
 use crate::error::ApiResult;
-use crate::listing::{self, Frame, Source};
 use crate::openapi::{BadRequest, InOrganization, Signed};
+use crate::pagination::{self, Frame, Source};
 use crate::params::Params;
 use crate::state::ApiState;
 
@@ -98,13 +98,13 @@ impl Totals {
 
 impl Source for Totals {
     type Entry = BucketTotals;
-    type Place = PageStart;
+    type Position = PageStart;
 
     async fn read(&self, after: Option<PageStart>, limit: u32) -> ApiResult<Vec<BucketTotals>> {
         self.page(after, limit).await
     }
 
-    fn place(entry: &BucketTotals) -> PageStart {
+    fn position(entry: &BucketTotals) -> PageStart {
         entry.position
     }
 
@@ -141,5 +141,5 @@ pub(crate) async fn totals(
 ) -> ApiResult<Response> {
     let page = params.page()?;
     let source = Totals::select(&caller, &state, &params, &["bucketId", "unitId"]).await?;
-    listing::answer(source, Frame::Named("stats"), page).await
+    pagination::answer(source, Frame::Named("stats"), page).await
 }

@@ -17,8 +17,8 @@ use crate::change_body::ChangeBody;
 use crate::error::{ApiError, ApiResult};
 use crate::openapi::{Contended, InOrganization, NodeNeeded, Signed, ValidationLimits, WithBody};
 use crate::params::PathId;
+use crate::schema::{CheckSchema, StatusSchema};
 use crate::state::ApiState;
-use crate::vocabulary::{CheckSchema, StatusSchema};
 
 /// A bucket was changed.
 #[derive(Serialize, ToSchema)]

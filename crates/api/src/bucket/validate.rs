@@ -16,8 +16,8 @@ use crate::caller::Authenticated;
 use crate::error::{ApiError, ApiResult};
 use crate::openapi::{InOrganization, NodeNeeded, Signed, ValidationLimits, WithBody};
 use crate::params::PathId;
+use crate::schema::{CheckSchema, StatusSchema};
 use crate::state::ApiState;
-use crate::vocabulary::{CheckSchema, StatusSchema};
 
 /// A bucket could be opened.
 #[derive(Serialize, ToSchema)]

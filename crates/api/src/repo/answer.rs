@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::bucket::answer::BucketAnswer;
-use crate::vocabulary::{Moment, RepositoryModeSchema, StorageTypeSchema, WorkspaceRoleSchema};
+use crate::schema::{Moment, RepositoryModeSchema, StorageTypeSchema, WorkspaceRoleSchema};
 
 /// A repository: buckets behind one endpoint, opened by its own access keys.
 #[derive(Serialize, ToSchema)]
@@ -105,9 +105,9 @@ impl<'a> From<&'a RepositoryView> for RepoAnswer<'a> {
 impl<'a> From<&'a AttachedBucket> for RepoBucketAnswer<'a> {
     fn from(attached: &'a AttachedBucket) -> Self {
         Self {
-            bucket_id: attached.place.bucket_id,
-            folder: attached.place.folder.as_str(),
-            master: attached.place.master,
+            bucket_id: attached.attachment.bucket_id,
+            folder: attached.attachment.folder.as_str(),
+            master: attached.attachment.master,
             bucket: attached.bucket.as_ref().map(BucketAnswer::from),
         }
     }

@@ -12,8 +12,8 @@ use crate::change_body::ChangeBody;
 use crate::error::{ApiError, ApiResult};
 use crate::openapi::{Contended, InOrganization, Signed, WithBody};
 use crate::params::PathId;
+use crate::schema::Done;
 use crate::state::ApiState;
-use crate::vocabulary::Done;
 
 /// Changes a repository.
 ///

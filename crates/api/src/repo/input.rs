@@ -6,7 +6,7 @@ use bucketry_model::bucket::StorageType;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::vocabulary::{RepositoryModeSchema, StorageTypeSchema};
+use crate::schema::{RepositoryModeSchema, StorageTypeSchema};
 
 /// A bucket that a repository shall have.
 #[derive(Deserialize, ToSchema)]
@@ -26,13 +26,13 @@ pub(crate) struct BucketPlace {
 }
 
 impl From<BucketPlace> for RepositoryBucketInput {
-    fn from(place: BucketPlace) -> Self {
-        let bucket_id = place.bucket_id.filter(|text| !is_absent(text)).or(place.unit_id);
-        Self { bucket_id, folder: place.folder, master: place.master }
+    fn from(attachment: BucketPlace) -> Self {
+        let bucket_id = attachment.bucket_id.filter(|text| !is_absent(text)).or(attachment.unit_id);
+        Self { bucket_id, folder: attachment.folder, master: attachment.master }
     }
 }
 
-fn places(
+fn attachments(
     new: Option<Vec<BucketPlace>>,
     old: Option<Vec<BucketPlace>>,
 ) -> Option<Vec<RepositoryBucketInput>> {
@@ -70,7 +70,7 @@ impl From<NewRepo> for RepositoryInput {
             storage_type: new.storage_type,
             mode: new.mode,
             workspace_id: new.workspace_id,
-            buckets: places(new.repo_buckets, new.repo_units),
+            buckets: attachments(new.repo_buckets, new.repo_units),
         }
     }
 }
@@ -106,7 +106,7 @@ impl From<RepoChanges> for RepositoryInput {
             storage_type: changes.storage_type,
             mode: changes.mode,
             workspace_id: changes.workspace_id,
-            buckets: places(changes.repo_buckets, changes.repo_units),
+            buckets: attachments(changes.repo_buckets, changes.repo_units),
         }
     }
 }
@@ -138,7 +138,7 @@ impl From<RepoProposal> for RepositoryInput {
             name: proposal.name,
             mode: proposal.mode,
             workspace_id: proposal.workspace_id,
-            buckets: places(proposal.repo_buckets, proposal.repo_units),
+            buckets: attachments(proposal.repo_buckets, proposal.repo_units),
             ..Self::default()
         }
     }

@@ -19,8 +19,8 @@ use crate::error::ApiResult;
 use crate::idempotency::{self, Created};
 use crate::openapi::{InOrganization, NodeNeeded, Repeatable, Signed, WithBody};
 use crate::params::{KeyPath, PathId};
+use crate::schema::{Message, WorkspaceRoleSchema};
 use crate::state::ApiState;
-use crate::vocabulary::{Told, WorkspaceRoleSchema};
 
 /// An access key's fields.
 #[derive(Deserialize, ToSchema)]
@@ -96,9 +96,9 @@ pub(crate) async fn create(
     let (control, creator) = (state.control().clone(), Arc::clone(&caller));
     let work = async move {
         let made = control.create_repository_key(&creator, id, &input).await?;
-        let told = |secret| RepoKeyMade { success: true, id: made.id, key: made.key.clone(), secret };
-        let answer = told(Some(made.secret.expose().to_owned()));
-        Ok(Created { status: StatusCode::OK, answer, again: Some(told(None)) })
+        let response = |secret| RepoKeyMade { success: true, id: made.id, key: made.key.clone(), secret };
+        let answer = response(Some(made.secret.expose().to_owned()));
+        Ok(Created { status: StatusCode::OK, answer, again: Some(response(None)) })
     };
     // The same body for another repository is another request.
     let request = [id.to_string().as_bytes(), &bytes].concat();
@@ -144,7 +144,7 @@ pub(crate) async fn list(
     ),
     request_body = RepoKeyFields,
     responses(
-        (status = 200, description = "Changed", body = Told),
+        (status = 200, description = "Changed", body = Message),
         Signed, InOrganization, WithBody,
     ),
 )]
@@ -153,9 +153,9 @@ pub(crate) async fn update(
     State(state): State<ApiState>,
     KeyPath(repo, key): KeyPath,
     ChangeBody { value }: ChangeBody<RepoKeyFields>,
-) -> ApiResult<Json<Told>> {
+) -> ApiResult<Json<Message>> {
     state.control().update_repository_key(&caller, repo, key, &KeyInput::from(value)).await?;
-    Ok(Json(Told::new("the key was changed")))
+    Ok(Json(Message::new("the key was changed")))
 }
 
 /// Revokes an access key.
@@ -172,7 +172,7 @@ pub(crate) async fn update(
         ("apikeyId" = String, Path, format = "uuid", description = "The key"),
     ),
     responses(
-        (status = 200, description = "Revoked", body = Told),
+        (status = 200, description = "Revoked", body = Message),
         Signed, InOrganization,
     ),
 )]
@@ -180,7 +180,7 @@ pub(crate) async fn revoke(
     caller: Authenticated,
     State(state): State<ApiState>,
     KeyPath(repo, key): KeyPath,
-) -> ApiResult<Json<Told>> {
+) -> ApiResult<Json<Message>> {
     state.control().revoke_repository_key(&caller, repo, key).await?;
-    Ok(Json(Told::new("the key was revoked")))
+    Ok(Json(Message::new("the key was revoked")))
 }

@@ -16,8 +16,8 @@ use utoipa::ToSchema;
 use super::answer::RepoAnswer;
 use crate::caller::Authenticated;
 use crate::error::{ApiError, ApiResult};
-use crate::listing::{self, Frame, Source};
 use crate::openapi::{BadRequest, InOrganization, Signed};
+use crate::pagination::{self, Frame, Source};
 use crate::params::Params;
 use crate::state::ApiState;
 
@@ -38,21 +38,21 @@ pub(crate) struct RepoList<'a> {
 }
 
 /// The repositories that a caller may see.
-struct Repositories {
+struct RepositorySource {
     control: Control,
     caller: Arc<Caller>,
     workspace: Option<WorkspaceId>,
 }
 
-impl Source for Repositories {
+impl Source for RepositorySource {
     type Entry = RepositoryView;
-    type Place = PageStart<RepoId>;
+    type Position = PageStart<RepoId>;
 
     async fn read(&self, after: Option<PageStart<RepoId>>, limit: u32) -> ApiResult<Vec<RepositoryView>> {
         Ok(self.control.list_repositories(&self.caller, self.workspace, after, limit).await?)
     }
 
-    fn place(entry: &RepositoryView) -> PageStart<RepoId> {
+    fn position(entry: &RepositoryView) -> PageStart<RepoId> {
         PageStart { created_at: entry.repository.created_at, id: entry.repository.id }
     }
 
@@ -91,8 +91,8 @@ pub(crate) async fn list(
     let page = params.page()?;
     let Some(ids) = params.ids::<RepoId>(&["repoId"])? else {
         let control = state.control().clone();
-        let source = Repositories { control, caller: Arc::clone(&caller.0), workspace };
-        return listing::answer(source, Frame::Named("repos"), page).await;
+        let source = RepositorySource { control, caller: Arc::clone(&caller.0), workspace };
+        return pagination::answer(source, Frame::Named("repos"), page).await;
     };
     if ids.len() > MOST_NAMED {
         return Err(ApiError::field("repoId", format!("must be at most {MOST_NAMED} ids")));

@@ -12,8 +12,8 @@ use utoipa::ToSchema;
 use crate::bucket::totals::Count;
 use crate::caller::Authenticated;
 use crate::error::ApiResult;
-use crate::listing::{self, Frame, Source};
 use crate::openapi::{BadRequest, InOrganization, Signed};
+use crate::pagination::{self, Frame, Source};
 use crate::params::Params;
 use crate::state::ApiState;
 
@@ -67,13 +67,13 @@ struct Totals {
 
 impl Source for Totals {
     type Entry = RepositoryTotals;
-    type Place = PageStart<RepoId>;
+    type Position = PageStart<RepoId>;
 
     async fn read(&self, after: Option<PageStart<RepoId>>, limit: u32) -> ApiResult<Vec<RepositoryTotals>> {
         Ok(self.control.repository_totals(&self.selection, after, limit).await?)
     }
 
-    fn place(entry: &RepositoryTotals) -> PageStart<RepoId> {
+    fn position(entry: &RepositoryTotals) -> PageStart<RepoId> {
         entry.position
     }
 
@@ -113,5 +113,5 @@ pub(crate) async fn totals(
     let control = state.control().clone();
     let selection = control.select_repositories(&caller, named.as_deref(), workspace).await?;
     let source = Totals { control, selection };
-    listing::answer(source, Frame::Named("stats"), page).await
+    pagination::answer(source, Frame::Named("stats"), page).await
 }

@@ -11,8 +11,8 @@ use crate::caller::Authenticated;
 use crate::error::{ApiError, ApiResult};
 use crate::openapi::{InOrganization, Signed, WithBody};
 use crate::params::PathId;
+use crate::schema::Done;
 use crate::state::ApiState;
-use crate::vocabulary::Done;
 
 /// Tells whether a new repository could have these buckets.
 ///

@@ -15,11 +15,11 @@ use utoipa_axum::routes;
 
 use crate::caller::Authenticated;
 use crate::error::ApiResult;
-use crate::listing::{self, Elements, Frame, Source};
 use crate::openapi::{BadRequest, InOrganization, Signed};
+use crate::pagination::{self, Elements, Frame, Source};
 use crate::params::{Page, Params};
+use crate::schema::{Moment, StatusSchema, StorageTypeSchema};
 use crate::state::ApiState;
-use crate::vocabulary::{Moment, StatusSchema, StorageTypeSchema};
 
 /// The routes.
 pub(super) fn routes() -> OpenApiRouter<ApiState> {
@@ -156,13 +156,13 @@ struct Minutes {
 
 impl Source for Minutes {
     type Entry = BucketStates;
-    type Place = PageStart;
+    type Position = PageStart;
 
     async fn read(&self, after: Option<PageStart>, limit: u32) -> ApiResult<Vec<BucketStates>> {
         Ok(self.control.bucket_states(&self.selection, after, limit).await?)
     }
 
-    fn place(entry: &BucketStates) -> PageStart {
+    fn position(entry: &BucketStates) -> PageStart {
         entry.position
     }
 
@@ -182,7 +182,7 @@ struct Days {
 
 impl Source for Days {
     type Entry = BucketDays;
-    type Place = PageStart;
+    type Position = PageStart;
 
     fn at_once(&self) -> u32 {
         self.statistics.most_buckets()
@@ -192,7 +192,7 @@ impl Source for Days {
         Ok(self.control.bucket_days(&self.statistics, after, limit).await?)
     }
 
-    fn place(entry: &BucketDays) -> PageStart {
+    fn position(entry: &BucketDays) -> PageStart {
         entry.position
     }
 
@@ -235,7 +235,7 @@ async fn minute(caller: Authenticated, State(state): State<ApiState>, params: Pa
     let page = params.page()?;
     let selection = select(&caller, &state, &params).await?;
     let source = Minutes { control: state.control().clone(), selection };
-    listing::answer(source, Frame::Named("data"), page).await
+    pagination::answer(source, Frame::Named("data"), page).await
 }
 
 /// Reports how nodes saw buckets by UTC day.
@@ -273,5 +273,5 @@ async fn daily(caller: Authenticated, State(state): State<ApiState>, params: Par
         Page::Part { after, limit } => Page::Part { after, limit: limit.min(statistics.most_buckets()) },
     };
     let source = Days { control: state.control().clone(), statistics };
-    listing::answer(source, Frame::Named("data"), page).await
+    pagination::answer(source, Frame::Named("data"), page).await
 }

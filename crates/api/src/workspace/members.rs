@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use bucketry_control::Thing;
+use bucketry_control::ResourceKind;
 use bucketry_control::ids::read_id;
 use bucketry_model::id::{UserId, WorkspaceId};
 use bucketry_model::role::WorkspaceRole;
@@ -17,8 +17,8 @@ use crate::change_body::ChangeBody;
 use crate::error::{ApiError, ApiResult};
 use crate::openapi::{BadRequest, InOrganization, Signed, WithBody};
 use crate::params::{MemberPath, PathId};
+use crate::schema::{Done, WorkspaceRoleSchema};
 use crate::state::ApiState;
-use crate::vocabulary::{Done, WorkspaceRoleSchema};
 
 /// The routes.
 pub(super) fn routes() -> OpenApiRouter<ApiState> {
@@ -57,7 +57,7 @@ async fn add(
     PathId(id): PathId<WorkspaceId>,
     JsonBody { value, .. }: JsonBody<NewMember>,
 ) -> ApiResult<Json<Done>> {
-    let user = read_id::<UserId>(value.user_id.as_deref(), Thing::User)?;
+    let user = read_id::<UserId>(value.user_id.as_deref(), ResourceKind::User)?;
     let user = user.ok_or_else(|| ApiError::field("userId", "is required"))?;
     state.control().add_member(&caller, id, user, value.role).await?;
     Ok(Json(Done::YES))

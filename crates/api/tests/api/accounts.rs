@@ -119,8 +119,8 @@ async fn a_one_time_password_opens_nothing_but_its_own_change() {
         let path = concrete(path);
         let body = call["requestBody"].is_object().then(|| json!({}));
         let refused = deployment.ask_as(token, method, &path, body).await;
-        let told = (refused.status.as_u16(), refused.code());
-        assert_eq!(told, (403, "PASSWORD_CHANGE_REQUIRED"), "{path}: {}", refused.text);
+        let response = (refused.status.as_u16(), refused.code());
+        assert_eq!(response, (403, "PASSWORD_CHANGE_REQUIRED"), "{path}: {}", refused.text);
         let message = refused.body["message"].as_str().unwrap();
         assert!(message.contains(&format!("PUT /user/{id}")) && message.contains("bucketry user password"));
         asked += 1;
@@ -147,9 +147,14 @@ async fn an_account_is_changed_by_the_contract() {
     let (id, token) = deployment.add_user("ada@example.com", 0).await;
     let path = format!("/user/{id}");
     let put = async |body: Value| deployment.ask_as(Some(&token), Method::PUT, &path, Some(body)).await;
-    let told = put(json!({ "name": "Augusta", "lastName": "King" })).await;
-    assert_eq!((told.status.as_u16(), &told.body["success"]), (200, &json!(true)), "{}", told.text);
-    assert!(told.body["message"].is_string());
+    let response = put(json!({ "name": "Augusta", "lastName": "King" })).await;
+    assert_eq!(
+        (response.status.as_u16(), &response.body["success"]),
+        (200, &json!(true)),
+        "{}",
+        response.text
+    );
+    assert!(response.body["message"].is_string());
     let profile = deployment.ask_as(Some(&token), Method::GET, "/user/profile", None).await.body;
     assert_eq!((&profile["data"]["name"], &profile["data"]["lastName"]), (&json!("Augusta"), &json!("King")));
 
@@ -252,9 +257,14 @@ async fn calls_that_are_not_served_are_not_taken_for_ids() {
         (Method::POST, "/organization/users/x/resend-invitation"),
     ] {
         for token in [None, Some(deployment.owner.as_str())] {
-            let told = deployment.ask_as(token, method.clone(), path, None).await;
-            assert_eq!((told.status.as_u16(), told.code()), (404, "NOT_SERVED"), "{path}: {}", told.text);
-            assert!(told.body["message"].as_str().unwrap().contains("not served"), "{path}");
+            let response = deployment.ask_as(token, method.clone(), path, None).await;
+            assert_eq!(
+                (response.status.as_u16(), response.code()),
+                (404, "NOT_SERVED"),
+                "{path}: {}",
+                response.text
+            );
+            assert!(response.body["message"].as_str().unwrap().contains("not served"), "{path}");
         }
     }
 }

@@ -10,7 +10,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::deployment::PASSWORD;
-use crate::places::{Place, ROLES, World};
+use crate::fixtures::{Ownership, ROLES, TestContext};
 
 /// A route of the document.
 struct Route {
@@ -67,7 +67,12 @@ fn is_placed(route: &Route) -> bool {
 }
 
 /// A request of a route in a place, for fresh things, so that no answer depends on another.
-async fn request(world: &World, route: &Route, place: Place, role: &str) -> (String, Option<Value>) {
+async fn request(
+    context: &TestContext,
+    route: &Route,
+    ownership: Ownership,
+    role: &str,
+) -> (String, Option<Value>) {
     let name = route.name();
     let path = |parts: &[(&str, String)]| {
         parts.iter().fold(route.path.clone(), |path, (part, value)| path.replace(part, value))
@@ -97,94 +102,99 @@ async fn request(world: &World, route: &Route, place: Place, role: &str) -> (Str
             (route.path.clone(), Some(json!({ "refreshToken": "unknown" })))
         }
         "POST /user/register" => {
-            let email = format!("{}@example.info", world.fresh_name());
+            let email = format!("{}@example.info", context.fresh_name());
             let body = json!({
                 "email": email, "password": PASSWORD, "firstName": "A", "lastName": "B", "companyName": "C",
             });
             (route.path.clone(), Some(body))
         }
         "POST /workspace" | "POST /token" => {
-            (route.path.clone(), Some(json!({ "name": world.fresh_name() })))
+            (route.path.clone(), Some(json!({ "name": context.fresh_name() })))
         }
         "POST /organization/users" => {
-            let email = format!("{}@example.info", world.fresh_name());
+            let email = format!("{}@example.info", context.fresh_name());
             let body = json!({ "email": email, "password": PASSWORD, "firstName": "A", "lastName": "B" });
             (route.path.clone(), Some(body))
         }
-        "GET /repo" => (format!("{}?workspaceId={}", route.path, world.workspace(place)), None),
-        "GET /repo/stats" => (format!("{}?repoId={}", route.path, world.fresh_repository(place).await), None),
+        "GET /repo" => (format!("{}?workspaceId={}", route.path, context.workspace(ownership)), None),
+        "GET /repo/stats" => {
+            (format!("{}?repoId={}", route.path, context.fresh_repository(ownership).await), None)
+        }
         "POST /repo" => {
             let body = json!({
-                "name": world.fresh_name(), "storageType": "S3", "mode": "NORMAL",
-                "workspaceId": world.workspace(place), "repoBuckets": [],
+                "name": context.fresh_name(), "storageType": "S3", "mode": "NORMAL",
+                "workspaceId": context.workspace(ownership), "repoBuckets": [],
             });
             (route.path.clone(), Some(body))
         }
         "POST /repo/validate" => {
-            let bucket = world.fresh_bucket(place).await;
+            let bucket = context.fresh_bucket(ownership).await;
             let body = json!({ "mode": "NORMAL", "repoBuckets": [{ "bucketId": bucket, "folder": "" }] });
             (route.path.clone(), Some(body))
         }
         "PUT /repo/{repoId}" | "POST /repo/{repoId}/validate" => {
-            let body = json!({ "name": world.fresh_name() });
-            (path(&[("{repoId}", world.fresh_repository(place).await)]), Some(body))
+            let body = json!({ "name": context.fresh_name() });
+            (path(&[("{repoId}", context.fresh_repository(ownership).await)]), Some(body))
         }
         "DELETE /repo/{repoId}" | "GET /repo/{repoId}/apikey" => {
-            (path(&[("{repoId}", world.fresh_repository(place).await)]), None)
+            (path(&[("{repoId}", context.fresh_repository(ownership).await)]), None)
         }
         "POST /repo/{repoId}/apikey" => {
             let body = json!({ "name": "key", "accessType": "READ" });
-            (path(&[("{repoId}", world.fresh_repository(place).await)]), Some(body))
+            (path(&[("{repoId}", context.fresh_repository(ownership).await)]), Some(body))
         }
         "PUT /repo/{repoId}/apikey/{apikeyId}" | "DELETE /repo/{repoId}/apikey/{apikeyId}" => {
-            let (repo, key) = world.fresh_key(place).await;
+            let (repo, key) = context.fresh_key(ownership).await;
             let body = (route.method == Method::PUT).then(|| json!({ "name": "key", "accessType": "WRITE" }));
             (path(&[("{repoId}", repo), ("{apikeyId}", key)]), body)
         }
         "GET /bucket" | "GET /bucket/available" => {
-            (format!("{}?workspaceId={}", route.path, world.workspace(place)), None)
+            (format!("{}?workspaceId={}", route.path, context.workspace(ownership)), None)
         }
         "GET /bucket/stats"
         | "GET /stats/daily"
         | "GET /stats/minute"
         | "GET /stats/nodes/daily"
         | "GET /stats/nodes/minute" => {
-            (format!("{}?bucketId={}", route.path, world.fresh_bucket(place).await), None)
+            (format!("{}?bucketId={}", route.path, context.fresh_bucket(ownership).await), None)
         }
-        "GET /unit/stats" => (format!("{}?unitId={}", route.path, world.fresh_bucket(place).await), None),
+        "GET /unit/stats" => {
+            (format!("{}?unitId={}", route.path, context.fresh_bucket(ownership).await), None)
+        }
         "POST /bucket" => {
             let body = json!({
-                "name": world.fresh_name(), "bucket": "photos", "storageType": "S3", "key": "AKIA", "secret": "s",
-                "workspaceId": world.workspace(place),
+                "name": context.fresh_name(), "bucket": "photos", "storageType": "S3", "key": "AKIA", "secret": "s",
+                "workspaceId": context.workspace(ownership),
             });
             (route.path.clone(), Some(body))
         }
         "GET /bucket/{bucketId}/status"
         | "DELETE /bucket/{bucketId}"
         | "POST /bucket/{bucketId}/validate" => {
-            (path(&[("{bucketId}", world.fresh_bucket(place).await)]), None)
+            (path(&[("{bucketId}", context.fresh_bucket(ownership).await)]), None)
         }
         "PUT /bucket/{bucketId}" => {
-            let body = json!({ "name": world.fresh_name() });
-            (path(&[("{bucketId}", world.fresh_bucket(place).await)]), Some(body))
+            let body = json!({ "name": context.fresh_name() });
+            (path(&[("{bucketId}", context.fresh_bucket(ownership).await)]), Some(body))
         }
-        "POST /bucket/{bucketId}/stats" => {
-            (path(&[("{bucketId}", world.fresh_bucket(place).await)]), Some(json!({ "day": "2026-03-01" })))
-        }
+        "POST /bucket/{bucketId}/stats" => (
+            path(&[("{bucketId}", context.fresh_bucket(ownership).await)]),
+            Some(json!({ "day": "2026-03-01" })),
+        ),
         "GET /workspace/{workspaceId}" | "DELETE /workspace/{workspaceId}" => {
-            (path(&[("{workspaceId}", world.fresh_workspace(place).await.to_string())]), None)
+            (path(&[("{workspaceId}", context.fresh_workspace(ownership).await.to_string())]), None)
         }
         "PUT /workspace/{workspaceId}" => {
-            let body = json!({ "name": world.fresh_name() });
-            (path(&[("{workspaceId}", world.fresh_workspace(place).await.to_string())]), Some(body))
+            let body = json!({ "name": context.fresh_name() });
+            (path(&[("{workspaceId}", context.fresh_workspace(ownership).await.to_string())]), Some(body))
         }
         "POST /workspace/{workspaceId}/users" => {
-            let body = json!({ "userId": world.fresh_user(place).await, "role": "READ" });
-            (path(&[("{workspaceId}", world.fresh_workspace(place).await.to_string())]), Some(body))
+            let body = json!({ "userId": context.fresh_user(ownership).await, "role": "READ" });
+            (path(&[("{workspaceId}", context.fresh_workspace(ownership).await.to_string())]), Some(body))
         }
         "PUT /workspace/{workspaceId}/users/{userId}" | "DELETE /workspace/{workspaceId}/users/{userId}" => {
-            let workspace = world.fresh_workspace(place).await;
-            let member = world.fresh_member(place, workspace).await;
+            let workspace = context.fresh_workspace(ownership).await;
+            let member = context.fresh_member(ownership, workspace).await;
             let body = (route.method == Method::PUT).then(|| json!({ "role": "WRITE" }));
             (path(&[("{workspaceId}", workspace.to_string()), ("{userId}", member.to_string())]), body)
         }
@@ -192,24 +202,28 @@ async fn request(world: &World, route: &Route, place: Place, role: &str) -> (Str
         | "GET /organization/users/{userId}"
         | "DELETE /organization/users/{userId}"
         | "POST /organization/users/{userId}/reset-password" => {
-            (path(&[("{userId}", world.fresh_user(place).await.to_string())]), None)
+            (path(&[("{userId}", context.fresh_user(ownership).await.to_string())]), None)
         }
-        "PUT /user/{userId}/role" => {
-            (path(&[("{userId}", world.fresh_user(place).await.to_string())]), Some(json!({ "orgRole": 1 })))
-        }
-        "PUT /user/{userId}" | "PUT /organization/users/{userId}" => {
-            (path(&[("{userId}", world.fresh_user(place).await.to_string())]), Some(json!({ "name": "New" })))
-        }
+        "PUT /user/{userId}/role" => (
+            path(&[("{userId}", context.fresh_user(ownership).await.to_string())]),
+            Some(json!({ "orgRole": 1 })),
+        ),
+        "PUT /user/{userId}" | "PUT /organization/users/{userId}" => (
+            path(&[("{userId}", context.fresh_user(ownership).await.to_string())]),
+            Some(json!({ "name": "New" })),
+        ),
         "GET /organization/{orgId}" => {
-            (path(&[("{orgId}", world.organization(place).await.to_string())]), None)
+            (path(&[("{orgId}", context.organization(ownership).await.to_string())]), None)
         }
-        "DELETE /token/{tokenId}" => (path(&[("{tokenId}", world.fresh_token(place, role).await)]), None),
+        "DELETE /token/{tokenId}" => {
+            (path(&[("{tokenId}", context.fresh_token(ownership, role).await)]), None)
+        }
         _ => panic!("{name} has no request in the authorisation walk: write one, and look at its rows"),
     }
 }
 
 /// The table: a line for each route and place, a column for each role.
-async fn walk(world: &World) -> String {
+async fn walk(context: &TestContext) -> String {
     let mut table = String::from(
         "# Which status each role is answered, route by route and place by place. Written by the test of the same\n\
          # name with UPDATE_SNAPSHOTS=1; read every change as a change of what people may do.\n",
@@ -220,15 +234,18 @@ async fn walk(world: &World) -> String {
     }
     table.push('\n');
     for route in routes() {
-        let places = if is_placed(&route) { &Place::ALL[..] } else { &Place::ALL[..1] };
-        for place in places {
-            let label =
-                if places.len() == 1 { route.name() } else { format!("{} @ {}", route.name(), place.name()) };
+        let fixtures = if is_placed(&route) { &Ownership::ALL[..] } else { &Ownership::ALL[..1] };
+        for ownership in fixtures {
+            let label = if fixtures.len() == 1 {
+                route.name()
+            } else {
+                format!("{} @ {}", route.name(), ownership.name())
+            };
             write!(table, "{label:<74}").unwrap();
             for role in ROLES {
-                let (path, body) = request(world, &route, *place, role).await;
-                let token = world.token(role);
-                let answer = world.deployment.ask_as(token, route.method.clone(), &path, body).await;
+                let (path, body) = request(context, &route, *ownership, role).await;
+                let token = context.token(role);
+                let answer = context.deployment.ask_as(token, route.method.clone(), &path, body).await;
                 write!(table, " {:>14}", answer.status.as_u16()).unwrap();
             }
             table.push('\n');
@@ -239,8 +256,8 @@ async fn walk(world: &World) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_route_answers_every_role_in_every_place_as_the_table_says() {
-    let world = World::make().await;
-    let found = walk(&world).await;
+    let context = TestContext::make().await;
+    let found = walk(&context).await;
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/authorization.golden");
     if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
         std::fs::write(&file, &found).unwrap();
@@ -257,10 +274,10 @@ async fn every_route_answers_every_role_in_every_place_as_the_table_says() {
 
 #[tokio::test]
 async fn lists_show_only_what_the_caller_may_see() {
-    let world = World::make().await;
+    let context = TestContext::make().await;
     let mut ids = Vec::new();
-    for place in Place::ALL {
-        ids.push(world.fresh_bucket(place).await);
+    for ownership in Ownership::ALL {
+        ids.push(context.fresh_bucket(ownership).await);
     }
     let [own, other, foreign] = &ids[..] else { panic!() };
     for (role, expected) in [
@@ -273,7 +290,7 @@ async fn lists_show_only_what_the_caller_may_see() {
         ("FOREIGN", vec![foreign]),
     ] {
         for path in ["/bucket", "/bucket?limit=10", "/bucket/available", "/bucket/stats"] {
-            let answer = world.deployment.ask_as(world.token(role), Method::GET, path, None).await;
+            let answer = context.deployment.ask_as(context.token(role), Method::GET, path, None).await;
             let list = ["buckets", "stats"].iter().find_map(|key| answer.body[*key].as_array());
             let list = list.or(answer.body.as_array()).unwrap();
             let mut seen: Vec<&str> =
@@ -288,31 +305,31 @@ async fn lists_show_only_what_the_caller_may_see() {
 
 #[tokio::test]
 async fn moving_a_bucket_needs_write_in_both_workspaces() {
-    let world = World::make().await;
-    let bucket = world.fresh_bucket(Place::OwnWorkspace).await;
-    for (role, place, status) in [
-        ("WRITE", Place::OtherWorkspace, 403),
-        ("WRITE", Place::OtherOrganization, 404),
-        ("OWNER", Place::OtherOrganization, 404),
-        ("OWNER", Place::OtherWorkspace, 200),
-        ("WRITE", Place::OwnWorkspace, 403),
+    let context = TestContext::make().await;
+    let bucket = context.fresh_bucket(Ownership::OwnWorkspace).await;
+    for (role, ownership, status) in [
+        ("WRITE", Ownership::OtherWorkspace, 403),
+        ("WRITE", Ownership::OtherOrganization, 404),
+        ("OWNER", Ownership::OtherOrganization, 404),
+        ("OWNER", Ownership::OtherWorkspace, 200),
+        ("WRITE", Ownership::OwnWorkspace, 403),
     ] {
-        let body = json!({ "workspaceId": world.workspace(place) });
+        let body = json!({ "workspaceId": context.workspace(ownership) });
         let path = format!("/bucket/{bucket}");
-        let answer = world.deployment.ask_as(world.token(role), Method::PUT, &path, Some(body)).await;
-        assert_eq!(answer.status, status, "{role} to {}: {}", place.name(), answer.text);
+        let answer = context.deployment.ask_as(context.token(role), Method::PUT, &path, Some(body)).await;
+        assert_eq!(answer.status, status, "{role} to {}: {}", ownership.name(), answer.text);
     }
 }
 
 #[tokio::test]
 async fn scoped_tokens_reach_their_workspace_and_role_only() {
-    let world = World::make().await;
+    let context = TestContext::make().await;
     let (own, other) =
-        (world.workspace(Place::OwnWorkspace), world.fresh_bucket(Place::OtherWorkspace).await);
+        (context.workspace(Ownership::OwnWorkspace), context.fresh_bucket(Ownership::OtherWorkspace).await);
     let body = json!({ "name": "reader", "workspaceId": own, "role": "READ" });
-    let made = world.deployment.post("/token", body).await;
+    let made = context.deployment.post("/token", body).await;
     let token = made.body["token"].as_str();
-    let bucket = world.fresh_bucket(Place::OwnWorkspace).await;
+    let bucket = context.fresh_bucket(Ownership::OwnWorkspace).await;
     for (method, path, status) in [
         (Method::GET, format!("/bucket/{bucket}/status"), 200),
         (Method::DELETE, format!("/bucket/{bucket}"), 403),
@@ -321,7 +338,7 @@ async fn scoped_tokens_reach_their_workspace_and_role_only() {
         (Method::POST, "/token".to_owned(), 403),
     ] {
         let body = (method == Method::POST).then(|| json!({ "name": "another" }));
-        let answer = world.deployment.ask_as(token, method, &path, body).await;
+        let answer = context.deployment.ask_as(token, method, &path, body).await;
         assert_eq!(answer.status, status, "{path}: {}", answer.text);
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::deployment::{Answer, Deployment};
 
-fn told(answer: &Answer) -> (u16, &str, Vec<&str>) {
+fn response(answer: &Answer) -> (u16, &str, Vec<&str>) {
     let fields = answer.fields();
     (answer.status.as_u16(), answer.code(), fields)
 }
@@ -54,7 +54,7 @@ async fn a_stored_secret_is_not_used_elsewhere_whatever_the_type() {
                     [deployment.put(&path, change.clone()).await, deployment.post(&trial, change).await];
                 for refused in &refusals {
                     let expected = (400, "INVALID_REQUEST", vec!["secret"]);
-                    assert_eq!(told(refused), expected, "{field} {value}: {}", refused.text);
+                    assert_eq!(response(refused), expected, "{field} {value}: {}", refused.text);
                     let message = refused.body["fields"][0]["message"].as_str().unwrap();
                     assert!(message.contains(&format!("`{field}` changes")), "{message}");
                 }
@@ -114,7 +114,7 @@ async fn an_empty_key_or_secret_that_a_bucket_needs_means_unchanged() {
         let trial = deployment.post(&format!("{path}/validate"), json!({ "key": "", "secret": "" })).await;
         assert_eq!(trial.status, 200, "{}", trial.text);
         let moved = deployment.put(&path, json!({ "bucket": "films", "key": "", "secret": "" })).await;
-        assert_eq!(told(&moved), (400, "INVALID_REQUEST", vec!["secret"]), "an empty one is no proof");
+        assert_eq!(response(&moved), (400, "INVALID_REQUEST", vec!["secret"]), "an empty one is no proof");
         let stored = deployment.get("/bucket").await.body;
         let stored =
             stored["buckets"].as_array().unwrap().iter().find(|one| one["id"] == id.as_str()).unwrap();
@@ -207,7 +207,7 @@ async fn a_provider_key_is_refused_in_every_call_because_there_are_none() {
         deployment.put(&path, named.clone()).await,
         deployment.post(&format!("{path}/validate"), named).await,
     ] {
-        assert_eq!(told(&refused), (400, "INVALID_REQUEST", vec!["apiKeyUuid"]), "{}", refused.text);
+        assert_eq!(response(&refused), (400, "INVALID_REQUEST", vec!["apiKeyUuid"]), "{}", refused.text);
     }
     for absent in [json!({ "apiKeyUuid": null }), json!({ "apiKeyUuid": "" }), json!({ "apiKeyUuid": " " })] {
         assert_eq!(deployment.put(&path, absent).await.status, 200);

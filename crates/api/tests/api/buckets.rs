@@ -181,8 +181,8 @@ async fn an_update_that_fails_leaves_everything_as_it_was() {
     assert!(bucket.get("region").is_none());
 
     let renamed = deployment.put(&path, json!({ "name": "c" })).await;
-    let told = keys(&renamed.body);
-    assert_eq!(told, ["bucketId", "latency_ms", "status", "success"], "renaming needs no validation");
+    let response = keys(&renamed.body);
+    assert_eq!(response, ["bucketId", "latency_ms", "status", "success"], "renaming needs no validation");
 }
 
 #[tokio::test]

@@ -6,34 +6,34 @@ use http::{Method, Request};
 use serde_json::{Value, json};
 
 use crate::deployment::Answer;
-use crate::places::{Place, World};
+use crate::fixtures::{Ownership, TestContext};
 
 /// What callers without rights must not read in any answer.
 const HIDDEN: [&str; 2] = ["hidden-bucket", "hidden-media"];
 
 /// A bucket and a repository that contains it in the workspace that members of the first one can't enter.
-async fn hide(world: &World) -> (String, String) {
-    let workspace = world.workspace(Place::OtherWorkspace);
-    let mut fields = world.deployment.bucket_fields(HIDDEN[0]);
+async fn hide(context: &TestContext) -> (String, String) {
+    let workspace = context.workspace(Ownership::OtherWorkspace);
+    let mut fields = context.deployment.bucket_fields(HIDDEN[0]);
     fields["skipValidation"] = true.into();
     fields["workspaceId"] = json!(workspace);
-    let made = world.deployment.post("/bucket", fields).await;
+    let made = context.deployment.post("/bucket", fields).await;
     let bucket = made.body["bucketId"].as_str().unwrap().to_owned();
     let fields = json!({
         "name": HIDDEN[1], "storageType": "S3", "mode": "NORMAL", "workspaceId": workspace,
         "repoBuckets": [{ "bucketId": bucket, "folder": "" }],
     });
-    let made = world.deployment.post("/repo", fields).await;
+    let made = context.deployment.post("/repo", fields).await;
     (bucket, made.body["repoId"].as_str().unwrap().to_owned())
 }
 
 #[tokio::test]
 async fn refusals_to_callers_without_rights_say_nothing_of_names() {
-    let world = World::make().await;
-    let (bucket, repository) = hide(&world).await;
-    let own = world.workspace(Place::OwnWorkspace).to_string();
-    let other = world.workspace(Place::OtherWorkspace).to_string();
-    let place = json!([{ "bucketId": bucket, "folder": "" }]);
+    let context = TestContext::make().await;
+    let (bucket, repository) = hide(&context).await;
+    let own = context.workspace(Ownership::OwnWorkspace).to_string();
+    let other = context.workspace(Ownership::OtherWorkspace).to_string();
+    let ownership = json!([{ "bucketId": bucket, "folder": "" }]);
     let media = |workspace: &str| {
         json!({
             "name": HIDDEN[1], "storageType": "S3", "mode": "NORMAL", "workspaceId": workspace, "repoBuckets": [],
@@ -55,7 +55,7 @@ async fn refusals_to_callers_without_rights_say_nothing_of_names() {
         (
             Method::POST,
             "/repo/validate".into(),
-            Some(json!({ "name": HIDDEN[1], "mode": "NORMAL", "repoBuckets": place })),
+            Some(json!({ "name": HIDDEN[1], "mode": "NORMAL", "repoBuckets": ownership })),
         ),
         (Method::POST, "/repo".into(), Some(media(&own))),
         (Method::POST, "/repo".into(), Some(media(&other))),
@@ -81,10 +81,10 @@ async fn refusals_to_callers_without_rights_say_nothing_of_names() {
     ];
     for role in ["USER", "READ", "BILLING"] {
         for (method, path, body) in &requests {
-            let token = world.token(role);
-            let answer = world.deployment.ask_as(token, method.clone(), path, body.clone()).await;
-            let told = (answer.status.as_u16(), answer.code());
-            assert_eq!(told, (403, "FORBIDDEN"), "{role}: {method} {path}: {}", answer.text);
+            let token = context.token(role);
+            let answer = context.deployment.ask_as(token, method.clone(), path, body.clone()).await;
+            let response = (answer.status.as_u16(), answer.code());
+            assert_eq!(response, (403, "FORBIDDEN"), "{role}: {method} {path}: {}", answer.text);
             let named = HIDDEN.iter().any(|name| answer.text.contains(name));
             assert!(!named, "{role}: {method} {path}: {}", answer.text);
         }
@@ -93,12 +93,12 @@ async fn refusals_to_callers_without_rights_say_nothing_of_names() {
 
 #[tokio::test]
 async fn who_may_write_somewhere_may_ask_whether_a_name_is_free() {
-    let world = World::make().await;
-    hide(&world).await;
+    let context = TestContext::make().await;
+    hide(&context).await;
     let proposal = json!({ "name": HIDDEN[1], "mode": "NORMAL" });
     let ask = async |role| {
-        let token = world.token(role);
-        world.deployment.ask_as(token, Method::POST, "/repo/validate", Some(proposal.clone())).await
+        let token = context.token(role);
+        context.deployment.ask_as(token, Method::POST, "/repo/validate", Some(proposal.clone())).await
     };
     // Names are unique in the organization: making a repository would tell the same.
     assert_eq!(ask("WRITE").await.code(), "NAME_ALREADY_USED");
@@ -108,23 +108,24 @@ async fn who_may_write_somewhere_may_ask_whether_a_name_is_free() {
 
 #[tokio::test]
 async fn a_bucket_of_another_workspace_is_refused_as_one_that_is_not_there() {
-    let world = World::make().await;
-    let (bucket, _) = hide(&world).await;
-    let own = world.workspace(Place::OwnWorkspace);
-    let mut told = Vec::new();
+    let context = TestContext::make().await;
+    let (bucket, _) = hide(&context).await;
+    let own = context.workspace(Ownership::OwnWorkspace);
+    let mut response = Vec::new();
     for id in [bucket.as_str(), "00000000-0000-7000-8000-000000000009"] {
         let body = json!({
             "name": "mine", "storageType": "S3", "mode": "NORMAL", "workspaceId": own,
             "repoBuckets": [{ "bucketId": id, "folder": "" }],
         });
-        let answer = world.deployment.ask_as(world.token("WRITE"), Method::POST, "/repo", Some(body)).await;
-        told.push((answer.status, answer.text.replace(id, "ID")));
+        let answer =
+            context.deployment.ask_as(context.token("WRITE"), Method::POST, "/repo", Some(body)).await;
+        response.push((answer.status, answer.text.replace(id, "ID")));
     }
-    assert_eq!(told[0], told[1]);
-    assert_eq!(told[0].0, 404);
+    assert_eq!(response[0], response[1]);
+    assert_eq!(response[0].0, 404);
 }
 
-async fn keyed(world: &World, token: Option<&str>, path: &str, body: &Value) -> Answer {
+async fn keyed(context: &TestContext, token: Option<&str>, path: &str, body: &Value) -> Answer {
     let request = Request::builder()
         .method(Method::POST)
         .uri(path)
@@ -132,15 +133,15 @@ async fn keyed(world: &World, token: Option<&str>, path: &str, body: &Value) -> 
         .header("content-type", "application/json")
         .header("idempotency-key", "key-1")
         .body(Body::from(body.to_string()));
-    world.deployment.send(request.unwrap()).await
+    context.deployment.send(request.unwrap()).await
 }
 
 #[tokio::test]
 async fn a_result_is_not_repeated_to_who_has_lost_the_right_to_the_call() {
-    let world = World::make().await;
-    let own = world.workspace(Place::OwnWorkspace).to_string();
-    let repository = world.fresh_repository(Place::OwnWorkspace).await;
-    let mut bucket = world.deployment.bucket_fields("mine");
+    let context = TestContext::make().await;
+    let own = context.workspace(Ownership::OwnWorkspace).to_string();
+    let repository = context.fresh_repository(Ownership::OwnWorkspace).await;
+    let mut bucket = context.deployment.bucket_fields("mine");
     bucket["skipValidation"] = true.into();
     let repo = json!({
         "name": "mine", "storageType": "S3", "mode": "NORMAL", "workspaceId": own, "repoBuckets": [],
@@ -151,58 +152,58 @@ async fn a_result_is_not_repeated_to_who_has_lost_the_right_to_the_call() {
         (format!("/repo/{repository}/apikey"), json!({ "name": "k", "accessType": "READ" })),
         ("/token".to_owned(), json!({ "name": "t", "workspaceId": own, "role": "WRITE" })),
     ];
-    let token = world.token("WRITE");
+    let token = context.token("WRITE");
     for (path, body) in &requests {
-        let first = keyed(&world, token, path, body).await;
+        let first = keyed(&context, token, path, body).await;
         assert!(first.status.is_success(), "{path}: {}", first.text);
-        let again = keyed(&world, token, path, body).await;
+        let again = keyed(&context, token, path, body).await;
         assert_eq!(again.status, first.status, "{path}: {}", again.text);
     }
-    let member = world.member("WRITE");
+    let member = context.member("WRITE");
     let demotion =
-        world.deployment.put(&format!("/workspace/{own}/users/{member}"), json!({ "role": "READ" })).await;
+        context.deployment.put(&format!("/workspace/{own}/users/{member}"), json!({ "role": "READ" })).await;
     assert_eq!(demotion.status, 200, "{}", demotion.text);
     for (path, body) in &requests {
-        let refused = keyed(&world, token, path, body).await;
-        let told = (refused.status.as_u16(), refused.code());
-        assert_eq!(told, (403, "FORBIDDEN"), "{path}: {}", refused.text);
+        let refused = keyed(&context, token, path, body).await;
+        let response = (refused.status.as_u16(), refused.code());
+        assert_eq!(response, (403, "FORBIDDEN"), "{path}: {}", refused.text);
     }
 
     // The same for what needs a role in the organization.
-    let (id, manager) = world.deployment.add_user("manager@example.com", 2).await;
+    let (id, manager) = context.deployment.add_user("manager@example.com", 2).await;
     let user = json!({
         "email": "new@example.com", "password": "Correct1Horse", "firstName": "A", "lastName": "B",
     });
     let requests = [("/workspace", json!({ "name": "w" })), ("/organization/users", user)];
     for (path, body) in &requests {
-        let first = keyed(&world, Some(&manager), path, body).await;
+        let first = keyed(&context, Some(&manager), path, body).await;
         assert_eq!(first.status, 201, "{path}: {}", first.text);
     }
-    let demotion = world.deployment.put(&format!("/user/{id}/role"), json!({ "orgRole": 0 })).await;
+    let demotion = context.deployment.put(&format!("/user/{id}/role"), json!({ "orgRole": 0 })).await;
     assert_eq!(demotion.status, 200, "{}", demotion.text);
     for (path, body) in &requests {
-        let refused = keyed(&world, Some(&manager), path, body).await;
+        let refused = keyed(&context, Some(&manager), path, body).await;
         assert_eq!((refused.status.as_u16(), refused.code()), (403, "FORBIDDEN"), "{path}: {}", refused.text);
     }
 }
 
 #[tokio::test]
 async fn a_key_of_one_token_is_not_a_key_of_another_token_of_the_same_user() {
-    let world = World::make().await;
-    let own = world.workspace(Place::OwnWorkspace).to_string();
+    let context = TestContext::make().await;
+    let own = context.workspace(Ownership::OwnWorkspace).to_string();
     let body = json!({
         "name": "mine", "storageType": "S3", "mode": "NORMAL", "workspaceId": own, "repoBuckets": [],
     });
-    let session = world.token("WRITE");
-    let first = keyed(&world, session, "/repo", &body).await;
+    let session = context.token("WRITE");
+    let first = keyed(&context, session, "/repo", &body).await;
     assert_eq!(first.status, 200, "{}", first.text);
-    for (role, told) in [("READ", "FORBIDDEN"), ("WRITE", "NAME_ALREADY_USED")] {
+    for (role, response) in [("READ", "FORBIDDEN"), ("WRITE", "NAME_ALREADY_USED")] {
         let limits = json!({ "name": role, "workspaceId": own, "role": role });
-        let made = world.deployment.ask_as(session, Method::POST, "/token", Some(limits)).await;
+        let made = context.deployment.ask_as(session, Method::POST, "/token", Some(limits)).await;
         let token = made.body["token"].as_str();
-        let other = keyed(&world, token, "/repo", &body).await;
-        assert_eq!(other.code(), told, "{}", other.text);
+        let other = keyed(&context, token, "/repo", &body).await;
+        assert_eq!(other.code(), response, "{}", other.text);
     }
-    let again = keyed(&world, session, "/repo", &body).await;
+    let again = keyed(&context, session, "/repo", &body).await;
     assert_eq!((again.status, &again.text), (first.status, &first.text));
 }

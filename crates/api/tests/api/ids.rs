@@ -69,9 +69,9 @@ fn operations(document: &Value) -> impl Iterator<Item = (&String, String, &Value
     })
 }
 
-fn parameters<'d>(operation: &'d Value, place: &'d str) -> impl Iterator<Item = &'d str> {
+fn parameters<'d>(operation: &'d Value, ownership: &'d str) -> impl Iterator<Item = &'d str> {
     let all = operation["parameters"].as_array().map(Vec::as_slice).unwrap_or_default();
-    all.iter().filter(move |one| one["in"] == place).map(|one| one["name"].as_str().unwrap())
+    all.iter().filter(move |one| one["in"] == ownership).map(|one| one["name"].as_str().unwrap())
 }
 
 /// The members of a schema that are ids, with the path to each.
@@ -212,8 +212,8 @@ async fn an_id_in_a_path_that_names_nothing_is_not_found() {
                 names.iter().fold(path.clone(), |path, name| path.replace(&format!("{{{name}}}"), nothing));
             let method: Method = method.parse().unwrap();
             let answer = deployment.ask(method.clone(), &asked, body.clone()).await;
-            let told = (answer.status.as_u16(), answer.code());
-            assert_eq!(told, (404, "NOT_FOUND"), "{method} {asked}: {}", answer.text);
+            let response = (answer.status.as_u16(), answer.code());
+            assert_eq!(response, (404, "NOT_FOUND"), "{method} {asked}: {}", answer.text);
         }
     }
     assert!(walked > 15, "only {walked} routes name something in their path");
@@ -224,7 +224,7 @@ async fn request(deployment: &Deployment, route: &str, number: usize) -> (Method
     let (method, path) = route.split_once(' ').unwrap();
     let workspace = deployment.first.workspace_id;
     let name = format!("fresh-{number}");
-    let place =
+    let ownership =
         json!([{ "bucketId": deployment.add_bucket(&format!("bucket-{number}")).await, "folder": "" }]);
     let (path, body) = match route {
         "POST /bucket" => {
@@ -240,12 +240,12 @@ async fn request(deployment: &Deployment, route: &str, number: usize) -> (Method
             path.to_owned(),
             json!({
                 "name": name, "storageType": "S3", "mode": "NORMAL", "workspaceId": workspace,
-                "repoBuckets": place,
+                "repoBuckets": ownership,
             }),
         ),
         "PUT /repo/{repoId}" | "POST /repo/{repoId}/validate" => {
             let id = deployment.add_repository(&name, json!([])).await;
-            (path.replace("{repoId}", &id), json!({ "workspaceId": workspace, "repoBuckets": place }))
+            (path.replace("{repoId}", &id), json!({ "workspaceId": workspace, "repoBuckets": ownership }))
         }
         "POST /token" => (path.to_owned(), json!({ "name": name, "workspaceId": workspace, "role": "READ" })),
         "POST /workspace/{workspaceId}/users" => {
@@ -292,8 +292,8 @@ async fn an_id_in_a_body_is_absent_found_or_not_found() {
             let (method, path, mut body) = request(&deployment, route, number).await;
             put(&mut body, member, json!(nothing));
             let answer = deployment.ask(method, &path, Some(body)).await;
-            let told = (answer.status.as_u16(), answer.code());
-            assert_eq!(told, (404, "NOT_FOUND"), "{route}, {member} {nothing}: {}", answer.text);
+            let response = (answer.status.as_u16(), answer.code());
+            assert_eq!(response, (404, "NOT_FOUND"), "{route}, {member} {nothing}: {}", answer.text);
         }
         number += 1;
         let (method, path, body) = request(&deployment, route, number).await;

@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::deployment::Deployment;
-use crate::places::{Place, World};
+use crate::fixtures::{Ownership, TestContext};
 
 impl Deployment {
     async fn node(&self) -> NodeId {
@@ -55,20 +55,20 @@ async fn the_present_state_has_every_field_of_the_contract() {
     assert_eq!(deployment.get("/stats/nodes/minute").await.body, json!({ "success": true, "data": [] }));
     let (silent, bucket) = (deployment.add_bucket("silent").await, deployment.add_bucket("photos").await);
     deployment.probe(&bucket, &[(60, Some(12)), (0, None)]).await;
-    let told = deployment.get("/stats/nodes/minute").await;
+    let response = deployment.get("/stats/nodes/minute").await;
     let row = json!({
         "nodeId": deployment.node().await, "bucketId": bucket, "unitId": bucket, "nodeStatus": "OFFLINE",
         "lastUpdated": "2026-03-01T12:00:00.000Z", "latency_ms": 12,
     });
-    assert_eq!(told.body, json!({ "success": true, "data": [row] }), "{}", told.text);
+    assert_eq!(response.body, json!({ "success": true, "data": [row] }), "{}", response.text);
     for query in [format!("bucketId={bucket}%2C{silent}"), format!("unitId={bucket}")] {
         let named = deployment.get(&format!("/stats/nodes/minute?{query}")).await;
-        assert_eq!(named.body["data"], told.body["data"], "{query}");
+        assert_eq!(named.body["data"], response.body["data"], "{query}");
     }
     // The node falls silent.
     deployment.clock.advance(SignedDuration::from_secs(90));
-    let told = deployment.get("/stats/nodes/minute").await.body;
-    assert_eq!(told["data"][0]["nodeStatus"], "DISCONNECTED");
+    let response = deployment.get("/stats/nodes/minute").await.body;
+    assert_eq!(response["data"][0]["nodeStatus"], "DISCONNECTED");
     assert_eq!(deployment.delete(&format!("/bucket/{bucket}")).await.status, 200);
     let gone = deployment.get(&format!("/stats/nodes/minute?bucketId={bucket}")).await;
     assert_eq!(gone.body, json!({ "success": true, "data": [] }), "no node reports on a deleted bucket");
@@ -91,8 +91,8 @@ async fn a_day_has_every_field_of_the_contract_and_outlives_its_bucket() {
     for row in expected.as_array_mut().unwrap() {
         row["nodeId"] = json!(deployment.node().await);
     }
-    let told = deployment.get("/stats/nodes/daily").await;
-    assert_eq!(told.body, json!({ "success": true, "data": expected }), "{}", told.text);
+    let response = deployment.get("/stats/nodes/daily").await;
+    assert_eq!(response.body, json!({ "success": true, "data": expected }), "{}", response.text);
 
     assert_eq!(deployment.delete(&format!("/bucket/{bucket}")).await.status, 200);
     assert_eq!(deployment.get("/stats/nodes/daily").await.body["data"], json!([]));
@@ -109,11 +109,12 @@ async fn dates_are_read_from_the_right_and_both_belong_to_the_range() {
     deployment
         .probe(&bucket, &[(31 * DAY, Some(1)), (29 * DAY, Some(1)), (DAY, Some(1)), (0, Some(1))])
         .await;
-    let told = async |query: &str| days(&deployment.get(&format!("/stats/nodes/daily?{query}")).await.body);
-    assert_eq!(told("").await, [1_032_026, 28_022_026, 31_012_026], "thirty days with the present one");
-    assert_eq!(told("startDate=29012026&endDate=31012026").await, [31_012_026, 29_012_026]);
-    assert_eq!(told("startDate=1032026&endDate=01032026").await, [1_032_026]);
-    assert_eq!(told("startDate=undefined&endDate=28022026").await, [28_022_026, 31_012_026]);
+    let response =
+        async |query: &str| days(&deployment.get(&format!("/stats/nodes/daily?{query}")).await.body);
+    assert_eq!(response("").await, [1_032_026, 28_022_026, 31_012_026], "thirty days with the present one");
+    assert_eq!(response("startDate=29012026&endDate=31012026").await, [31_012_026, 29_012_026]);
+    assert_eq!(response("startDate=1032026&endDate=01032026").await, [1_032_026]);
+    assert_eq!(response("startDate=undefined&endDate=28022026").await, [28_022_026, 31_012_026]);
     for (query, field) in [
         ("startDate=2026-03-01", "startDate"),
         ("endDate=32012026", "endDate"),
@@ -125,8 +126,8 @@ async fn dates_are_read_from_the_right_and_both_belong_to_the_range() {
         ("cursor=abc", "cursor"),
     ] {
         let refused = deployment.get(&format!("/stats/nodes/daily?{query}")).await;
-        let told = (refused.status.as_u16(), refused.fields());
-        assert_eq!(told, (400, vec![field]), "{query}: {}", refused.text);
+        let response = (refused.status.as_u16(), refused.fields());
+        assert_eq!(response, (400, vec![field]), "{query}: {}", refused.text);
     }
 }
 
@@ -164,16 +165,16 @@ async fn pages_count_buckets_and_lead_to_the_end() {
 
 #[tokio::test]
 async fn statistics_are_those_of_the_workspaces_that_the_caller_can_enter() {
-    let world = World::make().await;
+    let context = TestContext::make().await;
     let mut ids = Vec::new();
-    for place in Place::ALL {
-        let bucket = world.fresh_bucket(place).await;
-        world.deployment.probe(&bucket, &[(0, Some(1))]).await;
+    for ownership in Ownership::ALL {
+        let bucket = context.fresh_bucket(ownership).await;
+        context.deployment.probe(&bucket, &[(0, Some(1))]).await;
         ids.push(bucket);
     }
     let [own, other, foreign] = &ids[..] else { panic!() };
     let seen = async |role, path: &str| {
-        let answer = world.deployment.ask_as(world.token(role), Method::GET, path, None).await;
+        let answer = context.deployment.ask_as(context.token(role), Method::GET, path, None).await;
         let rows = ["data", "stats"].iter().find_map(|name| answer.body[*name].as_array());
         let rows = rows.unwrap_or_else(|| panic!("{role} {path}: {}", answer.text));
         let id = |row: &Value| row["bucketId"].as_str().or(row["unitId"].as_str()).unwrap().to_owned();
@@ -189,21 +190,22 @@ async fn statistics_are_those_of_the_workspaces_that_the_caller_can_enter() {
         ] {
             assert_eq!(seen(role, path).await, expected, "{role} {path}");
         }
-        let within = |place| format!("{path}?workspaceId={}", world.workspace(place));
-        assert_eq!(seen("OWNER", &within(Place::OtherWorkspace)).await, set(&[other]), "{path}");
-        assert_eq!(seen("READ", &within(Place::OwnWorkspace)).await, set(&[own]), "{path}");
-        let both = format!("{}&bucketId={own},{other},{foreign}", within(Place::OwnWorkspace));
+        let within = |ownership| format!("{path}?workspaceId={}", context.workspace(ownership));
+        assert_eq!(seen("OWNER", &within(Ownership::OtherWorkspace)).await, set(&[other]), "{path}");
+        assert_eq!(seen("READ", &within(Ownership::OwnWorkspace)).await, set(&[own]), "{path}");
+        let both = format!("{}&bucketId={own},{other},{foreign}", within(Ownership::OwnWorkspace));
         assert_eq!(seen("OWNER", &both).await, set(&[own]), "{path}: named, in one workspace");
-        for (role, place, status) in [
-            ("READ", Place::OtherWorkspace, 403),
-            ("READ", Place::OtherOrganization, 404),
-            ("OWNER", Place::OtherOrganization, 404),
+        for (role, ownership, status) in [
+            ("READ", Ownership::OtherWorkspace, 403),
+            ("READ", Ownership::OtherOrganization, 404),
+            ("OWNER", Ownership::OtherOrganization, 404),
         ] {
-            let answer = world.deployment.ask_as(world.token(role), Method::GET, &within(place), None).await;
-            assert_eq!(answer.status, status, "{role} {path} {}", place.name());
+            let answer =
+                context.deployment.ask_as(context.token(role), Method::GET, &within(ownership), None).await;
+            assert_eq!(answer.status, status, "{role} {path} {}", ownership.name());
         }
         let named = format!("{path}?bucketId={other}");
-        let answer = world.deployment.ask_as(world.token("READ"), Method::GET, &named, None).await;
+        let answer = context.deployment.ask_as(context.token("READ"), Method::GET, &named, None).await;
         assert_eq!(answer.status, 403, "one that is there, and not for the caller: {path}");
     }
 }

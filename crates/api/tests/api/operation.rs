@@ -31,9 +31,9 @@ async fn health_is_about_the_process_and_ready_about_its_work() {
 #[tokio::test]
 async fn browsers_are_sent_to_the_pages_and_programs_are_told_the_name() {
     let deployment = Deployment::start().await;
-    let told = deployment.get("/").await;
+    let response = deployment.get("/").await;
     assert_eq!(
-        told.body,
+        response.body,
         json!({ "success": true, "name": "bucketry", "version": env!("CARGO_PKG_VERSION") })
     );
     let browser =

@@ -146,13 +146,13 @@ async fn a_broken_body_is_a_refusal_too() {
 #[tokio::test]
 async fn request_ids_are_taken_over_if_they_are_sane() {
     let deployment = Deployment::start().await;
-    let told = async |id: &[u8]| {
+    let response = async |id: &[u8]| {
         let request = Request::get("/health").header("x-request-id", id).body(Body::empty()).unwrap();
         deployment.send(request).await.headers["x-request-id"].to_str().unwrap().to_owned()
     };
-    assert_eq!(told(b"abc-123").await, "abc-123");
+    assert_eq!(response(b"abc-123").await, "abc-123");
     for odd in [&b""[..], b"with space", "\u{e4}".as_bytes(), &[b'a'; 129]] {
-        let id = told(odd).await;
+        let id = response(odd).await;
         assert!(id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()), "{id}");
     }
 }

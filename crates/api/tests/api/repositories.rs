@@ -16,7 +16,7 @@ fn keys(value: &Value) -> Vec<&str> {
     keys
 }
 
-fn told(answer: &Answer) -> (u16, &str) {
+fn response(answer: &Answer) -> (u16, &str) {
     (answer.status.as_u16(), answer.code())
 }
 
@@ -83,34 +83,34 @@ async fn refusals_have_the_contracts_codes_statuses_and_members() {
     .await;
     let (a, b) = (deployment.bucket_called("a").await, deployment.bucket_called("b").await);
     deployment.add_repository("first", json!([{ "bucketId": a, "folder": "x" }])).await;
-    let fields = |name: &str, mode: &str, places: Value| {
+    let fields = |name: &str, mode: &str, fixtures: Value| {
         json!({
             "name": name, "storageType": "S3", "mode": mode, "workspaceId": deployment.first.workspace_id,
-            "repoBuckets": places,
+            "repoBuckets": fixtures,
         })
     };
-    let place = |bucket: &str, folder: &str, master: bool| json!({ "bucketId": bucket, "folder": folder, "master": master });
+    let ownership = |bucket: &str, folder: &str, master: bool| json!({ "bucketId": bucket, "folder": folder, "master": master });
     let missing = deployment.first.workspace_id.to_string();
     for (body, status, code) in [
         (fields("FIRST ", "NORMAL", json!([])), 400, "NAME_ALREADY_USED"),
-        (fields("n", "NORMAL", json!([place(&missing, "", false)])), 404, "NOT_FOUND"),
-        (fields("n", "NORMAL", json!([place(&a, "x/y", false)])), 400, "NORMAL_UNIT_FOLDER_ALREADY_USED"),
-        (fields("n", "MIRROR", json!([place(&b, "", false)])), 400, "MIRROR_MASTER_UNIT_MISSING"),
+        (fields("n", "NORMAL", json!([ownership(&missing, "", false)])), 404, "NOT_FOUND"),
+        (fields("n", "NORMAL", json!([ownership(&a, "x/y", false)])), 400, "NORMAL_UNIT_FOLDER_ALREADY_USED"),
+        (fields("n", "MIRROR", json!([ownership(&b, "", false)])), 400, "MIRROR_MASTER_UNIT_MISSING"),
         (
-            fields("n", "MIRROR", json!([place(&a, "", true), place(&b, "", true)])),
+            fields("n", "MIRROR", json!([ownership(&a, "", true), ownership(&b, "", true)])),
             400,
             "MIRROR_MASTER_UNIT_COUNT_INVALID",
         ),
-        (fields("n", "MIRROR", json!([place(&a, "", true)])), 400, "MIRROR_UNIT_ALREADY_IN_OTHER_REPO"),
+        (fields("n", "MIRROR", json!([ownership(&a, "", true)])), 400, "MIRROR_UNIT_ALREADY_IN_OTHER_REPO"),
         (fields("n", "BACKUP", json!([])), 400, "INVALID_REQUEST"),
     ] {
         let refused = deployment.post("/repo", body.clone()).await;
-        assert_eq!(told(&refused), (status, code), "{body}: {}", refused.text);
+        assert_eq!(response(&refused), (status, code), "{body}: {}", refused.text);
         assert_eq!((&refused.body["success"], &refused.body["repoId"]), (&json!(false), &json!("")));
         assert_eq!(refused.body["error_message"], refused.body["message"]);
         if code != "NAME_ALREADY_USED" {
             let refused = deployment.post("/repo/validate", body.clone()).await;
-            assert_eq!(told(&refused), (status, code), "{body}: {}", refused.text);
+            assert_eq!(response(&refused), (status, code), "{body}: {}", refused.text);
         }
     }
     let backup = deployment.post("/repo", fields("n", "BACKUP", json!([]))).await;
@@ -118,9 +118,9 @@ async fn refusals_have_the_contracts_codes_statuses_and_members() {
     assert!(message.contains("NORMAL") && message.contains("MIRROR"), "{message}");
     deployment.add_repository("second", json!([])).await;
     let refused = deployment.post("/repo", fields("third", "NORMAL", json!([]))).await;
-    assert_eq!((told(&refused), &refused.body["repoId"]), ((429, "QUOTA_EXCEEDED"), &json!("")));
+    assert_eq!((response(&refused), &refused.body["repoId"]), ((429, "QUOTA_EXCEEDED"), &json!("")));
     let anonymous = deployment.ask_as(None, Method::POST, "/repo", Some(json!({}))).await;
-    assert_eq!((told(&anonymous), &anonymous.body["repoId"]), ((401, "UNAUTHENTICATED"), &json!("")));
+    assert_eq!((response(&anonymous), &anonymous.body["repoId"]), ((401, "UNAUTHENTICATED"), &json!("")));
 }
 
 #[tokio::test]
@@ -132,9 +132,9 @@ async fn a_repository_is_changed_validated_and_deleted_and_its_buckets_are_in_us
 
     let moved = json!({ "repoUnits": [{ "unitId": a, "folder": "y" }] });
     let refused = deployment.put(&path, moved.clone()).await;
-    assert_eq!(told(&refused), (400, "NORMAL_UNIT_CANNOT_EDIT_FOLDER"), "{}", refused.text);
+    assert_eq!(response(&refused), (400, "NORMAL_UNIT_CANNOT_EDIT_FOLDER"), "{}", refused.text);
     let refused = deployment.post(&format!("{path}/validate"), moved).await;
-    assert_eq!(told(&refused), (400, "NORMAL_UNIT_CANNOT_EDIT_FOLDER"));
+    assert_eq!(response(&refused), (400, "NORMAL_UNIT_CANNOT_EDIT_FOLDER"));
     let fine = json!({ "repoId": id, "mode": "NORMAL", "repoUnits": [{ "unitId": a, "folder": "x" }, { "unitId": b }] });
     assert_eq!(
         deployment.post(&format!("{path}/validate"), fine.clone()).await.body,
@@ -146,7 +146,7 @@ async fn a_repository_is_changed_validated_and_deleted_and_its_buckets_are_in_us
     assert_eq!(listed["repos"][0]["buckets"].as_array().unwrap().len(), 2);
 
     let refused = deployment.delete(&format!("/bucket/{a}")).await;
-    assert_eq!(told(&refused), (403, "BUCKET_IN_USE"), "{}", refused.text);
+    assert_eq!(response(&refused), (403, "BUCKET_IN_USE"), "{}", refused.text);
     assert!(refused.body["message"].as_str().unwrap().contains("media"));
     let mirror =
         json!({ "mode": "MIRROR", "repoBuckets": [{ "bucketId": a, "folder": "x", "master": true }] });
@@ -156,7 +156,7 @@ async fn a_repository_is_changed_validated_and_deleted_and_its_buckets_are_in_us
     assert_eq!(available.as_array().unwrap().len(), 1, "{available}");
 
     assert_eq!(deployment.delete(&path).await.body, json!({ "success": true }));
-    assert_eq!(told(&deployment.delete(&path).await), (404, "NOT_FOUND"));
+    assert_eq!(response(&deployment.delete(&path).await), (404, "NOT_FOUND"));
     assert_eq!(deployment.delete(&format!("/bucket/{a}")).await.status, 200);
     assert_eq!(deployment.get("/repo").await.body["repos"], json!([]));
 }
@@ -183,7 +183,7 @@ async fn keys_are_listed_changed_and_revoked() {
     );
     assert!(listed["keys"][0].get("secret").is_none());
     assert_eq!(deployment.delete(&one).await.status, 200);
-    assert_eq!(told(&deployment.delete(&one).await), (404, "NOT_FOUND"));
+    assert_eq!(response(&deployment.delete(&one).await), (404, "NOT_FOUND"));
     assert_eq!(deployment.get(&path).await.body, json!({ "success": true, "keys": [] }));
 }
 

@@ -72,14 +72,20 @@ async fn the_range_is_a_day_of_minutes_and_thirty_days_unless_another_is_asked_f
     let minutes = [NOON, NOON - DAY, NOON - DAY - 60, NOON - 30 * DAY, NOON - 31 * DAY];
     deployment.count(1, minutes.iter().map(|minute| row(&bucket, *minute, 1)).collect()).await;
 
-    let told = async |query: &str| timestamps(&deployment.get(&format!("/stats/{query}")).await.body);
-    assert_eq!(told("minute").await, [NOON, NOON - DAY]);
+    let response = async |query: &str| timestamps(&deployment.get(&format!("/stats/{query}")).await.body);
+    assert_eq!(response("minute").await, [NOON, NOON - DAY]);
     let days = [MIDNIGHT, MIDNIGHT - DAY, MIDNIGHT - 30 * DAY];
-    assert_eq!(told("daily").await, days);
-    assert_eq!(told("daily?startDate=2026-02-28&endDate=2026-02-28T23:59:59.999Z").await, [MIDNIGHT - DAY]);
-    assert_eq!(told("minute?startDate=2026-02-28&endDate=2026-02-28").await, [NOON - DAY, NOON - DAY - 60]);
+    assert_eq!(response("daily").await, days);
     assert_eq!(
-        told("minute?endDate=2026-02-28T12:00:30Z&startDate=2026-02-28T12:00:30Z").await,
+        response("daily?startDate=2026-02-28&endDate=2026-02-28T23:59:59.999Z").await,
+        [MIDNIGHT - DAY]
+    );
+    assert_eq!(
+        response("minute?startDate=2026-02-28&endDate=2026-02-28").await,
+        [NOON - DAY, NOON - DAY - 60]
+    );
+    assert_eq!(
+        response("minute?endDate=2026-02-28T12:00:30Z&startDate=2026-02-28T12:00:30Z").await,
         [NOON - DAY]
     );
 }
@@ -89,11 +95,12 @@ async fn a_series_is_cut_down_to_buckets_hosts_and_repositories_and_paged() {
     let deployment = Deployment::start().await;
     let (a, b) = (deployment.add_bucket("a").await, deployment.add_bucket("b").await);
     deployment.count(1, vec![row(&a, NOON, 1), row(&b, NOON - 60, 1), row(&a, NOON - 120, 1)]).await;
-    let told = async |query: &str| timestamps(&deployment.get(&format!("/stats/minute?{query}")).await.body);
-    assert_eq!(told(&format!("bucketId={a}")).await, [NOON, NOON - 120]);
-    assert_eq!(told(&format!("unitId={a}%2C{b}")).await, [NOON, NOON - 60, NOON - 120]);
-    assert_eq!(told("hosts=node-1").await.len(), 3);
-    assert_eq!(told("hosts=node-2,node-3").await, [0_i64; 0]);
+    let response =
+        async |query: &str| timestamps(&deployment.get(&format!("/stats/minute?{query}")).await.body);
+    assert_eq!(response(&format!("bucketId={a}")).await, [NOON, NOON - 120]);
+    assert_eq!(response(&format!("unitId={a}%2C{b}")).await, [NOON, NOON - 60, NOON - 120]);
+    assert_eq!(response("hosts=node-1").await.len(), 3);
+    assert_eq!(response("hosts=node-2,node-3").await, [0_i64; 0]);
 
     let first = deployment.get("/stats/minute?limit=2").await.body;
     assert_eq!(timestamps(&first), [NOON, NOON - 60]);
@@ -135,12 +142,12 @@ async fn minutes_go_with_time_and_days_stay() {
     deployment.clock.advance(SignedDuration::from_hours(33 * 24));
     deployment.control.tidy().await.unwrap();
     let session = deployment.log_in("owner@example.com").await;
-    let told = async |query: &str| {
+    let response = async |query: &str| {
         let path = format!("/stats/{query}?startDate=2026-03-01&endDate=2026-03-02");
         timestamps(&deployment.ask_as(Some(&session), http::Method::GET, &path, None).await.body)
     };
-    assert_eq!(told("minute").await, [0_i64; 0]);
-    assert_eq!(told("daily").await, [MIDNIGHT]);
+    assert_eq!(response("minute").await, [0_i64; 0]);
+    assert_eq!(response("daily").await, [MIDNIGHT]);
 }
 
 #[tokio::test]
@@ -154,18 +161,18 @@ async fn traffic_of_what_was_deleted_stays_readable_by_its_id() {
         assert_eq!(deployment.delete(&path).await.status, 200, "{path}");
     }
     let unknown = RepoId::new(deployment.clock.now(), [1; 10]);
-    let told = async |path: &str| deployment.get(path).await.body["stats"].clone();
+    let response = async |path: &str| deployment.get(path).await.body["stats"].clone();
     let of_bucket = json!([{
         "bucketId": bucket, "totalCount": "1", "totalUploadBytes": "7", "totalDownloadBytes": "0",
         "totalSizeChange": "0",
     }]);
-    assert_eq!(told(&format!("/bucket/stats?bucketId={unknown},{bucket}")).await, of_bucket);
-    assert_eq!(told(&format!("/unit/stats?unitId={bucket}")).await[0]["totalUploadBytes"], "7");
+    assert_eq!(response(&format!("/bucket/stats?bucketId={unknown},{bucket}")).await, of_bucket);
+    assert_eq!(response(&format!("/unit/stats?unitId={bucket}")).await[0]["totalUploadBytes"], "7");
     let of_repo = json!([{
         "repoId": repo, "totalUploadBytes": "7", "totalDownloadBytes": "0", "totalSizeChange": "0",
     }]);
-    assert_eq!(told(&format!("/repo/stats?repoId={unknown}%2C{repo}")).await, of_repo);
-    assert_eq!(told("/bucket/stats").await, json!([]), "lists without ids are of what there is");
+    assert_eq!(response(&format!("/repo/stats?repoId={unknown}%2C{repo}")).await, of_repo);
+    assert_eq!(response("/bucket/stats").await, json!([]), "lists without ids are of what there is");
     for query in [
         format!("bucketId={bucket}"),
         format!("bucketId={unknown},{bucket}"),
@@ -197,17 +204,17 @@ async fn traffic_is_cut_down_to_a_workspace() {
     deployment.count(1, vec![row(&a, NOON, 1), row(&b, NOON - 60, 1)]).await;
     for (workspace, expected) in [(&first, NOON), (&second, NOON - 60)] {
         for query in [String::new(), format!("&bucketId={a},{b}")] {
-            let told = deployment.get(&format!("/stats/minute?workspaceId={workspace}{query}")).await;
-            assert_eq!(timestamps(&told.body), [expected], "{}", told.text);
+            let response = deployment.get(&format!("/stats/minute?workspaceId={workspace}{query}")).await;
+            assert_eq!(timestamps(&response.body), [expected], "{}", response.text);
             let days = deployment.get(&format!("/stats/daily?workspaceId={workspace}{query}")).await;
             assert_eq!(timestamps(&days.body), [MIDNIGHT], "{}", days.text);
         }
     }
     let in_first = deployment.add_repository("media", json!([])).await;
-    let told = deployment.get(&format!("/repo/stats?workspaceId={first}")).await.body;
-    assert_eq!(told["stats"][0]["repoId"], json!(in_first));
-    let told = deployment.get(&format!("/repo/stats?workspaceId={second}&repoId={in_first}")).await.body;
-    assert_eq!(told["stats"], json!([]));
-    let told = deployment.get(&format!("/repo?workspaceId={second}&repoId={in_first}")).await.body;
-    assert_eq!(told["repos"], json!([]));
+    let response = deployment.get(&format!("/repo/stats?workspaceId={first}")).await.body;
+    assert_eq!(response["stats"][0]["repoId"], json!(in_first));
+    let response = deployment.get(&format!("/repo/stats?workspaceId={second}&repoId={in_first}")).await.body;
+    assert_eq!(response["stats"], json!([]));
+    let response = deployment.get(&format!("/repo?workspaceId={second}&repoId={in_first}")).await.body;
+    assert_eq!(response["repos"], json!([]));
 }

@@ -12,7 +12,7 @@ use super::create::name_taken;
 use super::input::{BucketInput, SecretInput, expiry};
 use super::validate::Validation;
 use crate::users::validated;
-use crate::{Control, Error, Result, Thing};
+use crate::{Control, Error, ResourceKind, Result};
 
 /// How many repositories a refusal names.
 const MOST_NAMES: usize = 5;
@@ -53,7 +53,8 @@ impl Control {
         if self.inner.store.bucket_name_taken(caller.org_id, &name, Some(id)).await? {
             return Err(name_taken(name.as_str()));
         }
-        let announce = changes.location != stored.location || !matches!(changes.secret, SecretInput::Keep);
+        let record_change =
+            changes.location != stored.location || !matches!(changes.secret, SecretInput::Keep);
         let (secret, to_validate) = match &changes.secret {
             SecretInput::Keep => (SecretUpdate::Keep, stored.secret.clone()),
             SecretInput::Clear => (SecretUpdate::Clear, None),
@@ -64,7 +65,7 @@ impl Control {
                 (SecretUpdate::Replace { secret: sealed, expires_at }, to_validate)
             }
         };
-        let validation = if announce && !input.skip_validation {
+        let validation = if record_change && !input.skip_validation {
             let validation =
                 self.run_validation(caller.org_id, id, &changes.location, to_validate, input.scope).await?;
             Some(validation.healthy()?)
@@ -87,13 +88,13 @@ impl Control {
             name,
             location: changes.location,
             secret,
-            announce,
+            record_change,
             first_report: validation.as_ref().map(Validation::first_report),
         };
         match self.inner.store.update_bucket(&update, self.inner.environment.now()).await? {
             BucketUpdated::Updated => {}
             BucketUpdated::NameTaken => return Err(name_taken(update.name.as_str())),
-            BucketUpdated::WorkspaceNotFound => return Err(Error::NotFound(Thing::Workspace)),
+            BucketUpdated::WorkspaceNotFound => return Err(Error::NotFound(ResourceKind::Workspace)),
             BucketUpdated::InUse => {
                 return Err(Error::Rule {
                     code: "BUCKET_IN_USE",
@@ -107,10 +108,10 @@ impl Control {
                     update.location.bucket
                 )));
             }
-            BucketUpdated::NotFound => return Err(Error::NotFound(Thing::Bucket)),
+            BucketUpdated::NotFound => return Err(Error::NotFound(ResourceKind::Bucket)),
             BucketUpdated::Conflict => return Err(Error::Conflict),
         }
-        if announce {
+        if record_change {
             self.inner.changes.notify_waiters();
         }
         self.updated(&stored, validation.map(|validation| validation.diagnosis)).await
@@ -138,7 +139,7 @@ impl Control {
                 Ok(())
             }
             BucketDeleted::InUse => Err(Error::InUse(self.in_use(id, "be deleted").await?)),
-            BucketDeleted::NotFound => Err(Error::NotFound(Thing::Bucket)),
+            BucketDeleted::NotFound => Err(Error::NotFound(ResourceKind::Bucket)),
         }
     }
 

@@ -9,7 +9,7 @@ use bucketry_store::bucket::{BucketInserted, NewBucket};
 use super::input::{BucketInput, NewBucketFields, expiry};
 use super::validate::Validation;
 use crate::users::validated;
-use crate::{Control, Error, Result, Thing};
+use crate::{Control, Error, ResourceKind, Result};
 
 /// A bucket that was registered.
 #[derive(Debug)]
@@ -86,7 +86,7 @@ impl Control {
             BucketInserted::QuotaExceeded => {
                 Err(Error::QuotaExceeded(organization.bucket_quota.unwrap_or_default()))
             }
-            BucketInserted::WorkspaceNotFound => Err(Error::NotFound(Thing::Workspace)),
+            BucketInserted::WorkspaceNotFound => Err(Error::NotFound(ResourceKind::Workspace)),
         }
     }
 }

@@ -14,7 +14,7 @@ use bucketry_model::secret::Secret;
 use super::input::{LocationChanges, SecretInput};
 use super::stored_secret::moved;
 use crate::workspaces::needs;
-use crate::{Control, Error, Result, Thing};
+use crate::{Control, Error, ResourceKind, Result};
 
 /// What every external id begins with, so that people recognise it in a trust policy.
 const PREFIX: &str = "bucketry-";
@@ -67,7 +67,7 @@ impl Control {
             text
         });
         let id = self.inner.store.aws_external_id(org_id, &new).await?;
-        id.ok_or(Error::NotFound(Thing::Organization))
+        id.ok_or(Error::NotFound(ResourceKind::Organization))
     }
 
     /// A new bucket's secret, with the rules of delegated access applied: the external id for a role, and only that.

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::delegation::{is_role, is_role_arn};
 use super::stored_secret::{moved, must_be_sent_again};
-use crate::error::{Error, FieldError, Result, Thing};
+use crate::error::{Error, FieldError, ResourceKind, Result};
 use crate::ids::read_id;
 
 /// The fields of a bucket as they were sent. `None` is a field that was absent; empty texts mean absent on creation.
@@ -121,7 +121,7 @@ impl BucketInput {
 
     /// Reads the workspace, where one was sent.
     pub(super) fn read_workspace(&self) -> Result<Option<WorkspaceId>> {
-        read_id(self.workspace_id.as_deref(), Thing::Workspace)
+        read_id(self.workspace_id.as_deref(), ResourceKind::Workspace)
     }
 
     /// Reads what was sent over an existing location and secret.

@@ -25,7 +25,7 @@ use bucketry_model::id::{BucketId, WorkspaceId};
 use bucketry_model::role::{Caller, WorkspaceRole};
 
 use crate::workspaces::{needs, readable};
-use crate::{Control, Error, Result, Thing};
+use crate::{Control, Error, ResourceKind, Result};
 
 /// The most buckets that can be asked for by name at once.
 const MOST_IDS: usize = 1_000;
@@ -40,7 +40,7 @@ impl Control {
         needed: WorkspaceRole,
     ) -> Result<Bucket> {
         let bucket =
-            self.inner.store.bucket(caller.org_id, id).await?.ok_or(Error::NotFound(Thing::Bucket))?;
+            self.inner.store.bucket(caller.org_id, id).await?.ok_or(Error::NotFound(ResourceKind::Bucket))?;
         needs(caller, bucket.workspace_id, needed)?;
         Ok(bucket)
     }

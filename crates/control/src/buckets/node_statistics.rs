@@ -8,7 +8,7 @@ use bucketry_model::node::Node;
 use bucketry_model::provider::Provider;
 use bucketry_model::status::{Status, as_seen_now, is_connected};
 use bucketry_model::time::Day;
-use bucketry_store::bucket::{ListedBucket, NodeWord, PageStart};
+use bucketry_store::bucket::{ListedBucket, NodeStatusRow, PageStart};
 use bucketry_store::status::NodeDayRecord;
 use jiff::Timestamp;
 
@@ -104,7 +104,7 @@ impl Control {
     ) -> Result<Vec<BucketStates>> {
         let nodes = self.nodes_by_id().await?;
         let now = self.inner.environment.now();
-        let states = |position: PageStart, words: &[NodeWord]| BucketStates {
+        let states = |position: PageStart, words: &[NodeStatusRow]| BucketStates {
             position,
             nodes: states_of(words, &nodes, now),
         };
@@ -119,7 +119,7 @@ impl Control {
             }
             SelectedPage::Named(ids) => {
                 let found = self.inner.store.buckets_among(selection.org_id, ids).await?;
-                let mut words: HashMap<BucketId, Vec<NodeWord>> =
+                let mut words: HashMap<BucketId, Vec<NodeStatusRow>> =
                     found.into_iter().map(|one| (one.bucket.id, one.nodes)).collect();
                 let entry = |id: &BucketId| {
                     states(BucketSelection::position(*id), &words.remove(id).unwrap_or_default())
@@ -185,11 +185,11 @@ impl Control {
     }
 }
 
-fn states_of(words: &[NodeWord], nodes: &HashMap<NodeId, Node>, now: Timestamp) -> Vec<NodeState> {
+fn states_of(words: &[NodeStatusRow], nodes: &HashMap<NodeId, Node>, now: Timestamp) -> Vec<NodeState> {
     let known = words.iter().filter_map(|word| Some((nodes.get(&word.node_id)?, word)));
-    let mut known: Vec<(&Node, &NodeWord)> = known.collect();
+    let mut known: Vec<(&Node, &NodeStatusRow)> = known.collect();
     known.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
-    let state = |(node, word): (&Node, &NodeWord)| NodeState {
+    let state = |(node, word): (&Node, &NodeStatusRow)| NodeState {
         node_id: node.id,
         status: as_seen_now(word.status, is_connected(node.last_seen, now)),
         last_updated: word.at,

@@ -9,7 +9,7 @@ use bucketry_model::node::Node;
 use bucketry_model::provider::Provider;
 use bucketry_model::role::{Caller, Visibility, WorkspaceRole};
 use bucketry_model::status::{ProbeFailure, Status, as_seen_now, fold, is_connected};
-use bucketry_store::bucket::{BucketQuery, ListedBucket, NodeWord, PageStart};
+use bucketry_store::bucket::{BucketQuery, ListedBucket, NodeStatusRow, PageStart};
 use bucketry_store::repository::RepositoryOfBucket;
 use jiff::Timestamp;
 
@@ -144,7 +144,7 @@ impl Control {
     pub(crate) async fn status_of(&self, id: BucketId) -> Result<Vec<NodeStatusView>> {
         let now = self.inner.environment.now();
         let words = self.inner.store.bucket_words(id).await?;
-        let view = |(node, word): (Node, NodeWord)| {
+        let view = |(node, word): (Node, NodeStatusRow)| {
             let status = as_seen_now(word.status, is_connected(node.last_seen, now));
             NodeStatusView {
                 status,
@@ -196,7 +196,7 @@ fn reason<'w>(
 }
 
 fn view(listed: ListedBucket, connected: &[NodeId], repositories: Vec<RepositoryOfBucket>) -> BucketView {
-    let now = |word: &NodeWord| as_seen_now(word.status, connected.contains(&word.node_id));
+    let now = |word: &NodeStatusRow| as_seen_now(word.status, connected.contains(&word.node_id));
     let status = fold(listed.nodes.iter().map(now));
     BucketView {
         has_secret: listed.has_secret,

@@ -11,7 +11,7 @@ use bucketry_store::bucket::PageStart;
 use bucketry_store::usage::ListedTotals;
 
 use super::selection::{BucketSelection, SelectedPage};
-use crate::{Control, Error, Result, Thing};
+use crate::{Control, Error, ResourceKind, Result};
 
 /// One node's record of a bucket's day.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ impl Control {
     /// The nodes' records of a bucket's UTC day. Days without data have none. Those of a deleted bucket are retained.
     pub async fn bucket_day(&self, caller: &Caller, id: BucketId, day: Day) -> Result<Vec<NodeDayView>> {
         if self.named_buckets(caller, &[id], None).await?.is_empty() {
-            return Err(Error::NotFound(Thing::Bucket));
+            return Err(Error::NotFound(ResourceKind::Bucket));
         }
         let now = self.inner.environment.now();
         let records = self.inner.store.day_records(id, day).await?;

@@ -16,7 +16,7 @@ use bucketry_store::node::{NodeKey, NodeRegistered, NodeRegistration};
 use bucketry_vault::{NodeVerifyingKey, Recipient};
 
 use crate::presence::NodeView;
-use crate::{Control, Error, Result, Thing};
+use crate::{Control, Error, ResourceKind, Result};
 
 /// The path of `POST /unregister`.
 const UNREGISTER_PATH: &str = "/unregister";
@@ -102,7 +102,7 @@ impl Control {
         }
         // It may have registered a moment ago with another control plane.
         self.inner.presence.forget_nodes();
-        let node = found(&self.known_nodes().await?).ok_or(Error::NotFound(Thing::Node))?;
+        let node = found(&self.known_nodes().await?).ok_or(Error::NotFound(ResourceKind::Node))?;
         Ok((node, message))
     }
 

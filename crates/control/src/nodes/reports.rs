@@ -9,7 +9,7 @@ use bucketry_store::usage::BatchCounted;
 use jiff::SignedDuration;
 
 use super::{NodeMessage, check_batch};
-use crate::presence::Told;
+use crate::presence::Heard;
 use crate::{Control, Error, Result};
 
 /// Intervals that a node may claim to probe in, in milliseconds: up to a day.
@@ -29,8 +29,8 @@ impl Control {
         let interval =
             i64::try_from(heartbeat.probe_interval_ms).unwrap_or(i64::MAX).min(LONGEST_INTERVAL_MS);
         self.inner.store.touch_node(node.id, now).await?;
-        let told = Told { census: heartbeat.census, gateway_url: heartbeat.gateway_url };
-        self.inner.presence.heard(node.id, Some(told), now);
+        let response = Heard { census: heartbeat.census, gateway_url: heartbeat.gateway_url };
+        self.inner.presence.heard(node.id, Some(response), now);
         let samples: Vec<_> = heartbeat
             .buckets
             .into_iter()

@@ -22,7 +22,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Where a node stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cursor {
+enum SyncCursor {
     /// Nowhere yet.
     Start,
     /// Within the buckets of a snapshot that was begun when `sequence` was the newest change.
@@ -33,7 +33,7 @@ enum Cursor {
     Changes { sequence: i64 },
 }
 
-impl Cursor {
+impl SyncCursor {
     fn to_text(self) -> String {
         match self {
             Self::Start => String::new(),
@@ -53,7 +53,7 @@ struct Asked {
     wait: String,
 }
 
-impl FromStr for Cursor {
+impl FromStr for SyncCursor {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self> {
         let wrong = || Error::field("cursor", "is not one that /node/sync gave: leave it out to start over");
@@ -85,7 +85,7 @@ impl Control {
         let (node, message) = self.sender("GET", SYNC_PATH, message).await?;
         let asked: Asked = message.read()?;
         drop(message);
-        let cursor: Cursor = asked.cursor.parse()?;
+        let cursor: SyncCursor = asked.cursor.parse()?;
         let wait = asked.wait.parse().unwrap_or(0).min(LONG_POLL_SECONDS);
         let until = tokio::time::Instant::now() + Duration::from_secs(wait);
         loop {
@@ -109,17 +109,19 @@ impl Control {
         }
     }
 
-    async fn answer(&self, node: &Node, cursor: Cursor) -> Result<SyncAnswer> {
+    async fn answer(&self, node: &Node, cursor: SyncCursor) -> Result<SyncAnswer> {
         match cursor {
-            Cursor::Start => {
+            SyncCursor::Start => {
                 let sequence = self.inner.store.latest_change().await?;
                 self.page_of_buckets(node, sequence, None).await
             }
-            Cursor::Buckets { sequence, after } => self.page_of_buckets(node, sequence, Some(after)).await,
-            Cursor::Repositories { sequence, after } => {
+            SyncCursor::Buckets { sequence, after } => {
+                self.page_of_buckets(node, sequence, Some(after)).await
+            }
+            SyncCursor::Repositories { sequence, after } => {
                 self.page_of_repositories(node, sequence, Some(after), Vec::new()).await
             }
-            Cursor::Changes { sequence } => self.changes_page(node, sequence).await,
+            SyncCursor::Changes { sequence } => self.changes_page(node, sequence).await,
         }
     }
 
@@ -132,7 +134,7 @@ impl Control {
         let buckets = self.inner.store.node_buckets_after(node.org_id, after, PAGE).await?;
         match buckets.last() {
             Some(last) if buckets.len() >= PAGE as usize => {
-                let cursor = Cursor::Buckets { sequence, after: last.id };
+                let cursor = SyncCursor::Buckets { sequence, after: last.id };
                 Ok(SyncAnswer { snapshot: true, more: true, buckets, ..empty(cursor) })
             }
             _ => self.page_of_repositories(node, sequence, None, buckets).await,
@@ -151,8 +153,8 @@ impl Control {
         let repositories = store.node_repositories_after(node.org_id, after, REPOSITORIES).await?;
         let more = repositories.len() >= REPOSITORIES as usize;
         let cursor = match repositories.last() {
-            Some(last) if more => Cursor::Repositories { sequence, after: last.id },
-            _ => Cursor::Changes { sequence },
+            Some(last) if more => SyncCursor::Repositories { sequence, after: last.id },
+            _ => SyncCursor::Changes { sequence },
         };
         Ok(SyncAnswer { snapshot: true, more, buckets, repositories, ..empty(cursor) })
     }
@@ -170,7 +172,7 @@ impl Control {
         let (buckets, removed) = self.changed_buckets(node, page.buckets).await?;
         let (repositories, removed_repositories) = self.changed_repositories(node, page.repositories).await?;
         let sequence = if more { last } else { last.max(latest) };
-        let cursor = Cursor::Changes { sequence };
+        let cursor = SyncCursor::Changes { sequence };
         Ok(SyncAnswer { more, buckets, removed, repositories, removed_repositories, ..empty(cursor) })
     }
 
@@ -235,7 +237,7 @@ impl ChangesPage {
     }
 }
 
-fn empty(cursor: Cursor) -> SyncAnswer {
+fn empty(cursor: SyncCursor) -> SyncAnswer {
     SyncAnswer {
         success: true,
         cursor: cursor.to_text(),
@@ -267,15 +269,15 @@ mod tests {
         let after = BucketId::new(Timestamp::UNIX_EPOCH, [1; 10]);
         let after_repository = RepoId::new(Timestamp::UNIX_EPOCH, [1; 10]);
         for cursor in [
-            Cursor::Start,
-            Cursor::Buckets { sequence: 5, after },
-            Cursor::Repositories { sequence: 6, after: after_repository },
-            Cursor::Changes { sequence: 7 },
+            SyncCursor::Start,
+            SyncCursor::Buckets { sequence: 5, after },
+            SyncCursor::Repositories { sequence: 6, after: after_repository },
+            SyncCursor::Changes { sequence: 7 },
         ] {
-            assert_eq!(cursor.to_text().parse::<Cursor>().unwrap(), cursor);
+            assert_eq!(cursor.to_text().parse::<SyncCursor>().unwrap(), cursor);
         }
         for wrong in ["c", "c.x", "s.1", "s.1.x", "c.1.2", "x.1", "r.1", "c.99999999999999999999"] {
-            assert!(wrong.parse::<Cursor>().is_err(), "{wrong}");
+            assert!(wrong.parse::<SyncCursor>().is_err(), "{wrong}");
         }
     }
 

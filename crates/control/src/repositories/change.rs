@@ -8,7 +8,7 @@ use super::create::{CreatedRepository, notice};
 use super::input::RepositoryInput;
 use super::refusal::name_taken;
 use crate::users::validated;
-use crate::{Control, Error, Result, Thing};
+use crate::{Control, Error, ResourceKind, Result};
 
 impl Control {
     /// Changes a repository; what was not sent stays. A list of buckets that was sent takes the place of the present
@@ -44,8 +44,8 @@ impl Control {
                 Ok(CreatedRepository { id, message: notice(update.mode) })
             }
             RepositoryUpdated::NameTaken => Err(name_taken(update.name.as_str())),
-            RepositoryUpdated::WorkspaceNotFound => Err(Error::NotFound(Thing::Workspace)),
-            RepositoryUpdated::NotFound => Err(Error::NotFound(Thing::Repository)),
+            RepositoryUpdated::WorkspaceNotFound => Err(Error::NotFound(ResourceKind::Workspace)),
+            RepositoryUpdated::NotFound => Err(Error::NotFound(ResourceKind::Repository)),
             RepositoryUpdated::Conflict => Err(Error::Conflict),
             RepositoryUpdated::Refused(refused) => Err(refused.into()),
         }
@@ -82,7 +82,7 @@ impl Control {
         self.reach_repository(caller, id, WorkspaceRole::Write).await?;
         validated(caller)?;
         if !self.inner.store.delete_repository(caller.org_id, id, self.inner.environment.now()).await? {
-            return Err(Error::NotFound(Thing::Repository));
+            return Err(Error::NotFound(ResourceKind::Repository));
         }
         self.inner.changes.notify_waiters();
         Ok(())

@@ -10,7 +10,7 @@ use super::input::{RepositoryFields, RepositoryInput};
 use super::refusal::{RepoErrorCode, name_taken, quota_exceeded};
 use crate::users::validated;
 use crate::workspaces::{needs, needs_somewhere};
-use crate::{Control, Error, Result, Thing};
+use crate::{Control, Error, ResourceKind, Result};
 
 /// A repository that was made.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Control {
                 let organization = self.organization(caller.org_id).await?;
                 Err(quota_exceeded(organization.repo_quota.unwrap_or_default()))
             }
-            RepositoryInserted::WorkspaceNotFound => Err(Error::NotFound(Thing::Workspace)),
+            RepositoryInserted::WorkspaceNotFound => Err(Error::NotFound(ResourceKind::Workspace)),
             RepositoryInserted::Refused(refused) => Err(refused.into()),
         }
     }

@@ -7,7 +7,7 @@ use bucketry_model::name::Name;
 use bucketry_model::repository::{Folder, Repository, RepositoryBucket, RepositoryMode, UnknownMode};
 
 use super::RepoErrorCode;
-use crate::error::{Error, FieldError, Result, Thing};
+use crate::error::{Error, FieldError, ResourceKind, Result};
 use crate::ids::{is_absent, read_id};
 
 /// The fields of a repository as they were sent. `None` is a field that was absent: required on creation, unchanged on
@@ -144,7 +144,7 @@ impl RepositoryInput {
     }
 
     fn read_workspace(&self, faults: &mut Faults) -> Option<WorkspaceId> {
-        let read = read_id(self.workspace_id.as_deref(), Thing::Workspace);
+        let read = read_id(self.workspace_id.as_deref(), ResourceKind::Workspace);
         read.map_err(|error| faults.not_found = Some(error)).ok().flatten()
     }
 
@@ -157,17 +157,27 @@ impl RepositoryInput {
     }
 
     fn read_buckets(&self, faults: &mut Faults) -> Option<Vec<RepositoryBucket>> {
-        let places = self.buckets.as_ref()?;
-        if places.len() > MAX_BUCKETS {
+        let attachments = self.buckets.as_ref()?;
+        if attachments.len() > MAX_BUCKETS {
             faults.field("repoBuckets", format!("must be at most {MAX_BUCKETS}"));
             return None;
         }
-        Some(places.iter().zip(1..).filter_map(|(place, number)| read_place(place, number, faults)).collect())
+        Some(
+            attachments
+                .iter()
+                .zip(1..)
+                .filter_map(|(attachment, number)| read_attachment(attachment, number, faults))
+                .collect(),
+        )
     }
 }
 
-fn read_place(place: &RepositoryBucketInput, number: usize, faults: &mut Faults) -> Option<RepositoryBucket> {
-    let bucket_id = match read_id(place.bucket_id.as_deref(), Thing::Bucket) {
+fn read_attachment(
+    attachment: &RepositoryBucketInput,
+    number: usize,
+    faults: &mut Faults,
+) -> Option<RepositoryBucket> {
+    let bucket_id = match read_id(attachment.bucket_id.as_deref(), ResourceKind::Bucket) {
         Ok(Some(id)) => Some(id),
         Ok(None) => {
             faults.field("repoBuckets", format!("number {number} must have a bucketId"));
@@ -181,11 +191,11 @@ fn read_place(place: &RepositoryBucketInput, number: usize, faults: &mut Faults)
             None
         }
     };
-    let folder = Folder::parse(place.folder.as_deref().unwrap_or_default());
+    let folder = Folder::parse(attachment.folder.as_deref().unwrap_or_default());
     let folder =
         folder.map_err(|why| faults.field("repoBuckets", format!("number {number}: the folder {why}")));
     let (Some(bucket_id), Ok(folder)) = (bucket_id, folder) else { return None };
-    Some(RepositoryBucket { bucket_id, folder, master: place.master.unwrap_or_default() })
+    Some(RepositoryBucket { bucket_id, folder, master: attachment.master.unwrap_or_default() })
 }
 
 #[cfg(test)]
@@ -213,12 +223,12 @@ mod tests {
 
     #[test]
     fn a_complete_repository_is_read() {
-        let place = RepositoryBucketInput {
+        let attachment = RepositoryBucketInput {
             bucket_id: Some(ID.into()),
             folder: Some("/team/a/".into()),
             master: None,
         };
-        let fields = RepositoryInput { buckets: Some(vec![place]), ..complete() }.read_new().unwrap();
+        let fields = RepositoryInput { buckets: Some(vec![attachment]), ..complete() }.read_new().unwrap();
         assert_eq!((fields.name.as_str(), fields.mode), ("Main", RepositoryMode::Normal));
         assert_eq!((fields.buckets[0].folder.as_str(), fields.buckets[0].master), ("team/a", false));
         assert!(complete().read_new().unwrap().buckets.is_empty());
@@ -228,13 +238,14 @@ mod tests {
     fn every_missing_and_every_wrong_field_is_told() {
         let missing = wrong_fields(RepositoryInput::default().read_new());
         assert_eq!(missing, ["name", "storageType", "mode", "workspaceId"]);
-        let place = RepositoryBucketInput { folder: Some("../x".into()), ..RepositoryBucketInput::default() };
+        let attachment =
+            RepositoryBucketInput { folder: Some("../x".into()), ..RepositoryBucketInput::default() };
         let wrong = RepositoryInput {
             name: Some(" ".into()),
             storage_type: Some(StorageType::Gcs),
             mode: Some("BACKUP".into()),
             workspace_id: Some("x".into()),
-            buckets: Some(vec![place]),
+            buckets: Some(vec![attachment]),
         };
         assert_eq!(
             wrong_fields(wrong.read_new()),
@@ -249,13 +260,13 @@ mod tests {
     #[test]
     fn a_malformed_id_names_nothing_and_an_absent_one_is_required() {
         let workspace = |text: &str| RepositoryInput { workspace_id: Some(text.into()), ..complete() };
-        assert!(matches!(workspace("x").read_new(), Err(Error::NotFound(Thing::Workspace))));
+        assert!(matches!(workspace("x").read_new(), Err(Error::NotFound(ResourceKind::Workspace))));
         for absent in ["", "undefined"] {
             assert_eq!(wrong_fields(workspace(absent).read_new()), ["workspaceId"], "{absent}");
         }
         let bucket = |text: &str| {
-            let place = RepositoryBucketInput { bucket_id: Some(text.into()), ..Default::default() };
-            RepositoryInput { buckets: Some(vec![place]), ..complete() }
+            let attachment = RepositoryBucketInput { bucket_id: Some(text.into()), ..Default::default() };
+            RepositoryInput { buckets: Some(vec![attachment]), ..complete() }
         };
         let refused = bucket("x").read_new().unwrap_err();
         assert!(matches!(refused, Error::Repository { code: RepoErrorCode::NotFound, .. }), "{refused}");
@@ -265,7 +276,7 @@ mod tests {
     #[test]
     fn the_mode_backup_is_answered_with_the_modes_that_there_are() {
         let input = RepositoryInput { mode: Some("BACKUP".into()), ..complete() };
-        let told = input.read_new().unwrap_err().to_string();
-        assert!(told.contains("NORMAL") && told.contains("MIRROR"), "{told}");
+        let response = input.read_new().unwrap_err().to_string();
+        assert!(response.contains("NORMAL") && response.contains("MIRROR"), "{response}");
     }
 }

@@ -13,7 +13,7 @@ use bucketry_store::repository_key::{KeyInserted, NewRepositoryKey};
 
 use crate::error::FieldError;
 use crate::users::validated;
-use crate::{Control, Error, Result, Thing};
+use crate::{Control, Error, ResourceKind, Result};
 
 /// What every access key id begins with.
 const PREFIX: &str = "BKT";
@@ -113,7 +113,7 @@ impl Control {
                 self.inner.changes.notify_waiters();
                 Ok(CreatedKey { id, key: new.key, secret })
             }
-            KeyInserted::RepositoryNotFound => Err(Error::NotFound(Thing::Repository)),
+            KeyInserted::RepositoryNotFound => Err(Error::NotFound(ResourceKind::Repository)),
             KeyInserted::TooMany => Err(Error::Rule {
                 code: "TOO_MANY_KEYS",
                 message: format!("this repository has {MAX_KEYS} keys, which is the limit: revoke one first"),
@@ -160,7 +160,7 @@ impl Control {
 
     fn key_changed(&self, changed: bool) -> Result<()> {
         if !changed {
-            return Err(Error::NotFound(Thing::RepositoryKey));
+            return Err(Error::NotFound(ResourceKind::RepositoryKey));
         }
         self.inner.changes.notify_waiters();
         Ok(())
@@ -185,8 +185,8 @@ mod tests {
 
     #[test]
     fn name_and_access_are_both_required_and_both_told() {
-        let told = KeyInput::default().read().unwrap_err().to_string();
-        assert!(told.contains("name") && told.contains("accessType"), "{told}");
+        let response = KeyInput::default().read().unwrap_err().to_string();
+        assert!(response.contains("name") && response.contains("accessType"), "{response}");
         let input = KeyInput { name: Some("ci".into()), access: Some("OWNER".into()) };
         assert!(input.read().unwrap_err().to_string().contains("READ, WRITE, ADMIN"));
     }

@@ -21,7 +21,7 @@ use bucketry_model::repository::Repository;
 use bucketry_model::role::{Caller, WorkspaceRole};
 
 use crate::workspaces::{needs, readable};
-use crate::{Control, Error, Result, Thing};
+use crate::{Control, Error, ResourceKind, Result};
 
 /// The most repositories that can be asked for by name at once.
 const MOST_IDS: usize = 1_000;
@@ -36,7 +36,7 @@ impl Control {
         needed: WorkspaceRole,
     ) -> Result<Repository> {
         let found = self.inner.store.repository(caller.org_id, id).await?;
-        let repository = found.ok_or(Error::NotFound(Thing::Repository))?;
+        let repository = found.ok_or(Error::NotFound(ResourceKind::Repository))?;
         needs(caller, repository.workspace_id, needed)?;
         Ok(repository)
     }

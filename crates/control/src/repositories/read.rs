@@ -26,7 +26,7 @@ pub struct RepositoryView {
 #[derive(Debug, Clone)]
 pub struct AttachedBucket {
     /// Its place.
-    pub place: RepositoryBucket,
+    pub attachment: RepositoryBucket,
     /// The bucket, as lists show it; none if it went away while the repository was read.
     pub bucket: Option<BucketView>,
 }
@@ -51,7 +51,7 @@ impl Control {
     /// One repository.
     pub async fn repository(&self, caller: &Caller, id: RepoId) -> Result<RepositoryView> {
         let repository = self.reach_repository(caller, id, WorkspaceRole::Read).await?;
-        let name = crate::Thing::Repository;
+        let name = crate::ResourceKind::Repository;
         let mut views = self.with_buckets_and_keys(caller, vec![repository]).await?;
         views.pop().ok_or(crate::Error::NotFound(name))
     }
@@ -63,7 +63,7 @@ impl Control {
     ) -> Result<Vec<RepositoryView>> {
         let ids: Vec<RepoId> = repositories.iter().map(|one| one.id).collect();
         let bucket_ids: Vec<BucketId> =
-            repositories.iter().flat_map(|one| &one.buckets).map(|place| place.bucket_id).collect();
+            repositories.iter().flat_map(|one| &one.buckets).map(|attachment| attachment.bucket_id).collect();
         let listed = self.inner.store.buckets_among(caller.org_id, &bucket_ids).await?;
         let buckets: HashMap<BucketId, BucketView> =
             self.views_of(listed).await?.into_iter().map(|view| (view.bucket.id, view)).collect();
@@ -71,9 +71,9 @@ impl Control {
         for key in self.inner.store.repository_keys(&ids).await? {
             keys.entry(key.repo_id).or_default().push(key);
         }
-        let attached = |place: &RepositoryBucket| AttachedBucket {
-            place: place.clone(),
-            bucket: buckets.get(&place.bucket_id).cloned(),
+        let attached = |attachment: &RepositoryBucket| AttachedBucket {
+            attachment: attachment.clone(),
+            bucket: buckets.get(&attachment.bucket_id).cloned(),
         };
         let view = |repository: Repository| RepositoryView {
             buckets: repository.buckets.iter().map(attached).collect(),

@@ -68,8 +68,8 @@ impl Control {
                 page.iter().map(|one| PageStart { created_at: one.created_at, id: one.id }).collect()
             }
             Which::Named(ids) => {
-                let place = |last: PageStart<RepoId>| ids.iter().position(|id| *id == last.id);
-                let from = after.map_or(0, |last| place(last).map_or(ids.len(), |at| at + 1));
+                let attachment = |last: PageStart<RepoId>| ids.iter().position(|id| *id == last.id);
+                let from = after.map_or(0, |last| attachment(last).map_or(ids.len(), |at| at + 1));
                 let page = ids[from..].iter().take(limit as usize);
                 page.map(|id| PageStart { created_at: from_micros(0), id: *id }).collect()
             }

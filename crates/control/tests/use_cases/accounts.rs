@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::support::{OWNER, PASSWORD, World};
+use crate::support::{OWNER, PASSWORD, TestContext};
 use bucketry_control::accounts::{AccountInput, reset_as_operator};
 use bucketry_control::error::{LoginFailure, TokenFault};
 use bucketry_control::tokens::NewApiToken;
@@ -27,7 +27,7 @@ fn names(first: &str) -> AccountInput {
     AccountInput { first_name: Some(first.to_owned()), ..AccountInput::default() }
 }
 
-impl World {
+impl TestContext {
     async fn signs_in(&self, email: &str, password: &str) -> Arc<Caller> {
         let session = self.control.login(email, Secret::new(password), None).await.unwrap();
         self.control.authenticate(&session.access_token).await.unwrap()
@@ -53,41 +53,41 @@ impl World {
 
 #[tokio::test]
 async fn a_password_is_changed_with_the_current_one_or_right_after_signing_in() {
-    let world = World::new().await;
-    let (control, me) = (&world.control, world.owner.user_id);
-    let session = world.signs_in(OWNER, PASSWORD).await;
+    let cx = TestContext::new().await;
+    let (control, me) = (&cx.control, cx.owner.user_id);
+    let session = cx.signs_in(OWNER, PASSWORD).await;
     let wrong = control.update_account(&session, me, to(NEW, Some("Wrong1Horse"))).await;
     assert!(matches!(wrong, Err(Error::CurrentPasswordWrong)), "{wrong:?}");
     control.update_account(&session, me, to(NEW, None)).await.unwrap();
-    assert!(world.refuses(OWNER, PASSWORD).await);
+    assert!(cx.refuses(OWNER, PASSWORD).await);
 
-    world.clock.advance(SignedDuration::from_mins(5) + SignedDuration::from_secs(1));
+    cx.clock.advance(SignedDuration::from_mins(5) + SignedDuration::from_secs(1));
     let late = control.update_account(&session, me, to(PASSWORD, None)).await;
     assert!(late.unwrap_err().to_string().contains("currentPassword is required"));
     control.update_account(&session, me, to(PASSWORD, Some(NEW))).await.unwrap();
     let again = control.update_account(&session, me, to(PASSWORD, Some(NEW))).await;
     assert!(matches!(again, Err(Error::CurrentPasswordWrong)), "a repetition changes nothing: {again:?}");
-    world.signs_in(OWNER, PASSWORD).await;
+    cx.signs_in(OWNER, PASSWORD).await;
 }
 
 #[tokio::test]
 async fn a_session_of_the_future_is_no_sign_of_having_signed_in_just_now() {
-    let world = World::new().await;
-    world.clock.advance(SignedDuration::from_hours(48));
-    let session = world.signs_in(OWNER, PASSWORD).await;
-    world.clock.advance(SignedDuration::from_hours(-48));
-    let refused = world.control.update_account(&session, session.user_id, to(NEW, None)).await;
+    let cx = TestContext::new().await;
+    cx.clock.advance(SignedDuration::from_hours(48));
+    let session = cx.signs_in(OWNER, PASSWORD).await;
+    cx.clock.advance(SignedDuration::from_hours(-48));
+    let refused = cx.control.update_account(&session, session.user_id, to(NEW, None)).await;
     assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
 }
 
 #[tokio::test]
 async fn a_new_password_ends_the_other_sessions_at_once() {
-    let world = World::new().await;
-    let control = &world.control;
+    let cx = TestContext::new().await;
+    let control = &cx.control;
     let other = control.login(OWNER, Secret::new(PASSWORD), None).await.unwrap();
     control.authenticate(&other.access_token).await.unwrap();
     let input = NewApiToken { name: "ci".to_owned(), expires_at: None, workspace_id: None, role: None };
-    let api = control.create_token(&world.owner, input).await.unwrap();
+    let api = control.create_token(&cx.owner, input).await.unwrap();
     let mine = control.login(OWNER, Secret::new(PASSWORD), None).await.unwrap();
     let caller = control.authenticate(&mine.access_token).await.unwrap();
     control.update_account(&caller, caller.user_id, to(NEW, None)).await.unwrap();
@@ -105,12 +105,12 @@ async fn a_new_password_ends_the_other_sessions_at_once() {
 
 #[tokio::test]
 async fn a_password_that_an_administrator_chose_must_be_changed_before_anything_else() {
-    let world = World::new().await;
-    let control = &world.control;
-    let id = world.add("ada@example.com", OrgRole::Administrators).await;
-    let session = world.signs_in("ada@example.com", PASSWORD).await;
+    let cx = TestContext::new().await;
+    let control = &cx.control;
+    let id = cx.add("ada@example.com", OrgRole::Administrators).await;
+    let session = cx.signs_in("ada@example.com", PASSWORD).await;
     assert!(session.must_change_password);
-    for (whose, input) in [(id, names("Ada")), (world.owner.user_id, to(NEW, None))] {
+    for (whose, input) in [(id, names("Ada")), (cx.owner.user_id, to(NEW, None))] {
         let refused = control.update_account(&session, whose, input).await;
         assert!(matches!(refused, Err(Error::PasswordChangeRequired(own)) if own == id), "{refused:?}");
     }
@@ -118,32 +118,32 @@ async fn a_password_that_an_administrator_chose_must_be_changed_before_anything_
     assert!(same.unwrap_err().to_string().contains("one-time password again"));
     let both = AccountInput { password: Some(Secret::new(NEW)), ..names("Ada") };
     control.update_account(&session, id, both).await.unwrap();
-    let session = world.signs_in("ada@example.com", NEW).await;
+    let session = cx.signs_in("ada@example.com", NEW).await;
     assert!(!session.must_change_password);
     assert_eq!(control.profile(&session).await.unwrap().first_name.as_str(), "Ada");
 }
 
 #[tokio::test]
 async fn passwords_are_reset_by_administrators_for_lower_roles_only() {
-    let world = World::new().await;
-    let control = &world.control;
+    let cx = TestContext::new().await;
+    let control = &cx.control;
     let (user, manager) = (
-        world.add("user@example.com", OrgRole::User).await,
-        world.add("manager@example.com", OrgRole::Workspaces).await,
+        cx.add("user@example.com", OrgRole::User).await,
+        cx.add("manager@example.com", OrgRole::Workspaces).await,
     );
-    world.add("admin@example.com", OrgRole::Administrators).await;
-    let peer = world.add("peer@example.com", OrgRole::Administrators).await;
-    let owner = world.add("second@example.com", OrgRole::Owner).await;
-    let admin = world.signs_in("admin@example.com", PASSWORD).await;
-    let workspaces = world.signs_in("manager@example.com", PASSWORD).await;
+    cx.add("admin@example.com", OrgRole::Administrators).await;
+    let peer = cx.add("peer@example.com", OrgRole::Administrators).await;
+    let owner = cx.add("second@example.com", OrgRole::Owner).await;
+    let admin = cx.signs_in("admin@example.com", PASSWORD).await;
+    let workspaces = cx.signs_in("manager@example.com", PASSWORD).await;
     for (caller, target, allowed) in [
         (&workspaces, user, false),
         (&admin, user, true),
         (&admin, manager, true),
         (&admin, peer, false),
         (&admin, owner, false),
-        (&admin, world.owner.user_id, false),
-        (&world.owner, owner, true),
+        (&admin, cx.owner.user_id, false),
+        (&cx.owner, owner, true),
     ] {
         let done = control.reset_password(caller, target).await;
         assert_eq!(done.is_ok(), allowed, "{} resets {target}: {done:?}", caller.org_role);
@@ -151,70 +151,70 @@ async fn passwords_are_reset_by_administrators_for_lower_roles_only() {
             assert!(matches!(refused, Error::Forbidden(_)), "{refused:?}");
         }
     }
-    let own = control.reset_password(&world.owner, world.owner.user_id).await;
+    let own = control.reset_password(&cx.owner, cx.owner.user_id).await;
     assert!(matches!(own, Err(Error::Rule { code: "CANNOT_RESET_SELF", .. })), "{own:?}");
 }
 
 #[tokio::test]
 async fn a_reset_ends_sessions_and_the_last_one_counts() {
-    let world = World::new().await;
-    let control = &world.control;
-    let id = world.add("ada@example.com", OrgRole::User).await;
+    let cx = TestContext::new().await;
+    let control = &cx.control;
+    let id = cx.add("ada@example.com", OrgRole::User).await;
     let session = control.login("ada@example.com", Secret::new(PASSWORD), None).await.unwrap();
     control.authenticate(&session.access_token).await.unwrap();
-    let first = control.reset_password(&world.owner, id).await.unwrap();
-    let second = control.reset_password(&world.owner, id).await.unwrap();
+    let first = control.reset_password(&cx.owner, id).await.unwrap();
+    let second = control.reset_password(&cx.owner, id).await.unwrap();
     assert!(control.authenticate(&session.access_token).await.is_err());
-    assert!(world.refuses("ada@example.com", PASSWORD).await);
-    assert!(world.refuses("ada@example.com", first.expose()).await);
-    assert!(world.signs_in("ada@example.com", second.expose()).await.must_change_password);
+    assert!(cx.refuses("ada@example.com", PASSWORD).await);
+    assert!(cx.refuses("ada@example.com", first.expose()).await);
+    assert!(cx.signs_in("ada@example.com", second.expose()).await.must_change_password);
 }
 
 #[tokio::test]
 async fn the_operator_resets_anybodys_password_at_the_store() {
-    let world = World::new().await;
+    let cx = TestContext::new().await;
     let environment = Environment {
-        clock: Arc::clone(&world.clock) as Arc<dyn bucketry_model::time::Clock>,
+        clock: Arc::clone(&cx.clock) as Arc<dyn bucketry_model::time::Clock>,
         ..Environment::system()
     };
-    let store = world.control.store();
+    let store = cx.control.store();
     let password = reset_as_operator(store, &environment, " OWNER@example.com ").await.unwrap().unwrap();
-    assert!(world.refuses(OWNER, PASSWORD).await);
-    assert!(world.signs_in(OWNER, password.expose()).await.must_change_password);
+    assert!(cx.refuses(OWNER, PASSWORD).await);
+    assert!(cx.signs_in(OWNER, password.expose()).await.must_change_password);
     assert!(reset_as_operator(store, &environment, "nobody@example.com").await.unwrap().is_none());
 }
 
 #[tokio::test]
 async fn other_users_have_their_names_changed_but_not_their_passwords() {
-    let world = World::new().await;
-    let control = &world.control;
-    let id = world.add("ada@example.com", OrgRole::User).await;
-    control.update_account(&world.owner, id, names("Ada")).await.unwrap();
-    assert_eq!(control.user(&world.owner, id).await.unwrap().first_name.as_str(), "Ada");
-    let refused = control.update_account(&world.owner, id, to(NEW, None)).await.unwrap_err();
+    let cx = TestContext::new().await;
+    let control = &cx.control;
+    let id = cx.add("ada@example.com", OrgRole::User).await;
+    control.update_account(&cx.owner, id, names("Ada")).await.unwrap();
+    assert_eq!(control.user(&cx.owner, id).await.unwrap().first_name.as_str(), "Ada");
+    let refused = control.update_account(&cx.owner, id, to(NEW, None)).await.unwrap_err();
     assert!(refused.to_string().contains("/reset-password"), "{refused}");
-    let ada = world.signs_in("ada@example.com", PASSWORD).await;
+    let ada = cx.signs_in("ada@example.com", PASSWORD).await;
     control.update_account(&ada, id, to(NEW, None)).await.unwrap();
-    let ada = world.signs_in("ada@example.com", NEW).await;
-    let refused = control.update_account(&ada, world.owner.user_id, names("Eve")).await;
+    let ada = cx.signs_in("ada@example.com", NEW).await;
+    let refused = control.update_account(&ada, cx.owner.user_id, names("Eve")).await;
     assert!(matches!(refused, Err(Error::Forbidden(_))), "{refused:?}");
 }
 
 #[tokio::test]
 async fn a_session_ends_when_it_is_as_old_as_the_deployment_allows() {
     let settings = Settings { session_lifetime: SignedDuration::from_hours(40 * 24), ..Settings::default() };
-    let world = World::with(settings).await;
-    let control = &world.control;
+    let cx = TestContext::with(settings).await;
+    let control = &cx.control;
     let mut session = control.login(OWNER, Secret::new(PASSWORD), None).await.unwrap();
     for _ in 0..3 {
-        world.clock.advance(SignedDuration::from_hours(13 * 24));
+        cx.clock.advance(SignedDuration::from_hours(13 * 24));
         session = control.refresh(&session.refresh_token).await.unwrap();
     }
-    world.clock.advance(SignedDuration::from_hours(24) - SignedDuration::from_mins(30));
+    cx.clock.advance(SignedDuration::from_hours(24) - SignedDuration::from_mins(30));
     session = control.refresh(&session.refresh_token).await.unwrap();
-    let left = session.expires_at.duration_since(bucketry_model::time::Clock::now(&*world.clock));
+    let left = session.expires_at.duration_since(bucketry_model::time::Clock::now(&*cx.clock));
     assert_eq!(left, SignedDuration::from_mins(30), "an access token does not outlive its session");
-    world.clock.advance(SignedDuration::from_mins(31));
+    cx.clock.advance(SignedDuration::from_mins(31));
     let refused = control.refresh(&session.refresh_token).await;
     assert!(matches!(refused, Err(Error::Refresh(_))), "{refused:?}");
 }
@@ -223,18 +223,18 @@ async fn a_session_ends_when_it_is_as_old_as_the_deployment_allows() {
 async fn api_tokens_live_as_long_as_the_deployment_allows() {
     let longest = SignedDuration::from_hours(30 * 24);
     let settings = Settings { api_token_lifetime: Some(longest), ..Settings::default() };
-    let world = World::with(settings).await;
-    let now = bucketry_model::time::Clock::now(&*world.clock);
+    let cx = TestContext::with(settings).await;
+    let now = bucketry_model::time::Clock::now(&*cx.clock);
     let make = async |expires_at| {
         let input = NewApiToken { name: "ci".to_owned(), expires_at, workspace_id: None, role: None };
-        world.control.create_token(&world.owner, input).await
+        cx.control.create_token(&cx.owner, input).await
     };
     let refused = make(Some(now + longest + SignedDuration::from_secs(1))).await.unwrap_err();
     assert!(refused.to_string().contains("expiresAt must be at most 30 days"), "{refused}");
     make(Some(now + longest)).await.unwrap();
     let made = make(None).await.unwrap();
-    world.control.authenticate(made.token.expose()).await.unwrap();
-    world.clock.advance(longest);
-    let expired = world.control.authenticate(made.token.expose()).await;
+    cx.control.authenticate(made.token.expose()).await.unwrap();
+    cx.clock.advance(longest);
+    let expired = cx.control.authenticate(made.token.expose()).await;
     assert!(expired.unwrap_err().to_string().contains("API token has expired"));
 }

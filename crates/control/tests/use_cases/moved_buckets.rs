@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::support::World;
+use crate::support::TestContext;
 use bucketry_control::Error;
 use bucketry_control::buckets::BucketInput;
 use bucketry_model::bucket::StorageType;
@@ -32,7 +32,7 @@ fn nothing() -> BucketInput {
 
 /// A bucket that the nodes open by what they are themselves.
 fn delegated(
-    world: &World,
+    cx: &TestContext,
     name: &str,
     at: (StorageType, &str, &str),
     workspace: WorkspaceId,
@@ -46,20 +46,20 @@ fn delegated(
         endpoint: None,
         workspace_id: Some(workspace.to_string()),
         skip_validation: true,
-        ..world.bucket(name)
+        ..cx.bucket(name)
     }
 }
 
-async fn other_workspace(world: &World) -> WorkspaceId {
-    world.control.create_workspace(&world.owner, "Other").await.unwrap().id
+async fn other_workspace(cx: &TestContext) -> WorkspaceId {
+    cx.control.create_workspace(&cx.owner, "Other").await.unwrap().id
 }
 
 #[tokio::test]
 async fn a_member_who_does_not_know_the_secret_can_not_move_the_bucket() {
-    let world = World::new().await;
-    let _node = world.node.work_on();
-    let member = world.member("writer@example.com", Some(WorkspaceRole::Write)).await;
-    let id = world.unchecked("Photos").await;
+    let cx = TestContext::new().await;
+    let _node = cx.node.work_on();
+    let member = cx.member("writer@example.com", Some(WorkspaceRole::Write)).await;
+    let id = cx.unchecked("Photos").await;
     let elsewhere = || Some("https://elsewhere.example.com".to_owned());
     for change in [
         BucketInput { bucket: Some("private".to_owned()), ..nothing() },
@@ -69,39 +69,35 @@ async fn a_member_who_does_not_know_the_secret_can_not_move_the_bucket() {
         BucketInput { bucket: Some("private".to_owned()), secret: Some(Secret::new("")), ..nothing() },
         BucketInput { endpoint: elsewhere(), bucket: Some("private".to_owned()), ..nothing() },
     ] {
-        for caller in [&member, &world.owner] {
+        for caller in [&member, &cx.owner] {
+            assert_eq!(fields(cx.control.update_bucket(caller, id, &change).await), ["secret"], "{change:?}");
             assert_eq!(
-                fields(world.control.update_bucket(caller, id, &change).await),
-                ["secret"],
-                "{change:?}"
-            );
-            assert_eq!(
-                fields(world.control.validate_bucket(caller, id, &change).await),
+                fields(cx.control.validate_bucket(caller, id, &change).await),
                 ["secret"],
                 "{change:?}"
             );
         }
     }
-    assert!(world.node.opened.lock().unwrap().is_empty(), "no node was asked to open anything");
-    let reader = world.member("reader@example.com", Some(WorkspaceRole::Read)).await;
+    assert!(cx.node.opened.lock().unwrap().is_empty(), "no node was asked to open anything");
+    let reader = cx.member("reader@example.com", Some(WorkspaceRole::Read)).await;
     let change = BucketInput { bucket: Some("private".to_owned()), ..nothing() };
-    let refused = world.control.update_bucket(&reader, id, &change).await;
+    let refused = cx.control.update_bucket(&reader, id, &change).await;
     assert!(matches!(refused, Err(Error::Forbidden(_))), "rights come first: {refused:?}");
 
     let known = BucketInput { secret: Some(Secret::new("the-plain-secret")), ..change };
-    world.control.update_bucket(&member, id, &known).await.unwrap();
-    world.control.update_bucket(&member, id, &known).await.unwrap();
-    let stored = world.control.bucket(&world.owner, id).await.unwrap().bucket;
+    cx.control.update_bucket(&member, id, &known).await.unwrap();
+    cx.control.update_bucket(&member, id, &known).await.unwrap();
+    let stored = cx.control.bucket(&cx.owner, id).await.unwrap().bucket;
     assert_eq!(stored.location.bucket, "private");
 }
 
 #[tokio::test]
 async fn a_role_needs_its_external_id_again_or_an_empty_secret() {
-    let world = World::new().await;
+    let cx = TestContext::new().await;
     let at = (StorageType::S3, ROLE, "photos");
-    let new = delegated(&world, "Photos", at, world.workspace);
-    let id = world.control.create_bucket(&world.owner, &new).await.unwrap().id;
-    let own = world.control.aws_external_id(world.owner.org_id).await.unwrap();
+    let new = delegated(&cx, "Photos", at, cx.workspace);
+    let id = cx.control.create_bucket(&cx.owner, &new).await.unwrap().id;
+    let own = cx.control.aws_external_id(cx.owner.org_id).await.unwrap();
     let to = |bucket: &str, secret: Option<&str>| BucketInput {
         bucket: Some(bucket.to_owned()),
         secret: secret.map(Secret::new),
@@ -114,15 +110,15 @@ async fn a_role_needs_its_external_id_again_or_an_empty_secret() {
         (to("music", Some("")), vec![]),
         (to("music", None), vec![]),
     ] {
-        assert_eq!(fields(world.control.update_bucket(&world.owner, id, &change).await), wrong, "{change:?}");
+        assert_eq!(fields(cx.control.update_bucket(&cx.owner, id, &change).await), wrong, "{change:?}");
     }
 }
 
 #[tokio::test]
 async fn what_nodes_take_on_without_a_secret_does_not_open_another_workspace() {
-    let world = World::new().await;
-    let theirs = other_workspace(&world).await;
-    let member = world.member("writer@example.com", Some(WorkspaceRole::Write)).await;
+    let cx = TestContext::new().await;
+    let theirs = other_workspace(&cx).await;
+    let member = cx.member("writer@example.com", Some(WorkspaceRole::Write)).await;
     let other_account = "other@project.iam.gserviceaccount.com";
     for (storage_type, key, other_key, names) in [
         (StorageType::S3, ROLE, "arn:aws:iam::123456789012:role/other", ["a", "b", "c"]),
@@ -130,74 +126,65 @@ async fn what_nodes_take_on_without_a_secret_does_not_open_another_workspace() {
     ] {
         let [private, name, again] = names;
         let create = async |caller: &Arc<Caller>, name: &str, key: &str, bucket: &str, workspace| {
-            let new = delegated(&world, name, (storage_type, key, bucket), workspace);
-            world.control.create_bucket(caller, &new).await
+            let new = delegated(&cx, name, (storage_type, key, bucket), workspace);
+            cx.control.create_bucket(caller, &new).await
         };
-        create(&world.owner, private, key, "private", theirs).await.unwrap();
+        create(&cx.owner, private, key, "private", theirs).await.unwrap();
         assert_eq!(
-            fields(create(&member, name, key, "photos", world.workspace).await),
+            fields(create(&member, name, key, "photos", cx.workspace).await),
             ["key"],
             "their identity"
         );
-        let refused = create(&member, name, other_key, "private", world.workspace).await;
+        let refused = create(&member, name, other_key, "private", cx.workspace).await;
         assert_eq!(fields(refused), ["key"], "their bucket");
-        let id: BucketId = create(&member, name, other_key, "photos", world.workspace).await.unwrap().id;
+        let id: BucketId = create(&member, name, other_key, "photos", cx.workspace).await.unwrap().id;
         for change in [
             BucketInput { bucket: Some("private".to_owned()), secret: Some(Secret::new("")), ..nothing() },
             BucketInput { key: Some(key.to_owned()), secret: Some(Secret::new("")), ..nothing() },
         ] {
-            assert_eq!(
-                fields(world.control.update_bucket(&member, id, &change).await),
-                ["key"],
-                "{change:?}"
-            );
-            assert_eq!(
-                fields(world.control.validate_bucket(&member, id, &change).await),
-                ["key"],
-                "{change:?}"
-            );
+            assert_eq!(fields(cx.control.update_bucket(&member, id, &change).await), ["key"], "{change:?}");
+            assert_eq!(fields(cx.control.validate_bucket(&member, id, &change).await), ["key"], "{change:?}");
         }
         let renamed = BucketInput { name: Some(again.to_owned()), ..nothing() };
-        world.control.update_bucket(&member, id, &renamed).await.unwrap();
+        cx.control.update_bucket(&member, id, &renamed).await.unwrap();
         // Whoever may change both workspaces may have the identity in both.
-        create(&world.owner, name, key, "private", world.workspace).await.unwrap();
+        create(&cx.owner, name, key, "private", cx.workspace).await.unwrap();
     }
 }
 
 #[tokio::test]
 async fn a_node_that_still_probes_the_place_before_is_not_believed() {
-    let world = World::new().await;
-    let _node = world.node.work_on();
-    let id = world.control.create_bucket(&world.owner, &world.bucket("Photos")).await.unwrap().id;
+    let cx = TestContext::new().await;
+    let _node = cx.node.work_on();
+    let id = cx.control.create_bucket(&cx.owner, &cx.bucket("Photos")).await.unwrap().id;
     let status = async || {
-        let view = world.control.bucket(&world.owner, id).await.unwrap();
-        let listed = world.control.list_buckets(&world.owner, None, None, 10).await.unwrap().remove(0);
+        let view = cx.control.bucket(&cx.owner, id).await.unwrap();
+        let listed = cx.control.list_buckets(&cx.owner, None, None, 10).await.unwrap().remove(0);
         assert_eq!((view.status, view.latency_ms), (listed.status, listed.latency_ms));
         (view.status, view.latency_ms)
     };
     assert_eq!(status().await, (Status::Online, Some(12)), "the validation is the first report");
-    let version =
-        || async { world.control.store().bucket(world.owner.org_id, id).await.unwrap().unwrap().version };
+    let version = || async { cx.control.store().bucket(cx.owner.org_id, id).await.unwrap().unwrap().version };
     let before = version().await;
 
     let change = BucketInput { secret: Some(Secret::new("another")), ..nothing() };
-    let updated = world.control.update_bucket(&world.owner, id, &change).await.unwrap();
+    let updated = cx.control.update_bucket(&cx.owner, id, &change).await.unwrap();
     assert_eq!((updated.status, updated.latency_ms), (Status::Disconnected, None));
     let probe = |version| BucketStatus {
         bucket_id: id,
         status: ProbedStatus::Online,
         latency_ms: Some(7),
-        created_at: world.clock.now(),
+        created_at: cx.clock.now(),
         failure: None,
         version,
     };
-    world.clock.advance(SignedDuration::from_secs(20));
-    world.node.beat(vec![probe(Some(before))]).await.unwrap();
+    cx.clock.advance(SignedDuration::from_secs(20));
+    cx.node.beat(vec![probe(Some(before))]).await.unwrap();
     assert_eq!(status().await, (Status::Disconnected, None));
     // Names are not announced: the node goes on with the version that it knows.
     let renamed = BucketInput { name: Some("Pictures".to_owned()), ..nothing() };
     let announced = version().await;
-    world.control.update_bucket(&world.owner, id, &renamed).await.unwrap();
-    world.node.beat(vec![probe(Some(announced))]).await.unwrap();
+    cx.control.update_bucket(&cx.owner, id, &renamed).await.unwrap();
+    cx.node.beat(vec![probe(Some(announced))]).await.unwrap();
     assert_eq!(status().await, (Status::Online, Some(7)));
 }

@@ -2,54 +2,54 @@
 
 use std::time::Duration;
 
-use crate::support::{World, place};
+use crate::support::{TestContext, attachment};
 use bucketry_control::buckets::BucketInput;
 use bucketry_control::repositories::{RepoErrorCode, RepositoryInput};
-use bucketry_control::{Error, Settings, Thing};
+use bucketry_control::{Error, ResourceKind, Settings};
 use bucketry_model::bucket::StorageType;
 use bucketry_model::role::WorkspaceRole;
 use bucketry_model::secret::Secret;
 
 fn code<T: std::fmt::Debug>(result: Result<T, Error>) -> RepoErrorCode {
-    let told = result.unwrap_err();
-    let code = if let Error::Repository { code, .. } = &told { Some(*code) } else { None };
-    assert!(code.is_some(), "expected a refusal of the repository, not {told:?}");
+    let response = result.unwrap_err();
+    let code = if let Error::Repository { code, .. } = &response { Some(*code) } else { None };
+    assert!(code.is_some(), "expected a refusal of the repository, not {response:?}");
     code.unwrap()
 }
 
 #[tokio::test]
 async fn a_repository_is_listed_with_its_buckets_and_keys() {
-    let world = World::new().await;
-    let bucket = world.bucket_called("photos").await;
-    let id = world.repository_of("Main", &[(bucket, "team")]).await;
-    let listed = world.control.list_repositories(&world.owner, None, None, 10).await.unwrap();
+    let cx = TestContext::new().await;
+    let bucket = cx.bucket_called("photos").await;
+    let id = cx.repository_of("Main", &[(bucket, "team")]).await;
+    let listed = cx.control.list_repositories(&cx.owner, None, None, 10).await.unwrap();
     assert_eq!(listed.len(), 1);
     let view = &listed[0];
     assert_eq!((view.repository.id, view.repository.name.as_str()), (id, "Main"));
-    assert_eq!(view.buckets[0].place.folder.as_str(), "team");
+    assert_eq!(view.buckets[0].attachment.folder.as_str(), "team");
     let attached = view.buckets[0].bucket.as_ref().unwrap();
     assert_eq!((attached.bucket.id, attached.repositories[0].id), (bucket, id));
     assert!(view.keys.is_empty());
-    let only = world.control.list_repositories(&world.owner, Some(world.workspace), None, 10).await.unwrap();
+    let only = cx.control.list_repositories(&cx.owner, Some(cx.workspace), None, 10).await.unwrap();
     assert_eq!(only.len(), 1);
-    assert_eq!(world.control.repository(&world.owner, id).await.unwrap().buckets.len(), 1);
+    assert_eq!(cx.control.repository(&cx.owner, id).await.unwrap().buckets.len(), 1);
 }
 
 #[tokio::test]
 async fn readers_read_writers_write_and_strangers_are_shown_nothing() {
-    let world = World::new().await;
-    let id = world.repository_of("Main", &[]).await;
-    let reader = world.member("reader@example.com", Some(WorkspaceRole::Read)).await;
-    let writer = world.member("writer@example.com", Some(WorkspaceRole::Write)).await;
-    let stranger = world.member("stranger@example.com", None).await;
-    let control = &world.control;
+    let cx = TestContext::new().await;
+    let id = cx.repository_of("Main", &[]).await;
+    let reader = cx.member("reader@example.com", Some(WorkspaceRole::Read)).await;
+    let writer = cx.member("writer@example.com", Some(WorkspaceRole::Write)).await;
+    let stranger = cx.member("stranger@example.com", None).await;
+    let control = &cx.control;
     let change = RepositoryInput { name: Some("Other".to_owned()), ..RepositoryInput::default() };
 
     assert_eq!(control.list_repositories(&reader, None, None, 10).await.unwrap().len(), 1);
     assert!(control.list_repositories(&stranger, None, None, 10).await.unwrap().is_empty());
     for caller in [&reader, &stranger] {
         let refused = [
-            control.create_repository(caller, &world.repository("New", &[])).await.map(drop),
+            control.create_repository(caller, &cx.repository("New", &[])).await.map(drop),
             control.update_repository(caller, id, &change).await.map(drop),
             control.validate_repository(caller, id, &change).await,
             control.delete_repository(caller, id).await,
@@ -60,134 +60,134 @@ async fn readers_read_writers_write_and_strangers_are_shown_nothing() {
     control.update_repository(&writer, id, &change).await.unwrap();
     control.delete_repository(&writer, id).await.unwrap();
     let gone = control.repository(&writer, id).await;
-    assert!(matches!(gone, Err(Error::NotFound(Thing::Repository))), "{gone:?}");
+    assert!(matches!(gone, Err(Error::NotFound(ResourceKind::Repository))), "{gone:?}");
 }
 
 #[tokio::test]
 async fn a_repository_that_breaks_a_rule_is_refused_with_the_contracts_code() {
     let settings = Settings { repo_quota: Some(3), ..Settings::default() };
-    let world = World::with(settings).await;
-    let (a, b) = (world.bucket_called("a").await, world.bucket_called("b").await);
-    let (c, d) = (world.bucket_called("c").await, world.bucket_called("d").await);
-    let twin = world.unchecked("twin").await;
-    let other_twin = world.unchecked("other twin").await;
-    world.repository_of("Normal", &[(a, "x")]).await;
-    let mirror = |name: &str, places| RepositoryInput {
+    let cx = TestContext::with(settings).await;
+    let (a, b) = (cx.bucket_called("a").await, cx.bucket_called("b").await);
+    let (c, d) = (cx.bucket_called("c").await, cx.bucket_called("d").await);
+    let twin = cx.unchecked("twin").await;
+    let other_twin = cx.unchecked("other twin").await;
+    cx.repository_of("Normal", &[(a, "x")]).await;
+    let mirror = |name: &str, attachments| RepositoryInput {
         mode: Some("MIRROR".to_owned()),
-        buckets: Some(places),
-        ..world.repository(name, &[])
+        buckets: Some(attachments),
+        ..cx.repository(name, &[])
     };
-    let made = mirror("Mirror", vec![place(b, "", true), place(c, "", false)]);
-    let made = world.control.create_repository(&world.owner, &made).await.unwrap();
+    let made = mirror("Mirror", vec![attachment(b, "", true), attachment(c, "", false)]);
+    let made = cx.control.create_repository(&cx.owner, &made).await.unwrap();
     assert!(made.message.unwrap().contains("not filled yet"));
 
     let gone = bucketry_model::id::BucketId::new(jiff::Timestamp::UNIX_EPOCH, [1; 10]);
     for (input, expected) in [
-        (world.repository(" nORMAL", &[]), RepoErrorCode::NameAlreadyUsed),
-        (world.repository("New", &[(gone, "")]), RepoErrorCode::NotFound),
-        (world.repository("New", &[(a, "x/y")]), RepoErrorCode::NormalUnitFolderAlreadyUsed),
-        (world.repository("New", &[(d, ""), (d, "x")]), RepoErrorCode::NormalUnitFolderAlreadyUsed),
-        (world.repository("New", &[(twin, ""), (other_twin, "")]), RepoErrorCode::NameAlreadyUsed),
-        (world.repository("New", &[(b, "")]), RepoErrorCode::MirrorUnitAlreadyInOtherRepo),
-        (mirror("New", vec![place(a, "", true)]), RepoErrorCode::MirrorUnitAlreadyInOtherRepo),
-        (mirror("New", vec![place(d, "", false)]), RepoErrorCode::MirrorMasterUnitMissing),
+        (cx.repository(" nORMAL", &[]), RepoErrorCode::NameAlreadyUsed),
+        (cx.repository("New", &[(gone, "")]), RepoErrorCode::NotFound),
+        (cx.repository("New", &[(a, "x/y")]), RepoErrorCode::NormalUnitFolderAlreadyUsed),
+        (cx.repository("New", &[(d, ""), (d, "x")]), RepoErrorCode::NormalUnitFolderAlreadyUsed),
+        (cx.repository("New", &[(twin, ""), (other_twin, "")]), RepoErrorCode::NameAlreadyUsed),
+        (cx.repository("New", &[(b, "")]), RepoErrorCode::MirrorUnitAlreadyInOtherRepo),
+        (mirror("New", vec![attachment(a, "", true)]), RepoErrorCode::MirrorUnitAlreadyInOtherRepo),
+        (mirror("New", vec![attachment(d, "", false)]), RepoErrorCode::MirrorMasterUnitMissing),
         (
-            mirror("New", vec![place(d, "", true), place(twin, "", true)]),
+            mirror("New", vec![attachment(d, "", true), attachment(twin, "", true)]),
             RepoErrorCode::MirrorMasterUnitCountInvalid,
         ),
     ] {
-        assert_eq!(code(world.control.create_repository(&world.owner, &input).await), expected);
-        assert_eq!(code(world.control.validate_new_repository(&world.owner, &input).await), expected);
+        assert_eq!(code(cx.control.create_repository(&cx.owner, &input).await), expected);
+        assert_eq!(code(cx.control.validate_new_repository(&cx.owner, &input).await), expected);
     }
-    world.repository_of("Third", &[]).await;
-    let input = world.repository("Fourth", &[]);
-    let refused = world.control.create_repository(&world.owner, &input).await;
+    cx.repository_of("Third", &[]).await;
+    let input = cx.repository("Fourth", &[]);
+    let refused = cx.control.create_repository(&cx.owner, &input).await;
     assert_eq!(code(refused), RepoErrorCode::QuotaExceeded);
-    world.control.delete_repository(&world.owner, made.id).await.unwrap();
-    world.control.create_repository(&world.owner, &input).await.unwrap();
+    cx.control.delete_repository(&cx.owner, made.id).await.unwrap();
+    cx.control.create_repository(&cx.owner, &input).await.unwrap();
 }
 
 #[tokio::test]
 async fn what_is_not_sent_stays_and_the_folder_of_an_attached_bucket_stays_in_any_case() {
-    let world = World::new().await;
-    let (a, b) = (world.bucket_called("a").await, world.bucket_called("b").await);
-    let id = world.repository_of("Main", &[(a, "x")]).await;
-    let control = &world.control;
+    let cx = TestContext::new().await;
+    let (a, b) = (cx.bucket_called("a").await, cx.bucket_called("b").await);
+    let id = cx.repository_of("Main", &[(a, "x")]).await;
+    let control = &cx.control;
     let rename = RepositoryInput { name: Some("Other".to_owned()), ..RepositoryInput::default() };
-    control.update_repository(&world.owner, id, &rename).await.unwrap();
-    let buckets = |places| RepositoryInput { buckets: Some(places), ..RepositoryInput::default() };
-    let elsewhere = buckets(vec![place(a, "y", false)]);
+    control.update_repository(&cx.owner, id, &rename).await.unwrap();
+    let buckets = |attachments| RepositoryInput { buckets: Some(attachments), ..RepositoryInput::default() };
+    let elsewhere = buckets(vec![attachment(a, "y", false)]);
     for refused in [
-        control.update_repository(&world.owner, id, &elsewhere).await.map(drop),
-        control.validate_repository(&world.owner, id, &elsewhere).await,
+        control.update_repository(&cx.owner, id, &elsewhere).await.map(drop),
+        control.validate_repository(&cx.owner, id, &elsewhere).await,
     ] {
         assert_eq!(code(refused), RepoErrorCode::NormalUnitCannotEditFolder);
     }
-    let view = control.repository(&world.owner, id).await.unwrap();
+    let view = control.repository(&cx.owner, id).await.unwrap();
     assert_eq!((view.repository.name.as_str(), view.repository.version), ("Other", 2));
-    assert_eq!((view.buckets.len(), view.buckets[0].place.folder.as_str()), (1, "x"));
+    assert_eq!((view.buckets.len(), view.buckets[0].attachment.folder.as_str()), (1, "x"));
 
-    let swapped = buckets(vec![place(b, "", false)]);
-    control.validate_repository(&world.owner, id, &swapped).await.unwrap();
-    control.update_repository(&world.owner, id, &swapped).await.unwrap();
-    assert!(control.bucket(&world.owner, a).await.unwrap().repositories.is_empty());
-    control.update_repository(&world.owner, id, &buckets(vec![])).await.unwrap();
-    assert!(control.bucket(&world.owner, b).await.unwrap().repositories.is_empty());
+    let swapped = buckets(vec![attachment(b, "", false)]);
+    control.validate_repository(&cx.owner, id, &swapped).await.unwrap();
+    control.update_repository(&cx.owner, id, &swapped).await.unwrap();
+    assert!(control.bucket(&cx.owner, a).await.unwrap().repositories.is_empty());
+    control.update_repository(&cx.owner, id, &buckets(vec![])).await.unwrap();
+    assert!(control.bucket(&cx.owner, b).await.unwrap().repositories.is_empty());
 }
 
 #[tokio::test]
 async fn storage_types_that_nodes_do_not_speak_and_unknown_modes_are_wrong_fields() {
-    let world = World::new().await;
+    let cx = TestContext::new().await;
     for input in [
-        RepositoryInput { storage_type: Some(StorageType::Gcs), ..world.repository("New", &[]) },
-        RepositoryInput { mode: Some("BACKUP".to_owned()), ..world.repository("New", &[]) },
+        RepositoryInput { storage_type: Some(StorageType::Gcs), ..cx.repository("New", &[]) },
+        RepositoryInput { mode: Some("BACKUP".to_owned()), ..cx.repository("New", &[]) },
     ] {
-        let refused = world.control.create_repository(&world.owner, &input).await;
+        let refused = cx.control.create_repository(&cx.owner, &input).await;
         assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
     }
 }
 
 #[tokio::test]
 async fn a_bucket_in_use_is_neither_deleted_nor_moved_and_the_repositories_are_named() {
-    let world = World::new().await;
-    let bucket = world.bucket_called("photos").await;
-    let id = world.repository_of("Main", &[(bucket, "")]).await;
-    let refused = world.control.delete_bucket(&world.owner, bucket).await;
-    assert!(matches!(&refused, Err(Error::InUse(told)) if told.contains("\"Main\"")), "{refused:?}");
-    let second = world.control.create_workspace(&world.owner, "Second").await.unwrap();
+    let cx = TestContext::new().await;
+    let bucket = cx.bucket_called("photos").await;
+    let id = cx.repository_of("Main", &[(bucket, "")]).await;
+    let refused = cx.control.delete_bucket(&cx.owner, bucket).await;
+    assert!(matches!(&refused, Err(Error::InUse(response)) if response.contains("\"Main\"")), "{refused:?}");
+    let second = cx.control.create_workspace(&cx.owner, "Second").await.unwrap();
     let moved = BucketInput { workspace_id: Some(second.id.to_string()), ..BucketInput::default() };
-    let refused = world.control.update_bucket(&world.owner, bucket, &moved).await;
+    let refused = cx.control.update_bucket(&cx.owner, bucket, &moved).await;
     assert!(
         matches!(&refused, Err(Error::Rule { code: "BUCKET_IN_USE", message }) if message.contains("Main")),
         "{refused:?}"
     );
-    world.control.delete_repository(&world.owner, id).await.unwrap();
-    world.control.update_bucket(&world.owner, bucket, &moved).await.unwrap();
-    world.control.delete_bucket(&world.owner, bucket).await.unwrap();
+    cx.control.delete_repository(&cx.owner, id).await.unwrap();
+    cx.control.update_bucket(&cx.owner, bucket, &moved).await.unwrap();
+    cx.control.delete_bucket(&cx.owner, bucket).await.unwrap();
 }
 
 #[tokio::test]
 async fn buckets_of_a_mirror_are_not_available_and_those_of_other_repositories_are() {
-    let world = World::new().await;
-    let (a, b) = (world.bucket_called("a").await, world.bucket_called("b").await);
-    world.repository_of("Normal", &[(a, "x")]).await;
+    let cx = TestContext::new().await;
+    let (a, b) = (cx.bucket_called("a").await, cx.bucket_called("b").await);
+    cx.repository_of("Normal", &[(a, "x")]).await;
     let mirror = RepositoryInput {
         mode: Some("MIRROR".to_owned()),
-        buckets: Some(vec![place(b, "", true)]),
-        ..world.repository("Mirror", &[])
+        buckets: Some(vec![attachment(b, "", true)]),
+        ..cx.repository("Mirror", &[])
     };
-    world.control.create_repository(&world.owner, &mirror).await.unwrap();
-    let available = world.control.available_buckets(&world.owner, None, None, 10).await.unwrap();
+    cx.control.create_repository(&cx.owner, &mirror).await.unwrap();
+    let available = cx.control.available_buckets(&cx.owner, None, None, 10).await.unwrap();
     let available: Vec<_> = available.iter().map(|view| view.bucket.id).collect();
     assert_eq!(available, [a]);
 }
 
 #[tokio::test]
 async fn nodes_are_sent_repositories_with_a_snapshot_and_changes_at_once() {
-    let world = World::new().await;
-    let bucket = world.bucket_called("photos").await;
-    let id = world.repository_of("Main", &[(bucket, "team")]).await;
-    let snapshot = world.node.sync("", 0).await.unwrap();
+    let cx = TestContext::new().await;
+    let bucket = cx.bucket_called("photos").await;
+    let id = cx.repository_of("Main", &[(bucket, "team")]).await;
+    let snapshot = cx.node.sync("", 0).await.unwrap();
     assert!(snapshot.snapshot && !snapshot.more);
     assert_eq!((snapshot.buckets.len(), snapshot.repositories.len()), (1, 1));
     let sent = &snapshot.repositories[0];
@@ -197,38 +197,38 @@ async fn nodes_are_sent_repositories_with_a_snapshot_and_changes_at_once() {
     );
 
     let waiting = {
-        let (node, cursor) = (world.node.clone(), snapshot.cursor.clone());
+        let (node, cursor) = (cx.node.clone(), snapshot.cursor.clone());
         tokio::spawn(async move { node.sync(&cursor, 25).await })
     };
     let rename = RepositoryInput { name: Some("Other".to_owned()), ..RepositoryInput::default() };
-    world.control.update_repository(&world.owner, id, &rename).await.unwrap();
+    cx.control.update_repository(&cx.owner, id, &rename).await.unwrap();
     let changed = tokio::time::timeout(Duration::from_secs(5), waiting).await.unwrap().unwrap().unwrap();
     assert_eq!((changed.repositories[0].name.as_str(), changed.repositories[0].version), ("Other", 2));
     assert!(changed.buckets.is_empty());
 
     let credentials =
         BucketInput { secret: Some(Secret::new("another")), skip_validation: true, ..BucketInput::default() };
-    world.control.update_bucket(&world.owner, bucket, &credentials).await.unwrap();
-    let of_bucket = world.node.sync(&changed.cursor, 0).await.unwrap();
+    cx.control.update_bucket(&cx.owner, bucket, &credentials).await.unwrap();
+    let of_bucket = cx.node.sync(&changed.cursor, 0).await.unwrap();
     assert_eq!((of_bucket.buckets.len(), of_bucket.repositories.len()), (1, 0));
-    world.control.delete_repository(&world.owner, id).await.unwrap();
-    let removed = world.node.sync(&of_bucket.cursor, 0).await.unwrap();
+    cx.control.delete_repository(&cx.owner, id).await.unwrap();
+    let removed = cx.node.sync(&of_bucket.cursor, 0).await.unwrap();
     assert_eq!((removed.removed_repositories.as_slice(), removed.repositories.len()), ([id].as_slice(), 0));
 }
 
 #[tokio::test]
 async fn many_repositories_come_in_pages_each_once() {
-    let world = World::new().await;
-    world.bucket_called("photos").await;
+    let cx = TestContext::new().await;
+    cx.bucket_called("photos").await;
     let mut made = Vec::new();
     for n in 0..120 {
-        made.push(world.repository_of(&format!("Repository {n}"), &[]).await);
+        made.push(cx.repository_of(&format!("Repository {n}"), &[]).await);
     }
     made.sort();
     for first in ["", "c.0"] {
         let (mut cursor, mut got, mut pages) = (first.to_owned(), Vec::new(), 0);
         loop {
-            let answer = world.node.sync(&cursor, 0).await.unwrap();
+            let answer = cx.node.sync(&cursor, 0).await.unwrap();
             got.extend(answer.repositories.iter().map(|one| one.id));
             pages += 1;
             cursor = answer.cursor;
@@ -238,6 +238,6 @@ async fn many_repositories_come_in_pages_each_once() {
         }
         got.sort();
         assert_eq!((got.as_slice(), pages), (made.as_slice(), 3), "from {first:?}");
-        assert!(world.node.sync(&cursor, 0).await.unwrap().repositories.is_empty());
+        assert!(cx.node.sync(&cursor, 0).await.unwrap().repositories.is_empty());
     }
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::support::{World, sent};
+use crate::support::{TestContext, sent};
 use bucketry_control::repositories::{CreatedKey, KeyInput};
-use bucketry_control::{Error, Thing};
+use bucketry_control::{Error, ResourceKind};
 use bucketry_model::id::RepoId;
 use bucketry_model::node_protocol::{KeyUse, NodeRepositoryKey, Report};
 use bucketry_model::repository::KeyAccess;
@@ -17,71 +17,71 @@ fn input(name: &str, access: &str) -> KeyInput {
     KeyInput { name: Some(name.to_owned()), access: Some(access.to_owned()) }
 }
 
-async fn key(world: &World, repository: RepoId) -> CreatedKey {
-    world.control.create_repository_key(&world.owner, repository, &input("ci", "WRITE")).await.unwrap()
+async fn key(cx: &TestContext, repository: RepoId) -> CreatedKey {
+    cx.control.create_repository_key(&cx.owner, repository, &input("ci", "WRITE")).await.unwrap()
 }
 
 /// What a node opens of a key that it was sent.
-fn opened(world: &World, sent: &NodeRepositoryKey) -> String {
-    let context = SecretContext::of_repository_key(world.owner.org_id, sent.id);
-    let identities = world.node.identities.lock().unwrap();
+fn opened(cx: &TestContext, sent: &NodeRepositoryKey) -> String {
+    let context = SecretContext::of_repository_key(cx.owner.org_id, sent.id);
+    let identities = cx.node.identities.lock().unwrap();
     bucketry_vault::open(&sent.secret, &context, &identities).unwrap().expose().to_owned()
 }
 
 #[tokio::test]
 async fn a_key_pair_is_told_once_and_its_secret_is_opened_by_the_node() {
-    let world = World::new().await;
-    let repository = world.repository_of("Main", &[]).await;
-    let made = key(&world, repository).await;
+    let cx = TestContext::new().await;
+    let repository = cx.repository_of("Main", &[]).await;
+    let made = key(&cx, repository).await;
     assert!(made.key.starts_with("BKT") && made.key.len() == 20, "{}", made.key);
     assert_eq!(made.secret.expose().len(), 40);
-    let keys = world.control.repository_keys(&world.owner, repository).await.unwrap();
+    let keys = cx.control.repository_keys(&cx.owner, repository).await.unwrap();
     assert_eq!((keys[0].id, &keys[0].key, keys[0].access), (made.id, &made.key, KeyAccess::Write));
     assert!(!format!("{made:?} {keys:?}").contains(made.secret.expose()));
 
-    let snapshot = world.node.sync("", 0).await.unwrap();
+    let snapshot = cx.node.sync("", 0).await.unwrap();
     let sent = &snapshot.repositories[0].keys[0];
     assert_eq!((sent.id, &sent.key, sent.access), (made.id, &made.key, KeyAccess::Write));
-    assert_eq!(opened(&world, sent), made.secret.expose());
-    let another = key(&world, repository).await;
+    assert_eq!(opened(&cx, sent), made.secret.expose());
+    let another = key(&cx, repository).await;
     assert!(another.key != made.key && another.secret.expose() != made.secret.expose());
 }
 
 #[tokio::test]
 async fn a_changed_or_revoked_key_reaches_a_waiting_node_at_once() {
-    let world = World::new().await;
-    let repository = world.repository_of("Main", &[]).await;
-    let made = key(&world, repository).await;
-    let mut cursor = world.node.sync("", 0).await.unwrap().cursor;
+    let cx = TestContext::new().await;
+    let repository = cx.repository_of("Main", &[]).await;
+    let made = key(&cx, repository).await;
+    let mut cursor = cx.node.sync("", 0).await.unwrap().cursor;
     for revoke in [false, true] {
         let waiting = {
-            let (node, cursor) = (world.node.clone(), cursor.clone());
+            let (node, cursor) = (cx.node.clone(), cursor.clone());
             tokio::spawn(async move { node.sync(&cursor, 25).await })
         };
-        let control = &world.control;
+        let control = &cx.control;
         if revoke {
-            control.revoke_repository_key(&world.owner, repository, made.id).await.unwrap();
+            control.revoke_repository_key(&cx.owner, repository, made.id).await.unwrap();
         } else {
             let change = input("read only", "READ");
-            control.update_repository_key(&world.owner, repository, made.id, &change).await.unwrap();
+            control.update_repository_key(&cx.owner, repository, made.id, &change).await.unwrap();
         }
-        let told = tokio::time::timeout(Duration::from_secs(5), waiting).await.unwrap().unwrap().unwrap();
-        let access: Vec<_> = told.repositories[0].keys.iter().map(|key| key.access).collect();
+        let response = tokio::time::timeout(Duration::from_secs(5), waiting).await.unwrap().unwrap().unwrap();
+        let access: Vec<_> = response.repositories[0].keys.iter().map(|key| key.access).collect();
         assert_eq!(access, if revoke { vec![] } else { vec![KeyAccess::Read] });
-        cursor = told.cursor;
+        cursor = response.cursor;
     }
-    let again = world.control.revoke_repository_key(&world.owner, repository, made.id).await;
-    assert!(matches!(again, Err(Error::NotFound(Thing::RepositoryKey))), "{again:?}");
-    assert_eq!(world.control.store().count_secrets().await.unwrap(), 1, "the repository's own");
+    let again = cx.control.revoke_repository_key(&cx.owner, repository, made.id).await;
+    assert!(matches!(again, Err(Error::NotFound(ResourceKind::RepositoryKey))), "{again:?}");
+    assert_eq!(cx.control.store().count_secrets().await.unwrap(), 1, "the repository's own");
 }
 
 #[tokio::test]
 async fn keys_need_the_role_write_and_are_listed_with_read() {
-    let world = World::new().await;
-    let repository = world.repository_of("Main", &[]).await;
-    let made = key(&world, repository).await;
-    let reader = world.member("reader@example.com", Some(WorkspaceRole::Read)).await;
-    let control = &world.control;
+    let cx = TestContext::new().await;
+    let repository = cx.repository_of("Main", &[]).await;
+    let made = key(&cx, repository).await;
+    let reader = cx.member("reader@example.com", Some(WorkspaceRole::Read)).await;
+    let control = &cx.control;
     assert_eq!(control.repository_keys(&reader, repository).await.unwrap().len(), 1);
     let refused = [
         control.create_repository_key(&reader, repository, &input("ci", "READ")).await.map(drop),
@@ -89,48 +89,48 @@ async fn keys_need_the_role_write_and_are_listed_with_read() {
         control.revoke_repository_key(&reader, repository, made.id).await,
     ];
     assert!(refused.iter().all(|one| matches!(one, Err(Error::Forbidden(_)))), "{refused:?}");
-    let other = world.repository_of("Other", &[]).await;
-    let elsewhere = control.revoke_repository_key(&world.owner, other, made.id).await;
-    assert!(matches!(elsewhere, Err(Error::NotFound(Thing::RepositoryKey))), "{elsewhere:?}");
+    let other = cx.repository_of("Other", &[]).await;
+    let elsewhere = control.revoke_repository_key(&cx.owner, other, made.id).await;
+    assert!(matches!(elsewhere, Err(Error::NotFound(ResourceKind::RepositoryKey))), "{elsewhere:?}");
 }
 
 #[tokio::test]
 async fn the_number_of_keys_is_bounded() {
-    let world = World::new().await;
-    let repository = world.repository_of("Main", &[]).await;
+    let cx = TestContext::new().await;
+    let repository = cx.repository_of("Main", &[]).await;
     for _ in 0..bucketry_model::attachment::MAX_KEYS {
-        key(&world, repository).await;
+        key(&cx, repository).await;
     }
-    let refused = world.control.create_repository_key(&world.owner, repository, &input("ci", "READ")).await;
+    let refused = cx.control.create_repository_key(&cx.owner, repository, &input("ci", "READ")).await;
     assert!(matches!(refused, Err(Error::Rule { code: "TOO_MANY_KEYS", .. })), "{refused:?}");
 }
 
 #[tokio::test]
 async fn the_last_use_that_nodes_report_only_goes_forward_and_not_into_the_future() {
-    let world = World::new().await;
-    let repository = world.repository_of("Main", &[]).await;
-    let made = key(&world, repository).await;
-    let now = world.clock.now();
+    let cx = TestContext::new().await;
+    let repository = cx.repository_of("Main", &[]).await;
+    let made = key(&cx, repository).await;
+    let now = cx.clock.now();
     for (seconds, expected) in [(0, 0), (-60, 0), (30, 30), (3_600, 30)] {
         let used = KeyUse { key_id: made.id, at: now + SignedDuration::from_secs(seconds) };
         let report = Report { ip: "node-1".to_owned(), key_uses: vec![used], ..Report::default() };
-        world.control.report(sent(&world.node.signed("/node/report", &report))).await.unwrap();
-        let keys = world.control.repository_keys(&world.owner, repository).await.unwrap();
+        cx.control.report(sent(&cx.node.signed("/node/report", &report))).await.unwrap();
+        let keys = cx.control.repository_keys(&cx.owner, repository).await.unwrap();
         assert_eq!(keys[0].last_used_at, Some(now + SignedDuration::from_secs(expected)), "{seconds}");
     }
 }
 
 #[tokio::test]
 async fn a_rotation_seals_the_secrets_of_keys_anew() {
-    let world = World::new().await;
-    world.unchecked("Photos").await;
-    let repository = world.repository_of("Main", &[]).await;
-    let made = key(&world, repository).await;
-    let before = world.node.sync("", 0).await.unwrap().repositories[0].clone();
-    let _node = world.node.work_on();
-    let state = world.rotate().await;
+    let cx = TestContext::new().await;
+    cx.unchecked("Photos").await;
+    let repository = cx.repository_of("Main", &[]).await;
+    let made = key(&cx, repository).await;
+    let before = cx.node.sync("", 0).await.unwrap().repositories[0].clone();
+    let _node = cx.node.work_on();
+    let state = cx.rotate().await;
     assert_eq!((state.total, state.done, state.failed), (3, 3, 0));
-    let after = world.node.sync("", 0).await.unwrap().repositories[0].clone();
+    let after = cx.node.sync("", 0).await.unwrap().repositories[0].clone();
     assert!(after.version > before.version && after.keys[0].secret != before.keys[0].secret);
-    assert_eq!(opened(&world, &after.keys[0]), made.secret.expose());
+    assert_eq!(opened(&cx, &after.keys[0]), made.secret.expose());
 }

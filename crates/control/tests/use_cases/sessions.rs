@@ -1,6 +1,6 @@
 //! Sessions, tokens and rights, seen through the use cases.
 
-use crate::support::{OWNER, PASSWORD, World};
+use crate::support::{OWNER, PASSWORD, TestContext};
 use bucketry_control::Error;
 use bucketry_control::error::LoginFailure;
 use bucketry_control::tokens::NewApiToken;
@@ -21,9 +21,9 @@ fn user(email: &str, org_role: OrgRole) -> NewUserInput {
 
 #[tokio::test]
 async fn wrong_logins_are_told_apart_as_the_contract_asks() {
-    let world = World::new().await;
+    let cx = TestContext::new().await;
     let login = |email: &'static str, password: &'static str| {
-        let control = world.control.clone();
+        let control = cx.control.clone();
         async move { control.login(email, Secret::new(password), None).await }
     };
     assert!(matches!(login(OWNER, "Wrong-Horse-1").await, Err(Error::Login(LoginFailure::InvalidPassword))));
@@ -36,81 +36,78 @@ async fn wrong_logins_are_told_apart_as_the_contract_asks() {
 
 #[tokio::test]
 async fn logging_out_ends_the_access_token_at_once() {
-    let world = World::new().await;
-    let session = world.control.login(OWNER, Secret::new(PASSWORD), None).await.unwrap();
-    world.control.authenticate(&session.access_token).await.unwrap();
-    world.control.logout(&session.refresh_token).await.unwrap();
-    let refused = world.control.authenticate(&session.access_token).await;
+    let cx = TestContext::new().await;
+    let session = cx.control.login(OWNER, Secret::new(PASSWORD), None).await.unwrap();
+    cx.control.authenticate(&session.access_token).await.unwrap();
+    cx.control.logout(&session.refresh_token).await.unwrap();
+    let refused = cx.control.authenticate(&session.access_token).await;
     assert!(matches!(refused, Err(Error::Unauthenticated(_))), "{refused:?}");
 }
 
 #[tokio::test]
 async fn a_refresh_token_that_is_used_again_ends_the_session() {
-    let world = World::new().await;
-    let first = world.control.login(OWNER, Secret::new(PASSWORD), None).await.unwrap();
-    let second = world.control.refresh(&first.refresh_token).await.unwrap();
-    world.control.authenticate(&second.access_token).await.unwrap();
-    assert!(matches!(world.control.refresh(&first.refresh_token).await, Err(Error::Refresh(_))));
-    assert!(matches!(world.control.authenticate(&second.access_token).await, Err(Error::Unauthenticated(_))));
-    assert!(matches!(world.control.refresh(&second.refresh_token).await, Err(Error::Refresh(_))));
+    let cx = TestContext::new().await;
+    let first = cx.control.login(OWNER, Secret::new(PASSWORD), None).await.unwrap();
+    let second = cx.control.refresh(&first.refresh_token).await.unwrap();
+    cx.control.authenticate(&second.access_token).await.unwrap();
+    assert!(matches!(cx.control.refresh(&first.refresh_token).await, Err(Error::Refresh(_))));
+    assert!(matches!(cx.control.authenticate(&second.access_token).await, Err(Error::Unauthenticated(_))));
+    assert!(matches!(cx.control.refresh(&second.refresh_token).await, Err(Error::Refresh(_))));
 }
 
 #[tokio::test]
 async fn an_access_token_expires_after_an_hour() {
-    let world = World::new().await;
-    let session = world.control.login(OWNER, Secret::new(PASSWORD), None).await.unwrap();
-    world.clock.advance(SignedDuration::from_mins(60));
-    assert!(matches!(world.control.authenticate(&session.access_token).await, Err(Error::TokenExpired(_))));
+    let cx = TestContext::new().await;
+    let session = cx.control.login(OWNER, Secret::new(PASSWORD), None).await.unwrap();
+    cx.clock.advance(SignedDuration::from_mins(60));
+    assert!(matches!(cx.control.authenticate(&session.access_token).await, Err(Error::TokenExpired(_))));
 }
 
 #[tokio::test]
 async fn losing_a_role_takes_effect_at_once() {
-    let world = World::new().await;
-    let made = world.control.create_user(&world.owner, user("w@example.com", OrgRole::User)).await.unwrap();
-    world.control.add_member(&world.owner, world.workspace, made.id, WorkspaceRole::Write).await.unwrap();
-    let session = world.control.login("w@example.com", Secret::new(PASSWORD), None).await.unwrap();
-    let writer = world.control.authenticate(&session.access_token).await.unwrap();
-    assert!(writer.may(WorkspaceRole::Write, world.workspace));
-    world.control.set_member_role(&world.owner, world.workspace, made.id, WorkspaceRole::Read).await.unwrap();
-    let reader = world.control.authenticate(&session.access_token).await.unwrap();
-    assert!(!reader.may(WorkspaceRole::Write, world.workspace));
-    world.control.delete_user(&world.owner, made.id).await.unwrap();
-    assert!(matches!(
-        world.control.authenticate(&session.access_token).await,
-        Err(Error::Unauthenticated(_))
-    ));
+    let cx = TestContext::new().await;
+    let made = cx.control.create_user(&cx.owner, user("w@example.com", OrgRole::User)).await.unwrap();
+    cx.control.add_member(&cx.owner, cx.workspace, made.id, WorkspaceRole::Write).await.unwrap();
+    let session = cx.control.login("w@example.com", Secret::new(PASSWORD), None).await.unwrap();
+    let writer = cx.control.authenticate(&session.access_token).await.unwrap();
+    assert!(writer.may(WorkspaceRole::Write, cx.workspace));
+    cx.control.set_member_role(&cx.owner, cx.workspace, made.id, WorkspaceRole::Read).await.unwrap();
+    let reader = cx.control.authenticate(&session.access_token).await.unwrap();
+    assert!(!reader.may(WorkspaceRole::Write, cx.workspace));
+    cx.control.delete_user(&cx.owner, made.id).await.unwrap();
+    assert!(matches!(cx.control.authenticate(&session.access_token).await, Err(Error::Unauthenticated(_))));
 }
 
 #[tokio::test]
 async fn an_api_token_works_within_its_limits_until_it_is_revoked() {
-    let world = World::new().await;
+    let cx = TestContext::new().await;
     let limits = NewApiToken {
         name: "ci".to_owned(),
         expires_at: None,
-        workspace_id: Some(world.workspace),
+        workspace_id: Some(cx.workspace),
         role: Some(WorkspaceRole::Read),
     };
-    let made = world.control.create_token(&world.owner, limits).await.unwrap();
-    let caller = world.control.authenticate(made.token.expose()).await.unwrap();
-    assert_eq!(caller.role_in(world.workspace), Some(WorkspaceRole::Read));
+    let made = cx.control.create_token(&cx.owner, limits).await.unwrap();
+    let caller = cx.control.authenticate(made.token.expose()).await.unwrap();
+    assert_eq!(caller.role_in(cx.workspace), Some(WorkspaceRole::Read));
     let more = NewApiToken { name: "more".to_owned(), expires_at: None, workspace_id: None, role: None };
-    assert!(matches!(world.control.create_token(&caller, more).await, Err(Error::Forbidden(_))));
-    world.control.revoke_token(&world.owner, made.id).await.unwrap();
-    assert!(matches!(world.control.authenticate(made.token.expose()).await, Err(Error::Unauthenticated(_))));
+    assert!(matches!(cx.control.create_token(&caller, more).await, Err(Error::Forbidden(_))));
+    cx.control.revoke_token(&cx.owner, made.id).await.unwrap();
+    assert!(matches!(cx.control.authenticate(made.token.expose()).await, Err(Error::Unauthenticated(_))));
 }
 
 #[tokio::test]
 async fn nobody_grants_more_than_they_have_and_the_last_owner_stays() {
-    let world = World::new().await;
-    world.control.create_user(&world.owner, user("m@example.com", OrgRole::Workspaces)).await.unwrap();
-    let session = world.control.login("m@example.com", Secret::new(PASSWORD), None).await.unwrap();
-    let manager = world.control.authenticate(&session.access_token).await.unwrap();
-    let too_much = world.control.create_user(&manager, user("x@example.com", OrgRole::Workspaces)).await;
+    let cx = TestContext::new().await;
+    cx.control.create_user(&cx.owner, user("m@example.com", OrgRole::Workspaces)).await.unwrap();
+    let session = cx.control.login("m@example.com", Secret::new(PASSWORD), None).await.unwrap();
+    let manager = cx.control.authenticate(&session.access_token).await.unwrap();
+    let too_much = cx.control.create_user(&manager, user("x@example.com", OrgRole::Workspaces)).await;
     assert!(matches!(too_much, Err(Error::Forbidden(_))), "{too_much:?}");
     let above = UserInput { org_role: Some(OrgRole::User), ..UserInput::default() };
-    let refused = world.control.update_user(&manager, world.owner.user_id, above).await;
+    let refused = cx.control.update_user(&manager, cx.owner.user_id, above).await;
     assert!(matches!(refused, Err(Error::Forbidden(_))), "{refused:?}");
-    let last = world.control.set_org_role(&world.owner, world.owner.user_id, OrgRole::User).await;
+    let last = cx.control.set_org_role(&cx.owner, cx.owner.user_id, OrgRole::User).await;
     assert!(matches!(last, Err(Error::Rule { code: "LAST_OWNER", .. })), "{last:?}");
 }
 
@@ -123,14 +120,14 @@ async fn registration_is_closed_unless_the_operator_opens_it() {
         last_name: "N".to_owned(),
         company_name: "New".to_owned(),
     };
-    let world = World::new().await;
-    assert!(matches!(world.control.register(registration()).await, Err(Error::RegistrationClosed)));
+    let cx = TestContext::new().await;
+    assert!(matches!(cx.control.register(registration()).await, Err(Error::RegistrationClosed)));
     let settings = bucketry_control::Settings { open_registration: true, ..Default::default() };
-    let world = World::with(settings).await;
-    let session = world.control.register(registration()).await.unwrap();
-    let owner = world.control.authenticate(&session.access_token).await.unwrap();
+    let cx = TestContext::with(settings).await;
+    let session = cx.control.register(registration()).await.unwrap();
+    let owner = cx.control.authenticate(&session.access_token).await.unwrap();
     assert_eq!(owner.org_role, OrgRole::Owner);
-    assert!(matches!(world.control.register(registration()).await, Err(Error::EmailTaken)));
-    let id = world.unchecked("Photos").await;
-    assert!(matches!(world.control.bucket(&owner, id).await, Err(Error::NotFound(_))));
+    assert!(matches!(cx.control.register(registration()).await, Err(Error::EmailTaken)));
+    let id = cx.unchecked("Photos").await;
+    assert!(matches!(cx.control.bucket(&owner, id).await, Err(Error::NotFound(_))));
 }

@@ -14,8 +14,8 @@ use bucketry_model::bucket::StorageType;
 use bucketry_model::diagnosis::{Check, CheckCode, CheckName, Diagnosis};
 use bucketry_model::id::{BucketId, RepoId, WorkspaceId};
 use bucketry_model::node_protocol::{
-    BoundSecret, BucketStatus, Census, Heartbeat, JobResult, Outcome, Register, Report, SyncAnswer, Task,
-    UsageBatch,
+    BoundSecret, BucketStatus, Heartbeat, JobResult, Outcome, Register, Report, StatusCounts, SyncAnswer,
+    Task, UsageBatch,
 };
 use bucketry_model::role::{Caller, OrgRole, WorkspaceRole};
 use bucketry_model::secret::Secret;
@@ -32,7 +32,7 @@ use tempfile::TempDir;
 pub(crate) const OWNER: &str = "owner@example.com";
 pub(crate) const PASSWORD: &str = "Correct-Horse-1";
 
-pub(crate) struct World {
+pub(crate) struct TestContext {
     pub(crate) control: Control,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) owner: Arc<Caller>,
@@ -41,15 +41,15 @@ pub(crate) struct World {
     _room: TempDir,
 }
 
-impl World {
+impl TestContext {
     /// A deployment whose node is registered and answers validations with "healthy".
     pub(crate) async fn new() -> Self {
         Self::with(Settings::default()).await
     }
 
     pub(crate) async fn with(settings: Settings) -> Self {
-        let room = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(room.path(), Options::default()).await.unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(dir.path(), Options::default()).await.unwrap();
         let clock = Arc::new(ManualClock::at("2026-03-01T10:00:00Z".parse().unwrap()));
         let environment = Environment {
             clock: Arc::clone(&clock) as Arc<dyn bucketry_model::time::Clock>,
@@ -63,7 +63,7 @@ impl World {
         let node = FakeNode::new(control.clone(), Arc::clone(&clock));
         control.trust_deployment_key(&node.key.verifying_key().unwrap()).await.unwrap();
         node.register().await.unwrap();
-        Self { control, clock, owner, workspace: first.workspace_id, node, _room: room }
+        Self { control, clock, owner, workspace: first.workspace_id, node, _room: dir }
     }
 
     /// The fields of a bucket that the fake node is content with.
@@ -94,7 +94,7 @@ impl World {
             storage_type: Some(StorageType::S3),
             mode: Some("NORMAL".to_owned()),
             workspace_id: Some(self.workspace.to_string()),
-            buckets: Some(buckets.iter().map(|(id, folder)| place(*id, folder, false)).collect()),
+            buckets: Some(buckets.iter().map(|(id, folder)| attachment(*id, folder, false)).collect()),
         }
     }
 
@@ -145,7 +145,7 @@ impl World {
 }
 
 /// A bucket's place as it is sent.
-pub(crate) fn place(id: BucketId, folder: &str, master: bool) -> RepositoryBucketInput {
+pub(crate) fn attachment(id: BucketId, folder: &str, master: bool) -> RepositoryBucketInput {
     RepositoryBucketInput {
         bucket_id: Some(id.to_string()),
         folder: Some(folder.to_owned()),
@@ -240,7 +240,7 @@ impl FakeNode {
             id_org: None,
             probe_interval_ms: 60_000,
             buckets,
-            census: Census::default(),
+            census: StatusCounts::default(),
         }
     }
 

@@ -7,7 +7,7 @@
 use http::header::{ETAG, LAST_MODIFIED};
 use http::{HeaderMap, StatusCode};
 
-use crate::carry::{GatewayBody, answer};
+use crate::execute::{GatewayBody, answer};
 
 /// The headers of an object, of those that came.
 pub(super) fn of_object(mut headers: HeaderMap) -> HeaderMap {
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn the_object_is_told_and_the_provider_is_not() {
-        let told = [
+        let response = [
             "content-type",
             "content-length",
             "content-range",
@@ -142,13 +142,13 @@ mod tests {
             "seaweed-x-amz-owner",
         ];
         let mut given = HeaderMap::new();
-        for name in told.iter().chain(&kept) {
+        for name in response.iter().chain(&kept) {
             given.append(*name, "x".parse().unwrap());
         }
         let passed = of_object(given.clone());
         let mut names: Vec<_> = passed.keys().map(http::HeaderName::as_str).collect();
         names.sort_unstable();
-        let mut expected = told.to_vec();
+        let mut expected = response.to_vec();
         expected.sort_unstable();
         assert_eq!(names, expected);
         let stored = stored(StatusCode::OK, &given);

@@ -3,30 +3,34 @@
 use bucketry_provider::body::Payload;
 use bucketry_provider::driver::VersionId;
 use bucketry_provider::error::{ErrorKind, ProviderError};
-use bucketry_provider::s3::{Forwarded, Parameter};
+use bucketry_provider::s3::{Parameter, UpstreamRequest};
 use http::{HeaderName, HeaderValue, Method};
 
-use crate::carry::{self, Answer, Context, Failure, Outcome, Place, conditions, size};
 use crate::error::{Code, S3Error};
-use crate::forward::document::{Element, rewrite};
+use crate::execute::{self, Answer, Failure, Outcome, RequestContext, ResolvedBucket, conditions, size};
+use crate::forward::document::{XmlElement, rewrite};
 use crate::forward::request::is_kept;
-use crate::forward::{MAX_DOCUMENT_BYTES, Way, answer};
-use crate::operation::{CopySource, Copying, Part};
+use crate::forward::{ForwardRequest, MAX_DOCUMENT_BYTES, answer};
+use crate::operation::{CopyObject, CopySource, Part};
 
 static X_AMZ_COPY_SOURCE: HeaderName = HeaderName::from_static("x-amz-copy-source");
 
 /// Whether the provider can copy by itself. A source that isn't found is not, and the other way tells why.
-pub(super) fn is_within_account(context: Context<'_>, place: &Place<'_>, source: &CopySource) -> bool {
-    let Ok(source) = Place::find(context, &source.bucket) else { return false };
-    let (here, there) = (place.driver.forwarder(), source.driver.forwarder());
+pub(super) fn is_within_account(
+    context: RequestContext<'_>,
+    resolved: &ResolvedBucket<'_>,
+    source: &CopySource,
+) -> bool {
+    let Ok(source) = ResolvedBucket::find(context, &source.bucket) else { return false };
+    let (here, there) = (resolved.driver.forwarder(), source.driver.forwarder());
     let shared = || here.zip(there).is_some_and(|(here, there)| here.shares_account_with(there));
-    source.bucket == place.bucket || shared()
+    source.bucket == resolved.bucket || shared()
 }
 
 /// `CopyObject`. Dropped in the middle, the copy may go on.
-pub(super) async fn object(mut way: Way<'_>, copying: Copying) -> Answer {
+pub(super) async fn object(mut way: ForwardRequest<'_>, copying: CopyObject) -> Answer {
     conditions::none(&copying.conditions, "The place of a copy")?;
-    let key = way.place.key(&copying.key)?;
+    let key = way.resolved.key(&copying.key)?;
     if copying.attributes.is_none() {
         // Without REPLACE they mean nothing, and not every server leaves them unheeded.
         let kept: Vec<_> = way.headers.keys().filter(|name| is_kept(name.as_str())).cloned().collect();
@@ -35,7 +39,9 @@ pub(super) async fn object(mut way: Way<'_>, copying: Copying) -> Answer {
         }
     }
     let source = source(&way, &copying.source)?;
-    if source.is_the_object(way.place, &key) && copying.attributes.is_none() && !changes_how_it_is_kept(&way)
+    if source.is_the_object(way.resolved, &key)
+        && copying.attributes.is_none()
+        && !changes_how_it_is_kept(&way)
     {
         return Err(S3Error::new(
             Code::InvalidRequest,
@@ -44,71 +50,74 @@ pub(super) async fn object(mut way: Way<'_>, copying: Copying) -> Answer {
         .into());
     }
     way.headers.insert(&X_AMZ_COPY_SOURCE, source.header);
-    let (context, place) = (way.context, way.place);
-    let before = size::before(context, place, &key).await?;
+    let (context, resolved) = (way.context, way.resolved);
+    let before = size::before(context, resolved, &key).await?;
     context.begin();
     match copy(way, &key, &[], "CopyObjectResult").await {
         Ok(response) => {
-            Ok(Outcome { response, size_change: size::replaced(context, place, &key, before).await })
+            Ok(Outcome { response, size_change: size::replaced(context, resolved, &key, before).await })
         }
         Err(error) => {
-            let size_change = size::in_spite_of(&error, context, place, &key, before).await;
-            Err(Failure { size_change, ..failure(place, &error) })
+            let size_change = size::in_spite_of(&error, context, resolved, &key, before).await;
+            Err(Failure { size_change, ..failure(resolved, &error) })
         }
     }
 }
 
 /// `UploadPartCopy`. Dropped in the middle, the part may be stored.
-pub(super) async fn part(mut way: Way<'_>, part: &Part, from: &CopySource) -> Answer {
-    let key = way.place.key(&part.key)?;
-    let place = way.place;
+pub(super) async fn part(mut way: ForwardRequest<'_>, part: &Part, from: &CopySource) -> Answer {
+    let key = way.resolved.key(&part.key)?;
+    let resolved = way.resolved;
     let source = source(&way, from)?;
-    let upload = place.open_upload(way.context, &key, &part.upload)?;
+    let upload = resolved.open_upload(way.context, &key, &part.upload)?;
     way.headers.insert(&X_AMZ_COPY_SOURCE, source.header);
     let query = [Parameter::Number("partNumber", part.number), Parameter::Upload(&upload)];
-    copy(way, &key, &query, "CopyPartResult").await.map(Outcome::of).map_err(|error| failure(place, &error))
+    copy(way, &key, &query, "CopyPartResult")
+        .await
+        .map(Outcome::of)
+        .map_err(|error| failure(resolved, &error))
 }
 
 /// What is copied, found as any object that is read: in the same repository, below its folder.
-struct Source<'a> {
-    place: Place<'a>,
+struct ForwardedSource<'a> {
+    resolved: ResolvedBucket<'a>,
     key: String,
     version: Option<&'a VersionId>,
     header: HeaderValue,
 }
 
-impl Source<'_> {
-    fn is_the_object(&self, place: &Place<'_>, key: &str) -> bool {
-        self.place.bucket == place.bucket && self.key == key && self.version.is_none()
+impl ForwardedSource<'_> {
+    fn is_the_object(&self, resolved: &ResolvedBucket<'_>, key: &str) -> bool {
+        self.resolved.bucket == resolved.bucket && self.key == key && self.version.is_none()
     }
 }
 
-fn source<'a>(way: &Way<'a>, source: &'a CopySource) -> Result<Source<'a>, Failure> {
-    let place = Place::find(way.context, &source.bucket)?;
-    conditions::of_reading(&source.conditions, place.driver.capabilities())?;
-    let key = place.key(&source.key)?;
+fn source<'a>(way: &ForwardRequest<'a>, source: &'a CopySource) -> Result<ForwardedSource<'a>, Failure> {
+    let resolved = ResolvedBucket::find(way.context, &source.bucket)?;
+    conditions::of_reading(&source.conditions, resolved.driver.capabilities())?;
+    let key = resolved.key(&source.key)?;
     let version = source.version.as_ref();
     let not_here = || S3Error::new(Code::InvalidRequest, "The source lies with another provider.");
-    let there = place.driver.forwarder().ok_or_else(not_here)?;
-    let header = there.copy_source(&key, version).map_err(|error| place.failure(&error))?;
-    Ok(Source { place, key, version, header })
+    let there = resolved.driver.forwarder().ok_or_else(not_here)?;
+    let header = there.copy_source(&key, version).map_err(|error| resolved.failure(&error))?;
+    Ok(ForwardedSource { resolved, key, version, header })
 }
 
 /// S3 takes a copy of an object to itself for a way to change its storage class or its encryption.
-fn changes_how_it_is_kept(way: &Way<'_>) -> bool {
+fn changes_how_it_is_kept(way: &ForwardRequest<'_>) -> bool {
     let changes =
         |name: &str| name == "x-amz-storage-class" || name.starts_with("x-amz-server-side-encryption");
     way.headers.keys().any(|name| changes(name.as_str()))
 }
 
 async fn copy(
-    way: Way<'_>,
+    way: ForwardRequest<'_>,
     key: &str,
     query: &[Parameter<'_>],
     root: &'static str,
-) -> Result<http::Response<carry::GatewayBody>, ProviderError> {
-    let Way { s3, headers, .. } = way;
-    let request = Forwarded {
+) -> Result<http::Response<execute::GatewayBody>, ProviderError> {
+    let ForwardRequest { s3, headers, .. } = way;
+    let request = UpstreamRequest {
         method: Method::PUT,
         key,
         query,
@@ -117,14 +126,14 @@ async fn copy(
         takes_long: true,
     };
     let answer = s3.forward_for_document(request, root, MAX_DOCUMENT_BYTES).await?;
-    let document = rewrite(answer.body(), root, |_, _| Element::Kept)
+    let document = rewrite(answer.body(), root, |_, _| XmlElement::Kept)
         .map_err(|_| ProviderError::NotAnObjectStore { status: None })?;
-    let mut response = carry::answer::document(document);
+    let mut response = execute::answer::document(document);
     answer::tell(response.headers_mut(), answer.headers());
     Ok(response)
 }
 
-fn failure(place: &Place<'_>, error: &ProviderError) -> Failure {
+fn failure(resolved: &ResolvedBucket<'_>, error: &ProviderError) -> Failure {
     match error.kind() {
         // To a copy, a source that hasn't changed is a condition that doesn't hold.
         Some(ErrorKind::NotModified) => {
@@ -133,6 +142,6 @@ fn failure(place: &Place<'_>, error: &ProviderError) -> Failure {
         Some(ErrorKind::RangeNotSatisfiable) => {
             S3Error::new(Code::InvalidArgument, "x-amz-copy-source-range lies outside of the source.").into()
         }
-        _ => place.failure(error),
+        _ => resolved.failure(error),
     }
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use crate::xml::{Document, escape};
 
 /// What becomes of an element.
-pub(super) enum Element {
+pub(super) enum XmlElement {
     /// It stays as it is.
     Kept,
     /// It holds this text instead.
@@ -19,7 +19,7 @@ pub(super) enum Element {
 pub(super) fn rewrite(
     document: &[u8],
     root: &'static str,
-    mut decide: impl FnMut(&str, &str) -> Element,
+    mut decide: impl FnMut(&str, &str) -> XmlElement,
 ) -> Result<Bytes, UnexpectedXml> {
     // What is written of the elements inside of each that is still open.
     let mut inside: Vec<String> = Vec::new();
@@ -34,12 +34,12 @@ pub(super) fn rewrite(
         }
         let out = &mut inside[depth];
         match decide(element.name, element.text) {
-            Element::LeftOut => {}
-            Element::Holding(text) => write(out, element.name, |out| escape(out, &text)),
-            Element::Kept if content.is_empty() => {
+            XmlElement::LeftOut => {}
+            XmlElement::Holding(text) => write(out, element.name, |out| escape(out, &text)),
+            XmlElement::Kept if content.is_empty() => {
                 write(out, element.name, |out| escape(out, element.text));
             }
-            Element::Kept => write(out, element.name, |out| out.push_str(&content)),
+            XmlElement::Kept => write(out, element.name, |out| out.push_str(&content)),
         }
         Ok(())
     })?;
@@ -67,10 +67,10 @@ mod tests {
         let document = b"<?xml version='1.0'?><R xmlns='x'><Bucket>theirs</Bucket><Key>folder/a&amp;b</Key>\n\
             <Owner><ID>account</ID></Owner><Part><ETag>&quot;e&quot;</ETag><New><Deep>1</Deep></New></Part><Part/></R>";
         let rewritten = rewrite(document, "R", |name, text| match name {
-            "Bucket" => Element::Holding("ours".to_owned()),
-            "Key" => Element::Holding(text.trim_start_matches("folder/").to_owned()),
-            "Owner" => Element::LeftOut,
-            _ => Element::Kept,
+            "Bucket" => XmlElement::Holding("ours".to_owned()),
+            "Key" => XmlElement::Holding(text.trim_start_matches("folder/").to_owned()),
+            "Owner" => XmlElement::LeftOut,
+            _ => XmlElement::Kept,
         });
         let text = String::from_utf8(rewritten.unwrap().to_vec()).unwrap();
         assert_eq!(
@@ -78,15 +78,15 @@ mod tests {
             "<Bucket>ours</Bucket><Key>a&amp;b</Key><Part><ETag>&quot;e&quot;</ETag><New><Deep>1</Deep></New></Part>\
              <Part></Part></R>"
         );
-        assert!(rewrite(b"<Error/>", "R", |_, _| Element::Kept).is_err());
+        assert!(rewrite(b"<Error/>", "R", |_, _| XmlElement::Kept).is_err());
     }
 
     proptest! {
         #[test]
         fn what_was_written_again_stays_the_same(text in "(<a>|</a>|<b/>|<K>|</K>|x| |&amp;|&#x41;|<!--c-->|<|\"){0,24}") {
             let document = format!("<R>{text}</R>");
-            if let Ok(once) = rewrite(document.as_bytes(), "R", |_, _| Element::Kept) {
-                prop_assert_eq!(rewrite(&once, "R", |_, _| Element::Kept), Ok(once));
+            if let Ok(once) = rewrite(document.as_bytes(), "R", |_, _| XmlElement::Kept) {
+                prop_assert_eq!(rewrite(&once, "R", |_, _| XmlElement::Kept), Ok(once));
             }
         }
     }

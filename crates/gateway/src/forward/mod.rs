@@ -20,8 +20,8 @@ use bucketry_provider::driver::S3Protocol;
 use bucketry_provider::s3::S3Driver;
 use http::HeaderMap;
 
-use crate::carry::{Answer, Context, Place};
 use crate::error::{Code, S3Error};
+use crate::execute::{Answer, RequestContext, ResolvedBucket};
 use crate::operation::{Operation, Request};
 use crate::payload::PayloadBody;
 
@@ -29,13 +29,17 @@ use crate::payload::PayloadBody;
 const MAX_DOCUMENT_BYTES: usize = 2 << 20;
 
 /// Whether a request is sent on.
-pub(crate) fn takes(context: Context<'_>, place: &Place<'_>, request: &Request<'_>) -> bool {
-    let protocol = place.driver.capabilities().protocol;
+pub(crate) fn takes(
+    context: RequestContext<'_>,
+    resolved: &ResolvedBucket<'_>,
+    request: &Request<'_>,
+) -> bool {
+    let protocol = resolved.driver.capabilities().protocol;
     match &request.operation {
         Operation::HeadObject(_) | Operation::GetObject(_) => protocol != S3Protocol::None,
         _ if protocol != S3Protocol::Whole => false,
-        Operation::CopyObject(copying) => copy::is_within_account(context, place, &copying.source),
-        Operation::UploadPartCopy { source, .. } => copy::is_within_account(context, place, source),
+        Operation::CopyObject(copying) => copy::is_within_account(context, resolved, &copying.source),
+        Operation::UploadPartCopy { source, .. } => copy::is_within_account(context, resolved, source),
         Operation::GetObjectAttributes(_) => request.headers.contains_key("x-amz-object-attributes"),
         Operation::PutObject(_)
         | Operation::CreateMultipartUpload { .. }
@@ -50,9 +54,9 @@ pub(crate) fn takes(context: Context<'_>, place: &Place<'_>, request: &Request<'
 }
 
 /// A request on its way.
-struct Way<'a> {
-    context: Context<'a>,
-    place: &'a Place<'a>,
+struct ForwardRequest<'a> {
+    context: RequestContext<'a>,
+    resolved: &'a ResolvedBucket<'a>,
     s3: &'a S3Driver,
     /// The headers that go on.
     headers: HeaderMap,
@@ -60,16 +64,16 @@ struct Way<'a> {
 
 /// Sends a request on that [`takes`] took.
 pub(crate) async fn handle(
-    context: Context<'_>,
-    place: &Place<'_>,
+    context: RequestContext<'_>,
+    resolved: &ResolvedBucket<'_>,
     request: Request<'_>,
     payload: PayloadBody,
 ) -> Answer {
     let not_here = || S3Error::new(Code::MethodNotAllowed, "This is no operation on such a bucket.");
-    let s3 = place.driver.forwarder().ok_or_else(not_here)?;
-    let can = place.driver.capabilities();
+    let s3 = resolved.driver.forwarder().ok_or_else(not_here)?;
+    let can = resolved.driver.capabilities();
     let headers = request::headers(request.operation.name(), can, &request.headers)?;
-    let way = Way { context, place, s3, headers };
+    let way = ForwardRequest { context, resolved, s3, headers };
     // A future is as large as the largest that it waits for, and is moved at each step outwards. Reading is what is done
     // most, so all else is on the heap.
     match request.operation {

@@ -3,24 +3,24 @@
 use bucketry_provider::body::ProviderBody;
 use bucketry_provider::driver::S3Protocol;
 use bucketry_provider::error::{ErrorKind, ProviderError};
-use bucketry_provider::s3::{Forwarded, Parameter};
+use bucketry_provider::s3::{Parameter, UpstreamRequest};
 use http::header::{CONTENT_LENGTH, RANGE};
 use http::{Method, Response, StatusCode};
 use http_body::Body as _;
 
-use crate::carry::{self, Answer, Failure, GatewayBody, Outcome, conditions, range};
-use crate::forward::document::{Element, rewrite};
-use crate::forward::{MAX_DOCUMENT_BYTES, Way, answer};
-use crate::operation::Reading;
+use crate::execute::{self, Answer, Failure, GatewayBody, Outcome, conditions, range};
+use crate::forward::document::{XmlElement, rewrite};
+use crate::forward::{ForwardRequest, MAX_DOCUMENT_BYTES, answer};
+use crate::operation::GetObject;
 use crate::translate;
 
 /// `GetObject`.
-pub(super) async fn get(mut way: Way<'_>, reading: &Reading) -> Answer {
+pub(super) async fn get(mut way: ForwardRequest<'_>, reading: &GetObject) -> Answer {
     // What isn't one range of bytes is answered whole everywhere, and so is what depends on the object being unchanged.
     if reading.range.is_none() {
         way.headers.remove(RANGE);
     }
-    let (mut response, body) = ask(way, Method::GET, reading).await?.into_parts();
+    let (mut response, body) = send(way, Method::GET, reading).await?.into_parts();
     if response.status == StatusCode::NOT_MODIFIED {
         return Ok(Outcome::of(Response::from_parts(response, GatewayBody::empty())));
     }
@@ -30,8 +30,8 @@ pub(super) async fn get(mut way: Way<'_>, reading: &Reading) -> Answer {
 }
 
 /// `HeadObject`. Not every provider knows ranges of it, so the gateway tells them by the object's size.
-pub(super) async fn head(way: Way<'_>, reading: &Reading) -> Answer {
-    let (mut response, _) = ask(way, Method::HEAD, reading).await?.into_parts();
+pub(super) async fn head(way: ForwardRequest<'_>, reading: &GetObject) -> Answer {
+    let (mut response, _) = send(way, Method::HEAD, reading).await?.into_parts();
     if response.status != StatusCode::NOT_MODIFIED {
         put_overrides(&mut response.headers, reading);
         if let Some(wanted) = reading.range.filter(|_| reading.part_number.is_none()) {
@@ -48,18 +48,23 @@ pub(super) async fn head(way: Way<'_>, reading: &Reading) -> Answer {
 }
 
 /// Asks for an object; its answer has the headers that the client gets.
-async fn ask(way: Way<'_>, method: Method, reading: &Reading) -> Result<Response<ProviderBody>, Failure> {
-    let Way { place, s3, headers, .. } = way;
-    let can = place.driver.capabilities();
+async fn send(
+    way: ForwardRequest<'_>,
+    method: Method,
+    reading: &GetObject,
+) -> Result<Response<ProviderBody>, Failure> {
+    let ForwardRequest { resolved, s3, headers, .. } = way;
+    let can = resolved.driver.capabilities();
     if can.protocol != S3Protocol::Whole {
         translate::check_reading(reading, can)?;
     }
-    let key = place.key(&reading.key)?;
+    let key = resolved.key(&reading.key)?;
     let mut query = Vec::new();
     query.extend(reading.part_number.map(|number| Parameter::Number("partNumber", number)));
     query.extend(reading.version.as_ref().map(Parameter::Version));
-    let request = Forwarded { method, key: &key, query: &query, headers, payload: None, takes_long: false };
-    let answer = s3.forward(request).await.map_err(|error| place.failure(&error))?;
+    let request =
+        UpstreamRequest { method, key: &key, query: &query, headers, payload: None, takes_long: false };
+    let answer = s3.forward(request).await.map_err(|error| resolved.failure(&error))?;
     let (given, body) = answer.into_parts();
     if given.status != StatusCode::NOT_MODIFIED {
         conditions::hold(&reading.conditions, &given.headers)?;
@@ -72,7 +77,7 @@ async fn ask(way: Way<'_>, method: Method, reading: &Reading) -> Result<Response
 }
 
 /// Set here and not asked for, because providers refuse it of unsigned requests.
-fn put_overrides(headers: &mut http::HeaderMap, reading: &Reading) {
+fn put_overrides(headers: &mut http::HeaderMap, reading: &GetObject) {
     for (name, value) in &reading.overrides {
         headers.insert(name, value.clone());
     }
@@ -80,13 +85,13 @@ fn put_overrides(headers: &mut http::HeaderMap, reading: &Reading) {
 
 /// `GetObjectAttributes`. A provider that doesn't know it, or denies it to the bucket's credential (it is a permission of
 /// its own), is asked for the tag and the size in another way.
-pub(super) async fn attributes(way: Way<'_>, reading: Reading) -> Answer {
+pub(super) async fn attributes(way: ForwardRequest<'_>, reading: GetObject) -> Answer {
     const ROOT: &str = "GetObjectAttributesResponse";
-    let Way { place, s3, headers, .. } = way;
-    let key = place.key(&reading.key)?;
+    let ForwardRequest { resolved, s3, headers, .. } = way;
+    let key = resolved.key(&reading.key)?;
     let mut query = vec![Parameter::Flag("attributes")];
     query.extend(reading.version.as_ref().map(Parameter::Version));
-    let request = Forwarded {
+    let request = UpstreamRequest {
         method: Method::GET,
         key: &key,
         query: &query,
@@ -96,15 +101,15 @@ pub(super) async fn attributes(way: Way<'_>, reading: Reading) -> Answer {
     };
     let answer = match s3.forward_for_document(request, ROOT, MAX_DOCUMENT_BYTES).await {
         Ok(answer) => answer,
-        Err(ProviderError::NotAnObjectStore { .. }) => return translate::attributes(place, reading).await,
+        Err(ProviderError::NotAnObjectStore { .. }) => return translate::attributes(resolved, reading).await,
         Err(error) if matches!(error.kind(), Some(ErrorKind::Unsupported | ErrorKind::AccessDenied)) => {
-            return translate::attributes(place, reading).await;
+            return translate::attributes(resolved, reading).await;
         }
-        Err(error) => return Err(place.failure(&error)),
+        Err(error) => return Err(resolved.failure(&error)),
     };
-    let document = rewrite(answer.body(), ROOT, |_, _| Element::Kept)
-        .map_err(|_| place.failure(&ProviderError::NotAnObjectStore { status: None }))?;
-    let mut response = carry::answer::document(document);
+    let document = rewrite(answer.body(), ROOT, |_, _| XmlElement::Kept)
+        .map_err(|_| resolved.failure(&ProviderError::NotAnObjectStore { status: None }))?;
+    let mut response = execute::answer::document(document);
     answer::tell(response.headers_mut(), answer.headers());
     Ok(Outcome::of(response))
 }

@@ -26,7 +26,7 @@ pub(super) fn headers(name: Name, can: &Capabilities, given: &HeaderMap) -> Resu
     let mut passed = HeaderMap::new();
     for (header, value) in given {
         let text = header.as_str();
-        if goes_on(name, text) && is_taken(text) {
+        if guard(name, text) && is_taken(text) {
             // As where they are read: an empty one is none, except of the user's own.
             if !value.is_empty() || text.starts_with(METADATA) {
                 check(value)?;
@@ -65,7 +65,7 @@ pub(super) fn is_kept(header: &str) -> bool {
     ) || header.starts_with(METADATA)
 }
 
-fn goes_on(name: Name, header: &str) -> bool {
+fn guard(name: Name, header: &str) -> bool {
     use Name::{
         CompleteMultipartUpload, CopyObject, CreateMultipartUpload, GetObject, GetObjectAttributes,
         HeadObject, ListParts, PutObject, UploadPart, UploadPartCopy,

@@ -4,14 +4,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bucketry_provider::body::Payload;
 use bucketry_provider::error::ProviderError;
-use bucketry_provider::s3::{Forwarded, Parameter};
+use bucketry_provider::s3::{Parameter, UpstreamRequest};
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use md5::{Digest as _, Md5};
 
-use crate::carry::{self, Answer, Outcome};
-use crate::forward::document::{Element, rewrite};
-use crate::forward::{Way, answer};
+use crate::execute::{self, Answer, Outcome};
+use crate::forward::document::{XmlElement, rewrite};
+use crate::forward::{ForwardRequest, answer};
 use crate::operation::Tagging;
 use crate::payload::PayloadBody;
 use crate::xml::{self, MAX_TAGGING_BYTES};
@@ -19,11 +19,11 @@ use crate::xml::{self, MAX_TAGGING_BYTES};
 const ROOT: &str = "Tagging";
 
 /// `GetObjectTagging`.
-pub(super) async fn get(way: Way<'_>, tagging: &Tagging) -> Answer {
-    let Way { place, s3, headers, .. } = way;
-    let key = place.key(&tagging.key)?;
+pub(super) async fn get(way: ForwardRequest<'_>, tagging: &Tagging) -> Answer {
+    let ForwardRequest { resolved, s3, headers, .. } = way;
+    let key = resolved.key(&tagging.key)?;
     let query = query(tagging);
-    let request = Forwarded {
+    let request = UpstreamRequest {
         method: Method::GET,
         key: &key,
         query: &query,
@@ -32,18 +32,18 @@ pub(super) async fn get(way: Way<'_>, tagging: &Tagging) -> Answer {
         takes_long: false,
     };
     let answer = s3.forward_for_document(request, ROOT, MAX_TAGGING_BYTES).await;
-    let answer = answer.map_err(|error| place.tags_failure(&error))?;
-    let document = rewrite(answer.body(), ROOT, |_, _| Element::Kept)
-        .map_err(|_| place.failure(&ProviderError::NotAnObjectStore { status: None }))?;
-    let mut response = carry::answer::document(document);
+    let answer = answer.map_err(|error| resolved.tags_failure(&error))?;
+    let document = rewrite(answer.body(), ROOT, |_, _| XmlElement::Kept)
+        .map_err(|_| resolved.failure(&ProviderError::NotAnObjectStore { status: None }))?;
+    let mut response = execute::answer::document(document);
     answer::tell(response.headers_mut(), answer.headers());
     Ok(Outcome::of(response))
 }
 
 /// `PutObjectTagging`. Dropped in the middle, the tags may be stored.
-pub(super) async fn put(way: Way<'_>, tagging: &Tagging, payload: PayloadBody) -> Answer {
-    let Way { place, s3, mut headers, .. } = way;
-    let key = place.key(&tagging.key)?;
+pub(super) async fn put(way: ForwardRequest<'_>, tagging: &Tagging, payload: PayloadBody) -> Answer {
+    let ForwardRequest { resolved, s3, mut headers, .. } = way;
+    let key = resolved.key(&tagging.key)?;
     let query = query(tagging);
     let document = payload.collect_bounded(MAX_TAGGING_BYTES).await?;
     // Written anew of what was understood: whatever else the client's document holds stays here.
@@ -54,19 +54,25 @@ pub(super) async fn put(way: Way<'_>, tagging: &Tagging, payload: PayloadBody) -
         headers.insert(HeaderName::from_static("content-md5"), md5);
     }
     let payload = Some(Payload::bytes(document));
-    let request =
-        Forwarded { method: Method::PUT, key: &key, query: &query, headers, payload, takes_long: false };
+    let request = UpstreamRequest {
+        method: Method::PUT,
+        key: &key,
+        query: &query,
+        headers,
+        payload,
+        takes_long: false,
+    };
     let answer = s3.forward(request).await;
-    let answer = answer.map_err(|error| place.tags_failure(&error))?;
+    let answer = answer.map_err(|error| resolved.tags_failure(&error))?;
     Ok(Outcome::of(answer::stored(StatusCode::OK, answer.headers())))
 }
 
 /// `DeleteObjectTagging`.
-pub(super) async fn delete(way: Way<'_>, tagging: &Tagging) -> Answer {
-    let Way { place, s3, headers, .. } = way;
-    let key = place.key(&tagging.key)?;
+pub(super) async fn delete(way: ForwardRequest<'_>, tagging: &Tagging) -> Answer {
+    let ForwardRequest { resolved, s3, headers, .. } = way;
+    let key = resolved.key(&tagging.key)?;
     let query = query(tagging);
-    let request = Forwarded {
+    let request = UpstreamRequest {
         method: Method::DELETE,
         key: &key,
         query: &query,
@@ -75,7 +81,7 @@ pub(super) async fn delete(way: Way<'_>, tagging: &Tagging) -> Answer {
         takes_long: false,
     };
     let answer = s3.forward(request).await;
-    let answer = answer.map_err(|error| place.tags_failure(&error))?;
+    let answer = answer.map_err(|error| resolved.tags_failure(&error))?;
     Ok(Outcome::of(answer::stored(StatusCode::NO_CONTENT, answer.headers())))
 }
 

@@ -1,35 +1,35 @@
 //! `PutObject`.
 
-use bucketry_provider::s3::Forwarded;
+use bucketry_provider::s3::UpstreamRequest;
 use http::{Method, StatusCode};
 
-use crate::carry::{Answer, Failure, Outcome, conditions, size};
-use crate::forward::{Way, answer};
-use crate::operation::Writing;
+use crate::execute::{Answer, Failure, Outcome, conditions, size};
+use crate::forward::{ForwardRequest, answer};
+use crate::operation::PutObject;
 use crate::payload::PayloadBody;
 use crate::translate::check_length;
 
 const CUSTOMER_KEY: &str = "x-amz-server-side-encryption-customer-key";
 
 /// `PutObject`. Dropped in the middle of its payload, nothing is stored.
-pub(super) async fn put(way: Way<'_>, writing: Writing, payload: PayloadBody) -> Answer {
-    let Way { context, place, s3, mut headers } = way;
-    let can = place.driver.capabilities();
+pub(super) async fn put(way: ForwardRequest<'_>, writing: PutObject, payload: PayloadBody) -> Answer {
+    let ForwardRequest { context, resolved, s3, mut headers } = way;
+    let can = resolved.driver.capabilities();
     conditions::of_writing(&writing.conditions, can)?;
     let length = payload.length();
     check_length(length, can.max_put_bytes)?;
-    let key = place.key(&writing.key)?;
+    let key = resolved.key(&writing.key)?;
     let receipt = payload.receipt();
     // Nobody can ask for the size of such an object without its key, so it would never be counted down again.
     let counted = if headers.contains_key(CUSTOMER_KEY) { 0 } else { length };
     // First, so that a client that leaves is noticed while the size is asked for.
     let payload = payload.into_driver_payload().await?;
-    let before = size::before_storing(context, place, &key, &writing.conditions).await?;
+    let before = size::before_storing(context, resolved, &key, &writing.conditions).await?;
     // One that came behind the content of a small payload is known by now.
     if let Some((name, value)) = receipt.checksum().filter(|_| can.checksums) {
         headers.insert(name, value);
     }
-    let request = Forwarded {
+    let request = UpstreamRequest {
         method: Method::PUT,
         key: &key,
         query: &[],
@@ -41,12 +41,12 @@ pub(super) async fn put(way: Way<'_>, writing: Writing, payload: PayloadBody) ->
     let stored = match s3.forward(request).await {
         Ok(stored) => stored,
         Err(error) => {
-            let size_change = size::in_spite_of(&error, context, place, &key, before).await;
-            return Err(Failure { size_change, ..place.upload_failure(&error, &receipt) });
+            let size_change = size::in_spite_of(&error, context, resolved, &key, before).await;
+            return Err(Failure { size_change, ..resolved.upload_failure(&error, &receipt) });
         }
     };
     Ok(Outcome {
         response: answer::stored(StatusCode::OK, stored.headers()),
-        size_change: size::stored(context, place, &key, before, counted).await,
+        size_change: size::stored(context, resolved, &key, before, counted).await,
     })
 }

@@ -32,17 +32,17 @@ pub enum Operation {
     ListObjects(List),
     ListObjectsV2(List),
     ListObjectVersions(List),
-    ListMultipartUploads(Uploads),
+    ListMultipartUploads(ListMultipartUploads),
     DeleteObjects,
-    HeadObject(Reading),
-    GetObject(Reading),
-    GetObjectAttributes(Reading),
+    HeadObject(GetObject),
+    GetObject(GetObject),
+    GetObjectAttributes(GetObject),
     GetObjectTagging(Tagging),
     PutObjectTagging(Tagging),
     DeleteObjectTagging(Tagging),
-    PutObject(Writing),
-    CopyObject(Copying),
-    DeleteObject(Deleting),
+    PutObject(PutObject),
+    CopyObject(CopyObject),
+    DeleteObject(DeleteObject),
     CreateMultipartUpload { key: ObjectKey, attributes: ObjectAttributes },
     UploadPart(Part),
     UploadPartCopy { part: Part, source: CopySource, range: Option<(u64, u64)> },
@@ -91,7 +91,7 @@ impl Marker {
 
 /// Which page of the uploads that go on is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Uploads {
+pub struct ListMultipartUploads {
     /// Only those of keys that begin with this.
     pub prefix: KeyText,
     /// Keys that hold this after the prefix are folded; `None` folds nothing.
@@ -111,13 +111,13 @@ pub struct Uploads {
 pub struct Tagging {
     /// The object.
     pub key: ObjectKey,
-    /// A version, as in [`Reading::version`].
+    /// A version, as in [`GetObject::version`].
     pub version: Option<VersionId>,
 }
 
 /// How an object is read, or asked about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reading {
+pub struct GetObject {
     /// The object.
     pub key: ObjectKey,
     /// A version; `None` also for `null`, the version of objects in buckets without versions.
@@ -134,7 +134,7 @@ pub struct Reading {
 
 /// How an object is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Writing {
+pub struct PutObject {
     /// The object.
     pub key: ObjectKey,
     /// What is kept with it.
@@ -145,7 +145,7 @@ pub struct Writing {
 
 /// How an object is copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Copying {
+pub struct CopyObject {
     /// The copy.
     pub key: ObjectKey,
     /// What is copied.
@@ -163,7 +163,7 @@ pub struct CopySource {
     pub bucket: String,
     /// The object.
     pub key: ObjectKey,
-    /// A version, as in [`Reading::version`].
+    /// A version, as in [`GetObject::version`].
     pub version: Option<VersionId>,
     /// Only if these hold of the source.
     pub conditions: Conditions,
@@ -171,10 +171,10 @@ pub struct CopySource {
 
 /// What is deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Deleting {
+pub struct DeleteObject {
     /// The object.
     pub key: ObjectKey,
-    /// A version, as in [`Reading::version`].
+    /// A version, as in [`GetObject::version`].
     pub version: Option<VersionId>,
     /// Only if these hold.
     pub conditions: Conditions,

@@ -9,15 +9,15 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::error::{Code, Result, S3Error};
-use crate::list_token::ListTokens;
 use crate::operation::table::{self, Handling, Name, Row, Scope};
 use crate::operation::values::{
     OBJECT, SOURCE, attributes, beyond_translation, conditions, copy_range, copy_source, range, version,
 };
 use crate::operation::{
-    Copying, Deleting, KeyText, List, MAX_KEYS, Marker, ObjectKey, Operation, Part, Query, Reading, Tagging,
-    Target, Uploads, Writing,
+    CopyObject, DeleteObject, GetObject, KeyText, List, ListMultipartUploads, MAX_KEYS, Marker, ObjectKey,
+    Operation, Part, PutObject, Query, Tagging, Target,
 };
+use crate::page_token::PageTokens;
 use crate::upload_id::SealedUploadId;
 
 /// The longest upload id and list token that is taken, in bytes.
@@ -155,13 +155,13 @@ impl Parts<'_> {
             Name::GetObjectTagging => Operation::GetObjectTagging(self.tagging()?),
             Name::PutObjectTagging => Operation::PutObjectTagging(self.tagging()?),
             Name::DeleteObjectTagging => Operation::DeleteObjectTagging(self.tagging()?),
-            Name::PutObject => Operation::PutObject(Writing {
+            Name::PutObject => Operation::PutObject(PutObject {
                 key: self.key()?,
                 attributes: attributes(self.headers)?,
                 conditions: conditions(self.headers, &OBJECT)?,
             }),
             Name::CopyObject => Operation::CopyObject(self.copying()?),
-            Name::DeleteObject => Operation::DeleteObject(Deleting {
+            Name::DeleteObject => Operation::DeleteObject(DeleteObject {
                 key: self.key()?,
                 version: self.version()?,
                 conditions: conditions(self.headers, &OBJECT)?,
@@ -217,7 +217,7 @@ impl Parts<'_> {
     /// A parameter that is a key, or what an answer named in the place of one.
     fn marker(&self, name: &str) -> Result<Option<Marker>> {
         match self.text(name)? {
-            Some(token) if ListTokens::is_token(&token) => Ok(Some(Marker::Token(token))),
+            Some(token) if PageTokens::is_token(&token) => Ok(Some(Marker::Token(token))),
             text => Ok(text.map(KeyText::new).transpose()?.map(Marker::Key)),
         }
     }
@@ -243,8 +243,8 @@ impl Parts<'_> {
         }
     }
 
-    fn uploads(&self) -> Result<Uploads> {
-        Ok(Uploads {
+    fn uploads(&self) -> Result<ListMultipartUploads> {
+        Ok(ListMultipartUploads {
             prefix: self.key_text("prefix")?.unwrap_or_default(),
             delimiter: self.key_text("delimiter")?,
             max_uploads: self.at_most_1000("max-uploads")?,
@@ -278,8 +278,8 @@ impl Parts<'_> {
         })
     }
 
-    fn reading(&self) -> Result<Reading> {
-        Ok(Reading {
+    fn reading(&self) -> Result<GetObject> {
+        Ok(GetObject {
             key: self.key()?,
             version: self.version()?,
             range: range(self.headers),
@@ -309,14 +309,14 @@ impl Parts<'_> {
         Ok(overrides)
     }
 
-    fn copying(&self) -> Result<Copying> {
+    fn copying(&self) -> Result<CopyObject> {
         let directive = self.headers.get("x-amz-metadata-directive").map(HeaderValue::as_bytes);
         let attributes = match directive {
             None | Some(b"COPY") => None,
             Some(b"REPLACE") => Some(attributes(self.headers)?),
             Some(_) => return Err(invalid("x-amz-metadata-directive must be COPY or REPLACE.")),
         };
-        Ok(Copying {
+        Ok(CopyObject {
             key: self.key()?,
             source: copy_source(self.headers, conditions(self.headers, &SOURCE)?)?,
             attributes,

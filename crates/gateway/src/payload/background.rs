@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use tokio::runtime::Handle;
 
-use crate::checksum::Running;
+use crate::checksum::RunningChecksum;
 
 /// How many bytes may wait to be hashed.
 const MAX_WAITING: usize = 512 << 10;
@@ -19,11 +19,11 @@ const MAX_WAITING: usize = 512 << 10;
 const WORTH_IT: u64 = 1 << 20;
 
 /// A hash that is computed in the background. Dropping it leaves at most [`MAX_WAITING`] bytes to be hashed in vain.
-pub(super) struct BackgroundHash(Arc<Mutex<State>>);
+pub(super) struct BackgroundHash(Arc<Mutex<HasherState>>);
 
-struct State {
+struct HasherState {
     /// Taken by the thread that hashes.
-    hash: Option<Running>,
+    hash: Option<RunningChecksum>,
     pieces: VecDeque<Bytes>,
     waiting: usize,
     /// Who waits for room, or for the end.
@@ -40,8 +40,8 @@ impl BackgroundHash {
     }
 
     /// Goes on with a hash in the background.
-    pub(super) fn new(hash: Running) -> Self {
-        let state = State { hash: Some(hash), pieces: VecDeque::new(), waiting: 0, waker: None };
+    pub(super) fn new(hash: RunningChecksum) -> Self {
+        let state = HasherState { hash: Some(hash), pieces: VecDeque::new(), waiting: 0, waker: None };
         Self(Arc::new(Mutex::new(state)))
     }
 
@@ -67,7 +67,7 @@ impl BackgroundHash {
         self.poll_until(cx, |state| state.hash.is_some())
     }
 
-    fn poll_until(&self, cx: &mut Context<'_>, is_so: impl FnOnce(&State) -> bool) -> Poll<()> {
+    fn poll_until(&self, cx: &mut Context<'_>, is_so: impl FnOnce(&HasherState) -> bool) -> Poll<()> {
         let mut state = lock(&self.0);
         if is_so(&state) {
             return Poll::Ready(());
@@ -78,12 +78,12 @@ impl BackgroundHash {
 
     /// The hash, once [`Self::poll_done`] was ready.
     pub(super) fn finish(self) -> Option<Bytes> {
-        lock(&self.0).hash.take().map(Running::finish)
+        lock(&self.0).hash.take().map(RunningChecksum::finish)
     }
 }
 
 /// Hashes what there is, until nothing is left.
-fn work(shared: &Mutex<State>, mut hash: Running) {
+fn work(shared: &Mutex<HasherState>, mut hash: RunningChecksum) {
     loop {
         let mut state = lock(shared);
         let pieces = std::mem::take(&mut state.pieces);
@@ -103,7 +103,7 @@ fn work(shared: &Mutex<State>, mut hash: Running) {
     }
 }
 
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+fn lock(state: &Mutex<HasherState>) -> MutexGuard<'_, HasherState> {
     // Nothing panics while it is held.
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -115,8 +115,8 @@ mod tests {
     use super::*;
     use crate::checksum::Algorithm;
 
-    fn hash() -> Running {
-        Running::new(Algorithm::Sha256)
+    fn hash() -> RunningChecksum {
+        RunningChecksum::new(Algorithm::Sha256)
     }
 
     #[tokio::test]

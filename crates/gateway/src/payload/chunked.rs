@@ -13,7 +13,7 @@ use crate::signature::ChunkSignatures;
 /// Undoes aws-chunked.
 #[derive(Debug)]
 pub(super) struct Decoder {
-    state: State,
+    state: ChunkState,
     /// The beginning of a line whose end hasn't come yet.
     line: Vec<u8>,
     /// How much content may still come.
@@ -23,7 +23,7 @@ pub(super) struct Decoder {
 }
 
 #[derive(Debug)]
-enum State {
+enum ChunkState {
     /// In the line that begins a chunk.
     Begin,
     /// In the content of a chunk.
@@ -55,7 +55,7 @@ impl Decoder {
         signatures: Option<ChunkSignatures>,
         trailer: Option<TrailerReader>,
     ) -> Self {
-        Self { state: State::Begin, line: Vec::new(), announced, signatures, trailer }
+        Self { state: ChunkState::Begin, line: Vec::new(), announced, signatures, trailer }
     }
 
     /// The next piece of content, taken off `input`; `None` once that is used up. The last piece of a signed chunk
@@ -63,13 +63,13 @@ impl Decoder {
     pub(super) fn next(&mut self, input: &mut Bytes) -> Result<Option<Bytes>> {
         while !input.is_empty() {
             match &mut self.state {
-                State::Begin => {
+                ChunkState::Begin => {
                     if take_line(&mut self.line, input, MAX_LINE)? {
                         self.begin_chunk()?;
                         self.line.clear();
                     }
                 }
-                State::Content { left, signature } => {
+                ChunkState::Content { left, signature } => {
                     let length = usize::try_from(*left).unwrap_or(usize::MAX).min(input.len());
                     let piece = input.split_to(length);
                     *left -= length as u64;
@@ -79,28 +79,28 @@ impl Decoder {
                     }
                     if *left == 0 {
                         let signature = signature.take();
-                        self.state = State::End { seen: 0 };
+                        self.state = ChunkState::End { seen: 0 };
                         if let (Some(signatures), Some((hash, claimed))) = (&mut self.signatures, signature) {
                             verify(signatures, hash.0, &claimed)?;
                         }
                     }
                     return Ok(Some(piece));
                 }
-                State::End { seen } => {
+                ChunkState::End { seen } => {
                     expect(input.get_u8(), LINE_END[*seen])?;
                     *seen += 1;
                     if *seen == LINE_END.len() {
-                        self.state = State::Begin;
+                        self.state = ChunkState::Begin;
                     }
                 }
-                State::After { seen } => {
+                ChunkState::After { seen } => {
                     let Some(expected) = LINE_END.get(*seen) else {
                         return Err(malformed("something follows its last chunk"));
                     };
                     expect(input.get_u8(), *expected)?;
                     *seen += 1;
                 }
-                State::Trailer => {
+                ChunkState::Trailer => {
                     if let Some(trailer) = &mut self.trailer {
                         trailer.read(input)?;
                     }
@@ -114,7 +114,7 @@ impl Decoder {
     /// The body has ended: whether that was its end, and what its trailer says.
     pub(super) fn finish(self) -> Result<Trailer> {
         match self.state {
-            State::Trailer | State::After { seen: 0 | 2 } => {}
+            ChunkState::Trailer | ChunkState::After { seen: 0 | 2 } => {}
             _ => return Err(incomplete("the body ends in the middle of a chunk")),
         }
         match self.trailer {
@@ -143,7 +143,7 @@ impl Decoder {
             }
         };
         if size > 0 {
-            self.state = State::Content { left: size, signature };
+            self.state = ChunkState::Content { left: size, signature };
             return Ok(());
         }
         if self.announced > 0 {
@@ -152,7 +152,7 @@ impl Decoder {
         if let (Some(signatures), Some((hash, claimed))) = (&mut self.signatures, signature) {
             verify(signatures, hash.0, &claimed)?;
         }
-        self.state = if self.trailer.is_some() { State::Trailer } else { State::After { seen: 0 } };
+        self.state = if self.trailer.is_some() { ChunkState::Trailer } else { ChunkState::After { seen: 0 } };
         Ok(())
     }
 }

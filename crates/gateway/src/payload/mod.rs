@@ -47,17 +47,17 @@ pub struct PayloadBody {
     sent: u64,
     sha256: Option<[u8; 32]>,
     receipt: Receipt,
-    state: State,
+    state: PayloadState,
 }
 
-enum State {
-    Reading(Box<Reading>),
+enum PayloadState {
+    Reading(Box<PayloadReader>),
     /// Verified, with what is still to be handed on.
     Verified(Bytes),
     Failed(S3Error),
 }
 
-struct Reading {
+struct PayloadReader {
     source: Source,
     decoder: Option<Decoder>,
     verification: Verification,
@@ -90,7 +90,7 @@ where
         }
         Declared::Digest(_) | Declared::Unsigned => None,
     };
-    let reading = Reading {
+    let reading = PayloadReader {
         source: Box::pin(body.map_err(Into::into)),
         decoder,
         verification: Verification::new(declared, &expected),
@@ -107,7 +107,7 @@ where
             Declared::Unsigned | Declared::Chunks { .. } => None,
         },
         receipt: Receipt::default(),
-        state: State::Reading(Box::new(reading)),
+        state: PayloadState::Reading(Box::new(reading)),
     })
 }
 
@@ -120,7 +120,7 @@ impl PayloadBody {
             sent: 0,
             sha256: None,
             receipt: Receipt::default(),
-            state: State::Verified(content),
+            state: PayloadState::Verified(content),
         }
     }
 
@@ -160,7 +160,7 @@ impl PayloadBody {
     }
 }
 
-impl Reading {
+impl PayloadReader {
     /// The next piece to hand on; `None` when everything was read and verified but for what is held.
     fn poll_piece(&mut self, length: u64, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
         loop {
@@ -220,39 +220,41 @@ impl Body for PayloadBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>>>> {
         let this = &mut *self;
-        if let State::Reading(reading) = &mut this.state {
+        if let PayloadState::Reading(reading) = &mut this.state {
             let next = ready!(reading.poll_piece(this.length, cx));
             if let Ok(Some(piece)) = next {
                 this.sent += piece.len() as u64;
                 return Poll::Ready(Some(Ok(Frame::data(piece))));
             }
-            let reading = std::mem::replace(&mut this.state, State::Verified(Bytes::new()));
+            let reading = std::mem::replace(&mut this.state, PayloadState::Verified(Bytes::new()));
             let rest = match (next, reading) {
-                (Ok(_), State::Reading(reading)) => reading.finish(&this.receipt),
-                (Ok(_), State::Verified(_) | State::Failed(_)) => Err(chunked::incomplete("it ended")),
+                (Ok(_), PayloadState::Reading(reading)) => reading.finish(&this.receipt),
+                (Ok(_), PayloadState::Verified(_) | PayloadState::Failed(_)) => {
+                    Err(chunked::incomplete("it ended"))
+                }
                 (Err(error), _) => Err(error),
             };
             this.state = match rest {
-                Ok(rest) => State::Verified(rest),
+                Ok(rest) => PayloadState::Verified(rest),
                 Err(error) => {
                     this.receipt.refused(&error);
-                    State::Failed(error)
+                    PayloadState::Failed(error)
                 }
             };
         }
         match &mut this.state {
-            State::Failed(error) => Poll::Ready(Some(Err(error.clone()))),
-            State::Verified(rest) if !rest.is_empty() => {
+            PayloadState::Failed(error) => Poll::Ready(Some(Err(error.clone()))),
+            PayloadState::Verified(rest) if !rest.is_empty() => {
                 let rest = std::mem::take(rest);
                 this.sent += rest.len() as u64;
                 Poll::Ready(Some(Ok(Frame::data(rest))))
             }
-            State::Verified(_) | State::Reading(_) => Poll::Ready(None),
+            PayloadState::Verified(_) | PayloadState::Reading(_) => Poll::Ready(None),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(&self.state, State::Verified(rest) if rest.is_empty())
+        matches!(&self.state, PayloadState::Verified(rest) if rest.is_empty())
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -9,7 +9,7 @@ use super::background::BackgroundHash;
 use super::declared::Declared;
 use super::expected::Expected;
 use super::trailer::Trailer;
-use crate::checksum::{Algorithm, Checksum, Running};
+use crate::checksum::{Algorithm, Checksum, RunningChecksum};
 use crate::error::{Code, Result, S3Error};
 
 /// Computes what is needed to say whether the payload is the one that was announced, and nothing else.
@@ -18,12 +18,12 @@ pub(super) struct Verification {
     sha256: Option<Hashing>,
     md5: Option<(Md5, [u8; 16])>,
     checksum: Option<Checksum>,
-    other: Option<Running>,
+    other: Option<RunningChecksum>,
 }
 
 /// Where the hash is computed.
 enum Hashing {
-    Here(Box<Running>),
+    Here(Box<RunningChecksum>),
     Elsewhere(BackgroundHash),
 }
 
@@ -47,7 +47,7 @@ impl Verification {
         Self {
             signed,
             sha256: needs_sha256.then(|| {
-                let running = Running::new(Algorithm::Sha256);
+                let running = RunningChecksum::new(Algorithm::Sha256);
                 if BackgroundHash::pays(expected.length) {
                     Hashing::Elsewhere(BackgroundHash::new(running))
                 } else {
@@ -56,7 +56,7 @@ impl Verification {
             }),
             md5: expected.md5.map(|announced| (Md5::new(), announced)),
             checksum: expected.checksum.clone(),
-            other: algorithm.filter(|one| *one != Algorithm::Sha256).map(Running::new),
+            other: algorithm.filter(|one| *one != Algorithm::Sha256).map(RunningChecksum::new),
         }
     }
 
@@ -112,7 +112,7 @@ impl Verification {
         let Some(checksum) = self.checksum.or(trailer.checksum) else { return Ok(None) };
         let computed = match checksum.algorithm {
             Algorithm::Sha256 => sha256,
-            _ => self.other.map(Running::finish),
+            _ => self.other.map(RunningChecksum::finish),
         };
         if computed.as_deref() == Some(checksum.bytes()) {
             return Ok(Some(checksum));

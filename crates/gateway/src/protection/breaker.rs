@@ -19,11 +19,11 @@ pub struct BreakerSettings {
 #[derive(Debug)]
 pub struct Breaker {
     settings: BreakerSettings,
-    state: Mutex<State>,
+    state: Mutex<BreakerState>,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum State {
+enum BreakerState {
     /// Requests pass; so many have failed in a row.
     Closed(u32),
     /// Requests are refused until then.
@@ -34,7 +34,7 @@ enum State {
 
 /// Whether a request may pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Passage {
+pub enum Admission {
     /// It may.
     Free,
     /// Not now; after so long one may try.
@@ -44,19 +44,21 @@ pub enum Passage {
 impl Breaker {
     /// Lets requests pass.
     pub fn new(settings: BreakerSettings) -> Self {
-        Self { settings, state: Mutex::new(State::Closed(0)) }
+        Self { settings, state: Mutex::new(BreakerState::Closed(0)) }
     }
 
     /// Asks for a request. What came of it is to be told by [`Breaker::succeeded`] or [`Breaker::failed`]; of one that
     /// was given up nothing has to be told.
-    pub fn ask(&self, now: Instant) -> Passage {
+    pub fn try_acquire(&self, now: Instant) -> Admission {
         let mut state = self.lock();
         match *state {
-            State::Closed(_) => Passage::Free,
-            State::Open(until) | State::Trying(until) if now < until => Passage::Refused(until - now),
-            State::Open(_) | State::Trying(_) => {
-                *state = State::Trying(now + self.settings.open_for);
-                Passage::Free
+            BreakerState::Closed(_) => Admission::Free,
+            BreakerState::Open(until) | BreakerState::Trying(until) if now < until => {
+                Admission::Refused(until - now)
+            }
+            BreakerState::Open(_) | BreakerState::Trying(_) => {
+                *state = BreakerState::Trying(now + self.settings.open_for);
+                Admission::Free
             }
         }
     }
@@ -65,8 +67,8 @@ impl Breaker {
     pub fn succeeded(&self) {
         let mut state = self.lock();
         // One that began before the failures tells nothing of now.
-        if matches!(*state, State::Closed(1..) | State::Trying(_)) {
-            *state = State::Closed(0);
+        if matches!(*state, BreakerState::Closed(1..) | BreakerState::Trying(_)) {
+            *state = BreakerState::Closed(0);
         }
     }
 
@@ -75,23 +77,23 @@ impl Breaker {
     pub fn failed(&self, now: Instant) -> bool {
         let mut state = self.lock();
         match *state {
-            State::Closed(before) if before + 1 < self.settings.failures => {
-                *state = State::Closed(before + 1);
+            BreakerState::Closed(before) if before + 1 < self.settings.failures => {
+                *state = BreakerState::Closed(before + 1);
                 false
             }
-            State::Closed(_) => {
-                *state = State::Open(now + self.settings.open_for);
+            BreakerState::Closed(_) => {
+                *state = BreakerState::Open(now + self.settings.open_for);
                 true
             }
-            State::Trying(_) => {
-                *state = State::Open(now + self.settings.open_for);
+            BreakerState::Trying(_) => {
+                *state = BreakerState::Open(now + self.settings.open_for);
                 false
             }
-            State::Open(_) => false,
+            BreakerState::Open(_) => false,
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, BreakerState> {
         // Nothing panics while it is held, and every state is a valid one.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -113,9 +115,9 @@ mod tests {
         assert!(!breaker.failed(now));
         breaker.succeeded();
         assert!(!breaker.failed(now));
-        assert_eq!(breaker.ask(now), Passage::Free);
+        assert_eq!(breaker.try_acquire(now), Admission::Free);
         assert!(breaker.failed(now));
-        assert_eq!(breaker.ask(now), Passage::Refused(OPEN_FOR));
+        assert_eq!(breaker.try_acquire(now), Admission::Refused(OPEN_FOR));
     }
 
     #[test]
@@ -124,14 +126,14 @@ mod tests {
         breaker.failed(now);
         breaker.failed(now);
         let later = now + OPEN_FOR;
-        assert_eq!(breaker.ask(later), Passage::Free);
-        assert_eq!(breaker.ask(later), Passage::Refused(OPEN_FOR), "one at a time");
+        assert_eq!(breaker.try_acquire(later), Admission::Free);
+        assert_eq!(breaker.try_acquire(later), Admission::Refused(OPEN_FOR), "one at a time");
         breaker.failed(later);
-        assert_eq!(breaker.ask(later), Passage::Refused(OPEN_FOR));
-        assert_eq!(breaker.ask(later + OPEN_FOR), Passage::Free);
+        assert_eq!(breaker.try_acquire(later), Admission::Refused(OPEN_FOR));
+        assert_eq!(breaker.try_acquire(later + OPEN_FOR), Admission::Free);
         breaker.succeeded();
-        assert_eq!(breaker.ask(later + OPEN_FOR), Passage::Free);
-        assert_eq!(breaker.ask(later + OPEN_FOR), Passage::Free);
+        assert_eq!(breaker.try_acquire(later + OPEN_FOR), Admission::Free);
+        assert_eq!(breaker.try_acquire(later + OPEN_FOR), Admission::Free);
     }
 
     #[test]
@@ -139,8 +141,8 @@ mod tests {
         let (breaker, now) = breaker();
         breaker.failed(now);
         breaker.failed(now);
-        assert_eq!(breaker.ask(now + OPEN_FOR), Passage::Free);
-        assert_eq!(breaker.ask(now + 2 * OPEN_FOR), Passage::Free);
+        assert_eq!(breaker.try_acquire(now + OPEN_FOR), Admission::Free);
+        assert_eq!(breaker.try_acquire(now + 2 * OPEN_FOR), Admission::Free);
     }
 
     #[test]
@@ -149,6 +151,6 @@ mod tests {
         breaker.failed(now);
         breaker.failed(now);
         breaker.succeeded();
-        assert!(matches!(breaker.ask(now), Passage::Refused(_)));
+        assert!(matches!(breaker.try_acquire(now), Admission::Refused(_)));
     }
 }

@@ -1,10 +1,10 @@
 //! What keeps one key from taking everything, and a provider that fails from being asked over and over.
 
 mod breaker;
-mod slots;
+mod concurrency_limit;
 
-pub use breaker::{Breaker, BreakerSettings, Passage};
-pub use slots::{Slot, Slots};
+pub use breaker::{Admission, Breaker, BreakerSettings};
+pub use concurrency_limit::{ConcurrencyLimit, Slot};
 
 use std::time::Duration;
 
@@ -31,8 +31,8 @@ impl Default for ProtectionSettings {
 }
 
 impl ProtectionSettings {
-    pub(crate) fn slots_of_key(&self) -> Slots {
-        Slots::new(self.requests_per_key)
+    pub(crate) fn slots_of_key(&self) -> ConcurrencyLimit {
+        ConcurrencyLimit::new(self.requests_per_key)
     }
 }
 
@@ -40,7 +40,7 @@ impl ProtectionSettings {
 #[derive(Debug)]
 pub struct Protection {
     /// Its requests in flight.
-    pub slots: Slots,
+    pub slots: ConcurrencyLimit,
     /// Whether it is worth asking.
     pub breaker: Breaker,
 }
@@ -49,7 +49,7 @@ impl Protection {
     /// As the settings say, with nothing in flight.
     pub fn new(settings: &ProtectionSettings) -> Self {
         Self {
-            slots: Slots::new(settings.requests_per_bucket),
+            slots: ConcurrencyLimit::new(settings.requests_per_bucket),
             breaker: Breaker::new(settings.breaker.clone()),
         }
     }

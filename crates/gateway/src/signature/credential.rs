@@ -60,8 +60,8 @@ mod tests {
     #[test]
     fn a_credential_names_key_day_and_region() {
         let credential = Credential::parse("AKID/20130524/auto/s3/aws4_request").unwrap();
-        let told = (credential.access_key_id, credential.date, credential.region);
-        assert_eq!(told, ("AKID", "20130524", "auto"));
+        let response = (credential.access_key_id, credential.date, credential.region);
+        assert_eq!(response, ("AKID", "20130524", "auto"));
         assert_eq!(credential.scope(), "20130524/auto/s3/aws4_request");
     }
 

@@ -3,8 +3,8 @@
 use http::{HeaderValue, StatusCode};
 use jiff::Timestamp;
 
-use crate::carry::{Answer, Context, Outcome, Place, answer};
 use crate::error::{Code, S3Error};
+use crate::execute::{Answer, Outcome, RequestContext, ResolvedBucket, answer};
 use crate::operation::{Operation, Request};
 use crate::xml::Document;
 
@@ -12,7 +12,7 @@ use crate::xml::Document;
 pub(super) const OWNER: &str = "bucketry";
 
 /// `ListBuckets`: the names that the repository's clients may use. When a bucket was made is not known here.
-pub(crate) fn on_service(context: Context<'_>, request: &Request<'_>) -> Answer {
+pub(crate) fn on_service(context: RequestContext<'_>, request: &Request<'_>) -> Answer {
     super::check(request)?;
     let Operation::ListBuckets { prefix } = &request.operation else {
         return Err(S3Error::new(Code::InvalidRequest, "The request names no bucket.").into());
@@ -41,7 +41,7 @@ pub(super) fn owner(document: &mut Document, name: &str) {
 }
 
 /// `CreateBucket`: some clients make their bucket before they use it, and go on if it is there.
-pub(crate) fn create(context: Context<'_>, name: &str) -> Answer {
+pub(crate) fn create(context: RequestContext<'_>, name: &str) -> Answer {
     Err(match context.routes.find(name) {
         Ok(_) => S3Error::new(Code::BucketAlreadyOwnedByYou, "The repository has this bucket already."),
         Err(_) => S3Error::new(
@@ -54,9 +54,9 @@ pub(crate) fn create(context: Context<'_>, name: &str) -> Answer {
 }
 
 /// `HeadBucket`.
-pub(super) async fn head(place: &Place<'_>) -> Answer {
-    if let Err(error) = place.driver.head_bucket().await {
-        let mut failure = place.failure(&error);
+pub(super) async fn head(resolved: &ResolvedBucket<'_>) -> Answer {
+    if let Err(error) = resolved.driver.head_bucket().await {
+        let mut failure = resolved.failure(&error);
         // A HEAD can't tell what is missing; here it can only be the bucket.
         if failure.error.code == Code::NoSuchKey {
             failure.error = S3Error::new(Code::NoSuchBucket, "The bucket does not exist at its provider.");

@@ -15,18 +15,24 @@ use bucketry_provider::error::{ErrorKind, ProviderError};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::carry::{Answer, Context, Failure, Outcome, Place, Progress, answer, conditions, size};
 use crate::error::{Code, S3Error};
-use crate::operation::{CopySource, Copying, Part};
+use crate::execute::{
+    Answer, Failure, Outcome, RequestContext, ResolvedBucket, WriteState, answer, conditions, size,
+};
+use crate::operation::{CopyObject, CopySource, Part};
 use crate::translate::write::check_length;
 use crate::xml::Document;
 
 /// `CopyObject`. Dropped in the middle, a copy by the provider may go on; a streamed one stores nothing.
-pub(super) async fn object(context: Context<'_>, place: &Place<'_>, copying: Copying) -> Answer {
+pub(super) async fn object(
+    context: RequestContext<'_>,
+    resolved: &ResolvedBucket<'_>,
+    copying: CopyObject,
+) -> Answer {
     conditions::none(&copying.conditions, "The place of a copy")?;
-    let source = Source::find(context, &copying.source)?;
-    let key = place.key(&copying.key)?;
-    let within = source.place.bucket == place.bucket;
+    let source = StreamedSource::find(context, &copying.source)?;
+    let key = resolved.key(&copying.key)?;
+    let within = source.resolved.bucket == resolved.bucket;
     if within && source.key == key && copying.attributes.is_none() {
         return Err(S3Error::new(
             Code::InvalidRequest,
@@ -34,17 +40,17 @@ pub(super) async fn object(context: Context<'_>, place: &Place<'_>, copying: Cop
         )
         .into());
     }
-    let before = size::before(context, place, &key).await?;
-    let (stored, size_change) = if within && place.driver.capabilities().copy {
+    let before = size::before(context, resolved, &key).await?;
+    let (stored, size_change) = if within && resolved.driver.capabilities().copy {
         let request = CopyRequest {
             attributes: copying.attributes,
             source_conditions: copying.source.conditions.clone(),
         };
         context.begin();
-        match place.driver.copy(&source.key, &key, &request).await {
-            Ok(stored) => (stored, size::replaced(context, place, &key, before).await),
+        match resolved.driver.copy(&source.key, &key, &request).await {
+            Ok(stored) => (stored, size::replaced(context, resolved, &key, before).await),
             Err(error) => {
-                let size_change = size::in_spite_of(&error, context, place, &key, before).await;
+                let size_change = size::in_spite_of(&error, context, resolved, &key, before).await;
                 return Err(Failure { size_change, ..source.failure(&error) });
             }
         }
@@ -52,14 +58,14 @@ pub(super) async fn object(context: Context<'_>, place: &Place<'_>, copying: Cop
         let read = source.read(None, &copying.source.conditions).await?;
         let attributes = copying.attributes.unwrap_or_else(|| read.info.attributes.clone());
         let length = length(&read)?;
-        check_length(length, place.driver.capabilities().max_put_bytes)?;
+        check_length(length, resolved.driver.capabilities().max_put_bytes)?;
         let (payload, lost) = streamed(context, read.body, length);
         let request = PutRequest { attributes, conditions: Conditions::default() };
-        match place.driver.put(&key, payload, &request).await {
-            Ok(stored) => (stored, size::stored(context, place, &key, before, length).await),
+        match resolved.driver.put(&key, payload, &request).await {
+            Ok(stored) => (stored, size::stored(context, resolved, &key, before, length).await),
             Err(error) => {
-                let size_change = size::in_spite_of(&error, context, place, &key, before).await;
-                return Err(Failure { size_change, ..source.lost(place, &error, &lost) });
+                let size_change = size::in_spite_of(&error, context, resolved, &key, before).await;
+                return Err(Failure { size_change, ..source.lost(resolved, &error, &lost) });
             }
         }
     };
@@ -71,15 +77,15 @@ pub(super) async fn object(context: Context<'_>, place: &Place<'_>, copying: Cop
 
 /// `UploadPartCopy`, always streamed. Dropped in the middle, the part is not stored.
 pub(super) async fn part(
-    context: Context<'_>,
-    place: &Place<'_>,
+    context: RequestContext<'_>,
+    resolved: &ResolvedBucket<'_>,
     part: Part,
     from: CopySource,
     range: Option<(u64, u64)>,
 ) -> Answer {
-    let source = Source::find(context, &from)?;
-    let key = place.key(&part.key)?;
-    let upload = place.open_upload(context, &key, &part.upload)?;
+    let source = StreamedSource::find(context, &from)?;
+    let key = resolved.key(&part.key)?;
+    let upload = resolved.open_upload(context, &key, &part.upload)?;
     let read = source.read(range, &from.conditions).await?;
     if range.is_some() && read.range != range {
         return Err(S3Error::new(
@@ -89,16 +95,16 @@ pub(super) async fn part(
         .into());
     }
     let length = length(&read)?;
-    check_length(length, place.driver.capabilities().multipart.max_part_bytes)?;
+    check_length(length, resolved.driver.capabilities().multipart.max_part_bytes)?;
     let (payload, lost) = streamed(context, read.body, length);
-    let stored = place.driver.upload_part(&key, &upload, part.number, payload).await;
-    let stored = stored.map_err(|error| source.lost(place, &error, &lost))?;
+    let stored = resolved.driver.upload_part(&key, &upload, part.number, payload).await;
+    let stored = stored.map_err(|error| source.lost(resolved, &error, &lost))?;
     let stored = Stored { etag: Some(stored.etag), version: None };
     Ok(Outcome::of(answer::document(result("CopyPartResult", context, stored.etag.as_deref()))))
 }
 
 /// When the provider stored the copy is not asked for; it was just now.
-fn result(root: &'static str, context: Context<'_>, etag: Option<&str>) -> Bytes {
+fn result(root: &'static str, context: RequestContext<'_>, etag: Option<&str>) -> Bytes {
     let mut document = Document::new(root);
     document.time("LastModified", context.now);
     document.optional("ETag", etag);
@@ -106,24 +112,24 @@ fn result(root: &'static str, context: Context<'_>, etag: Option<&str>) -> Bytes
 }
 
 /// What is copied, found as any object that is read: in the same repository, below its folder.
-struct Source<'a> {
-    place: Place<'a>,
+struct StreamedSource<'a> {
+    resolved: ResolvedBucket<'a>,
     key: String,
 }
 
-impl<'a> Source<'a> {
-    fn find(context: Context<'a>, source: &'a CopySource) -> Result<Self, Failure> {
+impl<'a> StreamedSource<'a> {
+    fn find(context: RequestContext<'a>, source: &'a CopySource) -> Result<Self, Failure> {
         conditions::no_version(source.version.as_ref())?;
-        let place = Place::find(context, &source.bucket)?;
-        conditions::of_reading(&source.conditions, place.driver.capabilities())?;
-        let key = place.key(&source.key)?;
-        Ok(Self { place, key })
+        let resolved = ResolvedBucket::find(context, &source.bucket)?;
+        conditions::of_reading(&source.conditions, resolved.driver.capabilities())?;
+        let key = resolved.key(&source.key)?;
+        Ok(Self { resolved, key })
     }
 
     async fn read(&self, range: Option<(u64, u64)>, conditions: &Conditions) -> Result<ObjectRead, Failure> {
         let range = range.map(|(first, last)| ByteRange::Closed(first, last));
         let request = GetRequest { range, conditions: conditions.clone() };
-        self.place.driver.get(&self.key, &request).await.map_err(|error| self.failure(&error))
+        self.resolved.driver.get(&self.key, &request).await.map_err(|error| self.failure(&error))
     }
 
     /// To a copy, a source that hasn't changed is a condition that doesn't hold.
@@ -131,15 +137,15 @@ impl<'a> Source<'a> {
         if error.kind() == Some(ErrorKind::NotModified) {
             return S3Error::new(Code::PreconditionFailed, "A condition on the source does not hold.").into();
         }
-        self.place.failure(error)
+        self.resolved.failure(error)
     }
 
     /// What a streamed copy failed of: the writing of it, or the reading of its source.
-    fn lost(&self, place: &Place<'_>, error: &ProviderError, lost: &Lost) -> Failure {
+    fn lost(&self, resolved: &ResolvedBucket<'_>, error: &ProviderError, lost: &Lost) -> Failure {
         match (error, lost.get()) {
-            (ProviderError::Source(_), Some(lost)) => self.place.failure(lost),
-            (ProviderError::Source(_), None) => self.place.failure(&ProviderError::BrokenOff),
-            _ => place.failure(error),
+            (ProviderError::Source(_), Some(lost)) => self.resolved.failure(lost),
+            (ProviderError::Source(_), None) => self.resolved.failure(&ProviderError::BrokenOff),
+            _ => resolved.failure(error),
         }
     }
 }
@@ -153,10 +159,10 @@ fn length(read: &ObjectRead) -> Result<u64, Failure> {
 
 type Lost = Arc<OnceLock<ProviderError>>;
 
-fn streamed(context: Context<'_>, body: ProviderBody, length: u64) -> (Payload, Lost) {
+fn streamed(context: RequestContext<'_>, body: ProviderBody, length: u64) -> (Payload, Lost) {
     let lost = Lost::default();
-    let progress = context.progress.map(Arc::clone);
-    (Payload::stream(Tapped { body, left: length, progress, lost: Arc::clone(&lost) }, length), lost)
+    let write_state = context.write_state.map(Arc::clone);
+    (Payload::stream(Tapped { body, left: length, write_state, lost: Arc::clone(&lost) }, length), lost)
 }
 
 /// A body that keeps what it failed of: the driver that reads it only tells that it failed. Without its last piece nothing
@@ -164,7 +170,7 @@ fn streamed(context: Context<'_>, body: ProviderBody, length: u64) -> (Payload, 
 struct Tapped {
     body: ProviderBody,
     left: u64,
-    progress: Option<Arc<Progress>>,
+    write_state: Option<Arc<WriteState>>,
     lost: Lost,
 }
 
@@ -186,9 +192,9 @@ impl Body for Tapped {
             self.left = self.left.saturating_sub(frame.data_ref().map_or(0, |data| data.len() as u64));
         }
         if self.left == 0
-            && let Some(progress) = self.progress.take()
+            && let Some(write_state) = self.write_state.take()
         {
-            progress.begin();
+            write_state.begin();
         }
         Poll::Ready(next.map(|frame| {
             frame.map_err(|error| {

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use futures_util::{StreamExt as _, stream};
 use http::StatusCode;
 
-use crate::carry::{Answer, Context, Failure, Outcome, Place, answer, conditions, size};
 use crate::error::S3Error;
-use crate::operation::{Deleting, ObjectKey};
+use crate::execute::{Answer, Failure, Outcome, RequestContext, ResolvedBucket, answer, conditions, size};
+use crate::operation::{DeleteObject, ObjectKey};
 use crate::payload::PayloadBody;
 use crate::xml::{self, Document, ObjectToDelete};
 
@@ -15,34 +15,46 @@ use crate::xml::{self, Document, ObjectToDelete};
 const AT_ONCE: usize = 16;
 
 /// `DeleteObject`. Deleting what isn't there succeeds.
-pub(super) async fn object(context: Context<'_>, place: &Place<'_>, deleting: Deleting) -> Answer {
+pub(super) async fn object(
+    context: RequestContext<'_>,
+    resolved: &ResolvedBucket<'_>,
+    deleting: DeleteObject,
+) -> Answer {
     conditions::none(&deleting.conditions, "Deleting")?;
     conditions::no_version(deleting.version.as_ref())?;
-    let size_change = delete(context, place, &deleting.key).await?;
+    let size_change = delete(context, resolved, &deleting.key).await?;
     Ok(Outcome { response: answer::empty(StatusCode::NO_CONTENT), size_change })
 }
 
-async fn delete(context: Context<'_>, place: &Place<'_>, key: &ObjectKey) -> Result<i64, Failure> {
-    let key = place.key(key)?;
-    let before = size::before(context, place, &key).await?;
+async fn delete(
+    context: RequestContext<'_>,
+    resolved: &ResolvedBucket<'_>,
+    key: &ObjectKey,
+) -> Result<i64, Failure> {
+    let key = resolved.key(key)?;
+    let before = size::before(context, resolved, &key).await?;
     context.begin();
-    match place.driver.delete(&key, None).await {
+    match resolved.driver.delete(&key, None).await {
         Ok(_) => Ok(size::deleted(before)),
         Err(error) => {
-            let size_change = size::in_spite_of(&error, context, place, &key, before).await;
-            Err(Failure { size_change, ..place.failure(&error) })
+            let size_change = size::in_spite_of(&error, context, resolved, &key, before).await;
+            Err(Failure { size_change, ..resolved.failure(&error) })
         }
     }
 }
 
 /// `DeleteObjects`: each object succeeds or fails by itself. Dropped in the middle, some are deleted and some not.
-pub(super) async fn objects(context: Context<'_>, place: &Place<'_>, payload: PayloadBody) -> Answer {
+pub(super) async fn objects(
+    context: RequestContext<'_>,
+    resolved: &ResolvedBucket<'_>,
+    payload: PayloadBody,
+) -> Answer {
     let document = payload.collect_bounded(xml::MAX_BYTES).await?;
     let wanted = xml::read_delete(&document)?;
     let deleting = by_key(wanted.objects).into_iter().map(|objects| async move {
         let mut outcomes = Vec::with_capacity(objects.len());
         for object in objects {
-            let outcome = one(context, place, &object).await;
+            let outcome = one(context, resolved, &object).await;
             outcomes.push((object.key, outcome));
         }
         outcomes
@@ -81,7 +93,7 @@ fn by_key(objects: Vec<ObjectToDelete>) -> Vec<Vec<ObjectToDelete>> {
     let mut places: HashMap<String, usize> = HashMap::with_capacity(objects.len());
     let mut groups: Vec<Vec<ObjectToDelete>> = Vec::with_capacity(objects.len());
     for object in objects {
-        if let Some(group) = places.get(&object.key).and_then(|place| groups.get_mut(*place)) {
+        if let Some(group) = places.get(&object.key).and_then(|resolved| groups.get_mut(*resolved)) {
             group.push(object);
         } else {
             places.insert(object.key.clone(), groups.len());
@@ -91,7 +103,11 @@ fn by_key(objects: Vec<ObjectToDelete>) -> Vec<Vec<ObjectToDelete>> {
     groups
 }
 
-async fn one(context: Context<'_>, place: &Place<'_>, object: &ObjectToDelete) -> Result<i64, Failure> {
+async fn one(
+    context: RequestContext<'_>,
+    resolved: &ResolvedBucket<'_>,
+    object: &ObjectToDelete,
+) -> Result<i64, Failure> {
     if object.conditional {
         return Err(S3Error::new(
             crate::error::Code::NotImplemented,
@@ -100,7 +116,7 @@ async fn one(context: Context<'_>, place: &Place<'_>, object: &ObjectToDelete) -
         .into());
     }
     conditions::no_version(object.version.as_deref().filter(|version| *version != "null"))?;
-    delete(context, place, &ObjectKey::new(object.key.clone())?).await
+    delete(context, resolved, &ObjectKey::new(object.key.clone())?).await
 }
 
 fn write_error(document: &mut Document, key: &str, error: &S3Error) {

@@ -7,9 +7,9 @@
 use bucketry_provider::driver::{ListPage, ListRequest, ListedObject, PageToken};
 use jiff::Timestamp;
 
-use crate::carry::{Answer, Context, Failure, Outcome, Place, answer};
-use crate::list_token::{Place as Token, Scope, not_of_this_list};
+use crate::execute::{Answer, Failure, Outcome, RequestContext, ResolvedBucket, answer};
 use crate::operation::{KeyText, List, Marker};
+use crate::page_token::{PagePosition, Scope, not_of_this_list};
 use crate::translate::bucket::owner;
 use crate::xml::{Document, listed};
 
@@ -27,23 +27,29 @@ pub(super) enum Form {
     Versions,
 }
 
-pub(super) async fn keys(context: Context<'_>, place: &Place<'_>, form: Form, list: &List) -> Answer {
-    let prefix = place.folder.text(&list.prefix);
+pub(super) async fn keys(
+    context: RequestContext<'_>,
+    resolved: &ResolvedBucket<'_>,
+    form: Form,
+    list: &List,
+) -> Answer {
+    let prefix = resolved.folder.add(&list.prefix);
     let scope = Scope {
         repository: context.routes.repository(),
-        bucket: place.bucket,
+        bucket: resolved.bucket,
         prefix: &prefix,
         delimiter: list.delimiter.as_ref().map(KeyText::as_str),
     };
-    let start = start(context, place, list, scope)?;
+    let start = start(context, resolved, list, scope)?;
     let (page, next) = if list.max_keys == 0 {
         (ListPage::default(), None)
     } else {
-        page(place, list, &prefix, start).await?
+        page(resolved, list, &prefix, start).await?
     };
-    let next = next.map(|Start { token, after }| Token { token: token.map(PageToken::into_text), after });
-    let next = next.map(|next| context.list_tokens.seal(scope, &next)).transpose()?;
-    let document = Writer { place, list, form }.document(&page, next.as_deref());
+    let next =
+        next.map(|Start { token, after }| PagePosition { token: token.map(PageToken::into_text), after });
+    let next = next.map(|next| context.page_tokens.seal(scope, &next)).transpose()?;
+    let document = ListWriter { resolved, list, form }.document(&page, next.as_deref());
     Ok(Outcome::of(document))
 }
 
@@ -55,27 +61,34 @@ struct Start {
 }
 
 /// Where the page begins.
-fn start(context: Context<'_>, place: &Place<'_>, list: &List, scope: Scope<'_>) -> Result<Start, Failure> {
+fn start(
+    context: RequestContext<'_>,
+    resolved: &ResolvedBucket<'_>,
+    list: &List,
+    scope: Scope<'_>,
+) -> Result<Start, Failure> {
     match (&list.token, &list.start_after) {
         // Where the older forms ask for a key, they are given tokens too.
         (Some(token), _) | (None, Some(Marker::Token(token))) => {
-            let Token { token, after } = context.list_tokens.open(scope, token)?;
+            let PagePosition { token, after } = context.page_tokens.open(scope, token)?;
             let token = token.map(PageToken::new).transpose().map_err(|_| not_of_this_list())?;
-            Ok(Start { token, after: place.opened_marker(after)? })
+            Ok(Start { token, after: resolved.opened_marker(after)? })
         }
-        (None, Some(Marker::Key(after))) => Ok(Start { token: None, after: Some(place.folder.text(after)) }),
+        (None, Some(Marker::Key(after))) => {
+            Ok(Start { token: None, after: Some(resolved.folder.add(after)) })
+        }
         (None, None) => Ok(Start::default()),
     }
 }
 
 /// Reads a page, and where the next one begins.
 async fn page(
-    place: &Place<'_>,
+    resolved: &ResolvedBucket<'_>,
     list: &List,
     prefix: &str,
     mut at: Start,
 ) -> Result<(ListPage, Option<Start>), Failure> {
-    let by_name = place.driver.capabilities().list_start_after;
+    let by_name = resolved.driver.capabilities().list_start_after;
     for _ in 0..MAX_ROUNDS {
         let request = ListRequest {
             prefix: prefix.to_owned(),
@@ -84,7 +97,7 @@ async fn page(
             token: at.token.clone(),
             max_keys: Some(list.max_keys),
         };
-        let mut page = place.driver.list(&request).await.map_err(|error| place.failure(&error))?;
+        let mut page = resolved.driver.list(&request).await.map_err(|error| resolved.failure(&error))?;
         leave_out(&mut page, prefix, at.after.as_deref());
         let is_empty = page.objects.is_empty() && page.prefixes.is_empty();
         let Some(token) = page.next.take() else { return Ok((page, None)) };
@@ -103,27 +116,27 @@ fn leave_out(page: &mut ListPage, prefix: &str, after: Option<&str>) {
         .retain(|object| object.key.starts_with(prefix) && after.is_none_or(|after| *object.key > *after));
     page.prefixes.retain(|common| {
         // Below a common prefix that the key lies in, there may be more.
-        let goes_on =
+        let guard =
             |after: &str| **common > *after || (after.len() > common.len() && after.starts_with(&**common));
-        common.starts_with(prefix) && after.is_none_or(goes_on)
+        common.starts_with(prefix) && after.is_none_or(guard)
     });
 }
 
-struct Writer<'a> {
-    place: &'a Place<'a>,
+struct ListWriter<'a> {
+    resolved: &'a ResolvedBucket<'a>,
     list: &'a List,
     form: Form,
 }
 
-impl Writer<'_> {
-    fn document(&self, page: &ListPage, next: Option<&str>) -> http::Response<crate::carry::GatewayBody> {
+impl ListWriter<'_> {
+    fn document(&self, page: &ListPage, next: Option<&str>) -> http::Response<crate::execute::GatewayBody> {
         let list = self.list;
         let name = |text: &str| listed(text, list.url_encoded);
         let mut document = Document::new(match self.form {
             Form::First | Form::Second => "ListBucketResult",
             Form::Versions => "ListVersionsResult",
         });
-        document.element("Name", self.place.name);
+        document.element("Name", self.resolved.name);
         document.element("Prefix", &name(list.prefix.as_str()));
         let after = list.start_after.as_ref().map(Marker::as_str);
         match self.form {
@@ -149,11 +162,11 @@ impl Writer<'_> {
         document.optional("EncodingType", list.url_encoded.then_some("url"));
         document.element("IsTruncated", if next.is_some() { "true" } else { "false" });
         for object in &page.objects {
-            if let Some(key) = self.place.folder.strip(&object.key) {
+            if let Some(key) = self.resolved.folder.strip(&object.key) {
                 self.object(&mut document, &name(key), object);
             }
         }
-        for common in page.prefixes.iter().filter_map(|common| self.place.folder.strip(common)) {
+        for common in page.prefixes.iter().filter_map(|common| self.resolved.folder.strip(common)) {
             document.group("CommonPrefixes", |document| document.element("Prefix", &name(common)));
         }
         answer::document(document.finish())

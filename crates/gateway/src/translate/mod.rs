@@ -11,8 +11,8 @@ mod tagging;
 mod uploads;
 mod write;
 
-use crate::carry::{Answer, Context, Place};
 use crate::error::{Code, S3Error};
+use crate::execute::{Answer, RequestContext, ResolvedBucket};
 use crate::operation::{Operation, Request};
 use crate::payload::PayloadBody;
 pub(crate) use crate::translate::bucket::{create as create_bucket, on_service};
@@ -38,8 +38,8 @@ pub(crate) fn not_offered(header: &str) -> S3Error {
 
 /// Carries a request out.
 pub(crate) async fn handle(
-    context: Context<'_>,
-    place: &Place<'_>,
+    context: RequestContext<'_>,
+    resolved: &ResolvedBucket<'_>,
     request: Request<'_>,
     payload: PayloadBody,
 ) -> Answer {
@@ -48,39 +48,47 @@ pub(crate) async fn handle(
         Operation::ListBuckets { .. } | Operation::CreateBucket => {
             Err(S3Error::new(Code::MethodNotAllowed, "This is no operation on a bucket.").into())
         }
-        Operation::GetObjectTagging(tagging) => tagging::get(place, &tagging).await,
-        Operation::PutObjectTagging(tagging) => tagging::put(place, &tagging, payload).await,
-        Operation::DeleteObjectTagging(tagging) => tagging::delete(place, &tagging).await,
-        Operation::ListMultipartUploads(uploads) => uploads::list(context, place, &uploads).await,
-        Operation::HeadBucket => bucket::head(place).await,
+        Operation::GetObjectTagging(tagging) => tagging::get(resolved, &tagging).await,
+        Operation::PutObjectTagging(tagging) => tagging::put(resolved, &tagging, payload).await,
+        Operation::DeleteObjectTagging(tagging) => tagging::delete(resolved, &tagging).await,
+        Operation::ListMultipartUploads(uploads) => uploads::list(context, resolved, &uploads).await,
+        Operation::HeadBucket => bucket::head(resolved).await,
         Operation::GetBucketLocation => Ok(bucket::location()),
         Operation::GetBucketVersioning => Ok(bucket::versioning()),
-        Operation::ListObjects(list) => list::keys(context, place, list::Form::First, &list).await,
-        Operation::ListObjectsV2(list) => list::keys(context, place, list::Form::Second, &list).await,
-        Operation::ListObjectVersions(list) => list::keys(context, place, list::Form::Versions, &list).await,
-        Operation::DeleteObjects => delete::objects(context, place, payload).await,
-        Operation::HeadObject(reading) => read::head(place, reading).await,
-        Operation::GetObject(reading) => read::get(place, reading).await,
-        Operation::GetObjectAttributes(reading) => read::attributes(place, reading).await,
-        Operation::PutObject(writing) => write::put(context, place, writing, payload).await,
-        Operation::CopyObject(copying) => copy::object(context, place, copying).await,
-        Operation::DeleteObject(deleting) => delete::object(context, place, deleting).await,
-        Operation::CreateMultipartUpload { key, attributes } => {
-            multipart::create(context, place, &key, &attributes).await
+        Operation::ListObjects(list) => list::keys(context, resolved, list::Form::First, &list).await,
+        Operation::ListObjectsV2(list) => list::keys(context, resolved, list::Form::Second, &list).await,
+        Operation::ListObjectVersions(list) => {
+            list::keys(context, resolved, list::Form::Versions, &list).await
         }
-        Operation::UploadPart(part) => multipart::upload(context, place, part, payload).await,
+        Operation::DeleteObjects => delete::objects(context, resolved, payload).await,
+        Operation::HeadObject(reading) => read::head(resolved, reading).await,
+        Operation::GetObject(reading) => read::get(resolved, reading).await,
+        Operation::GetObjectAttributes(reading) => read::attributes(resolved, reading).await,
+        Operation::PutObject(writing) => write::put(context, resolved, writing, payload).await,
+        Operation::CopyObject(copying) => copy::object(context, resolved, copying).await,
+        Operation::DeleteObject(deleting) => delete::object(context, resolved, deleting).await,
+        Operation::CreateMultipartUpload { key, attributes } => {
+            multipart::create(context, resolved, &key, &attributes).await
+        }
+        Operation::UploadPart(part) => multipart::upload(context, resolved, part, payload).await,
         Operation::UploadPartCopy { part, source, range } => {
-            copy::part(context, place, part, source, range).await
+            copy::part(context, resolved, part, source, range).await
         }
         Operation::CompleteMultipartUpload { key, upload, conditions } => {
-            multipart::complete(context, place, multipart::Completing { key, upload, conditions }, payload)
-                .await
+            multipart::complete(
+                context,
+                resolved,
+                multipart::CompleteRequest { key, upload, conditions },
+                payload,
+            )
+            .await
         }
         Operation::AbortMultipartUpload { key, upload } => {
-            multipart::abort(context, place, &key, &upload).await
+            multipart::abort(context, resolved, &key, &upload).await
         }
         Operation::ListParts { key, upload, max_parts, after } => {
-            multipart::list(context, place, &key, &upload, multipart::PartsAfter { after, max_parts }).await
+            multipart::list(context, resolved, &key, &upload, multipart::PartsAfter { after, max_parts })
+                .await
         }
     }
 }

@@ -3,7 +3,7 @@
 use bucketry_provider::driver::{Conditions, ObjectAttributes, Stored};
 use http::StatusCode;
 
-use crate::carry::{Answer, Context, Failure, Outcome, Place, answer, conditions, size};
+use crate::execute::{Answer, Failure, Outcome, RequestContext, ResolvedBucket, answer, conditions, size};
 use crate::operation::{ObjectKey, Part};
 use crate::payload::PayloadBody;
 use crate::translate::bucket::owner;
@@ -13,48 +13,51 @@ use crate::xml::{self, Document};
 
 /// `CreateMultipartUpload`.
 pub(super) async fn create(
-    context: Context<'_>,
-    place: &Place<'_>,
+    context: RequestContext<'_>,
+    resolved: &ResolvedBucket<'_>,
     key: &ObjectKey,
     attributes: &ObjectAttributes,
 ) -> Answer {
-    let there = place.key(key)?;
+    let there = resolved.key(key)?;
     // What could not be told to the client is not begun.
     if context.upload_ids.is_none() {
         return Err(no_sealing_key().into());
     }
-    let upload =
-        place.driver.create_multipart(&there, attributes).await.map_err(|error| place.failure(&error))?;
+    let upload = resolved
+        .driver
+        .create_multipart(&there, attributes)
+        .await
+        .map_err(|error| resolved.failure(&error))?;
     let mut document = Document::new("InitiateMultipartUploadResult");
-    document.element("Bucket", place.name);
+    document.element("Bucket", resolved.name);
     document.element("Key", key.as_str());
-    document.element("UploadId", &place.seal_upload(context, &there, &upload)?);
+    document.element("UploadId", &resolved.seal_upload(context, &there, &upload)?);
     Ok(Outcome::of(answer::document(document.finish())))
 }
 
 /// `UploadPart`. Dropped in the middle, the part is not stored.
 pub(super) async fn upload(
-    context: Context<'_>,
-    place: &Place<'_>,
+    context: RequestContext<'_>,
+    resolved: &ResolvedBucket<'_>,
     part: Part,
     payload: PayloadBody,
 ) -> Answer {
-    let key = place.key(&part.key)?;
-    let upload = place.open_upload(context, &key, &part.upload)?;
-    check_length(payload.length(), place.driver.capabilities().multipart.max_part_bytes)?;
+    let key = resolved.key(&part.key)?;
+    let upload = resolved.open_upload(context, &key, &part.upload)?;
+    check_length(payload.length(), resolved.driver.capabilities().multipart.max_part_bytes)?;
     let receipt = payload.receipt();
     let payload = payload.into_driver_payload().await?;
-    let stored = place
+    let stored = resolved
         .driver
         .upload_part(&key, &upload, part.number, payload)
         .await
-        .map_err(|error| place.upload_failure(&error, &receipt))?;
+        .map_err(|error| resolved.upload_failure(&error, &receipt))?;
     let stored = Stored { etag: Some(stored.etag), version: None };
     Ok(Outcome::of(stored_answer(&stored, &receipt)))
 }
 
 /// Which upload is completed.
-pub(super) struct Completing {
+pub(super) struct CompleteRequest {
     pub(super) key: ObjectKey,
     pub(super) upload: SealedUploadId,
     pub(super) conditions: Conditions,
@@ -62,30 +65,31 @@ pub(super) struct Completing {
 
 /// `CompleteMultipartUpload`: only now the object counts as stored.
 pub(super) async fn complete(
-    context: Context<'_>,
-    place: &Place<'_>,
-    completing: Completing,
+    context: RequestContext<'_>,
+    resolved: &ResolvedBucket<'_>,
+    completing: CompleteRequest,
     payload: PayloadBody,
 ) -> Answer {
-    conditions::of_writing(&completing.conditions, place.driver.capabilities())?;
-    let key = place.key(&completing.key)?;
-    let upload = place.open_upload(context, &key, &completing.upload)?;
+    conditions::of_writing(&completing.conditions, resolved.driver.capabilities())?;
+    let key = resolved.key(&completing.key)?;
+    let upload = resolved.open_upload(context, &key, &completing.upload)?;
     let document = payload.collect_bounded(xml::MAX_BYTES).await?;
     let parts = xml::read_parts(&document)?;
-    let before = size::before(context, place, &key).await?;
+    let before = size::before(context, resolved, &key).await?;
     context.begin();
-    let stored = match place.driver.complete_multipart(&key, &upload, &parts, &completing.conditions).await {
+    let stored = match resolved.driver.complete_multipart(&key, &upload, &parts, &completing.conditions).await
+    {
         Ok(stored) => stored,
         Err(error) => {
-            let size_change = size::in_spite_of(&error, context, place, &key, before).await;
-            return Err(Failure { size_change, ..place.failure(&error) });
+            let size_change = size::in_spite_of(&error, context, resolved, &key, before).await;
+            return Err(Failure { size_change, ..resolved.failure(&error) });
         }
     };
-    let size_change = size::replaced(context, place, &key, before).await;
+    let size_change = size::replaced(context, resolved, &key, before).await;
     let name = completing.key.as_str();
     let mut document = Document::new("CompleteMultipartUploadResult");
-    document.element("Location", &xml::location(place.name, name));
-    document.element("Bucket", place.name);
+    document.element("Location", &xml::location(resolved.name, name));
+    document.element("Bucket", resolved.name);
     document.element("Key", name);
     document.optional("ETag", stored.etag.as_deref());
     Ok(Outcome { response: answer::document(document.finish()), size_change })
@@ -93,14 +97,14 @@ pub(super) async fn complete(
 
 /// `AbortMultipartUpload`.
 pub(super) async fn abort(
-    context: Context<'_>,
-    place: &Place<'_>,
+    context: RequestContext<'_>,
+    resolved: &ResolvedBucket<'_>,
     key: &ObjectKey,
     upload: &SealedUploadId,
 ) -> Answer {
-    let key = place.key(key)?;
-    let upload = place.open_upload(context, &key, upload)?;
-    place.driver.abort_multipart(&key, &upload).await.map_err(|error| place.failure(&error))?;
+    let key = resolved.key(key)?;
+    let upload = resolved.open_upload(context, &key, upload)?;
+    resolved.driver.abort_multipart(&key, &upload).await.map_err(|error| resolved.failure(&error))?;
     Ok(Outcome::of(answer::empty(StatusCode::NO_CONTENT)))
 }
 
@@ -113,23 +117,23 @@ pub(super) struct PartsAfter {
 
 /// `ListParts`. When a part was stored is not known for every provider, and left out.
 pub(super) async fn list(
-    context: Context<'_>,
-    place: &Place<'_>,
+    context: RequestContext<'_>,
+    resolved: &ResolvedBucket<'_>,
     key: &ObjectKey,
     sealed: &SealedUploadId,
     PartsAfter { after, max_parts }: PartsAfter,
 ) -> Answer {
-    let there = place.key(key)?;
-    let upload = place.open_upload(context, &there, sealed)?;
+    let there = resolved.key(key)?;
+    let upload = resolved.open_upload(context, &there, sealed)?;
     let mut page =
-        place.driver.list_parts(&there, &upload, after).await.map_err(|error| place.failure(&error))?;
+        resolved.driver.list_parts(&there, &upload, after).await.map_err(|error| resolved.failure(&error))?;
     let most = usize::from(max_parts);
     if page.parts.len() > most {
         page.parts.truncate(most);
         page.next = Some(page.parts.last().map_or(after, |part| part.number));
     }
     let mut document = Document::new("ListPartsResult");
-    document.element("Bucket", place.name);
+    document.element("Bucket", resolved.name);
     document.element("Key", key.as_str());
     document.element("UploadId", sealed.as_str());
     owner(&mut document, "Initiator");

@@ -6,19 +6,19 @@ use http::header::{CONTENT_LENGTH, ETAG};
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Body as _;
 
-use crate::carry::{Answer, Failure, GatewayBody, Outcome, Place, answer, conditions, range};
 use crate::error::{Code, Result, S3Error};
-use crate::operation::Reading;
+use crate::execute::{Answer, Failure, GatewayBody, Outcome, ResolvedBucket, answer, conditions, range};
+use crate::operation::GetObject;
 use crate::xml::Document;
 
 /// `GetObject`.
-pub(super) async fn get(place: &Place<'_>, reading: Reading) -> Answer {
-    check(&reading, place.driver.capabilities())?;
-    let key = place.key(&reading.key)?;
+pub(super) async fn get(resolved: &ResolvedBucket<'_>, reading: GetObject) -> Answer {
+    check(&reading, resolved.driver.capabilities())?;
+    let key = resolved.key(&reading.key)?;
     let request = GetRequest { range: reading.range, conditions: reading.conditions.clone() };
-    let read = match place.driver.get(&key, &request).await {
+    let read = match resolved.driver.get(&key, &request).await {
         Ok(read) => read,
-        Err(error) => return unmodified_or_failed(place, &reading, &error),
+        Err(error) => return unmodified_or_failed(resolved, &reading, &error),
     };
     let whole = read.info.size;
     let length = match read.range {
@@ -36,12 +36,12 @@ pub(super) async fn get(place: &Place<'_>, reading: Reading) -> Answer {
 }
 
 /// `HeadObject`.
-pub(super) async fn head(place: &Place<'_>, reading: Reading) -> Answer {
-    check(&reading, place.driver.capabilities())?;
-    let key = place.key(&reading.key)?;
-    let info = match place.driver.head(&key, &reading.conditions).await {
+pub(super) async fn head(resolved: &ResolvedBucket<'_>, reading: GetObject) -> Answer {
+    check(&reading, resolved.driver.capabilities())?;
+    let key = resolved.key(&reading.key)?;
+    let info = match resolved.driver.head(&key, &reading.conditions).await {
         Ok(info) => info,
-        Err(error) => return unmodified_or_failed(place, &reading, &error),
+        Err(error) => return unmodified_or_failed(resolved, &reading, &error),
     };
     let range = match (reading.range, info.size) {
         (Some(range), Some(size)) => Some(range::resolve(range, size)?),
@@ -59,12 +59,12 @@ pub(super) async fn head(place: &Place<'_>, reading: Reading) -> Answer {
 
 /// `GetObjectAttributes`: the tag and the size. Checksums and parts are not known for every provider, and left out as S3
 /// does for objects that have none.
-pub(crate) async fn attributes(place: &Place<'_>, reading: Reading) -> Answer {
-    check(&reading, place.driver.capabilities())?;
-    let key = place.key(&reading.key)?;
-    let info = match place.driver.head(&key, &reading.conditions).await {
+pub(crate) async fn attributes(resolved: &ResolvedBucket<'_>, reading: GetObject) -> Answer {
+    check(&reading, resolved.driver.capabilities())?;
+    let key = resolved.key(&reading.key)?;
+    let info = match resolved.driver.head(&key, &reading.conditions).await {
         Ok(info) => info,
-        Err(error) => return unmodified_or_failed(place, &reading, &error),
+        Err(error) => return unmodified_or_failed(resolved, &reading, &error),
     };
     let mut document = Document::new("GetObjectAttributesResponse");
     document.optional("ETag", info.etag.as_deref().map(|etag| etag.trim_matches('"')));
@@ -80,7 +80,7 @@ pub(crate) async fn attributes(place: &Place<'_>, reading: Reading) -> Answer {
 }
 
 /// Checks that nothing is asked for that only providers know that speak S3.
-pub(crate) fn check(reading: &Reading, can: &Capabilities) -> Result<()> {
+pub(crate) fn check(reading: &GetObject, can: &Capabilities) -> Result<()> {
     conditions::no_version(reading.version.as_ref())?;
     if reading.part_number.is_some() {
         return Err(S3Error::new(
@@ -92,9 +92,9 @@ pub(crate) fn check(reading: &Reading, can: &Capabilities) -> Result<()> {
 }
 
 /// An object that hasn't changed is answered with its tag, if the condition tells it.
-fn unmodified_or_failed(place: &Place<'_>, reading: &Reading, error: &ProviderError) -> Answer {
+fn unmodified_or_failed(resolved: &ResolvedBucket<'_>, reading: &GetObject, error: &ProviderError) -> Answer {
     let unmodified = error.kind() == Some(ErrorKind::NotModified);
-    let failure: Failure = place.failure(error);
+    let failure: Failure = resolved.failure(error);
     if !unmodified {
         return Err(failure);
     }
@@ -104,7 +104,7 @@ fn unmodified_or_failed(place: &Place<'_>, reading: &Reading, error: &ProviderEr
     Ok(Outcome::of(response))
 }
 
-fn describe(headers: &mut HeaderMap, info: &ObjectInfo, reading: &Reading, length: Option<u64>) {
+fn describe(headers: &mut HeaderMap, info: &ObjectInfo, reading: &GetObject, length: Option<u64>) {
     answer::describe(headers, info);
     for (name, value) in &reading.overrides {
         headers.insert(name, value.clone());

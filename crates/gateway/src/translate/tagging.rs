@@ -2,33 +2,33 @@
 
 use http::StatusCode;
 
-use crate::carry::{Answer, Outcome, Place, answer, conditions};
+use crate::execute::{Answer, Outcome, ResolvedBucket, answer, conditions};
 use crate::operation::Tagging;
 use crate::payload::PayloadBody;
 use crate::xml;
 
 /// `GetObjectTagging`.
-pub(super) async fn get(place: &Place<'_>, tagging: &Tagging) -> Answer {
+pub(super) async fn get(resolved: &ResolvedBucket<'_>, tagging: &Tagging) -> Answer {
     conditions::no_version(tagging.version.as_ref())?;
-    let key = place.key(&tagging.key)?;
-    let tags = place.driver.get_tags(&key).await.map_err(|error| place.tags_failure(&error))?;
+    let key = resolved.key(&tagging.key)?;
+    let tags = resolved.driver.get_tags(&key).await.map_err(|error| resolved.tags_failure(&error))?;
     Ok(Outcome::of(answer::document(xml::tagging(&tags))))
 }
 
 /// `PutObjectTagging`. Dropped in the middle, the tags may be stored.
-pub(super) async fn put(place: &Place<'_>, tagging: &Tagging, payload: PayloadBody) -> Answer {
+pub(super) async fn put(resolved: &ResolvedBucket<'_>, tagging: &Tagging, payload: PayloadBody) -> Answer {
     conditions::no_version(tagging.version.as_ref())?;
-    let key = place.key(&tagging.key)?;
+    let key = resolved.key(&tagging.key)?;
     let document = payload.collect_bounded(xml::MAX_TAGGING_BYTES).await?;
     let tags = xml::read_tags(&document)?;
-    place.driver.put_tags(&key, &tags).await.map_err(|error| place.tags_failure(&error))?;
+    resolved.driver.put_tags(&key, &tags).await.map_err(|error| resolved.tags_failure(&error))?;
     Ok(Outcome::of(answer::empty(StatusCode::OK)))
 }
 
 /// `DeleteObjectTagging`.
-pub(super) async fn delete(place: &Place<'_>, tagging: &Tagging) -> Answer {
+pub(super) async fn delete(resolved: &ResolvedBucket<'_>, tagging: &Tagging) -> Answer {
     conditions::no_version(tagging.version.as_ref())?;
-    let key = place.key(&tagging.key)?;
-    place.driver.put_tags(&key, &[]).await.map_err(|error| place.tags_failure(&error))?;
+    let key = resolved.key(&tagging.key)?;
+    resolved.driver.put_tags(&key, &[]).await.map_err(|error| resolved.tags_failure(&error))?;
     Ok(Outcome::of(answer::empty(StatusCode::NO_CONTENT)))
 }

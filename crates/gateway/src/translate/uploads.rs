@@ -6,10 +6,10 @@
 use bucketry_provider::driver::{ListedUpload, UploadId, UploadsMarker, UploadsPage, UploadsRequest};
 use jiff::Timestamp;
 
-use crate::carry::{Answer, Context, Failure, Outcome, Place, answer};
 use crate::error::{Code, S3Error};
-use crate::list_token::{Place as Token, Scope, not_of_this_list};
-use crate::operation::{KeyText, Marker, Uploads};
+use crate::execute::{Answer, Failure, Outcome, RequestContext, ResolvedBucket, answer};
+use crate::operation::{KeyText, ListMultipartUploads, Marker};
+use crate::page_token::{PagePosition, Scope, not_of_this_list};
 use crate::translate::bucket::owner;
 use crate::upload_id::SealedUploadId;
 use crate::xml::{Document, listed};
@@ -17,16 +17,20 @@ use crate::xml::{Document, listed};
 /// What the scope of a token is told apart by from a list of keys with the same prefix.
 const UPLOADS: &str = "uploads ";
 
-pub(super) async fn list(context: Context<'_>, place: &Place<'_>, wanted: &Uploads) -> Answer {
-    let prefix = place.folder.text(&wanted.prefix);
+pub(super) async fn list(
+    context: RequestContext<'_>,
+    resolved: &ResolvedBucket<'_>,
+    wanted: &ListMultipartUploads,
+) -> Answer {
+    let prefix = resolved.folder.add(&wanted.prefix);
     let told_apart = format!("{UPLOADS}{}", delimiter(wanted).unwrap_or_default());
     let scope = Scope {
         repository: context.routes.repository(),
-        bucket: place.bucket,
+        bucket: resolved.bucket,
         prefix: &prefix,
         delimiter: Some(&told_apart),
     };
-    let after = start(context, place, wanted, scope)?;
+    let after = start(context, resolved, wanted, scope)?;
     let mut page = UploadsPage::default();
     if wanted.max_uploads > 0 {
         let request = UploadsRequest {
@@ -35,27 +39,31 @@ pub(super) async fn list(context: Context<'_>, place: &Place<'_>, wanted: &Uploa
             after,
             max_uploads: wanted.max_uploads,
         };
-        page = place.driver.list_uploads(&request).await.map_err(|error| place.failure(&error))?;
+        page = resolved.driver.list_uploads(&request).await.map_err(|error| resolved.failure(&error))?;
         fold(&mut page, &prefix, delimiter(wanted));
     }
-    let next = page.next.take().map(|UploadsMarker { key, upload }| Token {
+    let next = page.next.take().map(|UploadsMarker { key, upload }| PagePosition {
         token: upload.map(|upload| upload.as_str().to_owned()),
         after: key,
     });
-    let next = next.map(|next| context.list_tokens.seal(scope, &next)).transpose()?;
-    seal(context, place, &mut page)?;
-    Ok(Outcome::of(document(place, wanted, &page, next.as_deref())))
+    let next = next.map(|next| context.page_tokens.seal(scope, &next)).transpose()?;
+    seal(context, resolved, &mut page)?;
+    Ok(Outcome::of(document(resolved, wanted, &page, next.as_deref())))
 }
 
-fn delimiter(wanted: &Uploads) -> Option<&str> {
+fn delimiter(wanted: &ListMultipartUploads) -> Option<&str> {
     wanted.delimiter.as_ref().map(KeyText::as_str)
 }
 
 /// Gives the uploads the ids that clients know them by. One that could not be used anyway is left out.
-fn seal(context: Context<'_>, place: &Place<'_>, page: &mut UploadsPage) -> Result<(), Failure> {
+fn seal(
+    context: RequestContext<'_>,
+    resolved: &ResolvedBucket<'_>,
+    page: &mut UploadsPage,
+) -> Result<(), Failure> {
     for upload in std::mem::take(&mut page.uploads) {
         if let Ok(id) = UploadId::new(upload.upload.as_str()) {
-            let sealed = place.seal_upload(context, &upload.key, &id)?;
+            let sealed = resolved.seal_upload(context, &upload.key, &id)?;
             page.uploads.push(ListedUpload { upload: sealed, ..upload });
         }
     }
@@ -64,21 +72,21 @@ fn seal(context: Context<'_>, place: &Place<'_>, page: &mut UploadsPage) -> Resu
 
 /// Where the page begins. An upload alone says nothing, as S3 has it.
 fn start(
-    context: Context<'_>,
-    place: &Place<'_>,
-    wanted: &Uploads,
+    context: RequestContext<'_>,
+    resolved: &ResolvedBucket<'_>,
+    wanted: &ListMultipartUploads,
     scope: Scope<'_>,
 ) -> Result<UploadsMarker, Failure> {
     match &wanted.key_marker {
         None => Ok(UploadsMarker::default()),
         Some(Marker::Token(token)) => {
-            let Token { token, after } = context.list_tokens.open(scope, token)?;
+            let PagePosition { token, after } = context.page_tokens.open(scope, token)?;
             let upload = token.map(UploadId::new).transpose().map_err(|_| not_of_this_list())?;
-            Ok(UploadsMarker { key: place.opened_marker(after)?, upload })
+            Ok(UploadsMarker { key: resolved.opened_marker(after)?, upload })
         }
         Some(Marker::Key(key)) => {
-            let key = place.folder.text(key);
-            let open = |upload| place.open_upload(context, &key, upload).map_err(wrong_marker);
+            let key = resolved.folder.add(key);
+            let open = |upload| resolved.open_upload(context, &key, upload).map_err(wrong_marker);
             let upload = wanted.upload_marker.as_ref().map(open).transpose()?;
             Ok(UploadsMarker { key: Some(key), upload })
         }
@@ -118,14 +126,14 @@ fn fold(page: &mut UploadsPage, prefix: &str, delimiter: Option<&str>) {
 }
 
 fn document(
-    place: &Place<'_>,
-    wanted: &Uploads,
+    resolved: &ResolvedBucket<'_>,
+    wanted: &ListMultipartUploads,
     page: &UploadsPage,
     next: Option<&str>,
-) -> http::Response<crate::carry::GatewayBody> {
+) -> http::Response<crate::execute::GatewayBody> {
     let name = |text: &str| listed(text, wanted.url_encoded);
     let mut document = Document::new("ListMultipartUploadsResult");
-    document.element("Bucket", place.name);
+    document.element("Bucket", resolved.name);
     document.element("KeyMarker", &name(wanted.key_marker.as_ref().map_or("", Marker::as_str)));
     document.element("UploadIdMarker", wanted.upload_marker.as_ref().map_or("", SealedUploadId::as_str));
     document.optional("NextKeyMarker", next);
@@ -138,7 +146,7 @@ fn document(
     document.element("MaxUploads", &wanted.max_uploads.to_string());
     document.element("IsTruncated", if next.is_some() { "true" } else { "false" });
     for upload in &page.uploads {
-        let Some(key) = place.folder.strip(&upload.key) else { continue };
+        let Some(key) = resolved.folder.strip(&upload.key) else { continue };
         document.group("Upload", |document| {
             document.element("Key", &name(key));
             document.element("UploadId", &upload.upload);
@@ -148,7 +156,7 @@ fn document(
             document.time("Initiated", upload.initiated.unwrap_or(Timestamp::UNIX_EPOCH));
         });
     }
-    for common in page.prefixes.iter().filter_map(|common| place.folder.strip(common)) {
+    for common in page.prefixes.iter().filter_map(|common| resolved.folder.strip(common)) {
         document.group("CommonPrefixes", |document| document.element("Prefix", &name(common)));
     }
     answer::document(document.finish())

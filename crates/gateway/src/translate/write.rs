@@ -4,39 +4,41 @@ use bucketry_provider::driver::{PutRequest, Stored};
 use http::header::ETAG;
 use http::{Response, StatusCode};
 
-use crate::carry::{Answer, Context, Failure, GatewayBody, Outcome, Place, answer, conditions, size};
 use crate::error::{Code, Result, S3Error};
-use crate::operation::Writing;
+use crate::execute::{
+    Answer, Failure, GatewayBody, Outcome, RequestContext, ResolvedBucket, answer, conditions, size,
+};
+use crate::operation::PutObject;
 use crate::payload::{PayloadBody, Receipt};
 
 /// `PutObject`. Dropped in the middle of its payload, nothing is stored.
 pub(super) async fn put(
-    context: Context<'_>,
-    place: &Place<'_>,
-    writing: Writing,
+    context: RequestContext<'_>,
+    resolved: &ResolvedBucket<'_>,
+    writing: PutObject,
     payload: PayloadBody,
 ) -> Answer {
-    let can = place.driver.capabilities();
+    let can = resolved.driver.capabilities();
     conditions::of_writing(&writing.conditions, can)?;
     let length = payload.length();
     check_length(length, can.max_put_bytes)?;
-    let key = place.key(&writing.key)?;
+    let key = resolved.key(&writing.key)?;
     let receipt = payload.receipt();
     // First, so that a client that leaves is noticed while the size is asked for.
     let payload = payload.into_driver_payload().await?;
-    let before = size::before_storing(context, place, &key, &writing.conditions).await?;
+    let before = size::before_storing(context, resolved, &key, &writing.conditions).await?;
     let request = PutRequest { attributes: writing.attributes, conditions: writing.conditions };
     context.begin();
-    let stored = match place.driver.put(&key, payload, &request).await {
+    let stored = match resolved.driver.put(&key, payload, &request).await {
         Ok(stored) => stored,
         Err(error) => {
-            let size_change = size::in_spite_of(&error, context, place, &key, before).await;
-            return Err(Failure { size_change, ..place.upload_failure(&error, &receipt) });
+            let size_change = size::in_spite_of(&error, context, resolved, &key, before).await;
+            return Err(Failure { size_change, ..resolved.upload_failure(&error, &receipt) });
         }
     };
     Ok(Outcome {
         response: stored_answer(&stored, &receipt),
-        size_change: size::stored(context, place, &key, before, length).await,
+        size_change: size::stored(context, resolved, &key, before, length).await,
     })
 }
 

@@ -7,7 +7,7 @@ use http_body_util::BodyExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::world::{READER, WRITER, World, repository_id};
+use crate::context::{READER, TestContext, WRITER, repository_id};
 
 fn put() -> PutRequest {
     PutRequest::default()
@@ -15,21 +15,21 @@ fn put() -> PutRequest {
 
 #[tokio::test]
 async fn objects_lie_in_the_repositorys_folder_which_clients_do_not_see() {
-    let world = World::start("folders").await;
-    world.serve(&world.stored("apps/one"));
-    world.client().put("a/b", Payload::bytes("x"), &put()).await.unwrap();
-    world.direct.put(&world.stored("apps/two/secret"), Payload::bytes("y"), &put()).await.unwrap();
-    assert!(world.direct.head(&world.stored("apps/one/a/b"), &Conditions::default()).await.is_ok());
-    let page = world.client().list(&ListRequest::default()).await.unwrap();
+    let context = TestContext::start("folders").await;
+    context.serve(&context.stored("apps/one"));
+    context.client().put("a/b", Payload::bytes("x"), &put()).await.unwrap();
+    context.direct.put(&context.stored("apps/two/secret"), Payload::bytes("y"), &put()).await.unwrap();
+    assert!(context.direct.head(&context.stored("apps/one/a/b"), &Conditions::default()).await.is_ok());
+    let page = context.client().list(&ListRequest::default()).await.unwrap();
     let keys: Vec<_> = page.objects.iter().map(|object| object.key.as_str()).collect();
     assert_eq!(keys, ["a/b"]);
 }
 
 #[tokio::test]
 async fn a_key_that_may_read_cannot_write() {
-    let world = World::start("readonly").await;
-    world.direct.put(&world.stored("k"), Payload::bytes("x"), &put()).await.unwrap();
-    let reader = world.client_with(READER);
+    let context = TestContext::start("readonly").await;
+    context.direct.put(&context.stored("k"), Payload::bytes("x"), &put()).await.unwrap();
+    let reader = context.client_with(READER);
     let read = reader.get("k", &GetRequest::default()).await.unwrap();
     assert_eq!(read.body.collect().await.unwrap().to_bytes(), "x");
     let written = reader.put("k", Payload::bytes("y"), &put()).await.unwrap_err();
@@ -38,18 +38,18 @@ async fn a_key_that_may_read_cannot_write() {
     assert_eq!(deleted.kind(), Some(ErrorKind::AccessDenied));
     let begun = reader.create_multipart("k", &ObjectAttributes::default()).await.unwrap_err();
     assert_eq!(begun.kind(), Some(ErrorKind::AccessDenied));
-    let read = world.direct.get(&world.stored("k"), &GetRequest::default()).await.unwrap();
+    let read = context.direct.get(&context.stored("k"), &GetRequest::default()).await.unwrap();
     assert_eq!(read.body.collect().await.unwrap().to_bytes(), "x");
 }
 
 #[tokio::test]
 async fn a_revoked_key_opens_nothing_while_what_it_began_finishes() {
-    let world = World::start("revoked").await;
+    let context = TestContext::start("revoked").await;
     let content = vec![7; 8 << 20];
-    world.direct.put(&world.stored("k"), Payload::bytes(content.clone()), &put()).await.unwrap();
-    let client = world.client();
+    context.direct.put(&context.stored("k"), Payload::bytes(content.clone()), &put()).await.unwrap();
+    let client = context.client();
     let begun = client.get("k", &GetRequest::default()).await.unwrap();
-    world.gateway.forget_repository(repository_id());
+    context.gateway.forget_repository(repository_id());
     let refused = client.get("k", &GetRequest::default()).await.unwrap_err();
     assert_eq!(refused.kind(), Some(ErrorKind::KeyUnknown));
     assert_eq!(begun.body.collect().await.unwrap().to_bytes(), content);
@@ -57,11 +57,11 @@ async fn a_revoked_key_opens_nothing_while_what_it_began_finishes() {
 
 #[tokio::test]
 async fn a_refused_upload_is_not_told_to_go_on() {
-    let world = World::start("expect").await;
-    let mut connection = TcpStream::connect(world.address).await.unwrap();
+    let context = TestContext::start("expect").await;
+    let mut connection = TcpStream::connect(context.address).await.unwrap();
     let request = format!(
         "PUT /{}/k HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n",
-        world.bucket
+        context.bucket
     );
     connection.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
@@ -72,12 +72,12 @@ async fn a_refused_upload_is_not_told_to_go_on() {
 
 #[tokio::test]
 async fn a_form_is_not_offered_and_told_so_without_a_signature() {
-    let world = World::start("form").await;
-    let mut connection = TcpStream::connect(world.address).await.unwrap();
+    let context = TestContext::start("form").await;
+    let mut connection = TcpStream::connect(context.address).await.unwrap();
     let request = format!(
         "POST /{} HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 0\r\n\
          Connection: close\r\n\r\n",
-        world.bucket
+        context.bucket
     );
     connection.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
@@ -87,10 +87,11 @@ async fn a_form_is_not_offered_and_told_so_without_a_signature() {
 
 #[tokio::test]
 async fn who_makes_a_bucket_is_told_how_one_is_got() {
-    let world = World::start("make").await;
-    for (name, code) in [(world.bucket.as_str(), "BucketAlreadyOwnedByYou"), ("elsewhere", "NotImplemented")]
+    let context = TestContext::start("make").await;
+    for (name, code) in
+        [(context.bucket.as_str(), "BucketAlreadyOwnedByYou"), ("elsewhere", "NotImplemented")]
     {
-        let client = world.client_of(name, WRITER);
+        let client = context.client_of(name, WRITER);
         let refused = client.forwarder().unwrap().create_bucket().await.unwrap_err();
         assert_eq!(refused.answer().unwrap().code.as_deref(), Some(code), "{name}");
     }
@@ -98,14 +99,14 @@ async fn who_makes_a_bucket_is_told_how_one_is_got() {
 
 #[tokio::test]
 async fn a_key_that_has_not_come_yet_after_a_start_is_told_to_try_again() {
-    let world = World::start_incomplete("early", None, |_, _| {}).await;
-    let stranger = world.client_with("BKTSTRANGERSTRANGERS");
+    let context = TestContext::start_incomplete("early", None, |_, _| {}).await;
+    let stranger = context.client_with("BKTSTRANGERSTRANGERS");
     let answer = async || {
         let error = stranger.get("k", &GetRequest::default()).await.unwrap_err();
         (error.answer().unwrap().status.as_u16(), error.answer().unwrap().code.clone())
     };
     assert_eq!(answer().await, (503, Some("ServiceUnavailable".into())));
-    world.client().put("k", Payload::bytes("content"), &PutRequest::default()).await.unwrap();
-    world.gateway.complete();
+    context.client().put("k", Payload::bytes("content"), &PutRequest::default()).await.unwrap();
+    context.gateway.complete();
     assert_eq!(answer().await, (403, Some("InvalidAccessKeyId".into())));
 }

@@ -8,12 +8,12 @@ use bucketry_provider::contract_suite;
 use bucketry_provider::driver::{Conditions, GetRequest, ListRequest, PutRequest, SharedDriver};
 use http_body_util::BodyExt as _;
 
-use crate::world::World;
+use crate::context::TestContext;
 
 async fn through_the_gateway(case: &str) -> SharedDriver {
     // The gateway runs to the end of the test's process.
-    let world = ManuallyDrop::new(World::start(case).await);
-    world.client()
+    let context = ManuallyDrop::new(TestContext::start(case).await);
+    context.client()
 }
 
 // Left out: the longest key, which has no room in a folder, and odd keys, some of which the gateway refuses.
@@ -32,8 +32,8 @@ contract_suite! {
 /// What can't be kept as it is is refused, and never kept as something else.
 #[tokio::test]
 async fn odd_keys_are_kept_or_refused() {
-    let world = World::start("oddkeys").await;
-    let client = world.client();
+    let context = TestContext::start("oddkeys").await;
+    let client = context.client();
     let put = PutRequest::default();
     let mut kept = Vec::new();
     for key in ODD_KEYS {
@@ -46,7 +46,7 @@ async fn odd_keys_are_kept_or_refused() {
     for key in &kept {
         let read = client.get(key, &GetRequest::default()).await.unwrap();
         assert_eq!(read.body.collect().await.unwrap().to_bytes(), *key);
-        assert!(world.direct.head(&world.stored(key), &Conditions::default()).await.is_ok(), "{key:?}");
+        assert!(context.direct.head(&context.stored(key), &Conditions::default()).await.is_ok(), "{key:?}");
     }
     let page = client.list(&ListRequest::default()).await.unwrap();
     let mut listed: Vec<_> = page.objects.iter().map(|object| object.key.as_str()).collect();

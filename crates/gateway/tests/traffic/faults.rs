@@ -10,19 +10,19 @@ use bucketry_provider::driver::{GetRequest, PutRequest, VersionId};
 use bucketry_provider::error::{ErrorKind, ProviderError};
 use http_body_util::BodyExt as _;
 
-use crate::world::World;
+use crate::context::TestContext;
 
 async fn world_behind(
     case: &str,
     configure: impl FnOnce(&mut GatewaySettings, &mut ConnectionSettings),
-) -> (World, FaultProxy) {
-    let (world, proxy) = World::start_behind_proxy(case, configure).await;
-    world
+) -> (TestContext, FaultProxy) {
+    let (context, proxy) = TestContext::start_behind_proxy(case, configure).await;
+    context
         .direct
-        .put(&world.stored("k"), Payload::bytes(vec![7; 100_000]), &PutRequest::default())
+        .put(&context.stored("k"), Payload::bytes(vec![7; 100_000]), &PutRequest::default())
         .await
         .unwrap();
-    (world, proxy)
+    (context, proxy)
 }
 
 fn impatient(_: &mut GatewaySettings, connections: &mut ConnectionSettings) {
@@ -33,10 +33,10 @@ fn impatient(_: &mut GatewaySettings, connections: &mut ConnectionSettings) {
 #[tokio::test]
 async fn a_provider_that_dies_in_the_middle_of_an_object_breaks_the_clients_body() {
     for fault in [Fault::CloseMidBody, Fault::StallMidBody { after: 2_000 }] {
-        let (world, proxy) = world_behind("dies", impatient).await;
+        let (context, proxy) = world_behind("dies", impatient).await;
         proxy.set(fault);
         // Where the end comes along with the beginning, the connection breaks before the answer's head is sent.
-        let read = match world.client().get("k", &GetRequest::default()).await {
+        let read = match context.client().get("k", &GetRequest::default()).await {
             Ok(read) => read.body.collect().await.map(drop),
             Err(error) => Err(error),
         };
@@ -44,7 +44,7 @@ async fn a_provider_that_dies_in_the_middle_of_an_object_breaks_the_clients_body
             matches!(read, Err(ProviderError::BrokenOff)),
             "a part must never look like the whole: {read:?}"
         );
-        let rows = world.told.rows(1).await;
+        let rows = context.response.rows(1).await;
         assert_eq!((rows[0].errors, rows[0].provider_errors), (1, 1));
     }
 }
@@ -52,37 +52,37 @@ async fn a_provider_that_dies_in_the_middle_of_an_object_breaks_the_clients_body
 #[tokio::test]
 async fn a_provider_that_stalls_or_breaks_off_is_unavailable_and_reported() {
     for fault in [Fault::StallBeforeHeaders, Fault::Reset, Fault::CloseEarly, Fault::Garbage] {
-        let (world, proxy) = world_behind("stalls", impatient).await;
+        let (context, proxy) = world_behind("stalls", impatient).await;
         proxy.set(fault.clone());
-        let error = world.client().get("k", &GetRequest::default()).await.unwrap_err();
+        let error = context.client().get("k", &GetRequest::default()).await.unwrap_err();
         assert_eq!(error.answer().unwrap().status.as_u16(), 503, "{fault:?}: {error:?}");
-        let rows = world.told.rows(1).await;
+        let rows = context.response.rows(1).await;
         assert_eq!((rows[0].errors, rows[0].provider_errors), (1, 1), "{fault:?}");
-        assert_eq!(world.told.failures(), 1, "{fault:?}");
+        assert_eq!(context.response.failures(), 1, "{fault:?}");
     }
 }
 
 #[tokio::test]
 async fn a_provider_that_throttles_slows_the_client_down_and_is_healthy() {
-    let (world, proxy) = world_behind("throttles", |_, _| {}).await;
+    let (context, proxy) = world_behind("throttles", |_, _| {}).await;
     proxy.set(Fault::Answer(Answer::slow_down(7)));
-    let error = world.client().get("k", &GetRequest::default()).await.unwrap_err();
+    let error = context.client().get("k", &GetRequest::default()).await.unwrap_err();
     let ProviderError::Answer(answer) = error else { panic!("{error:?}") };
     assert_eq!((answer.kind, answer.code.as_deref()), (ErrorKind::Throttled, Some("SlowDown")));
     assert_eq!(answer.retry_after, Some(Duration::from_secs(7)));
-    assert_eq!(world.told.failures(), 0);
+    assert_eq!(context.response.failures(), 0);
 }
 
 #[tokio::test]
 async fn a_provider_that_cannot_be_reached_is_left_alone_and_tried_again_after_a_while() {
-    let (world, proxy) = world_behind("breaker", |gateway, connections| {
+    let (context, proxy) = world_behind("breaker", |gateway, connections| {
         impatient(gateway, connections);
         gateway.protection.breaker.failures = 3;
         gateway.protection.breaker.open_for = Duration::from_millis(500);
     })
     .await;
     proxy.set(Fault::StallBeforeHeaders);
-    let client = world.client();
+    let client = context.client();
     for _ in 0..3 {
         client.get("k", &GetRequest::default()).await.unwrap_err();
     }
@@ -100,14 +100,14 @@ async fn a_provider_that_cannot_be_reached_is_left_alone_and_tried_again_after_a
 
 #[tokio::test]
 async fn what_is_refused_without_asking_the_provider_says_nothing_of_it() {
-    let (world, proxy) = world_behind("unasked", |gateway, connections| {
+    let (context, proxy) = world_behind("unasked", |gateway, connections| {
         impatient(gateway, connections);
         gateway.protection.breaker.failures = 3;
         gateway.protection.breaker.open_for = Duration::from_mins(1);
     })
     .await;
     proxy.set(Fault::StallBeforeHeaders);
-    let client = world.client();
+    let client = context.client();
     for _ in 0..3 {
         client.get("k", &GetRequest::default()).await.unwrap_err();
         // Versions are deleted at no provider.
@@ -120,13 +120,15 @@ async fn what_is_refused_without_asking_the_provider_says_nothing_of_it() {
 
 #[tokio::test]
 async fn a_key_with_too_much_in_flight_is_told_to_slow_down() {
-    let (world, proxy) = world_behind("slots", |gateway, _| gateway.protection.requests_per_key = 1).await;
+    let (context, proxy) = world_behind("slots", |gateway, _| gateway.protection.requests_per_key = 1).await;
     proxy.set(Fault::StallBeforeHeaders);
-    let waiting = world.client();
+    let waiting = context.client();
     let waiting = tokio::spawn(async move { waiting.get("k", &GetRequest::default()).await.map(drop) });
-    crate::world::eventually("the first request to be under way", || (proxy.faults_met() == 1).then_some(()))
-        .await;
-    let error = world.client().get("k", &GetRequest::default()).await.unwrap_err();
+    crate::context::eventually("the first request to be under way", || {
+        (proxy.faults_met() == 1).then_some(())
+    })
+    .await;
+    let error = context.client().get("k", &GetRequest::default()).await.unwrap_err();
     assert_eq!(error.kind(), Some(ErrorKind::Throttled));
     waiting.abort();
 }

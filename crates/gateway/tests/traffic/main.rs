@@ -3,10 +3,10 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod access;
+mod context;
 mod contract;
 mod fairness;
 mod faults;
 mod lasting;
 mod metering;
 mod stopping;
-mod world;

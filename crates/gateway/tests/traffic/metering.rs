@@ -8,7 +8,7 @@ use futures_util::stream;
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};
 
-use crate::world::{World, bucket_id, repository_id};
+use crate::context::{TestContext, bucket_id, repository_id};
 
 fn sum(rows: &[UsageRow], figure: impl Fn(&UsageRow) -> u64) -> u64 {
     rows.iter().map(figure).sum()
@@ -16,8 +16,8 @@ fn sum(rows: &[UsageRow], figure: impl Fn(&UsageRow) -> u64) -> u64 {
 
 #[tokio::test]
 async fn requests_bytes_and_sizes_are_counted_as_the_client_saw_them() {
-    let world = World::start("metering").await;
-    let client = world.client();
+    let context = TestContext::start("metering").await;
+    let client = context.client();
     client.put("k", Payload::bytes(vec![1; 1_000]), &PutRequest::default()).await.unwrap();
     client.put("k", Payload::bytes(vec![1; 400]), &PutRequest::default()).await.unwrap();
     let read = client.get("k", &GetRequest::default()).await.unwrap();
@@ -27,7 +27,7 @@ async fn requests_bytes_and_sizes_are_counted_as_the_client_saw_them() {
     client.delete("k", None).await.unwrap();
     assert!(client.get("k", &GetRequest::default()).await.is_err());
 
-    let rows = world.told.rows(7).await;
+    let rows = context.response.rows(7).await;
     assert!(rows.iter().all(UsageRow::is_sane));
     assert!(rows.iter().all(|row| row.bucket_id == bucket_id() && row.repo_id == Some(repository_id())));
     assert_eq!(sum(&rows, |row| row.requests.into()), 7);
@@ -42,71 +42,71 @@ async fn requests_bytes_and_sizes_are_counted_as_the_client_saw_them() {
     assert_eq!(&sizes[..2], [1_000, -600]);
     assert_eq!(rows[2].download_bytes, 400);
     assert_eq!(rows[3].download_bytes, 0, "a HEAD moves no content");
-    assert_eq!(world.told.key_uses(), 1, "the use of a key is told once a minute");
-    assert_eq!(world.told.failures(), 0);
+    assert_eq!(context.response.key_uses(), 1, "the use of a key is told once a minute");
+    assert_eq!(context.response.failures(), 0);
 }
 
 #[tokio::test]
 async fn what_is_refused_late_is_read_to_its_end_so_that_the_client_gets_to_read_why() {
-    let world = World::start("late").await;
+    let context = TestContext::start("late").await;
     // Fits by itself, and not with what the repository puts before it.
     let key = "k".repeat(1_020);
     let payload = Payload::bytes(vec![0; 1_000_000]);
-    let error = world.client().put(&key, payload, &PutRequest::default()).await.unwrap_err();
+    let error = context.client().put(&key, payload, &PutRequest::default()).await.unwrap_err();
     assert_eq!(error.answer().unwrap().code.as_deref(), Some("KeyTooLongError"), "{error:?}");
-    let rows = world.told.rows(1).await;
+    let rows = context.response.rows(1).await;
     assert_eq!((rows[0].errors, rows[0].upload_bytes), (1, 1_000_000));
 }
 
 #[tokio::test]
 async fn an_upload_whose_client_goes_away_stores_nothing_and_counts_nothing_as_stored() {
-    let world = World::start("gone").await;
-    let client = world.client();
+    let context = TestContext::start("gone").await;
+    let client = context.client();
     let first = stream::iter([Ok::<_, std::io::Error>(Frame::data(Bytes::from(vec![0; 100_000])))]);
     let endless = futures_util::StreamExt::chain(first, stream::pending());
     let payload = Payload::stream(StreamBody::new(Box::pin(endless)), 1_000_000);
     let upload = tokio::spawn(async move { client.put("k", payload, &PutRequest::default()).await });
-    crate::world::eventually("the upload to be under way", || {
-        (world.gateway.figures().in_flight == 1).then_some(())
+    crate::context::eventually("the upload to be under way", || {
+        (context.gateway.stats().in_flight == 1).then_some(())
     })
     .await;
     tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     upload.abort();
-    let rows = world.told.rows(1).await;
+    let rows = context.response.rows(1).await;
     assert_eq!((rows[0].requests, rows[0].errors, rows[0].writes), (1, 1, 1));
     assert_eq!((rows[0].size_change, rows[0].provider_errors), (0, 0));
     assert!(rows[0].upload_bytes < 1_000_000);
-    assert!(world.direct.head(&world.stored("k"), &Conditions::default()).await.is_err());
-    assert_eq!(world.told.failures(), 0, "that is not the provider's doing");
+    assert!(context.direct.head(&context.stored("k"), &Conditions::default()).await.is_err());
+    assert_eq!(context.response.failures(), 0, "that is not the provider's doing");
 }
 
 #[tokio::test]
 async fn a_download_whose_client_goes_away_counts_what_it_received() {
-    let world = World::start("away").await;
+    let context = TestContext::start("away").await;
     let size = 64 << 20;
-    world
+    context
         .direct
-        .put(&world.stored("k"), Payload::bytes(vec![0; size]), &PutRequest::default())
+        .put(&context.stored("k"), Payload::bytes(vec![0; size]), &PutRequest::default())
         .await
         .unwrap();
-    let mut read = world.client().get("k", &GetRequest::default()).await.unwrap();
+    let mut read = context.client().get("k", &GetRequest::default()).await.unwrap();
     read.body.frame().await.unwrap().unwrap();
     drop(read);
-    let rows = world.told.rows(1).await;
+    let rows = context.response.rows(1).await;
     assert_eq!((rows[0].errors, rows[0].provider_errors), (1, 0));
     assert!(rows[0].download_bytes > 0 && rows[0].download_bytes < size as u64, "{:?}", rows[0]);
-    assert_eq!(world.gateway.figures().broken_off, 1);
+    assert_eq!(context.gateway.stats().broken_off, 1);
 }
 
 #[tokio::test]
 async fn connections_to_the_provider_are_used_again() {
-    let world = World::start("reuse").await;
-    let client = world.client();
+    let context = TestContext::start("reuse").await;
+    let client = context.client();
     for _ in 0..20 {
         client.put("k", Payload::bytes("x"), &PutRequest::default()).await.unwrap();
         let read = client.get("k", &GetRequest::default()).await.unwrap();
         read.body.collect().await.unwrap();
     }
-    let used = world.connections_used.figures();
+    let used = context.connections_used.stats();
     assert!(used.requests >= 40 && used.opened <= 4, "{used:?}");
 }

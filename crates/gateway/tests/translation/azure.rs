@@ -5,7 +5,7 @@ use bucketry_model::endpoint::Endpoint;
 use bucketry_model::secret::Secret;
 use bucketry_provider::azure::AzureDriver;
 
-use crate::world::{World, connections, new_name, setting};
+use crate::context::{TestContext, connections, new_name, setting};
 
 async fn new_container(case: &str) -> BucketTarget {
     let target = BucketTarget {
@@ -22,12 +22,12 @@ async fn new_container(case: &str) -> BucketTarget {
     target
 }
 
-async fn world(case: &str) -> World {
-    World::new(&new_container(case).await, &new_container(case).await, "")
+async fn context(case: &str) -> TestContext {
+    TestContext::new(&new_container(case).await, &new_container(case).await, "")
 }
 
-crate::cases_of_all! { crate::azure::world }
-crate::cases! { crate::azure::world;
+crate::cases_of_all! { crate::azure::context }
+crate::cases! { crate::azure::context;
     multipart: parts_become_an_object, an_aborted_upload_is_gone;
     tags: tags_are_replaced_and_taken_away, malformed_tags_change_nothing;
 }

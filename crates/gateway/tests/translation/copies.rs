@@ -4,18 +4,18 @@ use bucketry_gateway::error::Code;
 use bucketry_provider::driver::S3Protocol;
 use http::Method;
 
-use crate::world::World;
+use crate::context::TestContext;
 
-pub(crate) async fn copies_within_a_bucket_and_between_two(world: &World) {
+pub(crate) async fn copies_within_a_bucket_and_between_two(context: &TestContext) {
     let kept = [("content-type", "text/kept"), ("x-amz-meta-a", "1")];
-    let etag = world.ok(Method::PUT, "/one/from%20here", &kept, "content").await.header("etag").to_owned();
+    let etag = context.ok(Method::PUT, "/one/from%20here", &kept, "content").await.header("etag").to_owned();
     for target in ["/one/copy", "/two/copy"] {
         let source = ("x-amz-copy-source", "one/from%20here");
-        let copied = world.ok(Method::PUT, target, &[source], "").await;
+        let copied = context.ok(Method::PUT, target, &[source], "").await;
         assert!(copied.element("LastModified").unwrap().ends_with('Z'));
         assert!(copied.element("ETag").is_some());
         assert_eq!(copied.size_change, 7, "{target}");
-        let read = world.get(target).await;
+        let read = context.get(target).await;
         assert_eq!((read.text().as_str(), read.header("content-type")), ("content", "text/kept"));
         assert_eq!(read.header("x-amz-meta-a"), "1");
 
@@ -25,26 +25,26 @@ pub(crate) async fn copies_within_a_bucket_and_between_two(world: &World) {
             ("content-type", "text/new"),
             ("x-amz-meta-b", "2"),
         ];
-        assert_eq!(world.ok(Method::PUT, target, &replacing, "").await.size_change, 0);
-        let read = world.get(target).await;
+        assert_eq!(context.ok(Method::PUT, target, &replacing, "").await.size_change, 0);
+        let read = context.get(target).await;
         assert_eq!((read.header("content-type"), read.header("x-amz-meta-a")), ("text/new", ""));
         assert_eq!(read.header("x-amz-meta-b"), "2");
 
         let held = [source, ("x-amz-copy-source-if-match", etag.as_str())];
-        world.ok(Method::PUT, target, &held, "").await;
+        context.ok(Method::PUT, target, &held, "").await;
         for condition in
             [("x-amz-copy-source-if-none-match", etag.as_str()), ("x-amz-copy-source-if-match", "\"x\"")]
         {
-            let error = world.refused(Method::PUT, target, &[source, condition]).await;
+            let error = context.refused(Method::PUT, target, &[source, condition]).await;
             assert_eq!(error.code, Code::PreconditionFailed, "{target} {condition:?}");
         }
     }
 }
 
-pub(crate) async fn a_copy_needs_a_source_of_the_repository(world: &World) {
-    world.put("/one/key", "content").await;
-    let copies = world.one.capabilities().protocol == S3Protocol::Whole;
-    let part = format!("/one/part?partNumber=1&uploadId={}", world.sealed("part", "u"));
+pub(crate) async fn a_copy_needs_a_source_of_the_repository(context: &TestContext) {
+    context.put("/one/key", "content").await;
+    let copies = context.one.capabilities().protocol == S3Protocol::Whole;
+    let part = format!("/one/part?partNumber=1&uploadId={}", context.sealed("part", "u"));
     for (source, code) in [
         ("one/missing", Code::NoSuchKey),
         ("two/missing", Code::NoSuchKey),
@@ -53,7 +53,7 @@ pub(crate) async fn a_copy_needs_a_source_of_the_repository(world: &World) {
         ("absent/key", Code::ServiceUnavailable),
     ] {
         for target in ["/one/copy", part.as_str()] {
-            let error = world.refused(Method::PUT, target, &[("x-amz-copy-source", source)]).await;
+            let error = context.refused(Method::PUT, target, &[("x-amz-copy-source", source)]).await;
             // A provider that copies by itself may look for the upload first.
             let looked =
                 if error.code == Code::NoSuchUpload && copies { Code::NoSuchKey } else { error.code };
@@ -63,9 +63,9 @@ pub(crate) async fn a_copy_needs_a_source_of_the_repository(world: &World) {
     // Where the provider keeps versions it is asked for that one.
     if !copies {
         let source = ("x-amz-copy-source", "one/key?versionId=7");
-        let error = world.refused(Method::PUT, "/one/copy", &[source]).await;
+        let error = context.refused(Method::PUT, "/one/copy", &[source]).await;
         assert_eq!(error.code, Code::NotImplemented);
     }
-    let itself = world.refused(Method::PUT, "/one/key", &[("x-amz-copy-source", "/one/key")]).await;
+    let itself = context.refused(Method::PUT, "/one/key", &[("x-amz-copy-source", "/one/key")]).await;
     assert_eq!(itself.code, Code::InvalidRequest);
 }

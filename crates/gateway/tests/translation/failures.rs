@@ -1,17 +1,17 @@
 //! What clients are told when the provider is to blame, or the credential that opens the bucket.
 
-use bucketry_gateway::carry::Fault;
 use bucketry_gateway::error::Code;
+use bucketry_gateway::execute::Fault;
 use bucketry_model::bucket::BucketTarget;
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::secret::Secret;
 use http::Method;
 
+use crate::context::TestContext;
 use crate::s3::{bucket, target};
-use crate::world::World;
 
 async fn failure(one: &BucketTarget, method: Method) -> (Code, Option<Fault>, String) {
-    let failure = World::new(one, one, "").send(method, "/two/key", &[], "x").await.unwrap_err();
+    let failure = TestContext::new(one, one, "").send(method, "/two/key", &[], "x").await.unwrap_err();
     (failure.error.code, failure.fault, failure.error.message)
 }
 

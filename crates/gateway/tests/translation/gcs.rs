@@ -4,7 +4,7 @@ use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
 use bucketry_model::endpoint::Endpoint;
 use bucketry_provider::gcs::GcsDriver;
 
-use crate::world::{World, connections, new_name, setting};
+use crate::context::{TestContext, connections, new_name, setting};
 
 async fn new_bucket(case: &str) -> BucketTarget {
     let target = BucketTarget {
@@ -21,8 +21,8 @@ async fn new_bucket(case: &str) -> BucketTarget {
     target
 }
 
-async fn world(case: &str) -> World {
-    World::new(&new_bucket(case).await, &new_bucket(case).await, "")
+async fn context(case: &str) -> TestContext {
+    TestContext::new(&new_bucket(case).await, &new_bucket(case).await, "")
 }
 
-crate::cases_of_all! { crate::gcs::world }
+crate::cases_of_all! { crate::gcs::context }

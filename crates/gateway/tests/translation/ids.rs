@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bucketry_gateway::error::Code;
-use bucketry_gateway::list_token::{Place, Scope};
+use bucketry_gateway::page_token::{PagePosition, Scope};
 use bucketry_model::bucket::{BucketTarget, StorageType};
 use bucketry_model::secret::Secret;
 use bytes::Bytes;
@@ -13,8 +13,8 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode
 use proptest::strategy::Strategy as _;
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::recorded::{Answering, Asked, answer, provider, target, the_one, unmeasured, world, world_of};
-use crate::world::{World, bucket_id, repository};
+use crate::context::{TestContext, bucket_id, repository};
+use crate::recorded::{Answering, Asked, answer, context, provider, target, the_one, unmeasured, world_of};
 
 const CREATED: &str = "<InitiateMultipartUploadResult><Bucket>their-one</Bucket><Key>in/here/k</Key>\
     <UploadId>hash_0a1b</UploadId></InitiateMultipartUploadResult>";
@@ -25,7 +25,7 @@ const PARTS: &str = "<ListPartsResult><Bucket>their-one</Bucket><Key>in/here/k</
     <IsTruncated>false</IsTruncated></ListPartsResult>";
 
 /// One of each driver, with what it is asked.
-async fn worlds() -> Vec<(&'static str, World, Asked)> {
+async fn worlds() -> Vec<(&'static str, TestContext, Asked)> {
     let mut worlds = Vec::new();
     for (name, storage_type, key, secret) in [
         ("s3", StorageType::S3, Some("provider-key"), Some("provider-secret")),
@@ -67,14 +67,14 @@ struct Attempt {
 }
 
 /// The text at every place that a request has for one.
-fn attempts(world: &World, text: &str) -> Vec<Attempt> {
+fn attempts(context: &TestContext, text: &str) -> Vec<Attempt> {
     let escaped = utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     let xml = text.replace('&', "&amp;").replace('<', "&lt;");
-    let sealed = world.sealed("k", "hash_0a1b");
+    let sealed = context.sealed("k", "hash_0a1b");
     let forged = |prefix: &str, delimiter: Option<&str>, token: Option<&str>, after: Option<&str>| {
         let scope = Scope { repository: repository(), bucket: bucket_id(1), prefix, delimiter };
-        let place = Place { token: token.map(str::to_owned), after: after.map(str::to_owned) };
-        world.tokens.seal(scope, &place).unwrap()
+        let position = PagePosition { token: token.map(str::to_owned), after: after.map(str::to_owned) };
+        context.tokens.seal(scope, &position).unwrap()
     };
     let mut all = Vec::new();
     let mut add = |method: &Method, path: String, headers: &[(&'static str, &str)], body: &str| {
@@ -226,12 +226,12 @@ fn no_text_of_a_client_leads_any_driver_elsewhere() {
     let mut reached = 0;
     let mut look = |text: &str| {
         runtime.block_on(async {
-            for (name, world, asked) in &worlds {
-                for Attempt { method, path, headers, body } in attempts(world, text) {
+            for (name, context, asked) in &worlds {
+                for Attempt { method, path, headers, body } in attempts(context, text) {
                     let headers: Vec<_> =
                         headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
                     let what = format!("{name}: {method} {path} {headers:?} {body}");
-                    _ = world.send(method, &path, &headers, body).await;
+                    _ = context.send(method, &path, &headers, body).await;
                     let requests = std::mem::take(&mut *asked.lock().unwrap());
                     for request in requests {
                         reached += 1;
@@ -256,7 +256,7 @@ fn no_text_of_a_client_leads_any_driver_elsewhere() {
 
 #[tokio::test]
 async fn ids_that_are_paths_are_refused_in_s3s_own_words_and_reach_no_provider() {
-    for (name, world, asked) in worlds().await {
+    for (name, context, asked) in worlds().await {
         let parts = "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>e</ETag></Part>\
                      </CompleteMultipartUpload>";
         for id in [
@@ -265,7 +265,7 @@ async fn ids_that_are_paths_are_refused_in_s3s_own_words_and_reach_no_provider()
             "hash_0a1b",
             "..",
             "hash%2F..",
-            &world.sealed("other", "hash_0a1b"),
+            &context.sealed("other", "hash_0a1b"),
         ] {
             let id = utf8_percent_encode(id, NON_ALPHANUMERIC);
             for (method, path, body) in [
@@ -274,7 +274,7 @@ async fn ids_that_are_paths_are_refused_in_s3s_own_words_and_reach_no_provider()
                 (Method::DELETE, format!("/one/k?uploadId={id}"), ""),
                 (Method::GET, format!("/one/k?uploadId={id}"), ""),
             ] {
-                let error = world.send(method.clone(), &path, &[], body).await.unwrap_err().error;
+                let error = context.send(method.clone(), &path, &[], body).await.unwrap_err().error;
                 assert_eq!(error.code, Code::NoSuchUpload, "{name} {method} {path}");
             }
         }
@@ -286,11 +286,11 @@ async fn ids_that_are_paths_are_refused_in_s3s_own_words_and_reach_no_provider()
                 (Method::DELETE, format!("/one/k?versionId={version}")),
                 (Method::GET, format!("/one/k?tagging&versionId={version}")),
             ] {
-                let error = world.refused(method.clone(), &path, &[]).await;
+                let error = context.refused(method.clone(), &path, &[]).await;
                 assert_eq!(error.code, Code::InvalidArgument, "{name} {method} {path}");
             }
             let source = format!("one/k?versionId={version}");
-            let error = world.refused(Method::PUT, "/one/copy", &[("x-amz-copy-source", &source)]).await;
+            let error = context.refused(Method::PUT, "/one/copy", &[("x-amz-copy-source", &source)]).await;
             assert_eq!(error.code, Code::InvalidArgument, "{name} {source}");
         }
         assert!(asked.lock().unwrap().is_empty(), "{name}: {asked:?}");
@@ -299,34 +299,34 @@ async fn ids_that_are_paths_are_refused_in_s3s_own_words_and_reach_no_provider()
 
 #[tokio::test]
 async fn clients_know_uploads_by_sealed_ids_only_and_providers_by_their_own() {
-    let (world, asked) = world_of(Arc::new(|request| answer(200, &[("etag", "\"e\"")], of(request)))).await;
-    let begun = world.ok(Method::POST, "/one/k?uploads", &[], "").await;
+    let (context, asked) = world_of(Arc::new(|request| answer(200, &[("etag", "\"e\"")], of(request)))).await;
+    let begun = context.ok(Method::POST, "/one/k?uploads", &[], "").await;
     let sealed = begun.element("UploadId").unwrap();
-    assert_eq!(sealed, world.sealed("k", "hash_0a1b"));
+    assert_eq!(sealed, context.sealed("k", "hash_0a1b"));
     asked.lock().unwrap().clear();
-    let listed = world.get("/one?uploads").await;
+    let listed = context.get("/one?uploads").await;
     assert_eq!(listed.elements("UploadId"), [sealed.as_str()], "what can't be used is left out");
     asked.lock().unwrap().clear();
-    let parts = world.get(&format!("/one/k?uploadId={sealed}")).await;
+    let parts = context.get(&format!("/one/k?uploadId={sealed}")).await;
     assert_eq!(parts.elements("UploadId"), [sealed.as_str()]);
-    for told in [&begun, &listed, &parts] {
-        assert!(!told.text().contains("hash_0a1b"), "{}", told.text());
+    for response in [&begun, &listed, &parts] {
+        assert!(!response.text().contains("hash_0a1b"), "{}", response.text());
     }
     assert_eq!(the_one(&asked).0, "/their-one/in/here/k?max-parts=1000&uploadId=hash_0a1b");
 }
 
 #[tokio::test]
 async fn the_marker_of_a_list_of_uploads_is_the_sealed_id_of_its_key() {
-    let (world, asked) = world(200, &[], LISTED).await;
-    let marker = world.sealed("k", "hash_0a1b");
-    world.get(&format!("/one?uploads&key-marker=k&upload-id-marker={marker}")).await;
+    let (context, asked) = context(200, &[], LISTED).await;
+    let marker = context.sealed("k", "hash_0a1b");
+    context.get(&format!("/one?uploads&key-marker=k&upload-id-marker={marker}")).await;
     assert!(the_one(&asked).0.contains("&upload-id-marker=hash_0a1b&"));
     for query in [
         format!("key-marker=other&upload-id-marker={marker}"),
         "key-marker=k&upload-id-marker=hash_0a1b".to_owned(),
         "key-marker=k&upload-id-marker=hash%2F..".to_owned(),
     ] {
-        let error = world.refused(Method::GET, &format!("/one?uploads&{query}"), &[]).await;
+        let error = context.refused(Method::GET, &format!("/one?uploads&{query}"), &[]).await;
         assert_eq!(error.code, Code::InvalidArgument, "{query}");
     }
     assert!(asked.lock().unwrap().is_empty(), "{asked:?}");
@@ -334,16 +334,16 @@ async fn the_marker_of_a_list_of_uploads_is_the_sealed_id_of_its_key() {
 
 #[tokio::test]
 async fn without_the_sealing_key_uploads_wait_and_everything_else_goes_on() {
-    for (name, mut world, asked) in worlds().await {
-        let sealed = world.sealed("k", "hash_0a1b");
-        world.upload_ids = None;
+    for (name, mut context, asked) in worlds().await {
+        let sealed = context.sealed("k", "hash_0a1b");
+        context.upload_ids = None;
         for (method, path) in [
             (Method::POST, "/one/k?uploads".to_owned()),
             (Method::PUT, format!("/one/k?partNumber=1&uploadId={sealed}")),
             (Method::DELETE, format!("/one/k?uploadId={sealed}")),
             (Method::GET, format!("/one/k?uploadId={sealed}")),
         ] {
-            let error = world.refused(method.clone(), &path, &[]).await;
+            let error = context.refused(method.clone(), &path, &[]).await;
             assert_eq!(
                 (error.code, error.retry_after),
                 (Code::ServiceUnavailable, Some(2)),
@@ -351,6 +351,6 @@ async fn without_the_sealing_key_uploads_wait_and_everything_else_goes_on() {
             );
         }
         assert!(asked.lock().unwrap().is_empty(), "{name}: {asked:?}");
-        world.ok(Method::HEAD, "/one/k", &[], "").await;
+        context.ok(Method::HEAD, "/one/k", &[], "").await;
     }
 }

@@ -3,45 +3,45 @@
 use bucketry_gateway::error::Code;
 use http::Method;
 
-use crate::world::World;
+use crate::context::TestContext;
 
 const KEYS: [&str; 7] = ["a", "b/1", "b/2", "b/c/3", "d", "e/4", "f"];
 
-async fn fill(world: &World) {
+async fn fill(context: &TestContext) {
     for key in KEYS {
-        world.put(&format!("/one/{key}"), key).await;
+        context.put(&format!("/one/{key}"), key).await;
     }
     // What lies beside the folder is nobody's business, also where its name begins alike.
     for key in ["outside", "in/her", "in/hereafter/x", "in/x", "zzz"] {
-        world.put_beside(key).await;
+        context.put_beside(key).await;
     }
 }
 
-pub(crate) async fn lists_show_the_folder_only(world: &World) {
-    fill(world).await;
+pub(crate) async fn lists_show_the_folder_only(context: &TestContext) {
+    fill(context).await;
     for form in ["?list-type=2", "?", "?versions"] {
-        let list = world.get(&format!("/one{form}")).await;
+        let list = context.get(&format!("/one{form}")).await;
         assert_eq!(list.elements("Key"), KEYS, "{form}");
         assert!(!list.text().contains("in/here"), "{}", list.text());
         assert_eq!(list.element("IsTruncated").as_deref(), Some("false"));
-        let folded = world.get(&format!("/one{form}&delimiter=/")).await;
+        let folded = context.get(&format!("/one{form}&delimiter=/")).await;
         assert_eq!(folded.elements("Key"), ["a", "d", "f"], "{form}");
         assert!(folded.text().contains("<CommonPrefixes><Prefix>b/</Prefix></CommonPrefixes>"));
-        let below = world.get(&format!("/one{form}&delimiter=/&prefix=b/")).await;
+        let below = context.get(&format!("/one{form}&delimiter=/&prefix=b/")).await;
         assert_eq!(below.elements("Key"), ["b/1", "b/2"], "{form}");
         assert!(below.text().contains("<CommonPrefixes><Prefix>b/c/</Prefix></CommonPrefixes>"));
     }
-    let second = world.get("/one?list-type=2&fetch-owner=true&prefix=a").await;
+    let second = context.get("/one?list-type=2&fetch-owner=true&prefix=a").await;
     assert_eq!(second.element("KeyCount").as_deref(), Some("1"));
     assert_eq!(second.elements("Owner").len(), 1);
     assert_eq!(second.element("Size").as_deref(), Some("1"));
     assert!(second.element("ETag").unwrap().starts_with('"'));
     assert!(second.element("LastModified").unwrap().ends_with('Z'));
-    assert_eq!(world.get("/one?versions&prefix=a").await.element("VersionId").as_deref(), Some("null"));
+    assert_eq!(context.get("/one?versions&prefix=a").await.element("VersionId").as_deref(), Some("null"));
 }
 
-pub(crate) async fn pages_join_without_gaps_in_every_form(world: &World) {
-    fill(world).await;
+pub(crate) async fn pages_join_without_gaps_in_every_form(context: &TestContext) {
+    fill(context).await;
     for (form, marker, next) in [
         ("list-type=2", "continuation-token", "NextContinuationToken"),
         ("x-id=ListObjects", "marker", "NextMarker"),
@@ -52,7 +52,7 @@ pub(crate) async fn pages_join_without_gaps_in_every_form(world: &World) {
             let mut found = Vec::new();
             let mut from = String::new();
             for _ in 0..20 {
-                let list = world.get(&format!("/one?{form}&max-keys=2{delimiter}{from}")).await;
+                let list = context.get(&format!("/one?{form}&max-keys=2{delimiter}{from}")).await;
                 found.extend(list.elements("Key"));
                 let prefixes = list.text().replace("<Name>one</Name><Prefix></Prefix>", "");
                 found.extend(
@@ -71,42 +71,42 @@ pub(crate) async fn pages_join_without_gaps_in_every_form(world: &World) {
     }
 }
 
-pub(crate) async fn a_list_starts_after_a_key(world: &World) {
-    fill(world).await;
+pub(crate) async fn a_list_starts_after_a_key(context: &TestContext) {
+    fill(context).await;
     for (form, parameter) in
         [("list-type=2", "start-after"), ("x-id=x", "marker"), ("versions", "key-marker")]
     {
-        let list = world.get(&format!("/one?{form}&{parameter}=b/2")).await;
+        let list = context.get(&format!("/one?{form}&{parameter}=b/2")).await;
         assert_eq!(list.elements("Key"), ["b/c/3", "d", "e/4", "f"], "{form}");
-        let none = world.get(&format!("/one?{form}&{parameter}=x")).await;
+        let none = context.get(&format!("/one?{form}&{parameter}=x")).await;
         assert_eq!(none.elements("Key"), [""; 0], "{form}");
     }
-    let folded = world.get("/one?delimiter=/&marker=b/").await;
+    let folded = context.get("/one?delimiter=/&marker=b/").await;
     assert_eq!(folded.elements("Key"), ["d", "f"]);
     assert!(!folded.text().contains("<Prefix>b/</Prefix>"));
 }
 
-pub(crate) async fn tokens_are_good_for_their_list_only(world: &World) {
-    fill(world).await;
-    world.put("/two/x", "x").await;
-    world.put("/two/y", "y").await;
-    let token = world.get("/one?list-type=2&max-keys=1").await.element("NextContinuationToken").unwrap();
+pub(crate) async fn tokens_are_good_for_their_list_only(context: &TestContext) {
+    fill(context).await;
+    context.put("/two/x", "x").await;
+    context.put("/two/y", "y").await;
+    let token = context.get("/one?list-type=2&max-keys=1").await.element("NextContinuationToken").unwrap();
     for path in [
         format!("/two?list-type=2&continuation-token={token}"),
         format!("/one?list-type=2&prefix=a&continuation-token={token}"),
         format!("/one?list-type=2&delimiter=/&continuation-token={token}"),
         "/one?list-type=2&continuation-token=made-up".to_owned(),
     ] {
-        assert_eq!(world.refused(Method::GET, &path, &[]).await.code, Code::InvalidArgument, "{path}");
+        assert_eq!(context.refused(Method::GET, &path, &[]).await.code, Code::InvalidArgument, "{path}");
     }
 }
 
-pub(crate) async fn a_list_of_nothing_is_empty(world: &World) {
-    let empty = world.get("/one?list-type=2").await;
+pub(crate) async fn a_list_of_nothing_is_empty(context: &TestContext) {
+    let empty = context.get("/one?list-type=2").await;
     assert_eq!((empty.elements("Key").len(), empty.element("KeyCount").as_deref()), (0, Some("0")));
-    fill(world).await;
+    fill(context).await;
     for form in ["list-type=2", "x-id=x", "versions"] {
-        let none = world.get(&format!("/one?{form}&max-keys=0")).await;
+        let none = context.get(&format!("/one?{form}&max-keys=0")).await;
         assert_eq!(none.elements("Key").len(), 0);
         assert_eq!(none.element("IsTruncated").as_deref(), Some("false"));
         assert_eq!(none.element("MaxKeys").as_deref(), Some("0"));

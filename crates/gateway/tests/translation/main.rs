@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails has something to say")]
 
 mod azure;
+mod context;
 mod copies;
 mod failures;
 mod forwarded;
@@ -16,15 +17,14 @@ mod s3;
 #[expect(dead_code, reason = "only some of what it can sign is needed here")]
 mod signing;
 mod tags;
-mod world;
 
 /// Makes a test of each case, on a new world of a provider.
 #[macro_export]
 macro_rules! cases {
-    ($world:path; $($module:ident: $($case:ident),+;)+) => {$($(
+    ($context:path; $($module:ident: $($case:ident),+;)+) => {$($(
         #[tokio::test]
         async fn $case() {
-            $crate::$module::$case(&$world(stringify!($case)).await).await;
+            $crate::$module::$case(&$context(stringify!($case)).await).await;
         }
     )+)+};
 }
@@ -32,8 +32,8 @@ macro_rules! cases {
 /// The cases that every provider passes.
 #[macro_export]
 macro_rules! cases_of_all {
-    ($world:path) => {
-        $crate::cases! { $world;
+    ($context:path) => {
+        $crate::cases! { $context;
             objects: objects_lie_under_the_folder_and_come_back, odd_keys_come_back_byte_for_byte, ranges_are_read,
                 what_is_kept_with_an_object_comes_back, conditions_hold_or_refuse, the_change_of_size_is_measured,
                 several_objects_are_deleted_at_once, the_bucket_is_asked, what_is_not_offered_changes_nothing,

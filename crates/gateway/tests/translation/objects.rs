@@ -7,7 +7,7 @@ use bucketry_provider::driver::{Conditions, S3Protocol};
 use http::{Method, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::world::World;
+use crate::context::TestContext;
 
 const TEXT: &str = "0123456789";
 
@@ -15,41 +15,41 @@ fn escaped(key: &str) -> String {
     utf8_percent_encode(key, NON_ALPHANUMERIC).to_string()
 }
 
-pub(crate) async fn objects_lie_under_the_folder_and_come_back(world: &World) {
-    let stored = world.put("/one/dir/key", TEXT).await;
+pub(crate) async fn objects_lie_under_the_folder_and_come_back(context: &TestContext) {
+    let stored = context.put("/one/dir/key", TEXT).await;
     assert_eq!(stored.status, StatusCode::OK);
     assert!(stored.header("etag").starts_with('"'), "{stored:?}");
-    let there = world.one.head(&world.there("dir/key"), &Conditions::default()).await.unwrap();
+    let there = context.one.head(&context.there("dir/key"), &Conditions::default()).await.unwrap();
     assert_eq!(there.size, Some(10));
 
-    let read = world.get("/one/dir/key").await;
+    let read = context.get("/one/dir/key").await;
     assert_eq!((read.status, &read.body[..]), (StatusCode::OK, TEXT.as_bytes()));
     assert_eq!((read.header("content-length"), read.header("accept-ranges")), ("10", "bytes"));
     assert_eq!(read.header("etag"), stored.header("etag"));
     assert!(read.header("last-modified").ends_with(" GMT"));
-    let head = world.ok(Method::HEAD, "/one/dir/key", &[], "").await;
+    let head = context.ok(Method::HEAD, "/one/dir/key", &[], "").await;
     assert_eq!((head.header("content-length"), head.body.len()), ("10", 0));
     assert_eq!(head.header("etag"), stored.header("etag"));
 
-    let attributes = world.ok(Method::GET, "/one/dir/key?attributes", &[], "").await;
+    let attributes = context.ok(Method::GET, "/one/dir/key?attributes", &[], "").await;
     assert_eq!(attributes.element("ObjectSize").as_deref(), Some("10"));
     assert_eq!(attributes.element("ETag").unwrap(), stored.header("etag").trim_matches('"'));
 
-    let gone = world.ok(Method::DELETE, "/one/dir/key", &[], "").await;
+    let gone = context.ok(Method::DELETE, "/one/dir/key", &[], "").await;
     assert_eq!(gone.status, StatusCode::NO_CONTENT);
-    assert_eq!(world.refused(Method::GET, "/one/dir/key", &[]).await.code, Code::NoSuchKey);
-    assert_eq!(world.refused(Method::HEAD, "/one/dir/key", &[]).await.code, Code::NoSuchKey);
-    world.ok(Method::DELETE, "/one/dir/key", &[], "").await;
+    assert_eq!(context.refused(Method::GET, "/one/dir/key", &[]).await.code, Code::NoSuchKey);
+    assert_eq!(context.refused(Method::HEAD, "/one/dir/key", &[]).await.code, Code::NoSuchKey);
+    context.ok(Method::DELETE, "/one/dir/key", &[], "").await;
 }
 
-pub(crate) async fn odd_keys_come_back_byte_for_byte(world: &World) {
+pub(crate) async fn odd_keys_come_back_byte_for_byte(context: &TestContext) {
     let kept: Vec<&str> = ODD_KEYS.iter().copied().filter(|key| !key.starts_with("%2e")).collect();
     for key in &kept {
         let path = format!("/one/{}", escaped(key));
-        world.put(&path, *key).await;
-        assert_eq!(world.get(&path).await.text(), **key, "{key:?}");
+        context.put(&path, *key).await;
+        assert_eq!(context.get(&path).await.text(), **key, "{key:?}");
     }
-    let list = world.get("/one?list-type=2&encoding-type=url").await;
+    let list = context.get("/one?list-type=2&encoding-type=url").await;
     let decode =
         |text: String| percent_encoding::percent_decode_str(&text).decode_utf8().unwrap().into_owned();
     let listed: Vec<String> = list.elements("Key").into_iter().map(decode).collect();
@@ -57,13 +57,13 @@ pub(crate) async fn odd_keys_come_back_byte_for_byte(world: &World) {
     expected.sort_unstable();
     assert_eq!(listed, expected);
     for key in ["..", "../up", "a/../../up", "%2e%2e/x"] {
-        let error = world.refused(Method::PUT, &format!("/one/{}", escaped(key)), &[]).await;
+        let error = context.refused(Method::PUT, &format!("/one/{}", escaped(key)), &[]).await;
         assert_eq!(error.code, Code::InvalidURI, "{key}");
     }
 }
 
-pub(crate) async fn ranges_are_read(world: &World) {
-    world.put("/one/key", TEXT).await;
+pub(crate) async fn ranges_are_read(context: &TestContext) {
+    context.put("/one/key", TEXT).await;
     for (range, content, place) in [
         ("bytes=2-5", "2345", "bytes 2-5/10"),
         ("bytes=8-99", "89", "bytes 8-9/10"),
@@ -71,7 +71,7 @@ pub(crate) async fn ranges_are_read(world: &World) {
         ("bytes=-2", "89", "bytes 8-9/10"),
     ] {
         for method in [Method::GET, Method::HEAD] {
-            let part = world.ok(method.clone(), "/one/key", &[("range", range)], "").await;
+            let part = context.ok(method.clone(), "/one/key", &[("range", range)], "").await;
             assert_eq!(part.status, StatusCode::PARTIAL_CONTENT, "{method} {range}");
             assert_eq!(part.header("content-range"), place);
             assert_eq!(part.header("content-length"), content.len().to_string());
@@ -81,14 +81,14 @@ pub(crate) async fn ranges_are_read(world: &World) {
         }
     }
     for method in [Method::GET, Method::HEAD] {
-        let error = world.refused(method, "/one/key", &[("range", "bytes=10-")]).await;
+        let error = context.refused(method, "/one/key", &[("range", "bytes=10-")]).await;
         assert_eq!(error.code, Code::InvalidRange);
     }
-    let whole = world.ok(Method::GET, "/one/key", &[("range", "bytes=5-2")], "").await;
+    let whole = context.ok(Method::GET, "/one/key", &[("range", "bytes=5-2")], "").await;
     assert_eq!((whole.status, whole.text().as_str()), (StatusCode::OK, TEXT));
 }
 
-pub(crate) async fn what_is_kept_with_an_object_comes_back(world: &World) {
+pub(crate) async fn what_is_kept_with_an_object_comes_back(context: &TestContext) {
     let headers = [
         ("content-type", "text/x-test"),
         ("cache-control", "max-age=60"),
@@ -96,113 +96,113 @@ pub(crate) async fn what_is_kept_with_an_object_comes_back(world: &World) {
         ("content-language", "de"),
         ("x-amz-meta-colour", "light blue"),
     ];
-    world.ok(Method::PUT, "/one/key", &headers, TEXT).await;
+    context.ok(Method::PUT, "/one/key", &headers, TEXT).await;
     for method in [Method::GET, Method::HEAD] {
-        let answer = world.ok(method, "/one/key", &[], "").await;
+        let answer = context.ok(method, "/one/key", &[], "").await;
         for (name, value) in headers {
             assert_eq!(answer.header(name), value);
         }
     }
     let overridden =
-        world.get("/one/key?response-content-type=text%2Fhtml&response-cache-control=no-store").await;
+        context.get("/one/key?response-content-type=text%2Fhtml&response-cache-control=no-store").await;
     assert_eq!(overridden.header("content-type"), "text/html");
     assert_eq!(overridden.header("cache-control"), "no-store");
     let mut demands = vec![("x-amz-acl", "public-read"), ("x-amz-object-lock-mode", "GOVERNANCE")];
-    if world.one.capabilities().protocol != S3Protocol::Whole {
+    if context.one.capabilities().protocol != S3Protocol::Whole {
         demands.push(("x-amz-tagging", "a=b"));
     }
     for (name, value) in demands {
-        let error = world.refused(Method::PUT, "/one/key", &[(name, value)]).await;
+        let error = context.refused(Method::PUT, "/one/key", &[(name, value)]).await;
         assert_eq!(error.code, Code::NotImplemented);
         assert!(error.message.contains(name), "{error}");
     }
-    assert_eq!(world.get("/one/key").await.text(), TEXT);
+    assert_eq!(context.get("/one/key").await.text(), TEXT);
 }
 
-pub(crate) async fn conditions_hold_or_refuse(world: &World) {
-    let can = world.one.capabilities();
-    let etag = world.put("/one/key", TEXT).await.header("etag").to_owned();
-    let unchanged = world.ok(Method::GET, "/one/key", &[("if-none-match", &etag)], "").await;
+pub(crate) async fn conditions_hold_or_refuse(context: &TestContext) {
+    let can = context.one.capabilities();
+    let etag = context.put("/one/key", TEXT).await.header("etag").to_owned();
+    let unchanged = context.ok(Method::GET, "/one/key", &[("if-none-match", &etag)], "").await;
     assert_eq!((unchanged.status, unchanged.header("etag")), (StatusCode::NOT_MODIFIED, etag.as_str()));
     let other = [("if-match", "\"00000000000000000000000000000000\"")];
     for method in [Method::GET, Method::HEAD] {
-        assert_eq!(world.refused(method, "/one/key", &other).await.code, Code::PreconditionFailed);
+        assert_eq!(context.refused(method, "/one/key", &other).await.code, Code::PreconditionFailed);
     }
     let second = [("if-none-match", "*")];
     let expected = if can.put_if_absent { Code::PreconditionFailed } else { Code::NotImplemented };
-    assert_eq!(world.refused(Method::PUT, "/one/key", &second).await.code, expected);
+    assert_eq!(context.refused(Method::PUT, "/one/key", &second).await.code, expected);
     let expected = if can.put_if_match { Code::PreconditionFailed } else { Code::NotImplemented };
-    assert_eq!(world.refused(Method::PUT, "/one/key", &other).await.code, expected);
+    assert_eq!(context.refused(Method::PUT, "/one/key", &other).await.code, expected);
     let date = [("if-unmodified-since", "Thu, 01 Jan 2026 00:00:00 GMT")];
-    assert_eq!(world.refused(Method::PUT, "/one/key", &date).await.code, Code::NotImplemented);
-    assert_eq!(world.refused(Method::DELETE, "/one/key", &other).await.code, Code::NotImplemented);
-    assert_eq!(world.get("/one/key").await.text(), TEXT, "nothing of this changed the object");
+    assert_eq!(context.refused(Method::PUT, "/one/key", &date).await.code, Code::NotImplemented);
+    assert_eq!(context.refused(Method::DELETE, "/one/key", &other).await.code, Code::NotImplemented);
+    assert_eq!(context.get("/one/key").await.text(), TEXT, "nothing of this changed the object");
     if can.put_if_absent {
-        let new = world.ok(Method::PUT, "/one/new", &second, TEXT).await;
+        let new = context.ok(Method::PUT, "/one/new", &second, TEXT).await;
         assert_eq!(new.size_change, 10);
     }
 }
 
-pub(crate) async fn the_change_of_size_is_measured(world: &World) {
-    assert_eq!(world.put("/one/key", TEXT).await.size_change, 10);
-    assert_eq!(world.put("/one/key", "0123").await.size_change, -6);
-    assert_eq!(world.put("/one/key", "").await.size_change, -4);
-    assert_eq!(world.put("/one/key", TEXT).await.size_change, 10);
-    let copy = world.ok(Method::PUT, "/one/copy", &[("x-amz-copy-source", "one/key")], "").await;
+pub(crate) async fn the_change_of_size_is_measured(context: &TestContext) {
+    assert_eq!(context.put("/one/key", TEXT).await.size_change, 10);
+    assert_eq!(context.put("/one/key", "0123").await.size_change, -6);
+    assert_eq!(context.put("/one/key", "").await.size_change, -4);
+    assert_eq!(context.put("/one/key", TEXT).await.size_change, 10);
+    let copy = context.ok(Method::PUT, "/one/copy", &[("x-amz-copy-source", "one/key")], "").await;
     assert_eq!(copy.size_change, 10);
-    assert_eq!(world.ok(Method::DELETE, "/one/key", &[], "").await.size_change, -10);
-    assert_eq!(world.ok(Method::DELETE, "/one/key", &[], "").await.size_change, 0);
+    assert_eq!(context.ok(Method::DELETE, "/one/key", &[], "").await.size_change, -10);
+    assert_eq!(context.ok(Method::DELETE, "/one/key", &[], "").await.size_change, 0);
 }
 
-pub(crate) async fn several_objects_are_deleted_at_once(world: &World) {
+pub(crate) async fn several_objects_are_deleted_at_once(context: &TestContext) {
     for key in ["a", "b & c", "d"] {
-        world.put(&format!("/one/{}", escaped(key)), TEXT).await;
+        context.put(&format!("/one/{}", escaped(key)), TEXT).await;
     }
-    world.put("/two/a", TEXT).await;
+    context.put("/two/a", TEXT).await;
     let document = "<Delete><Object><Key>a</Key></Object><Object><Key>b &amp; c</Key><VersionId>null</VersionId>\
         </Object><Object><Key>missing</Key></Object><Object><Key>../../a</Key></Object>\
         <Object><Key>d</Key><VersionId>7</VersionId></Object></Delete>";
-    let answer = world.ok(Method::POST, "/one?delete", &[], document).await;
+    let answer = context.ok(Method::POST, "/one?delete", &[], document).await;
     assert_eq!(answer.size_change, -20);
     let text = answer.text();
     assert_eq!(text.matches("<Deleted>").count(), 3, "{text}");
     assert_eq!(answer.elements("Code"), ["InvalidURI", "NotImplemented"]);
-    assert_eq!(world.get("/one?list-type=2").await.elements("Key"), ["d"]);
-    assert_eq!(world.get("/two?list-type=2").await.elements("Key"), ["a"]);
+    assert_eq!(context.get("/one?list-type=2").await.elements("Key"), ["d"]);
+    assert_eq!(context.get("/two?list-type=2").await.elements("Key"), ["a"]);
 
     let quiet = "<Delete><Quiet>true</Quiet><Object><Key>d</Key></Object></Delete>";
-    let answer = world.ok(Method::POST, "/one?delete", &[], quiet).await;
+    let answer = context.ok(Method::POST, "/one?delete", &[], quiet).await;
     assert!(!answer.text().contains("Deleted"));
-    let error = world.refused(Method::POST, "/one?delete", &[]).await;
+    let error = context.refused(Method::POST, "/one?delete", &[]).await;
     assert_eq!(error.code, Code::MalformedXML);
 
-    world.put("/one/e", TEXT).await;
+    context.put("/one/e", TEXT).await;
     let twice = "<Object><Key>e</Key></Object>".repeat(8);
-    let answer = world.ok(Method::POST, "/one?delete", &[], format!("<Delete>{twice}</Delete>")).await;
+    let answer = context.ok(Method::POST, "/one?delete", &[], format!("<Delete>{twice}</Delete>")).await;
     assert_eq!(answer.text().matches("<Deleted>").count(), 8, "{}", answer.text());
     assert_eq!(answer.size_change, -10, "it was there once");
 }
 
-pub(crate) async fn the_bucket_is_asked(world: &World) {
-    let head = world.ok(Method::HEAD, "/one", &[], "").await;
+pub(crate) async fn the_bucket_is_asked(context: &TestContext) {
+    let head = context.ok(Method::HEAD, "/one", &[], "").await;
     assert_eq!((head.status, head.header("x-amz-bucket-region")), (StatusCode::OK, "us-east-1"));
-    assert!(world.get("/one?location").await.text().contains("<LocationConstraint"));
-    assert!(world.get("/one?versioning").await.text().contains("<VersioningConfiguration"));
-    assert_eq!(world.get("/").await.elements("Name"), ["one", "two", "absent"]);
-    assert_eq!(world.get("/?prefix=t").await.elements("Name"), ["two"]);
-    assert_eq!(world.refused(Method::PUT, "/one", &[]).await.code, Code::BucketAlreadyOwnedByYou);
-    assert_eq!(world.refused(Method::PUT, "/other", &[]).await.code, Code::NotImplemented);
-    assert_eq!(world.refused(Method::HEAD, "/other", &[]).await.code, Code::NoSuchBucket);
-    let waiting = world.refused(Method::GET, "/absent/key", &[]).await;
+    assert!(context.get("/one?location").await.text().contains("<LocationConstraint"));
+    assert!(context.get("/one?versioning").await.text().contains("<VersioningConfiguration"));
+    assert_eq!(context.get("/").await.elements("Name"), ["one", "two", "absent"]);
+    assert_eq!(context.get("/?prefix=t").await.elements("Name"), ["two"]);
+    assert_eq!(context.refused(Method::PUT, "/one", &[]).await.code, Code::BucketAlreadyOwnedByYou);
+    assert_eq!(context.refused(Method::PUT, "/other", &[]).await.code, Code::NotImplemented);
+    assert_eq!(context.refused(Method::HEAD, "/other", &[]).await.code, Code::NoSuchBucket);
+    let waiting = context.refused(Method::GET, "/absent/key", &[]).await;
     assert_eq!((waiting.code, waiting.retry_after), (Code::ServiceUnavailable, Some(2)));
 }
 
-pub(crate) async fn tags_and_uploads_are_refused_where_the_provider_has_none(world: &World) {
-    let can = world.one.capabilities();
-    world.put("/one/key", TEXT).await;
+pub(crate) async fn tags_and_uploads_are_refused_where_the_provider_has_none(context: &TestContext) {
+    let can = context.one.capabilities();
+    context.put("/one/key", TEXT).await;
     let tags = "<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>";
     for (method, body) in [(Method::GET, ""), (Method::PUT, tags), (Method::DELETE, "")] {
-        let outcome = world.send(method, "/one/key?tagging", &[], body).await;
+        let outcome = context.send(method, "/one/key?tagging", &[], body).await;
         if can.protocol == S3Protocol::Whole || can.tags {
             outcome.unwrap();
         } else {
@@ -212,17 +212,17 @@ pub(crate) async fn tags_and_uploads_are_refused_where_the_provider_has_none(wor
         }
     }
     if !can.list_uploads {
-        let error = world.refused(Method::GET, "/one?uploads", &[]).await;
+        let error = context.refused(Method::GET, "/one?uploads", &[]).await;
         assert_eq!(error.code, Code::NotImplemented);
         assert!(error.message.contains("Keep the upload ids"), "{error}");
     }
-    assert_eq!(world.get("/one/key").await.text(), TEXT);
+    assert_eq!(context.get("/one/key").await.text(), TEXT);
 }
 
 /// The trap that a peer fell into: sub-resources that are taken for the plain verb.
-pub(crate) async fn what_is_not_offered_changes_nothing(world: &World) {
-    world.put("/one/key", TEXT).await;
-    let before = world.one.head(&world.there("key"), &Conditions::default()).await.unwrap();
+pub(crate) async fn what_is_not_offered_changes_nothing(context: &TestContext) {
+    context.put("/one/key", TEXT).await;
+    let before = context.one.head(&context.there("key"), &Conditions::default()).await.unwrap();
     for row in OPERATIONS.iter().filter(|row| matches!(row.handling, Handling::Refused(_))) {
         let query: Vec<String> = row.requires.iter().map(|(name, _)| format!("{name}=")).collect();
         let path = match row.scope {
@@ -230,11 +230,11 @@ pub(crate) async fn what_is_not_offered_changes_nothing(world: &World) {
             Scope::Bucket => "/one",
             Scope::Object => "/one/key",
         };
-        let error = world.refused(row.method.clone(), &format!("{path}?{}", query.join("&")), &[]).await;
+        let error = context.refused(row.method.clone(), &format!("{path}?{}", query.join("&")), &[]).await;
         assert_eq!(error.code, Code::NotImplemented, "{}", row.name);
     }
-    let after = world.one.head(&world.there("key"), &Conditions::default()).await.unwrap();
+    let after = context.one.head(&context.there("key"), &Conditions::default()).await.unwrap();
     assert_eq!((after.etag, after.last_modified), (before.etag, before.last_modified));
-    assert_eq!(world.count().await, 1);
-    assert_eq!(world.get("/one/key").await.text(), TEXT);
+    assert_eq!(context.count().await, 1);
+    assert_eq!(context.get("/one/key").await.text(), TEXT);
 }

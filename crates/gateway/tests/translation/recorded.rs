@@ -4,8 +4,8 @@
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
-use bucketry_gateway::carry::Fault;
 use bucketry_gateway::error::Code;
+use bucketry_gateway::execute::Fault;
 use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::secret::Secret;
@@ -18,19 +18,19 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
+use crate::context::TestContext;
 use crate::signing::Draft;
-use crate::world::World;
 
 pub(crate) type Asked = Arc<Mutex<Vec<Request<Bytes>>>>;
 
 pub(crate) type Answering = Arc<dyn Fn(&Request<Bytes>) -> Response<Full<Bytes>> + Send + Sync>;
 
 /// A world whose provider answers everything alike.
-pub(crate) async fn world(
+pub(crate) async fn context(
     status: u16,
     headers: &'static [(&'static str, &'static str)],
     body: &'static str,
-) -> (World, Asked) {
+) -> (TestContext, Asked) {
     world_of(Arc::new(move |request| {
         answer(status, headers, if request.method() == Method::HEAD { "" } else { body })
     }))
@@ -45,17 +45,17 @@ pub(crate) fn answer(status: u16, headers: &[(&str, &str)], body: &'static str) 
     response.body(Full::new(Bytes::from_static(body.as_bytes()))).unwrap()
 }
 
-pub(crate) async fn world_of(answering: Answering) -> (World, Asked) {
+pub(crate) async fn world_of(answering: Answering) -> (TestContext, Asked) {
     let (endpoint, asked) = provider(answering).await;
     let target = |bucket: &str| target(StorageType::S3, bucket, "provider-key", &endpoint);
     (unmeasured(&target("their-one"), &target("their-two")), asked)
 }
 
 /// A world in which nothing is asked for but what requests ask for.
-pub(crate) fn unmeasured(one: &BucketTarget, two: &BucketTarget) -> World {
-    let mut world = World::new(one, two, "");
-    world.settings.measure_size_change = false;
-    world
+pub(crate) fn unmeasured(one: &BucketTarget, two: &BucketTarget) -> TestContext {
+    let mut context = TestContext::new(one, two, "");
+    context.settings.measure_size_change = false;
+    context
 }
 
 pub(crate) fn target(
@@ -149,9 +149,9 @@ fn expected(more: &[&str]) -> Vec<String> {
 
 #[tokio::test]
 async fn a_forwarded_request_carries_what_is_listed_and_nothing_else() {
-    let (world, asked) = world(200, &[("etag", "\"e\""), ("x-amz-version-id", "v/1")], "").await;
+    let (context, asked) = context(200, &[("etag", "\"e\""), ("x-amz-version-id", "v/1")], "").await;
     let path = "/one/a%20b?versionId=v%2F1&partNumber=2&response-content-type=text%2Fhtml&x-id=GetObject";
-    let read = world.ok(Method::GET, path, EVERYTHING, "").await;
+    let read = context.ok(Method::GET, path, EVERYTHING, "").await;
     assert_eq!(read.header("content-type"), "text/html", "set here, not asked for");
     assert_eq!(
         the_one(&asked),
@@ -162,39 +162,39 @@ async fn a_forwarded_request_carries_what_is_listed_and_nothing_else() {
     );
     let header =
         |asked: &Asked, name: &str| asked.lock().unwrap()[0].headers()[name].to_str().unwrap().to_owned();
-    world.ok(Method::HEAD, "/one/k", EVERYTHING, "").await;
+    context.ok(Method::HEAD, "/one/k", EVERYTHING, "").await;
     assert!(header(&asked, "authorization").contains("Credential=provider-key/"));
     assert_ne!(header(&asked, "x-amz-date"), "20200101T000000Z");
     let names = expected(&["if-match", "x-amz-checksum-mode"]);
     assert_eq!(the_one(&asked), ("/their-one/in/here/k".to_owned(), names));
 
-    world.ok(Method::PUT, "/one/k", EVERYTHING, "x").await;
+    context.ok(Method::PUT, "/one/k", EVERYTHING, "x").await;
     assert_eq!(
         the_one(&asked),
         ("/their-one/in/here/k".to_owned(), expected(&["content-length", "if-match"])),
     );
-    world.ok(Method::DELETE, "/one/k?tagging&versionId=v", EVERYTHING, "").await;
+    context.ok(Method::DELETE, "/one/k?tagging&versionId=v", EVERYTHING, "").await;
     assert_eq!(the_one(&asked), ("/their-one/in/here/k?tagging=&versionId=v".to_owned(), expected(&[])));
 }
 
 #[tokio::test]
 async fn what_a_provider_leaves_out_of_a_request_is_made_up_for_or_refused() {
-    let (world, _) = world(200, &[("etag", "\"e\"")], "content").await;
+    let (context, _) = context(200, &[("etag", "\"e\"")], "content").await;
     for (path, header, code) in [
         ("/one/k", ("if-match", "\"a\""), Code::PreconditionFailed),
         ("/one/k", ("if-none-match", "\"e\""), Code::NotModified),
         ("/one/k?versionId=v", ("if-match", "\"e\""), Code::NotImplemented),
     ] {
         for method in [Method::GET, Method::HEAD] {
-            assert_eq!(world.refused(method, path, &[header]).await.code, code, "{path} {header:?}");
+            assert_eq!(context.refused(method, path, &[header]).await.code, code, "{path} {header:?}");
         }
     }
-    world.ok(Method::GET, "/one/k", &[("if-match", "\"e\"")], "").await;
+    context.ok(Method::GET, "/one/k", &[("if-match", "\"e\"")], "").await;
 }
 
 #[tokio::test]
 async fn what_is_not_listed_reaches_no_provider() {
-    let (world, asked) = world(200, &[], "").await;
+    let (context, asked) = context(200, &[], "").await;
     for (method, path) in [
         (Method::GET, "/one/k?acl"),
         (Method::GET, "/one/k?versionId=v&torrent"),
@@ -204,14 +204,14 @@ async fn what_is_not_listed_reaches_no_provider() {
         (Method::GET, "/one?uploads&acl"),
         (Method::POST, "/one/k?uploads&append"),
     ] {
-        let error = world.refused(method.clone(), path, &[]).await;
+        let error = context.refused(method.clone(), path, &[]).await;
         assert_eq!(error.code, Code::NotImplemented, "{method} {path}");
     }
     for header in ["x-amz-acl", "x-amz-grant-full-control", "x-amz-object-lock-mode", "x-amz-something-new"] {
         for (method, path) in
             [(Method::PUT, "/one/k"), (Method::GET, "/one/k"), (Method::POST, "/one/k?uploads")]
         {
-            let error = world.refused(method.clone(), path, &[(header, "x")]).await;
+            let error = context.refused(method.clone(), path, &[(header, "x")]).await;
             assert_eq!(error.code, Code::NotImplemented, "{method} {path} {header}");
         }
     }
@@ -221,22 +221,22 @@ async fn what_is_not_listed_reaches_no_provider() {
 #[tokio::test]
 async fn neither_copies_nor_markers_lead_out_of_the_folder() {
     let document = "<CopyObjectResult><ETag>\"e\"</ETag></CopyObjectResult>";
-    let (world, asked) = world(200, &[], document).await;
+    let (context, asked) = context(200, &[], document).await;
     for source in
         ["one/../k", "/one/%2e%2e/k", "one/%252e%252e/k", "one/a/../../k", "one/..%5ck", "one/%2e%2e%2fk"]
     {
         for target in ["/one/copy", "/one/part?partNumber=1&uploadId=u"] {
-            let error = world.refused(Method::PUT, target, &[("x-amz-copy-source", source)]).await;
+            let error = context.refused(Method::PUT, target, &[("x-amz-copy-source", source)]).await;
             assert_eq!(error.code, Code::InvalidURI, "{source}");
         }
     }
     for query in ["prefix=..%2F", "prefix=a/../../", "key-marker=..%2Fx&upload-id-marker=u"] {
-        let error = world.refused(Method::GET, &format!("/one?uploads&{query}"), &[]).await;
+        let error = context.refused(Method::GET, &format!("/one?uploads&{query}"), &[]).await;
         assert_eq!(error.code, Code::InvalidURI, "{query}");
     }
     assert!(asked.lock().unwrap().is_empty(), "{asked:?}");
     let source = [("x-amz-copy-source", "two/from%3Fx?versionId=v%2F1")];
-    world.ok(Method::PUT, "/one/copy", &source, "").await;
+    context.ok(Method::PUT, "/one/copy", &source, "").await;
     let sent = asked.lock().unwrap()[0].headers()["x-amz-copy-source"].clone();
     assert_eq!(sent, "/their-two/from%3Fx?versionId=v%2F1");
 }
@@ -248,18 +248,18 @@ async fn uploads_are_asked_for_below_the_folder_and_others_are_never_shown() {
         <Upload><Key>secret/a</Key><UploadId>u0</UploadId></Upload>\
         <Upload><Key>in/here/a</Key><UploadId>u1</UploadId></Upload>\
         <CommonPrefixes><Prefix>secret/</Prefix></CommonPrefixes></ListMultipartUploadsResult>";
-    let (world, asked) = world(200, &[], document).await;
-    let marker = world.sealed("a b", "u/0");
+    let (context, asked) = context(200, &[], document).await;
+    let marker = context.sealed("a b", "u/0");
     let query = format!("prefix=&key-marker=a%20b&upload-id-marker={marker}&max-uploads=7");
-    let page = world.get(&format!("/one?uploads&{query}")).await;
-    assert_eq!(page.elements("UploadId"), [world.sealed("a", "u1")]);
+    let page = context.get(&format!("/one?uploads&{query}")).await;
+    assert_eq!(page.elements("UploadId"), [context.sealed("a", "u1")]);
     assert_eq!(page.elements("Key"), ["a"]);
     assert!(!page.text().contains("secret") && !page.text().contains("in/here"), "{}", page.text());
     let query = "encoding-type=url&key-marker=in%2Fhere%2Fa%20b&max-uploads=7&prefix=in%2Fhere%2F\
                  &upload-id-marker=u%2F0&uploads=";
     assert_eq!(the_one(&asked).0, format!("/their-one?{query}"));
     let next = page.element("NextKeyMarker").unwrap();
-    world.get(&format!("/one?uploads&key-marker={next}&upload-id-marker=forged")).await;
+    context.get(&format!("/one?uploads&key-marker={next}&upload-id-marker=forged")).await;
     let (uri, _) = the_one(&asked);
     assert!(uri.contains("key-marker=in%2Fhere%2Fb&") && uri.contains("upload-id-marker=u2&"), "{uri}");
 }
@@ -268,9 +268,9 @@ async fn uploads_are_asked_for_below_the_folder_and_others_are_never_shown() {
 async fn not_modified_comes_with_what_caches_need() {
     let headers =
         &[("etag", "\"e\""), ("cache-control", "max-age=5"), ("x-amz-version-id", "v"), ("server", "S")];
-    let (world, _) = world(304, headers, "").await;
+    let (context, _) = context(304, headers, "").await;
     for method in [Method::GET, Method::HEAD] {
-        let answer = world.ok(method, "/one/k", &[("if-none-match", "\"e\"")], "").await;
+        let answer = context.ok(method, "/one/k", &[("if-none-match", "\"e\"")], "").await;
         assert_eq!((answer.status, answer.header("etag")), (StatusCode::NOT_MODIFIED, "\"e\""));
         assert_eq!((answer.header("cache-control"), answer.header("x-amz-version-id")), ("max-age=5", "v"));
         assert_eq!(answer.header("server"), "");
@@ -293,9 +293,9 @@ async fn the_words_of_a_provider_that_refuses_are_not_repeated() {
             "<Error><Code>{code}</Code><Message>secret words</Message><Key>in/here/k</Key>\
              <BucketName>their-one</BucketName></Error>"
         );
-        let (world, _) = world(status, &[("x-amz-request-id", "1")], document.leak()).await;
+        let (context, _) = context(status, &[("x-amz-request-id", "1")], document.leak()).await;
         let tags = "<Tagging><TagSet></TagSet></Tagging>";
-        let parts = format!("/one/k?uploadId={}", world.sealed("k", "u"));
+        let parts = format!("/one/k?uploadId={}", context.sealed("k", "u"));
         for (method, path, body) in [
             (Method::GET, "/one/k?versionId=v", ""),
             (Method::PUT, "/one/k", "x"),
@@ -303,7 +303,7 @@ async fn the_words_of_a_provider_that_refuses_are_not_repeated() {
             (Method::GET, &parts, ""),
             (Method::POST, "/one/k?uploads", ""),
         ] {
-            let error = world.send(method.clone(), path, &[], body).await.unwrap_err().error;
+            let error = context.send(method.clone(), path, &[], body).await.unwrap_err().error;
             assert_eq!(error.code, expected, "{method} {path}");
             for word in ["secret", "in/here", "their-one", "SomethingNew"] {
                 assert!(!error.message.contains(word), "{error}");
@@ -315,17 +315,17 @@ async fn the_words_of_a_provider_that_refuses_are_not_repeated() {
 #[tokio::test]
 async fn an_error_in_a_success_is_an_error() {
     let document = "<Error><Code>InternalError</Code><Message>secret words</Message></Error>";
-    let (world, _) = world(200, &[], document).await;
+    let (context, _) = context(200, &[], document).await;
     let parts = "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>e</ETag></Part>\
         </CompleteMultipartUpload>";
     let source = [("x-amz-copy-source", "two/k")];
-    let upload = world.sealed("k", "u");
+    let upload = context.sealed("k", "u");
     for (method, path, headers, body) in [
         (Method::PUT, "/one/k".to_owned(), &source[..], ""),
         (Method::PUT, format!("/one/k?partNumber=1&uploadId={upload}"), &source[..], ""),
         (Method::POST, format!("/one/k?uploadId={upload}"), &[], parts),
     ] {
-        let error = world.send(method, &path, headers, body).await.unwrap_err().error;
+        let error = context.send(method, &path, headers, body).await.unwrap_err().error;
         assert_eq!(error.code, Code::ServiceUnavailable, "{error}");
     }
 }
@@ -336,15 +336,15 @@ async fn attributes_are_found_in_another_way_where_the_provider_has_none() {
     for (status, body) in
         [(501, "<Error><Code>NotImplemented</Code></Error>"), (403, denied), (200, "the object")]
     {
-        let (world, asked) = world_of(Arc::new(move |request| match *request.method() {
+        let (context, asked) = world_of(Arc::new(move |request| match *request.method() {
             Method::HEAD => answer(200, &[("etag", "\"e\""), ("content-length", "10")], ""),
             _ => answer(status, &[], body),
         }))
         .await;
         let wanted = [("x-amz-object-attributes", "ETag,ObjectSize")];
-        let told = world.ok(Method::GET, "/one/k?attributes", &wanted, "").await;
+        let response = context.ok(Method::GET, "/one/k?attributes", &wanted, "").await;
         assert_eq!(
-            (told.element("ETag").as_deref(), told.element("ObjectSize").as_deref()),
+            (response.element("ETag").as_deref(), response.element("ObjectSize").as_deref()),
             (Some("e"), Some("10"))
         );
         assert_eq!(asked.lock().unwrap().len(), 2);
@@ -354,7 +354,7 @@ async fn attributes_are_found_in_another_way_where_the_provider_has_none() {
 #[tokio::test]
 async fn a_provider_that_copies_is_asked_once_and_moves_no_content() {
     let document = "<CopyObjectResult><ETag>\"e\"</ETag></CopyObjectResult>";
-    let (world, asked) = world(200, &[("x-amz-copy-source-version-id", "v")], document).await;
+    let (context, asked) = context(200, &[("x-amz-copy-source-version-id", "v")], document).await;
     let headers = [
         ("x-amz-copy-source", "two/from"),
         ("x-amz-tagging-directive", "REPLACE"),
@@ -362,7 +362,7 @@ async fn a_provider_that_copies_is_asked_once_and_moves_no_content() {
         ("x-amz-meta-unheeded", "1"),
         ("x-amz-acl", "private"),
     ];
-    let copied = world.ok(Method::PUT, "/one/copy", &headers, "").await;
+    let copied = context.ok(Method::PUT, "/one/copy", &headers, "").await;
     assert_eq!(copied.header("x-amz-copy-source-version-id"), "v");
     let names =
         expected(&["content-length", "x-amz-copy-source", "x-amz-tagging", "x-amz-tagging-directive"]);
@@ -371,7 +371,7 @@ async fn a_provider_that_copies_is_asked_once_and_moves_no_content() {
         ("/one/itself", &[("x-amz-copy-source", "one/itself")][..]),
         ("/one/copy", &[("x-amz-copy-source", "two/from"), ("if-none-match", "*")]),
     ] {
-        world.refused(Method::PUT, path, headers).await;
+        context.refused(Method::PUT, path, headers).await;
     }
     assert!(asked.lock().unwrap().is_empty());
 }
@@ -380,7 +380,7 @@ async fn a_provider_that_copies_is_asked_once_and_moves_no_content() {
 async fn a_checksum_behind_the_payload_is_sent_on_if_it_is_known_in_time() {
     use base64::Engine as _;
     for (length, known) in [(10, true), (64 << 10, true), ((64 << 10) + 1, false)] {
-        let (world, asked) = world(200, &[("etag", "\"e\"")], "").await;
+        let (context, asked) = context(200, &[("etag", "\"e\"")], "").await;
         let content = "x".repeat(length);
         let crc32 = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32IsoHdlc, content.as_bytes());
         let crc32 = u32::try_from(crc32).unwrap().to_be_bytes();
@@ -390,7 +390,7 @@ async fn a_checksum_behind_the_payload_is_sent_on_if_it_is_known_in_time() {
             .header("content-encoding", "aws-chunked")
             .header("x-amz-decoded-content-length", length)
             .header("x-amz-trailer", "x-amz-checksum-crc32");
-        world.send_signed(draft, body).await.unwrap();
+        context.send_signed(draft, body).await.unwrap();
         let asked = asked.lock().unwrap();
         let sent =
             asked[0].headers().get("x-amz-checksum-crc32").map(|sent| sent.to_str().unwrap().to_owned());
@@ -404,11 +404,11 @@ async fn a_checksum_behind_the_payload_is_sent_on_if_it_is_known_in_time() {
 async fn google_with_an_hmac_pair_is_sent_the_basics_only() {
     let (endpoint, asked) = provider(Arc::new(|_| answer(200, &[("etag", "\"e\"")], ""))).await;
     let target = |bucket: &str| target(StorageType::Gcs, bucket, "GOOG1EXAMPLE", &endpoint);
-    let world = unmeasured(&target("their-one"), &target("their-two"));
-    world.ok(Method::GET, "/one/k", EVERYTHING, "").await;
+    let context = unmeasured(&target("their-one"), &target("their-two"));
+    context.ok(Method::GET, "/one/k", EVERYTHING, "").await;
     assert_eq!(the_one(&asked), ("/their-one/in/here/k".to_owned(), expected(&["if-match", "range"])));
     let kept = [("content-type", "text/plain"), ("x-amz-meta-a", "1"), ("x-amz-checksum-crc32", "AAAAAA==")];
-    world.ok(Method::PUT, "/one/k", &kept, "x").await;
+    context.ok(Method::PUT, "/one/k", &kept, "x").await;
     let names = expected(&["content-length", "content-type", "x-amz-meta-a"]);
     assert_eq!(the_one(&asked), ("/their-one/in/here/k".to_owned(), names));
     for (path, header) in [
@@ -417,7 +417,7 @@ async fn google_with_an_hmac_pair_is_sent_the_basics_only() {
         ("/one/k?tagging", ("range", "bytes=0-1")),
         ("/one/k", ("x-amz-server-side-encryption-customer-key", "k")),
     ] {
-        let error = world.refused(Method::GET, path, &[header]).await;
+        let error = context.refused(Method::GET, path, &[header]).await;
         assert_eq!(error.code, Code::NotImplemented, "{path}");
     }
     assert!(asked.lock().unwrap().is_empty());
@@ -425,14 +425,14 @@ async fn google_with_an_hmac_pair_is_sent_the_basics_only() {
 
 #[tokio::test]
 async fn a_credential_that_may_not_touch_tags_is_told_their_permission() {
-    let (world, _) = world(403, &[], "<Error><Code>AccessDenied</Code></Error>").await;
+    let (context, _) = context(403, &[], "<Error><Code>AccessDenied</Code></Error>").await;
     let tags = "<Tagging><TagSet></TagSet></Tagging>";
     for (method, permission) in [
         (Method::GET, "s3:GetObjectTagging"),
         (Method::PUT, "s3:PutObjectTagging"),
         (Method::DELETE, "s3:DeleteObjectTagging"),
     ] {
-        let failure = world.send(method, "/one/k?tagging", &[], tags).await.unwrap_err();
+        let failure = context.send(method, "/one/k?tagging", &[], tags).await.unwrap_err();
         assert_eq!((failure.error.code, failure.fault), (Code::AccessDenied, Some(Fault::Misconfigured)));
         assert!(failure.error.message.contains(permission), "{failure}");
     }
@@ -451,14 +451,14 @@ async fn an_object_under_a_customers_key_counts_as_empty() {
         ((400, ""), plain, 10),
         ((400, ""), secret, 0),
     ] {
-        let (mut world, _) = world_of(Arc::new(move |request| match (request.method(), before) {
+        let (mut context, _) = world_of(Arc::new(move |request| match (request.method(), before) {
             (&Method::HEAD, (status, "")) => answer(status, &[], ""),
             (&Method::HEAD, (status, size)) => answer(status, &[("content-length", size)], ""),
             _ => answer(200, &[("etag", "\"e\"")], ""),
         }))
         .await;
-        world.settings.measure_size_change = true;
-        let stored = world.ok(Method::PUT, "/one/k", headers, "0123456789").await;
+        context.settings.measure_size_change = true;
+        let stored = context.ok(Method::PUT, "/one/k", headers, "0123456789").await;
         assert_eq!(stored.size_change, expected, "{before:?} {headers:?}");
     }
 }

@@ -8,7 +8,7 @@ use bucketry_provider::error::ProviderError;
 use bucketry_provider::s3::S3Driver;
 use http::Method;
 
-use crate::world::{World, connections, new_name, setting};
+use crate::context::{TestContext, connections, new_name, setting};
 
 /// A bucket as the identity `who` sees it; empty for the administrator.
 pub(crate) fn target(bucket: &str, who: &str) -> BucketTarget {
@@ -34,12 +34,16 @@ pub(crate) async fn bucket(name: &str) -> BucketTarget {
     }
 }
 
-async fn world(case: &str) -> World {
-    World::new(&bucket("gateway-one").await, &bucket("gateway-two").await, &format!("{}/", new_name(case)))
+async fn context(case: &str) -> TestContext {
+    TestContext::new(
+        &bucket("gateway-one").await,
+        &bucket("gateway-two").await,
+        &format!("{}/", new_name(case)),
+    )
 }
 
-crate::cases_of_all! { crate::s3::world }
-crate::cases! { crate::s3::world;
+crate::cases_of_all! { crate::s3::context }
+crate::cases! { crate::s3::context;
     multipart: parts_become_an_object, an_aborted_upload_is_gone;
     tags: tags_are_replaced_and_taken_away, malformed_tags_change_nothing;
     forwarded: tags_are_kept_with_the_object, what_is_kept_at_s3_passes_both_ways,
@@ -49,10 +53,10 @@ crate::cases! { crate::s3::world;
 }
 
 /// A world on a bucket that keeps versions.
-async fn versioned_world(case: &str) -> World {
+async fn versioned_world(case: &str) -> TestContext {
     let target = bucket("gateway-versions").await;
     S3Driver::open(&target, &connections()).unwrap().keep_versions().await.unwrap();
-    World::new(&target, &target, &format!("{}/", new_name(case)))
+    TestContext::new(&target, &target, &format!("{}/", new_name(case)))
 }
 
 crate::cases! { crate::s3::versioned_world;
@@ -61,14 +65,14 @@ crate::cases! { crate::s3::versioned_world;
 
 #[tokio::test]
 async fn a_copy_between_accounts_is_streamed() {
-    let room = format!("{}/", new_name("accounts"));
-    let scoped = World::new(&target("scoped", ""), &target("scoped", ""), &room);
+    let dir = format!("{}/", new_name("accounts"));
+    let scoped = TestContext::new(&target("scoped", ""), &target("scoped", ""), &dir);
     scoped.put("/two/from", "content").await;
-    let world = World::new(&bucket("gateway-one").await, &target("scoped", "READONLY_"), &room);
+    let context = TestContext::new(&bucket("gateway-one").await, &target("scoped", "READONLY_"), &dir);
     let source = ("x-amz-copy-source", "two/from");
-    assert_eq!(world.ok(Method::PUT, "/one/copy", &[source], "").await.size_change, 7);
-    assert_eq!(world.get("/one/copy").await.text(), "content");
+    assert_eq!(context.ok(Method::PUT, "/one/copy", &[source], "").await.size_change, 7);
+    assert_eq!(context.get("/one/copy").await.text(), "content");
     // What only the provider could do is refused, not left out.
     let replacing = [source, ("x-amz-tagging-directive", "REPLACE"), ("x-amz-tagging", "a=1")];
-    assert_eq!(world.refused(Method::PUT, "/one/copy", &replacing).await.code, Code::NotImplemented);
+    assert_eq!(context.refused(Method::PUT, "/one/copy", &replacing).await.code, Code::NotImplemented);
 }

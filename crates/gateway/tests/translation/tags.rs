@@ -3,7 +3,7 @@
 use bucketry_gateway::error::Code;
 use http::{Method, StatusCode};
 
-use crate::world::World;
+use crate::context::TestContext;
 
 const TEXT: &str = "0123456789";
 
@@ -18,8 +18,8 @@ pub(crate) fn tagging(tags: &[(&str, &str)]) -> String {
     )
 }
 
-pub(crate) async fn tags(world: &World, path: &str) -> Vec<(String, String)> {
-    let answer = world.get(&format!("{path}?tagging")).await;
+pub(crate) async fn tags(context: &TestContext, path: &str) -> Vec<(String, String)> {
+    let answer = context.get(&format!("{path}?tagging")).await;
     answer.elements("Key").into_iter().zip(answer.elements("Value")).collect()
 }
 
@@ -27,27 +27,27 @@ pub(crate) fn pair(key: &str, value: &str) -> (String, String) {
     (key.to_owned(), value.to_owned())
 }
 
-pub(crate) async fn tags_are_replaced_and_taken_away(world: &World) {
-    world.put("/one/key", TEXT).await;
-    assert_eq!(tags(world, "/one/key").await, []);
+pub(crate) async fn tags_are_replaced_and_taken_away(context: &TestContext) {
+    context.put("/one/key", TEXT).await;
+    assert_eq!(tags(context, "/one/key").await, []);
     for given in [&[("a", "1"), ("colour", "light blue")][..], &[("b", "2 + 3")]] {
-        let put = world.ok(Method::PUT, "/one/key?tagging", &[], tagging(given)).await;
+        let put = context.ok(Method::PUT, "/one/key?tagging", &[], tagging(given)).await;
         assert_eq!((put.status, put.size_change), (StatusCode::OK, 0));
     }
-    assert_eq!(tags(world, "/one/key").await, [pair("b", "2 + 3")]);
-    let gone = world.ok(Method::DELETE, "/one/key?tagging", &[], "").await;
+    assert_eq!(tags(context, "/one/key").await, [pair("b", "2 + 3")]);
+    let gone = context.ok(Method::DELETE, "/one/key?tagging", &[], "").await;
     assert_eq!(gone.status, StatusCode::NO_CONTENT);
-    assert_eq!(tags(world, "/one/key").await, []);
-    assert_eq!(world.get("/one/key").await.text(), TEXT, "the object itself is untouched");
+    assert_eq!(tags(context, "/one/key").await, []);
+    assert_eq!(context.get("/one/key").await.text(), TEXT, "the object itself is untouched");
     for (method, body) in [(Method::GET, String::new()), (Method::PUT, tagging(&[("a", "1")]))] {
-        let failure = world.send(method, "/one/missing?tagging", &[], body).await.unwrap_err();
+        let failure = context.send(method, "/one/missing?tagging", &[], body).await.unwrap_err();
         assert_eq!(failure.error.code, Code::NoSuchKey);
     }
 }
 
-pub(crate) async fn malformed_tags_change_nothing(world: &World) {
-    world.put("/one/key", TEXT).await;
-    world.ok(Method::PUT, "/one/key?tagging", &[], tagging(&[("a", "1")])).await;
+pub(crate) async fn malformed_tags_change_nothing(context: &TestContext) {
+    context.put("/one/key", TEXT).await;
+    context.ok(Method::PUT, "/one/key?tagging", &[], tagging(&[("a", "1")])).await;
     let large = format!("<Tagging>{}</Tagging>", " ".repeat(65 << 10));
     let twice = tagging(&[("k", "v"); 2]);
     for (document, code) in [
@@ -58,8 +58,8 @@ pub(crate) async fn malformed_tags_change_nothing(world: &World) {
         (&twice, Code::InvalidTag),
     ] {
         let document = document.to_owned();
-        let failure = world.send(Method::PUT, "/one/key?tagging", &[], document).await.unwrap_err();
+        let failure = context.send(Method::PUT, "/one/key?tagging", &[], document).await.unwrap_err();
         assert_eq!(failure.error.code, code, "{failure:?}");
     }
-    assert_eq!(tags(world, "/one/key").await, [pair("a", "1")]);
+    assert_eq!(tags(context, "/one/key").await, [pair("a", "1")]);
 }

@@ -3,7 +3,7 @@
 use crate::provider::{Addressing, Provider};
 
 /// What a host name tells.
-pub(super) struct Row {
+pub(super) struct HostRule {
     pub(super) provider: Provider,
     /// The labels of the host: `*` stands for any one, `{region}` for the region. More labels may stand in front.
     pub(super) host: &'static str,
@@ -12,20 +12,20 @@ pub(super) struct Row {
     pub(super) addressing: Addressing,
 }
 
-const fn path(provider: Provider, host: &'static str) -> Row {
-    Row { provider, host, region: None, addressing: Addressing::Path }
+const fn path(provider: Provider, host: &'static str) -> HostRule {
+    HostRule { provider, host, region: None, addressing: Addressing::Path }
 }
 
-const fn virtual_host(provider: Provider, host: &'static str) -> Row {
-    Row { addressing: Addressing::VirtualHost, ..path(provider, host) }
+const fn virtual_host(provider: Provider, host: &'static str) -> HostRule {
+    HostRule { addressing: Addressing::VirtualHost, ..path(provider, host) }
 }
 
-const fn one_region(provider: Provider, host: &'static str, region: &'static str) -> Row {
-    Row { region: Some(region), ..path(provider, host) }
+const fn one_region(provider: Provider, host: &'static str, region: &'static str) -> HostRule {
+    HostRule { region: Some(region), ..path(provider, host) }
 }
 
 /// The first that fits counts: the more telling stand before the more general.
-pub(super) const HOSTS: &[Row] = &[
+pub(super) const HOSTS: &[HostRule] = &[
     virtual_host(Provider::Aws, "s3-accelerate.amazonaws.com"),
     path(Provider::Aws, "s3.{region}.vpce.amazonaws.com"),
     virtual_host(Provider::Aws, "s3.dualstack.{region}.amazonaws.com"),
@@ -95,7 +95,7 @@ pub(super) struct Fit<'a> {
     pub(super) region: Option<&'a str>,
 }
 
-impl Row {
+impl HostRule {
     /// Whether the host ends in the labels of this row.
     pub(super) fn fit<'a>(&self, host: &'a str) -> Option<Fit<'a>> {
         let mut rest = host;
@@ -108,8 +108,8 @@ impl Row {
             };
             match wanted.split_once("{region}") {
                 Some((start, end)) => {
-                    let told = label.strip_prefix(start)?.strip_suffix(end)?;
-                    region = Some(told).filter(|told| !told.is_empty());
+                    let response = label.strip_prefix(start)?.strip_suffix(end)?;
+                    region = Some(response).filter(|response| !response.is_empty());
                     region?;
                 }
                 None if wanted == "*" || wanted == label => {}

@@ -23,7 +23,7 @@ use bucketry_model::node_protocol::{MAX_BATCH, UsageBatch};
 use bucketry_model::usage::UsageRow;
 
 use frame::Record;
-use segment::{Beginning, Place, Segment};
+use segment::{BatchPosition, Beginning, Segment};
 
 /// A file that is longer is followed by another one, so that acknowledged batches give their room back.
 const SEGMENT_BYTES: u64 = 4 << 20;
@@ -69,7 +69,7 @@ pub struct Spool {
     sequence: u64,
     /// Oldest first; batches are written to the newest, if it is of this spool.
     segments: VecDeque<Segment>,
-    waiting: VecDeque<Place>,
+    waiting: VecDeque<BatchPosition>,
     /// Held as long as the spool lives.
     _lock: File,
 }
@@ -120,19 +120,19 @@ impl Spool {
             .map(|(number, rows)| Record::Batch { number, rows: rows.to_vec() })
             .collect();
         let count = batches.len() as u64;
-        let places = self.write(batches).map_err(|source| self.disk(source))?;
-        self.waiting.extend(places);
+        let positions = self.write(batches).map_err(|source| self.disk(source))?;
+        self.waiting.extend(positions);
         self.next += count;
         Ok(())
     }
 
     /// The oldest batch that isn't acknowledged yet: the same one until it is.
     pub fn oldest(&self) -> Result<Option<UsageBatch>, SpoolError> {
-        let Some(place) = self.waiting.front().copied() else { return Ok(None) };
-        match self.read(place).map_err(|source| self.disk(source))? {
+        let Some(position) = self.waiting.front().copied() else { return Ok(None) };
+        match self.read(position).map_err(|source| self.disk(source))? {
             Some(rows) => {
-                let spool = self.spool_of(place).to_owned();
-                Ok(Some(UsageBatch { spool, number: place.number, rows }))
+                let spool = self.spool_of(position).to_owned();
+                Ok(Some(UsageBatch { spool, number: position.number, rows }))
             }
             None => Err(SpoolError::Damaged),
         }
@@ -143,11 +143,11 @@ impl Spool {
         let Some(oldest) = self.waiting.front().copied() else { return Ok(()) };
         let spool = self.spool_of(oldest).to_owned();
         let mut last = oldest.segment;
-        while let Some(place) = self.waiting.front().copied()
-            && place.number <= number
-            && self.spool_of(place) == spool
+        while let Some(position) = self.waiting.front().copied()
+            && position.number <= number
+            && self.spool_of(position) == spool
         {
-            last = place.segment;
+            last = position.segment;
             self.waiting.pop_front();
         }
         self.make_room(last, number).map_err(|source| self.disk(source))
@@ -207,7 +207,7 @@ impl Spool {
         for scanned in found {
             let done = acknowledged.get(&scanned.segment.spool).copied().unwrap_or(0);
             let waiting = self.waiting.len();
-            self.waiting.extend(scanned.batches.into_iter().filter(|place| place.number > done));
+            self.waiting.extend(scanned.batches.into_iter().filter(|position| position.number > done));
             if self.waiting.len() > waiting {
                 self.segments.push_back(scanned.segment);
             } else {
@@ -217,7 +217,7 @@ impl Spool {
         Ok(())
     }
 
-    fn write(&mut self, batches: Vec<Record>) -> io::Result<Vec<Place>> {
+    fn write(&mut self, batches: Vec<Record>) -> io::Result<Vec<BatchPosition>> {
         if self.segments.back().is_none_or(|newest| self.is_done(newest)) {
             let begin = Beginning { spool: &self.name, next: self.next, replaces: false };
             let (segment, _) = Segment::create(&self.directory, self.sequence + 1, begin, [])?;
@@ -232,7 +232,7 @@ impl Spool {
 
     /// Notes an acknowledgement in the file that holds the batch, or gives the file up with it.
     fn make_room(&mut self, segment: u64, acknowledged: u64) -> io::Result<()> {
-        let needed = self.waiting.front().map_or(u64::MAX, |place| place.segment);
+        let needed = self.waiting.front().map_or(u64::MAX, |position| position.segment);
         while let Some(oldest) = self.segments.front()
             && oldest.sequence < needed
             && (self.segments.len() > 1 || self.is_done(oldest))
@@ -252,22 +252,22 @@ impl Spool {
 
     fn rewrite(&mut self, new_name: &str) -> io::Result<()> {
         let mut number = 0;
-        let waiting = self.waiting.iter().filter_map(|place| match self.read(*place) {
+        let waiting = self.waiting.iter().filter_map(|position| match self.read(*position) {
             Ok(Some(rows)) => {
                 number += 1;
                 Some(Ok(Record::Batch { number, rows }))
             }
             Ok(None) => {
-                tracing::error!(batch = place.number, "a spooled batch is damaged; its traffic is lost");
+                tracing::error!(batch = position.number, "a spooled batch is damaged; its traffic is lost");
                 None
             }
             Err(error) => Some(Err(error)),
         });
         let begin = Beginning { spool: new_name, next: 1, replaces: true };
-        let (segment, places) = Segment::create(&self.directory, self.sequence + 1, begin, waiting)?;
+        let (segment, positions) = Segment::create(&self.directory, self.sequence + 1, begin, waiting)?;
         self.sequence += 1;
         self.segments.push_back(segment);
-        self.waiting = places.into();
+        self.waiting = positions.into();
         new_name.clone_into(&mut self.name);
         self.next = self.waiting.len() as u64 + 1;
         while self.segments.len() > 1
@@ -279,13 +279,13 @@ impl Spool {
         Ok(())
     }
 
-    fn read(&self, place: Place) -> io::Result<Option<Vec<UsageRow>>> {
-        let segment = self.segments.iter().find(|segment| segment.sequence == place.segment);
-        segment.map_or(Ok(None), |segment| segment.read(place))
+    fn read(&self, position: BatchPosition) -> io::Result<Option<Vec<UsageRow>>> {
+        let segment = self.segments.iter().find(|segment| segment.sequence == position.segment);
+        segment.map_or(Ok(None), |segment| segment.read(position))
     }
 
-    fn spool_of(&self, place: Place) -> &str {
-        let segment = self.segments.iter().find(|segment| segment.sequence == place.segment);
+    fn spool_of(&self, position: BatchPosition) -> &str {
+        let segment = self.segments.iter().find(|segment| segment.sequence == position.segment);
         segment.map_or(&self.name, |segment| &segment.spool)
     }
 }

@@ -29,7 +29,7 @@ pub(super) struct Segment {
 
 /// Where a batch lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct BatchPosition {
     pub(super) number: u64,
     pub(super) segment: u64,
     offset: u64,
@@ -41,7 +41,7 @@ pub(super) struct Scanned {
     pub(super) segment: Segment,
     /// Whether nothing counts that lies in older files.
     pub(super) replaces: bool,
-    pub(super) batches: Vec<Place>,
+    pub(super) batches: Vec<BatchPosition>,
     pub(super) acknowledged: u64,
     /// How many records are damaged.
     pub(super) damaged: u32,
@@ -64,13 +64,13 @@ impl Segment {
         sequence: u64,
         begin: Beginning<'_>,
         batches: impl IntoIterator<Item = io::Result<Record>>,
-    ) -> io::Result<(Self, Vec<Place>)> {
+    ) -> io::Result<(Self, Vec<BatchPosition>)> {
         let path = directory.join(format!("{PREFIX}{sequence:012}{SUFFIX}"));
         let temporary = path.with_extension(UNFINISHED.trim_start_matches('.'));
         // Opened once: after the renaming nothing may fail that would leave a file behind which nobody knows of.
         remove_if_there(&temporary)?;
         let mut file = private::writing().append(true).create_new(true).open(&temporary)?;
-        let mut places = Vec::new();
+        let mut positions = Vec::new();
         let mut bytes = 0;
         let spool = begin.spool.to_owned();
         let begin = Record::Begin { spool: spool.clone(), next: begin.next, replaces: begin.replaces };
@@ -78,7 +78,7 @@ impl Segment {
             let record = record?;
             let text = frame::encode(&record)?;
             if let Record::Batch { number, .. } = record {
-                places.push(Place { number, segment: sequence, offset: bytes });
+                positions.push(BatchPosition { number, segment: sequence, offset: bytes });
             }
             file.write_all(&text)?;
             bytes += text.len() as u64;
@@ -89,7 +89,7 @@ impl Segment {
             remove_if_there(&path)?;
             return Err(error);
         }
-        Ok((Self { sequence, spool, bytes, path, file: Some(file) }, places))
+        Ok((Self { sequence, spool, bytes, path, file: Some(file) }, positions))
     }
 
     /// Removes what is left of files that never became whole.
@@ -129,13 +129,13 @@ impl Segment {
         else {
             return Ok(None);
         };
-        let (mut batches, mut acknowledged, mut damaged) = (Vec::<Place>::new(), 0, 0);
+        let (mut batches, mut acknowledged, mut damaged) = (Vec::<BatchPosition>::new(), 0, 0);
         loop {
             let bytes = match frame::read(&mut input)? {
                 Found::Record(Record::Batch { number, .. }, bytes)
                     if batches.last().is_none_or(|last| last.number < number) =>
                 {
-                    batches.push(Place { number, segment: sequence, offset });
+                    batches.push(BatchPosition { number, segment: sequence, offset });
                     bytes
                 }
                 Found::Record(Record::Acknowledged { number }, bytes) => {
@@ -165,13 +165,13 @@ impl Segment {
     }
 
     /// Adds batches and makes sure that they outlive a power failure. Where that fails, none of them is there.
-    pub(super) fn append(&mut self, batches: Vec<Record>) -> io::Result<Vec<Place>> {
+    pub(super) fn append(&mut self, batches: Vec<Record>) -> io::Result<Vec<BatchPosition>> {
         let mut text = Vec::new();
-        let mut places = Vec::new();
+        let mut positions = Vec::new();
         for record in batches {
             if let Record::Batch { number, .. } = &record {
                 let offset = self.bytes + text.len() as u64;
-                places.push(Place { number: *number, segment: self.sequence, offset });
+                positions.push(BatchPosition { number: *number, segment: self.sequence, offset });
             }
             text.extend(frame::encode(&record)?);
         }
@@ -186,7 +186,7 @@ impl Segment {
             return Err(error);
         }
         self.bytes += text.len() as u64;
-        Ok(places)
+        Ok(positions)
     }
 
     /// Notes an acknowledgement. Not waited for: if it gets lost, the batches are sent again and known again.
@@ -212,11 +212,11 @@ impl Segment {
     }
 
     /// Reads a batch; none where the file was damaged.
-    pub(super) fn read(&self, place: Place) -> io::Result<Option<Vec<UsageRow>>> {
+    pub(super) fn read(&self, position: BatchPosition) -> io::Result<Option<Vec<UsageRow>>> {
         let mut file = File::open(&self.path)?;
-        file.seek(SeekFrom::Start(place.offset))?;
+        file.seek(SeekFrom::Start(position.offset))?;
         match frame::read(&mut BufReader::new(file))? {
-            Found::Record(Record::Batch { number, rows }, _) if number == place.number => Ok(Some(rows)),
+            Found::Record(Record::Batch { number, rows }, _) if number == position.number => Ok(Some(rows)),
             _ => Ok(None),
         }
     }

@@ -37,12 +37,12 @@ fn open_named(directory: &Path, name: &str) -> Spool {
 
 /// The numbers and requests of all waiting batches, acknowledged one by one.
 fn drain(spool: &mut Spool) -> Vec<(u64, u32)> {
-    let mut told = vec![];
+    let mut response = vec![];
     while let Some(batch) = spool.oldest().unwrap() {
-        told.push((batch.number, batch.rows.iter().map(|row| row.requests).sum()));
+        response.push((batch.number, batch.rows.iter().map(|row| row.requests).sum()));
         spool.acknowledge(batch.number).unwrap();
     }
-    told
+    response
 }
 
 fn newest_file(directory: &Path) -> PathBuf {
@@ -233,12 +233,12 @@ fn each_start_numbers_its_batches_by_itself() {
     spool.append(&[row(2)]).unwrap();
     drop(spool);
     let mut spool = open_named(directory.path(), "third");
-    let mut told = vec![];
+    let mut response = vec![];
     while let Some(batch) = spool.oldest().unwrap() {
-        told.push((batch.spool, batch.number, batch.rows[0].requests));
+        response.push((batch.spool, batch.number, batch.rows[0].requests));
         spool.acknowledge(batch.number).unwrap();
     }
-    assert_eq!(told, [("first".to_owned(), 1, 1), ("second".to_owned(), 1, 2)]);
+    assert_eq!(response, [("first".to_owned(), 1, 1), ("second".to_owned(), 1, 2)]);
     assert!(Segment::find(directory.path()).unwrap().is_empty(), "nothing is kept of what was told");
 }
 

@@ -8,8 +8,8 @@ use bucketry_model::secret::SealedSecret;
 use bucketry_vault::{Identities, SecretContext, open};
 
 use crate::cloud::Behaviour;
+use crate::context::{TestContext, bucket, id, location, millis, org, sealed, seconds};
 use crate::control_plane::FakeControlPlane;
-use crate::world::{World, bucket, id, location, millis, org, sealed, seconds};
 
 fn validate(name: &str, secret: Option<SealedSecret>) -> Task {
     Task::Validate {
@@ -35,13 +35,13 @@ fn reason(outcome: &Outcome) -> &str {
 
 #[tokio::test(start_paused = true)]
 async fn a_validation_is_made_and_told_at_once() {
-    let world = World::start();
+    let context = TestContext::start();
     seconds(1).await;
-    world.cloud.set("bad", Behaviour::Refusing(Duration::from_millis(5)));
-    world.give(validate("good", Some(sealed(1, "wJalr", &world.recipient))));
-    world.give(validate("bad", None));
+    context.cloud.set("bad", Behaviour::Refusing(Duration::from_millis(5)));
+    context.give(validate("good", Some(sealed(1, "wJalr", &context.recipient))));
+    context.give(validate("bad", None));
     millis(100).await;
-    let outcomes = outcomes(&world.control_plane);
+    let outcomes = outcomes(&context.control_plane);
     let codes: Vec<_> = outcomes
         .iter()
         .map(|outcome| match outcome {
@@ -54,17 +54,17 @@ async fn a_validation_is_made_and_told_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_validation_that_stalls_or_panics_or_has_a_foreign_secret_fails_with_the_reason() {
-    let world = World::start();
+    let context = TestContext::start();
     seconds(1).await;
-    world.cloud.set("stalling", Behaviour::Stalling);
-    world.cloud.set("panicking", Behaviour::Panicking);
-    world.give(validate("stalling", None));
+    context.cloud.set("stalling", Behaviour::Stalling);
+    context.cloud.set("panicking", Behaviour::Panicking);
+    context.give(validate("stalling", None));
     millis(10_600).await;
-    assert!(reason(&outcomes(&world.control_plane)[0]).contains("in time"));
-    world.give(validate("panicking", None));
-    world.give(validate("good", Some(sealed(1, "hunter2", &Identities::generate().in_use()))));
+    assert!(reason(&outcomes(&context.control_plane)[0]).contains("in time"));
+    context.give(validate("panicking", None));
+    context.give(validate("good", Some(sealed(1, "hunter2", &Identities::generate().in_use()))));
     millis(500).await;
-    let outcomes = outcomes(&world.control_plane);
+    let outcomes = outcomes(&context.control_plane);
     assert_eq!(outcomes.len(), 3);
     assert!(outcomes[1..].iter().any(|outcome| reason(outcome).contains("broke off")));
     assert!(outcomes[1..].iter().any(|outcome| reason(outcome).contains("can't open")));
@@ -73,13 +73,13 @@ async fn a_validation_that_stalls_or_panics_or_has_a_foreign_secret_fails_with_t
 
 #[tokio::test(start_paused = true)]
 async fn a_validation_under_way_is_finished_before_the_node_stops() {
-    let world = World::start();
+    let context = TestContext::start();
     seconds(1).await;
-    world.cloud.set("slow", Behaviour::Refusing(Duration::from_secs(4)));
-    world.give(validate("slow", None));
+    context.cloud.set("slow", Behaviour::Refusing(Duration::from_secs(4)));
+    context.give(validate("slow", None));
     millis(100).await;
-    let control_plane = world.control_plane;
-    world.agent.stop().await;
+    let control_plane = context.control_plane;
+    context.agent.stop().await;
     let outcomes = outcomes(&control_plane);
     let [Outcome::Validated { diagnosis, .. }] = outcomes.as_slice() else { panic!("{outcomes:?}") };
     assert_eq!(diagnosis.failure().and_then(|check| check.error_code), Some(CheckCode::ConnectionRefused));
@@ -87,50 +87,50 @@ async fn a_validation_under_way_is_finished_before_the_node_stops() {
 
 #[tokio::test(start_paused = true)]
 async fn a_rotation_makes_a_key_reseals_and_forgets_the_older_key() {
-    let world = World::start();
-    let old = sealed(1, "wJalr", &world.recipient);
-    world.snapshot(vec![NodeBucket { secret: Some(old.clone()), ..bucket(1, 1) }]);
+    let context = TestContext::start();
+    let old = sealed(1, "wJalr", &context.recipient);
+    context.snapshot(vec![NodeBucket { secret: Some(old.clone()), ..bucket(1, 1) }]);
     seconds(1).await;
 
-    world.give(Task::NewIdentity);
+    context.give(Task::NewIdentity);
     seconds(1).await;
-    assert_eq!(outcomes(&world.control_plane), [Outcome::Done]);
-    let registered = world.control_plane.state().registers.last().unwrap().recipients.clone();
-    assert_eq!((registered.len(), registered[1].clone()), (2, world.recipient.to_string()));
+    assert_eq!(outcomes(&context.control_plane), [Outcome::Done]);
+    let registered = context.control_plane.state().registers.last().unwrap().recipients.clone();
+    assert_eq!((registered.len(), registered[1].clone()), (2, context.recipient.to_string()));
 
     let foreign = sealed(2, "other", &Identities::generate().in_use());
     let bound = |n, secret| BoundSecret { org_id: org(), owner: SecretOwner::Bucket(id(n)), secret };
     let secrets = vec![bound(1, old), bound(2, foreign)];
-    world.give(Task::Reseal { secrets, recipients: vec![registered[0].clone()] });
+    context.give(Task::Reseal { secrets, recipients: vec![registered[0].clone()] });
     seconds(1).await;
-    let Some(Outcome::Resealed { secrets }) = outcomes(&world.control_plane).pop() else { panic!() };
+    let Some(Outcome::Resealed { secrets }) = outcomes(&context.control_plane).pop() else { panic!() };
     assert_eq!(secrets.len(), 1, "what can't be opened is left out");
 
-    world.give(Task::RetireIdentities);
+    context.give(Task::RetireIdentities);
     seconds(1).await;
-    assert_eq!(world.control_plane.state().registers.last().unwrap().recipients, [registered[0].clone()]);
-    let keys = Identities::load_or_create(&world.directory.path().join("vault.key")).unwrap();
+    assert_eq!(context.control_plane.state().registers.last().unwrap().recipients, [registered[0].clone()]);
+    let keys = Identities::load_or_create(&context.directory.path().join("vault.key")).unwrap();
     assert_eq!(keys.recipients().len(), 1);
     let secret = open(&secrets[0].secret, &SecretContext::of_bucket(org(), id(1)), &keys).unwrap();
     assert_eq!(secret.expose(), "wJalr");
     seconds(120).await;
-    assert!(world.cloud.probes("b1").len() > 1, "probing goes on with what was opened before");
+    assert!(context.cloud.probes("b1").len() > 1, "probing goes on with what was opened before");
 }
 
 #[tokio::test(start_paused = true)]
 async fn of_more_secrets_than_a_message_holds_the_first_are_resealed() {
-    let world = World::start();
+    let context = TestContext::start();
     seconds(1).await;
     let large = "k".repeat(30_000);
     let bound = |n| BoundSecret {
         org_id: org(),
         owner: SecretOwner::Bucket(id(n)),
-        secret: sealed(n, &large, &world.recipient),
+        secret: sealed(n, &large, &context.recipient),
     };
-    let recipients = vec![world.recipient.to_string()];
-    world.give(Task::Reseal { secrets: (0..40).map(bound).collect(), recipients });
+    let recipients = vec![context.recipient.to_string()];
+    context.give(Task::Reseal { secrets: (0..40).map(bound).collect(), recipients });
     seconds(1).await;
-    let Some(Outcome::Resealed { secrets }) = outcomes(&world.control_plane).pop() else { panic!() };
+    let Some(Outcome::Resealed { secrets }) = outcomes(&context.control_plane).pop() else { panic!() };
     assert!((10..40).contains(&secrets.len()), "{} of 40", secrets.len());
     assert!(serde_json::to_vec(&secrets).unwrap().len() < 1 << 20);
     assert!(secrets.iter().zip(0..).all(|(secret, n)| secret.owner == SecretOwner::Bucket(id(n))));
@@ -138,13 +138,13 @@ async fn of_more_secrets_than_a_message_holds_the_first_are_resealed() {
 
 #[tokio::test(start_paused = true)]
 async fn resealing_to_what_is_no_key_fails() {
-    let world = World::start();
+    let context = TestContext::start();
     seconds(1).await;
     for recipients in [vec![], vec!["age1nonsense".to_owned()]] {
-        world.give(Task::Reseal { secrets: vec![], recipients });
+        context.give(Task::Reseal { secrets: vec![], recipients });
     }
     seconds(1).await;
-    let outcomes = outcomes(&world.control_plane);
+    let outcomes = outcomes(&context.control_plane);
     assert_eq!(outcomes.len(), 2);
     assert!(outcomes.iter().all(|outcome| reason(outcome).contains("recipient")), "{outcomes:?}");
 }

@@ -4,10 +4,10 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod cloud;
+mod context;
 mod control_plane;
 mod jobs;
 mod outage;
 mod probing;
 mod scale;
 mod traffic;
-mod world;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bucketry_model::usage::UsageRow;
 use tempfile::TempDir;
 
+use crate::context::{TestContext, id, seconds};
 use crate::control_plane::{FakeControlPlane, Mood};
-use crate::world::{World, id, seconds};
 
 fn row(requests: u32) -> UsageRow {
     UsageRow {
@@ -24,80 +24,81 @@ fn row(requests: u32) -> UsageRow {
     }
 }
 
-fn counted(world: &World) -> u64 {
-    world.control_plane.state().counted_requests
+fn counted(context: &TestContext) -> u64 {
+    context.control_plane.state().counted_requests
 }
 
 /// Stops an agent and starts another one in its place.
-async fn restart(world: World) -> World {
-    let (control_plane, directory): (Arc<FakeControlPlane>, TempDir) = (world.control_plane, world.directory);
-    world.agent.stop().await;
-    World::start_before(control_plane, directory, |_| {})
+async fn restart(context: TestContext) -> TestContext {
+    let (control_plane, directory): (Arc<FakeControlPlane>, TempDir) =
+        (context.control_plane, context.directory);
+    context.agent.stop().await;
+    TestContext::start_before(control_plane, directory, |_| {})
 }
 
 #[tokio::test(start_paused = true)]
 async fn traffic_is_reported_within_seconds() {
-    let world = World::start();
-    world.agent.usage_meter().add(row(3));
-    world.agent.usage_meter().add(row(4));
+    let context = TestContext::start();
+    context.agent.usage_meter().add(row(3));
+    context.agent.usage_meter().add(row(4));
     seconds(7).await;
-    assert_eq!(counted(&world), 7);
-    assert_eq!(world.agent.metrics().usage_batches_waiting, 0);
+    assert_eq!(counted(&context), 7);
+    assert_eq!(context.agent.metrics().usage_batches_waiting, 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_report_whose_answer_got_lost_is_counted_once_even_over_a_restart() {
-    let world = World::start();
+    let context = TestContext::start();
     seconds(1).await;
-    world.control_plane.set_mood(Mood::AnswersLost);
-    world.agent.usage_meter().add(row(3));
+    context.control_plane.set_mood(Mood::AnswersLost);
+    context.agent.usage_meter().add(row(3));
     seconds(60).await;
-    assert_eq!((counted(&world), world.agent.metrics().usage_batches_waiting), (3, 1));
-    let world = restart(world).await;
-    world.control_plane.set_mood(Mood::Well);
-    world.agent.usage_meter().add(row(4));
+    assert_eq!((counted(&context), context.agent.metrics().usage_batches_waiting), (3, 1));
+    let context = restart(context).await;
+    context.control_plane.set_mood(Mood::Well);
+    context.agent.usage_meter().add(row(4));
     seconds(120).await;
-    assert_eq!((counted(&world), world.agent.metrics().usage_batches_waiting), (7, 0));
+    assert_eq!((counted(&context), context.agent.metrics().usage_batches_waiting), (7, 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_was_counted_just_before_stopping_is_on_the_disk() {
-    let world = World::start();
+    let context = TestContext::start();
     seconds(1).await;
-    world.control_plane.set_mood(Mood::Away);
-    world.agent.usage_meter().add(row(5));
-    let world = restart(world).await;
-    world.control_plane.set_mood(Mood::Well);
+    context.control_plane.set_mood(Mood::Away);
+    context.agent.usage_meter().add(row(5));
+    let context = restart(context).await;
+    context.control_plane.set_mood(Mood::Well);
     seconds(120).await;
-    assert_eq!(counted(&world), 5);
+    assert_eq!(counted(&context), 5);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_control_plane_restored_from_an_older_backup_counts_on() {
-    let world = World::start();
+    let context = TestContext::start();
     for _ in 0..3 {
-        world.agent.usage_meter().add(row(1));
+        context.agent.usage_meter().add(row(1));
         seconds(7).await;
     }
-    assert_eq!(counted(&world), 3);
-    world.control_plane.state().expected.values_mut().for_each(|expected| *expected = 2);
-    world.agent.usage_meter().add(row(1));
+    assert_eq!(counted(&context), 3);
+    context.control_plane.state().expected.values_mut().for_each(|expected| *expected = 2);
+    context.agent.usage_meter().add(row(1));
     seconds(7).await;
-    assert_eq!((counted(&world), world.agent.metrics().usage_batches_waiting), (4, 0));
-    assert_eq!(world.control_plane.state().expected.len(), 2, "under the name of a new spool");
+    assert_eq!((counted(&context), context.agent.metrics().usage_batches_waiting), (4, 0));
+    assert_eq!(context.control_plane.state().expected.len(), 2, "under the name of a new spool");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_full_spool_loses_the_newest_and_says_so() {
-    let world = World::start_with(|config| config.spool.max_bytes = 700);
-    world.control_plane.set_mood(Mood::Away);
+    let context = TestContext::start_with(|config| config.spool.max_bytes = 700);
+    context.control_plane.set_mood(Mood::Away);
     for requests in [1, 2, 4] {
-        world.agent.usage_meter().add(row(requests));
+        context.agent.usage_meter().add(row(requests));
         seconds(6).await;
     }
-    world.control_plane.set_mood(Mood::Well);
+    context.control_plane.set_mood(Mood::Well);
     seconds(120).await;
-    let metrics = world.agent.metrics();
+    let metrics = context.agent.metrics();
     assert!(metrics.usage_rows_lost >= 1, "{metrics:?}");
-    assert!((1..=3).contains(&counted(&world)), "{}", counted(&world));
+    assert!((1..=3).contains(&counted(&context)), "{}", counted(&context));
 }

@@ -144,20 +144,20 @@ mod tests {
 
     #[test]
     fn refusals_are_told_apart_by_their_numbers() {
-        let told = |status, json: Value| {
+        let response = |status, json: Value| {
             let status = StatusCode::from_u16(status).unwrap();
             let answer = Answer { status, headers: HeaderMap::new(), document: bytes::Bytes::new() };
             refusal(&answer, &json, Timestamp::UNIX_EPOCH).kind().unwrap()
         };
         let aadsts = |number: u32| json!({ "error": "invalid_client", "error_codes": [number] });
-        assert_eq!(told(400, aadsts(90_002)), ErrorKind::KeyUnknown);
-        assert_eq!(told(400, aadsts(700_016)), ErrorKind::KeyUnknown);
-        assert_eq!(told(401, aadsts(7_000_215)), ErrorKind::SecretWrong);
-        assert_eq!(told(401, aadsts(7_000_222)), ErrorKind::TokenExpired);
-        assert_eq!(told(503, json!({ "error": "temporarily_unavailable" })), ErrorKind::Throttled);
-        assert_eq!(told(429, Value::Null), ErrorKind::Throttled);
-        assert_eq!(told(500, Value::Null), ErrorKind::Internal);
-        assert_eq!(told(404, Value::Null), ErrorKind::Internal, "something else answers");
-        assert_eq!(told(302, Value::Null), ErrorKind::Internal);
+        assert_eq!(response(400, aadsts(90_002)), ErrorKind::KeyUnknown);
+        assert_eq!(response(400, aadsts(700_016)), ErrorKind::KeyUnknown);
+        assert_eq!(response(401, aadsts(7_000_215)), ErrorKind::SecretWrong);
+        assert_eq!(response(401, aadsts(7_000_222)), ErrorKind::TokenExpired);
+        assert_eq!(response(503, json!({ "error": "temporarily_unavailable" })), ErrorKind::Throttled);
+        assert_eq!(response(429, Value::Null), ErrorKind::Throttled);
+        assert_eq!(response(500, Value::Null), ErrorKind::Internal);
+        assert_eq!(response(404, Value::Null), ErrorKind::Internal, "something else answers");
+        assert_eq!(response(302, Value::Null), ErrorKind::Internal);
     }
 }

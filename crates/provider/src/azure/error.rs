@@ -25,7 +25,7 @@ pub(super) fn read(
     document: &[u8],
     refused: &Refused,
 ) -> ProviderError {
-    let Told { code, detail } = Told::read(document);
+    let ErrorFields { code, detail } = ErrorFields::read(document);
     let code = text(headers, "x-ms-error-code").filter(|code| is_code(code)).or(code);
     if code.is_none() && is_page(headers, document) && is_foreign(status) {
         return ProviderError::NotAnObjectStore { status: Some(status) };
@@ -59,24 +59,24 @@ fn is_page(headers: &HeaderMap, document: &[u8]) -> bool {
 }
 
 #[derive(Default)]
-struct Told {
+struct ErrorFields {
     code: Option<String>,
     /// Read to tell causes apart, never shown.
     detail: String,
 }
 
-impl Told {
+impl ErrorFields {
     fn read(document: &[u8]) -> Self {
-        let mut told = Self::default();
+        let mut fields = Self::default();
         let outcome = xml::read(document, "Error", |element| {
             match element.name {
-                "Code" if is_code(element.text) => told.code = Some(element.text.to_owned()),
-                "AuthenticationErrorDetail" | "Message" => told.detail.push_str(element.text),
+                "Code" if is_code(element.text) => fields.code = Some(element.text.to_owned()),
+                "AuthenticationErrorDetail" | "Message" => fields.detail.push_str(element.text),
                 _ => {}
             }
             Ok(())
         });
-        if outcome.is_ok() { told } else { Self::default() }
+        if outcome.is_ok() { fields } else { Self::default() }
     }
 }
 

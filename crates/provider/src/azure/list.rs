@@ -5,7 +5,7 @@ use http::Method;
 use crate::azure::AzureDriver;
 use crate::azure::attributes::quoted;
 use crate::azure::request::Call;
-use crate::connection::Pace;
+use crate::connection::ResponseTimeout;
 use crate::driver::{ListPage, ListRequest, ListedObject, PageToken};
 use crate::encode::decode_percent;
 use crate::error::ProviderError;
@@ -34,7 +34,7 @@ impl AzureDriver {
         let max_keys = request.max_keys.unwrap_or(MAX_KEYS).clamp(1, MAX_KEYS);
         call.query.push("maxresults", &max_keys.to_string());
         let (head, body) = self.send(call).await?.into_parts();
-        let document = self.connections.document(body, MAX_PAGE_BYTES, Pace::Usual).await?;
+        let document = self.connections.document(body, MAX_PAGE_BYTES, ResponseTimeout::Usual).await?;
         parse(&document)
             .map_err(|UnexpectedXml| ProviderError::NotAnObjectStore { status: Some(head.status) })
     }

@@ -12,7 +12,7 @@ use crate::azure::attributes::{
 };
 use crate::azure::request::Call;
 use crate::body::{Payload, ProviderBody};
-use crate::connection::Pace;
+use crate::connection::ResponseTimeout;
 use crate::driver::{
     ByteRange, Conditions, CopyRequest, Deleted, GetRequest, ObjectAttributes, ObjectInfo, ObjectRead,
     PutRequest, Stored, VersionId,
@@ -128,7 +128,7 @@ impl AzureDriver {
             put_metadata(&mut call.headers, attributes)?;
         }
         call.payload = Some(Payload::bytes(""));
-        call.pace = Pace::Slow;
+        call.response_timeout = ResponseTimeout::Slow;
         let answer = self.send(call).await?.into_parts().0.headers;
         let mut copied = stored(&answer);
         if text(&answer, "x-ms-copy-status").as_deref() == Some("pending") {
@@ -142,7 +142,7 @@ impl AzureDriver {
 
     /// Waits for a copy that goes on. Dropped, the copy goes on without anybody waiting.
     async fn finish_copy(&self, key: &str) -> Result<Stored, ProviderError> {
-        let deadline = Instant::now() + self.connections.answer_timeout(Pace::Slow);
+        let deadline = Instant::now() + self.connections.answer_timeout(ResponseTimeout::Slow);
         loop {
             let info = self.head_blob(key, &Conditions::default()).await?;
             match text(&info.headers, "x-ms-copy-status").as_deref() {

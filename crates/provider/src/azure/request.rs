@@ -6,10 +6,10 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 
 use crate::azure::credentials::Credentials;
 use crate::azure::error::Refused;
-use crate::azure::sign::{Target, sign};
+use crate::azure::sign::{StringToSign, sign};
 use crate::azure::{AzureDriver, error};
 use crate::body::{Outgoing, Payload};
-use crate::connection::Pace;
+use crate::connection::ResponseTimeout;
 use crate::encode::Query;
 use crate::error::{MAX_ERROR_BYTES, ProviderError};
 use crate::headers::{http_date, value};
@@ -26,7 +26,7 @@ pub(super) struct Call<'a> {
     pub(super) query: Query,
     pub(super) headers: HeaderMap,
     pub(super) payload: Option<Payload>,
-    pub(super) pace: Pace,
+    pub(super) response_timeout: ResponseTimeout,
 }
 
 impl<'a> Call<'a> {
@@ -34,7 +34,14 @@ impl<'a> Call<'a> {
     pub(super) fn container(method: Method, query: &[(&'static str, &str)]) -> Self {
         let mut query = Query::new(query);
         query.push("restype", "container");
-        Self { method, key: None, query, headers: HeaderMap::new(), payload: None, pace: Pace::Usual }
+        Self {
+            method,
+            key: None,
+            query,
+            headers: HeaderMap::new(),
+            payload: None,
+            response_timeout: ResponseTimeout::Usual,
+        }
     }
 
     /// A request about a blob. What the service would store under another name is refused here: it takes `.` and
@@ -54,7 +61,7 @@ impl<'a> Call<'a> {
             query: Query::default(),
             headers: HeaderMap::new(),
             payload: None,
-            pace: Pace::Usual,
+            response_timeout: ResponseTimeout::Usual,
         })
     }
 }
@@ -64,7 +71,7 @@ impl AzureDriver {
     /// changes nothing and its pooled connection was closed under it.
     pub(super) async fn send(&self, call: Call<'_>) -> Result<Response<Incoming>, ProviderError> {
         let repeatable = call.method.is_safe() && call.payload.is_none();
-        let Call { method, key, mut query, headers, mut payload, pace } = call;
+        let Call { method, key, mut query, headers, mut payload, response_timeout } = call;
         let path = self.address.path(key);
         let pairs = query.sorted().to_vec();
         let query = self.with_sas(query.into_text());
@@ -86,7 +93,7 @@ impl AzureDriver {
             if let Some(payload) = payload.take() {
                 (*request.body_mut(), progress) = Outgoing::of(payload);
             }
-            return match self.connections.send(request, progress, pace).await {
+            return match self.connections.send(request, progress, response_timeout).await {
                 Err(ProviderError::BrokenOff) if attempts > 0 => continue,
                 Err(error) => Err(error),
                 Ok(answer) if answer.status().is_success() => Ok(answer),
@@ -143,7 +150,7 @@ impl AzureDriver {
                 return Ok(());
             }
         };
-        let target = Target { method: method.as_str(), account: &self.account, path, query };
+        let target = StringToSign { method: method.as_str(), account: &self.account, path, query };
         sign(headers, &target, key)
             .map_err(|_| ProviderError::InvalidRequest("the account's name can't be put into a header"))
     }
@@ -154,7 +161,7 @@ impl AzureDriver {
             Bytes::new()
         } else {
             // The header tells the code where the document can't be read.
-            self.connections.document(body, MAX_ERROR_BYTES, Pace::Usual).await.unwrap_or_default()
+            self.connections.document(body, MAX_ERROR_BYTES, ResponseTimeout::Usual).await.unwrap_or_default()
         };
         let now = self.connections.clock().now();
         let refused = Refused { of_blob, expires: self.credentials.expires(), now };

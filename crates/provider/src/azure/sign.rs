@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue};
 use ring::hmac;
 
 /// What is signed beside the header.
-pub(super) struct Target<'a> {
+pub(super) struct StringToSign<'a> {
     pub(super) method: &'a str,
     pub(super) account: &'a str,
     /// The path as it is sent, escaped.
@@ -22,7 +22,7 @@ pub(super) struct Target<'a> {
 /// Adds the signature. `x-ms-date` must be in the header.
 pub(super) fn sign(
     headers: &mut HeaderMap,
-    target: &Target<'_>,
+    target: &StringToSign<'_>,
     key: &hmac::Key,
 ) -> Result<(), http::header::InvalidHeaderValue> {
     let signature = STANDARD.encode(hmac::sign(key, string_to_sign(headers, target).as_bytes()));
@@ -32,7 +32,7 @@ pub(super) fn sign(
     Ok(())
 }
 
-fn string_to_sign(headers: &HeaderMap, target: &Target<'_>) -> String {
+fn string_to_sign(headers: &HeaderMap, target: &StringToSign<'_>) -> String {
     let field = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
     let mut text = String::with_capacity(512);
     text.push_str(target.method);
@@ -90,7 +90,7 @@ mod tests {
         .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
         .collect();
         let query = [("comp", "list".to_owned()), ("include", "a,b".to_owned())];
-        let target = Target { method: "GET", account: "acct", path: "/photos/a%20b", query: &query };
+        let target = StringToSign { method: "GET", account: "acct", path: "/photos/a%20b", query: &query };
         assert_eq!(
             string_to_sign(&headers, &target),
             "GET\n\n\n\n\n\n\n\n\n\"0x8D\"\n\n\nx-ms-date:Sun, 25 Sep 2011 14:36:14 GMT\n\
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn the_signature_is_not_shown() {
         let mut headers = HeaderMap::new();
-        let target = Target { method: "GET", account: "acct", path: "/", query: &[] };
+        let target = StringToSign { method: "GET", account: "acct", path: "/", query: &[] };
         sign(&mut headers, &target, &hmac::Key::new(hmac::HMAC_SHA256, b"key")).unwrap();
         assert!(headers[AUTHORIZATION].to_str().unwrap().starts_with("SharedKey acct:"));
         assert!(!format!("{headers:?}").contains("SharedKey"));

@@ -9,7 +9,7 @@ use quick_xml::escape::escape;
 use crate::azure::AzureDriver;
 use crate::azure::request::Call;
 use crate::body::Payload;
-use crate::connection::Pace;
+use crate::connection::ResponseTimeout;
 use crate::driver::Tag;
 use crate::encode::Query;
 use crate::error::ProviderError;
@@ -23,7 +23,7 @@ impl AzureDriver {
         let query = Query::new(&[("comp", "tags")]);
         let answer = self.send(Call { query, ..Call::blob(Method::GET, key)? }).await?;
         let (head, body) = answer.into_parts();
-        let document = self.connections.document(body, MAX_TAGS_BYTES, Pace::Usual).await?;
+        let document = self.connections.document(body, MAX_TAGS_BYTES, ResponseTimeout::Usual).await?;
         read(&document).map_err(|UnexpectedXml| ProviderError::NotAnObjectStore { status: Some(head.status) })
     }
 

@@ -19,7 +19,7 @@ use crate::azure::AzureDriver;
 use crate::azure::attributes::{put_attributes, stored};
 use crate::azure::request::Call;
 use crate::body::Payload;
-use crate::connection::Pace;
+use crate::connection::ResponseTimeout;
 use crate::driver::{Conditions, ObjectAttributes, Part, PartsPage, Stored, UploadId};
 use crate::encode::Query;
 use crate::error::{ErrorAnswer, ErrorKind, ProviderError};
@@ -173,8 +173,8 @@ impl AzureDriver {
         document.push_str("</BlockList>");
         let query = Query::new(&[("comp", "blocklist")]);
         let payload = Some(Payload::bytes(document));
-        let pace = Pace::Slow;
-        let call = Call { query, headers, payload, pace, ..Call::blob(Method::PUT, key)? };
+        let response_timeout = ResponseTimeout::Slow;
+        let call = Call { query, headers, payload, response_timeout, ..Call::blob(Method::PUT, key)? };
         let answer = self.send(call).await?;
         Ok(stored(answer.headers()))
     }
@@ -188,7 +188,7 @@ impl AzureDriver {
             Err(error) => return Err(error),
         };
         let (head, body) = answer.into_parts();
-        let document = self.connections.document(body, MAX_BLOCK_LIST_BYTES, Pace::Usual).await?;
+        let document = self.connections.document(body, MAX_BLOCK_LIST_BYTES, ResponseTimeout::Usual).await?;
         let mut blocks = Vec::new();
         let mut block = Block { id: String::new(), size: 0 };
         let read = xml::read(&document, "BlockList", |element| {

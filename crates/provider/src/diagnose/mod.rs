@@ -75,7 +75,7 @@ fn unopened(error: OpenError) -> Check {
 const AUTHENTICATED: &str = "The provider accepts the key and its signature.";
 
 /// The rest of the checks would be pointless.
-struct Stop;
+struct StopChecks;
 
 struct Run {
     checks: Vec<Check>,
@@ -90,7 +90,7 @@ impl Run {
         driver: &SharedDriver,
         connections: &Connections,
         scope: CheckScope,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), StopChecks> {
         self.network(connections).await?;
         let may_list = self.access(driver).await?;
         match scope {
@@ -102,7 +102,7 @@ impl Run {
         }
     }
 
-    async fn network(&mut self, connections: &Connections) -> Result<(), Stop> {
+    async fn network(&mut self, connections: &Connections) -> Result<(), StopChecks> {
         let Site { host, port, tls, .. } = self.site.clone();
 
         let (took, resolved) = self.timed(connections.resolve(&host, port)).await;
@@ -124,7 +124,7 @@ impl Run {
     }
 
     /// The checks `authenticate`, `bucket` and `list`. Answers whether the key may list.
-    async fn access(&mut self, driver: &SharedDriver) -> Result<bool, Stop> {
+    async fn access(&mut self, driver: &SharedDriver) -> Result<bool, StopChecks> {
         let first = first_key();
         let ((list_took, listed), asked) =
             tokio::join!(self.timed(driver.list(&first)), self.timed(driver.head_bucket()));
@@ -135,15 +135,15 @@ impl Run {
                 Some(ErrorKind::BucketNotFound | ErrorKind::NotFound) => {
                     self.pass(CheckName::Authenticate, list_took, AUTHENTICATED);
                     self.fail(CheckName::Bucket, list_took, &error, Action::List);
-                    return Err(Stop);
+                    return Err(StopChecks);
                 }
                 Some(ErrorKind::WrongRegion) => {
                     self.fail(CheckName::Bucket, list_took, &error, Action::List);
-                    return Err(Stop);
+                    return Err(StopChecks);
                 }
                 _ => {
                     self.fail(CheckName::Authenticate, list_took, &error, Action::List);
-                    return Err(Stop);
+                    return Err(StopChecks);
                 }
             },
         };
@@ -160,7 +160,7 @@ impl Run {
         &mut self,
         (took, answered): (Duration, Result<(), ProviderError>),
         may_list: bool,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), StopChecks> {
         match answered {
             Ok(()) => self.pass(CheckName::Bucket, took, "The bucket exists."),
             Err(error)
@@ -177,7 +177,7 @@ impl Run {
             }
             Err(error) => {
                 self.fail(CheckName::Bucket, took, &error, Action::List);
-                return Err(Stop);
+                return Err(StopChecks);
             }
         }
         Ok(())
@@ -213,7 +213,7 @@ impl Run {
         took: Duration,
         outcome: Result<T, ProviderError>,
         success: &str,
-    ) -> Result<T, Stop> {
+    ) -> Result<T, StopChecks> {
         match outcome {
             Ok(value) => {
                 self.pass(name, took, success);
@@ -231,7 +231,7 @@ impl Run {
                     other => other,
                 };
                 self.fail(name, took, &error, Action::List);
-                Err(Stop)
+                Err(StopChecks)
             }
         }
     }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::{Run, Stop};
+use super::{Run, StopChecks};
 use crate::body::Payload;
 use crate::driver::{Driver, GetRequest, PutRequest, SharedDriver, Stored, VersionId};
 use crate::error::{ErrorKind, ProviderError};
@@ -23,7 +23,7 @@ const MAX_READ_BYTES: usize = 4_096;
 const BACKGROUND_DELETE: Duration = Duration::from_secs(30);
 
 impl Run {
-    pub(super) async fn objects(&mut self, driver: &SharedDriver, may_list: bool) -> Result<(), Stop> {
+    pub(super) async fn objects(&mut self, driver: &SharedDriver, may_list: bool) -> Result<(), StopChecks> {
         let mut object = ProbeObject::new(driver);
         let rest = self.deadline / 5;
 
@@ -74,11 +74,11 @@ impl Run {
         mut object: ProbeObject,
         error: &ProviderError,
         may_list: bool,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), StopChecks> {
         if error.kind() != Some(ErrorKind::AccessDenied) {
             // Its failure would tell nothing new; dropping the object tries once more.
             let _ = self.timed(object.delete()).await;
-            return Err(Stop);
+            return Err(StopChecks);
         }
         object.stays();
         self.read_missing(driver, may_list).await;

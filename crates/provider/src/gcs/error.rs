@@ -18,8 +18,8 @@ pub(super) enum About {
 
 /// Reads an error answer of either API: JSON, XML, or nothing for a HEAD.
 pub(super) fn read(status: StatusCode, headers: &HeaderMap, document: &[u8], about: About) -> ProviderError {
-    let told = Told::read(document);
-    if told.code.is_none()
+    let fields = ErrorFields::read(document);
+    if fields.code.is_none()
         && !document.trim_ascii().is_empty()
         && !is_google(headers)
         && is_foreign(status)
@@ -27,10 +27,10 @@ pub(super) fn read(status: StatusCode, headers: &HeaderMap, document: &[u8], abo
     {
         return ProviderError::NotAnObjectStore { status: Some(status) };
     }
-    let by_code = told.code.as_deref().and_then(|code| kind_of_code(code, about));
+    let by_code = fields.code.as_deref().and_then(|code| kind_of_code(code, about));
     let kind = match by_code.unwrap_or_else(|| kind_of_status(status)) {
-        ErrorKind::NotFound if told.bucket_is_missing => ErrorKind::BucketNotFound,
-        ErrorKind::NotFound if told.code.is_some() => match about {
+        ErrorKind::NotFound if fields.bucket_is_missing => ErrorKind::BucketNotFound,
+        ErrorKind::NotFound if fields.code.is_some() => match about {
             About::Bucket => ErrorKind::BucketNotFound,
             About::Object => ErrorKind::ObjectNotFound,
             About::Upload => ErrorKind::UploadNotFound,
@@ -41,13 +41,13 @@ pub(super) fn read(status: StatusCode, headers: &HeaderMap, document: &[u8], abo
         }
         kind => kind,
     };
-    ErrorAnswer::new(status, kind, told.code.map(Into::into), headers).into()
+    ErrorAnswer::new(status, kind, fields.code.map(Into::into), headers).into()
 }
 
 /// Reads the error document that may come in the answer to a completion, which the service begins to send before it
 /// knows the outcome. `None` if it is no error document.
 pub(super) fn read_late(headers: &HeaderMap, document: &[u8], about: About) -> Option<ProviderError> {
-    Told::read(document).code?;
+    ErrorFields::read(document).code?;
     Some(read(StatusCode::INTERNAL_SERVER_ERROR, headers, document, about))
 }
 
@@ -61,12 +61,12 @@ fn is_html(headers: &HeaderMap, document: &[u8]) -> bool {
 }
 
 #[derive(Default)]
-struct Told {
+struct ErrorFields {
     code: Option<String>,
     bucket_is_missing: bool,
 }
 
-impl Told {
+impl ErrorFields {
     fn read(document: &[u8]) -> Self {
         match serde_json::from_slice::<Value>(document) {
             Ok(json) => Self::read_json(&json["error"]),
@@ -86,14 +86,14 @@ impl Told {
     }
 
     fn read_xml(document: &[u8]) -> Self {
-        let mut told = Self::default();
+        let mut fields = Self::default();
         let outcome = xml::read(document, "Error", |element| {
             if element.path.len() == 1 && element.name == "Code" && is_code(element.text) {
-                told.code = Some(element.text.to_owned());
+                fields.code = Some(element.text.to_owned());
             }
             Ok(())
         });
-        if outcome.is_ok() { told } else { Self::default() }
+        if outcome.is_ok() { fields } else { Self::default() }
     }
 }
 

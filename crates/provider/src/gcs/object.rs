@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::body::{Payload, ProviderBody};
 use crate::conditions::judge;
-use crate::connection::Pace;
+use crate::connection::ResponseTimeout;
 use crate::driver::{
     Conditions, CopyRequest, Deleted, GetRequest, ObjectInfo, ObjectRead, PutRequest, Stored, VersionId,
 };
@@ -196,7 +196,7 @@ impl GcsDriver {
                 resource.clone().map_or_else(String::new, |resource| Value::Object(resource).to_string());
             call.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=UTF-8"));
             call.payload = Some(Payload::bytes(body));
-            call.pace = Pace::Slow;
+            call.response_timeout = ResponseTimeout::Slow;
             let answer = self.send_for_json(call, MAX_RESOURCE_BYTES).await?;
             match answer["rewriteToken"].as_str() {
                 Some(token) if answer["done"] != true => step = Some(token.to_owned()),

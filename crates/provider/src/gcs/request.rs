@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use serde_json::Value;
 
 use crate::body::{Outgoing, Payload};
-use crate::connection::Pace;
+use crate::connection::ResponseTimeout;
 use crate::encode::{Query, segment};
 use crate::error::{MAX_ERROR_BYTES, ProviderError};
 use crate::gcs::error::About;
@@ -22,7 +22,7 @@ pub(super) struct Call {
     pub(super) headers: HeaderMap,
     pub(super) payload: Option<Payload>,
     pub(super) about: About,
-    pub(super) pace: Pace,
+    pub(super) response_timeout: ResponseTimeout,
 }
 
 impl Call {
@@ -34,7 +34,7 @@ impl Call {
             headers: HeaderMap::new(),
             payload: None,
             about,
-            pace: Pace::Usual,
+            response_timeout: ResponseTimeout::Usual,
         }
     }
 }
@@ -64,7 +64,7 @@ impl GcsDriver {
     /// body only: if it changes nothing and its pooled connection was closed under it, and with a new token if the
     /// service refuses the one that was kept.
     pub(super) async fn send(&self, call: Call) -> Result<Response<Incoming>, ProviderError> {
-        let Call { method, path, query, headers, mut payload, about, pace } = call;
+        let Call { method, path, query, headers, mut payload, about, response_timeout } = call;
         let uri = self.address.uri(&format!("{}{path}", self.base), &query.into_text())?;
         let mut may_repeat = payload.is_none();
         loop {
@@ -89,7 +89,7 @@ impl GcsDriver {
                 (*request.body_mut(), progress) = Outgoing::of(payload);
             }
             let repeat = std::mem::take(&mut may_repeat);
-            let answer = match self.connections.send(request, progress, pace).await {
+            let answer = match self.connections.send(request, progress, response_timeout).await {
                 Err(ProviderError::BrokenOff) if repeat && method.is_safe() => continue,
                 answer => answer?,
             };
@@ -110,9 +110,9 @@ impl GcsDriver {
 
     /// Sends a request whose answer is JSON.
     pub(super) async fn send_for_json(&self, call: Call, limit: usize) -> Result<Value, ProviderError> {
-        let pace = call.pace;
+        let response_timeout = call.response_timeout;
         let (head, body) = self.send(call).await?.into_parts();
-        let document = self.connections.document(body, limit, pace).await?;
+        let document = self.connections.document(body, limit, response_timeout).await?;
         match serde_json::from_slice(&document) {
             Ok(json @ Value::Object(_)) => Ok(json),
             _ => Err(ProviderError::NotAnObjectStore { status: Some(head.status) }),
@@ -125,7 +125,7 @@ impl GcsDriver {
             Bytes::new()
         } else {
             // The status alone tells enough where the document can't be read.
-            self.connections.document(body, MAX_ERROR_BYTES, Pace::Usual).await.unwrap_or_default()
+            self.connections.document(body, MAX_ERROR_BYTES, ResponseTimeout::Usual).await.unwrap_or_default()
         };
         error::read(head.status, &head.headers, &document, about)
     }

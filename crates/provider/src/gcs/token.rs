@@ -242,36 +242,40 @@ mod tests {
     #[test]
     fn refusals_are_told_apart() {
         let now = "2026-01-01T00:00:00Z".parse().unwrap();
-        let told = |status, json: Value| refusal(&answer(status), &json, now).kind().unwrap();
+        let response = |status, json: Value| refusal(&answer(status), &json, now).kind().unwrap();
         let grant = |words: &str| json!({ "error": "invalid_grant", "error_description": words });
-        assert_eq!(told(400, grant("Invalid grant: account not found")), ErrorKind::KeyUnknown);
-        assert_eq!(told(400, grant("Invalid JWT Signature.")), ErrorKind::SecretWrong);
+        assert_eq!(response(400, grant("Invalid grant: account not found")), ErrorKind::KeyUnknown);
+        assert_eq!(response(400, grant("Invalid JWT Signature.")), ErrorKind::SecretWrong);
         let frame =
             "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe.";
-        assert_eq!(told(400, grant(frame)), ErrorKind::ClockSkew);
-        assert_eq!(told(401, json!({ "error": "disabled_client" })), ErrorKind::KeyUnknown);
-        assert_eq!(told(400, json!({ "error": "unauthorized_client" })), ErrorKind::KeyUnknown);
-        assert_eq!(told(429, json!("slow down")), ErrorKind::Throttled);
-        assert_eq!(told(503, Value::Null), ErrorKind::Throttled);
-        assert_eq!(told(404, Value::Null), ErrorKind::Internal);
+        assert_eq!(response(400, grant(frame)), ErrorKind::ClockSkew);
+        assert_eq!(response(401, json!({ "error": "disabled_client" })), ErrorKind::KeyUnknown);
+        assert_eq!(response(400, json!({ "error": "unauthorized_client" })), ErrorKind::KeyUnknown);
+        assert_eq!(response(429, json!("slow down")), ErrorKind::Throttled);
+        assert_eq!(response(503, Value::Null), ErrorKind::Throttled);
+        assert_eq!(response(404, Value::Null), ErrorKind::Internal);
     }
 
     #[test]
     fn a_refused_impersonation_keeps_its_reason_and_never_reads_as_a_denial() {
-        let told = |status, json: Value| {
+        let response = |status, json: Value| {
             let error = impersonation_refusal(&answer(status), &json);
             let code = error.answer().unwrap().code.clone().map(String::from);
             (error.kind().unwrap(), code.unwrap_or_default())
         };
         let denied =
             json!({ "status": "PERMISSION_DENIED", "details": [{ "reason": "IAM_PERMISSION_DENIED" }] });
-        assert_eq!(told(403, denied), (ErrorKind::KeyUnknown, "IAM_PERMISSION_DENIED".to_owned()));
+        assert_eq!(response(403, denied), (ErrorKind::KeyUnknown, "IAM_PERMISSION_DENIED".to_owned()));
         assert_eq!(
-            told(404, json!({ "status": "NOT_FOUND" })),
+            response(404, json!({ "status": "NOT_FOUND" })),
             (ErrorKind::KeyUnknown, "NOT_FOUND".to_owned())
         );
-        assert_eq!(told(429, json!({ "status": "RESOURCE_EXHAUSTED" })).0, ErrorKind::Throttled);
-        assert_eq!(told(403, Value::Null), (ErrorKind::Internal, String::new()), "something else answers");
+        assert_eq!(response(429, json!({ "status": "RESOURCE_EXHAUSTED" })).0, ErrorKind::Throttled);
+        assert_eq!(
+            response(403, Value::Null),
+            (ErrorKind::Internal, String::new()),
+            "something else answers"
+        );
     }
 
     #[test]

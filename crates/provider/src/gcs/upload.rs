@@ -6,7 +6,7 @@ use http::header::{CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, Method};
 
 use crate::body::Payload;
-use crate::connection::Pace;
+use crate::connection::ResponseTimeout;
 use crate::driver::{
     Conditions, ObjectAttributes, Part, PartsPage, Stored, UploadId, UploadsPage, UploadsRequest,
 };
@@ -108,7 +108,7 @@ impl GcsDriver {
         }
         call.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
         call.payload = Some(Payload::bytes(parts_document(parts)));
-        call.pace = Pace::Slow;
+        call.response_timeout = ResponseTimeout::Slow;
         let mut etag = None;
         let answered = self
             .read_answer(call, "CompleteMultipartUploadResult", |element| {
@@ -130,7 +130,7 @@ impl GcsDriver {
         let path = format!("/{}", self.bucket);
         let call = Call { query: uploads_query(request), ..Call::new(Method::GET, path, About::Bucket) };
         let (head, body) = self.send(call).await?.into_parts();
-        let document = self.connections.document(body, MAX_UPLOADS_BYTES, Pace::Usual).await?;
+        let document = self.connections.document(body, MAX_UPLOADS_BYTES, ResponseTimeout::Usual).await?;
         parse_uploads(&document).map_err(|UnexpectedXml| {
             error::read_late(&head.headers, &document, About::Bucket)
                 .unwrap_or(ProviderError::NotAnObjectStore { status: Some(head.status) })
@@ -152,9 +152,9 @@ impl GcsDriver {
         root: &str,
         visit: impl FnMut(xml::Element<'_>) -> Result<(), UnexpectedXml>,
     ) -> Result<HeaderMap, ProviderError> {
-        let (about, pace) = (call.about, call.pace);
+        let (about, response_timeout) = (call.about, call.response_timeout);
         let (head, body) = self.send(call).await?.into_parts();
-        let document = self.connections.document(body, MAX_ANSWER_BYTES, pace).await?;
+        let document = self.connections.document(body, MAX_ANSWER_BYTES, response_timeout).await?;
         match xml::read(&document, root, visit) {
             Ok(()) => Ok(head.headers),
             Err(UnexpectedXml) => match error::read_late(&head.headers, &document, about) {

@@ -20,7 +20,7 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
-use crate::policy::ranges::{Class, classify};
+use crate::policy::ranges::{AddressClass, classify};
 
 /// The setting that names the mode.
 pub const MODE_SETTING: &str = "BUCKETRY_ENDPOINT_POLICY";
@@ -142,8 +142,8 @@ impl EndpointPolicy {
     pub fn judge(&self, host: Option<&str>, address: IpAddr) -> Result<(), Refusal> {
         let address = address.to_canonical();
         let refusal = match classify(address) {
-            Class::Public => return Ok(()),
-            Class::Refused(refusal) => refusal,
+            AddressClass::Public => return Ok(()),
+            AddressClass::Refused(refusal) => refusal,
         };
         let by_mode =
             self.mode == PolicyMode::Private && matches!(refusal, Refusal::Loopback | Refusal::Private);

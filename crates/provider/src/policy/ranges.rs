@@ -6,7 +6,7 @@ use super::Refusal;
 
 /// What an address is to the policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Class {
+pub(super) enum AddressClass {
     /// Reachable over the internet, anyone's.
     Public,
     /// Refused, unless the settings allow what [`Refusal::can_be_allowed`].
@@ -26,7 +26,7 @@ const METADATA_V6: [Ipv6Addr; 3] = [
     Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42),
 ];
 
-pub(super) fn classify(address: IpAddr) -> Class {
+pub(super) fn classify(address: IpAddr) -> AddressClass {
     match address {
         IpAddr::V4(v4) => classify_v4(v4),
         IpAddr::V6(v6) => embedded_v4(address).map_or_else(|| classify_v6(v6), classify_v4),
@@ -47,7 +47,7 @@ pub(super) fn embedded_v4(address: IpAddr) -> Option<Ipv4Addr> {
     }
 }
 
-fn classify_v4(address: Ipv4Addr) -> Class {
+fn classify_v4(address: Ipv4Addr) -> AddressClass {
     let refusal = match address.octets() {
         _ if METADATA_V4.contains(&address) => Refusal::Metadata,
         [169, 254, ..] => Refusal::LinkLocal,
@@ -61,9 +61,9 @@ fn classify_v4(address: Ipv4Addr) -> Class {
         | [198, 51, 100, _]
         | [203, 0, 113, _]
         | [240..=255, ..] => Refusal::Reserved,
-        _ => return Class::Public,
+        _ => return AddressClass::Public,
     };
-    Class::Refused(refusal)
+    AddressClass::Refused(refusal)
 }
 
 #[expect(
@@ -71,7 +71,7 @@ fn classify_v4(address: Ipv4Addr) -> Class {
     clippy::unnested_or_patterns,
     reason = "the arms follow the registries, one range after the other"
 )]
-fn classify_v6(address: Ipv6Addr) -> Class {
+fn classify_v6(address: Ipv6Addr) -> AddressClass {
     let segments = address.segments();
     let refusal = match segments {
         _ if address.is_unspecified() => Refusal::Unspecified,
@@ -87,8 +87,8 @@ fn classify_v6(address: Ipv6Addr) -> Class {
         [0xfc00..=0xfdff, ..] => Refusal::Private,
         // 2001::/23 is for protocols, 2001:db8::/32 and 3fff::/20 for documentation.
         [0x2001, 0x0001..=0x01ff | 0x0db8, ..] | [0x3fff, 0x0000..=0x0fff, ..] => Refusal::Reserved,
-        [0x2000..=0x3fff, ..] => return Class::Public,
+        [0x2000..=0x3fff, ..] => return AddressClass::Public,
         _ => Refusal::Reserved,
     };
-    Class::Refused(refusal)
+    AddressClass::Refused(refusal)
 }

@@ -76,8 +76,8 @@ async fn read(answer: Response<Incoming>) -> Bytes {
     answer.into_body().collect().await.unwrap().to_bytes()
 }
 
-fn kept(pool: &Pool) -> usize {
-    pool.shelf.lock().by_place.values().map(VecDeque::len).sum()
+fn idle_connections(pool: &Pool) -> usize {
+    pool.idle.lock().by_origin.values().map(VecDeque::len).sum()
 }
 
 #[tokio::test]
@@ -96,7 +96,7 @@ async fn one_connection_carries_one_request_after_the_other() {
         for content in ["12345", "", "12345", "12345"] {
             let answer = pool.send(server.request(Method::GET)).await.unwrap();
             assert_eq!(read(answer).await, content);
-            assert_eq!(kept(&pool), 1, "after {content:?}");
+            assert_eq!(idle_connections(&pool), 1, "after {content:?}");
         }
     };
     let (_stream, ()) = tokio::join!(serving, asking);
@@ -114,7 +114,7 @@ async fn a_connection_is_kept_when_the_last_byte_was_read_and_nobody_asked_for_t
     let (_stream, sent) = tokio::join!(serving, pool.send(server.request(Method::GET)));
     let mut body = sent.unwrap().into_body();
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "12345");
-    assert_eq!(kept(&pool), 1);
+    assert_eq!(idle_connections(&pool), 1);
 }
 
 /// A task that tells how often it was woken by what it did itself.
@@ -173,7 +173,7 @@ async fn an_answer_that_is_not_read_to_its_end_closes_its_connection() {
     };
     let (mut stream, answer) = tokio::join!(serving, pool.send(server.request(Method::GET)));
     drop(answer);
-    assert_eq!(kept(&pool), 0);
+    assert_eq!(idle_connections(&pool), 0);
     assert_eq!(stream.read(&mut [0]).await.unwrap_or(0), 0, "it was closed");
 }
 
@@ -206,7 +206,8 @@ async fn a_connection_that_was_closed_while_it_was_kept_is_replaced_whatever_the
             let mut closed = false;
             while !closed {
                 tokio::task::yield_now().await;
-                closed = pool.shelf.lock().by_place.values_mut().flatten().all(|link| !link.is_fit());
+                closed =
+                    pool.idle.lock().by_origin.values_mut().flatten().all(|connection| !connection.is_fit());
             }
         }
     };
@@ -226,7 +227,7 @@ async fn a_connection_whose_request_was_not_sent_to_its_end_is_not_kept() {
     };
     let (_stream, answer) = tokio::join!(serving, pool.send(request));
     assert_eq!(answer.unwrap().status(), 403);
-    assert_eq!(kept(&pool), 0);
+    assert_eq!(idle_connections(&pool), 0);
 }
 
 #[tokio::test]
@@ -245,10 +246,10 @@ async fn what_nobody_uses_is_closed_after_a_while_and_never_more_is_kept_than_al
     let ask = || pool.send(server.request(Method::GET));
     let (streams, first, second, third) = tokio::join!(serving, ask(), ask(), ask());
     assert!(first.is_ok() && second.is_ok() && third.is_ok());
-    assert!(kept(&pool) <= 2);
+    assert!(idle_connections(&pool) <= 2);
     for mut stream in streams {
         let ended = tokio::time::timeout(LONG, stream.read(&mut [0])).await.unwrap();
         assert_eq!(ended.unwrap_or(0), 0, "it was closed");
     }
-    assert!(!pool.shelf.lock().watched, "nothing is left to watch");
+    assert!(!pool.idle.lock().watched, "nothing is left to watch");
 }

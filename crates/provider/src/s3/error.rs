@@ -8,17 +8,17 @@ use crate::xml;
 
 /// Reads an error answer: status, header, and the document, which is empty for a HEAD.
 pub(super) fn read(status: StatusCode, headers: &HeaderMap, document: &[u8]) -> ProviderError {
-    let told = Told::read(document);
+    let fields = ErrorFields::read(document);
     let region = headers
         .get("x-amz-bucket-region")
         .and_then(|value| value.to_str().ok())
         .filter(|region| is_region(region))
         .map(Into::into)
-        .or(told.region);
-    let kind = match told.code.as_deref().and_then(kind_of_code) {
+        .or(fields.region);
+    let kind = match fields.code.as_deref().and_then(kind_of_code) {
         Some(kind) => kind,
         // An answer of another kind of server: S3 puts an error document into every 4xx that has a body.
-        None if told.code.is_none()
+        None if fields.code.is_none()
             && !document.trim_ascii().is_empty()
             && !says_s3(headers)
             && is_foreign(status) =>
@@ -28,14 +28,14 @@ pub(super) fn read(status: StatusCode, headers: &HeaderMap, document: &[u8]) -> 
         None if region.is_some() && may_name_a_region(status) => ErrorKind::WrongRegion,
         None => kind_of_status(status),
     };
-    ErrorAnswer { region, ..ErrorAnswer::new(status, kind, told.code, headers) }.into()
+    ErrorAnswer { region, ..ErrorAnswer::new(status, kind, fields.code, headers) }.into()
 }
 
 /// Reads the error document that S3 may put into a 200 answer of a copy or a completion, which it begins to send
 /// before it knows the outcome. `None` if it is no error document.
 pub(super) fn read_late(headers: &HeaderMap, document: &[u8]) -> Option<ProviderError> {
-    let told = Told::read(document);
-    let code = told.code.as_deref()?;
+    let fields = ErrorFields::read(document);
+    let code = fields.code.as_deref()?;
     let kind = kind_of_code(code).unwrap_or(ErrorKind::Internal);
     let status = match kind {
         ErrorKind::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
@@ -58,25 +58,25 @@ fn says_s3(headers: &HeaderMap) -> bool {
 }
 
 #[derive(Default)]
-struct Told {
+struct ErrorFields {
     code: Option<Box<str>>,
     region: Option<Box<str>>,
 }
 
-impl Told {
+impl ErrorFields {
     fn read(document: &[u8]) -> Self {
-        let mut told = Self::default();
+        let mut fields = Self::default();
         let outcome = xml::read(document, "Error", |element| {
             if element.path.len() == 1 {
                 match element.name {
-                    "Code" if is_code(element.text) => told.code = Some(element.text.into()),
-                    "Region" if is_region(element.text) => told.region = Some(element.text.into()),
+                    "Code" if is_code(element.text) => fields.code = Some(element.text.into()),
+                    "Region" if is_region(element.text) => fields.region = Some(element.text.into()),
                     _ => {}
                 }
             }
             Ok(())
         });
-        if outcome.is_ok() { told } else { Self::default() }
+        if outcome.is_ok() { fields } else { Self::default() }
     }
 }
 
@@ -179,8 +179,8 @@ mod tests {
 
     #[test]
     fn the_right_region_is_taken_from_the_header_or_the_document_if_it_is_one() {
-        let told = document("AuthorizationHeaderMalformed", "<Region>eu-west-1</Region>");
-        assert_eq!(answer(400, &[], &told).region.as_deref(), Some("eu-west-1"));
+        let fields = document("AuthorizationHeaderMalformed", "<Region>eu-west-1</Region>");
+        assert_eq!(answer(400, &[], &fields).region.as_deref(), Some("eu-west-1"));
         let evil = document("AuthorizationHeaderMalformed", "<Region>evil.com/x</Region>");
         assert_eq!(answer(400, &[("x-amz-bucket-region", "also.evil")], &evil).region, None);
     }

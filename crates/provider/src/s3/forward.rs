@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response};
 
 use crate::body::{Payload, ProviderBody};
-use crate::connection::Pace;
+use crate::connection::ResponseTimeout;
 use crate::driver::{UploadId, VersionId};
 use crate::encode::{Query, push_path, segment};
 use crate::error::ProviderError;
@@ -19,7 +19,7 @@ use crate::xml;
 
 /// A request about an object.
 #[derive(Debug)]
-pub struct Forwarded<'a> {
+pub struct UpstreamRequest<'a> {
     /// What is done with it.
     pub method: Method,
     /// Its key.
@@ -60,7 +60,10 @@ impl Parameter<'_> {
 
 impl S3Driver {
     /// Sends a request on. Answers a success, or "not modified"; everything else is an error.
-    pub async fn forward(&self, request: Forwarded<'_>) -> Result<Response<ProviderBody>, ProviderError> {
+    pub async fn forward(
+        &self,
+        request: UpstreamRequest<'_>,
+    ) -> Result<Response<ProviderBody>, ProviderError> {
         let call = Call { takes_unmodified: true, ..call(request)? };
         let answer = self.send(call).await?;
         Ok(answer.map(|body| ProviderBody::new(body, self.connections.settings().stall_timeout)))
@@ -70,14 +73,14 @@ impl S3Driver {
     /// success (copies and completions have that) is an error.
     pub async fn forward_for_document(
         &self,
-        request: Forwarded<'_>,
+        request: UpstreamRequest<'_>,
         root: &str,
         limit: usize,
     ) -> Result<Response<Bytes>, ProviderError> {
         let call = call(request)?;
-        let pace = call.pace;
+        let response_timeout = call.response_timeout;
         let (head, body) = self.send(call).await?.into_parts();
-        let document = self.connections.document(body, limit, pace).await?;
+        let document = self.connections.document(body, limit, response_timeout).await?;
         if xml::read(&document, root, |_| Ok(())).is_err() {
             let late = error::read_late(&head.headers, &document);
             return Err(late.unwrap_or(ProviderError::NotAnObjectStore { status: Some(head.status) }));
@@ -103,14 +106,14 @@ impl S3Driver {
     }
 }
 
-fn call(request: Forwarded<'_>) -> Result<Call<'_>, ProviderError> {
-    let Forwarded { method, key, query, headers, payload, takes_long } = request;
-    let pace = if takes_long { Pace::Slow } else { Pace::Usual };
+fn call(request: UpstreamRequest<'_>) -> Result<Call<'_>, ProviderError> {
+    let UpstreamRequest { method, key, query, headers, payload, takes_long } = request;
+    let response_timeout = if takes_long { ResponseTimeout::Slow } else { ResponseTimeout::Usual };
     let mut parameters = Query::default();
     for parameter in query {
         parameter.add_to(&mut parameters);
     }
-    Ok(Call { query: parameters, headers, payload, pace, ..object(method, key)? })
+    Ok(Call { query: parameters, headers, payload, response_timeout, ..object(method, key)? })
 }
 
 #[cfg(test)]

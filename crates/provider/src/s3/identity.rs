@@ -16,7 +16,7 @@ use crate::s3::sign::Credentials;
 
 /// Who signs.
 #[derive(Debug)]
-pub(super) enum Identity {
+pub(super) enum SigningIdentity {
     /// Nobody: public buckets.
     Anonymous,
     /// A key with its secret, and perhaps a session token.
@@ -25,7 +25,7 @@ pub(super) enum Identity {
     Role(Box<Role>),
 }
 
-impl Identity {
+impl SigningIdentity {
     /// Reads key and secret; `region` is the bucket's, where it is known.
     pub(super) fn read(
         target: &BucketTarget,

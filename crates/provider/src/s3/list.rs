@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use crate::connection::Pace;
+use crate::connection::ResponseTimeout;
 use crate::driver::{ListPage, ListRequest, ListedObject, PageToken};
 use crate::encode::{Query, decode_listed};
 use crate::error::ProviderError;
@@ -34,7 +34,7 @@ impl S3Driver {
         }
         let answer = self.send(Call { query, ..Call::new(Method::GET, None) }).await?;
         let (head, body) = answer.into_parts();
-        let document = self.connections.document(body, MAX_PAGE_BYTES, Pace::Usual).await?;
+        let document = self.connections.document(body, MAX_PAGE_BYTES, ResponseTimeout::Usual).await?;
         parse(&document).map_err(|UnexpectedXml| {
             error::read_late(&head.headers, &document)
                 .unwrap_or(ProviderError::NotAnObjectStore { status: Some(head.status) })

@@ -37,8 +37,8 @@ use crate::driver::{
 use crate::error::ProviderError;
 use crate::open::OpenError;
 use crate::s3::address::{DEFAULT_REGION, Home, address_of};
-pub use crate::s3::forward::{Forwarded, Parameter};
-use crate::s3::identity::Identity;
+pub use crate::s3::forward::{Parameter, UpstreamRequest};
+use crate::s3::identity::SigningIdentity;
 pub use crate::s3::multipart::parts_document;
 use crate::s3::request::Call;
 pub(crate) use crate::s3::sign::Credentials;
@@ -110,16 +110,16 @@ pub struct S3Driver {
     flavour: &'static Flavour,
     bucket: Box<str>,
     home: Home,
-    identity: Identity,
-    first: Place,
+    identity: SigningIdentity,
+    first: BucketAddress,
     /// Where the provider said that the bucket is; stays empty where the region was given.
-    learned: OnceLock<Place>,
+    learned: OnceLock<BucketAddress>,
     region_is_given: bool,
 }
 
 /// A region and the address that belongs to it.
 #[derive(Debug)]
-struct Place {
+struct BucketAddress {
     region: Box<str>,
     address: Address,
 }
@@ -146,9 +146,9 @@ impl S3Driver {
         flavour: &'static Flavour,
     ) -> Result<Self, OpenError> {
         let location = &target.location;
-        let (home, told) = Home::of(location.endpoint.as_ref());
+        let (home, response) = Home::of(location.endpoint.as_ref());
         let given =
-            location.region.as_deref().filter(|region| !region.is_empty()).map(str::to_owned).or(told);
+            location.region.as_deref().filter(|region| !region.is_empty()).map(str::to_owned).or(response);
         let region_is_given = given.is_some();
         let region = given.unwrap_or_else(|| DEFAULT_REGION.to_owned());
         let address = address_of(&home, &location.bucket, &region)?;
@@ -157,8 +157,8 @@ impl S3Driver {
             flavour,
             bucket: location.bucket.as_str().into(),
             home,
-            identity: Identity::read(target, region_is_given.then_some(&region), connections)?,
-            first: Place { region: region.into(), address },
+            identity: SigningIdentity::read(target, region_is_given.then_some(&region), connections)?,
+            first: BucketAddress { region: region.into(), address },
             learned: OnceLock::new(),
             region_is_given,
         })
@@ -183,7 +183,7 @@ impl S3Driver {
         self.send(call).await.map(drop)
     }
 
-    fn place(&self) -> &Place {
+    fn bucket_address(&self) -> &BucketAddress {
         self.learned.get().unwrap_or(&self.first)
     }
 
@@ -194,7 +194,7 @@ impl S3Driver {
         }
         match address_of(&self.home, &self.bucket, region) {
             Ok(address) => {
-                self.learned.set(Place { region: region.into(), address }).is_ok()
+                self.learned.set(BucketAddress { region: region.into(), address }).is_ok()
                     && region != &*self.first.region
             }
             Err(_) => false,
@@ -209,7 +209,7 @@ impl Driver for S3Driver {
     }
 
     fn site(&self) -> Site {
-        let address = &self.place().address;
+        let address = &self.bucket_address().address;
         Site {
             tls: address.tls(),
             host: address.host(),
@@ -302,7 +302,7 @@ impl fmt::Debug for S3Driver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("S3Driver")
             .field("bucket", &self.bucket)
-            .field("place", self.place())
+            .field("place", self.bucket_address())
             .finish_non_exhaustive()
     }
 }

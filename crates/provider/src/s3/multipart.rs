@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use quick_xml::escape::escape;
 
 use crate::body::Payload;
-use crate::connection::Pace;
+use crate::connection::ResponseTimeout;
 use crate::driver::{Conditions, ObjectAttributes, Part, PartsPage, Stored, UploadId};
 use crate::encode::Query;
 use crate::error::ProviderError;
@@ -103,7 +103,7 @@ impl S3Driver {
             query: Query::new(&[("uploadId", upload.as_str())]),
             headers,
             payload: Some(Payload::bytes(parts_document(parts))),
-            pace: Pace::Slow,
+            response_timeout: ResponseTimeout::Slow,
             ..object(Method::POST, key)?
         };
         let mut etag = None;
@@ -130,9 +130,9 @@ impl S3Driver {
         root: &str,
         visit: impl FnMut(xml::Element<'_>) -> Result<(), UnexpectedXml>,
     ) -> Result<HeaderMap, ProviderError> {
-        let pace = call.pace;
+        let response_timeout = call.response_timeout;
         let (head, body) = self.send(call).await?.into_parts();
-        let document = self.connections.document(body, MAX_ANSWER_BYTES, pace).await?;
+        let document = self.connections.document(body, MAX_ANSWER_BYTES, response_timeout).await?;
         match xml::read(&document, root, visit) {
             Ok(()) => Ok(head.headers),
             Err(UnexpectedXml) => Err(error::read_late(&head.headers, &document)

@@ -4,7 +4,7 @@ use http::header::{HeaderName, HeaderValue, RANGE};
 use http::{HeaderMap, Method, StatusCode};
 
 use crate::body::{Payload, ProviderBody};
-use crate::connection::Pace;
+use crate::connection::ResponseTimeout;
 use crate::driver::{
     Conditions, CopyRequest, Deleted, GetRequest, ObjectInfo, ObjectRead, PutRequest, Stored, VersionId,
 };
@@ -102,11 +102,11 @@ impl S3Driver {
         let call = Call {
             headers,
             payload: Some(Payload::bytes("")),
-            pace: Pace::Slow,
+            response_timeout: ResponseTimeout::Slow,
             ..object(Method::PUT, key)?
         };
         let (head, body) = self.send(call).await?.into_parts();
-        let document = self.connections.document(body, MAX_COPY_ANSWER_BYTES, Pace::Slow).await?;
+        let document = self.connections.document(body, MAX_COPY_ANSWER_BYTES, ResponseTimeout::Slow).await?;
         let mut copied = stored(&head.headers);
         let read = xml::read(&document, "CopyObjectResult", |element| {
             if element.name == "ETag" {

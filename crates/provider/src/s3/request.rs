@@ -5,13 +5,13 @@ use http::header::{CONTENT_LENGTH, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 
 use crate::body::{Outgoing, Payload};
-use crate::connection::Pace;
+use crate::connection::ResponseTimeout;
 use crate::encode::Query;
 use crate::error::{ErrorKind, MAX_ERROR_BYTES, ProviderError};
 use crate::pool::Incoming;
-use crate::s3::identity::Identity;
-use crate::s3::sign::{EMPTY_SHA256, Scope, Target, UNSIGNED_PAYLOAD, hex, sign};
-use crate::s3::{Place, S3Driver, error};
+use crate::s3::identity::SigningIdentity;
+use crate::s3::sign::{CredentialScope, EMPTY_SHA256, SigningTarget, UNSIGNED_PAYLOAD, hex, sign};
+use crate::s3::{BucketAddress, S3Driver, error};
 
 /// How many headers addressing and signing add.
 const OWN_HEADERS: usize = 6;
@@ -24,7 +24,7 @@ pub(super) struct Call<'a> {
     pub(super) query: Query,
     pub(super) headers: HeaderMap,
     pub(super) payload: Option<Payload>,
-    pub(super) pace: Pace,
+    pub(super) response_timeout: ResponseTimeout,
     /// Whether "not modified" is an answer, and not a failure.
     pub(super) takes_unmodified: bool,
 }
@@ -37,7 +37,7 @@ impl<'a> Call<'a> {
             query: Query::default(),
             headers: HeaderMap::new(),
             payload: None,
-            pace: Pace::Usual,
+            response_timeout: ResponseTimeout::Usual,
             takes_unmodified: false,
         }
     }
@@ -49,7 +49,7 @@ struct Draft<'a> {
     key: Option<&'a str>,
     query: String,
     headers: HeaderMap,
-    pace: Pace,
+    response_timeout: ResponseTimeout,
     takes_unmodified: bool,
 }
 
@@ -61,7 +61,7 @@ impl S3Driver {
             key: call.key,
             query: call.query.into_text(),
             headers: call.headers,
-            pace: call.pace,
+            response_timeout: call.response_timeout,
             takes_unmodified: call.takes_unmodified,
         };
         if let Some(payload) = call.payload {
@@ -69,11 +69,11 @@ impl S3Driver {
             if !self.region_is_given && self.learned.get().is_none() {
                 Box::pin(self.settle_region()).await;
             }
-            return self.exchange(&draft, self.place(), Some(payload)).await;
+            return self.exchange(&draft, self.bucket_address(), Some(payload)).await;
         }
-        match self.exchange(&draft, self.place(), None).await {
+        match self.exchange(&draft, self.bucket_address(), None).await {
             Err(error) if self.may_repeat(&draft, &error) => {
-                Box::pin(self.exchange(&draft, self.place(), None)).await
+                Box::pin(self.exchange(&draft, self.bucket_address(), None)).await
             }
             outcome => outcome,
         }
@@ -84,7 +84,7 @@ impl S3Driver {
             ProviderError::BrokenOff => draft.method.is_safe(),
             // The session that was refused is forgotten by now; the next one may be taken.
             ProviderError::Answer(answer) if answer.kind == ErrorKind::TokenExpired => {
-                matches!(self.identity, Identity::Role(_))
+                matches!(self.identity, SigningIdentity::Role(_))
             }
             ProviderError::Answer(answer) if answer.kind == ErrorKind::WrongRegion => {
                 answer.region.as_deref().is_some_and(|region| self.learn(region))
@@ -101,7 +101,7 @@ impl S3Driver {
             key: None,
             query: String::new(),
             headers: HeaderMap::new(),
-            pace: Pace::Usual,
+            response_timeout: ResponseTimeout::Usual,
             takes_unmodified: false,
         };
         match self.exchange(&draft, &self.first, None).await {
@@ -117,17 +117,17 @@ impl S3Driver {
     async fn exchange(
         &self,
         draft: &Draft<'_>,
-        place: &Place,
+        bucket_address: &BucketAddress,
         payload: Option<Payload>,
     ) -> Result<Response<Incoming>, ProviderError> {
-        let path = place.address.path(draft.key);
+        let path = bucket_address.address.path(draft.key);
         let credentials = self.identity.credentials(&self.connections).await?;
         let mut request = Request::new(Outgoing::empty());
         *request.method_mut() = draft.method.clone();
-        *request.uri_mut() = place.address.uri(&path, &draft.query)?;
+        *request.uri_mut() = bucket_address.address.uri(&path, &draft.query)?;
         let mut headers = HeaderMap::with_capacity(draft.headers.len() + OWN_HEADERS);
         headers.extend(draft.headers.iter().map(|(name, value)| (name.clone(), value.clone())));
-        headers.insert(HOST, place.address.host_header());
+        headers.insert(HOST, bucket_address.address.host_header());
         let mut payload_hash = None;
         if let Some(payload) = &payload {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(payload.length()));
@@ -136,8 +136,9 @@ impl S3Driver {
         }
         if let Some(credentials) = &credentials {
             let payload = payload_hash.as_deref().unwrap_or(EMPTY_SHA256);
-            let target = Target { method: draft.method.as_str(), path: &path, query: &draft.query, payload };
-            let scope = Scope::new(&place.region, "s3", self.connections.clock().now());
+            let target =
+                SigningTarget { method: draft.method.as_str(), path: &path, query: &draft.query, payload };
+            let scope = CredentialScope::new(&bucket_address.region, "s3", self.connections.clock().now());
             sign(&mut headers, &target, credentials, self.connections.signing_keys(), &scope).map_err(
                 |_| ProviderError::InvalidRequest("the access key holds characters that no header may hold"),
             )?;
@@ -147,7 +148,7 @@ impl S3Driver {
         if let Some(payload) = payload {
             (*request.body_mut(), progress) = Outgoing::of(payload);
         }
-        let answer = self.connections.send(request, progress, draft.pace).await?;
+        let answer = self.connections.send(request, progress, draft.response_timeout).await?;
         let status = answer.status();
         if status.is_success() || (draft.takes_unmodified && status == StatusCode::NOT_MODIFIED) {
             return Ok(answer);
@@ -165,7 +166,7 @@ impl S3Driver {
             Bytes::new()
         } else {
             // The status alone tells enough where the document can't be read.
-            self.connections.document(body, MAX_ERROR_BYTES, Pace::Usual).await.unwrap_or_default()
+            self.connections.document(body, MAX_ERROR_BYTES, ResponseTimeout::Usual).await.unwrap_or_default()
         };
         let error = error::read(head.status, &head.headers, &document);
         match error {

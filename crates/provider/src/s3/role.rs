@@ -19,7 +19,7 @@ use crate::error::{ErrorAnswer, ErrorKind, ProviderError, is_code, kind_of_statu
 use crate::headers::clock_is_off;
 use crate::open::OpenError;
 use crate::s3::address::is_region;
-use crate::s3::sign::{Credentials, Scope, Target, hex, sign};
+use crate::s3::sign::{CredentialScope, Credentials, SigningTarget, hex, sign};
 use crate::token::lease::{Held, Lease};
 use crate::token::{self, Answer, TokenService};
 use crate::xml;
@@ -122,8 +122,8 @@ impl Role {
         let answer = token::post(connections, &self.service, token::FORM, form, |headers, payload| {
             let hash = hex(payload.sha256().map_or(&[][..], |hash| hash));
             let path = self.service.path();
-            let target = Target { method: "POST", path, query: "", payload: &hash };
-            let scope = Scope::new(&self.region, "sts", now);
+            let target = SigningTarget { method: "POST", path, query: "", payload: &hash };
+            let scope = CredentialScope::new(&self.region, "sts", now);
             sign(headers, &target, &self.base, connections.signing_keys(), &scope)
                 .map_err(|_| ProviderError::InvalidRequest("the node's own access key"))
         });

@@ -82,7 +82,7 @@ impl SigningKeys {
         Self(Cache::new(CACHED_KEYS))
     }
 
-    fn get(&self, credentials: &Credentials, scope: &Scope<'_>) -> Arc<hmac::Key> {
+    fn get(&self, credentials: &Credentials, scope: &CredentialScope<'_>) -> Arc<hmac::Key> {
         let id = KeyId {
             fingerprint: credentials.fingerprint,
             date: scope.date(),
@@ -99,14 +99,14 @@ impl SigningKeys {
 }
 
 /// Where and when a signature holds.
-pub(crate) struct Scope<'a> {
+pub(crate) struct CredentialScope<'a> {
     pub(crate) region: &'a str,
     pub(crate) service: &'static str,
     /// The time as `YYYYMMDDThhmmssZ`.
     time: [u8; 16],
 }
 
-impl<'a> Scope<'a> {
+impl<'a> CredentialScope<'a> {
     pub(crate) fn new(region: &'a str, service: &'static str, now: Timestamp) -> Self {
         Self { region, service, time: basic_time(now) }
     }
@@ -136,8 +136,8 @@ fn basic_time(now: Timestamp) -> [u8; 16] {
     let mut text = *b"YYYYMMDDThhmmssZ";
     let mut put = |at: usize, digits: usize, value: i32| {
         let mut rest = value.unsigned_abs();
-        for place in (at..at + digits).rev() {
-            text[place] = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+        for bucket_address in (at..at + digits).rev() {
+            text[bucket_address] = b'0' + u8::try_from(rest % 10).unwrap_or(0);
             rest /= 10;
         }
     };
@@ -150,7 +150,7 @@ fn basic_time(now: Timestamp) -> [u8; 16] {
     text
 }
 
-fn derive(secret: &str, scope: &Scope<'_>) -> hmac::Key {
+fn derive(secret: &str, scope: &CredentialScope<'_>) -> hmac::Key {
     let mut key = zeroize::Zeroizing::new(Vec::with_capacity(secret.len() + 4));
     key.extend_from_slice(b"AWS4");
     key.extend_from_slice(secret.as_bytes());
@@ -162,7 +162,7 @@ fn derive(secret: &str, scope: &Scope<'_>) -> hmac::Key {
 }
 
 /// What is signed beside the header.
-pub(crate) struct Target<'a> {
+pub(crate) struct SigningTarget<'a> {
     pub(crate) method: &'a str,
     /// The path as it is sent: escaped once.
     pub(crate) path: &'a str,
@@ -176,10 +176,10 @@ pub(crate) struct Target<'a> {
 /// `host` must be there.
 pub(crate) fn sign(
     headers: &mut HeaderMap,
-    target: &Target<'_>,
+    target: &SigningTarget<'_>,
     credentials: &Credentials,
     keys: &SigningKeys,
-    scope: &Scope<'_>,
+    scope: &CredentialScope<'_>,
 ) -> Result<(), http::header::InvalidHeaderValue> {
     headers.insert(&X_AMZ_DATE, HeaderValue::from_str(scope.time())?);
     let payload = match target.payload {
@@ -201,10 +201,10 @@ pub(crate) fn sign(
 /// Written piece by piece into few buffers: this is done for every request.
 fn authorization(
     headers: &HeaderMap,
-    target: &Target<'_>,
+    target: &SigningTarget<'_>,
     credentials: &Credentials,
     keys: &SigningKeys,
-    scope: &Scope<'_>,
+    scope: &CredentialScope<'_>,
 ) -> Vec<u8> {
     let mut signed: Vec<(&str, &HeaderValue)> = Vec::with_capacity(headers.len());
     signed.extend(
@@ -300,11 +300,11 @@ mod tests {
         (key, secret): (&str, &str),
         service: &'static str,
         time: &str,
-        target: &Target<'_>,
+        target: &SigningTarget<'_>,
         headers: &[(&'static str, &str)],
     ) -> String {
         let credentials = Credentials::new(key, Secret::new(secret));
-        let scope = Scope::new("us-east-1", service, time.parse().unwrap());
+        let scope = CredentialScope::new("us-east-1", service, time.parse().unwrap());
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
@@ -324,7 +324,7 @@ mod tests {
         let sign = |method, path, query, payload, extra: &[(&'static str, &str)]| {
             let mut headers = vec![host, date, ("x-amz-content-sha256", payload)];
             headers.extend_from_slice(extra);
-            let target = Target { method, path, query, payload };
+            let target = SigningTarget { method, path, query, payload };
             signature(pair, "s3", "2013-05-24T00:00:00Z", &target, &headers)
         };
         assert_eq!(
@@ -357,7 +357,7 @@ mod tests {
         let pair = ("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY");
         let base = [("host", "example.amazonaws.com"), ("x-amz-date", "20150830T123600Z")];
         let sign = |method, query, headers: &[(&'static str, &str)]| {
-            let target = Target { method, path: "/", query, payload: EMPTY };
+            let target = SigningTarget { method, path: "/", query, payload: EMPTY };
             signature(pair, "service", "2015-08-30T12:36:00Z", &target, headers)
         };
         assert_eq!(
@@ -388,17 +388,17 @@ mod tests {
         let day = |text: &str| text.parse::<Timestamp>().unwrap();
         let one = Credentials::new("k", Secret::new("one"));
         let other = Credentials::new("k", Secret::new("other"));
-        let today = Scope::new("us-east-1", "s3", day("2026-01-01T00:00:00Z"));
+        let today = CredentialScope::new("us-east-1", "s3", day("2026-01-01T00:00:00Z"));
         let first = keys.get(&one, &today);
         assert!(Arc::ptr_eq(
             &first,
-            &keys.get(&one, &Scope::new("us-east-1", "s3", day("2026-01-01T23:59:59Z")))
+            &keys.get(&one, &CredentialScope::new("us-east-1", "s3", day("2026-01-01T23:59:59Z")))
         ));
         for (credentials, scope) in [
             (&other, today),
-            (&one, Scope::new("eu-west-1", "s3", day("2026-01-01T00:00:00Z"))),
-            (&one, Scope::new("us-east-1", "s3", day("2026-01-02T00:00:00Z"))),
-            (&one, Scope::new("us-east-1", "sts", day("2026-01-01T00:00:00Z"))),
+            (&one, CredentialScope::new("eu-west-1", "s3", day("2026-01-01T00:00:00Z"))),
+            (&one, CredentialScope::new("us-east-1", "s3", day("2026-01-02T00:00:00Z"))),
+            (&one, CredentialScope::new("us-east-1", "sts", day("2026-01-01T00:00:00Z"))),
         ] {
             assert!(!Arc::ptr_eq(&first, &keys.get(credentials, &scope)));
         }
@@ -409,8 +409,8 @@ mod tests {
         let credentials = Credentials::new("AKID", Secret::new("hunter2secret"));
         let mut headers = HeaderMap::new();
         headers.insert("host", HeaderValue::from_static("h"));
-        let target = Target { method: "GET", path: "/", query: "", payload: EMPTY };
-        let scope = Scope::new("us-east-1", "s3", Timestamp::UNIX_EPOCH);
+        let target = SigningTarget { method: "GET", path: "/", query: "", payload: EMPTY };
+        let scope = CredentialScope::new("us-east-1", "s3", Timestamp::UNIX_EPOCH);
         sign(&mut headers, &target, &credentials, &SigningKeys::new(), &scope).unwrap();
         assert_eq!(headers["x-amz-date"], "19700101T000000Z");
         assert!(!headers.contains_key("x-amz-security-token"));

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use crate::connection::Pace;
+use crate::connection::ResponseTimeout;
 use crate::driver::{ListedUpload, UploadId, UploadsMarker, UploadsPage, UploadsRequest};
 use crate::encode::{Query, decode_listed};
 use crate::error::ProviderError;
@@ -17,7 +17,7 @@ impl S3Driver {
     pub(super) async fn uploads_page(&self, request: &UploadsRequest) -> Result<UploadsPage, ProviderError> {
         let call = Call { query: uploads_query(request), ..Call::new(Method::GET, None) };
         let (head, body) = self.send(call).await?.into_parts();
-        let document = self.connections.document(body, MAX_UPLOADS_BYTES, Pace::Usual).await?;
+        let document = self.connections.document(body, MAX_UPLOADS_BYTES, ResponseTimeout::Usual).await?;
         parse_uploads(&document).map_err(|UnexpectedXml| {
             error::read_late(&head.headers, &document)
                 .unwrap_or(ProviderError::NotAnObjectStore { status: Some(head.status) })

@@ -62,12 +62,12 @@ impl<T> Held<T> {
 
 /// The credential of one identity.
 pub(crate) struct Lease<T> {
-    state: Mutex<State<T>>,
+    state: Mutex<LeaseState<T>>,
     /// Held by the one that asks; the others wait for its answer.
     asking: tokio::sync::Mutex<()>,
 }
 
-struct State<T> {
+struct LeaseState<T> {
     held: Option<Held<T>>,
     /// How often an answer has come.
     answers: u64,
@@ -77,7 +77,7 @@ struct State<T> {
 
 impl<T> Default for Lease<T> {
     fn default() -> Self {
-        let state = State { held: None, answers: 0, failure: None };
+        let state = LeaseState { held: None, answers: 0, failure: None };
         Self { state: Mutex::new(state), asking: tokio::sync::Mutex::new(()) }
     }
 }
@@ -140,7 +140,7 @@ impl<T: Clone> Lease<T> {
     fn keep(&self, held: Held<T>) -> T {
         let value = held.value.clone();
         let mut state = self.state();
-        *state = State { held: Some(held), answers: state.answers + 1, failure: None };
+        *state = LeaseState { held: Some(held), answers: state.answers + 1, failure: None };
         value
     }
 
@@ -158,7 +158,7 @@ impl<T: Clone> Lease<T> {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State<T>> {
+    fn state(&self) -> MutexGuard<'_, LeaseState<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::body::{Outgoing, Payload};
-use crate::connection::{Connections, Pace};
+use crate::connection::{Connections, ResponseTimeout};
 use crate::error::{ErrorAnswer, ErrorKind, MAX_ERROR_BYTES, ProviderError};
 use crate::token::lease::Held;
 pub(crate) use crate::token::words::advice;
@@ -96,8 +96,8 @@ pub(crate) async fn post(
     *request.body_mut() = Outgoing::of(payload).0;
     // Seldom, and part of the future of each request that may need a token: on the heap, so that those are small.
     Box::pin(async {
-        let (head, body) = connections.send(request, None, Pace::Usual).await?.into_parts();
-        let document = connections.document(body, MAX_ERROR_BYTES, Pace::Usual).await?;
+        let (head, body) = connections.send(request, None, ResponseTimeout::Usual).await?.into_parts();
+        let document = connections.document(body, MAX_ERROR_BYTES, ResponseTimeout::Usual).await?;
         Ok(Answer { status: head.status, headers: head.headers, document })
     })
     .await

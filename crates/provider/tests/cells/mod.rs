@@ -73,9 +73,9 @@ pub(crate) async fn nobody() -> Endpoint {
 }
 
 async fn diagnosed(target: &BucketTarget, connections: &Connections) -> Diagnosis {
-    let told = diagnose(target, connections, CheckScope::Full, DEADLINE).await;
+    let response = diagnose(target, connections, CheckScope::Full, DEADLINE).await;
     let cell = std::thread::current().name().unwrap_or_default().to_owned();
-    match told.failure() {
+    match response.failure() {
         Some(check) => println!(
             "{cell}: {} {}\n  {}\n  {}",
             serde_json::json!(check.name),
@@ -85,14 +85,14 @@ async fn diagnosed(target: &BucketTarget, connections: &Connections) -> Diagnosi
         ),
         None => println!("{cell}: healthy"),
     }
-    told
+    response
 }
 
 /// Every check passes.
 pub(crate) async fn healthy(target: &BucketTarget, connections: &Connections) {
-    let told = diagnosed(target, connections).await;
-    assert!(told.is_healthy(), "{told:?}");
-    let names: Vec<_> = told.checks.iter().map(|check| check.name).collect();
+    let response = diagnosed(target, connections).await;
+    assert!(response.is_healthy(), "{response:?}");
+    let names: Vec<_> = response.checks.iter().map(|check| check.name).collect();
     assert!(names.ends_with(&[CheckName::List, CheckName::Write, CheckName::Read, CheckName::Delete]));
     let probed = probe(&*open(target, connections).expect("it opens"), DEADLINE).await;
     assert_eq!(probed.outcome, Ok(()));
@@ -106,14 +106,14 @@ pub(crate) async fn tells(
     (name, code): (CheckName, CheckCode),
     words: &str,
 ) {
-    let told = diagnosed(target, connections).await;
-    let found = told.checks.iter().find(|check| check.error_code == Some(code));
-    let check = found.unwrap_or_else(|| panic!("{code:?} is not told: {told:?}"));
-    assert_eq!(check.name, name, "{told:?}");
-    assert!(!told.is_healthy());
+    let response = diagnosed(target, connections).await;
+    let found = response.checks.iter().find(|check| check.error_code == Some(code));
+    let check = found.unwrap_or_else(|| panic!("{code:?} is not told: {response:?}"));
+    assert_eq!(check.name, name, "{response:?}");
+    assert!(!response.is_healthy());
     let text = format!("{} {}", check.message, check.hint.as_deref().unwrap_or_default());
     assert!(text.contains(words), "{words:?} is missing: {text}");
-    let shown = serde_json::to_string(&told).expect("JSON");
+    let shown = serde_json::to_string(&response).expect("JSON");
     assert!(!shown.contains("remote side") && !shown.contains("hunter2"), "{shown}");
     if name <= CheckName::List
         && let Ok(driver) = open(target, connections)

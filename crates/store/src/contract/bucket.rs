@@ -8,132 +8,132 @@ use bucketry_model::role::Visibility;
 use bucketry_model::secret::SealedSecret;
 use futures_util::future::{join, join_all};
 
-use super::fixture::{World, at, fresh, location, name, online, secret};
+use super::fixture::{TestContext, at, fresh, location, name, online, secret};
 use crate::Store;
 use crate::bucket::{BucketDeleted, BucketInserted, BucketUpdate, BucketUpdated, NewBucket, SecretUpdate};
 
 pub async fn a_bucket_reads_back(store: &dyn Store) {
-    let world = World::new(store).await;
-    let other = World::another(store).await;
-    let full = world.new_bucket("Photos Übersee");
-    let mut bare = world.new_bucket("bare");
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    let full = context.new_bucket("Photos Übersee");
+    let mut bare = context.new_bucket("bare");
     bare.secret = None;
     (bare.location.key, bare.location.endpoint, bare.location.region) = (None, None, None);
     for new in [&full, &bare] {
         assert_eq!(store.insert_bucket(new, at(5)).await.unwrap(), BucketInserted::Inserted);
-        let found = store.bucket(world.org, new.id).await.unwrap().unwrap();
+        let found = store.bucket(context.org, new.id).await.unwrap().unwrap();
         assert_eq!(
             (found.id, found.org_id, found.workspace_id, found.version),
-            (new.id, world.org, new.workspace_id, 1)
+            (new.id, context.org, new.workspace_id, 1)
         );
         assert_eq!((&found.name, &found.location), (&new.name, &new.location));
         assert_eq!(found.secret, new.secret.as_ref().map(|secret| secret.sealed.clone()));
         assert_eq!((found.created_at, found.updated_at), (at(5), at(5)));
     }
     assert!(store.bucket(other.org, full.id).await.unwrap().is_none());
-    assert_eq!(store.organization(world.org).await.unwrap().unwrap().bucket_count, 2);
+    assert_eq!(store.organization(context.org).await.unwrap().unwrap().bucket_count, 2);
 }
 
 pub async fn names_are_unique_without_letter_case_until_the_bucket_is_removed(store: &dyn Store) {
-    let world = World::new(store).await;
-    let other = World::another(store).await;
-    let first = world.bucket("Übersee").await;
-    let again = world.new_bucket("ÜBERSEE");
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    let first = context.bucket("Übersee").await;
+    let again = context.new_bucket("ÜBERSEE");
     assert_eq!(store.insert_bucket(&again, at(1)).await.unwrap(), BucketInserted::NameTaken);
     other.bucket("Übersee").await;
 
     let taken = |except| {
         let name = name("übersee");
-        async move { store.bucket_name_taken(world.org, &name, except).await.unwrap() }
+        async move { store.bucket_name_taken(context.org, &name, except).await.unwrap() }
     };
     assert!(taken(None).await);
     assert!(!taken(Some(first)).await);
     assert!(taken(Some(again.id)).await);
 
-    assert_eq!(store.delete_bucket(world.org, first, at(2)).await.unwrap(), BucketDeleted::Deleted);
+    assert_eq!(store.delete_bucket(context.org, first, at(2)).await.unwrap(), BucketDeleted::Deleted);
     assert!(!taken(None).await);
     assert_eq!(store.insert_bucket(&again, at(3)).await.unwrap(), BucketInserted::Inserted);
 }
 
 pub async fn two_creations_of_one_name_give_one_bucket(store: &dyn Store) {
-    let world = World::new(store).await;
-    let new: Vec<_> = ["photos", "Photos", "PHOTOS", "photos"].map(|label| world.new_bucket(label)).into();
+    let context = TestContext::new(store).await;
+    let new: Vec<_> = ["photos", "Photos", "PHOTOS", "photos"].map(|label| context.new_bucket(label)).into();
     let outcomes = join_all(new.iter().map(|new| store.insert_bucket(new, at(1)))).await;
     let outcomes: Vec<_> = outcomes.into_iter().map(Result::unwrap).collect();
     assert_eq!(outcomes.iter().filter(|one| **one == BucketInserted::Inserted).count(), 1);
     assert_eq!(outcomes.iter().filter(|one| **one == BucketInserted::NameTaken).count(), 3);
-    assert_eq!(store.organization(world.org).await.unwrap().unwrap().bucket_count, 1);
+    assert_eq!(store.organization(context.org).await.unwrap().unwrap().bucket_count, 1);
     assert_eq!(store.latest_change().await.unwrap(), 1);
 }
 
 pub async fn the_quota_holds_for_creations_at_once(store: &dyn Store) {
-    let world = World::new(store).await;
-    store.set_bucket_quota(world.org, Some(2)).await.unwrap();
-    let new: Vec<_> = ["a", "b", "c", "d"].map(|label| world.new_bucket(label)).into();
+    let context = TestContext::new(store).await;
+    store.set_bucket_quota(context.org, Some(2)).await.unwrap();
+    let new: Vec<_> = ["a", "b", "c", "d"].map(|label| context.new_bucket(label)).into();
     let outcomes = join_all(new.iter().map(|new| store.insert_bucket(new, at(1)))).await;
     let refused = outcomes.into_iter().filter(|one| *one.as_ref().unwrap() == BucketInserted::QuotaExceeded);
     assert_eq!(refused.count(), 2);
-    assert_eq!(store.organization(world.org).await.unwrap().unwrap().bucket_count, 2);
-    let visible = world.query(Visibility::Organization, None, 10);
+    assert_eq!(store.organization(context.org).await.unwrap().unwrap().bucket_count, 2);
+    let visible = context.query(Visibility::Organization, None, 10);
     assert_eq!(store.buckets(&visible).await.unwrap().len(), 2);
 }
 
 pub async fn the_workspace_must_be_a_live_one_of_the_organization(store: &dyn Store) {
-    let world = World::new(store).await;
-    let other = World::another(store).await;
-    let removed = world.another_workspace(1).await;
-    store.delete_workspace(world.org, removed, at(2)).await.unwrap();
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    let removed = context.another_workspace(1).await;
+    store.delete_workspace(context.org, removed, at(2)).await.unwrap();
     for workspace_id in [other.workspace, removed, fresh(WorkspaceId::new)] {
-        let new = NewBucket { workspace_id, ..world.new_bucket("photos") };
+        let new = NewBucket { workspace_id, ..context.new_bucket("photos") };
         assert_eq!(store.insert_bucket(&new, at(3)).await.unwrap(), BucketInserted::WorkspaceNotFound);
     }
-    assert_eq!(store.organization(world.org).await.unwrap().unwrap().bucket_count, 0);
+    assert_eq!(store.organization(context.org).await.unwrap().unwrap().bucket_count, 0);
 }
 
 pub async fn a_bucket_is_changed_from_the_version_that_was_read(store: &dyn Store) {
-    let world = World::new(store).await;
-    let second = world.another_workspace(1).await;
-    let id = world.bucket("photos").await;
-    let moved = BucketUpdate { workspace_id: second, name: name("Pictures"), ..world.update_of(id).await };
+    let context = TestContext::new(store).await;
+    let second = context.another_workspace(1).await;
+    let id = context.bucket("photos").await;
+    let moved = BucketUpdate { workspace_id: second, name: name("Pictures"), ..context.update_of(id).await };
     assert_eq!(store.update_bucket(&moved, at(7)).await.unwrap(), BucketUpdated::Updated);
-    let found = store.bucket(world.org, id).await.unwrap().unwrap();
+    let found = store.bucket(context.org, id).await.unwrap().unwrap();
     assert_eq!((found.workspace_id, found.name.as_str(), found.version), (second, "Pictures", 2));
     assert_eq!((found.created_at, found.updated_at), (at(0), at(7)));
     assert_eq!(store.latest_change().await.unwrap(), 1);
 
     let relocated =
-        BucketUpdate { location: location("elsewhere"), announce: true, ..world.update_of(id).await };
+        BucketUpdate { location: location("elsewhere"), record_change: true, ..context.update_of(id).await };
     assert_eq!(store.update_bucket(&relocated, at(8)).await.unwrap(), BucketUpdated::Updated);
-    let found = store.bucket(world.org, id).await.unwrap().unwrap();
+    let found = store.bucket(context.org, id).await.unwrap().unwrap();
     assert_eq!((found.location.bucket.as_str(), found.version), ("elsewhere", 3));
     assert_eq!(store.latest_change().await.unwrap(), 2);
-    assert!(!store.bucket_name_taken(world.org, &name("photos"), None).await.unwrap());
+    assert!(!store.bucket_name_taken(context.org, &name("photos"), None).await.unwrap());
 }
 
 pub async fn of_two_changes_from_one_version_one_is_refused(store: &dyn Store) {
-    let world = World::new(store).await;
-    let id = world.bucket("photos").await;
-    let update = BucketUpdate { announce: true, ..world.update_of(id).await };
+    let context = TestContext::new(store).await;
+    let id = context.bucket("photos").await;
+    let update = BucketUpdate { record_change: true, ..context.update_of(id).await };
     let (a, b) = join(store.update_bucket(&update, at(1)), store.update_bucket(&update, at(1))).await;
     let outcomes = [a.unwrap(), b.unwrap()];
     assert!(outcomes.contains(&BucketUpdated::Updated) && outcomes.contains(&BucketUpdated::Conflict));
-    assert_eq!(store.bucket(world.org, id).await.unwrap().unwrap().version, 2);
+    assert_eq!(store.bucket(context.org, id).await.unwrap().unwrap().version, 2);
 
     // Whoever renames it writes the workspace that they read: a move in between must not be undone.
-    let second = world.another_workspace(2).await;
-    let renamed = BucketUpdate { name: name("Pictures"), ..world.update_of(id).await };
-    let moved = BucketUpdate { workspace_id: second, ..world.update_of(id).await };
+    let second = context.another_workspace(2).await;
+    let renamed = BucketUpdate { name: name("Pictures"), ..context.update_of(id).await };
+    let moved = BucketUpdate { workspace_id: second, ..context.update_of(id).await };
     assert_eq!(store.update_bucket(&moved, at(3)).await.unwrap(), BucketUpdated::Updated);
     assert_eq!(store.update_bucket(&renamed, at(3)).await.unwrap(), BucketUpdated::Conflict);
-    assert_eq!(store.bucket(world.org, id).await.unwrap().unwrap().workspace_id, second);
+    assert_eq!(store.bucket(context.org, id).await.unwrap().unwrap().workspace_id, second);
 }
 
 pub async fn a_change_to_a_taken_name_or_a_foreign_workspace_is_refused(store: &dyn Store) {
-    let world = World::new(store).await;
-    let other = World::another(store).await;
-    world.bucket("taken").await;
-    let id = world.bucket("photos").await;
-    let unchanged = world.update_of(id).await;
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    context.bucket("taken").await;
+    let id = context.bucket("photos").await;
+    let unchanged = context.update_of(id).await;
     for (update, outcome) in [
         (BucketUpdate { name: name("TAKEN"), ..unchanged.clone() }, BucketUpdated::NameTaken),
         (
@@ -147,109 +147,109 @@ pub async fn a_change_to_a_taken_name_or_a_foreign_workspace_is_refused(store: &
     ] {
         assert_eq!(store.update_bucket(&update, at(1)).await.unwrap(), outcome);
     }
-    let found = store.bucket(world.org, id).await.unwrap().unwrap();
-    assert_eq!((found.name.as_str(), found.workspace_id), ("Photos", world.workspace));
+    let found = store.bucket(context.org, id).await.unwrap().unwrap();
+    assert_eq!((found.name.as_str(), found.workspace_id), ("Photos", context.workspace));
 }
 
 pub async fn a_secret_is_kept_replaced_or_cleared(store: &dyn Store) {
-    let world = World::new(store).await;
-    let id = world.bucket("photos").await;
+    let context = TestContext::new(store).await;
+    let id = context.bucket("photos").await;
     for (change, expected) in [
         (SecretUpdate::Keep, Some("sealed photos")),
         (SecretUpdate::Replace { secret: secret("another"), expires_at: None }, Some("another")),
         (SecretUpdate::Clear, None),
     ] {
-        let update = BucketUpdate { secret: change, announce: true, ..world.update_of(id).await };
+        let update = BucketUpdate { secret: change, record_change: true, ..context.update_of(id).await };
         assert_eq!(store.update_bucket(&update, at(1)).await.unwrap(), BucketUpdated::Updated);
-        let found = store.bucket(world.org, id).await.unwrap().unwrap().secret;
+        let found = store.bucket(context.org, id).await.unwrap().unwrap().secret;
         assert_eq!(found, expected.map(SealedSecret::from_text));
     }
     assert_eq!(store.count_secrets().await.unwrap(), 0);
 }
 
 pub async fn a_removed_bucket_is_gone_and_frees_name_and_quota(store: &dyn Store) {
-    let world = World::new(store).await;
-    let other = World::another(store).await;
-    store.set_bucket_quota(world.org, Some(1)).await.unwrap();
-    let id = world.bucket("photos").await;
-    let next = world.new_bucket("Photos");
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    store.set_bucket_quota(context.org, Some(1)).await.unwrap();
+    let id = context.bucket("photos").await;
+    let next = context.new_bucket("Photos");
     assert_eq!(store.delete_bucket(other.org, id, at(1)).await.unwrap(), BucketDeleted::NotFound);
-    assert_eq!(store.delete_bucket(world.org, id, at(1)).await.unwrap(), BucketDeleted::Deleted);
-    assert_eq!(store.delete_bucket(world.org, id, at(2)).await.unwrap(), BucketDeleted::NotFound);
-    assert!(store.bucket(world.org, id).await.unwrap().is_none());
+    assert_eq!(store.delete_bucket(context.org, id, at(1)).await.unwrap(), BucketDeleted::Deleted);
+    assert_eq!(store.delete_bucket(context.org, id, at(2)).await.unwrap(), BucketDeleted::NotFound);
+    assert!(store.bucket(context.org, id).await.unwrap().is_none());
     assert_eq!(store.count_secrets().await.unwrap(), 0);
     assert!(store.secrets_after(None, 10).await.unwrap().is_empty());
     assert!(store.node_buckets(None, &[id]).await.unwrap().is_empty());
-    assert!(store.buckets(&world.query(Visibility::Organization, None, 10)).await.unwrap().is_empty());
+    assert!(store.buckets(&context.query(Visibility::Organization, None, 10)).await.unwrap().is_empty());
     assert_eq!(store.insert_bucket(&next, at(3)).await.unwrap(), BucketInserted::Inserted);
-    assert_eq!(store.organization(world.org).await.unwrap().unwrap().bucket_count, 1);
+    assert_eq!(store.organization(context.org).await.unwrap().unwrap().bucket_count, 1);
 }
 
 pub async fn workspaces_of_buckets_are_known_for_live_and_deleted_buckets_of_the_organization(
     store: &dyn Store,
 ) {
-    let world = World::new(store).await;
-    let other = World::another(store).await;
-    let second = world.another_workspace(1).await;
-    let a = world.bucket("a").await;
-    let b = world.bucket_in(second, "b", at(1)).await;
-    let removed = world.bucket("removed").await;
-    store.delete_bucket(world.org, removed, at(2)).await.unwrap();
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    let second = context.another_workspace(1).await;
+    let a = context.bucket("a").await;
+    let b = context.bucket_in(second, "b", at(1)).await;
+    let removed = context.bucket("removed").await;
+    store.delete_bucket(context.org, removed, at(2)).await.unwrap();
     let foreign = other.bucket("foreign").await;
     let asked = [b, a, removed, foreign, fresh(BucketId::new), a];
-    let mut told = store.workspaces_of_buckets(world.org, &asked).await.unwrap();
-    told.sort();
-    let mut expected = [(a, world.workspace), (b, second), (removed, world.workspace)];
+    let mut response = store.workspaces_of_buckets(context.org, &asked).await.unwrap();
+    response.sort();
+    let mut expected = [(a, context.workspace), (b, second), (removed, context.workspace)];
     expected.sort();
-    assert_eq!(told, expected);
-    assert!(store.workspaces_of_buckets(world.org, &[]).await.unwrap().is_empty());
+    assert_eq!(response, expected);
+    assert!(store.workspaces_of_buckets(context.org, &[]).await.unwrap().is_empty());
 }
 
 pub async fn deleted_buckets_are_still_known_by_their_ids(store: &dyn Store) {
-    let world = World::new(store).await;
-    let other = World::another(store).await;
-    let (live, deleted) = (world.bucket("live").await, world.bucket("deleted").await);
-    store.delete_bucket(world.org, deleted, at(2)).await.unwrap();
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    let (live, deleted) = (context.bucket("live").await, context.bucket("deleted").await);
+    store.delete_bucket(context.org, deleted, at(2)).await.unwrap();
     let foreign = other.bucket("foreign").await;
     let asked = [deleted, foreign, fresh(BucketId::new), live];
-    let found = store.buckets_ever(world.org, &asked).await.unwrap();
+    let found = store.buckets_ever(context.org, &asked).await.unwrap();
     let mut names: Vec<_> = found.iter().map(|bucket| (bucket.name.as_str(), bucket.workspace_id)).collect();
     names.sort_unstable();
-    assert_eq!(names, [("deleted", world.workspace), ("live", world.workspace)]);
+    assert_eq!(names, [("deleted", context.workspace), ("live", context.workspace)]);
     assert!(found.iter().all(|bucket| bucket.secret.is_none()));
 }
 
 pub async fn the_generation_changes_with_the_organizations_buckets_only(store: &dyn Store) {
-    let world = World::new(store).await;
-    let other = World::another(store).await;
-    let mut last = store.bucket_generation(world.org).await.unwrap();
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    let mut last = store.bucket_generation(context.org).await.unwrap();
     let untouched = store.bucket_generation(other.org).await.unwrap();
     let mut changed = async |what: &str| {
-        let now = store.bucket_generation(world.org).await.unwrap();
+        let now = store.bucket_generation(context.org).await.unwrap();
         assert_ne!(now, last, "{what} goes unnoticed");
         last = now;
     };
-    let id = world.bucket("photos").await;
+    let id = context.bucket("photos").await;
     changed("a registration").await;
-    let update = BucketUpdate { name: name("Pictures"), ..world.update_of(id).await };
+    let update = BucketUpdate { name: name("Pictures"), ..context.update_of(id).await };
     store.update_bucket(&update, at(1)).await.unwrap();
     changed("a new name").await;
-    let node = world.node("node-1").await;
+    let node = context.node("node-1").await;
     changed("a node").await;
-    world.probe(node, id, &[online(10, 5)]).await;
+    context.probe(node, id, &[online(10, 5)]).await;
     changed("a word of a node").await;
     store.unregister_node(node, at(20)).await.unwrap();
     changed("the removal of a node").await;
-    store.delete_bucket(world.org, id, at(30)).await.unwrap();
+    store.delete_bucket(context.org, id, at(30)).await.unwrap();
     changed("a removal").await;
     assert_eq!(store.bucket_generation(other.org).await.unwrap(), untouched);
 }
 
 pub async fn a_write_that_is_given_up_leaves_nothing_behind(store: &dyn Store) {
-    let world = World::new(store).await;
+    let context = TestContext::new(store).await;
     // Given up after each possible number of steps, the write has happened as a whole or not at all.
     for steps in 0..12 {
-        let new = world.new_bucket(&format!("given up after {steps}"));
+        let new = context.new_bucket(&format!("given up after {steps}"));
         let mut write = store.insert_bucket(&new, at(1));
         let mut taken = 0;
         poll_fn(|context| {
@@ -260,12 +260,12 @@ pub async fn a_write_that_is_given_up_leaves_nothing_behind(store: &dyn Store) {
         .await;
         drop(write);
 
-        let next = world.bucket(&format!("after {steps}")).await;
-        assert_eq!(store.delete_bucket(world.org, next, at(2)).await.unwrap(), BucketDeleted::Deleted);
-        let stored = store.bucket(world.org, new.id).await.unwrap().is_some();
-        let counted = store.organization(world.org).await.unwrap().unwrap().bucket_count;
+        let next = context.bucket(&format!("after {steps}")).await;
+        assert_eq!(store.delete_bucket(context.org, next, at(2)).await.unwrap(), BucketDeleted::Deleted);
+        let stored = store.bucket(context.org, new.id).await.unwrap().is_some();
+        let counted = store.organization(context.org).await.unwrap().unwrap().bucket_count;
         assert_eq!(counted, u64::from(stored));
         let expected = if stored { BucketDeleted::Deleted } else { BucketDeleted::NotFound };
-        assert_eq!(store.delete_bucket(world.org, new.id, at(3)).await.unwrap(), expected);
+        assert_eq!(store.delete_bucket(context.org, new.id, at(3)).await.unwrap(), expected);
     }
 }

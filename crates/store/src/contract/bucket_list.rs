@@ -5,7 +5,7 @@ use bucketry_model::node_protocol::UsageBatch;
 use bucketry_model::role::Visibility;
 use bucketry_model::status::ProbedStatus;
 
-use super::fixture::{World, at, online};
+use super::fixture::{TestContext, at, online};
 use super::usage::row;
 use crate::Store;
 use crate::bucket::{ListedBucket, PageStart};
@@ -15,12 +15,12 @@ fn position(listed: &ListedBucket) -> PageStart {
 }
 
 /// All ids in the order of the list, fetched page by page.
-async fn walk(world: &World<'_>, visible: &Visibility, limit: u32) -> Vec<BucketId> {
+async fn walk(context: &TestContext<'_>, visible: &Visibility, limit: u32) -> Vec<BucketId> {
     let mut walked = Vec::new();
     let mut after = None;
     loop {
-        let page = world.store.buckets(&world.query(visible.clone(), after, limit)).await.unwrap();
-        let totals = world.store.usage_totals(&world.query(visible.clone(), after, limit)).await.unwrap();
+        let page = context.store.buckets(&context.query(visible.clone(), after, limit)).await.unwrap();
+        let totals = context.store.usage_totals(&context.query(visible.clone(), after, limit)).await.unwrap();
         let positions: Vec<_> = page.iter().map(position).collect();
         assert_eq!(positions, totals.iter().map(|one| one.position).collect::<Vec<_>>());
         assert!(page.len() <= limit as usize);
@@ -31,25 +31,25 @@ async fn walk(world: &World<'_>, visible: &Visibility, limit: u32) -> Vec<Bucket
 }
 
 pub async fn a_list_shows_buckets_without_secrets_with_the_words_of_nodes(store: &dyn Store) {
-    let world = World::new(store).await;
-    let [first, second] = ["node-1", "node-2"].map(|name| world.node(name));
+    let context = TestContext::new(store).await;
+    let [first, second] = ["node-1", "node-2"].map(|name| context.node(name));
     let (first, second) = (first.await, second.await);
-    let mut bare = world.new_bucket("bare");
+    let mut bare = context.new_bucket("bare");
     bare.secret = None;
     store.insert_bucket(&bare, at(1)).await.unwrap();
-    let full = world.new_bucket("photos");
+    let full = context.new_bucket("photos");
     store.insert_bucket(&full, at(2)).await.unwrap();
-    world.probe(first, full.id, &[online(10, 7)]).await;
+    context.probe(first, full.id, &[online(10, 7)]).await;
     let mut offline = online(11, 0);
     (offline.status, offline.latency_ms) = (ProbedStatus::Offline, None);
-    world.probe(second, full.id, &[offline]).await;
+    context.probe(second, full.id, &[offline]).await;
 
-    let listed = store.buckets(&world.query(Visibility::Organization, None, 10)).await.unwrap();
+    let listed = store.buckets(&context.query(Visibility::Organization, None, 10)).await.unwrap();
     assert_eq!(listed.iter().map(|one| one.bucket.id).collect::<Vec<_>>(), [full.id, bare.id]);
     assert_eq!(listed.iter().map(|one| one.has_secret).collect::<Vec<_>>(), [true, false]);
     assert!(listed.iter().all(|one| one.bucket.secret.is_none()));
     assert_eq!((&listed[0].bucket.name, &listed[0].bucket.location), (&full.name, &full.location));
-    assert_eq!((listed[0].bucket.workspace_id, listed[0].bucket.version), (world.workspace, 1));
+    assert_eq!((listed[0].bucket.workspace_id, listed[0].bucket.version), (context.workspace, 1));
     let mut words = listed[0].nodes.clone();
     words.sort_by_key(|word| word.at);
     assert_eq!(
@@ -64,92 +64,92 @@ pub async fn a_list_shows_buckets_without_secrets_with_the_words_of_nodes(store:
     assert!(listed[1].nodes.is_empty());
 
     store.unregister_node(first, at(20)).await.unwrap();
-    let listed = store.buckets(&world.query(Visibility::Organization, None, 1)).await.unwrap();
+    let listed = store.buckets(&context.query(Visibility::Organization, None, 1)).await.unwrap();
     assert_eq!(listed[0].nodes.iter().map(|word| word.node_id).collect::<Vec<_>>(), [second]);
 }
 
 pub async fn only_visible_workspaces_are_listed(store: &dyn Store) {
-    let world = World::new(store).await;
-    let other = World::another(store).await;
-    let second = world.another_workspace(1).await;
-    let a = world.bucket_in(world.workspace, "a", at(1)).await;
-    let b = world.bucket_in(second, "b", at(2)).await;
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    let second = context.another_workspace(1).await;
+    let a = context.bucket_in(context.workspace, "a", at(1)).await;
+    let b = context.bucket_in(second, "b", at(2)).await;
     other.bucket("c").await;
     for (visible, expected) in [
         (Visibility::Organization, vec![b, a]),
-        (Visibility::Workspaces(vec![world.workspace]), vec![a]),
+        (Visibility::Workspaces(vec![context.workspace]), vec![a]),
         (Visibility::Workspaces(vec![second]), vec![b]),
-        (Visibility::Workspaces(vec![world.workspace, second]), vec![b, a]),
+        (Visibility::Workspaces(vec![context.workspace, second]), vec![b, a]),
         (Visibility::Workspaces(vec![other.workspace]), vec![]),
         (Visibility::Workspaces(vec![]), vec![]),
     ] {
-        assert_eq!(walk(&world, &visible, 10).await, expected, "{visible:?}");
+        assert_eq!(walk(&context, &visible, 10).await, expected, "{visible:?}");
     }
 }
 
 pub async fn a_cursor_walks_a_thousand_buckets_of_merged_workspaces_without_gap_or_repetition(
     store: &dyn Store,
 ) {
-    let world = World::new(store).await;
-    let mut workspaces = vec![world.workspace];
+    let context = TestContext::new(store).await;
+    let mut workspaces = vec![context.workspace];
     for seconds in 1..4 {
-        workspaces.push(world.another_workspace(seconds).await);
+        workspaces.push(context.another_workspace(seconds).await);
     }
     let mut made: Vec<(PageStart, WorkspaceId)> = Vec::new();
     for number in 0..1_000_usize {
         // Several in the same moment, and the workspaces in no regular order.
         let seconds = i64::try_from(number / 3).unwrap();
         let workspace = workspaces[(number * number / 7) % 4];
-        let id = world.bucket_in(workspace, &format!("bucket {number}"), at(seconds)).await;
+        let id = context.bucket_in(workspace, &format!("bucket {number}"), at(seconds)).await;
         made.push((PageStart { created_at: at(seconds), id }, workspace));
     }
     made.sort_by_key(|(start, _)| std::cmp::Reverse((start.created_at, start.id)));
     let expected = |visible: &[WorkspaceId]| -> Vec<BucketId> {
         made.iter().filter(|(_, workspace)| visible.contains(workspace)).map(|(start, _)| start.id).collect()
     };
-    assert_eq!(walk(&world, &Visibility::Organization, 97).await, expected(&workspaces));
+    assert_eq!(walk(&context, &Visibility::Organization, 97).await, expected(&workspaces));
     for some in [&workspaces[..1], &workspaces[1..3], &workspaces[..]] {
         let visible = Visibility::Workspaces(some.to_vec());
-        assert_eq!(walk(&world, &visible, 97).await, expected(some));
+        assert_eq!(walk(&context, &visible, 97).await, expected(some));
     }
 }
 
 pub async fn a_cursor_walks_more_workspaces_than_one_statement_merges(store: &dyn Store) {
-    let world = World::new(store).await;
+    let context = TestContext::new(store).await;
     let mut workspaces = Vec::new();
     let mut made = Vec::new();
     for number in 0..150 {
-        let workspace = world.another_workspace(number).await;
+        let workspace = context.another_workspace(number).await;
         workspaces.push(workspace);
         let now = at((number * 37) % 150);
-        made.push((now, world.bucket_in(workspace, &format!("bucket {number}"), now).await));
+        made.push((now, context.bucket_in(workspace, &format!("bucket {number}"), now).await));
     }
     made.sort_by_key(|(now, _)| std::cmp::Reverse(*now));
     let made: Vec<_> = made.into_iter().map(|(_, id)| id).collect();
-    assert_eq!(walk(&world, &Visibility::Workspaces(workspaces), 13).await, made);
+    assert_eq!(walk(&context, &Visibility::Workspaces(workspaces), 13).await, made);
 }
 
 pub async fn buckets_made_in_the_same_moment_are_listed_by_id(store: &dyn Store) {
-    let world = World::new(store).await;
+    let context = TestContext::new(store).await;
     let mut made = Vec::new();
     for number in 0..7 {
-        made.push(world.bucket(&format!("bucket {number}")).await);
+        made.push(context.bucket(&format!("bucket {number}")).await);
     }
     made.sort();
     made.reverse();
-    assert_eq!(walk(&world, &Visibility::Organization, 2).await, made);
+    assert_eq!(walk(&context, &Visibility::Organization, 2).await, made);
 }
 
 pub async fn totals_are_listed_like_buckets(store: &dyn Store) {
-    let world = World::new(store).await;
-    let node = world.node("node-1").await;
-    let quiet = world.bucket_in(world.workspace, "quiet", at(1)).await;
-    let busy = world.bucket_in(world.workspace, "busy", at(2)).await;
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    let quiet = context.bucket_in(context.workspace, "quiet", at(1)).await;
+    let busy = context.bucket_in(context.workspace, "busy", at(2)).await;
     let batch = UsageBatch { spool: "s".to_owned(), number: 1, rows: vec![row(busy, 60, 3)] };
     store.add_usage(node, None, &batch, at(100)).await.unwrap();
-    for visible in [Visibility::Organization, Visibility::Workspaces(vec![world.workspace])] {
-        let listed = store.usage_totals(&world.query(visible, None, 10)).await.unwrap();
-        let told: Vec<_> = listed.iter().map(|one| (one.position.id, one.totals.requests)).collect();
-        assert_eq!(told, [(busy, 3), (quiet, 0)]);
+    for visible in [Visibility::Organization, Visibility::Workspaces(vec![context.workspace])] {
+        let listed = store.usage_totals(&context.query(visible, None, 10)).await.unwrap();
+        let response: Vec<_> = listed.iter().map(|one| (one.position.id, one.totals.requests)).collect();
+        assert_eq!(response, [(busy, 3), (quiet, 0)]);
     }
 }

@@ -3,7 +3,7 @@
 use bucketry_model::bucket::CredentialTimes;
 use bucketry_model::role::Visibility;
 
-use super::fixture::{World, at, new_organization, secret};
+use super::fixture::{TestContext, at, new_organization, secret};
 use crate::Store;
 use crate::bucket::{BucketInserted, BucketUpdate, BucketUpdated, EndingCredential, NewBucket, SecretUpdate};
 
@@ -12,10 +12,10 @@ fn times(set_at: Option<i64>, expires_at: Option<i64>) -> CredentialTimes {
 }
 
 pub async fn age_and_end_of_a_secret_go_with_the_secret(store: &dyn Store) {
-    let world = World::new(store).await;
-    let new = NewBucket { secret_expires_at: Some(at(900)), ..world.new_bucket("photos") };
+    let context = TestContext::new(store).await;
+    let new = NewBucket { secret_expires_at: Some(at(900)), ..context.new_bucket("photos") };
     assert_eq!(store.insert_bucket(&new, at(10)).await.unwrap(), BucketInserted::Inserted);
-    let listed = store.buckets(&world.query(Visibility::Organization, None, 10)).await.unwrap();
+    let listed = store.buckets(&context.query(Visibility::Organization, None, 10)).await.unwrap();
     assert_eq!(listed[0].bucket.credential, times(Some(10), Some(900)));
 
     let replace = |expires_at: Option<i64>| SecretUpdate::Replace {
@@ -28,37 +28,37 @@ pub async fn age_and_end_of_a_secret_go_with_the_secret(store: &dyn Store) {
         (40, replace(None), times(Some(40), None)),
         (50, SecretUpdate::Clear, times(None, None)),
     ] {
-        let update = BucketUpdate { secret: change, announce: true, ..world.update_of(new.id).await };
+        let update = BucketUpdate { secret: change, record_change: true, ..context.update_of(new.id).await };
         assert_eq!(store.update_bucket(&update, at(seconds)).await.unwrap(), BucketUpdated::Updated);
-        let found = store.bucket(world.org, new.id).await.unwrap().unwrap();
+        let found = store.bucket(context.org, new.id).await.unwrap().unwrap();
         assert_eq!(found.credential, expected, "after {seconds} s");
     }
 }
 
 pub async fn a_bucket_without_a_secret_has_no_age_and_no_end(store: &dyn Store) {
-    let world = World::new(store).await;
-    let new = NewBucket { secret: None, secret_expires_at: Some(at(900)), ..world.new_bucket("photos") };
+    let context = TestContext::new(store).await;
+    let new = NewBucket { secret: None, secret_expires_at: Some(at(900)), ..context.new_bucket("photos") };
     store.insert_bucket(&new, at(10)).await.unwrap();
-    let found = store.bucket(world.org, new.id).await.unwrap().unwrap();
+    let found = store.bucket(context.org, new.id).await.unwrap().unwrap();
     assert_eq!(found.credential, CredentialTimes::default());
     assert_eq!(store.count_credentials_ending(at(10_000)).await.unwrap(), 0);
 }
 
 pub async fn ending_secrets_are_told_earliest_first_and_counted(store: &dyn Store) {
-    let world = World::new(store).await;
+    let context = TestContext::new(store).await;
     let mut ids = Vec::new();
     for (label, end) in [("late", 300), ("soon", 100), ("later", 400), ("removed", 150), ("next", 200)] {
-        let new = NewBucket { secret_expires_at: Some(at(end)), ..world.new_bucket(label) };
+        let new = NewBucket { secret_expires_at: Some(at(end)), ..context.new_bucket(label) };
         store.insert_bucket(&new, at(0)).await.unwrap();
         ids.push(new.id);
     }
-    world.bucket("for ever").await;
-    store.delete_bucket(world.org, ids[3], at(1)).await.unwrap();
+    context.bucket("for ever").await;
+    store.delete_bucket(context.org, ids[3], at(1)).await.unwrap();
 
-    let told = store.credentials_ending(at(100), at(300), 10).await.unwrap();
+    let response = store.credentials_ending(at(100), at(300), 10).await.unwrap();
     let ending =
-        |index: usize, end| EndingCredential { id: ids[index], org_id: world.org, expires_at: at(end) };
-    assert_eq!(told, [ending(4, 200), ending(0, 300)], "after the first time, up to the second");
+        |index: usize, end| EndingCredential { id: ids[index], org_id: context.org, expires_at: at(end) };
+    assert_eq!(response, [ending(4, 200), ending(0, 300)], "after the first time, up to the second");
     assert_eq!(store.credentials_ending(at(0), at(500), 1).await.unwrap(), [ending(1, 100)]);
     for (until, count) in [(99, 0), (100, 1), (300, 3), (500, 4)] {
         assert_eq!(store.count_credentials_ending(at(until)).await.unwrap(), count, "until {until} s");
@@ -66,10 +66,10 @@ pub async fn ending_secrets_are_told_earliest_first_and_counted(store: &dyn Stor
 }
 
 pub async fn an_organization_keeps_its_first_external_id(store: &dyn Store) {
-    let world = World::new(store).await;
-    let other = World::another(store).await;
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
     for (org, offered, kept) in
-        [(world.org, "first", "first"), (world.org, "second", "first"), (other.org, "third", "third")]
+        [(context.org, "first", "first"), (context.org, "second", "first"), (other.org, "third", "third")]
     {
         assert_eq!(store.aws_external_id(org, offered).await.unwrap().as_deref(), Some(kept));
     }
@@ -77,10 +77,10 @@ pub async fn an_organization_keeps_its_first_external_id(store: &dyn Store) {
 }
 
 pub async fn two_external_ids_at_once_give_one(store: &dyn Store) {
-    let world = World::new(store).await;
+    let context = TestContext::new(store).await;
     let (one, other) = futures_util::future::join(
-        store.aws_external_id(world.org, "one"),
-        store.aws_external_id(world.org, "other"),
+        store.aws_external_id(context.org, "one"),
+        store.aws_external_id(context.org, "other"),
     )
     .await;
     assert_eq!(one.unwrap(), other.unwrap());

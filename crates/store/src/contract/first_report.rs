@@ -8,7 +8,7 @@ use bucketry_model::status::ProbedStatus;
 use bucketry_model::time::Day;
 use bucketry_model::uptime::ProbeSample;
 
-use super::fixture::{World, at, location, name, online, secret};
+use super::fixture::{TestContext, at, location, name, online, secret};
 use crate::Store;
 use crate::bucket::{
     BucketInserted, BucketUpdate, BucketUpdated, FirstReport, NewBucket, SecretUpdate, StoredSecret,
@@ -34,9 +34,9 @@ async fn probes_of_the_day(store: &dyn Store, id: BucketId) -> i64 {
 }
 
 pub async fn a_validated_bucket_has_a_status_and_a_day_from_the_start(store: &dyn Store) {
-    let world = World::new(store).await;
-    let node = world.node("node-1").await;
-    let new = NewBucket { first_report: Some(report(node, 10)), ..world.new_bucket("photos") };
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    let new = NewBucket { first_report: Some(report(node, 10)), ..context.new_bucket("photos") };
     assert_eq!(store.insert_bucket(&new, at(11)).await.unwrap(), BucketInserted::Inserted);
     assert_eq!(reports(store, new.id).await, [(node, ProbedStatus::Online, Some(12))]);
     let (_, day) = store.day_records(new.id, Day::of(at(0))).await.unwrap().remove(0);
@@ -44,65 +44,65 @@ pub async fn a_validated_bucket_has_a_status_and_a_day_from_the_start(store: &dy
     assert_eq!(day.last, Some(online(10, 12)));
 
     // The node's own probes go on from there.
-    assert_eq!(world.probe(node, new.id, &[of_version(1, online(20, 8))]).await, 1);
+    assert_eq!(context.probe(node, new.id, &[of_version(1, online(20, 8))]).await, 1);
     let (_, day) = store.day_records(new.id, Day::of(at(0))).await.unwrap().remove(0);
     assert_eq!((day.probes, day.observed_us, day.online_us), (2, 10_000_000, 10_000_000));
 }
 
 pub async fn a_refused_registration_reports_nothing(store: &dyn Store) {
-    let world = World::new(store).await;
-    let node = world.node("node-1").await;
-    world.bucket("photos").await;
-    let new = NewBucket { first_report: Some(report(node, 10)), ..world.new_bucket("PHOTOS") };
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    context.bucket("photos").await;
+    let new = NewBucket { first_report: Some(report(node, 10)), ..context.new_bucket("PHOTOS") };
     assert_eq!(store.insert_bucket(&new, at(11)).await.unwrap(), BucketInserted::NameTaken);
     assert!(reports(store, new.id).await.is_empty());
     assert_eq!(probes_of_the_day(store, new.id).await, 0);
 }
 
 pub async fn a_node_that_was_removed_while_it_validated_reports_nothing(store: &dyn Store) {
-    let world = World::new(store).await;
-    let node = world.node("node-1").await;
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
     store.unregister_node(node, at(5)).await.unwrap();
-    let new = NewBucket { first_report: Some(report(node, 10)), ..world.new_bucket("photos") };
+    let new = NewBucket { first_report: Some(report(node, 10)), ..context.new_bucket("photos") };
     assert_eq!(store.insert_bucket(&new, at(11)).await.unwrap(), BucketInserted::Inserted);
     assert!(reports(store, new.id).await.is_empty());
 }
 
 pub async fn a_change_of_the_configuration_ends_what_nodes_reported_before(store: &dyn Store) {
-    let world = World::new(store).await;
-    let (one, two) = (world.node("node-1").await, world.node("node-2").await);
-    let id = world.bucket("photos").await;
+    let context = TestContext::new(store).await;
+    let (one, two) = (context.node("node-1").await, context.node("node-2").await);
+    let id = context.bucket("photos").await;
     for node in [one, two] {
-        world.probe(node, id, &[of_version(1, online(10, 5))]).await;
+        context.probe(node, id, &[of_version(1, online(10, 5))]).await;
     }
-    let generation = store.bucket_generation(world.org).await.unwrap();
+    let generation = store.bucket_generation(context.org).await.unwrap();
     let elsewhere =
-        BucketUpdate { location: location("elsewhere"), announce: true, ..world.update_of(id).await };
+        BucketUpdate { location: location("elsewhere"), record_change: true, ..context.update_of(id).await };
     assert_eq!(store.update_bucket(&elsewhere, at(100)).await.unwrap(), BucketUpdated::Updated);
     assert!(reports(store, id).await.is_empty());
-    assert_ne!(store.bucket_generation(world.org).await.unwrap(), generation);
+    assert_ne!(store.bucket_generation(context.org).await.unwrap(), generation);
     assert_eq!(probes_of_the_day(store, id).await, 2, "what was observed stays");
 
     // Late ones and those of a node that hasn't heard of the change, whenever it made them.
     for late in [of_version(1, online(99, 5)), of_version(1, online(130, 5)), online(99, 5)] {
-        assert_eq!(world.probe(one, id, std::slice::from_ref(&late)).await, 0, "{late:?}");
+        assert_eq!(context.probe(one, id, std::slice::from_ref(&late)).await, 0, "{late:?}");
     }
-    assert_eq!(world.probe(one, id, &[of_version(2, online(101, 7))]).await, 1);
-    assert_eq!(world.probe(two, id, &[online(100, 9)]).await, 1, "an older node, after the change");
+    assert_eq!(context.probe(one, id, &[of_version(2, online(101, 7))]).await, 1);
+    assert_eq!(context.probe(two, id, &[online(100, 9)]).await, 1, "an older node, after the change");
     let expected = [(one, ProbedStatus::Online, Some(7)), (two, ProbedStatus::Online, Some(9))];
     assert_eq!(reports(store, id).await, expected);
 }
 
 pub async fn a_validated_change_leaves_the_report_of_the_node_that_validated(store: &dyn Store) {
-    let world = World::new(store).await;
-    let (one, two) = (world.node("node-1").await, world.node("node-2").await);
-    let id = world.bucket("photos").await;
+    let context = TestContext::new(store).await;
+    let (one, two) = (context.node("node-1").await, context.node("node-2").await);
+    let id = context.bucket("photos").await;
     for node in [one, two] {
-        world.probe(node, id, &[of_version(1, online(10, 5))]).await;
+        context.probe(node, id, &[of_version(1, online(10, 5))]).await;
     }
     let secret = SecretUpdate::Replace { secret: secret("next"), expires_at: None };
-    let update = world.update_of(id).await;
-    let update = BucketUpdate { secret, announce: true, first_report: Some(report(two, 50)), ..update };
+    let update = context.update_of(id).await;
+    let update = BucketUpdate { secret, record_change: true, first_report: Some(report(two, 50)), ..update };
     assert_eq!(store.update_bucket(&update, at(51)).await.unwrap(), BucketUpdated::Updated);
     assert_eq!(reports(store, id).await, [(two, ProbedStatus::Online, Some(12))]);
     let conflict = store.update_bucket(&update, at(52)).await.unwrap();
@@ -111,45 +111,45 @@ pub async fn a_validated_change_leaves_the_report_of_the_node_that_validated(sto
 }
 
 pub async fn a_new_name_and_a_new_seal_leave_reports_as_they_are(store: &dyn Store) {
-    let world = World::new(store).await;
-    let node = world.node("node-1").await;
-    let id = world.bucket("photos").await;
-    world.probe(node, id, &[of_version(1, online(10, 5))]).await;
-    let renamed = BucketUpdate { name: name("Pictures"), ..world.update_of(id).await };
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    let id = context.bucket("photos").await;
+    context.probe(node, id, &[of_version(1, online(10, 5))]).await;
+    let renamed = BucketUpdate { name: name("Pictures"), ..context.update_of(id).await };
     assert_eq!(store.update_bucket(&renamed, at(20)).await.unwrap(), BucketUpdated::Updated);
     assert_eq!(reports(store, id).await.len(), 1);
     // Nodes aren't told of a name: they go on with the version that they know.
-    assert_eq!(world.probe(node, id, &[of_version(1, online(15, 6)), online(16, 7)]).await, 2);
+    assert_eq!(context.probe(node, id, &[of_version(1, online(15, 6)), online(16, 7)]).await, 2);
 
     let new_seal = StoredSecret { sealed_to: "recipients-2".to_owned(), ..secret("sealed anew") };
     let replacement = (SecretOwner::Bucket(id), SealedSecret::from_text("sealed photos"), new_seal);
     assert_eq!(store.replace_secrets(&[replacement], at(30)).await.unwrap(), 1);
     assert_eq!(reports(store, id).await.len(), 1);
-    assert_eq!(world.probe(node, id, &[of_version(1, online(25, 8)), online(26, 9)]).await, 2);
+    assert_eq!(context.probe(node, id, &[of_version(1, online(25, 8)), online(26, 9)]).await, 2);
     let served = store.node_buckets(None, &[id]).await.unwrap().remove(0);
     assert_eq!((served.version, served.config_version), (3, 1));
 }
 
 pub async fn buckets_that_share_a_name_or_a_key_are_found_in_the_organization(store: &dyn Store) {
-    let world = World::new(store).await;
-    let other = World::another(store).await;
-    let second = world.another_workspace(1).await;
-    world.bucket("photos").await;
-    world.bucket_in(second, "films", at(2)).await;
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    let second = context.another_workspace(1).await;
+    context.bucket("photos").await;
+    context.bucket_in(second, "films", at(2)).await;
     other.bucket("photos").await;
-    let removed = world.bucket("gone").await;
-    store.delete_bucket(world.org, removed, at(3)).await.unwrap();
+    let removed = context.bucket("gone").await;
+    store.delete_bucket(context.org, removed, at(3)).await.unwrap();
     let key = location("photos").key.unwrap();
     for (storage_type, bucket, key, found) in [
-        (StorageType::S3, "photos", "", vec![world.workspace]),
-        (StorageType::S3, "", key.as_str(), vec![world.workspace, second]),
+        (StorageType::S3, "photos", "", vec![context.workspace]),
+        (StorageType::S3, "", key.as_str(), vec![context.workspace, second]),
         (StorageType::S3, "films", "other", vec![second]),
         (StorageType::S3, "gone", "", vec![]),
         (StorageType::Gcs, "photos", key.as_str(), vec![]),
     ] {
-        let sharing = store.buckets_sharing(world.org, storage_type, bucket, key).await.unwrap();
+        let sharing = store.buckets_sharing(context.org, storage_type, bucket, key).await.unwrap();
         let mut workspaces: Vec<_> = sharing.into_iter().map(|one| one.workspace_id).collect();
-        workspaces.sort_by_key(|id| *id != world.workspace);
+        workspaces.sort_by_key(|id| *id != context.workspace);
         assert_eq!(workspaces, found, "{storage_type} {bucket} {key}");
     }
 }

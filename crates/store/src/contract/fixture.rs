@@ -85,7 +85,7 @@ pub(super) fn secret(text: &str) -> StoredSecret {
     StoredSecret { sealed: SealedSecret::from_text(text), sealed_to: "recipients-1".to_owned() }
 }
 
-pub(super) fn place(bucket_id: BucketId, folder: &str) -> RepositoryBucket {
+pub(super) fn attachment(bucket_id: BucketId, folder: &str) -> RepositoryBucket {
     RepositoryBucket { bucket_id, folder: Folder::parse(folder).unwrap(), master: false }
 }
 
@@ -100,14 +100,14 @@ pub(super) fn online(seconds: i64, latency_ms: u32) -> ProbeSample {
 }
 
 /// An organization with its owner and first workspace.
-pub(super) struct World<'s> {
+pub(super) struct TestContext<'s> {
     pub(super) store: &'s dyn Store,
     pub(super) org: OrgId,
     pub(super) owner: UserId,
     pub(super) workspace: WorkspaceId,
 }
 
-impl<'s> World<'s> {
+impl<'s> TestContext<'s> {
     pub(super) async fn new(store: &'s dyn Store) -> Self {
         Self::of(store, "owner@example.com").await
     }
@@ -176,7 +176,7 @@ impl<'s> World<'s> {
             name: bucket.name,
             location: bucket.location,
             secret: SecretUpdate::Keep,
-            announce: false,
+            record_change: false,
             first_report: None,
         }
     }
@@ -191,7 +191,7 @@ impl<'s> World<'s> {
             name: name(label),
             storage_type: StorageType::S3,
             mode: RepositoryMode::Normal,
-            buckets: buckets.iter().map(|(id, folder)| place(*id, folder)).collect(),
+            buckets: buckets.iter().map(|(id, folder)| attachment(*id, folder)).collect(),
         }
     }
 

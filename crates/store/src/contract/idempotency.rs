@@ -4,12 +4,12 @@ use bucketry_model::id::TokenId;
 use futures_util::future::join;
 use jiff::Timestamp;
 
-use super::fixture::{World, at, fresh};
+use super::fixture::{TestContext, at, fresh};
 use crate::Store;
 use crate::idempotency::{Begun, RequestName};
 
 async fn request(store: &dyn Store) -> RequestName {
-    World::new(store).await;
+    TestContext::new(store).await;
     RequestName { token_id: fresh(TokenId::new), route: "POST /bucket".to_owned(), key: "key-1".to_owned() }
 }
 

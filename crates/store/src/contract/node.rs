@@ -5,19 +5,19 @@ use bucketry_model::node_protocol::UsageBatch;
 use bucketry_model::time::Day;
 use futures_util::future::join;
 
-use super::fixture::{World, at, fresh, online};
+use super::fixture::{TestContext, at, fresh, online};
 use super::usage::row;
 use crate::Store;
 use crate::node::{NodeKey, NodeRegistered, NodeRegistration};
 use crate::usage::BatchCounted;
 
 pub async fn a_node_registers_and_is_updated_by_name(store: &dyn Store) {
-    let world = World::new(store).await;
-    let first = world.registration("node-1");
+    let context = TestContext::new(store).await;
+    let first = context.registration("node-1");
     let NodeRegistered::Registered(node) = store.register_node(&first, at(5)).await.unwrap() else {
         panic!("the name is free");
     };
-    assert_eq!((node.id, node.org_id, node.name.as_str()), (first.id, Some(world.org), "node-1"));
+    assert_eq!((node.id, node.org_id, node.name.as_str()), (first.id, Some(context.org), "node-1"));
     assert_eq!(
         (node.region.as_str(), node.provider.as_str(), node.version.as_str()),
         ("eu", "HETZNER", "0.1.0")
@@ -29,7 +29,7 @@ pub async fn a_node_registers_and_is_updated_by_name(store: &dyn Store) {
         provider: "AWS".to_owned(),
         version: "0.2.0".to_owned(),
         recipients: vec!["age1third".to_owned()],
-        ..world.registration("node-1")
+        ..context.registration("node-1")
     };
     let NodeRegistered::Registered(node) = store.register_node(&again, at(9)).await.unwrap() else {
         panic!("the name is its own");
@@ -38,18 +38,18 @@ pub async fn a_node_registers_and_is_updated_by_name(store: &dyn Store) {
     assert_eq!((node.region.as_str(), node.provider.as_str(), node.version.as_str()), ("us", "AWS", "0.2.0"));
     assert_eq!(node.recipients, again.recipients);
 
-    world.node("a-node").await;
+    context.node("a-node").await;
     let listed = store.nodes().await.unwrap();
     assert_eq!(listed.iter().map(|node| node.name.as_str()).collect::<Vec<_>>(), ["a-node", "node-1"]);
     assert_eq!(listed[1], node);
 }
 
 pub async fn a_name_belongs_to_one_organization(store: &dyn Store) {
-    let world = World::new(store).await;
-    let other = World::another(store).await;
-    let node = world.node("node-1").await;
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    let node = context.node("node-1").await;
     for taker in
-        [other.registration("node-1"), NodeRegistration { org_id: None, ..world.registration("node-1") }]
+        [other.registration("node-1"), NodeRegistration { org_id: None, ..context.registration("node-1") }]
     {
         assert_eq!(store.register_node(&taker, at(1)).await.unwrap(), NodeRegistered::NameTaken);
     }
@@ -60,13 +60,13 @@ pub async fn a_name_belongs_to_one_organization(store: &dyn Store) {
         panic!("the name is free");
     };
     assert_ne!(taken.id, node);
-    let late = store.register_node(&world.registration("node-1"), at(4)).await.unwrap();
+    let late = store.register_node(&context.registration("node-1"), at(4)).await.unwrap();
     assert_eq!(late, NodeRegistered::NameTaken);
 }
 
 pub async fn two_registrations_of_one_name_at_once_give_one_node(store: &dyn Store) {
-    let world = World::new(store).await;
-    let [a, b] = ["node-1", "node-1"].map(|name| world.registration(name));
+    let context = TestContext::new(store).await;
+    let [a, b] = ["node-1", "node-1"].map(|name| context.registration(name));
     let (a, b) = join(store.register_node(&a, at(1)), store.register_node(&b, at(1))).await;
     let (NodeRegistered::Registered(a), NodeRegistered::Registered(b)) = (a.unwrap(), b.unwrap()) else {
         panic!("the name is their own");
@@ -76,35 +76,35 @@ pub async fn two_registrations_of_one_name_at_once_give_one_node(store: &dyn Sto
 }
 
 pub async fn a_node_that_comes_back_gets_its_id_back(store: &dyn Store) {
-    let world = World::new(store).await;
-    let bucket = world.bucket("photos").await;
-    let node = world.node("node-1").await;
+    let context = TestContext::new(store).await;
+    let bucket = context.bucket("photos").await;
+    let node = context.node("node-1").await;
     let batch = UsageBatch { spool: "s".to_owned(), number: 1, rows: vec![row(bucket, 60, 1)] };
     store.add_usage(node, None, &batch, at(1)).await.unwrap();
     store.unregister_node(node, at(2)).await.unwrap();
-    assert_eq!(world.node("node-1").await, node);
+    assert_eq!(context.node("node-1").await, node);
     let again = store.add_usage(node, None, &batch, at(3)).await.unwrap();
     assert_eq!(again, BatchCounted::Duplicate);
 }
 
 pub async fn removing_a_node_takes_its_words_and_keeps_its_days(store: &dyn Store) {
-    let world = World::new(store).await;
-    let bucket = world.bucket("photos").await;
-    let node = world.node("node-1").await;
-    world.probe(node, bucket, &[online(10, 1)]).await;
+    let context = TestContext::new(store).await;
+    let bucket = context.bucket("photos").await;
+    let node = context.node("node-1").await;
+    context.probe(node, bucket, &[online(10, 1)]).await;
     assert!(store.unregister_node(node, at(20)).await.unwrap());
     assert!(!store.unregister_node(node, at(20)).await.unwrap());
     assert!(store.nodes().await.unwrap().is_empty());
     assert!(store.bucket_words(bucket).await.unwrap().is_empty());
     assert!(store.day_records(bucket, Day::of(at(0))).await.unwrap().is_empty());
-    world.node("node-1").await;
+    context.node("node-1").await;
     assert!(store.bucket_words(bucket).await.unwrap().is_empty());
     assert_eq!(store.day_records(bucket, Day::of(at(0))).await.unwrap().len(), 1);
 }
 
 pub async fn a_node_is_touched_while_it_is_registered(store: &dyn Store) {
-    let world = World::new(store).await;
-    let node = world.node("node-1").await;
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
     assert!(store.touch_node(node, at(30)).await.unwrap());
     assert_eq!(store.nodes().await.unwrap()[0].last_seen, at(30));
     assert!(!store.touch_node(fresh(NodeId::new), at(30)).await.unwrap());
@@ -113,44 +113,44 @@ pub async fn a_node_is_touched_while_it_is_registered(store: &dyn Store) {
 }
 
 pub async fn keys_are_kept_by_organization(store: &dyn Store) {
-    let world = World::new(store).await;
-    let other = World::another(store).await;
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
     let key = |org_id, seconds| NodeKey {
         id: fresh(NodeKeyId::new),
         org_id,
         public_key: format!("-----BEGIN PUBLIC KEY-----{seconds}"),
         created_at: at(seconds),
     };
-    let (old, new, own) = (key(Some(world.org), 1), key(Some(world.org), 2), key(None, 3));
+    let (old, new, own) = (key(Some(context.org), 1), key(Some(context.org), 2), key(None, 3));
     let own_id = own.id;
     for key in [&old, &new, &own] {
         store.insert_node_key(key).await.unwrap();
     }
-    assert_eq!(store.node_keys(Some(world.org)).await.unwrap(), [new.clone(), old.clone()]);
+    assert_eq!(store.node_keys(Some(context.org)).await.unwrap(), [new.clone(), old.clone()]);
     assert_eq!(store.node_keys(None).await.unwrap(), [own]);
     assert!(store.node_keys(Some(other.org)).await.unwrap().is_empty());
 
     assert!(!store.delete_node_key(Some(other.org), new.id).await.unwrap());
     assert!(!store.delete_node_key(None, new.id).await.unwrap());
-    assert!(store.delete_node_key(Some(world.org), new.id).await.unwrap());
-    assert!(!store.delete_node_key(Some(world.org), new.id).await.unwrap());
+    assert!(store.delete_node_key(Some(context.org), new.id).await.unwrap());
+    assert!(!store.delete_node_key(Some(context.org), new.id).await.unwrap());
     assert!(store.delete_node_key(None, own_id).await.unwrap());
-    assert_eq!(store.node_keys(Some(world.org)).await.unwrap(), [old]);
+    assert_eq!(store.node_keys(Some(context.org)).await.unwrap(), [old]);
 }
 
 pub async fn nodes_of_a_removed_key_must_register_again(store: &dyn Store) {
-    let world = World::new(store).await;
-    let registration = world.registration("node-1");
+    let context = TestContext::new(store).await;
+    let registration = context.registration("node-1");
     let key = NodeKey {
         id: registration.key_id,
-        org_id: Some(world.org),
+        org_id: Some(context.org),
         public_key: "-----BEGIN PUBLIC KEY-----".to_owned(),
         created_at: at(0),
     };
     store.insert_node_key(&key).await.unwrap();
     store.register_node(&registration, at(1)).await.unwrap();
-    let other = world.node("node-2").await;
-    store.delete_node_key(Some(world.org), key.id).await.unwrap();
+    let other = context.node("node-2").await;
+    store.delete_node_key(Some(context.org), key.id).await.unwrap();
     assert!(!store.touch_node(registration.id, at(2)).await.unwrap());
     assert!(store.touch_node(other, at(2)).await.unwrap());
 }

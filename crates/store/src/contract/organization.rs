@@ -2,7 +2,7 @@
 
 use bucketry_model::role::{OrgRole, WorkspaceRole};
 
-use super::fixture::{World, at, new_organization};
+use super::fixture::{TestContext, at, new_organization};
 use crate::Store;
 use crate::organization::{NewOrganization, OrganizationInserted};
 
@@ -23,7 +23,7 @@ pub async fn an_organization_comes_with_its_owner_and_first_workspace(store: &dy
 }
 
 pub async fn an_organization_whose_owner_has_a_taken_address_is_not_made(store: &dyn Store) {
-    World::new(store).await;
+    TestContext::new(store).await;
     let new = new_organization("OWNER@example.com");
     assert_eq!(store.insert_organization(&new, at(0)).await.unwrap(), OrganizationInserted::EmailTaken);
     assert!(store.organization(new.id).await.unwrap().is_none());
@@ -43,11 +43,11 @@ pub async fn organizations_are_listed_in_the_order_in_which_they_were_made(store
 }
 
 pub async fn a_quota_is_set_and_lifted(store: &dyn Store) {
-    let world = World::new(store).await;
+    let context = TestContext::new(store).await;
     for quota in [Some(3), None] {
-        assert!(store.set_bucket_quota(world.org, quota).await.unwrap());
-        assert!(store.set_repo_quota(world.org, quota).await.unwrap());
-        let found = store.organization(world.org).await.unwrap().unwrap();
+        assert!(store.set_bucket_quota(context.org, quota).await.unwrap());
+        assert!(store.set_repo_quota(context.org, quota).await.unwrap());
+        let found = store.organization(context.org).await.unwrap().unwrap();
         assert_eq!((found.bucket_quota, found.repo_quota), (quota, quota));
     }
     assert!(!store.set_bucket_quota(new_organization("x").id, Some(1)).await.unwrap());

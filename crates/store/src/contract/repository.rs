@@ -6,7 +6,7 @@ use bucketry_model::repository::{RepositoryBucket, RepositoryMode};
 use bucketry_model::role::Visibility;
 use futures_util::future::join;
 
-use super::fixture::{World, at, fresh, name, place};
+use super::fixture::{TestContext, at, attachment, fresh, name};
 use crate::Store;
 use crate::bucket::PageStart;
 use crate::repository::{
@@ -22,113 +22,113 @@ fn refusal(inserted: &RepositoryInserted) -> &AttachmentRefused {
 
 fn mirror(new: NewRepository) -> NewRepository {
     let buckets = new.buckets.into_iter().zip(0..);
-    let buckets = buckets.map(|(place, n)| RepositoryBucket { master: n == 0, ..place }).collect();
+    let buckets = buckets.map(|(attachment, n)| RepositoryBucket { master: n == 0, ..attachment }).collect();
     NewRepository { mode: RepositoryMode::Mirror, buckets, ..new }
 }
 
 pub async fn a_repository_reads_back_with_its_buckets_in_order(store: &dyn Store) {
-    let world = World::new(store).await;
-    let other = World::another(store).await;
-    let (a, b) = (world.bucket("a").await, world.bucket("b").await);
-    let new = world.new_repository("Main", &[(b, "x/y"), (a, "")]);
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    let (a, b) = (context.bucket("a").await, context.bucket("b").await);
+    let new = context.new_repository("Main", &[(b, "x/y"), (a, "")]);
     assert_eq!(store.insert_repository(&new, at(5)).await.unwrap(), RepositoryInserted::Inserted);
-    let found = store.repository(world.org, new.id).await.unwrap().unwrap();
+    let found = store.repository(context.org, new.id).await.unwrap().unwrap();
     assert_eq!(found.buckets, new.buckets);
     assert_eq!((found.name, found.mode, found.storage_type), (new.name, new.mode, new.storage_type));
-    assert_eq!((found.org_id, found.workspace_id, found.version), (world.org, world.workspace, 1));
+    assert_eq!((found.org_id, found.workspace_id, found.version), (context.org, context.workspace, 1));
     assert_eq!((found.created_at, found.updated_at), (at(5), at(5)));
     assert_eq!(store.repository(other.org, new.id).await.unwrap(), None);
     let asked = [new.id, fresh(RepoId::new)];
-    let told = store.workspaces_of_repositories(world.org, &asked).await.unwrap();
-    assert_eq!(told, [(new.id, world.workspace)]);
+    let response = store.workspaces_of_repositories(context.org, &asked).await.unwrap();
+    assert_eq!(response, [(new.id, context.workspace)]);
     assert!(store.workspaces_of_repositories(other.org, &asked).await.unwrap().is_empty());
-    assert!(store.delete_repository(world.org, new.id, at(6)).await.unwrap());
-    let told = store.workspaces_of_repositories(world.org, &asked).await.unwrap();
-    assert_eq!(told, [(new.id, world.workspace)], "its statistics are retained");
+    assert!(store.delete_repository(context.org, new.id, at(6)).await.unwrap());
+    let response = store.workspaces_of_repositories(context.org, &asked).await.unwrap();
+    assert_eq!(response, [(new.id, context.workspace)], "its statistics are retained");
 }
 
 pub async fn repository_names_are_unique_without_letter_case_until_the_repository_is_removed(
     store: &dyn Store,
 ) {
-    let world = World::new(store).await;
-    let other = World::another(store).await;
-    let first = world.repository("Main", &[]).await;
-    assert!(store.repository_name_taken(world.org, &name("mAIN"), None).await.unwrap());
-    assert!(!store.repository_name_taken(world.org, &name("main"), Some(first)).await.unwrap());
-    let again = world.new_repository("MAIN", &[]);
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    let first = context.repository("Main", &[]).await;
+    assert!(store.repository_name_taken(context.org, &name("mAIN"), None).await.unwrap());
+    assert!(!store.repository_name_taken(context.org, &name("main"), Some(first)).await.unwrap());
+    let again = context.new_repository("MAIN", &[]);
     assert_eq!(store.insert_repository(&again, at(1)).await.unwrap(), RepositoryInserted::NameTaken);
     other.repository("main", &[]).await;
-    assert!(store.delete_repository(world.org, first, at(2)).await.unwrap());
+    assert!(store.delete_repository(context.org, first, at(2)).await.unwrap());
     assert_eq!(store.insert_repository(&again, at(3)).await.unwrap(), RepositoryInserted::Inserted);
 }
 
 pub async fn the_quota_of_repositories_holds_for_creations_at_once(store: &dyn Store) {
-    let world = World::new(store).await;
-    assert!(store.set_repo_quota(world.org, Some(1)).await.unwrap());
-    let [a, b] = ["a", "b"].map(|label| world.new_repository(label, &[]));
+    let context = TestContext::new(store).await;
+    assert!(store.set_repo_quota(context.org, Some(1)).await.unwrap());
+    let [a, b] = ["a", "b"].map(|label| context.new_repository(label, &[]));
     let (x, y) = join(store.insert_repository(&a, at(1)), store.insert_repository(&b, at(1))).await;
     let outcomes = [x.unwrap(), y.unwrap()];
     assert!(outcomes.contains(&RepositoryInserted::Inserted));
     assert!(outcomes.contains(&RepositoryInserted::QuotaExceeded));
-    let organization = store.organization(world.org).await.unwrap().unwrap();
+    let organization = store.organization(context.org).await.unwrap().unwrap();
     assert_eq!((organization.repo_count, organization.repo_quota), (1, Some(1)));
 }
 
 pub async fn buckets_must_be_live_ones_of_the_same_workspace(store: &dyn Store) {
-    let world = World::new(store).await;
-    let other = World::another(store).await;
-    let second = world.another_workspace(1).await;
-    let removed = world.bucket("removed").await;
-    store.delete_bucket(world.org, removed, at(1)).await.unwrap();
-    let elsewhere = world.bucket_in(second, "elsewhere", at(1)).await;
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    let second = context.another_workspace(1).await;
+    let removed = context.bucket("removed").await;
+    store.delete_bucket(context.org, removed, at(1)).await.unwrap();
+    let elsewhere = context.bucket_in(second, "elsewhere", at(1)).await;
     for wrong in [removed, elsewhere, other.bucket("foreign").await, fresh(BucketId::new)] {
-        let new = world.new_repository("main", &[(wrong, "")]);
+        let new = context.new_repository("main", &[(wrong, "")]);
         let inserted = store.insert_repository(&new, at(2)).await.unwrap();
         assert_eq!(refusal(&inserted), &AttachmentRefused::BucketNotFound(wrong));
     }
-    let foreign = NewRepository { workspace_id: other.workspace, ..world.new_repository("main", &[]) };
+    let foreign = NewRepository { workspace_id: other.workspace, ..context.new_repository("main", &[]) };
     let inserted = store.insert_repository(&foreign, at(2)).await.unwrap();
     assert_eq!(inserted, RepositoryInserted::WorkspaceNotFound);
-    assert_eq!(store.organization(world.org).await.unwrap().unwrap().repo_count, 0);
+    assert_eq!(store.organization(context.org).await.unwrap().unwrap().repo_count, 0);
 }
 
 pub async fn a_folder_belongs_to_one_repository(store: &dyn Store) {
-    let world = World::new(store).await;
-    let bucket = world.bucket("photos").await;
-    world.repository("first", &[(bucket, "a/b")]).await;
+    let context = TestContext::new(store).await;
+    let bucket = context.bucket("photos").await;
+    context.repository("first", &[(bucket, "a/b")]).await;
     for used in ["a/b", "a", "a/b/c", ""] {
-        let new = world.new_repository("second", &[(bucket, used)]);
+        let new = context.new_repository("second", &[(bucket, used)]);
         let inserted = store.insert_repository(&new, at(1)).await.unwrap();
         let AttachmentRefused::FolderUsed { repository, folder, .. } = refusal(&inserted) else {
             panic!("{used}: {inserted:?}")
         };
         assert_eq!((repository.as_deref(), folder.as_str()), (Some("first"), "a/b"));
     }
-    world.repository("second", &[(bucket, "a/c")]).await;
+    context.repository("second", &[(bucket, "a/c")]).await;
 }
 
 pub async fn a_folder_that_two_repositories_take_at_once_goes_to_one(store: &dyn Store) {
-    let world = World::new(store).await;
-    let bucket = world.bucket("photos").await;
-    let [a, b] = ["a", "b"].map(|label| world.new_repository(label, &[(bucket, "")]));
+    let context = TestContext::new(store).await;
+    let bucket = context.bucket("photos").await;
+    let [a, b] = ["a", "b"].map(|label| context.new_repository(label, &[(bucket, "")]));
     let (x, y) = join(store.insert_repository(&a, at(1)), store.insert_repository(&b, at(1))).await;
     let inserted = [x.unwrap(), y.unwrap()];
     assert_eq!(inserted.iter().filter(|one| **one == RepositoryInserted::Inserted).count(), 1);
 }
 
 pub async fn a_mirror_shares_its_buckets_with_no_other_repository(store: &dyn Store) {
-    let world = World::new(store).await;
-    let (a, b, c) = (world.bucket("a").await, world.bucket("b").await, world.bucket("c").await);
-    world.repository("normal", &[(a, "x")]).await;
-    let first = mirror(world.new_repository("mirror", &[(b, ""), (a, "")]));
+    let context = TestContext::new(store).await;
+    let (a, b, c) = (context.bucket("a").await, context.bucket("b").await, context.bucket("c").await);
+    context.repository("normal", &[(a, "x")]).await;
+    let first = mirror(context.new_repository("mirror", &[(b, ""), (a, "")]));
     let inserted = store.insert_repository(&first, at(1)).await.unwrap();
     assert!(
         matches!(refusal(&inserted), AttachmentRefused::Mirrored { repository, .. } if repository == "normal")
     );
-    let second = mirror(world.new_repository("mirror", &[(b, ""), (c, "")]));
+    let second = mirror(context.new_repository("mirror", &[(b, ""), (c, "")]));
     assert_eq!(store.insert_repository(&second, at(2)).await.unwrap(), RepositoryInserted::Inserted);
     for new in
-        [world.new_repository("other", &[(c, "y")]), mirror(world.new_repository("other", &[(c, "y")]))]
+        [context.new_repository("other", &[(c, "y")]), mirror(context.new_repository("other", &[(c, "y")]))]
     {
         let inserted = store.insert_repository(&new, at(3)).await.unwrap();
         assert!(matches!(refusal(&inserted), AttachmentRefused::Mirrored { .. }));
@@ -136,34 +136,34 @@ pub async fn a_mirror_shares_its_buckets_with_no_other_repository(store: &dyn St
 }
 
 pub async fn a_repository_is_changed_from_the_version_that_was_read(store: &dyn Store) {
-    let world = World::new(store).await;
-    let (a, b) = (world.bucket("a").await, world.bucket("b").await);
-    let id = world.repository("main", &[(a, "x")]).await;
-    let unchanged = world.repository_update_of(id).await;
+    let context = TestContext::new(store).await;
+    let (a, b) = (context.bucket("a").await, context.bucket("b").await);
+    let id = context.repository("main", &[(a, "x")]).await;
+    let unchanged = context.repository_update_of(id).await;
     let update = RepositoryUpdate {
         name: name("Other"),
-        buckets: vec![place(b, "y"), place(a, "x")],
+        buckets: vec![attachment(b, "y"), attachment(a, "x")],
         ..unchanged.clone()
     };
     assert_eq!(store.update_repository(&update, at(7)).await.unwrap(), RepositoryUpdated::Updated);
     assert_eq!(store.update_repository(&update, at(8)).await.unwrap(), RepositoryUpdated::Conflict);
-    let found = store.repository(world.org, id).await.unwrap().unwrap();
+    let found = store.repository(context.org, id).await.unwrap().unwrap();
     assert_eq!((found.name.as_str(), found.version), ("Other", 2));
-    assert_eq!(found.buckets, [place(b, "y"), place(a, "x")]);
+    assert_eq!(found.buckets, [attachment(b, "y"), attachment(a, "x")]);
     assert_eq!((found.created_at, found.updated_at), (at(0), at(7)));
     let emptied = RepositoryUpdate { from_version: 2, buckets: Vec::new(), ..update };
     assert_eq!(store.update_repository(&emptied, at(9)).await.unwrap(), RepositoryUpdated::Updated);
-    world.repository("second", &[(a, ""), (b, "")]).await;
+    context.repository("second", &[(a, ""), (b, "")]).await;
 }
 
 pub async fn a_change_of_a_repository_that_breaks_a_rule_is_refused(store: &dyn Store) {
-    let world = World::new(store).await;
-    let other = World::another(store).await;
-    let a = world.bucket("a").await;
-    world.repository("taken", &[]).await;
-    let id = world.repository("main", &[(a, "x")]).await;
-    let unchanged = world.repository_update_of(id).await;
-    let second = world.another_workspace(1).await;
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    let a = context.bucket("a").await;
+    context.repository("taken", &[]).await;
+    let id = context.repository("main", &[(a, "x")]).await;
+    let unchanged = context.repository_update_of(id).await;
+    let second = context.another_workspace(1).await;
     for (update, outcome) in [
         (RepositoryUpdate { name: name("TAKEN"), ..unchanged.clone() }, RepositoryUpdated::NameTaken),
         (
@@ -175,7 +175,7 @@ pub async fn a_change_of_a_repository_that_breaks_a_rule_is_refused(store: &dyn 
             RepositoryUpdated::Refused(AttachmentRefused::BucketNotFound(a)),
         ),
         (
-            RepositoryUpdate { buckets: vec![place(a, "z")], ..unchanged.clone() },
+            RepositoryUpdate { buckets: vec![attachment(a, "z")], ..unchanged.clone() },
             RepositoryUpdated::Refused(AttachmentRefused::FolderChanged(a)),
         ),
         (
@@ -187,33 +187,33 @@ pub async fn a_change_of_a_repository_that_breaks_a_rule_is_refused(store: &dyn 
     ] {
         assert_eq!(store.update_repository(&update, at(1)).await.unwrap(), outcome);
     }
-    let found = store.repository(world.org, id).await.unwrap().unwrap();
+    let found = store.repository(context.org, id).await.unwrap().unwrap();
     assert_eq!((found.version, found.buckets), (1, unchanged.buckets));
 }
 
 pub async fn a_removed_repository_frees_name_buckets_and_quota(store: &dyn Store) {
-    let world = World::new(store).await;
-    let other = World::another(store).await;
-    let bucket = world.bucket("photos").await;
-    let id = world.repository("main", &[(bucket, "")]).await;
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    let bucket = context.bucket("photos").await;
+    let id = context.repository("main", &[(bucket, "")]).await;
     assert!(!store.delete_repository(other.org, id, at(1)).await.unwrap());
-    assert!(store.delete_repository(world.org, id, at(1)).await.unwrap());
-    assert!(!store.delete_repository(world.org, id, at(2)).await.unwrap());
-    assert_eq!(store.repository(world.org, id).await.unwrap(), None);
-    assert_eq!(store.organization(world.org).await.unwrap().unwrap().repo_count, 0);
-    world.repository("Main", &[(bucket, "")]).await;
+    assert!(store.delete_repository(context.org, id, at(1)).await.unwrap());
+    assert!(!store.delete_repository(context.org, id, at(2)).await.unwrap());
+    assert_eq!(store.repository(context.org, id).await.unwrap(), None);
+    assert_eq!(store.organization(context.org).await.unwrap().unwrap().repo_count, 0);
+    context.repository("Main", &[(bucket, "")]).await;
 }
 
 pub async fn a_proposal_is_checked_and_not_stored(store: &dyn Store) {
-    let world = World::new(store).await;
-    let bucket = world.bucket("photos").await;
-    let id = world.repository("main", &[(bucket, "x")]).await;
+    let context = TestContext::new(store).await;
+    let bucket = context.bucket("photos").await;
+    let id = context.repository("main", &[(bucket, "x")]).await;
     let proposal = |repo_id, folder| Proposal {
-        org_id: world.org,
-        workspace_id: world.workspace,
+        org_id: context.org,
+        workspace_id: context.workspace,
         repo_id,
         mode: RepositoryMode::Normal,
-        buckets: vec![place(bucket, folder)],
+        buckets: vec![attachment(bucket, folder)],
     };
     let before = store.latest_change().await.unwrap();
     assert_eq!(store.check_proposal(&proposal(Some(id), "x")).await.unwrap(), Ok(()));
@@ -226,26 +226,28 @@ pub async fn a_proposal_is_checked_and_not_stored(store: &dyn Store) {
 }
 
 pub async fn repositories_are_paged_newest_first_and_only_where_visible(store: &dyn Store) {
-    let world = World::new(store).await;
-    let other = World::another(store).await;
-    let second = world.another_workspace(1).await;
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    let second = context.another_workspace(1).await;
     other.repository("foreign", &[]).await;
     let mut made = Vec::new();
     for n in 0..5 {
-        let workspace_id = if n % 2 == 0 { world.workspace } else { second };
-        let new = NewRepository { workspace_id, ..world.new_repository(&format!("repository {n}"), &[]) };
+        let workspace_id = if n % 2 == 0 { context.workspace } else { second };
+        let new = NewRepository { workspace_id, ..context.new_repository(&format!("repository {n}"), &[]) };
         store.insert_repository(&new, at(n)).await.unwrap();
         made.insert(0, new.id);
     }
-    let bucket = world.bucket("photos").await;
-    let update =
-        RepositoryUpdate { buckets: vec![place(bucket, "x")], ..world.repository_update_of(made[0]).await };
+    let bucket = context.bucket("photos").await;
+    let update = RepositoryUpdate {
+        buckets: vec![attachment(bucket, "x")],
+        ..context.repository_update_of(made[0]).await
+    };
     store.update_repository(&update, at(9)).await.unwrap();
-    let both = Visibility::Workspaces(vec![world.workspace, second]);
+    let both = Visibility::Workspaces(vec![context.workspace, second]);
     for visible in [Visibility::Organization, both] {
         let (mut walked, mut after) = (Vec::new(), None);
         loop {
-            let query = RepositoryQuery { org_id: world.org, visible: visible.clone(), after, limit: 2 };
+            let query = RepositoryQuery { org_id: context.org, visible: visible.clone(), after, limit: 2 };
             let page = store.repositories(&query).await.unwrap();
             let Some(last) = page.last() else { break };
             after = Some(PageStart { created_at: last.created_at, id: last.id });
@@ -255,7 +257,7 @@ pub async fn repositories_are_paged_newest_first_and_only_where_visible(store: &
         assert_eq!(walked, made);
     }
     let only = Visibility::Workspaces(vec![second]);
-    let query = RepositoryQuery { org_id: world.org, visible: only, after: None, limit: 10 };
+    let query = RepositoryQuery { org_id: context.org, visible: only, after: None, limit: 10 };
     let page = store.repositories(&query).await.unwrap();
     assert_eq!(page.iter().map(|one| one.id).collect::<Vec<_>>(), [made[1], made[3]]);
     let none = RepositoryQuery { visible: Visibility::Workspaces(vec![]), ..query };

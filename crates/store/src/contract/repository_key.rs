@@ -4,18 +4,18 @@ use bucketry_model::id::{RepoId, RepoKeyId};
 use bucketry_model::node_protocol::KeyUse;
 use bucketry_model::repository::KeyAccess;
 
-use super::fixture::{World, at, fresh, name};
+use super::fixture::{TestContext, at, fresh, name};
 use crate::Store;
 use crate::repository_key::KeyInserted;
 
 pub async fn a_key_reads_back_without_its_secret(store: &dyn Store) {
-    let world = World::new(store).await;
-    let (a, b) = (world.repository("a", &[]).await, world.repository("b", &[]).await);
-    let first = world.new_key(a, "first");
+    let context = TestContext::new(store).await;
+    let (a, b) = (context.repository("a", &[]).await, context.repository("b", &[]).await);
+    let first = context.new_key(a, "first");
     assert_eq!(store.insert_repository_key(&first, 10, at(1)).await.unwrap(), KeyInserted::Inserted);
-    let second = world.new_key(a, "second");
+    let second = context.new_key(a, "second");
     store.insert_repository_key(&second, 10, at(2)).await.unwrap();
-    let third = world.key(b, "third").await;
+    let third = context.key(b, "third").await;
     let found = store.repository_keys(&[a]).await.unwrap();
     assert_eq!(found.iter().map(|key| key.id).collect::<Vec<_>>(), [second.id, first.id]);
     let read = &found[1];
@@ -27,31 +27,31 @@ pub async fn a_key_reads_back_without_its_secret(store: &dyn Store) {
 }
 
 pub async fn keys_are_bounded_in_number(store: &dyn Store) {
-    let world = World::new(store).await;
-    let other = World::another(store).await;
-    let id = world.repository("main", &[]).await;
-    let first = world.key(id, "first").await;
-    let next = world.new_key(id, "next");
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    let id = context.repository("main", &[]).await;
+    let first = context.key(id, "first").await;
+    let next = context.new_key(id, "next");
     assert_eq!(store.insert_repository_key(&next, 1, at(1)).await.unwrap(), KeyInserted::TooMany);
-    assert!(store.revoke_repository_key(world.org, id, first, at(2)).await.unwrap());
+    assert!(store.revoke_repository_key(context.org, id, first, at(2)).await.unwrap());
     assert_eq!(store.insert_repository_key(&next, 1, at(3)).await.unwrap(), KeyInserted::Inserted);
-    for wrong in [other.new_key(id, "foreign"), world.new_key(fresh(RepoId::new), "nowhere")] {
+    for wrong in [other.new_key(id, "foreign"), context.new_key(fresh(RepoId::new), "nowhere")] {
         let inserted = store.insert_repository_key(&wrong, 10, at(4)).await.unwrap();
         assert_eq!(inserted, KeyInserted::RepositoryNotFound);
     }
 }
 
 pub async fn a_key_is_changed_and_revoked_within_its_repository_only(store: &dyn Store) {
-    let world = World::new(store).await;
-    let other = World::another(store).await;
-    let (a, b) = (world.repository("a", &[]).await, world.repository("b", &[]).await);
-    let key = world.key(a, "key").await;
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    let (a, b) = (context.repository("a", &[]).await, context.repository("b", &[]).await);
+    let key = context.key(a, "key").await;
     let new_name = name("renamed");
     for (org, repository, id, done) in [
         (other.org, a, key, false),
-        (world.org, b, key, false),
-        (world.org, a, fresh(RepoKeyId::new), false),
-        (world.org, a, key, true),
+        (context.org, b, key, false),
+        (context.org, a, fresh(RepoKeyId::new), false),
+        (context.org, a, key, true),
     ] {
         let changed = store.update_repository_key(org, repository, id, &new_name, KeyAccess::Read, at(1));
         assert_eq!(changed.await.unwrap(), done);
@@ -61,39 +61,39 @@ pub async fn a_key_is_changed_and_revoked_within_its_repository_only(store: &dyn
     }
     let found = store.repository_keys(&[a]).await.unwrap();
     assert_eq!((found[0].name.as_str(), found[0].access), ("renamed", KeyAccess::Read));
-    assert!(store.revoke_repository_key(world.org, a, key, at(2)).await.unwrap());
-    assert!(!store.revoke_repository_key(world.org, a, key, at(3)).await.unwrap());
-    let changed = store.update_repository_key(world.org, a, key, &new_name, KeyAccess::Admin, at(4));
+    assert!(store.revoke_repository_key(context.org, a, key, at(2)).await.unwrap());
+    assert!(!store.revoke_repository_key(context.org, a, key, at(3)).await.unwrap());
+    let changed = store.update_repository_key(context.org, a, key, &new_name, KeyAccess::Admin, at(4));
     assert!(!changed.await.unwrap());
     assert!(store.repository_keys(&[a]).await.unwrap().is_empty());
     assert_eq!(store.count_secrets().await.unwrap(), 0);
 }
 
 pub async fn the_keys_of_a_removed_repository_are_revoked(store: &dyn Store) {
-    let world = World::new(store).await;
-    let id = world.repository("main", &[]).await;
-    world.key(id, "key").await;
+    let context = TestContext::new(store).await;
+    let id = context.repository("main", &[]).await;
+    context.key(id, "key").await;
     assert_eq!(store.count_secrets().await.unwrap(), 1);
-    store.delete_repository(world.org, id, at(1)).await.unwrap();
+    store.delete_repository(context.org, id, at(1)).await.unwrap();
     assert!(store.repository_keys(&[id]).await.unwrap().is_empty());
     assert_eq!(store.count_secrets().await.unwrap(), 0);
-    let late = world.new_key(id, "late");
+    let late = context.new_key(id, "late");
     let inserted = store.insert_repository_key(&late, 10, at(2)).await.unwrap();
     assert_eq!(inserted, KeyInserted::RepositoryNotFound);
 }
 
 pub async fn the_latest_use_of_a_key_is_kept(store: &dyn Store) {
-    let world = World::new(store).await;
-    let other = World::another(store).await;
-    let id = world.repository("main", &[]).await;
-    let (a, b) = (world.key(id, "a").await, world.key(id, "b").await);
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    let id = context.repository("main", &[]).await;
+    let (a, b) = (context.key(id, "a").await, context.key(id, "b").await);
     let used = |key_id, seconds| KeyUse { key_id, at: at(seconds) };
     let last = async || {
         let keys = store.repository_keys(&[id]).await.unwrap();
         [a, b].map(|id| keys.iter().find(|key| key.id == id).unwrap().last_used_at)
     };
     let uses = [used(a, 10), used(b, 20), used(a, 15), used(a, 12), used(fresh(RepoKeyId::new), 30)];
-    store.note_key_uses(Some(world.org), &uses, at(100)).await.unwrap();
+    store.note_key_uses(Some(context.org), &uses, at(100)).await.unwrap();
     assert_eq!(last().await, [Some(at(15)), Some(at(20))]);
     store.note_key_uses(None, &[used(a, 14), used(b, 25)], at(100)).await.unwrap();
     assert_eq!(last().await, [Some(at(15)), Some(at(25))]);
@@ -103,9 +103,9 @@ pub async fn the_latest_use_of_a_key_is_kept(store: &dyn Store) {
 }
 
 pub async fn a_use_from_the_future_gives_way(store: &dyn Store) {
-    let world = World::new(store).await;
-    let id = world.repository("main", &[]).await;
-    let key_id = world.key(id, "a").await;
+    let context = TestContext::new(store).await;
+    let id = context.repository("main", &[]).await;
+    let key_id = context.key(id, "a").await;
     let note = async |used, now| {
         store.note_key_uses(None, &[KeyUse { key_id, at: at(used) }], at(now)).await.unwrap();
         store.repository_keys(&[id]).await.unwrap()[0].last_used_at

@@ -4,7 +4,7 @@ use bucketry_model::id::{BucketId, RepoId};
 use bucketry_model::repository::{KeyAccess, RepositoryBucket, RepositoryMode};
 use bucketry_model::role::Visibility;
 
-use super::fixture::{World, at, fresh, location, name, place};
+use super::fixture::{TestContext, at, attachment, fresh, location, name};
 use crate::Store;
 use crate::bucket::{BucketDeleted, BucketUpdate, BucketUpdated};
 use crate::repository::{NewRepository, RepositoryInserted, RepositoryUpdate};
@@ -12,27 +12,29 @@ use crate::sync::{Changes, Subject};
 use crate::workspace::WorkspaceChanged;
 
 pub async fn a_bucket_in_use_stays_and_stays_where_it_is(store: &dyn Store) {
-    let world = World::new(store).await;
-    let bucket = world.bucket("photos").await;
-    let repository = world.repository("main", &[(bucket, "")]).await;
-    assert_eq!(store.delete_bucket(world.org, bucket, at(1)).await.unwrap(), BucketDeleted::InUse);
-    let found = store.bucket(world.org, bucket).await.unwrap().unwrap();
+    let context = TestContext::new(store).await;
+    let bucket = context.bucket("photos").await;
+    let repository = context.repository("main", &[(bucket, "")]).await;
+    assert_eq!(store.delete_bucket(context.org, bucket, at(1)).await.unwrap(), BucketDeleted::InUse);
+    let found = store.bucket(context.org, bucket).await.unwrap().unwrap();
     assert!(found.secret.is_some());
-    let workspace_id = world.another_workspace(1).await;
-    let moved = BucketUpdate { workspace_id, ..world.update_of(bucket).await };
+    let workspace_id = context.another_workspace(1).await;
+    let moved = BucketUpdate { workspace_id, ..context.update_of(bucket).await };
     assert_eq!(store.update_bucket(&moved, at(2)).await.unwrap(), BucketUpdated::InUse);
-    store.delete_repository(world.org, repository, at(3)).await.unwrap();
+    store.delete_repository(context.org, repository, at(3)).await.unwrap();
     assert_eq!(store.update_bucket(&moved, at(4)).await.unwrap(), BucketUpdated::Updated);
-    assert_eq!(store.delete_bucket(world.org, bucket, at(5)).await.unwrap(), BucketDeleted::Deleted);
+    assert_eq!(store.delete_bucket(context.org, bucket, at(5)).await.unwrap(), BucketDeleted::Deleted);
 }
 
 pub async fn a_bucket_takes_no_name_that_its_repository_has(store: &dyn Store) {
-    let world = World::new(store).await;
-    let (a, b) = (world.bucket("a").await, world.bucket("b").await);
-    let new =
-        NewRepository { buckets: vec![place(a, ""), place(b, "")], ..world.new_repository("main", &[]) };
+    let context = TestContext::new(store).await;
+    let (a, b) = (context.bucket("a").await, context.bucket("b").await);
+    let new = NewRepository {
+        buckets: vec![attachment(a, ""), attachment(b, "")],
+        ..context.new_repository("main", &[])
+    };
     store.insert_repository(&new, at(1)).await.unwrap();
-    let as_b = BucketUpdate { location: location("b"), announce: true, ..world.update_of(a).await };
+    let as_b = BucketUpdate { location: location("b"), record_change: true, ..context.update_of(a).await };
     assert_eq!(store.update_bucket(&as_b, at(2)).await.unwrap(), BucketUpdated::SameNameInRepository);
     let as_c = BucketUpdate { location: location("c"), ..as_b };
     assert_eq!(store.update_bucket(&as_c, at(3)).await.unwrap(), BucketUpdated::Updated);
@@ -41,103 +43,104 @@ pub async fn a_bucket_takes_no_name_that_its_repository_has(store: &dyn Store) {
 }
 
 pub async fn a_workspace_with_repositories_stays(store: &dyn Store) {
-    let world = World::new(store).await;
-    let id = world.repository("main", &[]).await;
-    let removed = store.delete_workspace(world.org, world.workspace, at(1)).await.unwrap();
+    let context = TestContext::new(store).await;
+    let id = context.repository("main", &[]).await;
+    let removed = store.delete_workspace(context.org, context.workspace, at(1)).await.unwrap();
     assert_eq!(removed, WorkspaceChanged::InUse);
-    store.delete_repository(world.org, id, at(2)).await.unwrap();
-    let removed = store.delete_workspace(world.org, world.workspace, at(3)).await.unwrap();
+    store.delete_repository(context.org, id, at(2)).await.unwrap();
+    let removed = store.delete_workspace(context.org, context.workspace, at(3)).await.unwrap();
     assert_eq!(removed, WorkspaceChanged::Changed);
 }
 
 pub async fn repositories_of_buckets_are_told(store: &dyn Store) {
-    let world = World::new(store).await;
-    let (a, b) = (world.bucket("a").await, world.bucket("b").await);
-    let first = world.repository("first", &[(a, "x")]).await;
-    let second = world.repository("second", &[(a, "y"), (b, "")]).await;
-    let told = store.repositories_of_buckets(&[b, a, fresh(BucketId::new)]).await.unwrap();
-    let told: Vec<_> = told.iter().map(|(bucket, one)| (*bucket, one.id, one.name.as_str())).collect();
+    let context = TestContext::new(store).await;
+    let (a, b) = (context.bucket("a").await, context.bucket("b").await);
+    let first = context.repository("first", &[(a, "x")]).await;
+    let second = context.repository("second", &[(a, "y"), (b, "")]).await;
+    let response = store.repositories_of_buckets(&[b, a, fresh(BucketId::new)]).await.unwrap();
+    let response: Vec<_> =
+        response.iter().map(|(bucket, one)| (*bucket, one.id, one.name.as_str())).collect();
     let mut expected = [(a, first, "first"), (a, second, "second"), (b, second, "second")];
     expected.sort();
-    assert_eq!(told, expected);
-    store.delete_repository(world.org, second, at(1)).await.unwrap();
+    assert_eq!(response, expected);
+    store.delete_repository(context.org, second, at(1)).await.unwrap();
     assert_eq!(store.repositories_of_buckets(&[a, b]).await.unwrap().len(), 1);
 }
 
 pub async fn buckets_of_mirrors_are_not_available(store: &dyn Store) {
-    let world = World::new(store).await;
-    let other = World::another(store).await;
-    let free = world.bucket_in(world.workspace, "free", at(1)).await;
-    let normal = world.bucket_in(world.workspace, "normal", at(2)).await;
-    let mirrored = world.bucket_in(world.workspace, "mirrored", at(3)).await;
-    world.repository("normal", &[(normal, "")]).await;
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    let free = context.bucket_in(context.workspace, "free", at(1)).await;
+    let normal = context.bucket_in(context.workspace, "normal", at(2)).await;
+    let mirrored = context.bucket_in(context.workspace, "mirrored", at(3)).await;
+    context.repository("normal", &[(normal, "")]).await;
     let mirror = NewRepository {
         mode: RepositoryMode::Mirror,
-        buckets: vec![RepositoryBucket { master: true, ..place(mirrored, "") }],
-        ..world.new_repository("mirror", &[])
+        buckets: vec![RepositoryBucket { master: true, ..attachment(mirrored, "") }],
+        ..context.new_repository("mirror", &[])
     };
     assert_eq!(store.insert_repository(&mirror, at(4)).await.unwrap(), RepositoryInserted::Inserted);
-    for visible in [Visibility::Organization, Visibility::Workspaces(vec![world.workspace])] {
-        let page = store.available_buckets(&world.query(visible, None, 10)).await.unwrap();
+    for visible in [Visibility::Organization, Visibility::Workspaces(vec![context.workspace])] {
+        let page = store.available_buckets(&context.query(visible, None, 10)).await.unwrap();
         assert_eq!(page.iter().map(|one| one.bucket.id).collect::<Vec<_>>(), [normal, free]);
     }
     let foreign = other.bucket("foreign").await;
     let asked = [mirrored, foreign, fresh(BucketId::new)];
-    let among = store.buckets_among(world.org, &asked).await.unwrap();
+    let among = store.buckets_among(context.org, &asked).await.unwrap();
     assert_eq!(among.iter().map(|one| one.bucket.id).collect::<Vec<_>>(), [mirrored]);
-    store.delete_repository(world.org, mirror.id, at(5)).await.unwrap();
-    let page = store.available_buckets(&world.query(Visibility::Organization, None, 10)).await.unwrap();
+    store.delete_repository(context.org, mirror.id, at(5)).await.unwrap();
+    let page = store.available_buckets(&context.query(Visibility::Organization, None, 10)).await.unwrap();
     assert_eq!(page.len(), 3);
 }
 
 pub async fn every_change_of_a_repository_raises_its_version_and_is_announced(store: &dyn Store) {
-    let world = World::new(store).await;
-    let other = World::another(store).await;
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
     let mut last = store.latest_change().await.unwrap();
-    let id = world.repository("main", &[]).await;
+    let id = context.repository("main", &[]).await;
     let mut versions = Vec::new();
     let mut announced = async |what: &str| {
-        let changes = store.changes_after(Some(world.org), last, 10).await.unwrap();
+        let changes = store.changes_after(Some(context.org), last, 10).await.unwrap();
         let Changes::Since(changes) = changes else { panic!("too old") };
         let subjects: Vec<_> = changes.iter().map(|change| change.subject).collect();
         assert_eq!(subjects, [Subject::Repository(id)], "{what}");
         last = changes[0].sequence;
-        let served = store.node_repositories(Some(world.org), &[id]).await.unwrap();
+        let served = store.node_repositories(Some(context.org), &[id]).await.unwrap();
         versions.extend(served.first().map(|served| served.version));
     };
     announced("making it").await;
-    let update = RepositoryUpdate { name: name("Other"), ..world.repository_update_of(id).await };
+    let update = RepositoryUpdate { name: name("Other"), ..context.repository_update_of(id).await };
     store.update_repository(&update, at(1)).await.unwrap();
     announced("a change").await;
-    let key = world.key(id, "key").await;
+    let key = context.key(id, "key").await;
     announced("a new key").await;
-    store.update_repository_key(world.org, id, key, &name("key"), KeyAccess::Read, at(2)).await.unwrap();
+    store.update_repository_key(context.org, id, key, &name("key"), KeyAccess::Read, at(2)).await.unwrap();
     announced("a changed key").await;
-    store.revoke_repository_key(world.org, id, key, at(3)).await.unwrap();
+    store.revoke_repository_key(context.org, id, key, at(3)).await.unwrap();
     announced("a revoked key").await;
-    store.delete_repository(world.org, id, at(4)).await.unwrap();
+    store.delete_repository(context.org, id, at(4)).await.unwrap();
     announced("its removal").await;
     assert_eq!(versions, [1, 2, 3, 4, 5]);
     assert_eq!(store.changes_after(Some(other.org), 0, 10).await.unwrap(), Changes::Since(vec![]));
 }
 
 pub async fn repositories_are_walked_by_id_with_buckets_and_live_keys(store: &dyn Store) {
-    let world = World::new(store).await;
-    let other = World::another(store).await;
-    let bucket = world.bucket("photos").await;
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    let bucket = context.bucket("photos").await;
     let mut own = Vec::new();
     for n in 0..5 {
-        let id = world.repository(&format!("repository {n}"), &[(bucket, &format!("folder-{n}"))]).await;
-        world.key(id, "live").await;
-        let revoked = world.key(id, "revoked").await;
-        store.revoke_repository_key(world.org, id, revoked, at(1)).await.unwrap();
+        let id = context.repository(&format!("repository {n}"), &[(bucket, &format!("folder-{n}"))]).await;
+        context.key(id, "live").await;
+        let revoked = context.key(id, "revoked").await;
+        store.revoke_repository_key(context.org, id, revoked, at(1)).await.unwrap();
         own.push(id);
     }
-    let removed = world.repository("removed", &[]).await;
-    store.delete_repository(world.org, removed, at(1)).await.unwrap();
+    let removed = context.repository("removed", &[]).await;
+    store.delete_repository(context.org, removed, at(1)).await.unwrap();
     let foreign = other.repository("foreign", &[]).await;
     let all = [own.as_slice(), &[foreign]].concat();
-    for (org, mut expected) in [(Some(world.org), own.clone()), (None, all)] {
+    for (org, mut expected) in [(Some(context.org), own.clone()), (None, all)] {
         expected.sort();
         let mut walked: Vec<RepoId> = Vec::new();
         loop {
@@ -149,16 +152,16 @@ pub async fn repositories_are_walked_by_id_with_buckets_and_live_keys(store: &dy
         }
         assert_eq!(walked, expected);
     }
-    let served = store.node_repositories(Some(world.org), &[own[3], removed, foreign]).await.unwrap();
+    let served = store.node_repositories(Some(context.org), &[own[3], removed, foreign]).await.unwrap();
     assert_eq!(served.len(), 1);
     let one = &served[0];
     assert_eq!(
         (one.org_id, one.name.as_str(), one.mode),
-        (world.org, "repository 3", RepositoryMode::Normal)
+        (context.org, "repository 3", RepositoryMode::Normal)
     );
-    let place = &one.buckets[0];
+    let attachment = &one.buckets[0];
     assert_eq!(
-        (place.bucket_id, place.bucket.as_str(), place.folder.as_str()),
+        (attachment.bucket_id, attachment.bucket.as_str(), attachment.folder.as_str()),
         (bucket, "photos", "folder-3")
     );
     let keys: Vec<_> = one.keys.iter().map(|key| (key.access, key.secret.as_text())).collect();
@@ -167,18 +170,18 @@ pub async fn repositories_are_walked_by_id_with_buckets_and_live_keys(store: &dy
 }
 
 pub async fn the_generation_changes_with_what_repositories_hold(store: &dyn Store) {
-    let world = World::new(store).await;
-    let mut last = store.bucket_generation(world.org).await.unwrap();
+    let context = TestContext::new(store).await;
+    let mut last = store.bucket_generation(context.org).await.unwrap();
     let mut changed = async |what: &str| {
-        let now = store.bucket_generation(world.org).await.unwrap();
+        let now = store.bucket_generation(context.org).await.unwrap();
         assert_ne!(now, last, "{what} goes unnoticed");
         last = now;
     };
-    let id = world.repository("main", &[]).await;
+    let id = context.repository("main", &[]).await;
     changed("a new repository").await;
-    let update = RepositoryUpdate { name: name("Other"), ..world.repository_update_of(id).await };
+    let update = RepositoryUpdate { name: name("Other"), ..context.repository_update_of(id).await };
     store.update_repository(&update, at(1)).await.unwrap();
     changed("a new name").await;
-    store.delete_repository(world.org, id, at(2)).await.unwrap();
+    store.delete_repository(context.org, id, at(2)).await.unwrap();
     changed("a removal").await;
 }

@@ -7,9 +7,9 @@ use bucketry_model::status::{ProbeFailure, ProbedStatus};
 use bucketry_model::time::Day;
 use bucketry_model::uptime::{DayRecord, ProbeSample};
 
-use super::fixture::{LONGEST_GAP, World, at, fresh, online};
+use super::fixture::{LONGEST_GAP, TestContext, at, fresh, online};
 use crate::Store;
-use crate::bucket::{BucketInserted, NodeWord};
+use crate::bucket::{BucketInserted, NodeStatusRow};
 use crate::node::NodeRegistration;
 use crate::status::ProbeBatch;
 
@@ -24,7 +24,7 @@ fn failed(seconds: i64) -> ProbeSample {
     }
 }
 
-async fn word(store: &dyn Store, bucket: BucketId) -> NodeWord {
+async fn word(store: &dyn Store, bucket: BucketId) -> NodeStatusRow {
     store.bucket_words(bucket).await.unwrap().remove(0).1
 }
 
@@ -33,16 +33,16 @@ async fn day(store: &dyn Store, bucket: BucketId, seconds: i64) -> DayRecord {
 }
 
 pub async fn probes_become_last_words_and_days(store: &dyn Store) {
-    let world = World::new(store).await;
-    let node = world.node("node-1").await;
-    let bucket = world.bucket("photos").await;
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    let bucket = context.bucket("photos").await;
     assert!(store.bucket_words(bucket).await.unwrap().is_empty());
-    assert_eq!(world.probe(node, bucket, &[online(0, 10), online(60, 30), failed(120)]).await, 3);
+    assert_eq!(context.probe(node, bucket, &[online(0, 10), online(60, 30), failed(120)]).await, 3);
 
     let last = word(store, bucket).await;
     assert_eq!(
         last,
-        NodeWord {
+        NodeStatusRow {
             node_id: node,
             status: ProbedStatus::Offline,
             latency_ms: Some(30),
@@ -53,7 +53,7 @@ pub async fn probes_become_last_words_and_days(store: &dyn Store) {
     let (told_by, _) = store.bucket_words(bucket).await.unwrap().remove(0);
     assert_eq!((told_by.id, told_by.name.as_str()), (node, "node-1"));
 
-    world.probe(node, bucket, &[failed(180), online(240, 20)]).await;
+    context.probe(node, bucket, &[failed(180), online(240, 20)]).await;
     let record = day(store, bucket, 0).await;
     assert_eq!((record.probes, record.failures, record.latency_sum_ms), (5, 2, 60));
     assert_eq!((record.observed_us, record.online_us), (240_000_000, 120_000_000));
@@ -64,58 +64,58 @@ pub async fn probes_become_last_words_and_days(store: &dyn Store) {
 }
 
 pub async fn a_failure_keeps_the_latency_of_the_last_success(store: &dyn Store) {
-    let world = World::new(store).await;
-    let node = world.node("node-1").await;
-    let bucket = world.bucket("photos").await;
-    world.probe(node, bucket, &[failed(0)]).await;
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    let bucket = context.bucket("photos").await;
+    context.probe(node, bucket, &[failed(0)]).await;
     assert_eq!(word(store, bucket).await.latency_ms, None);
-    world.probe(node, bucket, &[online(60, 30)]).await;
-    world.probe(node, bucket, &[failed(120)]).await;
+    context.probe(node, bucket, &[online(60, 30)]).await;
+    context.probe(node, bucket, &[failed(120)]).await;
     assert_eq!(word(store, bucket).await.latency_ms, Some(30));
 }
 
 pub async fn the_reason_is_kept_while_a_bucket_is_offline(store: &dyn Store) {
-    let world = World::new(store).await;
-    let node = world.node("node-1").await;
-    let bucket = world.bucket("photos").await;
-    world.probe(node, bucket, &[online(0, 10), failed(60)]).await;
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    let bucket = context.bucket("photos").await;
+    context.probe(node, bucket, &[online(0, 10), failed(60)]).await;
     assert_eq!(word(store, bucket).await.failure, failed(60).failure);
-    let listed = store.buckets(&world.query(Visibility::Organization, None, 1)).await.unwrap();
+    let listed = store.buckets(&context.query(Visibility::Organization, None, 1)).await.unwrap();
     assert_eq!(listed[0].nodes[0].failure, failed(60).failure);
     // The first failure of a bucket that is still ONLINE.
     let outlier = ProbeSample { status: ProbedStatus::Online, ..failed(180) };
-    world.probe(node, bucket, &[online(120, 10), outlier]).await;
+    context.probe(node, bucket, &[online(120, 10), outlier]).await;
     assert_eq!(word(store, bucket).await.failure, None);
 }
 
 pub async fn late_and_repeated_samples_are_passed_over(store: &dyn Store) {
-    let world = World::new(store).await;
-    let node = world.node("node-1").await;
-    let bucket = world.bucket("photos").await;
-    assert_eq!(world.probe(node, bucket, &[online(60, 1)]).await, 1);
-    assert_eq!(world.probe(node, bucket, &[failed(0), failed(60), online(120, 2), failed(90)]).await, 1);
-    assert_eq!(world.probe(node, bucket, &[online(120, 3)]).await, 0);
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    let bucket = context.bucket("photos").await;
+    assert_eq!(context.probe(node, bucket, &[online(60, 1)]).await, 1);
+    assert_eq!(context.probe(node, bucket, &[failed(0), failed(60), online(120, 2), failed(90)]).await, 1);
+    assert_eq!(context.probe(node, bucket, &[online(120, 3)]).await, 0);
     let record = day(store, bucket, 0).await;
     assert_eq!((record.probes, record.failures, record.latency_sum_ms), (2, 0, 3));
     // Longer than the longest gap: counted, but nobody knows what was in between.
-    world.probe(node, bucket, &[online(120 + 151, 1)]).await;
+    context.probe(node, bucket, &[online(120 + 151, 1)]).await;
     assert_eq!(day(store, bucket, 0).await.observed_us, 60_000_000);
 }
 
 pub async fn a_word_from_the_future_is_none(store: &dyn Store) {
-    let world = World::new(store).await;
-    let node = world.node("node-1").await;
-    let bucket = world.bucket("photos").await;
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    let bucket = context.bucket("photos").await;
     let two_days = 2 * 86_400;
-    world.probe(node, bucket, &[failed(two_days)]).await;
+    context.probe(node, bucket, &[failed(two_days)]).await;
     // The clock is right again. Nothing is known of the time between, and nothing of the future is taken over.
-    assert_eq!(world.probe(node, bucket, &[online(60, 5), failed(60), online(120, 6)]).await, 2);
+    assert_eq!(context.probe(node, bucket, &[online(60, 5), failed(60), online(120, 6)]).await, 2);
     let last = word(store, bucket).await;
     assert_eq!((last.at, last.status, last.latency_ms), (at(120), ProbedStatus::Online, Some(6)));
     let record = day(store, bucket, 0).await;
     assert_eq!((record.probes, record.failures, record.online_us), (2, 0, 60_000_000));
     // So far clocks may differ.
-    world.probe(node, bucket, &[online(120 + 299, 7)]).await;
+    context.probe(node, bucket, &[online(120 + 299, 7)]).await;
     let batch = |now, sample| ProbeBatch {
         node_id: node,
         org_id: None,
@@ -125,26 +125,26 @@ pub async fn a_word_from_the_future_is_none(store: &dyn Store) {
     };
     assert_eq!(store.record_probes(&batch(130, failed(130))).await.unwrap(), 0);
     // The day that was reached too early goes on when it comes.
-    world.probe(node, bucket, &[online(two_days + 60, 8)]).await;
+    context.probe(node, bucket, &[online(two_days + 60, 8)]).await;
     assert_eq!(day(store, bucket, two_days).await.last, Some(online(two_days + 60, 8)));
 }
 
 pub async fn samples_of_unknown_foreign_and_removed_buckets_are_passed_over(store: &dyn Store) {
-    let world = World::new(store).await;
-    let other = World::another(store).await;
-    let node = world.node("node-1").await;
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    let node = context.node("node-1").await;
     let foreign = other.bucket("foreign").await;
-    let removed = world.bucket("removed").await;
-    store.delete_bucket(world.org, removed, at(1)).await.unwrap();
-    let own = world.bucket("own").await;
+    let removed = context.bucket("removed").await;
+    store.delete_bucket(context.org, removed, at(1)).await.unwrap();
+    let own = context.bucket("own").await;
     let samples = [foreign, removed, fresh(BucketId::new), own].map(|id| (id, online(10, 1))).into();
-    let (org_id, now) = (Some(world.org), at(10));
+    let (org_id, now) = (Some(context.org), at(10));
     let batch = ProbeBatch { node_id: node, org_id, now, longest_gap: LONGEST_GAP, samples };
     assert_eq!(store.record_probes(&batch).await.unwrap(), 1);
     assert!(store.bucket_words(foreign).await.unwrap().is_empty());
 
     // A node of the deployment serves all organizations.
-    let shared = NodeRegistration { org_id: None, ..world.registration("shared") };
+    let shared = NodeRegistration { org_id: None, ..context.registration("shared") };
     store.register_node(&shared, at(1)).await.unwrap();
     let batch = ProbeBatch { node_id: shared.id, org_id: None, ..batch };
     assert_eq!(store.record_probes(&batch).await.unwrap(), 2);
@@ -154,22 +154,22 @@ pub async fn samples_of_unknown_foreign_and_removed_buckets_are_passed_over(stor
 }
 
 pub async fn a_node_that_is_not_registered_is_not_believed(store: &dyn Store) {
-    let world = World::new(store).await;
-    let bucket = world.bucket("photos").await;
-    assert_eq!(world.probe(fresh(NodeId::new), bucket, &[online(10, 1)]).await, 0);
-    let node = world.node("node-1").await;
+    let context = TestContext::new(store).await;
+    let bucket = context.bucket("photos").await;
+    assert_eq!(context.probe(fresh(NodeId::new), bucket, &[online(10, 1)]).await, 0);
+    let node = context.node("node-1").await;
     store.unregister_node(node, at(1)).await.unwrap();
-    assert_eq!(world.probe(node, bucket, &[online(10, 1)]).await, 0);
+    assert_eq!(context.probe(node, bucket, &[online(10, 1)]).await, 0);
     assert!(store.bucket_words(bucket).await.unwrap().is_empty());
 }
 
 pub async fn time_over_midnight_counts_for_both_days(store: &dyn Store) {
-    let world = World::new(store).await;
-    let node = world.node("node-1").await;
-    let bucket = world.bucket("photos").await;
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    let bucket = context.bucket("photos").await;
     let midnight = 86_400;
-    world.probe(node, bucket, &[online(midnight - 90, 1), online(midnight - 30, 1)]).await;
-    world.probe(node, bucket, &[online(midnight + 30, 1)]).await;
+    context.probe(node, bucket, &[online(midnight - 90, 1), online(midnight - 30, 1)]).await;
+    context.probe(node, bucket, &[online(midnight + 30, 1)]).await;
     let before = day(store, bucket, midnight - 1).await;
     assert_eq!((before.probes, before.online_us), (2, 90_000_000));
     let after = day(store, bucket, midnight).await;
@@ -177,11 +177,11 @@ pub async fn time_over_midnight_counts_for_both_days(store: &dyn Store) {
 }
 
 pub async fn a_heartbeat_of_five_thousand_samples_is_taken(store: &dyn Store) {
-    let world = World::new(store).await;
-    let node = world.node("node-1").await;
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
     let mut buckets = Vec::new();
     for number in 0..50 {
-        buckets.push(world.bucket(&format!("bucket {number}")).await);
+        buckets.push(context.bucket(&format!("bucket {number}")).await);
     }
     let mut samples = Vec::new();
     for round in 0..100 {
@@ -198,11 +198,11 @@ pub async fn a_heartbeat_of_five_thousand_samples_is_taken(store: &dyn Store) {
 }
 
 pub async fn words_and_days_of_several_nodes_are_told_by_node_name(store: &dyn Store) {
-    let world = World::new(store).await;
-    let bucket = world.bucket("photos").await;
+    let context = TestContext::new(store).await;
+    let bucket = context.bucket("photos").await;
     for name in ["c", "a", "b"] {
-        let node = world.node(name).await;
-        world.probe(node, bucket, &[online(10, 1)]).await;
+        let node = context.node(name).await;
+        context.probe(node, bucket, &[online(10, 1)]).await;
     }
     let words = store.bucket_words(bucket).await.unwrap();
     assert_eq!(words.iter().map(|(node, _)| node.name.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
@@ -211,12 +211,12 @@ pub async fn words_and_days_of_several_nodes_are_told_by_node_name(store: &dyn S
 }
 
 pub async fn old_days_are_purged_a_few_at_a_time(store: &dyn Store) {
-    let world = World::new(store).await;
-    let node = world.node("node-1").await;
-    let new = world.new_bucket("photos");
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    let new = context.new_bucket("photos");
     assert_eq!(store.insert_bucket(&new, at(0)).await.unwrap(), BucketInserted::Inserted);
     for day in 0..5 {
-        world.probe(node, new.id, &[online(day * 86_400, 1)]).await;
+        context.probe(node, new.id, &[online(day * 86_400, 1)]).await;
     }
     let before = Day::of(at(3 * 86_400));
     assert_eq!(store.purge_day_records(before, 2).await.unwrap(), 2);
@@ -227,14 +227,15 @@ pub async fn old_days_are_purged_a_few_at_a_time(store: &dyn Store) {
 
 pub async fn the_days_of_several_buckets_are_read_at_once(store: &dyn Store) {
     const DAY: i64 = 86_400;
-    let world = World::new(store).await;
-    let (one, two) = (world.node("node-1").await, world.node("node-2").await);
-    let (a, b, deleted) = (world.bucket("a").await, world.bucket("b").await, world.bucket("deleted").await);
-    world.probe(one, a, &[online(0, 10), online(DAY, 20), failed(2 * DAY)]).await;
-    world.probe(two, a, &[online(DAY, 30)]).await;
-    world.probe(one, b, &[online(5 * DAY, 40)]).await;
-    world.probe(one, deleted, &[online(DAY, 50)]).await;
-    store.delete_bucket(world.org, deleted, at(DAY + 1)).await.unwrap();
+    let context = TestContext::new(store).await;
+    let (one, two) = (context.node("node-1").await, context.node("node-2").await);
+    let (a, b, deleted) =
+        (context.bucket("a").await, context.bucket("b").await, context.bucket("deleted").await);
+    context.probe(one, a, &[online(0, 10), online(DAY, 20), failed(2 * DAY)]).await;
+    context.probe(two, a, &[online(DAY, 30)]).await;
+    context.probe(one, b, &[online(5 * DAY, 40)]).await;
+    context.probe(one, deleted, &[online(DAY, 50)]).await;
+    store.delete_bucket(context.org, deleted, at(DAY + 1)).await.unwrap();
 
     let read = async |ids: &[BucketId], first: i64, last: i64| {
         let (first, last) = (Day::of(at(first * DAY)), Day::of(at(last * DAY)));

@@ -4,7 +4,7 @@ use bucketry_model::role::{OrgRole, TokenScope, WorkspaceRole};
 use futures_util::future::join;
 use jiff::SignedDuration;
 
-use super::fixture::{World, at};
+use super::fixture::{TestContext, at};
 use crate::Store;
 use crate::token::{NewToken, Rotation, TokenKind, TokenState};
 
@@ -12,49 +12,49 @@ use crate::token::{NewToken, Rotation, TokenKind, TokenState};
 const LONGEST: SignedDuration = SignedDuration::from_secs(5_000);
 
 pub async fn a_caller_is_known_with_memberships_and_scope(store: &dyn Store) {
-    let world = World::new(store).await;
-    let user = world.member(world.workspace, "grace@example.com", WorkspaceRole::Write).await;
-    let second = world.another_workspace(1).await;
-    store.add_member(world.org, second, user, WorkspaceRole::Read, at(1)).await.unwrap();
+    let context = TestContext::new(store).await;
+    let user = context.member(context.workspace, "grace@example.com", WorkspaceRole::Write).await;
+    let second = context.another_workspace(1).await;
+    store.add_member(context.org, second, user, WorkspaceRole::Read, at(1)).await.unwrap();
     let scope = Some(TokenScope { workspace_id: Some(second), role: WorkspaceRole::Read });
-    let token = NewToken { scope, ..world.new_token(user, TokenKind::Api, 1) };
+    let token = NewToken { scope, ..context.new_token(user, TokenKind::Api, 1) };
     store.insert_token(&token, at(1)).await.unwrap();
 
     let caller = store.caller(token.id, at(2)).await.unwrap().unwrap();
-    assert_eq!((caller.user_id, caller.org_id, caller.token_id), (user, world.org, token.id));
+    assert_eq!((caller.user_id, caller.org_id, caller.token_id), (user, context.org, token.id));
     assert_eq!((caller.org_role, caller.validated, caller.scope), (OrgRole::User, true, scope));
     assert_eq!((caller.signed_in_at, caller.must_change_password), (None, false));
     let memberships: Vec<_> = caller.memberships.into_iter().collect();
-    let mut expected = vec![(world.workspace, WorkspaceRole::Write), (second, WorkspaceRole::Read)];
+    let mut expected = vec![(context.workspace, WorkspaceRole::Write), (second, WorkspaceRole::Read)];
     expected.sort_by_key(|(id, _)| *id);
     assert_eq!(memberships, expected);
 
-    let lonely = world.user("lonely@example.com", OrgRole::User).await;
-    let session = world.new_token(lonely, TokenKind::Session, 2);
+    let lonely = context.user("lonely@example.com", OrgRole::User).await;
+    let session = context.new_token(lonely, TokenKind::Session, 2);
     store.insert_token(&session, at(1)).await.unwrap();
     assert!(store.caller(session.id, at(2)).await.unwrap().unwrap().memberships.is_empty());
 }
 
 pub async fn an_expired_or_revoked_token_has_no_caller(store: &dyn Store) {
-    let world = World::new(store).await;
-    let expires = world.new_token(world.owner, TokenKind::Api, 1);
-    let forever = NewToken { expires_at: None, ..world.new_token(world.owner, TokenKind::Api, 2) };
+    let context = TestContext::new(store).await;
+    let expires = context.new_token(context.owner, TokenKind::Api, 1);
+    let forever = NewToken { expires_at: None, ..context.new_token(context.owner, TokenKind::Api, 2) };
     for token in [&expires, &forever] {
         store.insert_token(token, at(1)).await.unwrap();
     }
     assert!(store.caller(expires.id, at(999)).await.unwrap().is_some());
     assert!(store.caller(expires.id, at(1_000)).await.unwrap().is_none());
     assert!(store.caller(forever.id, at(1_000_000)).await.unwrap().is_some());
-    assert!(store.revoke_token(world.owner, forever.id, at(5)).await.unwrap());
+    assert!(store.revoke_token(context.owner, forever.id, at(5)).await.unwrap());
     assert!(store.caller(forever.id, at(6)).await.unwrap().is_none());
     let found = store.api_token(&forever.hash, at(6)).await.unwrap();
     assert_eq!(found, Some((forever.id, TokenState::Revoked)));
 }
 
 pub async fn an_api_token_is_found_by_its_hash(store: &dyn Store) {
-    let world = World::new(store).await;
-    let api = world.new_token(world.owner, TokenKind::Api, 1);
-    let session = world.new_token(world.owner, TokenKind::Session, 2);
+    let context = TestContext::new(store).await;
+    let api = context.new_token(context.owner, TokenKind::Api, 1);
+    let session = context.new_token(context.owner, TokenKind::Session, 2);
     for token in [&api, &session] {
         store.insert_token(token, at(1)).await.unwrap();
     }
@@ -67,25 +67,29 @@ pub async fn an_api_token_is_found_by_its_hash(store: &dyn Store) {
 }
 
 pub async fn a_refresh_token_is_exchanged_once(store: &dyn Store) {
-    let world = World::new(store).await;
-    let session = world.new_token(world.owner, TokenKind::Session, 1);
+    let context = TestContext::new(store).await;
+    let session = context.new_token(context.owner, TokenKind::Session, 1);
     store.insert_token(&session, at(1)).await.unwrap();
-    let rotated =
-        Rotation::Rotated { id: session.id, user_id: world.owner, org_id: world.org, expires_at: at(2_000) };
+    let rotated = Rotation::Rotated {
+        id: session.id,
+        user_id: context.owner,
+        org_id: context.org,
+        expires_at: at(2_000),
+    };
     let exchange = |old: u8, new: u8| store.rotate_refresh_token_at(old, new);
     assert_eq!(exchange(1, 2).await, rotated);
     assert_eq!(exchange(2, 3).await, rotated);
     assert_eq!(exchange(9, 4).await, Rotation::Unknown);
     assert_eq!(store.session_of_refresh_token(&[1; 32]).await.unwrap(), Some(session.id));
 
-    let listed = store.tokens(world.owner, at(60)).await.unwrap();
+    let listed = store.tokens(context.owner, at(60)).await.unwrap();
     assert_eq!((listed[0].last_used_at, listed[0].expires_at), (Some(at(50)), Some(at(2_000))));
     assert!(store.caller(session.id, at(1_500)).await.unwrap().is_some());
 }
 
 pub async fn a_refresh_token_that_comes_again_ends_the_session(store: &dyn Store) {
-    let world = World::new(store).await;
-    let session = world.new_token(world.owner, TokenKind::Session, 1);
+    let context = TestContext::new(store).await;
+    let session = context.new_token(context.owner, TokenKind::Session, 1);
     store.insert_token(&session, at(1)).await.unwrap();
     store.rotate_refresh_token_at(1, 2).await;
     assert_eq!(store.rotate_refresh_token_at(1, 3).await, Rotation::Reused);
@@ -95,8 +99,8 @@ pub async fn a_refresh_token_that_comes_again_ends_the_session(store: &dyn Store
 }
 
 pub async fn two_exchanges_of_one_refresh_token_at_once_succeed_at_most_once(store: &dyn Store) {
-    let world = World::new(store).await;
-    let session = world.new_token(world.owner, TokenKind::Session, 1);
+    let context = TestContext::new(store).await;
+    let session = context.new_token(context.owner, TokenKind::Session, 1);
     store.insert_token(&session, at(1)).await.unwrap();
     let (a, b) = join(store.rotate_refresh_token_at(1, 2), store.rotate_refresh_token_at(1, 3)).await;
     let outcomes = [a, b];
@@ -105,16 +109,16 @@ pub async fn two_exchanges_of_one_refresh_token_at_once_succeed_at_most_once(sto
 }
 
 pub async fn an_expired_session_is_not_renewed(store: &dyn Store) {
-    let world = World::new(store).await;
-    let session = world.new_token(world.owner, TokenKind::Session, 1);
+    let context = TestContext::new(store).await;
+    let session = context.new_token(context.owner, TokenKind::Session, 1);
     store.insert_token(&session, at(1)).await.unwrap();
     let late = store.rotate_refresh_token(&[1; 32], &[2; 32], at(5_000), LONGEST, at(1_000)).await.unwrap();
     assert_eq!(late, Rotation::Unknown);
 }
 
 pub async fn a_session_is_renewed_until_it_is_as_old_as_it_may_become(store: &dyn Store) {
-    let world = World::new(store).await;
-    let session = world.new_token(world.owner, TokenKind::Session, 1);
+    let context = TestContext::new(store).await;
+    let session = context.new_token(context.owner, TokenKind::Session, 1);
     store.insert_token(&session, at(1)).await.unwrap();
     let longest = SignedDuration::from_secs(1_500);
     let renew = async |old: u8, now: i64, longest| {
@@ -133,12 +137,12 @@ pub async fn a_session_is_renewed_until_it_is_as_old_as_it_may_become(store: &dy
 }
 
 pub async fn networks_that_a_user_signed_in_from_are_remembered(store: &dyn Store) {
-    let world = World::new(store).await;
+    let context = TestContext::new(store).await;
     let network = Some("192.0.2.0/24".to_owned());
-    let session = NewToken { network, ..world.new_token(world.owner, TokenKind::Session, 1) };
+    let session = NewToken { network, ..context.new_token(context.owner, TokenKind::Session, 1) };
     assert!(store.open_session(&session, "$argon2id$hash", at(100)).await.unwrap());
-    store.revoke_token(world.owner, session.id, at(101)).await.unwrap();
-    world.user("grace@example.com", OrgRole::User).await;
+    store.revoke_token(context.owner, session.id, at(101)).await.unwrap();
+    context.user("grace@example.com", OrgRole::User).await;
     for (email, network, after, until, known) in [
         ("Owner@Example.com", "192.0.2.0/24", 99, 100, true),
         ("owner@example.com", "192.0.3.0/24", 99, 100, false),
@@ -153,9 +157,9 @@ pub async fn networks_that_a_user_signed_in_from_are_remembered(store: &dyn Stor
 }
 
 pub async fn a_session_from_the_future_is_not_renewed(store: &dyn Store) {
-    let world = World::new(store).await;
+    let context = TestContext::new(store).await;
     // Made by a clock two days ahead: it would outlive every session that is opened now.
-    let session = world.new_token(world.owner, TokenKind::Session, 1);
+    let session = context.new_token(context.owner, TokenKind::Session, 1);
     store.insert_token(&NewToken { expires_at: Some(at(2 * 86_400)), ..session }, at(1)).await.unwrap();
     let renew = async |expires_at| {
         store
@@ -171,40 +175,40 @@ pub async fn a_session_from_the_future_is_not_renewed(store: &dyn Store) {
 }
 
 pub async fn tokens_are_listed_newest_first_and_revoked_by_their_owner_only(store: &dyn Store) {
-    let world = World::new(store).await;
-    let user = world.user("grace@example.com", OrgRole::User).await;
+    let context = TestContext::new(store).await;
+    let user = context.user("grace@example.com", OrgRole::User).await;
     let scope = Some(TokenScope { workspace_id: None, role: WorkspaceRole::Write });
-    let api = NewToken { scope, ..world.new_token(world.owner, TokenKind::Api, 1) };
-    let session = world.new_token(world.owner, TokenKind::Session, 2);
+    let api = NewToken { scope, ..context.new_token(context.owner, TokenKind::Api, 1) };
+    let session = context.new_token(context.owner, TokenKind::Session, 2);
     store.insert_token(&api, at(10)).await.unwrap();
     store.insert_token(&session, at(20)).await.unwrap();
 
-    let listed = store.tokens(world.owner, at(30)).await.unwrap();
-    let told: Vec<_> = listed.iter().map(|one| (one.id, one.kind, one.created_at)).collect();
-    assert_eq!(told, [(session.id, TokenKind::Session, at(20)), (api.id, TokenKind::Api, at(10))]);
-    assert_eq!((listed[1].user_id, listed[1].name.as_str()), (world.owner, "laptop"));
+    let listed = store.tokens(context.owner, at(30)).await.unwrap();
+    let response: Vec<_> = listed.iter().map(|one| (one.id, one.kind, one.created_at)).collect();
+    assert_eq!(response, [(session.id, TokenKind::Session, at(20)), (api.id, TokenKind::Api, at(10))]);
+    assert_eq!((listed[1].user_id, listed[1].name.as_str()), (context.owner, "laptop"));
     assert_eq!(
         (listed[1].scope, listed[1].expires_at, listed[1].last_used_at),
         (scope, api.expires_at, None)
     );
 
     assert!(!store.revoke_token(user, api.id, at(31)).await.unwrap());
-    assert!(store.revoke_token(world.owner, api.id, at(31)).await.unwrap());
-    assert!(!store.revoke_token(world.owner, api.id, at(32)).await.unwrap());
-    assert_eq!(store.tokens(world.owner, at(33)).await.unwrap().len(), 1);
-    assert!(store.tokens(world.owner, at(1_000)).await.unwrap().is_empty());
-    assert!(!store.revoke_token(world.owner, session.id, at(1_000)).await.unwrap());
+    assert!(store.revoke_token(context.owner, api.id, at(31)).await.unwrap());
+    assert!(!store.revoke_token(context.owner, api.id, at(32)).await.unwrap());
+    assert_eq!(store.tokens(context.owner, at(33)).await.unwrap().len(), 1);
+    assert!(store.tokens(context.owner, at(1_000)).await.unwrap().is_empty());
+    assert!(!store.revoke_token(context.owner, session.id, at(1_000)).await.unwrap());
 }
 
 pub async fn ended_tokens_are_purged(store: &dyn Store) {
-    let world = World::new(store).await;
-    let revoked = world.new_token(world.owner, TokenKind::Api, 1);
-    let expired = world.new_token(world.owner, TokenKind::Session, 2);
-    let live = NewToken { expires_at: None, ..world.new_token(world.owner, TokenKind::Api, 3) };
+    let context = TestContext::new(store).await;
+    let revoked = context.new_token(context.owner, TokenKind::Api, 1);
+    let expired = context.new_token(context.owner, TokenKind::Session, 2);
+    let live = NewToken { expires_at: None, ..context.new_token(context.owner, TokenKind::Api, 3) };
     for token in [&revoked, &expired, &live] {
         store.insert_token(token, at(1)).await.unwrap();
     }
-    store.revoke_token(world.owner, revoked.id, at(10)).await.unwrap();
+    store.revoke_token(context.owner, revoked.id, at(10)).await.unwrap();
     assert_eq!(store.purge_tokens(at(10)).await.unwrap(), 0);
     assert_eq!(store.purge_tokens(at(11)).await.unwrap(), 1);
     assert_eq!(store.session_of_refresh_token(&expired.hash).await.unwrap(), Some(expired.id));

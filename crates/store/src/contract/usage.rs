@@ -5,7 +5,7 @@ use bucketry_model::node_protocol::UsageBatch;
 use bucketry_model::usage::{UsageRow, UsageTotals};
 use futures_util::future::join;
 
-use super::fixture::{World, at, fresh};
+use super::fixture::{TestContext, at, fresh};
 use crate::Store;
 use crate::usage::BatchCounted;
 
@@ -33,27 +33,27 @@ async fn totals(store: &dyn Store, bucket: BucketId) -> UsageTotals {
 }
 
 pub async fn a_batch_is_added_to_the_totals(store: &dyn Store) {
-    let world = World::new(store).await;
-    let node = world.node("node-1").await;
-    let [a, b] = [world.bucket("a").await, world.bucket("b").await];
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    let [a, b] = [context.bucket("a").await, context.bucket("b").await];
     let through_repository = UsageRow { repo_id: Some(fresh(RepoId::new)), ..row(a, 60, 4) };
     let rows = vec![row(a, 60, 1), row(a, 60, 2), row(a, 120, 3), through_repository];
     assert_eq!(
-        store.add_usage(node, Some(world.org), &batch(1, rows), at(0)).await.unwrap(),
+        store.add_usage(node, Some(context.org), &batch(1, rows), at(0)).await.unwrap(),
         BatchCounted::Counted
     );
     let expected = UsageTotals { requests: 10, upload_bytes: 400, download_bytes: 4_000, size_change: -40 };
-    let told = store.usage_totals_of(&[b, a]).await.unwrap();
-    assert_eq!(told, [(b, UsageTotals::default()), (a, expected)]);
+    let response = store.usage_totals_of(&[b, a]).await.unwrap();
+    assert_eq!(response, [(b, UsageTotals::default()), (a, expected)]);
 
     store.add_usage(node, None, &batch(2, vec![row(a, 120, 5)]), at(0)).await.unwrap();
     assert_eq!(totals(store, a).await.requests, 15);
 }
 
 pub async fn a_batch_that_arrives_twice_counts_once(store: &dyn Store) {
-    let world = World::new(store).await;
-    let node = world.node("node-1").await;
-    let bucket = world.bucket("photos").await;
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    let bucket = context.bucket("photos").await;
     let first = batch(1, vec![row(bucket, 60, 1)]);
     let add = |batch| async move { store.add_usage(node, None, batch, at(0)).await.unwrap() };
     assert_eq!(add(&first).await, BatchCounted::Counted);
@@ -66,16 +66,16 @@ pub async fn a_batch_that_arrives_twice_counts_once(store: &dyn Store) {
     // The numbers of another spool, or of another node's spool of the same name, are others.
     let other_spool = UsageBatch { spool: "spool-2".to_owned(), ..first.clone() };
     assert_eq!(add(&other_spool).await, BatchCounted::Counted);
-    let other_node = world.node("node-2").await;
+    let other_node = context.node("node-2").await;
     let counted = store.add_usage(other_node, None, &first, at(0)).await.unwrap();
     assert_eq!(counted, BatchCounted::Counted);
     assert_eq!(totals(store, bucket).await.requests, 4);
 }
 
 pub async fn a_batch_that_arrives_twice_at_once_counts_once(store: &dyn Store) {
-    let world = World::new(store).await;
-    let node = world.node("node-1").await;
-    let bucket = world.bucket("photos").await;
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    let bucket = context.bucket("photos").await;
     let first = batch(1, vec![row(bucket, 60, 1)]);
     let (a, b) =
         join(store.add_usage(node, None, &first, at(0)), store.add_usage(node, None, &first, at(0))).await;
@@ -85,11 +85,11 @@ pub async fn a_batch_that_arrives_twice_at_once_counts_once(store: &dyn Store) {
 }
 
 pub async fn reports_of_two_nodes_at_once_are_both_counted(store: &dyn Store) {
-    let world = World::new(store).await;
-    let nodes = [world.node("node-1").await, world.node("node-2").await];
+    let context = TestContext::new(store).await;
+    let nodes = [context.node("node-1").await, context.node("node-2").await];
     let mut buckets = Vec::new();
     for number in 0..40 {
-        buckets.push(world.bucket(&format!("bucket {number}")).await);
+        buckets.push(context.bucket(&format!("bucket {number}")).await);
     }
     let repo_id = fresh(RepoId::new);
     let rows: Vec<UsageRow> =
@@ -106,16 +106,16 @@ pub async fn reports_of_two_nodes_at_once_are_both_counted(store: &dyn Store) {
         .await;
         assert_eq!([a.unwrap(), b.unwrap()], [BatchCounted::Counted; 2]);
     }
-    let told = store.usage_totals_of(&buckets).await.unwrap();
-    assert!(told.iter().all(|(_, totals)| totals.requests == 40), "{told:?}");
-    let told = store.usage_totals_of_repositories(world.org, &[repo_id]).await.unwrap();
-    assert_eq!(told[0].1.requests, 40 * 40);
+    let response = store.usage_totals_of(&buckets).await.unwrap();
+    assert!(response.iter().all(|(_, totals)| totals.requests == 40), "{response:?}");
+    let response = store.usage_totals_of_repositories(context.org, &[repo_id]).await.unwrap();
+    assert_eq!(response[0].1.requests, 40 * 40);
 }
 
 pub async fn a_gap_in_the_numbers_is_refused(store: &dyn Store) {
-    let world = World::new(store).await;
-    let node = world.node("node-1").await;
-    let bucket = world.bucket("photos").await;
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    let bucket = context.bucket("photos").await;
     for (number, outcome) in [
         (2, BatchCounted::OutOfOrder { expected: 1 }),
         (1, BatchCounted::Counted),
@@ -129,22 +129,22 @@ pub async fn a_gap_in_the_numbers_is_refused(store: &dyn Store) {
 }
 
 pub async fn rows_of_foreign_and_unknown_buckets_are_passed_over(store: &dyn Store) {
-    let world = World::new(store).await;
-    let other = World::another(store).await;
-    let node = world.node("node-1").await;
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    let node = context.node("node-1").await;
     let (own, foreign, unknown) =
-        (world.bucket("own").await, other.bucket("foreign").await, fresh(BucketId::new));
+        (context.bucket("own").await, other.bucket("foreign").await, fresh(BucketId::new));
     let rows = [own, foreign, unknown].map(|bucket| row(bucket, 60, 1)).to_vec();
-    let counted = store.add_usage(node, Some(world.org), &batch(1, rows), at(0)).await.unwrap();
+    let counted = store.add_usage(node, Some(context.org), &batch(1, rows), at(0)).await.unwrap();
     assert_eq!(counted, BatchCounted::Counted);
-    let told = store.usage_totals_of(&[own, foreign, unknown]).await.unwrap();
-    assert_eq!(told.iter().map(|(_, totals)| totals.requests).collect::<Vec<_>>(), [1, 0, 0]);
+    let response = store.usage_totals_of(&[own, foreign, unknown]).await.unwrap();
+    assert_eq!(response.iter().map(|(_, totals)| totals.requests).collect::<Vec<_>>(), [1, 0, 0]);
 }
 
 pub async fn rows_that_cannot_be_added_up_are_passed_over(store: &dyn Store) {
-    let world = World::new(store).await;
-    let node = world.node("node-1").await;
-    let bucket = world.bucket("photos").await;
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    let bucket = context.bucket("photos").await;
     let huge = UsageRow { upload_bytes: u64::MAX, ..row(bucket, 60, 1) };
     let rows = vec![huge, row(bucket, 61, 1), row(bucket, 120, 1)];
     store.add_usage(node, None, &batch(1, rows), at(0)).await.unwrap();
@@ -152,19 +152,19 @@ pub async fn rows_that_cannot_be_added_up_are_passed_over(store: &dyn Store) {
 }
 
 pub async fn removed_buckets_still_count(store: &dyn Store) {
-    let world = World::new(store).await;
-    let node = world.node("node-1").await;
-    let bucket = world.bucket("photos").await;
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    let bucket = context.bucket("photos").await;
     store.add_usage(node, None, &batch(1, vec![row(bucket, 60, 1)]), at(0)).await.unwrap();
-    store.delete_bucket(world.org, bucket, at(1)).await.unwrap();
-    store.add_usage(node, Some(world.org), &batch(2, vec![row(bucket, 60, 1)]), at(2)).await.unwrap();
+    store.delete_bucket(context.org, bucket, at(1)).await.unwrap();
+    store.add_usage(node, Some(context.org), &batch(2, vec![row(bucket, 60, 1)]), at(2)).await.unwrap();
     assert_eq!(totals(store, bucket).await.requests, 2);
 }
 
 pub async fn old_minutes_are_purged_and_totals_stay(store: &dyn Store) {
-    let world = World::new(store).await;
-    let node = world.node("node-1").await;
-    let bucket = world.bucket("photos").await;
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    let bucket = context.bucket("photos").await;
     let rows = (0..5).map(|minute| row(bucket, minute * 60, 1)).collect();
     store.add_usage(node, None, &batch(1, rows), at(0)).await.unwrap();
     for removed in [2, 1, 0] {
@@ -175,9 +175,9 @@ pub async fn old_minutes_are_purged_and_totals_stay(store: &dyn Store) {
 }
 
 pub async fn sizes_beyond_all_measure_stop_no_counting(store: &dyn Store) {
-    let world = World::new(store).await;
-    let node = world.node("node-1").await;
-    let (lying, honest) = (world.bucket("lying").await, world.bucket("honest").await);
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    let (lying, honest) = (context.bucket("lying").await, context.bucket("honest").await);
     let largest = UsageRow { size_change: 1 << 50, ..row(lying, 60, 1) };
     for number in 1..=6 {
         let mut rows = vec![largest.clone(); 2_000];
@@ -188,15 +188,15 @@ pub async fn sizes_beyond_all_measure_stop_no_counting(store: &dyn Store) {
         );
     }
     assert_eq!(totals(store, honest).await.requests, 6);
-    let told = totals(store, lying).await;
-    assert_eq!(told.requests, 12_000);
-    assert!(told.size_change >= 1 << 62, "{}", told.size_change);
+    let response = totals(store, lying).await;
+    assert_eq!(response.requests, 12_000);
+    assert!(response.size_change >= 1 << 62, "{}", response.size_change);
 }
 
 pub async fn spools_that_ended_long_ago_are_forgotten(store: &dyn Store) {
-    let world = World::new(store).await;
-    let node = world.node("node-1").await;
-    let bucket = world.bucket("photos").await;
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    let bucket = context.bucket("photos").await;
     let of = |spool: &str| UsageBatch { spool: spool.to_owned(), ..batch(1, vec![row(bucket, 60, 1)]) };
     let year = 366 * 86_400;
     store.add_usage(node, None, &of("old"), at(0)).await.unwrap();
@@ -208,10 +208,10 @@ pub async fn spools_that_ended_long_ago_are_forgotten(store: &dyn Store) {
 }
 
 pub async fn totals_of_repositories_are_kept_by_organization(store: &dyn Store) {
-    let world = World::new(store).await;
-    let other = World::another(store).await;
-    let node = world.node("node-1").await;
-    let [a, b] = [world.bucket("a").await, world.bucket("b").await];
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    let node = context.node("node-1").await;
+    let [a, b] = [context.bucket("a").await, context.bucket("b").await];
     let foreign = other.bucket("foreign").await;
     let [first, second] = [fresh(RepoId::new), fresh(RepoId::new)];
     let through = |repo_id, bucket| UsageRow { repo_id: Some(repo_id), ..row(bucket, 60, 1) };
@@ -219,9 +219,9 @@ pub async fn totals_of_repositories_are_kept_by_organization(store: &dyn Store) 
     store.add_usage(node, None, &batch(1, rows), at(0)).await.unwrap();
     store.add_usage(node, None, &batch(2, vec![through(first, a)]), at(0)).await.unwrap();
 
-    let told = store.usage_totals_of_repositories(world.org, &[second, first]).await.unwrap();
+    let response = store.usage_totals_of_repositories(context.org, &[second, first]).await.unwrap();
     let expected = UsageTotals { requests: 3, upload_bytes: 300, download_bytes: 3_000, size_change: -30 };
-    assert_eq!(told, [(second, UsageTotals::default()), (first, expected)]);
-    let told = store.usage_totals_of_repositories(other.org, &[first]).await.unwrap();
-    assert_eq!(told[0].1.requests, 1, "only what went to buckets of the organization itself");
+    assert_eq!(response, [(second, UsageTotals::default()), (first, expected)]);
+    let response = store.usage_totals_of_repositories(other.org, &[first]).await.unwrap();
+    assert_eq!(response[0].1.requests, 1, "only what went to buckets of the organization itself");
 }

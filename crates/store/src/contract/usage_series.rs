@@ -4,14 +4,14 @@ use bucketry_model::id::{BucketId, RepoId};
 use bucketry_model::role::Visibility;
 use bucketry_model::usage::{Resolution, UsageCounts, UsageRow};
 
-use super::fixture::{World, at, fresh};
+use super::fixture::{TestContext, at, fresh};
 use super::usage::{batch, row};
 use crate::Store;
 use crate::usage::{SeriesPoint, SeriesQuery};
 
 const DAY: i64 = 86_400;
 
-impl World<'_> {
+impl TestContext<'_> {
     fn all(&self, resolution: Resolution) -> SeriesQuery {
         SeriesQuery {
             resolution,
@@ -33,18 +33,19 @@ async fn read(store: &dyn Store, query: &SeriesQuery) -> Vec<SeriesPoint> {
 }
 
 /// When, and how many requests; of one period, the most first.
-async fn told(store: &dyn Store, query: &SeriesQuery) -> Vec<(i64, i64)> {
+async fn response(store: &dyn Store, query: &SeriesQuery) -> Vec<(i64, i64)> {
     let points = read(store, query).await;
-    assert!(points.is_sorted_by_key(|point| std::cmp::Reverse(point.place)));
-    let mut told: Vec<_> = points.iter().map(|point| (point.place.at, point.counts.requests)).collect();
-    told.sort_unstable_by_key(|point| std::cmp::Reverse(*point));
-    told
+    assert!(points.is_sorted_by_key(|point| std::cmp::Reverse(point.position)));
+    let mut response: Vec<_> =
+        points.iter().map(|point| (point.position.at, point.counts.requests)).collect();
+    response.sort_unstable_by_key(|point| std::cmp::Reverse(*point));
+    response
 }
 
 pub async fn a_series_tells_minutes_and_days_newest_first(store: &dyn Store) {
-    let world = World::new(store).await;
-    let node = world.node("node-1").await;
-    let bucket = world.bucket("photos").await;
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    let bucket = context.bucket("photos").await;
     let repo_id = Some(fresh(RepoId::new));
     let full = UsageRow {
         repo_id,
@@ -61,8 +62,8 @@ pub async fn a_series_tells_minutes_and_days_newest_first(store: &dyn Store) {
     store.add_usage(node, None, &batch(1, rows), at(0)).await.unwrap();
     store.add_usage(node, None, &batch(2, vec![full]), at(0)).await.unwrap();
 
-    let minutes = world.all(Resolution::Minute);
-    assert_eq!(told(store, &minutes).await, [(2 * DAY, 3), (DAY + 120, 14), (DAY, 2), (60, 1)]);
+    let minutes = context.all(Resolution::Minute);
+    assert_eq!(response(store, &minutes).await, [(2 * DAY, 3), (DAY + 120, 14), (DAY, 2), (60, 1)]);
     let point = &read(store, &minutes).await[1];
     assert_eq!((point.bucket_id, point.node_id, point.repo_id), (bucket, node, repo_id));
     assert_eq!(point.host, "node-1");
@@ -81,24 +82,24 @@ pub async fn a_series_tells_minutes_and_days_newest_first(store: &dyn Store) {
     };
     assert_eq!(point.counts, expected);
 
-    let days = world.all(Resolution::Day);
-    assert_eq!(told(store, &days).await, [(2 * DAY, 3), (DAY, 14), (DAY, 2), (0, 1)]);
+    let days = context.all(Resolution::Day);
+    assert_eq!(response(store, &days).await, [(2 * DAY, 3), (DAY, 14), (DAY, 2), (0, 1)]);
     assert_eq!(read(store, &days).await[1].counts, expected);
 
     // First and last period both belong to it.
-    let part = |resolution, first, last| SeriesQuery { first, last, ..world.all(resolution) };
-    assert_eq!(told(store, &part(Resolution::Minute, DAY, DAY + 120)).await, [(DAY + 120, 14), (DAY, 2)]);
-    assert_eq!(told(store, &part(Resolution::Day, DAY, DAY)).await, [(DAY, 14), (DAY, 2)]);
+    let part = |resolution, first, last| SeriesQuery { first, last, ..context.all(resolution) };
+    assert_eq!(response(store, &part(Resolution::Minute, DAY, DAY + 120)).await, [(DAY + 120, 14), (DAY, 2)]);
+    assert_eq!(response(store, &part(Resolution::Day, DAY, DAY)).await, [(DAY, 14), (DAY, 2)]);
 }
 
 pub async fn traffic_is_counted_in_its_minute_after_a_minute_of_the_future(store: &dyn Store) {
-    let world = World::new(store).await;
-    let node = world.node("node-1").await;
-    let bucket = world.bucket("photos").await;
-    let (minutes, days) = (world.all(Resolution::Minute), world.all(Resolution::Day));
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    let bucket = context.bucket("photos").await;
+    let (minutes, days) = (context.all(Resolution::Minute), context.all(Resolution::Day));
     let add = async |number, rows| {
         store.add_usage(node, None, &batch(number, rows), at(0)).await.unwrap();
-        (told(store, &minutes).await, told(store, &days).await)
+        (response(store, &minutes).await, response(store, &days).await)
     };
     add(1, vec![row(bucket, 60, 1)]).await;
     // For a moment the clock is two days ahead.
@@ -113,13 +114,13 @@ pub async fn traffic_is_counted_in_its_minute_after_a_minute_of_the_future(store
 }
 
 pub async fn a_day_that_has_ended_stays_and_may_still_grow(store: &dyn Store) {
-    let world = World::new(store).await;
-    let node = world.node("node-1").await;
-    let [a, b] = [world.bucket("a").await, world.bucket("b").await];
-    let days = world.all(Resolution::Day);
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    let [a, b] = [context.bucket("a").await, context.bucket("b").await];
+    let days = context.all(Resolution::Day);
     let add = async |number, rows| {
         store.add_usage(node, None, &batch(number, rows), at(0)).await.unwrap();
-        told(store, &days).await
+        response(store, &days).await
     };
     assert_eq!(add(1, vec![row(a, 60, 1), row(b, 60, 10)]).await, [(0, 10), (0, 1)]);
     assert_eq!(add(2, vec![row(a, DAY, 2)]).await, [(DAY, 2), (0, 10), (0, 1)]);
@@ -129,23 +130,23 @@ pub async fn a_day_that_has_ended_stays_and_may_still_grow(store: &dyn Store) {
     assert_eq!(told_last, [(3 * DAY, 5), (DAY, 8), (0, 20), (0, 8)]);
 
     let of_a = SeriesQuery { buckets: vec![a], ..days.clone() };
-    assert_eq!(told(store, &of_a).await, [(3 * DAY, 5), (DAY, 8), (0, 8)]);
+    assert_eq!(response(store, &of_a).await, [(3 * DAY, 5), (DAY, 8), (0, 8)]);
     let two = SeriesQuery { limit: 2, ..of_a.clone() };
-    assert_eq!(told(store, &two).await, [(3 * DAY, 5), (DAY, 8)]);
-    let after = read(store, &two).await.last().map(|point| point.place);
-    assert_eq!(told(store, &SeriesQuery { after, ..two }).await, [(0, 8)]);
+    assert_eq!(response(store, &two).await, [(3 * DAY, 5), (DAY, 8)]);
+    let after = read(store, &two).await.last().map(|point| point.position);
+    assert_eq!(response(store, &SeriesQuery { after, ..two }).await, [(0, 8)]);
     let part = SeriesQuery { first: DAY, last: 2 * DAY, ..of_a };
-    assert_eq!(told(store, &part).await, [(DAY, 8)]);
+    assert_eq!(response(store, &part).await, [(DAY, 8)]);
     let totals = store.usage_totals_of(&[a, b]).await.unwrap();
     assert_eq!(totals.iter().map(|(_, totals)| totals.requests).collect::<Vec<_>>(), [21, 20]);
-    let minutes = told(store, &world.all(Resolution::Minute)).await;
+    let minutes = response(store, &context.all(Resolution::Minute)).await;
     assert_eq!(minutes, [(3 * DAY, 5), (DAY, 8), (120, 3), (60, 20), (60, 5)]);
 }
 
 pub async fn a_report_of_more_rows_than_a_statement_takes_counts_as_a_whole(store: &dyn Store) {
-    let world = World::new(store).await;
-    let node = world.node("node-1").await;
-    let bucket = world.bucket("photos").await;
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    let bucket = context.bucket("photos").await;
     let minutes = 9_000;
     // Every minute twice, the second time all the way back: what belongs together is far apart.
     let there_and_back = (0..minutes).chain((0..minutes).rev());
@@ -153,11 +154,11 @@ pub async fn a_report_of_more_rows_than_a_statement_takes_counts_as_a_whole(stor
     store.add_usage(node, None, &batch(1, rows), at(0)).await.unwrap();
     store.add_usage(node, None, &batch(2, vec![row(bucket, 60, 5)]), at(0)).await.unwrap();
 
-    let first = SeriesQuery { last: 120, ..world.all(Resolution::Minute) };
-    assert_eq!(told(store, &first).await, [(120, 2), (60, 7), (0, 2)]);
-    let last = SeriesQuery { first: (minutes - 1) * 60, ..world.all(Resolution::Minute) };
-    assert_eq!(told(store, &last).await, [((minutes - 1) * 60, 2)]);
-    let days = told(store, &world.all(Resolution::Day)).await;
+    let first = SeriesQuery { last: 120, ..context.all(Resolution::Minute) };
+    assert_eq!(response(store, &first).await, [(120, 2), (60, 7), (0, 2)]);
+    let last = SeriesQuery { first: (minutes - 1) * 60, ..context.all(Resolution::Minute) };
+    assert_eq!(response(store, &last).await, [((minutes - 1) * 60, 2)]);
+    let days = response(store, &context.all(Resolution::Day)).await;
     assert_eq!(days.len(), 7);
     assert_eq!(days.iter().map(|(_, requests)| requests).sum::<i64>(), 2 * minutes + 5);
     let totals = store.usage_totals_of(&[bucket]).await.unwrap();
@@ -165,9 +166,9 @@ pub async fn a_report_of_more_rows_than_a_statement_takes_counts_as_a_whole(stor
 }
 
 pub async fn a_series_is_cut_down_to_buckets_repositories_and_hosts(store: &dyn Store) {
-    let world = World::new(store).await;
-    let (near, far) = (world.node("near").await, world.node("far").await);
-    let [a, b] = [world.bucket("a").await, world.bucket("b").await];
+    let context = TestContext::new(store).await;
+    let (near, far) = (context.node("near").await, context.node("far").await);
+    let [a, b] = [context.bucket("a").await, context.bucket("b").await];
     let [first, second] = [fresh(RepoId::new), fresh(RepoId::new)];
     let through = |repo_id, bucket, minute, requests| UsageRow {
         repo_id: Some(repo_id),
@@ -179,10 +180,10 @@ pub async fn a_series_is_cut_down_to_buckets_repositories_and_hosts(store: &dyn 
     store.add_usage(far, None, &batch(1, rows), at(0)).await.unwrap();
 
     for resolution in [Resolution::Minute, Resolution::Day] {
-        let all = world.all(resolution);
+        let all = context.all(resolution);
         let requests = async |query: SeriesQuery| {
             let mut found: Vec<i64> =
-                told(store, &query).await.iter().map(|(_, requests)| *requests).collect();
+                response(store, &query).await.iter().map(|(_, requests)| *requests).collect();
             found.sort_unstable();
             found
         };
@@ -200,38 +201,38 @@ pub async fn a_series_is_cut_down_to_buckets_repositories_and_hosts(store: &dyn 
 }
 
 pub async fn a_series_holds_what_is_visible_and_what_was_removed(store: &dyn Store) {
-    let world = World::new(store).await;
-    let node = world.node("node-1").await;
-    let elsewhere = world.another_workspace(1).await;
-    let here = world.bucket("here").await;
-    let there = world.bucket_in(elsewhere, "there", at(0)).await;
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
+    let elsewhere = context.another_workspace(1).await;
+    let here = context.bucket("here").await;
+    let there = context.bucket_in(elsewhere, "there", at(0)).await;
     let repo_id = Some(fresh(RepoId::new));
     let rows = [(here, 1), (there, 2)].map(|(bucket, count)| UsageRow { repo_id, ..row(bucket, 60, count) });
     store.add_usage(node, None, &batch(1, rows.to_vec()), at(0)).await.unwrap();
-    store.delete_bucket(world.org, here, at(1)).await.unwrap();
+    store.delete_bucket(context.org, here, at(1)).await.unwrap();
     store.unregister_node(node, at(2)).await.unwrap();
 
     let repositories: Vec<RepoId> = repo_id.into_iter().collect();
     let buckets = vec![here, there];
-    let all = world.all(Resolution::Minute);
+    let all = context.all(Resolution::Minute);
     for query in
         [all.clone(), SeriesQuery { repositories, ..all.clone() }, SeriesQuery { buckets, ..all.clone() }]
     {
         let within =
             |workspaces| SeriesQuery { visible: Visibility::Workspaces(workspaces), ..query.clone() };
-        assert_eq!(told(store, &within(vec![world.workspace])).await, [(60, 1)]);
-        assert_eq!(told(store, &within(vec![elsewhere])).await, [(60, 2)]);
-        assert_eq!(told(store, &within(Vec::new())).await, []);
+        assert_eq!(response(store, &within(vec![context.workspace])).await, [(60, 1)]);
+        assert_eq!(response(store, &within(vec![elsewhere])).await, [(60, 2)]);
+        assert_eq!(response(store, &within(Vec::new())).await, []);
         assert_eq!(read(store, &query).await.len(), 2);
     }
     assert_eq!(read(store, &all).await[0].host, "node-1", "also where the node is gone");
 }
 
 pub async fn a_series_of_another_organization_is_not_told(store: &dyn Store) {
-    let world = World::new(store).await;
-    let other = World::another(store).await;
-    let node = world.node("node-1").await;
-    let bucket = world.bucket("photos").await;
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    let node = context.node("node-1").await;
+    let bucket = context.bucket("photos").await;
     let repo = fresh(RepoId::new);
     let rows = vec![UsageRow { repo_id: Some(repo), ..row(bucket, 60, 1) }];
     store.add_usage(node, None, &batch(1, rows), at(0)).await.unwrap();
@@ -241,25 +242,25 @@ pub async fn a_series_of_another_organization_is_not_told(store: &dyn Store) {
         SeriesQuery { buckets: vec![bucket], ..all.clone() },
         SeriesQuery { repositories: vec![repo], ..all },
     ] {
-        assert_eq!(told(store, &query).await, []);
+        assert_eq!(response(store, &query).await, []);
     }
 }
 
 pub async fn a_cursor_walks_a_series_without_gap_or_repetition(store: &dyn Store) {
-    let world = World::new(store).await;
-    let node = world.node("node-1").await;
+    let context = TestContext::new(store).await;
+    let node = context.node("node-1").await;
     let mut buckets: Vec<BucketId> = Vec::new();
     let mut rows = Vec::new();
     let repo_id = Some(fresh(RepoId::new));
     for number in 0..70 {
-        let bucket = world.bucket(&format!("bucket-{number}")).await;
+        let bucket = context.bucket(&format!("bucket-{number}")).await;
         rows.extend((0..3).map(|minute| UsageRow { repo_id, ..row(bucket, minute * 60, 1) }));
         rows.push(row(bucket, 0, 1));
         buckets.push(bucket);
     }
     store.add_usage(node, None, &batch(1, rows), at(0)).await.unwrap();
     let repositories: Vec<RepoId> = repo_id.into_iter().collect();
-    let all = SeriesQuery { limit: 37, ..world.all(Resolution::Minute) };
+    let all = SeriesQuery { limit: 37, ..context.all(Resolution::Minute) };
     for (query, expected) in [
         (all.clone(), 280),
         (SeriesQuery { buckets, ..all.clone() }, 280),
@@ -268,11 +269,11 @@ pub async fn a_cursor_walks_a_series_without_gap_or_repetition(store: &dyn Store
     ] {
         let whole = read(store, &SeriesQuery { limit: 1_000, ..query.clone() }).await;
         assert_eq!(whole.len(), expected);
-        assert!(whole.is_sorted_by_key(|point| std::cmp::Reverse(point.place.at)));
+        assert!(whole.is_sorted_by_key(|point| std::cmp::Reverse(point.position.at)));
         let (mut walked, mut after) = (Vec::new(), None);
         loop {
             let mut page = read(store, &SeriesQuery { after, ..query.clone() }).await;
-            after = page.last().map(|last| last.place);
+            after = page.last().map(|last| last.position);
             walked.append(&mut page);
             if after.is_none() {
                 break;

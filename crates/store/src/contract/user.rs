@@ -4,7 +4,7 @@ use bucketry_model::id::UserId;
 use bucketry_model::role::{OrgRole, WorkspaceRole};
 use futures_util::future::join;
 
-use super::fixture::{World, at, fresh, name, new_user};
+use super::fixture::{TestContext, at, fresh, name, new_user};
 use crate::Store;
 use crate::token::{NewToken, TokenKind, TokenState};
 use crate::user::{NewPassword, NewUser, PasswordAuthority, UserChanged, UserChanges, UserInserted};
@@ -27,12 +27,12 @@ fn own(replaces: &str, token: &NewToken) -> PasswordAuthority {
 }
 
 pub async fn a_user_reads_back(store: &dyn Store) {
-    let world = World::new(store).await;
+    let context = TestContext::new(store).await;
     let new = NewUser { validated: false, ..new_user("Grace@Example.com", OrgRole::Billing) };
-    assert_eq!(store.insert_user(world.org, &new, at(9)).await.unwrap(), UserInserted::Inserted);
+    assert_eq!(store.insert_user(context.org, &new, at(9)).await.unwrap(), UserInserted::Inserted);
 
-    let found = store.user(world.org, new.id).await.unwrap().unwrap();
-    assert_eq!((found.id, found.org_id, found.email), (new.id, world.org, new.email));
+    let found = store.user(context.org, new.id).await.unwrap().unwrap();
+    assert_eq!((found.id, found.org_id, found.email), (new.id, context.org, new.email));
     assert_eq!((found.first_name, found.last_name), (new.first_name, new.last_name));
     assert_eq!((found.org_role, found.validated, found.created_at), (OrgRole::Billing, false, at(9)));
     let by_email = store.user_by_email("grace@example.COM").await.unwrap().unwrap();
@@ -40,16 +40,16 @@ pub async fn a_user_reads_back(store: &dyn Store) {
 }
 
 pub async fn a_new_password_ends_the_other_sessions_and_leaves_api_tokens(store: &dyn Store) {
-    let world = World::new(store).await;
-    let user = world.user("grace@example.com", OrgRole::User).await;
-    let [mine, other, foreign] =
-        [(user, 1), (user, 2), (world.owner, 3)].map(|(of, n)| world.new_token(of, TokenKind::Session, n));
-    let api = world.new_token(user, TokenKind::Api, 4);
+    let context = TestContext::new(store).await;
+    let user = context.user("grace@example.com", OrgRole::User).await;
+    let [mine, other, foreign] = [(user, 1), (user, 2), (context.owner, 3)]
+        .map(|(of, n)| context.new_token(of, TokenKind::Session, n));
+    let api = context.new_token(user, TokenKind::Api, 4);
     for token in [&mine, &other, &foreign, &api] {
         store.insert_token(token, at(1)).await.unwrap();
     }
     let names = UserChanges { first_name: Some(name("Grace")), ..password("$new", own(FIRST, &mine)) };
-    assert_eq!(store.update_user(world.org, user, &names).await.unwrap(), UserChanged::Changed);
+    assert_eq!(store.update_user(context.org, user, &names).await.unwrap(), UserChanged::Changed);
     let stored = store.user_by_email("grace@example.com").await.unwrap().unwrap();
     assert_eq!((stored.password_hash.as_deref(), stored.user.first_name.as_str()), (Some("$new"), "Grace"));
     for (token, stays) in [(&mine, true), (&other, false), (&foreign, true), (&api, true)] {
@@ -57,55 +57,55 @@ pub async fn a_new_password_ends_the_other_sessions_and_leaves_api_tokens(store:
     }
 
     let reset = password("$one-time", PasswordAuthority::Reset);
-    assert_eq!(store.update_user(world.org, user, &reset).await.unwrap(), UserChanged::Changed);
+    assert_eq!(store.update_user(context.org, user, &reset).await.unwrap(), UserChanged::Changed);
     assert!(store.caller(mine.id, at(51)).await.unwrap().is_none());
     assert!(!store.caller(api.id, at(51)).await.unwrap().unwrap().must_change_password);
-    let nobody = store.update_user(world.org, fresh(UserId::new), &reset).await.unwrap();
+    let nobody = store.update_user(context.org, fresh(UserId::new), &reset).await.unwrap();
     assert_eq!(nobody, UserChanged::NotFound);
 }
 
 pub async fn a_password_that_must_be_changed_is_remembered_until_it_is(store: &dyn Store) {
-    let world = World::new(store).await;
+    let context = TestContext::new(store).await;
     let new = NewUser { must_change_password: true, ..new_user("grace@example.com", OrgRole::User) };
-    store.insert_user(world.org, &new, at(0)).await.unwrap();
-    let session = world.new_token(new.id, TokenKind::Session, 1);
+    store.insert_user(context.org, &new, at(0)).await.unwrap();
+    let session = context.new_token(new.id, TokenKind::Session, 1);
     assert!(store.open_session(&session, FIRST, at(7)).await.unwrap());
     let caller = store.caller(session.id, at(8)).await.unwrap().unwrap();
     assert_eq!((caller.must_change_password, caller.signed_in_at), (true, Some(at(7))));
 
     let names = UserChanges { first_name: Some(name("Grace")), ..UserChanges::default() };
-    store.update_user(world.org, new.id, &names).await.unwrap();
+    store.update_user(context.org, new.id, &names).await.unwrap();
     assert!(store.caller(session.id, at(8)).await.unwrap().unwrap().must_change_password);
-    store.update_user(world.org, new.id, &password("$own", own(FIRST, &session))).await.unwrap();
+    store.update_user(context.org, new.id, &password("$own", own(FIRST, &session))).await.unwrap();
     assert!(!store.caller(session.id, at(8)).await.unwrap().unwrap().must_change_password);
 }
 
 pub async fn a_change_that_was_checked_against_an_older_password_or_session_is_refused(store: &dyn Store) {
-    let world = World::new(store).await;
-    let [session, ended] = [1, 2].map(|n| world.new_token(world.owner, TokenKind::Session, n));
+    let context = TestContext::new(store).await;
+    let [session, ended] = [1, 2].map(|n| context.new_token(context.owner, TokenKind::Session, n));
     for token in [&session, &ended] {
         store.insert_token(token, at(1)).await.unwrap();
     }
-    store.revoke_token(world.owner, ended.id, at(2)).await.unwrap();
+    store.revoke_token(context.owner, ended.id, at(2)).await.unwrap();
     for authority in [own("$older", &session), own(FIRST, &ended)] {
         let late = UserChanges { first_name: Some(name("Late")), ..password("$late", authority) };
-        let refused = store.update_user(world.org, world.owner, &late).await.unwrap();
+        let refused = store.update_user(context.org, context.owner, &late).await.unwrap();
         assert_eq!(refused, UserChanged::Outdated);
     }
-    let stored = store.user(world.org, world.owner).await.unwrap().unwrap();
+    let stored = store.user(context.org, context.owner).await.unwrap().unwrap();
     assert_eq!(stored.first_name.as_str(), "Ada", "nothing of it was done");
 }
 
 pub async fn of_two_changes_of_one_password_at_once_one_is_refused(store: &dyn Store) {
-    let world = World::new(store).await;
-    let [a, b] = [1, 2].map(|n| world.new_token(world.owner, TokenKind::Session, n));
+    let context = TestContext::new(store).await;
+    let [a, b] = [1, 2].map(|n| context.new_token(context.owner, TokenKind::Session, n));
     for token in [&a, &b] {
         store.insert_token(token, at(1)).await.unwrap();
     }
     let (one, two) = (password("$one", own(FIRST, &a)), password("$two", own(FIRST, &b)));
     let (one, two) = join(
-        store.update_user(world.org, world.owner, &one),
-        store.update_user(world.org, world.owner, &two),
+        store.update_user(context.org, context.owner, &one),
+        store.update_user(context.org, context.owner, &two),
     )
     .await;
     let outcomes = [one.unwrap(), two.unwrap()];
@@ -113,58 +113,62 @@ pub async fn of_two_changes_of_one_password_at_once_one_is_refused(store: &dyn S
 }
 
 pub async fn a_session_is_not_opened_with_a_password_that_was_replaced_meanwhile(store: &dyn Store) {
-    let world = World::new(store).await;
-    let session = world.new_token(world.owner, TokenKind::Session, 1);
+    let context = TestContext::new(store).await;
+    let session = context.new_token(context.owner, TokenKind::Session, 1);
     let reset = password("$one-time", PasswordAuthority::Reset);
-    let (opened, changed) =
-        join(store.open_session(&session, FIRST, at(1)), store.update_user(world.org, world.owner, &reset))
-            .await;
+    let (opened, changed) = join(
+        store.open_session(&session, FIRST, at(1)),
+        store.update_user(context.org, context.owner, &reset),
+    )
+    .await;
     assert_eq!(changed.unwrap(), UserChanged::Changed);
     opened.unwrap();
     // Whoever came first: the session either was never opened or has ended.
     assert!(store.caller(session.id, at(51)).await.unwrap().is_none());
-    let late = world.new_token(world.owner, TokenKind::Session, 2);
+    let late = context.new_token(context.owner, TokenKind::Session, 2);
     assert!(!store.open_session(&late, FIRST, at(51)).await.unwrap());
     assert!(store.open_session(&late, "$one-time", at(51)).await.unwrap());
 }
 
 pub async fn addresses_are_unique_without_letter_case_until_the_user_is_removed(store: &dyn Store) {
-    let world = World::new(store).await;
-    let other = World::another(store).await;
-    let first = world.user("ada@example.com", OrgRole::User).await;
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    let first = context.user("ada@example.com", OrgRole::User).await;
     let again = new_user("ADA@example.com", OrgRole::User);
     assert_eq!(store.insert_user(other.org, &again, at(1)).await.unwrap(), UserInserted::EmailTaken);
     assert!(store.user(other.org, again.id).await.unwrap().is_none());
 
-    assert_eq!(store.delete_user(world.org, first, at(2)).await.unwrap(), UserChanged::Changed);
+    assert_eq!(store.delete_user(context.org, first, at(2)).await.unwrap(), UserChanged::Changed);
     assert!(store.user_by_email("ada@example.com").await.unwrap().is_none());
     assert_eq!(store.insert_user(other.org, &again, at(3)).await.unwrap(), UserInserted::Inserted);
 }
 
 pub async fn two_users_with_one_address_at_once_give_one_user(store: &dyn Store) {
-    let world = World::new(store).await;
+    let context = TestContext::new(store).await;
     let users = ["ada@example.com", "Ada@example.com"].map(|email| new_user(email, OrgRole::User));
-    let (a, b) =
-        join(store.insert_user(world.org, &users[0], at(1)), store.insert_user(world.org, &users[1], at(1)))
-            .await;
+    let (a, b) = join(
+        store.insert_user(context.org, &users[0], at(1)),
+        store.insert_user(context.org, &users[1], at(1)),
+    )
+    .await;
     let mut outcomes = [a.unwrap(), b.unwrap()];
     outcomes.sort_by_key(|outcome| *outcome == UserInserted::EmailTaken);
     assert_eq!(outcomes, [UserInserted::Inserted, UserInserted::EmailTaken]);
 }
 
 pub async fn users_are_paged_newest_first(store: &dyn Store) {
-    let world = World::new(store).await;
-    let mut made = vec![world.owner];
+    let context = TestContext::new(store).await;
+    let mut made = vec![context.owner];
     for seconds in 1..=4 {
         let new = new_user(&format!("{seconds}@example.com"), OrgRole::User);
-        store.insert_user(world.org, &new, at(seconds)).await.unwrap();
+        store.insert_user(context.org, &new, at(seconds)).await.unwrap();
         made.push(new.id);
     }
     made.reverse();
     let mut walked = Vec::new();
     let mut after = None;
     loop {
-        let page = store.users(world.org, after, 2).await.unwrap();
+        let page = store.users(context.org, after, 2).await.unwrap();
         walked.extend(page.iter().map(|user| user.id));
         after = page.last().map(|user| user.id);
         if page.is_empty() {
@@ -172,76 +176,78 @@ pub async fn users_are_paged_newest_first(store: &dyn Store) {
         }
     }
     assert_eq!(walked, made);
-    assert!(store.users(world.org, Some(fresh(UserId::new)), 10).await.unwrap().is_empty());
+    assert!(store.users(context.org, Some(fresh(UserId::new)), 10).await.unwrap().is_empty());
 }
 
 pub async fn a_user_changes(store: &dyn Store) {
-    let world = World::new(store).await;
-    let user = world.user("grace@example.com", OrgRole::User).await;
+    let context = TestContext::new(store).await;
+    let user = context.user("grace@example.com", OrgRole::User).await;
     let changes = UserChanges { first_name: Some(name("Grace")), ..to_role(OrgRole::Workspaces) };
-    assert_eq!(store.update_user(world.org, user, &changes).await.unwrap(), UserChanged::Changed);
-    let found = store.user(world.org, user).await.unwrap().unwrap();
+    assert_eq!(store.update_user(context.org, user, &changes).await.unwrap(), UserChanged::Changed);
+    let found = store.user(context.org, user).await.unwrap().unwrap();
     assert_eq!((found.first_name.as_str(), found.last_name.as_str()), ("Grace", "Lovelace"));
     assert_eq!(found.org_role, OrgRole::Workspaces);
 }
 
 pub async fn a_user_of_another_organization_is_not_found(store: &dyn Store) {
-    let world = World::new(store).await;
-    let other = World::another(store).await;
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
     let changes = UserChanges::default();
-    assert!(store.user(other.org, world.owner).await.unwrap().is_none());
-    assert_eq!(store.update_user(other.org, world.owner, &changes).await.unwrap(), UserChanged::NotFound);
-    assert_eq!(store.delete_user(other.org, world.owner, at(1)).await.unwrap(), UserChanged::NotFound);
+    assert!(store.user(other.org, context.owner).await.unwrap().is_none());
+    assert_eq!(store.update_user(other.org, context.owner, &changes).await.unwrap(), UserChanged::NotFound);
+    assert_eq!(store.delete_user(other.org, context.owner, at(1)).await.unwrap(), UserChanged::NotFound);
 }
 
 pub async fn the_last_owner_is_neither_lowered_nor_removed(store: &dyn Store) {
-    let world = World::new(store).await;
+    let context = TestContext::new(store).await;
     let lower = to_role(OrgRole::Administrators);
-    assert_eq!(store.update_user(world.org, world.owner, &lower).await.unwrap(), UserChanged::LastOwner);
-    assert_eq!(store.delete_user(world.org, world.owner, at(1)).await.unwrap(), UserChanged::LastOwner);
+    assert_eq!(store.update_user(context.org, context.owner, &lower).await.unwrap(), UserChanged::LastOwner);
+    assert_eq!(store.delete_user(context.org, context.owner, at(1)).await.unwrap(), UserChanged::LastOwner);
 
-    world.user("second@example.com", OrgRole::Owner).await;
-    assert_eq!(store.update_user(world.org, world.owner, &lower).await.unwrap(), UserChanged::Changed);
+    context.user("second@example.com", OrgRole::Owner).await;
+    assert_eq!(store.update_user(context.org, context.owner, &lower).await.unwrap(), UserChanged::Changed);
 }
 
 pub async fn two_owners_who_lower_each_other_at_once_leave_one(store: &dyn Store) {
-    let world = World::new(store).await;
-    let second = world.user("second@example.com", OrgRole::Owner).await;
+    let context = TestContext::new(store).await;
+    let second = context.user("second@example.com", OrgRole::Owner).await;
     let lower = to_role(OrgRole::User);
-    let (a, b) =
-        join(store.update_user(world.org, world.owner, &lower), store.update_user(world.org, second, &lower))
-            .await;
+    let (a, b) = join(
+        store.update_user(context.org, context.owner, &lower),
+        store.update_user(context.org, second, &lower),
+    )
+    .await;
     let outcomes = [a.unwrap(), b.unwrap()];
     assert!(outcomes.contains(&UserChanged::Changed) && outcomes.contains(&UserChanged::LastOwner));
 }
 
 pub async fn the_last_admin_of_a_workspace_is_not_removed(store: &dyn Store) {
-    let world = World::new(store).await;
-    let workspace = world.another_workspace(1).await;
-    let admin = world.member(workspace, "admin@example.com", WorkspaceRole::Admin).await;
-    store.remove_member(world.org, workspace, world.owner).await.unwrap();
-    assert_eq!(store.delete_user(world.org, admin, at(2)).await.unwrap(), UserChanged::LastAdmin);
-    assert!(store.user(world.org, admin).await.unwrap().is_some());
+    let context = TestContext::new(store).await;
+    let workspace = context.another_workspace(1).await;
+    let admin = context.member(workspace, "admin@example.com", WorkspaceRole::Admin).await;
+    store.remove_member(context.org, workspace, context.owner).await.unwrap();
+    assert_eq!(store.delete_user(context.org, admin, at(2)).await.unwrap(), UserChanged::LastAdmin);
+    assert!(store.user(context.org, admin).await.unwrap().is_some());
 
-    world.member(workspace, "second@example.com", WorkspaceRole::Admin).await;
-    assert_eq!(store.delete_user(world.org, admin, at(2)).await.unwrap(), UserChanged::Changed);
+    context.member(workspace, "second@example.com", WorkspaceRole::Admin).await;
+    assert_eq!(store.delete_user(context.org, admin, at(2)).await.unwrap(), UserChanged::Changed);
 }
 
 pub async fn removing_a_user_ends_memberships_and_tokens(store: &dyn Store) {
-    let world = World::new(store).await;
-    let user = world.member(world.workspace, "grace@example.com", WorkspaceRole::Write).await;
-    let token = world.new_token(user, TokenKind::Api, 1);
+    let context = TestContext::new(store).await;
+    let user = context.member(context.workspace, "grace@example.com", WorkspaceRole::Write).await;
+    let token = context.new_token(user, TokenKind::Api, 1);
     store.insert_token(&token, at(1)).await.unwrap();
     assert!(store.caller(token.id, at(2)).await.unwrap().is_some());
 
-    assert_eq!(store.delete_user(world.org, user, at(3)).await.unwrap(), UserChanged::Changed);
+    assert_eq!(store.delete_user(context.org, user, at(3)).await.unwrap(), UserChanged::Changed);
     assert!(store.caller(token.id, at(4)).await.unwrap().is_none());
     let found = store.api_token(&token.hash, at(4)).await.unwrap();
     assert_eq!(found, Some((token.id, TokenState::Revoked)));
-    assert!(store.user(world.org, user).await.unwrap().is_none());
+    assert!(store.user(context.org, user).await.unwrap().is_none());
     let reset = password("$late", PasswordAuthority::Reset);
-    assert_eq!(store.update_user(world.org, user, &reset).await.unwrap(), UserChanged::NotFound);
-    let members = store.members(&[world.workspace]).await.unwrap();
+    assert_eq!(store.update_user(context.org, user, &reset).await.unwrap(), UserChanged::NotFound);
+    let members = store.members(&[context.workspace]).await.unwrap();
     assert!(members.iter().all(|(_, member)| member.user.id != user));
-    assert_eq!(store.delete_user(world.org, user, at(5)).await.unwrap(), UserChanged::NotFound);
+    assert_eq!(store.delete_user(context.org, user, at(5)).await.unwrap(), UserChanged::NotFound);
 }

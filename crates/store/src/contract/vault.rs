@@ -4,34 +4,35 @@ use bucketry_model::id::{BucketId, OrgId, RepoId, RepoKeyId};
 use bucketry_model::node_protocol::SecretOwner;
 use bucketry_model::secret::SealedSecret;
 
-use super::fixture::{World, at, fresh, secret};
+use super::fixture::{TestContext, at, fresh, secret};
 use crate::Store;
 use crate::bucket::StoredSecret;
 use crate::repository::{NewRepository, RepositoryInserted};
 use crate::vault::{RotationPhase, RotationState};
 
 pub async fn secrets_are_walked_by_id_buckets_first(store: &dyn Store) {
-    let world = World::new(store).await;
+    let context = TestContext::new(store).await;
     let mut made = Vec::new();
-    let repository = world.repository("main", &[]).await;
+    let repository = context.repository("main", &[]).await;
     for number in 0..5 {
-        made.push(SecretOwner::Bucket(world.bucket(&format!("bucket {number}")).await));
-        made.push(SecretOwner::RepositoryKey(world.key(repository, &format!("key {number}")).await));
+        made.push(SecretOwner::Bucket(context.bucket(&format!("bucket {number}")).await));
+        made.push(SecretOwner::RepositoryKey(context.key(repository, &format!("key {number}")).await));
     }
-    let revoked = world.key(repository, "revoked").await;
-    assert!(store.revoke_repository_key(world.org, repository, revoked, at(1)).await.unwrap());
-    let mut bare = world.new_bucket("bare");
+    let revoked = context.key(repository, "revoked").await;
+    assert!(store.revoke_repository_key(context.org, repository, revoked, at(1)).await.unwrap());
+    let mut bare = context.new_bucket("bare");
     bare.secret = None;
     store.insert_bucket(&bare, at(1)).await.unwrap();
     for number in 0..3 {
         let sealing_key = Some(secret("sealing key"));
-        let new = NewRepository { sealing_key, ..world.new_repository(&format!("repository {number}"), &[]) };
+        let new =
+            NewRepository { sealing_key, ..context.new_repository(&format!("repository {number}"), &[]) };
         assert_eq!(store.insert_repository(&new, at(1)).await.unwrap(), RepositoryInserted::Inserted);
         made.push(SecretOwner::Repository(new.id));
     }
-    let deleted = NewRepository { sealing_key: Some(secret("gone")), ..world.new_repository("gone", &[]) };
+    let deleted = NewRepository { sealing_key: Some(secret("gone")), ..context.new_repository("gone", &[]) };
     store.insert_repository(&deleted, at(1)).await.unwrap();
-    assert!(store.delete_repository(world.org, deleted.id, at(1)).await.unwrap());
+    assert!(store.delete_repository(context.org, deleted.id, at(1)).await.unwrap());
     made.sort();
     assert_eq!(store.count_secrets().await.unwrap(), 13);
     let mut walked = Vec::new();
@@ -41,9 +42,9 @@ pub async fn secrets_are_walked_by_id_buckets_first(store: &dyn Store) {
             break;
         }
         for (bound, sealed_to) in &page {
-            assert_eq!((bound.org_id, sealed_to.as_str()), (world.org, "recipients-1"));
+            assert_eq!((bound.org_id, sealed_to.as_str()), (context.org, "recipients-1"));
             if let SecretOwner::Bucket(id) = bound.owner {
-                let bucket = store.bucket(world.org, id).await.unwrap().unwrap();
+                let bucket = store.bucket(context.org, id).await.unwrap().unwrap();
                 assert_eq!(bucket.secret.as_ref(), Some(&bound.secret));
             }
         }
@@ -53,12 +54,12 @@ pub async fn secrets_are_walked_by_id_buckets_first(store: &dyn Store) {
 }
 
 pub async fn a_secret_is_replaced_only_where_the_old_one_is_in_place(store: &dyn Store) {
-    let world = World::new(store).await;
-    let [a, b] = [world.bucket("a").await, world.bucket("b").await];
-    let removed = world.bucket("removed").await;
-    store.delete_bucket(world.org, removed, at(1)).await.unwrap();
-    let repository = world.repository("main", &[]).await;
-    let key = world.key(repository, "key").await;
+    let context = TestContext::new(store).await;
+    let [a, b] = [context.bucket("a").await, context.bucket("b").await];
+    let removed = context.bucket("removed").await;
+    store.delete_bucket(context.org, removed, at(1)).await.unwrap();
+    let repository = context.repository("main", &[]).await;
+    let key = context.key(repository, "key").await;
     let anew = |text: &str| StoredSecret { sealed_to: "recipients-2".to_owned(), ..secret(text) };
     let replacements = [
         (SecretOwner::Bucket(a), SealedSecret::from_text("sealed a"), anew("resealed a")),
@@ -71,10 +72,10 @@ pub async fn a_secret_is_replaced_only_where_the_old_one_is_in_place(store: &dyn
     let before = store.latest_change().await.unwrap();
     assert_eq!(store.replace_secrets(&replacements, at(2)).await.unwrap(), 2);
     assert_eq!(store.latest_change().await.unwrap(), before + 2);
-    let found = store.bucket(world.org, a).await.unwrap().unwrap();
+    let found = store.bucket(context.org, a).await.unwrap().unwrap();
     assert_eq!((found.secret, found.version), (Some(SealedSecret::from_text("resealed a")), 2));
     assert_eq!(found.updated_at, at(0));
-    let found = store.bucket(world.org, b).await.unwrap().unwrap();
+    let found = store.bucket(context.org, b).await.unwrap().unwrap();
     assert_eq!((found.secret, found.version), (Some(SealedSecret::from_text("sealed b")), 1));
     let sealed_to: Vec<_> =
         store.secrets_after(None, 10).await.unwrap().into_iter().map(|(_, to)| to).collect();
@@ -84,29 +85,29 @@ pub async fn a_secret_is_replaced_only_where_the_old_one_is_in_place(store: &dyn
 }
 
 pub async fn a_repository_is_given_its_sealing_key_once(store: &dyn Store) {
-    let world = World::new(store).await;
+    let context = TestContext::new(store).await;
     let [one, two, gone] = [
-        world.repository("one", &[]).await,
-        world.repository("two", &[]).await,
-        world.repository("gone", &[]).await,
+        context.repository("one", &[]).await,
+        context.repository("two", &[]).await,
+        context.repository("gone", &[]).await,
     ];
-    assert!(store.delete_repository(world.org, gone, at(1)).await.unwrap());
+    assert!(store.delete_repository(context.org, gone, at(1)).await.unwrap());
     let without = async |after| {
         let page = store.repositories_without_sealing_key(after, 10).await.unwrap();
-        page.into_iter().map(|(id, org)| (id, org == world.org)).collect::<Vec<_>>()
+        page.into_iter().map(|(id, org)| (id, org == context.org)).collect::<Vec<_>>()
     };
     assert_eq!(without(None).await, [(one, true), (two, true)]);
     assert_eq!(without(Some(one)).await, [(two, true)]);
-    assert!(store.lacks_sealing_key(world.org, one).await.unwrap());
+    assert!(store.lacks_sealing_key(context.org, one).await.unwrap());
 
     let before = store.latest_change().await.unwrap();
-    assert!(store.set_sealing_key(world.org, one, &secret("first"), at(2)).await.unwrap());
-    assert!(!store.set_sealing_key(world.org, one, &secret("second"), at(2)).await.unwrap());
-    assert!(!store.set_sealing_key(world.org, gone, &secret("late"), at(2)).await.unwrap());
+    assert!(store.set_sealing_key(context.org, one, &secret("first"), at(2)).await.unwrap());
+    assert!(!store.set_sealing_key(context.org, one, &secret("second"), at(2)).await.unwrap());
+    assert!(!store.set_sealing_key(context.org, gone, &secret("late"), at(2)).await.unwrap());
     assert!(!store.set_sealing_key(fresh(OrgId::new), two, &secret("foreign"), at(2)).await.unwrap());
     assert_eq!(store.latest_change().await.unwrap(), before + 1);
-    assert!(!store.lacks_sealing_key(world.org, one).await.unwrap());
-    assert!(!store.lacks_sealing_key(world.org, gone).await.unwrap());
+    assert!(!store.lacks_sealing_key(context.org, one).await.unwrap());
+    assert!(!store.lacks_sealing_key(context.org, gone).await.unwrap());
     assert_eq!(without(None).await, [(two, true)]);
     let served = store.node_repositories(None, &[one]).await.unwrap();
     assert_eq!(

@@ -4,31 +4,34 @@ use bucketry_model::id::{UserId, WorkspaceId};
 use bucketry_model::role::{OrgRole, TokenScope, Visibility, WorkspaceRole};
 use futures_util::future::join;
 
-use super::fixture::{World, at, fresh, name};
+use super::fixture::{TestContext, at, fresh, name};
 use crate::Store;
 use crate::token::{NewToken, TokenKind};
 use crate::workspace::{MemberChanged, NewWorkspace, WorkspaceChanged};
 
 pub async fn a_workspace_reads_back_with_its_creator_as_admin(store: &dyn Store) {
-    let world = World::new(store).await;
+    let context = TestContext::new(store).await;
     let new = NewWorkspace { id: fresh(WorkspaceId::new), name: name("Photos") };
-    store.insert_workspace(world.org, &new, world.owner, at(3)).await.unwrap();
-    let found = store.workspace(world.org, new.id).await.unwrap().unwrap();
-    assert_eq!((found.id, found.org_id, found.name, found.created_at), (new.id, world.org, new.name, at(3)));
+    store.insert_workspace(context.org, &new, context.owner, at(3)).await.unwrap();
+    let found = store.workspace(context.org, new.id).await.unwrap().unwrap();
+    assert_eq!(
+        (found.id, found.org_id, found.name, found.created_at),
+        (new.id, context.org, new.name, at(3))
+    );
     let members = store.members(&[new.id]).await.unwrap();
     assert_eq!((members[0].0, members[0].1.role), (new.id, WorkspaceRole::Admin));
-    assert_eq!(members[0].1.user.id, world.owner);
+    assert_eq!(members[0].1.user.id, context.owner);
 
-    let other = World::another(store).await;
+    let other = TestContext::another(store).await;
     assert!(store.workspace(other.org, new.id).await.unwrap().is_none());
 }
 
 pub async fn workspaces_are_paged_newest_first_and_only_where_visible(store: &dyn Store) {
-    let world = World::new(store).await;
-    let other = World::another(store).await;
-    let mut made = vec![world.workspace];
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    let mut made = vec![context.workspace];
     for seconds in [10, 20, 20, 30] {
-        made.push(world.another_workspace(seconds).await);
+        made.push(context.another_workspace(seconds).await);
     }
     made.reverse();
     let some = vec![made[0], made[2], made[4], other.workspace];
@@ -41,7 +44,7 @@ pub async fn workspaces_are_paged_newest_first_and_only_where_visible(store: &dy
         let mut walked = Vec::new();
         let mut after = None;
         loop {
-            let page = store.workspaces(world.org, &visible, after, 2).await.unwrap();
+            let page = store.workspaces(context.org, &visible, after, 2).await.unwrap();
             walked.extend(page.iter().map(|workspace| workspace.id));
             after = page.last().map(|workspace| workspace.id);
             if page.is_empty() {
@@ -53,43 +56,43 @@ pub async fn workspaces_are_paged_newest_first_and_only_where_visible(store: &dy
 }
 
 pub async fn a_workspace_is_renamed(store: &dyn Store) {
-    let world = World::new(store).await;
-    let other = World::another(store).await;
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
     let new = name("Renamed");
-    let renamed = store.rename_workspace(world.org, world.workspace, &new).await.unwrap();
+    let renamed = store.rename_workspace(context.org, context.workspace, &new).await.unwrap();
     assert_eq!(renamed, WorkspaceChanged::Changed);
-    assert_eq!(store.workspace(world.org, world.workspace).await.unwrap().unwrap().name, new);
-    let foreign = store.rename_workspace(other.org, world.workspace, &new).await.unwrap();
+    assert_eq!(store.workspace(context.org, context.workspace).await.unwrap().unwrap().name, new);
+    let foreign = store.rename_workspace(other.org, context.workspace, &new).await.unwrap();
     assert_eq!(foreign, WorkspaceChanged::NotFound);
 }
 
 pub async fn a_workspace_with_buckets_stays(store: &dyn Store) {
-    let world = World::new(store).await;
-    let bucket = world.bucket("photos").await;
-    let delete = || store.delete_workspace(world.org, world.workspace, at(1));
+    let context = TestContext::new(store).await;
+    let bucket = context.bucket("photos").await;
+    let delete = || store.delete_workspace(context.org, context.workspace, at(1));
     assert_eq!(delete().await.unwrap(), WorkspaceChanged::InUse);
-    store.delete_bucket(world.org, bucket, at(1)).await.unwrap();
+    store.delete_bucket(context.org, bucket, at(1)).await.unwrap();
     assert_eq!(delete().await.unwrap(), WorkspaceChanged::Changed);
     assert_eq!(delete().await.unwrap(), WorkspaceChanged::NotFound);
 }
 
 pub async fn removing_a_workspace_ends_memberships_and_tokens_scoped_to_it(store: &dyn Store) {
-    let world = World::new(store).await;
-    let workspace = world.another_workspace(1).await;
+    let context = TestContext::new(store).await;
+    let workspace = context.another_workspace(1).await;
     let scoped = NewToken {
         scope: Some(TokenScope { workspace_id: Some(workspace), role: WorkspaceRole::Read }),
-        ..world.new_token(world.owner, TokenKind::Api, 1)
+        ..context.new_token(context.owner, TokenKind::Api, 1)
     };
     let wide = NewToken {
         scope: Some(TokenScope { workspace_id: None, role: WorkspaceRole::Write }),
-        ..world.new_token(world.owner, TokenKind::Api, 2)
+        ..context.new_token(context.owner, TokenKind::Api, 2)
     };
     store.insert_token(&scoped, at(1)).await.unwrap();
     store.insert_token(&wide, at(1)).await.unwrap();
 
-    let removed = store.delete_workspace(world.org, workspace, at(2)).await.unwrap();
+    let removed = store.delete_workspace(context.org, workspace, at(2)).await.unwrap();
     assert_eq!(removed, WorkspaceChanged::Changed);
-    assert!(store.workspace(world.org, workspace).await.unwrap().is_none());
+    assert!(store.workspace(context.org, workspace).await.unwrap().is_none());
     assert!(store.members(&[workspace]).await.unwrap().is_empty());
     assert!(store.caller(scoped.id, at(3)).await.unwrap().is_none());
     let caller = store.caller(wide.id, at(3)).await.unwrap().unwrap();
@@ -97,39 +100,39 @@ pub async fn removing_a_workspace_ends_memberships_and_tokens_scoped_to_it(store
 }
 
 pub async fn members_are_added_once_and_listed_newest_first(store: &dyn Store) {
-    let world = World::new(store).await;
-    let other = World::another(store).await;
-    let user = world.user("grace@example.com", OrgRole::User).await;
+    let context = TestContext::new(store).await;
+    let other = TestContext::another(store).await;
+    let user = context.user("grace@example.com", OrgRole::User).await;
     let add = |org, workspace, user| store.add_member(org, workspace, user, WorkspaceRole::Read, at(9));
-    assert_eq!(add(world.org, world.workspace, user).await.unwrap(), MemberChanged::Changed);
-    assert_eq!(add(world.org, world.workspace, user).await.unwrap(), MemberChanged::AlreadyAMember);
-    assert_eq!(add(world.org, world.workspace, other.owner).await.unwrap(), MemberChanged::UserNotFound);
-    assert_eq!(add(world.org, other.workspace, user).await.unwrap(), MemberChanged::WorkspaceNotFound);
+    assert_eq!(add(context.org, context.workspace, user).await.unwrap(), MemberChanged::Changed);
+    assert_eq!(add(context.org, context.workspace, user).await.unwrap(), MemberChanged::AlreadyAMember);
+    assert_eq!(add(context.org, context.workspace, other.owner).await.unwrap(), MemberChanged::UserNotFound);
+    assert_eq!(add(context.org, other.workspace, user).await.unwrap(), MemberChanged::WorkspaceNotFound);
 
-    let members = store.members(&[world.workspace, other.workspace]).await.unwrap();
+    let members = store.members(&[context.workspace, other.workspace]).await.unwrap();
     let of_world: Vec<_> = members
         .iter()
-        .filter(|(workspace, _)| *workspace == world.workspace)
+        .filter(|(workspace, _)| *workspace == context.workspace)
         .map(|(_, member)| (member.user.id, member.role))
         .collect();
-    assert_eq!(of_world, [(user, WorkspaceRole::Read), (world.owner, WorkspaceRole::Admin)]);
+    assert_eq!(of_world, [(user, WorkspaceRole::Read), (context.owner, WorkspaceRole::Admin)]);
     assert_eq!(members.len(), 3);
 }
 
 pub async fn the_last_admin_stays(store: &dyn Store) {
-    let world = World::new(store).await;
-    let (org, workspace) = (world.org, world.workspace);
-    let user = world.member(workspace, "grace@example.com", WorkspaceRole::Write).await;
+    let context = TestContext::new(store).await;
+    let (org, workspace) = (context.org, context.workspace);
+    let user = context.member(workspace, "grace@example.com", WorkspaceRole::Write).await;
     let set = |user, role| store.set_member_role(org, workspace, user, role);
     let remove = |user| store.remove_member(org, workspace, user);
     let stranger = fresh(UserId::new);
 
-    assert_eq!(set(world.owner, WorkspaceRole::Write).await.unwrap(), MemberChanged::LastAdmin);
-    assert_eq!(set(world.owner, WorkspaceRole::Admin).await.unwrap(), MemberChanged::Changed);
-    assert_eq!(remove(world.owner).await.unwrap(), MemberChanged::LastAdmin);
+    assert_eq!(set(context.owner, WorkspaceRole::Write).await.unwrap(), MemberChanged::LastAdmin);
+    assert_eq!(set(context.owner, WorkspaceRole::Admin).await.unwrap(), MemberChanged::Changed);
+    assert_eq!(remove(context.owner).await.unwrap(), MemberChanged::LastAdmin);
     assert_eq!(set(user, WorkspaceRole::Admin).await.unwrap(), MemberChanged::Changed);
-    assert_eq!(remove(world.owner).await.unwrap(), MemberChanged::Changed);
-    assert_eq!(remove(world.owner).await.unwrap(), MemberChanged::NotAMember);
+    assert_eq!(remove(context.owner).await.unwrap(), MemberChanged::Changed);
+    assert_eq!(remove(context.owner).await.unwrap(), MemberChanged::NotAMember);
     assert_eq!(set(stranger, WorkspaceRole::Read).await.unwrap(), MemberChanged::NotAMember);
     let elsewhere = fresh(WorkspaceId::new);
     let nowhere = store.set_member_role(org, elsewhere, user, WorkspaceRole::Read).await.unwrap();
@@ -141,11 +144,11 @@ pub async fn the_last_admin_stays(store: &dyn Store) {
 }
 
 pub async fn two_admins_who_remove_each_other_at_once_leave_one(store: &dyn Store) {
-    let world = World::new(store).await;
-    let second = world.member(world.workspace, "grace@example.com", WorkspaceRole::Admin).await;
+    let context = TestContext::new(store).await;
+    let second = context.member(context.workspace, "grace@example.com", WorkspaceRole::Admin).await;
     let (a, b) = join(
-        store.remove_member(world.org, world.workspace, world.owner),
-        store.remove_member(world.org, world.workspace, second),
+        store.remove_member(context.org, context.workspace, context.owner),
+        store.remove_member(context.org, context.workspace, second),
     )
     .await;
     let outcomes = [a.unwrap(), b.unwrap()];

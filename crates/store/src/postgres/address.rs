@@ -87,8 +87,11 @@ mod tests {
             "postgres://ada:hunter2@db:port/registry",
             "postgres://ada:hunter2@db",
         ] {
-            let told = wrong.parse::<Address>().unwrap_err().to_string();
-            assert!(!told.contains("hunter2") && told.contains("postgres://user"), "{wrong}: {told}");
+            let response = wrong.parse::<Address>().unwrap_err().to_string();
+            assert!(
+                !response.contains("hunter2") && response.contains("postgres://user"),
+                "{wrong}: {response}"
+            );
         }
     }
 }

@@ -103,9 +103,9 @@ struct MissingFile;
 struct Untrusted(String);
 
 fn untrusted(error: &sqlx::Error) -> Option<Untrusted> {
-    let told = error.to_string();
+    let response = error.to_string();
     // The driver passes on what its TLS library says, and that only as text.
-    let (_, reason) = told.split_once("invalid peer certificate: ")?;
+    let (_, reason) = response.split_once("invalid peer certificate: ")?;
     Some(Untrusted(reason.to_owned()))
 }
 
@@ -168,12 +168,12 @@ mod tests {
 
     #[test]
     fn a_certificate_that_is_not_accepted_is_told_with_what_to_do() {
-        let told = std::io::Error::other("invalid peer certificate: UnknownIssuer");
-        let StoreError::Unavailable(told) = super::error(sqlx::Error::Io(told)) else {
+        let response = std::io::Error::other("invalid peer certificate: UnknownIssuer");
+        let StoreError::Unavailable(response) = super::error(sqlx::Error::Io(response)) else {
             panic!("another error")
         };
-        let told = told.to_string();
-        assert!(told.contains("(UnknownIssuer)") && told.contains("sslrootcert"), "{told}");
+        let response = response.to_string();
+        assert!(response.contains("(UnknownIssuer)") && response.contains("sslrootcert"), "{response}");
         let other = super::error(sqlx::Error::Io(std::io::Error::other("reset")));
         assert!(!format!("{other:?}").contains("sslrootcert"));
     }

@@ -16,14 +16,14 @@ use super::statement::{InList, Write, texts};
 use crate::Result;
 use crate::repository::Proposal;
 
-const PLACES: Rows<'static> = Rows {
+const ATTACHMENTS: Rows<'static> = Rows {
     before: "INSERT INTO repository_buckets (repo_id, bucket_id, position, folder, is_master) ",
     columns: 5,
     after: "",
 };
 
 /// Reads `bucket_id, position, folder, is_master`, the position first.
-pub(super) fn place(columns: &mut Columns<'_>) -> Result<(i64, RepositoryBucket)> {
+pub(super) fn attachment(columns: &mut Columns<'_>) -> Result<(i64, RepositoryBucket)> {
     let bucket_id = columns.parsed()?;
     let position = columns.number()?;
     let folder = columns.read(bucketry_model::repository::Folder::parse)?;
@@ -31,9 +31,9 @@ pub(super) fn place(columns: &mut Columns<'_>) -> Result<(i64, RepositoryBucket)
 }
 
 /// A repository's buckets in their order.
-pub(super) fn in_order<T>(mut places: Vec<(i64, T)>) -> Vec<T> {
-    places.sort_by_key(|(position, _)| *position);
-    places.into_iter().map(|(_, place)| place).collect()
+pub(super) fn in_order<T>(mut attachments: Vec<(i64, T)>) -> Vec<T> {
+    attachments.sort_by_key(|(position, _)| *position);
+    attachments.into_iter().map(|(_, attachment)| attachment).collect()
 }
 
 /// Whether a live repository holds the bucket.
@@ -86,11 +86,11 @@ pub(super) async fn check(
     write: &mut Write,
     proposal: &Proposal,
 ) -> Result<std::result::Result<(), AttachmentRefused>> {
-    let wanted = texts(proposal.buckets.iter().map(|place| place.bucket_id));
+    let wanted = texts(proposal.buckets.iter().map(|attachment| attachment.bucket_id));
     let known = known(write, proposal, &wanted).await?;
     let (held, present) = match proposal.repo_id {
         None => (holdings(write, None, &wanted).await?, Vec::new()),
-        Some(id) => (holdings(write, Some(id), &wanted).await?, places(write, id).await?),
+        Some(id) => (holdings(write, Some(id), &wanted).await?, attachments(write, id).await?),
     };
     let attachment = Attachment {
         mode: proposal.mode,
@@ -118,8 +118,8 @@ async fn known(
     for row in write.rows_in_list(&list, wanted).await? {
         let mut columns = Columns::of(&row);
         let id = columns.parsed()?;
-        let place: (OrgId, WorkspaceId) = (columns.parsed()?, columns.parsed()?);
-        if place == (proposal.org_id, proposal.workspace_id) {
+        let attachment: (OrgId, WorkspaceId) = (columns.parsed()?, columns.parsed()?);
+        if attachment == (proposal.org_id, proposal.workspace_id) {
             known.insert(id, columns.text()?);
         }
     }
@@ -149,25 +149,26 @@ async fn holdings(write: &mut Write, except: Option<RepoId>, wanted: &[String]) 
     Ok(held)
 }
 
-async fn places(write: &mut Write, id: RepoId) -> Result<Vec<RepositoryBucket>> {
+async fn attachments(write: &mut Write, id: RepoId) -> Result<Vec<RepositoryBucket>> {
     let sql = "SELECT bucket_id, position, folder, is_master FROM repository_buckets WHERE repo_id = $1";
     let rows = write.rows(query(sql).bind(id.to_string())).await?;
-    let places: Vec<_> = rows.iter().map(|row| place(&mut Columns::of(row))).collect::<Result<_>>()?;
-    Ok(in_order(places))
+    let attachments: Vec<_> =
+        rows.iter().map(|row| attachment(&mut Columns::of(row))).collect::<Result<_>>()?;
+    Ok(in_order(attachments))
 }
 
 /// Gives a repository these buckets in place of those that it has.
 pub(super) async fn replace(write: &mut Write, id: RepoId, buckets: &[RepositoryBucket]) -> Result<()> {
     free(write, id).await?;
-    let places: Vec<(u64, &RepositoryBucket)> = (0..).zip(buckets).collect();
+    let attachments: Vec<(u64, &RepositoryBucket)> = (0..).zip(buckets).collect();
     write
-        .insert_rows(&PLACES, &places, |values, (position, place)| {
+        .insert_rows(&ATTACHMENTS, &attachments, |values, (position, attachment)| {
             values
                 .bind(id.to_string())
-                .bind(place.bucket_id.to_string())
+                .bind(attachment.bucket_id.to_string())
                 .bind(stored(*position))
-                .bind(place.folder.as_str().to_owned())
-                .bind(place.master)
+                .bind(attachment.folder.as_str().to_owned())
+                .bind(attachment.master)
         })
         .await
         .map(|_| ())

@@ -139,7 +139,7 @@ async fn update_row(write: &mut Write, update: &BucketUpdate, now: Timestamp) ->
         .bind(secret.map(|secret| secret.sealed.as_text()))
         .bind(secret.map(|_| to_micros(now)))
         .bind(expires_at.map(to_micros))
-        .bind(update.announce);
+        .bind(update.record_change);
     write.execute(statement).await.map(|_| ())
 }
 
@@ -166,8 +166,8 @@ impl BucketStore for SqlStore {
         if let Some(report) = report {
             probe::take_first(&mut write, new.id, report, now).await?;
         }
-        write.announce(new.org_id, Subject::Bucket(new.id), now);
-        write.touch(Some(new.org_id));
+        write.record_change(new.org_id, Subject::Bucket(new.id), now);
+        write.bump_generation(Some(new.org_id));
         write.commit().await?;
         Ok(BucketInserted::Inserted)
     }
@@ -193,7 +193,7 @@ impl BucketStore for SqlStore {
 
     async fn update_bucket(&self, update: &BucketUpdate, now: Timestamp) -> Result<BucketUpdated> {
         let mut write = self.write().await?;
-        if update.announce {
+        if update.record_change {
             probe::hold_heartbeats(&mut write).await?;
         }
         let report = probe::reporter(&mut write, update.first_report.as_ref()).await?;
@@ -227,9 +227,9 @@ impl BucketStore for SqlStore {
             Err(error) if is_unique_violation(&error) => return Ok(BucketUpdated::NameTaken),
             other => other?,
         }
-        if update.announce {
+        if update.record_change {
             remove_reports(&mut write, update.id).await?;
-            write.announce(update.org_id, Subject::Bucket(update.id), now);
+            write.record_change(update.org_id, Subject::Bucket(update.id), now);
         }
         if let Some(report) = report {
             probe::take_first(&mut write, update.id, report, now).await?;
@@ -237,7 +237,7 @@ impl BucketStore for SqlStore {
         if renamed {
             attachment::announce_holders(&mut write, update.org_id, update.id, now).await?;
         }
-        write.touch(Some(update.org_id));
+        write.bump_generation(Some(update.org_id));
         write.commit().await?;
         Ok(BucketUpdated::Updated)
     }
@@ -256,8 +256,8 @@ impl BucketStore for SqlStore {
         let give_place = "UPDATE organizations SET bucket_count = bucket_count - 1 WHERE id = $1";
         write.execute(query(give_place).bind(&org)).await?;
         remove_reports(&mut write, id).await?;
-        write.announce(org_id, Subject::Bucket(id), now);
-        write.touch(Some(org_id));
+        write.record_change(org_id, Subject::Bucket(id), now);
+        write.bump_generation(Some(org_id));
         write.commit().await?;
         Ok(BucketDeleted::Deleted)
     }

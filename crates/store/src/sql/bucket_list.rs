@@ -9,11 +9,11 @@ use super::SqlStore;
 use super::bucket::{bucket_columns, location_columns, without_secret};
 use super::columns::Columns;
 use super::dialect::Row;
-use super::page::{Page, Select};
+use super::page::{PageQuery, Select};
 use super::statement::{InList, texts};
 use super::status::{failure, node_status};
 use crate::Result;
-use crate::bucket::{BucketQuery, ListedBucket, NodeWord, PageStart};
+use crate::bucket::{BucketQuery, ListedBucket, NodeStatusRow, PageStart};
 use crate::usage::{ListedTotals, UsageStore as _};
 
 macro_rules! select_listed_buckets {
@@ -28,18 +28,19 @@ const AVAILABLE: Select = Select {
                 WHERE p.bucket_id = b.id AND r.mode = 'MIRROR')",
     ..BUCKETS
 };
-const PLACES: Select = Select { sql: "SELECT b.id, b.created_at FROM buckets b", table: "b", condition: "" };
+const PAGE_STARTS: Select =
+    Select { sql: "SELECT b.id, b.created_at FROM buckets b", table: "b", condition: "" };
 
 impl SqlStore {
     /// A page of buckets with what nodes say of them.
     pub(super) async fn list(&self, page: &BucketQuery) -> Result<Vec<ListedBucket>> {
-        let listed = self.page(BUCKETS, &Page::of_buckets(page), listed_bucket, place).await?;
+        let listed = self.page(BUCKETS, &PageQuery::of_buckets(page), listed_bucket, sort_key).await?;
         self.with_words(listed).await
     }
 
     /// Likewise, without those that a repository of mode MIRROR holds.
     pub(super) async fn list_available(&self, page: &BucketQuery) -> Result<Vec<ListedBucket>> {
-        let listed = self.page(AVAILABLE, &Page::of_buckets(page), listed_bucket, place).await?;
+        let listed = self.page(AVAILABLE, &PageQuery::of_buckets(page), listed_bucket, sort_key).await?;
         self.with_words(listed).await
     }
 
@@ -62,23 +63,23 @@ impl SqlStore {
 
     /// A page of totals.
     pub(super) async fn list_totals(&self, page: &BucketQuery) -> Result<Vec<ListedTotals>> {
-        let place = |one: &PageStart| (one.created_at, one.id);
-        let places = self.page(PLACES, &Page::of_buckets(page), listed_place, place).await?;
-        let ids: Vec<BucketId> = places.iter().map(|place| place.id).collect();
+        let sort_key = |one: &PageStart| (one.created_at, one.id);
+        let starts = self.page(PAGE_STARTS, &PageQuery::of_buckets(page), page_start, sort_key).await?;
+        let ids: Vec<BucketId> = starts.iter().map(|sort_key| sort_key.id).collect();
         let counted = self.usage_totals_of(&ids).await?;
         let with_totals = |(position, (_, totals))| ListedTotals { position, totals };
-        Ok(places.into_iter().zip(counted).map(with_totals).collect())
+        Ok(starts.into_iter().zip(counted).map(with_totals).collect())
     }
 
     async fn words_of(
         &self,
         buckets: impl Iterator<Item = BucketId>,
-    ) -> Result<HashMap<BucketId, Vec<NodeWord>>> {
+    ) -> Result<HashMap<BucketId, Vec<NodeStatusRow>>> {
         let list = InList::new(
             "SELECT bucket_id, node_id, status, latency_ms, at, failure FROM bucket_words WHERE bucket_id IN (",
             ")",
         );
-        let mut words: HashMap<BucketId, Vec<NodeWord>> = HashMap::new();
+        let mut words: HashMap<BucketId, Vec<NodeStatusRow>> = HashMap::new();
         for row in self.rows_in_list(&list, &texts(buckets)).await? {
             let mut columns = Columns::of(&row);
             let bucket = columns.parsed()?;
@@ -88,7 +89,7 @@ impl SqlStore {
     }
 }
 
-fn place(one: &ListedBucket) -> (Timestamp, BucketId) {
+fn sort_key(one: &ListedBucket) -> (Timestamp, BucketId) {
     (one.bucket.created_at, one.bucket.id)
 }
 
@@ -97,14 +98,14 @@ fn listed_bucket(row: &Row) -> Result<ListedBucket> {
     Ok(ListedBucket { bucket: without_secret(&mut columns)?, has_secret: columns.flag()?, nodes: Vec::new() })
 }
 
-fn listed_place(row: &Row) -> Result<PageStart> {
+fn page_start(row: &Row) -> Result<PageStart> {
     let mut columns = Columns::of(row);
     Ok(PageStart { id: columns.parsed()?, created_at: columns.time()? })
 }
 
 /// Reads `node_id, status, latency_ms, at, failure`.
-pub(super) fn node_word(columns: &mut Columns<'_>) -> Result<NodeWord> {
-    Ok(NodeWord {
+pub(super) fn node_word(columns: &mut Columns<'_>) -> Result<NodeStatusRow> {
+    Ok(NodeStatusRow {
         node_id: columns.parsed()?,
         status: columns.read(node_status)?,
         latency_ms: columns.optional_narrow()?,

@@ -52,14 +52,14 @@ fn node_key(row: &Row) -> Result<NodeKey> {
 }
 
 /// What a registration finds under its name.
-struct Known {
+struct KnownNode {
     id: NodeId,
     org_id: Option<OrgId>,
     is_live: bool,
 }
 
 /// The live node of a name, or else those that once had it, the latest first.
-async fn known_by_name(write: &mut Write, name: &str) -> Result<Vec<Known>> {
+async fn known_by_name(write: &mut Write, name: &str) -> Result<Vec<KnownNode>> {
     let sql = "SELECT id, org_id, removed_at FROM nodes WHERE name = $1";
     let mut known = Vec::new();
     for row in write.rows(query(sql).bind(name)).await? {
@@ -68,7 +68,7 @@ async fn known_by_name(write: &mut Write, name: &str) -> Result<Vec<Known>> {
             (columns.parsed()?, columns.optional_parsed()?, columns.optional_time()?);
         known.push((
             removed_at.unwrap_or(Timestamp::MAX),
-            Known { id, org_id, is_live: removed_at.is_none() },
+            KnownNode { id, org_id, is_live: removed_at.is_none() },
         ));
     }
     known.sort_by_key(|(until, _)| std::cmp::Reverse(*until));
@@ -117,7 +117,7 @@ async fn remove(write: &mut Write, id: &str, org_id: Option<OrgId>, now: Timesta
     write.execute(query(sql).bind(id).bind(to_micros(now))).await?;
     let forget = "DELETE FROM bucket_words WHERE node_id = $1";
     write.execute(query(forget).bind(id)).await?;
-    write.touch(org_id);
+    write.bump_generation(org_id);
     Ok(())
 }
 
@@ -141,7 +141,7 @@ impl SqlStore {
         let sql = concat!("SELECT ", node_columns!(), " FROM nodes n WHERE n.id = $1");
         let row = write.row(query(sql).bind(id.to_string())).await?;
         let node = row.as_ref().map(node).transpose()?;
-        write.touch(registration.org_id);
+        write.bump_generation(registration.org_id);
         write.commit().await?;
         node.map(NodeRegistered::Registered)
             .ok_or_else(|| crate::StoreError::Damaged("a node that was just stored is not there".to_owned()))
@@ -171,7 +171,7 @@ impl NodeStore for SqlStore {
         let Some(row) = write.row(query(sql).bind(id.to_string()).bind(to_micros(now))).await? else {
             return Ok(false);
         };
-        write.touch(Columns::of(&row).optional_parsed()?);
+        write.bump_generation(Columns::of(&row).optional_parsed()?);
         write.commit().await?;
         Ok(true)
     }

@@ -26,14 +26,14 @@ pub(super) struct Select {
 }
 
 /// Which part of the list to read.
-pub(super) struct Page<'a> {
+pub(super) struct PageQuery<'a> {
     org_id: OrgId,
     visible: &'a Visibility,
     after: (i64, String),
     limit: u32,
 }
 
-impl<'a> Page<'a> {
+impl<'a> PageQuery<'a> {
     pub(super) fn new<Id: ToString>(
         org_id: OrgId,
         visible: &'a Visibility,
@@ -52,13 +52,13 @@ impl<'a> Page<'a> {
 }
 
 impl SqlStore {
-    /// Reads a page; `place` tells what the list is ordered by.
+    /// Reads a page; `sort_key` tells what the list is ordered by.
     pub(super) async fn page<T, K: Ord>(
         &self,
         select: Select,
-        page: &Page<'_>,
+        page: &PageQuery<'_>,
         read: impl Fn(&Row) -> Result<T>,
-        place: impl Fn(&T) -> K,
+        sort_key: impl Fn(&T) -> K,
     ) -> Result<Vec<T>> {
         let after = &page.after;
         let limit = i64::from(page.limit);
@@ -86,7 +86,7 @@ impl SqlStore {
             }
         }
         if workspaces.len() > MERGED_AT_ONCE {
-            found.sort_by_key(|one| Reverse(place(one)));
+            found.sort_by_key(|one| Reverse(sort_key(one)));
             found.truncate(usize::try_from(page.limit).unwrap_or(usize::MAX));
         }
         Ok(found)

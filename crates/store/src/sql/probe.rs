@@ -22,10 +22,10 @@ use crate::bucket::FirstReport;
 use crate::status::ProbeBatch;
 
 /// What is known of a bucket that the node serves.
-struct Known {
+struct KnownBucket {
     org_id: OrgId,
     config: Config,
-    word: Option<Word>,
+    status_row: Option<LastStatus>,
     changed: bool,
 }
 
@@ -47,7 +47,7 @@ impl Config {
 }
 
 /// A node's last word on a bucket.
-struct Word {
+struct LastStatus {
     at: Timestamp,
     status: ProbedStatus,
     latency_ms: Option<u32>,
@@ -57,7 +57,7 @@ struct Word {
 
 type DayRecords = BTreeMap<(Day, BucketId), DayRecord>;
 
-const WORDS: Rows<'static> = Rows {
+const NODE_STATUSES: Rows<'static> = Rows {
     before: "INSERT INTO bucket_words (bucket_id, node_id, status, latency_ms, at, failure) ",
     columns: 6,
     after: " ON CONFLICT (bucket_id, node_id) DO UPDATE SET status = excluded.status, \
@@ -135,16 +135,20 @@ async fn take(write: &mut Write, batch: &ProbeBatch) -> Result<usize> {
         return Ok(0);
     }
     let node = batch.node_id.to_string();
-    let words: Vec<(BucketId, &Word)> = known
+    let statuses: Vec<(BucketId, &LastStatus)> = known
         .iter()
         .filter(|(_, known)| known.changed)
-        .filter_map(|(id, known)| Some((*id, known.word.as_ref()?)))
+        .filter_map(|(id, known)| Some((*id, known.status_row.as_ref()?)))
         .collect();
-    write.insert_rows(&WORDS, &words, |values, (id, word)| bind_word(values, &node, *id, word)).await?;
+    write
+        .insert_rows(&NODE_STATUSES, &statuses, |values, (id, status_row)| {
+            bind_word(values, &node, *id, status_row)
+        })
+        .await?;
     let days: Vec<_> = days.into_iter().collect();
     write.insert_rows(&DAYS, &days, |values, day| bind_day(values, &node, day)).await?;
     for known in known.values().filter(|known| known.changed) {
-        write.touch(Some(known.org_id));
+        write.bump_generation(Some(known.org_id));
     }
     Ok(taken)
 }
@@ -156,7 +160,7 @@ async fn is_registered(write: &mut Write, id: NodeId) -> Result<bool> {
 }
 
 /// The live buckets among the sampled ones that the node serves, with its last words.
-async fn known_buckets(write: &mut Write, batch: &ProbeBatch) -> Result<BTreeMap<BucketId, Known>> {
+async fn known_buckets(write: &mut Write, batch: &ProbeBatch) -> Result<BTreeMap<BucketId, KnownBucket>> {
     let list = InList::new(
         "SELECT b.id, b.org_id, b.config_version, b.config_changed_at, w.at, w.status, w.latency_ms FROM buckets b \
          LEFT JOIN bucket_words w ON w.bucket_id = b.id AND w.node_id = $1 \
@@ -177,8 +181,9 @@ async fn known_buckets(write: &mut Write, batch: &ProbeBatch) -> Result<BTreeMap
         let at = counts(columns.optional_time()?);
         let status = columns.optional_read(node_status)?;
         let latency_ms = columns.optional_narrow()?;
-        let word = at.zip(status).map(|(at, status)| Word { at, status, latency_ms, failure: None });
-        known.insert(id, Known { org_id, config, word, changed: false });
+        let status_row =
+            at.zip(status).map(|(at, status)| LastStatus { at, status, latency_ms, failure: None });
+        known.insert(id, KnownBucket { org_id, config, status_row, changed: false });
     }
     Ok(known)
 }
@@ -188,12 +193,12 @@ async fn known_buckets(write: &mut Write, batch: &ProbeBatch) -> Result<BTreeMap
 async fn day_records(
     write: &mut Write,
     batch: &ProbeBatch,
-    known: &BTreeMap<BucketId, Known>,
+    known: &BTreeMap<BucketId, KnownBucket>,
 ) -> Result<DayRecords> {
     let mut sampled: BTreeMap<Day, Vec<BucketId>> = BTreeMap::new();
     for (id, sample) in &batch.samples {
         let Some(known) = known.get(id) else { continue };
-        let before = known.word.as_ref().filter(|word| word.at < sample.at);
+        let before = known.status_row.as_ref().filter(|status_row| status_row.at < sample.at);
         for span in spans(before.map(observed), sample.at, batch.longest_gap) {
             sampled.entry(span.day).or_default().push(*id);
         }
@@ -219,12 +224,12 @@ async fn day_records(
     Ok(records)
 }
 
-fn observed(word: &Word) -> Observed {
-    Observed { at: word.at, status: word.status }
+fn observed(status_row: &LastStatus) -> Observed {
+    Observed { at: status_row.at, status: status_row.status }
 }
 
 /// Adds the samples in their order. Returns how many were taken; of `days`, leaves those that changed.
-fn add(batch: &ProbeBatch, known: &mut BTreeMap<BucketId, Known>, days: &mut DayRecords) -> usize {
+fn add(batch: &ProbeBatch, known: &mut BTreeMap<BucketId, KnownBucket>, days: &mut DayRecords) -> usize {
     let mut before = std::mem::take(days);
     let mut taken = 0;
     let mut record = |day: Day, id: BucketId, change: &dyn Fn(&mut DayRecord)| match days.entry((day, id)) {
@@ -236,35 +241,39 @@ fn add(batch: &ProbeBatch, known: &mut BTreeMap<BucketId, Known>, days: &mut Day
     for (id, sample) in &batch.samples {
         let Some(known) = known.get_mut(id).filter(|known| known.config.is_of(sample)) else { continue };
         // As the store keeps times: what differs by less than a microsecond is the same moment.
-        if known.word.as_ref().is_some_and(|word| to_micros(sample.at) <= to_micros(word.at)) {
+        if known
+            .status_row
+            .as_ref()
+            .is_some_and(|status_row| to_micros(sample.at) <= to_micros(status_row.at))
+        {
             continue;
         }
-        for span in spans(known.word.as_ref().map(observed), sample.at, batch.longest_gap) {
+        for span in spans(known.status_row.as_ref().map(observed), sample.at, batch.longest_gap) {
             record(span.day, *id, &|day| day.observe(span));
         }
         record(Day::of(sample.at), *id, &|day| day.count(sample));
-        let last_latency = known.word.as_ref().and_then(|word| word.latency_ms);
+        let last_latency = known.status_row.as_ref().and_then(|status_row| status_row.latency_ms);
         let latency_ms = match sample.failure {
             None => sample.latency_ms.or(last_latency),
             Some(_) => last_latency,
         };
         // One failure of an ONLINE bucket is no reason for anything yet.
         let failure = sample.failure.clone().filter(|_| sample.status == ProbedStatus::Offline);
-        known.word = Some(Word { at: sample.at, status: sample.status, latency_ms, failure });
+        known.status_row = Some(LastStatus { at: sample.at, status: sample.status, latency_ms, failure });
         known.changed = true;
         taken += 1;
     }
     taken
 }
 
-fn bind_word(values: RowValues, node: &str, id: BucketId, word: &Word) -> RowValues {
+fn bind_word(values: RowValues, node: &str, id: BucketId, status_row: &LastStatus) -> RowValues {
     values
         .bind(id.to_string())
         .bind(node.to_owned())
-        .bind(word.status.as_str())
-        .bind(word.latency_ms.map(i64::from))
-        .bind(to_micros(word.at))
-        .bind(failure_text(word.failure.as_ref()))
+        .bind(status_row.status.as_str())
+        .bind(status_row.latency_ms.map(i64::from))
+        .bind(to_micros(status_row.at))
+        .bind(failure_text(status_row.failure.as_ref()))
 }
 
 fn bind_day(values: RowValues, node: &str, day: &((Day, BucketId), DayRecord)) -> RowValues {

@@ -33,7 +33,7 @@ pub(super) async fn note_change(
                WHERE id = $1 AND org_id = $2 AND deleted_at IS NULL";
     let raised = write.execute(query(sql).bind(id.to_string()).bind(org_id.to_string())).await? > 0;
     if raised {
-        write.announce(org_id, Subject::Repository(id), now);
+        write.record_change(org_id, Subject::Repository(id), now);
     }
     Ok(raised)
 }
@@ -97,8 +97,8 @@ impl RepositoryStore for SqlStore {
             return Ok(RepositoryInserted::QuotaExceeded);
         }
         attachment::replace(&mut write, new.id, &new.buckets).await?;
-        write.announce(new.org_id, Subject::Repository(new.id), now);
-        write.touch(Some(new.org_id));
+        write.record_change(new.org_id, Subject::Repository(new.id), now);
+        write.bump_generation(Some(new.org_id));
         write.commit().await?;
         Ok(RepositoryInserted::Inserted)
     }
@@ -156,8 +156,8 @@ impl RepositoryStore for SqlStore {
             other => other?,
         }
         attachment::replace(&mut write, update.id, &update.buckets).await?;
-        write.announce(update.org_id, Subject::Repository(update.id), now);
-        write.touch(Some(update.org_id));
+        write.record_change(update.org_id, Subject::Repository(update.id), now);
+        write.bump_generation(Some(update.org_id));
         write.commit().await?;
         Ok(RepositoryUpdated::Updated)
     }
@@ -175,8 +175,8 @@ impl RepositoryStore for SqlStore {
         write.execute(query(give_place).bind(org_id.to_string())).await?;
         attachment::free(&mut write, id).await?;
         repository_key::revoke_all(&mut write, id, now).await?;
-        write.announce(org_id, Subject::Repository(id), now);
-        write.touch(Some(org_id));
+        write.record_change(org_id, Subject::Repository(id), now);
+        write.bump_generation(Some(org_id));
         write.commit().await?;
         Ok(true)
     }
@@ -220,7 +220,7 @@ impl RepositoryStore for SqlStore {
             .bind(key.sealed_to.as_str());
         let is_set = write.execute(update).await? > 0;
         if is_set {
-            write.announce(org_id, Subject::Repository(id), now);
+            write.record_change(org_id, Subject::Repository(id), now);
         }
         write.commit_if(is_set).await?;
         Ok(is_set)

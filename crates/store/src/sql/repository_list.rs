@@ -9,10 +9,10 @@ use bucketry_model::secret::SealedSecret;
 use sqlx::query;
 
 use super::SqlStore;
-use super::attachment::{in_order, place};
+use super::attachment::{attachment, in_order};
 use super::columns::Columns;
 use super::dialect::Row;
-use super::page::{Page, Select};
+use super::page::{PageQuery, Select};
 use super::statement::{InList, texts};
 use crate::Result;
 use crate::repository::{RepositoryOfBucket, RepositoryQuery};
@@ -73,7 +73,7 @@ impl SqlStore {
 
     /// A page of repositories.
     pub(super) async fn list_repositories(&self, page: &RepositoryQuery) -> Result<Vec<Repository>> {
-        let of = Page::new(page.org_id, &page.visible, page.after.as_ref(), page.limit);
+        let of = PageQuery::new(page.org_id, &page.visible, page.after.as_ref(), page.limit);
         let found = self.page(REPOSITORIES, &of, repository, |one| (one.created_at, one.id)).await?;
         self.with_places(found).await
     }
@@ -83,13 +83,13 @@ impl SqlStore {
             "SELECT repo_id, bucket_id, position, folder, is_master FROM repository_buckets WHERE repo_id IN (",
             ")",
         );
-        let mut places: HashMap<RepoId, Vec<(i64, RepositoryBucket)>> = HashMap::new();
+        let mut attachments: HashMap<RepoId, Vec<(i64, RepositoryBucket)>> = HashMap::new();
         for row in self.rows_in_list(&list, &texts(repositories.iter().map(|one| one.id))).await? {
             let mut columns = Columns::of(&row);
-            places.entry(columns.parsed()?).or_default().push(place(&mut columns)?);
+            attachments.entry(columns.parsed()?).or_default().push(attachment(&mut columns)?);
         }
         for one in &mut repositories {
-            one.buckets = in_order(places.remove(&one.id).unwrap_or_default());
+            one.buckets = in_order(attachments.remove(&one.id).unwrap_or_default());
         }
         Ok(repositories)
     }
@@ -188,15 +188,15 @@ impl SqlStore {
              JOIN buckets b ON b.id = p.bucket_id WHERE p.repo_id IN (",
             ")",
         );
-        let mut places: HashMap<RepoId, Vec<_>> = HashMap::new();
+        let mut attachments: HashMap<RepoId, Vec<_>> = HashMap::new();
         for row in self.rows_in_list(&list, ids).await? {
             let mut columns = Columns::of(&row);
             let (repository, bucket) = (columns.parsed()?, columns.text()?);
-            let (position, RepositoryBucket { bucket_id, folder, master }) = place(&mut columns)?;
-            let place = NodeRepositoryBucket { bucket_id, bucket, folder, master };
-            places.entry(repository).or_default().push((position, place));
+            let (position, RepositoryBucket { bucket_id, folder, master }) = attachment(&mut columns)?;
+            let attachment = NodeRepositoryBucket { bucket_id, bucket, folder, master };
+            attachments.entry(repository).or_default().push((position, attachment));
         }
-        Ok(places)
+        Ok(attachments)
     }
 
     async fn node_keys_of(&self, ids: &[String]) -> Result<HashMap<RepoId, Vec<NodeRepositoryKey>>> {

@@ -23,7 +23,7 @@ pub(super) struct Series {
 }
 
 /// A bucket, and the repository through which it was asked.
-pub(super) type Way = (BucketId, Option<RepoId>);
+pub(super) type Route = (BucketId, Option<RepoId>);
 
 const NO_MINUTE: i64 = -1;
 
@@ -42,15 +42,15 @@ impl Write {
         &mut self,
         node_id: NodeId,
         org_id: Option<OrgId>,
-        mut ways: BTreeMap<Way, i64>,
-    ) -> Result<HashMap<Way, Series>> {
-        let mut known = self.known_series(node_id, org_id, &ways).await?;
-        ways.retain(|way, _| !known.contains_key(way));
-        if !ways.is_empty() {
-            let owners = self.owners(org_id, &ways).await?;
-            ways.retain(|(bucket, _), _| owners.contains_key(bucket));
-            if !ways.is_empty() {
-                known.extend(self.number_series(node_id, ways, &owners).await?);
+        mut routes: BTreeMap<Route, i64>,
+    ) -> Result<HashMap<Route, Series>> {
+        let mut known = self.known_series(node_id, org_id, &routes).await?;
+        routes.retain(|route, _| !known.contains_key(route));
+        if !routes.is_empty() {
+            let owners = self.owners(org_id, &routes).await?;
+            routes.retain(|(bucket, _), _| owners.contains_key(bucket));
+            if !routes.is_empty() {
+                known.extend(self.number_series(node_id, routes, &owners).await?);
             }
         }
         Ok(known)
@@ -60,21 +60,21 @@ impl Write {
         &mut self,
         node_id: NodeId,
         org_id: Option<OrgId>,
-        ways: &BTreeMap<Way, i64>,
-    ) -> Result<HashMap<Way, Series>> {
+        routes: &BTreeMap<Route, i64>,
+    ) -> Result<HashMap<Route, Series>> {
         let list = InList::new(
             "SELECT org_id, bucket_id, repo_id, number, org_number, day, minute FROM usage_series \
              WHERE node_id = $1 AND bucket_id IN (",
             ")",
         )
         .text(node_id);
-        let mut known = HashMap::with_capacity(ways.len());
-        for row in self.rows_in_list(&list, &texts(ways.keys().map(|(bucket, _)| bucket))).await? {
+        let mut known = HashMap::with_capacity(routes.len());
+        for row in self.rows_in_list(&list, &texts(routes.keys().map(|(bucket, _)| bucket))).await? {
             let mut columns = Columns::of(&row);
             let owner: OrgId = columns.parsed()?;
             if org_id.is_none_or(|own| own == owner) {
-                let (way, series) = series(&mut columns)?;
-                known.insert(way, series);
+                let (route, series) = series(&mut columns)?;
+                known.insert(route, series);
             }
         }
         Ok(known)
@@ -84,11 +84,11 @@ impl Write {
     async fn owners(
         &mut self,
         org_id: Option<OrgId>,
-        ways: &BTreeMap<Way, i64>,
+        routes: &BTreeMap<Route, i64>,
     ) -> Result<HashMap<BucketId, OrgId>> {
         let list = InList::new("SELECT id, org_id FROM buckets WHERE id IN (", ")");
         let mut owners = HashMap::new();
-        for row in self.rows_in_list(&list, &texts(ways.keys().map(|(bucket, _)| bucket))).await? {
+        for row in self.rows_in_list(&list, &texts(routes.keys().map(|(bucket, _)| bucket))).await? {
             let mut columns = Columns::of(&row);
             let (id, owner): (BucketId, OrgId) = (columns.parsed()?, columns.parsed()?);
             if org_id.is_none_or(|own| own == owner) {
@@ -103,26 +103,26 @@ impl Write {
     async fn number_series(
         &mut self,
         node_id: NodeId,
-        ways: BTreeMap<Way, i64>,
+        routes: BTreeMap<Route, i64>,
         owners: &HashMap<BucketId, OrgId>,
-    ) -> Result<HashMap<Way, Series>> {
+    ) -> Result<HashMap<Route, Series>> {
         let organizations: BTreeSet<OrgId> = owners.values().copied().collect();
-        let mut next = self.take_numbers(ways.len() + organizations.len()).await?;
+        let mut next = self.take_numbers(routes.len() + organizations.len()).await?;
         // By now others may have numbered some of them.
-        let mut numbered = self.known_series(node_id, None, &ways).await?;
+        let mut numbered = self.known_series(node_id, None, &routes).await?;
         let mut org_numbers = HashMap::new();
         for org_id in organizations {
             org_numbers.insert(org_id, self.org_number(org_id, next).await?);
             next += 1;
         }
         let mut new = Vec::new();
-        for (way, day) in ways {
-            let owner = owners.get(&way.0).and_then(|owner| Some((*owner, *org_numbers.get(owner)?)));
-            if let Some((org_id, org_number)) = owner.filter(|_| !numbered.contains_key(&way)) {
+        for (route, day) in routes {
+            let owner = owners.get(&route.0).and_then(|owner| Some((*owner, *org_numbers.get(owner)?)));
+            if let Some((org_id, org_number)) = owner.filter(|_| !numbered.contains_key(&route)) {
                 let series = Series { number: next, org_number, day, minute: NO_MINUTE };
                 next += 1;
-                numbered.insert(way, series);
-                new.push((way, org_id, series));
+                numbered.insert(route, series);
+                new.push((route, org_id, series));
             }
         }
         self.insert_rows(&NEW_SERIES, &new, |values, ((bucket_id, repo_id), org_id, series)| {
@@ -161,13 +161,13 @@ impl Write {
     }
 }
 
-fn series(columns: &mut Columns<'_>) -> Result<(Way, Series)> {
-    let way = (columns.parsed()?, columns.parsed_unless_empty()?);
+fn series(columns: &mut Columns<'_>) -> Result<(Route, Series)> {
+    let route = (columns.parsed()?, columns.parsed_unless_empty()?);
     let series = Series {
         number: columns.number()?,
         org_number: columns.number()?,
         day: columns.number()?,
         minute: columns.number()?,
     };
-    Ok((way, series))
+    Ok((route, series))
 }

@@ -90,12 +90,12 @@ impl Write {
     }
 
     /// Tells nodes, with the commit, that something about a bucket or a repository changed.
-    pub(super) fn announce(&mut self, org_id: OrgId, subject: Subject, now: Timestamp) {
+    pub(super) fn record_change(&mut self, org_id: OrgId, subject: Subject, now: Timestamp) {
         self.announced.push((org_id, subject, now));
     }
 
     /// Notes that answers about an organization's buckets change with the commit; of all organizations, for none.
-    pub(super) fn touch(&mut self, org_id: Option<OrgId>) {
+    pub(super) fn bump_generation(&mut self, org_id: Option<OrgId>) {
         self.touched.add(org_id);
     }
 
@@ -106,7 +106,7 @@ impl Write {
 
     /// Makes it all permanent.
     pub(super) async fn commit(mut self) -> Result<()> {
-        self.settle().await?;
+        self.flush_changes().await?;
         if self.touched.is_empty() {
             return self.transaction.commit().await.map_err(dialect::error);
         }
@@ -123,7 +123,7 @@ impl Write {
 
     /// Writes what others are told. Last of all, because from here on other transactions that tell something wait for
     /// this one: a wait for something else now could be one for each other.
-    async fn settle(&mut self) -> Result<()> {
+    async fn flush_changes(&mut self) -> Result<()> {
         let announced = std::mem::take(&mut self.announced);
         if let Some(order) = dialect::ORDER_CHANGES.filter(|_| !announced.is_empty()) {
             self.execute(sqlx::query(order)).await?;

@@ -16,7 +16,7 @@ use super::dialect::Row;
 use super::node::{self, node_columns};
 use super::statement::{InList, texts};
 use crate::Result;
-use crate::bucket::NodeWord;
+use crate::bucket::NodeStatusRow;
 use crate::status::{NodeDayRecord, ProbeBatch, StatusStore};
 
 /// The columns that make a day's record.
@@ -70,7 +70,7 @@ impl StatusStore for SqlStore {
         self.record(batch).await
     }
 
-    async fn bucket_words(&self, id: BucketId) -> Result<Vec<(Node, NodeWord)>> {
+    async fn bucket_words(&self, id: BucketId) -> Result<Vec<(Node, NodeStatusRow)>> {
         let sql = concat!(
             "SELECT ",
             node_columns!(),

@@ -17,15 +17,15 @@ use crate::Result;
 use crate::sync::{Change, Changes, Subject, SyncStore};
 
 /// Whether an event is of a bucket; else it is of a repository.
-fn is_of_bucket(kind: &str) -> std::result::Result<bool, NotAKind> {
+fn is_of_bucket(kind: &str) -> std::result::Result<bool, UnknownSubject> {
     match kind {
         "BUCKET" => Ok(true),
         "REPOSITORY" => Ok(false),
-        _ => Err(NotAKind),
+        _ => Err(UnknownSubject),
     }
 }
 
-struct NotAKind;
+struct UnknownSubject;
 
 fn change(row: &Row) -> Result<Change> {
     let mut columns = Columns::of(row);

@@ -23,10 +23,13 @@ fn kind_text(kind: TokenKind) -> &'static str {
     }
 }
 
-struct NotAKind;
+struct UnknownTokenKind;
 
-fn kind(text: &str) -> std::result::Result<TokenKind, NotAKind> {
-    [TokenKind::Session, TokenKind::Api].into_iter().find(|kind| kind_text(*kind) == text).ok_or(NotAKind)
+fn kind(text: &str) -> std::result::Result<TokenKind, UnknownTokenKind> {
+    [TokenKind::Session, TokenKind::Api]
+        .into_iter()
+        .find(|kind| kind_text(*kind) == text)
+        .ok_or(UnknownTokenKind)
 }
 
 /// Reads `scope_workspace_id, scope_role`.

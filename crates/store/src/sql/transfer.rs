@@ -8,7 +8,7 @@ use super::SqlStore;
 use super::columns::Columns;
 use super::dialect::{self, Query, Row, RowValues};
 use super::rows::Rows;
-use crate::transfer::{Cell, Kind, Place, Source, Table, Target};
+use crate::transfer::{Cell, Kind, Source, Table, Target, TransferCursor};
 use crate::{Result, StoreError};
 
 fn names(table: &Table) -> String {
@@ -76,11 +76,15 @@ impl Source for SqlStore {
 
     async fn rows_after(&self, table: &Table, after: Option<&[Cell]>, limit: u32) -> Result<Vec<Vec<Cell>>> {
         let key = key_names(table);
-        let place = match after {
+        let transfer_cursor = match after {
             Some(_) => format!(" WHERE ({key}) > ({})", parameters(table.key)),
             None => String::new(),
         };
-        let sql = format!("SELECT {} FROM {}{place} ORDER BY {key} LIMIT {limit}", names(table), table.name);
+        let sql = format!(
+            "SELECT {} FROM {}{transfer_cursor} ORDER BY {key} LIMIT {limit}",
+            names(table),
+            table.name
+        );
         let mut select = query(AssertSqlSafe(sql));
         for cell in after.unwrap_or_default() {
             select = bind(select, cell);
@@ -117,17 +121,22 @@ impl Target for SqlStore {
         Ok(true)
     }
 
-    async fn place(&self, table: &Table) -> Result<Place> {
+    async fn transfer_cursor(&self, table: &Table) -> Result<TransferCursor> {
         let sql = "SELECT last_key, moved FROM unfinished_transfer WHERE name = $1";
         let Some(row) = self.row(query(sql).bind(table.name.as_str())).await? else {
-            return Ok(Place::default());
+            return Ok(TransferCursor::default());
         };
         let mut columns = Columns::of(&row);
         let after = columns.optional_text()?.map(|text| key_of(table, &text)).transpose()?;
-        Ok(Place { after, rows: columns.narrow()? })
+        Ok(TransferCursor { after, rows: columns.narrow()? })
     }
 
-    async fn put_rows(&self, table: &Table, rows: &[Vec<Cell>], place: &Place) -> Result<()> {
+    async fn put_rows(
+        &self,
+        table: &Table,
+        rows: &[Vec<Cell>],
+        transfer_cursor: &TransferCursor,
+    ) -> Result<()> {
         let mut write = self.write().await?;
         let before = format!("INSERT INTO {} ({}) ", table.name, names(table));
         let statement = Rows { before: &before, columns: table.columns.len(), after: "" };
@@ -138,8 +147,8 @@ impl Target for SqlStore {
                     ON CONFLICT (name) DO UPDATE SET last_key = excluded.last_key, moved = excluded.moved";
         let note = query(note)
             .bind(table.name.as_str())
-            .bind(place.after.as_deref().map(key_text))
-            .bind(super::columns::stored(place.rows));
+            .bind(transfer_cursor.after.as_deref().map(key_text))
+            .bind(super::columns::stored(transfer_cursor.rows));
         write.execute(note).await?;
         write.commit().await
     }

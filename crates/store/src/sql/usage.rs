@@ -16,7 +16,7 @@ use super::SqlStore;
 use super::columns::{Columns, stored};
 use super::dialect::{Row, RowValues, for_update, is_unique_violation};
 use super::rows::Rows;
-use super::series::{Series, Way};
+use super::series::{Route, Series};
 use super::statement::{InList, Write, texts};
 use crate::bucket::BucketQuery;
 use crate::usage::{BatchCounted, ListedTotals, SeriesPoint, SeriesQuery, UsageStore};
@@ -143,14 +143,14 @@ struct Additions {
 }
 
 impl Additions {
-    fn of(rows: &[&UsageRow], known: &HashMap<Way, Series>, latest: &BTreeMap<Way, i64>) -> Self {
+    fn of(rows: &[&UsageRow], known: &HashMap<Route, Series>, latest: &BTreeMap<Route, i64>) -> Self {
         let mut all = Self::default();
         for row in rows {
-            let way = way(row);
-            let Some(series) = known.get(&way) else { continue };
+            let route = route(row);
+            let Some(series) = known.get(&route) else { continue };
             let addition = all.series.entry(series.number).or_insert_with(|| Addition {
                 series: *series,
-                day: latest.get(&way).copied().unwrap_or_default().max(series.day),
+                day: latest.get(&route).copied().unwrap_or_default().max(series.day),
                 minute: series.minute,
                 of_day: UsageCounts::default(),
                 in_all: UsageCounts::default(),
@@ -175,7 +175,7 @@ fn day(row: &UsageRow) -> i64 {
     row.minute.div_euclid(SECONDS_A_DAY)
 }
 
-fn way(row: &UsageRow) -> Way {
+fn route(row: &UsageRow) -> Route {
     (row.bucket_id, row.repo_id)
 }
 
@@ -299,10 +299,10 @@ impl UsageStore for SqlStore {
             return Ok(BatchCounted::OutOfOrder { expected });
         }
         let rows: Vec<&UsageRow> = batch.rows.iter().filter(|row| row.is_sane()).collect();
-        let mut latest: BTreeMap<Way, i64> = BTreeMap::new();
+        let mut latest: BTreeMap<Route, i64> = BTreeMap::new();
         for row in &rows {
             latest
-                .entry(way(row))
+                .entry(route(row))
                 .and_modify(|known| *known = day(row).max(*known))
                 .or_insert_with(|| day(row));
         }

@@ -13,7 +13,7 @@ use super::columns::Columns;
 use super::dialect::{Query, Row, part_of_union};
 use super::statement::texts;
 use crate::Result;
-use crate::usage::{SeriesPlace, SeriesPoint, SeriesQuery};
+use crate::usage::{SeriesPoint, SeriesPosition, SeriesQuery};
 
 /// The most series that one statement merges; the pages of more statements are merged here.
 const MERGED_AT_ONCE: usize = 64;
@@ -122,8 +122,8 @@ enum Of<'a> {
 
 /// The newest points, as many as a page holds. Of those that are there twice, the first.
 fn newest(page: &SeriesQuery, mut found: Vec<SeriesPoint>) -> Vec<SeriesPoint> {
-    found.sort_by_key(|point| Reverse(point.place));
-    found.dedup_by_key(|point| point.place);
+    found.sort_by_key(|point| Reverse(point.position));
+    found.dedup_by_key(|point| point.position);
     found.truncate(usize::try_from(page.limit).unwrap_or(usize::MAX));
     found
 }
@@ -244,12 +244,12 @@ fn within(page: &SeriesQuery, period: &str, series: &str, parameters: &mut Param
     let unit = seconds_of_unit(page.resolution);
     // The first page begins after the end of time.
     let (after, after_series) =
-        page.after.map_or((i64::MAX, i64::MAX), |place| (place.at.div_euclid(unit), place.series));
+        page.after.map_or((i64::MAX, i64::MAX), |position| (position.at.div_euclid(unit), position.series));
     let first = parameters.number(page.first.div_euclid(unit));
     // Stated besides the comparison of whole rows: every index can use it.
     let last = parameters.number(page.last.div_euclid(unit).min(after));
-    let place = [parameters.number(after), parameters.number(after_series)].join(", ");
-    format!(" AND {period} >= {first} AND {period} <= {last} AND ({period}, {series}) < ({place})")
+    let position = [parameters.number(after), parameters.number(after_series)].join(", ");
+    format!(" AND {period} >= {first} AND {period} <= {last} AND ({period}, {series}) < ({position})")
 }
 
 fn filters(page: &SeriesQuery, parameters: &mut Parameters) -> String {
@@ -271,9 +271,9 @@ fn filters(page: &SeriesQuery, parameters: &mut Parameters) -> String {
 fn point(row: &Row, seconds_of_unit: i64) -> Result<SeriesPoint> {
     let mut columns = Columns::of(row);
     let at = columns.number()?.saturating_mul(seconds_of_unit);
-    let place = SeriesPlace { at, series: columns.number()? };
+    let position = SeriesPosition { at, series: columns.number()? };
     Ok(SeriesPoint {
-        place,
+        position,
         bucket_id: columns.parsed()?,
         node_id: columns.parsed()?,
         repo_id: columns.parsed_unless_empty()?,

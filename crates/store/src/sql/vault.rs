@@ -124,8 +124,8 @@ async fn replace_of_bucket(
         .bind(new.sealed_to.as_str());
     let Some(row) = write.row(update).await? else { return Ok(false) };
     let org_id = Columns::of(&row).parsed()?;
-    write.announce(org_id, Subject::Bucket(id), now);
-    write.touch(Some(org_id));
+    write.record_change(org_id, Subject::Bucket(id), now);
+    write.bump_generation(Some(org_id));
     Ok(true)
 }
 
@@ -173,7 +173,7 @@ async fn replace_of_repository(
         .bind(new.sealed.as_text())
         .bind(new.sealed_to.as_str());
     let Some(row) = write.row(update).await? else { return Ok(false) };
-    write.announce(Columns::of(&row).parsed()?, Subject::Repository(id), now);
+    write.record_change(Columns::of(&row).parsed()?, Subject::Repository(id), now);
     Ok(true)
 }
 

@@ -81,7 +81,7 @@ async fn try_open(address: &str) -> Result<PostgresStore, StoreError> {
 
 async fn schema_error(database: &str) -> String {
     match try_open(&address_of(database)).await {
-        Err(StoreError::Schema(told)) => told,
+        Err(StoreError::Schema(response)) => response,
         other => panic!("expected a schema error, not {other:?}"),
     }
 }
@@ -109,8 +109,8 @@ async fn a_database_of_a_newer_version_is_left_alone() {
          VALUES (99, 'from the future', TRUE, '\\x00', 1)",
     )
     .await;
-    let told = schema_error(&database).await;
-    assert!(told.contains("newer version") && told.contains("99"), "{told}");
+    let response = schema_error(&database).await;
+    assert!(response.contains("newer version") && response.contains("99"), "{response}");
 }
 
 #[tokio::test]
@@ -366,8 +366,8 @@ async fn a_day_that_one_spool_adds_to_while_another_ends_it_is_whole() {
     assert_eq!([added.unwrap(), ended.unwrap()], [BatchCounted::Counted; 2]);
     let days = "SELECT requests FROM usage_days UNION ALL SELECT requests FROM usage_series ORDER BY 1";
     let mut connection = connect(&database).await;
-    let told: Vec<i64> = sqlx::query_scalar(days).fetch_all(&mut connection).await.unwrap();
-    assert_eq!(told, [11, 100]);
+    let response: Vec<i64> = sqlx::query_scalar(days).fetch_all(&mut connection).await.unwrap();
+    assert_eq!(response, [11, 100]);
 }
 
 #[tokio::test]
@@ -409,8 +409,8 @@ async fn two_spools_of_one_node_at_once_are_both_counted_in_the_end() {
         assert_eq!(counted, BatchCounted::Counted);
     }
     let ids: Vec<BucketId> = buckets.iter().map(|bucket| bucket.id).collect();
-    let told = store.usage_totals_of(&ids).await.unwrap();
-    assert!(told.iter().all(|(_, totals)| totals.requests == 3), "{told:?}");
+    let response = store.usage_totals_of(&ids).await.unwrap();
+    assert!(response.iter().all(|(_, totals)| totals.requests == 3), "{response:?}");
 }
 
 #[tokio::test]
@@ -426,11 +426,11 @@ async fn a_dropped_table_is_a_matter_of_the_schema() {
     let database = database().await;
     let store = open(&database, &Options::default()).await;
     run(&database, "DROP TABLE usage_series").await;
-    let told = store.bucket(organization().id, bucket(1).id).await;
-    assert!(told.is_ok());
+    let response = store.bucket(organization().id, bucket(1).id).await;
+    assert!(response.is_ok());
     run(&database, "DROP TABLE buckets CASCADE").await;
-    let told = store.bucket(organization().id, bucket(1).id).await;
-    assert!(matches!(told, Err(StoreError::Schema(_))), "{told:?}");
+    let response = store.bucket(organization().id, bucket(1).id).await;
+    assert!(matches!(response, Err(StoreError::Schema(_))), "{response:?}");
 }
 
 #[tokio::test]

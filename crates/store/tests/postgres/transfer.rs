@@ -82,7 +82,7 @@ async fn a_move_that_broke_off_goes_on_where_it_ended() {
         let table = tables.iter().find(|table| table.name == name).unwrap();
         let rows = first.rows_after(table, None, 3).await.unwrap();
         let after = rows.last().map(|row| row[..table.key].to_vec());
-        let place = transfer::Place { after, rows: rows.len() as u64 };
+        let place = transfer::TransferCursor { after, rows: rows.len() as u64 };
         there.put_rows(table, &rows, &place).await.unwrap();
     }
     assert!(there.unfinished_transfer().await.unwrap());
@@ -110,7 +110,7 @@ async fn a_row_that_differs_is_told_and_the_target_stays_unfinished() {
     assert!(there.begin_transfer(&tables).await.unwrap());
     let organizations = tables.iter().find(|table| table.name == "organizations").unwrap();
     let rows = first.rows_after(organizations, None, 10).await.unwrap();
-    let place = transfer::Place { after: rows.last().map(|row| row[..1].to_vec()), rows: 1 };
+    let place = transfer::TransferCursor { after: rows.last().map(|row| row[..1].to_vec()), rows: 1 };
     there.put_rows(organizations, &rows, &place).await.unwrap();
     // Changed at the source after it was moved.
     first.set_bucket_quota(organization().id, Some(7)).await.unwrap();

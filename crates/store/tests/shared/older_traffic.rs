@@ -97,12 +97,12 @@ pub(crate) async fn is_told_and_goes_on(store: &dyn Store, bucket: &NewBucket) {
                 limit: 10,
             };
             let points = store.usage_series(&query).await.unwrap();
-            let mut told: Vec<_> = points
+            let mut response: Vec<_> = points
                 .iter()
-                .map(|point| (point.place.at, point.repo_id == Some(repository()), point.counts.requests))
+                .map(|point| (point.position.at, point.repo_id == Some(repository()), point.counts.requests))
                 .collect();
-            told.sort_unstable();
-            assert_eq!(told, expected);
+            response.sort_unstable();
+            assert_eq!(response, expected);
         }
     }
 }

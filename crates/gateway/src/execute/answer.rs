@@ -9,7 +9,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use jiff::Timestamp;
 
-use crate::carry::GatewayBody;
+use crate::execute::GatewayBody;
 
 /// What S3 says of an object that was stored without a type.
 const NO_TYPE: HeaderValue = HeaderValue::from_static("binary/octet-stream");

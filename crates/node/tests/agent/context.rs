@@ -31,7 +31,7 @@ impl Clock for TokioClock {
     }
 }
 
-pub(crate) struct World {
+pub(crate) struct TestContext {
     pub(crate) control_plane: Arc<FakeControlPlane>,
     pub(crate) cloud: Arc<FakeCloud>,
     pub(crate) agent: AgentHandle,
@@ -41,7 +41,7 @@ pub(crate) struct World {
     pub(crate) start: Instant,
 }
 
-impl World {
+impl TestContext {
     pub(crate) fn start() -> Self {
         Self::start_with(|_| {})
     }

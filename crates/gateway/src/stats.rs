@@ -2,9 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The classes that requests are counted in, in the order of [`Figures::requests`].
+/// The classes that requests are counted in, in the order of [`Stats::requests`].
 pub const CLASSES: [&str; 5] = ["read", "write", "list", "bucket", "refused"];
-/// The classes of statuses, in the order of [`Figures::requests`].
+/// The classes of statuses, in the order of [`Stats::requests`].
 pub const STATUSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
 
 /// Counters of all requests.
@@ -19,7 +19,7 @@ pub(crate) struct Counters {
 
 /// What the gateway did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Figures {
+pub struct Stats {
     /// Requests that were answered, by [`CLASSES`] and [`STATUSES`]. What is refused before it is known what it asks
     /// for is of the class `refused`.
     pub requests: [[u64; STATUSES.len()]; CLASSES.len()],
@@ -52,9 +52,9 @@ impl Counters {
         self.downloaded.fetch_add(downloaded, Ordering::Relaxed);
     }
 
-    pub(crate) fn read(&self) -> Figures {
+    pub(crate) fn read(&self) -> Stats {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Figures {
+        Stats {
             requests: std::array::from_fn(|class| {
                 std::array::from_fn(|status| read(&self.requests[class][status]))
             }),

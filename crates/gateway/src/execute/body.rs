@@ -10,56 +10,56 @@ use bucketry_provider::error::ProviderError;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::carry::late::{Late, LateEnd};
+use crate::execute::keep_alive::{KeepAliveEnd, KeepAliveResponse};
 
 /// The body of an answer. An error in the middle must break the connection: content that ends before its announced
 /// length is an error too, so that a part of an object never looks like the whole.
-pub struct GatewayBody(Inner);
+pub struct GatewayBody(BodyInner);
 
-enum Inner {
+enum BodyInner {
     Bytes(Bytes),
     Object {
         body: ProviderBody,
         remaining: Option<u64>,
     },
-    Late(Box<Late>),
+    KeepAliveResponse(Box<KeepAliveResponse>),
     /// The whole of a late answer is handed out; how it ended is still to be asked for.
-    LateEnded(LateEnd),
+    LateEnded(KeepAliveEnd),
     Ended,
 }
 
 impl GatewayBody {
     /// No body.
     pub fn empty() -> Self {
-        Self(Inner::Ended)
+        Self(BodyInner::Ended)
     }
 
     /// A document.
     pub fn bytes(content: impl Into<Bytes>) -> Self {
         let content = content.into();
-        Self(if content.is_empty() { Inner::Ended } else { Inner::Bytes(content) })
+        Self(if content.is_empty() { BodyInner::Ended } else { BodyInner::Bytes(content) })
     }
 
     /// The content of an object, of `length` bytes where that is known.
     pub fn object(body: ProviderBody, length: Option<u64>) -> Self {
-        Self(Inner::Object { body, remaining: length })
+        Self(BodyInner::Object { body, remaining: length })
     }
 
     /// A document that is still to be made.
-    pub(crate) fn late(late: Late) -> Self {
-        Self(Inner::Late(Box::new(late)))
+    pub(crate) fn keep_alive(keep_alive: KeepAliveResponse) -> Self {
+        Self(BodyInner::KeepAliveResponse(Box::new(keep_alive)))
     }
 
     /// How a late answer ended: told once, as soon as the last of it was handed out.
-    pub(crate) fn take_late_end(&mut self) -> Option<LateEnd> {
-        let Inner::LateEnded(end) = self.0 else { return None };
-        self.0 = Inner::Ended;
+    pub(crate) fn take_late_end(&mut self) -> Option<KeepAliveEnd> {
+        let BodyInner::LateEnded(end) = self.0 else { return None };
+        self.0 = BodyInner::Ended;
         Some(end)
     }
 
     /// The document, where it is one.
     pub(super) fn into_document(self) -> Bytes {
-        if let Inner::Bytes(document) = self.0 { document } else { Bytes::new() }
+        if let BodyInner::Bytes(document) = self.0 { document } else { Bytes::new() }
     }
 }
 
@@ -73,20 +73,20 @@ impl Body for GatewayBody {
     ) -> Poll<Option<Result<Frame<Bytes>, ProviderError>>> {
         let this = &mut self.0;
         match this {
-            Inner::Ended | Inner::LateEnded(_) => Poll::Ready(None),
-            Inner::Late(late) => {
-                let (piece, end) = std::task::ready!(late.poll(cx));
+            BodyInner::Ended | BodyInner::LateEnded(_) => Poll::Ready(None),
+            BodyInner::KeepAliveResponse(keep_alive) => {
+                let (piece, end) = std::task::ready!(keep_alive.poll(cx));
                 if let Some(end) = end {
-                    *this = Inner::LateEnded(end);
+                    *this = BodyInner::LateEnded(end);
                 }
                 Poll::Ready(Some(Ok(Frame::data(piece))))
             }
-            Inner::Bytes(bytes) => {
+            BodyInner::Bytes(bytes) => {
                 let bytes = std::mem::take(bytes);
-                *this = Inner::Ended;
+                *this = BodyInner::Ended;
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
-            Inner::Object { body, remaining } => {
+            BodyInner::Object { body, remaining } => {
                 let next = std::task::ready!(Pin::new(body).poll_frame(cx));
                 let outcome = match (&next, remaining.as_mut()) {
                     (Some(Ok(frame)), Some(remaining)) => {
@@ -105,12 +105,12 @@ impl Body for GatewayBody {
                 match outcome {
                     Ok(()) => {
                         if next.is_none() {
-                            *this = Inner::Ended;
+                            *this = BodyInner::Ended;
                         }
                         Poll::Ready(next)
                     }
                     Err(error) => {
-                        *this = Inner::Ended;
+                        *this = BodyInner::Ended;
                         Poll::Ready(Some(Err(error)))
                     }
                 }
@@ -120,19 +120,19 @@ impl Body for GatewayBody {
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Inner::Ended | Inner::LateEnded(_) => true,
-            Inner::Bytes(_) | Inner::Late(_) => false,
-            Inner::Object { body, remaining } => body.is_end_stream() && !matches!(remaining, Some(1..)),
+            BodyInner::Ended | BodyInner::LateEnded(_) => true,
+            BodyInner::Bytes(_) | BodyInner::KeepAliveResponse(_) => false,
+            BodyInner::Object { body, remaining } => body.is_end_stream() && !matches!(remaining, Some(1..)),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Inner::Ended | Inner::LateEnded(_) => SizeHint::with_exact(0),
-            Inner::Late(_) => SizeHint::default(),
-            Inner::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Inner::Object { remaining: Some(remaining), .. } => SizeHint::with_exact(*remaining),
-            Inner::Object { body, remaining: None } => body.size_hint(),
+            BodyInner::Ended | BodyInner::LateEnded(_) => SizeHint::with_exact(0),
+            BodyInner::KeepAliveResponse(_) => SizeHint::default(),
+            BodyInner::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            BodyInner::Object { remaining: Some(remaining), .. } => SizeHint::with_exact(*remaining),
+            BodyInner::Object { body, remaining: None } => body.size_hint(),
         }
     }
 }

@@ -33,13 +33,13 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What the gateway told.
 #[derive(Default)]
-pub(crate) struct Told {
+pub(crate) struct Observed {
     rows: Mutex<Vec<UsageRow>>,
     key_uses: Mutex<Vec<KeyUse>>,
     failures: Mutex<usize>,
 }
 
-impl Observer for Told {
+impl Observer for Observed {
     fn count(&self, row: UsageRow) {
         self.rows.lock().unwrap().push(row);
     }
@@ -55,7 +55,7 @@ impl Observer for Told {
     }
 }
 
-impl Told {
+impl Observed {
     /// The rows so far, once there are at least so many.
     pub(crate) async fn rows(&self, count: usize) -> Vec<UsageRow> {
         eventually("requests to be counted", || {
@@ -74,10 +74,10 @@ impl Told {
     }
 }
 
-pub(crate) struct World {
+pub(crate) struct TestContext {
     pub(crate) gateway: Gateway,
     pub(crate) address: SocketAddr,
-    pub(crate) told: Arc<Told>,
+    pub(crate) response: Arc<Observed>,
     /// The bucket without a gateway in between.
     pub(crate) direct: SharedDriver,
     /// Those from the gateway to the server.
@@ -92,7 +92,7 @@ pub(crate) const WRITER: &str = "BKTWRITERWRITERWRITE";
 pub(crate) const READER: &str = "BKTREADERREADERREADE";
 const SECRET: &str = "a-secret-access-key-of-forty-characters!";
 
-impl World {
+impl TestContext {
     pub(crate) async fn start(case: &str) -> Self {
         Self::start_with(case, None, |_, _| {}).await
     }
@@ -103,12 +103,12 @@ impl World {
         endpoint: Option<String>,
         configure: impl FnOnce(&mut GatewaySettings, &mut ConnectionSettings),
     ) -> Self {
-        let world = Self::start_incomplete(case, endpoint, configure).await;
-        world.gateway.complete();
-        world
+        let context = Self::start_incomplete(case, endpoint, configure).await;
+        context.gateway.complete();
+        context
     }
 
-    /// As [`World::start_with`], with a proxy before the server that can be told to misbehave.
+    /// As [`TestContext::start_with`], with a proxy before the server that can be told to misbehave.
     pub(crate) async fn start_behind_proxy(
         case: &str,
         configure: impl FnOnce(&mut GatewaySettings, &mut ConnectionSettings),
@@ -117,7 +117,7 @@ impl World {
         (Self::start_with(case, Some(proxy.endpoint()), configure).await, proxy)
     }
 
-    /// As [`World::start_with`], as long as not everything that the gateway serves has come.
+    /// As [`TestContext::start_with`], as long as not everything that the gateway serves has come.
     pub(crate) async fn start_incomplete(
         case: &str,
         endpoint: Option<String>,
@@ -133,17 +133,18 @@ impl World {
         let connections_used = Connections::new(to_provider).unwrap();
         let carrying = open(&carrying, &connections_used).unwrap();
 
-        let told = Arc::new(Told::default());
-        let gateway = Gateway::new(settings, Arc::clone(&told) as _, Arc::new(SystemClock), 7);
+        let response = Arc::new(Observed::default());
+        let gateway = Gateway::new(settings, Arc::clone(&response) as _, Arc::new(SystemClock), 7);
         gateway.serve_bucket(bucket_id(), carrying);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let (serving, stopping) = (gateway.clone(), stop.clone());
         let running = tokio::spawn(async move { serving.run(listener, stopping).await });
-        let world = Self { gateway, address, told, direct, connections_used, bucket, folder, stop, running };
-        world.serve(&world.folder);
-        world
+        let context =
+            Self { gateway, address, response, direct, connections_used, bucket, folder, stop, running };
+        context.serve(&context.folder);
+        context
     }
 
     /// The key in the bucket of what clients call `key`.

@@ -22,7 +22,7 @@ const KEEP_TOKENS: SignedDuration = SignedDuration::from_hours(30 * 24);
 impl Control {
     /// Does the housekeeping from time to time until the future is dropped; a removal that is under way then ends or
     /// is rolled back.
-    pub async fn keep_house(&self) {
+    pub async fn run_maintenance(&self) {
         loop {
             if let Err(error) = self.tidy().await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "housekeeping will be tried again");

@@ -20,16 +20,16 @@ type Object = (BucketId, String);
 
 /// The writes whose clients have left, by the objects that they change. Clones are the same.
 #[derive(Debug, Clone, Default)]
-pub struct Abandoned(Arc<Table>);
+pub struct DetachedWrites(Arc<DetachedTable>);
 
 #[derive(Debug, Default)]
-struct Table {
+struct DetachedTable {
     /// How many objects there are, so that nobody has to look where there are none.
     objects: AtomicUsize,
     by_object: Mutex<HashMap<Object, CancellationToken>>,
 }
 
-impl Table {
+impl DetachedTable {
     fn lock(&self) -> MutexGuard<'_, HashMap<Object, CancellationToken>> {
         // Nothing panics while it is held.
         self.by_object.lock().unwrap_or_else(PoisonError::into_inner)
@@ -38,23 +38,23 @@ impl Table {
 
 /// How far a write has come.
 #[derive(Debug, Default)]
-pub struct Progress {
+pub struct WriteState {
     begun: AtomicBool,
     changes: Mutex<Vec<Object>>,
-    abandoned: Abandoned,
+    detached: DetachedWrites,
 }
 
-impl Progress {
+impl WriteState {
     /// Of a write that begins now, beside those that were abandoned.
-    pub fn new(abandoned: &Abandoned) -> Self {
-        Self { abandoned: abandoned.clone(), ..Self::default() }
+    pub fn new(detached: &DetachedWrites) -> Self {
+        Self { detached: detached.clone(), ..Self::default() }
     }
 
     /// The write will change this object. Waits for one that was abandoned, but not for long.
     pub(crate) async fn changes(&self, bucket: BucketId, key: &str) {
         let object = (bucket, key.to_owned());
-        if self.abandoned.0.objects.load(Ordering::Acquire) > 0 {
-            let other = self.abandoned.0.lock().get(&object).cloned();
+        if self.detached.0.objects.load(Ordering::Acquire) > 0 {
+            let other = self.detached.0.lock().get(&object).cloned();
             if let Some(other) = other {
                 _ = timeout(WAIT, other.cancelled()).await;
             }
@@ -73,37 +73,37 @@ impl Progress {
     }
 
     /// The client has left, and the write goes on until what is answered is dropped.
-    pub(crate) fn abandon(&self) -> GoesOn {
+    pub(crate) fn detach(&self) -> DetachedGuard {
         let ended = CancellationToken::new();
         let objects = std::mem::take(&mut *self.changes.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut table = self.abandoned.0.lock();
+        let mut table = self.detached.0.lock();
         for object in &objects {
             table.insert(object.clone(), ended.clone());
         }
-        self.abandoned.0.objects.store(table.len(), Ordering::Release);
+        self.detached.0.objects.store(table.len(), Ordering::Release);
         drop(table);
-        GoesOn { objects, ended, abandoned: self.abandoned.clone() }
+        DetachedGuard { objects, ended, detached: self.detached.clone() }
     }
 }
 
 /// An abandoned write that goes on.
-pub(crate) struct GoesOn {
+pub(crate) struct DetachedGuard {
     objects: Vec<Object>,
     ended: CancellationToken,
-    abandoned: Abandoned,
+    detached: DetachedWrites,
 }
 
-impl Drop for GoesOn {
+impl Drop for DetachedGuard {
     fn drop(&mut self) {
         self.ended.cancel();
-        let mut table = self.abandoned.0.lock();
+        let mut table = self.detached.0.lock();
         for object in &self.objects {
             // It may have been abandoned once more meanwhile.
             if table.get(object).is_some_and(CancellationToken::is_cancelled) {
                 table.remove(object);
             }
         }
-        self.abandoned.0.objects.store(table.len(), Ordering::Release);
+        self.detached.0.objects.store(table.len(), Ordering::Release);
     }
 }
 
@@ -119,36 +119,36 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_write_waits_for_an_abandoned_one_to_the_same_object_and_for_no_other() {
-        let abandoned = Abandoned::default();
-        let first = Progress::new(&abandoned);
+        let detached = DetachedWrites::default();
+        let first = WriteState::new(&detached);
         first.changes(bucket(1), "k").await;
-        let goes_on = first.abandon();
+        let guard = first.detach();
 
         let began = tokio::time::Instant::now();
-        Progress::new(&abandoned).changes(bucket(1), "other").await;
-        Progress::new(&abandoned).changes(bucket(2), "k").await;
+        WriteState::new(&detached).changes(bucket(1), "other").await;
+        WriteState::new(&detached).changes(bucket(2), "k").await;
         assert_eq!(began.elapsed(), Duration::ZERO);
 
-        let second = Progress::new(&abandoned);
+        let second = WriteState::new(&detached);
         let waiting = second.changes(bucket(1), "k");
         let ending = async {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            drop(goes_on);
+            drop(guard);
         };
         tokio::join!(waiting, ending);
         assert_eq!(began.elapsed(), Duration::from_secs(1));
-        Progress::new(&abandoned).changes(bucket(1), "k").await;
+        WriteState::new(&detached).changes(bucket(1), "k").await;
         assert_eq!(began.elapsed(), Duration::from_secs(1), "it has ended");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_write_does_not_wait_for_long() {
-        let abandoned = Abandoned::default();
-        let first = Progress::new(&abandoned);
+        let detached = DetachedWrites::default();
+        let first = WriteState::new(&detached);
         first.changes(bucket(1), "k").await;
-        let _goes_on = first.abandon();
+        let _goes_on = first.detach();
         let began = tokio::time::Instant::now();
-        Progress::new(&abandoned).changes(bucket(1), "k").await;
+        WriteState::new(&detached).changes(bucket(1), "k").await;
         assert_eq!(began.elapsed(), WAIT);
     }
 }

@@ -9,11 +9,11 @@ pub(crate) mod answer;
 mod body;
 pub(crate) mod conditions;
 mod failure;
-mod late;
-mod progress;
+mod keep_alive;
 pub(crate) mod range;
 pub(crate) mod size;
 mod support;
+mod write_state;
 
 use std::sync::Arc;
 
@@ -23,16 +23,16 @@ use bucketry_provider::error::{ErrorKind, ProviderError};
 use http::Response;
 use jiff::Timestamp;
 
-pub use crate::carry::body::GatewayBody;
-pub use crate::carry::failure::{Failure, Fault};
-pub(crate) use crate::carry::late::{Late, LateEnd};
-pub use crate::carry::progress::{Abandoned, Progress};
-pub use crate::carry::support::{Support, support};
 use crate::error::{Code, Result, S3Error};
-use crate::list_token::{ListTokens, not_of_this_list};
+pub use crate::execute::body::GatewayBody;
+pub use crate::execute::failure::{Failure, Fault};
+pub(crate) use crate::execute::keep_alive::{KeepAliveEnd, KeepAliveResponse};
+pub use crate::execute::support::{Support, support};
+pub use crate::execute::write_state::{DetachedWrites, WriteState};
 use crate::operation::{KeyText, ObjectKey, Operation, Request, Target};
+use crate::page_token::{PageTokens, not_of_this_list};
 use crate::payload::{PayloadBody, Receipt};
-use crate::route::{KeyFolder, Routes, not_served};
+use crate::route::{KeyPrefix, Routes, not_served};
 use crate::upload_id::{SealedUploadId, UploadIds, UploadScope, no_sealing_key};
 use crate::{forward, translate};
 
@@ -59,7 +59,7 @@ impl Default for Settings {
 
 /// What a request is carried out with.
 #[derive(Clone, Copy)]
-pub struct Context<'a> {
+pub struct RequestContext<'a> {
     /// The names of the repository that the request came through.
     pub routes: &'a Routes,
     /// The open buckets.
@@ -67,20 +67,20 @@ pub struct Context<'a> {
     /// How.
     pub settings: Settings,
     /// Seals the tokens of lists.
-    pub list_tokens: &'a ListTokens,
+    pub page_tokens: &'a PageTokens,
     /// Seals upload ids; `None` where the node has not got the repository's sealing key.
     pub upload_ids: Option<&'a UploadIds>,
     /// The time of the request.
     pub now: Timestamp,
     /// Where a write notes how far it has come, if anybody wants to know.
-    pub progress: Option<&'a Arc<Progress>>,
+    pub write_state: Option<&'a Arc<WriteState>>,
 }
 
-impl Context<'_> {
+impl RequestContext<'_> {
     /// The provider is asked now for what can't be taken back.
     pub(crate) fn begin(self) {
-        if let Some(progress) = self.progress {
-            progress.begin();
+        if let Some(write_state) = self.write_state {
+            write_state.begin();
         }
     }
 }
@@ -109,7 +109,7 @@ pub(crate) type Answer = std::result::Result<Outcome, Failure>;
 /// [`Operation::access`](crate::operation::Operation::access); the source of a copy is looked for in the same
 /// repository.
 pub async fn handle(
-    context: Context<'_>,
+    context: RequestContext<'_>,
     target: &Target,
     request: Request<'_>,
     payload: PayloadBody,
@@ -120,29 +120,29 @@ pub async fn handle(
     if request.operation == Operation::CreateBucket {
         return translate::create_bucket(context, name);
     }
-    let place = Place::find(context, name)?;
-    if let Support::Refused(why) = support(request.operation.name(), place.driver.capabilities()) {
+    let resolved = ResolvedBucket::find(context, name)?;
+    if let Support::Refused(why) = support(request.operation.name(), resolved.driver.capabilities()) {
         return Err(S3Error::new(Code::NotImplemented, why).into());
     }
-    if forward::takes(context, &place, &request) {
-        forward::handle(context, &place, request, payload).await
+    if forward::takes(context, &resolved, &request) {
+        forward::handle(context, &resolved, request, payload).await
     } else {
         // On the heap, so that requests that are forwarded are small.
-        Box::pin(translate::handle(context, &place, request, payload)).await
+        Box::pin(translate::handle(context, &resolved, request, payload)).await
     }
 }
 
 /// Where a name leads, opened.
-pub(crate) struct Place<'a> {
+pub(crate) struct ResolvedBucket<'a> {
     /// The name that the client gave.
     pub(crate) name: &'a str,
     pub(crate) bucket: BucketId,
-    pub(crate) folder: &'a KeyFolder,
+    pub(crate) folder: &'a KeyPrefix,
     pub(crate) driver: SharedDriver,
 }
 
-impl<'a> Place<'a> {
-    pub(crate) fn find(context: Context<'a>, name: &'a str) -> Result<Self> {
+impl<'a> ResolvedBucket<'a> {
+    pub(crate) fn find(context: RequestContext<'a>, name: &'a str) -> Result<Self> {
         let route = context.routes.find(name)?;
         let driver = context.buckets.driver(route.bucket).ok_or_else(not_served)?;
         Ok(Self { name, bucket: route.bucket, folder: &route.folder, driver })
@@ -165,7 +165,7 @@ impl<'a> Place<'a> {
     /// The provider's id of an upload of the object with this key in the bucket.
     pub(crate) fn open_upload(
         &self,
-        context: Context<'_>,
+        context: RequestContext<'_>,
         key: &str,
         upload: &SealedUploadId,
     ) -> Result<UploadId> {
@@ -174,12 +174,17 @@ impl<'a> Place<'a> {
     }
 
     /// What clients call an upload of the object with this key in the bucket.
-    pub(crate) fn seal_upload(&self, context: Context<'_>, key: &str, upload: &UploadId) -> Result<String> {
+    pub(crate) fn seal_upload(
+        &self,
+        context: RequestContext<'_>,
+        key: &str,
+        upload: &UploadId,
+    ) -> Result<String> {
         let ids = context.upload_ids.ok_or_else(no_sealing_key)?;
         ids.seal(self.upload_scope(context, key), upload)
     }
 
-    fn upload_scope<'k>(&self, context: Context<'_>, key: &'k str) -> UploadScope<'k> {
+    fn upload_scope<'k>(&self, context: RequestContext<'_>, key: &'k str) -> UploadScope<'k> {
         UploadScope { repository: context.routes.repository(), bucket: self.bucket, key }
     }
 
@@ -188,7 +193,7 @@ impl<'a> Place<'a> {
         Failure::of(error, self.driver.site().permissions)
     }
 
-    /// As [`Place::failure`], of what was asked about tags: they have permissions of their own.
+    /// As [`ResolvedBucket::failure`], of what was asked about tags: they have permissions of their own.
     pub(crate) fn tags_failure(&self, error: &ProviderError) -> Failure {
         let mut failure = self.failure(error);
         if error.kind() == Some(ErrorKind::AccessDenied) {
@@ -201,7 +206,7 @@ impl<'a> Place<'a> {
         failure
     }
 
-    /// As [`Place::failure`], of an upload: its payload may be to blame.
+    /// As [`ResolvedBucket::failure`], of an upload: its payload may be to blame.
     pub(crate) fn upload_failure(&self, error: &ProviderError, receipt: &Receipt) -> Failure {
         match receipt.refusal() {
             Some(refusal) if matches!(error, ProviderError::Source(_)) => refusal.into(),

@@ -32,17 +32,17 @@ pub(crate) trait Source: Send + 'static {
     /// What is read.
     type Entry: Send + 'static;
     /// Where the list stands with an entry.
-    type Place: Cursor + Clone + Sync;
+    type Position: Cursor + Clone + Sync;
 
     /// At most `limit` entries after a place.
     fn read(
         &self,
-        after: Option<Self::Place>,
+        after: Option<Self::Position>,
         limit: u32,
     ) -> impl Future<Output = ApiResult<Vec<Self::Entry>>> + Send;
 
     /// Where the list stands with this entry.
-    fn place(entry: &Self::Entry) -> Self::Place;
+    fn position(entry: &Self::Entry) -> Self::Position;
 
     /// The entry as it is written.
     fn show(entry: &Self::Entry) -> impl Serialize;
@@ -102,7 +102,11 @@ impl Frame {
 }
 
 /// The answer: the part that is asked for, or the whole list.
-pub(crate) async fn answer<S: Source>(source: S, frame: Frame, page: Page<S::Place>) -> ApiResult<Response> {
+pub(crate) async fn answer<S: Source>(
+    source: S,
+    frame: Frame,
+    page: Page<S::Position>,
+) -> ApiResult<Response> {
     match page {
         Page::Whole => Ok(whole(source, frame).await?.into_response()),
         Page::Part { after, limit } => part(&source, frame, after, limit).await,
@@ -112,14 +116,14 @@ pub(crate) async fn answer<S: Source>(source: S, frame: Frame, page: Page<S::Pla
 async fn part<S: Source>(
     source: &S,
     frame: Frame,
-    after: Option<S::Place>,
+    after: Option<S::Position>,
     limit: u32,
 ) -> ApiResult<Response> {
     // One more than asked for tells whether there is more.
     let mut entries = source.read(after, limit + 1).await?;
     let more = entries.len() > limit as usize;
     entries.truncate(limit as usize);
-    let next = entries.last().filter(|_| more).map(|last| S::place(last).to_text());
+    let next = entries.last().filter(|_| more).map(|last| S::position(last).to_text());
     let mut buffer = BytesMut::new();
     frame.open(&mut buffer);
     let mut written = 0;
@@ -194,7 +198,7 @@ struct Reading<S: Source> {
     source: S,
     frame: Frame,
     entries: VecDeque<S::Entry>,
-    after: Option<S::Place>,
+    after: Option<S::Position>,
     last_page: bool,
     written: usize,
 }
@@ -220,7 +224,7 @@ impl<S: Source> Reading<S> {
             let at_once = self.source.at_once();
             let page = self.source.read(self.after.clone(), at_once).await?;
             self.last_page = page.len() < at_once as usize;
-            self.after = page.last().map(S::place).or(self.after.take());
+            self.after = page.last().map(S::position).or(self.after.take());
             self.entries = page.into();
         }
     }
@@ -261,7 +265,7 @@ mod tests {
 
     impl Source for Numbers {
         type Entry = (usize, String);
-        type Place = AfterName;
+        type Position = AfterName;
 
         async fn read(&self, after: Option<AfterName>, limit: u32) -> ApiResult<Vec<Self::Entry>> {
             let from = after.map_or(0, |AfterName(last)| last.parse::<usize>().unwrap() + 1);
@@ -272,7 +276,7 @@ mod tests {
             Ok((from..until).map(|number| (number, "x".repeat(self.padding))).collect())
         }
 
-        fn place(entry: &Self::Entry) -> AfterName {
+        fn position(entry: &Self::Entry) -> AfterName {
             AfterName(entry.0.to_string())
         }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A number of places. Clones share them.
 #[derive(Debug, Clone)]
-pub struct Slots(Arc<Counted>);
+pub struct ConcurrencyLimit(Arc<Counted>);
 
 #[derive(Debug)]
 struct Counted {
@@ -17,7 +17,7 @@ struct Counted {
 #[derive(Debug)]
 pub struct Slot(Arc<Counted>);
 
-impl Slots {
+impl ConcurrencyLimit {
     /// So many places.
     pub fn new(most: usize) -> Self {
         Self(Arc::new(Counted { taken: AtomicUsize::new(0), most }))
@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn a_place_is_free_again_when_its_holder_is_gone() {
-        let slots = Slots::new(2);
+        let slots = ConcurrencyLimit::new(2);
         let first = slots.take().unwrap();
         let _second = slots.clone().take().unwrap();
         assert!(slots.take().is_none());

@@ -37,13 +37,13 @@ pub(crate) const ROLES: [&str; 10] = [
 /// Where the thing that is asked for lies. READ, WRITE and ADMIN are members of the own workspace; FOREIGN is the
 /// OWNER of the other organization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Ownership {
     OwnWorkspace,
     OtherWorkspace,
     OtherOrganization,
 }
 
-impl Place {
+impl Ownership {
     pub(crate) const ALL: [Self; 3] = [Self::OwnWorkspace, Self::OtherWorkspace, Self::OtherOrganization];
 
     pub(crate) fn name(self) -> &'static str {
@@ -56,7 +56,7 @@ impl Place {
 }
 
 /// Two organizations, their workspaces, and somebody of every role.
-pub(crate) struct World {
+pub(crate) struct TestContext {
     pub(crate) deployment: Deployment,
     tokens: BTreeMap<&'static str, String>,
     members: Vec<(UserId, WorkspaceRole)>,
@@ -66,7 +66,7 @@ pub(crate) struct World {
     made: AtomicUsize,
 }
 
-impl World {
+impl TestContext {
     pub(crate) async fn make() -> Self {
         let settings = Settings { open_registration: true, ..Settings::default() };
         let api = ApiSettings { rate_limits: None, ..ApiSettings::default() };
@@ -127,11 +127,11 @@ impl World {
     }
 
     /// A place's workspace, which nothing in the walk changes.
-    pub(crate) fn workspace(&self, place: Place) -> WorkspaceId {
-        match place {
-            Place::OwnWorkspace => self.own,
-            Place::OtherWorkspace => self.other,
-            Place::OtherOrganization => self.foreign,
+    pub(crate) fn workspace(&self, ownership: Ownership) -> WorkspaceId {
+        match ownership {
+            Ownership::OwnWorkspace => self.own,
+            Ownership::OtherWorkspace => self.other,
+            Ownership::OtherOrganization => self.foreign,
         }
     }
 
@@ -141,28 +141,28 @@ impl World {
     }
 
     /// The token of whoever owns the place.
-    fn owner_of(&self, place: Place) -> &str {
-        let role = if place == Place::OtherOrganization { "FOREIGN" } else { "OWNER" };
+    fn owner_of(&self, ownership: Ownership) -> &str {
+        let role = if ownership == Ownership::OtherOrganization { "FOREIGN" } else { "OWNER" };
         self.tokens[role].as_str()
     }
 
     /// A place's organization.
-    pub(crate) async fn organization(&self, place: Place) -> OrgId {
+    pub(crate) async fn organization(&self, ownership: Ownership) -> OrgId {
         let control = &self.deployment.control;
-        control.authenticate(self.owner_of(place)).await.unwrap().org_id
+        control.authenticate(self.owner_of(ownership)).await.unwrap().org_id
     }
 
     /// A bucket in the place.
-    pub(crate) async fn fresh_bucket(&self, place: Place) -> String {
+    pub(crate) async fn fresh_bucket(&self, ownership: Ownership) -> String {
         let control = &self.deployment.control;
-        let owner = control.authenticate(self.owner_of(place)).await.unwrap();
+        let owner = control.authenticate(self.owner_of(ownership)).await.unwrap();
         let input = BucketInput {
             name: Some(self.fresh_name()),
             bucket: Some("photos".into()),
             storage_type: Some(StorageType::S3),
             key: Some("AKIA".into()),
             secret: Some(Secret::new("s")),
-            workspace_id: Some(self.workspace(place).to_string()),
+            workspace_id: Some(self.workspace(ownership).to_string()),
             skip_validation: true,
             ..BucketInput::default()
         };
@@ -170,35 +170,35 @@ impl World {
     }
 
     /// A repository without buckets in the place.
-    pub(crate) async fn fresh_repository(&self, place: Place) -> String {
+    pub(crate) async fn fresh_repository(&self, ownership: Ownership) -> String {
         let control = &self.deployment.control;
-        let owner = control.authenticate(self.owner_of(place)).await.unwrap();
+        let owner = control.authenticate(self.owner_of(ownership)).await.unwrap();
         let input = RepositoryInput {
             name: Some(self.fresh_name()),
             storage_type: Some(StorageType::S3),
             mode: Some("NORMAL".into()),
-            workspace_id: Some(self.workspace(place).to_string()),
+            workspace_id: Some(self.workspace(ownership).to_string()),
             buckets: None,
         };
         control.create_repository(&owner, &input).await.unwrap().id.to_string()
     }
 
     /// A key of a repository of the place: (repository, key).
-    pub(crate) async fn fresh_key(&self, place: Place) -> (String, String) {
+    pub(crate) async fn fresh_key(&self, ownership: Ownership) -> (String, String) {
         let control = &self.deployment.control;
-        let owner = control.authenticate(self.owner_of(place)).await.unwrap();
-        let repository = self.fresh_repository(place).await;
+        let owner = control.authenticate(self.owner_of(ownership)).await.unwrap();
+        let repository = self.fresh_repository(ownership).await;
         let input = KeyInput { name: Some("key".into()), access: Some("READ".into()) };
         let made = control.create_repository_key(&owner, repository.parse().unwrap(), &input).await;
         (repository, made.unwrap().id.to_string())
     }
 
     /// A workspace with the place's members.
-    pub(crate) async fn fresh_workspace(&self, place: Place) -> WorkspaceId {
+    pub(crate) async fn fresh_workspace(&self, ownership: Ownership) -> WorkspaceId {
         let control = &self.deployment.control;
-        let owner = control.authenticate(self.owner_of(place)).await.unwrap();
+        let owner = control.authenticate(self.owner_of(ownership)).await.unwrap();
         let id = control.create_workspace(&owner, &self.fresh_name()).await.unwrap().id;
-        if place == Place::OwnWorkspace {
+        if ownership == Ownership::OwnWorkspace {
             for (user, role) in &self.members {
                 control.add_member(&owner, id, *user, *role).await.unwrap();
             }
@@ -207,9 +207,9 @@ impl World {
     }
 
     /// A user of role USER in the place's organization.
-    pub(crate) async fn fresh_user(&self, place: Place) -> UserId {
+    pub(crate) async fn fresh_user(&self, ownership: Ownership) -> UserId {
         let control = &self.deployment.control;
-        let owner = control.authenticate(self.owner_of(place)).await.unwrap();
+        let owner = control.authenticate(self.owner_of(ownership)).await.unwrap();
         let now = self.deployment.clock.now();
         let number = u32::try_from(self.made.fetch_add(1, Ordering::SeqCst)).unwrap().to_be_bytes();
         let mut random = [9; 10];
@@ -229,23 +229,23 @@ impl World {
     }
 
     /// A user of the place's organization who is a member of the workspace.
-    pub(crate) async fn fresh_member(&self, place: Place, workspace: WorkspaceId) -> UserId {
+    pub(crate) async fn fresh_member(&self, ownership: Ownership, workspace: WorkspaceId) -> UserId {
         let control = &self.deployment.control;
-        let user = self.fresh_user(place).await;
-        let owner = control.authenticate(self.owner_of(place)).await.unwrap();
+        let user = self.fresh_user(ownership).await;
+        let owner = control.authenticate(self.owner_of(ownership)).await.unwrap();
         control.add_member(&owner, workspace, user, WorkspaceRole::Read).await.unwrap();
         user
     }
 
     /// An API token: in the own workspace the caller's own, else of somebody else there.
-    pub(crate) async fn fresh_token(&self, place: Place, role: &str) -> String {
+    pub(crate) async fn fresh_token(&self, ownership: Ownership, role: &str) -> String {
         let control = &self.deployment.control;
-        let whose = match place {
-            Place::OwnWorkspace => self.token(role).unwrap_or(self.owner_of(place)),
-            Place::OtherWorkspace if role == "ADMIN" => self.tokens["READ"].as_str(),
-            Place::OtherWorkspace => self.tokens["ADMIN"].as_str(),
-            Place::OtherOrganization if role == "FOREIGN" => self.tokens["OWNER"].as_str(),
-            Place::OtherOrganization => self.tokens["FOREIGN"].as_str(),
+        let whose = match ownership {
+            Ownership::OwnWorkspace => self.token(role).unwrap_or(self.owner_of(ownership)),
+            Ownership::OtherWorkspace if role == "ADMIN" => self.tokens["READ"].as_str(),
+            Ownership::OtherWorkspace => self.tokens["ADMIN"].as_str(),
+            Ownership::OtherOrganization if role == "FOREIGN" => self.tokens["OWNER"].as_str(),
+            Ownership::OtherOrganization => self.tokens["FOREIGN"].as_str(),
         };
         let caller = control.authenticate(whose).await.unwrap();
         let input = NewApiToken { name: self.fresh_name(), expires_at: None, workspace_id: None, role: None };

@@ -8,33 +8,33 @@ use std::task::{Context, Poll, ready};
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
-use crate::carry::{Answer, Progress};
+use crate::execute::{Answer, WriteState};
 use crate::meter::SizeCount;
 
 /// A write that somebody waits for. Dropping it gives it up, if the provider wasn't asked yet, and else leaves it to
 /// itself: where some of its payload was still to come from the client, it fails and nothing is stored.
-pub(crate) struct PendingWrite {
+pub(crate) struct DetachedWrite {
     /// There until it has ended, and with it what it holds.
     write: Option<Pin<Box<dyn Future<Output = Answer> + Send>>>,
     count: Option<SizeCount>,
-    progress: Arc<Progress>,
+    write_state: Arc<WriteState>,
     /// Those that were left to themselves.
     unattended: TaskTracker,
 }
 
-impl PendingWrite {
+impl DetachedWrite {
     /// Begins when it is first waited for.
     pub(crate) fn new(
         write: impl Future<Output = Answer> + Send + 'static,
         count: SizeCount,
-        progress: Arc<Progress>,
+        write_state: Arc<WriteState>,
         unattended: &TaskTracker,
     ) -> Self {
-        Self { write: Some(Box::pin(write)), count: Some(count), progress, unattended: unattended.clone() }
+        Self { write: Some(Box::pin(write)), count: Some(count), write_state, unattended: unattended.clone() }
     }
 }
 
-impl Future for PendingWrite {
+impl Future for DetachedWrite {
     type Output = Answer;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
@@ -45,21 +45,21 @@ impl Future for PendingWrite {
     }
 }
 
-impl Drop for PendingWrite {
+impl Drop for DetachedWrite {
     fn drop(&mut self) {
         let (Some(write), Some(count)) = (self.write.take(), self.count.take()) else { return };
-        if !self.progress.has_begun() {
+        if !self.write_state.has_begun() {
             return;
         }
         // Without a runtime the whole process is ending.
         let Ok(runtime) = Handle::try_current() else { return };
-        let goes_on = self.progress.abandon();
+        let guard = self.write_state.detach();
         let ending = async move {
             count.add(match write.await {
                 Ok(outcome) => outcome.size_change,
                 Err(failure) => failure.size_change,
             });
-            drop(goes_on);
+            drop(guard);
         };
         self.unattended.spawn_on(ending, &runtime);
     }

@@ -8,7 +8,7 @@ use bucketry_provider::driver::SharedDriver;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::carry::{Answer, Context, Failure, Fault, OpenBuckets, Progress, Settings, handle};
+use crate::execute::{Answer, Failure, Fault, OpenBuckets, RequestContext, Settings, WriteState, handle};
 use crate::observer::Observer;
 use crate::operation::{Request, Target};
 use crate::payload::PayloadBody;
@@ -16,7 +16,7 @@ use crate::protection::Slot;
 use crate::registry::{Registry, ServedBucket, ServedKey};
 
 /// What a request is carried out with, whoever waits for it.
-pub(crate) struct Carrier {
+pub(crate) struct Execution {
     /// Who asks, and for which repository.
     pub(crate) key: Arc<ServedKey>,
     /// Finds buckets.
@@ -28,22 +28,27 @@ pub(crate) struct Carrier {
     /// The bucket whose provider is asked; `None` where none is.
     pub(crate) bucket: Option<Arc<ServedBucket>>,
     /// How far a write has come; `None` of what isn't one.
-    pub(crate) progress: Option<Arc<Progress>>,
+    pub(crate) write_state: Option<Arc<WriteState>>,
     /// Whom to tell.
     pub(crate) observer: Arc<dyn Observer>,
 }
 
-impl Carrier {
+impl Execution {
     /// Carries it out, and draws conclusions for the bucket.
-    pub(crate) async fn carry(&self, target: &Target, request: Request<'_>, payload: PayloadBody) -> Answer {
-        let context = Context {
+    pub(crate) async fn execute(
+        &self,
+        target: &Target,
+        request: Request<'_>,
+        payload: PayloadBody,
+    ) -> Answer {
+        let context = RequestContext {
             routes: &self.key.routes,
             buckets: &*self.registry,
             settings: self.settings,
-            list_tokens: &self.key.key.list_tokens,
+            page_tokens: &self.key.key.page_tokens,
             upload_ids: self.key.upload_ids.as_deref(),
             now: self.now,
-            progress: self.progress.as_ref(),
+            write_state: self.write_state.as_ref(),
         };
         let answer = handle(context, target, request, payload).await;
         if let Some(bucket) = &self.bucket {
@@ -52,15 +57,15 @@ impl Carrier {
         answer
     }
 
-    /// As [`Carrier::carry`], with all that it needs, and keeping the request's places taken until it has ended.
-    pub(crate) async fn carry_owned(
+    /// As [`Execution::execute`], with all that it needs, and keeping the request's places taken until it has ended.
+    pub(crate) async fn execute_owned(
         self,
         target: Target,
         request: Request<'static>,
         payload: PayloadBody,
         held: Vec<Slot>,
     ) -> Answer {
-        let answer = self.carry(&target, request, payload).await;
+        let answer = self.execute(&target, request, payload).await;
         drop(held);
         answer
     }

@@ -1,10 +1,10 @@
 //! A repository of two buckets, and a client of it: `one`, of which it sees the folder `in/here`, and `two`, whole. On
 //! servers where buckets cost much, both are rooms in shared ones: folders that no other test uses.
 
-use bucketry_gateway::carry::{Context, Failure, OpenBuckets, Outcome, Settings, handle};
 use bucketry_gateway::error::S3Error;
-use bucketry_gateway::list_token::ListTokens;
+use bucketry_gateway::execute::{Failure, OpenBuckets, Outcome, RequestContext, Settings, handle};
 use bucketry_gateway::operation::{Domains, Query, Target, parse};
+use bucketry_gateway::page_token::PageTokens;
 use bucketry_gateway::payload::{self, PayloadBody};
 use bucketry_gateway::route::Routes;
 use bucketry_gateway::upload_id::{UploadIds, UploadScope};
@@ -25,14 +25,14 @@ use jiff::Timestamp;
 
 use crate::signing::{Draft, verify};
 
-pub(crate) struct World {
+pub(crate) struct TestContext {
     pub(crate) one: SharedDriver,
     pub(crate) two: SharedDriver,
     routes: Routes,
-    pub(crate) tokens: ListTokens,
+    pub(crate) tokens: PageTokens,
     pub(crate) upload_ids: Option<UploadIds>,
     pub(crate) settings: Settings,
-    room: String,
+    dir: String,
 }
 
 /// An answer, read to its end.
@@ -101,9 +101,9 @@ pub(crate) fn repository() -> RepoId {
     RepoId::new(Timestamp::UNIX_EPOCH, [9; 10])
 }
 
-impl World {
-    /// `room` is empty, or a folder with a slash behind.
-    pub(crate) fn new(one: &BucketTarget, two: &BucketTarget, room: &str) -> Self {
+impl TestContext {
+    /// `dir` is empty, or a folder with a slash behind.
+    pub(crate) fn new(one: &BucketTarget, two: &BucketTarget, dir: &str) -> Self {
         let connections = connections();
         let place = |n, bucket: &str, folder: &str| NodeRepositoryBucket {
             bucket_id: bucket_id(n),
@@ -111,22 +111,22 @@ impl World {
             folder: Folder::parse(folder).unwrap(),
             master: false,
         };
-        let folder = format!("{room}in/here");
-        let places = [place(1, "one", &folder), place(2, "two", room), place(3, "absent", "")];
+        let folder = format!("{dir}in/here");
+        let places = [place(1, "one", &folder), place(2, "two", dir), place(3, "absent", "")];
         Self {
             one: open(one, &connections).unwrap(),
             two: open(two, &connections).unwrap(),
             routes: Routes::new(repository(), "files", RepositoryMode::Normal, &places),
-            tokens: ListTokens::new(&[1; 32]).unwrap(),
+            tokens: PageTokens::new(&[1; 32]).unwrap(),
             upload_ids: Some(UploadIds::new(&Secret::new("a sealing key")).unwrap()),
             settings: Settings::default(),
-            room: room.to_owned(),
+            dir: dir.to_owned(),
         }
     }
 
     /// What an object of `one` is called at the provider.
     pub(crate) fn there(&self, key: &str) -> String {
-        format!("{}in/here/{key}", self.room)
+        format!("{}in/here/{key}", self.dir)
     }
 
     /// What clients call an upload of an object of `one`.
@@ -138,13 +138,13 @@ impl World {
 
     /// Stores an object in `one`, beside the folder.
     pub(crate) async fn put_beside(&self, key: &str) {
-        let key = format!("{}{key}", self.room);
+        let key = format!("{}{key}", self.dir);
         self.one.put(&key, Payload::bytes("x"), &PutRequest::default()).await.unwrap();
     }
 
     /// How many objects there are in `one`, in the folder and beside it.
     pub(crate) async fn count(&self) -> usize {
-        let request = ListRequest { prefix: self.room.clone(), ..Default::default() };
+        let request = ListRequest { prefix: self.dir.clone(), ..Default::default() };
         self.one.list(&request).await.unwrap().objects.len()
     }
 
@@ -187,15 +187,15 @@ impl World {
         handle(self.context(), &target, request, PayloadBody::of_bytes(body)).await
     }
 
-    fn context(&self) -> Context<'_> {
-        Context {
+    fn context(&self) -> RequestContext<'_> {
+        RequestContext {
             routes: &self.routes,
             buckets: self,
             settings: self.settings,
-            list_tokens: &self.tokens,
+            page_tokens: &self.tokens,
             upload_ids: self.upload_ids.as_ref(),
             now: "2026-05-01T10:00:00Z".parse().unwrap(),
-            progress: None,
+            write_state: None,
         }
     }
 
@@ -230,7 +230,7 @@ impl World {
     }
 }
 
-impl OpenBuckets for World {
+impl OpenBuckets for TestContext {
     fn driver(&self, bucket: BucketId) -> Option<SharedDriver> {
         match bucket {
             bucket if bucket == bucket_id(1) => Some(self.one.clone()),

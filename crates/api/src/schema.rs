@@ -122,7 +122,7 @@ impl Done {
 
 /// Done, with a sentence.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Told {
+pub(crate) struct Message {
     /// Always true.
     #[schema(example = true)]
     success: bool,
@@ -131,7 +131,7 @@ pub(crate) struct Told {
     message: &'static str,
 }
 
-impl Told {
+impl Message {
     pub(crate) const fn new(message: &'static str) -> Self {
         Self { success: true, message }
     }

@@ -6,7 +6,7 @@ use bucketry_provider::driver::Conditions;
 use bucketry_provider::error::{ErrorKind, ProviderError};
 use tokio::time::timeout;
 
-use crate::carry::{Context, Failure, Fault, Place};
+use crate::execute::{Failure, Fault, RequestContext, ResolvedBucket};
 
 /// How long the look at what was written may keep a client waiting.
 const LOOK_WITHIN: Duration = Duration::from_secs(5);
@@ -37,17 +37,21 @@ enum Look {
 
 /// Asks for the size of an object that is about to be written or deleted. Fails where the provider can't be reached: the
 /// write itself would meet the same, after as long a time.
-pub(crate) async fn before(context: Context<'_>, place: &Place<'_>, key: &str) -> Result<Before, Failure> {
+pub(crate) async fn before(
+    context: RequestContext<'_>,
+    resolved: &ResolvedBucket<'_>,
+    key: &str,
+) -> Result<Before, Failure> {
     if !context.settings.measure_size_change {
         return Ok(Before::Unknown);
     }
-    if let Some(progress) = context.progress {
-        progress.changes(place.bucket, key).await;
+    if let Some(write_state) = context.write_state {
+        write_state.changes(resolved.bucket, key).await;
     }
-    match look(place, key, &[Duration::from_millis(100)]).await {
+    match look(resolved, key, &[Duration::from_millis(100)]).await {
         Look::Size(size) => Ok(Before::Known(size)),
         Look::Denied => Ok(Before::Denied),
-        Look::Failed(error) => match place.failure(&error) {
+        Look::Failed(error) => match resolved.failure(&error) {
             failure if failure.fault == Some(Fault::Unreachable) => Err(failure),
             // What else is wrong the write will meet, if it matters to it.
             _ => Ok(Before::Unknown),
@@ -58,21 +62,21 @@ pub(crate) async fn before(context: Context<'_>, place: &Place<'_>, key: &str) -
 
 /// As [`before`], for an object that is stored under conditions.
 pub(crate) async fn before_storing(
-    context: Context<'_>,
-    place: &Place<'_>,
+    context: RequestContext<'_>,
+    resolved: &ResolvedBucket<'_>,
     key: &str,
     conditions: &Conditions,
 ) -> Result<Before, Failure> {
     match conditions.if_none_match {
         Some(_) if context.settings.measure_size_change => Ok(Before::NothingIfStored),
-        _ => before(context, place, key).await,
+        _ => before(context, resolved, key).await,
     }
 }
 
 /// The change by an object of this size that was just stored.
 pub(crate) async fn stored(
-    context: Context<'_>,
-    place: &Place<'_>,
+    context: RequestContext<'_>,
+    resolved: &ResolvedBucket<'_>,
     key: &str,
     before: Before,
     size: u64,
@@ -81,19 +85,24 @@ pub(crate) async fn stored(
         Before::Known(before) => difference(before, size),
         Before::NothingIfStored => difference(0, size),
         // Of one that is there now the credential is told the size, if it may read.
-        Before::Denied => after(context, place, key).await.map_or(0, |_| difference(0, size)),
+        Before::Denied => after(context, resolved, key).await.map_or(0, |_| difference(0, size)),
         Before::Unknown => 0,
     }
 }
 
 /// The change by an object that was just stored, of a size that only the provider knows.
-pub(crate) async fn replaced(context: Context<'_>, place: &Place<'_>, key: &str, before: Before) -> i64 {
+pub(crate) async fn replaced(
+    context: RequestContext<'_>,
+    resolved: &ResolvedBucket<'_>,
+    key: &str,
+    before: Before,
+) -> i64 {
     let before = match before {
         Before::Known(before) => before,
         Before::NothingIfStored | Before::Denied => 0,
         Before::Unknown => return 0,
     };
-    after(context, place, key).await.map_or(0, |after| difference(before, after))
+    after(context, resolved, key).await.map_or(0, |after| difference(before, after))
 }
 
 /// The change by deleting an object.
@@ -105,8 +114,8 @@ pub(crate) fn deleted(before: Before) -> i64 {
 /// only the object can tell then.
 pub(crate) async fn in_spite_of(
     error: &ProviderError,
-    context: Context<'_>,
-    place: &Place<'_>,
+    context: RequestContext<'_>,
+    resolved: &ResolvedBucket<'_>,
     key: &str,
     before: Before,
 ) -> i64 {
@@ -114,7 +123,7 @@ pub(crate) async fn in_spite_of(
     if !may_have_been_carried_out(error) {
         return 0;
     }
-    after(context, place, key).await.map_or(0, |after| difference(before, after))
+    after(context, resolved, key).await.map_or(0, |after| difference(before, after))
 }
 
 fn may_have_been_carried_out(error: &ProviderError) -> bool {
@@ -123,22 +132,22 @@ fn may_have_been_carried_out(error: &ProviderError) -> bool {
 }
 
 /// How large an object is after a write; with patience, because nobody will ask again.
-async fn after(context: Context<'_>, place: &Place<'_>, key: &str) -> Option<u64> {
+async fn after(context: RequestContext<'_>, resolved: &ResolvedBucket<'_>, key: &str) -> Option<u64> {
     if !context.settings.measure_size_change {
         return None;
     }
     let pauses = [Duration::from_millis(100), Duration::from_secs(1)];
-    match timeout(LOOK_WITHIN, look(place, key, &pauses)).await {
+    match timeout(LOOK_WITHIN, look(resolved, key, &pauses)).await {
         Ok(Look::Size(size)) => Some(size),
         _ => None,
     }
 }
 
 /// Asks for the size, and once more after each pause while the provider fails.
-async fn look(place: &Place<'_>, key: &str, pauses: &[Duration]) -> Look {
+async fn look(resolved: &ResolvedBucket<'_>, key: &str, pauses: &[Duration]) -> Look {
     let mut pauses = pauses.iter();
     loop {
-        let error = match place.driver.head(key, &Conditions::default()).await {
+        let error = match resolved.driver.head(key, &Conditions::default()).await {
             Ok(info) => return info.size.filter(|size| *size <= LARGEST).map_or(Look::Unknown, Look::Size),
             Err(error) => error,
         };

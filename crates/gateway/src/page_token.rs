@@ -14,7 +14,7 @@ const MARK: &str = "bkt1.";
 
 /// Where a list goes on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
+pub struct PagePosition {
     /// The provider's own token.
     #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
@@ -46,9 +46,9 @@ impl Scope<'_> {
 
 /// Seals and opens tokens.
 #[derive(Debug)]
-pub struct ListTokens(Sealer);
+pub struct PageTokens(Sealer);
 
-impl ListTokens {
+impl PageTokens {
     /// Takes a secret that all nodes share which clients are sent to in turn; a token opens where it was sealed, and
     /// where the secret is the same.
     pub fn new(secret: &[u8; 32]) -> Result<Self> {
@@ -56,19 +56,19 @@ impl ListTokens {
     }
 
     /// Makes the token of a place.
-    pub fn seal(&self, scope: Scope<'_>, place: &Place) -> Result<String> {
+    pub fn seal(&self, scope: Scope<'_>, position: &PagePosition) -> Result<String> {
         let failed = |_| S3Error::new(Code::InternalError, "The token of the list can't be sealed.");
-        let place = serde_json::to_vec(place).map_err(failed)?;
-        Ok([MARK, &self.0.seal(&scope.bytes(), place)?].concat())
+        let position = serde_json::to_vec(position).map_err(failed)?;
+        Ok([MARK, &self.0.seal(&scope.bytes(), position)?].concat())
     }
 
     /// Opens a token. Whatever isn't one of this list is refused.
     ///
     /// What it holds is not to be trusted: who knows the secret can make tokens up.
-    pub fn open(&self, scope: Scope<'_>, token: &str) -> Result<Place> {
+    pub fn open(&self, scope: Scope<'_>, token: &str) -> Result<PagePosition> {
         let opened = || {
-            let place = self.0.open(&scope.bytes(), token.strip_prefix(MARK)?)?;
-            serde_json::from_slice(&place).ok()
+            let position = self.0.open(&scope.bytes(), token.strip_prefix(MARK)?)?;
+            serde_json::from_slice(&position).ok()
         };
         opened().ok_or_else(not_of_this_list)
     }
@@ -105,31 +105,31 @@ mod tests {
         }
     }
 
-    fn place() -> Place {
-        Place { token: Some("secret-folder/key".into()), after: None }
+    fn position() -> PagePosition {
+        PagePosition { token: Some("secret-folder/key".into()), after: None }
     }
 
     #[test]
     fn a_token_opens_for_its_own_list_only_and_shows_nothing() {
-        let tokens = ListTokens::new(&[7; 32]).unwrap();
-        let token = tokens.seal(scope(1, "p/"), &place()).unwrap();
-        assert_eq!(tokens.open(scope(1, "p/"), &token), Ok(place()));
+        let tokens = PageTokens::new(&[7; 32]).unwrap();
+        let token = tokens.seal(scope(1, "p/"), &position()).unwrap();
+        assert_eq!(tokens.open(scope(1, "p/"), &token), Ok(position()));
         let bytes = URL_SAFE_NO_PAD.decode(&token[MARK.len()..]).unwrap();
         assert!(!bytes.windows(6).any(|window| window == b"secret"));
-        assert_eq!(token, tokens.seal(scope(1, "p/"), &place()).unwrap());
+        assert_eq!(token, tokens.seal(scope(1, "p/"), &position()).unwrap());
 
         let other = Scope { repository: RepoId::new(jiff::Timestamp::UNIX_EPOCH, [2; 10]), ..scope(1, "p/") };
         let undivided = Scope { delimiter: None, ..scope(1, "p/") };
         for wrong in [scope(2, "p/"), scope(1, "p"), scope(1, ""), other, undivided] {
             assert_eq!(tokens.open(wrong, &token).unwrap_err().code, Code::InvalidArgument, "{wrong:?}");
         }
-        assert!(ListTokens::new(&[8; 32]).unwrap().open(scope(1, "p/"), &token).is_err());
+        assert!(PageTokens::new(&[8; 32]).unwrap().open(scope(1, "p/"), &token).is_err());
     }
 
     #[test]
     fn a_token_that_was_changed_or_made_up_is_refused() {
-        let tokens = ListTokens::new(&[7; 32]).unwrap();
-        let token = tokens.seal(scope(1, ""), &place()).unwrap();
+        let tokens = PageTokens::new(&[7; 32]).unwrap();
+        let token = tokens.seal(scope(1, ""), &position()).unwrap();
         for at in MARK.len()..token.len() - 1 {
             let mut changed = token.clone().into_bytes();
             changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };

@@ -12,25 +12,25 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
-use crate::carry::{Answer, Fault, GatewayBody};
 use crate::error_document;
+use crate::execute::{Answer, Fault, GatewayBody};
 use crate::xml::DECLARATION;
 
 /// White space between the declaration and the document; XML allows none before the former.
 const WHITE_SPACE: Bytes = Bytes::from_static(b" ");
 
 /// An answer that is still to be made.
-pub(crate) struct Late {
+pub(crate) struct KeepAliveResponse {
     answer: Pin<Box<dyn Future<Output = Answer> + Send>>,
     /// When to show again that something is being done.
-    signs: Interval,
+    ticks: Interval,
     begun: bool,
     request_id: String,
 }
 
 /// How it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct LateEnd {
+pub(crate) struct KeepAliveEnd {
     /// By how many bytes the stored size changed.
     pub(crate) size_change: i64,
     /// The status that the answer would have had.
@@ -39,28 +39,28 @@ pub(crate) struct LateEnd {
     pub(crate) fault: Option<Fault>,
 }
 
-impl Late {
+impl KeepAliveResponse {
     /// The client gets a sign of life every `pause`.
     pub(crate) fn new(
         answer: Pin<Box<dyn Future<Output = Answer> + Send>>,
         pause: Duration,
         request_id: &str,
     ) -> Self {
-        let mut signs = interval_at(Instant::now() + pause, pause);
-        signs.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { answer, signs, begun: false, request_id: request_id.to_owned() }
+        let mut ticks = interval_at(Instant::now() + pause, pause);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { answer, ticks, begun: false, request_id: request_id.to_owned() }
     }
 
     /// The head, and what follows it.
     pub(crate) fn response(self) -> Response<GatewayBody> {
-        let mut response = Response::new(GatewayBody::late(self));
+        let mut response = Response::new(GatewayBody::keep_alive(self));
         let xml = HeaderValue::from_static("application/xml");
         response.headers_mut().insert(http::header::CONTENT_TYPE, xml);
         response
     }
 
     /// The next piece; with the last one, how it ended.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<(Bytes, Option<LateEnd>)> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<(Bytes, Option<KeepAliveEnd>)> {
         if !self.begun {
             self.begun = true;
             return Poll::Ready((Bytes::from_static(DECLARATION.as_bytes()), None));
@@ -69,23 +69,23 @@ impl Late {
             let (document, end) = self.end(answer);
             return Poll::Ready((document, Some(end)));
         }
-        ready!(self.signs.poll_tick(cx));
+        ready!(self.ticks.poll_tick(cx));
         Poll::Ready((WHITE_SPACE, None))
     }
 
-    fn end(&self, answer: Answer) -> (Bytes, LateEnd) {
+    fn end(&self, answer: Answer) -> (Bytes, KeepAliveEnd) {
         match answer {
             Ok(outcome) => {
                 let (head, body) = outcome.response.into_parts();
                 let document = without_declaration(body.into_document());
-                let end = LateEnd { size_change: outcome.size_change, status: head.status, fault: None };
+                let end = KeepAliveEnd { size_change: outcome.size_change, status: head.status, fault: None };
                 (document, end)
             }
             Err(failure) => {
                 // Without the resource: aws-sdk-js looks for an error in the first 3,000 bytes only, and takes a longer
                 // document for a success.
                 let document = error_document::document(&failure.error, "", &self.request_id);
-                let end = LateEnd {
+                let end = KeepAliveEnd {
                     size_change: failure.size_change,
                     status: failure.error.status(),
                     fault: failure.fault,
