@@ -8,6 +8,7 @@ mod bench;
 mod checks;
 mod command;
 mod fuzz;
+mod names;
 mod node_tools;
 mod openapi;
 mod peers;

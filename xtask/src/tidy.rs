@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::command::{self, Result};
+use crate::names::{self, Types};
 
 /// A source file longer than this has more than one idea in it.
 const LONGEST: usize = 600;
@@ -30,12 +31,18 @@ const FORBIDDEN_IN_RUST: [(&str, &str); 3] = [
 /// Looks at every file that is or could be committed.
 pub(crate) fn check(root: &Path) -> Result {
     let mut complaints = Vec::new();
+    let mut types = Types::default();
     for path in files(root)? {
         // What is not text is not for reading; a file deleted but still in the index is not there.
         if let Ok(text) = fs::read_to_string(root.join(&path)) {
             complaints.extend(faults(&path, &text));
+            if Path::new(&path).extension().is_some_and(|extension| extension == "rs") {
+                complaints.extend(names::rejected(&path, &text));
+                types.add(&path, &text);
+            }
         }
     }
+    complaints.extend(types.repeated(names::SHARED));
     if complaints.is_empty() { Ok(()) } else { Err(complaints.join("\n").into()) }
 }
 
