@@ -217,7 +217,8 @@ fn definitions(text: &str) -> impl Iterator<Item = Definition<'_>> {
         words.next();
         let name = words.next()?;
         let end = name.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(name.len());
-        Some(Definition { line: index + 1, keyword, name: &name[..end] })
+        // A macro's parameter has no name of its own.
+        (end > 0).then(|| Definition { line: index + 1, keyword, name: &name[..end] })
     })
 }
 
