@@ -124,6 +124,7 @@ async fn create(
 /// What kind of token it is.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
+#[schema(as = TokenKind)]
 enum TokenKindSchema {
     /// A login session.
     Session,
