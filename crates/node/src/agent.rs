@@ -1,4 +1,4 @@
-//! Starts the agent's tasks, and ends them in the right order.
+//! Starts the tasks of the agent, and stops them in the right order.
 
 use std::sync::{Arc, Mutex, RwLock};
 
@@ -29,30 +29,30 @@ use crate::spool::{Spool, SpoolError};
 use crate::sync::Sync;
 use crate::usage::{UsageReports, new_spool_name};
 
-/// How many changes of buckets wait for the prober at most; beyond, the synchronisation waits.
+/// The capacity of the channel of bucket changes. When it is full, the sync task waits for the prober.
 const CHANGES_WAITING: usize = 256;
 
-/// What an agent works with.
+/// The parts that an agent is built from. Tests replace some of them with fakes.
 pub struct Dependencies {
-    /// Takes its messages.
+    /// Receives the agent's messages.
     pub control_plane: Arc<dyn ControlPlane>,
-    /// Opens buckets.
+    /// Opens, probes and diagnoses buckets.
     pub cloud: Arc<dyn Cloud>,
-    /// Opens secrets.
+    /// The keys that open sealed secrets.
     pub identities: Identities,
-    /// Tells the time of samples.
+    /// The clock that dates samples and results.
     pub clock: Arc<dyn Clock>,
-    /// Seeds the chance that spreads probes and retries.
+    /// The seed of the random delays that spread probes and retries.
     pub seed: u64,
-    /// What the gateway starts with; none for a node that carries no traffic.
+    /// The settings and the listener of the gateway. `None` for a node that serves no applications.
     pub gateway: Option<GatewayStart>,
 }
 
-/// A node's agent: synchronises, probes, does jobs, and reports.
+/// A node's agent: syncs, probes, runs jobs and reports.
 pub struct Agent;
 
 impl Agent {
-    /// Starts an agent. It needs a Tokio runtime, and blocks shortly on opening its spool.
+    /// Starts an agent. Must be called within a Tokio runtime. Blocks briefly while it opens the spool.
     pub fn start(config: AgentConfig, dependencies: Dependencies) -> Result<AgentHandle, SpoolError> {
         let Dependencies { control_plane, cloud, identities, clock, seed, gateway } = dependencies;
         let spool = Spool::open(&config.spool_dir, config.spool.max_bytes, &new_spool_name())?;
@@ -68,7 +68,7 @@ impl Agent {
             config.node.clone(),
             Arc::clone(&identities),
         ));
-        // Two stages: what makes news stops first, then what tells it.
+        // Stopping has two stages: the tasks that produce news end first, then the tasks that report it.
         let (stop_work, stop_talk) = (CancellationToken::new(), CancellationToken::new());
         let (mut work, mut talk) = (JoinSet::new(), JoinSet::new());
 
@@ -169,14 +169,15 @@ impl Agent {
                 Some(_) = serving.join_next() => alive.lost(),
             }
             stopping.cancelled().await;
-            // It bounds its own end. Until then keys can still be revoked.
+            // The gateway bounds its own shutdown. Keys can still be revoked until it ends, because sync is
+            // running.
             stop_gateway.cancel();
             while serving.join_next().await.is_some() {}
             let deadline = Instant::now() + stop_timeout;
             stop_work.cancel();
             finish(&mut work, deadline).await;
             stop_flushes.cancel();
-            // Never given up: it is what must not be lost.
+            // Waits without a deadline: counted traffic must reach the disk.
             _ = flushes.await;
             stop_talk.cancel();
             finish(&mut talk, deadline).await;
@@ -188,7 +189,7 @@ impl Agent {
 async fn finish(tasks: &mut JoinSet<()>, deadline: Instant) {
     let ended = timeout_at(deadline, async { while tasks.join_next().await.is_some() {} }).await;
     if ended.is_err() {
-        tracing::warn!("a task of the node didn't end in time and is given up");
+        tracing::warn!("a task of the node didn't stop in time and was aborted");
         tasks.shutdown().await;
     }
 }
@@ -209,11 +210,11 @@ struct Alive {
 impl Alive {
     fn lost(&self) {
         self.lost_a_task.store(true, std::sync::atomic::Ordering::Relaxed);
-        tracing::error!("a task of the node ended by itself; restart the node");
+        tracing::error!("a task of the node ended unexpectedly; restart the node");
     }
 }
 
-/// A running agent. Dropping it stops the agent too, without waiting for the end.
+/// A running agent. Dropping the handle also stops the agent, but doesn't wait for it.
 pub struct AgentHandle {
     shared: Arc<SharedAgent>,
     alive: Arc<Alive>,
@@ -222,30 +223,31 @@ pub struct AgentHandle {
 }
 
 impl AgentHandle {
-    /// Where traffic is counted.
+    /// The meter that counts this node's traffic.
     pub fn usage_meter(&self) -> UsageMeter {
         self.shared.meter.clone()
     }
 
-    /// What the agent did and how it stands.
+    /// The agent's metrics at this moment.
     pub fn metrics(&self) -> MetricsSnapshot {
         self.reader().snapshot()
     }
 
-    /// Reads metrics for as long as it is wanted, whoever holds the handle.
+    /// Returns a reader of the metrics that can outlive this handle.
     pub fn reader(&self) -> MetricsReader {
         MetricsReader { shared: Arc::clone(&self.shared), alive: Arc::clone(&self.alive) }
     }
 
-    /// Stops: no more probes and jobs, what was counted goes to the disk, last heartbeat and reports are tried.
-    /// Takes at most the configured time and what the disk needs. Dropping the future doesn't stop the stopping.
+    /// Stops the agent: ends probes and jobs, writes counted traffic to the disk, and tries to send a last
+    /// heartbeat and last reports. Takes at most `stop_timeout`, plus the time for the gateway to drain and for the
+    /// disk to write. Stopping continues if this future is dropped.
     pub async fn stop(self) {
         drop(self.stop);
         _ = self.supervisor.await;
     }
 }
 
-/// Reads an agent's metrics.
+/// Reads the metrics of an agent, even after its handle is gone.
 #[derive(Clone)]
 pub struct MetricsReader {
     shared: Arc<SharedAgent>,
@@ -253,12 +255,12 @@ pub struct MetricsReader {
 }
 
 impl MetricsReader {
-    /// What the gateway did so far; none where there is no gateway.
+    /// The gateway's counters since the start. `None` if the node has no gateway.
     pub fn gateway(&self) -> Option<Stats> {
         self.shared.gateway.as_ref().map(Gateway::stats)
     }
 
-    /// The metrics of this moment.
+    /// The metrics at this moment.
     pub fn snapshot(&self) -> MetricsSnapshot {
         let (waiting, forgotten) = self.shared.outbox.counts();
         MetricsSnapshot {

@@ -1,11 +1,11 @@
-//! Waiting longer after each failure.
+//! Exponential backoff with jitter.
 
 use std::time::Duration;
 
 use crate::jitter::Jitter;
 
-/// Times to wait between attempts: doubling from the first to the longest, each shortened by chance by up to a half,
-/// so that many nodes don't come back at the same moment.
+/// The delays between attempts. They double from the first to the longest. Each is shortened by a random part of up
+/// to a half, so that many nodes don't come back at the same moment.
 #[derive(Debug)]
 pub(crate) struct Backoff {
     first: Duration,
@@ -19,14 +19,14 @@ impl Backoff {
         Self { first, longest, next: first, jitter }
     }
 
-    /// How long to wait after one more failure.
+    /// Returns how long to wait after another failure.
     pub(crate) fn after_failure(&mut self) -> Duration {
         let whole = self.next;
         self.next = (whole * 2).min(self.longest);
         self.jitter.between(whole / 2, whole)
     }
 
-    /// Begins anew after a success.
+    /// Starts over with the first delay after a success.
     pub(crate) fn reset(&mut self) {
         self.next = self.first;
     }

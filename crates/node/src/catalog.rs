@@ -1,4 +1,4 @@
-//! Which buckets and repositories the node serves, and in which version: what answers of the control plane add up to.
+//! Which buckets and repositories the node serves, and in which version, as accumulated from sync responses.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -6,7 +6,7 @@ use std::hash::Hash;
 use bucketry_model::id::{BucketId, RepoId};
 use bucketry_model::node_protocol::{NodeBucket, NodeRepository, SyncAnswer};
 
-/// The node's side of the synchronisation.
+/// The node's side of the sync.
 #[derive(Debug, Default)]
 pub(crate) struct Catalog {
     buckets: Versions<BucketId>,
@@ -14,7 +14,7 @@ pub(crate) struct Catalog {
     snapshot: Option<Snapshot>,
 }
 
-/// The versions of one kind of thing.
+/// The known versions of buckets, or of repositories.
 #[derive(Debug)]
 struct Versions<Id>(HashMap<Id, KnownVersions>);
 
@@ -24,7 +24,7 @@ struct KnownVersions {
     usable: bool,
 }
 
-/// A snapshot on its way: first the buckets in the order of their ids, then the repositories in that of theirs.
+/// A snapshot that is being received: first the buckets, ordered by id, then the repositories, ordered by id.
 #[derive(Debug, Default)]
 struct Snapshot {
     buckets: HashSet<BucketId>,
@@ -33,24 +33,24 @@ struct Snapshot {
     last_repository: Option<RepoId>,
 }
 
-/// What follows from an answer.
+/// What the node has to do after a sync response.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Changes {
-    /// Buckets to be opened anew.
+    /// Buckets to open: new, changed, or not opened successfully before.
     pub(crate) open: Vec<NodeBucket>,
-    /// Buckets to be forgotten.
+    /// Buckets that are no longer served.
     pub(crate) forget: Vec<BucketId>,
-    /// Repositories to be opened anew.
+    /// Repositories to open: new, changed, or not opened successfully before.
     pub(crate) open_repositories: Vec<NodeRepository>,
-    /// Repositories to be forgotten.
+    /// Repositories that are no longer served.
     pub(crate) forget_repositories: Vec<RepoId>,
 }
 
 impl Catalog {
-    /// Takes in an answer's buckets and repositories.
+    /// Applies a sync response.
     ///
-    /// Of each the highest version counts. The same version again is of interest only where it couldn't be opened:
-    /// its secret may have been sealed anew.
+    /// The highest version of each bucket and repository wins. A version that is already known is opened again
+    /// only if it couldn't be opened before, because its secret may have been resealed to this node's keys.
     pub(crate) fn take(&mut self, answer: SyncAnswer) -> Changes {
         let mut changes = Changes::default();
         if answer.snapshot {
@@ -79,20 +79,20 @@ impl Catalog {
         changes
     }
 
-    /// Notes that a bucket couldn't be opened.
+    /// Records that a bucket couldn't be opened.
     pub(crate) fn note_unusable(&mut self, id: BucketId) {
         self.buckets.note_unusable(id);
     }
 
-    /// Notes that some key of a repository couldn't be opened.
+    /// Records that the sealing key or an access key of a repository couldn't be opened.
     pub(crate) fn note_unusable_repository(&mut self, id: RepoId) {
         self.repositories.note_unusable(id);
     }
 
     fn note_page(&mut self, page: &SyncAnswer) {
         let snapshot = self.snapshot.get_or_insert_default();
-        // A page that doesn't go on where the last ended begins another snapshot (the cursor became too old in
-        // between): what the broken one showed may be gone by now.
+        // A page that doesn't continue where the previous one ended begins another snapshot, because the cursor
+        // became too old in between. What the interrupted snapshot listed may no longer exist.
         let bucket = page.buckets.first().map(|bucket| bucket.id);
         let repository = page.repositories.first().map(|repository| repository.id);
         if goes_back(bucket, snapshot.last_bucket)
@@ -120,7 +120,7 @@ impl<Id> Default for Versions<Id> {
 }
 
 impl<Id: Copy + Eq + Hash> Versions<Id> {
-    /// Notes a version. Says whether it is news.
+    /// Records a version. Returns whether it has to be opened.
     fn take(&mut self, id: Id, version: i64) -> bool {
         let stale = self
             .0
@@ -136,7 +136,7 @@ impl<Id: Copy + Eq + Hash> Versions<Id> {
         self.0.remove(&id).is_some()
     }
 
-    /// Forgets all but these, and says which.
+    /// Removes all ids except `seen`, and returns the removed ones.
     fn keep(&mut self, seen: &HashSet<Id>) -> Vec<Id> {
         self.0.extract_if(|id, _| !seen.contains(id)).map(|(id, _)| id).collect()
     }

@@ -1,4 +1,4 @@
-//! The clouds, as far as the agent needs them.
+//! The interface between the agent and storage providers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,35 +10,36 @@ use bucketry_model::status::ProbeFailure;
 use bucketry_provider::connection::Connections;
 use bucketry_provider::driver::SharedDriver;
 
-/// What one probe found.
+/// The outcome of one probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probed {
-    /// How long the bucket took to answer.
+    /// How long the bucket took to respond.
     pub latency: Duration,
-    /// Whether it is there.
+    /// Whether the bucket is reachable and usable.
     pub outcome: Result<(), ProbeFailure>,
 }
 
-/// An open bucket that can be probed again and again. Dropping a probe's future gives it up.
+/// Probes one open bucket, repeatedly. Dropping the future of a probe cancels it.
 #[async_trait]
 pub trait Prober: Send + Sync {
-    /// Asks the bucket whether it is there, for at most `deadline`.
+    /// Checks that the bucket responds, for at most `deadline`.
     async fn probe(&self, deadline: Duration) -> Probed;
 }
 
-/// A bucket that was opened.
+/// A bucket with its opened secret, ready for use.
 #[derive(Clone)]
 pub struct OpenBucket {
-    /// Probes it.
+    /// Probes the bucket.
     pub prober: Arc<dyn Prober>,
-    /// Carries requests of applications to it; none where nothing can.
+    /// Executes the requests of applications. `None` if the bucket couldn't be opened.
     pub driver: Option<SharedDriver>,
-    /// The host that its requests go to: what shares a host shares its bound of running probes.
+    /// The host that requests to the bucket go to. Buckets of the same host share its limit of concurrent probes.
     pub host: Arc<str>,
 }
 
 impl OpenBucket {
-    /// Stands for a bucket that can't be opened: no request is carried to it, and each probe tells why.
+    /// A placeholder for a bucket that can't be opened. It serves no requests, and every probe fails with
+    /// `message`.
     pub(crate) fn not_opened(message: String) -> Self {
         Self { prober: Arc::new(NotOpened(message)), driver: None, host: "".into() }
     }
@@ -54,17 +55,17 @@ impl Prober for NotOpened {
     }
 }
 
-/// Opens buckets and finds out what is wrong with them.
+/// Opens and diagnoses buckets.
 #[async_trait]
 pub trait Cloud: Send + Sync + 'static {
-    /// Opens a bucket without asking its provider anything. The error is one sentence without secrets.
+    /// Opens a bucket without contacting its provider. The error is one sentence that contains no secrets.
     fn open(&self, target: &BucketTarget) -> Result<OpenBucket, String>;
 
-    /// Finds out what is wrong with a bucket, for at most `deadline` in all.
+    /// Finds out what is wrong with a bucket, within `deadline` in total.
     async fn diagnose(&self, target: &BucketTarget, scope: CheckScope, deadline: Duration) -> Diagnosis;
 }
 
-/// The real clouds, by way of the guarded connections.
+/// The real providers, reached over guarded connections.
 pub struct Providers {
     connections: Connections,
 }

@@ -1,4 +1,4 @@
-//! What an agent is told at its start.
+//! The settings of an agent.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,36 +7,36 @@ use bucketry_model::endpoint::Endpoint;
 use bucketry_model::id::OrgId;
 use bucketry_model::node_protocol::{HEARTBEAT_SECONDS, LONG_POLL_SECONDS};
 
-/// Who the node is.
+/// What a node reports about itself when it registers.
 #[derive(Debug, Clone)]
 pub struct NodeInfo {
-    /// Its unique name: a host name or address that its clients reach it by.
+    /// The unique name of the node: a host name or address under which clients reach it.
     pub name: String,
-    /// Where it runs.
+    /// The region that the node runs in.
     pub region: String,
-    /// Whose cloud it runs in.
+    /// The cloud that the node runs in.
     pub provider: String,
-    /// The version it runs.
+    /// The version of the software.
     pub version: String,
-    /// The organization that it serves; none for the deployment's own nodes, which serve all.
+    /// The organization that the node serves. `None` for the deployment's own nodes, which serve all organizations.
     pub id_org: Option<OrgId>,
-    /// Where applications reach its gateway, where it has one.
+    /// The URL under which applications reach the node's gateway, if it has one.
     pub gateway_url: Option<Endpoint>,
 }
 
 /// How buckets are probed.
 #[derive(Debug, Clone)]
 pub struct ProbeConfig {
-    /// How often each bucket is probed, give or take a tenth.
+    /// The time between two probes of a bucket, plus or minus 10% at random.
     pub interval: Duration,
     /// How long one probe may take.
     pub timeout: Duration,
-    /// How many probes run at the same time at most.
+    /// The largest number of concurrent probes.
     pub max_running: usize,
-    /// How many of them at most go to one host, so that one that answers slowly leaves room for the others.
+    /// The largest number of concurrent probes to one host, so that a slow host leaves room for the others.
     pub max_running_per_host: usize,
-    /// How many buckets that are new are probed for the first time within one second at most: a node that starts
-    /// with thousands of buckets spreads them.
+    /// How many new buckets are probed per second at most. Spreads the first probes of a node that starts with
+    /// thousands of buckets.
     pub first_probes_per_second: u32,
 }
 
@@ -52,12 +52,12 @@ impl Default for ProbeConfig {
     }
 }
 
-/// How traffic is kept until it is reported.
+/// How counted traffic is stored until it is reported.
 #[derive(Debug, Clone)]
 pub struct SpoolConfig {
-    /// How often what was counted is written to the disk. A crash loses at most so much.
+    /// How often counted traffic is written to the disk. A crash loses at most this much.
     pub flush_interval: Duration,
-    /// How much room unreported traffic may take, in bytes.
+    /// The largest size of unreported traffic on the disk, in bytes.
     pub max_bytes: u64,
 }
 
@@ -67,31 +67,32 @@ impl Default for SpoolConfig {
     }
 }
 
-/// What an agent is told at its start.
+/// All settings of an agent.
 #[derive(Debug, Clone)]
 pub struct AgentConfig {
-    /// Who it is.
+    /// The node's identity.
     pub node: NodeInfo,
-    /// Where it keeps unreported traffic; nobody else may use the directory.
+    /// The directory for unreported traffic. No other process may use it.
     pub spool_dir: PathBuf,
     /// How buckets are probed.
     pub probes: ProbeConfig,
-    /// How often it says that it is there.
+    /// The time between two heartbeats.
     pub heartbeat_interval: Duration,
-    /// How long it lets the control plane wait for news.
+    /// How long a sync request waits at the control plane for changes.
     pub long_poll: Duration,
-    /// How many samples it keeps at most while the control plane is away; older ones are forgotten first.
+    /// The largest number of samples to retain while the control plane is unreachable. The oldest are dropped
+    /// first.
     pub max_samples: usize,
-    /// How many validations run at the same time at most.
+    /// The largest number of concurrent validations.
     pub max_validations: usize,
-    /// How traffic is kept until it is reported.
+    /// How counted traffic is stored until it is reported.
     pub spool: SpoolConfig,
-    /// How long stopping may take.
+    /// How long the tasks get to end when the agent stops.
     pub stop_timeout: Duration,
 }
 
 impl AgentConfig {
-    /// The usual settings.
+    /// The default settings.
     pub fn new(node: NodeInfo, spool_dir: PathBuf) -> Self {
         Self {
             node,

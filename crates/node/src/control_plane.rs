@@ -1,4 +1,4 @@
-//! The control plane, as far as the agent needs it.
+//! The interface between the agent and the control plane.
 
 use std::time::Duration;
 
@@ -6,45 +6,45 @@ use async_trait::async_trait;
 use bucketry_client::{ClientError, NodeClient};
 use bucketry_model::node_protocol::{Heartbeat, Register, Report, SyncAnswer};
 
-/// Why the control plane didn't take a message, told by what follows from it.
+/// Why the control plane didn't accept a message, classified by what the node has to do next.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ControlPlaneError {
-    /// It can't be reached, or can't answer now. Try again later.
+    /// The control plane can't be reached, or can't respond now. Try again later.
     #[error("{0}")]
     Unavailable(String),
-    /// It doesn't know the node, or not by this key, or not at this time. Register, then try again; where that is
-    /// refused too, an operator has to look at the node's key and clock.
+    /// The control plane doesn't know the node, or rejects its key or its time. Register, then try again. If the
+    /// registration is rejected too, an operator has to check the node's key and clock.
     #[error("{0}")]
     Unregistered(String),
-    /// It doesn't take this message, however often it is sent.
+    /// The control plane will never accept this message. Don't repeat it.
     #[error("{message}")]
     Refused {
-        /// The stable code.
+        /// The stable error code of the response, if it has one.
         code: Option<String>,
-        /// One sentence.
+        /// One sentence that explains the refusal.
         message: String,
     },
 }
 
-/// The code of a usage batch whose number isn't the one expected next.
+/// The error code for a usage batch whose number isn't the expected one.
 pub const USAGE_OUT_OF_ORDER: &str = "BATCH_OUT_OF_ORDER";
-/// The code of a message whose signature or time isn't accepted.
+/// The error code for a message whose signature or time is rejected.
 const INVALID_NODE_MESSAGE: &str = "INVALID_NODE_MESSAGE";
 
-/// Takes a node's messages. Every call ends by itself within a bounded time, and can be repeated.
+/// Receives a node's messages. Every call ends within a bounded time, and can be repeated.
 #[async_trait]
 pub trait ControlPlane: Send + Sync + 'static {
-    /// Takes a registration.
+    /// Registers the node.
     async fn register(&self, message: &Register) -> Result<(), ControlPlaneError>;
 
-    /// Takes a heartbeat.
+    /// Sends a heartbeat.
     async fn heartbeat(&self, message: &Heartbeat) -> Result<(), ControlPlaneError>;
 
-    /// Tells what is new since the cursor, waiting for it up to `wait`. An answer that gets lost on its way takes
-    /// the jobs in it along.
+    /// Returns what has changed since the cursor, and waits up to `wait` for changes. Jobs in a response that is
+    /// lost on its way are lost too.
     async fn sync(&self, cursor: Option<&str>, wait: Duration) -> Result<SyncAnswer, ControlPlaneError>;
 
-    /// Takes traffic and results of jobs.
+    /// Reports traffic, key uses and results of jobs.
     async fn report(&self, message: &Report) -> Result<(), ControlPlaneError>;
 }
 

@@ -1,4 +1,4 @@
-//! The gateway inside of the node: what it needs at its start, and whom it tells what it did.
+//! Connects the gateway to the rest of the node: what it starts with, and where it reports requests.
 
 use std::sync::Arc;
 
@@ -17,13 +17,13 @@ use crate::probes::Change;
 
 /// What a node needs to run a gateway.
 pub struct GatewayStart {
-    /// How it works.
+    /// The settings of the gateway.
     pub settings: GatewaySettings,
-    /// Where it takes requests.
+    /// The socket that accepts requests.
     pub listener: TcpListener,
 }
 
-/// Passes on what requests add up to.
+/// Passes on what the gateway observes: traffic, key uses, and buckets whose status may have changed.
 pub(crate) struct Traffic {
     pub(crate) meter: UsageMeter,
     pub(crate) key_uses: Arc<KeyUses>,
@@ -41,7 +41,7 @@ impl Observer for Traffic {
     }
 
     fn bucket_failed(&self, bucket: BucketId) {
-        // Where the prober has too much to take in, the next failure says so again.
+        // When the prober's queue is full, the notice is dropped. The next failed request sends another one.
         _ = self.probes.try_send(Change::Suspect(bucket));
     }
 

@@ -1,4 +1,4 @@
-//! Says that the node is there, and what its probes found.
+//! Reports that the node is alive, and what its probes found.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,11 +15,11 @@ use crate::metrics::{Metrics, add};
 use crate::outbox::Outbox;
 use crate::registration::Registration;
 
-/// How long an urgent heartbeat waits for others of its kind.
+/// How long an urgent heartbeat waits for further urgent samples.
 const DEBOUNCE: Duration = Duration::from_millis(200);
-/// The time between two urgent heartbeats, so that thousands of changes make a few messages.
+/// The shortest time between two urgent heartbeats, so that thousands of changes make only a few messages.
 const URGENT_PAUSE: Duration = Duration::from_secs(1);
-/// What the last heartbeat, while stopping, may take.
+/// How long the last heartbeat may take while the node stops.
 const FAREWELL: Duration = Duration::from_secs(3);
 
 /// The state of the heartbeat task.
@@ -34,7 +34,7 @@ pub(crate) struct Heartbeats {
 }
 
 impl Heartbeats {
-    /// Sends heartbeats until it is stopped, then tries a last one.
+    /// Sends heartbeats until it is stopped, then tries to send a last one.
     pub(crate) async fn run(self, jitter: Jitter, stop: CancellationToken) {
         stop.run_until_cancelled(self.beat(jitter)).await;
         if self.registration.is_registered() {
@@ -67,7 +67,7 @@ impl Heartbeats {
                     }
                     Err(error) => {
                         add(&self.metrics.heartbeats_failed, 1);
-                        tracing::warn!(%error, "a heartbeat didn't arrive");
+                        tracing::warn!(%error, "can't send a heartbeat");
                         if matches!(error, ControlPlaneError::Unregistered(_)) {
                             self.registration.invalidate();
                         }
@@ -77,7 +77,7 @@ impl Heartbeats {
         }
     }
 
-    /// Sends all samples, in as many messages as that takes, at least one.
+    /// Sends all samples, in one or more messages. Sends at least one message.
     async fn send_all(&self) -> Result<(), ControlPlaneError> {
         loop {
             let batch = self.outbox.next_batch();
@@ -92,14 +92,14 @@ impl Heartbeats {
             };
             match self.control_plane.heartbeat(&message).await {
                 Ok(()) => add(&self.metrics.heartbeats_sent, 1),
-                // It will never be taken: sending it for ever would hold up all that comes after.
+                // These samples will never be accepted. Sending them again would block everything after them.
                 Err(ControlPlaneError::Refused { message, .. }) if !batch.samples.is_empty() => {
                     add(&self.metrics.heartbeats_failed, 1);
                     let samples = batch.samples.len();
                     tracing::error!(
                         error = message,
                         samples,
-                        "the control plane refuses samples; they are lost"
+                        "the control plane rejected samples of probes; they are lost"
                     );
                 }
                 Err(error) => return Err(error),

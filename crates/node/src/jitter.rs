@@ -1,8 +1,8 @@
-//! Chance for spreading things over time.
+//! Random delays that spread work over time.
 
 use std::time::Duration;
 
-/// A source of chance that is cheap and can be repeated by its seed (SplitMix64). Not for secrets.
+/// A cheap pseudo-random generator (SplitMix64) that a seed makes reproducible. Not for secrets.
 #[derive(Debug, Clone)]
 pub(crate) struct Jitter(u64);
 
@@ -11,19 +11,19 @@ impl Jitter {
         Self(seed)
     }
 
-    /// Another source with chance of its own.
+    /// Returns an independent generator.
     pub(crate) fn split(&mut self) -> Self {
         Self(self.next())
     }
 
-    /// A time between two.
+    /// A random duration between the two.
     pub(crate) fn between(&mut self, shortest: Duration, longest: Duration) -> Duration {
         let span = longest.saturating_sub(shortest);
         shortest + span.mul_f64(self.unit())
     }
 
     fn unit(&mut self) -> f64 {
-        // 53 bits: what a double holds exactly.
+        // A double represents integers of up to 53 bits exactly.
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 

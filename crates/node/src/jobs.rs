@@ -1,4 +1,4 @@
-//! Does what the control plane asks for.
+//! Runs the jobs that the control plane assigns to the node.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -22,27 +22,27 @@ use crate::jitter::Jitter;
 use crate::registration::Registration;
 use crate::results::{MAX_MESSAGE_BYTES, Results};
 
-/// No validation takes longer, whatever is asked for.
+/// The longest time for a validation, whatever deadline the job asks for.
 const LONGEST_VALIDATION: Duration = Duration::from_secs(10);
-/// What a validation may take beyond its deadline before it is given up.
+/// How long a validation may run past its deadline before it is aborted.
 const GRACE: Duration = Duration::from_millis(500);
-/// What a sealed secret takes in a result beside its text; the text's line ends are escaped there.
+/// The size of a resealed secret in a result, apart from its text: field names, ids, and escaped line ends.
 const BOUND_SECRET_BYTES: usize = 256;
-/// How many jobs on the node's keys wait at most.
+/// How many jobs that use the node's keys may wait.
 const MAX_WAITING: usize = 64;
-/// How many validations wait or run at most.
+/// How many validations may wait or run.
 const MAX_VALIDATIONS: usize = 1_024;
-/// How often a new identity's registration is tried before the job fails.
+/// How often the registration of a new identity is tried before the job fails.
 const REGISTER_ATTEMPTS: u32 = 5;
 
-/// Takes jobs in: validations run side by side, what touches the node's keys one after the other.
+/// Accepts jobs. Validations run concurrently. Jobs that use the node's keys run one after the other.
 #[derive(Clone)]
 pub(crate) struct Jobs {
     shared: Arc<SharedJobs>,
     keys: mpsc::Sender<Job>,
 }
 
-/// What jobs are done with.
+/// What jobs need in order to run.
 pub(crate) struct Tools {
     pub(crate) identities: Arc<RwLock<Identities>>,
     pub(crate) registration: Arc<Registration>,
@@ -58,7 +58,7 @@ struct SharedJobs {
 }
 
 impl Jobs {
-    /// The intake, and the task that does the jobs on keys.
+    /// Returns the intake, and the task that runs jobs on the node's keys.
     pub(crate) fn new(
         tools: Tools,
         max_validations: usize,
@@ -80,7 +80,7 @@ impl Jobs {
         (Self { shared, keys }, run)
     }
 
-    /// Takes jobs in. Those for which there is no room fail at once.
+    /// Accepts jobs. Those that don't fit the queue fail immediately.
     pub(crate) fn add(&self, jobs: Vec<Job>) {
         for job in jobs {
             let (id, task) = (job.id, job.task);
@@ -94,7 +94,7 @@ impl Jobs {
                 task => self.keys.try_send(Job { id, task }).is_err(),
             };
             if refused {
-                self.shared.finish(id, failed("this node has too much to do"));
+                self.shared.finish(id, failed("this node has too many jobs waiting; try again later"));
             }
         }
     }
@@ -121,17 +121,17 @@ impl SharedJobs {
         let shared = Arc::clone(self);
         let allowed = Duration::from_millis(validation.deadline_ms).min(LONGEST_VALIDATION);
         let deadline = Instant::now() + allowed;
-        // Stopping waits for it, and with it the person who is registering a bucket: it ends soon in any case.
+        // Stopping waits for this task, because a user is waiting for the outcome. It ends soon in any case.
         self.validations.spawn(async move {
             let running = tokio::spawn(Arc::clone(&shared).validate(validation, deadline));
-            let outcome = running.await.unwrap_or_else(|_| failed("the validation broke off"));
+            let outcome = running.await.unwrap_or_else(|_| failed("the validation was interrupted"));
             shared.finish(id, outcome);
         });
     }
 
     async fn validate(self: Arc<Self>, validation: Validation, deadline: Instant) -> Outcome {
         let slot = timeout_at(deadline, self.slots.acquire()).await;
-        let Ok(Ok(_slot)) = slot else { return failed("this node had no time for it") };
+        let Ok(Ok(_slot)) = slot else { return failed("this node was too busy; try again later") };
         let Validation { org_id, bucket_id, location, secret, scope, .. } = validation;
         let opened = secret.map(|sealed| {
             let identities = self.tools.identities.read().unwrap_or_else(PoisonError::into_inner);
@@ -146,7 +146,7 @@ impl SharedJobs {
         let diagnosing = self.tools.cloud.diagnose(&target, scope, left);
         match timeout_at(deadline + GRACE, diagnosing).await {
             Ok(diagnosis) => Outcome::Validated { diagnosis, at: Some(self.tools.clock.now()) },
-            Err(_) => failed("the validation didn't end in time"),
+            Err(_) => failed("the validation didn't finish in time"),
         }
     }
 
@@ -170,14 +170,14 @@ impl SharedJobs {
         let parsed: Result<Vec<Recipient>, _> = recipients.iter().map(|text| text.parse()).collect();
         let recipients = match parsed {
             Ok(recipients) if !recipients.is_empty() => recipients,
-            Ok(_) => return failed("there is no recipient to seal to"),
+            Ok(_) => return failed("the job names no recipient to seal to"),
             Err(error) => return failed(error.to_string()),
         };
         let shared = Arc::clone(self);
         let sealing = spawn_blocking(move || {
             let identities = shared.tools.identities.read().unwrap_or_else(PoisonError::into_inner);
             let mut bytes = 0;
-            // The others are asked for again: what isn't in the result stays as it was.
+            // The control plane asks for the rest again: a secret that isn't in the result stays unchanged.
             let fits = |bound: &BoundSecret| {
                 bytes += BOUND_SECRET_BYTES + bound.secret.as_text().len() * 11 / 10;
                 bytes <= MAX_MESSAGE_BYTES - BOUND_SECRET_BYTES
@@ -188,12 +188,12 @@ impl SharedJobs {
         });
         match sealing.await {
             Ok(secrets) => Outcome::Resealed { secrets },
-            Err(_) => failed("sealing broke off"),
+            Err(_) => failed("sealing was interrupted"),
         }
     }
 
-    /// Changes the keys, then makes them known. Only after that is the job done: what is sealed from then on is
-    /// sealed to keys that the node has.
+    /// Changes the keys, then registers them. The job is done only after that, so secrets that are sealed from then
+    /// on are sealed to keys that the node has.
     async fn change_identities(
         self: &Arc<Self>,
         jitter: Jitter,
@@ -205,17 +205,17 @@ impl SharedJobs {
         match changing.await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return failed(error.to_string()),
-            Err(_) => return failed("changing the keys broke off"),
+            Err(_) => return failed("changing the keys was interrupted"),
         }
         let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(8), jitter);
         for _ in 0..REGISTER_ATTEMPTS {
             match self.tools.registration.register().await {
                 Ok(()) => return Outcome::Done,
-                Err(error) => tracing::warn!(%error, "can't make the changed keys known yet"),
+                Err(error) => tracing::warn!(%error, "can't register the changed keys yet"),
             }
             sleep(backoff.after_failure()).await;
         }
-        failed("the keys were changed, and the control plane couldn't be told")
+        failed("the node changed its keys but couldn't register them with the control plane")
     }
 }
 
@@ -226,7 +226,7 @@ fn reseal_one(bound: BoundSecret, recipients: &[Recipient], identities: &Identit
     match sealed {
         Ok(secret) => Some(BoundSecret { secret, ..bound }),
         Err(error) => {
-            tracing::warn!(owner = %bound.owner, %error, "can't seal a secret anew");
+            tracing::warn!(owner = %bound.owner, %error, "can't reseal a secret");
             None
         }
     }

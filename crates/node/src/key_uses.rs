@@ -1,4 +1,4 @@
-//! When keys of repositories were last used, until it is reported.
+//! When the keys of repositories were last used, until this is reported.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use bucketry_model::id::RepoKeyId;
 use bucketry_model::node_protocol::{KeyUse, MAX_BATCH};
 use jiff::Timestamp;
 
-/// How many keys are remembered at most; uses of others are forgotten until the next report.
+/// How many keys are remembered. Uses of further keys are dropped until the next report.
 const MAX_KEYS: usize = 100_000;
 
 /// The latest use of each key.
@@ -15,7 +15,8 @@ const MAX_KEYS: usize = 100_000;
 pub(crate) struct KeyUses(Mutex<HashMap<RepoKeyId, Timestamp>>);
 
 impl KeyUses {
-    /// Notes a use that was just made. It takes the place of one with a later time: the clock was set back in between.
+    /// Records a use that was just made. It replaces an earlier record even if that has a later time, because the
+    /// clock may have been set back in between.
     pub(crate) fn note(&self, key_use: KeyUse) {
         let mut uses = self.lock();
         if uses.len() < MAX_KEYS || uses.contains_key(&key_use.key_id) {
@@ -23,7 +24,7 @@ impl KeyUses {
         }
     }
 
-    /// Takes as many as one message holds.
+    /// Takes as many uses as fit one message.
     pub(crate) fn take(&self) -> Vec<KeyUse> {
         let mut uses = self.lock();
         let taken: Vec<_> =
@@ -34,12 +35,12 @@ impl KeyUses {
         taken
     }
 
-    /// Takes back what didn't arrive.
+    /// Puts back uses that weren't delivered.
     pub(crate) fn put_back(&self, uses: Vec<KeyUse>) {
         let mut noted = self.lock();
         for key_use in uses {
             if noted.len() < MAX_KEYS || noted.contains_key(&key_use.key_id) {
-                // What was noted meanwhile is later.
+                // A use that was recorded in the meantime is the later one.
                 noted.entry(key_use.key_id).or_insert(key_use.at);
             }
         }
@@ -50,7 +51,7 @@ impl KeyUses {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<RepoKeyId, Timestamp>> {
-        // Nothing panics while it is held, and if it did, the map would still be one.
+        // Nothing panics while this lock is held, and the map would be usable even then.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

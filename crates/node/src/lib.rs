@@ -1,12 +1,12 @@
-//! The node's agent: learns from the control plane which buckets there are, probes them, does jobs, counts traffic,
+//! The node's agent: learns from the control plane which buckets to serve, probes them, runs jobs, counts traffic
 //! and reports. `docs/nodes.md` describes the protocol.
 //!
-//! - [`Agent::start`] starts it over a [`ControlPlane`] and a [`Cloud`]; `bucketry_client::NodeClient` and
-//!   [`Providers`] are the real ones.
-//! - [`UsageMeter`] takes counts of traffic; [`spool`] keeps them until they are acknowledged.
+//! - [`Agent::start`] starts an agent over a [`ControlPlane`] and a [`Cloud`]. The real ones are
+//! `bucketry_client::NodeClient` and [`Providers`].
+//! - [`UsageMeter`] counts traffic. [`spool`] stores the counts until the control plane acknowledges them.
 //!
-//! **Invariants:** plain secrets live in memory only. Everything that can pile up while the control plane is away has
-//! a bound. What was spooled is counted exactly once.
+//! **Invariants:** plain secrets exist in memory only. Everything that can accumulate while the control plane is
+//! unreachable is bounded. Spooled traffic is counted exactly once.
 
 mod agent;
 mod backoff;

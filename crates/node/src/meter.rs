@@ -1,4 +1,4 @@
-//! Counts traffic between two writes of the spool.
+//! Counts traffic in memory between two writes to the spool.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,13 +9,14 @@ use foldhash::fast::RandomState;
 
 use crate::metrics::{Metrics, add};
 
-/// How many (minute, bucket, repository) are counted apart at most; a flush empties them every few seconds.
+/// How many combinations of minute, bucket and repository are counted separately. A flush empties them every few
+/// seconds.
 const MAX_ROWS: usize = 100_000;
 
 type Key = (i64, BucketId, Option<RepoId>);
 type Rows = HashMap<Key, UsageRow, RandomState>;
 
-/// Takes counts of traffic. A clone counts into the same place. Cheap enough to be called for each request.
+/// Counts traffic. Clones share the same counters. Adding is cheap enough to be done for each request.
 #[derive(Clone)]
 pub struct UsageMeter {
     rows: Arc<Mutex<Rows>>,
@@ -27,7 +28,7 @@ impl UsageMeter {
         Self { rows: Arc::default(), metrics }
     }
 
-    /// Adds to what was counted. It is kept on the disk within the flush interval, and reported from there.
+    /// Adds a row to the counters. They are written to the spool at the next flush, and reported from there.
     pub fn add(&self, row: UsageRow) {
         let mut rows = self.lock();
         let key = (row.minute, row.bucket_id, row.repo_id);
@@ -41,13 +42,13 @@ impl UsageMeter {
         }
     }
 
-    /// Takes what was counted, to be written to the spool.
+    /// Takes all counts, in order to write them to the spool.
     pub(crate) fn take(&self) -> Vec<UsageRow> {
         std::mem::take(&mut *self.lock()).into_values().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Rows> {
-        // Nothing panics while it is held, and if it did, the sums would still be sums.
+        // Nothing panics while this lock is held, and the sums would be usable even then.
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! What the agent counts about itself.
+//! The agent's own metrics.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
@@ -8,46 +8,46 @@ use jiff::Timestamp;
 
 use crate::cloud::Probed;
 
-/// The upper bounds of the buckets of the latency histogram, in milliseconds.
+/// The upper bounds of the latency histogram's buckets, in milliseconds.
 pub const LATENCY_BOUNDS_MS: [u64; 10] = [5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000];
 
-/// What the agent did since its start, and how it stands.
+/// Counters since the agent's start, and its state at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MetricsSnapshot {
-    /// Probes that found their bucket.
+    /// Probes that succeeded.
     pub probes_succeeded: u64,
-    /// Probes that didn't.
+    /// Probes that failed.
     pub probes_failed: u64,
-    /// Latencies of the successful probes: how many were within each of [`LATENCY_BOUNDS_MS`] and not within the one
-    /// before, then how many were beyond the last.
+    /// The number of successful probes by latency: one count per bound of [`LATENCY_BOUNDS_MS`], of probes above
+    /// the previous bound, then the count of those above the last bound.
     pub probe_latency_counts: [u64; LATENCY_BOUNDS_MS.len() + 1],
-    /// The sum of the latencies of the successful probes, in microseconds.
+    /// The sum of the latencies of successful probes, in microseconds.
     pub probe_latency_sum_us: u64,
-    /// How many buckets are in which state.
+    /// The number of buckets per status.
     pub buckets: StatusCounts,
-    /// Heartbeats that arrived.
+    /// Heartbeats that were delivered.
     pub heartbeats_sent: u64,
-    /// Heartbeats that didn't.
+    /// Heartbeats that failed.
     pub heartbeats_failed: u64,
-    /// Samples that wait for a heartbeat.
+    /// Samples waiting for a heartbeat.
     pub samples_waiting: u64,
-    /// Samples that were forgotten because too many waited.
+    /// Samples that were dropped because too many were waiting.
     pub samples_forgotten: u64,
-    /// Batches of traffic that wait to be reported.
+    /// Usage batches waiting to be reported.
     pub usage_batches_waiting: u64,
-    /// How often traffic could not be written to the spool and was kept in memory for the next try.
+    /// How often traffic couldn't be written to the spool and stayed in memory for the next attempt.
     pub usage_writes_failed: u64,
-    /// Rows of traffic that were lost because there was no room to keep them.
+    /// Usage rows that were lost because memory or the spool was full.
     pub usage_rows_lost: u64,
-    /// When the control plane last answered a synchronisation.
+    /// When the control plane last answered a sync request.
     pub last_sync: Option<Timestamp>,
-    /// Whether the control plane knows the node.
+    /// Whether the node is registered with the control plane.
     pub registered: bool,
-    /// Whether all of the agent's tasks run.
+    /// Whether all tasks of the agent are running.
     pub running: bool,
 }
 
-/// The counters behind the snapshot.
+/// The counters behind [`MetricsSnapshot`].
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
     probes_succeeded: AtomicU64,
@@ -59,7 +59,7 @@ pub(crate) struct Metrics {
     pub(crate) usage_batches_waiting: AtomicU64,
     pub(crate) usage_writes_failed: AtomicU64,
     pub(crate) usage_rows_lost: AtomicU64,
-    /// Unix milliseconds; 0 where there was none.
+    /// Unix milliseconds. 0 before the first sync.
     last_sync_ms: AtomicI64,
 }
 
@@ -80,7 +80,7 @@ impl Metrics {
         self.last_sync_ms.store(now.as_millisecond(), Ordering::Relaxed);
     }
 
-    /// The counters; what others know (states, queues) is filled in by the caller.
+    /// Returns the counters. The caller fills in the rest (states and queues).
     pub(crate) fn snapshot(&self) -> MetricsSnapshot {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let last_sync_ms = self.last_sync_ms.load(Ordering::Relaxed);

@@ -1,4 +1,5 @@
-//! Which buckets are OFFLINE by their last probe, for the gateway: a request that one of them answers is news.
+//! Which buckets are OFFLINE by their last probe. A request that such a bucket serves means that its status may
+//! have changed, so the gateway asks for a probe.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,7 +7,7 @@ use std::sync::{PoisonError, RwLock};
 
 use bucketry_model::id::BucketId;
 
-/// The buckets that are OFFLINE. Asking costs one load of a counter while there are none.
+/// The buckets that are OFFLINE. While there are none, a check costs one atomic load.
 #[derive(Debug, Default)]
 pub(crate) struct OfflineBuckets {
     count: AtomicUsize,
@@ -14,13 +15,13 @@ pub(crate) struct OfflineBuckets {
 }
 
 impl OfflineBuckets {
-    /// Whether the bucket is one of them.
+    /// Whether the bucket is OFFLINE.
     pub(crate) fn contains(&self, id: BucketId) -> bool {
         self.count.load(Ordering::Relaxed) > 0
             && self.ids.read().unwrap_or_else(PoisonError::into_inner).contains(&id)
     }
 
-    /// Notes what the last probe found; a bucket that isn't probed any more is none of them.
+    /// Records the outcome of the last probe. Call it with `false` for a bucket that is no longer probed.
     pub(crate) fn set(&self, id: BucketId, offline: bool) {
         let mut ids = self.ids.write().unwrap_or_else(PoisonError::into_inner);
         if offline {

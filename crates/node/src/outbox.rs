@@ -1,4 +1,4 @@
-//! What the next heartbeat will say.
+//! Samples that wait for the next heartbeat.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,13 +6,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bucketry_model::node_protocol::{BucketStatus, MAX_BATCH, StatusCounts};
 use tokio::sync::Notify;
 
-/// The longest text that samples of one message make, in bytes: the control plane takes messages of 1 MiB.
+/// The largest size of the samples in one message, in bytes. The control plane accepts messages of up to 1 MiB.
 const MAX_MESSAGE_BYTES: usize = 768 << 10;
-/// What a sample takes as JSON, its failure's message left out.
+/// The size of a sample as JSON, without the message of its failure.
 const SAMPLE_BYTES: usize = 256;
 
-/// Samples on their way from the probes to the heartbeats. Bounded: while the control plane is away, the oldest
-/// are forgotten.
+/// Samples on their way from the probes to the heartbeats. Bounded: while the control plane is unreachable, the
+/// oldest are dropped.
 pub(crate) struct Outbox {
     state: Mutex<OutboxState>,
     max_samples: usize,
@@ -22,17 +22,17 @@ pub(crate) struct Outbox {
 #[derive(Default)]
 struct OutboxState {
     samples: VecDeque<BucketStatus>,
-    /// How many samples ever left the queue: names the first one in it.
+    /// How many samples have left the queue, which is the index of the first one that is still in it.
     first: u64,
     forgotten: u64,
     census: StatusCounts,
 }
 
-/// Samples of one message. They stay in the outbox until they are confirmed.
+/// The samples of one message. They stay in the outbox until they are confirmed.
 pub(crate) struct Batch {
     pub(crate) samples: Vec<BucketStatus>,
     pub(crate) census: StatusCounts,
-    /// Whether more wait behind them.
+    /// Whether more samples wait behind these.
     pub(crate) more: bool,
     end: u64,
 }
@@ -42,7 +42,7 @@ impl Outbox {
         Self { state: Mutex::default(), max_samples, urgent: Notify::new() }
     }
 
-    /// Adds a sample. An urgent one (a status that changed) asks for a heartbeat at once.
+    /// Adds a sample. An urgent sample (a changed status) triggers a heartbeat immediately.
     pub(crate) fn push(&self, sample: BucketStatus, census: StatusCounts, urgent: bool) {
         let mut state = self.lock();
         state.samples.push_back(sample);
@@ -58,12 +58,12 @@ impl Outbox {
         }
     }
 
-    /// Sets the census where no sample comes with it.
+    /// Sets the counts per status without adding a sample.
     pub(crate) fn set_census(&self, census: StatusCounts) {
         self.lock().census = census;
     }
 
-    /// The oldest samples, as many as one message takes.
+    /// The oldest samples, as many as fit one message.
     pub(crate) fn next_batch(&self) -> Batch {
         let state = self.lock();
         let mut bytes = 0;
@@ -76,7 +76,7 @@ impl Outbox {
         Batch { more: samples.len() < state.samples.len(), samples, census: state.census, end }
     }
 
-    /// Forgets the samples of a batch that arrived (or that the control plane will never take).
+    /// Removes the samples of a batch that was delivered, or that the control plane will never accept.
     pub(crate) fn confirm(&self, batch: &Batch) {
         let mut state = self.lock();
         while state.first < batch.end && state.samples.pop_front().is_some() {
@@ -84,7 +84,7 @@ impl Outbox {
         }
     }
 
-    /// Waits until something can't wait for the next regular heartbeat.
+    /// Waits until there is a sample that can't wait for the next regular heartbeat.
     pub(crate) async fn urgent(&self) {
         self.urgent.notified().await;
     }
@@ -93,14 +93,14 @@ impl Outbox {
         self.lock().census
     }
 
-    /// How many samples wait, and how many were forgotten.
+    /// The number of waiting samples, and of dropped ones.
     pub(crate) fn counts(&self) -> (usize, u64) {
         let state = self.lock();
         (state.samples.len(), state.forgotten)
     }
 
     fn lock(&self) -> MutexGuard<'_, OutboxState> {
-        // Nothing panics while it is held, and if it did, the queue would still be one.
+        // Nothing panics while this lock is held, and the queue would be usable even then.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,5 +1,5 @@
-//! Probes every bucket that the node serves, again and again. One task holds all the state; a bucket that isn't being
-//! probed costs its entry and nothing else.
+//! Probes every bucket that the node serves, repeatedly. One task owns all the state. A bucket that isn't being
+//! probed at the moment costs only its entry in a map.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -27,31 +27,31 @@ use crate::offline::OfflineBuckets;
 use crate::outbox::Outbox;
 use crate::schedule::{ProbeTicket, Schedule};
 
-/// The time between two probes that were made because of how requests of applications ended.
+/// The shortest time between two probes that were triggered by requests of applications.
 const SUSPICION_PAUSE: Duration = Duration::from_secs(2);
-/// What a prober may take beyond its deadline before it is given up.
+/// How long a prober may run past its deadline before it is aborted.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// A change of what is to be probed.
+/// A change to the set of buckets that are probed.
 pub(crate) enum Change {
-    /// Probe this bucket, or this newer state of it.
+    /// Probe this bucket, or this newer version of it.
     Serve(Box<Served>),
-    /// Probe it no more.
+    /// Stop probing it.
     Forget(BucketId),
-    /// A request of an application ended otherwise than the last probe: probe it soon.
+    /// A request of an application contradicted the last probe: probe the bucket soon.
     Suspect(BucketId),
 }
 
 /// A bucket to be probed.
 pub(crate) struct Served {
     pub(crate) id: BucketId,
-    /// Its version, which its samples name.
+    /// The bucket's version. Samples contain it.
     pub(crate) version: i64,
-    /// The version since which location and secret are what they are.
+    /// The version that last set the location and the secret.
     pub(crate) config_version: i64,
-    /// Where it lies and what opens it; none where it couldn't be opened.
+    /// The location and the opened secret. `None` if the bucket couldn't be opened.
     pub(crate) target: Option<BucketTarget>,
-    /// The open bucket, or what stands for it.
+    /// The open bucket, or a placeholder if it couldn't be opened.
     pub(crate) open: OpenBucket,
 }
 
@@ -62,14 +62,14 @@ struct Entry {
     target: Option<BucketTarget>,
     open: OpenBucket,
     history: ProbeHistory,
-    /// When requests of applications were last said to end otherwise, until a probe succeeds.
+    /// When requests of applications last contradicted the status. Reset by a successful probe.
     suspected: Option<Instant>,
 }
 
 struct Finished {
     ticket: ProbeTicket,
     host: Arc<str>,
-    /// None where the prober panicked.
+    /// `None` if the prober panicked.
     probed: Option<Probed>,
 }
 
@@ -115,7 +115,7 @@ impl Probes {
         }
     }
 
-    /// Probes until it is stopped; running probes are given up then.
+    /// Probes until it is stopped, then aborts the running probes.
     pub(crate) async fn run(mut self, mut changes: mpsc::Receiver<Change>, stop: CancellationToken) {
         loop {
             self.begin_due();
@@ -127,7 +127,7 @@ impl Probes {
                     None => return,
                 },
                 Some(finished) = self.running.join_next() => {
-                    // A task fails to join only when it is aborted, which happens at the end.
+                    // Joining fails only for an aborted task, and tasks are aborted only at the end.
                     if let Ok(finished) = finished {
                         self.note(finished);
                     }
@@ -150,10 +150,10 @@ impl Probes {
         if let Some(entry) = self.entries.get_mut(&served.id)
             && same_target(entry.target.as_ref(), served.target.as_ref())
         {
-            // Renamed, or its secret sealed anew: nothing that a probe would notice.
+            // The bucket was renamed or its secret resealed: a probe would not notice.
             entry.version = entry.version.max(served.version);
             if entry.config_version < served.config_version {
-                // The same was entered again. What was reported of it before doesn't count any more.
+                // The same location and secret were entered again. Earlier reports no longer count.
                 entry.config_version = served.config_version;
                 self.probe_out_of_turn(served.id);
             }
@@ -184,8 +184,8 @@ impl Probes {
         }
     }
 
-    /// Probes a bucket at once rather than when its turn comes, unless that was just done. What was planned for it,
-    /// or is under way, is of no interest any more.
+    /// Probes a bucket immediately instead of when its turn comes, unless that was just done. Cancels its planned
+    /// probe and ignores the outcome of a running one.
     fn suspect(&mut self, id: BucketId) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         let now = Instant::now();
@@ -198,8 +198,8 @@ impl Probes {
         self.schedule.plan(now, ProbeTicket { bucket: id, generation: entry.generation });
     }
 
-    /// Probes a bucket as soon as a new one, and keeps what is known of it. What was planned for it is of no interest
-    /// any more.
+    /// Probes a bucket as soon as if it were new, and retains its history. Cancels its planned probe and ignores
+    /// the outcome of a running one.
     fn probe_out_of_turn(&mut self, id: BucketId) {
         let at = self.first_probe_time();
         self.last_generation += 1;
@@ -210,7 +210,7 @@ impl Probes {
         }
     }
 
-    /// At once, unless many buckets are new: then one after the other, within one interval.
+    /// Immediately. If many buckets are new, one after the other, spread over at most one interval.
     fn first_probe_time(&mut self) -> Instant {
         let buckets = u32::try_from(self.entries.len() + 1).unwrap_or(u32::MAX);
         let step = (Duration::from_secs(1) / self.config.first_probes_per_second.max(1))
@@ -241,7 +241,7 @@ impl Probes {
 
     fn note(&mut self, Finished { ticket, host, probed }: Finished) {
         self.schedule.finished(&host);
-        // The bucket was changed or removed while it was being probed: what was found is of no interest any more.
+        // If the bucket was changed or removed during the probe, the outcome is ignored.
         let Some(entry) =
             self.entries.get_mut(&ticket.bucket).filter(|entry| entry.generation == ticket.generation)
         else {
@@ -254,17 +254,17 @@ impl Probes {
             entry.suspected = None;
         }
         let next = match before {
-            // A probe confirms what a request met: the next one decides soon.
+            // The probe confirms what a request observed. The next probe, which decides the status, follows soon.
             Some(ProbedStatus::Online) | None if failed && entry.suspected.is_some() => {
                 SUSPICION_PAUSE.min(interval)
             }
-            // Buckets that began together drift apart with their second probe.
+            // Buckets that started together drift apart with their second probe.
             None => self.jitter.between(interval / 4, interval),
             Some(_) => self.jitter.between(interval * 9 / 10, interval * 11 / 10),
         };
         self.schedule.plan(Instant::now() + next, ticket);
         let Some(probed) = probed else {
-            tracing::error!(bucket = %ticket.bucket, "a probe panicked; its outcome is not counted");
+            tracing::error!(bucket = %ticket.bucket, "a probe panicked; its outcome is ignored");
             return;
         };
         self.metrics.count_probe(&probed);

@@ -1,4 +1,4 @@
-//! Makes the control plane know the node, and keeps it so.
+//! Registers the node with the control plane, and registers it again when needed.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -14,10 +14,10 @@ use crate::config::NodeInfo;
 use crate::control_plane::{ControlPlane, ControlPlaneError};
 use crate::jitter::Jitter;
 
-/// What nodes serve, as a bit mask: storage.
+/// The bit of `node_services` for storage.
 const STORAGE: u32 = 1;
-/// A registration that is in doubt sooner than this after it was made counts as a failure: the control plane takes it
-/// and doesn't keep it.
+/// A registration that becomes invalid sooner than this counts as a failure, so that a control plane that accepts
+/// registrations but doesn't store them is not asked in a tight loop.
 const LASTS: Duration = Duration::from_mins(1);
 
 /// The node's registration.
@@ -26,7 +26,7 @@ pub(crate) struct Registration {
     node: NodeInfo,
     identities: Arc<RwLock<Identities>>,
     registered: watch::Sender<bool>,
-    /// One registration at a time, so that one with older keys never arrives after one with newer ones.
+    /// Allows one registration at a time, so that one with older keys never arrives after one with newer keys.
     registering: Mutex<()>,
 }
 
@@ -45,7 +45,7 @@ impl Registration {
         }
     }
 
-    /// Registers once, with the public keys of this moment.
+    /// Registers once, with the current public keys.
     pub(crate) async fn register(&self) -> Result<(), ControlPlaneError> {
         let _turn = self.registering.lock().await;
         let identities = self.identities.read().unwrap_or_else(PoisonError::into_inner).recipients();
@@ -62,7 +62,7 @@ impl Registration {
         self.control_plane.register(&message).await
     }
 
-    /// Notes that the control plane doesn't know the node.
+    /// Records that the control plane doesn't know the node.
     pub(crate) fn invalidate(&self) {
         self.registered.send_replace(false);
     }
@@ -73,11 +73,11 @@ impl Registration {
 
     /// Waits until the node is registered.
     pub(crate) async fn wait(&self) {
-        // The sender is ours and lives as long as we do.
+        // Waiting fails only if the sender is dropped, and `self` owns the sender.
         _ = self.registered.subscribe().wait_for(|registered| *registered).await;
     }
 
-    /// Registers whenever that is needed, until it is stopped.
+    /// Registers whenever it is necessary, until it is stopped.
     pub(crate) async fn run(&self, jitter: Jitter, stop: CancellationToken) {
         let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_mins(1), jitter);
         let mut registered = self.registered.subscribe();
@@ -95,7 +95,7 @@ impl Registration {
                         () = stop.cancelled() => return,
                         _ = registered.wait_for(|registered| !registered) => {}
                     }
-                    tracing::warn!("the control plane doesn't know this node any more");
+                    tracing::warn!("the control plane no longer knows this node; registering again");
                     if since.elapsed() >= LASTS {
                         backoff.reset();
                         continue;

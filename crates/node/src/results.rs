@@ -1,4 +1,4 @@
-//! Brings the results of jobs back, until they are acknowledged or too old to matter.
+//! Reports the results of jobs until they are acknowledged or too old to matter.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,13 +15,13 @@ use crate::control_plane::{ControlPlane, ControlPlaneError};
 use crate::jitter::Jitter;
 use crate::registration::Registration;
 
-/// Nobody waits for a result longer.
+/// Nobody waits longer for a result.
 const TOO_OLD: Duration = Duration::from_mins(5);
-/// How many results wait at most; the oldest are forgotten first.
+/// How many results may wait. The oldest are dropped first.
 const MAX_WAITING: usize = 2_048;
-/// The longest text that the results of one message make, in bytes: the control plane takes messages of 1 MiB.
+/// The largest size of the results in one message, in bytes. The control plane accepts messages of up to 1 MiB.
 pub(crate) const MAX_MESSAGE_BYTES: usize = 768 << 10;
-/// What the last report, while stopping, may take.
+/// How long the last report may take while the node stops.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Results on their way to the control plane.
@@ -50,13 +50,16 @@ impl Results {
         self.added.notify_one();
     }
 
-    /// The oldest results, as many as one message takes, the too old ones left out.
+    /// The oldest results, as many as fit one message. Drops those that are too old.
     fn next_batch(&self) -> Vec<JobResult> {
         let mut waiting = self.lock();
         let before = waiting.len();
         waiting.retain(|waiting| waiting.since.elapsed() < TOO_OLD);
         if waiting.len() < before {
-            tracing::warn!(results = before - waiting.len(), "results of jobs couldn't be reported in time");
+            tracing::warn!(
+                results = before - waiting.len(),
+                "dropped results that couldn't be reported in time"
+            );
         }
         let mut bytes = 0;
         let fits = |waiting: &&Waiting| {
@@ -71,18 +74,18 @@ impl Results {
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Waiting>> {
-        // Nothing panics while it is held, and if it did, the queue would still be one.
+        // Nothing panics while this lock is held, and the queue would be usable even then.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A result with its length, replaced by a failure where it would never fit a message.
+/// Returns the result with its size in bytes. A result that would never fit a message becomes a failure.
 fn fitting(result: JobResult) -> (JobResult, usize) {
     let bytes = serde_json::to_vec(&result).map_or(usize::MAX, |text| text.len());
     if bytes <= MAX_MESSAGE_BYTES {
         return (result, bytes);
     }
-    let reason = "the result is longer than a message may be; ask for less at a time".to_owned();
+    let reason = "the result is larger than a message may be; ask for less at a time".to_owned();
     (JobResult { outcome: Outcome::Failed { reason }, ..result }, 512)
 }
 
@@ -138,7 +141,7 @@ impl ResultReports {
                 Err(ControlPlaneError::Refused { message, .. }) => {
                     tracing::error!(
                         error = message,
-                        "the control plane refuses results of jobs; they are lost"
+                        "the control plane rejected results of jobs; they are lost"
                     );
                 }
                 Err(error) => return Err(error),

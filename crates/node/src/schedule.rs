@@ -1,4 +1,4 @@
-//! When which bucket is probed: a heap of due times, and fair queues before the hosts.
+//! Decides when each bucket is probed: a heap of due times, and a fair queue per host.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -7,21 +7,21 @@ use std::sync::Arc;
 use bucketry_model::id::BucketId;
 use tokio::time::Instant;
 
-/// A probe to be made. The generation tells a bucket's present state from earlier ones: plans for those are passed
-/// over.
+/// A planned probe. The generation distinguishes a bucket's current state from earlier ones, whose plans are
+/// skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ProbeTicket {
     pub(crate) bucket: BucketId,
     pub(crate) generation: u64,
 }
 
-/// Decides which probe is next. Hosts with probes to make take turns, so that one with many buckets, or one that
-/// answers slowly, doesn't hold up the others.
+/// Decides which probe is next. Hosts take turns, so that a host with many buckets or slow responses doesn't delay
+/// the others.
 #[derive(Debug)]
 pub(crate) struct Schedule {
     due: BinaryHeap<Reverse<(Instant, ProbeTicket)>>,
     hosts: HashMap<Arc<str>, HostSchedule>,
-    /// Hosts with a probe to make and room for it, each once.
+    /// Hosts that have a waiting probe and room for it, each once.
     turns: VecDeque<Arc<str>>,
     running: usize,
     max_running: usize,
@@ -57,7 +57,8 @@ impl Schedule {
         self.due.peek().map(|Reverse((at, _))| *at)
     }
 
-    /// Moves what is due into the queues before the hosts. `host_of` tells a ticket's host, or that it is stale.
+    /// Moves due probes into the queues of their hosts. `host_of` returns the host of a ticket, or `None` if the
+    /// ticket is stale.
     pub(crate) fn advance(&mut self, now: Instant, host_of: impl Fn(ProbeTicket) -> Option<Arc<str>>) {
         while self.next_due().is_some_and(|at| at <= now) {
             let Some(Reverse((_, ticket))) = self.due.pop() else { return };
@@ -67,8 +68,8 @@ impl Schedule {
         }
     }
 
-    /// Takes the next probe to begin, if there is one and room for it. Every ticket taken is to be handed back by
-    /// [`Self::finished`], with its host.
+    /// Takes the next probe to start, if there is one and there is room for it. The caller must call
+    /// [`Self::finished`] with the host of every ticket taken.
     pub(crate) fn begin(&mut self) -> Option<(ProbeTicket, Arc<str>)> {
         if self.running >= self.max_running {
             return None;
@@ -83,7 +84,7 @@ impl Schedule {
         Some((ticket, name))
     }
 
-    /// Notes that a probe at a host has ended.
+    /// Records that a probe of a host has ended.
     pub(crate) fn finished(&mut self, name: &Arc<str>) {
         self.running = self.running.saturating_sub(1);
         if let Some(host) = self.hosts.get_mut(name) {
@@ -116,8 +117,8 @@ mod tests {
         ProbeTicket { bucket: BucketId::new(Timestamp::UNIX_EPOCH, [n; 10]), generation: 0 }
     }
 
-    /// Buckets below 100 lie at one host, the others each at their own.
-    #[expect(clippy::unnecessary_wraps, reason = "the shape that `advance` asks for")]
+    /// Buckets below 100 share one host. Each of the others has a separate one.
+    #[expect(clippy::unnecessary_wraps, reason = "the signature that `advance` requires")]
     fn host(ticket: ProbeTicket) -> Option<Arc<str>> {
         let shared = (0..100).any(|n| self::ticket(n) == ticket);
         Some(if shared { "shared".into() } else { ticket.bucket.to_string().into() })
@@ -155,7 +156,7 @@ mod tests {
         for (_, host) in first.iter().filter(|(_, host)| &**host != "shared") {
             schedule.finished(host);
         }
-        assert!(schedule.begin().is_none(), "the shared host stays within its bound");
+        assert!(schedule.begin().is_none(), "the shared host stays within its limit");
         schedule.finished(&"shared".into());
         assert_eq!(begun(&mut schedule).len(), 1);
     }

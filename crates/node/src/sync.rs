@@ -1,4 +1,4 @@
-//! Follows what the control plane says of buckets and repositories, and fetches jobs.
+//! Follows the control plane's list of buckets and repositories, and fetches jobs.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -25,10 +25,10 @@ use crate::metrics::Metrics;
 use crate::probes::{Change, Served};
 use crate::registration::Registration;
 
-/// A control plane that answers "nothing new" at once, over and over, is asked again after this.
+/// The pause before the next request when the control plane answers "nothing new" immediately instead of waiting.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The state of the synchronising task.
+/// The state of the sync task.
 pub(crate) struct Sync {
     pub(crate) control_plane: Arc<dyn ControlPlane>,
     pub(crate) registration: Arc<Registration>,
@@ -38,15 +38,15 @@ pub(crate) struct Sync {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) probes: mpsc::Sender<Change>,
     pub(crate) jobs: Jobs,
-    /// None where the node carries no traffic.
+    /// `None` if the node serves no applications.
     pub(crate) gateway: Option<Gateway>,
     pub(crate) long_poll: Duration,
 }
 
 impl Sync {
-    /// Synchronises until it is stopped.
+    /// Syncs until it is stopped.
     pub(crate) async fn run(self, jitter: Jitter, stop: CancellationToken) {
-        // Everything that follows can be given up at any point: what was in memory only ends with the agent.
+        // Syncing can be cancelled at any point, because its state is only in memory and ends with the agent.
         stop.run_until_cancelled(self.follow(jitter)).await;
     }
 
@@ -76,12 +76,12 @@ impl Sync {
                 }
                 Err(ControlPlaneError::Unregistered(_)) => self.registration.invalidate(),
                 Err(ControlPlaneError::Unavailable(error)) => {
-                    tracing::warn!(error, "can't synchronise with the control plane");
+                    tracing::warn!(error, "can't sync with the control plane");
                 }
                 Err(ControlPlaneError::Refused { message, .. }) => {
                     tracing::warn!(
                         error = message,
-                        "the control plane refuses to synchronise; starting over"
+                        "the control plane rejected the sync request; starting over with a full list"
                     );
                     cursor = None;
                 }
@@ -93,7 +93,7 @@ impl Sync {
     async fn apply(&self, catalog: &mut Catalog, answer: SyncAnswer) {
         let changes = catalog.take(answer);
         if let Some(gateway) = &self.gateway {
-            // What is revoked ends before anything that takes its time.
+            // Revocations take effect before anything that takes time.
             changes.forget_repositories.iter().for_each(|id| gateway.forget_repository(*id));
             changes.forget.iter().for_each(|id| gateway.forget_bucket(*id));
             self.open_repositories(gateway, catalog, changes.open_repositories).await;
@@ -152,7 +152,7 @@ impl Sync {
         }
         let ids: Vec<_> = buckets.iter().map(|bucket| bucket.id).collect();
         let (identities, cloud) = (Arc::clone(&self.identities), Arc::clone(&self.cloud));
-        // Opening a secret costs some tenths of a millisecond of computing, and a page has many.
+        // Opening a secret takes some tenths of a millisecond of CPU time, and a page contains many.
         let opening = spawn_blocking(move || {
             let identities = identities.read().unwrap_or_else(PoisonError::into_inner);
             buckets.into_iter().map(|bucket| open(bucket, &identities, &*cloud)).collect::<Vec<_>>()
@@ -188,7 +188,7 @@ fn is_idle(answer: &SyncAnswer) -> bool {
         && answer.jobs.is_empty()
 }
 
-/// The keys that can be opened.
+/// The repository's access keys that can be opened.
 fn open_keys(repository: &NodeRepository, identities: &Identities) -> Vec<OpenKey> {
     let open = |key: &NodeRepositoryKey| {
         let context = SecretContext::of_repository_key(repository.org_id, key.id);
@@ -203,7 +203,7 @@ fn open_keys(repository: &NodeRepository, identities: &Identities) -> Vec<OpenKe
     repository.keys.iter().filter_map(open).collect()
 }
 
-/// What seals the upload ids of a repository, if its sealing key has come and can be opened.
+/// The cipher for a repository's upload ids. `None` if the sealing key is missing or can't be opened.
 fn open_upload_ids(repository: &NodeRepository, identities: &Identities) -> Option<UploadIds> {
     let context = SecretContext::of_repository(repository.org_id, repository.id);
     match bucketry_vault::open(repository.sealing_key.as_ref()?, &context, identities) {
@@ -215,8 +215,8 @@ fn open_upload_ids(repository: &NodeRepository, identities: &Identities) -> Opti
     }
 }
 
-const HOW_TO_SEAL: &str = "`bucketry vault rotate` seals all secrets to all nodes; one that no node can open must be \
-                           entered again.";
+const HOW_TO_SEAL: &str = "Run `bucketry vault rotate` to seal all secrets to all nodes. If no node can open this \
+                           secret, enter it again.";
 
 fn open(bucket: NodeBucket, identities: &Identities, cloud: &dyn Cloud) -> Served {
     let NodeBucket { id, org_id, version, config_version, location, secret } = bucket;

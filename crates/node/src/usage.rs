@@ -1,4 +1,4 @@
-//! Brings counted traffic to the disk, and from there to the control plane.
+//! Writes counted traffic to the disk, and reports it from there to the control plane.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,10 +20,10 @@ use crate::metrics::{Metrics, add};
 use crate::registration::Registration;
 use crate::spool::{Spool, SpoolError};
 
-/// What the last reports, while stopping, may take.
+/// How long the last reports may take while the node stops.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// The state of the two tasks: one writes what was counted, the other reports what was written.
+/// The state of two tasks: one writes counted traffic to the spool, the other reports spooled traffic.
 #[derive(Clone)]
 pub(crate) struct UsageReports {
     pub(crate) control_plane: Arc<dyn ControlPlane>,
@@ -37,13 +37,13 @@ pub(crate) struct UsageReports {
     pub(crate) flush_interval: Duration,
 }
 
-/// A name for a spool, like no other.
+/// A unique name for a spool.
 pub(crate) fn new_spool_name() -> String {
     Uuid::new_v4().to_string()
 }
 
 impl UsageReports {
-    /// Writes what was counted, again and again; at the end, once more.
+    /// Writes counted traffic at regular intervals, and once more at the end.
     pub(crate) async fn run_flushes(self, stop: CancellationToken) {
         while stop.run_until_cancelled(sleep(self.flush_interval)).await.is_some() {
             self.flush().await;
@@ -51,7 +51,7 @@ impl UsageReports {
         self.flush().await;
     }
 
-    /// Reports what was written, until it is stopped; at the end, once more.
+    /// Reports spooled traffic until it is stopped, then tries once more.
     pub(crate) async fn run_reports(self, jitter: Jitter, stop: CancellationToken) {
         let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_mins(1), jitter);
         let reporting = async {
@@ -78,7 +78,7 @@ impl UsageReports {
         }
     }
 
-    /// Dropping it halfway is safe only at the end of the process: the writing itself goes on in its thread.
+    /// Cancelling this is safe only at the end of the process, because the write continues in its thread.
     async fn flush(&self) {
         let rows = self.meter.take();
         if rows.is_empty() {
@@ -129,7 +129,8 @@ impl UsageReports {
                 key_uses,
             };
             let outcome = self.control_plane.report(&report).await;
-            // Uses that are refused by themselves would be refused again; all others are told the next time.
+            // A report with key uses only would be rejected again. In all other cases the key uses are reported
+            // next time.
             let lost = match &outcome {
                 Ok(()) => false,
                 Err(ControlPlaneError::Refused { .. }) => number.is_some(),
@@ -146,17 +147,17 @@ impl UsageReports {
                 }
                 Err(ControlPlaneError::Refused { code: Some(code), .. }) if code == USAGE_OUT_OF_ORDER => {
                     tracing::warn!(
-                        "the control plane expects another batch; numbering from 1 in a new spool"
+                        "the control plane expects another batch number; continuing in a new spool, numbered from 1"
                     );
                     let starting = self.with_spool(|spool| spool.start_over(&new_spool_name())).await;
                     if let Some(Err(error)) = starting {
-                        // The same batch would be refused again at once.
+                        // The same batch would be rejected again immediately.
                         return Err(ControlPlaneError::Unavailable(format!(
-                            "no new spool can be begun: {error}"
+                            "can't begin a new spool: {error}"
                         )));
                     }
                 }
-                // Traffic is never given up because of a refusal: an operator has to look at it.
+                // Traffic is never dropped because it was rejected. An operator has to look into it.
                 Err(error) => return Err(error),
             }
         }
@@ -183,7 +184,7 @@ impl UsageReports {
         }
     }
 
-    /// Runs something on the spool, in a thread that may block. None where it panicked.
+    /// Runs a closure on the spool in a blocking thread. `None` if it panicked.
     async fn with_spool<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Spool) -> T + Send + 'static,
@@ -210,7 +211,7 @@ mod tests {
 
     use super::*;
 
-    /// Answers every report alike.
+    /// Answers every report with the same error.
     #[derive(Debug)]
     struct Answering(ControlPlaneError);
 
@@ -233,7 +234,7 @@ mod tests {
         }
     }
 
-    /// What is left of the use of a key after a report without traffic was answered like this.
+    /// The number of key uses that remain after a report without traffic got this error.
     async fn left_after(error: ControlPlaneError) -> usize {
         let directory = tempfile::tempdir().unwrap();
         let control_plane: Arc<dyn ControlPlane> = Arc::new(Answering(error));
@@ -269,6 +270,6 @@ mod tests {
     async fn the_use_of_a_key_that_could_not_be_told_is_told_later() {
         assert_eq!(left_after(ControlPlaneError::Unavailable("away".to_owned())).await, 1);
         let refused = ControlPlaneError::Refused { code: None, message: "no".to_owned() };
-        assert_eq!(left_after(refused).await, 0, "it would be refused for ever");
+        assert_eq!(left_after(refused).await, 0, "it would be rejected every time");
     }
 }

@@ -1,7 +1,8 @@
-//! How records lie in a spool's file: length, checksum, JSON.
+//! The format of a record in a spool's file: length, checksum, JSON.
 //!
-//! A crash in the middle of writing leaves a frame that is too short: the end of the file is what lies before it. A frame
-//! that is long enough and doesn't match its checksum was damaged later, and what follows it can still be read.
+//! A crash in the middle of a write leaves a frame that is too short. The file then ends before that frame. A
+//! frame that is complete but doesn't match its checksum was damaged later, and the records after it can still be
+//! read.
 
 use std::io::{self, Read};
 
@@ -9,24 +10,24 @@ use bucketry_model::usage::UsageRow;
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
-/// Length (4 bytes, little-endian) and checksum (the first 8 bytes of the payload's SHA-256).
+/// The length (4 bytes, little-endian) and the checksum (the first 8 bytes of the payload's SHA-256).
 const HEADER_BYTES: usize = 12;
-/// No payload is longer.
+/// The largest payload. A header with a larger length is treated as the end of the file.
 const MAX_PAYLOAD_BYTES: usize = 4 << 20;
 
 /// One record of a spool.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum Record {
-    /// The first record of a file: the spool that it belongs to, and the number of the next batch. A file that replaces
-    /// others holds all of theirs that still counts.
+    /// The first record of a file: the name of the spool, and the number of its next batch. If `replaces` is true,
+    /// the file contains all batches of older files that still count.
     Begin {
         spool: String,
         next: u64,
         #[serde(default)]
         replaces: bool,
     },
-    /// A numbered batch. Once written it never changes: it may have been counted already.
+    /// A numbered batch. It never changes once written, because it may have been counted already.
     Batch { number: u64, rows: Vec<UsageRow> },
     /// Batches up to this number were acknowledged.
     Acknowledged { number: u64 },
@@ -37,13 +38,13 @@ pub(super) enum Record {
 pub(super) enum Found {
     /// A record, and its length in the file.
     Record(Record, u64),
-    /// So many bytes that were a record once.
+    /// A complete but damaged record of this length.
     Damaged(u64),
-    /// No whole frame: the end, or the rest of a write that was broken off.
+    /// No complete frame: the end of the file, or the rest of an interrupted write.
     End,
 }
 
-/// A record as it is written.
+/// Encodes a record as a frame.
 pub(super) fn encode(record: &Record) -> io::Result<Vec<u8>> {
     let payload = serde_json::to_vec(record)?;
     let length = u32::try_from(payload.len())
@@ -83,7 +84,7 @@ fn checksum(payload: &[u8]) -> [u8; 8] {
     first
 }
 
-/// Whether there was enough to fill the buffer.
+/// Fills the buffer. Returns false if the input ends before that.
 fn fill(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
     match input.read_exact(buffer) {
         Ok(()) => Ok(true),

@@ -1,14 +1,23 @@
-//! Keeps counted traffic on the disk until the control plane has acknowledged it.
+//! Stores counted traffic on the disk until the control plane has acknowledged it.
 //!
-//! Traffic is kept in numbered batches. A batch is written once and made durable before it is sent, and it is sent,
-//! unchanged, until its number is acknowledged; the control plane counts each number once. So whatever crashes or
-//! repeats, what was spooled is counted exactly once.
+//! Traffic is stored in numbered batches. A batch is written once and made durable before it is sent. It is sent,
+//! unchanged, until its number is acknowledged. The control plane counts each number once. So spooled traffic is
+//! counted exactly once, despite crashes and repetitions.
 //!
-//! The numbers of a batch belong to a named spool, and each start of a node begins a new one: so no number is used twice,
-//! not even where files were damaged, or a directory was put back to an older state. What still waits from before keeps
-//! its name and number.
+//! The numbers belong to a named spool, and each start of a node begins a new spool. So no number is used twice,
+//! even if files were damaged or the directory was restored to an older state. Batches that still wait from before
+//! retain their spool's name and their number.
 //!
-//! On the disk a spool is a directory with a lock and one or more files; `frame` and `segment` say how they look.
+//! # Files
+//!
+//! A spool is a directory with a lock file and one or more log files. `frame` defines the format of a record,
+//! `segment` that of a file.
+//!
+//! The spool is a log and not a SQLite database, because it is only a queue: batches are appended every few
+//! seconds, read once in order, and deleted. Space is freed by deleting whole files whose batches are all
+//! acknowledged, so there is nothing to index, to query or to compact. A torn or damaged record is skipped and the
+//! others still count, whereas a damaged page can make a whole database unreadable. A second database would also
+//! bring its own locks, recovery and schema migrations.
 
 mod frame;
 mod private;
@@ -25,9 +34,10 @@ use bucketry_model::usage::UsageRow;
 use frame::Record;
 use segment::{BatchPosition, Beginning, Segment};
 
-/// A file that is longer is followed by another one, so that acknowledged batches give their room back.
+/// The size at which a new file is begun. Files are deleted as a whole, so this bounds the space that acknowledged
+/// batches occupy.
 const SEGMENT_BYTES: u64 = 4 << 20;
-/// What a row takes as JSON at most; the rows of a batch must fit the control plane's 1 MiB.
+/// The largest size of a row as JSON. The rows of a batch must fit the control plane's limit of 1 MiB.
 const ROW_BYTES: usize = 384;
 const ROWS_OF_A_BATCH: usize = {
     let fitting = (768 << 10) / ROW_BYTES;
@@ -37,46 +47,46 @@ const ROWS_OF_A_BATCH: usize = {
 /// What can go wrong with a spool.
 #[derive(Debug, thiserror::Error)]
 pub enum SpoolError {
-    /// Another process has the directory. Give each node its own.
-    #[error("{path} is in use by another node: give each its own directory", path = .0.display())]
+    /// Another process uses the directory. Give each node a separate one.
+    #[error("{path} is in use by another node: give each node a separate directory", path = .0.display())]
     InUse(PathBuf),
-    /// There is no room for more: what is to be added is lost, unless it is kept elsewhere.
-    #[error("the spool has reached its largest size")]
+    /// There is no room. The rows that were to be added are lost unless the caller retains them.
+    #[error("the spool has reached its maximum size")]
     Full,
-    /// A batch can't be read back. [`Spool::start_over`] goes on with the others.
+    /// A batch can't be read back. [`Spool::start_over`] continues with the others.
     #[error("a spooled batch is damaged")]
     Damaged,
     /// The disk failed. Try again later.
     #[error("can't use the spool in {path}", path = path.display())]
     Disk {
-        /// The directory.
+        /// The directory of the spool.
         path: PathBuf,
-        /// Why.
+        /// The error of the operating system.
         #[source]
         source: io::Error,
     },
 }
 
-/// Traffic on its way to the control plane. All calls block on the disk.
+/// Traffic on its way to the control plane. All methods that read or write batches block on disk I/O.
 #[derive(Debug)]
 pub struct Spool {
     directory: PathBuf,
     max_bytes: u64,
-    /// What batches are written to now.
+    /// The name of the spool that new batches belong to.
     name: String,
     next: u64,
-    /// The highest number that a file had so far.
+    /// The highest sequence number that any file has had.
     sequence: u64,
-    /// Oldest first; batches are written to the newest, if it is of this spool.
+    /// Oldest first. New batches go to the newest file if it belongs to the current spool.
     segments: VecDeque<Segment>,
     waiting: VecDeque<BatchPosition>,
-    /// Held as long as the spool lives.
+    /// Locked for as long as the spool is open.
     _lock: File,
 }
 
 impl Spool {
-    /// Opens a directory's spool, or makes one there. `new_name` names what is written from now on; it must be like no
-    /// other.
+    /// Opens the spool in a directory, and creates the directory if necessary. `new_name` names the batches that
+    /// are written from now on. It must be unique.
     pub fn open(directory: &Path, max_bytes: u64, new_name: &str) -> Result<Self, SpoolError> {
         let disk = |source| SpoolError::Disk { path: directory.to_owned(), source };
         private::directory(directory).map_err(disk)?;
@@ -101,12 +111,12 @@ impl Spool {
         Ok(spool)
     }
 
-    /// Adds rows: when this returns, they outlive a crash. On an error none of them was added. Rows with figures
-    /// that no control plane would count are left out.
+    /// Adds rows. They survive a crash once this returns `Ok`. On an error none of them is added. Rows with
+    /// impossible figures, which a control plane would reject, are left out.
     pub fn append(&mut self, rows: &[UsageRow]) -> Result<(), SpoolError> {
         let sane: Vec<UsageRow> = rows.iter().filter(|row| row.is_sane()).cloned().collect();
         if sane.len() < rows.len() {
-            tracing::error!(rows = rows.len() - sane.len(), "traffic with impossible figures is left out");
+            tracing::error!(rows = rows.len() - sane.len(), "dropped traffic with impossible figures");
         }
         if sane.is_empty() {
             return Ok(());
@@ -126,7 +136,7 @@ impl Spool {
         Ok(())
     }
 
-    /// The oldest batch that isn't acknowledged yet: the same one until it is.
+    /// The oldest batch that isn't acknowledged. Returns the same batch until it is.
     pub fn oldest(&self) -> Result<Option<UsageBatch>, SpoolError> {
         let Some(position) = self.waiting.front().copied() else { return Ok(None) };
         match self.read(position).map_err(|source| self.disk(source))? {
@@ -138,7 +148,7 @@ impl Spool {
         }
     }
 
-    /// Forgets batches of the oldest one's spool, up to a number that the control plane has acknowledged.
+    /// Removes batches up to an acknowledged number, among those that belong to the same spool as the oldest batch.
     pub fn acknowledge(&mut self, number: u64) -> Result<(), SpoolError> {
         let Some(oldest) = self.waiting.front().copied() else { return Ok(()) };
         let spool = self.spool_of(oldest).to_owned();
@@ -153,15 +163,16 @@ impl Spool {
         self.make_room(last, number).map_err(|source| self.disk(source))
     }
 
-    /// Goes on under another name, numbered from 1, with all batches that aren't acknowledged and can be read.
+    /// Continues under another name, with all batches that aren't acknowledged and can be read, numbered from 1.
     ///
-    /// For when the control plane expects another number than the oldest waiting one (its database was restored from
-    /// a backup): it has then counted none of the waiting batches. `new_name` must be like no other.
+    /// For when the control plane expects a number other than that of the oldest waiting batch, because its
+    /// database was restored from a backup. It has then counted none of the waiting batches. `new_name` must be
+    /// unique.
     pub fn start_over(&mut self, new_name: &str) -> Result<(), SpoolError> {
         self.rewrite(new_name).map_err(|source| self.disk(source))
     }
 
-    /// How many batches wait.
+    /// The number of waiting batches.
     pub fn waiting(&self) -> usize {
         self.waiting.len()
     }
@@ -182,12 +193,12 @@ impl Spool {
             if let Some(scanned) = Segment::scan(sequence, path.clone())? {
                 found.push(scanned);
             } else {
-                // Kept for whoever wants to look at it; out of our way.
-                tracing::error!(file = %path.display(), "a file of the spool is damaged and set aside");
+                // Renamed and not deleted, so that an operator can inspect it.
+                tracing::error!(file = %path.display(), "a file of the spool is damaged; renaming it to *.damaged");
                 fs::rename(&path, path.with_extension("damaged"))?;
             }
         }
-        // Files before one that replaces them were to be deleted when the node was stopped.
+        // The node was stopped before it could delete the files that this one replaces.
         let counting = found.iter().rposition(|scanned| scanned.replaces).unwrap_or(0);
         for replaced in found.drain(..counting) {
             replaced.segment.delete()?;
@@ -196,10 +207,10 @@ impl Spool {
         for scanned in &found {
             let file = scanned.segment.path().display();
             if scanned.torn > 0 {
-                tracing::warn!(%file, bytes = scanned.torn, "the end of a broken off write is left out of the spool");
+                tracing::warn!(%file, bytes = scanned.torn, "ignoring an incomplete write at the end of a spool file");
             }
             if scanned.damaged > 0 {
-                tracing::error!(%file, records = scanned.damaged, "the spool is damaged; some traffic is lost");
+                tracing::error!(%file, records = scanned.damaged, "a spool file is damaged; some traffic is lost");
             }
             let highest = acknowledged.entry(scanned.segment.spool.clone()).or_default();
             *highest = scanned.acknowledged.max(*highest);
@@ -230,14 +241,15 @@ impl Spool {
         }
     }
 
-    /// Notes an acknowledgement in the file that holds the batch, or gives the file up with it.
+    /// Deletes the files that no waiting batch needs, or records the acknowledgement in the batch's file.
     fn make_room(&mut self, segment: u64, acknowledged: u64) -> io::Result<()> {
         let needed = self.waiting.front().map_or(u64::MAX, |position| position.segment);
         while let Some(oldest) = self.segments.front()
             && oldest.sequence < needed
             && (self.segments.len() > 1 || self.is_done(oldest))
         {
-            // Oldest first, and none is forgotten before it is gone: one that replaces others must outlive them.
+            // Delete the oldest first, and drop a file from the list only once it is deleted. A file that replaces
+            // others must outlive them.
             oldest.delete()?;
             self.segments.pop_front();
         }
@@ -245,7 +257,7 @@ impl Spool {
         holding.map_or(Ok(()), |holding| holding.acknowledge(acknowledged))
     }
 
-    /// Whether nothing is added to a file any more.
+    /// Whether nothing more is added to a file.
     fn is_done(&self, segment: &Segment) -> bool {
         segment.bytes > SEGMENT_BYTES || segment.spool != self.name
     }

@@ -1,10 +1,11 @@
-//! Traffic tells who uses which bucket when: its files are for their owner only.
+//! The permissions of the spool's files. They show who uses which bucket when, so only their owner may read them.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io;
 use std::path::Path;
 
-/// Makes a directory that others can't enter, and shuts one that was made by an earlier version, with what is in it.
+/// Creates a directory that only its owner can enter. Also restricts one that an earlier version created, with its
+/// files.
 pub(super) fn directory(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
@@ -14,7 +15,7 @@ pub(super) fn directory(path: &Path) -> io::Result<()> {
     shut(path)
 }
 
-/// Opens a file for writing; a new one is readable by its owner only.
+/// Opens a file for writing. A new file is readable by its owner only.
 pub(super) fn writing() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true);
@@ -46,7 +47,7 @@ fn shut(path: &Path) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "the same shape as where there are modes")]
+#[expect(clippy::unnecessary_wraps, reason = "the same signature as on Unix")]
 fn shut(_path: &Path) -> io::Result<()> {
     Ok(())
 }

@@ -13,21 +13,21 @@ const PREFIX: &str = "usage-";
 const SUFFIX: &str = ".log";
 const UNFINISHED: &str = ".new";
 
-/// One file of a spool. Records are only ever added to the newest one.
+/// One file of a spool. New batches go to the newest file, acknowledgements to the file of the batch.
 #[derive(Debug)]
 pub(super) struct Segment {
-    /// Orders the files.
+    /// The number in the file's name. Newer files have higher ones.
     pub(super) sequence: u64,
-    /// The spool whose batches it holds.
+    /// The spool that the file's batches belong to.
     pub(super) spool: String,
-    /// How long it is, in bytes: up to the end of the last whole record.
+    /// The length in bytes, up to the end of the last complete record.
     pub(super) bytes: u64,
     path: PathBuf,
-    /// Open for writing in the newest file only.
+    /// `Some` while the file is open for writing.
     file: Option<File>,
 }
 
-/// Where a batch lies.
+/// Where a batch is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct BatchPosition {
     pub(super) number: u64,
@@ -35,21 +35,21 @@ pub(super) struct BatchPosition {
     offset: u64,
 }
 
-/// What a file was found to hold.
+/// The contents of a file.
 #[derive(Debug)]
 pub(super) struct Scanned {
     pub(super) segment: Segment,
-    /// Whether nothing counts that lies in older files.
+    /// Whether this file replaces the older ones, which then no longer count.
     pub(super) replaces: bool,
     pub(super) batches: Vec<BatchPosition>,
     pub(super) acknowledged: u64,
-    /// How many records are damaged.
+    /// The number of damaged records.
     pub(super) damaged: u32,
-    /// How many bytes at the end are no record: the rest of a write that a crash broke off.
+    /// The number of bytes at the end that aren't a complete record: the rest of a write that a crash interrupted.
     pub(super) torn: u64,
 }
 
-/// How a file begins.
+/// The first record of a file.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Beginning<'a> {
     pub(super) spool: &'a str,
@@ -58,7 +58,7 @@ pub(super) struct Beginning<'a> {
 }
 
 impl Segment {
-    /// Makes a file for a spool, with the given batches. It appears whole under its name, or not at all.
+    /// Creates a file with the given batches. It appears complete under its name, or not at all.
     pub(super) fn create(
         directory: &Path,
         sequence: u64,
@@ -67,7 +67,8 @@ impl Segment {
     ) -> io::Result<(Self, Vec<BatchPosition>)> {
         let path = directory.join(format!("{PREFIX}{sequence:012}{SUFFIX}"));
         let temporary = path.with_extension(UNFINISHED.trim_start_matches('.'));
-        // Opened once: after the renaming nothing may fail that would leave a file behind which nobody knows of.
+        // The file is opened once, under its temporary name: after the rename nothing may fail that would leave an
+        // unknown file.
         remove_if_there(&temporary)?;
         let mut file = private::writing().append(true).create_new(true).open(&temporary)?;
         let mut positions = Vec::new();
@@ -92,7 +93,7 @@ impl Segment {
         Ok((Self { sequence, spool, bytes, path, file: Some(file) }, positions))
     }
 
-    /// Removes what is left of files that never became whole.
+    /// Removes files whose creation was interrupted.
     pub(super) fn remove_unfinished(directory: &Path) -> io::Result<()> {
         for entry in fs::read_dir(directory)? {
             let path = entry?.path();
@@ -104,7 +105,7 @@ impl Segment {
         Ok(())
     }
 
-    /// Finds the files of a directory, oldest first.
+    /// Finds the files in a directory, oldest first.
     pub(super) fn find(directory: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
         let mut found = Vec::new();
         for entry in fs::read_dir(directory)? {
@@ -120,7 +121,7 @@ impl Segment {
         Ok(found)
     }
 
-    /// Reads a file through; none where it doesn't even begin as one.
+    /// Reads a whole file. `None` if its first record isn't a valid beginning.
     pub(super) fn scan(sequence: u64, path: PathBuf) -> io::Result<Option<Scanned>> {
         let file = File::open(&path)?;
         let length = file.metadata()?.len();
@@ -142,7 +143,7 @@ impl Segment {
                     acknowledged = number;
                     bytes
                 }
-                // No writer of ours leaves such a record behind.
+                // This program never writes such a record.
                 Found::Record(Record::Batch { .. } | Record::Begin { .. }, bytes) | Found::Damaged(bytes) => {
                     damaged += 1;
                     bytes
@@ -155,7 +156,7 @@ impl Segment {
         Ok(Some(Scanned { segment, replaces, batches, acknowledged, damaged, torn: length - offset }))
     }
 
-    /// Opens the file for writing behind its last whole record; what lies there is cut off.
+    /// Opens the file for appending after its last complete record, and cuts off the rest.
     fn open_for_writing(&mut self) -> io::Result<()> {
         let file = OpenOptions::new().append(true).open(&self.path)?;
         file.set_len(self.bytes)?;
@@ -164,7 +165,7 @@ impl Segment {
         Ok(())
     }
 
-    /// Adds batches and makes sure that they outlive a power failure. Where that fails, none of them is there.
+    /// Appends batches and syncs them to the disk. On an error none of them is added.
     pub(super) fn append(&mut self, batches: Vec<Record>) -> io::Result<Vec<BatchPosition>> {
         let mut text = Vec::new();
         let mut positions = Vec::new();
@@ -180,7 +181,8 @@ impl Segment {
         let written = file.write_all(&text).and_then(|()| file.sync_data());
         if let Err(error) = written {
             if file.set_len(bytes).is_err() {
-                // Better no writer than one that adds behind a torn record, where nobody would find it.
+                // Appending after a torn record would hide the new records, so the file is closed and opened again
+                // for the next write.
                 self.file = None;
             }
             return Err(error);
@@ -189,7 +191,8 @@ impl Segment {
         Ok(positions)
     }
 
-    /// Notes an acknowledgement. Not waited for: if it gets lost, the batches are sent again and known again.
+    /// Records an acknowledgement, without a sync: if it is lost, the batches are sent again and the control plane
+    /// recognises them.
     pub(super) fn acknowledge(&mut self, number: u64) -> io::Result<()> {
         let text = frame::encode(&Record::Acknowledged { number })?;
         let bytes = self.bytes;
@@ -211,7 +214,7 @@ impl Segment {
         self.file.as_mut().ok_or_else(|| io::Error::other("the spool's file isn't open"))
     }
 
-    /// Reads a batch; none where the file was damaged.
+    /// Reads a batch. `None` if it is damaged.
     pub(super) fn read(&self, position: BatchPosition) -> io::Result<Option<Vec<UsageRow>>> {
         let mut file = File::open(&self.path)?;
         file.seek(SeekFrom::Start(position.offset))?;
@@ -221,12 +224,11 @@ impl Segment {
         }
     }
 
-    /// The file.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Deletes the file.
+    /// Deletes the file. Succeeds if the file doesn't exist.
     pub(super) fn delete(&self) -> io::Result<()> {
         remove_if_there(&self.path)
     }
@@ -239,7 +241,7 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
     }
 }
 
-/// A new name in a directory outlives a power failure only once the directory is written.
+/// A new name in a directory survives a power failure only after the directory is synced.
 fn sync_directory(directory: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(directory)?.sync_all() } else { Ok(()) }
 }

@@ -26,7 +26,7 @@ fn row(requests: u32) -> UsageRow {
     }
 }
 
-/// As a node does at its start.
+/// Opens a spool as a node does at its start.
 fn open(directory: &Path) -> Spool {
     Spool::open(directory, ROOM, &uuid::Uuid::new_v4().to_string()).unwrap()
 }
@@ -35,7 +35,7 @@ fn open_named(directory: &Path, name: &str) -> Spool {
     Spool::open(directory, ROOM, name).unwrap()
 }
 
-/// The numbers and requests of all waiting batches, acknowledged one by one.
+/// The numbers and requests of all waiting batches. Acknowledges them one by one.
 fn drain(spool: &mut Spool) -> Vec<(u64, u32)> {
     let mut response = vec![];
     while let Some(batch) = spool.oldest().unwrap() {
@@ -185,7 +185,7 @@ fn starting_over_keeps_what_waits_under_new_numbers() {
     assert_eq!(spool.oldest().unwrap().unwrap().spool, "second");
     drop(spool);
 
-    // As if the node had been killed before the old file was deleted.
+    // As if the node had been killed before it deleted the old file.
     std::fs::write(directory.path().join("usage-000000000001.log"), old).unwrap();
     let mut spool = open(directory.path());
     assert_eq!(drain(&mut spool), [(1, 2), (2, 3)]);
@@ -239,7 +239,7 @@ fn each_start_numbers_its_batches_by_itself() {
         spool.acknowledge(batch.number).unwrap();
     }
     assert_eq!(response, [("first".to_owned(), 1, 1), ("second".to_owned(), 1, 2)]);
-    assert!(Segment::find(directory.path()).unwrap().is_empty(), "nothing is kept of what was told");
+    assert!(Segment::find(directory.path()).unwrap().is_empty(), "no file remains of acknowledged batches");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Clouds whose buckets behave as told, by the bucket's name.
+//! A cloud in which each bucket, by its name, behaves as a test decides.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -15,13 +15,13 @@ use tokio::time::{Instant, sleep};
 /// What a bucket does when it is probed or validated.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Behaviour {
-    /// It answers after this time.
+    /// Responds after this time.
     Online(Duration),
-    /// It refuses after this time.
+    /// Refuses after this time.
     Refusing(Duration),
-    /// It never answers, whatever deadline it was given.
+    /// Never responds, whatever the deadline.
     Stalling,
-    /// The driver has a bug.
+    /// Panics, like a driver with a bug.
     Panicking,
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct FakeCloud {
     secrets: Mutex<Vec<Option<String>>>,
 }
 
-/// How buckets behave that nothing was said of.
+/// The behaviour of a bucket that a test hasn't set.
 const USUAL: Behaviour = Behaviour::Online(Duration::from_millis(20));
 
 impl FakeCloud {
@@ -71,7 +71,7 @@ async fn behave(behaviour: Behaviour) -> Result<(), ProbeFailure> {
     }
 }
 
-/// The cloud, as the agent has it.
+/// The cloud in the form that the agent takes.
 pub(crate) struct SharedCloud(pub(crate) Arc<FakeCloud>);
 
 #[async_trait]

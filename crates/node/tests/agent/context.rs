@@ -1,4 +1,4 @@
-//! An agent with everything around it.
+//! An agent with a fake control plane and a fake cloud.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep};
 use crate::cloud::{FakeCloud, SharedCloud};
 use crate::control_plane::{FakeControlPlane, SharedControlPlane};
 
-/// A clock that goes with Tokio's time.
+/// A clock that follows Tokio's time.
 struct TokioClock {
     start: Instant,
 }
@@ -46,19 +46,19 @@ impl TestContext {
         Self::start_with(|_| {})
     }
 
-    /// Starts an agent with other settings than usual.
+    /// Starts an agent with settings other than the default.
     pub(crate) fn start_with(configure: impl FnOnce(&mut AgentConfig)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         Self::start_in(directory, configure)
     }
 
-    /// Starts an agent in a directory that another one left.
+    /// Starts an agent in the directory of an earlier one.
     pub(crate) fn start_in(directory: TempDir, configure: impl FnOnce(&mut AgentConfig)) -> Self {
         let control_plane = Arc::new(FakeControlPlane::default());
         Self::start_before(control_plane, directory, configure)
     }
 
-    /// Starts an agent before a control plane that knows others already.
+    /// Starts an agent with a control plane that has state already.
     pub(crate) fn start_before(
         control_plane: Arc<FakeControlPlane>,
         directory: TempDir,
@@ -82,7 +82,7 @@ impl TestContext {
         Self { control_plane, cloud, agent, recipient, directory, start }
     }
 
-    /// Announces buckets as a whole snapshot.
+    /// Announces buckets as a complete snapshot.
     pub(crate) fn snapshot(&self, buckets: Vec<NodeBucket>) {
         self.control_plane.announce(SyncAnswer { snapshot: true, buckets, ..nothing() });
     }

@@ -1,4 +1,4 @@
-//! A control plane that keeps what it is told and answers what a test has ready.
+//! A control plane that stores what it receives and returns the responses that a test has prepared.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -11,16 +11,16 @@ use bucketry_node::{ControlPlane, ControlPlaneError, USAGE_OUT_OF_ORDER};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
-/// How the control plane takes messages.
+/// How the control plane treats messages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Mood {
     #[default]
     Well,
     /// It can't be reached.
     Away,
-    /// It does what it is asked, and its answers get lost.
+    /// It processes messages, but its responses are lost.
     AnswersLost,
-    /// It never answers.
+    /// It never responds.
     Hanging,
 }
 
@@ -53,13 +53,13 @@ impl FakeControlPlane {
         self.state().mood = mood;
     }
 
-    /// Has an answer ready for the next synchronisation.
+    /// Prepares a response for the next sync.
     pub(crate) fn announce(&self, answer: SyncAnswer) {
         self.state().answers.push_back(answer);
         self.news.notify_one();
     }
 
-    /// The samples of a bucket, in the order they arrived, with the time of arrival.
+    /// The samples of a bucket in the order of their arrival, with the time of arrival.
     pub(crate) fn samples(&self, bucket: BucketId) -> Vec<(Instant, BucketStatus)> {
         let state = self.state();
         let all = state
@@ -69,7 +69,7 @@ impl FakeControlPlane {
         all.filter(|(_, sample)| sample.bucket_id == bucket).collect()
     }
 
-    /// Takes a message as the mood is; the inner error is what the sender sees instead of the outcome.
+    /// Treats a message according to the mood. The inner error is what the sender sees instead of the outcome.
     async fn take<T>(
         &self,
         act: impl FnOnce(&mut State) -> Result<T, ControlPlaneError>,
@@ -91,7 +91,7 @@ fn known(state: &State) -> Result<(), ControlPlaneError> {
     if state.registered { Ok(()) } else { Err(ControlPlaneError::Unregistered("who is this?".into())) }
 }
 
-/// The control plane, as the agent has it.
+/// The control plane in the form that the agent takes.
 pub(crate) struct SharedControlPlane(pub(crate) Arc<FakeControlPlane>);
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! What the control plane asks for.
+//! Jobs that the control plane assigns.
 
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ async fn a_validation_that_stalls_or_panics_or_has_a_foreign_secret_fails_with_t
     millis(500).await;
     let outcomes = outcomes(&context.control_plane);
     assert_eq!(outcomes.len(), 3);
-    assert!(outcomes[1..].iter().any(|outcome| reason(outcome).contains("broke off")));
+    assert!(outcomes[1..].iter().any(|outcome| reason(outcome).contains("interrupted")));
     assert!(outcomes[1..].iter().any(|outcome| reason(outcome).contains("can't open")));
     assert!(!format!("{outcomes:?}").contains("hunter2"));
 }
@@ -104,7 +104,7 @@ async fn a_rotation_makes_a_key_reseals_and_forgets_the_older_key() {
     context.give(Task::Reseal { secrets, recipients: vec![registered[0].clone()] });
     seconds(1).await;
     let Some(Outcome::Resealed { secrets }) = outcomes(&context.control_plane).pop() else { panic!() };
-    assert_eq!(secrets.len(), 1, "what can't be opened is left out");
+    assert_eq!(secrets.len(), 1, "a secret that can't be opened is left out");
 
     context.give(Task::RetireIdentities);
     seconds(1).await;
@@ -114,7 +114,7 @@ async fn a_rotation_makes_a_key_reseals_and_forgets_the_older_key() {
     let secret = open(&secrets[0].secret, &SecretContext::of_bucket(org(), id(1)), &keys).unwrap();
     assert_eq!(secret.expose(), "wJalr");
     seconds(120).await;
-    assert!(context.cloud.probes("b1").len() > 1, "probing goes on with what was opened before");
+    assert!(context.cloud.probes("b1").len() > 1, "probing continues with the secret that was opened before");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,5 @@
-//! The agent between a control plane and clouds that do what a test says. Time is Tokio's and stands still whenever
-//! the agent has something to do, so that hours pass in moments.
+//! The agent between a control plane and clouds that do what a test says. Time is Tokio's: it advances only while
+//! the agent has nothing to do, so hours pass in moments.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 

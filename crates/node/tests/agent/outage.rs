@@ -1,4 +1,4 @@
-//! The control plane away, forgetful, or slow.
+//! Control planes that are unreachable, lose their state, or are slow.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ async fn an_hour_without_the_control_plane_is_survived_with_bounded_memory_and_t
         after.iter().flat_map(|(_, heartbeat)| &heartbeat.buckets).map(|sample| sample.created_at).collect();
     assert!(times.is_sorted());
     drop(state);
-    assert!(context.agent.metrics().samples_waiting < 200, "only what came since the last heartbeat");
+    assert!(context.agent.metrics().samples_waiting < 200, "only samples since the last heartbeat");
 }
 
 #[tokio::test(start_paused = true)]
@@ -105,7 +105,7 @@ async fn the_result_of_a_job_is_reported_after_an_outage() {
     assert_eq!(
         context.control_plane.state().results.len(),
         response,
-        "an acknowledged result is not told again"
+        "an acknowledged result is not reported again"
     );
 }
 

@@ -1,4 +1,4 @@
-//! Probes, statuses and the heartbeats that tell them.
+//! Probes, statuses and the heartbeats that report them.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ async fn two_failures_in_a_row_make_offline_one_success_online_and_changes_are_t
     let apart = failed[1].1.created_at.duration_since(failed[0].1.created_at);
     assert!((54..=66).contains(&apart.as_secs()), "{apart:?}");
     let probed = context.cloud.probes("b1")[samples.len() - 1];
-    assert!(failed[1].0.duration_since(probed) < Duration::from_millis(400), "told at once");
+    assert!(failed[1].0.duration_since(probed) < Duration::from_millis(400), "reported immediately");
 
     context.cloud.set("b1", Behaviour::Online(Duration::from_millis(30)));
     seconds(67).await;
@@ -84,7 +84,7 @@ async fn a_snapshot_replaces_all_once_its_last_page_came() {
     seconds(1).await;
     let before = context.cloud.probes("b2").len();
     seconds(300).await;
-    assert_eq!(context.cloud.probes("b2").len(), before, "the removed one is probed no more");
+    assert_eq!(context.cloud.probes("b2").len(), before, "the removed bucket is no longer probed");
     assert!(context.cloud.probes("b1").len() > before && context.cloud.probes("b3").len() > before);
     assert_eq!(context.agent.metrics().buckets, StatusCounts { online: 2, offline: 0, unknown: 0 });
 }
@@ -114,7 +114,7 @@ async fn a_secret_that_was_only_sealed_anew_disturbs_nothing() {
     assert_eq!(context.cloud.probes("b1").len(), 1, "no probe out of turn");
     context.change(vec![NodeBucket { secret: Some(sealed(1, "new", &context.recipient)), ..bucket(1, 3) }]);
     seconds(5).await;
-    assert_eq!(context.cloud.probes("b1").len(), 2, "a new secret is tried at once");
+    assert_eq!(context.cloud.probes("b1").len(), 2, "a new secret is tried immediately");
     assert_eq!(statuses(&context, 1), [Online, Offline]);
     assert_eq!(context.cloud.secrets(), ["wJalr", "wJalr", "new"].map(|secret| Some(secret.to_owned())));
 }
@@ -132,7 +132,7 @@ async fn what_was_entered_again_is_probed_at_once_and_samples_name_the_version()
     seconds(20).await;
     assert_eq!(context.cloud.probes("b1").len(), 2);
     assert_eq!(versions(), [Some(1), Some(3)]);
-    // Sealed anew: probed when its turn comes, as often as ever.
+    // Resealed: the next probe comes when its turn comes, as often as before.
     context.change(vec![NodeBucket { config_version: 3, ..bucket(1, 4) }]);
     seconds(300).await;
     assert_eq!(versions().last(), Some(&Some(4)));

@@ -1,4 +1,4 @@
-//! Many buckets, and hosts that don't answer.
+//! Many buckets, and hosts that don't respond.
 
 use std::collections::HashMap;
 use std::time::Duration;

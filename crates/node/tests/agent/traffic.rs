@@ -1,4 +1,4 @@
-//! Traffic from the meter to the control plane: counted once, whatever happens in between.
+//! Traffic from the meter to the control plane, counted once despite crashes and lost responses.
 
 use std::sync::Arc;
 
