@@ -1,4 +1,5 @@
-//! Builds the crate anew when a migration is added: the macro that embeds them can't say so by itself.
+//! Rebuilds the crate when a migration is added, because the macro that embeds migrations can't trigger that
+//! itself.
 
 fn main() {
     println!("cargo:rerun-if-changed=migrations");

@@ -1,5 +1,5 @@
-//! Measures a seeded data directory: what must stay the same however many buckets there are, and the batches of
-//! nodes. Prints one line a figure; times are in microseconds.
+//! Measures a seeded data directory: calls whose cost must not depend on the number of buckets, and the batches of
+//! nodes. Prints one line per figure. Times are in microseconds.
 //!
 //! ```text
 //! cargo run --release -p bucketry-store --example measure -- DATA_DIR
@@ -35,7 +35,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 const ROUNDS: usize = 1_000;
 const BATCH: usize = 5_000;
 
-/// Times of one kind of call.
+/// The times of one kind of call.
 struct Times(Vec<Duration>);
 
 impl Times {
@@ -50,7 +50,7 @@ impl Times {
 macro_rules! time {
     ($what:literal, $rounds:expr, |$round:ident| $call:expr) => {{
         let mut times = Vec::new();
-        // The first ones fill caches.
+        // The first rounds fill caches.
         for $round in 0..$rounds + 20 {
             let start = Instant::now();
             $call;
@@ -81,7 +81,7 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// A bucket from anywhere among the seeded ones, another for each round.
+/// A bucket from anywhere among the seeded ones, a different one in each round.
 async fn somewhere(store: &dyn Store, org: OrgId, buckets: u64, round: usize) -> Result<BucketId> {
     let second = 1_735_689_600 + (round as u64 * 7_919 * 104_729) % buckets;
     let after = BucketId::new(Timestamp::from_second(i64::try_from(second)?)?, [0; 10]);
@@ -101,7 +101,7 @@ async fn reads(store: &dyn Store, org_id: OrgId, workspace: WorkspaceId, buckets
         somewhere_else.push(somewhere(store, org_id, buckets, round).await?);
     }
     time!("one bucket", ROUNDS, |round| store.bucket(org_id, somewhere_else[round]).await?);
-    time!("one bucket's words", ROUNDS, |round| store.bucket_words(somewhere_else[round]).await?);
+    time!("one bucket's reports", ROUNDS, |round| store.bucket_words(somewhere_else[round]).await?);
     let day = Day::of(Timestamp::from_second(1_735_689_600)?);
     time!("one bucket's day", ROUNDS, |round| store.day_records(somewhere_else[round], day).await?);
     time!("one bucket's totals", ROUNDS, |round| store.usage_totals_of(&[somewhere_else[round]]).await?);
@@ -161,7 +161,7 @@ async fn batches(store: &dyn Store, org: OrgId, node_id: NodeId, buckets: u64) -
     let spool = format!("measured at {start}");
     let first_minute = start.as_second() / 60 * 60;
     time!("usage batch of 5,000 rows", 20_u32, |round| {
-        // Each bucket once a minute, in as many minutes as it takes.
+        // Each bucket once per minute, over as many minutes as needed.
         let minutes = (i64::from(round) * 5..).map(|minute| first_minute + 60 * minute);
         let each = minutes.flat_map(|minute| ids.iter().map(move |id| (minute, *id)));
         let rows = each.take(BATCH).map(|(minute, bucket_id)| UsageRow {

@@ -1,14 +1,14 @@
-//! Fills a data directory with buckets, for measuring: each with a secret, a node's last word, a day's record and
-//! totals. Adds to the first organization, or makes one; the buckets go to its newest workspace.
+//! Fills a data directory with buckets for measuring, each with a secret, a node's latest report, a day's record
+//! and totals. Adds to the first organization, or creates one. The buckets go to its newest workspace.
 //!
 //! ```text
 //! cargo run --release -p bucketry-store --example seed -- DATA_DIR COUNT
 //! ```
 //!
-//! Rows are written past the store, many at a time and without waiting for the disk: a process that dies here may
-//! leave a data directory that is of no use.
+//! Rows are written past the store, many at a time and without waiting for the disk. If the process dies, the data
+//! directory may be unusable.
 
-#![expect(clippy::print_stdout, reason = "tells how far it is")]
+#![expect(clippy::print_stdout, reason = "prints its progress")]
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -29,13 +29,13 @@ use sqlx::{ConnectOptions, Connection, QueryBuilder, Sqlite, SqliteConnection};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// Rows of one statement, and statements of one transaction.
+/// Rows per statement, and statements per transaction.
 const ROWS: u64 = 200;
 const STATEMENTS: u64 = 100;
-/// About as long as a sealed secret is.
+/// About the size of a sealed secret.
 const SECRET_BYTES: usize = 600;
 
-/// The organization's number in rows of traffic; those of series follow.
+/// The organization's number in rows of traffic. The numbers of series follow it.
 const ORG_NUMBER: i64 = 1;
 
 /// What the rows belong to.
@@ -45,7 +45,7 @@ struct SeedTarget {
     node: NodeId,
 }
 
-/// Bucket number so-and-so: one was made each second since the start of 2025.
+/// A bucket by its number. One was created each second since the start of 2025.
 struct Seeded {
     number: u64,
     id: BucketId,
@@ -68,7 +68,7 @@ async fn main() -> Result<()> {
     let [data_dir, count] = arguments.as_slice() else { return Err("usage: seed DATA_DIR COUNT".into()) };
     let (data_dir, count) = (PathBuf::from(data_dir), count.parse::<u64>()?);
 
-    // Open all the while: it makes the schema and keeps other processes out.
+    // The store stays open: it creates the schema, and keeps other processes out.
     let store = SqliteStore::open(&data_dir, Options::default()).await?;
     let organization = first_organization(&store).await?;
     let visible = store.workspaces(organization.id, &Visibility::Organization, None, 1).await?;
@@ -115,7 +115,7 @@ async fn first_organization(store: &dyn Store) -> Result<Organization> {
     store.organization(new.id).await?.ok_or_else(|| "the organization was not stored".into())
 }
 
-/// The first node, or one that is made up.
+/// The first node, or a new one.
 async fn node(store: &dyn Store) -> Result<NodeId> {
     if let Some(node) = store.nodes().await?.first() {
         return Ok(node.id);
@@ -250,7 +250,7 @@ fn days(target: &SeedTarget, seeded: &[Seeded]) -> QueryBuilder<Sqlite> {
     statement
 }
 
-/// Traffic of each: its series' row.
+/// The traffic of each bucket: the row of its series.
 fn traffic(target: &SeedTarget, seeded: &[Seeded]) -> QueryBuilder<Sqlite> {
     let mut statement = QueryBuilder::new(
         "INSERT INTO usage_series (number, node_id, bucket_id, repo_id, org_id, org_number, day, minute, requests, \

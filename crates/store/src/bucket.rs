@@ -12,229 +12,225 @@ use jiff::Timestamp;
 
 use crate::Result;
 
-/// A sealed secret with the fingerprint of the recipients that it is sealed to.
+/// A sealed secret, with a fingerprint of the recipients that it is sealed to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredSecret {
-    /// The sealed text.
+    /// The secret as an age file.
     pub sealed: SealedSecret,
-    /// Names the set of recipients: a secret whose fingerprint isn't the present one waits to be sealed anew.
+    /// The fingerprint of the set of recipients. A secret whose fingerprint isn't the current one has to be
+    /// resealed.
     pub sealed_to: String,
 }
 
-/// A bucket to be registered.
+/// A bucket to register.
+#[allow(missing_docs, reason = "the other fields are columns of the bucket's row")]
 #[derive(Debug, Clone)]
 pub struct NewBucket {
-    /// Its id.
     pub id: BucketId,
-    /// Its organization.
     pub org_id: OrgId,
-    /// Its workspace.
     pub workspace_id: WorkspaceId,
-    /// Its name.
     pub name: Name,
-    /// Where it lies.
     pub location: BucketLocation,
-    /// What opens it.
+    /// The sealed secret. `None` if the bucket needs no secret.
     pub secret: Option<StoredSecret>,
-    /// When the secret ends, where it tells.
+    /// When the secret expires, if that is known.
     pub secret_expires_at: Option<Timestamp>,
-    /// What the validation found, where one was made.
+    /// The outcome of the validation, if one was made.
     pub first_report: Option<FirstReport>,
 }
 
-/// A validation's outcome, to be stored as what its node reports first on a new bucket, or on a new configuration.
+/// The outcome of a validation, stored as the first report of its node on a new bucket or a new configuration.
 #[derive(Debug, Clone)]
 pub struct FirstReport {
-    /// The node that made the validation. One that was removed in the meantime reports nothing.
+    /// The node that made the validation. The report is dropped if the node was removed in the meantime.
     pub node_id: NodeId,
-    /// The outcome. Its version need not be filled.
+    /// The outcome. Its `version` is ignored.
     pub sample: ProbeSample,
 }
 
-/// What came of registering a bucket.
+/// The outcome of registering a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BucketInserted {
-    /// It is registered and announced to nodes.
+    /// Registered, with a change event for nodes.
     Inserted,
-    /// A live bucket of the organization has the name.
+    /// A live bucket of the organization has this name.
     NameTaken,
-    /// The organization has as many buckets as it may.
+    /// The organization has reached its bucket quota.
     QuotaExceeded,
-    /// The workspace is not a live one of the organization.
+    /// The workspace doesn't exist in the organization, or was removed.
     WorkspaceNotFound,
 }
 
-/// A change of a bucket: the whole of its new state.
+/// A change to a bucket: its complete new state.
+#[allow(missing_docs, reason = "the other fields are columns of the bucket's row")]
 #[derive(Debug, Clone)]
 pub struct BucketUpdate {
-    /// The bucket.
     pub id: BucketId,
-    /// Its organization.
     pub org_id: OrgId,
-    /// The version that the change was made from; another one by then means that somebody was faster.
+    /// The version that the change is based on. If the stored version differs, somebody else changed the bucket
+    /// first.
     pub from_version: i64,
-    /// The workspace.
     pub workspace_id: WorkspaceId,
-    /// The name.
     pub name: Name,
-    /// Where it lies.
     pub location: BucketLocation,
-    /// The secret.
+    /// What happens to the secret.
     pub secret: SecretUpdate,
-    /// Whether location or secret changed: nodes must learn of it, and what they reported before counts no longer.
+    /// Whether location or secret changed. If so, nodes get a change event, and their earlier reports no longer
+    /// count.
     pub record_change: bool,
-    /// What the validation found, where one was made.
+    /// The outcome of the validation, if one was made.
     pub first_report: Option<FirstReport>,
 }
 
-/// What happens to the stored secret in an update.
+/// What an update does with the stored secret.
 #[derive(Debug, Clone)]
 pub enum SecretUpdate {
-    /// It stays.
+    /// Leaves it unchanged.
     Keep,
-    /// It is replaced.
+    /// Replaces it.
     Replace {
-        /// The new one.
+        /// The new secret.
         secret: StoredSecret,
-        /// When it ends, where it tells.
+        /// When the new secret expires, if that is known.
         expires_at: Option<Timestamp>,
     },
-    /// It is destroyed.
+    /// Deletes it.
     Clear,
 }
 
-/// What came of changing a bucket.
+/// The outcome of changing a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BucketUpdated {
-    /// Done.
+    /// The bucket was changed.
     Updated,
-    /// Another live bucket of the organization has the name.
+    /// Another live bucket of the organization has this name.
     NameTaken,
-    /// The workspace is not a live one of the organization.
+    /// The workspace doesn't exist in the organization, or was removed.
     WorkspaceNotFound,
-    /// It would go to another workspace, and a live repository holds it.
+    /// The bucket can't move to another workspace, because a live repository contains it.
     InUse,
-    /// It would be called at its provider like another bucket of a repository that holds both.
+    /// Another bucket of the same repository has this name at its provider.
     SameNameInRepository,
-    /// It is gone.
+    /// The bucket doesn't exist, or was removed.
     NotFound,
-    /// It was changed in between.
+    /// The bucket was changed in the meantime.
     Conflict,
 }
 
-/// What came of removing a bucket.
+/// The outcome of removing a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BucketDeleted {
-    /// It is gone, and nodes are told.
+    /// The bucket was removed, with a change event for nodes.
     Deleted,
-    /// A live repository holds it.
+    /// A live repository contains the bucket.
     InUse,
     /// There is no such live bucket.
     NotFound,
 }
 
-/// What one node last said of a bucket.
+/// The latest report of one node on a bucket.
+#[allow(missing_docs, reason = "the other fields are columns of the report's row")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeStatusRow {
-    /// The node.
     pub node_id: NodeId,
-    /// The status.
     pub status: ProbedStatus,
-    /// The latency of its last successful probe, in milliseconds.
+    /// The latency of the latest successful probe, in milliseconds.
     pub latency_ms: Option<u32>,
-    /// When it probed last.
+    /// When the node last probed the bucket.
     pub at: Timestamp,
-    /// Why it is OFFLINE; none where it is ONLINE.
+    /// Why the bucket is OFFLINE. `None` if it is ONLINE.
     pub failure: Option<ProbeFailure>,
 }
 
-/// A live bucket that has its name at the provider, or its key, in common with another.
+/// A live bucket that shares its name at the provider, or its access key, with another one.
+#[allow(missing_docs, reason = "the names say it")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SharingBucket {
-    /// Its workspace.
     pub workspace_id: WorkspaceId,
-    /// Its location.
     pub location: BucketLocation,
 }
 
-/// A live bucket whose secret ends.
+/// A live bucket whose secret expires.
+#[allow(missing_docs, reason = "the names say it")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndingCredential {
-    /// The bucket.
     pub id: BucketId,
-    /// Its organization.
     pub org_id: OrgId,
-    /// When its secret ends.
+    /// When the secret expires.
     pub expires_at: Timestamp,
 }
 
-/// A bucket in a list: without its sealed secret, with what nodes say of it.
+/// A bucket in a list: without its sealed secret, with the reports of nodes.
 #[derive(Debug, Clone)]
 pub struct ListedBucket {
-    /// The bucket; its `secret` is never filled here.
+    /// The bucket. Its `secret` is always `None` here.
     pub bucket: Bucket,
     /// Whether a secret is stored.
     pub has_secret: bool,
-    /// What nodes last said, one entry a node that ever reported and is still registered.
+    /// The latest report of each registered node that has ever reported on the bucket.
     pub nodes: Vec<NodeStatusRow>,
 }
 
-/// Where the next page of a newest-first list begins: after this one.
+/// The position in a newest-first list after which the next page begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageStart<Id = BucketId> {
-    /// When the last one of the page before was made.
+    /// The creation time of the last entry on the previous page.
     pub created_at: Timestamp,
-    /// Its id.
+    /// The id of that entry, which orders entries of the same time.
     pub id: Id,
 }
 
 /// Which buckets to list.
 #[derive(Debug, Clone)]
 pub struct BucketQuery {
-    /// Of this organization.
+    /// The organization whose buckets are listed.
     pub org_id: OrgId,
-    /// In these workspaces.
+    /// The workspaces whose buckets are listed.
     pub visible: Visibility,
-    /// After this one.
+    /// The end of the previous page. `None` for the first page.
     pub after: Option<PageStart>,
-    /// At most so many.
+    /// The largest number of buckets to return.
     pub limit: u32,
 }
 
-/// Keeps registered buckets.
+/// Stores registered buckets.
 #[async_trait]
 pub trait BucketStore {
-    /// Registers a bucket: checks workspace, name and quota, announces it to nodes, and stores the first report, all in
-    /// one transaction.
+    /// Registers a bucket. Checks workspace, name and quota, and stores the bucket, its change event and its first
+    /// report in one transaction.
     async fn insert_bucket(&self, new: &NewBucket, now: Timestamp) -> Result<BucketInserted>;
 
-    /// Looks a live bucket of the organization up, with its sealed secret.
+    /// Returns a live bucket of the organization, with its sealed secret.
     async fn bucket(&self, org_id: OrgId, id: BucketId) -> Result<Option<Bucket>>;
 
-    /// Whether a live bucket of the organization, other than `except`, has the name.
+    /// Whether a live bucket of the organization, other than `except`, has this name.
     async fn bucket_name_taken(&self, org_id: OrgId, name: &Name, except: Option<BucketId>) -> Result<bool>;
 
-    /// Changes a bucket. Where its name at the provider changes, the repositories that hold it are announced with it:
-    /// that name is how clients address it. Where location or secret change, what nodes reported is removed and the
-    /// first report stored, in the same transaction; reports on earlier versions are passed over from then on.
+    /// Changes a bucket.
+    ///
+    /// If its name at the provider changes, the repositories that contain it get change events too, because clients
+    /// address the bucket by that name. If location or secret change, nodes' reports are removed and the first
+    /// report is stored in the same transaction. Later reports on earlier versions are ignored.
     async fn update_bucket(&self, update: &BucketUpdate, now: Timestamp) -> Result<BucketUpdated>;
 
-    /// Removes a bucket that no live repository holds, softly: destroys its secret, frees its name and its place in
-    /// the quota, keeps its statistics, announces it to nodes.
+    /// Soft-deletes a bucket that no live repository contains: deletes its secret, frees its name and its place in
+    /// the quota, retains its statistics, and stores a change event.
     async fn delete_bucket(&self, org_id: OrgId, id: BucketId, now: Timestamp) -> Result<BucketDeleted>;
 
-    /// A page of live buckets, newest first, then by id. Costs what the page costs, however many buckets there are.
+    /// A page of live buckets, newest first, then by id. The cost depends on the size of the page only, not on the
+    /// number of buckets.
     async fn buckets(&self, query: &BucketQuery) -> Result<Vec<ListedBucket>>;
 
-    /// Those of the given buckets that are in the organization, with the workspace of each. Deleted ones too: their
-    /// statistics are retained, in the workspace that they were last in.
+    /// The workspace of each of the given buckets that belong to the organization. Includes removed buckets, whose
+    /// statistics are retained in their last workspace.
     async fn workspaces_of_buckets(
         &self,
         org_id: OrgId,
         ids: &[BucketId],
     ) -> Result<Vec<(BucketId, WorkspaceId)>>;
 
-    /// Where live buckets of the organization are that have the storage type, and the name at the provider or the key.
+    /// The live buckets of the organization with this storage type that have this name at the provider, or this
+    /// access key.
     async fn buckets_sharing(
         &self,
         org_id: OrgId,
@@ -243,18 +239,19 @@ pub trait BucketStore {
         key: &str,
     ) -> Result<Vec<SharingBucket>>;
 
-    /// Those of the given buckets that are in the organization, deleted ones too, without their secrets, in no
-    /// particular order.
+    /// The given buckets that belong to the organization, in no particular order. Includes removed buckets. Leaves
+    /// secrets out.
     async fn buckets_ever(&self, org_id: OrgId, ids: &[BucketId]) -> Result<Vec<Bucket>>;
 
-    /// A number that changes whenever an answer about the organization's buckets might: a registration, a change, a
-    /// deletion, a new word of a node, a repository that takes or frees one. It lets whole answers be kept as long as they are true.
+    /// A number that changes whenever a response about the organization's buckets could change: when a bucket is
+    /// registered, changed or removed, when a node reports on one of them, and when a repository gains or loses a
+    /// bucket. Responses can be cached as long as it stays the same.
     async fn bucket_generation(&self, org_id: OrgId) -> Result<u64>;
 
-    /// How many live buckets have a secret that ends at a time or before it.
+    /// The number of live buckets whose secret expires at this time or earlier.
     async fn count_credentials_ending(&self, until: Timestamp) -> Result<u64>;
 
-    /// Live buckets whose secret ends after `after` and not after `until`, the earliest first; at most `limit`.
+    /// The live buckets whose secret expires after `after` and not after `until`. Earliest first, at most `limit`.
     async fn credentials_ending(
         &self,
         after: Timestamp,

@@ -1,4 +1,4 @@
-//! The data directory: one process at a time, and nobody but its owner.
+//! The data directory, which one process at a time may use and only its owner may read.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
@@ -7,16 +7,16 @@ use std::path::Path;
 
 use crate::{Result, StoreError};
 
-/// The name of the file in the data directory that is locked while a process uses it.
+/// The name of the lock file in the data directory.
 pub const LOCK_FILE: &str = "lock";
 
-/// A data directory that is this process's alone. The operating system lets go of it when the process dies.
+/// An exclusive lock on a data directory. The operating system releases it when the process ends.
 #[derive(Debug)]
 pub struct DataDirLock {
     _file: File,
 }
 
-/// Takes a data directory for this process until the lock is dropped, and makes it where there is none.
+/// Locks a data directory for this process until the lock is dropped. Creates the directory if necessary.
 pub fn lock(data_dir: &Path) -> Result<DataDirLock> {
     DirBuilder::new().recursive(true).mode(0o700).create(data_dir).map_err(unavailable)?;
     let file = OpenOptions::new()

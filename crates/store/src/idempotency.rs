@@ -1,4 +1,4 @@
-//! Answers kept for requests that may arrive twice (`Idempotency-Key`).
+//! Stored responses for requests that may arrive twice (`Idempotency-Key`).
 
 use async_trait::async_trait;
 use bucketry_model::id::TokenId;
@@ -6,40 +6,42 @@ use jiff::Timestamp;
 
 use crate::Result;
 
-/// Names a request: the same token, the same path, the same key.
+/// Identifies a request: the same token, the same route, the same key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestName {
-    /// The session or API token that it came with. Another token of the same user may be allowed less.
+    /// The session or API token of the request. Another token of the same user may have fewer permissions.
     pub token_id: TokenId,
-    /// Method and path.
+    /// The method and the path.
     pub route: String,
-    /// The key that the client chose.
+    /// The value of `Idempotency-Key`, which the client chose.
     pub key: String,
 }
 
-/// What is known of a request.
+/// What is known about a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Begun {
-    /// Nothing: it is reserved for the caller now, who must complete or abandon it.
+    /// Nothing. The request is now reserved for the caller, who must complete or abandon it.
     New,
-    /// It was answered before.
+    /// The request was answered before.
     Answered {
-        /// The status.
+        /// The HTTP status of the stored response.
         status: u16,
-        /// The body.
+        /// The body of the stored response.
         body: String,
     },
-    /// The same key came with another body.
+    /// The same key came with a different body.
     OtherBody,
-    /// It is being worked on.
+    /// The request is in progress.
     InProgress,
 }
 
-/// Keeps answers.
+/// Stores responses.
 #[async_trait]
 pub trait IdempotencyStore {
-    /// Reserves a request, or tells what is known of it. A reservation from before `stale` (its process died), or from
-    /// further ahead of `now` than clocks may differ, is taken over. An answer is given again whatever its time.
+    /// Reserves a request, or returns what is known about it.
+    ///
+    /// A reservation is taken over if it is older than `stale` (its process died), or further ahead of `now` than
+    /// clocks may differ. A stored response is returned regardless of its age.
     async fn begin_request(
         &self,
         name: &RequestName,
@@ -48,12 +50,12 @@ pub trait IdempotencyStore {
         now: Timestamp,
     ) -> Result<Begun>;
 
-    /// Keeps the answer.
+    /// Stores the response.
     async fn complete_request(&self, name: &RequestName, status: u16, body: &str) -> Result<()>;
 
-    /// Forgets the reservation, so that the request can be tried again.
+    /// Removes the reservation, so that the request can be tried again.
     async fn abandon_request(&self, name: &RequestName) -> Result<()>;
 
-    /// Removes what is from before the given time. Returns how many.
+    /// Removes requests from before the given time. Returns how many.
     async fn purge_requests(&self, before: Timestamp) -> Result<u64>;
 }

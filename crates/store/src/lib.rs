@@ -1,13 +1,23 @@
-//! Persistence: what the registry keeps, as traits by aggregate, and the engines that keep it.
+//! Persistence: traits that define what the registry stores, one per aggregate, and the engines that implement
+//! them.
 //!
-//! One method is one transaction: it happens as a whole or not at all, and dropping its future before it ends leaves
-//! nothing half done. Methods answer what they found (`Option`, small enums); whether "not found" is a 404 or a 403
-//! is for `control` to say. Every write that nodes must see stores its change event in the same transaction.
+//! One method is one transaction: it takes effect as a whole or not at all, and cancelling its future leaves
+//! nothing half done. Methods return what they found (`Option`, small enums). `control` decides whether "not found"
+//! is a 404 or a 403. Every write that nodes must see stores its change event in the same transaction.
 //!
-//! **Invariant:** no type of a database engine appears in a signature here; [`contract`] runs the same expectations
+//! **Invariant:** no type of a database engine appears in a signature here. [`contract`] runs the same tests
 //! against every engine.
+//!
+//! # Why SQL is compiled twice
+//!
+//! `sql` contains the statements once, and is compiled as a module of `sqlite` and of `postgres`. The drivers have
+//! different types for connections, rows, statements and parameters, and a few fragments of SQL differ too, such as
+//! row locks, which `concat!` inserts into statements at compile time. Each engine's `dialect` supplies these as
+//! type aliases, constants and macros. Code that is generic over the engine would have to repeat the driver's trait
+//! bounds on every function, and a macro can't depend on a type parameter. Because the source is shared, a trait
+//! that is implemented in `sql` is implemented for both engines, and they can't drift apart.
 
-#![expect(clippy::duplicate_mod, reason = "`sql` is compiled once for each engine, which is the point of it")]
+#![expect(clippy::duplicate_mod, reason = "`sql` is compiled once per engine on purpose")]
 
 pub mod bucket;
 pub mod contract;
@@ -35,10 +45,10 @@ use std::path::Path;
 
 pub use error::StoreError;
 
-/// The result of a store's method.
+/// The result of a store method.
 pub type Result<T> = std::result::Result<T, StoreError>;
 
-/// Everything that the registry keeps.
+/// Everything that the registry stores.
 #[async_trait]
 pub trait Store:
     organization::OrganizationStore
@@ -58,15 +68,16 @@ pub trait Store:
     + Sync
     + 'static
 {
-    /// Whether the database answers and its schema is the one that this version needs.
+    /// Checks that the database responds and that its schema is the one that this version needs.
     async fn check(&self) -> Result<()>;
 
-    /// Whether writes are taken: stores one small row. A full disk or a read-only database shows here.
+    /// Checks that writes succeed, by storing one small row. Fails if the disk is full or the database is
+    /// read-only.
     async fn check_writes(&self, now: Timestamp) -> Result<()>;
 
-    /// Writes a consistent copy of everything to a new file while the store stays in use. The file must not exist.
+    /// Writes a consistent copy of the database to a new file while the store is in use. The file must not exist.
     async fn backup(&self, to: &Path) -> Result<()>;
 
-    /// Ends all work and closes the database. Nothing may be called afterwards.
+    /// Finishes all work and closes the database. No method may be called afterwards.
     async fn close(&self);
 }

@@ -1,4 +1,4 @@
-//! Nodes and the keys that verify their messages.
+//! Nodes, and the keys that verify their messages.
 
 use async_trait::async_trait;
 use bucketry_model::id::{NodeId, NodeKeyId, OrgId};
@@ -7,50 +7,50 @@ use jiff::Timestamp;
 
 use crate::Result;
 
-/// A public key that node messages are verified with.
+/// A public key that verifies messages of nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeKey {
-    /// Its id.
+    /// The id under which the key is listed and removed.
     pub id: NodeKeyId,
-    /// The organization whose nodes sign with it; none for the deployment's own nodes.
+    /// The organization whose nodes sign with the key. `None` for the deployment's own nodes.
     pub org_id: Option<OrgId>,
-    /// The key as SubjectPublicKeyInfo PEM.
+    /// The key as a SubjectPublicKeyInfo in PEM.
     pub public_key: String,
-    /// When it was made.
+    /// When the key was added.
     pub created_at: Timestamp,
 }
 
-/// A node that registers.
+/// A registration of a node.
 #[derive(Debug, Clone)]
 pub struct NodeRegistration {
-    /// The id it gets if it is new.
+    /// The id for a node that is new. A known node keeps its id.
     pub id: NodeId,
-    /// Whom it serves.
+    /// The organization that the node serves. `None` for all.
     pub org_id: Option<OrgId>,
-    /// Its unique name.
+    /// The unique name of the node.
     pub name: String,
-    /// Where it runs.
+    /// The region that the node runs in.
     pub region: String,
-    /// Whose cloud it runs in.
+    /// The cloud that the node runs in.
     pub provider: String,
-    /// The version it runs.
+    /// The version of the node's software.
     pub version: String,
-    /// Public keys to seal secrets to, the one in use first.
+    /// The public keys to seal secrets to, the current one first.
     pub recipients: Vec<String>,
     /// The key that verified the message.
     pub key_id: NodeKeyId,
 }
 
-/// What came of a registration.
+/// The outcome of a registration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NodeRegistered {
-    /// The node as it stands now; a name that was known before was updated.
+    /// The node as it is now stored. A node of the same name was updated.
     Registered(Node),
-    /// A node of another organization has the name.
+    /// A node of another organization has this name.
     NameTaken,
 }
 
-/// Keeps nodes.
+/// Stores nodes and their keys.
 #[async_trait]
 pub trait NodeStore {
     /// Registers a node, or updates the one of the same name.
@@ -59,18 +59,19 @@ pub trait NodeStore {
     /// All live nodes, by name.
     async fn nodes(&self) -> Result<Vec<Node>>;
 
-    /// Notes that a node was heard of. Whether it is registered.
+    /// Records that a node was heard from. Returns whether it is registered.
     async fn touch_node(&self, id: NodeId, now: Timestamp) -> Result<bool>;
 
-    /// Removes a node and what it last said of buckets; its day records stay. Whether it was registered.
+    /// Removes a node and its latest reports on buckets. Its day records are retained. Returns whether it was
+    /// registered.
     async fn unregister_node(&self, id: NodeId, now: Timestamp) -> Result<bool>;
 
     /// Adds a key.
     async fn insert_node_key(&self, key: &NodeKey) -> Result<()>;
 
-    /// The keys of an organization, or the deployment's own for none; newest first.
+    /// The keys of an organization, or with `None` the deployment's own. Newest first.
     async fn node_keys(&self, org_id: Option<OrgId>) -> Result<Vec<NodeKey>>;
 
-    /// Removes a key; nodes that registered with it must register again. Whether there was such a key.
+    /// Removes a key. Nodes that registered with it must register again. Returns whether there was such a key.
     async fn delete_node_key(&self, org_id: Option<OrgId>, id: NodeKeyId) -> Result<bool>;
 }

@@ -1,4 +1,4 @@
-//! Organizations: the tenants.
+//! Organizations, which are the tenants.
 
 use async_trait::async_trait;
 use bucketry_model::id::OrgId;
@@ -10,73 +10,71 @@ use crate::user::NewUser;
 use crate::workspace::NewWorkspace;
 
 /// An organization.
+#[allow(missing_docs, reason = "the other fields are columns of the organization's row")]
 #[derive(Debug, Clone)]
 pub struct Organization {
-    /// Its id.
     pub id: OrgId,
-    /// Its name.
     pub name: Name,
-    /// How many live buckets it may have; no number means any.
+    /// The largest number of live buckets. `None` for no limit.
     pub bucket_quota: Option<u64>,
-    /// How many live buckets it has.
+    /// The number of live buckets.
     pub bucket_count: u64,
-    /// How many live repositories it may have; no number means any.
+    /// The largest number of live repositories. `None` for no limit.
     pub repo_quota: Option<u64>,
-    /// How many live repositories it has.
+    /// The number of live repositories.
     pub repo_count: u64,
-    /// When it was made.
     pub created_at: Timestamp,
 }
 
-/// An organization to be made, with its first user (an OWNER) and first workspace (the user its ADMIN).
+/// An organization to create, with its first user (an OWNER) and its first workspace (in which that user is ADMIN).
+#[allow(missing_docs, reason = "the other fields are columns of the organization's row")]
 #[derive(Debug, Clone)]
 pub struct NewOrganization {
-    /// Its id.
     pub id: OrgId,
-    /// Its name.
     pub name: Name,
-    /// How many live buckets it may have.
+    /// The largest number of live buckets. `None` for no limit.
     pub bucket_quota: Option<u64>,
-    /// How many live repositories it may have.
+    /// The largest number of live repositories. `None` for no limit.
     pub repo_quota: Option<u64>,
-    /// Its first user.
+    /// The first user.
     pub owner: NewUser,
-    /// Its first workspace.
+    /// The first workspace.
     pub workspace: NewWorkspace,
 }
 
-/// What came of making an organization.
+/// The outcome of creating an organization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OrganizationInserted {
-    /// It exists now, with owner and workspace.
+    /// Created, with owner and workspace.
     Inserted,
-    /// Some user already has the owner's e-mail address; nothing was stored.
+    /// A user already has the owner's e-mail address. Nothing was stored.
     EmailTaken,
 }
 
-/// Keeps organizations.
+/// Stores organizations.
 #[async_trait]
 pub trait OrganizationStore {
-    /// Makes an organization with its owner and first workspace.
+    /// Creates an organization with its owner and its first workspace.
     async fn insert_organization(
         &self,
         new: &NewOrganization,
         now: Timestamp,
     ) -> Result<OrganizationInserted>;
 
-    /// Looks one up.
+    /// Returns an organization, if it exists.
     async fn organization(&self, id: OrgId) -> Result<Option<Organization>>;
 
-    /// At most `limit` organizations, oldest first: enough to tell none, the only one and several apart.
+    /// At most `limit` organizations, oldest first. A limit of 2 shows whether there is none, exactly one, or
+    /// several.
     async fn organizations(&self, limit: u32) -> Result<Vec<Organization>>;
 
-    /// The external id that the organization's AWS roles must ask for. Where it has none yet, `new` becomes it. `None`
-    /// where there is no such organization.
+    /// The external id that the organization's AWS roles must require. Stores `new` as the id if there is none yet.
+    /// `None` if the organization doesn't exist.
     async fn aws_external_id(&self, id: OrgId, new: &str) -> Result<Option<String>>;
 
-    /// Sets how many live buckets an organization may have. Whether it existed.
+    /// Sets the quota of live buckets. `None` for no limit. Returns whether the organization exists.
     async fn set_bucket_quota(&self, id: OrgId, quota: Option<u64>) -> Result<bool>;
 
-    /// Sets how many live repositories an organization may have. Whether it existed.
+    /// Sets the quota of live repositories. `None` for no limit. Returns whether the organization exists.
     async fn set_repo_quota(&self, id: OrgId, quota: Option<u64>) -> Result<bool>;
 }

@@ -13,123 +13,114 @@ use jiff::Timestamp;
 use crate::Result;
 use crate::bucket::{BucketQuery, ListedBucket, PageStart, StoredSecret};
 
-/// A repository to be made.
+/// A repository to create.
+#[allow(missing_docs, reason = "the other fields are columns of the repository's row")]
 #[derive(Debug, Clone)]
 pub struct NewRepository {
-    /// Its id.
     pub id: RepoId,
-    /// Its organization.
     pub org_id: OrgId,
-    /// Its workspace.
     pub workspace_id: WorkspaceId,
-    /// Its name.
     pub name: Name,
-    /// The protocol that applications speak to it.
+    /// The protocol that applications use with the repository.
     pub storage_type: StorageType,
-    /// How requests find a bucket.
+    /// How requests are routed to a bucket.
     pub mode: RepositoryMode,
-    /// Its buckets.
+    /// The buckets in their order, each with its folder.
     pub buckets: Vec<RepositoryBucket>,
-    /// What its upload ids are sealed with; `None` where there is no node yet that could open it.
+    /// The key that seals upload ids. `None` while there is no node that could open it.
     pub sealing_key: Option<StoredSecret>,
 }
 
-/// What came of making a repository.
+/// The outcome of creating a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RepositoryInserted {
-    /// It is there and announced to nodes.
+    /// Created, with a change event for nodes.
     Inserted,
-    /// A live repository of the organization has the name.
+    /// A live repository of the organization has this name.
     NameTaken,
-    /// The organization has as many repositories as it may.
+    /// The organization has reached its repository quota.
     QuotaExceeded,
-    /// The workspace is not a live one of the organization.
+    /// The workspace doesn't exist in the organization, or was removed.
     WorkspaceNotFound,
-    /// It can't have these buckets.
+    /// The repository can't contain these buckets.
     Refused(AttachmentRefused),
 }
 
-/// A change of a repository: the whole of its new state.
+/// A change to a repository: its complete new state.
+#[allow(missing_docs, reason = "the other fields are columns of the repository's row")]
 #[derive(Debug, Clone)]
 pub struct RepositoryUpdate {
-    /// The repository.
     pub id: RepoId,
-    /// Its organization.
     pub org_id: OrgId,
-    /// The version that the change was made from; another one by then means that somebody was faster.
+    /// The version that the change is based on. If the stored version differs, somebody else changed the repository
+    /// first.
     pub from_version: i64,
-    /// The workspace.
     pub workspace_id: WorkspaceId,
-    /// The name.
     pub name: Name,
-    /// The protocol that applications speak to it.
+    /// The protocol that applications use with the repository.
     pub storage_type: StorageType,
-    /// The mode.
+    /// How requests are routed to a bucket.
     pub mode: RepositoryMode,
-    /// The buckets.
+    /// The buckets in their order, each with its folder.
     pub buckets: Vec<RepositoryBucket>,
 }
 
-/// What came of changing a repository.
+/// The outcome of changing a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RepositoryUpdated {
-    /// Done, and announced to nodes.
+    /// Changed, with a change event for nodes.
     Updated,
-    /// Another live repository of the organization has the name.
+    /// Another live repository of the organization has this name.
     NameTaken,
-    /// The workspace is not a live one of the organization.
+    /// The workspace doesn't exist in the organization, or was removed.
     WorkspaceNotFound,
-    /// It is gone.
+    /// The repository doesn't exist, or was removed.
     NotFound,
-    /// It was changed in between.
+    /// The repository was changed in the meantime.
     Conflict,
-    /// It can't have these buckets.
+    /// The repository can't contain these buckets.
     Refused(AttachmentRefused),
 }
 
-/// Buckets that a repository might have.
+/// Buckets that a repository could contain.
+#[allow(missing_docs, reason = "the other fields are columns of the repository's row")]
 #[derive(Debug, Clone)]
 pub struct Proposal {
-    /// The organization.
     pub org_id: OrgId,
-    /// The workspace that the buckets are to be from.
+    /// The workspace that all buckets must belong to.
     pub workspace_id: WorkspaceId,
-    /// The repository, where there is one already.
+    /// The repository. `None` if it is yet to be created.
     pub repo_id: Option<RepoId>,
-    /// The mode.
     pub mode: RepositoryMode,
-    /// The buckets.
     pub buckets: Vec<RepositoryBucket>,
 }
 
-/// A repository as one of its buckets names it.
+/// A repository as it is listed with one of its buckets.
+#[allow(missing_docs, reason = "the other fields are columns of the repository's row")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepositoryOfBucket {
-    /// Its id.
     pub id: RepoId,
-    /// Its name.
     pub name: Name,
-    /// The protocol that applications speak to it.
+    /// The protocol that applications use with the repository.
     pub storage_type: StorageType,
-    /// When it was made.
     pub created_at: Timestamp,
 }
 
 /// Which repositories to list.
 #[derive(Debug, Clone)]
 pub struct RepositoryQuery {
-    /// Of this organization.
+    /// The organization whose repositories are listed.
     pub org_id: OrgId,
-    /// In these workspaces.
+    /// The workspaces whose repositories are listed.
     pub visible: Visibility,
-    /// After this one.
+    /// The end of the previous page. `None` for the first page.
     pub after: Option<PageStart<RepoId>>,
-    /// At most so many.
+    /// The largest number of repositories to return.
     pub limit: u32,
 }
 
 impl NewRepository {
-    /// What of it is to be checked against other repositories.
+    /// The part that has to be checked against other repositories.
     pub(crate) fn proposal(&self) -> Proposal {
         Proposal {
             org_id: self.org_id,
@@ -142,7 +133,7 @@ impl NewRepository {
 }
 
 impl RepositoryUpdate {
-    /// What of it is to be checked against other repositories.
+    /// The part that has to be checked against other repositories.
     pub(crate) fn proposal(&self) -> Proposal {
         Proposal {
             org_id: self.org_id,
@@ -154,21 +145,21 @@ impl RepositoryUpdate {
     }
 }
 
-/// Keeps repositories.
+/// Stores repositories.
 #[async_trait]
 pub trait RepositoryStore {
-    /// Makes a repository: checks workspace, name, quota and buckets, and announces it to nodes, all in one
-    /// transaction.
+    /// Creates a repository. Checks workspace, name, quota and buckets, and stores the repository and its change
+    /// event in one transaction.
     async fn insert_repository(&self, new: &NewRepository, now: Timestamp) -> Result<RepositoryInserted>;
 
-    /// Whether a repository could have these buckets, as of now. Stores nothing.
+    /// Checks whether a repository could contain these buckets at the moment. Stores nothing.
     async fn check_proposal(&self, proposal: &Proposal)
     -> Result<std::result::Result<(), AttachmentRefused>>;
 
-    /// Looks a live repository of the organization up.
+    /// Returns a live repository of the organization.
     async fn repository(&self, org_id: OrgId, id: RepoId) -> Result<Option<Repository>>;
 
-    /// Whether a live repository of the organization, other than `except`, has the name.
+    /// Whether a live repository of the organization, other than `except`, has this name.
     async fn repository_name_taken(&self, org_id: OrgId, name: &Name, except: Option<RepoId>)
     -> Result<bool>;
 
@@ -176,22 +167,23 @@ pub trait RepositoryStore {
     async fn update_repository(&self, update: &RepositoryUpdate, now: Timestamp)
     -> Result<RepositoryUpdated>;
 
-    /// Removes a repository softly: frees its name, its buckets and its place in the quota, revokes its keys and
-    /// destroys their secrets and its own, keeps its statistics, announces it to nodes. Whether there was such a live repository.
+    /// Soft-deletes a repository: frees its name, its buckets and its place in the quota, revokes its keys, deletes
+    /// all its secrets, retains its statistics, and stores a change event. Returns whether there was such a live
+    /// repository.
     async fn delete_repository(&self, org_id: OrgId, id: RepoId, now: Timestamp) -> Result<bool>;
 
-    /// A page of live repositories that have no sealing key, by id after the given one, with the organization of each.
+    /// A page of live repositories without a sealing key, by id after the given one, with the organization of each.
     async fn repositories_without_sealing_key(
         &self,
         after: Option<RepoId>,
         limit: u32,
     ) -> Result<Vec<(RepoId, OrgId)>>;
 
-    /// Whether this is a live repository of the organization that has no sealing key.
+    /// Whether this is a live repository of the organization without a sealing key.
     async fn lacks_sealing_key(&self, org_id: OrgId, id: RepoId) -> Result<bool>;
 
-    /// Gives a live repository its sealing key, unless it has one, and announces it to nodes. Whether this is the one
-    /// that it has now.
+    /// Sets the sealing key of a live repository that has none, and stores a change event. Returns whether the key
+    /// was set.
     async fn set_sealing_key(
         &self,
         org_id: OrgId,
@@ -203,28 +195,29 @@ pub trait RepositoryStore {
     /// A page of live repositories, newest first, then by id.
     async fn repositories(&self, query: &RepositoryQuery) -> Result<Vec<Repository>>;
 
-    /// Those of the given repositories that are in the organization, with the workspace of each. Deleted ones too: their
-    /// statistics are retained, in the workspace that they were last in.
+    /// The workspace of each of the given repositories that belong to the organization. Includes removed
+    /// repositories, whose statistics are retained in their last workspace.
     async fn workspaces_of_repositories(
         &self,
         org_id: OrgId,
         ids: &[RepoId],
     ) -> Result<Vec<(RepoId, WorkspaceId)>>;
 
-    /// The live repositories that hold the given buckets, oldest first for each bucket.
+    /// The live repositories that contain the given buckets, oldest first per bucket.
     async fn repositories_of_buckets(
         &self,
         buckets: &[BucketId],
     ) -> Result<Vec<(BucketId, RepositoryOfBucket)>>;
 
-    /// Like [`buckets`](crate::bucket::BucketStore::buckets), without those that a repository of mode MIRROR holds.
+    /// Like [`buckets`](crate::bucket::BucketStore::buckets), without buckets that a repository of mode MIRROR
+    /// contains.
     async fn available_buckets(&self, query: &BucketQuery) -> Result<Vec<ListedBucket>>;
 
-    /// Those of the given buckets that are live and in the organization, in no particular order.
+    /// The given buckets that are live and belong to the organization, in no particular order.
     async fn buckets_among(&self, org_id: OrgId, ids: &[BucketId]) -> Result<Vec<ListedBucket>>;
 
-    /// A page of live repositories by id, after the given one, as nodes need them. `org_id` is the organization that
-    /// the node serves; none means all.
+    /// A page of live repositories by id, after the given one, in the form that nodes need. `org_id` is the
+    /// organization that the node serves, `None` means all.
     async fn node_repositories_after(
         &self,
         org_id: Option<OrgId>,
@@ -232,6 +225,6 @@ pub trait RepositoryStore {
         limit: u32,
     ) -> Result<Vec<NodeRepository>>;
 
-    /// Those of the given repositories that are live and that the node serves.
+    /// The given repositories that are live and that the node serves.
     async fn node_repositories(&self, org_id: Option<OrgId>, ids: &[RepoId]) -> Result<Vec<NodeRepository>>;
 }

@@ -10,40 +10,38 @@ use jiff::Timestamp;
 use crate::Result;
 use crate::bucket::StoredSecret;
 
-/// A key to be made.
+/// A key to create.
+#[allow(missing_docs, reason = "the other fields are columns of the key's row")]
 #[derive(Debug, Clone)]
 pub struct NewRepositoryKey {
-    /// Its id.
     pub id: RepoKeyId,
-    /// Its organization.
     pub org_id: OrgId,
-    /// The repository that it opens.
+    /// The repository that the key gives access to.
     pub repo_id: RepoId,
-    /// Its name.
     pub name: Name,
-    /// What it may do.
+    /// What the key permits.
     pub access: KeyAccess,
-    /// The access key id that clients sign with.
+    /// The access key id with which clients sign.
     pub key: String,
-    /// The secret that they sign with.
+    /// The secret key with which clients sign.
     pub secret: StoredSecret,
 }
 
-/// What came of making a key.
+/// The outcome of creating a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyInserted {
-    /// It is there and announced to nodes.
+    /// Created, with a change event for nodes.
     Inserted,
-    /// The repository is gone.
+    /// The repository doesn't exist, or was removed.
     RepositoryNotFound,
-    /// The repository has as many live keys as it may.
+    /// The repository has reached its limit of live keys.
     TooMany,
 }
 
-/// Keeps keys. Every change of one raises its repository's version and announces the repository to nodes.
+/// Stores keys. Every change to a key raises its repository's version and stores a change event for the repository.
 #[async_trait]
 pub trait RepositoryKeyStore {
-    /// Makes a key, unless its repository has `at_most` live ones already.
+    /// Creates a key, unless its repository already has `at_most` live keys.
     async fn insert_repository_key(
         &self,
         new: &NewRepositoryKey,
@@ -51,10 +49,10 @@ pub trait RepositoryKeyStore {
         now: Timestamp,
     ) -> Result<KeyInserted>;
 
-    /// The live keys of the given repositories, newest first for each repository.
+    /// The live keys of the given repositories, newest first per repository.
     async fn repository_keys(&self, repositories: &[RepoId]) -> Result<Vec<RepositoryKey>>;
 
-    /// Changes what a live key is called and what it may do. Whether there was such a key.
+    /// Changes the name and the access level of a live key. Returns whether there was such a key.
     async fn update_repository_key(
         &self,
         org_id: OrgId,
@@ -65,7 +63,7 @@ pub trait RepositoryKeyStore {
         now: Timestamp,
     ) -> Result<bool>;
 
-    /// Revokes a key and destroys its secret. Whether there was such a live key.
+    /// Revokes a key and deletes its secret. Returns whether there was such a live key.
     async fn revoke_repository_key(
         &self,
         org_id: OrgId,
@@ -74,8 +72,8 @@ pub trait RepositoryKeyStore {
         now: Timestamp,
     ) -> Result<bool>;
 
-    /// Notes when keys were used, where that is later than what is known (a use further ahead than clocks may differ is not
-    /// known). Keys that the node doesn't serve are passed
-    /// over: `org_id` is the organization that it serves; none means all.
+    /// Records when keys were used, unless a later use is stored already. A stored use further ahead than clocks
+    /// may differ counts as absent. Keys that the node doesn't serve are skipped: `org_id` is the organization that
+    /// it serves, `None` means all.
     async fn note_key_uses(&self, org_id: Option<OrgId>, uses: &[KeyUse], now: Timestamp) -> Result<()>;
 }

@@ -1,4 +1,4 @@
-//! What nodes say of buckets: the last word of each, and a record by day.
+//! What nodes report about buckets: the latest status per node, and a record per day.
 
 use async_trait::async_trait;
 use bucketry_model::id::{BucketId, NodeId, OrgId};
@@ -10,51 +10,51 @@ use jiff::{SignedDuration, Timestamp};
 use crate::Result;
 use crate::bucket::NodeStatusRow;
 
-/// Samples of one heartbeat.
+/// The samples of one heartbeat.
 #[derive(Debug, Clone)]
 pub struct ProbeBatch {
-    /// Who made them.
+    /// The node that made the samples.
     pub node_id: NodeId,
-    /// The organization that the node serves; none means all.
+    /// The organization that the node serves. `None` means all.
     pub org_id: Option<OrgId>,
-    /// The present time. A last word from further ahead than clocks may differ is none.
+    /// The current time. A stored report further ahead of it than clocks may differ counts as absent.
     pub now: Timestamp,
     /// The longest time between two samples that counts as observed.
     pub longest_gap: SignedDuration,
-    /// The samples, oldest first for each bucket.
+    /// The samples, oldest first per bucket.
     pub samples: Vec<(BucketId, ProbeSample)>,
 }
 
-/// What one node recorded of a bucket in one day.
+/// What one node recorded about a bucket on one day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeDayRecord {
-    /// The bucket, which may be deleted.
+    /// The bucket. It may have been removed.
     pub bucket_id: BucketId,
-    /// The UTC day.
+    /// The day in UTC.
     pub day: Day,
-    /// The node, which may have left.
+    /// The node. It may have been removed.
     pub node_id: NodeId,
-    /// The record.
+    /// The counts and latencies of the day.
     pub record: DayRecord,
 }
 
-/// Keeps statuses.
+/// Stores the statuses of buckets.
 #[async_trait]
 pub trait StatusStore {
-    /// Adds samples to the last words and the days (`bucketry_model::uptime` has the rule). Samples of unknown
-    /// buckets, those that are no later than the last one known of that bucket and node, and those of an earlier
-    /// location or secret of the bucket are passed over.
-    /// Returns how many were taken.
+    /// Adds samples to the latest statuses and to the days (`bucketry_model::uptime` defines the rule).
+    ///
+    /// Skips samples of unknown buckets, samples that aren't later than the latest one of that bucket and node, and
+    /// samples of an earlier location or secret. Returns how many samples were added.
     async fn record_probes(&self, batch: &ProbeBatch) -> Result<usize>;
 
-    /// What each registered node last said of a bucket, with the node, by node name.
+    /// The latest report of each registered node on a bucket, by node name.
     async fn bucket_words(&self, id: BucketId) -> Result<Vec<(Node, NodeStatusRow)>>;
 
-    /// A day's records of a bucket, one a node that is still registered, by node name.
+    /// The day records of a bucket, one per node that is still registered, by node name.
     async fn day_records(&self, id: BucketId, day: Day) -> Result<Vec<(Node, DayRecord)>>;
 
-    /// The records of several buckets from one day to another, both included, in no particular order. Asks nothing
-    /// about visibility. The answer is as long as buckets times days times nodes: callers bound the first two.
+    /// The records of several buckets from one day to another, both included, in no particular order. Doesn't check
+    /// visibility. The response has up to buckets × days × nodes entries, so callers must limit the first two.
     async fn day_records_between(
         &self,
         ids: &[BucketId],
@@ -62,6 +62,6 @@ pub trait StatusStore {
         last: Day,
     ) -> Result<Vec<NodeDayRecord>>;
 
-    /// Removes day records from before the given day, a bounded number at a time. Returns how many.
+    /// Removes day records from before the given day, at most `at_most` at a time. Returns how many.
     async fn purge_day_records(&self, before: Day, at_most: u32) -> Result<u64>;
 }

@@ -7,40 +7,40 @@ use jiff::Timestamp;
 
 use crate::Result;
 
-/// What an event is about.
+/// The subject of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
     /// A bucket.
     Bucket(BucketId),
-    /// A repository, its buckets' places in it, or its keys.
+    /// A repository, its list of buckets, or its keys.
     Repository(RepoId),
 }
 
 /// An event: something about its subject changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {
-    /// Events are numbered in the order of their commits.
+    /// The number of the event. Numbers ascend in commit order.
     pub sequence: i64,
     /// What changed.
     pub subject: Subject,
 }
 
-/// Changes after a sequence number.
+/// The changes after a sequence number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Changes {
-    /// The events, oldest first, at most as many as asked for.
+    /// The events, oldest first, up to the requested limit.
     Since(Vec<Change>),
-    /// Events in between were removed (or the number is from another database): start over with a snapshot.
+    /// Events in between were removed, or the number comes from another database. Start over with a snapshot.
     TooOld,
 }
 
-/// Answers nodes. `org_id` is the organization that a node serves; none means all.
+/// Serves nodes. `org_id` is the organization that a node serves, `None` means all.
 #[async_trait]
 pub trait SyncStore {
-    /// The number of the newest event; 0 where there is none.
+    /// The number of the newest event. 0 if there was none yet.
     async fn latest_change(&self) -> Result<i64>;
 
-    /// Events after a number, of what the node serves.
+    /// The events after a number that concern what the node serves.
     async fn changes_after(&self, org_id: Option<OrgId>, sequence: i64, limit: u32) -> Result<Changes>;
 
     /// A page of live buckets by id, after the given one.
@@ -51,9 +51,9 @@ pub trait SyncStore {
         limit: u32,
     ) -> Result<Vec<NodeBucket>>;
 
-    /// Those of the given buckets that are live and that the node serves.
+    /// The given buckets that are live and that the node serves.
     async fn node_buckets(&self, org_id: Option<OrgId>, ids: &[BucketId]) -> Result<Vec<NodeBucket>>;
 
-    /// Removes events from before the given time, a bounded number at a time. Returns how many.
+    /// Removes events from before the given time, at most `at_most` at a time. Returns how many.
     async fn purge_changes(&self, before: Timestamp, at_most: u32) -> Result<u64>;
 }

@@ -1,4 +1,4 @@
-//! Login sessions with their refresh tokens, and personal API tokens. Only hashes of tokens are kept.
+//! Login sessions with their refresh tokens, and personal API tokens. Only hashes of tokens are stored.
 
 use async_trait::async_trait;
 use bucketry_model::id::{OrgId, TokenId, UserId};
@@ -7,104 +7,99 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::Result;
 
-/// SHA-256 of a token's random part.
+/// The SHA-256 of a token's random part.
 pub type TokenHash = [u8; 32];
 
-/// What kind of token it is.
+/// The kind of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenKind {
-    /// A login session, kept alive by its refresh token.
+    /// A login session, which its refresh token keeps alive.
     Session,
     /// A personal API token.
     Api,
 }
 
 /// A session or an API token, as its owner sees it.
+#[allow(missing_docs, reason = "the other fields are columns of the token's row")]
 #[derive(Debug, Clone)]
 pub struct TokenRecord {
-    /// Its id (`sid` of access tokens).
+    /// The id (`sid` in access tokens).
     pub id: TokenId,
-    /// The user.
     pub user_id: UserId,
-    /// Which kind.
     pub kind: TokenKind,
-    /// An API token's name; a session's device.
+    /// The name of an API token, or the device of a session.
     pub name: String,
-    /// An API token's limits.
+    /// The restrictions of an API token.
     pub scope: Option<TokenScope>,
-    /// When it was made.
     pub created_at: Timestamp,
-    /// When it was last renewed (sessions) or is known to have been used.
+    /// When a session was last renewed, or an API token last used.
     pub last_used_at: Option<Timestamp>,
-    /// When it ends.
+    /// When the token expires. `None` if it doesn't.
     pub expires_at: Option<Timestamp>,
 }
 
-/// A session or an API token to be made.
+/// A session or an API token to create.
+#[allow(missing_docs, reason = "the other fields are columns of the token's row")]
 #[derive(Debug, Clone)]
 pub struct NewToken {
-    /// Its id.
     pub id: TokenId,
-    /// The organization.
     pub org_id: OrgId,
-    /// The user.
     pub user_id: UserId,
-    /// Which kind.
     pub kind: TokenKind,
-    /// A name for people.
+    /// A name for people to recognise the token by.
     pub name: String,
-    /// An API token's limits.
+    /// The restrictions of an API token.
     pub scope: Option<TokenScope>,
-    /// Hash of the API token, or of the session's first refresh token.
+    /// The hash of the API token, or of the session's first refresh token.
     pub hash: TokenHash,
-    /// When it ends: sessions when the refresh token does.
+    /// When the token expires. A session expires with its refresh token.
     pub expires_at: Option<Timestamp>,
-    /// The network that a session is opened from, as `192.0.2.0/24` or `2001:db8::/64`, where it is known.
+    /// The network that a session is opened from, such as `192.0.2.0/24` or `2001:db8::/64`, if known.
     pub network: Option<String>,
 }
 
-/// Whether an API token that was issued can still be used.
+/// Whether an issued API token can still be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenState {
-    /// It can.
+    /// It can be used.
     Live,
-    /// Its time is over.
+    /// It has expired.
     Expired,
-    /// It was revoked, or its user removed.
+    /// It was revoked, or its user was removed.
     Revoked,
 }
 
-/// What came of exchanging a refresh token.
+/// The outcome of exchanging a refresh token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rotation {
-    /// The session goes on with the new refresh token.
+    /// The session continues with the new refresh token.
     Rotated {
         /// The session.
         id: TokenId,
-        /// Its user.
+        /// The session's user.
         user_id: UserId,
-        /// Its organization.
+        /// The user's organization.
         org_id: OrgId,
-        /// When the new refresh token, and with it the session, ends unless it is renewed.
+        /// When the new refresh token, and with it the session, expires unless it is renewed.
         expires_at: Timestamp,
     },
-    /// The token had been exchanged before: somebody else has a copy. The session was revoked.
+    /// The token was exchanged before, so somebody else has a copy. The session was revoked.
     Reused,
     /// No live session has this token, or it has expired.
     Unknown,
 }
 
-/// Keeps sessions and API tokens.
+/// Stores sessions and API tokens.
 #[async_trait]
 pub trait TokenStore {
-    /// Makes a session or an API token.
+    /// Creates a session or an API token.
     async fn insert_token(&self, new: &NewToken, now: Timestamp) -> Result<()>;
 
-    /// Makes a session for a user whose password was verified against `password_hash`. False if the password was
-    /// changed or the user removed in the meantime: then no session is made.
+    /// Opens a session for a user whose password was verified against `password_hash`. Returns false, and opens no
+    /// session, if the password was changed or the user removed in the meantime.
     async fn open_session(&self, new: &NewToken, password_hash: &str, now: Timestamp) -> Result<bool>;
 
-    /// Whether the live user with this address opened a session from the network in this span of time.
+    /// Whether the live user with this address opened a session from this network between the two times.
     async fn signed_in_from(
         &self,
         email: &str,
@@ -113,14 +108,15 @@ pub trait TokenStore {
         until: Timestamp,
     ) -> Result<bool>;
 
-    /// Who calls with this session or API token: live, unexpired, of a live user; with the user's memberships.
+    /// The user behind this session or API token, with memberships. `None` unless the token is live and unexpired,
+    /// and its user is live.
     async fn caller(&self, id: TokenId, now: Timestamp) -> Result<Option<Caller>>;
 
     /// The API token with this hash, and whether it can still be used. Tokens that ended long ago are not found.
     async fn api_token(&self, hash: &TokenHash, now: Timestamp) -> Result<Option<(TokenId, TokenState)>>;
 
-    /// Exchanges a session's refresh token for a new one that ends at `expires_at`, or when the session is `longest`
-    /// old if that is sooner. An old one that comes again revokes the session.
+    /// Exchanges a session's refresh token for a new one. The new one expires at `expires_at`, or when the session
+    /// is `longest` old if that is sooner. If an exchanged token is presented again, the session is revoked.
     async fn rotate_refresh_token(
         &self,
         old: &TokenHash,
@@ -130,15 +126,15 @@ pub trait TokenStore {
         now: Timestamp,
     ) -> Result<Rotation>;
 
-    /// The session that a refresh token, present or former, belongs to.
+    /// The session that a refresh token belongs to, whether the token is current or was exchanged.
     async fn session_of_refresh_token(&self, hash: &TokenHash) -> Result<Option<TokenId>>;
 
     /// The user's live sessions and API tokens, newest first.
     async fn tokens(&self, user_id: UserId, now: Timestamp) -> Result<Vec<TokenRecord>>;
 
-    /// Revokes one of the user's tokens. Whether there was such a live one.
+    /// Revokes one of the user's tokens. Returns whether there was such a live token.
     async fn revoke_token(&self, user_id: UserId, id: TokenId, now: Timestamp) -> Result<bool>;
 
-    /// Removes what expired or was revoked before the given time.
+    /// Removes tokens that expired or were revoked before the given time. Returns how many.
     async fn purge_tokens(&self, before: Timestamp) -> Result<u64>;
 }

@@ -1,32 +1,32 @@
-//! Moving a whole registry from one engine to another: table by table, in batches that can be taken up again.
+//! Moving a whole registry from one engine to another, table by table, in batches that can be resumed.
 //!
-//! Each batch is stored with the place where it ended, in one transaction: what is killed in between goes on there. Until
-//! [`Target::end_transfer`] the target is marked as unfinished.
+//! Each batch is stored together with its end position, in one transaction, so a transfer that was killed continues
+//! there. The target is marked as unfinished until [`Target::end_transfer`].
 
 use async_trait::async_trait;
 use futures_util::future::try_join;
 
 use crate::Result;
 
-/// What a column holds.
+/// The type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Text.
     Text,
-    /// A whole number.
+    /// A 64-bit integer.
     Number,
-    /// True or false.
+    /// A boolean.
     Flag,
 }
 
 /// A value of a row.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Cell {
-    /// A text, or none.
+    /// A text, or NULL.
     Text(Option<String>),
-    /// A number, or none.
+    /// An integer, or NULL.
     Number(Option<i64>),
-    /// A flag, or none.
+    /// A boolean, or NULL.
     Flag(Option<bool>),
 }
 
@@ -73,49 +73,49 @@ impl From<bool> for Cell {
 }
 
 /// A column of a table.
+#[allow(missing_docs, reason = "the names say it")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
-    /// Its name.
     pub name: String,
-    /// What it holds.
     pub kind: Kind,
 }
 
 /// A table of the registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
-    /// Its name.
+    /// The name, the same in both engines.
     pub name: String,
-    /// Its columns, those of the primary key first and in its order.
+    /// The columns. Those of the primary key come first, in the key's order.
     pub columns: Vec<Column>,
-    /// How many of them make the primary key.
+    /// How many columns form the primary key.
     pub key: usize,
 }
 
-/// How far a table has come.
+/// How far the transfer of a table has come.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TransferCursor {
-    /// The key of the last row that was stored.
+    /// The primary key of the last row that was stored.
     pub after: Option<Vec<Cell>>,
-    /// How many rows were stored.
+    /// The number of rows that were stored.
     pub rows: u64,
 }
 
-/// How many rows there are, and a number that they give, in whatever order.
+/// The number of rows, and a checksum that doesn't depend on their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Digest {
-    /// How many.
+    /// The number of rows.
     pub rows: u64,
     /// The sum of the hashes of all rows.
     pub sum: u64,
 }
 
 impl Digest {
-    /// Adds rows.
+    /// Adds rows to the digest.
     pub fn add(&mut self, rows: &[Vec<Cell>]) {
         use std::hash::{DefaultHasher, Hash as _, Hasher as _};
         for row in rows {
-            // With fixed keys: the same in every run of the same program, and only there are two compared.
+            // This hasher has fixed keys, so a row has the same hash on both sides. Digests are never compared
+            // across program versions.
             let mut hasher = DefaultHasher::new();
             row.hash(&mut hasher);
             self.sum = self.sum.wrapping_add(hasher.finish());
@@ -127,30 +127,30 @@ impl Digest {
 /// What both sides of a transfer can do.
 #[async_trait]
 pub trait Source: Send + Sync {
-    /// Whether nobody else can have written since it was opened for the transfer.
+    /// Whether nobody else can have written since the store was opened for the transfer.
     async fn is_undisturbed(&self) -> bool;
 
-    /// How many rows a table has.
+    /// The number of rows in a table.
     async fn count_rows(&self, table: &Table) -> Result<u64>;
 
-    /// The rows after that key, in the order of the key, and at most so many.
+    /// At most `limit` rows after a key, in the order of the key.
     async fn rows_after(&self, table: &Table, after: Option<&[Cell]>, limit: u32) -> Result<Vec<Vec<Cell>>>;
 }
 
-/// Where a registry is moved to.
+/// The store that a registry is moved to.
 #[async_trait]
 pub trait Target: Source {
-    /// Whether a transfer into this database was begun and not ended.
+    /// Whether a transfer into this database was begun and not finished.
     async fn unfinished_transfer(&self) -> Result<bool>;
 
-    /// Begins a transfer into an empty registry, or takes up the one that was begun. False where the registry holds
-    /// something of its own.
+    /// Begins a transfer into an empty registry, or resumes the one that was begun. Returns false if the registry
+    /// contains other data.
     async fn begin_transfer(&self, tables: &[Table]) -> Result<bool>;
 
-    /// How far a table has come.
+    /// How far the transfer of a table has come.
     async fn transfer_cursor(&self, table: &Table) -> Result<TransferCursor>;
 
-    /// Stores rows and the place after them.
+    /// Stores rows, and the position after them.
     async fn put_rows(
         &self,
         table: &Table,
@@ -158,44 +158,45 @@ pub trait Target: Source {
         transfer_cursor: &TransferCursor,
     ) -> Result<()>;
 
-    /// Ends the transfer: the registry can be used.
+    /// Finishes the transfer. The registry can be used from then on.
     async fn end_transfer(&self) -> Result<()>;
 }
 
-/// Rows of a batch.
+/// The number of rows in a batch.
 const BATCH: u32 = 2_000;
 
 /// How a transfer ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Moved {
-    /// Everything is in the target, as the comparison of all rows says.
+    /// The target contains everything. All rows were compared.
     Whole {
-        /// How many rows.
+        /// The number of rows that were moved.
         rows: u64,
     },
-    /// The target holds something of its own: nothing was changed.
+    /// The target contains other data. Nothing was changed.
     TargetInUse,
-    /// A connection that kept servers away was lost, so that one may have written. The target stays marked as unfinished.
+    /// The connection that kept servers away was lost, so a server may have written. The target stays marked as
+    /// unfinished.
     Disturbed,
-    /// This table has other rows in the target than in the source: one of both was changed meanwhile. The target stays
-    /// marked as unfinished.
+    /// The rows of a table differ between source and target, because one of them was changed in the meantime. The
+    /// target stays marked as unfinished.
     Different {
-        /// The table's name.
+        /// The name of the table.
         table: String,
     },
 }
 
-/// What is being done to a table, and how many rows it was done to.
+/// What is being done with a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// Rows are moved.
+    /// Rows are being copied.
     Moving,
-    /// Rows of both sides are compared.
+    /// The rows of both sides are being compared.
     Comparing,
 }
 
-/// Moves all rows of these tables and compares both sides. Nothing may use either meanwhile. Where it is dropped or
-/// killed, the next call goes on.
+/// Moves all rows of these tables and compares both sides. Nothing else may use either side in the meantime. If
+/// this is cancelled or killed, the next call continues.
 pub async fn run(
     from: &dyn Source,
     to: &dyn Target,
@@ -213,7 +214,7 @@ pub async fn run(
             let Some(last) = rows.last() else { break };
             transfer_cursor.after = Some(last[..table.key].to_vec());
             transfer_cursor.rows += rows.len() as u64;
-            // The next ones are read while these are stored.
+            // The next batch is read while this one is stored.
             let next = from.rows_after(table, transfer_cursor.after.as_deref(), BATCH);
             ((), rows) = try_join(to.put_rows(table, &rows, &transfer_cursor), next).await?;
         }

@@ -1,4 +1,4 @@
-//! Traffic, added up: by minute, by day, and in all.
+//! Traffic, summed by minute, by day and in total.
 
 use async_trait::async_trait;
 use bucketry_model::id::{BucketId, NodeId, OrgId, RepoId};
@@ -10,16 +10,16 @@ use jiff::Timestamp;
 use crate::Result;
 use crate::bucket::{BucketQuery, PageStart};
 
-/// What came of a batch.
+/// The outcome of adding a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BatchCounted {
-    /// It was added.
+    /// The batch was added.
     Counted,
-    /// It had been added before; nothing was added now.
+    /// The batch had been added before. Nothing was added.
     Duplicate,
-    /// A batch before it is missing; nothing was added.
+    /// An earlier batch is missing. Nothing was added.
     OutOfOrder {
-        /// The number that would be counted next.
+        /// The number of the batch that is expected next.
         expected: u64,
     },
 }
@@ -27,18 +27,18 @@ pub enum BatchCounted {
 /// A bucket's totals in a list.
 #[derive(Debug, Clone)]
 pub struct ListedTotals {
-    /// Where the list stands with this entry.
+    /// The position of this entry in the list.
     pub position: PageStart,
-    /// The totals; zeros for a bucket without traffic.
+    /// The totals. All zero for a bucket without traffic.
     pub totals: UsageTotals,
 }
 
-/// A place in what is told of traffic: what is read goes on after it, towards older periods.
+/// A position in a list of traffic. Reading continues after it, towards older periods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SeriesPosition {
-    /// Unix seconds at the start of the minute or day.
+    /// The start of the minute or day, in Unix seconds.
     pub at: i64,
-    /// The number by which the store knows the node, the bucket and the repository together.
+    /// The store's number for the combination of node, bucket and repository.
     pub series: i64,
 }
 
@@ -47,50 +47,49 @@ pub struct SeriesPosition {
 pub struct SeriesQuery {
     /// By minute or by day.
     pub resolution: Resolution,
-    /// Of this organization.
+    /// The organization whose traffic is read.
     pub org_id: OrgId,
-    /// Of buckets in these workspaces, removed buckets too.
+    /// The workspaces whose buckets count. Includes removed buckets.
     pub visible: Visibility,
-    /// Of these buckets; none named means all.
+    /// Only these buckets. Empty for all.
     pub buckets: Vec<BucketId>,
-    /// Through these repositories; none named means all, and what came through none.
+    /// Only traffic through these repositories. Empty for all traffic, including traffic through no repository.
     pub repositories: Vec<RepoId>,
-    /// By nodes of these names; none named means all.
+    /// Only traffic that nodes of these names counted. Empty for all.
     pub hosts: Vec<String>,
-    /// Unix seconds at the start of the first period.
+    /// The start of the first period, in Unix seconds.
     pub first: i64,
-    /// Unix seconds at the start of the last period.
+    /// The start of the last period, in Unix seconds.
     pub last: i64,
-    /// After this place.
+    /// The end of the previous page. `None` for the first page.
     pub after: Option<SeriesPosition>,
-    /// At most so many.
+    /// The largest number of entries to return.
     pub limit: u32,
 }
 
-/// One entry of a series.
+/// The traffic of one node, bucket and repository in one period.
+#[allow(missing_docs, reason = "the other fields name what the traffic belongs to")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeriesPoint {
-    /// Where the series stands with it.
+    /// The position of this entry in the list.
     pub position: SeriesPosition,
-    /// The bucket.
     pub bucket_id: BucketId,
-    /// The node.
     pub node_id: NodeId,
-    /// The repository; none for requests that came through none.
+    /// The repository. `None` for requests through no repository.
     pub repo_id: Option<RepoId>,
-    /// The node's name, also where the node is gone.
+    /// The name of the node, even if it was removed.
     pub host: String,
-    /// What was counted.
+    /// The counts of this period.
     pub counts: UsageCounts,
 }
 
-/// Keeps usage.
+/// Stores traffic.
 #[async_trait]
 pub trait UsageStore {
-    /// Adds a batch of a node's spool: to the minutes, the days and the totals of each bucket and of each repository
-    /// within the bucket's organization, exactly once. Rows of
-    /// buckets that are not of the organization that the node serves (`org_id`; none means all) are passed over;
-    /// deleted buckets still count.
+    /// Adds a batch of a node's spool to the minutes, days and totals, exactly once.
+    ///
+    /// Skips rows of buckets that don't belong to the organization that the node serves (`org_id`, `None` means
+    /// all). Rows of removed buckets count.
     async fn add_usage(
         &self,
         node_id: NodeId,
@@ -102,20 +101,20 @@ pub trait UsageStore {
     /// A page of totals, for the same buckets and in the same order as `BucketStore::buckets`.
     async fn usage_totals(&self, query: &BucketQuery) -> Result<Vec<ListedTotals>>;
 
-    /// The totals of the given buckets, zeros where nothing was counted. Asks nothing about visibility.
+    /// The totals of the given buckets, zero where nothing was counted. Doesn't check visibility.
     async fn usage_totals_of(&self, ids: &[BucketId]) -> Result<Vec<(BucketId, UsageTotals)>>;
 
-    /// The totals of the given repositories as far as they were counted for buckets of the organization, zeros where
-    /// nothing was. Asks nothing about visibility.
+    /// The totals of the given repositories, for traffic to buckets of the organization only, zero where nothing
+    /// was counted. Doesn't check visibility.
     async fn usage_totals_of_repositories(
         &self,
         org_id: OrgId,
         ids: &[RepoId],
     ) -> Result<Vec<(RepoId, UsageTotals)>>;
 
-    /// A page of traffic by minute or day, newest period first; within one, in an order that stays.
+    /// A page of traffic by minute or day, newest period first. Within a period, the order is stable.
     async fn usage_series(&self, query: &SeriesQuery) -> Result<Vec<SeriesPoint>>;
 
-    /// Removes minutes from before the given Unix second, a bounded number at a time. Returns how many.
+    /// Removes minutes from before the given Unix second, at most `at_most` at a time. Returns how many.
     async fn purge_usage_minutes(&self, before: i64, at_most: u32) -> Result<u64>;
 }

@@ -9,23 +9,18 @@ use jiff::Timestamp;
 use crate::Result;
 
 /// A user.
+#[allow(missing_docs, reason = "the other fields are columns of the user's row")]
 #[derive(Debug, Clone)]
 pub struct User {
-    /// The id.
     pub id: UserId,
-    /// The organization.
     pub org_id: OrgId,
-    /// The e-mail address as it was given; unique among live users of all organizations, without letter case.
+    /// The e-mail address as it was entered. Unique among live users of all organizations, ignoring case.
     pub email: String,
-    /// First name.
     pub first_name: Name,
-    /// Last name.
     pub last_name: Name,
-    /// The role in the organization.
     pub org_role: OrgRole,
     /// Whether the e-mail address is verified.
     pub validated: bool,
-    /// When the user was made.
     pub created_at: Timestamp,
 }
 
@@ -34,64 +29,60 @@ pub struct User {
 pub struct UserWithPassword {
     /// The user.
     pub user: User,
-    /// The PHC text of the password's hash; none where no password was set.
+    /// The password's hash as a PHC string. `None` if no password was set.
     pub password_hash: Option<String>,
 }
 
-/// A user to be made.
+/// A user to create.
+#[allow(missing_docs, reason = "the other fields are columns of the user's row")]
 #[derive(Clone, Debug)]
 pub struct NewUser {
-    /// The id.
     pub id: UserId,
-    /// The e-mail address.
     pub email: String,
-    /// First name.
     pub first_name: Name,
-    /// Last name.
     pub last_name: Name,
-    /// The role in the organization.
     pub org_role: OrgRole,
-    /// Whether the e-mail address is taken for verified.
+    /// Whether the e-mail address counts as verified.
     pub validated: bool,
-    /// The PHC text of the password's hash.
+    /// The password's hash as a PHC string.
     pub password_hash: Option<String>,
-    /// Whether the password was chosen by somebody else and must be changed at the first sign-in.
+    /// Whether somebody else chose the password, so that the user must change it at the first sign-in.
     pub must_change_password: bool,
 }
 
-/// What came of making a user.
+/// The outcome of creating a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserInserted {
-    /// The user exists now.
+    /// The user was created.
     Inserted,
-    /// A live user already has the address.
+    /// A live user already has this address.
     EmailTaken,
 }
 
 /// Who sets a password, and what must still be true when it is stored.
 #[derive(Clone, Debug)]
 pub enum PasswordAuthority {
-    /// The user. Refused as [`UserChanged::Outdated`] if the password or the token has changed since.
+    /// The user. Rejected as [`UserChanged::Outdated`] if the password or the token has changed since.
     Own {
-        /// The hash that was read when the request was checked.
+        /// The hash that was stored when the request was checked.
         replaces: Option<String>,
-        /// The session or API token that the request came with. It stays.
+        /// The session or API token of the request. It stays valid.
         token: TokenId,
     },
-    /// An administrator or the operator. No session stays.
+    /// An administrator or the operator. All sessions end.
     Reset,
 }
 
-/// A password to be set. The user's sessions end in the same transaction; API tokens stay.
+/// A password to set. The user's sessions end in the same transaction. API tokens stay valid.
 #[derive(Clone)]
 pub struct NewPassword {
-    /// The PHC text of its hash.
+    /// The hash as a PHC string.
     pub hash: String,
-    /// Whether the user must change it at the next sign-in.
+    /// Whether the user must change the password at the next sign-in.
     pub must_change: bool,
-    /// Who sets it.
+    /// Who sets the password.
     pub authority: PasswordAuthority,
-    /// When.
+    /// When the password was set.
     pub at: Timestamp,
 }
 
@@ -101,53 +92,51 @@ impl std::fmt::Debug for NewPassword {
     }
 }
 
-/// Changes to a user; what is `None` stays.
+/// Changes to a user. Fields that are `None` stay unchanged.
+#[allow(missing_docs, reason = "the names are those of the user's columns")]
 #[derive(Debug, Clone, Default)]
 pub struct UserChanges {
-    /// First name.
     pub first_name: Option<Name>,
-    /// Last name.
     pub last_name: Option<Name>,
-    /// The role in the organization.
     pub org_role: Option<OrgRole>,
-    /// The password.
     pub password: Option<NewPassword>,
 }
 
-/// What came of changing or removing a user.
+/// The outcome of changing or removing a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserChanged {
-    /// Done.
+    /// The user was changed or removed.
     Changed,
     /// There is no such live user in the organization.
     NotFound,
-    /// It would have left the organization without an OWNER.
+    /// The organization would have no OWNER left.
     LastOwner,
-    /// It would have left a workspace without an ADMIN among its members (only on removal).
+    /// A workspace would have no ADMIN left among its members (on removal only).
     LastAdmin,
-    /// The password, or the session that asks, was changed by somebody else in the meantime.
+    /// Somebody else changed the password, or ended the session of the request, in the meantime.
     Outdated,
 }
 
-/// Keeps users.
+/// Stores users.
 #[async_trait]
 pub trait UserStore {
-    /// Makes a user in an organization.
+    /// Creates a user in an organization.
     async fn insert_user(&self, org_id: OrgId, new: &NewUser, now: Timestamp) -> Result<UserInserted>;
 
-    /// Looks a live user up by address, without letter case, in all organizations.
+    /// Returns the live user with this address, ignoring case, in any organization.
     async fn user_by_email(&self, email: &str) -> Result<Option<UserWithPassword>>;
 
-    /// Looks a live user of the organization up.
+    /// Returns a live user of the organization.
     async fn user(&self, org_id: OrgId, id: UserId) -> Result<Option<User>>;
 
     /// A page of the organization's live users, newest first, after the given one.
     async fn users(&self, org_id: OrgId, after: Option<UserId>, limit: u32) -> Result<Vec<User>>;
 
-    /// Changes a user: names, role and password together or not at all. Lowering the last OWNER is refused, also when
-    /// two requests do it at once. A new password ends sessions, and a sign-in under way with the old one fails.
+    /// Changes names, role and password of a user, all or nothing. Refuses to lower the role of the last OWNER,
+    /// also if two requests do so at the same time. A new password ends sessions, and makes a concurrent sign-in
+    /// with the old one fail.
     async fn update_user(&self, org_id: OrgId, id: UserId, changes: &UserChanges) -> Result<UserChanged>;
 
-    /// Removes a user softly: memberships go, sessions and tokens are revoked, the address becomes free.
+    /// Soft-deletes a user: removes memberships, revokes sessions and tokens, and frees the address.
     async fn delete_user(&self, org_id: OrgId, id: UserId, now: Timestamp) -> Result<UserChanged>;
 }

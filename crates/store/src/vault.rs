@@ -1,4 +1,4 @@
-//! Sealed secrets as a whole: what a rotation walks over.
+//! Sealed secrets as a whole, as a key rotation walks through them.
 
 use async_trait::async_trait;
 use bucketry_model::node_protocol::{BoundSecret, SecretOwner};
@@ -8,64 +8,64 @@ use jiff::Timestamp;
 use crate::Result;
 use crate::bucket::StoredSecret;
 
-/// How far a rotation has come.
+/// The phase of a rotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RotationPhase {
-    /// A node is making its new identity.
+    /// A node is creating its new identity.
     NewIdentity,
-    /// Secrets are being sealed anew.
+    /// Secrets are being resealed.
     Resealing,
-    /// Nodes are forgetting their old identities.
+    /// Nodes are deleting their old identities.
     Retiring,
-    /// All is done.
+    /// The rotation is finished.
     Done,
 }
 
-/// A rotation of the vault's keys. There is at most one; a new one takes the place of one that is done.
+/// A rotation of the vault's keys. At most one is stored. A new one replaces one that is finished.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RotationState {
-    /// How far it is.
+    /// The current phase.
     pub phase: RotationPhase,
-    /// The record whose secret was looked at last.
+    /// The record whose secret was processed last.
     pub cursor: Option<SecretOwner>,
-    /// How many secrets there were at the start.
+    /// The number of secrets when the rotation began.
     pub total: u64,
-    /// How many have been looked at.
+    /// The number of secrets that were processed.
     pub done: u64,
-    /// How many could not be opened by any node and stay as they were.
+    /// The number of secrets that no node could open. They stay unchanged.
     pub failed: u64,
-    /// When it began.
+    /// When the rotation began.
     pub started_at: Timestamp,
-    /// When it ended.
+    /// When the rotation finished.
     pub finished_at: Option<Timestamp>,
 }
 
-/// Keeps sealed secrets and the state of their rotation.
+/// Stores sealed secrets, and the state of their rotation.
 #[async_trait]
 pub trait VaultStore {
-    /// How many live secrets there are.
+    /// The number of live secrets.
     async fn count_secrets(&self) -> Result<u64>;
 
-    /// A page of live secrets after the given one, with the fingerprint of each: first those of buckets by id, then
-    /// those of repository keys by id, then those of repositories. Only the page after the last one is empty.
+    /// A page of live secrets after the given one, with the fingerprint of each. Secrets of buckets come first,
+    /// then those of repository keys, then those of repositories, each by id. Only the page after the last secret
+    /// is empty.
     async fn secrets_after(
         &self,
         after: Option<SecretOwner>,
         limit: u32,
     ) -> Result<Vec<(BoundSecret, String)>>;
 
-    /// Replaces sealed texts, each only where the old one is still in place, and announces buckets and repositories to
-    /// nodes.
-    /// Returns how many were replaced.
+    /// Replaces sealed secrets, each only if the old one is still stored, and stores change events for their
+    /// buckets and repositories. Returns how many were replaced.
     async fn replace_secrets(
         &self,
         replacements: &[(SecretOwner, SealedSecret, StoredSecret)],
         now: Timestamp,
     ) -> Result<u64>;
 
-    /// The present or last rotation.
+    /// The current or latest rotation.
     async fn rotation(&self) -> Result<Option<RotationState>>;
 
-    /// Stores a rotation's state.
+    /// Stores the state of a rotation.
     async fn set_rotation(&self, state: &RotationState) -> Result<()>;
 }

@@ -10,51 +10,46 @@ use crate::Result;
 use crate::user::User;
 
 /// A workspace.
+#[allow(missing_docs, reason = "the fields are columns of the workspace's row")]
 #[derive(Debug, Clone)]
 pub struct Workspace {
-    /// Its id.
     pub id: WorkspaceId,
-    /// Its organization.
     pub org_id: OrgId,
-    /// Its name.
     pub name: Name,
-    /// When it was made.
     pub created_at: Timestamp,
 }
 
-/// A workspace to be made.
+/// A workspace to create.
+#[allow(missing_docs, reason = "the fields are columns of the workspace's row")]
 #[derive(Debug, Clone)]
 pub struct NewWorkspace {
-    /// Its id.
     pub id: WorkspaceId,
-    /// Its name.
     pub name: Name,
 }
 
 /// A member of a workspace.
+#[allow(missing_docs, reason = "the names say it")]
 #[derive(Debug, Clone)]
 pub struct Member {
-    /// The user.
     pub user: User,
-    /// The role in the workspace.
     pub role: WorkspaceRole,
 }
 
-/// What came of a change to a workspace.
+/// The outcome of a change to a workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorkspaceChanged {
-    /// Done.
+    /// The workspace was changed.
     Changed,
     /// There is no such live workspace in the organization.
     NotFound,
-    /// It still holds live buckets or repositories.
+    /// The workspace still contains live buckets or repositories.
     InUse,
 }
 
-/// What came of a change to a workspace's members.
+/// The outcome of a change to the members of a workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MemberChanged {
-    /// Done.
+    /// The member was added, changed or removed.
     Changed,
     /// There is no such live workspace in the organization.
     WorkspaceNotFound,
@@ -64,14 +59,14 @@ pub enum MemberChanged {
     NotAMember,
     /// The user is a member already.
     AlreadyAMember,
-    /// It would have left the workspace without an ADMIN.
+    /// The workspace would have no ADMIN left.
     LastAdmin,
 }
 
-/// Keeps workspaces.
+/// Stores workspaces and their members.
 #[async_trait]
 pub trait WorkspaceStore {
-    /// Makes a workspace with its creator as ADMIN.
+    /// Creates a workspace with its creator as ADMIN.
     async fn insert_workspace(
         &self,
         org_id: OrgId,
@@ -80,7 +75,7 @@ pub trait WorkspaceStore {
         now: Timestamp,
     ) -> Result<()>;
 
-    /// Looks a live workspace of the organization up.
+    /// Returns a live workspace of the organization.
     async fn workspace(&self, org_id: OrgId, id: WorkspaceId) -> Result<Option<Workspace>>;
 
     /// A page of the organization's live workspaces that are visible, newest first, after the given one.
@@ -96,7 +91,8 @@ pub trait WorkspaceStore {
     async fn rename_workspace(&self, org_id: OrgId, id: WorkspaceId, name: &Name)
     -> Result<WorkspaceChanged>;
 
-    /// Removes a workspace softly, unless it holds live buckets; memberships and API tokens scoped to it go.
+    /// Soft-deletes a workspace, unless it contains live buckets or repositories. Removes its memberships and the
+    /// API tokens scoped to it.
     async fn delete_workspace(
         &self,
         org_id: OrgId,
@@ -104,7 +100,7 @@ pub trait WorkspaceStore {
         now: Timestamp,
     ) -> Result<WorkspaceChanged>;
 
-    /// The members of some workspaces, with the workspace each belongs to, newest member first.
+    /// The members of the given workspaces, with the workspace of each, newest member first.
     async fn members(&self, workspaces: &[WorkspaceId]) -> Result<Vec<(WorkspaceId, Member)>>;
 
     /// Adds a member.
@@ -117,7 +113,7 @@ pub trait WorkspaceStore {
         now: Timestamp,
     ) -> Result<MemberChanged>;
 
-    /// Changes a member's role. Lowering the last ADMIN is refused, also when two requests do it at once.
+    /// Changes the role of a member. Refuses to lower the last ADMIN, also if two requests do so at the same time.
     async fn set_member_role(
         &self,
         org_id: OrgId,
@@ -126,6 +122,6 @@ pub trait WorkspaceStore {
         role: WorkspaceRole,
     ) -> Result<MemberChanged>;
 
-    /// Removes a member. Removing the last ADMIN is refused.
+    /// Removes a member. Refuses to remove the last ADMIN.
     async fn remove_member(&self, org_id: OrgId, id: WorkspaceId, user: UserId) -> Result<MemberChanged>;
 }

@@ -1,10 +1,10 @@
-//! How PostgreSQL answers each statement that the store runs: the stories of the contract are run, every statement they
-//! send is explained, and the plans are compared with `plans/postgres.txt`. `UPDATE_PLANS=1` writes that file anew.
+//! How PostgreSQL executes each statement of the store. The test runs the stories of the contract, explains every
+//! statement that they send, and compares the plans with `plans/postgres.txt`. `UPDATE_PLANS=1` rewrites that file.
 //!
-//! Plans are asked for with everything switched off that reads or sorts more the more rows there are: where it is in a
-//! plan nevertheless, there is no other way, for want of an index.
+//! Every operation whose cost grows with the number of rows is switched off for the planner. If a plan contains one
+//! nevertheless, an index is missing.
 //!
-//! Its own file, so that it has its own process: it listens to all statements of the process.
+//! The test has its own file, and so its own process, because it records all statements of the process.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -65,7 +65,7 @@ impl Visit for Found {
     fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
 }
 
-/// Makes a used registry a new one.
+/// Empties a registry.
 const EMPTY: &str = "SET session_replication_role = replica; \
     DO $$ DECLARE one TEXT; BEGIN \
         FOR one IN SELECT relname FROM pg_class WHERE relkind = 'r' AND relname <> '_sqlx_migrations' \
@@ -77,8 +77,8 @@ const EMPTY: &str = "SET session_replication_role = replica; \
 macro_rules! run_stories {
     ($($area:ident { $($story:ident)* })*) => {
         async fn run_stories() {
-            // Boxed: all of them in one future would not fit on the stack.
-            // One database for all: making as many would take longer than all the rest.
+            // Boxed, because all of them in one future would not fit on the stack. One database for all, because
+            // creating one for each would take longer than everything else.
             let database = server::database().await;
             let store = server::open(&database, &Options { connections: 4, ..Options::default() }).await;
             $($(Box::pin(async {
@@ -92,7 +92,7 @@ macro_rules! run_stories {
 }
 bucketry_store::contract_stories!(run_stories);
 
-/// Lists and rows come in several lengths, which are the same statement: the shortest stands for all.
+/// Lists and rows come in several lengths, which count as the same statement. The shortest represents all.
 fn without_lengths(statement: &str) -> String {
     let mut short = String::new();
     let statement = statement.replace('?', "$");
@@ -117,13 +117,13 @@ fn without_lengths(statement: &str) -> String {
     }
 }
 
-/// Nothing that costs more with every row, wherever there is another way.
+/// Turns off everything that costs more with every row, wherever there is an alternative.
 const PREFER: &str = "SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off; \
     SET enable_incremental_sort = off; SET enable_hashjoin = off; SET enable_mergejoin = off; \
     SET enable_material = off; SET jit = off";
 
 async fn explain(connection: &mut PgConnection, statement: &str) -> Vec<String> {
-    // Of a parameter that stands alone, only the driver tells the type.
+    // For a parameter that stands alone, only the driver knows the type.
     let typed = statement.replace("(VALUES ($1, $2, $3)", "(VALUES ($1::text, $2::bigint, $3::text)");
     let sql = AssertSqlSafe(format!("EXPLAIN (GENERIC_PLAN, COSTS OFF) {typed}"));
     let rows = sqlx::raw_sql(sql).fetch_all(connection).await.expect(statement);

@@ -1,4 +1,5 @@
-//! What is SQLite's own: the data directory, its lock and modes, schemas of other versions, backups, a full disk.
+//! What is specific to SQLite: the data directory, its lock and modes, schemas of other versions, backups, a full
+//! disk.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -116,7 +117,7 @@ async fn what_was_stored_is_there_after_a_restart() {
     let directory = TempDir::new().unwrap();
     let store = furnished(directory.path()).await;
     store.check().await.unwrap();
-    // Without a close, as when the process is killed.
+    // Without closing it, as when the process is killed.
     drop(store);
     let store = open(directory.path()).await;
     let found = store.bucket(organization().id, bucket(0, "").id).await.unwrap().unwrap();
@@ -206,7 +207,7 @@ async fn a_file_that_is_no_database_is_told() {
 #[tokio::test]
 async fn an_interrupted_first_start_is_finished_by_the_next() {
     let directory = TempDir::new().unwrap();
-    // As far as a process can have come before the schema was made.
+    // The furthest that a process can have come before the schema existed.
     run(
         directory.path(),
         "PRAGMA application_id = 0x424b5452; CREATE TABLE _sqlx_migrations (version BIGINT PRIMARY KEY, \
@@ -233,7 +234,7 @@ async fn a_value_that_cannot_be_read_is_told_by_its_column() {
 async fn a_backup_of_a_store_in_use_opens_as_a_store() {
     let directory = TempDir::new().unwrap();
     let store = furnished(directory.path()).await;
-    // One by the store itself, one as another process makes it.
+    // One backup by the store itself, and one as another process makes it.
     for number in [1, 2] {
         let restored = TempDir::new().unwrap();
         let to = restored.path().join(DATABASE_FILE);
@@ -246,7 +247,11 @@ async fn a_backup_of_a_store_in_use_opens_as_a_store() {
         let copy = open(restored.path()).await;
         assert_eq!(copy.count_secrets().await.unwrap(), u64::from(number));
         copy.insert_bucket(&bucket(9, "in the copy"), now()).await.unwrap();
-        assert_eq!(fs::read_dir(restored.path()).unwrap().count(), 4, "nothing but database, logs and lock");
+        assert_eq!(
+            fs::read_dir(restored.path()).unwrap().count(),
+            4,
+            "only the database, its logs and the lock"
+        );
     }
 }
 
@@ -307,11 +312,11 @@ async fn a_full_disk_is_told_and_does_no_harm() {
     };
     assert!(matches!(error, StoreError::DiskFull(_)), "{error:?}");
     assert!((1..40).contains(&stored));
-    // Reading goes on, and counts what was stored before.
+    // Reads continue, and return what was stored before.
     assert_eq!(store.count_secrets().await.unwrap(), u64::from(stored) + 1);
     let counted = store.organization(organization().id).await.unwrap().unwrap().bucket_count;
     assert_eq!(counted, u64::from(stored) + 1);
-    // SQLite has undone the transaction by itself: the next one must be able to begin.
+    // SQLite has rolled back the transaction itself, and the next one must be able to begin.
     for _ in 0..2 {
         let refused = store.insert_bucket(&bucket(stored + 1, &large), now()).await.unwrap_err();
         assert!(matches!(refused, StoreError::DiskFull(_)), "{refused:?}");

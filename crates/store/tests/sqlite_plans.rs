@@ -1,7 +1,7 @@
-//! How SQLite answers each statement that the store runs: the stories of the contract are run, every statement they
-//! send is explained, and the plans are compared with `plans/sqlite.txt`. `UPDATE_PLANS=1` writes that file anew.
+//! How SQLite executes each statement of the store. The test runs the stories of the contract, explains every
+//! statement that they send, and compares the plans with `plans/sqlite.txt`. `UPDATE_PLANS=1` rewrites that file.
 //!
-//! Its own file, so that it has its own process: it listens to all statements of the process.
+//! The test has its own file, and so its own process, because it records all statements of the process.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -73,7 +73,7 @@ macro_rules! run_stories {
 }
 bucketry_store::contract_stories!(run_stories);
 
-/// Lists and rows come in several lengths, which are the same statement: the shortest stands for all.
+/// Lists and rows come in several lengths, which count as the same statement. The shortest represents all.
 fn without_lengths(statement: &str) -> String {
     let mut short = String::new();
     let statement = statement.replace('?', "$");
@@ -113,7 +113,7 @@ async fn explain(connection: &mut SqliteConnection, statement: &str) -> Vec<Stri
 
 fn is_bad(step: &str) -> bool {
     let step = step.trim();
-    // A constant row, or the outcome of a query inside, is no table.
+    // A constant row, or the result of a subquery, is not a table.
     let scans = step.starts_with("SCAN") && !step.starts_with("SCAN CONSTANT") && !step.contains("SUBQUERY");
     scans || step.contains("TEMP B-TREE") || step.contains("AUTOMATIC")
 }

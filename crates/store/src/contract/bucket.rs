@@ -119,7 +119,7 @@ pub async fn of_two_changes_from_one_version_one_is_refused(store: &dyn Store) {
     assert!(outcomes.contains(&BucketUpdated::Updated) && outcomes.contains(&BucketUpdated::Conflict));
     assert_eq!(store.bucket(context.org, id).await.unwrap().unwrap().version, 2);
 
-    // Whoever renames it writes the workspace that they read: a move in between must not be undone.
+    // A rename writes the workspace that its caller read. It must not undo a move in between.
     let second = context.another_workspace(2).await;
     let renamed = BucketUpdate { name: name("Pictures"), ..context.update_of(id).await };
     let moved = BucketUpdate { workspace_id: second, ..context.update_of(id).await };
@@ -237,7 +237,7 @@ pub async fn the_generation_changes_with_the_organizations_buckets_only(store: &
     let node = context.node("node-1").await;
     changed("a node").await;
     context.probe(node, id, &[online(10, 5)]).await;
-    changed("a word of a node").await;
+    changed("a report of a node").await;
     store.unregister_node(node, at(20)).await.unwrap();
     changed("the removal of a node").await;
     store.delete_bucket(context.org, id, at(30)).await.unwrap();
@@ -247,7 +247,7 @@ pub async fn the_generation_changes_with_the_organizations_buckets_only(store: &
 
 pub async fn a_write_that_is_given_up_leaves_nothing_behind(store: &dyn Store) {
     let context = TestContext::new(store).await;
-    // Given up after each possible number of steps, the write has happened as a whole or not at all.
+    // Cancelled after each possible number of steps, the write must have happened as a whole or not at all.
     for steps in 0..12 {
         let new = context.new_bucket(&format!("given up after {steps}"));
         let mut write = store.insert_bucket(&new, at(1));

@@ -97,7 +97,7 @@ pub async fn a_cursor_walks_a_thousand_buckets_of_merged_workspaces_without_gap_
     }
     let mut made: Vec<(PageStart, WorkspaceId)> = Vec::new();
     for number in 0..1_000_usize {
-        // Several in the same moment, and the workspaces in no regular order.
+        // Several buckets have the same time, and the workspaces come in no regular order.
         let seconds = i64::try_from(number / 3).unwrap();
         let workspace = workspaces[(number * number / 7) % 4];
         let id = context.bucket_in(workspace, &format!("bucket {number}"), at(seconds)).await;

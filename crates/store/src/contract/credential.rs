@@ -1,4 +1,4 @@
-//! How old secrets are and when they end, and the external id of an organization.
+//! The age and the expiry of secrets, and the external id of an organization.
 
 use bucketry_model::bucket::CredentialTimes;
 use bucketry_model::role::Visibility;
@@ -58,7 +58,11 @@ pub async fn ending_secrets_are_told_earliest_first_and_counted(store: &dyn Stor
     let response = store.credentials_ending(at(100), at(300), 10).await.unwrap();
     let ending =
         |index: usize, end| EndingCredential { id: ids[index], org_id: context.org, expires_at: at(end) };
-    assert_eq!(response, [ending(4, 200), ending(0, 300)], "after the first time, up to the second");
+    assert_eq!(
+        response,
+        [ending(4, 200), ending(0, 300)],
+        "after the first time, up to and including the second"
+    );
     assert_eq!(store.credentials_ending(at(0), at(500), 1).await.unwrap(), [ending(1, 100)]);
     for (until, count) in [(99, 0), (100, 1), (300, 3), (500, 4)] {
         assert_eq!(store.count_credentials_ending(at(until)).await.unwrap(), count, "until {until} s");

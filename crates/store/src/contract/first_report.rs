@@ -1,4 +1,4 @@
-//! A validation's outcome as a node's first report, and reports on what a bucket was before.
+//! The outcome of a validation as a node's first report, and reports on an earlier configuration of a bucket.
 
 use bucketry_model::bucket::StorageType;
 use bucketry_model::id::{BucketId, NodeId};
@@ -22,7 +22,7 @@ fn of_version(version: i64, sample: ProbeSample) -> ProbeSample {
     ProbeSample { version: Some(version), ..sample }
 }
 
-/// What nodes report now: their ids with latency.
+/// What nodes report now: their ids, with latency.
 async fn reports(store: &dyn Store, id: BucketId) -> Vec<(NodeId, ProbedStatus, Option<u32>)> {
     let words = store.bucket_words(id).await.unwrap();
     words.into_iter().map(|(node, word)| (node.id, word.status, word.latency_ms)).collect()
@@ -43,7 +43,7 @@ pub async fn a_validated_bucket_has_a_status_and_a_day_from_the_start(store: &dy
     assert_eq!((day.probes, day.failures, day.observed_us), (1, 0, 0));
     assert_eq!(day.last, Some(online(10, 12)));
 
-    // The node's own probes go on from there.
+    // The node's own probes continue from there.
     assert_eq!(context.probe(node, new.id, &[of_version(1, online(20, 8))]).await, 1);
     let (_, day) = store.day_records(new.id, Day::of(at(0))).await.unwrap().remove(0);
     assert_eq!((day.probes, day.observed_us, day.online_us), (2, 10_000_000, 10_000_000));
@@ -81,9 +81,9 @@ pub async fn a_change_of_the_configuration_ends_what_nodes_reported_before(store
     assert_eq!(store.update_bucket(&elsewhere, at(100)).await.unwrap(), BucketUpdated::Updated);
     assert!(reports(store, id).await.is_empty());
     assert_ne!(store.bucket_generation(context.org).await.unwrap(), generation);
-    assert_eq!(probes_of_the_day(store, id).await, 2, "what was observed stays");
+    assert_eq!(probes_of_the_day(store, id).await, 2, "what was observed is retained");
 
-    // Late ones and those of a node that hasn't heard of the change, whenever it made them.
+    // Late reports, and those of a node that hasn't heard of the change, whatever their time.
     for late in [of_version(1, online(99, 5)), of_version(1, online(130, 5)), online(99, 5)] {
         assert_eq!(context.probe(one, id, std::slice::from_ref(&late)).await, 0, "{late:?}");
     }
@@ -107,7 +107,7 @@ pub async fn a_validated_change_leaves_the_report_of_the_node_that_validated(sto
     assert_eq!(reports(store, id).await, [(two, ProbedStatus::Online, Some(12))]);
     let conflict = store.update_bucket(&update, at(52)).await.unwrap();
     assert_eq!(conflict, BucketUpdated::Conflict);
-    assert_eq!(probes_of_the_day(store, id).await, 3, "one that is refused reports nothing");
+    assert_eq!(probes_of_the_day(store, id).await, 3, "a rejected update reports nothing");
 }
 
 pub async fn a_new_name_and_a_new_seal_leave_reports_as_they_are(store: &dyn Store) {
@@ -118,10 +118,10 @@ pub async fn a_new_name_and_a_new_seal_leave_reports_as_they_are(store: &dyn Sto
     let renamed = BucketUpdate { name: name("Pictures"), ..context.update_of(id).await };
     assert_eq!(store.update_bucket(&renamed, at(20)).await.unwrap(), BucketUpdated::Updated);
     assert_eq!(reports(store, id).await.len(), 1);
-    // Nodes aren't told of a name: they go on with the version that they know.
+    // Nodes aren't informed of a new name, so they continue with the version that they know.
     assert_eq!(context.probe(node, id, &[of_version(1, online(15, 6)), online(16, 7)]).await, 2);
 
-    let new_seal = StoredSecret { sealed_to: "recipients-2".to_owned(), ..secret("sealed anew") };
+    let new_seal = StoredSecret { sealed_to: "recipients-2".to_owned(), ..secret("resealed") };
     let replacement = (SecretOwner::Bucket(id), SealedSecret::from_text("sealed photos"), new_seal);
     assert_eq!(store.replace_secrets(&[replacement], at(30)).await.unwrap(), 1);
     assert_eq!(reports(store, id).await.len(), 1);

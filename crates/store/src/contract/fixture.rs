@@ -1,4 +1,4 @@
-//! What the stories begin with.
+//! The starting point of the stories.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -27,15 +27,15 @@ use crate::token::{NewToken, TokenKind};
 use crate::user::{NewUser, UserInserted};
 use crate::workspace::NewWorkspace;
 
-/// The longest time between two samples that counts, in these stories.
+/// The longest time between two samples that counts as observed, in these stories.
 pub(super) const LONGEST_GAP: SignedDuration = SignedDuration::from_secs(150);
 
-/// So many seconds after the stories begin.
+/// The time this many seconds after the stories begin.
 pub(super) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_767_225_600 + seconds).unwrap()
 }
 
-/// A new id of any kind: `fresh(BucketId::new)`.
+/// A new id of any kind, as in `fresh(BucketId::new)`.
 pub(super) fn fresh<T>(new: fn(Timestamp, [u8; 10]) -> T) -> T {
     static LAST: AtomicU64 = AtomicU64::new(0);
     let mut random = [0; 10];
@@ -99,7 +99,7 @@ pub(super) fn online(seconds: i64, latency_ms: u32) -> ProbeSample {
     }
 }
 
-/// An organization with its owner and first workspace.
+/// An organization with its owner and its first workspace.
 pub(super) struct TestContext<'s> {
     pub(super) store: &'s dyn Store,
     pub(super) org: OrgId,
@@ -165,7 +165,7 @@ impl<'s> TestContext<'s> {
         new.id
     }
 
-    /// The update that changes nothing.
+    /// An update that changes nothing.
     pub(super) async fn update_of(&self, id: BucketId) -> BucketUpdate {
         let bucket = self.store.bucket(self.org, id).await.unwrap().unwrap();
         BucketUpdate {
@@ -202,7 +202,7 @@ impl<'s> TestContext<'s> {
         new.id
     }
 
-    /// The update that changes nothing.
+    /// An update that changes nothing.
     pub(super) async fn repository_update_of(&self, id: RepoId) -> RepositoryUpdate {
         let repository = self.store.repository(self.org, id).await.unwrap().unwrap();
         RepositoryUpdate {
@@ -261,7 +261,7 @@ impl<'s> TestContext<'s> {
         }
     }
 
-    /// Takes samples of one bucket; returns how many were taken.
+    /// Adds samples of one bucket. Returns how many were added.
     pub(super) async fn probe(&self, node_id: NodeId, bucket: BucketId, samples: &[ProbeSample]) -> usize {
         let now = samples.iter().map(|sample| sample.at).max().unwrap_or(at(0));
         let samples = samples.iter().map(|sample| (bucket, sample.clone())).collect();

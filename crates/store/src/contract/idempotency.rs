@@ -1,4 +1,4 @@
-//! Answers kept for requests that may arrive twice.
+//! Stored responses for requests that may arrive twice.
 
 use bucketry_model::id::TokenId;
 use futures_util::future::join;
@@ -52,7 +52,7 @@ pub async fn an_abandoned_request_can_be_tried_again(store: &dyn Store) {
     store.abandon_request(&name).await.unwrap();
     assert_eq!(begin(store, &name, 2, at(1)).await, Begun::New);
     store.complete_request(&name, 200, "{}").await.unwrap();
-    // What was answered stays answered.
+    // A request that was answered stays answered.
     store.abandon_request(&name).await.unwrap();
     assert_eq!(begin(store, &name, 2, at(2)).await, answered(200, "{}"));
 }
@@ -82,10 +82,10 @@ pub async fn a_reservation_from_the_future_is_taken_over_and_an_answer_stays(sto
     let two_days = 2 * 86_400;
     assert_eq!(begin(store, &name, 1, at(two_days)).await, Begun::New);
     assert_eq!(begin(store, &name, 1, at(two_days - 300)).await, Begun::InProgress);
-    assert_eq!(begin(store, &name, 1, at(0)).await, Begun::New, "whoever reserved it is gone");
+    assert_eq!(begin(store, &name, 1, at(0)).await, Begun::New, "the process that reserved it is gone");
     assert_eq!(begin(store, &name, 1, at(two_days)).await, Begun::InProgress);
     store.complete_request(&name, 200, "{}").await.unwrap();
-    // Done is done: a wrong clock must not have it done twice.
+    // A request that was answered must not run again because of a wrong clock.
     assert_eq!(begin(store, &name, 1, at(-two_days)).await, answered(200, "{}"));
 }
 

@@ -1,13 +1,13 @@
 //! What every engine must do, as stories that run against any [`Store`](crate::Store).
 //!
-//! [`contract_tests!`](crate::contract_tests) makes a test of each for one engine:
+//! [`contract_tests!`](crate::contract_tests) turns each story into a test of one engine:
 //!
 //! ```ignore
 //! bucketry_store::contract_tests!(crate::open_an_empty_store);
 //! ```
 //!
-//! where `open_an_empty_store` is an async function without parameters that returns a new, empty store. A story fails
-//! by panicking.
+//! `open_an_empty_store` is an async function without parameters that returns a new, empty store. A story fails by
+//! panicking.
 
 #![expect(
     clippy::unwrap_used,
@@ -241,8 +241,8 @@ macro_rules! contract_stories {
     };
 }
 
-/// Makes a test of every story, for one engine. Takes the path, from `crate`, of an async function that opens a new,
-/// empty store.
+/// Turns every story into a test of one engine. Takes the path, from `crate`, of an async function that opens a
+/// new, empty store.
 #[macro_export]
 macro_rules! contract_tests {
     ($open:path) => {

@@ -1,4 +1,4 @@
-//! Repositories: what makes one, what it may hold, and how it ends.
+//! Repositories: how they are created, which buckets they may contain, and how they are removed.
 
 use bucketry_model::attachment::AttachmentRefused;
 use bucketry_model::id::{BucketId, RepoId};

@@ -115,7 +115,7 @@ pub async fn a_use_from_the_future_gives_way(store: &dyn Store) {
     assert_eq!(
         note(two_days - 300, two_days - 300).await,
         Some(at(two_days)),
-        "clocks may differ by so much"
+        "clocks may differ by this much"
     );
     assert_eq!(note(10, 10).await, Some(at(10)));
     assert_eq!(note(5, 10).await, Some(at(10)));

@@ -1,4 +1,4 @@
-//! What repositories mean to buckets, workspaces and nodes.
+//! What repositories mean for buckets, workspaces and nodes.
 
 use bucketry_model::id::{BucketId, RepoId};
 use bucketry_model::repository::{KeyAccess, RepositoryBucket, RepositoryMode};

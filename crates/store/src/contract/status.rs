@@ -1,4 +1,4 @@
-//! What nodes say of buckets.
+//! What nodes report about buckets.
 
 use bucketry_model::diagnosis::CheckCode;
 use bucketry_model::id::{BucketId, NodeId};
@@ -97,7 +97,7 @@ pub async fn late_and_repeated_samples_are_passed_over(store: &dyn Store) {
     assert_eq!(context.probe(node, bucket, &[online(120, 3)]).await, 0);
     let record = day(store, bucket, 0).await;
     assert_eq!((record.probes, record.failures, record.latency_sum_ms), (2, 0, 3));
-    // Longer than the longest gap: counted, but nobody knows what was in between.
+    // Later than the longest gap: the probe counts, but the time in between isn't observed.
     context.probe(node, bucket, &[online(120 + 151, 1)]).await;
     assert_eq!(day(store, bucket, 0).await.observed_us, 60_000_000);
 }
@@ -108,13 +108,13 @@ pub async fn a_word_from_the_future_is_none(store: &dyn Store) {
     let bucket = context.bucket("photos").await;
     let two_days = 2 * 86_400;
     context.probe(node, bucket, &[failed(two_days)]).await;
-    // The clock is right again. Nothing is known of the time between, and nothing of the future is taken over.
+    // The clock is correct again. Nothing is known of the time in between, and nothing from the future remains.
     assert_eq!(context.probe(node, bucket, &[online(60, 5), failed(60), online(120, 6)]).await, 2);
     let last = word(store, bucket).await;
     assert_eq!((last.at, last.status, last.latency_ms), (at(120), ProbedStatus::Online, Some(6)));
     let record = day(store, bucket, 0).await;
     assert_eq!((record.probes, record.failures, record.online_us), (2, 0, 60_000_000));
-    // So far clocks may differ.
+    // Clocks may differ by this much.
     context.probe(node, bucket, &[online(120 + 299, 7)]).await;
     let batch = |now, sample| ProbeBatch {
         node_id: node,
@@ -124,7 +124,7 @@ pub async fn a_word_from_the_future_is_none(store: &dyn Store) {
         samples: vec![(bucket, sample)],
     };
     assert_eq!(store.record_probes(&batch(130, failed(130))).await.unwrap(), 0);
-    // The day that was reached too early goes on when it comes.
+    // The day that was reached too early continues when it really comes.
     context.probe(node, bucket, &[online(two_days + 60, 8)]).await;
     assert_eq!(day(store, bucket, two_days).await.last, Some(online(two_days + 60, 8)));
 }

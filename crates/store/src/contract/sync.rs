@@ -1,4 +1,4 @@
-//! Change events and the buckets that nodes serve.
+//! Change events, and the buckets that nodes serve.
 
 use bucketry_model::id::BucketId;
 
@@ -73,7 +73,7 @@ pub async fn removed_events_ask_for_a_new_start(store: &dyn Store) {
     }
     assert_eq!(since(store, Some(&context), latest - 2, 10).await.len(), 2);
 
-    // Where all events are gone, the number of the newest one is still known.
+    // Even when all events are removed, the number of the newest one is still known.
     assert_eq!(store.purge_changes(at(100), 10).await.unwrap(), 2);
     assert_eq!(store.latest_change().await.unwrap(), latest);
     assert!(since(store, None, latest, 10).await.is_empty());

@@ -8,7 +8,7 @@ use super::fixture::{TestContext, at};
 use crate::Store;
 use crate::token::{NewToken, Rotation, TokenKind, TokenState};
 
-/// How old a session may become in these stories.
+/// The largest age of a session in these stories.
 const LONGEST: SignedDuration = SignedDuration::from_secs(5_000);
 
 pub async fn a_caller_is_known_with_memberships_and_scope(store: &dyn Store) {
@@ -128,11 +128,11 @@ pub async fn a_session_is_renewed_until_it_is_as_old_as_it_may_become(store: &dy
     let Rotation::Rotated { expires_at, .. } = renew(1, 400, longest).await else { panic!() };
     assert_eq!(expires_at, at(1_400));
     let Rotation::Rotated { expires_at, .. } = renew(2, 1_300, longest).await else { panic!() };
-    assert_eq!(expires_at, at(1_501), "not a thousand seconds, but what is left of the session");
+    assert_eq!(expires_at, at(1_501), "not a thousand seconds, but the rest of the session");
     assert!(store.caller(session.id, at(1_500)).await.unwrap().is_some());
     assert!(store.caller(session.id, at(1_501)).await.unwrap().is_none());
     assert_eq!(renew(3, 1_501, longest).await, Rotation::Unknown);
-    // Also when the setting is lowered while a session lives.
+    // This also holds when the setting is lowered during a session.
     assert_eq!(renew(3, 1_450, SignedDuration::from_secs(100)).await, Rotation::Unknown);
 }
 
@@ -158,7 +158,7 @@ pub async fn networks_that_a_user_signed_in_from_are_remembered(store: &dyn Stor
 
 pub async fn a_session_from_the_future_is_not_renewed(store: &dyn Store) {
     let context = TestContext::new(store).await;
-    // Made by a clock two days ahead: it would outlive every session that is opened now.
+    // Created by a clock two days ahead, so it would outlive every session that is opened now.
     let session = context.new_token(context.owner, TokenKind::Session, 1);
     store.insert_token(&NewToken { expires_at: Some(at(2 * 86_400)), ..session }, at(1)).await.unwrap();
     let renew = async |expires_at| {
@@ -170,7 +170,7 @@ pub async fn a_session_from_the_future_is_not_renewed(store: &dyn Store) {
     assert_eq!(renew(1_000).await, Rotation::Unknown);
     assert!(
         matches!(renew(2 * 86_400 - 300).await, Rotation::Rotated { .. }),
-        "clocks may differ by so much"
+        "clocks may differ by this much"
     );
 }
 
@@ -218,7 +218,7 @@ pub async fn ended_tokens_are_purged(store: &dyn Store) {
 }
 
 impl dyn Store {
-    /// Exchanges at second 50, for a token that expires at second 2,000.
+    /// Exchanges a token at second 50, for one that expires at second 2,000.
     async fn rotate_refresh_token_at(&self, old: u8, new: u8) -> Rotation {
         self.rotate_refresh_token(&[old; 32], &[new; 32], at(2_000), LONGEST, at(50)).await.unwrap()
     }

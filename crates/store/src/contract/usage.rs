@@ -63,7 +63,7 @@ pub async fn a_batch_that_arrives_twice_counts_once(store: &dyn Store) {
     assert_eq!(add(&first).await, BatchCounted::Duplicate);
     assert_eq!(totals(store, bucket).await.requests, 2);
 
-    // The numbers of another spool, or of another node's spool of the same name, are others.
+    // Another spool, or another node's spool of the same name, has separate numbers.
     let other_spool = UsageBatch { spool: "spool-2".to_owned(), ..first.clone() };
     assert_eq!(add(&other_spool).await, BatchCounted::Counted);
     let other_node = context.node("node-2").await;
@@ -97,7 +97,7 @@ pub async fn reports_of_two_nodes_at_once_are_both_counted(store: &dyn Store) {
     let mut back = rows.clone();
     back.reverse();
     for number in 1..=20 {
-        // Two that took the same totals in different orders would each wait for the other.
+        // Two transactions that lock the same totals in different orders would deadlock.
         let [there, back] = [batch(number, rows.clone()), batch(number, back.clone())];
         let (a, b) = join(
             store.add_usage(nodes[0], None, &there, at(0)),
@@ -204,7 +204,7 @@ pub async fn spools_that_ended_long_ago_are_forgotten(store: &dyn Store) {
     store.add_usage(node, None, &of("newest"), at(year + 5)).await.unwrap();
     let again = async |spool| store.add_usage(node, None, &of(spool), at(year + 6)).await.unwrap();
     assert_eq!(again("new").await, BatchCounted::Duplicate);
-    assert_eq!(again("old").await, BatchCounted::Counted, "nobody remembers it");
+    assert_eq!(again("old").await, BatchCounted::Counted, "its number is no longer stored");
 }
 
 pub async fn totals_of_repositories_are_kept_by_organization(store: &dyn Store) {
@@ -223,5 +223,5 @@ pub async fn totals_of_repositories_are_kept_by_organization(store: &dyn Store) 
     let expected = UsageTotals { requests: 3, upload_bytes: 300, download_bytes: 3_000, size_change: -30 };
     assert_eq!(response, [(second, UsageTotals::default()), (first, expected)]);
     let response = store.usage_totals_of_repositories(other.org, &[first]).await.unwrap();
-    assert_eq!(response[0].1.requests, 1, "only what went to buckets of the organization itself");
+    assert_eq!(response[0].1.requests, 1, "only traffic to the organization's own buckets");
 }

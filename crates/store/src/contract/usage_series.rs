@@ -32,7 +32,7 @@ async fn read(store: &dyn Store, query: &SeriesQuery) -> Vec<SeriesPoint> {
     store.usage_series(query).await.unwrap()
 }
 
-/// When, and how many requests; of one period, the most first.
+/// The time and the number of requests of each entry. Within one period, the largest number first.
 async fn response(store: &dyn Store, query: &SeriesQuery) -> Vec<(i64, i64)> {
     let points = read(store, query).await;
     assert!(points.is_sorted_by_key(|point| std::cmp::Reverse(point.position)));
@@ -86,7 +86,7 @@ pub async fn a_series_tells_minutes_and_days_newest_first(store: &dyn Store) {
     assert_eq!(response(store, &days).await, [(2 * DAY, 3), (DAY, 14), (DAY, 2), (0, 1)]);
     assert_eq!(read(store, &days).await[1].counts, expected);
 
-    // First and last period both belong to it.
+    // The first and the last period are both included.
     let part = |resolution, first, last| SeriesQuery { first, last, ..context.all(resolution) };
     assert_eq!(response(store, &part(Resolution::Minute, DAY, DAY + 120)).await, [(DAY + 120, 14), (DAY, 2)]);
     assert_eq!(response(store, &part(Resolution::Day, DAY, DAY)).await, [(DAY, 14), (DAY, 2)]);
@@ -107,7 +107,7 @@ pub async fn traffic_is_counted_in_its_minute_after_a_minute_of_the_future(store
     let (of_minutes, of_days) = add(3, vec![row(bucket, 60, 2), row(bucket, 120, 4)]).await;
     assert_eq!(of_minutes, [(2 * DAY + 60, 10), (120, 4), (60, 3)]);
     assert_eq!(of_days, [(2 * DAY, 10), (0, 7)]);
-    // And then time gets there.
+    // Later, the real time gets there.
     let (of_minutes, of_days) = add(4, vec![row(bucket, 2 * DAY + 60, 20)]).await;
     assert_eq!(of_minutes, [(2 * DAY + 60, 30), (120, 4), (60, 3)]);
     assert_eq!(of_days, [(2 * DAY, 30), (0, 7)]);
@@ -124,7 +124,7 @@ pub async fn a_day_that_has_ended_stays_and_may_still_grow(store: &dyn Store) {
     };
     assert_eq!(add(1, vec![row(a, 60, 1), row(b, 60, 10)]).await, [(0, 10), (0, 1)]);
     assert_eq!(add(2, vec![row(a, DAY, 2)]).await, [(DAY, 2), (0, 10), (0, 1)]);
-    // Late, and in one report with a new day.
+    // Late, and in the same report as a new day.
     assert_eq!(add(3, vec![row(a, 120, 3)]).await, [(DAY, 2), (0, 10), (0, 4)]);
     let told_last = add(4, vec![row(a, 3 * DAY, 5), row(a, 60, 4), row(a, DAY, 6), row(b, 60, 10)]).await;
     assert_eq!(told_last, [(3 * DAY, 5), (DAY, 8), (0, 20), (0, 8)]);
@@ -148,7 +148,7 @@ pub async fn a_report_of_more_rows_than_a_statement_takes_counts_as_a_whole(stor
     let node = context.node("node-1").await;
     let bucket = context.bucket("photos").await;
     let minutes = 9_000;
-    // Every minute twice, the second time all the way back: what belongs together is far apart.
+    // Every minute twice, the second time in reverse order, so that rows of the same minute are far apart.
     let there_and_back = (0..minutes).chain((0..minutes).rev());
     let rows = there_and_back.map(|minute| row(bucket, minute * 60, 1)).collect();
     store.add_usage(node, None, &batch(1, rows), at(0)).await.unwrap();
@@ -225,7 +225,7 @@ pub async fn a_series_holds_what_is_visible_and_what_was_removed(store: &dyn Sto
         assert_eq!(response(store, &within(Vec::new())).await, []);
         assert_eq!(read(store, &query).await.len(), 2);
     }
-    assert_eq!(read(store, &all).await[0].host, "node-1", "also where the node is gone");
+    assert_eq!(read(store, &all).await[0].host, "node-1", "even if the node is gone");
 }
 
 pub async fn a_series_of_another_organization_is_not_told(store: &dyn Store) {

@@ -13,7 +13,7 @@ fn to_role(role: OrgRole) -> UserChanges {
     UserChanges { org_role: Some(role), ..UserChanges::default() }
 }
 
-/// The hash that users of these stories have at first.
+/// The initial password hash of the users in these stories.
 const FIRST: &str = "$argon2id$hash";
 
 fn password(hash: &str, authority: PasswordAuthority) -> UserChanges {
@@ -93,7 +93,7 @@ pub async fn a_change_that_was_checked_against_an_older_password_or_session_is_r
         assert_eq!(refused, UserChanged::Outdated);
     }
     let stored = store.user(context.org, context.owner).await.unwrap().unwrap();
-    assert_eq!(stored.first_name.as_str(), "Ada", "nothing of it was done");
+    assert_eq!(stored.first_name.as_str(), "Ada", "nothing was changed");
 }
 
 pub async fn of_two_changes_of_one_password_at_once_one_is_refused(store: &dyn Store) {
@@ -123,7 +123,7 @@ pub async fn a_session_is_not_opened_with_a_password_that_was_replaced_meanwhile
     .await;
     assert_eq!(changed.unwrap(), UserChanged::Changed);
     opened.unwrap();
-    // Whoever came first: the session either was never opened or has ended.
+    // Whichever came first, the session was either never opened or has ended.
     assert!(store.caller(session.id, at(51)).await.unwrap().is_none());
     let late = context.new_token(context.owner, TokenKind::Session, 2);
     assert!(!store.open_session(&late, FIRST, at(51)).await.unwrap());

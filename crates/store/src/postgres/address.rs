@@ -1,4 +1,4 @@
-//! Where a database is and how to log in there.
+//! The address of a database, and the credentials for it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,15 +7,16 @@ use sqlx::postgres::PgConnectOptions;
 
 /// The address of a PostgreSQL database: `postgres://user:password@host:port/database?sslmode=verify-full`.
 ///
-/// Parameters that PostgreSQL's own programs know count too, as do its variables (`PGPASSWORD` and so on) for what the
-/// address leaves out. Shown without the password.
+/// The parameters of PostgreSQL's own programs work too. Their environment variables (`PGPASSWORD` and so on)
+/// supply what the address leaves out. `Display` and `Debug` leave the password out.
 #[derive(Clone)]
 pub struct Address(Box<PgConnectOptions>);
 
-/// The text is no address of a PostgreSQL database. It is not repeated: it may hold a password.
+/// The text isn't the address of a PostgreSQL database. The message doesn't repeat it, because it may contain a
+/// password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the database's address is not understood; it has the form \
+    "can't parse the database address; it has the form \
      postgres://user:password@host:5432/database?sslmode=verify-full, with special characters in the password as %xx"
 )]
 pub struct WrongAddress;
@@ -28,7 +29,7 @@ impl FromStr for Address {
             return Err(WrongAddress);
         }
         let options: PgConnectOptions = text.parse().map_err(|_| WrongAddress)?;
-        // The driver would take the user's name for it, which is a riddle to those who forgot it.
+        // The driver would use the user's name as the database, which confuses people who forgot the database.
         if options.get_database().is_none_or(str::is_empty) {
             return Err(WrongAddress);
         }
@@ -37,12 +38,12 @@ impl FromStr for Address {
 }
 
 impl Address {
-    /// What the driver makes of it.
+    /// The connection options that the driver parsed.
     pub(super) fn options(&self) -> PgConnectOptions {
         self.0.as_ref().clone()
     }
 
-    /// The same database, with that schema for everything that is made and used there.
+    /// The same database, with `name` as the schema in which everything is created and used.
     pub(super) fn in_schema(&self, name: &str) -> Self {
         Self(Box::new(self.options().options([("search_path", name)])))
     }

@@ -1,10 +1,13 @@
-//! Who uses a registry: any number of servers together, or `bucketry migrate` alone.
+//! Who uses a registry: any number of servers, or `bucketry migrate` alone.
 //!
-//! Both are session-level advisory locks on the registry's schema. A dedicated connection holds one as long as the
-//! store is open, and is opened again where it is lost. In between, nothing is lost: each connection of a server's pool
-//! holds the shared lock as well, so that a migration begins only when no connection is left that could write, and none
-//! is opened while it runs. A server that finds out that a migration began takes no connection any more: its registry
-//! may be elsewhere by now. It also finds out afterwards, because migrations are counted in the database.
+//! Both hold a session-level advisory lock on the registry's schema, a server a shared one and a migration an
+//! exclusive one. A dedicated connection holds the lock while the store is open. If a server loses that connection,
+//! it opens another one. The registry is protected in between too, because each connection of a server's pool also
+//! holds the shared lock. So a migration begins only when no connection is left that could write, and no connection
+//! is opened while it runs.
+//!
+//! A server that finds a migration opens no more connections, because its registry may have been moved. It finds
+//! out even after the migration has ended, because the database counts migrations.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -19,7 +22,7 @@ use tokio::time::{Instant, sleep};
 use super::dialect::{self, Connection};
 use crate::{Result, StoreError};
 
-/// Locks the schema's number (`oid`), moved into the range of the lock's second half. The first half is `BKTR`.
+/// Locks the schema by its `oid`, shifted into the signed range of the lock's second key. The first key is `BKTR`.
 macro_rules! try_lock {
     ($function:literal) => {
         concat!(
@@ -32,30 +35,29 @@ macro_rules! try_lock {
 const TRY_SHARED: &str = try_lock!("pg_try_advisory_lock_shared");
 const TRY_ALONE: &str = try_lock!("pg_try_advisory_lock");
 
-/// How many migrations have begun so far.
+/// The number of migrations that have begun so far.
 const BEGUN: &str = "SELECT COALESCE((SELECT m.number FROM migrations_begun m WHERE m.id = 1), 0)";
 const BEGIN: &str = "INSERT INTO migrations_begun (id, number) VALUES (1, 1) \
                      ON CONFLICT (id) DO UPDATE SET number = migrations_begun.number + 1";
 
-/// How often a dedicated connection is asked whether it still is one: also often enough for those between that forget
-/// silent connections.
+/// How often the dedicated connection is checked. Frequent enough to keep firewalls from dropping it as idle.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
-/// How soon a lost one is opened again, and how soon a lock that somebody else has is asked for again.
+/// The delay before a lost connection is opened again, and before a lock that somebody else holds is tried again.
 const TRY_AGAIN: Duration = Duration::from_millis(250);
 
-/// A connection that takes longer to answer is taken for lost.
+/// A connection that doesn't respond within this time counts as lost.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
 /// How a registry is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
-    /// By a server, beside others.
+    /// By a server, possibly with others.
     Shared,
-    /// By a migration.
+    /// By a migration, exclusively.
     Alone,
 }
 
-/// The registry, claimed until this is dropped or released.
+/// A claim on the registry, until it is dropped or released.
 pub(super) struct Claim {
     held: Arc<Held>,
     keeper: JoinHandle<()>,
@@ -67,7 +69,7 @@ struct Held {
 }
 
 impl Claim {
-    /// Claims the registry at an address; waits so long for others to leave, who may be about to.
+    /// Claims the registry at an address. Waits up to `within` for others to leave, because they may be about to.
     pub(super) async fn take(connecting: &PgConnectOptions, how: Use, within: Duration) -> Result<Self> {
         let until = Instant::now() + within;
         let mut connection = connecting.connect().await.map_err(dialect::error)?;
@@ -86,8 +88,7 @@ impl Claim {
         Ok(Self { held, keeper })
     }
 
-    /// Counts a migration that has the registry alone, or notes how many there were before this server. The schema must be
-    /// there.
+    /// Counts a migration, or for a server stores how many migrations there were before it. The schema must exist.
     pub(super) async fn begin(&self, how: Use) -> Result<()> {
         let mut slot = self.held.connection.lock().await;
         let Some(connection) = slot.as_mut() else { return Err(StoreError::BeingMigrated) };
@@ -101,12 +102,13 @@ impl Claim {
         }
     }
 
-    /// What connections of a server's pool go by.
+    /// The fence that decides whether connections of a server's pool may be used.
     pub(super) fn fence(&self) -> Fence {
         self.held.fence.clone()
     }
 
-    /// Whether the claim held all the time until now. One that is the registry's only one and was lost is lost for good.
+    /// Whether the claim was held without interruption until now. An exclusive claim that was lost can't be
+    /// regained.
     pub(super) async fn is_held(&self) -> bool {
         if self.held.fence.is_closed() {
             return false;
@@ -114,11 +116,11 @@ impl Claim {
         answers(self.held.connection.lock().await.as_mut()).await
     }
 
-    /// Lets go of the registry at once.
+    /// Releases the registry immediately.
     pub(super) async fn release(&self) {
         self.keeper.abort();
         if let Some(connection) = self.held.connection.lock().await.take() {
-            // Where that fails, it is gone anyway.
+            // If closing fails, the connection is gone anyway.
             drop(connection.close().await);
         }
     }
@@ -130,14 +132,14 @@ impl Drop for Claim {
     }
 }
 
-/// Whether connections may still be used: shut for good once a migration was seen.
+/// Whether connections may still be used. Closed permanently once a migration was seen.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Fence(Arc<FenceState>);
 
 #[derive(Debug, Default)]
 struct FenceState {
     closed: AtomicBool,
-    /// How many migrations had begun when the server started.
+    /// The number of migrations that had begun when the server started.
     begun: AtomicI64,
 }
 
@@ -152,7 +154,7 @@ impl Fence {
         }
     }
 
-    /// Makes a new connection hold the shared lock, or refuses it.
+    /// Makes a new connection hold the shared lock, or rejects it.
     pub(super) async fn admit(&self, connection: &mut Connection) -> std::result::Result<(), sqlx::Error> {
         let refused = || sqlx::Error::Protocol(StoreError::BeingMigrated.to_string());
         if self.is_closed() {
@@ -180,13 +182,13 @@ async fn try_lock(connection: &mut Connection, how: Use) -> Result<bool> {
     row.try_get(0).map_err(dialect::error)
 }
 
-/// Whether the session that has the lock is still there.
+/// Whether the session that holds the lock still responds.
 async fn answers(connection: Option<&mut Connection>) -> bool {
     let Some(connection) = connection else { return false };
     tokio::time::timeout(ANSWERS_WITHIN, connection.ping()).await.is_ok_and(|answered| answered.is_ok())
 }
 
-/// Keeps the dedicated connection, until a migration's is lost or a server finds one.
+/// Maintains the dedicated connection, until a migration loses its own or a server finds a migration.
 async fn keep(held: Arc<Held>, connecting: PgConnectOptions, how: Use) {
     loop {
         sleep(LOOK_AGAIN).await;
@@ -196,7 +198,7 @@ async fn keep(held: Arc<Held>, connecting: PgConnectOptions, how: Use) {
         }
         *slot = None;
         if how == Use::Alone {
-            // Others may have come in between.
+            // Others may have used the registry in between.
             held.fence.0.closed.store(true, Ordering::SeqCst);
             return;
         }
@@ -206,7 +208,8 @@ async fn keep(held: Arc<Held>, connecting: PgConnectOptions, how: Use) {
     }
 }
 
-/// A connection with the shared lock, as soon as the server can be reached; none where a migration has the registry.
+/// Opens a connection with the shared lock as soon as the server can be reached. `None` if a migration has the
+/// registry.
 async fn open_again(connecting: &PgConnectOptions, fence: &Fence) -> Option<Connection> {
     loop {
         let opening = async {

@@ -1,5 +1,5 @@
-//! What is PostgreSQL's own: driver types, how a write begins, how rows are locked, what its error codes mean. The
-//! statements in `sql` are plain SQL with `$1` placeholders and name nothing else of the engine.
+//! Everything that is specific to PostgreSQL: driver types, how a write begins, how rows are locked, what its error
+//! codes mean. The statements in `sql` are plain SQL with `$1` placeholders and use nothing else of the engine.
 
 use crate::StoreError;
 
@@ -9,16 +9,16 @@ pub(super) use super::row_values::RowValues;
 pub(super) type Db = sqlx::Postgres;
 /// A connection.
 pub(super) type Connection = sqlx::PgConnection;
-/// A row of an answer.
+/// A row of a result.
 pub(super) type Row = sqlx::postgres::PgRow;
 /// A statement with its parameters.
 pub(super) type Query<'q> = sqlx::query::Query<'q, Db, sqlx::postgres::PgArguments>;
 
-/// Said in full, because a database may have other defaults.
+/// The isolation level is explicit, because a database may have another default.
 pub(super) const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
-/// Ends a statement that reads rows which the transaction goes on to decide about; of a join, those of one table. Rows
-/// that only refer to such a row need not wait, hence `NO KEY`.
+/// Ends a statement that reads rows about which the transaction then decides. Takes the table to lock if the
+/// statement is a join. `NO KEY`, because rows that only refer to such a row need not wait.
 macro_rules! for_update {
     () => {
         " FOR NO KEY UPDATE"
@@ -27,7 +27,7 @@ macro_rules! for_update {
         concat!(" FOR NO KEY UPDATE OF ", $of)
     };
 }
-/// Ends a statement that reads rows which must not go away before the transaction ends.
+/// Ends a statement that reads rows which must not be removed before the transaction ends.
 macro_rules! for_share {
     () => {
         " FOR SHARE"
@@ -35,8 +35,9 @@ macro_rules! for_share {
 }
 pub(super) use {for_share, for_update};
 
-/// Makes transactions that announce changes commit in the order of their numbers: a node that has read up to a number
-/// must never miss a lower one that is committed later. The number is any that nothing else of ours locks.
+/// Makes transactions that store change events commit in the order of the events' numbers: a node that has read up
+/// to a number must never miss a lower one that is committed later. The key of the lock is arbitrary, but nothing
+/// else here locks it.
 pub(super) const ORDER_CHANGES: Option<&str> = Some("SELECT pg_advisory_xact_lock(4780332971)");
 
 /// Raises the number that other processes see.
@@ -45,24 +46,24 @@ pub(super) const RAISE_GENERATION: Option<&str> = Some(
      ON CONFLICT (org_id) DO UPDATE SET number = generations.number + 1",
 );
 
-/// A part of a merged list. Each says by itself how far it is read and in which order, else a part that is a join would
-/// be read as a whole and sorted.
+/// A part of a merged list. Each part has its own order and limit, because a part that is a join would otherwise be
+/// read completely and sorted.
 pub(super) fn part_of_union(select: &str, order_and_limit: &str) -> String {
     format!("({select}{order_and_limit})")
 }
 
-/// Finds something where a transfer into this database was begun and not ended.
+/// Returns a row if a transfer into this database was begun and not finished.
 pub(super) const FIND_TRANSFER: &str = "SELECT 1 FROM pg_class c WHERE c.relname = 'unfinished_transfer' \
     AND c.relnamespace = current_schema()::regnamespace";
 
-/// Makes numbers go on where those of the source ended, and tells the server what the tables hold now.
+/// Continues the numbers after those of the source, and updates the planner's statistics.
 pub(super) const AFTER_TRANSFER: &[&str] = &[
     "SELECT setval(pg_get_serial_sequence('changes', 'sequence'), GREATEST(1, \
      (SELECT MAX(c.sequence) FROM changes c), (SELECT p.purged_through FROM changes_purged p WHERE p.id = 1)))",
     "ANALYZE",
 ];
 
-/// What the driver's error means to the store's callers.
+/// Maps an error of the driver to what it means for the store's callers.
 pub(super) fn error(error: sqlx::Error) -> StoreError {
     use sqlx::Error as E;
     match &error {
@@ -89,22 +90,24 @@ pub(super) fn error(error: sqlx::Error) -> StoreError {
     }
 }
 
-/// Only files are "not found": the network has other words.
-#[derive(Debug, thiserror::Error)]
-#[error("a file that its address names is not there: sslrootcert, sslcert, sslkey, or the server's socket")]
-struct MissingFile;
-
-/// Whoever answers is not who was asked for, as far as certificates tell.
+/// Only files are reported as "not found". Network errors have other kinds.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "the server's certificate is not accepted ({0}): name its authority with sslrootcert=FILE, and the server as its \
-     certificate does"
+    "a file that the database address names doesn't exist: sslrootcert, sslcert, sslkey, or the server's socket"
+)]
+struct MissingFile;
+
+/// The server's certificate doesn't prove that it is the server that the address names.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the server's certificate is not trusted ({0}): name its authority with sslrootcert=FILE, and use a host name that \
+     the certificate contains"
 )]
 struct Untrusted(String);
 
 fn untrusted(error: &sqlx::Error) -> Option<Untrusted> {
     let response = error.to_string();
-    // The driver passes on what its TLS library says, and that only as text.
+    // The driver passes on the message of its TLS library, and only as text.
     let (_, reason) = response.split_once("invalid peer certificate: ")?;
     Some(Untrusted(reason.to_owned()))
 }
@@ -119,7 +122,7 @@ enum Meaning {
     Statement,
 }
 
-/// By SQLSTATE, from PostgreSQL's "Error Codes".
+/// Classifies a SQLSTATE, as listed in PostgreSQL's "Error Codes".
 fn meaning(code: &str) -> Meaning {
     match code {
         // disk_full
@@ -131,7 +134,8 @@ fn meaning(code: &str) -> Meaning {
         // undefined_table, undefined_column, undefined_function, invalid_schema_name
         "42P01" | "42703" | "42883" | "3F000" => Meaning::Schema,
         // serialization_failure, deadlock_detected, lock_not_available, io_error,
-        // idle_in_transaction_session_timeout, invalid_catalog_name, insufficient_privilege, too_many_connections is 53
+        // idle_in_transaction_session_timeout, invalid_catalog_name, insufficient_privilege. too_many_connections
+        // is in class 53.
         "40001" | "40P01" | "55P03" | "58030" | "25P03" | "3D000" | "42501" => Meaning::Unavailable,
         _ => match code.get(..2) {
             // connection_exception, invalid_authorization, insufficient_resources, operator_intervention
@@ -141,7 +145,7 @@ fn meaning(code: &str) -> Meaning {
     }
 }
 
-/// Whether a unique index refused the statement.
+/// Whether a unique index rejected the statement.
 pub(super) fn is_unique_violation(error: &StoreError) -> bool {
     let StoreError::Statement(source) = error else { return false };
     source
@@ -156,7 +160,7 @@ mod tests {
 
     #[test]
     fn what_passes_by_itself_is_told_as_unavailable() {
-        // Shut down, starting up, too many connections, statement too slow, deadlock, cut off.
+        // Shut down, starting up, too many connections, statement too slow, deadlock, disconnected.
         for code in ["57P01", "57P03", "53300", "57014", "40P01", "08006"] {
             assert_eq!(meaning(code), Meaning::Unavailable, "{code}");
         }

@@ -1,5 +1,5 @@
-//! What other processes on the same database change: numbers that they raise with their commits, read again when what
-//! was read is too old.
+//! What other processes on the same database change. They raise a number with each commit, which is read again when
+//! the last value read is too old.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -12,11 +12,11 @@ use tokio::time::Instant;
 use super::{PostgresStore, dialect};
 use crate::Result;
 
-/// For how long an answer that another process has made outdated may still be taken for current. What this process
-/// changes counts at once.
+/// How long a response may count as current after another process has outdated it. Changes by this process take
+/// effect immediately.
 pub const GENERATION_FRESH_FOR: Duration = Duration::from_millis(500);
 
-/// The numbers as they were read last.
+/// The numbers as they were last read.
 #[derive(Debug, Default)]
 pub(super) struct SharedGenerations(Mutex<HashMap<OrgId, Seen>>);
 
@@ -32,7 +32,7 @@ impl SharedGenerations {
         seen.get(&org_id).filter(|seen| seen.since.elapsed() < GENERATION_FRESH_FOR).map(|seen| seen.number)
     }
 
-    /// Of two that read at the same time, the one that asked later knows better.
+    /// If two read at the same time, the later read wins.
     fn keep(&self, org_id: OrgId, read: Seen) -> i64 {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = seen.entry(org_id).or_insert(read);
@@ -44,7 +44,7 @@ impl SharedGenerations {
 }
 
 impl PostgresStore {
-    /// A number that changes with every change of the organization's buckets.
+    /// A number that changes with every change to the organization's buckets.
     pub(super) async fn generation(&self, org_id: OrgId) -> Result<u64> {
         let number = match self.shared.fresh(org_id) {
             Some(number) => number,
@@ -54,9 +54,9 @@ impl PostgresStore {
     }
 
     async fn read_generation(&self, org_id: OrgId) -> Result<i64> {
-        // From before the question: what is committed while it is under way may be missing from the answer.
+        // Taken before the query: the result may lack what is committed while it runs.
         let since = Instant::now();
-        // Both only ever grow, so their sum names a state of both.
+        // Both numbers only ever grow, so their sum identifies a state of both.
         let sql = "SELECT COALESCE((SELECT g.number FROM generations g WHERE g.org_id = $1), 0) \
                    + COALESCE((SELECT a.number FROM generations a WHERE a.org_id = ''), 0)";
         let row = sqlx::query(sql)

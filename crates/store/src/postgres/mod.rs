@@ -1,14 +1,14 @@
-//! The engine for people who run PostgreSQL (15 or newer): a database, or a schema of one, of its own.
+//! The engine for deployments with PostgreSQL (15 or newer). It uses a dedicated database, or a dedicated schema.
 //!
 //! Statements run on one pool of connections. A transaction sees what was committed before each of its statements
-//! (`READ COMMITTED`) and locks the rows that it decides about; where two get in each other's way, the server ends one
-//! of them and its caller is told to try again.
+//! (`READ COMMITTED`), and locks the rows about which it decides. If two transactions deadlock, the server ends one
+//! of them, and its caller is told to try again.
 //!
-//! Several processes may use one database. What one writes, all others read at once; only the numbers that tell whether
-//! a kept list is still current may be [`GENERATION_FRESH_FOR`] old.
+//! Several processes may use one database. What one process writes, the others see immediately. Only the numbers
+//! that show whether a cached list is still current may be [`GENERATION_FRESH_FOR`] old.
 //!
-//! A deleted secret is gone from the table with the next vacuum of it, and from the server's log of changes and its
-//! backups when those are thrown away.
+//! A deleted secret disappears from its table with the next vacuum, and from the server's write-ahead log and
+//! backups when those are deleted.
 
 mod address;
 mod claim;
@@ -41,16 +41,16 @@ pub use throwaway::ThrowawaySchema;
 
 /// The registry in a PostgreSQL database.
 pub struct PostgresStore {
-    // Both are the same pool: any connection may write.
+    // Both are the same pool, because any connection may write.
     writer: Pool<Db>,
     readers: Pool<Db>,
     generations: Arc<Generations>,
     shared: SharedGenerations,
-    /// None where the registry is only read.
+    /// `None` if the registry is only read.
     claim: Option<Claim>,
 }
 
-/// What `sql` is compiled for.
+/// The store that `sql` is compiled for.
 type EngineStore = PostgresStore;
 
 impl std::fmt::Debug for PostgresStore {
@@ -66,7 +66,7 @@ impl Store for PostgresStore {
         if is_fenced() {
             return Err(StoreError::BeingMigrated);
         }
-        // It may be this call's connection that was refused.
+        // It may be this call's connection that was rejected.
         open::check(&self.readers)
             .await
             .map_err(|error| if is_fenced() { StoreError::BeingMigrated } else { error })
@@ -77,7 +77,7 @@ impl Store for PostgresStore {
     }
 
     async fn backup(&self, _to: &Path) -> Result<()> {
-        let advice = "make backups of a PostgreSQL database with its own tools: pg_dump";
+        let advice = "back up a PostgreSQL database with its own tools, such as pg_dump";
         Err(StoreError::Backup(io::Error::new(io::ErrorKind::Unsupported, advice)))
     }
 

@@ -1,4 +1,4 @@
-//! Opening a database: connections, schema.
+//! Opening a database: connections and schema.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,19 +16,18 @@ use crate::{Result, StoreError};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
-/// The oldest version that the statements are tested on, as the server tells its own.
+/// The oldest version that the statements are tested on, in the form of `server_version_num`.
 const OLDEST_SERVER: i32 = 150_000;
 
-/// A connection that was not used for this long is asked whether it still is one, before it is used.
+/// A connection that was idle for longer than this is pinged before it is used.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
 /// How a database is used.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The most connections at the same time.
+    /// The largest number of connections.
     pub connections: u32,
-    /// How long a call waits for a connection: until another call is done with one, or until a server that doesn't
-    /// answer comes back.
+    /// How long a call waits for a connection, because all are in use or the server doesn't respond.
     pub acquire_timeout: Duration,
     /// How long a statement may run before the server ends it.
     pub statement_timeout: Duration,
@@ -48,24 +47,25 @@ impl Default for Options {
 }
 
 impl PostgresStore {
-    /// Opens the database at an address and brings its schema up to date. Of several processes that do so at the same
+    /// Opens the database at an address and brings its schema up to date. If several processes do so at the same
     /// time, one does the work and the others wait for it.
     ///
-    /// A process that dies while the schema is brought up to date leaves it as it was before the step under way; the
-    /// next call goes on from there.
+    /// A process that dies during an upgrade leaves the schema as it was before the current step. The next call
+    /// continues from there.
     ///
-    /// Others may use it too, but no migration ([`Self::open_alone`]) begins or is under way as long as the store is open.
+    /// Other servers may use the database too, but no migration ([`Self::open_alone`]) can run while the store is
+    /// open.
     pub async fn open(address: &Address, options: &Options) -> Result<Self> {
         Self::open_claimed(address, options, Use::Shared).await
     }
 
-    /// The same for a migration: nobody else uses the registry as long as the store is open and
-    /// [`Source::is_undisturbed`](crate::transfer::Source::is_undisturbed) says so.
+    /// Opens the database for a migration: nobody else uses the registry while the store is open and
+    /// [`Source::is_undisturbed`](crate::transfer::Source::is_undisturbed) returns true.
     pub async fn open_alone(address: &Address, options: &Options) -> Result<Self> {
         Self::open_claimed(address, options, Use::Alone).await
     }
 
-    /// Whether nobody who keeps to claims can have used it in another way since it was opened.
+    /// Whether the claim was held since the store was opened, so that no other claimant can have used the registry.
     pub(super) async fn is_claimed(&self) -> bool {
         match &self.claim {
             Some(claim) => claim.is_held().await,
@@ -73,7 +73,7 @@ impl PostgresStore {
         }
     }
 
-    /// Opens the database at an address as it is, to look at it only: nothing is made, changed or claimed.
+    /// Opens the database at an address for reading only. Creates, changes and claims nothing.
     pub async fn open_to_read(address: &Address) -> Result<Self> {
         let options = Options { connections: 1, ..Options::default() };
         let connecting = address.options().application_name("bucketry");
@@ -103,8 +103,8 @@ impl PostgresStore {
         let limited = connecting.options([
             ("statement_timeout", milliseconds(options.statement_timeout)),
             ("lock_timeout", milliseconds(options.lock_timeout)),
-            // A process that is cut off in the middle of a transaction must not hold its locks until the network's own
-            // patience ends.
+            // A process that is disconnected in the middle of a transaction must not hold its locks until the
+            // network's own time-outs end the connection.
             ("idle_in_transaction_session_timeout", milliseconds(options.statement_timeout * 2)),
         ]);
         let fence = (how == Use::Shared).then(|| claim.fence());
@@ -114,7 +114,8 @@ impl PostgresStore {
     }
 }
 
-/// Whether the database at an address can be used as it is, without changing anything; tells the server's version.
+/// Checks whether the database at an address can be used as it is, without changing it. Returns the server's
+/// version.
 pub async fn examine(address: &Address) -> Result<String> {
     let options = Options { connections: 1, ..Options::default() };
     let connecting = address.options().application_name("bucketry");
@@ -125,7 +126,7 @@ pub async fn examine(address: &Address) -> Result<String> {
     checked.map(|()| version)
 }
 
-/// What a server that doesn't answer must not hold up for longer than a call.
+/// A server that doesn't respond must not block longer than one call may take.
 async fn within<T>(options: &Options, reaching: impl Future<Output = Result<T>>) -> Result<T> {
     let reached = tokio::time::timeout(options.acquire_timeout, reaching).await;
     reached.map_err(|late| StoreError::Unavailable(Box::new(late)))?
@@ -145,7 +146,7 @@ fn pool(options: &Options, fence: Option<Fence>) -> PgPoolOptions {
         .max_connections(options.connections.max(1))
         .acquire_timeout(options.acquire_timeout)
         .test_before_acquire(false)
-        // One that is in steady use needs no question each time.
+        // A connection that is in steady use need not be checked each time.
         .before_acquire(|connection, last| {
             Box::pin(async move {
                 if last.idle_for > TRUSTED_FOR {
@@ -156,7 +157,7 @@ fn pool(options: &Options, fence: Option<Fence>) -> PgPoolOptions {
         })
 }
 
-/// Whether the server answers and is one that can be used; its version.
+/// Checks that the server responds and is recent enough. Returns its version.
 async fn reach(connecting: &PgConnectOptions) -> Result<String> {
     let mut connection = connecting.connect().await.map_err(dialect::error)?;
     let row =
@@ -168,15 +169,15 @@ async fn reach(connecting: &PgConnectOptions) -> Result<String> {
     let version: String = row.try_get(1).map_err(dialect::error)?;
     if number < OLDEST_SERVER {
         return Err(StoreError::Schema(format!(
-            "the server is PostgreSQL {version}; version 15 or newer is needed"
+            "the server is PostgreSQL {version}; version 15 or newer is required"
         )));
     }
     connection.close().await.map_err(dialect::error)?;
     Ok(version)
 }
 
-/// Refuses the database of another program, and runs the migrations that are missing. Without time-outs: a large table
-/// takes its time, and so does the process that was faster.
+/// Rejects the database of another program, and runs the missing migrations. Without time-outs, because a large
+/// table takes long, and so does waiting for another process that upgrades the schema.
 async fn prepare(connecting: &PgConnectOptions) -> Result<()> {
     let unlimited = connecting.clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]);
     let mut connection = unlimited.connect().await.map_err(dialect::error)?;
@@ -203,7 +204,7 @@ async fn claim(connection: &mut Connection) -> Result<()> {
     let own = MIGRATIONS.iter().next().map(|migration| migration.description.as_ref());
     match described.as_deref() {
         Some(described) if Some(described) != own => Err(foreign()),
-        // Begun and not come to its first migration.
+        // Another process began, but died before its first migration.
         None if tables > 1 => Err(foreign()),
         _ => Ok(()),
     }
@@ -211,7 +212,7 @@ async fn claim(connection: &mut Connection) -> Result<()> {
 
 fn foreign() -> StoreError {
     StoreError::Schema(
-        "it holds the tables of another program; give Bucketry a database of its own, or a schema of its own with \
+        "it contains the tables of another program; give Bucketry a dedicated database, or a dedicated schema with \
          ?options=-csearch_path%3Dbucketry at the end of the address"
             .to_owned(),
     )
@@ -221,7 +222,7 @@ fn schema_error(error: MigrateError) -> StoreError {
     match error {
         MigrateError::VersionMissing(version) => newer(version),
         MigrateError::VersionMismatch(version) => StoreError::Schema(format!(
-            "migration {version} was applied in another form than this version has; run the version of Bucketry \
+            "migration {version} was applied in another form than in this version; run the version of Bucketry \
              that made the database, or restore a backup"
         )),
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => dialect::error(error),
@@ -231,17 +232,17 @@ fn schema_error(error: MigrateError) -> StoreError {
 
 fn newer(version: i64) -> StoreError {
     StoreError::Schema(format!(
-        "a newer version of Bucketry has changed it (migration {version}); run that version, or restore a backup \
+        "a newer version of Bucketry has upgraded it (migration {version}); run that version, or restore a backup \
          from before the upgrade"
     ))
 }
 
-/// The database takes no writes: it is a standby, or was made read-only.
+/// The database rejects writes.
 #[derive(Debug, thiserror::Error)]
-#[error("the database is read-only: it is a standby, or default_transaction_read_only is on")]
+#[error("it is a standby, or default_transaction_read_only is on")]
 struct ReadOnly;
 
-/// Compares the newest applied migration with the newest one known, and asks whether writes are taken.
+/// Compares the newest applied migration with the newest known one, and checks that the database isn't read-only.
 pub(super) async fn check(pool: &Pool<Db>) -> Result<()> {
     let sql = "SELECT COALESCE(MAX(version), 0), current_setting('transaction_read_only') = 'on' \
                FROM _sqlx_migrations WHERE success";
@@ -255,7 +256,7 @@ pub(super) async fn check(pool: &Pool<Db>) -> Result<()> {
         std::cmp::Ordering::Equal => Ok(()),
         std::cmp::Ordering::Greater => Err(newer(applied)),
         std::cmp::Ordering::Less => Err(StoreError::Schema(format!(
-            "it was put back to migration {applied} while in use, and this version needs {known}; restart"
+            "it was restored to migration {applied} while in use, but this version needs {known}; restart the server"
         ))),
     }
 }

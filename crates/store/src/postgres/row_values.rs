@@ -1,5 +1,5 @@
-//! Rows as parameters of one statement: an array for each column. The statement's text is the same for any number of
-//! rows, so it is prepared and planned once, and the server reads a few parameters instead of thousands.
+//! Passes rows to a statement as one array per column. The statement's text is the same for any number of rows, so
+//! it is prepared and planned once, and the server parses a few parameters instead of thousands.
 
 use std::fmt::Write as _;
 
@@ -8,10 +8,10 @@ use sqlx::AssertSqlSafe;
 use super::dialect::Query;
 use crate::transfer::Cell;
 
-/// The most rows of one statement: their values are held in memory here and there.
+/// The largest number of rows per statement. Their values are in memory on both sides.
 const MOST_ROWS: usize = 8_192;
 
-/// A column's values, row by row.
+/// The values of a column, row by row.
 enum Column {
     Texts(Vec<Option<String>>),
     Numbers(Vec<Option<i64>>),
@@ -28,24 +28,24 @@ pub(super) struct RowValues {
 }
 
 impl RowValues {
-    /// How many of so many rows the next statement takes.
+    /// How many of the remaining rows the next statement takes.
     pub(super) fn rows_of_next(left: usize, _columns: usize) -> usize {
         left.min(MOST_ROWS)
     }
 
-    /// Begins a statement: `before`, so many rows with so many values each, `after`.
+    /// Begins a statement that consists of `before`, the rows, and `after`.
     pub(super) fn new(before: &str, rows: usize, columns: usize, after: &str) -> Self {
         let (before, after) = (before.to_owned(), after.to_owned());
         Self { before, after, rows, columns: Vec::with_capacity(columns), next: 0 }
     }
 
-    /// The next values are the next row's.
+    /// Begins the next row.
     pub(super) fn begin_row(mut self) -> Self {
         self.next = 0;
         self
     }
 
-    /// Gives the row its next value. All of a column are of one kind.
+    /// Adds the next value to the current row. All values of a column must have the same type.
     pub(super) fn bind(mut self, value: impl Into<Cell>) -> Self {
         let value = value.into();
         if self.next == self.columns.len() {
@@ -89,7 +89,7 @@ impl Column {
             (Self::Texts(values), Cell::Text(value)) => values.push(value),
             (Self::Numbers(values), Cell::Number(value)) => values.push(value),
             (Self::Flags(values), Cell::Flag(value)) => values.push(value),
-            // What is of another kind is no value of this column.
+            // A value of the wrong type becomes NULL.
             (Self::Texts(values), _) => values.push(None),
             (Self::Numbers(values), _) => values.push(None),
             (Self::Flags(values), _) => values.push(None),

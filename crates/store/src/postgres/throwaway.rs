@@ -1,11 +1,12 @@
-//! A schema for a registry that is thrown away, in a database that may hold anything else.
+//! A temporary schema for a registry, in a database that may contain anything else.
 
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 
 use super::{Address, dialect};
 use crate::Result;
 
-/// A schema of one's own, until [`ThrowawaySchema::remove`]; where that is not reached, it stays behind.
+/// A temporary schema, which exists until [`ThrowawaySchema::remove`] is called. If it is never called, the schema
+/// remains.
 #[derive(Debug)]
 pub struct ThrowawaySchema {
     database: Address,
@@ -13,7 +14,7 @@ pub struct ThrowawaySchema {
 }
 
 impl ThrowawaySchema {
-    /// Makes it, under a name that nobody has.
+    /// Creates the schema, under a unique name that begins with `prefix`.
     pub async fn make(database: &Address, prefix: &str) -> Result<Self> {
         let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default().as_micros();
         let made = Self { database: database.clone(), name: format!("{prefix}_{since}") };
@@ -21,17 +22,17 @@ impl ThrowawaySchema {
         Ok(made)
     }
 
-    /// Its name.
+    /// The name of the schema.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The database's address, as it leads into the schema.
+    /// The database's address with this schema selected.
     pub fn address(&self) -> Address {
         self.database.in_schema(&self.name)
     }
 
-    /// Removes it with all that is in it.
+    /// Removes the schema with everything in it.
     pub async fn remove(self) -> Result<()> {
         self.run(format!("DROP SCHEMA {} CASCADE", self.name)).await
     }

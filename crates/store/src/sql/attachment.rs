@@ -1,4 +1,4 @@
-//! Which repositories hold which buckets.
+//! Which repositories contain which buckets.
 
 use std::collections::HashMap;
 
@@ -22,7 +22,7 @@ const ATTACHMENTS: Rows<'static> = Rows {
     after: "",
 };
 
-/// Reads `bucket_id, position, folder, is_master`, the position first.
+/// Reads `bucket_id, position, folder, is_master`. Returns the position first.
 pub(super) fn attachment(columns: &mut Columns<'_>) -> Result<(i64, RepositoryBucket)> {
     let bucket_id = columns.parsed()?;
     let position = columns.number()?;
@@ -30,19 +30,19 @@ pub(super) fn attachment(columns: &mut Columns<'_>) -> Result<(i64, RepositoryBu
     Ok((position, RepositoryBucket { bucket_id, folder, master: columns.flag()? }))
 }
 
-/// A repository's buckets in their order.
+/// Sorts a repository's buckets by position.
 pub(super) fn in_order<T>(mut attachments: Vec<(i64, T)>) -> Vec<T> {
     attachments.sort_by_key(|(position, _)| *position);
     attachments.into_iter().map(|(_, attachment)| attachment).collect()
 }
 
-/// Whether a live repository holds the bucket.
+/// Whether a live repository contains the bucket.
 pub(super) async fn is_held(write: &mut Write, id: BucketId) -> Result<bool> {
     let sql = "SELECT 1 FROM repository_buckets WHERE bucket_id = $1 LIMIT 1";
     write.finds(query(sql).bind(id.to_string())).await
 }
 
-/// Whether a repository of mode NORMAL holds the bucket beside another one that has the name at its provider.
+/// Whether a repository of mode NORMAL contains both the bucket and another one with this name at its provider.
 pub(super) async fn would_share_name(write: &mut Write, id: BucketId, name: &str) -> Result<bool> {
     let sql = "SELECT 1 FROM repository_buckets mine JOIN repositories r ON r.id = mine.repo_id \
                JOIN repository_buckets other ON other.repo_id = mine.repo_id \
@@ -51,13 +51,13 @@ pub(super) async fn would_share_name(write: &mut Write, id: BucketId, name: &str
     write.finds(query(sql).bind(id.to_string()).bind(name.to_owned())).await
 }
 
-/// Whether the bucket has another name at its provider than this one.
+/// Whether the bucket currently has a name at its provider other than this one.
 pub(super) async fn is_called_otherwise(write: &mut Write, id: BucketId, name: &str) -> Result<bool> {
     let sql = "SELECT 1 FROM buckets WHERE id = $1 AND bucket <> $2";
     write.finds(query(sql).bind(id.to_string()).bind(name.to_owned())).await
 }
 
-/// Makes other changes of the repositories that hold the bucket wait for this one.
+/// Locks the repositories that contain the bucket, so that other changes to them wait for this one.
 pub(super) async fn lock_holders(write: &mut Write, id: BucketId) -> Result<()> {
     let sql = concat!(
         "SELECT id FROM repositories WHERE id IN (SELECT repo_id FROM repository_buckets WHERE bucket_id = $1) \
@@ -67,7 +67,7 @@ pub(super) async fn lock_holders(write: &mut Write, id: BucketId) -> Result<()> 
     write.rows(query(sql).bind(id.to_string())).await.map(|_| ())
 }
 
-/// Raises the versions of the repositories that hold the bucket, and tells nodes.
+/// Raises the versions of the repositories that contain the bucket, and records a change of each.
 pub(super) async fn announce_holders(
     write: &mut Write,
     org_id: OrgId,
@@ -81,7 +81,7 @@ pub(super) async fn announce_holders(
     Ok(())
 }
 
-/// Whether a repository may have the proposed buckets. They stay as they are until the transaction ends.
+/// Checks whether a repository may contain the proposed buckets, which stay locked until the transaction ends.
 pub(super) async fn check(
     write: &mut Write,
     proposal: &Proposal,
@@ -102,14 +102,14 @@ pub(super) async fn check(
     Ok(attachment.check())
 }
 
-/// Those of the buckets that are live and in the proposal's workspace.
+/// The proposed buckets that are live and in the proposal's workspace.
 async fn known(
     write: &mut Write,
     proposal: &Proposal,
     wanted: &[String],
 ) -> Result<HashMap<BucketId, String>> {
-    // Workspace and organization are compared here: asked in the statement, they would tempt the engine to read all of
-    // their buckets instead of these.
+    // Workspace and organization are compared here and not in the statement, where they could lead the engine to
+    // read all their buckets instead of these.
     let list = InList::new(
         "SELECT id, org_id, workspace_id, bucket FROM buckets WHERE deleted_at IS NULL AND id IN (",
         concat!(")", for_update!()),
@@ -126,7 +126,7 @@ async fn known(
     Ok(known)
 }
 
-/// Who holds the buckets, beside `except`.
+/// Which repositories contain the buckets, apart from `except`.
 async fn holdings(write: &mut Write, except: Option<RepoId>, wanted: &[String]) -> Result<Vec<Holding>> {
     let list = InList::new(
         "SELECT p.bucket_id, p.repo_id, r.name, r.mode, p.folder FROM repository_buckets p \
@@ -157,7 +157,7 @@ async fn attachments(write: &mut Write, id: RepoId) -> Result<Vec<RepositoryBuck
     Ok(in_order(attachments))
 }
 
-/// Gives a repository these buckets in place of those that it has.
+/// Replaces all buckets of a repository.
 pub(super) async fn replace(write: &mut Write, id: RepoId, buckets: &[RepositoryBucket]) -> Result<()> {
     free(write, id).await?;
     let attachments: Vec<(u64, &RepositoryBucket)> = (0..).zip(buckets).collect();
@@ -174,7 +174,7 @@ pub(super) async fn replace(write: &mut Write, id: RepoId, buckets: &[Repository
         .map(|_| ())
 }
 
-/// Takes all buckets out of a repository.
+/// Removes all buckets from a repository.
 pub(super) async fn free(write: &mut Write, id: RepoId) -> Result<()> {
     let sql = "DELETE FROM repository_buckets WHERE repo_id = $1";
     write.execute(query(sql).bind(id.to_string())).await.map(|_| ())

@@ -1,4 +1,4 @@
-//! Buckets: registering, changing, removing, looking up. Lists are the next module's.
+//! Registering, changing, removing and looking up buckets. Lists are in `bucket_list`.
 
 use async_trait::async_trait;
 use bucketry_model::bucket::{Bucket, BucketLocation, CredentialTimes, StorageType};
@@ -20,13 +20,13 @@ use crate::bucket::{
 };
 use crate::sync::Subject;
 
-/// The columns that make a location.
+/// The columns of a location.
 macro_rules! location_columns {
     () => {
         "b.storage_type, b.bucket, b.access_key, b.endpoint, b.region"
     };
 }
-/// The columns that make a bucket without its secret.
+/// The columns of a bucket without its secret.
 macro_rules! bucket_columns {
     () => {
         concat!(
@@ -74,7 +74,7 @@ fn bucket(row: &Row) -> Result<Bucket> {
     Ok(Bucket { secret: columns.optional_text()?.map(SealedSecret::from_text), ..bucket })
 }
 
-/// Inserts the row; false where a live bucket has the name.
+/// Inserts the row. Returns false if a live bucket has the name.
 async fn insert_row(write: &mut Write, new: &NewBucket, now: Timestamp) -> Result<bool> {
     let sql = "INSERT INTO buckets (id, org_id, workspace_id, name, name_folded, storage_type, bucket, access_key, \
                endpoint, region, version, created_at, updated_at, sealed_to, secret, secret_set_at, secret_expires_at) \
@@ -101,7 +101,7 @@ async fn insert_row(write: &mut Write, new: &NewBucket, now: Timestamp) -> Resul
     Ok(write.execute(insert).await? > 0)
 }
 
-/// Takes one place of the quota; false where there is none left.
+/// Takes one place of the quota. Returns false if none is left.
 async fn take_place(write: &mut Write, org_id: OrgId) -> Result<bool> {
     let sql = "UPDATE organizations SET bucket_count = bucket_count + 1 \
                WHERE id = $1 AND (bucket_quota IS NULL OR bucket_count < bucket_quota)";
@@ -143,7 +143,7 @@ async fn update_row(write: &mut Write, update: &BucketUpdate, now: Timestamp) ->
     write.execute(statement).await.map(|_| ())
 }
 
-/// Removes what nodes reported on a bucket.
+/// Removes what nodes reported about a bucket.
 async fn remove_reports(write: &mut Write, id: BucketId) -> Result<()> {
     let sql = "DELETE FROM bucket_words WHERE bucket_id = $1";
     write.execute(query(sql).bind(id.to_string())).await.map(|_| ())
@@ -197,8 +197,8 @@ impl BucketStore for SqlStore {
             probe::hold_heartbeats(&mut write).await?;
         }
         let report = probe::reporter(&mut write, update.first_report.as_ref()).await?;
-        // Repositories before buckets, as those do that change a repository: else two could wait for each other. It also
-        // keeps two buckets of a repository from taking one name at once.
+        // Locks repositories before buckets, in the same order as changes to repositories do, to avoid deadlocks.
+        // Also prevents two buckets of a repository from taking the same name at the same time.
         if attachment::is_called_otherwise(&mut write, update.id, &update.location.bucket).await? {
             attachment::lock_holders(&mut write, update.id).await?;
         }

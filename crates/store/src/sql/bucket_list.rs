@@ -32,19 +32,19 @@ const PAGE_STARTS: Select =
     Select { sql: "SELECT b.id, b.created_at FROM buckets b", table: "b", condition: "" };
 
 impl SqlStore {
-    /// A page of buckets with what nodes say of them.
+    /// A page of buckets with the reports of nodes.
     pub(super) async fn list(&self, page: &BucketQuery) -> Result<Vec<ListedBucket>> {
         let listed = self.page(BUCKETS, &PageQuery::of_buckets(page), listed_bucket, sort_key).await?;
         self.with_words(listed).await
     }
 
-    /// Likewise, without those that a repository of mode MIRROR holds.
+    /// A page of buckets that no repository of mode MIRROR contains, with the reports of nodes.
     pub(super) async fn list_available(&self, page: &BucketQuery) -> Result<Vec<ListedBucket>> {
         let listed = self.page(AVAILABLE, &PageQuery::of_buckets(page), listed_bucket, sort_key).await?;
         self.with_words(listed).await
     }
 
-    /// Those of the given ones that are live and in the organization.
+    /// The given buckets that are live and in the organization.
     pub(super) async fn list_among(&self, org_id: OrgId, ids: &[BucketId]) -> Result<Vec<ListedBucket>> {
         let among = concat!(select_listed_buckets!(), " WHERE b.deleted_at IS NULL AND b.id IN (");
         let rows = self.rows_in_list(&InList::new(among, ")"), &texts(ids)).await?;

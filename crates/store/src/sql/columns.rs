@@ -1,5 +1,5 @@
-//! Reading rows: columns in the order of the SELECT, each turned into the domain's own type. What can't be read is
-//! told by its column, never by its value.
+//! Reads the columns of a row in the order of the SELECT, and converts each to its domain type. An error names the
+//! column that can't be read, never its value.
 
 use std::str::FromStr;
 
@@ -33,7 +33,7 @@ impl<'r> Columns<'r> {
         StoreError::Damaged(format!("column {name}"))
     }
 
-    // The column read last holds something else than it should.
+    // An error for the column that was read last.
     fn wrong<E>(&self) -> impl FnOnce(E) -> StoreError {
         move |_| self.damaged(self.next - 1)
     }
@@ -69,7 +69,7 @@ impl<'r> Columns<'r> {
         number.map(|number| T::try_from(number).map_err(self.wrong())).transpose()
     }
 
-    /// An id, an enum, or whatever else is written as its text.
+    /// An id, an enum, or another type that is stored as text.
     pub(super) fn parsed<T: FromStr>(&mut self) -> Result<T> {
         let text: &str = self.take()?;
         text.parse().map_err(self.wrong())
@@ -80,13 +80,13 @@ impl<'r> Columns<'r> {
         text.map(|text| text.parse().map_err(self.wrong())).transpose()
     }
 
-    /// What is written as its text, or none for the empty one.
+    /// A type that is stored as text, or `None` for the empty text.
     pub(super) fn parsed_unless_empty<T: FromStr>(&mut self) -> Result<Option<T>> {
         let text: &str = self.take()?;
         if text.is_empty() { Ok(None) } else { text.parse().map(Some).map_err(self.wrong()) }
     }
 
-    /// A text that `read` understands.
+    /// A text that `read` parses.
     pub(super) fn read<T, E>(
         &mut self,
         read: impl FnOnce(&'r str) -> std::result::Result<T, E>,
@@ -116,7 +116,7 @@ impl<'r> Columns<'r> {
     }
 }
 
-/// A count as it is stored; what no column could hold is stored as the largest number.
+/// A count as it is stored. One that exceeds the column is stored as its largest value.
 pub(super) fn stored(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }

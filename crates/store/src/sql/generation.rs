@@ -1,4 +1,4 @@
-//! Numbers that change with every change of an organization's buckets, as far as this process makes it.
+//! Numbers that change with every change to an organization's buckets that this process makes.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -7,8 +7,8 @@ use std::sync::{PoisonError, RwLock};
 
 use bucketry_model::id::OrgId;
 
-/// A counter for each organization. They live in memory; each start counts from somewhere else, so that no number of an
-/// earlier start comes again. What other processes change, where the engine has several, is added by the engine.
+/// One counter per organization, in memory. Each start begins at a random number, so that numbers of an earlier
+/// start don't come again. An engine that several processes share adds what the others change.
 #[derive(Debug)]
 pub(in super::super) struct Generations {
     start: u64,
@@ -43,7 +43,7 @@ impl Generations {
         by_org.entry(org_id).or_default().fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Raises what a transaction touched.
+    /// Raises the counters of what a transaction touched.
     pub(super) fn raise_touched(&self, touched: &Touched) {
         if touched.all {
             self.all.fetch_add(1, Ordering::AcqRel);
@@ -54,7 +54,7 @@ impl Generations {
     }
 }
 
-/// Whose buckets a transaction touches.
+/// The organizations whose buckets a transaction touches.
 #[derive(Debug, Default)]
 pub(super) struct Touched {
     all: bool,
@@ -62,7 +62,7 @@ pub(super) struct Touched {
 }
 
 impl Touched {
-    /// The buckets of one organization; of all, for none.
+    /// Adds one organization. `None` for all.
     pub(super) fn add(&mut self, org_id: Option<OrgId>) {
         match org_id {
             None => self.all = true,
@@ -75,7 +75,7 @@ impl Touched {
         !self.all && self.orgs.is_empty()
     }
 
-    /// Whose, as texts in order; the empty text for all.
+    /// The ids as sorted texts. The empty text means all organizations.
     pub(super) fn texts(&self) -> Vec<String> {
         let all = self.all.then(String::new);
         let mut texts: Vec<String> =

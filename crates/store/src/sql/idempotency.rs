@@ -1,4 +1,4 @@
-//! Answers kept for requests that may arrive twice.
+//! Stored responses for requests that may arrive twice.
 
 use async_trait::async_trait;
 use bucketry_model::time::{is_ahead, to_micros};
@@ -11,7 +11,7 @@ use super::dialect::{Query, for_update};
 use crate::Result;
 use crate::idempotency::{Begun, IdempotencyStore, RequestName};
 
-/// Begins a statement whose first three parameters name a request.
+/// Begins a statement whose first three parameters identify a request.
 fn of_request<'q>(sql: &'static str, name: &RequestName) -> Query<'q> {
     query(sql).bind(name.token_id.to_string()).bind(name.route.clone()).bind(name.key.clone())
 }
@@ -39,7 +39,7 @@ impl IdempotencyStore for SqlStore {
              WHERE token_id = $1 AND route = $2 AND request_key = $3",
             for_update!()
         );
-        // Abandoned in between, which only engines with several writers can see.
+        // The request was abandoned in between. Only possible on an engine with several writers.
         let Some(row) = write.row(of_request(known, name)).await? else { return Ok(Begun::InProgress) };
         let mut columns = Columns::of(&row);
         let same_body = columns.text()? == hash;

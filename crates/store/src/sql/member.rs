@@ -15,7 +15,7 @@ use super::{SqlStore, user, workspace};
 use crate::Result;
 use crate::workspace::{Member, MemberChanged};
 
-/// Inserts a member; false where the user is one already.
+/// Inserts a member. Returns false if the user is one already.
 pub(super) async fn insert(
     write: &mut Write,
     id: WorkspaceId,
@@ -84,7 +84,8 @@ pub(super) async fn remove(
     Ok(MemberChanged::Changed)
 }
 
-/// `Changed` where the member may be changed or, with `lowered`, stop being ADMIN; else why not.
+/// Returns `Changed` if the member may be changed or, with `lowered`, may stop being ADMIN. Otherwise returns the
+/// reason.
 async fn may_lose_admin(
     write: &mut Write,
     org_id: OrgId,

@@ -1,8 +1,9 @@
-//! The statements, written once for every engine.
+//! The statements, written once for all engines.
 //!
-//! This folder is compiled once as a part of each engine's module (`sqlite::sql`, `postgres::sql`), against that
-//! engine's `dialect` and for its store. What differs between engines stands in their `dialect` and nowhere here, so a
-//! trait that is implemented here is implemented for all of them. A new table needs a migration for each engine.
+//! This folder is compiled once per engine, as a part of its module (`sqlite::sql`, `postgres::sql`), against the
+//! engine's `dialect` and for its store. The crate's documentation says why. Differences between engines belong in
+//! their `dialect`s and never here, so a trait that is implemented here is implemented for all of them. A new table
+//! needs a migration for each engine.
 
 use super::dialect;
 

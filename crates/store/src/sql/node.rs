@@ -14,7 +14,7 @@ use super::statement::Write;
 use crate::Result;
 use crate::node::{NodeKey, NodeRegistered, NodeRegistration, NodeStore};
 
-/// The columns that make a node.
+/// The columns of a node.
 macro_rules! node_columns {
     () => {
         "n.id, n.org_id, n.name, n.region, n.provider, n.version, n.recipients, n.created_at, n.last_seen"
@@ -51,14 +51,14 @@ fn node_key(row: &Row) -> Result<NodeKey> {
     })
 }
 
-/// What a registration finds under its name.
+/// A node with the name of a registration.
 struct KnownNode {
     id: NodeId,
     org_id: Option<OrgId>,
     is_live: bool,
 }
 
-/// The live node of a name, or else those that once had it, the latest first.
+/// The live node with this name first, then removed nodes that had it, the latest first.
 async fn known_by_name(write: &mut Write, name: &str) -> Result<Vec<KnownNode>> {
     let sql = "SELECT id, org_id, removed_at FROM nodes WHERE name = $1";
     let mut known = Vec::new();
@@ -111,7 +111,7 @@ async fn update(
     write.execute(update).await.map(|_| ())
 }
 
-/// Removes a live node with its last words.
+/// Removes a live node with its latest reports.
 async fn remove(write: &mut Write, id: &str, org_id: Option<OrgId>, now: Timestamp) -> Result<()> {
     let sql = "UPDATE nodes SET removed_at = $2 WHERE id = $1";
     write.execute(query(sql).bind(id).bind(to_micros(now))).await?;
@@ -129,8 +129,8 @@ impl SqlStore {
             return Ok(NodeRegistered::NameTaken);
         }
         let recipients = serde_json::json!(registration.recipients).to_string();
-        // A node that was removed and comes back gets its id back: its spools go on where they were counted, so a
-        // batch whose acknowledgement was lost is still recognised.
+        // A removed node that comes back gets its id back. Its spools continue where they were counted, so a batch
+        // whose acknowledgement was lost is still recognised.
         let back = known.iter().find(|node| node.org_id == registration.org_id).map(|node| node.id);
         let id = back.unwrap_or(registration.id);
         if back.is_some() {
@@ -144,14 +144,15 @@ impl SqlStore {
         write.bump_generation(registration.org_id);
         write.commit().await?;
         node.map(NodeRegistered::Registered)
-            .ok_or_else(|| crate::StoreError::Damaged("a node that was just stored is not there".to_owned()))
+            .ok_or_else(|| crate::StoreError::Damaged("a node that was just stored is missing".to_owned()))
     }
 }
 
 #[async_trait]
 impl NodeStore for SqlStore {
     async fn register_node(&self, registration: &NodeRegistration, now: Timestamp) -> Result<NodeRegistered> {
-        // Refused by the unique index where another one was faster with the same name: that one is found then.
+        // If another registration of the same name was faster, the unique index rejects this one. The second
+        // attempt finds the other node.
         match self.register(registration, now).await {
             Err(error) if is_unique_violation(&error) => self.register(registration, now).await,
             outcome => outcome,

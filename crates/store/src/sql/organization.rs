@@ -36,7 +36,8 @@ impl OrganizationStore for SqlStore {
         now: Timestamp,
     ) -> Result<OrganizationInserted> {
         let mut write = self.write().await?;
-        // Which one is the first must not depend on clocks: its owners may do more than others.
+        // Which organization is the first must not depend on clocks, because its owners have more rights than
+        // others.
         let latest = "SELECT created_at FROM organizations ORDER BY created_at DESC, id DESC LIMIT 1";
         let latest: Option<i64> =
             write.row(query(latest)).await?.map(|row| Columns::of(&row).number()).transpose()?;

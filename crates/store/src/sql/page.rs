@@ -1,5 +1,5 @@
-//! Pages of newest-first lists. A page reads as many rows as it shows, in the order of an index: of the organization,
-//! of the workspace, or of several workspaces merged.
+//! Pages of newest-first lists. A page reads only as many rows as it shows, in the order of an index: that of the
+//! organization, of the workspace, or of several workspaces merged.
 
 use std::cmp::Reverse;
 
@@ -13,11 +13,12 @@ use super::dialect::{Row, part_of_union};
 use crate::Result;
 use crate::bucket::{BucketQuery, PageStart};
 
-/// The most workspaces that one statement merges; the pages of more statements are merged here.
+/// The largest number of workspaces that one statement merges. If there are more, the pages of several statements
+/// are merged here.
 const MERGED_AT_ONCE: usize = 64;
 
-/// What a list shows: the statement up to its conditions, the short name of the table whose rows are listed, and what
-/// they must fulfil beside being live and visible.
+/// What a list shows: the statement up to its conditions, the alias of the listed table, and the condition on its
+/// rows apart from being live and visible.
 #[derive(Clone, Copy)]
 pub(super) struct Select {
     pub(super) sql: &'static str,
@@ -40,7 +41,7 @@ impl<'a> PageQuery<'a> {
         after: Option<&PageStart<Id>>,
         limit: u32,
     ) -> Self {
-        // "~" sorts after every id, so the first page begins after the end of time.
+        // "~" sorts after every id, so this position is before the first page.
         let after = after
             .map_or((i64::MAX, "~".to_owned()), |start| (to_micros(start.created_at), start.id.to_string()));
         Self { org_id, visible, after, limit }
@@ -52,7 +53,7 @@ impl<'a> PageQuery<'a> {
 }
 
 impl SqlStore {
-    /// Reads a page; `sort_key` tells what the list is ordered by.
+    /// Reads a page. `sort_key` returns what the list is ordered by.
     pub(super) async fn page<T, K: Ord>(
         &self,
         select: Select,
@@ -100,7 +101,7 @@ fn of_org(Select { sql, table, condition }: Select) -> String {
     )
 }
 
-// Each part is read in the order of its index and no further than the merged page needs.
+// Each part is read in the order of its index, and no further than the merged page needs.
 fn of_workspaces(Select { sql, table, condition }: Select, workspaces: &[WorkspaceId]) -> String {
     const ORDER: &str = " ORDER BY created_at DESC, id DESC LIMIT $3";
     let mut merged = String::new();

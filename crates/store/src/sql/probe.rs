@@ -1,5 +1,5 @@
-//! Adding the samples of a heartbeat: read what was known of the sampled buckets, let the rules of
-//! `bucketry_model::uptime` work on it in memory, write the outcome with few statements.
+//! Adding the samples of a heartbeat: reads the stored state of the sampled buckets, applies the rules of
+//! `bucketry_model::uptime` in memory, and writes the outcome with few statements.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -21,7 +21,7 @@ use crate::Result;
 use crate::bucket::FirstReport;
 use crate::status::ProbeBatch;
 
-/// What is known of a bucket that the node serves.
+/// The stored state of a bucket that the node serves.
 struct KnownBucket {
     org_id: OrgId,
     config: Config,
@@ -29,15 +29,15 @@ struct KnownBucket {
     changed: bool,
 }
 
-/// Since when location and secret are what they are.
+/// The version and the time at which location or secret last changed.
 struct Config {
     version: i64,
     changed_at: Option<Timestamp>,
 }
 
 impl Config {
-    /// Whether a sample is of it rather than of what the bucket was before. Nodes that don't send a version are
-    /// believed from the time of the change.
+    /// Whether a sample belongs to this configuration and not to an earlier one. Samples without a version, from
+    /// older nodes, count from the time of the change.
     fn is_of(&self, sample: &ProbeSample) -> bool {
         match sample.version {
             Some(version) => version >= self.version,
@@ -46,12 +46,12 @@ impl Config {
     }
 }
 
-/// A node's last word on a bucket.
+/// A node's latest report on a bucket.
 struct LastStatus {
     at: Timestamp,
     status: ProbedStatus,
     latency_ms: Option<u32>,
-    /// Why it is OFFLINE. What an earlier word said of it isn't read: a new word tells anew.
+    /// Why the bucket is OFFLINE. Never read from the stored report, because a new report replaces it.
     failure: Option<ProbeFailure>,
 }
 
@@ -75,7 +75,7 @@ const DAYS: Rows<'static> = Rows {
 };
 
 impl SqlStore {
-    /// `StatusStore::record_probes`.
+    /// Implements `StatusStore::record_probes`.
     pub(super) async fn record(&self, batch: &ProbeBatch) -> Result<usize> {
         if batch.samples.is_empty() {
             return Ok(0);
@@ -87,15 +87,16 @@ impl SqlStore {
     }
 }
 
-/// Keeps heartbeats from adding samples until the transaction ends: one that has read a bucket's configuration already
-/// would store, after a change of it, what it says of the earlier one. To be called before anything else is locked.
+/// Keeps heartbeats from adding samples until the transaction ends. A heartbeat that has already read the bucket's
+/// configuration would otherwise store samples of it after the change. Must be called before anything else is
+/// locked.
 pub(super) async fn hold_heartbeats(write: &mut Write) -> Result<()> {
     let sql = concat!("SELECT n.id FROM nodes n WHERE n.removed_at IS NULL ORDER BY n.id", for_update!());
     write.rows(query(sql)).await.map(drop)
 }
 
-/// The node of a first report, locked: before anything that a heartbeat locks after its node, or the two could wait for
-/// each other. None where there is no report, or the node was removed.
+/// Locks the node of a first report and returns the report. Must be called before anything that a heartbeat locks
+/// after its node, to avoid deadlocks. `None` if there is no report, or the node was removed.
 pub(super) async fn reporter<'r>(
     write: &mut Write,
     report: Option<&'r FirstReport>,
@@ -104,14 +105,14 @@ pub(super) async fn reporter<'r>(
     Ok(is_registered(write, report.node_id).await?.then_some(report))
 }
 
-/// Adds a validation's outcome as the first report on a bucket's present configuration.
+/// Adds a validation's outcome as the first report on a bucket's current configuration.
 pub(super) async fn take_first(
     write: &mut Write,
     id: BucketId,
     report: &FirstReport,
     now: Timestamp,
 ) -> Result<()> {
-    // Whatever it is, it was just written in this transaction: the outcome is of no earlier version.
+    // This transaction just wrote the configuration, so the outcome can't belong to an earlier version.
     let sample = ProbeSample { version: Some(i64::MAX), ..report.sample.clone() };
     let batch = ProbeBatch {
         node_id: report.node_id,
@@ -123,7 +124,7 @@ pub(super) async fn take_first(
     take(write, &batch).await.map(drop)
 }
 
-/// Adds samples. Returns how many were taken.
+/// Adds samples. Returns how many were added.
 async fn take(write: &mut Write, batch: &ProbeBatch) -> Result<usize> {
     if !is_registered(write, batch.node_id).await? {
         return Ok(0);
@@ -153,13 +154,13 @@ async fn take(write: &mut Write, batch: &ProbeBatch) -> Result<usize> {
     Ok(taken)
 }
 
-/// Whether the node is a live one; it stays so until the transaction ends, and its batches wait for each other.
+/// Whether the node is live. Locks it until the transaction ends, so that its batches wait for each other.
 async fn is_registered(write: &mut Write, id: NodeId) -> Result<bool> {
     let sql = concat!("SELECT id FROM nodes WHERE id = $1 AND removed_at IS NULL", for_update!());
     write.finds(query(sql).bind(id.to_string())).await
 }
 
-/// The live buckets among the sampled ones that the node serves, with its last words.
+/// The live buckets among the sampled ones that the node serves, with its latest reports.
 async fn known_buckets(write: &mut Write, batch: &ProbeBatch) -> Result<BTreeMap<BucketId, KnownBucket>> {
     let list = InList::new(
         "SELECT b.id, b.org_id, b.config_version, b.config_changed_at, w.at, w.status, w.latency_ms FROM buckets b \
@@ -175,7 +176,8 @@ async fn known_buckets(write: &mut Write, batch: &ProbeBatch) -> Result<BTreeMap
         if batch.org_id.is_some_and(|served| served != org_id) {
             continue;
         }
-        // A clock that was ahead must not keep true samples out until time has caught up with it.
+        // Times from a clock that was ahead are ignored. They would otherwise keep correct samples out until real
+        // time has caught up.
         let counts = |time: Option<Timestamp>| time.filter(|time| !is_ahead(*time, batch.now));
         let config = Config { version: columns.number()?, changed_at: counts(columns.optional_time()?) };
         let at = counts(columns.optional_time()?);
@@ -188,8 +190,8 @@ async fn known_buckets(write: &mut Write, batch: &ProbeBatch) -> Result<BTreeMap
     Ok(known)
 }
 
-/// The records so far of the days that the samples fall into, and of those before where a sample closes a time that
-/// began the day before.
+/// The existing records of the days that the samples fall into. If a sample ends a span that began on the day
+/// before, the record of that day too.
 async fn day_records(
     write: &mut Write,
     batch: &ProbeBatch,
@@ -228,7 +230,8 @@ fn observed(status_row: &LastStatus) -> Observed {
     Observed { at: status_row.at, status: status_row.status }
 }
 
-/// Adds the samples in their order. Returns how many were taken; of `days`, leaves those that changed.
+/// Adds the samples in their order. Returns how many were added. Afterwards `days` contains only the records that
+/// changed.
 fn add(batch: &ProbeBatch, known: &mut BTreeMap<BucketId, KnownBucket>, days: &mut DayRecords) -> usize {
     let mut before = std::mem::take(days);
     let mut taken = 0;
@@ -240,7 +243,7 @@ fn add(batch: &ProbeBatch, known: &mut BTreeMap<BucketId, KnownBucket>, days: &m
     };
     for (id, sample) in &batch.samples {
         let Some(known) = known.get_mut(id).filter(|known| known.config.is_of(sample)) else { continue };
-        // As the store keeps times: what differs by less than a microsecond is the same moment.
+        // Times are stored in microseconds, so times that differ by less are equal.
         if known
             .status_row
             .as_ref()
@@ -257,7 +260,7 @@ fn add(batch: &ProbeBatch, known: &mut BTreeMap<BucketId, KnownBucket>, days: &m
             None => sample.latency_ms.or(last_latency),
             Some(_) => last_latency,
         };
-        // One failure of an ONLINE bucket is no reason for anything yet.
+        // A single failure of an ONLINE bucket isn't stored as a reason.
         let failure = sample.failure.clone().filter(|_| sample.status == ProbedStatus::Offline);
         known.status_row = Some(LastStatus { at: sample.at, status: sample.status, latency_ms, failure });
         known.changed = true;

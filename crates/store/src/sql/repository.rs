@@ -1,4 +1,5 @@
-//! Repositories: making, changing, removing. Reads are the next module's, buckets' places in them `attachment`'s.
+//! Creating, changing and removing repositories. Reads are in `repository_list`, the buckets of repositories in
+//! `attachment`.
 
 use async_trait::async_trait;
 use bucketry_model::attachment::AttachmentRefused;
@@ -22,7 +23,7 @@ use crate::repository::{
 };
 use crate::sync::Subject;
 
-/// Raises a live repository's version and tells nodes. Whether there is such a repository.
+/// Raises a live repository's version and records the change. Returns whether there is such a repository.
 pub(super) async fn note_change(
     write: &mut Write,
     org_id: OrgId,
@@ -38,7 +39,7 @@ pub(super) async fn note_change(
     Ok(raised)
 }
 
-/// Inserts the row; false where a live repository has the name.
+/// Inserts the row. Returns false if a live repository has the name.
 async fn insert_row(write: &mut Write, new: &NewRepository, now: Timestamp) -> Result<bool> {
     let sql = "INSERT INTO repositories (id, org_id, workspace_id, name, name_folded, storage_type, mode, version, \
                created_at, updated_at, sealing_key, sealing_key_sealed_to) \
@@ -72,7 +73,7 @@ async fn update_row(write: &mut Write, update: &RepositoryUpdate, now: Timestamp
     write.execute(statement).await.map(|_| ())
 }
 
-/// Takes one place of the quota; false where there is none left.
+/// Takes one place of the quota. Returns false if none is left.
 async fn take_place(write: &mut Write, org_id: OrgId) -> Result<bool> {
     let sql = "UPDATE organizations SET repo_count = repo_count + 1 \
                WHERE id = $1 AND (repo_quota IS NULL OR repo_count < repo_quota)";
@@ -89,7 +90,7 @@ impl RepositoryStore for SqlStore {
         if !insert_row(&mut write, new, now).await? {
             return Ok(RepositoryInserted::NameTaken);
         }
-        // The buckets before the organization, as whoever deletes a bucket locks them.
+        // Locks the buckets before the organization, in the same order as the removal of a bucket does.
         if let Err(refused) = attachment::check(&mut write, &new.proposal()).await? {
             return Ok(RepositoryInserted::Refused(refused));
         }
@@ -107,7 +108,7 @@ impl RepositoryStore for SqlStore {
         &self,
         proposal: &Proposal,
     ) -> Result<std::result::Result<(), AttachmentRefused>> {
-        // Never committed: it is a write only so that what it reads belongs together.
+        // Never committed. It is a write transaction only so that its reads are consistent.
         let mut write = self.write().await?;
         attachment::check(&mut write, proposal).await
     }

@@ -21,7 +21,7 @@ use super::statement::{InList, Write, texts};
 use crate::Result;
 use crate::repository_key::{KeyInserted, NewRepositoryKey, RepositoryKeyStore};
 
-/// An empty organization stands for all.
+/// An empty `org_id` means all organizations.
 const USES: Rows<'static> = Rows {
     before: "WITH uses (id, at, org_id, latest) AS (",
     columns: 4,
@@ -44,7 +44,7 @@ fn key(row: &Row) -> Result<RepositoryKey> {
     })
 }
 
-/// Revokes all keys of a repository and destroys their secrets.
+/// Revokes all keys of a repository and deletes their secrets.
 pub(super) async fn revoke_all(write: &mut Write, id: RepoId, now: Timestamp) -> Result<()> {
     let sql = "UPDATE repository_keys SET revoked_at = $2, secret = NULL, sealed_to = NULL \
                WHERE repo_id = $1 AND revoked_at IS NULL";
@@ -157,7 +157,7 @@ impl RepositoryKeyStore for SqlStore {
             let at = latest.entry(one.key_id).or_insert(one.at);
             *at = one.at.max(*at);
         }
-        // In the order of the ids, so that reports that arrive at once wait for each other instead of locking up.
+        // Sorted by id, so that concurrent reports wait for each other instead of deadlocking.
         let mut latest: Vec<(RepoKeyId, Timestamp)> = latest.into_iter().collect();
         latest.sort();
         let org = org_id.map(|id| id.to_string()).unwrap_or_default();

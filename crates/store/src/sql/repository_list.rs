@@ -94,7 +94,7 @@ impl SqlStore {
         Ok(repositories)
     }
 
-    /// The live repositories that hold the buckets.
+    /// The live repositories that contain the buckets.
     pub(super) async fn holders_of(
         &self,
         buckets: &[BucketId],
@@ -149,7 +149,7 @@ impl SqlStore {
         self.with_buckets_and_keys(&rows).await
     }
 
-    /// Those of the given repositories that a node serves.
+    /// The given repositories that a node serves.
     pub(super) async fn served_repositories(
         &self,
         org_id: Option<OrgId>,
@@ -168,8 +168,8 @@ impl SqlStore {
         self.with_buckets_and_keys(&rows).await
     }
 
-    // The versions were read first: what changes in between comes with a version that is too low, and again with the
-    // event of the change.
+    // The versions were read first. A change in between is returned with a version that is too low, and returned
+    // again with the event of the change.
     async fn with_buckets_and_keys(&self, rows: &[Row]) -> Result<Vec<NodeRepository>> {
         let mut served: Vec<NodeRepository> = rows.iter().map(node_repository).collect::<Result<_>>()?;
         let ids = texts(served.iter().map(|one| one.id));

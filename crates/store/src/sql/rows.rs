@@ -12,7 +12,7 @@ pub(super) struct Rows<'a> {
 }
 
 impl Write {
-    /// Runs a statement that takes rows over many of them, in their order. Tells how many rows it changed.
+    /// Runs a statement over many rows, in their order. Returns how many rows it changed.
     pub(super) async fn insert_rows<T>(
         &mut self,
         rows: &Rows<'_>,

@@ -1,5 +1,6 @@
-//! Series: a node, a bucket and a repository whose traffic is counted together, known by a number. Rows of traffic hold
-//! that number and their organization's instead of the ids. A series' own row holds its totals and its latest day.
+//! Series: the combination of a node, a bucket and a repository whose traffic is counted together, identified by a
+//! number. Rows of traffic contain that number and their organization's number instead of the ids. The row of a
+//! series contains its totals and its latest day.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -11,18 +12,18 @@ use super::rows::Rows;
 use super::statement::{InList, Write, texts};
 use crate::Result;
 
-/// What a row of traffic is counted for.
+/// The numbers under which a row of traffic is counted.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Series {
     pub(super) number: i64,
     pub(super) org_number: i64,
     /// The latest day on which anything was counted.
     pub(super) day: i64,
-    /// The latest minute in which anything was counted, in Unix seconds; negative for none.
+    /// The latest minute in which anything was counted, in Unix seconds. Negative if there is none.
     pub(super) minute: i64,
 }
 
-/// A bucket, and the repository through which it was asked.
+/// A bucket, and the repository through which it was requested.
 pub(super) type Route = (BucketId, Option<RepoId>);
 
 const NO_MINUTE: i64 = -1;
@@ -35,9 +36,9 @@ const NEW_SERIES: Rows<'static> = Rows {
 };
 
 impl Write {
-    /// The series of those buckets and repositories. Given with each is the latest day on which it is to be counted,
-    /// for those that are new. Those of buckets that are unknown, or not of the organization that the node serves
-    /// (none means all), are missing.
+    /// The series of the given buckets and repositories. Creates missing series, with the given day as their latest
+    /// one. Leaves out buckets that are unknown or don't belong to the organization that the node serves (`None`
+    /// means all).
     pub(super) async fn series_of(
         &mut self,
         node_id: NodeId,
@@ -80,7 +81,7 @@ impl Write {
         Ok(known)
     }
 
-    /// The organizations of those buckets that the node serves, deleted ones too.
+    /// The organizations of the buckets that the node serves. Includes removed buckets.
     async fn owners(
         &mut self,
         org_id: Option<OrgId>,
@@ -98,8 +99,8 @@ impl Write {
         Ok(owners)
     }
 
-    /// Gives numbers to those that have none. Whoever does so waits for whoever is doing it, before anything that is
-    /// counted is touched.
+    /// Gives numbers to series that have none. Concurrent callers wait for each other here, before any counts are
+    /// touched.
     async fn number_series(
         &mut self,
         node_id: NodeId,
@@ -108,7 +109,7 @@ impl Write {
     ) -> Result<HashMap<Route, Series>> {
         let organizations: BTreeSet<OrgId> = owners.values().copied().collect();
         let mut next = self.take_numbers(routes.len() + organizations.len()).await?;
-        // By now others may have numbered some of them.
+        // Another process may have numbered some of them in the meantime.
         let mut numbered = self.known_series(node_id, None, &routes).await?;
         let mut org_numbers = HashMap::new();
         for org_id in organizations {
@@ -140,7 +141,7 @@ impl Write {
         Ok(numbered)
     }
 
-    /// Takes so many numbers that nobody has, and tells the first.
+    /// Reserves `count` numbers. Returns the first.
     async fn take_numbers(&mut self, count: usize) -> Result<i64> {
         let sql = "INSERT INTO usage_numbers (id, last_number) VALUES (1, $1) ON CONFLICT (id) DO UPDATE \
                    SET last_number = usage_numbers.last_number + excluded.last_number RETURNING last_number";
@@ -150,7 +151,7 @@ impl Write {
         Ok(last - count + 1)
     }
 
-    /// The organization's number: the given one, if it has none.
+    /// The organization's number. Becomes `new` if it has none.
     async fn org_number(&mut self, org_id: OrgId, new: i64) -> Result<i64> {
         let insert = "INSERT INTO usage_organizations (org_id, number) VALUES ($1, $2) \
                       ON CONFLICT (org_id) DO NOTHING";

@@ -1,4 +1,4 @@
-//! Running statements: on a reader, or within the one write transaction.
+//! Running statements: on a reader, or within the write transaction.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -17,17 +17,17 @@ use crate::sync::Subject;
 use crate::{Result, StoreError};
 
 impl SqlStore {
-    /// All rows of a reading statement.
+    /// All rows of a query.
     pub(super) async fn rows(&self, query: Query<'_>) -> Result<Vec<Row>> {
         query.fetch_all(&self.readers).await.map_err(dialect::error)
     }
 
-    /// The only row of a reading statement.
+    /// The only row of a query.
     pub(super) async fn row(&self, query: Query<'_>) -> Result<Option<Row>> {
         query.fetch_optional(&self.readers).await.map_err(dialect::error)
     }
 
-    /// All rows of a statement with a list of values, however long the list is.
+    /// All rows of a query with a list of values. The list may have any length.
     pub(super) async fn rows_in_list(&self, list: &InList<'_>, values: &[String]) -> Result<Vec<Row>> {
         let mut rows = Vec::new();
         for chunk in values.chunks(LONGEST_LIST) {
@@ -37,7 +37,7 @@ impl SqlStore {
         Ok(rows)
     }
 
-    /// Begins a write transaction, after those that wait already.
+    /// Begins a write transaction, after those that are already waiting.
     pub(super) async fn write(&self) -> Result<Write> {
         let transaction = self.writer.begin_with(BEGIN_WRITE).await.map_err(dialect::error)?;
         Ok(Write {
@@ -49,7 +49,7 @@ impl SqlStore {
     }
 }
 
-/// A write transaction. Dropping it undoes all that it did.
+/// A write transaction. Dropping it rolls it back.
 pub(super) struct Write {
     transaction: Transaction<'static, Db>,
     announced: Vec<(OrgId, Subject, Timestamp)>,
@@ -58,7 +58,7 @@ pub(super) struct Write {
 }
 
 impl Write {
-    /// Runs a statement and tells how many rows it changed.
+    /// Runs a statement. Returns how many rows it changed.
     pub(super) async fn execute(&mut self, query: Query<'_>) -> Result<u64> {
         let done = query.execute(&mut *self.transaction).await.map_err(dialect::error)?;
         Ok(done.rows_affected())
@@ -74,12 +74,12 @@ impl Write {
         query.fetch_optional(&mut *self.transaction).await.map_err(dialect::error)
     }
 
-    /// Whether a reading statement finds anything.
+    /// Whether a query finds anything.
     pub(super) async fn finds(&mut self, query: Query<'_>) -> Result<bool> {
         Ok(self.row(query).await?.is_some())
     }
 
-    /// All rows of a statement with a list of values, however long the list is.
+    /// All rows of a statement with a list of values. The list may have any length.
     pub(super) async fn rows_in_list(&mut self, list: &InList<'_>, values: &[String]) -> Result<Vec<Row>> {
         let mut rows = Vec::new();
         for chunk in values.chunks(LONGEST_LIST) {
@@ -89,29 +89,30 @@ impl Write {
         Ok(rows)
     }
 
-    /// Tells nodes, with the commit, that something about a bucket or a repository changed.
+    /// Stores a change event with the commit, so that nodes learn that the bucket or repository changed.
     pub(super) fn record_change(&mut self, org_id: OrgId, subject: Subject, now: Timestamp) {
         self.announced.push((org_id, subject, now));
     }
 
-    /// Notes that answers about an organization's buckets change with the commit; of all organizations, for none.
+    /// Makes cached responses about an organization's buckets outdated with the commit. `None` for all
+    /// organizations.
     pub(super) fn bump_generation(&mut self, org_id: Option<OrgId>) {
         self.touched.add(org_id);
     }
 
-    /// Makes it all permanent, or undoes it.
+    /// Commits, or rolls back if `worth` is false.
     pub(super) async fn commit_if(self, worth: bool) -> Result<()> {
         if worth { self.commit().await } else { Ok(()) }
     }
 
-    /// Makes it all permanent.
+    /// Commits the transaction.
     pub(super) async fn commit(mut self) -> Result<()> {
         self.flush_changes().await?;
         if self.touched.is_empty() {
             return self.transaction.commit().await.map_err(dialect::error);
         }
-        // In a task of its own: a caller that goes away while the commit is under way must not keep the generation
-        // from being raised after it, or what was read before it would be taken for current ever after.
+        // In a separate task: if the caller is cancelled during the commit, the generation must still be raised.
+        // Otherwise responses from before the commit would count as current permanently.
         let Self { transaction, touched, generations, .. } = self;
         let committed = tokio::spawn(async move {
             let committed = transaction.commit().await;
@@ -121,8 +122,8 @@ impl Write {
         committed.await.map_err(|stopped| StoreError::Unavailable(Box::new(stopped)))?.map_err(dialect::error)
     }
 
-    /// Writes what others are told. Last of all, because from here on other transactions that tell something wait for
-    /// this one: a wait for something else now could be one for each other.
+    /// Writes the change events. This comes last, because from here on other transactions with change events wait
+    /// for this one. If this one had to wait for anything else, they could deadlock.
     async fn flush_changes(&mut self) -> Result<()> {
         let announced = std::mem::take(&mut self.announced);
         if let Some(order) = dialect::ORDER_CHANGES.filter(|_| !announced.is_empty()) {
@@ -148,10 +149,10 @@ impl Write {
 const CHANGES: Rows<'static> =
     Rows { before: "INSERT INTO changes (org_id, kind, subject_id, at) ", columns: 4, after: "" };
 
-/// The most values of one list. Longer ones are cut into several statements.
+/// The largest number of values in one list. A longer list is split into several statements.
 const LONGEST_LIST: usize = 512;
 
-/// A statement with a list of values at its end: `before` (with its own parameters), the list, `after`.
+/// A statement with a list of values: `before` (which may have parameters), the list, `after`.
 pub(super) struct InList<'a> {
     before: &'a str,
     fixed: Vec<Fixed>,
@@ -168,20 +169,20 @@ impl<'a> InList<'a> {
         Self { before, fixed: Vec::new(), after }
     }
 
-    /// Gives the next of the statement's own parameters a text.
+    /// Binds a text to the next parameter of `before`.
     pub(super) fn text(mut self, value: impl ToString) -> Self {
         self.fixed.push(Fixed::Text(value.to_string()));
         self
     }
 
-    /// Gives the next of the statement's own parameters a number.
+    /// Binds a number to the next parameter of `before`.
     pub(super) fn number(mut self, value: i64) -> Self {
         self.fixed.push(Fixed::Number(value));
         self
     }
 
-    // Lists are filled up to a power of two by repeating the last value, so that few texts exist and each is
-    // prepared once on a connection.
+    // Lists are padded to a power of two by repeating the last value, so that there are few statement texts and
+    // each is prepared once per connection.
     fn sql(&self, values: usize) -> String {
         let mut sql = String::with_capacity(self.before.len() + self.after.len() + values * 10);
         sql.push_str(self.before);
@@ -210,7 +211,8 @@ impl<'a> InList<'a> {
     }
 }
 
-/// Texts of ids, for lists: each once, in order, which lets neighbours in an index be found one after the other.
+/// The texts of ids for a list, sorted and without duplicates. Neighbours in an index are then read one after the
+/// other.
 pub(super) fn texts<T: ToString>(ids: impl IntoIterator<Item = T>) -> Vec<String> {
     let texts: BTreeSet<String> = ids.into_iter().map(|id| id.to_string()).collect();
     texts.into_iter().collect()

@@ -1,4 +1,4 @@
-//! Reading what nodes say of buckets.
+//! Reading what nodes report about buckets.
 
 use async_trait::async_trait;
 use bucketry_model::id::BucketId;
@@ -19,7 +19,7 @@ use crate::Result;
 use crate::bucket::NodeStatusRow;
 use crate::status::{NodeDayRecord, ProbeBatch, StatusStore};
 
-/// The columns that make a day's record.
+/// The columns of a day's record.
 macro_rules! day_record_columns {
     () => {
         "d.observed_us, d.online_us, d.probes, d.failures, d.latency_sum_ms, d.latencies, d.last_at, \
@@ -28,10 +28,10 @@ macro_rules! day_record_columns {
 }
 pub(super) use day_record_columns;
 
-/// The text names no status of a probe.
+/// The text isn't the status of a probe.
 pub(super) struct NotAStatus;
 
-/// Reads a status.
+/// Parses a status.
 pub(super) fn node_status(text: &str) -> std::result::Result<ProbedStatus, NotAStatus> {
     let both = [ProbedStatus::Online, ProbedStatus::Offline];
     both.into_iter().find(|status| status.as_str() == text).ok_or(NotAStatus)

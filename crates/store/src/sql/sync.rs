@@ -16,7 +16,7 @@ use super::statement::{InList, texts};
 use crate::Result;
 use crate::sync::{Change, Changes, Subject, SyncStore};
 
-/// Whether an event is of a bucket; else it is of a repository.
+/// Whether an event is about a bucket. Otherwise it is about a repository.
 fn is_of_bucket(kind: &str) -> std::result::Result<bool, UnknownSubject> {
     match kind {
         "BUCKET" => Ok(true),
@@ -61,7 +61,7 @@ fn node_bucket(row: &Row) -> Result<NodeBucket> {
 }
 
 impl SqlStore {
-    /// The highest number that was removed, and the highest one ever given.
+    /// The highest number that was removed, and the highest number ever assigned.
     async fn known_changes(&self) -> Result<(i64, i64)> {
         let sql = "SELECT p.purged_through, COALESCE((SELECT MAX(c.sequence) FROM changes c), p.purged_through) \
                    FROM changes_purged p WHERE p.id = 1";
@@ -91,7 +91,7 @@ impl SyncStore for SqlStore {
                 self.rows(query(sql).bind(sequence).bind(limit).bind(org_id.to_string())).await?
             }
         };
-        // Asked after the events: what is removed in between makes the answer TooOld, never one with a hole.
+        // Read after the events: if events are removed in between, the result is `TooOld` and never has a gap.
         let (purged, latest) = self.known_changes().await?;
         if sequence < purged || sequence > latest {
             return Ok(Changes::TooOld);
@@ -139,7 +139,7 @@ impl SyncStore for SqlStore {
 
     async fn purge_changes(&self, before: Timestamp, at_most: u32) -> Result<u64> {
         let mut write = self.write().await?;
-        // By number, not by time: a clock that jumped must not leave a hole in the numbers.
+        // By number and not by time, so that a clock that jumped leaves no gap in the numbers.
         let oldest = "SELECT sequence, at FROM changes ORDER BY sequence LIMIT $1";
         let mut through = None;
         for row in write.rows(query(oldest).bind(i64::from(at_most))).await? {

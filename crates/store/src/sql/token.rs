@@ -194,7 +194,7 @@ impl TokenStore for SqlStore {
         let mut columns = Columns::of(&row);
         let (id, user_id, org_id): (TokenId, UserId, OrgId) =
             (columns.parsed()?, columns.parsed()?, columns.parsed()?);
-        // One that ends later than one that begins now would was made by a clock that was ahead.
+        // A session that ends later than one that begins now was created by a clock that was ahead.
         let ended = columns.optional_time()?.is_some_and(|end| end <= now || is_ahead(end, expires_at));
         let last_end = columns.time()?.min(now).checked_add(longest).unwrap_or(expires_at);
         let expires_at = expires_at.min(last_end);
@@ -247,7 +247,7 @@ impl TokenStore for SqlStore {
         let mut removed = write.execute(query(revoked).bind(before)).await?;
         let expired = "DELETE FROM tokens WHERE expires_at IS NOT NULL AND expires_at < $1";
         removed += write.execute(query(expired).bind(before)).await?;
-        // Former refresh tokens of sessions that go on: an expired one needs no recognising.
+        // Former refresh tokens of live sessions. An expired one need not be recognised.
         let former = "DELETE FROM refresh_tokens WHERE expires_at IS NOT NULL AND expires_at < $1";
         write.execute(query(former).bind(before)).await?;
         write.commit().await?;

@@ -1,4 +1,4 @@
-//! Moving whole tables out and in, whatever is in them.
+//! Reading and writing whole tables, whatever they contain.
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -105,7 +105,7 @@ impl Target for SqlStore {
         }
         let mut write = self.write().await?;
         for table in tables {
-            // A new registry has a row here that says that nothing was removed yet.
+            // In a new registry this table has a row, which says that nothing has been removed yet.
             if table.name == "changes_purged" {
                 write.execute(query("DELETE FROM changes_purged WHERE purged_through = 0")).await?;
             }

@@ -1,5 +1,5 @@
-//! Traffic: each batch is added to minutes, days and totals in one transaction with its number. All that a batch
-//! changes but the minutes is in the rows of its series.
+//! Traffic: each batch is added to minutes, days and totals in one transaction with its number. Apart from minutes
+//! and days that have ended, a batch changes only the rows of its series.
 
 use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
@@ -22,8 +22,8 @@ use crate::bucket::BucketQuery;
 use crate::usage::{BatchCounted, ListedTotals, SeriesPoint, SeriesQuery, UsageStore};
 use crate::{Result, StoreError};
 
-/// What is stored and what is added. Sizes are what providers tell, and one that lies must not stop the counting of a whole
-/// node: beyond 2^62 bytes nothing is added any more. A batch holds less than 2^62 itself.
+/// The sum of a stored and an added value. Sizes come from providers, and a wrong one must not stop a whole node
+/// from counting: a sum beyond 2^62 bytes no longer grows. One batch adds less than 2^62.
 macro_rules! sum {
     ($stored:tt, $added:tt, "size_change") => {
         sum!(@bounded $stored, $added, "size_change")
@@ -67,11 +67,11 @@ macro_rules! add_counts {
 const MINUTES: Rows<'static> = add_counts!("usage_minutes", "minute");
 const DAYS: Rows<'static> = add_counts!("usage_days", "day");
 
-/// Minutes that are not there yet: nothing has to be looked for.
+/// Minutes that aren't stored yet, so no conflict has to be resolved.
 const NEW_MINUTES: Rows<'static> = Rows { after: "", ..MINUTES };
 
-/// Puts the latest day of each series to the days before it. What is copied is locked: another spool of the node may be
-/// adding to that day.
+/// Copies the latest day of each series to the past days. The rows are locked, because another spool of the node
+/// may be adding to that day.
 const CLOSE_DAYS: Rows<'static> = Rows {
     before: "WITH n (number, day) AS (",
     columns: 2,
@@ -85,7 +85,7 @@ const CLOSE_DAYS: Rows<'static> = Rows {
     ),
 };
 
-/// Begins a new day of each series.
+/// Begins a new day for each series.
 const OPEN_DAYS: Rows<'static> = Rows {
     before: "WITH n (number, day) AS (",
     columns: 2,
@@ -119,13 +119,13 @@ const SERIES: Rows<'static> = add_to_series!(
 
 const SECONDS_A_DAY: i64 = 86_400;
 
-/// Number of the organization, minute or day, number of the series: as rows of traffic lie.
+/// Organization number, minute or day, series number. This is the primary key of traffic rows.
 type Key = (i64, i64, i64);
 
 /// What a batch adds to a series.
 struct Addition {
     series: Series,
-    /// The latest day with it.
+    /// The latest day of the series after the addition.
     day: i64,
     minute: i64,
     of_day: UsageCounts,
@@ -138,7 +138,7 @@ struct Additions {
     series: BTreeMap<i64, Addition>,
     new_minutes: BTreeMap<Key, UsageCounts>,
     minutes: BTreeMap<Key, UsageCounts>,
-    /// Of days before the latest one of their series.
+    /// Days before the latest one of their series.
     days: BTreeMap<Key, UsageCounts>,
 }
 
@@ -163,7 +163,7 @@ impl Additions {
             } else {
                 all.days.entry((series.org_number, day, series.number)).or_default().add(row);
             }
-            // What came after the latest minute can't have come before.
+            // A minute after the latest one can't be stored already.
             let minutes = if row.minute > series.minute { &mut all.new_minutes } else { &mut all.minutes };
             minutes.entry((series.org_number, row.minute, series.number)).or_default().add(row);
         }
@@ -179,28 +179,28 @@ fn route(row: &UsageRow) -> Route {
     (row.bucket_id, row.repo_id)
 }
 
-/// Another spool of the same node was counted at the same moment. A node has one; where there are two, the later report
-/// is undone and comes again.
+/// Another spool of the same node was counted at the same time. A node has only one. If there are two, the later
+/// report is rolled back and sent again.
 #[derive(Debug, thiserror::Error)]
 #[error("another report of the same node was counted at the same time: send this one again")]
 struct Overtaken;
 
-/// What was not there when the series were read is there now.
+/// Translates a conflict with a row that didn't exist when the series were read.
 fn overtaken(error: StoreError) -> StoreError {
     if is_unique_violation(&error) { StoreError::Unavailable(Box::new(Overtaken)) } else { error }
 }
 
-/// How long it is remembered how far a spool was counted. A node begins one at each start, and what it brings of one that is
+/// How long the last number of a spool is stored. A node begins a spool at each start. Batches of a spool that is
 /// older could be counted twice.
 const KEEP_SPOOLS: SignedDuration = SignedDuration::from_hours(366 * 24);
 
-/// The number that the spool's next batch has. Batches of one spool wait for each other here.
+/// The number of the spool's next batch. Batches of one spool wait for each other here.
 async fn next_number(write: &mut Write, node: &str, spool: &str, now: Timestamp) -> Result<u64> {
     let sql =
         concat!("SELECT last_number FROM usage_spools WHERE node_id = $1 AND spool = $2", for_update!());
     let mut row = write.row(query(sql).bind(node).bind(spool)).await?;
     if row.is_none() {
-        // A row that is not there can't be locked: two first batches at once would both be counted.
+        // A row that doesn't exist can't be locked, so two concurrent first batches would both be counted.
         let begin = "INSERT INTO usage_spools (node_id, spool, last_number, counted_at) VALUES ($1, $2, 0, $3) \
                      ON CONFLICT (node_id, spool) DO NOTHING";
         write.execute(query(begin).bind(node).bind(spool).bind(to_micros(now))).await?;
@@ -268,7 +268,7 @@ impl Write {
     }
 }
 
-/// Reads a row of totals, and adds it to those under its key.
+/// Reads a row of totals, and adds it to the entry of its key.
 fn add_totals<K: FromStr + Ord>(counted: &mut BTreeMap<K, UsageTotals>, row: &Row) -> Result<()> {
     let mut columns = Columns::of(row);
     let totals = counted.entry(columns.parsed()?).or_default();
@@ -343,7 +343,7 @@ impl UsageStore for SqlStore {
         org_id: OrgId,
         ids: &[RepoId],
     ) -> Result<Vec<(RepoId, UsageTotals)>> {
-        // The index leaves out what came through no repository.
+        // The index leaves out traffic through no repository.
         let list = InList::new(
             "SELECT repo_id, total_requests, total_upload_bytes, total_download_bytes, total_size_change \
              FROM usage_series WHERE org_id = $1 AND repo_id <> '' AND repo_id IN (",
@@ -368,7 +368,8 @@ impl UsageStore for SqlStore {
                       WHERE org_number = $1 AND minute < $2 LIMIT $3)";
         let at_most = u64::from(at_most);
         let mut removed = 0;
-        // One after the other: the key begins with the organization, so that each one's old minutes lie together.
+        // One organization at a time: the primary key begins with the organization, so that its old minutes are
+        // adjacent.
         for row in self.rows(query("SELECT number FROM usage_organizations")).await? {
             let org_number = Columns::of(&row).number()?;
             if removed < at_most && self.row(query(old).bind(org_number).bind(before)).await?.is_some() {

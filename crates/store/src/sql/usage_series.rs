@@ -1,5 +1,5 @@
-//! Pages of traffic by minute or day, newest first. A page is read in the order of an index: of the organization, or of
-//! the series of those buckets and repositories that are named, merged.
+//! Pages of traffic by minute or day, newest first. A page is read in the order of an index: that of the
+//! organization, or that of the series of the given buckets and repositories, merged.
 
 use std::cmp::Reverse;
 use std::fmt::Write as _;
@@ -15,13 +15,14 @@ use super::statement::texts;
 use crate::Result;
 use crate::usage::{SeriesPoint, SeriesPosition, SeriesQuery};
 
-/// The most series that one statement merges; the pages of more statements are merged here.
+/// The largest number of series that one statement merges. If there are more, the pages of several statements are
+/// merged here.
 const MERGED_AT_ONCE: usize = 64;
 
-/// The most buckets or repositories whose series one statement looks for.
+/// The largest number of buckets or repositories whose series one statement looks up.
 const NAMED_AT_ONCE: usize = 512;
 
-/// Texts that a statement binds, numbered as it names them.
+/// The parameters of a statement, numbered in the order of their use.
 #[derive(Default)]
 struct Parameters(Vec<Parameter>);
 
@@ -41,7 +42,7 @@ impl Parameters {
         format!("${}", self.0.len())
     }
 
-    /// `$7, $8, $9`: filled up to a power of two with the last one, so that few texts of statements exist.
+    /// Returns `$7, $8, $9`, padded to a power of two with the last value so that there are few statement texts.
     fn list<T>(&mut self, values: &[T], push: impl Fn(&mut Self, &T) -> String) -> String {
         let filling = values.len().next_power_of_two() - values.len();
         let all = values.iter().chain(values.last().into_iter().cycle().take(filling));
@@ -86,8 +87,8 @@ impl SqlStore {
         Ok(found)
     }
 
-    /// As many points as a page holds of those that are kept for good, and of the days that are still being counted. These
-    /// are read first: one that ends in between is there twice, and not missed.
+    /// A page of points. For days, also those that are still being counted, which are read first: a day that ends
+    /// in between is then returned twice instead of not at all.
     async fn points_of(&self, page: &SeriesQuery, of: Of<'_>) -> Result<Vec<SeriesPoint>> {
         let latest = match page.resolution {
             Resolution::Minute => Vec::new(),
@@ -120,7 +121,7 @@ enum Of<'a> {
     Series(&'a [i64]),
 }
 
-/// The newest points, as many as a page holds. Of those that are there twice, the first.
+/// The newest points, up to the page's limit. Of duplicates, the first is retained.
 fn newest(page: &SeriesQuery, mut found: Vec<SeriesPoint>) -> Vec<SeriesPoint> {
     found.sort_by_key(|point| Reverse(point.position));
     found.dedup_by_key(|point| point.position);
@@ -128,7 +129,7 @@ fn newest(page: &SeriesQuery, mut found: Vec<SeriesPoint>) -> Vec<SeriesPoint> {
     found
 }
 
-/// Minutes are stored in seconds, days in days.
+/// Minutes are stored as Unix seconds, days as numbers of days.
 fn seconds_of_unit(resolution: Resolution) -> i64 {
     match resolution {
         Resolution::Minute => 1,
@@ -138,11 +139,11 @@ fn seconds_of_unit(resolution: Resolution) -> i64 {
 
 const ORDER: &str = " ORDER BY period DESC, series DESC LIMIT ";
 
-/// The numbers of those series of what is named that didn't end before the page's periods.
+/// The numbers of the given buckets' or repositories' series that have traffic at or after the page's first period.
 fn sql_of_series(page: &SeriesQuery, column: &str, named: &[String], parameters: &mut Parameters) -> String {
     let org = parameters.text(page.org_id);
     let named = parameters.texts(named);
-    // A repository's index leaves out what came through none.
+    // The index by repository leaves out traffic through no repository.
     let some = if column == "repo_id" { " AND s.repo_id <> ''" } else { "" };
     let mut sql = format!(
         "SELECT s.number FROM usage_series s WHERE s.org_id = {org} AND s.{column} IN ({named}){some}"
@@ -161,7 +162,7 @@ fn sql_of_series(page: &SeriesQuery, column: &str, named: &[String], parameters:
     sql
 }
 
-/// A page of series that are read one by one, merged.
+/// A page of several series, each read separately and merged.
 fn sql_of_merged(page: &SeriesQuery, series: &[i64], parameters: &mut Parameters) -> String {
     let (select, within) = select(page, parameters);
     let limit = parameters.number(i64::from(page.limit));
@@ -204,7 +205,7 @@ fn org_number(page: &SeriesQuery, parameters: &mut Parameters) -> String {
     format!("(SELECT o.number FROM usage_organizations o WHERE o.org_id = {org})")
 }
 
-/// What is read of a row, and which periods belong to the page.
+/// The columns of a row, and the condition on its period.
 fn select(page: &SeriesQuery, parameters: &mut Parameters) -> (String, String) {
     let (table, period) = match page.resolution {
         Resolution::Minute => ("usage_minutes", "minute"),
@@ -218,7 +219,7 @@ fn select(page: &SeriesQuery, parameters: &mut Parameters) -> (String, String) {
     (select, within(page, &format!("u.{period}"), "u.series", parameters))
 }
 
-/// Whose traffic it is, and the counts, which are in the given table.
+/// The columns that say whose traffic it is, and the counts from the given table.
 fn labels(counts: &str) -> String {
     let columns = [
         "requests",
@@ -239,14 +240,14 @@ fn labels(counts: &str) -> String {
     })
 }
 
-/// Which periods belong to the page.
+/// The condition that a period belongs to the page.
 fn within(page: &SeriesQuery, period: &str, series: &str, parameters: &mut Parameters) -> String {
     let unit = seconds_of_unit(page.resolution);
     // The first page begins after the end of time.
     let (after, after_series) =
         page.after.map_or((i64::MAX, i64::MAX), |position| (position.at.div_euclid(unit), position.series));
     let first = parameters.number(page.first.div_euclid(unit));
-    // Stated besides the comparison of whole rows: every index can use it.
+    // Also stated apart from the row comparison, because every index can use it in this form.
     let last = parameters.number(page.last.div_euclid(unit).min(after));
     let position = [parameters.number(after), parameters.number(after_series)].join(", ");
     format!(" AND {period} >= {first} AND {period} <= {last} AND ({period}, {series}) < ({position})")

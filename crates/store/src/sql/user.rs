@@ -18,12 +18,12 @@ use crate::user::{
     UserWithPassword,
 };
 
-/// The form that addresses are compared in.
+/// The form in which addresses are compared.
 pub(super) fn folded(email: &str) -> String {
     email.trim().to_lowercase()
 }
 
-/// Reads the columns that make a user: `id, org_id, email, first_name, last_name, org_role, validated, created_at`.
+/// Reads the columns of a user: `id, org_id, email, first_name, last_name, org_role, validated, created_at`.
 pub(super) fn read(columns: &mut Columns<'_>) -> Result<User> {
     Ok(User {
         id: columns.parsed()?,
@@ -37,7 +37,7 @@ pub(super) fn read(columns: &mut Columns<'_>) -> Result<User> {
     })
 }
 
-/// Reads a role of an organization.
+/// Reads a role in the organization.
 pub(super) fn role(columns: &mut Columns<'_>) -> Result<OrgRole> {
     let number = columns.number()?;
     OrgRole::from_number(number).map_err(|_| crate::StoreError::Damaged("column org_role".to_owned()))
@@ -47,7 +47,7 @@ fn user(row: &Row) -> Result<User> {
     read(&mut Columns::of(row))
 }
 
-/// Inserts a user; false where a live one has the address.
+/// Inserts a user. Returns false if a live user has the address.
 pub(super) async fn insert(write: &mut Write, org_id: OrgId, new: &NewUser, now: Timestamp) -> Result<bool> {
     let sql = "INSERT INTO users (id, org_id, email, email_folded, first_name, last_name, org_role, validated, \
                password_hash, must_change_password, created_at) \
@@ -89,7 +89,7 @@ async fn is_only_owner(write: &mut Write, org_id: OrgId, id: UserId) -> Result<b
     Ok(!write.finds(others).await?)
 }
 
-/// Whether some workspace has the user for its only ADMIN.
+/// Whether a workspace has this user as its only ADMIN. Locks the workspaces in which the user is ADMIN.
 async fn is_only_admin_somewhere(write: &mut Write, id: UserId) -> Result<bool> {
     let lock = concat!(
         "SELECT w.id FROM memberships m JOIN workspaces w ON w.id = m.workspace_id \
@@ -103,7 +103,7 @@ async fn is_only_admin_somewhere(write: &mut Write, id: UserId) -> Result<bool> 
     write.finds(query(sql).bind(id.to_string())).await
 }
 
-/// Whether what the request was checked against is still true.
+/// Whether the password may still be set: what the request was checked against hasn't changed.
 async fn may_set(write: &mut Write, id: UserId, password: &NewPassword) -> Result<bool> {
     let PasswordAuthority::Own { replaces, token } = &password.authority else { return Ok(true) };
     let sql = concat!("SELECT password_hash FROM users WHERE id = $1", for_update!());
@@ -113,7 +113,7 @@ async fn may_set(write: &mut Write, id: UserId, password: &NewPassword) -> Resul
     Ok(stored == *replaces && write.finds(query(live).bind(token.to_string())).await?)
 }
 
-/// Ends the user's sessions, but for the one that sets the password.
+/// Ends the user's sessions, except the one that sets the password.
 async fn end_sessions(write: &mut Write, id: UserId, password: &NewPassword) -> Result<()> {
     let stays = match &password.authority {
         PasswordAuthority::Own { token, .. } => token.to_string(),
@@ -197,7 +197,7 @@ impl UserStore for SqlStore {
             .bind(password.map(|password| password.must_change));
         write.execute(update).await?;
         if let Some(password) = password {
-            // After the row of the user is locked: a sign-in that holds it has inserted its session by now.
+            // The user's row is locked by now, so a concurrent sign-in has already inserted its session.
             end_sessions(&mut write, id, password).await?;
         }
         write.commit().await?;

@@ -34,7 +34,7 @@ fn phase(text: &str) -> std::result::Result<RotationPhase, NotAPhase> {
     PHASES.iter().find(|(_, one)| *one == text).map(|(phase, _)| *phase).ok_or(NotAPhase)
 }
 
-// What a rotation looked at last, as it is stored: a bucket's id alone, others' behind their kind.
+// The prefixes of a rotation's cursor as it is stored. The id of a bucket has none.
 const KEY: &str = "key:";
 const REPOSITORY: &str = "repo:";
 
@@ -107,7 +107,7 @@ impl SqlStore {
     }
 }
 
-/// Replaces a bucket's secret where the old one is in place, and announces the bucket. Whether it was.
+/// Replaces a bucket's secret if it is still `old`, and records the change. Returns whether it was replaced.
 async fn replace_of_bucket(
     write: &mut Write,
     id: BucketId,
@@ -129,7 +129,7 @@ async fn replace_of_bucket(
     Ok(true)
 }
 
-/// Likewise for a key; its repository is announced.
+/// The same for a repository's access key. Records a change of the repository.
 async fn replace_of_key(
     write: &mut Write,
     id: RepoKeyId,
@@ -143,7 +143,8 @@ async fn replace_of_key(
     let Some(row) = write.row(find).await? else { return Ok(false) };
     let mut columns = Columns::of(&row);
     let (org_id, repo_id): (OrgId, RepoId) = (columns.parsed()?, columns.parsed()?);
-    // The repository before the key, as whoever revokes the key locks them: that must not be what is given up.
+    // Locks the repository before the key, in the same order as the revocation of a key does. Otherwise the two
+    // could deadlock and the revocation could be the one to fail.
     if !repository::note_change(write, org_id, repo_id, now).await? {
         return Ok(false);
     }
@@ -157,7 +158,7 @@ async fn replace_of_key(
     Ok(write.execute(update).await? > 0)
 }
 
-/// Likewise for the sealing key of a repository.
+/// The same for the sealing key of a repository.
 async fn replace_of_repository(
     write: &mut Write,
     id: RepoId,

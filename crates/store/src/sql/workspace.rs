@@ -1,4 +1,4 @@
-//! Workspaces. Their members are the next module's.
+//! Workspaces. Their members are in `member`.
 
 use async_trait::async_trait;
 use bucketry_model::id::{OrgId, UserId, WorkspaceId};
@@ -41,7 +41,7 @@ pub(super) async fn insert(
     write.execute(insert).await.map(|_| ())
 }
 
-/// Whether the workspace is a live one of the organization; it stays so until the transaction ends.
+/// Whether the workspace is live and belongs to the organization. It can't be removed before the transaction ends.
 pub(super) async fn is_live(write: &mut Write, org_id: OrgId, id: WorkspaceId) -> Result<bool> {
     let sql = concat!(
         "SELECT id FROM workspaces WHERE id = $1 AND org_id = $2 AND deleted_at IS NULL",
@@ -50,7 +50,7 @@ pub(super) async fn is_live(write: &mut Write, org_id: OrgId, id: WorkspaceId) -
     write.finds(query(sql).bind(id.to_string()).bind(org_id.to_string())).await
 }
 
-/// Likewise, and decisions about the workspace and its members wait for each other.
+/// The same, and locks the workspace so that decisions about it and its members wait for each other.
 pub(super) async fn lock(write: &mut Write, org_id: OrgId, id: WorkspaceId) -> Result<bool> {
     let sql = concat!(
         "SELECT id FROM workspaces WHERE id = $1 AND org_id = $2 AND deleted_at IS NULL",
@@ -84,7 +84,7 @@ impl SqlStore {
         rows.iter().map(workspace).collect()
     }
 
-    /// A user is a member of few workspaces: they are fetched by id and put in order here.
+    /// A user is a member of few workspaces, so they are fetched by id and sorted here.
     async fn workspaces_among(
         &self,
         org_id: OrgId,
@@ -102,8 +102,8 @@ impl SqlStore {
                 Some((Columns::of(&row).time()?, id))
             }
         };
-        // The organization is compared here: asked in the statement, it would tempt the engine to read all of the
-        // organization's workspaces instead of these.
+        // The organization is compared here and not in the statement, where it could lead the engine to read all
+        // the organization's workspaces instead of these.
         let list = InList::new(
             "SELECT id, org_id, name, created_at FROM workspaces WHERE deleted_at IS NULL AND id IN (",
             ")",

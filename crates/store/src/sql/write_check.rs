@@ -1,4 +1,4 @@
-//! Whether writes are taken.
+//! Checks whether the database accepts writes.
 
 use bucketry_model::time::to_micros;
 use jiff::Timestamp;
@@ -8,7 +8,8 @@ use super::SqlStore;
 use crate::Result;
 
 impl SqlStore {
-    /// `Store::check_writes`. A transaction that is undone would not get as far as the disk.
+    /// Implements `Store::check_writes`. Commits, because a transaction that is rolled back may never reach the
+    /// disk.
     pub(in super::super) async fn try_write(&self, now: Timestamp) -> Result<()> {
         let mut write = self.write().await?;
         let sql =

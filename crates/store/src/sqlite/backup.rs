@@ -1,4 +1,4 @@
-//! Consistent copies of a database in use.
+//! Consistent copies of a database that is in use.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -12,8 +12,8 @@ use super::dialect::{self, Db};
 use super::open::{Options, connecting};
 use crate::{Result, StoreError};
 
-/// Writes a consistent copy of the database in a data directory to a new file, also while another process uses the
-/// database. The file must not exist; nobody but its owner can read it.
+/// Writes a consistent copy of the database in a data directory to a new file. Works while another process uses the
+/// database. The file must not exist. Only its owner can read it.
 pub async fn backup(data_dir: &Path, to: &Path) -> Result<()> {
     let options = connecting(&data_dir.join(DATABASE_FILE), &Options::default()).read_only(true);
     let pool = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options);
@@ -22,7 +22,7 @@ pub async fn backup(data_dir: &Path, to: &Path) -> Result<()> {
     copied
 }
 
-/// Copies through a temporary file beside the target, which therefore is either whole or not there.
+/// Copies into a temporary file beside the target, so the target is either complete or absent.
 pub(super) async fn copy(from: &Pool<Db>, to: &Path) -> Result<()> {
     if to.try_exists().map_err(StoreError::Backup)? {
         return Err(StoreError::Backup(io::ErrorKind::AlreadyExists.into()));
@@ -33,7 +33,7 @@ pub(super) async fn copy(from: &Pool<Db>, to: &Path) -> Result<()> {
     unfinished.finish(to).map_err(StoreError::Backup)
 }
 
-/// A file under construction; goes away unless it is finished.
+/// A temporary file that is removed when dropped.
 struct Unfinished(PathBuf);
 
 impl Unfinished {
@@ -41,14 +41,15 @@ impl Unfinished {
         let mut name = to.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}.partial", std::process::id()));
         let path = to.with_file_name(name);
-        // SQLite writes into an empty file and keeps its mode; one of its own would be readable to all.
+        // SQLite writes into an existing empty file and keeps its mode. A file that it creates itself would be
+        // readable by everybody.
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
         Ok(Self(path))
     }
 
     fn finish(self, to: &Path) -> io::Result<()> {
         File::open(&self.0)?.sync_all()?;
-        // Unlike a rename, a second link never takes the place of a file that came into being in the meantime.
+        // Unlike a rename, a hard link never replaces a file that was created in the meantime.
         fs::hard_link(&self.0, to)?;
         let directory = to.parent().filter(|parent| !parent.as_os_str().is_empty());
         File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
@@ -58,7 +59,7 @@ impl Unfinished {
 impl Drop for Unfinished {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_file(&self.0) {
-            tracing::warn!(file = %self.0.display(), %error, "an unfinished backup could not be removed");
+            tracing::warn!(file = %self.0.display(), %error, "can't remove the temporary file of a backup");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What is SQLite's own: driver types, how a write begins, how rows are locked, what its error codes mean. The
-//! statements in `sql` are plain SQL with `$1` placeholders and name nothing else of the engine.
+//! Everything that is specific to SQLite: driver types, how a write begins, how rows are locked, what its error
+//! codes mean. The statements in `sql` are plain SQL with `$1` placeholders and use nothing else of the engine.
 
 use crate::StoreError;
 
@@ -9,23 +9,23 @@ pub(super) use super::row_values::RowValues;
 pub(super) type Db = sqlx::Sqlite;
 /// A connection.
 pub(super) type Connection = sqlx::SqliteConnection;
-/// A row of an answer.
+/// A row of a result.
 pub(super) type Row = sqlx::sqlite::SqliteRow;
 /// A statement with its parameters.
 pub(super) type Query<'q> = sqlx::query::Query<'q, Db, sqlx::sqlite::SqliteArguments>;
 
-/// Takes the write lock at once: a transaction that reads first and writes later could otherwise find, halfway, that
-/// another process was faster.
+/// Takes the write lock immediately. A transaction that reads first and writes later could otherwise fail halfway
+/// because another process was faster.
 pub(super) const BEGIN_WRITE: &str = "BEGIN IMMEDIATE";
 
-/// Ends a statement that reads rows which the transaction goes on to decide about. SQLite's one writer needs no row
-/// locks.
+/// Ends a statement that reads rows about which the transaction then decides. SQLite has one writer, so it needs no
+/// row locks.
 macro_rules! for_update {
     ($($of:literal)?) => {
         ""
     };
 }
-/// Ends a statement that reads rows which must not go away before the transaction ends.
+/// Ends a statement that reads rows which must not be removed before the transaction ends.
 macro_rules! for_share {
     () => {
         ""
@@ -33,22 +33,23 @@ macro_rules! for_share {
 }
 pub(super) use {for_share, for_update};
 
-/// Makes transactions that announce changes commit in the order of their numbers. SQLite's one writer does.
+/// Makes transactions that store change events commit in the order of the events' numbers. With SQLite's one writer
+/// they always do.
 pub(super) const ORDER_CHANGES: Option<&str> = None;
 
-/// Raises the number that other processes see: there are none.
+/// Raises the number that other processes see. With SQLite there are none.
 pub(super) const RAISE_GENERATION: Option<&str> = None;
 
-/// A part of a merged list: SQLite reads each in the order of its index, and merges as it goes.
+/// A part of a merged list. SQLite reads each part in the order of its index, and merges while reading.
 pub(super) fn part_of_union(select: &str, _order_and_limit: &str) -> String {
     select.to_owned()
 }
 
-/// Finds something where a transfer into this database was begun and not ended.
+/// Returns a row if a transfer into this database was begun and not finished.
 pub(super) const FIND_TRANSFER: &str =
     "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'unfinished_transfer'";
 
-/// Makes numbers go on where those of the source ended: here rows do so by themselves, if there are any.
+/// Continues the numbers after those of the source. SQLite does so by itself unless the table is empty.
 pub(super) const AFTER_TRANSFER: &[&str] = &["INSERT INTO sqlite_sequence (name, seq) \
     SELECT 'changes', p.purged_through FROM changes_purged p \
     WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence s WHERE s.name = 'changes')"];
@@ -58,14 +59,15 @@ const BUSY: u32 = 5;
 const LOCKED: u32 = 6;
 const READONLY: u32 = 8;
 const IOERR: u32 = 10;
-// What a quota or a limit of the file's size says: only one errno counts as FULL. SQLITE_IOERR_WRITE, SQLITE_IOERR_FSYNC.
+// SQLITE_IOERR_WRITE and SQLITE_IOERR_FSYNC. An exceeded quota or file size limit is reported so, because only
+// ENOSPC becomes SQLITE_FULL.
 const WRITES: [u32; 2] = [778, 1034];
 const CORRUPT: u32 = 11;
 const FULL: u32 = 13;
 const CANTOPEN: u32 = 14;
 const NOTADB: u32 = 26;
 
-/// What the driver's error means to the store's callers.
+/// Maps an error of the driver to what it means for the store's callers.
 pub(super) fn error(error: sqlx::Error) -> StoreError {
     use sqlx::Error as E;
     match &error {
@@ -88,7 +90,7 @@ pub(super) fn error(error: sqlx::Error) -> StoreError {
     }
 }
 
-/// Whether a unique index refused the statement.
+/// Whether a unique index rejected the statement.
 pub(super) fn is_unique_violation(error: &StoreError) -> bool {
     let StoreError::Statement(source) = error else { return false };
     source

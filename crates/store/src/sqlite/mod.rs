@@ -1,10 +1,10 @@
 //! The embedded engine: one SQLite file in the data directory, used by one process at a time.
 //!
-//! All writes go through one connection, one after the other; reads have connections of their own and never wait for
+//! All writes go through one connection, one after the other. Reads have separate connections and never wait for
 //! writes (write-ahead log). A write is on the disk when its method returns (`synchronous = FULL`).
 //!
-//! Deleted secrets are overwritten in the database file (`secure_delete`). Older images of their pages may stand in
-//! the write-ahead log until the next checkpoint, at the latest when the store is closed.
+//! Deleted secrets are overwritten in the database file (`secure_delete`). Older copies of their pages may remain
+//! in the write-ahead log until the next checkpoint, at the latest until the store is closed.
 
 mod backup;
 mod dialect;
@@ -30,7 +30,7 @@ use sql::Generations;
 pub use backup::backup;
 pub use open::Options;
 
-/// The database's file name in the data directory.
+/// The name of the database file in the data directory.
 pub const DATABASE_FILE: &str = "bucketry.db";
 
 /// The registry in a SQLite file.
@@ -39,24 +39,24 @@ pub struct SqliteStore {
     readers: Pool<Db>,
     generations: Arc<Generations>,
     file: PathBuf,
-    // Held until the store is dropped; none where it is only read.
+    // Held until the store is dropped. `None` if the database is only read.
     lock: Option<DataDirLock>,
-    // Likewise; it takes the directory with it.
+    // Removed with its files when the store is dropped. `None` unless the store is temporary.
     _temporary: Option<tempfile::TempDir>,
 }
 
-/// What `sql` is compiled for.
+/// The store that `sql` is compiled for.
 type EngineStore = SqliteStore;
 
 impl SqliteStore {
-    /// The directory's lock ends with the process.
-    #[expect(clippy::unused_async, reason = "other engines ask their database")]
+    /// The directory stays locked until the process ends.
+    #[expect(clippy::unused_async, reason = "other engines query their database")]
     async fn is_claimed(&self) -> bool {
         self.lock.is_some()
     }
 
     /// Only one process uses the database at a time.
-    #[expect(clippy::unused_async, reason = "other engines ask their database")]
+    #[expect(clippy::unused_async, reason = "other engines query their database")]
     async fn generation(&self, org_id: OrgId) -> Result<u64> {
         Ok(self.generations.of(org_id))
     }

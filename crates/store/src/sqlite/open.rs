@@ -19,21 +19,21 @@ use crate::{Result, StoreError};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 
-/// Marks the file as ours (`PRAGMA application_id`): the letters `BKTR`.
+/// The letters `BKTR`, which mark the file as one of Bucketry (`PRAGMA application_id`).
 const APPLICATION_ID: i32 = 0x424b_5452;
 
 /// How a database is used.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// How many reads may go on at the same time.
+    /// The largest number of concurrent reads.
     pub readers: u32,
-    /// How long a call waits for a connection, and a write for those before it.
+    /// How long a call waits for a connection. A write waits for the writes before it.
     pub acquire_timeout: Duration,
-    /// How long a statement waits for another process that has the file locked.
+    /// How long a statement waits for another process that has locked the file.
     pub busy_timeout: Duration,
-    /// Whether a write is on the disk when its method returns. Without, a power failure may undo the last writes.
+    /// Whether a write is on the disk when its method returns. If false, a power failure may undo the last writes.
     pub durable: bool,
-    /// The most pages (of 4 KiB) that the file may grow to: for tests of what a full disk does.
+    /// The largest size of the file in pages of 4 KiB. For tests of a full disk.
     pub max_pages: Option<u32>,
 }
 
@@ -50,11 +50,11 @@ impl Default for Options {
 }
 
 impl SqliteStore {
-    /// Opens the database in a data directory, making the directory and the database where there are none, and
-    /// brings its schema up to date. The directory stays locked until the store is dropped.
+    /// Opens the database in a data directory and brings its schema up to date. Creates the directory and the
+    /// database if necessary. The directory stays locked until the store is dropped.
     ///
-    /// A process that dies while the schema is brought up to date leaves it as it was before the step under way; the
-    /// next call goes on from there.
+    /// A process that dies during an upgrade leaves the schema as it was before the current step. The next call
+    /// continues from there.
     pub async fn open(data_dir: &Path, options: Options) -> Result<Self> {
         let lock = lock(data_dir)?;
         let file = data_dir.join(DATABASE_FILE);
@@ -75,8 +75,8 @@ impl SqliteStore {
         })
     }
 
-    /// Opens the database in a data directory as it is, to look at it only, also while another process uses it: nothing is
-    /// made, changed or locked.
+    /// Opens the database in a data directory for reading only. Creates, changes and locks nothing, and works while
+    /// another process uses the database.
     pub async fn open_to_read(data_dir: &Path) -> Result<Self> {
         let file = data_dir.join(DATABASE_FILE);
         let options = Options::default();
@@ -92,7 +92,8 @@ impl SqliteStore {
         })
     }
 
-    /// Opens a new, empty database in a temporary directory that goes with the store: for tests and demonstrations.
+    /// Opens a new, empty database in a temporary directory, which is removed with the store. For tests and
+    /// demonstrations.
     pub async fn open_temporary() -> Result<Self> {
         let directory = tempfile::tempdir().map_err(unavailable)?;
         let options = Options { durable: false, ..Options::default() };
@@ -101,7 +102,8 @@ impl SqliteStore {
     }
 }
 
-/// Makes the file before SQLite does, whose own would be readable to all; the log beside it gets the same mode.
+/// Creates the file before SQLite does, because a file that SQLite creates is readable by everybody. The
+/// write-ahead log gets the mode of the database.
 fn make_private_file(file: &Path) -> io::Result<()> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
@@ -109,7 +111,7 @@ fn make_private_file(file: &Path) -> io::Result<()> {
     }
 }
 
-/// What all connections have in common.
+/// The options that all connections share.
 pub(super) fn connecting(file: &Path, options: &Options) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(file)
@@ -117,8 +119,8 @@ pub(super) fn connecting(file: &Path, options: &Options) -> SqliteConnectOptions
         .busy_timeout(options.busy_timeout)
         .foreign_keys(true)
         .statement_cache_capacity(512)
-        // 4 MiB a connection, whatever the size of the database: a long list fills the caches of all readers, and
-        // what is not in them is mostly in the operating system's.
+        // 4 MiB per connection, whatever the size of the database: a long list fills the caches of all readers, and
+        // most pages beyond them are in the operating system's cache.
         .pragma("cache_size", "-4096")
 }
 
@@ -128,9 +130,9 @@ fn writing(file: &Path, options: &Options) -> SqliteConnectOptions {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(synchronous)
         .pragma("secure_delete", "ON")
-        // A heartbeat's samples touch many pages, which must fit until the commit.
+        // The samples of a heartbeat touch many pages, which must fit until the commit.
         .pragma("cache_size", "-8192")
-        // A long read makes the log grow; this gives the space back afterwards.
+        // A long read makes the log grow. This frees the space afterwards.
         .pragma("journal_size_limit", "67108864");
     match options.max_pages {
         Some(pages) => connecting.pragma("max_page_count", pages.to_string()),
@@ -144,20 +146,20 @@ fn pool(connections: u32, options: &Options) -> SqlitePoolOptions {
         .acquire_timeout(options.acquire_timeout)
         .idle_timeout(None)
         .max_lifetime(None)
-        // A file doesn't hang up: asking before each statement would only cost.
+        // A file doesn't disconnect, so checking before each statement would only cost time.
         .test_before_acquire(false)
-        // Where a write fails for want of room, SQLite undoes the transaction by itself. The driver goes on believing in
-        // it, and would refuse to begin another on this connection.
+        // When a write fails because the disk is full, SQLite rolls back the transaction. The driver doesn't
+        // notice, and would refuse to begin another one on this connection.
         .after_release(|connection, _| {
             Box::pin(async move {
-                // What the driver has still to do for a dropped transaction is done by then.
+                // Lets the driver finish the rollback of a dropped transaction.
                 connection.ping().await?;
                 Ok(!connection.is_in_transaction())
             })
         })
 }
 
-/// Marks a new file as ours, refuses a foreign one, and runs the migrations that are missing.
+/// Marks a new file as one of Bucketry, rejects the file of another program, and runs the missing migrations.
 async fn prepare(file: &Path, options: &Options) -> Result<()> {
     use sqlx::ConnectOptions as _;
     let mut connection = writing(file, options).connect().await.map_err(dialect::error)?;
@@ -190,7 +192,7 @@ fn schema_error(error: MigrateError) -> StoreError {
     match error {
         MigrateError::VersionMissing(version) => newer(version),
         MigrateError::VersionMismatch(version) => StoreError::Schema(format!(
-            "migration {version} was applied in another form than this version has; run the version of Bucketry \
+            "migration {version} was applied in another form than in this version; run the version of Bucketry \
              that made the database, or restore a backup"
         )),
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => dialect::error(error),
@@ -200,12 +202,12 @@ fn schema_error(error: MigrateError) -> StoreError {
 
 fn newer(version: i64) -> StoreError {
     StoreError::Schema(format!(
-        "a newer version of Bucketry has changed it (migration {version}); run that version, or restore a backup \
+        "a newer version of Bucketry has upgraded it (migration {version}); run that version, or restore a backup \
          from before the upgrade"
     ))
 }
 
-/// Compares the newest applied migration with the newest one known.
+/// Compares the newest applied migration with the newest known one.
 pub(super) async fn check_schema(readers: &Pool<Db>) -> Result<()> {
     let row = sqlx::query("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations WHERE success")
         .fetch_one(readers)
@@ -217,20 +219,20 @@ pub(super) async fn check_schema(readers: &Pool<Db>) -> Result<()> {
         std::cmp::Ordering::Equal => Ok(()),
         std::cmp::Ordering::Greater => Err(newer(applied)),
         std::cmp::Ordering::Less => Err(StoreError::Schema(format!(
-            "it was put back to migration {applied} while in use, and this version needs {known}; restart"
+            "it was restored to migration {applied} while in use, but this version needs {known}; restart the server"
         ))),
     }
 }
 
-/// Moves the log into the database file and lets go of all connections.
+/// Moves the log into the database file and closes all connections.
 pub(super) async fn close(store: &SqliteStore) {
     store.readers.close().await;
     if store.lock.is_none() {
         return;
     }
-    // What can't be moved now is found in the log at the next start.
+    // What can't be moved now is read from the log at the next start.
     if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&store.writer).await {
-        tracing::warn!(error = %dialect::error(error), "the write-ahead log stays until the next start");
+        tracing::warn!(error = %dialect::error(error), "can't checkpoint the write-ahead log; it remains");
     }
     store.writer.close().await;
 }

@@ -1,11 +1,11 @@
-//! Rows as parameters of one statement, one after the other.
+//! Passes rows to a statement as individual parameters.
 
 use sqlx::AssertSqlSafe;
 
 use super::dialect::Query;
 use crate::transfer::Cell;
 
-/// The most rows of one statement: beyond that, longer statements gain nothing.
+/// The largest number of rows per statement. Longer statements are no faster.
 const MOST_ROWS: usize = 256;
 /// The largest number of parameters of a statement (SQLITE_MAX_VARIABLE_NUMBER).
 const MAX_PARAMETERS: usize = 32_766;
@@ -14,24 +14,24 @@ const MAX_PARAMETERS: usize = 32_766;
 pub(super) struct RowValues(Query<'static>);
 
 impl RowValues {
-    /// How many of so many rows the next statement takes: powers of two, so that few texts exist and each is prepared
-    /// once on a connection.
+    /// How many of the remaining rows the next statement takes: a power of two, so that there are few statement
+    /// texts and each is prepared once per connection.
     pub(super) fn rows_of_next(left: usize, columns: usize) -> usize {
         let largest = left.min(MOST_ROWS).min(MAX_PARAMETERS / columns.max(1));
         1 << largest.max(1).ilog2()
     }
 
-    /// Begins a statement: `before`, so many rows with so many values each, `after`.
+    /// Begins a statement that consists of `before`, the rows, and `after`.
     pub(super) fn new(before: &str, rows: usize, columns: usize, after: &str) -> Self {
         Self(sqlx::query(AssertSqlSafe(sql(before, rows, columns, after))))
     }
 
-    /// The next values are the next row's.
+    /// Begins the next row.
     pub(super) fn begin_row(self) -> Self {
         self
     }
 
-    /// Gives the row its next value.
+    /// Adds the next value to the current row.
     pub(super) fn bind(self, value: impl Into<Cell>) -> Self {
         Self(match value.into() {
             Cell::Text(text) => self.0.bind(text),
@@ -46,7 +46,7 @@ impl RowValues {
     }
 }
 
-// `?` and not `$1`: to SQLite that is a name, and it looks names up from the first to the last, for each anew.
+// `?` and not `$1`: SQLite treats `$1` as a name, and searches the list of names from the start for each parameter.
 fn sql(before: &str, rows: usize, columns: usize, after: &str) -> String {
     let row = format!("({})", vec!["?"; columns].join(", "));
     format!("{before}VALUES {}{after}", vec![row.as_str(); rows].join(", "))

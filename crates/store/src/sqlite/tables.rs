@@ -1,4 +1,4 @@
-//! Which tables the registry has: told by the schema itself, so that a new one is moved without a word here.
+//! The tables of the registry, read from the schema, so that a new table is moved without a change here.
 
 use sqlx::query;
 
@@ -31,7 +31,7 @@ impl SqliteStore {
                 .position(|(table, referred)| {
                     referred.iter().all(|name| *name == table.name || is_there(name))
                 })
-                .ok_or_else(|| StoreError::Schema("tables refer to each other in a circle".to_owned()))?;
+                .ok_or_else(|| StoreError::Schema("tables refer to each other in a cycle".to_owned()))?;
             ordered.push(waiting.remove(next).0);
         }
         Ok(ordered)

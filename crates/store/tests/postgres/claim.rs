@@ -1,4 +1,4 @@
-//! Who uses a registry: servers together, a migration alone.
+//! Who uses a registry: several servers, or a migration alone.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ const IMPATIENT: Options = Options {
     lock_timeout: Duration::from_secs(10),
 };
 
-/// Ends every session of a database but its own, as a restart of the server would.
+/// Ends all other sessions of a database, as a restart of the server would.
 const CUT: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                    WHERE datname = current_database() AND pid <> pg_backend_pid()";
 
@@ -62,7 +62,7 @@ async fn a_server_whose_connections_were_cut_claims_the_registry_again() {
     let database = database().await;
     let server = open(&database, &IMPATIENT).await;
     run(&database, CUT).await;
-    // The first connection that it opens again is enough to keep migrations away; the dedicated one follows.
+    // The first connection that it reopens is enough to keep migrations away. The dedicated one follows.
     let again = async { while server.check().await.is_err() {} };
     tokio::time::timeout(Duration::from_secs(30), again).await.unwrap();
     assert!(matches!(open_alone(&database).await, Err(StoreError::UsedByServer)));
@@ -73,11 +73,11 @@ async fn a_server_that_missed_a_migration_writes_no_more() {
     let database = database().await;
     let server = open(&database, &IMPATIENT).await;
     run(&database, CUT).await;
-    // Quicker than the server noticed.
+    // Faster than the server noticed.
     let migration = open_alone(&database).await.unwrap();
     assert!(server.check_writes(crate::engine::now()).await.is_err());
     migration.close().await;
-    // What was moved is elsewhere: the server must be started again.
+    // The registry may have been moved, so the server must be started again.
     for _ in 0..2 {
         let refused = server.check().await.unwrap_err();
         assert!(matches!(refused, StoreError::BeingMigrated), "{refused}");
@@ -85,7 +85,7 @@ async fn a_server_that_missed_a_migration_writes_no_more() {
     }
     let mut connection = connect(&database).await;
     let probed = sqlx::query("SELECT 1 FROM write_probe").fetch_optional(&mut connection).await.unwrap();
-    assert!(probed.is_none(), "it stored something after all");
+    assert!(probed.is_none(), "it stored something");
 }
 
 #[tokio::test]

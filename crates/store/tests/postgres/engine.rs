@@ -1,5 +1,5 @@
-//! What is PostgreSQL's own: several processes, schemas of other versions and programs, locks of strangers, cut
-//! connections, a database that takes no writes.
+//! What is specific to PostgreSQL: several processes, schemas of other versions and programs, locks of other
+//! sessions, dropped connections, a read-only database.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ use sqlx::migrate::Migrator;
 use crate::older_traffic;
 use crate::server::{address_of, connect, database, empty_database, open, run};
 
-/// For what must come true in the end.
+/// The time limit for what must happen eventually.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) fn now() -> Timestamp {
@@ -143,7 +143,7 @@ async fn a_schema_of_its_own_beside_another_program_will_do() {
 #[tokio::test]
 async fn an_interrupted_first_start_is_finished_by_the_next() {
     let database = empty_database().await;
-    // As far as a process can have come before the schema was made.
+    // The furthest that a process can have come before the schema existed.
     run(
         &database,
         "CREATE TABLE _sqlx_migrations (version BIGINT PRIMARY KEY, description TEXT NOT NULL, \
@@ -214,7 +214,7 @@ async fn a_connection_that_is_cut_in_the_middle_of_a_write_leaves_nothing_of_it(
     store.insert_organization(&organization(), now()).await.unwrap();
     let mut stranger = connect(&database).await;
     let mut held = stranger.begin().await.unwrap();
-    // The last that a registration writes: bucket, name and count are there by then, for itself alone.
+    // The last table that a registration writes. Bucket, name and count are stored by then, but not committed.
     sqlx::query("LOCK TABLE changes").execute(&mut *held).await.unwrap();
     let one = bucket(1);
     let (inserted, ()) =
@@ -228,7 +228,7 @@ async fn a_connection_that_is_cut_in_the_middle_of_a_write_leaves_nothing_of_it(
     assert_eq!(store.insert_bucket(&one, now()).await.unwrap(), BucketInserted::Inserted);
 }
 
-/// Ends the session whose statement, of that form, waits for a lock.
+/// Ends the session whose statement of this form waits for a lock.
 async fn cut_when_it_waits(database: &str, statement: &str) {
     let mut connection = connect(database).await;
     let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() \
@@ -239,7 +239,7 @@ async fn cut_when_it_waits(database: &str, statement: &str) {
     }
 }
 
-/// What the process of the test below is told.
+/// Passes the database to the process of the test below.
 const INTERRUPTED_DATABASE: &str = "BUCKETRY_TEST_INTERRUPTED_DATABASE";
 
 #[tokio::test]
@@ -253,12 +253,12 @@ async fn a_process_that_is_killed_in_the_middle_of_a_migration_is_followed_by_on
     static ALL: Migrator = sqlx::migrate!("migrations/postgres");
     let database = empty_database().await;
     let mut stranger = connect(&database).await;
-    // A database of the version before this one.
+    // A database of the previous version.
     let (_, older) = ALL.migrations.split_last().unwrap();
     let older = Migrator { migrations: older.to_vec().into(), ..Migrator::DEFAULT };
     older.run(&mut stranger).await.unwrap();
     let mut held = stranger.begin().await.unwrap();
-    // Its steps are done and not yet noted.
+    // Its steps are done, but not yet recorded.
     sqlx::query("LOCK TABLE _sqlx_migrations IN SHARE MODE").execute(&mut *held).await.unwrap();
 
     let mut process = std::process::Command::new(std::env::current_exe().unwrap())
@@ -278,7 +278,7 @@ async fn a_process_that_is_killed_in_the_middle_of_a_migration_is_followed_by_on
     process.wait().unwrap();
     held.rollback().await.unwrap();
 
-    // The server may find out about the dead process only now; the next one waits for its turn.
+    // The server may notice only now that the process died. The next process waits for its turn.
     try_open(&address_of(&database)).await.unwrap().check().await.unwrap();
 }
 
@@ -321,7 +321,7 @@ async fn traffic_is_added_while_old_minutes_are_removed() {
     assert_eq!(store.usage_totals_of(&[one.id]).await.unwrap()[0].1.requests, 2);
 }
 
-/// Waits until so many transactions wait for locks.
+/// Waits until this many transactions wait for locks.
 async fn are_waiting(database: &str, count: i64) {
     let mut watching = connect(database).await;
     let begun = Instant::now();
@@ -346,7 +346,7 @@ async fn a_day_that_one_spool_adds_to_while_another_ends_it_is_whole() {
     };
     store.add_usage(node, None, &batch("spool-0", 60, 1), now()).await.unwrap();
 
-    // Holds up the first report when it has added to the day, and has its minute left to put.
+    // Delays the first report after it has added to the day and before it writes its minute.
     let mut stranger = connect(&database).await;
     let mut holding = stranger.begin().await.unwrap();
     let minute = "INSERT INTO usage_minutes SELECT org_number, 120, number, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 \
@@ -401,7 +401,7 @@ async fn two_spools_of_one_node_at_once_are_both_counted_in_the_end() {
         let_go
     );
     for (outcome, batch) in [(first, one), (second, other)] {
-        // As a node does that is told to try again.
+        // As a node does when it is told to try again.
         let counted = match outcome {
             Err(StoreError::Unavailable(_)) => store.add_usage(node, None, &batch, now()).await.unwrap(),
             outcome => outcome.unwrap(),
@@ -446,7 +446,7 @@ async fn what_another_process_changes_is_noticed_soon_and_own_changes_at_once() 
     let own = here.bucket_generation(org).await.unwrap();
     assert_ne!(own, before);
 
-    // Until both agree on what is there, numbers may still move.
+    // Until both processes agree, numbers may still change.
     tokio::time::sleep(GENERATION_FRESH_FOR).await;
     let settled = here.bucket_generation(org).await.unwrap();
     there.insert_bucket(&bucket(2), now()).await.unwrap();

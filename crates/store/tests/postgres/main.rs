@@ -1,4 +1,4 @@
-//! The store on PostgreSQL: every story of the contract, and what is PostgreSQL's own.
+//! The store on PostgreSQL: every story of the contract, and what is specific to PostgreSQL.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! Databases of one's own on the shared PostgreSQL server that `BUCKETRY_TEST_POSTGRES` names.
+//! Separate databases on the shared PostgreSQL server that `BUCKETRY_TEST_POSTGRES` names.
 
 use bucketry_store::Store as _;
 use bucketry_store::postgres::{Address, Options, PostgresStore};
@@ -11,25 +11,25 @@ pub(crate) fn server() -> String {
         .expect("BUCKETRY_TEST_POSTGRES is not set: run `cargo xtask test -- -p bucketry-store`")
 }
 
-/// The address of a database on it.
+/// The address of a database on the server.
 pub(crate) fn address_of(database: &str) -> String {
     format!("{}/{database}", server())
 }
 
-/// A connection that knows nothing of the store.
+/// A connection that bypasses the store.
 pub(crate) async fn connect(database: &str) -> PgConnection {
     let options: PgConnectOptions = address_of(database).parse().unwrap();
     options.connect().await.unwrap()
 }
 
-/// Runs statements in a database, past the store.
+/// Runs statements in a database, bypassing the store.
 pub(crate) async fn run(database: &str, sql: &str) {
     let mut connection = connect(database).await;
     sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
 }
 
-/// Tests run as processes of their own, several at a time.
+/// Tests run as separate processes, several at a time.
 fn unused_name() -> String {
     static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
     let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -44,11 +44,12 @@ pub(crate) async fn empty_database() -> String {
     name
 }
 
-/// A new database with the schema: a copy of one that the first test makes for all.
+/// A new database with the schema: a copy of a template that the first test creates.
 pub(crate) async fn database() -> String {
     let name = unused_name();
     let mut connection = connect("postgres").await;
-    // Held until the connection ends: one makes the template, and copying needs it to be alone.
+    // Held until the connection ends. Only one process creates the template, and copying requires that nobody else
+    // uses it.
     sqlx::query("SELECT pg_advisory_lock(1)").execute(&mut connection).await.unwrap();
     let made = sqlx::query("SELECT 1 FROM pg_database WHERE datname = 'store_template'")
         .fetch_optional(&mut connection)
@@ -76,7 +77,7 @@ pub(crate) async fn open(database: &str, options: &Options) -> PostgresStore {
     PostgresStore::open(&address, options).await.unwrap()
 }
 
-/// A store in a new database with few connections: many tests run at the same time.
+/// A store in a new database. It has few connections, because many tests run at the same time.
 pub(crate) async fn open_new() -> PostgresStore {
     open(&database().await, &Options { connections: 4, ..Options::default() }).await
 }

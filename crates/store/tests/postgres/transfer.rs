@@ -55,7 +55,7 @@ async fn a_registry_is_the_same_after_a_move_there_and_back() {
     assert!(!there.unfinished_transfer().await.unwrap());
     assert_eq!(listed(&there).await, listed(&first).await);
 
-    // Numbers of changes go on after those that were moved.
+    // The numbers of changes continue after those that were moved.
     let latest = first.latest_change().await.unwrap();
     there.insert_bucket(&bucket(6), now()).await.unwrap();
     let Changes::Since(since) = there.changes_after(None, latest, 10).await.unwrap() else {
@@ -77,7 +77,7 @@ async fn a_move_that_broke_off_goes_on_where_it_ended() {
     let tables = first.tables().await.unwrap();
     let there = open_new().await;
     assert!(there.begin_transfer(&tables).await.unwrap());
-    // As far as the first table, and half of the buckets.
+    // As far as the first tables, and half of the buckets.
     for name in ["organizations", "users", "workspaces", "buckets"] {
         let table = tables.iter().find(|table| table.name == name).unwrap();
         let rows = first.rows_after(table, None, 3).await.unwrap();

@@ -1,4 +1,4 @@
-//! Traffic as versions before numbered series wrote it, and what must be told of it after an upgrade.
+//! Traffic as versions before numbered series wrote it, and what must be returned of it after an upgrade.
 
 use bucketry_model::id::{BucketId, NodeId, OrgId, RepoId};
 use bucketry_model::node_protocol::UsageBatch;
@@ -26,8 +26,8 @@ fn repository() -> RepoId {
     RepoId::new(Timestamp::UNIX_EPOCH, REPOSITORY)
 }
 
-/// Statements for a schema that holds nothing of traffic: three minutes of two days through a repository, one through
-/// none, and their days; and a day of another organization, whose minutes are gone.
+/// Statements for a schema without traffic. They insert three minutes of two days through a repository, one minute
+/// through none, and their days. They also insert a day of another organization whose minutes are gone.
 pub(crate) fn statements(bucket: BucketId, org: OrgId) -> String {
     let (node, repository) = (node(), repository());
     let columns = "(bucket_id, node_id, repo_id, org_id, requests, errors, upload_bytes, download_bytes, size_change, \
@@ -51,12 +51,12 @@ pub(crate) fn statements(bucket: BucketId, org: OrgId) -> String {
     )
 }
 
-/// What was counted before is there, and what is counted now is added to it.
+/// Checks that the traffic counted before is there, and that new traffic is added to it.
 pub(crate) async fn is_told_and_goes_on(store: &dyn Store, bucket: &NewBucket) {
     let row =
         |minute, requests, repo_id| UsageRow { requests, ..UsageRow::empty(minute, bucket.id, repo_id) };
     let through = Some(repository());
-    // Late for a day that has ended, late within the latest one, and on the latest one's next minute.
+    // Late for a day that has ended, late within the latest day, and in the minute after the latest one.
     let rows = vec![
         row(120, 10, through),
         row(DAY + 60, 20, through),
