@@ -1,4 +1,4 @@
-//! JSON bodies: read with a bound on size and time, and refused with what is wrong and where.
+//! JSON bodies: read within limits of size and time, and refused with the field that is wrong and why.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,31 +21,32 @@ use crate::body_budget::BodyLease;
 use crate::error::{ApiError, ApiResult};
 use crate::state::ApiState;
 
-/// The largest body of the JSON API.
+/// The largest body of a JSON call, in bytes.
 pub(crate) const BODY_LIMIT: usize = 1 << 20;
-/// The largest body of those who have not signed in yet.
+/// The largest body of a call that needs no token, in bytes.
 pub(crate) const UNAUTHENTICATED_BODY_LIMIT: usize = 64 << 10;
 
-/// A JSON body that must be there.
+/// A required JSON body.
 pub(crate) struct JsonBody<T> {
-    /// What it says.
+    /// The parsed body.
     pub(crate) value: T,
-    /// Its bytes, for what compares whole requests.
+    /// The body as it was sent, for code that compares whole requests.
     pub(crate) bytes: Bytes,
 }
 
-/// A JSON body that may be left out, with or without its content type.
+/// An optional JSON body. An empty one needs no `Content-Type`.
 pub(crate) struct OptionalJsonBody<T>(pub(crate) T);
 
-/// A JSON body of somebody who has not proven yet who it is: smaller, and within the budget of all such bodies.
+/// A JSON body from a client that has not authenticated yet. Its size limit is lower, and it counts against the
+/// budget that all such bodies share.
 pub(crate) struct UnauthenticatedJson<T> {
-    /// What it says.
+    /// The parsed body.
     pub(crate) value: T,
-    /// Held until the request was answered.
+    /// Released when the request has been answered.
     _lease: Option<BodyLease>,
 }
 
-/// A node's message, as it came: nothing of it is read before its signature was verified.
+/// The unparsed message of a node: its signature is verified before anything in it is read.
 pub(crate) struct SignedBody(pub(crate) NodeMessage);
 
 impl<T: DeserializeOwned> FromRequest<ApiState> for JsonBody<T> {
@@ -110,13 +111,13 @@ fn demand_json(headers: &HeaderMap) -> ApiResult<()> {
     Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message))
 }
 
-/// Reads a body. What came is dropped with the future.
+/// Reads a body. Dropping the future drops the bytes received so far.
 async fn collect(body: Body, limit: usize, state: &ApiState) -> ApiResult<Bytes> {
     in_time(state, read(body, limit, None)).await
 }
 
-/// Reads a body of somebody who has not proven yet who it is: whoever hardly sends anything is not waited for, and
-/// what came takes of the budget of all such bodies. The embedded node's messages don't: they come from here.
+/// Reads a body from a client that has not authenticated yet. It must arrive at a minimum rate, and counts against
+/// the budget that all such bodies share. The embedded node's messages are exempt: they come from this process.
 async fn collect_unauthenticated(
     parts: &Parts,
     body: Body,
@@ -133,7 +134,7 @@ async fn collect_unauthenticated(
 }
 
 async fn read(body: Body, limit: usize, mut lease: Option<&mut BodyLease>) -> ApiResult<Bytes> {
-    // What the client announces is refused before it is sent.
+    // Refuse a body that announces too many bytes before it is sent.
     let announced = body.size_hint();
     if announced.lower() > limit as u64 {
         return Err(too_large(limit));
@@ -151,7 +152,7 @@ async fn read(body: Body, limit: usize, mut lease: Option<&mut BodyLease>) -> Ap
             lease.take(data.len()).await?;
         }
         if whole.capacity() - whole.len() < data.len() {
-            // Twice as much each time, but no more than may come.
+            // Double the capacity, but never beyond what may still come.
             let wanted =
                 (2 * whole.len()).max(whole.len() + data.len()).min(most.max(whole.len() + data.len()));
             whole.reserve(wanted - whole.len());
@@ -169,20 +170,28 @@ fn broken(error: axum::Error) -> ApiError {
     if error.into_inner().is::<TooSlow>() {
         return too_slow();
     }
-    ApiError::new(StatusCode::BAD_REQUEST, "INCOMPLETE_BODY", "the body broke off before its end")
+    ApiError::new(
+        StatusCode::BAD_REQUEST,
+        "INCOMPLETE_BODY",
+        "the body ended before it was complete: send the request again",
+    )
 }
 
 fn too_slow() -> ApiError {
-    ApiError::new(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "the body did not arrive in time")
+    ApiError::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "REQUEST_TIMEOUT",
+        "the body did not arrive in time: send the request again",
+    )
 }
 
 fn too_large(limit: usize) -> ApiError {
-    let message = format!("the body is too large: at most {limit} bytes are taken");
+    let message = format!("the body is too large: this call accepts at most {limit} bytes");
     ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message)
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
-    // serde reads arrays as structs too, member by member: nobody means that.
+    // serde would read an array as a struct, member by member. No client means that.
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
     if first.is_some_and(|byte| matches!(byte, b'[' | b'"' | b'0'..=b'9' | b't' | b'f' | b'n')) {
         let message = "the body must be a JSON object";
@@ -191,10 +200,10 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
-        // serde_json takes whatever isn't a text in the place of an enum for a mistake of syntax.
+        // serde_json reports a syntax error where an enum is expected and the value is not a string.
         let no_text = error.inner().is_syntax() && without_position(error.inner()) == "expected value";
         if no_text && serde_json::from_slice::<IgnoredAny>(bytes).is_ok() {
-            return ApiError::field(path, "must be a text, one of the values that are allowed here");
+            return ApiError::field(path, "must be a string: one of the values that this field allows");
         }
         refuse(&path, error.inner())
     })?;
@@ -218,13 +227,14 @@ fn refuse(path: &str, error: &serde_json::Error) -> ApiError {
         return ApiError::field(field, "is required");
     }
     if path == "." {
-        let message = format!("the body is not what this path takes: {}", expectation(&said));
+        let message = format!("the body does not fit this call: {}", expectation(&said));
         return ApiError::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message);
     }
     ApiError::field(path.to_owned(), expectation(&said))
 }
 
-/// serde tells what it found before what it expected; what it found may be a secret in the wrong place.
+/// serde names what it found before what it expected. Only the latter is repeated: what was found may be a secret
+/// in the wrong field.
 fn expectation(said: &str) -> String {
     match said.rsplit_once("expected ") {
         Some((_, "i64" | "u64" | "i32" | "u32" | "u16" | "u8")) => "must be a whole number".to_owned(),

@@ -1,4 +1,4 @@
-//! The memory of bodies whose senders have not proven yet who they are: one budget for all of them.
+//! The memory budget that the bodies of all clients that have not authenticated yet share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,21 +9,21 @@ use tokio::time::timeout;
 
 use crate::error::{ApiError, ApiResult};
 
-/// How long a body waits for its first bytes.
+/// How long a body without any bytes waits for its first ones.
 const WAIT: Duration = Duration::from_secs(2);
-/// How long one waits that has some already. It gives them up soon: bodies that each hold a part and wait for the rest
-/// would keep all the others out.
+/// How long a body that has some bytes waits for more. It gives up early: bodies that each hold a part and wait for
+/// the rest would block all others.
 const WAIT_WITH_SOME: Duration = Duration::from_millis(100);
 
 /// The budget, in bytes. Clones share it.
 #[derive(Clone)]
 pub(crate) struct BodyBudget {
     all: Arc<Semaphore>,
-    /// What large messages of nodes may take of it: they must not keep people from signing in.
+    /// The part of the budget that large messages of nodes may take, so that they can't prevent logins.
     large: Arc<Semaphore>,
 }
 
-/// The bytes that a body takes of the budget, until this is dropped.
+/// The bytes that one body takes from the budget, until this is dropped.
 pub(crate) struct BodyLease {
     budget: BodyBudget,
     is_large: bool,
@@ -32,20 +32,20 @@ pub(crate) struct BodyLease {
 }
 
 impl BodyBudget {
-    /// So many bytes in all, two thirds of them for large messages.
+    /// A budget of `bytes`, of which large messages may take two thirds.
     pub(crate) fn new(bytes: usize) -> Self {
         let bytes = bytes.min(Semaphore::MAX_PERMITS);
         Self { all: Arc::new(Semaphore::new(bytes)), large: Arc::new(Semaphore::new(bytes / 3 * 2)) }
     }
 
-    /// A lease without any bytes.
+    /// A lease without any bytes yet.
     pub(crate) fn lease(&self, is_large: bool) -> BodyLease {
         BodyLease { budget: self.clone(), is_large, taken: None, taken_of_large: None }
     }
 }
 
 impl BodyLease {
-    /// Takes some more bytes, those that came. What a client only announces takes none.
+    /// Takes bytes that have arrived. Bytes that a client only announces take nothing.
     pub(crate) async fn take(&mut self, bytes: usize) -> ApiResult<()> {
         let wait = if self.taken.is_some() { WAIT_WITH_SOME } else { WAIT };
         if self.is_large {

@@ -1,4 +1,4 @@
-//! Who is asking: the bearer token, and the limits on how often.
+//! Authentication: the bearer token, and the rate limits of callers.
 
 use std::net::IpAddr;
 use std::ops::Deref;
@@ -16,11 +16,12 @@ use crate::error::{ApiError, ApiResult};
 use crate::observe::RequestTrace;
 use crate::state::ApiState;
 
-/// An authenticated caller. Handlers that take one, take it first: nobody learns what is wrong with a request before
-/// having said who asks. Sessions whose password must be changed first are refused.
+/// An authenticated caller. Handlers take it first, so that only authenticated clients learn what is wrong with a
+/// request. Sessions whose password must be changed first are refused.
 pub(crate) struct Authenticated(pub(crate) Arc<Caller>);
 
-/// An authenticated caller whose password may have to be changed first: for what that needs, and nothing else.
+/// An authenticated caller whose password may have to be changed first. Only for the calls that such a session may
+/// make.
 pub(crate) struct SignedIn(pub(crate) Arc<Caller>);
 
 impl Deref for Authenticated {
@@ -72,7 +73,7 @@ fn bearer(parts: &Parts) -> Option<&str> {
     Some(token.trim()).filter(|token| scheme.eq_ignore_ascii_case("bearer") && !token.is_empty())
 }
 
-/// Anybody, as often as an address may ask. A token that was sent along is not looked at: clients go on sending
+/// Any client, within the rate limit of its address. A token that it sends is ignored, because clients keep sending
 /// stale ones.
 pub(crate) struct Visitor;
 
@@ -89,7 +90,8 @@ impl FromRequestParts<ApiState> for Visitor {
     }
 }
 
-/// Somebody who wants to be let in, as often as an address may try, with that address where it is known.
+/// A client that logs in, registers or refreshes, within the rate limit that addresses have for that. Contains the
+/// address where it is known.
 pub(crate) struct Newcomer(pub(crate) Option<IpAddr>);
 
 impl FromRequestParts<ApiState> for Newcomer {

@@ -1,4 +1,4 @@
-//! Bodies of PUT: a field that another call takes, and this one would ignore, is refused.
+//! Bodies of PUT. A field that belongs to another call, and would be ignored here, is refused.
 
 use std::fmt;
 
@@ -10,23 +10,24 @@ use crate::body::JsonBody;
 use crate::error::{ApiError, ApiResult};
 use crate::state::ApiState;
 
-/// What changes something. Unknown fields are ignored, as in every body, but for those in [`ELSEWHERE`]: "changed"
-/// would be a lie to somebody who sent a password to a call that sets none.
+/// A body that changes something. Unknown fields are ignored, as in every body, except those in [`ELSEWHERE`]: a
+/// client that sends a password to a call that sets none must not get a success.
 pub(crate) struct ChangeBody<T> {
-    /// What it says.
+    /// The parsed body.
     pub(crate) value: T,
 }
 
-/// Fields of this API's bodies, and the call that takes each. Those that a body has itself are not looked up here.
+/// Fields of this API's bodies, each with the call that takes it. Only fields that a body doesn't have itself are
+/// looked up here.
 const ELSEWHERE: &[(&str, &str)] = &[
     (
         "name",
-        "is changed with the PUT of what is called so, such as PUT /user/{userId} or PUT /bucket/{bucketId}",
+        "is changed with the PUT call of the resource itself, such as PUT /user/{userId} or PUT /bucket/{bucketId}",
     ),
     ("firstName", "is changed as `name`, with PUT /user/{userId} or PUT /organization/users/{userId}"),
     ("lastName", "is changed with PUT /user/{userId} or PUT /organization/users/{userId}"),
-    ("companyName", "is given once, with POST /user/register"),
-    ("email", "can't be changed: POST /organization/users makes a user with another address"),
+    ("companyName", "is set once, with POST /user/register"),
+    ("email", "can't be changed: create a user with the other address, with POST /organization/users"),
     ("password", SET_PASSWORD),
     ("currentPassword", SET_PASSWORD),
     (
@@ -34,7 +35,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "is changed with PUT /workspace/{workspaceId}/users/{userId}, or as `orgRole` with PUT /user/{userId}/role",
     ),
     ("orgRole", "is changed with PUT /user/{userId}/role"),
-    ("userId", "is added to a workspace with POST /workspace/{workspaceId}/users"),
+    ("userId", "can't be changed: add a user to a workspace with POST /workspace/{workspaceId}/users"),
     ("workspaceId", "is changed with PUT /bucket/{bucketId} or PUT /repo/{repoId}"),
     ("bucket", CHANGE_BUCKET),
     ("key", CHANGE_BUCKET),
@@ -52,7 +53,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("expiresAt", "is set once, with POST /token"),
 ];
 
-const SET_PASSWORD: &str = "is changed with PUT /user/{userId} by the users themselves; POST \
+const SET_PASSWORD: &str = "is changed by its own user, with PUT /user/{userId}; POST \
                             /organization/users/{userId}/reset-password gives another user a one-time password";
 const CHANGE_BUCKET: &str = "is changed with PUT /bucket/{bucketId}";
 const CHANGE_REPOSITORY: &str = "is changed with PUT /repo/{repoId}";
@@ -68,10 +69,10 @@ impl<T: DeserializeOwned> FromRequest<ApiState> for ChangeBody<T> {
     }
 }
 
-/// Refuses a field of [`ELSEWHERE`] that is neither the body's own nor an id that the path has as well, which clients
-/// repeat. Null is absent.
+/// Refuses a field of [`ELSEWHERE`], unless the body has it or the path contains it as an id, which clients repeat.
+/// `null` counts as absent.
 fn refuse_misplaced(own: &[&str], route: &str, body: &[u8]) -> ApiResult<()> {
-    // It was parsed before, so it is an object.
+    // The body was parsed before, so it is an object.
     let Given(given) = serde_json::from_slice(body).map_err(ApiError::internal)?;
     for at in given {
         let (field, call) = ELSEWHERE[at];
@@ -82,7 +83,7 @@ fn refuse_misplaced(own: &[&str], route: &str, body: &[u8]) -> ApiResult<()> {
     Ok(())
 }
 
-/// The fields of [`ELSEWHERE`] that an object has, by their places there.
+/// The fields of [`ELSEWHERE`] that an object contains, as indexes.
 struct Given(Vec<usize>);
 
 impl<'de> Deserialize<'de> for Given {
@@ -97,7 +98,7 @@ impl<'de> Deserialize<'de> for Given {
                 let mut given = Vec::new();
                 while let Some(FieldIndex(index)) = map.next_key()? {
                     let is_set = map.next_value::<Option<IgnoredAny>>()?.is_some();
-                    // A member may be repeated without end; once is enough.
+                    // A member may be repeated any number of times; record it once.
                     given.extend(index.filter(|index| is_set && !given.contains(index)));
                 }
                 Ok(Given(given))
@@ -107,7 +108,7 @@ impl<'de> Deserialize<'de> for Given {
     }
 }
 
-/// Where a member's name stands in [`ELSEWHERE`], if it does. The name itself is not kept.
+/// The index of a member's name in [`ELSEWHERE`], if it is there. The name itself is not stored.
 struct FieldIndex(Option<usize>);
 
 impl<'de> Deserialize<'de> for FieldIndex {
@@ -126,15 +127,15 @@ impl<'de> Deserialize<'de> for FieldIndex {
     }
 }
 
-/// The names that a struct's fields have in JSON, as its own `Deserialize` says.
+/// The names of a struct's fields in JSON, as its `Deserialize` implementation states them.
 fn field_names<T: DeserializeOwned>() -> &'static [&'static str] {
     let mut found: &'static [&'static str] = &[];
-    // Always ends in `Seen`: the struct is never read.
+    // Always ends with `Seen`: no struct is built.
     drop(T::deserialize(Probe(&mut found)));
     found
 }
 
-/// Takes note of the fields that a struct asks for.
+/// A deserializer that records the fields that a struct asks for.
 struct Probe<'a>(&'a mut &'static [&'static str]);
 
 #[derive(Debug)]

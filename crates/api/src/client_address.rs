@@ -1,4 +1,4 @@
-//! Whose address a request comes from.
+//! The address that a request comes from.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -6,8 +6,8 @@ use axum::extract::ConnectInfo;
 use http::request::Parts;
 use ipnet::IpNet;
 
-/// The client's address: the peer's, or, where the peer is a trusted proxy, the last one of `X-Forwarded-For` that
-/// no trusted proxy wrote about another trusted proxy. `None` where nobody told the peer (requests in process).
+/// The client's address: the peer's address or, behind trusted proxies, the last address in `X-Forwarded-For` that
+/// is not a trusted proxy. `None` where the peer is unknown (requests within the process).
 pub(crate) fn client_address(parts: &Parts, trusted: &[IpNet]) -> Option<IpAddr> {
     let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
     let peer = peer.ip().to_canonical();
@@ -18,7 +18,7 @@ pub(crate) fn client_address(parts: &Parts, trusted: &[IpNet]) -> Option<IpAddr>
     let forwarded = parts.headers.get_all("x-forwarded-for").iter().rev();
     let mut nearest = peer;
     for text in forwarded.filter_map(|value| value.to_str().ok()).flat_map(|list| list.rsplit(',')) {
-        // Whatever stands before something unreadable was written by nobody we know.
+        // Anything before an unreadable entry comes from an unknown source.
         let Ok(address) = text.trim().parse::<IpAddr>() else { break };
         nearest = address.to_canonical();
         if !is_trusted(nearest) {

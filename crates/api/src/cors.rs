@@ -1,4 +1,4 @@
-//! Web pages that ask the API (CORS).
+//! Cross-origin requests from web pages (CORS).
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::observe::REQUEST_ID;
 
-/// How long a browser may keep the answer to a preflight.
+/// How long a browser may cache the response to a preflight.
 const MAX_AGE: Duration = Duration::from_hours(1);
 
-/// Lets pages of these origins ask and read; none where there are none. Whoever asks shows a token in a header, so no
-/// page gets anything by the cookies of its visitor.
+/// A layer that lets pages of these origins send requests and read responses; `None` where there are no origins.
+/// Tokens are sent in a header, so no page can act through its visitor's cookies.
 pub(crate) fn layer(allowed: &AllowedOrigins) -> Option<CorsLayer> {
     if allowed.is_empty() {
         return None;

@@ -1,4 +1,4 @@
-//! Cursors: where a list goes on, as an opaque text.
+//! Cursors: where the next page of a list begins, as opaque text.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,14 +7,15 @@ use bucketry_model::time::{from_micros, to_micros};
 use bucketry_store::bucket::PageStart;
 use bucketry_store::usage::SeriesPosition;
 
-/// Longest text that can be a cursor.
+/// The longest text that is read as a cursor, in bytes.
 const LONGEST: usize = 512;
 
-/// A place in a list that can be written into a cursor. Clients must not read it: it may change.
+/// A position in a list that can be written as a cursor. Clients must not parse it, because the format may change.
 pub(crate) trait Cursor: Sized + Send + 'static {
-    /// The place as plain text; begins with a letter of its own, so that one list's cursor isn't another's.
+    /// The position as plain text. It begins with a letter per kind of list, so that a cursor of one list is
+    /// refused by another.
     fn to_plain(&self) -> String;
-    /// Reads what `to_plain` wrote.
+    /// Parses what `to_plain` wrote.
     fn from_plain(plain: &str) -> Option<Self>;
 
     /// The opaque text.
@@ -22,7 +23,7 @@ pub(crate) trait Cursor: Sized + Send + 'static {
         URL_SAFE_NO_PAD.encode(self.to_plain())
     }
 
-    /// Reads the opaque text.
+    /// Parses the opaque text.
     fn from_text(text: &str) -> Option<Self> {
         if text.len() > LONGEST {
             return None;
@@ -75,7 +76,7 @@ macro_rules! id_cursors {
 
 id_cursors!('u' UserId, 'w' WorkspaceId, 't' TokenId);
 
-/// A place in a list that is ordered by name.
+/// A position in a list that is ordered by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AfterName(pub(crate) String);
 

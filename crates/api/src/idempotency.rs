@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: a creating request that arrives twice is done once and answered twice.
+//! `Idempotency-Key`: a creating request that arrives twice is carried out once, and both get the result.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -16,27 +16,25 @@ use crate::error::{ApiError, ApiResult};
 use crate::pagination::json;
 use crate::state::ApiState;
 
-/// The header.
 const HEADER: &str = "idempotency-key";
 
-/// A creation's answer.
+/// The response to a creating request.
 pub(crate) struct Created<T> {
-    /// The status.
+    /// The HTTP status, the same for repetitions.
     pub(crate) status: StatusCode,
-    /// What is answered.
+    /// The first response.
     pub(crate) answer: T,
-    /// What is answered when the request comes again, where that is something else: secrets that are told once are
-    /// not kept.
+    /// The response to a repetition, where it differs: secrets are returned once and not stored.
     pub(crate) again: Option<T>,
 }
 
-/// Does `work` under the request's key, if it has one. `body` is what must be the same for it to be the same request.
+/// Runs `work` under the request's key, if it has one. `body` is what two requests must share to count as the same.
 ///
-/// `authorize` is whether the caller may make the request now. It is asked before an earlier result is looked for:
-/// whoever has lost the right to the call has lost the right to its result, and to knowing that there is one.
+/// `authorize` checks whether the caller may make the request now. It runs before an earlier result is looked up: a
+/// caller that has lost the right to the call gets neither its result nor the information that there is one.
 ///
-/// Keyed work runs to its end even if the client goes away meanwhile: its answer is wanted when the client comes
-/// again. A refusal is not kept, since nothing was created: the next try is a new one.
+/// Work with a key completes even if the client disconnects, because the client needs the result when it tries
+/// again. An error is not stored: nothing was created, and the next attempt is a new request.
 pub(crate) async fn once<T, A, W>(
     state: &ApiState,
     caller: &Arc<Caller>,
@@ -86,7 +84,7 @@ where
     render(created.status, &created.answer)
 }
 
-/// A request that was begun. If it ends by a panic, it is given up as stale by the store after a while.
+/// A request in progress that holds its key. If its work panics, the store treats the key as stale after a while.
 struct Reservation {
     control: Control,
     caller: Arc<Caller>,
@@ -112,10 +110,10 @@ impl Reservation {
             Err(_) => self.control.abandon_request(&self.caller, self.route, &self.key).await,
         };
         if let Err(error) = kept {
-            // What was asked for is done; only a repetition would not be recognised.
+            // The work is done. Only a repetition would not be recognised.
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "an answer could not be kept under its key"
+                "a response could not be stored under its Idempotency-Key"
             );
         }
     }

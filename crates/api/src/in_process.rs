@@ -1,5 +1,5 @@
-//! The way in for the node that runs in this process: the same requests and answers as over the network, over pipes.
-//! It takes no connection away from clients, and counts against no limit of theirs.
+//! The connection of the node that runs in this process: the same requests and responses as over the network, over
+//! in-memory pipes. It uses no client connection and counts against no limit.
 
 use std::convert::Infallible;
 
@@ -13,7 +13,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::DuplexStream;
 use tower::Service as _;
 
-/// What a pipe holds, in bytes.
+/// The capacity of a pipe, in bytes.
 const PIPE: usize = 64 << 10;
 
 /// Opens pipes to the router. Cheap to clone.
@@ -23,12 +23,13 @@ pub struct InProcess {
 }
 
 impl InProcess {
-    /// Pipes to this router.
+    /// Creates pipes to this router.
     pub fn new(router: Router) -> Self {
         Self { router }
     }
 
-    /// Opens a pipe, and answers requests on it until its other end is dropped. Must be called within a Tokio runtime.
+    /// Opens a pipe and serves requests on it until the other end is dropped. Must be called within a Tokio
+    /// runtime.
     pub fn connect(&self) -> DuplexStream {
         let (client, server) = tokio::io::duplex(PIPE);
         let router = self.router.clone();
@@ -39,7 +40,7 @@ impl InProcess {
         });
         tokio::spawn(async move {
             if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(server), service).await {
-                tracing::debug!(%error, "a pipe broke off");
+                tracing::debug!(%error, "a pipe ended early");
             }
         });
         client

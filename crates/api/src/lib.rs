@@ -1,12 +1,12 @@
-//! The HTTP side of the control plane: one module a resource, request and answer types, the OpenAPI document, error
-//! answers.
+//! The HTTP side of the control plane: one module per resource, request and response types, the OpenAPI document,
+//! error responses.
 //!
-//! - [`router()`]: everything as an axum router, over an [`ApiState`].
-//! - [`serve()`]: the server around it.
-//! - [`openapi_json`]: the document.
+//! - [`router()`]: all routes as an axum router, over an [`ApiState`].
+//! - [`serve()`]: the server that runs it.
+//! - [`openapi_json`]: the OpenAPI document.
 //!
-//! **Invariant:** no rule of the domain lives here, and nothing speaks to the database or to clouds: handlers read a
-//! request, ask one use case of `control`, and write its answer.
+//! **Invariant:** this crate contains no domain rules and talks to neither the database nor clouds. A handler
+//! parses a request, calls one use case of `control`, and writes the response.
 
 mod body;
 mod body_budget;

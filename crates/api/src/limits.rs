@@ -1,4 +1,4 @@
-//! Rate limits: a token bucket for each session or API token, and for each address. What is allowed per account is in
+//! Rate limits: a token bucket per session or API token, and one per address. Limits per account are in
 //! `login_guard`.
 
 use std::hash::Hash;
@@ -15,11 +15,11 @@ use crate::error::{ApiError, ApiResult};
 use crate::login_guard::LoginGuard;
 use crate::settings::{Rate, RateLimits};
 
-/// After so many checks, keys whose token bucket is full again are forgotten. So a limiter holds no more keys than
-/// came within its refill time and these.
+/// The number of checks after which keys with a full token bucket are forgotten. This bounds a limiter's memory to
+/// the keys seen during one refill, plus this many.
 const CLEAN_EVERY: u32 = 4_096;
 
-/// A token bucket for each key.
+/// A token bucket per key.
 struct Limiter<K: Hash + Eq + Clone> {
     name: &'static str,
     rate: Rate,
@@ -53,13 +53,13 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
     fn refusal(&self, seconds: u64) -> ApiError {
         let (name, per_minute) = (self.name, self.rate.per_minute);
         let message = format!(
-            "too many requests: at most {per_minute} a minute for one {name}, try again in {seconds} s"
+            "too many requests: the limit is {per_minute} per minute for each {name}; try again in {seconds} s"
         );
         refusal(name, self.rate, message, seconds)
     }
 }
 
-/// 429 with `Retry-After` and the fields of draft-ietf-httpapi-ratelimit-headers.
+/// 429 with `Retry-After` and the headers of draft-ietf-httpapi-ratelimit-headers.
 pub(crate) fn refusal(name: &str, rate: Rate, message: String, seconds: u64) -> ApiError {
     let Rate { per_minute, burst } = rate;
     let refilled_in = u64::from(burst.get()) * 60 / u64::from(per_minute.get()) + 1;
@@ -92,22 +92,22 @@ impl Limits {
         }
     }
 
-    /// Any request of an address.
+    /// Admits or refuses a request of an address.
     pub(crate) fn check_address(&self, address: IpAddr) -> ApiResult<()> {
         self.addresses.check(&network(address))
     }
 
-    /// A request with a token.
+    /// Admits or refuses a request with a token.
     pub(crate) fn check_token(&self, token: TokenId) -> ApiResult<()> {
         self.tokens.check(&token)
     }
 
-    /// A try to log in, to register, or to refresh.
+    /// Admits or refuses an attempt to log in, register or refresh.
     pub(crate) fn check_login_address(&self, address: IpAddr) -> ApiResult<()> {
         self.login_addresses.check(&network(address))
     }
 
-    /// How often passwords may be wrong.
+    /// The limits on wrong passwords.
     pub(crate) fn logins(&self) -> &LoginGuard {
         &self.logins
     }

@@ -1,4 +1,4 @@
-//! Finished list answers, kept as long as they are true.
+//! A cache of finished list responses. An entry is valid as long as its generation.
 
 use bucketry_control::buckets::Generation;
 use bucketry_model::id::OrgId;
@@ -7,20 +7,20 @@ use bytes::Bytes;
 use quick_cache::sync::Cache;
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
-/// The largest answer that is kept.
+/// The largest response that is cached, in bytes.
 pub(crate) const LARGEST: usize = 1 << 20;
-/// About what a key and its place take, in bytes.
+/// The approximate size of a key and its cache entry, in bytes.
 const OVERHEAD: usize = 256;
 
-/// Everything that a list of buckets depends on. A change of the generation makes older answers unreachable; they
-/// fall out of the cache as newer ones come.
+/// Everything that a list of buckets depends on. When the generation changes, older responses become unreachable
+/// and are evicted as newer ones arrive.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct ListKey {
-    /// Whose buckets.
+    /// The organization that owns the buckets.
     pub(crate) org_id: OrgId,
-    /// Which of them, workspace filter included.
+    /// The buckets that the caller may see, after the workspace filter.
     pub(crate) visible: Visibility,
-    /// As of when.
+    /// The state of the data when the list was read.
     pub(crate) generation: Generation,
 }
 
@@ -37,12 +37,12 @@ impl Weighter<ListKey, Bytes> for ByBytes {
     }
 }
 
-/// Bodies of whole lists, at most so many bytes of them.
+/// Bodies of whole lists, up to a number of bytes.
 pub(crate) struct ListCache(Option<Cache<ListKey, Bytes, ByBytes>>);
 
 impl ListCache {
     pub(crate) fn new(bytes: u64) -> Self {
-        // A shard must hold several of the largest answers, or it would keep none of them.
+        // A shard must be able to hold several of the largest responses, or it would cache none of them.
         let shards = usize::try_from(bytes / (8 * LARGEST as u64)).unwrap_or(1).clamp(1, 8);
         let options = OptionsBuilder::new()
             .shards(shards)

@@ -1,8 +1,8 @@
-//! Bounds how often passwords can be guessed, without letting anybody lock somebody else out.
+//! Limits how fast passwords can be guessed, without letting anyone lock another user out.
 //!
-//! Failures count, successes don't. Each network has a small allowance for each account; an account has a much larger
-//! one for all networks together, against guesses from many of them. A network from which the account signed in
-//! lately has an allowance that is only its own, whatever others do.
+//! Only failures count. Each network has a small allowance per account. An account has a much larger one for all
+//! networks together, against guesses from many networks. A network from which the account logged in recently has
+//! its own allowance, whatever others do.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -17,8 +17,8 @@ use crate::error::{ApiError, ApiResult};
 use crate::limits::refusal;
 use crate::settings::{Rate, RateLimits};
 
-/// The most keys that an allowance remembers, a few MiB. Failures are as many as attempts that were let through, and
-/// those are bounded by address and by what hashing passwords takes: so many at once are not to be had.
+/// The most keys that an allowance remembers, a few MiB. Every failure is an attempt that was admitted, and rate
+/// limits by address and the cost of hashing passwords keep those far below this number.
 const MAX_KEYS: usize = 65_536;
 
 /// The network that an address belongs to, as `192.0.2.0/24` or `2001:db8::/64`.
@@ -31,14 +31,14 @@ pub(crate) fn network(address: IpAddr) -> String {
     }
 }
 
-/// What is left of an allowance, and since when.
+/// What was left of an allowance at a point in time.
 #[derive(Debug, Clone, Copy)]
 struct Left {
     attempts: f64,
     at: Instant,
 }
 
-/// Allowances of one rate, by hashed key.
+/// The allowances of one rate, by hashed key.
 struct Allowances {
     rate: Rate,
     left: Mutex<HashMap<u64, Left>>,
@@ -62,7 +62,7 @@ impl Allowances {
         (left.attempts + refilled).min(self.burst())
     }
 
-    /// Takes an attempt, or tells how long until there is one.
+    /// Takes an attempt, or returns the time until the next one is available.
     fn take(&self, key: u64, now: Instant) -> Result<(), Duration> {
         let mut all = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MAX_KEYS && !all.contains_key(&key) {
@@ -79,7 +79,7 @@ impl Allowances {
         Ok(())
     }
 
-    /// Gives an attempt back that was no failure.
+    /// Refunds an attempt that was not a failure.
     fn refund(&self, key: u64) {
         let mut all = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(left) = all.get_mut(&key) {
@@ -97,12 +97,12 @@ pub(crate) struct LoginGuard {
     hasher: RandomState,
 }
 
-/// An attempt that was let through. Dropped, it counts as failed.
-#[must_use = "an attempt that is not given back counts as failed"]
+/// An admitted attempt. If it is dropped, it counts as failed.
+#[must_use = "an attempt that is not refunded counts as failed"]
 pub(crate) struct Attempt<'a>(Vec<(&'a Allowances, u64)>);
 
 impl Attempt<'_> {
-    /// The password was right, or was not looked at.
+    /// The password was right, or was not checked.
     pub(crate) fn refund(self) {
         for (allowances, key) in self.0 {
             allowances.refund(key);
@@ -121,7 +121,7 @@ impl LoginGuard {
         }
     }
 
-    /// An attempt to sign in to the account with this address. The address is remembered as a hash only.
+    /// Admits an attempt to log in to the account with this e-mail address, which is remembered only as a hash.
     pub(crate) async fn admit(
         &self,
         control: &Control,
@@ -134,7 +134,7 @@ impl LoginGuard {
             Ok(attempt) => return Ok(attempt),
             Err(wait) => wait,
         };
-        // Asked only where something was used up: what is signed in to in peace costs no query more.
+        // Query only where an allowance is used up, so that normal logins cost no extra query.
         match network {
             Some(network) if control.signed_in_from(email, network).await? => {
                 take(&self.known_networks, near, "this account from your network", Instant::now())
@@ -143,7 +143,7 @@ impl LoginGuard {
         }
     }
 
-    /// An attempt to change a password by sending the current one.
+    /// Admits an attempt to change a password by sending the current one.
     pub(crate) fn admit_change(&self, user: UserId) -> ApiResult<Attempt<'_>> {
         take(
             &self.changes,

@@ -1,5 +1,5 @@
-//! Calls of the public contract that are not served. Without a route of their own their last words would be read as
-//! ids, and their callers told that there is no such user.
+//! Calls of the public contract that are not served. Without routes for them, their last path segments would be
+//! parsed as ids, and the caller would get a misleading 404 about a user.
 
 use axum::Router;
 use axum::routing::any;
@@ -9,11 +9,11 @@ use crate::caller::Visitor;
 use crate::error::ApiError;
 use crate::state::ApiState;
 
-/// The paths, and what there is instead.
+/// The paths, and what to use instead.
 const CALLS: &[(&str, &str)] = &[
-    ("/user/quota", "GET /organization/{orgId} shows how many buckets there are and may be"),
+    ("/user/quota", "GET /organization/{orgId} shows the number of buckets and its limit"),
     ("/user/activate", NO_MAIL),
-    ("/user/deactivate", "an administrator removes users with DELETE /organization/users/{userId}"),
+    ("/user/deactivate", "to remove a user, use DELETE /organization/users/{userId}"),
     ("/user/pre-verify-email", NO_MAIL),
     ("/user/verify-email", NO_MAIL),
     ("/user/resend-verification/{verificationTokenId}", NO_MAIL),
@@ -24,11 +24,11 @@ const CALLS: &[(&str, &str)] = &[
 ];
 
 const NO_MAIL: &str =
-    "no mail is sent, and every user may sign in as soon as POST /organization/users has made it";
-const RESET: &str = "no mail is sent; an administrator gives a one-time password with POST \
+    "no mail is sent, and a user can log in as soon as POST /organization/users has created it";
+const RESET: &str = "no mail is sent; an administrator sets a one-time password with POST \
                      /organization/users/{userId}/reset-password, the operator with `bucketry admin reset-password`";
 
-/// The routes, which are not in the OpenAPI document.
+/// The routes. They are not in the OpenAPI document.
 pub(crate) fn routes() -> Router<ApiState> {
     CALLS.iter().fold(Router::new(), |router, (path, instead)| {
         router.route(path, any(move |_: Visitor| async move { refusal(instead) }))

@@ -1,4 +1,4 @@
-//! What every request is observed by: its id, one line in the log, counters.
+//! Observation of every request: its id, a line in the log, and metrics.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -18,16 +18,16 @@ use uuid::Uuid;
 use crate::state::ApiState;
 
 const JSON: &str = "application/json";
-/// Answers are of the moment, and many of them are for one caller.
+/// Responses are true for the moment only, and many are for one caller only.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
-/// The header that carries a request's id, both ways.
+/// The header with the request's id, in requests and responses.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// Longest id that is taken over from a request, in bytes.
+/// The longest id that is accepted from a request, in bytes.
 const LONGEST_ID: usize = 128;
 
-/// What is learnt of a request while it is answered.
+/// What is learned about a request while it is handled.
 #[derive(Debug, Default)]
 pub(crate) struct RequestTrace {
     user: OnceLock<UserId>,
@@ -35,13 +35,13 @@ pub(crate) struct RequestTrace {
 
 impl RequestTrace {
     pub(crate) fn set_user(&self, user: UserId) {
-        // Only the first extractor of a request finds it empty, and all find the same user.
+        // The request's first extractor sets it. Others would set the same user.
         let _ = self.user.set(user);
     }
 }
 
-/// Gives the request an id, logs it, counts it. Path parameters are not logged, and queries never: the route's
-/// template says enough.
+/// Gives the request an id, logs it and counts it. Queries and path parameters are not logged: the route template
+/// is enough.
 pub(crate) async fn observe(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(&request);
@@ -74,11 +74,11 @@ pub(crate) async fn observe(State(state): State<ApiState>, mut request: Request,
     response
 }
 
-/// The body of a request that may be refused before it was read.
+/// The body of a request that may be refused before it is read.
 struct UnreadBody(SharedBody<Body>);
 
 impl UnreadBody {
-    /// None where there is nothing to read.
+    /// `None` where there is nothing to read.
     fn of(request: &mut Request) -> Option<Self> {
         if !is_worth_draining(request.headers(), request.version(), request.body()) {
             return None;
@@ -88,7 +88,7 @@ impl UnreadBody {
         Some(Self(shared))
     }
 
-    /// Reads what no handler did, so that the client gets to read the answer.
+    /// Reads the rest of the body, so that the client gets to read the response.
     async fn drain(mut self) {
         if let Some(body) = self.0.take_back() {
             drain(body).await;
@@ -96,7 +96,7 @@ impl UnreadBody {
     }
 }
 
-/// The request's own id where it is sane, else a new one.
+/// The request's own id where it is valid, else a new one.
 fn request_id(request: &Request) -> HeaderValue {
     let given = request.headers().get(REQUEST_ID);
     let sane = |value: &&HeaderValue| {
@@ -111,7 +111,7 @@ fn request_id(request: &Request) -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("none"))
 }
 
-/// Methods are a bounded label: clients may make up any word.
+/// Method names are a metric label, which must be bounded: clients can send any word.
 fn method_name(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

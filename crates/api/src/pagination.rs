@@ -1,7 +1,7 @@
-//! Answers that are lists: a page where one is asked for, else the whole list, streamed page by page.
+//! List responses: one page where the client asks for one, else the whole list, streamed page by page.
 //!
-//! A whole list is never in memory at once: what is more than a megabyte goes out as it is read. If reading fails
-//! after that, the connection is broken off: a list that ends early must not look complete.
+//! A whole list is never in memory at once: beyond one megabyte it is sent as it is read. If reading fails after
+//! that, the connection is closed, because a truncated list must not look complete.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -18,52 +18,52 @@ use crate::cursor::Cursor;
 use crate::error::{ApiError, ApiResult};
 use crate::params::Page;
 
-/// How many entries are read at once for a whole list.
+/// Entries per read while a whole list is read.
 const PAGE: u32 = 500;
-/// Up to here a whole list is collected before it is sent: then a failure still has a status of its own.
+/// A whole list up to this size, in bytes, is collected before it is sent, so that a failure can still be a status.
 const COLLECT: usize = 1 << 20;
-/// How large the pieces of a longer one are.
+/// The size of the pieces of a longer list, in bytes.
 const PIECE: usize = 64 << 10;
-/// The place of the next page of a bare array.
+/// The header with the cursor of the next page, for bare arrays.
 const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
 
-/// Where a list's entries come from.
+/// Where the entries of a list come from.
 pub(crate) trait Source: Send + 'static {
     /// What is read.
     type Entry: Send + 'static;
-    /// Where the list stands with an entry.
+    /// The position of an entry in the list.
     type Position: Cursor + Clone + Sync;
 
-    /// At most `limit` entries after a place.
+    /// Reads at most `limit` entries after a position.
     fn read(
         &self,
         after: Option<Self::Position>,
         limit: u32,
     ) -> impl Future<Output = ApiResult<Vec<Self::Entry>>> + Send;
 
-    /// Where the list stands with this entry.
+    /// The position of this entry in the list.
     fn position(entry: &Self::Entry) -> Self::Position;
 
-    /// The entry as it is written.
+    /// The entry in its wire format.
     fn show(entry: &Self::Entry) -> impl Serialize;
 
-    /// Adds the entry to the list: one element, unless a list says otherwise.
+    /// Writes the entry to the list: as one element, unless a source overrides this.
     fn write(entry: &Self::Entry, list: &mut Elements<'_>) -> ApiResult<()> {
         list.add(&Self::show(entry))
     }
 
-    /// How many entries are read at once for a whole list.
+    /// Entries per read while a whole list is read.
     fn at_once(&self) -> u32 {
         PAGE
     }
 }
 
-/// What stands around the entries.
+/// The JSON around the entries.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Frame {
     /// `{"success":true,"NAME":[…]}`
     Named(&'static str),
-    /// The same with `"total":…`, which tells the number of entries of a whole list.
+    /// The same, with `"total":…` after a whole list: its number of elements.
     Counted(&'static str),
     /// `[…]`
     Bare,
@@ -101,7 +101,7 @@ impl Frame {
     }
 }
 
-/// The answer: the part that is asked for, or the whole list.
+/// Responds with the requested page, or with the whole list.
 pub(crate) async fn answer<S: Source>(
     source: S,
     frame: Frame,
@@ -119,7 +119,7 @@ async fn part<S: Source>(
     after: Option<S::Position>,
     limit: u32,
 ) -> ApiResult<Response> {
-    // One more than asked for tells whether there is more.
+    // Read one more than requested, to see whether there is a next page.
     let mut entries = source.read(after, limit + 1).await?;
     let more = entries.len() > limit as usize;
     entries.truncate(limit as usize);
@@ -142,9 +142,9 @@ async fn part<S: Source>(
 
 /// A whole list.
 pub(crate) enum Whole {
-    /// It was short enough to be collected.
+    /// Short enough to be collected.
     Collected(Bytes),
-    /// It is being streamed.
+    /// Longer: sent while it is read.
     Streamed(Body),
 }
 
@@ -157,12 +157,12 @@ impl IntoResponse for Whole {
     }
 }
 
-/// A finished JSON body as an answer.
+/// A response with a finished JSON body.
 pub(crate) fn json(body: Body) -> Response {
     ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
 }
 
-/// Reads a whole list. Dropping the answer's body stops the reading with the page that is being read.
+/// Reads a whole list. Dropping the body of the response stops after the page that is being read.
 pub(crate) async fn whole<S: Source>(source: S, frame: Frame) -> ApiResult<Whole> {
     let mut reading = Reading::new(source, frame);
     let mut buffer = BytesMut::new();
@@ -184,16 +184,16 @@ pub(crate) async fn whole<S: Source>(source: S, frame: Frame) -> ApiResult<Whole
             Err(error) => {
                 tracing::warn!(
                     error_code = error.code(),
-                    "a list was broken off: it could not be read to its end"
+                    "a list was cut short, and its connection closed: it could not be read to the end"
                 );
-                Err(std::io::Error::other("the list could not be read to its end"))
+                Err(std::io::Error::other("the list could not be read to the end"))
             }
         }
     });
     Ok(Whole::Streamed(Body::from_stream(rest)))
 }
 
-/// A list that is being read.
+/// A whole list that is being read.
 struct Reading<S: Source> {
     source: S,
     frame: Frame,
@@ -208,7 +208,8 @@ impl<S: Source> Reading<S> {
         Self { source, frame, entries: VecDeque::new(), after: None, last_page: false, written: 0 }
     }
 
-    /// Writes entries until the buffer holds `enough`, or closes the list. Whether there is more.
+    /// Writes entries until the buffer has at least `enough` bytes, or closes the list. Returns whether there is
+    /// more.
     async fn fill(&mut self, buffer: &mut BytesMut, enough: usize) -> ApiResult<bool> {
         loop {
             while let Some(entry) = self.entries.pop_front() {
@@ -230,7 +231,7 @@ impl<S: Source> Reading<S> {
     }
 }
 
-/// The elements of a list that is being written, with commas between them.
+/// Writes the elements of a list, with commas between them.
 pub(crate) struct Elements<'a> {
     written: &'a mut usize,
     buffer: &'a mut BytesMut,
@@ -256,7 +257,7 @@ mod tests {
     use http_body_util::BodyExt as _;
     use serde_json::{Value, json};
 
-    /// Numbers from 0, padded; reading after `fails_after` fails.
+    /// Numbers from 0, padded. Reading past `fails_after` fails.
     struct Numbers {
         count: usize,
         padding: usize,

@@ -1,4 +1,4 @@
-//! What stands in the path and in the query.
+//! Path and query parameters.
 
 use std::str::FromStr;
 
@@ -15,19 +15,19 @@ use crate::cursor::Cursor;
 use crate::error::{ApiError, ApiResult};
 use crate::state::ApiState;
 
-/// The most entries of a page.
+/// The largest `limit`, in entries per page.
 pub(crate) const MAX_LIMIT: u32 = 1_000;
-/// Entries of a page where only a cursor was given.
+/// Entries per page where a request has a cursor but no limit.
 const DEFAULT_LIMIT: u32 = 100;
-/// The most ids in one comma-separated list.
+/// The most ids that one list parameter may have.
 const MAX_IDS: usize = 1_000;
 
-/// An id that names a kind of thing: what is no id names nothing.
+/// An id type, with the kind of resource that it names.
 pub(crate) trait Names: FromStr {
-    /// The kind.
+    /// The kind that a 404 names.
     const THING: ResourceKind;
 
-    /// Reads an id in a path, where nothing is absent: what can't be an id names nothing.
+    /// Reads an id from a path. Nothing is absent there: a malformed id is treated as not found (404).
     fn read(text: &str) -> ApiResult<Self> {
         text.parse().map_err(|_| ApiError::not_found(Self::THING))
     }
@@ -58,21 +58,21 @@ impl Names for OrgId {
     const THING: ResourceKind = ResourceKind::Organization;
 }
 
-/// The one id in the path.
+/// The only parameter of a path, as an id.
 pub(crate) struct PathId<Id>(pub(crate) Id);
 
 impl<Id: Names> FromRequestParts<ApiState> for PathId<Id> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> ApiResult<Self> {
-        // A path that isn't UTF-8 names nothing either.
+        // A path that isn't UTF-8 is treated like a malformed id.
         let path = Path::<String>::from_request_parts(parts, state).await;
         let Path(text) = path.map_err(|_| ApiError::not_found(Id::THING))?;
         Id::read(&text).map(Self)
     }
 }
 
-/// The workspace and the user in the path.
+/// The ids in `/workspace/{workspaceId}/users/{userId}`.
 pub(crate) struct MemberPath(pub(crate) WorkspaceId, pub(crate) UserId);
 
 impl FromRequestParts<ApiState> for MemberPath {
@@ -85,7 +85,7 @@ impl FromRequestParts<ApiState> for MemberPath {
     }
 }
 
-/// The repository and the key in the path.
+/// The ids in `/repo/{repoId}/apikey/{apikeyId}`.
 pub(crate) struct KeyPath(pub(crate) RepoId, pub(crate) RepoKeyId);
 
 impl FromRequestParts<ApiState> for KeyPath {
@@ -98,30 +98,30 @@ impl FromRequestParts<ApiState> for KeyPath {
     }
 }
 
-/// Which part of a list is asked for.
+/// The part of a list that a request asks for.
 pub(crate) enum Page<C> {
-    /// All of it.
+    /// The whole list.
     Whole,
-    /// At most `limit` entries after a place.
+    /// One page.
     Part {
-        /// The place; none is the beginning.
+        /// The entry that the page starts after; `None` for the first page.
         after: Option<C>,
-        /// How many.
+        /// The most entries that the page may have.
         limit: u32,
     },
 }
 
-/// What a date or date-time names.
+/// A parameter that is a date or a date-time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum DateOrTime {
     /// A date-time.
     One(Timestamp),
-    /// A date.
+    /// A date, which covers that UTC day.
     Day(Day),
 }
 
 impl DateOrTime {
-    /// Its first moment.
+    /// The first moment that it covers.
     pub(crate) fn first(self) -> Timestamp {
         match self {
             Self::One(moment) => moment,
@@ -129,7 +129,7 @@ impl DateOrTime {
         }
     }
 
-    /// Its last moment, to the second.
+    /// The last second that it covers.
     pub(crate) fn last(self) -> Timestamp {
         match self {
             Self::One(moment) => moment,
@@ -140,8 +140,8 @@ impl DateOrTime {
     }
 }
 
-/// The parameters of the query, without absent ones: empty, or the text `undefined` or `null` that JavaScript clients
-/// send for what they don't have.
+/// The query parameters, without absent ones: empty values, and the texts `undefined` and `null`, which JavaScript
+/// clients send for missing values.
 pub(crate) struct Params(Vec<(String, String)>);
 
 impl FromRequestParts<ApiState> for Params {
@@ -149,7 +149,11 @@ impl FromRequestParts<ApiState> for Params {
 
     async fn from_request_parts(parts: &mut Parts, _: &ApiState) -> ApiResult<Self> {
         let Query(mut pairs) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri).map_err(|_| {
-            ApiError::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", "the query can't be read")
+            ApiError::new(
+                StatusCode::BAD_REQUEST,
+                "INVALID_REQUEST",
+                "the query can't be parsed: send URL-encoded name=value pairs",
+            )
         })?;
         pairs.retain(|(_, value)| !is_absent(value));
         Ok(Self(pairs))
@@ -157,7 +161,8 @@ impl FromRequestParts<ApiState> for Params {
 }
 
 impl Params {
-    /// The value of a parameter that has one. Which of several is meant, nobody can tell.
+    /// The value of a parameter that takes one value. A repeated parameter is refused, because it is unclear which
+    /// value is meant.
     pub(crate) fn text(&self, name: &'static str) -> ApiResult<Option<&str>> {
         let mut given = self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
         let first = given.next();
@@ -167,30 +172,30 @@ impl Params {
         }
     }
 
-    /// An id.
+    /// A parameter that takes one id; a malformed id is treated as not found (404).
     pub(crate) fn id<Id: Names>(&self, name: &'static str) -> ApiResult<Option<Id>> {
         Ok(read_id(self.text(name)?, Id::THING)?)
     }
 
-    /// The elements of a list: comma-separated, the parameter repeated, or both.
+    /// The elements of a list: separated by commas, from a repeated parameter, or both.
     fn list<'p>(&'p self, names: &'p [&'static str]) -> impl Iterator<Item = &'p str> {
         let given = self.0.iter().filter(|(key, _)| names.contains(&key.as_str()));
         given.flat_map(|(_, value)| value.split(',')).map(str::trim).filter(|text| !is_absent(text))
     }
 
-    /// A list of texts.
+    /// A parameter that takes a list of texts.
     pub(crate) fn texts(&self, name: &'static str) -> Vec<String> {
         self.list(&[name]).map(str::to_owned).collect()
     }
 
-    /// A moment, or a whole UTC day where only a date is given.
+    /// A parameter that takes a date-time, or a date for a whole UTC day.
     pub(crate) fn moments(&self, name: &'static str) -> ApiResult<Option<DateOrTime>> {
         let Some(text) = self.text(name)? else { return Ok(None) };
         let day = Day::parse(text).map_err(|error| ApiError::field(name, format!("is {error}")))?;
         Ok(Some(text.parse().map_or(DateOrTime::Day(day), DateOrTime::One)))
     }
 
-    /// A UTC day as day, month and year in digits.
+    /// A parameter that takes a UTC day as `ddmmyyyy`.
     pub(crate) fn numbered_day(&self, name: &'static str) -> ApiResult<Option<Day>> {
         let read = |text: &str| {
             Day::from_digits(text)
@@ -199,24 +204,24 @@ impl Params {
         self.text(name)?.map(read).transpose()
     }
 
-    /// A whole number.
+    /// A parameter that takes a whole number.
     pub(crate) fn number(&self, name: &'static str) -> ApiResult<Option<u32>> {
         let read = |text: &str| text.parse().map_err(|_| ApiError::field(name, "must be a whole number"));
         self.text(name)?.map(read).transpose()
     }
 
-    /// A list of ids, without those that can't name anything; `None` where no element is given.
+    /// A parameter that takes a list of ids. Malformed ids are left out; `None` where no element was sent.
     pub(crate) fn ids<Id: Names>(&self, names: &[&'static str]) -> ApiResult<Option<Vec<Id>>> {
         match self.list(names).take(MAX_IDS + 1).count() {
             0 => Ok(None),
             count if count > MAX_IDS => {
-                Err(ApiError::field(names[0], format!("must be at most {MAX_IDS} ids")))
+                Err(ApiError::field(names[0], format!("must list at most {MAX_IDS} ids")))
             }
             _ => Ok(Some(read_list(self.list(names)))),
         }
     }
 
-    /// Which part of a list is asked for.
+    /// The part of a list that `limit` and `cursor` ask for.
     pub(crate) fn page<C: Cursor>(&self) -> ApiResult<Page<C>> {
         let limit = match self.text("limit")?.map(str::parse) {
             Some(Ok(limit)) if (1..=MAX_LIMIT).contains(&limit) => Some(limit),
@@ -232,7 +237,7 @@ impl Params {
             None => None,
             Some(text) => Some(
                 C::from_text(text)
-                    .ok_or_else(|| ApiError::field("cursor", "must be a nextCursor of this list"))?,
+                    .ok_or_else(|| ApiError::field("cursor", "must be the nextCursor of a previous page"))?,
             ),
         };
         match (limit, after) {

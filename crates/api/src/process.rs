@@ -1,18 +1,18 @@
-//! What the operating system knows of this process.
+//! Resource usage of this process, from the operating system.
 
-/// Figures of this process.
+/// Resource usage of this process.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Process {
-    /// User and system time used.
+    /// User and system CPU time.
     pub(crate) cpu_seconds: f64,
-    /// Memory in use.
+    /// Resident memory.
     pub(crate) resident_bytes: i64,
     /// Open file descriptors.
     pub(crate) open_files: i64,
 }
 
 impl Process {
-    /// Asks the operating system; `None` where it has no `/proc`.
+    /// Reads `/proc`; `None` where there is none.
     pub(crate) fn look() -> Option<Self> {
         let status = std::fs::read_to_string("/proc/self/status").ok()?;
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
@@ -27,11 +27,11 @@ impl Process {
     }
 }
 
-/// Linux tells times to programs in hundredths of a second on every architecture (`USER_HZ`).
+/// Linux reports times to programs in hundredths of a second on every architecture (`USER_HZ`).
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// `utime` and `stime` of proc(5): the 14th and 15th field, counted after the command's closing parenthesis, since
-/// the command itself may hold spaces.
+/// `utime` and `stime` of proc(5): the 14th and 15th field, counted after the closing parenthesis of the command,
+/// because the command may contain spaces.
 fn cpu_ticks(stat: &str) -> Option<u64> {
     let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_whitespace().skip(11);

@@ -43,18 +43,18 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(docs_page::page))
 }
 
-/// The OpenAPI document as JSON text, indented, with a line feed at its end.
+/// The OpenAPI document as indented JSON, with a line feed at the end.
 pub fn openapi_json() -> String {
     let mut document = routes().into_openapi();
     openapi::mark_old_paths(&mut document);
-    // The document is made of texts and maps with text keys.
+    // Serializing can't fail: the document consists of strings and maps with string keys.
     let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
     text.push('\n');
     text
 }
 
-/// The API as an axum router: every path of the OpenAPI document, the page that shows it, and answers of the one
-/// shape for everything else.
+/// The API as an axum router: every path of the OpenAPI document, the page that shows it, and error responses of
+/// one shape for everything else.
 pub fn router(state: ApiState) -> Router {
     let document = ServedDocument(Bytes::from(openapi_json()));
     let (router, _) = routes().split_for_parts();
@@ -73,16 +73,16 @@ pub fn router(state: ApiState) -> Router {
 }
 
 async fn unknown_path() -> ApiError {
-    let message = "there is nothing at this path: /docs shows what there is";
+    let message = "there is nothing at this path: /docs lists the calls";
     ApiError::new(StatusCode::NOT_FOUND, "NOT_FOUND", message)
 }
 
 async fn unknown_method() -> ApiError {
-    let message = "this path does not answer this method: the header Allow tells which it answers";
+    let message = "this path does not support this method: the header Allow lists those that it supports";
     ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message)
 }
 
-/// What a panic says stays in the log: it may hold anything.
+/// The message of a panic goes to the log only, because it may contain anything.
 fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
     let said = panic
         .downcast_ref::<String>()

@@ -1,4 +1,4 @@
-//! The server: connections in, the router's answers out, with a bound on everything that a client can make wait.
+//! The HTTP server. Everything that a client can make it wait for has a limit.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -26,20 +26,20 @@ use tower::Service as _;
 use crate::stall::StallLimited;
 use crate::state::ApiState;
 
-/// Bounds of the server.
+/// Limits of the server.
 #[derive(Debug, Clone)]
 pub struct ServeSettings {
-    /// How many connections may be open at once; more wait to be accepted.
+    /// The most connections that may be open at once. Others wait to be accepted.
     pub connections: usize,
-    /// How many of them may be of one address, except for trusted proxies; more are closed. None is any number.
+    /// The most open connections per address, except for trusted proxies. Others are closed. `None` means no limit.
     pub connections_per_address: Option<NonZeroUsize>,
-    /// How long a client may take to send a request's head, and how long it may keep an idle connection.
+    /// How long a client may take to send a request head, and how long a connection may be idle.
     pub head_timeout: Duration,
-    /// How long a connection may make no progress at all. Must be longer than the longest poll of a node.
+    /// How long a connection may make no progress. Must be longer than a node's longest poll.
     pub stall_timeout: Duration,
-    /// How slowly a client may read its answers.
+    /// The lowest rate at which a client must read its responses.
     pub min_read_rate: MinRate,
-    /// How long what is in flight may take to end once the server is told to stop.
+    /// How long requests in flight may take once the server is stopped.
     pub drain: Duration,
 }
 
@@ -56,22 +56,23 @@ impl Default for ServeSettings {
     }
 }
 
-/// The largest head of a request, in bytes.
+/// The largest request head, in bytes.
 const LARGEST_HEAD: usize = 64 << 10;
-/// The same over HTTP/2, where a connection has many requests.
+/// The largest request head over HTTP/2, in bytes. It is smaller because a connection carries many requests.
 const LARGEST_HEAD_OF_STREAM: u32 = 16 << 10;
-/// Requests that an HTTP/2 connection may have in flight.
+/// The most requests in flight per HTTP/2 connection.
 const STREAMS: u32 = 16;
-/// What a client may send of a body, and of all bodies of an HTTP/2 connection, before any of it was read, in bytes.
+/// How many bytes of a body a client may send before the server reads them, per stream and per HTTP/2 connection.
 const STREAM_WINDOW: u32 = 64 << 10;
 const CONNECTION_WINDOW: u32 = 256 << 10;
-/// What is kept of an answer until an HTTP/2 client takes it, in bytes.
+/// How many bytes of a response are buffered until an HTTP/2 client reads them.
 const STREAM_SEND_BUFFER: usize = 64 << 10;
 
-/// Serves the router (HTTP/1.1, and HTTP/2 in clear text) until `stop` resolves; then stops accepting, lets long
-/// polls answer, and returns once everything in flight has ended or its time is up.
+/// Serves the router over HTTP/1.1 and clear-text HTTP/2 until `stop` resolves. Then it stops accepting
+/// connections, lets long polls return, and returns once all requests in flight have ended or
+/// [`ServeSettings::drain`] is over.
 ///
-/// Dropping the future stops accepting at once; connections that are open are served to their end.
+/// Dropping the future stops accepting immediately. Open connections are served to their end.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
@@ -102,7 +103,7 @@ pub async fn serve(
     drop(acceptor);
     state.closing().cancel();
     if tokio::time::timeout(settings.drain, graceful.shutdown()).await.is_err() {
-        tracing::warn!("some requests were still in flight when their time was up");
+        tracing::warn!("stopped with requests still in flight: they did not end in time");
     }
     Ok(())
 }
@@ -134,7 +135,7 @@ fn connection_future(
     graceful: &GracefulShutdown,
     settings: &ServeSettings,
 ) -> impl Future<Output = ()> + Send + 'static {
-    // Without it small answers wait for acknowledgements. A socket that refuses it works all the same.
+    // Otherwise small responses wait for acknowledgements. A socket that refuses the option still works.
     let _ = connection.set_nodelay(true);
     let router = router.clone();
     let service = service_fn(move |request: Request<Incoming>| {
@@ -149,9 +150,9 @@ fn connection_future(
     let builder = Arc::clone(builder);
     async move {
         let connection = watcher.watch(builder.serve_connection(io, service).into_owned());
-        // Clients break connections off all the time; what matters was logged with its request.
+        // Clients drop connections all the time. Errors that matter are logged with their request.
         if let Err(error) = connection.await {
-            tracing::debug!(%error, %peer, "a connection broke off");
+            tracing::debug!(%error, %peer, "a connection ended early");
         }
     }
 }

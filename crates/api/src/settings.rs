@@ -1,4 +1,4 @@
-//! What an operator can decide about the HTTP side.
+//! Operator settings of the HTTP side.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -7,17 +7,17 @@ use bucketry_listener::MinRate;
 use bucketry_listener::origins::AllowedOrigins;
 use ipnet::IpNet;
 
-/// A token bucket: how much may come at once, and how much flows in again.
+/// The settings of a token bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// Requests that flow in again in a minute.
+    /// The number of requests per minute at which the bucket refills.
     pub per_minute: NonZeroU32,
-    /// Requests that may come at once after a pause.
+    /// The number of requests that are allowed at once after a pause.
     pub burst: NonZeroU32,
 }
 
 impl Rate {
-    /// A rate; zero is read as one.
+    /// Creates a rate; zero counts as one.
     pub const fn new(per_minute: u32, burst: u32) -> Self {
         Self { per_minute: non_zero(per_minute), burst: non_zero(burst) }
     }
@@ -30,19 +30,19 @@ const fn non_zero(number: u32) -> NonZeroU32 {
     }
 }
 
-/// How often who may ask.
+/// Rate limits for requests and logins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimits {
-    /// One session or API token.
+    /// Requests per session or API token.
     pub per_token: Rate,
-    /// One address, whatever it asks for.
+    /// Requests per address, of any kind.
     pub per_address: Rate,
-    /// Failed logins to one account from one network (/24 or /64).
+    /// Failed logins per account and network (/24 or /64).
     pub login_per_account_and_network: Rate,
-    /// Failed logins to one account from all networks together, and from each network from which it was logged in to
-    /// lately.
+    /// Failed logins per account from all networks together, and per account from each network that it recently
+    /// logged in from.
     pub login_per_account: Rate,
-    /// Logins, registrations and refreshes from one address.
+    /// Logins, registrations and refreshes per address.
     pub login_per_address: Rate,
 }
 
@@ -58,22 +58,22 @@ impl Default for RateLimits {
     }
 }
 
-/// The HTTP side's settings.
+/// Settings of the HTTP side.
 #[derive(Debug, Clone)]
 pub struct ApiSettings {
-    /// How often who may ask; none switches all limits off.
+    /// The rate limits; `None` switches them off.
     pub rate_limits: Option<RateLimits>,
-    /// The proxies whose `X-Forwarded-For` is believed. Nobody else's is.
+    /// The proxies whose `X-Forwarded-For` is trusted. From other peers, the header is ignored.
     pub trusted_proxies: Vec<IpNet>,
-    /// How long a client may take to send a request's body.
+    /// The time limit for receiving a request's body.
     pub body_timeout: Duration,
-    /// How slowly those may send a body who have not signed in yet, and nodes.
+    /// The lowest rate at which nodes, and clients that have not authenticated yet, must send a body.
     pub unauthenticated_min_rate: MinRate,
-    /// How many bytes all their bodies may take together while they come and are looked at.
+    /// The most bytes that all bodies of these senders may occupy together, until their requests are answered.
     pub unauthenticated_body_bytes: usize,
-    /// The origins of web pages that browsers let read the API; none is none.
+    /// The origins whose web pages may read the API in browsers. Empty means none.
     pub allowed_origins: AllowedOrigins,
-    /// How many bytes of finished list answers are kept for the next one who asks.
+    /// The most bytes of finished list responses that are cached.
     pub list_cache_bytes: u64,
 }
 

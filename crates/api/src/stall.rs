@@ -1,4 +1,4 @@
-//! Connections that make no progress are dropped.
+//! Drops connections that make no progress.
 
 use std::io;
 use std::pin::Pin;
@@ -8,13 +8,12 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// A connection that fails once no byte has gone either way for a while, although one was waited for. It covers what
-/// the time-outs above it don't see: a client that stalls within the first bytes, one that stops sending, and one
-/// that stops reading.
+/// A connection that fails if it waits for bytes and none arrive or leave for a while. It covers what the timeouts
+/// above it don't: a client that stalls within the first bytes, stops sending, or stops reading.
 pub(crate) struct StallLimited<T> {
     connection: T,
     limit: Duration,
-    /// Boxed, so that the connection can be moved as hyper likes.
+    /// Boxed, so that the connection stays movable.
     deadline: Pin<Box<Sleep>>,
 }
 
@@ -23,7 +22,7 @@ impl<T> StallLimited<T> {
         Self { connection, limit, deadline: Box::pin(sleep(limit)) }
     }
 
-    /// Passes on what the connection said, and watches the time while it says nothing.
+    /// Returns the result of a poll; while it is pending, checks the deadline.
     fn watch<R>(&mut self, polled: Poll<io::Result<R>>, cx: &mut Context<'_>) -> Poll<io::Result<R>> {
         if polled.is_ready() {
             let until = Instant::now() + self.limit;

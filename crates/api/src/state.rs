@@ -1,4 +1,4 @@
-//! What all handlers share.
+//! State that all handlers share.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::list_cache::ListCache;
 use crate::metrics::Metrics;
 use crate::settings::ApiSettings;
 
-/// The API's state. Cheap to clone.
+/// The state of the API. Cheap to clone.
 #[derive(Clone)]
 pub struct ApiState {
     inner: Arc<ApiStateInner>,
@@ -29,7 +29,7 @@ struct ApiStateInner {
 }
 
 impl ApiState {
-    /// A state over the use cases.
+    /// Creates the state over the use cases.
     pub fn new(control: Control, settings: ApiSettings) -> Self {
         let inner = ApiStateInner {
             metrics: Metrics::new(control.clock().now()),
@@ -48,12 +48,13 @@ impl ApiState {
         &self.inner.control
     }
 
-    /// Cancelled when the server is told to stop: what waits for news answers then, and `/ready` says no.
+    /// Cancelled when the server is stopped: long polls then return, and `/ready` reports 503.
     pub fn closing(&self) -> &CancellationToken {
         &self.inner.closing
     }
 
-    /// Shows what others in this process measure in `GET /metrics`, too. Counts once; says whether this was it.
+    /// Adds metrics of other components in this process to `GET /metrics`. Can be called once; returns whether this
+    /// call was the first.
     pub fn add_metrics(&self, more: Registry) -> bool {
         self.inner.metrics.add(more)
     }
