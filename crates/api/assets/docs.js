@@ -1,4 +1,4 @@
-// Draws the OpenAPI document as a page. Everything is put in as text, never as markup: the document is data.
+// Renders the OpenAPI document as a page. All content is inserted as text, never as markup, because it is data.
 "use strict";
 
 const METHODS = ["get", "post", "put", "delete"];
@@ -29,7 +29,7 @@ function resolver(root) {
   };
 }
 
-// A schema without its `null`, and whether it had one.
+// A schema without its `null` option.
 function bare(schema) {
   const options = schema.oneOf || schema.anyOf;
   if (options) {
@@ -68,7 +68,7 @@ function bounds(schema) {
   if (schema.minLength) told.push(`at least ${schema.minLength} characters`);
   if (schema.maxLength) told.push(`at most ${schema.maxLength} characters`);
   if (schema.minimum !== undefined && schema.maximum !== undefined) told.push(`${schema.minimum} to ${schema.maximum}`);
-  if (schema.writeOnly) told.push("never shown");
+  if (schema.writeOnly) told.push("never returned");
   return told.join(", ");
 }
 
@@ -169,7 +169,7 @@ function article(method, path, operation, resolve) {
   }
   if (body) parts.push(make("h4", {}, "Body"), fieldTable(body, resolve, true));
   parts.push(make("h4", {}, "Try it"), copyable(curl(method, path, operation, body, resolve)));
-  parts.push(make("h4", {}, "Answers"), Object.entries(operation.responses || {}).map(([status, response]) => responseEntry(status, response, resolve)));
+  parts.push(make("h4", {}, "Responses"), Object.entries(operation.responses || {}).map(([status, response]) => responseEntry(status, response, resolve)));
   return make("article", { id, "data-words": `${method} ${path} ${operation.summary || ""} ${id}`.toLowerCase() }, parts.flat());
 }
 
@@ -218,7 +218,7 @@ async function start() {
     if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
     draw(await answer.json());
   } catch (error) {
-    document.getElementById("content").replaceChildren(make("p", {}, `The document could not be read: ${error.message}`));
+    document.getElementById("content").replaceChildren(make("p", {}, `The document could not be loaded: ${error.message}`));
     return;
   }
   const input = document.getElementById("filter");

@@ -1,4 +1,4 @@
-//! `/docs`: the OpenAPI document for people. Everything that the page needs comes from here; it asks no other host.
+//! `/docs`: the OpenAPI document as a web page. It loads nothing from other hosts.
 
 use axum::extract::Path;
 use axum::response::{IntoResponse as _, Response};
@@ -13,11 +13,11 @@ const PAGE: &str = include_str!("../assets/docs.html");
 const STYLE: &str = include_str!("../assets/docs.css");
 const SCRIPT: &str = include_str!("../assets/docs.js");
 
-/// Scripts, styles and data from here only; nothing may be framed, submitted or embedded.
+/// Scripts, styles and data from this host only; no framing, forms or embedded content.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Shows this document to people.
+/// Returns a web page that shows this document.
 #[utoipa::path(
     get,
     path = "/docs",
@@ -29,12 +29,16 @@ pub(crate) async fn page() -> Response {
     serve("text/html; charset=utf-8", PAGE)
 }
 
-/// The page's style and script.
+/// The style and the script of the page.
 pub(crate) async fn asset(path: Option<Path<String>>) -> ApiResult<Response> {
     match path.as_ref().map(|Path(name)| name.as_str()) {
         Some("docs.css") => Ok(serve("text/css; charset=utf-8", STYLE)),
         Some("docs.js") => Ok(serve("text/javascript; charset=utf-8", SCRIPT)),
-        _ => Err(ApiError::new(StatusCode::NOT_FOUND, "NOT_FOUND", "there is nothing at this path")),
+        _ => Err(ApiError::new(
+            StatusCode::NOT_FOUND,
+            "NOT_FOUND",
+            "there is nothing at this path: /docs lists the calls",
+        )),
     }
 }
 
@@ -44,7 +48,7 @@ fn serve(kind: &'static str, text: &'static str) -> Response {
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    // Names don't change with their content, so browsers must ask.
+    // The names don't change with the content, so browsers must revalidate.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     (headers, text).into_response()
 }

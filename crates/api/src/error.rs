@@ -1,4 +1,4 @@
-//! Refusals: how every error of every layer becomes one shape of answer.
+//! Error responses: every error of every layer becomes a response of one shape.
 
 use std::borrow::Cow;
 
@@ -16,66 +16,68 @@ use crate::schema::CheckSchema;
 /// The result of a handler.
 pub(crate) type ApiResult<T> = Result<T, ApiError>;
 
-/// A field of the request and what is wrong with it.
+/// A field of the request that is wrong.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct WrongField {
-    /// Its name, with the path to it where it lies deeper (`buckets[3].status`).
+    /// The field's name, with its path where it is nested (`buckets[3].status`).
     #[schema(example = "storageType")]
     field: Cow<'static, str>,
-    /// What it must be.
+    /// What is wrong with the field, or what it must be.
     #[schema(example = "must be one of S3, GCS, BLOB (AZURE is read as BLOB)")]
     message: String,
 }
 
-/// The body of every answer that isn't 2xx.
+/// The body of every error response.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ErrorAnswer {
     /// Always false.
     #[schema(example = false)]
     success: bool,
-    /// One sentence that a person can act on.
+    /// What is wrong and what to do about it, in one sentence.
     #[schema(example = "the access token has expired: refresh it or log in again")]
     message: String,
-    /// A stable code that programs can tell errors apart by.
+    /// A stable code that programs can check.
     #[schema(value_type = String, example = "TOKEN_EXPIRED")]
     error_code: &'static str,
-    /// The fields that are wrong, where fields are.
+    /// The fields that are wrong. Absent where the error is not about fields.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     fields: Vec<WrongField>,
-    /// What the node found, where a bucket could not be validated.
+    /// The checks that the node made. Present where a bucket could not be validated.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false, value_type = Vec<CheckSchema>)]
     checks: Vec<Check>,
-    /// The status of the bucket, where a validation failed.
+    /// The bucket's status. Present where a validation failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "OFFLINE")]
     status: Option<&'static str>,
-    /// How long the provider took, where a validation failed, in milliseconds.
+    /// The latency of the `bucket` check, or the time of all checks where it was not made, in milliseconds. Present
+    /// where a validation failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     latency_ms: Option<u64>,
-    /// Empty: no bucket was registered (429 of `POST /bucket`).
+    /// Always empty, because no bucket was registered. Present in a 429 of `POST /bucket`.
     #[serde(rename = "bucketId", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     bucket_id: Option<&'static str>,
-    /// Empty: no repository was stored.
+    /// Always empty, because no repository was stored. Present in errors of the repository calls that store or
+    /// validate.
     #[serde(rename = "repoId", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     repo_id: Option<&'static str>,
-    /// The same as `message`, in the spelling of the repository calls.
+    /// The same text as `message`, under the name that the repository calls use.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     error_message: Option<String>,
-    /// The same as `error_code`, in the spelling of the node calls.
+    /// The same code as `error_code`, under the name that the node calls use.
     #[serde(rename = "errorCode", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     node_error_code: Option<&'static str>,
-    /// The same as `message`, in the spelling of the node calls.
+    /// The same text as `message`, under the name that the node calls use.
     #[serde(rename = "errorMessage", skip_serializing_if = "Option::is_none")]
     node_error_message: Option<String>,
 }
 
-/// A refusal on its way to the client.
+/// An error on its way to the client.
 #[derive(Debug)]
 pub(crate) struct ApiError(Box<Refusal>);
 
@@ -84,12 +86,12 @@ struct Refusal {
     status: StatusCode,
     answer: ErrorAnswer,
     headers: HeaderMap,
-    /// What the log should say beyond the answer; never shown to the client.
+    /// What the log reports in addition. Never sent to the client.
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl ApiError {
-    /// A refusal with a status, a stable code and a sentence.
+    /// An error with a status, a stable code and a sentence.
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self(Box::new(Refusal {
             status,
@@ -112,7 +114,7 @@ impl ApiError {
         }))
     }
 
-    /// One wrong field.
+    /// 400 for one wrong field.
     pub(crate) fn field(field: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         let wrong = WrongField { field: field.into(), message: message.into() };
         let sentence = format!("{} {}", wrong.field, wrong.message);
@@ -121,17 +123,17 @@ impl ApiError {
         error
     }
 
-    /// There is no such thing.
+    /// 404 for a resource of this kind.
     pub(crate) fn not_found(thing: ResourceKind) -> Self {
         ControlError::NotFound(thing).into()
     }
 
-    /// Too many requests; `seconds` until the next one may come.
+    /// 429; the next request is allowed after `seconds`.
     pub(crate) fn too_many_requests(message: impl Into<String>, seconds: u64) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", message).retry_after(seconds)
     }
 
-    /// A mistake of ours.
+    /// 500; the cause goes to the log only.
     pub(crate) fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         ControlError::internal(cause).into()
     }
@@ -149,7 +151,7 @@ impl ApiError {
         self.0.status
     }
 
-    /// The same refusal under another status, where an endpoint's contract wants one.
+    /// The same error with another status, for endpoints whose contract requires one.
     pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
         self.0.status = status;
         self
@@ -159,14 +161,14 @@ impl ApiError {
         self.0.answer.error_code
     }
 
-    /// Adds the checks of a validation that failed.
+    /// Adds the checks of a failed validation.
     pub(crate) fn with_checks(mut self, checks: Vec<Check>, status: &'static str, latency_ms: u64) -> Self {
         let answer = &mut self.0.answer;
         (answer.checks, answer.status, answer.latency_ms) = (checks, Some(status), Some(latency_ms));
         self
     }
 
-    /// The contract's form of a 429 of `POST /bucket`.
+    /// Gives a 429 of `POST /bucket` the form that the contract requires.
     pub(crate) fn without_bucket(mut self) -> Self {
         if self.status() == StatusCode::TOO_MANY_REQUESTS {
             self.0.answer.bucket_id = Some("");
@@ -174,7 +176,7 @@ impl ApiError {
         self
     }
 
-    /// The contract's form of the refusals of repositories.
+    /// Gives an error of a repository call the form that the contract requires.
     pub(crate) fn for_repository(mut self) -> Self {
         let answer = &mut self.0.answer;
         answer.repo_id = Some("");
@@ -182,7 +184,7 @@ impl ApiError {
         self
     }
 
-    /// The spelling that nodes read.
+    /// Adds the field names that nodes read.
     pub(crate) fn for_node(mut self) -> Self {
         let answer = &mut self.0.answer;
         answer.node_error_code = Some(answer.error_code);
@@ -250,7 +252,7 @@ impl From<ControlError> for ApiError {
             ControlError::ValidationFailed(diagnosis) => {
                 base.with_checks(diagnosis.checks, "OFFLINE", diagnosis.latency_ms)
             }
-            // A node says hello every 20 s.
+            // Nodes send a heartbeat every 20 s.
             ControlError::NoNodeOnline | ControlError::NoRecipient | ControlError::NodeTimeout => {
                 base.retry_after(20)
             }
@@ -277,7 +279,7 @@ impl IntoResponse for ApiError {
         if let Some(cause) = cause {
             tracing::error!(error_code = answer.error_code, cause = %Chain(&*cause), "request failed");
         }
-        // A struct of texts and numbers always serialises.
+        // A struct of strings and numbers always serialises.
         let body = serde_json::to_vec(&answer).unwrap_or_default();
         let mut response = (status, body).into_response();
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -289,7 +291,7 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// An error with everything that caused it, in one line.
+/// Displays an error and its chain of causes in one line.
 struct Chain<'a>(&'a (dyn std::error::Error + 'static));
 
 impl std::fmt::Display for Chain<'_> {

@@ -1,4 +1,4 @@
-//! `/health`: whether the process lives. `/ready`: whether it can do its work.
+//! `/health`: whether the process is alive. `/ready`: whether the deployment can do its work.
 
 use axum::Json;
 use axum::extract::State;
@@ -9,43 +9,43 @@ use utoipa::ToSchema;
 use crate::schema::Moment;
 use crate::state::ApiState;
 
-/// The process answers.
+/// The response of a process that is alive.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct HealthAnswer {
     /// Always true.
     success: bool,
-    /// The version that runs.
+    /// The running version.
     #[schema(value_type = String, example = "0.1.0")]
     version: &'static str,
-    /// The server's clock: one that is off breaks signatures.
+    /// The server's clock. If it is wrong, signatures can't be verified.
     time: Moment,
 }
 
-/// Tells that the process answers.
+/// Reports that the process is alive.
 #[utoipa::path(
     get,
     path = "/health",
     tag = "Operation",
     operation_id = "health",
-    responses((status = 200, description = "It does", body = HealthAnswer)),
+    responses((status = 200, description = "The process is alive", body = HealthAnswer)),
 )]
 pub(crate) async fn health(State(state): State<ApiState>) -> Json<HealthAnswer> {
     let time = Moment(state.control().clock().now());
     Json(HealthAnswer { success: true, version: env!("CARGO_PKG_VERSION"), time })
 }
 
-/// What the deployment's work depends on.
+/// Whether the deployment's dependencies are available.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ReadyAnswer {
-    /// Whether nothing is missing.
+    /// Whether everything is available.
     success: bool,
-    /// What is missing, or that nothing is.
+    /// What is missing, or `ready`.
     #[schema(value_type = String, example = "ready")]
     message: &'static str,
-    /// Whether the database answers.
+    /// Whether the database responds.
     database: bool,
-    /// Whether it takes writes, as of five seconds ago at most. Reading goes on where it doesn't: the disk may be full, or the
-    /// database read-only.
+    /// Whether the database accepts writes, checked in the last five seconds. False if the disk is full or the
+    /// database is read-only; reads still work then.
     writes: bool,
     /// Whether the database's schema is the one that this version needs.
     migrations: bool,
@@ -53,15 +53,17 @@ pub(crate) struct ReadyAnswer {
     node: bool,
 }
 
-/// Tells whether the deployment can do its work: the database answers and takes writes, migrations, a node.
+/// Reports whether the deployment can do its work.
+///
+/// A ready deployment has a database that responds and accepts writes, a current schema, and a connected node.
 #[utoipa::path(
     get,
     path = "/ready",
     tag = "Operation",
     operation_id = "ready",
     responses(
-        (status = 200, description = "It can", body = ReadyAnswer),
-        (status = 503, description = "It can't yet, or is being stopped", body = ReadyAnswer),
+        (status = 200, description = "The deployment is ready", body = ReadyAnswer),
+        (status = 503, description = "The deployment is not ready, or is being stopped", body = ReadyAnswer),
     ),
 )]
 pub(crate) async fn ready(State(state): State<ApiState>) -> (StatusCode, Json<ReadyAnswer>) {
@@ -71,11 +73,11 @@ pub(crate) async fn ready(State(state): State<ApiState>) -> (StatusCode, Json<Re
     let message = if closing {
         "the server is being stopped"
     } else if !readiness.database {
-        "the database does not answer"
+        "the database does not respond"
     } else if !readiness.migrations {
         "the database's schema is not the one that this version needs"
     } else if !readiness.writes {
-        "the database takes no writes: its disk is full, or it is read-only"
+        "the database accepts no writes: its disk is full, or it is read-only"
     } else if !readiness.node {
         "no node is connected"
     } else {

@@ -59,17 +59,17 @@ struct WithinLabels {
     within_days: u8,
 }
 
-/// What is measured.
+/// Metrics of the API.
 pub(crate) struct Metrics {
     registry: Registry,
-    /// What others in this process measure.
+    /// Metrics of other components in this process.
     more: OnceLock<Registry>,
     requests: Family<RequestLabels, Counter>,
     durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
     in_flight: Gauge,
     heartbeats: Counter,
     probes: Counter,
-    /// What is asked for when somebody looks. Whoever looks, holds it meanwhile.
+    /// Values that are read on each request. The lock is held until they are encoded.
     on_demand: Mutex<OnDemand>,
 }
 
@@ -84,7 +84,8 @@ struct OnDemand {
     open_files: Gauge,
 }
 
-/// A request that is being answered. Dropping it without an end (the client went away) counts it out of flight.
+/// A request in progress. Dropping it without `end`, because the client disconnected, counts it as no longer in
+/// flight.
 pub(crate) struct InFlight<'a>(&'a Metrics);
 
 impl Drop for InFlight<'_> {
@@ -94,7 +95,7 @@ impl Drop for InFlight<'_> {
 }
 
 impl InFlight<'_> {
-    /// The request was answered.
+    /// Counts the response.
     pub(crate) fn end(self, method: &'static str, route: &str, status: u16, took: Duration) {
         let route_labels = RouteLabels { method, route: route.to_owned() };
         self.0.durations.get_or_create(&route_labels).observe(took.as_secs_f64());
@@ -107,41 +108,41 @@ impl Metrics {
     pub(crate) fn new(started: Timestamp) -> Self {
         let mut registry = Registry::default();
         let requests = Family::default();
-        // 0.5 ms to 16 s, and the long polls beyond.
+        // 0.5 ms to 16 s, with long polls beyond.
         let histogram: fn() -> Histogram = || Histogram::new(exponential_buckets(0.000_5, 2.0, 16));
         let durations = Family::new_with_constructor(histogram);
         let (in_flight, heartbeats, probes) = (Gauge::default(), Counter::default(), Counter::default());
         let on_demand = OnDemand::default();
 
         let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("bucketry_build", "The version that runs", build);
+        registry.register("bucketry_build", "The running version", build);
         let http = registry.sub_registry_with_prefix("bucketry_http");
-        http.register("requests", "Requests answered", requests.clone());
+        http.register("requests", "Completed requests", requests.clone());
         http.register_with_unit(
             "request_duration",
-            "Time until an answer's head was ready",
+            "Time until the response head was ready",
             Unit::Seconds,
             durations.clone(),
         );
-        http.register("requests_in_flight", "Requests being answered", in_flight.clone());
+        http.register("requests_in_flight", "Requests in progress", in_flight.clone());
         let nodes = registry.sub_registry_with_prefix("bucketry_node");
-        nodes.register("heartbeats", "Heartbeats taken from nodes", heartbeats.clone());
-        nodes.register("probes", "Probes of buckets that nodes reported", probes.clone());
+        nodes.register("heartbeats", "Heartbeats accepted from nodes", heartbeats.clone());
+        nodes.register("probes", "Bucket probes reported by nodes", probes.clone());
         nodes.register_with_unit(
             "last_seen_timestamp",
-            "When a node was last heard of, since 1970",
+            "When the node last sent a message, in seconds since 1970",
             Unit::Seconds,
             on_demand.node_last_seen.clone(),
         );
-        nodes.register("connected", "Whether a node was heard of lately", on_demand.node_connected.clone());
+        nodes.register("connected", "Whether the node is connected", on_demand.node_connected.clone());
         nodes.register(
             "buckets",
-            "Buckets by status, as the node itself counts them",
+            "Buckets by status, as counted by the node",
             on_demand.node_buckets.clone(),
         );
         registry.register(
             "bucketry_bucket_credentials_ending",
-            "Buckets whose credential expires within so many days; 0 are those that have expired",
+            "Buckets whose credential expires within this many days; 0 counts expired ones",
             on_demand.ending_credentials.clone(),
         );
         let process = registry.sub_registry_with_prefix("process");
@@ -149,11 +150,16 @@ impl Metrics {
         start.set(started.as_microsecond() as f64 / 1e6);
         process.register_with_unit(
             "start_time",
-            "When the process started, since 1970",
+            "When the process started, in seconds since 1970",
             Unit::Seconds,
             start,
         );
-        process.register_with_unit("cpu", "User and system time used", Unit::Seconds, on_demand.cpu.clone());
+        process.register_with_unit(
+            "cpu",
+            "User and system CPU time used",
+            Unit::Seconds,
+            on_demand.cpu.clone(),
+        );
         process.register_with_unit("resident_memory", "Memory in use", Unit::Bytes, on_demand.memory.clone());
         process.register("open_fds", "Open file descriptors", on_demand.open_files.clone());
         Self {
@@ -168,18 +174,18 @@ impl Metrics {
         }
     }
 
-    /// Shows what others measure, too. Says no where that was said before.
+    /// Adds metrics of other components to the output. Can be called once; returns whether this call was the first.
     pub(crate) fn add(&self, more: Registry) -> bool {
         self.more.set(more).is_ok()
     }
 
-    /// A request has come.
+    /// Starts to measure a request.
     pub(crate) fn begin(&self) -> InFlight<'_> {
         self.in_flight.inc();
         InFlight(self)
     }
 
-    /// A heartbeat was taken, with so many probes.
+    /// Counts a heartbeat and its probes.
     pub(crate) fn heartbeat(&self, probes: usize) {
         self.heartbeats.inc();
         self.probes.inc_by(probes as u64);
@@ -230,7 +236,7 @@ impl Metrics {
     }
 }
 
-/// Metrics for Prometheus.
+/// Returns metrics for Prometheus.
 #[utoipa::path(
     get,
     path = "/metrics",
@@ -297,6 +303,6 @@ mod tests {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }
         let later = metrics.text(&[], credentials, None).unwrap();
-        assert!(!later.contains("node-1"), "nodes that are gone are not told for ever");
+        assert!(!later.contains("node-1"), "nodes that are gone disappear from the metrics");
     }
 }

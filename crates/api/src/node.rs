@@ -1,4 +1,4 @@
-//! Nodes: what they say (signed, without a bearer token), and the list of them.
+//! Nodes: their signed calls, which carry no bearer token, and the list of nodes.
 
 use std::collections::BTreeMap;
 
@@ -28,11 +28,11 @@ use crate::params::Params;
 use crate::schema::{Message, Moment};
 use crate::state::ApiState;
 
-/// The longest query of `GET /node/sync`, in bytes, and how many parameters it may have: all of it is signed, so all of
-/// it is read before anybody knows who sent it.
+/// The longest query of `GET /node/sync`, in bytes, and the most parameters that it may have. The signature covers
+/// all of it, so all of it is read before the sender is known.
 const LONGEST_QUERY: usize = 8 << 10;
 const MOST_PARAMETERS: usize = 32;
-/// The one service that nodes give today: storage.
+/// The only service that nodes offer so far: storage.
 const STORAGE: u32 = 1;
 
 /// The routes.
@@ -46,25 +46,25 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(list))
 }
 
-/// A signed message of a node. `docs/nodes.md` tells the members of each and how to sign.
+/// A signed message of a node. `docs/nodes.md` describes the members of each message and how to sign it.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "described here; the signature covers members that are not known too")]
+#[expect(dead_code, reason = "described here; the signature also covers unknown members")]
 #[schema(as = NodeMessage)]
 struct NodeMessageSchema {
-    /// The node's unique name: a host name or address that its clients reach it by.
+    /// The unique name of the node: the host name or address at which its clients reach it.
     #[schema(example = "node-1.example.com")]
     ip: String,
-    /// RFC 3339 text, or Unix milliseconds.
+    /// When the message was signed: RFC 3339 text, or Unix milliseconds.
     #[schema(value_type = Value)]
     timestamp: Value,
     /// RSASSA-PKCS1-v1_5 with SHA-256 over method, path and the message as canonical JSON, in base64.
     signature: String,
-    /// The organization whose key signs; absent for the deployment's own nodes.
+    /// The organization whose key signs the message. Absent for the deployment's own nodes.
     #[schema(required = false)]
     id_org: Option<String>,
 }
 
-/// A node says who it is.
+/// Registers a node.
 #[utoipa::path(
     post,
     path = "/register",
@@ -85,7 +85,7 @@ async fn register(
     Ok(Json(Message::new("the node is registered")))
 }
 
-/// A node leaves for good.
+/// Unregisters a node permanently.
 #[utoipa::path(
     post,
     path = "/unregister",
@@ -106,7 +106,7 @@ async fn unregister(
     Ok(Json(Message::new("the node is no longer registered")))
 }
 
-/// A node's heartbeat, with the probes made since the last one.
+/// Accepts a node's heartbeat, with its probes since the last one.
 #[utoipa::path(
     post,
     path = "/node/status",
@@ -114,7 +114,7 @@ async fn unregister(
     operation_id = "nodeStatus",
     request_body = NodeMessageSchema,
     responses(
-        (status = 200, description = "Taken", body = Message),
+        (status = 200, description = "Accepted", body = Message),
         Anytime, NodeRefused, WithBody,
     ),
 )]
@@ -125,10 +125,10 @@ async fn status(
 ) -> ApiResult<Json<Message>> {
     let probes = state.control().heartbeat(message).await.map_err(refuse)?;
     state.metrics().heartbeat(probes);
-    Ok(Json(Message::new("the heartbeat was taken")))
+    Ok(Json(Message::new("the heartbeat was accepted")))
 }
 
-/// A node's report of traffic and of finished jobs.
+/// Accepts a node's report of traffic and of finished jobs.
 #[utoipa::path(
     post,
     path = "/node/report",
@@ -136,7 +136,7 @@ async fn status(
     operation_id = "nodeReport",
     request_body = NodeMessageSchema,
     responses(
-        (status = 200, description = "Taken", body = Message),
+        (status = 200, description = "Accepted", body = Message),
         Anytime, NodeRefused, WithBody,
     ),
 )]
@@ -146,33 +146,33 @@ async fn report(
     SignedBody(message): SignedBody,
 ) -> ApiResult<Json<Message>> {
     state.control().report(message).await.map_err(refuse)?;
-    Ok(Json(Message::new("the report was taken")))
+    Ok(Json(Message::new("the report was accepted")))
 }
 
-/// What a node is to serve. `docs/nodes.md` tells its members.
+/// What a node must serve. `docs/nodes.md` describes the members.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "described here, written by the protocol's own type")]
 #[schema(as = SyncAnswer, rename_all = "camelCase")]
 struct SyncSchema {
     /// Always true.
     success: bool,
-    /// What to send next time.
+    /// The cursor to send with the next request.
     cursor: String,
-    /// Whether this page is part of a snapshot.
+    /// Whether this page is part of a full snapshot.
     snapshot: bool,
-    /// Whether there is more to fetch at once.
+    /// Whether more changes can be fetched immediately.
     more: bool,
-    /// New and changed buckets, their secrets sealed.
+    /// New and changed buckets, with sealed secrets.
     buckets: Vec<Value>,
-    /// Buckets that are gone.
+    /// The ids of buckets that the node must no longer serve.
     removed: Vec<String>,
-    /// Work to be done.
+    /// Jobs for the node, such as validations.
     jobs: Vec<Value>,
 }
 
-/// What changed for a node since its cursor: at once if anything did, else as soon as something does.
+/// Returns what has changed for a node since its cursor, or waits until something changes.
 ///
-/// Signed over the query's parameters. Waits at most 25 s, less if `wait` says so.
+/// The signature covers the query parameters. The call waits at most 25 s, or `wait` seconds if that is less.
 #[utoipa::path(
     get,
     path = "/node/sync",
@@ -181,10 +181,10 @@ struct SyncSchema {
     params(
         ("ip" = String, Query, description = "The node's unique name"),
         ("timestamp" = String, Query, description = "RFC 3339, or Unix milliseconds"),
-        ("signature" = String, Query, description = "Base64"),
-        ("cursor" = Option<String>, Query, description = "What the last answer told; nothing to start over"),
-        ("wait" = Option<String>, Query, description = "How many seconds to wait for news at most"),
-        ("id_org" = Option<String>, Query, description = "The organization whose key signs"),
+        ("signature" = String, Query, description = "The signature over the other parameters, in base64"),
+        ("cursor" = Option<String>, Query, description = "The `cursor` of the last response; leave it out to start over"),
+        ("wait" = Option<String>, Query, description = "The most seconds to wait for a change"),
+        ("id_org" = Option<String>, Query, description = "The organization whose key signs the request"),
     ),
     responses(
         (status = 200, description = "What changed", body = SyncSchema),
@@ -200,13 +200,13 @@ async fn sync(
     tokio::select! {
         answer = state.control().sync(message) => Ok(Json(answer.map_err(refuse)?)),
         () = state.closing().cancelled() => {
-            let message = "the server is being stopped: ask again in a moment";
+            let message = "the server is being stopped: try again in a moment";
             Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "SHUTTING_DOWN", message).retry_after(1).for_node())
         }
     }
 }
 
-/// The query as the object that was signed. Nothing is left out of it: the signature covers every parameter.
+/// The query as the object that was signed. Nothing is left out, because the signature covers every parameter.
 fn signed_query(uri: &Uri) -> ApiResult<NodeMessage> {
     let wrong =
         |message: String| ApiError::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message).for_node();
@@ -217,7 +217,8 @@ fn signed_query(uri: &Uri) -> ApiResult<NodeMessage> {
         )));
     }
     let pairs = Query::<BTreeMap<String, String>>::try_from_uri(uri);
-    let Query(pairs) = pairs.map_err(|_| wrong("the query can't be read".to_owned()))?;
+    let Query(pairs) = pairs
+        .map_err(|_| wrong("the query can't be parsed: send URL-encoded name=value pairs".to_owned()))?;
     let text = serde_json::to_vec(&pairs).map_err(ApiError::internal)?;
     Ok(NodeMessage::from(Bytes::from(text)))
 }
@@ -230,51 +231,52 @@ fn refuse(error: bucketry_control::Error) -> ApiError {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct NodeInfo {
-    /// Its id.
+    /// The node's id.
     #[schema(value_type = String, format = "uuid")]
     id: NodeId,
-    /// Its unique name.
+    /// The unique name of the node.
     ip: String,
-    /// Where it runs.
+    /// The region that the node runs in.
     region: String,
-    /// The version it runs.
+    /// The version that the node runs.
     version: String,
-    /// ONLINE while it was heard of in the last minute, else DISCONNECTED.
+    /// ONLINE if the node sent a message within the last minute, else DISCONNECTED.
     #[schema(value_type = String, example = "ONLINE")]
     status: &'static str,
-    /// When it was last heard of.
+    /// When the node last sent a message.
     last_updated: Moment,
-    /// Where its clients reach it: its gateway, where it has told of one.
+    /// Where clients reach the node: the address of its gateway or, if it has not reported one, `https://` and its
+    /// name.
     url: String,
-    /// Where applications reach its gateway; absent while it has not told of one.
+    /// The address at which applications reach the node's gateway. Absent if the node has not reported one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "https://s3.example.com")]
     gateway_url: Option<Endpoint>,
-    /// The organization that it serves; absent for the deployment's own nodes, which serve all.
+    /// The organization that the node serves. Absent for the deployment's own nodes, which serve all organizations.
     #[serde(rename = "id_org", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = "uuid")]
     id_org: Option<OrgId>,
-    /// What it serves, as a bit mask: 1 storage.
+    /// The services that the node offers, as a bit mask: 1 is storage.
     node_services: u32,
 }
 
-/// Nodes.
+/// A list of nodes.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "described here, written by `listing`")]
+#[expect(dead_code, reason = "described here, written by `pagination`")]
 struct NodeList {
     /// Always true.
     success: bool,
     /// The nodes, by name.
     data: Vec<NodeInfo>,
-    /// How many there are. Absent where a page was asked for.
+    /// The number of nodes. Absent in pages.
     #[schema(required = false)]
     total: Option<u64>,
-    /// Where the next page begins; null at the end. Absent where the whole list was asked for.
+    /// The cursor of the next page; null on the last page. Absent where the whole list was requested.
     #[schema(required = false, rename = "nextCursor")]
     next_cursor: Option<String>,
 }
 
-/// Nodes that were read at once: there are few of them.
+/// All nodes, read at once because they are few.
 struct Nodes(Vec<NodeView>);
 
 impl Source for Nodes {
@@ -318,9 +320,9 @@ impl Source for Nodes {
     operation_id = "listNodes",
     security(("bearer" = [])),
     params(
-        ("nodeServices" = Option<u32>, Query, description = "Only nodes that serve any of these: 1 storage, 2 AI, 4 chat; 0 is all"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries of a page"),
-        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before"),
+        ("nodeServices" = Option<u32>, Query, description = "Only nodes that offer any of these services: 1 storage, 2 AI, 4 chat; 0 means all nodes"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page"),
+        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the previous page"),
     ),
     responses(
         (status = 200, description = "The nodes", body = NodeList),

@@ -12,30 +12,30 @@ use utoipa::{IntoResponses, Modify, OpenApi};
 use crate::error::ErrorAnswer;
 use crate::pagination::json;
 
-/// What stands above the paths, which the routers bring.
+/// The document without its paths, which the routers add.
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Bucketry",
-        description = "A self-hosted registry of buckets: what they are called, where they lie, what opens them, \
-            and how they are doing.\n\n\
-            Log in with `POST /user/login`, or make a personal token with `POST /token`, and send it as \
-            `Authorization: Bearer …`. Every refusal is JSON of one shape, with a stable `error_code` and a sentence \
-            that a person can act on. Every answer carries `x-request-id`, which the server's log carries too.",
+        description = "A self-hosted registry of buckets: their names, their providers, the credentials that open \
+            them, and their status.\n\n\
+            Log in with `POST /user/login`, or create a personal API token with `POST /token`, and send the token as \
+            `Authorization: Bearer …`. Every error response is JSON of one shape, with a stable `error_code` and a \
+            sentence that says what to do. Every response has an `x-request-id`, which the server's log has too.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     components(schemas(ErrorAnswer)),
     modifiers(&BearerToken),
     tags(
         (name = "Buckets", description = "Registered buckets, their status and their statistics"),
-        (name = "Repositories", description = "Buckets behind one endpoint, and the access keys that open them"),
-        (name = "Statistics", description = "Traffic by minute and by day"),
+        (name = "Repositories", description = "Buckets behind one endpoint, and their access keys"),
+        (name = "Statistics", description = "Traffic and bucket status by minute and by day"),
         (name = "Workspaces", description = "Parts of an organization that roles are granted in"),
         (name = "Users", description = "The organization's users and their roles"),
         (name = "Sessions", description = "Logging in and out"),
         (name = "Tokens", description = "Sessions and personal API tokens"),
-        (name = "Nodes", description = "What nodes say, and the list of them"),
-        (name = "Operation", description = "For those who run the deployment"),
+        (name = "Nodes", description = "The calls that nodes make, and the list of nodes"),
+        (name = "Operation", description = "For the operator of the deployment"),
     ),
 )]
 pub(crate) struct OpenApiDocument;
@@ -58,7 +58,7 @@ fn refusal(description: &str) -> RefOr<Described> {
     ResponseBuilder::new().description(description).content("application/json", content).build().into()
 }
 
-/// Groups of refusals that endpoints name, so that a status is documented wherever it can occur.
+/// Groups of error responses that endpoints refer to, so that a status is documented wherever it can occur.
 macro_rules! refusals {
     ($($(#[$doc:meta])* $name:ident { $($status:literal => $description:literal),+ $(,)? })+) => {$(
         $(#[$doc])*
@@ -72,75 +72,75 @@ macro_rules! refusals {
 }
 
 refusals! {
-    /// What every endpoint may answer.
+    /// Errors of every endpoint.
     Anytime {
-        "429" => "Too many requests (`Retry-After` tells when to come again), or a limit is reached",
-        "500" => "A mistake of ours; the server's log says more under the request's id",
-        "503" => "The storage or a node can't be reached right now: try again",
+        "429" => "Too many requests (`Retry-After` says how many seconds to wait), or another limit is reached",
+        "500" => "An internal error; the server's log has the details under the request id",
+        "503" => "The database, or a node that the call needs, is unavailable: try again",
     }
-    /// What every endpoint that needs a token may answer.
+    /// Errors of every endpoint that needs a token.
     Signed {
         "401" => "No valid token was sent (`UNAUTHENTICATED`), or it has expired (`TOKEN_EXPIRED`)",
         "403" => "The password must be changed first (`PASSWORD_CHANGE_REQUIRED`)",
-        "429" => "Too many requests (`Retry-After` tells when to come again), or a limit is reached",
-        "500" => "A mistake of ours; the server's log says more under the request's id",
-        "503" => "The storage or a node can't be reached right now: try again",
+        "429" => "Too many requests (`Retry-After` says how many seconds to wait), or another limit is reached",
+        "500" => "An internal error; the server's log has the details under the request id",
+        "503" => "The database, or a node that the call needs, is unavailable: try again",
     }
-    /// Credentials in the body were refused.
+    /// For endpoints with credentials in the body.
     Refused {
         "401" => "The credentials are wrong",
     }
-    /// The role is too low.
+    /// For endpoints that need a role.
     Forbidden {
-        "403" => "The role is too low, or it is not allowed in this deployment",
+        "403" => "The role is too low, or this deployment does not allow the call",
     }
-    /// A thing of the organization is named.
+    /// For endpoints that name a resource of the organization.
     InOrganization {
-        "403" => "The role is too low, or the thing is in use",
-        "404" => "There is no such thing in the caller's organization",
+        "403" => "The role is too low, or the resource is in use",
+        "404" => "The caller's organization has no such resource",
     }
-    /// Parameters are read, or a rule of the domain may forbid it.
+    /// For endpoints with parameters, or with rules of the domain.
     BadRequest {
         "400" => "A parameter is wrong, or a rule forbids it",
     }
-    /// A body is read.
+    /// For endpoints with a body.
     WithBody {
-        "400" => "The body or a field of it is wrong (`fields` tells which), or a rule forbids it",
+        "400" => "The body or one of its fields is wrong (`fields` lists them), or a rule forbids it",
         "408" => "The body did not arrive in time",
         "413" => "The body is too large",
         "415" => "The body is not JSON",
     }
-    /// `Idempotency-Key` is taken.
+    /// For endpoints that accept an `Idempotency-Key`.
     Repeatable {
-        "409" => "The `Idempotency-Key` was used with another body, or its first request is still being worked on",
+        "409" => "The `Idempotency-Key` was used with another body, or the first request with it is still in progress",
     }
-    /// Somebody else may change the same thing.
+    /// For endpoints whose resource others may change at the same time.
     Contended {
-        "409" => "It was changed by somebody else in the meantime",
+        "409" => "The resource was changed by another request in the meantime: read it again and repeat the change",
     }
-    /// A node must look.
+    /// For endpoints that need a node.
     NodeNeeded {
-        "503" => "No node is online, or none has ever registered (both `NO_NODE_ONLINE`), none answered in time, or the storage can't be reached: try again",
+        "503" => "No node is online, or no node has ever registered (both `NO_NODE_ONLINE`); no node answered in time; or the database is unavailable: try again",
     }
-    /// A bucket is registered: after the others, of which it replaces one.
+    /// For registering a bucket. Listed after the other groups, because it replaces their 429.
     BucketLimits {
-        "429" => "One of three limits, each with an empty `bucketId`. `RATE_LIMITED`: too many requests, by token (6,000 a minute, 300 at once) or by address (12,000, 600 at once); `Retry-After` says when the next one may come. `TOO_MANY_VALIDATIONS`: 8 buckets of the organization are being validated already; `Retry-After` is 1. `QUOTA_EXCEEDED`: the organization has as many buckets as it may (`message` says how many); no `Retry-After`, because waiting does not help",
+        "429" => "One of three limits, each with an empty `bucketId`. `RATE_LIMITED`: too many requests, per token (6,000 per minute, 300 at once) or per address (12,000 per minute, 600 at once); `Retry-After` says how many seconds to wait. `TOO_MANY_VALIDATIONS`: 8 buckets of the organization are already being validated; `Retry-After` is 1. `QUOTA_EXCEEDED`: the organization has reached its limit of buckets, which `message` states; there is no `Retry-After`, because waiting does not help",
     }
-    /// A bucket is validated: after the others, of which it replaces one.
+    /// For validating a bucket. Listed after the other groups, because it replaces their 429.
     ValidationLimits {
-        "429" => "One of two limits. `RATE_LIMITED`: too many requests, by token (6,000 a minute, 300 at once) or by address (12,000, 600 at once); `Retry-After` says when the next one may come. `TOO_MANY_VALIDATIONS`: 8 buckets of the organization are being validated already; `Retry-After` is 1",
+        "429" => "One of two limits. `RATE_LIMITED`: too many requests, per token (6,000 per minute, 300 at once) or per address (12,000 per minute, 600 at once); `Retry-After` says how many seconds to wait. `TOO_MANY_VALIDATIONS`: 8 buckets of the organization are already being validated; `Retry-After` is 1",
     }
-    /// A node's message is taken.
+    /// For messages of nodes.
     NodeRefused {
-        "400" => "The message is wrong, its signature doesn't verify, or its time is off",
+        "400" => "The message is malformed, its signature doesn't verify, or its timestamp is too far from the server's clock",
         "404" => "The node is not registered",
     }
 }
 
-/// Paths that are served only for clients that know the older name of buckets.
+/// Paths for clients that still use the old name of buckets.
 const OLD_PATHS: [&str; 1] = ["/unit/stats"];
 
-/// Marks what new clients should not call.
+/// Marks the paths that new clients should not call as deprecated.
 pub(crate) fn mark_old_paths(document: &mut utoipa::openapi::OpenApi) {
     for path in OLD_PATHS {
         let item = document.paths.paths.get_mut(path);
@@ -154,7 +154,7 @@ pub(crate) fn mark_old_paths(document: &mut utoipa::openapi::OpenApi) {
 #[derive(Clone)]
 pub(crate) struct ServedDocument(pub(crate) Bytes);
 
-/// Tells this document.
+/// Returns this document.
 #[utoipa::path(
     get,
     path = "/openapi.json",

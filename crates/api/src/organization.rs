@@ -15,7 +15,7 @@ use crate::params::PathId;
 use crate::schema::Moment;
 use crate::state::ApiState;
 
-/// The routes. `/organization/users` wins over `/organization/{orgId}`.
+/// The routes. axum prefers `/organization/users` to `/organization/{orgId}`.
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new().routes(routes!(read))
 }
@@ -26,7 +26,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
 struct OrganizationAnswer {
     /// Always true.
     success: bool,
-    /// What is known of it.
+    /// The organization.
     data: OrganizationData,
 }
 
@@ -34,27 +34,27 @@ struct OrganizationAnswer {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct OrganizationData {
-    /// Its id.
+    /// The organization's id.
     #[schema(value_type = String, format = "uuid")]
     id: OrgId,
-    /// Its name.
+    /// The organization's name.
     #[schema(example = "default")]
     name: String,
     /// Always null: removed organizations are not shown.
     deleted_at: Option<Moment>,
-    /// When it was made.
+    /// When the organization was created.
     created_at: Moment,
-    /// How many buckets it has.
+    /// The number of registered buckets.
     bucket_count: u64,
-    /// How many buckets it may have; null where there is no limit.
+    /// The most buckets that the organization may register; null where there is no limit.
     bucket_quota: Option<u64>,
-    /// The external id that the trust policies of its AWS roles must ask for (`sts:ExternalId`). No other
-    /// organization of this deployment can have a role taken on with it.
+    /// The external id that trust policies of the organization's AWS roles must require (`sts:ExternalId`). No
+    /// other organization of this deployment can have a role assumed with it.
     #[schema(example = "bucketry-0f3b6c0a7f6e4a1c9d5e2b8471c6a0d9e3f5b7c8")]
     aws_external_id: String,
 }
 
-/// Tells the caller's organization.
+/// Returns the caller's organization.
 #[utoipa::path(
     get,
     path = "/organization/{orgId}",

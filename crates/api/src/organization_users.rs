@@ -1,4 +1,4 @@
-//! `/organization/users`: the users of the caller's organization. All of it needs the organization role WORKSPACES.
+//! `/organization/users`: the users of the caller's organization. All calls need the organization role WORKSPACES.
 
 use std::sync::Arc;
 
@@ -38,24 +38,24 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct OrgUser {
-    /// The id.
+    /// The user's id.
     #[schema(value_type = String, format = "uuid")]
     id: UserId,
-    /// The e-mail address.
+    /// The user's e-mail address.
     email: String,
     /// First name.
     name: String,
     /// Last name.
     last_name: String,
-    /// The organization.
+    /// The organization that the user belongs to.
     #[schema(value_type = String, format = "uuid")]
     org_id: OrgId,
-    /// The role: 0 USER, 1 BILLING, 2 WORKSPACES, 254 ADMINISTRATORS, 255 OWNER.
+    /// The role in the organization: 0 USER, 1 BILLING, 2 WORKSPACES, 254 ADMINISTRATORS, 255 OWNER.
     org_role: u8,
-    /// The role's name.
+    /// The name of the role.
     #[schema(value_type = String, example = "USER")]
     org_role_description: &'static str,
-    /// The role and all lower ones.
+    /// The numbers of the role and of all lower roles.
     org_roles: Vec<u8>,
     /// Whether the e-mail address is verified.
     validated: bool,
@@ -80,18 +80,18 @@ impl From<&User> for OrgUser {
     }
 }
 
-/// Users.
+/// A list of users.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "described here, written by `listing`")]
+#[expect(dead_code, reason = "described here, written by `pagination`")]
 struct OrgUserList {
     /// Always true.
     success: bool,
     /// The users, newest first.
     data: Vec<OrgUser>,
-    /// How many there are. Absent where a page was asked for.
+    /// The number of users. Absent in pages.
     #[schema(required = false)]
     total: Option<u64>,
-    /// Where the next page begins; null at the end. Absent where the whole list was asked for.
+    /// The cursor of the next page; null on the last page. Absent where the whole list was requested.
     #[schema(required = false, rename = "nextCursor")]
     next_cursor: Option<String>,
 }
@@ -126,8 +126,8 @@ impl Source for Users {
     operation_id = "listUsers",
     security(("bearer" = [])),
     params(
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries of a page"),
-        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page"),
+        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the previous page"),
     ),
     responses(
         (status = 200, description = "The users", body = OrgUserList),
@@ -143,14 +143,15 @@ async fn list(
     pagination::answer(source, Frame::Counted("data"), params.page()?).await
 }
 
-/// A user to be made.
+/// A user to create.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct NewUser {
     /// The e-mail address to log in with.
     #[schema(max_length = 254, example = "ada@example.com")]
     email: String,
-    /// The password: at least 8 characters, with upper-case and lower-case letters and digits.
+    /// A one-time password: at least 8 characters, with upper-case and lower-case letters and digits. The user must
+    /// change it at the first login.
     #[schema(value_type = String, format = Password, write_only, min_length = 8, max_length = 1024)]
     password: Secret,
     /// First name.
@@ -159,12 +160,12 @@ struct NewUser {
     /// Last name.
     #[schema(min_length = 1, max_length = 255)]
     last_name: String,
-    /// The role: 0 USER (where it is left out), 1 BILLING, 2 WORKSPACES, 254 ADMINISTRATORS, 255 OWNER.
+    /// The role in the organization: 0 USER (the default), 1 BILLING, 2 WORKSPACES, 254 ADMINISTRATORS, 255 OWNER.
     #[schema(example = 0)]
     org_role: Option<i64>,
 }
 
-/// A user, wrapped.
+/// A response with a user.
 #[derive(Serialize, ToSchema)]
 struct OneOrgUser {
     /// Always true.
@@ -176,20 +177,20 @@ struct OneOrgUser {
     message: &'static str,
 }
 
-/// Makes a user.
+/// Creates a user.
 ///
-/// Only with a role below the caller's own; an OWNER may make owners. No mail is sent: who makes a user vouches for
-/// the address.
+/// The new user's role must be lower than the caller's; an OWNER may also create owners. No mail is sent: the
+/// caller vouches for the address.
 #[utoipa::path(
     post,
     path = "/organization/users",
     tag = "Users",
     operation_id = "createUser",
     security(("bearer" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition answer the first result")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "A repetition with the same key gets the first result again")),
     request_body = NewUser,
     responses(
-        (status = 201, description = "Made", body = OneOrgUser),
+        (status = 201, description = "Created", body = OneOrgUser),
         Signed, InOrganization, WithBody, Repeatable,
     ),
 )]
@@ -210,14 +211,14 @@ async fn create(
     let (control, creator) = (state.control().clone(), Arc::clone(&caller));
     let work = async move {
         let user = control.create_user(&creator, input).await?;
-        let answer = OneOrgUser { success: true, data: (&user).into(), message: "the user was made" };
+        let answer = OneOrgUser { success: true, data: (&user).into(), message: "the user was created" };
         Ok(Created { status: StatusCode::CREATED, answer, again: None })
     };
     let authorize = async { Control::authorize_user(&caller, role) };
     idempotency::once(&state, &caller, &headers, "POST /organization/users", &bytes, authorize, work).await
 }
 
-/// Tells one user: the bare object, as the public client reads it.
+/// Returns a user, as a bare object, which the public client expects.
 #[utoipa::path(
     get,
     path = "/organization/users/{userId}",
@@ -238,7 +239,7 @@ async fn read(
     Ok(Json((&state.control().user(&caller, id).await?).into()))
 }
 
-/// Changes to a user. What is absent stays.
+/// Changes to a user. Absent fields stay unchanged.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct UserChanges {
@@ -248,7 +249,7 @@ struct UserChanges {
     /// Last name.
     #[schema(min_length = 1, max_length = 255)]
     last_name: Option<String>,
-    /// The role in the organization.
+    /// The role in the organization: 0 USER, 1 BILLING, 2 WORKSPACES, 254 ADMINISTRATORS, 255 OWNER.
     org_role: Option<i64>,
 }
 
@@ -281,7 +282,7 @@ async fn update(
     Ok(Json(OneOrgUser { success: true, data: (&user).into(), message: "the user was changed" }))
 }
 
-/// Removes a user; sessions and tokens end at once.
+/// Removes a user. Their sessions and API tokens end immediately.
 #[utoipa::path(
     delete,
     path = "/organization/users/{userId}",

@@ -1,4 +1,4 @@
-//! `POST /organization/users/{userId}/reset-password`: for somebody who lost the password.
+//! `POST /organization/users/{userId}/reset-password`: sets a one-time password for a user who lost theirs.
 
 use axum::Json;
 use axum::extract::State;
@@ -19,7 +19,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new().routes(routes!(reset))
 }
 
-/// A password was replaced.
+/// The result of a password reset.
 #[derive(Serialize, ToSchema)]
 struct PasswordResetAnswer {
     /// Always true.
@@ -27,15 +27,15 @@ struct PasswordResetAnswer {
     /// What was done.
     #[schema(value_type = String)]
     message: &'static str,
-    /// The one-time password. Shown this once.
+    /// The one-time password. It is shown only in this response.
     #[schema(format = Password, read_only)]
     password: String,
 }
 
-/// Replaces another user's password by a one-time password.
+/// Replaces another user's password with a one-time password.
 ///
-/// Needs the role ADMINISTRATORS, and a user of a lower role; an OWNER may do it for every other user. The password is
-/// shown once, ends the user's sessions, and must be changed at the next sign-in. API tokens stay valid.
+/// Needs the role ADMINISTRATORS, and works for users of lower roles; an OWNER can do it for every other user. The
+/// password is shown once and must be changed at the next login. The user's sessions end; API tokens stay valid.
 #[utoipa::path(
     post,
     path = "/organization/users/{userId}/reset-password",
@@ -56,7 +56,7 @@ async fn reset(
     let password = state.control().reset_password(&caller, id).await?;
     Ok(Json(PasswordResetAnswer {
         success: true,
-        message: "the password was replaced; it must be changed at the next sign-in",
+        message: "the password was replaced; it must be changed at the next login",
         password: password.expose().to_owned(),
     }))
 }

@@ -1,4 +1,4 @@
-//! `GET /`: browsers are shown the pages, programs are told what answers.
+//! `GET /`: redirects browsers to the API page, and returns name and version to programs.
 
 use axum::Json;
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -7,7 +7,7 @@ use http::header::{ACCEPT, VARY};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What answers here.
+/// The program that responds at this address.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Program {
     /// Always true.
@@ -15,12 +15,12 @@ pub(crate) struct Program {
     /// Always `bucketry`.
     #[schema(value_type = String, example = "bucketry")]
     name: &'static str,
-    /// Its version.
+    /// The running version.
     #[schema(value_type = String, example = "0.1.0")]
     version: &'static str,
 }
 
-/// Tells what answers here. Browsers are sent to the pages.
+/// Returns the program's name and version. Browsers are redirected to the API page.
 #[utoipa::path(
     get,
     path = "/",
@@ -28,7 +28,7 @@ pub(crate) struct Program {
     operation_id = "root",
     responses(
         (status = 200, description = "Name and version", body = Program),
-        (status = 303, description = "To the pages, for browsers (`Accept: text/html`)"),
+        (status = 303, description = "Redirect to `/docs`, for browsers (`Accept: text/html`)"),
     ),
 )]
 pub(crate) async fn root(headers: HeaderMap) -> Response {

@@ -1,6 +1,6 @@
-//! The words of the wire: how the domain's values are written, and how the OpenAPI document describes them.
+//! The wire format: how domain values are written, and how the OpenAPI document describes them.
 //!
-//! The types whose names end in `Schema` exist for the document only: `model` knows nothing of OpenAPI.
+//! The types whose names end in `Schema` exist only for the document, because `model` does not depend on OpenAPI.
 
 #![expect(dead_code, reason = "the schema types are described, never built")]
 
@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
-/// A moment as the API writes it: RFC 3339, UTC, milliseconds, `Z`.
+/// A point in time: RFC 3339, UTC, with milliseconds and `Z`.
 #[derive(Debug, Clone, Copy, ToSchema)]
 #[schema(value_type = String, format = DateTime, example = "2026-01-31T12:00:00.000Z")]
 pub(crate) struct Moment(pub(crate) Timestamp);
@@ -27,11 +27,11 @@ impl Serialize for Moment {
     }
 }
 
-/// The storage protocol that a bucket's provider speaks. `AZURE` is read as `BLOB` and never written.
+/// The storage protocol that a bucket's provider speaks. `AZURE` is accepted as `BLOB` and never returned.
 #[derive(ToSchema)]
 #[schema(as = StorageType, rename_all = "UPPERCASE")]
 pub(crate) enum StorageTypeSchema {
-    /// AWS S3 and everything that speaks its protocol.
+    /// AWS S3 and S3-compatible services.
     S3,
     /// Google Cloud Storage.
     Gcs,
@@ -39,48 +39,49 @@ pub(crate) enum StorageTypeSchema {
     Blob,
 }
 
-/// How a repository's requests find a bucket.
+/// How requests to a repository select a bucket.
 #[derive(ToSchema)]
 #[schema(as = ModeType, rename_all = "UPPERCASE")]
 pub(crate) enum RepositoryModeSchema {
-    /// Independent buckets, each addressed by its provider's name.
+    /// Independent buckets, each addressed by its name at the provider.
     Normal,
     /// One master bucket and its replicas, addressed by the name of any of them or of the repository.
     Mirror,
 }
 
-/// A bucket's or node's status: ONLINE where a connected node reaches it, OFFLINE where connected nodes don't,
-/// DISCONNECTED where no connected node looks.
+/// A bucket's status: ONLINE if a connected node reaches it, OFFLINE if connected nodes probe it and none reaches
+/// it, DISCONNECTED if no connected node reports on it. For one node: its own report, DISCONNECTED if the node is
+/// not connected.
 #[derive(ToSchema)]
 #[schema(as = Status, rename_all = "UPPERCASE")]
 pub(crate) enum StatusSchema {
-    /// Reached.
+    /// The bucket is reached.
     Online,
-    /// Not reached.
+    /// The bucket is probed, but not reached.
     Offline,
-    /// Nobody looks.
+    /// No connected node reports on the bucket.
     Disconnected,
 }
 
-/// A role in a workspace, or what a repository's key may do.
+/// A role in a workspace, or the access level of a repository's key.
 #[derive(ToSchema)]
 #[schema(as = AccessType, rename_all = "UPPERCASE")]
 pub(crate) enum WorkspaceRoleSchema {
-    /// Lists, status, statistics.
+    /// May read lists, status and statistics.
     Read,
-    /// Also creates, updates, validates and deletes.
+    /// May also create, update, validate and delete.
     Write,
-    /// Also manages the members and the name.
+    /// May also manage the workspace's members and its name.
     Admin,
 }
 
-/// Which checks a validation makes.
+/// The checks that a validation makes.
 #[derive(ToSchema)]
 #[schema(as = CheckScope, rename_all = "kebab-case")]
 pub(crate) enum CheckScopeSchema {
-    /// All of them.
+    /// All checks.
     Full,
-    /// Without write and delete, for read-only credentials.
+    /// All checks but write and delete, for read-only credentials.
     ReadOnly,
 }
 
@@ -91,24 +92,24 @@ pub(crate) struct CheckSchema {
     /// Which check: `dns`, `connect`, `tls`, `authenticate`, `bucket`, `list`, `write`, `read` or `delete`.
     #[schema(example = "bucket")]
     name: String,
-    /// Whether it passed.
+    /// Whether the check passed.
     #[schema(example = false)]
     ok: bool,
-    /// How long it took, in milliseconds.
+    /// How long the check took, in milliseconds.
     #[schema(example = 12)]
     latency_ms: u64,
-    /// One sentence.
-    #[schema(example = "there is no bucket \"photos\" at this endpoint")]
+    /// The outcome in one sentence.
+    #[schema(example = "The bucket does not exist.")]
     message: String,
-    /// Why it failed, as a stable code.
+    /// Why the check failed, as a stable code. Absent where it passed.
     #[schema(required = false, example = "BUCKET_NOT_FOUND")]
     error_code: Option<String>,
-    /// What to change, in the provider's own words.
-    #[schema(required = false, example = "create the bucket, or correct its name")]
+    /// What to change, in the provider's terms.
+    #[schema(required = false, example = "Check the bucket's name.")]
     hint: Option<String>,
 }
 
-/// `{ "success": true }`.
+/// The response of a call that returns nothing else.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Done {
     /// Always true.
@@ -120,7 +121,7 @@ impl Done {
     pub(crate) const YES: Self = Self { success: true };
 }
 
-/// Done, with a sentence.
+/// The response of a call that returns a sentence.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Message {
     /// Always true.

@@ -1,4 +1,4 @@
-//! Logging in, staying logged in, logging out, registering.
+//! Logging in and out, refreshing sessions, registering organizations.
 
 use axum::Json;
 use axum::extract::State;
@@ -30,20 +30,21 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(register))
 }
 
-/// The most bytes that `deviceInfo` may have.
+/// The largest `deviceInfo`, in bytes.
 const DEVICE_INFO_LIMIT: usize = 4 << 10;
 
-/// Who logs in.
+/// Credentials to log in with.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Login {
-    /// The e-mail address.
+    /// The user's e-mail address.
     #[schema(max_length = 254, example = "owner@example.com")]
     email: String,
-    /// The password.
+    /// The user's password.
     #[schema(value_type = String, format = Password, write_only, max_length = 1024)]
     password: Secret,
-    /// What the session is called in the list of tokens: any JSON of at most 4 KiB; a text is taken as it is.
+    /// The session's name in the list of tokens: any JSON value of at most 4 KiB. A string is used without its
+    /// quotes.
     #[schema(value_type = Option<Object>)]
     device_info: Option<CompactText<DEVICE_INFO_LIMIT>>,
 }
@@ -52,38 +53,38 @@ struct Login {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct SessionUser {
-    /// Its id.
+    /// The user's id.
     #[schema(value_type = String, format = "uuid")]
     id: UserId,
-    /// Its e-mail address.
+    /// The user's e-mail address.
     email: String,
     /// First name.
     name: String,
     /// Last name.
     last_name: String,
-    /// Its organization.
+    /// The organization that the user belongs to.
     #[schema(value_type = String, format = "uuid")]
     org_id: OrgId,
-    /// Its role there: 0 USER, 1 BILLING, 2 WORKSPACES, 254 ADMINISTRATORS, 255 OWNER.
+    /// The role in the organization: 0 USER, 1 BILLING, 2 WORKSPACES, 254 ADMINISTRATORS, 255 OWNER.
     org_role: u8,
 }
 
-/// An open session.
+/// A session and its tokens.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Session {
     /// Always true.
     success: bool,
-    /// For the header `Authorization: Bearer …`.
+    /// The token for the header `Authorization: Bearer …`.
     access_token: String,
-    /// To be exchanged at `/user/refresh` once the access token has expired. Each can be used once.
+    /// The token to exchange at `/user/refresh` once the access token has expired. It can be used once.
     refresh_token: String,
     /// The session's id.
     #[schema(value_type = String, format = "uuid")]
     token_id: TokenId,
     /// When the access token expires, in Unix seconds.
     expires_at: i64,
-    /// Who logged in.
+    /// The user who logged in.
     user: SessionUser,
 }
 
@@ -110,9 +111,9 @@ impl From<LoggedIn> for Session {
 
 /// Logs in.
 ///
-/// 401 with `USER_NOT_FOUND`, `INVALID_PASSWORD` or `NO_PASSWORD_SET`. Attempts are limited per address, failed ones also
-/// per account and network. Where the password is a one-time password, the session can do nothing but change it with
-/// `PUT /user/{userId}`: everything else is 403 `PASSWORD_CHANGE_REQUIRED`.
+/// A failed login is 401 `USER_NOT_FOUND`, `INVALID_PASSWORD` or `NO_PASSWORD_SET`. Attempts are limited per
+/// address, and failed ones also per account and network. If the password is a one-time password, the session can
+/// only change it, with `PUT /user/{userId}`: other calls are 403 `PASSWORD_CHANGE_REQUIRED`.
 #[utoipa::path(
     post,
     path = "/user/login",
@@ -144,23 +145,23 @@ async fn login(
     Ok(Json(session?.into()))
 }
 
-/// A session that was refreshed.
+/// A refreshed session.
 #[derive(Serialize, ToSchema)]
 struct RefreshedSession {
-    /// The same as `accessToken`, as the public client reads it.
+    /// The same as `accessToken`, under the name that the public client reads.
     token: String,
     #[serde(flatten)]
     session: Session,
 }
 
-/// A refresh token, in either spelling.
+/// A refresh token, under either of its names.
 #[derive(Deserialize, ToSchema)]
 struct RefreshToken {
     /// The refresh token.
     #[serde(rename = "refreshToken")]
     #[schema(value_type = Option<String>, format = Password, write_only)]
     refresh_token: Option<Secret>,
-    /// The same, as the public client spells it.
+    /// The same, under the name that the public client sends.
     #[serde(rename = "refresh_token")]
     #[schema(value_type = Option<String>, format = Password, write_only)]
     refresh_token_again: Option<Secret>,
@@ -176,8 +177,9 @@ impl RefreshToken {
 
 /// Exchanges a refresh token for a new pair of tokens.
 ///
-/// `refreshToken` and `refresh_token` both work. Using one a second time ends the session: somebody else may have a
-/// copy. A session that is as old as the deployment allows is not refreshed any more.
+/// Accepts both `refreshToken` and `refresh_token`. Using a refresh token twice ends the session, because somebody
+/// else may have a copy. A session that has reached the longest lifetime that the deployment allows can't be
+/// refreshed.
 #[utoipa::path(
     post,
     path = "/user/refresh",
@@ -200,7 +202,7 @@ async fn refresh(
 
 /// Ends a session.
 ///
-/// Its access tokens stop working at once. Ending one that has ended is no error.
+/// The session's access tokens stop working immediately. Ending a session that has already ended is not an error.
 #[utoipa::path(
     post,
     path = "/user/logout",
@@ -221,7 +223,7 @@ async fn logout(
     Ok(Json(Done::YES))
 }
 
-/// A new organization and its owner.
+/// An organization to register, with its owner.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct NewOrganization {
@@ -242,9 +244,9 @@ struct NewOrganization {
     company_name: String,
 }
 
-/// Registers an organization and logs its owner in.
+/// Registers an organization and logs in its owner.
 ///
-/// 403 `REGISTRATION_CLOSED` unless the deployment lets anybody register.
+/// 403 `REGISTRATION_CLOSED` unless the deployment allows open registration.
 #[utoipa::path(
     post,
     path = "/user/register",

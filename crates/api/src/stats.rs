@@ -1,4 +1,4 @@
-//! `/stats`: traffic by minute and by day, and what nodes report of buckets.
+//! `/stats`: traffic by minute and by day, and node reports on buckets.
 
 mod nodes;
 
@@ -27,22 +27,22 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new().routes(routes!(daily)).routes(routes!(minute)).merge(nodes::routes())
 }
 
-/// What one node counted for one bucket, through one repository, in one minute or day.
+/// The traffic of one minute or UTC day, for one bucket, repository and node.
 #[derive(Serialize, ToSchema)]
 #[schema(as = StatsData)]
 pub(crate) struct Point<'a> {
     /// The start of the minute or UTC day, in Unix seconds.
     #[schema(example = 1_767_225_600)]
     timestamp: i64,
-    /// The repository that the requests came through; null for what came through none.
+    /// The repository that the requests used; null for requests without a repository.
     #[serde(rename = "repoId")]
     #[schema(value_type = Option<String>, format = "uuid")]
     repo_id: Option<RepoId>,
-    /// The bucket.
+    /// The bucket's id.
     #[serde(rename = "bucketId")]
     #[schema(value_type = String, format = "uuid")]
     bucket_id: BucketId,
-    /// The bucket, in the older spelling.
+    /// The bucket's id, under its old name.
     #[serde(rename = "unitId")]
     #[schema(value_type = String, format = "uuid")]
     unit_id: BucketId,
@@ -50,26 +50,26 @@ pub(crate) struct Point<'a> {
     upl_bytes: Count,
     /// Bytes that clients received.
     dwl_bytes: Count,
-    /// Change of the stored size, in bytes; negative where more was deleted than written.
+    /// Change of the stored size, in bytes. Negative if more was deleted than written.
     size_change: Count,
-    /// Mean latency of a request, in milliseconds.
+    /// Mean latency per request, in milliseconds.
     latency_ms: f64,
-    /// Mean time to the first byte of an answer, in milliseconds.
+    /// Mean time to the first byte of the response, in milliseconds.
     first_byte_ms: f64,
-    /// The name of the node that served them.
+    /// The name of the node that served the requests.
     #[schema(example = "node-1.example.com")]
     host: &'a str,
-    /// Requests served.
+    /// Requests that the node served.
     requests: i64,
-    /// How many of them failed, whoever is to blame.
+    /// Requests that failed, for any reason.
     errors: i64,
-    /// How many of the errors were the provider's.
+    /// Failed requests whose error came from the provider.
     provider_errors: i64,
-    /// How many requests read an object or its attributes.
+    /// Requests that read an object or its attributes.
     reads: i64,
-    /// How many stored, copied or deleted one.
+    /// Requests that stored, copied or deleted an object.
     writes: i64,
-    /// How many listed.
+    /// Requests that listed objects.
     lists: i64,
 }
 
@@ -98,14 +98,14 @@ impl<'a> From<&'a SeriesPoint> for Point<'a> {
 
 /// Traffic by minute or by day.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "described here, written by `listing`")]
+#[expect(dead_code, reason = "described here, written by `pagination`")]
 pub(crate) struct StatsList {
     /// Always true.
     success: bool,
-    /// Newest period first.
+    /// The entries, newest period first.
     #[schema(inline = false)]
     data: Vec<Point<'static>>,
-    /// Where the next page begins; null at the end. Absent where everything was asked for.
+    /// The cursor of the next page; null on the last page. Absent where the whole list was requested.
     #[schema(required = false, rename = "nextCursor")]
     next_cursor: Option<String>,
 }
@@ -152,10 +152,11 @@ async fn answer(
     pagination::answer(Points { control: state.control().clone(), series }, Frame::Named("data"), page).await
 }
 
-/// Tells the traffic by UTC day.
+/// Returns traffic by UTC day.
 ///
-/// One entry for each day, bucket, repository and node with traffic, newest day first. Without `startDate` the last 30
-/// days before `endDate`, without `endDate` up to now; both days belong to it. At most 3,660 days.
+/// One entry per day, bucket, repository and node with traffic, newest day first. Without `endDate`, the range ends
+/// now; without `startDate`, it covers the 30 days before `endDate`. Both days are included. The longest range is
+/// 3,660 days.
 #[utoipa::path(
     get,
     path = "/stats/daily",
@@ -163,14 +164,14 @@ async fn answer(
     operation_id = "dailyStats",
     security(("bearer" = [])),
     params(
-        ("startDate" = Option<String>, Query, description = "A date or RFC 3339 date-time of the first day"),
-        ("endDate" = Option<String>, Query, description = "A date or RFC 3339 date-time of the last day"),
+        ("startDate" = Option<String>, Query, description = "The first day, as a date or RFC 3339 date-time"),
+        ("endDate" = Option<String>, Query, description = "The last day, as a date or RFC 3339 date-time"),
         ("bucketId" = Option<String>, Query, description = "Only these buckets: ids, separated by commas; also `unitId`"),
-        ("workspaceId" = Option<String>, Query, format = "uuid", description = "Only of buckets in this workspace"),
-        ("repoId" = Option<String>, Query, description = "Only through these repositories: ids, separated by commas"),
-        ("hosts" = Option<String>, Query, description = "Only by these nodes: names, separated by commas"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries of a page"),
-        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before"),
+        ("workspaceId" = Option<String>, Query, format = "uuid", description = "Only the buckets of this workspace"),
+        ("repoId" = Option<String>, Query, description = "Only these repositories: ids, separated by commas"),
+        ("hosts" = Option<String>, Query, description = "Only these nodes: names, separated by commas"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page"),
+        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the previous page"),
     ),
     responses(
         (status = 200, description = "The traffic", body = StatsList),
@@ -181,11 +182,12 @@ async fn daily(caller: Authenticated, State(state): State<ApiState>, params: Par
     answer(Resolution::Day, &caller, &state, &params).await
 }
 
-/// Tells the traffic by minute.
+/// Returns traffic by minute.
 ///
-/// One entry for each minute, bucket, repository and node with traffic, newest minute first. Without `startDate` the
-/// last 24 hours before `endDate`, without `endDate` up to now; both minutes belong to it, and a date is all of its day.
-/// At most 31 days. Minutes are kept for as long as the operator decided (32 days where nothing was said).
+/// One entry per minute, bucket, repository and node with traffic, newest minute first. Without `endDate`, the
+/// range ends now; without `startDate`, it covers the 24 hours before `endDate`. Both minutes are included, and a
+/// date covers its whole day. The longest range is 31 days. Minutes are retained for as long as the operator
+/// configures (32 days by default).
 #[utoipa::path(
     get,
     path = "/stats/minute",
@@ -193,14 +195,14 @@ async fn daily(caller: Authenticated, State(state): State<ApiState>, params: Par
     operation_id = "minuteStats",
     security(("bearer" = [])),
     params(
-        ("startDate" = Option<String>, Query, description = "A date or RFC 3339 date-time of the first minute"),
-        ("endDate" = Option<String>, Query, description = "A date or RFC 3339 date-time of the last minute"),
+        ("startDate" = Option<String>, Query, description = "The first minute, as a date or RFC 3339 date-time"),
+        ("endDate" = Option<String>, Query, description = "The last minute, as a date or RFC 3339 date-time"),
         ("bucketId" = Option<String>, Query, description = "Only these buckets: ids, separated by commas; also `unitId`"),
-        ("workspaceId" = Option<String>, Query, format = "uuid", description = "Only of buckets in this workspace"),
-        ("repoId" = Option<String>, Query, description = "Only through these repositories: ids, separated by commas"),
-        ("hosts" = Option<String>, Query, description = "Only by these nodes: names, separated by commas"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries of a page"),
-        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before"),
+        ("workspaceId" = Option<String>, Query, format = "uuid", description = "Only the buckets of this workspace"),
+        ("repoId" = Option<String>, Query, description = "Only these repositories: ids, separated by commas"),
+        ("hosts" = Option<String>, Query, description = "Only these nodes: names, separated by commas"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page"),
+        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the previous page"),
     ),
     responses(
         (status = 200, description = "The traffic", body = StatsList),

@@ -33,20 +33,21 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(revoke))
 }
 
-/// An API token to be made.
+/// An API token to create.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct NewToken {
-    /// What it is called.
+    /// The name of the token, as lists show it.
     #[schema(min_length = 1, max_length = 255, example = "nightly backup")]
     name: String,
-    /// When it ends, RFC 3339; never if left out.
+    /// When the token expires, as RFC 3339. If it is left out, the token gets the longest lifetime that the
+    /// operator allows, or never expires.
     #[schema(format = DateTime)]
     expires_at: Option<String>,
-    /// The only workspace that it may be used for.
+    /// The only workspace that the token may be used for.
     #[schema(format = "uuid")]
     workspace_id: Option<String>,
-    /// The highest role that it may use in any workspace.
+    /// The highest role that the token may use in any workspace.
     #[schema(value_type = Option<WorkspaceRoleSchema>)]
     role: Option<WorkspaceRole>,
 }
@@ -69,34 +70,34 @@ impl NewToken {
     }
 }
 
-/// An API token was made.
+/// A new API token.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct TokenCreated {
     /// Always true.
     success: bool,
-    /// Its id.
+    /// The token's id.
     #[schema(value_type = String, format = "uuid")]
     id: TokenId,
-    /// Its text, `bkt_…`. Told this once: a repetition under the same `Idempotency-Key` has none.
+    /// The token itself, `bkt_…`. Returned only once: absent in the response to a repetition.
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<String>,
 }
 
-/// Makes a personal API token.
+/// Creates a personal API token.
 ///
-/// The token is told once. Without `workspaceId` and `role` it may do all that its user may; with either it is for
-/// data only.
+/// The token is returned only once. Without `workspaceId` and `role`, it may do everything that its user may do.
+/// With either, it may only be used for data.
 #[utoipa::path(
     post,
     path = "/token",
     tag = "Tokens",
     operation_id = "createToken",
     security(("bearer" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition answer the first result")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "A repetition with the same key gets the first result again, without the token")),
     request_body = NewToken,
     responses(
-        (status = 201, description = "Made", body = TokenCreated),
+        (status = 201, description = "Created", body = TokenCreated),
         Signed, InOrganization, WithBody, Repeatable,
     ),
 )]
@@ -121,7 +122,7 @@ async fn create(
     idempotency::once(&state, &caller, &headers, "POST /token", &bytes, authorize, work).await
 }
 
-/// What kind of token it is.
+/// The kind of a token.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[schema(as = TokenKind)]
@@ -136,39 +137,39 @@ enum TokenKindSchema {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Token {
-    /// Its id.
+    /// The token's id.
     #[schema(value_type = String, format = "uuid")]
     id: TokenId,
-    /// Its kind.
+    /// Whether this is a session or an API token.
     #[serde(rename = "type")]
     kind: TokenKindSchema,
-    /// An API token's name; a session's device.
+    /// The API token's name, or the session's device.
     name: String,
-    /// The only workspace that it may be used for.
+    /// The only workspace that the token may be used for.
     #[schema(value_type = Option<String>, format = "uuid")]
     workspace_id: Option<WorkspaceId>,
-    /// The highest role that it may use.
+    /// The highest role that the token may use in any workspace.
     #[schema(value_type = Option<WorkspaceRoleSchema>)]
     role: Option<WorkspaceRole>,
-    /// When it was made.
+    /// When the token was created.
     created_at: Moment,
-    /// When it was last renewed or is known to have been used.
+    /// When the token was last refreshed or is known to have been used.
     last_used_at: Option<Moment>,
-    /// When it ends.
+    /// When the token expires.
     expires_at: Option<Moment>,
-    /// Whether it is the one that this request came with.
+    /// Whether this request was made with this token.
     current: bool,
 }
 
-/// The caller's tokens.
+/// A list of the caller's tokens.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "described here, written by `listing`")]
+#[expect(dead_code, reason = "described here, written by `pagination`")]
 struct TokenList {
     /// Always true.
     success: bool,
     /// The tokens, newest first.
     tokens: Vec<Token>,
-    /// Where the next page begins; null at the end. Absent where the whole list was asked for.
+    /// The cursor of the next page; null on the last page. Absent where the whole list was requested.
     #[schema(required = false, rename = "nextCursor")]
     next_cursor: Option<String>,
 }
@@ -228,8 +229,8 @@ impl Source for Tokens {
     operation_id = "listTokens",
     security(("bearer" = [])),
     params(
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries of a page"),
-        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page"),
+        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the previous page"),
     ),
     responses(
         (status = 200, description = "The tokens", body = TokenList),
@@ -245,7 +246,7 @@ async fn list(
     pagination::answer(source, Frame::Named("tokens"), params.page()?).await
 }
 
-/// Ends one of the caller's sessions or API tokens, at once.
+/// Ends one of the caller's sessions or API tokens immediately.
 #[utoipa::path(
     delete,
     path = "/token/{tokenId}",

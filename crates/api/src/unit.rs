@@ -1,4 +1,4 @@
-//! `/unit`: the older name of buckets. Only what the current public client still calls.
+//! `/unit`: the old name of `/bucket`. Only the call that the current public client still makes.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -16,7 +16,7 @@ use crate::pagination::{self, Frame, Source};
 use crate::params::Params;
 use crate::state::ApiState;
 
-/// What was ever counted for a bucket, in the older spelling.
+/// A bucket's traffic of all time, under the old field names.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = UnitTotals)]
@@ -24,7 +24,7 @@ pub(crate) struct UnitTotalsAnswer {
     /// The bucket's id.
     #[schema(value_type = String, format = "uuid")]
     unit_id: BucketId,
-    /// Requests served through nodes.
+    /// Requests that nodes served.
     total_count: Count,
     /// Bytes that clients sent.
     total_upload_bytes: Count,
@@ -46,16 +46,16 @@ impl From<&BucketTotals> for UnitTotalsAnswer {
     }
 }
 
-/// Totals of buckets, in the older spelling.
+/// Traffic of all time by bucket, under the old field names.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "described here, written by `listing`")]
+#[expect(dead_code, reason = "described here, written by `pagination`")]
 pub(crate) struct UnitTotalsList {
     /// Always true.
     success: bool,
-    /// The totals.
+    /// One entry per bucket.
     #[schema(inline = false)]
     stats: Vec<UnitTotalsAnswer>,
-    /// Where the next page begins; null at the end. Absent where no page was asked for.
+    /// The cursor of the next page; null on the last page. Absent where the whole list was requested.
     #[schema(required = false, rename = "nextCursor")]
     next_cursor: Option<String>,
 }
@@ -79,9 +79,9 @@ impl Source for Units {
     }
 }
 
-/// Returns how much traffic nodes ever counted for buckets, in the older spelling.
+/// Returns the traffic of all time by bucket, under the old field names.
 ///
-/// For clients that still call it; others use `GET /bucket/stats`.
+/// For clients that still call it. New clients use `GET /bucket/stats`.
 #[utoipa::path(
     get,
     path = "/unit/stats",
@@ -89,10 +89,10 @@ impl Source for Units {
     operation_id = "unitTotals",
     security(("bearer" = [])),
     params(
-        ("unitId" = Option<String>, Query, description = "Ids, separated by commas; also `bucketId`"),
+        ("unitId" = Option<String>, Query, description = "Only these buckets: ids, separated by commas; also `bucketId`"),
         ("workspaceId" = Option<String>, Query, format = "uuid", description = "Only the buckets of this workspace"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries of a page"),
-        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page"),
+        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the previous page"),
     ),
     responses(
         (status = 200, description = "The totals", body = UnitTotalsList),

@@ -21,17 +21,17 @@ use crate::params::PathId;
 use crate::schema::Message;
 use crate::state::ApiState;
 
-/// The routes. `/user/profile` wins over `/user/{userId}`.
+/// The routes. axum prefers `/user/profile` to `/user/{userId}`.
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new().routes(routes!(profile)).routes(routes!(role, update)).routes(routes!(set_role))
 }
 
-/// Reads the number of an organization role.
+/// Parses the number of an organization role.
 pub(crate) fn read_role(number: i64) -> ApiResult<OrgRole> {
     OrgRole::from_number(number).map_err(|error| ApiError::field("orgRole", error.to_string()))
 }
 
-/// The numbers of a role and of all lower ones.
+/// The numbers of a role and of all lower roles.
 pub(crate) fn role_numbers(role: OrgRole) -> Vec<u8> {
     role.and_lower().map(OrgRole::number).collect()
 }
@@ -49,7 +49,7 @@ struct ProfileAnswer {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Profile {
-    /// Its id.
+    /// The user's id.
     #[schema(value_type = String, format = "uuid")]
     id: UserId,
     /// First name.
@@ -58,23 +58,23 @@ struct Profile {
     last_name: String,
     /// E-mail address.
     email: String,
-    /// Its organization.
+    /// The organization that the user belongs to.
     #[schema(value_type = String, format = "uuid")]
     org_id: OrgId,
-    /// Its role there.
+    /// The role in the organization: 0 USER, 1 BILLING, 2 WORKSPACES, 254 ADMINISTRATORS, 255 OWNER.
     org_role: u8,
-    /// The role's name.
+    /// The name of the role.
     #[schema(value_type = String, example = "OWNER")]
     org_role_description: &'static str,
-    /// The role and all lower ones.
+    /// The numbers of the role and of all lower roles.
     org_roles: Vec<u8>,
     /// Whether the e-mail address is verified.
     validated: bool,
-    /// Whether the password is a one-time password: until it is changed, the session can do nothing else.
+    /// Whether the password is a one-time password. Until it is changed, the session can do nothing else.
     must_change_password: bool,
-    /// Whether a second factor is demanded at login.
+    /// Whether a second factor is required at login. Always false.
     mfa_required: bool,
-    /// Whether the organization is a business.
+    /// Whether the organization is a business. Always true.
     is_business: bool,
 }
 
@@ -97,7 +97,7 @@ impl Profile {
     }
 }
 
-/// Tells the caller's own account.
+/// Returns the caller's own account.
 #[utoipa::path(
     get,
     path = "/user/profile",
@@ -119,7 +119,7 @@ async fn profile(caller: SignedIn, State(state): State<ApiState>) -> ApiResult<J
 struct RoleAnswer {
     /// Always true.
     success: bool,
-    /// The role.
+    /// The user's role.
     data: RoleOfUser,
 }
 
@@ -130,18 +130,18 @@ struct RoleOfUser {
     /// The user's id.
     #[schema(value_type = String, format = "uuid")]
     user_id: UserId,
-    /// The role: 0 USER, 1 BILLING, 2 WORKSPACES, 254 ADMINISTRATORS, 255 OWNER.
+    /// The number of the role: 0 USER, 1 BILLING, 2 WORKSPACES, 254 ADMINISTRATORS, 255 OWNER.
     org_role: u8,
-    /// Its name.
+    /// The name of the role.
     #[schema(value_type = String, example = "OWNER")]
     org_role_description: &'static str,
-    /// The role and all lower ones.
+    /// The numbers of the role and of all lower roles.
     org_roles: Vec<u8>,
 }
 
-/// Tells a user's role in the organization.
+/// Returns a user's role in the organization.
 ///
-/// Every member of the organization may read it. Tokens with limits read their own user's only.
+/// Every member of the organization may read it. A token with a limited scope can read only its own user's role.
 #[utoipa::path(
     get,
     path = "/user/{userId}",
@@ -169,7 +169,7 @@ async fn role(
     Ok(Json(RoleAnswer { success: true, data }))
 }
 
-/// Changes to an account. What is absent stays.
+/// Changes to an account. Absent fields stay unchanged.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct AccountChanges {
@@ -179,20 +179,20 @@ struct AccountChanges {
     /// Last name.
     #[schema(min_length = 1, max_length = 255)]
     last_name: Option<String>,
-    /// A new password, of the caller's own account only: at least 8 characters, with upper-case and lower-case letters
-    /// and digits.
+    /// A new password, for the caller's own account only: at least 8 characters, with upper-case and lower-case
+    /// letters and digits.
     #[schema(value_type = Option<String>, format = Password, write_only, min_length = 8, max_length = 1024)]
     password: Option<Secret>,
-    /// The password that it replaces. May be left out within five minutes of signing in.
+    /// The current password. It may be left out within five minutes of logging in.
     #[schema(value_type = Option<String>, format = Password, write_only, max_length = 1024)]
     current_password: Option<Secret>,
 }
 
-/// Changes names and password of an account.
+/// Changes the names or the password of an account.
 ///
-/// The own names and password; others' names with the role WORKSPACES, for users of lower roles. A new password ends
-/// the caller's other sessions; API tokens stay. A wrong `currentPassword` is 400 `INVALID_PASSWORD`. A lost password is
-/// replaced by `POST /organization/users/{userId}/reset-password`.
+/// Users change their own names and password. The role WORKSPACES also allows changing the names of users with
+/// lower roles. A new password ends the caller's other sessions; API tokens stay valid. A wrong `currentPassword`
+/// is 400 `INVALID_PASSWORD`. To replace a lost password, use `POST /organization/users/{userId}/reset-password`.
 #[utoipa::path(
     put,
     path = "/user/{userId}",
@@ -232,21 +232,21 @@ async fn update(
     Ok(Json(Message::new("the account was changed")))
 }
 
-/// The role to give.
+/// A new role for a user.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct NewRole {
-    /// 0 USER, 1 BILLING, 2 WORKSPACES, 254 ADMINISTRATORS, 255 OWNER.
+    /// The number of the new role: 0 USER, 1 BILLING, 2 WORKSPACES, 254 ADMINISTRATORS, 255 OWNER.
     #[schema(example = 2)]
     org_role: i64,
 }
 
-/// The role was changed.
+/// The result of changing a role.
 #[derive(Serialize, ToSchema)]
 struct RoleChangedAnswer {
     /// Always true.
     success: bool,
-    /// Before and after.
+    /// The role before and after the change.
     data: RoleChanged,
 }
 
@@ -257,18 +257,18 @@ struct RoleChanged {
     /// The user's id.
     #[schema(value_type = String, format = "uuid")]
     user_id: UserId,
-    /// Before.
+    /// The number of the previous role.
     previous_role: u8,
-    /// After.
+    /// The number of the new role.
     new_role: u8,
-    /// One sentence.
+    /// The change in one sentence.
     message: String,
 }
 
 /// Changes a user's role in the organization.
 ///
-/// Only users of lower roles, and only to lower roles, than one's own; an OWNER may make and unmake owners. The last
-/// OWNER stays one (400 `LAST_OWNER`).
+/// The user's current and new role must be lower than the caller's. An OWNER may appoint and demote owners. The
+/// last OWNER can't be demoted (400 `LAST_OWNER`).
 #[utoipa::path(
     put,
     path = "/user/{userId}/role",

@@ -1,4 +1,4 @@
-//! `/vault/rotation`: replacing the keys that secrets are sealed to.
+//! `/vault/rotation`: replaces the keys that secrets are sealed to.
 
 use axum::Json;
 use axum::extract::State;
@@ -19,17 +19,17 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new().routes(routes!(read, start))
 }
 
-/// How far a rotation has come.
+/// The phase of a rotation.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 enum Phase {
-    /// Nodes are making new identities.
+    /// Nodes create new identities.
     NewIdentity,
-    /// Secrets are being sealed anew.
+    /// Secrets are sealed again, to the new identities.
     Resealing,
-    /// Nodes are forgetting their old identities.
+    /// Nodes delete their old identities.
     Retiring,
-    /// All is done.
+    /// The rotation has ended.
     Done,
 }
 
@@ -37,17 +37,17 @@ enum Phase {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Rotation {
-    /// How far it is.
+    /// The current phase.
     phase: Phase,
-    /// How many secrets there were at the start.
+    /// The number of secrets at the start.
     total: u64,
-    /// How many have been looked at.
+    /// The number of secrets processed so far.
     done: u64,
-    /// How many no node could open; they stay as they were.
+    /// The number of secrets that no node could open. They stay as they were.
     failed: u64,
-    /// When it began.
+    /// When the rotation started.
     started_at: Moment,
-    /// When it ended.
+    /// When the rotation ended; null while it is in progress.
     finished_at: Option<Moment>,
 }
 
@@ -69,19 +69,19 @@ impl From<RotationState> for Rotation {
     }
 }
 
-/// The present or last rotation.
+/// The current or last rotation.
 #[derive(Serialize, ToSchema)]
 struct RotationAnswer {
     /// Always true.
     success: bool,
-    /// The rotation; null where there never was one.
+    /// The rotation; null if there was none yet.
     rotation: Option<Rotation>,
 }
 
-/// Starts a rotation, or tells of the one that is under way.
+/// Starts a rotation, or returns the one in progress.
 ///
-/// Every secret is sealed anew by a node that can open it, while everything stays in use. Needs an OWNER of the
-/// deployment's first organization.
+/// A node that can open a secret seals it again, for every secret, while everything stays in use. Needs an OWNER of
+/// the deployment's first organization.
 #[utoipa::path(
     post,
     path = "/vault/rotation",
@@ -89,7 +89,7 @@ struct RotationAnswer {
     operation_id = "startRotation",
     security(("bearer" = [])),
     responses(
-        (status = 200, description = "It is under way", body = RotationAnswer),
+        (status = 200, description = "The rotation is in progress", body = RotationAnswer),
         Signed, Forbidden,
     ),
 )]
@@ -98,7 +98,7 @@ async fn start(caller: Authenticated, State(state): State<ApiState>) -> ApiResul
     Ok(Json(RotationAnswer { success: true, rotation: Some(rotation.into()) }))
 }
 
-/// Tells how far the present or last rotation is.
+/// Returns the progress of the current or last rotation.
 #[utoipa::path(
     get,
     path = "/vault/rotation",

@@ -42,13 +42,13 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
 #[serde(rename_all = "camelCase")]
 #[schema(as = Workspace)]
 struct WorkspaceAnswer {
-    /// Its id.
+    /// The workspace's id.
     #[schema(value_type = String, format = "uuid")]
     id: WorkspaceId,
-    /// Its name.
+    /// The workspace's name.
     #[schema(example = "default")]
     name: String,
-    /// Its organization.
+    /// The organization that the workspace belongs to.
     #[schema(value_type = String, format = "uuid")]
     org_id: OrgId,
 }
@@ -65,7 +65,7 @@ impl From<&Workspace> for WorkspaceAnswer {
 struct FullWorkspace {
     #[serde(flatten)]
     workspace: WorkspaceAnswer,
-    /// Its members, newest first. Those with implicit rights are not among them.
+    /// The members, newest first. Users with implicit rights are not included.
     users: Vec<MemberAnswer>,
 }
 
@@ -80,7 +80,7 @@ struct MemberAnswer {
     /// The role in the workspace.
     #[schema(value_type = WorkspaceRoleSchema)]
     role: WorkspaceRole,
-    /// Who that is.
+    /// The member's account.
     user: MemberUser,
 }
 
@@ -88,7 +88,7 @@ struct MemberAnswer {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct MemberUser {
-    /// Its id.
+    /// The user's id.
     #[schema(value_type = String, format = "uuid")]
     id: UserId,
     /// First name.
@@ -97,7 +97,7 @@ struct MemberUser {
     last_name: String,
     /// E-mail address.
     email: String,
-    /// The role in the organization.
+    /// The role in the organization: 0 USER, 1 BILLING, 2 WORKSPACES, 254 ADMINISTRATORS, 255 OWNER.
     org_role: u8,
 }
 
@@ -127,7 +127,7 @@ impl From<&WorkspaceView> for FullWorkspace {
     }
 }
 
-/// A workspace, wrapped.
+/// A response with a workspace.
 #[derive(Serialize, ToSchema)]
 struct OneWorkspace {
     /// Always true.
@@ -136,7 +136,7 @@ struct OneWorkspace {
     workspace: WorkspaceAnswer,
 }
 
-/// A workspace with its members, wrapped.
+/// A response with a workspace and its members.
 #[derive(Serialize, ToSchema)]
 struct OneFullWorkspace {
     /// Always true.
@@ -145,15 +145,15 @@ struct OneFullWorkspace {
     workspace: FullWorkspace,
 }
 
-/// Workspaces.
+/// A list of workspaces.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "described here, written by `listing`")]
+#[expect(dead_code, reason = "described here, written by `pagination`")]
 struct WorkspaceList {
     /// Always true.
     success: bool,
     /// The workspaces, newest first.
     workspaces: Vec<FullWorkspace>,
-    /// Where the next page begins; null at the end. Absent where the whole list was asked for.
+    /// The cursor of the next page; null on the last page. Absent where the whole list was requested.
     #[schema(required = false, rename = "nextCursor")]
     next_cursor: Option<String>,
 }
@@ -188,8 +188,8 @@ impl Source for Workspaces {
     operation_id = "listWorkspaces",
     security(("bearer" = [])),
     params(
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries of a page"),
-        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page"),
+        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the previous page"),
     ),
     responses(
         (status = 200, description = "The workspaces", body = WorkspaceList),
@@ -205,27 +205,27 @@ async fn list(
     pagination::answer(source, Frame::Named("workspaces"), params.page()?).await
 }
 
-/// A workspace to be made.
+/// A workspace to create.
 #[derive(Deserialize, ToSchema)]
 struct NewWorkspace {
-    /// Its name.
+    /// The name of the new workspace.
     #[schema(min_length = 1, max_length = 255, example = "research")]
     name: String,
 }
 
-/// Makes a workspace.
+/// Creates a workspace.
 ///
-/// Needs the organization role WORKSPACES. The caller becomes its ADMIN.
+/// Needs the organization role WORKSPACES. The caller becomes an ADMIN of the workspace.
 #[utoipa::path(
     post,
     path = "/workspace",
     tag = "Workspaces",
     operation_id = "createWorkspace",
     security(("bearer" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition answer the first result")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "A repetition with the same key gets the first result again")),
     request_body = NewWorkspace,
     responses(
-        (status = 201, description = "Made", body = OneWorkspace),
+        (status = 201, description = "Created", body = OneWorkspace),
         Signed, InOrganization, WithBody, Repeatable,
     ),
 )]
@@ -245,7 +245,7 @@ async fn create(
     idempotency::once(&state, &caller, &headers, "POST /workspace", &bytes, authorize, work).await
 }
 
-/// Tells a workspace and its members.
+/// Returns a workspace and its members.
 #[utoipa::path(
     get,
     path = "/workspace/{workspaceId}",
@@ -270,12 +270,12 @@ async fn read(
 /// Changes to a workspace.
 #[derive(Deserialize, ToSchema)]
 struct WorkspaceChanges {
-    /// Its new name.
+    /// The new name.
     #[schema(min_length = 1, max_length = 255)]
     name: Option<String>,
 }
 
-/// Renames a workspace. Needs its role ADMIN.
+/// Renames a workspace. Needs the role ADMIN in it.
 #[utoipa::path(
     put,
     path = "/workspace/{workspaceId}",
@@ -299,7 +299,7 @@ async fn rename(
     Ok(Json(OneWorkspace { success: true, workspace: (&workspace).into() }))
 }
 
-/// Deletes a workspace that holds no buckets. Needs its role ADMIN.
+/// Deletes a workspace that contains no buckets. Needs the role ADMIN in it.
 #[utoipa::path(
     delete,
     path = "/workspace/{workspaceId}",

@@ -1,4 +1,4 @@
-//! A bucket as the API shows it.
+//! The representation of a bucket in responses.
 
 use bucketry_control::buckets::BucketView;
 use bucketry_model::bucket::StorageType;
@@ -11,30 +11,30 @@ use utoipa::ToSchema;
 
 use crate::schema::{Moment, StatusSchema, StorageTypeSchema};
 
-/// A registered bucket. Its secret is never shown, in no form.
+/// A registered bucket. Its secret is never returned.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Bucket)]
 pub(crate) struct BucketAnswer<'a> {
-    /// Its id.
+    /// The bucket's id.
     #[schema(value_type = String, format = "uuid")]
     id: BucketId,
-    /// What people call it.
+    /// The display name.
     #[schema(value_type = String, example = "Holiday photos")]
     name: &'a str,
-    /// Its name at the provider.
+    /// The name of the bucket or container at its provider.
     #[schema(value_type = String, example = "photos")]
     bucket: &'a str,
-    /// The protocol of its provider.
+    /// The storage protocol of the provider.
     #[schema(value_type = StorageTypeSchema)]
     storage_type: StorageType,
-    /// The identity that opens it: access key id, role ARN, client e-mail or account name.
+    /// The identity that accesses the bucket: access key id, role ARN, client e-mail or account name.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "AKIAIOSFODNN7EXAMPLE")]
     key: Option<&'a str>,
     /// Whether a secret is stored.
     has_secret: bool,
-    /// The provider's address, where it isn't the storage type's own cloud.
+    /// The provider's address. Absent for the storage type's own cloud.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "https://s3.example.com")]
     endpoint: Option<&'a Endpoint>,
@@ -42,60 +42,61 @@ pub(crate) struct BucketAnswer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "eu-central-1")]
     region: Option<&'a str>,
-    /// Whose storage it is, told from the endpoint: AWS, GCP, AZURE, CLOUDFLARE, MINIO, OTHER and more.
+    /// The provider, derived from the endpoint: AWS, GCP, AZURE, CLOUDFLARE, MINIO, OTHER and more.
     #[schema(value_type = String, example = "AWS")]
     provider: &'static str,
-    /// Its status, folded over its nodes.
+    /// The bucket's status, combined from the reports of its nodes.
     #[schema(value_type = StatusSchema)]
     status: Status,
-    /// When a node last probed it.
+    /// When a node last probed the bucket.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_status_at: Option<Moment>,
-    /// The lowest latency that a connected node reaches it with, in milliseconds.
+    /// The lowest latency at which a connected node reaches the bucket, in milliseconds.
     #[serde(rename = "latency_ms", skip_serializing_if = "Option::is_none")]
     #[schema(example = 12)]
     latency_ms: Option<u32>,
-    /// Why it is OFFLINE, as a stable code: one of the `error_code`s of a validation. Absent where it isn't.
+    /// Why the bucket is OFFLINE, as a stable code: one of the `error_code`s of a validation. Absent unless it is
+    /// OFFLINE.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "ACCESS_DENIED_READ")]
     last_error: Option<&'static str>,
-    /// The same as a sentence.
+    /// The same reason as a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     status_reason: Option<&'a str>,
-    /// When its secret was given. Absent without a secret, or where it isn't known.
+    /// When the secret was set. Absent without a secret, or where the time isn't known.
     #[serde(skip_serializing_if = "Option::is_none")]
     credential_set_at: Option<Moment>,
-    /// When its secret expires. Absent where it doesn't, or doesn't tell.
+    /// When the secret expires. Absent if it doesn't expire, or if its expiry isn't known.
     #[serde(skip_serializing_if = "Option::is_none")]
     credential_expires_at: Option<Moment>,
-    /// When it was registered.
+    /// When the bucket was registered.
     created_at: Moment,
-    /// When a person last changed it.
+    /// When a user last changed the bucket.
     updated_at: Moment,
-    /// Its workspace.
+    /// The workspace that the bucket belongs to.
     #[schema(value_type = String, format = "uuid")]
     workspace_id: WorkspaceId,
-    /// The repositories that hold it.
+    /// The repositories that contain the bucket.
     #[schema(inline = false)]
     repos: Vec<RepoOfBucket<'a>>,
 }
 
-/// A repository that holds a bucket.
+/// A repository that contains a bucket.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = RepoOfBucket)]
 pub(crate) struct RepoOfBucket<'a> {
-    /// Its id.
+    /// The repository's id.
     #[schema(value_type = String, format = "uuid")]
     id: RepoId,
-    /// Its name.
+    /// The display name.
     #[schema(value_type = String, example = "Media")]
     name: &'a str,
-    /// The protocol that it speaks to applications.
+    /// The protocol that applications use.
     #[schema(value_type = StorageTypeSchema)]
     storage_type: StorageType,
-    /// When it was made.
+    /// When the repository was created.
     created_at: Moment,
 }
 

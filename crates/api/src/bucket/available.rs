@@ -22,37 +22,37 @@ use crate::params::Params;
 use crate::schema::{Moment, StatusSchema, StorageTypeSchema};
 use crate::state::ApiState;
 
-/// A bucket that a new repository may take.
+/// A bucket that a new repository can use.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = AvailableBucket)]
 pub(crate) struct AvailableAnswer<'a> {
-    /// Its id.
+    /// The bucket's id.
     #[schema(value_type = String, format = "uuid")]
     id: BucketId,
-    /// What people call it.
+    /// The display name.
     #[schema(value_type = String)]
     name: &'a str,
-    /// The protocol of its provider.
+    /// The storage protocol of the provider.
     #[schema(value_type = StorageTypeSchema)]
     storage_type: StorageType,
-    /// Its name at the provider.
+    /// The name of the bucket or container at its provider.
     #[schema(value_type = String)]
     bucket: &'a str,
-    /// The identity that opens it.
+    /// The identity that accesses the bucket: access key id, role ARN, client e-mail or account name.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     key: Option<&'a str>,
-    /// Its status.
+    /// The bucket's status, combined from the reports of its nodes.
     #[schema(value_type = StatusSchema)]
     status: Status,
-    /// When its secret expires. Absent where it doesn't, or doesn't tell.
+    /// When the secret expires. Absent if it doesn't expire, or if its expiry isn't known.
     #[serde(skip_serializing_if = "Option::is_none")]
     credential_expires_at: Option<Moment>,
-    /// Its workspace.
+    /// The workspace that the bucket belongs to.
     #[schema(value_type = String, format = "uuid")]
     workspace_id: WorkspaceId,
-    /// When it was registered.
+    /// When the bucket was registered.
     created_at: Moment,
 }
 
@@ -90,10 +90,10 @@ impl Source for Available {
     }
 }
 
-/// Lists the buckets that a new repository may take.
+/// Lists the buckets that a new repository can use.
 ///
-/// Those that no repository of mode MIRROR holds. The answer is a bare array; the next page's cursor is in the header
-/// `x-next-cursor`.
+/// These are the buckets that no repository of mode MIRROR contains. The response is a bare array. The cursor of
+/// the next page is in the header `x-next-cursor`.
 #[utoipa::path(
     get,
     path = "/bucket/available",
@@ -102,12 +102,12 @@ impl Source for Available {
     security(("bearer" = [])),
     params(
         ("workspaceId" = Option<String>, Query, format = "uuid", description = "Only the buckets of this workspace"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries of a page"),
-        ("cursor" = Option<String>, Query, description = "The `x-next-cursor` of the page before"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page"),
+        ("cursor" = Option<String>, Query, description = "The `x-next-cursor` of the previous page"),
     ),
     responses(
         (status = 200, description = "The available buckets", body = Vec<AvailableAnswer<'static>>,
-            headers(("x-next-cursor" = String, description = "Where the next page begins; absent at the end"))),
+            headers(("x-next-cursor" = String, description = "The cursor of the next page; absent on the last page"))),
         Signed, InOrganization, BadRequest,
     ),
 )]

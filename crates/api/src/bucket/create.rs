@@ -18,7 +18,7 @@ use crate::idempotency::{self, Created};
 use crate::openapi::{BucketLimits, InOrganization, NodeNeeded, Repeatable, Signed, WithBody};
 use crate::state::ApiState;
 
-/// A bucket was registered.
+/// The result of registering a bucket.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct BucketCreated {
@@ -31,17 +31,18 @@ pub(crate) struct BucketCreated {
 
 /// Registers a bucket.
 ///
-/// A node opens it first, unless `skipValidation` is true: what can't be opened is not registered, and the answer
-/// (400 `VALIDATION_FAILED`) carries the checks that were made. What could be opened is ONLINE at once: the validation
-/// is the node's first report. Every 429 has an empty `bucketId`. 503 `NO_NODE_ONLINE` where no node can look, and where
-/// none has ever registered, so that there is nobody to seal the secret to.
+/// A node opens the bucket first, unless `skipValidation` is true. A bucket that can't be opened is not registered,
+/// and the response (400 `VALIDATION_FAILED`) lists the checks that were made. A bucket that was opened is ONLINE
+/// immediately: the validation counts as the node's first report. Every 429 has an empty `bucketId`. 503
+/// `NO_NODE_ONLINE` if no node can open the bucket, or if none has ever registered, because then there is no key to
+/// seal the secret to.
 #[utoipa::path(
     post,
     path = "/bucket",
     tag = "Buckets",
     operation_id = "createBucket",
     security(("bearer" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition answer the first result")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "A repetition with the same key gets the first result again")),
     request_body = NewBucket,
     responses(
         (status = 200, description = "Registered", body = BucketCreated),

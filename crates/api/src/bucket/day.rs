@@ -17,52 +17,52 @@ use crate::params::PathId;
 use crate::schema::{Moment, StatusSchema};
 use crate::state::ApiState;
 
-/// Which day.
+/// The day to report.
 #[derive(Deserialize, ToSchema)]
 pub(crate) struct WhichDay {
-    /// An RFC 3339 date-time, or `YYYY-MM-DD`: the UTC day that holds it.
+    /// An RFC 3339 date-time or `YYYY-MM-DD`. The report covers the UTC day that contains it.
     #[schema(example = "2026-01-31T00:00:00.000Z")]
     day: String,
 }
 
-/// A bucket's day.
+/// A bucket's statistics for one day.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DayAnswer {
     /// Always true.
     success: bool,
-    /// One entry for each node that probed it that day.
+    /// One entry per node that probed the bucket that day.
     node_stats: Vec<NodeDay>,
 }
 
-/// A bucket's day as one node saw it.
+/// A bucket's statistics for one day, from one node.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct NodeDay {
-    /// The node's unique name.
+    /// The unique name of the node.
     #[schema(example = "node-1.example.com")]
     ip: String,
-    /// The pattern of the host names that the node answers on.
+    /// The pattern of the host names that the node answers to.
     #[schema(example = "*-eu-central-1-aws.node-1.example.com")]
     host: String,
-    /// The share of the observed part of the day in which it was online, in percent, weighted by time.
+    /// The share of the observed part of the day in which the bucket was online, in percent, weighted by time.
     perc_uptime: f64,
-    /// Mean latency of the successful probes, in milliseconds.
+    /// The mean latency of the successful probes, in milliseconds.
     avg_latency_ms: f64,
-    /// The latency that half of the successful probes did not exceed, in milliseconds.
+    /// The median latency of the successful probes, in milliseconds; null if there were none.
     p50_latency_ms: Option<u32>,
-    /// The latency that 99 of 100 successful probes did not exceed, in milliseconds.
+    /// The 99th percentile of the latency of the successful probes, in milliseconds; null if there were none.
     p99_latency_ms: Option<u32>,
-    /// Latency of the day's last probe, in milliseconds; 0 where it failed.
+    /// The latency of the day's last probe, in milliseconds; 0 if it failed.
     last_latency_ms: u32,
-    /// Probes of the day.
+    /// The number of probes that day.
     probes: i64,
-    /// How many of them failed.
+    /// The number of probes that failed.
     failures: i64,
-    /// What the day's last failure was.
+    /// The day's last failure; null if there was none.
     last_error: Option<LastError>,
     /// The version that the node runs.
     version: String,
-    /// The bucket's status after the day's last probe; DISCONNECTED where the node has fallen silent since.
+    /// The bucket's status after the day's last probe; DISCONNECTED if the node is not connected now.
     #[schema(value_type = StatusSchema)]
     node_status: Status,
     /// When the day's last probe ended.
@@ -72,10 +72,10 @@ pub(crate) struct NodeDay {
 /// A failed probe.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct LastError {
-    /// A stable code.
+    /// Why the probe failed, as a stable code.
     #[schema(value_type = String, example = "CONNECTION_REFUSED")]
     error_code: &'static str,
-    /// One sentence.
+    /// The same reason as a sentence.
     message: String,
 }
 
@@ -103,9 +103,9 @@ impl NodeDay {
     }
 }
 
-/// Tells a bucket's uptime and latency of one UTC day, node by node.
+/// Returns a bucket's uptime and latency for one UTC day, by node.
 ///
-/// A day without data answers an empty list.
+/// The list is empty for a day without data.
 #[utoipa::path(
     post,
     path = "/bucket/{bucketId}/stats",

@@ -13,8 +13,9 @@ use crate::state::ApiState;
 
 /// Deletes a bucket.
 ///
-/// From the registry, not at its provider. Its statistics stay, its secret is destroyed at once, its name is free
-/// again. 403 `BUCKET_IN_USE` while a repository holds it.
+/// The bucket is removed from the registry; nothing changes at its provider. Its statistics remain, its secret is
+/// destroyed immediately, and its name can be used again. 403 `BUCKET_IN_USE` while a repository contains the
+/// bucket.
 #[utoipa::path(
     delete,
     path = "/bucket/{bucketId}",

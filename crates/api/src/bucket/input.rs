@@ -1,4 +1,5 @@
-//! What clients send about a bucket. Every field may be absent here: `control` tells all that are missing at once.
+//! Request bodies about buckets. Every field is optional here, so that `control` can report all missing ones at
+//! once.
 
 use bucketry_control::buckets::BucketInput;
 use bucketry_model::bucket::StorageType;
@@ -9,40 +10,41 @@ use utoipa::ToSchema;
 
 use crate::schema::{CheckScopeSchema, StorageTypeSchema};
 
-/// A bucket to be registered.
+/// A bucket to register.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct NewBucket {
-    /// What people call it; unique in the organization, whatever the letter case.
+    /// The display name. Unique in the organization, ignoring case.
     #[schema(required, value_type = String, min_length = 1, max_length = 255, example = "Holiday photos")]
     name: Option<String>,
-    /// Its name at the provider: the bucket, or the container.
+    /// The name of the bucket or container at its provider.
     #[schema(required, value_type = String, min_length = 1, max_length = 255, example = "photos")]
     bucket: Option<String>,
-    /// The protocol of its provider.
+    /// The storage protocol of the provider.
     #[schema(required, value_type = StorageTypeSchema)]
     storage_type: Option<StorageType>,
-    /// The identity that opens it: access key id, role ARN, client e-mail or account name.
+    /// The identity that accesses the bucket: access key id, role ARN, client e-mail or account name.
     #[schema(max_length = 2048, example = "AKIAIOSFODNN7EXAMPLE")]
     key: Option<String>,
-    /// The secret key, private key, account key or external id. Never shown again.
+    /// The secret key, private key, account key or external id. Never returned.
     #[schema(value_type = Option<String>, format = Password, write_only, max_length = 32768)]
     secret: Option<Secret>,
-    /// The provider's region; found out where it is left out.
+    /// The provider's region. If it is left out, it is detected.
     #[schema(max_length = 128, example = "eu-central-1")]
     region: Option<String>,
-    /// The provider's address, where it isn't the storage type's own cloud. Without a scheme it means `https://`.
+    /// The provider's address, unless it is the storage type's own cloud. Without a scheme, `https://` is assumed.
     #[schema(max_length = 1024, example = "https://s3.example.com")]
     endpoint: Option<String>,
-    /// The workspace that it shall belong to.
+    /// The workspace to register the bucket in.
     #[schema(required, value_type = String, format = "uuid")]
     workspace_id: Option<String>,
-    // Read for the sake of its refusal: there are no stored provider keys yet.
+    // Parsed only to be refused: there are no stored provider keys yet.
     #[schema(ignore)]
     api_key_uuid: Option<String>,
-    /// Whether to register it without opening it first. Its status is DISCONNECTED until a node reports.
+    /// Whether to register the bucket without opening it first. Its status is then DISCONNECTED until a node
+    /// reports on it.
     skip_validation: Option<bool>,
-    /// Which checks are made before it is registered.
+    /// The checks to make before the bucket is registered.
     #[schema(value_type = Option<CheckScopeSchema>)]
     checks: Option<CheckScope>,
 }
@@ -65,26 +67,26 @@ impl From<NewBucket> for BucketInput {
     }
 }
 
-/// Changes to a bucket. What is absent stays. An empty `endpoint` or `region` is cleared, and so is an empty `key` or
-/// `secret` where the bucket can be opened without it; where it can't (both at S3 and Azure), an empty one means
+/// Changes to a bucket. Absent fields stay unchanged. An empty `endpoint` or `region` is cleared. An empty `key` or
+/// `secret` is cleared if the bucket can be opened without it; otherwise, as always for S3 and Azure, it stays
 /// unchanged.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct BucketChanges {
-    /// What people call it.
+    /// The display name.
     #[schema(min_length = 1, max_length = 255, example = "Holiday photos")]
     name: Option<String>,
-    /// Its name at the provider.
+    /// The name of the bucket or container at its provider.
     #[schema(min_length = 1, max_length = 255, example = "photos")]
     bucket: Option<String>,
-    /// The protocol of its provider.
+    /// The storage protocol of the provider.
     #[schema(value_type = Option<StorageTypeSchema>)]
     storage_type: Option<StorageType>,
-    /// The identity that opens it.
+    /// The identity that accesses the bucket.
     #[schema(max_length = 2048)]
     key: Option<String>,
-    /// What opens it. Never shown again. Needed again where `bucket`, `endpoint`, `key` or `storageType` changes: a
-    /// stored secret is used only for what it was entered for.
+    /// The secret of that identity. Never returned. Required again if `bucket`, `endpoint`, `key` or `storageType`
+    /// changes: a stored secret is used only for what it was entered for.
     #[schema(value_type = Option<String>, format = Password, write_only, max_length = 32768)]
     secret: Option<Secret>,
     /// The provider's region.
@@ -93,16 +95,16 @@ pub(crate) struct BucketChanges {
     /// The provider's address.
     #[schema(max_length = 1024)]
     endpoint: Option<String>,
-    /// The workspace to move it to.
+    /// The workspace to move the bucket to.
     #[schema(value_type = Option<String>, format = "uuid")]
     workspace_id: Option<String>,
-    // Read for the sake of its refusal: there are no stored provider keys yet.
+    // Parsed only to be refused: there are no stored provider keys yet.
     #[schema(ignore)]
     api_key_uuid: Option<String>,
-    /// Whether to store changed credentials without trying them. The status is DISCONNECTED then, until a node reports
-    /// on the new ones.
+    /// Whether to store changed credentials or configuration without validating them. The status is then
+    /// DISCONNECTED until a node reports on the new ones.
     skip_validation: Option<bool>,
-    /// Which checks are made where credentials or configuration change.
+    /// The checks to make if credentials or configuration change.
     #[schema(value_type = Option<CheckScopeSchema>)]
     checks: Option<CheckScope>,
 }
@@ -125,32 +127,33 @@ impl From<BucketChanges> for BucketInput {
     }
 }
 
-/// What to try in place of what is stored. Nothing of it is saved.
+/// Fields to validate in place of the stored ones. None of them is stored.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct TrialFields {
-    /// The name at the provider.
+    /// The name of the bucket or container at its provider.
     #[schema(min_length = 1, max_length = 255)]
     bucket: Option<String>,
-    /// The protocol of the provider.
+    /// The storage protocol of the provider.
     #[schema(value_type = Option<StorageTypeSchema>)]
     storage_type: Option<StorageType>,
-    /// The identity.
+    /// The identity that accesses the bucket.
     #[schema(max_length = 2048)]
     key: Option<String>,
-    /// The secret. Needed where `bucket`, `endpoint`, `key` or `storageType` is another than the stored one.
+    /// The secret of that identity. Required if `bucket`, `endpoint`, `key` or `storageType` differs from the
+    /// stored one.
     #[schema(value_type = Option<String>, format = Password, write_only, max_length = 32768)]
     secret: Option<Secret>,
-    /// The region.
+    /// The provider's region.
     #[schema(max_length = 128)]
     region: Option<String>,
-    /// The address.
+    /// The provider's address.
     #[schema(max_length = 1024)]
     endpoint: Option<String>,
-    // Read for the sake of its refusal: there are no stored provider keys yet.
+    // Parsed only to be refused: there are no stored provider keys yet.
     #[schema(ignore)]
     api_key_uuid: Option<String>,
-    /// Which checks to make.
+    /// The checks to make.
     #[schema(value_type = Option<CheckScopeSchema>)]
     checks: Option<CheckScope>,
 }

@@ -24,14 +24,14 @@ use crate::state::ApiState;
 
 /// A list of buckets.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "described here, written by `listing`")]
+#[expect(dead_code, reason = "described here, written by `pagination`")]
 pub(crate) struct BucketList {
     /// Always true.
     success: bool,
     /// The buckets, newest first.
     #[schema(inline = false)]
     buckets: Vec<BucketAnswer<'static>>,
-    /// Where the next page begins; null at the end. Absent where the whole list was asked for.
+    /// The cursor of the next page; null on the last page. Absent where the whole list was requested.
     #[schema(required = false, rename = "nextCursor")]
     next_cursor: Option<String>,
 }
@@ -60,9 +60,9 @@ impl Source for Buckets {
     }
 }
 
-/// Lists buckets.
+/// Lists the buckets that the caller may see.
 ///
-/// Newest first. Without `limit` and `cursor` the whole list is answered.
+/// Newest first. Without `limit` and `cursor`, the whole list is returned.
 #[utoipa::path(
     get,
     path = "/bucket",
@@ -71,9 +71,9 @@ impl Source for Buckets {
     security(("bearer" = [])),
     params(
         ("workspaceId" = Option<String>, Query, format = "uuid", description = "Only the buckets of this workspace"),
-        ("walletAddress" = Option<String>, Query, deprecated, description = "Sent by some clients, and ignored"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries of a page"),
-        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before"),
+        ("walletAddress" = Option<String>, Query, deprecated, description = "Ignored; some clients send it"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page"),
+        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the previous page"),
     ),
     responses(
         (status = 200, description = "The buckets that the caller may see", body = BucketList),
@@ -94,7 +94,7 @@ pub(crate) async fn list(
     let key = ListKey {
         org_id: caller.org_id,
         visible: control.visible(&caller, workspace).await?,
-        // Asked for before the list is read: what changes meanwhile makes the next one ask anew.
+        // Read before the list: a change while the list is read makes the next request read it again.
         generation: control.bucket_generation(&caller).await?,
     };
     if let Some(body) = state.lists().get(&key) {

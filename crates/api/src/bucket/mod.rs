@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 
 use crate::state::ApiState;
 
-/// The routes. `/bucket/stats` and `/bucket/available` win over `/bucket/{bucketId}`.
+/// The routes. axum prefers `/bucket/stats` and `/bucket/available` to `/bucket/{bucketId}`.
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(list::list, create::create))

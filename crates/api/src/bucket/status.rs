@@ -15,43 +15,43 @@ use crate::params::PathId;
 use crate::schema::{Moment, StatusSchema};
 use crate::state::ApiState;
 
-/// What nodes say of a bucket. It has no `success`: that is the public contract.
+/// A bucket's status at its nodes. It has no `success` field, as the public contract requires.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct BucketStatusAnswer {
     /// The bucket's id.
     #[schema(value_type = String, format = "uuid")]
     bucket_id: BucketId,
-    /// One entry for each node that reports on it.
+    /// One entry per node that reports on the bucket.
     node_status: Vec<NodeStatus>,
 }
 
-/// What one node says of a bucket.
+/// A bucket's status at one node.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct NodeStatus {
-    /// The node's unique name.
+    /// The unique name of the node.
     #[schema(example = "node-1.example.com")]
     ip: String,
-    /// Where it runs.
+    /// The region that the node runs in.
     region: String,
-    /// The version it runs.
+    /// The version that the node runs.
     version: String,
-    /// Its word; DISCONNECTED where it has fallen silent.
+    /// The status that the node reports; DISCONNECTED if the node is not connected.
     #[schema(value_type = StatusSchema)]
     status: Status,
-    /// The latency of its last successful probe, in milliseconds; 0 where none succeeded yet.
+    /// The latency of the node's last successful probe, in milliseconds; 0 if there was none yet.
     latency_ms: u32,
-    /// The same as `latency_ms`, in the spelling of the public client.
+    /// The same as `latency_ms`, under the name that the public client reads.
     #[serde(rename = "latencyMs")]
     latency_ms_again: u32,
-    /// When it probed last.
+    /// When the node last probed the bucket.
     #[serde(rename = "lastUpdated")]
     last_updated: Moment,
-    /// Why it says OFFLINE, as a stable code. Absent where it doesn't.
+    /// Why the node reports OFFLINE, as a stable code. Absent if it doesn't.
     #[serde(rename = "lastError", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "ACCESS_DENIED_READ")]
     last_error: Option<&'static str>,
-    /// The same as a sentence.
+    /// The same reason as a sentence.
     #[serde(rename = "statusReason", skip_serializing_if = "Option::is_none")]
     status_reason: Option<String>,
 }
@@ -73,7 +73,7 @@ impl From<NodeStatusView> for NodeStatus {
     }
 }
 
-/// Tells a bucket's status, node by node.
+/// Returns a bucket's status, by node.
 #[utoipa::path(
     get,
     path = "/bucket/{bucketId}/status",
@@ -82,7 +82,7 @@ impl From<NodeStatusView> for NodeStatus {
     security(("bearer" = [])),
     params(("bucketId" = String, Path, format = "uuid", description = "The bucket")),
     responses(
-        (status = 200, description = "What nodes say of it", body = BucketStatusAnswer),
+        (status = 200, description = "The status at each node", body = BucketStatusAnswer),
         Signed, InOrganization,
     ),
 )]

@@ -1,4 +1,4 @@
-//! `GET /bucket/stats`, and what `GET /unit/stats` shares with it.
+//! `GET /bucket/stats`, and the code that it shares with `GET /unit/stats`.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -16,7 +16,7 @@ use crate::pagination::{self, Frame, Source};
 use crate::params::Params;
 use crate::state::ApiState;
 
-/// A 64-bit counter, written as decimal text: JavaScript's numbers lose what is beyond 2^53.
+/// A 64-bit counter, written as decimal text because JavaScript numbers are exact only up to 2^53.
 #[derive(Clone, Copy, ToSchema)]
 #[schema(value_type = String, example = "1048576", pattern = "^-?[0-9]+$")]
 pub(crate) struct Count(pub(crate) i64);
@@ -27,7 +27,7 @@ impl Serialize for Count {
     }
 }
 
-/// What was ever counted for a bucket.
+/// A bucket's traffic of all time.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = BucketTotals)]
@@ -35,7 +35,7 @@ pub(crate) struct TotalsAnswer {
     /// The bucket's id.
     #[schema(value_type = String, format = "uuid")]
     bucket_id: BucketId,
-    /// Requests served through nodes.
+    /// Requests that nodes served.
     total_count: Count,
     /// Bytes that clients sent.
     total_upload_bytes: Count,
@@ -57,28 +57,28 @@ impl From<&BucketTotals> for TotalsAnswer {
     }
 }
 
-/// Totals of buckets.
+/// Traffic of all time by bucket.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "described here, written by `listing`")]
+#[expect(dead_code, reason = "described here, written by `pagination`")]
 pub(crate) struct TotalsList {
     /// Always true.
     success: bool,
-    /// The totals, newest bucket first, or in the order that was asked for.
+    /// One entry per bucket: newest bucket first, or in the requested order.
     #[schema(inline = false)]
     stats: Vec<TotalsAnswer>,
-    /// Where the next page begins; null at the end. Absent where no page was asked for.
+    /// The cursor of the next page; null on the last page. Absent where the whole list was requested.
     #[schema(required = false, rename = "nextCursor")]
     next_cursor: Option<String>,
 }
 
-/// The totals of the buckets that were selected.
+/// The totals of the selected buckets.
 pub(crate) struct Totals {
     pub(crate) control: Control,
     pub(crate) selection: BucketSelection,
 }
 
 impl Totals {
-    /// Those of the buckets that the parameter `names[0]`, or its other spellings, name.
+    /// Selects the buckets by the parameter `names[0]` or its other spellings.
     pub(crate) async fn select(
         caller: &Authenticated,
         state: &ApiState,
@@ -113,10 +113,10 @@ impl Source for Totals {
     }
 }
 
-/// Tells how much traffic nodes ever counted for buckets.
+/// Returns the traffic of all time by bucket.
 ///
-/// For those of `bucketId`, deleted ones too, or for all that the caller may see. Ids that name nothing are left out. All
-/// counters are decimal texts; buckets without traffic are there with `"0"`.
+/// Covers the buckets in `bucketId`, including deleted ones, or all that the caller may see. Malformed and unknown
+/// ids are left out. Counters are decimal texts; a bucket without traffic has `"0"`.
 #[utoipa::path(
     get,
     path = "/bucket/stats",
@@ -124,10 +124,10 @@ impl Source for Totals {
     operation_id = "bucketTotals",
     security(("bearer" = [])),
     params(
-        ("bucketId" = Option<String>, Query, description = "Ids, separated by commas; also `unitId`"),
+        ("bucketId" = Option<String>, Query, description = "Only these buckets: ids, separated by commas; also `unitId`"),
         ("workspaceId" = Option<String>, Query, format = "uuid", description = "Only the buckets of this workspace"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries of a page"),
-        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page"),
+        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the previous page"),
     ),
     responses(
         (status = 200, description = "The totals", body = TotalsList),

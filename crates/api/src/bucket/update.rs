@@ -20,7 +20,7 @@ use crate::params::PathId;
 use crate::schema::{CheckSchema, StatusSchema};
 use crate::state::ApiState;
 
-/// A bucket was changed.
+/// The result of changing a bucket.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct BucketUpdated {
@@ -29,13 +29,13 @@ pub(crate) struct BucketUpdated {
     /// The bucket's id.
     #[schema(value_type = String, format = "uuid")]
     bucket_id: BucketId,
-    /// Its status now.
+    /// The bucket's status after the change.
     #[schema(value_type = StatusSchema)]
     status: Status,
-    /// How fast it was reached, in milliseconds.
+    /// The latency of the validation, or of the last probe if nothing was validated, in milliseconds.
     #[serde(rename = "latency_ms", skip_serializing_if = "Option::is_none")]
     latency_ms: Option<u64>,
-    /// What the validation found, where one was needed.
+    /// The checks of the validation. Absent if nothing was validated.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<CheckSchema>>)]
     checks: Option<Vec<Check>>,
@@ -43,9 +43,10 @@ pub(crate) struct BucketUpdated {
 
 /// Changes a bucket.
 ///
-/// What is absent stays. Changed credentials or configuration are tried first; if that fails (400
-/// `VALIDATION_FAILED` with the checks), everything stays as it was. A change of `bucket`, `endpoint`, `key` or
-/// `storageType` needs the secret again (400 on `secret`). Moving it to another workspace needs WRITE in both.
+/// Absent fields stay unchanged. Changed credentials or configuration are validated first; if that fails (400
+/// `VALIDATION_FAILED` with the checks), nothing is changed. Changing `bucket`, `endpoint`, `key` or `storageType`
+/// requires the secret again (400 on `secret`). Moving the bucket to another workspace needs WRITE in both
+/// workspaces.
 #[utoipa::path(
     put,
     path = "/bucket/{bucketId}",
@@ -67,7 +68,7 @@ pub(crate) async fn update(
 ) -> ApiResult<Json<BucketUpdated>> {
     let input = BucketInput::from(value);
     let updated = state.control().update_bucket(&caller, id, &input).await.map_err(|error| match error {
-        // Deleting one in use is 403, moving one is 400.
+        // Deleting a bucket in use is 403, moving one is 400.
         Error::InUse(_) => ApiError::from(error).with_status(StatusCode::BAD_REQUEST),
         error => error.into(),
     })?;

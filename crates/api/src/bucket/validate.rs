@@ -19,18 +19,18 @@ use crate::params::PathId;
 use crate::schema::{CheckSchema, StatusSchema};
 use crate::state::ApiState;
 
-/// A bucket could be opened.
+/// The result of a successful validation.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct BucketValidated {
     /// Always true.
     success: bool,
-    /// One sentence.
+    /// The result in one sentence.
     #[schema(value_type = String, example = "the bucket is reachable and allows everything that was checked")]
     message: &'static str,
-    /// How long the provider took, in milliseconds.
+    /// The latency of the `bucket` check, or the time of all checks if it was not made, in milliseconds.
     #[schema(example = 12)]
     latency_ms: u64,
-    /// The status.
+    /// Always ONLINE: every check passed.
     #[schema(value_type = StatusSchema)]
     status: Status,
     /// The checks that were made, in order.
@@ -38,13 +38,14 @@ pub(crate) struct BucketValidated {
     checks: Vec<Check>,
 }
 
-/// Tries to open a bucket and tells what is wrong.
+/// Checks whether a bucket can be opened, and reports what is wrong.
 ///
-/// Through a node, with what is stored, or with the fields of the body in place of it; nothing is saved. The body may
-/// be left out. Another `bucket`, `endpoint`, `key` or `storageType` than the stored one needs the secret, too (400 on
-/// `secret`). The checks come in this order and stop at the first that makes the rest pointless: `dns`, `connect`,
-/// `tls`, `authenticate`, `bucket`, `list`, `write`, `read`, `delete`. `"checks": "read-only"` leaves write and
-/// delete out. A bucket that can't be opened is 400 `VALIDATION_FAILED` with the same `checks`.
+/// A node opens the bucket with the stored fields, or with those in the body in their place; nothing is stored. The
+/// body is optional. A `bucket`, `endpoint`, `key` or `storageType` that differs from the stored one requires the
+/// secret, too (400 on `secret`). The checks are made in this order and stop at the first failure that makes the
+/// rest pointless: `dns`, `connect`, `tls`, `authenticate`, `bucket`, `list`, `write`, `read`, `delete`. `"checks":
+/// "read-only"` leaves out `write` and `delete`. A bucket that can't be opened is 400 `VALIDATION_FAILED` with the
+/// same `checks`.
 #[utoipa::path(
     post,
     path = "/bucket/{bucketId}/validate",
@@ -54,7 +55,7 @@ pub(crate) struct BucketValidated {
     params(("bucketId" = String, Path, format = "uuid", description = "The bucket")),
     request_body = Option<TrialFields>,
     responses(
-        (status = 200, description = "It can be opened", body = BucketValidated),
+        (status = 200, description = "The bucket can be opened", body = BucketValidated),
         Signed, InOrganization, WithBody, NodeNeeded, ValidationLimits,
     ),
 )]

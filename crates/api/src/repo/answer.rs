@@ -1,4 +1,4 @@
-//! A repository and its keys as the API shows them.
+//! The representation of a repository and its keys in responses.
 
 use bucketry_control::repositories::{AttachedBucket, RepositoryView};
 use bucketry_model::bucket::StorageType;
@@ -10,39 +10,39 @@ use utoipa::ToSchema;
 use crate::bucket::answer::BucketAnswer;
 use crate::schema::{Moment, RepositoryModeSchema, StorageTypeSchema, WorkspaceRoleSchema};
 
-/// A repository: buckets behind one endpoint, opened by its own access keys.
+/// A repository: buckets behind one endpoint, with their own access keys.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Repo)]
 pub(crate) struct RepoAnswer<'a> {
-    /// Its id.
+    /// The repository's id.
     #[schema(value_type = String, format = "uuid")]
     id: RepoId,
-    /// What people call it.
+    /// The display name.
     #[schema(value_type = String, example = "Media")]
     name: &'a str,
-    /// The protocol that applications speak to it.
+    /// The protocol that applications use.
     #[schema(value_type = StorageTypeSchema)]
     storage_type: StorageType,
-    /// How requests find a bucket.
+    /// How requests select a bucket.
     #[schema(value_type = RepositoryModeSchema)]
     mode: RepositoryMode,
-    /// Its workspace.
+    /// The workspace that the repository belongs to.
     #[schema(value_type = String, format = "uuid")]
     workspace_id: WorkspaceId,
-    /// Its buckets, in the order they were given.
+    /// The attached buckets, in the order in which they were given.
     #[schema(inline = false)]
     buckets: Vec<RepoBucketAnswer<'a>>,
-    /// Its live access keys, newest first, without their secrets.
+    /// The valid access keys, newest first, without their secrets.
     #[schema(inline = false)]
     api_keys: Vec<RepoKeyAnswer<'a>>,
-    /// When it was made.
+    /// When the repository was created.
     created_at: Moment,
-    /// When a person last changed it.
+    /// When a user last changed the repository.
     updated_at: Moment,
 }
 
-/// A bucket's place in a repository.
+/// A bucket that is attached to a repository.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = RepoBucket)]
@@ -50,37 +50,38 @@ pub(crate) struct RepoBucketAnswer<'a> {
     /// The bucket's id.
     #[schema(value_type = String, format = "uuid")]
     bucket_id: BucketId,
-    /// The folder of the bucket that the repository's objects lie in; empty for the whole bucket.
+    /// The folder of the bucket that contains the repository's objects; empty for the whole bucket.
     #[schema(value_type = String, example = "holidays/2026")]
     folder: &'a str,
-    /// Whether it is the one that a MIRROR reads and writes first.
+    /// Whether a repository of mode MIRROR reads and writes this bucket first.
     master: bool,
-    /// The bucket.
+    /// The bucket. Absent if it was deleted while the repository was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(inline = false)]
     bucket: Option<BucketAnswer<'a>>,
 }
 
-/// An access key of a repository. Its secret is told once, when it is made.
+/// An access key of a repository. Its secret is returned only when it is created.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = RepoKey)]
 pub(crate) struct RepoKeyAnswer<'a> {
-    /// Its id.
+    /// The id of the key in this API.
     #[schema(value_type = String, format = "uuid")]
     id: RepoKeyId,
-    /// What people call it.
+    /// The display name.
     #[schema(value_type = String, example = "backup job")]
     name: &'a str,
-    /// What it may do.
+    /// What the key may do: READ reads and lists objects, WRITE also stores and deletes them, ADMIN also changes
+    /// the bucket itself where the gateway offers that.
     #[schema(value_type = WorkspaceRoleSchema)]
     access_type: KeyAccess,
     /// The access key id that clients sign with.
     #[schema(value_type = String, example = "BKTQ7XJ3M2A5V6ZK4LND")]
     key: &'a str,
-    /// When it was made.
+    /// When the key was created.
     created_at: Moment,
-    /// When a node last let it in, to the minute.
+    /// When a node last accepted the key, to the minute. Absent if the key is unused.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_used_at: Option<Moment>,
 }

@@ -17,9 +17,10 @@ use crate::state::ApiState;
 
 /// Changes a repository.
 ///
-/// What is absent stays. A list of buckets takes the place of the present one: buckets may be taken out, which leaves
-/// their objects alone; the folder of one that stays can't change (400 `NORMAL_UNIT_CANNOT_EDIT_FOLDER`). Nodes serve it
-/// as changed within a second; requests under way end as they began.
+/// Absent fields stay unchanged. A list of buckets replaces the stored one: buckets that are not in it are
+/// detached, and their objects stay where they are. The folder of a bucket that stays attached can't change (400
+/// `NORMAL_UNIT_CANNOT_EDIT_FOLDER`). Nodes serve the changed repository within a second; requests in progress end
+/// as they began.
 #[utoipa::path(
     put,
     path = "/repo/{repoId}",
@@ -50,8 +51,8 @@ pub(crate) async fn update(
 
 /// Deletes a repository.
 ///
-/// Its keys are revoked and their secrets destroyed at once, its buckets and its name are free again, its statistics
-/// stay. No object is touched.
+/// The repository's keys are revoked and their secrets destroyed immediately. Its buckets and its name can be used
+/// again. Its statistics remain, and no object is touched.
 #[utoipa::path(
     delete,
     path = "/repo/{repoId}",

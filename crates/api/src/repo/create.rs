@@ -18,7 +18,7 @@ use crate::idempotency::{self, Created};
 use crate::openapi::{InOrganization, Repeatable, Signed, WithBody};
 use crate::state::ApiState;
 
-/// A repository was made or changed.
+/// The result of creating or changing a repository.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RepoStored {
@@ -27,7 +27,7 @@ pub(crate) struct RepoStored {
     /// The repository's id.
     #[schema(value_type = String, format = "uuid")]
     repo_id: RepoId,
-    /// What to know of it, where there is something.
+    /// A remark on the repository, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
 }
@@ -38,21 +38,22 @@ impl From<CreatedRepository> for RepoStored {
     }
 }
 
-/// Makes a repository.
+/// Creates a repository.
 ///
-/// Refusals carry the codes of repositories: `NAME_ALREADY_USED`, `MIRROR_MASTER_UNIT_MISSING`,
-/// `MIRROR_MASTER_UNIT_COUNT_INVALID`, `MIRROR_UNIT_ALREADY_IN_OTHER_REPO`, `NORMAL_UNIT_FOLDER_ALREADY_USED` (400),
-/// `NOT_FOUND` (404) and `QUOTA_EXCEEDED` (429). A repository of mode MIRROR is told that its replicas are not filled.
+/// Error codes are those of repositories: `NAME_ALREADY_USED`, `MIRROR_MASTER_UNIT_MISSING`,
+/// `MIRROR_MASTER_UNIT_COUNT_INVALID`, `MIRROR_UNIT_ALREADY_IN_OTHER_REPO`, `NORMAL_UNIT_FOLDER_ALREADY_USED`
+/// (400), `NOT_FOUND` (404) and `QUOTA_EXCEEDED` (429). For a repository of mode MIRROR, `message` says that its
+/// replicas are not filled yet.
 #[utoipa::path(
     post,
     path = "/repo",
     tag = "Repositories",
     operation_id = "createRepository",
     security(("bearer" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition answer the first result")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "A repetition with the same key gets the first result again")),
     request_body = NewRepo,
     responses(
-        (status = 200, description = "Made", body = RepoStored),
+        (status = 200, description = "Created", body = RepoStored),
         Signed, InOrganization, WithBody, Repeatable,
     ),
 )]

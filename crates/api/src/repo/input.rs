@@ -1,4 +1,5 @@
-//! What clients send about a repository. Every field may be absent here: `control` tells all that are missing at once.
+//! Request bodies about repositories. Every field is optional here, so that `control` can report all missing ones
+//! at once.
 
 use bucketry_control::ids::is_absent;
 use bucketry_control::repositories::{RepositoryBucketInput, RepositoryInput};
@@ -8,20 +9,20 @@ use utoipa::ToSchema;
 
 use crate::schema::{RepositoryModeSchema, StorageTypeSchema};
 
-/// A bucket that a repository shall have.
+/// A bucket to attach to a repository.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct BucketPlace {
     /// The bucket's id.
     #[schema(required, value_type = String, format = "uuid")]
     bucket_id: Option<String>,
-    /// The bucket's id, in the older spelling.
+    /// The bucket's id, under its old name.
     #[schema(value_type = Option<String>, format = "uuid", deprecated)]
     unit_id: Option<String>,
-    /// The folder of the bucket that the repository's objects shall lie in; the whole bucket where left out.
+    /// The folder of the bucket for the repository's objects. If it is left out, they use the whole bucket.
     #[schema(max_length = 255, example = "holidays/2026")]
     folder: Option<String>,
-    /// Whether it is the one that a MIRROR reads and writes first.
+    /// Whether a repository of mode MIRROR reads and writes this bucket first.
     master: Option<bool>,
 }
 
@@ -39,26 +40,26 @@ fn attachments(
     Some(new.or(old)?.into_iter().map(RepositoryBucketInput::from).collect())
 }
 
-/// A repository to be made.
+/// A repository to create.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct NewRepo {
-    /// What people call it; unique in the organization, whatever the letter case.
+    /// The display name. Unique in the organization, ignoring case.
     #[schema(required, value_type = String, min_length = 1, max_length = 255, example = "Media")]
     name: Option<String>,
-    /// The protocol that applications shall speak to it: S3.
+    /// The protocol that applications use. Only S3 is supported.
     #[schema(required, value_type = StorageTypeSchema)]
     storage_type: Option<StorageType>,
-    /// How requests find a bucket.
+    /// How requests select a bucket.
     #[schema(required, value_type = RepositoryModeSchema)]
     mode: Option<String>,
-    /// The workspace that it shall belong to, and that its buckets are from.
+    /// The workspace that the repository and all its buckets belong to.
     #[schema(required, value_type = String, format = "uuid")]
     workspace_id: Option<String>,
-    /// Its buckets.
+    /// The buckets to attach.
     #[schema(max_items = 100)]
     repo_buckets: Option<Vec<BucketPlace>>,
-    /// Its buckets, in the older spelling; not looked at where `repoBuckets` is there.
+    /// The buckets to attach, under the old name. Ignored if `repoBuckets` is present.
     #[schema(max_items = 100, deprecated)]
     repo_units: Option<Vec<BucketPlace>>,
 }
@@ -75,26 +76,26 @@ impl From<NewRepo> for RepositoryInput {
     }
 }
 
-/// Changes to a repository. What is absent stays; a list of buckets takes the place of the present one.
+/// Changes to a repository. Absent fields stay unchanged; a list of buckets replaces the stored one.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RepoChanges {
-    /// What people call it.
+    /// The display name.
     #[schema(min_length = 1, max_length = 255, example = "Media")]
     name: Option<String>,
-    /// The protocol that applications speak to it.
+    /// The protocol that applications use. Only S3 is supported.
     #[schema(value_type = Option<StorageTypeSchema>)]
     storage_type: Option<StorageType>,
-    /// How requests find a bucket.
+    /// How requests select a bucket.
     #[schema(value_type = Option<RepositoryModeSchema>)]
     mode: Option<String>,
-    /// The workspace to move it to.
+    /// The workspace to move the repository to.
     #[schema(value_type = Option<String>, format = "uuid")]
     workspace_id: Option<String>,
-    /// Its buckets, all of them.
+    /// All buckets of the repository.
     #[schema(max_items = 100)]
     repo_buckets: Option<Vec<BucketPlace>>,
-    /// Its buckets, in the older spelling.
+    /// All buckets of the repository, under the old name. Ignored if `repoBuckets` is present.
     #[schema(max_items = 100, deprecated)]
     repo_units: Option<Vec<BucketPlace>>,
 }
@@ -111,23 +112,23 @@ impl From<RepoChanges> for RepositoryInput {
     }
 }
 
-/// Buckets that a new repository might have.
+/// A repository to check before it is created.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RepoProposal {
-    /// What people would call it; looked at only if it is given.
+    /// The display name. Checked only if it is present.
     #[schema(min_length = 1, max_length = 255, example = "Media")]
     name: Option<String>,
-    /// How requests would find a bucket.
+    /// How requests select a bucket.
     #[schema(required, value_type = RepositoryModeSchema)]
     mode: Option<String>,
-    /// The workspace; that of the first bucket where left out.
+    /// The workspace. If it is left out, that of the first bucket.
     #[schema(value_type = Option<String>, format = "uuid")]
     workspace_id: Option<String>,
-    /// The buckets.
+    /// The buckets to attach.
     #[schema(max_items = 100)]
     repo_buckets: Option<Vec<BucketPlace>>,
-    /// The buckets, in the older spelling.
+    /// The buckets to attach, under the old name. Ignored if `repoBuckets` is present.
     #[schema(max_items = 100, deprecated)]
     repo_units: Option<Vec<BucketPlace>>,
 }

@@ -22,14 +22,15 @@ use crate::params::{KeyPath, PathId};
 use crate::schema::{Message, WorkspaceRoleSchema};
 use crate::state::ApiState;
 
-/// An access key's fields.
+/// The fields of an access key.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RepoKeyFields {
-    /// What people call it.
+    /// The display name.
     #[schema(required, value_type = String, min_length = 1, max_length = 255, example = "backup job")]
     name: Option<String>,
-    /// What it may do: READ reads and lists, WRITE stores and deletes too.
+    /// What the key may do: READ reads and lists objects, WRITE also stores and deletes them, ADMIN also changes
+    /// the bucket itself where the gateway offers that.
     #[schema(required, value_type = WorkspaceRoleSchema)]
     access_type: Option<String>,
 }
@@ -40,18 +41,18 @@ impl From<RepoKeyFields> for KeyInput {
     }
 }
 
-/// An access key was made.
+/// A new access key.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RepoKeyMade {
     /// Always true.
     success: bool,
-    /// Its id.
+    /// The id of the key in this API.
     #[schema(value_type = String, format = "uuid")]
     id: RepoKeyId,
-    /// The access key id.
+    /// The access key id that clients sign with.
     #[schema(example = "BKTQ7XJ3M2A5V6ZK4LND")]
     key: String,
-    /// The secret access key. Told this once: absent where the request is a repetition.
+    /// The secret access key. Returned only once: absent in the response to a repetition.
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
 }
@@ -61,14 +62,14 @@ pub(crate) struct RepoKeyMade {
 pub(crate) struct RepoKeyList<'a> {
     /// Always true.
     success: bool,
-    /// The live keys, newest first, without their secrets.
+    /// The valid keys, newest first, without their secrets.
     #[schema(inline = false)]
     keys: Vec<RepoKeyAnswer<'a>>,
 }
 
-/// Makes an access key.
+/// Creates an access key.
 ///
-/// The secret is told this once; nothing but nodes can open what is stored of it.
+/// The secret is returned only once. It is stored so that only nodes can read it.
 #[utoipa::path(
     post,
     path = "/repo/{repoId}/apikey",
@@ -77,11 +78,11 @@ pub(crate) struct RepoKeyList<'a> {
     security(("bearer" = [])),
     params(
         ("repoId" = String, Path, format = "uuid", description = "The repository"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Makes a repetition answer the first result, without the secret"),
+        ("Idempotency-Key" = Option<String>, Header, description = "A repetition with the same key gets the first result again, without the secret"),
     ),
     request_body = RepoKeyFields,
     responses(
-        (status = 200, description = "Made", body = RepoKeyMade),
+        (status = 200, description = "Created", body = RepoKeyMade),
         Signed, InOrganization, WithBody, Repeatable, NodeNeeded,
     ),
 )]
@@ -100,7 +101,7 @@ pub(crate) async fn create(
         let answer = response(Some(made.secret.expose().to_owned()));
         Ok(Created { status: StatusCode::OK, answer, again: Some(response(None)) })
     };
-    // The same body for another repository is another request.
+    // The same body for another repository is a different request.
     let request = [id.to_string().as_bytes(), &bytes].concat();
     let authorize = state.control().authorize_repository_key(&caller, id);
     let route = "POST /repo/{repoId}/apikey";
@@ -131,7 +132,7 @@ pub(crate) async fn list(
     Ok(Json(RepoKeyList { success: true, keys }).into_response())
 }
 
-/// Changes what an access key is called and what it may do.
+/// Changes the name and the access level of an access key.
 #[utoipa::path(
     put,
     path = "/repo/{repoId}/apikey/{apikeyId}",
@@ -160,7 +161,7 @@ pub(crate) async fn update(
 
 /// Revokes an access key.
 ///
-/// Its secret is destroyed at once, and nodes refuse it within seconds.
+/// The secret is destroyed immediately, and nodes refuse the key within seconds.
 #[utoipa::path(
     delete,
     path = "/repo/{repoId}/apikey/{apikeyId}",

@@ -21,7 +21,7 @@ use crate::pagination::{self, Frame, Source};
 use crate::params::Params;
 use crate::state::ApiState;
 
-/// The most repositories that can be asked for by name at once.
+/// The most repositories that `repoId` may name.
 const MOST_NAMED: usize = 100;
 
 /// A list of repositories.
@@ -29,10 +29,10 @@ const MOST_NAMED: usize = 100;
 pub(crate) struct RepoList<'a> {
     /// Always true.
     success: bool,
-    /// The repositories, newest first, or in the order that was asked for.
+    /// The repositories: newest first, or in the requested order.
     #[schema(inline = false)]
     repos: Vec<RepoAnswer<'a>>,
-    /// Where the next page begins; null at the end. Absent where no page was asked for.
+    /// The cursor of the next page; null on the last page. Absent where the whole list was requested.
     #[serde(rename = "nextCursor", skip_serializing_if = "Option::is_none")]
     next_cursor: Option<String>,
 }
@@ -63,8 +63,8 @@ impl Source for RepositorySource {
 
 /// Lists repositories with their buckets and access keys.
 ///
-/// Newest first. Without `limit` and `cursor` the whole list is answered; with `repoId` those of the named repositories,
-/// at most 100, that there are.
+/// Newest first. Without `limit` and `cursor`, the whole list is returned. With `repoId` (at most 100 ids), the
+/// named repositories are returned; those that don't exist are left out.
 #[utoipa::path(
     get,
     path = "/repo",
@@ -72,10 +72,10 @@ impl Source for RepositorySource {
     operation_id = "listRepositories",
     security(("bearer" = [])),
     params(
-        ("workspaceId" = Option<String>, Query, format = "uuid", description = "Only those of this workspace"),
-        ("repoId" = Option<String>, Query, description = "Only these: ids, separated by commas"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries of a page"),
-        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before"),
+        ("workspaceId" = Option<String>, Query, format = "uuid", description = "Only the repositories of this workspace"),
+        ("repoId" = Option<String>, Query, description = "Only these repositories: ids, separated by commas"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page"),
+        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the previous page"),
     ),
     responses(
         (status = 200, description = "The repositories", body = RepoList<'static>),
@@ -95,9 +95,9 @@ pub(crate) async fn list(
         return pagination::answer(source, Frame::Named("repos"), page).await;
     };
     if ids.len() > MOST_NAMED {
-        return Err(ApiError::field("repoId", format!("must be at most {MOST_NAMED} ids")));
+        return Err(ApiError::field("repoId", format!("must list at most {MOST_NAMED} ids")));
     }
-    // A workspace that isn't there, or that the caller can't enter, is refused with and without ids.
+    // An unknown workspace, or one that the caller can't enter, is refused with and without ids.
     state.control().visible(&caller, workspace).await?;
     let mut views = Vec::new();
     for id in ids {

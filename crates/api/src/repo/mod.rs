@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 
 use crate::state::ApiState;
 
-/// The routes. `/repo/stats` and `/repo/validate` win over `/repo/{repoId}`.
+/// The routes. axum prefers `/repo/stats` and `/repo/validate` to `/repo/{repoId}`.
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(list::list, create::create))

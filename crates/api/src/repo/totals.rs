@@ -17,7 +17,7 @@ use crate::pagination::{self, Frame, Source};
 use crate::params::Params;
 use crate::state::ApiState;
 
-/// What was ever counted for a repository.
+/// A repository's traffic of all time.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = RepoTotals)]
@@ -44,22 +44,22 @@ impl From<&RepositoryTotals> for TotalsAnswer {
     }
 }
 
-/// Totals of repositories.
+/// Traffic of all time by repository.
 #[derive(ToSchema)]
 #[schema(as = RepoTotalsList)]
-#[expect(dead_code, reason = "described here, written by `listing`")]
+#[expect(dead_code, reason = "described here, written by `pagination`")]
 pub(crate) struct TotalsList {
     /// Always true.
     success: bool,
-    /// The totals, newest repository first, or in the order that was asked for.
+    /// One entry per repository: newest repository first, or in the requested order.
     #[schema(inline = false)]
     stats: Vec<TotalsAnswer>,
-    /// Where the next page begins; null at the end. Absent where no page was asked for.
+    /// The cursor of the next page; null on the last page. Absent where the whole list was requested.
     #[schema(required = false, rename = "nextCursor")]
     next_cursor: Option<String>,
 }
 
-/// The totals of the repositories that were selected.
+/// The totals of the selected repositories.
 struct Totals {
     control: Control,
     selection: RepositorySelection,
@@ -82,10 +82,10 @@ impl Source for Totals {
     }
 }
 
-/// Tells how much traffic nodes ever counted for repositories.
+/// Returns the traffic of all time by repository.
 ///
-/// For those of `repoId`, deleted ones too, or for all that the caller may see. Ids that name nothing are left out. All
-/// counters are decimal texts; repositories without traffic are there with `"0"`.
+/// Covers the repositories in `repoId`, including deleted ones, or all that the caller may see. Malformed and
+/// unknown ids are left out. Counters are decimal texts; a repository without traffic has `"0"`.
 #[utoipa::path(
     get,
     path = "/repo/stats",
@@ -93,10 +93,10 @@ impl Source for Totals {
     operation_id = "repositoryTotals",
     security(("bearer" = [])),
     params(
-        ("repoId" = Option<String>, Query, description = "Ids, separated by commas"),
-        ("workspaceId" = Option<String>, Query, format = "uuid", description = "Only those of this workspace"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries of a page"),
-        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before"),
+        ("repoId" = Option<String>, Query, description = "Only these repositories: ids, separated by commas"),
+        ("workspaceId" = Option<String>, Query, format = "uuid", description = "Only the repositories of this workspace"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Entries per page"),
+        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the previous page"),
     ),
     responses(
         (status = 200, description = "The totals", body = TotalsList),

@@ -14,9 +14,10 @@ use crate::params::PathId;
 use crate::schema::Done;
 use crate::state::ApiState;
 
-/// Tells whether a new repository could have these buckets.
+/// Checks whether a repository with these buckets can be created.
 ///
-/// Nothing is stored. Why not is a refusal with the code that making it would have. Needs WRITE in the workspace.
+/// Nothing is stored. If it can't, the error has the code that `POST /repo` would return. Needs WRITE in the
+/// workspace.
 #[utoipa::path(
     post,
     path = "/repo/validate",
@@ -25,7 +26,7 @@ use crate::state::ApiState;
     security(("bearer" = [])),
     request_body = RepoProposal,
     responses(
-        (status = 200, description = "It could be made", body = Done),
+        (status = 200, description = "The repository can be created", body = Done),
         Signed, InOrganization, WithBody,
     ),
 )]
@@ -42,9 +43,10 @@ pub(crate) async fn validate_new(
     look.await.map_err(ApiError::for_repository)
 }
 
-/// Tells whether a repository could be changed like this.
+/// Checks whether a repository can be changed like this.
 ///
-/// Nothing is stored. What is absent is as it is stored. Why not is a refusal with the code that the change would have.
+/// Nothing is stored. Absent fields keep their stored values. If it can't, the error has the code that `PUT
+/// /repo/{repoId}` would return.
 #[utoipa::path(
     post,
     path = "/repo/{repoId}/validate",
@@ -54,7 +56,7 @@ pub(crate) async fn validate_new(
     params(("repoId" = String, Path, format = "uuid", description = "The repository")),
     request_body = RepoChanges,
     responses(
-        (status = 200, description = "It could be changed", body = Done),
+        (status = 200, description = "The repository can be changed", body = Done),
         Signed, InOrganization, WithBody,
     ),
 )]

@@ -1,4 +1,4 @@
-//! `/stats/nodes`: what nodes report of buckets, now and by day.
+//! `/stats/nodes`: node reports on buckets, current and by day.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -26,77 +26,77 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new().routes(routes!(minute)).routes(routes!(daily))
 }
 
-/// How one node last saw one bucket.
+/// A bucket's current status at one node.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct NodeStatsMinute {
     /// The node's id.
     #[schema(value_type = String, format = "uuid")]
     node_id: NodeId,
-    /// The bucket.
+    /// The bucket's id.
     #[schema(value_type = String, format = "uuid")]
     bucket_id: BucketId,
-    /// The bucket, in the older spelling.
+    /// The bucket's id, under its old name.
     #[schema(value_type = String, format = "uuid")]
     unit_id: BucketId,
-    /// The bucket's status at this node; DISCONNECTED where the node has fallen silent.
+    /// The status that the node reports; DISCONNECTED if the node is not connected.
     #[schema(value_type = StatusSchema)]
     node_status: Status,
-    /// When the node probed the bucket last.
+    /// When the node last probed the bucket.
     last_updated: Moment,
-    /// The latency of the last successful probe, in milliseconds; 0 where none has succeeded yet.
+    /// The latency of the node's last successful probe, in milliseconds; 0 if there was none yet.
     #[serde(rename = "latency_ms")]
     latency_ms: u32,
 }
 
-/// How nodes last saw buckets.
+/// The current status of buckets at their nodes.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "described here, written by `listing`")]
+#[expect(dead_code, reason = "described here, written by `pagination`")]
 struct NodeStatsMinuteList {
     /// Always true.
     success: bool,
-    /// One entry for each bucket and node: newest bucket first, or in the order that was asked for; then by node name.
+    /// One entry per bucket and node: newest bucket first, or in the requested order; then by node name.
     #[schema(inline = false)]
     data: Vec<NodeStatsMinute>,
-    /// Where the next page begins; null at the end. Absent where the whole list was asked for.
+    /// The cursor of the next page; null on the last page. Absent where the whole list was requested.
     #[schema(required = false, rename = "nextCursor")]
     next_cursor: Option<String>,
 }
 
-/// How one node saw one bucket in one day.
+/// A bucket's statistics for one day, from one node.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct NodeStatsDaily<'a> {
     /// The node's id.
     #[schema(value_type = String, format = "uuid")]
     node_id: NodeId,
-    /// The bucket.
+    /// The bucket's id.
     #[schema(value_type = String, format = "uuid")]
     bucket_id: BucketId,
-    /// The bucket, in the older spelling.
+    /// The bucket's id, under its old name.
     #[schema(value_type = String, format = "uuid")]
     unit_id: BucketId,
-    /// The UTC day: day, month and year as the digits of one number (ddmmyyyy, the day without a leading zero).
+    /// The UTC day as a number: day, month and year (ddmmyyyy, without a leading zero of the day).
     #[schema(example = 31_012_026)]
     day: u32,
     /// The share of the observed part of the day in which the bucket was online, in percent.
     #[schema(minimum = 0, maximum = 100)]
     online: f64,
-    /// Mean latency of the successful probes, in milliseconds.
+    /// The mean latency of the successful probes, in milliseconds.
     #[serde(rename = "latency_ms")]
     latency_ms: f64,
-    /// The bucket's address at its provider; empty for the provider's own.
+    /// The provider's address; empty for the storage type's own cloud.
     endpoint: String,
-    /// The bucket's region; empty where none is set.
+    /// The bucket's region; empty if none is set.
     #[schema(value_type = String)]
     region: &'a str,
-    /// The protocol of the bucket's provider.
+    /// The storage protocol of the provider.
     #[schema(value_type = StorageTypeSchema)]
     storage_type: StorageType,
-    /// Whose storage the bucket is.
+    /// The provider, derived from the endpoint.
     #[schema(value_type = String, example = "AWS")]
     provider: &'static str,
-    /// The bucket's status after the day's last probe; DISCONNECTED where the node has fallen silent since.
+    /// The bucket's status after the day's last probe; DISCONNECTED if the node is not connected now.
     #[schema(value_type = StatusSchema)]
     status: Status,
     /// The version that the node runs.
@@ -104,17 +104,17 @@ struct NodeStatsDaily<'a> {
     version: &'a str,
 }
 
-/// How nodes saw buckets by day.
+/// Statistics of buckets by day and node.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "described here, written by `listing`")]
+#[expect(dead_code, reason = "described here, written by `pagination`")]
 struct NodeStatsDailyList {
     /// Always true.
     success: bool,
-    /// One entry for each bucket, day and node: newest bucket first, or in the order that was asked for; then newest
-    /// day first, then by node name.
+    /// One entry per bucket, day and node: newest bucket first, or in the requested order; then newest day first,
+    /// then by node name.
     #[schema(inline = false)]
     data: Vec<NodeStatsDaily<'static>>,
-    /// Where the next page begins; null at the end. Absent where the whole list was asked for.
+    /// The cursor of the next page; null on the last page. Absent where the whole list was requested.
     #[schema(required = false, rename = "nextCursor")]
     next_cursor: Option<String>,
 }
@@ -210,10 +210,10 @@ async fn select(caller: &Authenticated, state: &ApiState, params: &Params) -> Ap
     Ok(state.control().select_buckets(caller, named.as_deref(), workspace).await?)
 }
 
-/// Reports how nodes see buckets now.
+/// Returns the current status of buckets, by node.
 ///
-/// One entry for each bucket and node that has probed it: of the buckets in `bucketId`, or of all that the caller may
-/// see. Deleted buckets have none. `limit` counts buckets.
+/// One entry per bucket and node that has probed it: for the buckets in `bucketId`, or for all that the caller may
+/// see. Deleted buckets have no entries. `limit` counts buckets.
 #[utoipa::path(
     get,
     path = "/stats/nodes/minute",
@@ -223,11 +223,11 @@ async fn select(caller: &Authenticated, state: &ApiState, params: &Params) -> Ap
     params(
         ("bucketId" = Option<String>, Query, description = "Only these buckets: ids, separated by commas; also `unitId`"),
         ("workspaceId" = Option<String>, Query, format = "uuid", description = "Only the buckets of this workspace"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Buckets of a page"),
-        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Buckets per page"),
+        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the previous page"),
     ),
     responses(
-        (status = 200, description = "The present state", body = NodeStatsMinuteList),
+        (status = 200, description = "The current status", body = NodeStatsMinuteList),
         Signed, InOrganization, BadRequest,
     ),
 )]
@@ -238,12 +238,12 @@ async fn minute(caller: Authenticated, State(state): State<ApiState>, params: Pa
     pagination::answer(source, Frame::Named("data"), page).await
 }
 
-/// Reports how nodes saw buckets by UTC day.
+/// Returns statistics of buckets by UTC day and node.
 ///
-/// One entry for each bucket, day and node that probed it that day. Dates are day, month and year as the digits of one
-/// number (ddmmyyyy), with or without a leading zero; both days belong to the range. Without `startDate` it is the 30
-/// days up to `endDate`, without `endDate` up to today; at most 366 days. Deleted buckets are reported where they are
-/// named in `bucketId`. `limit` counts buckets, and a page may have fewer.
+/// One entry per bucket, day and node that probed the bucket that day. Dates are day, month and year as one number
+/// (ddmmyyyy), with or without a leading zero; the range includes both days. Without `endDate`, the range ends
+/// today; without `startDate`, it covers the 30 days up to `endDate`. The longest range is 366 days. Deleted
+/// buckets are included only if `bucketId` names them. `limit` counts buckets, and a page may have fewer.
 #[utoipa::path(
     get,
     path = "/stats/nodes/daily",
@@ -255,8 +255,8 @@ async fn minute(caller: Authenticated, State(state): State<ApiState>, params: Pa
         ("endDate" = Option<String>, Query, description = "The last day, as ddmmyyyy", example = "31012026"),
         ("bucketId" = Option<String>, Query, description = "Only these buckets: ids, separated by commas; also `unitId`"),
         ("workspaceId" = Option<String>, Query, format = "uuid", description = "Only the buckets of this workspace"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Buckets of a page"),
-        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Buckets per page"),
+        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the previous page"),
     ),
     responses(
         (status = 200, description = "The days", body = NodeStatsDailyList),

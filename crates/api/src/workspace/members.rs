@@ -1,4 +1,4 @@
-//! `/workspace/{workspaceId}/users`: who may enter a workspace, and with which role.
+//! `/workspace/{workspaceId}/users`: the members of a workspace and their roles.
 
 use axum::Json;
 use axum::extract::State;
@@ -25,19 +25,19 @@ pub(super) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new().routes(routes!(add)).routes(routes!(set_role, remove))
 }
 
-/// A member to be added.
+/// A member to add.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct NewMember {
-    /// The user.
+    /// The user to add.
     #[schema(required, value_type = String, format = "uuid")]
     user_id: Option<String>,
-    /// The role.
+    /// The member's role.
     #[schema(value_type = WorkspaceRoleSchema)]
     role: WorkspaceRole,
 }
 
-/// Adds a member to a workspace. Needs its role ADMIN.
+/// Adds a member to a workspace. Needs the role ADMIN in it.
 #[utoipa::path(
     post,
     path = "/workspace/{workspaceId}/users",
@@ -63,17 +63,17 @@ async fn add(
     Ok(Json(Done::YES))
 }
 
-/// A member's new role.
+/// A new role for a member.
 #[derive(Deserialize, ToSchema)]
 struct MemberRole {
-    /// The role.
+    /// The member's new role.
     #[schema(value_type = WorkspaceRoleSchema)]
     role: WorkspaceRole,
 }
 
-/// Changes a member's role. Needs the workspace's role ADMIN.
+/// Changes a member's role. Needs the role ADMIN in the workspace.
 ///
-/// A workspace keeps at least one ADMIN among its members (400 `LAST_ADMIN`).
+/// A workspace must retain at least one member with the role ADMIN (400 `LAST_ADMIN`).
 #[utoipa::path(
     put,
     path = "/workspace/{workspaceId}/users/{userId}",
@@ -100,7 +100,7 @@ async fn set_role(
     Ok(Json(Done::YES))
 }
 
-/// Removes a member. Needs the workspace's role ADMIN.
+/// Removes a member from a workspace. Needs the role ADMIN in it.
 #[utoipa::path(
     delete,
     path = "/workspace/{workspaceId}/users/{userId}",
