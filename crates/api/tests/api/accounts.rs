@@ -1,4 +1,4 @@
-//! The own account, one-time passwords, and what is refused until they are changed.
+//! The caller's own account, one-time passwords, and the calls that are refused until they are changed.
 
 use bucketry_model::secret::Secret;
 use http::Method;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::deployment::{Deployment, PASSWORD};
 
-/// Right in form, and names nothing.
+/// A well-formed id that no resource has.
 const NOBODY: &str = "0190a5a0-0000-7000-8000-000000000009";
 
 fn document() -> Value {
@@ -28,12 +28,12 @@ fn resolve<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
     }
 }
 
-/// The schema of a call's body; null where it takes none.
+/// The schema of a call's body; null if it takes none.
 fn body_of<'a>(document: &'a Value, call: &'a Value) -> &'a Value {
     resolve(document, &call["requestBody"]["content"]["application/json"]["schema"])
 }
 
-/// A value that a field's type allows.
+/// A value that the field's type allows.
 fn sample(document: &Value, schema: &Value) -> Value {
     let schema = resolve(document, schema);
     match schema["enum"].as_array() {
@@ -52,7 +52,7 @@ fn concrete(path: &str) -> String {
 
 #[tokio::test]
 async fn no_put_ignores_a_field_that_another_call_takes() {
-    // What belongs to a request and changes nothing.
+    // Fields of requests that change nothing.
     const NO_PROPERTIES: [&str; 4] = ["day", "deviceInfo", "refreshToken", "refresh_token"];
     let deployment = Deployment::start().await;
     let document = document();
@@ -85,7 +85,10 @@ async fn no_put_ignores_a_field_that_another_call_takes() {
             let about = format!("PUT {path} with {field}: {}", refused.text);
             assert_eq!((refused.status.as_u16(), refused.fields()), (400, vec![field.as_str()]), "{about}");
             let message = refused.body["message"].as_str().unwrap();
-            assert!(message.contains("PUT /") || message.contains("POST /"), "names no call: {about}");
+            assert!(
+                message.contains("PUT /") || message.contains("POST /"),
+                "the message names no call: {about}"
+            );
             asked += 1;
         }
     }

@@ -1,7 +1,7 @@
-//! The walk over all routes, all roles and all places. The routes come from the OpenAPI document: one without a row
-//! in the table fails, and so does an answer that differs from its row.
+//! Tests every route with every role and every owner of the resource. The routes come from the OpenAPI document: a
+//! route without a row in the table fails the test, and so does a status that differs from its row.
 //!
-//! `UPDATE_SNAPSHOTS=1` writes the table anew; what changed is for the reviewer to judge.
+//! `UPDATE_SNAPSHOTS=1` rewrites the table; the reviewer judges the changes.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -38,13 +38,13 @@ fn routes() -> Vec<Route> {
                 .filter(|method| known.contains_key(&method.as_str().to_lowercase()))
                 .map(|method| Route { method: method.clone(), path: path.clone() })
                 .collect();
-            assert_eq!(found.len(), count, "{path} has a method that the walk doesn't know");
+            assert_eq!(found.len(), count, "{path} has a method that this test doesn't know");
             found
         })
         .collect()
 }
 
-/// Routes that ask for nothing in a place.
+/// Whether a route names a resource, so that it is tested with every owner.
 fn is_placed(route: &Route) -> bool {
     let name = route.name();
     route.path.contains('{')
@@ -66,7 +66,7 @@ fn is_placed(route: &Route) -> bool {
         )
 }
 
-/// A request of a route in a place, for fresh things, so that no answer depends on another.
+/// A request to a route, with fresh resources, so that no response depends on another.
 async fn request(
     context: &TestContext,
     route: &Route,
@@ -218,15 +218,15 @@ async fn request(
         "DELETE /token/{tokenId}" => {
             (path(&[("{tokenId}", context.fresh_token(ownership, role).await)]), None)
         }
-        _ => panic!("{name} has no request in the authorisation walk: write one, and look at its rows"),
+        _ => panic!("{name} has no request in the authorisation test: write one, and review its rows"),
     }
 }
 
-/// The table: a line for each route and place, a column for each role.
+/// The table: one line per route and owner, one column per role.
 async fn walk(context: &TestContext) -> String {
     let mut table = String::from(
-        "# Which status each role is answered, route by route and place by place. Written by the test of the same\n\
-         # name with UPDATE_SNAPSHOTS=1; read every change as a change of what people may do.\n",
+        "# The status that each role gets, by route and by owner of the resource. The test of the same name\n\
+         # writes this file with UPDATE_SNAPSHOTS=1. Review every change as a change of permissions.\n",
     );
     write!(table, "{:<74}", "").unwrap();
     for role in ROLES {
@@ -269,7 +269,7 @@ async fn every_route_answers_every_role_in_every_place_as_the_table_says() {
         .filter(|(found, expected)| found != expected)
         .map(|(found, expected)| format!("- {expected}\n+ {found}"))
         .collect();
-    assert!(found == expected, "the table says otherwise:\n{}", differs.join("\n"));
+    assert!(found == expected, "the statuses differ from the table:\n{}", differs.join("\n"));
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What browsers ask for: CORS, and headers that keep them from storing and guessing.
+//! Browsers: CORS, and the headers that prevent caching and MIME sniffing.
 
 use axum::body::Body;
 use bucketry_api::ApiSettings;
@@ -43,10 +43,10 @@ async fn pages_of_the_named_origins_may_ask_and_read() {
     assert!(answer.headers.contains_key("access-control-max-age"));
     assert!(
         !answer.headers.contains_key("access-control-allow-credentials"),
-        "no page gets anything by cookies"
+        "no page can act through cookies"
     );
 
-    // Refusals too, or the page can't tell its user what is wrong.
+    // Errors need the header too, or the page can't show its user what is wrong.
     for token in [deployment.owner.as_str(), "nonsense"] {
         let answer = list(&deployment, PAGE, token).await;
         assert_eq!(answer.headers["access-control-allow-origin"], PAGE, "{}", answer.status);

@@ -1,4 +1,4 @@
-//! What a change of a bucket needs, and what is known of the bucket right after it.
+//! What a change of a bucket requires, and what is reported about the bucket right after it.
 
 use bucketry_api::ApiSettings;
 use bucketry_control::Settings;
@@ -11,7 +11,7 @@ fn response(answer: &Answer) -> (u16, &str, Vec<&str>) {
     (answer.status.as_u16(), answer.code(), fields)
 }
 
-/// A bucket of each type, with what it was registered with and a secret of that type.
+/// The fields of one registered bucket per storage type, each with a secret of that type.
 async fn buckets_of_all_types(deployment: &Deployment) -> Vec<(String, Value)> {
     let mut all = Vec::new();
     for (storage_type, key, secret) in [
@@ -92,7 +92,11 @@ async fn a_form_that_sends_everything_back_needs_no_secret_while_the_place_is_th
                 "{}",
                 updated.text
             );
-            assert!(updated.body["checks"].is_null(), "nothing changed, nothing is tried: {}", updated.text);
+            assert!(
+                updated.body["checks"].is_null(),
+                "nothing changed, so nothing is validated: {}",
+                updated.text
+            );
         }
     }
 }
@@ -114,7 +118,11 @@ async fn an_empty_key_or_secret_that_a_bucket_needs_means_unchanged() {
         let trial = deployment.post(&format!("{path}/validate"), json!({ "key": "", "secret": "" })).await;
         assert_eq!(trial.status, 200, "{}", trial.text);
         let moved = deployment.put(&path, json!({ "bucket": "films", "key": "", "secret": "" })).await;
-        assert_eq!(response(&moved), (400, "INVALID_REQUEST", vec!["secret"]), "an empty one is no proof");
+        assert_eq!(
+            response(&moved),
+            (400, "INVALID_REQUEST", vec!["secret"]),
+            "an empty secret does not count"
+        );
         let stored = deployment.get("/bucket").await.body;
         let stored =
             stored["buckets"].as_array().unwrap().iter().find(|one| one["id"] == id.as_str()).unwrap();
@@ -149,7 +157,7 @@ async fn what_was_validated_is_online_at_once_wherever_it_is_shown() {
     let path = format!("/bucket/{id}");
     let renamed = deployment.put(&path, json!({ "name": "Pictures" })).await;
     assert_eq!(renamed.body["status"], "ONLINE");
-    assert_eq!(online().await, 1, "a name is no report");
+    assert_eq!(online().await, 1, "renaming is not a report");
     deployment.clock.advance(jiff::SignedDuration::from_secs(5));
     let moved = deployment.put(&path, json!({ "bucket": "films", "secret": "hunter2" })).await;
     assert_eq!((&moved.body["status"], &moved.body["latency_ms"]), (&json!("ONLINE"), &json!(3)));

@@ -1,4 +1,4 @@
-//! The nine bucket calls, as the contract has them.
+//! The nine bucket calls of the public contract.
 
 use bucketry_api::ApiSettings;
 use bucketry_control::Settings;
@@ -41,7 +41,7 @@ async fn a_registered_bucket_is_listed_with_every_field_of_the_contract() {
             "workspaceId": deployment.first.workspace_id, "repos": [],
         })
     );
-    assert!(!list.text.contains("hunter2"), "secrets are never shown");
+    assert!(!list.text.contains("hunter2"), "secrets are never returned");
 
     let available = deployment.get("/bucket/available?").await;
     assert_eq!(
@@ -199,7 +199,7 @@ async fn validation_takes_no_body_an_empty_one_or_fields_to_try() {
     assert_eq!((refused.status.as_u16(), refused.code()), (400, "VALIDATION_FAILED"));
     assert_eq!((&refused.body["status"], &refused.body["latency_ms"]), (&json!("OFFLINE"), &json!(3)));
     assert_eq!(refused.body["checks"].as_array().unwrap().len(), 2);
-    assert_eq!(deployment.get("/bucket").await.body["buckets"][0]["bucket"], "photos", "nothing was saved");
+    assert_eq!(deployment.get("/bucket").await.body["buckets"][0]["bucket"], "photos", "nothing was stored");
 }
 
 #[tokio::test]

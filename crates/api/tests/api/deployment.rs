@@ -1,4 +1,4 @@
-//! A whole control plane in the test's process: store, use cases, router, and a node that does what it is asked.
+//! A control plane in the test process: store, use cases, router, and a node that processes jobs.
 
 use std::sync::Arc;
 
@@ -26,28 +26,28 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
 
-/// The owner's password; everybody else's, too.
+/// The password of the owner and of every other user.
 pub(crate) const PASSWORD: &str = "Correct1Horse";
-/// A bucket of this name is not there.
+/// The node does not find buckets of this name.
 pub(crate) const MISSING_BUCKET: &str = "missing";
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
-    /// The body, where it is JSON; else null.
+    /// The body if it is JSON, else null.
     pub(crate) body: Value,
     pub(crate) text: String,
 }
 
 impl Answer {
-    /// The stable code of a refusal.
+    /// The stable code of an error.
     pub(crate) fn code(&self) -> &str {
         self.body["error_code"].as_str().unwrap_or_default()
     }
 
-    /// The fields that a refusal names.
+    /// The fields that an error names.
     pub(crate) fn fields(&self) -> Vec<&str> {
         let fields = self.body["fields"].as_array().map(Vec::as_slice).unwrap_or_default();
         fields.iter().filter_map(|field| field["field"].as_str()).collect()
@@ -61,7 +61,7 @@ pub(crate) struct Deployment {
     pub(crate) router: Router,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) first: FirstOrganization,
-    /// The first owner's access token.
+    /// The access token of the first owner.
     pub(crate) owner: String,
     node: Option<JoinHandle<()>>,
 }
@@ -75,7 +75,7 @@ impl Drop for Deployment {
 }
 
 impl Deployment {
-    /// One without rate limits, and with a node.
+    /// Starts a deployment without rate limits and with a node.
     pub(crate) async fn start() -> Self {
         Self::with(ApiSettings { rate_limits: None, ..ApiSettings::default() }, Settings::default()).await
     }
@@ -103,7 +103,7 @@ impl Deployment {
         Self { control, state, router, clock, first, owner: session.access_token, node: None }
     }
 
-    /// Starts a node: it registers, and answers validations. It finds every bucket but [`MISSING_BUCKET`].
+    /// Starts a node: it registers and runs validations. It finds every bucket except [`MISSING_BUCKET`].
     pub(crate) async fn start_node(&mut self) {
         let key = NodeSigningKey::generate().unwrap();
         self.control.trust_deployment_key(&key.verifying_key().unwrap()).await.unwrap();
@@ -118,7 +118,7 @@ impl Deployment {
         self.control.authenticate(&self.owner).await.unwrap()
     }
 
-    /// Asks as the first owner.
+    /// Sends a request as the first owner.
     pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
         self.ask_as(Some(&self.owner), method, path, body).await
     }
@@ -177,7 +177,7 @@ impl Deployment {
         })
     }
 
-    /// Registers a bucket without a validation and tells its id.
+    /// Registers a bucket without validation and returns its id.
     pub(crate) async fn add_bucket(&self, name: &str) -> String {
         let mut fields = self.bucket_fields(name);
         fields["skipValidation"] = true.into();
@@ -186,7 +186,7 @@ impl Deployment {
         answer.body["bucketId"].as_str().unwrap().to_owned()
     }
 
-    /// Makes a repository of mode NORMAL and tells its id.
+    /// Creates a repository of mode NORMAL and returns its id.
     pub(crate) async fn add_repository(&self, name: &str, buckets: Value) -> String {
         let fields = json!({
             "name": name, "storageType": "S3", "mode": "NORMAL", "workspaceId": self.first.workspace_id,
@@ -197,7 +197,8 @@ impl Deployment {
         answer.body["repoId"].as_str().unwrap().to_owned()
     }
 
-    /// Makes a user with an organization role and logs in: (id, access token). The one-time password was changed.
+    /// Creates a user with an organization role, changes the one-time password and logs in. Returns (id, access
+    /// token).
     pub(crate) async fn add_user(&self, email: &str, org_role: u8) -> (String, String) {
         let one_time = "First1Horse";
         let body = json!({
@@ -226,7 +227,7 @@ struct TestNode {
     sent: u64,
 }
 
-/// A message on its way.
+/// A message as the control plane receives it.
 fn sent(message: &Value) -> NodeMessage {
     NodeMessage::from(Bytes::from(message.to_string()))
 }

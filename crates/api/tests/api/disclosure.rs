@@ -1,5 +1,5 @@
-//! Nobody learns of what they may not see: neither by a refusal that names it, nor by one that differs from the refusal
-//! for something that isn't there, nor by an answer that somebody else was given.
+//! Callers learn nothing about resources that they may not see: not from an error that names one, not from an error
+//! that differs from that for a missing resource, and not from a response that was meant for someone else.
 
 use axum::body::Body;
 use http::{Method, Request};
@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use crate::deployment::Answer;
 use crate::fixtures::{Ownership, TestContext};
 
-/// What callers without rights must not read in any answer.
+/// Names that must not appear in any response to callers without access.
 const HIDDEN: [&str; 2] = ["hidden-bucket", "hidden-media"];
 
-/// A bucket and a repository that contains it in the workspace that members of the first one can't enter.
+/// A bucket and a repository that contains it, in a workspace that members of the first workspace can't enter.
 async fn hide(context: &TestContext) -> (String, String) {
     let workspace = context.workspace(Ownership::OtherWorkspace);
     let mut fields = context.deployment.bucket_fields(HIDDEN[0]);
@@ -100,7 +100,7 @@ async fn who_may_write_somewhere_may_ask_whether_a_name_is_free() {
         let token = context.token(role);
         context.deployment.ask_as(token, Method::POST, "/repo/validate", Some(proposal.clone())).await
     };
-    // Names are unique in the organization: making a repository would tell the same.
+    // Names are unique in the organization, so creating a repository would reveal the same.
     assert_eq!(ask("WRITE").await.code(), "NAME_ALREADY_USED");
     assert_eq!(ask("READ").await.code(), "FORBIDDEN");
     assert_eq!(ask("FOREIGN").await.status, 200, "another organization's names are its own");
@@ -169,7 +169,7 @@ async fn a_result_is_not_repeated_to_who_has_lost_the_right_to_the_call() {
         assert_eq!(response, (403, "FORBIDDEN"), "{path}: {}", refused.text);
     }
 
-    // The same for what needs a role in the organization.
+    // The same for calls that need a role in the organization.
     let (id, manager) = context.deployment.add_user("manager@example.com", 2).await;
     let user = json!({
         "email": "new@example.com", "password": "Correct1Horse", "firstName": "A", "lastName": "B",

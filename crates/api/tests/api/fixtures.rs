@@ -1,4 +1,4 @@
-//! The roles and places of the authorisation walk, and fresh things to be asked for in each place.
+//! Roles, owners and fresh resources for the authorization tests.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +20,7 @@ use jiff::SignedDuration;
 
 use crate::deployment::{Deployment, PASSWORD};
 
-/// Who asks.
+/// The callers.
 pub(crate) const ROLES: [&str; 10] = [
     "anonymous",
     "USER",
@@ -34,8 +34,8 @@ pub(crate) const ROLES: [&str; 10] = [
     "FOREIGN",
 ];
 
-/// Where the thing that is asked for lies. READ, WRITE and ADMIN are members of the own workspace; FOREIGN is the
-/// OWNER of the other organization.
+/// Where the requested resource is. READ, WRITE and ADMIN are members of the own workspace; FOREIGN is the OWNER of
+/// the other organization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ownership {
     OwnWorkspace,
@@ -55,7 +55,7 @@ impl Ownership {
     }
 }
 
-/// Two organizations, their workspaces, and somebody of every role.
+/// Two organizations, their workspaces, and a caller for every role.
 pub(crate) struct TestContext {
     pub(crate) deployment: Deployment,
     tokens: BTreeMap<&'static str, String>,
@@ -99,7 +99,7 @@ impl TestContext {
         }
         let other = control.create_workspace(&owner, "other").await.unwrap().id;
 
-        // The deployment's first organization is told by its age.
+        // The deployment's first organization is identified by its age.
         deployment.clock.advance(SignedDuration::from_secs(1));
         let registration = Registration {
             email: "foreign@example.org".into(),
@@ -115,18 +115,18 @@ impl TestContext {
         Self { deployment, tokens, members, own, other, foreign, made: AtomicUsize::new(0) }
     }
 
-    /// The token of somebody of the role.
+    /// The token of the caller with this role.
     pub(crate) fn token(&self, role: &str) -> Option<&str> {
         self.tokens.get(role).map(String::as_str)
     }
 
-    /// The member of the own workspace with this role in it.
+    /// The member of the own workspace with this role.
     pub(crate) fn member(&self, role: &str) -> UserId {
         let role = role.parse::<WorkspaceRole>().unwrap();
         self.members.iter().find(|(_, own)| *own == role).unwrap().0
     }
 
-    /// A place's workspace, which nothing in the walk changes.
+    /// The workspace for `ownership`. No test changes it.
     pub(crate) fn workspace(&self, ownership: Ownership) -> WorkspaceId {
         match ownership {
             Ownership::OwnWorkspace => self.own,
@@ -135,24 +135,24 @@ impl TestContext {
         }
     }
 
-    /// A name that nothing has yet.
+    /// A name that is not in use.
     pub(crate) fn fresh_name(&self) -> String {
         format!("thing-{}", self.made.fetch_add(1, Ordering::SeqCst))
     }
 
-    /// The token of whoever owns the place.
+    /// The token of the user who creates resources for `ownership`.
     fn owner_of(&self, ownership: Ownership) -> &str {
         let role = if ownership == Ownership::OtherOrganization { "FOREIGN" } else { "OWNER" };
         self.tokens[role].as_str()
     }
 
-    /// A place's organization.
+    /// The organization for `ownership`.
     pub(crate) async fn organization(&self, ownership: Ownership) -> OrgId {
         let control = &self.deployment.control;
         control.authenticate(self.owner_of(ownership)).await.unwrap().org_id
     }
 
-    /// A bucket in the place.
+    /// A new bucket for `ownership`.
     pub(crate) async fn fresh_bucket(&self, ownership: Ownership) -> String {
         let control = &self.deployment.control;
         let owner = control.authenticate(self.owner_of(ownership)).await.unwrap();
@@ -169,7 +169,7 @@ impl TestContext {
         control.create_bucket(&owner, &input).await.unwrap().id.to_string()
     }
 
-    /// A repository without buckets in the place.
+    /// A new repository for `ownership`, without buckets.
     pub(crate) async fn fresh_repository(&self, ownership: Ownership) -> String {
         let control = &self.deployment.control;
         let owner = control.authenticate(self.owner_of(ownership)).await.unwrap();
@@ -183,7 +183,7 @@ impl TestContext {
         control.create_repository(&owner, &input).await.unwrap().id.to_string()
     }
 
-    /// A key of a repository of the place: (repository, key).
+    /// A key of a new repository for `ownership`: (repository, key).
     pub(crate) async fn fresh_key(&self, ownership: Ownership) -> (String, String) {
         let control = &self.deployment.control;
         let owner = control.authenticate(self.owner_of(ownership)).await.unwrap();
@@ -193,7 +193,7 @@ impl TestContext {
         (repository, made.unwrap().id.to_string())
     }
 
-    /// A workspace with the place's members.
+    /// A new workspace for `ownership`, with the members of the existing one.
     pub(crate) async fn fresh_workspace(&self, ownership: Ownership) -> WorkspaceId {
         let control = &self.deployment.control;
         let owner = control.authenticate(self.owner_of(ownership)).await.unwrap();
@@ -206,7 +206,7 @@ impl TestContext {
         id
     }
 
-    /// A user of role USER in the place's organization.
+    /// A new user of role USER in the organization for `ownership`.
     pub(crate) async fn fresh_user(&self, ownership: Ownership) -> UserId {
         let control = &self.deployment.control;
         let owner = control.authenticate(self.owner_of(ownership)).await.unwrap();
@@ -228,7 +228,7 @@ impl TestContext {
         new.id
     }
 
-    /// A user of the place's organization who is a member of the workspace.
+    /// A new user of the organization for `ownership`, who is a member of the workspace.
     pub(crate) async fn fresh_member(&self, ownership: Ownership, workspace: WorkspaceId) -> UserId {
         let control = &self.deployment.control;
         let user = self.fresh_user(ownership).await;
@@ -237,7 +237,7 @@ impl TestContext {
         user
     }
 
-    /// An API token: in the own workspace the caller's own, else of somebody else there.
+    /// An API token: the caller's own in the own workspace, else that of another user there.
     pub(crate) async fn fresh_token(&self, ownership: Ownership, role: &str) -> String {
         let control = &self.deployment.control;
         let whose = match ownership {

@@ -1,5 +1,5 @@
-//! One rule for ids, wherever a request names something: absent, malformed, unknown, given twice. The places come from
-//! the OpenAPI document: one that isn't in the tables below fails.
+//! One rule for ids wherever a request contains one: absent, malformed, unknown, repeated. The ids come from the
+//! OpenAPI document: one that is missing in the tables below fails the test.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::deployment::{Answer, Deployment};
 
-/// Parameters of queries that name one thing.
+/// Query parameters that take one id.
 const ONE: &[(&str, &str)] = &[
     ("/bucket", "workspaceId"),
     ("/bucket/available", "workspaceId"),
@@ -23,7 +23,7 @@ const ONE: &[(&str, &str)] = &[
     ("/stats/nodes/minute", "workspaceId"),
 ];
 
-/// Parameters of queries that are lists of ids.
+/// Query parameters that take a list of ids.
 const LISTS: &[(&str, &str)] = &[
     ("/bucket/stats", "bucketId"),
     ("/unit/stats", "unitId"),
@@ -37,7 +37,7 @@ const LISTS: &[(&str, &str)] = &[
     ("/stats/nodes/minute", "bucketId"),
 ];
 
-/// Members of bodies: the route, the path to the member, whether it must be there.
+/// Members of bodies: the route, the path to the member, whether it is required.
 const BODIES: &[(&str, &str, bool)] = &[
     ("POST /bucket", "workspaceId", true),
     ("PUT /bucket/{bucketId}", "workspaceId", false),
@@ -53,14 +53,14 @@ const BODIES: &[(&str, &str, bool)] = &[
     ("POST /workspace/{workspaceId}/users", "userId", true),
 ];
 
-/// Other spellings of members that are in the table.
+/// Other names of members that are in the table.
 const ALIASES: &[&str] = &["repoBuckets/unitId", "repoUnits/bucketId", "repoUnits/unitId"];
 
 fn document() -> Value {
     serde_json::from_str(&bucketry_api::openapi_json()).unwrap()
 }
 
-/// The document's operations: path, method, description.
+/// The operations of the document: path, method, description.
 fn operations(document: &Value) -> impl Iterator<Item = (&String, String, &Value)> {
     let paths = document["paths"].as_object().unwrap();
     paths.iter().flat_map(|(path, item)| {
@@ -74,7 +74,7 @@ fn parameters<'d>(operation: &'d Value, ownership: &'d str) -> impl Iterator<Ite
     all.iter().filter(move |one| one["in"] == ownership).map(|one| one["name"].as_str().unwrap())
 }
 
-/// The members of a schema that are ids, with the path to each.
+/// The members of a schema that are ids, with their paths.
 fn ids_of(document: &Value, schema: &Value, path: &str, found: &mut BTreeSet<String>) {
     if let Some(name) = schema["$ref"].as_str() {
         let schema = &document["components"]["schemas"][name.rsplit('/').next().unwrap()];
@@ -102,7 +102,7 @@ fn unknown() -> String {
     BucketId::new("2026-01-01T00:00:00Z".parse().unwrap(), [3; 10]).to_string()
 }
 
-/// The list in an answer.
+/// The list in a response.
 fn list(answer: &Answer) -> &Vec<Value> {
     let mut members = answer.body.as_object().into_iter().flatten();
     let found = answer.body.as_array().or_else(|| members.find_map(|(_, member)| member.as_array()));
@@ -216,10 +216,10 @@ async fn an_id_in_a_path_that_names_nothing_is_not_found() {
             assert_eq!(response, (404, "NOT_FOUND"), "{method} {asked}: {}", answer.text);
         }
     }
-    assert!(walked > 15, "only {walked} routes name something in their path");
+    assert!(walked > 15, "only {walked} routes have an id in their path");
 }
 
-/// A request of a route that would succeed.
+/// A request to a route that would succeed.
 async fn request(deployment: &Deployment, route: &str, number: usize) -> (Method, String, Value) {
     let (method, path) = route.split_once(' ').unwrap();
     let workspace = deployment.first.workspace_id;

@@ -1,4 +1,4 @@
-//! Lists: pages, whole lists, and finished answers that are kept no longer than they are true.
+//! Lists: pages, whole lists, and cached responses that are never stale.
 
 use axum::body::Body;
 use bucketry_model::bucket::{BucketLocation, StorageType};
@@ -13,7 +13,7 @@ use tower::ServiceExt as _;
 
 use crate::deployment::Deployment;
 
-/// Buckets with names as long as they may be, put into the store at once.
+/// Stores buckets with names of the greatest length directly.
 async fn fill(deployment: &Deployment, count: u16) {
     let now = deployment.clock.now();
     for number in 0..count {
@@ -142,7 +142,7 @@ async fn a_long_list_is_streamed_whole() {
         all.extend_from_slice(&frame.unwrap().into_data().unwrap());
         pieces += 1;
     }
-    assert!(pieces > 1, "more than a megabyte goes out in pieces");
+    assert!(pieces > 1, "a list of more than a megabyte is sent in pieces");
     let list: Value = serde_json::from_slice(&all).unwrap();
     assert_eq!(list["buckets"].as_array().unwrap().len(), 1_600);
 }

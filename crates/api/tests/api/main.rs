@@ -1,6 +1,6 @@
-//! The API through its router, over a real store, with a node that answers jobs.
+//! Tests of the API through its router, over a real store, with a node that processes jobs.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that panics has failed, and says where")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a panic fails the test and shows the line")]
 
 mod accounts;
 mod authorization;

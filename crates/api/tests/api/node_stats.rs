@@ -1,4 +1,4 @@
-//! What nodes report of buckets: now, and by day. Statistics of deleted buckets and of one workspace.
+//! Node reports on buckets: current and by day, also of deleted buckets and of one workspace.
 
 use bucketry_model::diagnosis::CheckCode;
 use bucketry_model::id::{BucketId, NodeId};
@@ -18,7 +18,7 @@ impl Deployment {
         self.control.node_views().await.unwrap()[0].node.id
     }
 
-    /// Records probes of a bucket: seconds before now, latency of a success.
+    /// Records probes of a bucket: seconds before now, and the latency of a successful one.
     async fn probe(&self, bucket: &str, probes: &[(i64, Option<u32>)]) {
         let bucket: BucketId = bucket.parse().unwrap();
         let sample = |(ago, latency_ms): &(i64, Option<u32>)| {
@@ -65,7 +65,7 @@ async fn the_present_state_has_every_field_of_the_contract() {
         let named = deployment.get(&format!("/stats/nodes/minute?{query}")).await;
         assert_eq!(named.body["data"], response.body["data"], "{query}");
     }
-    // The node falls silent.
+    // The node stops sending messages.
     deployment.clock.advance(SignedDuration::from_secs(90));
     let response = deployment.get("/stats/nodes/minute").await.body;
     assert_eq!(response["data"][0]["nodeStatus"], "DISCONNECTED");
@@ -111,7 +111,7 @@ async fn dates_are_read_from_the_right_and_both_belong_to_the_range() {
         .await;
     let response =
         async |query: &str| days(&deployment.get(&format!("/stats/nodes/daily?{query}")).await.body);
-    assert_eq!(response("").await, [1_032_026, 28_022_026, 31_012_026], "thirty days with the present one");
+    assert_eq!(response("").await, [1_032_026, 28_022_026, 31_012_026], "thirty days including today");
     assert_eq!(response("startDate=29012026&endDate=31012026").await, [31_012_026, 29_012_026]);
     assert_eq!(response("startDate=1032026&endDate=01032026").await, [1_032_026]);
     assert_eq!(response("startDate=undefined&endDate=28022026").await, [28_022_026, 31_012_026]);
@@ -194,7 +194,7 @@ async fn statistics_are_those_of_the_workspaces_that_the_caller_can_enter() {
         assert_eq!(seen("OWNER", &within(Ownership::OtherWorkspace)).await, set(&[other]), "{path}");
         assert_eq!(seen("READ", &within(Ownership::OwnWorkspace)).await, set(&[own]), "{path}");
         let both = format!("{}&bucketId={own},{other},{foreign}", within(Ownership::OwnWorkspace));
-        assert_eq!(seen("OWNER", &both).await, set(&[own]), "{path}: named, in one workspace");
+        assert_eq!(seen("OWNER", &both).await, set(&[own]), "{path}: both named, limited to one workspace");
         for (role, ownership, status) in [
             ("READ", Ownership::OtherWorkspace, 403),
             ("READ", Ownership::OtherOrganization, 404),
@@ -206,6 +206,6 @@ async fn statistics_are_those_of_the_workspaces_that_the_caller_can_enter() {
         }
         let named = format!("{path}?bucketId={other}");
         let answer = context.deployment.ask_as(context.token("READ"), Method::GET, &named, None).await;
-        assert_eq!(answer.status, 403, "one that is there, and not for the caller: {path}");
+        assert_eq!(answer.status, 403, "a bucket that exists, but not for the caller: {path}");
     }
 }

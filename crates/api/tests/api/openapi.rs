@@ -1,4 +1,4 @@
-//! The OpenAPI document: complete, and the one that is committed.
+//! The OpenAPI document: it is complete, and the committed copy is current.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ fn the_committed_document_is_the_one_that_the_types_make() {
     let committed = std::fs::read_to_string(&file).unwrap_or_default();
     assert!(
         found == committed,
-        "the document changed: run this test with UPDATE_SNAPSHOTS=1 and read the difference"
+        "the document changed: run this test with UPDATE_SNAPSHOTS=1 and review the difference"
     );
 }
 
@@ -90,7 +90,13 @@ async fn the_document_and_its_page_are_served_without_a_token() {
     let assets =
         [page.text, deployment.get("/docs/docs.css").await.text, deployment.get("/docs/docs.js").await.text];
     for asset in assets {
-        assert!(!asset.contains("http://") && !asset.contains("https://"), "the page asks no other host");
-        assert!(!asset.contains(" style=") && !asset.contains("innerHTML"), "the policy would refuse it");
+        assert!(
+            !asset.contains("http://") && !asset.contains("https://"),
+            "the page loads nothing from other hosts"
+        );
+        assert!(
+            !asset.contains(" style=") && !asset.contains("innerHTML"),
+            "the content security policy would block it"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! What those who run the deployment look at.
+//! The calls for operators.
 
 use axum::body::Body;
 use bucketry_api::ApiSettings;

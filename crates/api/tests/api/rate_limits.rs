@@ -1,4 +1,4 @@
-//! Rate limits, as clients meet them.
+//! Rate limits, as clients see them.
 
 use std::net::SocketAddr;
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::deployment::{Answer, Deployment, PASSWORD};
 
-/// Generous, but for what a test is about.
+/// Limits that no test reaches, to be overridden by the test.
 fn limits() -> RateLimits {
     let plenty = Rate::new(60_000, 1_000);
     RateLimits {
@@ -61,7 +61,7 @@ async fn a_token_that_asks_too_often_is_told_when_to_come_again() {
     }
     let refused = deployment.post("/bucket", json!({})).await;
     assert_eq!((refused.status.as_u16(), &refused.body["bucketId"]), (429, &json!("")));
-    assert_eq!(deployment.get("/health").await.status, 200, "those who watch are not limited");
+    assert_eq!(deployment.get("/health").await.status, 200, "monitoring is not limited");
 }
 
 #[tokio::test]
@@ -108,13 +108,17 @@ async fn a_network_that_was_signed_in_from_lately_passes_when_many_networks_gues
     for (network, status) in [(1, 401), (2, 401), (3, 401), (4, 429)] {
         assert_eq!(sign_in(&guarded, &format!("198.51.{network}.1"), "wrong").await, status);
     }
-    assert_eq!(sign_in(&guarded, "192.0.2.1", PASSWORD).await, 429, "from anywhere else");
-    assert_eq!(sign_in(&guarded, "2001:db8::2", PASSWORD).await, 200, "from where the user is known");
+    assert_eq!(sign_in(&guarded, "192.0.2.1", PASSWORD).await, 429, "from any other network");
+    assert_eq!(
+        sign_in(&guarded, "2001:db8::2", PASSWORD).await,
+        200,
+        "from a network that the user logged in from"
+    );
     for status in [401, 401, 401, 429] {
-        assert_eq!(sign_in(&guarded, "2001:db8::3", "wrong").await, status, "and not without a bound");
+        assert_eq!(sign_in(&guarded, "2001:db8::3", "wrong").await, status, "also limited there");
     }
     guarded.clock.advance(jiff::SignedDuration::from_hours(31 * 24));
-    assert_eq!(sign_in(&guarded, "2001:db8::2", PASSWORD).await, 429, "lately, not once");
+    assert_eq!(sign_in(&guarded, "2001:db8::2", PASSWORD).await, 429, "only recent logins count");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Everything that is refused is refused in one shape.
+//! All errors have the same shape.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -116,7 +116,7 @@ async fn bodies_over_the_limit_are_refused() {
     let deployment = Deployment::start().await;
     let large = json!({ "name": "x".repeat(1 << 20) });
     assert_refused(&deployment.post("/bucket", large).await, 413, "BODY_TOO_LARGE");
-    // Without a length, too: it shows while the body comes.
+    // Also without a length: the limit is noticed while the body arrives.
     let pieces = stream::repeat(Ok::<_, Infallible>(Bytes::from_static(&[b' '; 8_192])));
     let request = post(&deployment, "/bucket").header("content-type", "application/json");
     let refused = deployment.send(request.body(Body::from_stream(pieces)).unwrap()).await;

@@ -1,4 +1,4 @@
-//! Repositories and their keys, as the contract has them.
+//! Repositories and their keys, as the public contract defines them.
 
 use bucketry_api::ApiSettings;
 use bucketry_control::Settings;
@@ -21,7 +21,7 @@ fn response(answer: &Answer) -> (u16, &str) {
 }
 
 impl Deployment {
-    /// A bucket that its provider calls by the name.
+    /// Registers a bucket with this name at its provider.
     async fn bucket_called(&self, name: &str) -> String {
         let mut fields = self.bucket_fields(name);
         (fields["bucket"], fields["skipValidation"]) = (name.into(), true.into());
@@ -33,7 +33,7 @@ impl Deployment {
 async fn a_repository_is_listed_with_its_buckets_and_keys_and_no_secret() {
     let deployment = Deployment::start().await;
     let bucket = deployment.add_bucket("Photos").await;
-    // What the public client sends: nested buckets, members that only other editions know.
+    // What the public client sends: nested buckets, and members that only other editions know.
     let body = json!({
         "name": "Media", "storageType": "S3", "mode": "NORMAL", "workspaceId": deployment.first.workspace_id,
         "repoBuckets": [{ "bucketId": bucket, "folder": "/2026/", "master": false, "bucket": { "id": "other", "key": 7 } }],

@@ -49,7 +49,7 @@ async fn requests_are_answered_until_the_server_is_stopped() {
     assert!(read_head(&mut connection).await.starts_with("HTTP/1.1 200 OK"));
     running.stop.send(()).unwrap();
     running.server.await.unwrap().unwrap();
-    assert!(TcpStream::connect(running.address).await.is_err(), "nobody listens any more");
+    assert!(TcpStream::connect(running.address).await.is_err(), "the listener is closed");
     assert!(running.deployment.state.closing().is_cancelled());
 }
 
@@ -70,7 +70,7 @@ async fn a_client_that_says_nothing_at_all_is_dropped() {
     let running = run(settings).await;
     let mut connection = TcpStream::connect(running.address).await.unwrap();
     let mut rest = Vec::new();
-    // Closed or reset: either way nothing is waited for.
+    // Closed or reset: either way, the server does not wait.
     let _ = connection.read_to_end(&mut rest).await;
     assert!(rest.is_empty());
 }
@@ -96,7 +96,7 @@ async fn heads_that_are_too_large_are_refused() {
     assert!(read_head(&mut connection).await.starts_with("HTTP/1.1 431"));
 }
 
-/// Sends a request as a client does that reads nothing before it has sent everything, and tells the status line.
+/// Sends a request like a client that reads nothing until it has sent everything. Returns the status line.
 async fn send_all(address: SocketAddr, head: &str, body: usize) -> String {
     let mut connection = TcpStream::connect(address).await.unwrap();
     let head = format!("{head}\r\nhost: x\r\ncontent-length: {body}\r\n\r\n");
@@ -133,14 +133,14 @@ async fn a_client_that_does_not_read_its_answers_loses_its_connection() {
     let min_read_rate = MinRate { window: Duration::from_millis(50), bytes: 1 << 10 };
     let running = run(ServeSettings { connections: 1, min_read_rate, ..ServeSettings::default() }).await;
     let mut first = TcpStream::connect(running.address).await.unwrap();
-    // More than the buffers of any system hold.
+    // More than the socket buffers of any system can hold.
     let requests = "GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(500);
     first.write_all(requests.as_bytes()).await.unwrap();
     let mut second = TcpStream::connect(running.address).await.unwrap();
     second.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     assert!(
         read_head(&mut second).await.starts_with("HTTP/1.1 200 OK"),
-        "the first one still has the only place"
+        "the first connection still has the only slot"
     );
 }
 
@@ -154,7 +154,7 @@ async fn one_address_has_so_many_connections() {
     assert!(read_head(&mut first).await.starts_with("HTTP/1.1 200 OK"));
     let mut second = TcpStream::connect(running.address).await.unwrap();
     let mut byte = [0];
-    assert!(!matches!(second.read(&mut byte).await, Ok(1..)), "the second one is closed");
+    assert!(!matches!(second.read(&mut byte).await, Ok(1..)), "the second connection is closed");
     first.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-    assert!(read_head(&mut first).await.contains("200 OK"), "the first one is not disturbed");
+    assert!(read_head(&mut first).await.contains("200 OK"), "the first connection is not affected");
 }

@@ -1,4 +1,4 @@
-//! Logging in and out, and what the public client does around it.
+//! Logging in and out, in the ways of the public client.
 
 use http::Method;
 use serde_json::json;
@@ -37,7 +37,7 @@ async fn a_login_opens_a_session_that_goes_on_by_refreshing() {
             deployment.ask_as(None, Method::POST, "/user/refresh", Some(json!({ spelling: old }))).await;
         assert_eq!((again.status.as_u16(), again.code()), (401, "INVALID_REFRESH_TOKEN"));
         let after = deployment.ask_as(token, Method::GET, "/user/profile", None).await;
-        assert_eq!(after.status, 401, "using an old one again ends the session");
+        assert_eq!(after.status, 401, "using an old refresh token again ends the session");
     }
 }
 

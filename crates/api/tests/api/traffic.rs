@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::deployment::Deployment;
 
-/// The start of the deployment's day, in Unix seconds; its clock stands at noon.
+/// The start of the deployment's day, in Unix seconds. Its clock shows noon.
 const MIDNIGHT: i64 = 1_772_323_200;
 const NOON: i64 = MIDNIGHT + 43_200;
 const DAY: i64 = 86_400;
@@ -185,10 +185,7 @@ async fn traffic_of_what_was_deleted_stays_readable_by_its_id() {
     }
     for query in [format!("bucketId={unknown}"), format!("bucketId={bucket}&repoId={unknown}")] {
         let none = timestamps(&deployment.get(&format!("/stats/minute?{query}")).await.body);
-        assert_eq!(
-            none, [0_i64; 0],
-            "nothing of what is named is there, which is not the same as all: {query}"
-        );
+        assert_eq!(none, [0_i64; 0], "nothing named exists, so the list is empty and not complete: {query}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Callers that have not proven who they are: what they may send is little, and what they hold back is let go of.
+//! Unauthenticated callers: their bodies have lower limits, and bodies that stop arriving are abandoned.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -22,7 +22,7 @@ fn open() -> ApiSettings {
     ApiSettings { rate_limits: None, ..ApiSettings::default() }
 }
 
-/// A request as it comes over the network.
+/// A request that arrives over the network.
 fn post(path: &str, body: Body) -> Request<Body> {
     let peer: SocketAddr = "192.0.2.1:1234".parse().unwrap();
     let request = Request::post(path).header("content-type", "application/json").extension(ConnectInfo(peer));
@@ -102,7 +102,7 @@ async fn what_is_in_a_message_is_bounded_before_its_signature_is_looked_at() {
     }
 }
 
-/// The beginning of a body whose end never comes.
+/// A body that begins and never ends.
 fn held_back(bytes: usize) -> Body {
     let beginning = stream::once(async move { Ok::<_, Infallible>(Bytes::from(vec![b' '; bytes])) });
     Body::from_stream(beginning.chain(stream::pending()))
@@ -134,7 +134,7 @@ async fn all_strangers_share_one_budget_and_large_messages_do_not_keep_people_fr
         tower::ServiceExt::oneshot(router, request).await
     };
     let mut holding = std::pin::pin!(holding);
-    // It goes as far as its body does.
+    // Let the request run until it waits for its body.
     assert!(futures_util::poll!(&mut holding).is_pending());
     let refused = send(&deployment, "/node/report", &json!({ "ip": "node-1" }).to_string()).await;
     assert_eq!(refusal(&refused), (503, "OVERLOADED"), "{}", refused.text);
@@ -157,7 +157,7 @@ async fn the_node_in_this_process_counts_against_no_limit() {
     for _ in 0..5 {
         let request = Request::get("/node/sync?ip=x").header("host", "x").body(Empty::new()).unwrap();
         let answer = sender.send_request(request).await.unwrap();
-        // Not 429: it is only not signed.
+        // Not 429: the only error is the missing signature.
         assert_eq!(answer.status(), 400);
         answer.into_body().collect().await.unwrap();
     }
