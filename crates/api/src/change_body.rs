@@ -55,8 +55,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
 
 const SET_PASSWORD: &str = "is changed by its own user, with PUT /user/{userId}; POST \
                             /organization/users/{userId}/reset-password gives another user a one-time password";
-const CHANGE_BUCKET: &str = "is changed with PUT /bucket/{bucketId}";
-const CHANGE_REPOSITORY: &str = "is changed with PUT /repo/{repoId}";
+const CHANGE_BUCKET: &str = "is a field of PUT /bucket/{bucketId}, not of this call";
+const CHANGE_REPOSITORY: &str = "is a field of PUT /repo/{repoId}, not of this call";
 
 impl<T: DeserializeOwned> FromRequest<ApiState> for ChangeBody<T> {
     type Rejection = ApiError;

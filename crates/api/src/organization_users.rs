@@ -187,7 +187,7 @@ struct OneOrgUser {
     tag = "Users",
     operation_id = "createUser",
     security(("bearer" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "A repetition with the same key gets the first result again")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "A repetition with the same key within 24 hours gets the first result again")),
     request_body = NewUser,
     responses(
         (status = 201, description = "Created", body = OneOrgUser),

@@ -94,7 +94,7 @@ struct TokenCreated {
     tag = "Tokens",
     operation_id = "createToken",
     security(("bearer" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "A repetition with the same key gets the first result again, without the token")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "A repetition with the same key within 24 hours gets the first result again, without the token")),
     request_body = NewToken,
     responses(
         (status = 201, description = "Created", body = TokenCreated),

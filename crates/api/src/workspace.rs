@@ -222,7 +222,7 @@ struct NewWorkspace {
     tag = "Workspaces",
     operation_id = "createWorkspace",
     security(("bearer" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "A repetition with the same key gets the first result again")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "A repetition with the same key within 24 hours gets the first result again")),
     request_body = NewWorkspace,
     responses(
         (status = 201, description = "Created", body = OneWorkspace),

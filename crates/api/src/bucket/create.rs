@@ -42,7 +42,7 @@ pub(crate) struct BucketCreated {
     tag = "Buckets",
     operation_id = "createBucket",
     security(("bearer" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "A repetition with the same key gets the first result again")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "A repetition with the same key within 24 hours gets the first result again")),
     request_body = NewBucket,
     responses(
         (status = 200, description = "Registered", body = BucketCreated),

@@ -50,7 +50,7 @@ impl From<CreatedRepository> for RepoStored {
     tag = "Repositories",
     operation_id = "createRepository",
     security(("bearer" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "A repetition with the same key gets the first result again")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "A repetition with the same key within 24 hours gets the first result again")),
     request_body = NewRepo,
     responses(
         (status = 200, description = "Created", body = RepoStored),

@@ -78,7 +78,7 @@ pub(crate) struct RepoKeyList<'a> {
     security(("bearer" = [])),
     params(
         ("repoId" = String, Path, format = "uuid", description = "The repository"),
-        ("Idempotency-Key" = Option<String>, Header, description = "A repetition with the same key gets the first result again, without the secret"),
+        ("Idempotency-Key" = Option<String>, Header, description = "A repetition with the same key within 24 hours gets the first result again, without the secret"),
     ),
     request_body = RepoKeyFields,
     responses(
