@@ -237,7 +237,7 @@ impl Params {
             None => None,
             Some(text) => Some(
                 C::from_text(text)
-                    .ok_or_else(|| ApiError::field("cursor", "must be the nextCursor of a previous page"))?,
+                    .ok_or_else(|| ApiError::field("cursor", "must be a nextCursor from this same list"))?,
             ),
         };
         match (limit, after) {
