@@ -1,4 +1,4 @@
-//! Names of headers that are looked up for every request: read once, not each time.
+//! Header names that every request is checked for, parsed once.
 
 use http::HeaderName;
 

@@ -1,4 +1,4 @@
-//! The checksums that S3 knows ("Checking object integrity"), computed while bytes pass.
+//! The checksums that S3 supports ("Checking object integrity"), computed while bytes pass through.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crc_fast::CrcAlgorithm;
 use http::header::{HeaderName, HeaderValue};
 use ring::digest;
 
-/// An algorithm of `x-amz-checksum-…`.
+/// An algorithm of the `x-amz-checksum-…` headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
     /// CRC-32 as in Ethernet and ZIP.
@@ -18,17 +18,17 @@ pub enum Algorithm {
     Crc32c,
     /// CRC-64 as in NVMe.
     Crc64Nvme,
-    /// SHA-1.
+    /// 20 bytes.
     Sha1,
-    /// SHA-256.
+    /// 32 bytes.
     Sha256,
 }
 
 impl Algorithm {
-    /// All of them.
+    /// Every supported algorithm.
     pub const ALL: [Self; 5] = [Self::Crc32, Self::Crc32c, Self::Crc64Nvme, Self::Sha1, Self::Sha256];
 
-    /// The header or trailer that carries it.
+    /// The header or trailer that carries the checksum.
     pub fn header(self) -> HeaderName {
         HeaderName::from_static(self.header_text())
     }
@@ -43,7 +43,7 @@ impl Algorithm {
         }
     }
 
-    /// The algorithm of a header's name, in any case.
+    /// The algorithm of a header name, in any case.
     pub(crate) fn of_header(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|algorithm| algorithm.header_text().eq_ignore_ascii_case(name))
     }
@@ -58,23 +58,23 @@ impl Algorithm {
     }
 }
 
-/// A checksum as it is written: base64, of the algorithm's length.
+/// A checksum in base64, with the length of its algorithm.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checksum {
-    /// How it is computed.
+    /// Determines the length of the checksum.
     pub algorithm: Algorithm,
     value: HeaderValue,
     bytes: Box<[u8]>,
 }
 
 impl Checksum {
-    /// Reads a header's value; `None` if it isn't base64 of the algorithm's length.
+    /// Parses a header value. `None` if it isn't base64 of the algorithm's length.
     pub fn read(algorithm: Algorithm, text: &str) -> Option<Self> {
         let bytes = STANDARD.decode(text).ok().filter(|bytes| bytes.len() == algorithm.bytes())?;
         Some(Self { algorithm, value: HeaderValue::from_str(text).ok()?, bytes: bytes.into() })
     }
 
-    /// The header's value.
+    /// The base64 text.
     pub fn value(&self) -> &HeaderValue {
         &self.value
     }
@@ -84,7 +84,7 @@ impl Checksum {
     }
 }
 
-/// A checksum that is being computed.
+/// A checksum in progress.
 pub(crate) struct RunningChecksum(ChecksumKind);
 
 enum ChecksumKind {
@@ -111,7 +111,7 @@ impl RunningChecksum {
         }
     }
 
-    /// The checksum's bytes, the most significant first.
+    /// The bytes of the checksum, most significant first.
     pub(crate) fn finish(self) -> Bytes {
         match self.0 {
             ChecksumKind::Crc(crc, length) => {

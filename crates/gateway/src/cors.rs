@@ -1,5 +1,5 @@
-//! Web pages that read and write objects (CORS). S3 has a configuration for each bucket; here the operator names the
-//! origins of all. Preflights are answered before any signature is looked at: browsers don't sign them.
+//! CORS: web pages that read and write objects. S3 configures CORS per bucket; here the operator sets the origins
+//! for all buckets. Preflights are answered before signatures are checked, because browsers don't sign them.
 
 use bucketry_listener::origins::AllowedOrigins;
 use http::header::{
@@ -15,13 +15,13 @@ use crate::execute::GatewayBody;
 
 const METHODS: [&str; 5] = ["GET", "HEAD", "PUT", "POST", "DELETE"];
 const ALLOWED_METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, PUT, POST, DELETE");
-/// How long a browser may keep the answer, in seconds.
+/// How long a browser may cache the response to a preflight, in seconds.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("3600");
 const ANY: HeaderValue = HeaderValue::from_static("*");
 const VARIES: HeaderValue =
     HeaderValue::from_static("Origin, Access-Control-Request-Headers, Access-Control-Request-Method");
 
-/// The value of `Access-Control-Allow-Origin` for a request; none where no page may read the answer.
+/// The value of `Access-Control-Allow-Origin` for a request. `None` if no page may read the response.
 pub(crate) fn allowed_origin(allowed: &AllowedOrigins, headers: &HeaderMap) -> Option<HeaderValue> {
     if allowed.is_empty() {
         return None;
@@ -44,25 +44,27 @@ pub(crate) fn preflight(allowed: &AllowedOrigins, parts: &Parts) -> Result<Respo
     };
     if allowed.is_empty() {
         return refused(
-            "CORS is not enabled here. The operator names the origins of web pages in --allowed-origins.",
+            "CORS is not enabled on this gateway. The operator can allow origins with --allowed-origins.",
         );
     }
     if allowed_origin(allowed, &parts.headers).is_none() || !METHODS.contains(&method) {
-        return refused("This CORS request is not allowed: not from this origin, or not with this method.");
+        return refused(
+            "This CORS request is not allowed: the gateway does not allow its origin or its method.",
+        );
     }
     let mut response = Response::new(GatewayBody::empty());
     *response.status_mut() = StatusCode::OK;
     let headers = response.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, ALLOWED_METHODS);
     headers.insert(ACCESS_CONTROL_MAX_AGE, MAX_AGE);
-    // Whatever a client signs it may send.
+    // A page may send any header that it signs.
     if let Some(wanted) = parts.headers.get(ACCESS_CONTROL_REQUEST_HEADERS) {
         headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
     }
     Ok(response)
 }
 
-/// Lets the page read an answer, with all its headers.
+/// Lets the page read the response with all its headers.
 pub(crate) fn allow(origin: HeaderValue, headers: &mut HeaderMap) {
     let names: Vec<&str> = headers.keys().map(http::HeaderName::as_str).collect();
     let exposed = HeaderValue::from_str(&names.join(", "));

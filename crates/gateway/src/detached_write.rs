@@ -1,5 +1,5 @@
-//! A write on its way to the provider. Once the provider was asked, it goes on to its end where its client goes away: it
-//! may be carried out all the same, and what it changed must be counted.
+//! A write that continues when its client disconnects. Once the request has been sent to the provider, the provider
+//! may carry it out in any case, and the change must be counted.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,19 +11,20 @@ use tokio_util::task::TaskTracker;
 use crate::execute::{Answer, WriteState};
 use crate::meter::SizeCount;
 
-/// A write that somebody waits for. Dropping it gives it up, if the provider wasn't asked yet, and else leaves it to
-/// itself: where some of its payload was still to come from the client, it fails and nothing is stored.
+/// Awaits a write. Dropping this cancels a write that the provider hasn't been asked for yet. Any other write
+/// continues in the background; if some of its payload was still to come from the client, it fails and nothing is
+/// stored.
 pub(crate) struct DetachedWrite {
-    /// There until it has ended, and with it what it holds.
+    /// `None` once the write has ended, which releases everything it holds.
     write: Option<Pin<Box<dyn Future<Output = Answer> + Send>>>,
     count: Option<SizeCount>,
     write_state: Arc<WriteState>,
-    /// Those that were left to themselves.
+    /// Tracks the writes that continue in the background.
     unattended: TaskTracker,
 }
 
 impl DetachedWrite {
-    /// Begins when it is first waited for.
+    /// The write starts when it is first polled.
     pub(crate) fn new(
         write: impl Future<Output = Answer> + Send + 'static,
         count: SizeCount,
@@ -51,7 +52,7 @@ impl Drop for DetachedWrite {
         if !self.write_state.has_begun() {
             return;
         }
-        // Without a runtime the whole process is ending.
+        // Without a runtime, the whole process is ending.
         let Ok(runtime) = Handle::try_current() else { return };
         let guard = self.write_state.detach();
         let ending = async move {

@@ -1,8 +1,8 @@
-//! Errors as S3 clients know them: a status, a stable code, a sentence, and an XML document that holds them.
+//! Errors as S3 clients see them: a status, a stable code and a message in an XML document.
 
 use http::StatusCode;
 
-/// The codes that the gateway answers, each of S3's own list. The variant names are the wire texts.
+/// The error codes that the gateway returns, all from S3's own list. The variants are named as on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the names are the wire's, and the provider's documentation explains them")]
 pub enum Code {
@@ -54,7 +54,7 @@ pub enum Code {
 }
 
 impl Code {
-    /// The text on the wire.
+    /// The code as written on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AccessDenied => "AccessDenied",
@@ -105,7 +105,7 @@ impl Code {
         }
     }
 
-    /// The status that S3 answers the code with.
+    /// The HTTP status that S3 returns with the code.
     pub fn status(self) -> StatusCode {
         match self {
             Self::NotModified => StatusCode::NOT_MODIFIED,
@@ -131,34 +131,35 @@ impl Code {
     }
 }
 
-/// A request that is refused, or that failed.
+/// A request that was refused or has failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {message}", .code.as_str())]
 pub struct S3Error {
-    /// The stable code.
+    /// Stable, so clients can match on it.
     pub code: Code,
-    /// One sentence that names the thing and the remedy, without secrets and without what a provider wrote.
+    /// What is wrong and what to do. Contains no secrets and no text from a provider.
     pub message: String,
-    /// Seconds after which to try again, for [`Code::SlowDown`] and [`Code::ServiceUnavailable`].
+    /// Seconds after which to retry, sent as `Retry-After`. Used with [`Code::SlowDown`] and
+    /// [`Code::ServiceUnavailable`].
     pub retry_after: Option<u32>,
 }
 
 impl S3Error {
-    /// An error with its sentence.
+    /// An error without `Retry-After`.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), retry_after: None }
     }
 
-    /// The provider or the gateway has too much to do: try again after so many seconds.
+    /// `SlowDown`: the provider or the gateway is overloaded, and the client should retry after this many seconds.
     pub fn slow_down(seconds: u32, message: impl Into<String>) -> Self {
         Self { retry_after: Some(seconds), ..Self::new(Code::SlowDown, message) }
     }
 
-    /// The status of the answer.
+    /// The HTTP status of the response.
     pub fn status(&self) -> StatusCode {
         self.code.status()
     }
 }
 
-/// The result of a step of a request.
+/// The result of processing a request or a part of it.
 pub type Result<T> = std::result::Result<T, S3Error>;

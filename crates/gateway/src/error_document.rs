@@ -1,4 +1,4 @@
-//! Errors on the wire: the XML document of the Amazon S3 API reference, "Error Responses".
+//! Error responses: the XML document that the Amazon S3 API reference describes in "Error Responses".
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
@@ -9,8 +9,8 @@ use crate::xml::DECLARATION;
 
 static X_AMZ_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 
-/// The answer that tells a client of an error. `resource` is the path as the client sent it. Answers to `HEAD` and
-/// 304 have no body (RFC 9110 §6.4.1); clients know them by their status.
+/// The response for an error. `resource` is the path as the client sent it. Responses to `HEAD` and with status 304
+/// have no body (RFC 9110 §6.4.1), so clients see only the status.
 pub fn response(error: &S3Error, method: &Method, resource: &str, request_id: &str) -> Response<Bytes> {
     let silent = method == Method::HEAD || error.code == Code::NotModified;
     let body = if silent { Bytes::new() } else { document(error, resource, request_id).into() };
@@ -29,7 +29,7 @@ pub fn response(error: &S3Error, method: &Method, resource: &str, request_id: &s
     response
 }
 
-/// The document. What XML can't hold is left out of it, and so is what is empty.
+/// The XML document of an error. Characters that XML doesn't allow and empty elements are left out.
 pub fn document(error: &S3Error, resource: &str, request_id: &str) -> String {
     let mut out = String::with_capacity(256 + error.message.len() + resource.len());
     out.push_str(DECLARATION);

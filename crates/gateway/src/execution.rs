@@ -1,5 +1,5 @@
-//! Carries a request out with handles of its own, so that it can go on when nobody waits for it any more, and draws
-//! conclusions for the bucket from how it ended.
+//! Executes a request with owned handles, so that it can outlive the client's connection, and reports to the
+//! bucket's circuit breaker and the observer how it ended.
 
 use std::sync::Arc;
 
@@ -15,26 +15,22 @@ use crate::payload::PayloadBody;
 use crate::protection::Slot;
 use crate::registry::{Registry, ServedBucket, ServedKey};
 
-/// What a request is carried out with, whoever waits for it.
+/// Everything that executing a request needs.
 pub(crate) struct Execution {
-    /// Who asks, and for which repository.
+    /// The caller's key, with its repository.
     pub(crate) key: Arc<ServedKey>,
-    /// Finds buckets.
     pub(crate) registry: Arc<Registry>,
-    /// How.
     pub(crate) settings: Settings,
-    /// The time of the request.
     pub(crate) now: Timestamp,
-    /// The bucket whose provider is asked; `None` where none is.
+    /// The bucket whose provider is contacted. `None` for operations that contact none.
     pub(crate) bucket: Option<Arc<ServedBucket>>,
-    /// How far a write has come; `None` of what isn't one.
+    /// The progress of a write. `None` for other operations.
     pub(crate) write_state: Option<Arc<WriteState>>,
-    /// Whom to tell.
     pub(crate) observer: Arc<dyn Observer>,
 }
 
 impl Execution {
-    /// Carries it out, and draws conclusions for the bucket.
+    /// Executes the request and records the outcome for the bucket.
     pub(crate) async fn execute(
         &self,
         target: &Target,
@@ -57,7 +53,8 @@ impl Execution {
         answer
     }
 
-    /// As [`Execution::execute`], with all that it needs, and keeping the request's places taken until it has ended.
+    /// Like [`Execution::execute`], but owns everything and holds the request's concurrency slots until it has
+    /// ended.
     pub(crate) async fn execute_owned(
         self,
         target: Target,
@@ -70,16 +67,16 @@ impl Execution {
         answer
     }
 
-    /// Draws conclusions for the bucket from how a request ended.
+    /// Records the outcome of a request for the bucket's circuit breaker and health.
     fn learn(&self, bucket: &ServedBucket, failure: Option<&Failure>) {
         let fault = failure.and_then(|failure| failure.fault);
         let breaker = &bucket.protection.breaker;
         if fault == Some(Fault::Unreachable) {
             if breaker.failed(Instant::now()) {
-                tracing::warn!(bucket = %bucket.id, "the bucket's provider can't be reached; left alone for a while");
+                tracing::warn!(bucket = %bucket.id, "the bucket's provider can't be reached; pausing requests to it");
             }
         } else if failure.is_none_or(|failure| failure.answered || fault.is_some()) {
-            // Of a request that was refused before the provider was asked, nothing is learnt.
+            // A request that was refused before the provider was contacted says nothing about the provider.
             breaker.succeeded();
         }
         if matches!(fault, Some(Fault::Unreachable | Fault::Failed | Fault::Misconfigured)) {

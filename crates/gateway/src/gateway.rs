@@ -1,4 +1,4 @@
-//! The gateway as its node sees it.
+//! The gateway's interface to its node.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ use crate::signature::Verifier;
 use crate::stats::{Counters, Stats};
 use crate::upload_id::UploadIds;
 
-/// How long writes whose clients have gone may still take when everything else has ended.
+/// How long detached writes, those whose clients have disconnected, may take after everything else has ended.
 const LAST_WRITES: Duration = Duration::from_secs(5);
 
 /// The gateway. Cheap to clone; clones are the same gateway.
@@ -33,7 +33,7 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// A gateway that serves nothing yet. `seed` tells its requests' ids from those of other gateways.
+    /// Creates a gateway that serves nothing yet. Gateways with different seeds generate different request ids.
     pub fn new(
         settings: GatewaySettings,
         observer: Arc<dyn Observer>,
@@ -57,18 +57,18 @@ impl Gateway {
         Self { service: Arc::new(service) }
     }
 
-    /// Serves a bucket, or another state of it. Requests in flight finish with the driver that they began with.
+    /// Adds or replaces a bucket. Requests in flight finish with the driver they started with.
     pub fn serve_bucket(&self, id: BucketId, driver: SharedDriver) {
         self.service.registry.serve_bucket(id, driver);
     }
 
-    /// Serves a bucket no more.
+    /// Stops serving a bucket.
     pub fn forget_bucket(&self, id: BucketId) {
         self.service.registry.forget_bucket(id);
     }
 
-    /// Serves a repository, or another state of it, with exactly these keys. Requests in flight finish as they began.
-    /// Without what seals its upload ids, multipart uploads are answered 503.
+    /// Adds or replaces a repository, with exactly these keys. Requests in flight finish with the configuration
+    /// they started with. Without `upload_ids`, multipart uploads are answered with 503.
     pub fn serve_repository(
         &self,
         repository: &NodeRepository,
@@ -78,26 +78,26 @@ impl Gateway {
         self.service.registry.serve_repository(repository, keys, upload_ids);
     }
 
-    /// Serves a repository no more; its keys open nothing from now on.
+    /// Stops serving a repository. Its keys are rejected from now on.
     pub fn forget_repository(&self, id: RepoId) {
         self.service.registry.forget_repository(id);
     }
 
-    /// All that it serves has come since the start. Until then a key that it doesn't know is told to try again: nobody
-    /// can say yet that there is no such key.
+    /// Reports that the whole configuration has been loaded since the start. Until then an unknown key is answered
+    /// with "try again", because the node can't know yet that there is no such key.
     pub fn complete(&self) {
         self.service.registry.complete();
     }
 
-    /// What it did so far.
+    /// A snapshot of the counters.
     pub fn stats(&self) -> Stats {
         self.service.counters.read()
     }
 
-    /// Takes requests until it is told to stop; returns once those in flight have ended, or were cut off because they
-    /// took too long. All of them are counted by then, and also what writes changed whose clients had gone.
+    /// Serves requests until `stop` is cancelled. Returns once all requests in flight have ended, or were cut off
+    /// because they took too long. By then all of them are counted, including the size changes of detached writes.
     ///
-    /// Dropping the future cuts everything off at once but for those writes, which end by themselves.
+    /// Dropping the future cuts off everything at once except detached writes, which run to their end.
     pub async fn run(&self, listener: TcpListener, stop: CancellationToken) {
         let service = &self.service;
         server::serve(listener, Arc::clone(service), &service.limits, stop).await;
@@ -105,7 +105,7 @@ impl Gateway {
         if tokio::time::timeout(LAST_WRITES, service.unattended.wait()).await.is_err() {
             tracing::warn!(
                 writes = service.unattended.len(),
-                "writes whose clients had gone were still under way; what they change is not counted"
+                "some writes of disconnected clients did not end in time; their size changes are not counted"
             );
         }
     }

@@ -1,4 +1,4 @@
-//! Hexadecimal digits, as signatures and hashes are written.
+//! The hexadecimal digits of signatures and hashes.
 
 /// Appends the bytes as lower-case digits.
 pub(crate) fn push(out: &mut Vec<u8>, bytes: &[u8]) {
@@ -15,7 +15,7 @@ pub(crate) fn read_32(text: &[u8]) -> Option<[u8; 32]> {
     if pairs.len() != out.len() {
         return None;
     }
-    // Looked at only at the end: no digit waits for the one before it.
+    // Checked once at the end, so that no digit waits for the one before it.
     let mut seen = 0;
     for (byte, [high, low]) in out.iter_mut().zip(pairs) {
         let (high, low) = (VALUES[usize::from(*high)], VALUES[usize::from(*low)]);
@@ -25,10 +25,10 @@ pub(crate) fn read_32(text: &[u8]) -> Option<[u8; 32]> {
     (seen & NONE == 0).then_some(out)
 }
 
-/// What is no lower-case digit. The digits themselves have none of its bits.
+/// The value of characters that are no lower-case digits. The digits themselves have none of its bits.
 const NONE: u8 = 0xf0;
 
-/// The value of each character as a digit.
+/// The value of each character as a digit, or `NONE`.
 const VALUES: [u8; 256] = {
     let mut values = [NONE; 256];
     let mut digit = 0;

@@ -1,15 +1,21 @@
-//! The data plane: applications speak S3 to it with a repository's key, and it carries their requests to the
-//! buckets, wherever they lie.
+//! The data plane. Applications send S3 requests signed with a repository's key, and the gateway forwards them to
+//! the repository's buckets at any provider.
 //!
-//! A request's walk (`service`): the listener (`server`) takes it, [`signature`] finds out who asks, [`operation`]
-//! what for, the key's access decides, [`route`] says which bucket and which part of it, [`payload`] verifies what is
-//! sent, [`execute`] carries it out at the bucket's provider (`forward` as it came, where S3 is spoken there, `translate`
-//! elsewhere), and `meter` counts it, however it ends.
+//! The stages of a request (`service`):
+//! - The listener (`server`) accepts it.
+//! - [`signature`] authenticates the caller.
+//! - [`operation`] parses what is requested, and the key's access level decides whether it is allowed.
+//! - [`route`] resolves the name to a bucket and a folder in it.
+//! - [`payload`] verifies the body.
+//! - [`execute`] runs the operation at the bucket's provider: `forward` passes the request through to providers
+//!   that speak S3, `translate` serves all others.
+//! - `meter` counts the request, however it ends.
 //!
 //! **Invariants:**
-//! - Nothing is asked of a provider before signature and access were checked.
-//! - What isn't understood is refused; no request for a sub-resource reaches the bucket or the object itself.
-//! - An object that ends before its length breaks the connection; a payload that isn't verified is never stored.
+//! - No provider is contacted before signature and access are checked.
+//! - What the gateway doesn't understand is refused. A request for a sub-resource never reaches the bucket or the
+//!   object itself.
+//! - An object that ends before its length breaks the connection. A payload that can't be verified is never stored.
 
 mod amazon_headers;
 pub mod checksum;

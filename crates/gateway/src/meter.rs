@@ -1,4 +1,4 @@
-//! Counts one request, from its first byte to the end of its answer, however it ends.
+//! Measures one request, from its first byte to the end of its response.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use crate::operation::Class;
 use crate::protection::Slot;
 use crate::stats::Counters;
 
-/// A request that is being counted. It is counted when this is dropped: at the end of the answer's body, or when the
-/// client goes away.
+/// A request that is being measured. It is counted when the measurement is dropped: at the end of the response
+/// body, or when the client disconnects.
 pub(crate) struct Measurement {
     counters: Arc<Counters>,
     observer: Arc<dyn Observer>,
@@ -29,20 +29,20 @@ pub(crate) struct Measurement {
     first_byte: Option<Instant>,
     class: Option<Class>,
     bucket: Option<(RepoId, BucketId)>,
-    /// Bytes of the request's body that arrived, framing and all.
+    /// Bytes of the request body that arrived, including chunk framing.
     pub(crate) received: Arc<AtomicU64>,
-    /// The length of its content.
+    /// The length of the content without framing, as the request declares it.
     content: u64,
     sent: u64,
     status: Option<u16>,
     provider_failed: bool,
     size_change: i64,
     whole: bool,
-    /// What the request holds until it ends.
+    /// The concurrency slots that the request occupies until it ends.
     held: Vec<Slot>,
 }
 
-/// Counts what a write changed whose client is gone.
+/// Counts the size change of a write whose client has disconnected.
 pub(crate) struct SizeCount {
     observer: Arc<dyn Observer>,
     clock: Arc<dyn Clock>,
@@ -51,7 +51,7 @@ pub(crate) struct SizeCount {
 }
 
 impl SizeCount {
-    /// So many bytes more, or less.
+    /// Adds a number of bytes, which may be negative.
     pub(crate) fn add(&self, size_change: i64) {
         if size_change != 0 {
             let row = UsageRow::empty(minute(&*self.clock), self.bucket, Some(self.repository));
@@ -60,7 +60,7 @@ impl SizeCount {
     }
 }
 
-/// The minute that something is counted in.
+/// The start of the current minute, in seconds since 1970.
 fn minute(clock: &dyn Clock) -> i64 {
     clock.now().as_second().div_euclid(60) * 60
 }
@@ -87,62 +87,62 @@ impl Measurement {
         }
     }
 
-    /// What it asks for is known.
+    /// Called once the operation is known.
     pub(crate) fn set_class(&mut self, class: Class) {
         self.class = Some(class);
     }
 
-    /// Which bucket it is for is known.
+    /// Called once the bucket is known.
     pub(crate) fn set_bucket(&mut self, repository: RepoId, bucket: BucketId) {
         self.bucket = Some((repository, bucket));
     }
 
-    /// How long the content is that it brings is known.
+    /// Called once the length of the content is known.
     pub(crate) fn set_content(&mut self, length: u64) {
         self.content = length;
     }
 
-    /// Keeps a place taken until the end.
+    /// Occupies a concurrency slot until the request ends.
     pub(crate) fn hold(&mut self, slot: Slot) {
         self.held.push(slot);
     }
 
-    /// Leaves the places to what may outlive the request.
+    /// Hands the concurrency slots to a write that may outlive the request.
     pub(crate) fn release(&mut self) -> Vec<Slot> {
         std::mem::take(&mut self.held)
     }
 
-    /// Counts for the bucket what outlives the request; none where the request is for no bucket.
+    /// The counter for a write that may outlive the request. `None` if the request is for no bucket.
     pub(crate) fn size_count(&self) -> Option<SizeCount> {
         let (repository, bucket) = self.bucket?;
         let (observer, clock) = (Arc::clone(&self.observer), Arc::clone(&self.clock));
         Some(SizeCount { observer, clock, repository, bucket })
     }
 
-    /// The provider failed it.
+    /// Attributes the failure to the provider.
     pub(crate) fn blame_provider(&mut self) {
         self.provider_failed = true;
     }
 
-    /// By how much what is stored has changed.
+    /// Sets the change of the stored size, in bytes.
     pub(crate) fn set_size_change(&mut self, bytes: i64) {
         self.size_change = bytes;
     }
 
-    /// The head of the answer is on its way.
+    /// Called when the head of the response is ready.
     pub(crate) fn answered(&mut self, status: u16) {
         self.status = Some(status);
         self.first_byte = Some(Instant::now());
     }
 
-    /// How an answer ended whose head was sent before.
+    /// Records the real outcome of a response whose head was sent before the operation ended.
     fn ended_late(&mut self, end: KeepAliveEnd) {
         self.status = Some(end.status.as_u16());
         self.size_change = end.size_change;
         self.provider_failed |= end.fault.is_some();
     }
 
-    /// Counts the answer's body on.
+    /// Wraps the response body to measure it.
     pub(crate) fn measure(self, body: GatewayBody) -> Measured {
         Measured { inner: body, measurement: self }
     }
@@ -171,7 +171,8 @@ impl Measurement {
 
 impl Drop for Measurement {
     fn drop(&mut self) {
-        // What arrived is framing too, in some forms: the content counts, as far as it came.
+        // With chunked payloads the received bytes include framing, so the length of the content is the upper
+        // bound.
         let uploaded = self.content.min(self.received.load(Ordering::Relaxed));
         let class = match self.class {
             Some(Class::Read) => 0,
@@ -187,7 +188,7 @@ impl Drop for Measurement {
     }
 }
 
-/// The body of an answer, counted as it goes out.
+/// A response body that is measured while it is sent.
 pub(crate) struct Measured {
     inner: GatewayBody,
     measurement: Measurement,
@@ -227,7 +228,7 @@ impl Body for Measured {
 }
 
 impl Measured {
-    /// There is nothing to send: an answer to a HEAD, or one without a body.
+    /// For responses to HEAD and responses without a body.
     pub(crate) fn without_content(mut self) -> Self {
         self.measurement.whole = true;
         self

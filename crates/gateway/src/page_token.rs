@@ -1,7 +1,8 @@
-//! The tokens that continue a list: opaque to clients, and good only for the list that they were given for.
+//! Continuation tokens. They are opaque to clients and valid only for the list that they were issued for.
 //!
-//! A token holds where the provider's page ended, which would tell clients names that they are not to see. It is
-//! encrypted and authenticated, bound to repository, bucket, prefix and delimiter, and the same place has the same token.
+//! A token contains the position at which the provider's page ended, which could reveal names that clients must not
+//! see. It is therefore encrypted and authenticated, and bound to repository, bucket, prefix and delimiter. Equal
+//! positions have equal tokens.
 
 use bucketry_model::id::{BucketId, RepoId};
 use serde::{Deserialize, Serialize};
@@ -9,30 +10,28 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Code, Result, S3Error};
 use crate::sealer::Sealer;
 
-/// Texts that begin so are tokens; no client makes up keys like that.
+/// Prefix of tokens. It distinguishes a token from a key in parameters that accept either.
 const MARK: &str = "bkt1.";
 
-/// Where a list goes on.
+/// The position from which a list continues.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PagePosition {
-    /// The provider's own token.
+    /// The provider's continuation token.
     #[serde(rename = "t", default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
-    /// Only what comes after this, in the bucket's own keys.
+    /// Skip keys up to and including this one (a key in the bucket, with the folder).
     #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
 }
 
-/// The list that a token belongs to.
+/// The list that a token is bound to.
 #[derive(Debug, Clone, Copy)]
+#[allow(missing_docs, reason = "the fields are what the token is bound to")]
 pub struct Scope<'a> {
-    /// The repository.
     pub repository: RepoId,
-    /// The bucket.
     pub bucket: BucketId,
-    /// The prefix, in the bucket's own keys.
+    /// With the repository's folder.
     pub prefix: &'a str,
-    /// The delimiter.
     pub delimiter: Option<&'a str>,
 }
 
@@ -49,22 +48,22 @@ impl Scope<'_> {
 pub struct PageTokens(Sealer);
 
 impl PageTokens {
-    /// Takes a secret that all nodes share which clients are sent to in turn; a token opens where it was sealed, and
-    /// where the secret is the same.
+    /// Creates the sealer from a secret that all nodes share. A token opens wherever the secret is the same.
     pub fn new(secret: &[u8; 32]) -> Result<Self> {
         Sealer::new(secret, "bucketry list token").map(Self)
     }
 
-    /// Makes the token of a place.
+    /// Creates the token for a position.
     pub fn seal(&self, scope: Scope<'_>, position: &PagePosition) -> Result<String> {
-        let failed = |_| S3Error::new(Code::InternalError, "The token of the list can't be sealed.");
+        let failed =
+            |_| S3Error::new(Code::InternalError, "The gateway could not encrypt the continuation token.");
         let position = serde_json::to_vec(position).map_err(failed)?;
         Ok([MARK, &self.0.seal(&scope.bytes(), position)?].concat())
     }
 
-    /// Opens a token. Whatever isn't one of this list is refused.
+    /// Opens a token. Anything that isn't a token of this list is refused.
     ///
-    /// What it holds is not to be trusted: who knows the secret can make tokens up.
+    /// Don't trust the content: anyone who knows the secret can create tokens.
     pub fn open(&self, scope: Scope<'_>, token: &str) -> Result<PagePosition> {
         let opened = || {
             let position = self.0.open(&scope.bytes(), token.strip_prefix(MARK)?)?;
@@ -73,18 +72,18 @@ impl PageTokens {
         opened().ok_or_else(not_of_this_list)
     }
 
-    /// Whether a marker is a token of ours, and not a key.
+    /// Whether a marker is a token of ours rather than a key.
     pub fn is_token(marker: &str) -> bool {
         marker.starts_with(MARK)
     }
 }
 
-/// The refusal of a token that was given for another list, or by nobody.
+/// The error for a token that was issued for another list, or was made up.
 pub(crate) fn not_of_this_list() -> S3Error {
     S3Error::new(
         Code::InvalidArgument,
-        "The continuation token is not one of this list: bucket, prefix and delimiter must be those of the request \
-         before. Begin the list anew.",
+        "The continuation token is not valid for this list. Send it with the access key, bucket, prefix and delimiter \
+         of the request that returned it, or list again from the beginning.",
     )
 }
 

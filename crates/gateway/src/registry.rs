@@ -1,7 +1,7 @@
-//! What the node knows of repositories, their keys and their buckets: the configuration that requests are answered by.
+//! The configuration that requests are served by: repositories, their keys and their buckets.
 //!
-//! It changes one repository or bucket at a time. A request takes shared handles out of it once and keeps them to its
-//! end, so that what is in flight finishes on what it began with.
+//! It changes one repository or bucket at a time. A request takes shared handles once and uses them until it ends,
+//! so requests in flight finish with the configuration they started with.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -24,24 +24,24 @@ use crate::route::Routes;
 use crate::signature::{AccessKey, KeySource, SigningSecret};
 use crate::upload_id::UploadIds;
 
-/// A key of a repository, opened.
+/// A repository key with its secret in plain text.
 #[derive(Debug)]
 pub struct OpenKey {
-    /// The key.
+    /// The id of the key in the API. Clients sign with [`Self::access_key`].
     pub id: RepoKeyId,
     /// The access key id that clients sign with.
     pub access_key: String,
-    /// What it may do.
+    /// Which operations the key allows.
     pub access: KeyAccess,
-    /// What clients sign with.
+    /// The secret access key that clients sign with.
     pub secret: SigningSecret,
-    /// Seals the tokens of lists. Made of the key's secret, which all nodes know and nobody else but the client: a
-    /// list may go on at another node, and over a restart.
+    /// Seals continuation tokens. It is derived from the key's secret, which only the client and the nodes know, so
+    /// a list can continue at another node and after a restart.
     pub(crate) page_tokens: PageTokens,
 }
 
 impl OpenKey {
-    /// A key with its secret. It fails only where the machine's cryptography does.
+    /// Fails only if the cryptography library does.
     pub fn new(id: RepoKeyId, access_key: String, access: KeyAccess, secret: Secret) -> Result<Self> {
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
         let mut seed = [0; 32];
@@ -51,16 +51,16 @@ impl OpenKey {
     }
 }
 
-/// A key together with the repository that it opens.
+/// A key with the routes of its repository.
 #[derive(Debug)]
 pub struct ServedKey {
-    /// The key.
+    /// The key that clients sign with.
     pub key: OpenKey,
-    /// Where the names of its repository lead.
+    /// The buckets that the repository's names resolve to.
     pub routes: Arc<Routes>,
-    /// Seals the upload ids of its repository; `None` where the node has not got the sealing key.
+    /// Seals the repository's upload ids. `None` if the node doesn't have the sealing key.
     pub(crate) upload_ids: Option<Arc<UploadIds>>,
-    /// What it is doing.
+    /// Shared by all versions of the key's configuration.
     pub(crate) activity: Arc<KeyActivity>,
 }
 
@@ -70,17 +70,17 @@ impl AccessKey for ServedKey {
     }
 }
 
-/// What a key is doing, whatever becomes of its repository meanwhile.
+/// The current use of a key. It survives changes of the key's repository.
 #[derive(Debug)]
 pub(crate) struct KeyActivity {
-    /// Its requests in flight.
+    /// Counts the key's requests in flight.
     pub(crate) slots: ConcurrencyLimit,
-    /// The minute since 1970 in which its use was last told.
+    /// The minute since 1970 in which the key's use was last reported.
     response: AtomicI64,
 }
 
 impl KeyActivity {
-    /// Whether its use is to be told, which it is once a minute.
+    /// Whether to report the key's use, which is done once per minute.
     pub(crate) fn is_news(&self, now: Timestamp) -> bool {
         let minute = now.as_second().div_euclid(60);
         self.response.load(Ordering::Relaxed) != minute
@@ -90,11 +90,11 @@ impl KeyActivity {
 
 /// A bucket that the node serves.
 pub struct ServedBucket {
-    /// The bucket.
+    /// The id of the bucket.
     pub id: BucketId,
-    /// What carries requests to it.
+    /// Sends requests to the bucket's provider.
     pub driver: SharedDriver,
-    /// What keeps it from being asked too much.
+    /// The bucket's circuit breaker and concurrency limit.
     pub protection: Arc<Protection>,
 }
 
@@ -104,24 +104,24 @@ impl fmt::Debug for ServedBucket {
     }
 }
 
-/// All of it.
+/// All repositories, keys and buckets that the node serves.
 pub struct Registry {
     protection: ProtectionSettings,
     buckets: RwLock<HashMap<BucketId, Arc<ServedBucket>, RandomState>>,
     repositories: RwLock<Repositories>,
-    /// Whether all repositories have come since the start.
+    /// Whether all repositories have been loaded since the start.
     is_complete: AtomicBool,
 }
 
 #[derive(Default)]
 struct Repositories {
-    /// The access keys of each repository, so that they go with it.
+    /// The access keys of each repository, to remove them with it.
     access_keys: HashMap<RepoId, Vec<String>>,
     keys: HashMap<String, Arc<ServedKey>, RandomState>,
 }
 
 impl Registry {
-    /// Knows nothing yet.
+    /// An empty registry.
     pub fn new(protection: ProtectionSettings) -> Self {
         Self {
             protection,
@@ -131,47 +131,47 @@ impl Registry {
         }
     }
 
-    /// The key with this access key id.
+    /// Finds a key by its access key id.
     pub fn key(&self, access_key: &str) -> Option<Arc<ServedKey>> {
         read(&self.repositories).keys.get(access_key).cloned()
     }
 
-    /// The bucket, unless the node doesn't serve it: it hasn't come yet, or couldn't be opened.
+    /// Finds a bucket. `None` if the node hasn't loaded it yet, or can't open it.
     pub fn bucket(&self, id: BucketId) -> Option<Arc<ServedBucket>> {
         read(&self.buckets).get(&id).cloned()
     }
 
-    /// How many repositories, keys and buckets are served.
+    /// The numbers of repositories, keys and buckets.
     pub fn sizes(&self) -> (usize, usize, usize) {
         let repositories = read(&self.repositories);
         (repositories.access_keys.len(), repositories.keys.len(), read(&self.buckets).len())
     }
 
-    /// Serves a bucket, or another state of it.
+    /// Adds or replaces a bucket.
     pub fn serve_bucket(&self, id: BucketId, driver: SharedDriver) {
-        // A bucket that changed starts with a clean slate: what failed may have been what was changed.
+        // The circuit breaker of a changed bucket starts closed: the change may have fixed what failed.
         let protection = Arc::new(Protection::new(&self.protection));
         let bucket = Arc::new(ServedBucket { id, driver, protection });
         write(&self.buckets).insert(id, bucket);
     }
 
-    /// Serves a bucket no more.
+    /// Stops serving a bucket.
     pub fn forget_bucket(&self, id: BucketId) {
         write(&self.buckets).remove(&id);
     }
 
-    /// Everything that is served has come: who isn't known now is a stranger.
+    /// Marks the configuration as fully loaded. From now on an unknown key is refused.
     pub fn complete(&self) {
         self.is_complete.store(true, Ordering::Release);
     }
 
-    /// Whether it has.
+    /// Whether [`Registry::complete`] was called.
     pub fn is_complete(&self) -> bool {
         self.is_complete.load(Ordering::Acquire)
     }
 
-    /// Serves a repository with exactly these keys, and what seals its upload ids. Those that it holds itself are
-    /// sealed, and passed over.
+    /// Adds or replaces a repository with exactly these keys. The keys and the sealing key in `repository` are
+    /// still encrypted and are ignored.
     pub fn serve_repository(
         &self,
         repository: &NodeRepository,
@@ -208,7 +208,7 @@ impl Registry {
         all.access_keys.insert(id, access_keys);
     }
 
-    /// Serves a repository no more.
+    /// Stops serving a repository and its keys.
     pub fn forget_repository(&self, id: RepoId) {
         let mut all = write(&self.repositories);
         for access_key in all.access_keys.remove(&id).unwrap_or_default() {
@@ -233,7 +233,7 @@ impl fmt::Debug for Registry {
     }
 }
 
-// Nothing panics while a lock is held, and if it did, the maps would still be whole.
+// Nothing panics while a lock is held, and if something did, the maps would still be consistent.
 fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
     lock.read().unwrap_or_else(PoisonError::into_inner)
 }
@@ -274,10 +274,10 @@ mod tests {
         registry.serve_repository(&repository(2), vec![key(3, "C")], None);
         let in_flight = registry.key("B").unwrap();
         registry.serve_repository(&repository(1), vec![key(2, "B")], None);
-        assert!(registry.key("A").is_none(), "a revoked key opens nothing");
+        assert!(registry.key("A").is_none(), "a revoked key is not found");
         let now = registry.key("B").unwrap();
-        assert!(Arc::ptr_eq(&now.activity, &in_flight.activity), "what is in flight goes on counting");
-        assert!(!Arc::ptr_eq(&now.routes, &in_flight.routes), "and keeps the routes that it began with");
+        assert!(Arc::ptr_eq(&now.activity, &in_flight.activity), "requests in flight still count");
+        assert!(!Arc::ptr_eq(&now.routes, &in_flight.routes), "and use the routes they started with");
         registry.forget_repository(repository(1).id);
         assert!(registry.key("B").is_none());
         assert!(registry.key("C").is_some());

@@ -1,17 +1,17 @@
-//! Names for requests, so that a client, a log line and an operator can speak of the same one.
+//! Request ids, which a client's error, a log line and an operator's question have in common.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::HeaderValue;
 
-/// Gives names. Two gateways with different seeds give different ones.
+/// Generates request ids. Generators with different seeds generate different ids.
 #[derive(Debug)]
 pub(crate) struct RequestIds {
     next: AtomicU64,
 }
 
-/// A request's name: 16 hexadecimal digits.
+/// 16 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RequestId([u8; 16]);
 
@@ -23,7 +23,7 @@ impl RequestIds {
     }
 
     pub(crate) fn next(&self) -> RequestId {
-        // SplitMix64: every number once, in an order that tells nothing of how many requests there were.
+        // SplitMix64 yields every number once, in an order that doesn't reveal how many requests there were.
         let mut z = self.next.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed);
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

@@ -1,7 +1,8 @@
-//! From the names that clients use to buckets and the keys within them.
+//! Resolves the bucket names and keys that clients use to buckets and to keys in them.
 //!
-//! In mode NORMAL a client names a bucket as its provider does, and its keys lie under a folder of the bucket that it
-//! never sees. In mode MIRROR the name of any attached bucket, or the repository's own, leads to the master.
+//! In mode NORMAL, a client uses the provider's bucket name, and its keys are in a folder of the bucket that
+//! clients never see. In mode MIRROR, the name of any attached bucket and the name of the repository lead to the
+//! master bucket.
 
 use std::collections::HashMap;
 
@@ -13,7 +14,7 @@ use foldhash::fast::RandomState;
 use crate::error::{Code, Result, S3Error};
 use crate::operation::{KeyText, ObjectKey};
 
-/// Where a repository's names lead.
+/// The bucket names of a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Routes {
     repository: RepoId,
@@ -21,17 +22,17 @@ pub struct Routes {
     by_name: HashMap<String, Route, RandomState>,
 }
 
-/// Where a name leads.
+/// What a bucket name resolves to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
-    /// The bucket.
+    /// The registered bucket.
     pub bucket: BucketId,
-    /// The part of it that the client sees.
+    /// The folder of the bucket that the repository uses.
     pub folder: KeyPrefix,
 }
 
 impl Routes {
-    /// Those of a repository: its name, its mode and its buckets.
+    /// Builds the routes of a repository from its name, mode and attached buckets.
     pub fn new(
         repository: RepoId,
         name: &str,
@@ -68,50 +69,53 @@ impl Routes {
         }
     }
 
-    /// The repository.
+    /// The id of the repository that the routes belong to.
     pub fn repository(&self) -> RepoId {
         self.repository
     }
 
-    /// The names that lead somewhere, in the repository's order.
+    /// All names that resolve, in the order in which the buckets are attached.
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// Where a name leads.
+    /// Resolves a bucket name, or fails with `NoSuchBucket`.
     pub fn find(&self, name: &str) -> Result<&Route> {
         self.by_name.get(name).ok_or_else(|| {
             S3Error::new(
                 Code::NoSuchBucket,
-                "The repository that this key belongs to has no bucket of that name.",
+                "The repository of this access key has no bucket with this name. ListBuckets returns the names that it \
+                 has.",
             )
         })
     }
 }
 
-/// The answer where the node doesn't have a bucket (yet), or couldn't open it.
+/// The error for a bucket that the node hasn't loaded yet or couldn't open.
 pub fn not_served() -> S3Error {
     S3Error {
         retry_after: Some(2),
         ..S3Error::new(
             Code::ServiceUnavailable,
-            "This node does not serve the bucket yet, or can't open it with the credential that is stored for it. \
-             Try again soon, or validate the bucket in Bucketry.",
+            "This node has not loaded the bucket yet, or can't open it with the stored credential. Try again in a few \
+             seconds. If the error persists, validate the bucket in Bucketry.",
         )
     }
 }
 
-/// Maps keys into the folder that they lie in, and back.
+/// Adds a repository's folder to keys, and removes it again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyPrefix(String);
 
 impl KeyPrefix {
-    /// The key in the bucket. [`ObjectKey`] made sure that no server's reading of it leads out of the folder.
+    /// The key in the bucket, or `KeyTooLongError`. [`ObjectKey`] guarantees that no server resolves it to a path
+    /// outside the folder.
     pub fn key(&self, key: &ObjectKey, max_bytes: usize) -> Result<String> {
         let whole = [&self.0, key.as_str()].concat();
         if whole.len() > max_bytes {
             let message = format!(
-                "The key is too long for this bucket: {} bytes with the repository's folder, {max_bytes} are allowed.",
+                "The key is too long for this bucket: it has {} bytes including the repository's folder, and at most \
+                 {max_bytes} are allowed.",
                 whole.len()
             );
             return Err(S3Error::new(Code::KeyTooLongError, message));
@@ -119,12 +123,12 @@ impl KeyPrefix {
         Ok(whole)
     }
 
-    /// A text that keys are compared with: a prefix or a marker.
+    /// Adds the folder to a prefix or a marker.
     pub fn add(&self, text: &KeyText) -> String {
         [&self.0, text.as_str()].concat()
     }
 
-    /// The client's key of one in the bucket; `None` of one that lies elsewhere.
+    /// The client's key for a key in the bucket. `None` if the key is outside the folder.
     pub fn strip<'a>(&self, key: &'a str) -> Option<&'a str> {
         key.strip_prefix(&self.0)
     }
@@ -185,7 +189,7 @@ mod tests {
         assert_eq!(folder.key(&key, 1_024).unwrap_err().code, Code::KeyTooLongError);
     }
 
-    /// A text with its escapes undone until none are left.
+    /// Percent-decodes a text until nothing changes.
     fn undone(text: &str) -> String {
         let mut text = text.to_owned();
         loop {
@@ -197,8 +201,8 @@ mod tests {
         }
     }
 
-    /// How the most careless of servers reads a key: escapes undone until none are left, backslashes taken for slashes,
-    /// and dots resolved.
+    /// Reads a key as the most careless server would: percent-decoded until nothing changes, with backslashes as
+    /// slashes, and with dot segments resolved.
     fn careless(key: &str) -> Vec<String> {
         let mut path = Vec::new();
         for segment in undone(key).split(['/', '\\']) {
@@ -225,7 +229,7 @@ mod tests {
         }
     }
 
-    /// What a request would have its provider read as places: each with what it must stay in.
+    /// All texts of a request that a provider could read as paths, each with the path that it must stay in.
     fn attachments(query: &str, copy_source: Option<&str>) -> Vec<(String, Vec<String>)> {
         let folder = KeyPrefix("in/here/".into());
         let inside = vec!["in".to_owned(), "here".to_owned()];
@@ -265,7 +269,7 @@ mod tests {
             Operation::GetObject(GetObject { version: Some(version), .. }) => {
                 let attachment = format!("in/here/{}", version.as_str());
                 let inside: Vec<_> = careless(&attachment);
-                // Not only inside: no step of it is resolved at all.
+                // It must not only stay inside: none of its segments may be resolved at all.
                 assert_eq!(inside.len(), 2 + undone(version.as_str()).split('/').count(), "{version:?}");
                 vec![(attachment, inside)]
             }

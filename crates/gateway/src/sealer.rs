@@ -1,8 +1,8 @@
-//! Seals short texts that clients carry for the gateway: encrypted, authenticated, bound to what they belong to, and
-//! the same for the same text each time.
+//! Seals short texts that clients store for the gateway. A sealed text is encrypted, authenticated and bound to a
+//! scope. Sealing a text twice gives the same result.
 //!
-//! The nonce is made of what is sealed, so no random numbers are needed and no state is kept: nodes that share the
-//! secret seal alike and open each other's.
+//! The nonce is derived from the sealed text, so neither random numbers nor state are needed. Nodes that share the
+//! secret seal alike and open each other's texts.
 
 use std::fmt;
 
@@ -13,15 +13,15 @@ use ring::hmac;
 
 use crate::error::{Code, Result, S3Error};
 
-/// Seals and opens texts of one purpose.
+/// Seals and opens texts for one purpose.
 pub(crate) struct Sealer {
     key: LessSafeKey,
     nonce: hmac::Key,
 }
 
 impl Sealer {
-    /// Derives the keys of a purpose from a secret: what is sealed for another purpose doesn't open here. It fails only
-    /// where the machine's cryptography does.
+    /// Derives the keys for a purpose from a secret. Texts that were sealed for another purpose don't open. Fails
+    /// only if the cryptography library does.
     pub(crate) fn new(secret: &[u8], purpose: &str) -> Result<Self> {
         let root = hmac::Key::new(hmac::HMAC_SHA256, secret);
         let key = hmac::sign(&root, format!("{purpose}: seal").as_bytes());
@@ -30,7 +30,7 @@ impl Sealer {
         Ok(Self { key: LessSafeKey::new(key), nonce: hmac::Key::new(hmac::HMAC_SHA256, nonce.as_ref()) })
     }
 
-    /// Seals a text, bound to `scope`, into characters that need no escaping in URLs.
+    /// Seals a text, bound to `scope`. The result needs no escaping in URLs.
     pub(crate) fn seal(&self, scope: &[u8], mut text: Vec<u8>) -> Result<String> {
         let mut whole = hmac::Context::with_key(&self.nonce);
         whole.update(&(scope.len() as u64).to_be_bytes());
@@ -44,7 +44,7 @@ impl Sealer {
         Ok(URL_SAFE_NO_PAD.encode([&nonce[..], &text].concat()))
     }
 
-    /// Opens what was sealed for this scope; `None` of everything else.
+    /// Opens a text that was sealed for this scope. `None` for anything else.
     pub(crate) fn open(&self, scope: &[u8], sealed: &str) -> Option<Vec<u8>> {
         let mut bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
         let (nonce, sealed) = bytes.split_at_mut_checked(NONCE_LEN)?;
@@ -54,7 +54,10 @@ impl Sealer {
 }
 
 fn failed() -> S3Error {
-    S3Error::new(Code::InternalError, "What clients carry for the gateway can't be sealed.")
+    S3Error::new(
+        Code::InternalError,
+        "The gateway could not encrypt a continuation token or an upload id for the response.",
+    )
 }
 
 impl fmt::Debug for Sealer {
@@ -72,7 +75,7 @@ mod tests {
         let sealer = Sealer::new(&[7; 32], "one").unwrap();
         let sealed = sealer.seal(b"scope", b"text".to_vec()).unwrap();
         assert_eq!(sealer.open(b"scope", &sealed).as_deref(), Some(&b"text"[..]));
-        assert_eq!(sealer.seal(b"scope", b"text".to_vec()).unwrap(), sealed, "each time the same");
+        assert_eq!(sealer.seal(b"scope", b"text".to_vec()).unwrap(), sealed, "sealing is deterministic");
         assert_eq!(sealer.open(b"other", &sealed), None);
         assert_eq!(Sealer::new(&[7; 32], "two").unwrap().open(b"scope", &sealed), None);
         assert_eq!(Sealer::new(&[8; 32], "one").unwrap().open(b"scope", &sealed), None);

@@ -1,4 +1,4 @@
-//! A request's walk: who asks, what for, may they, where does it lead, and on to the bucket.
+//! The stages of a request: authenticate, parse, authorize, route, execute.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -39,15 +39,15 @@ use crate::settings::ServerSettings;
 use crate::signature::Verifier;
 use crate::stats::Counters;
 
-/// When to try again after a place was missing, in seconds.
+/// Seconds after which to retry when a concurrency limit was reached.
 const RETRY_AFTER: u32 = 1;
 
-/// Answers requests.
+/// Runs requests through all stages.
 pub(crate) struct Service {
     pub(crate) registry: Arc<Registry>,
     pub(crate) verifier: Verifier,
     pub(crate) domains: Domains,
-    /// The origins of web pages that browsers let read answers.
+    /// The origins whose pages may read responses.
     pub(crate) origins: AllowedOrigins,
     pub(crate) translation: Settings,
     pub(crate) limits: ServerSettings,
@@ -55,9 +55,9 @@ pub(crate) struct Service {
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) request_ids: RequestIds,
-    /// The objects of writes whose clients have gone.
+    /// The objects that detached writes are changing.
     pub(crate) detached: DetachedWrites,
-    /// The tasks of these writes.
+    /// The tasks of detached writes.
     pub(crate) unattended: TaskTracker,
 }
 
@@ -67,7 +67,7 @@ impl Answer for Service {
     type Body = Measured;
 
     async fn answer(&self, request: Request<Incoming>) -> Response<Measured> {
-        // On the heap, so that connections without a request are small.
+        // On the heap, so that connections without a request stay small.
         Box::pin(self.serve(request)).await
     }
 }
@@ -110,8 +110,8 @@ impl Service {
         })
     }
 
-    /// The whole walk. A client that waits for `100 Continue` is told to go on when its body is first read, which is when
-    /// nothing is left that could refuse the request but what only the body or the provider tells.
+    /// Runs all stages. A client that waits for `100 Continue` gets it when its body is first read. By then only
+    /// the body itself or the provider can still cause a refusal.
     async fn walk(
         &self,
         parts: &mut Parts,
@@ -131,7 +131,10 @@ impl Service {
         if key.activity.is_news(now) {
             self.observer.key_used(KeyUse { key_id: key.key.id, at: now });
         }
-        measurement.hold(take(&key.activity.slots, "This key has too many requests in flight.")?);
+        measurement.hold(take(
+            &key.activity.slots,
+            "Too many requests with this key are in flight. Send fewer at once, or try again.",
+        )?);
 
         let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
         let target = Target::parse(parts.uri.path(), host, &self.domains)?;
@@ -142,7 +145,7 @@ impl Service {
 
         let asks_provider = request.operation.asks_provider();
         let bucket = match target.bucket() {
-            // It is told how a bucket is got.
+            // `CreateBucket` with an unknown name needs no bucket: the response explains how to register one.
             Some(name) if request.operation == Operation::CreateBucket && key.routes.find(name).is_err() => {
                 None
             }
@@ -206,22 +209,22 @@ impl Service {
                 if fault.is_some() {
                     measurement.blame_provider();
                 }
-                // What the payload was refused for, the driver knows only as a body that failed.
+                // To the driver, a refused payload is just a body that failed. The receipt has the reason.
                 Err(receipt.refusal().unwrap_or(error))
             }
         }
     }
 
-    /// A node that has just started doesn't know all keys yet, and must not send their clients away for good.
+    /// A node that has just started doesn't know all keys yet. Clients of unknown keys must retry, not give up.
     fn or_too_early(&self, error: S3Error) -> S3Error {
         if error.code != Code::InvalidAccessKeyId || self.registry.is_complete() {
             return error;
         }
-        let message = "This node has just started and does not know all repositories yet. Try again.";
+        let message = "This node has just started and has not loaded all repositories yet. Try again.";
         S3Error { retry_after: Some(RETRY_AFTER), ..S3Error::new(Code::ServiceUnavailable, message) }
     }
 
-    /// Finds the bucket that a name leads to, and a place before it.
+    /// Resolves a bucket name, and acquires the bucket's concurrency slot and its circuit breaker's permission.
     fn enter(
         &self,
         key: &ServedKey,
@@ -232,14 +235,17 @@ impl Service {
         let id = key.routes.find(name)?.bucket;
         measurement.set_bucket(key.routes.repository(), id);
         let bucket = self.registry.bucket(id).ok_or_else(route::not_served)?;
-        measurement.hold(take(&bucket.protection.slots, "This bucket has too many requests in flight.")?);
+        measurement.hold(take(
+            &bucket.protection.slots,
+            "Too many requests to this bucket are in flight. Send fewer at once, or try again.",
+        )?);
         if asks_provider
             && let Admission::Refused(wait) = bucket.protection.breaker.try_acquire(Instant::now())
         {
             measurement.blame_provider();
             let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
-            let message = "The bucket's provider could not be reached several times in a row and is left alone for \
-                           a moment.";
+            let message = "The bucket's provider could not be reached several times in a row, so requests to it are \
+                           paused. Try again after the seconds in Retry-After.";
             return Err(S3Error::slow_down(seconds, message));
         }
         Ok(bucket)
@@ -250,18 +256,20 @@ fn check_head(parts: &Parts, most: usize) -> Result<()> {
     let fields = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
     let length = parts.uri.path_and_query().map_or(0, |path| path.as_str().len()) + fields.sum::<usize>();
     if length > most {
-        let message = format!("The head of the request is longer than {most} bytes.");
+        let message = format!(
+            "The path and the headers together are longer than {most} bytes. Send fewer or shorter headers."
+        );
         return Err(S3Error::new(Code::RequestHeaderSectionTooLarge, message));
     }
     Ok(())
 }
 
-/// `PostObject` is signed in a field of its form, which nobody reads here.
+/// `PostObject` carries its signature in a form field, which the gateway doesn't read.
 fn refuse_forms(parts: &Parts) -> Result<()> {
     let is_form = |value: &HeaderValue| value.as_bytes().starts_with(b"multipart/form-data");
     if parts.method == Method::POST && parts.headers.get(CONTENT_TYPE).is_some_and(is_form) {
-        let message =
-            "PostObject is not offered. Uploads by HTML forms are not offered; use a presigned URL for PUT.";
+        let message = "PostObject is not supported. Uploads by HTML forms are not offered; use a presigned URL for \
+                       PUT.";
         return Err(S3Error::new(Code::NotImplemented, message));
     }
     Ok(())
@@ -272,7 +280,7 @@ fn check_access(key: &ServedKey, needed: Access) -> Result<()> {
         return Ok(());
     }
     let message = format!(
-        "This key of the repository has the access {}, which does not allow this operation.",
+        "This key has {} access to the repository, which does not allow this operation. Use a key with more access.",
         key.key.access.as_str()
     );
     Err(S3Error::new(Code::AccessDenied, message))
@@ -282,13 +290,13 @@ fn take(slots: &ConcurrencyLimit, sentence: &str) -> Result<crate::protection::S
     slots.take().ok_or_else(|| S3Error::slow_down(RETRY_AFTER, sentence))
 }
 
-/// What a body that came too slowly is refused with.
+/// Turns the error of a body that arrived too slowly into `RequestTimeout`.
 fn as_request_timeout(error: BoxError) -> BoxError {
     if !error.is::<TooSlow>() {
         return error;
     }
     Box::new(S3Error::new(
         Code::RequestTimeout,
-        "The body of the request came too slowly, or not at all. Send it again over a better connection.",
+        "The request body arrived too slowly, or not at all. Send the request again over a faster connection.",
     ))
 }

@@ -1,4 +1,4 @@
-//! What the gateway is told at its start.
+//! The settings that the gateway starts with.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -9,45 +9,46 @@ use ipnet::IpNet;
 
 use crate::protection::ProtectionSettings;
 
-/// What the gateway is told at its start.
+/// The settings that the gateway starts with.
 #[derive(Debug, Clone, Default)]
 pub struct GatewaySettings {
-    /// The domains under which buckets are hosts: with `s3.example.com`, `photos.s3.example.com` is the bucket
-    /// `photos`. Path style works besides.
+    /// The domains for virtual-host style: with `s3.example.com`, the host `photos.s3.example.com` is the bucket
+    /// `photos`. Path style works as well.
     pub domains: Vec<String>,
-    /// The origins of web pages that browsers let read answers; none is none.
+    /// The origins whose pages may read responses. Empty: none.
     pub allowed_origins: AllowedOrigins,
-    /// Bounds of the listener.
+    /// Limits of the listener.
     pub server: ServerSettings,
-    /// Bounds of keys and buckets.
+    /// Limits of keys and buckets.
     pub protection: ProtectionSettings,
-    /// Whether the size of what is overwritten or deleted is asked for, so that the change of the stored size is
-    /// known. It costs a HEAD at the provider for each such request.
+    /// Whether to ask for the size of each object before it is overwritten or deleted, so that the change of the
+    /// stored size is known. It costs one HEAD at the provider per such request.
     pub measure_size_change: bool,
 }
 
-/// Bounds of the listener.
+/// Limits of the listener.
 #[derive(Debug, Clone)]
 pub struct ServerSettings {
-    /// How many connections may be open at once; more wait to be accepted.
+    /// How many connections may be open at once. Others wait to be accepted.
     pub connections: usize,
-    /// How many of them may be of one address, except for trusted proxies; more are closed. None is any number.
+    /// How many connections one address may have open, except trusted proxies. Others are closed. `None` is
+    /// unlimited.
     pub connections_per_address: Option<NonZeroUsize>,
-    /// The networks of reverse proxies.
+    /// The networks of reverse proxies, which have no limit per address.
     pub trusted_proxies: Vec<IpNet>,
-    /// How long a connection may be idle, and how long the head of a request may take.
+    /// How long a connection may be idle, and how long the head of a request may take to arrive.
     pub head_timeout: Duration,
     /// The largest head of a request, in bytes.
     pub max_head_bytes: usize,
-    /// How long a client may keep the gateway waiting for more of a body, or for room to send more of an answer.
+    /// How long a client may neither send more of a body nor read more of a response.
     pub stall_timeout: Duration,
-    /// The fewest bytes that a client must send of a body, or take of an answer, within a stall time-out in which it was
-    /// waited for.
+    /// How many bytes a client must at least send or receive in each [`Self::stall_timeout`] in which the gateway
+    /// waits for it.
     pub min_body_progress: u64,
-    /// How long a client is kept waiting for the head of an answer whose document takes its time, and then for each sign
-    /// that something is being done.
+    /// How long `CopyObject` and other slow operations may take before the gateway sends a response head, and the
+    /// interval at which it then sends white space to keep the connection alive.
     pub keep_alive_interval: Duration,
-    /// How long what is in flight may take to end once the gateway is told to stop.
+    /// How long requests in flight may take to end once the gateway stops.
     pub drain: Duration,
 }
 
@@ -68,7 +69,6 @@ impl Default for ServerSettings {
 }
 
 impl ServerSettings {
-    /// How slow a client may be.
     pub(crate) fn min_rate(&self) -> MinRate {
         MinRate { window: self.stall_timeout, bytes: self.min_body_progress }
     }

@@ -1,13 +1,13 @@
-//! What the gateway did, for metrics. Every label is of a short list; nothing that clients choose becomes one.
+//! Counters for metrics. Every label comes from a short list; clients can't create labels.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The classes that requests are counted in, in the order of [`Stats::requests`].
+/// The classes that requests are counted by, in the order of [`Stats::requests`].
 pub const CLASSES: [&str; 5] = ["read", "write", "list", "bucket", "refused"];
-/// The classes of statuses, in the order of [`Stats::requests`].
+/// The classes of response statuses, in the order of [`Stats::requests`].
 pub const STATUSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
 
-/// Counters of all requests.
+/// The counters of all requests since the start.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     requests: [[AtomicU64; STATUSES.len()]; CLASSES.len()],
@@ -17,19 +17,19 @@ pub(crate) struct Counters {
     downloaded: AtomicU64,
 }
 
-/// What the gateway did.
+/// A snapshot of the gateway's counters since its start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stats {
-    /// Requests that were answered, by [`CLASSES`] and [`STATUSES`]. What is refused before it is known what it asks
-    /// for is of the class `refused`.
+    /// Requests that were answered, by [`CLASSES`] and [`STATUSES`]. The class `refused` contains requests that
+    /// were refused before their operation was known.
     pub requests: [[u64; STATUSES.len()]; CLASSES.len()],
-    /// Requests being answered.
+    /// Requests that are being served.
     pub in_flight: u64,
-    /// Requests that ended before their answer did: the client went away, or the provider.
+    /// Requests that ended before their response was complete, because the client or the provider disconnected.
     pub broken_off: u64,
-    /// Bytes of content that clients sent.
+    /// Bytes of content received from clients.
     pub uploaded: u64,
-    /// Bytes of content that clients received.
+    /// Bytes of content sent to clients.
     pub downloaded: u64,
 }
 
@@ -38,7 +38,7 @@ impl Counters {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A request ended; `status` is missing where it was given up before it was answered.
+    /// Counts a request that has ended. `status` is `None` if it was abandoned before it was answered.
     pub(crate) fn end(&self, class: usize, status: Option<u16>, whole: bool, uploaded: u64, downloaded: u64) {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
         if let Some(status) = status {

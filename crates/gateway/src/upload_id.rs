@@ -1,9 +1,10 @@
-//! The ids of multipart uploads as clients know them: the provider's, sealed with the repository's key and bound to
+//! Multipart upload ids as clients see them: the provider's id, sealed with the repository's key and bound to
 //! repository, bucket and object.
 //!
-//! Some providers take an upload id for a path, and most take any upload's id that their credential may use. Sealed ids
-//! can't be made up, and one of another object, bucket or repository doesn't open. They depend on nothing but the
-//! repository's key: the same upload has the same id at every node, through every access key, and after a restart.
+//! Some providers interpret an upload id as a path, and most accept the id of any upload that their credential may
+//! access. Sealed ids can't be forged, and an id of another object, bucket or repository doesn't open. They depend
+//! only on the repository's sealing key: an upload has the same id at every node, for every access key, and after a
+//! restart.
 
 use bucketry_model::id::{BucketId, RepoId};
 use bucketry_model::secret::Secret;
@@ -12,7 +13,7 @@ use bucketry_provider::driver::UploadId;
 use crate::error::{Code, Result, S3Error};
 use crate::sealer::Sealer;
 
-/// What sealed ids begin with.
+/// Prefix of sealed ids.
 const MARK: &str = "bku1.";
 
 /// An upload id as a client sent it.
@@ -20,7 +21,7 @@ const MARK: &str = "bku1.";
 pub struct SealedUploadId(String);
 
 impl SealedUploadId {
-    /// Takes any text: whether it is an id shows when it is opened.
+    /// Accepts any text. Opening it shows whether it is an id.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -31,20 +32,19 @@ impl SealedUploadId {
     }
 }
 
-/// What an upload id is bound to.
+/// The object that an upload id is bound to.
 #[derive(Debug, Clone, Copy)]
+#[allow(missing_docs, reason = "the fields are what the id is bound to")]
 pub struct UploadScope<'a> {
-    /// The repository.
     pub repository: RepoId,
-    /// The bucket.
     pub bucket: BucketId,
-    /// The object that the upload becomes, by its key in the bucket.
+    /// The key of the object in the bucket, with the folder.
     pub key: &'a str,
 }
 
 impl UploadScope<'_> {
     fn bytes(self) -> Vec<u8> {
-        // Ids have one length, so no two scopes are written alike.
+        // Ids have a fixed length, so different scopes never have the same bytes.
         format!("{} {} {}", self.repository, self.bucket, self.key).into_bytes()
     }
 }
@@ -54,18 +54,18 @@ impl UploadScope<'_> {
 pub struct UploadIds(Sealer);
 
 impl UploadIds {
-    /// Takes the repository's sealing key. It fails only where the machine's cryptography does.
+    /// Takes the repository's sealing key. Fails only if the cryptography library does.
     pub fn new(sealing_key: &Secret) -> Result<Self> {
         Sealer::new(sealing_key.expose().as_bytes(), "bucketry upload id").map(Self)
     }
 
-    /// The id that clients are given for an upload.
+    /// The id that clients get for an upload.
     pub fn seal(&self, scope: UploadScope<'_>, upload: &UploadId) -> Result<String> {
         let sealed = self.0.seal(&scope.bytes(), upload.as_str().as_bytes().to_vec())?;
         Ok([MARK, &sealed].concat())
     }
 
-    /// The provider's id of an upload; everything that isn't the id of an upload of this object is `NoSuchUpload`.
+    /// The provider's id of an upload. Anything that isn't an id of an upload of this object is `NoSuchUpload`.
     pub fn open(&self, scope: UploadScope<'_>, sealed: &SealedUploadId) -> Result<UploadId> {
         let Some(sealed) = sealed.0.strip_prefix(MARK) else { return Err(no_such_upload(UNSEALED)) };
         let opened = || {
@@ -76,25 +76,27 @@ impl UploadIds {
     }
 }
 
-const UNSEALED: &str = "There is no such multipart upload: the uploadId is not one that this gateway gives. An upload that \
-                        was begun before Bucketry was updated to sealed upload ids, or not through the gateway, can't be \
-                        continued here: begin it again.";
-const FOREIGN: &str = "There is no such multipart upload: the uploadId belongs to another object, bucket or repository, or \
-                       was changed on its way.";
+const UNSEALED: &str = "There is no such multipart upload: the uploadId was not issued by this gateway. An upload \
+                        that was started before Bucketry sealed upload ids, or outside the gateway, can't be \
+                        continued here. Start a new upload.";
+const FOREIGN: &str = "There is no such multipart upload: the uploadId belongs to another object, bucket or \
+                       repository, or was altered. Use the uploadId that CreateMultipartUpload returned for this \
+                       object.";
 
 fn no_such_upload(sentence: &str) -> S3Error {
     S3Error::new(Code::NoSuchUpload, sentence)
 }
 
-/// The answer where the node has not got the repository's sealing key: an older control plane sends none, and one that
-/// was sealed to other nodes doesn't open.
+/// The error for a repository whose sealing key the node doesn't have. An older control plane sends none, and a key
+/// that was sealed for other nodes can't be opened.
 pub(crate) fn no_sealing_key() -> S3Error {
     S3Error {
         retry_after: Some(2),
         ..S3Error::new(
             Code::ServiceUnavailable,
-            "This node can't read or give upload ids of the repository yet: it waits for the repository's sealing key. Try \
-             again soon; where it stays so, `bucketry vault rotate` seals all keys to all nodes.",
+            "This node can't use upload ids of this repository yet, because it does not have the repository's sealing \
+             key. Try again soon. If the error persists, an operator can run `bucketry vault rotate`, which seals all \
+             keys to all nodes.",
         )
     }
 }
@@ -122,7 +124,7 @@ mod tests {
     fn an_id_opens_for_its_own_object_only_and_is_the_same_each_time() {
         let upload = UploadId::new("hash_0a1b").unwrap();
         let sealed = ids("one").seal(scope(1, 1, "a"), &upload).unwrap();
-        assert_eq!(ids("one").seal(scope(1, 1, "a"), &upload).unwrap(), sealed, "after a restart, too");
+        assert_eq!(ids("one").seal(scope(1, 1, "a"), &upload).unwrap(), sealed, "also after a restart");
         assert!(sealed.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)), "{sealed}");
         let sealed = SealedUploadId::new(sealed);
         assert_eq!(ids("one").open(scope(1, 1, "a"), &sealed), Ok(upload));
@@ -143,7 +145,7 @@ mod tests {
         for wrong in ["", "hash_0a1b", "hash/..", "hash/../../folder", "bku1", "BKU1.AAAA"] {
             let error = ids("one").open(scope(1, 1, "a"), &SealedUploadId::new(wrong)).unwrap_err();
             assert_eq!(error.code, Code::NoSuchUpload, "{wrong}");
-            assert!(error.message.contains("begin it again"), "{error}");
+            assert!(error.message.contains("Start a new upload"), "{error}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The documents of S3 (API version 2006-03-01): how they are written, and those that requests carry.
+//! S3's XML documents (API version 2006-03-01): writes those of responses and reads those of requests.
 
 use std::fmt::Write as _;
 
@@ -11,22 +11,23 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::error::{Code, Result, S3Error};
 use crate::operation::MAX_KEYS;
 
-/// The largest document of a request, in bytes: 10,000 parts with their tags and checksums, written with line breaks and
-/// escaped quotes, or 1,000 of the longest keys.
+/// The largest document in a request, in bytes. Enough for 10,000 parts with ETags and checksums, pretty-printed
+/// and with escaped quotes, or for 1,000 keys of the longest kind.
 pub const MAX_BYTES: usize = 4 * 1024 * 1024;
-/// What each document begins with.
+/// Every document starts with it.
 pub(crate) const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
-/// The largest document of tags: ten of 128 and 256 characters, each perhaps escaped, and what stands around them.
+/// The largest document of tags, in bytes. Enough for ten keys of 128 and values of 256 characters, all of them
+/// escaped.
 pub const MAX_TAGGING_BYTES: usize = 64 * 1024;
 /// The most tags of an object.
 const MAX_TAGS: usize = 10;
-/// The longest entity tag of a part, in bytes.
+/// The longest ETag of a part, in bytes.
 const MAX_ETAG_BYTES: usize = 1_024;
 /// The most parts of an upload.
 const MAX_PARTS: usize = 10_000;
 
-/// What names in lists keep with `encoding-type=url`. A space becomes `%20`, which readers of forms and readers of
-/// paths both understand.
+/// The characters that `encoding-type=url` leaves as they are. A space becomes `%20`, which decoders for both forms
+/// and paths understand.
 const KEPT: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/').remove(b'*');
 
@@ -37,34 +38,34 @@ pub struct Document {
 }
 
 impl Document {
-    /// Begins a document.
+    /// Starts a document with this root element.
     pub fn new(root: &'static str) -> Self {
         let text = format!("{DECLARATION}<{root} xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
         Self { text, root }
     }
 
-    /// An element that holds a text.
+    /// Adds an element with text.
     pub fn element(&mut self, name: &str, text: &str) {
         self.tag("<", name);
         escape(&mut self.text, text);
         self.tag("</", name);
     }
 
-    /// An element that holds a text, if there is one.
+    /// Adds an element with text, if there is any.
     pub fn optional(&mut self, name: &str, text: Option<&str>) {
         if let Some(text) = text {
             self.element(name, text);
         }
     }
 
-    /// An element that holds others.
+    /// Adds an element with child elements.
     pub fn group(&mut self, name: &str, write: impl FnOnce(&mut Self)) {
         self.tag("<", name);
         write(self);
         self.tag("</", name);
     }
 
-    /// An element that holds a time, to the millisecond.
+    /// Adds an element with a time in milliseconds.
     pub fn time(&mut self, name: &str, time: Timestamp) {
         self.element(name, &time.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string());
     }
@@ -75,20 +76,20 @@ impl Document {
         self.text.push('>');
     }
 
-    /// Adds elements that are written already.
+    /// Adds elements that are already XML.
     pub(crate) fn append(&mut self, elements: &str) {
         self.text.push_str(elements);
     }
 
-    /// Ends it.
+    /// Closes the root element.
     pub fn finish(mut self) -> Bytes {
         self.tag("</", self.root);
         self.text.into()
     }
 }
 
-/// As S3 does, control characters that XML can't hold are written as references, which many readers refuse: clients
-/// with such keys ask for `encoding-type=url`.
+/// Like S3, writes control characters that XML doesn't allow as references. Many parsers refuse them, so clients
+/// with such keys use `encoding-type=url`.
 pub(crate) fn escape(out: &mut String, text: &str) {
     for character in text.chars() {
         match character {
@@ -105,12 +106,12 @@ pub(crate) fn escape(out: &mut String, text: &str) {
     }
 }
 
-/// Where an object is found, as the completion of its upload tells.
+/// The `Location` of an object in the response of `CompleteMultipartUpload`.
 pub(crate) fn location(bucket: &str, key: &str) -> String {
     format!("/{}/{}", listed(bucket, true), listed(key, true))
 }
 
-/// A name in a list, escaped if the client asked for that.
+/// A name in a list, percent-encoded if the client requested it.
 pub fn listed(text: &str, url_encoded: bool) -> String {
     if url_encoded { utf8_percent_encode(text, KEPT).to_string() } else { text.to_owned() }
 }
@@ -119,27 +120,27 @@ fn malformed(message: &'static str) -> S3Error {
     S3Error::new(Code::MalformedXML, message)
 }
 
-/// What `DeleteObjects` is to delete.
+/// The document of `DeleteObjects`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Delete {
-    /// Whether only failures are answered.
+    /// Whether the response lists only failures.
     pub quiet: bool,
-    /// The objects.
+    /// 1 to [`MAX_KEYS`] objects.
     pub objects: Vec<ObjectToDelete>,
 }
 
-/// One of them.
+/// An object to delete.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ObjectToDelete {
-    /// Its key, not checked yet.
+    /// The key, not checked yet.
     pub key: String,
-    /// A version.
+    /// The version to delete.
     pub version: Option<String>,
-    /// Whether it is to be deleted only if something holds of it.
+    /// Whether the document has a condition for this object.
     pub conditional: bool,
 }
 
-/// Reads the document of `DeleteObjects`.
+/// Parses the document of `DeleteObjects`.
 pub fn read_delete(document: &[u8]) -> Result<Delete> {
     let mut delete = Delete::default();
     let mut object = ObjectToDelete::default();
@@ -156,12 +157,12 @@ pub fn read_delete(document: &[u8]) -> Result<Delete> {
     });
     read.map_err(|_| malformed("The body is not a well-formed Delete document."))?;
     if delete.objects.is_empty() || delete.objects.len() > usize::from(MAX_KEYS) {
-        return Err(malformed("A Delete document names 1 to 1000 objects."));
+        return Err(malformed("A Delete document must list 1 to 1000 objects."));
     }
     Ok(delete)
 }
 
-/// Reads the document of `PutObjectTagging`.
+/// Parses the document of `PutObjectTagging`.
 pub fn read_tags(document: &[u8]) -> Result<Vec<Tag>> {
     let mut tags: Vec<Tag> = Vec::new();
     let mut tag = Tag::default();
@@ -182,13 +183,13 @@ pub fn read_tags(document: &[u8]) -> Result<Vec<Tag>> {
     if tags.len() > MAX_TAGS || tags.iter().enumerate().any(is_wrong) {
         return Err(S3Error::new(
             Code::InvalidTag,
-            "An object has at most 10 tags, each name once, of 1 to 128 characters, with values of at most 256.",
+            "An object can have at most 10 tags. Keys must be unique and have 1 to 128 characters, values at most 256.",
         ));
     }
     Ok(tags)
 }
 
-/// The document of an object's tags.
+/// The response of `GetObjectTagging`.
 pub(crate) fn tagging(tags: &[Tag]) -> Bytes {
     let mut document = Document::new("Tagging");
     document.group("TagSet", |document| {
@@ -202,7 +203,7 @@ pub(crate) fn tagging(tags: &[Tag]) -> Bytes {
     document.finish()
 }
 
-/// Reads the document of `CompleteMultipartUpload`: the parts, in rising order.
+/// Parses the document of `CompleteMultipartUpload`: the parts, in ascending order.
 pub fn read_parts(document: &[u8]) -> Result<Vec<Part>> {
     let mut parts: Vec<Part> = Vec::new();
     let mut number = None;
@@ -224,17 +225,20 @@ pub fn read_parts(document: &[u8]) -> Result<Vec<Part>> {
     });
     read.map_err(|_| malformed("The body is not a well-formed CompleteMultipartUpload document."))?;
     if parts.is_empty() || parts.len() > MAX_PARTS {
-        return Err(malformed("An upload is completed of 1 to 10000 parts."));
+        return Err(malformed("A CompleteMultipartUpload document must list 1 to 10000 parts."));
     }
     if parts.iter().any(|part| part.number == 0 || part.number > 10_000) {
-        return Err(S3Error::new(Code::InvalidArgument, "Parts have numbers from 1 to 10000."));
+        return Err(S3Error::new(Code::InvalidArgument, "Part numbers must be from 1 to 10000."));
     }
     if parts.iter().any(|part| check_opaque(&part.etag, MAX_ETAG_BYTES).is_err()) {
-        let message = "The ETag of a part is not one that an answer named.";
+        let message = "The ETag of a part is not valid. Send the ETag that UploadPart returned.";
         return Err(S3Error::new(Code::InvalidPart, message));
     }
     if !parts.is_sorted_by(|one, next| one.number < next.number) {
-        return Err(S3Error::new(Code::InvalidPartOrder, "The parts must come in rising order, each once."));
+        return Err(S3Error::new(
+            Code::InvalidPartOrder,
+            "The parts must be listed in ascending order of their numbers, each once.",
+        ));
     }
     Ok(parts)
 }

@@ -1,4 +1,4 @@
-//! Answers, and the headers that describe an object.
+//! Builds responses, and the headers that describe an object.
 
 use bucketry_provider::driver::{ObjectAttributes, ObjectInfo};
 use bytes::Bytes;
@@ -11,37 +11,38 @@ use jiff::Timestamp;
 
 use crate::execute::GatewayBody;
 
-/// What S3 says of an object that was stored without a type.
+/// The type that S3 returns for an object that was stored without one.
 const NO_TYPE: HeaderValue = HeaderValue::from_static("binary/octet-stream");
 
-/// An answer without a body.
+/// A response without a body.
 pub(crate) fn empty(status: StatusCode) -> Response<GatewayBody> {
     let mut response = Response::new(GatewayBody::empty());
     *response.status_mut() = status;
     response
 }
 
-/// An answer with a document.
+/// A response with an XML document.
 pub(crate) fn document(content: Bytes) -> Response<GatewayBody> {
     let mut response = Response::new(GatewayBody::bytes(content));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
     response
 }
 
-/// Adds a header. What can't be the value of one is left out: it came from a provider, not from the client.
+/// Adds a header if the text is a valid value. The text comes from a provider, so the client can't fix an invalid
+/// one.
 pub(crate) fn put(headers: &mut HeaderMap, name: HeaderName, text: Option<&str>) {
     if let Some(value) = text.and_then(|text| HeaderValue::from_str(text).ok()) {
         headers.insert(name, value);
     }
 }
 
-/// A time as HTTP writes it.
+/// A time in HTTP format.
 fn date(time: Timestamp) -> Option<String> {
-    // Before 1970 there were no objects, and years of five digits can't be written.
+    // HTTP dates have four-digit years, and no object is older than 1970.
     (0..253_402_300_800).contains(&time.as_second()).then(|| httpdate::fmt_http_date(time.into()))
 }
 
-/// What is known of an object, as its headers.
+/// Adds the headers that describe an object.
 pub(crate) fn describe(headers: &mut HeaderMap, info: &ObjectInfo) {
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     put(headers, ETAG, info.etag.as_deref());

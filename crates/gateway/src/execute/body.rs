@@ -1,5 +1,5 @@
-//! The body of an answer: nothing, a document, one that is still to be made, or the content of an object on its way from
-//! the provider.
+//! Response bodies: empty, a document, a document that isn't ready yet, or the content of an object that is
+//! streamed from the provider.
 
 use std::fmt;
 use std::pin::Pin;
@@ -12,8 +12,8 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::execute::keep_alive::{KeepAliveEnd, KeepAliveResponse};
 
-/// The body of an answer. An error in the middle must break the connection: content that ends before its announced
-/// length is an error too, so that a part of an object never looks like the whole.
+/// A response body. An error in the middle breaks the connection, and content that ends before its announced length
+/// counts as an error. So a client never mistakes a part of an object for the whole.
 pub struct GatewayBody(BodyInner);
 
 enum BodyInner {
@@ -23,13 +23,14 @@ enum BodyInner {
         remaining: Option<u64>,
     },
     KeepAliveResponse(Box<KeepAliveResponse>),
-    /// The whole of a late answer is handed out; how it ended is still to be asked for.
+    /// The whole keep-alive response was sent. Its end is still to be collected with
+    /// [`GatewayBody::take_late_end`].
     LateEnded(KeepAliveEnd),
     Ended,
 }
 
 impl GatewayBody {
-    /// No body.
+    /// An empty body.
     pub fn empty() -> Self {
         Self(BodyInner::Ended)
     }
@@ -40,24 +41,24 @@ impl GatewayBody {
         Self(if content.is_empty() { BodyInner::Ended } else { BodyInner::Bytes(content) })
     }
 
-    /// The content of an object, of `length` bytes where that is known.
+    /// The content of an object. `length` is `None` if the provider didn't announce it.
     pub fn object(body: ProviderBody, length: Option<u64>) -> Self {
         Self(BodyInner::Object { body, remaining: length })
     }
 
-    /// A document that is still to be made.
+    /// A document that isn't ready yet.
     pub(crate) fn keep_alive(keep_alive: KeepAliveResponse) -> Self {
         Self(BodyInner::KeepAliveResponse(Box::new(keep_alive)))
     }
 
-    /// How a late answer ended: told once, as soon as the last of it was handed out.
+    /// How a keep-alive response ended. Returned once, after its last piece was sent.
     pub(crate) fn take_late_end(&mut self) -> Option<KeepAliveEnd> {
         let BodyInner::LateEnded(end) = self.0 else { return None };
         self.0 = BodyInner::Ended;
         Some(end)
     }
 
-    /// The document, where it is one.
+    /// The content of a document. Empty for other bodies.
     pub(super) fn into_document(self) -> Bytes {
         if let BodyInner::Bytes(document) = self.0 { document } else { Bytes::new() }
     }

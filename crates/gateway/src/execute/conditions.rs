@@ -1,4 +1,4 @@
-//! Which conditions a provider can keep. One that it can't is refused, never left out.
+//! Decides which conditions a provider can evaluate. A condition that it can't evaluate is refused, never ignored.
 
 use bucketry_provider::conditions::judge;
 use bucketry_provider::driver::{Capabilities, Conditions, VersionId};
@@ -13,12 +13,12 @@ fn not_implemented(message: &str) -> S3Error {
     S3Error::new(Code::NotImplemented, message)
 }
 
-/// Checks conditions on what is written.
+/// Checks the conditions of a write.
 pub(crate) fn of_writing(conditions: &Conditions, can: &Capabilities) -> Result<()> {
     let Conditions { if_match, if_none_match, if_modified_since, if_unmodified_since } = conditions;
     if if_modified_since.is_some() || if_unmodified_since.is_some() {
         return Err(not_implemented(
-            "Writing knows no conditions on time, only If-Match and If-None-Match: *.",
+            "Writes do not support If-Modified-Since and If-Unmodified-Since. Use If-Match or If-None-Match: *.",
         ));
     }
     match if_none_match.as_deref() {
@@ -26,29 +26,29 @@ pub(crate) fn of_writing(conditions: &Conditions, can: &Capabilities) -> Result<
         Some("*") if can.put_if_absent => {}
         Some("*") => {
             return Err(not_implemented(
-                "This bucket's provider can't store an object only if there is none (If-None-Match: *).",
+                "This bucket's provider does not support writes with If-None-Match. Leave it out.",
             ));
         }
-        Some(_) => return Err(not_implemented("Of If-None-Match, writing knows only *.")),
+        Some(_) => return Err(not_implemented("Writes support If-None-Match only with *.")),
     }
     if if_match.is_some() && !can.put_if_match {
         return Err(not_implemented(
-            "This bucket's provider can't store an object only if it is unchanged (If-Match).",
+            "This bucket's provider does not support writes with If-Match. Leave it out.",
         ));
     }
     Ok(())
 }
 
-/// Checks conditions on what is read.
+/// Checks the conditions of a read.
 pub(crate) fn of_reading(conditions: &Conditions, can: &Capabilities) -> Result<()> {
     if *conditions == Conditions::default() || can.conditional_get {
         Ok(())
     } else {
-        Err(not_implemented("This bucket's provider knows no conditions on reading."))
+        Err(not_implemented("This bucket's provider does not support conditional reads."))
     }
 }
 
-/// Checks what a provider answered to a conditional request: some that are said to speak S3 leave conditions out.
+/// Evaluates conditions against the provider's response, because some S3-compatible providers ignore them.
 pub(crate) fn hold(conditions: &Conditions, answer: &HeaderMap) -> Result<()> {
     if *conditions == Conditions::default() {
         return Ok(());
@@ -63,7 +63,7 @@ pub(crate) fn hold(conditions: &Conditions, answer: &HeaderMap) -> Result<()> {
     }
 }
 
-/// Checks that a provider answered with the version that was asked for. One that keeps none answers with what there is.
+/// Checks that the response is for the requested version. A provider without versioning returns the current object.
 pub(crate) fn is_version(wanted: Option<&VersionId>, answer: &HeaderMap) -> Result<()> {
     match wanted {
         Some(wanted)
@@ -71,30 +71,30 @@ pub(crate) fn is_version(wanted: Option<&VersionId>, answer: &HeaderMap) -> Resu
                 .get("x-amz-version-id")
                 .is_none_or(|given| given.as_bytes() != wanted.as_str().as_bytes()) =>
         {
-            Err(not_implemented("The bucket keeps no versions of its objects: leave versionId out."))
+            Err(not_implemented("The bucket has no versioning. Send the request without versionId."))
         }
         _ => Ok(()),
     }
 }
 
-/// Checks that there are none.
+/// Refuses all conditions.
 pub(crate) fn none(conditions: &Conditions, what: &str) -> Result<()> {
     if *conditions == Conditions::default() {
         Ok(())
     } else {
         Err(not_implemented(&format!(
-            "{what} knows no conditions here, because not every provider has them."
+            "{what} does not support conditions, because not every provider has them. Leave them out."
         )))
     }
 }
 
-/// Checks that no version is asked for.
+/// Refuses a version.
 pub(crate) fn no_version<T>(version: Option<T>) -> Result<()> {
     if version.is_none() {
         Ok(())
     } else {
         Err(not_implemented(
-            "Versions of objects are not offered here, because not every provider keeps them.",
+            "versionId is not supported here, because not every provider has versions. Leave it out.",
         ))
     }
 }

@@ -1,41 +1,42 @@
-//! What a provider's failure means to the client.
+//! Translates a provider's failure for the client.
 //!
-//! A client must never take the bucket's credential at the provider for its own key: what is wrong with the former is
-//! `ServiceUnavailable` with a sentence that says so. Only the refusal of a single action is `AccessDenied`, because
-//! trying again can't help; its sentence names the provider's permission.
+//! A client must never mistake a problem with the bucket's credential at the provider for a problem with its own
+//! key. Such problems are `ServiceUnavailable` with a message that says so. Only when the provider denies a single
+//! action is the error `AccessDenied`, because trying again can't help; the message names the provider's
+//! permission.
 
 use bucketry_provider::driver::Permissions;
 use bucketry_provider::error::{ErrorAnswer, ErrorKind, ProviderError};
 
 use crate::error::{Code, S3Error};
 
-/// Seconds to wait where the provider doesn't say.
+/// Seconds after which to retry if the provider doesn't specify it.
 const RETRY_AFTER: u32 = 1;
 
-/// A request that was not carried out.
+/// A request that failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{error}")]
 pub struct Failure {
-    /// What the client is told.
+    /// The error that the client gets.
     pub error: S3Error,
-    /// What the provider has to do with it; `None` where it is the client's doing.
+    /// How the provider caused the failure. `None` if the client caused it.
     pub fault: Option<Fault>,
-    /// Whether the provider was asked and answered, whatever it said.
+    /// Whether the provider was contacted and answered, with whatever status.
     pub answered: bool,
-    /// By how many bytes the stored size changed all the same, as far as is known.
+    /// The change of the stored size in bytes despite the failure, as far as it is known.
     pub size_change: i64,
 }
 
 /// How a provider failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
-    /// It could not be reached, or fell silent or broke off.
+    /// It can't be reached, doesn't answer in time, or closed the connection.
     Unreachable,
-    /// It answered that it failed.
+    /// It answered with a server error.
     Failed,
-    /// It asks to slow down.
+    /// It asks for fewer requests.
     Throttled,
-    /// It refuses the credential, or something about the registration is wrong.
+    /// It rejects the credential, or the bucket's registration is wrong.
     Misconfigured,
 }
 
@@ -50,7 +51,7 @@ impl Failure {
         Self { fault: Some(fault), ..Self::from(error) }
     }
 
-    /// What an error of a provider means. `permissions` names what its credential may lack.
+    /// Translates a provider's error. `permissions` are the names of the permissions that the credential may lack.
     pub fn of(error: &ProviderError, permissions: &Permissions) -> Self {
         match error {
             ProviderError::Blocked(_) | ProviderError::Tls(_) | ProviderError::NotAnObjectStore { .. } => {
@@ -73,15 +74,15 @@ impl Failure {
                 S3Error::slow_down(RETRY_AFTER, "The bucket's provider did not answer in time. Try again."),
             ),
             ProviderError::Source(_) => {
-                S3Error::new(Code::IncompleteBody, "The body ended before the length that was announced.")
-                    .into()
+                S3Error::new(Code::IncompleteBody, "The body ended before its declared length.").into()
             }
             ProviderError::InvalidRequest(why) => {
-                S3Error::new(Code::InvalidRequest, format!("The bucket's provider can't take this: {why}."))
+                S3Error::new(Code::InvalidRequest, format!("The bucket's provider can't do this: {why}."))
                     .into()
             }
             ProviderError::Answer(answer) => Self { answered: true, ..Self::of_answer(answer, permissions) },
-            // A service that can't be reached is tried again; one that refuses, refuses the bucket's credential.
+            // A token service that can't be reached is worth a retry. One that refuses rejects the bucket's
+            // credential.
             ProviderError::TokenService { error: refusal, .. } => match Self::of(refusal, permissions) {
                 Self { fault: None | Some(Fault::Misconfigured), .. } => misconfigured(&format!("{error}.")),
                 passing => passing,
@@ -104,8 +105,8 @@ impl Failure {
                 S3Error::new(
                     Code::AccessDenied,
                     format!(
-                        "Your key is fine: it is the bucket's provider that denies this to the credential which \
-                         Bucketry holds for the bucket. It needs {} to list, {} to read, {} to write, {} to delete.",
+                        "Your key is fine: the bucket's provider denies this to the credential that Bucketry uses for \
+                         the bucket. The credential needs {} to list, {} to read, {} to write and {} to delete.",
                         permissions.list, permissions.read, permissions.write, permissions.delete
                     ),
                 ),
@@ -114,35 +115,35 @@ impl Failure {
                 Fault::Misconfigured,
                 S3Error::new(
                     Code::NoSuchBucket,
-                    "The bucket is registered in Bucketry, but does not exist at its provider (any more).",
+                    "The bucket is registered in Bucketry but does not exist at its provider.",
                 ),
             ),
             ErrorKind::ObjectNotFound if answer.code.as_deref() == Some("NoSuchVersion") => {
                 refused(Code::NoSuchVersion, "The object has no such version.")
             }
             ErrorKind::ObjectNotFound | ErrorKind::NotFound => {
-                refused(Code::NoSuchKey, "There is no object of that key.")
+                refused(Code::NoSuchKey, "There is no object with this key.")
             }
             ErrorKind::UploadNotFound => refused(
                 Code::NoSuchUpload,
-                "There is no such multipart upload; it may have been completed or aborted.",
+                "There is no such multipart upload. It may have been completed or aborted.",
             ),
             ErrorKind::PreconditionFailed => {
                 refused(Code::PreconditionFailed, "A condition of the request does not hold.")
             }
             ErrorKind::NotModified => refused(Code::NotModified, "The object has not changed."),
             ErrorKind::RangeNotSatisfiable => {
-                refused(Code::InvalidRange, "The range lies outside of the object.")
+                refused(Code::InvalidRange, "The requested range is outside the object.")
             }
             ErrorKind::BadDigest => refused(Code::BadDigest, "The content does not match its checksum."),
             ErrorKind::Conflict => {
-                refused(Code::OperationAborted, "Another request to the same object was faster. Try again.")
+                refused(Code::OperationAborted, "Another request changed the object meanwhile. Try again.")
             }
             ErrorKind::Throttled => Self::blamed(
                 Fault::Throttled,
                 S3Error::slow_down(
                     retry_after(answer),
-                    "The bucket's provider asks to slow down. Try again later.",
+                    "The bucket's provider asks to slow down. Send fewer requests, or try again later.",
                 ),
             ),
             ErrorKind::Internal => Self::blamed(
@@ -154,10 +155,10 @@ impl Failure {
             ),
             ErrorKind::Unsupported if answer.code.as_deref() == Some("MethodNotAllowed") => refused(
                 Code::MethodNotAllowed,
-                "The bucket's provider does not allow this for the object, as it does not for a delete marker.",
+                "The bucket's provider does not allow this for the object, which may be a delete marker.",
             ),
             ErrorKind::Unsupported => {
-                refused(Code::NotImplemented, "The bucket's provider does not offer this operation.")
+                refused(Code::NotImplemented, "The bucket's provider does not support this operation.")
             }
             ErrorKind::Invalid => of_invalid(answer),
         }
@@ -171,7 +172,7 @@ fn retry_after(answer: &ErrorAnswer) -> u32 {
 
 fn misconfigured(sentence: &str) -> Failure {
     let mut message = String::from(
-        "Your key is fine: Bucketry can't use the bucket as it is registered, and its owner must look into it: ",
+        "Your key is fine: Bucketry can't use the bucket as it is registered. The bucket's owner must fix this: ",
     );
     message.push_str(sentence);
     Failure::blamed(
@@ -180,24 +181,24 @@ fn misconfigured(sentence: &str) -> Failure {
     )
 }
 
-/// Refusals that are known by their code mean the same to the client; the provider's words are not repeated.
+/// Errors with a known code mean the same to the client. The provider's own text is not repeated.
 fn of_invalid(answer: &ErrorAnswer) -> Failure {
     let (code, sentence) = match answer.code.as_deref() {
         Some("EntityTooSmall") => (Code::EntityTooSmall, "A part other than the last is too small."),
         Some("EntityTooLarge" | "RequestBodyTooLarge") => (Code::EntityTooLarge, "The object is too large."),
         Some("InvalidPart" | "InvalidBlockList" | "InvalidBlockId") => {
-            (Code::InvalidPart, "A part does not exist, or its entity tag is another one.")
+            (Code::InvalidPart, "A part does not exist, or its ETag does not match.")
         }
-        Some("InvalidPartOrder") => (Code::InvalidPartOrder, "The parts must come in rising order."),
+        Some("InvalidPartOrder") => (Code::InvalidPartOrder, "The parts must be in ascending order."),
         Some("KeyTooLongError") => (Code::KeyTooLongError, "The key is too long for the provider."),
         Some("MetadataTooLarge") => (Code::MetadataTooLarge, "The metadata is too large for the provider."),
-        Some("InvalidDigest") => (Code::InvalidDigest, "A checksum is not well-formed."),
-        Some("InvalidTag") => (Code::InvalidTag, "A tag is not well-formed, or there are too many."),
+        Some("InvalidDigest") => (Code::InvalidDigest, "A checksum is malformed."),
+        Some("InvalidTag") => (Code::InvalidTag, "A tag is malformed, or there are too many."),
         Some("InvalidObjectState") => {
-            (Code::InvalidObjectState, "The object is archived. It is restored at the bucket's provider.")
+            (Code::InvalidObjectState, "The object is archived. Restore it at the bucket's provider.")
         }
-        Some("InvalidArgument") => (Code::InvalidArgument, "The provider refuses a value of the request."),
-        _ => (Code::InvalidRequest, "The bucket's provider refuses the request."),
+        Some("InvalidArgument") => (Code::InvalidArgument, "The provider rejects a value of the request."),
+        _ => (Code::InvalidRequest, "The bucket's provider rejects the request."),
     };
     S3Error::new(code, sentence).into()
 }

@@ -1,8 +1,9 @@
-//! Answers whose head is sent before it is known how the request ends.
+//! Responses whose head is sent before the outcome of the request is known.
 //!
-//! Copies and completions move whole objects at some providers, and clients give up on a server that is silent for a
-//! minute. S3 sends the head of a success, then white space, and what became of it in the document, an error too
-//! (Amazon S3 API reference, `CompleteMultipartUpload` and `CopyObject`).
+//! Some providers move whole objects for copies and completions, and clients give up on a server that sends nothing
+//! for a minute. As in S3, the response starts with the head of a success, continues with white space, and ends
+//! with a document that contains the result or the error (Amazon S3 API reference, `CompleteMultipartUpload` and
+//! `CopyObject`).
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -16,31 +17,31 @@ use crate::error_document;
 use crate::execute::{Answer, Fault, GatewayBody};
 use crate::xml::DECLARATION;
 
-/// White space between the declaration and the document; XML allows none before the former.
+/// White space between the XML declaration and the root element. XML allows none before the declaration.
 const WHITE_SPACE: Bytes = Bytes::from_static(b" ");
 
-/// An answer that is still to be made.
+/// A response whose document isn't ready yet.
 pub(crate) struct KeepAliveResponse {
     answer: Pin<Box<dyn Future<Output = Answer> + Send>>,
-    /// When to show again that something is being done.
+    /// When to send white space.
     ticks: Interval,
     begun: bool,
     request_id: String,
 }
 
-/// How it ended.
+/// The outcome of a request whose response head was already sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct KeepAliveEnd {
-    /// By how many bytes the stored size changed.
+    /// The change of the stored size, in bytes.
     pub(crate) size_change: i64,
-    /// The status that the answer would have had.
+    /// The status that the response would have had.
     pub(crate) status: StatusCode,
-    /// What the provider has to do with a failure.
+    /// How the provider caused a failure. `None` for success and for the client's own mistakes.
     pub(crate) fault: Option<Fault>,
 }
 
 impl KeepAliveResponse {
-    /// The client gets a sign of life every `pause`.
+    /// Sends white space after every `pause`.
     pub(crate) fn new(
         answer: Pin<Box<dyn Future<Output = Answer> + Send>>,
         pause: Duration,
@@ -51,7 +52,7 @@ impl KeepAliveResponse {
         Self { answer, ticks, begun: false, request_id: request_id.to_owned() }
     }
 
-    /// The head, and what follows it.
+    /// The response with its head, which can be sent at once.
     pub(crate) fn response(self) -> Response<GatewayBody> {
         let mut response = Response::new(GatewayBody::keep_alive(self));
         let xml = HeaderValue::from_static("application/xml");
@@ -59,7 +60,7 @@ impl KeepAliveResponse {
         response
     }
 
-    /// The next piece; with the last one, how it ended.
+    /// The next piece of the body. The last piece comes with the outcome.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<(Bytes, Option<KeepAliveEnd>)> {
         if !self.begun {
             self.begun = true;
@@ -82,8 +83,8 @@ impl KeepAliveResponse {
                 (document, end)
             }
             Err(failure) => {
-                // Without the resource: aws-sdk-js looks for an error in the first 3,000 bytes only, and takes a longer
-                // document for a success.
+                // Without the resource: aws-sdk-js looks for an error only in the first 3,000 bytes, and takes a
+                // longer document for a success.
                 let document = error_document::document(&failure.error, "", &self.request_id);
                 let end = KeepAliveEnd {
                     size_change: failure.size_change,
@@ -96,7 +97,7 @@ impl KeepAliveResponse {
     }
 }
 
-/// It was sent already.
+/// Removes the XML declaration, which was already sent.
 fn without_declaration(document: Bytes) -> Bytes {
     match document.strip_prefix(DECLARATION.as_bytes()) {
         Some(rest) => document.slice_ref(rest),

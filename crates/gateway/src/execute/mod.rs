@@ -1,9 +1,9 @@
-//! Carries operations out. There are two ways: `forward` for providers that speak S3, where a request goes on as it
-//! came, and `translate` for the others, over their [`Driver`](bucketry_provider::driver::Driver). Here is what both
-//! share: where a request leads, how it may end, and which way it takes.
+//! Executes operations. `forward` passes requests through to providers that speak S3, `translate` executes
+//! operations over the [`Driver`](bucketry_provider::driver::Driver) of other providers. This module contains what
+//! both share: name resolution, failures, and the choice between the two.
 //!
-//! Dropping the future of [`handle`] gives the provider's request up; whether it is carried out is unknown then. An
-//! upload whose client goes away fails, and nothing is stored.
+//! Dropping the future of [`handle`] cancels the request to the provider, which may still carry it out. If the
+//! client of an upload disconnects, the upload fails and nothing is stored.
 
 pub(crate) mod answer;
 mod body;
@@ -36,18 +36,18 @@ use crate::route::{KeyPrefix, Routes, not_served};
 use crate::upload_id::{SealedUploadId, UploadIds, UploadScope, no_sealing_key};
 use crate::{forward, translate};
 
-/// The open buckets of a node.
+/// The buckets that a node has opened.
 pub trait OpenBuckets: Sync {
-    /// The driver of a bucket; `None` where the node doesn't have it (yet), or couldn't open it.
+    /// The driver of a bucket. `None` if the node hasn't loaded the bucket yet or couldn't open it.
     fn driver(&self, bucket: BucketId) -> Option<SharedDriver>;
 }
 
-/// How operations are carried out.
+/// Settings for executing operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
-    /// Whether the change of the stored size is measured. It costs a HEAD before each write, and another after
-    /// completing an upload; without it every change counts as zero. Of two writes to one key at the same time both
-    /// may see the same size before, so the sum is exact only where writes to a key follow each other.
+    /// Whether to measure the change of the stored size, which costs a HEAD before each write, and another one
+    /// after completing an upload. Without it, every change counts as zero. Two concurrent writes to one key may
+    /// both see the same previous size, so the sum is exact only for writes to a key that don't overlap.
     pub measure_size_change: bool,
 }
 
@@ -57,27 +57,27 @@ impl Default for Settings {
     }
 }
 
-/// What a request is carried out with.
+/// Everything that executing a request needs besides the request.
 #[derive(Clone, Copy)]
 pub struct RequestContext<'a> {
-    /// The names of the repository that the request came through.
+    /// The bucket names of the repository that the key belongs to.
     pub routes: &'a Routes,
-    /// The open buckets.
+    /// The open buckets of the node.
     pub buckets: &'a dyn OpenBuckets,
-    /// How.
+    /// The node's settings.
     pub settings: Settings,
-    /// Seals the tokens of lists.
+    /// Seals continuation tokens.
     pub page_tokens: &'a PageTokens,
-    /// Seals upload ids; `None` where the node has not got the repository's sealing key.
+    /// Seals upload ids. `None` if the node doesn't have the repository's sealing key.
     pub upload_ids: Option<&'a UploadIds>,
     /// The time of the request.
     pub now: Timestamp,
-    /// Where a write notes how far it has come, if anybody wants to know.
+    /// Records the progress of a write. `None` if nobody needs it.
     pub write_state: Option<&'a Arc<WriteState>>,
 }
 
 impl RequestContext<'_> {
-    /// The provider is asked now for what can't be taken back.
+    /// Call this right before sending the provider a request that can't be undone.
     pub(crate) fn begin(self) {
         if let Some(write_state) = self.write_state {
             write_state.begin();
@@ -85,17 +85,17 @@ impl RequestContext<'_> {
     }
 }
 
-/// A request that was carried out.
+/// The result of a request that was carried out.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The answer.
+    /// The response to the client.
     pub response: Response<GatewayBody>,
-    /// By how many bytes the stored size changed, as far as is known.
+    /// The change of the stored size in bytes, as far as it is known.
     pub size_change: i64,
 }
 
 impl Outcome {
-    /// An outcome that changed nothing.
+    /// An outcome that doesn't change the stored size.
     pub(crate) fn of(response: Response<GatewayBody>) -> Self {
         Self { response, size_change: 0 }
     }
@@ -103,10 +103,10 @@ impl Outcome {
 
 pub(crate) type Answer = std::result::Result<Outcome, Failure>;
 
-/// Carries a request out.
+/// Executes a request.
 ///
-/// Who calls has verified the signature, and that the key grants
-/// [`Operation::access`](crate::operation::Operation::access); the source of a copy is looked for in the same
+/// The caller must have verified the signature, and that the key grants
+/// [`Operation::access`](crate::operation::Operation::access). The source of a copy is looked up in the same
 /// repository.
 pub async fn handle(
     context: RequestContext<'_>,
@@ -127,14 +127,14 @@ pub async fn handle(
     if forward::takes(context, &resolved, &request) {
         forward::handle(context, &resolved, request, payload).await
     } else {
-        // On the heap, so that requests that are forwarded are small.
+        // On the heap, so that the future of forwarded requests stays small.
         Box::pin(translate::handle(context, &resolved, request, payload)).await
     }
 }
 
-/// Where a name leads, opened.
+/// The bucket, folder and driver that a bucket name resolves to.
 pub(crate) struct ResolvedBucket<'a> {
-    /// The name that the client gave.
+    /// The bucket name that the client used.
     pub(crate) name: &'a str,
     pub(crate) bucket: BucketId,
     pub(crate) folder: &'a KeyPrefix,
@@ -148,13 +148,13 @@ impl<'a> ResolvedBucket<'a> {
         Ok(Self { name, bucket: route.bucket, folder: &route.folder, driver })
     }
 
-    /// The key in the bucket.
+    /// The key with the repository's folder.
     pub(crate) fn key(&self, key: &ObjectKey) -> Result<String> {
         self.folder.key(key, self.driver.capabilities().max_key_bytes)
     }
 
-    /// Where a list goes on after, in the bucket's own keys, as a token told. Who knows the token's secret can make
-    /// tokens up, so it is checked as if it came from a client.
+    /// Checks the key in a continuation token after which a list continues. Anyone who knows the secret of the
+    /// tokens can forge one, so the key is checked like any other key from a client.
     pub(crate) fn opened_marker(&self, after: Option<String>) -> Result<Option<String>> {
         if let Some(after) = &after {
             KeyText::new(self.folder.strip(after).unwrap_or(after)).map_err(|_| not_of_this_list())?;
@@ -162,7 +162,7 @@ impl<'a> ResolvedBucket<'a> {
         Ok(after)
     }
 
-    /// The provider's id of an upload of the object with this key in the bucket.
+    /// The provider's id of an upload. `key` includes the repository's folder.
     pub(crate) fn open_upload(
         &self,
         context: RequestContext<'_>,
@@ -173,7 +173,7 @@ impl<'a> ResolvedBucket<'a> {
         ids.open(self.upload_scope(context, key), upload)
     }
 
-    /// What clients call an upload of the object with this key in the bucket.
+    /// The id that clients get for an upload. `key` includes the repository's folder.
     pub(crate) fn seal_upload(
         &self,
         context: RequestContext<'_>,
@@ -188,25 +188,25 @@ impl<'a> ResolvedBucket<'a> {
         UploadScope { repository: context.routes.repository(), bucket: self.bucket, key }
     }
 
-    /// What a failure of the provider means.
+    /// Translates a provider's error for the client.
     pub(crate) fn failure(&self, error: &ProviderError) -> Failure {
         Failure::of(error, self.driver.site().permissions)
     }
 
-    /// As [`ResolvedBucket::failure`], of what was asked about tags: they have permissions of their own.
+    /// Like [`ResolvedBucket::failure`], for requests about tags, which need their own permissions.
     pub(crate) fn tags_failure(&self, error: &ProviderError) -> Failure {
         let mut failure = self.failure(error);
         if error.kind() == Some(ErrorKind::AccessDenied) {
             failure.error.message = format!(
-                "Your key is fine: it is the bucket's provider that denies this to the credential which Bucketry \
-                 holds for the bucket. Tags need {}.",
+                "Your key is fine: the bucket's provider denies this to the credential that Bucketry uses for the \
+                 bucket. The credential needs {} for tags.",
                 self.driver.site().permissions.tags
             );
         }
         failure
     }
 
-    /// As [`ResolvedBucket::failure`], of an upload: its payload may be to blame.
+    /// Like [`ResolvedBucket::failure`], for uploads, where the payload may be the cause.
     pub(crate) fn upload_failure(&self, error: &ProviderError, receipt: &Receipt) -> Failure {
         match receipt.refusal() {
             Some(refusal) if matches!(error, ProviderError::Source(_)) => refusal.into(),

@@ -1,4 +1,4 @@
-//! Ranges of objects, as answers tell them.
+//! Ranges of objects in responses.
 
 use bucketry_provider::driver::ByteRange;
 use http::HeaderMap;
@@ -6,7 +6,7 @@ use http::header::{CONTENT_RANGE, HeaderValue};
 
 use crate::error::{Code, Result, S3Error};
 
-/// Tells which bytes follow, of how many.
+/// Adds `Content-Range`. `size` is `None` if the size of the object is unknown.
 pub(crate) fn put(headers: &mut HeaderMap, (first, last): (u64, u64), size: Option<u64>) {
     let size = size.map_or_else(|| "*".to_owned(), |size| size.to_string());
     if let Ok(value) = HeaderValue::from_str(&format!("bytes {first}-{last}/{size}")) {
@@ -14,9 +14,9 @@ pub(crate) fn put(headers: &mut HeaderMap, (first, last): (u64, u64), size: Opti
     }
 }
 
-/// The bytes that a range names in an object of this size.
+/// The first and last byte of a range in an object of this size.
 pub(crate) fn resolve(range: ByteRange, size: u64) -> Result<(u64, u64)> {
-    let outside = || S3Error::new(Code::InvalidRange, "The range lies outside of the object.");
+    let outside = || S3Error::new(Code::InvalidRange, "The requested range is outside the object.");
     let end = size.checked_sub(1).ok_or_else(outside)?;
     match range {
         ByteRange::Closed(first, _) | ByteRange::From(first) if first > end => Err(outside()),

@@ -1,4 +1,4 @@
-//! By how much the stored size changes: the size after less the size before, where both are known.
+//! Measures the change of the stored size: the size after a write minus the size before it, if both are known.
 
 use std::time::Duration;
 
@@ -8,26 +8,26 @@ use tokio::time::timeout;
 
 use crate::execute::{Failure, Fault, RequestContext, ResolvedBucket};
 
-/// How long the look at what was written may keep a client waiting.
+/// How long asking for the size after a write may delay the response.
 const LOOK_WITHIN: Duration = Duration::from_secs(5);
-/// The largest object that anybody stores. A provider that tells of larger ones is mistaken, or means harm.
+/// The largest plausible object. A provider that reports a larger one is wrong or malicious.
 const LARGEST: u64 = 1 << 48;
 
-/// How large an object is that is about to be written or deleted.
+/// The size of an object before it is written or deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Before {
-    /// So many bytes; 0 where there is none.
+    /// The size in bytes. 0 if there is no object.
     Known(u64),
-    /// There is none if it is stored, because that is the condition.
+    /// If the write succeeds, there was no object, because that is its condition.
     NothingIfStored,
-    /// The provider doesn't say: there is none, or the credential may not read. S3 tells those who may not list nothing
-    /// else of an object that isn't there.
+    /// The provider denies the request: there is no object, or the credential may not read it. S3 gives credentials
+    /// without list permission the same answer in both cases.
     Denied,
-    /// Not known, or not measured.
+    /// Unknown, or not measured.
     Unknown,
 }
 
-/// What a look at an object found.
+/// The result of asking for an object's size.
 enum Look {
     Size(u64),
     Denied,
@@ -35,8 +35,8 @@ enum Look {
     Unknown,
 }
 
-/// Asks for the size of an object that is about to be written or deleted. Fails where the provider can't be reached: the
-/// write itself would meet the same, after as long a time.
+/// Asks for the size of an object before it is written or deleted. Fails if the provider can't be reached, because
+/// the write would fail the same way after the same time.
 pub(crate) async fn before(
     context: RequestContext<'_>,
     resolved: &ResolvedBucket<'_>,
@@ -53,14 +53,14 @@ pub(crate) async fn before(
         Look::Denied => Ok(Before::Denied),
         Look::Failed(error) => match resolved.failure(&error) {
             failure if failure.fault == Some(Fault::Unreachable) => Err(failure),
-            // What else is wrong the write will meet, if it matters to it.
+            // If anything else is wrong and matters for the write, the write itself will fail.
             _ => Ok(Before::Unknown),
         },
         Look::Unknown => Ok(Before::Unknown),
     }
 }
 
-/// As [`before`], for an object that is stored under conditions.
+/// Like [`before`], for an object that is stored under conditions.
 pub(crate) async fn before_storing(
     context: RequestContext<'_>,
     resolved: &ResolvedBucket<'_>,
@@ -73,7 +73,7 @@ pub(crate) async fn before_storing(
     }
 }
 
-/// The change by an object of this size that was just stored.
+/// The size change of storing an object of a known size.
 pub(crate) async fn stored(
     context: RequestContext<'_>,
     resolved: &ResolvedBucket<'_>,
@@ -84,13 +84,13 @@ pub(crate) async fn stored(
     match before {
         Before::Known(before) => difference(before, size),
         Before::NothingIfStored => difference(0, size),
-        // Of one that is there now the credential is told the size, if it may read.
+        // Now that the object exists, a credential that may read gets its size.
         Before::Denied => after(context, resolved, key).await.map_or(0, |_| difference(0, size)),
         Before::Unknown => 0,
     }
 }
 
-/// The change by an object that was just stored, of a size that only the provider knows.
+/// The size change of storing an object whose size only the provider knows.
 pub(crate) async fn replaced(
     context: RequestContext<'_>,
     resolved: &ResolvedBucket<'_>,
@@ -105,13 +105,13 @@ pub(crate) async fn replaced(
     after(context, resolved, key).await.map_or(0, |after| difference(before, after))
 }
 
-/// The change by deleting an object.
+/// The size change of deleting an object.
 pub(crate) fn deleted(before: Before) -> i64 {
     if let Before::Known(before) = before { difference(before, 0) } else { 0 }
 }
 
-/// By how much a write that failed changed the stored size all the same. Its answer may have got lost on the way, and
-/// only the object can tell then.
+/// The size change of a write that failed. The provider's response may have been lost, and then only the object
+/// itself shows whether it was written.
 pub(crate) async fn in_spite_of(
     error: &ProviderError,
     context: RequestContext<'_>,
@@ -131,7 +131,7 @@ fn may_have_been_carried_out(error: &ProviderError) -> bool {
         || error.kind() == Some(ErrorKind::Internal)
 }
 
-/// How large an object is after a write; with patience, because nobody will ask again.
+/// Asks for the size after a write. It retries longer than [`before`], because there is no later chance to ask.
 async fn after(context: RequestContext<'_>, resolved: &ResolvedBucket<'_>, key: &str) -> Option<u64> {
     if !context.settings.measure_size_change {
         return None;
@@ -143,7 +143,7 @@ async fn after(context: RequestContext<'_>, resolved: &ResolvedBucket<'_>, key: 
     }
 }
 
-/// Asks for the size, and once more after each pause while the provider fails.
+/// Asks for the size. While the provider fails, asks again after each pause.
 async fn look(resolved: &ResolvedBucket<'_>, key: &str, pauses: &[Duration]) -> Look {
     let mut pauses = pauses.iter();
     loop {
@@ -152,8 +152,8 @@ async fn look(resolved: &ResolvedBucket<'_>, key: &str, pauses: &[Duration]) -> 
             Err(error) => error,
         };
         let passing = match error.kind() {
-            // Invalid is a request for one under its client's own key, without which nobody can ask for its size: it
-            // counts as nothing.
+            // `Invalid` is the answer for an object that is encrypted with a client's key. Without the key its size
+            // can't be read, so it counts as empty.
             Some(ErrorKind::ObjectNotFound | ErrorKind::NotFound | ErrorKind::Invalid) => {
                 return Look::Size(0);
             }

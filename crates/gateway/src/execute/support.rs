@@ -1,23 +1,23 @@
-//! Which operations are carried out for which provider, and how far: what `docs/s3-compatibility.md` shows.
+//! Declares how far each operation is supported for each provider. `docs/s3-compatibility.md` is generated from it.
 
 use bucketry_provider::driver::{Capabilities, S3Protocol};
 
 use crate::operation::Name;
 
-/// How far an operation is carried out.
+/// How far an operation is supported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Support {
-    /// Without anything to say about it.
+    /// Supported without restrictions worth noting.
     Whole,
-    /// Carried out, with this to know.
+    /// Supported, with this note.
     Noted(&'static str),
-    /// Not carried out, and why.
+    /// Not supported, for this reason.
     Refused(&'static str),
 }
 
 use Support::{Noted, Refused, Whole};
 
-/// How far an operation is carried out by a provider that can do this.
+/// How far a provider with these capabilities supports an operation.
 pub fn support(name: Name, can: &Capabilities) -> Support {
     let is_whole = can.protocol == S3Protocol::Whole;
     match name {

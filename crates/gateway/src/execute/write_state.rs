@@ -1,8 +1,9 @@
-//! How far a write has come: what becomes of it when its client leaves depends on that.
+//! The progress of a write, which determines what happens when its client disconnects.
 //!
-//! Before the provider was asked, it is given up. A write that nobody waits for must not be sent long after its client
-//! has tried again, over what was stored meanwhile. From then on it may be carried out whatever we do, so it goes on and
-//! what it changed is counted; and a later write to the same object waits a while for it before it looks at the size.
+//! Before the provider has been asked, the write is cancelled. Otherwise it could be sent long after the client has
+//! tried again, and overwrite what was stored meanwhile. Once the provider has been asked, it may carry out the
+//! write in any case. The write then continues so that its change is counted, and a later write to the same object
+//! waits a while for it before asking for the object's size.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,30 +14,30 @@ use bucketry_model::id::BucketId;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-/// How long a write waits for one to the same object whose client has left.
+/// How long a write waits for a detached write to the same object.
 const WAIT: Duration = Duration::from_secs(5);
 
 type Object = (BucketId, String);
 
-/// The writes whose clients have left, by the objects that they change. Clones are the same.
+/// The detached writes, by the objects that they change. Clones share the same table.
 #[derive(Debug, Clone, Default)]
 pub struct DetachedWrites(Arc<DetachedTable>);
 
 #[derive(Debug, Default)]
 struct DetachedTable {
-    /// How many objects there are, so that nobody has to look where there are none.
+    /// The number of objects in the table, so that writes don't take the lock while it is empty.
     objects: AtomicUsize,
     by_object: Mutex<HashMap<Object, CancellationToken>>,
 }
 
 impl DetachedTable {
     fn lock(&self) -> MutexGuard<'_, HashMap<Object, CancellationToken>> {
-        // Nothing panics while it is held.
+        // Nothing panics while the lock is held.
         self.by_object.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// How far a write has come.
+/// The progress of a write.
 #[derive(Debug, Default)]
 pub struct WriteState {
     begun: AtomicBool,
@@ -45,12 +46,12 @@ pub struct WriteState {
 }
 
 impl WriteState {
-    /// Of a write that begins now, beside those that were abandoned.
+    /// The state of a write that starts now and waits for these detached writes.
     pub fn new(detached: &DetachedWrites) -> Self {
         Self { detached: detached.clone(), ..Self::default() }
     }
 
-    /// The write will change this object. Waits for one that was abandoned, but not for long.
+    /// Declares that the write will change this object. Waits up to [`WAIT`] for a detached write to it.
     pub(crate) async fn changes(&self, bucket: BucketId, key: &str) {
         let object = (bucket, key.to_owned());
         if self.detached.0.objects.load(Ordering::Acquire) > 0 {
@@ -62,17 +63,17 @@ impl WriteState {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner).push(object);
     }
 
-    /// The provider is asked now for what can't be taken back.
+    /// Call this right before sending the provider a request that can't be undone.
     pub(crate) fn begin(&self) {
         self.begun.store(true, Ordering::Release);
     }
 
-    /// Whether it was.
+    /// Whether [`WriteState::begin`] was called.
     pub(crate) fn has_begun(&self) -> bool {
         self.begun.load(Ordering::Acquire)
     }
 
-    /// The client has left, and the write goes on until what is answered is dropped.
+    /// Call this when the client has disconnected. The write counts as detached until the guard is dropped.
     pub(crate) fn detach(&self) -> DetachedGuard {
         let ended = CancellationToken::new();
         let objects = std::mem::take(&mut *self.changes.lock().unwrap_or_else(PoisonError::into_inner));
@@ -86,7 +87,7 @@ impl WriteState {
     }
 }
 
-/// An abandoned write that goes on.
+/// A detached write that is still in progress.
 pub(crate) struct DetachedGuard {
     objects: Vec<Object>,
     ended: CancellationToken,
@@ -98,7 +99,7 @@ impl Drop for DetachedGuard {
         self.ended.cancel();
         let mut table = self.detached.0.lock();
         for object in &self.objects {
-            // It may have been abandoned once more meanwhile.
+            // Meanwhile another write to the object may have been detached.
             if table.get(object).is_some_and(CancellationToken::is_cancelled) {
                 table.remove(object);
             }
@@ -138,7 +139,7 @@ mod tests {
         tokio::join!(waiting, ending);
         assert_eq!(began.elapsed(), Duration::from_secs(1));
         WriteState::new(&detached).changes(bucket(1), "k").await;
-        assert_eq!(began.elapsed(), Duration::from_secs(1), "it has ended");
+        assert_eq!(began.elapsed(), Duration::from_secs(1), "the detached write has ended");
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,15 +1,15 @@
-//! Which headers of a provider's answer reach the client.
+//! Decides which headers of a provider's response reach the client.
 //!
-//! Only listed ones: what HTTP says of content, and S3's own headers that describe an object. The rest tells of the
-//! provider's inside, of the bucket's rules, or is a provider's own invention, some of which names the account behind the
-//! bucket.
+//! Only listed headers do: HTTP's headers about content, and S3's own headers that describe an object. All others
+//! reveal the provider's internals or the bucket's rules, or are inventions of a provider, some of which name the
+//! account that owns the bucket.
 
 use http::header::{ETAG, LAST_MODIFIED};
 use http::{HeaderMap, StatusCode};
 
 use crate::execute::{GatewayBody, answer};
 
-/// The headers of an object, of those that came.
+/// Keeps the headers that describe an object.
 pub(super) fn of_object(mut headers: HeaderMap) -> HeaderMap {
     let passes = |name: &str| describes_content(name) || is_s3s(name);
     let inside: Vec<_> = headers.keys().filter(|name| !passes(name.as_str())).cloned().collect();
@@ -19,14 +19,14 @@ pub(super) fn of_object(mut headers: HeaderMap) -> HeaderMap {
     headers
 }
 
-/// An answer without a body to a request that stored something.
+/// A response without a body to a request that stored something.
 pub(super) fn stored(status: StatusCode, given: &HeaderMap) -> http::Response<GatewayBody> {
     let mut response = answer::empty(status);
     tell(response.headers_mut(), given);
     response
 }
 
-/// Adds what an answer tells beside its body.
+/// Adds the headers that accompany a document or an empty body.
 pub(super) fn tell(headers: &mut HeaderMap, given: &HeaderMap) {
     for (name, value) in given {
         if *name == ETAG || *name == LAST_MODIFIED || is_s3s(name.as_str()) {
@@ -52,10 +52,10 @@ fn describes_content(name: &str) -> bool {
     )
 }
 
-/// S3's own headers that describe an object or what was done to it. What isn't listed stays here: the rules of the
-/// bucket (`x-amz-expiration`, `x-amz-website-redirect-location`, `x-amz-replication-status`), the provider's inside
-/// (`x-amz-request-id`, `x-amz-bucket-region`, `x-amz-cf-…`), tags that a server puts into headers of their own, and
-/// whatever a provider comes up with.
+/// S3's own headers that describe an object or what was done to it. Not listed, so not passed on: the bucket's
+/// rules (`x-amz-expiration`, `x-amz-website-redirect-location`, `x-amz-replication-status`), the provider's
+/// internals (`x-amz-request-id`, `x-amz-bucket-region`, `x-amz-cf-…`), tags that some servers send as separate
+/// headers, and any header that a provider invents.
 fn is_s3s(name: &str) -> bool {
     let Some(rest) = name.strip_prefix("x-amz-") else { return false };
     rest.starts_with("meta-")

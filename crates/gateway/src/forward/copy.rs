@@ -1,4 +1,4 @@
-//! `CopyObject` and `UploadPartCopy`, where both sides are one account at one provider: it copies by itself.
+//! `CopyObject` and `UploadPartCopy` within one account at one provider, where the provider copies.
 
 use bucketry_provider::body::Payload;
 use bucketry_provider::driver::VersionId;
@@ -15,7 +15,7 @@ use crate::operation::{CopyObject, CopySource, Part};
 
 static X_AMZ_COPY_SOURCE: HeaderName = HeaderName::from_static("x-amz-copy-source");
 
-/// Whether the provider can copy by itself. A source that isn't found is not, and the other way tells why.
+/// Whether the provider can copy. `false` if the source isn't found; `translate` then reports the error.
 pub(super) fn is_within_account(
     context: RequestContext<'_>,
     resolved: &ResolvedBucket<'_>,
@@ -27,12 +27,12 @@ pub(super) fn is_within_account(
     source.bucket == resolved.bucket || shared()
 }
 
-/// `CopyObject`. Dropped in the middle, the copy may go on.
+/// `CopyObject`. If it is dropped midway, the provider may still complete the copy.
 pub(super) async fn object(mut way: ForwardRequest<'_>, copying: CopyObject) -> Answer {
-    conditions::none(&copying.conditions, "The place of a copy")?;
+    conditions::none(&copying.conditions, "The destination of a copy")?;
     let key = way.resolved.key(&copying.key)?;
     if copying.attributes.is_none() {
-        // Without REPLACE they mean nothing, and not every server leaves them unheeded.
+        // Without `REPLACE` these headers mean nothing, but not every server ignores them.
         let kept: Vec<_> = way.headers.keys().filter(|name| is_kept(name.as_str())).cloned().collect();
         for name in &kept {
             way.headers.remove(name);
@@ -45,7 +45,8 @@ pub(super) async fn object(mut way: ForwardRequest<'_>, copying: CopyObject) -> 
     {
         return Err(S3Error::new(
             Code::InvalidRequest,
-            "A copy of an object to itself must replace what is kept with it (x-amz-metadata-directive: REPLACE).",
+            "A copy of an object to itself must change its metadata (x-amz-metadata-directive: REPLACE), storage class \
+             or encryption.",
         )
         .into());
     }
@@ -64,7 +65,7 @@ pub(super) async fn object(mut way: ForwardRequest<'_>, copying: CopyObject) -> 
     }
 }
 
-/// `UploadPartCopy`. Dropped in the middle, the part may be stored.
+/// `UploadPartCopy`. If it is dropped midway, the provider may still store the part.
 pub(super) async fn part(mut way: ForwardRequest<'_>, part: &Part, from: &CopySource) -> Answer {
     let key = way.resolved.key(&part.key)?;
     let resolved = way.resolved;
@@ -78,7 +79,7 @@ pub(super) async fn part(mut way: ForwardRequest<'_>, part: &Part, from: &CopySo
         .map_err(|error| failure(resolved, &error))
 }
 
-/// What is copied, found as any object that is read: in the same repository, below its folder.
+/// The source of a copy. Like any object that is read, it is looked up in the same repository, below its folder.
 struct ForwardedSource<'a> {
     resolved: ResolvedBucket<'a>,
     key: String,
@@ -97,13 +98,13 @@ fn source<'a>(way: &ForwardRequest<'a>, source: &'a CopySource) -> Result<Forwar
     conditions::of_reading(&source.conditions, resolved.driver.capabilities())?;
     let key = resolved.key(&source.key)?;
     let version = source.version.as_ref();
-    let not_here = || S3Error::new(Code::InvalidRequest, "The source lies with another provider.");
+    let not_here = || S3Error::new(Code::InvalidRequest, "The source is at another provider.");
     let there = resolved.driver.forwarder().ok_or_else(not_here)?;
     let header = there.copy_source(&key, version).map_err(|error| resolved.failure(&error))?;
     Ok(ForwardedSource { resolved, key, version, header })
 }
 
-/// S3 takes a copy of an object to itself for a way to change its storage class or its encryption.
+/// In S3, copying an object to itself is the way to change its storage class or encryption.
 fn changes_how_it_is_kept(way: &ForwardRequest<'_>) -> bool {
     let changes =
         |name: &str| name == "x-amz-storage-class" || name.starts_with("x-amz-server-side-encryption");
@@ -135,12 +136,12 @@ async fn copy(
 
 fn failure(resolved: &ResolvedBucket<'_>, error: &ProviderError) -> Failure {
     match error.kind() {
-        // To a copy, a source that hasn't changed is a condition that doesn't hold.
+        // For a copy, an unmodified source means that a condition isn't met.
         Some(ErrorKind::NotModified) => {
             S3Error::new(Code::PreconditionFailed, "A condition on the source does not hold.").into()
         }
         Some(ErrorKind::RangeNotSatisfiable) => {
-            S3Error::new(Code::InvalidArgument, "x-amz-copy-source-range lies outside of the source.").into()
+            S3Error::new(Code::InvalidArgument, "x-amz-copy-source-range is outside of the source.").into()
         }
         _ => resolved.failure(error),
     }

@@ -1,27 +1,27 @@
-//! Documents of answers, with the names of the bucket and the folder taken out.
+//! Rewrites documents in responses, so that they don't reveal the provider's bucket name or the folder.
 
 use bucketry_provider::xml::{self, UnexpectedXml};
 use bytes::Bytes;
 
 use crate::xml::{Document, escape};
 
-/// What becomes of an element.
+/// What to do with an element.
 pub(super) enum XmlElement {
-    /// It stays as it is.
+    /// Keep it.
     Kept,
-    /// It holds this text instead.
+    /// Replace its content with this text.
     Holding(String),
-    /// It is left out, with all it holds.
+    /// Remove it with its content.
     LeftOut,
 }
 
-/// Writes a document again, asking of every element below the root what becomes of it: its name and text.
+/// Rewrites a document. `decide` gets the name and text of each element below the root.
 pub(super) fn rewrite(
     document: &[u8],
     root: &'static str,
     mut decide: impl FnMut(&str, &str) -> XmlElement,
 ) -> Result<Bytes, UnexpectedXml> {
-    // What is written of the elements inside of each that is still open.
+    // The rewritten children of each open element, by depth.
     let mut inside: Vec<String> = Vec::new();
     let mut rewritten = Document::new(root);
     xml::read(document, root, |element| {

@@ -1,11 +1,11 @@
-//! Sends requests on to providers that speak S3, as they came: ranges, conditions, checksums, versions, tags,
-//! encryption and what else the two sides agree on, without knowing the inside of it.
+//! Passes requests through to providers that speak S3, with ranges, conditions, checksums, versions, tags,
+//! encryption and everything else that client and provider agree on. The gateway doesn't interpret them.
 //!
-//! What may pass is listed, for requests by operation and header (`request`), for answers by header (`answer`). Names are
-//! rewritten: keys into the folder and back, in documents too (`document`). What gains nothing by it, such as lists,
-//! is left to `translate`.
+//! Allow-lists decide what passes: for requests by operation and header (`request`), for responses by header
+//! (`answer`). Names are rewritten into the repository's folder and back, in documents too (`document`). Operations
+//! that gain nothing from this, such as lists, are left to `translate`.
 //!
-//! **Invariant:** nothing of a request goes on that the lists don't name.
+//! **Invariant:** nothing in a request is forwarded unless it is on a list.
 
 mod answer;
 mod copy;
@@ -25,10 +25,10 @@ use crate::execute::{Answer, RequestContext, ResolvedBucket};
 use crate::operation::{Operation, Request};
 use crate::payload::PayloadBody;
 
-/// The largest document of an answer: a thousand parts with all that is told of one.
+/// The largest document in a response, in bytes. Enough for a thousand parts with all their fields.
 const MAX_DOCUMENT_BYTES: usize = 2 << 20;
 
-/// Whether a request is sent on.
+/// Whether a request is forwarded.
 pub(crate) fn takes(
     context: RequestContext<'_>,
     resolved: &ResolvedBucket<'_>,
@@ -53,29 +53,29 @@ pub(crate) fn takes(
     }
 }
 
-/// A request on its way.
+/// A request that is being forwarded.
 struct ForwardRequest<'a> {
     context: RequestContext<'a>,
     resolved: &'a ResolvedBucket<'a>,
     s3: &'a S3Driver,
-    /// The headers that go on.
+    /// The headers to forward.
     headers: HeaderMap,
 }
 
-/// Sends a request on that [`takes`] took.
+/// Forwards a request for which [`takes`] returned `true`.
 pub(crate) async fn handle(
     context: RequestContext<'_>,
     resolved: &ResolvedBucket<'_>,
     request: Request<'_>,
     payload: PayloadBody,
 ) -> Answer {
-    let not_here = || S3Error::new(Code::MethodNotAllowed, "This is no operation on such a bucket.");
+    let not_here = || S3Error::new(Code::MethodNotAllowed, "This bucket does not support the operation.");
     let s3 = resolved.driver.forwarder().ok_or_else(not_here)?;
     let can = resolved.driver.capabilities();
     let headers = request::headers(request.operation.name(), can, &request.headers)?;
     let way = ForwardRequest { context, resolved, s3, headers };
-    // A future is as large as the largest that it waits for, and is moved at each step outwards. Reading is what is done
-    // most, so all else is on the heap.
+    // A future is as large as the largest one that it awaits, and is moved at each step outwards. Reads are the
+    // most frequent requests, so all others are on the heap.
     match request.operation {
         Operation::GetObject(reading) => read::get(way, &reading).await,
         Operation::HeadObject(reading) => read::head(way, &reading).await,

@@ -1,4 +1,4 @@
-//! The multipart family, but for aborting, which gains nothing.
+//! The multipart operations except `AbortMultipartUpload`, which gains nothing from forwarding.
 
 use bucketry_provider::body::Payload;
 use bucketry_provider::driver::{Conditions, UploadId};
@@ -22,7 +22,7 @@ pub(super) async fn create(way: ForwardRequest<'_>, key: &ObjectKey) -> Answer {
     const ROOT: &str = "InitiateMultipartUploadResult";
     let ForwardRequest { context, resolved, s3, headers } = way;
     let there = resolved.key(key)?;
-    // What could not be told to the client is not begun.
+    // Don't start an upload whose id can't be sealed for the client.
     if context.upload_ids.is_none() {
         return Err(no_sealing_key().into());
     }
@@ -42,7 +42,7 @@ pub(super) async fn create(way: ForwardRequest<'_>, key: &ObjectKey) -> Answer {
     named(resolved, key, Some(&sealed), ROOT, &answer).map(Outcome::of)
 }
 
-/// The upload that an answer names.
+/// The upload id in a response.
 fn upload_of(document: &[u8], root: &'static str) -> Option<UploadId> {
     let mut upload = None;
     let read = bucketry_provider::xml::read(document, root, |element| {
@@ -54,7 +54,7 @@ fn upload_of(document: &[u8], root: &'static str) -> Option<UploadId> {
     read.ok().and(upload)
 }
 
-/// `UploadPart`. Dropped in the middle, the part is not stored.
+/// `UploadPart`. If it is dropped midway, the part is not stored.
 pub(super) async fn upload(way: ForwardRequest<'_>, part: &Part, payload: PayloadBody) -> Answer {
     let ForwardRequest { context, resolved, s3, headers } = way;
     let key = resolved.key(&part.key)?;
@@ -75,14 +75,14 @@ pub(super) async fn upload(way: ForwardRequest<'_>, part: &Part, payload: Payloa
     Ok(Outcome::of(answer::stored(StatusCode::OK, stored.headers())))
 }
 
-/// Which upload is completed.
+/// The upload to complete.
 pub(super) struct Completing {
     pub(super) key: ObjectKey,
     pub(super) upload: SealedUploadId,
     pub(super) conditions: Conditions,
 }
 
-/// `CompleteMultipartUpload`: only now the object counts as stored.
+/// `CompleteMultipartUpload`. The object counts as stored only now.
 pub(super) async fn complete(
     way: ForwardRequest<'_>,
     completing: &Completing,
@@ -145,8 +145,8 @@ pub(super) async fn list(
     named(resolved, key, Some(sealed.as_str()), ROOT, &answer).map(Outcome::of)
 }
 
-/// A document about one object, in the client's names; `upload` is what the client calls the upload. Who owns the bucket
-/// at the provider is not told.
+/// A document about one object, with the client's names. `upload` is the client's id of the upload. The owner of
+/// the bucket at the provider is removed.
 fn named(
     resolved: &ResolvedBucket<'_>,
     key: &ObjectKey,

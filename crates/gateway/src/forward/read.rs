@@ -16,7 +16,7 @@ use crate::translate;
 
 /// `GetObject`.
 pub(super) async fn get(mut way: ForwardRequest<'_>, reading: &GetObject) -> Answer {
-    // What isn't one range of bytes is answered whole everywhere, and so is what depends on the object being unchanged.
+    // Without a single byte range, the provider must return the whole object. The same holds for `If-Range`.
     if reading.range.is_none() {
         way.headers.remove(RANGE);
     }
@@ -29,7 +29,7 @@ pub(super) async fn get(mut way: ForwardRequest<'_>, reading: &GetObject) -> Ans
     Ok(Outcome::of(Response::from_parts(response, GatewayBody::object(body, length))))
 }
 
-/// `HeadObject`. Not every provider knows ranges of it, so the gateway tells them by the object's size.
+/// `HeadObject`. Not every provider supports ranges for it, so the gateway computes them from the object's size.
 pub(super) async fn head(way: ForwardRequest<'_>, reading: &GetObject) -> Answer {
     let (mut response, _) = send(way, Method::HEAD, reading).await?.into_parts();
     if response.status != StatusCode::NOT_MODIFIED {
@@ -47,7 +47,7 @@ pub(super) async fn head(way: ForwardRequest<'_>, reading: &GetObject) -> Answer
     Ok(Outcome::of(Response::from_parts(response, GatewayBody::empty())))
 }
 
-/// Asks for an object; its answer has the headers that the client gets.
+/// Requests an object. The headers of the result are those for the client.
 async fn send(
     way: ForwardRequest<'_>,
     method: Method,
@@ -76,15 +76,15 @@ async fn send(
     Ok(response)
 }
 
-/// Set here and not asked for, because providers refuse it of unsigned requests.
+/// The gateway sets these headers, because providers refuse `response-…` parameters in unsigned requests.
 fn put_overrides(headers: &mut http::HeaderMap, reading: &GetObject) {
     for (name, value) in &reading.overrides {
         headers.insert(name, value.clone());
     }
 }
 
-/// `GetObjectAttributes`. A provider that doesn't know it, or denies it to the bucket's credential (it is a permission of
-/// its own), is asked for the tag and the size in another way.
+/// `GetObjectAttributes`. If the provider doesn't support it, or denies it to the bucket's credential (it needs a
+/// separate permission), the ETag and the size are requested with HEAD.
 pub(super) async fn attributes(way: ForwardRequest<'_>, reading: GetObject) -> Answer {
     const ROOT: &str = "GetObjectAttributesResponse";
     let ForwardRequest { resolved, s3, headers, .. } = way;

@@ -1,7 +1,7 @@
-//! Which headers of a request go on.
+//! Decides which headers of a request are forwarded.
 //!
-//! What is not named here stays: the client's signature, its cookies, what concerns one connection, and the gateway's
-//! own business. An `x-amz-…` header that stays though it must be heeded refuses the request.
+//! All others are dropped: the client's signature and cookies, headers about one connection, and headers that are
+//! for the gateway only. If a dropped `x-amz-…` header can't be ignored, the request is refused.
 
 use bucketry_provider::driver::{Capabilities, S3Protocol};
 use http::header::{CONTENT_ENCODING, Entry};
@@ -14,10 +14,10 @@ use crate::translate::not_offered;
 
 const METADATA: &str = "x-amz-meta-";
 const CHECKSUM: &str = "x-amz-checksum-";
-/// More than most requests have, and room for the signature's.
+/// More than most requests have, with room for those of the signature.
 const USUAL_HEADERS: usize = 16;
 
-/// The headers that go on.
+/// The headers to forward.
 pub(super) fn headers(name: Name, can: &Capabilities, given: &HeaderMap) -> Result<HeaderMap> {
     let is_taken = |header: &str| match header {
         header if header.starts_with(CHECKSUM) => can.checksums,
@@ -27,10 +27,10 @@ pub(super) fn headers(name: Name, can: &Capabilities, given: &HeaderMap) -> Resu
     for (header, value) in given {
         let text = header.as_str();
         if guard(name, text) && is_taken(text) {
-            // As where they are read: an empty one is none, except of the user's own.
+            // As in `operation`, an empty header counts as absent, except for metadata.
             if !value.is_empty() || text.starts_with(METADATA) {
                 check(value)?;
-                // Nothing is the most usual of all.
+                // Many requests have no header to forward, so nothing is allocated for them.
                 if passed.is_empty() {
                     passed.reserve(USUAL_HEADERS);
                 }
@@ -43,7 +43,7 @@ pub(super) fn headers(name: Name, can: &Capabilities, given: &HeaderMap) -> Resu
             return Err(not_offered(text));
         }
     }
-    // `aws-chunked` describes how the request travels, and is undone by now.
+    // `aws-chunked` describes how the request was transferred, which is over by now.
     if passed.remove(CONTENT_ENCODING).is_some()
         && let Some(coding) = content_encoding(given)
     {
@@ -52,7 +52,7 @@ pub(super) fn headers(name: Name, can: &Capabilities, given: &HeaderMap) -> Resu
     Ok(passed)
 }
 
-/// What is kept with an object, in S3's own names.
+/// Whether a header is stored with an object.
 pub(super) fn is_kept(header: &str) -> bool {
     matches!(
         header,
@@ -71,7 +71,7 @@ fn guard(name: Name, header: &str) -> bool {
         HeadObject, ListParts, PutObject, UploadPart, UploadPartCopy,
     };
     match header {
-        // Of a HEAD the gateway answers it by itself, because not every provider does.
+        // The gateway evaluates the range of a HEAD itself, because not every provider does.
         "range" => name == GetObject,
         "if-match" | "if-none-match" => {
             matches!(name, HeadObject | GetObject | PutObject | CompleteMultipartUpload)
@@ -117,8 +117,8 @@ fn guard(name: Name, header: &str) -> bool {
             matches!(name, CopyObject | UploadPartCopy)
         }
         "x-amz-copy-source-range" => name == UploadPartCopy,
-        // Of a part it stays here: an upload is begun with the algorithm of its checksums, and those that come behind
-        // the content of large parts are known too late to be sent on.
+        // Not forwarded for parts. The checksum algorithm must be declared when the upload is created, and trailing
+        // checksums of large parts arrive too late to be forwarded.
         "x-amz-checksum-crc32"
         | "x-amz-checksum-crc32c"
         | "x-amz-checksum-crc64nvme"
@@ -128,7 +128,7 @@ fn guard(name: Name, header: &str) -> bool {
     }
 }
 
-/// More than visible ASCII arrives differently from server to server, and the signature depends on it.
+/// Servers disagree on values beyond visible ASCII, and the signature depends on them.
 fn check(value: &HeaderValue) -> Result<()> {
     if value.as_bytes().iter().all(|byte| (b' '..=b'~').contains(byte)) { Ok(()) } else { Err(invisible()) }
 }
@@ -136,11 +136,11 @@ fn check(value: &HeaderValue) -> Result<()> {
 fn invisible() -> S3Error {
     S3Error::new(
         Code::InvalidArgument,
-        "Headers and metadata must be visible ASCII; write other characters in an encoding of your own.",
+        "Headers must be visible ASCII. Encode other characters, for example with percent-encoding.",
     )
 }
 
-/// One header that comes twice is a list (RFC 9110 §5.3).
+/// A repeated header is a list (RFC 9110 §5.3).
 fn joined(one: &HeaderValue, other: &HeaderValue) -> Result<HeaderValue> {
     HeaderValue::from_bytes(&[one.as_bytes(), b",", other.as_bytes()].concat()).map_err(|_| invisible())
 }
@@ -236,7 +236,10 @@ mod tests {
         }
         let usual = [("x-amz-acl", "private"), ("x-amz-storage-class", "GLACIER")];
         assert_eq!(passed(Name::PutObject, &usual).unwrap(), ["x-amz-storage-class: GLACIER"]);
-        assert!(passed(Name::GetObject, &[("x-amz-tagging", "a=b")]).is_err(), "it means nothing there");
+        assert!(
+            passed(Name::GetObject, &[("x-amz-tagging", "a=b")]).is_err(),
+            "reads have no tagging header"
+        );
     }
 
     #[test]
@@ -264,7 +267,7 @@ mod tests {
         assert_eq!(of(&customer_key).unwrap_err().code, Code::NotImplemented);
     }
 
-    /// SDKs send them unasked, so every request to such a provider would fail.
+    /// SDKs send checksums by default, so otherwise every request to such a provider would fail.
     #[test]
     fn a_provider_that_takes_no_checksums_is_not_told_of_any() {
         let checksum = [

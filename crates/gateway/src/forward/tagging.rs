@@ -18,7 +18,6 @@ use crate::xml::{self, MAX_TAGGING_BYTES};
 
 const ROOT: &str = "Tagging";
 
-/// `GetObjectTagging`.
 pub(super) async fn get(way: ForwardRequest<'_>, tagging: &Tagging) -> Answer {
     let ForwardRequest { resolved, s3, headers, .. } = way;
     let key = resolved.key(&tagging.key)?;
@@ -40,13 +39,13 @@ pub(super) async fn get(way: ForwardRequest<'_>, tagging: &Tagging) -> Answer {
     Ok(Outcome::of(response))
 }
 
-/// `PutObjectTagging`. Dropped in the middle, the tags may be stored.
+/// `PutObjectTagging`. If it is dropped midway, the tags may still be stored.
 pub(super) async fn put(way: ForwardRequest<'_>, tagging: &Tagging, payload: PayloadBody) -> Answer {
     let ForwardRequest { resolved, s3, mut headers, .. } = way;
     let key = resolved.key(&tagging.key)?;
     let query = query(tagging);
     let document = payload.collect_bounded(MAX_TAGGING_BYTES).await?;
-    // Written anew of what was understood: whatever else the client's document holds stays here.
+    // Send only what was parsed, not the rest of the client's document.
     let document = xml::tagging(&xml::read_tags(&document)?);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
     let md5 = HeaderValue::from_str(&STANDARD.encode(Md5::digest(&document)));
@@ -67,7 +66,6 @@ pub(super) async fn put(way: ForwardRequest<'_>, tagging: &Tagging, payload: Pay
     Ok(Outcome::of(answer::stored(StatusCode::OK, answer.headers())))
 }
 
-/// `DeleteObjectTagging`.
 pub(super) async fn delete(way: ForwardRequest<'_>, tagging: &Tagging) -> Answer {
     let ForwardRequest { resolved, s3, headers, .. } = way;
     let key = resolved.key(&tagging.key)?;

@@ -11,7 +11,7 @@ use crate::translate::check_length;
 
 const CUSTOMER_KEY: &str = "x-amz-server-side-encryption-customer-key";
 
-/// `PutObject`. Dropped in the middle of its payload, nothing is stored.
+/// `PutObject`. If it is dropped before the payload is complete, nothing is stored.
 pub(super) async fn put(way: ForwardRequest<'_>, writing: PutObject, payload: PayloadBody) -> Answer {
     let ForwardRequest { context, resolved, s3, mut headers } = way;
     let can = resolved.driver.capabilities();
@@ -20,12 +20,13 @@ pub(super) async fn put(way: ForwardRequest<'_>, writing: PutObject, payload: Pa
     check_length(length, can.max_put_bytes)?;
     let key = resolved.key(&writing.key)?;
     let receipt = payload.receipt();
-    // Nobody can ask for the size of such an object without its key, so it would never be counted down again.
+    // Without the customer's key the size can't be read later, so it could never be subtracted again.
     let counted = if headers.contains_key(CUSTOMER_KEY) { 0 } else { length };
-    // First, so that a client that leaves is noticed while the size is asked for.
+    // Reads the start of the payload before asking for the size, so that a client that disconnects is noticed
+    // meanwhile.
     let payload = payload.into_driver_payload().await?;
     let before = size::before_storing(context, resolved, &key, &writing.conditions).await?;
-    // One that came behind the content of a small payload is known by now.
+    // For small payloads, a trailing checksum is known by now.
     if let Some((name, value)) = receipt.checksum().filter(|_| can.checksums) {
         headers.insert(name, value);
     }

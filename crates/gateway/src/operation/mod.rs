@@ -1,4 +1,4 @@
-//! What a request asks for: one value with everything that its method, address, query and headers say.
+//! Parses a request into an operation: one value with everything that method, path, query and headers specify.
 
 mod parse;
 mod query;
@@ -17,7 +17,7 @@ pub use crate::operation::target::{Domains, KeyText, ObjectKey, Target};
 pub(crate) use crate::operation::values::is_beyond;
 use crate::upload_id::SealedUploadId;
 
-/// The most keys of a page, and of what deletes several objects at once.
+/// The most keys in a page of a list, and in a `DeleteObjects` request.
 pub const MAX_KEYS: u16 = 1_000;
 
 /// An operation with its parameters.
@@ -51,31 +51,31 @@ pub enum Operation {
     ListParts { key: ObjectKey, upload: SealedUploadId, max_parts: u16, after: u32 },
 }
 
-/// Which page of a list is asked for.
+/// The parameters of a request that lists objects.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct List {
-    /// Only keys that begin with this.
+    /// Only keys that start with this.
     pub prefix: KeyText,
-    /// Keys that hold this after the prefix are folded; `None` folds nothing.
+    /// Folds keys that contain this after the prefix into common prefixes. `None` folds nothing.
     pub delimiter: Option<KeyText>,
-    /// The most keys and prefixes, 0 to [`MAX_KEYS`].
+    /// The most keys and common prefixes to return, 0 to [`MAX_KEYS`].
     pub max_keys: u16,
-    /// Whether names are escaped in the answer.
+    /// Whether names in the response are percent-encoded (`encoding-type=url`).
     pub url_encoded: bool,
-    /// Where the page begins: `marker`, `start-after` or `key-marker`.
+    /// Where the page starts: `marker`, `start-after` or `key-marker`.
     pub start_after: Option<Marker>,
-    /// Where the page before ended; only in version 2.
+    /// The `continuation-token`, in version 2 only.
     pub token: Option<String>,
-    /// Whether the answer names the owner; only in version 2.
+    /// Whether the response names the owner of each object, in version 2 only.
     pub fetch_owner: bool,
 }
 
-/// Where a page begins.
+/// Where a page starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Marker {
-    /// After a key.
+    /// After this key.
     Key(KeyText),
-    /// Where an answer said that the page before ended.
+    /// Where the previous page ended, as a token that the gateway issued.
     Token(String),
 }
 
@@ -89,105 +89,105 @@ impl Marker {
     }
 }
 
-/// Which page of the uploads that go on is asked for.
+/// The parameters of a request that lists multipart uploads in progress.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListMultipartUploads {
-    /// Only those of keys that begin with this.
+    /// Only uploads to keys that start with this.
     pub prefix: KeyText,
-    /// Keys that hold this after the prefix are folded; `None` folds nothing.
+    /// Folds keys that contain this after the prefix into common prefixes. `None` folds nothing.
     pub delimiter: Option<KeyText>,
-    /// The most uploads and prefixes, 0 to [`MAX_KEYS`].
+    /// The most uploads and common prefixes to return, 0 to [`MAX_KEYS`].
     pub max_uploads: u16,
-    /// Whether names are escaped in the answer.
+    /// Whether names in the response are percent-encoded (`encoding-type=url`).
     pub url_encoded: bool,
-    /// Where the page begins: a key, or what an answer named.
+    /// Where the page starts: after a key, or at a token that the gateway issued.
     pub key_marker: Option<Marker>,
-    /// Where the page begins among the uploads of that key.
+    /// Where the page starts among the uploads of that key.
     pub upload_marker: Option<SealedUploadId>,
 }
 
-/// Whose tags are meant.
+/// The object whose tags are read or changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tagging {
-    /// The object.
+    /// The object key.
     pub key: ObjectKey,
     /// A version, as in [`GetObject::version`].
     pub version: Option<VersionId>,
 }
 
-/// How an object is read, or asked about.
+/// The parameters of a request that reads an object or its attributes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GetObject {
-    /// The object.
+    /// The object key.
     pub key: ObjectKey,
-    /// A version; `None` also for `null`, the version of objects in buckets without versions.
+    /// The version to read. `None` also means `null`, the only version in a bucket without versioning.
     pub version: Option<VersionId>,
-    /// Only this range.
+    /// Read only this range.
     pub range: Option<ByteRange>,
-    /// Only if these hold.
+    /// Read only if these conditions hold.
     pub conditions: Conditions,
-    /// Only this part of an object that was uploaded in parts.
+    /// Read only this part of an object that was uploaded in parts.
     pub part_number: Option<u32>,
-    /// Headers of the answer that the request sets.
+    /// Response headers that the request overrides with `response-…` parameters.
     pub overrides: Vec<(http::HeaderName, HeaderValue)>,
 }
 
-/// How an object is stored.
+/// The parameters of a request that stores an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PutObject {
-    /// The object.
+    /// The object key.
     pub key: ObjectKey,
-    /// What is kept with it.
+    /// The headers and metadata to store with the object.
     pub attributes: ObjectAttributes,
-    /// Only if these hold.
+    /// Store only if these conditions hold.
     pub conditions: Conditions,
 }
 
-/// How an object is copied.
+/// The parameters of a request that copies an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CopyObject {
-    /// The copy.
+    /// The key of the copy.
     pub key: ObjectKey,
-    /// What is copied.
+    /// The object to copy.
     pub source: CopySource,
-    /// What is kept with the copy; `None` if that of the source.
+    /// The headers and metadata to store with the copy. `None` copies those of the source.
     pub attributes: Option<ObjectAttributes>,
-    /// Only if these hold of the copy's place.
+    /// Copy only if these conditions hold for the destination.
     pub conditions: Conditions,
 }
 
-/// What is copied.
+/// The source of a copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CopySource {
-    /// The bucket, by the name that the client gave.
+    /// The bucket name that the client used.
     pub bucket: String,
-    /// The object.
+    /// The object key.
     pub key: ObjectKey,
     /// A version, as in [`GetObject::version`].
     pub version: Option<VersionId>,
-    /// Only if these hold of the source.
+    /// Copy only if these conditions hold for the source.
     pub conditions: Conditions,
 }
 
-/// What is deleted.
+/// The parameters of a request that deletes an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeleteObject {
-    /// The object.
+    /// The object key.
     pub key: ObjectKey,
     /// A version, as in [`GetObject::version`].
     pub version: Option<VersionId>,
-    /// Only if these hold.
+    /// Delete only if these conditions hold.
     pub conditions: Conditions,
 }
 
 /// A part of a multipart upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// The object that it becomes a part of.
+    /// The key of the object that is being uploaded.
     pub key: ObjectKey,
-    /// The upload.
+    /// The upload id as the client sent it.
     pub upload: SealedUploadId,
-    /// Its number, 1 to 10,000.
+    /// The part number, 1 to 10,000.
     pub number: u32,
 }
 
@@ -200,12 +200,12 @@ pub enum Class {
     Write,
     /// Lists objects or parts.
     List,
-    /// Asks for the bucket itself.
+    /// Requests information about a bucket.
     Bucket,
 }
 
 impl Operation {
-    /// Its name.
+    /// The operation without its parameters.
     pub fn name(&self) -> Name {
         match self {
             Self::ListBuckets { .. } => Name::ListBuckets,
@@ -236,12 +236,12 @@ impl Operation {
         }
     }
 
-    /// What it needs of a key.
+    /// The access that a key needs for the operation.
     pub fn access(&self) -> Access {
         self.name().access()
     }
 
-    /// The class that it is counted in.
+    /// The class that the operation is counted in.
     pub fn class(&self) -> Class {
         match self.name() {
             Name::ListBuckets
@@ -257,7 +257,7 @@ impl Operation {
         }
     }
 
-    /// Whether its bucket's provider is asked. What all buckets have in common is answered here.
+    /// Whether the operation contacts the bucket's provider. The others have the same response for every bucket.
     pub fn asks_provider(&self) -> bool {
         !matches!(
             self.name(),
@@ -265,12 +265,12 @@ impl Operation {
         )
     }
 
-    /// Whether the provider may move whole objects for it, which can take minutes.
+    /// Whether the provider may have to move whole objects, which can take minutes.
     pub fn takes_long(&self) -> bool {
         matches!(self.name(), Name::CopyObject | Name::UploadPartCopy | Name::CompleteMultipartUpload)
     }
 
-    /// Whether its request carries content that is stored, or a document.
+    /// Whether the request has a body that the gateway reads: content to store, or a document.
     pub fn takes_content(&self) -> bool {
         matches!(
             self.name(),
@@ -284,7 +284,7 @@ impl Operation {
 }
 
 impl Access {
-    /// Whether a key may do it.
+    /// Whether a key with this access level may do it.
     pub fn is_granted_by(self, key: KeyAccess) -> bool {
         match self {
             Self::Read | Self::List => true,

@@ -1,4 +1,4 @@
-//! From a request to the operation it names.
+//! Finds the operation that a request names, and parses its parameters.
 
 use std::borrow::Cow;
 
@@ -20,29 +20,29 @@ use crate::operation::{
 use crate::page_token::PageTokens;
 use crate::upload_id::SealedUploadId;
 
-/// The longest upload id and list token that is taken, in bytes.
+/// The longest upload id or continuation token that is accepted, in bytes.
 const MAX_OPAQUE_BYTES: usize = 8 * 1024;
-/// The highest number of a part.
+/// The highest part number.
 const MAX_PART_NUMBER: u32 = 10_000;
 
-/// An operation as a request asks for it.
+/// A parsed request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request<'a> {
-    /// What is asked for.
+    /// The operation with its parameters.
     pub operation: Operation,
-    /// The headers that it was read from, those in the query of a presigned URL among them.
+    /// The headers, including those that a presigned URL carries in its query.
     pub headers: Cow<'a, HeaderMap>,
 }
 
 impl Request<'_> {
-    /// The name of a header that demands what only some providers know, such as encryption with the client's key. A
-    /// request that is forwarded may pass it on; one that is translated is refused.
+    /// The name of a header that requires what only some providers support, such as encryption with the client's
+    /// key. `forward` may pass the header on; `translate` refuses the request.
     pub fn beyond_translation(&self) -> Option<&str> {
         beyond_translation(self.operation.name(), &self.headers)
     }
 }
 
-/// Reads the operation. A request that names none of those that are carried out is `NotImplemented`.
+/// Parses a request. If it names no operation that the gateway supports, the error is `NotImplemented`.
 pub fn parse<'a>(
     method: &Method,
     target: &Target,
@@ -54,7 +54,7 @@ pub fn parse<'a>(
     let name = match row.handling {
         Handling::Done(name, _) => name,
         Handling::Refused(why) => {
-            return Err(not_implemented(format!("{} is not offered. {why}", row.name)));
+            return Err(not_implemented(format!("{} is not supported. {why}", row.name)));
         }
     };
     let operation = Parts { target, query, headers: &headers }.operation(name)?;
@@ -69,8 +69,8 @@ fn invalid(message: &'static str) -> S3Error {
     S3Error::new(Code::InvalidArgument, message)
 }
 
-/// Some SDKs put headers into the query of a presigned URL. What a header says is not overridden by the query.
-/// Checksums are left out: what presigners put there is the checksum of the empty body that they had.
+/// Some SDKs put headers into the query of a presigned URL. The query can't override a header of the request.
+/// Checksums are ignored, because presigners compute them for the empty body that they have when they sign.
 fn with_hoisted<'a>(query: &Query, headers: &'a HeaderMap) -> Result<Cow<'a, HeaderMap>> {
     if query.hoisted().is_empty() {
         return Ok(Cow::Borrowed(headers));
@@ -82,10 +82,10 @@ fn with_hoisted<'a>(query: &Query, headers: &'a HeaderMap) -> Result<Cow<'a, Hea
             continue;
         }
         let (Ok(name), Ok(value)) = (HeaderName::try_from(lower), HeaderValue::from_str(value)) else {
-            return Err(invalid("A parameter of the query stands for a header that can't be one."));
+            return Err(invalid("A query parameter that begins with x-amz- is not a valid header."));
         };
         if headers.contains_key(&name) {
-            return Err(invalid("A header comes in the query as well."));
+            return Err(invalid("A header is also a query parameter. Send it only once."));
         }
         merged.insert(name, value);
     }
@@ -115,7 +115,7 @@ fn find(method: &Method, target: &Target, query: &Query, headers: &HeaderMap) ->
         None => Ok(row),
         Some(_) if matches!(row.handling, Handling::Refused(_)) => Ok(row),
         Some(name) => Err(not_implemented(format!(
-            "{} does not know the query parameter {:?}.",
+            "{} does not support the query parameter {:?}.",
             row.name,
             name.chars().take(64).collect::<String>()
         ))),
@@ -195,26 +195,26 @@ impl Parts<'_> {
     fn key(&self) -> Result<ObjectKey> {
         match self.target {
             Target::Object(_, key) => Ok(key.clone()),
-            Target::Service | Target::Bucket(_) => Err(invalid("The key is empty.")),
+            Target::Service | Target::Bucket(_) => Err(invalid("The object key is empty.")),
         }
     }
 
-    /// A parameter whose empty value is none at all.
+    /// A parameter. An empty value counts as absent.
     fn text(&self, name: &str) -> Result<Option<String>> {
         match self.query.get(name).filter(|value| !value.is_empty()) {
             Some(value) if value.len() > MAX_OPAQUE_BYTES => {
-                Err(invalid("A parameter of the query is too long."))
+                Err(invalid("A query parameter is longer than 8192 bytes."))
             }
             value => Ok(value.map(str::to_owned)),
         }
     }
 
-    /// A parameter that is a key, the beginning of one, or what keys are divided by.
+    /// A parameter that is a key, a prefix or a delimiter.
     fn key_text(&self, name: &str) -> Result<Option<KeyText>> {
         self.text(name)?.map(KeyText::new).transpose()
     }
 
-    /// A parameter that is a key, or what an answer named in the place of one.
+    /// A parameter that is a key or a token that the gateway issued.
     fn marker(&self, name: &str) -> Result<Option<Marker>> {
         match self.text(name)? {
             Some(token) if PageTokens::is_token(&token) => Ok(Some(Marker::Token(token))),
@@ -226,7 +226,7 @@ impl Parts<'_> {
         self.query
             .get(name)
             .filter(|value| !value.is_empty())
-            .map(|value| value.parse().map_err(|_| invalid("A parameter of the query must be a number.")))
+            .map(|value| value.parse().map_err(|_| invalid("max-… and partNumber must be numbers.")))
             .transpose()
     }
 
@@ -261,7 +261,7 @@ impl Parts<'_> {
     fn list(&self, start: &str) -> Result<List> {
         let url_encoded = self.is_url_encoded()?;
         if self.text("version-id-marker")?.is_some_and(|version| version != "null") {
-            return Err(invalid("version-id-marker must be one that an answer named."));
+            return Err(invalid("version-id-marker must be null, as in the previous response."));
         }
         Ok(List {
             prefix: self.key_text("prefix")?.unwrap_or_default(),
@@ -269,7 +269,7 @@ impl Parts<'_> {
             max_keys: self.at_most_1000("max-keys")?,
             url_encoded,
             start_after: match start {
-                // Here tokens have a parameter of their own.
+                // In version 2, tokens have a separate parameter.
                 "start-after" => self.key_text(start)?.map(Marker::Key),
                 marker => self.marker(marker)?,
             },
@@ -289,7 +289,7 @@ impl Parts<'_> {
         })
     }
 
-    /// Headers of the answer that the query names.
+    /// Response headers that the query overrides.
     fn overrides(&self) -> Result<Vec<(HeaderName, HeaderValue)>> {
         let mut overrides = Vec::new();
         for (parameter, header) in [
@@ -302,7 +302,7 @@ impl Parts<'_> {
         ] {
             if let Some(text) = self.query.get(parameter) {
                 let value = HeaderValue::from_str(text)
-                    .map_err(|_| invalid("A response-… parameter can't be the value of a header."))?;
+                    .map_err(|_| invalid("The value of a response-… parameter is not valid in a header."))?;
                 overrides.push((header, value));
             }
         }
@@ -324,16 +324,18 @@ impl Parts<'_> {
         })
     }
 
-    /// The version `null` is the only one of an object in a bucket without versions.
+    /// The version `null` is the only one in a bucket without versioning.
     fn version(&self) -> Result<Option<VersionId>> {
         match self.query.get("versionId") {
-            Some("") => Err(invalid("versionId is empty.")),
+            Some("") => Err(invalid("versionId is empty. Send a version id, or leave the parameter out.")),
             given => version(given),
         }
     }
 
     fn upload(&self) -> Result<SealedUploadId> {
-        let upload = self.text("uploadId")?.ok_or_else(|| invalid("uploadId is empty."))?;
+        let upload = self
+            .text("uploadId")?
+            .ok_or_else(|| invalid("uploadId is empty. Send that of CreateMultipartUpload."))?;
         Ok(SealedUploadId::new(upload))
     }
 

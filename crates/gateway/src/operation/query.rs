@@ -1,12 +1,12 @@
-//! The query of a request, read once: names and values unescaped, each name at most once.
+//! Parses the query of a request: names and values decoded, each name at most once.
 
 use percent_encoding::percent_decode;
 
 use crate::error::{Code, Result, S3Error};
 
-/// More than any operation has, with those of a signature.
+/// More than any operation and its signature need.
 const MAX_PARAMETERS: usize = 64;
-/// The parameters of a presigned URL's signature, which name no operation.
+/// The parameters of a presigned URL's signature, which don't select an operation.
 const SIGNATURE: [&str; 7] = [
     "X-Amz-Algorithm",
     "X-Amz-Credential",
@@ -17,7 +17,7 @@ const SIGNATURE: [&str; 7] = [
     "X-Amz-Security-Token",
 ];
 
-/// A query, without the parameters that sign it.
+/// A query, without the parameters of its signature.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Query {
     parameters: Vec<(String, String)>,
@@ -25,8 +25,8 @@ pub struct Query {
 }
 
 impl Query {
-    /// Reads the text after the question mark. A parameter that comes twice is refused: readers on the way may
-    /// disagree on which of the two counts.
+    /// Parses the text after the question mark. A parameter that appears twice is refused, because proxies and
+    /// servers may disagree about which value counts.
     pub fn parse(text: Option<&str>) -> Result<Self> {
         let mut query = Self::default();
         let mut seen: Vec<String> = Vec::new();
@@ -34,10 +34,13 @@ impl Query {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             let (name, value) = (decode(name)?, decode(value)?);
             if seen.len() == MAX_PARAMETERS {
-                return Err(S3Error::new(Code::InvalidArgument, "The query has too many parameters."));
+                return Err(S3Error::new(Code::InvalidArgument, "The query has more than 64 parameters."));
             }
             if seen.contains(&name) {
-                return Err(S3Error::new(Code::InvalidArgument, "A parameter of the query comes twice."));
+                return Err(S3Error::new(
+                    Code::InvalidArgument,
+                    "A query parameter appears twice. Send it only once.",
+                ));
             }
             seen.push(name.clone());
             if SIGNATURE.iter().any(|known| known.eq_ignore_ascii_case(&name)) || name == "x-id" {
@@ -50,33 +53,33 @@ impl Query {
         Ok(query)
     }
 
-    /// The value of a parameter; empty where it has none.
+    /// The value of a parameter. Empty for a parameter without a value.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// Whether no parameter could name an operation.
+    /// Whether no parameter could select an operation.
     pub fn is_plain(&self) -> bool {
         self.parameters.is_empty()
     }
 
-    /// The names of the parameters that could name an operation.
+    /// The names of the parameters that could select an operation.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.parameters.iter().map(|(name, _)| name.as_str())
     }
 
-    /// Headers that a presigned URL carries in its query, as some SDKs make them.
+    /// Headers that some SDKs put into the query of a presigned URL.
     pub fn hoisted(&self) -> &[(String, String)] {
         &self.hoisted
     }
 }
 
-/// Undoes escaping as in forms, where a plus is a space: S3 does so too.
+/// Decodes as for forms, where a plus sign is a space. S3 does the same.
 fn decode(text: &str) -> Result<String> {
     let spaced = text.replace('+', " ");
     match percent_decode(spaced.as_bytes()).decode_utf8() {
         Ok(text) => Ok(text.into_owned()),
-        Err(_) => Err(S3Error::new(Code::InvalidArgument, "The parameters of the query must be UTF-8.")),
+        Err(_) => Err(S3Error::new(Code::InvalidArgument, "Query parameters must be percent-encoded UTF-8.")),
     }
 }
 

@@ -1,30 +1,30 @@
-//! Every operation of S3: how a request names it, and what the gateway does with it.
+//! All operations of S3, how a request selects them, and how the gateway handles them.
 //!
-//! A request is looked up here by its method, by what it is addressed to, and by the query parameters and headers that
-//! name a sub-resource. Whatever a row doesn't list is not understood and answered `NotImplemented`, so that a request
-//! for a sub-resource never reaches the bucket or the object itself.
+//! A request is looked up by its method, its scope, and the query parameters and headers that select a
+//! sub-resource. A parameter that the row doesn't list is answered with `NotImplemented`, so a request for a
+//! sub-resource never reaches the bucket or the object itself.
 
 use std::sync::LazyLock;
 
 use http::Method;
 
-/// What an operation is addressed to.
+/// What an operation applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// The endpoint.
+    /// The endpoint, such as for `ListBuckets`.
     Service,
-    /// A bucket.
+    /// A bucket, without a key.
     Bucket,
-    /// An object.
+    /// An object in a bucket.
     Object,
 }
 
-/// What an operation needs of a key.
+/// The access that a key needs for an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Access {
     /// Reads objects.
     Read,
-    /// Lists, or asks for the bucket.
+    /// Lists objects, or requests information about a bucket.
     List,
     /// Stores, copies or deletes objects.
     Write,
@@ -32,7 +32,7 @@ pub enum Access {
     Admin,
 }
 
-/// The operations that are carried out.
+/// The operations that the gateway supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the names are S3's own, and its documentation explains them")]
 pub enum Name {
@@ -63,31 +63,31 @@ pub enum Name {
     ListParts,
 }
 
-/// What the gateway does with an operation.
+/// How the gateway handles an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Handling {
-    /// Carries it out.
+    /// Executes it for keys with this access.
     Done(Name, Access),
-    /// Answers `NotImplemented`, with the reason.
+    /// Answers `NotImplemented` with this reason.
     Refused(&'static str),
 }
 
-/// An operation as a request names it.
+/// An operation and how a request selects it.
 #[derive(Debug)]
 pub struct Row {
-    /// Its name in S3's documentation.
+    /// The name in S3's documentation.
     pub name: &'static str,
-    /// The method.
+    /// The HTTP method.
     pub method: Method,
-    /// What it is addressed to.
+    /// What the operation applies to.
     pub scope: Scope,
-    /// Query parameters that name it, all of which must be there; with a value where it must be that one.
+    /// Query parameters that select the operation. All must be present, and have the given value if there is one.
     pub requires: &'static [(&'static str, Option<&'static str>)],
-    /// The header that names it.
+    /// A header that selects the operation.
     pub header: Option<&'static str>,
-    /// Query parameters that it understands besides.
+    /// Other query parameters that the operation supports.
     pub optional: &'static [&'static str],
-    /// What becomes of it.
+    /// How the gateway handles the operation.
     pub handling: Handling,
 }
 
@@ -145,7 +145,7 @@ use Access::{List, Read, Write};
 use Handling::{Done, Refused};
 use Scope::{Bucket, Object, Service};
 
-/// All operations.
+/// All operations. Requests choose the most specific row that fits.
 pub static OPERATIONS: &[Row] = &[
     done("ListBuckets", Method::GET, Service, &[], &["prefix"], Done(Name::ListBuckets, List)),
     row("ListDirectoryBuckets", Method::GET, Service, &[("max-directory-buckets", None)], Refused(NOT_HERE)),
@@ -490,17 +490,17 @@ const READING: &[&str] = &[
     "response-expires",
 ];
 
-/// The methods that operations have.
+/// The methods of all operations.
 const METHODS: [Method; 5] = [Method::GET, Method::HEAD, Method::PUT, Method::POST, Method::DELETE];
-/// How many lists of rows there are.
+/// The number of lists in [`LISTED`].
 const LISTS: usize = 3 * METHODS.len() * 2;
 
-/// The rows by what settles most of a lookup, so that a request is compared with few of them.
+/// The rows by scope, method and whether the query has parameters, so that a request is compared with few of them.
 static LISTED: LazyLock<[Vec<&'static Row>; LISTS]> = LazyLock::new(|| {
     let mut lists = [const { Vec::new() }; LISTS];
     for row in OPERATIONS {
         for has_parameters in [false, true] {
-            // A request without parameters names none of the many that need one.
+            // A request without parameters can't select a row that requires one.
             if (has_parameters || row.requires.is_empty())
                 && let Some(list) = list(row.scope, &row.method, has_parameters)
             {
@@ -516,12 +516,12 @@ fn list(scope: Scope, method: &Method, has_parameters: bool) -> Option<usize> {
     Some((scope as usize * METHODS.len() + method) * 2 + usize::from(has_parameters))
 }
 
-/// The operations that a request of this method, to this, with parameters in its query or without, may name.
+/// The operations that a request with this scope and method may select.
 pub(super) fn rows(scope: Scope, method: &Method, has_parameters: bool) -> &'static [&'static Row] {
     list(scope, method, has_parameters).map_or(&[], |list| &LISTED[list])
 }
 
-/// What operations need, by their names' places.
+/// The access that each operation needs, indexed by [`Name`].
 const ACCESS: [Access; Name::ListParts as usize + 1] = {
     let mut access = [Access::Admin; Name::ListParts as usize + 1];
     let mut at = 0;
@@ -535,7 +535,7 @@ const ACCESS: [Access; Name::ListParts as usize + 1] = {
 };
 
 impl Name {
-    /// What the operation needs of a key.
+    /// The access that a key needs for the operation.
     pub fn access(self) -> Access {
         ACCESS[self as usize]
     }

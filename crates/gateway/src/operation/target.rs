@@ -1,11 +1,11 @@
-//! What a request is addressed to: nothing, a bucket, or an object, in the path or in the host's name.
+//! Parses the target of a request: the endpoint, a bucket or an object, in path style or virtual-host style.
 
 use bucketry_provider::driver::{climbs, resolves_to_nothing};
 use percent_encoding::percent_decode;
 
 use crate::error::{Code, Result, S3Error};
 
-/// The longest name of a bucket or a repository that is looked up, in bytes: 255 characters of four bytes.
+/// The longest bucket or repository name that is looked up, in bytes: 255 characters of four bytes.
 const MAX_BUCKET_BYTES: usize = 1_020;
 
 /// What a request is addressed to.
@@ -13,15 +13,15 @@ const MAX_BUCKET_BYTES: usize = 1_020;
 pub enum Target {
     /// The endpoint itself.
     Service,
-    /// A bucket, by the name that the client gave.
+    /// A bucket, by the name that the client used.
     Bucket(String),
-    /// An object of a bucket.
+    /// An object, by the bucket name that the client used and its key.
     Object(String, ObjectKey),
 }
 
 impl Target {
-    /// Reads the path as it stands in the request, still escaped. `host` is the value of the `Host` header: under one
-    /// of `domains` it names the bucket (virtual-host style), else the path does (path style).
+    /// Parses the path of the request, still percent-encoded. `host` is the value of the `Host` header: under one
+    /// of `domains` it names the bucket (virtual-host style), otherwise the path does (path style).
     pub fn parse(path: &str, host: Option<&str>, domains: &Domains) -> Result<Self> {
         let path = path.strip_prefix('/').unwrap_or(path);
         match host.and_then(|host| domains.bucket(host)) {
@@ -36,7 +36,10 @@ impl Target {
 
     fn of(bucket: String, key: &str) -> Result<Self> {
         if bucket.is_empty() || bucket.len() > MAX_BUCKET_BYTES {
-            return Err(S3Error::new(Code::InvalidBucketName, "The bucket's name is empty or too long."));
+            return Err(S3Error::new(
+                Code::InvalidBucketName,
+                "The bucket name is empty or longer than 1020 bytes.",
+            ));
         }
         if key.is_empty() {
             return Ok(Self::Bucket(bucket));
@@ -44,7 +47,7 @@ impl Target {
         Ok(Self::Object(bucket, ObjectKey::new(decode(key)?)?))
     }
 
-    /// The bucket's name as the client gave it.
+    /// The bucket name that the client used.
     pub fn bucket(&self) -> Option<&str> {
         match self {
             Self::Service => None,
@@ -53,7 +56,7 @@ impl Target {
     }
 }
 
-/// Undoes escaping once.
+/// Percent-decodes once.
 pub(super) fn decode(text: &str) -> Result<String> {
     if memchr::memchr(b'%', text.as_bytes()).is_none() {
         return Ok(text.to_owned());
@@ -61,12 +64,12 @@ pub(super) fn decode(text: &str) -> Result<String> {
     if has_broken_escape(text) {
         return Err(S3Error::new(
             Code::InvalidURI,
-            "A percent sign is not followed by two hexadecimal digits.",
+            "A percent sign in a name is not followed by two hexadecimal digits. Write a literal percent sign as %25.",
         ));
     }
     match percent_decode(text.as_bytes()).decode_utf8() {
         Ok(text) => Ok(text.into_owned()),
-        Err(_) => Err(S3Error::new(Code::InvalidURI, "Names of buckets and objects must be UTF-8.")),
+        Err(_) => Err(S3Error::new(Code::InvalidURI, "Bucket names and object keys must be UTF-8.")),
     }
 }
 
@@ -76,25 +79,25 @@ fn has_broken_escape(text: &str) -> bool {
     parts.any(|part| part.len() < 2 || !part[..2].iter().all(u8::is_ascii_hexdigit))
 }
 
-/// The key of an object: 1 to 1,024 bytes of UTF-8, kept byte for byte.
+/// The key of an object: 1 to 1,024 bytes of UTF-8, stored byte for byte.
 ///
-/// Two kinds of keys are refused, because some servers take a key for a path and would lead them elsewhere: those
-/// whose `.` and `..` segments climb above where they begin, or end there; and those that hold a NUL.
+/// Some servers interpret a key as a path. Keys that could lead them elsewhere are refused: those whose `.` and
+/// `..` segments climb above the start of the key or resolve to nothing, and those that contain a NUL.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectKey(String);
 
 impl ObjectKey {
-    /// The longest key in bytes.
+    /// The longest key, in bytes.
     pub const MAX_BYTES: usize = 1_024;
 
-    /// Checks a key that is no longer escaped.
+    /// Checks a decoded key.
     pub fn new(key: String) -> Result<Self> {
         if key.is_empty() {
-            return Err(S3Error::new(Code::InvalidArgument, "The key is empty."));
+            return Err(S3Error::new(Code::InvalidArgument, "The object key is empty."));
         }
         if key.len() > Self::MAX_BYTES {
             let message =
-                format!("The key is {} bytes long; at most {} are allowed.", key.len(), Self::MAX_BYTES);
+                format!("The key is {} bytes long, but at most {} are allowed.", key.len(), Self::MAX_BYTES);
             return Err(S3Error::new(Code::KeyTooLongError, message));
         }
         check_path(&key)?;
@@ -104,27 +107,27 @@ impl ObjectKey {
         Ok(Self(key))
     }
 
-    /// The text.
+    /// The decoded key.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-const CLIMBS: &str = "The '.' and '..' segments of the key lead out of the place it begins at, which storage servers \
-                      understand differently. Use another key.";
+const CLIMBS: &str = "The '.' and '..' segments of a key, prefix, delimiter or marker lead above its beginning, which \
+                      storage servers interpret differently. Use another one.";
 
-/// The beginning of a key, a key that a list begins after, or what keys are divided by: at most 1,024 bytes of UTF-8
-/// without a NUL, whose `.` and `..` segments don't climb above where it begins. Empty is legal.
+/// A prefix, a marker or a delimiter: at most 1,024 bytes of UTF-8 without a NUL, whose `.` and `..` segments don't
+/// climb above its start. May be empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyText(String);
 
 impl KeyText {
-    /// Checks a text that is no longer escaped.
+    /// Checks a decoded text.
     pub fn new(text: impl Into<String>) -> Result<Self> {
         let text = text.into();
         if text.len() > ObjectKey::MAX_BYTES {
             let message = format!(
-                "A prefix, delimiter or marker is {} bytes long; at most {} are allowed.",
+                "A prefix, delimiter or marker is {} bytes long, but at most {} are allowed.",
                 text.len(),
                 ObjectKey::MAX_BYTES
             );
@@ -134,21 +137,24 @@ impl KeyText {
         Ok(Self(text))
     }
 
-    /// The text.
+    /// The decoded text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Refuses texts that a server which resolves paths would lead above their beginning.
+/// Refuses texts that a server could resolve to a path above their start.
 fn check_path(text: &str) -> Result<()> {
     if memchr::memchr(0, text.as_bytes()).is_some() {
-        return Err(S3Error::new(Code::InvalidArgument, "Keys must not hold NUL characters."));
+        return Err(S3Error::new(
+            Code::InvalidArgument,
+            "Keys, prefixes, delimiters and markers must not contain NUL characters.",
+        ));
     }
     if climbs(text) { Err(S3Error::new(Code::InvalidURI, CLIMBS)) } else { Ok(()) }
 }
 
-/// The domains under which the host's name begins with the bucket's.
+/// The domains for virtual-host style requests.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Domains(Vec<String>);
 
@@ -159,7 +165,7 @@ impl Domains {
         Self(domains.into_iter().map(tidy).filter(|domain| !domain.is_empty()).collect())
     }
 
-    /// The bucket that a `Host` header names, if it lies under one of the domains.
+    /// The bucket that a `Host` header names, if the host is below one of the domains.
     fn bucket<'a>(&self, host: &'a str) -> Option<&'a str> {
         let name = host
             .rsplit_once(':')
@@ -195,7 +201,7 @@ mod tests {
         assert_eq!(path_style("/"), Ok(Target::Service));
         assert_eq!(path_style(""), Ok(Target::Service));
         assert_eq!(path_style("/b"), Ok(Target::Bucket("b".into())));
-        assert_eq!(path_style("/b/"), Ok(Target::Bucket("b".into())), "a key of no bytes is the bucket");
+        assert_eq!(path_style("/b/"), Ok(Target::Bucket("b".into())), "an empty key means the bucket");
         assert_eq!(path_style("/a%20b"), Ok(Target::Bucket("a b".into())));
         assert_eq!(path_style("//k").unwrap_err().code, Code::InvalidBucketName);
     }

@@ -1,4 +1,4 @@
-//! What the headers of a request say: ranges, conditions, attributes, the source of a copy.
+//! Parses headers: ranges, conditions, attributes and the source of a copy.
 
 use bucketry_provider::driver::{ByteRange, Conditions, ObjectAttributes, VersionId};
 use http::header::{
@@ -14,12 +14,12 @@ use crate::operation::target::decode;
 use crate::operation::{CopySource, ObjectKey};
 
 const METADATA: &str = "x-amz-meta-";
-/// The most bytes of names and values of metadata, as S3 has it.
+/// The most bytes in names and values of metadata together, as in S3.
 const MAX_METADATA_BYTES: usize = 2 * 1024;
 
-/// The names of the conditions on the object of a request: match, none match, modified, unmodified.
+/// The condition headers for the object of a request: match, none match, modified, unmodified.
 pub(super) static OBJECT: [HeaderName; 4] = [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE];
-/// The names of the conditions on the source of a copy, in the same order.
+/// The condition headers for the source of a copy, in the same order.
 pub(super) static SOURCE: [HeaderName; 4] = [
     HeaderName::from_static("x-amz-copy-source-if-match"),
     HeaderName::from_static("x-amz-copy-source-if-none-match"),
@@ -27,19 +27,19 @@ pub(super) static SOURCE: [HeaderName; 4] = [
     HeaderName::from_static("x-amz-copy-source-if-unmodified-since"),
 ];
 
-/// A header as text. More than visible ASCII arrives differently from server to server.
+/// A header as text. Servers disagree on values beyond visible ASCII, so those are refused.
 fn text(headers: &HeaderMap, name: impl http::header::AsHeaderName) -> Result<Option<String>> {
     let Some(value) = headers.get(name) else { return Ok(None) };
     let value = value.to_str().map_err(|_| {
         S3Error::new(
             Code::InvalidArgument,
-            "Headers and metadata must be visible ASCII; write other characters in an encoding of your own.",
+            "Headers must be visible ASCII. Encode other characters, for example with percent-encoding.",
         )
     })?;
     Ok(Some(value.to_owned()).filter(|value| !value.is_empty()))
 }
 
-/// Reads conditions. A date that is none is no condition (RFC 9110 §13.1.3).
+/// Parses conditions. An invalid date is ignored (RFC 9110 §13.1.3).
 pub(super) fn conditions(headers: &HeaderMap, names: &[HeaderName; 4]) -> Result<Conditions> {
     let [if_match, if_none_match, modified, unmodified] = names;
     let date = |name| Ok(text(headers, name)?.and_then(|date| time(&date)));
@@ -55,8 +55,8 @@ fn time(date: &str) -> Option<Timestamp> {
     Timestamp::try_from(httpdate::parse_http_date(date).ok()?).ok()
 }
 
-/// Reads a range. As S3 does, what isn't one range of bytes is ignored, and the whole object answered; so is a range
-/// that depends on the object being unchanged (`If-Range`), which may always be answered whole (RFC 9110 §14.2).
+/// Parses a range. Like S3, it ignores everything except a single range of bytes, so the response is the whole
+/// object. `If-Range` is treated the same way, which is always allowed (RFC 9110 §14.2).
 pub(super) fn range(headers: &HeaderMap) -> Option<ByteRange> {
     if headers.contains_key(IF_RANGE) {
         return None;
@@ -77,12 +77,12 @@ pub(super) fn range(headers: &HeaderMap) -> Option<ByteRange> {
     }
 }
 
-/// Digits only: `+5` is no number here.
+/// Digits only: `+5` is refused.
 fn number(text: &str) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
-/// Reads the range of a part that is copied: `bytes=first-last`, both given.
+/// Parses the range of `UploadPartCopy`: `bytes=first-last`, with both ends.
 pub(super) fn copy_range(headers: &HeaderMap) -> Result<Option<(u64, u64)>> {
     let Some(text) = text(headers, "x-amz-copy-source-range")? else { return Ok(None) };
     let both = || {
@@ -91,11 +91,14 @@ pub(super) fn copy_range(headers: &HeaderMap) -> Result<Option<(u64, u64)>> {
         (first <= last).then_some((first, last))
     };
     both().map(Some).ok_or_else(|| {
-        S3Error::new(Code::InvalidArgument, "x-amz-copy-source-range must be bytes=first-last.")
+        S3Error::new(
+            Code::InvalidArgument,
+            "x-amz-copy-source-range must be bytes=first-last, for example bytes=0-1048575.",
+        )
     })
 }
 
-/// Reads what is kept with an object.
+/// Parses the headers and metadata to store with an object.
 pub(super) fn attributes(headers: &HeaderMap) -> Result<ObjectAttributes> {
     let mut metadata: Vec<(String, String)> = Vec::new();
     for name in headers.keys() {
@@ -106,15 +109,18 @@ pub(super) fn attributes(headers: &HeaderMap) -> Result<ObjectAttributes> {
             if short.is_empty() || value.contains('\u{fffd}') {
                 return Err(S3Error::new(
                     Code::InvalidArgument,
-                    "Metadata must have names, and values of visible ASCII; write other characters in an encoding \
-                     of your own.",
+                    "Each x-amz-meta-… header must have a name after the prefix and a value of visible ASCII. Encode \
+                     other characters, for example with percent-encoding.",
                 ));
             }
             metadata.push((short.to_owned(), value));
         }
     }
     if metadata.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > MAX_METADATA_BYTES {
-        return Err(S3Error::new(Code::MetadataTooLarge, "Names and values of metadata exceed 2 KiB."));
+        return Err(S3Error::new(
+            Code::MetadataTooLarge,
+            "The names and values of the x-amz-meta-… headers exceed 2 KiB in total.",
+        ));
     }
     Ok(ObjectAttributes {
         content_type: text(headers, CONTENT_TYPE)?,
@@ -127,7 +133,7 @@ pub(super) fn attributes(headers: &HeaderMap) -> Result<ObjectAttributes> {
     })
 }
 
-/// `aws-chunked` describes how the request travels, not the object.
+/// `aws-chunked` describes how the request is transferred, not the object.
 fn without_chunked(coding: &str) -> Option<String> {
     let kept: Vec<&str> = coding
         .split(',')
@@ -137,7 +143,7 @@ fn without_chunked(coding: &str) -> Option<String> {
     (!kept.is_empty()).then(|| kept.join(","))
 }
 
-/// Reads the source of a copy: `bucket/key`, escaped, perhaps with a slash before and a version behind.
+/// Parses the source of a copy: `bucket/key`, percent-encoded, with an optional slash before and version after it.
 pub(super) fn copy_source(headers: &HeaderMap, conditions: Conditions) -> Result<CopySource> {
     let source = text(headers, "x-amz-copy-source")?.unwrap_or_default();
     let (path, version) = match source.split_once("?versionId=") {
@@ -147,7 +153,10 @@ pub(super) fn copy_source(headers: &HeaderMap, conditions: Conditions) -> Result
     let path = decode(path)?;
     let path = path.strip_prefix('/').unwrap_or(&path);
     if path.starts_with("arn:") {
-        return Err(S3Error::new(Code::NotImplemented, "Copy sources are named bucket/key, not by ARNs."));
+        return Err(S3Error::new(
+            Code::NotImplemented,
+            "x-amz-copy-source must be bucket/key. ARNs are not supported.",
+        ));
     }
     match path.split_once('/') {
         Some((bucket, key)) if !bucket.is_empty() && !key.is_empty() => Ok(CopySource {
@@ -160,15 +169,15 @@ pub(super) fn copy_source(headers: &HeaderMap, conditions: Conditions) -> Result
     }
 }
 
-/// Reads a version. `null` is the only one of an object in a bucket without versions, and the same as none.
+/// Parses a version. `null` is the only version in a bucket without versioning, and the same as none.
 pub(super) fn version(text: Option<&str>) -> Result<Option<VersionId>> {
     text.filter(|text| *text != "null").map(VersionId::new).transpose().map_err(|why| {
-        let message = format!("The versionId is not one that an answer named: it {why}.");
+        let message = format!("The versionId is not one that this bucket returns: it {why}.");
         S3Error::new(Code::InvalidArgument, message)
     })
 }
 
-/// Headers that say nothing that must be heeded, or that are heeded.
+/// Headers that the gateway implements, or that can safely be ignored.
 const UNDERSTOOD: &[&str] = &[
     "x-amz-content-sha256",
     "x-amz-date",
@@ -196,18 +205,18 @@ const UNDERSTOOD: &[&str] = &[
     "x-amz-metadata-directive",
 ];
 
-/// The first header that asks for what is not understood, or for what only some providers have. A checksum of a
-/// whole upload is such a thing: here only its parts pass by.
+/// The first header that requires something the gateway doesn't implement, or only some providers support.
+/// Checksums of whole uploads are among them, because the gateway sees only the parts.
 pub(super) fn beyond_translation(name: Name, headers: &HeaderMap) -> Option<&str> {
-    // A bucket that is not made has no attributes either.
+    // `CreateBucket` creates nothing, so its headers don't matter.
     if name == Name::CreateBucket {
         return None;
     }
     headers.keys().map(HeaderName::as_str).find(|header| is_beyond(name, header, headers))
 }
 
-/// Whether a header must be heeded by the provider, and can't be left out: it is neither heeded here, nor asks for what
-/// is usual.
+/// Whether a header can't be ignored and must be left to the provider: the gateway doesn't implement it, and its
+/// value isn't a default.
 pub(crate) fn is_beyond(name: Name, header: &str, headers: &HeaderMap) -> bool {
     header.starts_with("x-amz-")
         && !header.starts_with(METADATA)
@@ -216,7 +225,7 @@ pub(crate) fn is_beyond(name: Name, header: &str, headers: &HeaderMap) -> bool {
         && !asks_for_the_usual(header, headers)
 }
 
-/// Some clients always send these, with the value that is the default.
+/// Some clients always send these headers with their default values.
 fn asks_for_the_usual(name: &str, headers: &HeaderMap) -> bool {
     let usual: &[&[u8]] = match name {
         "x-amz-acl" => &[b"private", b"bucket-owner-full-control"],

@@ -1,8 +1,9 @@
-//! A hash that is computed on another thread than the one that moves the bytes.
+//! Computes a hash on another thread than the one that moves the bytes.
 //!
-//! SHA-256 of a large payload takes as long as moving it. Pieces are handed over as they pass, shared and not copied;
-//! a thread of the runtime's pool hashes what there is and goes home. Who moves bytes waits when the hash has fallen
-//! behind, so that memory stays bounded, and once more at the end.
+//! SHA-256 of a large payload takes as long as moving it. Pieces are handed over as they pass, shared rather than
+//! copied. A blocking thread of the runtime hashes the pieces that are waiting, then returns to the pool. The
+//! thread that moves bytes waits while too many bytes are not hashed yet, which bounds memory, and once more at the
+//! end.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -15,23 +16,24 @@ use crate::checksum::RunningChecksum;
 
 /// How many bytes may wait to be hashed.
 const MAX_WAITING: usize = 512 << 10;
-/// Payloads from here on are worth waking another thread.
+/// The smallest payload for which waking another thread pays off, in bytes.
 const WORTH_IT: u64 = 1 << 20;
 
-/// A hash that is computed in the background. Dropping it leaves at most [`MAX_WAITING`] bytes to be hashed in vain.
+/// A hash that is computed in the background. Dropping it leaves at most [`MAX_WAITING`] bytes to be hashed in
+/// vain.
 pub(super) struct BackgroundHash(Arc<Mutex<HasherState>>);
 
 struct HasherState {
-    /// Taken by the thread that hashes.
+    /// `None` while a thread is hashing.
     hash: Option<RunningChecksum>,
     pieces: VecDeque<Bytes>,
     waiting: usize,
-    /// Who waits for room, or for the end.
+    /// The task that waits for room or for the end.
     waker: Option<Waker>,
 }
 
 impl BackgroundHash {
-    /// Whether it pays: the payload is large, and there is another core.
+    /// Whether hashing in the background pays off: the payload is large, and there is another core.
     pub(super) fn pays(length: u64) -> bool {
         static CORES: OnceLock<usize> = OnceLock::new();
         let cores =
@@ -39,13 +41,13 @@ impl BackgroundHash {
         length >= WORTH_IT && *cores > 1 && Handle::try_current().is_ok()
     }
 
-    /// Goes on with a hash in the background.
+    /// Continues a hash in the background.
     pub(super) fn new(hash: RunningChecksum) -> Self {
         let state = HasherState { hash: Some(hash), pieces: VecDeque::new(), waiting: 0, waker: None };
         Self(Arc::new(Mutex::new(state)))
     }
 
-    /// Hands a piece over.
+    /// Hands over a piece.
     pub(super) fn update(&self, piece: Bytes) {
         let mut state = lock(&self.0);
         state.waiting += piece.len();
@@ -57,7 +59,7 @@ impl BackgroundHash {
         }
     }
 
-    /// Waits until the hash is not far behind.
+    /// Waits until the hash is not too far behind.
     pub(super) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.poll_until(cx, |state| state.waiting <= MAX_WAITING)
     }
@@ -76,13 +78,13 @@ impl BackgroundHash {
         Poll::Pending
     }
 
-    /// The hash, once [`Self::poll_done`] was ready.
+    /// The hash. Call it after [`Self::poll_done`] was ready.
     pub(super) fn finish(self) -> Option<Bytes> {
         lock(&self.0).hash.take().map(RunningChecksum::finish)
     }
 }
 
-/// Hashes what there is, until nothing is left.
+/// Hashes waiting pieces until none are left.
 fn work(shared: &Mutex<HasherState>, mut hash: RunningChecksum) {
     loop {
         let mut state = lock(shared);
@@ -104,7 +106,7 @@ fn work(shared: &Mutex<HasherState>, mut hash: RunningChecksum) {
 }
 
 fn lock(state: &Mutex<HasherState>) -> MutexGuard<'_, HasherState> {
-    // Nothing panics while it is held.
+    // Nothing panics while the lock is held.
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -128,7 +130,7 @@ mod tests {
             expected.update(&piece);
             poll_fn(|cx| background.poll_room(cx)).await;
             background.update(piece);
-            assert!(lock(&background.0).waiting <= MAX_WAITING + 20_000, "who is behind is waited for");
+            assert!(lock(&background.0).waiting <= MAX_WAITING + 20_000, "the mover waits for the hash");
         }
         poll_fn(|cx| background.poll_done(cx)).await;
         assert_eq!(background.finish(), Some(expected.finish()));

@@ -1,6 +1,7 @@
-//! aws-chunked: `size[;chunk-signature=…]\r\n` content `\r\n`, over and over, a chunk of size 0, and perhaps headers.
+//! Decodes aws-chunked: chunks of `size[;chunk-signature=…]\r\n` content `\r\n`, then a chunk of size 0, and
+//! optionally trailing headers.
 //!
-//! A state machine without I/O: the same bytes give the same result however they are cut.
+//! A state machine without I/O: the result doesn't depend on how the input is split.
 
 use bytes::{Buf, Bytes};
 use ring::digest;
@@ -10,13 +11,13 @@ use crate::error::{Code, Result, S3Error};
 use crate::hex;
 use crate::signature::ChunkSignatures;
 
-/// Undoes aws-chunked.
+/// Decodes aws-chunked.
 #[derive(Debug)]
 pub(super) struct Decoder {
     state: ChunkState,
-    /// The beginning of a line whose end hasn't come yet.
+    /// The part of an incomplete line that has arrived.
     line: Vec<u8>,
-    /// How much content may still come.
+    /// How many bytes of content may still arrive.
     announced: u64,
     signatures: Option<ChunkSignatures>,
     trailer: Option<TrailerReader>,
@@ -24,13 +25,13 @@ pub(super) struct Decoder {
 
 #[derive(Debug)]
 enum ChunkState {
-    /// In the line that begins a chunk.
+    /// In the line that starts a chunk.
     Begin,
     /// In the content of a chunk.
     Content { left: u64, signature: Option<(Box<Hash>, [u8; 32])> },
-    /// Before so many bytes of the line's end after a chunk's content.
+    /// In the line end after a chunk's content, of which this many bytes were seen.
     End { seen: usize },
-    /// After the last chunk, before so many bytes of a line's end that may be missing.
+    /// After the last chunk. This many bytes of the optional line end were seen.
     After { seen: usize },
     /// In the trailer.
     Trailer,
@@ -45,11 +46,11 @@ impl std::fmt::Debug for Hash {
 }
 
 const LINE_END: &[u8; 2] = b"\r\n";
-/// 16 digits, `;chunk-signature=`, 64 digits and the end of the line are 99 bytes.
+/// 16 digits, `;chunk-signature=`, 64 digits and the line end are 99 bytes.
 const MAX_LINE: usize = 128;
 
 impl Decoder {
-    /// A decoder of content of the `announced` length; with a trailer if there is a reader for it.
+    /// Creates a decoder for `announced` bytes of content. There is a trailer if there is a reader for it.
     pub(super) fn new(
         announced: u64,
         signatures: Option<ChunkSignatures>,
@@ -58,8 +59,8 @@ impl Decoder {
         Self { state: ChunkState::Begin, line: Vec::new(), announced, signatures, trailer }
     }
 
-    /// The next piece of content, taken off `input`; `None` once that is used up. The last piece of a signed chunk
-    /// comes only if the chunk's signature is right.
+    /// Takes the next piece of content off `input`. `None` when the input is used up. The last piece of a signed
+    /// chunk is returned only if the chunk's signature is correct.
     pub(super) fn next(&mut self, input: &mut Bytes) -> Result<Option<Bytes>> {
         while !input.is_empty() {
             match &mut self.state {
@@ -95,7 +96,7 @@ impl Decoder {
                 }
                 ChunkState::After { seen } => {
                     let Some(expected) = LINE_END.get(*seen) else {
-                        return Err(malformed("something follows its last chunk"));
+                        return Err(malformed("data follows the last chunk"));
                     };
                     expect(input.get_u8(), *expected)?;
                     *seen += 1;
@@ -111,11 +112,11 @@ impl Decoder {
         Ok(None)
     }
 
-    /// The body has ended: whether that was its end, and what its trailer says.
+    /// Call this at the end of the body. Checks that the end is complete, and returns the trailer.
     pub(super) fn finish(self) -> Result<Trailer> {
         match self.state {
             ChunkState::Trailer | ChunkState::After { seen: 0 | 2 } => {}
-            _ => return Err(incomplete("the body ends in the middle of a chunk")),
+            _ => return Err(incomplete("it ends in the middle of a chunk")),
         }
         match self.trailer {
             Some(trailer) => trailer.finish(self.signatures),
@@ -125,20 +126,20 @@ impl Decoder {
 
     fn begin_chunk(&mut self) -> Result<()> {
         let Some(line) = self.line.strip_suffix(LINE_END) else {
-            return Err(malformed("a chunk's line must end with CR and LF"));
+            return Err(malformed("the size line of a chunk must end with CR LF"));
         };
         let end = line.iter().position(|c| *c == b';').unwrap_or(line.len());
         let (digits, extension) = line.split_at(end);
         let size = size(digits).ok_or_else(|| malformed("a chunk's size is not a hexadecimal number"))?;
         if size > self.announced {
-            return Err(incomplete("the chunks hold more than x-amz-decoded-content-length"));
+            return Err(incomplete("the chunks have more bytes than x-amz-decoded-content-length"));
         }
         let signature = match &self.signatures {
             None if extension.is_empty() => None,
-            None => return Err(malformed("its chunks must have no extensions")),
+            None => return Err(malformed("its chunks must not have extensions")),
             Some(_) => {
                 let claimed = extension.strip_prefix(b";chunk-signature=").and_then(hex::read_32);
-                let claimed = claimed.ok_or_else(|| malformed("a chunk has no well-formed signature"))?;
+                let claimed = claimed.ok_or_else(|| malformed("a chunk has no valid signature"))?;
                 Some((Box::new(Hash(digest::Context::new(&digest::SHA256))), claimed))
             }
         };
@@ -147,7 +148,7 @@ impl Decoder {
             return Ok(());
         }
         if self.announced > 0 {
-            return Err(incomplete("the chunks hold less than x-amz-decoded-content-length"));
+            return Err(incomplete("the chunks have fewer bytes than x-amz-decoded-content-length"));
         }
         if let (Some(signatures), Some((hash, claimed))) = (&mut self.signatures, signature) {
             verify(signatures, hash.0, &claimed)?;
@@ -157,7 +158,7 @@ impl Decoder {
     }
 }
 
-/// Moves what `input` holds of a line to `line`, up to and with its LF; whether the line is complete.
+/// Moves bytes of a line from `input` to `line`, including the LF. Returns whether the line is complete.
 pub(super) fn take_line(line: &mut Vec<u8>, input: &mut Bytes, max: usize) -> Result<bool> {
     let end = memchr::memchr(b'\n', input);
     let taken = end.map_or(input.len(), |at| at + 1);
@@ -177,7 +178,7 @@ fn size(digits: &[u8]) -> Option<u64> {
 }
 
 fn expect(byte: u8, expected: u8) -> Result<()> {
-    if byte == expected { Ok(()) } else { Err(malformed("a chunk isn't as long as its size says")) }
+    if byte == expected { Ok(()) } else { Err(malformed("a chunk is longer or shorter than its size")) }
 }
 
 fn verify(signatures: &mut ChunkSignatures, hash: digest::Context, claimed: &[u8; 32]) -> Result<()> {
@@ -186,7 +187,7 @@ fn verify(signatures: &mut ChunkSignatures, hash: digest::Context, claimed: &[u8
     }
     Err(S3Error::new(
         Code::SignatureDoesNotMatch,
-        "The signature of a chunk does not match: the payload is not what was signed.",
+        "The signature of a chunk does not match. The payload is not the one that was signed.",
     ))
 }
 
@@ -195,5 +196,5 @@ pub(super) fn malformed(what: &str) -> S3Error {
 }
 
 pub(super) fn incomplete(what: &str) -> S3Error {
-    S3Error::new(Code::IncompleteBody, format!("The body is not what was announced: {what}."))
+    S3Error::new(Code::IncompleteBody, format!("The body does not have the declared length: {what}."))
 }

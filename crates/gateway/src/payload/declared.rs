@@ -1,18 +1,18 @@
-//! `x-amz-content-sha256`: what the signature says of the payload.
+//! `x-amz-content-sha256`: how the signature protects the payload.
 
 use crate::error::{Code, Result, S3Error};
 use crate::hex;
 
-/// How a payload is protected by the request's signature.
+/// How the request's signature protects the payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Declared {
     /// By its SHA-256, which is signed.
     Digest([u8; 32]),
-    /// Not at all; by TLS, and by the checksums that the client may send.
+    /// Not at all. TLS and the client's checksums may still protect it.
     Unsigned,
-    /// In aws-chunked.
+    /// By aws-chunked encoding.
     Chunks {
-        /// Whether each chunk has a signature.
+        /// Whether each chunk is signed.
         signed: bool,
         /// Whether headers follow the last chunk.
         trailer: bool,
@@ -34,7 +34,7 @@ impl Declared {
             "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD"
             | "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD-TRAILER" => Err(S3Error::new(
                 Code::NotImplemented,
-                "Chunks signed with Signature Version 4A are not supported. Please use AWS4-HMAC-SHA256.",
+                "Chunks signed with Signature Version 4A are not supported. Use AWS4-HMAC-SHA256.",
             )),
             _ => Err(S3Error::new(
                 Code::InvalidArgument,

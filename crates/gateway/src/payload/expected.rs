@@ -1,4 +1,4 @@
-//! What a request's header says that its payload must be.
+//! Parses the headers that declare what the payload must be.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,21 +13,21 @@ use crate::checksum::{Algorithm, Checksum};
 use crate::error::{Code, Result, S3Error};
 use crate::signature::once;
 
-/// What must hold of the payload.
+/// What the payload must be.
 #[derive(Debug)]
 pub(super) struct Expected {
-    /// Its length, decoded.
+    /// The length after decoding, in bytes.
     pub(super) length: u64,
     /// `Content-MD5`.
     pub(super) md5: Option<[u8; 16]>,
     /// `x-amz-checksum-…`.
     pub(super) checksum: Option<Checksum>,
-    /// The checksum that comes behind the payload.
+    /// The algorithm of the checksum in the trailer.
     pub(super) trailing: Option<Algorithm>,
 }
 
 const PREFIX: &str = "x-amz-checksum-";
-/// Headers of the same prefix that hold no checksum.
+/// Headers with the same prefix that contain no checksum.
 const NO_CHECKSUMS: [&str; 3] = ["x-amz-checksum-algorithm", "x-amz-checksum-mode", "x-amz-checksum-type"];
 
 impl Expected {
@@ -37,7 +37,7 @@ impl Expected {
         if length > 0 && !matches!(declared, Declared::Chunks { .. }) && is_chunked(headers) {
             return Err(S3Error::new(
                 Code::InvalidRequest,
-                "The content encoding is aws-chunked, and x-amz-content-sha256 does not say so.",
+                "Content-Encoding is aws-chunked, but x-amz-content-sha256 does not declare chunks.",
             ));
         }
         let mut checksum = if completes_upload(request) { None } else { header_checksum(headers)? };
@@ -64,7 +64,7 @@ fn length(headers: &HeaderMap, declared: Declared) -> Result<u64> {
         if content.is_some_and(|content| content < decoded) {
             return Err(S3Error::new(
                 Code::IncompleteBody,
-                "The body is shorter than x-amz-decoded-content-length.",
+                "Content-Length is smaller than x-amz-decoded-content-length.",
             ));
         }
         return Ok(decoded);
@@ -95,14 +95,14 @@ fn codings(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     values.flat_map(|value| value.split(',')).map(str::trim).filter(|coding| !coding.is_empty())
 }
 
-/// The content encoding of the object: what the request says, without `aws-chunked`, which is undone on the way.
+/// The content encoding of the object: that of the request without `aws-chunked`, which the gateway decodes.
 pub fn content_encoding(headers: &HeaderMap) -> Option<String> {
     let kept: Vec<&str> =
         codings(headers).filter(|coding| !coding.eq_ignore_ascii_case("aws-chunked")).collect();
     (!kept.is_empty()).then(|| kept.join(", "))
 }
 
-/// Whether the request completes a multipart upload: its checksum is the object's, not that of the list of parts.
+/// Whether the request completes a multipart upload. Its checksum is that of the object, not of the document.
 fn completes_upload(request: &Parts) -> bool {
     let query = request.uri.query().unwrap_or_default();
     request.method == Method::POST && query.split('&').any(|part| part.starts_with("uploadId="))
@@ -125,7 +125,7 @@ fn header_checksum(headers: &HeaderMap) -> Result<Option<Checksum>> {
     Ok(found)
 }
 
-/// Some clients move the header into the query of a presigned URL, where it means the same.
+/// Some clients move the header into the query of a presigned URL, where it has the same meaning.
 fn query_checksum(query: &str) -> Result<Option<Checksum>> {
     let mut found = None;
     for (name, value) in query.split('&').filter_map(|part| part.split_once('=')) {
@@ -157,7 +157,7 @@ fn one_checksum() -> S3Error {
 fn unknown_algorithm() -> S3Error {
     S3Error::new(
         Code::InvalidRequest,
-        "The checksum algorithm is not supported. Please use CRC32, CRC32C, CRC64NVME, SHA1 or SHA256.",
+        "The checksum algorithm is not supported. Use CRC32, CRC32C, CRC64NVME, SHA1 or SHA256.",
     )
 }
 
@@ -166,7 +166,7 @@ fn trailing(headers: &HeaderMap, declared: Declared) -> Result<Option<Algorithm>
     if !matches!(declared, Declared::Chunks { trailer: true, .. }) {
         return Err(S3Error::new(
             Code::InvalidRequest,
-            "x-amz-trailer announces a trailer, and x-amz-content-sha256 does not.",
+            "x-amz-trailer announces a trailer, but x-amz-content-sha256 does not.",
         ));
     }
     let mut found = None;

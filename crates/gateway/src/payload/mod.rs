@@ -1,10 +1,10 @@
-//! What a client sends: decoded, and verified before its last byte is handed on.
+//! Request payloads: decoded, and verified before the last byte is passed on.
 //!
-//! A storage driver sends on exactly as many bytes as [`PayloadBody::length`] says, and a provider stores nothing
-//! while bytes are missing. So pieces are handed on as they come, except the one that makes the length full: it is
-//! held back until everything was verified, the end of the body, each chunk's signature, the hash and the checksums.
-//! What fails ends in an error in place of that piece, and nothing is stored. One piece is held at most, of the size
-//! in which the connection reads.
+//! A driver sends exactly as many bytes as [`PayloadBody::length`] says, and a provider stores nothing while bytes
+//! are missing. So all pieces are passed on as they arrive, except the last one. That one is held back until
+//! everything is verified: the end of the body, the signature of each chunk, the hash and the checksums. If a check
+//! fails, an error takes the place of the last piece, and nothing is stored. At most one piece is held in memory,
+//! and it is no larger than a read from the connection.
 
 mod background;
 mod chunked;
@@ -35,15 +35,15 @@ use expected::Expected;
 use trailer::{Trailer, TrailerReader};
 use verification::Verification;
 
-/// What a body may fail with. A [`S3Error`] is handed on as it is; everything else is a client that broke off.
+/// The error of a request body. An [`S3Error`] is passed on. Any other error means that the client disconnected.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 type Source = Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>;
 
-/// The payload of a request. Dropping it closes the client's connection, if the body wasn't read to its end.
+/// The payload of a request. Dropping it before the end of the body closes the client's connection.
 pub struct PayloadBody {
     length: u64,
-    /// Bytes handed on.
+    /// Bytes passed on so far.
     sent: u64,
     sha256: Option<[u8; 32]>,
     receipt: Receipt,
@@ -52,7 +52,7 @@ pub struct PayloadBody {
 
 enum PayloadState {
     Reading(Box<PayloadReader>),
-    /// Verified, with what is still to be handed on.
+    /// Verified. Contains what is still to be passed on.
     Verified(Bytes),
     Failed(S3Error),
 }
@@ -61,21 +61,21 @@ struct PayloadReader {
     source: Source,
     decoder: Option<Decoder>,
     verification: Verification,
-    /// Read and not decoded yet.
+    /// Bytes that were read but not decoded yet.
     input: Bytes,
     /// Bytes decoded so far.
     received: u64,
-    /// The piece that makes the length full.
+    /// The last piece, which is held back.
     held: Bytes,
-    /// Whether the source has told its end.
+    /// Whether the source has reached its end.
     ended: bool,
 }
 
-/// Payloads up to this many bytes are verified as a whole before they are sent.
+/// Payloads of up to this many bytes are verified completely before they are sent.
 const SMALL: usize = 64 << 10;
 
-/// Prepares to read the payload, as its header and signature declare it. Nothing is read yet: a client that waits for
-/// `100 Continue` is told to go on when the body is first asked for a frame.
+/// Prepares to read a payload as headers and signature declare it. Nothing is read yet: a client that waits for
+/// `100 Continue` gets it when the first frame of the body is requested.
 pub fn reader<B, K>(body: B, verified: &Verified<K>, request: &Parts) -> Result<PayloadBody>
 where
     B: Body<Data = Bytes> + Send + 'static,
@@ -124,19 +124,20 @@ impl PayloadBody {
         }
     }
 
-    /// The length in bytes, decoded.
+    /// The length after decoding, in bytes.
     pub fn length(&self) -> u64 {
         self.length
     }
 
-    /// What will be known of the payload once it was read; ask after the driver's answer.
+    /// What is known about the payload once it was read. Use it after the driver has answered.
     pub fn receipt(&self) -> Receipt {
         self.receipt.clone()
     }
 
-    /// The payload as drivers take it. A small payload is read and verified here, before a provider hears of it: some
-    /// store an empty object where a request breaks off before its first byte. Others are verified while they are
-    /// sent. A hash that the client signed is signed for the provider too, which then verifies it again.
+    /// The payload for a driver. A small payload is read and verified here, before the provider is contacted,
+    /// because some providers store an empty object if a request breaks off before its first byte. Larger payloads
+    /// are verified while they are sent. A hash that the client signed is also signed for the provider, which
+    /// verifies it again.
     pub async fn into_driver_payload(self) -> Result<Payload> {
         if self.length <= SMALL as u64 {
             return self.collect_bounded(SMALL).await.map(Payload::bytes);
@@ -148,7 +149,7 @@ impl PayloadBody {
         })
     }
 
-    /// Reads and verifies the whole payload into memory: for documents, of at most `limit` bytes.
+    /// Reads and verifies a document of at most `limit` bytes into memory.
     pub async fn collect_bounded(self, limit: usize) -> Result<Bytes> {
         if self.length > limit as u64 {
             return Err(S3Error::new(
@@ -161,7 +162,7 @@ impl PayloadBody {
 }
 
 impl PayloadReader {
-    /// The next piece to hand on; `None` when everything was read and verified but for what is held.
+    /// The next piece to pass on. `None` when everything was read and hashed, and only the last piece is left.
     fn poll_piece(&mut self, length: u64, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
         loop {
             ready!(self.verification.poll_room(cx));
@@ -180,7 +181,7 @@ impl PayloadReader {
                 return self.verification.poll_done(cx).map(|()| Ok(None));
             }
             match ready!(self.source.as_mut().poll_frame(cx)) {
-                // What HTTP itself has in trailers is signed by nobody.
+                // HTTP's own trailers aren't signed, so they are ignored.
                 Some(Ok(frame)) => self.input = frame.into_data().unwrap_or_default(),
                 Some(Err(error)) => return Poll::Ready(Err(broken_off(error))),
                 None if self.received < length => {
@@ -191,7 +192,7 @@ impl PayloadReader {
         }
     }
 
-    /// The next piece of what was read that isn't empty.
+    /// The next piece of the input that isn't empty.
     fn decode(&mut self) -> Result<Option<Bytes>> {
         match &mut self.decoder {
             Some(decoder) => decoder.next(&mut self.input),
@@ -199,7 +200,7 @@ impl PayloadReader {
         }
     }
 
-    /// What was held back, if all is well.
+    /// Completes the verification and returns the last piece.
     fn finish(self, receipt: &Receipt) -> Result<Bytes> {
         let trailer = self.decoder.map_or(Ok(Trailer::default()), Decoder::finish)?;
         receipt.verified(self.verification.finish(trailer)?);
@@ -210,7 +211,7 @@ impl PayloadReader {
 fn broken_off(error: BoxError) -> S3Error {
     match error.downcast::<S3Error>() {
         Ok(error) => *error,
-        Err(_) => chunked::incomplete("the client broke it off"),
+        Err(_) => chunked::incomplete("the client disconnected"),
     }
 }
 
@@ -230,7 +231,7 @@ impl Body for PayloadBody {
             let rest = match (next, reading) {
                 (Ok(_), PayloadState::Reading(reading)) => reading.finish(&this.receipt),
                 (Ok(_), PayloadState::Verified(_) | PayloadState::Failed(_)) => {
-                    Err(chunked::incomplete("it ended"))
+                    Err(chunked::incomplete("it ended early"))
                 }
                 (Err(error), _) => Err(error),
             };

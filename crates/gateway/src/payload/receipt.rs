@@ -1,4 +1,4 @@
-//! What became of a payload that a driver consumed.
+//! The outcome of a payload that a driver has read.
 
 use std::sync::{Arc, OnceLock};
 
@@ -7,7 +7,7 @@ use http::header::{HeaderName, HeaderValue};
 use crate::checksum::Checksum;
 use crate::error::S3Error;
 
-/// What is known of a payload once it was read. Clones share what they know.
+/// What is known about a payload once it was read. Clones share the outcome.
 #[derive(Debug, Clone, Default)]
 pub struct Receipt(Arc<OnceLock<Outcome>>);
 
@@ -18,8 +18,9 @@ enum Outcome {
 }
 
 impl Receipt {
-    /// Why the payload was refused, if it was. A driver that failed with
-    /// [`ProviderError::Source`](bucketry_provider::error::ProviderError::Source) lost this: answer with it.
+    /// Why the payload was refused, if it was. A driver only reports
+    /// [`ProviderError::Source`](bucketry_provider::error::ProviderError::Source), so the response must use this
+    /// error instead.
     pub fn refusal(&self) -> Option<S3Error> {
         match self.0.get() {
             Some(Outcome::Refused(error)) => Some(error.clone()),
@@ -27,8 +28,8 @@ impl Receipt {
         }
     }
 
-    /// The checksum of the payload that the client sent along, in a header or behind it, once it was verified: as
-    /// the header that answers it.
+    /// The verified checksum that the client sent in a header or a trailer, as a header for the response. `None`
+    /// before the payload was verified, or if the client sent none.
     pub fn checksum(&self) -> Option<(HeaderName, HeaderValue)> {
         match self.0.get() {
             Some(Outcome::Verified(Some(checksum))) => {
@@ -39,7 +40,7 @@ impl Receipt {
     }
 
     pub(super) fn verified(&self, checksum: Option<Checksum>) {
-        // The payload ends once, in one of the two ways.
+        // A payload ends only once, so the outcome is set once.
         let _ = self.0.set(Outcome::Verified(checksum));
     }
 

@@ -1,7 +1,7 @@
 //! Headers after the last chunk ("Transferring Payload in Multiple Chunks (with trailing headers)").
 //!
-//! Clients write them in several ways: lines end with LF or with CR LF, and an empty line stands before the signature,
-//! after it, or nowhere. All of that is taken, since the names, the values and the signature say what is meant.
+//! Clients write them differently: lines end with LF or CR LF, and there is an empty line before the signature,
+//! after it, or none. All forms are accepted, because names, values and signature are unambiguous.
 
 use bytes::Bytes;
 
@@ -11,22 +11,22 @@ use crate::error::{Code, Result, S3Error};
 use crate::hex;
 use crate::signature::ChunkSignatures;
 
-/// What a trailer says.
+/// The parsed trailer.
 #[derive(Debug, Default)]
 pub(super) struct Trailer {
     pub(super) checksum: Option<Checksum>,
 }
 
-/// Reads a trailer.
+/// Parses a trailer.
 #[derive(Debug)]
 pub(super) struct TrailerReader {
-    /// The checksum that `x-amz-trailer` announced.
+    /// The algorithm that `x-amz-trailer` announced.
     announced: Option<Algorithm>,
     line: Vec<u8>,
     /// Bytes read so far.
     total: usize,
     checksum: Option<Checksum>,
-    /// The headers as they are signed.
+    /// The headers in the form in which they are signed.
     signed: Vec<u8>,
     signature: Option<[u8; 32]>,
 }
@@ -43,7 +43,7 @@ impl TrailerReader {
     pub(super) fn read(&mut self, input: &mut Bytes) -> Result<()> {
         self.total = self.total.saturating_add(input.len());
         if self.total > MAX_BYTES {
-            return Err(malformed("its trailer is too long"));
+            return Err(malformed("its trailer is longer than 4096 bytes"));
         }
         while !input.is_empty() {
             if take_line(&mut self.line, input, MAX_BYTES)? {
@@ -59,41 +59,41 @@ impl TrailerReader {
             return Ok(());
         }
         let colon = line.iter().position(|c| *c == b':');
-        let (name, value) = line.split_at(colon.ok_or_else(|| wrong("a line of it is no header"))?);
+        let (name, value) = line.split_at(colon.ok_or_else(|| wrong("a line is not a header"))?);
         let (name, value) = (name.to_ascii_lowercase(), value[1..].trim_ascii());
         if self.signature.is_some() {
-            return Err(wrong("something follows its signature"));
+            return Err(wrong("data follows its signature"));
         }
         if name == SIGNATURE {
             let signature = hex::read_32(value);
-            self.signature = Some(signature.ok_or_else(|| wrong("its signature is not well-formed"))?);
+            self.signature = Some(signature.ok_or_else(|| wrong("its signature is not valid"))?);
             return Ok(());
         }
         let announced = self.announced.filter(|one| one.header_text().as_bytes() == name);
-        let algorithm = announced.ok_or_else(|| wrong("it has a header that x-amz-trailer doesn't name"))?;
+        let algorithm = announced.ok_or_else(|| wrong("it has a header that x-amz-trailer doesn't list"))?;
         let value = std::str::from_utf8(value).ok();
         let checksum = value.and_then(|value| Checksum::read(algorithm, value));
-        let checksum = checksum.ok_or_else(|| wrong("its checksum is not well-formed"))?;
+        let checksum = checksum.ok_or_else(|| wrong("its checksum is not valid"))?;
         for part in [name.as_slice(), b":", checksum.value().as_bytes(), b"\n"] {
             self.signed.extend_from_slice(part);
         }
         if self.checksum.replace(checksum).is_some() {
-            return Err(wrong("it has a checksum twice"));
+            return Err(wrong("it has two checksums"));
         }
         Ok(())
     }
 
-    /// The body has ended. With `signatures`, the trailer must have the right one.
+    /// Call this at the end of the body. With `signatures`, the trailer must have a correct signature.
     pub(super) fn finish(self, signatures: Option<ChunkSignatures>) -> Result<Trailer> {
         if !self.line.is_empty() {
-            return Err(incomplete("the body ends in the middle of its trailer"));
+            return Err(incomplete("it ends in the middle of its trailer"));
         }
         if self.announced.is_some() && self.checksum.is_none() {
-            return Err(wrong("the checksum that x-amz-trailer names is missing"));
+            return Err(wrong("the checksum that x-amz-trailer lists is missing"));
         }
         match (signatures, self.signature) {
             (None, None) => {}
-            (None, Some(_)) => return Err(wrong("it has a signature, and the payload is declared unsigned")),
+            (None, Some(_)) => return Err(wrong("it has a signature, but the payload is unsigned")),
             (Some(_), None) => return Err(wrong("its signature is missing")),
             (Some(mut signatures), Some(claimed)) => {
                 if !signatures.trailer(&self.signed, &claimed) {

@@ -1,4 +1,4 @@
-//! Hashes and checksums of a payload while it passes.
+//! Computes hashes and checksums of a payload while it passes through.
 
 use std::task::{Context, Poll};
 
@@ -12,7 +12,7 @@ use super::trailer::Trailer;
 use crate::checksum::{Algorithm, Checksum, RunningChecksum};
 use crate::error::{Code, Result, S3Error};
 
-/// Computes what is needed to say whether the payload is the one that was announced, and nothing else.
+/// Computes only the hashes and checksums that the payload must be checked against.
 pub(super) struct Verification {
     signed: Option<[u8; 32]>,
     sha256: Option<Hashing>,
@@ -21,7 +21,7 @@ pub(super) struct Verification {
     other: Option<RunningChecksum>,
 }
 
-/// Where the hash is computed.
+/// Where SHA-256 is computed.
 enum Hashing {
     Here(Box<RunningChecksum>),
     Elsewhere(BackgroundHash),
@@ -74,7 +74,7 @@ impl Verification {
         }
     }
 
-    /// Waits until what is computed elsewhere is not far behind.
+    /// Waits until the hash in the background is not too far behind.
     pub(super) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
         match &self.sha256 {
             Some(Hashing::Elsewhere(background)) => background.poll_room(cx),
@@ -82,7 +82,7 @@ impl Verification {
         }
     }
 
-    /// Waits until everything is computed that was handed over.
+    /// Waits until everything that was handed over is hashed.
     pub(super) fn poll_done(&self, cx: &mut Context<'_>) -> Poll<()> {
         match &self.sha256 {
             Some(Hashing::Elsewhere(background)) => background.poll_done(cx),
@@ -90,7 +90,7 @@ impl Verification {
         }
     }
 
-    /// Everything was read and computed: whether it is what was announced. The checksum that the client sent comes back.
+    /// Compares the results with what was declared. Returns the checksum that the client sent.
     pub(super) fn finish(self, trailer: Trailer) -> Result<Option<Checksum>> {
         let sha256 = self.sha256.and_then(Hashing::finish);
         if let Some(signed) = &self.signed

@@ -1,21 +1,21 @@
-//! Leaves a bucket alone that can't be reached: after some failures in a row requests are refused at once, until one
-//! that is let through to try succeeds.
+//! The circuit breaker of a bucket. After several failures in a row it refuses requests immediately, until a trial
+//! request succeeds.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// When a bucket is left alone.
+/// When the circuit breaker opens, and for how long.
 #[derive(Debug, Clone)]
 pub struct BreakerSettings {
-    /// After so many failures in a row.
+    /// How many failures in a row open it.
     pub failures: u32,
-    /// For so long, then one request is let through to try.
+    /// How long requests are refused before a trial request is let through.
     pub open_for: Duration,
 }
 
-/// The state of one bucket.
+/// The circuit breaker of one bucket.
 #[derive(Debug)]
 pub struct Breaker {
     settings: BreakerSettings,
@@ -24,31 +24,31 @@ pub struct Breaker {
 
 #[derive(Debug, Clone, Copy)]
 enum BreakerState {
-    /// Requests pass; so many have failed in a row.
+    /// Requests pass. The number counts failures in a row.
     Closed(u32),
-    /// Requests are refused until then.
+    /// Requests are refused until this time.
     Open(Instant),
-    /// One request tries; another may from then on, should the first never tell.
+    /// One trial request is in progress. If its outcome is never reported, another one may try from this time on.
     Trying(Instant),
 }
 
 /// Whether a request may pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
-    /// It may.
+    /// The request may pass.
     Free,
-    /// Not now; after so long one may try.
+    /// The request may not pass. A trial request may after this time.
     Refused(Duration),
 }
 
 impl Breaker {
-    /// Lets requests pass.
+    /// Creates a closed circuit breaker.
     pub fn new(settings: BreakerSettings) -> Self {
         Self { settings, state: Mutex::new(BreakerState::Closed(0)) }
     }
 
-    /// Asks for a request. What came of it is to be told by [`Breaker::succeeded`] or [`Breaker::failed`]; of one that
-    /// was given up nothing has to be told.
+    /// Requests permission to contact the provider. Report the outcome with [`Breaker::succeeded`] or
+    /// [`Breaker::failed`]. A request that was abandoned needs no report.
     pub fn try_acquire(&self, now: Instant) -> Admission {
         let mut state = self.lock();
         match *state {
@@ -63,17 +63,17 @@ impl Breaker {
         }
     }
 
-    /// The bucket answered, whatever it said.
+    /// The provider answered, with success or with an error.
     pub fn succeeded(&self) {
         let mut state = self.lock();
-        // One that began before the failures tells nothing of now.
+        // A request that started before the failures says nothing about the present.
         if matches!(*state, BreakerState::Closed(1..) | BreakerState::Trying(_)) {
             *state = BreakerState::Closed(0);
         }
     }
 
-    /// The bucket could not be reached, or didn't answer in time. Says whether it is left alone from now on, having
-    /// not been before.
+    /// The provider could not be reached or didn't answer in time. Returns whether this opened a closed circuit
+    /// breaker.
     pub fn failed(&self, now: Instant) -> bool {
         let mut state = self.lock();
         match *state {
@@ -94,7 +94,7 @@ impl Breaker {
     }
 
     fn lock(&self) -> MutexGuard<'_, BreakerState> {
-        // Nothing panics while it is held, and every state is a valid one.
+        // Nothing panics while the lock is held, and every state is valid.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,9 +1,9 @@
-//! Bounds on what is in flight.
+//! Limits how many requests are in flight.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A number of places. Clones share them.
+/// A number of slots. Clones share them.
 #[derive(Debug, Clone)]
 pub struct ConcurrencyLimit(Arc<Counted>);
 
@@ -13,17 +13,17 @@ struct Counted {
     most: usize,
 }
 
-/// A place that is taken until this is dropped.
+/// An occupied slot, which is freed when this is dropped.
 #[derive(Debug)]
 pub struct Slot(Arc<Counted>);
 
 impl ConcurrencyLimit {
-    /// So many places.
+    /// Creates a limit with this many slots.
     pub fn new(most: usize) -> Self {
         Self(Arc::new(Counted { taken: AtomicUsize::new(0), most }))
     }
 
-    /// Takes a place, if one is free. Nobody waits for one: a client that is told to slow down comes back by itself.
+    /// Occupies a slot if one is free. Requests don't wait for slots: clients that get `SlowDown` retry anyway.
     pub fn take(&self) -> Option<Slot> {
         let taken = |n: usize| (n < self.0.most).then_some(n + 1);
         self.0.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, taken).ok()?;

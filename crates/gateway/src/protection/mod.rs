@@ -1,4 +1,4 @@
-//! What keeps one key from taking everything, and a provider that fails from being asked over and over.
+//! Prevents one key from using all capacity, and protects providers that fail from more requests.
 
 mod breaker;
 mod concurrency_limit;
@@ -8,15 +8,15 @@ pub use concurrency_limit::{ConcurrencyLimit, Slot};
 
 use std::time::Duration;
 
-/// The bounds.
+/// Concurrency limits and circuit breaker settings.
 #[derive(Debug, Clone)]
 pub struct ProtectionSettings {
-    /// How many requests of one key may be in flight. Well below the bound of a bucket, so that no key keeps the other
-    /// repositories of its bucket out.
+    /// How many requests of one key may be in flight. Well below the limit of a bucket, so that one key can't block
+    /// the other repositories that use the bucket.
     pub requests_per_key: usize,
     /// How many requests to one bucket may be in flight.
     pub requests_per_bucket: usize,
-    /// When a bucket that can't be reached is left alone.
+    /// When requests to an unreachable bucket are paused.
     pub breaker: BreakerSettings,
 }
 
@@ -39,14 +39,14 @@ impl ProtectionSettings {
 /// The protection of one bucket.
 #[derive(Debug)]
 pub struct Protection {
-    /// Its requests in flight.
+    /// Limits the bucket's requests in flight.
     pub slots: ConcurrencyLimit,
-    /// Whether it is worth asking.
+    /// Pauses requests to a provider that can't be reached.
     pub breaker: Breaker,
 }
 
 impl Protection {
-    /// As the settings say, with nothing in flight.
+    /// Creates the protection from settings, with no requests in flight.
     pub fn new(settings: &ProtectionSettings) -> Self {
         Self {
             slots: ConcurrencyLimit::new(settings.requests_per_bucket),

@@ -1,4 +1,4 @@
-//! The listener: connections in, answers out, with a bound on everything that a client can make wait.
+//! The HTTP listener. Everything that a client can make it wait for is bounded.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -19,19 +19,18 @@ use tokio_util::sync::CancellationToken;
 
 use crate::settings::ServerSettings;
 
-/// Answers requests.
+/// Answers HTTP requests.
 pub(crate) trait Answer: Send + Sync + 'static {
-    /// The body of its answers.
     type Body: Body<Data = bytes::Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
         + Send
         + 'static;
 
-    /// Answers a request. The future is dropped when the client goes away.
+    /// The future is dropped when the client disconnects.
     fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Response<Self::Body>> + Send;
 }
 
-/// Serves HTTP/1.1 until it is told to stop; then stops accepting, lets what is in flight end, cuts off what takes
-/// too long, and returns when all of it is gone.
+/// Serves HTTP/1.1 until `stop` is cancelled. Then it stops accepting, waits for requests in flight, cuts off those
+/// that take longer than [`ServerSettings::drain`], and returns when all have ended.
 pub(crate) async fn serve<A: Answer>(
     listener: TcpListener,
     answer: Arc<A>,
@@ -46,7 +45,8 @@ pub(crate) async fn serve<A: Answer>(
     };
     let acceptor = Acceptor::new(listener, &limits);
     let mut builder = http1::Builder::new();
-    // Bodies are read into larger buffers than heads may fill. What is a little too long gets an answer that says so.
+    // The limit is twice the configured one, so that a head that is only slightly too long gets an error response.
+    // Bodies need larger buffers than heads anyway.
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(settings.head_timeout)
@@ -62,7 +62,7 @@ pub(crate) async fn serve<A: Answer>(
                         drop(permit);
                     });
                 }
-                // What has ended is let go of.
+                // Frees the tasks that have ended.
                 Some(_) = tasks.join_next() => {}
             }
         }
@@ -70,9 +70,11 @@ pub(crate) async fn serve<A: Answer>(
     stop.run_until_cancelled(accepting).await;
     drop(acceptor);
     if tokio::time::timeout(settings.drain, graceful.shutdown()).await.is_err() {
-        tracing::warn!("some requests were still in flight when their time was up; they are cut off");
+        tracing::warn!(
+            "some requests were still in flight at the end of the drain time; closing their connections"
+        );
     }
-    // What is cut off is dropped, and with that counted.
+    // Dropping a request counts it.
     tasks.shutdown().await;
 }
 
@@ -83,7 +85,8 @@ fn connection_future<A: Answer>(
     graceful: &GracefulShutdown,
     settings: &ServerSettings,
 ) -> impl Future<Output = ()> + Send + 'static {
-    // Without it small answers wait for acknowledgements. A socket that refuses it works all the same.
+    // With Nagle's algorithm, small responses would wait for acknowledgements. A socket that refuses the option
+    // still works.
     let _ = connection.set_nodelay(true);
     let answer = Arc::clone(answer);
     let service = service_fn(move |request: Request<Incoming>| {
@@ -93,9 +96,9 @@ fn connection_future<A: Answer>(
     let io = TokioIo::new(MinRateStream::new(connection, settings.min_rate()));
     let connection = graceful.watch(builder.serve_connection(io, service));
     async move {
-        // Clients break connections off all the time; what matters was counted with its request.
+        // Clients disconnect all the time. What matters was already counted with the request.
         if let Err(error) = connection.await {
-            tracing::debug!(%error, "a connection broke off");
+            tracing::debug!(%error, "connection ended with an error");
         }
     }
 }

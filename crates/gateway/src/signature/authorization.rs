@@ -6,7 +6,7 @@ use super::{cut, parts};
 use crate::error::{Code, Result, S3Error};
 use crate::hex;
 
-/// What the header says.
+/// The parsed header.
 #[derive(Debug)]
 pub(super) struct Authorization<'a> {
     pub(super) credential: Credential<'a>,
@@ -17,10 +17,10 @@ pub(super) struct Authorization<'a> {
 const MAX_BYTES: usize = 4096;
 
 impl<'a> Authorization<'a> {
-    /// Reads `AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…`, the members in any order.
+    /// Parses `AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…`, the components in any order.
     pub(super) fn parse(text: &'a str) -> Result<Self> {
         if text.len() > MAX_BYTES {
-            return Err(malformed("it is too long"));
+            return Err(malformed("it is longer than 4096 bytes"));
         }
         let text = text.trim();
         let (algorithm, members) = cut(text, b' ').unwrap_or((text, ""));
@@ -34,10 +34,10 @@ impl<'a> Authorization<'a> {
                 "Credential" => &mut credential,
                 "SignedHeaders" => &mut signed_headers,
                 "Signature" => &mut signature,
-                _ => return Err(malformed("it has a member that is none of its three")),
+                _ => return Err(malformed("it may only have Credential, SignedHeaders and Signature")),
             };
             if slot.replace(value).is_some() {
-                return Err(malformed("it has a member twice"));
+                return Err(malformed("it has a component twice"));
             }
         }
         let (Some(credential), Some(signed_headers), Some(signature)) =
@@ -49,7 +49,7 @@ impl<'a> Authorization<'a> {
             credential: Credential::parse(credential).map_err(malformed)?,
             signed_headers: SignedHeaders::parse(signed_headers).map_err(malformed)?,
             signature: hex::read_32(signature.as_bytes())
-                .ok_or_else(|| malformed("the signature must be 64 digits in lower case"))?,
+                .ok_or_else(|| malformed("the signature must be 64 lower-case hexadecimal digits"))?,
         })
     }
 }
@@ -66,8 +66,8 @@ fn unsupported(algorithm: &str) -> S3Error {
         "AWS" => version_2(),
         "AWS4-ECDSA-P256-SHA256" => S3Error::new(
             Code::NotImplemented,
-            "Signature Version 4A is not supported. Please use AWS4-HMAC-SHA256: a region instead of a multi-region \
-             access point.",
+            "Signature Version 4A is not supported. Use AWS4-HMAC-SHA256: configure a region instead of a \
+             multi-region access point.",
         ),
         _ => S3Error::new(
             Code::InvalidRequest,
@@ -76,13 +76,13 @@ fn unsupported(algorithm: &str) -> S3Error {
     }
 }
 
-/// Requests in the way that came before, which signs neither the whole request nor for a region.
+/// Version 2 signs neither the whole request nor a region.
 pub(super) fn version_2() -> S3Error {
     S3Error::new(
         Code::InvalidRequest,
-        "The request is signed with AWS Signature Version 2, which is not supported. Please use AWS4-HMAC-SHA256: \
+        "The request is signed with AWS Signature Version 2, which is not supported. Use AWS4-HMAC-SHA256: set \
          signature_version='s3v4' in the Config of boto3, 's3.signature_version = s3v4' in the AWS CLI's \
-         configuration, 'v2_auth = false' in rclone, 'signature_v2 = False' in s3cmd.",
+         configuration, 'v2_auth = false' in rclone, or 'signature_v2 = False' in s3cmd.",
     )
 }
 

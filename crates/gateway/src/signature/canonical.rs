@@ -1,8 +1,8 @@
-//! The one spelling of a request that is signed ("Task 1: Create a Canonical Request").
+//! The canonical form of a request, which is what gets signed ("Task 1: Create a Canonical Request").
 //!
-//! It is made from the bytes of the target as they were sent. Only the spelling of escapes is unified (`%7e` and `~`
-//! are one, as are `(` and `%28`, and in the query `+` and `%20`), as S3 does; nothing is decoded that could mean
-//! something else afterwards: `%2F` stays, `//`, `/./` and `/../` stay.
+//! It is built from the bytes of the path and the query as they were sent. As in S3, only the spelling of escapes
+//! is normalised: `%7e` and `~` are equal, so are `(` and `%28`, and in the query `+` and `%20`. Nothing is decoded
+//! that could change the meaning: `%2F`, `//`, `/./` and `/../` stay.
 
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ use super::signed_headers::SignedHeaders;
 use crate::amazon_headers::{X_AMZ_CONTENT_SHA256, X_AMZ_DATE};
 use crate::hex;
 
-/// The parameters of a query in their canonical spelling, sorted by name and value.
+/// The parameters of a query in canonical form, sorted by name and value.
 #[derive(Debug)]
 pub(super) struct CanonicalQuery {
     text: Vec<u8>,
@@ -40,16 +40,16 @@ impl CanonicalQuery {
         Self { text, parameters }
     }
 
-    /// Names and values, escaped.
+    /// Names and values, percent-encoded.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.parameters.iter().map(|(name, value)| (&self.text[name.clone()], &self.text[value.clone()]))
     }
 }
 
-/// The parameter that a signature can't sign: itself.
+/// The parameter that contains the signature, which therefore isn't signed.
 pub(super) const SIGNATURE_PARAMETER: &str = "X-Amz-Signature";
 
-/// The canonical request. A signed header that isn't there is the error.
+/// Builds the canonical request. The error is the name of a signed header that is missing.
 pub(super) fn request<'a>(
     parts: &Parts,
     query: &CanonicalQuery,
@@ -110,7 +110,7 @@ fn push_values(out: &mut Vec<u8>, parts: &Parts, name: &str) -> Option<()> {
     Some(())
 }
 
-/// Without space at the ends, and runs of space as one.
+/// Trims the value and replaces each run of spaces and tabs with one space.
 fn push_trimmed(out: &mut Vec<u8>, value: &[u8]) {
     let value = value.trim_ascii();
     if memchr::memchr2(b' ', b'\t', value).is_none() {
@@ -129,16 +129,17 @@ fn push_trimmed(out: &mut Vec<u8>, value: &[u8]) {
     }
 }
 
-/// Where a text stands, which decides on characters of a special meaning there.
+/// The part of the target that a text comes from. It decides which characters are special.
 #[derive(Debug, Clone, Copy)]
 enum Within {
-    /// A slash divides.
+    /// A slash is a separator.
     Path,
-    /// A plus is a space, as in forms.
+    /// A plus sign is a space, as in forms.
     Query,
 }
 
-/// Every byte but the unreserved ones of RFC 3986 §2.3 as an upper-case escape, once.
+/// Percent-encodes every byte except the unreserved ones of RFC 3986 §2.3, in upper case. Existing escapes aren't
+/// encoded again.
 fn push_unified(out: &mut Vec<u8>, raw: &str, within: Within) {
     let mut rest = raw.as_bytes();
     while let [byte, tail @ ..] = rest {
@@ -171,7 +172,7 @@ fn value_of(hex_digit: u8) -> u8 {
     }
 }
 
-/// The names of headers that change what S3 does and aren't among the signed ones.
+/// The `x-amz-*` headers that aren't signed.
 pub(super) fn unsigned_amazon_headers<'a>(
     headers: &'a HeaderMap,
     signed: &SignedHeaders<'_>,
@@ -180,7 +181,7 @@ pub(super) fn unsigned_amazon_headers<'a>(
     names.filter(|name| name.starts_with("x-amz-") && !signed.contains(name)).collect()
 }
 
-/// The text that the key signs ("Task 2: Create a String to Sign").
+/// The text that is signed with the key ("Task 2: Create a String to Sign").
 pub(super) fn string_to_sign(time_and_scope: &str, canonical_request: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(160);
     out.extend_from_slice(b"AWS4-HMAC-SHA256\n");

@@ -1,5 +1,6 @@
-//! Signatures within a streamed payload ("Signature Calculations for the Authorization Header: Transferring Payload
-//! in Multiple Chunks"): each is made over the one before it, the first over the request's.
+//! Signatures of the chunks of a streamed payload ("Signature Calculations for the Authorization Header:
+//! Transferring Payload in Multiple Chunks"). Each signature covers the previous one, and the first covers that of
+//! the request.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use subtle::ConstantTimeEq;
 
 use crate::hex;
 
-/// Checks the signatures of a payload's chunks, in their order.
+/// Checks the signatures of a payload's chunks, in order.
 #[derive(Clone)]
 pub(crate) struct ChunkSignatures {
     key: Arc<hmac::Key>,
@@ -24,7 +25,7 @@ impl ChunkSignatures {
         Self { key, time_and_scope, previous: seed }
     }
 
-    /// Whether the next chunk, of this hash, has the right signature.
+    /// Whether the signature of the next chunk, with this hash, is correct.
     pub(crate) fn chunk(&mut self, content: &digest::Digest, claimed: &[u8; 32]) -> bool {
         let mut text = self.begin("AWS4-HMAC-SHA256-PAYLOAD");
         text.extend_from_slice(EMPTY_SHA256.as_bytes());
@@ -33,7 +34,7 @@ impl ChunkSignatures {
         self.check(&text, claimed)
     }
 
-    /// Whether the trailer, spelled as `name:value\n` for each header, has the right signature.
+    /// Whether the signature of the trailer is correct. `headers` is written as `name:value\n` per header.
     pub(crate) fn trailer(&mut self, headers: &[u8], claimed: &[u8; 32]) -> bool {
         let mut text = self.begin("AWS4-HMAC-SHA256-TRAILER");
         hex::push(&mut text, digest::digest(&digest::SHA256, headers).as_ref());

@@ -1,10 +1,10 @@
-//! The credential of a signature: a key, and the scope in which the signature holds.
+//! The credential of a signature: an access key id and the scope of the signature.
 
 use super::cut;
 
 /// `AKID/20130524/us-east-1/s3/aws4_request`.
 ///
-/// Any region is taken: the gateway has none of its own, and clients are set up with all sorts of them (`us-east-1`,
+/// Every region is accepted. The gateway has none, and clients are configured with different ones (`us-east-1`,
 /// `auto`, the provider's).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Credential<'a> {
@@ -20,7 +20,7 @@ const MAX_KEY_BYTES: usize = 128;
 const MAX_REGION_BYTES: usize = 64;
 
 impl<'a> Credential<'a> {
-    /// Reads a credential. What is wrong with it is the error.
+    /// Parses a credential. The error says what is wrong with it.
     pub(super) fn parse(text: &'a str) -> Result<Self, &'static str> {
         let parts = || {
             let (access_key_id, scope) = cut(text, b'/')?;
@@ -32,14 +32,14 @@ impl<'a> Credential<'a> {
         let (access_key_id, scope, date, region, service) =
             parts().ok_or("the credential must be KEY/YYYYMMDD/REGION/s3/aws4_request")?;
         if access_key_id.is_empty() || access_key_id.len() > MAX_KEY_BYTES {
-            return Err("the access key id of the credential is empty or too long");
+            return Err("the access key id of the credential is empty or longer than 128 bytes");
         }
         if date.len() != 8 || !date.bytes().all(|c| c.is_ascii_digit()) {
             return Err("the date of the credential must be YYYYMMDD");
         }
         let label = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.');
         if region.is_empty() || region.len() > MAX_REGION_BYTES || !region.bytes().all(label) {
-            return Err("the region of the credential is empty, too long or not a name; any name will do");
+            return Err("the region of the credential must be 1 to 64 letters, digits, '-', '_' or '.'");
         }
         if service != "s3" {
             return Err("the service of the credential must be s3");

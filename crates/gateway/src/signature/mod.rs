@@ -1,11 +1,13 @@
-//! Who asks: AWS Signature Version 4 as the Amazon S3 API reference tells it ("Authenticating Requests"), in the
+//! Authentication with AWS Signature Version 4 ("Authenticating Requests" in the Amazon S3 API reference), in the
 //! `Authorization` header or in the query of a presigned URL.
 //!
-//! Both are held to the same rules. `host` and every `x-amz-*` header must be signed, so that nobody on the way can
-//! add one that changes what is done. Comparisons take the same time for every wrong signature. A request of an
-//! unknown key is computed as any other and refused at the same place; that the codes differ (`InvalidAccessKeyId`,
-//! `SignatureDoesNotMatch`), as at S3, tells whether a key id exists, which is no secret: it is sent in the clear, is
-//! too long to be guessed, and opens nothing. What it says to somebody with a mistyped or revoked key is worth more.
+//! The same rules apply to both. `host` and every `x-amz-*` header must be signed, so that nobody on the way can
+//! add a header that changes the request. Comparisons take constant time. A request with an unknown key costs the
+//! same work as any other and is refused at the same step.
+//!
+//! As in S3, the codes differ (`InvalidAccessKeyId`, `SignatureDoesNotMatch`), so they reveal whether a key id
+//! exists. A key id is no secret: it is sent in plain text, too long to guess, and useless without its secret.
+//! Clients with a mistyped or revoked key benefit from the precise code.
 
 mod authorization;
 mod canonical;
@@ -39,18 +41,18 @@ use crate::amazon_headers::{X_AMZ_CONTENT_SHA256, X_AMZ_SECURITY_TOKEN};
 use crate::error::{Code, Result, S3Error};
 use crate::payload::Declared;
 
-/// Where the access keys are found that requests may be signed with.
+/// Finds access keys by their id.
 pub trait KeySource {
-    /// What is known of a key; cheap to clone, for instance an `Arc`.
+    /// A key. Cheap to clone, for instance an `Arc`.
     type Key: AccessKey;
 
-    /// The key of this access key id, if there is one now.
+    /// The key with this access key id. `None` if there is none now.
     fn find(&self, access_key_id: &str) -> Option<Self::Key>;
 }
 
-/// An access key, as far as signatures are concerned.
+/// An access key as the verifier needs it.
 pub trait AccessKey {
-    /// The secret that its requests are signed with.
+    /// The secret that requests are signed with.
     fn signing_secret(&self) -> &SigningSecret;
 }
 
@@ -60,27 +62,27 @@ impl<T: AccessKey + ?Sized> AccessKey for Arc<T> {
     }
 }
 
-/// Whose request it is, and what the signature says of its payload.
+/// A verified request: the key, and what the signature says about the payload.
 #[derive(Debug)]
 pub struct Verified<K> {
-    /// The key that signed.
+    /// The key that signed the request.
     pub key: K,
-    /// Whether the signature came in the query: the request is one that somebody handed on.
+    /// Whether the request is a presigned URL, which anyone who has it can use.
     pub presigned: bool,
-    /// What was signed of the payload.
+    /// How the payload is protected.
     pub(crate) declared: Declared,
-    /// What the signatures of its chunks are checked with, where it has them.
+    /// Checks the signatures of the chunks. `None` for payloads without them.
     pub(crate) chunks: Option<ChunkSignatures>,
 }
 
-/// Checks signatures. One serves all requests of a process.
+/// Verifies signatures. One verifier serves all requests of a process.
 #[derive(Debug)]
 pub struct Verifier {
-    /// What requests of unknown keys are checked against, so that they take the way of the others.
+    /// Requests with unknown keys are checked against this, so that they take as long as others.
     nobody: SigningSecret,
 }
 
-/// What a request says of its signature, wherever it says it.
+/// The signature of a request, from the header or the query.
 struct Claim<'a> {
     credential: Credential<'a>,
     signed_headers: SignedHeaders<'a>,
@@ -89,12 +91,12 @@ struct Claim<'a> {
 }
 
 impl Verifier {
-    /// A verifier.
+    /// Creates a verifier without cached state.
     pub fn new() -> Self {
         Self { nobody: SigningSecret::new(Secret::new("")) }
     }
 
-    /// Finds the key that signed the request, or refuses it. Nothing of the body is read, and nothing is awaited.
+    /// Finds the key that signed the request, or refuses the request. Doesn't read the body and doesn't wait.
     pub fn verify<S: KeySource + ?Sized>(
         &self,
         request: &Parts,
@@ -131,7 +133,7 @@ impl Verifier {
         if credential.date != time.date() {
             return Err(S3Error::new(
                 Code::AuthorizationHeaderMalformed,
-                "The authorization header is malformed: the date of the credential isn't the request's.",
+                "The authorization header is malformed: the date of the credential is not that of the request.",
             ));
         }
         time.check_now(now)?;
@@ -157,7 +159,7 @@ impl Verifier {
         if credential.date != presigned.time.date() {
             return Err(S3Error::new(
                 Code::AuthorizationQueryParametersError,
-                "The presigned URL is malformed: the date of the credential isn't that of 'X-Amz-Date'.",
+                "The presigned URL is malformed: the date of the credential is not that of 'X-Amz-Date'.",
             ));
         }
         presigned.time.check_lifetime(presigned.lifetime, now)?;
@@ -198,7 +200,9 @@ impl Verifier {
             canonical::request(request, query, &claim.signed_headers, content).map_err(|missing| {
                 S3Error::new(
                     Code::SignatureDoesNotMatch,
-                    format!("The header '{missing}' was signed and isn't in the request."),
+                    format!(
+                        "The header '{missing}' was signed but is missing in the request. A proxy may have removed it."
+                    ),
                 )
             })?;
         let time_and_scope = [&claim.time.text, "\n", claim.credential.scope()].concat();
@@ -221,8 +225,8 @@ impl Verifier {
             Some(_) => Err(wrong_signature(request)),
             None => Err(S3Error::new(
                 Code::InvalidAccessKeyId,
-                "The access key id you provided does not exist here, or it was revoked. It must be that of a \
-                 repository's key.",
+                "The access key id you provided does not exist here or was revoked. Use the access key id of a \
+                 repository key.",
             )),
         }
     }
@@ -234,31 +238,28 @@ impl Default for Verifier {
     }
 }
 
-/// The value of a header that may be there once, and only in ASCII.
+/// The value of a header that may appear at most once and must be ASCII.
 pub(crate) fn once<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>> {
     let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
         return Err(S3Error::new(
             Code::InvalidArgument,
-            format!("The header '{name}' is there more than once."),
+            format!("The header '{name}' is present more than once. Send it once."),
         ));
     }
     value.to_str().map(Some).map_err(|_| {
-        S3Error::new(
-            Code::InvalidArgument,
-            format!("The header '{name}' holds characters that don't belong there."),
-        )
+        S3Error::new(Code::InvalidArgument, format!("The header '{name}' must be visible ASCII."))
     })
 }
 
-/// What stands before and after the first such ASCII character.
+/// Splits a text at the first occurrence of an ASCII character.
 fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
     let (before, rest) = text.split_at_checked(memchr::memchr(at, text.as_bytes())?)?;
     Some((before, rest.get(1..)?))
 }
 
-/// What stands between such ASCII characters.
+/// The parts of a text between occurrences of an ASCII character.
 fn parts(text: &str, between: u8) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
@@ -272,15 +273,15 @@ fn parts(text: &str, between: u8) -> impl Iterator<Item = &str> {
 fn anonymous() -> S3Error {
     S3Error::new(
         Code::AccessDenied,
-        "The request is not signed. Anonymous access is not possible here: sign with a repository's key (AWS \
-         Signature Version 4), or use a presigned URL.",
+        "The request is not signed, and anonymous access is not supported. Sign with a repository key (AWS Signature \
+         Version 4), or use a presigned URL.",
     )
 }
 
 fn session_token() -> S3Error {
     S3Error::new(
         Code::InvalidToken,
-        "The request has a session token, and a repository's key has none: remove it from the client's settings \
+        "The request has a session token, but repository keys have none. Remove it from the client's settings \
          (AWS_SESSION_TOKEN, aws_session_token).",
     )
 }
@@ -298,8 +299,8 @@ fn wrong_signature(request: &Parts) -> S3Error {
         Code::SignatureDoesNotMatch,
         format!(
             "The request signature we calculated does not match the signature you provided. Check the secret access \
-             key. If it is right, something on the way changes the request: it arrived for the host '{}' and the \
-             path '{}'.",
+             key. If it is correct, a proxy may have changed the request: it arrived with the host '{}' and the path \
+             '{}'.",
             host.escape_ascii(),
             request.uri.path()
         ),

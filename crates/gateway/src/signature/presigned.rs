@@ -9,7 +9,7 @@ use super::window::{Lifetime, SignatureTime};
 use crate::error::{Code, Result, S3Error};
 use crate::hex;
 
-/// What the query says.
+/// The parsed parameters.
 #[derive(Debug)]
 pub(super) struct Presigned {
     credential: String,
@@ -17,22 +17,22 @@ pub(super) struct Presigned {
     pub(super) time: SignatureTime,
     pub(super) lifetime: Lifetime,
     pub(super) signature: [u8; 32],
-    /// What it says of the payload; without it the payload isn't signed.
+    /// The `X-Amz-Content-Sha256` parameter. If it is missing, the payload isn't signed.
     pub(super) content: Option<String>,
 }
 
-/// How a request says who it is from.
+/// Whether and how the query is signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum QueryForm {
-    /// Not in the query.
+    /// The query isn't signed.
     None,
-    /// As a presigned URL.
+    /// A presigned URL.
     Version4,
-    /// As a presigned URL of the way that came before.
+    /// A presigned URL of Signature Version 2.
     Version2,
 }
 
-/// What the query claims to be.
+/// Determines the form from the names of the parameters.
 pub(super) fn form(query: &CanonicalQuery) -> QueryForm {
     let mut form = QueryForm::None;
     for (name, _) in query.iter() {
@@ -66,7 +66,7 @@ impl Presigned {
             let value = percent_decode(value).decode_utf8();
             let value = value.map_err(|_| malformed("a parameter isn't UTF-8"))?.into_owned();
             if slot.replace(value).is_some() {
-                return Err(malformed("a parameter is there twice"));
+                return Err(malformed("a parameter appears twice"));
             }
         }
         let need = |value: Option<String>, name: &str| {
@@ -81,10 +81,10 @@ impl Presigned {
             time: SignatureTime::parse(&need(date, "X-Amz-Date")?)
                 .ok_or_else(|| malformed("'X-Amz-Date' must be YYYYMMDDThhmmssZ"))?,
             lifetime: Lifetime::parse(&need(expires, "X-Amz-Expires")?).ok_or_else(|| {
-                malformed("'X-Amz-Expires' must be a number of seconds, at most a week (604800)")
+                malformed("'X-Amz-Expires' must be a number of seconds, at most 604800 (a week)")
             })?,
             signature: hex::read_32(need(signature, SIGNATURE_PARAMETER)?.as_bytes())
-                .ok_or_else(|| malformed("'X-Amz-Signature' must be 64 digits in lower case"))?,
+                .ok_or_else(|| malformed("'X-Amz-Signature' must be 64 lower-case hexadecimal digits"))?,
             content,
         })
     }

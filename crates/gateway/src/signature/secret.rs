@@ -1,4 +1,4 @@
-//! A secret access key, and what is derived from it.
+//! A secret access key and the signing keys derived from it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,8 +8,8 @@ use bucketry_model::secret::Secret;
 use ring::hmac;
 use zeroize::Zeroizing;
 
-/// A secret access key with the signing keys derived from it. Make a new one where the secret changes: what was
-/// derived from the old one goes with it.
+/// A secret access key with a cache of the signing keys derived from it. When the secret changes, create a new
+/// value, so that the cached keys are dropped with the old one.
 pub struct SigningSecret {
     secret: Secret,
     derived: ArcSwap<Vec<Derived>>,
@@ -31,8 +31,8 @@ impl SigningSecret {
         Self { secret, derived: ArcSwap::default() }
     }
 
-    /// The signing key for a day and a region ("Task 3: Calculate Signature"). Deriving one takes four HMACs, more
-    /// than the rest of a verification, so the latest few are kept.
+    /// The signing key for a day and a region ("Task 3: Calculate Signature"). Deriving a key takes four HMACs,
+    /// more than the rest of a verification, so the latest few are cached.
     pub(super) fn signing_key(&self, date: &str, region: &str) -> Arc<hmac::Key> {
         let known = self.derived.load();
         let found = known.iter().find(|one| one.date == date.as_bytes() && *one.region == *region);
@@ -43,7 +43,7 @@ impl SigningSecret {
         if let Ok(date) = date.as_bytes().try_into() {
             let newest = Derived { date, region: region.into(), key: Arc::clone(&key) };
             let others = known.iter().take(MAX_DERIVED - 1).cloned();
-            // Of two requests that derive at once one may be forgotten again, which costs a derivation.
+            // If two requests derive keys at the same time, one may be lost, which costs another derivation.
             self.derived.store(Arc::new(std::iter::once(newest).chain(others).collect()));
         }
         key

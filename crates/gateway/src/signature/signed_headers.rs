@@ -1,8 +1,8 @@
-//! The list of signed headers.
+//! Parses the list of signed headers.
 
 use super::parts;
 
-/// The names of the headers that were signed: lower case, sorted, each once, as S3 asks for.
+/// The names of the signed headers: lower case, sorted and unique, as S3 requires.
 #[derive(Debug, Clone)]
 pub(super) struct SignedHeaders<'a> {
     text: &'a str,
@@ -13,7 +13,7 @@ pub(super) struct SignedHeaders<'a> {
 const MAX_NAMES: usize = 128;
 
 impl<'a> SignedHeaders<'a> {
-    /// Reads `host;x-amz-date`. What is wrong with it is the error.
+    /// Parses `host;x-amz-date`. The error says what is wrong.
     pub(super) fn parse(text: &'a str) -> Result<Self, &'static str> {
         let mut names: Vec<&str> = Vec::with_capacity(8);
         for name in parts(text, b';') {
@@ -22,13 +22,13 @@ impl<'a> SignedHeaders<'a> {
                     || matches!(c, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'.' | b'^'..=b'`' | b'|' | b'~')
             };
             if name.is_empty() || !name.bytes().all(token) {
-                return Err("the signed headers must be names in lower case, with ';' between them");
+                return Err("the signed headers must be lower-case names separated by ';'");
             }
             if names.last().is_some_and(|before| name <= *before) {
-                return Err("the signed headers must be sorted, each of them once");
+                return Err("the signed headers must be sorted and unique");
             }
             if names.len() == MAX_NAMES {
-                return Err("there are too many signed headers");
+                return Err("there are more than 128 signed headers");
             }
             names.push(name);
         }

@@ -1,4 +1,4 @@
-//! When a signature holds.
+//! The time for which a signature is valid.
 
 use std::time::SystemTime;
 
@@ -12,12 +12,12 @@ use super::once;
 use crate::amazon_headers::X_AMZ_DATE;
 use crate::error::{Code, Result, S3Error};
 
-/// How far the clocks of client and gateway may differ.
+/// How much the clocks of client and gateway may differ.
 const MAX_SKEW: SignedDuration = SignedDuration::from_mins(15);
-/// How long a presigned URL may live.
+/// The longest lifetime of a presigned URL.
 const MAX_EXPIRES_SECONDS: i64 = 7 * 24 * 60 * 60;
 
-/// The time of a signature, with its spelling `YYYYMMDDThhmmssZ`, which is signed.
+/// The time of a signature, with the text `YYYYMMDDThhmmssZ` that is signed.
 #[derive(Debug, Clone)]
 pub(super) struct SignatureTime {
     pub(super) text: String,
@@ -25,7 +25,7 @@ pub(super) struct SignatureTime {
 }
 
 impl SignatureTime {
-    /// Reads `YYYYMMDDThhmmssZ`.
+    /// Parses `YYYYMMDDThhmmssZ`.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let digits = |from: usize, to: usize| -> Option<i16> {
             let digits = text.get(from..to)?;
@@ -40,11 +40,11 @@ impl SignatureTime {
         Some(Self { text: text.to_owned(), at: Offset::UTC.to_timestamp(time).ok()? })
     }
 
-    /// The time of a request with an `Authorization` header: `x-amz-date`, or else `Date`. The name of the header that
-    /// holds it comes along.
+    /// The time of a request with an `Authorization` header, from `x-amz-date` or else `Date`. Also returns the
+    /// name of that header.
     pub(super) fn of_headers(headers: &HeaderMap) -> Result<(Self, &'static str)> {
         let wrong =
-            |name: &str| S3Error::new(Code::AccessDenied, format!("The time in '{name}' can't be read."));
+            |name: &str| S3Error::new(Code::AccessDenied, format!("The time in '{name}' is malformed."));
         if let Some(text) = once(headers, &X_AMZ_DATE)? {
             let time = Self::parse(text).ok_or_else(|| wrong("x-amz-date"))?;
             return Ok((time, "x-amz-date"));
@@ -52,7 +52,7 @@ impl SignatureTime {
         let Some(text) = once(headers, &DATE)? else {
             return Err(S3Error::new(
                 Code::AccessDenied,
-                "A signed request must tell its time in 'x-amz-date' or 'Date'.",
+                "A signed request must have its time in 'x-amz-date' or 'Date'.",
             ));
         };
         let time = Self::parse(text).or_else(|| Self::of_system(httpdate::parse_http_date(text).ok()?));
@@ -64,12 +64,12 @@ impl SignatureTime {
         Some(Self { text: at.strftime("%Y%m%dT%H%M%SZ").to_string(), at })
     }
 
-    /// The day, `YYYYMMDD`.
+    /// The day as `YYYYMMDD`.
     pub(super) fn date(&self) -> &str {
         &self.text[..8]
     }
 
-    /// Refuses a request that is signed for another time than now.
+    /// Refuses a request whose time differs too much from now.
     pub(super) fn check_now(&self, now: Timestamp) -> Result<()> {
         if now.duration_since(self.at).abs() <= MAX_SKEW {
             return Ok(());
@@ -77,8 +77,8 @@ impl SignatureTime {
         Err(self.skewed(now))
     }
 
-    /// Refuses a presigned URL that is not valid yet (its own clock may be fast within the tolerance), or no more (the
-    /// expiry is exact: whoever hands a URL on for a minute means a minute).
+    /// Refuses a presigned URL that isn't valid yet or has expired. Only the start tolerates clock skew. The expiry
+    /// is exact, because a user who shares a URL for a minute means a minute.
     pub(super) fn check_lifetime(&self, lifetime: Lifetime, now: Timestamp) -> Result<()> {
         let age = now.duration_since(self.at);
         if age < -MAX_SKEW {
@@ -88,7 +88,7 @@ impl SignatureTime {
             return Err(S3Error::new(
                 Code::AccessDenied,
                 format!(
-                    "Request has expired: the URL was signed at {} for {} seconds, and it is {now:.0} now.",
+                    "Request has expired: the URL was signed at {} for {} seconds, and the time is now {now:.0}.",
                     self.text,
                     lifetime.0.as_secs()
                 ),
@@ -101,20 +101,20 @@ impl SignatureTime {
         S3Error::new(
             Code::RequestTimeTooSkewed,
             format!(
-                "The request is signed for {}, and it is {now:.0} here, which differs by more than 15 minutes. Set \
-                 the clock of the client or of the gateway right.",
+                "The request was signed at {}, but the gateway's time is {now:.0}, which differs by more than 15 \
+                 minutes. Correct the clock of the client or of the gateway.",
                 self.text
             ),
         )
     }
 }
 
-/// How long a presigned URL lives.
+/// The lifetime of a presigned URL.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Lifetime(SignedDuration);
 
 impl Lifetime {
-    /// Reads `X-Amz-Expires`: seconds, at most a week.
+    /// Parses `X-Amz-Expires`: seconds, at most a week.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let digits = (1..=6).contains(&text.len()) && text.bytes().all(|c| c.is_ascii_digit());
         let seconds: i64 = digits.then(|| text.parse().ok()).flatten()?;
@@ -141,7 +141,7 @@ mod tests {
         assert_eq!((time.date(), name), ("20130525", "x-amz-date"));
         assert_eq!(time.at, at("2013-05-25T01:02:03Z"));
         headers.append("x-amz-date", "20130525T010203Z".parse().unwrap());
-        assert!(SignatureTime::of_headers(&headers).is_err(), "two times");
+        assert!(SignatureTime::of_headers(&headers).is_err(), "the header is present twice");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What is asked of the endpoint and of buckets themselves.
+//! Operations on the endpoint and on buckets.
 
 use http::{HeaderValue, StatusCode};
 use jiff::Timestamp;
@@ -8,14 +8,15 @@ use crate::execute::{Answer, Outcome, RequestContext, ResolvedBucket, answer};
 use crate::operation::{Operation, Request};
 use crate::xml::Document;
 
-/// The owner of everything, where a document must name one.
+/// The owner in documents that must name one.
 pub(super) const OWNER: &str = "bucketry";
 
-/// `ListBuckets`: the names that the repository's clients may use. When a bucket was made is not known here.
+/// `ListBuckets`: the names that clients of the repository may use. Creation dates are unknown, so each is
+/// 1970-01-01.
 pub(crate) fn on_service(context: RequestContext<'_>, request: &Request<'_>) -> Answer {
     super::check(request)?;
     let Operation::ListBuckets { prefix } = &request.operation else {
-        return Err(S3Error::new(Code::InvalidRequest, "The request names no bucket.").into());
+        return Err(S3Error::new(Code::InvalidRequest, "The request must name a bucket.").into());
     };
     let mut document = Document::new("ListAllMyBucketsResult");
     owner(&mut document, "Owner");
@@ -40,13 +41,13 @@ pub(super) fn owner(document: &mut Document, name: &str) {
     });
 }
 
-/// `CreateBucket`: some clients make their bucket before they use it, and go on if it is there.
+/// `CreateBucket`: some clients create their bucket before using it, and continue if it already exists.
 pub(crate) fn create(context: RequestContext<'_>, name: &str) -> Answer {
     Err(match context.routes.find(name) {
-        Ok(_) => S3Error::new(Code::BucketAlreadyOwnedByYou, "The repository has this bucket already."),
+        Ok(_) => S3Error::new(Code::BucketAlreadyOwnedByYou, "The repository already has this bucket."),
         Err(_) => S3Error::new(
             Code::NotImplemented,
-            "Buckets are not made through the gateway: register the bucket in Bucketry and attach it to the \
+            "Buckets can't be created through the gateway. Register the bucket in Bucketry and attach it to the \
              repository.",
         ),
     }
@@ -57,24 +58,24 @@ pub(crate) fn create(context: RequestContext<'_>, name: &str) -> Answer {
 pub(super) async fn head(resolved: &ResolvedBucket<'_>) -> Answer {
     if let Err(error) = resolved.driver.head_bucket().await {
         let mut failure = resolved.failure(&error);
-        // A HEAD can't tell what is missing; here it can only be the bucket.
+        // A HEAD doesn't say what is missing. Here it can only be the bucket.
         if failure.error.code == Code::NoSuchKey {
             failure.error = S3Error::new(Code::NoSuchBucket, "The bucket does not exist at its provider.");
         }
         return Err(failure);
     }
     let mut response = answer::empty(StatusCode::OK);
-    // Any region is taken in signatures; SDKs that ask are told the one that is their default.
+    // Signatures may use any region. Clients that ask for one get the default of the SDKs.
     response.headers_mut().insert("x-amz-bucket-region", HeaderValue::from_static("us-east-1"));
     Ok(Outcome::of(response))
 }
 
-/// `GetBucketLocation`: an empty one means `us-east-1`.
+/// `GetBucketLocation`: an empty element means `us-east-1`.
 pub(super) fn location() -> Outcome {
     Outcome::of(answer::document(Document::new("LocationConstraint").finish()))
 }
 
-/// `GetBucketVersioning`: an empty one means that versions were never kept.
+/// `GetBucketVersioning`: an empty element means that versioning was never enabled.
 pub(super) fn versioning() -> Outcome {
     Outcome::of(answer::document(Document::new("VersioningConfiguration").finish()))
 }

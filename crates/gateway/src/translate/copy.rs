@@ -1,7 +1,7 @@
 //! `CopyObject` and `UploadPartCopy`.
 //!
-//! Within one bucket the provider copies by itself. Between buckets, which may lie with two providers, the content is
-//! read from one and written to the other as it comes, so that nothing is gathered.
+//! Within one bucket, the provider copies. Between buckets, which may be at different providers, the content is
+//! streamed from one to the other without being collected.
 
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -23,20 +23,21 @@ use crate::operation::{CopyObject, CopySource, Part};
 use crate::translate::write::check_length;
 use crate::xml::Document;
 
-/// `CopyObject`. Dropped in the middle, a copy by the provider may go on; a streamed one stores nothing.
+/// `CopyObject`. If it is dropped midway, the provider may still complete its copy, but a streamed copy stores
+/// nothing.
 pub(super) async fn object(
     context: RequestContext<'_>,
     resolved: &ResolvedBucket<'_>,
     copying: CopyObject,
 ) -> Answer {
-    conditions::none(&copying.conditions, "The place of a copy")?;
+    conditions::none(&copying.conditions, "The destination of a copy")?;
     let source = StreamedSource::find(context, &copying.source)?;
     let key = resolved.key(&copying.key)?;
     let within = source.resolved.bucket == resolved.bucket;
     if within && source.key == key && copying.attributes.is_none() {
         return Err(S3Error::new(
             Code::InvalidRequest,
-            "A copy of an object to itself must replace what is kept with it (x-amz-metadata-directive: REPLACE).",
+            "A copy of an object to itself must replace its metadata (x-amz-metadata-directive: REPLACE).",
         )
         .into());
     }
@@ -75,7 +76,7 @@ pub(super) async fn object(
     })
 }
 
-/// `UploadPartCopy`, always streamed. Dropped in the middle, the part is not stored.
+/// `UploadPartCopy`, always streamed. If it is dropped midway, the part is not stored.
 pub(super) async fn part(
     context: RequestContext<'_>,
     resolved: &ResolvedBucket<'_>,
@@ -88,11 +89,9 @@ pub(super) async fn part(
     let upload = resolved.open_upload(context, &key, &part.upload)?;
     let read = source.read(range, &from.conditions).await?;
     if range.is_some() && read.range != range {
-        return Err(S3Error::new(
-            Code::InvalidArgument,
-            "x-amz-copy-source-range lies outside of the source.",
-        )
-        .into());
+        return Err(
+            S3Error::new(Code::InvalidArgument, "x-amz-copy-source-range is outside of the source.").into()
+        );
     }
     let length = length(&read)?;
     check_length(length, resolved.driver.capabilities().multipart.max_part_bytes)?;
@@ -103,7 +102,7 @@ pub(super) async fn part(
     Ok(Outcome::of(answer::document(result("CopyPartResult", context, stored.etag.as_deref()))))
 }
 
-/// When the provider stored the copy is not asked for; it was just now.
+/// The copy was stored just now, so the provider isn't asked for the time.
 fn result(root: &'static str, context: RequestContext<'_>, etag: Option<&str>) -> Bytes {
     let mut document = Document::new(root);
     document.time("LastModified", context.now);
@@ -111,7 +110,7 @@ fn result(root: &'static str, context: RequestContext<'_>, etag: Option<&str>) -
     document.finish()
 }
 
-/// What is copied, found as any object that is read: in the same repository, below its folder.
+/// The source of a copy. Like any object that is read, it is looked up in the same repository, below its folder.
 struct StreamedSource<'a> {
     resolved: ResolvedBucket<'a>,
     key: String,
@@ -132,7 +131,7 @@ impl<'a> StreamedSource<'a> {
         self.resolved.driver.get(&self.key, &request).await.map_err(|error| self.failure(&error))
     }
 
-    /// To a copy, a source that hasn't changed is a condition that doesn't hold.
+    /// For a copy, an unmodified source means that a condition isn't met.
     fn failure(&self, error: &ProviderError) -> Failure {
         if error.kind() == Some(ErrorKind::NotModified) {
             return S3Error::new(Code::PreconditionFailed, "A condition on the source does not hold.").into();
@@ -140,7 +139,7 @@ impl<'a> StreamedSource<'a> {
         self.resolved.failure(error)
     }
 
-    /// What a streamed copy failed of: the writing of it, or the reading of its source.
+    /// Attributes the failure of a streamed copy to the destination or to the source.
     fn lost(&self, resolved: &ResolvedBucket<'_>, error: &ProviderError, lost: &Lost) -> Failure {
         match (error, lost.get()) {
             (ProviderError::Source(_), Some(lost)) => self.resolved.failure(lost),
@@ -153,7 +152,7 @@ impl<'a> StreamedSource<'a> {
 fn length(read: &ObjectRead) -> Result<u64, Failure> {
     let of_range = read.range.map(|(first, last)| last.saturating_sub(first).saturating_add(1));
     of_range.or_else(|| read.body.size_hint().exact()).or(read.info.size).ok_or_else(|| {
-        S3Error::new(Code::NotImplemented, "The source's provider does not tell the object's length.").into()
+        S3Error::new(Code::NotImplemented, "The source's provider does not report the object's size.").into()
     })
 }
 
@@ -165,8 +164,8 @@ fn streamed(context: RequestContext<'_>, body: ProviderBody, length: u64) -> (Pa
     (Payload::stream(Tapped { body, left: length, write_state, lost: Arc::clone(&lost) }, length), lost)
 }
 
-/// A body that keeps what it failed of: the driver that reads it only tells that it failed. Without its last piece nothing
-/// is stored, so until then the copy can be given up.
+/// A body that remembers why it failed, because the driver that reads it only reports that it did. Nothing is
+/// stored without the last piece, so until then the copy can be cancelled.
 struct Tapped {
     body: ProviderBody,
     left: u64,
@@ -174,9 +173,9 @@ struct Tapped {
     lost: Lost,
 }
 
-/// The source of a copy could not be read on.
+/// Reading the source of a copy failed.
 #[derive(Debug, thiserror::Error)]
-#[error("the source of the copy can't be read to its end")]
+#[error("reading the source of the copy failed")]
 struct SourceLost;
 
 impl Body for Tapped {
@@ -198,7 +197,7 @@ impl Body for Tapped {
         }
         Poll::Ready(next.map(|frame| {
             frame.map_err(|error| {
-                // The first failure is the last: nobody reads on after it.
+                // Nobody reads on after a failure, so the first one is the only one.
                 let _ = self.lost.set(error);
                 SourceLost
             })

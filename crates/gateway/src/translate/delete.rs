@@ -11,16 +11,16 @@ use crate::operation::{DeleteObject, ObjectKey};
 use crate::payload::PayloadBody;
 use crate::xml::{self, Document, ObjectToDelete};
 
-/// How many objects of one request are deleted at a time.
+/// How many objects of one request are deleted concurrently.
 const AT_ONCE: usize = 16;
 
-/// `DeleteObject`. Deleting what isn't there succeeds.
+/// `DeleteObject`. Deleting an object that doesn't exist succeeds.
 pub(super) async fn object(
     context: RequestContext<'_>,
     resolved: &ResolvedBucket<'_>,
     deleting: DeleteObject,
 ) -> Answer {
-    conditions::none(&deleting.conditions, "Deleting")?;
+    conditions::none(&deleting.conditions, "DeleteObject")?;
     conditions::no_version(deleting.version.as_ref())?;
     let size_change = delete(context, resolved, &deleting.key).await?;
     Ok(Outcome { response: answer::empty(StatusCode::NO_CONTENT), size_change })
@@ -43,7 +43,8 @@ async fn delete(
     }
 }
 
-/// `DeleteObjects`: each object succeeds or fails by itself. Dropped in the middle, some are deleted and some not.
+/// `DeleteObjects`. Each object succeeds or fails separately. If it is dropped midway, some objects are deleted and
+/// some are not.
 pub(super) async fn objects(
     context: RequestContext<'_>,
     resolved: &ResolvedBucket<'_>,
@@ -78,7 +79,7 @@ pub(super) async fn objects(
             }
         }
     }
-    // A provider that can't be used at all: retries and statistics must see that.
+    // If the provider failed for every object, the whole request fails, so that retries and statistics notice it.
     if outcomes.iter().all(|(_, outcome)| matches!(outcome, Err(Failure { fault: Some(_), .. })))
         && let Some((_, Err(failure))) = outcomes.into_iter().next()
     {
@@ -87,8 +88,8 @@ pub(super) async fn objects(
     Ok(Outcome { response: answer::document(document.finish()), size_change })
 }
 
-/// What names the same key is deleted one after the other: of two at once, both would see the object, and its size would
-/// be counted as gone twice.
+/// Entries with the same key are deleted one after the other. Concurrent deletions would both see the object, and
+/// its size would be subtracted twice.
 fn by_key(objects: Vec<ObjectToDelete>) -> Vec<Vec<ObjectToDelete>> {
     let mut places: HashMap<String, usize> = HashMap::with_capacity(objects.len());
     let mut groups: Vec<Vec<ObjectToDelete>> = Vec::with_capacity(objects.len());
@@ -111,7 +112,7 @@ async fn one(
     if object.conditional {
         return Err(S3Error::new(
             crate::error::Code::NotImplemented,
-            "Deleting knows no conditions here, because not every provider has them.",
+            "DeleteObjects does not support conditions, because not every provider has them. Leave them out.",
         )
         .into());
     }

@@ -1,8 +1,8 @@
-//! `ListObjects`, `ListObjectsV2`, and `ListObjectVersions` as a bucket without versions answers it.
+//! `ListObjects`, `ListObjectsV2`, and `ListObjectVersions` as for a bucket without versioning.
 //!
-//! A list goes on by a token of ours that holds the provider's. Where a provider can't begin after a key that is given
-//! by name, its pages are read from the beginning and what comes before is left out, a few pages a request: an answer
-//! may then be empty and yet name where to go on, as S3 allows.
+//! A list continues at a token of the gateway that contains the provider's token. Some providers can't start after
+//! a given key. For those, pages are read from the beginning and the keys before it are dropped, a few pages per
+//! request. A response may therefore be empty and still have a token to continue at, as S3 allows.
 
 use bucketry_provider::driver::{ListPage, ListRequest, ListedObject, PageToken};
 use jiff::Timestamp;
@@ -13,17 +13,14 @@ use crate::page_token::{PagePosition, Scope, not_of_this_list};
 use crate::translate::bucket::owner;
 use crate::xml::{Document, listed};
 
-/// The most pages of the provider that one request reads to find something.
+/// The most pages of the provider that one request reads until it finds something.
 const MAX_ROUNDS: usize = 10;
 
-/// How a list is answered.
+/// The operation whose response format is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
-    /// `ListObjects`.
     First,
-    /// `ListObjectsV2`.
     Second,
-    /// `ListObjectVersions`.
     Versions,
 }
 
@@ -53,14 +50,13 @@ pub(super) async fn keys(
     Ok(Outcome::of(document))
 }
 
-/// Where a page begins, in the bucket's own keys.
+/// Where a page starts. Keys include the repository's folder.
 #[derive(Default)]
 struct Start {
     token: Option<PageToken>,
     after: Option<String>,
 }
 
-/// Where the page begins.
 fn start(
     context: RequestContext<'_>,
     resolved: &ResolvedBucket<'_>,
@@ -68,7 +64,7 @@ fn start(
     scope: Scope<'_>,
 ) -> Result<Start, Failure> {
     match (&list.token, &list.start_after) {
-        // Where the older forms ask for a key, they are given tokens too.
+        // The older operations have only a key parameter, so they use tokens in place of keys.
         (Some(token), _) | (None, Some(Marker::Token(token))) => {
             let PagePosition { token, after } = context.page_tokens.open(scope, token)?;
             let token = token.map(PageToken::new).transpose().map_err(|_| not_of_this_list())?;
@@ -81,7 +77,7 @@ fn start(
     }
 }
 
-/// Reads a page, and where the next one begins.
+/// Reads a page. Also returns where the next one starts.
 async fn page(
     resolved: &ResolvedBucket<'_>,
     list: &List,
@@ -101,7 +97,7 @@ async fn page(
         leave_out(&mut page, prefix, at.after.as_deref());
         let is_empty = page.objects.is_empty() && page.prefixes.is_empty();
         let Some(token) = page.next.take() else { return Ok((page, None)) };
-        // A provider that began after the key by itself needs no reminder.
+        // A provider that itself started after the key doesn't need it again.
         at = Start { token: Some(token), after: at.after.filter(|_| !by_name) };
         if !is_empty {
             return Ok((page, Some(at)));
@@ -110,12 +106,12 @@ async fn page(
     Ok((ListPage::default(), Some(at)))
 }
 
-/// Leaves out what was not asked for: other folders, whatever the provider answers, and what comes before.
+/// Drops keys outside the prefix, whatever the provider returns, and keys before the start.
 fn leave_out(page: &mut ListPage, prefix: &str, after: Option<&str>) {
     page.objects
         .retain(|object| object.key.starts_with(prefix) && after.is_none_or(|after| *object.key > *after));
     page.prefixes.retain(|common| {
-        // Below a common prefix that the key lies in, there may be more.
+        // A common prefix that contains the start may have more keys after it.
         let guard =
             |after: &str| **common > *after || (after.len() > common.len() && after.starts_with(&**common));
         common.starts_with(prefix) && after.is_none_or(guard)
@@ -191,7 +187,7 @@ impl ListWriter<'_> {
     }
 }
 
-/// Words that are not of S3's kind, such as Azure's tiers, stop readers that know S3's only.
+/// Other classes, such as Azure's tiers, would make parsers fail that know only those of S3.
 fn storage_class(class: Option<&str>) -> &str {
     class
         .filter(|class| {

@@ -1,5 +1,5 @@
-//! Carries operations out over a [`Driver`](bucketry_provider::driver::Driver), whatever the provider behind it: a
-//! module for each group of operations.
+//! Executes operations over the [`Driver`](bucketry_provider::driver::Driver) of any provider. Each group of
+//! operations has a module.
 
 mod bucket;
 mod copy;
@@ -19,7 +19,7 @@ pub(crate) use crate::translate::bucket::{create as create_bucket, on_service};
 pub(crate) use crate::translate::read::{attributes, check as check_reading};
 pub(crate) use crate::translate::write::check_length;
 
-/// Refuses what only providers that speak S3 know.
+/// Refuses headers that only providers with S3 support.
 pub(crate) fn check(request: &Request<'_>) -> Result<(), S3Error> {
     match request.beyond_translation() {
         None => Ok(()),
@@ -27,16 +27,16 @@ pub(crate) fn check(request: &Request<'_>) -> Result<(), S3Error> {
     }
 }
 
-/// A header that must be heeded and can't be.
+/// The error for a header that can't be ignored and isn't supported.
 pub(crate) fn not_offered(header: &str) -> S3Error {
     let message = format!(
-        "The header {header} asks for what the gateway does not do for this bucket. Leave it out, or set it at \
-         the provider."
+        "The header {header} requests something that the gateway does not support for this bucket. Remove it, or \
+         configure this at the provider."
     );
     S3Error::new(Code::NotImplemented, message)
 }
 
-/// Carries a request out.
+/// Executes a request.
 pub(crate) async fn handle(
     context: RequestContext<'_>,
     resolved: &ResolvedBucket<'_>,
@@ -46,7 +46,7 @@ pub(crate) async fn handle(
     check(&request)?;
     match request.operation {
         Operation::ListBuckets { .. } | Operation::CreateBucket => {
-            Err(S3Error::new(Code::MethodNotAllowed, "This is no operation on a bucket.").into())
+            Err(S3Error::new(Code::MethodNotAllowed, "This is not an operation on a bucket.").into())
         }
         Operation::GetObjectTagging(tagging) => tagging::get(resolved, &tagging).await,
         Operation::PutObjectTagging(tagging) => tagging::put(resolved, &tagging, payload).await,

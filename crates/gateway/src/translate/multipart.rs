@@ -1,4 +1,4 @@
-//! The multipart family.
+//! The multipart operations.
 
 use bucketry_provider::driver::{Conditions, ObjectAttributes, Stored};
 use http::StatusCode;
@@ -19,7 +19,7 @@ pub(super) async fn create(
     attributes: &ObjectAttributes,
 ) -> Answer {
     let there = resolved.key(key)?;
-    // What could not be told to the client is not begun.
+    // Don't start an upload whose id can't be sealed for the client.
     if context.upload_ids.is_none() {
         return Err(no_sealing_key().into());
     }
@@ -35,7 +35,7 @@ pub(super) async fn create(
     Ok(Outcome::of(answer::document(document.finish())))
 }
 
-/// `UploadPart`. Dropped in the middle, the part is not stored.
+/// `UploadPart`. If it is dropped midway, the part is not stored.
 pub(super) async fn upload(
     context: RequestContext<'_>,
     resolved: &ResolvedBucket<'_>,
@@ -56,14 +56,14 @@ pub(super) async fn upload(
     Ok(Outcome::of(stored_answer(&stored, &receipt)))
 }
 
-/// Which upload is completed.
+/// The upload to complete.
 pub(super) struct CompleteRequest {
     pub(super) key: ObjectKey,
     pub(super) upload: SealedUploadId,
     pub(super) conditions: Conditions,
 }
 
-/// `CompleteMultipartUpload`: only now the object counts as stored.
+/// `CompleteMultipartUpload`. The object counts as stored only now.
 pub(super) async fn complete(
     context: RequestContext<'_>,
     resolved: &ResolvedBucket<'_>,
@@ -108,14 +108,14 @@ pub(super) async fn abort(
     Ok(Outcome::of(answer::empty(StatusCode::NO_CONTENT)))
 }
 
-/// Which page of the parts is asked for.
+/// The requested page of the parts.
 #[derive(Clone, Copy)]
 pub(super) struct PartsAfter {
     pub(super) after: u32,
     pub(super) max_parts: u16,
 }
 
-/// `ListParts`. When a part was stored is not known for every provider, and left out.
+/// `ListParts`. Not every provider reports when a part was stored, so that is left out.
 pub(super) async fn list(
     context: RequestContext<'_>,
     resolved: &ResolvedBucket<'_>,

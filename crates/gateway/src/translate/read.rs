@@ -57,8 +57,8 @@ pub(super) async fn head(resolved: &ResolvedBucket<'_>, reading: GetObject) -> A
     Ok(Outcome::of(response))
 }
 
-/// `GetObjectAttributes`: the tag and the size. Checksums and parts are not known for every provider, and left out as S3
-/// does for objects that have none.
+/// `GetObjectAttributes`: the ETag and the size. Not every provider reports checksums and parts, so they are left
+/// out, as S3 does for objects without them.
 pub(crate) async fn attributes(resolved: &ResolvedBucket<'_>, reading: GetObject) -> Answer {
     check(&reading, resolved.driver.capabilities())?;
     let key = resolved.key(&reading.key)?;
@@ -79,19 +79,19 @@ pub(crate) async fn attributes(resolved: &ResolvedBucket<'_>, reading: GetObject
     Ok(Outcome::of(response))
 }
 
-/// Checks that nothing is asked for that only providers know that speak S3.
+/// Refuses options that only providers with S3 support.
 pub(crate) fn check(reading: &GetObject, can: &Capabilities) -> Result<()> {
     conditions::no_version(reading.version.as_ref())?;
     if reading.part_number.is_some() {
         return Err(S3Error::new(
             Code::NotImplemented,
-            "Objects can't be read by part number, because not every provider remembers parts. Ask for a range.",
+            "partNumber is not supported here, because not every provider remembers parts. Request a range.",
         ));
     }
     conditions::of_reading(&reading.conditions, can)
 }
 
-/// An object that hasn't changed is answered with its tag, if the condition tells it.
+/// The response for an unmodified object includes its ETag if the condition contains it.
 fn unmodified_or_failed(resolved: &ResolvedBucket<'_>, reading: &GetObject, error: &ProviderError) -> Answer {
     let unmodified = error.kind() == Some(ErrorKind::NotModified);
     let failure: Failure = resolved.failure(error);

@@ -1,4 +1,4 @@
-//! `GetObjectTagging`, `PutObjectTagging`, `DeleteObjectTagging`, where the provider keeps tags in its own protocol.
+//! `GetObjectTagging`, `PutObjectTagging` and `DeleteObjectTagging` over the tags of a provider without S3.
 
 use http::StatusCode;
 
@@ -15,7 +15,7 @@ pub(super) async fn get(resolved: &ResolvedBucket<'_>, tagging: &Tagging) -> Ans
     Ok(Outcome::of(answer::document(xml::tagging(&tags))))
 }
 
-/// `PutObjectTagging`. Dropped in the middle, the tags may be stored.
+/// `PutObjectTagging`. If it is dropped midway, the tags may still be stored.
 pub(super) async fn put(resolved: &ResolvedBucket<'_>, tagging: &Tagging, payload: PayloadBody) -> Answer {
     conditions::no_version(tagging.version.as_ref())?;
     let key = resolved.key(&tagging.key)?;

@@ -1,7 +1,7 @@
-//! `ListMultipartUploads`, where the provider tells of the uploads that go on.
+//! `ListMultipartUploads`, for providers that can list uploads in progress.
 //!
-//! Where a page ends is told in a token of ours, as in lists of keys: providers know it by the key, by the upload or by
-//! both, and the key lies below a folder that clients don't see.
+//! As in lists of keys, a token of the gateway marks the end of a page. Providers identify that position by key, by
+//! upload or by both, and the key includes a folder that clients must not see.
 
 use bucketry_provider::driver::{ListedUpload, UploadId, UploadsMarker, UploadsPage, UploadsRequest};
 use jiff::Timestamp;
@@ -14,7 +14,7 @@ use crate::translate::bucket::owner;
 use crate::upload_id::SealedUploadId;
 use crate::xml::{Document, listed};
 
-/// What the scope of a token is told apart by from a list of keys with the same prefix.
+/// Distinguishes the scope of these tokens from that of lists of keys with the same prefix.
 const UPLOADS: &str = "uploads ";
 
 pub(super) async fn list(
@@ -55,7 +55,7 @@ fn delimiter(wanted: &ListMultipartUploads) -> Option<&str> {
     wanted.delimiter.as_ref().map(KeyText::as_str)
 }
 
-/// Gives the uploads the ids that clients know them by. One that could not be used anyway is left out.
+/// Replaces the provider's upload ids by those for clients. An upload with an unusable id is left out.
 fn seal(
     context: RequestContext<'_>,
     resolved: &ResolvedBucket<'_>,
@@ -70,7 +70,7 @@ fn seal(
     Ok(())
 }
 
-/// Where the page begins. An upload alone says nothing, as S3 has it.
+/// Where the page starts. As in S3, an upload id without a key is ignored.
 fn start(
     context: RequestContext<'_>,
     resolved: &ResolvedBucket<'_>,
@@ -97,13 +97,13 @@ fn wrong_marker(error: S3Error) -> S3Error {
     match error.code {
         Code::NoSuchUpload => S3Error::new(
             Code::InvalidArgument,
-            "The upload-id-marker is not the id of an upload of the key-marker's object.",
+            "upload-id-marker is not the id of an upload to the object in key-marker.",
         ),
         _ => error,
     }
 }
 
-/// Leaves out other folders, whatever the provider answers, and folds what it didn't fold: not all do.
+/// Drops other folders, whatever the provider returns, and folds the uploads that the provider didn't fold.
 fn fold(page: &mut UploadsPage, prefix: &str, delimiter: Option<&str>) {
     page.uploads.retain(|upload| upload.key.starts_with(prefix));
     page.prefixes.retain(|common| common.starts_with(prefix));
@@ -137,7 +137,7 @@ fn document(
     document.element("KeyMarker", &name(wanted.key_marker.as_ref().map_or("", Marker::as_str)));
     document.element("UploadIdMarker", wanted.upload_marker.as_ref().map_or("", SealedUploadId::as_str));
     document.optional("NextKeyMarker", next);
-    // The token says all of it; clients hand both back.
+    // The token in `NextKeyMarker` is sufficient, but clients send back both.
     document
         .optional("NextUploadIdMarker", next.and(page.uploads.last()).map(|upload| upload.upload.as_str()));
     document.element("Prefix", &name(wanted.prefix.as_str()));

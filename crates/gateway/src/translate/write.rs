@@ -11,7 +11,7 @@ use crate::execute::{
 use crate::operation::PutObject;
 use crate::payload::{PayloadBody, Receipt};
 
-/// `PutObject`. Dropped in the middle of its payload, nothing is stored.
+/// `PutObject`. If it is dropped before the payload is complete, nothing is stored.
 pub(super) async fn put(
     context: RequestContext<'_>,
     resolved: &ResolvedBucket<'_>,
@@ -24,7 +24,8 @@ pub(super) async fn put(
     check_length(length, can.max_put_bytes)?;
     let key = resolved.key(&writing.key)?;
     let receipt = payload.receipt();
-    // First, so that a client that leaves is noticed while the size is asked for.
+    // Reads the start of the payload before asking for the size, so that a client that disconnects is noticed
+    // meanwhile.
     let payload = payload.into_driver_payload().await?;
     let before = size::before_storing(context, resolved, &key, &writing.conditions).await?;
     let request = PutRequest { attributes: writing.attributes, conditions: writing.conditions };
@@ -42,18 +43,18 @@ pub(super) async fn put(
     })
 }
 
-/// Checks a length against the most that a provider takes at once.
+/// Refuses content that is larger than the provider accepts in one request.
 pub(crate) fn check_length(length: u64, most: u64) -> Result<()> {
     if length <= most {
         return Ok(());
     }
     let message = format!(
-        "The bucket's provider takes at most {most} bytes at once. Upload larger objects in parts (multipart)."
+        "The bucket's provider accepts at most {most} bytes per request. Use a multipart upload, or smaller parts."
     );
     Err(S3Error::new(Code::EntityTooLarge, message))
 }
 
-/// What was stored: its tag, and the checksum that the client sent and that was verified.
+/// The response for an upload: the ETag, and the checksum that the client sent and that was verified.
 pub(super) fn stored_answer(stored: &Stored, receipt: &Receipt) -> Response<GatewayBody> {
     let mut response = answer::empty(StatusCode::OK);
     let headers = response.headers_mut();
