@@ -1,5 +1,5 @@
-//! How long verifying a request takes: `cargo run --release -p bucketry-gateway --example verification`.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a tool for whoever works on the gateway")]
+//! Measures how long verifying a request takes: `cargo run --release -p bucketry-gateway --example verification`.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a tool for developers of the gateway")]
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ impl KeySource for Keys {
     }
 }
 
-/// The first example of the Amazon S3 API reference.
+/// The first example in the Amazon S3 API reference.
 fn request(key: &str, signature: &str, region: &str) -> Parts {
     let authorization = format!(
         "AWS4-HMAC-SHA256 Credential={key}/20130524/{region}/s3/aws4_request,\

@@ -1,5 +1,5 @@
-//! `docs/s3-compatibility.md` shows what the code declares. `UPDATE_S3_COMPATIBILITY=1` writes it anew.
-#![expect(clippy::unwrap_used, reason = "a test that fails has something to say")]
+//! `docs/s3-compatibility.md` shows what the code declares. `UPDATE_S3_COMPATIBILITY=1` rewrites its tables.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fmt::Write as _;
 use std::fs;
@@ -17,10 +17,10 @@ const BEGIN: &str =
     "<!-- The tables are written by a test of crates/gateway; see tests/compatibility.rs. -->\n";
 const END: &str = "<!-- End of the tables. -->\n";
 
-/// A bound of a provider.
+/// Reads a limit of a provider.
 type Bound = fn(&Capabilities) -> u64;
 
-/// What the provider behind a bucket can do. Nothing is sent.
+/// The capabilities of a bucket's driver. Nothing is sent.
 fn capabilities(storage_type: StorageType, key: Option<&str>, secret: Option<&str>) -> Capabilities {
     let target = BucketTarget {
         location: BucketLocation {

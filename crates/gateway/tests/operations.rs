@@ -1,6 +1,6 @@
-//! Every operation of S3, as requests name it: what is offered is understood, and what isn't never reaches the bucket
-//! or the object itself.
-#![expect(clippy::unwrap_used, reason = "a test that fails has something to say")]
+//! All operations of S3, as requests select them. Supported operations are parsed, and all others never reach the
+//! bucket or the object itself.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use bucketry_gateway::error::{Code, Result};
 use bucketry_gateway::operation::{
@@ -10,7 +10,7 @@ use bucketry_model::repository::KeyAccess;
 use bucketry_provider::driver::ByteRange;
 use http::{HeaderMap, HeaderName, Method};
 
-/// What a request was understood to be.
+/// The operation that a request was parsed as.
 #[derive(Debug)]
 struct Asked {
     operation: Operation,
@@ -41,7 +41,7 @@ fn path_of(scope: Scope) -> &'static str {
     }
 }
 
-/// The request that names a row.
+/// The request that selects a row.
 fn request_of(row: &Row) -> Result<Asked> {
     let value = |name: &str, value: Option<&str>| match (name, value) {
         (_, Some(value)) => value.to_owned(),
@@ -90,7 +90,7 @@ fn no_sub_resource_reaches_the_bucket_or_the_object_itself() {
     for method in [Method::GET, Method::HEAD, Method::PUT, Method::POST, Method::DELETE, Method::PATCH] {
         for scope in [Scope::Bucket, Scope::Object] {
             for name in &names {
-                // The one query parameter that does not stand for a sub-resource.
+                // The only query parameter that selects no sub-resource.
                 if *name == "partNumber" && (method == Method::GET || method == Method::HEAD) {
                     continue;
                 }
@@ -139,7 +139,7 @@ fn what_signs_a_url_changes_no_operation() {
     let Operation::GetObject(reading) =
         request(&Method::GET, &format!("/b/k?{query}"), &[("range", "bytes=1-2")]).unwrap().operation
     else {
-        panic!("a GetObject was asked for")
+        panic!("the operation is not GetObject")
     };
     assert_eq!(reading.range, Some(ByteRange::Closed(1, 2)));
 }
@@ -148,7 +148,7 @@ fn what_signs_a_url_changes_no_operation() {
 fn headers_in_the_query_of_a_url_count_as_headers() {
     let path = "/b/k?x-amz-meta-colour=blue&x-amz-checksum-crc32=AAAAAA%3D%3D&x-amz-acl=public-read";
     let request = request(&Method::PUT, path, &[]).unwrap();
-    let Operation::PutObject(writing) = request.operation else { panic!("a PutObject was asked for") };
+    let Operation::PutObject(writing) = request.operation else { panic!("the operation is not PutObject") };
     assert_eq!(writing.attributes.metadata, [("colour".to_owned(), "blue".to_owned())]);
     assert_eq!(request.beyond_translation.as_deref(), Some("x-amz-acl"));
     let hoisted = "/b/k?x-amz-copy-source=b%2Fsource";
@@ -182,7 +182,7 @@ fn parameters_have_bounds() {
         let Operation::ListObjectsV2(list) =
             request(&Method::GET, &format!("/b?list-type=2&max-keys={asked}"), &[]).unwrap().operation
         else {
-            panic!("a list was asked for")
+            panic!("the operation is not a list")
         };
         assert_eq!(list.max_keys, given);
     }

@@ -1,4 +1,4 @@
-//! aws-chunked in the forms that clients send.
+//! aws-chunked bodies as clients send them.
 
 use bucketry_gateway::error::Code::{self, BadDigest, IncompleteBody, SignatureDoesNotMatch};
 use proptest::prelude::*;
@@ -8,7 +8,7 @@ use crate::client::{Chunks, Draft, receive};
 pub(crate) const SIGNED: &str = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD";
 pub(crate) const SIGNED_TRAILER: &str = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER";
 pub(crate) const UNSIGNED_TRAILER: &str = "STREAMING-UNSIGNED-PAYLOAD-TRAILER";
-/// Of `hello world`.
+/// The checksum of `hello world`.
 pub(crate) const CRC32: &str = "DUoRhQ==";
 
 pub(crate) fn put(form: &str, length: usize) -> Draft {
@@ -159,7 +159,7 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 proptest! {
-    /// However the bytes are cut on their way, and whatever they are, the result is the same, and nothing panics.
+    /// The result doesn't depend on how the bytes are split into frames, and no input makes the gateway panic.
     #[test]
     fn the_cuts_between_frames_change_nothing(
         noise in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
@@ -193,7 +193,7 @@ proptest! {
         }
     }
 
-    /// Any bytes at all as a body.
+    /// Random bytes as a body.
     #[test]
     fn noise_is_refused_and_never_panics(
         body in "[0-9a-f;=:\r\n x\\-]{0,200}",

@@ -1,4 +1,4 @@
-//! A client that signs in the plainest way, so that tests can also sign what no client would.
+//! A client that builds signatures step by step, so that tests can sign what no real client would.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -22,7 +22,7 @@ pub(crate) const HOST: &str = "gateway.example:9000";
 pub(crate) const TIME: &str = "20130524T000000Z";
 pub(crate) const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 
-/// The one key of these tests.
+/// A key source with a single key.
 pub(crate) struct OneKey(SigningSecret);
 
 pub(crate) struct Keys;
@@ -53,13 +53,13 @@ pub(crate) fn verify_at(request: &Parts, now: Timestamp) -> Result<Verified<OneK
     Verifier::new().verify(request, &Keys, now)
 }
 
-/// A request that is being made.
+/// A request that is being built.
 #[derive(Clone)]
 pub(crate) struct Draft {
     pub(crate) method: &'static str,
     pub(crate) target: String,
     pub(crate) headers: Vec<(&'static str, String)>,
-    /// Sent without being signed.
+    /// Headers to send without signing them.
     pub(crate) unsigned: Vec<(&'static str, String)>,
     pub(crate) region: &'static str,
     pub(crate) key: &'static str,
@@ -159,7 +159,7 @@ impl Draft {
             .map_or(UNSIGNED, |(_, value)| value)
     }
 
-    /// The request with an `Authorization` header, and what its chunks are signed with.
+    /// The request with an `Authorization` header, and a signer for its chunks.
     pub(crate) fn sign(self) -> (Parts, Chunks) {
         let query = self.target.split_once('?').map_or("", |(_, query)| query);
         let signature = self.signature(query, self.content());
@@ -179,7 +179,7 @@ impl Draft {
         (self.unsigned("authorization", authorization).parts(), chunks)
     }
 
-    /// The request as a presigned URL that lives for so long, given as text so that it can be nonsense.
+    /// The request as a presigned URL. `expires` is a text, so that tests can send nonsense.
     pub(crate) fn presign(mut self, expires: &str) -> Parts {
         let time = self.time();
         self.headers.retain(|(name, _)| !matches!(*name, "x-amz-date" | "x-amz-content-sha256"));
@@ -199,7 +199,7 @@ impl Draft {
         self.parts()
     }
 
-    /// The request as it stands.
+    /// The unsigned request.
     pub(crate) fn parts(self) -> Parts {
         let mut builder = Request::builder().method(self.method).uri(self.target);
         for (name, value) in self.headers.into_iter().chain(self.unsigned) {
@@ -217,7 +217,7 @@ impl Signer {
     }
 }
 
-/// Signs the chunks of a body, one after the other.
+/// Signs the chunks of a body in order.
 pub(crate) struct Chunks {
     signer: Signer,
     time_and_scope: String,
@@ -254,14 +254,14 @@ impl Chunks {
     }
 }
 
-/// A body that comes in these pieces.
+/// A body that arrives in these frames.
 pub(crate) fn body(
     frames: Vec<Vec<u8>>,
 ) -> impl http_body::Body<Data = Bytes, Error = std::io::Error> + Send {
     StreamBody::new(stream::iter(frames.into_iter().map(|frame| Ok(Frame::data(Bytes::from(frame))))))
 }
 
-/// What a driver is handed of a body: the pieces, and how it ended.
+/// What a driver gets of a payload: the pieces, and how it ended.
 pub(crate) async fn read(mut payload: PayloadBody) -> (Vec<u8>, Result<()>) {
     let mut content = Vec::new();
     while let Some(frame) = payload.frame().await {
@@ -273,16 +273,16 @@ pub(crate) async fn read(mut payload: PayloadBody) -> (Vec<u8>, Result<()>) {
     (content, Ok(()))
 }
 
-/// Verifies the request, and reads its body whole.
+/// Verifies the request and reads its whole body.
 pub(crate) async fn receive(request: &Parts, frames: Vec<Vec<u8>>) -> Result<Vec<u8>> {
     let payload = payload::reader(body(frames), &verify(request)?, request)?;
     let length = payload.length();
     let receipt = payload.receipt();
     let (content, result) = read(payload).await;
-    assert_eq!(receipt.refusal(), result.clone().err(), "the receipt tells of every refusal");
+    assert_eq!(receipt.refusal(), result.clone().err(), "the receipt has every refusal");
     match result {
         Ok(()) => assert_eq!(content.len() as u64, length),
-        Err(_) => assert!((content.len() as u64) < length || length == 0, "the last byte is never handed on"),
+        Err(_) => assert!((content.len() as u64) < length || length == 0, "the last byte is never passed on"),
     }
     result.map(|()| content)
 }

@@ -1,6 +1,6 @@
-//! Everything that reads what the network sends, against damaged input, for as long as `cargo xtask fuzz` says.
+//! Fuzzes all parsers of network input for as long as `cargo xtask fuzz` says.
 //!
-//! Input is made by damaging what is well-formed, so that it gets past the first check. A failure is shrunk and shown.
+//! The input is valid input with damage, so that it passes the first checks. Failures are shrunk and printed.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use proptest::test_runner::{Config, TestRunner};
 use crate::chunked::{CRC32, SIGNED, SIGNED_TRAILER, UNSIGNED_TRAILER, block_on, put, signed_chunks};
 use crate::client::{Draft, UNSIGNED, receive, verify};
 
-/// One piece of damage.
+/// One change to the input.
 #[derive(Debug, Clone)]
 enum Damage {
     Overwrite(Index, u8),
@@ -25,7 +25,7 @@ enum Damage {
     Repeat(Index, usize),
 }
 
-/// What parsers look for.
+/// Words that parsers look for.
 const WORDS: [&str; 32] = [
     "\r\n",
     "\n",
@@ -92,8 +92,8 @@ fn damaged(seed: &[u8], damages: &[Damage]) -> Vec<u8> {
     out
 }
 
-/// Runs `check` with damaged seeds until the time is over.
-#[expect(clippy::print_stdout, reason = "who fuzzes wants to know how much was tried")]
+/// Runs `check` with damaged seeds until the time is up.
+#[expect(clippy::print_stdout, reason = "shows how many inputs were tried")]
 fn fuzz(seeds: &[Vec<u8>], check: impl Fn(usize, &[u8])) {
     let seconds = std::env::var("BUCKETRY_FUZZ_SECONDS").map_or(1, |text| text.parse().unwrap());
     let end = Instant::now() + Duration::from_secs(seconds);
@@ -154,7 +154,7 @@ fn aws_chunked() {
     });
 }
 
-/// The target in the first line, then `name: value`.
+/// The request target in the first line, then `name: value` lines.
 fn as_text(request: &http::request::Parts) -> Vec<u8> {
     let mut text = request.uri.to_string().into_bytes();
     for (name, value) in &request.headers {
@@ -190,7 +190,7 @@ fn signatures() {
         let Some(request) = from_text(text) else { return };
         let result = verify(&request);
         if result.is_ok() {
-            // What is signed can't be told apart by anything that the operations look at.
+            // Only headers that the operations ignore show whether a request is signed.
             let signed = from_text(&seeds[seed]).unwrap();
             let domains = Domains::new([]);
             let target = |parts: &http::request::Parts| Target::parse(parts.uri.path(), None, &domains);

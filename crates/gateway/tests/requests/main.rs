@@ -1,4 +1,4 @@
-//! Requests as clients send them, through the doors that the server uses: who signed, and what the payload holds.
+//! Requests as clients send them, through the same functions that the server uses: signatures and payloads.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod chunked;

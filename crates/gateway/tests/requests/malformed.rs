@@ -1,4 +1,4 @@
-//! aws-chunked bodies that are none. Every one of them is an error of the client's, and nothing of it is stored.
+//! Malformed aws-chunked bodies. Each one is a client error, and nothing is stored.
 
 use bucketry_gateway::error::Code::{
     self, IncompleteBody, InvalidArgument, InvalidRequest, MalformedTrailerError, MissingContentLength,

@@ -1,4 +1,4 @@
-//! Payloads that aren't chunked: length, hash and checksums.
+//! Payloads without chunks: length, hash and checksums.
 
 use bucketry_gateway::error::Code::{
     self, BadDigest, EntityTooLarge, IncompleteBody, InvalidArgument, InvalidDigest, InvalidRequest,
@@ -33,7 +33,7 @@ async fn the_signed_hash_is_held_against_what_comes() {
     assert_eq!(outcome(put(UNSIGNED, 11), &[b"hello ", b"w0rld"]).await.unwrap(), b"hello w0rld");
 }
 
-/// Such a payload is hashed on another thread, where there is another core.
+/// With more than one core, a payload of this size is hashed on another thread.
 #[tokio::test]
 async fn the_hash_of_a_large_payload_is_held_against_its_last_byte_too() {
     let mut content: Vec<u8> = (0..3_000_000_u32).map(|at| at.to_le_bytes()[at as usize % 4]).collect();
@@ -180,7 +180,7 @@ async fn pieces_are_handed_on_as_they_come_except_the_last() {
     assert_eq!(next().await.unwrap(), "hello ");
     assert_eq!(next().await.unwrap(), "wor");
     for _ in 0..3 {
-        assert_eq!(next().await.unwrap_err().code, XAmzContentSHA256Mismatch, "and it stays so");
+        assert_eq!(next().await.unwrap_err().code, XAmzContentSHA256Mismatch, "the error is permanent");
     }
     assert!(!payload.is_end_stream());
 }

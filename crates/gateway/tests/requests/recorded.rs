@@ -1,4 +1,5 @@
-//! Requests as boto3 made them (`boto3.json` names its version), with keys and parameters that are hard to write.
+//! Requests recorded from boto3 (`boto3.json` contains its version), with keys and parameters that are hard to
+//! encode.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Requests that must not get in.
+//! Requests that must be refused.
 
 use bucketry_gateway::error::Code::{
     self, AccessDenied, AuthorizationHeaderMalformed, AuthorizationQueryParametersError, InvalidAccessKeyId,
@@ -54,7 +54,7 @@ fn a_changed_request_does_not_match_its_signature() {
     }
     let mut parts = get().header("x-amz-meta-a", "1").sign().0;
     parts.headers.remove("x-amz-meta-a");
-    assert_eq!(refusal(&parts), SignatureDoesNotMatch, "a signed header is gone");
+    assert_eq!(refusal(&parts), SignatureDoesNotMatch, "a signed header is missing");
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn a_wrong_secret_and_an_unknown_key_are_told_apart_as_s3_does() {
     assert_eq!(refusal(&Draft { key: "AKIAOTHER", ..get() }.presign("60")), InvalidAccessKeyId);
 }
 
-/// Unknown keys are computed with an empty secret, which must not open anything.
+/// Unknown keys are verified with an empty secret, which must not be accepted.
 #[test]
 fn an_unknown_key_with_an_empty_secret_is_not_let_in() {
     assert_eq!(refusal(&Draft { key: "AKIAOTHER", secret: "", ..get() }.sign().0), InvalidAccessKeyId);
@@ -80,7 +80,7 @@ fn headers_that_change_what_is_done_must_be_signed() {
         assert!(error.message.contains(name), "{}", error.message);
         assert_eq!(refusal(&get().unsigned(name, "x").presign("60")), AccessDenied, "{name}");
     }
-    assert!(verify(&get().unsigned("x-amzn-trace-id", "Root=1").sign().0).is_ok(), "not one of S3's");
+    assert!(verify(&get().unsigned("x-amzn-trace-id", "Root=1").sign().0).is_ok(), "not a header of S3");
     assert!(verify(&get().unsigned("content-type", "text/plain").sign().0).is_ok());
 }
 
@@ -94,7 +94,7 @@ fn host_and_time_must_be_among_the_signed_headers() {
     let unsigned_date =
         get().without("x-amz-date").unsigned("date", "Fri, 24 May 2013 00:00:00 GMT").sign().0;
     assert_eq!(refusal(&unsigned_date), AccessDenied);
-    assert_eq!(refusal(&get().without("x-amz-date").sign().0), AccessDenied, "no time at all");
+    assert_eq!(refusal(&get().without("x-amz-date").sign().0), AccessDenied, "without any time");
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn version_2_is_refused_with_the_setting_to_change() {
 fn requests_without_a_signature_are_told_what_to_do() {
     let error = verify(&get().parts()).err().unwrap();
     assert_eq!(error.code, AccessDenied);
-    assert!(error.message.contains("repository's key"));
+    assert!(error.message.contains("repository key"));
 }
 
 #[test]
@@ -209,7 +209,8 @@ fn the_payload_must_be_declared_in_a_form_that_is_known() {
 fn keys_keep_their_bytes() {
     for key in ["a//b", "a/../b", "./a", "%2e%2e", "a%2Fb", "a%20b", "%F0%9F%AA%A3", "%00", "%252F", "a/"] {
         let target = format!("/b/{key}");
-        // The client of these tests signs the path as it is sent; what has another canonical spelling is left out.
+        // The client of these tests signs the path as it is sent, so keys with another canonical spelling are
+        // skipped.
         if key != "%2e%2e" {
             assert!(verify(&Draft::new("GET", &target, UNSIGNED).sign().0).is_ok(), "{key}");
         }

@@ -1,4 +1,4 @@
-//! Who may do what, and where it ends up.
+//! Access levels and routing.
 
 use bucketry_provider::body::Payload;
 use bucketry_provider::driver::{Conditions, GetRequest, ListRequest, ObjectAttributes, PutRequest};

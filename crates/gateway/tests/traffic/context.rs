@@ -28,10 +28,10 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// How long a test waits for what must come.
+/// How long a test waits for an expected event.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What the gateway told.
+/// Everything that the gateway reported to its observer.
 #[derive(Default)]
 pub(crate) struct Observed {
     rows: Mutex<Vec<UsageRow>>,
@@ -56,7 +56,7 @@ impl Observer for Observed {
 }
 
 impl Observed {
-    /// The rows so far, once there are at least so many.
+    /// The rows so far, once there are at least this many.
     pub(crate) async fn rows(&self, count: usize) -> Vec<UsageRow> {
         eventually("requests to be counted", || {
             let rows = self.rows.lock().unwrap();
@@ -78,9 +78,9 @@ pub(crate) struct TestContext {
     pub(crate) gateway: Gateway,
     pub(crate) address: SocketAddr,
     pub(crate) response: Arc<Observed>,
-    /// The bucket without a gateway in between.
+    /// The bucket without the gateway.
     pub(crate) direct: SharedDriver,
-    /// Those from the gateway to the server.
+    /// The gateway's connections to the server.
     pub(crate) connections_used: Connections,
     pub(crate) bucket: String,
     folder: String,
@@ -97,7 +97,8 @@ impl TestContext {
         Self::start_with(case, None, |_, _| {}).await
     }
 
-    /// Starts a gateway on a folder of the bucket that all tests share, which lies behind `endpoint` if that is given.
+    /// Starts a gateway on its own folder of a bucket that all tests share. If `endpoint` is given, the gateway
+    /// reaches the bucket there.
     pub(crate) async fn start_with(
         case: &str,
         endpoint: Option<String>,
@@ -108,7 +109,7 @@ impl TestContext {
         context
     }
 
-    /// As [`TestContext::start_with`], with a proxy before the server that can be told to misbehave.
+    /// Like [`TestContext::start_with`], with a proxy in front of the server that injects faults.
     pub(crate) async fn start_behind_proxy(
         case: &str,
         configure: impl FnOnce(&mut GatewaySettings, &mut ConnectionSettings),
@@ -117,7 +118,7 @@ impl TestContext {
         (Self::start_with(case, Some(proxy.endpoint()), configure).await, proxy)
     }
 
-    /// As [`TestContext::start_with`], as long as not everything that the gateway serves has come.
+    /// Like [`TestContext::start_with`], but the gateway isn't told that its configuration is complete.
     pub(crate) async fn start_incomplete(
         case: &str,
         endpoint: Option<String>,
@@ -147,12 +148,12 @@ impl TestContext {
         context
     }
 
-    /// The key in the bucket of what clients call `key`.
+    /// The key in the bucket for a client's key.
     pub(crate) fn stored(&self, key: &str) -> String {
         format!("{}/{key}", self.folder)
     }
 
-    /// Serves the repository, its objects in a folder.
+    /// Serves the repository, with its objects in this folder.
     pub(crate) fn serve(&self, folder: &str) {
         let place = NodeRepositoryBucket {
             bucket_id: bucket_id(),
@@ -179,7 +180,7 @@ impl TestContext {
         self.gateway.serve_repository(&repository, keys, Some(upload_ids));
     }
 
-    /// A client of the gateway that may write.
+    /// A client of the gateway with write access.
     pub(crate) fn client(&self) -> SharedDriver {
         self.client_with(WRITER)
     }
@@ -188,7 +189,7 @@ impl TestContext {
         self.client_of(&self.bucket, access_key)
     }
 
-    /// A client that asks for a bucket of this name.
+    /// A client that uses this bucket name.
     pub(crate) fn client_of(&self, bucket: &str, access_key: &str) -> SharedDriver {
         let target = BucketTarget {
             location: BucketLocation {
@@ -210,13 +211,13 @@ pub(crate) fn bucket_id() -> BucketId {
     BucketId::new(Timestamp::UNIX_EPOCH, [3; 10])
 }
 
-/// Where the real server takes requests.
+/// The address of the real server.
 fn server() -> SocketAddr {
     let endpoint = setting("BUCKETRY_TEST_S3_ENDPOINT");
     endpoint.trim_start_matches("http://").trim_end_matches('/').parse().unwrap()
 }
 
-/// Waits for something to be there.
+/// Waits until `look` returns something.
 pub(crate) async fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let looking = async {
         loop {
@@ -259,12 +260,12 @@ fn target(bucket: &str, endpoint: Option<&str>) -> BucketTarget {
     }
 }
 
-/// One for all tests: the real server has no room for many.
+/// One bucket for all tests, because the real server has no space for many.
 async fn bucket() -> String {
     let name = "gateway-traffic".to_owned();
     match S3Driver::open(&target(&name, None), &connections()).unwrap().create_bucket().await {
         Ok(()) => name,
         Err(ProviderError::Answer(answer)) if answer.status == 409 => name,
-        Err(error) => panic!("the test bucket can't be made: {error:?}"),
+        Err(error) => panic!("the test bucket can't be created: {error:?}"),
     }
 }

@@ -1,4 +1,4 @@
-//! A client that speaks S3 to the gateway meets the contract that every driver keeps.
+//! An S3 client of the gateway passes the contract suite for drivers.
 
 use std::mem::ManuallyDrop;
 
@@ -11,12 +11,12 @@ use http_body_util::BodyExt as _;
 use crate::context::TestContext;
 
 async fn through_the_gateway(case: &str) -> SharedDriver {
-    // The gateway runs to the end of the test's process.
+    // The gateway runs until the test process ends.
     let context = ManuallyDrop::new(TestContext::start(case).await);
     context.client()
 }
 
-// Left out: the longest key, which has no room in a folder, and odd keys, some of which the gateway refuses.
+// Left out: the longest key, which doesn't fit with a folder, and odd keys, some of which the gateway refuses.
 contract_suite! {
     @cases super::contract::through_the_gateway;
     keys: notations_of_one_name_are_different_objects, an_empty_key_is_refused_before_it_is_sent;
@@ -29,7 +29,7 @@ contract_suite! {
     multipart: parts_become_an_object, stored_parts_are_listed, an_aborted_upload_is_gone;
 }
 
-/// What can't be kept as it is is refused, and never kept as something else.
+/// A key that can't be stored as it is is refused, never stored as another one.
 #[tokio::test]
 async fn odd_keys_are_kept_or_refused() {
     let context = TestContext::start("oddkeys").await;

@@ -1,4 +1,4 @@
-//! What one client can take away from another.
+//! One client can't use up the capacity of others.
 
 use bucketry_faults::Fault;
 use bucketry_gateway::protection::ProtectionSettings;
@@ -18,11 +18,11 @@ async fn a_key_with_all_that_it_may_have_in_flight_leaves_room_in_its_bucket_for
     };
     let of_one: Vec<_> = (0..most).map(|_| try_acquire(WRITER)).collect();
     let in_flight = |wanted| (context.gateway.stats().in_flight == wanted).then_some(());
-    eventually("the key to have all that it may", || in_flight(most)).await;
+    eventually("the key to reach its limit", || in_flight(most)).await;
     let refused = context.client_with(WRITER).get("k", &GetRequest::default()).await.unwrap_err();
     assert_eq!(refused.kind(), Some(ErrorKind::Throttled));
     let other = try_acquire(READER);
-    eventually("another key to be let in", || in_flight(most + 1)).await;
+    eventually("another key to get a slot", || in_flight(most + 1)).await;
     for request in of_one.into_iter().chain([other]) {
         request.abort();
     }

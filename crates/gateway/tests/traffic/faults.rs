@@ -1,4 +1,4 @@
-//! Providers that fail: what the client sees, and that the bucket is left alone after a while.
+//! Providers that fail: what clients see, and when the circuit breaker opens.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ async fn a_provider_that_dies_in_the_middle_of_an_object_breaks_the_clients_body
     for fault in [Fault::CloseMidBody, Fault::StallMidBody { after: 2_000 }] {
         let (context, proxy) = world_behind("dies", impatient).await;
         proxy.set(fault);
-        // Where the end comes along with the beginning, the connection breaks before the answer's head is sent.
+        // If the end arrives together with the beginning, the connection breaks before the response head is sent.
         let read = match context.client().get("k", &GetRequest::default()).await {
             Ok(read) => read.body.collect().await.map(drop),
             Err(error) => Err(error),
@@ -89,11 +89,11 @@ async fn a_provider_that_cannot_be_reached_is_left_alone_and_tried_again_after_a
     let met = proxy.faults_met();
     let error = client.get("k", &GetRequest::default()).await.unwrap_err();
     assert_eq!(error.kind(), Some(ErrorKind::Throttled));
-    assert_eq!(proxy.faults_met(), met, "the provider was not asked");
+    assert_eq!(proxy.faults_met(), met, "the provider was not contacted");
     proxy.healthy();
     let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
     while client.get("k", &GetRequest::default()).await.is_err() {
-        assert!(tokio::time::Instant::now() < deadline, "it is never tried again");
+        assert!(tokio::time::Instant::now() < deadline, "no trial request was let through");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -110,12 +110,12 @@ async fn what_is_refused_without_asking_the_provider_says_nothing_of_it() {
     let client = context.client();
     for _ in 0..3 {
         client.get("k", &GetRequest::default()).await.unwrap_err();
-        // Versions are deleted at no provider.
+        // No provider supports deleting versions here.
         client.delete("k", VersionId::new("7").ok().as_ref()).await.unwrap_err();
     }
     let met = proxy.faults_met();
     client.get("k", &GetRequest::default()).await.unwrap_err();
-    assert_eq!(proxy.faults_met(), met, "the provider is left alone");
+    assert_eq!(proxy.faults_met(), met, "the provider is not contacted");
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn a_key_with_too_much_in_flight_is_told_to_slow_down() {
     proxy.set(Fault::StallBeforeHeaders);
     let waiting = context.client();
     let waiting = tokio::spawn(async move { waiting.get("k", &GetRequest::default()).await.map(drop) });
-    crate::context::eventually("the first request to be under way", || {
+    crate::context::eventually("the first request to be in flight", || {
         (proxy.faults_met() == 1).then_some(())
     })
     .await;

@@ -1,4 +1,4 @@
-//! Writes that take long, that lose their client, or whose answer gets lost.
+//! Writes that take long, lose their client, or lose the provider's response.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ async fn put(client: &SharedDriver, key: &str, bytes: usize) {
     client.put(key, Payload::bytes(vec![1; bytes]), &PutRequest::default()).await.unwrap();
 }
 
-/// Begins something, and lets its client leave once the provider has met its fault so many times.
+/// Starts a request, and disconnects its client once the provider has met its fault this many times.
 async fn leave(
     context: &TestContext,
     proxy: &FaultProxy,
@@ -30,12 +30,12 @@ async fn leave(
     work: impl Future<Output = ()> + Send + 'static,
 ) {
     let work = tokio::spawn(work);
-    eventually("the provider to be asked", || (proxy.faults_met() == met).then_some(())).await;
+    eventually("the provider to be contacted", || (proxy.faults_met() == met).then_some(())).await;
     work.abort();
-    eventually("the gateway to see it", || (context.gateway.stats().in_flight == 0).then_some(())).await;
+    eventually("the gateway to notice", || (context.gateway.stats().in_flight == 0).then_some(())).await;
 }
 
-/// Asks for a copy, and waits for nothing but the head of the answer.
+/// Starts a copy, and waits only for the head of the response.
 async fn begin_copy(client: &SharedDriver, from: &str, key: &str) -> Response<ProviderBody> {
     let s3 = client.forwarder().unwrap();
     let source = (HeaderName::from_static("x-amz-copy-source"), s3.copy_source(from, None).unwrap());
@@ -99,7 +99,7 @@ async fn what_fails_after_it_was_answered_is_an_error_to_the_client_and_counts_a
     assert!(document.contains("<Error><Code>NoSuchUpload</Code>"), "{document}");
     let rows = context.response.rows(3).await;
     assert_eq!((rows[2].requests, rows[2].errors, rows[2].provider_errors), (1, 1, 0));
-    assert_eq!(context.gateway.stats().requests[1][2], 1, "among the writes that were answered 4xx");
+    assert_eq!(context.gateway.stats().requests[1][2], 1, "counted as a write with a 4xx response");
 }
 
 #[tokio::test]
@@ -110,9 +110,9 @@ async fn a_write_whose_client_leaves_before_the_answer_is_carried_out_and_counte
     proxy.set_for("PUT", Fault::HoldAnswer);
     let leaving = client.clone();
     leave(&context, &proxy, 1, async move { put(&leaving, "put", 1_000).await }).await;
-    // A copy is answered by now, and what is left of it is read.
+    // The head of the copy's response has arrived. Its body is not read.
     drop(begin_copy(&client, "gone", "copy").await);
-    eventually("the gateway to see it", || (context.gateway.stats().in_flight == 0).then_some(())).await;
+    eventually("the gateway to notice", || (context.gateway.stats().in_flight == 0).then_some(())).await;
     proxy.healthy();
     proxy.set_for("DELETE", Fault::HoldAnswer);
     leave(&context, &proxy, 3, async move { drop(client.delete("gone", None).await.unwrap()) }).await;
@@ -148,7 +148,7 @@ async fn writes_whose_answer_gets_lost_count_by_what_is_there_afterwards() {
     assert_eq!(size(&context.response.rows(1).await), 1_000);
     proxy.set_for("PUT", Fault::CloseEarly);
     client.put("k", Payload::bytes(vec![1; 400]), &PutRequest::default()).await.unwrap_err();
-    assert_eq!(size(&context.response.rows(2).await), 1_000, "this one was never carried out");
+    assert_eq!(size(&context.response.rows(2).await), 1_000, "the second write was never carried out");
     proxy.set_for("DELETE", Fault::LoseAnswer);
     client.delete("k", None).await.unwrap_err();
     assert_eq!(size(&context.response.rows(3).await), 0);
@@ -167,7 +167,7 @@ async fn a_write_whose_client_leaves_before_the_provider_was_asked_is_given_up()
     proxy.healthy();
     put(&client, "other", 1).await;
     let info = context.direct.head(&context.stored("k"), &Conditions::default()).await.unwrap();
-    assert_eq!(info.size, Some(300), "nobody changes it any more");
+    assert_eq!(info.size, Some(300), "nothing changes the object afterwards");
     assert_eq!(size(&context.response.rows(4).await), 301);
 }
 
@@ -182,12 +182,13 @@ async fn a_write_that_is_tried_again_after_its_client_left_counts_once() {
         let client = client.clone();
         async move { put(&client, "k", 1_000).await }
     });
-    eventually("it to come again", || (context.gateway.stats().in_flight == 1).then_some(())).await;
-    // Others don't wait, and a write that didn't either would be at the provider before they are done.
+    eventually("the second request to arrive", || (context.gateway.stats().in_flight == 1).then_some(()))
+        .await;
+    // Other requests don't wait. A write that doesn't wait either would reach the provider before they are done.
     for _ in 0..20 {
         client.head("other", &Conditions::default()).await.unwrap_err();
     }
-    assert_eq!(proxy.faults_met(), 1, "it waits for the one before");
+    assert_eq!(proxy.faults_met(), 1, "it waits for the previous write");
     proxy.healthy();
     again.await.unwrap();
     assert_eq!(size(&context.response.rows(23).await), 1_000);
@@ -211,13 +212,17 @@ async fn sizes_are_exact_where_the_provider_does_not_tell_what_is_not_there_or_f
     let client = context.client();
     proxy.set_once_for("HEAD", Fault::Answer(Answer::new(403)));
     put(&client, "k", 1_000).await;
-    assert_eq!(size(&context.response.rows(1).await), 1_000, "as S3 answers those who may not list");
+    assert_eq!(
+        size(&context.response.rows(1).await),
+        1_000,
+        "the size before was denied, so it counts as zero"
+    );
     proxy.set_once_for("HEAD", Fault::Answer(Answer::internal_error()));
     put(&client, "k", 400).await;
     assert_eq!(size(&context.response.rows(2).await), 400);
     proxy.set_for("HEAD", Fault::Answer(Answer::new(403)));
     put(&client, "k", 900).await;
-    assert_eq!(size(&context.response.rows(3).await), 400, "who may not read at all knows of no change");
+    assert_eq!(size(&context.response.rows(3).await), 400, "without read permission no change is known");
 }
 
 #[tokio::test]
@@ -229,6 +234,6 @@ async fn a_write_fails_at_once_where_the_provider_can_not_be_reached_to_ask_for_
     proxy.set(Fault::StallBeforeHeaders);
     let error = context.client().put("k", Payload::bytes("x"), &PutRequest::default()).await.unwrap_err();
     assert_eq!(error.answer().unwrap().status.as_u16(), 503);
-    assert_eq!(proxy.faults_met(), 1, "it isn't sent after that");
+    assert_eq!(proxy.faults_met(), 1, "it isn't sent later");
     assert_eq!((context.response.rows(1).await[0].provider_errors, context.response.failures()), (1, 1));
 }

@@ -1,4 +1,4 @@
-//! What is counted of requests.
+//! Usage rows.
 
 use bucketry_model::usage::UsageRow;
 use bucketry_provider::body::Payload;
@@ -42,14 +42,14 @@ async fn requests_bytes_and_sizes_are_counted_as_the_client_saw_them() {
     assert_eq!(&sizes[..2], [1_000, -600]);
     assert_eq!(rows[2].download_bytes, 400);
     assert_eq!(rows[3].download_bytes, 0, "a HEAD moves no content");
-    assert_eq!(context.response.key_uses(), 1, "the use of a key is told once a minute");
+    assert_eq!(context.response.key_uses(), 1, "the use of a key is reported once per minute");
     assert_eq!(context.response.failures(), 0);
 }
 
 #[tokio::test]
 async fn what_is_refused_late_is_read_to_its_end_so_that_the_client_gets_to_read_why() {
     let context = TestContext::start("late").await;
-    // Fits by itself, and not with what the repository puts before it.
+    // Fits without the repository's folder, but not with it.
     let key = "k".repeat(1_020);
     let payload = Payload::bytes(vec![0; 1_000_000]);
     let error = context.client().put(&key, payload, &PutRequest::default()).await.unwrap_err();
@@ -66,7 +66,7 @@ async fn an_upload_whose_client_goes_away_stores_nothing_and_counts_nothing_as_s
     let endless = futures_util::StreamExt::chain(first, stream::pending());
     let payload = Payload::stream(StreamBody::new(Box::pin(endless)), 1_000_000);
     let upload = tokio::spawn(async move { client.put("k", payload, &PutRequest::default()).await });
-    crate::context::eventually("the upload to be under way", || {
+    crate::context::eventually("the upload to be in flight", || {
         (context.gateway.stats().in_flight == 1).then_some(())
     })
     .await;
@@ -77,7 +77,7 @@ async fn an_upload_whose_client_goes_away_stores_nothing_and_counts_nothing_as_s
     assert_eq!((rows[0].size_change, rows[0].provider_errors), (0, 0));
     assert!(rows[0].upload_bytes < 1_000_000);
     assert!(context.direct.head(&context.stored("k"), &Conditions::default()).await.is_err());
-    assert_eq!(context.response.failures(), 0, "that is not the provider's doing");
+    assert_eq!(context.response.failures(), 0, "the provider did not cause it");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The gateway ends.
+//! Stopping the gateway.
 
 use std::time::Duration;
 

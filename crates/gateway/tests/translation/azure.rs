@@ -1,4 +1,4 @@
-//! On an Azure Blob server.
+//! Against an Azure Blob server.
 
 use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
 use bucketry_model::endpoint::Endpoint;

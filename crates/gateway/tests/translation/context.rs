@@ -1,5 +1,5 @@
-//! A repository of two buckets, and a client of it: `one`, of which it sees the folder `in/here`, and `two`, whole. On
-//! servers where buckets cost much, both are rooms in shared ones: folders that no other test uses.
+//! A repository with two buckets and a client. Of `one` the client sees the folder `in/here`, `two` it sees
+//! completely. On servers where buckets are expensive, both are folders in shared buckets that no other test uses.
 
 use bucketry_gateway::error::S3Error;
 use bucketry_gateway::execute::{Failure, OpenBuckets, Outcome, RequestContext, Settings, handle};
@@ -35,7 +35,7 @@ pub(crate) struct TestContext {
     dir: String,
 }
 
-/// An answer, read to its end.
+/// A response, read to its end.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -53,7 +53,7 @@ impl Answer {
         String::from_utf8(self.body.to_vec()).unwrap()
     }
 
-    /// The texts of all elements of this name.
+    /// The texts of all elements with this name.
     pub(crate) fn elements(&self, name: &str) -> Vec<String> {
         let text = self.text();
         let mut found: Vec<String> = text
@@ -80,13 +80,13 @@ pub(crate) fn setting(name: &str) -> String {
     })
 }
 
-/// Connections that may reach servers on loopback.
+/// Connections that may reach servers on loopback addresses.
 pub(crate) fn connections() -> Connections {
     let settings = ConnectionSettings { policy: EndpointPolicy::private(), ..Default::default() };
     Connections::new(settings).unwrap()
 }
 
-/// The name of a bucket that no other test uses.
+/// A bucket name that no other test uses.
 pub(crate) fn new_name(case: &str) -> String {
     let tail = uuid::Uuid::new_v4().simple().to_string();
     let case: String = case.chars().filter(char::is_ascii_alphabetic).take(24).collect();
@@ -102,7 +102,7 @@ pub(crate) fn repository() -> RepoId {
 }
 
 impl TestContext {
-    /// `dir` is empty, or a folder with a slash behind.
+    /// `dir` is empty, or a folder with a trailing slash.
     pub(crate) fn new(one: &BucketTarget, two: &BucketTarget, dir: &str) -> Self {
         let connections = connections();
         let place = |n, bucket: &str, folder: &str| NodeRepositoryBucket {
@@ -124,31 +124,31 @@ impl TestContext {
         }
     }
 
-    /// What an object of `one` is called at the provider.
+    /// The key in the bucket of an object of `one`.
     pub(crate) fn there(&self, key: &str) -> String {
         format!("{}in/here/{key}", self.dir)
     }
 
-    /// What clients call an upload of an object of `one`.
+    /// The sealed id of an upload to an object of `one`.
     pub(crate) fn sealed(&self, key: &str, upload: &str) -> String {
         let key = self.there(key);
         let scope = UploadScope { repository: repository(), bucket: bucket_id(1), key: &key };
         self.upload_ids.as_ref().unwrap().seal(scope, &UploadId::new(upload).unwrap()).unwrap()
     }
 
-    /// Stores an object in `one`, beside the folder.
+    /// Stores an object in `one`, outside the repository's folder.
     pub(crate) async fn put_beside(&self, key: &str) {
         let key = format!("{}{key}", self.dir);
         self.one.put(&key, Payload::bytes("x"), &PutRequest::default()).await.unwrap();
     }
 
-    /// How many objects there are in `one`, in the folder and beside it.
+    /// How many objects `one` has, inside and outside the folder.
     pub(crate) async fn count(&self) -> usize {
         let request = ListRequest { prefix: self.dir.clone(), ..Default::default() };
         self.one.list(&request).await.unwrap().objects.len()
     }
 
-    /// Sends a request, as if its signature had been verified.
+    /// Sends a request, skipping the signature.
     pub(crate) async fn send(
         &self,
         method: Method,
@@ -159,7 +159,7 @@ impl TestContext {
         read(self.begin(method, path, headers, body.into()).await?).await
     }
 
-    /// Sends a request whose signature and payload are verified.
+    /// Sends a request and verifies its signature and payload.
     pub(crate) async fn send_signed(&self, draft: Draft, body: impl Into<Bytes>) -> Result<Answer, Failure> {
         let (parts, _) = draft.sign();
         let verified = verify(&parts)?;
@@ -199,7 +199,7 @@ impl TestContext {
         }
     }
 
-    /// A request that must succeed.
+    /// Sends a request that must succeed.
     pub(crate) async fn ok(
         &self,
         method: Method,
@@ -212,7 +212,7 @@ impl TestContext {
         answer.unwrap_or_else(|failure| panic!("{what}: {failure:?}"))
     }
 
-    /// A request that must fail.
+    /// Sends a request that must fail.
     pub(crate) async fn refused(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> S3Error {
         let what = format!("{method} {path}");
         match self.send(method, path, headers, Bytes::new()).await {
@@ -240,7 +240,7 @@ impl OpenBuckets for TestContext {
     }
 }
 
-/// Reads an answer to its end.
+/// Reads a response to its end.
 async fn read(outcome: Outcome) -> Result<Answer, Failure> {
     let (head, body) = outcome.response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();

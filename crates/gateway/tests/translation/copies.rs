@@ -1,4 +1,4 @@
-//! Copies, by the provider and through the gateway.
+//! Copies, by the provider and streamed through the gateway.
 
 use bucketry_gateway::error::Code;
 use bucketry_provider::driver::S3Protocol;
@@ -54,13 +54,13 @@ pub(crate) async fn a_copy_needs_a_source_of_the_repository(context: &TestContex
     ] {
         for target in ["/one/copy", part.as_str()] {
             let error = context.refused(Method::PUT, target, &[("x-amz-copy-source", source)]).await;
-            // A provider that copies by itself may look for the upload first.
+            // A provider that copies may look for the upload first.
             let looked =
                 if error.code == Code::NoSuchUpload && copies { Code::NoSuchKey } else { error.code };
             assert_eq!(looked, code, "{target} of {source}: {error}");
         }
     }
-    // Where the provider keeps versions it is asked for that one.
+    // Providers with versioning are asked for the version.
     if !copies {
         let source = ("x-amz-copy-source", "one/key?versionId=7");
         let error = context.refused(Method::PUT, "/one/copy", &[source]).await;

@@ -1,4 +1,4 @@
-//! What clients are told when the provider is to blame, or the credential that opens the bucket.
+//! The errors that clients get when the provider or the bucket's credential is the cause.
 
 use bucketry_gateway::error::Code;
 use bucketry_gateway::execute::Fault;

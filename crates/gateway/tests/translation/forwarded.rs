@@ -1,4 +1,4 @@
-//! What only providers that speak S3 know, and what passes to them and back.
+//! Features that only providers with S3 support, and what is forwarded in both directions.
 
 use bucketry_gateway::error::Code;
 use http::{Method, StatusCode};
@@ -56,7 +56,7 @@ pub(crate) async fn what_is_kept_at_s3_passes_both_ways(context: &TestContext) {
 }
 
 pub(crate) async fn a_checksum_behind_a_small_payload_is_kept(context: &TestContext) {
-    // "0123456789" in one chunk, unsigned, its CRC-32 behind it.
+    // `0123456789` in one unsigned chunk, followed by its CRC-32.
     let crc32 = "poTHxg==";
     let body = format!("a\r\n{TEXT}\r\n0\r\nx-amz-checksum-crc32:{crc32}\r\n\r\n");
     let draft = Draft::new("PUT", "/one/key", "STREAMING-UNSIGNED-PAYLOAD-TRAILER")
@@ -68,7 +68,7 @@ pub(crate) async fn a_checksum_behind_a_small_payload_is_kept(context: &TestCont
     assert_eq!(stored.size_change, 10);
     let read = context.ok(Method::GET, "/one/key", &[("x-amz-checksum-mode", "ENABLED")], "").await;
     assert_eq!((read.text().as_str(), read.header("x-amz-checksum-crc32")), (TEXT, crc32));
-    assert_eq!(read.header("content-encoding"), "", "the coding of the request is not the object's");
+    assert_eq!(read.header("content-encoding"), "", "aws-chunked is not the object's encoding");
 }
 
 async fn begin(context: &TestContext, path: &str) -> String {
@@ -102,7 +102,7 @@ pub(crate) async fn parts_are_read_by_number(context: &TestContext) {
     }
     let listed = context.get(&format!("{path}?uploadId={upload}")).await;
     assert_eq!(listed.element("Key").as_deref(), Some("of parts"));
-    assert_eq!(listed.elements("LastModified").len(), 2, "when parts were stored is told");
+    assert_eq!(listed.elements("LastModified").len(), 2, "the response has the times of the parts");
     assert!(!listed.text().contains("in/here") && !listed.text().contains("Owner"), "{}", listed.text());
     let done = complete(context, &path, &upload, &etags).await;
     assert_eq!(done.element("Location").as_deref(), Some("/one/of%20parts"));
@@ -115,7 +115,7 @@ pub(crate) async fn parts_are_read_by_number(context: &TestContext) {
     assert_eq!((second.status, second.text().as_str()), (StatusCode::PARTIAL_CONTENT, "the end"));
     assert_eq!(second.header("x-amz-mp-parts-count"), "2");
     assert_eq!(second.header("content-range"), format!("bytes {}-{}/{}", 5 * MIB, 5 * MIB + 6, 5 * MIB + 7));
-    assert_eq!(tags(context, &path).await, [pair("a", "1")], "tags that the upload was begun with");
+    assert_eq!(tags(context, &path).await, [pair("a", "1")], "the tags that the upload was created with");
 }
 
 pub(crate) async fn parts_are_copied_by_the_provider(context: &TestContext) {
@@ -141,7 +141,7 @@ pub(crate) async fn parts_are_copied_by_the_provider(context: &TestContext) {
 async fn listed(context: &TestContext, query: &str) -> Answer {
     let answer = context.get(&format!("/one?uploads&{query}")).await;
     assert!(!answer.text().contains("in/here"), "{}", answer.text());
-    assert!(!answer.text().contains("admin"), "who began it at the provider is not told");
+    assert!(!answer.text().contains("admin"), "the provider's account is not revealed");
     answer
 }
 
@@ -189,7 +189,7 @@ pub(crate) async fn pages_of_uploads_join_without_gaps(context: &TestContext) {
         let upload = page.element("NextUploadIdMarker").unwrap_or_default();
         from = format!("&key-marker={next}&upload-id-marker={upload}");
         let error = context.refused(Method::GET, &format!("/one?uploads&prefix=b{from}"), &[]).await;
-        assert_eq!(error.code, Code::InvalidArgument, "a token is good for its list only");
+        assert_eq!(error.code, Code::InvalidArgument, "a token is valid for its own list only");
     }
     found.sort_unstable();
     begun.sort_unstable();
@@ -214,7 +214,7 @@ pub(crate) async fn a_copy_keeps_or_replaces_tags(context: &TestContext) {
     context.ok(Method::PUT, "/one/from", &[("x-amz-tagging", "a=1"), ("x-amz-meta-m", "1")], TEXT).await;
     let source = ("x-amz-copy-source", "one/from");
     for target in ["/one/copy", "/two/copy"] {
-        // Without REPLACE what comes along means nothing.
+        // Without `REPLACE`, the metadata in the request is ignored.
         context.ok(Method::PUT, target, &[source, ("x-amz-meta-m", "2")], "").await;
         assert_eq!(tags(context, target).await, [pair("a", "1")], "{target}");
         assert_eq!(context.get(target).await.header("x-amz-meta-m"), "1");
@@ -236,7 +236,11 @@ pub(crate) async fn versions_are_read_and_copied(context: &TestContext) {
         assert_eq!((read.header("x-amz-version-id"), read.header("content-length")), (first.as_str(), "5"));
     }
     assert_eq!(context.get(&old).await.text(), "first");
-    assert_eq!(context.get("/one/key?versionId=null").await.text(), "second", "the one that lists name");
+    assert_eq!(
+        context.get("/one/key?versionId=null").await.text(),
+        "second",
+        "the version that lists contain"
+    );
     context.ok(Method::PUT, &format!("{old}&tagging"), &[], tagging(&[("old", "1")])).await;
     assert_eq!(tags(context, "/one/key").await, []);
     let source = format!("one/key?versionId={first}");

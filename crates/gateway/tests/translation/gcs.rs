@@ -1,4 +1,4 @@
-//! On a Cloud Storage server, which has no uploads in parts.
+//! Against a Cloud Storage server, which has no multipart uploads.
 
 use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
 use bucketry_model::endpoint::Endpoint;

@@ -1,5 +1,5 @@
-//! What clients say can't lead a provider elsewhere, however careless it is: neither names and ids as they come, nor
-//! what clients make up that the gateway seals.
+//! Texts from clients can't lead a provider outside the folder, however careless it is. That holds for plain names
+//! and ids, and for forged texts that are normally sealed by the gateway.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ const LISTED: &str = "<ListMultipartUploadsResult><IsTruncated>false</IsTruncate
 const PARTS: &str = "<ListPartsResult><Bucket>their-one</Bucket><Key>in/here/k</Key><UploadId>hash_0a1b</UploadId>\
     <IsTruncated>false</IsTruncated></ListPartsResult>";
 
-/// One of each driver, with what it is asked.
+/// A context for each driver, with the requests that its provider receives.
 async fn worlds() -> Vec<(&'static str, TestContext, Asked)> {
     let mut worlds = Vec::new();
     for (name, storage_type, key, secret) in [
@@ -58,7 +58,7 @@ fn of(request: &Request<Bytes>) -> &'static str {
     }
 }
 
-/// A request with a text of the client at one place.
+/// A request with a client's text in one position.
 struct Attempt {
     method: Method,
     path: String,
@@ -66,7 +66,7 @@ struct Attempt {
     body: String,
 }
 
-/// The text at every place that a request has for one.
+/// Requests with the text in every possible position.
 fn attempts(context: &TestContext, text: &str) -> Vec<Attempt> {
     let escaped = utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     let xml = text.replace('&', "&amp;").replace('<', "&lt;");
@@ -132,8 +132,8 @@ fn attempts(context: &TestContext, text: &str) -> Vec<Attempt> {
     all
 }
 
-/// The segments of a text as the most careless of servers reads it: escapes undone until none are left, and backslashes
-/// taken for slashes.
+/// The segments of a text as the most careless server reads it: decoded until nothing changes, with backslashes as
+/// slashes.
 fn careless(text: &str) -> Vec<String> {
     let mut text = text.to_owned();
     loop {
@@ -157,7 +157,7 @@ fn climbs(text: &str) -> bool {
     })
 }
 
-/// A path below a bucket stays in the folder of the repository.
+/// Checks that a path below a bucket stays in the repository's folder.
 fn check_object(bucket: &str, key: &str) -> Result<(), String> {
     let folder = if bucket == "their-one" { "in/here/" } else { "" };
     match key.strip_prefix(folder) {
@@ -167,7 +167,7 @@ fn check_object(bucket: &str, key: &str) -> Result<(), String> {
 }
 
 fn check_path(path: &str) -> Result<(), String> {
-    let path = percent_decode_str(path).decode_utf8().map_err(|_| "a path that is no text".to_owned())?;
+    let path = percent_decode_str(path).decode_utf8().map_err(|_| "a path that isn't UTF-8".to_owned())?;
     let found = ["their-one", "their-two"].into_iter().find_map(|bucket| {
         let (before, rest) = path.split_once(bucket)?;
         Some((before, bucket, rest))
@@ -179,7 +179,7 @@ fn check_path(path: &str) -> Result<(), String> {
     let rest = if before.contains("storage") { rest.strip_prefix("/o").unwrap_or(rest) } else { rest };
     match rest.strip_prefix('/') {
         None | Some("") if rest.len() < 2 => Ok(()),
-        // A copy within Google names both.
+        // Google's path of a copy contains source and destination.
         Some(key) if before.contains("storage") => {
             key.split("/rewriteTo/b/their-one/o/").try_for_each(|key| check_object(bucket, key))
         }
@@ -188,7 +188,7 @@ fn check_path(path: &str) -> Result<(), String> {
     }
 }
 
-/// Nothing of a request leads out of the repository's folder.
+/// Checks that nothing in a request leads out of the repository's folder.
 fn check(request: &Request<Bytes>) -> Result<(), String> {
     check_path(request.uri().path())?;
     for pair in request.uri().query().unwrap_or_default().split('&') {
@@ -203,8 +203,8 @@ fn check(request: &Request<Bytes>) -> Result<(), String> {
     }
     for name in ["x-amz-copy-source", "x-ms-copy-source"] {
         let Some(source) = request.headers().get(name) else { continue };
-        let source = source.to_str().map_err(|_| "a source that is no text".to_owned())?;
-        // Azure is given a whole address.
+        let source = source.to_str().map_err(|_| "a source that isn't text".to_owned())?;
+        // Azure gets a complete URL.
         let source =
             source.strip_prefix("http://").map_or(source, |rest| &rest[rest.find('/').unwrap_or(0)..]);
         let (path, query) = source.split_once('?').unwrap_or((source, ""));
@@ -251,7 +251,7 @@ fn no_text_of_a_client_leads_any_driver_elsewhere() {
             Ok(())
         })
         .unwrap();
-    assert!(reached > 100, "the providers were asked for what is harmless: {reached}");
+    assert!(reached > 100, "harmless requests reached the providers: {reached}");
 }
 
 #[tokio::test]
@@ -305,7 +305,7 @@ async fn clients_know_uploads_by_sealed_ids_only_and_providers_by_their_own() {
     assert_eq!(sealed, context.sealed("k", "hash_0a1b"));
     asked.lock().unwrap().clear();
     let listed = context.get("/one?uploads").await;
-    assert_eq!(listed.elements("UploadId"), [sealed.as_str()], "what can't be used is left out");
+    assert_eq!(listed.elements("UploadId"), [sealed.as_str()], "unusable ids are left out");
     asked.lock().unwrap().clear();
     let parts = context.get(&format!("/one/k?uploadId={sealed}")).await;
     assert_eq!(parts.elements("UploadId"), [sealed.as_str()]);

@@ -1,4 +1,4 @@
-//! Lists in their three forms.
+//! The three list operations.
 
 use bucketry_gateway::error::Code;
 use http::Method;
@@ -11,7 +11,7 @@ async fn fill(context: &TestContext) {
     for key in KEYS {
         context.put(&format!("/one/{key}"), key).await;
     }
-    // What lies beside the folder is nobody's business, also where its name begins alike.
+    // Keys outside the folder are never listed, even if their names start similarly.
     for key in ["outside", "in/her", "in/hereafter/x", "in/x", "zzz"] {
         context.put_beside(key).await;
     }

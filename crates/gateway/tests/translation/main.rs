@@ -1,5 +1,5 @@
-//! Operations carried out on real servers of the three kinds: the same cases for each, and what is only one's own.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails has something to say")]
+//! Operations on real servers of the three kinds. Most cases run for each kind, a few for only one.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod azure;
 mod context;
@@ -14,11 +14,11 @@ mod objects;
 mod recorded;
 mod s3;
 #[path = "../requests/client.rs"]
-#[expect(dead_code, reason = "only some of what it can sign is needed here")]
+#[expect(dead_code, reason = "these tests use only a part of the client")]
 mod signing;
 mod tags;
 
-/// Makes a test of each case, on a new world of a provider.
+/// Makes each case a test with a new context of a provider.
 #[macro_export]
 macro_rules! cases {
     ($context:path; $($module:ident: $($case:ident),+;)+) => {$($(
@@ -29,7 +29,7 @@ macro_rules! cases {
     )+)+};
 }
 
-/// The cases that every provider passes.
+/// The cases that must pass for every provider.
 #[macro_export]
 macro_rules! cases_of_all {
     ($context:path) => {

@@ -1,4 +1,4 @@
-//! Uploads in parts.
+//! Multipart uploads.
 
 use bucketry_gateway::error::Code;
 use bytes::Bytes;
@@ -50,7 +50,11 @@ pub(crate) async fn parts_become_an_object(context: &TestContext) {
         (vec!["3".to_owned()], vec!["10".to_owned()])
     );
 
-    assert_eq!(context.get("/one/large").await.text(), "small", "until then the old object is there");
+    assert_eq!(
+        context.get("/one/large").await.text(),
+        "small",
+        "the old object stays until the upload is completed"
+    );
     let path = format!("/one/large?uploadId={upload}");
     let document = format!("<CompleteMultipartUpload>{}</CompleteMultipartUpload>", parts.concat());
     let done = context.ok(Method::POST, &path, &[], document).await;

@@ -1,4 +1,4 @@
-//! Single objects, and buckets themselves.
+//! Single objects, and operations on buckets.
 
 use bucketry_gateway::error::Code;
 use bucketry_gateway::operation::{Handling, OPERATIONS, Scope};
@@ -136,7 +136,7 @@ pub(crate) async fn conditions_hold_or_refuse(context: &TestContext) {
     let date = [("if-unmodified-since", "Thu, 01 Jan 2026 00:00:00 GMT")];
     assert_eq!(context.refused(Method::PUT, "/one/key", &date).await.code, Code::NotImplemented);
     assert_eq!(context.refused(Method::DELETE, "/one/key", &other).await.code, Code::NotImplemented);
-    assert_eq!(context.get("/one/key").await.text(), TEXT, "nothing of this changed the object");
+    assert_eq!(context.get("/one/key").await.text(), TEXT, "none of these requests changed the object");
     if can.put_if_absent {
         let new = context.ok(Method::PUT, "/one/new", &second, TEXT).await;
         assert_eq!(new.size_change, 10);
@@ -180,7 +180,7 @@ pub(crate) async fn several_objects_are_deleted_at_once(context: &TestContext) {
     let twice = "<Object><Key>e</Key></Object>".repeat(8);
     let answer = context.ok(Method::POST, "/one?delete", &[], format!("<Delete>{twice}</Delete>")).await;
     assert_eq!(answer.text().matches("<Deleted>").count(), 8, "{}", answer.text());
-    assert_eq!(answer.size_change, -10, "it was there once");
+    assert_eq!(answer.size_change, -10, "the object is counted once");
 }
 
 pub(crate) async fn the_bucket_is_asked(context: &TestContext) {
@@ -208,7 +208,7 @@ pub(crate) async fn tags_and_uploads_are_refused_where_the_provider_has_none(con
         } else {
             let error = outcome.unwrap_err().error;
             assert_eq!(error.code, Code::NotImplemented);
-            assert!(error.message.contains("x-amz-meta-"), "it says what to do instead: {error}");
+            assert!(error.message.contains("x-amz-meta-"), "the message says what to do instead: {error}");
         }
     }
     if !can.list_uploads {
@@ -219,7 +219,7 @@ pub(crate) async fn tags_and_uploads_are_refused_where_the_provider_has_none(con
     assert_eq!(context.get("/one/key").await.text(), TEXT);
 }
 
-/// The trap that a peer fell into: sub-resources that are taken for the plain verb.
+/// A known trap: treating a request for a sub-resource as a request for the object itself.
 pub(crate) async fn what_is_not_offered_changes_nothing(context: &TestContext) {
     context.put("/one/key", TEXT).await;
     let before = context.one.head(&context.there("key"), &Conditions::default()).await.unwrap();

@@ -1,5 +1,5 @@
-//! What reaches a provider that speaks S3, byte by byte, and what its words come to: a server in this process that
-//! writes down what it is asked, and answers what it is told to.
+//! The exact requests that an S3 provider receives, and the responses that clients get for its answers. The
+//! provider is a server in this process that records requests and returns given responses.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
@@ -25,7 +25,7 @@ pub(crate) type Asked = Arc<Mutex<Vec<Request<Bytes>>>>;
 
 pub(crate) type Answering = Arc<dyn Fn(&Request<Bytes>) -> Response<Full<Bytes>> + Send + Sync>;
 
-/// A world whose provider answers everything alike.
+/// A context whose provider answers every request alike.
 pub(crate) async fn context(
     status: u16,
     headers: &'static [(&'static str, &'static str)],
@@ -51,7 +51,7 @@ pub(crate) async fn world_of(answering: Answering) -> (TestContext, Asked) {
     (unmeasured(&target("their-one"), &target("their-two")), asked)
 }
 
-/// A world in which nothing is asked for but what requests ask for.
+/// A context that doesn't measure size changes, so the provider receives only what requests cause.
 pub(crate) fn unmeasured(one: &BucketTarget, two: &BucketTarget) -> TestContext {
     let mut context = TestContext::new(one, two, "");
     context.settings.measure_size_change = false;
@@ -76,7 +76,7 @@ pub(crate) fn target(
     }
 }
 
-/// A server that writes down what it is asked, as long as the test's runtime lives.
+/// Starts a server that records requests until the test's runtime ends.
 pub(crate) async fn provider(answering: Answering) -> (Endpoint, Asked) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -104,7 +104,7 @@ pub(crate) async fn provider(answering: Answering) -> (Endpoint, Asked) {
     (Endpoint::parse(&format!("http://{address}")).unwrap(), asked)
 }
 
-/// The path with its query, and the names of the headers, of the one request that arrived.
+/// The path with query, and the header names, of the only request that arrived.
 pub(crate) fn the_one(asked: &Asked) -> (String, Vec<String>) {
     let mut asked = asked.lock().unwrap();
     assert_eq!(asked.len(), 1, "{asked:?}");
@@ -114,7 +114,7 @@ pub(crate) fn the_one(asked: &Asked) -> (String, Vec<String>) {
     (request.uri().to_string(), names)
 }
 
-/// What a client may send along, and a little more.
+/// Headers that clients may send, and some more.
 const EVERYTHING: &[(&str, &str)] = &[
     ("authorization", "AWS4-HMAC-SHA256 Credential=client"),
     ("cookie", "session=client"),
@@ -138,7 +138,7 @@ const EVERYTHING: &[(&str, &str)] = &[
     ("x-goog-acl", "public-read"),
     ("x-http-method-override", "DELETE"),
 ];
-/// What every signed request has.
+/// The headers of every signed request.
 const OWN: [&str; 4] = ["authorization", "host", "x-amz-content-sha256", "x-amz-date"];
 
 fn expected(more: &[&str]) -> Vec<String> {
@@ -152,7 +152,7 @@ async fn a_forwarded_request_carries_what_is_listed_and_nothing_else() {
     let (context, asked) = context(200, &[("etag", "\"e\""), ("x-amz-version-id", "v/1")], "").await;
     let path = "/one/a%20b?versionId=v%2F1&partNumber=2&response-content-type=text%2Fhtml&x-id=GetObject";
     let read = context.ok(Method::GET, path, EVERYTHING, "").await;
-    assert_eq!(read.header("content-type"), "text/html", "set here, not asked for");
+    assert_eq!(read.header("content-type"), "text/html", "set by the gateway, not by the provider");
     assert_eq!(
         the_one(&asked),
         (
@@ -447,7 +447,7 @@ async fn an_object_under_a_customers_key_counts_as_empty() {
         ((200, "7"), plain, 3),
         ((404, ""), secret, 0),
         ((200, "7"), secret, -7),
-        // So is one that is there, whose size the provider doesn't tell without its key.
+        // An object whose size the provider reports only with its key also counts as empty.
         ((400, ""), plain, 10),
         ((400, ""), secret, 0),
     ] {

@@ -1,4 +1,4 @@
-//! On an S3 server.
+//! Against an S3 server.
 
 use bucketry_gateway::error::Code;
 use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
@@ -10,7 +10,7 @@ use http::Method;
 
 use crate::context::{TestContext, connections, new_name, setting};
 
-/// A bucket as the identity `who` sees it; empty for the administrator.
+/// A bucket as seen by the identity `who`, or by the administrator if it is empty.
 pub(crate) fn target(bucket: &str, who: &str) -> BucketTarget {
     BucketTarget {
         location: BucketLocation {
@@ -24,13 +24,13 @@ pub(crate) fn target(bucket: &str, who: &str) -> BucketTarget {
     }
 }
 
-/// A bucket that all tests share: on this server each one takes up much room.
+/// A bucket that all tests share, because each bucket takes up much space on this server.
 pub(crate) async fn bucket(name: &str) -> BucketTarget {
     let target = target(name, "");
     match S3Driver::open(&target, &connections()).unwrap().create_bucket().await {
         Ok(()) => target,
         Err(ProviderError::Answer(answer)) if answer.status == 409 => target,
-        Err(error) => panic!("the test bucket can't be made: {error:?}"),
+        Err(error) => panic!("the test bucket can't be created: {error:?}"),
     }
 }
 
@@ -52,7 +52,7 @@ crate::cases! { crate::s3::context;
         attributes_are_the_providers_own, a_copy_keeps_or_replaces_tags;
 }
 
-/// A world on a bucket that keeps versions.
+/// A context on a bucket with versioning.
 async fn versioned_world(case: &str) -> TestContext {
     let target = bucket("gateway-versions").await;
     S3Driver::open(&target, &connections()).unwrap().keep_versions().await.unwrap();
@@ -72,7 +72,7 @@ async fn a_copy_between_accounts_is_streamed() {
     let source = ("x-amz-copy-source", "two/from");
     assert_eq!(context.ok(Method::PUT, "/one/copy", &[source], "").await.size_change, 7);
     assert_eq!(context.get("/one/copy").await.text(), "content");
-    // What only the provider could do is refused, not left out.
+    // Options that only the provider could implement are refused, not ignored.
     let replacing = [source, ("x-amz-tagging-directive", "REPLACE"), ("x-amz-tagging", "a=1")];
     assert_eq!(context.refused(Method::PUT, "/one/copy", &replacing).await.code, Code::NotImplemented);
 }

@@ -1,4 +1,4 @@
-//! Tags of objects, wherever the provider keeps them.
+//! Object tags, for all providers that store them.
 
 use bucketry_gateway::error::Code;
 use http::{Method, StatusCode};
