@@ -4,7 +4,7 @@ use http::StatusCode;
 
 /// The error codes that the gateway returns, all from S3's own list. The variants are named as on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "the names are the wire's, and the provider's documentation explains them")]
+#[expect(missing_docs, reason = "the names are those of the wire, and S3's documentation explains them")]
 pub enum Code {
     AccessDenied,
     AccessForbidden,

@@ -7,8 +7,8 @@
 //! - [`operation`] parses what is requested, and the key's access level decides whether it is allowed.
 //! - [`route`] resolves the name to a bucket and a folder in it.
 //! - [`payload`] verifies the body.
-//! - [`execute`] runs the operation at the bucket's provider: `forward` passes the request through to providers
-//!   that speak S3, `translate` serves all others.
+//! - [`execute`] runs the operation at the bucket's provider: `forward` passes requests through to providers that
+//!   speak S3, `translate` executes all others over the provider's driver.
 //! - `meter` counts the request, however it ends.
 //!
 //! **Invariants:**

@@ -115,7 +115,8 @@ impl Failure {
                 Fault::Misconfigured,
                 S3Error::new(
                     Code::NoSuchBucket,
-                    "The bucket is registered in Bucketry but does not exist at its provider.",
+                    "The bucket is registered in Bucketry but does not exist at its provider. Its owner must create it \
+                     again or change the registration.",
                 ),
             ),
             ErrorKind::ObjectNotFound if answer.code.as_deref() == Some("NoSuchVersion") => {

@@ -1,6 +1,6 @@
-//! Executes operations. `forward` passes requests through to providers that speak S3, `translate` executes
-//! operations over the [`Driver`](bucketry_provider::driver::Driver) of other providers. This module contains what
-//! both share: name resolution, failures, and the choice between the two.
+//! Executes operations. `forward` passes requests through to providers that speak S3, `translate` executes all
+//! others over the provider's [`Driver`](bucketry_provider::driver::Driver). This module contains what both share:
+//! name resolution, failures, and the choice between the two.
 //!
 //! Dropping the future of [`handle`] cancels the request to the provider, which may still carry it out. If the
 //! client of an upload disconnects, the upload fails and nothing is stored.
