@@ -19,8 +19,11 @@ const MAX_ROUNDS: usize = 10;
 /// The operation whose response format is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
+    /// `ListObjects`.
     First,
+    /// `ListObjectsV2`.
     Second,
+    /// `ListObjectVersions`.
     Versions,
 }
 
