@@ -226,7 +226,7 @@ impl Parts<'_> {
         self.query
             .get(name)
             .filter(|value| !value.is_empty())
-            .map(|value| value.parse().map_err(|_| invalid("max-… and partNumber must be numbers.")))
+            .map(|value| value.parse().map_err(|_| invalid("max-… and part numbers must be whole numbers.")))
             .transpose()
     }
 
@@ -335,7 +335,7 @@ impl Parts<'_> {
     fn upload(&self) -> Result<SealedUploadId> {
         let upload = self
             .text("uploadId")?
-            .ok_or_else(|| invalid("uploadId is empty. Send that of CreateMultipartUpload."))?;
+            .ok_or_else(|| invalid("uploadId is empty. Send the id that CreateMultipartUpload returned."))?;
         Ok(SealedUploadId::new(upload))
     }
 
