@@ -1,4 +1,4 @@
-//! Where requests go: scheme, authority, and what stands before every key. Nothing is normalised on the way.
+//! Builds request URLs from a scheme, an authority and a prefix before every key. Nothing is normalised.
 
 use bucketry_model::endpoint::Host;
 use bytes::Bytes;
@@ -14,9 +14,9 @@ use crate::open::OpenError;
 pub(crate) struct Address {
     tls: bool,
     authority: Authority,
-    /// The authority as the `Host` header: made once, and shared by all requests.
+    /// The authority as the `Host` header. Created once and shared by all requests.
     host: HeaderValue,
-    /// What stands before every key: the endpoint's path, and the bucket in path style.
+    /// The path before every key: the endpoint's path, and in path style also the bucket.
     base: Box<str>,
 }
 
@@ -46,7 +46,8 @@ impl Address {
         self.host.clone()
     }
 
-    /// The path of a key, or of the bucket itself. Keys may begin with a slash: it is added, not merged.
+    /// The path of a key, or of the bucket itself. A key that begins with a slash gets a second one, because the slash
+    /// is part of the key.
     pub(crate) fn path(&self, key: Option<&str>) -> String {
         let mut path = String::with_capacity(self.base.len() + key.map_or(0, str::len) * 2 + 1);
         path.push_str(&self.base);
@@ -59,7 +60,7 @@ impl Address {
         path
     }
 
-    /// The whole address of a request.
+    /// The complete URL of a request.
     pub(crate) fn uri(&self, path: &str, query: &str) -> Result<Uri, ProviderError> {
         let path_and_query = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
         let invalid = |_| ProviderError::InvalidRequest("the key is too long for a URL");
@@ -69,6 +70,6 @@ impl Address {
             .authority(self.authority.clone())
             .path_and_query(path_and_query)
             .build()
-            .map_err(|_| ProviderError::InvalidRequest("the address"))
+            .map_err(|_| ProviderError::InvalidRequest("the address is not a valid URL"))
     }
 }

@@ -1,4 +1,4 @@
-//! What can go wrong between us and a provider.
+//! The errors of requests to providers.
 
 use std::error::Error;
 use std::fmt;
@@ -15,74 +15,76 @@ use crate::token::TokenService;
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Why a request to a provider failed. No variant holds text that the provider sent, except the error code of
-/// [`ErrorAnswer`], which is bounded and made of harmless characters.
+/// Why a request to a provider failed. No variant contains text that the provider sent, except the error code in
+/// [`ErrorAnswer`], which is limited in length and to harmless characters.
 #[derive(Debug, thiserror::Error)]
 pub enum ProviderError {
-    /// The endpoint policy refuses the address. The operator can change the policy; see [`Refusal::hint`].
-    #[error("the endpoint policy of this deployment refuses {0}")]
+    /// The endpoint policy refuses the address. [`Refusal::hint`] says what the operator can change.
+    #[error("this deployment's endpoint policy refuses {0}")]
     Blocked(Refusal),
-    /// The host name has no address. The endpoint is mistyped, or the node's name server fails.
-    #[error("the host name of the endpoint can't be resolved")]
+    /// The host name has no address: the endpoint is mistyped or the node's name server fails.
+    #[error("the endpoint's host name can't be resolved")]
     DnsFailed,
     /// Nothing listens at the endpoint's port.
-    #[error("nothing accepts connections at the endpoint")]
+    #[error("the endpoint refuses connections")]
     ConnectionRefused,
-    /// The endpoint didn't answer in time. Trying again later may help.
-    #[error("no connection to the endpoint within the time allowed")]
+    /// The connection was not established in time. A retry may help.
+    #[error("connecting to the endpoint timed out")]
     ConnectTimeout,
-    /// No way leads to the endpoint from this node.
+    /// The network has no route to the endpoint, or the connection attempt failed in another way.
     #[error("the endpoint can't be reached from this node")]
     Unreachable,
-    /// TLS could not be agreed on.
+    /// The TLS handshake failed.
     #[error("{0}")]
     Tls(TlsFailure),
-    /// The connection stands and the provider didn't go on within the time allowed. Trying again may help; whether
-    /// the request took effect is unknown.
-    #[error("the provider did not answer in time")]
+    /// The connection is established, but the provider didn't respond or didn't make progress in time. A retry may
+    /// help. Whether the request took effect is unknown.
+    #[error("the provider did not respond in time")]
     TimedOut,
-    /// The provider closed the connection in the middle of a request or an answer. As [`ProviderError::TimedOut`].
-    #[error("the provider broke the connection off")]
+    /// The provider closed the connection in the middle of a request or response. As with
+    /// [`ProviderError::TimedOut`], whether the request took effect is unknown.
+    #[error("the provider closed the connection unexpectedly")]
     BrokenOff,
-    /// The body that the caller gave failed, or had another length than announced. The provider stored nothing.
-    #[error("the body of the request could not be read to its end")]
+    /// The caller's body failed, or its length differs from the announced one. The provider stored nothing.
+    #[error("the request body could not be read to its end")]
     Source(#[source] BoxError),
-    /// The request can't be expressed in the provider's protocol. The caller must change it.
-    #[error("the request can't be sent: {0}")]
+    /// The request can't be expressed in the provider's protocol. The caller must change it. The text is a clause
+    /// without a full stop.
+    #[error("{0}")]
     InvalidRequest(&'static str),
-    /// What answers isn't an object store of the expected type.
-    #[error("what answers at the endpoint does not speak the protocol of this storage type")]
+    /// The server isn't an object store of the expected type.
+    #[error("the server at the endpoint does not speak the protocol of this storage type")]
     NotAnObjectStore {
-        /// The HTTP status of the answer, if it was HTTP.
+        /// The HTTP status of the response, if it was HTTP.
         status: Option<StatusCode>,
     },
-    /// The provider answered with an error.
+    /// The provider returned an error.
     #[error("{0}")]
     Answer(Box<ErrorAnswer>),
-    /// The service that hands out the credential failed or refused; the provider was not asked.
+    /// The token service failed or refused to issue a credential. The provider received no request.
     #[error("{}: {error}", service.name())]
     TokenService {
-        /// Which service.
+        /// Which token service.
         service: TokenService,
-        /// What happened there.
+        /// What happened at the token service.
         error: Box<ProviderError>,
     },
 }
 
-/// What an error answer of a provider means, whatever the provider.
+/// The meaning of a provider's error response, the same for all providers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
     /// The access key doesn't exist.
     KeyUnknown,
-    /// The signature is wrong: the secret isn't the key's.
+    /// The signature is wrong because the secret doesn't match the key.
     SecretWrong,
-    /// The clocks differ too much.
+    /// The clocks of the node and the provider are too far apart.
     ClockSkew,
     /// A temporary credential has expired.
     TokenExpired,
     /// The storage account doesn't exist or is closed.
     AccountNotFound,
-    /// The key may not do this.
+    /// The key lacks the permission.
     AccessDenied,
     /// The bucket doesn't exist.
     BucketNotFound,
@@ -90,50 +92,51 @@ pub enum ErrorKind {
     ObjectNotFound,
     /// The multipart upload doesn't exist (any more).
     UploadNotFound,
-    /// Something doesn't exist, and a HEAD can't tell what.
+    /// The bucket or the object doesn't exist; the response to a HEAD doesn't say which.
     NotFound,
-    /// The bucket lies in another region; [`ErrorAnswer::region`] may tell which.
+    /// The bucket is in another region. [`ErrorAnswer::region`] may contain the right one.
     WrongRegion,
     /// A condition of the request doesn't hold (412).
     PreconditionFailed,
     /// The object hasn't changed (304).
     NotModified,
-    /// The range lies outside of the object (416).
+    /// The range is outside the object (416).
     RangeNotSatisfiable,
-    /// What was sent doesn't match its checksum.
+    /// The content doesn't match its checksum.
     BadDigest,
-    /// Another request was faster (409); try again.
+    /// A concurrent request won (409); try again.
     Conflict,
     /// Too many requests; try again later.
     Throttled,
     /// The provider failed (5xx); try again later.
     Internal,
-    /// The provider redirects elsewhere, which is never followed.
+    /// The provider redirects to another address. Redirects are never followed.
     Redirected,
-    /// The provider doesn't offer this.
+    /// The provider doesn't support the operation.
     Unsupported,
-    /// The provider refuses the request as malformed (other 4xx).
+    /// The provider rejects the request as malformed (other 4xx).
     Invalid,
 }
 
-/// An error that a provider answered with.
+/// An error that a provider returned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorAnswer {
     /// The HTTP status.
     pub status: StatusCode,
-    /// What it means.
+    /// What the error means.
     pub kind: ErrorKind,
-    /// The provider's own code, if it sent one made of letters, digits, `.`, `_` and `-`, at most 64 of them.
+    /// The provider's own code: 1 to 64 letters, digits, `.`, `_` and `-`. `None` if it sent none, or one with
+    /// other characters.
     pub code: Option<Box<str>>,
-    /// The region that the provider names as the right one, checked to look like one.
+    /// The region that the provider names as the right one, after a check of its form.
     pub region: Option<Box<str>>,
-    /// How long the provider asks to wait.
+    /// How long the provider asks to wait before a retry; at most an hour.
     pub retry_after: Option<Duration>,
 }
 
-/// Error documents are a few hundred bytes long.
+/// The limit on the size of error documents, which are usually a few hundred bytes long.
 pub(crate) const MAX_ERROR_BYTES: usize = 64 * 1024;
-/// A provider may ask to wait for this long; more is as good as this.
+/// The longest `Retry-After` that is used; a longer one counts as this.
 const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
 
 impl ErrorAnswer {
@@ -155,19 +158,19 @@ impl From<ErrorAnswer> for ProviderError {
     }
 }
 
-/// Whether a text can be the code of an [`ErrorAnswer`].
+/// Whether a text is valid as the code of an [`ErrorAnswer`].
 pub(crate) fn is_code(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
-/// Whether a body that isn't an error document speaks against an object store: proxies in front of one answer 5xx
-/// and 429 with pages of their own.
+/// Whether a response with this status and without an error document can't be from an object store. Proxies in front
+/// of object stores send 5xx and 429 with their own pages, so those statuses prove nothing.
 pub(crate) fn is_foreign(status: StatusCode) -> bool {
     !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS && !status.is_redirection()
 }
 
-/// What a status means where no code says more.
+/// The meaning of a status if no error code says more.
 pub(crate) fn kind_of_status(status: StatusCode) -> ErrorKind {
     match status {
         StatusCode::NOT_MODIFIED => ErrorKind::NotModified,
@@ -188,38 +191,38 @@ impl fmt::Display for ErrorAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words = match self.kind {
             ErrorKind::KeyUnknown => "the provider does not know the access key",
-            ErrorKind::SecretWrong => "the secret does not belong to the access key",
-            ErrorKind::ClockSkew => "the clocks of this node and of the provider differ too much",
+            ErrorKind::SecretWrong => "the secret does not match the access key",
+            ErrorKind::ClockSkew => "the clocks of this node and the provider are too far apart",
             ErrorKind::TokenExpired => "the credential has expired",
             ErrorKind::AccountNotFound => "the storage account does not exist or is closed",
             ErrorKind::AccessDenied => "the provider denies access",
             ErrorKind::BucketNotFound => "the bucket does not exist",
             ErrorKind::ObjectNotFound => "the object does not exist",
             ErrorKind::UploadNotFound => "the multipart upload does not exist",
-            ErrorKind::NotFound => "the provider has no such bucket or object",
-            ErrorKind::WrongRegion => "the bucket lies in another region",
-            ErrorKind::PreconditionFailed => "a condition of the request does not hold",
+            ErrorKind::NotFound => "the bucket or object does not exist",
+            ErrorKind::WrongRegion => "the bucket is in another region",
+            ErrorKind::PreconditionFailed => "a condition of the request is not met",
             ErrorKind::NotModified => "the object has not changed",
-            ErrorKind::RangeNotSatisfiable => "the range lies outside of the object",
+            ErrorKind::RangeNotSatisfiable => "the range is outside the object",
             ErrorKind::BadDigest => "the content does not match its checksum",
-            ErrorKind::Conflict => "another request was faster",
-            ErrorKind::Throttled => "the provider asks to slow down",
+            ErrorKind::Conflict => "a concurrent request changed the object; try again",
+            ErrorKind::Throttled => "the provider is throttling requests",
             ErrorKind::Internal => "the provider failed",
             ErrorKind::Redirected => "the provider redirects to another address, which is not followed",
-            ErrorKind::Unsupported => "the provider does not offer this operation",
-            ErrorKind::Invalid => "the provider refuses the request",
+            ErrorKind::Unsupported => "the provider does not support this operation",
+            ErrorKind::Invalid => "the provider rejects the request",
         };
         write!(f, "{words} (HTTP status {})", self.status.as_u16())
     }
 }
 
 impl ProviderError {
-    /// What the provider's answer means, if it answered at all.
+    /// The meaning of the provider's error response. `None` if it sent none.
     pub fn kind(&self) -> Option<ErrorKind> {
         self.answer().map(|answer| answer.kind)
     }
 
-    /// The provider's answer, if it sent one.
+    /// The error response of the provider or the token service. `None` if it sent none.
     pub fn answer(&self) -> Option<&ErrorAnswer> {
         match self {
             Self::Answer(answer) => Some(answer),
@@ -228,7 +231,7 @@ impl ProviderError {
         }
     }
 
-    /// The same failure for another caller who waited for it.
+    /// A copy of the failure for another caller that waited for the same request.
     pub(crate) fn again(&self) -> Self {
         match self {
             Self::Blocked(refusal) => Self::Blocked(*refusal),
@@ -249,7 +252,7 @@ impl ProviderError {
         }
     }
 
-    /// Reads a failure of the HTTP client out of the chain of its causes.
+    /// Translates an error of the HTTP client by searching its chain of causes.
     pub(crate) fn from_client(error: &(dyn Error + 'static)) -> Self {
         let mut link = Some(error);
         while let Some(error) = link {

@@ -1,4 +1,4 @@
-//! What a failure means to the person who registered the bucket: a code, a sentence, and what to change.
+//! Turns a failure into what the person who registered the bucket sees: a check code, a message and a hint.
 
 use bucketry_model::diagnosis::CheckCode;
 
@@ -6,10 +6,10 @@ use crate::driver::{Permissions, Site};
 use crate::error::{ErrorAnswer, ErrorKind, ProviderError};
 use crate::token::{TokenService, advice};
 
-/// What was tried when the failure came.
+/// The operation that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// Reaching the bucket and listing it.
+    /// Connecting to the bucket or listing it.
     List,
     /// Storing an object.
     Write,
@@ -19,7 +19,7 @@ pub(crate) enum Action {
     Delete,
 }
 
-/// A failure in words for people. Holds nothing that the provider wrote, except a region that looks like one.
+/// A failure, explained to the user. Contains no text from the provider, except a region whose form was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Finding {
     pub(crate) code: CheckCode,
@@ -37,54 +37,53 @@ impl Finding {
         match error {
             ProviderError::Blocked(refusal) => Self::new(
                 C::EndpointBlocked,
-                format!(
-                    "The endpoint leads to {refusal}, which the endpoint policy of this deployment refuses."
-                ),
+                format!("The endpoint points to {refusal}, which this deployment's endpoint policy refuses."),
                 format!("{}.", refusal.hint()),
             ),
             ProviderError::DnsFailed if site.names_account => Self::new(
                 C::AccountNotFound,
-                "There is no host of the storage account's name.",
+                "No host exists for the storage account's name.",
                 site.permissions.hints.account_not_found,
             ),
             ProviderError::DnsFailed => Self::new(
                 C::DnsFailed,
-                "The host name of the endpoint can't be resolved.",
-                "Check the endpoint for typing mistakes, and whether the node's name server knows it.",
+                "The endpoint's host name can't be resolved.",
+                "Check the endpoint for typos, and check that the node's name server can resolve it.",
             ),
             ProviderError::ConnectionRefused => Self::new(
                 C::ConnectionRefused,
-                "Nothing accepts connections at the endpoint.",
-                "Check the port of the endpoint, and whether the object store runs.",
+                "The endpoint refuses connections.",
+                "Check the endpoint's port, and check that the object store is running.",
             ),
             ProviderError::ConnectTimeout | ProviderError::Unreachable => Self::new(
                 C::ConnectTimeout,
                 "The endpoint can't be reached from this node.",
-                "Check the endpoint, and the firewalls between this node and the object store.",
+                "Check the endpoint and the firewalls between this node and the object store.",
             ),
             ProviderError::TimedOut => Self::new(
                 C::ConnectTimeout,
-                "The provider accepted the connection and did not answer in time.",
-                "Try again; if it stays, look at the state of the object store.",
+                "The provider accepted the connection but did not respond in time.",
+                "Try again. If it keeps failing, check the status of the object store.",
             ),
             ProviderError::Tls(failure) => Self::new(
                 C::TlsFailed,
                 format!("TLS failed: {failure}."),
-                "Check the endpoint's certificate; an authority of your own can be added to the node's trusted ones.",
+                "Check the endpoint's certificate. If a private authority signed it, the operator of this deployment \
+                 can add that authority to the node with BUCKETRY_CA_FILE.",
             ),
             ProviderError::BrokenOff => Self::new(
                 C::ProviderError,
-                "The provider broke the connection off.",
-                "Try again; if it stays, look at the state of the object store.",
+                "The provider closed the connection unexpectedly.",
+                "Try again. If it keeps failing, check the status of the object store.",
             ),
             ProviderError::NotAnObjectStore { .. } => Self::new(
                 C::NotAnObjectStore,
-                "What answers at the endpoint does not speak the protocol of this storage type.",
-                "Check the endpoint: it must be that of the storage API, not of a web console or a proxy.",
+                "The server at the endpoint does not speak the protocol of this storage type.",
+                "Check the endpoint. It must be the address of the storage API, not of a web console or a proxy.",
             ),
             ProviderError::Source(_) | ProviderError::InvalidRequest(_) => Self {
                 code: C::ProviderError,
-                message: format!("The request could not be made: {error}."),
+                message: format!("The request could not be sent: {error}."),
                 hint: None,
             },
             ProviderError::Answer(answer) => Self::of_answer(answer, action, site.permissions),
@@ -92,7 +91,7 @@ impl Finding {
         }
     }
 
-    /// A failure to get the credential, in the words of who hands it out.
+    /// Explains a failure to get a credential, naming the token service.
     fn of_token_service(service: TokenService, error: &ProviderError, site: &Site) -> Self {
         let name = service.name();
         if let Some(answer) = error.answer() {
@@ -106,25 +105,25 @@ impl Finding {
         match error {
             ProviderError::NotAnObjectStore { .. } | ProviderError::BrokenOff => Self::new(
                 CheckCode::ProviderError,
-                format!("What answers for {name} does not speak its protocol, or broke off."),
-                "Try again; if it stays, look at the proxies between this node and the service.",
+                format!("The server that answered for {name} does not speak its protocol or hung up."),
+                "Try again. If it keeps failing, check the proxies between this node and the service.",
             ),
             ProviderError::Tls(failure) => Self::new(
                 code,
                 format!("TLS with {name} failed: {failure}."),
-                "The operator of this deployment must let the node reach it without an interposed certificate, or \
-                 add that certificate's authority to the node's trusted ones.",
+                "The operator of this deployment must let the node reach the service without TLS interception, or \
+                 add the intercepting proxy's authority to the node with BUCKETRY_CA_FILE.",
             ),
             ProviderError::TimedOut => Self::new(
                 code,
-                format!("{name} accepted the connection and did not answer in time."),
-                "Try again; if it stays, look at the state of the service.",
+                format!("{name} accepted the connection but did not respond in time."),
+                "Try again. If it keeps failing, check the status of the service.",
             ),
             _ => Self::new(
                 code,
-                format!("{name}, which hands out the credential, can't be reached from this node."),
-                "The operator of this deployment must let the node reach it: check name server, firewalls and the \
-                 endpoint policy.",
+                format!("{name}, which issues the credential, can't be reached from this node."),
+                "The operator of this deployment must let the node reach the service. Check the name server, the \
+                 firewalls and the endpoint policy.",
             ),
         }
     }
@@ -138,12 +137,12 @@ impl Finding {
                 Self::new(C::KeyUnknown, "The provider does not know the access key.", hints.key_unknown)
             }
             K::SecretWrong => {
-                Self::new(C::SecretWrong, "The secret does not belong to the access key.", hints.secret_wrong)
+                Self::new(C::SecretWrong, "The secret does not match the access key.", hints.secret_wrong)
             }
             K::ClockSkew => Self::new(
                 C::ClockSkew,
-                "The clocks of this node and of the provider differ too much for signatures.",
-                "Set the node's clock (NTP).",
+                "The clocks of this node and the provider are too far apart for signed requests.",
+                "Synchronise the node's clock (NTP).",
             ),
             K::TokenExpired => Self::new(C::TokenExpired, "The credential has expired.", hints.token_expired),
             K::AccountNotFound => Self::new(
@@ -157,25 +156,25 @@ impl Finding {
             K::WrongRegion => match &answer.region {
                 Some(region) => Self::new(
                     C::WrongRegion,
-                    format!("The bucket lies in the region {region}."),
+                    format!("The bucket is in the region {region}."),
                     format!("Set the region to {region}."),
                 ),
                 None => Self::new(
                     C::WrongRegion,
-                    "The bucket lies in another region than the one that was given.",
-                    "Set the region, and the endpoint where one is given, to those of the bucket.",
+                    "The bucket is in a different region.",
+                    "Set the region to the bucket's own. If you gave an endpoint, it must be in that region too.",
                 ),
             },
             K::AccessDenied => Self::denied(action, permissions),
             K::Throttled => Self::new(
                 C::ProviderThrottled,
-                "The provider asks to slow down.",
-                "Try again in a while; if it stays, ask the provider for a higher request rate.",
+                "The provider is throttling requests.",
+                "Try again later. If it keeps happening, ask the provider for a higher request rate.",
             ),
             K::Redirected | K::Unsupported => Self::new(
                 C::NotAnObjectStore,
-                "What answers at the endpoint redirects to another address or does not know the request.",
-                "Redirects are not followed: enter the address of the storage API itself as endpoint.",
+                "The server at the endpoint redirects to another address or does not support the request.",
+                "Redirects are not followed. Enter the address of the storage API itself as the endpoint.",
             ),
             K::PreconditionFailed
             | K::NotModified
@@ -185,8 +184,8 @@ impl Finding {
             | K::Internal
             | K::Invalid => Self::new(
                 C::ProviderError,
-                format!("The provider answered with an error (HTTP status {}).", answer.status.as_u16()),
-                "Try again; if it stays, look at the state of the object store.",
+                format!("The provider returned an error (HTTP status {}).", answer.status.as_u16()),
+                "Try again. If it keeps failing, check the status of the object store.",
             ),
         };
         let own = |code: &str| hints.of_code.iter().find(|(known, _)| *known == code);
@@ -203,6 +202,10 @@ impl Finding {
             Action::Read => (CheckCode::AccessDeniedRead, "read objects", permissions.read),
             Action::Delete => (CheckCode::AccessDeniedDelete, "delete objects", permissions.delete),
         };
-        Self::new(code, format!("The key may not {verb}."), format!("Grant {permission} to the key."))
+        Self::new(
+            code,
+            format!("The key is not allowed to {verb}."),
+            format!("Grant {permission} to the key."),
+        )
     }
 }

@@ -1,13 +1,16 @@
-//! The clouds: how Bucketry connects to object stores, streams to and from them, lists, probes and diagnoses.
+//! Access to cloud object stores: connects, streams objects, lists, probes and diagnoses.
 //!
 //! **Invariants:**
 //! - Only this crate opens connections to addresses that users typed, and only through the endpoint policy
-//!   ([`policy`]): one resolution, every address judged, no second look-up, no redirects, no proxies.
-//! - Keys pass byte for byte. Bodies are streamed; documents are bounded in size; every wait is bounded in time.
-//! - What a provider wrote never reaches a message for people.
+//!   ([`policy`]): a name is resolved once, every address is checked, nothing is resolved again, no redirect is
+//!   followed and no proxy is used.
+//! - Keys are passed through byte for byte. Bodies are streamed, documents are limited in size, and every wait has
+//!   a timeout.
+//! - Text that a provider wrote never reaches a message for users.
 //!
-//! [`connection::Connections`] is made once; [`open::open`] makes a light [`driver::Driver`] for each bucket;
-//! [`probe::probe`] asks whether the bucket is there, and [`diagnose::diagnose`] what is wrong with it.
+//! A process creates [`connection::Connections`] once. [`open::open`] creates a lightweight [`driver::Driver`] per
+//! bucket. [`probe::probe`] checks whether a bucket is available, and [`diagnose::diagnose`] finds out what is
+//! wrong with it.
 
 mod address;
 pub mod azure;

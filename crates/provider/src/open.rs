@@ -1,4 +1,4 @@
-//! From a bucket's location and secret to a driver.
+//! Opens a bucket: turns a location and a secret into a driver.
 
 use std::sync::Arc;
 
@@ -11,113 +11,114 @@ use crate::driver::SharedDriver;
 use crate::gcs;
 use crate::s3::S3Driver;
 
-/// Why a bucket can't even be tried. Nothing was sent; what was given must change.
+/// Why a bucket can't be opened. Nothing was sent. The user or the operator must change the input that the message
+/// names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
-    /// The bucket's name can't be one.
+    /// The bucket's name is malformed.
     #[error("the bucket's name {0}")]
     InvalidBucket(InvalidBucketName),
-    /// The region can't be one.
-    #[error("the region may hold letters, digits, '-' and '_' only, and at most 64 of them")]
+    /// The region is malformed.
+    #[error("the region must consist of at most 64 letters, digits, '-' and '_'")]
     InvalidRegion,
     /// The endpoint can't be put into a URL.
-    #[error("the endpoint is not an address that requests can be sent to")]
+    #[error("the endpoint can't be used in a URL; enter it as https://HOST or https://HOST:PORT")]
     InvalidEndpoint,
-    /// An access key with characters that no access key has.
+    /// An access key with a forbidden character.
     #[error("the access key must be visible ASCII without spaces, commas or slashes")]
     InvalidKey,
     /// An access key without a secret.
-    #[error("the access key needs its secret")]
+    #[error("the secret is missing; enter the one that belongs to the access key")]
     MissingSecret,
     /// A secret without an access key.
-    #[error("the secret needs its access key")]
+    #[error("the access key is missing; enter the one that the secret belongs to")]
     MissingKey,
     /// An Azure container without its storage account.
-    #[error("the storage account's name is missing; it goes where the access key of other providers does")]
+    #[error("the storage account's name is missing; enter it as the key")]
     MissingAccount,
-    /// A text that can't be the name of a storage account.
-    #[error("a storage account's name has 3 to 24 lower-case letters and digits")]
+    /// A malformed name of a storage account.
+    #[error("a storage account's name consists of 3 to 24 lower-case letters and digits")]
     InvalidAccount,
-    /// A text that can't be the name of a container.
-    #[error("a container's name has 3 to 63 lower-case letters, digits and single hyphens between them")]
+    /// A malformed name of a container.
+    #[error(
+        "a container's name consists of 3 to 63 lower-case letters, digits and single hyphens between them"
+    )]
     InvalidContainer,
     /// An account key that isn't base64.
-    #[error("the account key is not base64; copy the key alone and whole, not the connection string")]
+    #[error("the account key is not base64; copy the whole key, but not the connection string around it")]
     InvalidAccountKey,
     /// A shared access signature that can't go into a URL.
-    #[error("the shared access signature is not a query string with a signature (sig=…); copy it whole")]
+    #[error("the shared access signature has no signature (sig=…); copy the whole query string")]
     InvalidSas,
     /// JSON of another type than `service_account`.
     #[error(
-        "only JSON keys of type service_account are taken, not those of users, of workload identity federation or \
-         of impersonation"
+        "the JSON must be a key of type service_account; user credentials, workload identity federation and \
+         impersonation files are not supported"
     )]
     UnsupportedCredentialType,
     /// JSON that isn't a service account's key.
-    #[error("the JSON is not a whole service account key; it needs type, client_email and private_key")]
+    #[error("the JSON is not a complete service account key; it needs type, client_email and private_key")]
     InvalidServiceAccount,
-    /// JSON that names another token service than Google's.
+    /// JSON that names a token service other than Google's.
     #[error("the JSON names a token service other than Google's own (token_uri, universe_domain)")]
     ForeignTokenUri,
-    /// An e-mail address beside the JSON of another account.
-    #[error(
-        "the JSON belongs to another service account than the e-mail address beside it; leave the address out"
-    )]
+    /// The e-mail address is not that of the JSON.
+    #[error("the JSON belongs to a different service account than the e-mail address; leave the address out")]
     OtherServiceAccount,
     /// A key that isn't an e-mail address.
-    #[error("a service account is named by its e-mail address, such as name@project.iam.gserviceaccount.com")]
+    #[error("enter the service account's e-mail address, such as name@project.iam.gserviceaccount.com")]
     InvalidServiceAccountEmail,
     /// A secret that is neither PEM nor JSON.
     #[error(
-        "the secret is no private key; give the PEM text from -----BEGIN PRIVATE KEY----- to its end, or the JSON"
+        "the secret is not a private key; enter the PEM text from -----BEGIN PRIVATE KEY----- to its end, or the JSON"
     )]
     NoPrivateKey,
-    /// A private key that can't be read to its end.
-    #[error("the private key is cut off or damaged; copy it again, whole")]
+    /// A truncated or damaged private key.
+    #[error("the private key is truncated or damaged; copy the whole key again")]
     BrokenPrivateKey,
-    /// A private key under a passphrase.
-    #[error("the private key is encrypted; give it without a passphrase, as Google hands it out")]
+    /// A private key with a passphrase.
+    #[error("the private key is encrypted; enter it without a passphrase, as Google issues it")]
     EncryptedPrivateKey,
     /// A private key that isn't RSA.
     #[error("the private key is not an RSA key; service accounts have RSA keys")]
     UnsupportedPrivateKey,
-    /// An ARN that names no role.
-    #[error("the ARN is not that of a role, such as arn:aws:iam::123456789012:role/NAME")]
+    /// An ARN that isn't a role's.
+    #[error("the ARN does not name a role, such as arn:aws:iam::123456789012:role/NAME")]
     InvalidRole,
-    /// A role that anybody who knows its ARN could use through this deployment.
-    #[error("a role is only assumed with an external id; it goes where the secret of an access key does")]
+    /// A role without an external id. Anyone who knows its ARN could use it through this deployment.
+    #[error("a role needs an external id; enter it as the secret")]
     MissingExternalId,
-    /// An external id with characters that AWS doesn't take.
-    #[error("an external id has 2 to 1,224 letters, digits and characters of _+=,.@:/-")]
+    /// An external id that AWS rejects: too short, too long, or with a forbidden character.
+    #[error("an external id consists of 2 to 1,224 letters, digits and the characters _+=,.@:/-")]
     InvalidExternalId,
-    /// A role for another server than AWS.
-    #[error("roles are assumed at AWS only; at this endpoint the bucket needs an access key and its secret")]
+    /// A role for an endpoint that isn't AWS.
+    #[error("roles work with AWS only; for this endpoint, enter an access key and its secret")]
     RoleElsewhere,
     /// The node has no AWS credentials to assume roles with.
     #[error(
-        "this node has no AWS identity of its own to assume roles with; the operator of this deployment sets \
+        "this node has no AWS credentials to assume roles with; the operator of this deployment must set \
          BUCKETRY_AWS_ACCESS_KEY_ID and BUCKETRY_AWS_SECRET_ACCESS_KEY"
     )]
     NoAwsIdentity,
-    /// JSON that isn't a whole session.
+    /// JSON that isn't a complete session.
     #[error(
-        "the JSON is not a whole session; it needs AccessKeyId, SecretAccessKey and SessionToken, as aws sts prints \
-         them"
+        "the JSON is not a complete session; it needs AccessKeyId, SecretAccessKey and SessionToken, as aws sts \
+         prints them"
     )]
     InvalidSession,
-    /// An access key beside the JSON of another one.
-    #[error("the JSON belongs to another access key than the one beside it; leave the access key out")]
+    /// The access key is not that of the JSON.
+    #[error("the JSON belongs to a different access key than the one given; leave the access key out")]
     OtherAccessKey,
-    /// A temporary access key of AWS alone.
+    /// A temporary AWS access key without its session token.
     #[error(
-        "an access key that begins with ASIA is temporary and needs its session token; give the whole JSON that \
-         aws sts or aws configure export-credentials prints as the secret"
+        "an access key that begins with ASIA is temporary and needs its session token; as the secret, enter the whole \
+         JSON that aws sts or aws configure export-credentials prints"
     )]
     MissingSessionToken,
     /// The node has no service account to impersonate others with.
     #[error(
-        "this node has no Google service account of its own to impersonate others with; the operator of this \
-         deployment sets BUCKETRY_GCP_CREDENTIALS_FILE, or give the service account's private key or its whole JSON"
+        "this node has no Google service account to impersonate others with; enter the service account's private key \
+         or its whole JSON, or ask the operator of this deployment to set BUCKETRY_GCP_CREDENTIALS_FILE"
     )]
     NoGoogleIdentity,
     /// The node's own service account can't be used.
@@ -126,24 +127,24 @@ pub enum OpenError {
          BUCKETRY_GCP_CREDENTIALS_FILE"
     )]
     InvalidGoogleIdentity,
-    /// Impersonation for another server than Google.
+    /// Impersonation for an endpoint that isn't Google's.
     #[error(
-        "service accounts are impersonated for Google's own endpoints only; at this endpoint the bucket needs a key"
+        "service accounts can be impersonated for Google's own endpoints only; for this endpoint, enter a key"
     )]
     ImpersonationElsewhere,
-    /// JSON that isn't a whole application.
+    /// JSON that isn't a complete application.
     #[error(
-        "the JSON is not a whole application; it needs tenant, appId and password, as az ad sp create-for-rbac \
+        "the JSON is not a complete application; it needs tenant, appId and password, as az ad sp create-for-rbac \
          prints them"
     )]
     InvalidApplication,
-    /// The tokens of an application over plain http.
-    #[error("the tokens of an application are sent over https only; use an https endpoint")]
+    /// An application with an endpoint that uses plain http.
+    #[error("an application's tokens are sent over https only; use an https endpoint")]
     ApplicationNeedsTls,
 }
 
 impl OpenError {
-    /// The check of a validation that this stands for.
+    /// The diagnosis check that reports this error, and its code.
     pub fn check(self) -> (CheckName, CheckCode) {
         match self {
             Self::InvalidBucket(_) | Self::InvalidContainer => (CheckName::Bucket, CheckCode::BucketNotFound),

@@ -1,9 +1,9 @@
-//! The cheap question that a node asks of every bucket all the time: is it there?
+//! The cheap check that a node runs on every bucket at regular intervals: is the bucket available?
 //!
-//! It is a HEAD on the bucket. A HEAD's refusal carries no reason, and a key that is scoped to objects under a prefix
-//! may be refused it and still list. So any denial, and any refusal (4xx) without a reason, is followed by a list of one key: if that
-//! is granted the bucket is up, else its error document tells why it isn't. A healthy bucket costs one request, and
-//! a refused HEAD alone never reads as healthy.
+//! A probe is a HEAD on the bucket. The response to a failed HEAD doesn't give a reason, and a key that is scoped
+//! to a prefix may be denied HEAD and still be able to list. So after any denial, and after any 4xx response
+//! without a reason, the probe lists one key. If that succeeds, the bucket is up. If not, the error document says
+//! why. A healthy bucket costs one request, and a denied HEAD alone never counts as healthy.
 
 use std::time::Duration;
 
@@ -14,17 +14,17 @@ use crate::driver::{Driver, ListRequest};
 use crate::error::{ErrorKind, ProviderError};
 use crate::finding::{Action, Finding};
 
-/// What a probe found.
+/// The result of a probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probe {
-    /// How long the request took that decided.
+    /// The duration of the request that decided the outcome.
     pub latency: Duration,
-    /// Whether the bucket is there.
+    /// `Ok` if the bucket is available.
     pub outcome: Result<(), ProbeFailure>,
 }
 
-/// Asks whether a bucket is there, for at most `deadline`. Dropping the future gives the question up; nothing is
-/// left behind.
+/// Checks within `deadline` whether a bucket is available. Dropping the future cancels the probe and leaves nothing
+/// behind.
 pub async fn probe(driver: &dyn Driver, deadline: Duration) -> Probe {
     let start = Instant::now();
     let asked = timeout(deadline, ask(driver)).await;
@@ -51,7 +51,7 @@ async fn ask(driver: &dyn Driver) -> (Duration, Result<(), ProviderError>) {
     }
 }
 
-/// The smallest list.
+/// Requests the smallest possible list: one key.
 pub(crate) fn first_key() -> ListRequest {
     ListRequest { max_keys: Some(1), ..ListRequest::default() }
 }

@@ -1,4 +1,4 @@
-//! Name resolution, behind a trait so that a test can change the answer between two questions.
+//! Name resolution, behind a trait so that tests can change the result between two lookups.
 
 use std::fmt;
 use std::io;
@@ -9,7 +9,7 @@ use async_trait::async_trait;
 /// Turns a host name into addresses.
 #[async_trait]
 pub trait Resolver: fmt::Debug + Send + Sync + 'static {
-    /// The addresses of `host`, in the order they should be tried. An empty answer means that there are none.
+    /// The addresses of `host`, in the order to try them. Empty if the host has none.
     async fn resolve(&self, host: &str) -> io::Result<Vec<IpAddr>>;
 }
 

@@ -1,4 +1,4 @@
-//! TLS towards providers: rustls with ring, the machine's roots, and an operator's own certificate authority.
+//! TLS to providers: rustls with ring, the machine's root certificates and, optionally, those of the operator.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ pub(crate) fn client_config(extra_ca_pem: Option<&[u8]>) -> Result<Arc<ClientCon
     roots.add_parsable_certificates(native.certs);
     if roots.is_empty() {
         tracing::warn!(
-            "no trusted root certificates were found on this machine: https endpoints will be refused"
+            "no trusted root certificates were found on this machine, so https endpoints will fail; install them"
         );
     }
     if let Some(pem) = extra_ca_pem {
@@ -38,23 +38,23 @@ pub(crate) fn client_config(extra_ca_pem: Option<&[u8]>) -> Result<Arc<ClientCon
     Ok(Arc::new(config))
 }
 
-/// Why TLS failed, in words that a person can act on.
+/// Why TLS failed, in terms that a user can act on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TlsFailure {
-    /// Nobody that this machine trusts signed the certificate.
+    /// The certificate is not signed by an authority that this machine trusts.
     #[error("the certificate is signed by an authority that this node does not trust")]
     Untrusted,
     /// The certificate is for another host.
     #[error("the certificate is for another host name")]
     WrongName,
-    /// The certificate is past its time, or before it.
+    /// The certificate has expired or is not valid yet.
     #[error("the certificate has expired or is not valid yet")]
     Expired,
-    /// What answers doesn't speak TLS.
-    #[error("the port does not speak TLS; if the endpoint is plain http, write http:// in front of it")]
+    /// The server doesn't speak TLS.
+    #[error("the port does not speak TLS; if the endpoint uses plain http, enter it with http:// in front")]
     NotTls,
     /// The handshake took too long.
-    #[error("the TLS handshake was not finished in time")]
+    #[error("the TLS handshake did not finish in time")]
     TimedOut,
     /// Anything else: no common version, a broken certificate, an alert.
     #[error("the TLS handshake failed")]
@@ -78,7 +78,7 @@ impl TlsFailure {
         }
     }
 
-    /// The failure that an I/O error of a handshake stands for.
+    /// Finds the TLS failure inside the I/O error of a handshake.
     pub(crate) fn of_io(error: &std::io::Error) -> Self {
         error
             .get_ref()

@@ -113,7 +113,7 @@ async fn what_the_token_service_refuses_is_told() {
         (grant("x").header("date", "Thu, 01 Jan 2015 00:00:00 GMT"), CheckCode::ClockSkew, "NTP"),
         (Answer::html_page(), CheckCode::ProviderError, "Try again"),
         (Answer::new(200).body("{}"), CheckCode::ProviderError, "Try again"),
-        (Answer::too_many_requests(7), CheckCode::ProviderThrottled, "a while"),
+        (Answer::too_many_requests(7), CheckCode::ProviderThrottled, "Try again later"),
         (Answer::redirect_to("http://127.0.0.1:1/"), CheckCode::ProviderError, "Try again"),
     ] {
         let tokens = token_service(answer.clone()).await;
@@ -158,7 +158,7 @@ async fn what_the_service_refuses_is_told() {
         (google_error(404, "notFound"), N::Bucket, CheckCode::BucketNotFound, "name"),
         (google_error(403, "accountDisabled"), N::Authenticate, CheckCode::AccountNotFound, "billing"),
         (google_error(401, "authError"), N::Authenticate, CheckCode::TokenExpired, "enabled"),
-        (google_error(429, "rateLimitExceeded"), N::Authenticate, CheckCode::ProviderThrottled, "a while"),
+        (google_error(429, "rateLimitExceeded"), N::Authenticate, CheckCode::ProviderThrottled, "Try again later"),
         (google_error(503, "backendError"), N::Authenticate, CheckCode::ProviderError, "Try again"),
         (
             google_error(400, "userProjectMissing"),
@@ -216,8 +216,8 @@ async fn credentials_that_cannot_be_used_are_told_before_anything_is_sent() {
     unusable.location.key = Some(EMAIL.to_owned());
     for (secret, code, words) in [
         (None, CheckCode::KeyUnknown, "impersonated"),
-        (Some("hunter2".to_owned()), CheckCode::SecretWrong, "no private key"),
-        (Some(PEM[..600].to_owned()), CheckCode::SecretWrong, "cut off"),
+        (Some("hunter2".to_owned()), CheckCode::SecretWrong, "not a private key"),
+        (Some(PEM[..600].to_owned()), CheckCode::SecretWrong, "truncated"),
         (Some("{\"type\":\"authorized_user\"}".to_owned()), CheckCode::SecretWrong, "service_account only"),
         (Some("{\"type\":\"external_account\"}".to_owned()), CheckCode::SecretWrong, "service_account"),
     ] {

@@ -94,7 +94,7 @@ async fn account_key_meets(answer: Answer, expected: (N, C), words: &str) {
 #[tokio::test]
 async fn azure__network__dns_failed() {
     let nowhere = Endpoint::parse("http://files.invalid").unwrap();
-    tells(&at(nowhere, &key()), &private(), (N::Dns, C::DnsFailed), "typing mistakes").await;
+    tells(&at(nowhere, &key()), &private(), (N::Dns, C::DnsFailed), "typos").await;
 }
 
 #[tokio::test]
@@ -211,7 +211,7 @@ async fn azure__account_key__access_denied_list__firewall() {
 #[tokio::test]
 async fn azure__account_key__provider_throttled() {
     let answer = azure_error(503, "ServerBusy").header("retry-after", "1");
-    account_key_meets(answer, (N::Authenticate, C::ProviderThrottled), "in a while").await;
+    account_key_meets(answer, (N::Authenticate, C::ProviderThrottled), "Try again later").await;
 }
 
 #[tokio::test]
@@ -289,7 +289,7 @@ async fn azure__sas__secret_wrong__other_container() {
 #[tokio::test]
 async fn azure__sas__secret_wrong__no_signature() {
     let target = at(nobody().await, "sv=2023-11-03&sp=rl&sig=");
-    tells(&target, &private(), (N::Authenticate, C::SecretWrong), "copy it whole").await;
+    tells(&target, &private(), (N::Authenticate, C::SecretWrong), "whole query string").await;
 }
 
 #[tokio::test]
@@ -418,7 +418,7 @@ async fn azure__application__tls_failed__plain_http() {
 
 #[tokio::test]
 async fn azure__application__provider_throttled() {
-    entra_meets(Fault::Answer(Answer::too_many_requests(1)), C::ProviderThrottled, "a while").await;
+    entra_meets(Fault::Answer(Answer::too_many_requests(1)), C::ProviderThrottled, "Try again later").await;
 }
 
 #[tokio::test]

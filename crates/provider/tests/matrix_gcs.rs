@@ -133,7 +133,7 @@ async fn unusable(key: Option<&str>, secret: &str, expected: C, words: &str) {
 #[tokio::test]
 async fn gcs__network__dns_failed() {
     let nowhere = Endpoint::parse("http://no-such-host.invalid").unwrap();
-    tells(&at(&nowhere, None, None), &private(), (N::Dns, C::DnsFailed), "typing mistakes").await;
+    tells(&at(&nowhere, None, None), &private(), (N::Dns, C::DnsFailed), "typos").await;
 }
 
 #[tokio::test]
@@ -194,7 +194,7 @@ async fn gcs__service_account__secret_wrong__no_pem() {
 
 #[tokio::test]
 async fn gcs__service_account__secret_wrong__truncated_pem() {
-    unusable(Some(EMAIL), &PEM[..600], C::SecretWrong, "cut off").await;
+    unusable(Some(EMAIL), &PEM[..600], C::SecretWrong, "truncated").await;
 }
 
 #[tokio::test]
@@ -259,7 +259,7 @@ async fn gcs__service_account__account_not_found() {
 #[tokio::test]
 async fn gcs__service_account__provider_throttled() {
     let answer = google_error(429, "rateLimitExceeded");
-    account_meets(answer, (N::Authenticate, C::ProviderThrottled), "in a while").await;
+    account_meets(answer, (N::Authenticate, C::ProviderThrottled), "Try again later").await;
 }
 
 #[tokio::test]
@@ -340,7 +340,7 @@ async fn gcs__json_key__secret_wrong__foreign_token_service() {
 #[tokio::test]
 async fn gcs__json_key__secret_wrong__cut_off() {
     let json = key_file(EMAIL);
-    unusable(None, &json[..json.len() / 2], C::SecretWrong, "whole service account key").await;
+    unusable(None, &json[..json.len() / 2], C::SecretWrong, "complete service account key").await;
 }
 
 #[tokio::test]
@@ -393,7 +393,7 @@ async fn gcs__hmac__account_not_found() {
 
 #[tokio::test]
 async fn gcs__hmac__provider_throttled() {
-    hmac_meets(Answer::slow_down(1), (N::Authenticate, C::ProviderThrottled), "in a while").await;
+    hmac_meets(Answer::slow_down(1), (N::Authenticate, C::ProviderThrottled), "Try again later").await;
 }
 
 #[tokio::test]
@@ -457,7 +457,7 @@ async fn gcs__impersonation__key_unknown__not_granted() {
 #[tokio::test]
 async fn gcs__impersonation__key_unknown__no_such_account() {
     let missing = Fault::Answer(token_services::json(404, &json!({ "error": { "status": "NOT_FOUND" } })));
-    iam_meets(missing, C::KeyUnknown, "no such service account").await;
+    iam_meets(missing, C::KeyUnknown, "does not exist").await;
 }
 
 #[tokio::test]
@@ -499,7 +499,7 @@ async fn gcs__impersonation__secret_wrong__node_key() {
 #[tokio::test]
 async fn gcs__impersonation__provider_throttled() {
     let busy = iam_error(429, "RESOURCE_EXHAUSTED", "RATE_LIMIT_EXCEEDED");
-    iam_meets(busy, C::ProviderThrottled, "a while").await;
+    iam_meets(busy, C::ProviderThrottled, "Try again later").await;
 }
 
 #[tokio::test]

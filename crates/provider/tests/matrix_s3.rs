@@ -64,7 +64,7 @@ async fn access_key_meets(answer: Answer, expected: (N, C), words: &str) {
 #[tokio::test]
 async fn s3__network__dns_failed() {
     let nowhere = Endpoint::parse("http://no-such-host.invalid").unwrap();
-    tells(&at(nowhere, "AKID", Some("s")), &private(), (N::Dns, C::DnsFailed), "typing mistakes").await;
+    tells(&at(nowhere, "AKID", Some("s")), &private(), (N::Dns, C::DnsFailed), "typos").await;
 }
 
 #[tokio::test]
@@ -120,7 +120,7 @@ async fn s3__access_key__secret_wrong() {
 
 #[tokio::test]
 async fn s3__access_key__secret_wrong__missing() {
-    tells(&aws("AKID", None), &private(), (N::Authenticate, C::SecretWrong), "needs its secret").await;
+    tells(&aws("AKID", None), &private(), (N::Authenticate, C::SecretWrong), "secret is missing").await;
 }
 
 #[tokio::test]
@@ -201,7 +201,7 @@ async fn s3__access_key__account_not_found() {
 
 #[tokio::test]
 async fn s3__access_key__provider_throttled() {
-    access_key_meets(Answer::slow_down(1), (N::Authenticate, C::ProviderThrottled), "in a while").await;
+    access_key_meets(Answer::slow_down(1), (N::Authenticate, C::ProviderThrottled), "Try again later").await;
 }
 
 #[tokio::test]
@@ -213,7 +213,7 @@ async fn s3__access_key__provider_error() {
 async fn s3__access_key__provider_error__broken_off() {
     let server = failing(Fault::CloseEarly).await;
     let target = at(endpoint(&server), "AKID", Some("s"));
-    tells(&target, &private(), (N::Authenticate, C::ProviderError), "broke the connection off").await;
+    tells(&target, &private(), (N::Authenticate, C::ProviderError), "closed the connection").await;
 }
 
 #[tokio::test]
@@ -357,7 +357,7 @@ async fn s3__role__provider_error__garbage() {
 
 #[tokio::test]
 async fn s3__role__provider_throttled() {
-    role_meets(Fault::Answer(sts_error(400, "Throttling")), C::ProviderThrottled, "a while").await;
+    role_meets(Fault::Answer(sts_error(400, "Throttling")), C::ProviderThrottled, "Try again later").await;
 }
 
 #[tokio::test]

@@ -1,21 +1,26 @@
-//! What is wrong with a bucket: a few checks in order, each with what it means and what to change.
+//! Diagnoses a bucket: runs a few checks in order and explains each outcome.
 //!
-//! How the checks learn what they tell:
-//! - `dns`, `connect` and `tls` are made on a connection of their own. `tls` is left out for plain http.
-//! - `authenticate` and `list` share one request, a list of one key: a HEAD's error has no document, and only the
-//!   code in the document tells an unknown key from a wrong secret and from a missing permission. It works with keys
-//!   that are scoped to one bucket; buckets are never listed.
-//! - `bucket` is a HEAD on the bucket, sent beside that list, whose time is the diagnosis's latency. Refused (403), it passes as long as the
-//!   list did not say that there is no such bucket: a key need not be allowed to ask.
-//! - a wrong region is told by `bucket`, and `authenticate` is then left out: providers name the right region before
-//!   they look at the signature, so nothing is known of the key.
-//! - `write`, `read` and `delete` use one object of a few bytes, which is taken away again whatever happens between.
-//!   Read-only, `read` asks for an object that isn't there: "no such object" is only told to who may read.
+//! How each check works:
+//! - `dns`, `connect` and `tls` use a dedicated connection. Endpoints with plain http have no `tls` check.
+//! - `authenticate` and `list` share one request, which lists a single key. The response to a failed HEAD has no
+//!   body, and only the error code in a body distinguishes an unknown key, a wrong secret and a missing permission.
+//!   Listing one bucket also works with keys that are scoped to it. The diagnosis never lists buckets.
+//! - `bucket` is a HEAD on the bucket, sent at the same time as the list. Its duration is the latency of the
+//!   diagnosis. If it is denied (403), the check still passes unless the list reported that the bucket doesn't
+//!   exist, because a key may lack the permission for HEAD.
+//! - A wrong region fails `bucket`, and `authenticate` is then left out: providers check the region before the
+//!   signature, so nothing is known about the key.
+//! - `write`, `read` and `delete` use one object of a few bytes. It is deleted even if the diagnosis is
+//!   interrupted. In a read-only diagnosis, `read` asks for an object that doesn't exist: the provider answers "no
+//!   such object" only to keys that may read.
 //!
-//! Missing permissions don't hide each other: after a denial the next check is made. What can't be told is left out:
-//! `delete` where nothing could be written (deleting nothing would leave a marker in a bucket that keeps versions),
-//! and `read` of a missing object where listing is denied too (AWS answers 403 then, whether reading is allowed or
-//! not). Every other failure ends the diagnosis.
+//! One missing permission doesn't hide another: after a denial, the next check still runs. A check that could prove
+//! nothing is left out:
+//! - `delete` if nothing could be written. Deleting a missing object would leave a delete marker in a versioned
+//!   bucket.
+//! - `read` of a missing object if listing is denied too. AWS then answers 403 whether or not the key may read.
+//!
+//! Any other failure ends the diagnosis.
 
 mod objects;
 
@@ -33,10 +38,10 @@ use crate::open::{OpenError, open};
 use crate::probe::first_key;
 use crate::tls::TlsFailure;
 
-/// Finds out what is wrong with a bucket, within `deadline`; each check gets at most half of it. A bucket that can't
-/// even be opened has one failed check that says why.
+/// Finds out what is wrong with a bucket within `deadline`. Each check gets at most half of that time. If the
+/// bucket can't be opened, the diagnosis has a single failed check that says why.
 ///
-/// Dropping the future ends the checks; an object that was written is then deleted in the background.
+/// Dropping the future cancels the checks. If an object was already written, it is deleted in the background.
 pub async fn diagnose(
     target: &BucketTarget,
     connections: &Connections,
@@ -49,7 +54,7 @@ pub async fn diagnose(
     }
 }
 
-/// As [`diagnose`], for a bucket that is open already.
+/// Like [`diagnose`], for a bucket that is already open.
 pub async fn diagnose_driver(
     driver: &SharedDriver,
     connections: &Connections,
@@ -58,7 +63,7 @@ pub async fn diagnose_driver(
 ) -> Diagnosis {
     let site = driver.site();
     let mut run = Run { checks: Vec::new(), site, started: Instant::now(), deadline };
-    // A check that ends the diagnosis has reported itself; there is nothing more to say.
+    // The check that stopped the diagnosis has already been recorded.
     let _ = run.all(driver, connections, scope).await;
     Diagnosis::new(run.checks)
 }
@@ -74,7 +79,7 @@ fn unopened(error: OpenError) -> Check {
 
 const AUTHENTICATED: &str = "The provider accepts the key and its signature.";
 
-/// The rest of the checks would be pointless.
+/// Ends the diagnosis: the remaining checks would prove nothing.
 struct StopChecks;
 
 struct Run {
@@ -110,20 +115,25 @@ impl Run {
             CheckName::Dns,
             took,
             resolved,
-            "The host resolves to addresses that may be connected to.",
+            "The host resolves to addresses that the endpoint policy allows.",
         )?;
 
         let (took, connected) = self.timed(connections.connect(&host, &addresses)).await;
-        let stream = self.judge(CheckName::Connect, took, connected, "The connection opens.")?;
+        let stream = self.judge(CheckName::Connect, took, connected, "The connection succeeds.")?;
 
         if tls {
             let (took, agreed) = self.timed(connections.handshake(&host, stream)).await;
-            self.judge(CheckName::Tls, took, agreed, "TLS is agreed on, and the certificate is trusted.")?;
+            self.judge(
+                CheckName::Tls,
+                took,
+                agreed,
+                "The TLS handshake succeeds and the certificate is trusted.",
+            )?;
         }
         Ok(())
     }
 
-    /// The checks `authenticate`, `bucket` and `list`. Answers whether the key may list.
+    /// The checks `authenticate`, `bucket` and `list`. Returns whether the key may list.
     async fn access(&mut self, driver: &SharedDriver) -> Result<bool, StopChecks> {
         let first = first_key();
         let ((list_took, listed), asked) =
@@ -150,7 +160,7 @@ impl Run {
         self.pass(CheckName::Authenticate, list_took, AUTHENTICATED);
         self.bucket(asked, denied.is_none())?;
         match &denied {
-            None => self.pass(CheckName::List, list_took, "The key may list the bucket."),
+            None => self.pass(CheckName::List, list_took, "The key can list the bucket."),
             Some(error) => self.fail(CheckName::List, list_took, error, Action::List),
         }
         Ok(denied.is_none())
@@ -172,7 +182,7 @@ impl Run {
                 self.pass(
                     CheckName::Bucket,
                     took,
-                    "Nothing says that the bucket is missing; the key may not ask for it.",
+                    "The bucket seems to exist, but the key is not allowed to look it up.",
                 );
             }
             Err(error) => {
@@ -183,7 +193,7 @@ impl Run {
         Ok(())
     }
 
-    /// Waits for a check, for at most half of the deadline and what is left of it.
+    /// Runs a check for at most half of the deadline, or the remaining time if that is shorter.
     async fn timed<T, E: Into<ProviderError>>(
         &self,
         check: impl Future<Output = Result<T, E>>,
@@ -191,7 +201,7 @@ impl Run {
         self.timed_leaving(Duration::ZERO, check).await
     }
 
-    /// As [`Run::timed`], leaving some time for what must come after.
+    /// Like [`Run::timed`], but reserves `rest` for the checks that must follow.
     async fn timed_leaving<T, E: Into<ProviderError>>(
         &self,
         rest: Duration,
@@ -206,7 +216,7 @@ impl Run {
         (start.elapsed(), outcome)
     }
 
-    /// Reports a check whose failure ends the diagnosis.
+    /// Records a check whose failure ends the diagnosis.
     fn judge<T>(
         &mut self,
         name: CheckName,
@@ -220,7 +230,7 @@ impl Run {
                 Ok(value)
             }
             Err(error) => {
-                // Before a connection stands, silence is the network's.
+                // Until the connection is established, a timeout is a failure of the network, not of the provider.
                 let silent = name == CheckName::Connect && matches!(error, ProviderError::TimedOut);
                 let unresolved = name == CheckName::Dns && matches!(error, ProviderError::TimedOut);
                 let unshaken = name == CheckName::Tls && matches!(error, ProviderError::TimedOut);

@@ -1,4 +1,4 @@
-//! The checks `write`, `read` and `delete`, made with one small object that doesn't stay.
+//! The checks `write`, `read` and `delete`. They share one small object, which is deleted afterwards.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,12 +14,12 @@ use crate::driver::{Driver, GetRequest, PutRequest, SharedDriver, Stored, Versio
 use crate::error::{ErrorKind, ProviderError};
 use crate::finding::{Action, Finding};
 
-/// Under this all objects of validations lie, so that one that had to stay is recognised.
+/// The key prefix of all probe objects, so that one left behind can be recognised.
 const PREFIX: &str = ".bucketry/probe-";
 const CONTENT: &[u8] = b"Bucketry wrote this to check the bucket. It can be deleted.\n";
-/// The most that is read back.
+/// The limit on reading the object back, in bytes.
 const MAX_READ_BYTES: usize = 4_096;
-/// How long a deletion in the background may take.
+/// The timeout of a deletion in the background. Also limits how long reading the object back may take.
 const BACKGROUND_DELETE: Duration = Duration::from_secs(30);
 
 impl Run {
@@ -29,7 +29,7 @@ impl Run {
 
         let (took, written) = self.timed_leaving(rest, object.write()).await;
         match written {
-            Ok(()) => self.pass(CheckName::Write, took, "The key may write objects."),
+            Ok(()) => self.pass(CheckName::Write, took, "The key can write objects."),
             Err(error) => {
                 self.fail(CheckName::Write, took, &error, Action::Write);
                 return self.after_failed_write(driver, object, &error, may_list).await;
@@ -38,24 +38,24 @@ impl Run {
 
         let (took, read) = self.timed_leaving(rest, object.read()).await;
         match read {
-            Ok(true) => self.pass(CheckName::Read, took, "The key may read objects."),
+            Ok(true) => self.pass(CheckName::Read, took, "The key can read objects."),
             Ok(false) => self.push(
                 CheckName::Read,
                 took,
-                "The provider gave back other content than was written.".to_owned(),
+                "The provider returned different content than was written.".to_owned(),
                 Some(CheckCode::ProviderError),
-                Some("Look at the state of the object store.".to_owned()),
+                Some("Check the status of the object store.".to_owned()),
             ),
             Err(error) => self.fail(CheckName::Read, took, &error, Action::Read),
         }
 
         let (took, deleted) = self.timed(object.delete()).await;
         match deleted {
-            Ok(()) => self.pass(CheckName::Delete, took, "The key may delete objects."),
+            Ok(()) => self.pass(CheckName::Delete, took, "The key can delete objects."),
             Err(error) => {
                 let Finding { code, message, hint } = Finding::of(&error, Action::Delete, &self.site);
                 let denied = error.kind() == Some(ErrorKind::AccessDenied);
-                let stays = if denied { "stays" } else { "may stay" };
+                let stays = if denied { "remains" } else { "may remain" };
                 let message = format!("{message} The object {} {stays} in the bucket.", object.key);
                 self.push(CheckName::Delete, took, message, Some(code), hint);
                 if denied {
@@ -66,8 +66,8 @@ impl Run {
         Ok(())
     }
 
-    /// A denied write left nothing, and says nothing of reading. Any other failure ends the diagnosis, and may have
-    /// left the object.
+    /// A denied write stores nothing and proves nothing about reading, so the diagnosis continues. After any other
+    /// failure the object may exist, and the diagnosis ends.
     async fn after_failed_write(
         &mut self,
         driver: &SharedDriver,
@@ -76,7 +76,7 @@ impl Run {
         may_list: bool,
     ) -> Result<(), StopChecks> {
         if error.kind() != Some(ErrorKind::AccessDenied) {
-            // Its failure would tell nothing new; dropping the object tries once more.
+            // The outcome adds nothing to the diagnosis. If this fails, dropping the object tries again.
             let _ = self.timed(object.delete()).await;
             return Err(StopChecks);
         }
@@ -85,15 +85,15 @@ impl Run {
         Ok(())
     }
 
-    /// Whether the key may read, asked of an object that isn't there.
+    /// Checks whether the key may read, by requesting an object that doesn't exist.
     pub(super) async fn read_missing(&mut self, driver: &SharedDriver, may_list: bool) {
         let key = new_key();
         let (took, read) = self.timed(driver.get(&key, &GetRequest::default())).await;
         match read {
             Err(error) if matches!(error.kind(), Some(ErrorKind::ObjectNotFound | ErrorKind::NotFound)) => {
-                self.pass(CheckName::Read, took, "The key may read objects.");
+                self.pass(CheckName::Read, took, "The key can read objects.");
             }
-            Ok(_) => self.pass(CheckName::Read, took, "The key may read objects."),
+            Ok(_) => self.pass(CheckName::Read, took, "The key can read objects."),
             Err(error) if error.kind() == Some(ErrorKind::AccessDenied) && !may_list => {}
             Err(error) => self.fail(CheckName::Read, took, &error, Action::Read),
         }
@@ -104,7 +104,7 @@ fn new_key() -> String {
     format!("{PREFIX}{}", Uuid::new_v4().hyphenated())
 }
 
-/// The object of a validation. Dropped while it may be there, it is deleted in the background.
+/// The object that a diagnosis writes. Dropping this while the object may exist deletes it in the background.
 struct ProbeObject {
     driver: SharedDriver,
     key: String,
@@ -136,7 +136,7 @@ impl ProbeObject {
         Ok(())
     }
 
-    /// There is nothing to be deleted, or it may not be.
+    /// Gives up deleting: the object doesn't exist, or the key isn't allowed to delete it.
     fn stays(&mut self) {
         self.may_be_there = false;
     }
@@ -144,8 +144,8 @@ impl ProbeObject {
 
 async fn delete(driver: &dyn Driver, key: &str, stored: &Stored) -> Result<(), ProviderError> {
     let deleted = driver.delete(key, None).await?;
-    // A bucket that keeps versions keeps the content and a marker. Removing those needs a permission of its own,
-    // which a key need not have.
+    // A versioned bucket retains the content and a delete marker. Removing these needs a separate permission, which
+    // the key may lack, so failures are ignored.
     for version in [&deleted.version, &stored.version].into_iter().flatten() {
         if let Ok(version) = VersionId::new(version.as_str()) {
             let _ = driver.delete(key, Some(&version)).await;
@@ -166,7 +166,7 @@ impl Drop for ProbeObject {
             runtime.spawn(async move {
                 let gone = timeout(BACKGROUND_DELETE, delete(&*driver, &key, &stored)).await;
                 if !matches!(gone, Ok(Ok(()))) {
-                    tracing::warn!(key, "the object of an interrupted validation could not be deleted");
+                    tracing::warn!(key, "could not delete the object of an interrupted validation");
                 }
             });
         }

@@ -1,15 +1,15 @@
-//! The endpoint policy: which addresses this deployment may connect to on behalf of people who type endpoints.
+//! The endpoint policy: which addresses this deployment may connect to when users enter endpoints.
 //!
-//! Without it, anyone who may register a bucket could make a node talk to services inside its network
-//! (server-side request forgery). The policy judges *resolved addresses*, never names, and it is a pure function:
-//! [`crate::connection`] asks it before it connects and once more after.
+//! Without a policy, anyone who may register a bucket could make a node connect to services inside its network
+//! (server-side request forgery). The policy judges *resolved addresses*, never names. It is a pure function.
+//! [`crate::connection`] applies it before connecting and once more afterwards.
 //!
-//! Three outcomes:
+//! An address belongs to one of three groups:
 //! - **always refused**, whatever the settings: link-local addresses, cloud metadata services, unspecified,
-//!   multicast and broadcast addresses, and the IPv6 forms that smuggle an IPv4 address in a place where it can't be
-//!   judged (6to4, Teredo, local-use NAT64, IPv4-compatible);
-//! - **inside** (loopback, private, shared, reserved): refused unless the mode is [`PolicyMode::Private`] or the list
-//!   of allowed endpoints names the host or a network that holds the address (reserved ones only by that list);
+//!   multicast and broadcast addresses, and IPv6 forms that hide an IPv4 address where it can't be judged (6to4,
+//!   Teredo, local-use NAT64, IPv4-compatible);
+//! - **inside** (loopback, private, shared, reserved): refused unless the mode is [`PolicyMode::Private`] or the
+//!   list of allowed endpoints contains the host or a network with the address (reserved addresses need the list);
 //! - **public**: allowed.
 
 mod ranges;
@@ -22,41 +22,41 @@ use ipnet::IpNet;
 
 use crate::policy::ranges::{AddressClass, classify};
 
-/// The setting that names the mode.
+/// The environment variable that sets the mode.
 pub const MODE_SETTING: &str = "BUCKETRY_ENDPOINT_POLICY";
-/// The setting that lists host names and networks.
+/// The environment variable that lists host names and networks.
 pub const ALLOWED_SETTING: &str = "BUCKETRY_ALLOWED_ENDPOINTS";
 
-/// How far connections may reach in general.
+/// Which addresses are allowed without being listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum PolicyMode {
     /// Public addresses only.
     #[default]
     Public,
-    /// Loopback and private addresses too: for object stores in the operator's own network.
+    /// Loopback and private addresses too, for object stores in the operator's own network.
     Private,
 }
 
 /// One entry of the list of allowed endpoints.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AllowedEndpoint {
-    /// A host name, in lower case and without a trailing dot. Whatever it resolves to is allowed, except what is
-    /// always refused.
+    /// A host name, in lower case and without a trailing dot. All addresses that it resolves to are allowed, except
+    /// those that are always refused.
     Name(String),
-    /// A network, or a single address as the smallest network.
+    /// A network. A single address is a network of one.
     Network(IpNet),
 }
 
 /// The endpoint policy of a deployment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EndpointPolicy {
-    /// How far connections may reach in general.
+    /// Which addresses are allowed without being listed.
     pub mode: PolicyMode,
-    /// Hosts and networks that are allowed beyond the mode.
+    /// Hosts and networks that are allowed in addition to the mode.
     pub allowed: Vec<AllowedEndpoint>,
 }
 
-/// A text of the two settings that can't be understood.
+/// A value of one of the two settings is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPolicy {
     /// The mode is neither `public` nor `private`.
@@ -70,9 +70,9 @@ pub enum InvalidPolicy {
 /// Why an address was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Refusal {
-    /// Link-local: the neighbourhood of the node, where cloud metadata services live. Never allowed.
+    /// Link-local, the range of most cloud metadata services. Never allowed.
     LinkLocal,
-    /// A cloud's metadata service outside of the link-local range. Never allowed.
+    /// A cloud metadata service outside the link-local range. Never allowed.
     Metadata,
     /// `0.0.0.0/8` or `::`, which means "this machine" to many systems. Never allowed.
     Unspecified,
@@ -80,30 +80,31 @@ pub enum Refusal {
     Multicast,
     /// An IPv6 address that carries an IPv4 address through a tunnel or a translator. Never allowed.
     Translated,
-    /// The node's own machine.
+    /// A loopback address, which is the node's own machine.
     Loopback,
     /// A private network (RFC 1918, RFC 4193, or RFC 6598 shared addresses).
     Private,
-    /// Reserved for documentation, benchmarks, protocols or the future.
+    /// Reserved for documentation, benchmarks, protocols or future use.
     Reserved,
 }
 
 impl Refusal {
-    /// Whether a change of the settings can allow the address.
+    /// Whether a setting can allow the address.
     pub fn can_be_allowed(self) -> bool {
         matches!(self, Self::Loopback | Self::Private | Self::Reserved)
     }
 
-    /// Names the setting to change, where one helps.
+    /// What to do about the refusal, as a sentence without its full stop. Names the setting that can allow the address,
+    /// if there is one.
     pub fn hint(self) -> &'static str {
         match self {
             Self::Loopback | Self::Private => {
-                "If this network is meant to be reached, the operator can set BUCKETRY_ENDPOINT_POLICY=private, or add the host or its network to BUCKETRY_ALLOWED_ENDPOINTS"
+                "To allow this network, the operator can set BUCKETRY_ENDPOINT_POLICY=private, or add the host or its network to BUCKETRY_ALLOWED_ENDPOINTS"
             }
             Self::Reserved => {
-                "If this network is meant to be reached, the operator can add the host or its network to BUCKETRY_ALLOWED_ENDPOINTS"
+                "To allow this network, the operator can add the host or its network to BUCKETRY_ALLOWED_ENDPOINTS"
             }
-            _ => "No setting allows such an address; use the public address of the object store",
+            _ => "No setting can allow this address; enter the public address of the object store",
         }
     }
 }
@@ -117,28 +118,28 @@ impl fmt::Display for Refusal {
             Self::Multicast => "a multicast or broadcast address",
             Self::Translated => "an IPv6 address that hides an IPv4 address",
             Self::Loopback => "a loopback address",
-            Self::Private => "an address of a private network",
+            Self::Private => "a private network address",
             Self::Reserved => "a reserved address",
         })
     }
 }
 
 impl EndpointPolicy {
-    /// Reads the two settings: `public` or `private`, and a comma-separated list of host names and networks. Empty
-    /// texts mean the default and no entries.
+    /// Parses the two settings: the mode `public` or `private`, and a comma-separated list of host names and networks.
+    /// An empty mode is `public`; an empty list allows nothing more.
     pub fn parse(mode: &str, allowed: &str) -> Result<Self, InvalidPolicy> {
         let mode = mode.parse()?;
         let entries = allowed.split(',').map(str::trim).filter(|entry| !entry.is_empty());
         Ok(Self { mode, allowed: entries.map(str::parse).collect::<Result<_, _>>()? })
     }
 
-    /// A policy that lets connections reach loopback and private networks.
+    /// A policy that also allows loopback addresses and private networks.
     pub fn private() -> Self {
         Self { mode: PolicyMode::Private, allowed: Vec::new() }
     }
 
-    /// Judges an address that `host` resolved to; `host` is the name as it was typed, or `None` for a literal
-    /// address. `Ok` means that it may be connected to.
+    /// Judges an address that `host` resolved to. `host` is the name as the user typed it, or `None` for a literal
+    /// address. `Ok` allows the connection.
     pub fn judge(&self, host: Option<&str>, address: IpAddr) -> Result<(), Refusal> {
         let address = address.to_canonical();
         let refusal = match classify(address) {
@@ -183,7 +184,7 @@ impl FromStr for AllowedEndpoint {
         if text.contains('/') {
             return text.parse::<IpNet>().map(|network| Self::Network(network.trunc())).map_err(|_| wrong());
         }
-        // The endpoint parser knows what a host name is, and refuses numbers that only look like one.
+        // The endpoint parser checks the host name and refuses numeric forms that only look like one.
         let endpoint = bucketry_model::endpoint::Endpoint::parse(text).map_err(|_| wrong())?;
         match endpoint.host {
             bucketry_model::endpoint::Host::Name(name)

@@ -7,9 +7,9 @@ use super::Refusal;
 /// What an address is to the policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AddressClass {
-    /// Reachable over the internet, anyone's.
+    /// Globally reachable.
     Public,
-    /// Refused, unless the settings allow what [`Refusal::can_be_allowed`].
+    /// Refused, unless the settings allow it and [`Refusal::can_be_allowed`].
     Refused(Refusal),
 }
 
@@ -18,8 +18,8 @@ pub(super) enum AddressClass {
 const METADATA_V4: [Ipv4Addr; 3] =
     [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(192, 0, 0, 192)];
 
-/// Metadata services at IPv6 addresses outside of `fe80::/10`: Google Cloud, Oracle Cloud, Scaleway. (All of AWS's
-/// `fd00:ec2::/32` is refused below: it also holds the credential endpoints of containers.)
+/// Metadata services at IPv6 addresses outside of `fe80::/10`: Google Cloud, Oracle Cloud, Scaleway. All of AWS's
+/// `fd00:ec2::/32` is refused below, because it also contains the credential endpoints of containers.
 const METADATA_V6: [Ipv6Addr; 3] = [
     Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
     Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe),
@@ -34,7 +34,7 @@ pub(super) fn classify(address: IpAddr) -> AddressClass {
 }
 
 /// The IPv4 address that a translator behind the well-known NAT64 prefix `64:ff9b::/96` (RFC 6052) connects to.
-/// Public addresses arrive in this form on IPv6-only networks with DNS64, so it is looked into rather than refused.
+/// On IPv6-only networks with DNS64, public addresses have this form, so the embedded address is judged.
 pub(super) fn embedded_v4(address: IpAddr) -> Option<Ipv4Addr> {
     let IpAddr::V6(v6) = address else { return None };
     match v6.segments() {
@@ -77,7 +77,8 @@ fn classify_v6(address: Ipv6Addr) -> AddressClass {
         _ if address.is_unspecified() => Refusal::Unspecified,
         _ if address.is_loopback() => Refusal::Loopback,
         // IPv4-compatible (RFC 4291 §2.5.5.1), IPv4-translated (RFC 2765), local-use NAT64 (RFC 8215), 6to4
-        // (RFC 3056), Teredo (RFC 4380). In the last three the place of the IPv4 address depends on others' set-up.
+        // (RFC 3056), Teredo (RFC 4380). In the last three, the position of the IPv4 address depends on the set-up
+        // of others.
         [0, 0, 0, 0, 0, 0, ..] | [0, 0, 0, 0, 0xffff, 0, ..] => Refusal::Translated,
         [0x64, 0xff9b, 1, ..] | [0x2002, ..] | [0x2001, 0, ..] => Refusal::Translated,
         _ if METADATA_V6.contains(&address) => Refusal::Metadata,
@@ -85,7 +86,7 @@ fn classify_v6(address: Ipv6Addr) -> AddressClass {
         [0xfe80..=0xfebf, ..] => Refusal::LinkLocal,
         [0xff00..=0xffff, ..] => Refusal::Multicast,
         [0xfc00..=0xfdff, ..] => Refusal::Private,
-        // 2001::/23 is for protocols, 2001:db8::/32 and 3fff::/20 for documentation.
+        // 2001::/23 is for protocols, 2001:db8::/32 and 3fff::/20 are for documentation.
         [0x2001, 0x0001..=0x01ff | 0x0db8, ..] | [0x3fff, 0x0000..=0x0fff, ..] => Refusal::Reserved,
         [0x2000..=0x3fff, ..] => return AddressClass::Public,
         _ => Refusal::Reserved,

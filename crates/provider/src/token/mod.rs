@@ -1,4 +1,4 @@
-//! The services that hand out temporary credentials: how they are asked, and whose failure it was.
+//! The services that issue temporary credentials: sends requests to them and attributes failures to them.
 
 pub(crate) mod lease;
 mod words;
@@ -17,7 +17,7 @@ use crate::error::{ErrorAnswer, ErrorKind, MAX_ERROR_BYTES, ProviderError};
 use crate::token::lease::Held;
 pub(crate) use crate::token::words::advice;
 
-/// A service that hands out temporary credentials.
+/// A service that issues temporary credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TokenService {
     /// AWS Security Token Service.
@@ -31,7 +31,7 @@ pub enum TokenService {
 }
 
 impl TokenService {
-    /// Its name for people.
+    /// The service's name in messages for users.
     pub fn name(self) -> &'static str {
         match self {
             Self::AwsSts => "AWS STS",
@@ -41,13 +41,13 @@ impl TokenService {
         }
     }
 
-    /// Says of a failure that it was this service's, not the object store's.
+    /// Attributes a failure to this service rather than to the object store.
     pub(crate) fn failed(self, error: ProviderError) -> ProviderError {
         ProviderError::TokenService { service: self, error: Box::new(error) }
     }
 }
 
-/// What a token service answered.
+/// A token service's complete response.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
@@ -55,7 +55,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// What answers isn't the service.
+    /// The error for a response that can't have come from the service.
     pub(crate) fn garbage(&self) -> ProviderError {
         ErrorAnswer::new(StatusCode::BAD_GATEWAY, ErrorKind::Internal, None, &self.headers).into()
     }
@@ -65,16 +65,16 @@ impl Answer {
     }
 }
 
-/// The address of a service's path: the one that stands in for it, or its own.
+/// The URL of `path` at a service: at the configured substitute `instead`, or at the service's own address.
 pub(crate) fn address(instead: Option<&Endpoint>, own: &str, path: &str) -> Result<Uri, ProviderError> {
     let text = match instead {
         Some(endpoint) => format!("{endpoint}{path}"),
         None => format!("{own}{path}"),
     };
-    text.parse().map_err(|_| ProviderError::InvalidRequest("the token service's address"))
+    text.parse().map_err(|_| ProviderError::InvalidRequest("the token service's address is not a valid URL"))
 }
 
-/// Sends a document, with more fields in the header, and reads the whole answer.
+/// Posts a document and reads the whole response. `more` adds headers.
 pub(crate) async fn post(
     connections: &Connections,
     uri: &Uri,
@@ -88,13 +88,14 @@ pub(crate) async fn post(
     *request.uri_mut() = uri.clone();
     let headers = request.headers_mut();
     let host = uri.authority().map_or("", Authority::as_str);
-    let host = HeaderValue::from_str(host).map_err(|_| ProviderError::InvalidRequest("the host"))?;
+    let host = HeaderValue::from_str(host)
+        .map_err(|_| ProviderError::InvalidRequest("the token service's host is invalid"))?;
     headers.insert(HOST, host);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(payload.length()));
     more(headers, &payload)?;
     *request.body_mut() = Outgoing::of(payload).0;
-    // Seldom, and part of the future of each request that may need a token: on the heap, so that those are small.
+    // Every request that may need a token contains this future but rarely runs it. On the heap, it keeps them small.
     Box::pin(async {
         let (head, body) = connections.send(request, None, ResponseTimeout::Usual).await?.into_parts();
         let document = connections.document(body, MAX_ERROR_BYTES, ResponseTimeout::Usual).await?;
@@ -106,18 +107,18 @@ pub(crate) async fn post(
 pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 pub(crate) const JSON: &str = "application/json";
 
-/// The value of an `Authorization` field.
+/// The value of an `Authorization` header. `None` if the token is empty or not valid in a header.
 pub(crate) fn bearer(token: &str) -> Option<HeaderValue> {
-    // Google pads some tokens with dots; nothing of that is to be changed.
+    // The token is sent unchanged: Google pads some with dots.
     let mut value = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;
     value.set_sensitive(true);
     (!token.is_empty()).then_some(value)
 }
 
-/// Reads the answer of an OAuth 2.0 server (RFC 6749 §5.1).
+/// Reads the response of an OAuth 2.0 server (RFC 6749 §5.1). `None` if the token or its lifetime is missing.
 pub(crate) fn read_oauth(json: &Value, now: Timestamp) -> Option<Held<HeaderValue>> {
     let authorization = bearer(json["access_token"].as_str()?)?;
-    // A number by the standard; older servers of Microsoft write it as text.
+    // A number in the standard, a string in responses of older Microsoft servers.
     let lifetime = &json["expires_in"];
     let seconds = lifetime.as_i64().or_else(|| lifetime.as_str()?.parse().ok())?;
     Some(Held::new(authorization, now, SignedDuration::from_secs(seconds)))

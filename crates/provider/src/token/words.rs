@@ -1,14 +1,14 @@
-//! What to change when a service hands out no credential, by the service's own error codes.
+//! Messages and hints for refused credentials, selected by the token service's own error codes.
 
 use crate::error::{ErrorAnswer, ErrorKind};
 use crate::token::TokenService;
 
-/// A refusal in words for people.
+/// How one refusal is explained to the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Advice {
-    /// The service's code, or the start of one that ends in `*`.
+    /// The service's code. One that ends in `*` is a prefix.
     code: &'static str,
-    /// What it means.
+    /// What the code means.
     pub(crate) message: &'static str,
     /// What to change.
     pub(crate) hint: &'static str,
@@ -23,21 +23,21 @@ const NODE_KEY: &str = "The operator of this deployment must check BUCKETRY_AWS_
 const NODE_KEY_REFUSED: &str = "AWS STS does not accept the node's own AWS credentials.";
 
 const ROLE_REFUSED: &str = "AWS STS does not let this node assume the role.";
-const TRUST_POLICY: &str = "Check the role's ARN, and let the role's trust policy allow sts:AssumeRole to this \
+const TRUST_POLICY: &str = "Check the role's ARN. The role's trust policy must allow sts:AssumeRole to this \
                             deployment's AWS principal under the condition StringEquals { \"sts:ExternalId\": \
-                            your organization's external id }; the principal itself needs sts:AssumeRole too.";
+                            your organization's external id }. The principal itself needs sts:AssumeRole too.";
 
 const AWS_STS: &[Advice] = &[
     says("AccessDenied*", ROLE_REFUSED, TRUST_POLICY),
     says(
         "ValidationError",
-        "AWS STS takes the role's ARN or the external id for none.",
-        "Give the ARN as arn:aws:iam::123456789012:role/NAME, and the external id as your organization shows it.",
+        "AWS STS rejects the role's ARN or the external id as malformed.",
+        "Enter the ARN as arn:aws:iam::123456789012:role/NAME, and the external id as your organization shows it.",
     ),
     says(
         "RegionDisabledException",
         "AWS STS is not activated in the bucket's region for this deployment's AWS account.",
-        "The operator of this deployment activates the region in IAM, Account settings, Security Token Service.",
+        "The operator of this deployment must activate the region in IAM, Account settings, Security Token Service.",
     ),
     says("InvalidClientTokenId", NODE_KEY_REFUSED, NODE_KEY),
     says("UnrecognizedClientException", NODE_KEY_REFUSED, NODE_KEY),
@@ -50,32 +50,32 @@ const GOOGLE_IAM: &[Advice] = &[
     says(
         "SERVICE_DISABLED",
         "The IAM Service Account Credentials API is turned off in the project of this deployment's service account.",
-        "The operator of this deployment turns it on: gcloud services enable iamcredentials.googleapis.com.",
+        "The operator of this deployment must turn it on: gcloud services enable iamcredentials.googleapis.com.",
     ),
     says(
         "NOT_FOUND",
-        "There is no such service account.",
-        "Check the service account's e-mail address, and that it exists and is enabled.",
+        "The service account does not exist.",
+        "Check the e-mail address, and check that the service account exists and is enabled.",
     ),
     says(
         "*",
         "Google does not let this node impersonate the service account.",
-        "Check the e-mail address, and grant this deployment's service account \
-         roles/iam.serviceAccountTokenCreator on yours: gcloud iam service-accounts add-iam-policy-binding.",
+        "Check the e-mail address. On your service account, grant roles/iam.serviceAccountTokenCreator to this \
+         deployment's service account: gcloud iam service-accounts add-iam-policy-binding.",
     ),
 ];
 
 const NO_DIRECTORY: &str = "Microsoft Entra has no such directory (tenant).";
-const APPLICATION_REFUSED: &str = "Microsoft Entra does not let the application in.";
+const APPLICATION_REFUSED: &str = "Microsoft Entra does not accept the application.";
 
 const ENTRA: &[Advice] = &[
-    says("AADSTS90002", NO_DIRECTORY, "Check tenant: it is the directory's id or one of its domains."),
-    says("AADSTS900023", NO_DIRECTORY, "Check tenant: it is the directory's id or one of its domains."),
-    says("AADSTS900021", NO_DIRECTORY, "Check tenant: it is the directory's id or one of its domains."),
+    says("AADSTS90002", NO_DIRECTORY, "Check tenant: it must be the directory's id or one of its domains."),
+    says("AADSTS900023", NO_DIRECTORY, "Check tenant: it must be the directory's id or one of its domains."),
+    says("AADSTS900021", NO_DIRECTORY, "Check tenant: it must be the directory's id or one of its domains."),
     says(
         "AADSTS700016",
         "The directory has no such application.",
-        "Check appId (clientId), and that the application belongs to this tenant.",
+        "Check appId (clientId), and check that the application belongs to this tenant.",
     ),
     says(
         "AADSTS7000112",
@@ -85,27 +85,27 @@ const ENTRA: &[Advice] = &[
     says(
         "AADSTS7000215",
         "Microsoft Entra does not accept the client secret.",
-        "Paste the client secret's value, not its id; it is shown only when the secret is made \
-         (az ad sp credential reset makes a new one).",
+        "Enter the client secret's value, not its id. The value is shown only when the secret is created \
+         (az ad sp credential reset creates a new one).",
     ),
     says(
         "AADSTS7000222",
         "The application's client secret has expired.",
-        "Make a new client secret (az ad sp credential reset) and paste it.",
+        "Create a new client secret (az ad sp credential reset) and enter it.",
     ),
     says(
         "AADSTS53003",
-        "A Conditional Access policy of the directory keeps this node out.",
+        "A Conditional Access policy of the directory blocks this node.",
         "Exempt the application or this node's address from the policy in Microsoft Entra, Conditional Access.",
     ),
     says(
         "*",
         APPLICATION_REFUSED,
-        "Check tenant and appId, and the application's sign-in logs in Microsoft Entra.",
+        "Check tenant, appId and the application's sign-in logs in Microsoft Entra.",
     ),
 ];
 
-/// What a service's refusal asks for; `None` where the kind alone says enough.
+/// The advice for a service's refusal. `None` if the general message for the error's kind is enough.
 pub(crate) fn advice(service: TokenService, answer: &ErrorAnswer) -> Option<&'static Advice> {
     let table = match service {
         TokenService::AwsSts => AWS_STS,
@@ -118,7 +118,7 @@ pub(crate) fn advice(service: TokenService, answer: &ErrorAnswer) -> Option<&'st
     }
     let code = answer.code.as_deref().unwrap_or_default();
     table.iter().find(|advice| match advice.code.strip_suffix('*') {
-        // Of a failure or a wrong clock the rest of the codes tells nothing.
+        // The catch-all is about a refused identity. It would be wrong for an outage or throttling.
         Some("") => answer.kind == ErrorKind::KeyUnknown,
         Some(start) => code.starts_with(start),
         None => code == advice.code,
