@@ -1,4 +1,4 @@
-//! Bodies on their way to and from a provider: streamed, never gathered, and never waited for without a bound.
+//! Request and response bodies: streamed, never held in memory as a whole, with a timeout for every wait.
 
 use std::fmt;
 use std::pin::Pin;
@@ -18,7 +18,7 @@ use crate::pool::Incoming;
 
 type Stream = Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>;
 
-/// What is stored by a PUT or an upload of a part: content of a known length.
+/// The content of a PUT or of an uploaded part. Its length is known.
 pub struct Payload {
     content: Content,
     length: u64,
@@ -31,16 +31,16 @@ enum Content {
 }
 
 impl Payload {
-    /// A payload in memory. Its hash is signed along, so the provider verifies what arrives.
+    /// A payload in memory. Its hash is part of the signature, so the provider verifies the content.
     pub fn bytes(content: impl Into<Bytes>) -> Self {
         let content = content.into();
         let sha256 = sha256(&content);
         Self { length: content.len() as u64, content: Content::Bytes(content), sha256: Some(sha256) }
     }
 
-    /// A payload that is read while it is sent: the provider takes the next piece when it has room, so a slow
-    /// provider slows the source down. Sent with `UNSIGNED-PAYLOAD`. Never more than `length` bytes are sent; a source
-    /// that ends before fails the request, and the provider stores nothing.
+    /// A payload that is read while it is sent. The next piece is read when the provider has room for it, so a slow
+    /// provider slows the source down. Sent with `UNSIGNED-PAYLOAD`. If the source yields more or fewer than
+    /// `length` bytes, the request fails and the provider stores nothing.
     pub fn stream<B>(body: B, length: u64) -> Self
     where
         B: Body<Data = Bytes> + Send + 'static,
@@ -49,7 +49,7 @@ impl Payload {
         Self { content: Content::Stream(Box::pin(body.map_err(Into::into))), length, sha256: None }
     }
 
-    /// As [`Payload::stream`], for a source whose SHA-256 is known beforehand; the provider verifies it.
+    /// Like [`Payload::stream`], for a source whose SHA-256 is known in advance. The provider verifies it.
     pub fn stream_with_sha256<B>(body: B, length: u64, sha256: [u8; 32]) -> Self
     where
         B: Body<Data = Bytes> + Send + 'static,
@@ -58,7 +58,7 @@ impl Payload {
         Self { sha256: Some(sha256), ..Self::stream(body, length) }
     }
 
-    /// This payload between two texts, for formats that hold several parts.
+    /// Wraps the payload in a text before and one after it, for formats with several parts.
     pub(crate) fn framed(self, before: String, after: String) -> Self {
         let length = before.len() as u64 + self.length + after.len() as u64;
         let frame = FramedBody { before: before.into(), inner: Outgoing::of(self).0, after: after.into() };
@@ -87,18 +87,18 @@ pub(crate) fn sha256(content: &[u8]) -> [u8; 32] {
     hash
 }
 
-/// The source of a request's body failed, or didn't hold what was announced.
+/// The source of a request body failed, or its length differs from the announced one.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SourceFailed {
     #[error("the source failed: {0}")]
     Failed(BoxError),
     #[error("the source ended before the announced length")]
     Short,
-    #[error("the source holds more than the announced length")]
+    #[error("the source continues past the announced length")]
     Long,
 }
 
-/// The body of a request as the HTTP client takes it.
+/// A request body as the HTTP client needs it.
 pub(crate) struct Outgoing {
     content: Option<Content>,
     remaining: u64,
@@ -110,7 +110,7 @@ impl Outgoing {
         Self { content: None, remaining: 0, progress: None }
     }
 
-    /// The body, and for a streamed one the progress to watch.
+    /// Converts a payload into a body. A streamed one comes with its progress, which the sender must watch.
     pub(crate) fn of(payload: Payload) -> (Self, Option<Arc<Progress>>) {
         let progress = matches!(payload.content, Content::Stream(_)).then(|| Arc::new(Progress::new()));
         let content = (payload.length > 0).then_some(payload.content);
@@ -151,7 +151,7 @@ impl Body for Outgoing {
                 progress.wait_for_provider();
             }
             let data = match next {
-                // Trailers of the source say nothing to the provider.
+                // The source's trailers don't concern the provider.
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) if data.is_empty() => continue,
                     Ok(data) => data,
@@ -183,7 +183,7 @@ impl Body for Outgoing {
     }
 }
 
-/// A body with something before and after it. What follows is only sent once the body came whole.
+/// A body with a text before and after it. The text after it is sent only if the body is complete.
 struct FramedBody {
     before: Bytes,
     inner: Outgoing,
@@ -210,18 +210,20 @@ impl Body for FramedBody {
     }
 }
 
-/// Whose turn it is while a body is sent. A slow source is its caller's business; a provider that doesn't take what
-/// is there is ours.
+/// Tracks who is being waited for while a body is sent. A slow source is its caller's concern; a provider that
+/// doesn't accept available data is subject to the timeouts.
 #[derive(Debug)]
 pub(crate) struct Progress {
     start: Instant,
-    /// Milliseconds after `start` since when the provider has been waited for.
+    /// Milliseconds after `start` at which the wait for the provider began, or [`SOURCE`] during a wait for the
+    /// source.
     since: AtomicU64,
-    /// Whether the whole body is on its way.
+    /// Whether the whole body has been handed to the HTTP client.
     finished: AtomicBool,
 }
 
-/// How long a provider may be waited for while a body is sent, and once it is sent.
+/// How long to wait for the provider: while the body is being sent (`stall`), and for the response after that
+/// (`answer`).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BodyTimeouts {
     pub(crate) stall: Duration,
@@ -248,7 +250,8 @@ impl Progress {
         self.finished.store(true, Ordering::Relaxed);
     }
 
-    /// When the provider will have been silent for too long; at the earliest, if it is the source's turn.
+    /// When the provider will have been silent for too long. During a wait for the source, the earliest time at
+    /// which that is possible.
     fn deadline(&self, body_timeouts: BodyTimeouts) -> Instant {
         let limit =
             if self.finished.load(Ordering::Relaxed) { body_timeouts.answer } else { body_timeouts.stall };
@@ -258,7 +261,7 @@ impl Progress {
         }
     }
 
-    /// Waits for `answer` for as long as the provider goes on taking the body.
+    /// Waits for `answer` as long as the provider keeps accepting the body.
     pub(crate) async fn watch<F: Future>(
         &self,
         answer: F,
@@ -276,8 +279,8 @@ impl Progress {
     }
 }
 
-/// The body of an answer, streamed. A provider that sends nothing for the stall time-out (at most twice as long)
-/// ends it with [`ProviderError::TimedOut`]. Dropping it before its end closes the connection.
+/// A streamed response body. If the provider sends nothing for the stall timeout (at most twice as long), the body
+/// ends with [`ProviderError::TimedOut`]. Dropping it early closes the connection.
 pub struct ProviderBody {
     inner: Incoming,
     stall_timeout: Duration,
@@ -290,7 +293,7 @@ impl ProviderBody {
         Self { inner, stall_timeout, timer: None, moved: false }
     }
 
-    /// Reads the whole body into memory: at most `limit` bytes, in at most `within`.
+    /// Reads the whole body into memory. More than `limit` bytes, or a longer time than `within`, is an error.
     pub async fn collect_bounded(mut self, limit: usize, within: Duration) -> Result<Bytes, ProviderError> {
         let mut gathered = Vec::new();
         let all = async {
@@ -321,7 +324,8 @@ impl Body for ProviderBody {
             this.moved = true;
             return Poll::Ready(frame.map(|frame| frame.map_err(|error| ProviderError::from_client(&error))));
         }
-        // The timer isn't touched per frame, which would cost more than the frame: it asks whether any came.
+        // Resetting the timer for every frame would cost more than the frame, so the timer checks for progress when
+        // it fires.
         loop {
             let stall_timeout = this.stall_timeout;
             let timer = this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(stall_timeout)));
@@ -398,6 +402,6 @@ mod tests {
         let slow_source = Progress::new();
         slow_source.wait_for_source();
         let answer = tokio::time::sleep(limit * 4);
-        assert!(slow_source.watch(answer, body_timeouts).await.is_ok(), "the source may take its time");
+        assert!(slow_source.watch(answer, body_timeouts).await.is_ok(), "a slow source is allowed");
     }
 }

@@ -1,11 +1,11 @@
-//! Judges conditions here, for providers that don't: on their answers, or before a request.
+//! Evaluates conditions locally for providers that don't: before a request, or on a response.
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::driver::Conditions;
 use crate::error::ErrorKind;
 
-/// Whether conditions hold for an object (RFC 9110 §13.2.2). Times count in whole seconds, as HTTP writes them.
+/// Checks conditions on an object (RFC 9110 §13.2.2). Times are compared in whole seconds, as in HTTP dates.
 pub fn judge(
     conditions: &Conditions,
     etag: Option<&str>,
@@ -26,7 +26,7 @@ pub fn judge(
     }
 }
 
-/// Whether a list of entity tags names this one. `*` names every object.
+/// Whether a list of entity tags contains `etag`. `*` matches every object.
 fn names(list: &str, etag: Option<&str>) -> bool {
     fn bare(text: &str) -> &str {
         text.trim().trim_start_matches("W/").trim_matches('"')

@@ -1,4 +1,5 @@
-//! The connections of a node (or of the control plane) to all providers: one pool, one policy, one set of caches.
+//! The connections of a process (a node or the control plane) to all providers: one pool, one endpoint policy, one
+//! set of caches.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -27,27 +28,28 @@ use crate::s3::{Credentials, SigningKeys};
 use crate::tls::{self, TlsFailure};
 use crate::token::lease::Leases;
 
-/// How connections are made and how long anything may take.
+/// Settings of connections, with their timeouts.
 #[derive(Debug, Clone)]
 pub struct ConnectionSettings {
-    /// Which addresses may be connected to.
+    /// The addresses that connections may reach.
     pub policy: EndpointPolicy,
-    /// Certificates (PEM) of authorities to trust beside the machine's own.
+    /// Certificates (PEM) of authorities to trust in addition to the machine's own.
     pub extra_ca_pem: Option<Vec<u8>>,
-    /// The most time for resolving a name, for connecting, and for the TLS handshake, each.
+    /// The timeout of each step: resolving a name, connecting, and the TLS handshake.
     pub connect_timeout: Duration,
-    /// The most time from a request's last byte to the head of its answer, and for reading a document (a list page,
-    /// an error) to its end.
+    /// The timeout from the last byte of a request to the head of its response. Also the timeout for reading a
+    /// whole document: a list page or an error.
     pub answer_timeout: Duration,
-    /// The most time a provider may take none of a body that is sent, or send none of a body that is read.
+    /// The timeout without progress: while the provider accepts nothing of a request body, or sends nothing of a
+    /// response body.
     pub stall_timeout: Duration,
-    /// How long an unused connection is kept. Providers close theirs after 5 to 60 seconds.
+    /// How long an unused connection stays open. Providers close theirs after 5 to 60 seconds.
     pub idle_timeout: Duration,
-    /// How many unused connections are kept per host.
+    /// The maximum number of unused connections per host.
     pub max_idle_per_host: usize,
-    /// What the node is at the clouds, for access that is delegated to it.
+    /// The node's own identities at the clouds, used for delegated access.
     pub identity: NodeIdentity,
-    /// Services that stand in for those that hand out temporary credentials.
+    /// Substitutes for the services that issue temporary credentials.
     pub token_services: TokenServices,
 }
 
@@ -67,41 +69,42 @@ impl Default for ConnectionSettings {
     }
 }
 
-/// How long an answer may take.
+/// Which timeout applies to a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ResponseTimeout {
-    /// As long as the settings say.
+    /// [`ConnectionSettings::answer_timeout`].
     Usual,
-    /// Many times as long: the provider works on it, as copies and completions move whole objects.
+    /// [`SLOWNESS`] times as long, for requests that make the provider work: copies and completions move whole
+    /// objects.
     Slow,
 }
 
-/// How many times longer a slow answer may take.
+/// The factor of [`ResponseTimeout::Slow`].
 const SLOWNESS: u32 = 10;
 
-/// Why connections can't be set up at all; the settings must change.
+/// Why connections can't be set up. The settings must change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectionsError {
     /// The extra certificates can't be read.
-    #[error("the extra CA file holds no certificate in PEM form that can be trusted")]
+    #[error("the CA file must contain valid certificates in PEM form (--ca-file or BUCKETRY_CA_FILE)")]
     ExtraCa,
     /// TLS can't be configured.
-    #[error("TLS can't be set up")]
+    #[error("TLS can't be configured")]
     Tls,
 }
 
-/// How connections were used.
+/// How many connections and requests there were.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ConnectionStats {
-    /// Connections that were opened.
+    /// The number of opened connections.
     pub opened: u64,
-    /// Requests that were sent over them.
+    /// The number of requests sent over them.
     pub requests: u64,
 }
 
-/// The way to all providers. Cheap to clone; clones share the pool and the caches.
+/// Sends requests to all providers. Cheap to clone; clones share the pool and the caches.
 ///
-/// Requests follow no redirects and read no proxy settings from the environment: both would lead around the
+/// Redirects are not followed and proxy settings in the environment are ignored, because both would bypass the
 /// endpoint policy.
 #[derive(Clone)]
 pub struct Connections(Arc<ConnectionsInner>);
@@ -119,13 +122,13 @@ struct ConnectionsInner {
 }
 
 impl Connections {
-    /// Connections with the machine's resolver and clock.
+    /// Creates connections with the system's resolver and clock.
     pub fn new(settings: ConnectionSettings) -> Result<Self, ConnectionsError> {
         Self::with(settings, Arc::new(SystemResolver), Arc::new(SystemClock))
     }
 
-    /// Connections with another resolver or clock. Requests are signed with the clock's time; time-outs follow the
-    /// runtime's.
+    /// Creates connections with a given resolver and clock. Requests are signed with the clock's time; timeouts use
+    /// the runtime's.
     pub fn with(
         settings: ConnectionSettings,
         resolver: Arc<dyn Resolver>,
@@ -156,7 +159,7 @@ impl Connections {
         &self.0.settings
     }
 
-    /// How connections were used so far.
+    /// The counts since the start.
     pub fn stats(&self) -> ConnectionStats {
         ConnectionStats { opened: self.0.dialer.opened(), requests: self.0.requests.load(Ordering::Relaxed) }
     }
@@ -174,15 +177,15 @@ impl Connections {
         &self.0.tokens
     }
 
-    /// The sessions of all roles.
+    /// The assumed-role sessions of all roles.
     pub(crate) fn roles(&self) -> &Leases<Arc<Credentials>> {
         &self.0.roles
     }
 
-    /// Sends a request and waits for the head of its answer; `progress` belongs to a streamed body.
+    /// Sends a request and waits for the head of its response. `progress` is that of a streamed body.
     ///
-    /// Dropping the future gives the request up: a connection that it was written to is closed, and whether the
-    /// provider carries it out is unknown.
+    /// Dropping the future cancels the request and closes its connection. Whether the provider carries out the
+    /// request is unknown.
     pub(crate) async fn send(
         &self,
         request: Request<Outgoing>,
@@ -191,7 +194,7 @@ impl Connections {
     ) -> Result<Response<Incoming>, ProviderError> {
         let within = self.answer_timeout(response_timeout);
         self.0.requests.fetch_add(1, Ordering::Relaxed);
-        // A future is moved into the one that waits for it at each step outwards: on the heap it stays where it is.
+        // A future is copied into the one that awaits it, at every level. On the heap it stays in place.
         let answer = Box::pin(self.0.pool.send(request));
         match progress {
             Some(progress) => {
@@ -202,7 +205,7 @@ impl Connections {
         }
     }
 
-    /// Reads a document to its end, bounded in size and time.
+    /// Reads a whole document, limited in size and time.
     pub(crate) async fn document(
         &self,
         body: Incoming,
@@ -220,12 +223,12 @@ impl Connections {
         }
     }
 
-    /// The addresses of a host that the policy lets through.
+    /// Resolves a host. Returns the addresses that the policy allows.
     pub(crate) async fn resolve(&self, host: &Host, port: u16) -> Result<Vec<SocketAddr>, ProviderError> {
         Ok(self.0.dialer.resolve(host, port).await?)
     }
 
-    /// A connection of its own, outside of the pool, to addresses that [`Connections::resolve`] gave.
+    /// Opens a dedicated connection, outside the pool, to addresses returned by [`Connections::resolve`].
     pub(crate) async fn connect(
         &self,
         host: &Host,
@@ -234,7 +237,7 @@ impl Connections {
         Ok(self.0.dialer.connect(host, addresses).await?)
     }
 
-    /// Agrees on TLS over a connection, and closes it.
+    /// Performs a TLS handshake over a connection and then closes it.
     pub(crate) async fn handshake(&self, host: &Host, stream: TcpStream) -> Result<(), ProviderError> {
         let name = match host {
             Host::Address(address) => ServerName::from(*address),

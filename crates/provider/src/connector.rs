@@ -1,5 +1,4 @@
-//! The connector of the pool: the guarded dialer, then TLS where the scheme asks for it, all within a time
-//! bound.
+//! The pool's connector: the guarded dialer, then TLS if the scheme is https, both within one timeout.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -42,16 +41,16 @@ impl Service<Uri> for GuardedConnector {
     }
 }
 
-/// The host of a URI as the policy understands it. A literal address never reaches a resolver; what only looks like
-/// a number is a name, and judged by what it resolves to.
+/// The host of a URI as the policy sees it. A literal address never reaches a resolver. A host that only looks like
+/// a number is a name and is judged by the addresses that it resolves to.
 fn host_of(uri: &Uri) -> Option<Host> {
     let text = uri.host()?;
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     Some(bare.parse().map_or_else(|_| Host::Name(text.to_ascii_lowercase()), Host::Address))
 }
 
-/// Adds TLS, and bounds the time of resolving, connecting and the handshake together, so that a silent peer doesn't
-/// keep a request waiting for ever.
+/// Adds TLS and one timeout for resolving, connecting and the handshake together, so that a silent peer can't block
+/// a request forever.
 #[derive(Clone, Debug)]
 pub(crate) struct BoundedConnector {
     pub(crate) inner: HttpsConnector<GuardedConnector>,

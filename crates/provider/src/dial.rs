@@ -1,8 +1,8 @@
-//! Opens TCP connections to endpoints, past the endpoint policy and never around it.
+//! Opens TCP connections to endpoints, always through the endpoint policy.
 //!
-//! A name is resolved once; every address of the answer is judged; only addresses that passed are connected to, by
-//! address and without a second lookup, so a name that changes its answer between check and connection gains
-//! nothing. What the socket says it is connected to is judged once more.
+//! A name is resolved once and every returned address is judged. Connections go to the allowed addresses only,
+//! without a second lookup, so a name that changes its addresses between the check and the connection gains
+//! nothing. The peer address of the connected socket is judged once more.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -18,32 +18,32 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::policy::{EndpointPolicy, Refusal};
 use crate::resolve::Resolver;
 
-/// How long one address may keep the next one waiting (RFC 8305 §5).
+/// How long to wait for one address before trying the next in parallel (RFC 8305 §5).
 const STAGGER: Duration = Duration::from_millis(250);
-/// How many addresses of one name are tried.
+/// The maximum number of addresses to try per name.
 const MAX_ADDRESSES: usize = 8;
 
-/// Why no connection came about.
+/// Why no connection was established.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum DialError {
     /// The policy refuses all addresses of the host.
     #[error("the endpoint policy refuses {0}")]
     Blocked(Refusal),
-    /// The name has no addresses, or nobody could tell them.
+    /// The name has no addresses, or the lookup failed.
     #[error("the host name can't be resolved")]
     DnsFailed,
-    /// The machine is there and nothing listens.
+    /// The host refuses connections to the port.
     #[error("the connection was refused")]
     Refused,
-    /// Nothing answered in time.
-    #[error("no connection within the time allowed")]
+    /// No address responded in time.
+    #[error("the connection attempt timed out")]
     TimedOut,
-    /// No way leads there.
+    /// The network has no route to the address, or the attempt failed in another way.
     #[error("the address can't be reached")]
     Unreachable,
 }
 
-/// The one place that opens connections to addresses that users typed.
+/// Opens connections to addresses that users typed. Nothing else does.
 #[derive(Debug)]
 pub(crate) struct Dialer {
     policy: EndpointPolicy,
@@ -61,7 +61,7 @@ impl Dialer {
         Self { policy, resolver, connect_timeout, opened: AtomicU64::new(0) }
     }
 
-    /// The addresses of `host` that may be connected to; at least one.
+    /// Resolves `host`. Returns at least one address, all of them allowed by the policy.
     pub(crate) async fn resolve(&self, host: &Host, port: u16) -> Result<Vec<SocketAddr>, DialError> {
         let (name, addresses) = match host {
             Host::Address(address) => (None, vec![*address]),
@@ -89,8 +89,8 @@ impl Dialer {
         }
     }
 
-    /// Connects to the first of `addresses`, which [`Dialer::resolve`] made, that answers. Dropping the future
-    /// gives up all attempts.
+    /// Connects to whichever of `addresses` (from [`Dialer::resolve`]) responds first. Dropping the future cancels
+    /// all attempts.
     pub(crate) async fn connect(
         &self,
         host: &Host,
@@ -120,7 +120,7 @@ impl Dialer {
         }
     }
 
-    /// How many connections were opened.
+    /// The number of connections opened so far.
     pub(crate) fn opened(&self) -> u64 {
         self.opened.load(Ordering::Relaxed)
     }
@@ -133,7 +133,8 @@ impl Dialer {
         })?;
         let peer = stream.peer_addr().map_err(|_| DialError::Unreachable)?;
         self.judge_peer(host, address.ip(), peer.ip())?;
-        // Requests are written whole; waiting for more to send only adds latency. A socket that refuses works too.
+        // Requests are written whole, so Nagle's algorithm would only add latency. The connection also works if
+        // this fails.
         let _ = stream.set_nodelay(true);
         Ok(stream)
     }
@@ -161,7 +162,7 @@ mod tests {
 
     use super::*;
 
-    /// Answers question `n` with answer `n`, and with the last one from then on.
+    /// Returns answer `n` to lookup `n`, and the last answer from then on.
     #[derive(Debug)]
     struct Script {
         answers: Vec<Vec<IpAddr>>,
@@ -200,13 +201,13 @@ mod tests {
         let dialer = Dialer::new(policy, Arc::clone(&resolver) as _, Duration::from_millis(50));
 
         let addresses = dialer.resolve(&name("rebind.example"), port).await.unwrap();
-        assert_eq!(addresses, [SocketAddr::new([192, 0, 2, 1].into(), port)], "loopback was sorted out");
+        assert_eq!(addresses, [SocketAddr::new([192, 0, 2, 1].into(), port)], "loopback is filtered out");
 
         let outcome = dialer.connect(&name("rebind.example"), &addresses).await;
         assert!(outcome.is_err(), "nothing listens at the checked address");
-        assert_eq!(resolver.asked.load(Ordering::SeqCst), 1, "connecting asked the resolver again");
+        assert_eq!(resolver.asked.load(Ordering::SeqCst), 1, "connecting resolved the name again");
         let dialed = timeout(Duration::ZERO, listener.accept()).await;
-        assert!(dialed.is_err(), "the address of the second answer was connected to");
+        assert!(dialed.is_err(), "connected to the address of the second answer");
     }
 
     #[tokio::test]

@@ -1,8 +1,8 @@
-//! What every provider's driver can do, in words that belong to no provider.
+//! The interface that every provider's driver implements, in provider-neutral terms.
 //!
-//! Keys pass byte for byte: nothing here trims, joins, normalises or decodes them. Bodies are streamed. Errors keep
-//! the provider's status and code. Dropping the future of any method gives the request up: its connection is
-//! closed, and if it changes something, whether it did is unknown.
+//! Keys are passed through byte for byte: nothing here trims, joins, normalises or decodes them. Bodies are
+//! streamed. Errors retain the provider's status and code. Dropping the future of any method cancels the request
+//! and closes its connection. If the request changes something, whether the change took effect is unknown.
 
 mod client_text;
 
@@ -21,45 +21,46 @@ pub use crate::driver::client_text::{
 use crate::error::ProviderError;
 use crate::s3::S3Driver;
 
-/// An open bucket. Light: a node holds one for each bucket that it serves.
+/// An open bucket. Drivers are lightweight: a node has one per bucket that it serves.
 #[async_trait]
 pub trait Driver: fmt::Debug + Send + Sync {
-    /// What the provider offers. Callers ask before they rely on it.
+    /// What the provider supports. Callers check this before they rely on a feature.
     fn capabilities(&self) -> &'static Capabilities;
 
-    /// Where requests go to, and what permissions are called there.
+    /// Where requests go, and the provider's names for permissions.
     fn site(&self) -> Site;
 
-    /// Asks whether the bucket is there (the cheapest request that the provider has). The answer to a refusal may
-    /// lack the reason; [`crate::probe::probe`] knows how to learn it.
+    /// Checks whether the bucket exists, with the provider's cheapest request. The error may lack a reason, which
+    /// [`crate::probe::probe`] finds out.
     async fn head_bucket(&self) -> Result<(), ProviderError>;
 
-    /// One page of the list of keys, in the order of their UTF-8 bytes.
+    /// Lists one page of objects, in the order of the UTF-8 bytes of their keys.
     async fn list(&self, request: &ListRequest) -> Result<ListPage, ProviderError>;
 
-    /// What is known of an object, without its content.
+    /// Returns an object's metadata without its content.
     async fn head(&self, key: &str, conditions: &Conditions) -> Result<ObjectInfo, ProviderError>;
 
-    /// An object, or a range of it, as a stream.
+    /// Streams an object or a range of it.
     async fn get(&self, key: &str, request: &GetRequest) -> Result<ObjectRead, ProviderError>;
 
-    /// Stores an object whole, or not at all.
+    /// Stores an object. If this fails before the end of the payload, nothing is stored.
     async fn put(&self, key: &str, payload: Payload, request: &PutRequest) -> Result<Stored, ProviderError>;
 
-    /// Deletes an object, or one version of it. Deleting what isn't there succeeds.
+    /// Deletes an object, or one version of it. Deleting a missing object succeeds.
     async fn delete(&self, key: &str, version: Option<&VersionId>) -> Result<Deleted, ProviderError>;
 
     /// Copies an object within the bucket without moving its content through this process.
     async fn copy(&self, source: &str, key: &str, request: &CopyRequest) -> Result<Stored, ProviderError>;
 
-    /// Begins a multipart upload. Until it is completed or aborted its parts take up room at the provider.
+    /// Begins a multipart upload. Its parts use storage at the provider until it is completed or aborted.
     async fn create_multipart(
         &self,
         key: &str,
         attributes: &ObjectAttributes,
     ) -> Result<UploadId, ProviderError>;
 
-    /// Stores one part (1 to [`MultipartLimits::max_parts`]); a part that was there is replaced.
+    /// Stores one part. Numbers run from 1 to [`MultipartLimits::max_parts`]. An existing part with the number is
+    /// replaced.
     async fn upload_part(
         &self,
         key: &str,
@@ -68,10 +69,10 @@ pub trait Driver: fmt::Debug + Send + Sync {
         payload: Payload,
     ) -> Result<Part, ProviderError>;
 
-    /// One page of the parts that are stored, those after number `after`.
+    /// Lists one page of the stored parts whose numbers are greater than `after`.
     async fn list_parts(&self, key: &str, upload: &UploadId, after: u32) -> Result<PartsPage, ProviderError>;
 
-    /// Makes an object of the parts, which must come in rising order.
+    /// Completes an upload: creates an object from `parts`, which must be in ascending order.
     async fn complete_multipart(
         &self,
         key: &str,
@@ -80,104 +81,103 @@ pub trait Driver: fmt::Debug + Send + Sync {
         conditions: &Conditions,
     ) -> Result<Stored, ProviderError>;
 
-    /// Takes the parts away.
+    /// Aborts an upload and deletes its parts.
     async fn abort_multipart(&self, key: &str, upload: &UploadId) -> Result<(), ProviderError>;
 
-    /// One page of the uploads that were begun and neither completed nor aborted, where
-    /// [`Capabilities::list_uploads`] says so.
+    /// Lists one page of in-progress multipart uploads. Requires [`Capabilities::list_uploads`].
     async fn list_uploads(&self, request: &UploadsRequest) -> Result<UploadsPage, ProviderError>;
 
-    /// The tags of an object, where [`Capabilities::tags`] says so.
+    /// Returns the tags of an object. Requires [`Capabilities::tags`].
     async fn get_tags(&self, _key: &str) -> Result<Vec<Tag>, ProviderError> {
-        Err(ProviderError::InvalidRequest("the provider keeps no tags"))
+        Err(ProviderError::InvalidRequest("the provider does not support tags"))
     }
 
-    /// Replaces all tags of an object, where [`Capabilities::tags`] says so.
+    /// Replaces all tags of an object. Requires [`Capabilities::tags`].
     async fn put_tags(&self, _key: &str, _tags: &[Tag]) -> Result<(), ProviderError> {
-        Err(ProviderError::InvalidRequest("the provider keeps no tags"))
+        Err(ProviderError::InvalidRequest("the provider does not support tags"))
     }
 
-    /// The driver itself, where the provider speaks S3: requests of that protocol can be forwarded as they came, as
-    /// far as [`Capabilities::protocol`] says.
+    /// The driver itself if the provider speaks S3. Requests of that protocol can then be forwarded unchanged, within
+    /// the limits of [`Capabilities::protocol`].
     fn forwarder(&self) -> Option<&S3Driver> {
         None
     }
 }
 
-/// A driver as it is handed around.
+/// A driver with shared ownership.
 pub type SharedDriver = Arc<dyn Driver>;
 
-/// What a provider offers.
+/// What a provider supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capabilities {
-    /// Lists can start after a key that is given by name.
+    /// Lists can start after a given key.
     pub list_start_after: bool,
-    /// GET and HEAD know `If-Match`, `If-None-Match` and the two conditions on time.
+    /// GET and HEAD support `If-Match`, `If-None-Match`, `If-Modified-Since` and `If-Unmodified-Since`.
     pub conditional_get: bool,
-    /// PUT and completing know `If-None-Match: *`.
+    /// PUT and completing an upload support `If-None-Match: *`.
     pub put_if_absent: bool,
-    /// PUT and completing know `If-Match`.
+    /// PUT and completing an upload support `If-Match`.
     pub put_if_match: bool,
     /// Objects can be copied within the provider.
     pub copy: bool,
-    /// Uploads that go on can be listed.
+    /// In-progress multipart uploads can be listed.
     pub list_uploads: bool,
-    /// Tags of objects are read and replaced by [`Driver::get_tags`] and [`Driver::put_tags`]. Where the whole
-    /// [`protocol`](Capabilities::protocol) is spoken, requests for them are forwarded instead.
+    /// [`Driver::get_tags`] and [`Driver::put_tags`] work. If the whole [`protocol`](Capabilities::protocol) is
+    /// supported, requests for tags are forwarded instead.
     pub tags: bool,
-    /// Checksums in headers (`x-amz-checksum-…`) are verified, kept and told.
+    /// Checksums in headers (`x-amz-checksum-…`) are verified, stored and returned.
     pub checksums: bool,
-    /// How much of S3's own protocol the provider takes as it is.
+    /// How much of the S3 protocol the provider supports.
     pub protocol: S3Protocol,
-    /// The longest key in bytes.
+    /// The maximum length of a key in bytes.
     pub max_key_bytes: usize,
-    /// The largest object of one PUT, in bytes.
+    /// The maximum size of an object in one PUT, in bytes.
     pub max_put_bytes: u64,
-    /// The bounds of multipart uploads.
+    /// The limits of multipart uploads.
     pub multipart: MultipartLimits,
 }
 
-/// How much of S3's own protocol a provider takes as it is.
+/// How much of the S3 protocol a provider supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum S3Protocol {
-    /// Nothing: it speaks another one.
+    /// None: it speaks a different protocol.
     None,
-    /// Reading, and what the methods of [`Driver`] need. What goes beyond would be refused, or left out silently.
+    /// Reads, and what the methods of [`Driver`] need. Anything more would be refused or silently ignored.
     Basic,
     /// Versions, tags, encryption, storage classes.
     Whole,
 }
 
-/// The bounds of multipart uploads.
+/// The limits of multipart uploads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MultipartLimits {
-    /// The smallest part, except the last, in bytes.
+    /// The minimum size of a part in bytes. The last part may be smaller.
     pub min_part_bytes: u64,
-    /// The largest part in bytes.
+    /// The maximum size of a part in bytes.
     pub max_part_bytes: u64,
     /// The highest part number.
     pub max_parts: u32,
 }
 
-/// Where a driver's requests go to, and what its provider calls things.
+/// Where a driver's requests go, and the provider's names for permissions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Site {
-    /// Whether connections are encrypted.
+    /// Whether connections use TLS.
     pub tls: bool,
-    /// The host that is connected to.
+    /// The host to connect to.
     pub host: Host,
-    /// Its port.
+    /// The TCP port to connect to.
     pub port: u16,
-    /// Whether the account is part of the host's name, so that a host that doesn't exist is an account that doesn't.
+    /// Whether the host name contains the account. If so, a host that doesn't exist means a missing account.
     pub names_account: bool,
-    /// The provider's names of the permissions.
+    /// The provider's names for permissions, and hints.
     pub permissions: &'static Permissions,
 }
 
-/// A provider's names of the permissions that the operations need, for hints.
+/// A provider's names for the permissions that operations need, used in hints ("Grant NAME to the key.").
 #[derive(Debug, PartialEq, Eq)]
 pub struct Permissions {
-    /// To ask for the bucket and to list it.
+    /// To look up the bucket and to list it.
     pub list: &'static str,
     /// To store objects.
     pub write: &'static str,
@@ -187,24 +187,24 @@ pub struct Permissions {
     pub delete: &'static str,
     /// To read and change tags of objects.
     pub tags: &'static str,
-    /// What to do about everything else.
+    /// What to do about failures other than missing permissions.
     pub hints: &'static Hints,
 }
 
-/// What to change, in a provider's own words.
+/// What the user should change, in the provider's own terms.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Hints {
-    /// The provider doesn't know who asks.
+    /// The access key or account is unknown.
     pub key_unknown: &'static str,
     /// The secret is wrong.
     pub secret_wrong: &'static str,
     /// The credential has expired.
     pub token_expired: &'static str,
-    /// There is no such account.
+    /// The account doesn't exist.
     pub account_not_found: &'static str,
-    /// There is no such bucket.
+    /// The bucket doesn't exist.
     pub bucket_not_found: &'static str,
-    /// What the provider's own error codes ask for, before all the above.
+    /// Pairs of the provider's own error code and the hint for it. They take precedence over the hints above.
     pub of_code: &'static [(&'static str, &'static str)],
 }
 
@@ -213,78 +213,78 @@ pub struct Hints {
 pub struct ListRequest {
     /// Only keys that begin with this.
     pub prefix: String,
-    /// Keys that hold this after the prefix are folded into one common prefix.
+    /// Keys that contain this after the prefix are grouped under one common prefix.
     pub delimiter: Option<String>,
     /// Only keys after this one.
     pub start_after: Option<String>,
-    /// Where the page before ended.
+    /// Continues the list after the previous page: [`ListPage::next`].
     pub token: Option<PageToken>,
-    /// The most keys and prefixes of the page; the provider may answer fewer.
+    /// The maximum number of keys and prefixes in the page. The provider may return fewer.
     pub max_keys: Option<u16>,
 }
 
 /// A page of a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListPage {
-    /// The objects.
+    /// The objects, in the order of their keys.
     pub objects: Vec<ListedObject>,
-    /// The common prefixes, where a delimiter was given.
+    /// The common prefixes, if a delimiter was given.
     pub prefixes: Vec<String>,
-    /// Where the next page begins; `None` on the last one.
+    /// The token of the next page. `None` on the last page.
     pub next: Option<PageToken>,
 }
 
 /// An object in a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListedObject {
-    /// Its key.
+    /// The whole key, including the listed prefix.
     pub key: String,
-    /// Its size in bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// Its entity tag, in quotes.
+    /// The entity tag, including its quotes.
     pub etag: Option<String>,
-    /// When it was stored.
+    /// When the object was stored.
     pub last_modified: Option<Timestamp>,
     /// The provider's storage class.
     pub storage_class: Option<String>,
 }
 
-/// Conditions that must hold, or else the request fails with
+/// Conditions on an object. If one isn't met, the request fails with
 /// [`PreconditionFailed`](crate::error::ErrorKind::PreconditionFailed) or
 /// [`NotModified`](crate::error::ErrorKind::NotModified).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Conditions {
     /// The entity tag must be one of these.
     pub if_match: Option<String>,
-    /// The entity tag must be none of these; `*` means that there must be no object.
+    /// The entity tag must be none of these. `*` means that the object must not exist.
     pub if_none_match: Option<String>,
-    /// It must have changed since.
+    /// The object must have changed after this time.
     pub if_modified_since: Option<Timestamp>,
-    /// It must not have changed since.
+    /// The object must not have changed after this time.
     pub if_unmodified_since: Option<Timestamp>,
 }
 
 /// A range of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ByteRange {
-    /// From the first to the last of these, both included.
+    /// From the first to the last of these offsets, both included.
     Closed(u64, u64),
-    /// From this to the end.
+    /// From this offset to the end.
     From(u64),
-    /// This many at the end.
+    /// The last bytes, this many.
     Last(u64),
 }
 
-/// How an object is read.
+/// The options for reading an object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GetRequest {
-    /// Only this range.
+    /// The range to read. `None` reads the whole object.
     pub range: Option<ByteRange>,
-    /// Only if these hold.
+    /// The conditions that must be met.
     pub conditions: Conditions,
 }
 
-/// What is kept with an object and comes back with it.
+/// Headers and metadata that are stored with an object and returned with it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ObjectAttributes {
     /// `Content-Type`.
@@ -297,124 +297,124 @@ pub struct ObjectAttributes {
     pub content_encoding: Option<String>,
     /// `Content-Language`.
     pub content_language: Option<String>,
-    /// `Expires`, as text.
+    /// `Expires`, unparsed.
     pub expires: Option<String>,
-    /// The user's own names (lower case, characters of HTTP tokens) and values (visible ASCII).
+    /// User metadata: names (lower case, characters of HTTP tokens) and values (visible ASCII).
     pub metadata: Vec<(String, String)>,
 }
 
-/// How an object is stored.
+/// The options for storing an object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PutRequest {
-    /// What is kept with it.
+    /// Headers and metadata to store with the object.
     pub attributes: ObjectAttributes,
-    /// Only if these hold.
+    /// The conditions that must be met.
     pub conditions: Conditions,
 }
 
-/// How an object is copied.
+/// The options for copying an object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CopyRequest {
-    /// Replaces what is kept with the source; `None` copies it.
+    /// Replaces the attributes of the source. `None` copies them.
     pub attributes: Option<ObjectAttributes>,
     /// Conditions on the source.
     pub source_conditions: Conditions,
 }
 
-/// What is known of an object.
+/// An object's metadata.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ObjectInfo {
-    /// The size of the whole object in bytes, also where a range was read.
+    /// The size of the whole object in bytes, even if only a range was read.
     pub size: Option<u64>,
-    /// The entity tag, in quotes.
+    /// The entity tag, including its quotes.
     pub etag: Option<String>,
-    /// When it was stored.
+    /// When the object was stored.
     pub last_modified: Option<Timestamp>,
-    /// The version, in buckets that keep versions.
+    /// The version, in versioned buckets.
     pub version: Option<String>,
-    /// What was stored with it.
+    /// Headers and metadata that were stored with the object.
     pub attributes: ObjectAttributes,
-    /// The header of the provider's answer as it came.
+    /// All headers of the provider's response, unchanged.
     pub headers: HeaderMap,
 }
 
 /// An object that is being read.
 #[derive(Debug)]
 pub struct ObjectRead {
-    /// What is known of it.
+    /// The object's metadata.
     pub info: ObjectInfo,
-    /// The first and last byte of the range that follows, where it isn't the whole object.
+    /// The offsets of the first and last byte of the range. `None` if the body is the whole object.
     pub range: Option<(u64, u64)>,
     /// The content, streamed.
     pub body: ProviderBody,
 }
 
-/// What a provider answers when an object is stored.
+/// What a provider returns when an object is stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stored {
-    /// The entity tag, in quotes.
+    /// The entity tag, including its quotes.
     pub etag: Option<String>,
-    /// The version, in buckets that keep versions.
+    /// The version, in versioned buckets.
     pub version: Option<String>,
 }
 
-/// What a provider answers when an object is deleted.
+/// What a provider returns when an object is deleted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Deleted {
-    /// The version that was deleted, or that marks the deletion.
+    /// The version that was deleted, or the version of the delete marker.
     pub version: Option<String>,
 }
 
 /// A tag of an object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tag {
-    /// Its name.
+    /// The name of the tag; S3 calls it the key.
     pub key: String,
-    /// Its value.
+    /// The value of the tag. May be empty.
     pub value: String,
 }
 
-/// Which uploads that go on to list.
+/// Which in-progress multipart uploads to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UploadsRequest {
-    /// Only those of keys that begin with this.
+    /// Only uploads of keys that begin with this.
     pub prefix: String,
-    /// Keys that hold this after the prefix are folded into one common prefix.
+    /// Keys that contain this after the prefix are grouped under one common prefix.
     pub delimiter: Option<String>,
-    /// Only those after this one.
+    /// Only uploads after this position.
     pub after: UploadsMarker,
-    /// The most uploads and prefixes of the page; the provider may answer fewer.
+    /// The maximum number of uploads and prefixes in the page. The provider may return fewer.
     pub max_uploads: u16,
 }
 
-/// Where a page of uploads ended. Providers know it by the key, by the upload, or by both.
+/// The position where a page of uploads ended. A provider identifies it by key, by upload, or by both.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UploadsMarker {
-    /// The key.
+    /// The key of the last upload.
     pub key: Option<String>,
-    /// The upload.
+    /// The id of the last upload.
     pub upload: Option<UploadId>,
 }
 
-/// A page of the uploads that go on.
+/// A page of in-progress multipart uploads.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UploadsPage {
     /// The uploads.
     pub uploads: Vec<ListedUpload>,
-    /// The common prefixes, where a delimiter was given.
+    /// The common prefixes, if a delimiter was given.
     pub prefixes: Vec<String>,
-    /// Where the next page begins; `None` on the last one.
+    /// The position after which the next page begins. `None` on the last page.
     pub next: Option<UploadsMarker>,
 }
 
-/// An upload that goes on.
+/// An in-progress multipart upload.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListedUpload {
-    /// The key of the object that it becomes.
+    /// The key of the object that the upload creates.
     pub key: String,
-    /// Its name, as the provider gave it: [`UploadId::new`] says whether it is one that can be used.
+    /// The upload's id as the provider sent it. Check it with [`UploadId::new`] before use.
     pub upload: String,
-    /// When it was begun.
+    /// When the upload began.
     pub initiated: Option<Timestamp>,
     /// The provider's storage class.
     pub storage_class: Option<String>,
@@ -423,19 +423,19 @@ pub struct ListedUpload {
 /// A stored part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// Its number, from 1.
+    /// The number of the part, from 1.
     pub number: u32,
-    /// Its entity tag, in quotes.
+    /// The entity tag, including its quotes.
     pub etag: String,
-    /// Its size in bytes.
+    /// The size in bytes.
     pub size: u64,
 }
 
 /// A page of the stored parts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PartsPage {
-    /// The parts, in rising order.
+    /// The parts, in ascending order of their numbers.
     pub parts: Vec<Part>,
-    /// The number to list after for the next page; `None` on the last one.
+    /// The part number after which the next page begins. `None` on the last page.
     pub next: Option<u32>,
 }

@@ -1,20 +1,20 @@
-//! How keys and query values are written in URLs.
+//! Encodes keys and query values for URLs.
 
 use std::borrow::Cow;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-/// Everything but the unreserved characters of RFC 3986 §2.3, which is the set that SigV4 asks for.
+/// All characters except the unreserved ones of RFC 3986 §2.3. SigV4 requires this set.
 const VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const PATH: &AsciiSet = &VALUE.remove(b'/');
 
-/// Appends a key as a path. Slashes stay, every other byte that could mean something is escaped, once.
+/// Appends a key as a path. Slashes remain; every other reserved byte is escaped once.
 pub(crate) fn push_path(out: &mut String, key: &str) {
     out.extend(utf8_percent_encode(key, PATH));
 }
 
-/// The parameters of a request, written in the order and the notation that signatures need, so that one text serves
-/// the URL and what is signed.
+/// The query parameters of a request, in the order and encoding that signatures require. The same text is used in
+/// the URL and for the signature.
 #[derive(Debug, Default)]
 pub(crate) struct Query(Vec<(&'static str, String)>);
 
@@ -31,13 +31,13 @@ impl Query {
         self.0.push((name, value.to_owned()));
     }
 
-    /// The parameters as they are meant, sorted by name.
+    /// The unencoded parameters, sorted by name.
     pub(crate) fn sorted(&mut self) -> &[(&'static str, String)] {
         self.0.sort();
         &self.0
     }
 
-    /// The canonical query: sorted by name, `name=value`, also where the value is empty.
+    /// The canonical query: sorted by name, and `name=` for an empty value.
     pub(crate) fn into_text(mut self) -> String {
         let mut text = String::new();
         for (name, value) in self.sorted() {
@@ -52,19 +52,19 @@ impl Query {
     }
 }
 
-/// A text as one segment of a path: slashes are escaped too.
+/// Encodes a text as one path segment. Slashes are escaped too.
 pub(crate) fn segment(text: &str) -> String {
     utf8_percent_encode(text, VALUE).to_string()
 }
 
-/// Reads a key from a list with `encoding-type=url`. Providers write a space as `+` there, and a plus as `%2B`.
-/// `None` if it isn't UTF-8.
+/// Decodes a key from a list with `encoding-type=url`, where providers write a space as `+` and a plus as `%2B`.
+/// `None` if the result isn't UTF-8.
 pub(crate) fn decode_listed(text: &str) -> Option<String> {
     let spaced = if text.contains('+') { Cow::Owned(text.replace('+', " ")) } else { Cow::Borrowed(text) };
     decode_percent(&spaced)
 }
 
-/// Undoes escaping, and nothing else. `None` if what comes out isn't UTF-8.
+/// Percent-decodes a text. `None` if the result isn't UTF-8.
 pub(crate) fn decode_percent(text: &str) -> Option<String> {
     percent_decode_str(text).decode_utf8().ok().map(Cow::into_owned)
 }

@@ -1,4 +1,4 @@
-//! What all providers write alike in the header of requests and answers: attributes, conditions, ranges, dates.
+//! Headers that all providers share: attributes, conditions, ranges, dates.
 
 use http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_RANGE,
@@ -12,14 +12,14 @@ use jiff::{SignedDuration, Timestamp};
 use crate::driver::{ByteRange, Conditions, ObjectAttributes, ObjectInfo};
 use crate::error::ProviderError;
 
-/// Providers refuse requests whose time is further off than this.
+/// Providers refuse requests whose time differs from theirs by more than this.
 const MAX_SKEW: SignedDuration = SignedDuration::from_mins(15);
 
-/// The names of the conditions on the object of a request, in the order of [`Conditions`].
+/// The header names of conditions on an object, in the field order of [`Conditions`].
 pub(crate) const OBJECT_CONDITIONS: [HeaderName; 4] =
     [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE];
 
-/// Adds conditions under the given names, which are in the order of [`Conditions`].
+/// Adds conditions under the given header names, which are in the field order of [`Conditions`].
 pub(crate) fn put_conditions(
     headers: &mut HeaderMap,
     names: [HeaderName; 4],
@@ -41,33 +41,33 @@ pub(crate) fn put_conditions(
     Ok(())
 }
 
-/// A time as HTTP writes it (RFC 9110 §5.6.7).
+/// Formats a time as an HTTP date (RFC 9110 §5.6.7).
 pub(crate) fn http_date(time: Timestamp) -> Result<String, ProviderError> {
     rfc2822::DateTimePrinter::new()
         .timestamp_to_rfc9110_string(&time)
-        .map_err(|_| ProviderError::InvalidRequest("a condition names a time that HTTP can't express"))
+        .map_err(|_| ProviderError::InvalidRequest("a condition contains a time that HTTP can't express"))
 }
 
-/// Reads a time as HTTP writes it.
+/// Parses an HTTP date.
 pub(crate) fn parse_http_date(text: &str) -> Option<Timestamp> {
     rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
 }
 
-/// Whether the clock of who answered is so far from ours that signatures are refused.
+/// Whether the server's clock differs so much from ours that it refuses signatures.
 pub(crate) fn clock_is_off(headers: &HeaderMap, now: Timestamp) -> bool {
     let theirs = text(headers, DATE).as_deref().and_then(parse_http_date);
     theirs.is_some_and(|theirs| theirs.duration_since(now).abs() > MAX_SKEW)
 }
 
-/// A header value of visible ASCII. More than that arrives differently from server to server, and the signature
-/// would depend on who reads it how.
+/// A header value of visible ASCII and spaces. Servers differ in how they read other characters, so the signature
+/// could fail.
 pub(crate) fn value(text: &str) -> Result<HeaderValue, ProviderError> {
     let visible = text.bytes().all(|b| b == b' ' || b.is_ascii_graphic());
     let value = visible.then(|| HeaderValue::from_str(text).ok()).flatten();
     value.ok_or(ProviderError::InvalidRequest("attributes, metadata and conditions must be visible ASCII"))
 }
 
-/// Adds the user's own metadata, each name under a prefix.
+/// Adds user metadata. Each name gets the prefix.
 pub(crate) fn put_metadata(
     headers: &mut HeaderMap,
     prefix: &str,
@@ -75,14 +75,16 @@ pub(crate) fn put_metadata(
 ) -> Result<(), ProviderError> {
     for (name, text) in metadata {
         let name = HeaderName::try_from(format!("{prefix}{name}")).map_err(|_| {
-            ProviderError::InvalidRequest("a metadata name holds characters that no header name may hold")
+            ProviderError::InvalidRequest(
+                "a metadata name contains characters that are not allowed in a header name",
+            )
         })?;
         headers.insert(name, value(text)?);
     }
     Ok(())
 }
 
-/// A range as HTTP writes it (RFC 9110 §14.1.2).
+/// Formats a range for HTTP (RFC 9110 §14.1.2).
 pub(crate) fn range(range: ByteRange) -> String {
     match range {
         ByteRange::Closed(first, last) => format!("bytes={first}-{last}"),
@@ -91,19 +93,19 @@ pub(crate) fn range(range: ByteRange) -> String {
     }
 }
 
-/// A field of the header as text.
+/// A header's value as text. `None` if it is missing or not visible ASCII.
 pub(crate) fn text(headers: &HeaderMap, name: impl http::header::AsHeaderName) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 
-/// The first and the last byte and the size of the whole object, of `bytes 0-9/100`.
+/// Parses `Content-Range`: `bytes 0-9/100` is the first and last offset and the size of the whole object.
 pub(crate) fn content_range(headers: &HeaderMap) -> Option<(u64, u64, u64)> {
     let (range, size) = headers.get(CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?.split_once('/')?;
     let (first, last) = range.split_once('-')?;
     Some((first.parse().ok()?, last.parse().ok()?, size.parse().ok()?))
 }
 
-/// What an answer about an object tells. `prefix` stands before the names of the user's own metadata.
+/// Reads an object's metadata from response headers. `prefix` is that of user metadata.
 pub(crate) fn info(headers: HeaderMap, prefix: &str, version: Option<String>) -> ObjectInfo {
     let metadata = headers
         .iter()
@@ -168,7 +170,7 @@ mod tests {
         let headers: HeaderMap =
             headers.into_iter().map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap())).collect();
         let info = info(headers, "x-amz-meta-", None);
-        assert_eq!(info.size, Some(100), "of the whole object");
+        assert_eq!(info.size, Some(100), "the size is that of the whole object");
         assert_eq!(info.last_modified, "2024-02-29T12:00:00Z".parse().ok());
         assert_eq!(info.attributes.metadata, [("colour".to_owned(), "blue".to_owned())]);
     }

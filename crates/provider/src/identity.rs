@@ -1,30 +1,30 @@
-//! Who a node is at the clouds, and where it asks for temporary credentials.
+//! A node's own identities at the clouds, and the services that issue temporary credentials.
 //!
-//! All of this is the operator's to set. Nothing that a user types leads here: a user names a role, an account or an
-//! application, and the node asks the cloud's own service for it.
+//! Only the operator sets these. Users can't influence where requests for credentials go: a user names a role, an
+//! account or an application, and the node asks the cloud's own service for it.
 
 use std::fmt;
 
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::secret::Secret;
 
-/// What a node is at the clouds, for access that is delegated to it.
+/// A node's own identities at the clouds, used for access that users delegate to it.
 #[derive(Debug, Clone, Default)]
 pub struct NodeIdentity {
-    /// Assumes roles.
+    /// The identity that assumes roles.
     pub aws: Option<AwsIdentity>,
-    /// Impersonates service accounts: the JSON key of the node's own.
+    /// The JSON key of the service account that impersonates others.
     pub google: Option<Secret>,
 }
 
-/// An access key of the node's own AWS account, or of a role it already has.
+/// An access key of the operator's AWS account, or of a role that the node already has.
 #[derive(Clone)]
 pub struct AwsIdentity {
     /// The access key id.
     pub access_key: String,
-    /// Its secret.
+    /// The secret of the access key.
     pub secret_key: Secret,
-    /// What makes a temporary access key valid.
+    /// The session token. Temporary access keys need one.
     pub session_token: Option<Secret>,
 }
 
@@ -34,16 +34,16 @@ impl fmt::Debug for AwsIdentity {
     }
 }
 
-/// Services that stand in for those of the clouds, which are asked where there is none: a private endpoint in an
-/// operator's network, a stub in a test.
+/// Substitutes for the clouds' token services, such as private endpoints in the operator's network or stubs in
+/// tests. Without a substitute, the cloud's own service is used.
 #[derive(Debug, Clone, Default)]
 pub struct TokenServices {
-    /// Instead of `sts.REGION.amazonaws.com`.
+    /// Replaces `sts.REGION.amazonaws.com`.
     pub aws_sts: Option<Endpoint>,
-    /// Instead of `oauth2.googleapis.com`.
+    /// Replaces `oauth2.googleapis.com`.
     pub google_token: Option<Endpoint>,
-    /// Instead of `iamcredentials.googleapis.com`.
+    /// Replaces `iamcredentials.googleapis.com`.
     pub google_iam: Option<Endpoint>,
-    /// Instead of `login.microsoftonline.com` and its siblings.
+    /// Replaces `login.microsoftonline.com` and its counterparts in other clouds.
     pub entra: Option<Endpoint>,
 }

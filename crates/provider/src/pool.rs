@@ -1,9 +1,9 @@
-//! Connections that are kept between requests.
+//! A pool of connections for reuse between requests.
 //!
-//! A connection has no task of its own: whoever waits for its answer, or reads the answer's body, drives it. So a
-//! request is carried by one task from end to end, on one core, without a wake-up for every piece that passes. Nobody
-//! drives a connection that is kept; whether it is still good is asked when it is taken out again, and those that
-//! nobody takes are closed after a while.
+//! A connection has no dedicated task: the task that waits for the response, or reads its body, drives the
+//! connection. One task therefore carries a request from end to end on one core, without a wake-up for every piece
+//! of data. Nothing drives an idle connection. Its health is checked when it is taken from the pool, and
+//! connections that stay unused are closed after the idle timeout.
 
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
@@ -31,17 +31,17 @@ use crate::body::Outgoing;
 use crate::connector::BoundedConnector;
 use crate::error::ProviderError;
 
-/// How many times within the idle time-out it is looked for connections that have reached it.
+/// How many times per idle timeout the pool looks for connections that have reached it.
 const SWEEPS: u32 = 4;
 
-/// Sends requests over connections that it keeps. Bounded per host by what is in flight there, and by
-/// `max_idle_per_host`.
+/// Sends requests over pooled connections. The number of connections per host is at most the number of requests in
+/// flight plus `max_idle_per_host`.
 pub(crate) struct Pool {
     connector: BoundedConnector,
     idle: Arc<IdlePool>,
 }
 
-/// The connections that nobody uses just now.
+/// The unused connections.
 struct IdlePool {
     idle_timeout: Duration,
     max_idle_per_host: usize,
@@ -50,22 +50,23 @@ struct IdlePool {
 
 #[derive(Default)]
 struct Idle {
-    /// The latest at the end.
+    /// The most recently used connection is at the end.
     by_origin: HashMap<Origin, VecDeque<Box<PooledConnection>>, RandomState>,
-    /// How often it was looked through; the clock of what is kept.
+    /// The number of sweeps so far. Measures how long a connection has been idle.
     sweeps: u64,
-    /// Whether a task looks through it.
+    /// Whether a task sweeps the pool.
     watched: bool,
 }
 
-/// Where connections lead.
+/// The destination of a connection.
 #[derive(Debug, Clone)]
 struct Origin {
     tls: bool,
     authority: Authority,
 }
 
-/// By the spelling, which is always the same for a bucket: [`Authority`] itself folds the case of each character.
+/// Compares the spelling, which is always the same for a bucket. [`Authority`] would fold the case of each
+/// character.
 impl PartialEq for Origin {
     fn eq(&self, other: &Self) -> bool {
         self.tls == other.tls && self.authority.as_str() == other.authority.as_str()
@@ -83,29 +84,29 @@ impl Hash for Origin {
 
 type Driver = Pin<Box<http1::Connection<MaybeHttpsStream<TokioIo<TcpStream>>, Outgoing>>>;
 
-/// A connection.
+/// A connection, in use or idle.
 struct PooledConnection {
     origin: Origin,
     idle: Weak<IdlePool>,
     sender: http1::SendRequest<Outgoing>,
-    /// What moves the bytes, while it is polled; gone once the connection has ended.
+    /// Moves the bytes while it is polled. `None` once the connection has ended.
     driver: Option<Driver>,
-    /// Who polls it.
+    /// The task that polls the driver.
     caller: Arc<ConnectionCaller>,
-    /// Wakes them.
+    /// Wakes the caller.
     waker: Waker,
-    /// Whether the last request had no body, so that all of it was sent when its answer came.
+    /// Whether the last request had no body and was therefore sent completely when its response arrived.
     is_sent: bool,
-    /// [`Idle::sweeps`] when it was put aside.
+    /// The value of [`Idle::sweeps`] when the connection became idle.
     since: u64,
 }
 
-/// Who drives a connection, to be woken when there is more to move.
+/// The task that drives a connection. It is woken when there is more to move.
 #[derive(Default)]
 struct ConnectionCaller {
     task: AtomicWaker,
-    /// Just now it reads the answer's body. It looks for more by itself then, so the connection's wish to go on, which
-    /// reading brings about, need not wake it: that would have the whole request looked at once more for nothing.
+    /// Set while the task reads the response body. The task then looks for more data anyway, and the wake-up that
+    /// reading causes would only make it process the whole request again for nothing.
     is_reading: AtomicBool,
 }
 
@@ -121,9 +122,9 @@ impl Wake for ConnectionCaller {
     }
 }
 
-/// Why a request has no answer.
+/// Why a request got no response.
 enum Lost {
-    /// The connection had ended before anything of the request was written.
+    /// The connection had ended before anything of the request was written, so the request can be sent again.
     Unsent(Box<Request<Outgoing>>),
     Failed(ProviderError),
 }
@@ -134,11 +135,11 @@ impl Pool {
         Self { connector, idle: Arc::new(idle) }
     }
 
-    /// Sends a request over a kept connection or a new one, and waits for the head of its answer. A connection that
-    /// turns out to have been closed before anything was written is replaced by the next; a request that may have
-    /// been seen is never repeated here.
+    /// Sends a request over an idle connection or a new one, and waits for the head of the response. If a
+    /// connection turns out to have been closed before anything was written, the next one is used. A request that
+    /// the server may have seen is never repeated.
     ///
-    /// Dropping the future closes the connection that the request was written to.
+    /// Dropping the future closes the connection of the request.
     pub(crate) async fn send(
         &self,
         mut request: Request<Outgoing>,
@@ -151,7 +152,8 @@ impl Pool {
                 Err(Lost::Failed(error)) => return Err(error),
             }
         }
-        // Seldom, and large with its TLS handshake: on the heap, so that requests are small.
+        // New connections are rare, and their future is large because of the TLS handshake. On the heap, it keeps
+        // requests small.
         let connection = Box::pin(self.connect(origin, address)).await?;
         connection.exchange(request).await.map_err(|lost| match lost {
             Lost::Unsent(_) => ProviderError::BrokenOff,
@@ -178,10 +180,11 @@ impl Pool {
     }
 }
 
-/// Takes scheme and authority off a request, which aren't sent; `host` is.
+/// Removes scheme and authority from a request URI, because HTTP/1.1 sends only the path. Adds `Host` if it is
+/// missing.
 fn in_origin_form(request: &mut Request<Outgoing>) -> Result<(Origin, Uri), ProviderError> {
     let address = request.uri().clone();
-    let invalid = || ProviderError::InvalidRequest("the address");
+    let invalid = || ProviderError::InvalidRequest("the address is not a valid URL");
     let authority = address.authority().cloned().ok_or_else(invalid)?;
     if !request.headers().contains_key(HOST) {
         let host = HeaderValue::from_str(authority.as_str()).map_err(|_| invalid())?;
@@ -199,13 +202,13 @@ impl PooledConnection {
         if let Some(driver) = &mut self.driver
             && driver.as_mut().poll(&mut Context::from_waker(&self.waker)).is_ready()
         {
-            // What was queued and never written comes back when the driver is dropped.
+            // Dropping the driver returns a request that was queued but not written.
             self.driver = None;
         }
     }
 
-    /// Whether it can take another request: the last one is finished in both directions, and the other side has not
-    /// hung up, as far as is known.
+    /// Whether the connection can take another request: the last one is complete in both directions and, as far as
+    /// is known, the server has not closed the connection.
     fn is_fit(&mut self) -> bool {
         self.drive(&mut noop_context());
         self.driver.is_some() && self.sender.is_ready()
@@ -213,8 +216,8 @@ impl PooledConnection {
 
     async fn exchange(mut self: Box<Self>, request: Request<Outgoing>) -> Result<Response<Incoming>, Lost> {
         self.is_sent = request.body().is_end_stream();
-        // Only the driver brings an answer, and it runs right before it is asked for one: nobody has to be woken for
-        // it, and the budget of the task is the driver's matter.
+        // Only the driver produces a response, and it runs right before each poll. No wake-up is needed, and the
+        // task's budget is spent by the driver.
         let mut answer = pin!(tokio::task::unconstrained(self.sender.try_send_request(request)));
         let outcome = poll_fn(|cx| {
             self.drive(cx);
@@ -239,7 +242,7 @@ impl PooledConnection {
     }
 
     fn release(mut self: Box<Self>) {
-        // Where nothing is left to be sent, it is enough that it is looked at when it is taken out again.
+        // If nothing is left to send, checking the connection when it is taken from the pool is enough.
         if let Some(idle) = self.idle.upgrade()
             && if self.is_sent { self.driver.is_some() } else { self.is_fit() }
         {
@@ -248,13 +251,13 @@ impl PooledConnection {
     }
 }
 
-/// For what is polled by somebody who looks again by himself.
+/// The context for a future that the caller polls again anyway.
 fn noop_context() -> Context<'static> {
     Context::from_waker(Waker::noop())
 }
 
-/// The body of an answer. Reading it drives its connection, which is kept for other requests once the body was read to
-/// its end. Dropping it before closes the connection.
+/// A response body. Reading it drives its connection, which returns to the pool once the body has been read to its
+/// end. Dropping it early closes the connection.
 pub(crate) struct Incoming {
     body: hyper::body::Incoming,
     connection: Option<Box<PooledConnection>>,
@@ -284,7 +287,8 @@ impl Body for Incoming {
         }
         let mut polled = Pin::new(&mut this.body).poll_frame(&mut noop_context());
         if let Some(connection) = &this.connection {
-            // What woke nobody meanwhile is found by driving, and nothing is waited for without.
+            // Driving below finds whatever woke nobody in the meantime, and the body never waits without driving
+            // first.
             connection.caller.is_reading.store(false, Ordering::Release);
         }
         if polled.is_pending()
@@ -295,7 +299,7 @@ impl Body for Incoming {
         }
         match &polled {
             Poll::Ready(Some(Ok(_))) => this.give_back_at_end(),
-            // The length was not known, and this is the end.
+            // The end of a body of unknown length.
             Poll::Ready(None) => {
                 if let Some(connection) = this.connection.take() {
                     connection.release();
@@ -317,7 +321,7 @@ impl Body for Incoming {
 }
 
 impl IdlePool {
-    /// The connection that was used last, of those that are still good.
+    /// Takes the most recently used connection that is still healthy.
     fn take(&self, origin: &Origin) -> Option<Box<PooledConnection>> {
         loop {
             let mut connection = self.lock().by_origin.get_mut(origin)?.pop_back()?;
@@ -328,7 +332,7 @@ impl IdlePool {
     }
 
     fn put(self: Arc<Self>, mut connection: Box<PooledConnection>) {
-        // Nobody looks after connections where no runtime runs.
+        // Without a runtime, no task could close the connection later, so it is closed now.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let mut idle_connections = self.lock();
         connection.since = idle_connections.sweeps;
@@ -347,7 +351,7 @@ impl IdlePool {
         }
     }
 
-    /// Closes what has been kept for too long. Says whether anything is left.
+    /// Closes connections that have been idle for too long. Returns whether any are left.
     fn sweep(&self) -> bool {
         let mut closed = Vec::new();
         let mut idle_connections = self.lock();
@@ -364,16 +368,16 @@ impl IdlePool {
     }
 
     fn lock(&self) -> MutexGuard<'_, Idle> {
-        // Nothing panics while it is held.
+        // No code panics while it holds the lock.
         self.idle_connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The task that looks through a shelf. Where it is ended with its runtime, the next connection that is put aside
-/// brings another.
+/// The task that sweeps the pool. If it ends with its runtime, the next connection that becomes idle starts
+/// another.
 struct Watch {
     idle: Weak<IdlePool>,
-    /// Nothing is left, and the shelf knows that nobody watches it.
+    /// The pool is empty and has recorded that no task watches it.
     done: bool,
 }
 

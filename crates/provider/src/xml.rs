@@ -1,7 +1,7 @@
-//! Reads the XML of providers' answers as a run of elements, whatever order they come in.
+//! Reads XML responses of providers as a sequence of elements, in any order.
 //!
-//! Depth is bounded, entities are the five of XML and character references only, and a document type declaration is
-//! refused, so a hostile answer can't grow.
+//! A hostile response can't exhaust memory: depth is limited, only XML's five entities and character references are
+//! resolved, and a document type declaration is refused.
 
 use quick_xml::Reader;
 use quick_xml::XmlVersion;
@@ -9,34 +9,35 @@ use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::Event;
 
 const MAX_DEPTH: usize = 16;
-/// Azure begins its documents with one.
+/// Azure's documents begin with a byte order mark.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const XML_1_0: XmlVersion = XmlVersion::Implicit1_0;
 
-/// The document isn't XML, or not of the kind that was asked for.
+/// The document isn't XML or has an unexpected root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnexpectedXml;
 
-/// The end of an element.
+/// An element, at its end tag.
 pub struct Element<'a> {
-    /// The names of the elements around it, the root first.
+    /// The names of the enclosing elements, the root first.
     pub path: &'a [String],
-    /// Its name without a namespace prefix.
+    /// The name without a namespace prefix.
     pub name: &'a str,
-    /// The text directly in it.
+    /// The text directly inside the element.
     pub text: &'a str,
-    /// Whether it says `Encoded="true"`: Azure escapes names so that XML can't hold.
+    /// Whether the element has the attribute `Encoded="true"`, with which Azure marks percent-encoded names that
+    /// XML couldn't represent.
     pub encoded: bool,
 }
 
 impl Element<'_> {
-    /// The name of the element around it.
+    /// The name of the enclosing element. Empty for the root.
     pub fn parent(&self) -> &str {
         self.path.last().map_or("", String::as_str)
     }
 }
 
-/// Reads a document whose root is `root`, telling `visit` of every element when it ends.
+/// Reads a document whose root is `root`, and calls `visit` at the end of every element.
 pub fn read(
     document: &[u8],
     root: &str,

@@ -128,7 +128,11 @@ async fn what_the_emulator_cannot_answer_is_told_too() {
     for (answer, code, hint) in [
         (old, CheckCode::ClockSkew, "NTP"),
         (azure_error(403, "AccountIsDisabled"), CheckCode::AccountNotFound, "disabled"),
-        (azure_error(503, "ServerBusy").header("retry-after", "7"), CheckCode::ProviderThrottled, "Try again later"),
+        (
+            azure_error(503, "ServerBusy").header("retry-after", "7"),
+            CheckCode::ProviderThrottled,
+            "Try again later",
+        ),
         (azure_error(500, "InternalError"), CheckCode::ProviderError, "Try again"),
         (azure_error(400, "AccountRequiresHttps"), CheckCode::ProviderError, "https endpoint"),
         (azure_error(404, "ContainerBeingDeleted"), CheckCode::BucketNotFound, "container"),

@@ -158,7 +158,12 @@ async fn what_the_service_refuses_is_told() {
         (google_error(404, "notFound"), N::Bucket, CheckCode::BucketNotFound, "name"),
         (google_error(403, "accountDisabled"), N::Authenticate, CheckCode::AccountNotFound, "billing"),
         (google_error(401, "authError"), N::Authenticate, CheckCode::TokenExpired, "enabled"),
-        (google_error(429, "rateLimitExceeded"), N::Authenticate, CheckCode::ProviderThrottled, "Try again later"),
+        (
+            google_error(429, "rateLimitExceeded"),
+            N::Authenticate,
+            CheckCode::ProviderThrottled,
+            "Try again later",
+        ),
         (google_error(503, "backendError"), N::Authenticate, CheckCode::ProviderError, "Try again"),
         (
             google_error(400, "userProjectMissing"),

@@ -1,44 +1,45 @@
-//! Texts of clients on their way to a provider, as the most careless of servers reads them.
+//! Checks for texts that clients supply and that are sent on to a provider.
 //!
-//! Some servers take every text for a path: they undo escaping more often than they should, take backslashes for
-//! slashes, and resolve dots. Whatever reaches a provider outside of a header's value is therefore a number, a text that
-//! [`climbs`] says nothing against, or one of the types here, which only their constructors make.
+//! Some servers treat any text as a path: they percent-decode more often than they should, treat backslashes as
+//! slashes, and resolve dot segments. The checks assume the worst of these. Whatever reaches a provider outside a
+//! header value is therefore a number, a text for which [`climbs`] is false, or a value of one of the types here,
+//! which only their constructors create.
 
 use std::fmt;
 
 use percent_encoding::percent_decode_str;
 
-/// Why a text is not taken.
+/// Why a text was refused. The messages are predicates: put the name of the field before them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidText {
-    /// It is empty, or longer than its kind may be.
+    /// The text is empty or too long.
     #[error("is empty or too long")]
     Length,
-    /// It holds a character that no provider puts there.
-    #[error("holds a control character, a backslash or an escape that stands for no text")]
+    /// The text contains a character that no provider uses there.
+    #[error("contains a control character, a backslash or an escape sequence that is not UTF-8")]
     Character,
-    /// A server that takes it for a path would be led elsewhere.
-    #[error("reads as a path that leads elsewhere")]
+    /// A server that treats the text as a path would resolve it to another place.
+    #[error("contains path segments such as '..' that lead elsewhere")]
     Path,
 }
 
-/// The provider's name of a multipart upload: 1 to [`UploadId::MAX_BYTES`] bytes that no server can take for a path
-/// which leads elsewhere.
+/// A provider's id of a multipart upload: 1 to [`UploadId::MAX_BYTES`] bytes. No server can interpret it as a path
+/// that leads elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct UploadId(String);
 
 impl UploadId {
-    /// The longest in bytes. Providers give at most 1,024; those of Azure are made here and carry the object's
-    /// attributes.
+    /// The maximum length in bytes. Providers issue at most 1,024. Upload ids for Azure are generated here and
+    /// contain the object's attributes.
     pub const MAX_BYTES: usize = 5 * 1024;
 
-    /// Takes an id that has no control characters, no backslashes, and no empty, `.` or `..` segments, however often
-    /// it is unescaped.
+    /// Accepts an id without control characters, backslashes, or empty, `.` or `..` segments, no matter how often
+    /// it is percent-decoded.
     pub fn new(text: impl Into<String>) -> Result<Self, InvalidText> {
         opaque(text.into(), Self::MAX_BYTES).map(Self)
     }
 
-    /// The text.
+    /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -50,32 +51,32 @@ impl fmt::Display for UploadId {
     }
 }
 
-/// The provider's name of one version of an object: as [`UploadId`], of 1 to 1,024 bytes.
+/// A provider's id of one version of an object. The rules of [`UploadId`] apply; the length is 1 to 1,024 bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct VersionId(String);
 
 impl VersionId {
-    /// Takes a version by the rules of [`UploadId::new`].
+    /// Accepts a version by the rules of [`UploadId::new`].
     pub fn new(text: impl Into<String>) -> Result<Self, InvalidText> {
         opaque(text.into(), 1_024).map(Self)
     }
 
-    /// The text.
+    /// The version as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Where a provider's page of a list ended. With some providers that is a key, so slashes may stand anywhere in it; but
-/// no reading of it climbs above its beginning.
+/// A provider's continuation token of a list. Some providers use a key, so it may contain slashes anywhere. However
+/// it is decoded, it never leads above its own beginning.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PageToken(String);
 
 impl PageToken {
-    /// The longest in bytes.
+    /// The maximum length in bytes.
     pub const MAX_BYTES: usize = 4 * 1024;
 
-    /// Takes a token of 1 to [`PageToken::MAX_BYTES`] bytes.
+    /// Accepts a token of 1 to [`PageToken::MAX_BYTES`] bytes without NUL that doesn't climb (see [`climbs`]).
     pub fn new(text: impl Into<String>) -> Result<Self, InvalidText> {
         let text = text.into();
         match text.len() {
@@ -87,21 +88,21 @@ impl PageToken {
         }
     }
 
-    /// The text.
+    /// The token as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl PageToken {
-    /// The text, to be kept.
+    /// Converts the token into its text.
     pub fn into_text(self) -> String {
         self.0
     }
 }
 
-/// Whether a text, however often it is unescaped, is a name that no server can take for a path which leads elsewhere:
-/// 1 to `max_bytes` bytes, no control characters, no backslashes, no empty, `.` or `..` segments.
+/// Checks that no server can interpret a text as a path that leads elsewhere, no matter how often it is
+/// percent-decoded: 1 to `max_bytes` bytes, no control characters, no backslashes, no empty, `.` or `..` segments.
 pub fn check_opaque(text: &str, max_bytes: usize) -> Result<(), InvalidText> {
     if text.is_empty() || text.len() > max_bytes {
         return Err(InvalidText::Length);
@@ -122,12 +123,12 @@ fn opaque(text: String, max_bytes: usize) -> Result<String, InvalidText> {
     check_opaque(&text, max_bytes).map(|()| text)
 }
 
-/// Whether a server that resolves paths is led above the beginning of a text by any reading of it.
+/// Whether any decoding of a text, resolved as a path, leads above its beginning. Example: `a/../../b`.
 pub fn climbs(text: &str) -> bool {
     may_hold_dots(text) && readings(text).flatten().any(|reading| depths(&reading).any(|depth| depth < 0))
 }
 
-/// Whether nothing is left of a text but the place that it begins at, as of `a/..`, once its dots are resolved.
+/// Whether any decoding of a text, resolved as a path, leads back to its beginning. Example: `a/..`.
 pub fn resolves_to_nothing(text: &str) -> bool {
     may_hold_dots(text)
         && readings(text).flatten().any(|reading| {
@@ -135,14 +136,14 @@ pub fn resolves_to_nothing(text: &str) -> bool {
         })
 }
 
-/// Whether a closer look is worth its time; for most texts it isn't.
+/// A quick check that rules out most texts.
 fn may_hold_dots(text: &str) -> bool {
-    // Each is a search for one byte, which the standard library does by the word.
+    // A search for a single byte is fast: the standard library compares whole words.
     text.as_bytes().contains(&b'.') || text.as_bytes().contains(&b'%')
 }
 
-/// The text as it is, and as a server sees it that undoes escaping once more than it should, and so on. What is no text
-/// any more is read as far as it is one, after a `None`.
+/// The text as it is, percent-decoded once, twice and so on. A decoding that isn't UTF-8 yields `None` and then its
+/// lossy form.
 fn readings(text: &str) -> impl Iterator<Item = Option<String>> {
     let mut next = Some(text.to_owned());
     let mut is_text = true;
@@ -170,7 +171,7 @@ fn is_dots(segment: &str) -> bool {
     matches!(segment, "." | "..")
 }
 
-/// How far below its beginning each step of a path leads.
+/// The depth below the beginning after each segment of a path.
 fn depths(path: &str) -> impl Iterator<Item = i64> {
     segments(path).scan(0, |depth, segment| {
         match segment {

@@ -1,4 +1,4 @@
-//! Objects as the JSON API and as headers describe them, made to tell the same.
+//! Translates objects of the JSON API and headers of the XML API so that both give the same result.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,10 +13,10 @@ use crate::s3::hex;
 
 const METADATA: &str = "x-goog-meta-";
 
-/// What is kept with an object, as a resource of the JSON API.
+/// An object's attributes as a resource of the JSON API.
 pub(super) fn resource(attributes: &ObjectAttributes) -> Result<Map<String, Value>, ProviderError> {
     if attributes.expires.is_some() {
-        return Err(ProviderError::InvalidRequest("Google keeps no Expires with an object"));
+        return Err(ProviderError::InvalidRequest("Google does not store Expires with an object"));
     }
     let mut resource = Map::new();
     for (name, text) in [
@@ -27,7 +27,7 @@ pub(super) fn resource(attributes: &ObjectAttributes) -> Result<Map<String, Valu
         ("contentLanguage", &attributes.content_language),
     ] {
         if let Some(text) = text {
-            // They come back in a header.
+            // Checked because reads return it in a header.
             value(text)?;
             resource.insert(name.to_owned(), json!(text));
         }
@@ -41,7 +41,7 @@ pub(super) fn resource(attributes: &ObjectAttributes) -> Result<Map<String, Valu
     Ok(resource)
 }
 
-/// What is kept with an object, as headers of the XML API.
+/// An object's attributes as headers of the XML API.
 pub(super) fn put_attributes(
     headers: &mut HeaderMap,
     attributes: &ObjectAttributes,
@@ -50,7 +50,7 @@ pub(super) fn put_attributes(
         CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE,
     };
     if attributes.expires.is_some() {
-        return Err(ProviderError::InvalidRequest("Google keeps no Expires with an object"));
+        return Err(ProviderError::InvalidRequest("Google does not store Expires with an object"));
     }
     for (name, text) in [
         (CONTENT_TYPE, &attributes.content_type),
@@ -66,7 +66,7 @@ pub(super) fn put_attributes(
     headers::put_metadata(headers, METADATA, &attributes.metadata)
 }
 
-/// What an answer of the XML API tells of an object.
+/// An object's metadata in a response of the XML API.
 pub(super) fn info(headers: HeaderMap) -> ObjectInfo {
     let (etag, version) = (etag_of_headers(&headers), generation_of_headers(&headers));
     let mut info = headers::info(headers, METADATA, version);
@@ -78,8 +78,8 @@ pub(super) fn generation_of_headers(headers: &HeaderMap) -> Option<String> {
     text(headers, "x-goog-generation")
 }
 
-/// The entity tag is the MD5 of the content where there is one, as the XML API has it: also where a server says
-/// otherwise in the header than in lists. Objects made of parts have no MD5.
+/// The entity tag is the MD5 of the content if there is one, as in the XML API. This also applies to servers whose
+/// header differs from their lists. Objects made of parts have no MD5.
 pub(super) fn etag_of_headers(headers: &HeaderMap) -> Option<String> {
     let hashes = headers.get_all("x-goog-hash").iter().filter_map(|value| value.to_str().ok());
     let md5 = hashes.flat_map(|text| text.split(',')).find_map(|hash| hash.trim().strip_prefix("md5="));
@@ -91,7 +91,7 @@ fn etag_of_md5(base64: &str) -> Option<String> {
     Some(format!("\"{}\"", hex(&md5)))
 }
 
-/// The entity tag of a resource, as the XML API writes it.
+/// The entity tag of a resource, in the form of the XML API.
 fn etag_of_resource(object: &Value) -> Option<String> {
     let md5 = object["md5Hash"].as_str().and_then(etag_of_md5);
     md5.or_else(|| Some(format!("\"-{}\"", object["etag"].as_str()?)))

@@ -1,4 +1,4 @@
-//! What the error answers of both APIs mean ("HTTP status and error codes" for JSON and for XML, Cloud Storage
+//! Translates the error responses of both APIs ("HTTP status and error codes" for JSON and for XML, Cloud Storage
 //! reference).
 
 use http::header::CONTENT_TYPE;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::error::{ErrorAnswer, ErrorKind, ProviderError, is_code, is_foreign, kind_of_status};
 use crate::xml;
 
-/// What a request was about.
+/// The subject of a request, which determines what "not found" means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum About {
     Bucket,
@@ -16,7 +16,7 @@ pub(super) enum About {
     Upload,
 }
 
-/// Reads an error answer of either API: JSON, XML, or nothing for a HEAD.
+/// Translates an error response of either API: JSON, XML, or no document for a HEAD.
 pub(super) fn read(status: StatusCode, headers: &HeaderMap, document: &[u8], about: About) -> ProviderError {
     let fields = ErrorFields::read(document);
     if fields.code.is_none()
@@ -35,7 +35,7 @@ pub(super) fn read(status: StatusCode, headers: &HeaderMap, document: &[u8], abo
             About::Object => ErrorKind::ObjectNotFound,
             About::Upload => ErrorKind::UploadNotFound,
         },
-        // 401 means that the token isn't one, not that something may not be done; except for who shows none.
+        // 401 means an invalid token rather than a missing permission, except for requests without a token.
         ErrorKind::AccessDenied if status == StatusCode::UNAUTHORIZED && by_code.is_none() => {
             ErrorKind::TokenExpired
         }
@@ -44,8 +44,8 @@ pub(super) fn read(status: StatusCode, headers: &HeaderMap, document: &[u8], abo
     ErrorAnswer::new(status, kind, fields.code.map(Into::into), headers).into()
 }
 
-/// Reads the error document that may come in the answer to a completion, which the service begins to send before it
-/// knows the outcome. `None` if it is no error document.
+/// Reads the error document that a successful response to a completion may contain. The service begins to send that
+/// response before it knows the outcome. `None` if the document is not an error.
 pub(super) fn read_late(headers: &HeaderMap, document: &[u8], about: About) -> Option<ProviderError> {
     ErrorFields::read(document).code?;
     Some(read(StatusCode::INTERNAL_SERVER_ERROR, headers, document, about))
@@ -76,7 +76,7 @@ impl ErrorFields {
 
     fn read_json(error: &Value) -> Self {
         let reason = error["errors"][0]["reason"].as_str().unwrap_or_default();
-        // The emulator writes reasons with spaces.
+        // The emulator's reasons contain spaces.
         let reason: String = reason.chars().filter(|c| !c.is_whitespace()).collect();
         let message = error["message"].as_str().unwrap_or_default();
         Self {
@@ -97,7 +97,7 @@ impl ErrorFields {
     }
 }
 
-/// The reasons of the JSON API, which begin in lower case, and the codes of the XML API.
+/// Reasons of the JSON API, which begin in lower case, and codes of the XML API.
 fn kind_of_code(code: &str, about: About) -> Option<ErrorKind> {
     Some(match code {
         "forbidden"

@@ -1,5 +1,5 @@
-//! Buckets that are opened with an HMAC pair: the XML API understands the S3 protocol then ("Interoperability with
-//! other storage providers"), with a few things missing.
+//! Buckets that are opened with an HMAC key. The XML API then speaks the S3 protocol ("Interoperability with other
+//! storage providers"), with a few features missing.
 
 use bucketry_model::bucket::BucketTarget;
 use bucketry_model::endpoint::Endpoint;
@@ -10,15 +10,15 @@ use crate::gcs::{CAPABILITIES, PERMISSIONS, PUBLIC_HOST};
 use crate::open::OpenError;
 use crate::s3::{Flavour, S3Driver};
 
-/// The service takes any region in a signature.
+/// The service accepts any region in a signature.
 const REGION: &str = "auto";
 
 static FLAVOUR: Flavour = Flavour {
     capabilities: Capabilities {
-        // Conditions on writing exist by generation only, which this protocol has no word for.
+        // Conditions on writes exist by generation only, which the S3 protocol can't express.
         put_if_absent: false,
         put_if_match: false,
-        // Versions are generations, and there are no tags and none of the other checksums.
+        // Versions are generations. Tags and checksums other than MD5 are not supported.
         protocol: S3Protocol::Basic,
         multipart: MultipartLimits { ..CAPABILITIES.multipart },
         ..CAPABILITIES
@@ -30,9 +30,9 @@ static FLAVOUR: Flavour = Flavour {
         delete: PERMISSIONS.delete,
         tags: PERMISSIONS.tags,
         hints: &Hints {
-            key_unknown: "Check the HMAC key's access id, and that the key is active (Cloud Storage, Settings, \
+            key_unknown: "Check the HMAC key's access id, and check that the key is active (Cloud Storage, Settings, \
                           Interoperability).",
-            secret_wrong: "Enter the HMAC key's secret again; it is shown only when the key is made.",
+            secret_wrong: "Enter the HMAC key's secret again. It is shown only when the key is created.",
             token_expired: "Enter an HMAC key that is active.",
             account_not_found: "Check that the bucket's project exists and that its billing account is active.",
             bucket_not_found: "Check the bucket's name.",
@@ -41,7 +41,7 @@ static FLAVOUR: Flavour = Flavour {
     },
 };
 
-/// Whether a key is the access id of an HMAC pair.
+/// Whether a key is the access id of an HMAC key.
 pub(super) fn is_hmac_key(key: Option<&str>) -> bool {
     key.is_some_and(|key| key.starts_with("GOOG") && !key.contains('@'))
 }

@@ -1,4 +1,4 @@
-//! Lists, by the JSON API.
+//! Lists objects with the JSON API.
 
 use http::Method;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use crate::gcs::attributes::listed;
 use crate::gcs::error::About;
 use crate::gcs::request::Call;
 
-/// A page of 1,000 objects with names of 1,024 bytes, in JSON with its escapes.
+/// The limit on a page: 1,000 objects with names of 1,024 bytes, escaped in JSON.
 const MAX_PAGE_BYTES: usize = 16 * 1024 * 1024;
 const FIELDS: &str = "nextPageToken,prefixes,items(name,size,etag,md5Hash,updated,storageClass)";
 
@@ -23,7 +23,7 @@ impl GcsDriver {
         }
         for (name, value) in [
             ("delimiter", request.delimiter.as_deref()),
-            // It counts the key itself in, which is left out below.
+            // `startOffset` includes the key itself, which is removed below.
             ("startOffset", request.start_after.as_deref()),
             ("pageToken", request.token.as_ref().map(PageToken::as_str)),
         ] {
@@ -41,7 +41,7 @@ impl GcsDriver {
     }
 }
 
-/// `None` if it isn't a list. An empty one lacks everything.
+/// Reads a page. `None` if the response isn't a list. An empty list has no fields at all.
 fn read(answer: &Value) -> Option<ListPage> {
     let array = |name: &str| match &answer[name] {
         Value::Null => Some(&[][..]),

@@ -1,20 +1,23 @@
 //! The driver for Google Cloud Storage.
 //!
-//! Two APIs lead to the same objects, and each is used for what it does better:
-//! - **XML** for reading and for multipart uploads. Its answers carry what is kept with an object in the header, one
-//!   request instead of two, and it heeds conditions on entity tags. Only it has uploads whose parts can be sent in
-//!   any order and at once.
-//! - **JSON** for everything else. Names travel in a query, in a body or as one escaped segment of the path, so that
-//!   nothing on the way takes `a//b` or `a/../b` for a path; writes can be tied to a generation; copies of any size
-//!   are finished in steps; and refusals come with a reason.
+//! Two APIs give access to the same objects, and each is used for what it does better:
+//! - **XML** for reads and multipart uploads. Its responses include an object's attributes in the headers, so a
+//!   read needs one request instead of two. It supports conditions on entity tags. Only its uploads accept parts in
+//!   parallel and in any order.
+//! - **JSON** for everything else. Names are in a query, in a body or in one escaped path segment, so no server on
+//!   the way interprets `a//b` or `a/../b` as a path. Writes can require a generation, copies of any size work in
+//!   steps, and errors include a reason.
 //!
-//! What opens a bucket: a service account (`service_account`), whose key is exchanged for tokens (`token`), or which
-//! the node impersonates; an HMAC pair, with which the bucket is one of the S3 protocol (`interop`); or nothing, for public buckets.
+//! A bucket can be opened with:
+//! - a service account (`service_account`), whose key is exchanged for tokens (`token`), or which the node
+//!   impersonates;
+//! - an HMAC key, with which the bucket speaks the S3 protocol (`interop`);
+//! - nothing, for public buckets.
 //!
-//! What the service lacks, and what is made of it:
-//! - Every object has a generation, which is its version here, whether the bucket keeps old ones or not.
-//! - Conditions on writing exist by generation only. One on an entity tag costs a second request.
-//! - `Expires` is not kept, and a SHA-256 of what is sent is not verified.
+//! Limitations of the service and how the driver handles them:
+//! - Every object has a generation, which serves as its version here whether or not the bucket retains old ones.
+//! - Conditions on writes exist by generation only. A condition on an entity tag costs a second request.
+//! - `Expires` is not stored, and the SHA-256 of the content is not verified.
 
 mod attributes;
 mod error;
@@ -77,27 +80,30 @@ static PERMISSIONS: Permissions = Permissions {
             roles/storage.objectAdmin)",
     read: "storage.objects.get (in roles/storage.objectViewer and roles/storage.objectAdmin)",
     delete: "storage.objects.delete (in roles/storage.objectAdmin)",
-    tags: "nothing: Google keeps no tags of objects",
+    tags: "nothing (Google does not support tags on objects)",
     hints: &Hints {
-        key_unknown: "Check the service account's e-mail address, and that the account exists and is enabled.",
-        secret_wrong: "Check that the key belongs to this service account and was not deleted; make a new one with \
+        key_unknown: "Check the service account's e-mail address, and check that the account exists and is enabled.",
+        secret_wrong: "Check that the key belongs to this service account and was not deleted. Create a new one with \
                        gcloud iam service-accounts keys create.",
-        token_expired: "The service does not accept the token; check that the service account is enabled.",
+        token_expired: "The service does not accept the token. Check that the service account is enabled.",
         account_not_found: "Check that the bucket's project exists and that its billing account is active.",
         bucket_not_found: "Check the bucket's name.",
         of_code: &[
-            ("required", "The bucket is not public: give a service account."),
-            ("AuthenticationRequired", "The bucket is not public: give a service account."),
-            ("accountDisabled", "The billing account of the bucket's project is not active."),
-            ("UserProjectAccountProblem", "The billing account of the bucket's project is not active."),
-            ("retentionPolicyNotMet", "A retention policy of the bucket forbids this until it has passed."),
-            ("userProjectMissing", "The bucket is Requester Pays, which is not supported: turn it off."),
-            ("UserProjectMissing", "The bucket is Requester Pays, which is not supported: turn it off."),
+            ("required", "The bucket is not public. Enter a service account."),
+            ("AuthenticationRequired", "The bucket is not public. Enter a service account."),
+            ("accountDisabled", "Activate the billing account of the bucket's project."),
+            ("UserProjectAccountProblem", "Activate the billing account of the bucket's project."),
+            (
+                "retentionPolicyNotMet",
+                "The bucket's retention policy forbids this until the retention period ends.",
+            ),
+            ("userProjectMissing", "Turn off Requester Pays for the bucket. It is not supported."),
+            ("UserProjectMissing", "Turn off Requester Pays for the bucket. It is not supported."),
         ],
     },
 };
 
-/// Opens a bucket with whichever credential was given.
+/// Opens a bucket with the given credential.
 pub(crate) fn open(target: &BucketTarget, connections: &Connections) -> Result<SharedDriver, OpenError> {
     if interop::is_hmac_key(target.location.key.as_deref()) {
         return Ok(Arc::new(interop::open(target, connections)?));
@@ -110,23 +116,23 @@ pub struct GcsDriver {
     connections: Connections,
     bucket: Box<str>,
     address: Address,
-    /// The path of the endpoint, before that of a request.
+    /// The path of the endpoint, which precedes that of each request.
     base: Box<str>,
     /// `None` for public buckets.
     tokens: Option<TokenSource>,
-    /// Whether the account was seen not to be allowed to ask for the bucket itself.
+    /// Whether the account turned out to be allowed to list the bucket but not to look it up.
     may_only_list: AtomicBool,
 }
 
 impl GcsDriver {
-    /// Opens a bucket with a service account: `key` is its e-mail address and the secret its private key in PEM, or
-    /// the secret is the whole JSON of a key, or there is no secret and the node impersonates the account. Without
-    /// both, requests are anonymous.
+    /// Opens a bucket with a service account. `key` is the account's e-mail address and the secret is its private
+    /// key in PEM, or the secret is the whole JSON of a key. With an address and no secret, the node impersonates
+    /// the account. Without both, requests are anonymous.
     pub fn open(target: &BucketTarget, connections: &Connections) -> Result<Self, OpenError> {
         let tokens = match (account(target)?, email(target)) {
             (Some(account), _) => Some(TokenSource::of(account, connections)?),
             (None, Some(email)) => {
-                // The token opens what its account may, wherever it is shown: it is shown to Google only.
+                // The token would work wherever it is sent, so it is sent to Google only.
                 let stubbed = connections.settings().token_services.google_iam.is_some();
                 if !stubbed && !target.location.endpoint.as_ref().is_none_or(is_google) {
                     return Err(OpenError::ImpersonationElsewhere);
@@ -138,7 +144,7 @@ impl GcsDriver {
         Self::with(target, connections, tokens)
     }
 
-    /// As [`GcsDriver::open`], with a token service of a test instead of Google's.
+    /// Like [`GcsDriver::open`], with a test's token service instead of Google's.
     #[cfg(feature = "contract")]
     pub fn open_with_token_service(
         target: &BucketTarget,
@@ -169,7 +175,7 @@ impl GcsDriver {
         })
     }
 
-    /// Makes the bucket, for tests that need one.
+    /// Creates the bucket, for tests.
     #[cfg(feature = "contract")]
     pub async fn create_bucket(&self) -> Result<(), ProviderError> {
         let mut call = Call::new(Method::POST, "/storage/v1/b".to_owned(), About::Bucket);
@@ -212,8 +218,8 @@ impl Driver for GcsDriver {
         }
     }
 
-    /// Asks for the bucket, which costs a tenth of a list. Most accounts that may work with objects may not do that
-    /// (`storage.buckets.get`); where it was refused once, a list of one key is asked for instead.
+    /// Looks up the bucket, which costs a tenth of a list. Most accounts that can use objects lack the permission
+    /// for it (`storage.buckets.get`). After one denial, the driver lists one key instead.
     async fn head_bucket(&self) -> Result<(), ProviderError> {
         if !self.may_only_list.load(Ordering::Relaxed) {
             let path = format!("/storage/v1/b/{}", self.bucket);

@@ -1,4 +1,4 @@
-//! Single objects: read by the XML API, written, copied and deleted by the JSON API.
+//! Single objects: reads use the XML API; writes, copies and deletions use the JSON API.
 
 use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, RANGE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -18,9 +18,9 @@ use crate::gcs::error::About;
 use crate::gcs::request::{Call, key_segment};
 use crate::headers::{OBJECT_CONDITIONS, content_range, put_conditions, range, value};
 
-/// The fields of an object that are needed.
+/// The fields of an object that the driver needs.
 const FIELDS: &str = "name,size,etag,md5Hash,generation,updated";
-/// A resource without its access control list is a few hundred bytes long.
+/// The limit on a resource, which is a few hundred bytes long without its access control list.
 const MAX_RESOURCE_BYTES: usize = 256 * 1024;
 
 impl GcsDriver {
@@ -61,13 +61,14 @@ impl GcsDriver {
 
     fn reading(&self, method: Method, key: &str, conditions: &Conditions) -> Result<Call, ProviderError> {
         let mut call = self.xml_object(method, key)?;
-        // Without it the service unpacks objects that are stored as gzip.
+        // Without this header, the service decompresses objects that are stored as gzip.
         call.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         put_conditions(&mut call.headers, OBJECT_CONDITIONS, conditions)?;
         Ok(call)
     }
 
-    /// The service always says why; of an answer that doesn't the JSON API is asked for the reason.
+    /// Finds the reason for an error that came without one, which the real service never sends, by asking the JSON
+    /// API.
     async fn explain(&self, key: &str, error: ProviderError) -> ProviderError {
         let silent =
             error.answer().is_some_and(|answer| answer.code.is_none() && answer.kind == ErrorKind::NotFound);
@@ -86,7 +87,7 @@ impl GcsDriver {
         self.send_for_json(call, MAX_RESOURCE_BYTES).await
     }
 
-    /// One request with two parts: what is kept with the object, and its content.
+    /// Stores an object with one request of two parts: the resource with its attributes, and the content.
     pub(super) async fn put_object(
         &self,
         key: &str,
@@ -116,8 +117,9 @@ impl GcsDriver {
         Ok(stored(&self.send_for_json(call, MAX_RESOURCE_BYTES).await?))
     }
 
-    /// The service knows conditions on writing by generation only. One that names an entity tag is judged on the
-    /// object that is there, and holds for its generation, so nothing can come in between.
+    /// Returns the generation that a write must require. The service supports conditions on writes by generation
+    /// only. A condition on an entity tag is checked on the current object, and the write then requires that
+    /// object's generation, so nothing can change in between.
     pub(super) async fn pin_for_write(
         &self,
         key: &str,
@@ -132,7 +134,7 @@ impl GcsDriver {
         }
         match self.head_object(key, &Conditions::default()).await {
             Ok(info) => {
-                // Whichever condition doesn't hold, a write fails with 412 (RFC 9110 §13.1.2).
+                // Whichever condition isn't met, a write fails with 412 (RFC 9110 §13.1.2).
                 let held = judge(conditions, info.etag.as_deref(), info.last_modified);
                 held.map_err(|_| refused(ErrorKind::PreconditionFailed))?;
                 Ok(info.version)
@@ -166,8 +168,8 @@ impl GcsDriver {
         }
     }
 
-    /// A rewrite, in as many steps as the service wants: copies of large objects to another storage class take
-    /// several. Dropped in between, there is no copy.
+    /// Copies with the rewrite method, in as many steps as the service needs: large objects that change their
+    /// storage class take several. If the future is dropped between steps, no copy exists.
     pub(super) async fn copy_object(
         &self,
         source: &str,
@@ -220,7 +222,7 @@ impl GcsDriver {
     }
 }
 
-/// Conditions are sent, and verified on the answer: not every server that speaks this protocol heeds them.
+/// Checks conditions on the response too, because some servers that speak this protocol ignore them.
 fn verify(conditions: &Conditions, info: &ObjectInfo) -> Result<(), ProviderError> {
     judge(conditions, info.etag.as_deref(), info.last_modified).map_err(refused)
 }

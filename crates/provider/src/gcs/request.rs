@@ -1,4 +1,4 @@
-//! One authorised exchange with the service.
+//! Sends one authorised request and reads its response.
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST};
@@ -13,10 +13,10 @@ use crate::gcs::error::About;
 use crate::gcs::{GcsDriver, error, token};
 use crate::pool::Incoming;
 
-/// A request before it is authorised.
+/// A request before authorisation.
 pub(super) struct Call {
     pub(super) method: Method,
-    /// The path after the endpoint's own, escaped.
+    /// The escaped path, without the endpoint's own.
     pub(super) path: String,
     pub(super) query: Query,
     pub(super) headers: HeaderMap,
@@ -39,30 +39,31 @@ impl Call {
     }
 }
 
-/// A key as one segment of a path. The service refuses `.` and `..`, which could lead elsewhere on the way.
+/// Encodes a key as one path segment. The service refuses `.` and `..`, which servers on the way could resolve.
 pub(super) fn key_segment(key: &str) -> Result<String, ProviderError> {
     match key {
         "" => Err(ProviderError::InvalidRequest("the key is empty")),
-        "." | ".." => Err(ProviderError::InvalidRequest("Google can't keep objects named '.' or '..'")),
+        "." | ".." => Err(ProviderError::InvalidRequest("Google can't store objects named '.' or '..'")),
         key => Ok(segment(key)),
     }
 }
 
 impl GcsDriver {
-    /// A request of the JSON API about an object.
+    /// A JSON API request about an object.
     pub(super) fn json_object(&self, method: Method, key: &str) -> Result<Call, ProviderError> {
         let path = format!("/storage/v1/b/{}/o/{}", self.bucket, key_segment(key)?);
         Ok(Call::new(method, path, About::Object))
     }
 
-    /// A request of the XML API about an object.
+    /// An XML API request about an object.
     pub(super) fn xml_object(&self, method: Method, key: &str) -> Result<Call, ProviderError> {
         Ok(Call::new(method, format!("/{}/{}", self.bucket, key_segment(key)?), About::Object))
     }
 
-    /// Sends a request and answers what the service answered, if it was a success. Sent again, once and without a
-    /// body only: if it changes nothing and its pooled connection was closed under it, and with a new token if the
-    /// service refuses the one that was kept.
+    /// Sends a request. Returns the service's response if it is a success.
+    ///
+    /// A request without a body is retried once: if it changes nothing and the server closed its pooled connection,
+    /// or with a new token if the service refuses the cached one.
     pub(super) async fn send(&self, call: Call) -> Result<Response<Incoming>, ProviderError> {
         let Call { method, path, query, headers, mut payload, about, response_timeout } = call;
         let uri = self.address.uri(&format!("{}{path}", self.base), &query.into_text())?;
@@ -108,7 +109,7 @@ impl GcsDriver {
         }
     }
 
-    /// Sends a request whose answer is JSON.
+    /// Sends a request whose response is a JSON object.
     pub(super) async fn send_for_json(&self, call: Call, limit: usize) -> Result<Value, ProviderError> {
         let response_timeout = call.response_timeout;
         let (head, body) = self.send(call).await?.into_parts();
@@ -124,7 +125,7 @@ impl GcsDriver {
         let document = if *method == Method::HEAD {
             Bytes::new()
         } else {
-            // The status alone tells enough where the document can't be read.
+            // If the document can't be read, the status is enough.
             self.connections.document(body, MAX_ERROR_BYTES, ResponseTimeout::Usual).await.unwrap_or_default()
         };
         error::read(head.status, &head.headers, &document, about)

@@ -1,9 +1,9 @@
-//! Service accounts: who asks, and the key that proves it.
+//! Service accounts: an e-mail address and the key that proves it.
 //!
-//! Taken are an e-mail address with its private key in PEM, and the whole JSON of a key, of type `service_account`
-//! only: the other types name addresses to ask, files to read or programs to run, which is nothing that a user of
-//! ours may make us do. For the same reason the address of the token service is not taken from the JSON; one that
-//! isn't Google's own is refused.
+//! Accepts an e-mail address with its private key in PEM, or the whole JSON of a key. Only the type
+//! `service_account` is accepted: the other types name URLs to request, files to read or programs to run, which
+//! users must not control. For the same reason, the URL of the token service is never taken from the JSON, and one
+//! that isn't Google's is refused.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use crate::body::sha256;
 use crate::open::OpenError;
 
-/// The token service, and what older keys call it.
+/// The token service. Older keys contain one of its earlier URLs.
 pub(super) const TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
 const TOKEN_URIS: [&str; 4] = [
     TOKEN_URI,
@@ -28,10 +28,10 @@ const TOKEN_URIS: [&str; 4] = [
     "https://www.googleapis.com/oauth2/v3/token",
 ];
 
-/// How long an assertion and the token for it hold, in seconds: the most that is allowed.
+/// The validity of an assertion and its token in seconds: the longest that Google allows.
 const LIFETIME: i64 = 3_600;
 
-/// An account with its key.
+/// A service account with its key.
 pub(super) struct ServiceAccount {
     email: Box<str>,
     key_id: Option<Box<str>>,
@@ -40,7 +40,7 @@ pub(super) struct ServiceAccount {
 }
 
 impl ServiceAccount {
-    /// Reads a secret, with the e-mail address that stands beside it.
+    /// Reads a secret. `email` is the address that was entered with it.
     pub(super) fn read(email: Option<&str>, secret: &Secret) -> Result<Self, OpenError> {
         let text = secret.expose().trim();
         if text.starts_with('{') {
@@ -81,12 +81,12 @@ impl ServiceAccount {
         Ok(Self { email: email.into(), key_id: key_id.map(Into::into), key, fingerprint: sha256(&identity) })
     }
 
-    /// Tells this account and key from others.
+    /// Identifies this account and key.
     pub(super) fn fingerprint(&self) -> [u8; 32] {
         self.fingerprint
     }
 
-    /// A signed assertion of who asks for what (RFC 7523), for the token service at `audience`.
+    /// Signs an assertion (RFC 7523) for the token service at `audience`. `None` if signing fails.
     pub(super) fn assertion(&self, audience: &str, scope: &str, now: Timestamp) -> Option<String> {
         let mut header = json!({ "alg": "RS256", "typ": "JWT" });
         if let Some(key_id) = &self.key_id {
@@ -107,7 +107,7 @@ impl ServiceAccount {
     }
 }
 
-/// Reads an RSA key in PEM (RFC 7468): PKCS #8 or PKCS #1. Line ends may have come as the text `\n`.
+/// Reads an RSA key in PEM (RFC 7468), as PKCS #8 or PKCS #1. Line ends may be the two characters `\n`.
 fn read_key(pem: &str) -> Result<(Zeroizing<Vec<u8>>, RsaKeyPair), OpenError> {
     let text = Zeroizing::new(pem.replace("\\r", "").replace("\\n", "\n"));
     let (_, rest) = text.split_once("-----BEGIN ").ok_or(OpenError::NoPrivateKey)?;
@@ -149,7 +149,7 @@ mod tests {
 
     use super::*;
 
-    /// A key in both forms. Made for each run: a key in the repository would look like one that was lost.
+    /// A key in both forms, generated in each run. A key in the repository would look like a leaked one.
     static KEY: LazyLock<(String, String)> = LazyLock::new(|| {
         let key = RsaPrivateKey::new(&mut OsRng, 2_048).unwrap();
         let pkcs8 = key.to_pkcs8_pem(LineEnding::LF).unwrap().to_string();

@@ -1,5 +1,5 @@
-//! Access tokens for Cloud Storage: asked for with a service account's assertion, and exchanged for those of another
-//! account where that one lets itself be impersonated.
+//! Access tokens for Cloud Storage. They are requested with a service account's assertion and, for impersonation,
+//! exchanged for tokens of another account.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,24 +21,24 @@ use crate::token::lease::{Held, Lease};
 use crate::token::{self, Answer, TokenService};
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
-/// To read, write and delete objects; not to change who may.
+/// Allows reading, writing and deleting objects, but not changing permissions.
 const STORAGE_SCOPE: &str = "https://www.googleapis.com/auth/devstorage.read_write";
-/// To ask for the tokens of other accounts, and for nothing else.
+/// Allows requesting tokens of other accounts, and nothing else.
 const IAM_SCOPE: &str = "https://www.googleapis.com/auth/iam";
 const IAM_SERVICE: &str = "https://iamcredentials.googleapis.com";
 const TOKEN_SERVICE: &str = "https://oauth2.googleapis.com";
-/// How long the tokens of impersonated accounts hold: the most that needs no policy of the organization.
+/// The lifetime of an impersonated account's tokens: the longest that needs no organization policy.
 const LIFETIME: SignedDuration = SignedDuration::from_hours(1);
 
 type TokenLease = Arc<Lease<HeaderValue>>;
 
-/// Where the tokens of a bucket come from.
+/// The source of a bucket's tokens.
 pub(super) struct TokenSource {
     key: AccountKey,
     impersonation: Option<Impersonation>,
 }
 
-/// A service account that shows its key to the token service.
+/// A service account whose key is shown to the token service.
 struct AccountKey {
     account: ServiceAccount,
     scope: &'static str,
@@ -46,7 +46,7 @@ struct AccountKey {
     lease: TokenLease,
 }
 
-/// Another account that is asked for with the first one's token.
+/// Another account, whose tokens are requested with the first account's token.
 struct Impersonation {
     email: Box<str>,
     service: Uri,
@@ -54,19 +54,19 @@ struct Impersonation {
 }
 
 impl TokenSource {
-    /// The account's own tokens.
+    /// Uses the account's own tokens.
     pub(super) fn of(account: ServiceAccount, connections: &Connections) -> Result<Self, OpenError> {
         let key = AccountKey::at(token_service(connections)?, account, STORAGE_SCOPE, connections);
         Ok(Self { key, impersonation: None })
     }
 
-    /// The account's own tokens, from a token service of a test. No input from outside may lead here.
+    /// Uses the account's own tokens from a test's token service. External input must never reach this.
     #[cfg(feature = "contract")]
     pub(super) fn at(service: Uri, account: ServiceAccount, connections: &Connections) -> Self {
         Self { key: AccountKey::at(service, account, STORAGE_SCOPE, connections), impersonation: None }
     }
 
-    /// The tokens of the account of that name, asked for by the node's own.
+    /// Uses tokens of the account `email`, requested by the node's own account.
     pub(super) fn impersonating(email: &str, connections: &Connections) -> Result<Self, OpenError> {
         if !is_service_account(email) {
             return Err(OpenError::InvalidServiceAccountEmail);
@@ -83,7 +83,7 @@ impl TokenSource {
         Ok(Self { key, impersonation: Some(Impersonation { email: email.into(), service, lease }) })
     }
 
-    /// The value of the `Authorization` field.
+    /// The value of the `Authorization` header.
     pub(super) async fn authorization(
         &self,
         connections: &Connections,
@@ -100,7 +100,7 @@ impl TokenSource {
         other.lease.get(connections.clock(), ask).await
     }
 
-    /// Forgets a token that the provider refused.
+    /// Discards a token that the provider refused.
     pub(super) fn forget(&self, refused: &HeaderValue) {
         let lease = self.impersonation.as_ref().map_or(&self.key.lease, |other| &other.lease);
         lease.forget(|held| held == refused);
@@ -112,7 +112,7 @@ fn token_service(connections: &Connections) -> Result<Uri, OpenError> {
         .map_err(|_| OpenError::InvalidEndpoint)
 }
 
-/// Every name of a service account ends in Google's domain for them.
+/// The name of every service account ends in Google's domain for them.
 fn is_service_account(email: &str) -> bool {
     email.len() <= 256
         && email.ends_with(".gserviceaccount.com")
@@ -139,7 +139,7 @@ impl AccountKey {
 
     async fn ask(&self, connections: &Connections) -> Result<Held<HeaderValue>, ProviderError> {
         let now = connections.clock().now();
-        // What is signed names Google's service, also where another one stands in for it.
+        // The signed assertion names Google's service even if a substitute is configured.
         let assertion = self
             .account
             .assertion(TOKEN_URI, self.scope, now)
@@ -179,7 +179,7 @@ impl Impersonation {
     }
 }
 
-/// One code stands for most refusals; its description, which is not shown, tells them apart.
+/// Translates a refusal. Most have the same code and differ only in their description, which is never shown.
 fn refusal(answer: &Answer, json: &Value, now: Timestamp) -> ProviderError {
     let (status, headers) = (answer.status, &answer.headers);
     let code = json["error"].as_str().filter(|code| is_code(code));
@@ -190,7 +190,7 @@ fn refusal(answer: &Answer, json: &Value, now: Timestamp) -> ProviderError {
         }
         Some("invalid_grant") if description.contains("account not found") => ErrorKind::KeyUnknown,
         Some("invalid_grant") => ErrorKind::SecretWrong,
-        // No token at all is not "may not do this": nothing of the bucket was asked.
+        // Getting no token isn't a missing permission on the bucket, which received no request.
         Some(
             "invalid_client" | "disabled_client" | "deleted_client" | "unauthorized_client" | "access_denied",
         ) => ErrorKind::KeyUnknown,
@@ -202,7 +202,8 @@ fn refusal(answer: &Answer, json: &Value, now: Timestamp) -> ProviderError {
     ErrorAnswer::new(status, kind, code.map(Into::into), headers).into()
 }
 
-/// Errors of Google's newer APIs ("Errors", API design guide): a status, and details with a reason.
+/// Translates an error of Google's newer APIs ("Errors", API design guide), which have a status and details with a
+/// reason.
 fn impersonation_refusal(answer: &Answer, error: &Value) -> ProviderError {
     let reason = error["details"].as_array().into_iter().flatten().find_map(|part| part["reason"].as_str());
     let code = reason.or(error["status"].as_str()).filter(|code| is_code(code));
@@ -210,13 +211,13 @@ fn impersonation_refusal(answer: &Answer, error: &Value) -> ProviderError {
     let kind = match kind_of_status(status) {
         kind @ (ErrorKind::Throttled | ErrorKind::Internal) => kind,
         _ if code.is_none() => return answer.garbage(),
-        // That it may not and that there is none is told alike: the node gets no token of that account.
+        // A forbidden and a missing account have the same kind: the node gets no token for either.
         _ => ErrorKind::KeyUnknown,
     };
     ErrorAnswer::new(status, kind, code.map(Into::into), &answer.headers).into()
 }
 
-/// Puts a token into a request.
+/// Adds a token to a request.
 pub(super) fn put(headers: &mut HeaderMap, authorization: &HeaderValue) {
     headers.insert(AUTHORIZATION, authorization.clone());
 }

@@ -1,6 +1,7 @@
-//! Multipart uploads, by the XML API: the JSON API has none whose parts can be sent in any order and at once.
+//! Multipart uploads, with the XML API. The JSON API has no uploads whose parts can be sent in parallel and in any
+//! order.
 //!
-//! Conditions on completing are judged just before it and sent along by generation.
+//! Conditions on a completion are checked just before it and then sent as a generation.
 
 use http::header::{CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, Method};
@@ -20,7 +21,7 @@ use crate::headers::value;
 use crate::s3::{MAX_UPLOADS_BYTES, parse_uploads, parts_document, uploads_query};
 use crate::xml::{self, UnexpectedXml};
 
-/// 1,000 parts a page, and what stands around them.
+/// The limit on a page of 1,000 parts with the surrounding XML.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
 impl GcsDriver {

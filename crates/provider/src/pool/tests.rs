@@ -1,4 +1,4 @@
-//! One request after the other over one connection, and what ends it.
+//! Reuse of one connection for several requests, and what ends a connection.
 
 use std::net::SocketAddr;
 
@@ -25,7 +25,7 @@ fn pool(idle_timeout: Duration, max_idle_per_host: usize) -> Pool {
     Pool::new(BoundedConnector { inner, timeout: LONG }, idle_timeout, max_idle_per_host)
 }
 
-/// A server; each of its connections is handed out to be answered by hand.
+/// A server whose connections each test answers by hand.
 struct Server(TcpListener);
 
 impl Server {
@@ -117,7 +117,7 @@ async fn a_connection_is_kept_when_the_last_byte_was_read_and_nobody_asked_for_t
     assert_eq!(idle_connections(&pool), 1);
 }
 
-/// A task that tells how often it was woken by what it did itself.
+/// A task that records whether its own polling woke it.
 #[derive(Default)]
 struct Sleeper {
     task: AtomicWaker,
@@ -145,7 +145,7 @@ async fn who_reads_an_answer_is_woken_by_the_network_alone() {
         stream
     };
     let asking = async {
-        // Connecting is another matter.
+        // The first request connects, which may wake the task. The second one must not.
         read(pool.send(server.request(Method::GET)).await.unwrap()).await;
         let mut reading = pin!(async { read(pool.send(server.request(Method::GET)).await.unwrap()).await });
         let sleeper = Arc::new(Sleeper::default());
@@ -174,21 +174,21 @@ async fn an_answer_that_is_not_read_to_its_end_closes_its_connection() {
     let (mut stream, answer) = tokio::join!(serving, pool.send(server.request(Method::GET)));
     drop(answer);
     assert_eq!(idle_connections(&pool), 0);
-    assert_eq!(stream.read(&mut [0]).await.unwrap_or(0), 0, "it was closed");
+    assert_eq!(stream.read(&mut [0]).await.unwrap_or(0), 0, "the connection is closed");
 }
 
 #[tokio::test]
 async fn giving_a_request_up_closes_its_connection() {
     let (pool, server) = (pool(LONG, 8), Server::start().await);
     let mut stream = tokio::select! {
-        _ = pool.send(server.request(Method::GET)) => panic!("nobody answered"),
+        _ = pool.send(server.request(Method::GET)) => panic!("no response is sent"),
         stream = async {
             let mut stream = server.accept().await;
             head(&mut stream).await;
             stream
         } => stream,
     };
-    assert_eq!(stream.read(&mut [0]).await.unwrap_or(0), 0, "it was closed");
+    assert_eq!(stream.read(&mut [0]).await.unwrap_or(0), 0, "the connection is closed");
 }
 
 #[tokio::test]
@@ -196,7 +196,7 @@ async fn a_connection_that_was_closed_while_it_was_kept_is_replaced_whatever_the
     let (pool, server) = (pool(LONG, 8), Server::start().await);
     let serving = async {
         for _ in 0..2 {
-            // Closed after its answer.
+            // The server closes the connection after its response.
             answer(&mut server.accept().await, NOTHING).await;
         }
     };
@@ -249,7 +249,7 @@ async fn what_nobody_uses_is_closed_after_a_while_and_never_more_is_kept_than_al
     assert!(idle_connections(&pool) <= 2);
     for mut stream in streams {
         let ended = tokio::time::timeout(LONG, stream.read(&mut [0])).await.unwrap();
-        assert_eq!(ended.unwrap_or(0), 0, "it was closed");
+        assert_eq!(ended.unwrap_or(0), 0, "the connection is closed");
     }
     assert!(!pool.idle.lock().watched, "nothing is left to watch");
 }

@@ -1,4 +1,4 @@
-//! Where a bucket's requests go: host and path, in path style or virtual-host style.
+//! Determines the host and path of a bucket's requests, in path style or virtual-host style.
 
 use bucketry_model::bucket::check_bucket_name;
 use bucketry_model::endpoint::Endpoint;
@@ -7,25 +7,25 @@ use bucketry_model::provider::{Addressing, EndpointTraits};
 use crate::address::Address;
 use crate::open::OpenError;
 
-/// The region that is asked first where none is given; AWS answers there with the right one, and other servers that
-/// have no regions expect it.
+/// The region of the first request if none is given. AWS then answers with the right one, and servers without
+/// regions expect this one.
 pub(super) const DEFAULT_REGION: &str = "us-east-1";
 
-/// Which servers answer for a bucket, before the region is known.
+/// The servers of a bucket, before the region is known.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Home {
-    /// AWS's own endpoints, which have the region in the host name.
+    /// AWS's own endpoints, whose host names contain the region.
     Aws,
-    /// A server that was named.
+    /// A given endpoint.
     Endpoint(Box<Endpoint>),
 }
 
 impl Home {
-    /// The home of a bucket, and the region that the endpoint itself tells.
+    /// The home of a bucket, and the region if the endpoint's host name contains it.
     pub(super) fn of(endpoint: Option<&Endpoint>) -> (Self, Option<String>) {
         match endpoint {
             None => (Self::Aws, None),
-            // The address without a region is a way to say "AWS".
+            // The endpoint without a region is another way to say "AWS".
             Some(endpoint) if endpoint.to_string() == "https://s3.amazonaws.com" => (Self::Aws, None),
             Some(endpoint) => {
                 let region = EndpointTraits::of(endpoint).region.filter(|region| is_region(region));
@@ -35,7 +35,8 @@ impl Home {
     }
 }
 
-/// Whether a text can be a region: of a host name's label's characters, so that it can't lead to another host.
+/// Whether a text is a valid region. Only characters of a host label are allowed, so that a region can't lead to
+/// another host.
 pub(super) fn is_region(text: &str) -> bool {
     (1..=64).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
@@ -60,7 +61,7 @@ pub(super) fn address_of(home: &Home, bucket: &str, region: &str) -> Result<Addr
         Home::Endpoint(endpoint) => {
             let traits = EndpointTraits::of(endpoint);
             let (authority, path) = (endpoint.authority(), &endpoint.path);
-            // `https://photos.s3.eu-west-1.amazonaws.com` names the bucket already.
+            // The host of `https://photos.s3.eu-west-1.amazonaws.com` already contains the bucket.
             if traits.front == bucket {
                 Address::new(endpoint.tls, authority, path.clone())
             } else if traits.addressing == Addressing::VirtualHost && fits_in_a_host(bucket) {
@@ -72,8 +73,8 @@ pub(super) fn address_of(home: &Home, bucket: &str, region: &str) -> Result<Addr
     }
 }
 
-/// Whether the bucket's name can be the first label of a host: with dots in it TLS certificates don't match, and
-/// upper case or underscores are no host name.
+/// Whether the bucket's name can be the first label of a host. With dots, TLS certificates wouldn't match; upper
+/// case and underscores aren't valid in host names.
 fn fits_in_a_host(bucket: &str) -> bool {
     bucket.len() <= 63
         && bucket.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')

@@ -1,4 +1,4 @@
-//! Object attributes, conditions and what comes back, under the names that S3 gives them in the header.
+//! Object attributes, conditions and response fields, under S3's header names.
 
 use http::HeaderMap;
 use http::header::{
@@ -13,7 +13,7 @@ use crate::headers::{self, OBJECT_CONDITIONS, text, value};
 const METADATA: &str = "x-amz-meta-";
 const VERSION: &str = "x-amz-version-id";
 
-/// What a condition is on: the object of the request, or the source of a copy.
+/// The subject of a condition: the object of the request, or the source of a copy.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum ConditionsOn {
     Object,
@@ -21,7 +21,7 @@ pub(super) enum ConditionsOn {
 }
 
 impl ConditionsOn {
-    /// The names of the conditions, in the order of [`Conditions`].
+    /// The header names of the conditions, in the field order of [`Conditions`].
     fn names(self) -> [HeaderName; 4] {
         match self {
             Self::Object => OBJECT_CONDITIONS,
@@ -67,7 +67,7 @@ pub(super) fn info(headers: HeaderMap) -> ObjectInfo {
     headers::info(headers, METADATA, version)
 }
 
-/// The version of an answer. Buckets that don't keep versions say nothing, or `null`.
+/// The version in a response. Unversioned buckets send none, or `null`.
 pub(super) fn version(headers: &HeaderMap) -> Option<String> {
     text(headers, VERSION).filter(|version| version != "null")
 }

@@ -1,4 +1,4 @@
-//! What S3's error answers mean.
+//! Translates S3's error responses.
 
 use http::{HeaderMap, StatusCode};
 
@@ -6,7 +6,7 @@ use crate::error::{ErrorAnswer, ErrorKind, ProviderError, is_code, is_foreign, k
 use crate::s3::address::is_region;
 use crate::xml;
 
-/// Reads an error answer: status, header, and the document, which is empty for a HEAD.
+/// Translates an error response: its status, headers and document, which is empty for a HEAD.
 pub(super) fn read(status: StatusCode, headers: &HeaderMap, document: &[u8]) -> ProviderError {
     let fields = ErrorFields::read(document);
     let region = headers
@@ -17,7 +17,7 @@ pub(super) fn read(status: StatusCode, headers: &HeaderMap, document: &[u8]) -> 
         .or(fields.region);
     let kind = match fields.code.as_deref().and_then(kind_of_code) {
         Some(kind) => kind,
-        // An answer of another kind of server: S3 puts an error document into every 4xx that has a body.
+        // Another kind of server answered: S3 sends an error document in every 4xx response with a body.
         None if fields.code.is_none()
             && !document.trim_ascii().is_empty()
             && !says_s3(headers)
@@ -31,8 +31,8 @@ pub(super) fn read(status: StatusCode, headers: &HeaderMap, document: &[u8]) -> 
     ErrorAnswer { region, ..ErrorAnswer::new(status, kind, fields.code, headers) }.into()
 }
 
-/// Reads the error document that S3 may put into a 200 answer of a copy or a completion, which it begins to send
-/// before it knows the outcome. `None` if it is no error document.
+/// Reads the error document that a 200 response to a copy or completion may contain. S3 begins to send that
+/// response before it knows the outcome. `None` if the document is not an error.
 pub(super) fn read_late(headers: &HeaderMap, document: &[u8]) -> Option<ProviderError> {
     let fields = ErrorFields::read(document);
     let code = fields.code.as_deref()?;
@@ -48,7 +48,7 @@ pub(super) fn read_late(headers: &HeaderMap, document: &[u8]) -> Option<Provider
     Some(read(status, headers, document))
 }
 
-/// The answers that S3 gives to a request for a bucket of another region.
+/// The statuses with which S3 answers a request for a bucket in another region.
 fn may_name_a_region(status: StatusCode) -> bool {
     matches!(status, StatusCode::MOVED_PERMANENTLY | StatusCode::TEMPORARY_REDIRECT | StatusCode::BAD_REQUEST)
 }
@@ -80,7 +80,7 @@ impl ErrorFields {
     }
 }
 
-/// Codes of AWS, and of the servers that speak its protocol with their own words.
+/// Error codes of AWS, and of servers that use their own codes with its protocol.
 fn kind_of_code(code: &str) -> Option<ErrorKind> {
     Some(match code {
         "InvalidAccessKeyId" | "InvalidSecurity" | "UnrecognizedClientException" | "InvalidClientTokenId" => {
@@ -91,7 +91,7 @@ fn kind_of_code(code: &str) -> Option<ErrorKind> {
         "ExpiredToken" | "TokenRefreshRequired" | "InvalidToken" => ErrorKind::TokenExpired,
         "NotSignedUp" | "AccountProblem" | "InvalidPayer" => ErrorKind::AccountNotFound,
         "AccessDenied" | "AllAccessDisabled" | "AccessForbidden" => ErrorKind::AccessDenied,
-        // An archived object that must be restored first.
+        // An archived object that must be restored before it can be read.
         "InvalidObjectState" => ErrorKind::Invalid,
         "NoSuchBucket" | "InvalidBucketName" => ErrorKind::BucketNotFound,
         "NoSuchKey" | "NoSuchVersion" => ErrorKind::ObjectNotFound,

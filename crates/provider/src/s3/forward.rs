@@ -1,7 +1,7 @@
-//! Requests about objects that are sent on as they came, for callers that speak S3 themselves.
+//! Forwards requests about objects unchanged, for callers that speak S3 themselves.
 //!
-//! Only addressing, signing, region and errors are this driver's business here. What headers and parameters may go on
-//! is the caller's to say: whatever it gives is sent.
+//! This driver handles only addressing, signing, region and errors. The caller decides which headers and parameters
+//! pass: all that it gives are sent.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response};
@@ -17,29 +17,29 @@ use crate::s3::request::Call;
 use crate::s3::{S3Driver, error};
 use crate::xml;
 
-/// A request about an object.
+/// A request about an object, to be forwarded.
 #[derive(Debug)]
 pub struct UpstreamRequest<'a> {
-    /// What is done with it.
+    /// The HTTP method.
     pub method: Method,
-    /// Its key.
+    /// The key of the object.
     pub key: &'a str,
-    /// Parameters, in any order.
+    /// The query parameters, in any order.
     pub query: &'a [Parameter<'a>],
-    /// Headers, each name once. All of them are signed.
+    /// The headers, each name once. All of them are signed.
     pub headers: HeaderMap,
-    /// What is stored. A method that changes something needs one, if only an empty one.
+    /// The body. A method that changes something needs one, even if it is empty.
     pub payload: Option<Payload>,
-    /// Whether the provider may work on it for long, as copies and completions move whole objects.
+    /// Whether the provider may take long to respond. Copies and completions move whole objects.
     pub takes_long: bool,
 }
 
-/// A parameter that goes on: nothing else of a client's query can.
+/// A query parameter that may be forwarded. Nothing else of a client's query can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Parameter<'a> {
-    /// A name alone, as those of sub-resources.
+    /// A name without a value, such as that of a sub-resource.
     Flag(&'static str),
-    /// A number.
+    /// A name with a number.
     Number(&'static str, u32),
     /// `uploadId`.
     Upload(&'a UploadId),
@@ -59,7 +59,7 @@ impl Parameter<'_> {
 }
 
 impl S3Driver {
-    /// Sends a request on. Answers a success, or "not modified"; everything else is an error.
+    /// Forwards a request. Returns successes and "not modified"; every other status is an error.
     pub async fn forward(
         &self,
         request: UpstreamRequest<'_>,
@@ -69,8 +69,8 @@ impl S3Driver {
         Ok(answer.map(|body| ProviderBody::new(body, self.connections.settings().stall_timeout)))
     }
 
-    /// Sends a request on whose answer is a document of this root, of at most `limit` bytes. An error document in a
-    /// success (copies and completions have that) is an error.
+    /// Forwards a request whose response is an XML document with this root and at most `limit` bytes. An error
+    /// document in a successful response, which copies and completions can have, is returned as an error.
     pub async fn forward_for_document(
         &self,
         request: UpstreamRequest<'_>,
@@ -88,7 +88,7 @@ impl S3Driver {
         Ok(Response::from_parts(head, document))
     }
 
-    /// Names an object of this bucket, or a version of it, as the source of a copy.
+    /// The value of `x-amz-copy-source` for an object of this bucket, or a version of it.
     pub fn copy_source(&self, key: &str, version: Option<&VersionId>) -> Result<HeaderValue, ProviderError> {
         let mut source = format!("/{}/", self.bucket);
         push_path(&mut source, key);
@@ -99,8 +99,8 @@ impl S3Driver {
         value(&source)
     }
 
-    /// Whether the other bucket lies at the same endpoint and is opened with the same credential, so that the provider
-    /// can copy from one to the other.
+    /// Whether the other bucket has the same endpoint and credential, so that the provider can copy between the
+    /// two.
     pub fn shares_account_with(&self, other: &Self) -> bool {
         self.home == other.home && self.identity.is_the_same_as(&other.identity)
     }

@@ -1,4 +1,4 @@
-//! Who signs the requests for a bucket: nobody, a pair of keys that was given, or a role that is assumed.
+//! The identity that signs a bucket's requests: none, a given access key, or an assumed role.
 
 use std::sync::Arc;
 
@@ -14,19 +14,19 @@ use crate::open::OpenError;
 use crate::s3::role::Role;
 use crate::s3::sign::Credentials;
 
-/// Who signs.
+/// The identity that signs requests.
 #[derive(Debug)]
 pub(super) enum SigningIdentity {
-    /// Nobody: public buckets.
+    /// Requests are not signed, for public buckets.
     Anonymous,
-    /// A key with its secret, and perhaps a session token.
+    /// An access key with its secret and, for a temporary key, its session token.
     Pair(Arc<Credentials>),
-    /// Whoever the role's owner trusts.
+    /// A role that the node assumes.
     Role(Box<Role>),
 }
 
 impl SigningIdentity {
-    /// Reads key and secret; `region` is the bucket's, where it is known.
+    /// Reads key and secret. `region` is the bucket's, if known.
     pub(super) fn read(
         target: &BucketTarget,
         region: Option<&str>,
@@ -36,7 +36,7 @@ impl SigningIdentity {
         let key = location.key.as_deref().filter(|key| !key.is_empty());
         let secret = target.secret.as_ref().filter(|secret| !secret.is_empty());
         if let Some(arn) = key.filter(|key| key.starts_with("arn:")) {
-            // Another server would only see what it can't use; the person should know that it doesn't work so.
+            // Another server couldn't use a role. The error says so before anything is sent there.
             let elsewhere = !is_aws(location) && connections.settings().token_services.aws_sts.is_none();
             if elsewhere {
                 return Err(OpenError::RoleElsewhere);
@@ -79,7 +79,7 @@ impl SigningIdentity {
         Ok(Self::Pair(Arc::new(credentials)))
     }
 
-    /// What to sign with now; `None` for anonymous requests.
+    /// The current credentials. `None` for anonymous requests.
     pub(super) async fn credentials(
         &self,
         connections: &Connections,
@@ -91,7 +91,7 @@ impl SigningIdentity {
         }
     }
 
-    /// Whether both are the same: what one may do at a provider, the other may too.
+    /// Whether both have the same permissions at a provider because they are the same identity.
     pub(super) fn is_the_same_as(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Pair(one), Self::Pair(other)) => one.is_the_same_as(other),
@@ -100,7 +100,7 @@ impl SigningIdentity {
         }
     }
 
-    /// Forgets credentials that the provider no longer takes. Says whether there can be others.
+    /// Discards credentials that the provider refused. Returns whether new ones can be obtained.
     pub(super) fn forget(&self, refused: &Arc<Credentials>) -> bool {
         match self {
             Self::Anonymous | Self::Pair(_) => false,
@@ -111,7 +111,7 @@ impl SigningIdentity {
         }
     }
 
-    /// Whether the credentials have ended by what they say themselves.
+    /// Whether the credentials have expired, by their own expiry time.
     pub(super) fn has_ended(&self, now: Timestamp) -> bool {
         matches!(self, Self::Pair(credentials) if credentials.expires.is_some_and(|end| end <= now))
     }
@@ -121,7 +121,7 @@ fn is_aws(location: &BucketLocation) -> bool {
     Provider::recognise(StorageType::S3, location.endpoint.as_ref()) == Provider::Aws
 }
 
-/// Access keys of AWS sessions begin so ("Unique identifiers", IAM user guide).
+/// Access keys of AWS sessions begin with ASIA ("Unique identifiers", IAM user guide).
 fn is_temporary(key: &str) -> bool {
     key.starts_with("ASIA") && key.len() >= 16
 }

@@ -10,12 +10,13 @@ use crate::s3::request::Call;
 use crate::s3::{S3Driver, error};
 use crate::xml::{self, UnexpectedXml};
 
-/// A page of 1,000 keys of 1,024 bytes, each escaped to three times its length, and what stands around them.
+/// The limit on a page: 1,000 keys of 1,024 bytes, each escaped to three times its length, with the surrounding
+/// XML.
 const MAX_PAGE_BYTES: usize = 8 * 1024 * 1024;
 
 impl S3Driver {
     pub(super) async fn list_page(&self, request: &ListRequest) -> Result<ListPage, ProviderError> {
-        // `encoding-type=url` lets keys through that XML can't hold, such as control characters.
+        // `encoding-type=url` allows keys that XML can't represent, such as those with control characters.
         let mut query = Query::new(&[("list-type", "2"), ("encoding-type", "url")]);
         if !request.prefix.is_empty() {
             query.push("prefix", &request.prefix);
@@ -71,7 +72,7 @@ fn parse(document: &[u8]) -> Result<ListPage, UnexpectedXml> {
             *key = decode_listed(key).ok_or(UnexpectedXml)?;
         }
     }
-    // Some servers send a token on the last page.
+    // Some servers send a token even on the last page.
     let token = token.filter(|_| truncated);
     page.next = token.map(PageToken::new).transpose().map_err(|_| UnexpectedXml)?;
     Ok(page)

@@ -1,9 +1,9 @@
-//! The driver for AWS S3 and every server that speaks its protocol.
+//! The driver for AWS S3 and servers that speak its protocol.
 //!
-//! One request is one signed HTTP exchange: `address` says where to, `sign` signs, `request` sends and reads
-//! errors, and a module for each group of operations knows headers and documents. Retried once, and only without a
-//! body: a request that taught the bucket's region where none was given, and one whose pooled connection was closed
-//! under it.
+//! One request is one signed HTTP exchange. `address` determines the URL, `sign` signs, `request` sends and reads
+//! errors, and each group of operations has a module for its headers and documents. Only two kinds of requests
+//! without a body are retried, once: one from whose response an unset region was learned, and one whose pooled
+//! connection was closed by the server.
 
 mod address;
 mod attributes;
@@ -65,7 +65,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     },
 };
 
-/// What a service that speaks the protocol offers, and what it calls things.
+/// The capabilities and permission names of a service that speaks S3.
 pub(crate) struct Flavour {
     pub(crate) capabilities: Capabilities,
     pub(crate) permissions: Permissions,
@@ -73,11 +73,11 @@ pub(crate) struct Flavour {
 
 static AWS: Flavour = Flavour { capabilities: CAPABILITIES, permissions: PERMISSIONS };
 
-/// Servers that take no checksums, or don't say that they do.
+/// For servers that don't accept checksums, or aren't known to.
 static WITHOUT_CHECKSUMS: Flavour =
     Flavour { capabilities: Capabilities { checksums: false, ..CAPABILITIES }, permissions: PERMISSIONS };
 
-/// Servers that don't heed conditions on writing either.
+/// For servers that also ignore conditions on writes.
 static UNCONDITIONAL: Flavour = Flavour {
     capabilities: Capabilities {
         put_if_absent: false,
@@ -95,11 +95,11 @@ const PERMISSIONS: Permissions = Permissions {
     delete: "s3:DeleteObject",
     tags: "s3:GetObjectTagging, s3:PutObjectTagging and s3:DeleteObjectTagging",
     hints: &Hints {
-        key_unknown: "Check the access key, and that it belongs to this provider and account.",
-        secret_wrong: "Enter the secret again, whole and without spaces around it.",
+        key_unknown: "Check the access key, and check that it belongs to this provider and account.",
+        secret_wrong: "Enter the whole secret again, without spaces around it.",
         token_expired: "Enter a credential that is still valid.",
         account_not_found: "Check the account at the provider.",
-        bucket_not_found: "Check the bucket's name and the region, and that it belongs to this provider and account.",
+        bucket_not_found: "Check the bucket's name and region, and check that it belongs to this provider and account.",
         of_code: &[],
     },
 };
@@ -112,12 +112,12 @@ pub struct S3Driver {
     home: Home,
     identity: SigningIdentity,
     first: BucketAddress,
-    /// Where the provider said that the bucket is; stays empty where the region was given.
+    /// Where the provider said that the bucket is. Stays empty if the region was given.
     learned: OnceLock<BucketAddress>,
     region_is_given: bool,
 }
 
-/// A region and the address that belongs to it.
+/// A region and the bucket's address in that region.
 #[derive(Debug)]
 struct BucketAddress {
     region: Box<str>,
@@ -125,9 +125,11 @@ struct BucketAddress {
 }
 
 impl S3Driver {
-    /// Opens a bucket. Without a region it is learnt from the provider's answers. Key and secret are a pair, or the
-    /// secret is the JSON of a session (the key may then be left out), or they are a role's ARN and the external id;
-    /// without both, requests are not signed.
+    /// Opens a bucket. If no region is given, it is learned from the provider's responses.
+    ///
+    /// Key and secret can be an access key and its secret, or a role's ARN and the external id. The secret can also
+    /// be the JSON of a session, and the key may then be left out. Without a key and a secret, requests are not
+    /// signed.
     pub fn open(target: &BucketTarget, connections: &Connections) -> Result<Self, OpenError> {
         let provider = Provider::recognise(StorageType::S3, target.location.endpoint.as_ref());
         let quirks = provider.quirks();
@@ -139,7 +141,7 @@ impl S3Driver {
         Self::open_as(target, connections, flavour)
     }
 
-    /// As [`S3Driver::open`], on a service that lacks something or has other names.
+    /// Like [`S3Driver::open`], for a service with other capabilities or permission names.
     pub(crate) fn open_as(
         target: &BucketTarget,
         connections: &Connections,
@@ -164,14 +166,14 @@ impl S3Driver {
         })
     }
 
-    /// Makes the bucket, for tests that need one.
+    /// Creates the bucket, for tests.
     #[cfg(feature = "contract")]
     pub async fn create_bucket(&self) -> Result<(), ProviderError> {
         let call = Call { payload: Some(Payload::bytes("")), ..Call::new(Method::PUT, None) };
         self.send(call).await.map(drop)
     }
 
-    /// Makes the bucket keep versions, for tests that need them.
+    /// Turns on versioning, for tests.
     #[cfg(feature = "contract")]
     pub async fn keep_versions(&self) -> Result<(), ProviderError> {
         let document = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
@@ -187,7 +189,7 @@ impl S3Driver {
         self.learned.get().unwrap_or(&self.first)
     }
 
-    /// Takes a region that the provider named. Says whether that changed anything.
+    /// Records the region that the provider named. Returns whether it is new.
     fn learn(&self, region: &str) -> bool {
         if self.region_is_given || self.learned.get().is_some() {
             return false;
@@ -221,7 +223,7 @@ impl Driver for S3Driver {
 
     async fn head_bucket(&self) -> Result<(), ProviderError> {
         let answer = self.send(Call::new(Method::HEAD, None)).await?;
-        // Any web server answers a HEAD with a page; a bucket isn't one.
+        // Any web server answers a HEAD with its page. A bucket doesn't.
         let content_type = answer.headers().get(http::header::CONTENT_TYPE);
         if content_type.is_some_and(|value| value.as_bytes().starts_with(b"text/html")) {
             return Err(ProviderError::NotAnObjectStore { status: Some(answer.status()) });
@@ -302,7 +304,7 @@ impl fmt::Debug for S3Driver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("S3Driver")
             .field("bucket", &self.bucket)
-            .field("place", self.bucket_address())
+            .field("bucket_address", self.bucket_address())
             .finish_non_exhaustive()
     }
 }

@@ -19,7 +19,7 @@ use crate::s3::request::Call;
 use crate::s3::{S3Driver, error};
 use crate::xml::{self, UnexpectedXml};
 
-/// 1,000 parts a page, and what stands around them.
+/// The limit on a page of 1,000 parts with the surrounding XML.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
 impl S3Driver {
@@ -123,7 +123,7 @@ impl S3Driver {
         self.send(Call { query, ..object(Method::DELETE, key)? }).await.map(drop)
     }
 
-    /// Sends a request whose success may still carry an error, and reads its document.
+    /// Sends a request whose successful response may still contain an error, and reads the document.
     async fn read_answer(
         &self,
         call: Call<'_>,
@@ -141,7 +141,7 @@ impl S3Driver {
     }
 }
 
-/// The document that completes an upload.
+/// The request document that completes an upload.
 pub fn parts_document(parts: &[Part]) -> Bytes {
     let mut text =
         String::from("<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");

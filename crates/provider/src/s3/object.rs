@@ -16,7 +16,7 @@ use crate::s3::request::Call;
 use crate::s3::{S3Driver, error};
 use crate::xml;
 
-/// The answer to a copy is a few hundred bytes long.
+/// The limit on the response to a copy, which is usually a few hundred bytes long.
 const MAX_COPY_ANSWER_BYTES: usize = 64 * 1024;
 
 impl S3Driver {
@@ -75,7 +75,7 @@ impl S3Driver {
         }
         match self.send(Call { query, ..object(Method::DELETE, key)? }).await {
             Ok(answer) => Ok(Deleted { version: version(answer.headers()) }),
-            // S3 itself takes it for a success; Google's interoperable interface and some servers tell.
+            // S3 itself reports success. Google's interoperable API and some servers report the missing object.
             Err(error) if error.kind() == Some(ErrorKind::ObjectNotFound) => Ok(Deleted::default()),
             Err(error) => Err(error),
         }
@@ -122,7 +122,7 @@ impl S3Driver {
     }
 }
 
-/// A request about an object. The empty key would be a request about the bucket.
+/// A request about an object. An empty key is refused, because it would address the bucket.
 pub(super) fn object(method: Method, key: &str) -> Result<Call<'_>, ProviderError> {
     if key.is_empty() {
         Err(ProviderError::InvalidRequest("the key is empty"))

@@ -1,4 +1,4 @@
-//! One signed exchange with the provider.
+//! Sends one signed request and reads its response.
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST};
@@ -13,19 +13,19 @@ use crate::s3::identity::SigningIdentity;
 use crate::s3::sign::{CredentialScope, EMPTY_SHA256, SigningTarget, UNSIGNED_PAYLOAD, hex, sign};
 use crate::s3::{BucketAddress, S3Driver, error};
 
-/// How many headers addressing and signing add.
+/// The number of headers that addressing and signing add.
 const OWN_HEADERS: usize = 6;
 
-/// A request before it is addressed and signed.
+/// A request before addressing and signing.
 pub(super) struct Call<'a> {
     pub(super) method: Method,
-    /// The object, or `None` for the bucket.
+    /// The key of the object, or `None` for the bucket.
     pub(super) key: Option<&'a str>,
     pub(super) query: Query,
     pub(super) headers: HeaderMap,
     pub(super) payload: Option<Payload>,
     pub(super) response_timeout: ResponseTimeout,
-    /// Whether "not modified" is an answer, and not a failure.
+    /// Whether "not modified" is a success.
     pub(super) takes_unmodified: bool,
 }
 
@@ -43,7 +43,7 @@ impl<'a> Call<'a> {
     }
 }
 
-/// The parts of a request that stay the same when it is sent again.
+/// The parts of a request that are the same in a retry.
 struct Draft<'a> {
     method: Method,
     key: Option<&'a str>,
@@ -54,7 +54,7 @@ struct Draft<'a> {
 }
 
 impl S3Driver {
-    /// Sends a request and answers what the provider answered, if it was a success.
+    /// Sends a request. Returns the provider's response if it is a success.
     pub(super) async fn send(&self, call: Call<'_>) -> Result<Response<Incoming>, ProviderError> {
         let draft = Draft {
             method: call.method,
@@ -65,7 +65,7 @@ impl S3Driver {
             takes_unmodified: call.takes_unmodified,
         };
         if let Some(payload) = call.payload {
-            // Seldom does anything, and holds a whole request: on the heap, so that other requests are small.
+            // Rarely does anything, and contains a whole request. On the heap, it keeps other requests small.
             if !self.region_is_given && self.learned.get().is_none() {
                 Box::pin(self.settle_region()).await;
             }
@@ -82,7 +82,7 @@ impl S3Driver {
     fn may_repeat(&self, draft: &Draft<'_>, error: &ProviderError) -> bool {
         match error {
             ProviderError::BrokenOff => draft.method.is_safe(),
-            // The session that was refused is forgotten by now; the next one may be taken.
+            // The refused session has already been discarded. A new one may be accepted.
             ProviderError::Answer(answer) if answer.kind == ErrorKind::TokenExpired => {
                 matches!(self.identity, SigningIdentity::Role(_))
             }
@@ -93,8 +93,9 @@ impl S3Driver {
         }
     }
 
-    /// A body can be sent once only, so the region must be known before. Costs one request in a driver's life, and
-    /// none where the region was given. A failure is left to the request itself to meet and to tell.
+    /// Learns the region before a request with a body, because the body can be sent only once. Costs at most one
+    /// request per driver, and none if the region is given. An error is ignored: the request itself will meet and
+    /// report it.
     async fn settle_region(&self) {
         let draft = Draft {
             method: Method::HEAD,
@@ -140,7 +141,11 @@ impl S3Driver {
                 SigningTarget { method: draft.method.as_str(), path: &path, query: &draft.query, payload };
             let scope = CredentialScope::new(&bucket_address.region, "s3", self.connections.clock().now());
             sign(&mut headers, &target, credentials, self.connections.signing_keys(), &scope).map_err(
-                |_| ProviderError::InvalidRequest("the access key holds characters that no header may hold"),
+                |_| {
+                    ProviderError::InvalidRequest(
+                        "the access key contains characters that are not allowed in a header",
+                    )
+                },
             )?;
         }
         *request.headers_mut() = headers;
@@ -165,12 +170,12 @@ impl S3Driver {
         let document = if draft.method == Method::HEAD {
             Bytes::new()
         } else {
-            // The status alone tells enough where the document can't be read.
+            // If the document can't be read, the status is enough.
             self.connections.document(body, MAX_ERROR_BYTES, ResponseTimeout::Usual).await.unwrap_or_default()
         };
         let error = error::read(head.status, &head.headers, &document);
         match error {
-            // What a server says of a session that it has dropped differs; the session itself tells more surely.
+            // Servers report an expired session in different ways. The session's own expiry time is more reliable.
             ProviderError::Answer(mut answer)
                 if matches!(
                     answer.kind,

@@ -1,9 +1,9 @@
-//! Roles that are assumed: AWS STS hands out a key for an hour to who may have the role ("AssumeRole", AWS STS API
+//! Assumes roles: AWS STS issues a key for an hour to callers that may assume the role ("AssumeRole", AWS STS API
 //! reference).
 //!
-//! The node signs with an identity of its own, which is the same for every organization. What tells them apart is
-//! the external id: a role's owner writes that of the own organization into the trust policy, and nobody else's node
-//! requests carry it. So a role without an external id is not assumed at all.
+//! The node signs with its own identity, which is the same for every organization. The external id tells
+//! organizations apart: the owner of a role writes the own organization's external id into the trust policy, and
+//! the node never uses it for another organization. A role without an external id is therefore never assumed.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,17 +24,17 @@ use crate::token::lease::{Held, Lease};
 use crate::token::{self, Answer, TokenService};
 use crate::xml;
 
-/// What the sessions are called in the role's account, in its trail of events.
+/// The name of the sessions. It appears in the CloudTrail events of the role's account.
 const SESSION: &str = "bucketry";
-/// How long a session lasts. Every role allows an hour.
+/// The duration of a session. Every role allows an hour.
 const LIFETIME: SignedDuration = SignedDuration::from_hours(1);
 
-/// A part of AWS with accounts, regions and host names of its own.
+/// An AWS partition, which has its own accounts, regions and host names.
 #[derive(Debug, Clone, Copy)]
 struct Partition {
     /// The second field of an ARN.
     name: &'static str,
-    /// What its regions begin with.
+    /// The prefix of its regions.
     regions: &'static str,
     default_region: &'static str,
     domain: &'static str,
@@ -51,7 +51,7 @@ const PARTITIONS: [Partition; 3] = [
     Partition { name: "aws", regions: "", default_region: "us-east-1", domain: "amazonaws.com" },
 ];
 
-/// A role, and who asks for it.
+/// A role and the credentials that assume it.
 pub(super) struct Role {
     arn: Box<str>,
     external_id: Secret,
@@ -62,12 +62,12 @@ pub(super) struct Role {
 }
 
 impl Role {
-    /// Whether both are the same role, assumed in the same way.
+    /// Whether both are the same role with the same external id.
     pub(super) fn is_the_same_as(&self, other: &Self) -> bool {
         self.arn == other.arn && self.external_id.expose() == other.external_id.expose()
     }
 
-    /// Reads a role's ARN and the external id. `region` is the bucket's, where it is known.
+    /// Reads a role's ARN and the external id. `region` is the bucket's, if known.
     pub(super) fn read(
         arn: &str,
         external_id: Option<&Secret>,
@@ -95,7 +95,7 @@ impl Role {
         Ok(Self { arn: arn.into(), external_id, base, service, region: region.into(), lease })
     }
 
-    /// The session's credentials.
+    /// The credentials of the current session.
     pub(super) async fn credentials(
         &self,
         connections: &Connections,
@@ -104,7 +104,7 @@ impl Role {
         asked.map_err(|error| TokenService::AwsSts.failed(error))
     }
 
-    /// Forgets a session that the provider refused.
+    /// Discards a session that the provider refused.
     pub(super) fn forget(&self, refused: &Arc<Credentials>) {
         self.lease.forget(|held| Arc::ptr_eq(held, refused));
     }
@@ -125,7 +125,7 @@ impl Role {
             let target = SigningTarget { method: "POST", path, query: "", payload: &hash };
             let scope = CredentialScope::new(&self.region, "sts", now);
             sign(headers, &target, &self.base, connections.signing_keys(), &scope)
-                .map_err(|_| ProviderError::InvalidRequest("the node's own access key"))
+                .map_err(|_| ProviderError::InvalidRequest("the node's own access key is malformed"))
         });
         let answer = answer.await?;
         if !answer.status.is_success() {
@@ -167,14 +167,14 @@ fn read_session(document: &[u8]) -> Option<Credentials> {
         Ok(())
     });
     outcome.ok()?;
-    // The key goes into a header.
+    // The key is sent in a header.
     HeaderValue::from_str(&key).ok().filter(|_| !key.is_empty())?;
     Credentials::new(&key, secret?).with_session(&token?, None).ok()
 }
 
 fn refusal(answer: &Answer, now: jiff::Timestamp) -> ProviderError {
     let mut code: Option<Box<str>> = None;
-    // What isn't such a document has no code.
+    // Without an error document there is no code.
     let _ = xml::read(&answer.document, "ErrorResponse", |element| {
         if element.name == "Code" && element.parent() == "Error" && is_code(element.text) {
             code = Some(element.text.into());
@@ -189,7 +189,7 @@ fn refusal(answer: &Answer, now: jiff::Timestamp) -> ProviderError {
         Some("ExpiredToken" | "ExpiredTokenException") => ErrorKind::TokenExpired,
         Some("RegionDisabledException") => ErrorKind::Invalid,
         Some("Throttling" | "ThrottlingException" | "RequestLimitExceeded") => ErrorKind::Throttled,
-        // That it may not and that there is none is the same answer, so that nobody learns which roles there are.
+        // AWS gives the same response for a forbidden and a missing role, so that nobody learns which roles exist.
         Some(_) if status.is_client_error() => ErrorKind::KeyUnknown,
         None if status.is_client_error() && kind_of_status(status) != ErrorKind::Throttled => {
             return answer.garbage();

@@ -13,9 +13,9 @@ use ring::{digest, hmac};
 use crate::body::sha256;
 use crate::open::OpenError;
 
-/// The SHA-256 of nothing.
+/// The SHA-256 of an empty payload.
 pub(crate) const EMPTY_SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-/// Stands for the hash of a payload that isn't signed along.
+/// Replaces the hash of a payload that isn't part of the signature.
 pub(crate) const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 
 static X_AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
@@ -23,14 +23,14 @@ static X_AMZ_CONTENT_SHA256: HeaderName = HeaderName::from_static("x-amz-content
 
 static X_AMZ_SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
-/// An access key and its secret.
+/// An access key and its secret, with a session token if the key is temporary.
 pub(crate) struct Credentials {
     pub(crate) key: Box<str>,
     secret: Secret,
     fingerprint: [u8; 32],
-    /// Goes with each request of a temporary key.
+    /// The session token. Sent with each request of a temporary key.
     token: Option<HeaderValue>,
-    /// When a temporary key ends, where that is known.
+    /// When a temporary key expires, if known.
     pub(crate) expires: Option<Timestamp>,
 }
 
@@ -40,12 +40,12 @@ impl Credentials {
         Self { key: key.into(), secret, fingerprint, token: None, expires: None }
     }
 
-    /// Whether both are the same access key with the same secret.
+    /// Whether both are the same access key with the same secret and session token.
     pub(crate) fn is_the_same_as(&self, other: &Self) -> bool {
         self.key == other.key && self.fingerprint == other.fingerprint && self.token == other.token
     }
 
-    /// These credentials as those of a session.
+    /// Adds a session token and its expiry to these credentials.
     pub(crate) fn with_session(self, token: &Secret, expires: Option<Timestamp>) -> Result<Self, OpenError> {
         let text = token.expose().trim();
         let mut token = HeaderValue::from_str(text)
@@ -63,8 +63,8 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// Signing keys by (hash of the secret, day, region, service). Deriving one takes four HMACs, more than the rest of
-/// a signature. Bounded; a key that fell out is derived again.
+/// A cache of signing keys by hash of the secret, day, region and service. Deriving a key takes four HMACs, more
+/// than the rest of a signature. Limited in size; an evicted key is derived again.
 pub(crate) struct SigningKeys(Cache<KeyId, Arc<hmac::Key>>);
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -98,11 +98,11 @@ impl SigningKeys {
     }
 }
 
-/// Where and when a signature holds.
+/// The region, service and time for which a signature is valid.
 pub(crate) struct CredentialScope<'a> {
     pub(crate) region: &'a str,
     pub(crate) service: &'static str,
-    /// The time as `YYYYMMDDThhmmssZ`.
+    /// The time in the form `YYYYMMDDThhmmssZ`.
     time: [u8; 16],
 }
 
@@ -121,7 +121,7 @@ impl<'a> CredentialScope<'a> {
         date
     }
 
-    /// `20130524/us-east-1/s3/aws4_request`.
+    /// Appends the scope, such as `20130524/us-east-1/s3/aws4_request`.
     fn push_text(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.time[..8]);
         for part in ["/", self.region, "/", self.service, "/aws4_request"] {
@@ -130,7 +130,7 @@ impl<'a> CredentialScope<'a> {
     }
 }
 
-/// ISO 8601 basic format, written by hand because it is written for each request.
+/// Formats a time in ISO 8601 basic format. Hand-written for speed, because every request needs it.
 fn basic_time(now: Timestamp) -> [u8; 16] {
     let utc = jiff::tz::Offset::UTC.to_datetime(now);
     let mut text = *b"YYYYMMDDThhmmssZ";
@@ -161,19 +161,19 @@ fn derive(secret: &str, scope: &CredentialScope<'_>) -> hmac::Key {
     })
 }
 
-/// What is signed beside the header.
+/// The parts of a request that are signed in addition to the headers.
 pub(crate) struct SigningTarget<'a> {
     pub(crate) method: &'a str,
-    /// The path as it is sent: escaped once.
+    /// The path as it is sent, escaped once.
     pub(crate) path: &'a str,
-    /// The canonical query, which is also the one that is sent.
+    /// The canonical query, which is also the query that is sent.
     pub(crate) query: &'a str,
     /// The lower-case hexadecimal SHA-256 of the payload, or [`UNSIGNED_PAYLOAD`].
     pub(crate) payload: &'a str,
 }
 
-/// Adds date, payload hash and signature. Everything in the header is signed, except what may change on the way;
-/// `host` must be there.
+/// Adds the date, the payload hash and the signature. All headers are signed, except those that may change on the
+/// way. `host` must be present.
 pub(crate) fn sign(
     headers: &mut HeaderMap,
     target: &SigningTarget<'_>,
@@ -198,7 +198,7 @@ pub(crate) fn sign(
     Ok(())
 }
 
-/// Written piece by piece into few buffers: this is done for every request.
+/// Builds the `Authorization` value piece by piece in few buffers, because every request needs it.
 fn authorization(
     headers: &HeaderMap,
     target: &SigningTarget<'_>,
@@ -259,7 +259,7 @@ fn authorization(
     text
 }
 
-/// Trimmed, and runs of spaces as one.
+/// Appends a header value, trimmed and with runs of spaces collapsed.
 fn push_canonical_value(out: &mut Vec<u8>, value: &[u8]) {
     let value = value.trim_ascii();
     if !value.contains(&b' ') {
@@ -274,7 +274,7 @@ fn push_canonical_value(out: &mut Vec<u8>, value: &[u8]) {
     }
 }
 
-/// By hand, because two hashes are written for each request.
+/// Appends lower-case hexadecimal digits. Hand-written for speed, because every request needs two hashes.
 fn push_hex(out: &mut Vec<u8>, bytes: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     out.extend(
@@ -286,7 +286,7 @@ fn push_hex(out: &mut Vec<u8>, bytes: &[u8]) {
 pub(crate) fn hex(bytes: &[u8]) -> String {
     let mut out = Vec::with_capacity(bytes.len() * 2);
     push_hex(&mut out, bytes);
-    // Digits are ASCII.
+    // Hexadecimal digits are ASCII, so this can't fail.
     String::from_utf8(out).unwrap_or_default()
 }
 

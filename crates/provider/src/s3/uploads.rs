@@ -1,4 +1,4 @@
-//! `ListMultipartUploads`, which Google's XML API has in the same words.
+//! `ListMultipartUploads`. Google's XML API has it in the same form.
 
 use http::Method;
 
@@ -10,7 +10,8 @@ use crate::s3::request::Call;
 use crate::s3::{S3Driver, error};
 use crate::xml::{self, UnexpectedXml};
 
-/// A page of 1,000 uploads with keys of 1,024 bytes, each escaped to three times its length, and their ids.
+/// The limit on a page: 1,000 uploads with their ids and keys of 1,024 bytes, each escaped to three times its
+/// length.
 pub(crate) const MAX_UPLOADS_BYTES: usize = 8 * 1024 * 1024;
 
 impl S3Driver {
@@ -25,7 +26,7 @@ impl S3Driver {
     }
 }
 
-/// What is asked for. `encoding-type=url` lets keys through that XML can't hold.
+/// The query for a page. `encoding-type=url` allows keys that XML can't represent.
 pub(crate) fn uploads_query(request: &UploadsRequest) -> Query {
     let mut query = Query::new(&[
         ("uploads", ""),
@@ -47,7 +48,7 @@ pub(crate) fn uploads_query(request: &UploadsRequest) -> Query {
     query
 }
 
-/// Reads a page.
+/// Parses a page.
 pub(crate) fn parse_uploads(document: &[u8]) -> Result<UploadsPage, UnexpectedXml> {
     let mut page = UploadsPage::default();
     let mut upload = ListedUpload::default();

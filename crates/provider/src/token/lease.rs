@@ -1,4 +1,4 @@
-//! Temporary credentials: asked for once for all who share them, and renewed ahead of their end.
+//! Temporary credentials: requested once for all callers that share them, and renewed before they expire.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,16 +9,16 @@ use quick_cache::sync::Cache;
 
 use crate::error::ProviderError;
 
-/// How long before its end a credential is renewed.
+/// How long before its expiry a credential is renewed.
 const EARLY: SignedDuration = SignedDuration::from_mins(5);
-/// How long the old credential serves alone after a renewal failed.
+/// How long renewal pauses after it failed. The old credential is used meanwhile.
 const RENEWAL_PAUSE: SignedDuration = SignedDuration::from_secs(30);
-/// How long the one who renews waits before going on with the old credential.
+/// How long the renewing caller waits before it continues with the old credential.
 const RENEWAL_PATIENCE: Duration = Duration::from_secs(5);
 const CACHED: usize = 4_096;
 
-/// The leases of one kind by who holds them, so that buckets of one identity share theirs. Bounded; what fell out is
-/// asked for again.
+/// The credentials of one kind by identity, so that buckets with the same identity share one. Limited in number; an
+/// evicted credential is requested again.
 pub(crate) struct Leases<T>(Cache<[u8; 32], Arc<Lease<T>>>);
 
 impl<T> Leases<T> {
@@ -35,7 +35,7 @@ impl<T> Leases<T> {
     }
 }
 
-/// A credential that was handed out, and until when it holds.
+/// An issued credential and its validity.
 #[derive(Clone)]
 pub(crate) struct Held<T> {
     value: T,
@@ -45,7 +45,7 @@ pub(crate) struct Held<T> {
 }
 
 impl<T> Held<T> {
-    /// A credential that holds for `lifetime` from `now` on. Lifetimes beyond a day are not believed.
+    /// A credential that is valid for `lifetime` from `now`. A lifetime of more than a day is reduced to a day.
     pub(crate) fn new(value: T, now: Timestamp, lifetime: SignedDuration) -> Self {
         let lifetime = lifetime.clamp(SignedDuration::ZERO, SignedDuration::from_hours(24));
         let early = if lifetime > EARLY * 2 { EARLY } else { lifetime / 2 };
@@ -53,8 +53,8 @@ impl<T> Held<T> {
         Self { value, since: now, renew: after(lifetime - early), ends: after(lifetime) }
     }
 
-    /// Whether it can be used. One that was handed out in the future is of a clock that was ahead: nobody knows how long it
-    /// holds.
+    /// Whether the credential is valid. If it was issued in the future, the clock was ahead at that time, so its
+    /// expiry is unknown and it counts as expired.
     fn holds(&self, now: Timestamp) -> bool {
         now < self.ends && !is_ahead(self.since, now)
     }
@@ -63,15 +63,15 @@ impl<T> Held<T> {
 /// The credential of one identity.
 pub(crate) struct Lease<T> {
     state: Mutex<LeaseState<T>>,
-    /// Held by the one that asks; the others wait for its answer.
+    /// Locked by the caller that requests a credential. The others wait for its outcome.
     asking: tokio::sync::Mutex<()>,
 }
 
 struct LeaseState<T> {
     held: Option<Held<T>>,
-    /// How often an answer has come.
+    /// How many requests have ended.
     answers: u64,
-    /// What the last one was, if a failure.
+    /// The failure of the last request, if it failed.
     failure: Option<ProviderError>,
 }
 
@@ -83,11 +83,11 @@ impl<T> Default for Lease<T> {
 }
 
 impl<T: Clone> Lease<T> {
-    /// The credential that holds now. One asks at a time: those who wait share its answer, also if it is a failure,
-    /// so that a service that stalls is waited for once and not by one after the other. Renewal is tried by one
-    /// caller, while the others go on with what they have; so does that one if it fails.
+    /// Returns a valid credential. One caller at a time requests it. Those that wait share the outcome, also a
+    /// failure, so that they don't wait for a stalling service one after the other. One caller tries to renew the
+    /// credential while the others use the current one. If renewal fails, that caller uses the current one too.
     ///
-    /// Dropping the future of the one that asks lets the next one ask.
+    /// If the requesting caller drops its future, the next one requests.
     pub(crate) async fn get(
         &self,
         clock: &dyn Clock,
@@ -150,7 +150,7 @@ impl<T: Clone> Lease<T> {
         }
     }
 
-    /// Forgets a credential that the provider refused.
+    /// Discards a credential that the provider refused.
     pub(crate) fn forget(&self, refused: impl Fn(&T) -> bool) {
         let mut state = self.state();
         if state.held.as_ref().is_some_and(|held| refused(&held.value)) {
@@ -177,7 +177,7 @@ mod tests {
 
     const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-    /// A service that numbers what it hands out, and fails while it is told to.
+    /// A service that numbers the credentials it issues, and fails while `down` is set.
     struct Service<'a> {
         clock: &'a ManualClock,
         asked: AtomicU32,
@@ -211,7 +211,11 @@ mod tests {
         clock.advance(SignedDuration::from_mins(54));
         assert_eq!(lease.get(&clock, service.ask()).await.unwrap(), 1);
         clock.advance(SignedDuration::from_mins(2));
-        assert_eq!(lease.get(&clock, service.ask()).await.unwrap(), 2, "five minutes ahead");
+        assert_eq!(
+            lease.get(&clock, service.ask()).await.unwrap(),
+            2,
+            "renewed five minutes before it expires"
+        );
     }
 
     #[tokio::test]
@@ -239,9 +243,9 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(lease.get(&clock, service.ask()).await.unwrap(), 1);
         }
-        assert_eq!(service.asked.load(Ordering::Relaxed), 2, "one try, then a pause");
+        assert_eq!(service.asked.load(Ordering::Relaxed), 2, "one attempt, then a pause");
         clock.advance(SignedDuration::from_mins(5));
-        assert!(lease.get(&clock, service.ask()).await.is_err(), "it has ended");
+        assert!(lease.get(&clock, service.ask()).await.is_err(), "the credential has expired");
     }
 
     #[tokio::test]
