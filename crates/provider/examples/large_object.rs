@@ -1,8 +1,9 @@
-//! What a large object costs in memory: 2 GiB up and down through a driver, streamed.
+//! Measures the memory that a large object needs: 2 GiB are streamed up and down through a driver.
 //!
 //! `cargo run --release -p bucketry-provider --example large_object -- s3|azure|gcs [ENDPOINT BUCKET KEY SECRET]`.
-//! Without an endpoint the object goes to an origin in this process that keeps nothing and answers all three
-//! protocols: the emulators keep objects in memory, which would be measured instead. Linux only.
+//!
+//! Without an endpoint, the object goes to a server in this process that discards the content and speaks all three
+//! protocols. The emulators store objects in memory, which would distort the measurement. Linux only.
 
 use std::fs;
 use std::io;
@@ -36,7 +37,7 @@ const SIZE: u64 = 2 * 1024 * 1024 * 1024;
 const PIECE: usize = 64 * 1024;
 const MIB: u64 = 1024 * 1024;
 
-/// As many bytes, in pieces that are made when they are asked for.
+/// A stream of `size` bytes, in pieces that are created on demand.
 fn content(size: u64) -> impl Stream<Item = Result<Frame<Bytes>, io::Error>> + Send {
     stream::unfold(size, |left| async move {
         let piece = usize::try_from(left.min(PIECE as u64)).unwrap_or(PIECE);
@@ -44,7 +45,7 @@ fn content(size: u64) -> impl Stream<Item = Result<Frame<Bytes>, io::Error>> + S
     })
 }
 
-/// A line of the kernel's account of this process, in bytes.
+/// A line of `/proc/self/status` in bytes.
 fn memory(line: &str) -> Result<u64, AnyError> {
     let text = fs::read_to_string("/proc/self/status")?;
     let line = text.lines().find_map(|text| text.strip_prefix(line)).ok_or("no such line")?;
@@ -89,7 +90,7 @@ async fn bucket(arguments: &[String], connections: &Connections) -> Result<Share
         Some("s3") => (StorageType::S3, Some("AKID"), Some("secret".to_owned())),
         Some("azure") => (StorageType::Blob, Some("acct"), Some(STANDARD.encode("secret"))),
         Some("gcs") => (StorageType::Gcs, None, None),
-        _ => return Err("which driver: s3, azure or gcs?".into()),
+        _ => return Err("the first argument must be a driver: s3, azure or gcs".into()),
     };
     let mut location = BucketLocation {
         storage_type,
@@ -117,7 +118,7 @@ async fn main() -> Result<(), AnyError> {
     let settings = ConnectionSettings { policy: EndpointPolicy::private(), ..ConnectionSettings::default() };
     let connections = Connections::new(settings)?;
     let driver = bucket(&arguments, &connections).await?;
-    // Connections, certificates and buffers of the allocator are there before anything is measured.
+    // Allocates connections, certificates and buffers before the measurement.
     driver.put("large", Payload::bytes(vec![b'x'; PIECE]), &PutRequest::default()).await?;
     let before = memory("VmRSS")?;
 
@@ -145,5 +146,5 @@ async fn main() -> Result<(), AnyError> {
         peak_up.saturating_sub(before) / 1_024,
         peak.saturating_sub(before) / 1_024,
     );
-    if read == SIZE { Ok(()) } else { Err("another size came back".into()) }
+    if read == SIZE { Ok(()) } else { Err("the object came back with a different size".into()) }
 }

@@ -1,7 +1,8 @@
-//! What a probe costs: processor time for each of 10,000 buckets, against an origin that answers at once.
+//! Measures the cost of a probe: processor time per bucket for 10,000 buckets, against a server that responds
+//! immediately.
 //!
-//! `cargo run --release -p bucketry-provider --example probe_cost`. The prober has a thread of its own, whose
-//! processor time the kernel counts; the origin runs on another one. Linux only.
+//! `cargo run --release -p bucketry-provider --example probe_cost`. The prober runs on a dedicated thread, whose
+//! processor time the kernel counts. The server runs on another thread. Linux only.
 
 use std::fs;
 use std::sync::mpsc;
@@ -30,13 +31,13 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
-/// Nanoseconds that this thread has run.
+/// The processor time of this thread in nanoseconds.
 fn thread_time() -> Result<u64, AnyError> {
     let text = fs::read_to_string("/proc/thread-self/schedstat")?;
     Ok(text.split_whitespace().next().ok_or("no schedstat")?.parse()?)
 }
 
-/// KiB of memory that this process holds.
+/// The resident memory of this process in KiB.
 fn resident() -> Result<u64, AnyError> {
     let text = fs::read_to_string("/proc/self/status")?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
@@ -51,7 +52,7 @@ fn bucket(endpoint: &Endpoint, number: usize, connections: &Connections) -> Resu
         endpoint: Some(endpoint.clone()),
         region: Some("us-east-1".to_owned()),
     };
-    // A secret of its own for each bucket: the worst case for the cache of signing keys.
+    // Each bucket has a different secret: the worst case for the cache of signing keys.
     let secret = Some(Secret::new(format!("{number:040}")));
     Ok(open(&BucketTarget { location, secret }, connections)?)
 }
@@ -91,12 +92,12 @@ fn main() -> Result<(), AnyError> {
             let up = round(&drivers).await;
             let cpu = thread_time()? - cpu;
             println!(
-                "round {round_number}: {up} up, {:.1} µs of processor time a probe, {:.2} s in all",
+                "round {round_number}: {up} up, {:.1} µs of processor time per probe, {:.2} s in total",
                 cpu as f64 / 1_000.0 / BUCKETS as f64,
                 start.elapsed().as_secs_f64()
             );
         }
-        println!("after probing: {} bytes for each bucket", (resident()? - before) * 1_024 / BUCKETS as u64);
+        println!("after probing: {} bytes per bucket", (resident()? - before) * 1_024 / BUCKETS as u64);
         Ok(())
     })
 }

@@ -46,8 +46,8 @@ impl Address {
         self.host.clone()
     }
 
-    /// The path of a key, or of the bucket itself. A key that begins with a slash gets a second one, because the slash
-    /// is part of the key.
+    /// The path of a key, or of the bucket itself. A key that begins with a slash gets a second one, because the
+    /// slash is part of the key.
     pub(crate) fn path(&self, key: Option<&str>) -> String {
         let mut path = String::with_capacity(self.base.len() + key.map_or(0, str::len) * 2 + 1);
         path.push_str(&self.base);

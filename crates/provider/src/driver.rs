@@ -43,7 +43,7 @@ pub trait Driver: fmt::Debug + Send + Sync {
     /// Streams an object or a range of it.
     async fn get(&self, key: &str, request: &GetRequest) -> Result<ObjectRead, ProviderError>;
 
-    /// Stores an object. If this fails before the end of the payload, nothing is stored.
+    /// Stores an object atomically: the whole object or nothing.
     async fn put(&self, key: &str, payload: Payload, request: &PutRequest) -> Result<Stored, ProviderError>;
 
     /// Deletes an object, or one version of it. Deleting a missing object succeeds.
@@ -97,8 +97,8 @@ pub trait Driver: fmt::Debug + Send + Sync {
         Err(ProviderError::InvalidRequest("the provider does not support tags"))
     }
 
-    /// The driver itself if the provider speaks S3. Requests of that protocol can then be forwarded unchanged, within
-    /// the limits of [`Capabilities::protocol`].
+    /// The driver itself if the provider speaks S3. Requests of that protocol can then be forwarded unchanged,
+    /// within the limits of [`Capabilities::protocol`].
     fn forwarder(&self) -> Option<&S3Driver> {
         None
     }

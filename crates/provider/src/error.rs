@@ -164,8 +164,8 @@ pub(crate) fn is_code(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
-/// Whether a response with this status and without an error document can't be from an object store. Proxies in front
-/// of object stores send 5xx and 429 with their own pages, so those statuses prove nothing.
+/// Whether a response with this status and without an error document can't be from an object store. Proxies in
+/// front of object stores send 5xx and 429 with their own pages, so those statuses prove nothing.
 pub(crate) fn is_foreign(status: StatusCode) -> bool {
     !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS && !status.is_redirection()
 }

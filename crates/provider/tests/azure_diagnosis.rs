@@ -1,5 +1,6 @@
-//! What a diagnosis of an Azure container tells: against a real server, and for what that can't be told to answer.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+//! The diagnosis of Azure containers: against a real server, and against a stub for responses that it can't
+//! produce.
+#![expect(clippy::unwrap_used, reason = "test helpers fail by panicking")]
 
 mod azure_sas;
 mod azure_server;
@@ -117,9 +118,9 @@ async fn a_missing_container_and_a_missing_account_are_told() {
         secret: Some(Secret::new("c2VjcmV0")),
     };
     let response = diagnosis(&public("http://blob.core.invalid"), CheckScope::Full).await;
-    assert_eq!(failure(&response).1, CheckCode::AccountNotFound, "the account is part of the host");
+    assert_eq!(failure(&response).1, CheckCode::AccountNotFound, "the host contains the account");
     let response = diagnosis(&public("http://files.invalid"), CheckScope::Full).await;
-    assert_eq!(failure(&response).1, CheckCode::DnsFailed, "a domain of one's own");
+    assert_eq!(failure(&response).1, CheckCode::DnsFailed, "a custom domain");
 }
 
 #[tokio::test]
@@ -164,6 +165,6 @@ async fn what_the_emulator_cannot_answer_is_told_too() {
         let shown = serde_json::to_string(&response).unwrap();
         assert!(!shown.contains("remote side") && !shown.contains("hunter2"), "{shown}");
         let probed = probe(&*open(&target, &connections()).unwrap(), DEADLINE).await;
-        assert_eq!(probed.outcome.unwrap_err().code, code, "a probe tells the same: {answer:?}");
+        assert_eq!(probed.outcome.unwrap_err().code, code, "a probe reports the same code: {answer:?}");
     }
 }

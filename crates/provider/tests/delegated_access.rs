@@ -1,5 +1,5 @@
-//! Access that is delegated to the node: roles, impersonated service accounts, applications. What opens the bucket is
-//! asked for once, shared, renewed ahead of its end, and replaced when it is refused.
+//! Access delegated to the node: roles, impersonated service accounts, applications. Credentials are requested
+//! once, shared, renewed before they expire, and replaced when they are refused.
 
 mod token_services;
 mod verbatim;
@@ -79,7 +79,10 @@ async fn the_session_token_is_sent_and_signed() {
     let target = bucket_at(S3, &store, ROLE, Some(EXTERNAL_ID));
     let driver = open(&target, &connections(identity(), services)).unwrap();
     driver.list(&ListRequest::default()).await.unwrap_err();
-    assert!(sts.heads()[0].contains("/eu-west-1/sts/aws4_request"), "the bucket's region is asked");
+    assert!(
+        sts.heads()[0].contains("/eu-west-1/sts/aws4_request"),
+        "the request goes to the bucket's region"
+    );
 
     let pasted = r#"{"Credentials":{"AccessKeyId":"ASIASESSION","SecretAccessKey":"s","SessionToken":"the-session-token",
         "Expiration":"2099-01-01T00:00:00Z"}}"#;
@@ -90,7 +93,7 @@ async fn the_session_token_is_sent_and_signed() {
     for head in store.heads() {
         assert!(head.contains("x-amz-security-token: the-session-token"), "{head}");
         assert!(head.contains("Credential=ASIASESSION/"), "{head}");
-        assert!(head.contains(";x-amz-security-token,"), "it is signed: {head}");
+        assert!(head.contains(";x-amz-security-token,"), "the token is signed: {head}");
     }
 }
 
@@ -123,7 +126,7 @@ async fn a_session_is_renewed_ahead_of_its_end_and_outlives_an_outage_of_the_ser
     assert_eq!(list().await, Some(ErrorKind::BucketNotFound));
     clock.advance(SignedDuration::from_mins(56));
     sts.set(Fault::CloseEarly);
-    assert_eq!(list().await, Some(ErrorKind::BucketNotFound), "the old session still serves");
+    assert_eq!(list().await, Some(ErrorKind::BucketNotFound), "the old session is still used");
     clock.advance(SignedDuration::from_mins(1));
     sts.set(Fault::Answer(session("ASIARENEWED", "secret")));
     assert_eq!(list().await, Some(ErrorKind::BucketNotFound));

@@ -1,5 +1,5 @@
-//! The Google driver against a real server: the contract that every driver keeps. The server has no multipart uploads.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+//! Runs the contract of all drivers for the Google driver, against a real server that lacks multipart uploads.
+#![expect(clippy::unwrap_used, reason = "test helpers fail by panicking")]
 
 mod gcs_server;
 mod gcs_target;

@@ -1,6 +1,6 @@
-//! What a diagnosis of a Google bucket tells. The server that installs checks no credentials, so a token service and
-//! an API that refuse stand in for Google's.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+//! The diagnosis of Google buckets. The emulator checks no credentials, so stubs that refuse requests stand in for
+//! Google's token service and API.
+#![expect(clippy::unwrap_used, reason = "test helpers fail by panicking")]
 
 mod gcs_server;
 mod gcs_target;
@@ -76,7 +76,7 @@ async fn a_sound_bucket_passes_every_check_with_one_token() {
         names,
         [N::Dns, N::Connect, N::Authenticate, N::Bucket, N::List, N::Write, N::Read, N::Delete]
     );
-    assert_eq!(tokens.faults_met(), 1, "a token is asked for once");
+    assert_eq!(tokens.faults_met(), 1, "a token is requested once");
     assert!(tokens.heads()[0].starts_with("POST /token "));
 
     let missing = target_at(&target.location.endpoint.unwrap().to_string(), "no-such-bucket");
@@ -142,7 +142,7 @@ async fn a_token_service_that_stalls_is_given_up() {
     assert_eq!((failure(&response).0, failure(&response).1), (N::Authenticate, CheckCode::ConnectTimeout));
 }
 
-/// An error as the JSON API writes it.
+/// An error in the form of the JSON API.
 fn google_error(status: u16, reason: &str) -> Answer {
     let body = format!(
         "{{\"error\":{{\"code\":{status},\"message\":\"text of the remote side\",\

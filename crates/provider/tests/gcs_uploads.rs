@@ -1,6 +1,6 @@
-//! Multipart uploads of the Google driver. Its XML API is that of S3 here, and the server that installs for Google
-//! has none, so a server in this process that speaks S3 takes them.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+//! Multipart uploads of the Google driver. Google's XML API is the same as S3's here. The emulator for Google has
+//! no such uploads, so an S3 server in this process is used.
+#![expect(clippy::unwrap_used, reason = "test helpers fail by panicking")]
 
 mod gcs_target;
 
@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 
 use crate::gcs_target::{connections, target_at};
 
-/// A bucket on a server of its own, which lives as long as the test's runtime.
+/// A bucket on a dedicated server, which runs as long as the test's runtime.
 async fn bucket() -> (GcsDriver, TempDir) {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join("bucket")).unwrap();
@@ -43,7 +43,7 @@ async fn bucket_on(server: impl S3) -> GcsDriver {
     GcsDriver::open(&target_at(&endpoint, "bucket"), &connections()).unwrap()
 }
 
-/// A server that knows which uploads go on, and nothing else.
+/// A server that lists in-progress uploads and supports nothing else.
 struct GoingOn(&'static [(&'static str, &'static str)]);
 
 #[async_trait::async_trait]
@@ -109,7 +109,7 @@ async fn parts_become_an_object_in_the_order_of_their_numbers() {
 
     let page = driver.list_parts(key, &upload, 0).await.unwrap();
     let mut sizes: Vec<_> = page.parts.iter().map(|part| (part.number, part.size)).collect();
-    // This server tells them in any order.
+    // This server lists parts in any order.
     sizes.sort_unstable();
     assert_eq!((sizes, page.next), (vec![(1, first.len() as u64), (2, 7)], None));
 

@@ -1,5 +1,5 @@
-//! Azure Blob Storage: kinds of credentials × outcomes. Against the real server where it can produce the outcome, else
-//! against one that answers as the service does.
+//! Azure Blob Storage: kinds of credentials × outcomes. Tests use the real server for outcomes that it can produce,
+//! and otherwise a stub that responds as the service does.
 #![expect(non_snake_case, reason = "names are cells of a matrix: provider__credential__outcome")]
 
 mod azure_sas;
@@ -36,7 +36,7 @@ use crate::token_services::{entra_error, token};
 
 const APPLICATION: &str = r#"{"appId":"11-aa","displayName":"x","password":"hunter2","tenant":"22-bb"}"#;
 
-/// The Blob service.
+/// The protocol of the Blob service.
 struct Azure;
 
 impl Protocol for Azure {
@@ -238,7 +238,7 @@ async fn azure__account_key__not_an_object_store__redirect() {
     account_key_meets(elsewhere, (N::Authenticate, C::NotAnObjectStore), "not followed").await;
 }
 
-/// What is told of a SAS with those permissions for a container of its own.
+/// Tests a SAS with these permissions for a new container.
 async fn sas_of(permissions: &str, expected: (N, C), words: &str) {
     let mut target = new_container("sas").await;
     target.secret = Some(sas(&target.location.bucket, permissions, LATER, &[]));
@@ -283,7 +283,7 @@ async fn azure__sas__token_expired() {
 async fn azure__sas__secret_wrong__other_container() {
     let mut target = new_container("sas").await;
     target.secret = Some(sas("another", "rwdlc", LATER, &[]));
-    tells(&target, &private(), (N::Authenticate, C::SecretWrong), "made for this container").await;
+    tells(&target, &private(), (N::Authenticate, C::SecretWrong), "for this container").await;
 }
 
 #[tokio::test]
@@ -306,7 +306,7 @@ async fn azure__sas__access_denied_list__https_only() {
     tells(&target, &private(), (N::List, C::AccessDeniedList), "(spr)").await;
 }
 
-/// Connections whose Microsoft Entra is that server.
+/// Connections that use `entra` as Microsoft Entra.
 fn asking(entra: Endpoint) -> Connections {
     with(|settings| {
         settings.token_services = TokenServices { entra: Some(entra), ..Default::default() };
@@ -314,14 +314,14 @@ fn asking(entra: Endpoint) -> Connections {
     })
 }
 
-/// What is told of an application where Entra meets the node with that fault. The store would be well.
+/// Tests an application while Entra has a fault. The store itself is healthy.
 async fn entra_meets(fault: Fault, expected: C, words: &str) {
     let entra = failing(fault).await;
     let target = at(stub::serve(Azure, &[]).await, APPLICATION);
     tells(&target, &asking(endpoint(&entra)), (N::Authenticate, expected), words).await;
 }
 
-/// What is told of an application that lacks a role.
+/// Tests an application that lacks a role.
 async fn application_without(denied: &'static [Asked], expected: (N, C), words: &str) {
     let entra = answering(token("eyJ.token")).await;
     let target = at(stub::serve(Azure, denied).await, APPLICATION);

@@ -1,6 +1,6 @@
-//! Google Cloud Storage: kinds of credentials × outcomes. The server that installs checks no credentials, so a token
-//! service and an API that refuse stand in for Google's.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+//! Google Cloud Storage: kinds of credentials × outcomes. The emulator checks no credentials, so stubs that refuse
+//! requests stand in for Google's token service and API.
+#![expect(clippy::unwrap_used, reason = "test helpers fail by panicking")]
 #![expect(non_snake_case, reason = "names are cells of a matrix: provider__credential__outcome")]
 
 mod cells;
@@ -85,7 +85,7 @@ fn google() -> Endpoint {
     Endpoint::parse("https://storage.googleapis.com").unwrap()
 }
 
-/// An error as the JSON API writes it.
+/// An error in the form of the JSON API.
 fn google_error(status: u16, reason: &str) -> Answer {
     let errors = json!([{ "domain": "global", "reason": reason }]);
     token_services::json(
@@ -94,7 +94,7 @@ fn google_error(status: u16, reason: &str) -> Answer {
     )
 }
 
-/// Connections whose token service is that one.
+/// Connections that use `tokens` as the token service.
 fn asking(tokens: Endpoint) -> Connections {
     with(|settings| {
         settings.token_services = TokenServices { google_token: Some(tokens), ..Default::default() };
@@ -102,7 +102,7 @@ fn asking(tokens: Endpoint) -> Connections {
     })
 }
 
-/// What is told of a service account where the API answers so.
+/// Tests a service account with this response of the API.
 async fn account_meets(answer: Answer, expected: (N, C), words: &str) {
     let tokens = answering(token("ya29.token")).await;
     let server = answering(answer).await;
@@ -110,21 +110,21 @@ async fn account_meets(answer: Answer, expected: (N, C), words: &str) {
     tells(&target, &asking(endpoint(&tokens)), expected, words).await;
 }
 
-/// What is told of a service account that lacks a role.
+/// Tests a service account that lacks a role.
 async fn account_without(denied: &'static [Asked], expected: (N, C), words: &str) {
     let tokens = answering(token("ya29.token")).await;
     let target = at(&stub::serve(Google, denied).await, Some(EMAIL), Some(&PEM));
     tells(&target, &asking(endpoint(&tokens)), expected, words).await;
 }
 
-/// What is told of a service account where the token service meets the node with that fault.
+/// Tests a service account while the token service has a fault.
 async fn token_service_meets(fault: Fault, expected: C, words: &str) {
     let tokens = failing(fault).await;
     let target = at(&stub::serve(Google, &[]).await, Some(EMAIL), Some(&PEM));
     tells(&target, &asking(endpoint(&tokens)), (N::Authenticate, expected), words).await;
 }
 
-/// What is told of a secret that can't be used, before anything is sent.
+/// Tests a secret that is refused before anything is sent.
 async fn unusable(key: Option<&str>, secret: &str, expected: C, words: &str) {
     let target = at(&nobody().await, key, Some(secret));
     tells(&target, &private(), (N::Authenticate, expected), words).await;
@@ -308,7 +308,7 @@ async fn gcs__json_key__secret_wrong__authorized_user() {
     unusable(None, &json.to_string(), C::SecretWrong, "service_account").await;
 }
 
-/// Workload identity federation names an address to ask, a file to read or a program to run: none of it is done.
+/// Workload identity federation names a URL to request, a file to read or a program to run. None of it happens.
 async fn federation(source: serde_json::Value) {
     let json = json!({ "type": "external_account", "token_url": "http://169.254.169.254/",
         "credential_source": source });
@@ -349,7 +349,7 @@ async fn gcs__json_key__key_unknown__beside_another_account() {
     unusable(other, &key_file(EMAIL), C::KeyUnknown, "leave the address out").await;
 }
 
-/// What is told of an HMAC pair where the server answers so.
+/// Tests an HMAC key with this response of the server.
 async fn hmac_meets(answer: Answer, expected: (N, C), words: &str) {
     let server = answering(answer).await;
     let target = at(&endpoint(&server), Some("GOOG1EXAMPLE"), Some("hunter2"));
@@ -413,7 +413,7 @@ async fn gcs__anonymous__access_denied_list() {
     tells(&target, &private(), (N::List, C::AccessDeniedList), "not public").await;
 }
 
-/// Connections of a node that impersonates, at these services.
+/// Connections of a node that impersonates, with these services.
 fn impersonating(tokens: Endpoint, iam: Endpoint) -> Connections {
     with(|settings| {
         settings.identity = identity();
@@ -423,7 +423,7 @@ fn impersonating(tokens: Endpoint, iam: Endpoint) -> Connections {
     })
 }
 
-/// What is told of impersonation where the IAM Credentials API meets the node with that fault.
+/// Tests impersonation while the IAM Credentials API has a fault.
 async fn iam_meets(fault: Fault, expected: C, words: &str) {
     let tokens = answering(token("ya29.node")).await;
     let iam = failing(fault).await;

@@ -1,6 +1,6 @@
-//! The S3 protocol: kinds of credentials × outcomes. Against the real server where it can produce the outcome, else
-//! against one that answers as AWS does.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+//! The S3 protocol: kinds of credentials × outcomes. Tests use the real server for outcomes that it can produce,
+//! and otherwise a stub that responds as AWS does.
+#![expect(clippy::unwrap_used, reason = "test helpers fail by panicking")]
 #![expect(non_snake_case, reason = "names are cells of a matrix: provider__credential__outcome")]
 
 mod cells;
@@ -34,7 +34,7 @@ use crate::verbatim::{Verbatim, serve};
 const SCOPED: &str = "scoped";
 const ROLE: &str = "arn:aws:iam::123456789012:role/reader";
 
-/// A bucket at an address, with key and secret.
+/// A bucket at an endpoint, with key and secret.
 fn at(endpoint: Endpoint, key: &str, secret: Option<&str>) -> BucketTarget {
     let location = BucketLocation {
         storage_type: StorageType::S3,
@@ -55,7 +55,7 @@ async fn scoped(who: &str) -> BucketTarget {
     target(SCOPED, who)
 }
 
-/// What is told of an access key where the server gives that answer.
+/// Tests an access key with this response of the server.
 async fn access_key_meets(answer: Answer, expected: (N, C), words: &str) {
     let server = answering(answer).await;
     tells(&at(endpoint(&server), "AKID", Some("hunter2")), &private(), expected, words).await;
@@ -174,7 +174,11 @@ async fn s3__access_key__access_denied_list__nothing_allowed() {
     tells(&target, &private(), (N::List, C::AccessDeniedList), "s3:ListBucket").await;
     let driver = bucketry_provider::open::open(&target, &private()).unwrap();
     let probed = bucketry_provider::probe::probe(&*driver, Duration::from_secs(10)).await;
-    assert_eq!(probed.outcome.unwrap_err().code, C::AccessDeniedList, "it never reads as online");
+    assert_eq!(
+        probed.outcome.unwrap_err().code,
+        C::AccessDeniedList,
+        "the bucket is never reported as online"
+    );
 }
 
 #[tokio::test]
@@ -290,7 +294,7 @@ async fn s3__session__key_unknown__beside_another_key() {
     tells(&target, &private(), (N::Authenticate, C::KeyUnknown), "leave the access key out").await;
 }
 
-/// What is told of a role where AWS STS meets the node with that fault. The store would be well.
+/// Tests a role while AWS STS has a fault. The store itself is healthy.
 async fn role_meets(fault: Fault, expected: C, words: &str) {
     let sts = failing(fault).await;
     let connections = with(|settings| {
@@ -365,7 +369,7 @@ async fn s3__role__connect_timeout() {
     role_meets(Fault::StallBeforeHeaders, C::ConnectTimeout, "AWS STS").await;
 }
 
-/// What is told of a key and a secret that can't be a role's, before anything is sent.
+/// Tests a key and secret that are refused as a role before anything is sent.
 async fn no_role(target: &BucketTarget, expected: C, words: &str) {
     let connections = with(|settings| settings.identity = identity());
     tells(target, &connections, (N::Authenticate, expected), words).await;

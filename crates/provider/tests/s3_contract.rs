@@ -1,5 +1,5 @@
-//! The S3 driver against a real server: the contract that every driver keeps.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+//! Runs the contract of all drivers for the S3 driver, against a real server.
+#![expect(clippy::unwrap_used, reason = "test helpers fail by panicking")]
 
 mod server;
 

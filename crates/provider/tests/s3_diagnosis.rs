@@ -1,5 +1,5 @@
-//! What a diagnosis tells, against real servers.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+//! The diagnosis of S3 buckets on real servers.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test helpers fail by panicking")]
 
 mod server;
 mod verbatim;
@@ -30,7 +30,7 @@ async fn diagnosis(target: &BucketTarget, scope: CheckScope) -> Diagnosis {
     diagnose(target, &connections(), scope, DEADLINE).await
 }
 
-/// Each check with the code of its failure.
+/// Each check with its error code.
 fn outline(diagnosis: &Diagnosis) -> Vec<(CheckName, Option<CheckCode>)> {
     diagnosis.checks.iter().map(|check| (check.name, check.error_code)).collect()
 }
@@ -43,7 +43,7 @@ fn hint(diagnosis: &Diagnosis) -> &str {
     diagnosis.failure().and_then(|check| check.hint.as_deref()).unwrap_or_default()
 }
 
-/// How many objects of validations there are.
+/// The number of probe objects in the bucket.
 async fn left_in(target: &BucketTarget) -> usize {
     let request = ListRequest { prefix: ".bucketry/".to_owned(), ..Default::default() };
     open(target, &connections()).unwrap().list(&request).await.unwrap().objects.len()
@@ -58,7 +58,7 @@ async fn a_sound_bucket_passes_every_check_and_keeps_nothing() {
     let all = [N::Dns, N::Connect, N::Authenticate, N::Bucket, N::List, N::Write, N::Read, N::Delete];
     assert_eq!(outline(&full), passed(&all));
     assert!(full.is_healthy());
-    assert_eq!(left_in(&target).await, 0, "the probe object stayed");
+    assert_eq!(left_in(&target).await, 0, "the probe object remains");
 
     let read_only = diagnosis(&target, CheckScope::ReadOnly).await;
     assert_eq!(
@@ -80,7 +80,7 @@ async fn an_unknown_key_is_told_from_a_wrong_secret() {
         expected.push((CheckName::Authenticate, Some(code)));
         assert_eq!(outline(&diagnosis), expected);
         let probed = probe(&*open(&target, &connections()).unwrap(), DEADLINE).await;
-        assert_eq!(probed.outcome.unwrap_err().code, code, "a probe tells the same");
+        assert_eq!(probed.outcome.unwrap_err().code, code, "a probe reports the same code");
     }
 }
 
@@ -126,7 +126,7 @@ async fn missing_permissions_are_all_told_with_their_names() {
         assert_eq!(outline(&diagnosis), whole, "{who}");
         assert!(hint(&diagnosis).contains("s3:"), "{who}: {}", hint(&diagnosis));
     }
-    assert_eq!(left_in(&admin).await, 0, "a probe object stayed");
+    assert_eq!(left_in(&admin).await, 0, "a probe object remains");
 }
 
 #[tokio::test]
@@ -213,7 +213,7 @@ async fn an_object_that_may_not_be_deleted_is_named() {
     assert_eq!((last.name, last.error_code), (CheckName::Delete, Some(CheckCode::AccessDeniedDelete)));
     let [key] = &keys(&server)[..] else { panic!("{:?}", keys(&server)) };
     assert!(key.starts_with(".bucketry/probe-"));
-    assert!(last.message.contains(key.as_str()) && last.message.contains("stays"), "{}", last.message);
+    assert!(last.message.contains(key.as_str()) && last.message.contains("remains"), "{}", last.message);
 }
 
 #[tokio::test]
@@ -264,7 +264,7 @@ async fn the_object_of_an_abandoned_diagnosis_is_deleted_in_the_background() {
     until("the object is gone", || keys(&server).is_empty()).await;
 }
 
-/// Waits for a state, without minding how it is reached.
+/// Waits until a condition holds.
 async fn until(what: &str, reached: impl Fn() -> bool) {
     let waiting = async {
         while !reached() {

@@ -1,5 +1,5 @@
-//! Providers that stall, break, lie and throttle.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+//! Providers that stall, break connections, send false responses and throttle.
+#![expect(clippy::unwrap_used, reason = "test helpers fail by panicking")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,9 +22,9 @@ use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::{BodyExt, StreamBody};
 
-/// How long the tests let a provider be silent.
+/// How long these tests let a provider be silent.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Longer than anything bounded by `PATIENCE` may take, shorter than the product's own bounds.
+/// Longer than anything limited by `PATIENCE` may take, shorter than the default timeouts.
 const DEADLINE: Duration = Duration::from_secs(20);
 
 fn connections() -> Connections {
@@ -130,7 +130,7 @@ async fn documents_without_an_end_are_not_read_to_it() {
     assert_eq!(
         refused.kind(),
         Some(ErrorKind::AccessDenied),
-        "by its status: its document is too long to be read"
+        "decided by the status: the document is too long to be read"
     );
 }
 
@@ -175,7 +175,7 @@ async fn a_body_that_stalls_or_breaks_off_ends_with_an_error() {
     }
 }
 
-/// A source without an end, which counts what is taken from it.
+/// An endless source that counts the bytes taken from it.
 fn endless_source(taken: &Arc<AtomicU64>) -> Payload {
     let taken = Arc::clone(taken);
     let frames = stream::repeat_with(move || {
@@ -210,11 +210,11 @@ async fn only_safe_requests_are_sent_again_when_the_connection_breaks() {
     let server = FaultProxy::alone(Fault::CloseEarly).await.unwrap();
     let driver = bucket(&server.endpoint());
     driver.head_bucket().await.unwrap_err();
-    assert_eq!(server.faults_met(), 2, "a HEAD is sent again, once");
+    assert_eq!(server.faults_met(), 2, "a HEAD is retried once");
     driver.put("key", Payload::bytes("x"), &PutRequest::default()).await.unwrap_err();
-    assert_eq!(server.faults_met(), 3, "a PUT is not");
+    assert_eq!(server.faults_met(), 3, "a PUT is not retried");
     driver.delete("key", None).await.unwrap_err();
-    assert_eq!(server.faults_met(), 4, "nor is a DELETE");
+    assert_eq!(server.faults_met(), 4, "a DELETE is not retried");
 }
 
 #[tokio::test]
@@ -224,7 +224,7 @@ async fn throttling_keeps_what_the_provider_asks_for() {
     let answer = error.answer().unwrap();
     assert_eq!((answer.status.as_u16(), answer.code.as_deref()), (503, Some("SlowDown")));
     assert_eq!(answer.retry_after, Some(Duration::from_secs(7)));
-    assert_eq!(server.faults_met(), 1, "a throttled request isn't repeated");
+    assert_eq!(server.faults_met(), 1, "a throttled request is not retried");
 }
 
 #[tokio::test]
@@ -238,7 +238,7 @@ async fn a_region_that_was_not_given_is_learnt_from_the_answer() {
         heads[0].contains("/us-east-1/s3/aws4_request") && heads[1].contains("/eu-west-1/s3/aws4_request")
     );
     driver.head_bucket().await.unwrap_err();
-    assert!(server.heads()[2].contains("/eu-west-1/s3/"), "it is remembered, and not asked for again");
+    assert!(server.heads()[2].contains("/eu-west-1/s3/"), "the region is remembered");
     assert_eq!(server.heads().len(), 3);
 }
 

@@ -1,5 +1,5 @@
-//! Keys that look like paths, against a server that keeps them.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+//! Keys that look like paths, against a server that stores them unchanged.
+#![expect(clippy::unwrap_used, reason = "test helpers fail by panicking")]
 
 mod verbatim;
 

@@ -1,5 +1,5 @@
-//! TLS towards providers: who is trusted, and what is told when it fails.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+//! TLS to providers: which certificates are trusted, and how failures are reported.
+#![expect(clippy::unwrap_used, reason = "test helpers fail by panicking")]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ struct TlsServer {
     ca_pem: String,
 }
 
-/// A server with a certificate for `name`, which answers every request with 200.
+/// A server with a certificate for `name` that responds to every request with 200.
 async fn serve(name: &str) -> TlsServer {
     let mut ca = CertificateParams::new(Vec::new()).unwrap();
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -131,7 +131,7 @@ async fn plain_http_behind_an_https_endpoint_is_recognised() {
     let server = FaultProxy::alone(Fault::Garbage).await.unwrap();
     let endpoint = server.endpoint().replace("http://", "https://");
     server.set(Fault::Answer(Answer::new(400)));
-    // The answer comes only after the end of a request's head, which a TLS greeting rarely holds.
+    // The server responds only after the end of a request head, which a TLS greeting rarely contains.
     let diagnosis =
         diagnose(&target(&endpoint), &connections(None), CheckScope::Full, Duration::from_secs(1)).await;
     let failed = diagnosis.failure().unwrap();

@@ -1,10 +1,10 @@
-//! Where a container's requests go.
+//! Determines the host and path of a container's requests.
 //!
-//! An account's public address is `ACCOUNT.blob.core.windows.net`. An endpoint that is given stands for another one:
-//! - `https://blob.core.chinacloudapi.cn` names a cloud; the account is put in front;
-//! - `https://ACCOUNT.blob.core.usgovcloudapi.net` and `https://files.example.com` name the account's own host;
-//! - `http://127.0.0.1:10000` and `http://azurite:10000` name a server for many accounts, such as the emulator; the
-//!   account is the first segment of the path, unless it stands there already.
+//! An account's public address is `ACCOUNT.blob.core.windows.net`. An endpoint changes that:
+//! - `https://blob.core.chinacloudapi.cn` selects a cloud; the account is added in front.
+//! - `https://ACCOUNT.blob.core.usgovcloudapi.net` and `https://files.example.com` are the account's own hosts.
+//! - `http://127.0.0.1:10000` and `http://azurite:10000` are servers with many accounts, such as the emulator. The
+//!   account is added as the first segment of the path, unless it is already there.
 
 use bucketry_model::bucket::{InvalidBucketName, check_bucket_name};
 use bucketry_model::endpoint::{Endpoint, Host};
@@ -12,7 +12,7 @@ use bucketry_model::endpoint::{Endpoint, Host};
 use crate::address::Address;
 use crate::open::OpenError;
 
-/// The address of a container, and whether the account is part of the host's name, so that an unknown host is an
+/// The address of a container, and whether the host name contains the account. If so, an unknown host means an
 /// unknown account.
 pub(super) fn address_of(
     endpoint: Option<&Endpoint>,
@@ -44,7 +44,7 @@ fn first_segment(path: &str) -> &str {
     path.split('/').nth(1).unwrap_or_default()
 }
 
-/// Account names are the first label of a host: 3 to 24 lower-case letters and digits.
+/// Checks the name of an account, which is the first label of a host: 3 to 24 lower-case letters and digits.
 pub(super) fn check_account(account: &str) -> Result<(), OpenError> {
     let fits = (3..=24).contains(&account.len())
         && account.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());

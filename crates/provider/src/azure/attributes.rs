@@ -1,4 +1,4 @@
-//! Object attributes and metadata under the names that Azure gives them in the header.
+//! Object attributes and metadata, under Azure's header names.
 
 use http::HeaderMap;
 use http::header::{ETAG, HeaderName};
@@ -9,7 +9,8 @@ use crate::headers::{self, text, value};
 
 const METADATA: &str = "x-ms-meta-";
 
-/// The names of the conditions on the source of a copy, in the order of [`Conditions`](crate::driver::Conditions).
+/// The header names of conditions on the source of a copy, in the field order of
+/// [`Conditions`](crate::driver::Conditions).
 pub(super) const SOURCE_CONDITIONS: [HeaderName; 4] = [
     HeaderName::from_static("x-ms-source-if-match"),
     HeaderName::from_static("x-ms-source-if-none-match"),
@@ -26,13 +27,13 @@ pub(super) fn put_attributes(
     put_metadata(headers, attributes)
 }
 
-/// Adds the attributes without the metadata.
+/// Adds the attributes, but no metadata.
 pub(super) fn put_properties(
     headers: &mut HeaderMap,
     attributes: &ObjectAttributes,
 ) -> Result<(), ProviderError> {
     if attributes.expires.is_some() {
-        return Err(ProviderError::InvalidRequest("Azure keeps no Expires with an object"));
+        return Err(ProviderError::InvalidRequest("Azure does not store Expires with an object"));
     }
     for (name, text) in [
         ("x-ms-blob-content-type", &attributes.content_type),
@@ -48,7 +49,7 @@ pub(super) fn put_properties(
     Ok(())
 }
 
-/// Adds the metadata alone.
+/// Adds the metadata only.
 pub(super) fn put_metadata(
     headers: &mut HeaderMap,
     attributes: &ObjectAttributes,
@@ -66,7 +67,7 @@ pub(super) fn info(headers: HeaderMap) -> ObjectInfo {
     info
 }
 
-/// The version, which only accounts with versioning tell.
+/// The version. Only accounts with versioning return one.
 pub(super) fn version(headers: &HeaderMap) -> Option<String> {
     text(headers, "x-ms-version-id")
 }
@@ -75,13 +76,14 @@ pub(super) fn stored(headers: &HeaderMap) -> Stored {
     Stored { etag: text(headers, ETAG).map(quoted), version: version(headers) }
 }
 
-/// Lists have entity tags without their quotes.
+/// Adds the quotes, which entity tags in lists lack.
 pub(super) fn quoted(etag: String) -> String {
     if etag.is_empty() || etag.starts_with('"') { etag } else { format!("\"{etag}\"") }
 }
 
-/// Azure wants names of metadata to be identifiers of C#: letters, digits and underscores, no digit first. Every
-/// other byte is written as `_` and two hexadecimal digits, and so is an underscore that would read as such.
+/// Encodes a metadata name. Azure requires C# identifiers: letters, digits and underscores, with no digit first.
+/// Every other byte is written as `_` and two hexadecimal digits. So is an underscore that would otherwise be read
+/// as such an escape.
 fn identifier(name: &str) -> String {
     let bytes = name.as_bytes();
     let mut out = String::with_capacity(name.len() + 4);
@@ -113,7 +115,7 @@ fn from_identifier(name: &str) -> String {
         out.push(escaped.unwrap_or(*byte));
         at += if escaped.is_some() { 3 } else { 1 };
     }
-    // What another program wrote need not be an escape.
+    // Names that another program wrote may look like an escape without being one.
     String::from_utf8(out).unwrap_or_else(|_| name.to_owned())
 }
 
@@ -141,7 +143,7 @@ mod tests {
         ] {
             assert_eq!(identifier(name), written);
         }
-        assert_eq!(from_identifier("other_ff"), "other_ff", "no text, so no escape");
+        assert_eq!(from_identifier("other_ff"), "other_ff", "not UTF-8, so not an escape");
     }
 
     proptest! {

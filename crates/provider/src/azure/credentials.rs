@@ -1,4 +1,5 @@
-//! What opens a container: the account's key, a shared access signature (SAS), or an application of Microsoft Entra.
+//! The credential of a container: the account's key, a shared access signature (SAS), or a Microsoft Entra
+//! application.
 
 use std::fmt;
 
@@ -18,25 +19,25 @@ use crate::open::OpenError;
 
 /// How requests are authorised.
 pub(super) enum Credentials {
-    /// Signs each request.
+    /// The account's key, which signs each request.
     SharedKey(hmac::Key),
-    /// Goes with each request as it is.
+    /// A shared access signature, which is added to each URL unchanged.
     Sas(Sas),
-    /// Is exchanged for tokens.
+    /// An application, whose secret is exchanged for tokens.
     Application(Application),
 }
 
 /// A shared access signature.
 pub(super) struct Sas {
-    /// The parameters, escaped as they were given.
+    /// The query parameters, escaped as they were entered.
     query: Secret,
-    /// When it expires, where it says so itself. A stored access policy can hold the time instead.
+    /// When the SAS expires, if it says so. A stored access policy can contain the time instead.
     expires: Option<Timestamp>,
 }
 
 impl Credentials {
-    /// Reads a secret for a bucket at that endpoint: an application is JSON; a SAS is recognised by its `sig=`, and
-    /// may come with a `?` or a whole URL in front; everything else is an account key.
+    /// Reads the secret of a container at `endpoint`. JSON is an application. A text with `sig=` is a SAS, with or
+    /// without a `?` or a whole URL in front. Everything else is an account key.
     pub(super) fn read(
         secret: &Secret,
         endpoint: Option<&Endpoint>,
@@ -62,7 +63,7 @@ impl Credentials {
         Ok(Self::SharedKey(hmac::Key::new(hmac::HMAC_SHA256, &key)))
     }
 
-    /// When the credential expires, if it can be told.
+    /// When the credential expires, if known.
     pub(super) fn expires(&self) -> Option<Timestamp> {
         match self {
             Self::SharedKey(_) | Self::Application(_) => None,
@@ -82,7 +83,7 @@ impl Sas {
         Ok(Self { query, expires })
     }
 
-    /// The parameters as they go into a URL.
+    /// The parameters in the form for a URL.
     pub(super) fn query(&self) -> &str {
         self.query.expose()
     }
@@ -105,7 +106,7 @@ mod tests {
     fn sas(text: &str) -> Result<(String, Option<String>), OpenError> {
         match Credentials::read_plain(&Secret::new(text))? {
             Credentials::Sas(sas) => Ok((sas.query().to_owned(), sas.expires.map(|time| time.to_string()))),
-            _ => panic!("{text} is a SAS"),
+            _ => panic!("{text} is not read as a SAS"),
         }
     }
 

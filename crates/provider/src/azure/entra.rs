@@ -1,4 +1,4 @@
-//! Applications of Microsoft Entra: their client secret is exchanged for a token that the storage service takes
+//! Microsoft Entra applications. Their client secret is exchanged for a token that the storage service accepts
 //! ("Authorize with Microsoft Entra ID", Azure Storage REST API reference).
 
 use std::fmt;
@@ -20,15 +20,15 @@ use crate::token::lease::{Held, Lease};
 use crate::token::{self, Answer, TokenService};
 
 const PUBLIC: &str = "https://login.microsoftonline.com";
-/// The clouds with a directory of their own, by the suffix of their storage hosts.
+/// The clouds with a separate directory service, by the suffix of their storage hosts.
 const SOVEREIGN: [(&str, &str); 2] = [
     (".core.chinacloudapi.cn", "https://login.partner.microsoftonline.cn"),
     (".core.usgovcloudapi.net", "https://login.microsoftonline.us"),
 ];
-/// The storage service is one audience in every cloud.
+/// The storage service's audience is the same in every cloud.
 const SCOPE: &str = "https://storage.azure.com/.default";
 
-/// An application at the directory of its cloud.
+/// An application at the directory service of its cloud.
 pub(super) struct Application {
     read: EntraApplication,
     service: Uri,
@@ -36,14 +36,14 @@ pub(super) struct Application {
 }
 
 impl Application {
-    /// The application for a bucket at that endpoint, which tells the cloud.
+    /// Creates the application for a bucket at `endpoint`, which determines the cloud.
     pub(super) fn new(
         read: EntraApplication,
         endpoint: Option<&Endpoint>,
         connections: &Connections,
     ) -> Result<Self, OpenError> {
         let instead = connections.settings().token_services.entra.as_ref();
-        // A token opens whatever the application may; over plain http anybody on the way could take it.
+        // A token gives all the application's permissions. With plain http, anyone on the way could read it.
         if instead.is_none() && endpoint.is_some_and(|endpoint| !endpoint.tls) {
             return Err(OpenError::ApplicationNeedsTls);
         }
@@ -55,7 +55,7 @@ impl Application {
         Ok(Self { read, service, lease })
     }
 
-    /// The value of the `Authorization` field.
+    /// The value of the `Authorization` header.
     pub(super) async fn authorization(
         &self,
         connections: &Connections,
@@ -64,7 +64,7 @@ impl Application {
         asked.map_err(|error| TokenService::Entra.failed(error))
     }
 
-    /// Forgets a token that the service refused.
+    /// Discards a token that the service refused.
     pub(super) fn forget(&self, refused: &HeaderMap) {
         let refused = refused.get(http::header::AUTHORIZATION);
         self.lease.forget(|held| Some(held) == refused);
@@ -93,8 +93,8 @@ fn authority_of(endpoint: Option<&Endpoint>) -> &'static str {
     SOVEREIGN.iter().find(|(suffix, _)| name.ends_with(suffix)).map_or(PUBLIC, |(_, authority)| authority)
 }
 
-/// The numbers tell what the few codes of the standard leave open ("Microsoft Entra authentication and authorization
-/// error codes").
+/// Translates a refusal. The error numbers ("Microsoft Entra authentication and authorization error codes") are
+/// more precise than the few standard codes.
 fn refusal(answer: &Answer, json: &Value, now: Timestamp) -> ProviderError {
     let (status, headers) = (answer.status, &answer.headers);
     let number = json["error_codes"][0].as_u64();

@@ -1,4 +1,4 @@
-//! What Azure's error answers mean ("Status and error codes", Azure Storage REST API reference).
+//! Translates Azure's error responses ("Status and error codes", Azure Storage REST API reference).
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
@@ -8,17 +8,17 @@ use crate::error::{ErrorAnswer, ErrorKind, ProviderError, is_code, is_foreign, k
 use crate::headers::{clock_is_off, text};
 use crate::xml;
 
-/// What is known of a request that was refused.
+/// Facts about a refused request.
 pub(super) struct Refused {
-    /// Whether it was about a blob, not the container.
+    /// Whether the request was about a blob rather than the container.
     pub(super) of_blob: bool,
-    /// When its credential expires, if that is known.
+    /// When the credential expires, if known.
     pub(super) expires: Option<Timestamp>,
-    /// The time that it was signed with.
+    /// The time with which the request was signed.
     pub(super) now: Timestamp,
 }
 
-/// Reads an error answer. The code stands in the header, also of answers to HEAD; the document has details.
+/// Translates an error response. The code is in a header, also in responses to HEAD. The document has details.
 pub(super) fn read(
     status: StatusCode,
     headers: &HeaderMap,
@@ -30,11 +30,11 @@ pub(super) fn read(
     if code.is_none() && is_page(headers, document) && is_foreign(status) {
         return ProviderError::NotAnObjectStore { status: Some(status) };
     }
-    // The emulator has the code of a denial for a refused signature, too.
+    // For a refused signature, the emulator sends the code of a denial.
     let unauthenticated = is_unauthenticated(code.as_deref(), &detail);
     let code = if unauthenticated { Some("AuthenticationFailed".to_owned()) } else { code };
     let kind = match code.as_deref() {
-        // A condition that doesn't hold has the same code whichever way it was asked.
+        // An unmet condition has the same code whether the status is 304 or 412.
         _ if status == StatusCode::NOT_MODIFIED => ErrorKind::NotModified,
         Some(_) if unauthenticated => kind_of_failed_authentication(headers, &detail, refused),
         Some(code) => kind_of_code(code, status, refused).unwrap_or_else(|| kind_of_status(status)),
@@ -52,7 +52,7 @@ fn is_unauthenticated(code: Option<&str>, detail: &str) -> bool {
     }
 }
 
-/// Whether the answer comes from something else than the service.
+/// Whether the response comes from another server than the service.
 fn is_page(headers: &HeaderMap, document: &[u8]) -> bool {
     let html = headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
     !headers.contains_key("x-ms-request-id") && (html || !document.trim_ascii().is_empty())
@@ -61,7 +61,7 @@ fn is_page(headers: &HeaderMap, document: &[u8]) -> bool {
 #[derive(Default)]
 struct ErrorFields {
     code: Option<String>,
-    /// Read to tell causes apart, never shown.
+    /// Used to distinguish causes, never shown.
     detail: String,
 }
 
@@ -80,8 +80,8 @@ impl ErrorFields {
     }
 }
 
-/// One code stands for a wrong key, a wrong time and an expired SAS. The clocks and the SAS itself tell more surely
-/// than the detail, which is prose.
+/// Determines the cause of a failed authentication. One code covers a wrong key, a wrong time and an expired SAS.
+/// The clocks and the SAS itself are more reliable than the detail, which is prose.
 fn kind_of_failed_authentication(headers: &HeaderMap, detail: &str, refused: &Refused) -> ErrorKind {
     if clock_is_off(headers, refused.now) {
         return ErrorKind::ClockSkew;
@@ -110,7 +110,7 @@ fn kind_of_code(code: &str, status: StatusCode, refused: &Refused) -> Option<Err
         | "PublicAccessNotPermitted"
         | "BlobImmutableDueToPolicy" => ErrorKind::AccessDenied,
         "AccountIsDisabled" => ErrorKind::AccountNotFound,
-        // Of containers and blobs the service speaks by their own codes.
+        // For containers and blobs, the service has more specific codes.
         "ResourceNotFound" if !refused.of_blob => ErrorKind::AccountNotFound,
         "ContainerNotFound" | "ContainerBeingDeleted" | "ContainerDisabled" => ErrorKind::BucketNotFound,
         "InvalidResourceName" | "OutOfRangeInput" if !refused.of_blob => ErrorKind::BucketNotFound,

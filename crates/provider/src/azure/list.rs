@@ -12,14 +12,15 @@ use crate::error::ProviderError;
 use crate::headers::parse_http_date;
 use crate::xml::{self, UnexpectedXml};
 
-/// The most blobs of a page. The service would give 5,000, at about 1 KiB each and more with long names.
+/// The maximum number of blobs per page. The service would return 5,000, of about 1 KiB each and more with long
+/// names.
 const MAX_KEYS: u16 = 1_000;
 const MAX_PAGE_BYTES: usize = 8 * 1024 * 1024;
 
 impl AzureDriver {
     pub(super) async fn list_page(&self, request: &ListRequest) -> Result<ListPage, ProviderError> {
         if request.start_after.is_some() {
-            return Err(ProviderError::InvalidRequest("Azure's lists can't start after a key"));
+            return Err(ProviderError::InvalidRequest("Azure can't start a list after a given key"));
         }
         let mut call = Call::container(Method::GET, &[("comp", "list")]);
         if !request.prefix.is_empty() {
@@ -40,7 +41,7 @@ impl AzureDriver {
     }
 }
 
-/// An empty one is none.
+/// Reads the marker of the next page. An empty marker means that there is none.
 fn next(text: &str) -> Result<Option<PageToken>, UnexpectedXml> {
     let given = Some(text).filter(|text| !text.is_empty());
     given.map(PageToken::new).transpose().map_err(|_| UnexpectedXml)

@@ -1,15 +1,15 @@
 //! The driver for Azure Blob Storage.
 //!
-//! Objects are block blobs. One request is one exchange: `address` says where to, `credentials` reads what opens
-//! the container, `sign` signs with an account key, `request` sends and reads errors, and a module for each group
-//! of operations knows headers and documents.
+//! Objects are block blobs. One request is one HTTP exchange. `address` determines the URL, `credentials` reads the
+//! container's credential, `sign` signs with an account key, `request` sends and reads errors, and each group of
+//! operations has a module for its headers and documents.
 //!
-//! What the service lacks, and what is made of it:
-//! - Keys with backslashes or with `.` and `..` between slashes would arrive as others; they are refused.
-//! - Lists can't start after a key; `Expires` is not kept.
-//! - Entity tags are counters, not hashes, and a SHA-256 of what is sent is not verified.
+//! Limitations of the service and how the driver handles them:
+//! - Keys with backslashes, or with `.` or `..` between slashes, would arrive as other keys. They are refused.
+//! - Lists can't start after a key, and `Expires` is not stored.
+//! - Entity tags are counters rather than hashes, and the SHA-256 of the content is not verified.
 //! - Ranges that count from the end cost a second request.
-//! - Multipart uploads are blocks; see `upload`.
+//! - Multipart uploads are emulated with blocks; see `upload`.
 
 mod address;
 mod attributes;
@@ -53,7 +53,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     put_if_absent: true,
     put_if_match: true,
     copy: true,
-    // Blobs without a committed block can be listed, but not the uploads that their blocks belong to.
+    // Blobs without committed blocks can be listed, but not the uploads that their blocks belong to.
     list_uploads: false,
     tags: true,
     checksums: false,
@@ -63,7 +63,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     multipart: MultipartLimits { min_part_bytes: 1, max_part_bytes: 4_000 * MIB, max_parts: 10_000 },
 };
 
-/// For an account key the role stands for what a person would grant instead; a SAS has a letter for each.
+/// A SAS has a letter per permission. An account key has all permissions, so the roles are for applications.
 static PERMISSIONS: Permissions = Permissions {
     list: "List (l) in the SAS, or the role Storage Blob Data Reader",
     write: "Write (w) and Create (c) in the SAS, or the role Storage Blob Data Contributor",
@@ -72,27 +72,27 @@ static PERMISSIONS: Permissions = Permissions {
     tags: "Tags (t) in the SAS, or the role Storage Blob Data Owner",
     hints: &Hints {
         key_unknown: "Check the storage account's name.",
-        secret_wrong: "Copy the key or the SAS again, whole, from the storage account's Access keys or Shared access \
-                       signature; a SAS must have been made for this container or account with a key that is still \
+        secret_wrong: "Copy the whole key or SAS again from Access keys or Shared access signature of the storage \
+                       account. A SAS must be for this container or account, and signed with a key that is still \
                        valid.",
-        token_expired: "Make a new SAS with a later expiry; one without an expiry in the past also needs a start \
-                        that has passed.",
-        account_not_found: "Check the storage account's name, that it isn't disabled, and the endpoint if the account \
-                            lies in another cloud.",
-        bucket_not_found: "Check the container's name, and that it lies in this storage account.",
+        token_expired: "Create a new SAS with a later expiry. If the expiry is in the future, check that the start \
+                        time has passed.",
+        account_not_found: "Check the storage account's name, and check that the account is not disabled. If it is in \
+                            another cloud, check the endpoint.",
+        bucket_not_found: "Check the container's name, and check that it is in this storage account.",
         of_code: &[
             (
                 "AuthorizationSourceIPMismatch",
-                "The SAS allows certain IP addresses only (sip): add this node's.",
+                "The SAS allows certain IP addresses only (sip). Add this node's address.",
             ),
-            ("AuthorizationProtocolMismatch", "The SAS allows https only (spr): use an https endpoint."),
+            ("AuthorizationProtocolMismatch", "The SAS allows https only (spr). Use an https endpoint."),
             (
                 "AuthorizationResourceTypeMismatch",
-                "The SAS lacks resource types: an account SAS needs Container and Object (srt=co).",
+                "The SAS lacks resource types. An account SAS needs Container and Object (srt=co).",
             ),
             (
                 "AuthorizationServiceMismatch",
-                "The SAS is for other services: an account SAS needs Blob (ss=b).",
+                "The SAS is for other services. An account SAS needs Blob (ss=b).",
             ),
             (
                 "AuthorizationFailure",
@@ -100,13 +100,13 @@ static PERMISSIONS: Permissions = Permissions {
             ),
             (
                 "KeyBasedAuthenticationNotPermitted",
-                "The account refuses keys: turn on \"Allow storage account key access\", or use a user delegation SAS.",
+                "The account refuses keys. Turn on \"Allow storage account key access\", or use a user delegation SAS.",
             ),
             (
                 "InvalidAuthenticationInfo",
                 "Check that the application belongs to the directory (tenant) of the storage account's subscription.",
             ),
-            ("AccountRequiresHttps", "The account requires secure transfer: use an https endpoint."),
+            ("AccountRequiresHttps", "The account requires secure transfer. Use an https endpoint."),
         ],
     },
 };
@@ -121,8 +121,8 @@ pub struct AzureDriver {
 }
 
 impl AzureDriver {
-    /// Opens a container: `bucket` names it, `key` its storage account; the secret is the account's key, a SAS, or
-    /// the JSON of an application.
+    /// Opens a container. `bucket` is its name and `key` is the name of its storage account. The secret is the
+    /// account's key, a SAS, or the JSON of an application.
     pub fn open(target: &BucketTarget, connections: &Connections) -> Result<Self, OpenError> {
         let location = &target.location;
         let account =
@@ -140,7 +140,7 @@ impl AzureDriver {
         })
     }
 
-    /// Makes the container, for demonstrations and tests that need one.
+    /// Creates the container, for demonstrations and tests.
     pub async fn create_container(&self) -> Result<(), ProviderError> {
         let call = Call { payload: Some(Payload::bytes("")), ..Call::container(Method::PUT, &[]) };
         self.send(call).await.map(drop)
@@ -163,13 +163,14 @@ impl Driver for AzureDriver {
         }
     }
 
-    /// A SAS for a container may not ask for the container's properties, whatever else it may do; it lists.
+    /// Lists one key if the credential is a SAS, because a SAS for a container never allows reading the container's
+    /// properties.
     async fn head_bucket(&self) -> Result<(), ProviderError> {
         if matches!(self.credentials, Credentials::Sas(_)) {
             return self.list_page(&first_key()).await.map(drop);
         }
         let answer = self.send(Call::container(Method::HEAD, &[])).await?;
-        // Any web server answers a HEAD; the service says who it is.
+        // Any web server answers a HEAD. Only the service sends this header.
         if answer.headers().contains_key("x-ms-request-id") {
             Ok(())
         } else {
@@ -238,7 +239,7 @@ impl Driver for AzureDriver {
     }
 
     async fn list_uploads(&self, _: &UploadsRequest) -> Result<UploadsPage, ProviderError> {
-        Err(ProviderError::InvalidRequest("uploads of blocks can't be listed"))
+        Err(ProviderError::InvalidRequest("Azure can't list multipart uploads"))
     }
 
     async fn get_tags(&self, key: &str) -> Result<Vec<Tag>, ProviderError> {

@@ -1,4 +1,4 @@
-//! One authorised exchange with the service.
+//! Sends one authorised request and reads its response.
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderName};
@@ -15,13 +15,13 @@ use crate::error::{MAX_ERROR_BYTES, ProviderError};
 use crate::headers::{http_date, value};
 use crate::pool::Incoming;
 
-/// The version of the REST API that is spoken: every operation here exists in it, with blocks of 4,000 MiB.
+/// The version of the REST API. It has every operation used here, and blocks of up to 4,000 MiB.
 const VERSION: &str = "2023-11-03";
 
-/// A request before it is addressed and authorised.
+/// A request before addressing and authorisation.
 pub(super) struct Call<'a> {
     pub(super) method: Method,
-    /// The blob, or `None` for the container.
+    /// The key of the blob, or `None` for the container.
     pub(super) key: Option<&'a str>,
     pub(super) query: Query,
     pub(super) headers: HeaderMap,
@@ -44,15 +44,15 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// A request about a blob. What the service would store under another name is refused here: it takes `.` and
-    /// `..` for steps in a path, which could lead out of the container, and a backslash for a slash.
+    /// A request about a blob. Keys that the service would store under another name are refused: it resolves `.`
+    /// and `..` as path segments, which could lead out of the container, and treats a backslash as a slash.
     pub(super) fn blob(method: Method, key: &'a str) -> Result<Self, ProviderError> {
         if key.is_empty() {
             return Err(ProviderError::InvalidRequest("the key is empty"));
         }
         if key.contains('\\') || key.split('/').any(|segment| matches!(segment, "." | "..")) {
             return Err(ProviderError::InvalidRequest(
-                "Azure can't keep keys with backslashes or with '.' or '..' between slashes",
+                "Azure can't store keys with backslashes or with '.' or '..' between slashes",
             ));
         }
         Ok(Self {
@@ -67,8 +67,10 @@ impl<'a> Call<'a> {
 }
 
 impl AzureDriver {
-    /// Sends a request and answers what the service answered, if it was a success. Sent again, once, only if it
-    /// changes nothing and its pooled connection was closed under it.
+    /// Sends a request. Returns the service's response if it is a success.
+    ///
+    /// A request that changes nothing is retried once: if the server closed its pooled connection, or with a new
+    /// token if the service refuses the application's token.
     pub(super) async fn send(&self, call: Call<'_>) -> Result<Response<Incoming>, ProviderError> {
         let repeatable = call.method.is_safe() && call.payload.is_none();
         let Call { method, key, mut query, headers, mut payload, response_timeout } = call;
@@ -109,7 +111,7 @@ impl AzureDriver {
         }
     }
 
-    /// Forgets the token of a request that was refused. Says whether there can be another.
+    /// Discards the token of a refused request. Returns whether a new one can be obtained.
     fn forget(&self, sent: Option<&HeaderMap>) -> bool {
         match (&self.credentials, sent) {
             (Credentials::Application(application), Some(sent)) => {
@@ -152,7 +154,7 @@ impl AzureDriver {
         };
         let target = StringToSign { method: method.as_str(), account: &self.account, path, query };
         sign(headers, &target, key)
-            .map_err(|_| ProviderError::InvalidRequest("the account's name can't be put into a header"))
+            .map_err(|_| ProviderError::InvalidRequest("the account's name is not allowed in a header"))
     }
 
     async fn read_error(&self, answer: Response<Incoming>, method: &Method, of_blob: bool) -> ProviderError {
@@ -160,7 +162,7 @@ impl AzureDriver {
         let document = if *method == Method::HEAD {
             Bytes::new()
         } else {
-            // The header tells the code where the document can't be read.
+            // If the document can't be read, the code in the header is enough.
             self.connections.document(body, MAX_ERROR_BYTES, ResponseTimeout::Usual).await.unwrap_or_default()
         };
         let now = self.connections.clock().now();

@@ -9,17 +9,17 @@ use http::header::{
 use http::{HeaderMap, HeaderValue};
 use ring::hmac;
 
-/// What is signed beside the header.
+/// The parts of a request that are signed in addition to the headers.
 pub(super) struct StringToSign<'a> {
     pub(super) method: &'a str,
     pub(super) account: &'a str,
     /// The path as it is sent, escaped.
     pub(super) path: &'a str,
-    /// The parameters, not escaped, sorted by name.
+    /// The unescaped parameters, sorted by name.
     pub(super) query: &'a [(&'static str, String)],
 }
 
-/// Adds the signature. `x-ms-date` must be in the header.
+/// Adds the signature. The header `x-ms-date` must be present.
 pub(super) fn sign(
     headers: &mut HeaderMap,
     target: &StringToSign<'_>,
@@ -52,7 +52,7 @@ fn string_to_sign(headers: &HeaderMap, target: &StringToSign<'_>) -> String {
         RANGE,
     ] {
         let value = field(&name);
-        // Since version 2015-02-21 a length of zero is the empty text.
+        // Since version 2015-02-21, a length of zero is signed as an empty text.
         text.push_str(if name == CONTENT_LENGTH && value == "0" { "" } else { value });
         text.push('\n');
     }
@@ -76,8 +76,8 @@ fn string_to_sign(headers: &HeaderMap, target: &StringToSign<'_>) -> String {
 mod tests {
     use super::*;
 
-    /// The examples "Constructing the canonicalized headers string" and "… resource string" of the reference, with
-    /// the form of the whole text as it shows it.
+    /// The examples "Constructing the canonicalized headers string" and "… resource string" of the reference, in
+    /// the form of its complete text.
     #[test]
     fn the_text_to_sign_has_the_form_of_the_reference() {
         let headers: HeaderMap = [

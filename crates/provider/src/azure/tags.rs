@@ -1,4 +1,4 @@
-//! Blob index tags: Get Blob Tags, Set Blob Tags. Accounts with a hierarchical namespace have none and refuse.
+//! Blob index tags: Get Blob Tags, Set Blob Tags. Accounts with a hierarchical namespace don't support them.
 
 use std::fmt::Write as _;
 
@@ -15,7 +15,8 @@ use crate::encode::Query;
 use crate::error::ProviderError;
 use crate::xml::{self, UnexpectedXml};
 
-/// Ten tags of 128 and 256 characters, each perhaps escaped, and what stands around them.
+/// The limit on a document: ten tags with names of 128 and values of 256 characters, escaped, with the surrounding
+/// XML.
 const MAX_TAGS_BYTES: usize = 64 * 1024;
 
 impl AzureDriver {

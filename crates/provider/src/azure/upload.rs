@@ -1,11 +1,12 @@
-//! Multipart uploads, made of the blocks of a block blob: Put Block, Put Block List, Get Block List.
+//! Multipart uploads, implemented with the blocks of a block blob: Put Block, Put Block List, Get Block List.
 //!
-//! Azure knows no uploads: a blob has one set of uncommitted blocks, which goes when the blob is written in any way,
-//! or after a week. So an upload is a name that its blocks carry in their ids, and its attributes travel in the
-//! upload's id until it is completed. What follows from that:
-//! - Of several uploads to one key the one that is completed first wins; the blocks of the others are gone then.
-//! - Aborting takes the blocks away if nothing else depends on the key: no blob is there, and no other upload goes
-//!   on. Else they stay until the next write to the key, or for a week.
+//! Azure has no uploads. A blob has one set of uncommitted blocks, which is discarded when the blob is written in
+//! any way, or after a week. An upload is therefore a random name in the ids of its blocks, and its attributes are
+//! in the upload's id until it is completed. As a consequence:
+//! - If several uploads to a key are in progress, the first one to be completed wins, and the blocks of the others
+//!   are discarded.
+//! - Aborting discards the blocks only if nothing else depends on the key: no blob exists and no other upload is in
+//!   progress. Otherwise they remain until the next write to the key, or for a week.
 
 use std::fmt::Write as _;
 
@@ -26,10 +27,10 @@ use crate::error::{ErrorAnswer, ErrorKind, ProviderError};
 use crate::headers::{OBJECT_CONDITIONS, put_conditions, value};
 use crate::xml::{self, UnexpectedXml};
 
-/// 50,000 blocks of about 120 bytes each, with room.
+/// The limit on a list of 50,000 blocks of about 120 bytes each, with a margin.
 const MAX_BLOCK_LIST_BYTES: usize = 16 * 1024 * 1024;
 
-/// The name that the blocks of an upload carry: 32 hexadecimal digits.
+/// An upload: its random name of 32 hexadecimal digits, which is part of its blocks' ids, and its attributes.
 struct Upload<'a> {
     name: &'a str,
     attributes: &'a str,
@@ -42,18 +43,18 @@ impl<'a> Upload<'a> {
         if fits { Ok(Self { name, attributes }) } else { Err(unknown_upload()) }
     }
 
-    /// All ids of a blob's blocks must be of one length.
+    /// The id of a block. All block ids of a blob must have the same length.
     fn block_id(&self, number: u32) -> String {
         STANDARD.encode(format!("{}-{number:05}", self.name))
     }
 
-    /// The number of a block of this upload.
+    /// The part number of a block. `None` if the block belongs to something else.
     fn number(&self, block_id: &str) -> Option<u32> {
         let text = String::from_utf8(STANDARD.decode(block_id).ok()?).ok()?;
         text.strip_prefix(self.name)?.strip_prefix('-')?.parse().ok()
     }
 
-    /// Blocks have no entity tags; a part's is its block's id.
+    /// Blocks have no entity tags. The id of a part's block serves as one.
     fn etag(&self, number: u32) -> String {
         format!("\"{}\"", self.block_id(number))
     }
@@ -63,14 +64,14 @@ fn unknown_upload() -> ProviderError {
     ErrorAnswer::new(StatusCode::NOT_FOUND, ErrorKind::UploadNotFound, None, &HeaderMap::new()).into()
 }
 
-/// Begins an upload. Nothing is sent.
+/// Begins an upload without sending anything.
 pub(super) fn create_upload(key: &str, attributes: &ObjectAttributes) -> Result<UploadId, ProviderError> {
     Call::blob(Method::PUT, key)?;
-    // What the service would refuse at the end is refused now.
+    // Attributes that the service would refuse on completion are refused now.
     put_attributes(&mut HeaderMap::new(), attributes)?;
     let name = Uuid::new_v4().simple();
     UploadId::new(format!("{name}.{}", write_attributes(attributes)))
-        .map_err(|_| ProviderError::InvalidRequest("the headers and the metadata of the upload are too long"))
+        .map_err(|_| ProviderError::InvalidRequest("the upload's headers and metadata are too long"))
 }
 
 struct Block {
@@ -118,7 +119,7 @@ impl AzureDriver {
     ) -> Result<Stored, ProviderError> {
         let upload = Upload::read(upload)?;
         if parts.iter().any(|part| part.etag.trim_matches('"') != upload.block_id(part.number)) {
-            return Err(ProviderError::InvalidRequest("a part's entity tag is not one of this upload"));
+            return Err(ProviderError::InvalidRequest("a part's entity tag is not from this upload"));
         }
         let mut headers = HeaderMap::new();
         put_attributes(&mut headers, &read_attributes(upload.attributes).ok_or_else(unknown_upload)?)?;
@@ -126,14 +127,14 @@ impl AzureDriver {
         self.put_block_list(key, parts.iter().map(|part| upload.block_id(part.number)), headers).await
     }
 
-    /// See the module's documentation. Dropped in the middle, an empty blob may stay.
+    /// See the module's documentation. If the future is dropped in the middle, an empty blob may remain.
     pub(super) async fn abort_upload(&self, key: &str, upload: &UploadId) -> Result<(), ProviderError> {
         let upload = Upload::read(upload)?;
         let blocks = self.uncommitted(key).await?;
         if blocks.is_empty() || blocks.iter().any(|block| upload.number(&block.id).is_none()) {
             return Ok(());
         }
-        // Only writing the blob takes its blocks away: an empty one is written and deleted.
+        // Only writing the blob discards its blocks, so an empty blob is written and deleted.
         let absent = HeaderMap::from_iter([(IF_NONE_MATCH, HeaderValue::from_static("*"))]);
         let written = match self.put_block_list(key, std::iter::empty(), absent).await {
             Ok(written) => written,
@@ -146,7 +147,7 @@ impl AzureDriver {
         }
         match self.send(call).await {
             Ok(_) => Ok(()),
-            // Somebody else wrote or deleted it since.
+            // The blob has been written or deleted since by another request.
             Err(error)
                 if matches!(
                     error.kind(),
@@ -183,7 +184,7 @@ impl AzureDriver {
         let query = Query::new(&[("comp", "blocklist"), ("blocklisttype", "uncommitted")]);
         let answer = match self.send(Call { query, ..Call::blob(Method::GET, key)? }).await {
             Ok(answer) => answer,
-            // Before the first block, and after the last upload, there is no list.
+            // Without uncommitted blocks there is no list: before the first block, and after the last upload.
             Err(error) if error.kind() == Some(ErrorKind::ObjectNotFound) => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };

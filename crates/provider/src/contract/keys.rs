@@ -1,11 +1,11 @@
-//! Keys pass byte for byte.
+//! Keys are passed through byte for byte.
 
 use super::{get, keys, list, put};
 use crate::body::Payload;
 use crate::driver::{Driver, GetRequest, ListRequest, PutRequest};
 use crate::error::ProviderError;
 
-/// Keys that some layer or other likes to change.
+/// Keys that some layers tend to change.
 pub const ODD_KEYS: &[&str] = &[
     "plain",
     "a b+c&d=e?f#g%h",
@@ -25,7 +25,7 @@ pub const ODD_KEYS: &[&str] = &[
     "new\nline",
 ];
 
-/// Keys that look like paths. Servers that keep objects in a tree of names change or refuse some of them.
+/// Keys that look like paths. Servers that store objects in a file tree change or refuse some of them.
 pub const PATH_LIKE_KEYS: &[&str] = &[
     "dir/",
     "a//b",
@@ -46,7 +46,7 @@ pub async fn odd_keys_are_kept_byte_for_byte(driver: &dyn Driver) {
     all_round_trip(driver, ODD_KEYS).await;
 }
 
-/// As [`odd_keys_are_kept_byte_for_byte`], for servers that let keys be any text.
+/// Like [`odd_keys_are_kept_byte_for_byte`], for servers that accept any text as a key.
 pub async fn path_like_keys_are_kept_byte_for_byte(driver: &dyn Driver) {
     all_round_trip(driver, PATH_LIKE_KEYS).await;
 }
@@ -67,7 +67,7 @@ async fn round_trip(driver: &dyn Driver, key: &str) -> Result<(), String> {
     driver.put(key, payload, &PutRequest::default()).await.map_err(|error| format!("put: {error:?}"))?;
     let read = driver.get(key, &GetRequest::default()).await.map_err(|error| format!("get: {error:?}"))?;
     if super::content(read).await != content {
-        return Err("another object was read".into());
+        return Err("a different object was read".into());
     }
     let page = driver.list(&ListRequest::default()).await.map_err(|error| format!("list: {error:?}"))?;
     if keys(&page) != [key] {
@@ -82,7 +82,7 @@ async fn round_trip(driver: &dyn Driver, key: &str) -> Result<(), String> {
     if left.objects.is_empty() { Ok(()) } else { Err(format!("left after delete: {:?}", keys(&left))) }
 }
 
-/// `a b`, `a+b` and `a%20b` are three objects.
+/// `a b`, `a+b` and `a%20b` are three different objects.
 pub async fn notations_of_one_name_are_different_objects(driver: &dyn Driver) {
     let names = ["a b", "a%20b", "a+b", "a%2Bb", "A b"];
     for name in names {
@@ -92,13 +92,13 @@ pub async fn notations_of_one_name_are_different_objects(driver: &dyn Driver) {
         assert_eq!(get(driver, name).await, name);
     }
     let page = list(driver, ListRequest::default()).await;
-    assert_eq!(keys(&page), ["A b", "a b", "a%20b", "a%2Bb", "a+b"], "in the order of their bytes");
+    assert_eq!(keys(&page), ["A b", "a b", "a%20b", "a%2Bb", "a+b"], "in byte order");
 }
 
-/// A key as long as the provider says it may be.
+/// The driver accepts a key of the maximum length that it declares.
 pub async fn the_longest_key_is_accepted(driver: &dyn Driver) {
     let longest = driver.capabilities().max_key_bytes;
-    // In segments, because file systems bound those.
+    // In segments, because file systems limit the length of a name.
     let mut key = "segment-of-a-key/".repeat(longest / 17 + 1);
     key.truncate(longest - 1);
     key.push('x');
@@ -107,7 +107,7 @@ pub async fn the_longest_key_is_accepted(driver: &dyn Driver) {
     assert_eq!(keys(&list(driver, ListRequest::default()).await), [key.as_str()]);
 }
 
-/// A request for the empty key would be one for the bucket: deleting it would delete the bucket.
+/// A request for the empty key would address the bucket, so a deletion would delete the bucket.
 pub async fn an_empty_key_is_refused_before_it_is_sent(driver: &dyn Driver) {
     assert!(matches!(driver.delete("", None).await, Err(ProviderError::InvalidRequest(_))));
     assert!(matches!(driver.get("", &GetRequest::default()).await, Err(ProviderError::InvalidRequest(_))));

@@ -5,12 +5,12 @@ use futures_util::{StreamExt as _, stream};
 use super::{keys, list, put};
 use crate::driver::{Driver, ListPage, ListRequest};
 
-/// No keys, no prefixes, no next page.
+/// An empty bucket has no keys, no prefixes and no next page.
 pub async fn an_empty_bucket_lists_nothing(driver: &dyn Driver) {
     assert_eq!(list(driver, ListRequest::default()).await, ListPage::default());
 }
 
-/// Keys fold at the delimiter after the prefix.
+/// Keys are grouped at the first delimiter after the prefix.
 pub async fn a_delimiter_folds_keys(driver: &dyn Driver) {
     for key in ["a", "b/1", "b/2", "b/c/3", "d e/4", "f"] {
         put(driver, key, key).await;
@@ -31,7 +31,7 @@ pub async fn a_delimiter_folds_keys(driver: &dyn Driver) {
     assert_eq!(keys(&plain), ["b/1", "b/2", "b/c/3"]);
 }
 
-/// Every key comes once, over pages of three.
+/// Every key is listed once across pages of three.
 pub async fn pages_join_without_gaps(driver: &dyn Driver) {
     let expected: Vec<String> = (0..11).map(|n| format!("key {n:02}+ü")).collect();
     for key in expected.iter().rev() {
@@ -45,7 +45,7 @@ pub async fn pages_join_without_gaps(driver: &dyn Driver) {
         let page = list(driver, request).await;
         assert!(page.objects.len() <= 3);
         pages += 1;
-        assert!(pages <= 8, "the list doesn't end");
+        assert!(pages <= 8, "the list does not end");
         seen.extend(page.objects.into_iter().map(|object| object.key));
         match page.next {
             Some(next) => token = Some(next),
@@ -55,8 +55,8 @@ pub async fn pages_join_without_gaps(driver: &dyn Driver) {
     assert_eq!(seen, expected);
 }
 
-/// Of ten thousand keys in folders each is listed once, in its place, over pages of the provider's own size; folding
-/// them leaves the folders.
+/// Ten thousand keys in folders are each listed once, in order, across pages of the provider's default size. With a
+/// delimiter, only the folders are listed.
 pub async fn ten_thousand_keys_are_listed_once(driver: &dyn Driver) {
     let expected: Vec<String> = (0..10_000).map(|n| format!("folder {}/{n:05}", n / 1_000)).collect();
     stream::iter(&expected).for_each_concurrent(16, async |key| drop(put(driver, key, "").await)).await;
@@ -85,7 +85,7 @@ pub async fn ten_thousand_keys_are_listed_once(driver: &dyn Driver) {
     assert_eq!(folders, expected);
 }
 
-/// The key that is named isn't listed itself, and need not exist.
+/// The list excludes the given key, which need not exist.
 pub async fn a_list_starts_after_a_key(driver: &dyn Driver) {
     if !driver.capabilities().list_start_after {
         return;
@@ -99,7 +99,7 @@ pub async fn a_list_starts_after_a_key(driver: &dyn Driver) {
     }
 }
 
-/// What a list tells of an object is what HEAD tells.
+/// A list returns the same size, entity tag and time as HEAD.
 pub async fn listed_objects_carry_size_tag_and_time(driver: &dyn Driver) {
     let stored = put(driver, "key", "12345").await;
     let page = list(driver, ListRequest::default()).await;

@@ -1,8 +1,8 @@
-//! What every driver must do, as functions that run against a real server.
+//! The requirements for every driver, as functions that run against a real server.
 //!
-//! A test crate calls [`contract_suite!`](crate::contract_suite) with a function that opens an empty bucket; each
-//! case becomes a test of its own. A driver whose [`Capabilities`](crate::driver::Capabilities) leave something out
-//! is not asked for it. Cases leave their bucket behind: the server is thrown away.
+//! A test crate calls [`contract_suite!`](crate::contract_suite) with a function that opens an empty bucket. Each
+//! case becomes a separate test. Cases skip features that a driver's [`Capabilities`](crate::driver::Capabilities)
+//! exclude. They leave their bucket behind, because the server is discarded.
 #![expect(
     clippy::expect_used,
     clippy::panic,
@@ -21,11 +21,11 @@ use crate::body::Payload;
 use crate::driver::{Driver, GetRequest, ListPage, ListRequest, PutRequest, Stored};
 use crate::error::{ErrorKind, ProviderError};
 
-/// Makes a test of every case of the contract, except
-/// [`path_like_keys_are_kept_byte_for_byte`](keys::path_like_keys_are_kept_byte_for_byte), which asks more of a server
-/// than many give. `$open` is an async function that takes the case's name and answers
-/// a [`SharedDriver`](crate::driver::SharedDriver) on an empty bucket. `without multipart` leaves out what the server
-/// lacks though the provider has it.
+/// Defines a test for every case of the contract, except
+/// [`path_like_keys_are_kept_byte_for_byte`](keys::path_like_keys_are_kept_byte_for_byte), which many servers don't
+/// pass. `$open` is an async function that takes the case's name and returns a
+/// [`SharedDriver`](crate::driver::SharedDriver) for an empty bucket. `without multipart` leaves out the multipart
+/// cases, for servers that lack a feature that the provider has.
 #[macro_export]
 macro_rules! contract_suite {
     ($open:path) => {
@@ -79,8 +79,8 @@ fn keys(page: &ListPage) -> Vec<&str> {
     page.objects.iter().map(|object| object.key.as_str()).collect()
 }
 
-/// The kind of a failure that must be one.
+/// The kind of the error in `outcome`. Panics if there is none.
 fn kind<T: std::fmt::Debug>(outcome: Result<T, ProviderError>) -> ErrorKind {
     let error = outcome.expect_err("the provider must refuse this");
-    error.kind().unwrap_or_else(|| panic!("the provider must answer, not {error:?}"))
+    error.kind().unwrap_or_else(|| panic!("expected a response of the provider, got {error:?}"))
 }

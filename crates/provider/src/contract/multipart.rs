@@ -13,7 +13,7 @@ fn first_part(driver: &dyn Driver) -> Bytes {
     Bytes::from(vec![b'a'; size.max(1)])
 }
 
-/// Two parts, the second one stored first.
+/// An object is created from two parts, of which the second is stored first.
 pub async fn parts_become_an_object(driver: &dyn Driver) {
     let attributes = ObjectAttributes { content_type: Some("text/parts".into()), ..Default::default() };
     let key = "made of parts/ü";
@@ -35,7 +35,7 @@ pub async fn parts_become_an_object(driver: &dyn Driver) {
     assert_eq!(keys(&list(driver, ListRequest::default()).await), [key]);
 }
 
-/// Parts that were stored can be found again.
+/// Stored parts can be listed.
 pub async fn stored_parts_are_listed(driver: &dyn Driver) {
     let upload = driver.create_multipart("key", &ObjectAttributes::default()).await.expect("create");
     let mut stored = Vec::new();
@@ -50,7 +50,7 @@ pub async fn stored_parts_are_listed(driver: &dyn Driver) {
     driver.abort_multipart("key", &upload).await.expect("abort");
 }
 
-/// After an abort there is neither object nor upload.
+/// After an abort, neither the object nor the upload exists.
 pub async fn an_aborted_upload_is_gone(driver: &dyn Driver) {
     let upload = driver.create_multipart("key", &ObjectAttributes::default()).await.expect("create");
     let part = driver.upload_part("key", &upload, 1, Payload::bytes("x")).await.expect("a part");

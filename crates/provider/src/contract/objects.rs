@@ -13,7 +13,7 @@ use crate::error::{ErrorKind, ProviderError};
 
 const TEXT: &str = "0123456789abcdef";
 
-/// The plain round.
+/// The basic cycle: put, read, replace, delete.
 pub async fn what_is_put_can_be_read_and_deleted(driver: &dyn Driver) {
     let stored = put(driver, "key", TEXT).await;
     let info = driver.head("key", &Conditions::default()).await.expect("head");
@@ -27,10 +27,10 @@ pub async fn what_is_put_can_be_read_and_deleted(driver: &dyn Driver) {
 
     driver.delete("key", None).await.expect("delete");
     assert_eq!(kind(driver.get("key", &GetRequest::default()).await), ErrorKind::ObjectNotFound);
-    driver.delete("key", None).await.expect("deleting what isn't there succeeds");
+    driver.delete("key", None).await.expect("deleting a missing object succeeds");
 }
 
-/// Nothing is content too.
+/// Empty content is valid.
 pub async fn an_empty_object_is_an_object(driver: &dyn Driver) {
     put(driver, "empty", "").await;
     let none = StreamBody::new(stream::iter(Vec::<Result<http_body::Frame<Bytes>, std::io::Error>>::new()));
@@ -41,7 +41,7 @@ pub async fn an_empty_object_is_an_object(driver: &dyn Driver) {
     }
 }
 
-/// All three forms of ranges, and one that lies outside.
+/// All three forms of ranges, and a range outside the object.
 pub async fn ranges_are_read(driver: &dyn Driver) {
     put(driver, "key", TEXT).await;
     for (range, expected, place) in [
@@ -61,7 +61,7 @@ pub async fn ranges_are_read(driver: &dyn Driver) {
     assert_eq!(kind(driver.get("key", &outside).await), ErrorKind::RangeNotSatisfiable);
 }
 
-/// GET and HEAD with conditions on tag and time.
+/// GET and HEAD with conditions on entity tag and time.
 pub async fn reading_is_conditional(driver: &dyn Driver) {
     if !driver.capabilities().conditional_get {
         return;
@@ -100,14 +100,14 @@ pub async fn writing_is_conditional(driver: &dyn Driver) {
     };
     let absent = || Conditions { if_none_match: Some("*".into()), ..Default::default() };
     if driver.capabilities().put_if_absent {
-        write("first", absent()).await.expect("there is no such object yet");
+        write("first", absent()).await.expect("the object does not exist yet");
         assert_eq!(kind(write("second", absent()).await), ErrorKind::PreconditionFailed);
         assert_eq!(get(driver, "key").await, "first");
     }
     if driver.capabilities().put_if_match {
         let etag = put(driver, "key", "known").await.etag;
         let unchanged = Conditions { if_match: etag, ..Default::default() };
-        write("changed", unchanged.clone()).await.expect("it is unchanged");
+        write("changed", unchanged.clone()).await.expect("the object is unchanged");
         assert_eq!(kind(write("lost", unchanged).await), ErrorKind::PreconditionFailed);
         assert_eq!(get(driver, "key").await, "changed");
     }
@@ -130,10 +130,10 @@ fn sorted(mut attributes: ObjectAttributes) -> ObjectAttributes {
     attributes
 }
 
-/// What was stored with an object comes back with HEAD and GET.
+/// HEAD and GET return what was stored with an object.
 pub async fn attributes_and_metadata_come_back(driver: &dyn Driver) {
     let mut expected = attributes();
-    // Runs of spaces are one space to the signature of S3.
+    // S3's signature collapses runs of spaces.
     expected.metadata[0].1 = "light blue, or so".into();
     let request = PutRequest { attributes: expected.clone(), ..Default::default() };
     driver.put("key", Payload::bytes(TEXT), &request).await.expect("put");
@@ -172,7 +172,7 @@ pub async fn a_copy_keeps_or_replaces_attributes(driver: &dyn Driver) {
     assert_eq!(kind(missing), ErrorKind::ObjectNotFound);
 }
 
-/// 9 MiB in pieces of odd sizes, there and back.
+/// 9 MiB are streamed in both directions in pieces of an odd size.
 pub async fn large_bodies_are_streamed(driver: &dyn Driver) {
     let pieces: Vec<Bytes> = (0u8..=143).map(|n| Bytes::from(vec![n; 65_537])).collect();
     let whole = pieces.concat();
@@ -192,7 +192,7 @@ pub async fn large_bodies_are_streamed(driver: &dyn Driver) {
     assert!(frames > 10, "the body came in {frames} pieces");
 }
 
-/// Half an object is none.
+/// An incomplete object isn't stored.
 pub async fn a_source_that_ends_early_stores_nothing(driver: &dyn Driver) {
     let half = http_body_util::Full::new(Bytes::from_static(b"half"));
     let outcome = driver.put("half", Payload::stream(half, 8), &PutRequest::default()).await;
@@ -200,12 +200,12 @@ pub async fn a_source_that_ends_early_stores_nothing(driver: &dyn Driver) {
     assert_eq!(kind(driver.get("half", &GetRequest::default()).await), ErrorKind::ObjectNotFound);
 }
 
-/// A missing object has its status and its code; a HEAD has the status.
+/// The error for a missing object has its status and code. For a HEAD it has the status.
 pub async fn what_is_missing_is_told_apart(driver: &dyn Driver) {
-    let error = driver.get("missing", &GetRequest::default()).await.expect_err("there is nothing");
-    let answer = error.answer().expect("an answer");
+    let error = driver.get("missing", &GetRequest::default()).await.expect_err("the object is missing");
+    let answer = error.answer().expect("a response");
     assert_eq!((answer.status, answer.kind), (StatusCode::NOT_FOUND, ErrorKind::ObjectNotFound));
-    assert!(answer.code.is_some(), "the provider's own code is kept");
-    let head = driver.head("missing", &Conditions::default()).await.expect_err("there is nothing");
-    assert_eq!(head.answer().expect("an answer").status, StatusCode::NOT_FOUND);
+    assert!(answer.code.is_some(), "the error has the provider's own code");
+    let head = driver.head("missing", &Conditions::default()).await.expect_err("the object is missing");
+    assert_eq!(head.answer().expect("a response").status, StatusCode::NOT_FOUND);
 }

@@ -94,8 +94,8 @@ impl Refusal {
         matches!(self, Self::Loopback | Self::Private | Self::Reserved)
     }
 
-    /// What to do about the refusal, as a sentence without its full stop. Names the setting that can allow the address,
-    /// if there is one.
+    /// What to do about the refusal, as a sentence without its full stop. Names the setting that can allow the
+    /// address, if there is one.
     pub fn hint(self) -> &'static str {
         match self {
             Self::Loopback | Self::Private => {
@@ -125,8 +125,8 @@ impl fmt::Display for Refusal {
 }
 
 impl EndpointPolicy {
-    /// Parses the two settings: the mode `public` or `private`, and a comma-separated list of host names and networks.
-    /// An empty mode is `public`; an empty list allows nothing more.
+    /// Parses the two settings: the mode `public` or `private`, and a comma-separated list of host names and
+    /// networks. An empty mode is `public`; an empty list allows nothing more.
     pub fn parse(mode: &str, allowed: &str) -> Result<Self, InvalidPolicy> {
         let mode = mode.parse()?;
         let entries = allowed.split(',').map(str::trim).filter(|entry| !entry.is_empty());

@@ -93,7 +93,7 @@ impl S3Driver {
         }
     }
 
-    /// Learns the region before a request with a body, because the body can be sent only once. Costs at most one
+    /// Learns the region before a request with a body, because the body can be sent only once. Costs one successful
     /// request per driver, and none if the region is given. An error is ignored: the request itself will meet and
     /// report it.
     async fn settle_region(&self) {
@@ -141,11 +141,7 @@ impl S3Driver {
                 SigningTarget { method: draft.method.as_str(), path: &path, query: &draft.query, payload };
             let scope = CredentialScope::new(&bucket_address.region, "s3", self.connections.clock().now());
             sign(&mut headers, &target, credentials, self.connections.signing_keys(), &scope).map_err(
-                |_| {
-                    ProviderError::InvalidRequest(
-                        "the access key contains characters that are not allowed in a header",
-                    )
-                },
+                |_| ProviderError::InvalidRequest("the access key has characters not allowed in headers"),
             )?;
         }
         *request.headers_mut() = headers;

@@ -95,7 +95,8 @@ pub(crate) async fn post(
     headers.insert(CONTENT_LENGTH, HeaderValue::from(payload.length()));
     more(headers, &payload)?;
     *request.body_mut() = Outgoing::of(payload).0;
-    // Every request that may need a token contains this future but rarely runs it. On the heap, it keeps them small.
+    // Every request that may need a token contains this future but rarely runs it. On the heap, it keeps them
+    // small.
     Box::pin(async {
         let (head, body) = connections.send(request, None, ResponseTimeout::Usual).await?.into_parts();
         let document = connections.document(body, MAX_ERROR_BYTES, ResponseTimeout::Usual).await?;

@@ -1,5 +1,5 @@
-//! Shared access signatures and errors as Azure makes them.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+//! Shared access signatures and errors in Azure's own form.
+#![expect(clippy::unwrap_used, reason = "test helpers fail by panicking")]
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +10,7 @@ use ring::hmac;
 
 use crate::azure_server::setting;
 
-/// A container SAS, made as the portal makes one ("Create a service SAS", version 2020-12-06).
+/// A container SAS as the portal creates it ("Create a service SAS", version 2020-12-06).
 pub(crate) fn sas(container: &str, permissions: &str, expiry: &str, more: &[(&str, &str)]) -> Secret {
     let account = setting("BUCKETRY_TEST_AZURE_ACCOUNT");
     let version = "2020-12-06";
@@ -45,10 +45,10 @@ pub(crate) fn sas(container: &str, permissions: &str, expiry: &str, more: &[(&st
     Secret::new(format!("{query}&sig={}", utf8_percent_encode(&signature, NON_ALPHANUMERIC)))
 }
 
-/// Long after this test.
+/// A time long after this test.
 pub(crate) const LATER: &str = "2099-01-01T00:00:00Z";
 
-/// An error as the service writes it.
+/// An error in the service's own form.
 pub(crate) fn azure_error(status: u16, code: &str) -> Answer {
     let document = format!(
         "\u{feff}<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>{code}</Code>\

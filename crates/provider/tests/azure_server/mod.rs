@@ -1,5 +1,5 @@
-//! The real Azure Blob server that tests run against, as the environment names it.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+//! The real Azure Blob server for tests, given by environment variables.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test helpers fail by panicking")]
 
 use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
 use bucketry_model::endpoint::Endpoint;
@@ -15,7 +15,7 @@ pub(crate) fn setting(name: &str) -> String {
     })
 }
 
-/// Connections that may reach the server, which listens on loopback.
+/// Connections with a policy that allows the server, which listens on loopback.
 pub(crate) fn connections() -> Connections {
     let settings = ConnectionSettings { policy: EndpointPolicy::private(), ..Default::default() };
     Connections::new(settings).unwrap()
@@ -35,7 +35,7 @@ pub(crate) fn target(container: &str) -> BucketTarget {
     }
 }
 
-/// Makes a container that no other test uses.
+/// Creates a container that no other test uses.
 pub(crate) async fn new_container(case: &str) -> BucketTarget {
     let tail = uuid::Uuid::new_v4().simple().to_string();
     let case: String = case.chars().filter(char::is_ascii_alphabetic).take(24).collect();

@@ -1,10 +1,10 @@
-//! A cell of the matrix of providers, kinds of credentials and outcomes: what a diagnosis must tell there.
+//! Cells of the matrix of provider, kind of credential and outcome: what a diagnosis must report.
 //!
-//! A test's name is the cell: `provider__credential__outcome`, where the outcome is an error code in lower case or
-//! `healthy`, and `__cause` may follow where one outcome has several. With `--nocapture` each prints what a person is
-//! told.
-#![expect(clippy::print_stdout, reason = "shown to who asks for it with --nocapture")]
-#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+//! The name of a test is its cell: `provider__credential__outcome`. The outcome is an error code in lower case or
+//! `healthy`. If an outcome has several causes, `__cause` follows. With `--nocapture`, each test prints the message
+//! that the user sees.
+#![expect(clippy::print_stdout, reason = "the output is for runs with --nocapture")]
+#![expect(clippy::expect_used, clippy::panic, reason = "test helpers fail by panicking")]
 
 use std::time::Duration;
 
@@ -21,24 +21,24 @@ use tokio::io::AsyncWriteExt;
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Connections to loopback.
+/// Connections that may reach loopback.
 pub(crate) fn private() -> Connections {
     with(|_| ())
 }
 
-/// Connections to loopback with other settings.
+/// Connections that may reach loopback, with other settings changed.
 pub(crate) fn with(change: impl FnOnce(&mut ConnectionSettings)) -> Connections {
     let mut settings = ConnectionSettings { policy: EndpointPolicy::private(), ..Default::default() };
     change(&mut settings);
-    Connections::new(settings).expect("the settings are sound")
+    Connections::new(settings).expect("the settings are valid")
 }
 
-/// Connections of little patience, for servers that never answer.
+/// Connections with short timeouts, for servers that never respond.
 pub(crate) fn impatient() -> Connections {
     with(|settings| settings.answer_timeout = Duration::from_millis(300))
 }
 
-/// A server that gives one answer, whatever is asked.
+/// A server that gives one response to every request.
 pub(crate) async fn answering(answer: Answer) -> FaultProxy {
     failing(Fault::Answer(answer)).await
 }
@@ -48,15 +48,15 @@ pub(crate) async fn failing(fault: Fault) -> FaultProxy {
     FaultProxy::alone(fault).await.expect("a port is free")
 }
 
-/// A server's address.
+/// The address of a server.
 pub(crate) fn endpoint(server: &FaultProxy) -> Endpoint {
     Endpoint::parse(&server.endpoint()).expect("an address")
 }
 
-/// An https address where somebody listens who speaks no TLS.
+/// An https address with a listener that doesn't speak TLS.
 pub(crate) async fn plain_https() -> Endpoint {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
-    let address = listener.local_addr().expect("it is bound");
+    let address = listener.local_addr().expect("the listener is bound");
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
@@ -68,7 +68,7 @@ pub(crate) async fn plain_https() -> Endpoint {
 /// An address where nothing listens.
 pub(crate) async fn nobody() -> Endpoint {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
-    let address = listener.local_addr().expect("it is bound");
+    let address = listener.local_addr().expect("the listener is bound");
     Endpoint::parse(&format!("http://{address}")).expect("an address")
 }
 
@@ -88,18 +88,18 @@ async fn diagnosed(target: &BucketTarget, connections: &Connections) -> Diagnosi
     response
 }
 
-/// Every check passes.
+/// Asserts that every check passes.
 pub(crate) async fn healthy(target: &BucketTarget, connections: &Connections) {
     let response = diagnosed(target, connections).await;
     assert!(response.is_healthy(), "{response:?}");
     let names: Vec<_> = response.checks.iter().map(|check| check.name).collect();
     assert!(names.ends_with(&[CheckName::List, CheckName::Write, CheckName::Read, CheckName::Delete]));
-    let probed = probe(&*open(target, connections).expect("it opens"), DEADLINE).await;
+    let probed = probe(&*open(target, connections).expect("the bucket opens"), DEADLINE).await;
     assert_eq!(probed.outcome, Ok(()));
 }
 
-/// The check fails with the code, and what a person is told contains `words`; nothing of it comes from the remote
-/// side. A probe tells the same, and never that such a bucket is online.
+/// Asserts that check `name` fails with `code`, and that its message or hint contains `words` but no text of the
+/// remote side. A probe must report the same code and must never report the bucket as online.
 pub(crate) async fn tells(
     target: &BucketTarget,
     connections: &Connections,
@@ -108,7 +108,7 @@ pub(crate) async fn tells(
 ) {
     let response = diagnosed(target, connections).await;
     let found = response.checks.iter().find(|check| check.error_code == Some(code));
-    let check = found.unwrap_or_else(|| panic!("{code:?} is not told: {response:?}"));
+    let check = found.unwrap_or_else(|| panic!("{code:?} is not reported: {response:?}"));
     assert_eq!(check.name, name, "{response:?}");
     assert!(!response.is_healthy());
     let text = format!("{} {}", check.message, check.hint.as_deref().unwrap_or_default());
@@ -119,9 +119,9 @@ pub(crate) async fn tells(
         && let Ok(driver) = open(target, connections)
     {
         let outcome = probe(&*driver, DEADLINE).await.outcome;
-        // A key that may ask for the bucket and not list it sees that it is there.
+        // A key that may look up the bucket but not list it sees the bucket as available.
         if !(code == CheckCode::AccessDeniedList && outcome.is_ok()) {
-            assert_eq!(outcome.expect_err("it is not online").code, code);
+            assert_eq!(outcome.expect_err("the probe must fail").code, code);
         }
     }
 }

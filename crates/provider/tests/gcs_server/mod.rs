@@ -1,5 +1,5 @@
-//! The real Cloud Storage server that tests run against, as the environment names it. It checks no credentials.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+//! The real Cloud Storage server for tests, given by environment variables. It checks no credentials.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test helpers fail by panicking")]
 
 use bucketry_model::bucket::BucketTarget;
 use bucketry_provider::gcs::GcsDriver;
@@ -18,7 +18,7 @@ pub(crate) fn target(bucket: &str) -> BucketTarget {
     target_at(&setting("BUCKETRY_TEST_GCS_ENDPOINT"), bucket)
 }
 
-/// Makes a bucket that no other test uses.
+/// Creates a bucket that no other test uses.
 pub(crate) async fn new_bucket(case: &str) -> BucketTarget {
     let tail = uuid::Uuid::new_v4().simple().to_string();
     let case: String = case.chars().filter(char::is_ascii_alphabetic).take(24).collect();

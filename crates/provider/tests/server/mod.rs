@@ -1,5 +1,5 @@
-//! The real S3 server that tests run against, as the environment names it.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+//! The real S3 server for tests, given by environment variables.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test helpers fail by panicking")]
 
 use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
 use bucketry_model::endpoint::Endpoint;
@@ -18,14 +18,14 @@ pub(crate) fn setting(name: &str) -> String {
     })
 }
 
-/// Connections that may reach the server, which listens on loopback.
+/// Connections with a policy that allows the server, which listens on loopback.
 pub(crate) fn connections() -> Connections {
     let settings = ConnectionSettings { policy: EndpointPolicy::private(), ..Default::default() };
     Connections::new(settings).unwrap()
 }
 
-/// A bucket on the server, opened with the pair of `BUCKETRY_TEST_S3_<who>KEY` and `…SECRET`; `who` is empty for the
-/// administrator, or `READONLY_` and the like.
+/// A bucket on the server, opened with the key pair `BUCKETRY_TEST_S3_<who>KEY` and `…SECRET`. `who` is empty for
+/// the administrator, or a prefix such as `READONLY_`.
 pub(crate) fn target(bucket: &str, who: &str) -> BucketTarget {
     BucketTarget {
         location: BucketLocation {
@@ -39,18 +39,18 @@ pub(crate) fn target(bucket: &str, who: &str) -> BucketTarget {
     }
 }
 
-/// Makes a bucket of that name, unless it is there, and answers it as the administrator sees it.
+/// Creates a bucket of that name if it doesn't exist, and returns it opened by the administrator.
 pub(crate) async fn ensure_bucket(bucket: &str) -> BucketTarget {
     let target = target(bucket, "");
     let driver = S3Driver::open(&target, &connections()).unwrap();
     match driver.create_bucket().await {
         Ok(()) => target,
         Err(ProviderError::Answer(answer)) if answer.status == 409 => target,
-        Err(error) => panic!("the test bucket can't be made: {error:?}"),
+        Err(error) => panic!("can't create the test bucket: {error:?}"),
     }
 }
 
-/// Makes a bucket that no other test uses.
+/// Creates a bucket that no other test uses.
 pub(crate) async fn new_bucket(case: &str) -> BucketTarget {
     let tail = uuid::Uuid::new_v4().simple().to_string();
     let case: String = case.chars().filter(char::is_ascii_alphabetic).take(24).collect();

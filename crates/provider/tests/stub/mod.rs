@@ -1,6 +1,6 @@
-//! A store of one object in this process that refuses what it is told to refuse, for the protocols whose emulators
-//! check no permissions.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+//! A store with one object in this process that denies chosen operations, for protocols whose emulators check no
+//! permissions.
+#![expect(clippy::unwrap_used, reason = "test helpers fail by panicking")]
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
@@ -15,7 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-/// What a request asks for.
+/// The operation that a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asked {
     Bucket,
@@ -25,16 +25,16 @@ pub(crate) enum Asked {
     Delete,
 }
 
-/// How one protocol is spoken.
+/// How requests of one protocol are understood.
 pub(crate) trait Protocol: Send + Sync + 'static {
     fn asked(&self, method: &Method, path: &str, query: &str) -> Asked;
     fn denied(&self) -> Response<Full<Bytes>>;
     fn granted(&self, asked: Asked, content: &Bytes) -> Response<Full<Bytes>>;
-    /// What was written, taken out of the body of the request.
+    /// The written content, extracted from the request body.
     fn content(&self, body: &Bytes) -> Bytes;
 }
 
-/// Serves at a free port, as long as the test's runtime lives.
+/// Serves at a free port while the test's runtime lives.
 pub(crate) async fn serve(protocol: impl Protocol, denied: &'static [Asked]) -> Endpoint {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -70,7 +70,7 @@ pub(crate) async fn serve(protocol: impl Protocol, denied: &'static [Asked]) -> 
     Endpoint::parse(&format!("http://{address}")).unwrap()
 }
 
-/// A whole answer.
+/// A complete response.
 pub(crate) fn answer(status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Response<Full<Bytes>> {
     let mut response = Response::builder().status(status);
     for (name, value) in headers {

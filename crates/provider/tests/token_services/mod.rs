@@ -1,6 +1,6 @@
-//! Stubs of the services that hand out temporary credentials, and connections that know them.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
-#![expect(dead_code, reason = "each test crate asks for some of them")]
+//! Stubs of the services that issue temporary credentials, and connections that use them.
+#![expect(clippy::unwrap_used, reason = "test helpers fail by panicking")]
+#![expect(dead_code, reason = "each test crate uses some of them")]
 
 use std::sync::LazyLock;
 
@@ -14,7 +14,7 @@ use rsa::RsaPrivateKey;
 use rsa::pkcs8::{EncodePrivateKey as _, LineEnding};
 use rsa::rand_core::OsRng;
 
-/// A private key as Google hands it out. Made for each run.
+/// A private key in the form in which Google issues it. Generated in each run.
 pub(crate) static PEM: LazyLock<String> = LazyLock::new(|| {
     RsaPrivateKey::new(&mut OsRng, 2_048).unwrap().to_pkcs8_pem(LineEnding::LF).unwrap().to_string()
 });
@@ -26,7 +26,7 @@ pub(crate) fn key_file(email: &str) -> String {
 
 pub(crate) const NODE_EMAIL: &str = "node@bucketry.iam.gserviceaccount.com";
 
-/// Who the node is, where it may be delegated to.
+/// The node's own identities, for delegated access.
 pub(crate) fn identity() -> NodeIdentity {
     let aws = AwsIdentity {
         access_key: "AKIANODE".to_owned(),
@@ -36,23 +36,23 @@ pub(crate) fn identity() -> NodeIdentity {
     NodeIdentity { aws: Some(aws), google: Some(Secret::new(key_file(NODE_EMAIL))) }
 }
 
-/// Connections to loopback that ask the given services.
+/// Connections that may reach loopback and use the given token services.
 pub(crate) fn connections(identity: NodeIdentity, token_services: TokenServices) -> Connections {
     let policy = EndpointPolicy::private();
     Connections::new(ConnectionSettings { policy, identity, token_services, ..Default::default() }).unwrap()
 }
 
-/// A service that gives one answer.
+/// A service that gives one response to every request.
 pub(crate) async fn service(answer: Answer) -> FaultProxy {
     FaultProxy::alone(Fault::Answer(answer)).await.unwrap()
 }
 
-/// A server's address.
+/// The address of a server.
 pub(crate) fn endpoint(server: &FaultProxy) -> Endpoint {
     Endpoint::parse(&server.endpoint()).unwrap()
 }
 
-/// What AWS STS answers when a role is assumed.
+/// The response of AWS STS to a successful `AssumeRole`.
 pub(crate) fn session(key: &str, secret: &str) -> Answer {
     let body = format!(
         "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult><Credentials>\
@@ -63,7 +63,7 @@ pub(crate) fn session(key: &str, secret: &str) -> Answer {
     Answer::new(200).header("content-type", "text/xml").body(&body)
 }
 
-/// A refusal of AWS STS.
+/// A refusal by AWS STS.
 pub(crate) fn sts_error(status: u16, code: &str) -> Answer {
     let body = format!(
         "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error><Type>Sender</Type>\
@@ -72,13 +72,13 @@ pub(crate) fn sts_error(status: u16, code: &str) -> Answer {
     Answer::new(status).header("content-type", "text/xml").body(&body)
 }
 
-/// A token as OAuth 2.0 servers hand it out.
+/// A token response in the form of OAuth 2.0.
 pub(crate) fn token(text: &str) -> Answer {
     let body = serde_json::json!({ "access_token": text, "expires_in": 3_599, "token_type": "Bearer" });
     json(200, &body)
 }
 
-/// A refusal of Microsoft Entra.
+/// A refusal by Microsoft Entra.
 pub(crate) fn entra_error(status: u16, number: u32) -> Answer {
     let words = format!("AADSTS{number}: text of the remote side");
     let body = serde_json::json!({
@@ -87,13 +87,13 @@ pub(crate) fn entra_error(status: u16, number: u32) -> Answer {
     json(status, &body)
 }
 
-/// A refusal of Google's token service.
+/// A refusal by Google's token service.
 pub(crate) fn grant_error(words: &str) -> Answer {
     let words = format!("{words} text of the remote side");
     json(400, &serde_json::json!({ "error": "invalid_grant", "error_description": words }))
 }
 
-/// A JSON answer.
+/// A JSON response.
 pub(crate) fn json(status: u16, body: &serde_json::Value) -> Answer {
     Answer::new(status).header("content-type", "application/json").body(&body.to_string())
 }

@@ -1,7 +1,7 @@
-//! An S3 server in this process that keeps keys as they come, as AWS does. The servers that install here lie on file
-//! systems or path trees and change or refuse some. Signatures are verified by `s3s`, which shares no code with the
-//! driver.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+//! An S3 server in this process that stores keys unchanged, as AWS does. The other test servers store objects in
+//! file or path trees and change or refuse some keys. Signatures are verified by `s3s`, which shares no code with
+//! the driver.
+#![expect(clippy::unwrap_used, reason = "test helpers fail by panicking")]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -29,17 +29,17 @@ use tokio::net::TcpListener;
 const KEY: &str = "AKIDVERBATIM";
 const SECRET: &str = "secret of the verbatim server";
 
-/// The one bucket of the server, whatever it is called, and how it behaves.
+/// The server's only bucket, under any name, and its behaviour.
 #[derive(Clone, Default)]
 pub(crate) struct Verbatim {
     pub(crate) objects: Arc<Mutex<BTreeMap<String, Bytes>>>,
-    /// Operations (`put`, `get`, `delete`, `list`, `head`) that nobody may do.
+    /// Operations (`put`, `get`, `delete`, `list`, `head`) that are denied.
     pub(crate) denied: &'static [&'static str],
-    /// Operations that never answer.
+    /// Operations that never get a response.
     pub(crate) stalled: &'static [&'static str],
-    /// Whether a write is carried out and never answered.
+    /// Whether writes are carried out without a response.
     pub(crate) silent_writes: bool,
-    /// Whether reads give back something else.
+    /// Whether reads return different content.
     pub(crate) forgetful: bool,
 }
 
@@ -99,7 +99,7 @@ impl S3 for Verbatim {
         self.admit("list").await?;
         let prefix = request.input.prefix.unwrap_or_default();
         let listed = |(key, content): (&String, &Bytes)| Object {
-            // As AWS: a space is written as a plus.
+            // AWS writes a space as a plus, too.
             key: Some(utf8_percent_encode(key, NON_ALPHANUMERIC).to_string().replace("%20", "+")),
             size: i64::try_from(content.len()).ok(),
             ..Default::default()
@@ -115,7 +115,7 @@ impl S3 for Verbatim {
     }
 }
 
-/// Serves it at a free port, as long as the test's runtime lives, and answers a bucket on it.
+/// Serves at a free port while the test's runtime lives, and returns a bucket on the server.
 pub(crate) async fn serve(server: Verbatim) -> BucketTarget {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -144,7 +144,7 @@ pub(crate) async fn serve(server: Verbatim) -> BucketTarget {
     }
 }
 
-/// Connections that may reach it.
+/// Connections with a policy that allows the server.
 pub(crate) fn connections() -> Connections {
     let settings = ConnectionSettings { policy: EndpointPolicy::private(), ..Default::default() };
     Connections::new(settings).unwrap()
