@@ -96,7 +96,7 @@ pub enum ErrorKind {
     NotFound,
     /// The bucket is in another region. [`ErrorAnswer::region`] may contain the right one.
     WrongRegion,
-    /// A condition of the request doesn't hold (412).
+    /// A condition of the request isn't met (412).
     PreconditionFailed,
     /// The object hasn't changed (304).
     NotModified,

@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(response(503, json!({ "error": "temporarily_unavailable" })), ErrorKind::Throttled);
         assert_eq!(response(429, Value::Null), ErrorKind::Throttled);
         assert_eq!(response(500, Value::Null), ErrorKind::Internal);
-        assert_eq!(response(404, Value::Null), ErrorKind::Internal, "something else answers");
+        assert_eq!(response(404, Value::Null), ErrorKind::Internal, "another server responded");
         assert_eq!(response(302, Value::Null), ErrorKind::Internal);
     }
 }

@@ -21,7 +21,7 @@ use crate::encode::Query;
 use crate::error::{ErrorAnswer, ErrorKind, ProviderError};
 use crate::headers::{OBJECT_CONDITIONS, content_range, put_conditions, range, text, value};
 
-/// Between two looks at a copy that goes on: copies within an account are mostly done at once.
+/// The interval of status checks during a copy. Copies within an account usually finish immediately.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(250);
 
 impl AzureDriver {
@@ -51,7 +51,7 @@ impl AzureDriver {
             .then(|| content_range(&head.headers))
             .flatten()
             .map(|(first, last, _)| (first, last));
-        // The emulator answers so instead of refusing.
+        // For a range outside the blob, the emulator sends a reversed range instead of an error.
         if range.is_some_and(|(first, last)| last < first) {
             return Err(outside());
         }
@@ -59,8 +59,8 @@ impl AzureDriver {
         Ok(ObjectRead { info: info(head.headers), range, body })
     }
 
-    /// The service knows no ranges that count from the end, so the size is asked for first. If the object is
-    /// replaced in between, the range is that of the size before.
+    /// Replaces a range that counts from the end, which the service doesn't support, by looking up the size first.
+    /// If the object is replaced in between, the range is based on the old size.
     async fn without_suffix(
         &self,
         key: &str,
@@ -98,7 +98,7 @@ impl AzureDriver {
         if let Some(of) = of {
             call.query.push("versionid", of.as_str());
         } else {
-            // A blob with snapshots can't be deleted without them.
+            // A blob with snapshots can be deleted only together with them.
             let name = HeaderName::from_static("x-ms-delete-snapshots");
             call.headers.insert(name, HeaderValue::from_static("include"));
         }
@@ -109,8 +109,8 @@ impl AzureDriver {
         }
     }
 
-    /// Copies within the container. Attributes can't be given to the copy at once: they are set on it afterwards, so
-    /// for a moment it has those of its source.
+    /// Copies within the container. New attributes can only be set after the copy, so for a moment the copy has
+    /// those of its source.
     pub(super) async fn copy_blob(
         &self,
         source: &str,
@@ -140,7 +140,7 @@ impl AzureDriver {
         }
     }
 
-    /// Waits for a copy that goes on. Dropped, the copy goes on without anybody waiting.
+    /// Waits until a copy is complete. If the future is dropped, the copy continues in the background.
     async fn finish_copy(&self, key: &str) -> Result<Stored, ProviderError> {
         let deadline = Instant::now() + self.connections.answer_timeout(ResponseTimeout::Slow);
         loop {
@@ -164,7 +164,7 @@ impl AzureDriver {
         attributes: &ObjectAttributes,
     ) -> Result<Stored, ProviderError> {
         let mut last = copied;
-        // Without any metadata the copy kept that of its source.
+        // A copy request without metadata copied the source's metadata, so it is removed.
         if attributes.metadata.is_empty() {
             last = self.set(key, "metadata", &last, HeaderMap::new()).await?;
         }
@@ -191,7 +191,7 @@ impl AzureDriver {
     }
 }
 
-/// The refusal of a range that lies outside of the blob.
+/// The error for a range outside the blob.
 fn outside() -> ProviderError {
     let status = StatusCode::RANGE_NOT_SATISFIABLE;
     ErrorAnswer::new(status, ErrorKind::RangeNotSatisfiable, None, &HeaderMap::new()).into()

@@ -186,7 +186,11 @@ mod tests {
             let document = format!("<?xml version='1.0'?><Error><Code>{code}</Code></Error>");
             assert_eq!(kind(status, &document, About::Object), expected);
         }
-        assert_eq!(kind(404, "", About::Object), ErrorKind::NotFound, "a HEAD can't tell what");
+        assert_eq!(
+            kind(404, "", About::Object),
+            ErrorKind::NotFound,
+            "the response to a HEAD doesn't say what is missing"
+        );
         let page = read(StatusCode::NOT_FOUND, &HeaderMap::new(), b"<html>no</html>", About::Object);
         assert!(matches!(page, ProviderError::NotAnObjectStore { .. }));
     }

@@ -275,7 +275,7 @@ mod tests {
         assert_eq!(
             response(403, Value::Null),
             (ErrorKind::Internal, String::new()),
-            "something else answers"
+            "another server responded"
         );
     }
 

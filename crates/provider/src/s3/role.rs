@@ -24,7 +24,7 @@ use crate::token::lease::{Held, Lease};
 use crate::token::{self, Answer, TokenService};
 use crate::xml;
 
-/// The name of the sessions. It appears in the CloudTrail events of the role's account.
+/// The name of the sessions, which appears in the audit log of the role's account.
 const SESSION: &str = "bucketry";
 /// The duration of a session. Every role allows an hour.
 const LIFETIME: SignedDuration = SignedDuration::from_hours(1);
