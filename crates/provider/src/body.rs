@@ -39,8 +39,8 @@ impl Payload {
     }
 
     /// A payload that is read while it is sent. The next piece is read when the provider has room for it, so a slow
-    /// provider slows the source down. Sent with `UNSIGNED-PAYLOAD`. If the source yields more or fewer than
-    /// `length` bytes, the request fails and the provider stores nothing.
+    /// provider slows the source down. Sent with `UNSIGNED-PAYLOAD`. At most `length` bytes are sent. If the
+    /// source ends earlier, the request fails and the provider stores nothing.
     pub fn stream<B>(body: B, length: u64) -> Self
     where
         B: Body<Data = Bytes> + Send + 'static,

@@ -205,7 +205,7 @@ impl fmt::Display for ErrorAnswer {
             ErrorKind::NotModified => "the object has not changed",
             ErrorKind::RangeNotSatisfiable => "the range is outside the object",
             ErrorKind::BadDigest => "the content does not match its checksum",
-            ErrorKind::Conflict => "a concurrent request changed the object; try again",
+            ErrorKind::Conflict => "the request conflicts with another request",
             ErrorKind::Throttled => "the provider is throttling requests",
             ErrorKind::Internal => "the provider failed",
             ErrorKind::Redirected => "the provider redirects to another address, which is not followed",

@@ -27,11 +27,11 @@ pub enum OpenError {
     /// An access key with a forbidden character.
     #[error("the access key must be visible ASCII without spaces, commas or slashes")]
     InvalidKey,
-    /// An access key without a secret.
-    #[error("the secret is missing; enter the one that belongs to the access key")]
+    /// A key (an access key or a storage account) without a secret.
+    #[error("the secret is missing; enter the one that belongs to the key")]
     MissingSecret,
-    /// A secret without an access key.
-    #[error("the access key is missing; enter the one that the secret belongs to")]
+    /// A secret without a key (an access key or the e-mail address of a service account).
+    #[error("the key is missing; enter the access key or e-mail address that the secret belongs to")]
     MissingKey,
     /// An Azure container without its storage account.
     #[error("the storage account's name is missing; enter it as the key")]
@@ -48,9 +48,9 @@ pub enum OpenError {
     #[error("the account key is not base64; copy the whole key, but not the connection string around it")]
     InvalidAccountKey,
     /// A shared access signature that can't go into a URL.
-    #[error("the shared access signature has no signature (sig=…); copy the whole query string")]
+    #[error("the shared access signature must be a query string with sig=…; copy the whole query string")]
     InvalidSas,
-    /// JSON of another type than `service_account`.
+    /// JSON of a type other than `service_account`.
     #[error(
         "the JSON must be a key of type service_account; user credentials, workload identity federation and \
          impersonation files are not supported"

@@ -72,8 +72,8 @@ static PERMISSIONS: Permissions = Permissions {
     tags: "Tags (t) in the SAS, or the role Storage Blob Data Owner",
     hints: &Hints {
         key_unknown: "Check the storage account's name.",
-        secret_wrong: "Copy the whole key or SAS again from Access keys or Shared access signature of the storage \
-                       account. A SAS must be for this container or account, and signed with a key that is still \
+        secret_wrong: "Copy the whole key or SAS again (in the storage account, Access keys or Shared access \
+                       signature). A SAS must be for this container or account, and signed with a key that is still \
                        valid.",
         token_expired: "Create a new SAS with a later expiry. If the expiry is in the future, check that the start \
                         time has passed.",

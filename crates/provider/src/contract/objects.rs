@@ -189,7 +189,7 @@ pub async fn large_bodies_are_streamed(driver: &dyn Driver) {
         frames += 1;
     }
     assert_eq!(sha256(&back), sha256(&whole));
-    assert!(frames > 10, "the body came in {frames} pieces");
+    assert!(frames > 10, "the body arrived in {frames} pieces");
 }
 
 /// An incomplete object isn't stored.

@@ -78,7 +78,7 @@ pub enum Refusal {
     Unspecified,
     /// Multicast or broadcast. Never allowed.
     Multicast,
-    /// An IPv6 address that carries an IPv4 address through a tunnel or a translator. Never allowed.
+    /// An IPv6 address that contains an IPv4 address for a tunnel or a translator. Never allowed.
     Translated,
     /// A loopback address, which is the node's own machine.
     Loopback,
@@ -99,7 +99,8 @@ impl Refusal {
     pub fn hint(self) -> &'static str {
         match self {
             Self::Loopback | Self::Private => {
-                "To allow this network, the operator can set BUCKETRY_ENDPOINT_POLICY=private, or add the host or its network to BUCKETRY_ALLOWED_ENDPOINTS"
+                "To allow this network, the operator can set BUCKETRY_ENDPOINT_POLICY=private, or add the host or \
+                 its network to BUCKETRY_ALLOWED_ENDPOINTS"
             }
             Self::Reserved => {
                 "To allow this network, the operator can add the host or its network to BUCKETRY_ALLOWED_ENDPOINTS"

@@ -17,7 +17,7 @@ pub(super) fn read(status: StatusCode, headers: &HeaderMap, document: &[u8]) -> 
         .or(fields.region);
     let kind = match fields.code.as_deref().and_then(kind_of_code) {
         Some(kind) => kind,
-        // Another kind of server answered: S3 sends an error document in every 4xx response with a body.
+        // Another kind of server responded: S3 sends an error document in every 4xx response with a body.
         None if fields.code.is_none()
             && !document.trim_ascii().is_empty()
             && !says_s3(headers)

@@ -1,9 +1,11 @@
 //! The driver for AWS S3 and servers that speak its protocol.
 //!
 //! One request is one signed HTTP exchange. `address` determines the URL, `sign` signs, `request` sends and reads
-//! errors, and each group of operations has a module for its headers and documents. Only two kinds of requests
-//! without a body are retried, once: one from whose response an unset region was learned, and one whose pooled
-//! connection was closed by the server.
+//! errors, and each group of operations has a module for its headers and documents.
+//!
+//! A request without a body is retried once in three cases: the response taught the region where none was given,
+//! the session of an assumed role had expired, or the server closed the pooled connection of a request that changes
+//! nothing.
 
 mod address;
 mod attributes;

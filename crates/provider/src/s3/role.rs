@@ -2,8 +2,8 @@
 //! reference).
 //!
 //! The node signs with its own identity, which is the same for every organization. The external id tells
-//! organizations apart: the owner of a role writes the own organization's external id into the trust policy, and
-//! the node never uses it for another organization. A role without an external id is therefore never assumed.
+//! organizations apart: the owner of a role puts their organization's external id into the trust policy, and the
+//! node never sends it for another organization. A role without an external id is never assumed.
 
 use std::fmt;
 use std::sync::Arc;
