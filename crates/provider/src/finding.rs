@@ -105,7 +105,7 @@ impl Finding {
         match error {
             ProviderError::NotAnObjectStore { .. } | ProviderError::BrokenOff => Self::new(
                 CheckCode::ProviderError,
-                format!("The server that answered for {name} does not speak its protocol or hung up."),
+                format!("The server for {name} does not speak its protocol or closed the connection."),
                 "Try again. If it keeps failing, check the proxies between this node and the service.",
             ),
             ProviderError::Tls(failure) => Self::new(
