@@ -26,7 +26,7 @@ const NOT_SERVED: &NotServed = &[
         ],
     ),
     (
-        "an organization's data, keys and nodes",
+        "organization data, keys and nodes",
         &[
             ("updateOrganization", "PUT /organization/{id}"),
             ("generateOrgKey", "POST /organization/{id}/key"),
@@ -38,7 +38,7 @@ const NOT_SERVED: &NotServed = &[
         ],
     ),
     (
-        "invitations, verification, quota, forgotten passwords",
+        "invitations, e-mail verification, quota, forgotten passwords",
         &[
             ("activateOrganizationUser", "POST /organization/users/{id}/activate"),
             ("resendTeamUserInvitation", "POST /organization/users/{id}/resend-invitation"),
@@ -53,7 +53,7 @@ const NOT_SERVED: &NotServed = &[
         ],
     ),
     (
-        "the log of events",
+        "event log",
         &[
             ("getSystemEvents", "POST /systemevent"),
             ("markSystemEventAsRead", "POST /systemevent/read"),
@@ -61,7 +61,7 @@ const NOT_SERVED: &NotServed = &[
         ],
     ),
     (
-        "the dashboard's statistics",
+        "dashboard statistics",
         &[
             ("getStorageStats", "GET /v2/stats/storage"),
             ("getStorageBreakdown", "GET /v2/stats/storage/breakdown/buckets"),
@@ -95,7 +95,7 @@ const NOT_SERVED: &NotServed = &[
         ],
     ),
     (
-        "a second factor",
+        "multi-factor authentication",
         &[
             ("getMFAStatus", "GET /mfa/status"),
             ("getMFAMethods", "GET /mfa/methods"),
@@ -114,7 +114,7 @@ const NOT_SERVED: &NotServed = &[
         ],
     ),
     (
-        "sign-in with others",
+        "sign-in with other providers",
         &[
             ("authenticate (Google)", "POST /auth/google"),
             ("authenticate (GitHub)", "POST /auth/github"),
@@ -125,7 +125,7 @@ const NOT_SERVED: &NotServed = &[
         ],
     ),
     (
-        "language models, chat, policies, agents, billing, credits, cloud resources, links, mail: out of scope",
+        "out of scope: language models, chat, policies, agents, billing, credits, cloud resources, links, e-mail",
         &[
             ("getAiLlms", "GET /ai/llm"),
             ("getAiStatsDaily", "GET /aistats/daily"),
