@@ -1,4 +1,4 @@
-//! A1: a list of 100 buckets, beside the same bytes from memory.
+//! A1: a list of 100 buckets, compared with the same bytes from memory.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use crate::{Plan, Result};
 
 const BUCKETS: usize = 100;
 const LIST: &str = "/bucket";
-/// A page of all of them: the same buckets, but no page is kept for the next one who asks.
+/// A page with all of them: the same buckets, but pages are not cached.
 const PAGE: &str = "/bucket?limit=100";
-/// CPU per request at most this many times the baseline's.
+/// Maximum CPU per request, as a multiple of the baseline's.
 const LIMIT: (f64, &str) = (3.0, "≤ 3 ×");
 
-/// How a server is set up, and what is asked of it.
+/// A server's settings and the request that is measured.
 struct Case {
     name: &'static str,
     what: &'static str,
@@ -120,7 +120,7 @@ async fn measure_case(plan: &Plan, usual: &Options, case: &Case) -> Result<(Pair
         usual.clone().env("BUCKETRY_PROBE_INTERVAL", case.probe_interval).env("BUCKETRY_LOG", case.log);
     let deployment = Deployment::start(set_up).await?;
     deployment.wait_online(BUCKETS, Duration::from_mins(1)).await?;
-    // The node's last words on their way.
+    // Lets the node's last heartbeat arrive.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let mut connection = deployment.connect().await?;
     connection.json(Method::GET, case.path, None).await?;
@@ -140,10 +140,10 @@ async fn measure_case(plan: &Plan, usual: &Options, case: &Case) -> Result<(Pair
         path: LIST,
         process: baseline.process,
         verify: &|answer| {
-            if answer == body { Ok(()) } else { Err("the baseline answered other bytes".into()) }
+            if answer == body { Ok(()) } else { Err("the baseline returned other bytes".into()) }
         },
     };
-    // About three seconds a round; a page costs more.
+    // About three seconds per round; a page costs more.
     let requests = match (plan.quick, case.path) {
         (true, _) => 4_000,
         (false, PAGE) => 6_000,
@@ -165,5 +165,5 @@ fn has_all_buckets(body: &[u8]) -> Result {
         && names.len() == BUCKETS
         && buckets.len() == BUCKETS
         && buckets.iter().all(|bucket| bucket["status"] == "ONLINE");
-    if complete { Ok(()) } else { Err("the list is not all of the buckets, each online".into()) }
+    if complete { Ok(()) } else { Err("the list doesn't contain all buckets, each ONLINE".into()) }
 }

@@ -1,4 +1,4 @@
-//! A2: what must not grow with the number of buckets.
+//! A2: latencies that must not grow with the number of buckets.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,10 +16,10 @@ use crate::seeded::{Sample, Seeded};
 use crate::statistics::{Latency, Spread};
 use crate::{Plan, Result};
 
-/// The 99th percentile with the most buckets, at most this many times that with the fewest.
+/// Maximum 99th percentile with the most buckets, as a multiple of that with the fewest.
 const LIMIT: (f64, &str) = (1.5, "≤ 1.5 ×");
 const MIB: f64 = 1_048_576.0;
-/// Requests of one kind to one server before it is another server's turn.
+/// Consecutive requests of one kind to one server.
 const TURN: usize = 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -44,7 +44,7 @@ impl RegistryCall {
     }
 }
 
-/// A server on so many buckets.
+/// A server with a given number of buckets.
 struct Sized {
     buckets: u64,
     deployment: Deployment,
@@ -53,10 +53,10 @@ struct Sized {
     next: usize,
 }
 
-/// Times of each kind of call, at each size, of one round.
+/// The durations of one round, by kind of call and number of buckets.
 type Times = BTreeMap<(RegistryCall, u64), Vec<Duration>>;
 
-/// Where files are in memory: what a disk, or a machine that takes its cache away, adds is not in the figures.
+/// A directory in memory, so that the figures don't include what a disk or an evicted cache adds.
 const MEMORY: &str = "/dev/shm";
 
 /// How much is measured.
@@ -122,7 +122,7 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
         bars.extend(bars_of(&measured.calls, sizes, name, true));
         bars.push(measured.starts);
         figures.insert("postgresql".to_owned(), measured.figures);
-        // What was measured on is moved back, one after the other: as a deployment would that returns.
+        // The measured registries are moved back, as in a deployment that returns to SQLite.
         let mut moves_back = Vec::new();
         for one in &there {
             moves_back.extend(one.migrate_back(plan, place)?.map(|moved| (one.buckets, moved)));
@@ -144,7 +144,7 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     Ok(Report::new("a2", machine, bars, Value::Object(figures)))
 }
 
-/// What was measured of one kind of database in one place.
+/// The results for one engine in one directory.
 struct MeasuredRegistry {
     calls: Vec<Growth>,
     starts: Bar,
@@ -157,7 +157,7 @@ async fn on(plan: &Plan, extent: &Extent, seeded: &[Seeded]) -> Result<MeasuredR
 
     let mut servers = Vec::new();
     for one in seeded {
-        // Nodes are elsewhere in a deployment of this size; the one of this process would synchronise all the while.
+        // A deployment of this size runs its nodes elsewhere; the embedded node would sync during the measurement.
         let deployment = Deployment::start(one.options(plan).arg("--no-node")).await?;
         let connection = deployment.connect().await?;
         let (buckets, samples) = (one.buckets, one.samples.clone());
@@ -194,7 +194,7 @@ async fn on(plan: &Plan, extent: &Extent, seeded: &[Seeded]) -> Result<MeasuredR
     Ok(MeasuredRegistry { calls, starts, figures })
 }
 
-/// Per server: size, reads from files, bytes from the disk.
+/// Per server: number of buckets, read calls, bytes read from the disk.
 fn reads(servers: &[Sized]) -> Result<Vec<(u64, u64, u64)>> {
     let of = |server: &Sized| {
         let (calls, bytes) = server.deployment.process.reads()?;
@@ -203,7 +203,7 @@ fn reads(servers: &[Sized]) -> Result<Vec<(u64, u64, u64)>> {
     servers.iter().map(of).collect()
 }
 
-/// Every kind of call at every size, in short turns whose order changes.
+/// Makes every kind of call at every size, in short turns whose order changes.
 async fn round(servers: &mut [Sized], turns: usize, number: usize) -> Result<Times> {
     let mut times = Times::new();
     for call in RegistryCall::ALL {
@@ -247,7 +247,7 @@ impl Sized {
             RegistryCall::Status => entries("nodeStatus") == 1,
             RegistryCall::Day => entries("nodeStats") == 1,
             RegistryCall::Create => {
-                // The size stays what it is.
+                // Deleted again, so that the registry keeps its size.
                 let path = format!("/bucket/{}", text(&answer, "bucketId")?);
                 self.connection.json(Method::DELETE, &path, None).await?;
                 true
@@ -257,7 +257,7 @@ impl Sized {
     }
 }
 
-/// One kind of call at one size; times in microseconds.
+/// The latency of one kind of call at one size, in microseconds.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Growth {
@@ -265,7 +265,7 @@ struct Growth {
     buckets: u64,
     p50: Spread,
     p99: Spread,
-    /// In units of the smallest registry's of the same round.
+    /// As a multiple of the smallest registry's in the same round.
     p50_to_fewest: Spread,
     p99_to_fewest: Spread,
     requests_a_round: usize,
@@ -318,7 +318,7 @@ fn bars_of(calls: &[Growth], sizes: &[u64], place: &str, barred: bool) -> Vec<Ba
         .collect()
 }
 
-/// Starts with the embedded node, in turns.
+/// Measures starts with the embedded node, alternating between the registries.
 async fn starts(plan: &Plan, seeded: &[Seeded], rounds: usize) -> Result<(Value, Bar)> {
     report::complain("starting");
     let mut taken: BTreeMap<u64, Vec<f64>> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! A3: 100,000 buckets in one answer.
+//! A3: 100,000 buckets in one response.
 
 use std::time::{Duration, Instant};
 
@@ -16,11 +16,11 @@ use crate::statistics::Spread;
 use crate::{Plan, Result};
 
 const MIB: f64 = 1_048_576.0;
-/// Memory may grow by so much.
+/// Maximum memory growth, in bytes.
 const LIMIT: (f64, &str) = (32.0 * MIB, "≤ 32 MiB");
-/// By then a node that says nothing is told as disconnected.
+/// After this time, a silent node is shown as disconnected.
 const SILENT_AFTER: Duration = Duration::from_secs(65);
-/// Lists read at the same time, to see what many of them take.
+/// Number of concurrent lists, to measure what several of them take.
 const AT_ONCE: usize = 4;
 
 pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
@@ -28,7 +28,7 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     let (buckets, rounds) = if plan.quick { (10_000, 3) } else { (100_000, 7) };
     let place = std::env::temp_dir();
     let seeded = Seeded::new(plan, buckets, &place).await?;
-    // The node of the seed says nothing more, which changes the whole list once.
+    // The node of the seed is silent now, which changes the whole list once.
     tokio::time::sleep(SILENT_AFTER).await;
     let (mut bars, on_sqlite) = on(plan, &seeded, rounds, "SQLite").await?;
     let mut figures = json!({ "buckets": buckets, "sqlite": on_sqlite });
@@ -45,7 +45,7 @@ async fn on(plan: &Plan, seeded: &Seeded, rounds: usize, engine: &str) -> Result
     let buckets = seeded.buckets;
     let deployment = Deployment::start(seeded.options(plan).arg("--no-node")).await?;
     let mut connection = deployment.connect().await?;
-    // What every server has done before: pages were read, by each of the database's connections.
+    // Warm-up: each of the database's connections has read pages, as in any server that has run for a while.
     for _ in 0..200 {
         connection.json(Method::GET, "/bucket?limit=100", None).await?;
     }
@@ -69,7 +69,7 @@ async fn on(plan: &Plan, seeded: &Seeded, rounds: usize, engine: &str) -> Result
         }
         let sum = digest(&SHA256, connection.body());
         if digest_before.is_some_and(|before: ring::digest::Digest| before.as_ref() != sum.as_ref()) {
-            return Err("the list was another one this time".into());
+            return Err("the list differs from the previous one".into());
         }
         digest_before = Some(sum);
         bytes = connection.body().len();
@@ -130,6 +130,6 @@ fn check(body: &[u8], buckets: u64) -> Result {
     if ids.len() as u64 == buckets && listed.len() as u64 == buckets {
         Ok(())
     } else {
-        Err(format!("the list has {} buckets, {} different ones", listed.len(), ids.len()).into())
+        Err(format!("the list has {} buckets, {} of them different", listed.len(), ids.len()).into())
     }
 }

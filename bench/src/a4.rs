@@ -1,4 +1,4 @@
-//! A4: usage reports of nodes beside plain inserts of the same rows into a table of the same database.
+//! A4: usage reports of nodes, compared with plain inserts of the same rows into a table of the same database.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -24,12 +24,12 @@ use crate::report::{self, Bar, Report};
 use crate::statistics::Spread;
 use crate::{Plan, Result};
 
-/// Buckets with traffic: a report has a row for each of them a minute.
+/// Buckets with traffic: a report has one row per bucket and minute.
 const BUCKETS: usize = 2_000;
-/// Rows of one statement, as many as the product's own have.
+/// Rows per INSERT statement, as in the product's own statements.
 const ROWS_A_STATEMENT: usize = 256;
 
-/// What reports are made of.
+/// The ids and times from which reports are made.
 struct TrafficRows {
     node: NodeId,
     org: OrgId,
@@ -64,12 +64,12 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
             plain.close().await;
             store.close().await;
         }
-        _ => bars.push(Bar::reported("usage reports on PostgreSQL", "its programs are not here".to_owned())),
+        _ => bars.push(Bar::reported("usage reports on PostgreSQL", "PostgreSQL is not installed".to_owned())),
     }
     Ok(Report::new("a4", machine, bars, Value::Object(figures)))
 }
 
-/// Makes the database, with an organization, a node and buckets in it.
+/// Creates the database with an organization, a node and buckets.
 async fn fill(options: Options) -> Result {
     let options = options.env("BUCKETRY_PROBE_INTERVAL", "86400").env("BUCKETRY_LOG", "warn");
     let deployment = Deployment::start(options).await?;
@@ -77,7 +77,7 @@ async fn fill(options: Options) -> Result {
     deployment.stop()
 }
 
-/// One connection with the settings of the product's own, so that a commit waits for the disk as there.
+/// One connection with the product's settings, so that a commit waits for the disk as it does there.
 async fn plain_sqlite(directory: &Path) -> Result<Pool<sqlx::Sqlite>> {
     let connecting = SqliteConnectOptions::new()
         .filename(directory.join(DATABASE_FILE))
@@ -103,7 +103,7 @@ where
     for<'q> i64: sqlx::Encode<'q, D> + sqlx::Type<D>,
 {
     let traffic = TrafficRows::of(store).await?;
-    // Texts compare by their bytes, as in the product's tables.
+    // Text is compared bytewise, as in the product's tables.
     let text = if engine == "PostgreSQL" { "TEXT COLLATE \"C\"" } else { "TEXT" };
     let counts: Vec<String> = (0..11).map(|number| format!("count_{number} BIGINT NOT NULL")).collect();
     let end = if engine == "PostgreSQL" { "" } else { " WITHOUT ROWID" };
@@ -117,11 +117,11 @@ where
 
     let rounds = if plan.quick { 5 } else { 25 };
     let (mut reported, mut inserted) = (Vec::new(), Vec::new());
-    // The first two fill caches.
+    // The first two rounds fill caches.
     for round in 0..rounds + 2 {
         let batch = traffic.batch(round);
         let mut took = [Duration::ZERO; 2];
-        // In changing order.
+        // The order alternates.
         for which in [round % 2, (round + 1) % 2] {
             let start = Instant::now();
             if which == 0 {
@@ -178,7 +178,7 @@ impl TrafficRows {
         })
     }
 
-    /// What a node says of one minute.
+    /// A node's report on one minute.
     fn batch(&self, round: usize) -> UsageBatch {
         let minute = self.first_minute + 60 * i64::try_from(round).unwrap_or(0);
         let rows = self.buckets.iter().map(|id| UsageRow {
@@ -196,7 +196,7 @@ impl TrafficRows {
     }
 }
 
-/// The rows, and nothing else, in one transaction.
+/// Inserts only the rows, in one transaction.
 async fn insert<D>(plain: &Pool<D>, traffic: &TrafficRows, batch: &UsageBatch) -> Result
 where
     D: Database,

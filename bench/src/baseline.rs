@@ -1,5 +1,5 @@
-//! The least that an authenticated answer of this size costs: a handler of the same framework, on the same runtime,
-//! behind the same token check, that answers bytes from memory.
+//! The minimum cost of an authenticated response of this size: a handler on the same framework and runtime, behind the
+//! same token check, that returns bytes from memory.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -35,7 +35,7 @@ struct Memory {
     body: Bytes,
 }
 
-/// Serves the file's bytes at `/bucket` until the process is ended.
+/// Serves the file's bytes at `/bucket` until the process is killed.
 pub(crate) async fn serve(body: PathBuf, ready_file: PathBuf) -> Result {
     let body = Bytes::from(std::fs::read(body)?);
     let store = Arc::new(SqliteStore::open_temporary().await?);
@@ -62,14 +62,14 @@ async fn answer(State(memory): State<Memory>, headers: HeaderMap) -> Response {
     }
 }
 
-/// Writes a ready file as a whole.
+/// Writes a ready file atomically.
 pub(crate) fn tell(ready_file: &Path, value: &Value) -> Result {
     let aside = ready_file.with_extension("new");
     std::fs::write(&aside, value.to_string())?;
     Ok(std::fs::rename(aside, ready_file)?)
 }
 
-/// This program, run as another process with one of its own commands. Dropping it ends it.
+/// Another process of this program that runs one of its subcommands. Dropping it stops the process.
 pub(crate) struct Companion {
     supervised: Supervised,
     response: Value,
@@ -77,7 +77,7 @@ pub(crate) struct Companion {
 }
 
 impl Companion {
-    /// Starts it and waits until it has told where it is.
+    /// Starts the process and waits until it has written its addresses.
     pub(crate) fn start(arguments: &[&Path]) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let ready_file = dir.path().join("ready.json");
@@ -90,13 +90,13 @@ impl Companion {
         Ok(Self { supervised, response: serde_json::from_str(&response)?, _room: dir })
     }
 
-    /// What it told of itself.
+    /// A value of the ready file.
     pub(crate) fn response(&self, name: &str) -> Result<String> {
         text(&self.response, name)
     }
 }
 
-/// The baseline's process with its address and token.
+/// The baseline's process with the address and token to call it with.
 pub(crate) struct Baseline {
     _companion: Companion,
     _body: TempDir,
@@ -106,7 +106,7 @@ pub(crate) struct Baseline {
 }
 
 impl Baseline {
-    /// Starts one that answers these bytes.
+    /// Starts a baseline that returns these bytes.
     pub(crate) fn start(body: &[u8]) -> Result<Self> {
         let directory = tempfile::tempdir()?;
         let file = directory.path().join("body");

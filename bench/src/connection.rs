@@ -1,4 +1,4 @@
-//! One keep-alive connection of a client.
+//! A client's keep-alive connection.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 
 use crate::Result;
 
-/// A connection with the token that its requests carry. One request at a time.
+/// A connection that sends one request at a time, each with the same token.
 pub(crate) struct Connection {
     sender: SendRequest<Full<Bytes>>,
     host: HeaderValue,
@@ -21,11 +21,11 @@ pub(crate) struct Connection {
     body: Vec<u8>,
 }
 
-/// An answer was read to its end; its body is [`Connection::body`].
+/// A response that was read to its end; [`Connection::body`] is its body.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Answered {
     pub(crate) status: StatusCode,
-    /// From the request's first byte to the answer's last.
+    /// From the request's first byte to the response's last.
     pub(crate) took: Duration,
 }
 
@@ -36,14 +36,14 @@ impl Connection {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-        // It ends with its sender, or when the server hangs up, which the next request tells.
+        // It ends with its sender, or when the server closes it; then the next request fails.
         tokio::spawn(connection);
         let authorization =
             token.map(|token| HeaderValue::from_str(&format!("Bearer {token}"))).transpose()?;
         Ok(Self { sender, host: HeaderValue::from_str(address)?, authorization, body: Vec::new() })
     }
 
-    /// Sends a request and reads the answer.
+    /// Sends a request and reads the whole response.
     pub(crate) async fn call(
         &mut self,
         method: Method,
@@ -74,19 +74,19 @@ impl Connection {
         Ok(Answered { status: response.status(), took: start.elapsed() })
     }
 
-    /// The last answer's body.
+    /// The body of the last response.
     pub(crate) fn body(&self) -> &[u8] {
         &self.body
     }
 
-    /// As [`Self::call`], for an answer that must be 200 and JSON.
+    /// Like [`Self::call`], for a response that must be 200 and JSON.
     pub(crate) async fn json(&mut self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
         let answered = self.call(method, path, body).await?;
         self.expect_ok(path, answered)?;
         Ok(serde_json::from_slice(&self.body)?)
     }
 
-    /// An error that shows the body, unless the answer is 200.
+    /// An error with the start of the body, unless the status is 200.
     pub(crate) fn expect_ok(&self, path: &str, answered: Answered) -> Result {
         if answered.status == StatusCode::OK {
             return Ok(());

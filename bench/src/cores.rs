@@ -1,13 +1,13 @@
-//! Which processor cores work for whom: what is measured has one to itself, the load and the storage have the others.
+//! Assigns processor cores: the measured server has one to itself; the load and the storage have the others.
 //!
-//! A child runs where its parent ran when it was started, so this process moves to the measured core for the moment of
-//! a start, and back. A server that asks how many cores there are is told "one", as nginx is by its settings.
+//! A child inherits the affinity that its parent has when it starts, so this process moves to the measured core while it
+//! starts a server, and back. A server that queries the number of cores sees one, as nginx does by its settings.
 
 use std::process::Command;
 
 use crate::Result;
 
-/// The cores of the two sides. On a machine with one core, or without `taskset`, nothing is pinned.
+/// The division of the cores. On a machine with one core, or without `taskset`, nothing is pinned.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cores {
     count: Option<usize>,
@@ -26,18 +26,18 @@ impl Cores {
         Self { count: None }
     }
 
-    /// How many cores what is measured may use.
+    /// How many cores the measured server may use.
     pub(crate) fn for_what_is_measured(self) -> usize {
         let all = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         self.count.map_or_else(all, |_| 1)
     }
 
-    /// Whether what is measured has a core to itself.
+    /// Whether the measured server has a core to itself.
     pub(crate) fn are_divided(self) -> bool {
         self.count.is_some()
     }
 
-    /// Starts something on the measured core.
+    /// Runs `start` on the measured core, so that the processes it starts stay there.
     pub(crate) fn measured<T>(self, start: impl FnOnce() -> Result<T>) -> Result<T> {
         self.move_to("0")?;
         let started = start();
@@ -45,7 +45,7 @@ impl Cores {
         started
     }
 
-    /// Gives all cores back.
+    /// Lets this process use all cores again.
     pub(crate) fn unite(self) -> Result {
         self.count.map_or(Ok(()), |count| self.move_to(&format!("0-{}", count - 1)))
     }
@@ -54,7 +54,7 @@ impl Cores {
         self.count.map_or(Ok(()), |count| self.move_to(&format!("1-{}", count - 1)))
     }
 
-    /// Only the main thread moves, which starts everything.
+    /// Moves the main thread only, which starts everything.
     fn move_to(self, cores: &str) -> Result {
         if self.count.is_none() {
             return Ok(());

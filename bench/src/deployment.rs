@@ -1,4 +1,4 @@
-//! `bucketry serve` as it is measured, and what is registered in it.
+//! A measured `bucketry serve`, and the buckets registered in it.
 
 use std::cell::Cell;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::Result;
 use crate::connection::Connection;
 use crate::process::Process;
 
-/// Registrations under way at the same time while a deployment is filled.
+/// Concurrent registrations while a deployment is filled.
 const AT_ONCE: usize = 8;
 
 /// A running server with its owner's token.
@@ -24,18 +24,19 @@ pub(crate) struct Deployment {
     pub(crate) process: Process,
 }
 
-/// The server's usual settings, but for the rate limits and the connections of one address: a benchmark is one client.
+/// The server's default settings without rate limits and without a limit on the connections of an address, because a
+/// benchmark is a single client.
 pub(crate) fn options(program: &Path, data_dir: &Path) -> Options {
     Options::new(program).data_dir(data_dir).env("BUCKETRY_CONNECTIONS_PER_ADDRESS", "0")
 }
 
 impl Deployment {
-    /// Starts it and logs in.
+    /// Starts a server and logs in.
     pub(crate) async fn start(options: Options) -> Result<Self> {
         Self::of(Bucketry::start(options)?).await
     }
 
-    /// Logs in to one that runs.
+    /// Logs in to a running server.
     pub(crate) async fn of(server: Bucketry) -> Result<Self> {
         let process = Process::new(server.process_id().ok_or("the server is gone")?)?;
         let mut connection = Connection::open(server.api(), None).await?;
@@ -49,28 +50,28 @@ impl Deployment {
         Ok(deployment)
     }
 
-    /// Where the API listens.
+    /// The API's URL.
     pub(crate) fn url(&self) -> &str {
         self.server.api()
     }
 
-    /// Where S3 requests are taken.
+    /// The gateway's URL, if the server has a gateway.
     pub(crate) fn gateway(&self) -> Option<&str> {
         self.server.gateway()
     }
 
-    /// A connection of the owner.
+    /// Opens a connection that uses the owner's token.
     pub(crate) async fn connect(&self) -> Result<Connection> {
         Connection::open(self.url(), Some(&self.token)).await
     }
 
-    /// Stops it in good order.
+    /// Stops the server with SIGTERM.
     pub(crate) fn stop(mut self) -> Result {
         self.server.terminate()?;
         Ok(())
     }
 
-    /// Registers buckets at an endpoint, unopened; they are called `measured 0` and so on.
+    /// Registers buckets at an endpoint without validation, named `measured 0`, `measured 1` and so on.
     pub(crate) async fn register(&self, count: usize, endpoint: &str) -> Result {
         let next = Cell::new(0);
         let worker = async || -> Result {
@@ -86,7 +87,7 @@ impl Deployment {
         Ok(())
     }
 
-    /// Waits until the node's own count says that so many buckets are online.
+    /// Waits until the node's metrics show `count` buckets as online.
     pub(crate) async fn wait_online(&self, count: usize, within: Duration) -> Result {
         let mut connection = self.connect().await?;
         let deadline = Instant::now() + within;
@@ -105,7 +106,7 @@ impl Deployment {
     }
 }
 
-/// A bucket to be registered without a look at it.
+/// The request that registers a bucket without validation.
 pub(crate) fn new_bucket(name: &str, workspace: &str, endpoint: &str) -> Value {
     json!({
         "name": name,
@@ -126,12 +127,12 @@ fn online_buckets(metrics: &str) -> Option<f64> {
     line.rsplit(' ').next()?.parse().ok()
 }
 
-/// A text field of an answer.
+/// A text field of a response.
 pub(crate) fn text(value: &Value, name: &str) -> Result<String> {
     value[name].as_str().map(str::to_owned).ok_or_else(|| format!("no {name} in {value}").into())
 }
 
-/// How long a start takes, from the program's start to its being ready; it is killed then.
+/// The time from the program's start until it is ready. The server is killed afterwards.
 pub(crate) async fn time_start(options: Options) -> Result<Duration> {
     let start = Instant::now();
     let mut server = Bucketry::start(options)?;

@@ -1,4 +1,4 @@
-//! A closed loop of requests over several connections, and two servers compared with it.
+//! A closed loop of requests over several connections, to compare two servers.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -12,27 +12,27 @@ use crate::connection::Connection;
 use crate::process::Process;
 use crate::statistics::{Latency, Spread};
 
-/// Connections of the load.
+/// Number of connections.
 const CONNECTIONS: usize = 16;
-/// No round takes longer than this.
+/// Time limit of a round.
 const TOO_LONG: Duration = Duration::from_mins(2);
 
-/// One of two servers, and what is asked of it.
+/// One of the two servers, and the request sent to it.
 pub(crate) struct Side<'a> {
     pub(crate) url: &'a str,
     pub(crate) token: &'a str,
     pub(crate) path: &'a str,
     pub(crate) process: Process,
-    /// Whether a body is right. Asked for each body that differs from the connection's last one.
+    /// Checks a body. Called for each body that differs from the connection's previous one.
     pub(crate) verify: &'a dyn Fn(&[u8]) -> Result,
 }
 
-/// What a round of requests cost.
+/// The cost of a round of requests.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Round {
     pub(crate) requests: usize,
-    /// How often a connection saw another body than before.
+    /// How often a connection received a body that differs from the previous one.
     pub(crate) new_bodies: usize,
     pub(crate) requests_per_second: f64,
     /// User and system time of the server's process.
@@ -40,18 +40,18 @@ pub(crate) struct Round {
     pub(crate) latency: Latency,
 }
 
-/// Two servers, measured in turns.
+/// Two servers, measured alternately.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Pairs {
-    /// CPU per request of the first in units of the second's.
+    /// CPU per request of the first server, as a multiple of the second's.
     pub(crate) cpu_ratio: Spread,
     pub(crate) cpu_us_per_request: [Spread; 2],
     pub(crate) requests_per_second: [Spread; 2],
     pub(crate) rounds: Vec<[Round; 2]>,
 }
 
-/// Measures two servers in turns, the order swapped each round, after a round that is thrown away.
+/// Measures two servers alternately, in swapped order each round, after one round that is discarded.
 pub(crate) async fn pairs(sides: [&Side<'_>; 2], rounds: usize, requests: usize) -> Result<Pairs> {
     let [a, b] = sides;
     round(a, requests / 2).await?;

@@ -1,11 +1,11 @@
-//! What was measured where.
+//! Describes the machine and the versions of a measurement.
 
 use std::fs;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
-/// Processor, system, versions, commit, and how busy the machine is just now.
+/// Processor, system, versions, commit, and the current load average.
 pub(crate) fn describe(commit: &str) -> Value {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Measures the release binary against the bars of `bench/README.md`. `cargo xtask bench` builds and runs it.
 //!
-//! Everything runs on loopback, in processes of its own: the server that is measured, the baseline that it is
-//! compared with, the storage that it probes, and this one, which makes the load.
+//! Everything runs on loopback, in separate processes: the measured server, the baseline that it is compared with, the
+//! storage that it probes, and this process, which generates the load.
 
 mod a1;
 mod a2;
@@ -33,10 +33,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::report::Report;
 
-/// What a measurement answers; the error's text is for a person.
+/// The result of a measurement; the error's text is meant for people.
 pub(crate) type Result<T = ()> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-// The server's allocator, for the baseline too.
+// The server's allocator, so that the baseline uses it too.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -48,73 +48,73 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Measures, and writes the results
+    /// Run benchmarks and store the results
     Run(Plan),
-    /// Loads the gateway for a profiler, and tells what a request costs
+    /// Load the gateway for a profiler and print the cost per request
     Watch {
-        /// How
+        /// The load to generate
         load: gateway::Load,
-        /// How many rounds
+        /// Number of rounds
         #[arg(long, default_value_t = 10)]
         rounds: usize,
-        /// Pins nothing to a core
+        /// Pin nothing to a core
         #[arg(long)]
         shared: bool,
-        /// Over how many connections; as the benchmark, if it is not said
+        /// Number of connections [default: as in the benchmark]
         #[arg(long)]
         connections: Option<usize>,
         #[command(flatten)]
         plan: Plan,
     },
-    /// The server that A1 is compared with: answers a file's bytes behind the same token check
+    /// Run the server that A1 is compared with: it returns a file's bytes behind the same token check
     Baseline {
-        /// What to answer
+        /// File with the response body
         body: PathBuf,
-        /// Where to tell address and token
+        /// File to write the address and token to
         ready_file: PathBuf,
     },
-    /// The storage that is probed: every bucket exists
+    /// Run the storage that is probed: every bucket exists
     Origin {
-        /// Where to tell addresses
+        /// File to write the addresses to
         ready_file: PathBuf,
     },
-    /// The storage behind the gateway and its peers
+    /// Run the storage behind the gateway and its peers
     Objects {
-        /// Where to tell addresses
+        /// File to write the addresses to
         ready_file: PathBuf,
     },
 }
 
-/// What is measured, and with what.
+/// Which benchmarks to run, and the programs they need.
 #[derive(Debug, Args)]
 pub(crate) struct Plan {
-    /// Which benchmarks; all if none is named
+    /// Benchmarks to run [default: all]
     benchmarks: Vec<Benchmark>,
-    /// Smaller and shorter: shows that everything works; the results are printed, but not kept
+    /// Run smaller and shorter, to check that everything works; results are printed but not stored
     #[arg(long)]
     pub(crate) quick: bool,
-    /// The binary that is measured
+    /// The `bucketry` binary to measure
     #[arg(long, value_parser = absolute)]
     pub(crate) bucketry: PathBuf,
     /// The program that fills data directories
     #[arg(long, value_parser = absolute)]
     pub(crate) seed: PathBuf,
-    /// The folder of PostgreSQL's programs; without it only the embedded database is measured
+    /// The directory of PostgreSQL's programs; without it, only the embedded database is measured
     #[arg(long, value_parser = absolute)]
     pub(crate) postgres: Option<PathBuf>,
-    /// `rclone`, for the comparison with the gateway
+    /// The `rclone` binary to compare the gateway with
     #[arg(long, value_parser = absolute)]
     pub(crate) rclone: Option<PathBuf>,
-    /// `s3s-proxy`, for the same
+    /// The `s3s-proxy` binary to compare the gateway with
     #[arg(long, value_parser = absolute)]
     pub(crate) s3s_proxy: Option<PathBuf>,
-    /// `weed`, the real S3 server that gateway and nginx are compared over as well
+    /// The `weed` binary (SeaweedFS), the real S3 server over which gateway and nginx are also compared
     #[arg(long, value_parser = absolute)]
     pub(crate) weed: Option<PathBuf>,
-    /// `nginx`, for the same
+    /// The `nginx` binary to compare the gateway with
     #[arg(long, value_parser = absolute)]
     pub(crate) nginx: Option<PathBuf>,
-    /// What the binary was built from
+    /// The commit that the binary was built from
     #[arg(long)]
     pub(crate) commit: String,
     /// The directory of `README.md` and `results/`
@@ -122,28 +122,28 @@ pub(crate) struct Plan {
     output: PathBuf,
 }
 
-/// Programs are run in other directories than this one's.
+/// Makes a path absolute, because programs run in other directories.
 fn absolute(path: &str) -> io::Result<PathBuf> {
     std::path::absolute(path)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Benchmark {
-    /// A list of 100 buckets, beside the same bytes from memory
+    /// A list of 100 buckets, compared with the same bytes from memory
     A1,
-    /// What must not grow with the number of buckets
+    /// Latencies that must not grow with the number of buckets
     A2,
-    /// 100,000 buckets in one answer
+    /// 100,000 buckets in one response
     A3,
-    /// Usage reports, beside plain inserts of the same rows
+    /// Usage reports, compared with plain inserts of the same rows
     A4,
-    /// The data path (G1 to G5), beside nginx, rclone and s3s-proxy
+    /// The data path (G1 to G5), compared with nginx, rclone and s3s-proxy
     G,
-    /// 10,000 buckets probed each minute
+    /// 10,000 buckets probed per minute
     N1,
-    /// What strangers can make the process grow by
+    /// Memory that unauthenticated clients can use up
     S1,
-    /// Size, idle memory, start
+    /// Binary size, idle memory, start time
     Size,
 }
 
@@ -153,7 +153,7 @@ fn main() -> ExitCode {
         Command::Watch { load, rounds, shared, connections, plan } => {
             single_threaded(async move { gateway::watch(&plan, load, rounds, shared, connections).await })
         }
-        // As the server: a worker a core.
+        // Like the server: one worker per core.
         Command::Baseline { body, ready_file } => multi_threaded(baseline::serve(body, ready_file)),
         Command::Origin { ready_file } => single_threaded(origin::serve(ready_file)),
         Command::Objects { ready_file } => single_threaded(gateway::objects::serve(ready_file)),

@@ -1,6 +1,6 @@
-//! N1: 10,000 buckets probed each minute.
+//! N1: 10,000 buckets probed per minute.
 //!
-//! What is measured is the whole process: the node, and the control plane that takes its heartbeats and stores them.
+//! The whole process is measured: the node, and the control plane that receives and stores its heartbeats.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ const INTERVAL: u64 = 60;
 const CPU_LIMIT: (f64, &str) = (0.25, "< 0.25 of a core");
 const MEMORY_LIMIT: (f64, &str) = (8.0 * KIB, "≤ 8 KiB");
 
-/// What a process cost while it was watched.
+/// The cost of a process during the measured window.
 struct Watched {
     cores: f64,
     resident: f64,
@@ -35,7 +35,7 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     report::complain("a node without buckets");
     let empty_directory = tempfile::tempdir()?;
     Deployment::start(options(&plan.bucketry, empty_directory.path())).await?.stop()?;
-    // It does the same all the time: there is nothing to wait for.
+    // Its cost is constant, so there is nothing to wait for.
     let empty = watch(plan, empty_directory.path(), &origin, 0, Duration::from_secs(20), window / 3).await?;
 
     report::complain(&format!("registering {buckets} buckets"));
@@ -54,7 +54,7 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     // Intervals vary by a tenth; their mean doesn't.
     if (full.probes_per_minute - expected).abs() > expected * 0.05 {
         let response =
-            format!("{:.0} probes a minute came, instead of {expected:.0}", full.probes_per_minute);
+            format!("{:.0} probes per minute arrived, expected {expected:.0}", full.probes_per_minute);
         return Err(response.into());
     }
     let per_bucket = (full.resident - empty.resident) / share;

@@ -1,4 +1,4 @@
-//! The storage that is probed: a process of its own, so that its work is not taken for the node's.
+//! The storage that is probed. It is a separate process, so that its CPU is not counted as the node's.
 
 use std::path::{Path, PathBuf};
 
@@ -10,14 +10,14 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::Result;
 use crate::baseline::{Companion, tell};
 
-/// Runs until the process is ended. A second address tells everyone who connects how many requests have come.
+/// Runs until the process is killed. A second address sends the number of requests so far to every connection.
 pub(crate) async fn serve(ready_file: PathBuf) -> Result {
     let stub = OriginStub::start().await?;
     let counts = TcpListener::bind("127.0.0.1:0").await?;
     tell(&ready_file, &json!({ "endpoint": stub.endpoint(), "counts": counts.local_addr()?.to_string() }))?;
     loop {
         let (mut asker, _) = counts.accept().await?;
-        // Whoever went away before the answer isn't interested.
+        // A client that has disconnected doesn't need the count.
         _ = asker.write_all(stub.requests().to_string().as_bytes()).await;
     }
 }
@@ -39,7 +39,7 @@ impl Origin {
         })
     }
 
-    /// How many requests have come.
+    /// The number of requests received so far.
     pub(crate) async fn requests(&self) -> Result<u64> {
         let mut text = String::new();
         TcpStream::connect(&self.counts).await?.read_to_string(&mut text).await?;

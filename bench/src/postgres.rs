@@ -1,4 +1,4 @@
-//! The PostgreSQL server that is measured on: a throwaway one, set up as somebody would for a registry of this size.
+//! A throwaway PostgreSQL server for measurements, configured for a registry of this size.
 
 use std::path::{Path, PathBuf};
 
@@ -6,8 +6,8 @@ use bucketry_test_servers::postgres::{self as server, Settings};
 
 use crate::{Plan, Result, report};
 
-/// What differs from the defaults of a server that nobody has set up. Data is safe in it as far as its place is: what is
-/// acknowledged was written.
+/// Settings that differ from an unconfigured server. Writes are durable: a commit is acknowledged only after it was
+/// written, as far as the directory is durable.
 const PARAMETERS: [(&str, &str); 6] = [
     ("fsync", "on"),
     ("full_page_writes", "on"),
@@ -17,14 +17,14 @@ const PARAMETERS: [(&str, &str); 6] = [
     ("random_page_cost", "1.1"),
 ];
 
-/// A running server.
+/// The running PostgreSQL server.
 pub(crate) struct Postgres {
     programs: PathBuf,
     inner: server::Postgres,
 }
 
 impl Postgres {
-    /// Starts one with its data in `place`; none where no programs are given.
+    /// Starts a server with its data in `place`. None without `--postgres`.
     pub(crate) fn start(plan: &Plan, place: &Path) -> Result<Option<Self>> {
         let Some(programs) = &plan.postgres else {
             report::complain("no --postgres: only the embedded database is measured");
@@ -39,12 +39,12 @@ impl Postgres {
         Ok(Some(Self { programs: programs.clone(), inner }))
     }
 
-    /// Makes an empty database and tells its address.
+    /// Creates an empty database and returns its URL.
     pub(crate) fn database(&self, name: &str) -> Result<String> {
         Ok(self.inner.create_database(name)?)
     }
 
-    /// Does what the server would do by itself in the middle of a measurement.
+    /// Does the maintenance that the server would otherwise start during a measurement.
     pub(crate) fn settle(&self, database: &str) -> Result {
         for statement in ["VACUUM (FREEZE, ANALYZE)", "CHECKPOINT"] {
             server::query(&self.programs, database, statement)?;
@@ -52,7 +52,7 @@ impl Postgres {
         Ok(())
     }
 
-    /// Its version, and how large a database is, in bytes.
+    /// The server's version, and the size of a database in bytes.
     pub(crate) fn describe(&self, database: &str) -> Result<(String, u64)> {
         let ask = |sql| server::query(&self.programs, database, sql);
         let size = ask("SELECT pg_database_size(current_database())")?;

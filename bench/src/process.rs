@@ -1,4 +1,4 @@
-//! What a process has cost so far, as the operating system counts it (Linux).
+//! The CPU, memory and reads of a process so far, as Linux counts them.
 
 use std::fs;
 use std::process::Command;
@@ -20,35 +20,35 @@ impl Process {
         Ok(Self { id, ticks_per_second })
     }
 
-    /// Its number.
+    /// The process id.
     pub(crate) fn id(self) -> u32 {
         self.id
     }
 
-    /// User and system time of all its threads, also of those that have ended.
+    /// User and system time of all its threads, including ended ones.
     pub(crate) fn cpu(self) -> Result<Duration> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.id))?;
         let ticks = cpu_ticks(&stat).ok_or("can't read the times of a process")?;
         Ok(Duration::from_secs_f64(ticks as f64 / self.ticks_per_second))
     }
 
-    /// Memory it holds now, in bytes.
+    /// Current resident memory, in bytes.
     pub(crate) fn resident(self) -> Result<u64> {
         self.status("VmRSS:")
     }
 
-    /// The most memory it held since the start or [`Self::forget_peak`], in bytes.
+    /// Peak resident memory since the start or the last [`Self::forget_peak`], in bytes.
     pub(crate) fn peak(self) -> Result<u64> {
         self.status("VmHWM:")
     }
 
-    /// Lets [`Self::peak`] begin anew.
+    /// Resets [`Self::peak`].
     pub(crate) fn forget_peak(self) -> Result {
         // proc(5): 5 resets the peak resident set size to the current one.
         Ok(fs::write(format!("/proc/{}/clear_refs", self.id), "5")?)
     }
 
-    /// Reads from files so far, and the bytes of them that came from a disk, not from the system's cache.
+    /// The number of read calls so far, and the bytes that came from a disk rather than from the system's cache.
     pub(crate) fn reads(self) -> Result<(u64, u64)> {
         let io = fs::read_to_string(format!("/proc/{}/io", self.id))?;
         let count = |name| io.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
@@ -62,7 +62,7 @@ impl Process {
     }
 }
 
-/// `utime` and `stime` of `/proc/PID/stat`; the program's name before them may hold anything.
+/// `utime` and `stime` of `/proc/PID/stat`; the program's name before them may contain any characters.
 fn cpu_ticks(stat: &str) -> Option<u64> {
     let (_, after_name) = stat.rsplit_once(") ")?;
     let mut fields = after_name.split(' ').skip(11);

@@ -1,4 +1,4 @@
-//! Results: shown, kept as JSON, and put together as the table of `README.md`.
+//! Prints results, stores them as JSON, and writes the table of `README.md`.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -9,45 +9,45 @@ use serde_json::Value;
 
 use crate::{Plan, Result, machine};
 
-/// The table stands between these lines.
+/// The table is between these two lines.
 const TABLE_BEGINS: &str = "<!-- the table is written by `cargo xtask bench` -->";
 const TABLE_ENDS: &str = "<!-- end of the table -->";
-/// Results in the order of the table.
+/// The order of the results in the table.
 const ORDER: [&str; 8] = ["a1", "a2", "a3", "a4", "g", "n1", "s1", "size"];
 
-/// A bar and what was measured.
+/// A measured figure and the bar that it should meet.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Bar {
-    /// What is measured.
+    /// The row's label in the table.
     pub(crate) what: String,
-    /// The figure to reach; none where the figure is only reported.
+    /// The figure to reach, for example `≤ 3 ×`. None if the figure is only reported.
     pub(crate) limit: Option<String>,
-    /// The figure.
+    /// The figure as shown in the table.
     pub(crate) measured: String,
-    /// Whether it was reached.
+    /// Whether the limit was met; true without a limit.
     pub(crate) met: bool,
 }
 
 impl Bar {
-    /// A figure with a limit.
+    /// A figure that must not be higher than the limit.
     pub(crate) fn at_most(what: &str, limit: (f64, &str), figure: f64, measured: String) -> Self {
         let (most, limit) = limit;
         Self { what: what.to_owned(), limit: Some(limit.to_owned()), measured, met: figure <= most }
     }
 
-    /// A figure that must not be lower.
+    /// A figure that must not be lower than the limit.
     pub(crate) fn at_least(what: &str, limit: (f64, &str), figure: f64, measured: String) -> Self {
         let (least, limit) = limit;
         Self { what: what.to_owned(), limit: Some(limit.to_owned()), measured, met: figure >= least }
     }
 
-    /// A figure that is only reported.
+    /// A figure without a limit.
     pub(crate) fn reported(what: &str, measured: String) -> Self {
         Self { what: what.to_owned(), limit: None, measured, met: true }
     }
 }
 
-/// One benchmark's results.
+/// The results of one benchmark.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Report {
     name: String,
@@ -61,12 +61,12 @@ impl Report {
         Self { name: name.to_owned(), machine, bars, figures }
     }
 
-    /// Names of the bars that were missed.
+    /// The labels of the missed bars.
     pub(crate) fn missed(&self) -> impl Iterator<Item = &str> {
         self.bars.iter().filter(|bar| !bar.met).map(|bar| bar.what.as_str())
     }
 
-    /// Shows it.
+    /// Prints the figures and the bars.
     pub(crate) fn print(&self) {
         say(&serde_json::to_string_pretty(&self.figures).unwrap_or_default());
         for bar in &self.bars {
@@ -75,7 +75,7 @@ impl Report {
         }
     }
 
-    /// Keeps it under `results/`.
+    /// Writes the report to `results/NAME.json`.
     pub(crate) fn write(&self, output: &Path) -> Result {
         let directory = output.join("results");
         fs::create_dir_all(&directory)?;
@@ -92,12 +92,12 @@ fn verdict(bar: &Bar) -> &'static str {
     }
 }
 
-/// What is measured, and where.
+/// The commit and the machine of the measurement.
 pub(crate) fn machine(plan: &Plan) -> Value {
     machine::describe(&plan.commit)
 }
 
-/// Writes the table of all kept results into `README.md`.
+/// Writes the table of all stored results into `README.md`.
 pub(crate) fn write_table(output: &Path) -> Result {
     let mut reports = Vec::new();
     for name in ORDER {
@@ -111,7 +111,7 @@ pub(crate) fn write_table(output: &Path) -> Result {
     let text = fs::read_to_string(&readme)?;
     Ok(fs::write(
         &readme,
-        with_table(&text, &table(&reports)).ok_or("README.md has no place for the table")?,
+        with_table(&text, &table(&reports)).ok_or("README.md lacks the two comments between which the table is written")?,
     )?)
 }
 
@@ -154,13 +154,13 @@ fn with_table(readme: &str, table: &str) -> Option<String> {
     Some(format!("{before}{TABLE_BEGINS}\n\n{table}\n{TABLE_ENDS}{after}"))
 }
 
-/// A line of the result, on standard output.
+/// Prints a line of the results, on standard output.
 #[expect(clippy::print_stdout, reason = "a command line tool talks to its user")]
 pub(crate) fn say(text: &str) {
     println!("{text}");
 }
 
-/// A line about the progress, on standard error.
+/// Prints a line about progress or an error, on standard error.
 #[expect(clippy::print_stderr, reason = "a command line tool talks to its user")]
 pub(crate) fn complain(text: &str) {
     eprintln!("{text}");

@@ -1,4 +1,4 @@
-//! S1: what strangers can make the process grow by.
+//! S1: memory that unauthenticated clients can use up.
 
 use serde_json::{Map, Value, json};
 
@@ -17,7 +17,7 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     let mut figures = Map::new();
     let mut most = (0.0, "");
     for hostile in Hostile::all() {
-        // A process of its own for each kind: what one leaves behind would hide what the next one takes.
+        // A separate process per kind: memory left from one kind would hide the growth of the next.
         let directory = tempfile::tempdir()?;
         let deployment = Deployment::start(options(&plan.bucketry, directory.path())).await?;
         let gateway = deployment.gateway().ok_or("no gateway")?.to_owned();

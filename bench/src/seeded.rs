@@ -1,4 +1,4 @@
-//! Registries with many buckets: data directories, and databases that these were moved to.
+//! Registries with many buckets: data directories, and PostgreSQL databases that they were moved to.
 
 use std::fs::{self, File};
 use std::io;
@@ -23,21 +23,21 @@ use crate::postgres::Postgres;
 use crate::report::{self, Bar};
 use crate::{Plan, Result};
 
-/// How many buckets of each registry single lookups go to.
+/// How many buckets of each registry are used for single lookups.
 const SAMPLES: u64 = 997;
 
-/// A data directory that a server has been started on once, with buckets added. Their secrets are not real: no node
-/// opens them.
+/// A data directory of a server that was started once, with buckets added. Their secrets are not real, so no node can
+/// open them.
 pub(crate) struct Seeded {
     pub(crate) directory: TempDir,
     pub(crate) buckets: u64,
-    /// Some of the buckets, from everywhere among them.
+    /// A sample spread over all buckets.
     pub(crate) samples: Vec<Sample>,
-    /// Where the registry is, once it was moved to PostgreSQL.
+    /// The PostgreSQL URL, once the registry was moved there.
     database: Option<String>,
 }
 
-/// One of the buckets, with a day on which a node has probed it.
+/// A bucket, and a day on which a node has probed it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sample {
     pub(crate) id: BucketId,
@@ -45,7 +45,7 @@ pub(crate) struct Sample {
 }
 
 impl Seeded {
-    /// Fills a temporary directory of its own in `place`.
+    /// Fills a new temporary directory in `place`.
     pub(crate) async fn new(plan: &Plan, buckets: u64, place: &Path) -> Result<Self> {
         report::complain(&format!("filling a data directory with {buckets} buckets"));
         let directory = tempfile::tempdir_in(place)?;
@@ -55,7 +55,7 @@ impl Seeded {
         Ok(Self { directory, buckets, samples, database: None })
     }
 
-    /// How to run a server on it.
+    /// The options to start a server on it.
     pub(crate) fn options(&self, plan: &Plan) -> Options {
         let options = options(&plan.bucketry, self.directory.path());
         match &self.database {
@@ -64,7 +64,7 @@ impl Seeded {
         }
     }
 
-    /// The same in a directory of its own elsewhere. No server must be running.
+    /// Copies the registry to a new directory in `place`. No server may be running on it.
     pub(crate) fn copy_to(&self, place: &Path) -> Result<Self> {
         let directory = tempfile::tempdir_in(place)?;
         let all = self.directory.path().join(".");
@@ -73,7 +73,7 @@ impl Seeded {
         Ok(Self { directory, buckets: *buckets, samples: samples.clone(), database: database.clone() })
     }
 
-    /// How long `bucketry backup` takes, and how large its file is, in bytes.
+    /// The duration of `bucketry backup`, and the size of its file in bytes.
     pub(crate) fn backup(&self, plan: &Plan) -> Result<(Duration, u64)> {
         let file = self.directory.path().join("backup.db");
         let start = Instant::now();
@@ -84,8 +84,7 @@ impl Seeded {
         Ok((took, size))
     }
 
-    /// Moves it into a new database with `bucketry migrate`; how long that took, and how many rows it moved. The data
-    /// directory keeps its keys only.
+    /// Moves the registry into a new database with `bucketry migrate`. Only the keys remain in the data directory.
     pub(crate) fn migrate(mut self, plan: &Plan, postgres: &Postgres) -> Result<(Self, MoveTime)> {
         report::complain(&format!("moving {} buckets to PostgreSQL", self.buckets));
         let database = postgres.database(&format!("buckets_{}", self.buckets))?;
@@ -104,8 +103,8 @@ impl Seeded {
         Ok((self, moved))
     }
 
-    /// Moves it from PostgreSQL into a new SQLite file in `place`, which is thrown away. No server must be running. None
-    /// where it isn't in PostgreSQL.
+    /// Moves the registry from PostgreSQL into a new SQLite file in `place`, which is then deleted. No server may be
+    /// running on it. None if it isn't in PostgreSQL.
     pub(crate) fn migrate_back(&self, plan: &Plan, place: &Path) -> Result<Option<MoveTime>> {
         let Some(database) = &self.database else { return Ok(None) };
         report::complain(&format!("moving {} buckets back to SQLite", self.buckets));
@@ -113,12 +112,12 @@ impl Seeded {
         migrate(plan, database, &format!("sqlite:{}", directory.path().display())).map(Some)
     }
 
-    /// The database's address, if it is PostgreSQL.
+    /// The database's URL, if it is PostgreSQL.
     pub(crate) fn database(&self) -> Option<&str> {
         self.database.as_deref()
     }
 
-    /// Brings the embedded database into the operating system's cache.
+    /// Reads the embedded database into the operating system's cache.
     pub(crate) fn read_through(&self) -> Result {
         if self.database.is_none() {
             let mut file = File::open(self.directory.path().join(DATABASE_FILE))?;
@@ -128,14 +127,14 @@ impl Seeded {
     }
 }
 
-/// What a move came to.
+/// The duration and the rows of a migration.
 pub(crate) struct MoveTime {
     pub(crate) took: Duration,
     pub(crate) rows: u64,
 }
 
 impl MoveTime {
-    /// The line of the table.
+    /// The row of the table.
     pub(crate) fn bar(&self, buckets: u64, target: &str) -> Bar {
         let (seconds, rows) = (self.took.as_secs_f64(), self.rows);
         Bar::reported(
@@ -155,11 +154,11 @@ fn migrate(plan: &Plan, from: &str, to: &str) -> Result<MoveTime> {
     let response = run(Command::new(&plan.bucketry).args(["migrate", "--from", from, "--to", to]))?;
     let took = start.elapsed();
     let rows = response.split(' ').nth(1).and_then(|rows| rows.parse().ok());
-    let rows = rows.ok_or_else(|| format!("migrate told {response:?}"))?;
+    let rows = rows.ok_or_else(|| format!("unexpected output of migrate: {response:?}"))?;
     Ok(MoveTime { took, rows })
 }
 
-/// Buckets from everywhere among so many. No server must be running.
+/// A sample spread over all buckets. No server may be running on the registry.
 async fn samples(data_dir: &Path, buckets: u64) -> Result<Vec<Sample>> {
     let store = SqliteStore::open(data_dir, sqlite::Options::default()).await?;
     let org_id = store.organizations(1).await?.first().ok_or("no organization")?.id;
@@ -170,7 +169,7 @@ async fn samples(data_dir: &Path, buckets: u64) -> Result<Vec<Sample>> {
     let newest = page(None).await?.created_at;
     let mut samples = Vec::new();
     for number in 0..SAMPLES {
-        // Buckets were made a second apart. A stride without a common factor with it visits all parts evenly.
+        // Buckets were created one second apart. A stride that is coprime to their number visits all parts evenly.
         let back = (number * 7_919 * 104_729) % buckets.saturating_sub(1).max(1);
         let before = Timestamp::from_second(newest.as_second() - i64::try_from(back)?)?;
         let start = PageStart { created_at: before, id: BucketId::new(before, [0; 10]) };
@@ -181,7 +180,7 @@ async fn samples(data_dir: &Path, buckets: u64) -> Result<Vec<Sample>> {
     Ok(samples)
 }
 
-/// Runs a program to its end; what it printed.
+/// Runs a program to its end and returns what it printed.
 fn run(command: &mut Command) -> Result<String> {
     let ended = command.output()?;
     if ended.status.success() {

@@ -1,4 +1,4 @@
-//! Size of the binary, idle memory, and how long a start takes.
+//! Binary size, idle memory and start time.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
         later_starts.push(time_start(options(&plan.bucketry, directory.path())).await?.as_secs_f64() * 1e3);
     }
 
-    // Nobody asks; the node probes each bucket each minute.
+    // Idle: no requests, and the node probes each bucket once per minute.
     let deployment = Deployment::start(options(&plan.bucketry, directory.path())).await?;
     tokio::time::sleep(Duration::from_secs(if plan.quick { 10 } else { 120 })).await;
     deployment.wait_online(BUCKETS, Duration::from_mins(1)).await?;

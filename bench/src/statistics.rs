@@ -23,13 +23,13 @@ impl Latency {
     }
 }
 
-/// The value that `percent` of the sorted values don't exceed (nearest rank).
+/// The percentile of sorted values (nearest rank).
 fn percentile(sorted: &[Duration], percent: usize) -> Option<Duration> {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
     sorted.get(rank - 1).copied()
 }
 
-/// A figure that was measured several times.
+/// The median and the range of a figure that was measured several times.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(crate) struct Spread {
     pub(crate) median: f64,

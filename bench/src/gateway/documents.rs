@@ -1,4 +1,4 @@
-//! What the storage answers in XML: its buckets, its objects, uploads in parts.
+//! The XML responses of the storage: lists of buckets and objects, and multipart uploads.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use super::{AZURE_BUCKET, S3_BUCKET};
 
 const BEGIN: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>";
 const NAMESPACE: &str = "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";
-/// When everything was made.
+/// The modification time of everything.
 const MODIFIED: &str = "2026-01-01T00:00:00.000Z";
 
 /// `ListBuckets`.

@@ -1,4 +1,4 @@
-//! Closed loops of S3 requests over keep-alive connections, and several servers compared with each other.
+//! Closed loops of S3 requests over keep-alive connections, to compare several servers.
 
 use std::cell::Cell;
 use std::error::Error;
@@ -19,27 +19,27 @@ use crate::process::Process;
 use crate::report;
 use crate::statistics::{Latency, Spread};
 
-/// No round takes longer than this.
+/// Time limit of a round.
 const TOO_LONG: Duration = Duration::from_mins(3);
 
-/// What is asked, again and again.
+/// The request that is repeated.
 #[derive(Debug, Clone)]
 pub(crate) struct Work {
     pub(crate) method: Method,
     pub(crate) path: String,
-    /// What is sent.
+    /// The request's body.
     pub(crate) content: Bytes,
-    /// The text of `x-amz-content-sha256`.
+    /// The value of `x-amz-content-sha256`.
     pub(crate) payload_hash: String,
-    /// What must come back.
+    /// The expected status, and the expected body if it is verified.
     pub(crate) expected: (StatusCode, Option<Bytes>),
-    /// How many times over the content must come.
+    /// How many times the response must repeat the expected body.
     pub(crate) repeated: usize,
     pub(crate) connections: usize,
     pub(crate) requests: usize,
 }
 
-/// One of the servers.
+/// One of the compared servers.
 pub(crate) struct LoadSide {
     pub(crate) name: String,
     pub(crate) url: String,
@@ -47,7 +47,7 @@ pub(crate) struct LoadSide {
     pub(crate) process: Process,
 }
 
-/// What a round cost.
+/// The cost of a round.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LoadRound {
@@ -57,7 +57,7 @@ pub(crate) struct LoadRound {
     pub(crate) latency: Latency,
 }
 
-/// One server's rounds, and how they stand to the first server's of the same round.
+/// One server's rounds, and their ratios to the first server's in the same round.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Compared {
@@ -68,17 +68,17 @@ pub(crate) struct Compared {
     pub(crate) rounds: Vec<LoadRound>,
 }
 
-/// What came of a comparison.
+/// The result of a comparison.
 #[derive(Debug)]
 pub(crate) struct Comparison {
-    /// The sides that did all that was asked, in their order.
+    /// The sides that completed all rounds, in their order.
     pub(crate) compared: Vec<Compared>,
-    /// Names of those that didn't, and why.
+    /// The names of the other sides, and why they failed.
     pub(crate) failed: Vec<(String, String)>,
 }
 
-/// Figures of all sides over rounds in turns, the order turned each round, after one that is thrown away. The first
-/// side must do what is asked; another that fails takes no further part.
+/// Measures all sides alternately, in rotating order, after one round that is discarded. If the first side fails, the
+/// comparison fails; any other side that fails is left out of the following rounds.
 pub(crate) async fn compare(sides: &[LoadSide], work: &Work, rounds: usize) -> Result<Comparison> {
     let mut measured: Vec<Result<Vec<LoadRound>>> = Vec::new();
     for side in sides {
@@ -106,13 +106,13 @@ pub(crate) async fn compare(sides: &[LoadSide], work: &Work, rounds: usize) -> R
     Ok(comparison)
 }
 
-/// What the table says of a peer: a line of it has no room for all that a program printed.
+/// The first line of an error, because a table row has no room for everything that a program printed.
 pub(crate) fn failed(error: &dyn Error) -> String {
     format!("failed: {}", error.to_string().lines().next().unwrap_or_default())
 }
 
 impl Comparison {
-    /// Adds what came of one side.
+    /// Adds the rounds of a side, or why it failed.
     pub(crate) fn take(&mut self, side: &LoadSide, measured: Result<Vec<LoadRound>>) {
         match measured {
             Ok(rounds) => self.compared.push(Compared::of(side, rounds)),
@@ -141,7 +141,7 @@ pub(crate) fn ratio(first: &Compared, second: &Compared, figure: fn(&LoadRound) 
     Spread::of(first.rounds.iter().zip(&second.rounds).map(|(a, b)| figure(a) / figure(b)))
 }
 
-/// One round against one server.
+/// Runs one round against one server.
 pub(crate) async fn round(side: &LoadSide, work: &Work) -> Result<LoadRound> {
     let mut senders = Vec::new();
     for _ in 0..work.connections {
@@ -160,13 +160,13 @@ pub(crate) async fn round(side: &LoadSide, work: &Work) -> Result<LoadRound> {
     })
 }
 
-/// A connection to `http://ADDRESS`.
+/// Opens a connection to `http://ADDRESS`.
 pub(crate) async fn connect(url: &str) -> Result<SendRequest<Full<Bytes>>> {
     let address = url.strip_prefix("http://").ok_or("not an http URL")?;
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-    // It ends with its sender, or when the server hangs up, which the next request tells.
+    // It ends with its sender, or when the server closes it; then the next request fails.
     tokio::spawn(connection);
     Ok(sender)
 }
@@ -185,7 +185,7 @@ async fn worker(
     Ok(times)
 }
 
-/// Sends one request and verifies what comes back, byte for byte.
+/// Sends one request and verifies the response, byte for byte.
 pub(crate) async fn call(
     side: &LoadSide,
     work: &Work,
@@ -207,7 +207,7 @@ pub(crate) async fn call(
         match content {
             Some(content) if status == *wanted => {
                 if !continues(content, at, &piece) {
-                    return Err(format!("{} answers other bytes at {at}", side.name).into());
+                    return Err(format!("{} returned other bytes at {at}", side.name).into());
                 }
             }
             _ => response.extend_from_slice(&piece[..piece.len().min(500)]),
@@ -216,12 +216,12 @@ pub(crate) async fn call(
     }
     if status != *wanted || content.as_ref().is_some_and(|content| at != content.len() * work.repeated) {
         let response = String::from_utf8_lossy(&response).into_owned();
-        return Err(format!("{} answers {status} and {at} bytes: {response}", side.name).into());
+        return Err(format!("{} returned {status} and {at} bytes: {response}", side.name).into());
     }
     Ok(start.elapsed())
 }
 
-/// Whether a piece is what stands at this place of a content that is repeated.
+/// Whether a piece continues a repeated content at this offset.
 pub(crate) fn continues(content: &[u8], at: usize, mut piece: &[u8]) -> bool {
     let mut at = at.checked_rem(content.len()).unwrap_or_default();
     while !piece.is_empty() {
@@ -275,7 +275,7 @@ mod tests {
             connections: 2,
             requests: 4,
         };
-        // Nobody listens there.
+        // Nothing listens on this port.
         let bad = "http://127.0.0.1:1".to_owned();
         let sides = [side("own", good.clone()), side("broken", bad.clone()), side("sound", good.clone())];
         let Comparison { compared, failed } = compare(&sides, &work, 3).await.unwrap();
@@ -287,7 +287,7 @@ mod tests {
         let sides = [side("own", bad), side("sound", good)];
         assert!(
             compare(&sides, &work, 3).await.is_err(),
-            "without our own figures there is nothing to compare"
+            "without the gateway's own figures there is nothing to compare"
         );
     }
 

@@ -1,4 +1,4 @@
-//! G4: what streams in flight, large objects and idle connections hold.
+//! G4: the memory of streams in flight, large objects and idle connections.
 
 use std::fmt::Write as _;
 
@@ -14,7 +14,7 @@ use crate::report::{self, Bar};
 use crate::{Plan, Result};
 
 const STREAMS: usize = 32;
-/// By how much one object of 5 GiB may hold more than one of 64 MiB: what a few reads of a connection take.
+/// How much more memory an object of 5 GiB may take than one of 64 MiB: that of a few reads of a connection.
 const FLAT_MIB: f64 = 4.0;
 
 pub(super) async fn measure(
@@ -57,7 +57,7 @@ pub(super) async fn measure(
     Ok(bars)
 }
 
-/// By how much the highest resident memory during the work is above that before it, in MiB.
+/// The highest resident memory during the work minus the resident memory before it, in MiB.
 async fn growth(side: &LoadSide, work: &Work) -> Result<f64> {
     let before = side.process.resident()?;
     side.process.forget_peak()?;
@@ -102,7 +102,7 @@ async fn write_huge(side: &LoadSide) -> Result<f64> {
     Ok(side.process.peak()?.saturating_sub(before) as f64 / MIB)
 }
 
-/// Connections that were used once and are kept open.
+/// Measures connections that were used once and stay open.
 async fn idle(side: &LoadSide, wanted: usize, figures: &mut Map<String, Value>) -> Result<Bar> {
     let before = side.process.resident()?;
     let small = read(S3_BUCKET, SMALL, 1, 1);

@@ -1,4 +1,4 @@
-//! The data path, G1 to G5: the gateway beside its peers, over a storage that answers at once.
+//! The data path, G1 to G5: the gateway compared with its peers, over a storage that responds immediately.
 
 mod documents;
 mod load;
@@ -27,13 +27,13 @@ use crate::statistics::Spread;
 use crate::{Plan, Result};
 
 const MIB: f64 = 1_048_576.0;
-/// The buckets as providers know them.
+/// The names of the buckets at their providers.
 const S3_BUCKET: &str = "measured";
 const AZURE_BUCKET: &str = "translated";
-/// The peers that authenticate, by the beginnings of their names.
+/// Prefixes of the names of the peers that authenticate.
 const AUTHENTICATING: [&str; 2] = ["rclone", "s3s-proxy"];
 
-/// Where the buckets of a field lie, and what opens them.
+/// The storage of a field's buckets, and the credentials for it.
 struct ProviderStub {
     endpoint: String,
     key: &'static str,
@@ -41,18 +41,18 @@ struct ProviderStub {
 }
 
 impl ProviderStub {
-    /// The storage that answers at once, and lets everybody in.
+    /// The storage that responds immediately and accepts any credentials.
     fn at(storage: &Objects) -> Self {
         Self { endpoint: storage.endpoint.clone(), key: peers::KEY, secret: peers::SECRET }
     }
 }
 
-/// The gateway with a bucket at an S3 provider and one at Azure, both the same storage, and the peers.
+/// The gateway with an S3 bucket and an Azure bucket on the same storage, and its peers.
 struct Field {
     provider: ProviderStub,
     deployment: Deployment,
     peers: Vec<peers::Peer>,
-    /// Peers that don't run, and why.
+    /// The peers that don't run, and why.
     missing: Vec<(&'static str, String)>,
     signer: Signer,
     url: String,
@@ -92,7 +92,7 @@ impl Field {
             .await?;
         let host = url.trim_start_matches("http://").to_owned();
         let signer = Signer::new(text(&pair, "key")?, text(&pair, "secret")?, host);
-        // The node learns of the repository within a second.
+        // The node receives the repository within a second.
         tokio::time::sleep(Duration::from_secs(3)).await;
         let (mut running, mut missing) = (Vec::new(), Vec::new());
         for (name, started) in [
@@ -125,11 +125,11 @@ impl Field {
         }
     }
 
-    /// The gateway first, then those peers whose names begin so.
+    /// The gateway, followed by the peers whose names begin with one of the wanted prefixes.
     fn sides(&self, wanted: &[&str]) -> Vec<LoadSide> {
         let peers = self.peers.iter().filter(|peer| wanted.iter().any(|name| peer.name.starts_with(name)));
         let peers = peers.map(|peer| {
-            // Who doesn't authenticate passes the signature on.
+            // A peer that doesn't authenticate passes the signature on, so it must be valid for the storage.
             let authenticates = AUTHENTICATING.iter().any(|name| peer.name.starts_with(name));
             let (key, secret) = if authenticates {
                 (peers::KEY, peers::SECRET)
@@ -187,7 +187,7 @@ fn p50(round: &load::LoadRound) -> f64 {
     round.latency.p50 as f64
 }
 
-/// Bars of the gateway against one peer, where it ran.
+/// Adds bars that compare the gateway with a peer, or a row with the reason if the peer didn't run.
 struct Against<'a> {
     bars: &'a mut Vec<Bar>,
     missing: &'a [(&'static str, String)],
@@ -231,8 +231,7 @@ impl Against<'_> {
     }
 }
 
-/// Loads the gateway in one way, round after round, and tells what a request costs: for whoever looks at it with a
-/// profiler meanwhile.
+/// Loads the gateway round after round and prints the cost per request, for use with a profiler.
 pub(crate) async fn watch(
     plan: &Plan,
     load: Load,
@@ -256,7 +255,7 @@ pub(crate) async fn watch(
         for side in field.sides(&["nginx"]) {
             let response = round(&side, &work).await?;
             report::complain(&format!(
-                "{:14} {:9.1} µs of CPU a request, {:8.1} requests/s, p50 {} µs",
+                "{:14} {:9.1} µs of CPU per request, {:8.1} requests/s, p50 {} µs",
                 side.name, response.cpu_us_per_request, response.requests_per_second, response.latency.p50
             ));
         }
@@ -265,7 +264,7 @@ pub(crate) async fn watch(
     field.deployment.stop()
 }
 
-/// A way of loading the gateway.
+/// The load for a profiler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Load {
     /// GET of 1 KiB at an S3 provider
@@ -274,9 +273,9 @@ pub(crate) enum Load {
     Translated,
     /// GET of 64 MiB
     ReadLarge,
-    /// PUT of 64 MiB with its hash signed
+    /// PUT of 64 MiB with a signed hash
     Write,
-    /// PUT of 64 MiB without
+    /// PUT of 64 MiB with an unsigned payload
     WriteUnsigned,
 }
 
@@ -361,14 +360,14 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     Ok(Report::new("g", machine, bars, Value::Object(figures)))
 }
 
-/// A comparison without the field that it was made on.
+/// A comparison whose field is already stopped.
 struct MeasuredSide {
     comparison: Comparison,
     missing: Vec<(&'static str, String)>,
 }
 
-/// G3 with nothing pinned, where the gateway hashes on another thread than the one that moves the bytes. Load and
-/// storage run on the same cores, as they do for nginx with a worker for each.
+/// G3 with nothing pinned, where the gateway hashes on a different thread than the one that moves the bytes. Load and
+/// storage run on the same cores, and nginx has one worker per core.
 async fn writes_on_all_cores(plan: &Plan) -> Result<MeasuredSide> {
     report::complain("G3 large writes on all cores");
     let storage = Objects::start()?;
@@ -380,7 +379,7 @@ async fn writes_on_all_cores(plan: &Plan) -> Result<MeasuredSide> {
     Ok(MeasuredSide { comparison, missing })
 }
 
-/// The gateway on one path beside nginx on another: nginx doesn't translate.
+/// Compares the gateway on one path with nginx on another, because nginx doesn't translate.
 async fn compare_two_paths(field: &Field, own: &Work, peers: &Work, rounds: usize) -> Result<Comparison> {
     let (mut first, mut second) = (Vec::new(), Ok(Vec::new()));
     let sides = field.sides(&["nginx"]);
@@ -403,7 +402,7 @@ async fn compare_two_paths(field: &Field, own: &Work, peers: &Work, rounds: usiz
     Ok(comparison)
 }
 
-/// G5: a request with a wrong signature beside a good one.
+/// G5: compares a request with a wrong signature with a valid one.
 async fn refusals(
     field: &Field,
     storage: &Objects,

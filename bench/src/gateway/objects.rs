@@ -1,5 +1,5 @@
-//! The storage behind the gateway and its peers: a process of its own that answers objects of a fixed content at
-//! once, and takes any. It lists what it has, for peers that look before they read, and after they wrote.
+//! The storage behind the gateway and its peers: a separate process that returns objects of a fixed content immediately
+//! and accepts any object. It lists its objects, for peers that check before they read and after they wrote.
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
@@ -27,15 +27,15 @@ use crate::gateway::writes::{OWN_TIME, Object, WRITTEN_ETAG, Writes};
 
 /// The largest object.
 pub(crate) const LARGEST: usize = 64 << 20;
-/// One of 1 KiB and one of 64 MiB; what else, but for the huge one, is asked for doesn't exist.
+/// Objects of 1 KiB and 64 MiB. Apart from these and the huge one, no object exists.
 pub(crate) const SMALL: (&str, usize) = ("small", 1 << 10);
 pub(crate) const LARGE: (&str, usize) = ("large", LARGEST);
-/// Both with their MD5 sums, which peers hold against what they read.
+/// Both objects with their MD5 sums, with which peers verify what they read.
 const FIXED: [(&str, Object); 2] = [
     (SMALL.0, fixed(SMALL.1, "\"0acba450ca93e6f0ebcdd51f505f98ed\"")),
     (LARGE.0, fixed(LARGE.1, "\"b43339edcca050997e17f9a03836fe78\"")),
 ];
-/// The content of the large one, over and over: 5 GiB.
+/// An object of 5 GiB that repeats the content of the large one.
 pub(crate) const HUGE: &str = "huge";
 pub(crate) const HUGE_PIECES: usize = 80;
 
@@ -43,7 +43,7 @@ const fn fixed(size: usize, etag: &'static str) -> Object {
     Object { size, etag, own_time: None }
 }
 
-/// An object's content: the same in every process.
+/// An object's content, the same in every process.
 pub(crate) fn content(size: usize) -> Bytes {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut bytes = Vec::with_capacity(size + 8);
@@ -55,7 +55,7 @@ pub(crate) fn content(size: usize) -> Bytes {
     Bytes::from(bytes)
 }
 
-/// What all connections share.
+/// The state that all connections share.
 #[derive(Debug)]
 struct Storage {
     content: Bytes,
@@ -64,8 +64,8 @@ struct Storage {
     connections: AtomicU64,
 }
 
-/// Runs until the process is ended. A second address tells everyone who connects how many requests and connections
-/// have come.
+/// Runs until the process is killed. A second address sends the number of requests and connections so far to every
+/// connection.
 pub(crate) async fn serve(ready_file: PathBuf) -> Result {
     let storage = Arc::new(Storage {
         content: content(LARGEST),
@@ -87,7 +87,7 @@ pub(crate) async fn serve(ready_file: PathBuf) -> Result {
                 asked.requests.load(Ordering::Relaxed),
                 asked.connections.load(Ordering::Relaxed)
             );
-            // Whoever went away before the answer isn't interested.
+            // A client that has disconnected doesn't need the counts.
             _ = asker.write_all(text.as_bytes()).await;
         }
     });
@@ -98,7 +98,7 @@ pub(crate) async fn serve(ready_file: PathBuf) -> Result {
         let storage = Arc::clone(&storage);
         tokio::spawn(async move {
             let service = service_fn(move |request| answer(request, Arc::clone(&storage)));
-            // A peer that hangs up ends its connection, and nothing else.
+            // An error ends this connection only.
             _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }
@@ -131,7 +131,7 @@ async fn answer(
     Ok(answered)
 }
 
-/// How many bytes have come, if they are the content from a place on.
+/// The number of bytes received, if they are the expected content from some offset on.
 async fn take(mut body: Incoming, content: &[u8], begin: usize) -> Option<usize> {
     let mut size = 0;
     let mut is_known = true;
@@ -143,7 +143,7 @@ async fn take(mut body: Incoming, content: &[u8], begin: usize) -> Option<usize>
     is_known.then_some(size)
 }
 
-/// What the storage looks at of a query.
+/// The query parameters that the storage evaluates.
 #[derive(Debug, Default)]
 struct ObjectQuery<'a> {
     lists: bool,
@@ -170,7 +170,7 @@ impl<'a> ObjectQuery<'a> {
     }
 }
 
-/// The object's name; empty for a bucket, or for the storage itself.
+/// The object's name; empty for a bucket or the storage itself.
 fn object_name(head: &request::Parts) -> &str {
     let path = head.uri.path().trim_start_matches('/');
     path.split_once('/').map_or("", |(_, key)| key.rsplit('/').next().unwrap_or_default())
@@ -235,7 +235,7 @@ impl Storage {
     fn head(&self, head: &request::Parts) -> Response<Repeated> {
         match (object_name(head), self.find(object_name(head))) {
             (_, Some(found)) => object(&found).body(Repeated::default()).unwrap_or_default(),
-            // The bucket itself.
+            // A request for the bucket itself.
             ("", None) => bare(StatusCode::OK),
             _ => bare(StatusCode::NOT_FOUND),
         }
@@ -267,7 +267,7 @@ impl Storage {
     }
 }
 
-/// The same bytes a number of times.
+/// A body that repeats the same bytes a number of times.
 #[derive(Debug, Default)]
 struct Repeated {
     piece: Bytes,
@@ -315,7 +315,7 @@ impl Objects {
         })
     }
 
-    /// How many requests, and how many connections, have come.
+    /// The numbers of requests and of connections so far.
     pub(crate) async fn counts(&self) -> Result<(u64, u64)> {
         let mut text = String::new();
         TcpStream::connect(&self.counts).await?.read_to_string(&mut text).await?;

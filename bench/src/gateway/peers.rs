@@ -1,5 +1,4 @@
-//! What the gateway is compared with, over the same storage: nginx without any authentication, and rclone and
-//! s3s-proxy, which authenticate.
+//! The gateway's peers over the same storage: nginx, which doesn't authenticate, and rclone and s3s-proxy, which do.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +12,7 @@ use tempfile::TempDir;
 use crate::Result;
 use crate::process::Process;
 
-/// A key pair that those ask for who authenticate.
+/// The key pair for the peers that authenticate.
 pub(crate) const KEY: &str = "AKIDPEER";
 pub(crate) const SECRET: &str = "secret-of-the-peer";
 
@@ -21,14 +20,14 @@ pub(crate) const SECRET: &str = "secret-of-the-peer";
 pub(crate) struct Peer {
     pub(crate) name: &'static str,
     pub(crate) url: String,
-    /// The process that carries the requests.
+    /// The process that handles the requests, whose cost is measured.
     pub(crate) process: Process,
     _supervised: Supervised,
     _room: TempDir,
 }
 
-/// nginx as a plain reverse proxy, keep-alive to the storage, with its buffers tuned for large bodies.
-/// None where the program isn't given. What it costs is that of its first worker.
+/// Starts nginx as a plain reverse proxy, with keep-alive connections to the storage and buffers tuned for large bodies.
+/// Its first worker is measured. None if no program is given.
 pub(crate) fn nginx(program: Option<&Path>, storage: &str, workers: usize) -> Result<Option<Peer>> {
     let Some(program) = program else { return Ok(None) };
     let dir = tempfile::tempdir()?;
@@ -53,7 +52,7 @@ pub(crate) fn nginx(program: Option<&Path>, storage: &str, workers: usize) -> Re
     let mut supervised = Supervised::start(command, dir.path(), &[])?;
     wait_listening(&mut supervised, port, "nginx")?;
     let master = supervised.id();
-    // It listens before it has workers.
+    // nginx listens before it has workers.
     supervised.wait_ready("nginx", Duration::from_secs(20), || first_child(master).map(drop))?;
     let worker = first_child(master)?;
     Ok(Some(Peer {
@@ -65,7 +64,7 @@ pub(crate) fn nginx(program: Option<&Path>, storage: &str, workers: usize) -> Re
     }))
 }
 
-/// `rclone serve s3` over an S3 remote. None where the program isn't given.
+/// Starts `rclone serve s3` over an S3 remote. None if no program is given.
 pub(crate) fn rclone(program: Option<&Path>, storage: &str) -> Result<Option<Peer>> {
     let Some(program) = program.filter(|program| program.exists()) else { return Ok(None) };
     let dir = tempfile::tempdir()?;
@@ -92,7 +91,7 @@ pub(crate) fn rclone(program: Option<&Path>, storage: &str) -> Result<Option<Pee
     Ok(Some(started("rclone serve s3", command, dir, port)?))
 }
 
-/// `s3s-proxy`: the crate `s3s` in front of AWS's own client. None where the program isn't given.
+/// Starts `s3s-proxy`, the crate `s3s` in front of the AWS SDK's client. None if no program is given.
 pub(crate) fn s3s(program: Option<&Path>, storage: &str) -> Result<Option<Peer>> {
     let Some(program) = program.filter(|program| program.exists()) else { return Ok(None) };
     let dir = tempfile::tempdir()?;
@@ -104,14 +103,14 @@ pub(crate) fn s3s(program: Option<&Path>, storage: &str) -> Result<Option<Peer>>
         .env("AWS_SECRET_ACCESS_KEY", SECRET)
         .env("AWS_REGION", "us-east-1")
         .env("AWS_EC2_METADATA_DISABLED", "true")
-        // As the others: content goes to the storage as it is.
+        // Like the other peers, it sends content to the storage unchanged.
         .env("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required")
         .env("AWS_RESPONSE_CHECKSUM_VALIDATION", "when_required")
         .env("RUST_LOG", "error");
     Ok(Some(started("s3s-proxy", command, dir, port)?))
 }
 
-/// A peer that is one process.
+/// A peer with a single process, once it listens.
 fn started(name: &'static str, command: Command, dir: TempDir, port: u16) -> Result<Peer> {
     let mut supervised = Supervised::start(command, dir.path(), &[])?;
     wait_listening(&mut supervised, port, name)?;
@@ -138,7 +137,7 @@ fn first_child(parent: u32) -> std::result::Result<u32, String> {
     first.ok_or_else(|| "nginx has no worker".to_owned())
 }
 
-/// What nginx says of itself.
+/// nginx's own description of its version.
 pub(crate) fn version(program: &Path) -> String {
     let response = Command::new(program).arg("-v").output().map(|output| output.stderr).unwrap_or_default();
     String::from_utf8_lossy(&response).trim().to_owned()

@@ -1,6 +1,6 @@
-//! The same over a real S3 server, which checks signatures and keeps what it is given.
+//! The same comparison over a real S3 server, which checks signatures and stores objects.
 //!
-//! It sets the pace here, for the gateway and for nginx alike: what the two cost is compared at nearly the same rate.
+//! That server is the bottleneck for gateway and nginx alike, so their costs are compared at nearly the same rate.
 
 use bucketry_test_servers::seaweedfs::{ADMIN, SeaweedFs};
 use http::Method;
@@ -15,13 +15,13 @@ use crate::process::Process;
 use crate::report::{self, Bar};
 use crate::{Plan, Result};
 
-/// What is asked of a figure, and how the table says it.
+/// A figure's limit, and its text in the table.
 enum Limit {
     Cpu(f64, &'static str),
     Throughput(f64, &'static str),
 }
 
-/// Measures beside nginx, with the bars that hold over the storage that answers at once.
+/// Compares with nginx, with the bars that apply over the storage that responds immediately.
 pub(super) async fn measure(plan: &Plan, cores: Cores, figures: &mut Map<String, Value>) -> Result<Vec<Bar>> {
     let Some(program) = &plan.weed else {
         return Ok(vec![Bar::reported("G over a real S3 server", "the server is not installed".to_owned())]);
@@ -73,7 +73,7 @@ pub(super) async fn measure(plan: &Plan, cores: Cores, figures: &mut Map<String,
     Ok(bars)
 }
 
-/// Stores what is read later.
+/// Stores the objects that are read later.
 async fn fill(server: &SeaweedFs) -> Result {
     let url = server.endpoint();
     let host = url.trim_start_matches("http://").to_owned();

@@ -1,4 +1,4 @@
-//! Signature version 4 in the header form, as a client sends it.
+//! AWS Signature Version 4 in the `Authorization` header, as clients send it.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -11,16 +11,16 @@ use ring::hmac;
 
 use crate::Result;
 
-/// How a payload is vouched for.
+/// How the signature covers the payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PayloadHash {
-    /// `UNSIGNED-PAYLOAD`.
+    /// Not at all: `UNSIGNED-PAYLOAD`.
     Unsigned,
-    /// The digest, which the server has to verify.
+    /// By its SHA-256, which the server has to verify.
     Signed,
 }
 
-/// A key pair, and where it is used.
+/// A key pair, and the host that requests are signed for.
 #[derive(Debug, Clone)]
 pub(crate) struct Signer {
     pub(crate) key: String,
@@ -29,7 +29,8 @@ pub(crate) struct Signer {
     made: RefCell<SignedRequest>,
 }
 
-/// The headers of this second: equal requests within a second have equal signatures, and the load should cost little.
+/// The headers of the current second. Equal requests within a second have equal signatures, so that the load generator
+/// needs little CPU.
 #[derive(Debug, Clone, Default)]
 struct SignedRequest {
     second: i64,
@@ -41,7 +42,7 @@ impl Signer {
         Self { key, secret, host, made: RefCell::default() }
     }
 
-    /// The headers of a request to a path that needs no escaping, with a query in its canonical form if any.
+    /// The headers of a request. The path must need no escaping, and a query must be in canonical form.
     pub(crate) fn sign(&self, method: &Method, target: &str, payload: &str) -> Result<HeaderMap> {
         let mut made = self.made.borrow_mut();
         let second = SystemClock.now().as_second();
@@ -90,7 +91,7 @@ impl Signer {
     }
 }
 
-/// The text of `x-amz-content-sha256`.
+/// The value of `x-amz-content-sha256`.
 pub(crate) fn payload_hash(how: PayloadHash, content: &[u8]) -> String {
     match how {
         PayloadHash::Unsigned => "UNSIGNED-PAYLOAD".to_owned(),

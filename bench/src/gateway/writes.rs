@@ -1,25 +1,25 @@
-//! What the storage remembers of what was written: sizes, for whoever looks afterwards whether all has arrived.
+//! The sizes of written objects, for clients that check after a write whether everything arrived.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use http::{HeaderMap, HeaderValue};
 
-/// The tag of what was written. Not of the form of a digest, which clients would compare with what they sent.
+/// The ETag of written objects. It isn't in the form of an MD5 sum, which clients would compare with what they sent.
 pub(super) const WRITTEN_ETAG: &str = "\"d41d8cd98f00b204e9800998ecf8427e-80\"";
-/// Where clients keep an object's own time.
+/// The header in which clients store an object's modification time.
 pub(super) const OWN_TIME: &str = "x-amz-meta-mtime";
 
-/// What is told of an object.
+/// A written object.
 #[derive(Debug, Clone)]
 pub(super) struct Object {
     pub(super) size: usize,
-    /// In quotes.
+    /// Including its quotes.
     pub(super) etag: &'static str,
     pub(super) own_time: Option<HeaderValue>,
 }
 
-/// Everything that was written.
+/// All written objects and the uploads in progress.
 #[derive(Debug, Default)]
 pub(super) struct Writes(Mutex<WriteLoadState>);
 
@@ -33,7 +33,7 @@ struct WriteLoadState {
 #[derive(Debug, Default)]
 struct UploadLoad {
     own_time: Option<HeaderValue>,
-    /// All parts but the last have one size: the largest that has come.
+    /// The size of all parts but the last: the largest that was received.
     part_size: usize,
     size: usize,
 }
@@ -43,13 +43,13 @@ impl Writes {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An object came as a whole.
+    /// Records an object that was written in one request.
     pub(super) fn put(&self, name: &str, size: usize, headers: &HeaderMap) {
         let object = Object { size, etag: WRITTEN_ETAG, own_time: headers.get(OWN_TIME).cloned() };
         self.state().objects.insert(name.to_owned(), object);
     }
 
-    /// Begins an upload in parts and tells its id.
+    /// Begins a multipart upload and returns its id.
     pub(super) fn begin(&self, headers: &HeaderMap) -> String {
         let mut state = self.state();
         state.last_upload += 1;
@@ -59,7 +59,7 @@ impl Writes {
         id
     }
 
-    /// Where in the object a part of that size begins. The number counts from 1.
+    /// The offset at which a part of that size begins. Part numbers begin at 1.
     pub(super) fn place_of_part(&self, upload: &str, number: usize, size: usize) -> usize {
         let mut state = self.state();
         let upload = state.uploads.entry(upload.to_owned()).or_default();
@@ -67,24 +67,24 @@ impl Writes {
         number.saturating_sub(1) * upload.part_size
     }
 
-    /// A part has come.
+    /// Records a part.
     pub(super) fn put_part(&self, upload: &str, size: usize) {
         self.state().uploads.entry(upload.to_owned()).or_default().size += size;
     }
 
-    /// Ends an upload: what came is the object now.
+    /// Completes an upload: its parts are now the object.
     pub(super) fn complete(&self, name: &str, upload: &str) {
         let mut state = self.state();
         let UploadLoad { own_time, size, .. } = state.uploads.remove(upload).unwrap_or_default();
         state.objects.insert(name.to_owned(), Object { size, etag: WRITTEN_ETAG, own_time });
     }
 
-    /// The object of that name.
+    /// The object with this name.
     pub(super) fn object(&self, name: &str) -> Option<Object> {
         self.state().objects.get(name).cloned()
     }
 
-    /// All of them.
+    /// All objects.
     pub(super) fn objects(&self) -> Vec<(String, Object)> {
         self.state().objects.iter().map(|(name, object)| (name.clone(), object.clone())).collect()
     }
