@@ -35,7 +35,7 @@ struct Case {
 const CASES: [Case; 4] = [
     Case {
         name: "idle",
-        what: "list of 100 buckets, nothing else going on",
+        what: "list of 100 buckets, otherwise idle",
         probe_interval: "86400",
         log: "info",
         path: LIST,
@@ -43,7 +43,7 @@ const CASES: [Case; 4] = [
     },
     Case {
         name: "probing",
-        what: "the same while each bucket is probed each second",
+        what: "the same list, each bucket probed every second",
         probe_interval: "1",
         log: "info",
         path: LIST,
@@ -51,7 +51,7 @@ const CASES: [Case; 4] = [
     },
     Case {
         name: "quiet",
-        what: "the same without a log line a request (`--log warn`)",
+        what: "the same list without a log line per request (`--log warn`)",
         probe_interval: "86400",
         log: "warn",
         path: LIST,
@@ -59,7 +59,7 @@ const CASES: [Case; 4] = [
     },
     Case {
         name: "uncached",
-        what: "the same buckets as a page, which is read anew each time",
+        what: "the same buckets as a page, which is not cached",
         probe_interval: "86400",
         log: "info",
         path: PAGE,
@@ -104,7 +104,7 @@ async fn on(
         report::complain(&format!("{}, {engine}", case.what));
         let (pairs, bytes) = measure_case(plan, usual, case).await?;
         let measured = format!("{} × ({:.0} µs)", pairs.cpu_ratio, pairs.cpu_us_per_request[0].median);
-        let what = format!("CPU per request of {}, to the same bytes from memory, {engine}", case.what);
+        let what = format!("CPU per request of {}, relative to the same bytes from memory, {engine}", case.what);
         bars.push(if case.barred {
             Bar::at_most(&what, LIMIT, pairs.cpu_ratio.median, measured)
         } else {

@@ -39,7 +39,7 @@ impl RegistryCall {
             Self::FirstPage => "first page of 100",
             Self::Status => "one bucket's status",
             Self::Day => "one bucket's day",
-            Self::Create => "registering a bucket (without the look at its provider)",
+            Self::Create => "registering a bucket (without validation)",
         }
     }
 }
@@ -301,7 +301,7 @@ fn bars_of(calls: &[Growth], sizes: &[u64], place: &str, barred: bool) -> Vec<Ba
     largest
         .map(|growth| {
             let what = format!(
-                "p99 of {} with {} buckets, to that with {}, {place}",
+                "p99 of {} with {} buckets, relative to that with {}, {place}",
                 growth.call.describe(),
                 growth.buckets,
                 fewest.unwrap_or_default(),

@@ -101,16 +101,16 @@ async fn on(plan: &Plan, seeded: &Seeded, rounds: usize, engine: &str) -> Result
     let mib = |bytes: f64| format!("{:.1} MiB", bytes / MIB);
     let bars = vec![
         Bar::at_most(
-            &format!("growth of memory by {buckets} buckets in one answer, {engine}"),
+            &format!("memory growth for {buckets} buckets in one response, {engine}"),
             LIMIT,
             growth_of_first,
             mib(growth_of_first),
         ),
-        Bar::reported(&format!("the same after {rounds} of them, one after the other"), mib(growth_of_last)),
-        Bar::reported(&format!("further growth by {AT_ONCE} of them at once"), mib(growth_of_many)),
+        Bar::reported(&format!("the same after {rounds} such responses in sequence"), mib(growth_of_last)),
+        Bar::reported(&format!("further growth for {AT_ONCE} of them at once"), mib(growth_of_many)),
         Bar::reported(
-            "speed of that answer",
-            format!("{rate} MiB/s, {:.2} µs of the server's CPU a bucket", cpu.median),
+            "speed of that response",
+            format!("{rate} MiB/s, {:.2} µs of the server's CPU per bucket", cpu.median),
         ),
     ];
     Ok((bars, figures))

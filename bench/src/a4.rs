@@ -143,7 +143,7 @@ where
     let ratio = Spread::of(reported.iter().zip(&inserted).map(|(a, b)| a / b));
     let (reported, inserted) = (Spread::of(reported), Spread::of(inserted));
     bars.push(Bar::at_least(
-        &format!("rows a second of usage reports on {engine}, to plain inserts of the same rows"),
+        &format!("rows per second of usage reports on {engine}, relative to plain inserts of the same rows"),
         (0.5, "≥ 0.5 ×"),
         ratio.median,
         format!("{ratio} × ({:.0} rows/s)", reported.median),

@@ -73,16 +73,16 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     });
     let bars = vec![
         Bar::at_most(
-            &format!("CPU of node and control plane, {buckets} buckets probed a minute"),
+            &format!("CPU of node and control plane, {buckets} buckets probed per minute"),
             CPU_LIMIT,
             full.cores,
             format!(
-                "{:.3} of a core ({:.0} µs a probe; {:.3} without buckets)",
+                "{:.3} of a core ({:.0} µs per probe; {:.3} without buckets)",
                 full.cores, cpu_per_probe, empty.cores
             ),
         ),
         Bar::at_most(
-            "memory a bucket of node and control plane",
+            "memory per bucket of node and control plane",
             MEMORY_LIMIT,
             per_bucket,
             format!("{:.1} KiB ({:.1} at the peak)", per_bucket / KIB, peak_per_bucket / KIB),

@@ -111,7 +111,7 @@ pub(crate) fn write_table(output: &Path) -> Result {
     let text = fs::read_to_string(&readme)?;
     Ok(fs::write(
         &readme,
-        with_table(&text, &table(&reports)).ok_or("README.md lacks the two comments between which the table is written")?,
+        with_table(&text, &table(&reports)).ok_or("README.md lacks the comments around the table")?,
     )?)
 }
 

@@ -40,7 +40,7 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     let (growth, name) = most;
     let bars = vec![Bar::at_most(
         &format!(
-            "growth of memory by {CONNECTIONS} hostile connections that have proven nothing, at the worst of {} kinds",
+            "memory growth from {CONNECTIONS} hostile, unauthenticated connections, worst of {} kinds",
             figures.len()
         ),
         LIMIT,

@@ -139,7 +139,7 @@ impl MoveTime {
         let (seconds, rows) = (self.took.as_secs_f64(), self.rows);
         Bar::reported(
             &format!("`bucketry migrate` of {buckets} buckets to {target}, compared row by row"),
-            format!("{seconds:.0} s, {rows} rows, {:.0} a second", rows as f64 / seconds),
+            format!("{seconds:.0} s, {rows} rows, {:.0} per second", rows as f64 / seconds),
         )
     }
 

@@ -55,7 +55,7 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     let bars = vec![
         Bar::reported("release binary", format!("{:.1} MiB", binary / MIB)),
         Bar::reported("idle memory with 1,000 buckets, probed each minute", format!("{resident} MiB")),
-        Bar::reported("first start to ready, which makes all keys", format!("{first} ms")),
+        Bar::reported("first start to ready, which creates all keys", format!("{first} ms")),
         Bar::reported("later start to ready, with 1,000 buckets", format!("{later} ms")),
     ];
     Ok(Report::new("size", machine, bars, figures))

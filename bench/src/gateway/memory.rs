@@ -36,14 +36,14 @@ pub(super) async fn measure(
     ] {
         let single = growth(&gateway, &one).await?;
         let growth = growth(&gateway, &work).await? / STREAMS as f64;
-        let what = format!("G4 memory per stream of 64 MiB that is {name}, {STREAMS} in flight");
+        let what = format!("G4 memory per stream of 64 MiB being {name}, {STREAMS} in flight");
         bars.push(Bar::at_most(&what, (1.0, "≤ 1 MiB"), growth, format!("{growth:.2} MiB")));
         figures.insert(format!("g4 {name} MiB"), json!({ "perStream": growth, "single": single }));
         if plan.quick {
             continue;
         }
         let huge = if name == "read" { read_huge(&gateway).await? } else { write_huge(&gateway).await? };
-        let what = format!("G4 memory of one object of 5 GiB that is {name}, more than of one of 64 MiB");
+        let what = format!("G4 additional memory of one object of 5 GiB being {name}, over one of 64 MiB");
         let limit = format!("≤ {FLAT_MIB} MiB");
         bars.push(Bar::at_most(
             &what,

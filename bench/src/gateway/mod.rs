@@ -214,7 +214,7 @@ impl Against<'_> {
         figure: fn(&load::LoadRound) -> f64,
         bar: impl Fn(&str, Spread, String) -> Bar,
     ) {
-        let what = format!("{what}, to {peer}");
+        let what = format!("{what}, relative to {peer}");
         let Comparison { compared, failed } = self.comparison;
         let Some((own, other)) =
             compared.first().zip(compared.iter().find(|side| side.name.starts_with(peer)))
@@ -316,7 +316,7 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     let comparison = compare(&field.sides(&["nginx"]), &large, rounds).await?;
     let mut against = Against { bars: &mut bars, missing: &field.missing, comparison: &comparison };
     against.at_least("nginx", "G2 throughput (requests/s) of GET of 64 MiB", throughput, (0.95, "≥ 0.95 ×"));
-    against.at_most("nginx", "G2 CPU (µs) of it", cpu, (1.2, "≤ 1.2 ×"));
+    against.at_most("nginx", "G2 CPU (µs) per GET of 64 MiB", cpu, (1.2, "≤ 1.2 ×"));
     figures.insert("g2".to_owned(), json!(comparison.compared));
 
     report::complain("G3 large writes");
@@ -333,7 +333,7 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     }
     let mut against =
         Against { bars: &mut bars, missing: &on_all_cores.missing, comparison: &on_all_cores.comparison };
-    let what = "G3 throughput (requests/s) of PUT of 64 MiB, hash verified, everybody on all cores";
+    let what = "G3 throughput (requests/s) of PUT of 64 MiB, hash verified, everything on all cores";
     against.at_least("nginx", what, throughput, (0.75, "≥ 0.75 ×"));
     figures.insert("g3 hash verified on all cores".to_owned(), json!(on_all_cores.comparison.compared));
     let fewer = write(S3_BUCKET, LARGE.1, PayloadHash::Signed, 2, if plan.quick { 2 } else { 6 });
@@ -349,7 +349,7 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     bars.extend(refusals(&field, &storage, &small, rounds, &mut figures).await?);
     let (requests, connections) = storage.counts().await?;
     bars.push(Bar::reported(
-        "connections that the storage saw, gateway and peers together",
+        "connections to the storage, from gateway and peers together",
         format!("{connections} for {requests} requests"),
     ));
     figures.insert("oneCoreForWhatIsMeasured".to_owned(), json!(field.cores.are_divided()));
@@ -433,13 +433,13 @@ async fn refusals(
     );
     Ok(vec![
         Bar::at_most(
-            "G5 CPU (µs) of a refusal, to that of a GET of 1 KiB",
+            "G5 CPU (µs) per refused request, relative to a GET of 1 KiB",
             (1.0, "< 1 ×"),
             ratio.median,
             format!("{ratio} × ({:.1})", cost.median),
         ),
         Bar::at_most(
-            "G5 requests to the storage for refused ones",
+            "G5 refused requests that reached the storage",
             (0.0, "0"),
             at_storage as f64,
             at_storage.to_string(),

@@ -26,8 +26,8 @@ pub(crate) struct Peer {
     _room: TempDir,
 }
 
-/// Starts nginx as a plain reverse proxy, with keep-alive connections to the storage and buffers tuned for large bodies.
-/// Its first worker is measured. None if no program is given.
+/// Starts nginx as a plain reverse proxy, with keep-alive connections to the storage and buffers tuned for large
+/// bodies. The measured process is its first worker. None if no program is given.
 pub(crate) fn nginx(program: Option<&Path>, storage: &str, workers: usize) -> Result<Option<Peer>> {
     let Some(program) = program else { return Ok(None) };
     let dir = tempfile::tempdir()?;
