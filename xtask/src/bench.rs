@@ -7,7 +7,7 @@ use crate::peers;
 use crate::tools::Tools;
 use crate::workspace::Workspace;
 
-/// Builds what is needed and hands the arguments (benchmarks by name, `--quick`) to the benchmark program.
+/// Builds the binaries and passes the arguments (names of benchmarks, `--quick`) to the benchmark program.
 pub(crate) fn run(arguments: &[&str]) -> Result {
     let workspace = Workspace::find()?;
     let mut build = command::cargo(&workspace.root);
@@ -46,7 +46,7 @@ pub(crate) fn run(arguments: &[&str]) -> Result {
     command::run(&mut bench)
 }
 
-/// What is built: the commit, and whether the product's sources differ from it.
+/// The commit that is built, and whether the product's sources differ from it.
 fn commit(workspace: &Workspace) -> Result<String> {
     let git = |args: &[&str]| command::output(Command::new("git").current_dir(&workspace.root).args(args));
     let commit = git(&["rev-parse", "--short=12", "HEAD"])?;

@@ -1,4 +1,4 @@
-//! `cargo xtask check`: what must hold before a test is worth running.
+//! `cargo xtask check`: static checks that must pass before tests are worth running.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use crate::tidy;
 use crate::tools::Tools;
 use crate::workspace::Workspace;
 
-/// Runs every check and reports all that failed, so that one round shows everything.
+/// Runs every check and reports all failures, so that one run shows everything.
 pub(crate) fn run() -> Result {
     let workspace = Workspace::find()?;
     let root = &workspace.root;
@@ -30,14 +30,15 @@ pub(crate) fn run() -> Result {
         })
         .collect();
     if failed.is_empty() {
-        command::say("all checks hold");
+        command::say("all checks passed");
         Ok(())
     } else {
         Err(format!("these checks failed: {}", failed.join(", ")).into())
     }
 }
 
-/// Compares the locked dependencies with the published advisories. What it says depends on the day, hence by itself.
+/// Compares the locked dependencies with the published advisories. It is a separate task because its result changes
+/// from day to day.
 pub(crate) fn advisories() -> Result {
     let workspace = Workspace::find()?;
     let tools = Tools::install(&workspace)?;

@@ -1,17 +1,17 @@
-//! `cargo xtask fuzz`: everything that reads what the network sends, against damaged input.
+//! `cargo xtask fuzz`: feeds damaged input to everything that parses data from the network.
 
 use crate::command::{self, Result};
 use crate::workspace::Workspace;
 
-/// How long each target is run unless told otherwise, in seconds.
+/// How long each target runs by default, in seconds.
 const SECONDS: u64 = 60;
 
-/// Runs every fuzz target of the gateway for the time that the arguments (`--seconds N`) give.
+/// Runs every fuzz target of the gateway, each for as long as the arguments (`--seconds N`) say.
 pub(crate) fn run(arguments: &[&str]) -> Result {
     let seconds = match arguments {
         [] => SECONDS,
         ["--seconds", number] => number.parse().map_err(|_| "--seconds takes a whole number")?,
-        _ => return Err("fuzz takes --seconds N and nothing else".into()),
+        _ => return Err("fuzz accepts only --seconds N".into()),
     };
     let workspace = Workspace::find()?;
     let mut tests = command::cargo(&workspace.root);

@@ -1,8 +1,8 @@
 //! The project's own tasks: `cargo xtask check`, `cargo xtask test`, `cargo xtask bench`, `cargo xtask fuzz`,
 //! `cargo xtask advisories`, `cargo xtask lock`.
 //!
-//! Everything they need beyond Rust, Python and Node.js comes from lock files and lands under the target directory, so
-//! that a fresh clone needs nothing installed by hand.
+//! Beyond Rust, Python and Node.js, everything they need comes from lock files and is installed under the target
+//! directory, so that a fresh clone needs nothing installed by hand.
 
 mod bench;
 mod checks;
@@ -24,19 +24,19 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask <task>
 
-  check               format, clippy, rustdoc, dependency rules, tidiness of the tree
-  advisories          whether a dependency has a published vulnerability; fetches the list, so it isn't part of check
-  test [-- ARGS]      every test, against real servers that it installs and starts;
-                      ARGS go to the test runner, and leave out doc tests and the OpenAPI check:
+  check               check formatting, clippy, rustdoc, dependency rules and tidiness of the tree
+  advisories          report dependencies with a published vulnerability; fetches the list, so it isn't part of check
+  test [-- ARGS]      run every test, against real servers that it installs and starts;
+                      ARGS are passed to the test runner and skip doc tests and the OpenAPI check:
                       cargo xtask test -- -p bucketry-model name_of_a_test
-  test --openapi      only the OpenAPI check
+  test --openapi      run only the OpenAPI check
   bench [NAMES] [--quick]
-                      measures the release binary: a1 a2 a3 a4 g n1 s1 size, all if none is named; bench/README.md tells
-                      what they are, and gets the results
+                      measure the release binary: a1 a2 a3 a4 g n1 s1 size [default: all]; bench/README.md explains
+                      them and receives the results
   providers           write the table of tested providers, credentials and outcomes in docs/providers.md
-  fuzz [--seconds N]  damaged input for everything that reads what the network sends, N seconds a target
-                      (60), several targets at once
-  lock                resolve the wanted packages of xtask/tools into their lock files again";
+  fuzz [--seconds N]  feed damaged input to everything that parses data from the network, N seconds per target
+                      [default: 60], several targets in parallel
+  lock                resolve the packages of xtask/tools into their lock files again";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();

@@ -1,4 +1,4 @@
-//! Servers of the tests that are Node.js programs, installed from a lock file with hashes into `target/test-tools`.
+//! The test servers that are Node.js programs, installed from a lock file with hashes into `target/test-tools`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ const FOLDER: &str = "xtask/tools/npm";
 const FILES: [&str; 2] = ["package.json", "package-lock.json"];
 
 const NO_NODE: &str = "\
-a test server (Azurite, for Azure Blob) is a Node.js program: Node.js 20 or newer with npm is missing here:
+Node.js 20 or newer with npm is missing. A test server (Azurite, for Azure Blob) needs it. Install it:
   Debian, Ubuntu   apt-get install nodejs npm
   Fedora           dnf install nodejs
   macOS            brew install node";
@@ -23,9 +23,9 @@ pub(crate) struct NodeTools {
 }
 
 impl NodeTools {
-    /// Installs what the lock file names, unless exactly that is installed already. Scripts of packages are not run.
+    /// Installs the packages of the lock file, unless exactly these are already installed. Scripts of packages are not run.
     ///
-    /// Several runs at a time wait for each other here.
+    /// Concurrent runs wait for each other here.
     pub(crate) fn install(workspace: &Workspace) -> Result<Self> {
         let dir = workspace.target.join("test-tools").join("npm");
         fs::create_dir_all(&dir)?;
@@ -42,7 +42,7 @@ impl NodeTools {
         if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
             return Ok(tools);
         }
-        command::complain("installing the test servers that need Node.js (once; about 120 MB)");
+        command::complain("installing the test servers that need Node.js (only once; about 120 MB)");
         match fs::remove_file(&stamp) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
@@ -55,18 +55,18 @@ impl NodeTools {
         Ok(tools)
     }
 
-    /// The folder that programs of ours import packages from.
+    /// The directory from which our Node.js programs import packages.
     pub(crate) fn modules(&self) -> &Path {
         &self.modules
     }
 
-    /// The Azure Blob server.
+    /// Azurite, the Azure Blob server.
     pub(crate) fn azurite(&self) -> PathBuf {
         self.modules.join(".bin/azurite-blob")
     }
 }
 
-/// Resolves the wanted packages into the lock file. It names no registry, so that any can serve them.
+/// Resolves the wanted packages into the lock file. The lock file names no registry, so that any registry can be used.
 pub(crate) fn lock(workspace: &Workspace) -> Result {
     node()?;
     let mut resolve = npm(&workspace.root.join(FOLDER));
@@ -80,7 +80,7 @@ fn npm(at: &Path) -> Command {
     npm
 }
 
-/// The version of Node.js, if it can be used and has its npm.
+/// The version of Node.js. An error if it is too old, or it or npm is missing.
 fn node() -> Result<String> {
     let usable = "process.exit(+process.versions.node.split('.')[0] < 20 ? 1 : 0)";
     let found = command::succeeds(Command::new("node").args(["-e", usable]))

@@ -1,5 +1,5 @@
-//! The OpenAPI document against the running binary: schemathesis makes requests from the document, sensible and not,
-//! and holds every answer against it.
+//! Checks the OpenAPI document against the running binary: schemathesis generates valid and invalid requests from the
+//! document, and compares every response with it.
 
 use std::path::Path;
 use std::process::Command;
@@ -15,21 +15,21 @@ use crate::servers::Servers;
 use crate::tools::Tools;
 use crate::workspace::Workspace;
 
-/// What an answer must hold: no 5xx, a status, content type and body that the document has.
+/// The checks of every response: no 5xx; status, content type and body as documented.
 const CHECKS: &str =
     "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance";
 
-/// Requests made up per operation, beside those that walk along the edges of its schema.
+/// Random requests per operation, in addition to those that cover the edges of its schema.
 const EXAMPLES: &str = "25";
 
-/// The same requests in every run.
+/// A fixed seed, so that every run makes the same requests.
 const SEED: &str = "20251122";
 
-/// All of it together takes about a minute; this is for a stuck server.
+/// Time limit of the whole check, which takes about a minute; only a server that hangs exceeds it.
 const AT_MOST: Duration = Duration::from_mins(4);
 
-/// Starts a server with a bucket in it and checks it: the operations on a bucket with the id of the real one, then all
-/// of them. Fails when an answer breaks a promise.
+/// Starts a server, registers a bucket and checks first the operations on that bucket, then all operations. Fails if a
+/// response doesn't match the document.
 pub(crate) fn check(workspace: &Workspace, tools: &Tools, servers: &Servers, binary: &Path) -> Result {
     let server = Bucketry::start(Options::new(binary))?;
     let scratch = tempfile::tempdir()?;
@@ -42,14 +42,14 @@ pub(crate) fn check(workspace: &Workspace, tools: &Tools, servers: &Servers, bin
     outcome
 }
 
-/// Logging out, and revoking a token whose id was learnt from a list: matches paths.
+/// A pattern for the paths that end sessions: logging out, and revoking a token whose id came from a list.
 const ENDS_SESSIONS: &str = r"^/(user/logout|token/\{)";
 
 fn all_operations(fuzzer: &Fuzzer<'_>, server: &Bucketry) -> Result {
     let owner = Owner::log_in(server)?;
     let bucket = owner.register_bucket(fuzzer.servers)?;
-    // First what a bucket that exists can be asked, then everything: schemathesis learns ids from answers, so by then
-    // the bucket may be deleted. What ends the session that the others need comes last.
+    // Operations on the existing bucket come first: schemathesis learns ids from responses, so a later run may delete
+    // it. Operations that end the session come last, because the others need it.
     let real_id = format!("[parameters]\n\"path.bucketId\" = \"{bucket}\"\n");
     fuzzer.run(&owner, &real_id, &["--include-path-regex", r"/bucket/\{", "--exclude-method", "DELETE"])?;
     fuzzer.run(&owner, "", &["--exclude-path-regex", ENDS_SESSIONS])?;
@@ -71,7 +71,7 @@ struct Fuzzer<'a> {
 }
 
 impl Fuzzer<'_> {
-    /// A repeatable run over the operations that `filter` selects, with `settings` in its configuration file.
+    /// Runs schemathesis reproducibly over the operations that `filter` selects, with `settings` as its configuration.
     fn run(&self, owner: &Owner, settings: &str, filter: &[&str]) -> Result {
         let configuration = self.scratch.join("schemathesis.toml");
         std::fs::write(&configuration, settings)?;
@@ -107,7 +107,7 @@ impl Owner {
         Ok(owner)
     }
 
-    /// Registers the bucket of the test server and answers its id.
+    /// Registers the test server's bucket and returns its id.
     fn register_bucket(&self, servers: &Servers) -> Result<String> {
         let response = self.call("GET", "/workspace", &Value::Null)?;
         let workspace = text(&response["workspaces"][0]["id"], "the first workspace's id")?;
@@ -144,5 +144,5 @@ impl Owner {
 }
 
 fn text<'a>(value: &'a Value, what: &str) -> Result<&'a str> {
-    value.as_str().ok_or_else(|| format!("the answer lacks {what}").into())
+    value.as_str().ok_or_else(|| format!("the response lacks {what}").into())
 }

@@ -1,4 +1,5 @@
-//! Programs that the gateway is measured beside, put under `target/bench-tools`. Nothing is installed into the system.
+//! Installs the programs that the gateway is compared with under `target/bench-tools`. Nothing is installed into the
+//! system.
 
 use std::ffi::OsString;
 use std::fs;
@@ -8,19 +9,19 @@ use std::process::Command;
 use crate::command::{self, Result};
 use crate::workspace::Workspace;
 
-/// nginx: Debian's package, unpacked. None where it can't be had, and then the person is told why.
+/// nginx from Debian's package, unpacked. None if it can't be installed; the reason is printed.
 pub(crate) fn nginx(workspace: &Workspace) -> Option<PathBuf> {
     let dir = workspace.target.join("bench-tools");
     let program = dir.join("nginx/usr/sbin/nginx");
     if runs(&program) {
         return Some(program);
     }
-    command::complain("fetching nginx's package (once; unpacked under the target directory)");
+    command::complain("downloading the nginx package (only once; unpacked under the target directory)");
     match unpack(&dir, "nginx") {
         Ok(()) if runs(&program) => Some(program),
         Ok(()) => {
             command::complain(
-                "nginx is missing: the package's program doesn't run here (libraries, architecture)",
+                "nginx is missing: the package's program doesn't run on this machine (libraries, architecture)",
             );
             None
         }
@@ -31,17 +32,17 @@ pub(crate) fn nginx(workspace: &Workspace) -> Option<PathBuf> {
     }
 }
 
-/// `s3s-proxy` from crates.io, built with the dependencies that it was published with. None where it can't be built,
-/// and then the person is told why.
+/// `s3s-proxy` from crates.io, built with the locked dependencies of its release. None if it can't be built; the reason
+/// is printed.
 pub(crate) fn s3s_proxy(workspace: &Workspace) -> Option<PathBuf> {
-    // The last one that the toolchain of the project can build.
+    // The newest version that the project's toolchain can build.
     const VERSION: &str = "0.14.1";
     let dir = workspace.target.join("bench-tools/s3s-proxy");
     let program = dir.join("bin/s3s-proxy");
     if answers(&program, "--help") {
         return Some(program);
     }
-    command::complain("building s3s-proxy (once, some minutes; under the target directory)");
+    command::complain("building s3s-proxy under the target directory (only once; takes some minutes)");
     let mut install = command::cargo(&workspace.root);
     install
         .args(["install", "s3s-proxy", "--locked", "--version", VERSION])
@@ -66,8 +67,8 @@ fn answers(program: &Path, question: &str) -> bool {
     program.exists() && command::succeeds(Command::new(program).arg(question))
 }
 
-/// Downloads a package of the machine's Debian or Ubuntu and unpacks it under its name. The lists of packages are
-/// fetched into a folder of our own, so that it works for everyone and changes nothing of the system's.
+/// Downloads a package of the machine's Debian or Ubuntu and unpacks it into a directory of the same name. The package
+/// lists are downloaded into a separate directory, so that this needs no privileges and leaves the system unchanged.
 fn unpack(dir: &Path, package: &str) -> Result {
     let apt = dir.join("apt");
     for folder in ["lists/partial", "cache/archives/partial"] {

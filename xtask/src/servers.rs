@@ -1,4 +1,4 @@
-//! The servers that the tests share, and the environment that tells tests where they are.
+//! The servers that the tests share, and the environment variables with their addresses.
 
 use std::path::Path;
 
@@ -11,21 +11,18 @@ use crate::command::Result;
 use crate::node_tools::NodeTools;
 use crate::tools::Tools;
 
-/// Everything that runs for the tests; dropping it ends it.
+/// The running servers. Dropping this stops them.
 #[derive(Debug)]
 pub(crate) struct Servers {
-    /// The S3 server.
+    /// SeaweedFS, the S3 server.
     pub(crate) s3: SeaweedFs,
-    /// The Azure Blob server.
     azure: Azurite,
-    /// The Cloud Storage server.
     gcs: FakeGcs,
-    /// The database server.
     postgres: Postgres,
 }
 
 impl Servers {
-    /// Starts them all and waits until they take requests.
+    /// Starts all servers and waits until they accept requests.
     pub(crate) fn start(tools: &Tools, node: &NodeTools) -> Result<Self> {
         Ok(Self {
             s3: SeaweedFs::start(&tools.weed())?,
@@ -35,7 +32,7 @@ impl Servers {
         })
     }
 
-    /// The variables that tests read. `CONTRIBUTING.md` has the list.
+    /// The variables that tests read. `CONTRIBUTING.md` lists them.
     pub(crate) fn environment(
         &self,
         tools: &Tools,

@@ -10,18 +10,18 @@ use crate::servers::Servers;
 use crate::tools::Tools;
 use crate::workspace::Workspace;
 
-/// What is to be tested.
+/// Which tests to run.
 #[derive(Debug)]
 pub(crate) enum Selection {
     /// Unit tests, suites, journeys, doc tests and the OpenAPI check.
     Everything,
     /// Only the OpenAPI check.
     OpenApi,
-    /// What these arguments of the test runner select.
+    /// The tests that these arguments of the test runner select.
     Runner(Vec<String>),
 }
 
-/// How many tests ended how.
+/// The number of tests per outcome.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 struct Tally {
     passed: u64,
@@ -37,13 +37,13 @@ impl Tally {
     }
 }
 
-/// Installs, builds, starts, tests, and ends what it started. The last line on standard output is
-/// `N passed, N failed, N skipped`.
+/// Installs the tools, builds, starts the servers, runs the tests and stops the servers. The last line on standard
+/// output is `N passed, N failed, N skipped`.
 pub(crate) fn run(selection: &Selection) -> Result {
     let workspace = Workspace::find()?;
     let tools = Tools::install(&workspace)?;
     let node = NodeTools::install(&workspace)?;
-    // A binary built elsewhere, a release for instance, can be put to the same tests.
+    // Lets the same tests run against a binary built elsewhere, for example a release.
     let given = std::env::var_os("BUCKETRY_TEST_BINARY").map(PathBuf::from);
     let binary = given.clone().unwrap_or_else(|| workspace.target.join("debug").join("bucketry"));
     if given.is_none() {
@@ -80,8 +80,8 @@ pub(crate) fn run(selection: &Selection) -> Result {
     if tally.failed > 0 { Err("tests failed".into()) } else { Ok(()) }
 }
 
-/// Builds the binary where tests run it, and for a whole run all tests in the same graph: features of dependencies are
-/// resolved once, so nothing is compiled twice.
+/// Builds the binary if the tests run it. For a complete run, all tests are built in the same graph: the features of
+/// dependencies are resolved once, so nothing is compiled twice.
 fn build(workspace: &Workspace, selection: &Selection) -> Result {
     let mut build = command::cargo(&workspace.root);
     build.args(["build", "--workspace", "--bin", "bucketry"]);
@@ -95,8 +95,8 @@ fn build(workspace: &Workspace, selection: &Selection) -> Result {
     command::run(&mut build)
 }
 
-/// Whether the runner's arguments select the journeys, the only tests that start the binary: work on one crate should
-/// not wait until all of them compile.
+/// Whether the runner's arguments select the journeys, the only tests that start the binary. Tests of a single crate
+/// should not wait until all crates compile.
 fn runs_the_binary(args: &[String]) -> bool {
     !selects_packages(args) || args.iter().any(|arg| arg.contains("bucketry-e2e"))
 }
@@ -110,8 +110,8 @@ fn openapi_check(workspace: &Workspace, tools: &Tools, servers: &Servers, binary
     Ok(Tally { passed: 1, ..Tally::default() })
 }
 
-/// Journeys that must read the same on either database: those of a bucket's and a repository's life, of crashes, of
-/// passwords, and of rotated keys. The others don't come near what differs.
+/// Journeys that must behave the same on both databases: those about the life of buckets and repositories, crashes,
+/// passwords and key rotation. The others don't depend on what differs between the databases.
 const ON_BOTH_DATABASES: [&str; 6] = [
     "a_bucket_goes_down",
     "crashes",
@@ -121,16 +121,16 @@ const ON_BOTH_DATABASES: [&str; 6] = [
     "vault_rotation",
 ];
 
-/// Runs them once more, with the registry of each server in a PostgreSQL database of its own.
+/// Runs [`ON_BOTH_DATABASES`] again, with each server's registry in a separate PostgreSQL database.
 fn journeys_on_postgres(workspace: &Workspace, environment: &[(String, String)]) -> Result<Tally> {
     let mut environment = environment.to_vec();
     environment.push(("BUCKETRY_TEST_ENGINE".to_owned(), "postgres".to_owned()));
-    // Of the whole workspace: a package by itself would be built anew, with other features of its dependencies.
+    // Selects no package: a single package would be rebuilt, with different features of its dependencies.
     let args = ON_BOTH_DATABASES.iter().flat_map(|journey| ["--test".to_owned(), (*journey).to_owned()]);
     suites(workspace, &environment, &args.collect::<Vec<_>>())
 }
 
-/// Unit tests, suites and journeys: with nextest where it is installed, else with Cargo's own runner.
+/// Runs unit tests, suites and journeys with nextest if it is installed, otherwise with Cargo's own runner.
 fn suites(workspace: &Workspace, environment: &[(String, String)], args: &[String]) -> Result<Tally> {
     let nextest = command::succeeds(command::cargo(&workspace.root).args(["nextest", "--version"]));
     let mut runner = command::cargo(&workspace.root);
@@ -156,7 +156,7 @@ fn with_nextest(workspace: &Workspace, mut runner: std::process::Command) -> Res
         fs::remove_file(&report)?;
     }
     let outcome = command::run(&mut runner);
-    // Without a report it did not come to running: the outcome says why.
+    // Without a report, no test has run, and the outcome says why.
     let Ok(text) = fs::read_to_string(&report) else { return outcome.map(|()| Tally::default()) };
     let tally = from_junit(&text).ok_or("the test report has no counts")?;
     match outcome {

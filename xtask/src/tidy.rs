@@ -1,4 +1,4 @@
-//! Rules about the text of the repository that no compiler knows.
+//! Checks rules about the repository's text that no compiler enforces.
 
 use std::fs;
 use std::path::Path;
@@ -7,33 +7,34 @@ use std::process::Command;
 use crate::command::{self, Result};
 use crate::names::{self, Types};
 
-/// A source file longer than this has more than one idea in it.
+/// Maximum number of lines of a source file: a longer one contains more than one idea.
 const LONGEST: usize = 600;
 
-/// Files that people write as code.
+/// Extensions of files that people write as code.
 const SOURCE: [&str; 7] = ["rs", "py", "sh", "js", "css", "html", "sql"];
 
-/// What no committed text contains, and what to do instead. Put together here so that this file passes its own check.
+/// Words that no committed text may contain, and what to do instead. They are concatenated so that this file passes its
+/// own check.
 const FORBIDDEN: [(&str, &str); 4] = [
-    (concat!("/wo", "rk/"), "names a place on one machine; write a relative path"),
-    (concat!("/ro", "ot/."), "names a place on one machine; write a relative path"),
-    (concat!("TO", "DO"), "is forgotten here; do it, or file an issue"),
-    (concat!("FIX", "ME"), "is forgotten here; do it, or file an issue"),
+    (concat!("/wo", "rk/"), "is a path of one machine; write a relative path"),
+    (concat!("/ro", "ot/."), "is a path of one machine; write a relative path"),
+    (concat!("TO", "DO"), "gets forgotten here; do it, or file an issue"),
+    (concat!("FIX", "ME"), "gets forgotten here; do it, or file an issue"),
 ];
 
-/// What no Rust file contains, and what to do instead.
+/// Words that no Rust file may contain, and what to do instead.
 const FORBIDDEN_IN_RUST: [(&str, &str); 3] = [
-    (concat!("#[al", "low("), "stays when its cause is gone; write #[expect(…, reason = \"…\")]"),
+    (concat!("#[al", "low("), "remains after its cause is gone; write #[expect(…, reason = \"…\")]"),
     (concat!("to", "do!("), "panics; finish it or leave it out"),
     (concat!("unimple", "mented!("), "panics; finish it or leave it out"),
 ];
 
-/// Looks at every file that is or could be committed.
+/// Checks every file that is or could be committed.
 pub(crate) fn check(root: &Path) -> Result {
     let mut complaints = Vec::new();
     let mut types = Types::default();
     for path in files(root)? {
-        // What is not text is not for reading; a file deleted but still in the index is not there.
+        // Skips files that are not text, and deleted files that are still in the index.
         if let Ok(text) = fs::read_to_string(root.join(&path)) {
             complaints.extend(faults(&path, &text));
             if Path::new(&path).extension().is_some_and(|extension| extension == "rs") {
@@ -53,13 +54,13 @@ fn files(root: &Path) -> Result<Vec<String>> {
     Ok(listed.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect())
 }
 
-/// What is wrong with one file, each with its place.
+/// The faults of one file, each with its path and line.
 fn faults(path: &str, text: &str) -> Vec<String> {
     let extension = Path::new(path).extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     let mut found = Vec::new();
     let lines = text.lines().count();
     if SOURCE.contains(&extension) && lines > LONGEST {
-        found.push(format!("{path}: {lines} lines, more than {LONGEST}; cut it where the idea changes"));
+        found.push(format!("{path}: {lines} lines, more than {LONGEST}; split it where the topic changes"));
     }
     if extension == "rs" && !text.starts_with("//!") {
         found.push(format!("{path}:1: no `//!` doc at the top; say what the module is for"));

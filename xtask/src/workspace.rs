@@ -1,4 +1,4 @@
-//! Where things are: the root of the repository and the directory that everything built or installed goes to.
+//! The root of the repository, and the target directory to which everything is built or installed.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,7 +17,7 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
-    /// Asks Cargo.
+    /// Gets both paths from `cargo metadata`.
     pub(crate) fn find() -> Result<Self> {
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
         let mut ask = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -27,7 +27,7 @@ impl Workspace {
             response[name]
                 .as_str()
                 .map(PathBuf::from)
-                .ok_or_else(|| format!("cargo metadata tells no {name}"))
+                .ok_or_else(|| format!("cargo metadata lacks {name}"))
         };
         Ok(Self { root: path("workspace_root")?, target: path("target_directory")? })
     }
