@@ -104,7 +104,8 @@ async fn on(
         report::complain(&format!("{}, {engine}", case.what));
         let (pairs, bytes) = measure_case(plan, usual, case).await?;
         let measured = format!("{} × ({:.0} µs)", pairs.cpu_ratio, pairs.cpu_us_per_request[0].median);
-        let what = format!("CPU per request of {}, relative to the same bytes from memory, {engine}", case.what);
+        let what =
+            format!("CPU per request of {}, relative to the same bytes from memory, {engine}", case.what);
         bars.push(if case.barred {
             Bar::at_most(&what, LIMIT, pairs.cpu_ratio.median, measured)
         } else {

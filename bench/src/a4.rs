@@ -64,7 +64,7 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
             plain.close().await;
             store.close().await;
         }
-        _ => bars.push(Bar::reported("usage reports on PostgreSQL", "PostgreSQL is not installed".to_owned())),
+        _ => bars.push(Bar::reported("usage reports on PostgreSQL", "PostgreSQL is missing".to_owned())),
     }
     Ok(Report::new("a4", machine, bars, Value::Object(figures)))
 }

@@ -1,5 +1,5 @@
-//! The minimum cost of an authenticated response of this size: a handler on the same framework and runtime, behind the
-//! same token check, that returns bytes from memory.
+//! The minimum cost of an authenticated response of this size: a handler on the same framework and runtime, behind
+//! the same token check, that returns bytes from memory.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

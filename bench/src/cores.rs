@@ -1,7 +1,7 @@
 //! Assigns processor cores: the measured server has one to itself; the load and the storage have the others.
 //!
-//! A child inherits its parent's affinity, so this process moves to the measured core while it starts a server, and back.
-//! A server that queries the number of cores sees one, and nginx is configured for one.
+//! A child inherits its parent's affinity, so this process moves to the measured core while it starts a server, and
+//! back. A server that queries the number of cores sees one, and nginx is configured for one.
 
 use std::process::Command;
 

@@ -24,8 +24,8 @@ pub(crate) struct Deployment {
     pub(crate) process: Process,
 }
 
-/// The server's default settings without rate limits and without a limit on the connections of an address, because a
-/// benchmark is a single client.
+/// The server's default settings without rate limits and without a limit on the connections of an address, because
+/// a benchmark is a single client.
 pub(crate) fn options(program: &Path, data_dir: &Path) -> Options {
     Options::new(program).data_dir(data_dir).env("BUCKETRY_CONNECTIONS_PER_ADDRESS", "0")
 }

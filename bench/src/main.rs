@@ -1,7 +1,7 @@
 //! Measures the release binary against the bars of `bench/README.md`. `cargo xtask bench` builds and runs it.
 //!
-//! Everything runs on loopback, in separate processes: the measured server, the baseline that it is compared with, the
-//! storage that it probes, and this process, which generates the load.
+//! Everything runs on loopback, in separate processes: the measured server, the baseline that it is compared with,
+//! the storage that it probes, and this process, which generates the load.
 
 mod a1;
 mod a2;

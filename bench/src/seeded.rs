@@ -26,8 +26,8 @@ use crate::{Plan, Result};
 /// How many buckets of each registry are used for single lookups.
 const SAMPLES: u64 = 997;
 
-/// A data directory of a server that was started once, with buckets added. Their secrets are not real, so no node can
-/// open them.
+/// A data directory of a server that was started once, with buckets added. Their secrets are not real, so no node
+/// can open them.
 pub(crate) struct Seeded {
     pub(crate) directory: TempDir,
     pub(crate) buckets: u64,
@@ -103,8 +103,8 @@ impl Seeded {
         Ok((self, moved))
     }
 
-    /// Moves the registry from PostgreSQL into a new SQLite file in `place`, which is then deleted. No server may be
-    /// running on it. None if it isn't in PostgreSQL.
+    /// Moves the registry from PostgreSQL into a new SQLite file in `place`, which is then deleted. No server may
+    /// be running on it. None if it isn't in PostgreSQL.
     pub(crate) fn migrate_back(&self, plan: &Plan, place: &Path) -> Result<Option<MoveTime>> {
         let Some(database) = &self.database else { return Ok(None) };
         report::complain(&format!("moving {} buckets back to SQLite", self.buckets));

@@ -8,15 +8,15 @@ use crate::{Call, Result};
 /// The shared server and its account.
 #[derive(Debug, Clone)]
 pub struct Azure {
-    /// Where requests go, without the account.
+    /// The server's URL, without the account.
     pub endpoint: String,
-    /// The account.
+    /// The name of the storage account.
     pub account: String,
-    /// Its key.
+    /// The account's key, in base64.
     pub key: String,
 }
 
-/// The shared server.
+/// Returns the shared server.
 ///
 /// # Errors
 /// [`crate::Error::NoEnvironment`] outside `cargo xtask test`.
@@ -29,7 +29,7 @@ pub fn azure() -> Result<Azure> {
 }
 
 impl Azure {
-    /// Makes a container that no other journey uses, by way of a shared access signature that may, and answers its
+    /// Creates a container that no other journey uses, with a shared access signature that permits it. Returns its
     /// name.
     pub async fn create_container(&self, sas: &str) -> Result<String> {
         let name = format!("journey-{}", std::process::id());

@@ -1,4 +1,4 @@
-//! One HTTP call, on a connection of its own: nothing is pooled, so a restarted server never meets an old connection.
+//! One HTTP call on a new connection. Nothing is pooled, so a restarted server never receives an old connection.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use tokio::net::TcpStream;
 
 use crate::{Error, Result};
 
-/// Longer than the server's slowest operation.
+/// Time limit of a call, longer than the server's slowest operation.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A call being put together.
+/// A builder for a call.
 #[derive(Debug, Clone)]
 pub struct Call {
     method: Method,
@@ -25,7 +25,8 @@ pub struct Call {
 }
 
 impl Call {
-    /// A call of `method` to `origin` (`http://HOST:PORT`) and `path`, which may carry a query and is sent as it is.
+    /// A call of `method` to `origin` (`http://HOST:PORT`) and `path`, which may include a query and is sent
+    /// unchanged.
     pub fn new(method: Method, origin: &str, path: &str) -> Self {
         Self {
             method,
@@ -36,7 +37,7 @@ impl Call {
         }
     }
 
-    /// Adds a header; several of one name are all sent.
+    /// Adds a header. Several headers with the same name are all sent.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
@@ -56,24 +57,25 @@ impl Call {
         self.raw("application/json", body.to_string())
     }
 
-    /// Sets any body, well-formed or not, with this content type.
+    /// Sets a body, which may be malformed, with this content type.
     #[must_use]
     pub fn raw(mut self, content_type: &str, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self.header(header::CONTENT_TYPE.as_str(), content_type)
     }
 
-    /// Sends it and reads the answer to its end. The connection is closed after it, or when this is dropped.
+    /// Sends the call and reads the whole response. The connection is closed afterwards, or when the future is
+    /// dropped.
     ///
     /// # Errors
-    /// [`Error::NoAnswer`] when nothing listens, the connection breaks, or a minute passes.
+    /// [`Error::NoAnswer`] if nothing listens, the connection breaks, or a minute passes.
     pub async fn send(self) -> Result<Answer> {
         let call = format!("{} {}{}", self.method, self.origin, self.path);
         let outcome = tokio::time::timeout(PATIENCE, self.exchange()).await;
         let reason = match outcome {
             Ok(Ok((status, headers, body))) => return Ok(Answer { call, status, headers, body }),
             Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
+            Err(_) => format!("no response within {} s", PATIENCE.as_secs()),
         };
         Err(Error::NoAnswer { call, reason })
     }
@@ -81,7 +83,7 @@ impl Call {
     async fn exchange(
         self,
     ) -> std::result::Result<(u16, HeaderMap, Bytes), Box<dyn std::error::Error + Send + Sync>> {
-        let authority = self.origin.strip_prefix("http://").ok_or("only http:// is spoken here")?;
+        let authority = self.origin.strip_prefix("http://").ok_or("only http:// is supported")?;
         let mut request = Request::builder()
             .method(self.method)
             .uri(&self.path)
@@ -100,7 +102,7 @@ impl Call {
             Ok((parts.status.as_u16(), parts.headers, body))
         };
         tokio::pin!(connection, exchange);
-        // The connection only moves bytes; its failure also fails the exchange, which tells more.
+        // An error of the connection also fails the exchange, whose error is more specific.
         let mut open = true;
         loop {
             tokio::select! {
@@ -111,7 +113,7 @@ impl Call {
     }
 }
 
-/// A complete answer.
+/// A complete response.
 #[derive(Debug, Clone)]
 pub struct Answer {
     call: String,
@@ -119,7 +121,7 @@ pub struct Answer {
     pub status: u16,
     /// The headers.
     pub headers: HeaderMap,
-    /// The whole body.
+    /// The whole body, as bytes.
     pub body: Bytes,
 }
 
@@ -127,7 +129,7 @@ impl Answer {
     /// The body as JSON.
     ///
     /// # Errors
-    /// [`Error::OtherAnswer`] when it is none.
+    /// [`Error::OtherAnswer`] if the body is not JSON.
     pub fn json(&self) -> Result<Value> {
         serde_json::from_slice(&self.body).map_err(|error| self.unlike(&format!("JSON ({error})")))
     }
@@ -135,22 +137,22 @@ impl Answer {
     /// The body as JSON if the status is `status`.
     ///
     /// # Errors
-    /// [`Error::OtherAnswer`] for another status or a body that is no JSON; its text shows the body.
+    /// [`Error::OtherAnswer`] for another status or a body that is not JSON. Its text shows the body.
     pub fn json_with_status(&self, status: u16) -> Result<Value> {
         if self.status == status { self.json() } else { Err(self.unlike(&format!("status {status}"))) }
     }
 
-    /// The body as text.
+    /// The body as text, with invalid UTF-8 replaced.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// A header's value as text, if it is there once and is text.
+    /// The first value of a header, if it is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The error that this answer is not the `expected` one.
+    /// The error that this response is not the `expected` one.
     pub fn unlike(&self, expected: &str) -> Error {
         Error::OtherAnswer {
             call: self.call.clone(),

@@ -1,4 +1,4 @@
-//! The S3 clients that people have, put to what `e2e/clients` lists against a repository of a gateway.
+//! Widely used S3 clients, which run the operations in `e2e/clients` against a repository of a gateway.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,12 +11,12 @@ use tokio::process::Command;
 use crate::environment::{self, variable};
 use crate::{Answer, Call, Error, Result};
 
-/// A client, in one version.
+/// An S3 client in a specific version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "the names are the clients' own")]
 pub enum S3Client {
     Boto3,
-    /// From before 2025: it adds no checksums of its own accord.
+    /// A version from before 2025, which adds no checksums by default.
     OlderBoto3,
     AwsCli,
     AwsSdkForJavaScript,
@@ -26,7 +26,7 @@ pub enum S3Client {
 }
 
 impl S3Client {
-    /// All of them.
+    /// All clients.
     pub const ALL: [Self; 7] = [
         Self::Boto3,
         Self::OlderBoto3,
@@ -37,7 +37,7 @@ impl S3Client {
         Self::S3cmd,
     ];
 
-    /// Its name in lists of known failures, and a prefix of its keys.
+    /// The client's name in the list of known failures, which is also the prefix of its keys.
     pub fn name(self) -> &'static str {
         match self {
             Self::Boto3 => "boto3",
@@ -50,10 +50,10 @@ impl S3Client {
         }
     }
 
-    /// Runs its operations one after the other: operation to outcome, `ok` or the reason of the failure.
+    /// Runs the client's operations in sequence. Maps each operation to `ok` or the reason of its failure.
     ///
     /// # Errors
-    /// [`Error::OtherEnd`] when the program itself breaks down. Dropping the future kills it.
+    /// [`Error::OtherEnd`] if the program itself fails. Dropping the future kills the program.
     pub async fn run(self, at: &RepositoryAccess) -> Result<BTreeMap<String, String>> {
         let dir = tempfile::Builder::new().prefix("bucketry-client-").tempdir().map_err(Error::Files)?;
         let scripts = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("clients");
@@ -93,7 +93,7 @@ async fn outcome_of<T: DeserializeOwned>(mut command: Command, call: &str, expec
     })
 }
 
-/// How a client gets at a bucket.
+/// The addresses, names and credentials with which a client uses a bucket.
 #[derive(Debug, Clone)]
 pub struct RepositoryAccess {
     /// The repository's id.
@@ -106,7 +106,7 @@ pub struct RepositoryAccess {
     pub secret: String,
     /// The bucket's name.
     pub bucket: String,
-    /// What keys begin with, so that runs don't meet.
+    /// A prefix for all keys, so that runs don't affect each other.
     pub prefix: String,
 }
 
@@ -114,7 +114,7 @@ impl RepositoryAccess {
     /// Runs a script of `e2e/clients` that uses boto3, and reads the JSON that it prints.
     ///
     /// # Errors
-    /// [`Error::OtherEnd`] with its traceback when it fails. Dropping the future kills it.
+    /// [`Error::OtherEnd`] with the script's traceback if it fails. Dropping the future kills it.
     pub async fn run_script(&self, script: &str, args: &[&str]) -> Result<Value> {
         let dir = tempfile::Builder::new().prefix("bucketry-client-").tempdir().map_err(Error::Files)?;
         let mut command = Command::new(environment::python()?);
@@ -123,7 +123,7 @@ impl RepositoryAccess {
         outcome_of(command, script, "JSON").await
     }
 
-    /// Tells a program how it gets at the bucket.
+    /// Sets the environment variables with which a program uses the bucket.
     fn enter<'a>(&self, command: &'a mut Command, dir: &Path) -> &'a mut Command {
         command
             .env("MATRIX_ENDPOINT", &self.endpoint)
@@ -137,7 +137,7 @@ impl RepositoryAccess {
             .kill_on_drop(true)
     }
 
-    /// Asks for the buckets with a signature that is wrong: the answer tells whether the gateway knows the key.
+    /// Lists the buckets with a wrong signature. The error shows whether the gateway knows the key.
     pub(crate) async fn list_buckets_unsigned(&self) -> Result<Answer> {
         let now = jiff::Timestamp::try_from(std::time::SystemTime::now())
             .unwrap_or_default()

@@ -1,12 +1,12 @@
-//! A disk that takes nothing more.
+//! Simulates a full disk.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::{Error, Result, Server, binary, run_python};
 
-/// Lets a process write to no file any more (`none`), or again as it may. Without privileges this is as near as one
-/// comes to a full disk: every write fails, to database, spool and log alike.
+/// Forbids a process to write to any file (`none`), or permits it again. Without privileges, this is the closest
+/// thing to a full disk: every write to database, spool and log fails.
 const LET_WRITE: &str = r"
 import json, resource, sys
 process, how = int(sys.argv[1]), sys.argv[2]
@@ -15,12 +15,12 @@ resource.prlimit(process, resource.RLIMIT_FSIZE, (0 if how == 'none' else most, 
 print(json.dumps(how))
 ";
 
-/// Makes the disk full for a server that runs the program of [`ignoring_full_disks`].
+/// Simulates a full disk for a server that runs the program of [`ignoring_full_disks`].
 pub async fn fill_disk(server: &Server) -> Result<()> {
     let_write(server, "none").await
 }
 
-/// Makes room again.
+/// Lets the server write again.
 pub async fn free_disk(server: &Server) -> Result<()> {
     let_write(server, "all").await
 }
@@ -30,7 +30,8 @@ async fn let_write(server: &Server, how: &str) -> Result<()> {
     run_python(LET_WRITE, &[&process, how]).await.map(drop)
 }
 
-/// The binary with the signal ignored that would end it at its first write beyond the limit, as a script in `dir`.
+/// Creates a script in `dir` that runs the binary with SIGXFSZ ignored, which would otherwise kill it at its first
+/// write beyond the limit.
 pub fn ignoring_full_disks(dir: &Path) -> Result<PathBuf> {
     let script = dir.join("bucketry");
     let text = format!("#!/bin/sh\ntrap '' XFSZ\nexec '{}' \"$@\"\n", binary()?.display());

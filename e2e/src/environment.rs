@@ -1,4 +1,5 @@
-//! What `cargo xtask test` tells the journeys: where the binary, the tools and the shared S3 server are.
+//! The environment variables that `cargo xtask test` sets: the paths and addresses of binary, tools and shared
+//! servers.
 
 use std::path::PathBuf;
 
@@ -20,7 +21,7 @@ pub fn weed() -> Result<PathBuf> {
     variable("BUCKETRY_TEST_WEED").map(PathBuf::from)
 }
 
-/// The `weed` executable of SeaweedFS 4.30, which takes upload ids and versions for paths.
+/// The `weed` executable of SeaweedFS 4.30, which treats upload ids and versions as paths.
 pub(crate) fn older_weed() -> Result<PathBuf> {
     variable("BUCKETRY_TEST_OLDER_WEED").map(PathBuf::from)
 }
@@ -35,29 +36,29 @@ pub fn fake_gcs() -> Result<PathBuf> {
     variable("BUCKETRY_TEST_FAKE_GCS").map(PathBuf::from)
 }
 
-/// A Python that can import `boto3` and `pyrage`, for looking at results with tools that are not ours.
+/// A Python interpreter with `boto3` and `pyrage`, to verify results with independent tools.
 pub fn python() -> Result<PathBuf> {
     variable("BUCKETRY_TEST_PYTHON").map(PathBuf::from)
 }
 
-/// The S3 server that all tests share. It is never stopped and its two buckets belong to everyone: use keys under a
-/// prefix of your own.
+/// The S3 server that all tests share. Don't stop it, and because its two buckets are shared, use keys with a
+/// unique prefix.
 pub fn shared_s3_endpoint() -> Result<String> {
     variable("BUCKETRY_TEST_S3_ENDPOINT")
 }
 
-/// The PostgreSQL server that all tests share, without a database.
+/// The URL of the PostgreSQL server that all tests share, without a database.
 pub(crate) fn shared_postgres() -> Result<String> {
     variable("BUCKETRY_TEST_POSTGRES")
 }
 
-/// The folder of PostgreSQL's programs.
+/// The directory of PostgreSQL's programs.
 pub(crate) fn postgres_programs() -> Result<PathBuf> {
     variable("BUCKETRY_TEST_POSTGRES_PROGRAMS").map(PathBuf::from)
 }
 
-/// How to run the binary as a test deployment; see [`Options::new`]. Its registry is in an empty database of the engine
-/// that this run is about: `BUCKETRY_TEST_ENGINE=postgres`, or the embedded one.
+/// The options to run the binary as a test deployment; see [`Options::new`]. The registry is in an empty database
+/// of the engine under test: PostgreSQL with `BUCKETRY_TEST_ENGINE=postgres`, otherwise the embedded one.
 pub fn options() -> Result<Options> {
     let options = embedded_options()?;
     match variable("BUCKETRY_TEST_ENGINE").as_deref() {
@@ -66,7 +67,7 @@ pub fn options() -> Result<Options> {
     }
 }
 
-/// The same with the embedded database whatever the run is about: for what users do with its file.
+/// Like [`options`], but always with the embedded database, for journeys that use its file.
 pub fn embedded_options() -> Result<Options> {
     Ok(Options::new(&binary()?))
 }

@@ -1,4 +1,4 @@
-//! Waiting for what must come true, by looking at how things are, not for an event that may have passed already.
+//! Waits for a condition by polling the state, not for an event that may already have passed.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -9,11 +9,11 @@ use crate::{Error, Result};
 
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
-/// Calls `look` until `enough` holds for what it answers, and answers that. A look that fails counts as "not yet".
+/// Calls `look` until `enough` accepts its result, and returns that result. A failed `look` counts as "not yet".
 /// `what` completes the sentence "… did not happen".
 ///
 /// # Errors
-/// [`Error::TimedOut`] with what was seen last, once `within` has passed. A look in progress is dropped then.
+/// [`Error::TimedOut`] with the last result, once `within` has passed. A call in progress is dropped.
 pub async fn eventually<T: Debug>(
     what: &str,
     within: Duration,

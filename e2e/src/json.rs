@@ -1,30 +1,31 @@
-//! Looking into JSON in assertions: what isn't there is empty, and the assertion then shows the whole.
+//! Accessors for JSON in assertions. Missing values are empty, so that the failing assertion can show the whole
+//! JSON.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-/// A text, or an empty one.
+/// The value as text; empty if it isn't text.
 pub fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// A list, or an empty one.
+/// The value as a list; empty if it isn't a list.
 pub fn list(value: &Value) -> &[Value] {
     value.as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
-/// The texts of one member of each entry of a list.
+/// The text of a member of each entry of a list.
 pub fn each<'a>(value: &'a Value, member: &str) -> Vec<&'a str> {
     list(value).iter().map(|entry| text(&entry[member])).collect()
 }
 
-/// The names of an object's members.
+/// The names of an object's members; empty if it isn't an object.
 pub fn members(value: &Value) -> BTreeSet<&str> {
     value.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect()
 }
 
-/// The same object with other members: each is set, or taken away where it is null.
+/// A copy of an object with changed members: each is set, or removed if it is null.
 #[must_use]
 pub fn with(object: &Value, changes: &Value) -> Value {
     let mut changed = object.clone();

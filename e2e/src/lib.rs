@@ -1,8 +1,8 @@
-//! The harness of the journeys: the built binary as a server, a real S3 server beside it, plain JSON calls, and waiting
-//! for what must come true.
+//! The test harness of the journeys: the built binary as a server, a real S3 server, plain JSON calls, and polling
+//! for conditions.
 //!
-//! A journey goes through public doors only: the command line, HTTP, signals, files that users may touch. It knows no
-//! crate of the server, so a change inside can't make it pass or fail.
+//! A journey uses public interfaces only: the command line, HTTP, signals, and files that users may touch. It
+//! depends on no crate of the server, so an internal change can't make it pass or fail.
 //!
 //! ```no_run
 //! # async fn journey() -> bucketry_e2e::Result<()> {
@@ -60,19 +60,19 @@ pub use server::Server;
 use std::fmt;
 use std::time::Duration;
 
-/// Why a journey could not go on. Journeys answer it with `?`; its text tells what to look at.
+/// Why a journey failed. Journeys return it with `?`; its text says what to check.
 #[derive(thiserror::Error)]
 pub enum Error {
     /// A variable that `cargo xtask test` sets is missing.
     #[error("{0} is not set: run the journeys with `cargo xtask test -- -p bucketry-e2e`")]
     NoEnvironment(&'static str),
-    /// A server could not be started, reached or ended.
+    /// A server could not be started, reached or stopped.
     #[error(transparent)]
     Server(#[from] bucketry_test_servers::Error),
-    /// The thread that started or ended a server panicked.
-    #[error("starting or ending a server broke off: {0}")]
+    /// The thread that started or stopped a server panicked.
+    #[error("starting or stopping a server failed: {0}")]
     Broken(#[from] tokio::task::JoinError),
-    /// A request got no complete answer: refused, reset, or not HTTP.
+    /// A request got no complete response: the connection was refused or reset, or it isn't HTTP.
     #[error("{call}: {reason}")]
     NoAnswer {
         /// Method and URL.
@@ -80,46 +80,46 @@ pub enum Error {
         /// What went wrong.
         reason: String,
     },
-    /// A request got another answer than the journey needs.
+    /// A request got a response that the journey doesn't expect.
     #[error("{call}: expected {expected}, got {status}: {body}")]
     OtherAnswer {
         /// Method and URL.
         call: String,
         /// What was expected.
         expected: String,
-        /// The status that came.
+        /// The status of the response.
         status: u16,
-        /// The body that came, as text.
+        /// The body of the response, as text.
         body: String,
     },
-    /// A program ended otherwise than the journey needs.
+    /// A program ended in a way that the journey doesn't expect.
     #[error("{call}: expected {expected}, ended with {status}: {output}")]
     OtherEnd {
         /// The program and its arguments.
         call: String,
         /// What was expected.
         expected: String,
-        /// Its exit status, as text.
+        /// The exit status, as text.
         status: String,
-        /// What it printed.
+        /// The program's output.
         output: String,
     },
-    /// A program could not be run, or a file not be read or written.
+    /// A program could not be run, or a file could not be read or written.
     #[error(transparent)]
     Files(std::io::Error),
-    /// Something did not come true in time.
+    /// A condition was not met in time.
     #[error("{what} did not happen within {} s; last seen: {last}", within.as_secs())]
     TimedOut {
-        /// What was waited for.
+        /// What was waited for, completing the sentence "… did not happen".
         what: String,
-        /// How long.
+        /// How long the journey waited.
         within: Duration,
-        /// What the last look showed.
+        /// What was seen last.
         last: String,
     },
 }
 
-// A failed test shows its error's `Debug`; server logs in it should be readable.
+// A failed test prints its error with `Debug`; server logs in it should be readable.
 impl fmt::Debug for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, formatter)

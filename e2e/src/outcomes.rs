@@ -1,5 +1,5 @@
-//! What clients' operations came to, against `clients/known-failures.txt`, which only shrinks: a failure that is not on
-//! it is news, and so is an operation on it that works.
+//! Compares the outcomes of clients' operations with `clients/known-failures.txt`. Both a failure that is not
+//! listed and a listed operation that works are reported, so the list only shrinks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -8,10 +8,10 @@ use crate::{Error, Result};
 
 const LIST: &str = include_str!("../clients/known-failures.txt");
 
-/// The name of the Rust crate of that name in the list; the other clients are [`crate::S3Client`]s.
+/// The name of the Rust crate `object_store` in the list. The other clients are [`crate::S3Client`]s.
 pub const OBJECT_STORE: &str = "object_store";
 
-/// What operations on a bucket at one kind of provider came to.
+/// The outcomes of operations on a bucket at one kind of provider.
 #[derive(Debug)]
 pub struct Outcomes {
     provider: &'static str,
@@ -19,20 +19,20 @@ pub struct Outcomes {
 }
 
 impl Outcomes {
-    /// None yet, for the provider of this name in the list.
+    /// No outcomes yet, for the provider with this name in the list.
     pub fn new(provider: &'static str) -> Self {
         Self { provider, by_client: BTreeMap::new() }
     }
 
-    /// Adds a client's: operation to `ok`, or the reason of the failure.
+    /// Adds the outcomes of a client, which map operations to `ok` or the reason of the failure.
     pub fn add(&mut self, client: &str, response: BTreeMap<String, String>) {
         self.by_client.insert(client.to_owned(), response);
     }
 
-    /// Leaves them all as a table, for who wants to read it.
+    /// Writes all outcomes as a tab-separated table for people to read.
     ///
     /// # Errors
-    /// [`Error::Files`] when it can't be written.
+    /// [`Error::Files`] if the file can't be written.
     pub fn write(&self, file: &Path) -> Result<()> {
         let rows = self
             .all()
@@ -40,7 +40,7 @@ impl Outcomes {
         std::fs::write(file, rows.collect::<Vec<_>>().join("\n")).map_err(Error::Files)
     }
 
-    /// What the list of known failures does not say, of the clients that have outcomes.
+    /// The differences from the list of known failures, for the clients that have outcomes.
     pub fn surprises(&self) -> Vec<String> {
         let known: BTreeSet<_> = known_failures()
             .filter(|(provider, client, _)| {
@@ -58,7 +58,7 @@ impl Outcomes {
             .filter(|(which, _)| !known.contains(*which))
             .map(|((client, operation), outcome)| format!("{client} {operation} fails: {outcome}"));
         let mended = known.iter().filter(|which| !failed.contains_key(*which)).map(|(client, operation)| {
-            format!("{client} {operation} works by now: take it off the list of known failures")
+            format!("{client} {operation} works now: remove it from the list of known failures")
         });
         new.chain(mended).collect()
     }
@@ -72,7 +72,7 @@ impl Outcomes {
     }
 }
 
-/// Provider, client and operation of each line: `provider client operation reason…`.
+/// The provider, client and operation of each line `provider client operation reason…`.
 fn known_failures() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
     LIST.lines().filter(|line| !line.starts_with('#')).filter_map(|line| {
         let mut words = line.split_whitespace();

@@ -1,4 +1,4 @@
-//! Somebody who is logged in, and what they do most.
+//! A logged-in user with the most frequent calls.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use crate::environment::variable;
 use crate::json::{list, text, with};
 use crate::{ADMIN, Answer, Call, Identity, RepositoryAccess, Result, Server, eventually, run_python};
 
-/// Longer than a change takes to a node.
+/// Longer than a change takes to reach a node.
 const SOON: Duration = Duration::from_secs(20);
 
-/// Somebody with a token: every call carries it.
+/// A user with a token, which every call sends.
 #[derive(Debug, Clone)]
 pub struct Person {
     api: String,
@@ -21,12 +21,12 @@ pub struct Person {
 }
 
 impl Person {
-    /// Somebody with a token of this server.
+    /// A user with a token of this server.
     pub fn new(server: &Server, token: &str) -> Self {
         Self { api: server.api().to_owned(), token: token.to_owned() }
     }
 
-    /// The same person at the server's present address, which a restart changes.
+    /// The same user at the server's current address, which a restart changes.
     #[must_use]
     pub fn again_at(&self, server: &Server) -> Self {
         Self::new(server, &self.token)
@@ -37,7 +37,7 @@ impl Person {
         &self.token
     }
 
-    /// A call of any method; `path` may carry a query.
+    /// A call with any method. `path` may include a query.
     pub fn call(&self, method: Method, path: &str) -> Call {
         Call::new(method, &self.api, path).token(&self.token)
     }
@@ -62,7 +62,7 @@ impl Person {
         self.call(Method::DELETE, path)
     }
 
-    /// The id of the oldest workspace that this person can enter: `default` for the first owner.
+    /// The id of the oldest workspace that this user has access to: `default` for the first owner.
     pub async fn workspace(&self) -> Result<String> {
         let answer = self.get("/workspace").send().await?;
         let response = answer.json_with_status(200)?;
@@ -70,33 +70,33 @@ impl Person {
         id(oldest.map(|oldest| &oldest["id"]), &answer)
     }
 
-    /// Registers a bucket and answers its id.
+    /// Registers a bucket and returns its id.
     pub async fn register(&self, body: &Value) -> Result<String> {
         let answer = self.post("/bucket", body).send().await?;
         let response = answer.json_with_status(200)?;
         id(response.get("bucketId"), &answer)
     }
 
-    /// All buckets that the list shows.
+    /// All buckets in the list.
     pub async fn buckets(&self) -> Result<Vec<Value>> {
         let answer = self.get("/bucket").send().await?;
         let response = answer.json_with_status(200)?;
         response["buckets"].as_array().cloned().ok_or_else(|| answer.unlike("buckets"))
     }
 
-    /// A bucket as the list shows it; null if it doesn't.
+    /// A bucket as the list shows it; null if it isn't listed.
     pub async fn bucket(&self, id: &str) -> Result<Value> {
         let buckets = self.buckets().await?;
         Ok(buckets.into_iter().find(|bucket| bucket["id"] == id).unwrap_or_default())
     }
 
-    /// The status that the list shows of a bucket; empty if it doesn't show the bucket.
+    /// A bucket's status in the list; empty if it isn't listed.
     pub async fn status_of(&self, id: &str) -> Result<String> {
         Ok(text(&self.bucket(id).await?["status"]).to_owned())
     }
 
-    /// Makes a repository of buckets (id and name at the provider) with an ADMIN key, waits until the gateway knows the
-    /// key, and answers how a client gets at the first bucket.
+    /// Creates a repository of buckets (id and name at the provider) with an ADMIN key, waits until the gateway
+    /// knows the key, and returns a client's access to the first bucket.
     pub async fn repository_access(
         &self,
         server: &Server,
@@ -109,8 +109,8 @@ impl Person {
         self.open_repository(server, &json!({ "name": name, "repoBuckets": attached }), first).await
     }
 
-    /// Makes a repository, in mode NORMAL if nothing else is said, as [`Person::repository_access`] does; `bucket` is
-    /// the name that a client is to use.
+    /// Creates a repository like [`Person::repository_access`], with these fields. The default mode is NORMAL.
+    /// `bucket` is the bucket name for the client.
     pub async fn open_repository(
         &self,
         server: &Server,
@@ -142,7 +142,7 @@ fn id(response: Option<&Value>, answer: &Answer) -> Result<String> {
     response.and_then(Value::as_str).map(str::to_owned).ok_or_else(|| answer.unlike("an id"))
 }
 
-/// What registers a bucket of an S3 server, by way of [`ADMIN`].
+/// The request that registers a bucket of an S3 server with the credentials of [`ADMIN`].
 pub fn s3_bucket(name: &str, bucket: &str, endpoint: &str, workspace: &str) -> Value {
     let body = json!({
         "name": name,
@@ -155,12 +155,12 @@ pub fn s3_bucket(name: &str, bucket: &str, endpoint: &str, workspace: &str) -> V
     opened_by(&body, ADMIN)
 }
 
-/// The same with another identity's credentials.
+/// The same request with another identity's credentials.
 pub fn opened_by(body: &Value, identity: Identity) -> Value {
     with(body, &json!({ "key": identity.key, "secret": identity.secret }))
 }
 
-/// What registers a container of the shared Azure Blob server, which it makes first.
+/// Creates a container at the shared Azure Blob server and returns the request that registers it.
 pub async fn azure_bucket(name: &str, container: &str, workspace: &str) -> Result<Value> {
     let Azure { endpoint, account, key } = azure()?;
     let endpoint = format!("{endpoint}/{account}");
@@ -176,7 +176,8 @@ pub async fn azure_bucket(name: &str, container: &str, workspace: &str) -> Resul
     }))
 }
 
-/// What registers a bucket of the shared Cloud Storage server, which it makes first. The server checks no credentials.
+/// Creates a bucket at the shared Cloud Storage server and returns the request that registers it. The server
+/// doesn't check credentials.
 pub async fn gcs_bucket(name: &str, bucket: &str, workspace: &str) -> Result<Value> {
     let endpoint = variable("BUCKETRY_TEST_GCS_ENDPOINT")?;
     let made =

@@ -1,4 +1,4 @@
-//! PostgreSQL databases: on the server that all tests share, or on one of one's own that can be stopped.
+//! PostgreSQL databases on the server that all tests share, or on a dedicated server that can be stopped.
 
 use std::process::Stdio;
 
@@ -10,12 +10,12 @@ use crate::environment::{postgres_programs, shared_postgres};
 use crate::server::in_background;
 use crate::{Error, Result};
 
-/// Makes an empty database on the shared server and answers its address.
+/// Creates an empty database on the shared server and returns its URL.
 pub async fn new_database() -> Result<String> {
     tokio::task::spawn_blocking(make_database).await?
 }
 
-/// The same, waiting for it.
+/// Blocking version of [`new_database`].
 pub(crate) fn make_database() -> Result<String> {
     let (programs, server) = (postgres_programs()?, shared_postgres()?);
     let since = std::time::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
@@ -23,21 +23,21 @@ pub(crate) fn make_database() -> Result<String> {
     postgres::create_database(&programs, &server, &name).map_err(Error::Server)
 }
 
-/// Runs a statement in a database, past the server, and answers what it tells: lines of columns separated by `|`.
+/// Runs a statement in a database, bypassing Bucketry, and returns its rows as lines of columns separated by `|`.
 pub async fn query(database: &str, sql: &str) -> Result<String> {
     let (programs, database, sql) = (postgres_programs()?, database.to_owned(), sql.to_owned());
     let response = tokio::task::spawn_blocking(move || postgres::query(&programs, &database, &sql)).await?;
     response.map_err(Error::Server)
 }
 
-/// Somebody else at work in a database. Dropping it ends its session and undoes what it did not commit.
+/// A session of another program in a database. Dropping it ends the session and rolls back what it didn't commit.
 #[derive(Debug)]
 pub struct Stranger {
     _session: Child,
 }
 
 impl Stranger {
-    /// Opens a session in which these statements are run, and that stays open.
+    /// Opens a session, runs these statements in it, and leaves it open.
     pub async fn begin(database: &str, sql: &str) -> Result<Self> {
         let mut psql = Command::new(postgres_programs()?.join("psql"));
         psql.args(["--no-psqlrc", "--quiet", "--dbname", database]);
@@ -50,37 +50,37 @@ impl Stranger {
     }
 }
 
-/// A PostgreSQL server of one's own.
+/// A dedicated PostgreSQL server.
 #[derive(Debug)]
 pub struct Postgres {
     inner: Option<Inner>,
 }
 
 impl Postgres {
-    /// Starts it, empty.
+    /// Starts an empty server.
     pub async fn start() -> Result<Self> {
         Self::start_with(PostgresSettings::default()).await
     }
 
-    /// Starts it, empty, set up in another way.
+    /// Starts an empty server with other settings.
     pub async fn start_with(settings: PostgresSettings) -> Result<Self> {
         let programs = postgres_programs()?;
         let inner = tokio::task::spawn_blocking(move || Inner::start_with(&programs, settings)).await??;
         Ok(Self { inner: Some(inner) })
     }
 
-    /// Makes an empty database and answers its address.
+    /// Creates an empty database and returns its URL.
     pub async fn create_database(&mut self, name: &str) -> Result<String> {
         let name = name.to_owned();
         in_background(&mut self.inner, move |server| server.create_database(&name)).await
     }
 
-    /// Stops it: connections are cut, and refused from now on.
+    /// Stops the server: open connections are cut and new ones refused.
     pub async fn stop(&mut self) -> Result<()> {
         in_background(&mut self.inner, Inner::stop).await
     }
 
-    /// Starts it again on the same port with the same data.
+    /// Starts the server again on the same port with the same data.
     pub async fn start_again(&mut self) -> Result<()> {
         in_background(&mut self.inner, Inner::start_again).await
     }

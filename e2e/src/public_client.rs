@@ -1,4 +1,4 @@
-//! The public TypeScript client: what its types require of an answer, and the table of its calls.
+//! The public TypeScript client: what its types require of a response, and the table of its calls.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -9,21 +9,22 @@ use serde_json::Value;
 
 use crate::{Call, Error, Person, Result};
 
-/// Where the table of calls is kept, for people.
+/// The page with the tables of calls.
 const PAGE: &str = "../docs/public-client.md";
 const BEGIN: &str = "<!-- The tables are written by a test: e2e/tests/public_client.rs. -->\n";
 
-/// What an answer lacks of a shape: words `path:type`, where a path goes through members (`user.id`), through each entry
-/// of a list that must not be empty (`users+.id`), or of one that may be (`buckets*.folder`).
+/// What a response lacks of a shape. The shape consists of words `path:type`. A path goes through members
+/// (`user.id`), through each entry of a list that must not be empty (`users+.id`), or of one that may be
+/// (`buckets*.folder`).
 ///
-/// Types: `text`, `number`, `bool`, `time` (a text that JavaScript's `Date` reads), `digits` (a whole number as text),
-/// `list`, `any`; with `?` at the end the value may be null.
+/// Types are `text`, `number`, `bool`, `time` (a text that JavaScript's `Date` can parse), `digits` (a whole number
+/// as text), `list` and `any`. With `?` at the end, the value may be null.
 pub fn lacks(answer: &Value, shape: &str) -> Vec<String> {
     shape.split_whitespace().flat_map(|word| lacks_one(answer, word)).collect()
 }
 
 fn lacks_one(answer: &Value, word: &str) -> Vec<String> {
-    let Some((path, kind)) = word.split_once(':') else { return vec![format!("{word} is no path:type")] };
+    let Some((path, kind)) = word.split_once(':') else { return vec![format!("{word} is not path:type")] };
     let mut places = vec![answer];
     for step in path.split('.') {
         let (name, each, some) = match step.strip_suffix('+') {
@@ -39,7 +40,7 @@ fn lacks_one(answer: &Value, word: &str) -> Vec<String> {
                 (Some(member), true) => match member.as_array() {
                     Some(entries) if some && entries.is_empty() => return vec![format!("{name} is empty")],
                     Some(entries) => next.extend(entries),
-                    None => return vec![format!("{name} is no list")],
+                    None => return vec![format!("{name} is not a list")],
                 },
             }
         }
@@ -66,18 +67,19 @@ fn is(value: &Value, kind: &str) -> bool {
     }
 }
 
-/// Calls of the client that were made, and what came of them.
+/// The calls of the client that were made, with their results.
 #[derive(Debug, Default)]
 pub struct ClientCalls {
     rows: Vec<(String, String, String)>,
 }
 
 impl ClientCalls {
-    /// Makes a call under the client's name for it, and checks that the answer is a 2xx in JSON with all that the
-    /// client's types require. `route` is what the table shows. The last of several calls of one name counts.
+    /// Makes a call under the client's name for it, and checks that the response is 2xx and JSON with everything
+    /// that the client's types require. `route` is its text in the table. Of several calls with one name, the last
+    /// one counts.
     ///
     /// # Errors
-    /// [`Error::OtherAnswer`] when it isn't; the row then says so, too.
+    /// [`Error::OtherAnswer`] if the check fails; the row in the table says so too.
     pub async fn make(&mut self, name: &str, route: &str, call: Call, shape: &str) -> Result<Value> {
         let answer = call.header("accept", "*/*").send().await?;
         let body = answer.json().unwrap_or_default();
@@ -99,7 +101,7 @@ impl ClientCalls {
         self.rows.iter().map(|(name, _, _)| name.as_str()).collect()
     }
 
-    /// The table of what was made, in the order of the calls.
+    /// The table of the calls that were made, in their order.
     pub fn table(&self) -> String {
         let mut table = String::from("| call | request | result |\n|---|---|---|\n");
         for (name, route, result) in &self.rows {
@@ -109,10 +111,10 @@ impl ClientCalls {
     }
 }
 
-/// Calls of the client that aren't served, by what they are for: name, method, path.
+/// Calls of the client that aren't served, grouped by purpose: name, and method with path.
 pub type NotServed = [(&'static str, &'static [(&'static str, &'static str)])];
 
-/// The table of what isn't served.
+/// The table of the calls that aren't served.
 pub fn not_served_table(groups: &NotServed) -> String {
     let mut table = String::from("| for | calls |\n|---|---|\n");
     for (group, calls) in groups {
@@ -122,10 +124,10 @@ pub fn not_served_table(groups: &NotServed) -> String {
     table
 }
 
-/// Checks that nothing answers these calls: a page that says so must not lie when that changes.
+/// Checks that these calls are not served, so that the page stays true.
 ///
 /// # Errors
-/// [`Error::OtherAnswer`] for one that is answered otherwise than by 404 or 405.
+/// [`Error::OtherAnswer`] for a call whose response is neither 404 nor 405.
 pub async fn are_not_served(person: &Person, groups: &NotServed) -> Result<()> {
     for (_, route) in groups.iter().flat_map(|(_, calls)| *calls) {
         let (method, path) = route.split_once(' ').unwrap_or(("GET", route));
@@ -133,16 +135,16 @@ pub async fn are_not_served(person: &Person, groups: &NotServed) -> Result<()> {
         let path = path.replace("{id}", "00000000-0000-7000-8000-000000000001");
         let answer = person.call(method, &path).json(&serde_json::json!({})).send().await?;
         if !matches!(answer.status, 404 | 405) || answer.json()?["success"] != false {
-            return Err(answer.unlike("404 or 405: the call is served, so the page should say so"));
+            return Err(answer.unlike("404 or 405 (if the call is served, list it as served)"));
         }
     }
     Ok(())
 }
 
-/// Compares the page's tables with what was found; with `UPDATE_SNAPSHOTS` set, writes them.
+/// Compares the page's tables with the results. If `UPDATE_SNAPSHOTS` is set, writes them instead.
 ///
 /// # Errors
-/// [`Error::Files`] when the page can't be read or written; the difference as [`Error::OtherEnd`].
+/// [`Error::Files`] if the page can't be read or written, and [`Error::OtherEnd`] if the tables differ.
 pub fn keep_page(tables: &str) -> Result<()> {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(PAGE);
     let page = std::fs::read_to_string(&file).map_err(Error::Files)?;
@@ -156,7 +158,7 @@ pub fn keep_page(tables: &str) -> Result<()> {
     }
     Err(Error::OtherEnd {
         call: "docs/public-client.md".to_owned(),
-        expected: "the tables that this test found; UPDATE_SNAPSHOTS=1 writes them".to_owned(),
+        expected: "the tables of this test; UPDATE_SNAPSHOTS=1 writes them".to_owned(),
         status: "other tables".to_owned(),
         output: tables.to_owned(),
     })
@@ -178,7 +180,7 @@ mod tests {
             ("success:text", "success is true, not text"),
             ("data+.name:text", "data+.name is missing"),
             ("none+.x:text", "none is empty"),
-            ("success+.x:text", "success is no list"),
+            ("success+.x:text", "success is not a list"),
             ("data+.id:digits", "data+.id is \"a\", not digits"),
         ] {
             assert_eq!(lacks(&answer, shape), [said]);

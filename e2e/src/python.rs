@@ -1,4 +1,4 @@
-//! Looking at results with tools that are not ours: the Python of the tests knows SQLite, age and S3.
+//! Verifies results with independent tools: the tests' Python interpreter has SQLite, age and S3.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -11,7 +11,7 @@ use crate::{Error, Result, Server, environment, query};
 /// Runs a Python script with arguments and reads the JSON that it prints.
 ///
 /// # Errors
-/// [`Error::OtherEnd`] with its traceback when it fails.
+/// [`Error::OtherEnd`] with the traceback if the script fails.
 pub async fn run_python(script: &str, args: &[&str]) -> Result<Value> {
     let mut python = Command::new(environment::python()?);
     python.args(["-c", script]).args(args).stdin(Stdio::null()).kill_on_drop(true);
@@ -39,7 +39,7 @@ print(json.dumps(dict(database.execute('SELECT id, secret FROM buckets WHERE sec
 const SEALED_SECRETS_OF_POSTGRES: &str =
     "SELECT COALESCE(json_object_agg(id, secret), '{}') FROM buckets WHERE secret IS NOT NULL";
 
-/// The sealed texts in a server's database, by bucket. `docs/vault.md` says where they lie.
+/// The sealed texts in a server's database, by bucket. `docs/vault.md` describes where they are.
 pub async fn sealed_secrets(server: &Server) -> Result<serde_json::Map<String, Value>> {
     let response = match server.database() {
         None => run_python(SEALED_SECRETS, &[&server.data_dir().to_string_lossy()]).await?,
@@ -61,8 +61,8 @@ except pyrage.DecryptError as error:
     print(json.dumps({ 'refused': str(error) }))
 ";
 
-/// Opens a sealed text with the keys of an identity file, by way of `pyrage`: what was sealed, or `refused` with the
-/// reason.
+/// Opens a sealed text with the keys of an identity file, using `pyrage`. Returns the plain text, or `refused` with
+/// the reason.
 pub async fn open_with_age(identity_file: &Path, sealed: &str) -> Result<Value> {
     run_python(OPEN_WITH_AGE, &[&identity_file.to_string_lossy(), sealed]).await
 }

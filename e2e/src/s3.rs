@@ -1,29 +1,29 @@
-//! An S3 server of a journey's own, for journeys that stop it or fill it.
+//! A dedicated S3 server, for journeys that stop it or fill it.
 
 use bucketry_test_servers::seaweedfs;
 
 use crate::{Result, environment};
 
 /// A running SeaweedFS with the identities [`crate::ADMIN`], [`crate::READ_ONLY`], [`crate::WRITE_ONLY`] and
-/// [`crate::NO_LIST`], and the buckets [`crate::SCOPED_BUCKET`] and [`crate::OPEN_BUCKET`]. Dropping it ends it and
-/// removes its data.
+/// [`crate::NO_LIST`], and the buckets [`crate::SCOPED_BUCKET`] and [`crate::OPEN_BUCKET`]. Dropping it stops it
+/// and removes its data.
 ///
-/// A step that is dropped before it is done still runs to its end in the background, and then ends the server.
+/// A step that is dropped before it has finished continues in the background, and then stops the server.
 #[derive(Debug)]
 pub struct SeaweedFs {
-    // Moves to a blocking thread while a step is under way.
+    // Moved to a blocking thread while a step runs.
     inner: Option<seaweedfs::SeaweedFs>,
     endpoint: String,
 }
 
 impl SeaweedFs {
-    /// Starts one on free ports and waits until it takes requests: two to four seconds.
+    /// Starts a server on free ports and waits until it accepts requests, which takes two to four seconds.
     pub async fn start() -> Result<Self> {
         let program = environment::weed()?;
         Self::start_by(move || seaweedfs::SeaweedFs::start(&program)).await
     }
 
-    /// As [`SeaweedFs::start`], in a version that takes upload ids and versions for paths.
+    /// Like [`SeaweedFs::start`], but in a version that treats upload ids and versions as paths.
     pub async fn start_older() -> Result<Self> {
         let program = environment::older_weed()?;
         Self::start_by(move || seaweedfs::SeaweedFs::start_older(&program)).await
@@ -36,23 +36,23 @@ impl SeaweedFs {
         Ok(Self { endpoint: inner.endpoint(), inner: Some(inner) })
     }
 
-    /// Where S3 requests go, as `http://127.0.0.1:PORT`; the same after a restart.
+    /// The S3 endpoint, `http://127.0.0.1:PORT`. A restart doesn't change it.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// Makes an empty bucket; an existing one stays as it is.
+    /// Creates an empty bucket. An existing bucket is left unchanged.
     pub async fn create_bucket(&mut self, name: &str) -> Result<()> {
         let name = name.to_owned();
         self.step(move |server| server.create_bucket(&name)).await
     }
 
-    /// Stops it at once: connections are refused from now on.
+    /// Stops the server immediately. Connections are then refused.
     pub async fn stop(&mut self) -> Result<()> {
         self.step(seaweedfs::SeaweedFs::stop).await
     }
 
-    /// Starts it again on the same ports with the same data, and waits until it takes requests.
+    /// Starts the server again on the same ports with the same data, and waits until it accepts requests.
     pub async fn start_again(&mut self) -> Result<()> {
         self.step(seaweedfs::SeaweedFs::start_again).await
     }

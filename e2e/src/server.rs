@@ -9,12 +9,12 @@ use serde_json::json;
 
 use crate::{Call, Error, Person, Result};
 
-/// A running `bucketry serve`. Dropping it kills it; a temporary data directory goes too.
+/// A running `bucketry serve`. Dropping it kills it and removes a temporary data directory.
 ///
-/// A step that is dropped before it is done still runs to its end in the background, and then kills the server.
+/// A step that is dropped before it has finished continues in the background, and then kills the server.
 #[derive(Debug)]
 pub struct Server {
-    // Moves to a blocking thread while a step is under way.
+    // Moved to a blocking thread while a step runs.
     inner: Option<Bucketry>,
     api: String,
     gateway: Option<String>,
@@ -23,7 +23,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts it and waits until it says that it is ready.
+    /// Starts a server and waits until it is ready.
     pub async fn start(options: Options) -> Result<Self> {
         let inner = tokio::task::spawn_blocking(move || Bucketry::start(options)).await??;
         Ok(Self {
@@ -35,47 +35,48 @@ impl Server {
         })
     }
 
-    /// Where the API listens, as `http://127.0.0.1:PORT`; another port after a restart.
+    /// The API's URL, `http://127.0.0.1:PORT`. A restart changes the port.
     pub fn api(&self) -> &str {
         &self.api
     }
 
-    /// Where S3 requests are taken, if this server has a gateway.
+    /// The gateway's URL, if this server has a gateway.
     pub fn gateway(&self) -> Option<&str> {
         self.gateway.as_deref()
     }
 
-    /// Its data directory.
+    /// The server's data directory.
     pub fn data_dir(&self) -> &std::path::Path {
         &self.data_dir
     }
 
-    /// The address of the PostgreSQL database that its registry is in; none for the embedded one.
+    /// The URL of the PostgreSQL database with the registry. None for the embedded database.
     pub fn database(&self) -> Option<&str> {
         self.database.as_deref()
     }
 
-    /// Everything that it printed so far, on both outputs, before and after restarts.
+    /// Everything that the server has printed so far, on both outputs, including before restarts.
     pub fn log(&self) -> String {
         self.inner.as_ref().map(Bucketry::log).unwrap_or_default()
     }
 
-    /// Its process id while it runs.
+    /// The process id, while the server runs.
     pub fn process_id(&self) -> Option<u32> {
         self.inner.as_ref().and_then(Bucketry::process_id)
     }
 
-    /// Kills it without warning (SIGKILL).
+    /// Kills the server (SIGKILL).
     pub async fn kill_hard(&mut self) -> Result<()> {
         in_background(&mut self.inner, Bucketry::kill_hard).await
     }
 
-    /// Asks it to end (SIGTERM) and waits for its exit status; `None` if it didn't run.
+    /// Stops the server (SIGTERM) and waits for its exit status. `None` if it isn't running.
     pub async fn terminate(&mut self) -> Result<Option<ExitStatus>> {
         in_background(&mut self.inner, Bucketry::terminate).await
     }
 
-    /// Starts it again on the same data directory, killing it first if it still runs, and waits until it is ready.
+    /// Starts the server again on the same data directory and waits until it is ready. A running server is killed
+    /// first.
     pub async fn restart(&mut self) -> Result<()> {
         let (api, gateway) = in_background(&mut self.inner, |server| {
             server.start_again()?;
@@ -86,12 +87,12 @@ impl Server {
         Ok(())
     }
 
-    /// Logs the first owner in and answers the access token.
+    /// Logs the first owner in and returns the access token.
     pub async fn log_in(&self) -> Result<String> {
         self.log_in_as(OWNER_EMAIL, OWNER_PASSWORD).await
     }
 
-    /// Logs somebody in and answers the access token.
+    /// Logs a user in and returns the access token.
     pub async fn log_in_as(&self, email: &str, password: &str) -> Result<String> {
         let answer =
             self.post("/user/login").json(&json!({ "email": email, "password": password })).send().await?;
@@ -104,7 +105,7 @@ impl Server {
         Ok(Person::new(self, &self.log_in().await?))
     }
 
-    /// A call of any method; `path` may carry a query.
+    /// A call with any method. `path` may include a query.
     pub fn call(&self, method: Method, path: &str) -> Call {
         Call::new(method, &self.api, path)
     }
@@ -130,13 +131,13 @@ impl Server {
     }
 }
 
-/// Runs a blocking step on what `slot` holds, away from the threads that drive the journey.
+/// Runs a blocking step on the contents of `slot`, on another thread than those that run the journey.
 pub(crate) async fn in_background<S: Send + 'static, T: Send + 'static>(
     slot: &mut Option<S>,
     act: impl FnOnce(&mut S) -> bucketry_test_servers::Result<T> + Send + 'static,
 ) -> Result<T> {
     let Some(mut server) = slot.take() else {
-        let lost = "an earlier step on this server was dropped halfway".to_owned();
+        let lost = "an earlier step on this server was dropped before it finished".to_owned();
         return Err(Error::NoAnswer { call: "server".to_owned(), reason: lost });
     };
     let (server, outcome) = tokio::task::spawn_blocking(move || {

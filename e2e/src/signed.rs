@@ -1,5 +1,5 @@
-//! Requests to a gateway, signed as the Amazon S3 API reference tells it (AWS Signature Version 4): for journeys that
-//! must know each byte and each moment, which the clients that people have keep to themselves.
+//! Requests to a gateway, signed as the Amazon S3 API reference describes (AWS Signature Version 4). They are for
+//! journeys that must control every byte and every moment, which S3 clients don't allow.
 
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
@@ -13,20 +13,20 @@ const SIGNED_HEADERS: &str = "host;x-amz-content-sha256;x-amz-date";
 const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
 
 impl RepositoryAccess {
-    /// A signed call for an object of the bucket; `key` and what a query it carries are written as they are sent.
+    /// A signed call for an object of the bucket. `key` may include a query; both are sent unchanged.
     pub fn object(&self, method: Method, key: &str) -> Call {
         self.signed(method, &format!("/{}/{key}", self.bucket), SignedDuration::ZERO)
     }
 
-    /// A signed call to a path, by a clock that is `ahead` of this machine's. A query is in the order of its names, each
-    /// with `=`.
+    /// A signed call to a path, by a clock that is `ahead` of this machine's. The query must be sorted by name, and
+    /// every parameter must have a `=`.
     pub fn signed(&self, method: Method, path: &str, ahead: SignedDuration) -> Call {
         let headers = self.signature(&method, path, ahead);
         let call = Call::new(method, &self.endpoint, path);
         headers.iter().fold(call, |call, (name, value)| call.header(name, value))
     }
 
-    /// What signs a call, as headers, for who sends it on a connection of their own.
+    /// The headers that sign a call, for journeys that send it on their own connection.
     pub fn signature(
         &self,
         method: &Method,
@@ -60,7 +60,7 @@ impl RepositoryAccess {
         ]
     }
 
-    /// The gateway's host and port.
+    /// The gateway's `HOST:PORT`.
     pub fn host(&self) -> &str {
         self.endpoint.strip_prefix("http://").unwrap_or(&self.endpoint)
     }

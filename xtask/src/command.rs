@@ -15,8 +15,8 @@ pub(crate) type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 pub(crate) fn cargo(root: &Path) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root);
-    // `cargo run` sets these variables for this program. Build scripts that depend on them, and everything that depends
-    // on those, would be rebuilt each time this task alternates with a cargo command called by hand.
+    // `cargo run` sets these variables for this program. Build scripts that depend on them, and everything that
+    // depends on those, would be rebuilt each time this task alternates with a cargo command called by hand.
     for (name, _) in std::env::vars_os() {
         if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|kind| name.to_string_lossy().starts_with(kind)) {
             command.env_remove(name);

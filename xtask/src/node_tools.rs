@@ -23,7 +23,8 @@ pub(crate) struct NodeTools {
 }
 
 impl NodeTools {
-    /// Installs the packages of the lock file, unless exactly these are already installed. Scripts of packages are not run.
+    /// Installs the packages of the lock file, unless exactly these are already installed. Scripts of packages are
+    /// not run.
     ///
     /// Concurrent runs wait for each other here.
     pub(crate) fn install(workspace: &Workspace) -> Result<Self> {
@@ -66,7 +67,8 @@ impl NodeTools {
     }
 }
 
-/// Resolves the wanted packages into the lock file. The lock file names no registry, so that any registry can be used.
+/// Resolves the wanted packages into the lock file. The lock file names no registry, so that any registry can be
+/// used.
 pub(crate) fn lock(workspace: &Workspace) -> Result {
     node()?;
     let mut resolve = npm(&workspace.root.join(FOLDER));

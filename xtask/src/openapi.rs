@@ -1,5 +1,5 @@
-//! Checks the OpenAPI document against the running binary: schemathesis generates valid and invalid requests from the
-//! document, and compares every response with it.
+//! Checks the OpenAPI document against the running binary: schemathesis generates valid and invalid requests from
+//! the document, and compares every response with it.
 
 use std::path::Path;
 use std::process::Command;
@@ -28,8 +28,8 @@ const SEED: &str = "20251122";
 /// Time limit of the whole check, which takes about a minute; only a server that hangs exceeds it.
 const AT_MOST: Duration = Duration::from_mins(4);
 
-/// Starts a server, registers a bucket and checks first the operations on that bucket, then all operations. Fails if a
-/// response doesn't match the document.
+/// Starts a server, registers a bucket and checks first the operations on that bucket, then all operations. Fails
+/// if a response doesn't match the document.
 pub(crate) fn check(workspace: &Workspace, tools: &Tools, servers: &Servers, binary: &Path) -> Result {
     let server = Bucketry::start(Options::new(binary))?;
     let scratch = tempfile::tempdir()?;
@@ -48,8 +48,8 @@ const ENDS_SESSIONS: &str = r"^/(user/logout|token/\{)";
 fn all_operations(fuzzer: &Fuzzer<'_>, server: &Bucketry) -> Result {
     let owner = Owner::log_in(server)?;
     let bucket = owner.register_bucket(fuzzer.servers)?;
-    // Operations on the existing bucket come first: schemathesis learns ids from responses, so a later run may delete
-    // it. Operations that end the session come last, because the others need it.
+    // Operations on the existing bucket come first: schemathesis learns ids from responses, so a later run may
+    // delete it. Operations that end the session come last, because the others need it.
     let real_id = format!("[parameters]\n\"path.bucketId\" = \"{bucket}\"\n");
     fuzzer.run(&owner, &real_id, &["--include-path-regex", r"/bucket/\{", "--exclude-method", "DELETE"])?;
     fuzzer.run(&owner, "", &["--exclude-path-regex", ENDS_SESSIONS])?;
@@ -71,7 +71,8 @@ struct Fuzzer<'a> {
 }
 
 impl Fuzzer<'_> {
-    /// Runs schemathesis reproducibly over the operations that `filter` selects, with `settings` as its configuration.
+    /// Runs schemathesis reproducibly over the operations that `filter` selects, with `settings` as its
+    /// configuration.
     fn run(&self, owner: &Owner, settings: &str, filter: &[&str]) -> Result {
         let configuration = self.scratch.join("schemathesis.toml");
         std::fs::write(&configuration, settings)?;

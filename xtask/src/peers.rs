@@ -1,5 +1,5 @@
-//! Installs the programs that the gateway is compared with under `target/bench-tools`. Nothing is installed into the
-//! system.
+//! Installs the programs that the gateway is compared with under `target/bench-tools`. Nothing is installed into
+//! the system.
 
 use std::ffi::OsString;
 use std::fs;
@@ -32,8 +32,8 @@ pub(crate) fn nginx(workspace: &Workspace) -> Option<PathBuf> {
     }
 }
 
-/// `s3s-proxy` from crates.io, built with the locked dependencies of its release. None if it can't be built; the reason
-/// is printed.
+/// `s3s-proxy` from crates.io, built with the locked dependencies of its release. None if it can't be built; the
+/// reason is printed.
 pub(crate) fn s3s_proxy(workspace: &Workspace) -> Option<PathBuf> {
     // The newest version that the project's toolchain can build.
     const VERSION: &str = "0.14.1";
@@ -67,8 +67,9 @@ fn answers(program: &Path, question: &str) -> bool {
     program.exists() && command::succeeds(Command::new(program).arg(question))
 }
 
-/// Downloads a package of the machine's Debian or Ubuntu and unpacks it into a directory of the same name. The package
-/// lists are downloaded into a separate directory, so that this needs no privileges and leaves the system unchanged.
+/// Downloads a package of the machine's Debian or Ubuntu and unpacks it into a directory of the same name. The
+/// package lists are downloaded into a separate directory, so that this needs no privileges and leaves the system
+/// unchanged.
 fn unpack(dir: &Path, package: &str) -> Result {
     let apt = dir.join("apt");
     for folder in ["lists/partial", "cache/archives/partial"] {

@@ -80,8 +80,8 @@ pub(crate) fn run(selection: &Selection) -> Result {
     if tally.failed > 0 { Err("tests failed".into()) } else { Ok(()) }
 }
 
-/// Builds the binary if the tests run it. For a complete run, all tests are built in the same graph: the features of
-/// dependencies are resolved once, so nothing is compiled twice.
+/// Builds the binary if the tests run it. For a complete run, all tests are built in the same graph: the features
+/// of dependencies are resolved once, so nothing is compiled twice.
 fn build(workspace: &Workspace, selection: &Selection) -> Result {
     let mut build = command::cargo(&workspace.root);
     build.args(["build", "--workspace", "--bin", "bucketry"]);
@@ -95,8 +95,8 @@ fn build(workspace: &Workspace, selection: &Selection) -> Result {
     command::run(&mut build)
 }
 
-/// Whether the runner's arguments select the journeys, the only tests that start the binary. Tests of a single crate
-/// should not wait until all crates compile.
+/// Whether the runner's arguments select the journeys, the only tests that start the binary. Tests of a single
+/// crate should not wait until all crates compile.
 fn runs_the_binary(args: &[String]) -> bool {
     !selects_packages(args) || args.iter().any(|arg| arg.contains("bucketry-e2e"))
 }

@@ -13,8 +13,8 @@ const LONGEST: usize = 600;
 /// Extensions of files that people write as code.
 const SOURCE: [&str; 7] = ["rs", "py", "sh", "js", "css", "html", "sql"];
 
-/// Words that no committed text may contain, and what to do instead. They are concatenated so that this file passes its
-/// own check.
+/// Words that no committed text may contain, and what to do instead. They are concatenated so that this file passes
+/// its own check.
 const FORBIDDEN: [(&str, &str); 4] = [
     (concat!("/wo", "rk/"), "is a path of one machine; write a relative path"),
     (concat!("/ro", "ot/."), "is a path of one machine; write a relative path"),

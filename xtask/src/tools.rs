@@ -109,8 +109,8 @@ impl Tools {
     }
 }
 
-/// Resolves the wanted packages for every supported Python and platform, with hashes, into the lock files, including
-/// that of Node.js. Locked versions are retained where possible.
+/// Resolves the wanted packages for every supported Python and platform, with hashes, into the lock files,
+/// including that of Node.js. Locked versions are retained where possible.
 pub(crate) fn lock() -> Result {
     let workspace = Workspace::find()?;
     let venv = workspace.target.join("lock-tools");
@@ -141,7 +141,9 @@ fn install_into(venv: &Path, stamp: &Path, python: &Path, lock_file: &Path) -> R
     if fs::read_to_string(stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
-    command::complain("installing test servers and tools (only once; about 500 MB under the target directory)");
+    command::complain(
+        "installing test servers and tools (only once; about 500 MB under the target directory)",
+    );
     remove_if_there(stamp)?;
     make_venv(python, venv)?;
     let mut pip = Command::new(venv.join("bin/python"));

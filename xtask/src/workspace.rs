@@ -24,10 +24,7 @@ impl Workspace {
         ask.args(["metadata", "--no-deps", "--format-version=1", "--manifest-path"]).arg(manifest);
         let response: Value = serde_json::from_str(&command::output(&mut ask)?)?;
         let path = |name: &str| {
-            response[name]
-                .as_str()
-                .map(PathBuf::from)
-                .ok_or_else(|| format!("cargo metadata lacks {name}"))
+            response[name].as_str().map(PathBuf::from).ok_or_else(|| format!("cargo metadata lacks {name}"))
         };
         Ok(Self { root: path("workspace_root")?, target: path("target_directory")? })
     }

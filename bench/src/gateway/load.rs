@@ -77,8 +77,8 @@ pub(crate) struct Comparison {
     pub(crate) failed: Vec<(String, String)>,
 }
 
-/// Measures all sides alternately, in rotating order, after one round that is discarded. If the first side fails, the
-/// comparison fails; any other side that fails is left out of the following rounds.
+/// Measures all sides alternately, in rotating order, after one round that is discarded. If the first side fails,
+/// the comparison fails; any other side that fails is left out of the following rounds.
 pub(crate) async fn compare(sides: &[LoadSide], work: &Work, rounds: usize) -> Result<Comparison> {
     let mut measured: Vec<Result<Vec<LoadRound>>> = Vec::new();
     for side in sides {

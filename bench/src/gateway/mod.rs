@@ -366,8 +366,8 @@ struct MeasuredSide {
     missing: Vec<(&'static str, String)>,
 }
 
-/// G3 with nothing pinned, where the gateway hashes on a different thread than the one that moves the bytes. Load and
-/// storage run on the same cores, and nginx has one worker per core.
+/// G3 with nothing pinned, where the gateway hashes on a different thread than the one that moves the bytes. Load
+/// and storage run on the same cores, and nginx has one worker per core.
 async fn writes_on_all_cores(plan: &Plan) -> Result<MeasuredSide> {
     report::complain("G3 large writes on all cores");
     let storage = Objects::start()?;

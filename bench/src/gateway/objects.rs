@@ -1,5 +1,6 @@
-//! The storage behind the gateway and its peers: a separate process that returns objects of a fixed content immediately
-//! and accepts any object. It lists its objects, for peers that check before they read and after they wrote.
+//! The storage behind the gateway and its peers: a separate process that returns objects of a fixed content
+//! immediately and accepts any object. It lists its objects, for peers that check before they read and after they
+//! wrote.
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};

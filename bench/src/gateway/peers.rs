@@ -1,4 +1,5 @@
-//! The gateway's peers over the same storage: nginx, which doesn't authenticate, and rclone and s3s-proxy, which do.
+//! The gateway's peers over the same storage: nginx, which doesn't authenticate, and rclone and s3s-proxy, which
+//! do.
 
 use std::fs;
 use std::path::Path;

@@ -29,8 +29,8 @@ pub(crate) struct Signer {
     made: RefCell<SignedRequest>,
 }
 
-/// The headers of the current second. Equal requests within a second have equal signatures, so that the load generator
-/// needs little CPU.
+/// The headers of the current second. Equal requests within a second have equal signatures, so that the load
+/// generator needs little CPU.
 #[derive(Debug, Clone, Default)]
 struct SignedRequest {
     second: i64,

@@ -5,7 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use http::{HeaderMap, HeaderValue};
 
-/// The ETag of written objects. It isn't in the form of an MD5 sum, which clients would compare with what they sent.
+/// The ETag of written objects. It isn't in the form of an MD5 sum, which clients would compare with what they
+/// sent.
 pub(super) const WRITTEN_ETAG: &str = "\"d41d8cd98f00b204e9800998ecf8427e-80\"";
 /// The header in which clients store an object's modification time.
 pub(super) const OWN_TIME: &str = "x-amz-meta-mtime";
