@@ -35,7 +35,7 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     report::complain("a node without buckets");
     let empty_directory = tempfile::tempdir()?;
     Deployment::start(options(&plan.bucketry, empty_directory.path())).await?.stop()?;
-    // Its cost is constant, so there is nothing to wait for.
+    // The cost is constant, so there is nothing to wait for.
     let empty = watch(plan, empty_directory.path(), &origin, 0, Duration::from_secs(20), window / 3).await?;
 
     report::complain(&format!("registering {buckets} buckets"));

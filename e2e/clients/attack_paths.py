@@ -1,5 +1,5 @@
-"""Sends upload ids and versions that are paths to the gateway, as somebody who holds keys of one repository would, and
-prints what came of each: its status and code, and what was read.
+"""Sends upload ids and versions that are paths to the gateway, like an attacker with keys of one repository, and prints
+the result of each: its status and code, and what was read.
 
 arguments: the bucket's own S3 server, key and secret there, and the access key and secret of a READ key"""
 
@@ -29,7 +29,7 @@ writer = client(GATEWAY, os.environ["MATRIX_KEY"], os.environ["MATRIX_SECRET"])
 
 
 def everything():
-    """All that the server keeps, past the gateway."""
+    """Everything that the server stores, read without the gateway."""
     found = {}
     for bucket in sorted(one["Name"] for one in there.list_buckets()["Buckets"]):
         found[bucket] = {}
@@ -60,14 +60,14 @@ def status(answer):
 
 
 def prepare():
-    # Stored before the bucket kept versions: the server keeps those elsewhere.
+    # Stored before versioning was enabled: the server stores such objects elsewhere.
     there.put_object(Bucket=BUCKET, Key="folderB/plain.txt", Body=b"a secret of folder B")
     there.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     there.put_object(Bucket=BUCKET, Key="folderC/kept.txt", Body=b"kept")
     there.put_object(Bucket="unknown", Key="theirs.txt", Body=b"a bucket that Bucketry does not know")
     writer.put_object(Bucket=BUCKET, Key="own.txt", Body=b"own")
     begun = writer.create_multipart_upload(Bucket=BUCKET, Key="large")["UploadId"]
-    # What the server itself calls it, as everybody knew it before ids were sealed.
+    # The server's own upload id, which clients knew before ids were sealed.
     own = there.list_multipart_uploads(Bucket=BUCKET)["Uploads"]
     return begun, next(one["UploadId"] for one in own if one["Key"] == "folderA/large")
 

@@ -1,4 +1,4 @@
-// @aws-sdk/client-s3 v3, found under MATRIX_NODE_MODULES.
+// @aws-sdk/client-s3 v3, installed in BUCKETRY_TEST_NODE_MODULES.
 import { createRequire } from "node:module";
 import assert from "node:assert/strict";
 

@@ -88,7 +88,7 @@ class S5cmd(Aws):
 
     @classmethod
     def names(cls, under):
-        # Date, time, size, and a name under the prefix that may hold spaces.
+        # Date, time, size, and a name under the prefix that may contain spaces.
         return [key(under) + line.split(maxsplit=3)[3] for line in cls.s3("ls", cls.url(under) + "*").splitlines()]
 
     @classmethod

@@ -1,4 +1,4 @@
-"""boto3, telling what it sent and received: one JSON object of figures, for comparing with a gateway's statistics."""
+"""Uses boto3 and prints what it sent and received as one JSON object, to compare it with a gateway's statistics."""
 
 import json
 import os
@@ -78,7 +78,7 @@ refused("404", s3.head_object, Key="there-is-none")
 refused("BadDigest", s3.put_object, Key="damaged", Body=b"damaged", ContentMD5="1B2M2Y8AsgTpgAmY7PhCfg==")
 s3.upload_file(
     sys.argv[0], BUCKET, "whole", Config=TransferConfig(multipart_threshold=1 << 30, use_threads=False))
-if sys.argv[1:] == ["without multipart"]:  # the emulator of Google has none
+if sys.argv[1:] == ["without multipart"]:  # not supported by the Google emulator
     refused("InvalidRequest", s3.create_multipart_upload, Key="parts")
     put("parts", (5 << 20) + 3_000)
 else:

@@ -1,5 +1,5 @@
-"""What every client of the matrix is put to, and how the outcome is told: one JSON object, operation -> "ok", or the
-reason. A client that has no such operation leaves it out."""
+"""The operations that every client of the matrix runs. Prints one JSON object that maps each operation to "ok" or the
+reason of the failure. Operations that a client doesn't have are omitted."""
 
 import hashlib
 import json
@@ -11,11 +11,11 @@ ENDPOINT = os.environ["MATRIX_ENDPOINT"]
 KEY = os.environ["MATRIX_KEY"]
 SECRET = os.environ["MATRIX_SECRET"]
 BUCKET = os.environ["MATRIX_BUCKET"]
-ROOM = os.environ["MATRIX_ROOM"]  # a directory of the client's own
-PREFIX = os.environ["MATRIX_PREFIX"]  # keys of the client's own
+ROOM = os.environ["MATRIX_ROOM"]  # a separate directory for the client
+PREFIX = os.environ["MATRIX_PREFIX"]  # a separate prefix for the client's keys
 
 SMALL = b"first light\n" * 50
-# Two parts of 5 MiB and a rest.
+# Two parts of 5 MiB and a remainder.
 LARGE = hashlib.sha256(b"large").digest() * (11 * 1024 * 1024 // 32) + b"rest"
 ODD = "with space/plus+and%25/\u00e9\u4e2d \U0001f600/a=b&c.txt"
 
@@ -48,7 +48,7 @@ def same(got, wanted, what="content"):
 
 
 class Lacking(Exception):
-    """The client has no such operation."""
+    """The client doesn't have this operation."""
 
 
 def run(operations):
@@ -61,7 +61,7 @@ def run(operations):
             told[name] = "ok"
         except Lacking:
             pass
-        except Exception as error:  # whatever a client raises is the finding
+        except Exception as error:  # any exception of a client is a finding
             if os.environ.get("MATRIX_TRACE"):
                 traceback.print_exc()
             text = " ".join(f"{type(error).__name__}: {error}".split())

@@ -1,5 +1,5 @@
-"""boto3's presigned URLs that must not be taken: one JSON object, case -> [status, code, message]. The first argument is
-a key that is there, the second one that isn't."""
+"""Sends presigned URLs of boto3 that must be refused. Prints one JSON object, case -> [status, code, message]. The first
+argument is a key that exists, the second a key that doesn't."""
 
 import datetime
 import json
@@ -40,7 +40,7 @@ def ask(case, url, method="GET"):
 
 
 class AnHourAgo:
-    """Lets boto3 sign with an old date."""
+    """Makes boto3 sign with an old date."""
 
     def __enter__(self):
         self.now = botocore.auth.get_current_datetime

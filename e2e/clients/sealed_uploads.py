@@ -1,4 +1,4 @@
-"""One step of an upload in parts through the gateway; prints the upload ids that the client was told.
+"""Does one step of a multipart upload through the gateway and prints the upload ids that the client received.
 
 arguments: begin KEY | list KEY | part KEY ID NUMBER | complete KEY ID"""
 

@@ -1,4 +1,4 @@
-//! A storage server goes away and comes back, and so does the node: whoever looks sees it, with the reason.
+//! A storage server goes down and comes back, and so does the node: status and reason show everywhere.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ async fn until(owner: &Person, id: &str, status: &str) -> Result<()> {
     eventually(&what, SOON, async || owner.status_of(id).await, |seen| seen == status).await.map(drop)
 }
 
-/// What the one node says of a bucket, and what it kept of the day.
+/// The node's status of a bucket, and its record of the day.
 async fn told_by_node(owner: &Person, id: &str) -> Result<(Value, Value)> {
     let status = owner.get(&format!("/bucket/{id}/status")).send().await?.json_with_status(200)?;
     let node = status["nodeStatus"][0].clone();
@@ -40,7 +40,7 @@ async fn a_storage_server_goes_away_and_comes_back() -> Result<()> {
     let body = s3_bucket("Photos", OPEN_BUCKET, store.endpoint(), &owner.workspace().await?);
     let id = owner.register(&body).await?;
     until(&owner, &id, "ONLINE").await?;
-    // The validation is the first report; the node's own first probe has no earlier one that it could be an outlier of.
+    // The validation is the first report. The node's first probe decides alone, so it must not meet the outage.
     let look = async || told_by_node(&owner, &id).await;
     eventually("the node's own probe", SOON, look, |(_, day)| day["probes"].as_u64() >= Some(2)).await?;
 
@@ -51,10 +51,10 @@ async fn a_storage_server_goes_away_and_comes_back() -> Result<()> {
     assert_eq!(day["node_status"], "OFFLINE");
     assert_eq!(day["last_error"]["error_code"], "CONNECTION_REFUSED", "{day}");
     assert!(text(&day["last_error"]["message"]).contains(' '), "the reason is a sentence: {day}");
-    assert!(day["failures"].as_u64() >= Some(2), "one failure alone changes nothing: {day}");
-    assert!(owner.bucket(&id).await?["latency_ms"].is_null(), "a bucket that nobody reaches has no latency");
+    assert!(day["failures"].as_u64() >= Some(2), "a single failure doesn't change the status: {day}");
+    assert!(owner.bucket(&id).await?["latency_ms"].is_null(), "an unreachable bucket has no latency");
     let offline = r#"bucketry_node_buckets{node="embedded",status="OFFLINE"} 1"#;
-    eventually("metrics telling it", SOON, async || metrics(&server).await, |text| text.contains(offline))
+    eventually("metrics showing it", SOON, async || metrics(&server).await, |text| text.contains(offline))
         .await?;
 
     store.start_again().await?;
@@ -64,7 +64,10 @@ async fn a_storage_server_goes_away_and_comes_back() -> Result<()> {
         eventually("the day's record", SOON, look, |(_, day)| day["node_status"] == "ONLINE").await?;
     let uptime = day["perc_uptime"].as_f64().unwrap();
     assert!(uptime > 0.0 && uptime < 100.0, "{day}");
-    assert_eq!(day["last_error"]["error_code"], "CONNECTION_REFUSED", "the day keeps its last error: {day}");
+    assert_eq!(
+        day["last_error"]["error_code"], "CONNECTION_REFUSED",
+        "the day retains its last error: {day}"
+    );
     Ok(())
 }
 
@@ -81,7 +84,7 @@ async fn requests_tell_an_outage_and_its_end_long_before_the_next_probe() -> Res
     until(&owner, &id, "ONLINE").await?;
 
     store.stop().await?;
-    // An application goes on asking.
+    // An application keeps sending requests.
     let asked = async || {
         let response = access.object(Method::GET, "a").send().await?;
         Ok((response.status, told_by_node(&owner, &id).await?.0))
@@ -92,12 +95,12 @@ async fn requests_tell_an_outage_and_its_end_long_before_the_next_probe() -> Res
     assert_eq!(node["lastError"], "CONNECTION_REFUSED", "{node}");
     assert!(text(&node["statusReason"]).contains(' '), "the reason is a sentence: {node}");
     assert_eq!(owner.status_of(&id).await?, "OFFLINE");
-    // What the failing requests gave cause for is over: now the next probe is an hour off.
+    // Waits for the last probe that failing requests cause; the next regular probe is an hour away.
     let response = async || Ok(told_by_node(&owner, &id).await?.0["lastUpdated"].clone());
     eventually("a last failing probe", SOON, response, |at| *at != node["lastUpdated"]).await?;
 
     store.start_again().await?;
-    // The gateway leaves it alone for some seconds; the first request that is served is news.
+    // The circuit breaker refuses requests for some seconds. The first request that succeeds causes a probe.
     let served = async || Ok(access.object(Method::GET, "a").send().await?.status);
     eventually("a request being served", SOON, served, |status| *status == 200).await?;
     until(&owner, &id, "ONLINE").await?;
@@ -139,7 +142,7 @@ print(json.dumps('deleted'))
     run_python(SCRIPT, &[endpoint, name, admin.key, admin.secret]).await.map(drop)
 }
 
-/// Sets back by 61 s when nodes were last heard of: what a real wait of a minute would do to a server at rest.
+/// Sets the last contact of all nodes back by 61 s, instead of waiting for a minute.
 const LONG_SILENCE: &str = r"
 import json, sqlite3, sys
 database = sqlite3.connect(f'{sys.argv[1]}/bucketry.db')
@@ -173,7 +176,11 @@ async fn buckets_of_a_silent_node_are_disconnected_until_it_is_back() -> Result<
     assert_eq!((&node["status"], &day["node_status"]), (&json!("DISCONNECTED"), &json!("DISCONNECTED")));
     let ready = alone.get("/ready").send().await?.json_with_status(503)?;
     assert_eq!((&ready["database"], &ready["node"]), (&json!(true), &json!(false)));
-    assert_eq!(alone.get("/health").send().await?.status, 200, "alive, though it can't do its work");
+    assert_eq!(
+        alone.get("/health").send().await?.status,
+        200,
+        "the process is alive although it isn't ready"
+    );
 
     let new = with(&body, &json!({ "name": "New" }));
     let validation = without_node.call(Method::POST, &format!("/bucket/{id}/validate"));
@@ -186,7 +193,7 @@ async fn buckets_of_a_silent_node_are_disconnected_until_it_is_back() -> Result<
     assert_eq!(without_node.status_of(&unchecked).await?, "DISCONNECTED");
     let status =
         without_node.get(&format!("/bucket/{unchecked}/status")).send().await?.json_with_status(200)?;
-    assert!(list(&status["nodeStatus"]).is_empty(), "no node has ever looked: {status}");
+    assert!(list(&status["nodeStatus"]).is_empty(), "no node has ever probed it: {status}");
 
     drop(alone);
     server.restart().await?;

@@ -1,5 +1,5 @@
-//! What is changed in the registry holds at the gateway soon after, for new requests; those in flight end as they began.
-//! The times are measured from the answer to the change, and printed.
+//! Changes in the registry soon apply to new requests at the gateway; requests in flight finish as they began. The
+//! time from the response to the change is measured and printed.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-/// On a machine at rest it is a tenth of a second.
+/// Time limit for a change to apply. On an idle machine it takes a tenth of a second.
 const AT_MOST: Duration = Duration::from_secs(5);
 
-/// Makes a change and waits until requests are answered with this status because of it; tells how long that took.
+/// Makes a change, waits until requests get this status because of it, and returns a line with the time this took.
 async fn holds_soon(
     what: &str,
     change: bucketry_e2e::Call,
@@ -31,7 +31,7 @@ async fn holds_soon(
     Ok(format!("{what}: in force after {} ms", since.elapsed().as_millis()))
 }
 
-/// A server with a bucket in a repository, its bucket's id and a folder of the journey's own.
+/// A server with a bucket in a dedicated folder of a repository, and the bucket's id.
 async fn deployment(endpoint: &str, folder: &str) -> Result<(Server, Person, String, RepositoryAccess)> {
     let server = Server::start(options()?.env("BUCKETRY_PROBE_INTERVAL", "3600")).await?;
     let owner = server.owner().await?;
@@ -75,10 +75,10 @@ async fn changes_of_a_repository_and_its_keys_hold_within_seconds() -> Result<()
     );
     let elsewhere = json!({ "repoBuckets": attached(&id, &format!("{folder}-other")) });
     let moved = owner.put(&repository, &elsewhere);
-    // Storing works again as soon as the bucket is back, in another folder.
+    // Writes work again as soon as the bucket is back, in another folder.
     let look = async || Ok(access.object(Method::PUT, "there").send().await?.status);
     eprintln!("{}", holds_soon("a bucket put back into another folder", moved, look, 200).await?);
-    assert_eq!(get(&access, "here").await?, 404, "it lies in the folder before");
+    assert_eq!(get(&access, "here").await?, 404, "it is in the previous folder");
     assert_eq!(get(&access, "there").await?, 200);
 
     let path = format!("{repository}/apikey");
@@ -90,12 +90,12 @@ async fn changes_of_a_repository_and_its_keys_hold_within_seconds() -> Result<()
         ..access.clone()
     };
     let read = async || get(&reader, "there").await;
-    eventually("a new key being let in", AT_MOST, read, |status| *status == 200).await?;
+    eventually("a new key being accepted", AT_MOST, read, |status| *status == 200).await?;
     let revoked = owner.delete(&format!("{path}/{}", text(&pair["id"])));
     eprintln!("{}", holds_soon("a revoked key", revoked, async || get(&reader, "there").await, 403).await?);
     let response = reader.object(Method::GET, "there").send().await?;
     assert!(response.text().contains("InvalidAccessKeyId"), "{}", response.text());
-    assert_eq!(get(&access, "there").await?, 200, "the other key is as it was");
+    assert_eq!(get(&access, "there").await?, 200, "the other key still works");
 
     let deleted = owner.delete(&repository);
     eprintln!(
@@ -113,7 +113,7 @@ async fn a_bucket_at_another_endpoint_is_used_there_within_seconds() -> Result<(
     let (_server, owner, id, access) = deployment(&first.endpoint(), &folder).await?;
     let look = async || put(&access, "here").await;
     eventually("the bucket being served", AT_MOST * 2, look, |()| true).await?;
-    // From now on what is answered comes by the other way.
+    // From now on, only the second endpoint returns the object.
     first.set(Fault::Answer(Answer::s3_error(404, "NoSuchKey", "")));
     assert_eq!(get(&access, "here").await?, 404);
     let change = json!({ "endpoint": second.endpoint(), "secret": ADMIN.secret });
@@ -141,18 +141,18 @@ async fn a_download_in_flight_ends_as_it_began_when_the_bucket_becomes_another()
     let renamed = RepositoryAccess { bucket: SCOPED_BUCKET.to_owned(), ..access.clone() };
     assert_eq!(get(&renamed, "large").await?, 404, "the other bucket has no such object");
     put(&renamed, "small").await?;
-    assert!(download.received() < SIZE / 2, "{} bytes had arrived before", download.received());
+    assert!(download.received() < SIZE / 2, "{} bytes had already arrived", download.received());
 
     let received = download.finish().await?;
     assert_eq!(received.len(), SIZE);
-    assert!(received == content, "it is the object as it was");
+    assert!(received == content, "the object is the original one");
     let back = owner.put(&format!("/bucket/{id}"), &bucket(OPEN_BUCKET));
     eprintln!("{}", holds_soon("the bucket before", back, async || get(&access, "large").await, 200).await?);
     assert_eq!(access.object(Method::DELETE, "large").send().await?.status, 204);
     Ok(())
 }
 
-/// A download of which nothing more is read until it is wanted.
+/// A download that is paused until [`Download::finish`].
 struct Download {
     stream: TcpStream,
     bytes: Vec<u8>,
@@ -178,7 +178,7 @@ impl Download {
         self.bytes.len()
     }
 
-    /// Reads the rest and answers the whole body.
+    /// Reads the rest and returns the whole body.
     async fn finish(mut self) -> Result<Vec<u8>> {
         self.stream.read_to_end(&mut self.bytes).await.map_err(Error::Files)?;
         let head = self.bytes.windows(4).position(|window| window == b"\r\n\r\n");
@@ -192,14 +192,14 @@ async fn the_last_use_of_a_key_is_told_within_seconds() -> Result<()> {
     let path = format!("/repo/{}/apikey", access.repository);
     let keys = async || Ok(owner.get(&path).send().await?.json_with_status(200)?["keys"][0].clone());
     let unused = keys().await?;
-    assert!(unused["lastUsedAt"].is_null(), "refused requests are no use of it: {unused}");
+    assert!(unused["lastUsedAt"].is_null(), "refused requests don't count as use: {unused}");
 
     let look = async || get(&access, "none").await;
     eventually("the bucket being served", AT_MOST * 2, look, |status| *status == 404).await?;
     let since = Instant::now();
     let response =
-        eventually("the use being told", AT_MOST * 4, keys, |key| key["lastUsedAt"].is_string()).await?;
-    eprintln!("the last use of a key: told after {} ms", since.elapsed().as_millis());
+        eventually("the use being shown", AT_MOST * 4, keys, |key| key["lastUsedAt"].is_string()).await?;
+    eprintln!("the last use of a key: shown after {} ms", since.elapsed().as_millis());
     let used: Timestamp = text(&response["lastUsedAt"]).parse().unwrap();
     let made: Timestamp = text(&response["createdAt"]).parse().unwrap();
     let apart = used.duration_since(made);

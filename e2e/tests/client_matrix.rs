@@ -1,5 +1,5 @@
-//! Every S3 client over every kind of provider: what works stays, and what doesn't is listed with its reason in
-//! `clients/known-failures.txt`.
+//! Every S3 client over every kind of provider. What works must keep working, and what doesn't is listed with the
+//! reason in `clients/known-failures.txt`.
 
 use std::path::Path;
 
@@ -33,8 +33,8 @@ async fn every_client_works_with_a_bucket_at_google() -> Result<()> {
     all_clients("gcs", &server, &owner, &body).await
 }
 
-/// Runs all clients, and compares what fails with what is known to. Leaves a table of all outcomes in the target
-/// directory, for who wants to read it.
+/// Runs all clients and compares their failures with the known ones. Writes a table of all outcomes to the target
+/// directory, for people to read.
 async fn all_clients(provider: &'static str, server: &Server, owner: &Person, body: &Value) -> Result<()> {
     let bucket = owner.register(body).await?;
     let access = owner.repository_access(server, "Matrix", &[(&bucket, text(&body["bucket"]))]).await?;

@@ -1,4 +1,5 @@
-//! A clock is wrong, at the client, at the server or at the provider: nothing is done, and it is said what to set right.
+//! The clock of the client, the server or the provider is wrong: nothing is done, and the error says what to
+//! correct.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(30);
 
-/// How many requests were sent to providers, once the bucket was probed and before it is again.
+/// The number of requests sent to providers. Call it between two probes of the bucket.
 async fn provider_requests(server: &Server) -> Result<u64> {
     let metrics = server.get("/metrics").send().await?.text();
     let line = metrics.lines().find_map(|line| line.strip_prefix("bucketry_provider_requests_total "));
@@ -44,18 +45,18 @@ async fn a_request_signed_an_hour_off_is_refused_before_it_gets_to_the_provider(
         assert!(response.text().contains("<Code>RequestTimeTooSkewed</Code>"), "{}", response.text());
         assert!(response.text().contains("Set the clock"), "{}", response.text());
     }
-    assert_eq!(provider_requests(&server).await?, before, "nothing went to the provider");
+    assert_eq!(provider_requests(&server).await?, before, "nothing was sent to the provider");
     let missing = access.signed(Method::GET, &path, SignedDuration::ZERO).send().await?;
     assert_eq!(missing.status, 404, "{}", missing.text());
 
-    // Less than the window is nobody's concern.
+    // A smaller difference than the window is accepted.
     assert_eq!(put(SignedDuration::from_mins(14)).await?.status, 200);
-    assert!(provider_requests(&server).await? > before, "the count would have shown it");
+    assert!(provider_requests(&server).await? > before, "the metric counts requests to the provider");
     assert_eq!(access.signed(Method::DELETE, &path, SignedDuration::ZERO).send().await?.status, 204);
     Ok(())
 }
 
-/// What `doctor` found in a check.
+/// The finding of one check of `doctor`.
 fn finding<'a>(findings: &'a Value, check: &str) -> &'a Value {
     list(findings).iter().find(|finding| finding["check"] == check).unwrap_or(&Value::Null)
 }
@@ -104,7 +105,7 @@ async fn doctor_tells_a_provider_that_refuses_the_servers_clock() -> Result<()> 
         with(&body, &json!({ "name": "Films", "endpoint": store.endpoint(), "skipValidation": true }));
     owner.register(&elsewhere).await?;
     let look = async || Ok(finding(&doctor(&terminal, &[]).await?, "provider clock").clone());
-    let response = eventually("doctor telling it", SOON, look, |response| response["ok"] == false).await?;
+    let response = eventually("doctor reporting it", SOON, look, |response| response["ok"] == false).await?;
     for word in ["\"Films\"", "NTP"] {
         assert!(text(&response["message"]).contains(word), "{word}: {response}");
     }
@@ -112,7 +113,7 @@ async fn doctor_tells_a_provider_that_refuses_the_servers_clock() -> Result<()> 
     Ok(())
 }
 
-/// What a clock that was two days ahead for a moment leaves behind.
+/// Changes the database as if the clock had been two days ahead for a moment.
 const AHEAD: [&str; 7] = [
     "UPDATE bucket_words SET at = at + 172800000000",
     "UPDATE day_records SET day = day + 2, last_at = last_at + 172800000000",
@@ -132,7 +133,7 @@ database.commit()
 print(json.dumps('done'))
 ";
 
-/// Runs statements in the database of a server that is stopped.
+/// Runs statements in the database of a stopped server.
 async fn change(server: &Server, statements: &[&str]) -> Result<()> {
     if let Some(database) = server.database() {
         return query(database, &statements.join("; ")).await.map(drop);
@@ -141,7 +142,7 @@ async fn change(server: &Server, statements: &[&str]) -> Result<()> {
     run_python(RUN, &[&[&*data_dir][..], statements].concat()).await.map(drop)
 }
 
-/// Waits until a time that is shown is of the present.
+/// Waits until a shown time is no longer in the future.
 async fn until_present(what: &str, look: impl AsyncFn() -> Result<Value>) -> Result<()> {
     let now = async || {
         let time: Timestamp = text(&look().await?).parse().unwrap_or(Timestamp::MAX);
@@ -170,13 +171,13 @@ async fn what_was_stored_of_the_future_does_not_win_over_the_present() -> Result
     };
     online(&owner, &id).await?;
     access.signed(Method::GET, &path, SignedDuration::ZERO).send().await?;
-    until_present("the key's use being told", async || used(&owner).await).await?;
+    until_present("the key's use being shown", async || used(&owner).await).await?;
     let login = json!({ "email": bucketry_e2e::OWNER_EMAIL, "password": bucketry_e2e::OWNER_PASSWORD });
     let session = server.post("/user/login").json(&login).send().await?.json_with_status(200)?;
     server.terminate().await?;
     change(&server, &AHEAD).await?;
 
-    // A node that is gone is not kept alive by having been heard of in the future.
+    // A last contact in the future doesn't keep a stopped node connected.
     let mut alone = options()?.data_dir(server.data_dir()).arg("--no-node");
     if let Some(database) = server.database() {
         alone = alone.env("BUCKETRY_DATABASE_URL", database);
@@ -188,20 +189,19 @@ async fn what_was_stored_of_the_future_does_not_win_over_the_present() -> Result
     server.restart().await?;
     let owner = owner.again_at(&server);
     online(&owner, &id).await?;
-    until_present("a status of the present", async || Ok(owner.bucket(&id).await?["lastStatusAt"].clone()))
-        .await?;
+    until_present("a current status", async || Ok(owner.bucket(&id).await?["lastStatusAt"].clone())).await?;
     let node_status = async || {
         let response = owner.get(&format!("/bucket/{id}/status")).send().await?.json_with_status(200)?;
         Ok(response["nodeStatus"][0]["lastUpdated"].clone())
     };
-    until_present("the node's word being of the present", node_status).await?;
+    until_present("the node's report no longer being in the future", node_status).await?;
     let access = bucketry_e2e::RepositoryAccess {
         endpoint: server.gateway().unwrap_or_default().to_owned(),
         ..access
     };
     access.signed(Method::GET, &path, SignedDuration::ZERO).send().await?;
-    until_present("the key's use being of the present", async || used(&owner).await).await?;
-    // A session of that moment would outlive all others.
+    until_present("the key's use no longer being in the future", async || used(&owner).await).await?;
+    // A session from that moment would otherwise outlive all others.
     let refresh = json!({ "refreshToken": session["refreshToken"] });
     let refused = server.post("/user/refresh").json(&refresh).send().await?;
     assert_eq!(refused.status, 401, "{}", refused.text());
@@ -209,7 +209,7 @@ async fn what_was_stored_of_the_future_does_not_win_over_the_present() -> Result
     Ok(())
 }
 
-/// The library of Debian's package `faketime`, which gives a process another clock. Nothing here installs it.
+/// The library of Debian's package `faketime`, which gives a process another clock. The tests don't install it.
 fn faketime() -> Option<PathBuf> {
     let found = std::fs::read_dir("/usr/lib").ok()?.flatten().map(|entry| entry.path());
     found.map(|folder| folder.join("faketime/libfaketimeMT.so.1")).find(|library| library.exists())
@@ -218,7 +218,7 @@ fn faketime() -> Option<PathBuf> {
 #[tokio::test]
 async fn a_clock_that_is_two_days_ahead_for_a_moment_freezes_nothing() -> Result<()> {
     let Some(library) = faketime() else {
-        eprintln!("skipped: there is no libfaketime here (Debian: faketime)");
+        eprintln!("skipped: libfaketime is not installed (Debian package: faketime)");
         return Ok(());
     };
     let dir = tempfile::tempdir().map_err(Error::Files)?;
@@ -253,7 +253,7 @@ async fn a_clock_that_is_two_days_ahead_for_a_moment_freezes_nothing() -> Result
         Ok(bucket["status"] == "ONLINE")
     };
     eventually("the bucket being ONLINE again", SOON, back, |online| *online).await?;
-    until_present("a status of the present", async || {
+    until_present("a current status", async || {
         Ok(server.owner().await?.bucket(&id).await?["lastStatusAt"].clone())
     })
     .await

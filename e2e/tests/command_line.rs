@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(30);
 
-/// A server, and a terminal whose environment holds the owner's token.
+/// A server, and a terminal whose environment contains the owner's token.
 async fn deployment() -> Result<(Server, CommandLine)> {
     let server = Server::start(options()?.env("BUCKETRY_PROBE_INTERVAL", "1")).await?;
     let terminal = CommandLine::with_token(&server, &server.log_in().await?)?;
@@ -53,7 +53,7 @@ async fn buckets_are_registered_looked_at_changed_and_removed() -> Result<()> {
         assert!(table.contains(word), "{word}: {table}");
     }
     let same = terminal.json(&["bucket", "ls", "--workspace", "default"]).await?;
-    assert_eq!(each(&same, "id"), each(&listed, "id"), "probes may have changed the rest meanwhile");
+    assert_eq!(each(&same, "id"), each(&listed, "id"), "probes may have changed other fields meanwhile");
 
     let shown = terminal.text(&["bucket", "show", "PHOTOS"]).await?;
     assert!(shown.contains("stored, sealed") && !shown.contains(ADMIN.secret), "{shown}");
@@ -154,7 +154,7 @@ async fn a_session_is_kept_renewed_and_ended() -> Result<()> {
     assert_ne!(kept(), before, "the session was renewed");
     terminal.text(&["workspace", "list"]).await?;
 
-    // Scripts run several commands at once, also when the hour is over.
+    // Several commands may run at the same time, also when the access token has expired.
     expire();
     let (list, stats) = (["bucket", "list"], ["bucket", "stats"]);
     let (one, two, three) = tokio::join!(terminal.text(&list), terminal.text(&stats), terminal.text(&list));
@@ -170,7 +170,7 @@ async fn a_session_is_kept_renewed_and_ended() -> Result<()> {
     terminal.run(&["bucket", "list"]).await?.with_status(1)?;
     let session: Value = serde_json::from_str(&token).unwrap();
     let ended = server.get("/bucket").token(text(&session["access_token"])).send().await?;
-    assert_eq!(ended.status, 401, "the server has ended it too");
+    assert_eq!(ended.status, 401, "the server ended the session too");
     Ok(())
 }
 
@@ -252,7 +252,7 @@ async fn a_deployment_is_examined_and_described() -> Result<()> {
     assert!(text(&served["openapi"]).starts_with("3."));
     let page = server.get("/docs").send().await?;
     assert_eq!(page.status, 200);
-    assert!(!page.text().contains("https://"), "the page needs no other host");
+    assert!(!page.text().contains("https://"), "the page loads nothing from other hosts");
     for shell in ["bash", "zsh", "fish"] {
         let script = terminal.text(&["completions", shell]).await?;
         assert!(script.contains("bucketry") && script.contains("validate"), "{shell}");
@@ -336,14 +336,14 @@ async fn the_demo_shows_a_bucket_and_leaves_nothing() -> Result<()> {
     let login = json!({ "email": ready["email"], "password": ready["password"] });
     let session = Call::new(Method::POST, text(&ready["api"]), "/user/login").json(&login).send().await?;
     assert_eq!(session.status, 200);
-    assert!(std::fs::read_dir(&dir).unwrap().count() > 0, "it lives there");
+    assert!(std::fs::read_dir(&dir).unwrap().count() > 0, "the demo's data is there");
 
     let status = demo.interrupt().await?;
     assert_eq!(status.code(), Some(0), "{}", demo.output());
-    assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 0, "nothing is left");
+    assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 0, "the demo removes its data");
     assert!(
         Call::new(Method::GET, text(&ready["s3"]), "/").send().await.is_err(),
-        "its S3 server is gone too"
+        "its S3 server has stopped too"
     );
     Ok(())
 }

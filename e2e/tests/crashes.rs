@@ -1,5 +1,5 @@
-//! The server is killed, told to stop, started twice and restored from a backup: nothing that was acknowledged is
-//! lost, and nothing is half there.
+//! The server is killed, stopped, started twice and restored from a backup: nothing that was acknowledged is lost,
+//! and nothing is incomplete.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 const SOON: Duration = Duration::from_secs(20);
 
-/// The files that a backup of the database needs beside it.
+/// The files that are needed in addition to a backup of the database.
 const KEYS: [&str; 3] = ["vault.key", "node.pem", "token.key"];
 
 async fn body_for(owner: &Person) -> Result<Value> {
@@ -28,7 +28,7 @@ fn failed_code(refusal: &Value) -> &str {
     failed.map(|check| text(&check["error_code"])).unwrap_or_default()
 }
 
-/// A bucket is whole if a node can open it with what is stored.
+/// Asserts that a bucket is complete: a node can open it with the stored secret.
 async fn assert_whole(owner: &Person, bucket: &Value) -> Result<()> {
     assert_eq!(bucket["hasSecret"], true, "{bucket}");
     let path = format!("/bucket/{}/validate", text(&bucket["id"]));
@@ -48,13 +48,13 @@ async fn killed_while_it_registers_it_keeps_what_it_acknowledged_and_nothing_hal
     for round in 1..=3 {
         let mut attempts = tokio::task::JoinSet::new();
         for attempt in 0..2 * AT_ONCE {
-            // Half of them reach the store at once, half after a validation.
+            // Half of them are stored immediately, half after a validation.
             let name = format!("round {round}, attempt {attempt}");
             let body = with(&body, &json!({ "name": name, "skipValidation": attempt % 2 == 0 }));
             attempts.spawn(owner.post("/bucket", &body).send());
             tried += 1;
         }
-        // The crash comes in the middle: later in each round, with the others under way.
+        // The crash happens while other attempts are in progress, later in each round.
         for _ in 0..2 * round {
             let answer = attempts.join_next().await.unwrap().unwrap()?;
             if answer.status == 200 {
@@ -76,14 +76,14 @@ async fn killed_while_it_registers_it_keeps_what_it_acknowledged_and_nothing_hal
     let buckets = owner.buckets().await?;
     assert!(!acknowledged.is_empty() && buckets.len() <= tried, "{} of {tried}", acknowledged.len());
     for id in &acknowledged {
-        assert!(buckets.iter().any(|bucket| bucket["id"] == *id), "{id} was acknowledged and is lost");
+        assert!(buckets.iter().any(|bucket| bucket["id"] == *id), "{id} was acknowledged but is lost");
     }
     for bucket in &buckets {
         assert_whole(&owner, bucket).await?;
     }
     let totals = owner.get("/bucket/stats").send().await?.json_with_status(200)?;
     assert_eq!(totals["stats"].as_array().map(Vec::len), Some(buckets.len()));
-    // Names of attempts that came to nothing are free, the others are taken.
+    // Names of failed attempts are free; the others are taken.
     let names: Vec<&str> = buckets.iter().map(|bucket| text(&bucket["name"])).collect();
     for attempt in 0..2 * AT_ONCE {
         let name = format!("round 3, attempt {attempt}");
@@ -102,8 +102,8 @@ async fn a_second_server_on_the_same_data_is_refused() -> Result<()> {
     let second = ["serve", "--data-dir", &data_dir, "--listen", "127.0.0.1:0"];
     let ended = terminal.run(&second).await?.with_status(1)?;
     assert!(ended.stderr.contains("in use by another process"), "{}", ended.stderr);
-    assert!(ended.stderr.contains(&*data_dir), "it says which: {}", ended.stderr);
-    assert_eq!(server.get("/ready").send().await?.status, 200, "the first one is none the worse");
+    assert!(ended.stderr.contains(&*data_dir), "the message names the directory: {}", ended.stderr);
+    assert_eq!(server.get("/ready").send().await?.status, 200, "the first server is unaffected");
     Ok(())
 }
 
@@ -118,7 +118,7 @@ async fn told_to_stop_it_ends_soon_and_well() -> Result<()> {
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
 
     server.restart().await?;
-    // The session outlives the restart, because its key lies with the data.
+    // The session survives the restart, because its key is in the data directory.
     assert_eq!(owner.again_at(&server).bucket(&id).await?["name"], "Photos");
     Ok(())
 }
@@ -130,11 +130,11 @@ async fn a_registration_in_flight_is_answered_before_the_server_ends() -> Result
     let owner = server.owner().await?;
     let body = with(&body_for(&owner).await?, &json!({ "endpoint": store.endpoint() }));
     let attempt = tokio::spawn(owner.post("/bucket", &body).send());
-    eventually("the check being under way", SOON, async || Ok(store.faults_met()), |met| *met > 0).await?;
+    eventually("the check being in progress", SOON, async || Ok(store.faults_met()), |met| *met > 0).await?;
     let status = server.terminate().await?.unwrap();
     assert_eq!(status.code(), Some(0), "{}", server.log());
     let response = attempt.await.unwrap()?.json_with_status(400)?;
-    assert_eq!(failed_code(&response), "CONNECT_TIMEOUT", "the check was made to its end: {response}");
+    assert_eq!(failed_code(&response), "CONNECT_TIMEOUT", "the check was completed: {response}");
     server.restart().await?;
     assert_eq!(owner.again_at(&server).buckets().await?.len(), 0);
     Ok(())
@@ -150,7 +150,7 @@ async fn a_backup_made_while_it_runs_brings_everything_back() -> Result<()> {
     let copy = terminal.home().join("copy.db");
     let (data_dir, file) = (server.data_dir().to_string_lossy(), copy.to_string_lossy());
 
-    // Others register meanwhile: the copy is consistent whatever is going on.
+    // Buckets are registered meanwhile; the copy must still be consistent.
     let mut attempts = tokio::task::JoinSet::new();
     for attempt in 0..10 {
         let body = with(&body, &json!({ "name": format!("Meanwhile {attempt}"), "skipValidation": true }));

@@ -1,4 +1,4 @@
-//! The demo's embedded S3 server keeps objects in files, which nobody who uses it through the gateway should notice.
+//! The demo's embedded S3 server stores objects in files, which clients of the gateway must not notice.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 const SOON: Duration = Duration::from_secs(30);
 
-/// rclone waits longer before it repeats what failed with a server's error.
+/// A time within which rclone doesn't repeat a request that failed with a server error.
 const QUICK: Duration = Duration::from_secs(10);
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! The disk takes nothing more: what would have to be stored is refused as a passing trouble, the rest goes on, and
-//! with room again everything is as it was.
+//! The disk is full: requests that would store something are refused as temporary failures, and all others work.
+//! Once there is room again, everything works.
 
 use std::time::Duration;
 
@@ -40,10 +40,10 @@ async fn nothing_is_stored_half_and_all_goes_on_when_there_is_room_again() -> Re
             let response = answer.json_with_status(503)?;
             assert_eq!(response["error_code"], "STORAGE_UNAVAILABLE", "{response}");
             assert!(text(&response["message"]).contains("nothing was changed"), "{response}");
-            assert!(text(&response["message"]).contains("disk"), "it names the cause: {response}");
+            assert!(text(&response["message"]).contains("disk"), "the message names the cause: {response}");
             assert!(answer.header("retry-after").is_some());
         }
-        assert_eq!(owner.bucket(&id).await?["name"], "Photos", "what only reads goes on");
+        assert_eq!(owner.bucket(&id).await?["name"], "Photos", "reading still works");
         let validation = owner.call(Method::POST, &format!("/bucket/{id}/validate")).send().await?;
         assert_eq!(validation.json_with_status(200)?["status"], "ONLINE");
         for path in ["/health", "/metrics", "/openapi.json"] {
@@ -52,12 +52,13 @@ async fn nothing_is_stored_half_and_all_goes_on_when_there_is_room_again() -> Re
     }
 
     let look = async || server.get("/ready").send().await;
-    let response = eventually("/ready saying so", SOON, look, |answer| answer.status == 503).await?.json()?;
+    let response =
+        eventually("/ready showing it", SOON, look, |answer| answer.status == 503).await?.json()?;
     assert_eq!((&response["database"], &response["writes"]), (&json!(true), &json!(false)), "{response}");
     assert!(text(&response["message"]).contains("disk is full"), "{response}");
 
     free_disk(&server).await?;
-    eventually("/ready being well again", SOON, look, |answer| answer.status == 200).await?;
+    eventually("/ready recovering", SOON, look, |answer| answer.status == 200).await?;
     let created = owner.register(&new).await?;
     owner.put(&format!("/bucket/{id}"), &json!({ "name": "Renamed" })).send().await?.json_with_status(200)?;
     assert_eq!(server.log_in().await?.split('.').count(), 3);

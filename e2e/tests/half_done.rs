@@ -1,4 +1,4 @@
-//! Operations that lack half of what they need: they say so and do nothing, instead of succeeding with the other half.
+//! Operations that lack half of what they need report it and do nothing, instead of succeeding with the other half.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(30);
 
-/// The files that a database needs beside it.
+/// The files that are needed in addition to a database.
 const BESIDE: [&str; 3] = ["vault.key", "node.pem", "token.key"];
 
 async fn body_for(owner: &Person) -> Result<Value> {
@@ -43,7 +43,7 @@ async fn refused(data_dir: &Path, database: Option<&str>) -> Result<String> {
         options = options.env("BUCKETRY_DATABASE_URL", database);
     }
     let refusal = Server::start(options).await.err();
-    assert!(refusal.is_some(), "the server has started");
+    assert!(refusal.is_some(), "the server should not have started");
     Ok(refusal.map(|error| error.to_string()).unwrap_or_default())
 }
 
@@ -74,26 +74,26 @@ async fn a_restore_without_its_key_file_is_refused_until_that_is_wanted() -> Res
     let restored = make(terminal.home().join("restored"))?;
     std::fs::copy(&file, restored.join("bucketry.db")).map_err(Error::Files)?;
     copy(&["node.pem", "token.key"], &data_dir, &restored)?;
-    // The second start must not take for its own what the first one left.
+    // The second start must not use what the first one left behind.
     for _ in 0..2 {
         let response = refused(&restored, None).await?;
         for word in ["restored/vault.key is missing", &recipient, "--start-without-secrets"] {
             assert!(response.contains(word), "{word}: {response}");
         }
-        assert!(!restored.join("vault.key").exists(), "no key was made");
+        assert!(!restored.join("vault.key").exists(), "no key was created");
     }
     let found = secrets_found(&terminal, &restored).await?;
     assert_eq!(found["ok"], false, "{found}");
     assert!(text(&found["message"]).contains(&recipient), "{found}");
 
-    // The keys of another registry are no better.
+    // The keys of another registry are refused as well.
     let stranger = Server::start(embedded_options()?).await?;
     copy(&["vault.key"], stranger.data_dir(), &restored)?;
     let response = refused(&restored, None).await?;
     assert!(response.contains("holds other keys") && response.contains(&recipient), "{response}");
     std::fs::remove_file(restored.join("vault.key")).map_err(Error::Files)?;
 
-    // Wanted, the registry starts; the secret is entered again, and later starts need no flag.
+    // With the flag the registry starts. The secret is entered again, and later starts don't need the flag.
     let without = embedded_options()?.data_dir(&restored);
     let mut server = Server::start(without.clone().arg("--start-without-secrets")).await?;
     let owner = owner.again_at(&server);
@@ -101,7 +101,7 @@ async fn a_restore_without_its_key_file_is_refused_until_that_is_wanted() -> Res
     let look = async || owner.status_of(&id).await;
     eventually("the bucket being OFFLINE", SOON, look, |status| status == "OFFLINE").await?;
     let found = secrets_found(&terminal, &restored).await?;
-    assert_eq!(found["ok"], false, "a running server is looked through, too: {found}");
+    assert_eq!(found["ok"], false, "doctor also checks under a running server: {found}");
     let body = body_for(&owner).await?;
     owner.put(&format!("/bucket/{id}"), &body).send().await?.json_with_status(200)?;
     assert_eq!(validated(&owner, &id).await?["status"], "ONLINE");
@@ -120,7 +120,7 @@ async fn a_restore_with_its_key_file_is_whole() -> Result<()> {
     server.terminate().await?;
     let terminal = CommandLine::new()?;
     let restored = make(terminal.home().join("restored"))?;
-    // Other key files are made anew; that costs little, and is told.
+    // Other missing key files are created again, with a warning, because their loss does little harm.
     copy(&["bucketry.db", "vault.key"], server.data_dir(), &restored)?;
     let server = Server::start(embedded_options()?.data_dir(&restored)).await?;
     let owner = server.owner().await?;
@@ -185,7 +185,7 @@ async fn a_registry_is_not_moved_under_a_running_server() -> Result<()> {
         let ended = terminal.run(&moving).await?.with_status(1)?;
         assert!(ended.stderr.contains("running server") && ended.stderr.contains("stop it"), "{ended:?}");
         owner.register(&with(&body, &json!({ "name": format!("meanwhile {round}") }))).await?;
-        // A server whose connections are cut keeps migrations away all the same, as soon as it is back.
+        // A server whose connections were cut blocks migrations again as soon as it has reconnected.
         let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
                    WHERE datname = current_database() AND pid <> pg_backend_pid()";
         query(&database, cut).await?;
@@ -220,7 +220,7 @@ async fn no_server_starts_on_a_side_that_is_being_moved() -> Result<()> {
     owner.register(&with(&body_for(&owner).await?, &json!({ "skipValidation": true }))).await?;
     first.terminate().await?;
     let (database, terminal) = (new_database().await?, CommandLine::new()?);
-    // From the moment on that the move begins, somebody holds the table of buckets.
+    // Another session locks the table of buckets as soon as the migration begins.
     let begun = "DO $$ BEGIN LOOP PERFORM 1 FROM pg_class WHERE relname = 'unfinished_transfer'; EXIT WHEN FOUND; \
                  PERFORM pg_sleep(0.005); END LOOP; END $$; BEGIN; LOCK TABLE buckets IN SHARE MODE";
     let stranger = Stranger::begin(&database, begun).await?;

@@ -1,4 +1,5 @@
-//! Strangers who want memory or places: what they get is bounded, and those who belong here are served meanwhile.
+//! Hostile clients that use up memory or connections: what they get is bounded, and legitimate clients are still
+//! served.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -8,14 +9,15 @@ use bucketry_e2e::{HOSTILE_CONNECTIONS, Hostile, Result, Server, options};
 use http::Method;
 
 const MIB: u64 = 1 << 20;
-/// How long an answer is waited for.
+/// Time limit for a response.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn address(url: &str) -> &str {
     url.trim_start_matches("http://")
 }
 
-/// How many tests share the kinds of strangers: each kind has a server of its own, and takes its time.
+/// The number of tests over which the kinds of hostile clients are distributed, because each kind needs its own
+/// server and takes a while.
 const PARTS: usize = 4;
 
 async fn no_kind_makes_the_process_grow(part: usize) -> Result<()> {
@@ -74,7 +76,7 @@ async fn people_sign_in_while_strangers_hold_large_messages_back() -> Result<()>
     Ok(())
 }
 
-/// Sends a request as a client does that reads nothing before it has sent everything, and tells the status.
+/// Sends a request like a client that reads nothing before it has sent everything, and returns the status.
 fn send_all(url: &str, head: &str, body: usize) -> std::io::Result<String> {
     let mut connection = TcpStream::connect(address(url))?;
     connection.set_read_timeout(Some(PATIENCE))?;
@@ -117,7 +119,7 @@ async fn whoever_sends_3_mb_in_vain_is_told_why() -> Result<()> {
 
 #[tokio::test]
 async fn an_address_has_so_many_connections_and_the_embedded_node_needs_none_of_them() -> Result<()> {
-    // It would not have become ready if the node had needed one more for a report while it waits for news.
+    // The server becomes ready, so the node doesn't need a second connection for a report during its long poll.
     let server = Server::start(options()?.env("BUCKETRY_CONNECTIONS_PER_ADDRESS", "1")).await?;
     let urls = [server.api().to_owned(), server.gateway().unwrap_or_default().to_owned()];
     let closed = tokio::task::spawn_blocking(move || -> std::io::Result<()> {
@@ -131,7 +133,7 @@ async fn an_address_has_so_many_connections_and_the_embedded_node_needs_none_of_
             assert!(ask(&mut first)? > 0, "{url}");
             let mut second = TcpStream::connect(address(url))?;
             assert!(!matches!(ask(&mut second), Ok(1..)), "{url}: a second connection is closed");
-            assert!(ask(&mut first)? > 0, "{url}: the first one stays");
+            assert!(ask(&mut first)? > 0, "{url}: the first connection stays open");
         }
         Ok(())
     });
@@ -157,7 +159,7 @@ async fn pages_of_the_named_origins_use_api_and_gateway() -> Result<()> {
         assert!(headers.contains("authorization") && headers.contains("x-amz-date"), "{headers}");
         assert!(preflight("https://evil.example.com").await?.header("access-control-allow-origin").is_none());
 
-        // A refusal, which the page may read too.
+        // The page may also read a refusal.
         let answer =
             bucketry_e2e::Call::new(Method::GET, url, "/bucket").header("origin", PAGE).send().await?;
         assert_eq!(answer.header("access-control-allow-origin"), Some(PAGE));

@@ -1,5 +1,5 @@
-//! Some servers take an upload id or a version for a path. Whoever holds keys of one repository gets at nothing else by
-//! that, and knows uploads by ids of the gateway only.
+//! Some servers treat an upload id or a version as a path. Clients with keys of one repository can't use this to
+//! access anything else, and know uploads only by ids of the gateway.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(20);
 
-/// Another key of the repository.
+/// Creates another key of the repository.
 async fn another_key(owner: &Person, access: &RepositoryAccess, kind: &str) -> Result<RepositoryAccess> {
     let wanted = json!({ "name": format!("Another, {kind}"), "accessType": kind });
     let path = format!("/repo/{}/apikey", access.repository);
@@ -28,7 +28,7 @@ async fn served(access: &RepositoryAccess) -> Result<()> {
     eventually("the bucket being served", SOON, look, |status| *status == 404).await.map(drop)
 }
 
-/// A server with a repository in the folder of the shared bucket.
+/// A server with a repository in a folder of the shared bucket.
 async fn deployment(endpoint: &str, folder: &str) -> Result<(Server, Person, RepositoryAccess)> {
     let server = Server::start(options()?.env("BUCKETRY_PROBE_INTERVAL", "3600")).await?;
     let owner = server.owner().await?;
@@ -57,7 +57,7 @@ async fn ids_that_are_paths_get_at_nothing_of_an_older_server() -> Result<()> {
         response,
         json!({
             "READ reads another folder by versionId": version,
-            // The answer to a HEAD has no document to tell the code in.
+            // The response to a HEAD has no document that could contain the code.
             "READ asks for it": [400, "400"],
             "READ reads its tags": version,
             "WRITE copies it to itself": version,

@@ -1,5 +1,5 @@
-//! Counted traffic when the process is killed and when the disk is full: nothing twice, and lost at most what the
-//! operators' page says.
+//! Traffic counts when the process is killed and when the disk is full: nothing is counted twice, and no more is
+//! lost than `docs/operations.md` says.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -17,10 +17,10 @@ use tokio::time::Instant;
 
 const SOON: Duration = Duration::from_secs(30);
 
-/// How often counts go to the disk, and what one write of them may take on a busy machine.
+/// The interval at which counts are written to the disk, plus the duration of one write on a busy machine.
 const AT_MOST_LOST: Duration = Duration::from_secs(5 + 2);
 
-/// The size of each object that is written under load.
+/// The size of each object written under load, in bytes.
 const SIZE: usize = 1_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ fn figure(value: &Value) -> i64 {
     value.as_i64().or_else(|| value.as_str()?.parse().ok()).unwrap_or_default()
 }
 
-/// What the days tell of the one bucket.
+/// The bucket's counts per day, added up.
 async fn days(owner: &Person, bucket: &str) -> Result<Counted> {
     let response =
         owner.get(&format!("/stats/daily?bucketId={bucket}")).send().await?.json_with_status(200)?;
@@ -50,7 +50,7 @@ async fn days(owner: &Person, bucket: &str) -> Result<Counted> {
     })
 }
 
-/// What days and totals tell, which agree while nothing is added between two looks.
+/// The counts. Days and totals must agree if nothing is added while they are read.
 async fn counted(owner: &Person, bucket: &str) -> Result<Counted> {
     let path = format!("/bucket/stats?bucketId={bucket}");
     let look = async || {
@@ -59,7 +59,7 @@ async fn counted(owner: &Person, bucket: &str) -> Result<Counted> {
         Ok((before, totals, days(owner, bucket).await?))
     };
     let (days, totals, _) =
-        eventually("a moment without news", SOON, look, |(before, _, after)| before == after).await?;
+        eventually("a moment without new counts", SOON, look, |(before, _, after)| before == after).await?;
     let total = |name: &str| figure(&totals[name]);
     assert_eq!(
         (total("totalCount"), total("totalUploadBytes"), total("totalSizeChange")),
@@ -80,7 +80,7 @@ async fn deployment(options: Options, folder: &str) -> Result<(Server, Person, S
     Ok((server, owner, id, access))
 }
 
-/// The same way in after a restart, once the gateway serves the bucket again. What it takes are reads.
+/// The same access after a restart, once the gateway serves the bucket again. Waiting adds read requests.
 async fn again(server: &Server, access: &RepositoryAccess) -> Result<RepositoryAccess> {
     let endpoint = server.gateway().unwrap_or_default().to_owned();
     let access = RepositoryAccess { endpoint, ..access.clone() };
@@ -89,8 +89,8 @@ async fn again(server: &Server, access: &RepositoryAccess) -> Result<RepositoryA
     Ok(access)
 }
 
-/// Waits until everything before is counted: batches are counted in their order, so once the list that is asked for here
-/// is, all before it are.
+/// Waits until all earlier requests are counted. Batches are counted in order, so it sends a list request as a
+/// marker and waits until that is counted.
 async fn settled(owner: &Person, bucket: &str, access: &RepositoryAccess) -> Result<Counted> {
     let before = counted(owner, bucket).await?;
     let path = format!("/{OPEN_BUCKET}?list-type=2&prefix=marker");
@@ -99,7 +99,7 @@ async fn settled(owner: &Person, bucket: &str, access: &RepositoryAccess) -> Res
     eventually("the marker being counted", SOON, look, |now| now.lists > before.lists).await
 }
 
-/// Clients that write objects one after the other until the server is gone.
+/// Clients that write objects in sequence until the server is gone.
 struct Load {
     clients: JoinSet<Vec<Instant>>,
     sent: Arc<AtomicI64>,
@@ -131,7 +131,7 @@ impl Load {
         Self { clients, sent, over }
     }
 
-    /// How many requests were sent, and when each was acknowledged that was.
+    /// Stops the clients. Returns the number of requests sent, and the times at which requests were acknowledged.
     async fn end(mut self) -> (i64, Vec<Instant>) {
         self.over.store(true, Ordering::Relaxed);
         let mut acknowledged = Vec::new();
@@ -151,7 +151,7 @@ async fn killed_under_load_it_loses_seconds_of_counts_at_most_and_counts_nothing
     let look = async || Ok(counted(&owner, &bucket).await?.uploaded - before.uploaded);
     eventually("a first report", SOON, look, |bytes| *bytes > 0).await?;
     let reported = Instant::now();
-    // So long that most of what was written since then must have gone to the disk, and some of it has not.
+    // Long enough that most counts since then must be on the disk, and some are not.
     let look = async || Ok(reported.elapsed());
     eventually("more load", SOON, look, |so_far| *so_far > AT_MOST_LOST + Duration::from_secs(1)).await?;
     let killed = Instant::now();
@@ -170,11 +170,11 @@ async fn killed_under_load_it_loses_seconds_of_counts_at_most_and_counts_nothing
         acknowledged.len(),
         written / size
     );
-    assert_eq!(written % size, 0, "whole requests are counted");
+    assert_eq!(written % size, 0, "only whole requests are counted");
     assert!(safe > 0 && (safe..=sent).contains(&(written / size)), "{safe} <= {} <= {sent}", written / size);
-    assert_eq!(after.stored - before.stored, written, "what came is what is stored more");
+    assert_eq!(after.stored - before.stored, written, "the stored size grew by what was uploaded");
 
-    // Nothing is left that another start would report.
+    // Another start has nothing left to report.
     server.kill_hard().await?;
     server.restart().await?;
     let owner = owner.again_at(&server);
@@ -182,7 +182,7 @@ async fn killed_under_load_it_loses_seconds_of_counts_at_most_and_counts_nothing
     let then = settled(&owner, &bucket, &access).await?;
     assert_eq!((then.uploaded, then.stored), (after.uploaded, after.stored), "nothing is counted twice");
     let new = (then.requests - after.requests, then.reads - after.reads, then.lists - after.lists);
-    assert!(new.2 == 1 && new.0 == new.1 + 1, "only what looked is new: {new:?}");
+    assert!(new.2 == 1 && new.0 == new.1 + 1, "only this test's own checks are new: {new:?}");
     Ok(())
 }
 
@@ -216,7 +216,7 @@ async fn on_a_full_disk_the_gateway_serves_on_and_its_counts_arrive_when_there_i
     };
     write(0).await?;
     let look = async || metric(&server, "bucketry_usage_writes_failed_total").await;
-    eventually("the metric telling it", SOON, look, |failed| *failed > 0).await?;
+    eventually("the metric showing it", SOON, look, |failed| *failed > 0).await?;
     assert!(server.get("/metrics").send().await?.text().contains("bucketry_usage_rows_lost_total 0"));
     write(objects).await?;
     let look = async || metric(&server, "bucketry_usage_writes_failed_total").await;

@@ -1,4 +1,4 @@
-//! A repository of mode MIRROR: its master alone is read and written, and whoever makes one is told so.
+//! A repository in mode MIRROR: only its master is read and written, and the response to its creation says so.
 
 use bucketry_e2e::{
     ADMIN, OPEN_BUCKET, Result, SCOPED_BUCKET, Server, options, run_python, s3_bucket, shared_s3_endpoint,
@@ -7,7 +7,7 @@ use bucketry_e2e::{
 use http::Method;
 use serde_json::{Value, json};
 
-/// The keys under a prefix in a bucket of the shared S3 server, past the gateway.
+/// The keys under a prefix in a bucket of the shared S3 server, bypassing the gateway.
 async fn stored(bucket: &str, prefix: &str) -> Result<Value> {
     const SCRIPT: &str = r"
 import boto3, json, sys
@@ -40,7 +40,7 @@ async fn a_mirror_says_that_replicas_are_not_filled_and_uses_its_master_only() -
     owner.delete(&format!("/repo/{}", text(&made["repoId"]))).send().await?.json_with_status(200)?;
 
     let access = owner.open_repository(&server, &fields, OPEN_BUCKET).await?;
-    // Every name leads to the master: the buckets' and the repository's own.
+    // Every name refers to the master: those of the buckets and that of the repository.
     for (name, key) in [(OPEN_BUCKET, "a"), (SCOPED_BUCKET, "b"), ("vault", "c")] {
         let by_name = bucketry_e2e::RepositoryAccess { bucket: name.to_owned(), ..access.clone() };
         let put = by_name.object(Method::PUT, key).raw("text/plain", name).send().await?;

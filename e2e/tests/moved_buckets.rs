@@ -1,5 +1,5 @@
-//! A bucket that is to be elsewhere, on both database engines: who may move it, what is shown of it right after a
-//! registration and a change, and what is left of that after a crash.
+//! Moving a bucket to another location, on both database engines: who may do it, what is shown right after a
+//! registration and a change, and what remains of that after a crash.
 
 #![expect(clippy::print_stderr, reason = "what was asked and answered is for people to read")]
 
@@ -13,7 +13,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(30);
-/// What the member has until they change it.
+/// The member's password until they change it.
 const ONE_TIME: &str = "First-Horse-1";
 
 /// A server on each engine.
@@ -23,7 +23,7 @@ async fn engines(options: impl Fn() -> Result<Options>) -> Result<[(&'static str
     Ok([("SQLite", sqlite), ("PostgreSQL", postgres)])
 }
 
-/// Somebody with the role WRITE in a workspace and none elsewhere.
+/// A user with the role WRITE in one workspace and no role elsewhere.
 async fn writer(server: &Server, owner: &Person, workspace: &str) -> Result<Person> {
     let email = "writer@example.com";
     let body = json!({
@@ -47,7 +47,7 @@ async fn reports(person: &Person, id: &str) -> Result<Vec<Value>> {
     Ok(list(&response["nodeStatus"]).to_vec())
 }
 
-/// The records of a bucket's day, which is that of its last report.
+/// The records of the bucket on the day of its last report.
 async fn day_of_last_report(person: &Person, id: &str) -> Result<Vec<Value>> {
     let last = reports(person, id).await?.remove(0);
     let day = json!({ "day": last["lastUpdated"] });
@@ -65,7 +65,7 @@ async fn a_member_can_not_move_a_bucket_to_another_workspaces_without_its_secret
             owner.post("/workspace", &json!({ "name": "Private" })).send().await?.json_with_status(201)?;
         let private = s3_bucket("Private", SCOPED_BUCKET, &endpoint, text(&made["workspace"]["id"]));
         owner.register(&private).await?;
-        // One key opens both, as keys of whole accounts do.
+        // One key opens both buckets, as keys of whole accounts do.
         let body = s3_bucket("Photos", OPEN_BUCKET, &endpoint, &workspace);
         let id = owner.register(&body).await?;
         let member = writer(&server, &owner, &workspace).await?;
@@ -105,7 +105,7 @@ async fn a_member_can_not_move_a_bucket_to_another_workspaces_without_its_secret
             "{ended:?}"
         );
 
-        // What an edit form sends when only the name changed, and who knows the secret.
+        // An edit form where only the name changed, and a change by someone who knows the secret.
         let form = json!({
             "name": "Pictures", "bucket": OPEN_BUCKET, "storageType": "S3", "workspaceId": workspace, "key": ADMIN.key,
             "secret": "", "endpoint": format!("{endpoint}/"), "region": "us-east-1",
@@ -150,7 +150,7 @@ async fn a_validated_bucket_is_online_at_once_and_after_a_crash() -> Result<()> 
         let body = s3_bucket("Photos", OPEN_BUCKET, &shared_s3_endpoint()?, &owner.workspace().await?);
         assert!(owner.buckets().await?.is_empty());
         let id = owner.register(&body).await?;
-        // The first answers after the registration: nobody waits for anything.
+        // These are the first requests after the registration, without waiting.
         let bucket = owner.bucket(&id).await?;
         assert_eq!(bucket["status"], "ONLINE", "{engine}: {bucket}");
         assert!(bucket["latency_ms"].is_u64() && bucket["lastStatusAt"].is_string(), "{engine}: {bucket}");
@@ -181,7 +181,8 @@ async fn what_is_stored_unchecked_is_disconnected_and_never_what_it_was_before()
             let changed = owner.put(&path, &change).send().await?.json_with_status(200)?;
             assert_eq!(changed["status"], "DISCONNECTED", "{engine} {round}: {changed}");
             assert!(changed["latency_ms"].is_null(), "{engine}: {changed}");
-            // From now on it is unknown until it is known to be wrong: nobody reports on the old secret any more.
+            // The new secret's status is unknown until it is found to be wrong. Probes of the old secret don't
+            // count.
             let look = async || {
                 let bucket = owner.bucket(&id).await?;
                 assert_ne!(bucket["status"], "ONLINE", "{engine}: {bucket}");

@@ -1,6 +1,6 @@
-//! The Rust crate `object_store` with its own integration tests, over every kind of provider. What doesn't work is
-//! listed with its reason in `clients/known-failures.txt`, as for the clients of the matrix.
-#![expect(clippy::unwrap_used, reason = "a test that fails has something to say")]
+//! The integration tests of the Rust crate `object_store`, over every kind of provider. What doesn't work is listed
+//! with the reason in `clients/known-failures.txt`, as for the clients of the matrix.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinError;
 use tokio::time::error::Elapsed;
 
-/// Longer than the slowest of them takes, which moves 50 MB.
+/// Time limit of an operation, longer than the slowest one, which moves 50 MB.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 #[tokio::test]
@@ -54,13 +54,14 @@ async fn object_store_works_with_a_bucket_at_google() -> Result<()> {
     all_operations("gcs", &server, &owner, &body).await
 }
 
-/// Runs the crate's integration tests as operations, and compares what fails with what is known to. Leaves a table of
-/// all outcomes in the target directory, for who wants to read it.
+/// Runs the crate's integration tests as operations and compares their failures with the known ones. Writes a table
+/// of all outcomes to the target directory, for people to read.
 async fn all_operations(provider: &'static str, server: &Server, owner: &Person, body: &Value) -> Result<()> {
     let bucket = owner.register(body).await?;
     let mut response = BTreeMap::new();
-    // In a task of its own each, since they panic. In a folder of its own each, since they take an empty bucket for
-    // granted, which a panic doesn't leave, and since SeaweedFS lists the folders of deleted objects for a while.
+    // Each runs in a separate task, because they panic. Each uses a separate folder, because they expect an empty
+    // bucket, which a panic doesn't leave behind, and because SeaweedFS lists the folders of deleted objects for a
+    // while.
     macro_rules! operation {
         ($name:ident, |$store:ident| $test:expr) => {
             operation!($name, std::convert::identity, |$store| $test)
@@ -117,7 +118,7 @@ async fn all_operations(provider: &'static str, server: &Server, owner: &Person,
     Ok(())
 }
 
-/// `ok`, or what the test that panicked said.
+/// `ok`, or the panic message of the test.
 fn told_by(ended: std::result::Result<std::result::Result<(), Elapsed>, JoinError>) -> String {
     match ended {
         Ok(Ok(())) => "ok".to_owned(),
@@ -131,7 +132,7 @@ async fn get_nonexistent_object(store: &AmazonS3) {
     assert!(matches!(error, object_store::Error::NotFound { .. }), "{error}");
 }
 
-/// The crate's own test of these is not public.
+/// Tests signed URLs. The crate's own test of them is not public.
 async fn signed_urls(store: &AmazonS3) {
     let at = "folder/signed.txt".into();
     let call = async |method: Method| {
@@ -149,7 +150,7 @@ async fn signed_urls(store: &AmazonS3) {
 }
 
 fn opened(access: &RepositoryAccess, also: impl FnOnce(AmazonS3Builder) -> AmazonS3Builder) -> AmazonS3 {
-    // An answer that is worth another attempt here is a finding: they hide few of them.
+    // A response that the client retries is a finding, so retries must not hide many of them.
     let retry =
         RetryConfig { max_retries: 1, retry_timeout: Duration::from_secs(20), ..RetryConfig::default() };
     let builder = AmazonS3Builder::new()
@@ -165,7 +166,7 @@ fn opened(access: &RepositoryAccess, also: impl FnOnce(AmazonS3Builder) -> Amazo
     also(builder).build().unwrap()
 }
 
-/// Carries the crate's requests without reqwest, which it brings along otherwise.
+/// Sends the crate's requests with hyper, which avoids the dependency on reqwest.
 #[derive(Debug)]
 struct OverHyper;
 

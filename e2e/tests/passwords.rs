@@ -1,4 +1,4 @@
-//! Passwords that are changed, and every way in which a lost one is recovered.
+//! Changing passwords, and every way to recover from a lost one.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use serde_json::json;
 const SOON: Duration = Duration::from_secs(30);
 const NEW: &str = "Another-Horse-2";
 
-/// A terminal at which somebody logs in with this password.
+/// A terminal that logs in with this password.
 async fn logged_in(server: &Server, email: &str, password: &str) -> Result<CommandLine> {
     let terminal = CommandLine::new()?;
     let login = ["login", "--url", server.api(), "--email", email, "--password-stdin"];
@@ -31,7 +31,7 @@ async fn refused(server: &Server, email: &str, password: &str) -> Result<()> {
     Ok(())
 }
 
-/// Logs in with a one-time password, finds that nothing else works, and changes it.
+/// Logs in with a one-time password, checks that nothing works until it is changed, and changes it.
 async fn recovers(server: &Server, email: &str, one_time: &str) -> Result<()> {
     let terminal = logged_in(server, email, one_time).await?;
     let stopped = terminal.run(&["bucket", "list"]).await?.with_status(1)?;
@@ -93,7 +93,7 @@ async fn the_operator_recovers_the_password_of_the_only_owner() -> Result<()> {
     };
     let reset = ["admin", "reset-password", OWNER_EMAIL, place, value];
     if database.is_none() {
-        // The embedded database is the running server's alone: refused, and nothing has happened.
+        // The running server owns the embedded database: the command is refused and changes nothing.
         let ended = operator.run(&reset).await?.with_status(1)?;
         assert!(ended.stderr.contains("a server is using") && ended.stdout.is_empty(), "{ended:?}");
         assert_eq!(owner.get("/bucket").send().await?.status, 200);
@@ -110,7 +110,7 @@ async fn the_operator_recovers_the_password_of_the_only_owner() -> Result<()> {
         server.restart().await?;
     }
     let ended = owner.again_at(&server).get("/bucket").send().await?;
-    assert_eq!(ended.status, 401, "the session from before has ended, also in a server that runs on");
+    assert_eq!(ended.status, 401, "the earlier session has ended, also in a server that keeps running");
     refused(&server, OWNER_EMAIL, OWNER_PASSWORD).await?;
     recovers(&server, OWNER_EMAIL, &one_time).await?;
 

@@ -1,4 +1,4 @@
-//! The same product on PostgreSQL: the main journey, and what only a database server can do to it.
+//! The product on PostgreSQL: the main journey, and situations that only a database server can cause.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(30);
 
-/// A server whose registry is in that database.
+/// A server whose registry is in this database.
 async fn server_on(database: &str, options: Options) -> Result<Server> {
     Server::start(options.env("BUCKETRY_DATABASE_URL", database).env("BUCKETRY_PROBE_INTERVAL", "1")).await
 }
@@ -46,7 +46,7 @@ async fn a_bucket_is_registered_seen_measured_changed_and_removed() -> Result<()
     let again = owner.post("/bucket", &with(&body, &json!({ "name": "HOLIDAY photos" }))).send().await?;
     assert_eq!(again.json_with_status(400)?["error_code"], "NAME_ALREADY_USED");
 
-    // What was stored is there after a crash.
+    // Stored data survives a crash.
     server.kill_hard().await?;
     server.restart().await?;
     let owner = owner.again_at(&server);
@@ -56,7 +56,7 @@ async fn a_bucket_is_registered_seen_measured_changed_and_removed() -> Result<()
     owner.delete(&format!("/bucket/{id}")).send().await?.json_with_status(200)?;
     assert!(owner.buckets().await?.is_empty());
 
-    // The data directory holds keys and counts, and no registry.
+    // The data directory contains keys and traffic counts, but no registry.
     assert!(!server.data_dir().join("bucketry.db").exists());
     assert_eq!(server.terminate().await?.and_then(|status| status.code()), Some(0));
     Ok(())
@@ -81,7 +81,7 @@ async fn a_restarted_database_server_is_waited_out() -> Result<()> {
     postgres.start_again().await?;
     let named = with(&body, &json!({ "name": "after" }));
     let again = async || owner.post("/bucket", &named).send().await;
-    eventually("writes being taken again", SOON, again, |answer| answer.status == 200).await?;
+    eventually("writes being accepted again", SOON, again, |answer| answer.status == 200).await?;
     let names: Vec<Value> = owner.buckets().await?.iter().map(|bucket| bucket["name"].clone()).collect();
     assert!(names.contains(&json!("before")) && names.contains(&json!("after")), "{names:?}");
     assert_eq!(owner.bucket(&before).await?["id"], json!(before));
@@ -133,7 +133,7 @@ async fn nothing_that_was_acknowledged_is_lost_when_the_database_restarts_under_
     let there: Vec<String> = owner.buckets().await?.iter().map(|one| text(&one["id"]).to_owned()).collect();
     assert!(kept.len() > 20);
     for id in kept {
-        assert!(there.contains(&id), "{id} was acknowledged and is gone");
+        assert!(there.contains(&id), "{id} was acknowledged but is lost");
     }
     Ok(())
 }
@@ -154,29 +154,29 @@ async fn two_servers_share_a_registry() -> Result<()> {
     let dir = tempfile::tempdir().map_err(bucketry_e2e::Error::Files)?;
     let data = dir.path().join("data");
     std::fs::create_dir(&data).map_err(bucketry_e2e::Error::Files)?;
-    // Tokens of one are good at the other where both have the same keys.
+    // Both servers have the same keys, so each accepts tokens of the other.
     std::fs::copy(first.data_dir().join("token.key"), data.join("token.key"))
         .map_err(bucketry_e2e::Error::Files)?;
     let second = server_on(&database, options()?.data_dir(&data).arg("--no-node")).await?;
     let here = first.owner().await?;
     let there = here.again_at(&second);
 
-    // Both keep lists; each must notice what the other one changes.
+    // Both servers cache lists; each must notice the changes of the other.
     assert!(here.buckets().await?.is_empty() && there.buckets().await?.is_empty());
     let id = here.register(&bucket_of(&here, "shared").await?).await?;
     let look = async || there.bucket(&id).await;
     eventually("the other server listing it", SOON, look, |bucket| bucket["id"] == json!(id)).await?;
 
-    // What the second one stores reaches the node that synchronises with the first, and what that node counted for the
-    // first is told by the second.
+    // Changes at the second server reach the node that syncs with the first. Traffic that this node reports to the
+    // first server is shown by the second.
     let access = there.repository_access(&first, "Shared", &[(&id, OPEN_BUCKET)]).await?;
     let key = format!("shared-{}", std::process::id());
     run_python(PUT, &[&access.endpoint, &access.key, &access.secret, OPEN_BUCKET, &key]).await?;
     let look = async || there.get("/repo/stats").send().await?.json_with_status(200);
     let counted = |stats: &Value| stats["stats"][0]["totalUploadBytes"] == "5";
-    eventually("the other server telling the traffic", 3 * SOON, look, counted).await?;
+    eventually("the other server showing the traffic", 3 * SOON, look, counted).await?;
 
-    // A token that one takes back is taken by the other for a few seconds more at most.
+    // A token that one server revokes is accepted by the other for at most a few more seconds.
     let token = here.post("/token", &json!({ "name": "machine" })).send().await?.json_with_status(201)?;
     let machine = Person::new(&second, text(&token["token"]));
     machine.get("/bucket").send().await?.json_with_status(200)?;
@@ -226,7 +226,11 @@ async fn a_demo_has_a_schema_of_its_own_and_takes_it_away() -> Result<()> {
     assert_eq!(query(&database, schemas).await?, "1");
     assert_eq!(demo.interrupt().await?.code(), Some(0), "{}", demo.output());
     assert_eq!(query(&database, schemas).await?, "0");
-    assert_eq!(query(&database, "SELECT count(*) FROM recipes").await?, "0", "what is not ours stays");
+    assert_eq!(
+        query(&database, "SELECT count(*) FROM recipes").await?,
+        "0",
+        "tables of other programs remain"
+    );
     Ok(())
 }
 
@@ -239,7 +243,7 @@ async fn every_command_that_takes_a_database_says_what_it_means() -> Result<()> 
     assert!(!printed.contains("hunter2"), "{printed}");
     let backup = terminal.run(&["backup", "copy.db", "--database-url", &secret]).await?.with_status(1)?;
     assert!(backup.stderr.contains("pg_dump") && !backup.stderr.contains("hunter2"), "{backup:?}");
-    // Nothing was ever made there.
+    // The database is still empty.
     let looked = terminal.run(&["doctor", "--database-url", &secret]).await?.with_status(1)?;
     assert!(looked.stdout.contains("✗ postgresql") && !looked.stdout.contains("hunter2"), "{looked:?}");
     let server = server_on(&database, options()?).await?;

@@ -1,5 +1,5 @@
-//! What happens to PostgreSQL under a running server, and to the programs that use it: each is told as what it is, and
-//! all goes on by itself when it is over.
+//! Failures of PostgreSQL under a running server: each is reported with its cause, and everything recovers
+//! automatically afterwards.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,24 +17,24 @@ async fn server_on(database: &str) -> Result<Server> {
     Server::start(options()?.env("BUCKETRY_DATABASE_URL", database)).await
 }
 
-/// What registers a bucket without a look at it.
+/// The request that registers a bucket without validation.
 async fn unvalidated(owner: &Person) -> Result<Value> {
     let body = s3_bucket("before", OPEN_BUCKET, &shared_s3_endpoint()?, &owner.workspace().await?);
     Ok(with(&body, &json!({ "skipValidation": true })))
 }
 
-/// Waits until a bucket of that name is registered.
+/// Waits until a bucket with this name is registered.
 async fn registered_in_the_end(owner: &Person, body: &Value, name: &str) -> Result<()> {
     let named = with(body, &json!({ "name": name }));
     let again = async || owner.post("/bucket", &named).send().await;
-    eventually("writes being taken again", SOON, again, |answer| answer.status == 200).await.map(drop)
+    eventually("writes being accepted again", SOON, again, |answer| answer.status == 200).await.map(drop)
 }
 
 #[tokio::test]
 async fn a_database_that_becomes_read_only_is_read_from_until_it_takes_writes_again() -> Result<()> {
     let database = new_database().await?;
     let (server, name) = database.rsplit_once('/').unwrap_or_default();
-    // Settings of a database that takes no writes are changed from another one.
+    // The settings of a read-only database are changed from another database.
     let elsewhere = format!("{server}/postgres");
     let server = server_on(&database).await?;
     let owner = server.owner().await?;
@@ -42,7 +42,7 @@ async fn a_database_that_becomes_read_only_is_read_from_until_it_takes_writes_ag
     let id = owner.register(&body).await?;
 
     query(&elsewhere, &format!("ALTER DATABASE {name} SET default_transaction_read_only = on")).await?;
-    // As after a switch to a standby: the old connections are gone.
+    // Cuts the connections, as a failover to a standby does.
     let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
                WHERE datname = current_database() AND pid <> pg_backend_pid()";
     query(&database, cut).await?;
@@ -52,7 +52,7 @@ async fn a_database_that_becomes_read_only_is_read_from_until_it_takes_writes_ag
     assert_eq!(refused.json()?["error_code"], "STORAGE_UNAVAILABLE");
     assert!(refused.header("retry-after").is_some());
     let look = async || owner.get("/bucket?limit=10").send().await;
-    let read = eventually("reads going on", SOON, look, |answer| answer.status == 200).await?;
+    let read = eventually("reads working", SOON, look, |answer| answer.status == 200).await?;
     assert_eq!(read.json()?["buckets"][0]["id"], json!(id));
     let ready = server.get("/ready").send().await?.json_with_status(503)?;
     assert_eq!(ready["database"], false, "{ready}");
@@ -76,7 +76,7 @@ async fn a_strangers_lock_holds_up_what_needs_the_table_and_nothing_for_good() -
                 AND l.mode = 'AccessExclusiveLock'";
     eventually("the lock", SOON, async || query(&database, held).await, |count| count == "1").await?;
 
-    // More calls than there are connections: each is answered, by whichever bound it meets first.
+    // There are more calls than connections. Each gets a response, from whichever time limit it reaches first.
     let mut calls = tokio::task::JoinSet::new();
     for number in 0..15 {
         let named = with(&body, &json!({ "name": format!("held up {number}") }));
@@ -89,15 +89,15 @@ async fn a_strangers_lock_holds_up_what_needs_the_table_and_nothing_for_good() -
     }
     drop(stranger);
     registered_in_the_end(&owner, &body, "after").await?;
-    assert_eq!(owner.buckets().await?.len(), 1, "what was refused left nothing");
+    assert_eq!(owner.buckets().await?.len(), 1, "refused calls stored nothing");
     Ok(())
 }
 
-/// A file system of a few megabytes, for as long as this is kept.
+/// A small file system in memory. Dropping it unmounts it.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    /// None where this process may not make one.
+    /// None if this process may not mount one.
     fn mount(at: &Path) -> Option<Self> {
         let mounted = Command::new("mount")
             .args(["-t", "tmpfs", "-o", "size=160m,mode=0755", "tmpfs"])
@@ -109,7 +109,7 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // A server may need a moment to let go of it.
+        // Lazy, because a server may still use it for a moment.
         let _ = Command::new("umount").arg("--lazy").arg(&self.0).output();
     }
 }
@@ -124,7 +124,7 @@ async fn a_full_disk_refuses_writes_until_there_is_room_again() -> Result<()> {
         println!("skipped: only root can mount the small file system that this test fills");
         return Ok(());
     };
-    // Its log of changes stays small, so that tables are what fills the disk.
+    // The write-ahead log stays small, so that tables fill the disk.
     let settings = PostgresSettings::default()
         .in_directory(&disk.0)
         .parameter("max_wal_size", "48MB")
@@ -136,7 +136,7 @@ async fn a_full_disk_refuses_writes_until_there_is_room_again() -> Result<()> {
     let body = unvalidated(&owner).await?;
     let id = owner.register(&body).await?;
 
-    // Files of one's own that are in the way, up to the last block.
+    // Fills the rest of the disk, up to the last block.
     let ballast = disk.0.join("ballast");
     let fill =
         Command::new("sh").arg("-c").arg("head -c 300000000 /dev/zero > \"$0\"; true").arg(&ballast).output();
@@ -152,13 +152,13 @@ async fn a_full_disk_refuses_writes_until_there_is_room_again() -> Result<()> {
     let kept = number - 1;
 
     std::fs::remove_file(&ballast).map_err(bucketry_e2e::Error::Files)?;
-    // Where its log of changes had no room, the server has ended itself and recovers.
+    // If the write-ahead log had no room, PostgreSQL has stopped, and recovers at its next start.
     postgres.stop().await?;
     postgres.start_again().await?;
     registered_in_the_end(&owner, &body, "after").await?;
     let buckets = owner.buckets().await?;
     assert!(buckets.iter().any(|bucket| bucket["id"] == json!(id)));
-    assert_eq!(buckets.len(), 2 + kept, "what was acknowledged is there, what was refused is not");
+    assert_eq!(buckets.len(), 2 + kept, "exactly the acknowledged buckets are stored");
     drop(postgres);
     drop(disk);
     Ok(())
@@ -178,7 +178,7 @@ async fn a_move_that_is_killed_in_the_middle_is_finished_by_the_same_command() -
     first.terminate().await?;
 
     let (database, terminal) = (new_database().await?, CommandLine::new()?);
-    // From the moment on that the move begins, somebody holds the table of buckets.
+    // Another session locks the table of buckets as soon as the migration begins.
     let begun = "DO $$ BEGIN LOOP PERFORM 1 FROM pg_class WHERE relname = 'unfinished_transfer'; EXIT WHEN FOUND; \
                  PERFORM pg_sleep(0.005); END LOOP; END $$; BEGIN; LOCK TABLE buckets IN SHARE MODE";
     let stranger = Stranger::begin(&database, begun).await?;
@@ -190,7 +190,7 @@ async fn a_move_that_is_killed_in_the_middle_is_finished_by_the_same_command() -
         .await?;
     moving.kill_hard().await?;
     let there_by_now = "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM buckets)";
-    assert_eq!(query(&database, there_by_now).await?, "1|0", "it was in the middle");
+    assert_eq!(query(&database, there_by_now).await?, "1|0", "the migration was interrupted in the middle");
     let refused = server_on(&database).await.unwrap_err().to_string();
     assert!(refused.contains("was not finished") && refused.contains("bucketry migrate"), "{refused}");
     drop(stranger);

@@ -1,4 +1,5 @@
-//! TLS towards PostgreSQL: who answers is checked against an authority of one's own, and a wrong one is told as such.
+//! TLS connections to PostgreSQL: the server's certificate is checked against a private authority, and a wrong one
+//! is reported as such.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
@@ -19,8 +20,8 @@ fn authority() -> Authority {
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
-/// Opens TLS in front of the shared server, as poolers and hosted databases do, with a certificate that says that it is
-/// `name`, and answers the address of a database behind it. The packaged server itself is built without TLS.
+/// Starts a TLS proxy for the shared server with a certificate for `name`, as poolers and hosted databases do.
+/// Returns the URL of a database behind it. The packaged PostgreSQL is built without TLS.
 async fn database_behind(name: &str, authority: &Authority) -> Result<String> {
     let key = KeyPair::generate().unwrap();
     let certificate =
@@ -44,10 +45,10 @@ async fn database_behind(name: &str, authority: &Authority) -> Result<String> {
         while let Ok((mut client, _)) = listener.accept().await {
             let (acceptor, at) = (acceptor.clone(), at.clone());
             tokio::spawn(async move {
-                // "SSLRequest" of the protocol: its length and a number of its own.
+                // The protocol's `SSLRequest`: its length and its code.
                 let mut asked = [0; 8];
                 client.read_exact(&mut asked).await?;
-                assert_eq!(asked, [0, 0, 0, 8, 4, 210, 22, 47], "a session without TLS was begun");
+                assert_eq!(asked, [0, 0, 0, 8, 4, 210, 22, 47], "the client began a session without TLS");
                 client.write_all(b"S").await?;
                 let mut client = acceptor.accept(client).await?;
                 let mut server = TcpStream::connect(at).await?;
@@ -105,7 +106,7 @@ async fn a_server_that_is_another_one_by_its_certificate_is_refused() -> Result<
         refused.stdout.contains("certificate") && refused.stdout.contains("db.example.com"),
         "{refused:?}"
     );
-    // Without the name, as PostgreSQL's own programs do.
+    // `verify-ca` doesn't check the name, as in PostgreSQL's own programs.
     let taken = looked("verify-ca").await?;
     assert!(!taken.stdout.contains("certificate"), "{taken:?}");
     Ok(())

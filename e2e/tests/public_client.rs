@@ -1,5 +1,5 @@
-//! What the public TypeScript client puts on the wire, oddities included: an application that uses it needs to change
-//! nothing but the address. That client can't be installed from a registry, so these are its requests as observed.
+//! The requests of the public TypeScript client, including their oddities: an application that uses it only has to
+//! change the address. The client is in no package registry, so its requests are reproduced as observed.
 
 #[path = "public_client/calls.rs"]
 mod calls;
@@ -17,7 +17,7 @@ mod buckets;
 #[tokio::test]
 async fn a_whole_session_of_the_client() -> Result<()> {
     let server = Server::start(options()?).await?;
-    // A client that was used before keeps sending its old token, also to the login.
+    // A client that was used before sends its old token with every request, including the login.
     let login =
         json!({ "email": OWNER_EMAIL, "password": OWNER_PASSWORD, "deviceInfo": { "agent": "node" } });
     let session = server.post("/user/login").token("old").header("accept", "*/*").json(&login).send().await?;
@@ -34,7 +34,7 @@ async fn a_whole_session_of_the_client() -> Result<()> {
     let profile = client.get("/user/profile").send().await?.json_with_status(200)?;
     assert_eq!(profile["data"]["orgRoles"], json!([0, 1, 2, 254, 255]));
 
-    // The empty endpoint and region are sent as "" when a form leaves them empty.
+    // A form with an empty endpoint and region sends them as "".
     let workspace = client.workspace().await?;
     let body = s3_bucket("Photos", OPEN_BUCKET, &shared_s3_endpoint()?, &workspace);
     let created = client.post("/bucket", &with(&body, &json!({ "region": "" }))).send().await?;
@@ -83,7 +83,7 @@ async fn a_whole_session_of_the_client() -> Result<()> {
             "{path}"
         );
     }
-    // Very old clients send an empty object along.
+    // Very old clients send an empty object as body.
     let deleted = client.delete(&format!("/bucket/{id}")).json(&json!({})).send().await?;
     assert_eq!(deleted.json_with_status(200)?, json!({ "success": true }));
     Ok(())
@@ -103,11 +103,15 @@ async fn a_session_is_renewed_and_a_stolen_refresh_token_ends_it() -> Result<()>
     let person = Person::new(&server, text(&third["accessToken"]));
     assert_eq!(person.get("/bucket").send().await?.status, 200);
 
-    // Somebody uses the first one again: either they or the owner of the session is a thief.
+    // The first refresh token is used again, so one of the two users must have stolen it.
     let reused = refresh(json!({ "refresh_token": session["refreshToken"] })).await?.json_with_status(401)?;
     assert_eq!(reused["success"], false);
     refresh(json!({ "refresh_token": third["refreshToken"] })).await?.json_with_status(401)?;
-    assert_eq!(person.get("/bucket").send().await?.status, 401, "its access tokens end with it");
+    assert_eq!(
+        person.get("/bucket").send().await?.status,
+        401,
+        "the session's access tokens are revoked too"
+    );
     for nonsense in [json!({ "refresh_token": "x" }), json!({ "refresh_token": "" })] {
         refresh(nonsense).await?.json_with_status(401)?;
     }
@@ -115,7 +119,11 @@ async fn a_session_is_renewed_and_a_stolen_refresh_token_ends_it() -> Result<()>
     assert_eq!(response["error_code"], "INVALID_REQUEST");
     let out =
         server.post("/user/logout").json(&json!({ "refresh_token": third["refreshToken"] })).send().await?;
-    assert_eq!(out.json_with_status(200)?, json!({ "success": true }), "ending what has ended is no error");
+    assert_eq!(
+        out.json_with_status(200)?,
+        json!({ "success": true }),
+        "ending an ended session is not an error"
+    );
     Ok(())
 }
 
@@ -151,7 +159,7 @@ async fn repositories_keys_and_statistics_as_the_client_asks_for_them() -> Resul
     let workspace = client.workspace().await?;
     let bucket =
         client.register(&s3_bucket("Photos", OPEN_BUCKET, &shared_s3_endpoint()?, &workspace)).await?;
-    // What the list told of the bucket is sent back whole, and the repository that doesn't exist yet has an id.
+    // The client sends the bucket back exactly as listed, and an id for a repository that doesn't exist yet.
     let place = json!({ "folder": "2026", "master": false, "bucketId": bucket, "bucket": client.bucket(&bucket).await? });
     let proposal = json!({ "repoId": "", "mode": "NORMAL", "repoBuckets": [place] });
     let response = client.post("/repo/validate", &proposal).send().await?.json_with_status(200)?;
@@ -190,7 +198,7 @@ async fn repositories_keys_and_statistics_as_the_client_asks_for_them() -> Resul
         "{response}"
     );
 
-    // The client puts the repository's id into the body as well.
+    // The client sends the repository's id in the body, too.
     let keys = format!("/repo/{id}/apikey");
     let key = json!({ "repoId": id, "name": "laptop", "accessType": "WRITE" });
     let pair = client.post(&keys, &key).send().await?.json_with_status(200)?;
@@ -200,7 +208,7 @@ async fn repositories_keys_and_statistics_as_the_client_asks_for_them() -> Resul
         (&response["keys"][0]["id"], &response["keys"][0]["accessType"]),
         (&pair["id"], &json!("WRITE"))
     );
-    assert!(!response.to_string().contains(text(&pair["secret"])), "the secret is told once");
+    assert!(!response.to_string().contains(text(&pair["secret"])), "the secret is shown only once");
     let at = format!("{keys}/{}", text(&pair["id"]));
     let change = json!({ "name": "laptop", "accessType": "READ" });
     client.put(&at, &change).send().await?.json_with_status(200)?;

@@ -1,5 +1,4 @@
-//! Presigned URLs that boto3 made and that don't hold: each is refused with the reason, and nothing of it gets to the
-//! provider.
+//! Invalid presigned URLs created with boto3: each is refused with the reason, and none reaches the provider.
 
 use std::time::Duration;
 
@@ -36,12 +35,9 @@ async fn presigned_urls_that_do_not_hold_are_refused_with_the_reason() -> Result
     assert_eq!(
         response["old and alive"],
         json!([200, null, "x"]),
-        "an hour is no matter while the URL lives"
+        "an hour-old URL is accepted until it expires"
     );
-    assert_eq!(
-        response["usual form"], "v2",
-        "what boto3 makes of its own accord is the old form: {response}"
-    );
+    assert_eq!(response["usual form"], "v2", "boto3 uses the old form by default: {response}");
     for case in ["v2 get", "v2 put"] {
         refused(&response, case, (400, "InvalidRequest"), &["Version 2", "signature_version='s3v4'"]);
     }
@@ -60,7 +56,7 @@ async fn presigned_urls_that_do_not_hold_are_refused_with_the_reason() -> Result
         refused(&response, case, (403, "SignatureDoesNotMatch"), &[]);
     }
     let after = provider_requests(&server).await?.unwrap();
-    assert_eq!(after - before, 2, "only the two good ones got to the provider");
+    assert_eq!(after - before, 2, "only the two valid ones reached the provider");
     for (key, status) in [("there", 200), ("missing", 404), ("missing-2", 404)] {
         assert_eq!(access.object(Method::GET, key).send().await?.status, status, "{key}");
     }

@@ -16,7 +16,7 @@ fn probing_often() -> Result<Options> {
     Ok(options()?.env("BUCKETRY_PROBE_INTERVAL", "1"))
 }
 
-/// A server, its owner, and what registers a bucket in the owner's workspace.
+/// A server, its owner, and the request that registers a bucket in the owner's workspace.
 async fn deployment() -> Result<(Server, Person, Value)> {
     let server = Server::start(probing_often()?).await?;
     let owner = server.owner().await?;
@@ -32,7 +32,7 @@ async fn online(owner: &Person, id: &str) -> Result<Value> {
 
 fn is_time(value: &Value) -> bool {
     let time = text(value);
-    // Milliseconds and Z, as JavaScript writes times.
+    // Times have milliseconds and Z, as in JavaScript.
     time.len() == "2026-01-31T00:00:00.000Z".len()
         && time.ends_with('Z')
         && time.parse::<jiff::Timestamp>().is_ok()
@@ -92,7 +92,7 @@ async fn a_registered_bucket_is_listed_and_measured() -> Result<()> {
     assert_eq!(
         members(&response),
         BTreeSet::from(["bucketId", "nodeStatus"]),
-        "no success here, says the contract"
+        "the contract has no `success` here"
     );
     let node = &response["nodeStatus"][0];
     assert_eq!((&node["ip"], &node["status"]), (&json!("embedded"), &json!("ONLINE")));
@@ -174,7 +174,7 @@ async fn an_update_is_tried_before_it_is_stored() -> Result<()> {
     let renamed = owner.put(&path, &json!({ "name": "Renamed" })).send().await?.json_with_status(200)?;
     assert_eq!((&renamed["success"], &renamed["bucketId"]), (&json!(true), &json!(id)));
     assert_eq!(renamed["status"], "ONLINE");
-    assert!(renamed["checks"].is_null(), "a name needs no validation: {renamed}");
+    assert!(renamed["checks"].is_null(), "renaming needs no validation: {renamed}");
     let after = owner.bucket(&id).await?;
     assert_eq!(after["name"], "Renamed");
     assert!(after["updatedAt"].as_str() > before["updatedAt"].as_str(), "{after}");
@@ -188,7 +188,7 @@ async fn an_update_is_tried_before_it_is_stored() -> Result<()> {
         assert_eq!(unchanged[field], after[field], "{field}");
     }
     let still = owner.call(Method::POST, &format!("{path}/validate")).send().await?;
-    assert_eq!(still.json_with_status(200)?["status"], "ONLINE", "the stored secret is still the right one");
+    assert_eq!(still.json_with_status(200)?["status"], "ONLINE", "the stored secret is unchanged");
 
     let right = json!({ "bucket": SCOPED_BUCKET, "secret": ADMIN.secret, "endpoint": body["endpoint"] });
     let updated = owner.put(&path, &right).send().await?.json_with_status(200)?;
@@ -196,7 +196,7 @@ async fn an_update_is_tried_before_it_is_stored() -> Result<()> {
     assert!(updated["latency_ms"].is_u64(), "{updated}");
     assert_eq!(owner.bucket(&id).await?["bucket"], SCOPED_BUCKET);
 
-    // The public client always sends these four, changed or not.
+    // The public client always sends these four fields, changed or not.
     let same = json!({
         "name": "Renamed", "bucket": SCOPED_BUCKET, "storageType": "S3", "workspaceId": body["workspaceId"],
     });
@@ -214,7 +214,7 @@ async fn a_validation_uses_what_is_stored_and_what_is_sent_in_its_place() -> Res
     let body = with(&body, &json!({ "bucket": SCOPED_BUCKET }));
     let path = format!("/bucket/{}/validate", owner.register(&body).await?);
 
-    // The contract's body-less call: no content type either.
+    // The contract's call without a body has no content type either.
     let response = owner.call(Method::POST, &path).send().await?.json_with_status(200)?;
     assert_eq!((&response["success"], &response["status"]), (&json!(true), &json!("ONLINE")));
     assert!(response["message"].is_string() && response["latency_ms"].is_u64(), "{response}");
@@ -252,7 +252,7 @@ async fn a_validation_uses_what_is_stored_and_what_is_sent_in_its_place() -> Res
     assert_eq!(failed_code(&refused), "ACCESS_DENIED_LIST");
 
     let response = owner.call(Method::POST, &path).send().await?.json_with_status(200)?;
-    assert_eq!(response["status"], "ONLINE", "nothing of all that was saved");
+    assert_eq!(response["status"], "ONLINE", "none of this was stored");
     Ok(())
 }
 
@@ -281,7 +281,7 @@ async fn a_deleted_bucket_is_gone_and_its_name_is_free() -> Result<()> {
             "{what}"
         );
     }
-    // What was measured is retained, and readable by the id.
+    // Measurements are retained and can be read by the bucket's id.
     let day = owner.post(&format!("{path}/stats"), &day).send().await?.json_with_status(200)?;
     assert_eq!(day["nodeStats"], json!([]));
     let totals = owner.get(&format!("/bucket/stats?bucketId={id}")).send().await?.json_with_status(200)?;

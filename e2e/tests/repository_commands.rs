@@ -1,4 +1,4 @@
-//! Repositories and their keys on the command line, up to the first program that uses one.
+//! Repositories and their keys on the command line, up to the first program that uses them.
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ async fn repositories_and_keys_are_made_looked_at_changed_and_removed() -> Resul
     for word in ["Photos (2026", OPEN_BUCKET, &key, "READ", "NORMAL"] {
         assert!(shown.contains(word), "{word}: {shown}");
     }
-    assert!(!shown.contains(&secret), "a secret is shown once");
+    assert!(!shown.contains(&secret), "a secret is shown only once");
     let table = terminal.text(&["repo", "ls"]).await?;
     assert!(table.contains("Photos:2026") && table.contains("BUCKETS"), "{table}");
     terminal
@@ -81,7 +81,7 @@ async fn repositories_and_keys_are_made_looked_at_changed_and_removed() -> Resul
     let foreign = terminal.run(&["repo", "connect", "Archive", "--key", "BKTNONE"]).await?.with_status(1)?;
     assert!(foreign.stderr.contains("no access key BKTNONE"), "{foreign:?}");
     let printed = terminal.text(&["repo", "connect", "Archive", "--tool", "aws"]).await?;
-    assert_eq!(printed.matches('\'').count() % 2, 0, "a shell would wait for the other one: {printed}");
+    assert_eq!(printed.matches('\'').count() % 2, 0, "unbalanced quotes would break the shell: {printed}");
     terminal.text(&["key", "rm", &key, "--repo", "Archive"]).await?;
     assert!(list(&terminal.json(&["key", "list", "--repo", "Archive"]).await?).is_empty());
     let no_key = terminal.run(&["repo", "connect", "Archive"]).await?.with_status(1)?;
@@ -93,7 +93,7 @@ async fn repositories_and_keys_are_made_looked_at_changed_and_removed() -> Resul
     Ok(())
 }
 
-/// Runs what was printed for boto3, but for its last line, and puts and reads an object with it.
+/// Runs the code that was printed for boto3, except for its last line, and writes and reads an object with it.
 const USE_PRINTED_SETTINGS: &str = r"
 import json, sys
 settings = sys.argv[1].rsplit('\n', 1)[0]
@@ -111,7 +111,7 @@ async fn what_connect_prints_is_all_that_a_program_needs() -> Result<()> {
     terminal.text(&["repo", "add", "Media", "--bucket", &format!("Photos:{folder}")]).await?;
     let look = async || terminal.json(&["node", "list"]).await;
     let response = |nodes: &Value| nodes[0]["gatewayUrl"].is_string();
-    let nodes = eventually("the node telling its gateway", SOON, look, response).await?;
+    let nodes = eventually("the node reporting its gateway", SOON, look, response).await?;
     assert_eq!(nodes[0]["gatewayUrl"].as_str(), server.gateway());
 
     let connect = ["repo", "connect", "Media", "--new-key", "laptop"];
@@ -129,7 +129,7 @@ async fn what_connect_prints_is_all_that_a_program_needs() -> Result<()> {
     let with_boto = ["repo", "connect", "Media", "--tool", "boto3", "--new-key", "boto"];
     let printed = terminal.text(&with_boto).await?;
     let use_it = async || Ok(run_python(USE_PRINTED_SETTINGS, &[printed.trim(), OPEN_BUCKET]).await.ok());
-    // The node learns of a new key within a second.
+    // The node receives a new key within a second.
     let read = eventually("a program reading what it wrote", SOON, use_it, Option::is_some).await?;
     assert_eq!(read, Some(json!("hello")));
     Ok(())

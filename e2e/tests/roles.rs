@@ -1,5 +1,5 @@
-//! Who may do what: every kind of person, at every bucket call, in the own and in another workspace, in the own and
-//! in another organization.
+//! Who may do what: every kind of user, with every bucket call, in their own and in another workspace, and in their
+//! own and in another organization.
 
 use bucketry_e2e::{
     OPEN_BUCKET, Options, Person, Result, Server, each, list, options, s3_bucket, shared_s3_endpoint, text,
@@ -9,7 +9,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 const PASSWORD: &str = "Correct-Horse-2";
-/// What users have until they change it.
+/// The password of users until they change it.
 const ONE_TIME: &str = "First-Horse-1";
 
 fn open_to_all() -> Result<Options> {
@@ -20,9 +20,9 @@ fn open_to_all() -> Result<Options> {
 struct TestContext {
     server: Server,
     owner: Person,
-    /// Workspace and bucket that people below are members of.
+    /// The workspace and bucket of the users below.
     own: WorkspaceFixture,
-    /// Those that they are not.
+    /// A workspace and bucket of which they are no members.
     other: WorkspaceFixture,
 }
 
@@ -42,7 +42,7 @@ impl TestContext {
         Ok(Self { server, owner, own, other })
     }
 
-    /// A user with an organization role, and a role in the own workspace.
+    /// A user with an organization role and a role in the workspace `own`.
     async fn user(&self, name: &str, org_role: u8, role: Option<&str>) -> Result<(String, Person)> {
         let email = format!("{name}@example.com");
         let body = json!({
@@ -81,8 +81,8 @@ async fn fixture(owner: &Person, workspace: String, name: &str) -> Result<Worksp
     Ok(WorkspaceFixture { workspace, bucket })
 }
 
-/// The statuses that somebody gets for each call at a place, in this order: list of the workspace, available ones of
-/// the workspace, totals of the bucket, its status, its day, a validation, a rename, and the creation of a bucket.
+/// The statuses that a user gets for each call in a workspace, in this order: the list, the available buckets, the
+/// totals of the bucket, its status, its day, a validation, a rename, and the creation of a bucket.
 async fn walk(person: &Person, at: &WorkspaceFixture) -> Result<[u16; 8]> {
     let WorkspaceFixture { workspace, bucket } = at;
     let path = format!("/bucket/{bucket}");
@@ -105,12 +105,15 @@ async fn walk(person: &Person, at: &WorkspaceFixture) -> Result<[u16; 8]> {
         if answer.status >= 400 {
             let response = answer.json()?;
             assert!(response["success"] == false && text(&response["message"]).contains(' '), "{response}");
-            assert!(!answer.text().contains("Other"), "nothing is told of the place: {response}");
+            assert!(
+                !answer.text().contains("Other"),
+                "the response reveals nothing about the bucket: {response}"
+            );
         }
         if let Some(made) =
             answer.json()?["bucketId"].as_str().filter(|id| *id != bucket && answer.status == 200)
         {
-            // Who may create may delete.
+            // Users who may create may also delete.
             person.delete(&format!("/bucket/{made}")).send().await?.json_with_status(200)?;
         }
     }
@@ -118,7 +121,7 @@ async fn walk(person: &Person, at: &WorkspaceFixture) -> Result<[u16; 8]> {
     let may_write = statuses[6] == 200;
     if !may_write {
         let refused = deleting.send().await?.status;
-        assert_eq!(refused, statuses[6], "who may not change a bucket may not delete it");
+        assert_eq!(refused, statuses[6], "users who may not change a bucket may not delete it");
     }
     Ok(statuses)
 }
@@ -126,7 +129,7 @@ async fn walk(person: &Person, at: &WorkspaceFixture) -> Result<[u16; 8]> {
 const ALL: [u16; 8] = [200; 8];
 const READING: [u16; 8] = [200, 200, 200, 200, 200, 403, 403, 403];
 const NOTHING: [u16; 8] = [403; 8];
-/// Of totals, what isn't there is left out.
+/// Totals omit buckets that don't exist, so that call succeeds.
 const NOT_THERE: [u16; 8] = [404, 404, 200, 404, 404, 404, 404, 404];
 
 #[tokio::test]
@@ -159,11 +162,11 @@ async fn every_role_meets_every_bucket_call_in_its_own_and_in_another_workspace(
 
     let stranger = context.stranger().await?;
     for fixture in [&context.own, &context.other] {
-        assert_eq!(walk(&stranger, fixture).await?, NOT_THERE, "another organization is not told of");
+        assert_eq!(walk(&stranger, fixture).await?, NOT_THERE, "other organizations are invisible");
     }
     assert_eq!(stranger.buckets().await?.len(), 0);
     assert_eq!(stranger.call(Method::POST, "/vault/rotation").send().await?.status, 403);
-    // Its own names are its own, and the same provider bucket may be registered there too.
+    // Names are unique per organization, and the same provider bucket may be registered in both.
     let theirs = fixture(&stranger, stranger.workspace().await?, "own").await?;
     assert_eq!(walk(&context.owner, &theirs).await?, NOT_THERE);
     Ok(())
@@ -218,7 +221,7 @@ async fn what_is_taken_away_is_gone_at_once() -> Result<()> {
     let refresh_token = json!({ "refresh_token": session["refreshToken"] });
     context.server.post("/user/logout").json(&refresh_token).send().await?.json_with_status(200)?;
     assert_eq!(second.get("/bucket").send().await?.status, 401);
-    assert_eq!(context.owner.get("/bucket").send().await?.status, 200, "other sessions go on");
+    assert_eq!(context.owner.get("/bucket").send().await?.status, 200, "other sessions continue");
     Ok(())
 }
 
@@ -307,7 +310,7 @@ async fn a_token_with_limits_can_do_no_more_than_they_say() -> Result<()> {
         Ok(Person::new(&context.server, text(&made["token"])))
     };
     let whole = limited(json!({})).await?;
-    assert!(whole.token().starts_with("bkt_"), "secret scanners know it by this");
+    assert!(whole.token().starts_with("bkt_"), "secret scanners recognise this prefix");
     assert_eq!(walk(&whole, &context.other).await?, ALL);
     let own = json!(context.own.workspace);
     let reading = limited(json!({ "workspaceId": own, "role": "READ" })).await?;
@@ -324,13 +327,13 @@ async fn a_token_with_limits_can_do_no_more_than_they_say() -> Result<()> {
         writing.get("/organization/users"),
         writing.post("/workspace", &json!({ "name": "Mine" })),
     ] {
-        assert_eq!(call.send().await?.status, 403, "a token with limits is for data only");
+        assert_eq!(call.send().await?.status, 403, "a restricted token is for data only");
     }
 
     let tokens = context.owner.get("/token").send().await?.json_with_status(200)?;
     let kinds = each(&tokens["tokens"], "type");
     assert_eq!(kinds, ["API", "API", "API", "API", "SESSION"]);
-    assert!(!tokens.to_string().contains("bkt_"), "tokens are told once");
+    assert!(!tokens.to_string().contains("bkt_"), "tokens are shown only once");
     let id = text(&tokens["tokens"][0]["id"]);
     context.owner.delete(&format!("/token/{id}")).send().await?.json_with_status(200)?;
     assert_eq!(reading_all.get("/bucket").send().await?.status, 401, "at once");

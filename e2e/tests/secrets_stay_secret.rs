@@ -1,4 +1,4 @@
-//! Secrets go in and never come out: not in answers, logs, metrics, documents or files, sealed or not after deletion.
+//! Secrets never come out: not in responses, logs, metrics, documents or files, and not even sealed after deletion.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(20);
 
-/// All bytes of all files below a directory, the key files left out: those are where keys belong.
+/// All bytes of all files below a directory, except the key files, which contain keys on purpose.
 fn everything_in(directory: &Path) -> Vec<u8> {
     let mut bytes = Vec::new();
     for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
@@ -74,7 +74,7 @@ async fn no_secret_is_logged_told_or_stored_in_plain() -> Result<()> {
         answers.push(owner.get(path).send().await?);
     }
     answers.push(owner.get(&format!("/bucket/{id}/status")).send().await?);
-    // Probes open the secret again and again: they have their own lines in the log.
+    // Probes open the secret repeatedly and write separate log lines.
     eventually("a probe", SOON, async || owner.status_of(&id).await, |status| status == "ONLINE").await?;
 
     let keys =
@@ -98,14 +98,14 @@ async fn no_secret_is_logged_told_or_stored_in_plain() -> Result<()> {
     let response = response.concat();
     let stored = everything_in(server.data_dir());
     let log = server.log();
-    assert!(log.contains("DEBUG") && log.contains("answered"), "the log was meant to be talkative");
+    assert!(log.contains("DEBUG") && log.contains("answered"), "this test needs a verbose log");
     for secret in secrets {
         assert!(secret.len() >= OWNER_PASSWORD.len(), "{secret:?} could be found by chance");
-        assert!(!response.contains(secret), "an answer holds {secret}");
-        assert!(!log.contains(secret), "the log holds {secret}");
-        assert!(!holds(&stored, secret), "a file holds {secret}");
+        assert!(!response.contains(secret), "a response contains {secret}");
+        assert!(!log.contains(secret), "the log contains {secret}");
+        assert!(!holds(&stored, secret), "a file contains {secret}");
     }
-    assert!(!response.contains("BEGIN AGE"), "not even the sealed text is told");
+    assert!(!response.contains("BEGIN AGE"), "not even the sealed text is returned");
     Ok(())
 }
 
@@ -117,7 +117,7 @@ async fn a_deleted_or_replaced_secret_is_destroyed_in_its_sealed_form_too() -> R
     let deleted = owner.register(&body).await?;
     let replaced = owner.register(&with(&body, &json!({ "name": "Other" }))).await?;
     let sealed = sealed_secrets(&server).await?;
-    // A line of the armour's middle: nothing else in the files is like it.
+    // A line from the middle of the armour, which is unique in the files.
     let line = |id: &str| text(&sealed[id]).lines().nth(3).unwrap_or_default().to_owned();
     let lines = [line(&deleted), line(&replaced)];
     for line in &lines {
@@ -157,7 +157,7 @@ async fn printed_settings_show_no_secret() -> Result<()> {
     Ok(())
 }
 
-/// The password that the first start makes up is printed once, and nowhere else.
+/// The password that the first start generates is printed once and appears nowhere else.
 #[tokio::test]
 async fn a_made_up_password_is_shown_once() -> Result<()> {
     let without = options()?.without_env("BUCKETRY_ADMIN_PASSWORD");

@@ -1,4 +1,4 @@
-//! What a client sent, read and left behind is what all statistics tell, at every kind of provider.
+//! All statistics agree with what a client sent, read and left behind, at every kind of provider.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ async fn told_exactly(server: &Server, owner: &Person, body: &Value, without: &[
     let response = eventually("all requests being counted", SOON, look, all).await?;
     assert_eq!(response, with(&counted, &json!({ "bucketId": bucket })), "what was sent: {sent}");
 
-    assert_eq!(stats(owner, &path).await?[1]["totalCount"], "0", "nobody used the other one");
+    assert_eq!(stats(owner, &path).await?[1]["totalCount"], "0", "the other one was not used");
     let unit = stats(owner, &format!("/unit/stats?unitId={bucket}")).await?;
     assert_eq!(unit, json!([with(&counted, &json!({ "unitId": bucket }))]));
     let repository = stats(owner, &format!("/repo/stats?repoId={}", access.repository)).await?;
@@ -85,7 +85,7 @@ async fn stats(owner: &Person, path: &str) -> Result<Value> {
     Ok(owner.get(path).send().await?.json_with_status(200)?["stats"].clone())
 }
 
-/// Entries of minutes or days, which together are what was sent.
+/// Asserts that the entries of minutes or days add up to what was sent.
 fn added_up(data: &Value, sent: &Value, bucket: &str, repository: &str) {
     let entries = list(data);
     let sum = |member: &str| -> i64 {
@@ -113,7 +113,7 @@ fn added_up(data: &Value, sent: &Value, bucket: &str, repository: &str) {
     }
 }
 
-/// A refusal that a client met is no outage of the bucket.
+/// Asserts that a refused request doesn't count as an outage of the bucket.
 async fn healthy_day(owner: &Person, bucket: &str) -> Result<()> {
     let status = owner.get(&format!("/bucket/{bucket}/status")).send().await?.json_with_status(200)?;
     let day = json!({ "day": status["nodeStatus"][0]["lastUpdated"] });

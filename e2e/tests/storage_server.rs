@@ -1,4 +1,5 @@
-//! The S3 server that journeys rely on is a real one: it checks who asks, can go away, and comes back as it was.
+//! The S3 server of the journeys behaves like a real one: it checks signatures, can be stopped, and restarts with
+//! its data.
 
 use std::time::Duration;
 

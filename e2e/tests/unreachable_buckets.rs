@@ -1,5 +1,4 @@
-//! Buckets that can't be opened: what a person is told when a server refuses, is broken, or isn't there. Nothing of
-//! it is ever stored.
+//! Buckets that can't be opened: the errors when a server refuses, is broken, or isn't there. Nothing is stored.
 
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use bucketry_faults::{Answer, Fault, FaultProxy};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-/// The checks take 10 s in all; the rest is for a busy machine.
+/// The checks take at most 10 s in total; the rest is a reserve for a busy machine.
 const BOUND: Duration = Duration::from_secs(15);
 
 async fn deployment() -> Result<(Server, Person, Value)> {
@@ -21,7 +20,8 @@ async fn deployment() -> Result<(Server, Person, Value)> {
     Ok((server, owner, body))
 }
 
-/// The codes of the failed checks of a registration that must be refused, and the name of the first one.
+/// Registers a bucket, which must be refused. Returns the name of the first failed check and the codes of all
+/// failed ones.
 async fn refused(owner: &Person, body: &Value) -> Result<(String, Vec<String>)> {
     let answer = owner.post("/bucket", body).send().await?;
     let response = answer.json_with_status(400)?;
@@ -29,7 +29,7 @@ async fn refused(owner: &Person, body: &Value) -> Result<(String, Vec<String>)> 
     let checks = list(&response["checks"]);
     let failed: Vec<_> = checks.iter().filter(|check| check["ok"] == false).collect();
     let first = failed.first().ok_or_else(|| answer.unlike("a failed check"))?;
-    // The sentence of the answer is that of the check, with what to change.
+    // The response's message is that of the check, followed by what to change.
     let message = text(&response["message"]);
     assert!(message.starts_with(text(&first["message"])), "{response}");
     assert!(message.contains(text(&first["hint"])), "{response}");
@@ -68,7 +68,7 @@ async fn a_real_server_that_refuses_is_understood() -> Result<()> {
     assert_eq!(
         refused(&owner, &opened_by(&body, READ_ONLY)).await?.1[0],
         "ACCESS_DENIED_LIST",
-        "a bucket that the key may not enter"
+        "a bucket that the key has no access to"
     );
     assert_eq!(owner.buckets().await?.len(), 0);
 
@@ -81,7 +81,7 @@ async fn a_real_server_that_refuses_is_understood() -> Result<()> {
 async fn a_server_that_is_not_there_is_told_from_one_that_is_no_object_store() -> Result<()> {
     let (_server, owner, body) = deployment().await?;
     let at = |endpoint: &str| with(&body, &json!({ "endpoint": endpoint }));
-    // A port that was free a moment ago.
+    // A port on which nothing listens.
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     assert_eq!(
         refused(&owner, &at(&format!("http://{closed}"))).await?,
@@ -125,10 +125,10 @@ async fn a_server_in_trouble_is_understood() -> Result<()> {
     }
     store.set(Fault::Answer(Answer::wrong_region("eu-north-1")));
     let response = owner.post("/bucket", &body).send().await?.json_with_status(400)?;
-    assert!(text(&response["message"]).contains("eu-north-1"), "the right region is told: {response}");
+    assert!(text(&response["message"]).contains("eu-north-1"), "the right region is shown: {response}");
     assert!(
         !response.to_string().contains("text of the remote side"),
-        "the remote side's words are not passed on"
+        "the remote side's text is not passed on"
     );
     assert_eq!(owner.buckets().await?.len(), 0);
     Ok(())
@@ -161,7 +161,7 @@ async fn a_server_that_stalls_holds_nobody_up_for_long() -> Result<()> {
         tokio::spawn(async move { refused(&owner, &body).await })
     });
     let attempts: Vec<_> = attempts.collect();
-    // Somebody else's bucket at a server that answers doesn't wait for them.
+    // A bucket at a responsive server isn't delayed by them.
     let other = Instant::now();
     owner.register(&body).await?;
     assert!(other.elapsed() < Duration::from_secs(5), "{:?}", other.elapsed());

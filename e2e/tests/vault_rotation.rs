@@ -1,4 +1,4 @@
-//! The keys that secrets are sealed to are changed while everything stays in use.
+//! The keys that secrets are sealed to are rotated while everything stays in use.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_mins(1);
 
-/// Registers buckets, several at a time, and answers their ids.
+/// Registers buckets, several concurrently, and returns their ids.
 async fn buckets(owner: &Person, count: usize, skip: bool) -> Result<Vec<String>> {
     const AT_ONCE: usize = 8;
     let body = s3_bucket("Photos", OPEN_BUCKET, &shared_s3_endpoint()?, &owner.workspace().await?);
@@ -96,7 +96,7 @@ async fn a_rotation_changes_every_key_and_nobody_notices() -> Result<()> {
         assert_ne!(sealed, text(&old_sealed[id]));
         assert_eq!(open_with_age(&identity_file, sealed).await?["secret"], ADMIN.secret);
         let refused = open_with_age(Path::new(&old_file), sealed).await?;
-        assert!(refused["refused"].is_string(), "the old key opens nothing any more: {refused}");
+        assert!(refused["refused"].is_string(), "the old key no longer opens anything: {refused}");
         assert_online(&owner, id).await?;
     }
     assert!(all_online(&owner.buckets().await?));
@@ -110,14 +110,14 @@ async fn a_rotation_changes_every_key_and_nobody_notices() -> Result<()> {
 
 #[tokio::test]
 async fn a_rotation_that_is_cut_off_goes_on_after_the_restart() -> Result<()> {
-    // More than are sealed anew in one go.
+    // More buckets than are sealed again in one batch.
     const BUCKETS: usize = 250;
     let mut server = Server::start(options()?).await?;
     let mut owner = server.owner().await?;
     let ids = buckets(&owner, BUCKETS, true).await?;
     let identity_file = server.data_dir().join("vault.key");
 
-    // Killed at once, and killed with secrets of both keys in the database.
+    // Killed immediately, and killed with secrets of both keys in the database.
     for half_way in [false, true] {
         let old_keys = keys_in(&identity_file);
         let old_sealed = sealed_secrets(&server).await?;
@@ -129,13 +129,13 @@ async fn a_rotation_that_is_cut_off_goes_on_after_the_restart() -> Result<()> {
         assert!(started.status < 300 && rotation["finishedAt"].is_null(), "{rotation}");
         if half_way {
             let look = async || sealed_secrets(&server).await;
-            eventually("secrets being sealed anew", SOON, look, |sealed| changed(sealed) > 0).await?;
+            eventually("secrets being sealed again", SOON, look, |sealed| changed(sealed) > 0).await?;
         }
         server.kill_hard().await?;
         if half_way {
             let keys = keys_in(&identity_file).len();
             let changed = changed(&sealed_secrets(&server).await?);
-            eprintln!("killed with {keys} keys and {changed} of {BUCKETS} secrets sealed anew");
+            eprintln!("killed with {keys} keys and {changed} of {BUCKETS} secrets sealed again");
         }
 
         server.restart().await?;

@@ -1,8 +1,8 @@
-//! What people paste wrongly at three clouds, and what they are told. `--no-capture` prints it, line by line:
-//! `name: status error_code "message"`.
+//! Credentials of three clouds with typical mistakes, and the errors that users get. `--no-capture` prints them as
+//! lines `name: status error_code "message"`.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(clippy::print_stdout, reason = "what people are told is there to be read")]
+#![expect(clippy::print_stdout, reason = "the messages are for people to read")]
 
 use bucketry_e2e::{
     ADMIN, NO_LIST, OPEN_BUCKET, Person, READ_ONLY, Result, SCOPED_BUCKET, Server, WRITE_ONLY, azure, list,
@@ -11,11 +11,11 @@ use bucketry_e2e::{
 use bucketry_faults::{Answer, Fault, FaultProxy};
 use serde_json::{Value, json};
 
-/// One wrong registration.
+/// A registration with one mistake.
 struct Case {
     name: &'static str,
     body: Value,
-    /// The code of the check that failed, or of the refusal where nothing was checked.
+    /// The code of the failed check, or of the refusal if nothing was checked.
     code: &'static str,
 }
 
@@ -23,13 +23,13 @@ fn case(name: &'static str, body: &Value, changes: &Value, code: &'static str) -
     Case { name, body: with(body, changes), code }
 }
 
-/// The code that tells what is wrong: of the first check that failed, else of the refusal.
+/// The code of the first failed check, otherwise of the refusal.
 fn code_of(response: &Value) -> &str {
     let failed = list(&response["checks"]).iter().find(|check| check["ok"] == false);
     text(&failed.unwrap_or(response)["error_code"])
 }
 
-/// Tries them one after the other, and says which were answered otherwise.
+/// Tries the cases in sequence and fails with those that got an unexpected response.
 async fn refused(owner: &Person, cases: &[Case]) -> Result<()> {
     let mut otherwise = Vec::new();
     for Case { name, body, code } in cases {
@@ -59,7 +59,7 @@ async fn deployment() -> Result<(Server, Person, String)> {
     Ok((server, owner, workspace))
 }
 
-/// A server that gives one answer, whatever it is asked.
+/// A server that returns the same response to every request.
 async fn answering(answer: Answer) -> FaultProxy {
     FaultProxy::alone(Fault::Answer(answer)).await.unwrap()
 }
@@ -129,7 +129,8 @@ async fn at_s3() -> Result<()> {
     .await
 }
 
-/// A shared access signature of the whole account, made as its documentation says ("Create an account SAS").
+/// A shared access signature for the whole account, created as its documentation describes ("Create an account
+/// SAS").
 const ACCOUNT_SAS: &str = r"
 import base64, hashlib, hmac, json, sys, urllib.parse
 account, key, permissions, end, ip, protocol = sys.argv[1:]
@@ -211,7 +212,7 @@ async fn at_azure() -> Result<()> {
 }
 
 const EMAIL: &str = "reader@project.iam.gserviceaccount.com";
-/// A key of another algorithm. It opens nothing.
+/// A key of another algorithm, which opens nothing.
 const EC_KEY: &str = "-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgA4BKHeU4GfhfwjII
 FAfAHQvaKM1Q/ntgFFWoFY1KzkyhRANCAASqJ4tGHXEmHgu7exyQvpyrYmhloE5S

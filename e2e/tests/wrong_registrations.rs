@@ -1,4 +1,4 @@
-//! Registrations that are refused before a node is asked: wrong fields, taken names, repetitions.
+//! Registrations that are refused without a validation: wrong fields, taken names, repetitions.
 
 use bucketry_e2e::{
     OPEN_BUCKET, Person, Result, Server, each, options, s3_bucket, shared_s3_endpoint, text, with,
@@ -59,7 +59,7 @@ async fn each_wrong_field_is_named_with_what_it_must_be() -> Result<()> {
     let nowhere = json!({ "workspaceId": "default" });
     for refused in [owner.post("/bucket", &with(&body, &nowhere)), owner.put(&path, &nowhere)] {
         let response = refused.send().await?.json_with_status(404)?;
-        assert!(text(&response["message"]).contains("no such workspace"), "a name is no id: {response}");
+        assert!(text(&response["message"]).contains("no such workspace"), "a name is not an id: {response}");
     }
     for field in ["name", "bucket", "storageType", "workspaceId", "key", "secret"] {
         for gone in [Value::Null, json!("")] {
@@ -171,7 +171,7 @@ async fn an_inner_address_is_refused_with_the_setting_that_would_allow_it() -> R
 #[tokio::test]
 async fn of_several_creations_of_one_name_exactly_one_wins() -> Result<()> {
     let (_server, owner, body) = deployment().await?;
-    // Unchecked ones meet at the store; checked ones at the end of their validations.
+    // Without validation, they compete in the store; with validation, when their validations end.
     for skip in [true, false] {
         let name = format!("Contended {skip}");
         let body = with(&body, &json!({ "name": name, "skipValidation": skip }));
@@ -216,7 +216,7 @@ async fn a_repeated_creation_is_done_once() -> Result<()> {
     let response = create("b", &body).await?.json_with_status(400)?;
     assert_eq!(response["error_code"], "NAME_ALREADY_USED", "another key is another request");
 
-    // A refusal is not kept: what was mended may be tried under the same key.
+    // A refusal isn't remembered: a corrected request may use the same key.
     let refused = create("c", &with(&other_body, &json!({ "secret": "wrong" }))).await?;
     assert_eq!(refused.json_with_status(400)?["error_code"], "VALIDATION_FAILED");
     assert_eq!(create("c", &other_body).await?.status, 200);

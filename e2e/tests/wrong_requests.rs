@@ -1,10 +1,10 @@
-//! Requests that are wrong before anybody looks at what they want: every answer is JSON that says what to change.
+//! Requests that are wrong in form: every response is JSON that says what to change.
 
 use bucketry_e2e::{Answer, Call, Person, Result, Server, list, options, s3_bucket, text, with};
 use http::Method;
 use serde_json::{Value, json};
 
-/// The body of a refusal: the one shape that all of them have.
+/// The body of a refusal. All refusals have the same shape.
 fn refusal(answer: &Answer, status: u16, code: &str) -> Result<Value> {
     let response = answer.json_with_status(status)?;
     let is_json = answer.header("content-type") == Some("application/json");
@@ -72,7 +72,7 @@ async fn wrong_types_name_the_field_and_never_repeat_what_was_sent() -> Result<(
     for unknown in [json!({ "walletAddress": "0x0" }), json!({ "shoeSize": [1, { "a": null }] })] {
         let response = register(with(&with(&body, &unknown), &json!({ "name": "" }))).await?;
         let response = refusal(&response, 400, "INVALID_REQUEST")?;
-        assert_eq!(list(&response["fields"]).len(), 1, "unknown fields are not told: {response}");
+        assert_eq!(list(&response["fields"]).len(), 1, "unknown fields are not listed: {response}");
     }
     Ok(())
 }
@@ -93,7 +93,7 @@ async fn paths_methods_types_and_sizes_that_are_wrong() -> Result<()> {
     let twice = owner.get(&format!("/bucket?workspaceId={some_id}&workspaceId={some_id}")).send().await?;
     refusal(&twice, 400, "INVALID_REQUEST")?;
     let of_nothing = owner.get(&format!("/bucket/stats?bucketId=x,{some_id}")).send().await?;
-    assert_eq!(of_nothing.json_with_status(200)?["stats"], json!([]), "ids that name nothing are left out");
+    assert_eq!(of_nothing.json_with_status(200)?["stats"], json!([]), "unknown ids are omitted");
 
     let answer = owner.call(Method::PATCH, "/bucket").send().await?;
     refusal(&answer, 405, "METHOD_NOT_ALLOWED")?;
@@ -124,7 +124,7 @@ async fn paths_methods_types_and_sizes_that_are_wrong() -> Result<()> {
     assert_eq!(answer.header("x-request-id"), Some(id));
     let answer = owner.get("/bucket").header("x-request-id", "two words").send().await?;
     assert_ne!(answer.header("x-request-id"), Some("two words"), "an id that would break log lines");
-    assert!(server.log().contains(id), "the log line of a request carries its id");
+    assert!(server.log().contains(id), "the log line of a request contains its id");
     Ok(())
 }
 

@@ -1,7 +1,7 @@
-"""No request of the OpenAPI check may make the server under test call anybody but the test S3 server.
+"""Keeps the server under test from connecting to anything but the test S3 server during the OpenAPI check.
 
-Bodies that name a place to connect to are turned there: made-up endpoints would otherwise be looked up and dialled, and
-a bucket without an endpoint means the public cloud. Values of other types stay, since they are refused unread.
+Endpoints in request bodies are replaced by that server's: random endpoints would otherwise be resolved and connected to,
+and a bucket without an endpoint means the public cloud. Values of other types remain, because they are refused anyway.
 """
 
 import os

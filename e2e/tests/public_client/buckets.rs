@@ -1,4 +1,5 @@
-//! Every call of the client on buckets, with every member that the client's types require, right after a creation.
+//! Every call of the client on buckets, with every member that the client's types require, right after
+//! registration.
 
 use bucketry_e2e::{
     Answer, OPEN_BUCKET, Person, Result, Server, options, s3_bucket, shared_s3_endpoint, text, with,
@@ -6,7 +7,7 @@ use bucketry_e2e::{
 use http::Method;
 use serde_json::{Value, json};
 
-/// What a member must be: the types of the client, and texts that are times.
+/// The required type of a member: the client's types, and texts that are times.
 #[derive(Clone, Copy)]
 enum Kind {
     Text,
@@ -101,7 +102,7 @@ const TOTALS: Members = &[
 ];
 const UNIT_TOTALS: Members = &[("unitId", Kind::Text), ("totalCount", Kind::Decimal)];
 
-/// Checks one call: what it answered, and where in the answer what the types require is.
+/// Checks that the response to one call has the members that the client's types require, at the given place.
 #[expect(clippy::print_stderr, reason = "the table of calls is for people to read")]
 fn check(call: &str, answer: &Answer, at: &str, required: Members) -> Result<Value> {
     let whole = answer.json_with_status(200)?;
@@ -123,7 +124,7 @@ async fn every_bucket_call_answers_what_the_types_require_right_after_a_creation
     let id = text(&check("POST /bucket", &created, "", STORED)?["bucketId"]).to_owned();
     right_after(&owner, &id, &body).await?;
 
-    // The update of the client sends everything, and an empty secret where the form shows none.
+    // The client's update sends all fields, with an empty secret if the form shows none.
     let whole = with(&body, &json!({ "name": "Films", "secret": "" }));
     let path = format!("/bucket/{id}");
     check("PUT /bucket/{id}", &owner.put(&path, &whole).send().await?, "", UPDATED)?;

@@ -1,5 +1,5 @@
-//! Every call of the public client that is served, by name: it succeeds with every field that the client's types
-//! require, also right after a creation. `docs/public-client.md` has the table.
+//! Every served call of the public client, by name: it succeeds with every field that the client's types require,
+//! also right after a creation. `docs/public-client.md` contains the table.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 const SOON: Duration = Duration::from_secs(30);
 
-/// Calls that aren't served. Those of the last group are out of the project's scope; the others may come.
+/// Calls that aren't served. The last group is out of the project's scope; the others may be added.
 const NOT_SERVED: &NotServed = &[
     (
         "provider keys",
@@ -141,7 +141,7 @@ const NOT_SERVED: &NotServed = &[
 const USER: &str = "email:text name:text lastName:text orgId:text orgRole:number validated:bool deletedAt:time? \
                     orgRoleDescription:text orgRoles+:number";
 
-/// A user's required fields, below a member.
+/// The required fields of a user, below a member.
 fn user(place: &str) -> String {
     let words = USER.split_whitespace().map(|word| format!("{place}.{word}"));
     words.chain([format!("{place}.id:text")]).collect::<Vec<_>>().join(" ")
@@ -186,7 +186,7 @@ async fn sessions(calls: &mut ClientCalls, server: &Server) -> Result<Person> {
     Ok(client)
 }
 
-/// Answers the workspace `default` and a new user's id.
+/// Returns the workspace `default` and a new user's id.
 async fn users(calls: &mut ClientCalls, client: &Person) -> Result<(String, String)> {
     let profile = "success:bool data.id:text data.name:text data.lastName:text data.email:text data.orgId:text \
                    data.orgRole:number data.orgRoleDescription:text data.orgRoles+:number data.validated:bool \
@@ -267,7 +267,7 @@ fn below(place: &str, words: &str) -> String {
     words.split_whitespace().map(|word| format!("{place}.{word}")).collect::<Vec<_>>().join(" ")
 }
 
-/// Answers the ids of a bucket and of a repository that it is in. Of buckets, other tests look deeper.
+/// Returns the ids of a bucket and of a repository that contains it. Other tests check buckets in more detail.
 async fn buckets_and_repositories(
     calls: &mut ClientCalls,
     server: &Server,
@@ -317,7 +317,7 @@ async fn buckets_and_repositories(
     calls.make("getStorageRepo", "GET /repo?repoId=…", call, &listed).await?;
     let absent = client.get("/repo?repoId=00000000-0000-7000-8000-000000000001");
     let none = absent.send().await?.json_with_status(200)?;
-    assert_eq!(none, json!({ "success": true, "repos": [] }), "the client answers that there is none");
+    assert_eq!(none, json!({ "success": true, "repos": [] }), "an unknown id gives an empty list");
     let path = format!("/repo/{repo}");
     let proposal = json!({ "repoId": repo, "mode": "NORMAL", "repoBuckets": place });
     let call = client.post(&format!("{path}/validate"), &proposal);
@@ -338,7 +338,7 @@ async fn buckets_and_repositories(
     calls.make("updateRepoKey", &format!("PUT {route}"), call, "success:bool").await?;
     calls.make("deleteRepoKey", &format!("DELETE {route}"), client.delete(&at), "success:bool").await?;
 
-    // Traffic, so that statistics have something to report.
+    // Creates traffic for the statistics.
     let place = json!([{ "folder": "metered", "master": false, "bucketId": bucket }]);
     let _ = client.put(&path, &json!({ "repoBuckets": [] })).send().await?.json_with_status(200)?;
     let fields = json!({ "name": "Metered", "repoBuckets": place });
@@ -372,10 +372,10 @@ async fn statistics(calls: &mut ClientCalls, client: &Person, bucket: &str, repo
     let daily = "success:bool data+.nodeId:text data+.bucketId:text data+.unitId:text data+.day:number \
                  data+.online:number data+.latency_ms:number data+.endpoint:text data+.region:text \
                  data+.storageType:text data+.provider:text data+.status:text data+.version:text";
-    // As the client sends dates: numbers, so without the zero before the first nine days of a month.
+    // The client sends dates as numbers, so without the leading zero on the first nine days of a month.
     let asked = format!("/stats/nodes/daily?unitId={bucket}&startDate={}&endDate=1012099", days_ago(300));
     let refused = client.get(&asked).send().await?.json_with_status(400)?;
-    assert_eq!(refused["fields"][0]["field"], "startDate", "a range of many years: {refused}");
+    assert_eq!(refused["fields"][0]["field"], "startDate", "the range is too long: {refused}");
     let asked =
         format!("/stats/nodes/daily?unitId={bucket}&startDate={}&endDate={}", days_ago(1), days_ago(0));
     calls.make("getNodeStatsDaily", "GET /stats/nodes/daily", client.get(&asked), daily).await?;
@@ -401,14 +401,14 @@ async fn statistics(calls: &mut ClientCalls, client: &Person, bucket: &str, repo
     Ok(())
 }
 
-/// A UTC day as the client's users write it: day, month and year as one number.
+/// A UTC day as the client's users write it: day, month and year in one number.
 fn days_ago(days: i64) -> String {
     let now = jiff::Timestamp::try_from(std::time::SystemTime::now()).unwrap_or_default();
     let day = now - jiff::SignedDuration::from_hours(24 * days);
     day.strftime("%d%m%Y").to_string().trim_start_matches('0').to_owned()
 }
 
-/// Deletions, and the end of the session.
+/// Deletes everything and ends the session.
 async fn endings(
     calls: &mut ClientCalls,
     server: &Server,
