@@ -138,7 +138,7 @@ async fn a_session_is_kept_renewed_and_ended() -> Result<()> {
     assert_eq!(terminal.json(&["bucket", "list"]).await?, json!([]));
     let elsewhere = terminal.run(&["bucket", "list", "--url", "http://127.0.0.1:1"]).await?.with_status(1)?;
     assert!(
-        elsewhere.stderr.contains("session is of"),
+        elsewhere.stderr.contains("logged in to"),
         "a token is not shown to another server: {elsewhere:?}"
     );
 
@@ -166,7 +166,7 @@ async fn a_session_is_kept_renewed_and_ended() -> Result<()> {
     let token = kept();
     let response = terminal.text(&["logout"]).await?;
     assert!(response.contains("logged out") && !file.exists(), "{response}");
-    assert!(terminal.text(&["logout"]).await?.contains("nobody was logged in"));
+    assert!(terminal.text(&["logout"]).await?.contains("you are not logged in"));
     terminal.run(&["bucket", "list"]).await?.with_status(1)?;
     let session: Value = serde_json::from_str(&token).unwrap();
     let ended = server.get("/bucket").token(text(&session["access_token"])).send().await?;
@@ -189,7 +189,7 @@ async fn workspaces_users_tokens_and_nodes_are_managed() -> Result<()> {
     let weak = terminal.run_with_input(&weak, "weak\n").await?.with_status(1)?;
     assert!(weak.stderr.contains("password"), "{weak:?}");
     let made_up = terminal.run(&["user", "add", "cyd@example.com"]).await?.with_status(0)?;
-    let (_, password) = made_up.stderr.split_once("shown this once: ").unwrap();
+    let (_, password) = made_up.stderr.split_once("(shown only once): ").unwrap();
     server.log_in_as("cyd@example.com", password.trim()).await?;
 
     terminal.text(&["workspace", "grant", "The Team", "ann@example.com", "read"]).await?;

@@ -90,7 +90,7 @@ async fn a_restore_without_its_key_file_is_refused_until_that_is_wanted() -> Res
     let stranger = Server::start(embedded_options()?).await?;
     copy(&["vault.key"], stranger.data_dir(), &restored)?;
     let response = refused(&restored, None).await?;
-    assert!(response.contains("holds other keys") && response.contains(&recipient), "{response}");
+    assert!(response.contains("contains other keys") && response.contains(&recipient), "{response}");
     std::fs::remove_file(restored.join("vault.key")).map_err(Error::Files)?;
 
     // With the flag the registry starts. The secret is entered again, and later starts don't need the flag.
@@ -139,7 +139,7 @@ async fn keys_without_their_database_begin_no_new_registry() -> Result<()> {
     let directory = make(terminal.home().join("data"))?;
     copy(&BESIDE, server.data_dir(), &directory)?;
     let response = refused(&directory, None).await?;
-    for word in ["keys and no database", "bucketry.db", "--database-url"] {
+    for word in ["keys but no database", "bucketry.db", "--database-url"] {
         assert!(response.contains(word), "{word}: {response}");
     }
     assert!(!directory.join("bucketry.db").exists());
@@ -158,7 +158,7 @@ async fn what_others_can_read_is_told_at_the_start_and_by_doctor() -> Result<()>
             .unwrap_or_default()
     };
     assert_eq!((mode("spool"), mode("spool/lock")), (0o700, 0o600));
-    assert!(!server.log().contains("others can read"), "{}", server.log());
+    assert!(!server.log().contains("other users can"), "{}", server.log());
     server.terminate().await?;
     std::fs::set_permissions(&data_dir, PermissionsExt::from_mode(0o755)).map_err(Error::Files)?;
     server.restart().await?;
@@ -195,7 +195,7 @@ async fn a_registry_is_not_moved_under_a_running_server() -> Result<()> {
     server.terminate().await?;
 
     let ended = terminal.run(&moving).await?.with_status(0)?;
-    assert!(ended.stdout.contains("both sides are the same"), "{ended:?}");
+    assert!(ended.stdout.contains("both sides are identical"), "{ended:?}");
     let told_dir = directory.to_string_lossy();
     for word in [
         &format!("now in {told_dir}/bucketry.db"),

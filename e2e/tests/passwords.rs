@@ -64,7 +64,7 @@ async fn a_new_user_and_one_who_lost_the_password_get_in_with_a_one_time_passwor
     let server = Server::start(options()?).await?;
     let owner = CommandLine::with_token(&server, &server.log_in().await?)?;
     let made = owner.run(&["user", "add", "ann@example.com"]).await?.with_status(0)?;
-    let (_, first) = made.stderr.split_once("shown this once: ").unwrap();
+    let (_, first) = made.stderr.split_once("(shown only once): ").unwrap();
     recovers(&server, "ann@example.com", first.trim()).await?;
 
     let session = Person::new(&server, &server.log_in_as("ann@example.com", NEW).await?);
@@ -116,7 +116,7 @@ async fn the_operator_recovers_the_password_of_the_only_owner() -> Result<()> {
 
     let nowhere = operator.home().join("nowhere").to_string_lossy().into_owned();
     let ended = operator.run(&["admin", "reset-password", OWNER_EMAIL, "--data-dir", &nowhere]).await?;
-    assert!(ended.with_status(1)?.stderr.contains("holds no database"));
+    assert!(ended.with_status(1)?.stderr.contains("there is no database"));
     assert!(!operator.home().join("nowhere").exists(), "no registry is made by mistake");
     Ok(())
 }
@@ -126,7 +126,7 @@ async fn the_first_start_shows_a_one_time_password_that_must_be_changed() -> Res
     let server = Server::start(embedded_options()?.without_env("BUCKETRY_ADMIN_PASSWORD")).await?;
     let look = async || Ok(server.log());
     let log = eventually("the frame", SOON, look, |log| log.contains('└')).await?;
-    let (_, rest) = log.split_once("Password, shown this once: ").unwrap();
+    let (_, rest) = log.split_once("Password (shown only once): ").unwrap();
     let password = rest.split_whitespace().next().unwrap();
     for command in ["bucketry login --url", "bucketry user password", "bucketry bucket add"] {
         assert!(log.contains(&format!("│   {command}")), "{command}: {log}");

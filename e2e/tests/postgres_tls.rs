@@ -78,7 +78,7 @@ async fn a_server_is_used_when_ones_own_authority_vouches_for_it_and_only_then()
     let server = Server::start(options()?.env("BUCKETRY_DATABASE_URL", &verified)).await?;
     server.owner().await?.workspace().await?;
     let looked = terminal.run(&["doctor", "--database-url", &verified]).await?;
-    assert!(looked.stdout.contains("its schema is the right one"), "{looked:?}");
+    assert!(looked.stdout.contains("with the right schema"), "{looked:?}");
 
     let refused =
         Server::start(options()?.env("BUCKETRY_DATABASE_URL", &mistaken)).await.unwrap_err().to_string();

@@ -36,10 +36,10 @@ async fn deployment() -> Result<(Server, CommandLine)> {
 async fn repositories_and_keys_are_made_looked_at_changed_and_removed() -> Result<()> {
     let (_server, terminal) = deployment().await?;
     let dry = terminal.text(&["repo", "add", "Media", "--bucket", "Photos:2026", "--dry-run"]).await?;
-    assert!(dry.contains("could be made"), "{dry}");
+    assert!(dry.contains("can be created"), "{dry}");
     assert!(list(&terminal.json(&["repo", "list"]).await?).is_empty());
     let response = terminal.text(&["repo", "add", "Media", "--bucket", "Photos:2026"]).await?;
-    assert!(response.starts_with("made Media ("), "{response}");
+    assert!(response.starts_with("created Media ("), "{response}");
     let again = ["repo", "add", "media", "--bucket", "Photos:2027", "--dry-run"];
     let taken = terminal.run(&again).await?.with_status(1)?;
     assert!(taken.stderr.contains("NAME_ALREADY_USED"), "{taken:?}");

@@ -163,7 +163,7 @@ async fn a_made_up_password_is_shown_once() -> Result<()> {
     let without = options()?.without_env("BUCKETRY_ADMIN_PASSWORD");
     let mut server = Server::start(without).await?;
     let password_of = |log: &str| -> Vec<String> {
-        let lines = log.lines().filter_map(|line| line.split_once("Password, shown this once: "));
+        let lines = log.lines().filter_map(|line| line.split_once("Password (shown only once): "));
         lines.filter_map(|(_, rest)| rest.split_whitespace().next()).map(str::to_owned).collect()
     };
     let shown = |log: String| Ok::<_, bucketry_e2e::Error>(password_of(&log));

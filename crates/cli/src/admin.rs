@@ -1,4 +1,4 @@
-//! `bucketry admin …`: for the operator, who has the database at hand, without signing in.
+//! `bucketry admin …`: commands for the operator, who has access to the database and needn't sign in.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,12 +16,12 @@ use crate::database::{Database, refuse_unfinished};
 use crate::failure::{Failure, Result};
 use crate::output;
 
-/// How many connections a command needs.
+/// The size of the connection pool of a command.
 const CONNECTIONS: u32 = 2;
-/// How long a statement of a command may run.
+/// The time limit for a statement of a command.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Runs a command of the operator.
+/// Runs an operator command.
 pub(crate) async fn run(remote: &Remote, command: AdminCommand) -> Result<()> {
     match command {
         AdminCommand::ResetPassword(options) => reset_password(remote, options).await,
@@ -36,10 +36,10 @@ async fn reset_password(remote: &Remote, options: AdminResetOptions) -> Result<(
     store.close().await;
     let password = done
         .map_err(|error| {
-            Failure::because("the password was not changed, the old one is still valid", &error)
+            Failure::because("the password was not changed, and the old one is still valid", &error)
         })?
         .ok_or_else(|| {
-            Failure::failed(format!("no user has the e-mail address {email:?}: nothing was changed"))
+            Failure::failed(format!("no user has the e-mail address {email:?}; nothing was changed"))
         })?;
     if remote.json {
         output::json(&serde_json::json!({ "email": email, "password": password.expose() }))?;
@@ -47,33 +47,33 @@ async fn reset_password(remote: &Remote, options: AdminResetOptions) -> Result<(
         output::line(password.expose())?;
     }
     output::remark(&format!(
-        "This one-time password of {email} is shown this once. It must be changed at the next sign-in:\n  \
+        "This one-time password for {email} is shown only once. The user must change it at the next sign-in:\n  \
          bucketry login --email {email}\n  bucketry user password\n\
          The user's sessions have ended; API tokens stay valid."
     ));
     if matches!(database, Database::Postgres { .. }) {
-        output::remark("Waiting for running servers to notice …");
+        output::remark("Waiting until running servers apply the change …");
         tokio::time::sleep(REMEMBER.unsigned_abs()).await;
     }
     Ok(())
 }
 
-/// Opens a registry that exists. A mistyped place makes no new one.
+/// Opens an existing registry. A mistyped path or URL doesn't create one.
 async fn open_existing(database: &Database, data_dir: &Path, email: &str) -> Result<Arc<dyn Store>> {
     match database {
         Database::Embedded => {
             let place = data_dir.display();
             if !data_dir.join(DATABASE_FILE).exists() {
                 return Err(Failure::failed(format!(
-                    "{place} holds no database: name the server's with --data-dir or --database-url"
+                    "there is no database in {place}: pass the server's --data-dir or --database-url"
                 )));
             }
             let store = match SqliteStore::open(data_dir, sqlite::Options::default()).await {
                 Ok(store) => store,
                 Err(StoreError::InUse) => {
                     return Err(Failure::failed(format!(
-                        "a server is using {place}: stop it first, or, while it runs, let an administrator run \
-                         `bucketry user reset-password {email}`. Nothing was changed"
+                        "nothing was changed, because a server is using {place}: stop it first, or ask an administrator to \
+                         run `bucketry user reset-password {email}` while it runs"
                     )));
                 }
                 Err(error) => return Err(Failure::because(&format!("can't open {place}"), &error)),
@@ -83,7 +83,8 @@ async fn open_existing(database: &Database, data_dir: &Path, email: &str) -> Res
         }
         Database::Postgres { address, options } => {
             let failed = |error: StoreError| Failure::because(&format!("can't use {address}"), &error);
-            // Looked at first: opening it would bring the schema up to date under a server of another version.
+            // Examined first: opening the database would upgrade its schema under a running server of another
+            // version.
             examine(address).await.map_err(failed)?;
             let store = PostgresStore::open(address, options).await.map_err(failed)?;
             refuse_unfinished(&store).await?;

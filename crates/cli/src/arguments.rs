@@ -11,7 +11,10 @@ use crate::demo_clouds::Cloud;
 use crate::repository_arguments::{KeyCommand, RepositoryCommand};
 use crate::settings::ServeSettings;
 
-/// The bucket registry: every bucket at every provider, who may use it, whether it answers, how much goes through.
+/// Register the buckets you own at any provider, see which of them work, and serve them through one S3 endpoint
+///
+/// `bucketry serve` runs the server, and `bucketry demo` shows it with sample data. Commands such as `bucket` and
+/// `repo` call the API of a running server: sign in with `bucketry login`, or set BUCKETRY_URL and BUCKETRY_TOKEN.
 #[derive(Debug, Parser)]
 #[command(name = "bucketry", version, propagate_version = true, arg_required_else_help = true)]
 pub(crate) struct Arguments {
@@ -21,13 +24,13 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
-/// Where the API is and who asks: flags, or the environment, or what `bucketry login` kept.
+/// The server to call, and how to print the result. Without `url`, the session that `bucketry login` saved decides.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Remote {
-    /// The API's address
+    /// URL of the API [default: the server that you logged in to, or http://127.0.0.1:8080]
     #[arg(long, global = true, env = "BUCKETRY_URL", value_name = "URL", help_heading = "Connection")]
     pub(crate) url: Option<String>,
-    /// Certificates (PEM) to trust besides the system's, for the API's address
+    /// PEM file of CA certificates to trust for the API, in addition to the system's
     #[arg(
         long,
         global = true,
@@ -43,88 +46,88 @@ pub(crate) struct Remote {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run the control plane, with an embedded node
+    /// Run the server: the control plane with an embedded node
     Serve(Box<ServeOptions>),
-    /// Try it: a throwaway deployment with a sample bucket on an embedded S3 server
+    /// Try Bucketry in a temporary deployment with a sample bucket on an embedded S3 server
     Demo(DemoOptions),
-    /// Log in and keep the session for the commands below
+    /// Log in, and save the session for later commands
     Login(LoginOptions),
-    /// End the session that `login` kept
+    /// Log out, and delete the saved session
     Logout,
-    /// Registered buckets
+    /// Manage registered buckets
     Bucket {
         #[command(subcommand)]
         command: BucketCommand,
     },
-    /// Repositories: buckets that applications read and write through the gateway
+    /// Manage repositories: groups of buckets that applications use through the gateway
     Repo {
         #[command(subcommand)]
         command: RepositoryCommand,
     },
-    /// Access keys of repositories
+    /// Manage the access keys of repositories
     Key {
         #[command(subcommand)]
         command: KeyCommand,
     },
-    /// Workspaces and their members
+    /// Manage workspaces and their members
     Workspace {
         #[command(subcommand)]
         command: WorkspaceCommand,
     },
-    /// Your organization
+    /// Show your organization
     Organization {
         #[command(subcommand)]
         command: OrganizationCommand,
     },
-    /// Users of the organization
+    /// Manage the users of your organization
     User {
         #[command(subcommand)]
         command: UserCommand,
     },
-    /// Personal API tokens and sessions
+    /// Manage your API tokens and sessions
     Token {
         #[command(subcommand)]
         command: TokenCommand,
     },
-    /// Nodes
+    /// Show nodes
     Node {
         #[command(subcommand)]
         command: NodeCommand,
     },
-    /// The keys that provider secrets are sealed to
+    /// Manage the keys that provider secrets are sealed to
     Vault {
         #[command(subcommand)]
         command: VaultCommand,
     },
-    /// For the operator, at the database itself: without signing in
+    /// Run operator commands directly on the database, without signing in
     Admin {
         #[command(subcommand)]
         command: AdminCommand,
     },
-    /// Write a consistent copy of the database, also while the server runs
+    /// Write a consistent copy of the embedded database, even while the server is running
     Backup(BackupOptions),
-    /// Move the registry between the embedded database and PostgreSQL, with every server stopped
+    /// Move the registry between the embedded database and PostgreSQL while all servers are stopped
     Migrate(MigrateOptions),
-    /// Look for what is wrong with this deployment
+    /// Check this deployment for problems and say how to fix them
     Doctor(DoctorOptions),
     /// Print the OpenAPI document
     Openapi,
-    /// Print a completion script for a shell
+    /// Print a shell completion script
     Completions {
-        /// The shell
+        /// Shell to print the script for
         shell: Shell,
     },
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeOptions {
-    /// A configuration file (TOML); environment and flags win over it
+    /// Configuration file (TOML); environment variables and flags override it
     #[arg(long, env = "BUCKETRY_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Write the addresses as JSON to this file when ready
+    /// Write the listening addresses to this file as JSON once the server is ready
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,
-    /// Print the settings that would be in force, and end
+    /// Print the effective settings and exit
     #[arg(long)]
     pub(crate) print_config: bool,
     #[command(flatten)]
@@ -133,62 +136,62 @@ pub(crate) struct ServeOptions {
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoOptions {
-    /// Where the API listens; a free port is taken if this one is in use
+    /// Address of the API; a free port is used if this one is taken
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     pub(crate) listen: SocketAddr,
-    /// Where the gateway takes S3 requests; a free port is taken if this one is in use
+    /// Address of the gateway; a free port is used if this one is taken
     #[arg(long, default_value = "127.0.0.1:9000", value_name = "ADDRESS")]
     pub(crate) gateway_listen: SocketAddr,
-    /// Keep the registry in this PostgreSQL database, in a schema of its own that goes with the demo
-    // Not from the environment: what is set there is somebody's real registry.
+    /// Store the registry in this PostgreSQL database, in a separate schema that is removed when the demo ends
+    // Not read from the environment: a URL there is usually that of a real registry.
     #[arg(long, value_name = "URL", value_parser = DatabaseUrl::parser())]
     pub(crate) database_url: Option<DatabaseUrl>,
-    /// Bring other clouds along, with a sample bucket each: their emulators must be installed
+    /// Also start emulators of these clouds, with a sample bucket each; the emulators must be installed
     #[arg(long, value_name = "CLOUDS", value_delimiter = ',')]
     pub(crate) with: Vec<Cloud>,
-    /// Write the addresses and credentials as JSON to this file when ready
+    /// Write the addresses and credentials to this file as JSON once the demo is ready
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct LoginOptions {
-    /// The e-mail address
+    /// Your e-mail address
     #[arg(long, env = "BUCKETRY_EMAIL")]
     pub(crate) email: Option<String>,
-    /// Read the password from standard input instead of asking for it
+    /// Read the password from standard input instead of prompting for it
     #[arg(long)]
     pub(crate) password_stdin: bool,
 }
 
-/// The fields of a bucket.
+/// The flags that describe a bucket.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct BucketFields {
-    /// Its name at the provider
+    /// Name of the bucket at the provider
     #[arg(long)]
     pub(crate) bucket: Option<String>,
-    /// The provider's protocol: S3, GCS or BLOB
+    /// Protocol of the provider: S3, GCS or BLOB
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) storage_type: Option<String>,
-    /// Access key id, role ARN, client e-mail or account name
+    /// Access key id, role ARN, client e-mail address or account name
     #[arg(long)]
     pub(crate) key: Option<String>,
-    /// Read the secret from this file; `-` is standard input. BUCKETRY_BUCKET_SECRET gives it directly
+    /// Read the secret from this file, or from standard input if it is `-`; or set BUCKETRY_BUCKET_SECRET
     #[arg(long, value_name = "FILE")]
     pub(crate) secret_file: Option<PathBuf>,
-    /// The provider's address, where it isn't the public one of the type
+    /// URL of the provider, if it isn't the public one for the type
     #[arg(long)]
     pub(crate) endpoint: Option<String>,
-    /// The provider's region
+    /// Region of the bucket at the provider
     #[arg(long)]
     pub(crate) region: Option<String>,
-    /// The workspace, by name or id
+    /// Name or id of the workspace
     #[arg(long)]
     pub(crate) workspace: Option<String>,
-    /// Leave out the checks that write and delete
+    /// Skip the checks that write and delete objects
     #[arg(long)]
     pub(crate) read_only: bool,
-    /// Store it without asking a node whether it can be reached
+    /// Store the bucket without validating it
     #[arg(long)]
     pub(crate) skip_validation: bool,
 }
@@ -198,55 +201,55 @@ pub(crate) enum BucketCommand {
     /// List buckets
     #[command(visible_alias = "ls")]
     List {
-        /// Only those of this workspace, by name or id
+        /// Show only the buckets of this workspace (name or id)
         #[arg(long)]
         workspace: Option<String>,
     },
     /// Register a bucket
     Add {
-        /// What to call it
+        /// Name for the bucket in the registry
         name: String,
         #[command(flatten)]
         fields: Box<BucketFields>,
     },
-    /// Show one bucket
+    /// Show the details of a bucket
     Show {
-        /// Name or id
+        /// Name or id of the bucket
         bucket: String,
     },
-    /// Change a bucket
+    /// Change the settings or credentials of a bucket
     Update {
-        /// Name or id
+        /// Name or id of the bucket
         bucket_ref: String,
-        /// A new name
+        /// New name in the registry
         #[arg(long)]
         name: Option<String>,
         #[command(flatten)]
         fields: Box<BucketFields>,
     },
-    /// Delete a bucket from the registry; the provider's bucket stays as it is
+    /// Remove a bucket from the registry; the provider's bucket is not touched
     #[command(visible_alias = "delete")]
     Rm {
-        /// Name or id
+        /// Name or id of the bucket
         bucket: String,
     },
-    /// Check a bucket now and tell what is wrong
+    /// Validate a bucket now, and report what to fix
     Validate {
-        /// Name or id
+        /// Name or id of the bucket
         bucket_ref: String,
         #[command(flatten)]
         fields: Box<BucketFields>,
     },
-    /// What each node says of a bucket
+    /// Show the status of a bucket as each node reports it
     Status {
-        /// Name or id
+        /// Name or id of the bucket
         bucket: String,
     },
-    /// A bucket's traffic, and its uptime and latency on a day
+    /// Show the traffic of a bucket, and its uptime and latency on one day
     Stats {
-        /// Name or id; all buckets' traffic without it
+        /// Name or id of the bucket; without it, the traffic of all buckets
         bucket: Option<String>,
-        /// The UTC day, YYYY-MM-DD [default: today]
+        /// Day in UTC, as YYYY-MM-DD [default: today]
         #[arg(long)]
         day: Option<String>,
     },
@@ -272,52 +275,52 @@ pub(crate) enum OrgRole {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum WorkspaceCommand {
-    /// List the workspaces that you can enter
+    /// List the workspaces that you have access to
     #[command(visible_alias = "ls")]
     List,
-    /// Make a workspace
+    /// Create a workspace
     Add {
-        /// Its name
+        /// Name of the workspace
         name: String,
     },
     /// Show a workspace and its members
     Show {
-        /// Name or id
+        /// Name or id of the workspace
         workspace: String,
     },
     /// Rename a workspace
     Rename {
-        /// Name or id
+        /// Name or id of the workspace
         workspace: String,
-        /// The new name
+        /// New name
         name: String,
     },
     /// Delete an empty workspace
     Rm {
-        /// Name or id
+        /// Name or id of the workspace
         workspace: String,
     },
-    /// Add a member, or change a member's role
+    /// Add a member to a workspace, or change a member's role
     Grant {
-        /// Name or id
+        /// Name or id of the workspace
         workspace: String,
-        /// E-mail address or id
+        /// E-mail address or id of the user
         user: String,
-        /// The role
+        /// Role in the workspace
         role: Role,
     },
-    /// Remove a member
+    /// Remove a member from a workspace
     Revoke {
-        /// Name or id
+        /// Name or id of the workspace
         workspace: String,
-        /// E-mail address or id
+        /// E-mail address or id of the user
         user: String,
     },
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum OrganizationCommand {
-    /// Show it, with the external id that roles at AWS must ask for
+    /// Show the organization, its quota and the external id for roles at AWS
     Show,
 }
 
@@ -326,9 +329,9 @@ pub(crate) enum UserCommand {
     /// List users
     #[command(visible_alias = "ls")]
     List,
-    /// Make a user, with a one-time password from standard input, or one that is made up and printed
+    /// Create a user with a one-time password, which is generated and printed unless you provide one
     Add {
-        /// The e-mail address
+        /// E-mail address of the user
         email: String,
         /// First name
         #[arg(long, default_value = "-")]
@@ -336,52 +339,52 @@ pub(crate) enum UserCommand {
         /// Last name
         #[arg(long, default_value = "-")]
         last_name: String,
-        /// The role in the organization
+        /// Role in the organization
         #[arg(long, default_value = "user")]
         role: OrgRole,
-        /// Read the password from standard input
+        /// Read the one-time password from standard input
         #[arg(long)]
         password_stdin: bool,
     },
     /// Change a user's role in the organization
     Role {
-        /// E-mail address or id
+        /// E-mail address or id of the user
         user: String,
-        /// The role
+        /// New role in the organization
         role: OrgRole,
     },
-    /// Change your own password; your other sessions end
+    /// Change your password and end your other sessions
     Password {
-        /// Read the current password and the new one from standard input, a line each
+        /// Read the current and the new password from standard input, one per line
         #[arg(long)]
         password_stdin: bool,
     },
-    /// Give a user who lost the password a one-time password, which is printed once
+    /// Replace the password of a user with a one-time password, which is printed once
     ResetPassword {
-        /// E-mail address or id
+        /// E-mail address or id of the user
         user: String,
     },
-    /// Remove a user
+    /// Remove a user from the organization
     Rm {
-        /// E-mail address or id
+        /// E-mail address or id of the user
         user: String,
     },
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AdminCommand {
-    /// Give a user a one-time password, which is printed once: for an owner who lost the password
+    /// Replace a user's password with a one-time password, such as that of an owner who lost it; it is printed once
     ResetPassword(AdminResetOptions),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct AdminResetOptions {
-    /// The user's e-mail address
+    /// E-mail address of the user
     pub(crate) email: String,
-    /// The data directory; its server must be stopped
+    /// Data directory of the server, which must be stopped
     #[arg(long, env = "BUCKETRY_DATA_DIR", default_value = "./data", value_name = "DIR")]
     pub(crate) data_dir: PathBuf,
-    /// The PostgreSQL database, if the registry is kept in one; servers may run
+    /// PostgreSQL database, if the registry is in one; servers may be running
     #[arg(long, env = "BUCKETRY_DATABASE_URL", value_name = "URL", hide_env_values = true, value_parser = DatabaseUrl::parser())]
     pub(crate) database_url: Option<DatabaseUrl>,
 }
@@ -391,23 +394,23 @@ pub(crate) enum TokenCommand {
     /// List your sessions and API tokens
     #[command(visible_alias = "ls")]
     List,
-    /// Make an API token; it is printed this once
+    /// Create an API token; it is printed once
     Add {
-        /// A name to recognise it by
+        /// Name to recognise the token by
         name: String,
-        /// Only for this workspace, by name or id
+        /// Restrict the token to this workspace (name or id)
         #[arg(long)]
         workspace: Option<String>,
-        /// The highest role that it may use
+        /// Highest role that the token can use in a workspace
         #[arg(long)]
         role: Option<Role>,
-        /// When it ends, as RFC 3339
+        /// Expiry time in RFC 3339 format, such as 2030-01-31T00:00:00Z
         #[arg(long)]
         expires_at: Option<String>,
     },
-    /// End a session or an API token at once
+    /// Revoke an API token or end a session, effective immediately
     Rm {
-        /// Its id
+        /// Id of the token or session
         id: String,
     },
 }
@@ -421,15 +424,15 @@ pub(crate) enum NodeCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum VaultCommand {
-    /// Make new keys and seal every secret anew, while everything stays in use
+    /// Create new keys and seal every secret again, while the deployment stays in use
     Rotate {
-        /// Start it and end, without waiting
+        /// Start the rotation and exit without waiting for it to finish
         #[arg(long)]
         no_wait: bool,
     },
-    /// Print the public keys that secrets are sealed to
+    /// Print the public keys (age recipients) that secrets are sealed to
     ExportRecipients {
-        /// The data directory
+        /// Data directory of the server
         #[arg(long, env = "BUCKETRY_DATA_DIR", default_value = "./data")]
         data_dir: PathBuf,
     },
@@ -437,32 +440,32 @@ pub(crate) enum VaultCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct BackupOptions {
-    /// The file to write; it must not exist
+    /// File to write; it must not exist
     pub(crate) file: PathBuf,
-    /// The data directory
+    /// Data directory of the server
     #[arg(long, env = "BUCKETRY_DATA_DIR", default_value = "./data")]
     pub(crate) data_dir: PathBuf,
-    /// The PostgreSQL database, if the registry is kept in one
+    /// PostgreSQL database, if the registry is in one; back it up with pg_dump instead
     #[arg(long, env = "BUCKETRY_DATABASE_URL", value_name = "URL", hide_env_values = true, value_parser = DatabaseUrl::parser())]
     pub(crate) database_url: Option<DatabaseUrl>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct MigrateOptions {
-    /// Where the registry is: sqlite:DATA_DIR or postgres://user:password@host/database
+    /// Current location: sqlite:DATA_DIR or postgres://user:password@host/database
     #[arg(long, env = "BUCKETRY_MIGRATE_FROM", value_name = "URL", hide_env_values = true, value_parser = DatabaseUrl::parser())]
     pub(crate) from: DatabaseUrl,
-    /// Where it is to be, likewise; it must be empty, or where an earlier call broke off
+    /// New location, in the same format; it must be empty or contain an unfinished migration from the same source
     #[arg(long, env = "BUCKETRY_MIGRATE_TO", value_name = "URL", hide_env_values = true, value_parser = DatabaseUrl::parser())]
     pub(crate) to: DatabaseUrl,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct DoctorOptions {
-    /// Look at this data directory too
+    /// Also check this data directory
     #[arg(long, env = "BUCKETRY_DATA_DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Look at this PostgreSQL database too
+    /// Also check this PostgreSQL database
     #[arg(long, env = "BUCKETRY_DATABASE_URL", value_name = "URL", hide_env_values = true, value_parser = DatabaseUrl::parser())]
     pub(crate) database_url: Option<DatabaseUrl>,
 }

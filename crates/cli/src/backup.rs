@@ -14,30 +14,31 @@ use crate::failure::{Failure, Result};
 use crate::output;
 use crate::sealed_secrets::{self, Extent};
 
-/// Copies the database of a data directory, also while a server uses it.
+/// Copies the embedded database of a data directory, even while a server is using it.
 pub(crate) async fn run(options: BackupOptions) -> Result<()> {
     if options.database_url.is_some() {
-        let advice = "the registry is kept in PostgreSQL: make backups of it with pg_dump, and of the data directory's \
-                      vault.key, node.pem and token.key by copying them";
+        let advice = "the registry is in PostgreSQL: back it up with pg_dump, and copy vault.key, node.pem and token.key \
+                      from the data directory";
         return Err(Failure::failed(advice));
     }
     let lacking = look_at(&options.data_dir).await?;
     bucketry_store::sqlite::backup(&options.data_dir, &options.file)
         .await
-        .map_err(|error| Failure::because("the backup was not made", &error))?;
+        .map_err(|error| Failure::because("no backup was written", &error))?;
     output::line(&format!("wrote {}", options.file.display()))?;
     if let Some(lacking) = lacking {
         output::remark(&format!(
-            "warning: with the keys that are there now, this backup can't be used: {lacking}"
+            "warning: this backup can't be used with the current keys: {lacking}"
         ));
     }
     output::remark(
-        "The backup holds secrets in their sealed form only: keep vault.key, node.pem and token.key of the data directory in a safe place of their own.",
+        "The backup contains secrets only in sealed form: store vault.key, node.pem and token.key from the data directory separately in a safe place.",
     );
     Ok(())
 }
 
-/// Refuses half a registry, and tells what a restored copy would lack. A database of another version is copied as it is.
+/// Refuses an incomplete registry, and explains what a restored copy would lack. A database of another version is
+/// copied without these checks.
 async fn look_at(data_dir: &Path) -> Result<Option<String>> {
     let Ok(store) = SqliteStore::open_to_read(data_dir).await else { return Ok(None) };
     let unfinished = store.unfinished_transfer().await.unwrap_or(false);
@@ -49,8 +50,8 @@ async fn look_at(data_dir: &Path) -> Result<Option<String>> {
     store.close().await;
     if unfinished {
         return Err(Failure::failed(
-            "the backup was not made: a migration into this database was not finished; run `bucketry migrate` with the \
-             same --from and --to again",
+            "no backup was written, because a migration into this database is unfinished: run `bucketry migrate` with \
+             the same --from and --to again",
         ));
     }
     let lacking = examined.unopened > 0 && !examined.others;

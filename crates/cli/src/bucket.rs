@@ -17,7 +17,7 @@ use crate::failure::{Failure, Result};
 use crate::output;
 use crate::workspace::find_workspace;
 
-/// How many buckets are fetched at a time when one is looked for by name.
+/// The page size when searching for a bucket by name.
 const PAGE: u32 = 1_000;
 
 /// Runs a command on buckets.
@@ -47,7 +47,7 @@ pub(crate) async fn run(remote: &Remote, command: BucketCommand) -> Result<()> {
                 return output::json(&serde_json::json!({ "deleted": bucket.id }));
             }
             output::line(&format!(
-                "deleted {} from the registry; the bucket {} at the provider is untouched",
+                "removed {} from the registry; the bucket {} at the provider is untouched",
                 bucket.name, bucket.bucket
             ))
         }
@@ -210,7 +210,7 @@ async fn stats(
     output::table(&["NODE", "UPTIME", "MEAN", "P50", "P99", "PROBES", "FAILED"], rows.collect())
 }
 
-/// When a credential expires, told from now: people look for what is near.
+/// When a credential expires, relative to now, because users look for what expires soon.
 fn expiry(at: Option<&str>, now: jiff::Timestamp) -> String {
     let Some(at) = at.and_then(|text| text.parse::<jiff::Timestamp>().ok()) else { return "-".to_owned() };
     let hours = at.duration_since(now).as_hours();
@@ -225,7 +225,7 @@ fn latency(milliseconds: Option<u64>) -> String {
     milliseconds.map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"))
 }
 
-/// A bucket by id or by name, letter case aside.
+/// Finds a bucket by id or by name, ignoring case.
 pub(crate) async fn find(client: &ApiClient, name_or_id: &str) -> Result<Bucket> {
     let matches = |bucket: &Bucket| {
         bucket.id.to_string() == name_or_id || bucket.name.to_lowercase() == name_or_id.trim().to_lowercase()
@@ -238,7 +238,7 @@ pub(crate) async fn find(client: &ApiClient, name_or_id: &str) -> Result<Bucket>
         }
         if page.next_cursor.is_none() {
             let text = format!(
-                "there is no bucket {name_or_id:?} that you can see: `bucketry bucket list` shows them"
+                "there is no bucket {name_or_id:?} that you have access to; `bucketry bucket list` shows your buckets"
             );
             return Err(Failure::failed(text));
         }
@@ -258,12 +258,12 @@ async fn all(client: &ApiClient, workspace: Option<WorkspaceId>) -> Result<Vec<B
     }
 }
 
-/// The only workspace that there is to choose.
+/// The caller's workspace, if there is only one.
 pub(crate) async fn only_workspace(client: &ApiClient) -> Result<WorkspaceId> {
     match client.workspaces().await?.as_slice() {
         [only] => Ok(only.id),
-        [] => Err(Failure::failed("you are in no workspace: ask an administrator for one")),
-        _ => Err(Failure::usage("there are several workspaces: give --workspace NAME")),
+        [] => Err(Failure::failed("you are not a member of any workspace: ask an administrator to add you")),
+        _ => Err(Failure::usage("you are a member of several workspaces: choose one with --workspace NAME")),
     }
 }
 
@@ -292,8 +292,8 @@ async fn read(client: &ApiClient, fields: BucketFields) -> Result<Fields> {
     })
 }
 
-/// The secret: from a file, from standard input, or from the environment; never from an argument, which every
-/// program on the machine could read.
+/// Reads the secret from a file, from standard input or from the environment. It can't be an argument, because
+/// every program on the machine could read that.
 fn secret(fields: &BucketFields) -> Result<Option<Secret>> {
     let Some(path) = &fields.secret_file else {
         let given = std::env::var("BUCKETRY_BUCKET_SECRET").ok();
@@ -309,7 +309,7 @@ fn secret(fields: &BucketFields) -> Result<Option<Secret>> {
     Ok(Some(Secret::new(text)))
 }
 
-/// Shows the checks of a refusal that carries any before it is told.
+/// Prints the checks of a refusal, if it has any, before the error.
 fn checked<T>(remote: &Remote, answer: std::result::Result<T, ClientError>) -> Result<T> {
     if let Err(ClientError::Refused(refusal)) = &answer {
         let checks = refusal.checks();
@@ -322,7 +322,7 @@ fn checked<T>(remote: &Remote, answer: std::result::Result<T, ClientError>) -> R
     answer.map_err(bucket_refusal::failure)
 }
 
-/// Checks as a list with times, and what to change under the one that failed.
+/// Lists the checks with their durations, and below a failed one what to change.
 fn checks_text(checks: &[Check]) -> String {
     let mut lines = Vec::new();
     for check in checks {

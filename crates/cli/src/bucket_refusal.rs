@@ -1,10 +1,10 @@
-//! Refusals of bucket commands, told in the spelling of the command line: people typed flags, not fields.
+//! Refusals of bucket commands, rewritten to name the flags that the user typed instead of the API's fields.
 
 use bucketry_client::{ClientError, Refusal};
 
 use crate::failure::Failure;
 
-/// The API's fields and what gives them here.
+/// The API's fields and the flags that set them.
 const FLAGS: [(&str, &str); 8] = [
     ("name", "the name"),
     ("bucket", "--bucket"),
@@ -16,7 +16,7 @@ const FLAGS: [(&str, &str); 8] = [
     ("workspaceId", "--workspace"),
 ];
 
-/// The failure of a command that the server refused.
+/// The failure to report for a refused command.
 pub(crate) fn failure(error: ClientError) -> Failure {
     match &error {
         ClientError::Refused(refusal) => in_flags(refusal).map_or_else(|| error.into(), Failure::failed),
@@ -24,7 +24,7 @@ pub(crate) fn failure(error: ClientError) -> Failure {
     }
 }
 
-/// A refusal that speaks of fields, in flags; none where it doesn't.
+/// The refusal's message in terms of flags; `None` if it mentions nothing to translate.
 fn in_flags(refusal: &Refusal) -> Option<String> {
     const SKIP: &str = "send \"skipValidation\": true";
     if refusal.fields.is_empty() {

@@ -1,34 +1,34 @@
-//! `bucketry repo connect`: settings for programs, ready to be pasted.
+//! `bucketry repo connect`: ready-to-paste settings for programs.
 
 use serde::Serialize;
 
 use crate::repository_arguments::Tool;
 
-/// What stands where a secret is not known: it is told once, when the key is made.
+/// Printed in place of a secret that isn't known. A secret is shown only once, when its key is created.
 const UNKNOWN_SECRET: &str = "SECRET-OF-THE-KEY";
 
-/// The region that programs are told: the gateway takes any, and some programs want one.
+/// The region in printed settings. The gateway accepts any, and some programs need one.
 pub(crate) const REGION: &str = "us-east-1";
 
-/// How an application reaches a repository.
+/// What an application needs to connect to a repository.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Connection {
-    /// The gateway's address.
+    /// URL of the gateway.
     pub(crate) endpoint: String,
-    /// The region to sign for; the gateway takes any.
+    /// Region to sign requests for; the gateway accepts any.
     pub(crate) region: &'static str,
-    /// The access key id.
+    /// Access key id.
     pub(crate) key: String,
-    /// The secret, where it was just made.
+    /// Secret of the key, if it was just created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) secret: Option<String>,
-    /// The names of its buckets, as clients address them.
+    /// Names of the buckets, as clients address them.
     pub(crate) buckets: Vec<String>,
 }
 
 impl Connection {
-    /// The settings of a program, with a first command or line to try.
+    /// The settings for a program, followed by a command or line to try.
     pub(crate) fn settings(&self, tool: Tool) -> String {
         let Self { endpoint, region, key, .. } = self;
         let secret = self.secret.as_deref().unwrap_or(UNKNOWN_SECRET);
@@ -97,7 +97,7 @@ mod tests {
         for tool in Tool::value_variants() {
             let text = connection(Some("the-secret")).settings(*tool);
             for part in ["http://127.0.0.1:9000", "BKTEXAMPLE", "the-secret", "us-east-1", "photos"] {
-                assert!(text.contains(part), "{tool:?} is not told {part}:\n{text}");
+                assert!(text.contains(part), "{tool:?} lacks {part}:\n{text}");
             }
         }
     }

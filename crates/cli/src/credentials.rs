@@ -1,4 +1,4 @@
-//! Which server the commands talk to and as whom: flags and environment, else what `bucketry login` kept.
+//! The server and the token of a command: from flags and the environment, or from the session that `login` saved.
 
 use std::fs;
 use std::io::Write as _;
@@ -14,12 +14,12 @@ use serde::Deserialize;
 use crate::arguments::Remote;
 use crate::failure::{Failure, Result};
 
-/// Where `bucketry serve` listens unless told otherwise.
+/// The default address of `bucketry serve`.
 pub(crate) const DEFAULT_URL: &str = "http://127.0.0.1:8080";
-/// An access token that ends sooner than this is renewed first, in seconds.
+/// An access token that expires sooner than this is renewed first, in seconds.
 const RENEW_BEFORE: i64 = 60;
 
-/// A session as it is kept.
+/// A session as `login` saves it.
 #[derive(Deserialize)]
 struct StoredSession {
     url: String,
@@ -28,7 +28,7 @@ struct StoredSession {
     expires_at: i64,
 }
 
-/// A client of the API for these flags, with a token that holds.
+/// Connects to the API with a token that is valid.
 pub(crate) async fn connect(remote: &Remote) -> Result<ApiClient> {
     let given = std::env::var("BUCKETRY_TOKEN").ok().filter(|text| !text.is_empty()).map(Secret::new);
     if let Some(token) = given {
@@ -42,10 +42,10 @@ pub(crate) async fn connect(remote: &Remote) -> Result<ApiClient> {
     if stored.holds() {
         return client(remote, &stored.url, Some(stored.access_token));
     }
-    // Of several commands at once one renews the session: a refresh token that is used twice ends it.
+    // Only one of several concurrent commands renews the session: using a refresh token twice ends the session.
     let _turn = tokio::task::spawn_blocking(turn)
         .await
-        .map_err(|error| Failure::because("the session can't be renewed", &error))??;
+        .map_err(|error| Failure::because("can't renew the session", &error))??;
     let stored = kept_for(remote)?;
     if stored.holds() {
         return client(remote, &stored.url, Some(stored.access_token));
@@ -56,14 +56,14 @@ pub(crate) async fn connect(remote: &Remote) -> Result<ApiClient> {
     Ok(client.with_token(Some(session.access_token)))
 }
 
-/// The kept session, if it is of the server that is asked for: its token is not shown to another.
+/// The saved session, if it belongs to the requested server. Its token must not be sent to another one.
 fn kept_for(remote: &Remote) -> Result<StoredSession> {
     let stored = read()?.ok_or_else(|| {
-        Failure::failed("nobody is logged in: run `bucketry login`, or set BUCKETRY_URL and BUCKETRY_TOKEN")
+        Failure::failed("you are not logged in: run `bucketry login`, or set BUCKETRY_URL and BUCKETRY_TOKEN")
     })?;
     match &remote.url {
         Some(url) if url.trim_end_matches('/') != stored.url.trim_end_matches('/') => {
-            let text = format!("the kept session is of {}: run `bucketry login --url {url}`", stored.url);
+            let text = format!("you are logged in to {}: run `bucketry login --url {url}`", stored.url);
             Err(Failure::failed(text))
         }
         _ => Ok(stored),
@@ -77,7 +77,7 @@ impl StoredSession {
     }
 }
 
-/// Waits until no other command renews the session; they wait until the file is dropped.
+/// Waits until no other command is renewing the session. Others wait until the returned file is dropped.
 fn turn() -> Result<fs::File> {
     let path = path()?.with_extension("lock");
     let failed = |error: std::io::Error| Failure::failed(format!("can't lock {}: {error}", path.display()));
@@ -92,13 +92,13 @@ fn turn() -> Result<fs::File> {
     Ok(file)
 }
 
-/// A client of a server.
+/// A client for a server.
 pub(crate) fn client(remote: &Remote, url: &str, token: Option<Secret>) -> Result<ApiClient> {
     let options = Options { ca_file: remote.api_ca_file.clone(), ..Options::default() };
     Ok(ApiClient::new(url, token, options)?)
 }
 
-/// The refresh token and server of the kept session, which is forgotten.
+/// Deletes the saved session, and returns its server and refresh token.
 pub(crate) fn forget() -> Result<Option<(String, Secret)>> {
     let Some(stored) = read()? else { return Ok(None) };
     let path = path()?;
@@ -107,11 +107,11 @@ pub(crate) fn forget() -> Result<Option<(String, Secret)>> {
     Ok(Some((stored.url, stored.refresh_token)))
 }
 
-/// Keeps a session for the commands to come.
+/// Saves a session for later commands.
 pub(crate) fn keep(url: &str, session: &Session) -> Result<()> {
     let path = path()?;
     let failed = |error: std::io::Error| {
-        Failure::failed(format!("can't keep the session in {}: {error}", path.display()))
+        Failure::failed(format!("can't save the session in {}: {error}", path.display()))
     };
     if let Some(parent) = path.parent() {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(failed)?;
@@ -122,7 +122,7 @@ pub(crate) fn keep(url: &str, session: &Session) -> Result<()> {
         "refresh_token": session.refresh_token.expose(),
         "expires_at": session.expires_at,
     });
-    // Written aside and renamed: two commands at once leave one whole session.
+    // Written to another file and renamed, so that concurrent commands leave one complete session.
     let aside = path.with_extension(format!("{}.new", std::process::id()));
     let mut file = fs::OpenOptions::new()
         .write(true)
@@ -142,7 +142,7 @@ fn read() -> Result<Option<StoredSession>> {
         Err(error) => Err(Failure::failed(format!("can't read {}: {error}", path.display()))),
         Ok(text) => serde_json::from_str(&text).map(Some).map_err(|_| {
             Failure::failed(format!(
-                "{} is damaged: remove it and run `bucketry login` again",
+                "{} is damaged: delete it and run `bucketry login` again",
                 path.display()
             ))
         }),

@@ -1,65 +1,66 @@
-//! The files of a data directory: what each is for, what its loss means, and who may read them.
+//! The files of a data directory: their purpose, what it means to lose them, and their permissions.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use bucketry_store::sqlite::DATABASE_FILE;
 
-/// The file of the keys that secrets are sealed to and opened with.
+/// The keys that secrets are sealed to and opened with.
 pub(crate) const VAULT_KEY: &str = "vault.key";
-/// The file of the key that the embedded node signs with.
+/// The key that the embedded node signs its messages with.
 pub(crate) const NODE_KEY: &str = "node.pem";
-/// The keys that sign access tokens: a line each, a name and 64 hexadecimal digits, the one in use first.
+/// The keys that sign access tokens. Each line is a name and 64 hexadecimal digits; the first key is in use.
 pub(crate) const TOKEN_KEYS: &str = "token.key";
-/// Where the node keeps traffic until it is reported.
+/// The directory in which the node stores traffic until it is reported.
 pub(crate) const SPOOL: &str = "spool";
 
-/// What a registry needs beside its database.
+/// What a registry needs in addition to its database.
 pub(crate) const BESIDE_THE_DATABASE: [&str; 4] = [VAULT_KEY, NODE_KEY, TOKEN_KEYS, SPOOL];
 
-/// Whether the directory was used by a server before.
+/// Whether a server has used the directory before.
 pub(crate) fn is_used(data_dir: &Path) -> bool {
     [DATABASE_FILE, VAULT_KEY].iter().any(|file| data_dir.join(file).exists())
 }
 
-/// Keys of nodes without the embedded database that they belong to: its file is missing, or the registry is elsewhere.
+/// Whether there are node keys without an embedded database: it is missing, or the registry is in PostgreSQL.
 pub(crate) fn lacks_its_database(data_dir: &Path) -> bool {
     data_dir.join(VAULT_KEY).exists() && !data_dir.join(DATABASE_FILE).exists()
 }
 
-/// Warnings of key files that are not there, and whose loss an existing registry survives: new ones are made. Of
-/// `vault.key` more is told, see [`crate::sealed_secrets`].
+/// Warnings about missing key files that an existing registry can do without, because new ones are created.
+/// [`crate::sealed_secrets`] covers `vault.key`.
 pub(crate) fn missing_keys(data_dir: &Path, with_node: bool) -> Vec<String> {
     let mut warnings = Vec::new();
     let is_missing = |file: &str| !data_dir.join(file).exists();
     if is_missing(TOKEN_KEYS) {
         warnings.push(format!(
-            "{} was missing and a new one was made: access tokens signed with the old one are refused, also those of other servers \
-             on this database. Copy the old file there and restart, where you have it",
+            "{} was missing, so a new one was created: access tokens signed with the old one are refused, also those of other \
+             servers on this database. If you have the old file, restore it there and restart",
             data_dir.join(TOKEN_KEYS).display()
         ));
     }
     if with_node && is_missing(NODE_KEY) {
         warnings.push(format!(
-            "{} was missing and a new one was made: the embedded node signs with that from now on",
+            "{} was missing, so a new one was created, which the embedded node now signs with",
             data_dir.join(NODE_KEY).display()
         ));
     }
     warnings
 }
 
-/// What others than their owner can read, and how that is ended. Key files are refused by whoever reads them.
+/// Reports files that others than their owner can read, and how to fix that. Key files are checked where they are
+/// read.
 pub(crate) fn open_to_others(data_dir: &Path) -> Vec<String> {
     let wal = format!("{DATABASE_FILE}-wal");
     let mut faults = Vec::new();
     for (file, mode) in [("", "700"), (DATABASE_FILE, "600"), (wal.as_str(), "600"), (SPOOL, "700")] {
         let path = if file.is_empty() { data_dir.to_owned() } else { data_dir.join(file) };
-        // Below a directory that others can't enter, nothing is open to them; still told, for the day when it is moved.
+        // A parent directory may protect the file. It is reported anyway, in case the file is moved.
         if let Ok(metadata) = std::fs::metadata(&path)
             && metadata.permissions().mode() & 0o077 != 0
         {
             let path = path.display();
-            faults.push(format!("others can read or enter {path}: run chmod {mode} on it"));
+            faults.push(format!("other users can access {path}: run chmod {mode} on it"));
         }
     }
     faults

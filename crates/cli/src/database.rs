@@ -1,4 +1,4 @@
-//! Where the registry is kept: in the data directory, or in a PostgreSQL database.
+//! The registry's database: embedded in the data directory, or in PostgreSQL.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -18,11 +18,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::data_directory;
 use crate::failure::{Failure, Result};
 
-/// The address of a PostgreSQL database, as it was given. It may hold a password: it is never shown as it is.
+/// The URL of a PostgreSQL database, as given. It may contain a password, so it is never shown unredacted.
 #[derive(Clone)]
 pub(crate) struct DatabaseUrl(Secret);
 
-// Infallible on purpose: a refused value of the command line would be repeated in the error.
+// Infallible on purpose: clap would repeat a refused value in its error message.
 impl From<String> for DatabaseUrl {
     fn from(text: String) -> Self {
         Self(Secret::new(text))
@@ -30,17 +30,17 @@ impl From<String> for DatabaseUrl {
 }
 
 impl DatabaseUrl {
-    /// Takes it from the command line.
+    /// The parser for the command line.
     pub(crate) fn parser() -> ValueParser {
         ValueParser::from(|text: &str| Ok::<_, Infallible>(Self::from(text.to_owned())))
     }
 
-    /// As it was given.
+    /// The URL as given, with its password.
     pub(crate) fn text(&self) -> &str {
         self.0.expose()
     }
 
-    /// What it means.
+    /// The parsed URL.
     pub(crate) fn address(&self) -> Result<Address> {
         self.0.expose().parse().map_err(|error: postgres::WrongAddress| Failure::usage(error.to_string()))
     }
@@ -50,7 +50,7 @@ impl fmt::Debug for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.address() {
             Ok(address) => write!(f, "{address}"),
-            Err(_) => f.write_str("(not understood)"),
+            Err(_) => f.write_str("(not a valid URL)"),
         }
     }
 }
@@ -67,7 +67,7 @@ impl<'de> Deserialize<'de> for DatabaseUrl {
     }
 }
 
-/// Which database, and how it is used.
+/// Which database to use, and how.
 #[derive(Debug, Clone)]
 pub(crate) enum Database {
     /// A file in the data directory.
@@ -77,7 +77,7 @@ pub(crate) enum Database {
 }
 
 impl Database {
-    /// As the settings say.
+    /// The PostgreSQL database of the URL, or the embedded one without a URL.
     pub(crate) fn new(
         url: Option<&DatabaseUrl>,
         connections: u32,
@@ -89,25 +89,25 @@ impl Database {
     }
 }
 
-/// An open registry. The data directory, which also holds keys and counts, is this process's alone for as long.
+/// An open registry. Until it is dropped, no other process can use the data directory, with its keys and counts.
 pub(crate) struct OpenDatabase {
     pub(crate) store: Arc<dyn Store>,
-    /// The embedded database locks the directory itself.
+    /// `None` for the embedded database, which locks the directory itself.
     pub(crate) lock: Option<DataDirLock>,
 }
 
-/// Opens the registry and brings its schema up to date.
+/// Opens the registry and upgrades its schema.
 pub(crate) async fn open(database: &Database, data_dir: &Path) -> Result<OpenDatabase> {
     match database {
         Database::Embedded => {
             if data_directory::lacks_its_database(data_dir) {
-                // A server whose registry is in PostgreSQL may be using it, which is the better reason.
+                // A server with PostgreSQL may be using the directory, which would be the better error.
                 data_dir::lock(data_dir).map_err(|error| {
                     Failure::because(&format!("can't open {}", data_dir.display()), &error)
                 })?;
                 return Err(Failure::failed(format!(
-                    "{} holds keys and no database: put the backup of {DATABASE_FILE} in place, or, where the registry is in \
-                     PostgreSQL, name it with --database-url or BUCKETRY_DATABASE_URL. For a new registry use another --data-dir",
+                    "{} contains keys but no database: restore {DATABASE_FILE} from a backup, or, if the registry is in \
+                     PostgreSQL, pass --database-url or set BUCKETRY_DATABASE_URL. For a new registry, use another --data-dir",
                     data_dir.display()
                 )));
             }
@@ -123,7 +123,7 @@ pub(crate) async fn open(database: &Database, data_dir: &Path) -> Result<OpenDat
             if data_dir.join(DATABASE_FILE).exists() {
                 tracing::warn!(
                     directory = %data_dir.display(),
-                    "the data directory holds an embedded database, which is not used"
+                    "the data directory contains an embedded database, which is ignored"
                 );
             }
             let opened = PostgresStore::open(address, options).await;
@@ -134,12 +134,12 @@ pub(crate) async fn open(database: &Database, data_dir: &Path) -> Result<OpenDat
     }
 }
 
-/// A registry that was moved in part would be taken for a whole one.
+/// Refuses a registry that was moved only in part: a server would take it for a complete one.
 pub(crate) async fn refuse_unfinished(store: &dyn Target) -> Result<()> {
     match store.unfinished_transfer().await {
         Ok(false) => Ok(()),
         Ok(true) => Err(Failure::failed(
-            "a migration into this database was not finished: run `bucketry migrate` with the same --from and --to again",
+            "a migration into this database is unfinished: run `bucketry migrate` with the same --from and --to again",
         )),
         Err(error) => Err(Failure::because("can't read the database", &error)),
     }

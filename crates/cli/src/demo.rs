@@ -1,4 +1,4 @@
-//! `bucketry demo`: a throwaway deployment with a sample bucket on an embedded S3 server.
+//! `bucketry demo`: a temporary deployment with a sample bucket on an embedded S3 server.
 
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
@@ -26,11 +26,11 @@ use crate::serve::{Stop, write_ready};
 use crate::settings::{ServeSettings, Settings};
 use crate::{logging, output};
 
-/// The demo's access key id: nothing outside of it knows the key.
+/// The demo's access key id, which is valid only within the demo.
 const ACCESS_KEY: &str = "DEMOACCESSKEY";
-/// The repository that the sample bucket is in.
+/// The name of the repository with the sample bucket.
 const REPOSITORY: &str = "Demo";
-/// How often the demo probes its bucket, in seconds: often, so that there is something to see.
+/// Seconds between two probes: few, so that there is something to see.
 const PROBE_INTERVAL: u64 = 5;
 
 /// Runs the demo until Ctrl-C.
@@ -39,7 +39,7 @@ pub(crate) async fn run(options: DemoOptions) -> Result<()> {
         .prefix("bucketry-demo-")
         .permissions(std::fs::Permissions::from_mode(0o700))
         .tempdir()
-        .map_err(|error| Failure::because("can't make a temporary directory", &error))?;
+        .map_err(|error| Failure::because("can't create a temporary directory", &error))?;
     let settings = ServeSettings::for_demo(
         dir.path().join("data"),
         free(options.listen),
@@ -61,26 +61,26 @@ pub(crate) async fn run(options: DemoOptions) -> Result<()> {
     if let Some(schema) = schema {
         let name = schema.name().to_owned();
         let removed = schema.remove().await;
-        removed.map_err(|error| Failure::because(&format!("the schema {name} was not removed"), &error))?;
+        removed.map_err(|error| Failure::because(&format!("can't remove the schema {name}"), &error))?;
     }
     ended?;
-    output::remark("The demo is over; nothing of it is left.");
+    output::remark("The demo has ended; all its data was removed.");
     Ok(())
 }
 
-/// A schema for the demo alone: what else is in the database is none of its business.
+/// Creates a schema for the demo, which must not touch anything else in the database.
 async fn schema_in(database: &Address) -> Result<ThrowawaySchema> {
     ThrowawaySchema::make(database, "bucketry_demo")
         .await
-        .map_err(|error| Failure::because(&format!("can't make a schema in {database}"), &error))
+        .map_err(|error| Failure::because(&format!("can't create a schema in {database}"), &error))
 }
 
-/// Runs it with its files in `dir` until it is told to stop.
+/// Runs the demo, with its files in `dir`, until a signal stops it.
 async fn run_in(options: &DemoOptions, settings: &Settings, dir: &Path, stop: Stop) -> Result<()> {
     let secret = generated_password()?;
     let objects = dir.join("objects");
     std::fs::create_dir_all(&objects)
-        .map_err(|error| Failure::because("can't make the sample bucket", &error))?;
+        .map_err(|error| Failure::because("can't create the sample bucket", &error))?;
     let storage = DemoStore::start(&objects, ACCESS_KEY, &secret).await?;
     let mut clouds = Vec::new();
     let mut wanted = options.with.clone();
@@ -88,7 +88,8 @@ async fn run_in(options: &DemoOptions, settings: &Settings, dir: &Path, stop: St
     for cloud in wanted {
         clouds.push(DemoCloud::start(cloud, dir).await?);
     }
-    // BUCKETRY_ADMIN_PASSWORD, where it is set, is the demo's too. It need not be changed: everything here is throwaway.
+    // The demo uses BUCKETRY_ADMIN_PASSWORD if it is set. The password needn't be changed, because all data is
+    // temporary.
     let password = match std::env::var("BUCKETRY_ADMIN_PASSWORD") {
         Ok(given) if !given.is_empty() => Secret::new(given),
         _ => generated_password()?,
@@ -126,13 +127,13 @@ async fn run_in(options: &DemoOptions, settings: &Settings, dir: &Path, stop: St
     Ok(())
 }
 
-/// What the demo made in its deployment.
+/// What the demo created in its deployment.
 struct DemoContents {
     token: Secret,
     key: NewRepositoryKey,
 }
 
-/// Registers the sample bucket, as anybody would, puts it into a repository, and makes a key and a token.
+/// Registers the sample bucket through the API, attaches it to a repository, and creates a key and a token.
 async fn fill(
     url: &str,
     email: &str,
@@ -175,7 +176,7 @@ async fn fill(
     Ok(DemoContents { token: client.create_token(&token).await?.token, key })
 }
 
-/// What is told at the start.
+/// What the demo prints when it starts.
 struct Introduction<'a> {
     url: &'a str,
     gateway: &'a str,
@@ -197,7 +198,7 @@ fn introduce(response: &Introduction<'_>) -> Result<()> {
     };
     let settings = connection.settings(Tool::Aws).replace('\n', "\n  ");
     output::line(&format!(
-        "Bucketry demo: everything here lives in a temporary directory and goes when you press Ctrl-C.
+        "Bucketry demo: all data is in a temporary directory and is deleted when you press Ctrl-C.
 
   API        {url}   (documentation: {url}/docs)
   gateway    {gateway}
@@ -214,8 +215,8 @@ Try, in another terminal:
   {program} bucket validate Sample
   {program} bucket stats Sample
 
-It is in the repository `{REPOSITORY}`, which applications use through the gateway with a key of its own. With the AWS
-command line:
+It is also in the repository `{REPOSITORY}`, which applications use through the gateway with the repository's key. With
+the AWS command line:
 
   {settings}
   echo hello | aws s3 cp - s3://{BUCKET}/hello.txt
@@ -240,7 +241,7 @@ fn introduce_clouds(clouds: &[DemoCloud]) -> Result<()> {
     Ok(())
 }
 
-/// The address, or a free port of the same host if somebody else listens there.
+/// The address, or a free port of the same host if the address is taken.
 fn free(address: SocketAddr) -> SocketAddr {
     match std::net::TcpListener::bind(address) {
         Ok(_) => address,

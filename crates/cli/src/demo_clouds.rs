@@ -1,4 +1,4 @@
-//! The demo's other clouds: emulators of Azure Blob and Google Cloud Storage, where they are installed.
+//! Emulators of Azure Blob Storage and Google Cloud Storage for the demo, if they are installed.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -19,22 +19,22 @@ use tokio::process::{Child, Command};
 use crate::demo_store::BUCKET;
 use crate::failure::{Failure, Result};
 
-/// Azurite is a Node.js program: its start reads hundreds of files.
+/// Azurite is a Node.js program that reads hundreds of files when it starts.
 const READY_WITHIN: Duration = Duration::from_mins(1);
-/// How often to look whether it takes connections.
+/// How often to check whether the emulator accepts connections.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// The account that Azurite always has, and its key, which its documentation tells everybody.
+/// Azurite's built-in account and its key, which are published in its documentation.
 const AZURITE_ACCOUNT: &str = "devstoreaccount1";
 const AZURITE_KEY: &str =
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
-/// A cloud that the demo can bring along.
+/// A cloud that the demo can emulate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Cloud {
-    /// Azure Blob Storage: the program `azurite-blob`
+    /// Azure Blob Storage, with the program `azurite-blob`
     Azurite,
-    /// Google Cloud Storage: the program `fake-gcs-server`
+    /// Google Cloud Storage, with the program `fake-gcs-server`
     Gcs,
 }
 
@@ -55,12 +55,12 @@ impl Cloud {
 
     fn remedy(self) -> &'static str {
         match self {
-            Self::Azurite => "`npm install --global azurite` installs it",
-            Self::Gcs => "https://github.com/fsouza/fake-gcs-server/releases has it",
+            Self::Azurite => "install it with `npm install --global azurite`",
+            Self::Gcs => "download it from https://github.com/fsouza/fake-gcs-server/releases",
         }
     }
 
-    /// The program, from its environment variable or from the search path.
+    /// The program's path, from its environment variable or PATH.
     fn find(self) -> Result<PathBuf> {
         if let Some(named) = std::env::var_os(self.variable()).filter(|path| !path.is_empty()) {
             return Ok(named.into());
@@ -71,31 +71,31 @@ impl Cloud {
         found.ok_or_else(|| {
             let (program, variable, remedy) = (self.program(), self.variable(), self.remedy());
             Failure::failed(format!(
-                "the demo needs the program {program}, which is not in the search path: {remedy}; or name it in {variable}"
+                "the demo needs the program {program}, which is not in PATH: {remedy}, or set {variable} to its path"
             ))
         })
     }
 }
 
-/// A running emulator with a sample bucket. Dropping it ends it.
+/// A running emulator with a sample bucket. Dropping it stops the emulator.
 pub(crate) struct DemoCloud {
-    /// Where it takes requests.
+    /// URL of the emulator.
     pub(crate) endpoint: String,
-    /// What registers its sample bucket, but for the workspace.
+    /// The fields that register its sample bucket, without the workspace.
     pub(crate) sample: BucketFields,
     _process: Child,
 }
 
 impl DemoCloud {
-    /// Starts an emulator in a directory of its own, and makes its sample bucket.
+    /// Starts an emulator in a separate directory, and creates its sample bucket.
     pub(crate) async fn start(cloud: Cloud, dir: &Path) -> Result<Self> {
         let program = cloud.find()?;
         let dir = dir.join(cloud.program());
-        // fake-gcs-server begins with a bucket for each directory that it is given.
+        // fake-gcs-server creates a bucket for each directory in its data directory.
         let seed = dir.join("seed");
-        let failed = |error: std::io::Error| Failure::because("can't make the sample bucket", &error);
+        let failed = |error: std::io::Error| Failure::because("can't create the sample bucket", &error);
         std::fs::create_dir_all(seed.join(BUCKET)).map_err(failed)?;
-        std::fs::write(seed.join(BUCKET).join("README.txt"), "This bucket goes when the demo ends.\n")
+        std::fs::write(seed.join(BUCKET).join("README.txt"), "This bucket is deleted when the demo ends.\n")
             .map_err(failed)?;
         let address = free_address()?;
         let (host, port) = (address.ip().to_string(), address.port().to_string());
@@ -132,19 +132,19 @@ fn free_address() -> Result<SocketAddr> {
         .map_err(|error| Failure::because("can't find a free port", &error))
 }
 
-/// Waits until the emulator takes connections.
+/// Waits until the emulator accepts connections.
 async fn wait(cloud: Cloud, process: &mut Child, address: SocketAddr) -> Result<()> {
     let ready = async {
         while TcpStream::connect(address).await.is_err() {
             if let Ok(Some(status)) = process.try_wait() {
-                let text = format!("{} ended with {status} instead of getting ready", cloud.program());
+                let text = format!("{} exited with {status} before it was ready", cloud.program());
                 return Err(Failure::failed(text));
             }
             tokio::time::sleep(LOOK_AGAIN).await;
         }
         Ok(())
     };
-    let slow = || Failure::failed(format!("{} did not get ready within a minute", cloud.program()));
+    let slow = || Failure::failed(format!("{} was not ready within a minute", cloud.program()));
     tokio::time::timeout(READY_WITHIN, ready).await.map_err(|_| slow())?
 }
 
@@ -162,7 +162,7 @@ fn sample(cloud: Cloud, endpoint: &str) -> BucketFields {
             secret: Some(Secret::new(AZURITE_KEY)),
             ..common
         },
-        // It asks nobody who they are.
+        // fake-gcs-server checks no credentials.
         Cloud::Gcs => BucketFields {
             name: Some("Sample at Google".to_owned()),
             storage_type: Some(StorageType::Gcs),

@@ -1,4 +1,4 @@
-//! The demo's own S3 server: `s3s` over a directory, on loopback.
+//! The demo's embedded S3 server: `s3s` over a directory, on loopback.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -17,21 +17,21 @@ use tokio::net::TcpListener;
 
 use crate::failure::{Failure, Result};
 
-/// The sample bucket's name.
+/// The name of the sample bucket.
 pub(crate) const BUCKET: &str = "sample";
 
-/// Objects of the sample bucket.
+/// The objects of the sample bucket, as key and content.
 const OBJECTS: [(&str, &str); 3] = [
     (
         "README.txt",
-        "This bucket lives on an S3 server that the demo brought along. It goes when the demo ends.\n",
+        "This bucket is on an S3 server that is part of the demo. It is deleted when the demo ends.\n",
     ),
     ("greetings/hello.txt", "Hello from Bucketry.\n"),
     ("greetings/salut.txt", "Salut de Bucketry.\n"),
 ];
 
-/// Hides the folders that keys with slashes make on the disk: the store reads them as objects and fails with status
-/// 500, which clients that look before they write (rclone) repeat for a minute.
+/// Hides the directories that keys with slashes create on the disk. The store would read them as objects and fail
+/// with status 500, which clients that look before they write (rclone) retry for a minute.
 struct OnlyFiles {
     root: PathBuf,
 }
@@ -57,7 +57,7 @@ impl S3Access for OnlyFiles {
         self.check_object(&request.input.bucket, &request.input.key).await
     }
 
-    /// The store promises to escape names and doesn't: the promise is not asked for.
+    /// Drops the encoding type: the store claims to encode names and doesn't.
     async fn list_objects(&self, request: &mut S3Request<ListObjectsInput>) -> S3Result<()> {
         request.input.encoding_type = None;
         Ok(())
@@ -68,8 +68,8 @@ impl S3Access for OnlyFiles {
         Ok(())
     }
 
-    /// The store keeps what it knows of an object in a file that is named after bucket and key, and fails after the
-    /// object was stored where that name is too long.
+    /// Refuses long keys. The store writes metadata to a file named after bucket and key. If that name is too long,
+    /// it fails after it has stored the object.
     async fn put_object(&self, request: &mut S3Request<PutObjectInput>) -> S3Result<()> {
         let PutObjectInput { bucket, key, .. } = &request.input;
         let name = (bucket.len().div_ceil(3) + key.len().div_ceil(3)) * 4;
@@ -79,17 +79,17 @@ impl S3Access for OnlyFiles {
     async fn delete_object(&self, request: &mut S3Request<DeleteObjectInput>) -> S3Result<()> {
         let input = &mut request.input;
         if !input.key.ends_with('/') && self.is_folder(&input.bucket, &input.key).await {
-            // Deleting what isn't there succeeds, and no file has so long a name.
+            // Deletes a key that can't exist, because no file has so long a name. That succeeds.
             input.key = format!("{}/{}", input.key, "-".repeat(LONGEST_NAME + 1));
         }
         Ok(())
     }
 }
 
-/// The longest name of a file, in bytes.
+/// The maximum length of a file name, in bytes.
 const LONGEST_NAME: usize = 255;
 
-/// What the store puts around bucket and key in the name of such a file, in bytes: `.bucket-`, `.object-`,
+/// What the store adds to bucket and key in the name of a metadata file, in bytes: `.bucket-`, `.object-`,
 /// `.metadata.json`.
 const NAMES_OF_THE_STORE: usize = 30;
 
@@ -106,7 +106,7 @@ impl Drop for DemoStore {
 }
 
 impl DemoStore {
-    /// Starts the server over a directory, for one access key.
+    /// Starts the server over a directory, with one access key.
     pub(crate) async fn start(directory: &Path, key: &str, secret: &Secret) -> Result<Self> {
         let failed =
             |error: &dyn std::fmt::Display| Failure::failed(format!("the demo's S3 server: {error}"));
@@ -129,7 +129,7 @@ impl DemoStore {
                 let service = service.clone();
                 tokio::spawn(async move {
                     let server = Builder::new(TokioExecutor::new());
-                    // A client that breaks off is its own business.
+                    // An error means that the client disconnected.
                     drop(server.serve_connection(TokioIo::new(stream), service).await);
                 });
             }

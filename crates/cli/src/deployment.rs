@@ -1,4 +1,4 @@
-//! Wiring: store, use cases, API and embedded node, started and stopped as one.
+//! Wires store, use cases, API and embedded node together, and starts and stops them.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -20,41 +20,41 @@ use crate::first_start::{FirstOwner, access_tokens, first_owner};
 use crate::sealed_secrets;
 use crate::settings::Settings;
 
-/// How long the embedded node may take to report for duty before the start goes on without it.
+/// How long the start waits for the embedded node to report.
 const NODE_WITHIN: Duration = Duration::from_secs(10);
-/// How often the node is looked for meanwhile.
+/// How often to check whether the node has reported.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
-/// How long requests that are in flight may take to end when the server stops.
+/// How long requests in flight may take when the server stops.
 const DRAIN: Duration = Duration::from_secs(30);
 
 /// A running deployment.
 pub(crate) struct Deployment {
-    /// Where the API listens.
+    /// The API's listening address.
     pub(crate) address: SocketAddr,
-    /// Where the gateway listens, if there is one.
+    /// The gateway's listening address, if there is a gateway.
     gateway: Option<SocketAddr>,
-    /// What the first start made, if this was it.
+    /// What the first start created; `None` at later starts.
     pub(crate) first_owner: Option<FirstOwner>,
     control: Control,
     state: ApiState,
     node: Option<EmbeddedNode>,
     server: tokio::task::JoinHandle<()>,
     background: JoinSet<()>,
-    // Held until everything has ended.
+    // Locked until everything has ended.
     _lock: Option<DataDirLock>,
 }
 
 impl Deployment {
-    /// Starts everything and returns when the API answers and the embedded node has reported for duty.
-    /// What the first start made is handed to `met` before anything else can fail: a password that was made up is
-    /// known nowhere else.
+    /// Starts everything, and returns when the API answers and the embedded node has reported.
+    /// At a first start, `met` gets the owner before anything else can fail, because a generated password is stored
+    /// nowhere else in plain text.
     pub(crate) async fn start(settings: &Settings, met: impl FnOnce(&FirstOwner, &str)) -> Result<Self> {
         let OpenDatabase { store, lock } = database::open(&settings.database, &settings.data_dir).await?;
         for fault in data_directory::open_to_others(&settings.data_dir) {
             tracing::warn!("{fault}");
         }
         if settings.embedded_node {
-            // Before anything is made that a second start could take for its own.
+            // Checked before any key is created that a second start could take for an existing one.
             let keys = settings.data_dir.join(VAULT_KEY);
             let (name, accepted) = (&settings.node_name, settings.start_without_secrets);
             let allowed =
@@ -78,7 +78,7 @@ impl Deployment {
         let control = Control::new(store, Environment::system(), rules, tokens);
         let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
             Failure::failed(format!(
-                "can't listen on {}: {error}; choose another with --listen",
+                "can't listen on {} for the API: {error}. Choose another address with --listen",
                 settings.listen
             ))
         })?;
@@ -106,7 +106,7 @@ impl Deployment {
                 if let Err(error) =
                     bucketry_api::serve(listener, router, &state, &serving, stop.cancelled()).await
                 {
-                    tracing::error!(error = &error as &dyn std::error::Error, "the API stopped serving");
+                    tracing::error!(error = &error as &dyn std::error::Error, "the API stopped unexpectedly");
                 }
             }
         });
@@ -136,7 +136,7 @@ impl Deployment {
     async fn start_node(&mut self, api: InProcess, settings: &Settings) -> Result<()> {
         let listener = match &settings.gateway {
             Some((address, _)) => Some(TcpListener::bind(address).await.map_err(|error| {
-                Failure::because(&format!("can't listen for the gateway on {address}"), &error)
+                Failure::because(&format!("can't listen on {address} for the gateway"), &error)
             })?),
             None => None,
         };
@@ -152,29 +152,30 @@ impl Deployment {
             }
         };
         if tokio::time::timeout(NODE_WITHIN, ready).await.is_err() {
-            tracing::warn!("the embedded node has not reported yet; it goes on trying");
+            tracing::warn!("the embedded node has not reported yet, but keeps trying");
         }
         Ok(())
     }
 
-    /// Where programs on this machine reach the API.
+    /// The API's URL for programs on this machine.
     pub(crate) fn url(&self) -> String {
         url(self.address)
     }
 
-    /// Where programs on this machine reach the gateway, if there is one.
+    /// The gateway's URL for programs on this machine, if there is a gateway.
     pub(crate) fn gateway_url(&self) -> Option<String> {
         self.gateway.map(url)
     }
 
-    /// Ends everything: no new requests, those in flight finish, the node's counts are sent, the database is closed.
+    /// Stops everything: refuses new requests, lets those in flight finish, reports the node's counts and closes
+    /// the database.
     pub(crate) async fn stop(mut self) {
         if let Some(node) = self.node.take() {
             node.stop().await;
         }
         self.state.closing().cancel();
         if tokio::time::timeout(DRAIN + Duration::from_secs(5), &mut self.server).await.is_err() {
-            tracing::warn!("some requests did not end in time and were cut off");
+            tracing::warn!("some requests did not finish in time and were aborted");
             self.server.abort();
         }
         self.background.shutdown().await;
@@ -186,7 +187,7 @@ fn days(days: u16) -> SignedDuration {
     SignedDuration::from_hours(i64::from(days) * 24)
 }
 
-/// The address to connect to for one that is listened on: "all addresses" is no address to connect to.
+/// The URL for a listening address. One that means "all addresses" is replaced by loopback.
 pub(crate) fn url(address: SocketAddr) -> String {
     let host = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),

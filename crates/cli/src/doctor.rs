@@ -1,4 +1,4 @@
-//! `bucketry doctor`: looks for what is wrong and says what to do.
+//! `bucketry doctor`: checks a deployment for problems and says how to fix them.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -20,15 +20,15 @@ use crate::output;
 use crate::sealed_secrets::{self, Extent};
 use crate::settings::DEFAULT_NODE_NAME;
 
-/// A clock that is off by more than this breaks signatures soon, in seconds.
+/// A larger difference between clocks is reported, in seconds. It would soon break signatures.
 const CLOCK_OFF_AT_MOST: i64 = 60;
 
-/// How many buckets are looked at, the newest first: a wrong clock concerns all of a provider.
+/// How many buckets to check, newest first. A wrong clock affects all buckets of a provider.
 const BUCKETS_LOOKED_AT: u32 = 1_000;
-/// What a node says of a bucket whose provider finds that its requests are of another time.
+/// The error that nodes report when a provider refuses requests because of their time.
 const CLOCK_SKEW: &str = "CLOCK_SKEW";
 
-/// What one look found.
+/// The result of one check.
 #[derive(Serialize)]
 struct DoctorFinding {
     check: &'static str,
@@ -36,7 +36,7 @@ struct DoctorFinding {
     message: String,
 }
 
-/// Looks at the server, its nodes, the clocks, and at the data directory and the database that are given.
+/// Checks the server, its nodes and clocks, and the data directory and database if they are given.
 pub(crate) async fn run(remote: &Remote, options: DoctorOptions) -> Result<()> {
     let mut findings = Vec::new();
     server(remote, &mut findings).await?;
@@ -74,7 +74,7 @@ async fn server(remote: &Remote, findings: &mut Vec<DoctorFinding>) -> Result<()
     };
     match client.get::<Value>("/health").await {
         Ok(health) => {
-            let version = health.get("version").and_then(Value::as_str).unwrap_or("of unknown version");
+            let version = health.get("version").and_then(Value::as_str).unwrap_or("unknown");
             add("server", true, format!("{} answers, version {version}", client.base_url()));
             if let Some(time) = health
                 .get("time")
@@ -102,20 +102,20 @@ async fn server(remote: &Remote, findings: &mut Vec<DoctorFinding>) -> Result<()
     for (check, remedy) in [
         (
             "database",
-            "the disk may be full, the database locked by another program, or PostgreSQL not reachable: see the server's log",
+            "the disk may be full, another program may lock the database, or PostgreSQL may be unreachable: see the server's log",
         ),
         (
             "writes",
-            "nothing can be stored: the disk may be full, or the database read-only: see the server's log",
+            "nothing can be stored, because the disk is full or the database is read-only: see the server's log",
         ),
-        ("migrations", "the database is of another version: run the version that made it"),
+        ("migrations", "the database has the schema of another version: run the version that created it"),
         (
             "node",
-            "no node is connected: start the server without --no-node, or another one on the same database without it",
+            "no node is connected: start the server without --no-node, or start another one without it on the same database",
         ),
     ] {
         let ok = body.get(check).and_then(Value::as_bool).unwrap_or(false);
-        add(check, ok, if ok { "fine".to_owned() } else { remedy.to_owned() });
+        add(check, ok, if ok { "ok".to_owned() } else { remedy.to_owned() });
     }
     if let Ok(profile) = client.profile().await {
         add(
@@ -134,43 +134,43 @@ async fn server(remote: &Remote, findings: &mut Vec<DoctorFinding>) -> Result<()
     Ok(())
 }
 
-/// What the server's clock tells that is `ahead` of this machine's by so many seconds.
+/// Judges the server's clock, which is this many seconds `ahead` of the local one.
 fn clock(ahead: i64) -> (bool, String) {
     let off = ahead.abs();
     if off <= CLOCK_OFF_AT_MOST {
-        return (true, format!("the server's clock is {off} s from this machine's"));
+        return (true, format!("the server's clock differs from this machine's by {off} s"));
     }
     let how = if ahead > 0 { "ahead of" } else { "behind" };
     let message = format!(
-        "the server's clock is {off} s {how} this machine's: set the one right that is wrong (NTP). The gateway refuses \
-         S3 requests of clients whose clocks are more than 15 minutes off, with RequestTimeTooSkewed; nodes must be \
-         within 5 minutes"
+        "the server's clock is {off} s {how} this machine's: correct the wrong one (NTP). The gateway refuses S3 requests \
+         from clients whose clocks are off by more than 15 minutes (RequestTimeTooSkewed), and nodes must be within 5 \
+         minutes"
     );
     (false, message)
 }
 
-/// What it tells that providers refuse these buckets because of the time.
+/// Judges the provider clocks by the buckets whose providers refuse requests because of their time.
 fn provider_clocks(refused: &[&str]) -> (bool, String) {
     let Some(first) = refused.first() else {
-        return (true, "no provider refuses the server's requests because of their time".to_owned());
+        return (true, "no provider refuses requests because of their time".to_owned());
     };
     let more = match refused.len() - 1 {
         0 => String::new(),
         more => format!(" and of {more} more"),
     };
     let message = format!(
-        "the provider of {first:?}{more} refuses requests because its clock and the server's differ too much: set the \
-         server's clock right (NTP), or that of the storage server if it is your own"
+        "the provider of {first:?}{more} refuses requests because its clock and the server's differ too much: correct the \
+         server's clock (NTP), or the storage server's if you run it yourself"
     );
     (false, message)
 }
 
-/// Looks whether this machine reaches the database, and at its schema. Changes nothing.
+/// Checks whether this machine reaches the database, and whether the schema is the right one. Changes nothing.
 async fn postgres(url: &DatabaseUrl) -> Result<DoctorFinding> {
     let address = url.address()?;
     let (ok, message) = match examine(&address).await {
         Ok(version) => {
-            (true, format!("{address} answers, PostgreSQL {version}, its schema is the right one"))
+            (true, format!("{address} answers, PostgreSQL {version}, with the right schema"))
         }
         Err(error) => (false, Failure::because(&address.to_string(), &error).message().to_owned()),
     };
@@ -183,9 +183,9 @@ fn directory(data_dir: &Path, findings: &mut Vec<DoctorFinding>) {
         check: "data directory",
         ok: used,
         message: if used {
-            format!("{} was used by a server", data_dir.display())
+            format!("{} has been used by a server", data_dir.display())
         } else {
-            format!("{} was never used: is it the right one?", data_dir.display())
+            format!("{} has never been used by a server: is it the right directory?", data_dir.display())
         },
     });
     for message in open_to_others(data_dir) {
@@ -196,7 +196,7 @@ fn directory(data_dir: &Path, findings: &mut Vec<DoctorFinding>) {
         let (ok, message) = match std::fs::metadata(&path) {
             Err(error) => (false, format!("{}: {error}", path.display())),
             Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => {
-                (false, format!("others can read {}: run chmod 600 on it", path.display()))
+                (false, format!("other users can read {}: run chmod 600 on it", path.display()))
             }
             Ok(_) => (true, "only its owner can read it".to_owned()),
         };
@@ -204,21 +204,21 @@ fn directory(data_dir: &Path, findings: &mut Vec<DoctorFinding>) {
     }
 }
 
-/// Looks whether the directory's keys open what the registry has sealed, also while a server uses both. Nothing where the
-/// registry can't be read, which others tell.
+/// Checks whether the directory's keys open the registry's secrets, even while a server uses both. Returns `None`
+/// for a directory that was never used, which another check reports.
 async fn secrets(data_dir: &Path, url: Option<&DatabaseUrl>) -> Result<Option<DoctorFinding>> {
     let finding = |ok, message| Some(DoctorFinding { check: "secrets", ok, message });
     let opened: std::result::Result<Box<dyn Store>, StoreError> = match url {
         Some(url) => PostgresStore::open_to_read(&url.address()?).await.map(|store| Box::new(store) as _),
         None if lacks_its_database(data_dir) => {
-            let message = "there are keys and no bucketry.db: restore it, or name the PostgreSQL database with --database-url";
+            let message = "the directory contains keys but no bucketry.db: restore it, or pass the PostgreSQL database with --database-url";
             return Ok(finding(false, message.to_owned()));
         }
         None if !is_used(data_dir) => return Ok(None),
         None => SqliteStore::open_to_read(data_dir).await.map(|store| Box::new(store) as _),
     };
     let path = data_dir.join(VAULT_KEY);
-    // One that others can read is told by itself.
+    // Another check reports a key file that others can read.
     let keys = Identities::load(&path).unwrap_or_default();
     let name = std::env::var("BUCKETRY_NODE_NAME").unwrap_or_else(|_| DEFAULT_NODE_NAME.to_owned());
     let examined = match opened {
@@ -235,11 +235,11 @@ async fn secrets(data_dir: &Path, url: Option<&DatabaseUrl>) -> Result<Option<Do
             finding(false, Failure::because("can't read the registry", &error).message().to_owned())
         }
         Ok(found) if found.unopened == 0 => {
-            finding(true, format!("{} of {} are sealed to keys of vault.key", found.secrets, found.secrets))
+            finding(true, format!("vault.key opens {} of {}", found.secrets, found.secrets))
         }
         Ok(found) if found.others => finding(
             true,
-            format!("{} of {} are for other nodes, which are connected", found.unopened, found.secrets),
+            format!("{} of {} are for other connected nodes", found.unopened, found.secrets),
         ),
         Ok(found) => finding(false, sealed_secrets::explain(&path, path.exists(), &found)),
     })

@@ -1,4 +1,4 @@
-//! The node that runs inside of `bucketry serve`: the same agent as a remote one, over the same protocol.
+//! The node inside `bucketry serve`: the same agent as a remote one, with the same protocol.
 
 use std::sync::Arc;
 
@@ -21,15 +21,15 @@ use crate::gateway_metrics::GatewayMetrics;
 use crate::node_identity;
 use crate::settings::Settings;
 
-/// The running node.
+/// The running embedded node.
 pub(crate) struct EmbeddedNode {
     agent: AgentHandle,
     connections: Connections,
 }
 
 impl EmbeddedNode {
-    /// Makes the node's keys at the first start, makes the control plane trust them, and starts the node. With a
-    /// listener it has a gateway. It reaches the API within the process: clients can't keep it out.
+    /// Creates the node's keys at the first start, registers them as trusted, and starts the node, with a gateway
+    /// if there is a listener. It calls the API inside the process, so busy clients can't keep it out.
     pub(crate) async fn start(
         control: &Control,
         url: &str,
@@ -39,7 +39,7 @@ impl EmbeddedNode {
     ) -> Result<Self> {
         let failed = |error: &dyn std::error::Error| Failure::because("the embedded node can't start", error);
         let key_file = settings.data_dir.join(NODE_KEY);
-        // Making an RSA key takes a moment of a core.
+        // Generating an RSA key keeps a core busy for a moment.
         let key = tokio::task::spawn_blocking(move || NodeSigningKey::load_or_create(&key_file))
             .await
             .map_err(|error| failed(&error))?
@@ -67,7 +67,7 @@ impl EmbeddedNode {
             NodeClient::in_process(url, connector, key, name, Arc::clone(&clock) as _, Options::default())
                 .map_err(|error| failed(&error))?;
         let mut seed = [0; 8];
-        getrandom::fill(&mut seed).map_err(|error| Failure::failed(format!("no random numbers: {error}")))?;
+        getrandom::fill(&mut seed).map_err(|error| Failure::failed(format!("can't get random numbers: {error}")))?;
         let config = AgentConfig {
             probes: ProbeConfig { interval: settings.probe_interval, ..ProbeConfig::default() },
             ..AgentConfig::new(info, settings.data_dir.join(SPOOL))
@@ -89,18 +89,18 @@ impl EmbeddedNode {
         Ok(Self { agent, connections })
     }
 
-    /// Reads what the node and its connections to providers did.
+    /// Reads the metrics of the node and of its connections to providers.
     pub(crate) fn metrics(&self) -> GatewayMetrics {
         GatewayMetrics { node: self.agent.reader(), connections: self.connections.clone() }
     }
 
-    /// Stops the node; what it counted is sent or kept.
+    /// Stops the node. Traffic that it has counted is reported, or stays in the spool.
     pub(crate) async fn stop(self) {
         self.agent.stop().await;
     }
 }
 
-/// Where applications reach the gateway: what the operator said, else where it listens; nowhere without a gateway.
+/// The gateway's URL for applications: the configured one, or the listening address. `None` without a gateway.
 fn gateway_url(settings: &Settings, gateway: Option<&TcpListener>) -> Option<Endpoint> {
     let listens = gateway?.local_addr().ok();
     settings.gateway_url.clone().or_else(|| listens.and_then(|address| url_of(address).parse().ok()))

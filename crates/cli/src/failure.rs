@@ -1,13 +1,13 @@
-//! How a command fails, and with which exit status.
+//! Errors of commands and their exit statuses.
 
 use bucketry_client::ClientError;
 
-/// Why a command ended without having done what it was asked for.
+/// Why a command did not do what it was asked for.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The command line or a configuration is wrong: exit status 2.
+    /// The command line or the configuration is wrong: exit status 2.
     Usage(String),
-    /// It was refused, or failed: exit status 1.
+    /// The operation was refused or failed: exit status 1.
     Failed(String),
 }
 
@@ -23,7 +23,7 @@ impl Failure {
         Self::Failed(message.into())
     }
 
-    /// A failure with the whole chain of its causes.
+    /// A failure with the whole chain of causes in its message.
     pub(crate) fn because(what: &str, error: &dyn std::error::Error) -> Self {
         let mut text = format!("{what}: {error}");
         let mut cause = error.source();
@@ -53,7 +53,7 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         let mut text = error.to_string();
         if let ClientError::Refused(refusal) = &error {
-            // Where there is only one, the sentence is about it already.
+            // With a single field, the message already is about that field.
             let sentence = text.clone();
             for field in refusal.fields.iter().filter(|field| !sentence.contains(&field.message)) {
                 text.extend(["\n  ", &field.field, " ", &field.message]);

@@ -1,4 +1,4 @@
-//! What the first start on an empty data directory makes: keys, an organization, a workspace, an owner.
+//! What the first start with an empty data directory creates: keys, an organization, a workspace and an owner.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -16,23 +16,23 @@ use crate::database::Database;
 use crate::failure::{Failure, Result};
 use crate::settings::Settings;
 
-/// The variable that gives the first owner's password.
+/// The variable with the first owner's password.
 const ADMIN_PASSWORD: &str = "BUCKETRY_ADMIN_PASSWORD";
 
-/// The password that the first start made up, to be shown this once.
+/// The owner that the first start created; a generated password is shown only once.
 pub(crate) struct FirstOwner {
     pub(crate) email: String,
     pub(crate) generated_password: Option<Secret>,
 }
 
-/// Reads the keys that sign access tokens, or makes the first one.
+/// Reads the keys that sign access tokens, and creates the first one if there is none.
 pub(crate) fn access_tokens(data_dir: &Path) -> Result<AccessTokens> {
     let path = data_dir.join(TOKEN_KEYS);
     let wrong =
         |why: &dyn std::fmt::Display| Failure::failed(format!("the token keys {}: {why}", path.display()));
     if !path.exists() {
         let text = format!("{} {}\n", hex(&random::<4>()?), hex(&random::<32>()?));
-        // Written aside and renamed: a start that is cut off leaves no half a key.
+        // Written to another file and renamed, so that an interrupted start leaves no partial key.
         let aside = path.with_extension("key.new");
         let mut file = fs::OpenOptions::new()
             .write(true)
@@ -46,7 +46,7 @@ pub(crate) fn access_tokens(data_dir: &Path) -> Result<AccessTokens> {
     }
     let mode = fs::metadata(&path).map_err(|error| wrong(&error))?.permissions().mode();
     if mode & 0o077 != 0 {
-        return Err(wrong(&"others can read the file: run chmod 600 on it"));
+        return Err(wrong(&"other users can read the file: run chmod 600 on it"));
     }
     let text = fs::read_to_string(&path).map_err(|error| wrong(&error))?;
     let mut keys = Vec::new();
@@ -57,10 +57,10 @@ pub(crate) fn access_tokens(data_dir: &Path) -> Result<AccessTokens> {
     AccessTokens::new(&keys).map_err(|error| wrong(&error))
 }
 
-/// Makes the first organization, unless there is one. A password that is made up must be changed at the first sign-in.
+/// Creates the first organization if there is none. A generated password must be changed at the first sign-in.
 pub(crate) async fn first_owner(control: &Control, settings: &Settings) -> Result<Option<FirstOwner>> {
     let failed =
-        |error: bucketry_control::Error| Failure::because("the first organization can't be made", &error);
+        |error: bucketry_control::Error| Failure::because("can't create the first organization", &error);
     if control.has_organization().await.map_err(failed)? {
         if let Some(source) = password_source(settings) {
             tracing::warn!("{}", no_effect(source, settings));
@@ -78,7 +78,7 @@ pub(crate) async fn first_owner(control: &Control, settings: &Settings) -> Resul
     Ok(made.map_err(failed)?.map(|_| FirstOwner { email: email.clone(), generated_password }))
 }
 
-/// What gives the first owner's password, by its name.
+/// The name of the flag or variable that gives the first owner's password.
 fn password_source(settings: &Settings) -> Option<&'static str> {
     let direct = std::env::var_os(ADMIN_PASSWORD).is_some_and(|text| !text.is_empty());
     match &settings.admin_password_file {
@@ -87,17 +87,17 @@ fn password_source(settings: &Settings) -> Option<&'static str> {
     }
 }
 
-/// A password that is given for a registry that exists would be taken for the owner's.
+/// The warning for a password given to an existing registry: the operator may think that it replaced the owner's.
 fn no_effect(source: &str, settings: &Settings) -> String {
     let (place, hint) = match &settings.database {
         Database::Embedded => {
-            (format!("--data-dir {}", settings.data_dir.display()), ", with this server stopped")
+            (format!("--data-dir {}", settings.data_dir.display()), ", stop this server and run")
         }
-        Database::Postgres { .. } => ("--database-url \"$BUCKETRY_DATABASE_URL\"".to_owned(), ""),
+        Database::Postgres { .. } => ("--database-url \"$BUCKETRY_DATABASE_URL\"".to_owned(), ", run"),
     };
     format!(
-        "{source} has no effect: it is for the first start, and this registry exists. To replace a lost password{hint}: \
-         bucketry admin reset-password {} {place}",
+        "{source} has no effect, because it is for the first start and this registry already exists. To replace a lost \
+         password{hint}: bucketry admin reset-password {} {place}",
         settings.admin_email
     )
 }
@@ -106,12 +106,12 @@ fn admin_password(settings: &Settings) -> Result<Option<Secret>> {
     let direct = std::env::var(ADMIN_PASSWORD).ok().filter(|text| !text.is_empty());
     match (direct, &settings.admin_password_file) {
         (Some(_), Some(_)) => {
-            Err(Failure::usage("give BUCKETRY_ADMIN_PASSWORD or a password file, not both"))
+            Err(Failure::usage("BUCKETRY_ADMIN_PASSWORD and --admin-password-file are both set: use only one"))
         }
         (Some(direct), None) => Ok(Some(Secret::new(direct))),
         (None, Some(path)) => {
             let text = fs::read_to_string(path).map_err(|error| {
-                Failure::usage(format!("can't read the password file {}: {error}", path.display()))
+                Failure::usage(format!("--admin-password-file: can't read {}: {error}", path.display()))
             })?;
             Ok(Some(Secret::new(text.trim_end_matches(['\r', '\n']))))
         }
@@ -119,14 +119,14 @@ fn admin_password(settings: &Settings) -> Result<Option<Secret>> {
     }
 }
 
-/// A password of 120 random bits that follows the rule for passwords.
+/// Generates a password of 120 random bits that follows the password rules.
 pub(crate) fn generated_password() -> Result<Secret> {
     Ok(bucketry_control::password::generate(random()?))
 }
 
 fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
-    SystemRandomness.fill(&mut bytes).map_err(|error| Failure::because("no random numbers", &error))?;
+    SystemRandomness.fill(&mut bytes).map_err(|error| Failure::because("can't get random numbers", &error))?;
     Ok(bytes)
 }
 

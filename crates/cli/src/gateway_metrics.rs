@@ -1,4 +1,4 @@
-//! The gateway's figures among the metrics of the process.
+//! The gateway's metrics, added to those of the process.
 
 use bucketry_gateway::{CLASSES, STATUSES};
 use bucketry_node::MetricsReader;
@@ -9,7 +9,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-/// Reads the embedded node's gateway, and its connections to providers, when somebody looks.
+/// Collects the metrics of the embedded node's gateway and of its provider connections at each scrape.
 pub(crate) struct GatewayMetrics {
     pub(crate) node: MetricsReader,
     pub(crate) connections: Connections,
@@ -27,10 +27,10 @@ impl Collector for GatewayMetrics {
         for (name, help, count) in [
             (
                 "bucketry_provider_connections_opened",
-                "Connections that were opened to providers",
+                "Connections opened to providers",
                 connections.opened,
             ),
-            ("bucketry_provider_requests", "Requests that were sent to providers", connections.requests),
+            ("bucketry_provider_requests", "Requests sent to providers", connections.requests),
         ] {
             let counter = ConstCounter::new(count);
             counter.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
@@ -39,12 +39,12 @@ impl Collector for GatewayMetrics {
         for (name, help, count) in [
             (
                 "bucketry_usage_writes_failed",
-                "Writes of counted traffic to the spool that failed and are tried again",
+                "Failed writes of counted traffic to the spool; each is retried",
                 node.usage_writes_failed,
             ),
             (
                 "bucketry_usage_rows_lost",
-                "Rows of counted traffic that were lost because there was no room to keep them",
+                "Rows of counted traffic lost because there was no room to store them",
                 node.usage_rows_lost,
             ),
         ] {
@@ -54,14 +54,14 @@ impl Collector for GatewayMetrics {
         let waiting = ConstGauge::new(i64::try_from(node.usage_batches_waiting).unwrap_or(i64::MAX));
         waiting.encode(encoder.encode_descriptor(
             "bucketry_usage_batches_waiting",
-            "Batches of counted traffic in the spool that the control plane has not acknowledged",
+            "Batches of counted traffic in the spool that the control plane has not acknowledged yet",
             None,
             MetricType::Gauge,
         )?)?;
         let Some(stats) = self.node.gateway() else { return Ok(()) };
         let mut requests = encoder.encode_descriptor(
             "bucketry_gateway_requests",
-            "S3 requests answered, by class and class of status",
+            "S3 requests answered, by class and status class",
             None,
             MetricType::Counter,
         )?;
@@ -74,11 +74,11 @@ impl Collector for GatewayMetrics {
         for (name, help, count) in [
             (
                 "bucketry_gateway_broken_off",
-                "S3 requests that ended before their answer did",
+                "S3 requests that ended before their response was complete",
                 stats.broken_off,
             ),
-            ("bucketry_gateway_uploaded_bytes", "Bytes of content that clients sent", stats.uploaded),
-            ("bucketry_gateway_downloaded_bytes", "Bytes of content that clients received", stats.downloaded),
+            ("bucketry_gateway_uploaded_bytes", "Bytes of object content received from clients", stats.uploaded),
+            ("bucketry_gateway_downloaded_bytes", "Bytes of object content sent to clients", stats.downloaded),
         ] {
             let counter = ConstCounter::new(count);
             counter.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
@@ -86,7 +86,7 @@ impl Collector for GatewayMetrics {
         let in_flight = ConstGauge::new(i64::try_from(stats.in_flight).unwrap_or(i64::MAX));
         in_flight.encode(encoder.encode_descriptor(
             "bucketry_gateway_requests_in_flight",
-            "S3 requests being answered",
+            "S3 requests in flight",
             None,
             MetricType::Gauge,
         )?)

@@ -64,7 +64,7 @@ pub(crate) async fn run(remote: &Remote, command: KeyCommand) -> Result<()> {
     }
 }
 
-/// What a key may do, by the same three words as roles.
+/// The access level of a key, which the command line names like a role.
 pub(crate) fn access_of(role: Role) -> KeyAccess {
     match role {
         Role::Read => KeyAccess::Read,
@@ -73,7 +73,7 @@ pub(crate) fn access_of(role: Role) -> KeyAccess {
     }
 }
 
-/// A key by access key id, by id, or by name where only one has it.
+/// Finds a key by access key id, by id, or by a name that only one key has.
 async fn find_key(client: &ApiClient, repo: RepoId, text: &str) -> Result<RepositoryKey> {
     let mut keys = client.repository_keys(repo).await?;
     if let Some(at) = keys.iter().position(|key| key.key == text || key.id.to_string() == text) {
@@ -83,10 +83,10 @@ async fn find_key(client: &ApiClient, repo: RepoId, text: &str) -> Result<Reposi
     match (keys.pop(), keys.is_empty()) {
         (Some(only), true) => Ok(only),
         (Some(_), false) => {
-            Err(Failure::failed(format!("several keys are named {text:?}: give the access key id of one")))
+            Err(Failure::failed(format!("several keys are named {text:?}: use the access key id instead")))
         }
         (None, _) => Err(Failure::failed(format!(
-            "the repository has no key {text:?}: `bucketry key list --repo …` shows them"
+            "the repository has no key {text:?}; `bucketry key list --repo …` shows its keys"
         ))),
     }
 }

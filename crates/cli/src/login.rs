@@ -9,7 +9,7 @@ use crate::credentials::{self, DEFAULT_URL};
 use crate::failure::{Failure, Result};
 use crate::output;
 
-/// Logs in and keeps the session.
+/// Logs in and saves the session.
 pub(crate) async fn login(remote: &Remote, options: LoginOptions) -> Result<()> {
     let url = remote.url.clone().unwrap_or_else(|| DEFAULT_URL.to_owned());
     let client = credentials::client(remote, &url, None)?;
@@ -25,22 +25,22 @@ pub(crate) async fn login(remote: &Remote, options: LoginOptions) -> Result<()> 
     output::line(&format!("logged in to {url} as {} ({role})", profile.email))?;
     if profile.must_change_password {
         output::remark(
-            "Your password is a one-time password. Change it before anything else: bucketry user password",
+            "Your password is a one-time password. Change it before you continue: bucketry user password",
         );
     }
     Ok(())
 }
 
-/// Ends the kept session, at the server too.
+/// Ends the saved session, at the server too.
 pub(crate) async fn logout(remote: &Remote) -> Result<()> {
     let Some((url, refresh_token)) = credentials::forget()? else {
-        return output::line("nobody was logged in");
+        return output::line("you are not logged in");
     };
     credentials::client(remote, &url, None)?.logout(&refresh_token).await?;
     output::line(&format!("logged out of {url}"))
 }
 
-/// A password from standard input, or typed without being shown.
+/// Reads a password from standard input, or prompts for one without echoing it.
 pub(crate) fn password(from_stdin: bool, prompt: &str) -> Result<Secret> {
     let unreadable = |error: std::io::Error| Failure::failed(format!("can't read the password: {error}"));
     if from_stdin || !std::io::stdin().is_terminal() {
@@ -49,16 +49,16 @@ pub(crate) fn password(from_stdin: bool, prompt: &str) -> Result<Secret> {
     rpassword::prompt_password(prompt).map(Secret::new).map_err(unreadable)
 }
 
-/// The current password, unless nothing is entered for it, and a new one, typed twice at a terminal.
+/// Reads the current password, `None` if left empty, and a new one, entered twice at a terminal.
 pub(crate) fn new_password(from_stdin: bool) -> Result<(Option<Secret>, Secret)> {
     let current =
-        password(from_stdin, "Current password (may be left out within 5 minutes of signing in): ")?;
+        password(from_stdin, "Current password (optional within 5 minutes of signing in): ")?;
     let new = password(from_stdin, "New password: ")?;
     if !from_stdin && std::io::stdin().is_terminal() {
         let again = password(false, "New password again: ")?;
         if again.expose() != new.expose() {
             return Err(Failure::failed(
-                "the new password was not typed the same twice: nothing was changed",
+                "the two new passwords are different: nothing was changed",
             ));
         }
     }
@@ -67,7 +67,7 @@ pub(crate) fn new_password(from_stdin: bool) -> Result<(Option<Secret>, Secret)>
 
 fn ask(prompt: &str) -> Result<String> {
     if !std::io::stdin().is_terminal() {
-        return Err(Failure::usage("give --email where nobody can be asked"));
+        return Err(Failure::usage("pass --email: standard input is not a terminal to ask for it on"));
     }
     let mut err = std::io::stderr().lock();
     write!(err, "{prompt}").and_then(|()| err.flush()).map_err(|error| Failure::failed(error.to_string()))?;

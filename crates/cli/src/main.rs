@@ -1,6 +1,6 @@
-//! `bucketry`: control plane, nodes, and the commands to work with them, in one binary.
+//! `bucketry`: the server with its control plane and node, and the commands to work with it, in one binary.
 //!
-//! **Invariant:** no rule of the domain lives here; this crate reads settings, wires the halves together, and shows
+//! **Invariant:** this crate contains no domain rules. It reads settings, wires the halves together and prints
 //! results.
 
 mod admin;
@@ -50,7 +50,7 @@ use crate::failure::{Failure, Result};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    // clap answers `--help` itself, and wrong usage with exit status 2.
+    // clap prints `--help`, and exits with status 2 when the usage is wrong.
     let arguments = Arguments::parse();
     match run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
@@ -94,7 +94,7 @@ fn run(arguments: Arguments) -> Result<()> {
             }
         }
     });
-    // What still runs (a blocked file read, say) must not keep a finished command from ending.
+    // A blocking task that is still running, such as a file read, must not delay the exit of a finished command.
     runtime.shutdown_background();
     done
 }

@@ -17,21 +17,21 @@ use crate::failure::{Failure, Result};
 use crate::output;
 use crate::sealed_secrets::{self, Extent};
 
-/// Both sides of a move; one of them is the embedded database, whose schema says what there is to move.
+/// Both sides of a move. One is the embedded database, whose schema lists the tables to move.
 struct Sides {
     embedded: SqliteStore,
     server: PostgresStore,
     to_server: bool,
     directory: PathBuf,
-    /// Where the PostgreSQL database is, as it can be shown.
+    /// The PostgreSQL database, in a form that can be shown.
     address: String,
 }
 
-/// Moves everything from one database to an empty other one, and compares both.
+/// Moves all rows to an empty database, and compares both sides.
 pub(crate) async fn run(options: MigrateOptions) -> Result<()> {
     let sides = Sides::open(&options.from, &options.to).await?;
     let failed = |error: bucketry_store::StoreError| {
-        Failure::because("the registry was not moved; the same command goes on where it ended", &error)
+        Failure::because("the registry was not moved; run the same command again to continue", &error)
     };
     let tables = sides.embedded.tables().await.map_err(failed)?;
     let (from, to) = sides.ends();
@@ -56,22 +56,22 @@ pub(crate) async fn run(options: MigrateOptions) -> Result<()> {
     sides.server.close().await;
     match moved {
         Moved::Whole { rows } => {
-            output::line(&format!("moved {rows} rows of {} tables; both sides are the same", tables.len()))?;
+            output::line(&format!("moved {rows} rows of {} tables; both sides are identical", tables.len()))?;
             for line in &next {
                 output::remark(line);
             }
             Ok(())
         }
         Moved::Disturbed => Err(Failure::failed(
-            "the connection that kept servers away from PostgreSQL was lost, so that one may have written meanwhile: the move is \
-             not finished, and no server starts on the target. Make sure that none runs, empty the target, and begin anew",
+            "the connection that kept servers out of PostgreSQL was lost, so a server may have written to it: the move is \
+             not finished, and no server starts on the target. Stop all servers, empty the target and start again",
         )),
         Moved::TargetInUse => Err(Failure::failed(
-            "the target holds a registry of its own and was left alone; choose an empty one with --to",
+            "the target already contains a registry and was not changed: choose an empty one with --to",
         )),
         Moved::Different { table } => Err(Failure::failed(format!(
-            "the table {table} is not the same on both sides: a server still uses one of them, or something else \
-             changed it; stop it, empty the target, and begin anew"
+            "the table {table} differs between the two sides: a server is still using one of them, or something else \
+             changed it. Stop all servers, empty the target and start again"
         ))),
     }
 }
@@ -83,13 +83,13 @@ impl Sides {
             (None, Some(directory)) => (directory, from, false),
             _ => {
                 return Err(Failure::usage(
-                    "one of --from and --to is sqlite:DATA_DIR, the other postgres://user:password@host/database",
+                    "one of --from and --to must be sqlite:DATA_DIR, the other postgres://user:password@host/database",
                 ));
             }
         };
         let address = url.address()?;
         if to_server && !directory.join(sqlite::DATABASE_FILE).exists() {
-            return Err(Failure::failed(format!("{} holds no database", directory.display())));
+            return Err(Failure::failed(format!("there is no database in {}", directory.display())));
         }
         let embedded = SqliteStore::open(&directory, sqlite::Options::default())
             .await
@@ -100,7 +100,7 @@ impl Sides {
         Ok(Self { embedded, server, to_server, directory, address: address.to_string() })
     }
 
-    /// What is to be done before a server starts on the target: which files go where.
+    /// What to do before a server starts on the target: which files to copy where.
     async fn next_steps(&self) -> Vec<String> {
         let directory = &self.directory;
         let path = directory.join(VAULT_KEY);
@@ -121,7 +121,7 @@ impl Sides {
     }
 }
 
-/// Of the files beside the database, `missing` are not in the directory of the embedded side, or belong to another registry.
+/// `missing` lists the files that the embedded side's directory lacks or that belong to another registry.
 fn next_steps(to_server: bool, directory: &Path, address: &str, missing: &[&str]) -> Vec<String> {
     let directory = directory.display();
     if to_server {
@@ -129,32 +129,32 @@ fn next_steps(to_server: bool, directory: &Path, address: &str, missing: &[&str]
             BESIDE_THE_DATABASE.into_iter().filter(|file| !missing.contains(file)).collect();
         return vec![
             format!(
-                "The registry is now in {address}. What opens it stays in {directory}: {}.",
+                "The registry is now in {address}. The keys and counts that belong to it stay in {directory}: {}.",
                 there.join(", ")
             ),
             format!(
-                "On this machine: bucketry serve --data-dir {directory} --database-url postgres://… . Elsewhere: copy these files \
-                 from {directory} into the data directory there first."
+                "On this machine, run: bucketry serve --data-dir {directory} --database-url postgres://… . On another machine, first \
+                 copy these files from {directory} into its data directory."
             ),
             format!(
-                "{directory}/{DATABASE_FILE} is left as it was, and out of date from now on: put it away."
+                "{directory}/{DATABASE_FILE} was not changed and is now out of date: archive or delete it."
             ),
         ];
     }
     let mut steps = vec![format!("The registry is now in {directory}/{DATABASE_FILE}.")];
     if !missing.is_empty() {
         steps.push(format!(
-            "Copy {} from the data directory of the server that used {address} into {directory}, or its secrets can't be opened.",
+            "Copy {} from the data directory of the server that used {address} into {directory}, or the secrets can't be opened.",
             missing.join(", ")
         ));
     }
     steps.push(format!(
-        "Then: bucketry serve --data-dir {directory}, without --database-url and BUCKETRY_DATABASE_URL."
+        "Then run: bucketry serve --data-dir {directory}, without --database-url and BUCKETRY_DATABASE_URL."
     ));
     steps
 }
 
-/// How many rows were moved and compared, table after table.
+/// Counts the rows that were moved and compared, over all tables.
 #[derive(Default)]
 struct MigrationSummary {
     before: u64,
@@ -174,7 +174,7 @@ impl MigrationSummary {
     }
 }
 
-/// Every row is moved once and compared once. Shown where somebody looks, on standard error.
+/// A progress bar on standard error. It counts every row twice, because rows are moved and then compared.
 fn bar(rows: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:30} {percent:>3}% {pos}/{len} {eta} {msg}")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
@@ -182,7 +182,7 @@ fn bar(rows: u64) -> ProgressBar {
 }
 
 impl DatabaseUrl {
-    /// The data directory, for `sqlite:DATA_DIR`.
+    /// The data directory in `sqlite:DATA_DIR`; `None` for other URLs.
     fn directory(&self) -> Option<PathBuf> {
         let path = self.text().strip_prefix("sqlite:")?;
         Some(Path::new(path.strip_prefix("//").unwrap_or(path)).to_owned())

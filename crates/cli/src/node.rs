@@ -22,7 +22,7 @@ pub(crate) async fn run(remote: &Remote, command: NodeCommand) -> Result<()> {
                 ["ip", "region", "version", "status", "lastUpdated", "id"].map(text).to_vec()
             };
             output::table(
-                &["NAME", "REGION", "VERSION", "STATUS", "LAST HEARD", "ID"],
+                &["NAME", "REGION", "VERSION", "STATUS", "LAST SEEN", "ID"],
                 nodes.iter().map(row).collect(),
             )
         }

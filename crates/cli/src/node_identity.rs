@@ -1,5 +1,5 @@
-//! Who the embedded node is at the clouds, for access that is delegated to it. Read from the environment only: these
-//! are secrets of the operator, and a command line is seen by everybody on the machine.
+//! The embedded node's identity at the clouds, for buckets with delegated access. It is read from the environment
+//! only: these are secrets of the operator, and everyone on the machine can see a command line.
 
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::secret::Secret;
@@ -12,7 +12,7 @@ const AWS_SECRET: &str = "BUCKETRY_AWS_SECRET_ACCESS_KEY";
 const AWS_TOKEN: &str = "BUCKETRY_AWS_SESSION_TOKEN";
 const GCP_FILE: &str = "BUCKETRY_GCP_CREDENTIALS_FILE";
 
-/// Reads both; `variable` answers a variable's value.
+/// Reads the identity and the endpoints of the token services. `variable` returns the value of a variable.
 pub(crate) fn read(variable: impl Fn(&str) -> Option<String>) -> Result<(NodeIdentity, TokenServices)> {
     let variable =
         |name: &str| variable(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
@@ -24,13 +24,13 @@ pub(crate) fn read(variable: impl Fn(&str) -> Option<String>) -> Result<(NodeIde
         }),
         (None, None) => None,
         _ => {
-            return Err(Failure::usage(format!("{AWS_KEY} and {AWS_SECRET} go together: give both or none")));
+            return Err(Failure::usage(format!("set both {AWS_KEY} and {AWS_SECRET}, or neither")));
         }
     };
     let google = match variable(GCP_FILE) {
         Some(path) => {
             let text = std::fs::read_to_string(&path)
-                .map_err(|error| Failure::usage(format!("can't read {GCP_FILE} {path}: {error}")))?;
+                .map_err(|error| Failure::usage(format!("{GCP_FILE}: can't read {path}: {error}")))?;
             Some(Secret::new(text))
         }
         None => None,

@@ -17,7 +17,7 @@ use crate::output;
 use crate::repository_arguments::{ConnectOptions, Mode, RepositoryCommand};
 use crate::workspace::find_workspace;
 
-/// How many repositories are fetched at a time when one is looked for by name.
+/// The page size when searching for a repository by name.
 const PAGE: u32 = 1_000;
 
 /// Runs a command on repositories.
@@ -45,7 +45,7 @@ pub(crate) async fn run(remote: &Remote, command: RepositoryCommand) -> Result<(
             if name.is_none() && mode.is_none() && master.is_none() && attach.is_empty() && detach.is_empty()
             {
                 return Err(Failure::failed(
-                    "nothing to change: give --name, --attach, --detach, --mode or --master",
+                    "nothing to change: pass --name, --attach, --detach, --mode or --master",
                 ));
             }
             let repo = find(&client, &repo).await?;
@@ -77,7 +77,7 @@ pub(crate) async fn run(remote: &Remote, command: RepositoryCommand) -> Result<(
                 return output::json(&serde_json::json!({ "deleted": repo.id }));
             }
             output::line(&format!(
-                "deleted {}; its keys are revoked, buckets and objects stay as they are",
+                "deleted {} and revoked its keys; its buckets and objects were not touched",
                 repo.name
             ))
         }
@@ -92,7 +92,7 @@ pub(crate) async fn run(remote: &Remote, command: RepositoryCommand) -> Result<(
             if remote.json {
                 return output::json(&serde_json::json!({ "repoId": repo.id, "valid": true }));
             }
-            output::line(&format!("the buckets of {} fit together", repo.name))
+            output::line(&format!("the buckets of {} are compatible", repo.name))
         }
         RepositoryCommand::Stats { repo } => stats(remote, &client, repo).await,
         RepositoryCommand::Connect(options) => print_settings(remote, &client, options).await,
@@ -132,7 +132,7 @@ async fn add(
         return if remote.json {
             output::json(&serde_json::json!({ "valid": true }))
         } else {
-            output::line(&format!("{name} could be made; nothing was"))
+            output::line(&format!("{name} can be created; nothing was changed"))
         };
     }
     let stored = client.create_repository(fields, None).await?;
@@ -142,8 +142,8 @@ async fn add(
     if remote.json {
         return output::json(&serde_json::json!({ "repoId": stored.repo_id }));
     }
-    output::line(&format!("made {name} ({})", stored.repo_id))?;
-    output::remark(&format!("Make an access key for it with: bucketry key add KEY-NAME --repo {name:?}"));
+    output::line(&format!("created {name} ({})", stored.repo_id))?;
+    output::remark(&format!("Create an access key for it with: bucketry key add KEY-NAME --repo {name:?}"));
     Ok(())
 }
 
@@ -157,7 +157,7 @@ fn show(remote: &Remote, repo: &Repository) -> Result<()> {
         ("type", repo.storage_type.to_string()),
         ("mode", repo.mode.as_str().to_owned()),
         ("workspace", repo.workspace_id.to_string()),
-        ("made", repo.created_at.clone()),
+        ("created", repo.created_at.clone()),
         ("changed", repo.updated_at.clone().unwrap_or_else(|| "-".to_owned())),
     ];
     for place in &repo.buckets {
@@ -214,13 +214,13 @@ async fn print_settings(remote: &Remote, client: &ApiClient, options: ConnectOpt
         let wanted = |given: &String| repo.api_keys.iter().any(|key| key.key == *given);
         if let Some(given) = options.key.as_ref().filter(|given| !wanted(given)) {
             return Err(Failure::failed(format!(
-                "{} has no access key {given}: `bucketry repo show` lists its keys, --new-key NAME makes another",
+                "{} has no access key {given}: choose one from `bucketry repo show`, or create another with --new-key NAME",
                 repo.name
             )));
         }
         let newest = || repo.api_keys.first().map(|key| key.key.clone());
         let key = options.key.or_else(newest).ok_or_else(|| {
-            Failure::failed(format!("{} has no access key yet: --new-key NAME makes one", repo.name))
+            Failure::failed(format!("{} has no access key yet: create one with --new-key NAME", repo.name))
         })?;
         (key, None)
     };
@@ -233,17 +233,17 @@ async fn print_settings(remote: &Remote, client: &ApiClient, options: ConnectOpt
     if connection.secret.is_some() {
         output::remark("This is the only time the secret is shown.");
     } else {
-        output::remark("A key's secret was shown when it was made; --new-key NAME makes another key.");
+        output::remark("The secret was shown when the key was created. --new-key NAME creates another key.");
     }
     Ok(())
 }
 
-/// Where the first connected node says that its gateway is.
+/// The gateway URL that the first connected node reports.
 async fn gateway_url(client: &ApiClient) -> Result<String> {
     let nodes = client.nodes().await?;
     let mut connected = nodes.into_iter().filter(|node| node.status == Status::Online);
     connected.find_map(|node| node.gateway_url).ok_or_else(|| {
-        Failure::failed("no connected node tells where its gateway is reached: give --endpoint URL")
+        Failure::failed("no connected node reports the URL of its gateway: pass --endpoint URL")
     })
 }
 
@@ -262,7 +262,7 @@ fn buckets_text(repo: &Repository) -> String {
     repo.buckets.iter().map(text).collect::<Vec<_>>().join(", ")
 }
 
-/// The buckets that a repository has, as they are sent back.
+/// The repository's current buckets, in the form that a request sends them.
 fn present(repo: &Repository) -> Vec<BucketPlace> {
     let place = |place: &AttachedBucket| BucketPlace {
         bucket_id: place.bucket_id,
@@ -272,8 +272,8 @@ fn present(repo: &Repository) -> Vec<BucketPlace> {
     repo.buckets.iter().map(place).collect()
 }
 
-/// Buckets with folders: a text that is a bucket's name as a whole has no folder, else the folder follows the first
-/// colon.
+/// Resolves `BUCKET[:FOLDER]` arguments. If the whole text is a bucket's name, there is no folder, because names
+/// may contain colons; otherwise the folder follows the first colon.
 async fn places(client: &ApiClient, texts: &[String]) -> Result<Vec<BucketPlace>> {
     let mut places = Vec::new();
     for text in texts {
@@ -287,7 +287,7 @@ async fn places(client: &ApiClient, texts: &[String]) -> Result<Vec<BucketPlace>
     Ok(places)
 }
 
-/// The same buckets with the one that is named as the master; as they are where none is.
+/// Marks the named bucket as the master; changes nothing without a name.
 async fn marked(
     client: &ApiClient,
     mut places: Vec<BucketPlace>,
@@ -296,7 +296,7 @@ async fn marked(
     if let Some(text) = master {
         let master: BucketId = bucket::find(client, text).await?.id;
         if !places.iter().any(|place| place.bucket_id == master) {
-            return Err(Failure::usage(format!("--master {text:?} is none of the repository's buckets")));
+            return Err(Failure::usage(format!("--master {text:?} is not one of the repository's buckets")));
         }
         for place in &mut places {
             place.master = place.bucket_id == master;
@@ -305,7 +305,7 @@ async fn marked(
     Ok(places)
 }
 
-/// A repository by id or by name, letter case aside.
+/// Finds a repository by id or by name, ignoring case.
 pub(crate) async fn find(client: &ApiClient, name_or_id: &str) -> Result<Repository> {
     let matches = |repo: &Repository| {
         repo.id.to_string() == name_or_id || repo.name.to_lowercase() == name_or_id.trim().to_lowercase()
@@ -318,7 +318,7 @@ pub(crate) async fn find(client: &ApiClient, name_or_id: &str) -> Result<Reposit
         }
         if page.next_cursor.is_none() {
             return Err(Failure::failed(format!(
-                "there is no repository {name_or_id:?} that you can see: `bucketry repo list` shows them"
+                "there is no repository {name_or_id:?} that you have access to; `bucketry repo list` shows your repositories"
             )));
         }
         cursor = page.next_cursor;

@@ -1,26 +1,26 @@
-//! The command line of repositories and their access keys.
+//! The command-line arguments for repositories and their access keys.
 
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::arguments::Role;
 
-/// How a repository's requests find a bucket.
+/// How requests are routed to the buckets of a repository.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Mode {
-    /// Independent buckets, each addressed by its provider's name
+    /// Independent buckets, each addressed by its name at the provider
     Normal,
     /// One master bucket and its replicas
     Mirror,
 }
 
-/// A program whose settings are printed.
+/// A program that `repo connect` prints settings for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Tool {
-    /// The AWS command line
+    /// AWS command line
     Aws,
-    /// boto3, for Python
+    /// boto3 (Python)
     Boto3,
-    /// @aws-sdk/client-s3, for JavaScript
+    /// @aws-sdk/client-s3 (JavaScript)
     AwsSdkJs,
     /// rclone
     Rclone,
@@ -33,92 +33,93 @@ pub(crate) enum RepositoryCommand {
     /// List repositories
     #[command(visible_alias = "ls")]
     List {
-        /// Only those of this workspace, by name or id
+        /// Show only the repositories of this workspace (name or id)
         #[arg(long)]
         workspace: Option<String>,
     },
-    /// Make a repository
+    /// Create a repository
     Add {
-        /// What to call it
+        /// Name of the repository
         name: String,
-        /// A bucket, by name or id, with the folder of it that the repository's objects lie in; several times for more
+        /// Bucket (name or id), optionally with the folder in it that the repository uses; can be given several
+        /// times
         #[arg(long = "bucket", value_name = "BUCKET[:FOLDER]", required = true)]
         buckets: Vec<String>,
-        /// How requests find a bucket
+        /// How requests are routed to the buckets
         #[arg(long, default_value = "normal")]
         mode: Mode,
-        /// The bucket that a mirror reads and writes first, by name or id
+        /// Bucket (name or id) that a mirror reads from and writes to first
         #[arg(long, value_name = "BUCKET")]
         master: Option<String>,
-        /// The workspace, by name or id
+        /// Name or id of the workspace
         #[arg(long)]
         workspace: Option<String>,
-        /// Only tell whether it could be made
+        /// Check whether the repository can be created, without creating it
         #[arg(long)]
         dry_run: bool,
     },
-    /// Show one repository
+    /// Show the details of a repository
     Show {
-        /// Name or id
+        /// Name or id of the repository
         repo: String,
     },
     /// Change a repository
     Update {
-        /// Name or id
+        /// Name or id of the repository
         repo: String,
-        /// A new name
+        /// New name
         #[arg(long)]
         name: Option<String>,
-        /// Another bucket for it; several times for more
+        /// Bucket to attach (name or id), optionally with a folder; can be given several times
         #[arg(long, value_name = "BUCKET[:FOLDER]")]
         attach: Vec<String>,
-        /// A bucket that it shall not have any more; its objects stay where they are
+        /// Bucket to detach (name or id); its objects are not touched. Can be given several times
         #[arg(long, value_name = "BUCKET")]
         detach: Vec<String>,
-        /// How requests find a bucket
+        /// How requests are routed to the buckets
         #[arg(long)]
         mode: Option<Mode>,
-        /// The bucket that a mirror reads and writes first, by name or id
+        /// Bucket (name or id) that a mirror reads from and writes to first
         #[arg(long, value_name = "BUCKET")]
         master: Option<String>,
     },
-    /// Delete a repository and revoke its keys; buckets and objects stay as they are
+    /// Delete a repository and revoke its keys; its buckets and objects are not touched
     #[command(visible_alias = "delete")]
     Rm {
-        /// Name or id
+        /// Name or id of the repository
         repo: String,
     },
-    /// Check whether a repository's buckets still fit together
+    /// Check whether the buckets of a repository are still compatible
     Validate {
-        /// Name or id
+        /// Name or id of the repository
         repo: String,
     },
-    /// Traffic that went through a repository
+    /// Show the traffic of a repository
     Stats {
-        /// Name or id; all repositories without it
+        /// Name or id of the repository; without it, all repositories
         repo: Option<String>,
     },
-    /// Print ready-to-paste settings for a program
+    /// Print ready-to-paste settings that connect a program to a repository
     Connect(ConnectOptions),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ConnectOptions {
-    /// Name or id
+    /// Name or id of the repository
     pub(crate) repo: String,
-    /// The program
+    /// Program to print the settings for
     #[arg(long, default_value = "aws")]
     pub(crate) tool: Tool,
-    /// The access key id to name; the newest key of the repository without it
+    /// Access key id to use; without it, the repository's newest key
     #[arg(long, value_name = "KEY")]
     pub(crate) key: Option<String>,
-    /// Make an access key of this name for it, and print its secret, this once
+    /// Create an access key with this name, use it, and print its secret once
     #[arg(long, value_name = "NAME", conflicts_with = "key")]
     pub(crate) new_key: Option<String>,
-    /// What a new key may do
+    /// Access level of the new key
     #[arg(long, default_value = "write", requires = "new_key")]
     pub(crate) access: Role,
-    /// The gateway's address; the first one that a connected node tells without it
+    /// URL of the gateway; without it, the one that the first connected node reports
     #[arg(long, env = "BUCKETRY_GATEWAY_URL", value_name = "URL")]
     pub(crate) endpoint: Option<String>,
 }
@@ -128,40 +129,42 @@ pub(crate) enum KeyCommand {
     /// List the access keys of a repository
     #[command(visible_alias = "ls")]
     List {
-        /// The repository, by name or id
+        /// Name or id of the repository
         #[arg(long)]
         repo: String,
     },
-    /// Make an access key; its secret is printed this once
+    /// Create an access key and print its secret once
     Add {
-        /// A name to recognise it by
+        /// Name to recognise the key by
         name: String,
-        /// The repository, by name or id
+        /// Name or id of the repository
         #[arg(long)]
         repo: String,
-        /// What it may do: read objects and list them, write and delete them too, or all that the gateway offers
+        /// Access level: `read` to list and read objects, `write` to store and delete them too, `admin` for
+        /// everything
         #[arg(long, default_value = "write")]
         access: Role,
     },
-    /// Rename an access key, or change what it may do
+    /// Rename an access key, or change its access level
     Update {
-        /// Name, access key id, or id
+        /// Name or id of the key, or its access key id
         key: String,
-        /// The repository, by name or id
+        /// Name or id of the repository
         #[arg(long)]
         repo: String,
-        /// A new name
+        /// New name
         #[arg(long)]
         name: Option<String>,
-        /// What it may do: read objects and list them, write and delete them too, or all that the gateway offers
+        /// Access level: `read` to list and read objects, `write` to store and delete them too, `admin` for
+        /// everything
         #[arg(long)]
         access: Option<Role>,
     },
-    /// Revoke an access key: nodes refuse it within seconds
+    /// Revoke an access key; nodes refuse it within seconds
     Rm {
-        /// Name, access key id, or id
+        /// Name or id of the key, or its access key id
         key: String,
-        /// The repository, by name or id
+        /// Name or id of the repository
         #[arg(long)]
         repo: String,
     },

@@ -1,4 +1,4 @@
-//! Whether the keys of a data directory open what the registry has sealed.
+//! Checks whether the keys of a data directory open the secrets of the registry.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -11,42 +11,42 @@ use jiff::Timestamp;
 
 use crate::failure::{Failure, Result};
 
-/// How many secrets a page holds.
+/// Secrets per page.
 const PAGE: u32 = 200;
 
-/// How far the secrets are looked through.
+/// How many secrets to examine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// The first page: at a start nothing is read that grows.
+    /// The first page only: a start must not read anything that grows.
     FirstPage,
-    /// All of them.
+    /// All secrets.
     All,
 }
 
-/// What was found of the secrets.
+/// The result of examining secrets.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Examined {
-    /// How many were looked at.
+    /// How many secrets were examined.
     pub(crate) secrets: u64,
     /// How many of them the keys don't open.
     pub(crate) unopened: u64,
-    /// The public keys that nodes of the deployment have registered and that are not among the keys.
+    /// Public keys that nodes of the deployment have registered but that are not among the keys.
     pub(crate) missing: Vec<String>,
     /// Whether the deployment's node of that name has registered one of the keys.
     pub(crate) registered: bool,
-    /// Whether another node is connected, which may open them.
+    /// Whether another node is connected, which may be able to open them.
     pub(crate) others: bool,
 }
 
 impl Examined {
-    /// Whether a start would leave the registry without its secrets: none of those that were looked at opens, its node was
-    /// never known with these keys, and nobody else is there who may open them.
+    /// Whether a start would lose the registry's secrets: none of the examined ones opens, the node has never
+    /// registered with these keys, and no other node is connected that may be able to open them.
     pub(crate) fn are_lost(&self) -> bool {
         self.secrets > 0 && self.unopened == self.secrets && !self.registered && !self.others
     }
 }
 
-/// Looks whether the keys of a node open what is sealed. Of those that are sealed to the same set of keys, one is tried.
+/// Examines whether a node's keys open the stored secrets. Only one secret per set of recipients is tried.
 pub(crate) async fn examine(
     store: &dyn Store,
     keys: Option<&Identities>,
@@ -77,7 +77,7 @@ pub(crate) async fn examine(
     }
 }
 
-/// What the registered nodes tell.
+/// What the registered nodes reveal.
 fn of_nodes(nodes: &[Node], own: &[String], node_name: &str, now: Timestamp) -> Examined {
     let mut found = Examined::default();
     for node in nodes {
@@ -92,22 +92,22 @@ fn of_nodes(nodes: &[Node], own: &[String], node_name: &str, now: Timestamp) -> 
     found
 }
 
-/// What is wrong with the keys in that file, and what to do.
+/// Explains what is wrong with the key file, and what to do.
 pub(crate) fn explain(path: &Path, file_is_there: bool, found: &Examined) -> String {
     let (file, Examined { secrets, unopened, missing, .. }) = (path.display(), found);
     let recipients = match missing.as_slice() {
-        [] => "of a node that is not registered any more".to_owned(),
+        [] => "of a node that is no longer registered".to_owned(),
         keys => format!("to {}", keys.join(", ")),
     };
-    let what = if file_is_there { "holds other keys" } else { "is missing" };
+    let what = if file_is_there { "contains other keys" } else { "is missing" };
     format!(
-        "{file} {what}: {unopened} of {secrets} secrets looked at are sealed to keys that it doesn't contain ({recipients}). Put the \
-         vault.key in place that belongs to this registry, from the data directory that it came from or from its backup"
+        "{file} {what}: {unopened} of {secrets} secrets examined are sealed to keys that it doesn't contain ({recipients}). Restore \
+         the vault.key of this registry from its original data directory or from a backup"
     )
 }
 
-/// Refuses to go on where a node with the keys of this file would have none of the registry's secrets, unless that is
-/// `accepted`. Nothing is made for it: the next start finds what this one found.
+/// Refuses to start if a node with this key file could open none of the registry's secrets, unless that is
+/// `accepted`. Creates nothing when it refuses, so the next start finds the same situation.
 pub(crate) async fn refuse_without(
     store: &dyn Store,
     path: &Path,
@@ -123,12 +123,12 @@ pub(crate) async fn refuse_without(
     let explained = explain(path, keys.is_some(), &found);
     if found.are_lost() && !accepted {
         return Err(Failure::failed(format!(
-            "{explained}. To start without the secrets, with every bucket OFFLINE until its secret is entered again: \
-             --start-without-secrets"
+            "{explained}. To start without the secrets, pass --start-without-secrets: every bucket is OFFLINE until you \
+             enter its secret again"
         )));
     }
     if found.unopened > 0 && !found.others {
-        tracing::warn!("{explained}; or enter the secrets again with `bucketry bucket update`");
+        tracing::warn!("{explained}, or enter the secrets again with `bucketry bucket update`");
     }
     Ok(())
 }
@@ -166,15 +166,15 @@ mod tests {
         let long_ago = now - SignedDuration::from_hours(1);
         let before = node("embedded", &["old"], now);
         assert!(lost(std::slice::from_ref(&before), &[]), "the file is missing");
-        assert!(lost(std::slice::from_ref(&before), &["new"]), "it is another one");
-        assert!(lost(&[], &["new"]), "no node has left a word");
-        assert!(lost(&[before.clone(), node("other", &["x"], long_ago)], &["new"]), "the other one is gone");
-        assert!(!lost(&[before, node("other", &["x"], now)], &["new"]), "the other one may open them");
+        assert!(lost(std::slice::from_ref(&before), &["new"]), "the file is another one");
+        assert!(lost(&[], &["new"]), "no node has registered");
+        assert!(lost(&[before.clone(), node("other", &["x"], long_ago)], &["new"]), "the other node is gone");
+        assert!(!lost(&[before, node("other", &["x"], now)], &["new"]), "the other node may open them");
     }
 
     #[test]
     fn a_start_without_secrets_is_asked_for_once() {
-        // The node registered with the new key at that start.
+        // That start registered the node with the new key.
         let known = node("embedded", &["new", "older"], Timestamp::UNIX_EPOCH);
         assert!(!lost(&[known], &["new"]));
     }
@@ -200,6 +200,6 @@ mod tests {
             Examined { secrets: 5, unopened: 5, missing: vec!["age1old".to_owned()], ..Examined::default() };
         let response = explain(Path::new("data/vault.key"), false, &found);
         assert!(response.contains("data/vault.key is missing") && response.contains("age1old"), "{response}");
-        assert!(explain(Path::new("data/vault.key"), true, &found).contains("holds other keys"));
+        assert!(explain(Path::new("data/vault.key"), true, &found).contains("contains other keys"));
     }
 }

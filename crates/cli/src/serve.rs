@@ -11,7 +11,7 @@ use crate::first_start::FirstOwner;
 use crate::settings::ServeSettings;
 use crate::{logging, output};
 
-/// Runs the server until it is told to stop.
+/// Runs the server until a signal stops it.
 pub(crate) async fn run(options: ServeOptions) -> Result<()> {
     let file = match &options.config {
         Some(path) => ServeSettings::from_file(path)?,
@@ -26,7 +26,7 @@ pub(crate) async fn run(options: ServeOptions) -> Result<()> {
     }
     let settings = settings.read()?;
     logging::start(settings.log_format, &settings.log)?;
-    // Signals that come while everything starts are not lost.
+    // From here on, a signal during the start is not lost.
     let stop = Stop::listen()?;
     let deployment =
         Deployment::start(&settings, |owner, url| output::remark(&introduction(owner, url))).await?;
@@ -46,15 +46,15 @@ pub(crate) async fn run(options: ServeOptions) -> Result<()> {
     Ok(())
 }
 
-/// What the first start says, on the terminal and not in the log. A password that was made up is in a frame.
+/// The message of the first start, for the terminal and not for the log. A generated password gets a frame.
 fn introduction(owner: &FirstOwner, url: &str) -> String {
-    let made = format!("First start: made the organization `default` with the owner {}.", owner.email);
+    let made = format!("First start: created the organization `default` with the owner {}.", owner.email);
     let Some(password) = &owner.generated_password else { return made };
     let lines = [
         made,
         String::new(),
-        format!("Password, shown this once: {}", password.expose()),
-        "It must be changed at the first sign-in. Next:".to_owned(),
+        format!("Password (shown only once): {}", password.expose()),
+        "You must change it at the first sign-in. Next:".to_owned(),
         String::new(),
         format!("  bucketry login --url {url} --email {}", owner.email),
         "  bucketry user password".to_owned(),
@@ -66,7 +66,7 @@ fn introduction(owner: &FirstOwner, url: &str) -> String {
     format!("┌{edge}┐\n{}\n└{edge}┘", framed.join("\n"))
 }
 
-/// Writes a file as a whole: who waits for it never reads half of it.
+/// Writes a file atomically, so that a program that waits for it never reads half of it.
 pub(crate) fn write_ready(path: &Path, value: &serde_json::Value) -> Result<()> {
     let failed = |error: std::io::Error| Failure::failed(format!("can't write {}: {error}", path.display()));
     let mut aside = path.as_os_str().to_owned();
@@ -75,7 +75,7 @@ pub(crate) fn write_ready(path: &Path, value: &serde_json::Value) -> Result<()> 
     std::fs::rename(&aside, path).map_err(failed)
 }
 
-/// SIGTERM or SIGINT (Ctrl-C), and SIGHUP for what must not outlive its terminal.
+/// Waits for SIGTERM or SIGINT (Ctrl-C), and optionally SIGHUP.
 pub(crate) struct Stop {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
@@ -92,7 +92,8 @@ impl Stop {
         })
     }
 
-    /// As [`Stop::listen`], and when the terminal is closed. Not for a server: `nohup` must keep it running.
+    /// Like [`Stop::listen`], and also stops when the terminal closes. Not for a server: `nohup` must keep it
+    /// running.
     pub(crate) fn listen_with_terminal() -> Result<Self> {
         let failed = |error: std::io::Error| Failure::because("can't listen for signals", &error);
         Ok(Self { hang_up: Some(signal(SignalKind::hangup()).map_err(failed)?), ..Self::listen()? })

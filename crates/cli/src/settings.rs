@@ -1,4 +1,4 @@
-//! The settings of `bucketry serve`: configuration file, below environment, below flags.
+//! The settings of `bucketry serve`. Flags override the environment, which overrides the configuration file.
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::database::{Database, DatabaseUrl};
 use crate::failure::{Failure, Result};
 
-/// Whether something is on.
+/// The value of a setting that turns something on or off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Switch {
@@ -31,9 +31,9 @@ pub(crate) enum Switch {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum EndpointMode {
-    /// Public addresses only.
+    /// Public addresses only
     Public,
-    /// Private and loopback addresses too.
+    /// Also private and loopback addresses
     Private,
 }
 
@@ -41,133 +41,138 @@ pub(crate) enum EndpointMode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum LogFormat {
-    /// For people.
+    /// For people
     Text,
-    /// For programs, an object a line.
+    /// For programs: one JSON object per line
     Json,
 }
 
-/// What the embedded node is called unless a setting says otherwise.
+/// The name of the embedded node unless a setting overrides it.
 pub(crate) const DEFAULT_NODE_NAME: &str = "embedded";
 
-/// The settings as a file, the environment or flags give them: each may be missing.
+/// The settings as one source (file, environment or flags) gives them; `None` is a setting that the source leaves
+/// open.
 #[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ServeSettings {
-    /// Where keys and spool are kept, and the database unless it is PostgreSQL [default: ./data]
+    /// Directory for keys and the usage spool, and for the embedded database [default: ./data]
     #[arg(long, env = "BUCKETRY_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Keep the registry in this PostgreSQL database (15 or newer): postgres://user:password@host/database
+    /// Store the registry in this PostgreSQL database (15 or newer): postgres://user:password@host/database
     #[arg(long, env = "BUCKETRY_DATABASE_URL", value_name = "URL", hide_env_values = true, value_parser = DatabaseUrl::parser())]
     database_url: Option<DatabaseUrl>,
-    /// The most connections to PostgreSQL at the same time [default: 10]
+    /// Maximum number of connections to PostgreSQL [default: 10]
     #[arg(long, env = "BUCKETRY_DATABASE_CONNECTIONS", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1_000))]
     database_connections: Option<u32>,
-    /// How long a statement may run in PostgreSQL, in seconds [default: 30]
+    /// Time limit for a statement in PostgreSQL, in seconds [default: 30]
     #[arg(long, env = "BUCKETRY_DATABASE_STATEMENT_TIMEOUT", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=3_600))]
     database_statement_timeout: Option<u64>,
-    /// Start although vault.key doesn't open the stored secrets: every bucket stays OFFLINE until its secret is entered again
+    /// Start even if vault.key can't open the stored secrets; a bucket stays OFFLINE until you enter its secret
+    /// again
     #[arg(long, env = "BUCKETRY_START_WITHOUT_SECRETS", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     start_without_secrets: Option<bool>,
-    /// Where the API listens; port 0 picks a free one [default: 127.0.0.1:8080]
+    /// Address to serve the API on; port 0 picks a free port [default: 127.0.0.1:8080]
     #[arg(long, env = "BUCKETRY_LISTEN", value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
-    /// Run without the embedded node: for a server that shares its database with one that has it. Nodes can't be started as
-    /// processes of their own yet, and buckets can't be stored before a node has registered
+    /// Run without the embedded node, next to a server on the same database that has one. There are no standalone
+    /// nodes yet, and no bucket can be stored before a node has registered
     #[arg(long, env = "BUCKETRY_NO_NODE", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     no_node: Option<bool>,
-    /// Where the gateway takes S3 requests; port 0 picks a free one [default: 127.0.0.1:9000]
+    /// Address to serve S3 requests on; port 0 picks a free port [default: 127.0.0.1:9000]
     #[arg(long, env = "BUCKETRY_GATEWAY_LISTEN", value_name = "ADDRESS")]
     gateway_listen: Option<SocketAddr>,
-    /// Where applications reach the gateway, which `repo connect` and the API tell them [default: where it listens]
+    /// URL of the gateway for applications, as the API and `repo connect` report it [default: the listening
+    /// address]
     #[arg(long, env = "BUCKETRY_GATEWAY_URL", value_name = "URL")]
     gateway_url: Option<String>,
-    /// Carry no traffic: probe and validate only
+    /// Don't serve S3 requests; only probe and validate buckets
     #[arg(long, env = "BUCKETRY_NO_GATEWAY", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     no_gateway: Option<bool>,
-    /// Domains under which buckets are hosts (virtual-host style), separated by commas; path style works besides
+    /// Domains for virtual-host style requests, separated by commas; path style always works
     #[arg(long, env = "BUCKETRY_GATEWAY_DOMAINS", value_name = "LIST")]
     gateway_domains: Option<String>,
-    /// Whether the gateway measures how writes change the stored size, at the cost of a HEAD for each [default: on]
+    /// Measure how each write changes the stored size, at the cost of one HEAD request per write [default: on]
     #[arg(long, env = "BUCKETRY_GATEWAY_SIZE_CHANGE", value_name = "SWITCH")]
     gateway_size_change: Option<Switch>,
-    /// How many requests of one key the gateway has in flight at most [default: 256]
+    /// Maximum number of requests in flight per access key at the gateway [default: 256]
     #[arg(long, env = "BUCKETRY_GATEWAY_REQUESTS_PER_KEY", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     gateway_requests_per_key: Option<u32>,
-    /// How many requests to one bucket the gateway has in flight at most [default: 1024]
+    /// Maximum number of requests in flight per bucket at the gateway [default: 1024]
     #[arg(long, env = "BUCKETRY_GATEWAY_REQUESTS_PER_BUCKET", value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     gateway_requests_per_bucket: Option<u32>,
-    /// Which endpoints buckets may have: `private` allows private and loopback addresses too [default: public]
+    /// Addresses that bucket endpoints may have [default: public]
     #[arg(long, env = "BUCKETRY_ENDPOINT_POLICY", value_name = "POLICY")]
     endpoint_policy: Option<EndpointMode>,
-    /// Host names and CIDRs that are allowed whatever the policy says, separated by commas
+    /// Host names and CIDRs of endpoints to allow regardless of the policy, separated by commas
     #[arg(long, env = "BUCKETRY_ALLOWED_ENDPOINTS", value_name = "LIST")]
     allowed_endpoints: Option<String>,
-    /// Certificates (PEM) of an own authority to trust besides the system's, for providers
+    /// PEM file of CA certificates to trust for providers, in addition to the system's
     #[arg(long, env = "BUCKETRY_CA_FILE", value_name = "FILE")]
     ca_file: Option<PathBuf>,
-    /// How often each bucket is probed, in seconds [default: 60]
+    /// Time between two probes of a bucket, in seconds [default: 60]
     #[arg(long, env = "BUCKETRY_PROBE_INTERVAL", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     probe_interval: Option<u64>,
-    /// The embedded node's name [default: embedded]
+    /// Name of the embedded node [default: embedded]
     #[arg(long, env = "BUCKETRY_NODE_NAME", value_name = "NAME")]
     node_name: Option<String>,
-    /// Where the embedded node runs [default: local]
+    /// Region that the embedded node runs in [default: local]
     #[arg(long, env = "BUCKETRY_NODE_REGION", value_name = "REGION")]
     node_region: Option<String>,
-    /// Whose cloud the embedded node runs in [default: self-hosted]
+    /// Cloud provider that the embedded node runs at [default: self-hosted]
     #[arg(long, env = "BUCKETRY_NODE_PROVIDER", value_name = "PROVIDER")]
     node_provider: Option<String>,
-    /// How many buckets a new organization may register; 0 means any number [default: 0]
+    /// Maximum number of buckets of a new organization; 0 means unlimited [default: 0]
     #[arg(long, env = "BUCKETRY_BUCKET_QUOTA", value_name = "NUMBER")]
     bucket_quota: Option<u64>,
-    /// How many repositories a new organization may make; 0 means any number [default: 0]
+    /// Maximum number of repositories of a new organization; 0 means unlimited [default: 0]
     #[arg(long, env = "BUCKETRY_REPO_QUOTA", value_name = "NUMBER")]
     repo_quota: Option<u64>,
-    /// How many days the traffic by minute is kept; by day it is kept for good [default: 32]
+    /// Days to retain traffic by minute; traffic by day is retained permanently [default: 32]
     #[arg(long, env = "BUCKETRY_USAGE_MINUTES_RETENTION", value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=3_650))]
     usage_minutes_retention: Option<u16>,
-    /// Whether anybody may register an organization [default: off]
+    /// Let anyone register an organization [default: off]
     #[arg(long, env = "BUCKETRY_REGISTRATION", value_name = "SWITCH")]
     registration: Option<Switch>,
-    /// How many days after signing in a session ends, however often it is refreshed [default: 90]
+    /// Days after which a session ends, even if it is refreshed [default: 90]
     #[arg(long, env = "BUCKETRY_SESSION_LIFETIME", value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=3_650))]
     session_lifetime: Option<u16>,
-    /// How many days new API tokens live at most; 0 means without end [default: 0]
+    /// Maximum lifetime of new API tokens, in days; 0 means unlimited [default: 0]
     #[arg(long, env = "BUCKETRY_TOKEN_LIFETIME", value_name = "DAYS", value_parser = clap::value_parser!(u16).range(0..=3_650))]
     token_lifetime: Option<u16>,
-    /// Whether requests are limited in rate, by token and by address [default: on]
+    /// Limit the rate of requests per token and per address [default: on]
     #[arg(long, env = "BUCKETRY_RATE_LIMIT", value_name = "SWITCH")]
     rate_limit: Option<Switch>,
-    /// Networks (CIDR) of reverse proxies whose X-Forwarded-For is believed, separated by commas
+    /// Networks (CIDR) of reverse proxies whose X-Forwarded-For header to trust, separated by commas
     #[arg(long, env = "BUCKETRY_TRUSTED_PROXIES", value_name = "LIST")]
     trusted_proxies: Option<String>,
-    /// How many connections one address may have open to the API, and to the gateway, trusted proxies excepted; 0 means any number [default: 1024]
+    /// Maximum number of connections per client address, to the API and to the gateway each; trusted proxies are
+    /// exempt, 0 means unlimited [default: 1024]
     #[arg(long, env = "BUCKETRY_CONNECTIONS_PER_ADDRESS", value_name = "NUMBER")]
     connections_per_address: Option<u32>,
-    /// Origins of web pages whose scripts may use API and gateway (CORS), separated by commas; `*` is any [default: none]
+    /// Origins of web pages that may use the API and the gateway (CORS), separated by commas; `*` allows any
+    /// [default: none]
     #[arg(long, env = "BUCKETRY_ALLOWED_ORIGINS", value_name = "LIST")]
     allowed_origins: Option<String>,
-    /// How log lines are written, to standard error [default: text]
+    /// Format of log lines, which go to standard error [default: text]
     #[arg(long, env = "BUCKETRY_LOG_FORMAT", value_name = "FORMAT")]
     log_format: Option<LogFormat>,
-    /// What is logged: a level, or directives such as info,bucketry_node=debug [default: info]
+    /// Log level, or directives such as info,bucketry_node=debug [default: info]
     #[arg(long, env = "BUCKETRY_LOG", value_name = "FILTER")]
     log: Option<String>,
-    // Written out because rustdoc takes the `@` for a link.
+    // Not a doc comment, because rustdoc takes the `@` for a link.
     #[arg(
         long,
         env = "BUCKETRY_ADMIN_EMAIL",
         value_name = "EMAIL",
-        help = "The first owner's e-mail address, for the first start [default: admin@localhost]"
+        help = "E-mail address of the first owner, for the first start [default: admin@localhost]"
     )]
     admin_email: Option<String>,
-    /// A file that holds the first owner's password; BUCKETRY_ADMIN_PASSWORD gives it directly
+    /// File with the password of the first owner; or set BUCKETRY_ADMIN_PASSWORD
     #[arg(long, env = "BUCKETRY_ADMIN_PASSWORD_FILE", value_name = "FILE")]
     admin_password_file: Option<PathBuf>,
 }
 
-/// The settings that are in force.
+/// The effective settings, checked.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) data_dir: PathBuf,
@@ -176,9 +181,9 @@ pub(crate) struct Settings {
     pub(crate) start_without_secrets: bool,
     pub(crate) listen: SocketAddr,
     pub(crate) embedded_node: bool,
-    /// Where the gateway listens and how it works; none where there is no gateway.
+    /// The gateway's address and settings; `None` if there is no gateway.
     pub(crate) gateway: Option<(SocketAddr, GatewaySettings)>,
-    /// Where applications reach it, where that is not where it listens.
+    /// The gateway's URL for applications, if it isn't the listening address.
     pub(crate) gateway_url: Option<Endpoint>,
     pub(crate) policy: EndpointPolicy,
     pub(crate) ca_pem: Option<Vec<u8>>,
@@ -192,16 +197,16 @@ pub(crate) struct Settings {
     pub(crate) open_registration: bool,
     /// In days.
     pub(crate) session_lifetime: u16,
-    /// In days; none means without end.
+    /// In days; `None` means unlimited.
     pub(crate) token_lifetime: Option<u16>,
     pub(crate) api: ApiSettings,
-    /// Of the API and of the gateway each; none is any number.
+    /// For the API and the gateway each; `None` means unlimited.
     pub(crate) connections_per_address: Option<NonZeroUsize>,
     pub(crate) log_format: LogFormat,
     pub(crate) log: String,
     pub(crate) admin_email: String,
     pub(crate) admin_password_file: Option<PathBuf>,
-    /// The first owner's password where neither a file nor the environment gives one; without it one is made up.
+    /// The first owner's password if neither a file nor the environment gives one; `None` generates one.
     pub(crate) first_password: Option<Secret>,
 }
 
@@ -212,11 +217,11 @@ impl ServeSettings {
             Failure::usage(format!("can't read the configuration {}: {error}", path.display()))
         })?;
         toml::from_str(&text).map_err(|error| {
-            Failure::usage(format!("the configuration {} is wrong: {error}", path.display()))
+            Failure::usage(format!("the configuration {} is not valid: {error}", path.display()))
         })
     }
 
-    /// What is given here, and what is missing from `lower`.
+    /// These settings, with the gaps filled from `lower`.
     #[must_use]
     pub(crate) fn over(self, lower: Self) -> Self {
         Self {
@@ -260,7 +265,7 @@ impl ServeSettings {
         }
     }
 
-    /// The settings that hold where nothing else is said.
+    /// The settings that apply unless a source overrides them.
     pub(crate) fn defaults() -> Self {
         Self {
             data_dir: Some(PathBuf::from("./data")),
@@ -301,7 +306,7 @@ impl ServeSettings {
         }
     }
 
-    /// The demo's settings: its S3 server listens on loopback, and it probes often, so that there is something to see.
+    /// The demo's settings: endpoints may be on loopback, where its S3 server is, and probes are frequent.
     pub(crate) fn for_demo(
         data_dir: PathBuf,
         listen: SocketAddr,
@@ -314,37 +319,37 @@ impl ServeSettings {
             gateway_listen: Some(gateway_listen),
             endpoint_policy: Some(EndpointMode::Private),
             probe_interval: Some(probe_interval),
-            // The sample's server tells of each object that is asked for and isn't there as an error.
+            // The sample bucket's server logs each read of a missing object as an error.
             log: Some("warn,s3s=off,s3s_fs=off".to_owned()),
             ..Self::default()
         }
     }
 
-    /// The settings as a configuration file that would bring them about.
+    /// The settings as a configuration file that would give the same result.
     pub(crate) fn to_toml(&self) -> Result<String> {
         toml::to_string(self).map_err(|error| Failure::failed(format!("can't write the settings: {error}")))
     }
 
-    /// Checks everything and reads the files that are named.
+    /// Validates the settings and reads the files that they name.
     pub(crate) fn read(self) -> Result<Settings> {
         let all = self.over(Self::defaults());
-        // `over(defaults)` leaves none of these empty; the fallbacks keep that out of the types of `Self`.
+        // `over(defaults)` leaves none of these empty. The fallbacks only satisfy the types.
         let policy = match all.endpoint_policy {
             Some(EndpointMode::Private) => "private",
             Some(EndpointMode::Public) | None => "public",
         };
         let policy = EndpointPolicy::parse(policy, &all.allowed_endpoints.unwrap_or_default())
-            .map_err(|error| Failure::usage(format!("allowed endpoints: {error}")))?;
+            .map_err(|error| Failure::usage(format!("--allowed-endpoints: {error}")))?;
         let ca_pem = match &all.ca_file {
             None => None,
             Some(path) => Some(std::fs::read(path).map_err(|error| {
-                Failure::usage(format!("can't read the certificates {}: {error}", path.display()))
+                Failure::usage(format!("--ca-file: can't read {}: {error}", path.display()))
             })?),
         };
         let mut trusted_proxies = Vec::new();
         for text in parts(&all.trusted_proxies.unwrap_or_default()) {
             let network = text.parse().map_err(|_| {
-                Failure::usage(format!("trusted proxies: {text:?} is not a network such as 10.0.0.0/8"))
+                Failure::usage(format!("--trusted-proxies: {text:?} is not a network such as 10.0.0.0/8"))
             })?;
             trusted_proxies.push(network);
         }
@@ -356,7 +361,7 @@ impl ServeSettings {
         let per_address = all.connections_per_address.map_or(1_024, |most| most as usize);
         let connections_per_address = NonZeroUsize::new(per_address);
         let allowed_origins = AllowedOrigins::parse(&all.allowed_origins.unwrap_or_default())
-            .map_err(|error| Failure::usage(format!("allowed origins: {error}")))?;
+            .map_err(|error| Failure::usage(format!("--allowed-origins: {error}")))?;
         let gateway = GatewaySettings {
             allowed_origins: allowed_origins.clone(),
             server: ServerSettings {
@@ -376,7 +381,7 @@ impl ServeSettings {
             None => None,
             Some(text) => Some(
                 text.parse::<Endpoint>()
-                    .map_err(|error| Failure::usage(format!("the gateway's URL {error}")))?,
+                    .map_err(|error| Failure::usage(format!("--gateway-url {error}")))?,
             ),
         };
         let gateway_listen = all.gateway_listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 9000)));
@@ -419,13 +424,13 @@ impl ServeSettings {
     }
 }
 
-/// The parts of a list that is written with commas.
+/// The items of a comma-separated list.
 fn parts(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(str::trim).filter(|text| !text.is_empty())
 }
 
 impl Settings {
-    /// How the node reaches providers.
+    /// The settings of the node's connections to providers.
     pub(crate) fn connections(&self) -> ConnectionSettings {
         ConnectionSettings {
             policy: self.policy.clone(),

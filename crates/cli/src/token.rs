@@ -46,13 +46,13 @@ pub(crate) async fn run(remote: &Remote, command: TokenCommand) -> Result<()> {
         }
         TokenCommand::Rm { id } => {
             let id = id.parse().map_err(|_| {
-                Failure::usage(format!("{id:?} is not a token's id: `bucketry token list` shows them"))
+                Failure::usage(format!("{id:?} is not the id of a token; `bucketry token list` shows the ids"))
             })?;
             client.revoke_token(id).await?;
             if remote.json {
                 output::json(&serde_json::json!({ "revoked": id }))
             } else {
-                output::line("revoked it")
+                output::line("revoked")
             }
         }
     }

@@ -56,13 +56,13 @@ pub(crate) async fn run(remote: &Remote, command: UserCommand) -> Result<()> {
             if remote.json {
                 output::json(&made)?;
             } else {
-                output::line(&format!("made the user {} ({})", made.email, made.id))?;
+                output::line(&format!("created the user {} ({})", made.email, made.id))?;
             }
             if made_up {
                 output::remark(
-                    "It is a one-time password: it must be changed first, with `bucketry user password`.",
+                    "It is a one-time password: the user must change it first, with `bucketry user password`.",
                 );
-                output::remark(&format!("password, shown this once: {}", password.expose()));
+                output::remark(&format!("password (shown only once): {}", password.expose()));
             }
             Ok(())
         }
@@ -74,7 +74,7 @@ pub(crate) async fn run(remote: &Remote, command: UserCommand) -> Result<()> {
             if remote.json {
                 output::json(&changed)
             } else {
-                output::line(&format!("{user} has the role {role} now"))
+                output::line(&format!("{user} now has the role {role}"))
             }
         }
         UserCommand::Password { password_stdin } => {
@@ -95,7 +95,7 @@ pub(crate) async fn run(remote: &Remote, command: UserCommand) -> Result<()> {
             }
             output::line(password.expose())?;
             output::remark(&format!(
-                "This one-time password of {user} is shown this once. It must be changed at the next sign-in, with \
+                "This one-time password for {user} is shown only once. The user must change it at the next sign-in, with \
                  `bucketry user password`. The user's sessions have ended; API tokens stay valid."
             ));
             Ok(())
@@ -113,7 +113,7 @@ pub(crate) async fn run(remote: &Remote, command: UserCommand) -> Result<()> {
     }
 }
 
-/// A user by id or e-mail address.
+/// Finds a user by id or e-mail address.
 pub(crate) async fn find_user(client: &ApiClient, email_or_id: &str) -> Result<UserId> {
     if let Ok(id) = email_or_id.parse() {
         return Ok(id);
@@ -123,6 +123,6 @@ pub(crate) async fn find_user(client: &ApiClient, email_or_id: &str) -> Result<U
         .find(|user| user.email.to_lowercase() == email_or_id.to_lowercase())
         .map(|user| user.id)
         .ok_or_else(|| {
-            Failure::failed(format!("there is no user {email_or_id:?}: `bucketry user list` shows them"))
+            Failure::failed(format!("there is no user {email_or_id:?}; `bucketry user list` shows all users"))
         })
 }

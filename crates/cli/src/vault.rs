@@ -15,7 +15,7 @@ use crate::data_directory::VAULT_KEY;
 use crate::failure::{Failure, Result};
 use crate::output;
 
-/// How often the progress is asked for.
+/// How often to poll for the progress.
 const LOOK_AGAIN: Duration = Duration::from_millis(300);
 
 /// Runs a command on the vault.
@@ -33,7 +33,7 @@ pub(crate) async fn run(remote: &Remote, command: VaultCommand) -> Result<()> {
                 return Ok(());
             }
             Err(Failure::failed(format!(
-                "{} secrets could not be opened by any node and are as they were: enter them anew with `bucketry bucket update`. The old keys were kept.",
+                "no node could open {} of the secrets, which were left unchanged: enter them again with `bucketry bucket update`. The old keys were retained.",
                 ended.failed
             )))
         }
@@ -41,7 +41,7 @@ pub(crate) async fn run(remote: &Remote, command: VaultCommand) -> Result<()> {
     }
 }
 
-/// Shows the progress until the rotation ends. Ending the command does not end the rotation.
+/// Shows the progress until the rotation ends. Interrupting the command doesn't stop the rotation.
 async fn wait(client: &ApiClient) -> Result<Rotation> {
     let bar = if std::io::stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() };
     if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}") {
@@ -51,7 +51,7 @@ async fn wait(client: &ApiClient) -> Result<Rotation> {
         let rotation = client
             .vault_rotation()
             .await?
-            .ok_or_else(|| Failure::failed("the server knows of no rotation"))?;
+            .ok_or_else(|| Failure::failed("the server reports no rotation"))?;
         bar.set_length(rotation.total);
         bar.set_position(rotation.done);
         bar.set_message(rotation.phase.clone());
@@ -64,12 +64,12 @@ async fn wait(client: &ApiClient) -> Result<Rotation> {
 }
 
 fn show(remote: &Remote, rotation: Option<&Rotation>) -> Result<()> {
-    let Some(rotation) = rotation else { return output::line("there is no rotation") };
+    let Some(rotation) = rotation else { return output::line("no rotation is in progress") };
     if remote.json {
         return output::json(rotation);
     }
     let Rotation { phase, total, done, failed, .. } = rotation;
-    output::line(&format!("{phase}: {done} of {total} secrets looked at, {failed} could not be opened"))
+    output::line(&format!("{phase}: {done} of {total} processed, {failed} could not be opened"))
 }
 
 fn export_recipients(remote: &Remote, data_dir: &Path) -> Result<()> {
@@ -78,7 +78,7 @@ fn export_recipients(remote: &Remote, data_dir: &Path) -> Result<()> {
         return Err(Failure::failed(format!("there is no {}: is this the data directory?", path.display())));
     }
     let identities =
-        Identities::load_or_create(&path).map_err(|error| Failure::because("the vault's keys", &error))?;
+        Identities::load_or_create(&path).map_err(|error| Failure::because("can't read the vault keys", &error))?;
     let recipients: Vec<String> = identities.recipients().iter().map(ToString::to_string).collect();
     if remote.json { output::json(&recipients) } else { output::line(&recipients.join("\n")) }
 }

@@ -37,7 +37,7 @@ pub(crate) async fn run(remote: &Remote, command: WorkspaceCommand) -> Result<()
         }
         WorkspaceCommand::Add { name } => {
             let made = client.create_workspace(&name, None).await?;
-            done(remote, &made, &format!("made the workspace {} ({})", made.name, made.id))
+            done(remote, &made, &format!("created the workspace {} ({})", made.name, made.id))
         }
         WorkspaceCommand::Show { workspace } => {
             let id = find_workspace(&client, &workspace).await?;
@@ -55,7 +55,7 @@ pub(crate) async fn run(remote: &Remote, command: WorkspaceCommand) -> Result<()
         WorkspaceCommand::Rename { workspace, name } => {
             let id = find_workspace(&client, &workspace).await?;
             let renamed = client.rename_workspace(id, &name).await?;
-            done(remote, &renamed, &format!("renamed it to {}", renamed.name))
+            done(remote, &renamed, &format!("renamed the workspace to {}", renamed.name))
         }
         WorkspaceCommand::Rm { workspace } => {
             let id = find_workspace(&client, &workspace).await?;
@@ -73,14 +73,14 @@ pub(crate) async fn run(remote: &Remote, command: WorkspaceCommand) -> Result<()
                 client.add_member(id, user_id, role).await?;
             }
             let granted = serde_json::json!({ "workspaceId": id, "userId": user_id, "role": role });
-            done(remote, &granted, &format!("{user} has the role {role} in {workspace} now"))
+            done(remote, &granted, &format!("{user} now has the role {role} in {workspace}"))
         }
         WorkspaceCommand::Revoke { workspace, user } => {
             let id = find_workspace(&client, &workspace).await?;
             let user_id = find_user(&client, &user).await?;
             client.remove_member(id, user_id).await?;
             let removed = serde_json::json!({ "workspaceId": id, "removed": user_id });
-            done(remote, &removed, &format!("{user} is no member of {workspace} any more"))
+            done(remote, &removed, &format!("removed {user} from {workspace}"))
         }
     }
 }
@@ -89,7 +89,7 @@ fn done(remote: &Remote, value: &impl serde::Serialize, sentence: &str) -> Resul
     if remote.json { output::json(value) } else { output::line(sentence) }
 }
 
-/// A workspace by id or by name, letter case aside.
+/// Finds a workspace by id or by name, ignoring case.
 pub(crate) async fn find_workspace(client: &ApiClient, name_or_id: &str) -> Result<WorkspaceId> {
     if let Ok(id) = name_or_id.parse() {
         return Ok(id);
@@ -100,8 +100,8 @@ pub(crate) async fn find_workspace(client: &ApiClient, name_or_id: &str) -> Resu
     match named.as_slice() {
         [only] => Ok(only.id),
         [] => Err(Failure::failed(format!(
-            "there is no workspace {name_or_id:?} that you can enter: `bucketry workspace list` shows them"
+            "there is no workspace {name_or_id:?} that you have access to; `bucketry workspace list` shows your workspaces"
         ))),
-        _ => Err(Failure::failed(format!("several workspaces are named {name_or_id:?}: give the id of one"))),
+        _ => Err(Failure::failed(format!("several workspaces are named {name_or_id:?}: use the id instead"))),
     }
 }
