@@ -37,7 +37,7 @@ async fn each_wrong_field_is_named_with_what_it_must_be() -> Result<()> {
         ("secret", json!("a\u{0}b"), "NUL"),
         ("region", json!("eu central"), "letters, digits"),
         ("region", json!("r".repeat(200)), "128"),
-        ("apiKeyUuid", json!("0197a3b0-0000-7000-8000-0000000000aa"), "together with key or secret"),
+        ("apiKeyUuid", json!("0197a3b0-0000-7000-8000-0000000000aa"), "combined with key or secret"),
     ] {
         for refused in [
             owner.post("/bucket", &with(&body, &json!({ field: value }))).send().await?,
@@ -245,7 +245,7 @@ async fn a_full_organization_is_told_so_until_a_bucket_is_deleted() -> Result<()
     let second = with(&body, &json!({ "name": "Second" }));
     let response = owner.post("/bucket", &second).send().await?.json_with_status(429)?;
     assert_eq!((&response["error_code"], &response["bucketId"]), (&json!("QUOTA_EXCEEDED"), &json!("")));
-    assert!(text(&response["message"]).contains("limit of 1"), "{response}");
+    assert!(text(&response["message"]).contains("limit is 1"), "{response}");
     owner.delete(&format!("/bucket/{first}")).send().await?.json_with_status(200)?;
     owner.register(&second).await?;
     Ok(())

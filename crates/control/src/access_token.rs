@@ -1,7 +1,7 @@
-//! Access tokens: JSON Web Tokens (RFC 7519) signed with HMAC-SHA256 (RFC 7515 §A.1), one hour long.
+//! Access tokens: JSON Web Tokens (RFC 7519) signed with HMAC-SHA256 (RFC 7515 §A.1), valid for one hour.
 //!
-//! Only one algorithm exists here, and the header is compared as a whole with the one that we write: a token that
-//! names another algorithm, or none, is simply not ours.
+//! There is only one algorithm, and a token's header must equal the one that this module writes. A token that names
+//! another algorithm, or none, is therefore malformed.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,56 +14,54 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, TokenFault};
 
-/// What can't be told further: who holds no token of ours learns nothing of what is wrong with it.
+/// The only answer to a bad token: a caller without a valid one must not learn what is wrong with it.
 const MALFORMED: Error = Error::Unauthenticated(TokenFault::Malformed);
 
-/// What an access token says. The public client decodes it, but trusts nothing in it; neither do we beyond `sid`:
-/// who the session belongs to is looked up.
+/// The claims of an access token. The public client decodes them, but neither it nor the server trusts them. The
+/// server uses only `sid`, and looks up who the session belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names are those of the claims")]
 pub struct Claims {
-    /// The user.
     pub user_id: UserId,
-    /// The user's e-mail address.
     pub email: String,
-    /// The user's organization.
     pub org_id: OrgId,
     /// Always `access`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Issued at, in Unix seconds.
+    /// Issued at (Unix seconds).
     pub iat: i64,
-    /// Expires at, in Unix seconds.
+    /// Expires at (Unix seconds).
     pub exp: i64,
     /// The session.
     pub sid: TokenId,
 }
 
-/// A signing key with the name that token headers carry.
+/// A signing key and the encoded header of its tokens.
 struct Key {
     header: String,
     key: hmac::Key,
 }
 
-/// Signs and verifies access tokens. The first key signs; all of them verify, so that a key can be replaced without
-/// logging everybody out.
+/// Signs and verifies access tokens. The first key signs and all of them verify, so a key can be replaced without
+/// logging everyone out.
 pub struct AccessTokens {
     keys: Vec<Key>,
 }
 
-/// The keys can't be used.
+/// Why keys can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidTokenKeys {
-    /// No key at all.
+    /// The list is empty.
     #[error("there is no key")]
     None,
-    /// A key that is too short to be safe.
+    /// A key is too short to be safe.
     #[error("a key must have at least 32 bytes")]
     TooShort,
 }
 
 impl AccessTokens {
-    /// Takes (name, key) pairs, the one in use first. Names are letters, digits, `-` and `_`.
+    /// Takes (name, key) pairs, the key in use first. A name consists of letters, digits, `-` and `_`.
     pub fn new(keys: &[(String, Vec<u8>)]) -> std::result::Result<Self, InvalidTokenKeys> {
         if keys.is_empty() {
             return Err(InvalidTokenKeys::None);
@@ -81,7 +79,6 @@ impl AccessTokens {
         Ok(Self { keys })
     }
 
-    /// Signs claims.
     pub fn sign(&self, claims: &Claims) -> Result<String> {
         let payload = serde_json::to_vec(claims).map_err(Error::internal)?;
         // `new` refuses an empty list.
@@ -91,13 +88,13 @@ impl AccessTokens {
         Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(tag)))
     }
 
-    /// A fingerprint of a request's body that tells nothing to who doesn't have the key: bodies may hold passwords,
-    /// which a plain hash would let a thief of the database try out.
+    /// A keyed fingerprint of a request's body. Bodies may contain passwords, and a plain hash would let someone
+    /// who stole the database guess them.
     pub fn fingerprint(&self, body: &[u8]) -> [u8; 32] {
         let mut fingerprint = [0; 32];
         if let Some(key) = self.keys.first() {
             let mut context = hmac::Context::with_key(&key.key);
-            // No token begins like this, so a fingerprint is never a token's signature.
+            // No token begins like this, so a fingerprint can't be used as a token's signature.
             context.update(b"request body\0");
             context.update(body);
             fingerprint.copy_from_slice(context.sign().as_ref());
@@ -105,7 +102,7 @@ impl AccessTokens {
         fingerprint
     }
 
-    /// Reads a token that one of our keys signed and that has not expired.
+    /// Returns the claims of a token that one of the keys signed and that has not expired.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Claims> {
         let (signed, tag) = token.rsplit_once('.').ok_or(MALFORMED)?;
         let (header, payload) = signed.split_once('.').ok_or(MALFORMED)?;
@@ -115,7 +112,8 @@ impl AccessTokens {
         hmac::verify(&key.key, signed.as_bytes(), &tag).map_err(|_| MALFORMED)?;
         let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| MALFORMED)?;
         let claims: Claims = serde_json::from_slice(&payload).map_err(|_| MALFORMED)?;
-        // One that was issued in the future is of a clock that was ahead, and would hold for that much longer.
+        // A token issued in the future comes from a clock that was ahead, and would be valid for longer by that
+        // much.
         let is_ahead = claims.iat.saturating_sub(now.as_second()) > ACCEPTED_SKEW.as_secs();
         if claims.exp <= now.as_second() || is_ahead {
             return Err(Error::TokenExpired(TokenKind::Session));
@@ -162,7 +160,7 @@ mod tests {
     fn a_token_of_a_clock_that_was_ahead_does_not_outlive_the_others() {
         let tokens = tokens(&["a"]);
         let token = tokens.sign(&claims()).unwrap();
-        assert!(tokens.verify(&token, at(1_000 - 300)).is_ok(), "clocks may differ by so much");
+        assert!(tokens.verify(&token, at(1_000 - 300)).is_ok(), "within the accepted skew");
         assert!(matches!(tokens.verify(&token, at(1_000 - 301)), Err(Error::TokenExpired(_))));
         assert!(matches!(tokens.verify(&token, at(-172_800)), Err(Error::TokenExpired(_))));
     }

@@ -1,4 +1,4 @@
-//! A user's own account, and passwords that were lost.
+//! Changes to a user's own account, and resets of lost passwords.
 
 use bucketry_model::id::UserId;
 use bucketry_model::role::{Caller, OrgRole};
@@ -12,25 +12,24 @@ use crate::password::{self, Passwords};
 use crate::users::{parse_name, user_changed, validated};
 use crate::{Control, Error, FieldError, ResourceKind, Result};
 
-/// How long after signing in the password can be changed without sending the current one again.
+/// How long after signing in a user can change the password without the current one.
 const RECENTLY: SignedDuration = SignedDuration::from_mins(5);
 
-/// Changes to an account; what is `None` stays.
+/// Changes to an account; `None` leaves a value unchanged.
 #[derive(Debug, Default)]
+#[allow(missing_docs, reason = "the fields are those of the request")]
 pub struct AccountInput {
-    /// First name.
     pub first_name: Option<String>,
-    /// Last name.
     pub last_name: Option<String>,
-    /// A new password: one's own only.
+    /// Only allowed for one's own account.
     pub password: Option<Secret>,
-    /// The password that it replaces.
+    /// The password that the new one replaces.
     pub current_password: Option<Secret>,
 }
 
 impl Control {
-    /// Changes names and password of the caller's own account, or the names of another user whom the caller manages.
-    /// A new password ends the caller's other sessions in the same transaction.
+    /// Changes the names and password of the caller's own account, or the names of another user that the caller
+    /// manages. A new password ends the caller's other sessions in the same transaction.
     pub async fn update_account(&self, caller: &Caller, id: UserId, input: AccountInput) -> Result<()> {
         let own = caller.user_id == id;
         if caller.must_change_password && !(own && input.password.is_some()) {
@@ -53,7 +52,7 @@ impl Control {
         if input.password.is_none() && input.current_password.is_some() {
             wrong.push(FieldError::new(
                 "currentPassword",
-                "is only for a change of `password`: send that too",
+                "is only used to change the password: send `password` too",
             ));
         }
         if !wrong.is_empty() {
@@ -69,7 +68,7 @@ impl Control {
         user_changed(changed)
     }
 
-    /// The caller's new password, once it is certain that the caller knows the present one or has just signed in.
+    /// Returns the new password after making sure that the caller knows the current one or has just signed in.
     async fn own_password(
         &self,
         caller: &Caller,
@@ -94,7 +93,7 @@ impl Control {
             && let Some(hash) = &stored
             && passwords.verify(new.clone(), hash.clone()).await?
         {
-            return Err(Error::field("password", "must not be the one-time password again: choose another"));
+            return Err(Error::field("password", "must differ from the one-time password"));
         }
         Ok(NewPassword {
             hash: passwords.hash(new).await?,
@@ -106,20 +105,20 @@ impl Control {
 
     fn signed_in_recently(&self, caller: &Caller) -> Result<()> {
         let age = caller.signed_in_at.map(|at| self.inner.environment.now().duration_since(at));
-        // A time in the future is no sign of having signed in just now, beyond what clocks may differ.
+        // A time in the future, beyond the accepted skew, doesn't prove a recent sign-in.
         match age {
             Some(age) if age.abs() <= RECENTLY => Ok(()),
             Some(_) => Err(Error::field(
                 "currentPassword",
-                "is required, because you signed in more than five minutes ago: send it, or sign in again",
+                "is required, because you signed in more than 5 minutes ago: send it, or sign in again",
             )),
             None => Err(Error::field("currentPassword", "is required with an API token")),
         }
     }
 
-    /// Replaces another user's password by a one-time password, which must be changed at the next sign-in. The user's
-    /// sessions end. Needs ADMINISTRATORS, who reach all data of the organization anyway: with a lower role, this
-    /// would open workspaces that the caller can't enter.
+    /// Replaces another user's password with a one-time password, which must be changed at the next sign-in, and
+    /// ends the user's sessions. Requires ADMINISTRATORS, who can reach all data of the organization anyway: with a
+    /// lower role, this would open workspaces that the caller can't access.
     pub async fn reset_password(&self, caller: &Caller, id: UserId) -> Result<Secret> {
         if !caller.may_in_org(OrgRole::Administrators) {
             return Err(Error::Forbidden(
@@ -130,7 +129,7 @@ impl Control {
             return Err(Error::Rule {
                 code: "CANNOT_RESET_SELF",
                 message: format!(
-                    "this is your own account: change its password with PUT /user/{id}, or with `bucketry user password`"
+                    "this is your own account: change its password with PUT /user/{id} or `bucketry user password`"
                 ),
             });
         }
@@ -147,20 +146,20 @@ impl Control {
 fn may_change_own(caller: &Caller, input: &AccountInput) -> Result<()> {
     if caller.scope.is_some() {
         return Err(Error::Forbidden(
-            "a token with limits can't change an account: log in instead".to_owned(),
+            "an API token with a restricted scope can't change an account: log in instead".to_owned(),
         ));
     }
     if input.first_name.is_some() || input.last_name.is_some() { validated(caller) } else { Ok(()) }
 }
 
-const OTHERS_PASSWORD: &str = "is chosen by the users themselves: POST /organization/users/{userId}/reset-password \
-                               gives this user a one-time password";
+const OTHERS_PASSWORD: &str = "can only be set by the user: use POST /organization/users/{userId}/reset-password to give \
+                               the user a one-time password";
 
-/// Replaces a user's password by a one-time password, for the operator who has the database at hand: no account has
-/// to be signed in to. `None` where no live user has the address.
+/// Replaces a user's password with a one-time password, for an operator with access to the database who can't sign
+/// in to any account. Returns `None` if no user has the address.
 ///
-/// Control planes that use the same database accept the user's former sessions for at most
-/// [`REMEMBER`](crate::sessions::REMEMBER) more.
+/// Control planes on the same database accept the user's existing sessions for at most
+/// [`REMEMBER`](crate::sessions::REMEMBER) longer.
 pub async fn reset_as_operator(
     store: &dyn Store,
     environment: &Environment,

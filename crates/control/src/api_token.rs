@@ -1,29 +1,30 @@
-//! Personal API tokens: `bkt_`, 32 random bytes, a checksum. The prefix and the checksum let secret scanners find
-//! lost ones without asking us, and let us refuse mistyped ones without asking the database.
+//! Personal API tokens: `bkt_`, 32 random bytes and a checksum. Prefix and checksum let secret scanners find leaked
+//! tokens without calling the server, and let the server refuse mistyped ones without a database lookup.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bucketry_model::secret::Secret;
 use ring::digest;
 
-/// What every API token begins with.
+/// The prefix of every API token.
 pub const PREFIX: &str = "bkt_";
 
-/// The token's text, from its random bytes.
+/// The text of a token with these random bytes.
 pub fn to_text(random: [u8; 32]) -> Secret {
     let mut bytes = random.to_vec();
     bytes.extend_from_slice(&checksum(&random));
     Secret::new(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes)))
 }
 
-/// The random bytes of a token's text; `None` for what can't be one.
+/// The random bytes of a token; `None` if the text isn't a valid token.
 pub fn from_text(text: &str) -> Option<[u8; 32]> {
     let bytes = URL_SAFE_NO_PAD.decode(text.strip_prefix(PREFIX)?).ok()?;
     let (random, sum) = bytes.split_first_chunk::<32>()?;
     (sum == checksum(random)).then_some(*random)
 }
 
-/// SHA-256: what the store keeps of a token. The bytes are random, so nothing slower is needed.
+/// The SHA-256 hash that the store contains instead of the token. The bytes are random, so a slow hash isn't
+/// needed.
 pub fn hash(random: &[u8; 32]) -> [u8; 32] {
     let mut hash = [0; 32];
     hash.copy_from_slice(digest::digest(&digest::SHA256, random).as_ref());

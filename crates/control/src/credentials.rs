@@ -1,4 +1,4 @@
-//! When stored secrets end: told to operators before it happens, as figures and in the log.
+//! Warns operators before stored secrets expire, in metrics and in the log.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -9,25 +9,25 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{Control, Result};
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
-/// How long before its end a secret is warned of.
+/// How long before its expiry a secret is reported.
 const AHEAD: [SignedDuration; 2] = [SignedDuration::from_hours(14 * 24), DAY];
-/// How many secrets are named at once; of the others only the number is told.
+/// The maximum number of secrets per query that are logged individually.
 const NAMED: u32 = 50;
-/// How old the figures may be.
+/// How long counts are cached.
 const REMEMBER: SignedDuration = SignedDuration::from_secs(30);
 
-/// How many buckets have a secret that ends soon. Each figure holds those before it.
+/// How many buckets have a secret that expires soon. Each count includes the previous ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct EndingCredentials {
-    /// It has ended.
+    /// Already expired.
     pub ended: u64,
-    /// It ends within 7 days, or has ended.
+    /// Expired, or expires within 7 days.
     pub within_7_days: u64,
-    /// It ends within 30 days, or has ended.
+    /// Expired, or expires within 30 days.
     pub within_30_days: u64,
 }
 
-/// What is remembered of ending secrets.
+/// Cached counts, and the time of the last warnings.
 #[derive(Debug, Default)]
 pub(crate) struct CredentialWatch {
     counted: Mutex<Option<(Timestamp, EndingCredentials)>>,
@@ -35,7 +35,7 @@ pub(crate) struct CredentialWatch {
 }
 
 impl Control {
-    /// How many buckets have a secret that ends soon, as of half a minute ago at most.
+    /// How many buckets have a secret that expires soon, at most 30 seconds ago.
     pub async fn ending_credentials(&self) -> Result<EndingCredentials> {
         let now = self.inner.environment.now();
         let watch = &self.inner.credential_watch.counted;
@@ -54,12 +54,12 @@ impl Control {
         Ok(counted)
     }
 
-    /// Secrets that came so close to their end since the last call that somebody has to be told; at the first call
-    /// after a start, all of them.
+    /// Secrets that have come close enough to their expiry since the last call to be reported. The first call after
+    /// a start returns all of them.
     pub async fn newly_ending_credentials(&self) -> Result<Vec<EndingCredential>> {
         let now = self.inner.environment.now();
         let before = *self.inner.credential_watch.warned.lock().unwrap_or_else(PoisonError::into_inner);
-        // The last call was in the future: nobody would be warned until then.
+        // If the last call was in the future, nobody would be warned until then.
         let before = before.filter(|before| !is_ahead(*before, now));
         let mut ending = Vec::new();
         match before {
@@ -78,7 +78,7 @@ impl Control {
         Ok(ending)
     }
 
-    /// Writes the warnings into the log.
+    /// Logs the warnings.
     pub(crate) async fn warn_of_ending_credentials(&self) -> Result<()> {
         let now = self.inner.environment.now();
         for one in self.newly_ending_credentials().await? {

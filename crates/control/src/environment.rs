@@ -1,4 +1,4 @@
-//! Time and randomness, as the use cases get them.
+//! Time and randomness, as parameters of the use cases.
 
 use std::sync::Arc;
 
@@ -7,13 +7,13 @@ use jiff::Timestamp;
 
 use crate::error::{Error, Result};
 
-/// Where random bytes come from.
+/// A source of random bytes.
 pub trait Randomness: Send + Sync + 'static {
-    /// Fills the buffer with bytes that nobody can foresee.
+    /// Fills the buffer with unpredictable bytes.
     fn fill(&self, buffer: &mut [u8]) -> Result<()>;
 }
 
-/// The operating system's randomness.
+/// The random number generator of the operating system.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemRandomness;
 
@@ -23,34 +23,34 @@ impl Randomness for SystemRandomness {
     }
 }
 
-/// The world outside of the rules.
+/// The sources of time and randomness.
 #[derive(Clone)]
 pub struct Environment {
-    /// The time.
+    /// The source of the current time.
     pub clock: Arc<dyn Clock>,
-    /// Randomness.
+    /// The source of random bytes.
     pub randomness: Arc<dyn Randomness>,
 }
 
 impl Environment {
-    /// The machine's own.
+    /// The clock and the random number generator of the machine.
     pub fn system() -> Self {
         Self { clock: Arc::new(SystemClock), randomness: Arc::new(SystemRandomness) }
     }
 
-    /// The present time.
+    /// The current time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// Random bytes.
+    /// Returns random bytes.
     pub fn random<const N: usize>(&self) -> Result<[u8; N]> {
         let mut bytes = [0; N];
         self.randomness.fill(&mut bytes)?;
         Ok(bytes)
     }
 
-    /// A new id; `make` is an id type's `new`.
+    /// Creates an id; `make` is the `new` function of its type.
     pub fn id<Id>(&self, make: fn(Timestamp, [u8; 10]) -> Id) -> Result<Id> {
         Ok(make(self.now(), self.random()?))
     }

@@ -1,4 +1,4 @@
-//! What use cases answer when they refuse, told in words of the domain. `api` turns it into statuses, once.
+//! Why use cases refuse, in terms of the domain. The `api` crate maps the errors to HTTP statuses.
 
 use bucketry_model::diagnosis::Diagnosis;
 use bucketry_model::id::UserId;
@@ -10,44 +10,38 @@ use crate::repositories::RepoErrorCode;
 /// A field of a request and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
-    /// The field's name on the wire.
+    /// Name of the field on the wire.
     pub field: &'static str,
-    /// What it must be; reads on after the field's name.
+    /// What the field must be; a phrase that continues the field's name, such as "is required".
     pub message: String,
 }
 
 impl FieldError {
-    /// A field error.
+    /// An error for a field.
     pub fn new(field: &'static str, message: impl ToString) -> Self {
         Self { field, message: message.to_string() }
     }
 }
 
-/// A kind of thing that can be missing.
+/// A kind of resource that can be missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names speak for themselves")]
 pub enum ResourceKind {
-    /// A bucket.
     Bucket,
-    /// A workspace.
     Workspace,
-    /// A user.
     User,
-    /// A member of a workspace.
     Member,
-    /// A session or API token.
+    /// A session or an API token.
     Token,
-    /// A node.
     Node,
-    /// An organization.
     Organization,
-    /// A repository.
     Repository,
-    /// A repository's access key.
+    /// An access key of a repository.
     RepositoryKey,
 }
 
 impl ResourceKind {
-    /// Its name in a sentence.
+    /// The name of the kind, for use in a sentence.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Bucket => "bucket",
@@ -63,12 +57,12 @@ impl ResourceKind {
     }
 }
 
-/// Why a login failed, as the contract names it.
+/// Why a login failed; the distinctions are those of the public contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoginFailure {
     /// No live user has the address.
     UserNotFound,
-    /// The password is another.
+    /// The password is wrong.
     InvalidPassword,
     /// The user has no password.
     NoPasswordSet,
@@ -77,46 +71,44 @@ pub enum LoginFailure {
 /// Why a bearer token can't be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenFault {
-    /// None was sent.
+    /// No token was sent.
     #[error("no access token was sent: log in and send `Authorization: Bearer …`")]
     Absent,
-    /// It has not the form of a token, or was changed on the way.
-    #[error(
-        "this is not a token of this deployment, or not all of it: check that it was copied whole, or log in"
-    )]
+    /// The text doesn't have the form of a token, or was altered.
+    #[error("this is not a valid token of this deployment: check that you copied all of it, or log in")]
     Malformed,
-    /// An API token that is not known, or was removed long ago.
+    /// An API token that is unknown, or was removed long ago.
     #[error(
-        "this API token does not exist here (any more): make another with POST /token or `bucketry token add`"
+        "this API token doesn't exist (any more): create another with POST /token or `bucketry token add`"
     )]
     Unknown,
-    /// An API token that was revoked, or whose user was removed.
-    #[error("this API token was revoked: make another with POST /token or `bucketry token add`")]
+    /// An API token that was revoked or whose user was removed.
+    #[error("this API token was revoked: create another with POST /token or `bucketry token add`")]
     Revoked,
-    /// A session that was ended before its access token expired.
-    #[error("this session was ended (by logging out, by revoking it, or by a new password): log in again")]
+    /// A session that ended before its access token expired.
+    #[error("this session has ended (by logout, revocation or a password change): log in again")]
     SessionEnded,
 }
 
 /// Why a use case refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No token, or one that nobody issued, or one that was revoked. Log in.
+    /// There is no token, or it is invalid or revoked. Log in.
     #[error("{0}")]
     Unauthenticated(TokenFault),
-    /// The access token has expired: refresh it. Or the API token has: make another.
+    /// The access token has expired: refresh it. Or the API token has expired: create another.
     #[error("{}", match .0 {
         TokenKind::Session => "the access token has expired: refresh it or log in again",
-        TokenKind::Api => "this API token has expired: make another with POST /token or `bucketry token add`",
+        TokenKind::Api => "this API token has expired: create another with POST /token or `bucketry token add`",
     })]
     TokenExpired(TokenKind),
-    /// The user's password was chosen by somebody else, and must be changed before anything else is done.
+    /// Somebody else chose the user's password, which must be changed before anything else.
     #[error(
-        "your password is a one-time password: change it first, with PUT /user/{0} and a new `password`, or with \
-         `bucketry user password`; until then this session can do nothing else"
+        "your password is a one-time password: before anything else, change it with PUT /user/{0} and a new `password`, \
+         or with `bucketry user password`"
     )]
     PasswordChangeRequired(UserId),
-    /// The current password that came with a new one is another.
+    /// The current password that was sent with a new one is wrong.
     #[error("currentPassword is not your current password")]
     CurrentPasswordWrong,
     /// The login failed.
@@ -129,16 +121,16 @@ pub enum Error {
     /// The refresh token is unknown, expired, or was used before. Log in.
     #[error("{0}")]
     Refresh(&'static str),
-    /// The caller's role is too low. Ask for the role that the sentence names.
+    /// The caller's role is too low. The message names the role that is needed.
     #[error("{0}")]
     Forbidden(String),
-    /// The caller's e-mail address isn't verified.
-    #[error("verify your e-mail address first: until then nothing can be changed")]
+    /// The caller's e-mail address is not verified.
+    #[error("verify your e-mail address before you change anything")]
     NotValidated,
     /// Registration is closed in this deployment.
     #[error("registration is closed: ask an administrator for an account")]
     RegistrationClosed,
-    /// There is no such thing, or it belongs to another organization.
+    /// The resource doesn't exist, or belongs to another organization.
     #[error("there is no such {}", .0.as_str())]
     NotFound(ResourceKind),
     /// Fields of the request are wrong.
@@ -147,70 +139,70 @@ pub enum Error {
     /// The name is taken. Choose another.
     #[error("{0}")]
     NameTaken(String),
-    /// The e-mail address is taken. Choose another.
-    #[error("a user with this e-mail address exists already")]
+    /// The e-mail address is taken.
+    #[error("a user with this e-mail address already exists")]
     EmailTaken,
-    /// The thing is still used by what the sentence names. Detach it first.
+    /// The resource is in use, by what the message names. Detach it first.
     #[error("{0}")]
     InUse(String),
-    /// The bucket could not be opened with what was given; the diagnosis says why and what to change.
+    /// The bucket could not be opened with the given fields. The diagnosis says why, and what to change.
     #[error("{}", failed(.0))]
     ValidationFailed(Diagnosis),
-    /// The node could not even try: too much to do, or stopping. Try again.
+    /// The node could not run the validation, because it is overloaded or stopping. Try again.
     #[error("{0}")]
     ValidationImpossible(String),
-    /// No node is there to look at the bucket. Start the server's own, or store the bucket with `skipValidation`.
+    /// No node is connected. Start the server's own node, or store the bucket with `skipValidation`.
     #[error(
-        "no node is online to reach the bucket with: start the server without --no-node, or send \"skipValidation\": \
-         true to store it unchecked"
+        "no node is online to validate the bucket: start the server without --no-node, or send \"skipValidation\": \
+         true to store it without validation"
     )]
     NoNodeOnline,
-    /// No node has ever registered, so there is nobody to seal a secret to, and no way around it. Start the server's own.
+    /// No node has ever registered, so there is no key to seal a secret to, not even with `skipValidation`.
     #[error(
-        "no node has registered yet, so there is no key to seal the secret to: start the server without --no-node once"
+        "no node has registered yet, so there is no key to seal the secret to: start the server once without --no-node"
     )]
     NoRecipient,
     /// The node did not answer in time. Try again.
     #[error("the node did not finish the checks in time: try again")]
     NodeTimeout,
-    /// As many buckets of the organization as may be are being validated right now. Try again in a moment.
+    /// The organization already has the maximum number of validations in progress. Try again in a moment.
     #[error(
-        "{0} buckets of this organization are being validated right now, and no more may be at once: try again in a \
+        "too many buckets of this organization are being validated at the moment (the limit is {0}): try again in a \
          moment"
     )]
     TooManyValidations(usize),
-    /// The organization has as many buckets as it may.
+    /// The organization has the maximum number of buckets.
     #[error(
-        "this organization has reached its limit of {0} buckets: delete one, or ask the operator to raise the limit"
+        "this organization can't have more buckets, because its limit is {0}: delete one, or ask the operator to raise the limit"
     )]
     QuotaExceeded(u64),
-    /// A rule of repositories forbids it.
+    /// A rule for repositories forbids it.
     #[error("{message}")]
     Repository {
-        /// The contract's code.
+        /// The code of the public contract.
         code: RepoErrorCode,
-        /// A sentence with the remedy.
+        /// A sentence that says how to fix it.
         message: String,
     },
-    /// A rule of the domain forbids it: the last owner, the last admin, oneself.
+    /// A rule of the domain forbids it, such as removing the last owner or oneself.
     #[error("{message}")]
     Rule {
         /// The stable code.
         code: &'static str,
-        /// A sentence with the remedy.
+        /// A sentence that says how to fix it.
         message: String,
     },
-    /// Somebody else changed the same thing in between. Read it and try again.
-    #[error("it was changed by somebody else in the meantime: read it again and repeat the change")]
+    /// Somebody else changed the resource in the meantime. Read it again and retry.
+    #[error("somebody else changed this in the meantime: read it again and repeat the change")]
     Conflict,
-    /// A node's message can't be accepted: signature, time, or repetition.
+    /// A node's message was refused because of its signature, its time, or because it is a repetition.
     #[error("{0}")]
     NodeMessage(String),
-    /// The database can't be used right now. Nothing was stored; try again.
-    #[error("{}: nothing was changed, try again in a moment", unavailable(.0))]
+    /// The database is unavailable. Nothing was stored; try again.
+    #[error("{}, so nothing was changed: try again in a moment", unavailable(.0))]
     Unavailable(#[source] StoreError),
-    /// A mistake of ours. The log says more.
-    #[error("something went wrong on our side; the server's log says more under this request's id")]
+    /// A bug. The log has details.
+    #[error("something went wrong in the server; its log has the details under the id of this request")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
@@ -224,7 +216,7 @@ fn sentence(fields: &[FieldError]) -> String {
 
 fn failed(diagnosis: &Diagnosis) -> String {
     match diagnosis.failure() {
-        None => "the validation made no checks".to_owned(),
+        None => "the validation ran no checks".to_owned(),
         Some(check) => match &check.hint {
             Some(hint) => format!("{} {hint}", check.message),
             None => check.message.clone(),
@@ -233,17 +225,17 @@ fn failed(diagnosis: &Diagnosis) -> String {
 }
 
 impl Error {
-    /// One wrong field.
+    /// An error for one field.
     pub fn field(field: &'static str, message: impl ToString) -> Self {
         Self::Invalid(vec![FieldError::new(field, message)])
     }
 
-    /// Something that can't happen did.
+    /// An error that should be impossible.
     pub fn internal(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Internal(error.into())
     }
 
-    /// The stable code that clients can tell errors apart by.
+    /// The stable code by which clients distinguish errors.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unauthenticated(_) => "UNAUTHENTICATED",
@@ -277,13 +269,13 @@ impl Error {
     }
 }
 
-/// What whoever operates the registry has to look at, as far as everybody may know it.
+/// The cause of an unavailable database, in terms that may be shown to any client.
 fn unavailable(error: &StoreError) -> &'static str {
     match error {
-        StoreError::DiskFull(_) => "the disk of the registry's database is full, or takes no writes",
+        StoreError::DiskFull(_) => "the disk of the registry's database is full or not writable",
         StoreError::ReadOnly(_) => "the registry's database is read-only",
         StoreError::BeingMigrated => "the registry is being moved to another database",
-        _ => "the registry can't reach its storage right now",
+        _ => "the registry can't reach its database",
     }
 }
 

@@ -6,14 +6,14 @@ use jiff::SignedDuration;
 
 use crate::{Control, Error, Result};
 
-/// A reservation this old belonged to a process that died: no request takes that long.
+/// An older reservation was left by a process that died: no request takes this long.
 const STALE: SignedDuration = SignedDuration::from_secs(120);
-/// Longest accepted `Idempotency-Key`, in bytes.
+/// The longest accepted `Idempotency-Key`, in bytes.
 pub const MAX_KEY_BYTES: usize = 255;
 
 impl Control {
-    /// Reserves a request under the client's key, or tells what is known of it. What is new must be completed or
-    /// abandoned.
+    /// Reserves a request under the client's key, or returns what is known about it. A new request must be
+    /// completed or abandoned.
     pub async fn begin_request(&self, caller: &Caller, route: &str, key: &str, body: &[u8]) -> Result<Begun> {
         if key.is_empty() || key.len() > MAX_KEY_BYTES || !key.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(Error::field("Idempotency-Key", "must be 1 to 255 visible ASCII characters"));
@@ -24,7 +24,7 @@ impl Control {
         Ok(self.inner.store.begin_request(&name, &hash, now - STALE, now).await?)
     }
 
-    /// Keeps the answer to a reserved request.
+    /// Stores the response to a reserved request.
     pub async fn complete_request(
         &self,
         caller: &Caller,
@@ -36,7 +36,7 @@ impl Control {
         Ok(self.inner.store.complete_request(&request_name(caller, route, key), status, body).await?)
     }
 
-    /// Forgets a reserved request that failed, so that it can be tried again.
+    /// Removes the reservation of a request that failed, so that it can be repeated.
     pub async fn abandon_request(&self, caller: &Caller, route: &str, key: &str) -> Result<()> {
         Ok(self.inner.store.abandon_request(&request_name(caller, route, key)).await?)
     }

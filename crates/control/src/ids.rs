@@ -1,19 +1,19 @@
-//! One rule for ids, wherever a client names something: in a path, a query or a body.
+//! How ids from clients are read, in a path, a query or a body.
 //!
-//! Absent is what isn't there, is empty, or is the text `undefined` or `null`, which JavaScript clients send for what
-//! they don't have. A malformed id names nothing, exactly as an unknown one does: the answer is the same 404, or the id
-//! is left out of a list.
+//! An id is absent if it isn't there, is empty, or is the text `undefined` or `null`, which JavaScript clients send
+//! for a missing value. A malformed id is treated like an unknown one: it is not found (404), or left out of a
+//! list.
 
 use std::str::FromStr;
 
 use crate::{Error, ResourceKind, Result};
 
-/// Whether a text stands for a value that the client doesn't have.
+/// Whether a text means that the client has no value.
 pub fn is_absent(text: &str) -> bool {
     matches!(text.trim(), "" | "undefined" | "null")
 }
 
-/// Reads an id that names one thing; `None` where it is absent.
+/// Reads an id; `None` if it is absent. A malformed id is not found.
 pub fn read_id<Id: FromStr>(text: Option<&str>, thing: ResourceKind) -> Result<Option<Id>> {
     match text {
         Some(text) if !is_absent(text) => text.trim().parse().map(Some).map_err(|_| Error::NotFound(thing)),
@@ -21,7 +21,7 @@ pub fn read_id<Id: FromStr>(text: Option<&str>, thing: ResourceKind) -> Result<O
     }
 }
 
-/// Reads the ids of a list, without those that can't name anything.
+/// Reads a list of ids, without malformed ones.
 pub fn read_list<'t, Id: FromStr>(texts: impl Iterator<Item = &'t str>) -> Vec<Id> {
     texts.filter_map(|text| text.trim().parse().ok()).collect()
 }

@@ -1,7 +1,7 @@
-//! Work that waits for a node to fetch it, and whoever waits for its result.
+//! Jobs that wait for a node to fetch them, and callers that wait for their results.
 //!
-//! Jobs live in this process only: a job that is lost with it was never stored, and its caller's connection is gone
-//! too. A node that is given a job and vanishes lets it run into its deadline.
+//! Jobs are only in this process's memory. If they are lost with it, nothing was stored and the callers'
+//! connections are gone too. If a node fetches a job and vanishes, the caller waits until its deadline.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,10 +10,10 @@ use bucketry_model::id::{JobId, NodeId, OrgId};
 use bucketry_model::node_protocol::{Job, JobResult, Outcome, Task};
 use tokio::sync::{Notify, oneshot};
 
-/// The most jobs that may wait for one node.
+/// The maximum number of jobs that wait for one node.
 const WAITING_AT_MOST: usize = 1_000;
 
-/// Jobs by node.
+/// The jobs of all nodes.
 #[derive(Default)]
 pub(crate) struct JobBoard {
     state: Mutex<JobState>,
@@ -32,7 +32,7 @@ struct Pending {
     answer: oneshot::Sender<Outcome>,
 }
 
-/// A job that somebody waits for. Dropping it takes the job back, and a result that comes later is ignored.
+/// A job that a caller waits for. Dropping it withdraws the job, and a later result is ignored.
 pub(crate) struct JobTicket {
     board: Arc<dyn Fn(JobId) + Send + Sync>,
     id: JobId,
@@ -40,7 +40,7 @@ pub(crate) struct JobTicket {
 }
 
 impl JobTicket {
-    /// The job's outcome; `None` if the board gave the job up.
+    /// The outcome of the job; `None` if the board dropped it.
     pub(crate) async fn outcome(&mut self) -> Option<Outcome> {
         (&mut self.answer).await.ok()
     }
@@ -52,7 +52,7 @@ impl Drop for JobTicket {
     }
 }
 
-/// A place among the validations that an organization may have under way. Dropping it frees the place.
+/// A slot for one of the validations that an organization may have in progress. Dropping it frees the slot.
 pub(crate) struct ValidationPlace {
     free: Box<dyn Fn() + Send + Sync>,
 }
@@ -68,7 +68,7 @@ impl JobBoard {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a job up for a node. `None` where too many wait for it already.
+    /// Adds a job for a node. Returns `None` if too many jobs are waiting for it.
     pub(crate) fn put(self: &Arc<Self>, node_id: NodeId, id: JobId, task: Task) -> Option<JobTicket> {
         let (sender, answer) = oneshot::channel();
         {
@@ -94,28 +94,29 @@ impl JobBoard {
         }
     }
 
-    /// Gives a node the jobs that wait for it.
+    /// Takes the jobs that wait for a node.
     pub(crate) fn fetch(&self, node_id: NodeId) -> Vec<Job> {
         self.state().waiting.get_mut(&node_id).map(std::mem::take).unwrap_or_default()
     }
 
-    /// Takes a result from the node that the job was for; others' are ignored, as are those nobody waits for.
+    /// Delivers a result from the node that the job was for. Results from other nodes or for unknown jobs are
+    /// ignored.
     pub(crate) fn complete(&self, node_id: NodeId, result: JobResult) {
         let mut state = self.state();
         if state.given.get(&result.job_id).is_some_and(|pending| pending.node_id == node_id)
             && let Some(pending) = state.given.remove(&result.job_id)
         {
-            // The receiver may have gone away in between: then nobody wants the result.
+            // The caller may have gone away, and then nobody needs the result.
             drop(pending.answer.send(result.outcome));
         }
     }
 
-    /// Resolves when a job is put up after the call.
+    /// Resolves when a job is added after the call.
     pub(crate) fn news(&self) -> tokio::sync::futures::Notified<'_> {
         self.news.notified()
     }
 
-    /// A place for a validation of the organization, unless `at_most` are taken.
+    /// Takes a slot for a validation of the organization, unless `at_most` are taken.
     pub(crate) fn validation_place(
         self: &Arc<Self>,
         org_id: OrgId,

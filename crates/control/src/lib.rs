@@ -1,7 +1,8 @@
-//! The use cases of the registry, one module an aggregate: may the caller, is it valid, store it, announce it.
+//! The use cases of the registry, with one module per aggregate. A use case checks permission, validates, stores
+//! and records the change.
 //!
-//! **Invariant:** nothing here knows of HTTP, of a database's dialect, or how a cloud is reached. Use cases take a
-//! [`Caller`](bucketry_model::role::Caller), so none can be reached without authentication.
+//! **Invariant:** nothing here depends on HTTP, on the dialect of a database, or on how a cloud is called. Use
+//! cases take a [`Caller`](bucketry_model::role::Caller), so none can be reached without authentication.
 
 pub mod access_token;
 pub mod accounts;
@@ -37,7 +38,7 @@ pub use environment::Environment;
 pub use error::{Error, FieldError, ResourceKind, Result};
 pub use settings::Settings;
 
-/// The control plane: all use cases, over one store. Cheap to clone.
+/// The control plane: all use cases over one store. Cheap to clone.
 #[derive(Clone)]
 pub struct Control {
     inner: Arc<Inner>,
@@ -52,7 +53,7 @@ struct Inner {
     passwords: password::Passwords,
     jobs: Arc<jobs::JobBoard>,
     replays: nodes::ReplayGuard,
-    /// The large messages of nodes that are being verified.
+    /// Limits how many large messages of nodes are verified at once.
     large_messages: tokio::sync::Semaphore,
     presence: presence::Presence,
     write_watch: readiness::WriteWatch,
@@ -62,7 +63,7 @@ struct Inner {
 }
 
 impl Control {
-    /// A control plane over a store. `access_tokens` signs what logins hand out.
+    /// Creates a control plane over a store. `access_tokens` signs the tokens that logins return.
     pub fn new(
         store: Arc<dyn Store>,
         environment: Environment,
@@ -88,17 +89,17 @@ impl Control {
         Self { inner: Arc::new(inner) }
     }
 
-    /// The store, for what asks it about itself (readiness, backup).
+    /// The store, for readiness checks and backups.
     pub fn store(&self) -> &dyn Store {
         &*self.inner.store
     }
 
-    /// The clock that the rules go by.
+    /// The clock that the rules use.
     pub fn clock(&self) -> &dyn Clock {
         &*self.inner.environment.clock
     }
 
-    /// How this deployment is set up.
+    /// The settings of this deployment.
     pub fn settings(&self) -> &Settings {
         &self.inner.settings
     }

@@ -1,5 +1,5 @@
-//! Removing what is no longer needed, a bounded number of rows at a time, so that nobody waits for it, and warning of
-//! what needs somebody's hand.
+//! Periodic maintenance: prunes old rows in small batches, so that no request waits for it, and logs warnings that
+//! need an operator's attention.
 
 use std::time::Duration;
 
@@ -8,30 +8,33 @@ use jiff::SignedDuration;
 
 use crate::{Control, Result};
 
-/// How often it is done.
+/// How often maintenance runs.
 const INTERVAL: Duration = Duration::from_mins(5);
-/// How many rows a statement removes at most.
+/// The maximum number of rows that a statement deletes.
 const AT_MOST: u32 = 5_000;
-/// How long change events are kept: a node that was away for longer starts over with a snapshot.
+/// How long change events are retained. A node that was away for longer gets a new snapshot.
 const KEEP_CHANGES: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// How long answers to repeated requests are kept.
+/// How long responses to idempotent requests are retained.
 const KEEP_REQUESTS: SignedDuration = SignedDuration::from_hours(24);
-/// How long ended sessions are kept, so that a refresh token that is used again is still recognised.
+/// How long ended sessions are retained, so that reuse of a refresh token is still detected.
 const KEEP_TOKENS: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 impl Control {
-    /// Does the housekeeping from time to time until the future is dropped; a removal that is under way then ends or
-    /// is rolled back.
+    /// Runs maintenance periodically until the future is dropped. A deletion in progress then completes or is
+    /// rolled back.
     pub async fn run_maintenance(&self) {
         loop {
             if let Err(error) = self.tidy().await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "housekeeping will be tried again");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "maintenance failed and will be retried"
+                );
             }
             tokio::time::sleep(INTERVAL).await;
         }
     }
 
-    /// Does the housekeeping once.
+    /// Runs maintenance once.
     pub async fn tidy(&self) -> Result<()> {
         let now = self.inner.environment.now();
         let settings = &self.inner.settings;

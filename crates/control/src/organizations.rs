@@ -1,4 +1,4 @@
-//! Organizations: the first one, and those that register.
+//! Organizations: creation of the first one, and registration of others.
 
 use bucketry_model::id::{OrgId, UserId, WorkspaceId};
 use bucketry_model::name::Name;
@@ -12,49 +12,45 @@ use crate::sessions::LoggedIn;
 use crate::users::{check_email, parse_name};
 use crate::{Control, Error, FieldError, Result, password};
 
-/// Somebody who registers an organization.
+/// The fields of a registration.
 #[derive(Debug)]
+#[allow(missing_docs, reason = "the fields are those of the request")]
 pub struct Registration {
-    /// The e-mail address to log in with.
     pub email: String,
-    /// The password.
     pub password: Secret,
-    /// First name.
     pub first_name: String,
-    /// Last name.
     pub last_name: String,
-    /// The organization's name.
+    /// Name of the organization.
     pub company_name: String,
 }
 
 /// An organization as its own users see it.
 #[derive(Debug)]
 pub struct OwnOrganization {
-    /// The organization.
+    /// The stored organization.
     pub organization: Organization,
-    /// What the trust policies of its AWS roles must ask for.
+    /// The external id that the trust policies of its AWS roles must require.
     pub aws_external_id: String,
 }
 
-/// What the first start made.
+/// What the first start created.
 #[derive(Debug)]
+#[allow(missing_docs, reason = "the fields are ids")]
 pub struct FirstOrganization {
-    /// The organization.
     pub org_id: OrgId,
-    /// Its workspace.
     pub workspace_id: WorkspaceId,
-    /// Its owner.
+    /// Id of the owner.
     pub user_id: UserId,
 }
 
 impl Control {
-    /// Makes the organization `default` with the workspace `default` and an OWNER, unless there is an organization
-    /// already; then `None`.
+    /// Creates the organization `default` with the workspace `default` and an OWNER. Returns `None` if there is an
+    /// organization already.
     pub async fn bootstrap(&self, email: &str, password: Secret) -> Result<Option<FirstOrganization>> {
         self.make_first(email, password, false).await
     }
 
-    /// As [`Control::bootstrap`], with a password that was made up and must be changed at the first sign-in.
+    /// Like [`Control::bootstrap`], with a generated password that must be changed at the first sign-in.
     pub async fn bootstrap_with_one_time_password(
         &self,
         email: &str,
@@ -63,7 +59,7 @@ impl Control {
         self.make_first(email, password, true).await
     }
 
-    /// Whether there is an organization, so that nothing is left to bootstrap.
+    /// Whether there is an organization, so that no bootstrap is needed.
     pub async fn has_organization(&self) -> Result<bool> {
         Ok(!self.inner.store.organizations(1).await?.is_empty())
     }
@@ -94,7 +90,7 @@ impl Control {
         }
     }
 
-    /// Registers an organization with its first user, an OWNER, and logs that user in.
+    /// Registers an organization with an OWNER as its first user, and logs that user in.
     pub async fn register(&self, registration: Registration) -> Result<LoggedIn> {
         if !self.inner.settings.open_registration {
             return Err(Error::RegistrationClosed);
@@ -113,7 +109,7 @@ impl Control {
         self.open_session(user, new.owner.password_hash.as_deref().unwrap_or_default(), None, None).await
     }
 
-    /// The caller's own organization; another's doesn't exist.
+    /// Returns the caller's own organization. Any other one is not found.
     pub async fn own_organization(&self, caller: &Caller, id: OrgId) -> Result<OwnOrganization> {
         if id != caller.org_id {
             return Err(Error::NotFound(crate::ResourceKind::Organization));
@@ -122,7 +118,7 @@ impl Control {
         Ok(OwnOrganization { organization, aws_external_id: self.aws_external_id(id).await? })
     }
 
-    /// An organization.
+    /// Returns an organization.
     pub async fn organization(&self, id: OrgId) -> Result<Organization> {
         self.inner.store.organization(id).await?.ok_or(Error::NotFound(crate::ResourceKind::Organization))
     }
@@ -154,7 +150,8 @@ impl Control {
                 first_name,
                 last_name,
                 org_role: OrgRole::Owner,
-                // There is no mail server to ask: whoever may register here is trusted with the address.
+                // There is no mail server to verify the address with, so anyone who may register is trusted with
+                // it.
                 validated: true,
                 password_hash: Some(self.inner.passwords.hash(registration.password).await?),
                 must_change_password: false,

@@ -1,4 +1,4 @@
-//! Passwords: what is strong enough, and Argon2id hashes of them.
+//! Password rules, and Argon2id hashes of passwords.
 
 use std::sync::Arc;
 
@@ -10,17 +10,17 @@ use tokio::sync::Semaphore;
 
 use crate::error::{Error, Result};
 
-/// Longest accepted password, in bytes: hashing takes time that grows with it.
+/// The longest accepted password, in bytes. The time for hashing grows with the length.
 pub const MAX_PASSWORD_BYTES: usize = 1_024;
 
-/// A password of 120 random bits that follows the rule for passwords.
+/// Generates a password of 120 random bits that follows the password rules.
 pub fn generate(random: [u8; 24]) -> Secret {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let text: String = random.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect();
     Secret::new(format!("Bk1-{text}"))
 }
 
-/// The contract's rule: at least 8 characters with upper-case and lower-case letters and digits.
+/// The rule of the public contract: at least 8 characters, with upper-case and lower-case letters and digits.
 pub fn check_strength(password: &Secret) -> std::result::Result<(), &'static str> {
     let text = password.expose();
     if text.len() > MAX_PASSWORD_BYTES {
@@ -37,7 +37,7 @@ pub fn check_strength(password: &Secret) -> std::result::Result<(), &'static str
     }
 }
 
-/// Hashes and verifies passwords, a bounded number at once: each takes 19 MiB and tens of milliseconds of a core.
+/// Hashes and verifies passwords, few at once: each takes 19 MiB and tens of milliseconds of a core.
 pub struct Passwords {
     at_once: Arc<Semaphore>,
 }
@@ -49,7 +49,7 @@ impl Default for Passwords {
 }
 
 impl Passwords {
-    /// The PHC text of a new hash with a salt of its own.
+    /// Returns a new hash in PHC format, with a random salt.
     pub async fn hash(&self, password: Secret) -> Result<String> {
         self.run(move || {
             Argon2::default()
@@ -60,7 +60,7 @@ impl Passwords {
         .await?
     }
 
-    /// Whether the password has this hash.
+    /// Whether the hash is that of the password.
     pub async fn verify(&self, password: Secret, hash: String) -> Result<bool> {
         if password.expose().len() > MAX_PASSWORD_BYTES {
             return Ok(false);
@@ -73,12 +73,13 @@ impl Passwords {
         .await
     }
 
-    /// Takes as long as a verification: for addresses that nobody has, so that time doesn't tell which exist.
+    /// Takes as long as a verification, so that the response time doesn't reveal whether an e-mail address has an
+    /// account.
     pub async fn pretend_to_verify(&self, password: Secret) -> Result<()> {
         self.hash(Secret::new(password.expose().chars().take(64).collect::<String>())).await.map(drop)
     }
 
-    /// Dropping the future lets a hash that has begun run to its end in the background; its place is kept until then.
+    /// Dropping the future lets a hash in progress finish in the background, and its slot stays taken until then.
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
         let place = Arc::clone(&self.at_once).acquire_owned().await.map_err(Error::internal)?;
         tokio::task::spawn_blocking(move || {

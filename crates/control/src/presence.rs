@@ -1,4 +1,4 @@
-//! Which nodes are there right now.
+//! Which nodes are connected.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,11 +12,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{Control, Result};
 
-/// How old the remembered list of nodes may be. Another control plane's news of a node is seen after this at the
-/// latest; this one's own at once.
+/// How long the list of nodes is cached. A change by another control plane is seen after this time at the latest; a
+/// change by this one, immediately.
 const REMEMBER: SignedDuration = SignedDuration::from_secs(1);
 
-/// What is remembered of nodes.
+/// Cached nodes, and the contents of their heartbeats.
 #[derive(Default)]
 pub(crate) struct Presence {
     state: Mutex<PresenceState>,
@@ -29,27 +29,27 @@ struct PresenceState {
     heartbeats: u64,
 }
 
-/// What a node's last heartbeat told of the node itself.
+/// What a node's last heartbeat reported about the node itself.
 #[derive(Clone)]
 pub(crate) struct Heard {
-    /// Its own count of its buckets by status.
+    /// The node's count of its buckets by status.
     pub(crate) census: StatusCounts,
-    /// Where applications reach its gateway.
+    /// URL of the node's gateway for applications.
     pub(crate) gateway_url: Option<Endpoint>,
 }
 
 impl Presence {
     fn state(&self) -> MutexGuard<'_, PresenceState> {
-        // Nothing panics while it is held; even then the maps stay usable.
+        // Nothing panics while holding the lock. Even if something did, the maps would be usable.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The list of nodes changed.
+    /// Drops the cached list after nodes have changed.
     pub(crate) fn forget_nodes(&self) {
         self.state().nodes = None;
     }
 
-    /// A node was heard of.
+    /// Records contact with a node, and its heartbeat if there was one.
     pub(crate) fn heard(&self, id: NodeId, response: Option<Heard>, now: Timestamp) {
         let mut state = self.state();
         if let Some(response) = response {
@@ -59,27 +59,27 @@ impl Presence {
         if let Some((_, nodes)) = &mut state.nodes
             && let Some(node) = Arc::make_mut(nodes).iter_mut().find(|node| node.id == id)
         {
-            // Not the later of both: that may be of a clock that was ahead.
+            // Not the later of the two times, because the stored one may come from a clock that was ahead.
             node.last_seen = now;
         }
     }
 }
 
-/// A node with what is known of it now.
+/// A node with its current state.
 #[derive(Debug, Clone)]
 pub struct NodeView {
-    /// The node.
+    /// The node as stored.
     pub node: Node,
-    /// Whether it was heard of lately.
+    /// Whether the node was in contact recently.
     pub connected: bool,
-    /// Its own count of its buckets by status, if it told one to this process.
+    /// The node's count of its buckets by status, if it has reported one to this process.
     pub census: Option<StatusCounts>,
-    /// Where applications reach its gateway, if it told so to this process.
+    /// URL of the node's gateway for applications, if it has reported one to this process.
     pub gateway_url: Option<Endpoint>,
 }
 
 impl Control {
-    /// All live nodes, as of a second ago at most.
+    /// All registered nodes, from a cache that is at most one second old.
     pub(crate) async fn known_nodes(&self) -> Result<Arc<Vec<Node>>> {
         let now = self.inner.environment.now();
         if let Some((since, nodes)) = &self.inner.presence.state().nodes
@@ -92,7 +92,7 @@ impl Control {
         Ok(nodes)
     }
 
-    /// The connected nodes that serve an organization, the one heard of last first.
+    /// The connected nodes that serve an organization, the most recently seen first.
     pub(crate) async fn connected_nodes(&self, org_id: OrgId) -> Result<Vec<Node>> {
         let now = self.inner.environment.now();
         let nodes = self.known_nodes().await?;
@@ -105,7 +105,7 @@ impl Control {
         Ok(connected)
     }
 
-    /// Every live node with what is known of it, for metrics and `doctor`.
+    /// All registered nodes with their current state, for metrics and `doctor`.
     pub async fn node_views(&self) -> Result<Vec<NodeView>> {
         let now = self.inner.environment.now();
         let nodes = self.known_nodes().await?;
@@ -119,7 +119,7 @@ impl Control {
         Ok(nodes.iter().map(view).collect())
     }
 
-    /// How many heartbeats this process has taken.
+    /// The number of heartbeats that this process has received.
     pub fn heartbeats(&self) -> u64 {
         self.inner.presence.state().heartbeats
     }

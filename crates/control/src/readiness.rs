@@ -1,4 +1,4 @@
-//! Whether the deployment can do its work.
+//! Whether the deployment is ready to work.
 
 use std::time::Duration;
 
@@ -8,37 +8,38 @@ use tokio::time::{Instant, timeout};
 
 use crate::Control;
 
-/// How old the outcome of a write may be. Whoever asks more often, however many they are, costs one write in this time.
+/// How long the result of a test write is cached, so that frequent readiness checks cause at most one write in this
+/// time.
 const REMEMBER: Duration = Duration::from_secs(5);
-/// A write that takes longer counts as failed: something holds the database, or the disk doesn't answer.
+/// A test write that takes longer has failed: the database is locked, or the disk doesn't respond.
 const WRITES_WITHIN: Duration = Duration::from_secs(5);
 
-/// What the deployment's work depends on.
+/// The conditions for a ready deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Readiness {
-    /// The database answers.
+    /// The database responds.
     pub database: bool,
-    /// It takes writes. Where it doesn't answer, that isn't known, and false.
+    /// The database accepts writes; false if it doesn't respond.
     pub writes: bool,
-    /// Its schema is the one that this version needs.
+    /// The schema is the one that this version needs.
     pub migrations: bool,
     /// At least one node is connected.
     pub node: bool,
 }
 
 impl Readiness {
-    /// Whether nothing is missing.
+    /// Whether all conditions are met.
     pub fn is_ready(self) -> bool {
         self.database && self.writes && self.migrations && self.node
     }
 }
 
-/// The outcome of the last write that was made to find out. One is made at a time; the others wait for its outcome.
+/// The result of the last test write. Only one is made at a time, and other callers wait for its result.
 #[derive(Debug, Default)]
 pub(crate) struct WriteWatch(Mutex<Option<(Instant, bool)>>);
 
 impl Control {
-    /// Looks at everything that the deployment's work depends on.
+    /// Checks all conditions.
     pub async fn readiness(&self) -> Readiness {
         let (database, migrations) = match self.inner.store.check().await {
             Ok(()) => (true, true),
@@ -60,7 +61,7 @@ impl Control {
         let written =
             timeout(WRITES_WITHIN, self.inner.store.check_writes(self.inner.environment.now())).await;
         if let Ok(Err(error)) = &written {
-            tracing::error!(error = error as &dyn std::error::Error, "the database takes no writes");
+            tracing::error!(error = error as &dyn std::error::Error, "the database doesn't accept writes");
         }
         let outcome = matches!(written, Ok(Ok(())));
         *last = Some((Instant::now(), outcome));

@@ -1,4 +1,4 @@
-//! Logging in, staying logged in, and who is calling.
+//! Login, sessions, and authentication of callers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,28 +17,28 @@ use crate::access_token::Claims;
 use crate::error::{LoginFailure, TokenFault};
 use crate::{Control, Error, Result, api_token};
 
-/// How long a caller's rights are remembered. Changes made through this process take effect at once all the same;
-/// another control plane's after this at the latest.
+/// How long a caller's rights are cached. Changes through this process take effect immediately, changes through
+/// another control plane after this time at the latest.
 pub const REMEMBER: SignedDuration = SignedDuration::from_secs(5);
-/// How long a network from which a user signed in is trusted more than others.
+/// How long a network is trusted more than others after a user signed in from it.
 const LATELY: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// How far a stored time may lie in the future, for control planes whose clocks differ.
+/// How far a stored time may be in the future, because the clocks of control planes differ.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
-/// How many callers are remembered.
+/// The maximum number of cached callers.
 const REMEMBERED_AT_MOST: usize = 10_000;
 
-/// What a login, a registration or a refresh hands out.
+/// The result of a login, a registration or a refresh.
 #[derive(Debug)]
 pub struct LoggedIn {
-    /// The JSON Web Token for the `Authorization` header.
+    /// JSON Web Token for the `Authorization` header.
     pub access_token: String,
-    /// To be exchanged when the access token has expired; each can be used once.
+    /// To be exchanged after the access token has expired. It can be used once.
     pub refresh_token: Secret,
-    /// The session.
+    /// Id of the session.
     pub token_id: TokenId,
-    /// When the access token expires.
+    /// Expiry of the access token.
     pub expires_at: Timestamp,
-    /// Who logged in.
+    /// The user who logged in.
     pub user: User,
 }
 
@@ -55,7 +55,7 @@ struct Remembered {
     epoch: u64,
 }
 
-/// Callers that were looked up lately.
+/// Callers that were authenticated recently.
 pub(crate) struct CallerCache {
     callers: Cache<CachedCredential, Remembered>,
     epoch: AtomicU64,
@@ -68,8 +68,7 @@ impl Default for CallerCache {
 }
 
 impl CallerCache {
-    /// Somebody's rights changed: whatever was looked up before this moment is not used again, also not by a lookup
-    /// that is under way.
+    /// Drops all cached callers after somebody's rights changed. A lookup in progress is not cached either.
     pub(crate) fn forget_all(&self) {
         self.epoch.fetch_add(1, Ordering::SeqCst);
     }
@@ -81,7 +80,7 @@ impl Control {
         self.login_from(email, password, device, None).await
     }
 
-    /// As [`Control::login`], from a network that is remembered for [`Control::signed_in_from`].
+    /// Like [`Control::login`], and remembers the network for [`Control::signed_in_from`].
     pub async fn login_from(
         &self,
         email: &str,
@@ -108,7 +107,7 @@ impl Control {
         Ok(self.inner.store.signed_in_from(email, network, now - LATELY, now + SKEW).await?)
     }
 
-    /// Opens a session for a user whose password has this hash, if it has it still.
+    /// Opens a session for a user, if the password still has this hash.
     pub(crate) async fn open_session(
         &self,
         user: User,
@@ -138,7 +137,7 @@ impl Control {
         self.hand_out(user, id, refresh_token, expires_at, now)
     }
 
-    /// When a session ends that is opened now and not refreshed.
+    /// When a session that starts now ends, unless it is refreshed.
     fn session_end(&self, now: Timestamp) -> Timestamp {
         let settings = &self.inner.settings;
         now + settings.refresh_token_lifetime.min(settings.session_lifetime)
@@ -161,14 +160,14 @@ impl Control {
             Rotation::Reused => {
                 self.inner.callers.forget_all();
                 Err(Error::Refresh(
-                    "this refresh token was used before, so somebody else may have a copy: the session was ended, log in again",
+                    "this refresh token was already used, so somebody else may have a copy: the session was ended, log in again",
                 ))
             }
             Rotation::Unknown => Err(Error::Refresh("the session has ended: log in again")),
         }
     }
 
-    /// Ends the session that a refresh token belongs to. Ending one that has ended already is no error.
+    /// Ends the session of a refresh token. A session that has already ended is not an error.
     pub async fn logout(&self, refresh_token: &Secret) -> Result<()> {
         let Some(hash) = refresh_hash(refresh_token) else { return Ok(()) };
         if let Some((user_id, id)) = self.session_owner(&hash).await? {
@@ -184,7 +183,7 @@ impl Control {
         Ok(caller.map(|caller| (caller.user_id, id)))
     }
 
-    /// Who calls with this bearer token.
+    /// Returns the caller of a request with this bearer token.
     pub async fn authenticate(&self, bearer: &str) -> Result<Arc<Caller>> {
         let now = self.inner.environment.now();
         let credential = match api_token::from_text(bearer) {
@@ -208,7 +207,8 @@ impl Control {
         };
         let caller = self.inner.store.caller(id, now).await?.ok_or(Error::Unauthenticated(ended))?;
         let caller = Arc::new(caller);
-        // Whose password must be changed is looked up again each time: the change may be made at another control plane.
+        // A caller who must change the password isn't cached, because the change may be made at another control
+        // plane.
         if !caller.must_change_password {
             cache.callers.insert(credential, Remembered { caller: Arc::clone(&caller), since: now, epoch });
         }
@@ -224,7 +224,7 @@ impl Control {
         }
     }
 
-    /// The caller's own account.
+    /// Returns the caller's own account.
     pub async fn profile(&self, caller: &Caller) -> Result<User> {
         self.inner
             .store

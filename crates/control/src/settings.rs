@@ -1,4 +1,4 @@
-//! What an operator can decide about the control plane's rules.
+//! The rules of the control plane that an operator can change.
 
 use std::time::Duration;
 
@@ -7,29 +7,29 @@ use jiff::SignedDuration;
 /// The control plane's settings.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// How many live buckets a new organization may have; no number means any.
+    /// Maximum number of live buckets in a new organization; `None` means unlimited.
     pub bucket_quota: Option<u64>,
-    /// How many live repositories a new organization may have; no number means any.
+    /// Maximum number of live repositories in a new organization; `None` means unlimited.
     pub repo_quota: Option<u64>,
-    /// Whether anybody may register an organization.
+    /// Whether anyone may register an organization.
     pub open_registration: bool,
-    /// How long an access token lives.
+    /// Lifetime of an access token.
     pub access_token_lifetime: SignedDuration,
-    /// How long a refresh token lives.
+    /// Lifetime of a refresh token.
     pub refresh_token_lifetime: SignedDuration,
-    /// How long a session lives at most, however often it is refreshed.
+    /// Maximum lifetime of a session, even if it is refreshed.
     pub session_lifetime: SignedDuration,
-    /// How long a personal API token may live; none means without end. Those that were made before stay as they are.
+    /// Maximum lifetime of new personal API tokens; `None` means unlimited. Existing tokens are not affected.
     pub api_token_lifetime: Option<SignedDuration>,
-    /// How long a validation may take in all.
+    /// Time limit for all checks of a validation.
     pub validation_deadline: Duration,
-    /// What a node may take beyond that to fetch the job and to report.
+    /// Extra time for a node to fetch the job and report the result.
     pub validation_round_trip: Duration,
-    /// How many validations one organization may have under way at once.
+    /// Maximum number of validations in progress per organization.
     pub validations_at_once: usize,
-    /// How many days of daily records are kept.
+    /// Days to retain daily uptime records.
     pub keep_days: i64,
-    /// How many days the traffic by minute is kept. Traffic by day is kept for good.
+    /// Days to retain traffic by minute. Traffic by day is retained permanently.
     pub keep_minutes_for_days: i64,
 }
 

@@ -9,35 +9,34 @@ use jiff::Timestamp;
 use crate::users::{parse_name, validated};
 use crate::{Control, Error, ResourceKind, Result, api_token};
 
-/// An API token to be made.
+/// The fields of a new API token.
 #[derive(Debug, Clone)]
 pub struct NewApiToken {
-    /// A name for people.
+    /// A name for the user to recognise the token by.
     pub name: String,
-    /// When it ends; never if not given.
+    /// Expiry; `None` means never, or the maximum lifetime of the deployment.
     pub expires_at: Option<Timestamp>,
-    /// The only workspace that it may be used for.
+    /// The only workspace that the token gives access to; `None` means all of the user's.
     pub workspace_id: Option<WorkspaceId>,
-    /// The highest role that it may use in any workspace.
+    /// The highest role that the token gives in a workspace; `None` means the user's own.
     pub role: Option<WorkspaceRole>,
 }
 
-/// An API token that was just made: its text is shown this once.
+/// An API token that was just created. Its text is shown only once.
 #[derive(Debug)]
+#[allow(missing_docs, reason = "the names are those of the response")]
 pub struct CreatedApiToken {
-    /// Its id.
     pub id: TokenId,
-    /// Its text.
     pub token: Secret,
 }
 
 impl Control {
-    /// Whether the caller may make this token, apart from its name and its end.
+    /// Checks whether the caller may create this token. Ignores its name and expiry.
     pub async fn authorize_token(&self, caller: &Caller, input: &NewApiToken) -> Result<()> {
         validated(caller)?;
         if caller.scope.is_some() {
             return Err(Error::Forbidden(
-                "a token with limits can't make other tokens: log in instead".to_owned(),
+                "an API token with a restricted scope can't create tokens: log in instead".to_owned(),
             ));
         }
         if let Some(workspace) = input.workspace_id {
@@ -46,7 +45,7 @@ impl Control {
         Ok(())
     }
 
-    /// Makes a personal API token. A token without scope may do all that its user may.
+    /// Creates a personal API token. Without a scope, it gives all rights of its user.
     pub async fn create_token(&self, caller: &Caller, input: NewApiToken) -> Result<CreatedApiToken> {
         self.authorize_token(caller, &input).await?;
         let now = self.inner.environment.now();
@@ -81,7 +80,7 @@ impl Control {
         Ok(CreatedApiToken { id, token: api_token::to_text(random) })
     }
 
-    /// When a token ends: as asked for, but not later than the deployment allows.
+    /// The expiry of a token: the requested one, within the maximum lifetime of the deployment.
     fn token_end(&self, asked: Option<Timestamp>, now: Timestamp) -> Result<Option<Timestamp>> {
         let Some(longest) = self.inner.settings.api_token_lifetime else { return Ok(asked) };
         let latest = now.checked_add(longest).map_err(Error::internal)?;
@@ -90,7 +89,7 @@ impl Control {
                 let days = longest.as_hours() / 24;
                 Err(Error::field(
                     "expiresAt",
-                    format!("must be at most {days} days from now in this deployment"),
+                    format!("must be at most {days} days from now, which is the limit of this deployment"),
                 ))
             }
             asked => Ok(Some(asked.unwrap_or(latest))),
@@ -102,11 +101,11 @@ impl Control {
         Ok(self.inner.store.tokens(caller.user_id, self.inner.environment.now()).await?)
     }
 
-    /// Ends one of the caller's sessions or API tokens, at once.
+    /// Ends one of the caller's sessions or API tokens immediately.
     pub async fn revoke_token(&self, caller: &Caller, id: TokenId) -> Result<()> {
         if caller.scope.is_some() && caller.token_id != id {
             return Err(Error::Forbidden(
-                "a token with limits can only revoke itself: log in instead".to_owned(),
+                "an API token with a restricted scope can only revoke itself: log in instead".to_owned(),
             ));
         }
         let revoked = self.inner.store.revoke_token(caller.user_id, id, self.inner.environment.now()).await?;

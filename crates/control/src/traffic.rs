@@ -1,4 +1,4 @@
-//! Traffic by minute and by day, as far as the caller may see it.
+//! Traffic by minute and by day, limited to what the caller may see.
 
 use bucketry_model::id::{BucketId, RepoId, WorkspaceId};
 use bucketry_model::role::Caller;
@@ -8,46 +8,47 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{Control, Error, Result};
 
-/// The most hosts that can be named at once.
+/// The maximum number of hosts that a request can name.
 const MOST_HOSTS: usize = 1_000;
-/// The longest name of a host, in bytes.
+/// The maximum length of a host name, in bytes.
 const LONGEST_HOST: usize = 255;
 /// The longest range of minutes, in days.
 const MOST_DAYS_OF_MINUTES: i64 = 31;
-/// The longest range of days: ten years.
+/// The longest range of days, in days: ten years.
 const MOST_DAYS: i64 = 3_660;
 
-/// Which part of the traffic is asked for.
+/// The filters of a traffic series.
 #[derive(Debug, Clone)]
 pub struct SeriesInput {
     /// By minute or by day.
     pub resolution: Resolution,
-    /// A moment of the first period; a day of minutes or thirty days before the last where absent.
+    /// Any time in the first period. The default is 24 hours (minutes) or 30 days (days) before the last.
     pub from: Option<Timestamp>,
-    /// A moment of the last period; the present one where absent.
+    /// Any time in the last period. The default is the current time.
     pub until: Option<Timestamp>,
-    /// Only of buckets in this workspace.
+    /// Only traffic of buckets in this workspace.
     pub workspace: Option<WorkspaceId>,
-    /// Only these buckets; `None` means all.
+    /// Only traffic of these buckets; `None` means all.
     pub buckets: Option<Vec<BucketId>>,
-    /// Only through these repositories; `None` means all.
+    /// Only traffic through these repositories; `None` means all.
     pub repositories: Option<Vec<RepoId>>,
-    /// Only by nodes of these names; none named means all.
+    /// Only traffic through the nodes with these names; empty means all.
     pub hosts: Vec<String>,
 }
 
-/// A series that its caller may read; `None` where nothing that was named is there.
+/// A series that the caller may read. It is `None` if nothing that was named exists.
 #[derive(Debug, Clone)]
 pub struct Series(Option<SeriesQuery>);
 
 impl Control {
-    /// Opens a series. Buckets and repositories that are named may be deleted, because their traffic is retained; unknown
-    /// ones are left out, and one that the caller may not read is forbidden. Without any, the series contains the traffic
-    /// of all workspaces that the caller can enter, of deleted buckets too.
+    /// Selects a series. Named buckets and repositories may be deleted, because their traffic is retained. Unknown
+    /// ids are left out; a bucket or repository that the caller may not read is forbidden. If none are named, the
+    /// series contains the traffic of all workspaces that the caller has access to, including deleted buckets.
     pub async fn series(&self, caller: &Caller, input: SeriesInput) -> Result<Series> {
         let (first, last) = range(input.resolution, input.from, input.until, self.inner.environment.now())?;
         if input.hosts.len() > MOST_HOSTS || input.hosts.iter().any(|host| host.len() > LONGEST_HOST) {
-            let message = format!("must be at most {MOST_HOSTS} names of at most {LONGEST_HOST} bytes");
+            let message =
+                format!("must have at most {MOST_HOSTS} names of at most {LONGEST_HOST} bytes each");
             return Err(Error::field("hosts", message));
         }
         let visible = self.visible(caller, input.workspace).await?;
@@ -59,7 +60,7 @@ impl Control {
             Some(named) => Some(self.named_repositories(caller, named, None).await?),
             None => None,
         };
-        // To the store, an empty list means all.
+        // The store takes an empty list as all.
         if buckets.as_ref().is_some_and(Vec::is_empty) || repositories.as_ref().is_some_and(Vec::is_empty) {
             return Ok(Series(None));
         }
@@ -77,7 +78,7 @@ impl Control {
         })))
     }
 
-    /// A page of a series, newest period first.
+    /// Returns a page of a series, newest period first.
     pub async fn series_page(
         &self,
         Series(query): &Series,
@@ -89,7 +90,7 @@ impl Control {
     }
 }
 
-/// First and last period, in Unix seconds.
+/// The start of the first and the last period, in Unix seconds.
 fn range(
     resolution: Resolution,
     from: Option<Timestamp>,

@@ -8,49 +8,44 @@ use bucketry_store::user::{NewUser, User, UserChanged, UserChanges, UserInserted
 
 use crate::{Control, Error, FieldError, ResourceKind, Result, password};
 
-/// A user to be made.
+/// The fields of a new user.
 #[derive(Debug)]
+#[allow(missing_docs, reason = "the fields are those of the request")]
 pub struct NewUserInput {
-    /// The e-mail address to log in with.
+    /// E-mail address to log in with.
     pub email: String,
-    /// The password.
+    /// One-time password.
     pub password: Secret,
-    /// First name.
     pub first_name: String,
-    /// Last name.
     pub last_name: String,
-    /// The role in the organization.
     pub org_role: OrgRole,
 }
 
-/// Changes to a user; what is `None` stays.
+/// Changes to a user; `None` leaves a value unchanged.
 #[derive(Debug, Default)]
+#[allow(missing_docs, reason = "the fields are those of the request")]
 pub struct UserInput {
-    /// First name.
     pub first_name: Option<String>,
-    /// Last name.
     pub last_name: Option<String>,
-    /// The role in the organization.
     pub org_role: Option<OrgRole>,
 }
 
-/// A role before and after.
+/// A user's role before and after a change.
 #[derive(Debug, Clone, Copy)]
+#[allow(missing_docs, reason = "the names speak for themselves")]
 pub struct RoleChange {
-    /// Before.
     pub previous: OrgRole,
-    /// After.
     pub new: OrgRole,
 }
 
 impl Control {
-    /// A page of the organization's users, newest first.
+    /// Returns a page of the organization's users, newest first.
     pub async fn users(&self, caller: &Caller, after: Option<UserId>, limit: u32) -> Result<Vec<User>> {
         reads_users(caller)?;
         Ok(self.inner.store.users(caller.org_id, after, limit).await?)
     }
 
-    /// One user, with address and names: oneself, or anybody for those who manage users.
+    /// Returns one user with address and names: the caller, or anyone if the caller manages users.
     pub async fn user(&self, caller: &Caller, id: UserId) -> Result<User> {
         if caller.user_id != id {
             reads_users(caller)?;
@@ -58,24 +53,24 @@ impl Control {
         self.inner.store.user(caller.org_id, id).await?.ok_or(Error::NotFound(ResourceKind::User))
     }
 
-    /// A user whose role is asked for: every member of the organization may read the roles of all.
+    /// Returns a user for reading the role. Every member of the organization may read all roles.
     pub async fn user_with_role(&self, caller: &Caller, id: UserId) -> Result<User> {
         if caller.user_id != id && caller.scope.is_some() {
             return Err(Error::Forbidden(
-                "a token with limits can't read other users: log in instead".to_owned(),
+                "an API token with a restricted scope can't read other users: log in instead".to_owned(),
             ));
         }
         self.inner.store.user(caller.org_id, id).await?.ok_or(Error::NotFound(ResourceKind::User))
     }
 
-    /// Whether the caller may make users of this role.
+    /// Checks whether the caller may create users with this role.
     pub fn authorize_user(caller: &Caller, role: OrgRole) -> Result<()> {
         manages_users(caller)?;
         validated(caller)?;
         may_grant(caller, role)
     }
 
-    /// Makes a user.
+    /// Creates a user.
     pub async fn create_user(&self, caller: &Caller, input: NewUserInput) -> Result<User> {
         Self::authorize_user(caller, input.org_role)?;
         let mut wrong = Vec::new();
@@ -96,10 +91,10 @@ impl Control {
             first_name,
             last_name,
             org_role: input.org_role,
-            // The administrator who typed the address vouches for it: there is no mail server to ask.
+            // There is no mail server to verify the address with, so the administrator vouches for it.
             validated: true,
             password_hash: Some(self.inner.passwords.hash(input.password).await?),
-            // The administrator knows it, too.
+            // The administrator knows the password too.
             must_change_password: true,
         };
         match self.inner.store.insert_user(caller.org_id, &new, self.inner.environment.now()).await? {
@@ -141,7 +136,7 @@ impl Control {
         Ok(RoleChange { previous, new: user.org_role })
     }
 
-    /// Removes a user; their sessions and tokens end at once.
+    /// Removes a user. The user's sessions and tokens end immediately.
     pub async fn delete_user(&self, caller: &Caller, id: UserId) -> Result<()> {
         manages_users(caller)?;
         if caller.user_id == id {
@@ -156,7 +151,7 @@ impl Control {
         user_changed(changed)
     }
 
-    /// Another user whom the caller may change: of a lower role, or of any role for an owner.
+    /// Returns another user that the caller may change: one with a lower role, or any for an owner.
     pub(crate) async fn manageable_user(&self, caller: &Caller, id: UserId) -> Result<User> {
         manages_users(caller)?;
         validated(caller)?;
@@ -166,7 +161,7 @@ impl Control {
             return Ok(target);
         }
         Err(Error::Forbidden(format!(
-            "your role {} can't change a user of role {}",
+            "with the role {} you can't change a user who has the role {}",
             caller.org_role, target.org_role
         )))
     }
@@ -192,10 +187,13 @@ fn may_grant(caller: &Caller, role: OrgRole) -> Result<()> {
     if caller.org_role.may_grant(role) {
         return Ok(());
     }
-    Err(Error::Forbidden(format!("your role {} may only grant lower roles than {role}", caller.org_role)))
+    Err(Error::Forbidden(format!(
+        "with the role {} you can only grant roles lower than {role}",
+        caller.org_role
+    )))
 }
 
-/// Unverified users may not write.
+/// Refuses changes by a user whose e-mail address isn't verified.
 pub(crate) fn validated(caller: &Caller) -> Result<()> {
     if caller.validated { Ok(()) } else { Err(Error::NotValidated) }
 }
@@ -207,7 +205,8 @@ pub(crate) fn user_changed(changed: UserChanged) -> Result<()> {
         UserChanged::Outdated => Err(Error::Conflict),
         UserChanged::LastOwner => Err(Error::Rule {
             code: "LAST_OWNER",
-            message: "this is the organization's last OWNER: make somebody else an OWNER first".to_owned(),
+            message: "this is the last OWNER of the organization: make another user an OWNER first"
+                .to_owned(),
         }),
         UserChanged::LastAdmin => Err(Error::Rule {
             code: "LAST_ADMIN",
@@ -221,7 +220,7 @@ pub(crate) fn parse_name(field: &'static str, text: &str, wrong: &mut Vec<FieldE
     Name::parse(text).map_err(|why| wrong.push(FieldError::new(field, why))).ok()
 }
 
-/// The loose form that every address has: something, `@`, something, no white space. Only mail can tell more.
+/// Checks the minimal form of an address: text, `@`, text, no white space. Only a mail could verify more.
 pub(crate) fn check_email(text: &str, wrong: &mut Vec<FieldError>) -> Option<String> {
     let text = text.trim();
     let fine = text.len() <= 254

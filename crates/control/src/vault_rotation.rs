@@ -1,8 +1,8 @@
-//! Rotation of the vault's keys while everything stays in use: nodes make new identities, every secret is sealed
-//! anew by a node that can open it, nodes forget the old identities.
+//! Rotation of the vault's keys while everything stays in use: nodes create new identities, nodes seal every secret
+//! again, and nodes delete the old identities.
 //!
-//! The control plane never opens a secret. The state is stored after each page, so that a restart goes on where the
-//! rotation stood; doing a step twice does no harm.
+//! The control plane never opens a secret. The state is stored after each page, so a restart continues where the
+//! rotation was. Repeating a step does no harm.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -17,18 +17,18 @@ use bucketry_store::vault::{RotationPhase, RotationState};
 
 use crate::{Control, Error, Result};
 
-/// How many secrets a node is given at once.
+/// How many secrets a node gets at once.
 const PAGE: u32 = 200;
 /// How long a node may take for a page.
 const JOB_DEADLINE: Duration = Duration::from_mins(1);
-/// How long to wait before a step that failed is tried again.
+/// How long to wait before a failed step is retried.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
-/// How often the secrets are walked over: what is registered while a walk is under way is found by the next.
+/// The maximum number of passes over the secrets. Each finds the secrets that were stored during the previous one.
 const MOST_WALKS: u32 = 5;
 
 impl Control {
-    /// Starts a rotation, or answers with the one that is under way. For owners of the deployment's first
-    /// organization: the vault is the whole deployment's.
+    /// Starts a rotation, or returns the one in progress. Only for owners of the deployment's first organization,
+    /// because the vault belongs to the whole deployment.
     pub async fn start_rotation(&self, caller: &Caller) -> Result<RotationState> {
         self.may_rotate(caller).await?;
         if let Some(state) =
@@ -50,7 +50,7 @@ impl Control {
         Ok(state)
     }
 
-    /// The present or last rotation.
+    /// The current or last rotation.
     pub async fn rotation(&self, caller: &Caller) -> Result<Option<RotationState>> {
         self.may_rotate(caller).await?;
         Ok(self.inner.store.rotation().await?)
@@ -63,11 +63,11 @@ impl Control {
             return Ok(());
         }
         Err(Error::Forbidden(
-            "rotating the vault needs an OWNER of the deployment's first organization".to_owned(),
+            "rotating the vault needs the role OWNER in the deployment's first organization".to_owned(),
         ))
     }
 
-    /// Drives rotations until the future is dropped, which loses at most the page that is being worked on.
+    /// Drives rotations until the future is dropped. That loses at most the page in progress.
     pub async fn drive_rotations(&self) {
         let mut asked = HashSet::new();
         loop {
@@ -78,7 +78,7 @@ impl Control {
                 Err(error) => {
                     tracing::warn!(
                         error = &error as &dyn std::error::Error,
-                        "the rotation will be tried again"
+                        "the rotation step failed and will be retried"
                     );
                     tokio::time::sleep(TRY_AGAIN).await;
                 }
@@ -86,8 +86,9 @@ impl Control {
         }
     }
 
-    /// One step. Whether there may be another. `asked` are the nodes that have done their part of a step that has to be
-    /// tried again: a node that makes a key at each try would soon have as many as it may.
+    /// Runs one step. Returns whether there may be another one. `asked` contains the nodes that have done their
+    /// part of a step that is being retried. Otherwise, a node would create another key at each try and soon reach
+    /// its maximum.
     async fn advance_rotation(&self, asked: &mut HashSet<NodeId>) -> Result<bool> {
         let Some(mut state) = self.inner.store.rotation().await? else { return Ok(false) };
         match state.phase {
@@ -109,8 +110,8 @@ impl Control {
         Ok(true)
     }
 
-    /// Asks those that are connected. One that is away keeps the keys that it has, what is sealed anew is sealed to them
-    /// too, and the next rotation changes them.
+    /// Sends a task to all connected nodes. A disconnected node keeps its keys: secrets are sealed to them too, and
+    /// the next rotation replaces them.
     async fn ask_every_node(&self, task: &Task, asked: &mut HashSet<NodeId>) -> Result<()> {
         for node in self.known_nodes().await?.iter().filter(|node| !node.recipients.is_empty()) {
             if asked.contains(&node.id) {
@@ -119,7 +120,7 @@ impl Control {
             if !is_connected(node.last_seen, self.inner.environment.now()) {
                 tracing::warn!(
                     node = node.name,
-                    "the node is away: the rotation passes it over, and it keeps its keys"
+                    "the node is not connected: this rotation skips it, and it keeps its keys"
                 );
                 continue;
             }
@@ -137,12 +138,12 @@ impl Control {
         let id = self.inner.environment.id(JobId::new)?;
         let ticket = self.inner.jobs.put(node.id, id, task);
         let mut ticket =
-            ticket.ok_or_else(|| Error::ValidationImpossible("the node has too much to do".to_owned()))?;
+            ticket.ok_or_else(|| Error::ValidationImpossible("the node has too many jobs".to_owned()))?;
         let outcome = tokio::time::timeout(JOB_DEADLINE, ticket.outcome()).await;
         outcome.ok().flatten().ok_or(Error::NodeTimeout)
     }
 
-    /// Walks over all secrets until a walk finds none that waits.
+    /// Passes over all secrets until a pass finds none that must be sealed again.
     async fn reseal_all(&self, state: &mut RotationState) -> Result<()> {
         for walk in 0..MOST_WALKS {
             let mut waiting = 0;
@@ -166,14 +167,14 @@ impl Control {
             }
         }
         state.total = state.total.max(state.done);
-        // A secret that nobody could open now may be opened by a node that is away: keep the old identities then.
+        // A disconnected node may be able to open a secret that no other could, so the old identities are needed.
         let retire = state.failed == 0;
         state.phase = if retire { RotationPhase::Retiring } else { RotationPhase::Done };
         state.finished_at = (!retire).then(|| self.inner.environment.now());
         Ok(())
     }
 
-    /// Seals a page anew. How many were, and how many could not be.
+    /// Seals the stale secrets of a page again. Returns how many succeeded and how many failed.
     async fn reseal_page(&self, page: Vec<(BoundSecret, String)>) -> Result<(u64, u64)> {
         let mut by_org: HashMap<OrgId, Vec<(BoundSecret, String)>> = HashMap::new();
         for entry in page {
@@ -250,7 +251,7 @@ impl Control {
         Ok(done)
     }
 
-    /// Gives repositories whose sealing key no node can open another one, for nobody could enter it again. How many.
+    /// Replaces sealing keys that no node can open, because nobody could enter them again. Returns how many.
     async fn replace_lost_sealing_keys(&self, org_id: OrgId, lost: &[BoundSecret]) -> Result<u64> {
         let mut replacements = Vec::new();
         for secret in lost {
@@ -259,7 +260,7 @@ impl Control {
             {
                 tracing::warn!(
                     repository = %id,
-                    "no node can open the repository's sealing key: it is given another, and its uploads in progress end"
+                    "no node can open the repository's sealing key: it gets a new one, and its uploads in progress end"
                 );
                 replacements.push((secret.owner, secret.secret.clone(), key));
             }

@@ -13,14 +13,14 @@ use crate::{Control, Error, ResourceKind, Result};
 /// A workspace with its members.
 #[derive(Debug, Clone)]
 pub struct WorkspaceView {
-    /// The workspace.
+    /// The workspace as stored.
     pub workspace: Workspace,
-    /// Its members.
+    /// Explicit members, without owners and administrators of the organization.
     pub members: Vec<Member>,
 }
 
 impl Control {
-    /// Makes a workspace; the caller becomes its ADMIN.
+    /// Creates a workspace with the caller as its ADMIN.
     pub async fn create_workspace(&self, caller: &Caller, name: &str) -> Result<Workspace> {
         Self::authorize_workspace(caller)?;
         let mut wrong = Vec::new();
@@ -32,7 +32,7 @@ impl Control {
         Ok(Workspace { id: new.id, org_id: caller.org_id, name: new.name, created_at: now })
     }
 
-    /// Whether the caller may make workspaces.
+    /// Checks whether the caller may create workspaces.
     pub fn authorize_workspace(caller: &Caller) -> Result<()> {
         if !caller.may_in_org(OrgRole::Workspaces) {
             let message = "creating a workspace needs the organization role WORKSPACES or higher";
@@ -41,7 +41,7 @@ impl Control {
         validated(caller)
     }
 
-    /// A page of the workspaces that the caller can enter, newest first, with their members.
+    /// Returns a page of the workspaces that the caller has access to, newest first, with their members.
     pub async fn workspaces(
         &self,
         caller: &Caller,
@@ -61,7 +61,7 @@ impl Control {
         Ok(page.into_iter().map(view).collect())
     }
 
-    /// One workspace.
+    /// Returns one workspace.
     pub async fn workspace(&self, caller: &Caller, id: WorkspaceId) -> Result<WorkspaceView> {
         let workspace = self.enter(caller, id, WorkspaceRole::Read).await?;
         let members = self.inner.store.members(&[id]).await?;
@@ -83,7 +83,7 @@ impl Control {
         Ok(Workspace { name, ..workspace })
     }
 
-    /// Removes a workspace that holds no buckets and no repositories.
+    /// Deletes a workspace without buckets and repositories.
     pub async fn delete_workspace(&self, caller: &Caller, id: WorkspaceId) -> Result<()> {
         self.administer(caller, id).await?;
         let changed =
@@ -135,8 +135,8 @@ impl Control {
         Ok(workspace)
     }
 
-    /// The workspace, if the caller has at least `needed` in it: another organization's doesn't exist, and one of the
-    /// own organization that the caller can't enter is forbidden.
+    /// Returns the workspace if the caller has at least `needed` in it. A workspace of another organization is not
+    /// found; one of the caller's organization without access is forbidden.
     pub(crate) async fn enter(
         &self,
         caller: &Caller,
@@ -155,24 +155,24 @@ pub(crate) fn needs(caller: &Caller, id: WorkspaceId, needed: WorkspaceRole) -> 
     match caller.role_in(id) {
         Some(role) if role >= needed => Ok(()),
         Some(role) => Err(Error::Forbidden(format!(
-            "this needs the role {needed} in the workspace; yours is {role}: ask one of its ADMINs"
+            "this needs the role {needed} in the workspace, and yours is {role}: ask an ADMIN of the workspace"
         ))),
         None => Err(Error::Forbidden(format!(
-            "this needs the role {needed} in the workspace, and you are not a member of it: ask one of its ADMINs"
+            "this needs the role {needed} in the workspace, and you are not a member of it: ask an ADMIN of the workspace"
         ))),
     }
 }
 
-/// Refuses a caller who has `needed` in no workspace.
+/// Refuses a caller who doesn't have `needed` in any workspace.
 pub(crate) fn needs_somewhere(caller: &Caller, needed: WorkspaceRole) -> Result<()> {
     if caller.may_somewhere(needed) {
         return Ok(());
     }
-    Err(Error::Forbidden(format!("this needs the role {needed} in a workspace: ask one of its ADMINs")))
+    Err(Error::Forbidden(format!("this needs the role {needed} in a workspace: ask an ADMIN of a workspace")))
 }
 
-/// Those of the named things that are known, in the order they were named, each once; with a workspace, only those of
-/// it. One in a workspace that the caller can't enter is forbidden, whether or not the list would show it.
+/// Returns the named ids that are known, without repetitions and in the order named. With a workspace, only those
+/// in it. An id in a workspace that the caller can't access is forbidden, even if the list would not contain it.
 pub(crate) fn readable<Id: Copy + Eq + Hash>(
     caller: &Caller,
     named: &[Id],
@@ -197,7 +197,7 @@ fn workspace_changed(changed: WorkspaceChanged) -> Result<()> {
         WorkspaceChanged::NotFound => Err(Error::NotFound(ResourceKind::Workspace)),
         WorkspaceChanged::InUse => Err(Error::Rule {
             code: "WORKSPACE_NOT_EMPTY",
-            message: "the workspace still holds buckets or repositories: move or delete them first"
+            message: "the workspace still contains buckets or repositories: move or delete them first"
                 .to_owned(),
         }),
     }
@@ -211,11 +211,11 @@ fn member_changed(changed: MemberChanged) -> Result<()> {
         MemberChanged::NotAMember => Err(Error::NotFound(ResourceKind::Member)),
         MemberChanged::AlreadyAMember => Err(Error::Rule {
             code: "ALREADY_A_MEMBER",
-            message: "this user is a member already: change the role instead".to_owned(),
+            message: "this user is already a member: change the role instead".to_owned(),
         }),
         MemberChanged::LastAdmin => Err(Error::Rule {
             code: "LAST_ADMIN",
-            message: "this is the workspace's last ADMIN: make another member its ADMIN first".to_owned(),
+            message: "this is the last ADMIN of the workspace: make another member an ADMIN first".to_owned(),
         }),
     }
 }

@@ -1,4 +1,4 @@
-//! Which buckets a repository may take, beside the ones that others hold.
+//! Which buckets a repository may use, given the buckets that other repositories use.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,106 +6,109 @@ use crate::id::{BucketId, RepoId};
 use crate::name::Name;
 use crate::repository::{Folder, RepositoryBucket, RepositoryMode};
 
-/// The most buckets of a repository.
+/// The maximum number of buckets in a repository.
 pub const MAX_BUCKETS: usize = 100;
-/// The most live keys of a repository.
+/// The maximum number of live keys of a repository.
 pub const MAX_KEYS: u32 = 100;
 
-/// A bucket's place in another live repository.
+/// A bucket that another live repository uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields without a comment speak for themselves")]
 pub struct Holding {
-    /// The bucket.
     pub bucket_id: BucketId,
-    /// The repository that holds it.
     pub repo_id: RepoId,
-    /// What people call that repository.
+    /// Name of that repository.
     pub repository: Name,
-    /// Its mode.
     pub mode: RepositoryMode,
-    /// Where in the bucket its objects lie.
+    /// Folder in the bucket that it uses.
     pub folder: Folder,
 }
 
-/// Why a repository can't have the buckets that it was given.
+/// Why a repository can't have the given buckets.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AttachmentRefused {
-    /// There is no such live bucket in the repository's workspace.
+    /// The repository's workspace has no such live bucket.
     #[error(
-        "there is no bucket {0} in the repository's workspace: register it there, or move it there first"
+        "one of the buckets is not in the repository's workspace: register it there, or move it there first"
     )]
     BucketNotFound(BucketId),
-    /// The bucket is named twice.
-    #[error("bucket {0} is given twice: give it once")]
+    /// The bucket is listed twice.
+    #[error("one of the buckets is listed twice: list it only once")]
     Repeated(BucketId),
-    /// Two buckets have the same name at their providers, which is what clients address them by.
+    /// Two buckets have the same name at their providers, by which clients address them.
     #[error(
-        "two of the buckets are called \"{bucket}\" at their providers, and clients address them by that name: put \
+        "two of the buckets are called \"{bucket}\" at their providers, and clients address buckets by that name: put \
          them into different repositories"
     )]
     SameName {
-        /// The name.
+        /// The name at the providers.
         bucket: String,
     },
-    /// A repository of mode MIRROR has no master.
+    /// A repository of mode MIRROR has no master bucket.
     #[error(
         "a repository of mode MIRROR needs a master: set \"master\": true for the bucket that clients write to"
     )]
     MasterMissing,
-    /// A repository of mode MIRROR has several masters.
+    /// A repository of mode MIRROR has several master buckets.
     #[error(
-        "a repository of mode MIRROR has one master, and {0} buckets are marked as one: keep one of the marks"
+        "a repository of mode MIRROR has one master, but {0} buckets are marked as master: mark only one of them"
     )]
     MastersMany(usize),
-    /// One of the two repositories is of mode MIRROR, which shares its buckets with no other.
+    /// One of the two repositories is of mode MIRROR, whose buckets can't be shared.
     #[error(
-        "bucket {bucket} is in the repository \"{repository}\" already, and a bucket of a repository of mode MIRROR \
-         may be in no other: take it out of there first, or choose another bucket"
+        "bucket {bucket} is already in the repository \"{repository}\", and a bucket of a repository of mode MIRROR can't \
+         be in another one: remove it from that repository, or choose another bucket"
     )]
     Mirrored {
-        /// The bucket.
+        /// The shared bucket.
         bucket: BucketId,
-        /// The other repository.
+        /// Name of the other repository.
         repository: String,
     },
-    /// The folder, one above it or one below it is used already.
-    #[error(
-        "{} uses {} {bucket}: choose a folder that is neither that one, nor above or below it",
-        repository.as_ref().map_or_else(|| "this repository".to_owned(), |name| format!("the repository \"{name}\"")),
-        if folder.is_empty() { "the whole of bucket".to_owned() } else { format!("the folder \"{folder}\" of bucket") }
-    )]
+    /// The folder, its parent or a subfolder is used already.
+    #[error("{}", match repository {
+        Some(name) if folder.is_empty() => format!(
+            "the repository \"{name}\" uses the whole bucket {bucket}: choose another bucket"
+        ),
+        Some(name) => format!(
+            "the repository \"{name}\" uses the folder \"{folder}\" of bucket {bucket}: choose a folder that is neither \
+             the same, nor its parent or a subfolder"
+        ),
+        None => "the same bucket is listed twice with overlapping folders: list it only once".to_owned(),
+    })]
     FolderUsed {
-        /// The bucket.
+        /// The bucket that is used.
         bucket: BucketId,
-        /// The other repository; `None` where it is the same one.
+        /// Name of the other repository; `None` if the folder is used by the same one.
         repository: Option<String>,
-        /// The folder that it uses; empty where it has the whole bucket.
+        /// Folder that it uses; empty for the whole bucket.
         folder: String,
     },
-    /// A bucket that is attached already would get another folder.
+    /// A bucket that is already attached would get another folder.
     #[error(
-        "the folder of bucket {0} can't be changed while it is attached: its objects would be out of reach; take the \
-         bucket out of the repository and attach it again"
+        "the folder of bucket {0} can't be changed while the bucket is attached, because its objects would become \
+         inaccessible: remove the bucket from the repository and attach it again"
     )]
     FolderChanged(BucketId),
 }
 
-/// The buckets that a repository is to have, and all that decides about them.
+/// The buckets that a repository is to have, and everything that decides whether it may.
 #[derive(Debug, Clone, Copy)]
 pub struct Attachment<'a> {
-    /// The repository's mode.
+    /// Mode of the repository.
     pub mode: RepositoryMode,
-    /// What it is to have.
+    /// The buckets that it is to have.
     pub wanted: &'a [RepositoryBucket],
-    /// What it has now; nothing where it is new.
+    /// The buckets that it has now; empty for a new repository.
     pub present: &'a [RepositoryBucket],
-    /// The live ones among the wanted buckets that are in the repository's workspace, by the name at their provider.
+    /// The wanted buckets that exist in the repository's workspace, with their names at the providers.
     pub known: &'a HashMap<BucketId, String>,
-    /// Who else holds wanted buckets.
+    /// The wanted buckets that other repositories use.
     pub held: &'a [Holding],
 }
 
 impl Attachment<'_> {
-    /// Whether the repository may have them.
+    /// Checks whether the repository may have the wanted buckets.
     pub fn check(&self) -> Result<(), AttachmentRefused> {
         check_marks(self.mode, self.wanted)?;
         self.check_known()?;
@@ -129,7 +132,7 @@ impl Attachment<'_> {
     }
 
     fn check_names(&self) -> Result<(), AttachmentRefused> {
-        // Whatever name a client uses, it reaches the one master.
+        // All names that clients use lead to the one master.
         if self.mode == RepositoryMode::Mirror {
             return Ok(());
         }
@@ -165,7 +168,7 @@ impl Attachment<'_> {
     }
 }
 
-/// What the list alone tells: each bucket once, and as many masters as the mode has.
+/// Checks what depends only on the list: each bucket at most once, and the number of masters that the mode needs.
 fn check_marks(mode: RepositoryMode, wanted: &[RepositoryBucket]) -> Result<(), AttachmentRefused> {
     let mut seen = HashSet::new();
     if let Some(attachment) = wanted.iter().find(|attachment| !seen.insert(attachment.bucket_id)) {

@@ -14,27 +14,28 @@ use super::validate::Validation;
 use crate::users::validated;
 use crate::{Control, Error, ResourceKind, Result};
 
-/// How many repositories a refusal names.
+/// How many repositories a refusal lists by name.
 const MOST_NAMES: usize = 5;
 
-/// A bucket that was changed.
+/// The result of changing a bucket.
 #[derive(Debug)]
 pub struct UpdatedBucket {
-    /// Its id.
+    /// The changed bucket.
     pub id: BucketId,
-    /// Its status: ONLINE where it was validated now, DISCONNECTED where location or secret changed unvalidated, else as
-    /// its nodes last reported.
+    /// ONLINE if the bucket was validated now, DISCONNECTED if location or secret changed without validation,
+    /// otherwise the status that its nodes last reported.
     pub status: Status,
-    /// The latency of the validation, or of the last probe, in milliseconds.
+    /// Latency of the validation, or else of the last probe, in milliseconds.
     pub latency_ms: Option<u64>,
-    /// What the validation found; none where nothing had to be validated, or it was skipped.
+    /// Result of the validation; `None` if none was needed or it was skipped.
     pub diagnosis: Option<Diagnosis>,
 }
 
 impl Control {
-    /// Changes a bucket. Changed credentials or configuration are validated first; if that fails, all stays.
+    /// Changes a bucket. Changed credentials or configuration are validated first, and nothing changes if that
+    /// fails.
     ///
-    /// Dropping the future before the store is asked leaves everything as it was.
+    /// Dropping the future before the store is called leaves everything unchanged.
     pub async fn update_bucket(
         &self,
         caller: &Caller,
@@ -103,8 +104,8 @@ impl Control {
             }
             BucketUpdated::SameNameInRepository => {
                 return Err(Error::NameTaken(format!(
-                    "another bucket called \"{}\" is in a repository with this one, and clients address them by that \
-                     name: take one of them out first",
+                    "this bucket and another one called \"{}\" are in the same repository, where clients address buckets by that \
+                     name: remove one of them from the repository first",
                     update.location.bucket
                 )));
             }
@@ -129,7 +130,8 @@ impl Control {
         Ok(UpdatedBucket { id: bucket.id, status, latency_ms, diagnosis })
     }
 
-    /// Deletes a bucket that no repository holds, softly: statistics stay, the sealed secret is destroyed at once.
+    /// Deletes a bucket that no repository uses. Its statistics are retained; its sealed secret is destroyed
+    /// immediately.
     pub async fn delete_bucket(&self, caller: &Caller, id: BucketId) -> Result<()> {
         self.reach_bucket(caller, id, WorkspaceRole::Write).await?;
         validated(caller)?;
@@ -143,8 +145,8 @@ impl Control {
         }
     }
 
-    /// Tells which repositories hold a bucket, and what can't be done with it meanwhile. They are of the bucket's
-    /// workspace, so whoever may change the bucket may know them.
+    /// A message that names the repositories that use a bucket. They are in the bucket's workspace, so a caller who
+    /// may change the bucket may also see their names.
     async fn in_use(&self, id: BucketId, what: &str) -> Result<String> {
         let holders = self.inner.store.repositories_of_buckets(&[id]).await?;
         let mut names: Vec<String> =
@@ -153,6 +155,6 @@ impl Control {
             names.push(format!("{} more", holders.len() - MOST_NAMES));
         }
         let names = if names.is_empty() { "a repository".to_owned() } else { names.join(", ") };
-        Ok(format!("the bucket can't {what} while it is used by {names}: take it out of there first"))
+        Ok(format!("the bucket can't {what} while it is used by {names}: remove it from there first"))
     }
 }

@@ -11,17 +11,17 @@ use super::validate::Validation;
 use crate::users::validated;
 use crate::{Control, Error, ResourceKind, Result};
 
-/// A bucket that was registered.
+/// The result of registering a bucket.
 #[derive(Debug)]
 pub struct CreatedBucket {
-    /// Its id.
+    /// The new bucket.
     pub id: BucketId,
-    /// What the validation found; none where it was skipped.
+    /// Result of the validation; `None` if it was skipped.
     pub diagnosis: Option<Diagnosis>,
 }
 
 impl Control {
-    /// The fields of a new bucket, if the caller may register one in its workspace.
+    /// Returns the fields of a new bucket if the caller may register one in its workspace.
     async fn may_create_bucket(&self, caller: &Caller, input: &BucketInput) -> Result<NewBucketFields> {
         let fields = input.read_new()?;
         self.enter(caller, fields.workspace_id, WorkspaceRole::Write).await?;
@@ -29,14 +29,15 @@ impl Control {
         Ok(fields)
     }
 
-    /// Whether the caller may register this bucket, apart from its name, the quota and what a node finds.
+    /// Checks whether the caller may register this bucket. Ignores its name, the quota and the outcome of a
+    /// validation.
     pub async fn authorize_bucket(&self, caller: &Caller, input: &BucketInput) -> Result<()> {
         self.may_create_bucket(caller, input).await.map(|_| ())
     }
 
-    /// Registers a bucket: role, fields, name and quota first, then a validation through a node, then the store.
+    /// Registers a bucket: checks role, fields, name and quota, has a node validate the bucket, and stores it.
     ///
-    /// Dropping the future before the store is asked leaves nothing behind; from then on the transaction decides.
+    /// Dropping the future before the store is called leaves nothing behind. After that, the transaction decides.
     pub async fn create_bucket(&self, caller: &Caller, input: &BucketInput) -> Result<CreatedBucket> {
         let fields = self.may_create_bucket(caller, input).await?;
         if self.inner.store.bucket_name_taken(caller.org_id, &fields.name, None).await? {
@@ -93,6 +94,6 @@ impl Control {
 
 pub(super) fn name_taken(name: &str) -> Error {
     Error::NameTaken(format!(
-        "a bucket named \"{name}\" is registered in this organization already (letter case doesn't count): choose another name"
+        "this organization already has a bucket named \"{name}\" (upper and lower case are the same): choose another name"
     ))
 }

@@ -1,8 +1,9 @@
-//! Delegated access: the node takes on a role or a service account of the bucket's owner, so nobody hands a key over.
+//! Delegated access: the node assumes a role or a service account of the bucket's owner, so no key is handed over.
 //!
-//! Nodes that serve several organizations are the "confused deputy" that AWS warns of: whoever guesses the name of
-//! another's role could have the node open it. AWS's answer is the external id: the role's trust policy asks for it,
-//! and it is ours to give, one for each organization. Google has no such thing, so there a shared node is refused.
+//! Nodes that serve several organizations are the "confused deputy" that AWS warns of: anyone who guesses the name
+//! of someone else's role could make the node use it. AWS's remedy is the external id, which the role's trust
+//! policy requires. Bucketry assigns it, one per organization. Google has no equivalent, so shared nodes are
+//! refused there.
 
 use bucketry_model::bucket::{Bucket, BucketLocation, StorageType};
 use bucketry_model::id::OrgId;
@@ -16,10 +17,10 @@ use super::stored_secret::moved;
 use crate::workspaces::needs;
 use crate::{Control, Error, ResourceKind, Result};
 
-/// What every external id begins with, so that people recognise it in a trust policy.
+/// The prefix of every external id, so that people recognise it in a trust policy.
 const PREFIX: &str = "bucketry-";
 
-/// Whether a key is the name of a role: `arn:aws:iam::123456789012:role/name`, in any partition.
+/// Whether a key is the ARN of a role: `arn:aws:iam::123456789012:role/name`, in any partition.
 pub(super) fn is_role_arn(key: &str) -> bool {
     key.starts_with("arn:") && key.contains(":role/")
 }
@@ -28,12 +29,12 @@ pub(super) fn is_role(location: &BucketLocation) -> bool {
     location.storage_type == StorageType::S3 && location.key.as_deref().is_some_and(is_role_arn)
 }
 
-/// A Google service account to take on is named without any secret.
+/// Whether access is by a Google service account that the node impersonates: it is named without a secret.
 fn is_impersonation(location: &BucketLocation, has_secret: bool) -> bool {
     location.storage_type == StorageType::Gcs && location.key.is_some() && !has_secret
 }
 
-/// The trust policy that lets the nodes, and through them this organization only, take a role on.
+/// A trust policy that lets the nodes assume a role, and only on behalf of this organization.
 fn trust_policy(external_id: &str) -> String {
     serde_json::json!({
         "Version": "2012-10-17",
@@ -50,14 +51,15 @@ fn trust_policy(external_id: &str) -> String {
 fn foreign_external_id(own: &str) -> Error {
     let policy = trust_policy(own);
     let message = format!(
-        "must be empty or this organization's external id, {own}, where the key is a role: an id that others can choose, \
-         too, would let them use the role. Let the role's trust policy be {policy}"
+        "must be empty or this organization's external id, {own}, because the key is a role: with an id that others can \
+         choose too, they could use the role. Use this trust policy for the role: {policy}"
     );
     Error::field("secret", message)
 }
 
 impl Control {
-    /// The external id that roles of the organization must ask for: made at the first need, and the same ever after.
+    /// The external id that the organization's roles must require. It is created when first needed and never
+    /// changes.
     pub async fn aws_external_id(&self, org_id: OrgId) -> Result<String> {
         use std::fmt::Write as _;
         let random: [u8; 20] = self.inner.environment.random()?;
@@ -70,7 +72,8 @@ impl Control {
         id.ok_or(Error::NotFound(ResourceKind::Organization))
     }
 
-    /// A new bucket's secret, with the rules of delegated access applied: the external id for a role, and only that.
+    /// A new bucket's secret under the rules of delegated access: for a role, it is the external id and nothing
+    /// else.
     pub(super) async fn delegated_secret(
         &self,
         caller: &Caller,
@@ -92,7 +95,7 @@ impl Control {
         Ok(secret)
     }
 
-    /// The same for the changes of a bucket.
+    /// Like [`Self::delegated_secret`], for changes to a bucket.
     pub(super) async fn delegated_changes(
         &self,
         caller: &Caller,
@@ -115,7 +118,7 @@ impl Control {
                 own.map_or(SecretInput::Clear, SecretInput::Replace)
             }
             (false, SecretInput::Keep) if was_role => {
-                return Err(Error::field("secret", "must be sent where the key is no role any more"));
+                return Err(Error::field("secret", "is required, because the key is no longer a role"));
             }
             (false, secret) => secret,
         };
@@ -135,8 +138,9 @@ impl Control {
         Ok(LocationChanges { location, secret })
     }
 
-    /// Whether the caller may have the nodes take on an identity for a bucket. No secret is entered for that, so nothing
-    /// is proven by it: it must not open what belongs to a workspace in which the caller may change nothing.
+    /// Refuses an identity that the caller may not have the nodes assume for a bucket. The caller enters no secret
+    /// and so proves nothing: the identity must not open a bucket in a workspace where the caller has no write
+    /// access.
     async fn may_take_on(&self, caller: &Caller, location: &BucketLocation) -> Result<()> {
         let key = location.key.as_deref().unwrap_or_default();
         let sharing = self
@@ -154,15 +158,15 @@ impl Control {
         if opens_others {
             return Err(Error::field(
                 "key",
-                "names an identity that the nodes take on without a secret, and it, or this `bucket`, is used by a \
-                 workspace in which you need the role WRITE for that: ask somebody who has it in both, or enter an \
+                "names an identity that nodes assume without a secret, and this identity or this `bucket` is used by a \
+                 workspace in which you don't have the role WRITE: ask somebody who has it in both workspaces, or enter an \
                  access key of your own",
             ));
         }
         Ok(())
     }
 
-    /// Whether the organization's nodes may take service accounts on: they are its own, or there is nobody else.
+    /// Refuses service accounts unless the nodes belong to the organization or serve no other one.
     async fn may_impersonate(&self, org_id: OrgId) -> Result<()> {
         let nodes = self.known_nodes().await?;
         let shared = nodes.iter().any(|node| serves(node, org_id) && node.org_id.is_none());
@@ -171,8 +175,8 @@ impl Control {
         }
         Err(Error::field(
             "secret",
-            "is required: this deployment's nodes serve several organizations, and any of them could name a service \
-             account that trusts the nodes. Send the service account's key",
+            "is required, because the nodes of this deployment serve several organizations, and each of them could name a \
+             service account that trusts the nodes: send the service account's key",
         ))
     }
 }

@@ -1,4 +1,4 @@
-//! What people send about a bucket, and the reading of it. Every wrong field is told, not just the first.
+//! Reads the fields of a bucket from a request, and reports every wrong field, not just the first.
 
 use bucketry_model::bucket::{BucketLocation, StorageType, check_bucket_name, limits};
 use bucketry_model::credential::{AwsSession, credential_expiry};
@@ -14,36 +14,31 @@ use super::stored_secret::{moved, must_be_sent_again};
 use crate::error::{Error, FieldError, ResourceKind, Result};
 use crate::ids::read_id;
 
-/// The fields of a bucket as they were sent. `None` is a field that was absent; empty texts mean absent on creation.
-/// On update they clear an endpoint, a region, and a key or secret that the bucket can be opened without; a key or
-/// secret that it needs stays as it is, because forms that show none send it empty.
+/// The fields of a bucket as sent. `None` is an absent field. On creation, empty text means absent too. On update,
+/// empty text clears an endpoint or a region, and a key or secret that the bucket can be opened without. A key or
+/// secret that it needs is left unchanged, because forms that don't show it send it empty.
 #[derive(Debug, Clone, Default)]
+#[allow(missing_docs, reason = "the fields are those of the request")]
 pub struct BucketInput {
-    /// What people call it.
     pub name: Option<String>,
-    /// Its name at the provider.
+    /// Name at the provider.
     pub bucket: Option<String>,
-    /// The provider's protocol.
     pub storage_type: Option<StorageType>,
-    /// Access key id, role ARN, client e-mail, account name.
+    /// Access key id, role ARN, client e-mail address or account name.
     pub key: Option<String>,
-    /// The secret.
     pub secret: Option<Secret>,
-    /// The provider's region.
     pub region: Option<String>,
-    /// The provider's address.
     pub endpoint: Option<String>,
-    /// The workspace.
     pub workspace_id: Option<String>,
-    /// A stored provider key to use instead of key and secret.
+    /// Id of a stored provider key, to use instead of key and secret.
     pub api_key_uuid: Option<String>,
-    /// Whether to store it without a validation.
+    /// Store the bucket without a validation.
     pub skip_validation: bool,
     /// Which checks the validation makes.
     pub scope: CheckScope,
 }
 
-/// A new bucket's fields, read.
+/// The parsed fields of a new bucket.
 #[derive(Debug)]
 pub(super) struct NewBucketFields {
     pub(super) name: Name,
@@ -52,7 +47,7 @@ pub(super) struct NewBucketFields {
     pub(super) secret: Option<Secret>,
 }
 
-/// What was sent about the secret of an existing bucket.
+/// What an update does with the stored secret.
 #[derive(Debug)]
 pub(super) enum SecretInput {
     Keep,
@@ -60,20 +55,20 @@ pub(super) enum SecretInput {
     Clear,
 }
 
-/// Changes of a location, read. What is `None` stays.
+/// The parsed changes to a bucket: its complete new location, and what happens to the secret.
 #[derive(Debug)]
 pub(super) struct LocationChanges {
     pub(super) location: BucketLocation,
     pub(super) secret: SecretInput,
 }
 
-/// Texts that are empty after trimming mean "absent".
+/// The trimmed text; `None` if it is absent or empty.
 fn present(text: Option<&String>) -> Option<&str> {
     text.map(|text| text.trim()).filter(|text| !text.is_empty())
 }
 
 impl BucketInput {
-    /// Reads the fields of a new bucket.
+    /// Parses the fields of a new bucket.
     pub(super) fn read_new(&self) -> Result<NewBucketFields> {
         let mut wrong = Vec::new();
         let name = match &self.name {
@@ -114,17 +109,17 @@ impl BucketInput {
         }
     }
 
-    /// Reads the name, where one was sent.
+    /// Parses the name, if one was sent.
     pub(super) fn read_name(&self) -> Result<Option<Name>> {
         self.name.as_deref().map(Name::parse).transpose().map_err(|why| Error::field("name", why))
     }
 
-    /// Reads the workspace, where one was sent.
+    /// Parses the workspace, if one was sent.
     pub(super) fn read_workspace(&self) -> Result<Option<WorkspaceId>> {
         read_id(self.workspace_id.as_deref(), ResourceKind::Workspace)
     }
 
-    /// Reads what was sent over an existing location and secret.
+    /// Applies the sent fields to an existing location and secret.
     pub(super) fn read_changes(&self, stored: &BucketLocation, has_secret: bool) -> Result<LocationChanges> {
         let mut wrong = Vec::new();
         let mut location = stored.clone();
@@ -157,7 +152,7 @@ impl BucketInput {
             SecretInput::Clear => false,
         };
         let moved = moved(stored, &location);
-        // Where a key becomes a role, the organization's external id takes the place of the stored secret.
+        // If the key becomes a role, the organization's external id replaces the stored secret.
         let is_used =
             has_secret && matches!(secret, SecretInput::Keep) && (is_role(stored) || !is_role(&location));
         if is_used && !moved.is_empty() && !wrong.iter().any(|error| error.field == "secret") {
@@ -174,7 +169,7 @@ impl BucketInput {
         if wrong.is_empty() { Ok(LocationChanges { location, secret }) } else { Err(Error::Invalid(wrong)) }
     }
 
-    /// Reads key and secret over those of the stored location, which the others of its fields were read over already.
+    /// Applies the sent key and secret. The other fields of `location` have been applied already.
     fn read_credentials(
         &self,
         location: &mut BucketLocation,
@@ -190,7 +185,7 @@ impl BucketInput {
         let stored_key = std::mem::take(&mut location.key);
         let emptied = sent_key.is_none() && self.key.is_some() && needs_no_key(location, &secret, has_secret);
         location.key = match &secret {
-            // A temporary access key brings its name along; one that was sent beside it is checked against it.
+            // The document of a temporary access key contains its id. An id that was sent as well must match it.
             SecretInput::Replace(secret) => {
                 take_session_key(location.storage_type, sent_key.flatten(), secret, wrong)
             }
@@ -212,26 +207,26 @@ impl BucketInput {
         let own = present(self.key.as_ref()).is_some()
             || self.secret.as_ref().is_some_and(|secret| !secret.is_empty());
         let message = if own {
-            "must not be given together with key or secret"
+            "can't be combined with key or secret"
         } else {
-            "names no provider key of this workspace: give key and secret instead"
+            "is not a provider key of this workspace: send key and secret instead"
         };
         wrong.push(FieldError::new("apiKeyUuid", message));
     }
 }
 
-/// Whether a bucket can be opened without a key beside what its secret becomes.
+/// Whether the bucket can be opened without a key, given its new secret.
 fn needs_no_key(location: &BucketLocation, secret: &SecretInput, has_secret: bool) -> bool {
     location.storage_type == StorageType::Gcs
         && match secret {
-            // The whole JSON of a service account's key names the account.
+            // The JSON of a service account's key contains the account.
             SecretInput::Replace(secret) => secret.expose().trim_start().starts_with('{'),
             SecretInput::Clear => location.endpoint.is_some(),
             SecretInput::Keep => !has_secret && location.endpoint.is_some(),
         }
 }
 
-/// Whether a bucket can be opened without a secret: by what the node is itself, or by anybody.
+/// Whether the bucket can be opened without a secret: with the node's own identity, or anonymously.
 fn needs_no_secret(location: &BucketLocation) -> bool {
     let key = location.key.as_deref();
     match location.storage_type {
@@ -266,7 +261,7 @@ fn read_key(text: &str, wrong: &mut Vec<FieldError>) -> Option<String> {
     } else if text.bytes().all(|b| b.is_ascii_graphic()) {
         return Some(text.to_owned());
     } else {
-        wrong.push(FieldError::new("key", "must be visible ASCII characters without spaces"));
+        wrong.push(FieldError::new("key", "must consist of visible ASCII characters without spaces"));
     }
     None
 }
@@ -277,11 +272,11 @@ fn read_region(text: &str, wrong: &mut Vec<FieldError>) -> Option<String> {
     {
         return Some(text.to_owned());
     }
-    wrong.push(FieldError::new("region", "must be letters, digits, '-' and '_', at most 128 of them"));
+    wrong.push(FieldError::new("region", "must consist of at most 128 letters, digits, '-' and '_'"));
     None
 }
 
-/// White space around a pasted secret is never part of it.
+/// Reads a secret. White space around a pasted secret isn't part of it.
 fn read_secret(secret: &Secret, wrong: &mut Vec<FieldError>) -> Option<Secret> {
     let text = secret.expose().trim();
     if text.is_empty() {
@@ -298,7 +293,7 @@ fn read_secret(secret: &Secret, wrong: &mut Vec<FieldError>) -> Option<Secret> {
     Some(Secret::new(text))
 }
 
-/// A temporary access key comes as one document with its secret, so its name needn't be sent beside it.
+/// The key id. A temporary access key is one document that contains its id, so the id needn't be sent as well.
 fn take_session_key(
     storage_type: StorageType,
     key: Option<String>,
@@ -308,8 +303,8 @@ fn take_session_key(
     match AwsSession::read(secret).filter(|_| storage_type == StorageType::S3) {
         None => key,
         Some(Err(_)) => {
-            let message = "begins like the JSON of a temporary access key and isn't a whole one: paste all that \
-                           `aws sts` or `aws configure export-credentials` printed";
+            let message = "looks like the JSON of a temporary access key but is incomplete: paste everything that `aws sts` \
+                           or `aws configure export-credentials` printed";
             wrong.push(FieldError::new("secret", message));
             key
         }
@@ -317,18 +312,18 @@ fn take_session_key(
             read_key(&session.access_key, wrong)
         }
         Some(Ok(_)) => {
-            wrong.push(FieldError::new("key", "must be the secret's AccessKeyId, or be left out"));
+            wrong.push(FieldError::new("key", "must be the AccessKeyId of the secret, or be left out"));
             key
         }
     }
 }
 
-/// When a secret ends, where it tells.
+/// When a secret expires, if it contains that time.
 pub(super) fn expiry(location: &BucketLocation, secret: &Secret) -> Option<Timestamp> {
     credential_expiry(location.storage_type, secret).map(|expiry| expiry.at)
 }
 
-/// Which of key and secret a storage type can't do without.
+/// Reports a key or secret that the storage type requires and that is missing.
 fn check_credentials(
     storage_type: StorageType,
     key: Option<&str>,
@@ -339,21 +334,21 @@ fn check_credentials(
     let already = |field: &str, wrong: &[FieldError]| wrong.iter().any(|error| error.field == field);
     let (key_is, secret_is) = match storage_type {
         StorageType::S3 if key.is_some_and(is_role_arn) => return,
-        StorageType::S3 => ("is required: the access key id", Some("is required: the secret access key")),
+        StorageType::S3 => ("is required (the access key id)", Some("is required (the secret access key)")),
         StorageType::Gcs if has_secret => return,
-        // Emulators ask nobody who they are, and neither do public buckets behind an address of their own.
+        // Emulators check no credentials, and neither do public buckets at a custom endpoint.
         StorageType::Gcs if key.is_none() && has_endpoint => return,
         StorageType::Gcs => {
             if key.is_some_and(|key| !key.contains('@')) && !already("key", wrong) {
-                let message = "must be a service account's e-mail address where no secret is given: the node takes \
-                               that account on";
+                let message = "must be the e-mail address of a service account, which the node impersonates, because no secret \
+                               is given";
                 wrong.push(FieldError::new("key", message));
             }
-            ("is required: the service account's e-mail address", None)
+            ("is required (the e-mail address of the service account)", None)
         }
         StorageType::Blob => {
-            let secret_is = "is required: the account key, a SAS token, or the JSON of an Entra application";
-            ("is required: the storage account's name", Some(secret_is))
+            let secret_is = "is required (the account key, a SAS token, or the JSON of an Entra application)";
+            ("is required (the name of the storage account)", Some(secret_is))
         }
     };
     if key.is_none() && !already("key", wrong) {
@@ -450,7 +445,7 @@ mod tests {
                 BucketInput { endpoint: Some("https://elsewhere.example".into()), ..BucketInput::default() };
             assert_eq!(wrong_fields(input.read_changes(&stored, true)), ["secret"], "{storage_type}");
             let huge = BucketInput { secret: Some(Secret::new("x".repeat(40_000))), ..input.clone() };
-            assert_eq!(wrong_fields(huge.read_changes(&stored, true)), ["secret"], "told once");
+            assert_eq!(wrong_fields(huge.read_changes(&stored, true)), ["secret"], "reported once");
             let again = BucketInput { secret: Some(Secret::new("sv=1&sig=x")), ..input };
             assert!(again.read_changes(&stored, true).is_ok(), "{storage_type}");
         }
@@ -471,13 +466,13 @@ mod tests {
         };
         let account = google(Some("a@p.iam.gserviceaccount.com"), None);
         let delegated = read(&account, None, Some(""), true);
-        assert!(matches!(delegated.secret, SecretInput::Clear), "the node takes the account on");
+        assert!(matches!(delegated.secret, SecretInput::Clear), "the node impersonates the account");
         assert!(
             matches!(read(&account, None, Some(""), false).secret, SecretInput::Keep),
             "nothing to clear"
         );
         let json = read(&account, Some(""), Some("{\"client_email\": \"b@p\"}"), true);
-        assert_eq!(json.location.key, None, "the document names the account");
+        assert_eq!(json.location.key, None, "the document contains the account");
         assert_eq!(read(&account, Some(""), Some("-----BEGIN"), true).location.key, account.key);
         let hmac = google(Some("GOOG1EXAMPLE"), None);
         assert!(matches!(read(&hmac, Some(""), Some(""), true).secret, SecretInput::Keep));

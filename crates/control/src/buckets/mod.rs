@@ -1,4 +1,4 @@
-//! Registered buckets: the heart of the registry.
+//! Registered buckets.
 
 mod change;
 mod create;
@@ -27,12 +27,12 @@ use bucketry_model::role::{Caller, WorkspaceRole};
 use crate::workspaces::{needs, readable};
 use crate::{Control, Error, ResourceKind, Result};
 
-/// The most buckets that can be asked for by name at once.
+/// The maximum number of buckets that a request can name.
 const MOST_IDS: usize = 1_000;
 
 impl Control {
-    /// The bucket, if the caller has at least `needed` in its workspace: another organization's doesn't exist, and
-    /// one of the own organization that the caller can't enter is forbidden.
+    /// Returns the bucket if the caller has at least `needed` in its workspace. A bucket of another organization is
+    /// not found; one of the caller's organization without access is forbidden.
     pub(crate) async fn reach_bucket(
         &self,
         caller: &Caller,
@@ -45,8 +45,9 @@ impl Control {
         Ok(bucket)
     }
 
-    /// Those of the named buckets that there are or were, in the order they were named, each once; with a workspace,
-    /// only those of it. Unknown ones are left out, and one in a workspace that the caller can't enter is forbidden.
+    /// Returns the named buckets that exist or existed, without repetitions and in the order named. With a
+    /// workspace, only those in it. Unknown ids are left out; a bucket in a workspace that the caller can't access
+    /// is forbidden.
     pub(crate) async fn named_buckets(
         &self,
         caller: &Caller,

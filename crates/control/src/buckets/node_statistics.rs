@@ -1,4 +1,4 @@
-//! What nodes report of many buckets at once: how each is now, and how it was by day.
+//! What nodes report about many buckets at once: their current state, and their state by day.
 
 use std::collections::HashMap;
 
@@ -15,68 +15,68 @@ use jiff::Timestamp;
 use super::selection::{BucketSelection, SelectedPage};
 use crate::{Control, Error, Result};
 
-/// The longest range, in days: with the last day, a year.
+/// The longest range, in days: a year and one day.
 const MOST_DAYS: i64 = 366;
-/// The range where no first day is given, in days.
+/// The default length of a range, in days.
 const USUAL_DAYS: i64 = 30;
-/// How many days of buckets are read at once, at most; there are as many records as nodes for each.
+/// How many days of buckets are read at once, at most. Each has one record per node.
 const BUCKET_DAYS_AT_ONCE: i64 = 10_000;
 /// How many buckets are read at once, at most.
 const BUCKETS_AT_ONCE: i64 = 100;
 
-/// How one node last saw a bucket.
+/// A bucket's state as one node last saw it.
 #[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "the undocumented field is the id of the node")]
 pub struct NodeState {
-    /// The node.
     pub node_id: NodeId,
-    /// The status, DISCONNECTED where the node has fallen silent.
+    /// DISCONNECTED if the node has fallen silent.
     pub status: Status,
-    /// When the node probed it last.
+    /// When the node last probed the bucket.
     pub last_updated: Timestamp,
-    /// The latency of the last successful probe, in milliseconds.
+    /// Latency of the last successful probe, in milliseconds.
     pub latency_ms: Option<u32>,
 }
 
-/// A bucket as its nodes last saw it.
+/// A bucket's state as its nodes last saw it.
 #[derive(Debug, Clone)]
 pub struct BucketStates {
-    /// Which bucket, and where the list stands with it.
+    /// The bucket, and the list's position at it.
     pub position: PageStart,
-    /// One for each node that has reported on it, by node name.
+    /// One entry per node that has reported on the bucket, by node name.
     pub nodes: Vec<NodeState>,
 }
 
-/// A bucket's day as one node saw it.
+/// One day of a bucket as one node saw it.
 #[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "the undocumented field is the id of the node")]
 pub struct NodeDayRow {
-    /// The node.
     pub node_id: NodeId,
-    /// The version that the node runs.
+    /// The Bucketry version that the node runs.
     pub version: String,
-    /// The UTC day.
+    /// In UTC.
     pub day: Day,
-    /// The share of the observed time in which the bucket was online, in percent.
+    /// Share of the observed time in which the bucket was online, in percent.
     pub online_percent: f64,
-    /// The mean latency of the successful probes, in milliseconds.
+    /// Mean latency of the successful probes, in milliseconds.
     pub latency_ms: f64,
-    /// The status after the day's last probe, DISCONNECTED where the node has fallen silent since.
+    /// Status after the day's last probe; DISCONNECTED if the node has fallen silent since.
     pub status: Status,
 }
 
-/// A bucket's days as its nodes saw them.
+/// Days of a bucket as its nodes saw them.
 #[derive(Debug, Clone)]
 pub struct BucketDays {
-    /// Which bucket, and where the list stands with it.
+    /// The bucket, and the list's position at it.
     pub position: PageStart,
-    /// Where it is; of a deleted one, where it was last.
+    /// Location of the bucket; the last one if it was deleted.
     pub location: BucketLocation,
-    /// Whose storage it is.
+    /// Provider, recognised from the location.
     pub provider: Provider,
     /// Newest day first, then by node name.
     pub days: Vec<NodeDayRow>,
 }
 
-/// Days of buckets that their caller may read.
+/// A range of days of buckets that the caller may read.
 #[derive(Debug, Clone)]
 pub struct NodeStatistics {
     selection: BucketSelection,
@@ -85,7 +85,7 @@ pub struct NodeStatistics {
 }
 
 impl NodeStatistics {
-    /// How many buckets a page may hold: the more days, the fewer.
+    /// The maximum number of buckets per page. More days mean fewer buckets.
     pub fn most_buckets(&self) -> u32 {
         let days = self.last.number() - self.first.number() + 1;
         let most = (BUCKET_DAYS_AT_ONCE / days.max(1)).clamp(1, BUCKETS_AT_ONCE);
@@ -94,8 +94,8 @@ impl NodeStatistics {
 }
 
 impl Control {
-    /// A page of the selected buckets as their nodes last saw them. Deleted buckets are not among them: nodes no longer
-    /// report on them.
+    /// Returns a page of the selected buckets as their nodes last saw them. Deleted buckets are left out, because
+    /// nodes no longer report on them.
     pub async fn bucket_states(
         &self,
         selection: &BucketSelection,
@@ -129,7 +129,7 @@ impl Control {
         }
     }
 
-    /// Opens the selected buckets' days from `first` to `last`, both included: thirty days up to today where not given.
+    /// Selects the days from `first` to `last`, both included. The default is the last thirty days up to today.
     pub fn node_statistics(
         &self,
         selection: BucketSelection,
@@ -140,7 +140,7 @@ impl Control {
         Ok(NodeStatistics { selection, first, last })
     }
 
-    /// A page of days, bucket by bucket. `limit` counts buckets, and must not exceed what the statistics say.
+    /// Returns a page of days, bucket by bucket. `limit` counts buckets, up to [`NodeStatistics::most_buckets`].
     pub async fn bucket_days(
         &self,
         statistics: &NodeStatistics,
@@ -217,7 +217,7 @@ fn days_of(records: Vec<NodeDayRecord>, nodes: &HashMap<NodeId, Node>, now: Time
     known.into_iter().map(row).collect()
 }
 
-/// First and last day.
+/// The first and the last day, with defaults applied.
 fn range(first: Option<Day>, last: Option<Day>, today: Day) -> Result<(Day, Day)> {
     let last = last.unwrap_or(today);
     let first = first.unwrap_or_else(|| Day::from_number(last.number() - USUAL_DAYS + 1));

@@ -1,4 +1,4 @@
-//! Reading buckets and their present status.
+//! Reads buckets with their current status.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -15,44 +15,44 @@ use jiff::Timestamp;
 
 use crate::{Control, Result};
 
-/// A bucket with what is known of it now.
+/// A bucket with its current state.
 #[derive(Debug, Clone)]
 pub struct BucketView {
-    /// The bucket; its sealed secret is never filled here.
+    /// The bucket, without its sealed secret.
     pub bucket: Bucket,
     /// Whether a secret is stored.
     pub has_secret: bool,
-    /// Its status, folded over its nodes.
+    /// Combined from the statuses of its nodes.
     pub status: Status,
-    /// When a node last probed it.
+    /// When a node last probed the bucket.
     pub last_status_at: Option<Timestamp>,
-    /// The lowest latency that a node reaches it with, in milliseconds, where one does.
+    /// Lowest latency among the nodes that reach the bucket, in milliseconds; `None` if none does.
     pub latency_ms: Option<u32>,
-    /// Whose storage it is.
+    /// Provider, recognised from the location.
     pub provider: Provider,
-    /// The repositories that hold it, oldest first.
+    /// Repositories that use the bucket, oldest first.
     pub repositories: Vec<RepositoryOfBucket>,
-    /// Why it is OFFLINE, as the first node that says so tells it; none where it isn't.
+    /// Why the bucket is OFFLINE, from the first node that reports it so; `None` for other statuses.
     pub last_error: Option<ProbeFailure>,
 }
 
-/// What one node says of a bucket, as worth now.
+/// One node's current status for a bucket.
 #[derive(Debug, Clone)]
 pub struct NodeStatusView {
-    /// The node.
+    /// The node that reported.
     pub node: Node,
-    /// Its word: DISCONNECTED where it has fallen silent.
+    /// DISCONNECTED if the node has fallen silent.
     pub status: Status,
-    /// The latency of its last successful probe, in milliseconds.
+    /// Latency of the last successful probe, in milliseconds.
     pub latency_ms: Option<u32>,
-    /// When it probed last.
+    /// When the node last probed the bucket.
     pub last_updated: Timestamp,
-    /// Why it says OFFLINE.
+    /// Why the node reports OFFLINE; `None` for other statuses.
     pub last_error: Option<ProbeFailure>,
 }
 
-/// Stands for everything that an answer about an organization's buckets depends on: while it is the same, so is
-/// the answer.
+/// A value that changes whenever a response about an organization's buckets could change. As long as it is the
+/// same, a cached response is valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Generation {
     stored: u64,
@@ -60,9 +60,9 @@ pub struct Generation {
 }
 
 impl Control {
-    /// A page of the buckets that the caller may see, newest first; only those of one workspace if given.
+    /// Returns a page of the buckets that the caller may see, newest first, optionally limited to one workspace.
     ///
-    /// A workspace of another organization doesn't exist, and one that the caller can't enter is forbidden.
+    /// A workspace of another organization is not found; one that the caller can't access is forbidden.
     pub async fn list_buckets(
         &self,
         caller: &Caller,
@@ -76,7 +76,7 @@ impl Control {
         self.views_of(page).await
     }
 
-    /// Listed buckets with what is known of them now.
+    /// Adds the current state to listed buckets.
     pub(crate) async fn views_of(&self, listed: Vec<ListedBucket>) -> Result<Vec<BucketView>> {
         let now = self.inner.environment.now();
         let nodes = self.known_nodes().await?;
@@ -102,8 +102,8 @@ impl Control {
         Ok(holders)
     }
 
-    /// Like [`Self::list_buckets`], but only those that a new repository may take: the ones that no repository of
-    /// mode MIRROR holds.
+    /// Like [`Self::list_buckets`], limited to buckets that a new repository can use: those that aren't in a
+    /// repository of mode MIRROR.
     pub async fn available_buckets(
         &self,
         caller: &Caller,
@@ -117,7 +117,7 @@ impl Control {
         self.views_of(page).await
     }
 
-    /// One bucket.
+    /// Returns one bucket.
     pub async fn bucket(&self, caller: &Caller, id: BucketId) -> Result<BucketView> {
         let mut bucket = self.reach_bucket(caller, id, WorkspaceRole::Read).await?;
         let words = self.status_of(id).await?;
@@ -135,7 +135,7 @@ impl Control {
         })
     }
 
-    /// What each node says of a bucket now, by node name.
+    /// Returns the current status of a bucket at each node, by node name.
     pub async fn bucket_status(&self, caller: &Caller, id: BucketId) -> Result<Vec<NodeStatusView>> {
         self.reach_bucket(caller, id, WorkspaceRole::Read).await?;
         self.status_of(id).await
@@ -157,7 +157,7 @@ impl Control {
         Ok(words.into_iter().map(view).collect())
     }
 
-    /// Stands for everything that the caller's lists depend on.
+    /// The current generation of the caller's lists.
     pub async fn bucket_generation(&self, caller: &Caller) -> Result<Generation> {
         let now = self.inner.environment.now();
         let stored = self.inner.store.bucket_generation(caller.org_id).await?;
@@ -168,7 +168,7 @@ impl Control {
         Ok(Generation { stored, connected: hasher.finish() })
     }
 
-    /// What the caller may see, cut down to one workspace if given.
+    /// What the caller may see, optionally limited to one workspace.
     pub async fn visible(&self, caller: &Caller, workspace: Option<WorkspaceId>) -> Result<Visibility> {
         match workspace {
             None => Ok(caller.visibility()),
@@ -184,7 +184,7 @@ fn reached_in(words: impl Iterator<Item = (Status, Option<u32>)>) -> Option<u32>
     words.filter(|(status, _)| *status == Status::Online).filter_map(|(_, latency)| latency).min()
 }
 
-/// Why a bucket is OFFLINE, from the nodes that say so.
+/// Why a bucket is OFFLINE, from the first node that reports it so.
 fn reason<'w>(
     status: Status,
     mut words: impl Iterator<Item = (Status, Option<&'w ProbeFailure>)>,

@@ -1,4 +1,4 @@
-//! Which buckets a statistic is about: all that the caller may see, or those that are named.
+//! The buckets of a statistic: all that the caller may see, or those that the request names.
 
 use bucketry_model::id::{BucketId, OrgId, WorkspaceId};
 use bucketry_model::role::{Caller, Visibility};
@@ -7,7 +7,7 @@ use bucketry_store::bucket::{BucketQuery, PageStart};
 
 use crate::{Control, Result};
 
-/// Buckets whose statistics their caller may read.
+/// Buckets whose statistics the caller may read.
 #[derive(Debug, Clone)]
 pub struct BucketSelection {
     pub(super) org_id: OrgId,
@@ -16,22 +16,22 @@ pub struct BucketSelection {
 
 #[derive(Debug, Clone)]
 enum Which {
-    /// Live buckets, newest first.
+    /// Existing buckets, newest first.
     Visible(Visibility),
-    /// Buckets in the order they were named, deleted ones too: their statistics are retained.
+    /// Buckets in the order named. Deleted ones are included, because their statistics are retained.
     Named(Vec<BucketId>),
 }
 
 /// A page of a selection.
 pub(super) enum SelectedPage<'a> {
-    /// To be listed by the store.
+    /// The store lists these.
     Listed(BucketQuery),
-    /// These.
+    /// These buckets.
     Named(&'a [BucketId]),
 }
 
 impl BucketSelection {
-    /// At most `limit` buckets after a place.
+    /// At most `limit` buckets after a position.
     pub(super) fn page(&self, after: Option<PageStart>, limit: u32) -> SelectedPage<'_> {
         match &self.which {
             Which::Visible(visible) => {
@@ -54,16 +54,16 @@ impl BucketSelection {
         Self { org_id, which: Which::Named(Vec::new()) }
     }
 
-    /// Where a list of named buckets stands with one of them.
+    /// The position of a named bucket in the list.
     pub(super) fn position(id: BucketId) -> PageStart {
         PageStart { created_at: from_micros(0), id }
     }
 }
 
 impl Control {
-    /// Selects the named buckets, or all that the caller may see where none are named; with a workspace, only those in
-    /// it. Of the named ones unknown ones are left out; one that the caller may not read is forbidden, and so is a
-    /// workspace that the caller can't enter.
+    /// Selects the named buckets, or all that the caller may see if none are named, optionally limited to one
+    /// workspace. Unknown ids are left out. A bucket that the caller may not read is forbidden, and so is a
+    /// workspace that the caller can't access.
     pub async fn select_buckets(
         &self,
         caller: &Caller,

@@ -1,4 +1,4 @@
-//! A bucket's statistics: uptime and latency by day, traffic in all.
+//! Statistics of a bucket: uptime and latency by day, and total traffic.
 
 use bucketry_model::id::BucketId;
 use bucketry_model::node::Node;
@@ -13,28 +13,29 @@ use bucketry_store::usage::ListedTotals;
 use super::selection::{BucketSelection, SelectedPage};
 use crate::{Control, Error, ResourceKind, Result};
 
-/// One node's record of a bucket's day.
+/// One node's record of one day of a bucket.
 #[derive(Debug, Clone)]
 pub struct NodeDayView {
-    /// The node.
+    /// The node that recorded the day.
     pub node: Node,
-    /// Whether the node is there now.
+    /// Status after the day's last probe; DISCONNECTED if the node has fallen silent since.
     pub node_status: Status,
-    /// The record.
+    /// Uptime and latency of the day.
     pub record: DayRecord,
 }
 
-/// A bucket's totals.
+/// The total traffic of a bucket.
 #[derive(Debug, Clone)]
 pub struct BucketTotals {
-    /// Which bucket, and where the list stands with it.
+    /// The bucket, and the list's position at it.
     pub position: PageStart,
-    /// The totals; zeros without traffic.
+    /// Zeros if there was no traffic.
     pub totals: UsageTotals,
 }
 
 impl Control {
-    /// The nodes' records of a bucket's UTC day. Days without data have none. Those of a deleted bucket are retained.
+    /// Returns the nodes' records of one UTC day of a bucket; none for a day without data. The records of deleted
+    /// buckets are retained.
     pub async fn bucket_day(&self, caller: &Caller, id: BucketId, day: Day) -> Result<Vec<NodeDayView>> {
         if self.named_buckets(caller, &[id], None).await?.is_empty() {
             return Err(Error::NotFound(ResourceKind::Bucket));
@@ -51,7 +52,7 @@ impl Control {
         Ok(records.into_iter().map(view).collect())
     }
 
-    /// A page of the totals of the selected buckets: newest bucket first, or in the order they were named.
+    /// Returns a page of totals of the selected buckets: newest bucket first, or in the order named.
     pub async fn bucket_totals(
         &self,
         selection: &BucketSelection,

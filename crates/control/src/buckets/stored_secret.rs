@@ -1,19 +1,19 @@
-//! A stored secret opens only what it was entered for.
+//! A stored secret is used only for the location that it was entered for.
 //!
-//! Whoever enters a secret proves to reach what it opens. Whoever changes a bucket without entering it again has proven
-//! nothing, so the stored one must not be used at another place, or as another account: a key that opens a whole account
-//! would open what belongs to others.
+//! Entering a secret proves access to what it opens. Changing a bucket without entering the secret again proves
+//! nothing, so the stored secret must not be used at another location or as another account. Otherwise a secret
+//! that opens a whole account could be used to reach other people's buckets.
 
 use bucketry_model::bucket::{BucketLocation, StorageType};
 
 use crate::error::FieldError;
 
-/// Regions of AWS that are a world of their own, by how they begin: accounts and buckets there have nothing to do with
-/// those of the same name elsewhere.
+/// Prefixes of AWS regions that belong to a separate partition. Accounts and buckets there are unrelated to those
+/// with the same names elsewhere.
 const AWS_PARTITIONS: [&str; 5] = ["cn-", "us-gov-", "us-iso", "eu-isoe-", "eusc-"];
 
-/// Which fields, as the API spells them, lead from one location to another place or another account. Both locations are
-/// read already, so that other spellings of the same place don't count.
+/// The API fields whose change leads to another location or account. Both locations are parsed, so different
+/// spellings of the same location are equal.
 pub(super) fn moved(from: &BucketLocation, to: &BucketLocation) -> Vec<&'static str> {
     let BucketLocation { storage_type, bucket, key, endpoint, region } = from;
     let mut fields = Vec::new();
@@ -22,8 +22,8 @@ pub(super) fn moved(from: &BucketLocation, to: &BucketLocation) -> Vec<&'static 
     note("bucket", *bucket != to.bucket);
     note("endpoint", *endpoint != to.endpoint);
     note("key", *key != to.key);
-    // The region is no place within AWS, whose bucket names mean one bucket in all regions; nor at an endpoint, where it
-    // is a word of the signature only.
+    // The region doesn't matter within an AWS partition, where a bucket's name is unique across regions. At an
+    // endpoint, it is only part of the signature.
     note(
         "region",
         is_of_region(from)
@@ -33,7 +33,7 @@ pub(super) fn moved(from: &BucketLocation, to: &BucketLocation) -> Vec<&'static 
     fields
 }
 
-/// Whether the region decides which host is asked.
+/// Whether the region decides which host is called.
 fn is_of_region(location: &BucketLocation) -> bool {
     let is_aws = location.endpoint.as_ref().is_none_or(|at| at.to_string() == "https://s3.amazonaws.com");
     location.storage_type == StorageType::S3 && is_aws
@@ -43,11 +43,11 @@ fn partition(region: Option<&str>) -> Option<&'static str> {
     AWS_PARTITIONS.into_iter().find(|begin| region.is_some_and(|region| region.starts_with(begin)))
 }
 
-/// The refusal of a change that would use the stored secret elsewhere.
+/// The error for a change that would use the stored secret elsewhere.
 pub(super) fn must_be_sent_again(moved: &[&'static str], is_role: bool) -> FieldError {
     let fields = moved.iter().map(|field| format!("`{field}`")).collect::<Vec<_>>().join(", ");
     let verb = if moved.len() == 1 { "changes" } else { "change" };
-    let role = if is_role { "; for a role it is the organization's external id, or empty" } else { "" };
+    let role = if is_role { ". For a role, it is the organization's external id, or empty" } else { "" };
     let message = format!(
         "must be sent again, because {fields} {verb}: a stored secret is used only for what it was entered for{role}"
     );

@@ -1,4 +1,4 @@
-//! Validations: asking a node to open a bucket and to tell what is wrong.
+//! Validations: a node opens a bucket and reports what is wrong.
 
 use bucketry_model::bucket::BucketLocation;
 use bucketry_model::diagnosis::{CheckScope, Diagnosis};
@@ -17,33 +17,33 @@ use jiff::Timestamp;
 use super::input::{BucketInput, SecretInput};
 use crate::{Control, Error, Result};
 
-/// The outcome of a validation that was asked for.
+/// The outcome of a requested validation.
 #[derive(Debug)]
 pub struct Validated {
-    /// ONLINE if every check passed, else OFFLINE.
+    /// ONLINE if every check passed, otherwise OFFLINE.
     pub status: Status,
-    /// The checks.
+    /// The checks that the node made.
     pub diagnosis: Diagnosis,
 }
 
-/// What a node found.
+/// A node's result.
 #[derive(Debug)]
 pub(crate) struct Validation {
-    /// The checks.
+    /// The checks that the node made.
     pub(crate) diagnosis: Diagnosis,
     /// The node that made them.
     node_id: NodeId,
-    /// When it had made them, by its own clock: what it probes later must not seem earlier.
+    /// When they ended, by the node's clock, so that the node's later probes don't seem to be earlier.
     at: Timestamp,
 }
 
 impl Validation {
-    /// Itself, if every check passed.
+    /// Returns the validation if every check passed.
     pub(super) fn healthy(self) -> Result<Self> {
         if self.diagnosis.is_healthy() { Ok(self) } else { Err(Error::ValidationFailed(self.diagnosis)) }
     }
 
-    /// What a healthy one found, as the node's report.
+    /// A successful validation as the node's first report on the bucket.
     pub(super) fn first_report(&self) -> FirstReport {
         let sample = ProbeSample {
             at: self.at,
@@ -56,11 +56,11 @@ impl Validation {
     }
 }
 
-/// How many nodes are asked for a validation, one after the other, while they say that they can't make it.
+/// How many nodes are tried, one after the other, while they report that they can't run the validation.
 const NODES_ASKED: usize = 3;
 
 impl Control {
-    /// Validates a bucket with what is stored, or with the fields that were sent in place of it. Nothing is saved.
+    /// Validates a bucket as stored, or with the sent fields in place of the stored ones. Stores nothing.
     pub async fn validate_bucket(
         &self,
         caller: &Caller,
@@ -99,8 +99,8 @@ impl Control {
         Ok(StoredSecret { sealed, sealed_to: bucketry_vault::fingerprint(&recipients) })
     }
 
-    /// Seals a secret anew if nodes have come, or have changed their keys, since it was sealed: a validation takes some
-    /// seconds, and what is stored must be for the keys that there are then.
+    /// Seals a secret again if nodes have joined or changed their keys since. A validation takes seconds, and what
+    /// is stored must be sealed to the current keys.
     pub(crate) async fn seal_for_now(
         &self,
         org_id: OrgId,
@@ -115,7 +115,7 @@ impl Control {
         self.seal(org_id, owner, secret).await
     }
 
-    /// The public keys in use of the nodes that serve an organization.
+    /// The current public keys of the nodes that serve an organization.
     pub(crate) async fn recipients(&self, org_id: OrgId) -> Result<Vec<Recipient>> {
         let nodes = self.known_nodes().await?;
         let mut texts: Vec<&String> = nodes
@@ -128,8 +128,8 @@ impl Control {
         texts.into_iter().map(|text| text.parse().map_err(Error::internal)).collect()
     }
 
-    /// Has a connected node make the checks. Dropping the future takes the job back; a node that has it already
-    /// finishes it for nobody.
+    /// Has a connected node run the checks. Dropping the future withdraws the job; a node that has already fetched
+    /// it finishes it without effect.
     pub(crate) async fn run_validation(
         &self,
         org_id: OrgId,
@@ -154,7 +154,9 @@ impl Control {
         for node in self.connected_nodes(org_id).await?.iter().take(NODES_ASKED) {
             let job_id = self.inner.environment.id(JobId::new)?;
             let Some(mut ticket) = self.inner.jobs.put(node.id, job_id, task.clone()) else {
-                outcome = Err(Error::ValidationImpossible("the node has too much to do".to_owned()));
+                outcome = Err(Error::ValidationImpossible(
+                    "the node has too many jobs: try again in a moment".to_owned(),
+                ));
                 continue;
             };
             let within = deadline + self.inner.settings.validation_round_trip;
@@ -164,7 +166,7 @@ impl Control {
                     let at = at.filter(|at| at.duration_since(now).abs() <= ACCEPTED_SKEW).unwrap_or(now);
                     return Ok(Validation { diagnosis, node_id: node.id, at });
                 }
-                // One that came after the secret was sealed can't open it; another one may.
+                // A node that joined after the secret was sealed can't open it, but another one may.
                 Ok(Some(Outcome::Failed { reason })) => Err(Error::ValidationImpossible(reason)),
                 Ok(Some(Outcome::Resealed { .. } | Outcome::Done) | None) | Err(_) => {
                     return Err(Error::NodeTimeout);

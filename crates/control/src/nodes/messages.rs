@@ -1,4 +1,4 @@
-//! Whether a node's message is what it says: signed by a known key, recent, and new.
+//! Verifies that a node's message was signed by a known key, is recent, and was not received before.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -13,31 +13,31 @@ use serde::de::DeserializeOwned;
 
 use crate::{Control, Error, Result};
 
-/// The most signatures that are remembered: a flood of messages of known keys is refused rather than forgotten.
+/// The maximum number of remembered signatures. Beyond it, messages are refused rather than signatures forgotten.
 const REMEMBERED_AT_MOST: usize = 200_000;
 
-/// How long a signature is remembered. Twice the tolerance: a message from the future's edge stays acceptable for that
-/// long.
+/// How long a signature is remembered: twice the tolerance, because a message from the far end of the tolerated
+/// future stays acceptable for that long.
 const KEEP: SignedDuration = SignedDuration::from_secs(2 * CLOCK_TOLERANCE_SECONDS + 1);
 
-/// Large messages that are verified at the same time.
+/// How many large messages are verified at the same time.
 pub(crate) const LARGE_AT_ONCE: usize = 2;
 
-/// Remembers the signatures of accepted messages for as long as their time would let them be accepted again.
+/// Remembers the signatures of accepted messages for as long as the messages would be accepted again.
 #[derive(Default)]
 pub(crate) struct ReplayGuard {
     seen: Mutex<HashMap<[u8; 32], Timestamp>>,
 }
 
 impl ReplayGuard {
-    /// Takes note of a signature. Whether it is new.
+    /// Remembers a signature. Returns whether it is new.
     fn is_new(&self, signature: &str, now: Timestamp) -> bool {
         let mut hash = [0; 32];
         hash.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, signature.as_bytes()).as_ref());
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.len() >= REMEMBERED_AT_MOST {
-            // Those from a time to which the clock was set for a while go too: until time gets there, their messages are
-            // not accepted for their time.
+            // Also forgets signatures from a time when the clock was ahead. Their messages are not accepted until
+            // that time comes.
             seen.retain(|_, until| *until > now && *until <= now + 2 * KEEP);
         }
         if seen.len() >= REMEMBERED_AT_MOST || seen.get(&hash).is_some_and(|until| *until > now) {
@@ -47,22 +47,22 @@ impl ReplayGuard {
         true
     }
 
-    /// Forgets what can't be accepted any more.
+    /// Forgets signatures whose messages are no longer acceptable.
     pub(crate) fn tidy(&self, now: Timestamp) {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, until| *until > now);
     }
 }
 
-/// A message as a node sent it. Nothing of it is believed, and no more of it read than that takes, before its signature
-/// was verified.
+/// A message as received from a node. Until its signature is verified, nothing in it is trusted, and only as much
+/// of it is parsed as the verification needs.
 pub struct NodeMessage {
     text: Bytes,
     lease: Option<Box<dyn Send>>,
 }
 
 impl NodeMessage {
-    /// A message that came over the network. `lease` is what stands for the memory of senders who have not proven who
-    /// they are: it is dropped as soon as this one has.
+    /// A message from the network. `lease` represents memory that is reserved for unauthenticated senders. It is
+    /// dropped once the sender is authenticated.
     pub fn new(text: Bytes, lease: impl Send + 'static) -> Self {
         Self { text, lease: Some(Box::new(lease)) }
     }
@@ -74,26 +74,26 @@ impl From<Bytes> for NodeMessage {
     }
 }
 
-/// A message whose signature was verified.
+/// A message whose signature has been verified.
 pub(super) struct VerifiedMessage {
     text: Bytes,
-    /// The name that the sender gives itself.
+    /// The name that the sender claims.
     pub(super) ip: String,
     pub(super) key_id: NodeKeyId,
-    /// Whose key signed it.
+    /// The organization whose key signed the message; `None` for a key of the deployment.
     pub(super) org_id: Option<OrgId>,
 }
 
 impl VerifiedMessage {
-    /// What it says.
+    /// Parses the message.
     pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T> {
         serde_json::from_slice(&self.text)
-            .map_err(|error| Error::NodeMessage(format!("the message can't be read: {error}")))
+            .map_err(|error| Error::NodeMessage(format!("the message is not valid: {error}")))
     }
 }
 
 impl Control {
-    /// Verifies a message's time, signature and newness.
+    /// Verifies a message's time and signature, and that it is new.
     pub(super) async fn verify(
         &self,
         method: &'static str,
@@ -101,8 +101,8 @@ impl Control {
         message: NodeMessage,
     ) -> Result<VerifiedMessage> {
         let NodeMessage { text, lease } = message;
-        // Large ones take milliseconds of a core and as much memory again: few at once, and none of them in the way of
-        // what else goes on.
+        // A large message takes milliseconds of a core and as much memory again, so only a few are verified at
+        // once, and on other threads.
         let turn = if text.len() > MAX_MESSAGE_BYTES {
             Some(self.inner.large_messages.acquire().await.map_err(Error::internal)?)
         } else {
@@ -118,7 +118,7 @@ impl Control {
         let now = self.inner.environment.now();
         if !is_fresh(message.sent_at, now) {
             return Err(refused(format_args!(
-                "its timestamp is more than {CLOCK_TOLERANCE_SECONDS} seconds off: check the clocks of node and control plane"
+                "its timestamp is off by more than {CLOCK_TOLERANCE_SECONDS} seconds: check the clocks of the node and the control plane"
             )));
         }
         let id_org = match &message.id_org {
@@ -140,10 +140,10 @@ impl Control {
         .await?;
         let verified = verified.map_err(refused)?;
         if !self.inner.replays.is_new(&message.signature, now) {
-            return Err(refused("it was received before"));
+            return Err(refused("it was already received"));
         }
         drop((turn, lease));
-        let key = known.get(verified.key_index).ok_or_else(|| refused("its key is gone"))?;
+        let key = known.get(verified.key_index).ok_or_else(|| refused("its key no longer exists"))?;
         Ok(VerifiedMessage { text, ip: message.ip, key_id: key.id, org_id: key.org_id })
     }
 }
@@ -152,7 +152,7 @@ fn refused(why: impl std::fmt::Display) -> Error {
     Error::NodeMessage(format!("the message was refused: {why}"))
 }
 
-/// Runs something here, or in a thread that may take its time.
+/// Runs work here, or on a blocking thread if it takes time.
 async fn run<T: Send + 'static>(takes_time: bool, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     if takes_time { tokio::task::spawn_blocking(work).await.map_err(Error::internal) } else { Ok(work()) }
 }
@@ -181,7 +181,7 @@ mod tests {
         let ahead = now + SignedDuration::from_hours(48);
         assert!(guard.is_new("ahead", ahead));
         guard.tidy(now);
-        assert!(!guard.is_new("ahead", ahead), "whoever recorded it can't send it again two days later");
+        assert!(!guard.is_new("ahead", ahead), "a recorded message can't be replayed two days later");
         let mut seen = guard.seen.lock().unwrap();
         for number in 0..REMEMBERED_AT_MOST {
             let mut hash = [0; 32];

@@ -1,4 +1,5 @@
-//! What nodes say and ask: registration, heartbeats, synchronisation, reports. `docs/nodes.md` has the protocol.
+//! The requests of nodes: registration, heartbeats, synchronisation, reports. `docs/nodes.md` describes the
+//! protocol.
 
 mod messages;
 mod reports;
@@ -20,13 +21,13 @@ use crate::{Control, Error, ResourceKind, Result};
 
 /// The path of `POST /unregister`.
 const UNREGISTER_PATH: &str = "/unregister";
-/// The most keys one node may have secrets sealed to.
+/// The maximum number of keys that secrets are sealed to for one node.
 const MOST_RECIPIENTS: usize = 16;
-/// Longest accepted texts of a registration, in bytes.
+/// The longest accepted texts of a registration, in bytes.
 const MOST_TEXT: usize = 128;
 
 impl Control {
-    /// Makes sure that the deployment's own nodes can sign with this key.
+    /// Stores the key that the deployment's own nodes sign with, unless it is known already.
     pub async fn trust_deployment_key(&self, key: &NodeVerifyingKey) -> Result<()> {
         let known = self.inner.store.node_keys(None).await?;
         if known.iter().any(|known| known.public_key.trim() == key.to_pem().trim()) {
@@ -41,7 +42,7 @@ impl Control {
         Ok(self.inner.store.insert_node_key(&key).await?)
     }
 
-    /// `POST /register`: a node says who it is.
+    /// `POST /register`: registers a node.
     pub async fn register_node(&self, message: NodeMessage) -> Result<Node> {
         let sender = self.verify("POST", REGISTER_PATH, message).await?;
         let register: Register = sender.read()?;
@@ -61,18 +62,18 @@ impl Control {
         self.inner.presence.forget_nodes();
         match registered {
             NodeRegistered::Registered(node) => {
-                // New recipients: a rotation may be waiting for them.
+                // The node may have new recipients that a rotation is waiting for.
                 self.inner.rotation.notify_waiters();
                 Ok(node)
             }
             NodeRegistered::NameTaken => Err(Error::Rule {
                 code: "NODE_NAME_TAKEN",
-                message: "a node of another organization has this name: choose another".to_owned(),
+                message: "a node of another organization already has this name: choose another".to_owned(),
             }),
         }
     }
 
-    /// `POST /unregister`: a node leaves for good.
+    /// `POST /unregister`: a node leaves permanently.
     pub async fn unregister_node(&self, message: NodeMessage) -> Result<()> {
         let (node, _) = self.sender("POST", UNREGISTER_PATH, message).await?;
         self.inner.store.unregister_node(node.id, self.inner.environment.now()).await?;
@@ -86,7 +87,7 @@ impl Control {
         Ok(self.node_views().await?.into_iter().filter(serves).collect())
     }
 
-    /// The registered node that sent a message, and the message, verified.
+    /// Verifies a message, and finds the registered node that sent it.
     async fn sender(
         &self,
         method: &'static str,
@@ -100,13 +101,14 @@ impl Control {
         if let Some(node) = found(&self.known_nodes().await?) {
             return Ok((node, message));
         }
-        // It may have registered a moment ago with another control plane.
+        // The node may have just registered with another control plane.
         self.inner.presence.forget_nodes();
         let node = found(&self.known_nodes().await?).ok_or(Error::NotFound(ResourceKind::Node))?;
         Ok((node, message))
     }
 
-    /// The organization whose nodes' keys may have signed, and the keys.
+    /// The keys that may have signed a message: those of the organization; without one, those of the deployment and
+    /// of its organization, if there is only one.
     async fn keys_for(&self, id_org: Option<OrgId>) -> Result<Vec<NodeKey>> {
         if let Some(org_id) = id_org {
             return Ok(self.inner.store.node_keys(Some(org_id)).await?);
@@ -123,7 +125,7 @@ fn check_registration(register: &Register) -> Result<()> {
     if !is_node_name(&register.ip) {
         return Err(Error::field(
             "ip",
-            "must be the node's host name or address: letters, digits and '-._:[]', at most 253",
+            "must be the node's host name or address: at most 253 letters, digits and '-._:[]'",
         ));
     }
     let texts = [
@@ -134,11 +136,14 @@ fn check_registration(register: &Register) -> Result<()> {
     ];
     for (field, text) in texts {
         if text.len() > MOST_TEXT || text.chars().any(char::is_control) {
-            return Err(Error::field(field, "must be at most 128 bytes long, without control characters"));
+            return Err(Error::field(
+                field,
+                "must be at most 128 bytes long and contain no control characters",
+            ));
         }
     }
     if register.recipients.len() > MOST_RECIPIENTS {
-        return Err(Error::field("recipients", format!("must be at most {MOST_RECIPIENTS}")));
+        return Err(Error::field("recipients", format!("must have at most {MOST_RECIPIENTS} entries")));
     }
     if register.recipients.iter().any(|text| text.parse::<Recipient>().is_err()) {
         return Err(Error::field("recipients", "must be age X25519 recipients (age1…)"));
@@ -150,6 +155,6 @@ fn check_batch(field: &'static str, length: usize) -> Result<()> {
     if length <= MAX_BATCH {
         Ok(())
     } else {
-        Err(Error::field(field, format!("must be at most {MAX_BATCH} at once")))
+        Err(Error::field(field, format!("must have at most {MAX_BATCH} entries")))
     }
 }

@@ -1,4 +1,4 @@
-//! Heartbeats with probes, and reports of traffic and of finished jobs.
+//! Heartbeats with probes, and reports with traffic and job results.
 
 use bucketry_model::id::OrgId;
 use bucketry_model::node_protocol::{BucketStatus, Heartbeat, KeyUse, REPORT_PATH, Report, STATUS_PATH};
@@ -12,13 +12,13 @@ use super::{NodeMessage, check_batch};
 use crate::presence::Heard;
 use crate::{Control, Error, Result};
 
-/// Intervals that a node may claim to probe in, in milliseconds: up to a day.
+/// The longest probe interval that a node may report, in milliseconds: one day.
 const LONGEST_INTERVAL_MS: i64 = 86_400_000;
-/// Longest accepted text of a failure, in characters.
+/// Messages of failures are cut to this length, in characters.
 const LONGEST_MESSAGE: usize = 500;
 
 impl Control {
-    /// `POST /node/status`: the heartbeat. Tells how many probes were in it.
+    /// `POST /node/status`: the heartbeat. Returns the number of probes in it.
     pub async fn heartbeat(&self, message: NodeMessage) -> Result<usize> {
         let (node, message) = self.sender("POST", STATUS_PATH, message).await?;
         let heartbeat: Heartbeat = message.read()?;
@@ -34,7 +34,7 @@ impl Control {
         let samples: Vec<_> = heartbeat
             .buckets
             .into_iter()
-            // Of a node whose clock is wrong.
+            // A time in the future comes from a wrong clock.
             .filter(|probe| !is_ahead(probe.created_at, now))
             .map(|probe| (probe.bucket_id, sample(probe)))
             .collect();
@@ -51,7 +51,7 @@ impl Control {
         Ok(probes)
     }
 
-    /// `POST /node/report`: traffic, added exactly once, and results of jobs.
+    /// `POST /node/report`: traffic, which is added exactly once, and results of jobs.
     pub async fn report(&self, message: NodeMessage) -> Result<()> {
         let (node, message) = self.sender("POST", REPORT_PATH, message).await?;
         let report: Report = message.read()?;
@@ -67,25 +67,28 @@ impl Control {
         if batch.spool.is_empty() || batch.spool.len() > 64 || batch.number == 0 {
             return Err(Error::field(
                 "usage",
-                "must name its spool (1 to 64 bytes) and have a number from 1",
+                "must have the name of a spool (1 to 64 bytes) and a number from 1",
             ));
         }
         if !batch.rows.iter().all(bucketry_model::usage::UsageRow::is_sane) {
-            return Err(Error::field("usage.rows", "hold figures that no node can have counted"));
+            return Err(Error::field("usage.rows", "contains counts that are out of range"));
         }
         let now = self.inner.environment.now();
         match self.inner.store.add_usage(node.id, node.org_id, &batch, now).await? {
             BatchCounted::Counted | BatchCounted::Duplicate => Ok(()),
             BatchCounted::OutOfOrder { expected } => Err(Error::Rule {
                 code: "BATCH_OUT_OF_ORDER",
-                message: format!("batch {} came before batch {expected}: send that one first", batch.number),
+                message: format!(
+                    "batch {} was sent before batch {expected}: send that one first",
+                    batch.number
+                ),
             }),
         }
     }
 }
 
 impl Control {
-    /// Notes when keys were used, as far as the node serves them.
+    /// Stores when keys were last used, as far as the node serves them.
     async fn note_key_uses(&self, org_id: Option<OrgId>, uses: Vec<KeyUse>) -> Result<()> {
         let now = self.inner.environment.now();
         let uses: Vec<KeyUse> = uses.into_iter().filter(|one| !is_ahead(one.at, now)).collect();
@@ -104,7 +107,7 @@ fn sample(probe: BucketStatus) -> ProbeSample {
     ProbeSample {
         at: probe.created_at,
         status: probe.status,
-        // A failed probe has no latency, whatever the node says.
+        // A failed probe has no latency, even if the node reports one.
         latency_ms: probe.latency_ms.filter(|_| failure.is_none()),
         failure,
         version: probe.version,

@@ -1,4 +1,4 @@
-//! What a node is to serve: a snapshot first, then changes as they are made, and jobs as they come up.
+//! What nodes synchronise: first a snapshot, then changes and jobs as they come.
 
 use std::collections::HashSet;
 use std::str::FromStr;
@@ -13,23 +13,23 @@ use serde::Deserialize;
 use super::NodeMessage;
 use crate::{Control, Error, Result};
 
-/// How many buckets a page holds.
+/// Buckets per page.
 const PAGE: u32 = 500;
-/// How many repositories a page holds: each comes with all its buckets and keys.
+/// Repositories per page. Each comes with all its buckets and keys.
 const REPOSITORIES: u32 = 50;
-/// How often the store is asked for changes that another control plane may have made.
+/// How often to query the store for changes that another control plane may have made.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// Where a node stands.
+/// A node's position in the snapshot or in the changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SyncCursor {
-    /// Nowhere yet.
+    /// Before the snapshot.
     Start,
-    /// Within the buckets of a snapshot that was begun when `sequence` was the newest change.
+    /// In the buckets of a snapshot that began when `sequence` was the latest change.
     Buckets { sequence: i64, after: BucketId },
-    /// Within the repositories of such a snapshot, which come after its buckets.
+    /// In the repositories of such a snapshot, which follow its buckets.
     Repositories { sequence: i64, after: RepoId },
-    /// It has seen all changes up to this one.
+    /// After all changes up to this one.
     Changes { sequence: i64 },
 }
 
@@ -44,7 +44,7 @@ impl SyncCursor {
     }
 }
 
-/// The parameters of `GET /node/sync`: texts, as all that is signed of a query.
+/// The parameters of `GET /node/sync`, as text, because the query is signed as text.
 #[derive(Deserialize)]
 struct Asked {
     #[serde(default)]
@@ -56,7 +56,7 @@ struct Asked {
 impl FromStr for SyncCursor {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self> {
-        let wrong = || Error::field("cursor", "is not one that /node/sync gave: leave it out to start over");
+        let wrong = || Error::field("cursor", "is not a cursor of /node/sync: leave it out to start over");
         let mut parts = text.splitn(3, '.');
         match (parts.next(), parts.next(), parts.next()) {
             (Some(""), None, None) => Ok(Self::Start),
@@ -77,10 +77,10 @@ impl FromStr for SyncCursor {
 }
 
 impl Control {
-    /// `GET /node/sync`: what changed after the cursor, at once if there is anything, else as soon as there is, for
-    /// at most the asked-for seconds.
+    /// `GET /node/sync`: returns what changed after the cursor. Without changes, it waits for them for at most the
+    /// requested number of seconds.
     ///
-    /// Dropping the future loses the jobs of an answer that was not delivered: their callers run into a time-out.
+    /// Dropping the future loses the jobs of an undelivered response, and their callers time out.
     pub async fn sync(&self, message: NodeMessage) -> Result<SyncAnswer> {
         let (node, message) = self.sender("GET", SYNC_PATH, message).await?;
         let asked: Asked = message.read()?;
@@ -92,7 +92,7 @@ impl Control {
             let changed = self.inner.changes.notified();
             let job = self.inner.jobs.news();
             tokio::pin!(changed, job);
-            // From here on nothing is missed that happens while the store is read.
+            // From here on, no change is missed that happens while the store is read.
             changed.as_mut().enable();
             job.as_mut().enable();
             let mut answer = self.answer(&node, cursor).await?;
@@ -141,7 +141,7 @@ impl Control {
         }
     }
 
-    /// The page that follows the last buckets, or comes with them.
+    /// The page after the last buckets, or together with them.
     async fn page_of_repositories(
         &self,
         node: &Node,
@@ -160,7 +160,7 @@ impl Control {
     }
 
     async fn changes_page(&self, node: &Node, sequence: i64) -> Result<SyncAnswer> {
-        // Asked first: what is committed in between is in the changes, or comes after this number.
+        // Read first, so that a change committed in between is either in the changes or has a higher number.
         let latest = self.inner.store.latest_change().await?;
         let changes = match self.inner.store.changes_after(node.org_id, sequence, PAGE).await? {
             Changes::Since(changes) => changes,
@@ -205,7 +205,7 @@ impl Control {
     }
 }
 
-/// What an answer takes of the changes.
+/// The changes that go into one response.
 struct ChangesPage {
     buckets: HashSet<BucketId>,
     repositories: HashSet<RepoId>,
@@ -214,7 +214,7 @@ struct ChangesPage {
 }
 
 impl ChangesPage {
-    /// The oldest changes, up to the one that would be of a repository too many.
+    /// Takes the oldest changes, up to the maximum number of repositories.
     fn of(changes: &[Change]) -> Self {
         let mut page = Self { buckets: HashSet::new(), repositories: HashSet::new(), taken: 0, last: None };
         for change in changes {

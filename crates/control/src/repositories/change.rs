@@ -11,11 +11,11 @@ use crate::users::validated;
 use crate::{Control, Error, ResourceKind, Result};
 
 impl Control {
-    /// Changes a repository; what was not sent stays. A list of buckets that was sent takes the place of the present
-    /// one, except that the folders of buckets in both must be the same. Moving to another workspace needs WRITE in
-    /// both, and buckets of the new one.
+    /// Changes a repository; fields that were not sent are unchanged. A sent list of buckets replaces the current
+    /// one, but a bucket that is in both must keep its folder. Moving to another workspace requires WRITE in both,
+    /// and buckets of the new one.
     ///
-    /// Dropping the future before the store is asked leaves everything as it was.
+    /// Dropping the future before the store is called leaves everything unchanged.
     pub async fn update_repository(
         &self,
         caller: &Caller,
@@ -51,7 +51,7 @@ impl Control {
         }
     }
 
-    /// Whether a repository could be changed like this. Nothing is stored.
+    /// Checks whether a repository could be changed like this. Stores nothing.
     pub async fn validate_repository(
         &self,
         caller: &Caller,
@@ -76,8 +76,8 @@ impl Control {
         self.inner.store.check_proposal(&proposal).await?.map_err(Error::from)
     }
 
-    /// Deletes a repository softly: its buckets are free again, its keys are revoked and their secrets destroyed at
-    /// once, its statistics stay. Objects are left alone.
+    /// Deletes a repository. Its buckets become free, its keys are revoked and their secrets destroyed immediately,
+    /// and its statistics are retained. Objects are not touched.
     pub async fn delete_repository(&self, caller: &Caller, id: RepoId) -> Result<()> {
         self.reach_repository(caller, id, WorkspaceRole::Write).await?;
         validated(caller)?;

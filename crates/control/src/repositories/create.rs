@@ -1,4 +1,4 @@
-//! Making a repository, and asking whether one could be made.
+//! Creates repositories, and checks whether one could be created.
 
 use bucketry_model::attachment::AttachmentRefused;
 use bucketry_model::id::RepoId;
@@ -12,19 +12,19 @@ use crate::users::validated;
 use crate::workspaces::{needs, needs_somewhere};
 use crate::{Control, Error, ResourceKind, Result};
 
-/// A repository that was made.
+/// The result of creating or changing a repository.
 #[derive(Debug)]
 pub struct CreatedRepository {
-    /// Its id.
+    /// Id of the repository.
     pub id: RepoId,
-    /// What people should know about it.
+    /// A notice for the user, if there is one.
     pub message: Option<String>,
 }
 
 impl Control {
-    /// Makes a repository: role and fields first, then the store decides about name, quota and buckets.
+    /// Creates a repository: checks role and fields, then the store checks name, quota and buckets.
     ///
-    /// Dropping the future before the store is asked leaves nothing behind; from then on the transaction decides.
+    /// Dropping the future before the store is called leaves nothing behind. After that, the transaction decides.
     pub async fn create_repository(
         &self,
         caller: &Caller,
@@ -57,7 +57,7 @@ impl Control {
         }
     }
 
-    /// The fields of a new repository, if the caller may make one in its workspace.
+    /// Returns the fields of a new repository if the caller may create one in its workspace.
     async fn may_create_repository(
         &self,
         caller: &Caller,
@@ -69,16 +69,16 @@ impl Control {
         Ok(fields)
     }
 
-    /// Whether the caller may make this repository, apart from its name, the quota and its buckets.
+    /// Checks whether the caller may create this repository. Ignores its name, the quota and its buckets.
     pub async fn authorize_repository(&self, caller: &Caller, input: &RepositoryInput) -> Result<()> {
         self.may_create_repository(caller, input).await.map(|_| ())
     }
 
-    /// Whether a repository with this mode and these buckets could be made. Nothing is stored.
+    /// Checks whether a repository with this mode and these buckets could be created. Stores nothing.
     ///
-    /// Where no workspace is given it is that of the first bucket. Names are looked at last, and only for callers who
-    /// could make a repository: they are unique in the organization, so an answer about one tells of workspaces that the
-    /// caller can't enter.
+    /// Without a workspace, that of the first bucket is used. The name is checked last, and only for callers who
+    /// could create a repository. Names are unique in the organization, so the result reveals something about
+    /// workspaces that the caller can't access.
     pub async fn validate_new_repository(&self, caller: &Caller, input: &RepositoryInput) -> Result<()> {
         let (mode, buckets, workspace) = input.read_proposal()?;
         let name = input.read_name_alone()?;
@@ -92,7 +92,7 @@ impl Control {
                 let Some((_, id)) = found.first() else {
                     return Err(Error::Repository {
                         code: RepoErrorCode::NotFound,
-                        message: format!("there is no bucket {}", first.bucket_id),
+                        message: "the first of the buckets does not exist".to_owned(),
                     });
                 };
                 needs(caller, *id, WorkspaceRole::Write)?;
@@ -119,9 +119,9 @@ impl Control {
     }
 }
 
-/// What a repository of this mode doesn't do yet.
+/// A notice about what a repository of this mode doesn't do yet.
 pub(super) fn notice(mode: RepositoryMode) -> Option<String> {
-    let mirror = "requests are served by the master; its replicas are not filled yet, because nothing copies between the \
-                  buckets of a repository of mode MIRROR in this version";
+    let mirror = "requests are served by the master bucket; its replicas are not filled yet, because this version doesn't \
+                  copy objects between the buckets of a repository of mode MIRROR";
     (mode == RepositoryMode::Mirror).then(|| mirror.to_owned())
 }

@@ -1,4 +1,4 @@
-//! What people send about a repository, and the reading of it. Every wrong field is told, not just the first.
+//! Reads the fields of a repository from a request, and reports every wrong field, not just the first.
 
 use bucketry_model::attachment::MAX_BUCKETS;
 use bucketry_model::bucket::StorageType;
@@ -10,34 +10,32 @@ use super::RepoErrorCode;
 use crate::error::{Error, FieldError, ResourceKind, Result};
 use crate::ids::{is_absent, read_id};
 
-/// The fields of a repository as they were sent. `None` is a field that was absent: required on creation, unchanged on
-/// update.
+/// The fields of a repository as sent. `None` is an absent field: required on creation, unchanged on update.
 #[derive(Debug, Clone, Default)]
+#[allow(missing_docs, reason = "the fields are those of the request")]
 pub struct RepositoryInput {
-    /// What people call it.
     pub name: Option<String>,
-    /// The protocol that applications are to speak to it.
+    /// Protocol that applications use. Only S3 is accepted.
     pub storage_type: Option<StorageType>,
     /// NORMAL or MIRROR.
     pub mode: Option<String>,
-    /// The workspace.
     pub workspace_id: Option<String>,
-    /// Its buckets. Absent on creation means none.
+    /// Absent on creation means no buckets.
     pub buckets: Option<Vec<RepositoryBucketInput>>,
 }
 
-/// A bucket's place as it was sent.
+/// A bucket of a repository as sent.
 #[derive(Debug, Clone, Default)]
+#[allow(missing_docs, reason = "the fields are those of the request")]
 pub struct RepositoryBucketInput {
-    /// The bucket.
     pub bucket_id: Option<String>,
-    /// Where in it the objects lie; absent or empty for the whole bucket.
+    /// Folder in the bucket; absent or empty means the whole bucket.
     pub folder: Option<String>,
-    /// Whether it is the master; absent for no.
+    /// Absent means no.
     pub master: Option<bool>,
 }
 
-/// A repository's fields, read.
+/// The parsed fields of a repository.
 #[derive(Debug)]
 pub(super) struct RepositoryFields {
     pub(super) name: Name,
@@ -47,8 +45,8 @@ pub(super) struct RepositoryFields {
     pub(super) buckets: Vec<RepositoryBucket>,
 }
 
-/// What is wrong with an input. Wrong fields are reported before ids that name nothing, so that a malformed id is
-/// answered as an unknown one, which is only looked for when all fields are right.
+/// What is wrong with an input. Wrong fields are reported before ids that are not found. A malformed id is thus
+/// treated like an unknown one, which is only looked up when all fields are valid.
 #[derive(Default)]
 struct Faults {
     fields: Vec<FieldError>,
@@ -70,7 +68,7 @@ impl Faults {
 }
 
 impl RepositoryInput {
-    /// Reads the fields of a new repository.
+    /// Parses the fields of a new repository.
     pub(super) fn read_new(&self) -> Result<RepositoryFields> {
         let mut faults = Faults::default();
         for (field, absent) in [
@@ -96,7 +94,7 @@ impl RepositoryInput {
         }
     }
 
-    /// Reads what was sent over an existing repository.
+    /// Applies the sent fields to an existing repository.
     pub(super) fn read_changes(&self, stored: &Repository) -> Result<RepositoryFields> {
         let mut faults = Faults::default();
         self.check_storage_type(&mut faults);
@@ -110,7 +108,7 @@ impl RepositoryInput {
         faults.end().map(|()| fields)
     }
 
-    /// Reads what a validation without a repository takes.
+    /// Parses the fields for validating a repository that doesn't exist yet.
     pub(super) fn read_proposal(
         &self,
     ) -> Result<(RepositoryMode, Vec<RepositoryBucket>, Option<WorkspaceId>)> {
@@ -126,7 +124,7 @@ impl RepositoryInput {
             .ok_or_else(|| Error::internal("a required field was neither read nor refused"))
     }
 
-    /// The name, if one was given.
+    /// Parses the name, if one was sent.
     pub(super) fn read_name_alone(&self) -> Result<Option<Name>> {
         let mut faults = Faults::default();
         let name = self.read_name(&mut faults);
@@ -150,8 +148,8 @@ impl RepositoryInput {
 
     fn check_storage_type(&self, faults: &mut Faults) {
         if self.storage_type.is_some_and(|storage_type| storage_type != StorageType::S3) {
-            let message = "must be S3: nodes speak no other protocol to applications yet; the repository's buckets may \
-                           be of any storage type";
+            let message = "must be S3, because nodes don't support other protocols for applications yet; the repository's \
+                           buckets can be of any storage type";
             faults.field("storageType", message);
         }
     }
@@ -159,7 +157,7 @@ impl RepositoryInput {
     fn read_buckets(&self, faults: &mut Faults) -> Option<Vec<RepositoryBucket>> {
         let attachments = self.buckets.as_ref()?;
         if attachments.len() > MAX_BUCKETS {
-            faults.field("repoBuckets", format!("must be at most {MAX_BUCKETS}"));
+            faults.field("repoBuckets", format!("must have at most {MAX_BUCKETS} entries"));
             return None;
         }
         Some(
@@ -180,20 +178,20 @@ fn read_attachment(
     let bucket_id = match read_id(attachment.bucket_id.as_deref(), ResourceKind::Bucket) {
         Ok(Some(id)) => Some(id),
         Ok(None) => {
-            faults.field("repoBuckets", format!("number {number} must have a bucketId"));
+            faults.field("repoBuckets", format!("needs a bucketId in entry {number}"));
             None
         }
         Err(_) => {
             faults.not_found = Some(Error::Repository {
                 code: RepoErrorCode::NotFound,
-                message: format!("there is no bucket with the bucketId of number {number} of repoBuckets"),
+                message: format!("the bucket in entry {number} of repoBuckets does not exist"),
             });
             None
         }
     };
     let folder = Folder::parse(attachment.folder.as_deref().unwrap_or_default());
     let folder =
-        folder.map_err(|why| faults.field("repoBuckets", format!("number {number}: the folder {why}")));
+        folder.map_err(|why| faults.field("repoBuckets", format!("entry {number}: the folder {why}")));
     let (Some(bucket_id), Ok(folder)) = (bucket_id, folder) else { return None };
     Some(RepositoryBucket { bucket_id, folder, master: attachment.master.unwrap_or_default() })
 }
@@ -250,7 +248,7 @@ mod tests {
         assert_eq!(
             wrong_fields(wrong.read_new()),
             ["name", "mode", "repoBuckets", "repoBuckets", "storageType"],
-            "a malformed id is not found, once the fields are right"
+            "a malformed id is not found, once the fields are valid"
         );
         let many = vec![RepositoryBucketInput::default(); MAX_BUCKETS + 1];
         let many = RepositoryInput { buckets: Some(many), ..complete() };

@@ -1,4 +1,5 @@
-//! Access keys of repositories. A key's secret is told once, when it is made; from then on only nodes can open it.
+//! Access keys of repositories. A key's secret is shown once, when it is created. After that, only nodes can open
+//! it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,32 +16,32 @@ use crate::error::FieldError;
 use crate::users::validated;
 use crate::{Control, Error, ResourceKind, Result};
 
-/// What every access key id begins with.
+/// The prefix of every access key id.
 const PREFIX: &str = "BKT";
-/// How many random characters follow; with the prefix it is as long as AWS's.
+/// The number of random characters after the prefix, so that an id is as long as one of AWS.
 const RANDOM_CHARACTERS: usize = 17;
-/// The characters of base32: each stands for five bits.
+/// The characters of base32. Each represents five bits.
 const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-/// How many random bytes make a secret of 40 characters.
+/// The number of random bytes for a secret of 40 characters.
 const SECRET_BYTES: usize = 30;
 
-/// The fields of a key as they were sent.
+/// The fields of a key as sent.
 #[derive(Debug, Clone, Default)]
+#[allow(missing_docs, reason = "the fields are those of the request")]
 pub struct KeyInput {
-    /// What people call it.
     pub name: Option<String>,
     /// READ, WRITE or ADMIN.
     pub access: Option<String>,
 }
 
-/// A key that was made.
+/// A key that was just created.
 #[derive(Debug)]
+#[allow(missing_docs, reason = "the names are those of the response")]
 pub struct CreatedKey {
-    /// Its id.
     pub id: RepoKeyId,
     /// The access key id.
     pub key: String,
-    /// The secret access key: nobody can read it from here again.
+    /// The secret access key, which can't be read again.
     pub secret: Secret,
 }
 
@@ -78,13 +79,13 @@ impl KeyInput {
 }
 
 impl Control {
-    /// Whether the caller may make keys of this repository.
+    /// Checks whether the caller may create keys of this repository.
     pub async fn authorize_repository_key(&self, caller: &Caller, repository: RepoId) -> Result<()> {
         self.reach_repository(caller, repository, WorkspaceRole::Write).await?;
         validated(caller)
     }
 
-    /// Makes a key. Its secret is sealed to the nodes and told this once.
+    /// Creates a key. Its secret is sealed to the nodes and returned only once.
     pub async fn create_repository_key(
         &self,
         caller: &Caller,
@@ -116,7 +117,9 @@ impl Control {
             KeyInserted::RepositoryNotFound => Err(Error::NotFound(ResourceKind::Repository)),
             KeyInserted::TooMany => Err(Error::Rule {
                 code: "TOO_MANY_KEYS",
-                message: format!("this repository has {MAX_KEYS} keys, which is the limit: revoke one first"),
+                message: format!(
+                    "this repository has {MAX_KEYS} keys, which is the limit: revoke a key first"
+                ),
             }),
         }
     }
@@ -127,7 +130,7 @@ impl Control {
         Ok(self.inner.store.repository_keys(&[repository]).await?)
     }
 
-    /// Changes what a key is called and what it may do.
+    /// Changes the name and the access level of a key.
     pub async fn update_repository_key(
         &self,
         caller: &Caller,
@@ -144,7 +147,7 @@ impl Control {
         self.key_changed(changed)
     }
 
-    /// Revokes a key and destroys its secret; nodes are told at once.
+    /// Revokes a key and destroys its secret. Waiting nodes are woken immediately.
     pub async fn revoke_repository_key(
         &self,
         caller: &Caller,

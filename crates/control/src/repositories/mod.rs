@@ -1,4 +1,4 @@
-//! Repositories: buckets behind one endpoint and one key.
+//! Repositories: buckets that applications reach through one endpoint with one key.
 
 mod change;
 mod create;
@@ -23,12 +23,12 @@ use bucketry_model::role::{Caller, WorkspaceRole};
 use crate::workspaces::{needs, readable};
 use crate::{Control, Error, ResourceKind, Result};
 
-/// The most repositories that can be asked for by name at once.
+/// The maximum number of repositories that a request can name.
 const MOST_IDS: usize = 1_000;
 
 impl Control {
-    /// The repository, if the caller has at least `needed` in its workspace: another organization's doesn't exist, and
-    /// one of the own organization that the caller can't enter is forbidden.
+    /// Returns the repository if the caller has at least `needed` in its workspace. A repository of another
+    /// organization is not found; one of the caller's organization without access is forbidden.
     pub(crate) async fn reach_repository(
         &self,
         caller: &Caller,
@@ -41,9 +41,9 @@ impl Control {
         Ok(repository)
     }
 
-    /// Those of the named repositories that there are or were, in the order they were named, each once; with a
-    /// workspace, only those of it. Unknown ones are left out, and one in a workspace that the caller can't enter is
-    /// forbidden.
+    /// Returns the named repositories that exist or existed, without repetitions and in the order named. With a
+    /// workspace, only those in it. Unknown ids are left out; a repository in a workspace that the caller can't
+    /// access is forbidden.
     pub(crate) async fn named_repositories(
         &self,
         caller: &Caller,

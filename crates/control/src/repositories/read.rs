@@ -1,4 +1,4 @@
-//! Reading repositories.
+//! Reads repositories.
 
 use std::collections::HashMap;
 
@@ -14,27 +14,28 @@ use crate::{Control, Result};
 /// A repository with its buckets and its live keys.
 #[derive(Debug, Clone)]
 pub struct RepositoryView {
-    /// The repository.
+    /// The repository as stored.
     pub repository: Repository,
-    /// Its buckets, in their order.
+    /// Attached buckets, in the repository's order.
     pub buckets: Vec<AttachedBucket>,
-    /// Its live keys, newest first.
+    /// Live keys, newest first.
     pub keys: Vec<RepositoryKey>,
 }
 
 /// A bucket of a repository.
 #[derive(Debug, Clone)]
 pub struct AttachedBucket {
-    /// Its place.
+    /// How the bucket is attached.
     pub attachment: RepositoryBucket,
-    /// The bucket, as lists show it; none if it went away while the repository was read.
+    /// The bucket as lists show it; `None` if it was deleted while the repository was being read.
     pub bucket: Option<BucketView>,
 }
 
 impl Control {
-    /// A page of the repositories that the caller may see, newest first; only those of one workspace if given.
+    /// Returns a page of the repositories that the caller may see, newest first, optionally limited to one
+    /// workspace.
     ///
-    /// A workspace of another organization doesn't exist, and one that the caller can't enter is forbidden.
+    /// A workspace of another organization is not found; one that the caller can't access is forbidden.
     pub async fn list_repositories(
         &self,
         caller: &Caller,
@@ -48,7 +49,7 @@ impl Control {
         self.with_buckets_and_keys(caller, page).await
     }
 
-    /// One repository.
+    /// Returns one repository.
     pub async fn repository(&self, caller: &Caller, id: RepoId) -> Result<RepositoryView> {
         let repository = self.reach_repository(caller, id, WorkspaceRole::Read).await?;
         let name = crate::ResourceKind::Repository;

@@ -1,27 +1,27 @@
-//! Why a repository is not stored, in the contract's words.
+//! Why a repository is not stored, as the codes of the public contract.
 
 use bucketry_model::attachment::AttachmentRefused;
 
 use crate::Error;
 
-/// The contract's codes of repositories.
+/// Error codes for repositories in the public contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RepoErrorCode {
-    /// A bucket of the list is not there.
+    /// A listed bucket doesn't exist.
     NotFound,
-    /// The name is taken, or two buckets of the repository have one name.
+    /// The name is taken, or two buckets of the repository have the same name.
     NameAlreadyUsed,
-    /// A repository of mode MIRROR has several masters.
+    /// A repository of mode MIRROR has several master buckets.
     MirrorMasterUnitCountInvalid,
-    /// A repository of mode MIRROR has no master.
+    /// A repository of mode MIRROR has no master bucket.
     MirrorMasterUnitMissing,
-    /// A bucket of a repository of mode MIRROR is in another one.
+    /// A bucket of a repository of mode MIRROR is in another repository.
     MirrorUnitAlreadyInOtherRepo,
-    /// The folder of a bucket, one above it or one below it is used already.
+    /// The folder of a bucket, its parent or a subfolder is used already.
     NormalUnitFolderAlreadyUsed,
-    /// The folder of an attached bucket would change.
+    /// An attached bucket would get another folder.
     NormalUnitCannotEditFolder,
-    /// The organization has as many repositories as it may.
+    /// The organization has the maximum number of repositories.
     QuotaExceeded,
 }
 
@@ -62,7 +62,7 @@ pub(super) fn name_taken(name: &str) -> Error {
     Error::Repository {
         code: RepoErrorCode::NameAlreadyUsed,
         message: format!(
-            "there is a repository named \"{name}\" in this organization already (letter case doesn't count): choose \
+            "this organization already has a repository named \"{name}\" (upper and lower case are the same): choose \
              another name"
         ),
     }
@@ -72,8 +72,8 @@ pub(super) fn quota_exceeded(quota: u64) -> Error {
     Error::Repository {
         code: RepoErrorCode::QuotaExceeded,
         message: format!(
-            "this organization has reached its limit of {quota} repositories: delete one, or ask the operator to raise \
-             the limit"
+            "this organization can't have more repositories, because its limit is {quota}: delete one, or ask the operator \
+             to raise the limit"
         ),
     }
 }

@@ -1,9 +1,9 @@
-//! What a repository's upload ids are sealed with: 32 random bytes that only nodes can open, the same for all of its
-//! access keys.
+//! The key that seals a repository's upload ids: 32 random bytes that only nodes can open, the same for all of the
+//! repository's access keys.
 //!
-//! It is made with the repository where a node is there to seal it to, else with the first access key, without which
-//! nobody could use it. For repositories from before there were such keys the housekeeping makes it. Whoever comes
-//! second finds it there, so it never changes but where no node can open it any more.
+//! The key is created with the repository if there is a node to seal it to, otherwise with the first access key,
+//! without which nobody could use it. Maintenance creates it for repositories that are older than these keys. An
+//! existing key is never replaced, unless no node can open it any more.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,11 +15,11 @@ use bucketry_store::bucket::StoredSecret;
 use crate::{Control, Error, Result};
 
 const RANDOM_BYTES: usize = 32;
-/// How many repositories without a key are looked at in one go.
+/// How many repositories without a key are processed at once.
 const PAGE: u32 = 200;
 
 impl Control {
-    /// A new key; `None` where no node has registered yet that it could be sealed to.
+    /// Creates a key; `None` if no node has registered yet that it could be sealed to.
     pub(crate) async fn new_sealing_key(&self, org_id: OrgId, id: RepoId) -> Result<Option<StoredSecret>> {
         let random = self.inner.environment.random::<RANDOM_BYTES>()?;
         let key = Secret::new(URL_SAFE_NO_PAD.encode(random));
@@ -30,7 +30,7 @@ impl Control {
         }
     }
 
-    /// Makes the key of a repository that has none.
+    /// Creates the repository's key if it has none.
     pub(super) async fn ensure_sealing_key(&self, org_id: OrgId, id: RepoId) -> Result<()> {
         if self.inner.store.lacks_sealing_key(org_id, id).await? {
             self.make_sealing_key(org_id, id).await?;
@@ -38,7 +38,7 @@ impl Control {
         Ok(())
     }
 
-    /// Makes the keys of all repositories that have none, where there is a node to seal them to.
+    /// Creates the keys of all repositories that have none, if there is a node to seal them to.
     pub(crate) async fn make_missing_sealing_keys(&self) -> Result<()> {
         let mut after = None;
         loop {

@@ -1,4 +1,4 @@
-//! What was ever counted for repositories.
+//! Total traffic of repositories.
 
 use std::collections::HashMap;
 
@@ -11,16 +11,16 @@ use bucketry_store::repository::RepositoryQuery;
 
 use crate::{Control, Result};
 
-/// A repository's totals.
+/// The total traffic of a repository.
 #[derive(Debug, Clone)]
 pub struct RepositoryTotals {
-    /// Which repository, and where the list stands with it; without a time where it was named.
+    /// The repository, and the list's position at it. A named repository has no time.
     pub position: PageStart<RepoId>,
-    /// The totals; zeros without traffic.
+    /// Zeros if there was no traffic.
     pub totals: UsageTotals,
 }
 
-/// Repositories whose totals their caller may read.
+/// Repositories whose totals the caller may read.
 #[derive(Debug, Clone)]
 pub struct RepositorySelection {
     org_id: OrgId,
@@ -29,16 +29,16 @@ pub struct RepositorySelection {
 
 #[derive(Debug, Clone)]
 enum Which {
-    /// Live ones, newest first.
+    /// Existing repositories, newest first.
     Visible(Visibility),
-    /// In the order they were named, deleted ones too: their totals are retained.
+    /// In the order named. Deleted ones are included, because their totals are retained.
     Named(Vec<RepoId>),
 }
 
 impl Control {
-    /// Selects the named repositories, or all that the caller may see where none are named; with a workspace, only those
-    /// in it. Of the named ones unknown ones are left out; one that the caller may not read is forbidden, and so is a
-    /// workspace that the caller can't enter.
+    /// Selects the named repositories, or all that the caller may see if none are named, optionally limited to one
+    /// workspace. Unknown ids are left out. A repository that the caller may not read is forbidden, and so is a
+    /// workspace that the caller can't access.
     pub async fn select_repositories(
         &self,
         caller: &Caller,
@@ -53,7 +53,7 @@ impl Control {
         Ok(RepositorySelection { org_id: caller.org_id, which })
     }
 
-    /// A page of the totals of the selected repositories: newest first, or in the order they were named.
+    /// Returns a page of totals of the selected repositories: newest first, or in the order named.
     pub async fn repository_totals(
         &self,
         selection: &RepositorySelection,

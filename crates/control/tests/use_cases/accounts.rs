@@ -1,4 +1,4 @@
-//! Passwords that are changed, lost and recovered, seen through the use cases.
+//! Tests of changing, losing and resetting passwords.
 
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ impl TestContext {
         matches!(refused, Err(Error::Login(LoginFailure::InvalidPassword)))
     }
 
-    /// A user with an organization role, who still has the one-time password [`PASSWORD`].
+    /// Creates a user with an organization role who still has the one-time password [`PASSWORD`].
     async fn add(&self, email: &str, org_role: OrgRole) -> UserId {
         let input = NewUserInput {
             email: email.to_owned(),
@@ -115,7 +115,7 @@ async fn a_password_that_an_administrator_chose_must_be_changed_before_anything_
         assert!(matches!(refused, Err(Error::PasswordChangeRequired(own)) if own == id), "{refused:?}");
     }
     let same = control.update_account(&session, id, to(PASSWORD, None)).await;
-    assert!(same.unwrap_err().to_string().contains("one-time password again"));
+    assert!(same.unwrap_err().to_string().contains("differ from the one-time password"));
     let both = AccountInput { password: Some(Secret::new(NEW)), ..names("Ada") };
     control.update_account(&session, id, both).await.unwrap();
     let session = cx.signs_in("ada@example.com", NEW).await;

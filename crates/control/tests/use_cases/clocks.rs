@@ -1,4 +1,5 @@
-//! The clock is two days ahead for a moment and set right: what was stored meanwhile doesn't win over the present.
+//! Tests in which the clock is two days ahead for a while and then corrected: what was stored in between doesn't
+//! win over the present.
 
 use bucketry_control::Error;
 use bucketry_model::id::BucketId;
@@ -41,7 +42,7 @@ async fn a_bucket_has_the_status_of_the_next_probe() {
     assert_eq!(status(&cx, id).await, Status::Online);
     let response = cx.control.bucket(&cx.owner, id).await.unwrap();
     assert_eq!(response.last_status_at, Some(cx.clock.now()));
-    // And it is as it was when time gets there.
+    // Probes still count when that time comes.
     cx.clock.advance(TWO_DAYS + SignedDuration::from_secs(60));
     cx.node.beat(vec![probe(&cx, id, offline)]).await.unwrap();
     assert_eq!(status(&cx, id).await, Status::Offline);
@@ -55,7 +56,7 @@ async fn a_node_that_fell_silent_is_not_connected() {
     let connected = async || cx.control.node_views().await.unwrap().iter().any(|node| node.connected);
     assert!(connected().await);
     cx.clock.advance(-TWO_DAYS);
-    assert!(!connected().await, "it was not heard of since");
+    assert!(!connected().await, "there was no contact since");
     assert!(!cx.control.readiness().await.node);
     cx.node.beat(vec![]).await.unwrap();
     assert!(connected().await);
@@ -100,7 +101,7 @@ async fn warnings_of_ending_credentials_go_on() {
     cx.clock.advance(TWO_DAYS);
     assert_eq!(warned().await, 0);
     cx.clock.advance(-TWO_DAYS);
-    // From the start again, which warns once too often rather than not at all.
+    // Starts over: a repeated warning is better than a missing one.
     assert_eq!(warned().await, 1);
     assert_eq!(warned().await, 0);
 }

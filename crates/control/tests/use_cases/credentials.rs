@@ -1,4 +1,4 @@
-//! Credentials that end, roles and service accounts that are taken on, and why a bucket is OFFLINE.
+//! Tests of expiring credentials, delegated access by roles and service accounts, and the reasons for OFFLINE.
 
 use crate::support::TestContext;
 use bucketry_control::Error;
@@ -82,14 +82,14 @@ async fn ending_credentials_are_counted_and_warned_of_two_weeks_a_day_and_at_the
     assert_eq!(counted, EndingCredentials { ended: 1, within_7_days: 2, within_30_days: 3 });
 
     let warned = async || cx.control.newly_ending_credentials().await.unwrap().len();
-    assert_eq!(warned().await, 2, "after a start: what has ended, and what ends within two weeks");
+    assert_eq!(warned().await, 2, "after a start: expired, and expiring within two weeks");
     assert_eq!(warned().await, 0, "each once");
     cx.clock.advance(SignedDuration::from_hours(3 * 24));
-    assert_eq!(warned().await, 1, "a day before the end of one");
+    assert_eq!(warned().await, 1, "a day before the expiry of one");
     cx.clock.advance(SignedDuration::from_hours(24));
-    assert_eq!(warned().await, 1, "at its end");
+    assert_eq!(warned().await, 1, "at its expiry");
     cx.clock.advance(SignedDuration::from_hours(36));
-    assert_eq!(warned().await, 1, "two weeks before the end of the next");
+    assert_eq!(warned().await, 1, "two weeks before the expiry of the next");
     let counted = cx.control.ending_credentials().await.unwrap();
     assert_eq!((counted.ended, counted.within_30_days), (2, 3));
 }
@@ -99,11 +99,11 @@ async fn a_role_is_taken_on_with_the_organizations_own_external_id_and_no_other(
     let cx = TestContext::new().await;
     let _node = cx.node.work_on();
     let own = cx.control.own_organization(&cx.owner, cx.owner.org_id).await.unwrap().aws_external_id;
-    assert_eq!(own, cx.control.aws_external_id(cx.owner.org_id).await.unwrap(), "it stays the same");
+    assert_eq!(own, cx.control.aws_external_id(cx.owner.org_id).await.unwrap(), "it never changes");
 
     let id = cx.control.create_bucket(&cx.owner, &with_role(&cx, "One", None)).await.unwrap().id;
     cx.control.create_bucket(&cx.owner, &with_role(&cx, "Two", Some(&own))).await.unwrap();
-    assert_eq!(*cx.node.opened.lock().unwrap(), [own.clone(), own.clone()], "what the node got");
+    assert_eq!(*cx.node.opened.lock().unwrap(), [own.clone(), own.clone()], "what the node opened");
 
     let foreign = with_role(&cx, "Three", Some("an-id-of-somebody-else"));
     let refused = cx.control.create_bucket(&cx.owner, &foreign).await;
@@ -195,5 +195,5 @@ async fn a_bucket_that_lost_a_permission_tells_which_until_it_has_it_again() {
     cx.clock.advance(SignedDuration::from_secs(20));
     cx.node.beat(vec![probe(ProbedStatus::Offline, Some(failure))]).await.unwrap();
     cx.clock.advance(SignedDuration::from_secs(61));
-    assert_eq!(seen().await, (Status::Disconnected, None), "a silent node's word is worth nothing");
+    assert_eq!(seen().await, (Status::Disconnected, None), "the report of a silent node doesn't count");
 }

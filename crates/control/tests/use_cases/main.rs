@@ -1,4 +1,4 @@
-//! The use cases over a real store, with a clock that is moved by hand and a node in the test's hands.
+//! Tests of the use cases, with a real store, a clock that tests set by hand, and a fake node.
 
 #![expect(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 

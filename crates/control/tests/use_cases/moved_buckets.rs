@@ -1,5 +1,5 @@
-//! Buckets that are to be elsewhere: what was stored opens only what it was entered for, and what nodes said of the
-//! place before counts no longer.
+//! Tests of buckets that change their location: a stored secret opens only what it was entered for, and earlier
+//! reports of nodes no longer count.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ fn nothing() -> BucketInput {
     BucketInput { skip_validation: true, ..BucketInput::default() }
 }
 
-/// A bucket that the nodes open by what they are themselves.
+/// A bucket that nodes open with their own identity.
 fn delegated(
     cx: &TestContext,
     name: &str,
@@ -78,11 +78,11 @@ async fn a_member_who_does_not_know_the_secret_can_not_move_the_bucket() {
             );
         }
     }
-    assert!(cx.node.opened.lock().unwrap().is_empty(), "no node was asked to open anything");
+    assert!(cx.node.opened.lock().unwrap().is_empty(), "no node opened anything");
     let reader = cx.member("reader@example.com", Some(WorkspaceRole::Read)).await;
     let change = BucketInput { bucket: Some("private".to_owned()), ..nothing() };
     let refused = cx.control.update_bucket(&reader, id, &change).await;
-    assert!(matches!(refused, Err(Error::Forbidden(_))), "rights come first: {refused:?}");
+    assert!(matches!(refused, Err(Error::Forbidden(_))), "permissions are checked first: {refused:?}");
 
     let known = BucketInput { secret: Some(Secret::new("the-plain-secret")), ..change };
     cx.control.update_bucket(&member, id, &known).await.unwrap();
@@ -147,7 +147,7 @@ async fn what_nodes_take_on_without_a_secret_does_not_open_another_workspace() {
         }
         let renamed = BucketInput { name: Some(again.to_owned()), ..nothing() };
         cx.control.update_bucket(&member, id, &renamed).await.unwrap();
-        // Whoever may change both workspaces may have the identity in both.
+        // A caller with WRITE in both workspaces may use the identity in both.
         create(&cx.owner, name, key, "private", cx.workspace).await.unwrap();
     }
 }
@@ -181,7 +181,7 @@ async fn a_node_that_still_probes_the_place_before_is_not_believed() {
     cx.clock.advance(SignedDuration::from_secs(20));
     cx.node.beat(vec![probe(Some(before))]).await.unwrap();
     assert_eq!(status().await, (Status::Disconnected, None));
-    // Names are not announced: the node goes on with the version that it knows.
+    // A new name causes no change event, so the node continues with the version that it knows.
     let renamed = BucketInput { name: Some("Pictures".to_owned()), ..nothing() };
     let announced = version().await;
     cx.control.update_bucket(&cx.owner, id, &renamed).await.unwrap();

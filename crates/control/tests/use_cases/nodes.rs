@@ -1,4 +1,4 @@
-//! Nodes, seen through the use cases: whose messages are taken, what they are sent, and how keys are rotated.
+//! Tests of nodes: whose messages are accepted, what nodes get, and how keys are rotated.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ async fn a_message_is_taken_once_in_time_and_only_with_a_known_key() {
     let heartbeat = FakeNode::heartbeat(vec![]);
     let message = cx.node.signed("/node/status", &heartbeat);
     cx.control.heartbeat(sent(&message)).await.unwrap();
-    refused(cx.control.heartbeat(sent(&message)).await.map(drop), "received before");
+    refused(cx.control.heartbeat(sent(&message)).await.map(drop), "already received");
 
     let late = cx.node.signed("/node/status", &heartbeat);
     cx.clock.advance(SignedDuration::from_secs(301));
@@ -132,7 +132,7 @@ async fn a_secret_that_no_node_can_open_stays_as_it_was_and_is_told() {
 async fn a_rotation_passes_over_nodes_that_are_away() {
     let cx = TestContext::new().await;
     cx.unchecked("Photos").await;
-    // As an operator leaves one behind who renames the node.
+    // An operator who renames the node leaves the old one behind like this.
     cx.node.register_as("a-former-name").await.unwrap();
     cx.clock.advance(SignedDuration::from_hours(1));
     cx.node.beat(vec![]).await.unwrap();

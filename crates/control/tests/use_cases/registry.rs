@@ -1,4 +1,4 @@
-//! Buckets from registration to deletion, seen through the use cases.
+//! Tests of buckets, from registration to deletion.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Repositories, seen through the use cases: who may make them, what they may hold, what buckets and nodes learn.
+//! Tests of repositories: who may create them, what they may contain, and what buckets and nodes learn about them.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Keys of repositories: told once, opened by nodes only, revoked at once.
+//! Tests of access keys: a secret is returned once and opened only by nodes, and a revoked key is refused
+//! immediately.
 
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ async fn key(cx: &TestContext, repository: RepoId) -> CreatedKey {
     cx.control.create_repository_key(&cx.owner, repository, &input("ci", "WRITE")).await.unwrap()
 }
 
-/// What a node opens of a key that it was sent.
+/// The secret that a node opens for a key that it got.
 fn opened(cx: &TestContext, sent: &NodeRepositoryKey) -> String {
     let context = SecretContext::of_repository_key(cx.owner.org_id, sent.id);
     let identities = cx.node.identities.lock().unwrap();
@@ -72,7 +73,7 @@ async fn a_changed_or_revoked_key_reaches_a_waiting_node_at_once() {
     }
     let again = cx.control.revoke_repository_key(&cx.owner, repository, made.id).await;
     assert!(matches!(again, Err(Error::NotFound(ResourceKind::RepositoryKey))), "{again:?}");
-    assert_eq!(cx.control.store().count_secrets().await.unwrap(), 1, "the repository's own");
+    assert_eq!(cx.control.store().count_secrets().await.unwrap(), 1, "the sealing key of the repository");
 }
 
 #[tokio::test]

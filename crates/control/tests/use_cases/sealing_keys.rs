@@ -1,4 +1,4 @@
-//! What the upload ids of repositories are sealed with: made once, opened by nodes only, the same for all keys.
+//! Tests of the sealing keys of repositories: created once, opened only by nodes, and the same for all access keys.
 
 use bucketry_control::repositories::KeyInput;
 use bucketry_model::id::RepoId;
@@ -22,7 +22,7 @@ fn opened(cx: &TestContext, sent: &NodeRepository) -> String {
     bucketry_vault::open(sealed, &context, &identities).unwrap().expose().to_owned()
 }
 
-/// A repository as older versions made them.
+/// A repository without a sealing key, as older versions created it.
 async fn older(cx: &TestContext) -> RepoId {
     let id = RepoId::new(cx.clock.now(), [7; 10]);
     let new = NewRepository {
@@ -58,8 +58,8 @@ async fn a_repository_has_one_sealing_key_whatever_becomes_of_its_access_keys() 
     let _node = cx.node.work_on();
     assert_eq!(cx.rotate().await.failed, 0);
     let after = sent(&cx).await;
-    assert_ne!(after.sealing_key, response[0].sealing_key, "sealed anew");
-    assert_eq!(opened(&cx, &after), first, "and the same");
+    assert_ne!(after.sealing_key, response[0].sealing_key, "sealed again");
+    assert_eq!(opened(&cx, &after), first, "and the same key");
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn repositories_from_before_are_given_their_key_by_the_housekeeping_or_wit
         let before = cx.node.sync("", 0).await.unwrap();
         assert_eq!(before.repositories[0].sealing_key, None);
         if by_housekeeping {
-            // Two control planes may do it at the same time.
+            // Two control planes may do this at the same time.
             let (one, other) = tokio::join!(cx.control.tidy(), cx.control.tidy());
             one.unwrap();
             other.unwrap();

@@ -1,4 +1,4 @@
-//! Sessions, tokens and rights, seen through the use cases.
+//! Tests of sessions, tokens and permissions.
 
 use crate::support::{OWNER, PASSWORD, TestContext};
 use bucketry_control::Error;
@@ -31,7 +31,7 @@ async fn wrong_logins_are_told_apart_as_the_contract_asks() {
         login("nobody@example.com", PASSWORD).await,
         Err(Error::Login(LoginFailure::UserNotFound))
     ));
-    assert!(login("OWNER@example.com", PASSWORD).await.is_ok(), "letter case of addresses doesn't count");
+    assert!(login("OWNER@example.com", PASSWORD).await.is_ok(), "addresses are compared without letter case");
 }
 
 #[tokio::test]

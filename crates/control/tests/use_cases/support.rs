@@ -1,4 +1,4 @@
-//! A control plane over a real store, with a clock that is moved by hand and a node that answers as it is told.
+//! A control plane with a real store, a clock that tests set by hand, and a fake node with configurable results.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -42,7 +42,7 @@ pub(crate) struct TestContext {
 }
 
 impl TestContext {
-    /// A deployment whose node is registered and answers validations with "healthy".
+    /// A deployment with a registered node that finds every bucket healthy.
     pub(crate) async fn new() -> Self {
         Self::with(Settings::default()).await
     }
@@ -66,7 +66,7 @@ impl TestContext {
         Self { control, clock, owner, workspace: first.workspace_id, node, _room: dir }
     }
 
-    /// The fields of a bucket that the fake node is content with.
+    /// The fields of a bucket that the fake node accepts.
     pub(crate) fn bucket(&self, name: &str) -> BucketInput {
         BucketInput {
             name: Some(name.to_owned()),
@@ -80,7 +80,7 @@ impl TestContext {
         }
     }
 
-    /// Registers a bucket of this name, at the provider too, without asking the node.
+    /// Registers a bucket with this name, which it also has at the provider, without validation.
     pub(crate) async fn bucket_called(&self, name: &str) -> BucketId {
         let bucket = Some(name.to_owned());
         let input = BucketInput { bucket, skip_validation: true, ..self.bucket(name) };
@@ -98,12 +98,12 @@ impl TestContext {
         }
     }
 
-    /// Makes a repository.
+    /// Creates a repository.
     pub(crate) async fn repository_of(&self, name: &str, buckets: &[(BucketId, &str)]) -> RepoId {
         self.control.create_repository(&self.owner, &self.repository(name, buckets)).await.unwrap().id
     }
 
-    /// Somebody with this role in the first workspace, or in none.
+    /// A user with this role in the first workspace, or in none.
     pub(crate) async fn member(&self, email: &str, role: Option<WorkspaceRole>) -> Arc<Caller> {
         let new = NewUserInput {
             email: email.to_owned(),
@@ -120,7 +120,7 @@ impl TestContext {
         self.control.authenticate(&session.access_token).await.unwrap()
     }
 
-    /// Rotates the vault's keys, to the end.
+    /// Rotates the vault's keys, and waits until the rotation ends.
     pub(crate) async fn rotate(&self) -> RotationState {
         self.control.start_rotation(&self.owner).await.unwrap();
         let done = async {
@@ -132,19 +132,19 @@ impl TestContext {
             }
         };
         tokio::select! {
-            () = self.control.drive_rotations() => unreachable!("it goes on until it is dropped"),
+            () = self.control.drive_rotations() => unreachable!("it runs until it is dropped"),
             state = tokio::time::timeout(Duration::from_secs(30), done) => state.unwrap(),
         }
     }
 
-    /// Registers a bucket without asking the node.
+    /// Registers a bucket without validation.
     pub(crate) async fn unchecked(&self, name: &str) -> BucketId {
         let input = BucketInput { skip_validation: true, ..self.bucket(name) };
         self.control.create_bucket(&self.owner, &input).await.unwrap().id
     }
 }
 
-/// A bucket's place as it is sent.
+/// A bucket of a repository, as a request contains it.
 pub(crate) fn attachment(id: BucketId, folder: &str, master: bool) -> RepositoryBucketInput {
     RepositoryBucketInput {
         bucket_id: Some(id.to_string()),
@@ -153,7 +153,7 @@ pub(crate) fn attachment(id: BucketId, folder: &str, master: bool) -> Repository
     }
 }
 
-/// What the fake node's diagnoses say.
+/// The diagnoses of the fake node.
 pub(crate) fn diagnosis(failure: Option<CheckCode>) -> Diagnosis {
     Diagnosis::new(vec![Check {
         name: CheckName::Bucket,
@@ -165,21 +165,21 @@ pub(crate) fn diagnosis(failure: Option<CheckCode>) -> Diagnosis {
     }])
 }
 
-/// A node in the test's hands: it signs like a real one.
+/// A fake node that signs like a real one.
 #[derive(Clone)]
 pub(crate) struct FakeNode {
     control: Control,
     clock: Arc<ManualClock>,
     pub(crate) key: Arc<NodeSigningKey>,
     pub(crate) identities: Arc<Mutex<Identities>>,
-    /// What validations find.
+    /// The result of validations.
     pub(crate) finds: Arc<Mutex<Option<CheckCode>>>,
-    /// The plain secrets that validations were done with.
+    /// The plain secrets that were used in validations.
     pub(crate) opened: Arc<Mutex<Vec<String>>>,
     sent: Arc<Mutex<i64>>,
 }
 
-/// A message on its way.
+/// A message of the node.
 pub(crate) fn sent(message: &Value) -> NodeMessage {
     NodeMessage::from(Bytes::from(message.to_string()))
 }
@@ -197,7 +197,7 @@ impl FakeNode {
         }
     }
 
-    /// Each message is a millisecond later than the one before, so that none repeats another.
+    // Each message is a millisecond later than the previous one, so that none is a repetition.
     fn time(&self) -> jiff::Timestamp {
         let mut sent = self.sent.lock().unwrap();
         *sent += 1;
@@ -263,12 +263,12 @@ impl FakeNode {
         self.control.sync(sent(&query_message(&query))).await
     }
 
-    /// Works off one round of jobs as a real node would.
+    /// Does one round of jobs, like a real node.
     pub(crate) async fn work(&self) {
         self.work_after(async || {}).await;
     }
 
-    /// As [`FakeNode::work`], once something else was done with the jobs in hand.
+    /// Like [`FakeNode::work`], after doing something else between fetching the jobs and working on them.
     pub(crate) async fn work_after(&self, change: impl AsyncFnOnce()) {
         let answer = self.sync("c.0", 25).await.unwrap();
         change().await;
@@ -321,7 +321,7 @@ impl FakeNode {
         }
     }
 
-    /// Works in the background until the test ends.
+    /// Does jobs in the background until the test ends.
     pub(crate) fn work_on(&self) -> tokio::task::AbortHandle {
         let node = self.clone();
         let work = async move {
