@@ -1,4 +1,4 @@
-//! A registered bucket: what it is called, where it lies, and what opens it.
+//! A registered bucket: its names, its location and its credentials.
 
 use std::fmt;
 use std::str::FromStr;
@@ -42,7 +42,7 @@ impl fmt::Display for StorageType {
     }
 }
 
-/// The text names no storage type.
+/// The text is not the name of a storage type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be one of S3, GCS, BLOB (AZURE is read as BLOB)")]
 pub struct UnknownStorageType;
@@ -59,98 +59,96 @@ impl FromStr for StorageType {
     }
 }
 
-/// What names a bucket at its provider, without what opens it. Changing any of it asks for a new validation.
+/// Identifies a bucket at its provider, without the secret. A change to any field requires a new validation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BucketLocation {
-    /// The protocol of the provider.
+    /// Protocol of the provider.
     pub storage_type: StorageType,
-    /// The bucket's (container's) name at the provider.
+    /// Name of the bucket (container) at the provider.
     pub bucket: String,
-    /// Access key id, role ARN, client e-mail or account name: an identity, not a secret.
+    /// Access key id, role ARN, client e-mail address or account name: an identity, not a secret.
     pub key: Option<String>,
-    /// The provider's address, where it isn't the public one of the storage type.
+    /// URL of the provider; `None` for the public one of the storage type.
     pub endpoint: Option<Endpoint>,
-    /// The provider's region, where it has any.
+    /// Region at the provider, if it has any.
     pub region: Option<String>,
 }
 
-/// A location together with its plain secret: all that a driver needs to open the bucket. Lives in a node's memory
-/// only, and in the control plane between the request and the seal.
+/// A location with its plain secret: everything that a driver needs to open the bucket. Exists only in a node's
+/// memory, and in the control plane between the request and the sealing.
 #[derive(Debug, Clone)]
 pub struct BucketTarget {
-    /// Where the bucket lies and who opens it.
+    /// Location of the bucket, with the identity that opens it.
     pub location: BucketLocation,
-    /// The plain secret; absent for anonymous or delegated access.
+    /// Plain secret; `None` for anonymous or delegated access.
     pub secret: Option<Secret>,
 }
 
-/// A bucket as it is registered.
+/// A registered bucket.
 #[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "the fields without a comment speak for themselves")]
 pub struct Bucket {
-    /// Its id.
     pub id: BucketId,
-    /// The organization that registered it.
     pub org_id: OrgId,
-    /// The workspace whose members may see it.
+    /// Workspace whose members may see the bucket.
     pub workspace_id: WorkspaceId,
-    /// What people call it; unique among the organization's live buckets.
+    /// Name in the registry, unique among the live buckets of the organization.
     pub name: Name,
-    /// Where it lies.
     pub location: BucketLocation,
-    /// What opens it, sealed to the nodes.
+    /// Secret that opens the bucket, sealed to the nodes.
     pub secret: Option<SealedSecret>,
-    /// Raised by one with every change of location or secret: a result that was computed for an older version is
-    /// not stored.
+    /// Incremented with every change of location or secret. A result that was computed for an older version is not
+    /// stored.
     pub version: i64,
-    /// When it was registered.
+    /// Time of registration.
     pub created_at: Timestamp,
-    /// When a person last changed it.
+    /// When a user last changed the bucket.
     pub updated_at: Timestamp,
-    /// When its secret was given, and when it ends.
+    /// When the secret was entered and when it expires.
     pub credential: CredentialTimes,
 }
 
-/// What is known of the life of a stored secret.
+/// The times of a stored secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CredentialTimes {
-    /// When it was given; none without a secret, or where it isn't known.
+    /// When it was entered; `None` without a secret, or if unknown.
     pub set_at: Option<Timestamp>,
-    /// When it ends; none where it doesn't, or doesn't tell.
+    /// When it expires; `None` if it doesn't, or doesn't say.
     pub expires_at: Option<Timestamp>,
 }
 
-/// Longest accepted texts of a location, in bytes.
+/// The longest accepted texts of a location, in bytes.
 pub mod limits {
-    /// Provider bucket names are at most 63 to 255 characters long, whichever provider.
+    /// Bucket names are limited to 63 to 255 characters, depending on the provider.
     pub const BUCKET: usize = 255;
-    /// Access key ids, e-mails and ARNs.
+    /// Access key ids, e-mail addresses and ARNs.
     pub const KEY: usize = 2_048;
-    /// A whole service account JSON with a 4096-bit key fits eight times.
+    /// Enough for eight service account documents with 4096-bit keys.
     pub const SECRET: usize = 32_768;
     /// Region names.
     pub const REGION: usize = 128;
 }
 
-/// Why a provider's bucket name can't be one.
+/// Why a text is not a valid bucket name at any provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidBucketName {
-    /// Empty text.
+    /// The text is empty.
     #[error("must not be empty")]
     Empty,
-    /// Too long for any provider.
+    /// The text is too long for any provider.
     #[error("must be at most 255 characters long")]
     TooLong,
-    /// A character that no provider allows, and that would change the path of a request.
-    #[error("may hold letters, digits, '.', '-' and '_' only")]
+    /// The text contains a character that no provider allows and that would change the path of a request.
+    #[error("may contain only letters, digits, '.', '-' and '_'")]
     Character,
     /// `.` and `..` are path segments.
     #[error("must not be '.' or '..'")]
     Dots,
 }
 
-/// Checks a provider's bucket name against what holds for all of them. The stricter rules of each provider are
-/// left to the provider: old buckets have names that new ones may not have.
+/// Checks a bucket name against the rules that all providers share. The stricter rules are left to the providers,
+/// because old buckets may have names that new ones can't have.
 pub fn check_bucket_name(name: &str) -> Result<(), InvalidBucketName> {
     if name.is_empty() {
         return Err(InvalidBucketName::Empty);
@@ -161,7 +159,7 @@ pub fn check_bucket_name(name: &str) -> Result<(), InvalidBucketName> {
     if name == "." || name == ".." {
         return Err(InvalidBucketName::Dots);
     }
-    // `$` for Azure's `$root` and `$web` containers.
+    // `$` is for Azure's containers `$root` and `$web`.
     if !name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'$')) {
         return Err(InvalidBucketName::Character);
     }

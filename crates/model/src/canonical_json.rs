@@ -1,11 +1,11 @@
-//! JSON in its one canonical form (RFC 8785), so that both ends of a signature hash the same bytes.
+//! Canonical JSON (RFC 8785), so that both sides of a signature hash the same bytes.
 
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
-/// The canonical text of a JSON value: members sorted by their UTF-16 code units, no white space, strings with the
-/// least escaping, numbers as ECMAScript prints them (RFC 8785 §3.2).
+/// The canonical text of a JSON value: members sorted by UTF-16 code units, no white space, minimal escaping in
+/// strings, numbers as ECMAScript prints them (RFC 8785 §3.2).
 pub fn to_text(value: &Value) -> String {
     let mut text = String::new();
     write_value(&mut text, value);
@@ -66,7 +66,7 @@ pub(crate) fn write_string(out: &mut String, string: &str) {
 }
 
 pub(crate) fn write_number(out: &mut String, number: &serde_json::Number) {
-    // Integers beyond 2^53 have no exact ECMAScript form; they print as the double that they would become there.
+    // Integers above 2^53 have no exact ECMAScript form. They print as the double that they become there.
     const EXACT: u64 = 1 << 53;
     if let Some(integer) = number.as_i64().filter(|integer| integer.unsigned_abs() <= EXACT) {
         _ = write!(out, "{integer}");
@@ -84,7 +84,7 @@ fn write_double(out: &mut String, value: f64) {
     if value < 0.0 {
         out.push('-');
     }
-    // Rust prints the shortest digits that read back, which are the digits that ECMAScript wants.
+    // Rust prints the shortest digits that round-trip, as ECMAScript does.
     let scientific = format!("{:e}", value.abs());
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let digits = mantissa.replace('.', "");

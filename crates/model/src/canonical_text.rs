@@ -1,5 +1,5 @@
-//! JSON text brought into its canonical form (RFC 8785) as it is read: no tree is built, and what is kept is bounded.
-//! For messages whose sender has not proven yet who it is: whatever they contain, they cost little more than their
+//! Canonicalizes JSON text (RFC 8785) while reading it, without building a tree and with bounded memory. For
+//! messages from senders that are not authenticated yet: whatever a message contains, it costs little more than its
 //! bytes.
 
 use std::cmp::Ordering;
@@ -11,23 +11,23 @@ use serde_json::Number;
 
 use crate::canonical_json::{write_number, write_string};
 
-/// What a text may contain at most.
+/// Upper limits for a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of the canonical text.
     pub bytes: usize,
-    /// Values: objects, arrays, and what is in them.
+    /// Number of values: objects, arrays and their contents.
     pub values: usize,
-    /// Members of one object.
+    /// Number of members of one object.
     pub members: usize,
-    /// Objects and arrays within each other.
+    /// Nesting depth of objects and arrays.
     pub depth: usize,
 }
 
 /// Why a text is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// It is not JSON, or not an object.
+    /// The text is not JSON, or not an object.
     #[error("it is not a JSON object: line {line}, column {column}")]
     Malformed {
         /// The line, from 1.
@@ -35,8 +35,9 @@ pub enum Refused {
         /// The column, from 1.
         column: usize,
     },
-    /// An object has two members of one name (RFC 8785 wants them unique: readers disagree on which one counts).
-    #[error("an object has two members of the same name")]
+    /// An object has two members with the same name. RFC 8785 requires unique names, because parsers disagree about
+    /// which one counts.
+    #[error("an object has two members with the same name")]
     DuplicateMember,
     /// More than [`Limits::bytes`].
     #[error("it is longer than {0} bytes in canonical form")]
@@ -48,24 +49,25 @@ pub enum Refused {
     #[error("an object has more than {0} members")]
     TooManyMembers(usize),
     /// More than [`Limits::depth`].
-    #[error("objects and arrays are nested deeper than {0}")]
+    #[error("objects and arrays are nested deeper than {0} levels")]
     TooDeep(usize),
 }
 
 /// An object in canonical form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CanonicalObject<const N: usize> {
-    /// The canonical text, without the member that was to be left out.
+    /// Canonical text, without the omitted member.
     pub text: String,
-    /// The canonical texts of the members that were asked for; none for those that are absent or longer than
+    /// Canonical texts of the requested members; `None` for members that are absent or longer than
     /// [`LONGEST_MEMBER`].
     pub members: [Option<String>; N],
 }
 
-/// The longest member that is handed out by itself, in bytes of its canonical text.
+/// The longest member that [`read_object`] returns separately, in bytes of its canonical text.
 pub const LONGEST_MEMBER: usize = 4_096;
 
-/// Reads an object. `omitted` is left out of the canonical text; the members named in `wanted` are handed out as well.
+/// Reads an object. `omitted` is left out of the canonical text. The members in `wanted` are also returned
+/// separately.
 pub fn read_object<const N: usize>(
     text: &[u8],
     limits: &Limits,
@@ -91,21 +93,21 @@ pub fn read_object<const N: usize>(
     }
 }
 
-/// Any JSON value as compact text of at most `MOST` bytes. A text is taken as it is, without its quotes.
+/// Any JSON value as compact text of at most `MOST` bytes. A string is taken without its quotes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CompactText<const MOST: usize>(pub String);
 
 impl<'de, const MOST: usize> Deserialize<'de> for CompactText<MOST> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The bytes bound everything else, but for the depth.
+        // The byte limit bounds everything else, except the depth.
         let limits = Limits { bytes: MOST, values: MOST, members: MOST, depth: 32 };
-        // The error is to name the field, and not a place within it.
+        // The error should name the field, not a position within it.
         let mut writer = Writer::new(&limits, None, false);
         let read = ValueSeed { writer: &mut writer, depth: 0 }.deserialize(deserializer);
         match writer.refused {
-            Some(Refused::DuplicateMember) => Err(D::Error::custom("has two members of the same name")),
+            Some(Refused::DuplicateMember) => Err(D::Error::custom("has two members with the same name")),
             Some(_) => Err(D::Error::custom(format_args!(
-                "must be at most {MOST} bytes of JSON, nested at most 32 deep"
+                "must be at most {MOST} bytes of JSON, nested at most 32 levels deep"
             ))),
             None => {
                 read?;
@@ -115,18 +117,18 @@ impl<'de, const MOST: usize> Deserialize<'de> for CompactText<MOST> {
     }
 }
 
-/// What is done with the members of the outermost object.
+/// How the members of the outermost object are treated.
 struct Top<'a> {
     omitted: &'a str,
     wanted: &'a [&'a str],
     found: &'a mut [Option<String>],
 }
 
-/// A member of an object that is still being written.
+/// A member of an object that is being written.
 struct Member {
-    /// Where its name is in `Writer::names`.
+    /// Range of the name in `Writer::names`.
     name: Range<usize>,
-    /// Where its text is in `Writer::out`, with the comma behind it.
+    /// Range of the text in `Writer::out`, including the comma after it.
     text: Range<usize>,
 }
 
@@ -135,7 +137,7 @@ struct Writer<'a> {
     top: Option<Top<'a>>,
     out: String,
     values: usize,
-    /// The members of the objects that are open, and their names.
+    /// The members of the open objects.
     members: Vec<Member>,
     names: String,
     refused: Option<Refused>,
@@ -156,7 +158,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Notes why the text is refused. The error only ends the reading; without it, the rest is read and forgotten.
+    /// Records why the text is refused. If reading doesn't end at once, the rest is read and discarded.
     fn refuse<E: serde::de::Error>(&mut self, refused: Refused) -> Result<(), E> {
         self.refused = Some(refused);
         if self.ends_at_once { Err(E::custom("refused")) } else { Ok(()) }
@@ -182,7 +184,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Hands a member of the outermost object out, if it is asked for.
+    /// Stores a member of the outermost object, if it was requested.
     fn hand_out(&mut self, name: &Range<usize>, value: Range<usize>) {
         let Some(top) = &mut self.top else { return };
         let name = &self.names[name.clone()];
@@ -198,7 +200,7 @@ impl<'a> Writer<'a> {
         self.top.as_ref().is_some_and(|top| top.omitted == &self.names[name.clone()])
     }
 
-    /// Brings the members of an object that began at `begin` into their order.
+    /// Sorts the members of an object that began at `begin`.
     fn sort_members<E: serde::de::Error>(&mut self, begin: usize, first: usize) -> Result<(), E> {
         let names = &self.names;
         let order = |a: &Member, b: &Member| compare(&names[a.name.clone()], &names[b.name.clone()]);
@@ -221,10 +223,10 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// By UTF-16 code units (RFC 8785 §3.2.3).
+/// Compares by UTF-16 code units (RFC 8785 §3.2.3).
 fn compare(a: &str, b: &str) -> Ordering {
     if a.is_ascii() || b.is_ascii() {
-        // Whatever isn't ASCII comes after it in either encoding.
+        // In both encodings, non-ASCII characters sort after ASCII ones.
         return a.cmp(b);
     }
     a.encode_utf16().cmp(b.encode_utf16())
@@ -279,7 +281,7 @@ impl<'de> Visitor<'de> for ValueSeed<'_, '_> {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<(), E> {
-        // JSON has no numbers that are not finite.
+        // JSON has no infinite numbers and no NaN.
         let number = Number::from_f64(value).unwrap_or_else(|| 0.into());
         self.write(|out| write_number(out, &number))
     }
@@ -334,7 +336,7 @@ impl<'de> Visitor<'de> for ValueSeed<'_, '_> {
             if depth == 0 {
                 writer.hand_out(&name, value..end);
                 if writer.is_omitted(&name) {
-                    // Its name stays, so that a second one is noticed.
+                    // The name is retained, so that a second member with it is detected.
                     writer.out.truncate(start);
                     text = start..start;
                 }
@@ -349,7 +351,7 @@ impl<'de> Visitor<'de> for ValueSeed<'_, '_> {
     }
 }
 
-/// Takes the comma behind the last item away.
+/// Removes the comma after the last item, and closes the value.
 fn end(out: &mut String, begin: usize, bracket: char) {
     if out.len() > begin {
         out.pop();
@@ -357,7 +359,7 @@ fn end(out: &mut String, begin: usize, bracket: char) {
     out.push(bracket);
 }
 
-/// Keeps a member's name.
+/// Stores a member's name.
 struct NameSeed<'w>(&'w mut String);
 
 impl<'de> DeserializeSeed<'de> for NameSeed<'_> {
@@ -372,7 +374,7 @@ impl Visitor<'_> for NameSeed<'_> {
     type Value = Range<usize>;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a member's name")
+        f.write_str("the name of a member")
     }
 
     fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Range<usize>, E> {
@@ -428,7 +430,7 @@ mod tests {
         assert_eq!(canonical(&format!("{{{members}\"x\":0}}")), Err(Refused::TooManyMembers(20)));
         assert_eq!(canonical(&format!("{{\"a\":\"{}\"}}", "x".repeat(5_000))), Err(Refused::TooLong(4_096)));
         assert_eq!(canonical(&format!("{{\"{}\":0}}", "x".repeat(5_000))), Err(Refused::TooLong(4_096)));
-        // Short numbers that print long.
+        // Short numbers with a long printed form.
         assert_eq!(canonical(&format!("{{\"a\":[{}0]}}", "1e20,".repeat(299))), Err(Refused::TooLong(4_096)));
         for twice in [
             r#"{"a":1,"b":2,"a":1}"#,

@@ -1,7 +1,7 @@
-//! What people paste as a secret when it is more than a password: the documents that the clouds' own tools print.
+//! Secrets that are documents, as the clouds' own tools print them.
 //!
-//! Read here are form and expiry only. Nothing in such a document is ever an address to ask: what names one is left
-//! unread, or refused by the driver that would have to ask it.
+//! Only their form and expiry are read here. Nothing in a document is ever used as an address to call: a document
+//! that names one is either not read, or refused by the driver that would have to call it.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -9,16 +9,16 @@ use serde::Deserialize;
 use crate::bucket::StorageType;
 use crate::secret::Secret;
 
-/// When a credential ends by what it says itself.
+/// When a credential expires, according to its own content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CredentialExpiry {
-    /// The first moment at which it no longer opens anything.
+    /// The first moment at which it is no longer valid.
     pub at: Timestamp,
 }
 
-/// When the credential of a bucket expires, if it tells: the `se` of a shared access signature, the `Expiration` of
-/// a session token. Account keys, access keys, service accounts and applications don't tell, and delegated access
-/// has nothing that could expire.
+/// When the credential of a bucket expires, if it says so: the `se` parameter of a shared access signature, or the
+/// `Expiration` of a session token. Account keys, access keys, service accounts and applications don't say, and
+/// delegated access has nothing that expires.
 pub fn credential_expiry(storage_type: StorageType, secret: &Secret) -> Option<CredentialExpiry> {
     let at = match storage_type {
         StorageType::S3 => AwsSession::read(secret)?.ok()?.expires,
@@ -28,26 +28,25 @@ pub fn credential_expiry(storage_type: StorageType, secret: &Secret) -> Option<C
     at.map(|at| CredentialExpiry { at })
 }
 
-/// The document isn't one of its kind: a member is missing or has another type.
+/// The document is incomplete: a member is missing or has the wrong type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is not a whole document of its kind")]
+#[error("is not a complete document of its kind")]
 pub struct InvalidDocument;
 
-/// An access key with its secret and session token in one document.
+/// An access key with its secret and session token, from one document.
 #[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "the names are those of the document")]
 pub struct AwsSession {
-    /// The access key id.
     pub access_key: String,
-    /// Its secret.
     pub secret_key: Secret,
-    /// What makes a temporary access key valid.
+    /// Required for a temporary access key.
     pub session_token: Option<Secret>,
-    /// When the session ends.
+    /// End of the session.
     pub expires: Option<Timestamp>,
 }
 
-/// `aws configure export-credentials` and credential processes print the members alone, `aws sts assume-role` and
-/// `get-session-token` under `Credentials`.
+/// `aws configure export-credentials` and credential processes print the members at the top level. `aws sts
+/// assume-role` and `get-session-token` print them under `Credentials`.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum AwsDocument {
@@ -64,13 +63,13 @@ struct AwsMembers {
     access_key_id: String,
     secret_access_key: Secret,
     session_token: Option<Secret>,
-    /// Credential processes are told to write `Expiration`; boto writes the same under `Expiry`.
+    /// Credential processes write `Expiration`, boto writes `Expiry`.
     #[serde(alias = "Expiry")]
     expiration: Option<String>,
 }
 
 impl AwsSession {
-    /// Reads a secret that is such a document. `None` if it is no JSON object, and so a plain secret key.
+    /// Parses a secret that is such a document. Returns `None` if it isn't a JSON object and so a plain secret key.
     pub fn read(secret: &Secret) -> Option<Result<Self, InvalidDocument>> {
         Some(document(secret)?.and_then(|document: AwsDocument| {
             let (AwsDocument::Nested { credentials: members } | AwsDocument::Plain(members)) = document;
@@ -94,23 +93,24 @@ impl AwsSession {
 /// An application (service principal) of Microsoft Entra with its client secret.
 #[derive(Debug, Clone, Deserialize)]
 pub struct EntraApplication {
-    /// The directory's id, or one of its domains.
+    /// Id of the directory, or one of its domains.
     #[serde(alias = "tenantId", alias = "tenant_id")]
     pub tenant: String,
-    /// The application's id.
+    /// Id of the application.
     #[serde(alias = "clientId", alias = "client_id", alias = "appId")]
     pub client: String,
-    /// One of its client secrets.
+    /// One of the application's client secrets.
     #[serde(alias = "clientSecret", alias = "client_secret", alias = "password")]
     pub secret: Secret,
 }
 
 impl EntraApplication {
-    /// Reads a secret that is such a document: `az ad sp create-for-rbac` prints `appId`, `password` and `tenant`,
-    /// with `--json-auth` `clientId`, `clientSecret` and `tenantId`. `None` if it is no JSON object.
+    /// Parses a secret that is such a document. `az ad sp create-for-rbac` prints `appId`, `password` and `tenant`;
+    /// with `--json-auth`, it prints `clientId`, `clientSecret` and `tenantId`. Returns `None` if it isn't a JSON
+    /// object.
     pub fn read(secret: &Secret) -> Option<Result<Self, InvalidDocument>> {
         Some(document(secret)?.and_then(|read: Self| {
-            // Both become part of an address.
+            // Both become part of a URL.
             let fits = |text: &str| {
                 (1..=253).contains(&text.len())
                     && !text.starts_with('.')
@@ -127,8 +127,8 @@ fn document<'de, T: Deserialize<'de>>(secret: &'de Secret) -> Option<Result<T, I
     text.starts_with('{').then(|| serde_json::from_str(text).map_err(|_| InvalidDocument))
 }
 
-/// A parameter of a shared access signature, as it stands there. The signature may come with a `?` or a whole URL in
-/// front. `None` if the text is no signature or lacks the parameter.
+/// A parameter of a shared access signature, still percent-encoded. A `?` or a whole URL may precede the signature.
+/// Returns `None` if the text isn't a signature or lacks the parameter.
 pub fn sas_parameter<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     let text = text.trim();
     if text.starts_with('{') || !text.contains("sig=") {
@@ -138,7 +138,7 @@ pub fn sas_parameter<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     query.split('&').filter_map(|pair| pair.split_once('=')).find(|(n, _)| *n == name).map(|(_, value)| value)
 }
 
-/// The times of a shared access signature are ISO 8601 in UTC, down to the day, the minute or the second.
+/// Parses a time of a shared access signature: ISO 8601 in UTC, to the day, the minute or the second.
 fn read_sas_time(text: &str) -> Option<Timestamp> {
     let text = text.replace("%3A", ":").replace("%3a", ":");
     let day =
@@ -204,7 +204,7 @@ mod tests {
             }
         }
         assert_eq!(expiry(StorageType::Blob, "c2VjcmV0"), None, "an account key");
-        assert_eq!(expiry(StorageType::Blob, "si=policy&sig=x"), None, "the policy holds the time");
+        assert_eq!(expiry(StorageType::Blob, "si=policy&sig=x"), None, "the policy contains the time");
         assert_eq!(expiry(StorageType::Gcs, "se=2026-01-02&sig=x"), None);
     }
 

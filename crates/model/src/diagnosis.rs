@@ -1,8 +1,8 @@
-//! What a validation found: one check after the other, each with what is wrong and how to mend it.
+//! The result of a validation: a list of checks, each with what is wrong and how to fix it.
 
 use serde::{Deserialize, Serialize};
 
-/// The checks of a validation, in the order they are made and shown.
+/// The checks of a validation, in the order in which they run and are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CheckName {
@@ -10,11 +10,11 @@ pub enum CheckName {
     Dns,
     /// A TCP connection opens.
     Connect,
-    /// TLS is agreed on and the certificate is trusted. Left out for plain http.
+    /// TLS is negotiated and the certificate is trusted. Skipped for plain http.
     Tls,
     /// The provider accepts the key and the signature.
     Authenticate,
-    /// The bucket exists, in the region that was given.
+    /// The bucket exists, in the given region.
     Bucket,
     /// Listing is allowed.
     List,
@@ -26,23 +26,23 @@ pub enum CheckName {
     Delete,
 }
 
-/// Why a check failed, as a stable code.
+/// The stable code of a failed check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum CheckCode {
     /// The host name doesn't resolve.
     DnsFailed,
-    /// Nothing listens at the address.
+    /// Nothing is listening at the address.
     ConnectionRefused,
-    /// The provider didn't answer in time.
+    /// The provider did not answer in time.
     ConnectTimeout,
-    /// TLS failed: untrusted or wrong certificate, or no TLS at that port.
+    /// TLS failed: the certificate is untrusted or wrong, or the port doesn't speak TLS.
     TlsFailed,
     /// The endpoint policy of this deployment refuses the address.
     EndpointBlocked,
     /// The provider doesn't know the access key.
     KeyUnknown,
-    /// The provider knows the key, and the secret isn't its.
+    /// The provider knows the key, but the secret doesn't belong to it.
     SecretWrong,
     /// The clocks of node and provider differ too much for signatures.
     ClockSkew,
@@ -50,7 +50,7 @@ pub enum CheckCode {
     TokenExpired,
     /// There is no such bucket.
     BucketNotFound,
-    /// The bucket lies in another region.
+    /// The bucket is in another region.
     WrongRegion,
     /// Listing is denied.
     AccessDeniedList,
@@ -64,17 +64,17 @@ pub enum CheckCode {
     AccountNotFound,
     /// The provider asks to slow down.
     ProviderThrottled,
-    /// The provider failed (5xx) or broke off.
+    /// The provider failed (5xx) or closed the connection.
     ProviderError,
-    /// Something answers, but it isn't an object store of the given type.
+    /// A server answers, but it isn't an object store of the given type.
     NotAnObjectStore,
-    /// The node can't open the bucket as it is registered: it has no key for the secret, or lacks what the kind of access
-    /// needs.
+    /// The node can't open the bucket as registered: it has no key for the secret, or lacks what the kind of access
+    /// requires.
     NotOpened,
 }
 
 impl CheckCode {
-    /// The code as it is written on the wire.
+    /// The code on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::DnsFailed => "DNS_FAILED",
@@ -101,21 +101,21 @@ impl CheckCode {
     }
 }
 
-/// One check and its outcome.
+/// One check and its result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
-    /// Which check.
+    /// Which check was made.
     pub name: CheckName,
     /// Whether it passed.
     pub ok: bool,
-    /// How long it took, in milliseconds.
+    /// Duration in milliseconds.
     pub latency_ms: u64,
-    /// One sentence for people. Never holds text that the remote side sent.
+    /// One sentence for users. Never contains text from the remote side.
     pub message: String,
-    /// Why it failed.
+    /// Why the check failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_code: Option<CheckCode>,
-    /// What to change, in the provider's own words.
+    /// What to change, in the provider's terms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
 }
@@ -124,25 +124,25 @@ pub struct Check {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CheckScope {
-    /// All of them, write and delete included.
+    /// All checks, including write and delete.
     #[default]
     Full,
-    /// Without write and delete, for read-only credentials.
+    /// All checks except write and delete, for read-only credentials.
     ReadOnly,
 }
 
 /// The outcome of a validation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Diagnosis {
-    /// The checks that were made, in order. The last one may have passed although one before it failed: missing
-    /// permissions don't hide each other.
+    /// The checks in the order in which they ran. A later check can pass after an earlier one failed, because
+    /// missing permissions don't hide each other.
     pub checks: Vec<Check>,
-    /// How long the request to the bucket took (the `bucket` check), in milliseconds; else the time of all checks.
+    /// Duration of the request to the bucket (the `bucket` check) in milliseconds, or of all checks without it.
     pub latency_ms: u64,
 }
 
 impl Diagnosis {
-    /// A diagnosis of the given checks.
+    /// A diagnosis with the given checks.
     pub fn new(checks: Vec<Check>) -> Self {
         let bucket =
             checks.iter().find(|check| check.name == CheckName::Bucket).map(|check| check.latency_ms);
@@ -150,12 +150,12 @@ impl Diagnosis {
         Self { checks, latency_ms }
     }
 
-    /// Whether every check passed, and there was one.
+    /// Whether every check passed, and there was at least one.
     pub fn is_healthy(&self) -> bool {
         !self.checks.is_empty() && self.checks.iter().all(|check| check.ok)
     }
 
-    /// The check that failed.
+    /// The first check that failed.
     pub fn failure(&self) -> Option<&Check> {
         self.checks.iter().find(|check| !check.ok)
     }

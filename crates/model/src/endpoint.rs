@@ -1,7 +1,7 @@
-//! Endpoints: provider addresses that users type.
+//! Endpoints: URLs of providers, as users type them.
 //!
-//! Parsing here is about notation only: one text, one meaning. Whether the address may be connected to is the
-//! endpoint policy's decision, made in `provider` on the resolved address.
+//! Parsing ensures that a text has exactly one meaning. Whether the address may be connected to is decided by the
+//! endpoint policy in `provider`, on the resolved address.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -9,42 +9,42 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Longest accepted endpoint text, in bytes.
+/// The longest accepted endpoint, in bytes.
 pub const MAX_ENDPOINT_BYTES: usize = 1_024;
 
-/// Why a text can't be an endpoint.
+/// Why a text is not a valid endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidEndpoint {
-    /// Too long.
+    /// The text is too long.
     #[error("must be at most {MAX_ENDPOINT_BYTES} characters long")]
     TooLong,
-    /// No host.
+    /// The host is missing.
     #[error("must name a host, such as https://s3.example.com")]
     NoHost,
-    /// Anything but http and https.
+    /// The scheme is neither http nor https.
     #[error("must start with https:// or http://")]
     Scheme,
-    /// `user:password@host`.
+    /// The text contains `user:password@`.
     #[error("must not contain a user name or password; give the access key and secret in their own fields")]
     UserInfo,
-    /// `?…`.
+    /// The text contains `?`.
     #[error("must not contain a query ('?')")]
     Query,
-    /// `#…`.
+    /// The text contains `#`.
     #[error("must not contain a fragment ('#')")]
     Fragment,
-    /// A number that some programs read as an address (`2130706433`, `0x7f.1`, `127.1`).
+    /// The host is a number that some programs read as an address (`2130706433`, `0x7f.1`, `127.1`).
     #[error("has a numeric host that isn't a plain IPv4 address; write all four numbers, such as 192.0.2.1")]
     NumericHost,
-    /// A malformed host.
+    /// The host is malformed.
     #[error(
         "has a host that isn't a host name or an address (letters, digits, '-' and '.'; IPv6 in brackets)"
     )]
     Host,
-    /// A port that isn't 1 to 65535.
+    /// The port is not a number from 1 to 65535.
     #[error("has a port that isn't a number from 1 to 65535")]
     Port,
-    /// A path with characters that would change its meaning.
+    /// The path contains characters or segments that would change its meaning.
     #[error(
         "has a path with characters other than letters, digits, '-', '.', '_', '~' and '/', or with '.' or '..' segments"
     )]
@@ -54,7 +54,7 @@ pub enum InvalidEndpoint {
 /// The host part of an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Host {
-    /// A name to be resolved, in lower case, without a trailing dot.
+    /// A name to resolve, in lower case, without a trailing dot.
     Name(String),
     /// A literal address.
     Address(IpAddr),
@@ -70,21 +70,21 @@ impl fmt::Display for Host {
     }
 }
 
-/// A provider's address: scheme, host, port, and a path that every request is put under.
+/// The address of a provider: scheme, host, port, and the path below which all requests go.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Endpoint {
-    /// Whether the connection is encrypted.
+    /// Whether the connection uses TLS.
     pub tls: bool,
-    /// The host.
+    /// Name or address.
     pub host: Host,
-    /// The port, where it isn't the scheme's own.
+    /// Port; `None` for the default port of the scheme.
     pub port: Option<u16>,
-    /// The path without a trailing slash: empty, or `/…`.
+    /// Path without a trailing slash: empty, or starting with `/`.
     pub path: String,
 }
 
 impl Endpoint {
-    /// Reads an endpoint. A text without a scheme means `https://`.
+    /// Parses an endpoint. Without a scheme, `https://` is assumed.
     pub fn parse(text: &str) -> Result<Self, InvalidEndpoint> {
         let text = text.trim();
         if text.len() > MAX_ENDPOINT_BYTES {
@@ -111,7 +111,7 @@ impl Endpoint {
         self.port.unwrap_or(default_port(self.tls))
     }
 
-    /// `host` or `host:port`, as the Host header names it.
+    /// `host` or `host:port`, as in the `Host` header.
     pub fn authority(&self) -> String {
         match self.port {
             Some(port) => format!("{}:{port}", self.host),
@@ -129,7 +129,7 @@ fn split_scheme(text: &str) -> Result<(bool, &str), InvalidEndpoint> {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => Ok((true, rest)),
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => Ok((false, rest)),
         Some(_) => Err(InvalidEndpoint::Scheme),
-        // `javascript:…`, `file:…` and the like: a colon that isn't followed by a port.
+        // `javascript:…`, `file:…` and the like: a colon that no port follows.
         None if text.split(['/', '?', '#', '@']).next().is_some_and(has_scheme_without_slashes) => {
             Err(InvalidEndpoint::Scheme)
         }
@@ -174,7 +174,7 @@ fn parse_host(host: &str) -> Result<Host, InvalidEndpoint> {
             .map(|a| Host::Address(IpAddr::V6(a)))
             .map_err(|_| InvalidEndpoint::Host);
     }
-    // Rust reads exactly the dotted decimal quad without leading zeros, which is the one notation allowed.
+    // Rust accepts only four decimal numbers without leading zeros, which is the only notation allowed.
     if let Ok(address) = host.parse() {
         return Ok(Host::Address(IpAddr::V4(address)));
     }
@@ -189,8 +189,8 @@ fn parse_host(host: &str) -> Result<Host, InvalidEndpoint> {
     if name.len() > 253 || !name.split('.').all(label_is_fine) {
         return Err(InvalidEndpoint::Host);
     }
-    // A name whose last label is a number (decimal, octal or 0x…) is an address to inet_aton and to browsers
-    // (WHATWG URL, "ends in a number checker"): refuse it rather than let two programs read two things.
+    // inet_aton and browsers read a name as an address if its last label is a number (decimal, octal or 0x…; WHATWG
+    // URL, "ends in a number checker"). It is refused, so that two programs never read it differently.
     let last = name.rsplit('.').next().unwrap_or(&name);
     let hexadecimal =
         last.strip_prefix("0x").is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));

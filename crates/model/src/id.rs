@@ -1,7 +1,7 @@
-//! Identifiers, one type per kind of thing, so that a bucket's id can't be passed where a workspace's is meant.
+//! Ids, with one type per kind of resource, so that the id of a bucket can't be passed for that of a workspace.
 //!
-//! On the wire and in the database an id is the hyphenated lower-case text of a UUID version 7: it sorts by the time
-//! of its making, which is what cursors over "newest first" lists need.
+//! On the wire and in the database, an id is a UUID version 7 as hyphenated lower-case text. It sorts by creation
+//! time, which the cursors of lists in order of creation rely on.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// The text is not an id. Callers answer "not found": an id that can't exist names nothing.
+/// The text is not an id. A malformed id is treated as not found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an id: expected the text of a UUID")]
 pub struct NotAnId;
@@ -23,7 +23,7 @@ macro_rules! ids {
         pub struct $name(Uuid);
 
         impl $name {
-            /// A new id from the present time and ten random bytes (UUID version 7).
+            /// Creates an id from the current time and ten random bytes (UUID version 7).
             pub fn new(now: Timestamp, random: [u8; 10]) -> Self {
                 let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
                 Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
@@ -45,7 +45,8 @@ macro_rules! ids {
         impl FromStr for $name {
             type Err = NotAnId;
             fn from_str(text: &str) -> Result<Self, NotAnId> {
-                // Only the hyphenated form: `Uuid` would also read braces and URNs, giving one thing many names.
+                // Only the hyphenated form: `Uuid` also accepts braces and URNs, so a resource would have several
+                // spellings.
                 if text.len() != 36 {
                     return Err(NotAnId);
                 }
@@ -56,25 +57,25 @@ macro_rules! ids {
 }
 
 ids! {
-    /// An organization: the tenant that everything else belongs to.
+    /// An organization: the tenant that owns everything else.
     OrgId,
-    /// A workspace: the part of an organization that roles are granted in.
+    /// A workspace: the part of an organization for which roles are granted.
     WorkspaceId,
     /// A registered bucket.
     BucketId,
-    /// A repository: buckets behind one endpoint and one key.
+    /// A repository: buckets behind one endpoint with one key.
     RepoId,
     /// An access key of a repository.
     RepoKeyId,
-    /// A person's account.
+    /// A user account.
     UserId,
     /// A login session, or a personal API token.
     TokenId,
-    /// A node: the gateway and prober that runs next to buckets.
+    /// A node: a gateway and prober next to buckets.
     NodeId,
-    /// A public key that node messages are verified with.
+    /// A public key that verifies messages of nodes.
     NodeKeyId,
-    /// A piece of work that the control plane asks a node for.
+    /// A job that the control plane gives to a node.
     JobId,
 }
 

@@ -1,26 +1,26 @@
-//! A histogram of latencies that is small to store and can be added up.
+//! A histogram of latencies that is compact to store and can be merged.
 
-/// Values below this are counted exactly, one bucket a millisecond.
+/// Smaller values are counted exactly, with one bucket per millisecond.
 const EXACT: u32 = 16;
-/// Buckets per power of two above that: a value is off by at most an eighth.
+/// Buckets per power of two above that, so that a value is off by at most an eighth.
 const PER_OCTAVE: u32 = 8;
-/// Longer latencies are counted as this: no probe takes longer.
+/// Longer latencies are counted as this one, because no probe takes longer.
 const LONGEST_MS: u32 = 600_000;
 
-/// Counts of latencies in log-linear buckets: exact below 16 ms, within 12.5 % above. It holds at most about 140
-/// counts, however many latencies were recorded.
+/// Counts of latencies in log-linear buckets: exact below 16 ms, within 12.5 % above. It has at most about 140
+/// counts, regardless of the number of latencies.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LatencyHistogram {
     counts: Vec<(u16, u32)>,
 }
 
-/// The text isn't a histogram's.
+/// The text is not a stored histogram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a latency histogram: expected `index:count` pairs in ascending order")]
 pub struct NotAHistogram;
 
 impl LatencyHistogram {
-    /// Counts one latency.
+    /// Counts a latency.
     pub fn record(&mut self, milliseconds: u32) {
         self.add(index(milliseconds.min(LONGEST_MS)), 1);
     }
@@ -32,13 +32,13 @@ impl LatencyHistogram {
         }
     }
 
-    /// How many latencies were recorded.
+    /// The number of recorded latencies.
     pub fn count(&self) -> u64 {
         self.counts.iter().map(|(_, count)| u64::from(*count)).sum()
     }
 
     /// The latency that `percent` of the recorded ones don't exceed, in milliseconds (the upper end of its bucket);
-    /// `None` where nothing was recorded.
+    /// `None` if nothing was recorded.
     pub fn percentile(&self, percent: u32) -> Option<u32> {
         let total = self.count();
         let rank = (total * u64::from(percent.min(100))).div_ceil(100).max(1);
@@ -49,14 +49,14 @@ impl LatencyHistogram {
         })
     }
 
-    /// The histogram as it is stored: `index:count` pairs, separated by spaces.
+    /// The stored form: `index:count` pairs, separated by spaces.
     pub fn to_text(&self) -> String {
         let pairs: Vec<String> =
             self.counts.iter().map(|(index, count)| format!("{index}:{count}")).collect();
         pairs.join(" ")
     }
 
-    /// Reads what [`Self::to_text`] wrote.
+    /// Parses the output of [`Self::to_text`].
     pub fn from_text(text: &str) -> Result<Self, NotAHistogram> {
         let mut histogram = Self::default();
         for pair in text.split_ascii_whitespace() {
@@ -111,7 +111,7 @@ mod tests {
             let response = one.percentile(50).unwrap();
             assert!(
                 response >= ms && f64::from(response) <= f64::from(ms) * 1.125,
-                "{ms} told as {response}"
+                "{ms} reported as {response}"
             );
         }
     }

@@ -1,8 +1,8 @@
-//! The words of the domain and their rules: ids, buckets, roles, statuses, diagnoses, and the wire types of the
-//! node protocol.
+//! The domain types and their rules: ids, buckets, roles, statuses, diagnoses, and the wire types of the node
+//! protocol.
 //!
-//! **Invariant:** nothing here does I/O, reads the clock or draws random numbers; time and randomness come in as
-//! parameters. Everything a rule decides can therefore be tested as plain values.
+//! **Invariant:** nothing here does I/O, reads the clock or draws random numbers. Time and randomness are
+//! parameters, so every rule can be tested with plain values.
 
 pub mod attachment;
 pub mod bucket;

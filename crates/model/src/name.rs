@@ -1,31 +1,31 @@
-//! Names that people give to things.
+//! Names that users give to resources.
 
 use std::fmt;
 
 /// The longest name, in characters.
 pub const MAX_NAME_CHARS: usize = 255;
 
-/// Why a text can't be a name.
+/// Why a text is not a valid name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidName {
     /// Nothing is left after trimming.
     #[error("must not be empty")]
     Empty,
-    /// Longer than [`MAX_NAME_CHARS`].
+    /// The text is longer than [`MAX_NAME_CHARS`].
     #[error("must be at most {MAX_NAME_CHARS} characters long")]
     TooLong,
-    /// Control characters would break tables, logs and headers.
+    /// The text contains control characters, which would break tables, logs and headers.
     #[error("must not contain control characters")]
     ControlCharacter,
 }
 
-/// A name for people to read: of a bucket's registration, a workspace, a person. Trimmed, 1 to 255 characters,
-/// free of control characters.
+/// A display name, such as that of a bucket, a workspace or a user: trimmed, 1 to 255 characters, without control
+/// characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Name(String);
 
 impl Name {
-    /// Reads a name, trimming white space around it.
+    /// Parses a name, trimming white space around it.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
         let trimmed = text.trim();
         if trimmed.is_empty() {
@@ -40,12 +40,12 @@ impl Name {
         Ok(Self(trimmed.to_owned()))
     }
 
-    /// The name as it was given, trimmed.
+    /// The name as given, trimmed.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The form that names are compared in: two names that differ only in letter case are the same name.
+    /// The form for comparing names: names that differ only in letter case are equal.
     pub fn folded(&self) -> String {
         self.0.to_lowercase()
     }

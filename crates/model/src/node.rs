@@ -1,4 +1,4 @@
-//! Nodes: the gateways and probers that run next to buckets.
+//! Nodes: gateways and probers next to buckets.
 
 use jiff::Timestamp;
 
@@ -6,36 +6,36 @@ use crate::id::{NodeId, OrgId};
 
 /// A node as the control plane knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields without a comment speak for themselves")]
 pub struct Node {
-    /// Its id.
     pub id: NodeId,
-    /// The organization that it serves; none for a node of the deployment, which serves all.
+    /// Organization that the node serves; `None` for a node of the deployment, which serves all.
     pub org_id: Option<OrgId>,
-    /// Its unique name: a host name or address that clients reach it by (`ip` on the wire).
+    /// Unique name: a host name or address by which clients reach the node (`ip` on the wire).
     pub name: String,
-    /// Where it runs.
+    /// Where the node runs, as it reports it.
     pub region: String,
-    /// Whose cloud it runs in.
+    /// Cloud that the node runs in, as it reports it.
     pub provider: String,
-    /// The version of Bucketry that it runs.
+    /// Bucketry version of the node.
     pub version: String,
-    /// The public keys that secrets must be sealed to for it, the one in use first.
+    /// Public keys to seal secrets to; the first one is in use.
     pub recipients: Vec<String>,
-    /// When it registered first.
+    /// When the node first registered.
     pub created_at: Timestamp,
-    /// When it was last heard of.
+    /// Time of the last contact.
     pub last_seen: Timestamp,
 }
 
-/// Which nodes serve an organization's buckets.
+/// Whether a node serves an organization's buckets.
 pub fn serves(node: &Node, org_id: OrgId) -> bool {
     node.org_id.is_none_or(|own| own == org_id)
 }
 
-/// Longest accepted node name (a host name's bound), in bytes.
+/// The longest accepted node name, in bytes: the limit for host names.
 pub const MAX_NAME_BYTES: usize = 253;
 
-/// Whether a text can be a node's name: what can stand in a URL's host.
+/// Whether a text is a valid node name, which may contain the characters of a URL's host.
 pub fn is_node_name(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= MAX_NAME_BYTES

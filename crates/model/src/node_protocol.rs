@@ -1,8 +1,8 @@
-//! The wire types of the protocol between nodes and the control plane. `docs/nodes.md` describes it in prose, with a
-//! worked example of a signature.
+//! The wire types of the protocol between nodes and the control plane. `docs/nodes.md` describes the protocol, with
+//! a worked example of a signature.
 //!
-//! Every message is signed by the node: RSASSA-PKCS1-v1_5 with SHA-256 over [`signing_input`]. A message without a
-//! body (`GET /node/sync`) is signed over its query parameters, taken as a JSON object of strings.
+//! A node signs every message: RSASSA-PKCS1-v1_5 with SHA-256 over [`signing_input`]. For a message without a body
+//! (`GET /node/sync`), the query parameters are signed, as a JSON object of strings.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -19,38 +19,38 @@ use crate::secret::SealedSecret;
 use crate::status::{ProbeFailure, ProbedStatus};
 use crate::usage::UsageRow;
 
-/// A message's time may differ from the control plane's by this many seconds.
+/// Maximum difference between a message's time and the control plane's, in seconds.
 pub const CLOCK_TOLERANCE_SECONDS: i64 = 300;
-/// How often a node says that it is there, in seconds.
+/// Interval between two heartbeats, in seconds.
 pub const HEARTBEAT_SECONDS: u64 = 20;
-/// How long `GET /node/sync` waits for news at most, in seconds.
+/// How long `GET /node/sync` waits for changes at most, in seconds.
 pub const LONG_POLL_SECONDS: u64 = 25;
-/// The most samples of one heartbeat, and the most rows of one usage batch.
+/// Maximum number of samples in a heartbeat, and of rows in a usage batch.
 pub const MAX_BATCH: usize = 5_000;
-/// The largest body of a message that carries no batch, in bytes.
+/// Maximum size of a message without a batch, in bytes.
 pub const MAX_MESSAGE_BYTES: usize = 64 << 10;
-/// The largest body of a heartbeat with samples and of a report, in bytes: 5,000 rows of traffic fit into it.
+/// Maximum size of a heartbeat with samples and of a report, in bytes. Enough for 5,000 rows of traffic.
 pub const MAX_BATCH_BYTES: usize = 4 << 20;
-/// The path of the registration.
+/// Path of the registration.
 pub const REGISTER_PATH: &str = "/register";
-/// The path of heartbeats.
+/// Path of heartbeats.
 pub const STATUS_PATH: &str = "/node/status";
-/// The path of synchronisation.
+/// Path of synchronisation.
 pub const SYNC_PATH: &str = "/node/sync";
-/// The path of reports.
+/// Path of reports.
 pub const REPORT_PATH: &str = "/node/report";
 
-/// What a message sent to a path may contain at most. Checked before its signature, so without building anything.
+/// Limits for a message sent to a path. They are checked before the signature, and so without building anything.
 pub fn limits(path: &str) -> Limits {
     let of_all = Limits { bytes: MAX_MESSAGE_BYTES, values: 4_096, members: 256, depth: 16 };
     match path {
-        // 5,000 results of validations have the most values.
+        // 5,000 validation results have the most values.
         STATUS_PATH | REPORT_PATH => Limits { bytes: MAX_BATCH_BYTES, values: 400_000, ..of_all },
         _ => of_all,
     }
 }
 
-/// The bytes that are signed: `METHOD\nPATH\n` and the message as canonical JSON without its `signature` member.
+/// The bytes to sign: `METHOD\nPATH\n`, followed by the message as canonical JSON without its `signature` member.
 pub fn signing_input(method: &str, path: &str, message: &Value) -> Vec<u8> {
     let mut unsigned = message.clone();
     if let Value::Object(members) = &mut unsigned {
@@ -59,27 +59,27 @@ pub fn signing_input(method: &str, path: &str, message: &Value) -> Vec<u8> {
     format!("{method}\n{path}\n{}", canonical_json::to_text(&unsigned)).into_bytes()
 }
 
-/// `POST /register`: a node says who it is, where, and which public keys open secrets for it.
+/// `POST /register`: a node's name and location, and the public keys to seal secrets to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Register {
-    /// The node's unique name.
+    /// Unique name of the node.
     pub ip: String,
-    /// Whose cloud it runs in.
+    /// Cloud that the node runs in.
     pub provider: String,
-    /// Its own word on its state; `active`.
+    /// State of the node, always `active`.
     pub status: String,
-    /// Where it runs.
+    /// Where the node runs.
     pub region: String,
-    /// The version it runs.
+    /// Bucketry version of the node.
     pub version: String,
-    /// The organization whose key signs; none for the deployment's own nodes.
+    /// Organization whose key signs the message; `None` for nodes of the deployment.
     #[serde(rename = "id_org", default, skip_serializing_if = "Option::is_none")]
     pub id_org: Option<OrgId>,
-    /// What the node serves, as a bit mask: 1 storage.
+    /// Services of the node as a bit mask: 1 is storage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_services: Option<u32>,
-    /// Public keys to seal secrets to, the one in use first.
+    /// Public keys to seal secrets to; the first one is in use.
     #[serde(default)]
     pub recipients: Vec<String>,
 }
@@ -88,57 +88,57 @@ pub struct Register {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BucketStatus {
-    /// The bucket; older nodes say `unitId`.
+    /// The probed bucket; `unitId` in messages of older nodes.
     #[serde(alias = "unitId")]
     pub bucket_id: BucketId,
-    /// The status after this probe.
+    /// Status after this probe.
     pub status: ProbedStatus,
-    /// How long it took, in milliseconds, if it succeeded.
+    /// Duration of the probe in milliseconds; `None` if it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latency_ms: Option<u32>,
-    /// When it ended.
+    /// End of the probe.
     pub created_at: Timestamp,
-    /// Why it failed, if it did.
+    /// Why the probe failed; `None` if it succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<ProbeFailure>,
-    /// The version of the bucket that was probed ([`NodeBucket::version`]): a probe of an earlier location or secret
-    /// doesn't count. Older nodes don't send it; their probes count from the time of the change.
+    /// Version of the bucket that was probed ([`NodeBucket::version`]). A probe of an earlier location or secret
+    /// doesn't count. Older nodes don't send the version; their probes count from the time of the change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<i64>,
 }
 
-/// How many buckets a node finds in which state, of all that it serves.
+/// A node's count of its buckets by status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct StatusCounts {
     /// ONLINE buckets.
     pub online: u64,
     /// OFFLINE buckets.
     pub offline: u64,
-    /// Buckets that it hasn't probed yet, or can't.
+    /// Buckets that the node hasn't probed yet, or can't probe.
     pub unknown: u64,
 }
 
-/// `POST /node/status`: the heartbeat, with the probes made since the last one.
+/// `POST /node/status`: the heartbeat, with the probes since the previous one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Heartbeat {
-    /// The node's unique name.
+    /// Unique name of the node.
     pub ip: String,
-    /// Where it runs.
+    /// Where the node runs.
     pub region: String,
-    /// As at registration.
+    /// See [`Register::id_org`].
     #[serde(rename = "id_org", default, skip_serializing_if = "Option::is_none")]
     pub id_org: Option<OrgId>,
-    /// How often the node probes each bucket, in milliseconds.
+    /// Interval between two probes of a bucket, in milliseconds.
     #[serde(default = "default_probe_interval_ms")]
     pub probe_interval_ms: u64,
-    /// Probes in the order they were made, at most [`MAX_BATCH`].
+    /// Probes in chronological order, at most [`MAX_BATCH`].
     #[serde(default)]
     pub buckets: Vec<BucketStatus>,
-    /// The node's view of all its buckets.
+    /// Counts of all buckets that the node serves.
     #[serde(default)]
     pub census: StatusCounts,
-    /// Where applications reach the node's gateway, where it has one.
+    /// URL of the node's gateway for applications; `None` without a gateway.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway_url: Option<Endpoint>,
 }
@@ -147,173 +147,172 @@ fn default_probe_interval_ms() -> u64 {
     60_000
 }
 
-/// A bucket as a node needs it.
+/// A bucket as nodes get it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the fields without a comment speak for themselves")]
 pub struct NodeBucket {
-    /// The bucket.
     pub id: BucketId,
-    /// Its organization, part of what the secret is bound to.
+    /// Organization, to which the secret is bound.
     pub org_id: OrgId,
-    /// Its version: a node keeps the highest it has seen.
+    /// A node keeps the highest version that it has seen.
     pub version: i64,
-    /// The version since which location and secret are what they are: what rises with every new seal is `version` alone.
-    /// 0 from older control planes.
+    /// The version in which location and secret last changed. Sealing the secret again raises only `version`. 0
+    /// from older control planes.
     #[serde(default)]
     pub config_version: i64,
-    /// Where it lies.
     pub location: BucketLocation,
-    /// What opens it.
+    /// Secret that opens the bucket, sealed to the nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<SealedSecret>,
 }
 
-/// The answer to `GET /node/sync`.
+/// The response to `GET /node/sync`.
 ///
-/// With no cursor (or one that is too old) the node is sent everything, page by page, `snapshot` being true; with
-/// the page that ends it (`more` false), what was in no page is to be forgotten. From then on it is sent changes.
+/// Without a cursor, or with one that is too old, a node gets everything in pages with `snapshot` true. After the
+/// last page (`more` false), it forgets what was in no page. From then on, it gets changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SyncAnswer {
-    /// Always true: failures have another shape.
+    /// Always true; errors have another form.
     pub success: bool,
-    /// What to send next time.
+    /// Cursor for the next request.
     pub cursor: String,
     /// Whether this page is part of a snapshot.
     pub snapshot: bool,
-    /// Whether there is more to fetch at once.
+    /// Whether there is more to fetch immediately.
     pub more: bool,
     /// New and changed buckets.
     pub buckets: Vec<NodeBucket>,
-    /// Buckets that are gone.
+    /// Deleted buckets.
     pub removed: Vec<BucketId>,
-    /// New and changed repositories. A node that is given one whose buckets it doesn't know yet waits for them.
+    /// New and changed repositories. If a node doesn't know the buckets of one yet, it waits for them.
     #[serde(default)]
     pub repositories: Vec<NodeRepository>,
-    /// Repositories that are gone.
+    /// Deleted repositories.
     #[serde(default)]
     pub removed_repositories: Vec<RepoId>,
-    /// Work to be done, each piece given once.
+    /// Jobs for the node. Each is delivered once.
     pub jobs: Vec<Job>,
 }
 
-/// A repository as a node needs it: what a request is let in by, and where it leads.
+/// A repository as nodes get it: the keys that may access it, and the buckets behind it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the fields without a comment speak for themselves")]
 pub struct NodeRepository {
-    /// The repository.
     pub id: RepoId,
-    /// Its organization, part of what the keys' secrets are bound to.
+    /// Organization, to which the secrets of the keys are bound.
     pub org_id: OrgId,
-    /// Raised by one with every change of the repository, its buckets or its keys: a node keeps the highest it has
-    /// seen.
+    /// Incremented with every change of the repository, its buckets or its keys. A node keeps the highest version
+    /// that it has seen.
     pub version: i64,
-    /// What people call it; in mode MIRROR also a name that clients may address.
+    /// Name of the repository. In mode MIRROR, clients can also use it as a bucket name.
     pub name: String,
-    /// How requests find a bucket.
+    /// How requests are routed to the buckets.
     pub mode: RepositoryMode,
-    /// Its buckets.
     pub buckets: Vec<NodeRepositoryBucket>,
-    /// Its live keys.
+    /// Live keys.
     pub keys: Vec<NodeRepositoryKey>,
-    /// What the upload ids that clients are given are sealed with: the same for all keys and all nodes, sealed to the
-    /// nodes and bound to organization and repository. Absent until the control plane has made it.
+    /// Key that seals the upload ids for clients: the same for all access keys and nodes, sealed to the nodes, and
+    /// bound to organization and repository. `None` until the control plane has created it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealing_key: Option<SealedSecret>,
 }
 
-/// A bucket's place in a repository, as a node needs it.
+/// A bucket of a repository as nodes get it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the field without a comment speaks for itself")]
 pub struct NodeRepositoryBucket {
-    /// The bucket.
     pub bucket_id: BucketId,
-    /// Its name at the provider: the name that clients address.
+    /// Name at the provider, by which clients address the bucket.
     pub bucket: String,
-    /// Where in the bucket the repository's objects lie.
+    /// Folder in the bucket that the repository uses.
     pub folder: Folder,
-    /// Whether it is the one that a MIRROR reads and writes first.
+    /// Whether a MIRROR reads from and writes to this bucket first.
     pub master: bool,
 }
 
-/// A repository's key as a node needs it.
+/// An access key of a repository as nodes get it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the field without a comment speaks for itself")]
 pub struct NodeRepositoryKey {
-    /// The key.
     pub id: RepoKeyId,
-    /// The access key id that clients sign with.
+    /// Access key id that clients sign with.
     pub key: String,
-    /// What it may do.
+    /// What the key may do.
     pub access: KeyAccess,
-    /// The secret access key, sealed to the nodes, bound to organization and key.
+    /// Secret access key, sealed to the nodes and bound to organization and key.
     pub secret: SealedSecret,
 }
 
-/// When a repository's key was last used at a node.
+/// When an access key was last used at a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct KeyUse {
-    /// The key.
+    /// The key that was used.
     pub key_id: RepoKeyId,
-    /// When.
+    /// Time of the last use.
     pub at: Timestamp,
 }
 
-/// A piece of work for a node.
+/// A job for a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Job {
-    /// Named in the result.
+    /// Repeated in the result.
     pub id: JobId,
     /// What to do.
     pub task: Task,
 }
 
-/// What a node can be asked to do.
+/// A task that a node can be given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "kind")]
 pub enum Task {
-    /// Check a bucket and tell what is wrong with it.
+    /// Check a bucket and report what is wrong with it.
     #[serde(rename_all = "camelCase")]
     Validate {
-        /// What the secret is bound to.
+        /// Organization, to which the secret is bound.
         org_id: OrgId,
-        /// What the secret is bound to.
+        /// Bucket, to which the secret is bound.
         bucket_id: BucketId,
-        /// Where the bucket lies.
+        /// Location of the bucket.
         location: BucketLocation,
-        /// What opens it.
+        /// Secret that opens the bucket.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         secret: Option<SealedSecret>,
         /// Which checks to make.
         scope: CheckScope,
-        /// How long they may take together, in milliseconds.
+        /// Time limit for all checks together, in milliseconds.
         deadline_ms: u64,
     },
     /// Open these secrets and seal them to these recipients.
     Reseal {
-        /// The secrets.
+        /// Secrets to open.
         secrets: Vec<BoundSecret>,
-        /// Whom to seal to.
+        /// Public keys to seal the secrets to.
         recipients: Vec<String>,
     },
-    /// Make a new identity and register it as the one in use, keeping the older ones for opening.
+    /// Create a new identity and register it as the one in use. Older ones are kept for opening secrets.
     NewIdentity,
-    /// Forget every identity but the one in use.
+    /// Delete every identity except the one in use.
     RetireIdentities,
 }
 
-/// The record that a sealed secret belongs to. Ordered as a rotation walks: buckets first, then keys, then repositories.
+/// The record that a sealed secret belongs to. The order is that of a rotation: buckets, then keys, then
+/// repositories.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum SecretOwner {
-    /// A bucket: the secret opens it at its provider.
+    /// A bucket. The secret opens it at its provider.
     #[serde(rename = "bucketId")]
     Bucket(BucketId),
-    /// A repository's key: clients sign with the secret.
+    /// An access key of a repository. Clients sign with the secret.
     #[serde(rename = "keyId")]
     RepositoryKey(RepoKeyId),
-    /// A repository: its upload ids are sealed with the secret.
+    /// A repository. The secret seals its upload ids.
     #[serde(rename = "repoId")]
     Repository(RepoId),
 }
@@ -328,26 +327,26 @@ impl std::fmt::Display for SecretOwner {
     }
 }
 
-/// A sealed secret with what it is bound to.
+/// A sealed secret, and what it is bound to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BoundSecret {
-    /// The organization.
+    /// Organization, to which the secret is bound.
     pub org_id: OrgId,
-    /// The record that it belongs to; `bucketId`, `keyId` or `repoId` on the wire.
+    /// Record that the secret belongs to; `bucketId`, `keyId` or `repoId` on the wire.
     #[serde(flatten)]
     pub owner: SecretOwner,
-    /// The sealed text.
+    /// Sealed text.
     pub secret: SealedSecret,
 }
 
-/// What came of a job.
+/// The result of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JobResult {
-    /// The job.
+    /// The finished job.
     pub job_id: JobId,
-    /// Its outcome.
+    /// What came of the job.
     pub outcome: Outcome,
 }
 
@@ -355,68 +354,68 @@ pub struct JobResult {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "kind")]
 pub enum Outcome {
-    /// Of [`Task::Validate`].
+    /// Outcome of [`Task::Validate`].
     Validated {
-        /// What was found.
+        /// The checks that the node made.
         diagnosis: Diagnosis,
-        /// When it ended, by the node's clock, which its probes go by too. Older nodes don't send it.
+        /// When the validation ended, by the node's clock, which also dates its probes. Older nodes don't send it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         at: Option<Timestamp>,
     },
-    /// Of [`Task::Reseal`]: those that could be opened, sealed anew.
+    /// Outcome of [`Task::Reseal`], with the secrets that could be opened and are sealed again.
     Resealed {
-        /// The secrets.
+        /// Sealed secrets.
         secrets: Vec<BoundSecret>,
     },
-    /// Of [`Task::NewIdentity`] and [`Task::RetireIdentities`].
+    /// Outcome of [`Task::NewIdentity`] and [`Task::RetireIdentities`].
     Done,
-    /// The job could not be done.
+    /// The job failed.
     Failed {
-        /// Why, in one sentence without secrets.
+        /// The reason, in one sentence without secrets.
         reason: String,
     },
 }
 
-/// `POST /node/report`: counted traffic and the results of jobs.
+/// `POST /node/report`: counted traffic, and results of jobs.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// The node's unique name.
+    /// Unique name of the node.
     pub ip: String,
-    /// As at registration.
+    /// See [`Register::id_org`].
     #[serde(rename = "id_org", default, skip_serializing_if = "Option::is_none")]
     pub id_org: Option<OrgId>,
-    /// A batch of traffic.
+    /// Batch of traffic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<UsageBatch>,
-    /// Results of jobs.
+    /// Results of finished jobs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub results: Vec<JobResult>,
-    /// Keys of repositories that were used since the last report, each with its latest use; at most [`MAX_BATCH`].
+    /// Latest use of each access key that was used since the last report, at most [`MAX_BATCH`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub key_uses: Vec<KeyUse>,
 }
 
-/// A numbered batch of counted traffic. A node sends batch n + 1 of a spool only after n was acknowledged; a batch
-/// that arrives again is acknowledged and not counted.
+/// A numbered batch of counted traffic. A node sends batch n + 1 of a spool only after batch n was acknowledged. A
+/// batch that arrives again is acknowledged but not counted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UsageBatch {
-    /// Names the spool that the numbers belong to: a node begins another one, numbered from 1, at each start.
+    /// Name of the spool that numbers its batches. A node starts a new spool, with numbers from 1, at each start.
     pub spool: String,
-    /// The batch's number, from 1.
+    /// Number of the batch, from 1.
     pub number: u64,
-    /// At most [`MAX_BATCH`] rows.
+    /// Counted traffic, at most [`MAX_BATCH`] rows.
     pub rows: Vec<UsageRow>,
 }
 
-/// What `/register`, `/node/status` and `/node/report` answer.
+/// The response to `/register`, `/node/status` and `/node/report`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Acknowledged {
-    /// Whether the message was taken.
+    /// Whether the message was accepted.
     pub success: bool,
-    /// A sentence.
+    /// A sentence for people.
     pub message: String,
 }
 

@@ -1,4 +1,4 @@
-//! A repository: buckets behind one endpoint and one key.
+//! Repositories: buckets that applications reach through one endpoint with one key.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,10 +10,10 @@ use crate::bucket::StorageType;
 use crate::id::{BucketId, OrgId, RepoId, RepoKeyId, WorkspaceId};
 use crate::name::Name;
 
-/// How a repository's requests find a bucket.
+/// How requests are routed to the buckets of a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum RepositoryMode {
-    /// Independent buckets, each addressed by its provider's name, the objects under a folder of it.
+    /// Independent buckets, each addressed by its name at the provider, with the objects in a folder of the bucket.
     #[serde(rename = "NORMAL")]
     Normal,
     /// One master bucket and its replicas, addressed by the name of any of them or of the repository.
@@ -31,7 +31,7 @@ impl RepositoryMode {
     }
 }
 
-/// The text names no mode.
+/// The text is not the name of a mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be NORMAL or MIRROR")]
 pub struct UnknownMode;
@@ -47,16 +47,16 @@ impl FromStr for RepositoryMode {
     }
 }
 
-/// What a repository's key may do.
+/// What an access key may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum KeyAccess {
-    /// Read and list.
+    /// List and read objects.
     #[serde(rename = "READ")]
     Read,
-    /// Also store and delete.
+    /// Also store and delete objects.
     #[serde(rename = "WRITE")]
     Write,
-    /// Also what changes the bucket itself, where the gateway offers that.
+    /// Also change the bucket itself, where the gateway supports that.
     #[serde(rename = "ADMIN")]
     Admin,
 }
@@ -72,7 +72,7 @@ impl KeyAccess {
     }
 }
 
-/// The text names no access.
+/// The text is not the name of an access level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be one of READ, WRITE, ADMIN")]
 pub struct UnknownAccess;
@@ -89,31 +89,31 @@ impl FromStr for KeyAccess {
     }
 }
 
-/// The part of a bucket that a repository's objects lie in: empty for the whole bucket, else segments joined by `/`,
-/// without one at either end.
+/// The folder of a bucket that a repository uses: empty for the whole bucket, otherwise segments joined by `/`,
+/// without a slash at either end.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Folder(String);
 
-/// Why a text can't be a folder.
+/// Why a text is not a valid folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidFolder {
-    /// Too little room would be left for keys.
+    /// The folder leaves too little room for keys.
     #[error("must be at most 255 bytes long")]
     TooLong,
-    /// A segment that some servers resolve.
-    #[error("must not hold empty, '.' or '..' segments")]
+    /// A segment is empty, or one that some servers resolve.
+    #[error("must not contain empty, '.' or '..' segments")]
     Segment,
-    /// A character that changes requests, or that no person can see.
-    #[error("must not hold control characters, '\\', '%', '?' or '#'")]
+    /// A character is invisible, or would change requests.
+    #[error("must not contain control characters, '\\', '%', '?' or '#'")]
     Character,
 }
 
 impl Folder {
-    /// The longest folder in bytes.
+    /// The longest folder, in bytes.
     pub const MAX_BYTES: usize = 255;
 
-    /// Reads a folder; one slash at each end is taken off.
+    /// Parses a folder. One slash at each end is removed.
     pub fn parse(text: &str) -> Result<Self, InvalidFolder> {
         if matches!(text, "" | "/") {
             return Ok(Self::default());
@@ -132,17 +132,17 @@ impl Folder {
         Ok(Self(inner.to_owned()))
     }
 
-    /// The text, without slashes at its ends.
+    /// The folder, without slashes at its ends.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What keys begin with: nothing for the whole bucket, else the folder and a slash.
+    /// The prefix of keys in the folder: empty for the whole bucket, otherwise the folder and a slash.
     pub fn prefix(&self) -> String {
         if self.0.is_empty() { String::new() } else { format!("{}/", self.0) }
     }
 
-    /// Whether objects of one could lie in the other: equal, or one within the other.
+    /// Whether the folders overlap: they are equal, or one contains the other.
     pub fn overlaps(&self, other: &Self) -> bool {
         let (mine, theirs) = (self.prefix(), other.prefix());
         mine.starts_with(&theirs) || theirs.starts_with(&mine)
@@ -168,58 +168,54 @@ impl fmt::Display for Folder {
     }
 }
 
-/// A bucket's place in a repository.
+/// A bucket of a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the field without a comment speaks for itself")]
 pub struct RepositoryBucket {
-    /// The bucket.
     pub bucket_id: BucketId,
-    /// Where in it the repository's objects lie.
+    /// Folder in the bucket that the repository uses.
     pub folder: Folder,
-    /// Whether it is the one that a MIRROR reads and writes first; without meaning in mode NORMAL.
+    /// Whether a MIRROR reads from and writes to this bucket first. Without effect in mode NORMAL.
     pub master: bool,
 }
 
-/// A repository as it is kept.
+/// A stored repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields without a comment speak for themselves")]
 pub struct Repository {
-    /// Its id.
     pub id: RepoId,
-    /// The organization it belongs to.
     pub org_id: OrgId,
-    /// The workspace whose members may see it, and that its buckets are from.
+    /// Workspace whose members may see the repository, and which contains its buckets.
     pub workspace_id: WorkspaceId,
-    /// What people call it; unique among the organization's live repositories.
+    /// Name, unique among the live repositories of the organization.
     pub name: Name,
-    /// The protocol that applications speak to it. Nodes offer S3 today.
+    /// Protocol that applications use. Nodes currently offer S3.
     pub storage_type: StorageType,
-    /// How requests find a bucket.
+    /// How requests are routed to the buckets.
     pub mode: RepositoryMode,
-    /// Its buckets, in the order they were given.
+    /// Buckets in the order given.
     pub buckets: Vec<RepositoryBucket>,
-    /// Raised by one with every change of the repository, its buckets or its keys.
+    /// Incremented with every change of the repository, its buckets or its keys.
     pub version: i64,
-    /// When it was made.
     pub created_at: Timestamp,
-    /// When a person last changed it.
+    /// When a user last changed the repository.
     pub updated_at: Timestamp,
 }
 
-/// A repository's access key, without its secret.
+/// An access key of a repository, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields without a comment speak for themselves")]
 pub struct RepositoryKey {
-    /// Its id.
     pub id: RepoKeyId,
-    /// The repository it opens.
+    /// Repository that the key gives access to.
     pub repo_id: RepoId,
-    /// What people call it.
     pub name: Name,
-    /// What it may do.
+    /// What the key may do.
     pub access: KeyAccess,
-    /// The access key id that clients sign with.
+    /// Access key id that clients sign with.
     pub key: String,
-    /// When it was made.
     pub created_at: Timestamp,
-    /// When a node last let it in.
+    /// When a node last accepted a request with the key.
     pub last_used_at: Option<Timestamp>,
 }
 

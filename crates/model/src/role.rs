@@ -1,4 +1,4 @@
-//! Roles, and what each may do. The table of the documentation (`docs/roles.md`) is this module in prose.
+//! Roles, and what each may do. `docs/roles.md` describes the rules of this module.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,22 +9,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{OrgId, TokenId, UserId, WorkspaceId};
 
-/// A role in an organization. The number on the wire is its rank: a higher role may do all that a lower one may.
+/// A role in an organization. The number on the wire is its rank: a role includes the rights of all lower ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OrgRole {
-    /// 0: data only through workspace membership.
+    /// 0: reaches data only as a member of workspaces.
     User,
-    /// 1: also billing.
+    /// 1: has the same rights as USER.
     Billing,
-    /// 2: also creates workspaces and manages users below the own role.
+    /// 2: also creates workspaces, and manages users with lower roles.
     Workspaces,
-    /// 254: everything in the organization, ADMIN in each of its workspaces.
+    /// 254: may do everything in the organization, and is ADMIN in each of its workspaces.
     Administrators,
-    /// 255: likewise, and may make other owners.
+    /// 255: like ADMINISTRATORS, and may appoint other owners.
     Owner,
 }
 
-/// The number is no organization role; 3 to 253 are reserved.
+/// The number is not an organization role; 3 to 253 are reserved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be one of 0 (USER), 1 (BILLING), 2 (WORKSPACES), 254 (ADMINISTRATORS), 255 (OWNER)")]
 pub struct UnknownOrgRole;
@@ -50,7 +50,7 @@ impl OrgRole {
         Self::ALL.into_iter().find(|role| i64::from(role.number()) == number).ok_or(UnknownOrgRole)
     }
 
-    /// The role's name.
+    /// The name of the role.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::User => "USER",
@@ -61,7 +61,7 @@ impl OrgRole {
         }
     }
 
-    /// This role and all lower ones, lowest first: what `orgRoles` lists.
+    /// This role and all lower ones, lowest first, as `orgRoles` lists them.
     pub fn and_lower(self) -> impl Iterator<Item = Self> {
         Self::ALL.into_iter().filter(move |role| *role <= self)
     }
@@ -71,8 +71,8 @@ impl OrgRole {
         self >= Self::Administrators
     }
 
-    /// Whether somebody of this role may give `granted` to others, or take it from them: roles below the own one
-    /// only, but an owner may also make and unmake owners.
+    /// Whether a user with this role may grant `granted` to others, or revoke it: only lower roles, except that an
+    /// owner may also appoint and dismiss owners.
     pub fn may_grant(self, granted: Self) -> bool {
         self >= Self::Workspaces && (granted < self || self == Self::Owner)
     }
@@ -88,7 +88,7 @@ impl fmt::Display for OrgRole {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum WorkspaceRole {
-    /// Lists, status, statistics.
+    /// Reads lists, statuses and statistics.
     Read,
     /// Also creates, updates, validates and deletes buckets and repositories.
     Write,
@@ -113,7 +113,7 @@ impl fmt::Display for WorkspaceRole {
     }
 }
 
-/// The text names no workspace role.
+/// The text is not the name of a workspace role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be one of READ, WRITE, ADMIN")]
 pub struct UnknownWorkspaceRole;
@@ -130,51 +130,51 @@ impl FromStr for WorkspaceRole {
     }
 }
 
-/// What a personal API token is limited to, below what its user may do.
+/// The limits of a personal API token, below the rights of its user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TokenScope {
-    /// Only this workspace; none means all of the user's.
+    /// The only accessible workspace; `None` means all of the user's.
     pub workspace_id: Option<WorkspaceId>,
-    /// At most this role in any workspace.
+    /// The highest role in any workspace.
     pub role: WorkspaceRole,
 }
 
-/// Who is asking: an authenticated user, with everything that decides what they may do.
+/// An authenticated user, with everything that decides what the user may do.
 #[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "the fields without a comment speak for themselves")]
 pub struct Caller {
-    /// The user.
     pub user_id: UserId,
-    /// The user's organization: nothing outside of it exists for the caller.
+    /// Organization of the user. Nothing outside of it exists for the caller.
     pub org_id: OrgId,
-    /// The role in the organization.
+    /// Role in the organization.
     pub org_role: OrgRole,
-    /// The session or API token that authenticated the call.
+    /// Session or API token that authenticated the request.
     pub token_id: TokenId,
-    /// Whether the user's e-mail address is verified; unverified users may not write.
+    /// Whether the user's e-mail address is verified. Unverified users may not change anything.
     pub validated: bool,
-    /// When the user signed in with the password; none for API tokens.
+    /// When the user signed in with the password; `None` for API tokens.
     pub signed_in_at: Option<Timestamp>,
-    /// Whether somebody else chose the user's password: until it is changed, the session may do nothing else. API
+    /// Whether somebody else chose the user's password. Until it is changed, a session may do nothing else. API
     /// tokens stay usable.
     pub must_change_password: bool,
-    /// The workspaces that the user is a member of.
+    /// Workspaces that the user is a member of, with the roles there.
     pub memberships: BTreeMap<WorkspaceId, WorkspaceRole>,
-    /// The limits of the API token, where one was used.
+    /// Limits of the API token, if one was used.
     pub scope: Option<TokenScope>,
 }
 
-/// Which workspaces' things a caller may see.
+/// The workspaces whose resources a caller may see.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Visibility {
-    /// All of the organization.
+    /// All workspaces of the organization.
     Organization,
-    /// Those of these workspaces, in order, without repetition.
+    /// These workspaces, in order and without repetitions.
     Workspaces(Vec<WorkspaceId>),
 }
 
 impl Caller {
-    /// The caller's role in a workspace of the own organization: by membership, ADMIN for global roles, cut down to
-    /// the token's scope.
+    /// The caller's role in a workspace of the organization: ADMIN for global roles, otherwise by membership, both
+    /// limited by the scope of the token.
     pub fn role_in(&self, workspace: WorkspaceId) -> Option<WorkspaceRole> {
         let own = if self.org_role.is_global() {
             WorkspaceRole::Admin
@@ -204,13 +204,13 @@ impl Caller {
         self.may(needed, only)
     }
 
-    /// Whether the caller may act for the organization at `needed` or higher. Scoped API tokens never may: they are
-    /// made for data.
+    /// Whether the caller may act for the organization at `needed` or higher. API tokens with a scope never may,
+    /// because they are meant for data.
     pub fn may_in_org(&self, needed: OrgRole) -> bool {
         self.scope.is_none() && self.org_role >= needed
     }
 
-    /// What lists show the caller.
+    /// What lists show to the caller.
     pub fn visibility(&self) -> Visibility {
         let only = self.scope.and_then(|scope| scope.workspace_id);
         match (self.org_role.is_global(), only) {

@@ -1,4 +1,4 @@
-//! The one type that plain secrets travel in.
+//! The type for plain secrets, and the type for sealed ones.
 
 use std::fmt;
 
@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer};
 
 /// A plain secret in memory: a provider's secret key, a password, a token.
 ///
-/// It can be read from a request but never written: it has no `Serialize` and no `Display`, and its `Debug` tells
-/// only that it is there. The memory is wiped when it is dropped.
+/// It can be deserialized but not serialized or displayed, and its `Debug` output hides the content. The memory is
+/// wiped when it is dropped.
 #[derive(Clone)]
 pub struct Secret(SecretString);
 
@@ -18,12 +18,12 @@ impl Secret {
         Self(SecretString::from(plain.into()))
     }
 
-    /// The plain text, for the one place that seals, signs or compares it.
+    /// The plain text. Only for code that seals, signs or compares it.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 
-    /// Whether the secret is the empty text.
+    /// Whether the secret is empty.
     pub fn is_empty(&self) -> bool {
         self.expose().is_empty()
     }
@@ -41,19 +41,19 @@ impl<'de> Deserialize<'de> for Secret {
     }
 }
 
-/// A secret as it lies in the database and travels to nodes: sealed, safe to store, of no use without a node's key.
-/// The format is described in `docs/vault.md`.
+/// A secret as the database stores it and nodes receive it: sealed, safe to store, and useless without a node's
+/// key. `docs/vault.md` describes the format.
 #[derive(Clone, PartialEq, Eq, Deserialize, serde::Serialize)]
 #[serde(transparent)]
 pub struct SealedSecret(String);
 
 impl SealedSecret {
-    /// Wraps text that the vault made. Nothing is checked here: opening it will.
+    /// Wraps text that the vault sealed. Nothing is checked until the secret is opened.
     pub fn from_text(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text to store or to send.
+    /// The text to store or send.
     pub fn as_text(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,5 @@
-//! Bucket statuses: how a node decides one, how several nodes' statuses fold into one, and when silence counts.
+//! Bucket statuses: how a node determines one, how the statuses of several nodes are combined, and when a node
+//! counts as silent.
 
 use std::fmt;
 
@@ -8,26 +9,26 @@ use serde::{Deserialize, Serialize};
 use crate::diagnosis::CheckCode;
 use crate::time::is_ahead;
 
-/// A node is taken for gone after this much silence, and so is what it said of buckets.
+/// After this time without contact, a node counts as disconnected, and so do its statuses.
 pub const SILENCE: SignedDuration = SignedDuration::from_secs(60);
 
-/// What a node says of a bucket that it probes.
+/// A node's status for a bucket that it probes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum ProbedStatus {
-    /// The bucket answers.
+    /// The bucket answered, or only the last probe failed.
     Online,
-    /// Two probes in a row failed.
+    /// Two probes in a row failed, or the first one did.
     Offline,
 }
 
-/// A bucket's or a node's status as the API shows it.
+/// The status of a bucket or node as the API shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Status {
     /// At least one connected node reaches the bucket.
     Online,
-    /// Connected nodes report, and none reaches the bucket.
+    /// Connected nodes have reported, but none reaches the bucket.
     Offline,
     /// No connected node has reported on the bucket.
     Disconnected,
@@ -66,23 +67,24 @@ impl ProbedStatus {
     }
 }
 
-/// Whether a node that was last heard of at `last_seen` still counts as connected. One that was heard of in the future was
-/// not heard of: its time is a wrong clock's.
+/// Whether a node that was last seen at `last_seen` counts as connected. A time in the future doesn't count,
+/// because it comes from a wrong clock.
 pub fn is_connected(last_seen: Timestamp, now: Timestamp) -> bool {
     now.duration_since(last_seen) < SILENCE && !is_ahead(last_seen, now)
 }
 
-/// What a node's word on a bucket is worth now: DISCONNECTED where the node has fallen silent.
+/// A node's status for a bucket now: DISCONNECTED if the node has fallen silent.
 pub fn as_seen_now(probed: ProbedStatus, connected: bool) -> Status {
     if connected { probed.into() } else { Status::Disconnected }
 }
 
-/// The bucket's own status from its nodes': ONLINE if any says so, else OFFLINE if any says so, else DISCONNECTED.
+/// Combines the statuses of nodes: ONLINE if any is, otherwise OFFLINE if any is, otherwise DISCONNECTED.
 pub fn fold(nodes: impl IntoIterator<Item = Status>) -> Status {
     nodes.into_iter().min().unwrap_or(Status::Disconnected)
 }
 
-/// A node's memory of a bucket's probes: two failures in a row make it OFFLINE, one success ONLINE.
+/// A node's history of a bucket's probes. Two failures in a row make the bucket OFFLINE, one success makes it
+/// ONLINE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ProbeHistory {
     status: Option<ProbedStatus>,
@@ -90,9 +92,9 @@ pub struct ProbeHistory {
 }
 
 impl ProbeHistory {
-    /// Takes note of one probe and tells the status that follows from it.
+    /// Records a probe and returns the resulting status.
     ///
-    /// The very first probe decides alone: there is no earlier status that one failure could be an outlier of.
+    /// The first probe decides alone, because there is no earlier status from which a single failure could deviate.
     pub fn record(&mut self, success: bool) -> ProbedStatus {
         let status = if success {
             self.failures_in_a_row = 0;
@@ -108,18 +110,18 @@ impl ProbeHistory {
         status
     }
 
-    /// The status after the last probe, if there was any.
+    /// The status after the last probe, if there was one.
     pub fn status(&self) -> Option<ProbedStatus> {
         self.status
     }
 }
 
-/// Why a probe failed, in our own words.
+/// Why a probe failed, in Bucketry's own words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProbeFailure {
     /// The stable code.
     pub code: CheckCode,
-    /// One sentence.
+    /// One sentence for people.
     pub message: String,
 }
 
@@ -160,7 +162,7 @@ mod tests {
     #[test]
     fn a_node_that_was_heard_of_in_the_future_is_not_connected() {
         let now = Timestamp::UNIX_EPOCH;
-        assert!(is_connected(now + SignedDuration::from_secs(300), now), "clocks may differ by so much");
+        assert!(is_connected(now + SignedDuration::from_secs(300), now), "within the accepted skew");
         assert!(!is_connected(now + SignedDuration::from_secs(301), now));
         assert!(!is_connected(now + SignedDuration::from_hours(48), now));
     }

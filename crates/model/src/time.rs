@@ -1,4 +1,4 @@
-//! How time is written, and how it reaches the rules.
+//! Formats of times, and the clock as a parameter.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -6,34 +6,34 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-/// Where the present time comes from. Rules take a `Timestamp`; what runs in the background holds a clock.
+/// A source of the current time. Rules take a `Timestamp`; background tasks have a clock.
 pub trait Clock: Send + Sync + 'static {
-    /// The present time.
+    /// The current time.
     fn now(&self) -> Timestamp;
 }
 
-/// The machine's clock.
+/// The clock of the machine.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place that asks the machine for the time")]
+    #[expect(clippy::disallowed_methods, reason = "the only place that reads the clock of the machine")]
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
 }
 
-/// A clock that tests move by hand.
+/// A clock that tests set by hand.
 #[derive(Debug)]
 pub struct ManualClock(AtomicI64);
 
 impl ManualClock {
-    /// A clock that stands at `start`.
+    /// Creates a clock that shows `start`.
     pub fn at(start: Timestamp) -> Self {
         Self(AtomicI64::new(start.as_microsecond()))
     }
 
-    /// Moves the clock forward (or back, for a clock that jumps).
+    /// Moves the clock forward, or back with a negative duration.
     pub fn advance(&self, by: SignedDuration) {
         self.0.fetch_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX), Ordering::SeqCst);
     }
@@ -45,18 +45,19 @@ impl Clock for ManualClock {
     }
 }
 
-/// How far ahead of the present a time may be that another clock made, or this one before it was set.
+/// How far in the future a stored time may be, because another clock or a later correction can differ.
 pub const ACCEPTED_SKEW: SignedDuration = SignedDuration::from_secs(300);
 
-/// Whether a stored time is further ahead of the present than clocks may differ: a clock was wrong when it was stored.
+/// Whether a stored time is further in the future than clocks may differ, because a clock was wrong when it was
+/// stored.
 ///
-/// **Rule:** such a time never wins over the present; it counts as absent. Nothing is removed for it, because it may be
-/// the present that is wrong.
+/// **Rule:** such a time never wins over the present, and counts as absent. Nothing is deleted because of it,
+/// because the present time may be the wrong one.
 pub fn is_ahead(stored: Timestamp, now: Timestamp) -> bool {
     stored.duration_since(now) > ACCEPTED_SKEW
 }
 
-/// A timestamp as the API writes it: RFC 3339, UTC, milliseconds, `Z`.
+/// The format of times in the API: RFC 3339 in UTC with milliseconds and `Z`.
 pub fn to_wire(time: Timestamp) -> String {
     format!("{time:.3}")
 }
@@ -66,12 +67,12 @@ pub fn to_micros(time: Timestamp) -> i64 {
     time.as_microsecond()
 }
 
-/// The time that `micros` microseconds since 1970 name; what lies outside of representable time is clamped.
+/// The time at `micros` microseconds since 1970, clamped to the representable range.
 pub fn from_micros(micros: i64) -> Timestamp {
     Timestamp::from_microsecond(micros).unwrap_or(if micros < 0 { Timestamp::MIN } else { Timestamp::MAX })
 }
 
-/// A UTC day. Statistics are kept by day, and a day always means the UTC one.
+/// A day in UTC. Statistics are stored by day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day(Date);
 
@@ -81,12 +82,12 @@ pub struct Day(Date);
 pub struct NotADay;
 
 impl Day {
-    /// The day that holds `time`.
+    /// The day that contains `time`.
     pub fn of(time: Timestamp) -> Self {
         Self(time.to_zoned(TimeZone::UTC).date())
     }
 
-    /// Reads an RFC 3339 date-time with an offset, or `YYYY-MM-DD`.
+    /// Parses an RFC 3339 date-time with an offset, or `YYYY-MM-DD`.
     pub fn parse(text: &str) -> Result<Self, NotADay> {
         if text.len() > 64 {
             return Err(NotADay);
@@ -97,8 +98,8 @@ impl Day {
         text.parse::<Timestamp>().map(Self::of).map_err(|_| NotADay)
     }
 
-    /// Reads day, month and year in digits, `31012026`. It is read from the right, because clients that send it as a
-    /// number leave out the zero before the first nine days of a month.
+    /// Parses day, month and year in digits, such as `31012026`. They are read from the right, because clients that
+    /// send a number leave out the leading zero of a day.
     pub fn from_digits(text: &str) -> Option<Self> {
         if !matches!(text.len(), 7 | 8) || !text.bytes().all(|byte| byte.is_ascii_digit()) {
             return None;
@@ -110,7 +111,7 @@ impl Day {
         Date::new(year, month, day).ok().map(Self)
     }
 
-    /// Day, month and year as the digits of one number, as [`Self::from_digits`] reads them.
+    /// Day, month and year as the digits of a number; the inverse of [`Self::from_digits`].
     pub fn to_digits(self) -> u32 {
         let part = |number: i8| u32::from(number.unsigned_abs());
         let year = u32::from(self.0.year().unsigned_abs());
@@ -119,7 +120,7 @@ impl Day {
 
     /// The first moment of the day.
     pub fn start(self) -> Timestamp {
-        // The first day of representable time begins before it.
+        // The first representable day begins before the first representable time.
         let clamped = if self.0.year() < 0 { Timestamp::MIN } else { Timestamp::MAX };
         self.0.to_zoned(TimeZone::UTC).map_or(clamped, |zoned| zoned.timestamp())
     }
@@ -134,7 +135,7 @@ impl Day {
         self.start().as_second().div_euclid(86_400)
     }
 
-    /// The day that `number` days since 1970-01-01 name; clamped to representable time.
+    /// The day at `number` days since 1970-01-01, clamped to the representable range.
     pub fn from_number(number: i64) -> Self {
         Self::of(from_micros(number.saturating_mul(86_400_000_000)))
     }

@@ -1,4 +1,4 @@
-//! Uptime from probes: time-weighted, by UTC day, counting only the time in which a node was looking.
+//! Uptime from probes: weighted by time, by UTC day, and only counting time that a node observed.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -6,54 +6,54 @@ use crate::latency::LatencyHistogram;
 use crate::status::{ProbeFailure, ProbedStatus};
 use crate::time::Day;
 
-/// One probe of a bucket by a node, and the status that the node derived from it.
+/// One probe of a bucket by a node, and the resulting status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProbeSample {
-    /// When the probe ended.
+    /// End of the probe.
     pub at: Timestamp,
-    /// The status after this probe (a single failure leaves it ONLINE).
+    /// Status after this probe; a single failure leaves it ONLINE.
     pub status: ProbedStatus,
-    /// How long the probe took, in milliseconds, if it succeeded.
+    /// Duration of the probe in milliseconds; `None` if it failed.
     pub latency_ms: Option<u32>,
-    /// Why it failed, if it did.
+    /// Why the probe failed; `None` if it succeeded.
     pub failure: Option<ProbeFailure>,
-    /// The version of the bucket that was probed, where it is known. Day records don't store it.
+    /// Version of the bucket that was probed, if known. Day records don't store it.
     pub version: Option<i64>,
 }
 
-/// What the last sample before left behind.
+/// The time and status of the previous sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Observed {
-    /// When it was taken.
+    /// Time of the sample.
     pub at: Timestamp,
-    /// The status from then on.
+    /// Status since then.
     pub status: ProbedStatus,
 }
 
-/// A day's record of one bucket as one node saw it.
+/// One node's record of one day of a bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DayRecord {
-    /// How much of the day was observed, in microseconds.
+    /// Observed time, in microseconds.
     pub observed_us: i64,
-    /// How much of that the bucket was online, in microseconds.
+    /// Observed time in which the bucket was online, in microseconds.
     pub online_us: i64,
-    /// How many probes ended in the day.
+    /// Number of probes that ended on the day.
     pub probes: i64,
-    /// How many of them failed.
+    /// Number of failed probes.
     pub failures: i64,
-    /// The sum of the latencies of the successful ones, in milliseconds.
+    /// Sum of the latencies of the successful probes, in milliseconds.
     pub latency_sum_ms: i64,
-    /// Their distribution.
+    /// Distribution of the latencies of the successful probes.
     pub latencies: LatencyHistogram,
-    /// The last sample of the day.
+    /// Last sample of the day.
     pub last: Option<ProbeSample>,
-    /// The last failure of the day.
+    /// Last failure of the day.
     pub last_failure: Option<ProbeFailure>,
 }
 
 impl DayRecord {
-    /// The share of the observed time in which the bucket was online, in percent. Where only one probe was made,
-    /// no time lies between probes yet, and its outcome is the share.
+    /// The share of the observed time in which the bucket was online, in percent. With a single probe there is no
+    /// observed time yet, so its outcome decides.
     pub fn uptime_percent(&self) -> f64 {
         if self.observed_us > 0 {
             return self.online_us as f64 * 100.0 / self.observed_us as f64;
@@ -64,13 +64,13 @@ impl DayRecord {
         }
     }
 
-    /// The mean latency of the successful probes, in milliseconds; 0 where none succeeded.
+    /// Mean latency of the successful probes, in milliseconds; 0 if none succeeded.
     pub fn average_latency_ms(&self) -> f64 {
         let successes = self.probes - self.failures;
         if successes > 0 { self.latency_sum_ms as f64 / successes as f64 } else { 0.0 }
     }
 
-    /// Counts a probe that ended in this day.
+    /// Counts a probe that ended on this day.
     pub fn count(&mut self, sample: &ProbeSample) {
         self.probes += 1;
         match (sample.latency_ms, &sample.failure) {
@@ -96,22 +96,22 @@ impl DayRecord {
 /// Observed time within one day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
-    /// The day.
+    /// In UTC.
     pub day: Day,
     /// Observed microseconds.
     pub observed_us: i64,
-    /// How many of them online.
+    /// Microseconds in which the bucket was online.
     pub online_us: i64,
 }
 
-/// The longest time between two probes that still counts as observed, for a node that probes every `interval`.
-/// Longer means that the node was cut off, stopped or asleep: nobody knows what the bucket did.
+/// The longest time between two probes that counts as observed, for a node that probes every `interval`. A longer
+/// gap means that the node was disconnected, stopped or asleep, so the state of the bucket is unknown.
 pub fn longest_gap(interval: SignedDuration) -> SignedDuration {
     (interval * 5 / 2).max(SignedDuration::from_secs(5))
 }
 
-/// The time that a new sample at `now` closes: from the sample before it, at the status that held then, split at
-/// midnight UTC. Empty where there was none, where the samples are out of order, or where the gap is too long.
+/// The observed time that a new sample at `now` completes: from the previous sample, with its status, split at
+/// midnight UTC. Empty without a previous sample, for samples out of order, and if the gap is too long.
 pub fn spans(before: Option<Observed>, now: Timestamp, longest_gap: SignedDuration) -> Vec<Span> {
     let Some(before) = before else { return Vec::new() };
     let gap = now.duration_since(before.at);

@@ -4,50 +4,50 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{BucketId, RepoId};
 
-/// What one node counted for one bucket, through one repository, in one minute.
+/// One node's counts for one bucket, through one repository, in one minute.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UsageRow {
-    /// Unix seconds at the start of the minute.
+    /// Start of the minute, in Unix seconds.
     pub minute: i64,
-    /// The bucket.
+    /// Bucket that the requests went to.
     pub bucket_id: BucketId,
-    /// The repository that the requests came through; none for requests of the node's own.
+    /// Repository that the requests came through; `None` for the node's own requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repo_id: Option<RepoId>,
-    /// Requests served.
+    /// Served requests.
     pub requests: u32,
-    /// How many of them failed, whoever is to blame: refusals, provider failures and broken-off bodies.
+    /// Failed requests, for any reason: refusals, provider failures and interrupted bodies.
     #[serde(default)]
     pub errors: u32,
-    /// How many of the requests read an object or its attributes.
+    /// Requests that read an object or its attributes.
     #[serde(default)]
     pub reads: u32,
-    /// How many stored, copied or deleted one; parts of multipart uploads too.
+    /// Requests that stored, copied or deleted an object, including parts of multipart uploads.
     #[serde(default)]
     pub writes: u32,
-    /// How many listed. What is in none of the three asked for the bucket itself.
+    /// Requests that listed objects. Requests in none of the three classes concern the bucket itself.
     #[serde(default)]
     pub lists: u32,
-    /// How many of the errors were the provider's: it failed, throttled, or could not be reached.
+    /// Errors caused by the provider: it failed, throttled, or was unreachable.
     #[serde(default)]
     pub provider_errors: u32,
-    /// Bytes that clients sent.
+    /// Bytes received from clients.
     pub upload_bytes: u64,
-    /// Bytes that clients received.
+    /// Bytes sent to clients.
     pub download_bytes: u64,
-    /// Change of the stored size, in bytes; negative where more was deleted than written.
+    /// Change of the stored size, in bytes. Negative if more was deleted than written.
     pub size_change: i64,
-    /// Sum of the requests' latencies, in milliseconds.
+    /// Sum of the latencies of the requests, in milliseconds.
     #[serde(default)]
     pub latency_sum_ms: u64,
-    /// Sum of the times to the first byte of the answers, in milliseconds.
+    /// Sum of the times to the first byte of the responses, in milliseconds.
     #[serde(default)]
     pub first_byte_sum_ms: u64,
 }
 
 impl UsageRow {
-    /// A row without any traffic.
+    /// A row without traffic.
     pub fn empty(minute: i64, bucket_id: BucketId, repo_id: Option<RepoId>) -> Self {
         Self {
             minute,
@@ -67,7 +67,7 @@ impl UsageRow {
         }
     }
 
-    /// Whether the figures are such as the registry can add up: whole minutes since 1970 and byte counts that leave
+    /// Whether the registry can add up the counts: the minute is a whole one since 1970, and the byte counts leave
     /// room to be summed in 64 bits.
     pub fn is_sane(&self) -> bool {
         const LARGEST: u64 = 1 << 50; // a pebibyte a minute
@@ -85,17 +85,17 @@ impl UsageRow {
     }
 }
 
-/// How finely a series of traffic is told.
+/// The resolution of a traffic series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Resolution {
-    /// By minute; kept for a while.
+    /// By minute; retained for a limited time.
     Minute,
-    /// By UTC day; kept for good.
+    /// By UTC day; retained permanently.
     Day,
 }
 
 impl Resolution {
-    /// The length of one period in seconds.
+    /// The length of a period, in seconds.
     pub fn seconds(self) -> i64 {
         match self {
             Self::Minute => 60,
@@ -103,41 +103,41 @@ impl Resolution {
         }
     }
 
-    /// The start of the period that holds a moment, in Unix seconds.
+    /// The start of the period that contains a moment, in Unix seconds.
     pub fn start_of(self, moment: jiff::Timestamp) -> i64 {
         moment.as_second().div_euclid(self.seconds()) * self.seconds()
     }
 }
 
-/// What was counted for one bucket, through one repository, by one node, in one minute or day.
+/// One node's counts for one bucket, through one repository, in one minute or day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct UsageCounts {
-    /// Requests served.
+    /// Served requests.
     pub requests: i64,
-    /// How many of them failed.
+    /// Failed requests.
     pub errors: i64,
-    /// How many read an object or its attributes.
+    /// Requests that read an object or its attributes.
     pub reads: i64,
-    /// How many stored, copied or deleted one.
+    /// Requests that stored, copied or deleted an object.
     pub writes: i64,
-    /// How many listed.
+    /// Requests that listed objects.
     pub lists: i64,
-    /// How many of the errors were the provider's.
+    /// Errors caused by the provider.
     pub provider_errors: i64,
-    /// Bytes that clients sent.
+    /// Bytes received from clients.
     pub upload_bytes: i64,
-    /// Bytes that clients received.
+    /// Bytes sent to clients.
     pub download_bytes: i64,
     /// Net change of the stored size, in bytes.
     pub size_change: i64,
-    /// Sum of the requests' latencies, in milliseconds.
+    /// Sum of the latencies of the requests, in milliseconds.
     pub latency_sum_ms: i64,
-    /// Sum of the times to the first byte of the answers, in milliseconds.
+    /// Sum of the times to the first byte of the responses, in milliseconds.
     pub first_byte_sum_ms: i64,
 }
 
 impl UsageCounts {
-    /// Adds what a node counted; what no number could hold stays at the largest one.
+    /// Adds the counts of a node. Sums are capped at the largest number.
     pub fn add(&mut self, row: &UsageRow) {
         let bytes = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         for (sum, more) in [
@@ -157,12 +157,12 @@ impl UsageCounts {
         }
     }
 
-    /// The mean latency of a request in milliseconds; 0 without requests.
+    /// Mean latency of a request in milliseconds; 0 without requests.
     pub fn latency_ms(&self) -> f64 {
         mean(self.latency_sum_ms, self.requests)
     }
 
-    /// The mean time to the first byte of an answer in milliseconds; 0 without requests.
+    /// Mean time to the first byte of a response in milliseconds; 0 without requests.
     pub fn first_byte_ms(&self) -> f64 {
         mean(self.first_byte_sum_ms, self.requests)
     }
@@ -174,16 +174,16 @@ fn mean(sum: i64, count: i64) -> f64 {
     if count <= 0 { 0.0 } else { (sum as f64 / count as f64 * 1_000.0).round() / 1_000.0 }
 }
 
-/// All that was ever counted for a bucket or a repository.
+/// All traffic of a bucket or a repository since its registration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct UsageTotals {
     /// Requests served through nodes.
     pub requests: i64,
-    /// Bytes that clients sent.
+    /// Bytes received from clients.
     pub upload_bytes: i64,
-    /// Bytes that clients received.
+    /// Bytes sent to clients.
     pub download_bytes: i64,
-    /// Net change of the stored size.
+    /// Net change of the stored size, in bytes.
     pub size_change: i64,
 }
 

@@ -1,13 +1,14 @@
-//! The hosts of known providers, and what follows from them. What a provider needs is a line here, not a branch.
+//! The hosts of known providers. To support another provider, add a line here instead of a branch elsewhere.
 
 use crate::provider::{Addressing, Provider};
 
-/// What a host name tells.
+/// What follows from a host name.
 pub(super) struct HostRule {
     pub(super) provider: Provider,
-    /// The labels of the host: `*` stands for any one, `{region}` for the region. More labels may stand in front.
+    /// The last labels of the host. `*` matches any label, `{region}` matches the region. Other labels may precede
+    /// them.
     pub(super) host: &'static str,
-    /// The region to sign for, where the host tells none and the provider has but one word for all.
+    /// The region to sign for, if the provider uses the same one everywhere and the host doesn't contain it.
     pub(super) region: Option<&'static str>,
     pub(super) addressing: Addressing,
 }
@@ -24,7 +25,7 @@ const fn one_region(provider: Provider, host: &'static str, region: &'static str
     HostRule { region: Some(region), ..path(provider, host) }
 }
 
-/// The first that fits counts: the more telling stand before the more general.
+/// The first match counts, so specific hosts come before general ones.
 pub(super) const HOSTS: &[HostRule] = &[
     virtual_host(Provider::Aws, "s3-accelerate.amazonaws.com"),
     path(Provider::Aws, "s3.{region}.vpce.amazonaws.com"),
@@ -79,7 +80,7 @@ pub(super) const HOSTS: &[HostRule] = &[
     path(Provider::Minio, "min.io"),
 ];
 
-/// What self-hosted servers are often called: a label of the host that begins so.
+/// Prefixes of a host label by which self-hosted servers are recognised.
 pub(super) const NAMES: &[(&str, Provider)] = &[
     ("minio", Provider::Minio),
     ("ceph", Provider::Ceph),
@@ -87,16 +88,16 @@ pub(super) const NAMES: &[(&str, Provider)] = &[
     ("radosgw", Provider::Ceph),
 ];
 
-/// A host that a row fits.
+/// A host that matches a row.
 pub(super) struct Fit<'a> {
-    /// The labels in front of the row's.
+    /// The labels before those of the row.
     pub(super) front: &'a str,
-    /// What stands where the row says `{region}`.
+    /// The text that matches `{region}`.
     pub(super) region: Option<&'a str>,
 }
 
 impl HostRule {
-    /// Whether the host ends in the labels of this row.
+    /// Matches the last labels of a host with this row.
     pub(super) fn fit<'a>(&self, host: &'a str) -> Option<Fit<'a>> {
         let mut rest = host;
         let mut region = None;

@@ -1,4 +1,4 @@
-//! Which company or product runs an object store, told from its endpoint, and what its S3 protocol needs.
+//! Recognises the company or product behind an endpoint, and what its S3 protocol needs.
 
 mod hosts;
 
@@ -49,44 +49,44 @@ pub enum Provider {
     Tencent,
     /// Tigris.
     Tigris,
-    /// MinIO, told from the host's name.
+    /// MinIO, recognised by the host name.
     Minio,
-    /// Ceph, told from the host's name.
+    /// Ceph, recognised by the host name.
     Ceph,
     /// Anything else.
     Other,
 }
 
-/// How a bucket is named in a request.
+/// How a request names a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Addressing {
     /// As the first segment of the path.
     Path,
-    /// As the first label of the host, where its name can be one.
+    /// As the first label of the host, if the bucket's name can be one.
     VirtualHost,
 }
 
-/// What an endpoint tells of the server behind it, for a driver of the S3 protocol.
+/// What a driver of the S3 protocol needs to know about an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EndpointTraits<'a> {
-    /// Who runs it.
+    /// Provider behind the endpoint.
     pub provider: Provider,
-    /// The region to sign for: what the host names, or the one word that the provider has.
+    /// The region to sign for: the one in the host name, or the only one of the provider.
     pub region: Option<&'a str>,
-    /// How buckets are named.
+    /// How requests name buckets.
     pub addressing: Addressing,
-    /// What stands before the provider's own labels: the bucket, where it was pasted along.
+    /// Labels before those of the provider: the bucket, if the user pasted it as part of the host.
     pub front: &'a str,
 }
 
-/// What a provider's S3 protocol lacks.
+/// Optional features of a provider's S3 protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quirks {
-    /// PUT and completing heed `If-None-Match` and `If-Match`. Said only of providers that document it, and of
-    /// servers of one's own.
+    /// Whether writes and completed uploads respect `If-None-Match` and `If-Match`. Only true for providers that
+    /// document it, and for self-hosted servers.
     pub conditional_writes: bool,
-    /// Checksums (`x-amz-checksum-…`) are taken and kept. Said only of AWS and of servers of one's own: several others
-    /// refuse every request that mentions one, and SDKs mention them unasked.
+    /// Whether checksums (`x-amz-checksum-…`) are accepted and stored. Only true for AWS and for self-hosted
+    /// servers. Several others refuse every request with such a header, which SDKs send by default.
     pub checksums: bool,
 }
 
@@ -120,7 +120,7 @@ impl Provider {
         }
     }
 
-    /// Tells the provider from the storage type and the endpoint; no endpoint means the type's own cloud.
+    /// Recognises the provider by storage type and endpoint. Without an endpoint, it is the cloud of the type.
     pub fn recognise(storage_type: StorageType, endpoint: Option<&Endpoint>) -> Self {
         let Some(endpoint) = endpoint else {
             return match storage_type {
@@ -132,7 +132,7 @@ impl Provider {
         EndpointTraits::of(endpoint).provider
     }
 
-    /// What the provider's S3 protocol lacks.
+    /// Which optional features the provider's S3 protocol has.
     pub fn quirks(self) -> Quirks {
         let conditional_writes = matches!(
             self,
@@ -150,7 +150,7 @@ impl Provider {
 }
 
 impl<'a> EndpointTraits<'a> {
-    /// Reads the host of an endpoint.
+    /// Reads the traits from the host of an endpoint.
     pub fn of(endpoint: &'a Endpoint) -> Self {
         let other = |provider| Self { provider, region: None, addressing: Addressing::Path, front: "" };
         let Host::Name(name) = &endpoint.host else { return other(Provider::Other) };
