@@ -1,4 +1,4 @@
-//! What can go wrong with a call, told by what the caller can do about it.
+//! Errors of calls, distinguished by what the caller can do about them.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,67 +8,67 @@ use bucketry_model::diagnosis::Check;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// An error of a call. None of them holds a token or a secret.
+/// Why a call failed. No error contains a token or a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The base URL can't be used. Mend it.
+    /// The base URL is not valid.
     #[error("{url:?} is not the URL of a server: {reason}")]
     InvalidUrl {
-        /// The URL as it was given.
+        /// The URL as given.
         url: String,
-        /// What is wrong with it.
+        /// What is wrong with the URL.
         reason: &'static str,
     },
-    /// Certificates to trust can't be read. Mend the file.
+    /// The file of certificates to trust can't be used.
     #[error("can't read certificates from {path}: {reason}", path = path.display())]
     Certificates {
-        /// The file.
+        /// The file with the certificates.
         path: PathBuf,
-        /// Why.
+        /// Why the file can't be used.
         reason: String,
     },
-    /// What was to be sent can't be written as a request.
-    #[error("the request can't be written: {0}")]
+    /// The request can't be built from the given values.
+    #[error("can't build the request: {0}")]
     Request(String),
-    /// The server can't be reached, or broke off. The request may or may not have been carried out.
+    /// The server is unreachable, or closed the connection. The request may or may not have been carried out.
     #[error("can't reach {url}: {reason}")]
     Unreachable {
-        /// The server.
+        /// Base URL of the server.
         url: String,
-        /// Why, the whole chain of causes.
+        /// The whole chain of causes.
         reason: String,
     },
-    /// The answer didn't come in time. The request may or may not have been carried out.
-    #[error("{url} didn't answer within {} s", after.as_secs_f32())]
+    /// The server did not respond in time. The request may or may not have been carried out.
+    #[error("{url} did not respond within {} s", after.as_secs_f32())]
     TimedOut {
-        /// The server.
+        /// Base URL of the server.
         url: String,
-        /// How long was waited.
+        /// Time limit of the call.
         after: Duration,
     },
-    /// The answer is longer than this client takes. Ask for less at a time.
-    #[error("the answer is longer than {limit} bytes")]
+    /// The response is longer than this client accepts. Request less at a time.
+    #[error("the response is longer than {limit} bytes")]
     TooLong {
-        /// How long it may be.
+        /// Longest accepted response, in bytes.
         limit: usize,
     },
-    /// What answers doesn't speak this API: a proxy in between, or another server.
-    #[error("{url} answered {status} with something that isn't this API's JSON: {reason}")]
+    /// The response is not from this API, but from a proxy or another server.
+    #[error("{url} returned status {status} without the JSON of this API: {reason}")]
     NotThisApi {
-        /// The server.
+        /// Base URL of the server.
         url: String,
-        /// The HTTP status.
+        /// HTTP status.
         status: u16,
-        /// What is wrong with the answer, without its text.
+        /// What is wrong with the response, without its text.
         reason: String,
     },
-    /// The server refused. The refusal tells why.
+    /// The server refused the request, and says why.
     #[error("{0}")]
     Refused(Box<Refusal>),
 }
 
 impl ClientError {
-    /// The HTTP status, where there was an answer.
+    /// The HTTP status, if there was a response.
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::Refused(refusal) => Some(refusal.status),
@@ -77,7 +77,7 @@ impl ClientError {
         }
     }
 
-    /// The stable code of a refusal.
+    /// The stable code, if the server refused the request.
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::Refused(refusal) => refusal.error_code.as_deref(),
@@ -86,34 +86,34 @@ impl ClientError {
     }
 }
 
-/// A field of the request that the server didn't accept.
+/// A field of the request that the server refused.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct FieldError {
-    /// The field's name in the request.
+    /// Name of the field in the request.
     pub field: String,
-    /// What is wrong with it.
+    /// What is wrong with the field.
     pub message: String,
 }
 
 /// A refusal by the server.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refusal {
-    /// The HTTP status.
+    /// HTTP status.
     pub status: u16,
-    /// The stable code, such as `NAME_ALREADY_USED`.
+    /// Stable code, such as `NAME_ALREADY_USED`.
     pub error_code: Option<String>,
-    /// One sentence for a person.
+    /// One sentence for people.
     pub message: String,
-    /// The fields that are wrong, where the server names them.
+    /// The wrong fields, if the server names them.
     pub fields: Vec<FieldError>,
-    /// After how long to try again, where the server says so.
+    /// When to try again, if the server says so.
     pub retry_after: Option<Duration>,
-    /// The whole answer.
+    /// The whole response.
     pub body: Value,
 }
 
 impl Refusal {
-    /// The checks that a failed validation made.
+    /// The checks of a failed validation.
     pub fn checks(&self) -> Vec<Check> {
         self.body.get("checks").and_then(|checks| Vec::deserialize(checks).ok()).unwrap_or_default()
     }

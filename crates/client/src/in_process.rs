@@ -12,12 +12,12 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use tokio::io::DuplexStream;
 
-/// Opens pipes to a server in the same process, wherever the request says that it goes.
+/// Connects to a server in the same process, regardless of the address in the request.
 #[derive(Clone)]
 pub struct PipeConnector(Arc<dyn Fn() -> DuplexStream + Send + Sync>);
 
 impl PipeConnector {
-    /// A connector. `open` hands out one end of a new pipe; a server answers HTTP/1.1 at the other.
+    /// Creates a connector. `open` returns one end of a new pipe; a server speaks HTTP/1.1 at the other end.
     pub fn new(open: impl Fn() -> DuplexStream + Send + Sync + 'static) -> Self {
         Self(Arc::new(open))
     }

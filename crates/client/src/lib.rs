@@ -1,11 +1,11 @@
 //! The typed client of the API and of the node protocol: for the command line, for nodes, and for tests.
 //!
-//! - [`ApiClient`]: what people and scripts call, with a bearer token.
-//! - [`NodeClient`]: what nodes say, signed.
+//! - [`ApiClient`]: the calls of users and scripts, with a bearer token.
+//! - [`NodeClient`]: the signed messages of nodes.
 //!
-//! **Invariants:** every call is bounded in time and in the size of its answer; redirects are not followed (they
-//! would carry the token to where it doesn't belong); no error holds a token or a secret. The base URL comes from the
-//! operator, so the endpoint policy for addresses that users type does not apply here.
+//! **Invariants:** every call is limited in time and in the size of its response. Redirects are not followed,
+//! because they could carry the token to another server. No error contains a token or a secret. The base URL comes
+//! from the operator, so the endpoint policy for addresses that users type does not apply here.
 
 pub mod api;
 mod error;

@@ -1,4 +1,4 @@
-//! The node protocol, from the node's side: every message signed. `docs/nodes.md` describes it.
+//! The node's side of the node protocol, in which every message is signed. `docs/nodes.md` describes it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -23,23 +23,23 @@ use crate::error::ClientError;
 use crate::in_process::PipeConnector;
 use crate::transport::{Options, Transport};
 
-/// What a long poll may take beyond the time that it waits for news.
+/// How much longer a long poll may take than the time that it waits for changes.
 const SYNC_GRACE: Duration = Duration::from_secs(15);
 
-/// Who a node says it is in every message.
+/// The identity that a node states in every message.
 #[derive(Debug, Clone)]
 pub struct NodeName {
-    /// Its unique name.
+    /// Unique name of the node.
     pub ip: String,
-    /// The organization whose key signs; none for the deployment's own nodes.
+    /// Organization whose key signs the messages; `None` for nodes of the deployment.
     pub id_org: Option<OrgId>,
 }
 
-/// Says a node's messages to its control plane.
+/// Sends a node's messages to its control plane.
 ///
-/// Any call may be given up by dropping its future, and repeated: registrations overwrite, samples that arrive twice
-/// are passed over, batches are numbered, results of jobs name their job. The one loss is that of a `sync` answer on
-/// its way, with the jobs in it, each of which is given once: drop a `sync` only when stopping.
+/// Any call can be given up by dropping its future, and repeated: registrations overwrite, repeated samples are
+/// skipped, batches are numbered, and job results contain the id of their job. The only loss is that of a `sync`
+/// response in transit, with its jobs, each of which is delivered only once. Drop a `sync` only when stopping.
 pub struct NodeClient {
     transport: Transport,
     key: NodeSigningKey,
@@ -49,7 +49,7 @@ pub struct NodeClient {
 }
 
 impl NodeClient {
-    /// A client of the control plane at a base URL.
+    /// Creates a client of the control plane at a base URL.
     pub fn new(
         control_plane: &str,
         key: NodeSigningKey,
@@ -60,7 +60,7 @@ impl NodeClient {
         Ok(Self::over(Transport::new(control_plane, options)?, key, name, clock))
     }
 
-    /// A client of a control plane in this process, which is known by this URL outside.
+    /// Creates a client of a control plane in this process, which has this URL for other processes.
     pub fn in_process(
         control_plane: &str,
         connector: PipeConnector,
@@ -76,7 +76,7 @@ impl NodeClient {
         Self { transport, key, name, clock, last_sent_ms: AtomicI64::new(i64::MIN) }
     }
 
-    /// Registers the node, or updates what the control plane knows of it.
+    /// Registers the node, or updates its registration.
     pub async fn register(&self, message: &Register) -> Result<Acknowledged, ClientError> {
         self.post(REGISTER_PATH, message).await
     }
@@ -86,12 +86,12 @@ impl NodeClient {
         self.post(STATUS_PATH, message).await
     }
 
-    /// Sends traffic and results of jobs.
+    /// Sends traffic and job results.
     pub async fn report(&self, message: &Report) -> Result<Acknowledged, ClientError> {
         self.post(REPORT_PATH, message).await
     }
 
-    /// Asks what is new since the cursor, waiting for it up to `wait` (whole seconds).
+    /// Fetches what changed after the cursor, waiting for changes for up to `wait` (whole seconds).
     pub async fn sync(&self, cursor: Option<&str>, wait: Duration) -> Result<SyncAnswer, ClientError> {
         let mut parameters = vec![("ip".to_owned(), self.name.ip.clone())];
         if let Some(org) = self.name.id_org {
@@ -130,9 +130,9 @@ impl NodeClient {
         self.transport.read(&answer)
     }
 
-    /// The present time, but later than that of every message before: two equal messages within one millisecond
-    /// would have the same signature, and the second would be refused as a replay. After the clock was set back this
-    /// stays ahead of it only as long as the control plane tolerates.
+    /// The current time, but later than that of any earlier message. Two equal messages within one millisecond
+    /// would have the same signature, and the second would be refused as a replay. After the clock was set back,
+    /// this runs ahead of it only as far as the control plane tolerates.
     fn next_time(&self) -> Timestamp {
         const FARTHEST_AHEAD_MS: i64 = 60_000;
         let now = self.clock.now().as_millisecond();

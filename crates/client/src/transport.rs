@@ -1,4 +1,4 @@
-//! The one place of this crate that opens connections.
+//! The only module of this crate that opens connections.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -22,16 +22,16 @@ use serde_json::Value;
 use crate::error::{ClientError, Refusal};
 use crate::in_process::PipeConnector;
 
-/// How a client connects and how long it waits.
+/// Limits and trust settings of a client.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// How long opening a connection may take.
+    /// Time limit for opening a connection.
     pub connect_timeout: Duration,
-    /// How long a call may take in all, the reading of the answer included.
+    /// Time limit for a whole call, including reading the response.
     pub timeout: Duration,
-    /// How long an answer may be, in bytes.
+    /// Longest accepted response, in bytes.
     pub max_answer_bytes: usize,
-    /// A PEM file of certificate authorities to trust beside those of the machine.
+    /// PEM file of certificate authorities to trust, in addition to the system's.
     pub ca_file: Option<PathBuf>,
 }
 
@@ -46,20 +46,20 @@ impl Default for Options {
     }
 }
 
-/// An answer with a good status.
+/// A response with a successful status.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) body: Bytes,
 }
 
-/// Where connections lead.
+/// The kind of connections.
 #[derive(Clone)]
 enum Connections {
     Network(Client<HttpsConnector<HttpConnector>, Full<Bytes>>),
     InProcess(Client<PipeConnector, Full<Bytes>>),
 }
 
-/// Connections to one server. A clone shares them.
+/// Connections to one server. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Transport {
     connections: Connections,
@@ -84,7 +84,8 @@ impl Transport {
         Ok(Self { connections, base, options })
     }
 
-    /// To a server in this process. The base URL is for the requests' `Host`, and for messages.
+    /// Creates connections to a server in this process. The base URL is used in the `Host` header and in error
+    /// messages.
     pub(crate) fn in_process(
         base_url: &str,
         connector: PipeConnector,
@@ -94,12 +95,12 @@ impl Transport {
         Ok(Self { connections: Connections::InProcess(pool().build(connector)), base, options })
     }
 
-    /// The server, for messages.
+    /// The base URL of the server, for error messages.
     pub(crate) fn base_url(&self) -> String {
         self.base.to_string().trim_end_matches('/').to_owned()
     }
 
-    /// Starts a request to a path below the base URL. `path` begins with a slash and may have a query; its parts are
+    /// Starts a request to a path below the base URL. `path` begins with a slash, may have a query, and is already
     /// percent-encoded.
     pub(crate) fn request(
         &self,
@@ -116,9 +117,9 @@ impl Transport {
         Ok(Request::builder().method(method).uri(uri).header(USER_AGENT, agent))
     }
 
-    /// Sends a request and reads the whole answer; a bad status becomes an error.
+    /// Sends a request and reads the whole response. An error status becomes an error.
     ///
-    /// Dropping the future closes the connection. The server may have carried the request out all the same.
+    /// Dropping the future closes the connection. The server may have carried out the request nevertheless.
     pub(crate) async fn send(
         &self,
         request: Request<Full<Bytes>>,
@@ -135,7 +136,7 @@ impl Transport {
         }
     }
 
-    /// Reads an answer's JSON.
+    /// Parses the JSON of a response.
     pub(crate) fn read<T: DeserializeOwned>(&self, answer: &Answer) -> Result<T, ClientError> {
         let body: &[u8] = if answer.body.is_empty() { b"null" } else { &answer.body };
         serde_json::from_slice(body).map_err(|error| ClientError::NotThisApi {
@@ -175,13 +176,13 @@ impl Transport {
             reason: reason.to_owned(),
         };
         if status.is_redirection() {
-            return not_this_api("it redirects; give the address that it redirects to");
+            return not_this_api("it redirects; use the URL that it redirects to");
         }
         let Ok(body) = serde_json::from_slice::<Value>(body) else {
             return not_this_api("the error has no JSON body");
         };
         if !is_json || !body.is_object() {
-            return not_this_api("the error is no JSON object");
+            return not_this_api("the error is not a JSON object");
         }
         let text = |names: &[&str]| {
             names.iter().find_map(|name| body.get(name)).and_then(Value::as_str).map(str::to_owned)
@@ -209,7 +210,7 @@ fn pool() -> hyper_util::client::legacy::Builder {
     pool
 }
 
-/// An error with its causes, as one line: the outermost alone ("client error (Connect)") tells nobody anything.
+/// An error with its causes on one line. The outermost one alone ("client error (Connect)") is not helpful.
 fn causes(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -226,12 +227,12 @@ fn causes(error: &(dyn std::error::Error + 'static)) -> String {
 
 fn parse_base_url(text: &str) -> Result<Uri, ClientError> {
     if text.contains('@') {
-        // Not echoed: it may hold a password.
+        // The URL is not repeated, because it may contain a password.
         let url = "https://…@…".to_owned();
-        return Err(ClientError::InvalidUrl { url, reason: "it must not hold a user name or password" });
+        return Err(ClientError::InvalidUrl { url, reason: "it must not contain a user name or password" });
     }
     let wrong = |reason| ClientError::InvalidUrl { url: text.to_owned(), reason };
-    let uri: Uri = text.trim().parse().map_err(|_| wrong("it can't be read"))?;
+    let uri: Uri = text.trim().parse().map_err(|_| wrong("it can't be parsed"))?;
     if uri.scheme() != Some(&Scheme::HTTP) && uri.scheme() != Some(&Scheme::HTTPS) {
         return Err(wrong("it must begin with http:// or https://"));
     }
@@ -243,7 +244,7 @@ fn parse_base_url(text: &str) -> Result<Uri, ClientError> {
 
 fn tls_config(needed: bool, ca_file: Option<&Path>) -> Result<rustls::ClientConfig, ClientError> {
     let mut roots = rustls::RootCertStore::empty();
-    // Reading the machine's certificates takes a while, so only where they can matter.
+    // Loading the system's certificates takes a while, so it is only done if TLS is used.
     if needed {
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     }
@@ -265,7 +266,7 @@ fn add_certificates(roots: &mut rustls::RootCertStore, path: &Path) -> Result<()
         roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
         found = true;
     }
-    if found { Ok(()) } else { Err(wrong("it holds no certificate".to_owned())) }
+    if found { Ok(()) } else { Err(wrong("it contains no certificate".to_owned())) }
 }
 
 #[cfg(test)]
@@ -279,7 +280,7 @@ mod tests {
     #[test]
     fn base_urls_that_cannot_work_are_refused_with_the_reason() {
         for (url, response) in [
-            ("", "can't be read"),
+            ("", "can't be parsed"),
             ("localhost:8080", "must begin with http"),
             ("ftp://host", "must begin with http"),
             ("https://host/?a=b", "must not have a query"),

@@ -1,4 +1,4 @@
-//! What goes over the wire, seen from a server of a few lines.
+//! Tests of what is sent over the wire, against a minimal server.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -25,7 +25,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-/// A request as the server saw it.
+/// A request as the server received it.
 #[derive(Debug, Clone)]
 struct Seen {
     method: String,
@@ -40,7 +40,7 @@ impl Seen {
     }
 }
 
-/// A server that notes every request and gives one answer to all; none means that it never answers.
+/// A server that records every request and gives the same response to all; without one, it never responds.
 struct Server {
     url: String,
     seen: Arc<Mutex<Vec<Seen>>>,

@@ -14,56 +14,55 @@ use crate::error::ClientError;
 /// A registered bucket.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names are those of the wire")]
 pub struct Bucket {
-    /// Its id.
     pub id: BucketId,
-    /// What people call it.
+    /// Name in the registry.
     pub name: String,
-    /// Its name at the provider.
+    /// Name at the provider.
     pub bucket: String,
-    /// The provider's protocol.
+    /// Protocol of the provider.
     pub storage_type: StorageType,
-    /// The access key id or other identity.
+    /// Access key id or other identity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// The provider's address, where it isn't the public one.
+    /// URL of the provider; `None` for the public one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
-    /// The provider's region.
+    /// Region at the provider.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
     /// Whether a secret is stored.
     #[serde(default)]
     pub has_secret: bool,
-    /// Its status as nodes see it.
+    /// Current status, combined from all nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
-    /// When a node last said something of it.
+    /// When a node last probed the bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_status_at: Option<String>,
-    /// The latency of the last good probe, in milliseconds.
+    /// Latency of the last successful probe, in milliseconds.
     #[serde(rename = "latency_ms", default, skip_serializing_if = "Option::is_none")]
     pub latency_ms: Option<u64>,
-    /// Why it is OFFLINE, as a stable code.
+    /// Stable code of the reason, if the bucket is OFFLINE.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
-    /// The same as a sentence.
+    /// The same reason as a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status_reason: Option<String>,
-    /// When its secret was given.
+    /// When the secret was entered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential_set_at: Option<String>,
-    /// When its secret expires, where it does and tells.
+    /// When the secret expires, if it contains that time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential_expires_at: Option<String>,
-    /// The provider, as told from the address.
+    /// Provider, recognised from the endpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
-    /// The workspace.
     pub workspace_id: WorkspaceId,
-    /// When it was registered.
+    /// Time of registration.
     pub created_at: String,
-    /// When it was last changed.
+    /// Time of the last change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<String>,
 }
@@ -72,165 +71,165 @@ pub struct Bucket {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BucketPage {
-    /// The buckets, newest first.
+    /// In order of registration, newest first.
     pub buckets: Vec<Bucket>,
-    /// Where the next page begins; none at the end.
+    /// Cursor of the next page; `None` on the last one.
     #[serde(default)]
     pub next_cursor: Option<String>,
 }
 
-/// What a bucket is registered with or changed to; absent fields are left as they are.
+/// The fields of a new bucket, or changes to one. Absent fields are not changed.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names are those of the wire")]
 pub struct BucketFields {
-    /// What people call it.
+    /// Name in the registry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Its name at the provider.
+    /// Name at the provider.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bucket: Option<String>,
-    /// The provider's protocol.
+    /// Protocol of the provider.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub storage_type: Option<StorageType>,
-    /// The access key id or other identity.
+    /// Access key id or other identity.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// What opens it.
+    /// Secret that opens the bucket.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "expose")]
     pub secret: Option<Secret>,
-    /// The provider's address.
+    /// URL of the provider.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
-    /// The provider's region.
+    /// Region at the provider.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
-    /// The workspace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workspace_id: Option<WorkspaceId>,
-    /// Whether to store it without asking a node whether it can be reached.
+    /// Store the bucket without validating it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub skip_validation: bool,
-    /// Which checks a validation makes.
+    /// Which checks the validation makes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checks: Option<CheckScope>,
 }
 
-/// The one place where a secret is written: into the request that hands it to the server.
+/// Serializes a secret. This happens only in the request that hands it to the server.
 #[expect(clippy::ref_option, reason = "serde calls it with a reference to the field")]
 fn expose<S: Serializer>(secret: &Option<Secret>, serializer: S) -> Result<S::Ok, S::Error> {
     secret.as_ref().map(Secret::expose).serialize(serializer)
 }
 
-/// What creating or changing a bucket answers.
+/// The response to creating or changing a bucket.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BucketStored {
-    /// The bucket.
+    /// Created or changed bucket.
     pub bucket_id: BucketId,
-    /// Its status, where it was validated.
+    /// Status, if the bucket was validated.
     #[serde(default)]
     pub status: Option<Status>,
-    /// How long the provider took to answer, in milliseconds.
+    /// Response time of the provider, in milliseconds.
     #[serde(rename = "latency_ms", default)]
     pub latency_ms: Option<u64>,
 }
 
-/// A validation's outcome.
+/// The result of a validation.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Validation {
-    /// One sentence.
+    /// One sentence for people.
     pub message: String,
-    /// How long the provider took to answer, in milliseconds.
+    /// Response time of the provider, in milliseconds.
     #[serde(default)]
     pub latency_ms: Option<u64>,
-    /// The bucket's status.
+    /// Status that follows from the checks.
     #[serde(default)]
     pub status: Option<Status>,
-    /// The checks, in order.
+    /// The checks, in the order in which they ran.
     #[serde(default)]
     pub checks: Vec<Check>,
 }
 
-/// A bucket as its nodes see it.
+/// The status of a bucket at each of its nodes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BucketStatus {
-    /// The bucket.
+    /// Bucket that the nodes report on.
     pub bucket_id: BucketId,
-    /// One entry a node.
+    /// One entry per node.
     pub node_status: Vec<NodeStatus>,
 }
 
-/// A bucket as one node sees it.
+/// The status of a bucket at one node.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeStatus {
-    /// The node's name.
+    /// Name of the node.
     pub ip: String,
-    /// Where it runs.
+    /// Where the node runs.
     pub region: String,
-    /// The version it runs.
+    /// Bucketry version of the node.
     pub version: String,
-    /// What it says.
+    /// Status that the node reports.
     pub status: Status,
-    /// The latency of its last good probe, in milliseconds.
+    /// Latency of the last successful probe, in milliseconds.
     #[serde(rename = "latency_ms", default)]
     pub latency_ms: Option<u64>,
-    /// When it last probed.
+    /// Time of the last probe.
     pub last_updated: String,
-    /// Why it says OFFLINE, as a stable code.
+    /// Stable code of the reason, if the node reports OFFLINE.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,
-    /// The same as a sentence.
+    /// The same reason as a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status_reason: Option<String>,
 }
 
-/// A bucket's day as one node saw it.
+/// One day of a bucket as one node saw it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct NodeDay {
-    /// The node's name.
+    /// Name of the node.
     pub ip: String,
-    /// The version it runs.
+    /// Bucketry version of the node.
     pub version: String,
-    /// The share of the observed time in which the bucket was online, in percent.
+    /// Share of the observed time in which the bucket was online, in percent.
     pub perc_uptime: f64,
-    /// The mean latency of the good probes, in milliseconds.
+    /// Mean latency of the successful probes, in milliseconds.
     pub avg_latency_ms: f64,
-    /// The latency that half of the good probes didn't exceed, in milliseconds.
+    /// Latency that half of the successful probes did not exceed, in milliseconds.
     #[serde(default)]
     pub p50_latency_ms: Option<f64>,
-    /// The latency that 99 of 100 good probes didn't exceed, in milliseconds.
+    /// Latency that 99 % of the successful probes did not exceed, in milliseconds.
     #[serde(default)]
     pub p99_latency_ms: Option<f64>,
-    /// How many probes were made.
+    /// Number of probes.
     #[serde(default)]
     pub probes: u64,
-    /// How many of them failed.
+    /// Number of failed probes.
     #[serde(default)]
     pub failures: u64,
-    /// What the node says now.
+    /// Current status at the node.
     pub node_status: Status,
-    /// When it last probed.
+    /// Time of the last probe.
     pub last_updated: String,
-    /// The last failure, as the server tells it.
+    /// The last failure, as the server reports it.
     #[serde(default)]
     pub last_error: Option<Value>,
 }
 
-/// All that was ever counted for a bucket; 64-bit figures as decimal text.
+/// The total traffic of a bucket, as 64-bit numbers in decimal text.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UsageTotals {
-    /// The bucket.
+    /// Bucket whose traffic was counted.
     pub bucket_id: BucketId,
-    /// Requests served.
+    /// Number of served requests.
     pub total_count: String,
-    /// Bytes that clients sent.
+    /// Bytes received from clients.
     pub total_upload_bytes: String,
-    /// Bytes that clients received.
+    /// Bytes sent to clients.
     pub total_download_bytes: String,
-    /// Net change of the stored size.
+    /// Net change of the stored size, in bytes.
     pub total_size_change: String,
 }
 
@@ -246,7 +245,7 @@ struct Totals {
 }
 
 impl ApiClient {
-    /// A page of the buckets that the caller sees, newest first. Without a limit, all of them.
+    /// Lists the buckets that the caller sees, newest first: one page, or all without a limit.
     pub async fn buckets(
         &self,
         workspace: Option<WorkspaceId>,
@@ -259,13 +258,13 @@ impl ApiClient {
         self.get(&with_query("/bucket", &parameters)).await
     }
 
-    /// The buckets that a new repository can take.
+    /// Lists the buckets that a new repository can use.
     pub async fn available_buckets(&self, workspace: Option<WorkspaceId>) -> Result<Vec<Value>, ClientError> {
         let workspace = workspace.map(|id| id.to_string());
         self.get(&with_query("/bucket/available", &[("workspaceId", workspace.as_deref())])).await
     }
 
-    /// Registers a bucket. Give an idempotency key to be able to repeat the call safely.
+    /// Registers a bucket. With an idempotency key, the call can be repeated safely.
     pub async fn create_bucket(
         &self,
         fields: &BucketFields,
@@ -283,13 +282,13 @@ impl ApiClient {
         self.put(&format!("/bucket/{id}"), fields).await
     }
 
-    /// Removes a bucket.
+    /// Removes a bucket from the registry.
     pub async fn delete_bucket(&self, id: BucketId) -> Result<(), ClientError> {
         self.delete(&format!("/bucket/{id}")).await.map(|_: Value| ())
     }
 
-    /// Checks a bucket through a node. Fields that are given stand in for the stored ones and are not saved. A
-    /// failing validation is a refusal that carries its checks ([`crate::Refusal::checks`]).
+    /// Validates a bucket through a node. Given fields replace the stored ones for the validation, and are not
+    /// stored. A failed validation is a refusal with the checks in it ([`crate::Refusal::checks`]).
     pub async fn validate_bucket(
         &self,
         id: BucketId,
@@ -298,18 +297,18 @@ impl ApiClient {
         self.post(&format!("/bucket/{id}/validate"), fields).await
     }
 
-    /// What each node says of a bucket now.
+    /// Returns the current status of a bucket at each node.
     pub async fn bucket_status(&self, id: BucketId) -> Result<BucketStatus, ClientError> {
         self.get(&format!("/bucket/{id}/status")).await
     }
 
-    /// What each node saw of a bucket on a day: `YYYY-MM-DD` or an RFC 3339 date-time.
+    /// Returns each node's record of a day of a bucket. The day is `YYYY-MM-DD` or an RFC 3339 date-time.
     pub async fn bucket_day(&self, id: BucketId, day: &str) -> Result<Vec<NodeDay>, ClientError> {
         let body = serde_json::json!({ "day": day });
         self.post(&format!("/bucket/{id}/stats"), &body).await.map(|days: NodeDays| days.node_stats)
     }
 
-    /// The totals of some buckets, or of all that the caller sees.
+    /// Returns the total traffic of some buckets, or of all that the caller sees if `ids` is empty.
     pub async fn usage_totals(&self, ids: &[BucketId]) -> Result<Vec<UsageTotals>, ClientError> {
         let list = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         let path = with_query("/bucket/stats", &[("bucketId", (!ids.is_empty()).then_some(list.as_str()))]);

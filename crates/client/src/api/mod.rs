@@ -1,4 +1,4 @@
-//! The API as people and scripts call it, one module per resource.
+//! The API for users and scripts, with one module per resource.
 
 pub mod bucket;
 pub mod node;
@@ -23,13 +23,13 @@ use crate::error::ClientError;
 use crate::transport::{Options, Transport};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-/// All but RFC 3986's unreserved characters.
+/// All characters except the unreserved ones of RFC 3986.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A client of the API. A clone shares its connections.
+/// A client of the API. Clones share their connections.
 ///
-/// Dropping a call's future gives the call up: the connection is closed, and the server may have carried the request
-/// out or not. To make sure, repeat it; for what creates something, with the same idempotency key.
+/// Dropping the future of a call closes its connection. The server may or may not have carried out the request. To
+/// be sure, repeat the call; if it creates something, with the same idempotency key.
 #[derive(Clone)]
 pub struct ApiClient {
     transport: Transport,
@@ -37,24 +37,24 @@ pub struct ApiClient {
 }
 
 impl ApiClient {
-    /// A client of the server at a base URL (`https://host`, `http://127.0.0.1:8080`, or with a path that a proxy
-    /// puts before ours). The token is an access token or a personal API token; none for logging in.
+    /// Creates a client for the server at a base URL (`https://host`, `http://127.0.0.1:8080`, or with the path
+    /// prefix of a proxy). The token is an access token or a personal API token; `None` for logging in.
     pub fn new(base_url: &str, token: Option<Secret>, options: Options) -> Result<Self, ClientError> {
         Ok(Self { transport: Transport::new(base_url, options)?, token })
     }
 
-    /// The same client with another token.
+    /// Returns the same client with another token.
     #[must_use]
     pub fn with_token(&self, token: Option<Secret>) -> Self {
         Self { transport: self.transport.clone(), token }
     }
 
-    /// The server's base URL.
+    /// The base URL of the server.
     pub fn base_url(&self) -> String {
         self.transport.base_url()
     }
 
-    /// `GET`s a path, which may have a query, and reads the answer: as one of this crate's types, or as
+    /// `GET`s a path, which may have a query, and parses the response as one of this crate's types or as
     /// `serde_json::Value`.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
         self.call(Method::GET, path, Body::None, None).await
@@ -69,8 +69,8 @@ impl ApiClient {
         self.call(Method::POST, path, Body::of(body)?, None).await
     }
 
-    /// `POST`s a body as JSON with an idempotency key: within a day, the same key and body answer the first result
-    /// again instead of creating another thing.
+    /// `POST`s a body as JSON with an idempotency key. Within a day, the same key and body return the first result
+    /// again instead of creating another resource.
     pub async fn post_once<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -141,12 +141,12 @@ impl Body {
 
 fn bearer(token: &Secret) -> Result<HeaderValue, ClientError> {
     let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
-        .map_err(|_| ClientError::Request("the token has characters that no token has".to_owned()))?;
+        .map_err(|_| ClientError::Request("the token contains invalid characters".to_owned()))?;
     value.set_sensitive(true);
     Ok(value)
 }
 
-/// A path with query parameters; those without a value are left out.
+/// A path with query parameters. Parameters without a value are left out.
 pub fn with_query(path: &str, parameters: &[(&str, Option<&str>)]) -> String {
     let mut whole = path.to_owned();
     for (name, value) in parameters {

@@ -1,4 +1,4 @@
-//! Nodes.
+//! The nodes of a deployment.
 
 use bucketry_model::status::Status;
 use serde::{Deserialize, Serialize};
@@ -10,11 +10,11 @@ use crate::error::ClientError;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeInfo {
-    /// Its unique name.
+    /// Unique name of the node.
     pub ip: String,
-    /// Whether it was heard of lately.
+    /// Whether the node was in contact recently.
     pub status: Status,
-    /// Where applications reach its gateway, where it told so.
+    /// URL of the node's gateway for applications, if it reported one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway_url: Option<String>,
 }
@@ -25,7 +25,7 @@ struct NodeList {
 }
 
 impl ApiClient {
-    /// The nodes that serve the caller's organization, by name.
+    /// Lists the nodes that serve the caller's organization, by name.
     pub async fn nodes(&self) -> Result<Vec<NodeInfo>, ClientError> {
         self.get("/node").await.map(|list: NodeList| list.data)
     }

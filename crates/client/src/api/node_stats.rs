@@ -1,4 +1,4 @@
-//! `/stats/nodes`: what nodes report of buckets, now and by day.
+//! `/stats/nodes`: what nodes report about buckets, now and by day.
 
 use bucketry_model::bucket::StorageType;
 use bucketry_model::id::{BucketId, NodeId, WorkspaceId};
@@ -8,49 +8,48 @@ use serde::Deserialize;
 use super::{ApiClient, with_query};
 use crate::error::ClientError;
 
-/// How one node last saw one bucket.
+/// The state of one bucket as one node last saw it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names are those of the wire")]
 pub struct NodeMinute {
-    /// The node.
     pub node_id: NodeId,
-    /// The bucket.
     pub bucket_id: BucketId,
     /// ONLINE, OFFLINE or DISCONNECTED.
     pub node_status: String,
-    /// When the node probed it last.
+    /// When the node last probed the bucket.
     pub last_updated: Timestamp,
-    /// The latency of the last successful probe, in milliseconds.
+    /// Latency of the last successful probe, in milliseconds.
     #[serde(rename = "latency_ms")]
     pub latency_ms: f64,
 }
 
-/// How one node saw one bucket in one UTC day.
+/// One UTC day of one bucket as one node saw it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names are those of the wire")]
 pub struct NodeDaily {
-    /// The node.
     pub node_id: NodeId,
-    /// The bucket, which may be deleted.
+    /// The bucket may be deleted.
     pub bucket_id: BucketId,
     /// Day, month and year as the digits of one number: `31012026`, `1012026`.
     pub day: u32,
-    /// Percent of the observed time.
+    /// Share of the observed time in which the bucket was online, in percent.
     pub online: f64,
     /// Mean latency, in milliseconds.
     #[serde(rename = "latency_ms")]
     pub latency_ms: f64,
-    /// The bucket's address; empty for the provider's own.
+    /// URL of the provider; empty for the public one.
     pub endpoint: String,
-    /// The bucket's region; empty where none is set.
+    /// Region; empty if none is set.
     pub region: String,
-    /// The protocol of its provider.
+    /// Protocol of the provider.
     pub storage_type: StorageType,
-    /// Whose storage it is.
+    /// Provider, recognised from the endpoint.
     pub provider: String,
     /// ONLINE, OFFLINE or DISCONNECTED, after the day's last probe.
     pub status: String,
-    /// The version that the node runs.
+    /// Bucketry version of the node.
     pub version: String,
 }
 
@@ -59,14 +58,14 @@ struct Rows<T> {
     data: Vec<T>,
 }
 
-/// Which buckets: the named ones, or all that the caller may see; with a workspace, only those in it.
+/// The query values for the named buckets, or for all that the caller sees, optionally in one workspace.
 fn selection(buckets: &[BucketId], workspace: Option<WorkspaceId>) -> (Option<String>, Option<String>) {
     let list = buckets.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     ((!buckets.is_empty()).then_some(list), workspace.map(|id| id.to_string()))
 }
 
 impl ApiClient {
-    /// How nodes see some buckets, or all that the caller sees, now.
+    /// Returns how nodes currently see some buckets, or all that the caller sees if `buckets` is empty.
     pub async fn node_minutes(
         &self,
         buckets: &[BucketId],
@@ -78,7 +77,8 @@ impl ApiClient {
         Ok(rows.data)
     }
 
-    /// How nodes saw them by UTC day. Dates are `ddmmyyyy`, both included; without them it is the last thirty days.
+    /// Returns how nodes saw them by UTC day. Dates are `ddmmyyyy` and inclusive; the default is the last thirty
+    /// days.
     pub async fn node_days(
         &self,
         buckets: &[BucketId],

@@ -1,4 +1,4 @@
-//! The organization's accounts.
+//! The organization and its users.
 
 use bucketry_model::id::{OrgId, UserId};
 use bucketry_model::secret::Secret;
@@ -8,63 +8,60 @@ use serde_json::{Value, json};
 use super::ApiClient;
 use crate::error::ClientError;
 
-/// The organization.
+/// An organization.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names are those of the wire")]
 pub struct Organization {
-    /// Its id.
     pub id: OrgId,
-    /// Its name.
     pub name: String,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: String,
-    /// How many buckets it has.
+    /// Number of registered buckets.
     pub bucket_count: u64,
-    /// How many buckets it may have; none where there is no limit.
+    /// Maximum number of buckets; `None` means unlimited.
     #[serde(default)]
     pub bucket_quota: Option<u64>,
-    /// What the trust policies of its AWS roles must ask for.
+    /// External id that the trust policies of its AWS roles must require.
     pub aws_external_id: String,
 }
 
-/// An account of the organization.
+/// A user of the organization.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names are those of the wire")]
 pub struct OrgUser {
-    /// Its id.
     pub id: UserId,
-    /// The address that logs in.
+    /// E-mail address that the user logs in with.
     pub email: String,
     /// First name.
     #[serde(default)]
     pub name: Option<String>,
-    /// Last name.
     #[serde(default)]
     pub last_name: Option<String>,
-    /// The organization.
     pub org_id: OrgId,
-    /// The role in the organization, as its number.
+    /// Role in the organization, as a number.
     pub org_role: u8,
-    /// The role's name.
+    /// Name of the role.
     #[serde(default)]
     pub org_role_description: Option<String>,
-    /// Whether the account may write.
+    /// Whether the e-mail address is verified, so that the user may make changes.
     #[serde(default)]
     pub validated: bool,
 }
 
-/// A new account.
+/// A new user.
 #[derive(Debug, Clone)]
 pub struct NewOrgUser {
-    /// The address that logs in.
+    /// E-mail address that the user logs in with.
     pub email: String,
-    /// The first password.
+    /// One-time password.
     pub password: Secret,
     /// First name.
     pub first_name: String,
     /// Last name.
     pub last_name: String,
-    /// The role in the organization, as its number.
+    /// Role in the organization, as a number.
     pub org_role: u8,
 }
 
@@ -89,17 +86,17 @@ struct All {
 }
 
 impl ApiClient {
-    /// The caller's organization.
+    /// Returns the caller's organization.
     pub async fn organization(&self, id: OrgId) -> Result<Organization, ClientError> {
         self.get(&format!("/organization/{id}")).await.map(|own: Own| own.data)
     }
 
-    /// The organization's accounts.
+    /// Lists the users of the organization.
     pub async fn org_users(&self) -> Result<Vec<OrgUser>, ClientError> {
         self.get("/organization/users").await.map(|all: All| all.data)
     }
 
-    /// Makes an account.
+    /// Creates a user.
     pub async fn create_org_user(
         &self,
         user: &NewOrgUser,
@@ -116,18 +113,18 @@ impl ApiClient {
         self.post_once("/organization/users", &body, idempotency_key).await.map(|one: One| one.data)
     }
 
-    /// Changes an account's role in the organization.
+    /// Changes a user's role in the organization.
     pub async fn change_org_role(&self, id: UserId, org_role: u8) -> Result<(), ClientError> {
         self.put(&format!("/user/{id}/role"), &json!({ "orgRole": org_role })).await.map(|_: Value| ())
     }
 
-    /// Replaces an account's password by a one-time password, and answers it.
+    /// Replaces a user's password with a one-time password, and returns it.
     pub async fn reset_password(&self, id: UserId) -> Result<Secret, ClientError> {
         let path = format!("/organization/users/{id}/reset-password");
         self.post(&path, &json!({})).await.map(|reset: Reset| reset.password)
     }
 
-    /// Removes an account.
+    /// Removes a user.
     pub async fn delete_org_user(&self, id: UserId) -> Result<(), ClientError> {
         self.delete(&format!("/organization/users/{id}")).await.map(|_: Value| ())
     }

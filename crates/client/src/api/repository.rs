@@ -10,71 +10,67 @@ use serde_json::Value;
 use super::{ApiClient, with_query};
 use crate::error::ClientError;
 
-/// A repository.
+/// A repository with its buckets and keys.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names are those of the wire")]
 pub struct Repository {
-    /// Its id.
     pub id: RepoId,
-    /// What people call it.
     pub name: String,
-    /// The protocol that applications speak to it.
+    /// Protocol that applications use.
     pub storage_type: StorageType,
-    /// How requests find a bucket.
+    /// How requests are routed to the buckets.
     pub mode: RepositoryMode,
-    /// Its workspace.
     pub workspace_id: WorkspaceId,
-    /// Its buckets.
     pub buckets: Vec<AttachedBucket>,
-    /// Its access keys, without their secrets.
+    /// Access keys, without their secrets.
     #[serde(default)]
     pub api_keys: Vec<RepositoryKey>,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: String,
-    /// When it was last changed.
+    /// Time of the last change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<String>,
 }
 
-/// A bucket's place in a repository.
+/// A bucket of a repository.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names are those of the wire")]
 pub struct AttachedBucket {
-    /// The bucket.
     pub bucket_id: BucketId,
-    /// Where in it the repository's objects lie.
+    /// Folder in the bucket that the repository uses; empty for the whole bucket.
     pub folder: String,
-    /// Whether it is the one that a MIRROR reads and writes first.
+    /// Whether a MIRROR reads from and writes to this bucket first.
     pub master: bool,
-    /// What is known of the bucket.
+    /// Names of the bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bucket: Option<BucketSummary>,
 }
 
-/// What a repository tells of its bucket.
+/// The names of a repository's bucket.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct BucketSummary {
-    /// What people call it.
+    /// Name in the registry.
     pub name: String,
-    /// Its name at the provider, which clients of the repository address it by.
+    /// Name at the provider, by which clients address the bucket.
     pub bucket: String,
 }
 
-/// A repository's access key, without its secret.
+/// An access key of a repository, without its secret.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names are those of the wire")]
 pub struct RepositoryKey {
-    /// Its id.
     pub id: RepoKeyId,
-    /// What people call it.
     pub name: String,
-    /// What it may do.
+    /// What the key may do.
     pub access_type: KeyAccess,
-    /// The access key id.
+    /// Access key id.
     pub key: String,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: String,
-    /// When a node last let it in.
+    /// When a node last accepted a request with the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_used_at: Option<String>,
 }
@@ -83,79 +79,78 @@ pub struct RepositoryKey {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RepositoryPage {
-    /// The repositories, newest first.
+    /// In order of creation, newest first.
     pub repos: Vec<Repository>,
-    /// Where the next page begins; none at the end.
+    /// Cursor of the next page; `None` on the last one.
     #[serde(default)]
     pub next_cursor: Option<String>,
 }
 
-/// What a repository is made with or changed to; absent fields are left as they are.
+/// The fields of a new repository, or changes to one. Absent fields are not changed.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names are those of the wire")]
 pub struct RepositoryFields {
-    /// What people call it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The protocol that applications speak to it.
+    /// Protocol that applications use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub storage_type: Option<StorageType>,
-    /// How requests find a bucket.
+    /// How requests are routed to the buckets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<RepositoryMode>,
-    /// Its workspace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workspace_id: Option<WorkspaceId>,
-    /// Its buckets, all of them.
+    /// The complete list of buckets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repo_buckets: Option<Vec<BucketPlace>>,
 }
 
-/// Where in which bucket a repository's objects shall lie.
+/// A bucket for a repository, with the folder to use.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names are those of the wire")]
 pub struct BucketPlace {
-    /// The bucket.
     pub bucket_id: BucketId,
-    /// The folder; empty for the whole bucket.
+    /// Folder in the bucket; empty for the whole bucket.
     pub folder: String,
-    /// Whether it is a MIRROR's master.
+    /// Whether it is the master bucket of a MIRROR.
     pub master: bool,
 }
 
-/// What making or changing a repository answers.
+/// The response to creating or changing a repository.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RepositoryStored {
-    /// The repository.
+    /// Created or changed repository.
     pub repo_id: RepoId,
-    /// What to know of it, where there is something.
+    /// A notice for the user, if there is one.
     #[serde(default)]
     pub message: Option<String>,
 }
 
-/// A new access key: the only time that its secret is told.
+/// A new access key, the only one with its secret.
 #[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs, reason = "the names are those of the wire")]
 pub struct NewRepositoryKey {
-    /// Its id.
     pub id: RepoKeyId,
-    /// The access key id.
+    /// Access key id.
     pub key: String,
-    /// The secret access key.
+    /// Secret access key.
     pub secret: Secret,
 }
 
-/// All that was ever counted for a repository; 64-bit figures as decimal text.
+/// The total traffic of a repository, as 64-bit numbers in decimal text.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RepositoryTotals {
-    /// The repository.
+    /// Repository whose traffic was counted.
     pub repo_id: RepoId,
-    /// Bytes that clients sent.
+    /// Bytes received from clients.
     pub total_upload_bytes: String,
-    /// Bytes that clients received.
+    /// Bytes sent to clients.
     pub total_download_bytes: String,
-    /// Net change of the stored size.
+    /// Net change of the stored size, in bytes.
     pub total_size_change: String,
 }
 
@@ -177,7 +172,7 @@ struct KeyFields<'a> {
 }
 
 impl ApiClient {
-    /// A page of the repositories that the caller sees, newest first. Without a limit, all of them.
+    /// Lists the repositories that the caller sees, newest first: one page, or all without a limit.
     pub async fn repositories(
         &self,
         workspace: Option<WorkspaceId>,
@@ -190,7 +185,7 @@ impl ApiClient {
         self.get(&with_query("/repo", &parameters)).await
     }
 
-    /// Makes a repository. Give an idempotency key to be able to repeat the call safely.
+    /// Creates a repository. With an idempotency key, the call can be repeated safely.
     pub async fn create_repository(
         &self,
         fields: &RepositoryFields,
@@ -208,17 +203,18 @@ impl ApiClient {
         self.put(&format!("/repo/{id}"), fields).await
     }
 
-    /// Removes a repository; its buckets and their objects stay.
+    /// Deletes a repository. Its buckets and their objects are not touched.
     pub async fn delete_repository(&self, id: RepoId) -> Result<(), ClientError> {
         self.delete(&format!("/repo/{id}")).await.map(|_: Value| ())
     }
 
-    /// Whether a new repository could have these buckets. Why not is a refusal.
+    /// Checks whether a new repository could have these buckets. If not, the refusal says why.
     pub async fn validate_new_repository(&self, fields: &RepositoryFields) -> Result<(), ClientError> {
         self.post("/repo/validate", fields).await.map(|_: Value| ())
     }
 
-    /// Whether a repository could have these buckets, its own where none are given. Why not is a refusal.
+    /// Checks whether a repository could have these buckets, or its current ones if none are given. If not, the
+    /// refusal says why.
     pub async fn validate_repository(
         &self,
         id: RepoId,
@@ -227,19 +223,19 @@ impl ApiClient {
         self.post(&format!("/repo/{id}/validate"), fields).await.map(|_: Value| ())
     }
 
-    /// The totals of some repositories, or of all that the caller sees.
+    /// Returns the total traffic of some repositories, or of all that the caller sees if `ids` is empty.
     pub async fn repository_totals(&self, ids: &[RepoId]) -> Result<Vec<RepositoryTotals>, ClientError> {
         let list = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         let path = with_query("/repo/stats", &[("repoId", (!ids.is_empty()).then_some(list.as_str()))]);
         self.get(&path).await.map(|totals: Totals| totals.stats)
     }
 
-    /// The live access keys of a repository.
+    /// Lists the live access keys of a repository.
     pub async fn repository_keys(&self, id: RepoId) -> Result<Vec<RepositoryKey>, ClientError> {
         self.get(&format!("/repo/{id}/apikey")).await.map(|keys: Keys| keys.keys)
     }
 
-    /// Makes an access key; its secret is told this once.
+    /// Creates an access key. Its secret is returned only once.
     pub async fn create_repository_key(
         &self,
         id: RepoId,
@@ -249,7 +245,7 @@ impl ApiClient {
         self.post(&format!("/repo/{id}/apikey"), &KeyFields { name, access_type }).await
     }
 
-    /// Changes what a key is called and what it may do.
+    /// Changes the name and the access level of a key.
     pub async fn update_repository_key(
         &self,
         id: RepoId,
@@ -261,7 +257,7 @@ impl ApiClient {
         self.put(&format!("/repo/{id}/apikey/{key}"), &fields).await.map(|_: Value| ())
     }
 
-    /// Revokes a key: nodes refuse it within seconds.
+    /// Revokes a key. Nodes refuse it within seconds.
     pub async fn revoke_repository_key(&self, id: RepoId, key: RepoKeyId) -> Result<(), ClientError> {
         self.delete(&format!("/repo/{id}/apikey/{key}")).await.map(|_: Value| ())
     }

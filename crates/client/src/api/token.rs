@@ -9,31 +9,31 @@ use serde_json::Value;
 use super::ApiClient;
 use crate::error::ClientError;
 
-/// What a personal API token is made with.
+/// The fields of a new personal API token.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NewToken {
-    /// What it is for.
+    /// A name to recognise the token by.
     pub name: String,
-    /// Until when it holds, RFC 3339; none for ever.
+    /// Expiry in RFC 3339 format; `None` means never.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<String>,
-    /// The only workspace that it opens.
+    /// The only workspace that the token gives access to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workspace_id: Option<WorkspaceId>,
-    /// The most that it may do.
+    /// The highest role that the token gives in a workspace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<WorkspaceRole>,
 }
 
-/// A personal API token, shown this once.
+/// A personal API token. It is shown only once.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MadeToken {
-    /// Its id, which it is revoked by.
+    /// Id for revoking the token.
     #[serde(alias = "tokenId")]
     pub id: TokenId,
-    /// The token.
+    /// Text of the token.
     pub token: Secret,
 }
 
@@ -43,12 +43,12 @@ struct All {
 }
 
 impl ApiClient {
-    /// The caller's sessions and personal API tokens, as the server tells them.
+    /// Lists the caller's sessions and personal API tokens, as the server returns them.
     pub async fn tokens(&self) -> Result<Vec<Value>, ClientError> {
         self.get("/token").await.map(|all: All| all.tokens)
     }
 
-    /// Makes a personal API token.
+    /// Creates a personal API token.
     pub async fn create_token(&self, token: &NewToken) -> Result<MadeToken, ClientError> {
         self.post("/token", token).await
     }

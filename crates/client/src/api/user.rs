@@ -1,4 +1,4 @@
-//! Logging in and out, and who one is.
+//! Login, logout, and the caller's own account.
 
 use bucketry_model::id::{OrgId, UserId};
 use bucketry_model::secret::Secret;
@@ -8,43 +8,42 @@ use serde_json::{Value, json};
 use super::ApiClient;
 use crate::error::ClientError;
 
-/// A login, or its renewal.
+/// The tokens of a session, from a login or a refresh.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Session {
-    /// Opens the API for an hour.
+    /// Gives access to the API for an hour.
     pub access_token: Secret,
-    /// Renews the session once; the answer has the next one.
+    /// Renews the session once. The response contains the next one.
     pub refresh_token: Secret,
-    /// The session's id, as told at login.
+    /// Id of the session, returned at login.
     #[serde(default)]
     pub token_id: Option<String>,
-    /// When the access token expires, in Unix seconds.
+    /// Expiry of the access token, in Unix seconds.
     pub expires_at: i64,
 }
 
 /// The caller's own account.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names are those of the wire")]
 pub struct Profile {
-    /// The account.
+    /// Id of the user.
     pub id: UserId,
     /// First name.
     #[serde(default)]
     pub name: Option<String>,
-    /// Last name.
     #[serde(default)]
     pub last_name: Option<String>,
-    /// The address that logs in.
+    /// E-mail address that the user logs in with.
     pub email: String,
-    /// The organization.
     pub org_id: OrgId,
-    /// The role in the organization, as its number.
+    /// Role in the organization, as a number.
     pub org_role: u8,
-    /// The role's name.
+    /// Name of the role.
     #[serde(default)]
     pub org_role_description: Option<String>,
-    /// Whether the password must be changed before anything else can be done.
+    /// Whether the password must be changed before anything else.
     #[serde(default)]
     pub must_change_password: bool,
 }
@@ -55,12 +54,12 @@ struct ProfileAnswer {
 }
 
 impl ApiClient {
-    /// Logs in. The client itself keeps no token: make one with [`ApiClient::with_token`].
+    /// Logs in. The client doesn't store the token: pass it to [`ApiClient::with_token`].
     pub async fn login(&self, email: &str, password: &Secret) -> Result<Session, ClientError> {
         self.post("/user/login", &json!({ "email": email, "password": password.expose() })).await
     }
 
-    /// Renews a session. The refresh token is used up by it.
+    /// Renews a session. The refresh token can't be used again.
     pub async fn refresh(&self, refresh_token: &Secret) -> Result<Session, ClientError> {
         self.post("/user/refresh", &json!({ "refreshToken": refresh_token.expose() })).await
     }
@@ -70,7 +69,7 @@ impl ApiClient {
         self.post("/user/logout", &json!({ "refreshToken": refresh_token.expose() })).await.map(|_: Value| ())
     }
 
-    /// Changes the caller's own password. The current one may be left out within five minutes of signing in.
+    /// Changes the caller's password. The current one is optional within 5 minutes of signing in.
     pub async fn change_password(
         &self,
         id: UserId,
@@ -81,7 +80,7 @@ impl ApiClient {
         self.put(&format!("/user/{id}"), &body).await.map(|_: Value| ())
     }
 
-    /// Tells who the token belongs to.
+    /// Returns the account that the token belongs to.
     pub async fn profile(&self) -> Result<Profile, ClientError> {
         self.get("/user/profile").await.map(|answer: ProfileAnswer| answer.data)
     }

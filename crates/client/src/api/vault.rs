@@ -5,21 +5,21 @@ use serde::{Deserialize, Serialize};
 use super::ApiClient;
 use crate::error::ClientError;
 
-/// How far a rotation is.
+/// The state of a rotation.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rotation {
-    /// What is being done, as the server names it.
+    /// Current phase, as the server names it.
     pub phase: String,
-    /// How many secrets there were at the start.
+    /// Number of secrets at the start.
     pub total: u64,
-    /// How many have been looked at.
+    /// Number of processed secrets.
     pub done: u64,
-    /// How many no node could open.
+    /// Number of secrets that no node could open.
     pub failed: u64,
-    /// When it began.
+    /// Start of the rotation.
     pub started_at: String,
-    /// When it ended; none while it runs.
+    /// End of the rotation; `None` while it is in progress.
     #[serde(default)]
     pub finished_at: Option<String>,
 }
@@ -30,12 +30,12 @@ struct Answer {
 }
 
 impl ApiClient {
-    /// Starts a rotation, or tells of the one that runs.
+    /// Starts a rotation, or returns the one in progress.
     pub async fn rotate_vault(&self) -> Result<Option<Rotation>, ClientError> {
         self.post_empty("/vault/rotation").await.map(|answer: Answer| answer.rotation)
     }
 
-    /// The present or last rotation; none where there never was one.
+    /// Returns the current or last rotation; `None` if there has never been one.
     pub async fn vault_rotation(&self) -> Result<Option<Rotation>, ClientError> {
         self.get("/vault/rotation").await.map(|answer: Answer| answer.rotation)
     }

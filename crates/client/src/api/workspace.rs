@@ -8,17 +8,15 @@ use serde_json::{Value, json};
 use super::ApiClient;
 use crate::error::ClientError;
 
-/// A workspace.
+/// A workspace with its members.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names are those of the wire")]
 pub struct Workspace {
-    /// Its id.
     pub id: WorkspaceId,
-    /// Its name.
     pub name: String,
-    /// Its organization.
     pub org_id: OrgId,
-    /// Its members, where the call tells them.
+    /// Members; empty if the call doesn't return them.
     #[serde(default)]
     pub users: Vec<Member>,
 }
@@ -26,29 +24,28 @@ pub struct Workspace {
 /// A member of a workspace.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names are those of the wire")]
 pub struct Member {
-    /// The account.
     pub user_id: UserId,
-    /// The role in the workspace.
+    /// Role in the workspace.
     pub role: WorkspaceRole,
-    /// Who that is.
+    /// Names and address of the user.
     #[serde(default)]
     pub user: Option<MemberAccount>,
 }
 
-/// Who a member is.
+/// The names and the address of a member.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "the names are those of the wire")]
 pub struct MemberAccount {
-    /// The account.
     pub id: UserId,
     /// First name.
     #[serde(default)]
     pub name: Option<String>,
-    /// Last name.
     #[serde(default)]
     pub last_name: Option<String>,
-    /// The address that logs in.
+    /// E-mail address that the user logs in with.
     pub email: String,
 }
 
@@ -63,17 +60,17 @@ struct All {
 }
 
 impl ApiClient {
-    /// The workspaces that the caller may enter.
+    /// Lists the workspaces that the caller has access to.
     pub async fn workspaces(&self) -> Result<Vec<Workspace>, ClientError> {
         self.get("/workspace").await.map(|all: All| all.workspaces)
     }
 
-    /// One workspace with its members.
+    /// Returns a workspace with its members.
     pub async fn workspace(&self, id: WorkspaceId) -> Result<Workspace, ClientError> {
         self.get(&format!("/workspace/{id}")).await.map(|one: One| one.workspace)
     }
 
-    /// Makes a workspace.
+    /// Creates a workspace.
     pub async fn create_workspace(
         &self,
         name: &str,
@@ -88,12 +85,12 @@ impl ApiClient {
         self.put(&format!("/workspace/{id}"), &json!({ "name": name })).await.map(|one: One| one.workspace)
     }
 
-    /// Removes an empty workspace.
+    /// Deletes an empty workspace.
     pub async fn delete_workspace(&self, id: WorkspaceId) -> Result<(), ClientError> {
         self.delete(&format!("/workspace/{id}")).await.map(|_: Value| ())
     }
 
-    /// Makes an account a member of a workspace.
+    /// Adds a user to a workspace.
     pub async fn add_member(
         &self,
         id: WorkspaceId,
@@ -114,7 +111,7 @@ impl ApiClient {
         self.put(&format!("/workspace/{id}/users/{user}"), &json!({ "role": role })).await.map(|_: Value| ())
     }
 
-    /// Ends a membership.
+    /// Removes a user from a workspace.
     pub async fn remove_member(&self, id: WorkspaceId, user: UserId) -> Result<(), ClientError> {
         self.delete(&format!("/workspace/{id}/users/{user}")).await.map(|_: Value| ())
     }
