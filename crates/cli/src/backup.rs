@@ -27,9 +27,7 @@ pub(crate) async fn run(options: BackupOptions) -> Result<()> {
         .map_err(|error| Failure::because("no backup was written", &error))?;
     output::line(&format!("wrote {}", options.file.display()))?;
     if let Some(lacking) = lacking {
-        output::remark(&format!(
-            "warning: this backup can't be used with the current keys: {lacking}"
-        ));
+        output::remark(&format!("warning: this backup can't be used with the current keys: {lacking}"));
     }
     output::remark(
         "The backup contains secrets only in sealed form: store vault.key, node.pem and token.key from the data directory separately in a safe place.",

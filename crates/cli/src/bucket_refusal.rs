@@ -31,7 +31,7 @@ fn in_flags(refusal: &Refusal) -> Option<String> {
         return refusal
             .message
             .contains(SKIP)
-            .then(|| refusal.message.replace(SKIP, "give --skip-validation"));
+            .then(|| refusal.message.replace(SKIP, "pass --skip-validation"));
     }
     let line = |field: &bucketry_client::FieldError| {
         let flag = FLAGS.iter().find(|(name, _)| *name == field.field);
@@ -82,7 +82,7 @@ mod tests {
     fn a_validation_is_left_out_by_its_flag() {
         let message = "no node is online: start one, or send \"skipValidation\": true to store it unchecked";
         let response = in_flags(&refusal(message, &[])).unwrap();
-        assert_eq!(response, "no node is online: start one, or give --skip-validation to store it unchecked");
+        assert_eq!(response, "no node is online: start one, or pass --skip-validation to store it unchecked");
         assert_eq!(in_flags(&refusal("there is no such bucket", &[])), None);
     }
 }

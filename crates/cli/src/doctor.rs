@@ -170,7 +170,7 @@ async fn postgres(url: &DatabaseUrl) -> Result<DoctorFinding> {
     let address = url.address()?;
     let (ok, message) = match examine(&address).await {
         Ok(version) => {
-            (true, format!("{address} answers, PostgreSQL {version}, with the right schema"))
+            (true, format!("{address} answers, PostgreSQL {version}, with the right schema version"))
         }
         Err(error) => (false, Failure::because(&address.to_string(), &error).message().to_owned()),
     };
@@ -239,7 +239,7 @@ async fn secrets(data_dir: &Path, url: Option<&DatabaseUrl>) -> Result<Option<Do
         }
         Ok(found) if found.others => finding(
             true,
-            format!("{} of {} are for other connected nodes", found.unopened, found.secrets),
+            format!("{} of {} are for other nodes, which are connected", found.unopened, found.secrets),
         ),
         Ok(found) => finding(false, sealed_secrets::explain(&path, path.exists(), &found)),
     })

@@ -67,7 +67,8 @@ impl EmbeddedNode {
             NodeClient::in_process(url, connector, key, name, Arc::clone(&clock) as _, Options::default())
                 .map_err(|error| failed(&error))?;
         let mut seed = [0; 8];
-        getrandom::fill(&mut seed).map_err(|error| Failure::failed(format!("can't get random numbers: {error}")))?;
+        getrandom::fill(&mut seed)
+            .map_err(|error| Failure::failed(format!("can't get random numbers: {error}")))?;
         let config = AgentConfig {
             probes: ProbeConfig { interval: settings.probe_interval, ..ProbeConfig::default() },
             ..AgentConfig::new(info, settings.data_dir.join(SPOOL))

@@ -106,7 +106,7 @@ fn admin_password(settings: &Settings) -> Result<Option<Secret>> {
     let direct = std::env::var(ADMIN_PASSWORD).ok().filter(|text| !text.is_empty());
     match (direct, &settings.admin_password_file) {
         (Some(_), Some(_)) => {
-            Err(Failure::usage("BUCKETRY_ADMIN_PASSWORD and --admin-password-file are both set: use only one"))
+            Err(Failure::usage("set BUCKETRY_ADMIN_PASSWORD or --admin-password-file, not both"))
         }
         (Some(direct), None) => Ok(Some(Secret::new(direct))),
         (None, Some(path)) => {
@@ -126,7 +126,9 @@ pub(crate) fn generated_password() -> Result<Secret> {
 
 fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
-    SystemRandomness.fill(&mut bytes).map_err(|error| Failure::because("can't get random numbers", &error))?;
+    SystemRandomness
+        .fill(&mut bytes)
+        .map_err(|error| Failure::because("can't get random numbers", &error))?;
     Ok(bytes)
 }
 

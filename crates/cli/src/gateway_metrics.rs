@@ -25,11 +25,7 @@ impl Collector for GatewayMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let connections = self.connections.stats();
         for (name, help, count) in [
-            (
-                "bucketry_provider_connections_opened",
-                "Connections opened to providers",
-                connections.opened,
-            ),
+            ("bucketry_provider_connections_opened", "Connections opened to providers", connections.opened),
             ("bucketry_provider_requests", "Requests sent to providers", connections.requests),
         ] {
             let counter = ConstCounter::new(count);
@@ -77,8 +73,16 @@ impl Collector for GatewayMetrics {
                 "S3 requests that ended before their response was complete",
                 stats.broken_off,
             ),
-            ("bucketry_gateway_uploaded_bytes", "Bytes of object content received from clients", stats.uploaded),
-            ("bucketry_gateway_downloaded_bytes", "Bytes of object content sent to clients", stats.downloaded),
+            (
+                "bucketry_gateway_uploaded_bytes",
+                "Bytes of object content received from clients",
+                stats.uploaded,
+            ),
+            (
+                "bucketry_gateway_downloaded_bytes",
+                "Bytes of object content sent to clients",
+                stats.downloaded,
+            ),
         ] {
             let counter = ConstCounter::new(count);
             counter.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;

@@ -7,8 +7,7 @@ use crate::settings::LogFormat;
 
 /// Starts logging for the process.
 pub(crate) fn start(format: LogFormat, filter: &str) -> Result<()> {
-    let filter =
-        EnvFilter::try_new(filter).map_err(|error| Failure::usage(format!("--log: {error}")))?;
+    let filter = EnvFilter::try_new(filter).map_err(|error| Failure::usage(format!("--log: {error}")))?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -51,15 +51,12 @@ pub(crate) fn password(from_stdin: bool, prompt: &str) -> Result<Secret> {
 
 /// Reads the current password, `None` if left empty, and a new one, entered twice at a terminal.
 pub(crate) fn new_password(from_stdin: bool) -> Result<(Option<Secret>, Secret)> {
-    let current =
-        password(from_stdin, "Current password (optional within 5 minutes of signing in): ")?;
+    let current = password(from_stdin, "Current password (optional within 5 minutes of signing in): ")?;
     let new = password(from_stdin, "New password: ")?;
     if !from_stdin && std::io::stdin().is_terminal() {
         let again = password(false, "New password again: ")?;
         if again.expose() != new.expose() {
-            return Err(Failure::failed(
-                "the two new passwords are different: nothing was changed",
-            ));
+            return Err(Failure::failed("the two new passwords are different: nothing was changed"));
         }
     }
     Ok((Some(current).filter(|text| !text.expose().is_empty()), new))
@@ -67,7 +64,7 @@ pub(crate) fn new_password(from_stdin: bool) -> Result<(Option<Secret>, Secret)>
 
 fn ask(prompt: &str) -> Result<String> {
     if !std::io::stdin().is_terminal() {
-        return Err(Failure::usage("pass --email: standard input is not a terminal to ask for it on"));
+        return Err(Failure::usage("pass --email, because standard input is not a terminal"));
     }
     let mut err = std::io::stderr().lock();
     write!(err, "{prompt}").and_then(|()| err.flush()).map_err(|error| Failure::failed(error.to_string()))?;

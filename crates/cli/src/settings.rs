@@ -380,8 +380,7 @@ impl ServeSettings {
         let gateway_url = match all.gateway_url.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
             None => None,
             Some(text) => Some(
-                text.parse::<Endpoint>()
-                    .map_err(|error| Failure::usage(format!("--gateway-url {error}")))?,
+                text.parse::<Endpoint>().map_err(|error| Failure::usage(format!("--gateway-url {error}")))?,
             ),
         };
         let gateway_listen = all.gateway_listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 9000)));

@@ -46,7 +46,9 @@ pub(crate) async fn run(remote: &Remote, command: TokenCommand) -> Result<()> {
         }
         TokenCommand::Rm { id } => {
             let id = id.parse().map_err(|_| {
-                Failure::usage(format!("{id:?} is not the id of a token; `bucketry token list` shows the ids"))
+                Failure::usage(format!(
+                    "{id:?} is not the id of a token; `bucketry token list` shows the ids"
+                ))
             })?;
             client.revoke_token(id).await?;
             if remote.json {

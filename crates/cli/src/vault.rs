@@ -77,8 +77,8 @@ fn export_recipients(remote: &Remote, data_dir: &Path) -> Result<()> {
     if !path.exists() {
         return Err(Failure::failed(format!("there is no {}: is this the data directory?", path.display())));
     }
-    let identities =
-        Identities::load_or_create(&path).map_err(|error| Failure::because("can't read the vault keys", &error))?;
+    let identities = Identities::load_or_create(&path)
+        .map_err(|error| Failure::because("can't read the vault keys", &error))?;
     let recipients: Vec<String> = identities.recipients().iter().map(ToString::to_string).collect();
     if remote.json { output::json(&recipients) } else { output::line(&recipients.join("\n")) }
 }
