@@ -89,7 +89,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: TokenCommand,
     },
-    /// Show nodes
+    /// Show the nodes of the deployment
     Node {
         #[command(subcommand)]
         command: NodeCommand,
@@ -255,21 +255,29 @@ pub(crate) enum BucketCommand {
     },
 }
 
-/// A role in a workspace.
+/// A role in a workspace, or the access level of a key.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Role {
+    /// List and read
     Read,
+    /// Also create, change and delete
     Write,
+    /// Everything
     Admin,
 }
 
 /// A role in the organization.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum OrgRole {
+    /// Access to data only as a member of workspaces
     User,
+    /// The same access as `user`
     Billing,
+    /// Also create workspaces, and manage users with lower roles
     Workspaces,
+    /// Everything, except changes to owners and other administrators
     Administrators,
+    /// Everything
     Owner,
 }
 

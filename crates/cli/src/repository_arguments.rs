@@ -116,7 +116,7 @@ pub(crate) struct ConnectOptions {
     /// Create an access key with this name, use it, and print its secret once
     #[arg(long, value_name = "NAME", conflicts_with = "key")]
     pub(crate) new_key: Option<String>,
-    /// Access level of the new key
+    /// What the new key may do with objects
     #[arg(long, default_value = "write", requires = "new_key")]
     pub(crate) access: Role,
     /// URL of the gateway; without it, the one that the first connected node reports
@@ -140,8 +140,7 @@ pub(crate) enum KeyCommand {
         /// Name or id of the repository
         #[arg(long)]
         repo: String,
-        /// Access level: `read` to list and read objects, `write` to store and delete them too, `admin` for
-        /// everything
+        /// What the key may do with objects
         #[arg(long, default_value = "write")]
         access: Role,
     },
@@ -155,8 +154,7 @@ pub(crate) enum KeyCommand {
         /// New name
         #[arg(long)]
         name: Option<String>,
-        /// Access level: `read` to list and read objects, `write` to store and delete them too, `admin` for
-        /// everything
+        /// What the key may do with objects
         #[arg(long)]
         access: Option<Role>,
     },
