@@ -126,7 +126,7 @@ fn show(remote: &Remote, bucket: &Bucket) -> Result<()> {
         ("region", text(&bucket.region)),
         ("key", text(&bucket.key)),
         ("secret", secret.to_owned()),
-        ("secret given", text(&bucket.credential_set_at)),
+        ("secret set", text(&bucket.credential_set_at)),
         ("secret expires", text(&bucket.credential_expires_at)),
         ("status", status),
         ("latency", latency(bucket.latency_ms)),

@@ -102,11 +102,11 @@ async fn server(remote: &Remote, findings: &mut Vec<DoctorFinding>) -> Result<()
     for (check, remedy) in [
         (
             "database",
-            "the disk may be full, another program may lock the database, or PostgreSQL may be unreachable: see the server's log",
+            "the disk may be full, the database locked by another program, or PostgreSQL unreachable: see the server's log",
         ),
         (
             "writes",
-            "nothing can be stored, because the disk is full or the database is read-only: see the server's log",
+            "nothing can be stored: the disk may be full, or the database read-only. See the server's log",
         ),
         ("migrations", "the database has the schema of another version: run the version that created it"),
         (

@@ -19,11 +19,11 @@ async fn show(remote: &Remote) -> Result<()> {
     if remote.json {
         return output::json(&organization);
     }
-    let quota = organization.bucket_quota.map_or_else(|| "unlimited".to_owned(), |quota| quota.to_string());
+    let quota = organization.bucket_quota.map_or_else(|| "none".to_owned(), |quota| quota.to_string());
     output::pairs(&[
         ("name", organization.name),
         ("id", organization.id.to_string()),
-        ("buckets", format!("{} of {quota}", organization.bucket_count)),
+        ("buckets", format!("{} (limit: {quota})", organization.bucket_count)),
         ("created", organization.created_at),
         ("AWS external id", organization.aws_external_id),
     ])

@@ -101,7 +101,7 @@ pub(crate) fn explain(path: &Path, file_is_there: bool, found: &Examined) -> Str
     };
     let what = if file_is_there { "contains other keys" } else { "is missing" };
     format!(
-        "{file} {what}: {unopened} of {secrets} secrets examined are sealed to keys that it doesn't contain ({recipients}). Restore \
+        "{file} {what}. Secrets examined: {secrets}, sealed to keys that it doesn't contain: {unopened} ({recipients}). Restore \
          the vault.key of this registry from its original data directory or from a backup"
     )
 }

@@ -53,7 +53,7 @@ pub enum ClientError {
         limit: usize,
     },
     /// The response is not from this API, but from a proxy or another server.
-    #[error("{url} returned status {status} without the JSON of this API: {reason}")]
+    #[error("{url} answered with status {status}, but not with the JSON of this API: {reason}")]
     NotThisApi {
         /// Base URL of the server.
         url: String,

@@ -167,7 +167,7 @@ pub enum Error {
     NodeTimeout,
     /// The organization already has the maximum number of validations in progress. Try again in a moment.
     #[error(
-        "too many buckets of this organization are being validated at the moment (the limit is {0}): try again in a \
+        "too many buckets of this organization are being validated (the limit is {0}): try again in a \
          moment"
     )]
     TooManyValidations(usize),

@@ -89,7 +89,7 @@ impl Control {
                 let days = longest.as_hours() / 24;
                 Err(Error::field(
                     "expiresAt",
-                    format!("must be at most {days} days from now, which is the limit of this deployment"),
+                    format!("must not exceed the lifetime limit of tokens in this deployment ({days} d)"),
                 ))
             }
             asked => Ok(Some(asked.unwrap_or(latest))),

@@ -188,7 +188,7 @@ fn may_grant(caller: &Caller, role: OrgRole) -> Result<()> {
         return Ok(());
     }
     Err(Error::Forbidden(format!(
-        "with the role {} you can only grant roles lower than {role}",
+        "with the role {} you can't grant the role {role}: ask a user with a higher role",
         caller.org_role
     )))
 }

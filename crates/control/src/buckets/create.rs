@@ -94,6 +94,6 @@ impl Control {
 
 pub(super) fn name_taken(name: &str) -> Error {
     Error::NameTaken(format!(
-        "this organization already has a bucket named \"{name}\" (upper and lower case are the same): choose another name"
+        "this organization already has a bucket named \"{name}\" (letter case is ignored): choose another name"
     ))
 }

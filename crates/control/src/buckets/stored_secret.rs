@@ -47,7 +47,8 @@ fn partition(region: Option<&str>) -> Option<&'static str> {
 pub(super) fn must_be_sent_again(moved: &[&'static str], is_role: bool) -> FieldError {
     let fields = moved.iter().map(|field| format!("`{field}`")).collect::<Vec<_>>().join(", ");
     let verb = if moved.len() == 1 { "changes" } else { "change" };
-    let role = if is_role { ". For a role, it is the organization's external id, or empty" } else { "" };
+    let role =
+        if is_role { ". For a role, send the organization's external id or an empty text" } else { "" };
     let message = format!(
         "must be sent again, because {fields} {verb}: a stored secret is used only for what it was entered for{role}"
     );

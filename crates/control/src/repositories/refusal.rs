@@ -62,7 +62,7 @@ pub(super) fn name_taken(name: &str) -> Error {
     Error::Repository {
         code: RepoErrorCode::NameAlreadyUsed,
         message: format!(
-            "this organization already has a repository named \"{name}\" (upper and lower case are the same): choose \
+            "this organization already has a repository named \"{name}\" (letter case is ignored): choose \
              another name"
         ),
     }
