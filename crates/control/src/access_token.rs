@@ -79,6 +79,7 @@ impl AccessTokens {
         Ok(Self { keys })
     }
 
+    /// Signs the claims with the first key.
     pub fn sign(&self, claims: &Claims) -> Result<String> {
         let payload = serde_json::to_vec(claims).map_err(Error::internal)?;
         // `new` refuses an empty list.
