@@ -33,7 +33,7 @@ usage: cargo xtask <task>
   bench [NAMES] [--quick]
                       measure the release binary: a1 a2 a3 a4 g n1 s1 size [default: all]; bench/README.md explains
                       them and receives the results
-  providers           write the table of tested providers, credentials and outcomes in docs/providers.md
+  providers           write the tables of tested providers, credentials and outcomes in docs/provider-matrix.md
   fuzz [--seconds N]  feed damaged input to everything that parses data from the network, N seconds per target
                       [default: 60], several targets in parallel
   lock                resolve the packages of xtask/tools into their lock files again";

@@ -1,8 +1,7 @@
-//! The table in `docs/providers.md` of what is tested: provider × credential × outcome, a test for each.
+//! The tables in `docs/provider-matrix.md`: for each provider, which credentials and outcomes have a test.
 //!
-//! A test that is a cell is called `provider__credential__outcome`, with `__case` where an outcome has several; the
-//! table is made of these names and nothing else,
-//! so it can't promise what no test holds.
+//! A test for the matrix is named `provider__credential__outcome`, followed by `__case` where an outcome has several
+//! cases. The tables are generated from these names alone, so they list nothing that has no test.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,11 +12,11 @@ use crate::command::Result;
 use crate::workspace::Workspace;
 
 const TESTS: &str = "crates/provider/tests";
-const PAGE: &str = "docs/providers.md";
+const PAGE: &str = "docs/provider-matrix.md";
 const BEGIN: &str = "<!-- matrix: written by `cargo xtask providers` -->\n";
 const END: &str = "<!-- end of the matrix -->";
 
-/// A cell: the credential and the outcome, of one provider.
+/// One row of a provider's table. Rows sort by credential, then by outcome.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Cell {
     credential: String,
@@ -28,22 +27,23 @@ struct Cell {
 
 type Matrix = BTreeMap<String, Vec<Cell>>;
 
-/// Writes the table anew.
+/// Writes the tables into the page.
 pub(crate) fn write() -> Result {
     let root = Workspace::find()?.root;
     let (page, wanted) = (fs::read_to_string(root.join(PAGE))?, table(&root)?);
-    let renewed = with_table(&page, &wanted).ok_or_else(|| format!("{PAGE} has no place for the matrix"))?;
+    let renewed = with_table(&page, &wanted)
+        .ok_or_else(|| format!("{PAGE} lacks the comments that mark where the matrix begins and ends"))?;
     fs::write(root.join(PAGE), renewed)?;
     Ok(())
 }
 
-/// Whether the table is that of the tests.
+/// Fails if the tables in the page differ from the tests.
 pub(crate) fn check(root: &Path) -> Result {
     let (page, wanted) = (fs::read_to_string(root.join(PAGE))?, table(root)?);
     if with_table(&page, &wanted).is_some_and(|renewed| renewed == page) {
         return Ok(());
     }
-    Err(format!("the matrix of {PAGE} is not that of the tests: run `cargo xtask providers`").into())
+    Err(format!("the matrix in {PAGE} differs from the tests: run `cargo xtask providers`").into())
 }
 
 fn table(root: &Path) -> Result<String> {
@@ -58,7 +58,7 @@ fn table(root: &Path) -> Result<String> {
     Ok(render(matrix))
 }
 
-/// The cells among a file's functions.
+/// Adds the tests for the matrix among a file's functions.
 fn collect(file: &str, text: &str, matrix: &mut Matrix) {
     for line in text.lines() {
         let Some((_, rest)) = line.trim_start().split_once("fn ") else { continue };
@@ -67,7 +67,7 @@ fn collect(file: &str, text: &str, matrix: &mut Matrix) {
         let mut parts = test.splitn(3, "__");
         if let (Some(provider), Some(credential), Some(outcome)) = (parts.next(), parts.next(), parts.next())
         {
-            // Further parts tell cases of one outcome apart.
+            // A further `__` separates the cases of one outcome.
             let words = |text: &str| text.replace("__", ": ").replace('_', " ");
             matrix.entry(provider.to_owned()).or_default().push(Cell {
                 credential: words(credential),
@@ -87,7 +87,7 @@ fn render(matrix: Matrix) -> String {
         let count = cells.len();
         let _ = write!(
             text,
-            "\n### {provider}: {count} cells\n\n| credential | outcome | test |\n|---|---|---|\n"
+            "\n### {provider}: {count} tests\n\n| credential | outcome | test |\n|---|---|---|\n"
         );
         let mut before = String::new();
         for Cell { credential, outcome, test, file } in cells {
@@ -100,7 +100,7 @@ fn render(matrix: Matrix) -> String {
     text
 }
 
-/// The page with another table between the marks.
+/// The page with `table` between the comments that mark its place. None if the page lacks them.
 fn with_table(page: &str, table: &str) -> Option<String> {
     let (before, rest) = page.split_once(BEGIN)?;
     let (_, after) = rest.split_once(END)?;
@@ -122,7 +122,7 @@ mod tests {
                    |  | wrong secret | [`azure__account_key__wrong_secret`]";
         assert!(page.contains(row), "{page}");
         assert!(
-            page.contains("### s3: 1 cells") && !page.contains("old") && page.ends_with("\nb\n"),
+            page.contains("### s3: 1 tests") && !page.contains("old") && page.ends_with("\nb\n"),
             "{page}"
         );
         assert!(page.contains("| role | denied: no trust | [`s3__role__denied__no_trust`]"), "{page}");
