@@ -268,8 +268,7 @@ fn check_head(parts: &Parts, most: usize) -> Result<()> {
 fn refuse_forms(parts: &Parts) -> Result<()> {
     let is_form = |value: &HeaderValue| value.as_bytes().starts_with(b"multipart/form-data");
     if parts.method == Method::POST && parts.headers.get(CONTENT_TYPE).is_some_and(is_form) {
-        let message = "PostObject is not supported. Uploads by HTML forms are not offered; use a presigned URL for \
-                       PUT.";
+        let message = "PostObject is not supported. Instead of an HTML form, use a presigned URL for PUT.";
         return Err(S3Error::new(Code::NotImplemented, message));
     }
     Ok(())

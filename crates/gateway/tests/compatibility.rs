@@ -40,7 +40,7 @@ fn providers() -> [(&'static str, Capabilities); 4] {
     [
         ("S3 and compatible", capabilities(StorageType::S3, None, None)),
         ("Google, service account", capabilities(StorageType::Gcs, None, None)),
-        ("Google, HMAC pair", capabilities(StorageType::Gcs, Some("GOOG1EXAMPLE"), Some("secret"))),
+        ("Google, HMAC key", capabilities(StorageType::Gcs, Some("GOOG1EXAMPLE"), Some("secret"))),
         ("Azure Blob", capabilities(StorageType::Blob, Some("account"), Some("c2VjcmV0"))),
     ]
 }
@@ -51,7 +51,7 @@ fn tables() -> String {
     for (name, _) in &providers {
         let _ = write!(text, " {name} |");
     }
-    text.push_str(" to know |\n|---|---|---|---|---|---|\n");
+    text.push_str(" notes |\n|---|---|---|---|---|---|\n");
     for row in OPERATIONS {
         let Handling::Done(name, _) = row.handling else { continue };
         let supports = providers.map(|(_, can)| support(name, &can));
@@ -70,17 +70,17 @@ fn tables() -> String {
         };
         let _ = writeln!(text, " {note} |");
     }
-    text.push_str("\n| bound |");
+    text.push_str("\n| limit |");
     for (name, _) in &providers {
         let _ = write!(text, " {name} |");
     }
     text.push_str("\n|---|---|---|---|---|\n");
     let bounds: [(&str, Bound); 5] = [
-        ("longest key with the repository's folder, bytes", |can| can.max_key_bytes as u64),
-        ("largest object of one PUT, MiB", |can| can.max_put_bytes >> 20),
-        ("smallest part but the last, bytes", |can| can.multipart.min_part_bytes),
-        ("largest part, MiB", |can| can.multipart.max_part_bytes >> 20),
-        ("parts", |can| can.multipart.max_parts.into()),
+        ("longest key, including the repository's folder (bytes)", |can| can.max_key_bytes as u64),
+        ("largest object in one PUT (MiB)", |can| can.max_put_bytes >> 20),
+        ("smallest part, except the last (bytes)", |can| can.multipart.min_part_bytes),
+        ("largest part (MiB)", |can| can.multipart.max_part_bytes >> 20),
+        ("parts per upload", |can| can.multipart.max_parts.into()),
     ];
     for (name, bound) in bounds {
         let _ = write!(text, "| {name} |");
@@ -89,7 +89,7 @@ fn tables() -> String {
         }
         text.push('\n');
     }
-    text.push_str("\nNot carried out at these, and why:\n\n");
+    text.push_str("\nNot supported by these providers:\n\n");
     let mut lacking: Vec<(String, Vec<&str>)> = Vec::new();
     for row in OPERATIONS {
         let Handling::Done(name, _) = row.handling else { continue };
@@ -108,7 +108,9 @@ fn tables() -> String {
     for (line, names) in lacking {
         let _ = writeln!(text, "- {}: {line}", names.join(", "));
     }
-    text.push_str("\nNot offered, for any provider; the answer is `NotImplemented`, and bucket and object stay as they are:\n\n");
+    text.push_str(
+        "\nNot supported for any provider; the response is `NotImplemented`, and nothing changes:\n\n",
+    );
     let mut whys: Vec<(&str, Vec<&str>)> = Vec::new();
     for row in OPERATIONS {
         let Handling::Refused(why) = row.handling else { continue };

@@ -21,25 +21,27 @@ use Support::{Noted, Refused, Whole};
 pub fn support(name: Name, can: &Capabilities) -> Support {
     let is_whole = can.protocol == S3Protocol::Whole;
     match name {
-        Name::ListBuckets => Noted("the repository's buckets; when they were made is not told"),
-        Name::CreateBucket => Noted("makes none: `BucketAlreadyOwnedByYou` for a bucket of the repository"),
-        Name::GetBucketLocation => Noted("always the default region; any region is taken in signatures"),
-        Name::GetBucketVersioning => Noted("always without versions"),
-        Name::ListObjects | Name::ListObjectsV2 if !can.list_start_after => Noted(
-            "beginning after a key reads pages from the beginning; tokens and markers of answers do not",
+        Name::ListBuckets => Noted("the repository's buckets; their creation date is always 1970-01-01"),
+        Name::CreateBucket => Noted(
+            "creates nothing: `BucketAlreadyOwnedByYou` if the repository has it, else `NotImplemented`",
         ),
-        Name::ListObjectVersions => Noted("every object has the one version `null`"),
+        Name::GetBucketLocation => Noted("always the default region; signatures may name any region"),
+        Name::GetBucketVersioning => Noted("always unversioned"),
+        Name::ListObjects | Name::ListObjectsV2 if !can.list_start_after => Noted(
+            "a `start-after` or `marker` that is a key reads from the first page; tokens from responses don't",
+        ),
+        Name::ListObjectVersions => Noted("every object has one version, `null`"),
         Name::ListMultipartUploads if !can.list_uploads => Refused(
-            "The provider does not tell which uploads go on: it knows blocks without a blob, and not whose they are. \
-             Keep the upload ids; what is not completed it throws away after a week.",
+            "The provider can't list uploads in progress: it stores blocks, but not which upload they belong to. \
+             Keep the upload ids. The provider deletes blocks of unfinished uploads after a week.",
         ),
         Name::GetObjectTagging | Name::PutObjectTagging | Name::DeleteObjectTagging
             if !is_whole && !can.tags =>
         {
-            Refused("The provider keeps no tags of objects; use metadata (x-amz-meta-…) here.")
+            Refused("The provider doesn't support object tags. Use metadata (x-amz-meta-…) instead.")
         }
         Name::HeadObject | Name::GetObject if is_whole => {
-            Noted("ranges, conditions, `response-…`, `versionId`, `partNumber`, checksums, customer keys")
+            Noted("ranges, conditions, `response-…`, `versionId`, `partNumber`, checksums, SSE-C")
         }
         Name::HeadObject | Name::GetObject if can.conditional_get => {
             Noted("ranges, conditions, `response-…`; no `versionId`, no `partNumber`")
@@ -47,8 +49,8 @@ pub fn support(name: Name, can: &Capabilities) -> Support {
         Name::HeadObject | Name::GetObject => {
             Noted("ranges, `response-…`; no conditions, no `versionId`, no `partNumber`")
         }
-        Name::GetObjectAttributes if is_whole => Noted("the provider's own; tag and size where it has none"),
-        Name::GetObjectAttributes => Noted("tag and size; no checksums, no parts"),
+        Name::GetObjectAttributes if is_whole => Noted("from the provider, else only `ETag` and size"),
+        Name::GetObjectAttributes => Noted("`ETag` and size; no checksums, no parts"),
         Name::DeleteObject | Name::DeleteObjects => Noted("no conditions, no `versionId` other than `null`"),
         Name::PutObject if is_whole => match (can.put_if_absent, can.put_if_match) {
             (true, true) => {
@@ -64,16 +66,16 @@ pub fn support(name: Name, can: &Capabilities) -> Support {
             (false, false) => Noted("no conditions"),
         },
         Name::CopyObject if is_whole => Noted(
-            "within an account by the provider, with tags, versions, encryption, storage classes; else streamed; \
-             conditions on the source only",
+            "copied by the provider within an account, with tags, versions, encryption, storage classes; else \
+             streamed; conditions on the source only",
         ),
         Name::CopyObject if can.copy => {
-            Noted("within a bucket by the provider, else streamed; conditions on the source only")
+            Noted("copied by the provider within a bucket, else streamed; conditions on the source only")
         }
         Name::CopyObject => Noted("streamed; conditions on the source only"),
-        Name::UploadPartCopy if is_whole => Noted("within an account by the provider, else streamed"),
+        Name::UploadPartCopy if is_whole => Noted("copied by the provider within an account, else streamed"),
         Name::UploadPartCopy => Noted("streamed"),
-        Name::ListParts if !is_whole => Noted("without the times of the parts"),
+        Name::ListParts if !is_whole => Noted("without the `LastModified` of the parts"),
         Name::HeadBucket
         | Name::ListMultipartUploads
         | Name::GetObjectTagging

@@ -128,18 +128,19 @@ const fn by_copy_source(
     }
 }
 
-const NOT_HERE: &str = "Buckets are registered, changed and removed in Bucketry, not through the gateway.";
-const NO_SETTINGS: &str =
-    "The gateway does not change or show settings of buckets; use the provider's own tools.";
+const NOT_HERE: &str =
+    "Buckets are registered, changed and deleted through Bucketry's API, not through the gateway.";
+const NO_SETTINGS: &str = "The gateway neither shows nor changes bucket settings; use the provider's tools.";
 const NO_ACL: &str = "Access is decided by the repository's keys (READ, WRITE, ADMIN); the gateway has no ACLs and \
                       no policies.";
-const NO_TAGS: &str = "The gateway keeps tags of objects, not of buckets.";
+const NO_TAGS: &str = "The gateway supports tags of objects, not of buckets.";
 const NO_LOCKS: &str = "Object Lock is set at the provider; the gateway neither shows nor changes it.";
-const NO_ARCHIVE: &str = "Archived objects are restored at the provider.";
-const NO_QUERIES: &str = "The gateway does not look into objects; read the object and query it.";
-const NO_TORRENTS: &str = "The gateway offers no torrents.";
-const NO_FORMS: &str = "Uploads by HTML forms are not offered; use a presigned URL for PUT.";
-const NO_RENAME: &str = "Objects are not renamed in place; copy and delete.";
+const NO_ARCHIVE: &str = "Restore archived objects at the provider.";
+const NO_QUERIES: &str =
+    "The gateway doesn't process object content; read the object and process it yourself.";
+const NO_TORRENTS: &str = "The gateway doesn't support torrents.";
+const NO_FORMS: &str = "Instead of an HTML form, use a presigned URL for PUT.";
+const NO_RENAME: &str = "Copy the object and delete the original.";
 
 use Access::{List, Read, Write};
 use Handling::{Done, Refused};
