@@ -1,11 +1,10 @@
-//! Servers that misbehave on purpose, for faults that a real object store can't be told to produce.
+//! Servers that misbehave on purpose, for faults that a real object store can't be made to produce.
 //!
-//! - [`FaultProxy`] stands in front of a real server and passes everything through until a [`Fault`] is set, at run
-//!   time; or it stands alone, where "healthy" is an empty answer.
-//! - [`OriginStub`] is a healthy origin that answers at once, for measurements.
+//! - [`FaultProxy`] passes everything to a real server until a test sets a [`Fault`]. It also works without a
+//!   server; then its healthy response is an empty 200.
+//! - [`OriginStub`] is a healthy origin that responds at once, for measurements.
 //!
-//! For tests and benchmarks only: nothing here belongs into the product. All of it binds `127.0.0.1` at a free port
-//! and stops when it is dropped.
+//! For tests and benchmarks only. Each server binds `127.0.0.1` at a free port and stops when it is dropped.
 
 mod answer;
 mod origin;

@@ -1,4 +1,4 @@
-//! A healthy origin that answers at once, so that what is measured is the caller.
+//! A healthy origin that responds at once, so that a benchmark measures only the caller.
 
 use std::convert::Infallible;
 use std::io;
@@ -16,7 +16,8 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-/// An S3 origin on which every bucket exists and is empty: any request gets 200 and no body, after it was counted.
+/// An S3 origin on which every bucket exists and is empty. It counts every request and responds with 200 and no
+/// body.
 #[derive(Debug)]
 pub struct OriginStub {
     address: SocketAddr,
@@ -26,7 +27,7 @@ pub struct OriginStub {
 }
 
 impl OriginStub {
-    /// Starts on a free port.
+    /// Starts the origin on a free port of `127.0.0.1`.
     pub async fn start() -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
@@ -36,17 +37,17 @@ impl OriginStub {
         Ok(Self { address, requests, _connections: connections })
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where it listens, as an endpoint.
+    /// The same as a URL, such as `http://127.0.0.1:40000`.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// How many requests have come.
+    /// How many requests have arrived so far.
     pub fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
     }
@@ -62,7 +63,7 @@ async fn accept(listener: TcpListener, requests: Arc<AtomicU64>) {
                 requests.fetch_add(1, Ordering::Relaxed);
                 async { Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())) }
             });
-            // A broken connection ends itself.
+            // An error ends only this connection.
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
         });
         while connections.try_join_next().is_some() {}

@@ -1,8 +1,8 @@
-//! A proxy that can be told to misbehave.
+//! A proxy that misbehaves when a test tells it to.
 //!
-//! It passes bytes and looks into them only as far as the head of a request. A fault that is set acts on the next
-//! bytes of a client, also on connections that are open already, so a test needn't wait for pools to notice
-//! anything: what is sent after [`FaultProxy::set`] returned meets the fault.
+//! It passes bytes and parses no more than the head of a request. A fault affects the next bytes that a client
+//! sends, also on open connections. A test therefore doesn't have to wait until pools notice: everything that is
+//! sent after [`FaultProxy::set`] returned meets the fault.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,38 +15,38 @@ use tokio::task::JoinSet;
 
 use crate::answer::Answer;
 
-/// How to misbehave.
+/// How the proxy misbehaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// Read the request and never answer.
+    /// Read the request and never respond.
     StallBeforeHeaders,
-    /// Answer, and go silent after this many bytes of the answer (its header counted). Standing alone, the answer
-    /// promises more than it holds.
+    /// Respond, and go silent after this many bytes of the response, headers included. Without a server, the
+    /// response announces a longer body than it sends.
     StallMidBody {
         /// Bytes before the silence.
         after: usize,
     },
-    /// Take nothing of the request beyond its first bytes, and never answer.
+    /// Read only the first bytes of the request, and never respond.
     StallReading,
     /// Reset the connection (RST).
     Reset,
-    /// Close the connection before any answer.
+    /// Close the connection without a response.
     CloseEarly,
-    /// Promise 1,000 bytes, send ten, and close.
+    /// Announce a body of 1,000 bytes, send ten, and close.
     CloseMidBody,
-    /// Answer with bytes that aren't HTTP.
+    /// Respond with bytes that aren't HTTP.
     Garbage,
-    /// Give this answer.
+    /// Respond with this.
     Answer(Answer),
-    /// Have the request carried out and close the connection in place of the answer.
+    /// Pass the request on, and close the connection instead of returning the response.
     LoseAnswer,
-    /// Have the request carried out and keep its answer back until the proxy is healthy again.
+    /// Pass the request on, and hold the response until the proxy is healthy again.
     HoldAnswer,
-    /// Keep the request back until the proxy is healthy again.
+    /// Hold the request until the proxy is healthy again.
     HoldRequest,
 }
 
-/// A proxy in front of a server, or alone, that misbehaves as it is told.
+/// A proxy with or without a server behind it.
 #[derive(Debug)]
 pub struct FaultProxy {
     address: SocketAddr,
@@ -59,34 +59,35 @@ pub struct FaultProxy {
 struct SharedProxy {
     upstream: Option<SocketAddr>,
     state: Mutex<ProxyState>,
-    /// Told when the proxy is healthy again.
+    /// Notified when the proxy is healthy again.
     healthy: Notify,
 }
 
 #[derive(Debug, Default)]
 struct ProxyState {
     fault: Option<Fault>,
-    /// Only requests of this method meet it; empty means all.
+    /// The method of the requests that meet the fault; empty means all.
     method: &'static str,
-    /// How many still meet it.
+    /// How many more requests meet the fault.
     left: usize,
     faults_met: usize,
     heads: Vec<String>,
 }
 
-/// How many heads of requests are kept, and how long one may be.
+/// How many heads of requests are recorded.
 const MAX_HEADS: usize = 1_000;
+/// The longest head that is recorded whole.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
-/// The most of a request's body that is read before an answer is given.
+/// The most bytes of a request's body that are read before a canned response.
 const MAX_DRAINED_BYTES: usize = 16 * 1024 * 1024;
 
 impl FaultProxy {
-    /// A proxy in front of `upstream`, healthy at first.
+    /// Starts a healthy proxy in front of `upstream`.
     pub async fn start(upstream: SocketAddr) -> io::Result<Self> {
         Self::listen(Some(upstream)).await
     }
 
-    /// A server of its own with a fault.
+    /// Starts a proxy without a server behind it, with this fault set.
     pub async fn alone(fault: Fault) -> io::Result<Self> {
         let proxy = Self::listen(None).await?;
         proxy.set(fault);
@@ -102,32 +103,32 @@ impl FaultProxy {
         Ok(Self { address, shared, _connections: connections })
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where it listens, as an endpoint.
+    /// The same as a URL, such as `http://127.0.0.1:40000`.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Misbehave from now on, on open connections too.
+    /// Sets the fault for all requests from now on, also on open connections.
     pub fn set(&self, fault: Fault) {
         self.set_for("", fault);
     }
 
-    /// As [`FaultProxy::set`], for requests of this method only.
+    /// Like [`FaultProxy::set`], but only for requests with this method.
     pub fn set_for(&self, method: &'static str, fault: Fault) {
         self.shared.state().set(method, fault, usize::MAX);
     }
 
-    /// As [`FaultProxy::set_for`], for the next such request only.
+    /// Like [`FaultProxy::set_for`], but only for the next such request.
     pub fn set_once_for(&self, method: &'static str, fault: Fault) {
         self.shared.state().set(method, fault, 1);
     }
 
-    /// Pass everything through from now on. Requests that met a fault stay with it, but for answers that were held.
+    /// Clears the fault. Requests that met it keep it, except that held requests and responses are released.
     pub fn healthy(&self) {
         self.shared.state().fault = None;
         self.shared.healthy.notify_waiters();
@@ -138,7 +139,7 @@ impl FaultProxy {
         self.shared.state().faults_met
     }
 
-    /// The heads of the requests that met a fault: request line and header, as they came.
+    /// The request line and headers of requests that met a fault or that the proxy answered itself, as received.
     pub fn heads(&self) -> Vec<String> {
         self.shared.state().heads.clone()
     }
@@ -191,14 +192,14 @@ async fn accept(listener: TcpListener, shared: Arc<SharedProxy>) {
     while let Ok((client, _)) = listener.accept().await {
         let shared = Arc::clone(&shared);
         connections.spawn(async move {
-            // A broken connection is this crate's business.
+            // Broken connections are what this proxy is for.
             let _ = serve(client, &shared).await;
         });
         while connections.try_join_next().is_some() {}
     }
 }
 
-/// Passes bytes both ways until a fault is met or one side ends.
+/// Passes bytes both ways until a request meets a fault or one side closes.
 async fn serve(mut client: TcpStream, shared: &SharedProxy) -> io::Result<()> {
     client.set_nodelay(true)?;
     let mut upstream = match shared.upstream {
@@ -295,7 +296,7 @@ async fn misbehave(
     }
 }
 
-/// Keeps the connection open and reads what comes until the client gives up.
+/// Keeps the connection open and discards what arrives until the client gives up.
 async fn hold(mut client: TcpStream) -> io::Result<()> {
     let mut ignored = [0; 4_096];
     while client.read(&mut ignored).await? > 0 {}
@@ -331,7 +332,7 @@ async fn stall_after(
     hold(client).await
 }
 
-/// Has a request carried out. Its answer is handed on once `until` is healthy, or not at all.
+/// Passes a request on. Returns the response once `until` is healthy, or never if it is `None`.
 async fn carry_out(
     mut client: TcpStream,
     mut upstream: TcpStream,
@@ -344,7 +345,7 @@ async fn carry_out(
     let answered = loop {
         tokio::select! {
             read = client.read(&mut up) => match read? {
-                // The client is gone; the request goes on.
+                // The client has left, but the server still carries the request out.
                 0 => break upstream.read(&mut answer).await?,
                 read => upstream.write_all(&up[..read]).await?,
             },
@@ -366,11 +367,11 @@ async fn canned(
     let head = read_request(&mut client, first, shared).await?;
     client.write_all(&answer.bytes(head.starts_with("HEAD "))).await?;
     client.shutdown().await?;
-    // Closing with unread bytes would reset the connection and take the answer with it.
+    // Closing with unread bytes would reset the connection, and the client would lose the response.
     hold(client).await
 }
 
-/// Reads a request's head and its body, and answers the head.
+/// Reads a request's head and body, and returns the head.
 async fn read_request(client: &mut TcpStream, first: &[u8], shared: &SharedProxy) -> io::Result<String> {
     let mut bytes = first.to_vec();
     let end = loop {

@@ -1,4 +1,4 @@
-//! The proxy passes what it is given, and misbehaves exactly as told.
+//! The proxy passes bytes unchanged, and misbehaves exactly as the fault says.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 use std::io::ErrorKind;
@@ -8,7 +8,7 @@ use bucketry_faults::{Answer, Fault, FaultProxy, OriginStub};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Longer than an answer takes, as short as a test of silence may be.
+/// Longer than any response takes, and short enough to wait for in a test.
 const SILENCE: Duration = Duration::from_millis(100);
 
 async fn ask(proxy: &FaultProxy, request: &str) -> TcpStream {
@@ -17,7 +17,7 @@ async fn ask(proxy: &FaultProxy, request: &str) -> TcpStream {
     stream
 }
 
-/// What is sent until the other side closes.
+/// Everything that the other side sends until it closes.
 async fn answer(mut stream: TcpStream) -> std::io::Result<String> {
     let mut text = Vec::new();
     stream.read_to_end(&mut text).await?;

@@ -1,4 +1,4 @@
-//! Accepting connections: so many in all, and so many of one address.
+//! Accepts connections within limits, in total and per address.
 
 use std::collections::HashMap;
 use std::io;
@@ -12,23 +12,23 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-/// How long accepting pauses after the operating system refused (out of file descriptors, mostly).
+/// Pause after the operating system refused to accept, usually because file descriptors ran out.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How often it is logged that an address has too many connections.
+/// Minimum time between two log lines about addresses with too many connections.
 const COMPLAIN_EVERY: Duration = Duration::from_mins(1);
 
-/// How many connections there may be.
+/// How many connections may be open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectionLimits {
-    /// In all; more wait to be accepted.
+    /// In total. Further connections wait to be accepted.
     pub total: usize,
-    /// Of one address; more are closed at once. None is any number.
+    /// Per address, as [`network`] groups them. Further connections are closed at once. `None` means no limit.
     pub per_address: Option<NonZeroUsize>,
-    /// Networks of reverse proxies, which bring the connections of many clients.
+    /// Networks of reverse proxies. The limit per address doesn't apply to them, because they carry many clients.
     pub trusted_proxies: Vec<IpNet>,
 }
 
-/// A listener with bounds.
+/// A listener that enforces [`ConnectionLimits`].
 pub struct Acceptor {
     listener: TcpListener,
     total: Arc<Semaphore>,
@@ -39,7 +39,7 @@ pub struct Acceptor {
 }
 
 impl Acceptor {
-    /// Accepts from this listener.
+    /// Wraps a bound listener.
     pub fn new(listener: TcpListener, limits: &ConnectionLimits) -> Self {
         Self {
             listener,
@@ -51,13 +51,13 @@ impl Acceptor {
         }
     }
 
-    /// The next connection, with its permit.
+    /// Waits for the next connection. It counts towards the limits until its permit is dropped.
     ///
-    /// Dropping the future loses no connection that was accepted.
+    /// Dropping the future loses no accepted connection.
     pub async fn accept(&self) -> (TcpStream, SocketAddr, ConnectionPermit) {
         loop {
             let Ok(place) = Arc::clone(&self.total).acquire_owned().await else {
-                // Nobody closes it.
+                // The semaphore is never closed.
                 return std::future::pending().await;
             };
             match self.listener.accept().await {
@@ -70,17 +70,14 @@ impl Acceptor {
                 },
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "no connection could be accepted"
-                    );
+                    tracing::warn!(error = &error as &dyn std::error::Error, "can't accept connections");
                     tokio::time::sleep(PAUSE).await;
                 }
             }
         }
     }
 
-    /// Counts a connection of an address; none where there are too many of it.
+    /// Counts a connection. `None` if the address already has as many as it may.
     fn admit(&self, address: IpAddr) -> Option<OfAddress> {
         let address = address.to_canonical();
         let limited =
@@ -102,14 +99,14 @@ impl Acceptor {
             *complained = Some(Instant::now());
             tracing::warn!(
                 %address,
-                "connections of an address are closed: it has more open than --connections-per-address allows; if it is \
-                 a reverse proxy, name it in --trusted-proxies"
+                "closing connections of an address that has more open than --connections-per-address allows; if it \
+                 is a reverse proxy, add it to --trusted-proxies"
             );
         }
     }
 }
 
-/// The client was gone before we came to it: nothing is wrong here.
+/// Whether only this connection failed, because its client left before it was accepted.
 fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -117,7 +114,8 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-/// What counts as one address: whoever has an IPv6 address has all of its /64.
+/// What counts as one address: an IPv4 address, or the /64 of an IPv6 address, because a client usually controls
+/// all of it.
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
@@ -125,7 +123,7 @@ pub fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Counts a connection until it is dropped.
+/// Keeps a connection counted until it is dropped.
 #[derive(Debug)]
 pub struct ConnectionPermit {
     _place: OwnedSemaphorePermit,
@@ -136,7 +134,7 @@ pub struct ConnectionPermit {
 #[derive(Debug, Default)]
 struct OpenConnections(Mutex<HashMap<IpAddr, usize>>);
 
-/// One connection of an address; none where they are not counted.
+/// One counted connection of an address. `None` if the address has no limit.
 #[derive(Debug)]
 struct OfAddress(Option<(Arc<OpenConnections>, IpAddr)>);
 

@@ -1,5 +1,5 @@
-//! Reading what a refused client sends all the same. A server that answers and closes while the client is still sending
-//! makes the system reset the connection, and the client loses the answer.
+//! Reads the rest of a refused request. If a server responds and closes while the client is still sending, the
+//! operating system resets the connection, and the client loses the response.
 
 use std::time::Duration;
 
@@ -10,23 +10,23 @@ use http_body::Body;
 use http_body_util::BodyExt as _;
 use tokio::time::timeout;
 
-/// The most that is read of a refused request, in bytes. Who sends more finds the connection closed.
+/// The most bytes that are read of a refused request. After that, the connection is closed.
 pub const MAX_DRAINED: u64 = 16 << 20;
-/// How long that may take.
+/// How long reading may take in total.
 const DRAIN_WITHIN: Duration = Duration::from_secs(10);
-/// How long the client may send nothing.
+/// How long the client may pause.
 const PAUSE_AT_MOST: Duration = Duration::from_secs(2);
 
-/// Whether it is worth reading what is left of a body.
+/// Whether the rest of the body should be read before the connection is closed.
 pub fn is_worth_draining<B: Body>(headers: &HeaderMap, version: Version, body: &B) -> bool {
-    // A client that waits for `100 Continue` sends nothing more, and HTTP/2 can refuse a body without a word.
+    // A client that waits for `100 Continue` sends no body, and HTTP/2 can reset one stream without the connection.
     !body.is_end_stream()
         && !headers.contains_key(EXPECT)
         && version <= Version::HTTP_11
         && body.size_hint().lower() <= MAX_DRAINED
 }
 
-/// Reads a body to its end and forgets it, as far as that is little and soon done. It takes no memory but a piece.
+/// Reads and discards a body within the limits above. Holds one frame in memory at a time.
 pub async fn drain<B: Body<Data = Bytes> + Unpin>(mut body: B) {
     let reading = async {
         let mut read = 0;
@@ -37,7 +37,7 @@ pub async fn drain<B: Body<Data = Bytes> + Unpin>(mut body: B) {
             }
         }
     };
-    // Whatever came of it, the refusal is sent.
+    // The response is sent even if the time is over.
     let _ = timeout(DRAIN_WITHIN, reading).await;
 }
 

@@ -1,5 +1,5 @@
-//! What the API and the gateway have in common on their listeners: bounds on what clients occupy who have not proven
-//! who they are, or who are too slow.
+//! What the listeners of the API and the gateway share: limits for clients that are not authenticated yet or are
+//! too slow.
 
 pub mod accept;
 pub mod drain;
@@ -10,11 +10,11 @@ pub mod shared_body;
 
 use std::time::Duration;
 
-/// How slow a client may be.
+/// The minimum rate of a client: `bytes` per `window`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MinRate {
-    /// The time in which it must send, or take, some bytes. Only the time counts in which it was waited for.
+    /// Only time spent waiting for the client counts.
     pub window: Duration,
-    /// How many.
+    /// How many bytes the client must send or read per window.
     pub bytes: u64,
 }

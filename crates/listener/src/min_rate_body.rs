@@ -1,4 +1,4 @@
-//! Bodies of requests: counted, and failed where the client doesn't go on sending.
+//! Request bodies that are counted, and fail if the client sends too slowly.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,20 +12,20 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use crate::MinRate;
 
-/// What a body fails with.
+/// The error of a body: [`TooSlow`], or the error of the wrapped body.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The client was waited for and sent too little.
+/// The client sent less than the minimum rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the body came too slowly, or not at all")]
 pub struct TooSlow;
 
-/// A body that fails with [`TooSlow`] where a client that was waited for for a whole window sent less than it must.
-/// Only the time counts in which the client is waited for: what the reader takes its time for doesn't.
+/// A body that fails with [`TooSlow`] if the client sends less than [`MinRate`] requires. Only the time spent
+/// waiting for the client counts, so a slow reader on this side isn't held against the client.
 pub struct MinRateBody<B> {
     inner: B,
     rate: MinRate,
-    /// Since when the client is waited for, and until when it may be.
+    /// When waiting for the client began, and the timer that ends it. `None` while nothing is awaited.
     wait: Option<(Instant, Pin<Box<Sleep>>)>,
     waited: Duration,
     in_window: u64,
@@ -33,7 +33,7 @@ pub struct MinRateBody<B> {
 }
 
 impl<B> MinRateBody<B> {
-    /// Watches a body; `received` is kept up to date for whoever wants to know.
+    /// Wraps a body. `received` counts the bytes read so far.
     pub fn new(inner: B, rate: MinRate, received: Arc<AtomicU64>) -> Self {
         Self { inner, rate, wait: None, waited: Duration::ZERO, in_window: 0, received }
     }
@@ -97,7 +97,7 @@ mod tests {
 
     const RATE: MinRate = MinRate { window: Duration::from_secs(30), bytes: 1_000 };
 
-    /// A client that sends so many bytes every so often, and a reader that takes so long for each piece.
+    /// Sends `pieces` of so many bytes, one per `every`, to a reader that takes `reader` per piece.
     async fn send(pieces: usize, bytes: usize, every: Duration, reader: Duration) -> Result<u64, BoxError> {
         let pieces = stream::iter(0..pieces).then(move |_| async move {
             sleep(every).await;

@@ -1,4 +1,4 @@
-//! Connections of clients that don't read their answers, or hardly, are dropped.
+//! Drops connections of clients that read their responses too slowly.
 
 use std::io;
 use std::pin::Pin;
@@ -10,21 +10,21 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use crate::MinRate;
 
-/// A connection whose writes fail once the other side, while it was waited for for a whole window, took less than it
-/// must. Only the time counts in which it is waited for: what an answer takes to be made doesn't.
+/// A connection whose writes fail with [`io::ErrorKind::TimedOut`] if the client reads less than [`MinRate`]
+/// requires. Only the time spent waiting for the client counts, not the time it takes to produce a response.
 ///
-/// A connection that isn't held up has no timer.
+/// While writes don't block, there is no timer.
 pub struct MinRateStream<T> {
     connection: T,
     rate: MinRate,
-    /// Since when the other side is waited for, and until when it may be.
+    /// When waiting for the client began, and the timer that ends it. `None` while nothing is awaited.
     wait: Option<(Instant, Pin<Box<Sleep>>)>,
     waited: Duration,
     in_window: u64,
 }
 
 impl<T> MinRateStream<T> {
-    /// Watches a connection.
+    /// Wraps a connection.
     pub fn new(connection: T, rate: MinRate) -> Self {
         Self { connection, rate, wait: None, waited: Duration::ZERO, in_window: 0 }
     }
@@ -32,7 +32,8 @@ impl<T> MinRateStream<T> {
     fn watch(&mut self, polled: Poll<io::Result<usize>>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let Poll::Ready(written) = polled else {
             if self.waited == Duration::ZERO && self.wait.is_none() {
-                // What it took without being waited for filled the buffers of the system, and says nothing of its speed.
+                // What was written without waiting only filled the system's buffers, and says nothing about the
+                // client's speed.
                 self.in_window = 0;
             }
             let left = self.rate.window.saturating_sub(self.waited);
@@ -99,7 +100,7 @@ mod tests {
 
     const RATE: MinRate = MinRate { window: Duration::from_secs(30), bytes: 1_000 };
 
-    /// Sends 64 KiB to a client that reads so many bytes every so often.
+    /// Sends 64 KiB to a client that reads `bytes` per `every`.
     async fn send_to(bytes: usize, every: Duration) -> io::Result<()> {
         let (mut client, server) = tokio::io::duplex(2_048);
         let reading = tokio::spawn(async move {
@@ -119,7 +120,7 @@ mod tests {
         let stalled = send_to(1, 10_000 * second).await;
         assert_eq!(stalled.unwrap_err().kind(), io::ErrorKind::TimedOut);
         let trickling = send_to(1, 5 * second).await;
-        assert_eq!(trickling.unwrap_err().kind(), io::ErrorKind::TimedOut, "a byte every 5 s is not reading");
+        assert_eq!(trickling.unwrap_err().kind(), io::ErrorKind::TimedOut, "a byte every 5 s is too slow");
         send_to(512, 5 * second).await.unwrap();
     }
 

@@ -1,23 +1,23 @@
-//! The origins of web pages that browsers let read answers (CORS, <https://fetch.spec.whatwg.org/#http-cors-protocol>).
+//! The origins of web pages that may read responses (CORS, <https://fetch.spec.whatwg.org/#http-cors-protocol>).
 
 use http::HeaderValue;
 
-/// Which origins are allowed. None, unless somebody says otherwise.
+/// Which origins are allowed. By default, none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AllowedOrigins {
     any: bool,
     origins: Vec<HeaderValue>,
 }
 
-/// What is no origin.
+/// A text in the list that is not an origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is not an origin: write scheme, host and port as browsers do, without a path (https://app.example.com), or * for any"
+    "{0:?} is not an origin: write scheme, host and port without a path (https://app.example.com), or * for any"
 )]
 pub struct InvalidOrigin(String);
 
 impl AllowedOrigins {
-    /// Reads a list that is separated by commas: origins, or `*` for any.
+    /// Parses a comma-separated list of origins; `*` allows any origin.
     pub fn parse(list: &str) -> Result<Self, InvalidOrigin> {
         let mut allowed = Self::default();
         for text in list.split(',').map(str::trim).filter(|text| !text.is_empty()) {
@@ -32,28 +32,28 @@ impl AllowedOrigins {
         Ok(allowed)
     }
 
-    /// Whether no page may read anything.
+    /// Whether no origin is allowed.
     pub fn is_empty(&self) -> bool {
         !self.any && self.origins.is_empty()
     }
 
-    /// Whether every page may.
+    /// Whether any origin is allowed.
     pub fn is_any(&self) -> bool {
         self.any
     }
 
-    /// The origins that are named.
+    /// The listed origins, in lower case, without `*`.
     pub fn named(&self) -> &[HeaderValue] {
         &self.origins
     }
 
-    /// Whether pages of an origin may.
+    /// Whether pages of this origin may read responses.
     pub fn allows(&self, origin: &HeaderValue) -> bool {
         self.any || self.origins.contains(origin)
     }
 }
 
-/// `scheme://host` or `scheme://host:port`, as browsers write it.
+/// Whether the text is `scheme://host` or `scheme://host:port`, as browsers write it.
 fn is_origin(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once("://") else { return false };
     let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -64,7 +64,7 @@ fn is_origin(text: &str) -> bool {
         "https" => ":443",
         _ => "://",
     };
-    // Browsers leave the default port out, so that one with it would never match.
+    // Browsers omit the default port, so an origin with it would never match.
     is_scheme && !rest.is_empty() && rest.chars().all(is_host) && !rest.ends_with(default_port)
 }
 

@@ -1,4 +1,4 @@
-//! A body that is lent to whoever reads it, and is there again when they are done.
+//! A request body that a reader borrows and returns, so that it can still be drained if the request is refused.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,18 +6,18 @@ use std::task::{Context, Poll};
 
 use http_body::{Body, Frame, SizeHint};
 
-/// The body of a request that may still be refused.
+/// The body of a request that may still be refused. See [`SharedBody::lend`].
 pub enum SharedBody<B> {
-    /// Nobody has asked for it.
+    /// Not borrowed yet.
     Here(B),
-    /// Its borrower puts it back.
+    /// Borrowed. The [`LentBody`] puts it back into this slot when it is dropped.
     Lent(Arc<Mutex<Option<B>>>),
-    /// Nobody needs it.
+    /// Taken back. It can't be lent again.
     Gone,
 }
 
 impl<B> SharedBody<B> {
-    /// Hands it to a reader; none where it is not here.
+    /// Hands the body to a reader. `None` unless it is [`SharedBody::Here`].
     pub fn lend(&mut self) -> Option<LentBody<B>> {
         let home = Arc::default();
         match std::mem::replace(self, Self::Lent(Arc::clone(&home))) {
@@ -29,20 +29,20 @@ impl<B> SharedBody<B> {
         }
     }
 
-    /// What is left of it; none while somebody reads it.
+    /// Takes what is left of the body. `None` while a reader has it.
     pub fn take_back(&mut self) -> Option<B> {
         match std::mem::replace(self, Self::Gone) {
             Self::Here(body) => Some(body),
-            // Nothing panics while it is held.
+            // No code panics while it holds the lock.
             Self::Lent(home) => home.lock().unwrap_or_else(PoisonError::into_inner).take(),
             Self::Gone => None,
         }
     }
 }
 
-/// A body that returns when it is dropped.
+/// A borrowed body, which returns to its [`SharedBody`] when it is dropped.
 pub struct LentBody<B> {
-    /// There until it is dropped.
+    /// `Some` until this is dropped.
     body: Option<B>,
     home: Arc<Mutex<Option<B>>>,
 }

@@ -1,63 +1,63 @@
-//! What can go wrong, told by what the caller can do about it.
+//! Errors of the vault. Each variant says what the caller can do.
 
 use std::path::PathBuf;
 
-/// An error of the vault. None of them holds a secret or a private key.
+/// An error of the vault. No variant contains a secret or a private key.
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
-    /// The text is no public key. Ask the node for its recipients again.
-    #[error("not an age X25519 recipient: expected age1…")]
+    /// The text is not a public key. Fetch the node's recipients again.
+    #[error("not an age X25519 public key: expected age1…")]
     NotARecipient,
-    /// Nothing to seal to. Wait until a node has registered.
-    #[error("there is no recipient to seal to")]
+    /// No public key was given. Wait until a node has registered.
+    #[error("there is no node to seal the secret to")]
     NoRecipients,
-    /// The text is not a sealed secret, or it was cut short or changed.
+    /// The text is not a sealed secret, or it was truncated or changed. The secret must be entered again.
     #[error("the sealed secret is damaged")]
     Damaged,
-    /// It is sealed to other keys than ours. Another node may be able to open it; else the secret must be entered
+    /// None of this node's keys opens the secret. Another node may be able to; otherwise the secret must be entered
     /// again.
-    #[error("the secret is sealed to other keys than those of this node")]
+    #[error("the secret is not sealed to any key of this node")]
     SealedToOthers,
-    /// It opens, and belongs to another record: somebody moved it. Don't use it.
+    /// The secret opens, but was sealed for another record, so somebody moved it. Don't use it.
     #[error("the sealed secret belongs to another record")]
     WrongContext,
-    /// It was sealed by a newer version. Upgrade this node.
-    #[error("the secret was sealed by a newer version of this program")]
+    /// The plaintext has an unknown version. Upgrade this node.
+    #[error("the secret was sealed by a newer version of Bucketry: upgrade this node")]
     NewerFormat,
-    /// A file of keys that others than its owner may read. Take their rights away, and think about making new keys.
+    /// Other users may read a key file. Remove their permissions, and consider new keys.
     #[error("{path} can be read by others (mode {mode:04o}): run `chmod 600 {path}`", path = path.display())]
     ReadableByOthers {
-        /// The file.
+        /// The key file.
         path: PathBuf,
-        /// Its mode.
+        /// The permission bits, such as `0o644`.
         mode: u32,
     },
-    /// A file of keys can't be read or written.
+    /// A key file can't be read or written.
     #[error("can't {action} {path}", path = path.display())]
     File {
-        /// What was tried.
+        /// What failed: `read`, `create` or `write`.
         action: &'static str,
-        /// The file.
+        /// The key file.
         path: PathBuf,
-        /// Why it failed.
+        /// The error of the operating system.
         #[source]
         source: std::io::Error,
     },
-    /// A file doesn't hold the keys that it should. Restore it from a backup.
-    #[error("{path} is not a file of keys: {reason}", path = path.display())]
+    /// A file doesn't contain valid keys. Restore it from a backup.
+    #[error("{path} is not a valid key file: {reason}", path = path.display())]
     NotAKeyFile {
-        /// The file.
+        /// The file that was read.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong with the content.
         reason: &'static str,
     },
-    /// The node has so many keys that it takes no more. Let a rotation end, so that the older ones are retired.
-    #[error("this node has too many keys: retire the older ones first")]
+    /// The node has the maximum number of keys. Finish a rotation, which retires the older keys.
+    #[error("this node has too many keys: finish the rotation, which retires the older ones")]
     TooManyKeys,
-    /// The text is no RSA key that messages can be signed or verified with.
+    /// The text is not an RSA key that can sign or verify messages.
     #[error("not an RSA key of 2048 to 8192 bits as PEM")]
     NotAnRsaKey,
-    /// The operating system gave no random bytes, or the key failed to work. Try again.
+    /// Random bytes were unavailable, or a cryptographic operation failed. Try again.
     #[error("the cryptographic operation failed")]
     Cryptography,
 }

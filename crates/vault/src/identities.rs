@@ -9,32 +9,32 @@ use zeroize::Zeroizing;
 use crate::recipient::Recipient;
 use crate::{VaultError, private_file};
 
-/// A node registers all its keys, and a registration holds no more than this.
+/// A node registers all its keys, and a registration has room for no more than this.
 const MAX_KEYS: usize = 16;
 
-/// The private keys that a node opens secrets with, the one in use first: new secrets are sealed to that one, the
-/// others are kept for what was sealed before.
+/// The private keys with which a node opens secrets. New secrets are sealed to the first one; the others open older
+/// secrets.
 ///
-/// On disk they are an identity file of the `age` tool: `age -d -i vault.key` opens what is sealed to them.
+/// The file is an identity file of the `age` tool: `age -d -i vault.key` opens what is sealed to these keys.
 pub struct Identities {
     keys: Vec<age::x25519::Identity>,
     path: Option<PathBuf>,
 }
 
 impl Identities {
-    /// One new key, kept in memory only.
+    /// Creates one new key, in memory only.
     pub fn generate() -> Self {
         Self { keys: vec![age::x25519::Identity::generate()], path: None }
     }
 
-    /// Reads the keys of a file; none where there is no such file. One that others can read is refused.
+    /// Reads the keys from a file. `None` if the file doesn't exist. A file that other users can read is refused.
     pub fn load(path: &Path) -> Result<Option<Self>, VaultError> {
         let Some(text) = private_file::read(path)? else { return Ok(None) };
         Ok(Some(Self { keys: parse(&text, path)?, path: Some(path.to_owned()) }))
     }
 
-    /// Reads the keys of a file, or makes a file with one new key. The file is readable by its owner only; one that
-    /// others can read is refused.
+    /// Reads the keys from a file, or creates a file with one new key that only its owner can read. A file that
+    /// other users can read is refused.
     pub fn load_or_create(path: &Path) -> Result<Self, VaultError> {
         if let Some(found) = Self::load(path)? {
             return Ok(found);
@@ -43,23 +43,24 @@ impl Identities {
         if private_file::create(path, &to_file_text(&made.keys))? {
             return Ok(made);
         }
-        let missing = VaultError::NotAKeyFile { path: path.to_owned(), reason: "it vanished" };
+        let missing =
+            VaultError::NotAKeyFile { path: path.to_owned(), reason: "it was removed while it was read" };
         Self::load(path)?.ok_or(missing)
     }
 
-    /// The public keys, the one in use first.
+    /// The public keys, starting with the one in use.
     pub fn recipients(&self) -> Vec<Recipient> {
         self.keys.iter().map(|key| Recipient(key.to_public())).collect()
     }
 
     /// The public key in use.
     pub fn in_use(&self) -> Recipient {
-        // There is always one: every constructor sees to it, and retiring leaves the first.
+        // Never empty: every constructor adds a key, and retiring keeps the first.
         Recipient(self.keys[0].to_public())
     }
 
-    /// Makes a new key and takes it in use. Where the keys have a file, it is written first: if that fails, nothing
-    /// has changed.
+    /// Creates a new key and puts it into use. If the keys have a file, it is written first; if that fails, nothing
+    /// changes.
     pub fn add_new(&mut self) -> Result<Recipient, VaultError> {
         if self.keys.len() >= MAX_KEYS {
             return Err(VaultError::TooManyKeys);
@@ -72,7 +73,8 @@ impl Identities {
         Ok(self.in_use())
     }
 
-    /// Destroys every key but the one in use. What is sealed to the others only can't be opened any more, by anyone.
+    /// Destroys every key except the one in use. Secrets that are sealed only to the other keys can't be opened
+    /// again.
     pub fn retire_all_but_first(&mut self) -> Result<(), VaultError> {
         self.save(&self.keys[..1])?;
         self.keys.truncate(1);
@@ -103,18 +105,18 @@ fn parse(text: &str, path: &Path) -> Result<Vec<age::x25519::Identity>, VaultErr
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
         keys.push(line.parse().map_err(|_| wrong("a line is neither a comment nor an AGE-SECRET-KEY-1…"))?);
         if keys.len() > MAX_KEYS {
-            return Err(wrong("it holds too many keys"));
+            return Err(wrong("it contains too many keys"));
         }
     }
-    if keys.is_empty() { Err(wrong("it holds no key")) } else { Ok(keys) }
+    if keys.is_empty() { Err(wrong("it contains no key")) } else { Ok(keys) }
 }
 
 fn to_file_text(keys: &[age::x25519::Identity]) -> Zeroizing<String> {
-    // A key takes three lines of well under 320 bytes: the text never grows, so no copy is left in memory.
+    // A key takes two lines of well under 320 bytes. The string never reallocates, so no copy stays in memory.
     let mut text = Zeroizing::new(String::with_capacity(512 + 320 * keys.len()));
     text.push_str("# Keys that open the secrets sealed to this node; the first one is in use.\n");
     text.push_str(
-        "# Whoever has this file and the database has the secrets. Lose it, and nobody has them.\n",
+        "# Anyone with this file and the database can read the secrets. Without this file, nobody can.\n",
     );
     for key in keys {
         text.push_str("# public key: ");

@@ -1,11 +1,12 @@
-//! Keeps secrets from everyone but the nodes that need them: seals them to nodes' public keys, opens them, and signs
-//! what nodes say. `docs/vault.md` describes the formats.
+//! Seals secrets to the public keys of nodes, opens them, and signs and verifies node messages. `docs/vault.md`
+//! describes the formats.
 //!
-//! - [`seal()`] and [`open`]: provider secrets, as age files bound to the record that they belong to.
-//! - [`Identities`]: a node's private keys, in the file that the `age` tool reads.
-//! - [`NodeSigningKey`] and [`NodeVerifyingKey`]: who a message comes from; [`message`] says over which bytes.
+//! - [`seal()`] and [`open`]: secrets as age files, each bound to the record that it belongs to.
+//! - [`Identities`]: a node's private keys, in a file that the `age` tool can read.
+//! - [`NodeSigningKey`] and [`NodeVerifyingKey`]: prove who sent a message; [`message`] defines which bytes are
+//!   signed.
 //!
-//! **Invariant:** sealing needs public keys only. Nothing here talks to a network or a database, and no error holds
+//! **Invariant:** sealing needs only public keys. Nothing here uses a network or a database, and no error contains
 //! a secret.
 
 mod error;

@@ -1,4 +1,4 @@
-//! Signed node messages: which members they have, and how to tell a good one. `docs/nodes.md` has a worked example.
+//! Signing and verifying node messages. `docs/nodes.md` has a worked example.
 
 use bucketry_model::canonical_text::{CanonicalObject, Limits, Refused, read_object};
 use bucketry_model::node_protocol::{CLOCK_TOLERANCE_SECONDS, signing_input};
@@ -7,33 +7,33 @@ use serde_json::{Map, Value};
 
 use crate::{NodeSigningKey, NodeVerifyingKey, VaultError};
 
-/// Why a message can't be taken for its sender's.
+/// Why a message doesn't prove its sender.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidMessage {
-    /// It isn't an object, or more than a message may be.
+    /// The message isn't a JSON object, or it exceeds the limits.
     #[error("{0}")]
     Unreadable(#[from] Refused),
-    /// No `timestamp`, or one that is neither RFC 3339 text nor Unix milliseconds.
+    /// `timestamp` is missing, or is neither RFC 3339 text nor Unix milliseconds.
     #[error("timestamp must be an RFC 3339 date-time or Unix milliseconds")]
     Timestamp,
-    /// No `signature`.
+    /// `signature` is missing or is not a string.
     #[error("signature must be base64 text")]
     NoSignature,
-    /// None of the keys made the signature.
+    /// The signature is not one of the given keys'.
     #[error("the signature doesn't verify with any of the keys")]
     Signature,
 }
 
-/// A message that verified.
+/// The result of a successful verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verified {
-    /// Which of the given keys made the signature.
+    /// The index of the key that made the signature.
     pub key_index: usize,
-    /// When the sender says it was made.
+    /// The message's `timestamp`, by the sender's clock.
     pub sent_at: Timestamp,
 }
 
-/// Adds `timestamp` (Unix milliseconds) and `signature` to a message. A message that isn't an object can't be signed.
+/// Adds `timestamp` (Unix milliseconds) and `signature` to a message. Fails if the message isn't a JSON object.
 pub fn sign_message(
     key: &NodeSigningKey,
     method: &str,
@@ -50,8 +50,8 @@ pub fn sign_message(
     Ok(())
 }
 
-/// Adds `timestamp` and `signature` to the query parameters of a message without a body. They are signed as a JSON
-/// object whose values are all strings.
+/// Adds `timestamp` and `signature` to the query parameters of a request without a body. The parameters are signed
+/// as a JSON object whose values are all strings.
 pub fn sign_query(
     key: &NodeSigningKey,
     method: &str,
@@ -65,32 +65,32 @@ pub fn sign_query(
     Ok(())
 }
 
-/// Query parameters as the message that is signed and verified. Of a name that is repeated, the last value counts.
+/// Converts query parameters to the message that is signed. If a name repeats, its last value counts.
 pub fn query_message<N: AsRef<str>, V: AsRef<str>>(parameters: &[(N, V)]) -> Value {
     let members: Map<String, Value> =
         parameters.iter().map(|(name, value)| (name.as_ref().to_owned(), value.as_ref().into())).collect();
     Value::Object(members)
 }
 
-/// A message as it came: what is needed to tell whose it is, and nothing else of it.
+/// The parts of a received message that are needed to find out who sent it.
 ///
-/// It takes about as much memory as its bytes, whatever is in them.
+/// It takes about as much memory as the message has bytes, whatever they contain.
 #[derive(Debug)]
 pub struct UnverifiedMessage {
-    /// The name that the sender gives itself; empty where it gives none.
+    /// The name that the sender gives itself; empty if it gives none.
     pub ip: String,
-    /// The organization whose key is said to have signed.
+    /// The organization that the sender claims to belong to. `None` if it names none.
     pub id_org: Option<String>,
-    /// When the sender says it was made.
+    /// The message's `timestamp`, by the sender's clock.
     pub sent_at: Timestamp,
-    /// In base64.
+    /// The signature in base64.
     pub signature: String,
-    /// What must have been signed.
+    /// The bytes that the signature must cover.
     signed: Vec<u8>,
 }
 
 impl UnverifiedMessage {
-    /// Reads a message's text. No tree is built of it: nobody has proven yet who sent it.
+    /// Parses a message's text without building a tree, because its sender isn't proven yet.
     pub fn read(method: &str, path: &str, text: &[u8], limits: &Limits) -> Result<Self, InvalidMessage> {
         let wanted = ["timestamp", "signature", "ip", "id_org"];
         let CanonicalObject { text, members } = read_object(text, limits, "signature", wanted)?;
@@ -106,8 +106,8 @@ impl UnverifiedMessage {
         })
     }
 
-    /// Tells which of the keys signed it. Whether it is recent enough ([`is_fresh`]) and new is for the
-    /// caller to say.
+    /// Finds the key that signed the message. The caller must also check that the message is recent ([`is_fresh`])
+    /// and not a repetition.
     pub fn verify(&self, keys: &[NodeVerifyingKey]) -> Result<Verified, InvalidMessage> {
         let is_signer = |key: &NodeVerifyingKey| key.verifies(&self.signed, &self.signature);
         let key_index = keys.iter().position(is_signer).ok_or(InvalidMessage::Signature)?;
@@ -115,7 +115,7 @@ impl UnverifiedMessage {
     }
 }
 
-/// Reads a message's time: RFC 3339 text, or Unix milliseconds as a number or as text.
+/// Parses a timestamp: RFC 3339 text, or Unix milliseconds as a number or as text.
 fn read_time(value: &Value) -> Option<Timestamp> {
     match value {
         Value::Number(number) => Timestamp::from_millisecond(number.as_i64()?).ok(),
@@ -128,7 +128,7 @@ fn read_time(value: &Value) -> Option<Timestamp> {
     }
 }
 
-/// Whether a sender's time and ours differ little enough.
+/// Whether the sender's time is within [`CLOCK_TOLERANCE_SECONDS`] of `now`.
 pub fn is_fresh(sent_at: Timestamp, now: Timestamp) -> bool {
     sent_at.duration_since(now).abs() <= SignedDuration::from_secs(CLOCK_TOLERANCE_SECONDS)
 }

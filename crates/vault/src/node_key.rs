@@ -1,7 +1,7 @@
-//! The RSA keys that nodes sign their messages with.
+//! The RSA keys with which nodes sign their messages.
 //!
-//! `rsa` makes keys and reads PEM; the signatures themselves are `ring`'s, whose private key operation is constant
-//! in time.
+//! `rsa` generates keys and parses PEM. `ring` signs and verifies, because its private key operation takes constant
+//! time.
 
 use std::fmt;
 use std::path::Path;
@@ -23,10 +23,10 @@ use crate::{VaultError, private_file};
 
 const NEW_KEY_BITS: usize = 2048;
 const ACCEPTED_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
-/// No PEM text of an accepted key is longer.
+/// Longer than the PEM text of any accepted key.
 const MAX_PEM_BYTES: usize = 16 * 1024;
 
-/// The private key that a node signs its messages with.
+/// The private key with which a node signs its messages.
 pub struct NodeSigningKey {
     pair: RsaKeyPair,
     pkcs1_pem: Secret,
@@ -34,13 +34,14 @@ pub struct NodeSigningKey {
 }
 
 impl NodeSigningKey {
-    /// Makes a new key of 2048 bits. Takes some tenths of a second of computing: not for an async task.
+    /// Generates a key of 2048 bits. This takes some tenths of a second of CPU time, so don't call it in an async
+    /// task.
     pub fn generate() -> Result<Self, VaultError> {
         let key = RsaPrivateKey::new(&mut OsRng, NEW_KEY_BITS).map_err(|_| VaultError::Cryptography)?;
         Self::from_rsa(&key)
     }
 
-    /// Reads a private key: PKCS#1 ("RSA PRIVATE KEY") or PKCS#8 ("PRIVATE KEY") PEM.
+    /// Parses a private key: PKCS#1 ("RSA PRIVATE KEY") or PKCS#8 ("PRIVATE KEY") PEM.
     pub fn from_pem(pem: &Secret) -> Result<Self, VaultError> {
         let pem = pem.expose();
         if pem.len() > MAX_PEM_BYTES {
@@ -53,12 +54,12 @@ impl NodeSigningKey {
         Self::from_rsa(&key)
     }
 
-    /// Reads the key of a file, or makes a file with a new one. The file is readable by its owner only; one that
-    /// others can read is refused.
+    /// Reads the key from a file, or creates a file with a new key that only its owner can read. A file that other
+    /// users can read is refused.
     pub fn load_or_create(path: &Path) -> Result<Self, VaultError> {
         let parse = |text: &str| {
             let wrong =
-                VaultError::NotAKeyFile { path: path.to_owned(), reason: "it holds no RSA key as PEM" };
+                VaultError::NotAKeyFile { path: path.to_owned(), reason: "it contains no RSA key as PEM" };
             Self::from_pem(&Secret::new(text)).map_err(|_| wrong)
         };
         if let Some(text) = private_file::read(path)? {
@@ -68,21 +69,22 @@ impl NodeSigningKey {
         if private_file::create(path, made.pkcs1_pem.expose())? {
             return Ok(made);
         }
-        let missing = VaultError::NotAKeyFile { path: path.to_owned(), reason: "it vanished" };
+        let missing =
+            VaultError::NotAKeyFile { path: path.to_owned(), reason: "it was removed while it was read" };
         private_file::read(path)?.ok_or(missing).and_then(|text| parse(&text))
     }
 
-    /// The private key as PKCS#1 PEM, for the one time that it is handed out.
+    /// The private key as PKCS#1 PEM, to be handed out once.
     pub fn to_pkcs1_pem(&self) -> &Secret {
         &self.pkcs1_pem
     }
 
-    /// The public half.
+    /// The public key that verifies this key's signatures.
     pub fn verifying_key(&self) -> Result<NodeVerifyingKey, VaultError> {
         NodeVerifyingKey::from_rsa(&self.public)
     }
 
-    /// Signs: RSASSA-PKCS1-v1_5 with SHA-256, as base64.
+    /// Signs with RSASSA-PKCS1-v1_5 and SHA-256. Returns base64.
     pub fn sign(&self, bytes: &[u8]) -> Result<String, VaultError> {
         let mut signature = vec![0; self.pair.public().modulus_len()];
         self.pair
@@ -105,7 +107,7 @@ impl fmt::Debug for NodeSigningKey {
     }
 }
 
-/// The public key that a node's messages are verified with.
+/// The public key that verifies a node's messages.
 #[derive(Clone)]
 pub struct NodeVerifyingKey {
     pkcs1_der: Vec<u8>,
@@ -113,7 +115,7 @@ pub struct NodeVerifyingKey {
 }
 
 impl NodeVerifyingKey {
-    /// Reads a public key: SubjectPublicKeyInfo ("PUBLIC KEY") or PKCS#1 ("RSA PUBLIC KEY") PEM.
+    /// Parses a public key: SubjectPublicKeyInfo ("PUBLIC KEY") or PKCS#1 ("RSA PUBLIC KEY") PEM.
     pub fn from_pem(pem: &str) -> Result<Self, VaultError> {
         if pem.len() > MAX_PEM_BYTES {
             return Err(VaultError::NotAnRsaKey);
@@ -125,12 +127,12 @@ impl NodeVerifyingKey {
         Self::from_rsa(&key)
     }
 
-    /// The key as SubjectPublicKeyInfo PEM, as it is stored and shown.
+    /// The key as SubjectPublicKeyInfo PEM, the form in which it is stored and shown.
     pub fn to_pem(&self) -> &str {
         &self.spki_pem
     }
 
-    /// Whether `signature` (base64) is this key's signature of the bytes.
+    /// Whether `signature` (base64) is this key's signature of `bytes`.
     pub fn verifies(&self, bytes: &[u8], signature: &str) -> bool {
         let Ok(signature) = STANDARD.decode(signature) else { return false };
         UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &self.pkcs1_der).verify(bytes, &signature).is_ok()

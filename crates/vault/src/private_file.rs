@@ -1,4 +1,4 @@
-//! Files that only their owner may read, written whole or not at all.
+//! Key files that only their owner may read and that are written atomically.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -8,10 +8,10 @@ use zeroize::Zeroizing;
 
 use crate::VaultError;
 
-/// No file of keys is longer.
+/// The longest key file that is read.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// Reads a file of keys, refusing one that others may read. `None` where there is no such file.
+/// Reads a key file. `None` if it doesn't exist. A file that other users may read is refused.
 pub(crate) fn read(path: &Path) -> Result<Option<Zeroizing<String>>, VaultError> {
     let failed = |source| VaultError::File { action: "read", path: path.to_owned(), source };
     let file = match File::open(path) {
@@ -24,15 +24,15 @@ pub(crate) fn read(path: &Path) -> Result<Option<Zeroizing<String>>, VaultError>
     if metadata.len() > MAX_BYTES {
         return Err(VaultError::NotAKeyFile { path: path.to_owned(), reason: "it is too long" });
     }
-    // With the whole capacity from the start, no copy of a part is left behind by growing.
+    // With full capacity from the start, the string never reallocates, so no copy of a part stays in memory.
     let capacity = usize::try_from(metadata.len()).unwrap_or(0) + 1;
     let mut text = Zeroizing::new(String::with_capacity(capacity));
     file.take(MAX_BYTES).read_to_string(&mut text).map_err(failed)?;
     Ok(Some(text))
 }
 
-/// Creates a file of keys that doesn't exist yet. Whether it did: `false` means that somebody else was faster, and
-/// their file is left as it is.
+/// Creates a key file that doesn't exist yet. Returns `false` if another process created it first; that file stays
+/// unchanged.
 pub(crate) fn create(path: &Path, text: &str) -> Result<bool, VaultError> {
     let failed = |source| VaultError::File { action: "create", path: path.to_owned(), source };
     if let Some(directory) = directory_of(path) {
@@ -40,7 +40,7 @@ pub(crate) fn create(path: &Path, text: &str) -> Result<bool, VaultError> {
     }
     let temporary = write_temporary(path, text).map_err(failed)?;
     let linked = match fs::hard_link(&temporary, path) {
-        // Not every file system has hard links; there, the last of several racing processes wins.
+        // On file systems without hard links, the last of several racing processes wins.
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists && !path.exists() => {
             fs::rename(&temporary, path)
         }
@@ -54,7 +54,7 @@ pub(crate) fn create(path: &Path, text: &str) -> Result<bool, VaultError> {
     }
 }
 
-/// Replaces a file of keys: after a crash either the old text or the new one is there.
+/// Replaces a key file. After a crash, it has either the old text or the new one.
 pub(crate) fn replace(path: &Path, text: &str) -> Result<(), VaultError> {
     let failed = |source| VaultError::File { action: "write", path: path.to_owned(), source };
     let temporary = write_temporary(path, text).map_err(failed)?;
@@ -69,7 +69,7 @@ fn write_temporary(path: &Path, text: &str) -> io::Result<PathBuf> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));
     let temporary = path.with_file_name(name);
-    // What a crashed process of the same number may have left.
+    // A crashed process with the same id may have left it.
     _ = fs::remove_file(&temporary);
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -88,7 +88,7 @@ fn directory_of(path: &Path) -> Option<&Path> {
     path.parent().filter(|directory| !directory.as_os_str().is_empty())
 }
 
-/// A new name in a directory outlives a power failure only once the directory is written.
+/// A new file name survives a power failure only after its directory is synced.
 fn sync_directory(path: &Path) -> io::Result<()> {
     if cfg!(unix) {
         File::open(directory_of(path).unwrap_or(Path::new(".")))?.sync_all()?;
@@ -108,7 +108,7 @@ fn refuse_if_readable_by_others(path: &Path, metadata: &fs::Metadata) -> Result<
 }
 
 #[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "the same shape as where there are modes")]
+#[expect(clippy::unnecessary_wraps, reason = "the same signature as on Unix")]
 fn refuse_if_readable_by_others(_path: &Path, _metadata: &fs::Metadata) -> Result<(), VaultError> {
     Ok(())
 }
@@ -128,7 +128,7 @@ mod tests {
         replace(&path, "third").unwrap();
         assert_eq!(read(&path).unwrap().unwrap().as_str(), "third");
         let left: Vec<_> = fs::read_dir(path.parent().unwrap()).unwrap().collect();
-        assert_eq!(left.len(), 1, "temporary files are taken away");
+        assert_eq!(left.len(), 1, "temporary files are removed");
     }
 
     #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! Public keys that secrets are sealed to.
+//! Public keys to which secrets are sealed.
 
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
@@ -30,8 +30,7 @@ impl fmt::Debug for Recipient {
     }
 }
 
-/// Names a set of recipients: the same for the same keys in any order and however often repeated. 32 hexadecimal
-/// digits.
+/// Identifies a set of recipients, regardless of their order and of repetitions: 32 hexadecimal digits.
 pub fn fingerprint(recipients: &[Recipient]) -> String {
     let mut texts: Vec<String> = recipients.iter().map(ToString::to_string).collect();
     texts.sort_unstable();

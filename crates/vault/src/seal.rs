@@ -1,7 +1,7 @@
-//! Sealing and opening provider secrets.
+//! Sealing and opening secrets.
 //!
-//! age has no associated data, so what a secret belongs to is part of the sealed text and compared when it is
-//! opened: a sealed secret that is moved to another record doesn't open there.
+//! age has no associated data. The sealed text therefore contains the record that the secret belongs to, and
+//! opening compares it: a sealed secret that was moved to another record doesn't open there.
 
 use std::io::{Read as _, Write as _};
 
@@ -15,14 +15,14 @@ use zeroize::Zeroizing;
 use crate::recipient::Recipient;
 use crate::{Identities, VaultError};
 
-/// The version of the plaintext's shape.
+/// The version of the plaintext format.
 const VERSION: u64 = 1;
-/// No plaintext is longer: the longest secret, every character of it escaped, and its context.
+/// The longest plaintext: the longest secret with every character escaped, and its context.
 const MAX_PLAIN_BYTES: usize = 256 * 1024;
-/// No sealed text is longer.
+/// The longest sealed text.
 const MAX_SEALED_BYTES: usize = 2 * MAX_PLAIN_BYTES;
 
-/// What a secret belongs to.
+/// The organization, record and field that a secret belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretContext {
     org_id: OrgId,
@@ -36,7 +36,7 @@ impl SecretContext {
         Self { org_id, record: format!("bucket:{bucket_id}"), field: "secret" }
     }
 
-    /// The secret of whichever record it is.
+    /// The secret of any kind of record.
     pub fn of(org_id: OrgId, owner: SecretOwner) -> Self {
         match owner {
             SecretOwner::Bucket(id) => Self::of_bucket(org_id, id),
@@ -74,7 +74,7 @@ struct OpenedPlain {
     secret: Secret,
 }
 
-/// Seals a secret so that each of the recipients can open it, bound to what it belongs to.
+/// Seals a secret so that each recipient can open it, and only for this context.
 pub fn seal(
     secret: &Secret,
     context: &SecretContext,
@@ -87,7 +87,7 @@ pub fn seal(
         field: context.field,
         secret: secret.expose(),
     };
-    // An escaped character takes six bytes at most: the buffer never grows, so no copy is left in memory.
+    // An escaped character takes at most six bytes. The buffer never reallocates, so no copy stays in memory.
     let mut text = Zeroizing::new(Vec::with_capacity(256 + context.record.len() + 6 * secret.expose().len()));
     serde_json::to_writer(&mut *text, &plain).map_err(|_| VaultError::Cryptography)?;
 
@@ -108,7 +108,7 @@ pub fn seal(
     String::from_utf8(sealed).map(SealedSecret::from_text).map_err(|_| VaultError::Cryptography)
 }
 
-/// Opens a sealed secret with whichever of the identities fits, and checks that it belongs where it was found.
+/// Opens a sealed secret with the identity that fits, and checks that it was sealed for this context.
 pub fn open(
     sealed: &SealedSecret,
     context: &SecretContext,

@@ -1,4 +1,4 @@
-//! The worked examples of `docs/vault.md` and `docs/nodes.md` are true to the byte.
+//! The worked examples in `docs/vault.md` and `docs/nodes.md` are correct to the byte.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -25,7 +25,7 @@ fn signing_key() -> NodeSigningKey {
     NodeSigningKey::from_pem(&Secret::new(read("tests/example/node.pem"))).unwrap()
 }
 
-/// A message as the control plane reads it.
+/// Parses a message as the control plane does.
 fn received(method: &str, path: &str, message: &Value) -> UnverifiedMessage {
     let limits = Limits { bytes: 4_096, values: 100, members: 20, depth: 8 };
     UnverifiedMessage::read(method, path, message.to_string().as_bytes(), &limits).unwrap()
@@ -44,7 +44,7 @@ fn the_sealed_example_opens_with_the_example_key() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("vault.key");
     drop(Identities::load_or_create(&path).unwrap());
-    // Written into the file that exists, so that it stays readable by its owner only.
+    // Overwrites the existing file, so that its permissions stay owner-only.
     fs::write(&path, keys).unwrap();
     let identities = Identities::load_or_create(&path).unwrap();
 

@@ -1,4 +1,4 @@
-//! Sealed secrets open with a tool that knows nothing of this project: `pyrage`, the Python binding of age.
+//! Sealed secrets open with a tool that is independent of this project: `pyrage`, the Python binding of age.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -8,8 +8,8 @@ use std::process::Command;
 use bucketry_model::secret::Secret;
 use bucketry_vault::{Identities, SecretContext, seal};
 
-/// Opens the sealed file that is its second argument with each key of the identity file that is its first, and prints
-/// what the first fitting one opens.
+/// Arguments: an identity file and a sealed file. Opens the sealed file with the keys of the identity file and
+/// prints the plaintext.
 const SCRIPT: &str = r##"
 import pathlib, sys, pyrage
 lines = pathlib.Path(sys.argv[1]).read_text().splitlines()
@@ -20,7 +20,7 @@ sys.stdout.buffer.write(pyrage.decrypt(pathlib.Path(sys.argv[2]).read_bytes(), k
 #[test]
 fn a_disaster_recovery_needs_the_key_file_and_an_age_tool_only() {
     let python = std::env::var_os("BUCKETRY_TEST_PYTHON").expect(
-        "BUCKETRY_TEST_PYTHON must name a Python with the package `pyrage`: run the tests by `cargo xtask test`",
+        "BUCKETRY_TEST_PYTHON must name a Python with the package `pyrage`: run the tests with `cargo xtask test`",
     );
     let directory = tempfile::tempdir().unwrap();
     let (keys, file) = (directory.path().join("vault.key"), directory.path().join("sealed.age"));
