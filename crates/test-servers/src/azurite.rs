@@ -9,20 +9,20 @@ use tempfile::TempDir;
 use crate::process::Supervised;
 use crate::{Error, Result, loopback, ports};
 
-/// It is a Node.js program, and its start reads hundreds of files.
+/// Azurite is a Node.js program that reads hundreds of files when it starts.
 const READY_WITHIN: Duration = Duration::from_mins(1);
 
-/// How many ports are tried before a start counts as failed.
+/// How many ports are tried before starting fails.
 const ATTEMPTS: usize = 3;
 
-/// The account that it always has.
+/// Azurite's built-in account.
 pub const ACCOUNT: &str = "devstoreaccount1";
 
-/// The key of [`ACCOUNT`], which its documentation tells everybody.
+/// The key of [`ACCOUNT`]. It is public: Azurite's documentation lists it.
 pub const KEY: &str =
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 
-/// A server of one's own: data in memory, port and process.
+/// A running server with its own port and process, and data in memory. Dropping it stops the process.
 #[derive(Debug)]
 pub struct Azurite {
     port: u16,
@@ -31,11 +31,11 @@ pub struct Azurite {
 }
 
 impl Azurite {
-    /// Starts `program` (the `azurite-blob` script) on a free port without any container; returns when it takes
+    /// Starts `program` (the `azurite-blob` script) on a free port without containers. Returns when it accepts
     /// requests, after two to five seconds.
     ///
     /// # Errors
-    /// When it can't be run, ends by itself, or isn't ready within a minute, each time with several ports.
+    /// The program can't be run; or it exits or isn't ready within a minute, on each of several ports.
     pub fn start(program: &Path) -> Result<Self> {
         let mut attempt = 1;
         loop {
@@ -59,7 +59,8 @@ impl Azurite {
         let mut process = Supervised::start(command, dir.path(), &[])?;
         process.wait_ready("Azurite taking requests", READY_WITHIN, || {
             let answer = loopback::request("GET", port, "/", &[], "").map_err(|error| error.to_string())?;
-            // Whoever asks without a name is refused, by the service and not by somebody else at this port.
+            // An error document in response to an anonymous request shows that Azurite has this port, not another
+            // program.
             if answer.body.contains("<Error>") {
                 Ok(())
             } else {
@@ -69,7 +70,7 @@ impl Azurite {
         Ok(Self { port, _process: process, _room: dir })
     }
 
-    /// Where requests go, without the account.
+    /// The base URL without the account, such as `http://127.0.0.1:20000`.
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }

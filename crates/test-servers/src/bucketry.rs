@@ -13,7 +13,7 @@ use crate::{Error, Result};
 
 const READY_WITHIN: Duration = Duration::from_mins(1);
 
-/// SIGTERM finishes what is in flight within 30 seconds; the rest is for a busy machine.
+/// After SIGTERM, the server finishes requests in flight within 30 seconds. The rest allows for a busy machine.
 const TERMINATES_WITHIN: Duration = Duration::from_secs(45);
 
 /// The first owner's e-mail address, unless [`Options::env`] says otherwise.
@@ -22,7 +22,7 @@ pub const OWNER_EMAIL: &str = "owner@example.com";
 /// The first owner's password, unless [`Options::env`] says otherwise.
 pub const OWNER_PASSWORD: &str = "Correct-Horse-1";
 
-/// How to run `bucketry serve`.
+/// Options of `bucketry serve`.
 #[derive(Debug, Clone)]
 pub struct Options {
     program: PathBuf,
@@ -32,8 +32,8 @@ pub struct Options {
 }
 
 impl Options {
-    /// The test deployment: an own temporary data directory, free ports, a known owner, private and loopback
-    /// endpoints allowed, no rate limits.
+    /// The options of a test deployment: a temporary data directory, free ports, a known owner, private and
+    /// loopback endpoints allowed, no rate limits.
     pub fn new(program: &Path) -> Self {
         Self { program: program.to_owned(), data_dir: None, env: Vec::new(), args: Vec::new() }
             .env("BUCKETRY_ADMIN_EMAIL", OWNER_EMAIL)
@@ -43,8 +43,8 @@ impl Options {
             .env("BUCKETRY_GATEWAY_LISTEN", "127.0.0.1:0")
     }
 
-    /// Sets an environment variable; the last value of a name counts. The caller's own `BUCKETRY_…` variables are
-    /// never passed on.
+    /// Sets an environment variable, replacing an earlier value. `BUCKETRY_…` variables of this process are never
+    /// passed on.
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.retain(|(known, _)| known != name);
@@ -52,21 +52,21 @@ impl Options {
         self
     }
 
-    /// Leaves an environment variable out, so that the binary's default counts.
+    /// Removes an environment variable, so that the binary's default applies.
     #[must_use]
     pub fn without_env(mut self, name: &str) -> Self {
         self.env.retain(|(known, _)| known != name);
         self
     }
 
-    /// Adds an argument to `bucketry serve`.
+    /// Appends an argument to `bucketry serve`.
     #[must_use]
     pub fn arg(mut self, arg: impl Into<OsString>) -> Self {
         self.args.push(arg.into());
         self
     }
 
-    /// Uses `directory` for the data instead of a temporary one; it is not removed afterwards.
+    /// Uses `directory` as the data directory. It is not removed afterwards.
     #[must_use]
     pub fn data_dir(mut self, directory: &Path) -> Self {
         self.data_dir = Some(directory.to_owned());
@@ -74,7 +74,8 @@ impl Options {
     }
 }
 
-/// A server with its data directory. Dropping it kills it; the data directory goes too if it was temporary.
+/// A server with its data directory. Dropping it kills the process and removes the data directory if it is
+/// temporary.
 #[derive(Debug)]
 pub struct Bucketry {
     options: Options,
@@ -85,10 +86,11 @@ pub struct Bucketry {
 }
 
 impl Bucketry {
-    /// Starts the server and returns when it says that it is ready.
+    /// Starts the server. Returns when it has written its ready file.
     ///
     /// # Errors
-    /// When it can't be run, ends instead of getting ready (the error carries its last lines), or takes over a minute.
+    /// The program can't be run, exits before it is ready (the error contains its last lines), or isn't ready within
+    /// a minute.
     pub fn start(options: Options) -> Result<Self> {
         let dir = tempfile::Builder::new().prefix("bucketry-serve-").tempdir()?;
         let mut server = Self { options, dir, process: None, api: String::new(), gateway: None };
@@ -96,61 +98,61 @@ impl Bucketry {
         Ok(server)
     }
 
-    /// Where the API listens, as `http://127.0.0.1:PORT`, without a slash at the end. Another port after a restart.
+    /// The URL of the API, `http://127.0.0.1:PORT` without a trailing slash. The port changes with each start.
     pub fn api(&self) -> &str {
         &self.api
     }
 
-    /// The port of the API.
+    /// The port of the API; 0 if the URL has none.
     pub fn api_port(&self) -> u16 {
         port_of(&self.api).unwrap_or_default()
     }
 
-    /// Where S3 requests are taken, if this server has a gateway.
+    /// The URL of the gateway. `None` if this server has no gateway.
     pub fn gateway(&self) -> Option<&str> {
         self.gateway.as_deref()
     }
 
-    /// The data directory.
+    /// The data directory, which stays the same after a restart.
     pub fn data_dir(&self) -> PathBuf {
         self.options.data_dir.clone().unwrap_or_else(|| self.dir.path().join("data"))
     }
 
-    /// The address of the PostgreSQL database that its registry is in; none for the embedded one.
+    /// The URL of the registry's PostgreSQL database. `None` if the database is embedded.
     pub fn database(&self) -> Option<&str> {
         self.options.env.iter().find(|(name, _)| name == "BUCKETRY_DATABASE_URL").map(|(_, url)| url.as_str())
     }
 
-    /// Everything printed so far, by all runs on this data directory.
+    /// Everything that this server has printed so far, in all its runs.
     pub fn log(&self) -> String {
         process::log_in(self.dir.path())
     }
 
-    /// The process id while it runs.
+    /// The process id. `None` while the server is stopped.
     pub fn process_id(&self) -> Option<u32> {
         self.process.as_ref().map(Supervised::id)
     }
 
-    /// Kills it without warning (SIGKILL), as a crash of the machine would.
+    /// Kills the process with SIGKILL, as a crash would.
     ///
     /// # Errors
-    /// When the operating system refuses.
+    /// The operating system refuses.
     pub fn kill_hard(&mut self) -> Result<()> {
         self.process.take().map_or(Ok(()), |mut process| process.kill())
     }
 
-    /// Asks it to end (SIGTERM) and waits for its exit status; `None` if it didn't run.
+    /// Sends SIGTERM and waits for the exit status. `None` if the server wasn't running.
     ///
     /// # Errors
-    /// [`Error::TimedOut`] when it takes longer than the promised 30 seconds and some; it is killed then.
+    /// [`Error::TimedOut`] if it takes longer than 45 seconds. The process is then killed.
     pub fn terminate(&mut self) -> Result<Option<ExitStatus>> {
         self.process.take().map(|mut process| process.terminate(TERMINATES_WITHIN)).transpose()
     }
 
-    /// Starts it again on the same data directory, killing it first if it still runs.
+    /// Starts the server again on the same data directory, and kills it first if it still runs.
     ///
     /// # Errors
-    /// As [`Bucketry::start`].
+    /// See [`Bucketry::start`].
     pub fn start_again(&mut self) -> Result<()> {
         self.kill_hard()?;
         let ready_file = self.dir.path().join("ready.json");
@@ -161,7 +163,7 @@ impl Bucketry {
         let mut process = Supervised::start(self.command(&ready_file), self.dir.path(), &[])?;
         let ready = process.wait_ready("the server writing its ready file", READY_WITHIN, || {
             let text = std::fs::read_to_string(&ready_file).map_err(|error| error.to_string())?;
-            // It may be half written at this moment.
+            // The file may be half written at this moment.
             serde_json::from_str::<Value>(&text).map_err(|error| format!("{error} in {text:?}"))
         })?;
         let address =

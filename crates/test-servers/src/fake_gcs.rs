@@ -1,4 +1,4 @@
-//! fake-gcs-server: a Cloud Storage server with its JSON API and parts of the XML API. It checks no credentials.
+//! fake-gcs-server: a Cloud Storage server with the JSON API and parts of the XML API. It checks no credentials.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,10 +11,10 @@ use crate::{Error, Result, loopback, ports};
 
 const READY_WITHIN: Duration = Duration::from_mins(1);
 
-/// How many ports are tried before a start counts as failed.
+/// How many ports are tried before starting fails.
 const ATTEMPTS: usize = 3;
 
-/// A server of one's own: data in memory, port and process.
+/// A running server with its own port and process, and data in memory. Dropping it stops the process.
 #[derive(Debug)]
 pub struct FakeGcs {
     port: u16,
@@ -23,10 +23,11 @@ pub struct FakeGcs {
 }
 
 impl FakeGcs {
-    /// Starts `program` on a free port without any bucket; returns when it takes requests, which is almost at once.
+    /// Starts `program` on a free port without buckets. Returns when it accepts requests, which is almost
+    /// immediately.
     ///
     /// # Errors
-    /// When it can't be run, ends by itself, or isn't ready within a minute, each time with several ports.
+    /// The program can't be run; or it exits or isn't ready within a minute, on each of several ports.
     pub fn start(program: &Path) -> Result<Self> {
         let mut attempt = 1;
         loop {
@@ -47,7 +48,7 @@ impl FakeGcs {
         command
             .args(["-backend", "memory", "-scheme", "http", "-host", "127.0.0.1"])
             .args(["-port", &port.to_string(), "-log-level", "error"])
-            // What it calls itself in its answers, and the host of the XML API.
+            // The host in its responses, and the host of the XML API.
             .args(["-public-host", &host, "-external-url", &format!("http://{host}")])
             .current_dir(dir.path());
         let mut process = Supervised::start(command, dir.path(), &[])?;
@@ -61,7 +62,7 @@ impl FakeGcs {
         Ok(Self { port, _process: process, _room: dir })
     }
 
-    /// Where requests of both APIs go.
+    /// The base URL of both APIs, such as `http://127.0.0.1:20000`.
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }

@@ -1,5 +1,5 @@
-//! Clients that have proven nothing and want as much memory of the server as they can get. What they do is what a
-//! stranger can do to a server that anybody reaches.
+//! Unauthenticated clients that try to make the server use as much memory as possible, as any stranger could on a
+//! public network.
 
 use std::fs;
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -10,16 +10,16 @@ use std::time::{Duration, Instant};
 
 use crate::{Error, Result};
 
-/// How many clients there are at once.
+/// How many clients attack at the same time.
 pub const CONNECTIONS: usize = 64;
-/// The largest message that any version of the server has read of a node.
+/// The largest node message that any version of the server has read.
 const LARGEST: usize = 4 << 20;
-/// How long those hold on who hold something back.
+/// How long clients stay connected that withhold the end of their request or don't read.
 const HOLD: Duration = Duration::from_secs(3);
-/// How long an answer is waited for.
+/// How long a client reads its response.
 const ANSWER_WITHIN: Duration = Duration::from_secs(40);
 
-/// Which listener a client goes to.
+/// Which listener a client attacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum At {
     Api,
@@ -29,16 +29,16 @@ enum At {
 /// One kind of hostile client.
 #[derive(Debug, Clone)]
 pub struct Hostile {
-    /// What it does.
+    /// What the client does. Results of benchmarks are recorded under this name.
     pub name: &'static str,
     at: At,
     bytes: Arc<Vec<u8>>,
-    /// Whether it says nothing more and waits, or reads its answer at once.
+    /// Whether the client waits silently after sending `bytes`, instead of reading the response.
     holds: bool,
 }
 
 impl Hostile {
-    /// All kinds.
+    /// All kinds of hostile clients.
     pub fn all() -> Vec<Self> {
         let tree = object_of(LARGEST, "{\"\":0},");
         let at_api = |name, bytes, holds| Self { name, at: At::Api, bytes: Arc::new(bytes), holds };
@@ -99,10 +99,10 @@ impl Hostile {
         ]
     }
 
-    /// Lets [`CONNECTIONS`] clients of this kind loose on a server and tells by how many bytes its process grew, at the
-    /// most. `api` and `gateway` are its base URLs.
+    /// Attacks a server with [`CONNECTIONS`] clients of this kind. Returns by how many bytes the resident memory of
+    /// its process grew at the peak. `api` and `gateway` are base URLs.
     ///
-    /// Blocks until all of them have gone.
+    /// Blocks until all clients have disconnected.
     pub fn growth(&self, process: u32, api: &str, gateway: &str) -> Result<u64> {
         let url = match self.at {
             At::Api => api,
@@ -110,7 +110,7 @@ impl Hostile {
         };
         let address = url.strip_prefix("http://").unwrap_or(url).to_owned();
         let before = Memory::of(process)?.resident;
-        // proc(5): 5 resets the peak to the present.
+        // proc(5): writing 5 resets the peak to the current size.
         fs::write(format!("/proc/{process}/clear_refs"), "5")
             .map_err(|error| failed("clear_refs", &error))?;
         let together = Arc::new(Barrier::new(CONNECTIONS));
@@ -134,18 +134,18 @@ impl Hostile {
             .set_write_timeout(Some(HOLD))
             .and_then(|()| connection.set_read_timeout(Some(Duration::from_millis(200))));
         set.map_err(|error| failed("a socket", &error))?;
-        // The server may have had enough of it.
+        // The server may have closed the connection already.
         let _ = connection.write_all(&self.bytes);
         together.wait();
         if self.holds {
             #[expect(
                 clippy::disallowed_methods,
-                reason = "holding still is the attack, and the thread is its own"
+                reason = "staying idle is the attack, and the thread serves nothing else"
             )]
             thread::sleep(HOLD);
             return Ok(());
         }
-        // Answers are read and forgotten.
+        // The response itself doesn't matter.
         let deadline = Instant::now() + ANSWER_WITHIN;
         let mut buffer = vec![0; 64 << 10];
         while Instant::now() < deadline {
@@ -158,7 +158,7 @@ impl Hostile {
     }
 }
 
-/// What a process holds, in bytes.
+/// The resident memory of a process in bytes, now and at its peak.
 struct Memory {
     resident: u64,
     peak: u64,
@@ -173,7 +173,7 @@ impl Memory {
             Some(1024 * line.trim().trim_end_matches(" kB").parse::<u64>().ok()?)
         };
         let both = bytes("VmRSS:").zip(bytes("VmHWM:"));
-        let (resident, peak) = both.ok_or_else(|| failed(&path, &"it has no VmRSS and VmHWM"))?;
+        let (resident, peak) = both.ok_or_else(|| failed(&path, &"VmRSS or VmHWM is missing"))?;
         Ok(Self { resident, peak })
     }
 }
@@ -186,7 +186,7 @@ fn text(bytes: Vec<u8>) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// A node's message of so many bytes, filled up with an array of these items.
+/// A node message of about `length` bytes, filled with an array of `item`, which includes its comma.
 fn object_of(length: usize, item: &str) -> Vec<u8> {
     let mut body =
         format!("{{\"ip\":\"node-1\",\"timestamp\":{},\"signature\":\"AAAA\",\"a\":[", now_ms()).into_bytes();
@@ -196,7 +196,7 @@ fn object_of(length: usize, item: &str) -> Vec<u8> {
     body
 }
 
-/// A node's message of so many bytes, of members.
+/// A node message of about `length` bytes, filled with members.
 fn members(length: usize) -> Vec<u8> {
     let mut body = b"{".to_vec();
     let mut number = 0;
@@ -229,13 +229,13 @@ fn many_parameters() -> Vec<u8> {
     .into_bytes()
 }
 
-/// Many requests on one connection, each with a large head and a body that doesn't end (RFC 9113, RFC 7541).
+/// Many requests on one HTTP/2 connection, each with a large head and an unfinished body (RFC 9113, RFC 7541).
 fn http2() -> Vec<u8> {
     let frame = |kind: u8, flags: u8, stream: u32, payload: &[u8]| {
         let length = u32::try_from(payload.len()).unwrap_or(0).to_be_bytes();
         [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
     };
-    // A text of HPACK, not compressed.
+    // An HPACK string literal without Huffman coding.
     let literal = |text: &[u8]| {
         let mut out = Vec::new();
         if text.len() < 127 {

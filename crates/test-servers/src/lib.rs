@@ -1,9 +1,9 @@
-//! Real programs for tests: started on free loopback ports, waited for until they answer, and ended whatever happens
-//! to the test that started them.
+//! Starts real programs for tests on free loopback ports, waits until they respond, and stops them whatever happens
+//! to the test.
 //!
-//! `cargo xtask test` starts a shared storage server with it and the journeys in `e2e/` start their own, so the
-//! command lines stand in one place. Blocking on purpose, and built on the standard library: it has to compile in
-//! seconds, before anything else of the workspace.
+//! `cargo xtask test` uses it for the shared servers, and the end-to-end tests in `e2e/` for their own, so each
+//! command line is in one place. The crate is blocking and needs little beyond the standard library, because
+//! `xtask` must compile in seconds, before the rest of the workspace.
 
 pub mod azurite;
 pub mod bucketry;
@@ -20,44 +20,44 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Why a program could not be started, reached or ended.
+/// Why a program could not be started, reached or stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The executable could not be run at all: it is missing or not executable.
+    /// The program can't be run: it is missing or not executable.
     #[error("can't run {}: {source}", program.display())]
     Spawn {
-        /// What was to be run.
+        /// The path of the program.
         program: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The program ended by itself while it was expected to run; its last lines tell why.
+    /// The program exited although it was expected to run. Its last lines say why.
     #[error("{name} ended with {status} instead of getting ready; its last lines:\n{log}")]
     Ended {
-        /// The program's name.
+        /// The file name of the program.
         name: String,
-        /// Its exit status as text.
+        /// The exit status as text.
         status: String,
-        /// The end of what it printed.
+        /// The last lines of its output.
         log: String,
     },
-    /// Something did not become true in time.
+    /// A condition didn't become true in time.
     #[error("{what} did not happen within {} s; last seen: {last}", within.as_secs())]
     TimedOut {
-        /// What was waited for.
+        /// What was expected; completes "… did not happen".
         what: String,
-        /// How long.
+        /// How long it was awaited.
         within: Duration,
-        /// What the last look at it showed.
+        /// What was seen last instead.
         last: String,
     },
-    /// A program answered, but not what its protocol says.
+    /// A program responded, but not as its protocol requires.
     #[error("unexpected answer: {0}")]
     UnexpectedAnswer(String),
-    /// Reading, writing or signalling failed.
+    /// Reading, writing or sending a signal failed.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
-/// The result of starting, asking or ending a program.
+/// The result of starting, calling or stopping a program.
 pub type Result<T> = std::result::Result<T, Error>;

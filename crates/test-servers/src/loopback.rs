@@ -1,25 +1,25 @@
-//! One HTTP/1.1 request to a server on this machine, enough to see whether it is ready and to log in.
+//! A minimal HTTP client for servers on the loopback address: enough to see whether they are ready and to log in.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// How long a server may stall: longer than the slowest of its operations.
+/// How long a server may stall. Longer than its slowest operation.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// An answer: its status and whole body as text.
+/// A response with its whole body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// The status code.
+    /// The status code, such as 200.
     pub status: u16,
-    /// The body, decoded as UTF-8 with replacement.
+    /// The body as text. Invalid UTF-8 is replaced.
     pub body: String,
 }
 
-/// Sends `method path` with these headers and this body to the loopback port `port` and reads the answer to its end.
+/// Sends a request to a port of `127.0.0.1` and reads the whole response.
 ///
 /// # Errors
-/// When nothing listens, the connection breaks, the server stalls for half a minute, or the answer is not HTTP.
+/// Nothing listens, the connection breaks, the server stalls for 30 seconds, or the response is not HTTP.
 pub fn request(
     method: &str,
     port: u16,
@@ -33,12 +33,12 @@ pub fn request(
     stream.set_write_timeout(Some(PATIENCE))?;
     let headers: String =
         headers.iter().map(|(name, value)| name.to_string() + ": " + value + "\r\n").collect();
-    // HTTP/1.0: the server ends the body by closing, and sends no chunks.
+    // In HTTP/1.0, the server ends the body by closing the connection and doesn't send chunks.
     let head = format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Length: {}\r\n", body.len());
     stream.write_all(format!("{head}{headers}\r\n{body}").as_bytes())?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
-    parse(&bytes).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP"))
+    parse(&bytes).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the response is not HTTP"))
 }
 
 fn parse(bytes: &[u8]) -> Option<Answer> {

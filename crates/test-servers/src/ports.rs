@@ -1,23 +1,23 @@
 //! Free loopback ports for servers that can't choose one themselves.
 //!
-//! A port found free may be taken before the server binds it. To make that rare, ports are drawn from below the range
-//! that the operating system hands to outgoing connections; callers still try again with others when a start fails.
+//! A free port may be taken before the server binds it. To make that rare, ports are chosen below the range that
+//! the operating system uses for outgoing connections. Callers still retry with other ports when starting fails.
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Below Linux's default range of ephemeral ports (32768 and up), with room for [`PEER_OFFSET`].
+/// The range stays below Linux's ephemeral ports (32768 and up) even after adding [`PEER_OFFSET`].
 const LOWEST: u16 = 10_240;
 const HIGHEST: u16 = 22_700;
 
-/// How far above a server's port its companion port lies: the rule of SeaweedFS for its gRPC ports.
+/// The distance from a server's port to its companion port. SeaweedFS uses this rule for its gRPC ports.
 pub const PEER_OFFSET: u16 = 10_000;
 
-/// `N` different ports that are free now, each with a free companion [`PEER_OFFSET`] above it.
+/// Finds `N` different free ports, each with a free companion port [`PEER_OFFSET`] above it.
 ///
 /// # Errors
-/// When no set was found after many draws: the machine is out of ports.
+/// No free ports were found in 2,000 attempts.
 pub fn free<const N: usize>() -> io::Result<[u16; N]> {
     let mut draw = Draw::seeded();
     let mut held: Vec<TcpListener> = Vec::with_capacity(N * 2);
@@ -42,7 +42,7 @@ fn bind(port: u16) -> io::Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port))
 }
 
-/// A small xorshift generator: tests that start together must not walk the ports in the same order.
+/// A small xorshift generator, so that tests that start together try ports in different orders.
 struct Draw(u64);
 
 impl Draw {

@@ -1,4 +1,4 @@
-//! PostgreSQL: a real server, with databases for whoever asks.
+//! PostgreSQL: a real server, in which each test creates its own databases.
 
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
@@ -12,16 +12,17 @@ use crate::{Error, Result, ports};
 
 const READY_WITHIN: Duration = Duration::from_mins(1);
 
-/// How many ports are tried before a start counts as failed.
+/// How many ports are tried before starting fails.
 const ATTEMPTS: usize = 3;
 
-/// The user that the server runs as where the tests run as root, whom it refuses: `nobody`.
+/// The user id of `nobody`. The server runs as this user if the tests run as root, because it refuses to run as
+/// root.
 const UNPRIVILEGED: u32 = 65_534;
 
-/// The user of all databases. Whoever reaches the server may be it, with any password or none.
+/// The superuser of the server. Every client may log in as this user, with any password or none.
 pub const USER: &str = "postgres";
 
-/// How a server is set up, where it is not as the tests share it.
+/// Settings of a server that differ from those of the shared one.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     place: Option<PathBuf>,
@@ -29,14 +30,14 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Keeps the data in a temporary directory within this one.
+    /// Stores the data in a temporary directory within this one.
     #[must_use]
     pub fn in_directory(mut self, directory: &Path) -> Self {
         self.place = Some(directory.to_owned());
         self
     }
 
-    /// Sets one of PostgreSQL's own parameters; the last value of a name counts.
+    /// Sets a PostgreSQL parameter. If a name repeats, the last value counts.
     #[must_use]
     pub fn parameter(mut self, name: &str, value: &str) -> Self {
         self.parameters.push((name.to_owned(), value.to_owned()));
@@ -44,7 +45,8 @@ impl Settings {
     }
 }
 
-/// A server of one's own: data, port and process. It can be stopped and started again where it was.
+/// A running server with its own data, port and process. It can be stopped and started again with the same data and
+/// port.
 #[derive(Debug)]
 pub struct Postgres {
     programs: PathBuf,
@@ -55,27 +57,27 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Starts a server from the folder of PostgreSQL's programs (`postgres`, `initdb`, `createdb`) on a free port, with
-    /// empty data; returns when it takes connections, after about two seconds. It doesn't wait for the disk: a power
-    /// failure would cost the data, a killed process doesn't.
+    /// Starts an empty server on a free port. `programs` is the folder of `postgres`, `initdb` and `createdb`.
+    /// Returns when the server accepts connections, after about two seconds. It doesn't sync to disk: data survives
+    /// a killed process, but not a power failure.
     ///
     /// # Errors
-    /// When it can't be run, ends by itself, or isn't ready within a minute, each time with several ports.
+    /// The program can't be run; or it exits or isn't ready within a minute, on each of several ports.
     pub fn start(programs: &Path) -> Result<Self> {
         Self::start_with(programs, Settings::default())
     }
 
-    /// As [`Postgres::start`], set up in another way.
+    /// Like [`Postgres::start`], with other settings.
     ///
     /// # Errors
-    /// As [`Postgres::start`].
+    /// See [`Postgres::start`].
     pub fn start_with(programs: &Path, settings: Settings) -> Result<Self> {
         let place = settings.place.unwrap_or_else(std::env::temp_dir);
         let dir = tempfile::Builder::new().prefix("bucketry-postgres-").tempdir_in(place)?;
         let data = dir.path().join("data");
         std::fs::create_dir(&data)?;
         if is_root(&data)? {
-            // It must get to its data, and its parents are this user's.
+            // The unprivileged user must be able to reach its data.
             std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755))?;
             chown(&data, Some(UNPRIVILEGED), Some(UNPRIVILEGED))?;
         }
@@ -106,32 +108,32 @@ impl Postgres {
         }
     }
 
-    /// Where it listens, without a database: `postgres://postgres@127.0.0.1:PORT`.
+    /// The URL of the server without a database: `postgres://postgres@127.0.0.1:PORT`.
     pub fn address(&self) -> String {
         format!("postgres://{USER}@127.0.0.1:{}", self.port)
     }
 
-    /// Where it keeps its data.
+    /// The data directory of the server.
     pub fn data(&self) -> PathBuf {
         self.dir.path().join("data")
     }
 
-    /// Makes an empty database and tells its address.
+    /// Creates an empty database and returns its URL.
     ///
     /// # Errors
-    /// When the server doesn't run, or there is one of that name.
+    /// The server doesn't run, or a database with this name exists.
     pub fn create_database(&self, name: &str) -> Result<String> {
         create_database(&self.programs, &self.address(), name)
     }
 
-    /// Stops the server at once: transactions under way are undone, connections are cut and refused from now on. Nothing
-    /// happens to one that is stopped.
+    /// Stops the server immediately: it rolls back open transactions and closes all connections. Does nothing if
+    /// the server is stopped.
     ///
     /// # Errors
-    /// When it doesn't end within a minute.
+    /// The server doesn't stop within a minute.
     pub fn stop(&mut self) -> Result<()> {
         match self.process.take() {
-            // Its "fast shutdown": a killed server would leave a segment of shared memory behind.
+            // SIGINT is PostgreSQL's "fast shutdown". A killed server would leave a shared memory segment behind.
             Some(mut process) => process.interrupt(READY_WITHIN).map(|_| ()),
             None => Ok(()),
         }
@@ -140,7 +142,7 @@ impl Postgres {
     /// Starts a stopped server on the same port with the same data, and waits until it is ready.
     ///
     /// # Errors
-    /// As [`Postgres::start`].
+    /// See [`Postgres::start`].
     pub fn start_again(&mut self) -> Result<()> {
         if self.process.is_some() {
             return Ok(());
@@ -168,7 +170,7 @@ impl Postgres {
         Ok(())
     }
 
-    /// One of PostgreSQL's programs, as a user that it accepts.
+    /// A command that runs one of PostgreSQL's programs as a user that the server accepts.
     fn command(&self, program: &str) -> Result<Command> {
         let program = self.programs.join(program);
         let mut command = if is_root(self.dir.path())? {
@@ -191,15 +193,16 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        // What doesn't end this way is killed when its process is dropped.
+        // If this fails, dropping the process kills the server.
         drop(self.stop());
     }
 }
 
-/// Makes an empty database on a server that may be somebody else's, and tells its address.
+/// Creates an empty database on the server with this URL, which may be a shared one, and returns the database's
+/// URL.
 ///
 /// # Errors
-/// As [`Postgres::create_database`].
+/// See [`Postgres::create_database`].
 pub fn create_database(programs: &Path, server: &str, name: &str) -> Result<String> {
     let mut createdb = Command::new(programs.join("createdb"));
     createdb.arg("--maintenance-db").arg(format!("{server}/postgres")).arg(name);
@@ -207,10 +210,10 @@ pub fn create_database(programs: &Path, server: &str, name: &str) -> Result<Stri
     Ok(format!("{server}/{name}"))
 }
 
-/// Runs a statement in a database, given by its address, and tells what it answers: lines of columns separated by `|`.
+/// Runs a statement in the database with this URL. Returns one line per row, with columns separated by `|`.
 ///
 /// # Errors
-/// When the server doesn't run or refuses the statement.
+/// The server doesn't run or refuses the statement.
 pub fn query(programs: &Path, database: &str, sql: &str) -> Result<String> {
     let mut psql = Command::new(programs.join("psql"));
     psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "-v", "ON_ERROR_STOP=1"]);
@@ -228,7 +231,7 @@ fn succeed(name: &str, command: &mut Command) -> Result<Output> {
     Err(Error::Ended { name: name.to_owned(), status: output.status.to_string(), log })
 }
 
-/// Whether this process makes its files as root.
+/// Whether this process runs as root, judged by the owner of a file that it created.
 fn is_root(made: &Path) -> Result<bool> {
     use std::os::unix::fs::MetadataExt;
     Ok(std::fs::metadata(made)?.uid() == 0)

@@ -1,8 +1,9 @@
 //! A child process that never outlives the test that started it.
 //!
 //! Dropping a [`Supervised`] kills its process group. That alone would leak servers when the test itself is killed
-//! (Ctrl-C, a runner's time-out, SIGKILL), so each one has a watchdog: a shell blocked reading a pipe whose other end
-//! only the owner holds. When the owner goes, however it goes, the pipe closes and the watchdog does the killing.
+//! (Ctrl-C, a time-out of the runner, SIGKILL). Each process therefore has a watchdog: a shell that reads from a
+//! pipe whose other end only the owner has. When the owner ends for any reason, the pipe closes and the watchdog
+//! kills the group.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -13,18 +14,18 @@ use std::time::Duration;
 
 use crate::{Error, Result, wait};
 
-/// `$1` is the process group, `$2` the owner's directory, the rest are files to take away in any case. A line on
-/// standard input means that the owner lives and has ended the group itself.
+/// Arguments: the process group, the owner's directory, and files to remove in any case. A line on standard input
+/// means that the owner is alive and has stopped the group itself.
 const WATCHDOG: &str = r#"
 group=$1; room=$2; shift 2
 read -r _ || { kill -s KILL -- "-$group" 2>/dev/null; rm -rf -- "$room"; }
 rm -rf -- "$@"
 "#;
 
-/// The file in the owner's directory that both outputs go to.
+/// The file in the owner's directory for standard output and standard error.
 const LOG: &str = "output.log";
 
-/// A running program with its log file and its watchdog.
+/// A running program with its log file and its watchdog. Dropping it kills the process group.
 #[derive(Debug)]
 pub struct Supervised {
     name: String,
@@ -36,12 +37,12 @@ pub struct Supervised {
 }
 
 impl Supervised {
-    /// Starts `command` in a process group of its own, without standard input, both outputs appended to a file in
-    /// `dir`: the owner's temporary directory, which the owner removes, or the watchdog if the owner is killed.
-    /// `leftovers` are files elsewhere that the program is known to leave behind; they are removed after its end.
+    /// Starts `command` in a new process group without standard input. Its output is appended to a file in `dir`,
+    /// the owner's temporary directory. The owner removes `dir`, or the watchdog does if the owner is killed.
+    /// `leftovers` are files elsewhere that the program is known to leave behind; they are removed after it ends.
     ///
     /// # Errors
-    /// When the log can't be opened, or the program or the watchdog's shell can't be run.
+    /// The log can't be opened, or the program or the watchdog's shell can't be run.
     pub fn start(mut command: Command, dir: &Path, leftovers: &[PathBuf]) -> Result<Self> {
         let log = dir.join(LOG);
         let output = File::options().create(true).append(true).open(&log)?;
@@ -64,21 +65,20 @@ impl Supervised {
         }
     }
 
-    /// The process id, which is also that of its group.
+    /// The process id, which is also the id of the process group.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Everything the program has printed so far.
+    /// Everything that the program has printed so far.
     pub fn log(&self) -> String {
         text_of(&self.log)
     }
 
-    /// Looks until `look` answers `Ok`, as [`wait::until`], but gives up at once with the program's last lines when it
-    /// has ended.
+    /// Like [`wait::until`], but fails as soon as the program has exited.
     ///
     /// # Errors
-    /// [`Error::Ended`] or [`Error::TimedOut`].
+    /// [`Error::Ended`] with the program's last lines, or [`Error::TimedOut`].
     pub fn wait_ready<T>(
         &mut self,
         what: &str,
@@ -93,10 +93,10 @@ impl Supervised {
         outcome.map_err(|status| self.ended(status))
     }
 
-    /// The exit status if the program has ended, without waiting.
+    /// The exit status without waiting. `None` while the program runs.
     ///
     /// # Errors
-    /// When the operating system can't tell.
+    /// The operating system can't report the status.
     pub fn exit_status(&mut self) -> Result<Option<ExitStatus>> {
         if self.status.is_none() {
             self.status = self.child.try_wait()?;
@@ -104,18 +104,18 @@ impl Supervised {
         Ok(self.status)
     }
 
-    /// Asks the program to end (SIGTERM) and waits for it.
+    /// Sends SIGTERM and waits for the exit status.
     ///
     /// # Errors
-    /// [`Error::TimedOut`] when it is still there after `within`; it keeps running then.
+    /// [`Error::TimedOut`] if the program still runs after `within`. It isn't killed.
     pub fn terminate(&mut self, within: Duration) -> Result<ExitStatus> {
         self.end_by("TERM", within)
     }
 
-    /// Does what Ctrl-C at a terminal does (SIGINT), and waits for the program's end.
+    /// Sends SIGINT, as Ctrl-C does, and waits for the exit status.
     ///
     /// # Errors
-    /// As [`Supervised::terminate`].
+    /// See [`Supervised::terminate`].
     pub fn interrupt(&mut self, within: Duration) -> Result<ExitStatus> {
         self.end_by("INT", within)
     }
@@ -132,10 +132,10 @@ impl Supervised {
         Ok(status)
     }
 
-    /// Kills the whole process group (SIGKILL) and waits until it is gone. Nothing happens to one that has ended.
+    /// Kills the process group with SIGKILL and waits until the program has exited. Does nothing if it already has.
     ///
     /// # Errors
-    /// When the operating system refuses.
+    /// The operating system refuses.
     pub fn kill(&mut self) -> Result<()> {
         if self.exit_status()?.is_none() {
             signal_group("KILL", self.child.id())?;
@@ -152,13 +152,13 @@ impl Supervised {
         Error::Ended { name: self.name.clone(), status: status.to_string(), log: last }
     }
 
-    /// Lets the watchdog go without killing: the group's id may belong to somebody else from now on.
+    /// Ends the watchdog without killing, because another process may now have the group's id.
     fn release(&mut self) {
         if let Some(mut leash) = self.leash.take() {
             let response = std::io::Write::write_all(&mut leash, b"ended\n");
             drop(leash);
             if response.is_ok() {
-                // It only removes files now; its own end is not interesting.
+                // The watchdog now only removes files. How it ends doesn't matter.
                 drop(self.watchdog.wait());
             }
         }
@@ -167,12 +167,12 @@ impl Supervised {
 
 impl Drop for Supervised {
     fn drop(&mut self) {
-        // If even this fails, the leash is dropped right after and the watchdog tries once more.
+        // If this fails, the pipe closes right after, and the watchdog tries again.
         drop(self.kill());
     }
 }
 
-/// Everything that programs started in `dir` have printed so far.
+/// Everything that programs with this `dir` have printed so far.
 pub fn log_in(dir: &Path) -> String {
     text_of(&dir.join(LOG))
 }
@@ -217,7 +217,7 @@ mod tests {
     }
 
     fn runs(id: u32) -> bool {
-        // A zombie that nobody has waited for yet still has its directory, but no command line.
+        // A zombie still has its directory, but no command line.
         std::fs::read(format!("/proc/{id}/cmdline")).is_ok_and(|line| !line.is_empty())
     }
 
@@ -278,7 +278,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut process = Supervised::start(shell("sleep 600"), dir.path(), &[]).unwrap();
         let id = process.id();
-        // What the operating system does to the pipe of an owner that was killed.
+        // Closes the pipe, as the operating system does when the owner is killed.
         drop(process.leash.take());
         wait::until("its end", PATIENCE, || process.exit_status().unwrap().ok_or(String::new())).unwrap();
         assert!(!runs(id));

@@ -12,29 +12,29 @@ use crate::{Error, Result, loopback, ports};
 
 const READY_WITHIN: Duration = Duration::from_mins(1);
 
-/// How many sets of ports are tried before a start counts as failed.
+/// How many sets of ports are tried before starting fails.
 const ATTEMPTS: usize = 3;
 
-/// What versions from before 4.35 don't know. Each bucket takes volumes of its own; how many there may be must not depend
-/// on the room on the disk.
+/// Flags that versions before 4.35 don't have. Each bucket needs its own volumes, so the number of volumes must not
+/// depend on free disk space.
 const NEWER_FLAGS: &[&str] = &["-s3.port.lance=0", "-volume.max=2000"];
 
-/// What they have instead: there is room for more volumes where each is small.
+/// Flags for versions before 4.35. Smaller volumes leave room for more of them.
 const OLDER_FLAGS: &[&str] = &["-master.volumeSizeLimitMB=8"];
 
-/// An access key pair that the server knows, and what it may do.
+/// An access key of the server, and what it may do.
 #[derive(Debug, Clone, Copy)]
 pub struct Identity {
-    /// Its name in the server's configuration.
+    /// The name in the server's configuration.
     pub name: &'static str,
-    /// The access key id.
+    /// The access key id that requests are signed with.
     pub key: &'static str,
-    /// The secret access key.
+    /// The secret of `key`.
     pub secret: &'static str,
     actions: &'static [&'static str],
 }
 
-/// May do everything, in every bucket.
+/// May do everything in every bucket.
 pub const ADMIN: Identity = Identity {
     name: "admin",
     key: "AKIDTESTADMIN",
@@ -42,7 +42,7 @@ pub const ADMIN: Identity = Identity {
     actions: &["Admin", "Read", "Write", "List", "Tagging"],
 };
 
-/// May read and list objects of the bucket [`SCOPED_BUCKET`], not write.
+/// May read and list objects in [`SCOPED_BUCKET`], but not write.
 pub const READ_ONLY: Identity = Identity {
     name: "readonly",
     key: "AKIDTESTREADONLY",
@@ -50,8 +50,8 @@ pub const READ_ONLY: Identity = Identity {
     actions: &["Read:scoped", "List:scoped"],
 };
 
-/// May write and delete objects of the bucket [`SCOPED_BUCKET`], not read or list. It can't even see that the bucket
-/// exists: HEAD on it is refused.
+/// May write and delete objects in [`SCOPED_BUCKET`], but neither read nor list. A HEAD of the bucket is refused
+/// too.
 pub const WRITE_ONLY: Identity = Identity {
     name: "writeonly",
     key: "AKIDTESTWRITEONLY",
@@ -59,7 +59,7 @@ pub const WRITE_ONLY: Identity = Identity {
     actions: &["Write:scoped"],
 };
 
-/// May read, write and delete objects of the bucket [`SCOPED_BUCKET`], not list.
+/// May read, write and delete objects in [`SCOPED_BUCKET`], but not list.
 pub const NO_LIST: Identity = Identity {
     name: "nolist",
     key: "AKIDTESTNOLIST",
@@ -67,13 +67,14 @@ pub const NO_LIST: Identity = Identity {
     actions: &["Read:scoped", "Write:scoped"],
 };
 
-/// The bucket of the restricted identities.
+/// The bucket that the restricted identities may use.
 pub const SCOPED_BUCKET: &str = "scoped";
 
-/// A bucket that only [`ADMIN`] may enter.
+/// A bucket that only [`ADMIN`] may use.
 pub const OPEN_BUCKET: &str = "e2e";
 
-/// A server of one's own: data, ports and process. It can be stopped and started again where it was.
+/// A running server with its own data, ports and process. It can be stopped and started again with the same data
+/// and ports.
 #[derive(Debug)]
 pub struct SeaweedFs {
     program: PathBuf,
@@ -85,18 +86,18 @@ pub struct SeaweedFs {
 
 impl SeaweedFs {
     /// Starts `program` (the `weed` executable) on free ports with an empty data directory and the buckets
-    /// [`SCOPED_BUCKET`] and [`OPEN_BUCKET`]; returns when it takes requests, after two to four seconds.
+    /// [`SCOPED_BUCKET`] and [`OPEN_BUCKET`]. Returns when it accepts requests, after two to four seconds.
     ///
     /// # Errors
-    /// When it can't be run, ends by itself, or isn't ready within a minute, each time with several sets of ports.
+    /// The program can't be run; or it exits or isn't ready within a minute, on each of several sets of ports.
     pub fn start(program: &Path) -> Result<Self> {
         Self::start_with(program, NEWER_FLAGS)
     }
 
-    /// As [`SeaweedFs::start`], of a version before 4.35, which doesn't know all of the flags.
+    /// Like [`SeaweedFs::start`], for a version before 4.35, which has other flags.
     ///
     /// # Errors
-    /// As [`SeaweedFs::start`].
+    /// See [`SeaweedFs::start`].
     pub fn start_older(program: &Path) -> Result<Self> {
         Self::start_with(program, OLDER_FLAGS)
     }
@@ -127,22 +128,22 @@ impl SeaweedFs {
         Ok(server)
     }
 
-    /// Where S3 requests go, as `http://127.0.0.1:PORT`.
+    /// The URL for S3 requests, `http://127.0.0.1:PORT`.
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port())
     }
 
-    /// The port of S3 requests.
+    /// The port for S3 requests.
     pub fn port(&self) -> u16 {
         self.ports.s3
     }
 
-    /// Makes an empty bucket. An existing one stays as it is.
+    /// Creates an empty bucket. An existing bucket stays unchanged.
     ///
     /// # Errors
-    /// When the server doesn't run or refuses.
+    /// The server doesn't run or refuses.
     pub fn create_bucket(&self, name: &str) -> Result<()> {
-        // Buckets are the folders of this path; making one needs no signature.
+        // The filer stores buckets as folders of this path, and requires no signature.
         let answer = loopback::request("POST", self.ports.filer, &format!("/buckets/{name}/"), &[], "")?;
         match answer.status {
             200..300 => Ok(()),
@@ -152,11 +153,10 @@ impl SeaweedFs {
         }
     }
 
-    /// Stops the server at once, as a power cut would: connections to it are refused from now on. Nothing happens to
-    /// one that is stopped.
+    /// Kills the server, as a power failure would. Does nothing if the server is stopped.
     ///
     /// # Errors
-    /// When the operating system refuses.
+    /// The operating system refuses.
     pub fn stop(&mut self) -> Result<()> {
         match self.process.take() {
             Some(mut process) => process.kill(),
@@ -167,7 +167,7 @@ impl SeaweedFs {
     /// Starts a stopped server on the same ports with the same data, and waits until it is ready.
     ///
     /// # Errors
-    /// As [`SeaweedFs::start`].
+    /// See [`SeaweedFs::start`].
     pub fn start_again(&mut self) -> Result<()> {
         if self.process.is_some() {
             return Ok(());
@@ -193,7 +193,7 @@ impl SeaweedFs {
             .args(self.flags)
             .args(self.ports.flags())
             .current_dir(at)
-            // Its SDK refuses to start where this names a bundle that it can't use.
+            // SeaweedFS's SDK refuses to start if this variable names a bundle that it can't use.
             .env_remove("AWS_CA_BUNDLE");
         command
     }
@@ -228,7 +228,7 @@ impl Ports {
         self.named().into_iter().map(|(name, port)| format!("-{name}.port={port}"))
     }
 
-    /// The server's socket files: always in this directory, and left there when it ends.
+    /// The server's socket files. It always creates them in this directory and leaves them behind.
     fn socket_files(self) -> Vec<PathBuf> {
         let at = Path::new("/tmp");
         self.named()
@@ -241,7 +241,7 @@ impl Ports {
             .collect()
     }
 
-    /// Ready is: a volume takes writes, the directory service answers, and S3 checks who asks.
+    /// Fails until a volume accepts writes, the filer responds, and S3 refuses an unsigned request.
     fn ready(self) -> std::result::Result<(), String> {
         let look =
             |port, path| loopback::request("GET", port, path, &[], "").map_err(|error| error.to_string());
@@ -251,11 +251,11 @@ impl Ports {
         }
         let filer = look(self.filer, "/")?;
         if filer.status != 200 {
-            return Err(format!("the directory service answers {}", filer.status));
+            return Err(format!("the filer responds with {}", filer.status));
         }
         match look(self.s3, "/")?.status {
             403 => Ok(()),
-            status => Err(format!("S3 answers {status} to a request without a signature")),
+            status => Err(format!("S3 responds with {status} to an unsigned request")),
         }
     }
 }

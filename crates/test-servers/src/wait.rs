@@ -1,16 +1,16 @@
-//! Waiting until something is true: by looking again, never by guessing how long it takes.
+//! Waits until a condition is true by polling, never by guessing how long it takes.
 
 use std::time::{Duration, Instant};
 
 use crate::{Error, Result};
 
-/// The pause between two looks: short beside a program's start, long beside a look.
+/// The pause between two polls: short compared with a program's start, long compared with a poll.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 
-/// Looks until `look` answers `Ok(value)`, for at most `within`. `Err` describes what was seen instead; the last such
-/// description is in the error. `what` completes the sentence "… did not happen".
+/// Polls `look` until it returns `Ok(value)`, for at most `within`. `Err` describes what was seen instead; the
+/// error contains the last description. `what` completes the sentence "… did not happen".
 ///
-/// Blocks the calling thread: asynchronous tests call it where blocking is allowed.
+/// Blocks the calling thread. Asynchronous tests must call it where blocking is allowed.
 pub fn until<T>(
     what: &str,
     within: Duration,
@@ -28,7 +28,7 @@ pub fn until<T>(
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "another program's progress sends no event to wait for")]
+#[expect(clippy::disallowed_methods, reason = "another program sends no event that could be awaited")]
 fn pause() {
     std::thread::sleep(BETWEEN_LOOKS);
 }
