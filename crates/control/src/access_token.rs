@@ -21,7 +21,7 @@ const MALFORMED: Error = Error::Unauthenticated(TokenFault::Malformed);
 /// server uses only `sid`, and looks up who the session belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the names are those of the claims")]
+#[expect(missing_docs, reason = "the names are those of the claims")]
 pub struct Claims {
     pub user_id: UserId,
     pub email: String,

@@ -17,7 +17,7 @@ const RECENTLY: SignedDuration = SignedDuration::from_mins(5);
 
 /// Changes to an account; `None` leaves a value unchanged.
 #[derive(Debug, Default)]
-#[allow(missing_docs, reason = "the fields are those of the request")]
+#[expect(missing_docs, reason = "the fields are those of the request")]
 pub struct AccountInput {
     pub first_name: Option<String>,
     pub last_name: Option<String>,

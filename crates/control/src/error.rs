@@ -25,7 +25,7 @@ impl FieldError {
 
 /// A kind of resource that can be missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names speak for themselves")]
+#[expect(missing_docs, reason = "the names speak for themselves")]
 pub enum ResourceKind {
     Bucket,
     Workspace,

@@ -14,7 +14,7 @@ use crate::{Control, Error, FieldError, Result, password};
 
 /// The fields of a registration.
 #[derive(Debug)]
-#[allow(missing_docs, reason = "the fields are those of the request")]
+#[expect(missing_docs, reason = "the fields are those of the request")]
 pub struct Registration {
     pub email: String,
     pub password: Secret,
@@ -35,7 +35,7 @@ pub struct OwnOrganization {
 
 /// What the first start created.
 #[derive(Debug)]
-#[allow(missing_docs, reason = "the fields are ids")]
+#[expect(missing_docs, reason = "the fields are ids")]
 pub struct FirstOrganization {
     pub org_id: OrgId,
     pub workspace_id: WorkspaceId,

@@ -24,7 +24,7 @@ pub struct NewApiToken {
 
 /// An API token that was just created. Its text is shown only once.
 #[derive(Debug)]
-#[allow(missing_docs, reason = "the names are those of the response")]
+#[expect(missing_docs, reason = "the names are those of the response")]
 pub struct CreatedApiToken {
     pub id: TokenId,
     pub token: Secret,

@@ -10,7 +10,7 @@ use crate::{Control, Error, FieldError, ResourceKind, Result, password};
 
 /// The fields of a new user.
 #[derive(Debug)]
-#[allow(missing_docs, reason = "the fields are those of the request")]
+#[expect(missing_docs, reason = "the fields are those of the request")]
 pub struct NewUserInput {
     /// E-mail address to log in with.
     pub email: String,
@@ -23,7 +23,7 @@ pub struct NewUserInput {
 
 /// Changes to a user; `None` leaves a value unchanged.
 #[derive(Debug, Default)]
-#[allow(missing_docs, reason = "the fields are those of the request")]
+#[expect(missing_docs, reason = "the fields are those of the request")]
 pub struct UserInput {
     pub first_name: Option<String>,
     pub last_name: Option<String>,
@@ -32,7 +32,7 @@ pub struct UserInput {
 
 /// A user's role before and after a change.
 #[derive(Debug, Clone, Copy)]
-#[allow(missing_docs, reason = "the names speak for themselves")]
+#[expect(missing_docs, reason = "the names speak for themselves")]
 pub struct RoleChange {
     pub previous: OrgRole,
     pub new: OrgRole,

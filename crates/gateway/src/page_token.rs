@@ -26,7 +26,7 @@ pub struct PagePosition {
 
 /// The list that a token is bound to.
 #[derive(Debug, Clone, Copy)]
-#[allow(missing_docs, reason = "the fields are what the token is bound to")]
+#[expect(missing_docs, reason = "the fields are what the token is bound to")]
 pub struct Scope<'a> {
     pub repository: RepoId,
     pub bucket: BucketId,

@@ -34,7 +34,7 @@ impl SealedUploadId {
 
 /// The object that an upload id is bound to.
 #[derive(Debug, Clone, Copy)]
-#[allow(missing_docs, reason = "the fields are what the id is bound to")]
+#[expect(missing_docs, reason = "the fields are what the id is bound to")]
 pub struct UploadScope<'a> {
     pub repository: RepoId,
     pub bucket: BucketId,

@@ -13,7 +13,7 @@ pub const MAX_KEYS: u32 = 100;
 
 /// A bucket that another live repository uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the fields without a comment speak for themselves")]
+#[expect(missing_docs, reason = "the fields without a comment speak for themselves")]
 pub struct Holding {
     pub bucket_id: BucketId,
     pub repo_id: RepoId,

@@ -87,7 +87,7 @@ pub struct BucketTarget {
 
 /// A registered bucket.
 #[derive(Debug, Clone)]
-#[allow(missing_docs, reason = "the fields without a comment speak for themselves")]
+#[expect(missing_docs, reason = "the fields without a comment speak for themselves")]
 pub struct Bucket {
     pub id: BucketId,
     pub org_id: OrgId,

@@ -35,7 +35,7 @@ pub struct InvalidDocument;
 
 /// An access key with its secret and session token, from one document.
 #[derive(Debug, Clone)]
-#[allow(missing_docs, reason = "the names are those of the document")]
+#[expect(missing_docs, reason = "the names are those of the document")]
 pub struct AwsSession {
     pub access_key: String,
     pub secret_key: Secret,

@@ -6,7 +6,7 @@ use crate::id::{NodeId, OrgId};
 
 /// A node as the control plane knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the fields without a comment speak for themselves")]
+#[expect(missing_docs, reason = "the fields without a comment speak for themselves")]
 pub struct Node {
     pub id: NodeId,
     /// Organization that the node serves; `None` for a node of the deployment, which serves all.

@@ -150,7 +150,7 @@ fn default_probe_interval_ms() -> u64 {
 /// A bucket as nodes get it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the fields without a comment speak for themselves")]
+#[expect(missing_docs, reason = "the fields without a comment speak for themselves")]
 pub struct NodeBucket {
     pub id: BucketId,
     /// Organization, to which the secret is bound.
@@ -199,7 +199,7 @@ pub struct SyncAnswer {
 /// A repository as nodes get it: the keys that may access it, and the buckets behind it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the fields without a comment speak for themselves")]
+#[expect(missing_docs, reason = "the fields without a comment speak for themselves")]
 pub struct NodeRepository {
     pub id: RepoId,
     /// Organization, to which the secrets of the keys are bound.
@@ -223,7 +223,7 @@ pub struct NodeRepository {
 /// A bucket of a repository as nodes get it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the field without a comment speaks for itself")]
+#[expect(missing_docs, reason = "the field without a comment speaks for itself")]
 pub struct NodeRepositoryBucket {
     pub bucket_id: BucketId,
     /// Name at the provider, by which clients address the bucket.
@@ -237,7 +237,7 @@ pub struct NodeRepositoryBucket {
 /// An access key of a repository as nodes get it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the field without a comment speaks for itself")]
+#[expect(missing_docs, reason = "the field without a comment speaks for itself")]
 pub struct NodeRepositoryKey {
     pub id: RepoKeyId,
     /// Access key id that clients sign with.

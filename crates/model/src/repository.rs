@@ -170,7 +170,7 @@ impl fmt::Display for Folder {
 
 /// A bucket of a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the field without a comment speaks for itself")]
+#[expect(missing_docs, reason = "the field without a comment speaks for itself")]
 pub struct RepositoryBucket {
     pub bucket_id: BucketId,
     /// Folder in the bucket that the repository uses.
@@ -181,7 +181,7 @@ pub struct RepositoryBucket {
 
 /// A stored repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the fields without a comment speak for themselves")]
+#[expect(missing_docs, reason = "the fields without a comment speak for themselves")]
 pub struct Repository {
     pub id: RepoId,
     pub org_id: OrgId,
@@ -204,7 +204,7 @@ pub struct Repository {
 
 /// An access key of a repository, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the fields without a comment speak for themselves")]
+#[expect(missing_docs, reason = "the fields without a comment speak for themselves")]
 pub struct RepositoryKey {
     pub id: RepoKeyId,
     /// Repository that the key gives access to.

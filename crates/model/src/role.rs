@@ -141,7 +141,7 @@ pub struct TokenScope {
 
 /// An authenticated user, with everything that decides what the user may do.
 #[derive(Debug, Clone)]
-#[allow(missing_docs, reason = "the fields without a comment speak for themselves")]
+#[expect(missing_docs, reason = "the fields without a comment speak for themselves")]
 pub struct Caller {
     pub user_id: UserId,
     /// Organization of the user. Nothing outside of it exists for the caller.

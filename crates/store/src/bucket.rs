@@ -23,7 +23,7 @@ pub struct StoredSecret {
 }
 
 /// A bucket to register.
-#[allow(missing_docs, reason = "the other fields are columns of the bucket's row")]
+#[expect(missing_docs, reason = "the other fields are columns of the bucket's row")]
 #[derive(Debug, Clone)]
 pub struct NewBucket {
     pub id: BucketId,
@@ -62,7 +62,7 @@ pub enum BucketInserted {
 }
 
 /// A change to a bucket: its complete new state.
-#[allow(missing_docs, reason = "the other fields are columns of the bucket's row")]
+#[expect(missing_docs, reason = "the other fields are columns of the bucket's row")]
 #[derive(Debug, Clone)]
 pub struct BucketUpdate {
     pub id: BucketId,
@@ -129,7 +129,7 @@ pub enum BucketDeleted {
 }
 
 /// The latest report of one node on a bucket.
-#[allow(missing_docs, reason = "the other fields are columns of the report's row")]
+#[expect(missing_docs, reason = "the other fields are columns of the report's row")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeStatusRow {
     pub node_id: NodeId,
@@ -143,7 +143,7 @@ pub struct NodeStatusRow {
 }
 
 /// A live bucket that shares its name at the provider, or its access key, with another one.
-#[allow(missing_docs, reason = "the names say it")]
+#[expect(missing_docs, reason = "the names say it")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SharingBucket {
     pub workspace_id: WorkspaceId,
@@ -151,7 +151,7 @@ pub struct SharingBucket {
 }
 
 /// A live bucket whose secret expires.
-#[allow(missing_docs, reason = "the names say it")]
+#[expect(missing_docs, reason = "the names say it")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndingCredential {
     pub id: BucketId,

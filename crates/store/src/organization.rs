@@ -10,7 +10,7 @@ use crate::user::NewUser;
 use crate::workspace::NewWorkspace;
 
 /// An organization.
-#[allow(missing_docs, reason = "the other fields are columns of the organization's row")]
+#[expect(missing_docs, reason = "the other fields are columns of the organization's row")]
 #[derive(Debug, Clone)]
 pub struct Organization {
     pub id: OrgId,
@@ -27,7 +27,7 @@ pub struct Organization {
 }
 
 /// An organization to create, with its first user (an OWNER) and its first workspace (in which that user is ADMIN).
-#[allow(missing_docs, reason = "the other fields are columns of the organization's row")]
+#[expect(missing_docs, reason = "the other fields are columns of the organization's row")]
 #[derive(Debug, Clone)]
 pub struct NewOrganization {
     pub id: OrgId,

@@ -14,7 +14,7 @@ use crate::Result;
 use crate::bucket::{BucketQuery, ListedBucket, PageStart, StoredSecret};
 
 /// A repository to create.
-#[allow(missing_docs, reason = "the other fields are columns of the repository's row")]
+#[expect(missing_docs, reason = "the other fields are columns of the repository's row")]
 #[derive(Debug, Clone)]
 pub struct NewRepository {
     pub id: RepoId,
@@ -47,7 +47,7 @@ pub enum RepositoryInserted {
 }
 
 /// A change to a repository: its complete new state.
-#[allow(missing_docs, reason = "the other fields are columns of the repository's row")]
+#[expect(missing_docs, reason = "the other fields are columns of the repository's row")]
 #[derive(Debug, Clone)]
 pub struct RepositoryUpdate {
     pub id: RepoId,
@@ -83,7 +83,7 @@ pub enum RepositoryUpdated {
 }
 
 /// Buckets that a repository could contain.
-#[allow(missing_docs, reason = "the other fields are columns of the repository's row")]
+#[expect(missing_docs, reason = "the other fields are columns of the repository's row")]
 #[derive(Debug, Clone)]
 pub struct Proposal {
     pub org_id: OrgId,
@@ -96,7 +96,7 @@ pub struct Proposal {
 }
 
 /// A repository as it is listed with one of its buckets.
-#[allow(missing_docs, reason = "the other fields are columns of the repository's row")]
+#[expect(missing_docs, reason = "the other fields are columns of the repository's row")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepositoryOfBucket {
     pub id: RepoId,

@@ -11,7 +11,7 @@ use crate::Result;
 use crate::bucket::StoredSecret;
 
 /// A key to create.
-#[allow(missing_docs, reason = "the other fields are columns of the key's row")]
+#[expect(missing_docs, reason = "the other fields are columns of the key's row")]
 #[derive(Debug, Clone)]
 pub struct NewRepositoryKey {
     pub id: RepoKeyId,

@@ -20,7 +20,7 @@ pub enum TokenKind {
 }
 
 /// A session or an API token, as its owner sees it.
-#[allow(missing_docs, reason = "the other fields are columns of the token's row")]
+#[expect(missing_docs, reason = "the other fields are columns of the token's row")]
 #[derive(Debug, Clone)]
 pub struct TokenRecord {
     /// The id (`sid` in access tokens).
@@ -39,7 +39,7 @@ pub struct TokenRecord {
 }
 
 /// A session or an API token to create.
-#[allow(missing_docs, reason = "the other fields are columns of the token's row")]
+#[expect(missing_docs, reason = "the other fields are columns of the token's row")]
 #[derive(Debug, Clone)]
 pub struct NewToken {
     pub id: TokenId,

@@ -73,7 +73,7 @@ impl From<bool> for Cell {
 }
 
 /// A column of a table.
-#[allow(missing_docs, reason = "the names say it")]
+#[expect(missing_docs, reason = "the names say it")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
     pub name: String,

@@ -68,7 +68,7 @@ pub struct SeriesQuery {
 }
 
 /// The traffic of one node, bucket and repository in one period.
-#[allow(missing_docs, reason = "the other fields name what the traffic belongs to")]
+#[expect(missing_docs, reason = "the other fields name what the traffic belongs to")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeriesPoint {
     /// The position of this entry in the list.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::Result;
 
 /// A user.
-#[allow(missing_docs, reason = "the other fields are columns of the user's row")]
+#[expect(missing_docs, reason = "the other fields are columns of the user's row")]
 #[derive(Debug, Clone)]
 pub struct User {
     pub id: UserId,
@@ -34,7 +34,7 @@ pub struct UserWithPassword {
 }
 
 /// A user to create.
-#[allow(missing_docs, reason = "the other fields are columns of the user's row")]
+#[expect(missing_docs, reason = "the other fields are columns of the user's row")]
 #[derive(Clone, Debug)]
 pub struct NewUser {
     pub id: UserId,
@@ -93,7 +93,7 @@ impl std::fmt::Debug for NewPassword {
 }
 
 /// Changes to a user. Fields that are `None` stay unchanged.
-#[allow(missing_docs, reason = "the names are those of the user's columns")]
+#[expect(missing_docs, reason = "the names are those of the user's columns")]
 #[derive(Debug, Clone, Default)]
 pub struct UserChanges {
     pub first_name: Option<Name>,

@@ -10,7 +10,7 @@ use crate::Result;
 use crate::user::User;
 
 /// A workspace.
-#[allow(missing_docs, reason = "the fields are columns of the workspace's row")]
+#[expect(missing_docs, reason = "the fields are columns of the workspace's row")]
 #[derive(Debug, Clone)]
 pub struct Workspace {
     pub id: WorkspaceId,
@@ -20,7 +20,7 @@ pub struct Workspace {
 }
 
 /// A workspace to create.
-#[allow(missing_docs, reason = "the fields are columns of the workspace's row")]
+#[expect(missing_docs, reason = "the fields are columns of the workspace's row")]
 #[derive(Debug, Clone)]
 pub struct NewWorkspace {
     pub id: WorkspaceId,
@@ -28,7 +28,7 @@ pub struct NewWorkspace {
 }
 
 /// A member of a workspace.
-#[allow(missing_docs, reason = "the names say it")]
+#[expect(missing_docs, reason = "the names say it")]
 #[derive(Debug, Clone)]
 pub struct Member {
     pub user: User,

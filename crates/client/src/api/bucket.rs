@@ -14,7 +14,7 @@ use crate::error::ClientError;
 /// A registered bucket.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the names are those of the wire")]
+#[expect(missing_docs, reason = "the names are those of the wire")]
 pub struct Bucket {
     pub id: BucketId,
     /// Name in the registry.
@@ -81,7 +81,7 @@ pub struct BucketPage {
 /// The fields of a new bucket, or changes to one. Absent fields are not changed.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the names are those of the wire")]
+#[expect(missing_docs, reason = "the names are those of the wire")]
 pub struct BucketFields {
     /// Name in the registry.
     #[serde(skip_serializing_if = "Option::is_none")]

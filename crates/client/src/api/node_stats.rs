@@ -11,7 +11,7 @@ use crate::error::ClientError;
 /// The state of one bucket as one node last saw it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the names are those of the wire")]
+#[expect(missing_docs, reason = "the names are those of the wire")]
 pub struct NodeMinute {
     pub node_id: NodeId,
     pub bucket_id: BucketId,
@@ -27,7 +27,7 @@ pub struct NodeMinute {
 /// One UTC day of one bucket as one node saw it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the names are those of the wire")]
+#[expect(missing_docs, reason = "the names are those of the wire")]
 pub struct NodeDaily {
     pub node_id: NodeId,
     /// The bucket may be deleted.

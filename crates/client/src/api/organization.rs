@@ -11,7 +11,7 @@ use crate::error::ClientError;
 /// An organization.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the names are those of the wire")]
+#[expect(missing_docs, reason = "the names are those of the wire")]
 pub struct Organization {
     pub id: OrgId,
     pub name: String,
@@ -29,7 +29,7 @@ pub struct Organization {
 /// A user of the organization.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the names are those of the wire")]
+#[expect(missing_docs, reason = "the names are those of the wire")]
 pub struct OrgUser {
     pub id: UserId,
     /// E-mail address that the user logs in with.

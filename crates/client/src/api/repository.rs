@@ -13,7 +13,7 @@ use crate::error::ClientError;
 /// A repository with its buckets and keys.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the names are those of the wire")]
+#[expect(missing_docs, reason = "the names are those of the wire")]
 pub struct Repository {
     pub id: RepoId,
     pub name: String,
@@ -36,7 +36,7 @@ pub struct Repository {
 /// A bucket of a repository.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the names are those of the wire")]
+#[expect(missing_docs, reason = "the names are those of the wire")]
 pub struct AttachedBucket {
     pub bucket_id: BucketId,
     /// Folder in the bucket that the repository uses; empty for the whole bucket.
@@ -60,7 +60,7 @@ pub struct BucketSummary {
 /// An access key of a repository, without its secret.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the names are those of the wire")]
+#[expect(missing_docs, reason = "the names are those of the wire")]
 pub struct RepositoryKey {
     pub id: RepoKeyId,
     pub name: String,
@@ -89,7 +89,7 @@ pub struct RepositoryPage {
 /// The fields of a new repository, or changes to one. Absent fields are not changed.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the names are those of the wire")]
+#[expect(missing_docs, reason = "the names are those of the wire")]
 pub struct RepositoryFields {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -109,7 +109,7 @@ pub struct RepositoryFields {
 /// A bucket for a repository, with the folder to use.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the names are those of the wire")]
+#[expect(missing_docs, reason = "the names are those of the wire")]
 pub struct BucketPlace {
     pub bucket_id: BucketId,
     /// Folder in the bucket; empty for the whole bucket.
@@ -131,7 +131,7 @@ pub struct RepositoryStored {
 
 /// A new access key, the only one with its secret.
 #[derive(Debug, Clone, Deserialize)]
-#[allow(missing_docs, reason = "the names are those of the wire")]
+#[expect(missing_docs, reason = "the names are those of the wire")]
 pub struct NewRepositoryKey {
     pub id: RepoKeyId,
     /// Access key id.

@@ -26,7 +26,7 @@ pub struct Session {
 /// The caller's own account.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the names are those of the wire")]
+#[expect(missing_docs, reason = "the names are those of the wire")]
 pub struct Profile {
     /// Id of the user.
     pub id: UserId,

@@ -11,7 +11,7 @@ use crate::error::ClientError;
 /// A workspace with its members.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the names are those of the wire")]
+#[expect(missing_docs, reason = "the names are those of the wire")]
 pub struct Workspace {
     pub id: WorkspaceId,
     pub name: String,
@@ -24,7 +24,7 @@ pub struct Workspace {
 /// A member of a workspace.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the names are those of the wire")]
+#[expect(missing_docs, reason = "the names are those of the wire")]
 pub struct Member {
     pub user_id: UserId,
     /// Role in the workspace.
@@ -37,7 +37,7 @@ pub struct Member {
 /// The names and the address of a member.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[allow(missing_docs, reason = "the names are those of the wire")]
+#[expect(missing_docs, reason = "the names are those of the wire")]
 pub struct MemberAccount {
     pub id: UserId,
     /// First name.

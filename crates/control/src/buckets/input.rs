@@ -18,7 +18,7 @@ use crate::ids::read_id;
 /// empty text clears an endpoint or a region, and a key or secret that the bucket can be opened without. A key or
 /// secret that it needs is left unchanged, because forms that don't show it send it empty.
 #[derive(Debug, Clone, Default)]
-#[allow(missing_docs, reason = "the fields are those of the request")]
+#[expect(missing_docs, reason = "the fields are those of the request")]
 pub struct BucketInput {
     pub name: Option<String>,
     /// Name at the provider.

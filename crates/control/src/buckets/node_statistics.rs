@@ -26,7 +26,7 @@ const BUCKETS_AT_ONCE: i64 = 100;
 
 /// A bucket's state as one node last saw it.
 #[derive(Debug, Clone)]
-#[allow(missing_docs, reason = "the undocumented field is the id of the node")]
+#[expect(missing_docs, reason = "the undocumented field is the id of the node")]
 pub struct NodeState {
     pub node_id: NodeId,
     /// DISCONNECTED if the node has fallen silent.
@@ -48,7 +48,7 @@ pub struct BucketStates {
 
 /// One day of a bucket as one node saw it.
 #[derive(Debug, Clone)]
-#[allow(missing_docs, reason = "the undocumented field is the id of the node")]
+#[expect(missing_docs, reason = "the undocumented field is the id of the node")]
 pub struct NodeDayRow {
     pub node_id: NodeId,
     /// The Bucketry version that the node runs.

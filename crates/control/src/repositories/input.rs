@@ -12,7 +12,7 @@ use crate::ids::{is_absent, read_id};
 
 /// The fields of a repository as sent. `None` is an absent field: required on creation, unchanged on update.
 #[derive(Debug, Clone, Default)]
-#[allow(missing_docs, reason = "the fields are those of the request")]
+#[expect(missing_docs, reason = "the fields are those of the request")]
 pub struct RepositoryInput {
     pub name: Option<String>,
     /// Protocol that applications use. Only S3 is accepted.
@@ -26,7 +26,7 @@ pub struct RepositoryInput {
 
 /// A bucket of a repository as sent.
 #[derive(Debug, Clone, Default)]
-#[allow(missing_docs, reason = "the fields are those of the request")]
+#[expect(missing_docs, reason = "the fields are those of the request")]
 pub struct RepositoryBucketInput {
     pub bucket_id: Option<String>,
     /// Folder in the bucket; absent or empty means the whole bucket.

@@ -27,7 +27,7 @@ const SECRET_BYTES: usize = 30;
 
 /// The fields of a key as sent.
 #[derive(Debug, Clone, Default)]
-#[allow(missing_docs, reason = "the fields are those of the request")]
+#[expect(missing_docs, reason = "the fields are those of the request")]
 pub struct KeyInput {
     pub name: Option<String>,
     /// READ, WRITE or ADMIN.
@@ -36,7 +36,7 @@ pub struct KeyInput {
 
 /// A key that was just created.
 #[derive(Debug)]
-#[allow(missing_docs, reason = "the names are those of the response")]
+#[expect(missing_docs, reason = "the names are those of the response")]
 pub struct CreatedKey {
     pub id: RepoKeyId,
     /// The access key id.
