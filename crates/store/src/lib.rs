@@ -24,6 +24,7 @@ pub mod contract;
 pub mod data_dir;
 pub mod error;
 pub mod idempotency;
+mod migrations;
 pub mod node;
 pub mod organization;
 pub mod postgres;

@@ -167,12 +167,12 @@ async fn a_database_of_a_newer_version_is_left_alone() {
 
 #[tokio::test]
 async fn traffic_that_an_older_version_counted_is_told_and_goes_on() {
-    static ALL: Migrator = sqlx::migrate!("migrations/sqlite");
+    let all = Migrator::new(Path::new("migrations/sqlite")).await.unwrap();
     let directory = TempDir::new().unwrap();
     run(directory.path(), "PRAGMA application_id = 0x424b5452").await;
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(directory.path().join(DATABASE_FILE));
     let mut connection = options.connect().await.unwrap();
-    let older = ALL.migrations.iter().filter(|migration| migration.version < 5).cloned().collect();
+    let older = all.migrations.iter().filter(|migration| migration.version < 5).cloned().collect();
     Migrator { migrations: older, ..Migrator::DEFAULT }.run(&mut connection).await.unwrap();
     let statements = older_traffic::statements(bucket(1, "").id, organization().id);
     sqlx::raw_sql(AssertSqlSafe(statements)).execute(&mut connection).await.unwrap();

@@ -1,6 +1,6 @@
 //! Opening a database: connections and schema.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
@@ -12,9 +12,9 @@ use super::dialect::{self, Connection, Db};
 use super::generation::SharedGenerations;
 use super::sql::Generations;
 use super::{Address, PostgresStore};
-use crate::{Result, StoreError};
+use crate::{Result, StoreError, migrations};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(migrations::postgres);
 
 /// The oldest version that the statements are tested on, in the form of `server_version_num`.
 const OLDEST_SERVER: i32 = 150_000;

@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
@@ -15,9 +15,9 @@ use super::dialect::{self, Connection, Db};
 use super::sql::Generations;
 use super::{DATABASE_FILE, SqliteStore};
 use crate::data_dir::{lock, unavailable};
-use crate::{Result, StoreError};
+use crate::{Result, StoreError, migrations};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(migrations::sqlite);
 
 /// The letters `BKTR`, which mark the file as one of Bucketry (`PRAGMA application_id`).
 const APPLICATION_ID: i32 = 0x424b_5452;

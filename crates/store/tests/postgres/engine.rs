@@ -250,11 +250,11 @@ async fn process_that_opens_a_database() {
 
 #[tokio::test]
 async fn a_process_that_is_killed_in_the_middle_of_a_migration_is_followed_by_one_that_finishes_it() {
-    static ALL: Migrator = sqlx::migrate!("migrations/postgres");
+    let all = Migrator::new(Path::new("migrations/postgres")).await.unwrap();
     let database = empty_database().await;
     let mut stranger = connect(&database).await;
     // A database of the previous version.
-    let (_, older) = ALL.migrations.split_last().unwrap();
+    let (_, older) = all.migrations.split_last().unwrap();
     let older = Migrator { migrations: older.to_vec().into(), ..Migrator::DEFAULT };
     older.run(&mut stranger).await.unwrap();
     let mut held = stranger.begin().await.unwrap();
@@ -284,10 +284,10 @@ async fn a_process_that_is_killed_in_the_middle_of_a_migration_is_followed_by_on
 
 #[tokio::test]
 async fn traffic_that_an_older_version_counted_is_told_and_goes_on() {
-    static ALL: Migrator = sqlx::migrate!("migrations/postgres");
+    let all = Migrator::new(Path::new("migrations/postgres")).await.unwrap();
     let database = empty_database().await;
     let mut connection = connect(&database).await;
-    let older = ALL.migrations.iter().filter(|migration| migration.version < 6).cloned().collect();
+    let older = all.migrations.iter().filter(|migration| migration.version < 6).cloned().collect();
     Migrator { migrations: older, ..Migrator::DEFAULT }.run(&mut connection).await.unwrap();
     connection.close().await.unwrap();
     run(&database, &older_traffic::statements(bucket(1).id, organization().id)).await;
