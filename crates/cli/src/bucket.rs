@@ -1,4 +1,4 @@
-//! `bucketry bucket …`.
+//! `bucketry bucket …`. The arguments are in `arguments`.
 
 use std::io::Read as _;
 

@@ -1,4 +1,5 @@
-//! Workspaces of the caller's organization, and their members.
+//! Workspaces of the caller's organization, and their members. Also the checks of the caller's role in a workspace,
+//! for all use cases.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;

@@ -1,4 +1,5 @@
-//! Measures one request, from its first byte to the end of its response.
+//! Measures one request, from its first byte to the end of its response. The resulting row goes to the `observer`,
+//! which the node implements: it adds up rows and stores them on the disk.
 
 use std::pin::Pin;
 use std::sync::Arc;

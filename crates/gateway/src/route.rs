@@ -3,6 +3,9 @@
 //! In mode NORMAL, a client uses the provider's bucket name, and its keys are in a folder of the bucket that
 //! clients never see. In mode MIRROR, the name of any attached bucket and the name of the repository lead to the
 //! master bucket.
+//!
+//! Keys can't leave the folder, because only a checked `ObjectKey` or `KeyText` (`operation`) can be added to it. The
+//! tests here check it for all texts of a request that a provider could read as paths.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,5 @@
-//! Roles, and what each may do. `docs/roles.md` describes the rules of this module.
+//! Roles, and what each may do. `docs/roles.md` describes the rules of this module. Which role a call needs is stated
+//! in its use case in `control`.
 
 use std::collections::BTreeMap;
 use std::fmt;

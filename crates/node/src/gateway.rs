@@ -1,4 +1,5 @@
-//! Connects the gateway to the rest of the node: what it starts with, and where it reports requests.
+//! Connects the gateway to the rest of the node: what it starts with, and where it reports requests (`Traffic`
+//! implements the gateway's `Observer`).
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! Counts traffic in memory between two writes to the spool.
+//! Counts traffic in memory between two writes to the spool: adds up the rows of single requests, which the gateway's
+//! `meter` measures.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

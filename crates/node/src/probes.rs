@@ -1,5 +1,6 @@
 //! Probes every bucket that the node serves, repeatedly. One task owns all the state. A bucket that isn't being
-//! probed at the moment costs only its entry in a map.
+//! probed at the moment costs only its entry in a map. `schedule` decides which bucket is next, and `ProbeHistory`
+//! what a result means for the bucket's status.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;

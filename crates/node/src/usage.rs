@@ -1,4 +1,5 @@
-//! Writes counted traffic to the disk, and reports it from there to the control plane.
+//! Writes counted traffic from `meter` to the disk (`spool`) every few seconds, and reports it from there to the
+//! control plane.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! Turns a failure into what the person who registered the bucket sees: a check code, a message and a hint.
+//! Turns a failure into what the person who registered the bucket sees: a check code, a message and a hint. The
+//! provider's names of permissions and its hints come from the `Permissions` of its driver.
 
 use bucketry_model::diagnosis::CheckCode;
 

@@ -1,4 +1,5 @@
-//! Registered buckets.
+//! Registered buckets. Each use case passes the role that it needs to `Control::reach_bucket`, or to `Control::enter`
+//! of the workspace if the bucket doesn't exist yet.
 
 mod change;
 mod create;

@@ -1,4 +1,5 @@
-//! Validations: a node opens a bucket and reports what is wrong.
+//! Validations: a node opens a bucket and reports what is wrong. Also seals secrets of buckets and repositories to the
+//! nodes that may have to open them.
 
 use bucketry_model::bucket::BucketLocation;
 use bucketry_model::diagnosis::{CheckScope, Diagnosis};

@@ -1,4 +1,7 @@
 //! What nodes synchronise: first a snapshot, then changes and jobs as they come.
+//!
+//! A use case that has stored a change wakes all waiting requests of this process (`changes.notify_waiters()`), so its
+//! nodes get the change immediately. Changes by other processes are found by querying the store every second.
 
 use std::collections::HashSet;
 use std::str::FromStr;

@@ -3,7 +3,7 @@
 //! A client must never mistake a problem with the bucket's credential at the provider for a problem with its own
 //! key. Such problems are `ServiceUnavailable` with a message that says so. Only when the provider denies a single
 //! action is the error `AccessDenied`, because trying again can't help; the message names the provider's
-//! permission.
+//! permission. Messages for the person who registered the bucket are in the `finding` module of `provider`.
 
 use bucketry_provider::driver::Permissions;
 use bucketry_provider::error::{ErrorAnswer, ErrorKind, ProviderError};

@@ -1,4 +1,7 @@
 //! Parses the target of a request: the endpoint, a bucket or an object, in path style or virtual-host style.
+//!
+//! `ObjectKey` and `KeyText` refuse a client's key, prefix or marker that could lead out of the repository's folder.
+//! `route` adds the folder.
 
 use bucketry_provider::driver::{climbs, resolves_to_nothing};
 use percent_encoding::percent_decode;

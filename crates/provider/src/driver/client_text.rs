@@ -3,7 +3,8 @@
 //! Some servers treat any text as a path: they percent-decode more often than they should, treat backslashes as
 //! slashes, and resolve dot segments. The checks assume the worst of these. Whatever reaches a provider outside a
 //! header value is therefore a number, a text for which [`climbs`] is false, or a value of one of the types here,
-//! which only their constructors create.
+//! which only their constructors create. The gateway's types for keys and prefixes (`ObjectKey` and `KeyText` in its
+//! `operation`) use the same check.
 
 use std::fmt;
 

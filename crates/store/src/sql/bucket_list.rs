@@ -1,4 +1,4 @@
-//! Lists of buckets and of their totals.
+//! Lists of buckets and of their totals. `page` completes the statements here with visibility, order and limit.
 
 use std::collections::HashMap;
 
