@@ -197,7 +197,7 @@ async fn azure__account_key__account_not_found__disabled() {
 }
 
 #[tokio::test]
-async fn azure__account_key__access_denied_list__keys_not_permitted() {
+async fn azure__account_key__access_denied_list__key_access_disabled() {
     let answer = azure_error(403, "KeyBasedAuthenticationNotPermitted");
     account_key_meets(answer, (N::List, C::AccessDeniedList), "storage account key access").await;
 }
@@ -362,7 +362,7 @@ async fn azure__application__secret_wrong() {
 }
 
 #[tokio::test]
-async fn azure__application__secret_wrong__half_a_document() {
+async fn azure__application__secret_wrong__incomplete_json() {
     let target = at(nobody().await, r#"{"appId":"11-aa","password":"hunter2"}"#);
     tells(&target, &private(), (N::Authenticate, C::SecretWrong), "create-for-rbac").await;
 }
@@ -379,7 +379,7 @@ async fn azure__application__clock_skew() {
 }
 
 #[tokio::test]
-async fn azure__application__secret_wrong__other_directory() {
+async fn azure__application__secret_wrong__other_tenant() {
     let entra = answering(token("eyJ.token")).await;
     let store = answering(azure_error(401, "InvalidAuthenticationInfo")).await;
     let target = at(endpoint(&store), APPLICATION);

@@ -344,7 +344,7 @@ async fn gcs__json_key__secret_wrong__cut_off() {
 }
 
 #[tokio::test]
-async fn gcs__json_key__key_unknown__beside_another_account() {
+async fn gcs__json_key__key_unknown__other_account_entered() {
     let other = Some("other@customer.iam.gserviceaccount.com");
     unusable(other, &key_file(EMAIL), C::KeyUnknown, "leave the address out").await;
 }
@@ -474,7 +474,7 @@ async fn gcs__impersonation__key_unknown__not_a_service_account() {
 }
 
 #[tokio::test]
-async fn gcs__impersonation__key_unknown__elsewhere() {
+async fn gcs__impersonation__key_unknown__custom_endpoint() {
     let connections = with(|settings| settings.identity = identity());
     let elsewhere = at(&Endpoint::parse("https://storage.example.com").unwrap(), Some(EMAIL), None);
     tells(&elsewhere, &connections, (N::Authenticate, C::KeyUnknown), "Google's own endpoints").await;

@@ -214,7 +214,7 @@ async fn s3__access_key__provider_error() {
 }
 
 #[tokio::test]
-async fn s3__access_key__provider_error__broken_off() {
+async fn s3__access_key__provider_error__connection_closed() {
     let server = failing(Fault::CloseEarly).await;
     let target = at(endpoint(&server), "AKID", Some("s"));
     tells(&target, &private(), (N::Authenticate, C::ProviderError), "closed the connection").await;
@@ -268,7 +268,7 @@ async fn s3__session__token_expired() {
 }
 
 #[tokio::test]
-async fn s3__session__token_expired__by_its_own_word() {
+async fn s3__session__token_expired__expiration_in_the_past() {
     let server = answering(Answer::s3_error(403, "InvalidAccessKeyId", "")).await;
     let secret = pasted("ASIA0123456789ABCDEF", "s", "2020-01-01T00:00:00Z");
     let target = at(endpoint(&server), "", Some(&secret));
@@ -276,19 +276,19 @@ async fn s3__session__token_expired__by_its_own_word() {
 }
 
 #[tokio::test]
-async fn s3__session__secret_wrong__half_a_document() {
+async fn s3__session__secret_wrong__incomplete_json() {
     let target = aws("", Some("{\"AccessKeyId\":\"ASIA0123456789ABCDEF\"}"));
     tells(&target, &private(), (N::Authenticate, C::SecretWrong), "SessionToken").await;
 }
 
 #[tokio::test]
-async fn s3__session__secret_wrong__without_its_token() {
+async fn s3__session__secret_wrong__no_session_token() {
     let target = aws("ASIA0123456789ABCDEF", Some("hunter2"));
     tells(&target, &private(), (N::Authenticate, C::SecretWrong), "temporary").await;
 }
 
 #[tokio::test]
-async fn s3__session__key_unknown__beside_another_key() {
+async fn s3__session__key_unknown__other_access_key_entered() {
     let secret = pasted("ASIA0123456789ABCDEF", "s", "2099-01-01T00:00:00Z");
     let target = aws("AKIAOTHER", Some(&secret));
     tells(&target, &private(), (N::Authenticate, C::KeyUnknown), "leave the access key out").await;
@@ -382,7 +382,7 @@ async fn s3__role__key_unknown__not_a_role() {
 }
 
 #[tokio::test]
-async fn s3__role__key_unknown__elsewhere() {
+async fn s3__role__key_unknown__custom_endpoint() {
     let elsewhere = at(Endpoint::parse("https://s3.example.com").unwrap(), ROLE, Some("bkt-1"));
     no_role(&elsewhere, C::KeyUnknown, "AWS only").await;
 }

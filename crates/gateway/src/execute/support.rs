@@ -23,14 +23,16 @@ pub fn support(name: Name, can: &Capabilities) -> Support {
     match name {
         Name::ListBuckets => Noted("the repository's buckets; their creation date is always 1970-01-01"),
         Name::CreateBucket => Noted(
-            "creates nothing: `BucketAlreadyOwnedByYou` if the repository has it, else `NotImplemented`",
+            "creates nothing: `BucketAlreadyOwnedByYou` if the repository has the bucket, else `NotImplemented`",
         ),
-        Name::GetBucketLocation => Noted("always the default region; signatures may name any region"),
-        Name::GetBucketVersioning => Noted("always unversioned"),
-        Name::ListObjects | Name::ListObjectsV2 if !can.list_start_after => Noted(
-            "a `start-after` or `marker` that is a key reads from the first page; tokens from responses don't",
-        ),
-        Name::ListObjectVersions => Noted("every object has one version, `null`"),
+        Name::GetBucketLocation => {
+            Noted("always `us-east-1` (an empty document); signatures may name any region")
+        }
+        Name::GetBucketVersioning => Noted("always reports that versioning is off"),
+        Name::ListObjects | Name::ListObjectsV2 if !can.list_start_after => {
+            Noted("a key as `start-after` or `marker` scans from the first page; tokens from responses don't")
+        }
+        Name::ListObjectVersions => Noted("lists only current objects, each as version `null`"),
         Name::ListMultipartUploads if !can.list_uploads => Refused(
             "The provider can't list uploads in progress: it stores blocks, but not which upload they belong to. \
              Keep the upload ids. The provider deletes blocks of unfinished uploads after a week.",
@@ -49,7 +51,9 @@ pub fn support(name: Name, can: &Capabilities) -> Support {
         Name::HeadObject | Name::GetObject => {
             Noted("ranges, `response-…`; no conditions, no `versionId`, no `partNumber`")
         }
-        Name::GetObjectAttributes if is_whole => Noted("from the provider, else only `ETag` and size"),
+        Name::GetObjectAttributes if is_whole => {
+            Noted("the provider's; only `ETag` and size if it doesn't support or allow the call")
+        }
         Name::GetObjectAttributes => Noted("`ETag` and size; no checksums, no parts"),
         Name::DeleteObject | Name::DeleteObjects => Noted("no conditions, no `versionId` other than `null`"),
         Name::PutObject if is_whole => match (can.put_if_absent, can.put_if_match) {
