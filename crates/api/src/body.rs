@@ -1,5 +1,6 @@
 //! JSON bodies: read within limits of size and time, and refused with the field that is wrong and why.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, FromRequest, Request};
 use bucketry_control::nodes::NodeMessage;
 use bucketry_listener::min_rate_body::{MinRateBody, TooSlow};
-use bucketry_model::node_protocol;
+use bucketry_model::{json_error, node_protocol};
 use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
@@ -16,6 +17,8 @@ use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
+use utoipa::PartialSchema;
+use utoipa::openapi::{RefOr, Schema};
 
 use crate::body_budget::BodyLease;
 use crate::error::{ApiError, ApiResult};
@@ -49,7 +52,7 @@ pub(crate) struct UnauthenticatedJson<T> {
 /// The unparsed message of a node: its signature is verified before anything in it is read.
 pub(crate) struct SignedBody(pub(crate) NodeMessage);
 
-impl<T: DeserializeOwned> FromRequest<ApiState> for JsonBody<T> {
+impl<T: DeserializeOwned + PartialSchema> FromRequest<ApiState> for JsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &ApiState) -> ApiResult<Self> {
@@ -60,7 +63,7 @@ impl<T: DeserializeOwned> FromRequest<ApiState> for JsonBody<T> {
     }
 }
 
-impl<T: DeserializeOwned + Default> FromRequest<ApiState> for OptionalJsonBody<T> {
+impl<T: DeserializeOwned + PartialSchema + Default> FromRequest<ApiState> for OptionalJsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &ApiState) -> ApiResult<Self> {
@@ -77,7 +80,7 @@ impl<T: DeserializeOwned + Default> FromRequest<ApiState> for OptionalJsonBody<T
     }
 }
 
-impl<T: DeserializeOwned> FromRequest<ApiState> for UnauthenticatedJson<T> {
+impl<T: DeserializeOwned + PartialSchema> FromRequest<ApiState> for UnauthenticatedJson<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &ApiState) -> ApiResult<Self> {
@@ -190,7 +193,7 @@ fn too_large(limit: usize) -> ApiError {
     ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message)
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
+fn parse<T: DeserializeOwned + PartialSchema>(bytes: &[u8]) -> ApiResult<T> {
     // serde would read an array as a struct, member by member. No client means that.
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
     if first.is_some_and(|byte| matches!(byte, b'[' | b'"' | b'0'..=b'9' | b't' | b'f' | b'n')) {
@@ -201,54 +204,52 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         // serde_json reports a syntax error where an enum is expected and the value is not a string.
-        let no_text = error.inner().is_syntax() && without_position(error.inner()) == "expected value";
+        let no_text =
+            error.inner().is_syntax() && json_error::without_position(error.inner()) == "expected value";
         if no_text && serde_json::from_slice::<IgnoredAny>(bytes).is_ok() {
             return ApiError::field(path, "must be a string: one of the values that this field allows");
         }
-        refuse(&path, error.inner())
+        refuse::<T>(bytes, &path, error.inner())
     })?;
-    deserializer.end().map_err(|error| refuse(".", &error))?;
+    deserializer.end().map_err(|error| refuse::<T>(bytes, ".", &error))?;
     Ok(value)
 }
 
-fn refuse(path: &str, error: &serde_json::Error) -> ApiError {
+fn refuse<T: PartialSchema>(bytes: &[u8], path: &str, error: &serde_json::Error) -> ApiError {
     if error.classify() != Category::Data {
         let message = format!(
             "the body is not valid JSON: {} at line {}, column {}",
-            without_position(error),
+            json_error::without_position(error),
             error.line(),
             error.column()
         );
         return ApiError::new(StatusCode::BAD_REQUEST, "MALFORMED_JSON", message);
     }
-    let said = without_position(error);
-    if let Some(missing) = said.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
-        let field = if path == "." { missing.to_owned() } else { format!("{path}.{missing}") };
-        return ApiError::field(field, "is required");
+    let expected = json_error::expectation(error);
+    if let Some(first) = json_error::missing_field(error) {
+        if path != "." {
+            return ApiError::field(format!("{path}.{first}"), "is required");
+        }
+        // serde stops at the first one.
+        let missing = missing_fields::<T>(bytes);
+        return ApiError::missing(if missing.is_empty() { vec![first] } else { missing });
     }
     if path == "." {
-        let message = format!("the body does not fit this call: {}", expectation(&said));
+        let message = format!("the body does not fit this call: {expected}");
         return ApiError::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message);
     }
-    ApiError::field(path.to_owned(), expectation(&said))
+    ApiError::field(path.to_owned(), expected)
 }
 
-/// serde names what it found before what it expected. Only the latter is repeated: what was found may be a secret
-/// in the wrong field.
-fn expectation(said: &str) -> String {
-    match said.rsplit_once("expected ") {
-        Some((_, "i64" | "u64" | "i32" | "u32" | "u16" | "u8")) => "must be a whole number".to_owned(),
-        Some((_, expected)) => format!("must be {}", expected.replace('`', "")),
-        None => said.to_owned(),
-    }
-}
-
-fn without_position(error: &serde_json::Error) -> String {
-    let said = error.to_string();
-    match said.rfind(" at line ") {
-        Some(at) => said[..at].to_owned(),
-        None => said,
-    }
+/// The required fields that a body of this type lacks, in the order of the type.
+fn missing_fields<T: PartialSchema>(bytes: &[u8]) -> Vec<String> {
+    let RefOr::T(Schema::Object(schema)) = T::schema() else { return Vec::new() };
+    #[expect(
+        clippy::zero_sized_map_values,
+        reason = "a set can't skip the values, which may be of any size and kind"
+    )]
+    let given: BTreeMap<String, IgnoredAny> = serde_json::from_slice(bytes).unwrap_or_default();
+    schema.required.into_iter().filter(|field| !given.contains_key(field)).collect()
 }
 
 #[cfg(test)]
@@ -256,19 +257,21 @@ mod tests {
     use super::*;
     use axum::response::IntoResponse as _;
     use serde::Deserialize;
+    use utoipa::ToSchema;
 
-    #[derive(Debug, Deserialize)]
+    #[derive(Debug, Deserialize, ToSchema)]
     #[serde(rename_all = "camelCase")]
     struct Sample {
         #[expect(dead_code, reason = "only its type matters")]
         name: String,
         #[expect(dead_code, reason = "only its type matters")]
+        #[schema(value_type = String)]
         storage_type: Option<bucketry_model::bucket::StorageType>,
         #[expect(dead_code, reason = "only its type matters")]
         inner: Option<Vec<Inner>>,
     }
 
-    #[derive(Debug, Deserialize)]
+    #[derive(Debug, Deserialize, ToSchema)]
     struct Inner {
         #[expect(dead_code, reason = "only its type matters")]
         count: u32,

@@ -6,6 +6,8 @@ use axum::extract::{FromRequest, MatchedPath, Request};
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, forward_to_deserialize_any};
 
+use utoipa::PartialSchema;
+
 use crate::body::JsonBody;
 use crate::error::{ApiError, ApiResult};
 use crate::state::ApiState;
@@ -58,7 +60,7 @@ const SET_PASSWORD: &str = "is changed by its own user, with PUT /user/{userId};
 const CHANGE_BUCKET: &str = "is a field of PUT /bucket/{bucketId}, not of this call";
 const CHANGE_REPOSITORY: &str = "is a field of PUT /repo/{repoId}, not of this call";
 
-impl<T: DeserializeOwned> FromRequest<ApiState> for ChangeBody<T> {
+impl<T: DeserializeOwned + PartialSchema> FromRequest<ApiState> for ChangeBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &ApiState) -> ApiResult<Self> {

@@ -123,6 +123,17 @@ impl ApiError {
         error
     }
 
+    /// 400 for required fields that are absent.
+    pub(crate) fn missing(fields: Vec<String>) -> Self {
+        let wrong = |field: String| WrongField { field: field.into(), message: "is required".to_owned() };
+        let wrong: Vec<_> = fields.into_iter().map(wrong).collect();
+        let sentences: Vec<_> =
+            wrong.iter().map(|wrong| format!("{} {}", wrong.field, wrong.message)).collect();
+        let mut error = Self::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", sentences.join("; "));
+        error.0.answer.fields = wrong;
+        error
+    }
+
     /// 404 for a resource of this kind.
     pub(crate) fn not_found(thing: ResourceKind) -> Self {
         ControlError::NotFound(thing).into()

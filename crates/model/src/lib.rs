@@ -12,6 +12,7 @@ pub mod credential;
 pub mod diagnosis;
 pub mod endpoint;
 pub mod id;
+pub mod json_error;
 pub mod latency;
 pub mod name;
 pub mod node;

@@ -199,7 +199,8 @@ async fn more_validations_than_may_be_at_once_are_429_with_their_number() {
         (&refused.body["bucketId"], &refused.headers["retry-after"]),
         (&json!(""), &"1".parse().unwrap())
     );
-    assert!(refused.body["message"].as_str().unwrap().starts_with("0 buckets "), "{}", refused.text);
+    let message = refused.body["message"].as_str().unwrap();
+    assert!(message.contains("the limit is 0"), "{}", refused.text);
 }
 
 #[tokio::test]

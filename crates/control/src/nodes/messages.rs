@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use bucketry_model::id::{NodeKeyId, OrgId};
+use bucketry_model::json_error;
 use bucketry_model::node_protocol::{CLOCK_TOLERANCE_SECONDS, MAX_MESSAGE_BYTES, limits};
 use bucketry_vault::NodeVerifyingKey;
 use bucketry_vault::message::{UnverifiedMessage, is_fresh};
@@ -87,8 +88,12 @@ pub(super) struct VerifiedMessage {
 impl VerifiedMessage {
     /// Parses the message.
     pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T> {
-        serde_json::from_slice(&self.text)
-            .map_err(|error| Error::NodeMessage(format!("the message is not valid: {error}")))
+        serde_json::from_slice(&self.text).map_err(|error| {
+            let (expected, line, column) = (json_error::expectation(&error), error.line(), error.column());
+            Error::NodeMessage(format!(
+                "the message does not fit this call: {expected} (line {line}, column {column})"
+            ))
+        })
     }
 }
 
