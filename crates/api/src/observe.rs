@@ -27,6 +27,9 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 /// The longest id that is accepted from a request, in bytes.
 const LONGEST_ID: usize = 128;
 
+/// The calls of nodes, which sign their messages.
+const NODE_ROUTES: [&str; 5] = ["/register", "/unregister", "/node/status", "/node/report", "/node/sync"];
+
 /// What is learned about a request while it is handled.
 #[derive(Debug, Default)]
 pub(crate) struct RequestTrace {
@@ -61,7 +64,14 @@ pub(crate) async fn observe(State(state): State<ApiState>, mut request: Request,
 
     let user = trace.user.get().map(tracing::field::display);
     let ms = took.as_micros() as f64 / 1_000.0;
-    span.in_scope(|| tracing::info!(method, route, status, ms, user, "answered"));
+    span.in_scope(|| {
+        // A node sends something every second. What an operator wants to see is what nodes are refused.
+        if NODE_ROUTES.contains(&route) && status < 400 {
+            tracing::debug!(method, route, status, ms, "answered");
+        } else {
+            tracing::info!(method, route, status, ms, user, "answered");
+        }
+    });
     if let Some(unread) = unread {
         unread.drain().await;
     }

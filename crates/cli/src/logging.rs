@@ -16,7 +16,8 @@ pub(crate) fn start(format: LogFormat, filter: &str) -> Result<()> {
         .log_internal_errors(false);
     let started = match format {
         LogFormat::Text => lines.with_ansi(false).try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+        // Only the innermost span is printed: the list of spans would repeat its fields.
+        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).try_init(),
     };
     started.map_err(|error| Failure::failed(format!("can't start logging: {error}")))
 }
