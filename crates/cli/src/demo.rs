@@ -24,7 +24,7 @@ use crate::first_start::generated_password;
 use crate::repository_arguments::Tool;
 use crate::serve::{Stop, write_ready};
 use crate::settings::{ServeSettings, Settings};
-use crate::{logging, output};
+use crate::{logging, output, program};
 
 /// The demo's access key id, which is valid only within the demo.
 const ACCESS_KEY: &str = "DEMOACCESSKEY";
@@ -188,7 +188,7 @@ struct Introduction<'a> {
 }
 
 fn introduce(response: &Introduction<'_>) -> Result<()> {
-    let program = std::env::args().next().unwrap_or_else(|| "bucketry".to_owned());
+    let program = program::command();
     let connection = Connection {
         endpoint: response.gateway.to_owned(),
         region: REGION,
@@ -221,7 +221,7 @@ the AWS command line:
   {settings}
   echo hello | aws s3 cp - s3://{BUCKET}/hello.txt
   aws s3 cp s3://{BUCKET}/hello.txt -
-  {program} repo connect {REPOSITORY} --tool rclone
+  {program} repo connect {REPOSITORY} --tool rclone --new-key laptop
 ",
         url = response.url,
         gateway = response.gateway,

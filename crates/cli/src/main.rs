@@ -29,6 +29,7 @@ mod node;
 mod node_identity;
 mod organization;
 mod output;
+mod program;
 mod repository;
 mod repository_arguments;
 mod sealed_secrets;

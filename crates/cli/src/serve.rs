@@ -9,7 +9,7 @@ use crate::deployment::Deployment;
 use crate::failure::{Failure, Result};
 use crate::first_start::FirstOwner;
 use crate::settings::ServeSettings;
-use crate::{logging, output};
+use crate::{logging, output, program};
 
 /// Runs the server until a signal stops it.
 pub(crate) async fn run(options: ServeOptions) -> Result<()> {
@@ -50,15 +50,16 @@ pub(crate) async fn run(options: ServeOptions) -> Result<()> {
 fn introduction(owner: &FirstOwner, url: &str) -> String {
     let made = format!("First start: created the organization `default` with the owner {}.", owner.email);
     let Some(password) = &owner.generated_password else { return made };
+    let program = program::command();
     let lines = [
         made,
         String::new(),
         format!("Password (shown only once): {}", password.expose()),
         "You must change it at the first sign-in. Next:".to_owned(),
         String::new(),
-        format!("  bucketry login --url {url} --email {}", owner.email),
-        "  bucketry user password".to_owned(),
-        "  bucketry bucket add --help".to_owned(),
+        format!("  {program} login --url {url} --email {}", owner.email),
+        format!("  {program} user password"),
+        format!("  {program} bucket add --help"),
     ];
     let width = lines.iter().map(|line| line.chars().count()).max().unwrap_or(0);
     let edge = "─".repeat(width + 2);
@@ -128,7 +129,7 @@ mod tests {
         let widths: Vec<usize> = response.lines().map(|line| line.chars().count()).collect();
         assert!(widths.iter().all(|width| *width == widths[0]), "{response}");
         assert_eq!(response.matches("Bk1-abc").count(), 1);
-        assert_eq!(response.matches("│   bucketry ").count(), 3, "{response}");
+        assert_eq!(response.matches(&format!("│   {} ", program::command())).count(), 3, "{response}");
         let given = FirstOwner { generated_password: None, ..owner };
         assert!(!introduction(&given, "http://127.0.0.1:8080").contains('│'));
     }
