@@ -43,7 +43,7 @@ async fn a_request_signed_an_hour_off_is_refused_before_it_gets_to_the_provider(
         let response = put(SignedDuration::from_hours(hours)).await?;
         assert_eq!(response.status, 403, "{}", response.text());
         assert!(response.text().contains("<Code>RequestTimeTooSkewed</Code>"), "{}", response.text());
-        assert!(response.text().contains("Set the clock"), "{}", response.text());
+        assert!(response.text().contains("Correct the clock"), "{}", response.text());
     }
     assert_eq!(provider_requests(&server).await?, before, "nothing was sent to the provider");
     let missing = access.signed(Method::GET, &path, SignedDuration::ZERO).send().await?;

@@ -96,7 +96,7 @@ async fn a_bucket_that_cannot_be_opened_is_shown_check_by_check() -> Result<()> 
     let add =
         ["bucket", "add", "Photos", "--bucket", OPEN_BUCKET, "--key", ADMIN.key, "--endpoint", &endpoint];
     let ended = terminal.run(&add).await?.with_status(1)?;
-    for line in ["✓ connect", "✗ authenticate", "SECRET_WRONG", "→ Enter the secret again"] {
+    for line in ["✓ connect", "✗ authenticate", "SECRET_WRONG", "→ Enter the whole secret again"] {
         assert!(ended.stdout.contains(line), "{line}: {ended:?}");
     }
     assert!(ended.stderr.starts_with("error: "), "{ended:?}");

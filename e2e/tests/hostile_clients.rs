@@ -5,8 +5,13 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use bucketry_e2e::{HOSTILE_CONNECTIONS, Hostile, Result, Server, options};
+use bucketry_e2e::{
+    Error, HOSTILE_CONNECTIONS, Hostile, OPEN_BUCKET, Person, Result, Server, eventually, options, s3_bucket,
+    shared_s3_endpoint,
+};
 use http::Method;
+use jiff::SignedDuration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const MIB: u64 = 1 << 20;
 /// Time limit for a response.
@@ -166,5 +171,50 @@ async fn pages_of_the_named_origins_use_api_and_gateway() -> Result<()> {
         let exposed = answer.header("access-control-expose-headers").unwrap_or_default();
         assert!(exposed.contains("request-id"), "{exposed}");
     }
+    Ok(())
+}
+
+/// The number of requests in progress at the gateway.
+async fn in_flight(server: &Server) -> Result<String> {
+    let metrics = server.get("/metrics").send().await?.text();
+    let line = metrics.lines().find_map(|line| line.strip_prefix("bucketry_gateway_requests_in_flight "));
+    Ok(line.unwrap_or_default().to_owned())
+}
+
+#[tokio::test]
+async fn a_reader_of_a_byte_every_five_seconds_gives_its_place_up() -> Result<()> {
+    let server = Server::start(options()?).await?;
+    let owner = Person::new(&server, &server.log_in().await?);
+    let body = s3_bucket("Photos", OPEN_BUCKET, &shared_s3_endpoint()?, &owner.workspace().await?);
+    let bucket = owner.register(&body).await?;
+    let access = owner.repository_access(&server, "Photos", &[(&bucket, OPEN_BUCKET)]).await?;
+    // More than the systems of both sides take in without anybody reading.
+    let key = format!("{}slow", access.prefix);
+    let content = vec![b'x'; 64 << 20];
+    access.object(Method::PUT, &key).raw("text/plain", content).send().await?;
+
+    let path = format!("/{}/{key}", access.bucket);
+    let host = access.endpoint.trim_start_matches("http://");
+    let mut head = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n");
+    for (name, value) in access.signature(&Method::GET, &path, SignedDuration::ZERO) {
+        head = head + name + ": " + &value + "\r\n";
+    }
+    let mut connection = tokio::net::TcpStream::connect(host).await.map_err(Error::Files)?;
+    connection.write_all(format!("{head}\r\n").as_bytes()).await.map_err(Error::Files)?;
+    let reader = tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(Duration::from_secs(5));
+        loop {
+            ticks.tick().await;
+            if connection.read_u8().await.is_err() {
+                return;
+            }
+        }
+    });
+    let look = async || in_flight(&server).await;
+    eventually("the request being served", PATIENCE, look, |count| count == "1").await?;
+    // The gateway looks at the rate over 30 seconds.
+    eventually("the reader being dropped", 2 * PATIENCE, look, |count| count == "0").await?;
+    assert!(!reader.is_finished(), "the client itself went on reading");
+    reader.abort();
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! and reports. `docs/nodes.md` describes the protocol.
 //!
 //! - [`Agent::start`] starts an agent over a [`ControlPlane`] and a [`Cloud`]. The real ones are
-//! `bucketry_client::NodeClient` and [`Providers`].
+//!   `bucketry_client::NodeClient` and [`Providers`].
 //! - [`UsageMeter`] counts traffic. [`spool`] stores the counts until the control plane acknowledges them.
 //!
 //! **Invariants:** plain secrets exist in memory only. Everything that can accumulate while the control plane is
