@@ -1,4 +1,4 @@
-//! Measures the release binary against the bars of `bench/README.md`. `cargo xtask bench` builds and runs it.
+//! Measures the binary of the profile `dist` against the bars of `bench/README.md`. `cargo xtask bench` builds and runs it.
 //!
 //! Everything runs on loopback, in separate processes: the measured server, the baseline that it is compared with,
 //! the storage that it probes, and this process, which generates the load.

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: builds the release binary and measures it.
+//! `cargo xtask bench`: builds the binary with the profile `dist` and measures it.
 
 use std::process::Command;
 
@@ -12,14 +12,14 @@ pub(crate) fn run(arguments: &[&str]) -> Result {
     let workspace = Workspace::find()?;
     let mut build = command::cargo(&workspace.root);
     build
-        .args(["build", "--release", "--locked"])
+        .args(["build", "--profile", "dist", "--locked"])
         .args(["-p", "bucketry", "--bin", "bucketry"])
         .args(["-p", "bucketry-bench", "--bin", "bucketry-bench"])
         .args(["-p", "bucketry-store", "--example", "seed"]);
     let commit = commit(&workspace)?;
     command::run(&mut build)?;
     let tools = Tools::install(&workspace)?;
-    let built = workspace.target.join("release");
+    let built = workspace.target.join("dist");
     let mut bench = Command::new(built.join("bucketry-bench"));
     bench
         .arg("run")

@@ -12,6 +12,7 @@ mod names;
 mod node_tools;
 mod openapi;
 mod peers;
+mod picture;
 mod provider_matrix;
 mod servers;
 mod test_run;
@@ -31,9 +32,10 @@ usage: cargo xtask <task>
                       cargo xtask test -- -p bucketry-model name_of_a_test
   test --openapi      run only the OpenAPI check
   bench [NAMES] [--quick]
-                      measure the release binary: a1 a2 a3 a4 g n1 s1 size [default: all]; bench/README.md explains
+                      measure the dist binary: a1 a2 a3 a4 g n1 s1 size [default: all]; bench/README.md explains
                       them and receives the results
   providers           write the tables of tested providers, credentials and outcomes in docs/provider-matrix.md
+  picture             draw the README's picture from a run of the demo, as docs/images/demo.svg
   fuzz [--seconds N]  feed damaged input to everything that parses data from the network, N seconds per target
                       [default: 60], several targets in parallel
   lock                resolve the packages of xtask/tools into their lock files again";
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
             test_run::run(&test_run::Selection::Runner(rest.iter().map(ToString::to_string).collect()))
         }
         ["bench", rest @ ..] => bench::run(rest),
+        ["picture"] => picture::draw(),
         ["providers"] => provider_matrix::write(),
         ["fuzz", rest @ ..] => fuzz::run(rest),
         ["lock"] => tools::lock(),

@@ -1,0 +1,212 @@
+//! `cargo xtask picture`: runs the demo and a few commands, and draws what they print as `docs/images/demo.svg`.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use bucketry_test_servers::wait;
+use serde_json::Value;
+
+use crate::command::{self, Result};
+use crate::workspace::Workspace;
+
+/// The picture, from the root of the repository.
+const PICTURE: &str = "docs/images/demo.svg";
+/// How long the demo may take to start.
+const START: Duration = Duration::from_mins(1);
+
+/// The name of the demo's bucket, at its provider and in commands that are drawn.
+const BUCKET: &str = "sample";
+
+/// A command of the session: what is drawn, and what is run.
+struct Step {
+    drawn: &'static str,
+    arguments: &'static [&'static str],
+}
+
+const STEPS: [Step; 4] = [
+    Step {
+        drawn: "bucketry bucket add Photos --bucket photos --endpoint $S3 --key DEMOACCESSKEY --secret-file wrong",
+        arguments: &["bucket", "add", "Photos", "--bucket", BUCKET, "--key", "DEMOACCESSKEY"],
+    },
+    Step { drawn: "bucketry bucket validate Sample", arguments: &["bucket", "validate", "Sample"] },
+    Step { drawn: "bucketry bucket list", arguments: &["bucket", "list"] },
+    Step {
+        drawn: "bucketry repo connect Demo --tool s5cmd --new-key laptop",
+        arguments: &["repo", "connect", "Demo", "--tool", "s5cmd", "--new-key", "laptop"],
+    },
+];
+
+/// Draws the picture.
+pub(crate) fn draw() -> Result {
+    let workspace = Workspace::find()?;
+    command::run(command::cargo(&workspace.root).args(["build", "--bin", "bucketry"]))?;
+    let program = workspace.target.join("debug/bucketry");
+    let directory = tempfile::tempdir()?;
+    let demo = Demo::start(&program, directory.path())?;
+    let mut lines = Vec::new();
+    for step in &STEPS {
+        lines.push(Line { kind: Kind::Prompt, text: step.drawn.to_owned() });
+        for text in demo.output(step, directory.path())?.lines() {
+            lines.push(Line { kind: Kind::of(text), text: text.trim_end().to_owned() });
+        }
+        lines.push(Line { kind: Kind::Plain, text: String::new() });
+    }
+    lines.pop();
+    drop(demo);
+    let path = workspace.root.join(PICTURE);
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(&path, svg(&lines))?;
+    command::say(&format!("wrote {PICTURE}"));
+    Ok(())
+}
+
+/// A running demo. It is interrupted, and so removes its files, when this is dropped.
+struct Demo {
+    process: Child,
+    program: std::path::PathBuf,
+    ready: Value,
+}
+
+impl Demo {
+    fn start(program: &Path, directory: &Path) -> Result<Self> {
+        let file = directory.join("ready.json");
+        let process = Command::new(program)
+            .args(["demo", "--listen", "127.0.0.1:0", "--gateway-listen", "127.0.0.1:0", "--ready-file"])
+            .arg(&file)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let mut demo = Self { process, program: program.to_owned(), ready: Value::Null };
+        demo.ready = wait::until("the demo", START, || {
+            let text = fs::read(&file).map_err(|error| error.to_string())?;
+            serde_json::from_slice(&text).map_err(|error| error.to_string())
+        })?;
+        Ok(demo)
+    }
+
+    fn text(&self, field: &str) -> &str {
+        self.ready[field].as_str().unwrap_or_default()
+    }
+
+    /// What a command prints, on both outputs. Free ports are drawn as the usual ones.
+    fn output(&self, step: &Step, directory: &Path) -> Result<String> {
+        let mut command = Command::new(&self.program);
+        command
+            .args(step.arguments)
+            .env("BUCKETRY_URL", self.text("api"))
+            .env("BUCKETRY_TOKEN", self.text("token"))
+            .env("COLUMNS", "116");
+        if step.arguments.contains(&"add") {
+            let wrong = directory.join("wrong");
+            fs::write(&wrong, "not-the-secret-of-this-key")?;
+            command.args(["--endpoint", self.text("s3")]).arg("--secret-file").arg(wrong);
+        }
+        let output = command.output()?;
+        let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.push_str(&String::from_utf8_lossy(&output.stderr));
+        for (field, usual) in [
+            ("api", "http://127.0.0.1:8080"),
+            ("gateway", "http://127.0.0.1:9000"),
+            ("s3", "http://127.0.0.1:9001"),
+        ] {
+            text = text.replace(self.text(field), usual);
+        }
+        Ok(text)
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        // An interrupt lets the demo remove its files. If it can't be sent, the demo is killed.
+        let interrupted =
+            command::succeeds(Command::new("kill").args(["-INT", &self.process.id().to_string()]));
+        if !interrupted {
+            // It has ended already if this fails.
+            drop(self.process.kill());
+        }
+        drop(self.process.wait());
+    }
+}
+
+/// How a line is coloured.
+#[derive(Clone, Copy)]
+enum Kind {
+    Prompt,
+    Good,
+    Bad,
+    Hint,
+    Plain,
+}
+
+impl Kind {
+    fn of(text: &str) -> Self {
+        match text.trim_start() {
+            text if text.starts_with('✓') => Self::Good,
+            text if text.starts_with('✗') || text.starts_with("error:") => Self::Bad,
+            text if text.starts_with('→') || text.starts_with("hint") => Self::Hint,
+            _ => Self::Plain,
+        }
+    }
+
+    fn colour(self) -> &'static str {
+        match self {
+            Self::Prompt => "#ffffff",
+            Self::Good => "#7ee787",
+            Self::Bad => "#ff7b72",
+            Self::Hint => "#f2cc60",
+            Self::Plain => "#c9d1d9",
+        }
+    }
+}
+
+struct Line {
+    kind: Kind,
+    text: String,
+}
+
+/// The lines as a terminal window. The width of a character is that of a monospaced font of 13 px.
+fn svg(lines: &[Line]) -> String {
+    let columns = lines.iter().map(|line| line.text.chars().count() + 2).max().unwrap_or(0);
+    let (width, height) = (columns as f64 * 7.83 + 40.0, lines.len() * 18 + 58);
+    let mut text = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height}\" role=\"img\" \
+         aria-label=\"A terminal session with Bucketry\">\n\
+         <rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"#0d1117\"/>\n\
+         <circle cx=\"20\" cy=\"18\" r=\"5\" fill=\"#ff5f57\"/><circle cx=\"38\" cy=\"18\" r=\"5\" fill=\"#febc2e\"/>\
+         <circle cx=\"56\" cy=\"18\" r=\"5\" fill=\"#28c840\"/>\n\
+         <g font-family=\"ui-monospace, SFMono-Regular, Menlo, Consolas, monospace\" font-size=\"13\" xml:space=\"preserve\">\n"
+    );
+    for (number, line) in lines.iter().enumerate() {
+        let prompt = if matches!(line.kind, Kind::Prompt) { "$ " } else { "" };
+        let (y, colour) = (number * 18 + 52, line.kind.colour());
+        let escaped = line.text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        // Writing to a String can't fail.
+        _ = writeln!(text, "<text x=\"20\" y=\"{y}\" fill=\"{colour}\">{prompt}{escaped}</text>");
+    }
+    text.push_str("</g>\n</svg>\n");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_becomes_text_that_is_safe_in_xml() {
+        let lines = [Line { kind: Kind::Prompt, text: "aws s3 ls <bucket> && true".to_owned() }];
+        let drawn = svg(&lines);
+        assert!(drawn.contains("$ aws s3 ls &lt;bucket&gt; &amp;&amp; true</text>"), "{drawn}");
+    }
+
+    #[test]
+    fn lines_are_coloured_by_what_they_say() {
+        for (text, colour) in [("✓ dns", "#7ee787"), ("  ✗ key", "#ff7b72"), ("plain", "#c9d1d9")] {
+            assert_eq!(Kind::of(text).colour(), colour);
+        }
+    }
+}
