@@ -17,7 +17,7 @@ const PICTURE: &str = "docs/images/demo.svg";
 /// How long the demo may take to start.
 const START: Duration = Duration::from_mins(1);
 
-/// The name of the demo's bucket, at its provider and in commands that are drawn.
+/// The name of the demo's bucket at its provider.
 const BUCKET: &str = "sample";
 
 /// A command of the session: what is drawn, and what is run.
@@ -28,7 +28,7 @@ struct Step {
 
 const STEPS: [Step; 4] = [
     Step {
-        drawn: "bucketry bucket add Photos --bucket photos --endpoint $S3 --key DEMOACCESSKEY --secret-file wrong",
+        drawn: "bucketry bucket add Photos --bucket sample --endpoint $S3 --key DEMOACCESSKEY --secret-file wrong",
         arguments: &["bucket", "add", "Photos", "--bucket", BUCKET, "--key", "DEMOACCESSKEY"],
     },
     Step { drawn: "bucketry bucket validate Sample", arguments: &["bucket", "validate", "Sample"] },
