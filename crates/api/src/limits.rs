@@ -1,4 +1,4 @@
-//! Rate limits: a token bucket per session or API token, and one per address. Limits per account are in
+//! Rate limits: a token bucket per session or API token, and one per address. Limits on wrong passwords are in
 //! `login_guard`.
 
 use std::hash::Hash;

@@ -1,4 +1,4 @@
-//! Requests that may arrive twice.
+//! Requests that may arrive twice (`Idempotency-Key`): reserves a key and stores the response under it.
 
 use bucketry_model::role::Caller;
 use bucketry_store::idempotency::{Begun, RequestName};

@@ -1,4 +1,4 @@
-//! Presigned URLs ("Authenticating Requests: Using Query Parameters").
+//! Parses presigned URLs ("Authenticating Requests: Using Query Parameters"). `window` checks their expiry.
 
 use percent_encoding::percent_decode;
 

@@ -1,4 +1,4 @@
-//! The time for which a signature is valid.
+//! How long a signature is valid: the age of a signed request and the expiry of a presigned URL.
 
 use std::time::SystemTime;
 
