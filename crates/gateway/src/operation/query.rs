@@ -76,6 +76,9 @@ impl Query {
 
 /// Decodes as for forms, where a plus sign is a space. S3 does the same.
 fn decode(text: &str) -> Result<String> {
+    if memchr::memchr2(b'%', b'+', text.as_bytes()).is_none() {
+        return Ok(text.to_owned());
+    }
     let spaced = text.replace('+', " ");
     match percent_decode(spaced.as_bytes()).decode_utf8() {
         Ok(text) => Ok(text.into_owned()),

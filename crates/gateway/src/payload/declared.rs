@@ -19,10 +19,21 @@ pub(crate) enum Declared {
     },
 }
 
+/// The SHA-256 of nothing.
+const EMPTY_SHA256: [u8; 32] = [
+    0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24, 0x27,
+    0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
+];
+const EMPTY_SHA256_TEXT: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
 impl Declared {
     pub(crate) const UNSIGNED: &'static str = "UNSIGNED-PAYLOAD";
 
     pub(crate) fn parse(text: &str) -> Result<Self> {
+        // That of nearly every request without a body.
+        if text == EMPTY_SHA256_TEXT {
+            return Ok(Self::Digest(EMPTY_SHA256));
+        }
         if let Some(digest) = hex::read_32(text.as_bytes()) {
             return Ok(Self::Digest(digest));
         }
@@ -53,6 +64,12 @@ impl Declared {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_hash_of_nothing_is_known() {
+        assert_eq!(hex::read_32(EMPTY_SHA256_TEXT.as_bytes()), Some(EMPTY_SHA256));
+        assert_eq!(ring::digest::digest(&ring::digest::SHA256, b"").as_ref(), EMPTY_SHA256);
+    }
 
     #[test]
     fn every_form_of_s3_is_read_and_nothing_else() {

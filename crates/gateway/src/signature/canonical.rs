@@ -142,7 +142,12 @@ enum Within {
 /// encoded again.
 fn push_unified(out: &mut Vec<u8>, raw: &str, within: Within) {
     let mut rest = raw.as_bytes();
-    while let [byte, tail @ ..] = rest {
+    loop {
+        // Most of a path or a query is copied as it is.
+        let plain = rest.iter().take_while(|byte| UNRESERVED[usize::from(**byte)]).count();
+        let (run, others) = rest.split_at(plain);
+        out.extend_from_slice(run);
+        let [byte, tail @ ..] = others else { return };
         rest = tail;
         match (*byte, tail, within) {
             (b'%', [high, low, tail @ ..], _) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
@@ -156,9 +161,20 @@ fn push_unified(out: &mut Vec<u8>, raw: &str, within: Within) {
     }
 }
 
+/// The unreserved characters of RFC 3986.
+const UNRESERVED: [bool; 256] = {
+    let mut unreserved = [false; 256];
+    let mut byte: u8 = 0;
+    while byte < 128 {
+        unreserved[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+        byte += 1;
+    }
+    unreserved
+};
+
 fn push_byte(out: &mut Vec<u8>, byte: u8) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+    if UNRESERVED[usize::from(byte)] {
         out.push(byte);
     } else {
         out.extend_from_slice(&[b'%', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
