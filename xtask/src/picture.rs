@@ -21,19 +21,19 @@ const START: Duration = Duration::from_mins(1);
 const BUCKET: &str = "sample";
 
 /// A command of the session: what is drawn, and what is run.
-struct Step {
+struct DemoCommand {
     drawn: &'static str,
     arguments: &'static [&'static str],
 }
 
-const STEPS: [Step; 4] = [
-    Step {
+const COMMANDS: [DemoCommand; 4] = [
+    DemoCommand {
         drawn: "bucketry bucket add Photos --bucket sample --endpoint $S3 --key DEMOACCESSKEY --secret-file wrong",
         arguments: &["bucket", "add", "Photos", "--bucket", BUCKET, "--key", "DEMOACCESSKEY"],
     },
-    Step { drawn: "bucketry bucket validate Sample", arguments: &["bucket", "validate", "Sample"] },
-    Step { drawn: "bucketry bucket list", arguments: &["bucket", "list"] },
-    Step {
+    DemoCommand { drawn: "bucketry bucket validate Sample", arguments: &["bucket", "validate", "Sample"] },
+    DemoCommand { drawn: "bucketry bucket list", arguments: &["bucket", "list"] },
+    DemoCommand {
         drawn: "bucketry repo connect Demo --tool s5cmd --new-key laptop",
         arguments: &["repo", "connect", "Demo", "--tool", "s5cmd", "--new-key", "laptop"],
     },
@@ -47,12 +47,12 @@ pub(crate) fn draw() -> Result {
     let directory = tempfile::tempdir()?;
     let demo = Demo::start(&program, directory.path())?;
     let mut lines = Vec::new();
-    for step in &STEPS {
-        lines.push(Line { kind: Kind::Prompt, text: step.drawn.to_owned() });
-        for text in demo.output(step, directory.path())?.lines() {
-            lines.push(Line { kind: Kind::of(text), text: text.trim_end().to_owned() });
+    for wanted in &COMMANDS {
+        lines.push(Line { kind: LineKind::Prompt, text: wanted.drawn.to_owned() });
+        for text in demo.output(wanted, directory.path())?.lines() {
+            lines.push(Line { kind: LineKind::of(text), text: text.trim_end().to_owned() });
         }
-        lines.push(Line { kind: Kind::Plain, text: String::new() });
+        lines.push(Line { kind: LineKind::Plain, text: String::new() });
     }
     lines.pop();
     drop(demo);
@@ -94,14 +94,14 @@ impl Demo {
     }
 
     /// What a command prints, on both outputs. Free ports are drawn as the usual ones.
-    fn output(&self, step: &Step, directory: &Path) -> Result<String> {
+    fn output(&self, wanted: &DemoCommand, directory: &Path) -> Result<String> {
         let mut command = Command::new(&self.program);
         command
-            .args(step.arguments)
+            .args(wanted.arguments)
             .env("BUCKETRY_URL", self.text("api"))
             .env("BUCKETRY_TOKEN", self.text("token"))
             .env("COLUMNS", "116");
-        if step.arguments.contains(&"add") {
+        if wanted.arguments.contains(&"add") {
             let wrong = directory.join("wrong");
             fs::write(&wrong, "not-the-secret-of-this-key")?;
             command.args(["--endpoint", self.text("s3")]).arg("--secret-file").arg(wrong);
@@ -135,7 +135,7 @@ impl Drop for Demo {
 
 /// How a line is coloured.
 #[derive(Clone, Copy)]
-enum Kind {
+enum LineKind {
     Prompt,
     Good,
     Bad,
@@ -143,7 +143,7 @@ enum Kind {
     Plain,
 }
 
-impl Kind {
+impl LineKind {
     fn of(text: &str) -> Self {
         match text.trim_start() {
             text if text.starts_with('✓') => Self::Good,
@@ -165,7 +165,7 @@ impl Kind {
 }
 
 struct Line {
-    kind: Kind,
+    kind: LineKind,
     text: String,
 }
 
@@ -182,7 +182,7 @@ fn svg(lines: &[Line]) -> String {
          <g font-family=\"ui-monospace, SFMono-Regular, Menlo, Consolas, monospace\" font-size=\"13\" xml:space=\"preserve\">\n"
     );
     for (number, line) in lines.iter().enumerate() {
-        let prompt = if matches!(line.kind, Kind::Prompt) { "$ " } else { "" };
+        let prompt = if matches!(line.kind, LineKind::Prompt) { "$ " } else { "" };
         let (y, colour) = (number * 18 + 52, line.kind.colour());
         let escaped = line.text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
         // Writing to a String can't fail.
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_line_becomes_text_that_is_safe_in_xml() {
-        let lines = [Line { kind: Kind::Prompt, text: "aws s3 ls <bucket> && true".to_owned() }];
+        let lines = [Line { kind: LineKind::Prompt, text: "aws s3 ls <bucket> && true".to_owned() }];
         let drawn = svg(&lines);
         assert!(drawn.contains("$ aws s3 ls &lt;bucket&gt; &amp;&amp; true</text>"), "{drawn}");
     }
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn lines_are_coloured_by_what_they_say() {
         for (text, colour) in [("✓ dns", "#7ee787"), ("  ✗ key", "#ff7b72"), ("plain", "#c9d1d9")] {
-            assert_eq!(Kind::of(text).colour(), colour);
+            assert_eq!(LineKind::of(text).colour(), colour);
         }
     }
 }
