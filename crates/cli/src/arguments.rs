@@ -1,13 +1,13 @@
 //! The command line.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::database::DatabaseUrl;
-use crate::demo_clouds::Cloud;
+#[cfg(feature = "demo")]
+use crate::demo::DemoOptions;
 use crate::repository_arguments::{KeyCommand, RepositoryCommand};
 use crate::settings::ServeSettings;
 
@@ -49,7 +49,16 @@ pub(crate) enum Command {
     /// Run the server: the control plane with an embedded node
     Serve(Box<ServeOptions>),
     /// Try Bucketry in a temporary deployment with a sample bucket on an embedded S3 server
+    #[cfg(feature = "demo")]
     Demo(DemoOptions),
+    /// Not part of this build
+    #[cfg(not(feature = "demo"))]
+    #[command(hide = true)]
+    Demo {
+        /// Ignored
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        options: Vec<std::ffi::OsString>,
+    },
     /// Log in, and save the session for later commands
     Login(LoginOptions),
     /// Log out, and delete the saved session
@@ -132,26 +141,6 @@ pub(crate) struct ServeOptions {
     pub(crate) print_config: bool,
     #[command(flatten)]
     pub(crate) settings: ServeSettings,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct DemoOptions {
-    /// Address of the API; a free port is used if this one is taken
-    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
-    pub(crate) listen: SocketAddr,
-    /// Address of the gateway; a free port is used if this one is taken
-    #[arg(long, default_value = "127.0.0.1:9000", value_name = "ADDRESS")]
-    pub(crate) gateway_listen: SocketAddr,
-    /// Store the registry in this PostgreSQL database, in a separate schema that is removed when the demo ends
-    // Not read from the environment: a URL there is usually that of a real registry.
-    #[arg(long, value_name = "URL", value_parser = DatabaseUrl::parser())]
-    pub(crate) database_url: Option<DatabaseUrl>,
-    /// Also start emulators of these clouds, with a sample bucket each; the emulators must be installed
-    #[arg(long, value_name = "CLOUDS", value_delimiter = ',')]
-    pub(crate) with: Vec<Cloud>,
-    /// Write the addresses and credentials to this file as JSON once the demo is ready
-    #[arg(long, value_name = "FILE")]
-    pub(crate) ready_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -34,6 +34,7 @@ pub(crate) struct Deployment {
     /// The gateway's listening address, if there is a gateway.
     gateway: Option<SocketAddr>,
     /// What the first start created; `None` at later starts.
+    #[cfg_attr(not(feature = "demo"), expect(dead_code, reason = "only the demo logs in as this owner"))]
     pub(crate) first_owner: Option<FirstOwner>,
     control: Control,
     state: ApiState,

@@ -8,7 +8,8 @@ use bucketry_control::Control;
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::time::SystemClock;
 use bucketry_node::{
-    Agent, AgentConfig, AgentHandle, Dependencies, GatewayStart, NodeInfo, ProbeConfig, Providers,
+    Agent, AgentConfig, AgentHandle, Dependencies, GatewayStart, MetricsCollector, NodeInfo, ProbeConfig,
+    Providers,
 };
 use bucketry_provider::connection::{ConnectionSettings, Connections};
 use bucketry_vault::{Identities, NodeSigningKey};
@@ -17,7 +18,6 @@ use tokio::net::TcpListener;
 use crate::data_directory::{NODE_KEY, SPOOL, VAULT_KEY};
 use crate::deployment::url as url_of;
 use crate::failure::{Failure, Result};
-use crate::gateway_metrics::GatewayMetrics;
 use crate::node_identity;
 use crate::settings::Settings;
 
@@ -91,8 +91,8 @@ impl EmbeddedNode {
     }
 
     /// Reads the metrics of the node and of its connections to providers.
-    pub(crate) fn metrics(&self) -> GatewayMetrics {
-        GatewayMetrics { node: self.agent.reader(), connections: self.connections.clone() }
+    pub(crate) fn metrics(&self) -> MetricsCollector {
+        MetricsCollector::new(self.agent.reader(), self.connections.clone())
     }
 
     /// Stops the node. Traffic that it has counted is reported, or stays in the spool.

@@ -12,15 +12,13 @@ mod connect;
 mod credentials;
 mod data_directory;
 mod database;
+#[cfg(feature = "demo")]
 mod demo;
-mod demo_clouds;
-mod demo_store;
 mod deployment;
 mod doctor;
 mod embedded_node;
 mod failure;
 mod first_start;
-mod gateway_metrics;
 mod key;
 mod logging;
 mod login;
@@ -71,7 +69,12 @@ fn run(arguments: Arguments) -> Result<()> {
     let done = runtime.block_on(async {
         match arguments.command {
             Command::Serve(options) => serve::run(*options).await,
+            #[cfg(feature = "demo")]
             Command::Demo(options) => demo::run(options).await,
+            #[cfg(not(feature = "demo"))]
+            Command::Demo { .. } => Err(Failure::usage(
+                "this program was built without the demo: build it with `cargo build --features demo`",
+            )),
             Command::Login(options) => login::login(&remote, options).await,
             Command::Logout => login::logout(&remote).await,
             Command::Bucket { command } => bucket::run(&remote, command).await,

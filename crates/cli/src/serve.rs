@@ -95,6 +95,7 @@ impl Stop {
 
     /// Like [`Stop::listen`], and also stops when the terminal closes. Not for a server: `nohup` must keep it
     /// running.
+    #[cfg(feature = "demo")]
     pub(crate) fn listen_with_terminal() -> Result<Self> {
         let failed = |error: std::io::Error| Failure::because("can't listen for signals", &error);
         Ok(Self { hang_up: Some(signal(SignalKind::hangup()).map_err(failed)?), ..Self::listen()? })

@@ -307,6 +307,7 @@ impl ServeSettings {
     }
 
     /// The demo's settings: endpoints may be on loopback, where its S3 server is, and probes are frequent.
+    #[cfg(feature = "demo")]
     pub(crate) fn for_demo(
         data_dir: PathBuf,
         listen: SocketAddr,

@@ -12,6 +12,7 @@ mod agent;
 mod backoff;
 mod catalog;
 mod cloud;
+mod collector;
 mod config;
 mod control_plane;
 mod gateway;
@@ -33,6 +34,7 @@ mod usage;
 
 pub use agent::{Agent, AgentHandle, Dependencies, MetricsReader};
 pub use cloud::{Cloud, OpenBucket, Probed, Prober, Providers};
+pub use collector::MetricsCollector;
 pub use config::{AgentConfig, NodeInfo, ProbeConfig, SpoolConfig};
 pub use control_plane::{ControlPlane, ControlPlaneError, USAGE_OUT_OF_ORDER};
 pub use gateway::GatewayStart;

@@ -20,6 +20,7 @@
 #![expect(clippy::duplicate_mod, reason = "`sql` is compiled once per engine on purpose")]
 
 pub mod bucket;
+#[cfg(feature = "contract")]
 pub mod contract;
 pub mod data_dir;
 pub mod error;

@@ -1,7 +1,6 @@
-//! The gateway's metrics, added to those of the process.
+//! The metrics of a node, its gateway and its connections to providers, in the form that Prometheus reads.
 
 use bucketry_gateway::{CLASSES, STATUSES};
-use bucketry_node::MetricsReader;
 use bucketry_provider::connection::Connections;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
@@ -9,19 +8,28 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-/// Collects the metrics of the embedded node's gateway and of its provider connections at each scrape.
-pub(crate) struct GatewayMetrics {
-    pub(crate) node: MetricsReader,
-    pub(crate) connections: Connections,
+use crate::MetricsReader;
+
+/// Reads the current values at each scrape. Register it with the registry of the process.
+pub struct MetricsCollector {
+    node: MetricsReader,
+    connections: Connections,
 }
 
-impl std::fmt::Debug for GatewayMetrics {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("GatewayMetrics")
+impl MetricsCollector {
+    /// A collector for a node and the connections that it uses.
+    pub fn new(node: MetricsReader, connections: Connections) -> Self {
+        Self { node, connections }
     }
 }
 
-impl Collector for GatewayMetrics {
+impl std::fmt::Debug for MetricsCollector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("MetricsCollector")
+    }
+}
+
+impl Collector for MetricsCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let connections = self.connections.stats();
         for (name, help, count) in [

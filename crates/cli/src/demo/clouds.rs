@@ -16,7 +16,7 @@ use clap::ValueEnum;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
-use crate::demo_store::BUCKET;
+use super::store::BUCKET;
 use crate::failure::{Failure, Result};
 
 /// Azurite is a Node.js program that reads hundreds of files when it starts.
