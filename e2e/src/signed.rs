@@ -1,6 +1,7 @@
 //! Requests to a gateway, signed as the Amazon S3 API reference describes (AWS Signature Version 4). They are for
 //! journeys that must control every byte and every moment, which S3 clients don't allow.
 
+use bucketry_model::hex;
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use ring::digest::{SHA256, digest};
@@ -42,13 +43,15 @@ impl RepositoryAccess {
              {SIGNED_HEADERS}\n{UNSIGNED}"
         );
         let scope = format!("{}/{REGION}/s3/aws4_request", &time[..8]);
-        let text =
-            format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{}", hex(digest(&SHA256, canonical.as_bytes())));
+        let text = format!(
+            "AWS4-HMAC-SHA256\n{time}\n{scope}\n{}",
+            hex::encode(digest(&SHA256, canonical.as_bytes()).as_ref())
+        );
         let mut key = format!("AWS4{}", self.secret).into_bytes();
         for part in scope.split('/') {
             key = sign(&Key::new(HMAC_SHA256, &key), part.as_bytes()).as_ref().to_vec();
         }
-        let signature = hex(sign(&Key::new(HMAC_SHA256, &key), text.as_bytes()));
+        let signature = hex::encode(sign(&Key::new(HMAC_SHA256, &key), text.as_bytes()).as_ref());
         let authorization = format!(
             "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={SIGNED_HEADERS}, Signature={signature}",
             self.key
@@ -64,9 +67,4 @@ impl RepositoryAccess {
     pub fn host(&self) -> &str {
         self.endpoint.strip_prefix("http://").unwrap_or(&self.endpoint)
     }
-}
-
-fn hex(bytes: impl AsRef<[u8]>) -> String {
-    let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or_default();
-    bytes.as_ref().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

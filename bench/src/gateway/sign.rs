@@ -2,8 +2,8 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::fmt::Write as _;
 
+use bucketry_model::hex;
 use bucketry_model::time::{Clock as _, SystemClock};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use ring::digest::{SHA256, digest};
@@ -70,13 +70,13 @@ impl Signer {
         let scope = format!("{date}/us-east-1/s3/aws4_request");
         let to_sign = format!(
             "AWS4-HMAC-SHA256\n{now}\n{scope}\n{}",
-            hex(digest(&SHA256, canonical.as_bytes()).as_ref())
+            hex::encode(digest(&SHA256, canonical.as_bytes()).as_ref())
         );
         let mut key = format!("AWS4{}", self.secret).into_bytes();
         for part in [date, "us-east-1", "s3", "aws4_request"] {
             key = mac(&key, part);
         }
-        let signature = hex(&mac(&key, &to_sign));
+        let signature = hex::encode(&mac(&key, &to_sign));
         let authorization = format!(
             "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={signed}, Signature={signature}",
             self.key
@@ -95,19 +95,10 @@ impl Signer {
 pub(crate) fn payload_hash(how: PayloadHash, content: &[u8]) -> String {
     match how {
         PayloadHash::Unsigned => "UNSIGNED-PAYLOAD".to_owned(),
-        PayloadHash::Signed => hex(digest(&SHA256, content).as_ref()),
+        PayloadHash::Signed => hex::encode(digest(&SHA256, content).as_ref()),
     }
 }
 
 fn mac(key: &[u8], text: &str) -> Vec<u8> {
     hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text.as_bytes()).as_ref().to_vec()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        // Writing to a String can't fail.
-        _ = write!(text, "{byte:02x}");
-    }
-    text
 }

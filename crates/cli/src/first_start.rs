@@ -1,6 +1,5 @@
 //! What the first start with an empty data directory creates: keys, an organization, a workspace and an owner.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
@@ -9,6 +8,7 @@ use std::path::Path;
 use bucketry_control::Control;
 use bucketry_control::access_token::AccessTokens;
 use bucketry_control::environment::{Randomness, SystemRandomness};
+use bucketry_model::hex;
 use bucketry_model::secret::Secret;
 
 use crate::data_directory::TOKEN_KEYS;
@@ -31,7 +31,7 @@ pub(crate) fn access_tokens(data_dir: &Path) -> Result<AccessTokens> {
     let wrong =
         |why: &dyn std::fmt::Display| Failure::failed(format!("the token keys {}: {why}", path.display()));
     if !path.exists() {
-        let text = format!("{} {}\n", hex(&random::<4>()?), hex(&random::<32>()?));
+        let text = format!("{} {}\n", hex::encode(&random::<4>()?), hex::encode(&random::<32>()?));
         // Written to another file and renamed, so that an interrupted start leaves no partial key.
         let aside = path.with_extension("key.new");
         let mut file = fs::OpenOptions::new()
@@ -51,7 +51,8 @@ pub(crate) fn access_tokens(data_dir: &Path) -> Result<AccessTokens> {
     let text = fs::read_to_string(&path).map_err(|error| wrong(&error))?;
     let mut keys = Vec::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        let key = line.split_once(' ').and_then(|(name, key)| Some((name.to_owned(), unhex(key.trim())?)));
+        let key =
+            line.split_once(' ').and_then(|(name, key)| Some((name.to_owned(), hex::decode(key.trim())?)));
         keys.push(key.ok_or_else(|| wrong(&"a line must be a name and a key in hexadecimal digits"))?);
     }
     AccessTokens::new(&keys).map_err(|error| wrong(&error))
@@ -130,21 +131,6 @@ fn random<const N: usize>() -> Result<[u8; N]> {
         .fill(&mut bytes)
         .map_err(|error| Failure::because("can't get random numbers", &error))?;
     Ok(bytes)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String can't fail.
-        _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    if !text.len().is_multiple_of(2) || !text.is_ascii() {
-        return None;
-    }
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
 }
 
 #[cfg(test)]

@@ -148,7 +148,7 @@ mod tests {
             running.update(first.as_bytes());
             running.update(second.as_bytes());
             let mut out = Vec::new();
-            crate::hex::push(&mut out, &running.finish());
+            bucketry_model::hex::append(&mut out, &running.finish());
             assert_eq!(String::from_utf8(out).unwrap(), hex, "{algorithm:?}");
         }
     }

@@ -27,7 +27,6 @@ pub mod execute;
 mod execution;
 mod forward;
 mod gateway;
-mod hex;
 mod meter;
 pub mod observer;
 pub mod operation;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bucketry_model::splitmix;
 use http::HeaderValue;
 
 /// Generates request ids. Generators with different seeds generate different ids.
@@ -24,10 +25,7 @@ impl RequestIds {
 
     pub(crate) fn next(&self) -> RequestId {
         // SplitMix64 yields every number once, in an order that doesn't reveal how many requests there were.
-        let mut z = self.next.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed);
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^= z >> 31;
+        let z = splitmix::mix(self.next.fetch_add(splitmix::STEP, Ordering::Relaxed));
         let mut digits = [0; 16];
         for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(z.to_be_bytes()) {
             *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];

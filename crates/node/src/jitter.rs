@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bucketry_model::splitmix;
+
 /// A cheap pseudo-random generator (SplitMix64) that a seed makes reproducible. Not for secrets.
 #[derive(Debug, Clone)]
 pub(crate) struct Jitter(u64);
@@ -28,11 +30,8 @@ impl Jitter {
     }
 
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        self.0 = self.0.wrapping_add(splitmix::STEP);
+        splitmix::mix(self.0)
     }
 }
 

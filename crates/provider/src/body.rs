@@ -386,7 +386,7 @@ mod tests {
     async fn bytes_in_memory_are_sent_once_and_hashed() {
         let payload = Payload::bytes(&b"abc"[..]);
         let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        assert_eq!(crate::s3::hex(payload.sha256().unwrap()), expected);
+        assert_eq!(bucketry_model::hex::encode(payload.sha256().unwrap()), expected);
         assert_eq!(sent(payload).await.unwrap(), "abc");
         assert_eq!(sent(Payload::bytes(Bytes::new())).await.unwrap(), "");
     }

@@ -1,8 +1,9 @@
 //! Public keys to which secrets are sealed.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::str::FromStr;
 
+use bucketry_model::hex;
 use ring::digest::{SHA256, digest};
 
 use crate::VaultError;
@@ -36,12 +37,7 @@ pub fn fingerprint(recipients: &[Recipient]) -> String {
     texts.sort_unstable();
     texts.dedup();
     let hash = digest(&SHA256, texts.join("\n").as_bytes());
-    let mut name = String::with_capacity(32);
-    for byte in hash.as_ref().iter().take(16) {
-        // Writing to a String can't fail.
-        _ = write!(name, "{byte:02x}");
-    }
-    name
+    hex::encode(&hash.as_ref()[..16])
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! refused there.
 
 use bucketry_model::bucket::{Bucket, BucketLocation, StorageType};
+use bucketry_model::hex;
 use bucketry_model::id::OrgId;
 use bucketry_model::node::serves;
 use bucketry_model::provider::Provider;
@@ -61,13 +62,8 @@ impl Control {
     /// The external id that the organization's roles must require. It is created when first needed and never
     /// changes.
     pub async fn aws_external_id(&self, org_id: OrgId) -> Result<String> {
-        use std::fmt::Write as _;
         let random: [u8; 20] = self.inner.environment.random()?;
-        let new = random.iter().fold(PREFIX.to_owned(), |mut text, byte| {
-            // Writing to a string can't fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        });
+        let new = format!("{PREFIX}{}", hex::encode(&random));
         let id = self.inner.store.aws_external_id(org_id, &new).await?;
         id.ok_or(Error::NotFound(ResourceKind::Organization))
     }

@@ -8,8 +8,8 @@ use ring::digest;
 
 use super::trailer::{Trailer, TrailerReader};
 use crate::error::{Code, Result, S3Error};
-use crate::hex;
 use crate::signature::ChunkSignatures;
+use bucketry_model::hex;
 
 /// Decodes aws-chunked.
 #[derive(Debug)]
@@ -138,7 +138,7 @@ impl Decoder {
             None if extension.is_empty() => None,
             None => return Err(malformed("its chunks must not have extensions")),
             Some(_) => {
-                let claimed = extension.strip_prefix(b";chunk-signature=").and_then(hex::read_32);
+                let claimed = extension.strip_prefix(b";chunk-signature=").and_then(hex::decode_32);
                 let claimed = claimed.ok_or_else(|| malformed("a chunk has no valid signature"))?;
                 Some((Box::new(Hash(digest::Context::new(&digest::SHA256))), claimed))
             }

@@ -1,7 +1,7 @@
 //! `x-amz-content-sha256`: how the signature protects the payload.
 
 use crate::error::{Code, Result, S3Error};
-use crate::hex;
+use bucketry_model::hex;
 
 /// How the request's signature protects the payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl Declared {
         if text == EMPTY_SHA256_TEXT {
             return Ok(Self::Digest(EMPTY_SHA256));
         }
-        if let Some(digest) = hex::read_32(text.as_bytes()) {
+        if let Some(digest) = hex::decode_32(text.as_bytes()) {
             return Ok(Self::Digest(digest));
         }
         match text {
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn the_hash_of_nothing_is_known() {
-        assert_eq!(hex::read_32(EMPTY_SHA256_TEXT.as_bytes()), Some(EMPTY_SHA256));
+        assert_eq!(hex::decode_32(EMPTY_SHA256_TEXT.as_bytes()), Some(EMPTY_SHA256));
         assert_eq!(ring::digest::digest(&ring::digest::SHA256, b"").as_ref(), EMPTY_SHA256);
     }
 

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use super::chunked::{incomplete, malformed, take_line};
 use crate::checksum::{Algorithm, Checksum};
 use crate::error::{Code, Result, S3Error};
-use crate::hex;
 use crate::signature::ChunkSignatures;
+use bucketry_model::hex;
 
 /// The parsed trailer.
 #[derive(Debug, Default)]
@@ -65,7 +65,7 @@ impl TrailerReader {
             return Err(wrong("data follows its signature"));
         }
         if name == SIGNATURE {
-            let signature = hex::read_32(value);
+            let signature = hex::decode_32(value);
             self.signature = Some(signature.ok_or_else(|| wrong("its signature is not valid"))?);
             return Ok(());
         }

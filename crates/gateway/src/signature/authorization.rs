@@ -4,7 +4,7 @@ use super::credential::Credential;
 use super::signed_headers::SignedHeaders;
 use super::{cut, parts};
 use crate::error::{Code, Result, S3Error};
-use crate::hex;
+use bucketry_model::hex;
 
 /// The parsed header.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl<'a> Authorization<'a> {
         Ok(Self {
             credential: Credential::parse(credential).map_err(malformed)?,
             signed_headers: SignedHeaders::parse(signed_headers).map_err(malformed)?,
-            signature: hex::read_32(signature.as_bytes())
+            signature: hex::decode_32(signature.as_bytes())
                 .ok_or_else(|| malformed("the signature must be 64 lower-case hexadecimal digits"))?,
         })
     }

@@ -12,7 +12,7 @@ use http::request::Parts;
 
 use super::signed_headers::SignedHeaders;
 use crate::amazon_headers::{X_AMZ_CONTENT_SHA256, X_AMZ_DATE};
-use crate::hex;
+use bucketry_model::hex;
 
 /// The parameters of a query in canonical form, sorted by name and value.
 #[derive(Debug)]
@@ -203,7 +203,7 @@ pub(super) fn string_to_sign(time_and_scope: &str, canonical_request: &[u8]) -> 
     out.extend_from_slice(b"AWS4-HMAC-SHA256\n");
     out.extend_from_slice(time_and_scope.as_bytes());
     out.push(b'\n');
-    hex::push(&mut out, ring::digest::digest(&ring::digest::SHA256, canonical_request).as_ref());
+    hex::append(&mut out, ring::digest::digest(&ring::digest::SHA256, canonical_request).as_ref());
     out
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ring::{digest, hmac};
 use subtle::ConstantTimeEq;
 
-use crate::hex;
+use bucketry_model::hex;
 
 /// Checks the signatures of a payload's chunks, in order.
 #[derive(Clone)]
@@ -30,14 +30,14 @@ impl ChunkSignatures {
         let mut text = self.begin("AWS4-HMAC-SHA256-PAYLOAD");
         text.extend_from_slice(EMPTY_SHA256.as_bytes());
         text.push(b'\n');
-        hex::push(&mut text, content.as_ref());
+        hex::append(&mut text, content.as_ref());
         self.check(&text, claimed)
     }
 
     /// Whether the signature of the trailer is correct. `headers` is written as `name:value\n` per header.
     pub(crate) fn trailer(&mut self, headers: &[u8], claimed: &[u8; 32]) -> bool {
         let mut text = self.begin("AWS4-HMAC-SHA256-TRAILER");
-        hex::push(&mut text, digest::digest(&digest::SHA256, headers).as_ref());
+        hex::append(&mut text, digest::digest(&digest::SHA256, headers).as_ref());
         self.check(&text, claimed)
     }
 
@@ -47,7 +47,7 @@ impl ChunkSignatures {
             text.extend_from_slice(part.as_bytes());
             text.push(b'\n');
         }
-        hex::push(&mut text, &self.previous);
+        hex::append(&mut text, &self.previous);
         text.push(b'\n');
         text
     }

@@ -7,7 +7,7 @@ use super::credential::Credential;
 use super::signed_headers::SignedHeaders;
 use super::window::{Lifetime, SignatureTime};
 use crate::error::{Code, Result, S3Error};
-use crate::hex;
+use bucketry_model::hex;
 
 /// The parsed parameters.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ impl Presigned {
             lifetime: Lifetime::parse(&need(expires, "X-Amz-Expires")?).ok_or_else(|| {
                 malformed("'X-Amz-Expires' must be a number of seconds, at most 604800 (a week)")
             })?,
-            signature: hex::read_32(need(signature, SIGNATURE_PARAMETER)?.as_bytes())
+            signature: hex::decode_32(need(signature, SIGNATURE_PARAMETER)?.as_bytes())
                 .ok_or_else(|| malformed("'X-Amz-Signature' must be 64 lower-case hexadecimal digits"))?,
             content,
         })

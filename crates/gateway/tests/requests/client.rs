@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use bucketry_gateway::error::Result;
 use bucketry_gateway::payload::{self, PayloadBody};
 use bucketry_gateway::signature::{AccessKey, KeySource, SigningSecret, Verified, Verifier};
+use bucketry_model::hex;
 use bucketry_model::secret::Secret;
 use bytes::Bytes;
 use futures_util::stream;
@@ -130,7 +131,7 @@ impl Draft {
             "AWS4-HMAC-SHA256\n{}\n{}\n{}",
             self.time(),
             self.scope(),
-            hex(digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref())
+            hex::encode(digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref())
         );
         self.chain().sign(&text)
     }
@@ -169,12 +170,12 @@ impl Draft {
             self.key,
             self.scope(),
             names.join(";"),
-            hex(&signature)
+            hex::encode(&signature)
         );
         let chunks = Chunks {
             signer: self.chain(),
             time_and_scope: format!("{}\n{}", self.time(), self.scope()),
-            previous: hex(&signature),
+            previous: hex::encode(&signature),
         };
         (self.unsigned("authorization", authorization).parts(), chunks)
     }
@@ -195,7 +196,7 @@ impl Draft {
         let query = if query.is_empty() { parameters } else { format!("{query}&{parameters}") };
         let target = format!("{path}?{query}");
         let signature = self.signature(&query, UNSIGNED);
-        self.target = format!("{target}&X-Amz-Signature={}", hex(&signature));
+        self.target = format!("{target}&X-Amz-Signature={}", hex::encode(&signature));
         self.parts()
     }
 
@@ -249,7 +250,7 @@ impl Chunks {
     }
 
     fn next(&mut self, text: &str) -> String {
-        self.previous = hex(&self.signer.sign(text));
+        self.previous = hex::encode(&self.signer.sign(text));
         self.previous.clone()
     }
 }
@@ -288,12 +289,5 @@ pub(crate) async fn receive(request: &Parts, frames: Vec<Vec<u8>>) -> Result<Vec
 }
 
 pub(crate) fn sha256(content: &[u8]) -> String {
-    hex(digest::digest(&digest::SHA256, content).as_ref())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut out, byte| {
-        write!(out, "{byte:02x}").unwrap();
-        out
-    })
+    hex::encode(digest::digest(&digest::SHA256, content).as_ref())
 }

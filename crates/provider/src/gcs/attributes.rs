@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bucketry_model::hex;
 use http::HeaderMap;
 use http::header::ETAG;
 use serde_json::{Map, Value, json};
@@ -9,7 +10,6 @@ use serde_json::{Map, Value, json};
 use crate::driver::{ListedObject, ObjectAttributes, ObjectInfo, Stored};
 use crate::error::ProviderError;
 use crate::headers::{self, text, value};
-use crate::s3::hex;
 
 const METADATA: &str = "x-goog-meta-";
 
@@ -88,7 +88,7 @@ pub(super) fn etag_of_headers(headers: &HeaderMap) -> Option<String> {
 
 fn etag_of_md5(base64: &str) -> Option<String> {
     let md5 = STANDARD.decode(base64).ok().filter(|md5| md5.len() == 16)?;
-    Some(format!("\"{}\"", hex(&md5)))
+    Some(format!("\"{}\"", hex::encode(&md5)))
 }
 
 /// The entity tag of a resource, in the form of the XML API.

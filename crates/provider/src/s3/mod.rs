@@ -45,7 +45,6 @@ pub use crate::s3::multipart::parts_document;
 use crate::s3::request::Call;
 pub(crate) use crate::s3::sign::Credentials;
 pub(crate) use crate::s3::sign::SigningKeys;
-pub(crate) use crate::s3::sign::hex;
 pub(crate) use crate::s3::uploads::{MAX_UPLOADS_BYTES, parse_uploads, uploads_query};
 
 const CAPABILITIES: Capabilities = Capabilities {

@@ -1,5 +1,6 @@
 //! Sends one signed request and reads its response.
 
+use bucketry_model::hex;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
@@ -10,7 +11,7 @@ use crate::encode::Query;
 use crate::error::{ErrorKind, MAX_ERROR_BYTES, ProviderError};
 use crate::pool::Incoming;
 use crate::s3::identity::SigningIdentity;
-use crate::s3::sign::{CredentialScope, EMPTY_SHA256, SigningTarget, UNSIGNED_PAYLOAD, hex, sign};
+use crate::s3::sign::{CredentialScope, EMPTY_SHA256, SigningTarget, UNSIGNED_PAYLOAD, sign};
 use crate::s3::{BucketAddress, S3Driver, error};
 
 /// The number of headers that addressing and signing add.
@@ -133,7 +134,7 @@ impl S3Driver {
         if let Some(payload) = &payload {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(payload.length()));
             payload_hash =
-                Some(payload.sha256().map_or_else(|| UNSIGNED_PAYLOAD.to_owned(), |hash| hex(hash)));
+                Some(payload.sha256().map_or_else(|| UNSIGNED_PAYLOAD.to_owned(), |hash| hex::encode(hash)));
         }
         if let Some(credentials) = &credentials {
             let payload = payload_hash.as_deref().unwrap_or(EMPTY_SHA256);

@@ -8,6 +8,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use bucketry_model::hex;
 use bucketry_model::secret::Secret;
 use http::{HeaderValue, Uri};
 use jiff::SignedDuration;
@@ -19,7 +20,7 @@ use crate::error::{ErrorAnswer, ErrorKind, ProviderError, is_code, kind_of_statu
 use crate::headers::clock_is_off;
 use crate::open::OpenError;
 use crate::s3::address::is_region;
-use crate::s3::sign::{CredentialScope, Credentials, SigningTarget, hex, sign};
+use crate::s3::sign::{CredentialScope, Credentials, SigningTarget, sign};
 use crate::token::lease::{Held, Lease};
 use crate::token::{self, Answer, TokenService};
 use crate::xml;
@@ -120,7 +121,7 @@ impl Role {
             escaped(&self.arn),
         );
         let answer = token::post(connections, &self.service, token::FORM, form, |headers, payload| {
-            let hash = hex(payload.sha256().map_or(&[][..], |hash| hash));
+            let hash = hex::encode(payload.sha256().map_or(&[][..], |hash| hash));
             let path = self.service.path();
             let target = SigningTarget { method: "POST", path, query: "", payload: &hash };
             let scope = CredentialScope::new(&self.region, "sts", now);

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use bucketry_model::hex;
 use bucketry_model::secret::Secret;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
@@ -244,7 +245,7 @@ fn authorization(
     to_sign.push(b'\n');
     scope.push_text(&mut to_sign);
     to_sign.push(b'\n');
-    push_hex(&mut to_sign, digest::digest(&digest::SHA256, &canonical).as_ref());
+    hex::append(&mut to_sign, digest::digest(&digest::SHA256, &canonical).as_ref());
     let signature = hmac::sign(&keys.get(credentials, scope), &to_sign);
 
     let mut text = Vec::with_capacity(256 + names.len());
@@ -255,7 +256,7 @@ fn authorization(
     text.extend_from_slice(b", SignedHeaders=");
     text.extend_from_slice(&canonical[names]);
     text.extend_from_slice(b", Signature=");
-    push_hex(&mut text, signature.as_ref());
+    hex::append(&mut text, signature.as_ref());
     text
 }
 
@@ -272,22 +273,6 @@ fn push_canonical_value(out: &mut Vec<u8>, value: &[u8]) {
             out.push(*byte);
         }
     }
-}
-
-/// Appends lower-case hexadecimal digits. Hand-written for speed, because every request needs two hashes.
-fn push_hex(out: &mut Vec<u8>, bytes: &[u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    out.extend(
-        bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]),
-    );
-}
-
-/// Lower-case hexadecimal digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    let mut out = Vec::with_capacity(bytes.len() * 2);
-    push_hex(&mut out, bytes);
-    // Hexadecimal digits are ASCII, so this can't fail.
-    String::from_utf8(out).unwrap_or_default()
 }
 
 #[cfg(test)]

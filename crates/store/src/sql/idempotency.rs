@@ -1,12 +1,13 @@
 //! Stored responses for requests that may arrive twice.
 
 use async_trait::async_trait;
+use bucketry_model::hex;
 use bucketry_model::time::{is_ahead, to_micros};
 use jiff::Timestamp;
 use sqlx::query;
 
 use super::SqlStore;
-use super::columns::{Columns, hex};
+use super::columns::Columns;
 use super::dialect::{Query, for_update};
 use crate::Result;
 use crate::idempotency::{Begun, IdempotencyStore, RequestName};
@@ -26,7 +27,7 @@ impl IdempotencyStore for SqlStore {
         now: Timestamp,
     ) -> Result<Begun> {
         let mut write = self.write().await?;
-        let hash = hex(body_hash);
+        let hash = hex::encode(body_hash);
         let reserve = "INSERT INTO requests (token_id, route, request_key, body_hash, begun_at) \
                        VALUES ($1, $2, $3, $4, $5) ON CONFLICT (token_id, route, request_key) DO NOTHING";
         let reserved = write.execute(of_request(reserve, name).bind(&hash).bind(to_micros(now))).await?;

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use bucketry_model::hex;
 use bucketry_model::id::{OrgId, TokenId, UserId};
 use bucketry_model::role::{Caller, TokenScope, WorkspaceRole};
 use bucketry_model::time::{is_ahead, to_micros};
 use jiff::{SignedDuration, Timestamp};
 use sqlx::query;
 
-use super::columns::{Columns, hex};
+use super::columns::Columns;
 use super::dialect::{Row, for_share, for_update};
 use super::statement::Write;
 use super::{SqlStore, user};
@@ -60,7 +61,7 @@ async fn add_refresh_token(
     expires_at: Option<Timestamp>,
 ) -> Result<()> {
     let sql = "INSERT INTO refresh_tokens (hash, token_id, is_current, expires_at) VALUES ($1, $2, TRUE, $3)";
-    let insert = query(sql).bind(hex(hash)).bind(id).bind(expires_at.map(to_micros));
+    let insert = query(sql).bind(hex::encode(hash)).bind(id).bind(expires_at.map(to_micros));
     write.execute(insert).await.map(|_| ())
 }
 
@@ -82,7 +83,7 @@ async fn insert(write: &mut Write, new: &NewToken, now: Timestamp) -> Result<()>
         .bind(new.name.as_str())
         .bind(new.scope.and_then(|scope| scope.workspace_id).map(|id| id.to_string()))
         .bind(new.scope.map(|scope| scope.role.as_str()))
-        .bind(is_api.then(|| hex(&new.hash)))
+        .bind(is_api.then(|| hex::encode(&new.hash)))
         .bind(to_micros(now))
         .bind(new.expires_at.map(to_micros))
         .bind(new.network.as_deref());
@@ -164,7 +165,7 @@ impl TokenStore for SqlStore {
 
     async fn api_token(&self, hash: &TokenHash, now: Timestamp) -> Result<Option<(TokenId, TokenState)>> {
         let sql = "SELECT id, revoked_at, expires_at FROM tokens WHERE api_hash = $1";
-        let Some(row) = self.row(query(sql).bind(hex(hash))).await? else { return Ok(None) };
+        let Some(row) = self.row(query(sql).bind(hex::encode(hash))).await? else { return Ok(None) };
         let mut columns = Columns::of(&row);
         let (id, revoked_at, expires_at) =
             (columns.parsed()?, columns.optional_time()?, columns.optional_time()?);
@@ -190,7 +191,9 @@ impl TokenStore for SqlStore {
              JOIN tokens t ON t.id = r.token_id WHERE r.hash = $1 AND t.revoked_at IS NULL",
             for_update!()
         );
-        let Some(row) = write.row(query(sql).bind(hex(old))).await? else { return Ok(Rotation::Unknown) };
+        let Some(row) = write.row(query(sql).bind(hex::encode(old))).await? else {
+            return Ok(Rotation::Unknown);
+        };
         let mut columns = Columns::of(&row);
         let (id, user_id, org_id): (TokenId, UserId, OrgId) =
             (columns.parsed()?, columns.parsed()?, columns.parsed()?);
@@ -208,7 +211,7 @@ impl TokenStore for SqlStore {
             return Ok(Rotation::Reused);
         }
         let retire = "UPDATE refresh_tokens SET is_current = FALSE WHERE hash = $1";
-        write.execute(query(retire).bind(hex(old))).await?;
+        write.execute(query(retire).bind(hex::encode(old))).await?;
         add_refresh_token(&mut write, &id_text, new, Some(expires_at)).await?;
         let renew = "UPDATE tokens SET last_used_at = $2, expires_at = $3 WHERE id = $1";
         write.execute(query(renew).bind(&id_text).bind(to_micros(now)).bind(to_micros(expires_at))).await?;
@@ -218,7 +221,7 @@ impl TokenStore for SqlStore {
 
     async fn session_of_refresh_token(&self, hash: &TokenHash) -> Result<Option<TokenId>> {
         let sql = "SELECT token_id FROM refresh_tokens WHERE hash = $1";
-        let row = self.row(query(sql).bind(hex(hash))).await?;
+        let row = self.row(query(sql).bind(hex::encode(hash))).await?;
         row.map(|row| Columns::of(&row).parsed()).transpose()
     }
 
