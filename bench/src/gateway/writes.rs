@@ -1,9 +1,9 @@
 //! The sizes of written objects, for clients that check after a write whether everything arrived.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use http::{HeaderMap, HeaderValue};
+use parking_lot::Mutex;
 
 /// The ETag of written objects. It isn't in the form of an MD5 sum, which clients would compare with what they
 /// sent.
@@ -40,19 +40,15 @@ struct UploadLoad {
 }
 
 impl Writes {
-    fn state(&self) -> MutexGuard<'_, WriteLoadState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Records an object that was written in one request.
     pub(super) fn put(&self, name: &str, size: usize, headers: &HeaderMap) {
         let object = Object { size, etag: WRITTEN_ETAG, own_time: headers.get(OWN_TIME).cloned() };
-        self.state().objects.insert(name.to_owned(), object);
+        self.0.lock().objects.insert(name.to_owned(), object);
     }
 
     /// Begins a multipart upload and returns its id.
     pub(super) fn begin(&self, headers: &HeaderMap) -> String {
-        let mut state = self.state();
+        let mut state = self.0.lock();
         state.last_upload += 1;
         let id = state.last_upload.to_string();
         let upload = UploadLoad { own_time: headers.get(OWN_TIME).cloned(), ..UploadLoad::default() };
@@ -62,7 +58,7 @@ impl Writes {
 
     /// The offset at which a part of that size begins. Part numbers begin at 1.
     pub(super) fn place_of_part(&self, upload: &str, number: usize, size: usize) -> usize {
-        let mut state = self.state();
+        let mut state = self.0.lock();
         let upload = state.uploads.entry(upload.to_owned()).or_default();
         upload.part_size = upload.part_size.max(size);
         number.saturating_sub(1) * upload.part_size
@@ -70,24 +66,24 @@ impl Writes {
 
     /// Records a part.
     pub(super) fn put_part(&self, upload: &str, size: usize) {
-        self.state().uploads.entry(upload.to_owned()).or_default().size += size;
+        self.0.lock().uploads.entry(upload.to_owned()).or_default().size += size;
     }
 
     /// Completes an upload: its parts are now the object.
     pub(super) fn complete(&self, name: &str, upload: &str) {
-        let mut state = self.state();
+        let mut state = self.0.lock();
         let UploadLoad { own_time, size, .. } = state.uploads.remove(upload).unwrap_or_default();
         state.objects.insert(name.to_owned(), Object { size, etag: WRITTEN_ETAG, own_time });
     }
 
     /// The object with this name.
     pub(super) fn object(&self, name: &str) -> Option<Object> {
-        self.state().objects.get(name).cloned()
+        self.0.lock().objects.get(name).cloned()
     }
 
     /// All objects.
     pub(super) fn objects(&self) -> Vec<(String, Object)> {
-        self.state().objects.iter().map(|(name, object)| (name.clone(), object.clone())).collect()
+        self.0.lock().objects.iter().map(|(name, object)| (name.clone(), object.clone())).collect()
     }
 }
 

@@ -7,11 +7,11 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bucketry_control::Control;
 use bucketry_model::id::UserId;
+use parking_lot::Mutex;
 
 use crate::error::{ApiError, ApiResult};
 use crate::limits::refusal;
@@ -64,7 +64,7 @@ impl Allowances {
 
     /// Takes an attempt, or returns the time until the next one is available.
     fn take(&self, key: u64, now: Instant) -> Result<(), Duration> {
-        let mut all = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.left.lock();
         if all.len() >= MAX_KEYS && !all.contains_key(&key) {
             all.retain(|_, left| self.now(*left, now) < self.burst());
             if all.len() >= MAX_KEYS {
@@ -81,7 +81,7 @@ impl Allowances {
 
     /// Refunds an attempt that was not a failure.
     fn refund(&self, key: u64) {
-        let mut all = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.left.lock();
         if let Some(left) = all.get_mut(&key) {
             left.attempts = (left.attempts + 1.0).min(self.burst());
         }
@@ -206,7 +206,7 @@ mod tests {
         for key in 0..200_000 {
             allowances.take(key, now).unwrap();
         }
-        assert!(allowances.left.lock().unwrap().len() <= MAX_KEYS);
+        assert!(allowances.left.lock().len() <= MAX_KEYS);
     }
 
     #[test]

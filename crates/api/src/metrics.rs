@@ -3,9 +3,7 @@
 //! Every label is bounded: routes are templates, methods and statuses are few, nodes are machines. Nothing that
 //! clients choose becomes a label.
 
-use std::sync::Mutex;
 use std::sync::OnceLock;
-use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -15,6 +13,7 @@ use bucketry_control::credentials::EndingCredentials;
 use bucketry_control::presence::NodeView;
 use http::header::CONTENT_TYPE;
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
@@ -197,7 +196,7 @@ impl Metrics {
         credentials: EndingCredentials,
         process: Option<Process>,
     ) -> Result<String, std::fmt::Error> {
-        let now = self.on_demand.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.on_demand.lock();
         for (within_days, count) in
             [(0, credentials.ended), (7, credentials.within_7_days), (30, credentials.within_30_days)]
         {

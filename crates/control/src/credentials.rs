@@ -1,10 +1,9 @@
 //! Warns operators before stored secrets expire, in metrics and in the log.
 
-use std::sync::{Mutex, PoisonError};
-
 use bucketry_model::time::is_ahead;
 use bucketry_store::bucket::EndingCredential;
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
 
 use crate::{Control, Result};
 
@@ -39,7 +38,7 @@ impl Control {
     pub async fn ending_credentials(&self) -> Result<EndingCredentials> {
         let now = self.inner.environment.now();
         let watch = &self.inner.credential_watch.counted;
-        if let Some((at, known)) = *watch.lock().unwrap_or_else(PoisonError::into_inner)
+        if let Some((at, known)) = *watch.lock()
             && now.duration_since(at).abs() < REMEMBER
         {
             return Ok(known);
@@ -50,7 +49,7 @@ impl Control {
             within_7_days: store.count_credentials_ending(now + 7 * DAY).await?,
             within_30_days: store.count_credentials_ending(now + 30 * DAY).await?,
         };
-        *watch.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, counted));
+        *watch.lock() = Some((now, counted));
         Ok(counted)
     }
 
@@ -58,7 +57,7 @@ impl Control {
     /// a start returns all of them.
     pub async fn newly_ending_credentials(&self) -> Result<Vec<EndingCredential>> {
         let now = self.inner.environment.now();
-        let before = *self.inner.credential_watch.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = *self.inner.credential_watch.warned.lock();
         // If the last call was in the future, nobody would be warned until then.
         let before = before.filter(|before| !is_ahead(*before, now));
         let mut ending = Vec::new();
@@ -74,7 +73,7 @@ impl Control {
                 }
             }
         }
-        *self.inner.credential_watch.warned.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+        *self.inner.credential_watch.warned.lock() = Some(now);
         Ok(ending)
     }
 

@@ -4,10 +4,11 @@
 //! connections are gone too. If a node fetches a job and vanishes, the caller waits until its deadline.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use bucketry_model::id::{JobId, NodeId, OrgId};
 use bucketry_model::node_protocol::{Job, JobResult, Outcome, Task};
+use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
 /// The maximum number of jobs that wait for one node.
@@ -64,15 +65,11 @@ impl Drop for ValidationPlace {
 }
 
 impl JobBoard {
-    fn state(&self) -> MutexGuard<'_, JobState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Adds a job for a node. Returns `None` if too many jobs are waiting for it.
     pub(crate) fn put(self: &Arc<Self>, node_id: NodeId, id: JobId, task: Task) -> Option<JobTicket> {
         let (sender, answer) = oneshot::channel();
         {
-            let mut state = self.state();
+            let mut state = self.state.lock();
             let waiting = state.waiting.entry(node_id).or_default();
             if waiting.len() >= WAITING_AT_MOST {
                 return None;
@@ -86,7 +83,7 @@ impl JobBoard {
     }
 
     fn take_back(&self, id: JobId) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if let Some(pending) = state.given.remove(&id)
             && let Some(waiting) = state.waiting.get_mut(&pending.node_id)
         {
@@ -96,13 +93,13 @@ impl JobBoard {
 
     /// Takes the jobs that wait for a node.
     pub(crate) fn fetch(&self, node_id: NodeId) -> Vec<Job> {
-        self.state().waiting.get_mut(&node_id).map(std::mem::take).unwrap_or_default()
+        self.state.lock().waiting.get_mut(&node_id).map(std::mem::take).unwrap_or_default()
     }
 
     /// Delivers a result from the node that the job was for. Results from other nodes or for unknown jobs are
     /// ignored.
     pub(crate) fn complete(&self, node_id: NodeId, result: JobResult) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if state.given.get(&result.job_id).is_some_and(|pending| pending.node_id == node_id)
             && let Some(pending) = state.given.remove(&result.job_id)
         {
@@ -122,7 +119,7 @@ impl JobBoard {
         org_id: OrgId,
         at_most: usize,
     ) -> Option<ValidationPlace> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let taken = state.validating.entry(org_id).or_default();
         if *taken >= at_most {
             return None;
@@ -130,7 +127,7 @@ impl JobBoard {
         *taken += 1;
         let board = Arc::clone(self);
         let free = move || {
-            let mut state = board.state();
+            let mut state = board.state.lock();
             if let Some(taken) = state.validating.get_mut(&org_id) {
                 *taken -= 1;
                 if *taken == 0 {
@@ -173,7 +170,7 @@ mod tests {
         let board = Arc::new(JobBoard::default());
         drop(board.put(node(1), job(1), Task::NewIdentity).unwrap());
         assert!(board.fetch(node(1)).is_empty());
-        assert!(board.state().given.is_empty());
+        assert!(board.state.lock().given.is_empty());
     }
 
     #[test]

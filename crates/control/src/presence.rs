@@ -1,7 +1,7 @@
 //! Which nodes are connected.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::id::{NodeId, OrgId};
@@ -9,6 +9,7 @@ use bucketry_model::node::{Node, serves};
 use bucketry_model::node_protocol::StatusCounts;
 use bucketry_model::status::is_connected;
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
 
 use crate::{Control, Result};
 
@@ -39,19 +40,14 @@ pub(crate) struct Heard {
 }
 
 impl Presence {
-    fn state(&self) -> MutexGuard<'_, PresenceState> {
-        // Nothing panics while holding the lock. Even if something did, the maps would be usable.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Drops the cached list after nodes have changed.
     pub(crate) fn forget_nodes(&self) {
-        self.state().nodes = None;
+        self.state.lock().nodes = None;
     }
 
     /// Records contact with a node, and its heartbeat if there was one.
     pub(crate) fn heard(&self, id: NodeId, response: Option<Heard>, now: Timestamp) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if let Some(response) = response {
             state.response.insert(id, response);
             state.heartbeats += 1;
@@ -82,13 +78,13 @@ impl Control {
     /// All registered nodes, from a cache that is at most one second old.
     pub(crate) async fn known_nodes(&self) -> Result<Arc<Vec<Node>>> {
         let now = self.inner.environment.now();
-        if let Some((since, nodes)) = &self.inner.presence.state().nodes
+        if let Some((since, nodes)) = &self.inner.presence.state.lock().nodes
             && now.duration_since(*since).abs() < REMEMBER
         {
             return Ok(Arc::clone(nodes));
         }
         let nodes = Arc::new(self.inner.store.nodes().await?);
-        self.inner.presence.state().nodes = Some((now, Arc::clone(&nodes)));
+        self.inner.presence.state.lock().nodes = Some((now, Arc::clone(&nodes)));
         Ok(nodes)
     }
 
@@ -109,7 +105,7 @@ impl Control {
     pub async fn node_views(&self) -> Result<Vec<NodeView>> {
         let now = self.inner.environment.now();
         let nodes = self.known_nodes().await?;
-        let state = self.inner.presence.state();
+        let state = self.inner.presence.state.lock();
         let view = |node: &Node| NodeView {
             node: node.clone(),
             connected: is_connected(node.last_seen, now),
@@ -121,6 +117,6 @@ impl Control {
 
     /// The number of heartbeats that this process has received.
     pub fn heartbeats(&self) -> u64 {
-        self.inner.presence.state().heartbeats
+        self.inner.presence.state.lock().heartbeats
     }
 }

@@ -6,8 +6,9 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -120,28 +121,28 @@ impl FaultProxy {
 
     /// Like [`FaultProxy::set`], but only for requests with this method.
     pub fn set_for(&self, method: &'static str, fault: Fault) {
-        self.shared.state().set(method, fault, usize::MAX);
+        self.shared.state.lock().set(method, fault, usize::MAX);
     }
 
     /// Like [`FaultProxy::set_for`], but only for the next such request.
     pub fn set_once_for(&self, method: &'static str, fault: Fault) {
-        self.shared.state().set(method, fault, 1);
+        self.shared.state.lock().set(method, fault, 1);
     }
 
     /// Clears the fault. Requests that met it keep it, except that held requests and responses are released.
     pub fn healthy(&self) {
-        self.shared.state().fault = None;
+        self.shared.state.lock().fault = None;
         self.shared.healthy.notify_waiters();
     }
 
     /// How many requests met a fault.
     pub fn faults_met(&self) -> usize {
-        self.shared.state().faults_met
+        self.shared.state.lock().faults_met
     }
 
     /// The request line and headers of requests that met a fault or that the proxy answered itself, as received.
     pub fn heads(&self) -> Vec<String> {
-        self.shared.state().heads.clone()
+        self.shared.state.lock().heads.clone()
     }
 }
 
@@ -152,12 +153,8 @@ impl ProxyState {
 }
 
 impl SharedProxy {
-    fn state(&self) -> std::sync::MutexGuard<'_, ProxyState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn meet(&self, request: &[u8]) -> Option<Fault> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let fault = state.fault.clone().filter(|_| request.starts_with(state.method.as_bytes()));
         if fault.is_some() {
             state.faults_met += 1;
@@ -172,7 +169,7 @@ impl SharedProxy {
     async fn until_healthy(&self) {
         loop {
             let healthy = self.healthy.notified();
-            if self.state().fault.is_none() {
+            if self.state.lock().fault.is_none() {
                 return;
             }
             healthy.await;
@@ -180,7 +177,7 @@ impl SharedProxy {
     }
 
     fn keep(&self, head: &str) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if state.heads.len() < MAX_HEADS {
             state.heads.push(head.to_owned());
         }

@@ -5,8 +5,8 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use bucketry_model::id::{BucketId, RepoId, RepoKeyId};
 use bucketry_model::node_protocol::NodeRepository;
@@ -15,6 +15,7 @@ use bucketry_model::secret::Secret;
 use bucketry_provider::driver::SharedDriver;
 use foldhash::fast::RandomState;
 use jiff::Timestamp;
+use parking_lot::RwLock;
 use ring::hmac;
 
 use crate::error::Result;
@@ -133,18 +134,18 @@ impl Registry {
 
     /// Finds a key by its access key id.
     pub fn key(&self, access_key: &str) -> Option<Arc<ServedKey>> {
-        read(&self.repositories).keys.get(access_key).cloned()
+        self.repositories.read().keys.get(access_key).cloned()
     }
 
     /// Finds a bucket. `None` if the node hasn't loaded it yet, or can't open it.
     pub fn bucket(&self, id: BucketId) -> Option<Arc<ServedBucket>> {
-        read(&self.buckets).get(&id).cloned()
+        self.buckets.read().get(&id).cloned()
     }
 
     /// The numbers of repositories, keys and buckets.
     pub fn sizes(&self) -> (usize, usize, usize) {
-        let repositories = read(&self.repositories);
-        (repositories.access_keys.len(), repositories.keys.len(), read(&self.buckets).len())
+        let repositories = self.repositories.read();
+        (repositories.access_keys.len(), repositories.keys.len(), self.buckets.read().len())
     }
 
     /// Adds or replaces a bucket.
@@ -152,12 +153,12 @@ impl Registry {
         // The circuit breaker of a changed bucket starts closed: the change may have fixed what failed.
         let protection = Arc::new(Protection::new(&self.protection));
         let bucket = Arc::new(ServedBucket { id, driver, protection });
-        write(&self.buckets).insert(id, bucket);
+        self.buckets.write().insert(id, bucket);
     }
 
     /// Stops serving a bucket.
     pub fn forget_bucket(&self, id: BucketId) {
-        write(&self.buckets).remove(&id);
+        self.buckets.write().remove(&id);
     }
 
     /// Marks the configuration as fully loaded. From now on an unknown key is refused.
@@ -181,7 +182,7 @@ impl Registry {
         let upload_ids = upload_ids.map(Arc::new);
         let id = repository.id;
         let routes = Arc::new(Routes::new(id, &repository.name, repository.mode, &repository.buckets));
-        let mut all = write(&self.repositories);
+        let mut all = self.repositories.write();
         let mut before = HashMap::new();
         for access_key in all.access_keys.remove(&id).unwrap_or_default() {
             if let Some(key) = all.keys.remove(&access_key) {
@@ -210,7 +211,7 @@ impl Registry {
 
     /// Stops serving a repository and its keys.
     pub fn forget_repository(&self, id: RepoId) {
-        let mut all = write(&self.repositories);
+        let mut all = self.repositories.write();
         for access_key in all.access_keys.remove(&id).unwrap_or_default() {
             all.keys.remove(&access_key);
         }
@@ -231,15 +232,6 @@ impl fmt::Debug for Registry {
         let mut response = f.debug_struct("Registry");
         response.field("repositories", &repositories).field("keys", &keys).field("buckets", &buckets).finish()
     }
-}
-
-// Nothing panics while a lock is held, and if something did, the maps would still be consistent.
-fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
-    lock.read().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
-    lock.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

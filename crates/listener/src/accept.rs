@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
@@ -84,7 +85,7 @@ impl Acceptor {
             self.per_address.filter(|_| !self.trusted_proxies.iter().any(|net| net.contains(&address)));
         let Some(most) = limited else { return Some(OfAddress(None)) };
         let network = network(address);
-        let mut open = self.open.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.open.0.lock();
         let count = open.entry(network).or_insert(0);
         if *count >= most.get() {
             return None;
@@ -94,7 +95,7 @@ impl Acceptor {
     }
 
     fn complain(&self, address: IpAddr) {
-        let mut complained = self.complained.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut complained = self.complained.lock();
         if complained.is_none_or(|last| last.elapsed() >= COMPLAIN_EVERY) {
             *complained = Some(Instant::now());
             tracing::warn!(
@@ -141,7 +142,7 @@ struct OfAddress(Option<(Arc<OpenConnections>, IpAddr)>);
 impl Drop for OfAddress {
     fn drop(&mut self) {
         let Some((open, network)) = self.0.take() else { return };
-        let mut open = open.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = open.0.lock();
         if let Some(count) = open.get_mut(&network) {
             *count -= 1;
             if *count == 0 {

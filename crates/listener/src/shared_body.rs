@@ -1,10 +1,11 @@
 //! A request body that a reader borrows and returns, so that it can still be drained if the request is refused.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http_body::{Body, Frame, SizeHint};
+use parking_lot::Mutex;
 
 /// The body of a request that may still be refused. See [`SharedBody::lend`].
 pub enum SharedBody<B> {
@@ -33,8 +34,7 @@ impl<B> SharedBody<B> {
     pub fn take_back(&mut self) -> Option<B> {
         match std::mem::replace(self, Self::Gone) {
             Self::Here(body) => Some(body),
-            // No code panics while it holds the lock.
-            Self::Lent(home) => home.lock().unwrap_or_else(PoisonError::into_inner).take(),
+            Self::Lent(home) => home.lock().take(),
             Self::Gone => None,
         }
     }
@@ -49,7 +49,7 @@ pub struct LentBody<B> {
 
 impl<B> Drop for LentBody<B> {
     fn drop(&mut self) {
-        *self.home.lock().unwrap_or_else(PoisonError::into_inner) = self.body.take();
+        *self.home.lock() = self.body.take();
     }
 }
 

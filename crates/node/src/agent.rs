@@ -1,10 +1,11 @@
 //! Starts the tasks of the agent, and stops them in the right order.
 
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::Arc;
 
 use bucketry_gateway::{Gateway, Stats};
 use bucketry_model::time::Clock;
 use bucketry_vault::Identities;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};

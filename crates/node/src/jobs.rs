@@ -1,6 +1,6 @@
 //! Runs the jobs that the control plane assigns to the node.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bucketry_model::bucket::{BucketLocation, BucketTarget};
@@ -10,6 +10,7 @@ use bucketry_model::node_protocol::{BoundSecret, Job, JobResult, Outcome, Task};
 use bucketry_model::secret::SealedSecret;
 use bucketry_model::time::Clock;
 use bucketry_vault::{Identities, Recipient, SecretContext};
+use parking_lot::RwLock;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -134,7 +135,7 @@ impl SharedJobs {
         let Ok(Ok(_slot)) = slot else { return failed("this node was too busy; try again later") };
         let Validation { org_id, bucket_id, location, secret, scope, .. } = validation;
         let opened = secret.map(|sealed| {
-            let identities = self.tools.identities.read().unwrap_or_else(PoisonError::into_inner);
+            let identities = self.tools.identities.read();
             bucketry_vault::open(&sealed, &SecretContext::of_bucket(org_id, bucket_id), &identities)
         });
         let secret = match opened.transpose() {
@@ -175,7 +176,7 @@ impl SharedJobs {
         };
         let shared = Arc::clone(self);
         let sealing = spawn_blocking(move || {
-            let identities = shared.tools.identities.read().unwrap_or_else(PoisonError::into_inner);
+            let identities = shared.tools.identities.read();
             let mut bytes = 0;
             // The control plane asks for the rest again: a secret that isn't in the result stays unchanged.
             let fits = |bound: &BoundSecret| {
@@ -200,8 +201,7 @@ impl SharedJobs {
         change: impl FnOnce(&mut Identities) -> Result<(), bucketry_vault::VaultError> + Send + 'static,
     ) -> Outcome {
         let identities = Arc::clone(&self.tools.identities);
-        let changing =
-            spawn_blocking(move || change(&mut identities.write().unwrap_or_else(PoisonError::into_inner)));
+        let changing = spawn_blocking(move || change(&mut identities.write()));
         match changing.await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return failed(error.to_string()),

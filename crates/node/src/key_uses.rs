@@ -1,11 +1,11 @@
 //! When the keys of repositories were last used, until this is reported.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bucketry_model::id::RepoKeyId;
 use bucketry_model::node_protocol::{KeyUse, MAX_BATCH};
 use jiff::Timestamp;
+use parking_lot::Mutex;
 
 /// How many keys are remembered. Uses of further keys are dropped until the next report.
 const MAX_KEYS: usize = 100_000;
@@ -18,7 +18,7 @@ impl KeyUses {
     /// Records a use that was just made. It replaces an earlier record even if that has a later time, because the
     /// clock may have been set back in between.
     pub(crate) fn note(&self, key_use: KeyUse) {
-        let mut uses = self.lock();
+        let mut uses = self.0.lock();
         if uses.len() < MAX_KEYS || uses.contains_key(&key_use.key_id) {
             uses.insert(key_use.key_id, key_use.at);
         }
@@ -26,7 +26,7 @@ impl KeyUses {
 
     /// Takes as many uses as fit one message.
     pub(crate) fn take(&self) -> Vec<KeyUse> {
-        let mut uses = self.lock();
+        let mut uses = self.0.lock();
         let taken: Vec<_> =
             uses.iter().take(MAX_BATCH).map(|(key_id, at)| KeyUse { key_id: *key_id, at: *at }).collect();
         for key_use in &taken {
@@ -37,7 +37,7 @@ impl KeyUses {
 
     /// Puts back uses that weren't delivered.
     pub(crate) fn put_back(&self, uses: Vec<KeyUse>) {
-        let mut noted = self.lock();
+        let mut noted = self.0.lock();
         for key_use in uses {
             if noted.len() < MAX_KEYS || noted.contains_key(&key_use.key_id) {
                 // A use that was recorded in the meantime is the later one.
@@ -47,12 +47,7 @@ impl KeyUses {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.lock().is_empty()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<RepoKeyId, Timestamp>> {
-        // Nothing panics while this lock is held, and the map would be usable even then.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().is_empty()
     }
 }
 

@@ -2,11 +2,12 @@
 //! `meter` measures.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use bucketry_model::id::{BucketId, RepoId};
 use bucketry_model::usage::UsageRow;
 use foldhash::fast::RandomState;
+use parking_lot::Mutex;
 
 use crate::metrics::{Metrics, add};
 
@@ -31,7 +32,7 @@ impl UsageMeter {
 
     /// Adds a row to the counters. They are written to the spool at the next flush, and reported from there.
     pub fn add(&self, row: UsageRow) {
-        let mut rows = self.lock();
+        let mut rows = self.rows.lock();
         let key = (row.minute, row.bucket_id, row.repo_id);
         if let Some(sum) = rows.get_mut(&key) {
             add_up(sum, &row);
@@ -45,12 +46,7 @@ impl UsageMeter {
 
     /// Takes all counts, in order to write them to the spool.
     pub(crate) fn take(&self) -> Vec<UsageRow> {
-        std::mem::take(&mut *self.lock()).into_values().collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Rows> {
-        // Nothing panics while this lock is held, and the sums would be usable even then.
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+        std::mem::take(&mut *self.rows.lock()).into_values().collect()
     }
 }
 

@@ -3,9 +3,9 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{PoisonError, RwLock};
 
 use bucketry_model::id::BucketId;
+use parking_lot::RwLock;
 
 /// The buckets that are OFFLINE. While there are none, a check costs one atomic load.
 #[derive(Debug, Default)]
@@ -17,13 +17,12 @@ pub(crate) struct OfflineBuckets {
 impl OfflineBuckets {
     /// Whether the bucket is OFFLINE.
     pub(crate) fn contains(&self, id: BucketId) -> bool {
-        self.count.load(Ordering::Relaxed) > 0
-            && self.ids.read().unwrap_or_else(PoisonError::into_inner).contains(&id)
+        self.count.load(Ordering::Relaxed) > 0 && self.ids.read().contains(&id)
     }
 
     /// Records the outcome of the last probe. Call it with `false` for a bucket that is no longer probed.
     pub(crate) fn set(&self, id: BucketId, offline: bool) {
-        let mut ids = self.ids.write().unwrap_or_else(PoisonError::into_inner);
+        let mut ids = self.ids.write();
         if offline {
             ids.insert(id);
         } else {

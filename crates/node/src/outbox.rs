@@ -1,9 +1,9 @@
 //! Samples that wait for the next heartbeat.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bucketry_model::node_protocol::{BucketStatus, MAX_BATCH, StatusCounts};
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 /// The largest size of the samples in one message, in bytes. The control plane accepts messages of up to 1 MiB.
@@ -44,7 +44,7 @@ impl Outbox {
 
     /// Adds a sample. An urgent sample (a changed status) triggers a heartbeat immediately.
     pub(crate) fn push(&self, sample: BucketStatus, census: StatusCounts, urgent: bool) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.samples.push_back(sample);
         while state.samples.len() > self.max_samples {
             state.samples.pop_front();
@@ -60,12 +60,12 @@ impl Outbox {
 
     /// Sets the counts per status without adding a sample.
     pub(crate) fn set_census(&self, census: StatusCounts) {
-        self.lock().census = census;
+        self.state.lock().census = census;
     }
 
     /// The oldest samples, as many as fit one message.
     pub(crate) fn next_batch(&self) -> Batch {
-        let state = self.lock();
+        let state = self.state.lock();
         let mut bytes = 0;
         let fits = |sample: &&BucketStatus| {
             bytes += SAMPLE_BYTES + sample.failure.as_ref().map_or(0, |failure| 2 * failure.message.len());
@@ -78,7 +78,7 @@ impl Outbox {
 
     /// Removes the samples of a batch that was delivered, or that the control plane will never accept.
     pub(crate) fn confirm(&self, batch: &Batch) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         while state.first < batch.end && state.samples.pop_front().is_some() {
             state.first += 1;
         }
@@ -90,18 +90,13 @@ impl Outbox {
     }
 
     pub(crate) fn census(&self) -> StatusCounts {
-        self.lock().census
+        self.state.lock().census
     }
 
     /// The number of waiting samples, and of dropped ones.
     pub(crate) fn counts(&self) -> (usize, u64) {
-        let state = self.lock();
+        let state = self.state.lock();
         (state.samples.len(), state.forgotten)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, OutboxState> {
-        // Nothing panics while this lock is held, and the queue would be usable even then.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

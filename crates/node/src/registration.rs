@@ -1,10 +1,11 @@
 //! Registers the node with the control plane, and registers it again when needed.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bucketry_model::node_protocol::Register;
 use bucketry_vault::Identities;
+use parking_lot::RwLock;
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -48,7 +49,7 @@ impl Registration {
     /// Registers once, with the current public keys.
     pub(crate) async fn register(&self) -> Result<(), ControlPlaneError> {
         let _turn = self.registering.lock().await;
-        let identities = self.identities.read().unwrap_or_else(PoisonError::into_inner).recipients();
+        let identities = self.identities.read().recipients();
         let message = Register {
             ip: self.node.name.clone(),
             provider: self.node.provider.clone(),

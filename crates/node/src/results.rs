@@ -1,10 +1,11 @@
 //! Reports the results of jobs until they are acknowledged or too old to matter.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bucketry_model::node_protocol::{JobResult, Outcome, Report};
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -41,7 +42,7 @@ impl Results {
     /// Adds a result.
     pub(crate) fn add(&self, result: JobResult) {
         let (result, bytes) = fitting(result);
-        let mut waiting = self.lock();
+        let mut waiting = self.waiting.lock();
         waiting.push_back(Waiting { result, bytes, since: Instant::now() });
         if waiting.len() > MAX_WAITING {
             waiting.pop_front();
@@ -52,7 +53,7 @@ impl Results {
 
     /// The oldest results, as many as fit one message. Drops those that are too old.
     fn next_batch(&self) -> Vec<JobResult> {
-        let mut waiting = self.lock();
+        let mut waiting = self.waiting.lock();
         let before = waiting.len();
         waiting.retain(|waiting| waiting.since.elapsed() < TOO_OLD);
         if waiting.len() < before {
@@ -70,12 +71,9 @@ impl Results {
     }
 
     fn confirm(&self, batch: &[JobResult]) {
-        self.lock().retain(|waiting| !batch.iter().any(|result| result.job_id == waiting.result.job_id));
-    }
-
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Waiting>> {
-        // Nothing panics while this lock is held, and the queue would be usable even then.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting
+            .lock()
+            .retain(|waiting| !batch.iter().any(|result| result.job_id == waiting.result.job_id));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Follows the control plane's list of buckets and repositories, and fetches jobs.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bucketry_gateway::Gateway;
@@ -10,6 +10,7 @@ use bucketry_model::bucket::BucketTarget;
 use bucketry_model::node_protocol::{NodeBucket, NodeRepository, NodeRepositoryKey, SyncAnswer};
 use bucketry_model::time::Clock;
 use bucketry_vault::{Identities, SecretContext};
+use parking_lot::RwLock;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
@@ -117,7 +118,7 @@ impl Sync {
         let identities = Arc::clone(&self.identities);
         let serving = gateway.clone();
         let opening = spawn_blocking(move || {
-            let identities = identities.read().unwrap_or_else(PoisonError::into_inner);
+            let identities = identities.read();
             let mut unusable = Vec::new();
             for repository in repositories {
                 let keys = open_keys(&repository, &identities);
@@ -154,7 +155,7 @@ impl Sync {
         let (identities, cloud) = (Arc::clone(&self.identities), Arc::clone(&self.cloud));
         // Opening a secret takes some tenths of a millisecond of CPU time, and a page contains many.
         let opening = spawn_blocking(move || {
-            let identities = identities.read().unwrap_or_else(PoisonError::into_inner);
+            let identities = identities.read();
             buckets.into_iter().map(|bucket| open(bucket, &identities, &*cloud)).collect::<Vec<_>>()
         });
         let Ok(opened) = opening.await else {

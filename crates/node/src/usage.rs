@@ -1,10 +1,11 @@
 //! Writes counted traffic from `meter` to the disk (`spool`) every few seconds, and reports it from there to the
 //! control plane.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bucketry_model::node_protocol::{Report, UsageBatch};
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
@@ -192,7 +193,7 @@ impl UsageReports {
     ) -> Option<T> {
         let (spool, metrics) = (Arc::clone(&self.spool), Arc::clone(&self.metrics));
         let done = spawn_blocking(move || {
-            let mut spool = spool.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut spool = spool.lock();
             let done = work(&mut spool);
             metrics.usage_batches_waiting.store(spool.waiting() as u64, std::sync::atomic::Ordering::Relaxed);
             done
@@ -208,7 +209,7 @@ mod tests {
     use bucketry_model::node_protocol::{Heartbeat, KeyUse, Register, SyncAnswer};
     use bucketry_vault::Identities;
     use jiff::Timestamp;
-    use std::sync::RwLock;
+    use parking_lot::RwLock;
 
     use super::*;
 

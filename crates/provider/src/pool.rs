@@ -10,7 +10,7 @@ use std::future::poll_fn;
 use std::hash::{Hash, Hasher};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::client::conn::http1;
 use hyper_rustls::MaybeHttpsStream;
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use tokio::net::TcpStream;
 use tower::Service as _;
 
@@ -324,7 +325,7 @@ impl IdlePool {
     /// Takes the most recently used connection that is still healthy.
     fn take(&self, origin: &Origin) -> Option<Box<PooledConnection>> {
         loop {
-            let mut connection = self.lock().by_origin.get_mut(origin)?.pop_back()?;
+            let mut connection = self.idle_connections.lock().by_origin.get_mut(origin)?.pop_back()?;
             if connection.is_fit() {
                 return Some(connection);
             }
@@ -334,7 +335,7 @@ impl IdlePool {
     fn put(self: Arc<Self>, mut connection: Box<PooledConnection>) {
         // Without a runtime, no task could close the connection later, so it is closed now.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let mut idle_connections = self.lock();
+        let mut idle_connections = self.idle_connections.lock();
         connection.since = idle_connections.sweeps;
         let line = match idle_connections.by_origin.get_mut(&connection.origin) {
             Some(line) => line,
@@ -354,7 +355,7 @@ impl IdlePool {
     /// Closes connections that have been idle for too long. Returns whether any are left.
     fn sweep(&self) -> bool {
         let mut closed = Vec::new();
-        let mut idle_connections = self.lock();
+        let mut idle_connections = self.idle_connections.lock();
         idle_connections.sweeps += 1;
         let sweeps = idle_connections.sweeps;
         idle_connections.by_origin.retain(|_, line| {
@@ -365,11 +366,6 @@ impl IdlePool {
         });
         idle_connections.watched = !idle_connections.by_origin.is_empty();
         idle_connections.watched
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Idle> {
-        // No code panics while it holds the lock.
-        self.idle_connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -396,7 +392,7 @@ impl Drop for Watch {
         if !self.done
             && let Some(idle) = self.idle.upgrade()
         {
-            idle.lock().watched = false;
+            idle.idle_connections.lock().watched = false;
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Verifies that a node's message was signed by a known key, is recent, and was not received before.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 
 use bucketry_model::id::{NodeKeyId, OrgId};
 use bucketry_model::json_error;
@@ -10,6 +9,7 @@ use bucketry_vault::NodeVerifyingKey;
 use bucketry_vault::message::{UnverifiedMessage, is_fresh};
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 
 use crate::{Control, Error, Result};
@@ -35,7 +35,7 @@ impl ReplayGuard {
     fn is_new(&self, signature: &str, now: Timestamp) -> bool {
         let mut hash = [0; 32];
         hash.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, signature.as_bytes()).as_ref());
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen.lock();
         if seen.len() >= REMEMBERED_AT_MOST {
             // Also forgets signatures from a time when the clock was ahead. Their messages are not accepted until
             // that time comes.
@@ -50,7 +50,7 @@ impl ReplayGuard {
 
     /// Forgets signatures whose messages are no longer acceptable.
     pub(crate) fn tidy(&self, now: Timestamp) {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, until| *until > now);
+        self.seen.lock().retain(|_, until| *until > now);
     }
 }
 
@@ -175,7 +175,7 @@ mod tests {
         assert!(guard.is_new("b", start));
         let later = start + SignedDuration::from_secs(602);
         guard.tidy(later);
-        assert!(guard.seen.lock().unwrap().is_empty());
+        assert!(guard.seen.lock().is_empty());
         assert!(guard.is_new("a", later));
     }
 
@@ -187,7 +187,7 @@ mod tests {
         assert!(guard.is_new("ahead", ahead));
         guard.tidy(now);
         assert!(!guard.is_new("ahead", ahead), "a recorded message can't be replayed two days later");
-        let mut seen = guard.seen.lock().unwrap();
+        let mut seen = guard.seen.lock();
         for number in 0..REMEMBERED_AT_MOST {
             let mut hash = [0; 32];
             hash[..8].copy_from_slice(&number.to_le_bytes());

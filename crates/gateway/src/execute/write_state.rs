@@ -6,11 +6,12 @@
 //! waits a while for it before asking for the object's size.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bucketry_model::id::BucketId;
+use parking_lot::Mutex;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -30,12 +31,7 @@ struct DetachedTable {
     by_object: Mutex<HashMap<Object, CancellationToken>>,
 }
 
-impl DetachedTable {
-    fn lock(&self) -> MutexGuard<'_, HashMap<Object, CancellationToken>> {
-        // Nothing panics while the lock is held.
-        self.by_object.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+impl DetachedTable {}
 
 /// The progress of a write.
 #[derive(Debug, Default)]
@@ -55,12 +51,12 @@ impl WriteState {
     pub(crate) async fn changes(&self, bucket: BucketId, key: &str) {
         let object = (bucket, key.to_owned());
         if self.detached.0.objects.load(Ordering::Acquire) > 0 {
-            let other = self.detached.0.lock().get(&object).cloned();
+            let other = self.detached.0.by_object.lock().get(&object).cloned();
             if let Some(other) = other {
                 _ = timeout(WAIT, other.cancelled()).await;
             }
         }
-        self.changes.lock().unwrap_or_else(PoisonError::into_inner).push(object);
+        self.changes.lock().push(object);
     }
 
     /// Call this right before sending the provider a request that can't be undone.
@@ -76,8 +72,8 @@ impl WriteState {
     /// Call this when the client has disconnected. The write counts as detached until the guard is dropped.
     pub(crate) fn detach(&self) -> DetachedGuard {
         let ended = CancellationToken::new();
-        let objects = std::mem::take(&mut *self.changes.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut table = self.detached.0.lock();
+        let objects = std::mem::take(&mut *self.changes.lock());
+        let mut table = self.detached.0.by_object.lock();
         for object in &objects {
             table.insert(object.clone(), ended.clone());
         }
@@ -97,7 +93,7 @@ pub(crate) struct DetachedGuard {
 impl Drop for DetachedGuard {
     fn drop(&mut self) {
         self.ended.cancel();
-        let mut table = self.detached.0.lock();
+        let mut table = self.detached.0.by_object.lock();
         for object in &self.objects {
             // Meanwhile another write to the object may have been detached.
             if table.get(object).is_some_and(CancellationToken::is_cancelled) {

@@ -6,10 +6,11 @@
 //! end.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
 use crate::checksum::RunningChecksum;
@@ -49,7 +50,7 @@ impl BackgroundHash {
 
     /// Hands over a piece.
     pub(super) fn update(&self, piece: Bytes) {
-        let mut state = lock(&self.0);
+        let mut state = self.0.lock();
         state.waiting += piece.len();
         state.pieces.push_back(piece);
         if let Some(hash) = state.hash.take() {
@@ -70,7 +71,7 @@ impl BackgroundHash {
     }
 
     fn poll_until(&self, cx: &mut Context<'_>, is_so: impl FnOnce(&HasherState) -> bool) -> Poll<()> {
-        let mut state = lock(&self.0);
+        let mut state = self.0.lock();
         if is_so(&state) {
             return Poll::Ready(());
         }
@@ -80,14 +81,14 @@ impl BackgroundHash {
 
     /// The hash. Call it after [`Self::poll_done`] was ready.
     pub(super) fn finish(self) -> Option<Bytes> {
-        lock(&self.0).hash.take().map(RunningChecksum::finish)
+        self.0.lock().hash.take().map(RunningChecksum::finish)
     }
 }
 
 /// Hashes waiting pieces until none are left.
 fn work(shared: &Mutex<HasherState>, mut hash: RunningChecksum) {
     loop {
-        let mut state = lock(shared);
+        let mut state = shared.lock();
         let pieces = std::mem::take(&mut state.pieces);
         let waker = if state.waiting <= MAX_WAITING || pieces.is_empty() { state.waker.take() } else { None };
         if pieces.is_empty() {
@@ -100,14 +101,9 @@ fn work(shared: &Mutex<HasherState>, mut hash: RunningChecksum) {
         waker.into_iter().for_each(Waker::wake);
         for piece in pieces {
             hash.update(&piece);
-            lock(shared).waiting -= piece.len();
+            shared.lock().waiting -= piece.len();
         }
     }
-}
-
-fn lock(state: &Mutex<HasherState>) -> MutexGuard<'_, HasherState> {
-    // Nothing panics while the lock is held.
-    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -130,7 +126,7 @@ mod tests {
             expected.update(&piece);
             poll_fn(|cx| background.poll_room(cx)).await;
             background.update(piece);
-            assert!(lock(&background.0).waiting <= MAX_WAITING + 20_000, "the mover waits for the hash");
+            assert!(background.0.lock().waiting <= MAX_WAITING + 20_000, "the mover waits for the hash");
         }
         poll_fn(|cx| background.poll_done(cx)).await;
         assert_eq!(background.finish(), Some(expected.finish()));

@@ -1,9 +1,9 @@
 //! The circuit breaker of a bucket. After several failures in a row it refuses requests immediately, until a trial
 //! request succeeds.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 
 /// When the circuit breaker opens, and for how long.
@@ -50,7 +50,7 @@ impl Breaker {
     /// Requests permission to contact the provider. Report the outcome with [`Breaker::succeeded`] or
     /// [`Breaker::failed`]. A request that was abandoned needs no report.
     pub fn try_acquire(&self, now: Instant) -> Admission {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         match *state {
             BreakerState::Closed(_) => Admission::Free,
             BreakerState::Open(until) | BreakerState::Trying(until) if now < until => {
@@ -65,7 +65,7 @@ impl Breaker {
 
     /// The provider answered, with success or with an error.
     pub fn succeeded(&self) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         // A request that started before the failures says nothing about the present.
         if matches!(*state, BreakerState::Closed(1..) | BreakerState::Trying(_)) {
             *state = BreakerState::Closed(0);
@@ -75,7 +75,7 @@ impl Breaker {
     /// The provider could not be reached or didn't answer in time. Returns whether this opened a closed circuit
     /// breaker.
     pub fn failed(&self, now: Instant) -> bool {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         match *state {
             BreakerState::Closed(before) if before + 1 < self.settings.failures => {
                 *state = BreakerState::Closed(before + 1);
@@ -91,11 +91,6 @@ impl Breaker {
             }
             BreakerState::Open(_) => false,
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BreakerState> {
-        // Nothing panics while the lock is held, and every state is valid.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -77,7 +77,7 @@ async fn read(answer: Response<Incoming>) -> Bytes {
 }
 
 fn idle_connections(pool: &Pool) -> usize {
-    pool.idle.lock().by_origin.values().map(VecDeque::len).sum()
+    pool.idle.idle_connections.lock().by_origin.values().map(VecDeque::len).sum()
 }
 
 #[tokio::test]
@@ -206,8 +206,14 @@ async fn a_connection_that_was_closed_while_it_was_kept_is_replaced_whatever_the
             let mut closed = false;
             while !closed {
                 tokio::task::yield_now().await;
-                closed =
-                    pool.idle.lock().by_origin.values_mut().flatten().all(|connection| !connection.is_fit());
+                closed = pool
+                    .idle
+                    .idle_connections
+                    .lock()
+                    .by_origin
+                    .values_mut()
+                    .flatten()
+                    .all(|connection| !connection.is_fit());
             }
         }
     };
@@ -251,5 +257,5 @@ async fn what_nobody_uses_is_closed_after_a_while_and_never_more_is_kept_than_al
         let ended = tokio::time::timeout(LONG, stream.read(&mut [0])).await.unwrap();
         assert_eq!(ended.unwrap_or(0), 0, "the connection is closed");
     }
-    assert!(!pool.idle.lock().watched, "nothing is left to watch");
+    assert!(!pool.idle.idle_connections.lock().watched, "nothing is left to watch");
 }

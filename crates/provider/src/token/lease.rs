@@ -1,10 +1,11 @@
 //! Temporary credentials: requested once for all callers that share them, and renewed before they expire.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bucketry_model::time::{Clock, is_ahead};
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 
 use crate::error::ProviderError;
@@ -95,7 +96,7 @@ impl<T: Clone> Lease<T> {
     ) -> Result<T, ProviderError> {
         let now = clock.now();
         let (held, seen) = {
-            let state = self.state();
+            let state = self.state.lock();
             (state.held.clone().filter(|held| held.holds(now)), state.answers)
         };
         let Some(held) = held else { return self.wait(clock, seen, ask).await };
@@ -118,7 +119,7 @@ impl<T: Clone> Lease<T> {
     ) -> Result<T, ProviderError> {
         let _turn = self.asking.lock().await;
         {
-            let state = self.state();
+            let state = self.state.lock();
             if let Some(held) = state.held.as_ref().filter(|held| held.holds(clock.now())) {
                 return Ok(held.value.clone());
             }
@@ -129,7 +130,7 @@ impl<T: Clone> Lease<T> {
         match ask.await {
             Ok(held) => Ok(self.keep(held)),
             Err(error) => {
-                let mut state = self.state();
+                let mut state = self.state.lock();
                 state.answers += 1;
                 state.failure = Some(error.again());
                 Err(error)
@@ -139,27 +140,23 @@ impl<T: Clone> Lease<T> {
 
     fn keep(&self, held: Held<T>) -> T {
         let value = held.value.clone();
-        let mut state = self.state();
+        let mut state = self.state.lock();
         *state = LeaseState { held: Some(held), answers: state.answers + 1, failure: None };
         value
     }
 
     fn postpone(&self, now: Timestamp) {
-        if let Some(held) = &mut self.state().held {
+        if let Some(held) = &mut self.state.lock().held {
             held.renew = now.checked_add(RENEWAL_PAUSE).unwrap_or(now);
         }
     }
 
     /// Discards a credential that the provider refused.
     pub(crate) fn forget(&self, refused: impl Fn(&T) -> bool) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if state.held.as_ref().is_some_and(|held| refused(&held.value)) {
             state.held = None;
         }
-    }
-
-    fn state(&self) -> MutexGuard<'_, LeaseState<T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

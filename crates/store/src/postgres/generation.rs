@@ -2,10 +2,10 @@
 //! the last value read is too old.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bucketry_model::id::OrgId;
+use parking_lot::Mutex;
 use sqlx::Row as _;
 use tokio::time::Instant;
 
@@ -28,13 +28,13 @@ struct Seen {
 
 impl SharedGenerations {
     fn fresh(&self, org_id: OrgId) -> Option<i64> {
-        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = self.0.lock();
         seen.get(&org_id).filter(|seen| seen.since.elapsed() < GENERATION_FRESH_FOR).map(|seen| seen.number)
     }
 
     /// If two read at the same time, the later read wins.
     fn keep(&self, org_id: OrgId, read: Seen) -> i64 {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.0.lock();
         let kept = seen.entry(org_id).or_insert(read);
         if kept.since < read.since {
             *kept = read;

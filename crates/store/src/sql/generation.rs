@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock};
 
 use bucketry_model::id::OrgId;
+use parking_lot::RwLock;
 
 /// One counter per organization, in memory. Each start begins at a random number, so that numbers of an earlier
 /// start don't come again. An engine that several processes share adds what the others change.
@@ -26,20 +26,20 @@ impl Generations {
     }
 
     pub(in super::super) fn of(&self, org_id: OrgId) -> u64 {
-        let by_org = self.by_org.read().unwrap_or_else(PoisonError::into_inner);
+        let by_org = self.by_org.read();
         let own = by_org.get(&org_id).map_or(0, |count| count.load(Ordering::Acquire));
         self.start.wrapping_add(self.all.load(Ordering::Acquire)).wrapping_add(own)
     }
 
     fn raise(&self, org_id: OrgId) {
         {
-            let by_org = self.by_org.read().unwrap_or_else(PoisonError::into_inner);
+            let by_org = self.by_org.read();
             if let Some(count) = by_org.get(&org_id) {
                 count.fetch_add(1, Ordering::AcqRel);
                 return;
             }
         }
-        let mut by_org = self.by_org.write().unwrap_or_else(PoisonError::into_inner);
+        let mut by_org = self.by_org.write();
         by_org.entry(org_id).or_default().fetch_add(1, Ordering::AcqRel);
     }
 
