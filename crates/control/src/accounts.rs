@@ -7,9 +7,10 @@ use bucketry_store::Store;
 use bucketry_store::user::{NewPassword, PasswordAuthority, UserChanged, UserChanges};
 use jiff::SignedDuration;
 
+use crate::access::validated;
 use crate::environment::Environment;
 use crate::password::{self, Passwords};
-use crate::users::{parse_name, user_changed, validated};
+use crate::users::{parse_name, user_changed};
 use crate::{Control, Error, FieldError, ResourceKind, Result};
 
 /// How long after signing in a user can change the password without the current one.

@@ -4,6 +4,7 @@
 //! **Invariant:** nothing here depends on HTTP, on the dialect of a database, or on how a cloud is called. Use
 //! cases take a [`Caller`](bucketry_model::role::Caller), so none can be reached without authentication.
 
+mod access;
 pub mod access_token;
 pub mod accounts;
 pub mod api_token;
@@ -21,6 +22,7 @@ pub mod password;
 pub mod presence;
 pub mod readiness;
 pub mod repositories;
+mod sealing;
 pub mod sessions;
 pub mod settings;
 pub mod tokens;

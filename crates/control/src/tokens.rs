@@ -6,7 +6,8 @@ use bucketry_model::secret::Secret;
 use bucketry_store::token::{NewToken, TokenKind, TokenRecord};
 use jiff::Timestamp;
 
-use crate::users::{parse_name, validated};
+use crate::access::validated;
+use crate::users::parse_name;
 use crate::{Control, Error, ResourceKind, Result, api_token};
 
 /// The fields of a new API token.

@@ -6,6 +6,7 @@ use bucketry_model::role::{Caller, OrgRole};
 use bucketry_model::secret::Secret;
 use bucketry_store::user::{NewUser, User, UserChanged, UserChanges, UserInserted};
 
+use crate::access::validated;
 use crate::{Control, Error, FieldError, ResourceKind, Result, password};
 
 /// The fields of a new user.
@@ -191,11 +192,6 @@ fn may_grant(caller: &Caller, role: OrgRole) -> Result<()> {
         "with the role {} you can't grant the role {role}: ask a user with a higher role",
         caller.org_role
     )))
-}
-
-/// Refuses changes by a user whose e-mail address isn't verified.
-pub(crate) fn validated(caller: &Caller) -> Result<()> {
-    if caller.validated { Ok(()) } else { Err(Error::NotValidated) }
 }
 
 pub(crate) fn user_changed(changed: UserChanged) -> Result<()> {

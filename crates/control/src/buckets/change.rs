@@ -11,7 +11,7 @@ use bucketry_store::bucket::{BucketDeleted, BucketUpdate, BucketUpdated, SecretU
 use super::create::name_taken;
 use super::input::{BucketInput, SecretInput, expiry};
 use super::validate::Validation;
-use crate::users::validated;
+use crate::access::validated;
 use crate::{Control, Error, ResourceKind, Result};
 
 /// How many repositories a refusal lists by name.

@@ -8,7 +8,7 @@ use bucketry_store::bucket::{BucketInserted, NewBucket};
 
 use super::input::{BucketInput, NewBucketFields, expiry};
 use super::validate::Validation;
-use crate::users::validated;
+use crate::access::validated;
 use crate::{Control, Error, ResourceKind, Result};
 
 /// The result of registering a bucket.

@@ -5,7 +5,7 @@
 //! policy requires. Bucketry assigns it, one per organization. Google has no equivalent, so shared nodes are
 //! refused there.
 
-use bucketry_model::bucket::{Bucket, BucketLocation, StorageType};
+use bucketry_model::bucket::{Bucket, BucketLocation};
 use bucketry_model::hex;
 use bucketry_model::id::OrgId;
 use bucketry_model::node::serves;
@@ -13,27 +13,14 @@ use bucketry_model::provider::Provider;
 use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_model::secret::Secret;
 
+use super::delegated_identity::{is_impersonation, is_role};
 use super::input::{LocationChanges, SecretInput};
 use super::stored_secret::moved;
-use crate::workspaces::needs;
+use crate::access::needs;
 use crate::{Control, Error, ResourceKind, Result};
 
 /// The prefix of every external id, so that people recognise it in a trust policy.
 const PREFIX: &str = "bucketry-";
-
-/// Whether a key is the ARN of a role: `arn:aws:iam::123456789012:role/name`, in any partition.
-pub(super) fn is_role_arn(key: &str) -> bool {
-    key.starts_with("arn:") && key.contains(":role/")
-}
-
-pub(super) fn is_role(location: &BucketLocation) -> bool {
-    location.storage_type == StorageType::S3 && location.key.as_deref().is_some_and(is_role_arn)
-}
-
-/// Whether access is by a Google service account that the node impersonates: it is named without a secret.
-fn is_impersonation(location: &BucketLocation, has_secret: bool) -> bool {
-    location.storage_type == StorageType::Gcs && location.key.is_some() && !has_secret
-}
 
 /// A trust policy that lets the nodes assume a role, and only on behalf of this organization.
 fn trust_policy(external_id: &str) -> String {
@@ -180,25 +167,6 @@ impl Control {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn location(storage_type: StorageType, key: Option<&str>) -> BucketLocation {
-        let key = key.map(str::to_owned);
-        BucketLocation { storage_type, bucket: "photos".to_owned(), key, endpoint: None, region: None }
-    }
-
-    #[test]
-    fn a_role_is_told_from_an_access_key() {
-        for (storage_type, key, role) in [
-            (StorageType::S3, Some("arn:aws:iam::123456789012:role/reader"), true),
-            (StorageType::S3, Some("arn:aws-cn:iam::123456789012:role/path/reader"), true),
-            (StorageType::S3, Some("arn:aws:iam::123456789012:user/ada"), false),
-            (StorageType::S3, Some("AKIAIOSFODNN7EXAMPLE"), false),
-            (StorageType::S3, None, false),
-            (StorageType::Gcs, Some("arn:aws:iam::123456789012:role/reader"), false),
-        ] {
-            assert_eq!(is_role(&location(storage_type, key)), role, "{key:?}");
-        }
-    }
 
     #[test]
     fn the_trust_policy_asks_for_the_external_id() {

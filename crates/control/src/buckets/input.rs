@@ -9,7 +9,7 @@ use bucketry_model::name::Name;
 use bucketry_model::secret::Secret;
 use jiff::Timestamp;
 
-use super::delegation::{is_role, is_role_arn};
+use super::delegated_identity::{is_role, is_role_arn};
 use super::stored_secret::{moved, must_be_sent_again};
 use crate::error::{Error, FieldError, ResourceKind, Result};
 use crate::ids::read_id;

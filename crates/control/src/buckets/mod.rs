@@ -3,6 +3,7 @@
 
 mod change;
 mod create;
+mod delegated_identity;
 mod delegation;
 mod input;
 mod node_statistics;
@@ -25,7 +26,7 @@ use bucketry_model::bucket::Bucket;
 use bucketry_model::id::{BucketId, WorkspaceId};
 use bucketry_model::role::{Caller, WorkspaceRole};
 
-use crate::workspaces::{needs, readable};
+use crate::access::{needs, readable};
 use crate::{Control, Error, ResourceKind, Result};
 
 /// The maximum number of buckets that a request can name.

@@ -1,18 +1,15 @@
-//! Validations: a node opens a bucket and reports what is wrong. Also seals secrets of buckets and repositories to the
-//! nodes that may have to open them.
+//! Validations: a node opens a bucket and reports what is wrong.
 
 use bucketry_model::bucket::BucketLocation;
 use bucketry_model::diagnosis::{CheckScope, Diagnosis};
 use bucketry_model::id::{BucketId, JobId, NodeId, OrgId};
-use bucketry_model::node::serves;
 use bucketry_model::node_protocol::{Outcome, SecretOwner, Task};
 use bucketry_model::role::{Caller, WorkspaceRole};
-use bucketry_model::secret::{SealedSecret, Secret};
+use bucketry_model::secret::SealedSecret;
 use bucketry_model::status::{ProbedStatus, Status};
 use bucketry_model::time::ACCEPTED_SKEW;
 use bucketry_model::uptime::ProbeSample;
-use bucketry_store::bucket::{FirstReport, StoredSecret};
-use bucketry_vault::{Recipient, SecretContext};
+use bucketry_store::bucket::FirstReport;
 use jiff::Timestamp;
 
 use super::input::{BucketInput, SecretInput};
@@ -82,51 +79,6 @@ impl Control {
             self.run_validation(caller.org_id, id, &changes.location, secret, input.scope).await?;
         let status = if diagnosis.is_healthy() { Status::Online } else { Status::Offline };
         Ok(Validated { status, diagnosis })
-    }
-
-    /// Seals a secret to every node that may have to open it.
-    pub(crate) async fn seal(
-        &self,
-        org_id: OrgId,
-        owner: SecretOwner,
-        secret: &Secret,
-    ) -> Result<StoredSecret> {
-        let recipients = self.recipients(org_id).await?;
-        if recipients.is_empty() {
-            return Err(Error::NoRecipient);
-        }
-        let context = SecretContext::of(org_id, owner);
-        let sealed = bucketry_vault::seal(secret, &context, &recipients).map_err(Error::internal)?;
-        Ok(StoredSecret { sealed, sealed_to: bucketry_vault::fingerprint(&recipients) })
-    }
-
-    /// Seals a secret again if nodes have joined or changed their keys since. A validation takes seconds, and what
-    /// is stored must be sealed to the current keys.
-    pub(crate) async fn seal_for_now(
-        &self,
-        org_id: OrgId,
-        owner: SecretOwner,
-        secret: &Secret,
-        sealed: StoredSecret,
-    ) -> Result<StoredSecret> {
-        let recipients = self.recipients(org_id).await?;
-        if bucketry_vault::fingerprint(&recipients) == sealed.sealed_to {
-            return Ok(sealed);
-        }
-        self.seal(org_id, owner, secret).await
-    }
-
-    /// The current public keys of the nodes that serve an organization.
-    pub(crate) async fn recipients(&self, org_id: OrgId) -> Result<Vec<Recipient>> {
-        let nodes = self.known_nodes().await?;
-        let mut texts: Vec<&String> = nodes
-            .iter()
-            .filter(|node| serves(node, org_id))
-            .filter_map(|node| node.recipients.first())
-            .collect();
-        texts.sort();
-        texts.dedup();
-        texts.into_iter().map(|text| text.parse().map_err(Error::internal)).collect()
     }
 
     /// Has a connected node run the checks. Dropping the future withdraws the job; a node that has already fetched

@@ -7,7 +7,7 @@ use bucketry_store::repository::{Proposal, RepositoryUpdate, RepositoryUpdated};
 use super::create::{CreatedRepository, notice};
 use super::input::RepositoryInput;
 use super::refusal::name_taken;
-use crate::users::validated;
+use crate::access::validated;
 use crate::{Control, Error, ResourceKind, Result};
 
 impl Control {

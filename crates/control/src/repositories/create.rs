@@ -7,9 +7,9 @@ use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_store::repository::{NewRepository, Proposal, RepositoryInserted};
 
 use super::input::{RepositoryFields, RepositoryInput};
-use super::refusal::{RepoErrorCode, name_taken, quota_exceeded};
-use crate::users::validated;
-use crate::workspaces::{needs, needs_somewhere};
+use super::refusal::{name_taken, quota_exceeded};
+use crate::access::{needs, needs_somewhere, validated};
+use crate::error::RepoErrorCode;
 use crate::{Control, Error, ResourceKind, Result};
 
 /// The result of creating or changing a repository.

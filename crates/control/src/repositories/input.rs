@@ -6,8 +6,7 @@ use bucketry_model::id::WorkspaceId;
 use bucketry_model::name::Name;
 use bucketry_model::repository::{Folder, Repository, RepositoryBucket, RepositoryMode, UnknownMode};
 
-use super::RepoErrorCode;
-use crate::error::{Error, FieldError, ResourceKind, Result};
+use crate::error::{Error, FieldError, RepoErrorCode, ResourceKind, Result};
 use crate::ids::{is_absent, read_id};
 
 /// The fields of a repository as sent. `None` is an absent field: required on creation, unchanged on update.

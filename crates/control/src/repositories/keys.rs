@@ -12,8 +12,8 @@ use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_model::secret::Secret;
 use bucketry_store::repository_key::{KeyInserted, NewRepositoryKey};
 
+use crate::access::validated;
 use crate::error::FieldError;
-use crate::users::validated;
 use crate::{Control, Error, ResourceKind, Result};
 
 /// The prefix of every access key id.

@@ -9,18 +9,19 @@ mod refusal;
 mod sealing_key;
 mod statistics;
 
+pub use crate::error::RepoErrorCode;
 pub use create::CreatedRepository;
 pub use input::{RepositoryBucketInput, RepositoryInput};
 pub use keys::{CreatedKey, KeyInput};
 pub use read::{AttachedBucket, RepositoryView};
-pub use refusal::RepoErrorCode;
+
 pub use statistics::{RepositorySelection, RepositoryTotals};
 
 use bucketry_model::id::{RepoId, WorkspaceId};
 use bucketry_model::repository::Repository;
 use bucketry_model::role::{Caller, WorkspaceRole};
 
-use crate::workspaces::{needs, readable};
+use crate::access::{needs, readable};
 use crate::{Control, Error, ResourceKind, Result};
 
 /// The maximum number of repositories that a request can name.
