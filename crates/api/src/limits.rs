@@ -9,10 +9,10 @@ use bucketry_listener::accept::network;
 use bucketry_model::id::TokenId;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota};
-use http::{HeaderName, HeaderValue};
 
 use crate::error::{ApiError, ApiResult};
 use crate::login_guard::LoginGuard;
+use crate::rate_limited::rate_limited;
 use crate::settings::{Rate, RateLimits};
 
 /// The number of checks after which keys with a full token bucket are forgotten. This bounds a limiter's memory to
@@ -55,23 +55,8 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
         let message = format!(
             "too many requests: the limit is {per_minute} per minute for each {name}; try again in {seconds} s"
         );
-        refusal(name, self.rate, message, seconds)
+        rate_limited(name, self.rate, message, seconds)
     }
-}
-
-/// 429 with `Retry-After` and the headers of draft-ietf-httpapi-ratelimit-headers.
-pub(crate) fn refusal(name: &str, rate: Rate, message: String, seconds: u64) -> ApiError {
-    let Rate { per_minute, burst } = rate;
-    let refilled_in = u64::from(burst.get()) * 60 / u64::from(per_minute.get()) + 1;
-    let policy = format!("\"{name}\";q={burst};w={refilled_in}");
-    let limit = format!("\"{name}\";r=0;t={seconds}");
-    ApiError::too_many_requests(message, seconds)
-        .header(HeaderName::from_static("ratelimit-policy"), as_value(&policy))
-        .header(HeaderName::from_static("ratelimit"), as_value(&limit))
-}
-
-fn as_value(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
 }
 
 /// All limits of the API.

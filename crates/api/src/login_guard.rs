@@ -14,7 +14,7 @@ use bucketry_model::id::UserId;
 use parking_lot::Mutex;
 
 use crate::error::{ApiError, ApiResult};
-use crate::limits::refusal;
+use crate::rate_limited::rate_limited;
 use crate::settings::{Rate, RateLimits};
 
 /// The most keys that an allowance remembers, a few MiB. Every failure is an attempt that was admitted, and rate
@@ -170,7 +170,7 @@ fn take<'a>(allowances: &'a Allowances, key: u64, what: &str, now: Instant) -> A
 fn too_many(rate: Rate, what: &str, wait: Duration) -> ApiError {
     let seconds = wait.as_secs() + 1;
     let message = format!("too many wrong passwords for {what}: try again in {seconds} s");
-    refusal("account", rate, message, seconds)
+    rate_limited("account", rate, message, seconds)
 }
 
 #[cfg(test)]

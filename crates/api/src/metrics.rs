@@ -1,4 +1,4 @@
-//! Metrics in the Prometheus text format: `GET /metrics`.
+//! What the API counts and measures, in the Prometheus text format.
 //!
 //! Every label is bounded: routes are templates, methods and statuses are few, nodes are machines. Nothing that
 //! clients choose becomes a label.
@@ -7,11 +7,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use axum::extract::State;
-use axum::response::{IntoResponse, Response};
 use bucketry_control::credentials::EndingCredentials;
 use bucketry_control::presence::NodeView;
-use http::header::CONTENT_TYPE;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -23,9 +20,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::error::{ApiError, ApiResult};
 use crate::process::Process;
-use crate::state::ApiState;
 
 type FloatGauge = Gauge<f64, AtomicU64>;
 
@@ -190,7 +185,8 @@ impl Metrics {
         self.probes.inc_by(probes as u64);
     }
 
-    fn text(
+    /// The metrics in the OpenMetrics text format, with the nodes, credentials and process as they are now.
+    pub(crate) fn text(
         &self,
         nodes: &[NodeView],
         credentials: EndingCredentials,
@@ -233,26 +229,6 @@ impl Metrics {
         encode_eof(&mut text)?;
         Ok(text)
     }
-}
-
-/// Returns metrics for Prometheus.
-#[utoipa::path(
-    get,
-    path = "/metrics",
-    tag = "Operation",
-    operation_id = "metrics",
-    responses(
-        (status = 200, description = "The metrics, in the OpenMetrics text format",
-            body = String, content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8"),
-        crate::openapi::Anytime,
-    ),
-)]
-pub(crate) async fn metrics(State(state): State<ApiState>) -> ApiResult<Response> {
-    let nodes = state.control().node_views().await?;
-    let credentials = state.control().ending_credentials().await?;
-    let text = state.metrics().text(&nodes, credentials, Process::look()).map_err(ApiError::internal)?;
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    Ok(([(CONTENT_TYPE, kind)], text).into_response())
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::error::ApiError;
 use crate::openapi::{OpenApiDocument, ServedDocument};
 use crate::state::ApiState;
 use crate::{
-    bucket, cors, docs_page, health, metrics, node, not_served, observe, openapi, organization,
+    bucket, cors, docs_page, health, metrics_page, node, not_served, observe, openapi, organization,
     organization_users, password_reset, repo, root, session, stats, token, unit, user, vault, workspace,
 };
 
@@ -38,7 +38,7 @@ fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(root::root))
         .routes(routes!(health::health))
         .routes(routes!(health::ready))
-        .routes(routes!(metrics::metrics))
+        .routes(routes!(metrics_page::metrics))
         .routes(routes!(openapi::openapi))
         .routes(routes!(docs_page::page))
 }
