@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::database::DatabaseUrl;
 #[cfg(feature = "demo")]
 use crate::demo::DemoOptions;
 use crate::repository_arguments::{KeyCommand, RepositoryCommand};
+use crate::role::{OrgRole, Role};
 use crate::settings::ServeSettings;
 
 /// Register the buckets you own at any provider, see which of them work, and serve them through one S3 endpoint
@@ -242,32 +243,6 @@ pub(crate) enum BucketCommand {
         #[arg(long)]
         day: Option<String>,
     },
-}
-
-/// A role in a workspace, or the access level of a key.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum Role {
-    /// List and read
-    Read,
-    /// Also create, change and delete
-    Write,
-    /// Everything
-    Admin,
-}
-
-/// A role in the organization.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum OrgRole {
-    /// Access to data only as a member of workspaces
-    User,
-    /// The same access as `user`
-    Billing,
-    /// Also create workspaces, and manage users with lower roles
-    Workspaces,
-    /// Everything, except changes to owners and other administrators
-    Administrators,
-    /// Everything
-    Owner,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,6 +1,6 @@
 //! Wires store, use cases, API and embedded node together, and starts and stops them.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bucketry_api::{ApiState, InProcess, ServeSettings};
@@ -17,6 +17,7 @@ use crate::database::{self, OpenDatabase};
 use crate::embedded_node::EmbeddedNode;
 use crate::failure::{Failure, Result};
 use crate::first_start::{FirstOwner, access_tokens, first_owner};
+use crate::listener_url::url;
 use crate::sealed_secrets;
 use crate::settings::Settings;
 
@@ -186,14 +187,4 @@ impl Deployment {
 
 fn days(days: u16) -> SignedDuration {
     SignedDuration::from_hours(i64::from(days) * 24)
-}
-
-/// The URL for a listening address. One that means "all addresses" is replaced by loopback.
-pub(crate) fn url(address: SocketAddr) -> String {
-    let host = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    format!("http://{}", SocketAddr::new(host, address.port()))
 }

@@ -16,8 +16,8 @@ use bucketry_vault::{Identities, NodeSigningKey};
 use tokio::net::TcpListener;
 
 use crate::data_directory::{NODE_KEY, SPOOL, VAULT_KEY};
-use crate::deployment::url as url_of;
 use crate::failure::{Failure, Result};
+use crate::listener_url;
 use crate::node_identity;
 use crate::settings::Settings;
 
@@ -104,5 +104,8 @@ impl EmbeddedNode {
 /// The gateway's URL for applications: the configured one, or the listening address. `None` without a gateway.
 fn gateway_url(settings: &Settings, gateway: Option<&TcpListener>) -> Option<Endpoint> {
     let listens = gateway?.local_addr().ok();
-    settings.gateway_url.clone().or_else(|| listens.and_then(|address| url_of(address).parse().ok()))
+    settings
+        .gateway_url
+        .clone()
+        .or_else(|| listens.and_then(|address| listener_url::url(address).parse().ok()))
 }

@@ -3,9 +3,8 @@
 use bucketry_client::ApiClient;
 use bucketry_client::api::repository::RepositoryKey;
 use bucketry_model::id::RepoId;
-use bucketry_model::repository::KeyAccess;
 
-use crate::arguments::{Remote, Role};
+use crate::arguments::Remote;
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
 use crate::output;
@@ -29,7 +28,7 @@ pub(crate) async fn run(remote: &Remote, command: KeyCommand) -> Result<()> {
         }
         KeyCommand::Add { name, repo, access } => {
             let repo = find(&client, &repo).await?;
-            let made = client.create_repository_key(repo.id, &name, access_of(access)).await?;
+            let made = client.create_repository_key(repo.id, &name, access.into()).await?;
             if remote.json {
                 return output::json(&serde_json::json!({
                     "id": made.id, "key": made.key, "secret": made.secret.expose(),
@@ -42,7 +41,7 @@ pub(crate) async fn run(remote: &Remote, command: KeyCommand) -> Result<()> {
         KeyCommand::Update { key, repo, name, access } => {
             let repo = find(&client, &repo).await?;
             let key = find_key(&client, repo.id, &key).await?;
-            let access = access.map_or(key.access_type, access_of);
+            let access = access.map_or(key.access_type, Into::into);
             let name = name.unwrap_or(key.name);
             client.update_repository_key(repo.id, key.id, &name, access).await?;
             if remote.json {
@@ -61,15 +60,6 @@ pub(crate) async fn run(remote: &Remote, command: KeyCommand) -> Result<()> {
             }
             output::line(&format!("revoked {} ({})", key.name, key.key))
         }
-    }
-}
-
-/// The access level of a key, which the command line names like a role.
-pub(crate) fn access_of(role: Role) -> KeyAccess {
-    match role {
-        Role::Read => KeyAccess::Read,
-        Role::Write => KeyAccess::Write,
-        Role::Admin => KeyAccess::Admin,
     }
 }
 

@@ -12,7 +12,6 @@ use crate::bucket::{self, only_workspace};
 use crate::connect::{Connection, REGION};
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
-use crate::key::access_of;
 use crate::output;
 use crate::repository_arguments::{ConnectOptions, Mode, RepositoryCommand};
 use crate::workspace::find_workspace;
@@ -208,7 +207,7 @@ async fn print_settings(remote: &Remote, client: &ApiClient, options: ConnectOpt
         None => gateway_url(client).await?,
     };
     let (key, secret) = if let Some(name) = options.new_key {
-        let made = client.create_repository_key(repo.id, &name, access_of(options.access)).await?;
+        let made = client.create_repository_key(repo.id, &name, options.access.into()).await?;
         (made.key, Some(made.secret.expose().to_owned()))
     } else {
         let wanted = |given: &String| repo.api_keys.iter().any(|key| key.key == *given);

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::arguments::Role;
+use crate::role::Role;
 
 /// How requests are routed to the buckets of a repository.
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -3,25 +3,13 @@
 use bucketry_client::ApiClient;
 use bucketry_client::api::organization::NewOrgUser;
 use bucketry_model::id::UserId;
-use bucketry_model::role;
+use bucketry_model::role::OrgRole;
 
-use crate::arguments::{OrgRole, Remote, UserCommand};
+use crate::arguments::{Remote, UserCommand};
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
 use crate::first_start::generated_password;
 use crate::{login, output};
-
-impl From<OrgRole> for role::OrgRole {
-    fn from(role: OrgRole) -> Self {
-        match role {
-            OrgRole::User => Self::User,
-            OrgRole::Billing => Self::Billing,
-            OrgRole::Workspaces => Self::Workspaces,
-            OrgRole::Administrators => Self::Administrators,
-            OrgRole::Owner => Self::Owner,
-        }
-    }
-}
 
 /// Runs a command on users.
 pub(crate) async fn run(remote: &Remote, command: UserCommand) -> Result<()> {
@@ -36,7 +24,7 @@ pub(crate) async fn run(remote: &Remote, command: UserCommand) -> Result<()> {
                 let name = [user.name.as_deref(), user.last_name.as_deref()]
                     .map(Option::unwrap_or_default)
                     .join(" ");
-                let role = role::OrgRole::from_number(user.org_role.into())
+                let role = OrgRole::from_number(user.org_role.into())
                     .map_or_else(|_| String::new(), |role| role.to_string());
                 vec![user.email.clone(), name, role, user.id.to_string()]
             });
@@ -50,7 +38,7 @@ pub(crate) async fn run(remote: &Remote, command: UserCommand) -> Result<()> {
                 password: password.clone(),
                 first_name,
                 last_name,
-                org_role: role::OrgRole::from(role).number(),
+                org_role: OrgRole::from(role).number(),
             };
             let made = client.create_org_user(&user, None).await?;
             if remote.json {
@@ -68,7 +56,7 @@ pub(crate) async fn run(remote: &Remote, command: UserCommand) -> Result<()> {
         }
         UserCommand::Role { user, role } => {
             let id = find_user(&client, &user).await?;
-            let role = role::OrgRole::from(role);
+            let role = OrgRole::from(role);
             client.change_org_role(id, role.number()).await?;
             let changed = serde_json::json!({ "userId": id, "orgRole": role.number() });
             if remote.json {

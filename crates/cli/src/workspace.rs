@@ -5,21 +5,11 @@ use bucketry_client::api::workspace::Workspace;
 use bucketry_model::id::WorkspaceId;
 use bucketry_model::role::WorkspaceRole;
 
-use crate::arguments::{Remote, Role, WorkspaceCommand};
+use crate::arguments::{Remote, WorkspaceCommand};
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
 use crate::output;
 use crate::user::find_user;
-
-impl From<Role> for WorkspaceRole {
-    fn from(role: Role) -> Self {
-        match role {
-            Role::Read => Self::Read,
-            Role::Write => Self::Write,
-            Role::Admin => Self::Admin,
-        }
-    }
-}
 
 /// Runs a command on workspaces.
 pub(crate) async fn run(remote: &Remote, command: WorkspaceCommand) -> Result<()> {
