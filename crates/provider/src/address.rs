@@ -7,7 +7,7 @@ use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 
 use crate::encode::push_path;
 use crate::error::ProviderError;
-use crate::open::OpenError;
+use crate::open_error::OpenError;
 
 /// The address of a bucket.
 #[derive(Debug, Clone)]

@@ -16,17 +16,19 @@ use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::body::{BodyTimeouts, Outgoing, Progress, ProviderBody};
+use crate::body::ProviderBody;
 use crate::connector::{BoundedConnector, GuardedConnector};
 use crate::dial::Dialer;
 use crate::error::ProviderError;
 use crate::identity::{NodeIdentity, TokenServices};
+use crate::lease::Leases;
+use crate::payload::{BodyTimeouts, Outgoing, Progress};
 use crate::policy::EndpointPolicy;
 use crate::pool::{Incoming, Pool};
 use crate::resolve::{Resolver, SystemResolver};
-use crate::s3::{Credentials, SigningKeys};
+use crate::sigv4::{Credentials, SigningKeys};
+pub use crate::tls::ConnectionsError;
 use crate::tls::{self, TlsFailure};
-use crate::token::lease::Leases;
 
 /// Settings of connections, with their timeouts.
 #[derive(Debug, Clone)]
@@ -81,17 +83,6 @@ pub(crate) enum ResponseTimeout {
 
 /// The factor of [`ResponseTimeout::Slow`].
 const SLOWNESS: u32 = 10;
-
-/// Why connections can't be set up. The settings must change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ConnectionsError {
-    /// The extra certificates can't be read.
-    #[error("the CA file must contain valid certificates in PEM form (--ca-file or BUCKETRY_CA_FILE)")]
-    ExtraCa,
-    /// TLS can't be configured.
-    #[error("TLS can't be configured")]
-    Tls,
-}
 
 /// How many connections and requests there were.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -14,11 +14,12 @@ use bucketry_model::endpoint::Host;
 use http::HeaderMap;
 use jiff::Timestamp;
 
-use crate::body::{Payload, ProviderBody};
+use crate::body::ProviderBody;
 pub use crate::driver::client_text::{
     InvalidText, PageToken, UploadId, VersionId, check_opaque, climbs, resolves_to_nothing,
 };
 use crate::error::ProviderError;
+use crate::payload::Payload;
 use crate::s3::S3Driver;
 
 /// An open bucket. Drivers are lightweight: a node has one per bucket that it serves.

@@ -7,13 +7,23 @@ use std::time::Duration;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 
-use crate::body::SourceFailed;
 use crate::dial::DialError;
 use crate::policy::Refusal;
 use crate::tls::TlsFailure;
-use crate::token::TokenService;
+use crate::token_service::TokenService;
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
+
+/// The source of a request body failed, or its length differs from the announced one.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SourceFailed {
+    #[error("the source failed: {0}")]
+    Failed(BoxError),
+    #[error("the source ended before the announced length")]
+    Short,
+    #[error("the source continues past the announced length")]
+    Long,
+}
 
 /// Why a request to a provider failed. No variant contains text that the provider sent, except the error code in
 /// [`ErrorAnswer`], which is limited in length and to harmless characters.

@@ -28,9 +28,9 @@ use parking_lot::Mutex;
 use tokio::net::TcpStream;
 use tower::Service as _;
 
-use crate::body::Outgoing;
 use crate::connector::BoundedConnector;
 use crate::error::ProviderError;
+use crate::payload::Outgoing;
 
 /// How many times per idle timeout the pool looks for connections that have reached it.
 const SWEEPS: u32 = 4;

@@ -6,8 +6,6 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::connection::ConnectionsError;
-
 /// A client configuration that trusts the machine's roots and every certificate in `extra_ca_pem`.
 pub(crate) fn client_config(extra_ca_pem: Option<&[u8]>) -> Result<Arc<ClientConfig>, ConnectionsError> {
     let mut roots = RootCertStore::empty();
@@ -36,6 +34,17 @@ pub(crate) fn client_config(extra_ca_pem: Option<&[u8]>) -> Result<Arc<ClientCon
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(Arc::new(config))
+}
+
+/// Why connections can't be set up. The settings must change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ConnectionsError {
+    /// The extra certificates can't be read.
+    #[error("the CA file must contain valid certificates in PEM form (--ca-file or BUCKETRY_CA_FILE)")]
+    ExtraCa,
+    /// TLS can't be configured.
+    #[error("TLS can't be configured")]
+    Tls,
 }
 
 /// Why TLS failed, in terms that a user can act on.

@@ -10,7 +10,7 @@ use bucketry_model::bucket::{InvalidBucketName, check_bucket_name};
 use bucketry_model::endpoint::{Endpoint, Host};
 
 use crate::address::Address;
-use crate::open::OpenError;
+use crate::open_error::OpenError;
 
 /// The address of a container, and whether the host name contains the account. If so, an unknown host means an
 /// unknown account.

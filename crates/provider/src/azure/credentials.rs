@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::azure::entra::Application;
 use crate::connection::Connections;
-use crate::open::OpenError;
+use crate::open_error::OpenError;
 
 /// How requests are authorised.
 pub(super) enum Credentials {

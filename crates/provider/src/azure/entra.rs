@@ -11,12 +11,12 @@ use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use crate::body::sha256;
 use crate::connection::Connections;
 use crate::error::{ErrorAnswer, ErrorKind, ProviderError, kind_of_status};
 use crate::headers::clock_is_off;
-use crate::open::OpenError;
-use crate::token::lease::{Held, Lease};
+use crate::lease::{Held, Lease};
+use crate::open_error::OpenError;
+use crate::payload::sha256;
 use crate::token::{self, Answer, TokenService};
 
 const PUBLIC: &str = "https://login.microsoftonline.com";

@@ -34,7 +34,6 @@ use crate::address::Address;
 use crate::azure::address::{address_of, check_account};
 use crate::azure::credentials::Credentials;
 use crate::azure::request::Call;
-use crate::body::Payload;
 use crate::connection::Connections;
 use crate::driver::{
     Capabilities, Conditions, CopyRequest, Deleted, Driver, GetRequest, Hints, ListPage, ListRequest,
@@ -42,7 +41,8 @@ use crate::driver::{
     S3Protocol, Site, Stored, Tag, UploadId, UploadsPage, UploadsRequest, VersionId,
 };
 use crate::error::ProviderError;
-use crate::open::OpenError;
+use crate::open_error::OpenError;
+use crate::payload::Payload;
 use crate::probe::first_key;
 
 const MIB: u64 = 1024 * 1024;

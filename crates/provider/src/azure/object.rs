@@ -11,7 +11,7 @@ use crate::azure::attributes::{
     SOURCE_CONDITIONS, info, put_attributes, put_metadata, put_properties, quoted, stored, version,
 };
 use crate::azure::request::Call;
-use crate::body::{Payload, ProviderBody};
+use crate::body::ProviderBody;
 use crate::connection::ResponseTimeout;
 use crate::driver::{
     ByteRange, Conditions, CopyRequest, Deleted, GetRequest, ObjectAttributes, ObjectInfo, ObjectRead,
@@ -20,6 +20,7 @@ use crate::driver::{
 use crate::encode::Query;
 use crate::error::{ErrorAnswer, ErrorKind, ProviderError};
 use crate::headers::{OBJECT_CONDITIONS, content_range, put_conditions, range, text, value};
+use crate::payload::Payload;
 
 /// The interval of status checks during a copy. Copies within an account usually finish immediately.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(250);

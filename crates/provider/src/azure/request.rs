@@ -8,11 +8,11 @@ use crate::azure::credentials::Credentials;
 use crate::azure::error::Refused;
 use crate::azure::sign::{StringToSign, sign};
 use crate::azure::{AzureDriver, error};
-use crate::body::{Outgoing, Payload};
 use crate::connection::ResponseTimeout;
 use crate::encode::Query;
 use crate::error::{MAX_ERROR_BYTES, ProviderError};
 use crate::headers::{http_date, value};
+use crate::payload::{Outgoing, Payload};
 use crate::pool::Incoming;
 
 /// The version of the REST API. It has every operation used here, and blocks of up to 4,000 MiB.

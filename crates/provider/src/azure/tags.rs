@@ -8,11 +8,11 @@ use quick_xml::escape::escape;
 
 use crate::azure::AzureDriver;
 use crate::azure::request::Call;
-use crate::body::Payload;
 use crate::connection::ResponseTimeout;
 use crate::driver::Tag;
 use crate::encode::Query;
 use crate::error::ProviderError;
+use crate::payload::Payload;
 use crate::xml::{self, UnexpectedXml};
 
 /// The limit on a document: ten tags with names of 128 and values of 256 characters, escaped, with the surrounding

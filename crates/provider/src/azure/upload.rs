@@ -19,12 +19,12 @@ use uuid::Uuid;
 use crate::azure::AzureDriver;
 use crate::azure::attributes::{put_attributes, stored};
 use crate::azure::request::Call;
-use crate::body::Payload;
 use crate::connection::ResponseTimeout;
 use crate::driver::{Conditions, ObjectAttributes, Part, PartsPage, Stored, UploadId};
 use crate::encode::Query;
 use crate::error::{ErrorAnswer, ErrorKind, ProviderError};
 use crate::headers::{OBJECT_CONDITIONS, put_conditions, value};
+use crate::payload::Payload;
 use crate::xml::{self, UnexpectedXml};
 
 /// The limit on a list of 50,000 blocks of about 120 bytes each, with a margin.

@@ -1,9 +1,9 @@
 //! Keys are passed through byte for byte.
 
 use super::{get, keys, list, put};
-use crate::body::Payload;
 use crate::driver::{Driver, GetRequest, ListRequest, PutRequest};
 use crate::error::ProviderError;
+use crate::payload::Payload;
 
 /// Keys that some layers tend to change.
 pub const ODD_KEYS: &[&str] = &[

@@ -17,9 +17,9 @@ pub mod objects;
 
 use bytes::Bytes;
 
-use crate::body::Payload;
 use crate::driver::{Driver, GetRequest, ListPage, ListRequest, PutRequest, Stored};
 use crate::error::{ErrorKind, ProviderError};
+use crate::payload::Payload;
 
 /// Defines a test for every case of the contract, except
 /// [`path_like_keys_are_kept_byte_for_byte`](keys::path_like_keys_are_kept_byte_for_byte), which many servers don't

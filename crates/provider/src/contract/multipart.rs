@@ -3,9 +3,9 @@
 use bytes::Bytes;
 
 use super::{get, keys, kind, list};
-use crate::body::Payload;
 use crate::driver::{Conditions, Driver, ListRequest, ObjectAttributes};
 use crate::error::ErrorKind;
+use crate::payload::Payload;
 
 fn first_part(driver: &dyn Driver) -> Bytes {
     let size =

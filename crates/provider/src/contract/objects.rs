@@ -7,9 +7,9 @@ use http_body_util::{BodyExt, StreamBody};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{content, get, kind, put};
-use crate::body::{Payload, sha256};
 use crate::driver::{ByteRange, Conditions, CopyRequest, Driver, GetRequest, ObjectAttributes, PutRequest};
 use crate::error::{ErrorKind, ProviderError};
+use crate::payload::{Payload, sha256};
 
 const TEXT: &str = "0123456789abcdef";
 

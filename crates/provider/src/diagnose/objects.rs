@@ -9,10 +9,10 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{Run, StopChecks};
-use crate::body::Payload;
 use crate::driver::{Driver, GetRequest, PutRequest, SharedDriver, Stored, VersionId};
 use crate::error::{ErrorKind, ProviderError};
 use crate::finding::{Action, Finding};
+use crate::payload::Payload;
 
 /// The key prefix of all probe objects, so that one left behind can be recognised.
 const PREFIX: &str = ".bucketry/probe-";

@@ -7,7 +7,7 @@ use bucketry_model::endpoint::Endpoint;
 use crate::connection::Connections;
 use crate::driver::{Capabilities, Hints, MultipartLimits, Permissions, S3Protocol};
 use crate::gcs::{CAPABILITIES, PERMISSIONS, PUBLIC_HOST};
-use crate::open::OpenError;
+use crate::open_error::OpenError;
 use crate::s3::{Flavour, S3Driver};
 
 /// The service accepts any region in a signature.

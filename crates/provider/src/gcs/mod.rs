@@ -41,7 +41,6 @@ use bucketry_model::secret::Secret;
 use http::Method;
 
 use crate::address::Address;
-use crate::body::Payload;
 use crate::connection::Connections;
 use crate::driver::{
     Capabilities, Conditions, CopyRequest, Deleted, Driver, GetRequest, Hints, ListPage, ListRequest,
@@ -53,7 +52,8 @@ use crate::gcs::error::About;
 use crate::gcs::request::Call;
 use crate::gcs::service_account::ServiceAccount;
 use crate::gcs::token::TokenSource;
-use crate::open::OpenError;
+use crate::open_error::OpenError;
+use crate::payload::Payload;
 use crate::probe::first_key;
 
 const MIB: u64 = 1024 * 1024;

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::body::{Payload, ProviderBody};
+use crate::body::ProviderBody;
 use crate::conditions::judge;
 use crate::connection::ResponseTimeout;
 use crate::driver::{
@@ -17,6 +17,7 @@ use crate::gcs::attributes::{info, resource, stored};
 use crate::gcs::error::About;
 use crate::gcs::request::{Call, key_segment};
 use crate::headers::{OBJECT_CONDITIONS, content_range, put_conditions, range, value};
+use crate::payload::Payload;
 
 /// The fields of an object that the driver needs.
 const FIELDS: &str = "name,size,etag,md5Hash,generation,updated";

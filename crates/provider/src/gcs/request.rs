@@ -5,12 +5,12 @@ use http::header::{CONTENT_LENGTH, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use serde_json::Value;
 
-use crate::body::{Outgoing, Payload};
 use crate::connection::ResponseTimeout;
 use crate::encode::{Query, segment};
 use crate::error::{MAX_ERROR_BYTES, ProviderError};
 use crate::gcs::error::About;
 use crate::gcs::{GcsDriver, error, token};
+use crate::payload::{Outgoing, Payload};
 use crate::pool::Incoming;
 
 /// A request before authorisation.

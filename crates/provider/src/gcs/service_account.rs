@@ -16,8 +16,8 @@ use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use crate::body::sha256;
-use crate::open::OpenError;
+use crate::open_error::OpenError;
+use crate::payload::sha256;
 
 /// The token service. Older keys contain one of its earlier URLs.
 pub(super) const TOKEN_URI: &str = "https://oauth2.googleapis.com/token";

@@ -10,14 +10,14 @@ use jiff::{SignedDuration, Timestamp};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use crate::body::sha256;
 use crate::connection::Connections;
 use crate::encode::segment;
 use crate::error::{ErrorAnswer, ErrorKind, ProviderError, is_code, kind_of_status};
 use crate::gcs::service_account::{ServiceAccount, TOKEN_URI};
 use crate::headers::clock_is_off;
-use crate::open::OpenError;
-use crate::token::lease::{Held, Lease};
+use crate::lease::{Held, Lease};
+use crate::open_error::OpenError;
+use crate::payload::sha256;
 use crate::token::{self, Answer, TokenService};
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";

@@ -6,7 +6,6 @@
 use http::header::{CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, Method};
 
-use crate::body::Payload;
 use crate::connection::ResponseTimeout;
 use crate::driver::{
     Conditions, ObjectAttributes, Part, PartsPage, Stored, UploadId, UploadsPage, UploadsRequest,
@@ -18,6 +17,7 @@ use crate::gcs::attributes::{etag_of_headers, generation_of_headers, put_attribu
 use crate::gcs::error::{self, About};
 use crate::gcs::request::Call;
 use crate::headers::value;
+use crate::payload::Payload;
 use crate::s3::{MAX_UPLOADS_BYTES, parse_uploads, parts_document, uploads_query};
 use crate::xml::{self, UnexpectedXml};
 

@@ -9,9 +9,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::body::Payload;
 use crate::connector::GuardedConnector;
 use crate::dial::Dialer;
+use crate::payload::Payload;
 use crate::policy::EndpointPolicy;
 use crate::resolve::SystemResolver;
 use crate::tls;

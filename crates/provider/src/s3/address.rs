@@ -5,7 +5,7 @@ use bucketry_model::endpoint::Endpoint;
 use bucketry_model::provider::{Addressing, EndpointTraits};
 
 use crate::address::Address;
-use crate::open::OpenError;
+use crate::open_error::OpenError;
 
 /// The region of the first request if none is given. AWS then answers with the right one, and servers without
 /// regions expect this one.

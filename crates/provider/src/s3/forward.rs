@@ -6,12 +6,13 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response};
 
-use crate::body::{Payload, ProviderBody};
+use crate::body::ProviderBody;
 use crate::connection::ResponseTimeout;
 use crate::driver::{UploadId, VersionId};
 use crate::encode::{Query, push_path, segment};
 use crate::error::ProviderError;
 use crate::headers::value;
+use crate::payload::Payload;
 use crate::s3::object::object;
 use crate::s3::request::Call;
 use crate::s3::{S3Driver, error};

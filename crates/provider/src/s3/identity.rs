@@ -10,9 +10,9 @@ use jiff::Timestamp;
 
 use crate::connection::Connections;
 use crate::error::ProviderError;
-use crate::open::OpenError;
+use crate::open_error::OpenError;
 use crate::s3::role::Role;
-use crate::s3::sign::Credentials;
+use crate::sigv4::Credentials;
 
 /// The identity that signs requests.
 #[derive(Debug)]

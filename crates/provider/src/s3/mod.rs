@@ -1,7 +1,7 @@
 //! The driver for AWS S3 and servers that speak its protocol.
 //!
-//! One request is one signed HTTP exchange. `address` determines the URL, `sign` signs, `request` sends and reads
-//! errors, and each group of operations has a module for its headers and documents.
+//! One request is one signed HTTP exchange. `address` determines the URL, `crate::sigv4` signs, `request` sends and
+//! reads errors, and each group of operations has a module for its headers and documents.
 //!
 //! A request without a body is retried once in three cases: the response taught the region where none was given,
 //! the session of an assumed role had expired, or the server closed the pooled connection of a request that changes
@@ -17,7 +17,6 @@ mod multipart;
 mod object;
 mod request;
 mod role;
-mod sign;
 mod uploads;
 
 use std::fmt;
@@ -29,7 +28,6 @@ use bucketry_model::provider::Provider;
 use http::Method;
 
 use crate::address::Address;
-use crate::body::Payload;
 use crate::connection::Connections;
 use crate::driver::{
     Capabilities, Conditions, CopyRequest, Deleted, Driver, GetRequest, Hints, ListPage, ListRequest,
@@ -37,14 +35,13 @@ use crate::driver::{
     S3Protocol, Site, Stored, UploadId, UploadsPage, UploadsRequest, VersionId,
 };
 use crate::error::ProviderError;
-use crate::open::OpenError;
+use crate::open_error::OpenError;
+use crate::payload::Payload;
 use crate::s3::address::{DEFAULT_REGION, Home, address_of};
 pub use crate::s3::forward::{Parameter, UpstreamRequest};
 use crate::s3::identity::SigningIdentity;
 pub use crate::s3::multipart::parts_document;
 use crate::s3::request::Call;
-pub(crate) use crate::s3::sign::Credentials;
-pub(crate) use crate::s3::sign::SigningKeys;
 pub(crate) use crate::s3::uploads::{MAX_UPLOADS_BYTES, parse_uploads, uploads_query};
 
 const CAPABILITIES: Capabilities = Capabilities {

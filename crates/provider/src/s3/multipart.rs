@@ -8,11 +8,11 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method};
 use quick_xml::escape::escape;
 
-use crate::body::Payload;
 use crate::connection::ResponseTimeout;
 use crate::driver::{Conditions, ObjectAttributes, Part, PartsPage, Stored, UploadId};
 use crate::encode::Query;
 use crate::error::ProviderError;
+use crate::payload::Payload;
 use crate::s3::attributes::{ConditionsOn, put_attributes, put_conditions, stored};
 use crate::s3::object::object;
 use crate::s3::request::Call;

@@ -3,7 +3,7 @@
 use http::header::{HeaderName, HeaderValue, RANGE};
 use http::{HeaderMap, Method, StatusCode};
 
-use crate::body::{Payload, ProviderBody};
+use crate::body::ProviderBody;
 use crate::connection::ResponseTimeout;
 use crate::driver::{
     Conditions, CopyRequest, Deleted, GetRequest, ObjectInfo, ObjectRead, PutRequest, Stored, VersionId,
@@ -11,6 +11,7 @@ use crate::driver::{
 use crate::encode::{Query, push_path};
 use crate::error::{ErrorKind, ProviderError};
 use crate::headers::{content_range, range, value};
+use crate::payload::Payload;
 use crate::s3::attributes::{ConditionsOn, info, put_attributes, put_conditions, stored, version};
 use crate::s3::request::Call;
 use crate::s3::{S3Driver, error};

@@ -5,14 +5,14 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 
-use crate::body::{Outgoing, Payload};
 use crate::connection::ResponseTimeout;
 use crate::encode::Query;
 use crate::error::{ErrorKind, MAX_ERROR_BYTES, ProviderError};
+use crate::payload::{Outgoing, Payload};
 use crate::pool::Incoming;
 use crate::s3::identity::SigningIdentity;
-use crate::s3::sign::{CredentialScope, EMPTY_SHA256, SigningTarget, UNSIGNED_PAYLOAD, sign};
 use crate::s3::{BucketAddress, S3Driver, error};
+use crate::sigv4::{CredentialScope, EMPTY_SHA256, SigningTarget, UNSIGNED_PAYLOAD, sign};
 
 /// The number of headers that addressing and signing add.
 const OWN_HEADERS: usize = 6;

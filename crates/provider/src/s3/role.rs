@@ -14,14 +14,14 @@ use http::{HeaderValue, Uri};
 use jiff::SignedDuration;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::body::sha256;
 use crate::connection::Connections;
 use crate::error::{ErrorAnswer, ErrorKind, ProviderError, is_code, kind_of_status};
 use crate::headers::clock_is_off;
-use crate::open::OpenError;
+use crate::lease::{Held, Lease};
+use crate::open_error::OpenError;
+use crate::payload::sha256;
 use crate::s3::address::is_region;
-use crate::s3::sign::{CredentialScope, Credentials, SigningTarget, sign};
-use crate::token::lease::{Held, Lease};
+use crate::sigv4::{CredentialScope, Credentials, SigningTarget, sign};
 use crate::token::{self, Answer, TokenService};
 use crate::xml;
 

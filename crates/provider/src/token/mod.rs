@@ -1,6 +1,5 @@
 //! The services that issue temporary credentials: sends requests to them and attributes failures to them.
 
-pub(crate) mod lease;
 mod words;
 
 use bucketry_model::endpoint::Endpoint;
@@ -11,36 +10,14 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::body::{Outgoing, Payload};
 use crate::connection::{Connections, ResponseTimeout};
 use crate::error::{ErrorAnswer, ErrorKind, MAX_ERROR_BYTES, ProviderError};
-use crate::token::lease::Held;
+use crate::lease::Held;
+use crate::payload::{Outgoing, Payload};
 pub(crate) use crate::token::words::advice;
-
-/// A service that issues temporary credentials.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum TokenService {
-    /// AWS Security Token Service.
-    AwsSts,
-    /// Google's OAuth 2.0 server.
-    GoogleToken,
-    /// Google's IAM Service Account Credentials API.
-    GoogleIam,
-    /// Microsoft Entra.
-    Entra,
-}
+pub use crate::token_service::TokenService;
 
 impl TokenService {
-    /// The service's name in messages for users.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::AwsSts => "AWS STS",
-            Self::GoogleToken => "Google's token service",
-            Self::GoogleIam => "Google's IAM Credentials API",
-            Self::Entra => "Microsoft Entra",
-        }
-    }
-
     /// Attributes a failure to this service rather than to the object store.
     pub(crate) fn failed(self, error: ProviderError) -> ProviderError {
         ProviderError::TokenService { service: self, error: Box::new(error) }

@@ -1,7 +1,7 @@
 //! Messages and hints for refused credentials, selected by the token service's own error codes.
 
 use crate::error::{ErrorAnswer, ErrorKind};
-use crate::token::TokenService;
+use crate::token_service::TokenService;
 
 /// How one refusal is explained to the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

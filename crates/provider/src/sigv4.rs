@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use quick_cache::sync::Cache;
 use ring::{digest, hmac};
 
-use crate::body::sha256;
-use crate::open::OpenError;
+use crate::open_error::OpenError;
+use crate::payload::sha256;
 
 /// The SHA-256 of an empty payload.
 pub(crate) const EMPTY_SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
