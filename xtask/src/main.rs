@@ -7,6 +7,8 @@
 mod bench;
 mod checks;
 mod command;
+mod cycles;
+mod files;
 mod fuzz;
 mod names;
 mod node_tools;
@@ -25,7 +27,8 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask <task>
 
-  check               check formatting, clippy, rustdoc, dependency rules and tidiness of the tree
+  check               check formatting, clippy, rustdoc, dependency rules, import cycles and tidiness of the tree
+  cycles [CRATE]      count the import cycles between modules, per crate; those of one crate with their lines
   advisories          report dependencies with a published vulnerability; fetches the list, so it isn't part of check
   test [-- ARGS]      run every test, against real servers that it installs and starts;
                       ARGS are passed to the test runner and skip doc tests and the OpenAPI check:
@@ -44,6 +47,8 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["check"] => checks::run(),
+        ["cycles"] => cycles::print(None),
+        ["cycles", of] => cycles::print(Some(of)),
         ["advisories"] => checks::advisories(),
         ["test"] => test_run::run(&test_run::Selection::Everything),
         ["test", "--openapi"] => test_run::run(&test_run::Selection::OpenApi),

@@ -1,10 +1,10 @@
 //! Checks rules about the repository's text that no compiler enforces.
 
-use std::fs;
 use std::path::Path;
-use std::process::Command;
 
-use crate::command::{self, Result};
+use crate::command::Result;
+use crate::cycles::{self, Crates};
+use crate::files;
 use crate::names::{self, Types};
 
 /// Maximum number of lines of a source file: a longer one contains more than one idea.
@@ -33,25 +33,18 @@ const FORBIDDEN_IN_RUST: [(&str, &str); 3] = [
 pub(crate) fn check(root: &Path) -> Result {
     let mut complaints = Vec::new();
     let mut types = Types::default();
-    for path in files(root)? {
-        // Skips files that are not text, and deleted files that are still in the index.
-        if let Ok(text) = fs::read_to_string(root.join(&path)) {
-            complaints.extend(faults(&path, &text));
-            if Path::new(&path).extension().is_some_and(|extension| extension == "rs") {
-                complaints.extend(names::rejected(&path, &text));
-                types.add(&path, &text);
-            }
+    let mut crates = Crates::default();
+    for (path, text) in files::texts(root)? {
+        complaints.extend(faults(&path, &text));
+        if Path::new(&path).extension().is_some_and(|extension| extension == "rs") {
+            complaints.extend(names::rejected(&path, &text));
+            types.add(&path, &text);
+            crates.add(&path, &text);
         }
     }
     complaints.extend(types.repeated(names::SHARED));
+    complaints.extend(crates.complaints(cycles::ALLOWED));
     if complaints.is_empty() { Ok(()) } else { Err(complaints.join("\n").into()) }
-}
-
-fn files(root: &Path) -> Result<Vec<String>> {
-    let mut git = Command::new("git");
-    git.current_dir(root).args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
-    let listed = command::output(&mut git)?;
-    Ok(listed.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect())
 }
 
 /// The faults of one file, each with its path and line.
