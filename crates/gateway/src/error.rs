@@ -2,6 +2,8 @@
 
 use http::StatusCode;
 
+use crate::failure::{Failure, FailureKind, Fault};
+
 /// The error codes that the gateway returns, all from S3's own list. The variants are named as on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the names are those of the wire, and S3's documentation explains them")]
@@ -158,6 +160,77 @@ impl S3Error {
     /// The HTTP status of the response.
     pub fn status(&self) -> StatusCode {
         self.code.status()
+    }
+}
+
+impl From<FailureKind> for Code {
+    fn from(kind: FailureKind) -> Self {
+        match kind {
+            FailureKind::Archived => Self::InvalidObjectState,
+            FailureKind::BadDigest => Self::BadDigest,
+            FailureKind::BadSignature => Self::SignatureDoesNotMatch,
+            FailureKind::BucketNotFound => Self::NoSuchBucket,
+            FailureKind::Conflict => Self::OperationAborted,
+            FailureKind::Forbidden => Self::AccessDenied,
+            FailureKind::IncompleteBody => Self::IncompleteBody,
+            FailureKind::Internal => Self::InternalError,
+            FailureKind::InvalidDigest => Self::InvalidDigest,
+            FailureKind::InvalidPart => Self::InvalidPart,
+            FailureKind::InvalidRange => Self::InvalidRange,
+            FailureKind::InvalidRequest => Self::InvalidRequest,
+            FailureKind::InvalidTag => Self::InvalidTag,
+            FailureKind::InvalidValue => Self::InvalidArgument,
+            FailureKind::KeyTooLong => Self::KeyTooLongError,
+            FailureKind::MalformedTrailer => Self::MalformedTrailerError,
+            FailureKind::MetadataTooLarge => Self::MetadataTooLarge,
+            FailureKind::NotAllowed => Self::MethodNotAllowed,
+            FailureKind::NotImplemented => Self::NotImplemented,
+            FailureKind::NotModified => Self::NotModified,
+            FailureKind::ObjectNotFound => Self::NoSuchKey,
+            FailureKind::PartOrder => Self::InvalidPartOrder,
+            FailureKind::PartTooSmall => Self::EntityTooSmall,
+            FailureKind::PreconditionFailed => Self::PreconditionFailed,
+            FailureKind::RequestTimeout => Self::RequestTimeout,
+            FailureKind::SignedHashMismatch => Self::XAmzContentSHA256Mismatch,
+            FailureKind::Throttled => Self::SlowDown,
+            FailureKind::TooLarge => Self::EntityTooLarge,
+            FailureKind::Unavailable => Self::ServiceUnavailable,
+            FailureKind::UploadNotFound => Self::NoSuchUpload,
+            FailureKind::VersionNotFound => Self::NoSuchVersion,
+        }
+    }
+}
+
+impl From<Failure> for S3Error {
+    fn from(failure: Failure) -> Self {
+        Self { code: failure.kind.into(), message: failure.message, retry_after: failure.retry_after }
+    }
+}
+
+/// A request of an S3 client that failed: the error that the client gets, and what the gateway learned.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{error}")]
+pub struct S3Failure {
+    /// The error that the client gets.
+    pub error: S3Error,
+    /// How the provider caused the failure. `None` if the client caused it.
+    pub fault: Option<Fault>,
+    /// Whether the provider was contacted and answered, with whatever status.
+    pub answered: bool,
+    /// The change of the stored size in bytes despite the failure, as far as it is known.
+    pub size_change: i64,
+}
+
+impl From<S3Error> for S3Failure {
+    fn from(error: S3Error) -> Self {
+        Self { error, fault: None, answered: false, size_change: 0 }
+    }
+}
+
+impl From<Failure> for S3Failure {
+    fn from(failure: Failure) -> Self {
+        let Failure { fault, answered, size_change, .. } = failure;
+        Self { error: failure.into(), fault, answered, size_change }
     }
 }
 

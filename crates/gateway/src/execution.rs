@@ -8,7 +8,9 @@ use bucketry_provider::driver::SharedDriver;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::execute::{Answer, Failure, Fault, OpenBuckets, RequestContext, Settings, WriteState, handle};
+use crate::error::S3Failure;
+use crate::execute::{Answer, OpenBuckets, RequestContext, Settings, WriteState, handle};
+use crate::failure::Fault;
 use crate::observer::Observer;
 use crate::operation::{Request, Target};
 use crate::payload::PayloadBody;
@@ -68,7 +70,7 @@ impl Execution {
     }
 
     /// Records the outcome of a request for the bucket's circuit breaker and health.
-    fn learn(&self, bucket: &ServedBucket, failure: Option<&Failure>) {
+    fn learn(&self, bucket: &ServedBucket, failure: Option<&S3Failure>) {
         let fault = failure.and_then(|failure| failure.fault);
         let breaker = &bucket.protection.breaker;
         if fault == Some(Fault::Unreachable) {

@@ -25,6 +25,7 @@ pub mod error;
 pub mod error_document;
 pub mod execute;
 mod execution;
+pub mod failure;
 mod forward;
 mod gateway;
 mod meter;

@@ -7,7 +7,7 @@
 use bucketry_model::id::{BucketId, RepoId};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Code, Result, S3Error};
+use crate::failure::{Failure, FailureKind};
 use crate::sealer::Sealer;
 
 /// Prefix of tokens. It distinguishes a token from a key in parameters that accept either.
@@ -49,14 +49,14 @@ pub struct PageTokens(Sealer);
 
 impl PageTokens {
     /// Creates the sealer from a secret that all nodes share. A token opens wherever the secret is the same.
-    pub fn new(secret: &[u8; 32]) -> Result<Self> {
+    pub fn new(secret: &[u8; 32]) -> Result<Self, Failure> {
         Sealer::new(secret, "bucketry list token").map(Self)
     }
 
     /// Creates the token for a position.
-    pub fn seal(&self, scope: Scope<'_>, position: &PagePosition) -> Result<String> {
+    pub fn seal(&self, scope: Scope<'_>, position: &PagePosition) -> Result<String, Failure> {
         let failed =
-            |_| S3Error::new(Code::InternalError, "The gateway could not encrypt the continuation token.");
+            |_| Failure::new(FailureKind::Internal, "The gateway could not encrypt the continuation token.");
         let position = serde_json::to_vec(position).map_err(failed)?;
         Ok([MARK, &self.0.seal(&scope.bytes(), position)?].concat())
     }
@@ -64,7 +64,7 @@ impl PageTokens {
     /// Opens a token. Anything that isn't a token of this list is refused.
     ///
     /// Don't trust the content: anyone who knows the secret can create tokens.
-    pub fn open(&self, scope: Scope<'_>, token: &str) -> Result<PagePosition> {
+    pub fn open(&self, scope: Scope<'_>, token: &str) -> Result<PagePosition, Failure> {
         let opened = || {
             let position = self.0.open(&scope.bytes(), token.strip_prefix(MARK)?)?;
             serde_json::from_slice(&position).ok()
@@ -79,9 +79,9 @@ impl PageTokens {
 }
 
 /// The error for a token that was issued for another list, or was made up.
-pub(crate) fn not_of_this_list() -> S3Error {
-    S3Error::new(
-        Code::InvalidArgument,
+pub(crate) fn not_of_this_list() -> Failure {
+    Failure::new(
+        FailureKind::InvalidValue,
         "The continuation token is not valid for this list. Send it with the access key, bucket, prefix and delimiter \
          of the request that returned it, or list again from the beginning.",
     )
@@ -120,7 +120,7 @@ mod tests {
         let other = Scope { repository: RepoId::new(jiff::Timestamp::UNIX_EPOCH, [2; 10]), ..scope(1, "p/") };
         let undivided = Scope { delimiter: None, ..scope(1, "p/") };
         for wrong in [scope(2, "p/"), scope(1, "p"), scope(1, ""), other, undivided] {
-            assert_eq!(tokens.open(wrong, &token).unwrap_err().code, Code::InvalidArgument, "{wrong:?}");
+            assert_eq!(tokens.open(wrong, &token).unwrap_err().kind, FailureKind::InvalidValue, "{wrong:?}");
         }
         assert!(PageTokens::new(&[8; 32]).unwrap().open(scope(1, "p/"), &token).is_err());
     }

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use parking_lot::RwLock;
 use ring::hmac;
 
-use crate::error::Result;
+use crate::failure::Failure;
 use crate::page_token::PageTokens;
 use crate::protection::{ConcurrencyLimit, Protection, ProtectionSettings};
 use crate::route::Routes;
@@ -43,7 +43,12 @@ pub struct OpenKey {
 
 impl OpenKey {
     /// Fails only if the cryptography library does.
-    pub fn new(id: RepoKeyId, access_key: String, access: KeyAccess, secret: Secret) -> Result<Self> {
+    pub fn new(
+        id: RepoKeyId,
+        access_key: String,
+        access: KeyAccess,
+        secret: Secret,
+    ) -> Result<Self, Failure> {
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
         let mut seed = [0; 32];
         seed.copy_from_slice(hmac::sign(&key, b"bucketry list tokens").as_ref());

@@ -14,7 +14,7 @@ use bucketry_model::node_protocol::NodeRepositoryBucket;
 use bucketry_model::repository::{Folder, RepositoryMode};
 use foldhash::fast::RandomState;
 
-use crate::error::{Code, Result, S3Error};
+use crate::failure::{Failure, FailureKind};
 use crate::operation::{KeyText, ObjectKey};
 
 /// The bucket names of a repository.
@@ -83,10 +83,10 @@ impl Routes {
     }
 
     /// Resolves a bucket name, or fails with `NoSuchBucket`.
-    pub fn find(&self, name: &str) -> Result<&Route> {
+    pub fn find(&self, name: &str) -> Result<&Route, Failure> {
         self.by_name.get(name).ok_or_else(|| {
-            S3Error::new(
-                Code::NoSuchBucket,
+            Failure::new(
+                FailureKind::BucketNotFound,
                 "The repository of this access key has no bucket with this name. ListBuckets returns the names that it \
                  has.",
             )
@@ -95,15 +95,12 @@ impl Routes {
 }
 
 /// The error for a bucket that the node hasn't loaded yet or couldn't open.
-pub fn not_served() -> S3Error {
-    S3Error {
-        retry_after: Some(2),
-        ..S3Error::new(
-            Code::ServiceUnavailable,
-            "This node has not loaded the bucket yet, or can't open it with the stored credential. Try again in a few \
+pub fn not_served() -> Failure {
+    Failure::unavailable(
+        2,
+        "This node has not loaded the bucket yet, or can't open it with the stored credential. Try again in a few \
              seconds. If the error persists, validate the bucket in Bucketry.",
-        )
-    }
+    )
 }
 
 /// Adds a repository's folder to keys, and removes it again.
@@ -113,7 +110,7 @@ pub struct KeyPrefix(String);
 impl KeyPrefix {
     /// The key in the bucket, or `KeyTooLongError`. [`ObjectKey`] guarantees that no server resolves it to a path
     /// outside the folder.
-    pub fn key(&self, key: &ObjectKey, max_bytes: usize) -> Result<String> {
+    pub fn key(&self, key: &ObjectKey, max_bytes: usize) -> Result<String, Failure> {
         let whole = [&self.0, key.as_str()].concat();
         if whole.len() > max_bytes {
             let message = format!(
@@ -121,7 +118,7 @@ impl KeyPrefix {
                  {max_bytes} are allowed.",
                 whole.len()
             );
-            return Err(S3Error::new(Code::KeyTooLongError, message));
+            return Err(Failure::new(FailureKind::KeyTooLong, message));
         }
         Ok(whole)
     }
@@ -167,7 +164,7 @@ mod tests {
         assert_eq!((route.bucket, &route.folder), (attachments[0].bucket_id, &KeyPrefix("a/b/".into())));
         assert_eq!(routes.find("logs").unwrap().folder, KeyPrefix::default());
         for unknown in ["team files", "Photos", "", "a/b"] {
-            assert_eq!(routes.find(unknown).unwrap_err().code, Code::NoSuchBucket, "{unknown}");
+            assert_eq!(routes.find(unknown).unwrap_err().kind, FailureKind::BucketNotFound, "{unknown}");
         }
     }
 
@@ -189,7 +186,7 @@ mod tests {
         let key = ObjectKey::new("k".repeat(1_017)).unwrap();
         assert_eq!(folder.key(&key, 1_024).unwrap().len(), 1_024);
         let key = ObjectKey::new("k".repeat(1_018)).unwrap();
-        assert_eq!(folder.key(&key, 1_024).unwrap_err().code, Code::KeyTooLongError);
+        assert_eq!(folder.key(&key, 1_024).unwrap_err().kind, FailureKind::KeyTooLong);
     }
 
     /// Percent-decodes a text until nothing changes.

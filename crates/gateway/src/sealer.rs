@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hmac;
 
-use crate::error::{Code, Result, S3Error};
+use crate::failure::{Failure, FailureKind};
 
 /// Seals and opens texts for one purpose.
 pub(crate) struct Sealer {
@@ -22,7 +22,7 @@ pub(crate) struct Sealer {
 impl Sealer {
     /// Derives the keys for a purpose from a secret. Texts that were sealed for another purpose don't open. Fails
     /// only if the cryptography library does.
-    pub(crate) fn new(secret: &[u8], purpose: &str) -> Result<Self> {
+    pub(crate) fn new(secret: &[u8], purpose: &str) -> Result<Self, Failure> {
         let root = hmac::Key::new(hmac::HMAC_SHA256, secret);
         let key = hmac::sign(&root, format!("{purpose}: seal").as_bytes());
         let nonce = hmac::sign(&root, format!("{purpose}: nonce").as_bytes());
@@ -31,7 +31,7 @@ impl Sealer {
     }
 
     /// Seals a text, bound to `scope`. The result needs no escaping in URLs.
-    pub(crate) fn seal(&self, scope: &[u8], mut text: Vec<u8>) -> Result<String> {
+    pub(crate) fn seal(&self, scope: &[u8], mut text: Vec<u8>) -> Result<String, Failure> {
         let mut whole = hmac::Context::with_key(&self.nonce);
         whole.update(&(scope.len() as u64).to_be_bytes());
         whole.update(scope);
@@ -53,9 +53,9 @@ impl Sealer {
     }
 }
 
-fn failed() -> S3Error {
-    S3Error::new(
-        Code::InternalError,
+fn failed() -> Failure {
+    Failure::new(
+        FailureKind::Internal,
         "The gateway could not encrypt a continuation token or an upload id for the response.",
     )
 }

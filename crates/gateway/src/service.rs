@@ -22,10 +22,11 @@ use tokio_util::task::TaskTracker;
 use crate::amazon_headers::X_AMZ_REQUEST_ID;
 use crate::cors;
 use crate::detached_write::DetachedWrite;
-use crate::error::{Code, Result, S3Error};
+use crate::error::{Code, Result, S3Error, S3Failure};
 use crate::error_document;
-use crate::execute::{DetachedWrites, Failure, GatewayBody, KeepAliveResponse, Settings, WriteState};
+use crate::execute::{DetachedWrites, GatewayBody, KeepAliveResponse, Settings, WriteState};
 use crate::execution::Execution;
+use crate::failure::{Failure, FailureKind};
 use crate::meter::{Measured, Measurement};
 use crate::observer::Observer;
 use crate::operation::{self, Access, Class, Domains, Operation, Query, Target};
@@ -204,13 +205,13 @@ impl Service {
                 }
                 Ok(response)
             }
-            Err(Failure { error, fault, size_change, .. }) => {
+            Err(S3Failure { error, fault, size_change, .. }) => {
                 measurement.set_size_change(size_change);
                 if fault.is_some() {
                     measurement.blame_provider();
                 }
                 // To the driver, a refused payload is just a body that failed. The receipt has the reason.
-                Err(receipt.refusal().unwrap_or(error))
+                Err(receipt.refusal().map_or(error, S3Error::from))
             }
         }
     }
@@ -294,8 +295,8 @@ fn as_request_timeout(error: BoxError) -> BoxError {
     if !error.is::<TooSlow>() {
         return error;
     }
-    Box::new(S3Error::new(
-        Code::RequestTimeout,
+    Box::new(Failure::new(
+        FailureKind::RequestTimeout,
         "The request body arrived too slowly, or not at all. Send the request again over a faster connection.",
     ))
 }

@@ -10,7 +10,7 @@ use bucketry_model::id::{BucketId, RepoId};
 use bucketry_model::secret::Secret;
 use bucketry_provider::driver::UploadId;
 
-use crate::error::{Code, Result, S3Error};
+use crate::failure::{Failure, FailureKind};
 use crate::sealer::Sealer;
 
 /// Prefix of sealed ids.
@@ -55,18 +55,18 @@ pub struct UploadIds(Sealer);
 
 impl UploadIds {
     /// Takes the repository's sealing key. Fails only if the cryptography library does.
-    pub fn new(sealing_key: &Secret) -> Result<Self> {
+    pub fn new(sealing_key: &Secret) -> Result<Self, Failure> {
         Sealer::new(sealing_key.expose().as_bytes(), "bucketry upload id").map(Self)
     }
 
     /// The id that clients get for an upload.
-    pub fn seal(&self, scope: UploadScope<'_>, upload: &UploadId) -> Result<String> {
+    pub fn seal(&self, scope: UploadScope<'_>, upload: &UploadId) -> Result<String, Failure> {
         let sealed = self.0.seal(&scope.bytes(), upload.as_str().as_bytes().to_vec())?;
         Ok([MARK, &sealed].concat())
     }
 
     /// The provider's id of an upload. Anything that isn't an id of an upload of this object is `NoSuchUpload`.
-    pub fn open(&self, scope: UploadScope<'_>, sealed: &SealedUploadId) -> Result<UploadId> {
+    pub fn open(&self, scope: UploadScope<'_>, sealed: &SealedUploadId) -> Result<UploadId, Failure> {
         let Some(sealed) = sealed.0.strip_prefix(MARK) else { return Err(no_such_upload(UNSEALED)) };
         let opened = || {
             let text = String::from_utf8(self.0.open(&scope.bytes(), sealed)?).ok()?;
@@ -83,22 +83,19 @@ const FOREIGN: &str = "There is no such multipart upload: the uploadId belongs t
                        repository, or was altered. Use the uploadId that CreateMultipartUpload returned for this \
                        object.";
 
-fn no_such_upload(sentence: &str) -> S3Error {
-    S3Error::new(Code::NoSuchUpload, sentence)
+fn no_such_upload(sentence: &str) -> Failure {
+    Failure::new(FailureKind::UploadNotFound, sentence)
 }
 
 /// The error for a repository whose sealing key the node doesn't have. An older control plane sends none, and a key
 /// that was sealed for other nodes can't be opened.
-pub(crate) fn no_sealing_key() -> S3Error {
-    S3Error {
-        retry_after: Some(2),
-        ..S3Error::new(
-            Code::ServiceUnavailable,
-            "This node can't use upload ids of this repository yet, because it does not have the repository's sealing \
+pub(crate) fn no_sealing_key() -> Failure {
+    Failure::unavailable(
+        2,
+        "This node can't use upload ids of this repository yet, because it does not have the repository's sealing \
              key. Try again soon. If the error persists, an operator can run `bucketry vault rotate`, which seals all \
              keys to all nodes.",
-        )
-    }
+    )
 }
 
 #[cfg(test)]
@@ -129,9 +126,9 @@ mod tests {
         let sealed = SealedUploadId::new(sealed);
         assert_eq!(ids("one").open(scope(1, 1, "a"), &sealed), Ok(upload));
         for elsewhere in [scope(2, 1, "a"), scope(1, 2, "a"), scope(1, 1, "b"), scope(1, 1, "")] {
-            assert_eq!(ids("one").open(elsewhere, &sealed).unwrap_err().code, Code::NoSuchUpload);
+            assert_eq!(ids("one").open(elsewhere, &sealed).unwrap_err().kind, FailureKind::UploadNotFound);
         }
-        assert_eq!(ids("two").open(scope(1, 1, "a"), &sealed).unwrap_err().code, Code::NoSuchUpload);
+        assert_eq!(ids("two").open(scope(1, 1, "a"), &sealed).unwrap_err().kind, FailureKind::UploadNotFound);
     }
 
     #[test]
@@ -144,7 +141,7 @@ mod tests {
     fn a_providers_own_id_is_refused_and_the_sentence_says_why() {
         for wrong in ["", "hash_0a1b", "hash/..", "hash/../../folder", "bku1", "BKU1.AAAA"] {
             let error = ids("one").open(scope(1, 1, "a"), &SealedUploadId::new(wrong)).unwrap_err();
-            assert_eq!(error.code, Code::NoSuchUpload, "{wrong}");
+            assert_eq!(error.kind, FailureKind::UploadNotFound, "{wrong}");
             assert!(error.message.contains("Start a new upload"), "{error}");
         }
     }

@@ -7,14 +7,14 @@ use http::HeaderMap;
 use http::header::{ETAG, LAST_MODIFIED};
 use jiff::Timestamp;
 
-use crate::error::{Code, Result, S3Error};
+use crate::failure::{Failure, FailureKind};
 
-fn not_implemented(message: &str) -> S3Error {
-    S3Error::new(Code::NotImplemented, message)
+fn not_implemented(message: &str) -> Failure {
+    Failure::new(FailureKind::NotImplemented, message)
 }
 
 /// Checks the conditions of a write.
-pub(crate) fn of_writing(conditions: &Conditions, can: &Capabilities) -> Result<()> {
+pub(crate) fn of_writing(conditions: &Conditions, can: &Capabilities) -> Result<(), Failure> {
     let Conditions { if_match, if_none_match, if_modified_since, if_unmodified_since } = conditions;
     if if_modified_since.is_some() || if_unmodified_since.is_some() {
         return Err(not_implemented(
@@ -40,7 +40,7 @@ pub(crate) fn of_writing(conditions: &Conditions, can: &Capabilities) -> Result<
 }
 
 /// Checks the conditions of a read.
-pub(crate) fn of_reading(conditions: &Conditions, can: &Capabilities) -> Result<()> {
+pub(crate) fn of_reading(conditions: &Conditions, can: &Capabilities) -> Result<(), Failure> {
     if *conditions == Conditions::default() || can.conditional_get {
         Ok(())
     } else {
@@ -49,7 +49,7 @@ pub(crate) fn of_reading(conditions: &Conditions, can: &Capabilities) -> Result<
 }
 
 /// Evaluates conditions against the provider's response, because some S3-compatible providers ignore them.
-pub(crate) fn hold(conditions: &Conditions, answer: &HeaderMap) -> Result<()> {
+pub(crate) fn hold(conditions: &Conditions, answer: &HeaderMap) -> Result<(), Failure> {
     if *conditions == Conditions::default() {
         return Ok(());
     }
@@ -58,13 +58,17 @@ pub(crate) fn hold(conditions: &Conditions, answer: &HeaderMap) -> Result<()> {
         answer.get(LAST_MODIFIED).and_then(|time| httpdate::parse_http_date(time.to_str().ok()?).ok());
     match judge(conditions, tag, changed.and_then(|time| Timestamp::try_from(time).ok())) {
         Ok(()) => Ok(()),
-        Err(ErrorKind::NotModified) => Err(S3Error::new(Code::NotModified, "The object has not changed.")),
-        Err(_) => Err(S3Error::new(Code::PreconditionFailed, "A condition of the request does not hold.")),
+        Err(ErrorKind::NotModified) => {
+            Err(Failure::new(FailureKind::NotModified, "The object has not changed."))
+        }
+        Err(_) => {
+            Err(Failure::new(FailureKind::PreconditionFailed, "A condition of the request does not hold."))
+        }
     }
 }
 
 /// Checks that the response is for the requested version. A provider without versioning returns the current object.
-pub(crate) fn is_version(wanted: Option<&VersionId>, answer: &HeaderMap) -> Result<()> {
+pub(crate) fn is_version(wanted: Option<&VersionId>, answer: &HeaderMap) -> Result<(), Failure> {
     match wanted {
         Some(wanted)
             if answer
@@ -78,7 +82,7 @@ pub(crate) fn is_version(wanted: Option<&VersionId>, answer: &HeaderMap) -> Resu
 }
 
 /// Refuses all conditions.
-pub(crate) fn none(conditions: &Conditions, what: &str) -> Result<()> {
+pub(crate) fn none(conditions: &Conditions, what: &str) -> Result<(), Failure> {
     if *conditions == Conditions::default() {
         Ok(())
     } else {
@@ -89,7 +93,7 @@ pub(crate) fn none(conditions: &Conditions, what: &str) -> Result<()> {
 }
 
 /// Refuses a version.
-pub(crate) fn no_version<T>(version: Option<T>) -> Result<()> {
+pub(crate) fn no_version<T>(version: Option<T>) -> Result<(), Failure> {
     if version.is_none() {
         Ok(())
     } else {
@@ -133,11 +137,15 @@ mod tests {
         for (conditions, expected) in [
             (Conditions::default(), None),
             (tag("\"e\""), None),
-            (tag("\"a\""), Some(Code::PreconditionFailed)),
+            (tag("\"a\""), Some(FailureKind::PreconditionFailed)),
             (since("2026-05-01T09:59:59Z"), None),
-            (since("2026-05-01T10:00:00Z"), Some(Code::NotModified)),
+            (since("2026-05-01T10:00:00Z"), Some(FailureKind::NotModified)),
         ] {
-            assert_eq!(hold(&conditions, &answer).err().map(|error| error.code), expected, "{conditions:?}");
+            assert_eq!(
+                hold(&conditions, &answer).err().map(|failure| failure.kind),
+                expected,
+                "{conditions:?}"
+            );
         }
         assert!(is_version(None, &answer).is_ok());
         assert!(is_version(VersionId::new("v").ok().as_ref(), &answer).is_err());
@@ -162,6 +170,6 @@ mod tests {
             assert_eq!(of_writing(conditions, &NOTHING).is_ok(), nothing, "{conditions:?}");
         }
         assert!(of_reading(&unchanged, &ALL).is_ok());
-        assert_eq!(of_reading(&unchanged, &NOTHING).unwrap_err().code, Code::NotImplemented);
+        assert_eq!(of_reading(&unchanged, &NOTHING).unwrap_err().kind, FailureKind::NotImplemented);
     }
 }

@@ -14,7 +14,8 @@ use http::{HeaderValue, Response, StatusCode};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use crate::error_document;
-use crate::execute::{Answer, Fault, GatewayBody};
+use crate::execute::{Answer, GatewayBody};
+use crate::failure::Fault;
 use crate::xml::DECLARATION;
 
 /// White space between the XML declaration and the root element. XML allows none before the declaration.

@@ -8,7 +8,6 @@
 pub(crate) mod answer;
 mod body;
 pub(crate) mod conditions;
-mod failure;
 mod keep_alive;
 pub(crate) mod range;
 pub(crate) mod size;
@@ -23,12 +22,12 @@ use bucketry_provider::error::{ErrorKind, ProviderError};
 use http::Response;
 use jiff::Timestamp;
 
-use crate::error::{Code, Result, S3Error};
+use crate::error::S3Failure;
 pub use crate::execute::body::GatewayBody;
-pub use crate::execute::failure::{Failure, Fault};
 pub(crate) use crate::execute::keep_alive::{KeepAliveEnd, KeepAliveResponse};
 pub use crate::execute::support::{Support, support};
 pub use crate::execute::write_state::{DetachedWrites, WriteState};
+use crate::failure::{Failure, FailureKind};
 use crate::operation::{KeyText, ObjectKey, Operation, Request, Target};
 use crate::page_token::{PageTokens, not_of_this_list};
 use crate::payload::{PayloadBody, Receipt};
@@ -101,7 +100,7 @@ impl Outcome {
     }
 }
 
-pub(crate) type Answer = std::result::Result<Outcome, Failure>;
+pub(crate) type Answer = Result<Outcome, S3Failure>;
 
 /// Executes a request.
 ///
@@ -113,7 +112,7 @@ pub async fn handle(
     target: &Target,
     request: Request<'_>,
     payload: PayloadBody,
-) -> std::result::Result<Outcome, Failure> {
+) -> Result<Outcome, S3Failure> {
     let Some(name) = target.bucket() else {
         return translate::on_service(context, &request);
     };
@@ -122,7 +121,7 @@ pub async fn handle(
     }
     let resolved = ResolvedBucket::find(context, name)?;
     if let Support::Refused(why) = support(request.operation.name(), resolved.driver.capabilities()) {
-        return Err(S3Error::new(Code::NotImplemented, why).into());
+        return Err(Failure::new(FailureKind::NotImplemented, why).into());
     }
     if forward::takes(context, &resolved, &request) {
         forward::handle(context, &resolved, request, payload).await
@@ -142,20 +141,20 @@ pub(crate) struct ResolvedBucket<'a> {
 }
 
 impl<'a> ResolvedBucket<'a> {
-    pub(crate) fn find(context: RequestContext<'a>, name: &'a str) -> Result<Self> {
+    pub(crate) fn find(context: RequestContext<'a>, name: &'a str) -> Result<Self, Failure> {
         let route = context.routes.find(name)?;
         let driver = context.buckets.driver(route.bucket).ok_or_else(not_served)?;
         Ok(Self { name, bucket: route.bucket, folder: &route.folder, driver })
     }
 
     /// The key with the repository's folder.
-    pub(crate) fn key(&self, key: &ObjectKey) -> Result<String> {
+    pub(crate) fn key(&self, key: &ObjectKey) -> Result<String, Failure> {
         self.folder.key(key, self.driver.capabilities().max_key_bytes)
     }
 
     /// Checks the key in a continuation token after which a list continues. Anyone who knows the secret of the
     /// tokens can forge one, so the key is checked like any other key from a client.
-    pub(crate) fn opened_marker(&self, after: Option<String>) -> Result<Option<String>> {
+    pub(crate) fn opened_marker(&self, after: Option<String>) -> Result<Option<String>, Failure> {
         if let Some(after) = &after {
             KeyText::new(self.folder.strip(after).unwrap_or(after)).map_err(|_| not_of_this_list())?;
         }
@@ -168,7 +167,7 @@ impl<'a> ResolvedBucket<'a> {
         context: RequestContext<'_>,
         key: &str,
         upload: &SealedUploadId,
-    ) -> Result<UploadId> {
+    ) -> Result<UploadId, Failure> {
         let ids = context.upload_ids.ok_or_else(no_sealing_key)?;
         ids.open(self.upload_scope(context, key), upload)
     }
@@ -179,7 +178,7 @@ impl<'a> ResolvedBucket<'a> {
         context: RequestContext<'_>,
         key: &str,
         upload: &UploadId,
-    ) -> Result<String> {
+    ) -> Result<String, Failure> {
         let ids = context.upload_ids.ok_or_else(no_sealing_key)?;
         ids.seal(self.upload_scope(context, key), upload)
     }
@@ -197,7 +196,7 @@ impl<'a> ResolvedBucket<'a> {
     pub(crate) fn tags_failure(&self, error: &ProviderError) -> Failure {
         let mut failure = self.failure(error);
         if error.kind() == Some(ErrorKind::AccessDenied) {
-            failure.error.message = format!(
+            failure.message = format!(
                 "Your key is fine: the bucket's provider denies this to the credential that Bucketry uses for the \
                  bucket. The credential needs {} for tags.",
                 self.driver.site().permissions.tags
@@ -209,7 +208,7 @@ impl<'a> ResolvedBucket<'a> {
     /// Like [`ResolvedBucket::failure`], for uploads, where the payload may be the cause.
     pub(crate) fn upload_failure(&self, error: &ProviderError, receipt: &Receipt) -> Failure {
         match receipt.refusal() {
-            Some(refusal) if matches!(error, ProviderError::Source(_)) => refusal.into(),
+            Some(refusal) if matches!(error, ProviderError::Source(_)) => refusal,
             _ => self.failure(error),
         }
     }

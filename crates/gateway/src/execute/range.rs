@@ -4,7 +4,7 @@ use bucketry_provider::driver::ByteRange;
 use http::HeaderMap;
 use http::header::{CONTENT_RANGE, HeaderValue};
 
-use crate::error::{Code, Result, S3Error};
+use crate::failure::{Failure, FailureKind};
 
 /// Adds `Content-Range`. `size` is `None` if the size of the object is unknown.
 pub(crate) fn put(headers: &mut HeaderMap, (first, last): (u64, u64), size: Option<u64>) {
@@ -15,8 +15,8 @@ pub(crate) fn put(headers: &mut HeaderMap, (first, last): (u64, u64), size: Opti
 }
 
 /// The first and last byte of a range in an object of this size.
-pub(crate) fn resolve(range: ByteRange, size: u64) -> Result<(u64, u64)> {
-    let outside = || S3Error::new(Code::InvalidRange, "The requested range is outside the object.");
+pub(crate) fn resolve(range: ByteRange, size: u64) -> Result<(u64, u64), Failure> {
+    let outside = || Failure::new(FailureKind::InvalidRange, "The requested range is outside the object.");
     let end = size.checked_sub(1).ok_or_else(outside)?;
     match range {
         ByteRange::Closed(first, _) | ByteRange::From(first) if first > end => Err(outside()),

@@ -6,7 +6,8 @@ use bucketry_provider::driver::Conditions;
 use bucketry_provider::error::{ErrorKind, ProviderError};
 use tokio::time::timeout;
 
-use crate::execute::{Failure, Fault, RequestContext, ResolvedBucket};
+use crate::execute::{RequestContext, ResolvedBucket};
+use crate::failure::{Failure, Fault};
 
 /// How long asking for the size after a write may delay the response.
 const LOOK_WITHIN: Duration = Duration::from_secs(5);

@@ -6,8 +6,8 @@ use bucketry_provider::error::{ErrorKind, ProviderError};
 use bucketry_provider::s3::{Parameter, UpstreamRequest};
 use http::{HeaderName, HeaderValue, Method};
 
-use crate::error::{Code, S3Error};
-use crate::execute::{self, Answer, Failure, Outcome, RequestContext, ResolvedBucket, conditions, size};
+use crate::execute::{self, Answer, Outcome, RequestContext, ResolvedBucket, conditions, size};
+use crate::failure::{Failure, FailureKind};
 use crate::forward::document::{XmlElement, rewrite};
 use crate::forward::request::is_kept;
 use crate::forward::{ForwardRequest, MAX_DOCUMENT_BYTES, answer};
@@ -43,8 +43,8 @@ pub(super) async fn object(mut way: ForwardRequest<'_>, copying: CopyObject) -> 
         && copying.attributes.is_none()
         && !changes_how_it_is_kept(&way)
     {
-        return Err(S3Error::new(
-            Code::InvalidRequest,
+        return Err(Failure::new(
+            FailureKind::InvalidRequest,
             "A copy of an object to itself must change its metadata (x-amz-metadata-directive: REPLACE), storage class \
              or encryption.",
         )
@@ -60,7 +60,7 @@ pub(super) async fn object(mut way: ForwardRequest<'_>, copying: CopyObject) -> 
         }
         Err(error) => {
             let size_change = size::in_spite_of(&error, context, resolved, &key, before).await;
-            Err(Failure { size_change, ..failure(resolved, &error) })
+            Err(Failure { size_change, ..failure(resolved, &error) }.into())
         }
     }
 }
@@ -76,7 +76,7 @@ pub(super) async fn part(mut way: ForwardRequest<'_>, part: &Part, from: &CopySo
     copy(way, &key, &query, "CopyPartResult")
         .await
         .map(Outcome::of)
-        .map_err(|error| failure(resolved, &error))
+        .map_err(|error| failure(resolved, &error).into())
 }
 
 /// The source of a copy. Like any object that is read, it is looked up in the same repository, below its folder.
@@ -98,7 +98,7 @@ fn source<'a>(way: &ForwardRequest<'a>, source: &'a CopySource) -> Result<Forwar
     conditions::of_reading(&source.conditions, resolved.driver.capabilities())?;
     let key = resolved.key(&source.key)?;
     let version = source.version.as_ref();
-    let not_here = || S3Error::new(Code::InvalidRequest, "The source is at another provider.");
+    let not_here = || Failure::new(FailureKind::InvalidRequest, "The source is at another provider.");
     let there = resolved.driver.forwarder().ok_or_else(not_here)?;
     let header = there.copy_source(&key, version).map_err(|error| resolved.failure(&error))?;
     Ok(ForwardedSource { resolved, key, version, header })
@@ -138,10 +138,11 @@ fn failure(resolved: &ResolvedBucket<'_>, error: &ProviderError) -> Failure {
     match error.kind() {
         // For a copy, an unmodified source means that a condition isn't met.
         Some(ErrorKind::NotModified) => {
-            S3Error::new(Code::PreconditionFailed, "A condition on the source does not hold.").into()
+            Failure::new(FailureKind::PreconditionFailed, "A condition on the source does not hold.").into()
         }
         Some(ErrorKind::RangeNotSatisfiable) => {
-            S3Error::new(Code::InvalidArgument, "x-amz-copy-source-range is outside of the source.").into()
+            Failure::new(FailureKind::InvalidValue, "x-amz-copy-source-range is outside of the source.")
+                .into()
         }
         _ => resolved.failure(error),
     }

@@ -20,8 +20,8 @@ use bucketry_provider::driver::S3Protocol;
 use bucketry_provider::s3::S3Driver;
 use http::HeaderMap;
 
-use crate::error::{Code, S3Error};
 use crate::execute::{Answer, RequestContext, ResolvedBucket};
+use crate::failure::{Failure, FailureKind};
 use crate::operation::{Operation, Request};
 use crate::payload::PayloadBody;
 
@@ -69,7 +69,7 @@ pub(crate) async fn handle(
     request: Request<'_>,
     payload: PayloadBody,
 ) -> Answer {
-    let not_here = || S3Error::new(Code::MethodNotAllowed, "This bucket does not support the operation.");
+    let not_here = || Failure::new(FailureKind::NotAllowed, "This bucket does not support the operation.");
     let s3 = resolved.driver.forwarder().ok_or_else(not_here)?;
     let can = resolved.driver.capabilities();
     let headers = request::headers(request.operation.name(), can, &request.headers)?;

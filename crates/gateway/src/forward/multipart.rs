@@ -8,7 +8,8 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Response, StatusCode};
 
-use crate::execute::{self, Answer, Failure, Outcome, ResolvedBucket, conditions, size};
+use crate::execute::{self, Answer, Outcome, ResolvedBucket, conditions, size};
+use crate::failure::Failure;
 use crate::forward::document::{XmlElement, rewrite};
 use crate::forward::{ForwardRequest, MAX_DOCUMENT_BYTES, answer};
 use crate::operation::{ObjectKey, Part};
@@ -39,7 +40,7 @@ pub(super) async fn create(way: ForwardRequest<'_>, key: &ObjectKey) -> Answer {
     let unexpected = || resolved.failure(&ProviderError::NotAnObjectStore { status: None });
     let begun = upload_of(answer.body(), ROOT).ok_or_else(unexpected)?;
     let sealed = resolved.seal_upload(context, &there, &begun)?;
-    named(resolved, key, Some(&sealed), ROOT, &answer).map(Outcome::of)
+    Ok(Outcome::of(named(resolved, key, Some(&sealed), ROOT, &answer)?))
 }
 
 /// The upload id in a response.
@@ -142,7 +143,7 @@ pub(super) async fn list(
     };
     let answer = s3.forward_for_document(request, ROOT, MAX_DOCUMENT_BYTES).await;
     let answer = answer.map_err(|error| resolved.failure(&error))?;
-    named(resolved, key, Some(sealed.as_str()), ROOT, &answer).map(Outcome::of)
+    Ok(Outcome::of(named(resolved, key, Some(sealed.as_str()), ROOT, &answer)?))
 }
 
 /// A document about one object, with the client's names. `upload` is the client's id of the upload. The owner of

@@ -8,7 +8,8 @@ use http::header::{CONTENT_LENGTH, RANGE};
 use http::{Method, Response, StatusCode};
 use http_body::Body as _;
 
-use crate::execute::{self, Answer, Failure, GatewayBody, Outcome, conditions, range};
+use crate::execute::{self, Answer, GatewayBody, Outcome, conditions, range};
+use crate::failure::Failure;
 use crate::forward::document::{XmlElement, rewrite};
 use crate::forward::{ForwardRequest, MAX_DOCUMENT_BYTES, answer};
 use crate::operation::GetObject;
@@ -105,7 +106,7 @@ pub(super) async fn attributes(way: ForwardRequest<'_>, reading: GetObject) -> A
         Err(error) if matches!(error.kind(), Some(ErrorKind::Unsupported | ErrorKind::AccessDenied)) => {
             return translate::attributes(resolved, reading).await;
         }
-        Err(error) => return Err(resolved.failure(&error)),
+        Err(error) => return Err(resolved.failure(&error).into()),
     };
     let document = rewrite(answer.body(), ROOT, |_, _| XmlElement::Kept)
         .map_err(|_| resolved.failure(&ProviderError::NotAnObjectStore { status: None }))?;

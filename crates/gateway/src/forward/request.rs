@@ -7,7 +7,7 @@ use bucketry_provider::driver::{Capabilities, S3Protocol};
 use http::header::{CONTENT_ENCODING, Entry};
 use http::{HeaderMap, HeaderValue};
 
-use crate::error::{Code, Result, S3Error};
+use crate::failure::{Failure, FailureKind};
 use crate::operation::{Name, is_beyond};
 use crate::payload::content_encoding;
 use crate::translate::not_offered;
@@ -18,7 +18,7 @@ const CHECKSUM: &str = "x-amz-checksum-";
 const USUAL_HEADERS: usize = 16;
 
 /// The headers to forward.
-pub(super) fn headers(name: Name, can: &Capabilities, given: &HeaderMap) -> Result<HeaderMap> {
+pub(super) fn headers(name: Name, can: &Capabilities, given: &HeaderMap) -> Result<HeaderMap, Failure> {
     let is_taken = |header: &str| match header {
         header if header.starts_with(CHECKSUM) => can.checksums,
         header => can.protocol == S3Protocol::Whole || !header.starts_with("x-amz-"),
@@ -129,19 +129,19 @@ fn guard(name: Name, header: &str) -> bool {
 }
 
 /// Servers disagree on values beyond visible ASCII, and the signature depends on them.
-fn check(value: &HeaderValue) -> Result<()> {
+fn check(value: &HeaderValue) -> Result<(), Failure> {
     if value.as_bytes().iter().all(|byte| (b' '..=b'~').contains(byte)) { Ok(()) } else { Err(invisible()) }
 }
 
-fn invisible() -> S3Error {
-    S3Error::new(
-        Code::InvalidArgument,
+fn invisible() -> Failure {
+    Failure::new(
+        FailureKind::InvalidValue,
         "Headers must be visible ASCII. Encode other characters, for example with percent-encoding.",
     )
 }
 
 /// A repeated header is a list (RFC 9110 §5.3).
-fn joined(one: &HeaderValue, other: &HeaderValue) -> Result<HeaderValue> {
+fn joined(one: &HeaderValue, other: &HeaderValue) -> Result<HeaderValue, Failure> {
     HeaderValue::from_bytes(&[one.as_bytes(), b",", other.as_bytes()].concat()).map_err(|_| invisible())
 }
 
@@ -176,7 +176,7 @@ mod tests {
             .collect()
     }
 
-    fn passed(name: Name, list: &[(&str, &str)]) -> Result<Vec<String>> {
+    fn passed(name: Name, list: &[(&str, &str)]) -> Result<Vec<String>, Failure> {
         let passed = headers(name, &can(S3Protocol::Whole, true), &given(list))?;
         Ok(passed.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect())
     }
@@ -230,7 +230,7 @@ mod tests {
         ] {
             for name in [Name::PutObject, Name::GetObject, Name::CopyObject, Name::CreateMultipartUpload] {
                 let refused = passed(name, &[(header, "x")]).unwrap_err();
-                assert_eq!(refused.code, Code::NotImplemented, "{name:?} {header}");
+                assert_eq!(refused.kind, FailureKind::NotImplemented, "{name:?} {header}");
                 assert!(refused.message.contains(header));
             }
         }
@@ -255,7 +255,7 @@ mod tests {
         let mut invisible = HeaderMap::new();
         invisible.insert("x-amz-tagging", "a=ü".parse().unwrap());
         let refused = headers(Name::PutObject, &can(S3Protocol::Whole, true), &invisible).unwrap_err();
-        assert_eq!(refused.code, Code::InvalidArgument);
+        assert_eq!(refused.kind, FailureKind::InvalidValue);
     }
 
     #[test]
@@ -264,7 +264,7 @@ mod tests {
             |list: &[(&str, &str)]| headers(Name::GetObject, &can(S3Protocol::Basic, false), &given(list));
         assert_eq!(of(&[("range", "bytes=0-1"), ("x-amz-checksum-mode", "ENABLED")]).unwrap().len(), 1);
         let customer_key = [("x-amz-server-side-encryption-customer-key", "k")];
-        assert_eq!(of(&customer_key).unwrap_err().code, Code::NotImplemented);
+        assert_eq!(of(&customer_key).unwrap_err().kind, FailureKind::NotImplemented);
     }
 
     /// SDKs send checksums by default, so otherwise every request to such a provider would fail.

@@ -3,7 +3,8 @@
 use bucketry_provider::s3::UpstreamRequest;
 use http::{Method, StatusCode};
 
-use crate::execute::{Answer, Failure, Outcome, conditions, size};
+use crate::execute::{Answer, Outcome, conditions, size};
+use crate::failure::Failure;
 use crate::forward::{ForwardRequest, answer};
 use crate::operation::PutObject;
 use crate::payload::PayloadBody;
@@ -43,7 +44,7 @@ pub(super) async fn put(way: ForwardRequest<'_>, writing: PutObject, payload: Pa
         Ok(stored) => stored,
         Err(error) => {
             let size_change = size::in_spite_of(&error, context, resolved, &key, before).await;
-            return Err(Failure { size_change, ..resolved.upload_failure(&error, &receipt) });
+            return Err(Failure { size_change, ..resolved.upload_failure(&error, &receipt) }.into());
         }
     };
     Ok(Outcome {

@@ -42,7 +42,7 @@ fn text(headers: &HeaderMap, name: impl http::header::AsHeaderName) -> Result<Op
 /// Parses conditions. An invalid date is ignored (RFC 9110 §13.1.3).
 pub(super) fn conditions(headers: &HeaderMap, names: &[HeaderName; 4]) -> Result<Conditions> {
     let [if_match, if_none_match, modified, unmodified] = names;
-    let date = |name| Ok(text(headers, name)?.and_then(|date| time(&date)));
+    let date = |name| Ok::<_, S3Error>(text(headers, name)?.and_then(|date| time(&date)));
     Ok(Conditions {
         if_match: text(headers, if_match)?,
         if_none_match: text(headers, if_none_match)?,

@@ -7,7 +7,7 @@ use bytes::{Buf, Bytes};
 use ring::digest;
 
 use super::trailer::{Trailer, TrailerReader};
-use crate::error::{Code, Result, S3Error};
+use crate::failure::{Failure, FailureKind};
 use crate::signature::ChunkSignatures;
 use bucketry_model::hex;
 
@@ -61,7 +61,7 @@ impl Decoder {
 
     /// Takes the next piece of content off `input`. `None` when the input is used up. The last piece of a signed
     /// chunk is returned only if the chunk's signature is correct.
-    pub(super) fn next(&mut self, input: &mut Bytes) -> Result<Option<Bytes>> {
+    pub(super) fn next(&mut self, input: &mut Bytes) -> Result<Option<Bytes>, Failure> {
         while !input.is_empty() {
             match &mut self.state {
                 ChunkState::Begin => {
@@ -113,7 +113,7 @@ impl Decoder {
     }
 
     /// Call this at the end of the body. Checks that the end is complete, and returns the trailer.
-    pub(super) fn finish(self) -> Result<Trailer> {
+    pub(super) fn finish(self) -> Result<Trailer, Failure> {
         match self.state {
             ChunkState::Trailer | ChunkState::After { seen: 0 | 2 } => {}
             _ => return Err(incomplete("it ends in the middle of a chunk")),
@@ -124,7 +124,7 @@ impl Decoder {
         }
     }
 
-    fn begin_chunk(&mut self) -> Result<()> {
+    fn begin_chunk(&mut self) -> Result<(), Failure> {
         let Some(line) = self.line.strip_suffix(LINE_END) else {
             return Err(malformed("the size line of a chunk must end with CR LF"));
         };
@@ -159,7 +159,7 @@ impl Decoder {
 }
 
 /// Moves bytes of a line from `input` to `line`, including the LF. Returns whether the line is complete.
-pub(super) fn take_line(line: &mut Vec<u8>, input: &mut Bytes, max: usize) -> Result<bool> {
+pub(super) fn take_line(line: &mut Vec<u8>, input: &mut Bytes, max: usize) -> Result<bool, Failure> {
     let end = memchr::memchr(b'\n', input);
     let taken = end.map_or(input.len(), |at| at + 1);
     if line.len() + taken > max {
@@ -177,24 +177,28 @@ fn size(digits: &[u8]) -> Option<u64> {
     u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
-fn expect(byte: u8, expected: u8) -> Result<()> {
+fn expect(byte: u8, expected: u8) -> Result<(), Failure> {
     if byte == expected { Ok(()) } else { Err(malformed("a chunk is longer or shorter than its size")) }
 }
 
-fn verify(signatures: &mut ChunkSignatures, hash: digest::Context, claimed: &[u8; 32]) -> Result<()> {
+fn verify(
+    signatures: &mut ChunkSignatures,
+    hash: digest::Context,
+    claimed: &[u8; 32],
+) -> Result<(), Failure> {
     if signatures.chunk(&hash.finish(), claimed) {
         return Ok(());
     }
-    Err(S3Error::new(
-        Code::SignatureDoesNotMatch,
+    Err(Failure::new(
+        FailureKind::BadSignature,
         "The signature of a chunk does not match. The payload is not the one that was signed.",
     ))
 }
 
-pub(super) fn malformed(what: &str) -> S3Error {
-    S3Error::new(Code::InvalidRequest, format!("The aws-chunked body is malformed: {what}."))
+pub(super) fn malformed(what: &str) -> Failure {
+    Failure::new(FailureKind::InvalidRequest, format!("The aws-chunked body is malformed: {what}."))
 }
 
-pub(super) fn incomplete(what: &str) -> S3Error {
-    S3Error::new(Code::IncompleteBody, format!("The body does not have the declared length: {what}."))
+pub(super) fn incomplete(what: &str) -> Failure {
+    Failure::new(FailureKind::IncompleteBody, format!("The body does not have the declared length: {what}."))
 }

@@ -28,14 +28,15 @@ pub(crate) use declared::Declared;
 pub use expected::content_encoding;
 pub use receipt::Receipt;
 
-use crate::error::{Code, Result, S3Error};
+use crate::error;
+use crate::failure::{Failure, FailureKind};
 use crate::signature::Verified;
 use chunked::Decoder;
 use expected::Expected;
 use trailer::{Trailer, TrailerReader};
 use verification::Verification;
 
-/// The error of a request body. An [`S3Error`] is passed on. Any other error means that the client disconnected.
+/// The error of a request body. A [`Failure`] is passed on. Any other error means that the client disconnected.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 type Source = Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>;
@@ -54,7 +55,7 @@ enum PayloadState {
     Reading(Box<PayloadReader>),
     /// Verified. Contains what is still to be passed on.
     Verified(Bytes),
-    Failed(S3Error),
+    Failed(Failure),
 }
 
 struct PayloadReader {
@@ -76,7 +77,7 @@ const SMALL: usize = 64 << 10;
 
 /// Prepares to read a payload as headers and signature declare it. Nothing is read yet: a client that waits for
 /// `100 Continue` gets it when the first frame of the body is requested.
-pub fn reader<B, K>(body: B, verified: &Verified<K>, request: &Parts) -> Result<PayloadBody>
+pub fn reader<B, K>(body: B, verified: &Verified<K>, request: &Parts) -> error::Result<PayloadBody>
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
@@ -138,7 +139,7 @@ impl PayloadBody {
     /// because some providers store an empty object if a request breaks off before its first byte. Larger payloads
     /// are verified while they are sent. A hash that the client signed is also signed for the provider, which
     /// verifies it again.
-    pub async fn into_driver_payload(self) -> Result<Payload> {
+    pub async fn into_driver_payload(self) -> Result<Payload, Failure> {
         if self.length <= SMALL as u64 {
             return self.collect_bounded(SMALL).await.map(Payload::bytes);
         }
@@ -150,10 +151,10 @@ impl PayloadBody {
     }
 
     /// Reads and verifies a document of at most `limit` bytes into memory.
-    pub async fn collect_bounded(self, limit: usize) -> Result<Bytes> {
+    pub async fn collect_bounded(self, limit: usize) -> Result<Bytes, Failure> {
         if self.length > limit as u64 {
-            return Err(S3Error::new(
-                Code::EntityTooLarge,
+            return Err(Failure::new(
+                FailureKind::TooLarge,
                 format!("The body must be at most {limit} bytes long."),
             ));
         }
@@ -163,7 +164,7 @@ impl PayloadBody {
 
 impl PayloadReader {
     /// The next piece to pass on. `None` when everything was read and hashed, and only the last piece is left.
-    fn poll_piece(&mut self, length: u64, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>>> {
+    fn poll_piece(&mut self, length: u64, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Failure>> {
         loop {
             ready!(self.verification.poll_room(cx));
             while let Some(piece) = self.decode()? {
@@ -193,7 +194,7 @@ impl PayloadReader {
     }
 
     /// The next piece of the input that isn't empty.
-    fn decode(&mut self) -> Result<Option<Bytes>> {
+    fn decode(&mut self) -> Result<Option<Bytes>, Failure> {
         match &mut self.decoder {
             Some(decoder) => decoder.next(&mut self.input),
             None => Ok(Some(std::mem::take(&mut self.input)).filter(|piece| !piece.is_empty())),
@@ -201,15 +202,15 @@ impl PayloadReader {
     }
 
     /// Completes the verification and returns the last piece.
-    fn finish(self, receipt: &Receipt) -> Result<Bytes> {
+    fn finish(self, receipt: &Receipt) -> Result<Bytes, Failure> {
         let trailer = self.decoder.map_or(Ok(Trailer::default()), Decoder::finish)?;
         receipt.verified(self.verification.finish(trailer)?);
         Ok(self.held)
     }
 }
 
-fn broken_off(error: BoxError) -> S3Error {
-    match error.downcast::<S3Error>() {
+fn broken_off(error: BoxError) -> Failure {
+    match error.downcast::<Failure>() {
         Ok(error) => *error,
         Err(_) => chunked::incomplete("the client disconnected"),
     }
@@ -217,9 +218,12 @@ fn broken_off(error: BoxError) -> S3Error {
 
 impl Body for PayloadBody {
     type Data = Bytes;
-    type Error = S3Error;
+    type Error = Failure;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
         let this = &mut *self;
         if let PayloadState::Reading(reading) = &mut this.state {
             let next = ready!(reading.poll_piece(this.length, cx));

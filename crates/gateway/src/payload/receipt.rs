@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use http::header::{HeaderName, HeaderValue};
 
 use crate::checksum::Checksum;
-use crate::error::S3Error;
+use crate::failure::Failure;
 
 /// What is known about a payload once it was read. Clones share the outcome.
 #[derive(Debug, Clone, Default)]
@@ -14,14 +14,14 @@ pub struct Receipt(Arc<OnceLock<Outcome>>);
 #[derive(Debug)]
 enum Outcome {
     Verified(Option<Checksum>),
-    Refused(S3Error),
+    Refused(Failure),
 }
 
 impl Receipt {
     /// Why the payload was refused, if it was. A driver only reports
     /// [`ProviderError::Source`](bucketry_provider::error::ProviderError::Source), so the response must use this
     /// error instead.
-    pub fn refusal(&self) -> Option<S3Error> {
+    pub fn refusal(&self) -> Option<Failure> {
         match self.0.get() {
             Some(Outcome::Refused(error)) => Some(error.clone()),
             Some(Outcome::Verified(_)) | None => None,
@@ -44,7 +44,7 @@ impl Receipt {
         let _ = self.0.set(Outcome::Verified(checksum));
     }
 
-    pub(super) fn refused(&self, error: &S3Error) {
+    pub(super) fn refused(&self, error: &Failure) {
         let _ = self.0.set(Outcome::Refused(error.clone()));
     }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::chunked::{incomplete, malformed, take_line};
 use crate::checksum::{Algorithm, Checksum};
-use crate::error::{Code, Result, S3Error};
+use crate::failure::{Failure, FailureKind};
 use crate::signature::ChunkSignatures;
 use bucketry_model::hex;
 
@@ -40,7 +40,7 @@ impl TrailerReader {
     }
 
     /// Reads all of `input`.
-    pub(super) fn read(&mut self, input: &mut Bytes) -> Result<()> {
+    pub(super) fn read(&mut self, input: &mut Bytes) -> Result<(), Failure> {
         self.total = self.total.saturating_add(input.len());
         if self.total > MAX_BYTES {
             return Err(malformed("its trailer is longer than 4096 bytes"));
@@ -54,7 +54,7 @@ impl TrailerReader {
         Ok(())
     }
 
-    fn read_line(&mut self, line: &[u8]) -> Result<()> {
+    fn read_line(&mut self, line: &[u8]) -> Result<(), Failure> {
         if line.is_empty() {
             return Ok(());
         }
@@ -84,7 +84,7 @@ impl TrailerReader {
     }
 
     /// Call this at the end of the body. With `signatures`, the trailer must have a correct signature.
-    pub(super) fn finish(self, signatures: Option<ChunkSignatures>) -> Result<Trailer> {
+    pub(super) fn finish(self, signatures: Option<ChunkSignatures>) -> Result<Trailer, Failure> {
         if !self.line.is_empty() {
             return Err(incomplete("it ends in the middle of its trailer"));
         }
@@ -97,8 +97,8 @@ impl TrailerReader {
             (Some(_), None) => return Err(wrong("its signature is missing")),
             (Some(mut signatures), Some(claimed)) => {
                 if !signatures.trailer(&self.signed, &claimed) {
-                    return Err(S3Error::new(
-                        Code::SignatureDoesNotMatch,
+                    return Err(Failure::new(
+                        FailureKind::BadSignature,
                         "The signature of the trailer does not match.",
                     ));
                 }
@@ -108,6 +108,6 @@ impl TrailerReader {
     }
 }
 
-fn wrong(what: &str) -> S3Error {
-    S3Error::new(Code::MalformedTrailerError, format!("The body's trailer is malformed: {what}."))
+fn wrong(what: &str) -> Failure {
+    Failure::new(FailureKind::MalformedTrailer, format!("The body's trailer is malformed: {what}."))
 }

@@ -10,7 +10,7 @@ use super::declared::Declared;
 use super::expected::Expected;
 use super::trailer::Trailer;
 use crate::checksum::{Algorithm, Checksum, RunningChecksum};
-use crate::error::{Code, Result, S3Error};
+use crate::failure::{Failure, FailureKind};
 
 /// Computes only the hashes and checksums that the payload must be checked against.
 pub(super) struct Verification {
@@ -91,21 +91,21 @@ impl Verification {
     }
 
     /// Compares the results with what was declared. Returns the checksum that the client sent.
-    pub(super) fn finish(self, trailer: Trailer) -> Result<Option<Checksum>> {
+    pub(super) fn finish(self, trailer: Trailer) -> Result<Option<Checksum>, Failure> {
         let sha256 = self.sha256.and_then(Hashing::finish);
         if let Some(signed) = &self.signed
             && sha256.as_deref() != Some(signed)
         {
-            return Err(S3Error::new(
-                Code::XAmzContentSHA256Mismatch,
+            return Err(Failure::new(
+                FailureKind::SignedHashMismatch,
                 "The provided 'x-amz-content-sha256' header does not match what was computed.",
             ));
         }
         if let Some((md5, announced)) = self.md5
             && md5.finalize()[..] != announced
         {
-            return Err(S3Error::new(
-                Code::BadDigest,
+            return Err(Failure::new(
+                FailureKind::BadDigest,
                 "The Content-MD5 you specified did not match what we received.",
             ));
         }
@@ -117,8 +117,8 @@ impl Verification {
         if computed.as_deref() == Some(checksum.bytes()) {
             return Ok(Some(checksum));
         }
-        Err(S3Error::new(
-            Code::BadDigest,
+        Err(Failure::new(
+            FailureKind::BadDigest,
             format!("The {} you specified did not match what we received.", checksum.algorithm.header_text()),
         ))
     }

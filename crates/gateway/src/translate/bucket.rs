@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use crate::error::{Code, S3Error};
 use crate::execute::{Answer, Outcome, RequestContext, ResolvedBucket, answer};
+use crate::failure::{Failure, FailureKind};
 use crate::operation::{Operation, Request};
 use crate::xml::Document;
 
@@ -16,7 +17,7 @@ pub(super) const OWNER: &str = "bucketry";
 pub(crate) fn on_service(context: RequestContext<'_>, request: &Request<'_>) -> Answer {
     super::check(request)?;
     let Operation::ListBuckets { prefix } = &request.operation else {
-        return Err(S3Error::new(Code::InvalidRequest, "The request must name a bucket.").into());
+        return Err(Failure::new(FailureKind::InvalidRequest, "The request must name a bucket.").into());
     };
     let mut document = Document::new("ListAllMyBucketsResult");
     owner(&mut document, "Owner");
@@ -59,10 +60,11 @@ pub(super) async fn head(resolved: &ResolvedBucket<'_>) -> Answer {
     if let Err(error) = resolved.driver.head_bucket().await {
         let mut failure = resolved.failure(&error);
         // A HEAD doesn't say what is missing. Here it can only be the bucket.
-        if failure.error.code == Code::NoSuchKey {
-            failure.error = S3Error::new(Code::NoSuchBucket, "The bucket does not exist at its provider.");
+        if failure.kind == FailureKind::ObjectNotFound {
+            failure.kind = FailureKind::BucketNotFound;
+            failure.message = "The bucket does not exist at its provider.".to_owned();
         }
-        return Err(failure);
+        return Err(failure.into());
     }
     let mut response = answer::empty(StatusCode::OK);
     // Signatures may use any region. Clients that ask for one get the default of the SDKs.

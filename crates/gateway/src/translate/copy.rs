@@ -15,10 +15,8 @@ use bucketry_provider::error::{ErrorKind, ProviderError};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::error::{Code, S3Error};
-use crate::execute::{
-    Answer, Failure, Outcome, RequestContext, ResolvedBucket, WriteState, answer, conditions, size,
-};
+use crate::execute::{Answer, Outcome, RequestContext, ResolvedBucket, WriteState, answer, conditions, size};
+use crate::failure::{Failure, FailureKind};
 use crate::operation::{CopyObject, CopySource, Part};
 use crate::translate::write::check_length;
 use crate::xml::Document;
@@ -35,8 +33,8 @@ pub(super) async fn object(
     let key = resolved.key(&copying.key)?;
     let within = source.resolved.bucket == resolved.bucket;
     if within && source.key == key && copying.attributes.is_none() {
-        return Err(S3Error::new(
-            Code::InvalidRequest,
+        return Err(Failure::new(
+            FailureKind::InvalidRequest,
             "A copy of an object to itself must replace its metadata (x-amz-metadata-directive: REPLACE).",
         )
         .into());
@@ -52,7 +50,7 @@ pub(super) async fn object(
             Ok(stored) => (stored, size::replaced(context, resolved, &key, before).await),
             Err(error) => {
                 let size_change = size::in_spite_of(&error, context, resolved, &key, before).await;
-                return Err(Failure { size_change, ..source.failure(&error) });
+                return Err(Failure { size_change, ..source.failure(&error) }.into());
             }
         }
     } else {
@@ -66,7 +64,7 @@ pub(super) async fn object(
             Ok(stored) => (stored, size::stored(context, resolved, &key, before, length).await),
             Err(error) => {
                 let size_change = size::in_spite_of(&error, context, resolved, &key, before).await;
-                return Err(Failure { size_change, ..source.lost(resolved, &error, &lost) });
+                return Err(Failure { size_change, ..source.lost(resolved, &error, &lost) }.into());
             }
         }
     };
@@ -89,9 +87,11 @@ pub(super) async fn part(
     let upload = resolved.open_upload(context, &key, &part.upload)?;
     let read = source.read(range, &from.conditions).await?;
     if range.is_some() && read.range != range {
-        return Err(
-            S3Error::new(Code::InvalidArgument, "x-amz-copy-source-range is outside of the source.").into()
-        );
+        return Err(Failure::new(
+            FailureKind::InvalidValue,
+            "x-amz-copy-source-range is outside of the source.",
+        )
+        .into());
     }
     let length = length(&read)?;
     check_length(length, resolved.driver.capabilities().multipart.max_part_bytes)?;
@@ -134,7 +134,8 @@ impl<'a> StreamedSource<'a> {
     /// For a copy, an unmodified source means that a condition isn't met.
     fn failure(&self, error: &ProviderError) -> Failure {
         if error.kind() == Some(ErrorKind::NotModified) {
-            return S3Error::new(Code::PreconditionFailed, "A condition on the source does not hold.").into();
+            return Failure::new(FailureKind::PreconditionFailed, "A condition on the source does not hold.")
+                .into();
         }
         self.resolved.failure(error)
     }
@@ -152,7 +153,8 @@ impl<'a> StreamedSource<'a> {
 fn length(read: &ObjectRead) -> Result<u64, Failure> {
     let of_range = read.range.map(|(first, last)| last.saturating_sub(first).saturating_add(1));
     of_range.or_else(|| read.body.size_hint().exact()).or(read.info.size).ok_or_else(|| {
-        S3Error::new(Code::NotImplemented, "The source's provider does not report the object's size.").into()
+        Failure::new(FailureKind::NotImplemented, "The source's provider does not report the object's size.")
+            .into()
     })
 }
 

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use futures_util::{StreamExt as _, stream};
 use http::StatusCode;
 
-use crate::error::S3Error;
-use crate::execute::{Answer, Failure, Outcome, RequestContext, ResolvedBucket, answer, conditions, size};
+use crate::error::{S3Error, S3Failure};
+use crate::execute::{Answer, Outcome, RequestContext, ResolvedBucket, answer, conditions, size};
+use crate::failure::{Failure, FailureKind};
 use crate::operation::{DeleteObject, ObjectKey};
 use crate::payload::PayloadBody;
 use crate::xml::{self, Document, ObjectToDelete};
@@ -60,7 +61,7 @@ pub(super) async fn objects(
         }
         outcomes
     });
-    let outcomes: Vec<Vec<(String, Result<i64, Failure>)>> =
+    let outcomes: Vec<Vec<(String, Result<i64, S3Failure>)>> =
         stream::iter(deleting).buffered(AT_ONCE).collect().await;
     let outcomes: Vec<_> = outcomes.into_iter().flatten().collect();
     let mut size_change = 0;
@@ -80,10 +81,10 @@ pub(super) async fn objects(
         }
     }
     // If the provider failed for every object, the whole request fails, so that retries and statistics notice it.
-    if outcomes.iter().all(|(_, outcome)| matches!(outcome, Err(Failure { fault: Some(_), .. })))
+    if outcomes.iter().all(|(_, outcome)| matches!(outcome, Err(S3Failure { fault: Some(_), .. })))
         && let Some((_, Err(failure))) = outcomes.into_iter().next()
     {
-        return Err(Failure { size_change, ..failure });
+        return Err(S3Failure { size_change, ..failure });
     }
     Ok(Outcome { response: answer::document(document.finish()), size_change })
 }
@@ -108,16 +109,16 @@ async fn one(
     context: RequestContext<'_>,
     resolved: &ResolvedBucket<'_>,
     object: &ObjectToDelete,
-) -> Result<i64, Failure> {
+) -> Result<i64, S3Failure> {
     if object.conditional {
-        return Err(S3Error::new(
-            crate::error::Code::NotImplemented,
+        return Err(Failure::new(
+            FailureKind::NotImplemented,
             "DeleteObjects does not support conditions, because not every provider has them. Leave them out.",
         )
         .into());
     }
     conditions::no_version(object.version.as_deref().filter(|version| *version != "null"))?;
-    delete(context, resolved, &ObjectKey::new(object.key.clone())?).await
+    Ok(delete(context, resolved, &ObjectKey::new(object.key.clone())?).await?)
 }
 
 fn write_error(document: &mut Document, key: &str, error: &S3Error) {

@@ -7,7 +7,8 @@
 use bucketry_provider::driver::{ListPage, ListRequest, ListedObject, PageToken};
 use jiff::Timestamp;
 
-use crate::execute::{Answer, Failure, Outcome, RequestContext, ResolvedBucket, answer};
+use crate::execute::{Answer, Outcome, RequestContext, ResolvedBucket, answer};
+use crate::failure::Failure;
 use crate::operation::{KeyText, List, Marker};
 use crate::page_token::{PagePosition, Scope, not_of_this_list};
 use crate::translate::bucket::owner;

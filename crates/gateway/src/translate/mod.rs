@@ -11,8 +11,8 @@ mod tagging;
 mod uploads;
 mod write;
 
-use crate::error::{Code, S3Error};
 use crate::execute::{Answer, RequestContext, ResolvedBucket};
+use crate::failure::{Failure, FailureKind};
 use crate::operation::{Operation, Request};
 use crate::payload::PayloadBody;
 pub(crate) use crate::translate::bucket::{create as create_bucket, on_service};
@@ -20,7 +20,7 @@ pub(crate) use crate::translate::read::{attributes, check as check_reading};
 pub(crate) use crate::translate::write::check_length;
 
 /// Refuses headers that only providers with S3 support.
-pub(crate) fn check(request: &Request<'_>) -> Result<(), S3Error> {
+pub(crate) fn check(request: &Request<'_>) -> Result<(), Failure> {
     match request.beyond_translation() {
         None => Ok(()),
         Some(header) => Err(not_offered(header)),
@@ -28,12 +28,12 @@ pub(crate) fn check(request: &Request<'_>) -> Result<(), S3Error> {
 }
 
 /// The error for a header that can't be ignored and isn't supported.
-pub(crate) fn not_offered(header: &str) -> S3Error {
+pub(crate) fn not_offered(header: &str) -> Failure {
     let message = format!(
         "The header {header} requests something that the gateway does not support for this bucket. Remove it, or \
          configure this at the provider."
     );
-    S3Error::new(Code::NotImplemented, message)
+    Failure::new(FailureKind::NotImplemented, message)
 }
 
 /// Executes a request.
@@ -46,7 +46,7 @@ pub(crate) async fn handle(
     check(&request)?;
     match request.operation {
         Operation::ListBuckets { .. } | Operation::CreateBucket => {
-            Err(S3Error::new(Code::MethodNotAllowed, "This is not an operation on a bucket.").into())
+            Err(Failure::new(FailureKind::NotAllowed, "This is not an operation on a bucket.").into())
         }
         Operation::GetObjectTagging(tagging) => tagging::get(resolved, &tagging).await,
         Operation::PutObjectTagging(tagging) => tagging::put(resolved, &tagging, payload).await,

@@ -3,7 +3,8 @@
 use bucketry_provider::driver::{Conditions, ObjectAttributes, Stored};
 use http::StatusCode;
 
-use crate::execute::{Answer, Failure, Outcome, RequestContext, ResolvedBucket, answer, conditions, size};
+use crate::execute::{Answer, Outcome, RequestContext, ResolvedBucket, answer, conditions, size};
+use crate::failure::Failure;
 use crate::operation::{ObjectKey, Part};
 use crate::payload::PayloadBody;
 use crate::translate::bucket::owner;
@@ -82,7 +83,7 @@ pub(super) async fn complete(
         Ok(stored) => stored,
         Err(error) => {
             let size_change = size::in_spite_of(&error, context, resolved, &key, before).await;
-            return Err(Failure { size_change, ..resolved.failure(&error) });
+            return Err(Failure { size_change, ..resolved.failure(&error) }.into());
         }
     };
     let size_change = size::replaced(context, resolved, &key, before).await;

@@ -6,8 +6,8 @@ use http::header::{CONTENT_LENGTH, ETAG};
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Body as _;
 
-use crate::error::{Code, Result, S3Error};
-use crate::execute::{Answer, Failure, GatewayBody, Outcome, ResolvedBucket, answer, conditions, range};
+use crate::execute::{Answer, GatewayBody, Outcome, ResolvedBucket, answer, conditions, range};
+use crate::failure::{Failure, FailureKind};
 use crate::operation::GetObject;
 use crate::xml::Document;
 
@@ -80,11 +80,11 @@ pub(crate) async fn attributes(resolved: &ResolvedBucket<'_>, reading: GetObject
 }
 
 /// Refuses options that only providers with S3 support.
-pub(crate) fn check(reading: &GetObject, can: &Capabilities) -> Result<()> {
+pub(crate) fn check(reading: &GetObject, can: &Capabilities) -> Result<(), Failure> {
     conditions::no_version(reading.version.as_ref())?;
     if reading.part_number.is_some() {
-        return Err(S3Error::new(
-            Code::NotImplemented,
+        return Err(Failure::new(
+            FailureKind::NotImplemented,
             "partNumber is not supported here, because not every provider remembers parts. Request a range.",
         ));
     }
@@ -96,7 +96,7 @@ fn unmodified_or_failed(resolved: &ResolvedBucket<'_>, reading: &GetObject, erro
     let unmodified = error.kind() == Some(ErrorKind::NotModified);
     let failure: Failure = resolved.failure(error);
     if !unmodified {
-        return Err(failure);
+        return Err(failure.into());
     }
     let mut response = answer::empty(StatusCode::NOT_MODIFIED);
     let one = reading.conditions.if_none_match.as_deref().filter(|tag| !tag.contains([',', '*']));

@@ -6,8 +6,8 @@
 use bucketry_provider::driver::{ListedUpload, UploadId, UploadsMarker, UploadsPage, UploadsRequest};
 use jiff::Timestamp;
 
-use crate::error::{Code, S3Error};
-use crate::execute::{Answer, Failure, Outcome, RequestContext, ResolvedBucket, answer};
+use crate::execute::{Answer, Outcome, RequestContext, ResolvedBucket, answer};
+use crate::failure::{Failure, FailureKind};
 use crate::operation::{KeyText, ListMultipartUploads, Marker};
 use crate::page_token::{PagePosition, Scope, not_of_this_list};
 use crate::translate::bucket::owner;
@@ -93,10 +93,10 @@ fn start(
     }
 }
 
-fn wrong_marker(error: S3Error) -> S3Error {
-    match error.code {
-        Code::NoSuchUpload => S3Error::new(
-            Code::InvalidArgument,
+fn wrong_marker(error: Failure) -> Failure {
+    match error.kind {
+        FailureKind::UploadNotFound => Failure::new(
+            FailureKind::InvalidValue,
             "upload-id-marker is not the id of an upload to the object in key-marker.",
         ),
         _ => error,

@@ -4,10 +4,10 @@ use bucketry_provider::driver::{PutRequest, Stored};
 use http::header::ETAG;
 use http::{Response, StatusCode};
 
-use crate::error::{Code, Result, S3Error};
 use crate::execute::{
-    Answer, Failure, GatewayBody, Outcome, RequestContext, ResolvedBucket, answer, conditions, size,
+    Answer, GatewayBody, Outcome, RequestContext, ResolvedBucket, answer, conditions, size,
 };
+use crate::failure::{Failure, FailureKind};
 use crate::operation::PutObject;
 use crate::payload::{PayloadBody, Receipt};
 
@@ -34,7 +34,7 @@ pub(super) async fn put(
         Ok(stored) => stored,
         Err(error) => {
             let size_change = size::in_spite_of(&error, context, resolved, &key, before).await;
-            return Err(Failure { size_change, ..resolved.upload_failure(&error, &receipt) });
+            return Err(Failure { size_change, ..resolved.upload_failure(&error, &receipt) }.into());
         }
     };
     Ok(Outcome {
@@ -44,14 +44,14 @@ pub(super) async fn put(
 }
 
 /// Refuses content that is larger than the provider accepts in one request.
-pub(crate) fn check_length(length: u64, most: u64) -> Result<()> {
+pub(crate) fn check_length(length: u64, most: u64) -> Result<(), Failure> {
     if length <= most {
         return Ok(());
     }
     let message = format!(
         "The bucket's provider accepts at most {most} bytes per request. Use a multipart upload, or smaller parts."
     );
-    Err(S3Error::new(Code::EntityTooLarge, message))
+    Err(Failure::new(FailureKind::TooLarge, message))
 }
 
 /// The response for an upload: the ETag, and the checksum that the client sent and that was verified.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use bucketry_gateway::error::Result;
+use bucketry_gateway::error::{Result, S3Error};
 use bucketry_gateway::payload::{self, PayloadBody};
 use bucketry_gateway::signature::{AccessKey, KeySource, SigningSecret, Verified, Verifier};
 use bucketry_model::hex;
@@ -268,7 +268,7 @@ pub(crate) async fn read(mut payload: PayloadBody) -> (Vec<u8>, Result<()>) {
     while let Some(frame) = payload.frame().await {
         match frame {
             Ok(frame) => content.extend_from_slice(&frame.into_data().unwrap()),
-            Err(error) => return (content, Err(error)),
+            Err(error) => return (content, Err(error.into())),
         }
     }
     (content, Ok(()))
@@ -280,7 +280,7 @@ pub(crate) async fn receive(request: &Parts, frames: Vec<Vec<u8>>) -> Result<Vec
     let length = payload.length();
     let receipt = payload.receipt();
     let (content, result) = read(payload).await;
-    assert_eq!(receipt.refusal(), result.clone().err(), "the receipt has every refusal");
+    assert_eq!(receipt.refusal().map(S3Error::from), result.clone().err(), "the receipt has every refusal");
     match result {
         Ok(()) => assert_eq!(content.len() as u64, length),
         Err(_) => assert!((content.len() as u64) < length || length == 0, "the last byte is never passed on"),

@@ -1,8 +1,8 @@
 //! A repository with two buckets and a client. Of `one` the client sees the folder `in/here`, `two` it sees
 //! completely. On servers where buckets are expensive, both are folders in shared buckets that no other test uses.
 
-use bucketry_gateway::error::S3Error;
-use bucketry_gateway::execute::{Failure, OpenBuckets, Outcome, RequestContext, Settings, handle};
+use bucketry_gateway::error::{S3Error, S3Failure};
+use bucketry_gateway::execute::{OpenBuckets, Outcome, RequestContext, Settings, handle};
 use bucketry_gateway::operation::{Domains, Query, Target, parse};
 use bucketry_gateway::page_token::PageTokens;
 use bucketry_gateway::payload::{self, PayloadBody};
@@ -155,12 +155,16 @@ impl TestContext {
         path: &str,
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<Answer, S3Failure> {
         read(self.begin(method, path, headers, body.into()).await?).await
     }
 
     /// Sends a request and verifies its signature and payload.
-    pub(crate) async fn send_signed(&self, draft: Draft, body: impl Into<Bytes>) -> Result<Answer, Failure> {
+    pub(crate) async fn send_signed(
+        &self,
+        draft: Draft,
+        body: impl Into<Bytes>,
+    ) -> Result<Answer, S3Failure> {
         let (parts, _) = draft.sign();
         let verified = verify(&parts)?;
         let body: Bytes = body.into();
@@ -176,7 +180,7 @@ impl TestContext {
         path: &str,
         headers: &[(&str, &str)],
         body: Bytes,
-    ) -> Result<Outcome, Failure> {
+    ) -> Result<Outcome, S3Failure> {
         let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
         let target = Target::parse(path, None, &Domains::default())?;
         let headers: HeaderMap = headers
@@ -241,7 +245,7 @@ impl OpenBuckets for TestContext {
 }
 
 /// Reads a response to its end.
-async fn read(outcome: Outcome) -> Result<Answer, Failure> {
+async fn read(outcome: Outcome) -> Result<Answer, S3Failure> {
     let (head, body) = outcome.response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     Ok(Answer { status: head.status, headers: head.headers, body, size_change: outcome.size_change })
