@@ -8,8 +8,9 @@ use bucketry_provider::driver::SharedDriver;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use crate::dispatch::handle;
 use crate::error::S3Failure;
-use crate::execute::{Answer, OpenBuckets, RequestContext, Settings, WriteState, handle};
+use crate::execute::{Answer, OpenBuckets, RequestContext, Settings, WriteState};
 use crate::failure::Fault;
 use crate::observer::Observer;
 use crate::operation::{Request, Target};

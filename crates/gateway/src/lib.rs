@@ -7,7 +7,7 @@
 //! - [`operation`] parses what is requested, and the key's access level decides whether it is allowed.
 //! - [`route`] resolves the name to a bucket and a folder in it.
 //! - [`payload`] verifies the body.
-//! - [`execute`] runs the operation at the bucket's provider: `forward` passes requests through to providers that
+//! - [`dispatch`] runs the operation at the bucket's provider: `forward` passes requests through to providers that
 //!   speak S3, `translate` executes all others over the provider's driver.
 //! - `meter` counts the request, however it ends.
 //!
@@ -21,6 +21,7 @@ mod amazon_headers;
 pub mod checksum;
 mod cors;
 mod detached_write;
+pub mod dispatch;
 pub mod error;
 pub mod error_document;
 pub mod execute;
@@ -28,6 +29,7 @@ mod execution;
 pub mod failure;
 mod forward;
 mod gateway;
+mod keep_alive;
 mod meter;
 pub mod observer;
 pub mod operation;

@@ -8,13 +8,31 @@ use std::task::{Context, Poll};
 use bucketry_provider::body::ProviderBody;
 use bucketry_provider::error::ProviderError;
 use bytes::Bytes;
+use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::execute::keep_alive::{KeepAliveEnd, KeepAliveResponse};
+use crate::failure::Fault;
 
 /// A response body. An error in the middle breaks the connection, and content that ends before its announced length
 /// counts as an error. So a client never mistakes a part of an object for the whole.
 pub struct GatewayBody(BodyInner);
+
+/// A document that isn't ready yet.
+pub(crate) trait PendingDocument: Send {
+    /// The next piece of the body. The last piece comes with the outcome.
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<(Bytes, Option<KeepAliveEnd>)>;
+}
+
+/// The outcome of a request whose response head was already sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KeepAliveEnd {
+    /// The change of the stored size, in bytes.
+    pub(crate) size_change: i64,
+    /// The status that the response would have had.
+    pub(crate) status: StatusCode,
+    /// How the provider caused a failure. `None` for success and for the client's own mistakes.
+    pub(crate) fault: Option<Fault>,
+}
 
 enum BodyInner {
     Bytes(Bytes),
@@ -22,8 +40,8 @@ enum BodyInner {
         body: ProviderBody,
         remaining: Option<u64>,
     },
-    KeepAliveResponse(Box<KeepAliveResponse>),
-    /// The whole keep-alive response was sent. Its end is still to be collected with
+    Pending(Box<dyn PendingDocument>),
+    /// The whole document was sent, after its head. Its end is still to be collected with
     /// [`GatewayBody::take_late_end`].
     LateEnded(KeepAliveEnd),
     Ended,
@@ -47,11 +65,11 @@ impl GatewayBody {
     }
 
     /// A document that isn't ready yet.
-    pub(crate) fn keep_alive(keep_alive: KeepAliveResponse) -> Self {
-        Self(BodyInner::KeepAliveResponse(Box::new(keep_alive)))
+    pub(crate) fn pending(document: impl PendingDocument + 'static) -> Self {
+        Self(BodyInner::Pending(Box::new(document)))
     }
 
-    /// How a keep-alive response ended. Returned once, after its last piece was sent.
+    /// How a pending document ended. Returned once, after its last piece was sent.
     pub(crate) fn take_late_end(&mut self) -> Option<KeepAliveEnd> {
         let BodyInner::LateEnded(end) = self.0 else { return None };
         self.0 = BodyInner::Ended;
@@ -59,7 +77,7 @@ impl GatewayBody {
     }
 
     /// The content of a document. Empty for other bodies.
-    pub(super) fn into_document(self) -> Bytes {
+    pub(crate) fn into_document(self) -> Bytes {
         if let BodyInner::Bytes(document) = self.0 { document } else { Bytes::new() }
     }
 }
@@ -75,8 +93,8 @@ impl Body for GatewayBody {
         let this = &mut self.0;
         match this {
             BodyInner::Ended | BodyInner::LateEnded(_) => Poll::Ready(None),
-            BodyInner::KeepAliveResponse(keep_alive) => {
-                let (piece, end) = std::task::ready!(keep_alive.poll(cx));
+            BodyInner::Pending(document) => {
+                let (piece, end) = std::task::ready!(document.poll_piece(cx));
                 if let Some(end) = end {
                     *this = BodyInner::LateEnded(end);
                 }
@@ -122,7 +140,7 @@ impl Body for GatewayBody {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             BodyInner::Ended | BodyInner::LateEnded(_) => true,
-            BodyInner::Bytes(_) | BodyInner::KeepAliveResponse(_) => false,
+            BodyInner::Bytes(_) | BodyInner::Pending(_) => false,
             BodyInner::Object { body, remaining } => body.is_end_stream() && !matches!(remaining, Some(1..)),
         }
     }
@@ -130,7 +148,7 @@ impl Body for GatewayBody {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             BodyInner::Ended | BodyInner::LateEnded(_) => SizeHint::with_exact(0),
-            BodyInner::KeepAliveResponse(_) => SizeHint::default(),
+            BodyInner::Pending(_) => SizeHint::default(),
             BodyInner::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
             BodyInner::Object { remaining: Some(remaining), .. } => SizeHint::with_exact(*remaining),
             BodyInner::Object { body, remaining: None } => body.size_hint(),

@@ -1,14 +1,9 @@
-//! Executes operations. `forward` passes requests through to providers that speak S3, `translate` executes all
-//! others over the provider's [`Driver`](bucketry_provider::driver::Driver). This module contains what both share:
-//! name resolution, failures, and the choice between the two.
-//!
-//! Dropping the future of [`handle`] cancels the request to the provider, which may still carry it out. If the
-//! client of an upload disconnects, the upload fails and nothing is stored.
+//! What executing any operation needs, whether `forward` passes it through or `translate` executes it: the resolved
+//! bucket, conditions, ranges, the size of objects and response bodies.
 
 pub(crate) mod answer;
 mod body;
 pub(crate) mod conditions;
-mod keep_alive;
 pub(crate) mod range;
 pub(crate) mod size;
 mod support;
@@ -24,16 +19,15 @@ use jiff::Timestamp;
 
 use crate::error::S3Failure;
 pub use crate::execute::body::GatewayBody;
-pub(crate) use crate::execute::keep_alive::{KeepAliveEnd, KeepAliveResponse};
+pub(crate) use crate::execute::body::{KeepAliveEnd, PendingDocument};
 pub use crate::execute::support::{Support, support};
 pub use crate::execute::write_state::{DetachedWrites, WriteState};
-use crate::failure::{Failure, FailureKind};
-use crate::operation::{KeyText, ObjectKey, Operation, Request, Target};
+use crate::failure::Failure;
+use crate::operation::{KeyText, ObjectKey};
 use crate::page_token::{PageTokens, not_of_this_list};
-use crate::payload::{PayloadBody, Receipt};
+use crate::payload::Receipt;
 use crate::route::{KeyPrefix, Routes, not_served};
 use crate::upload_id::{SealedUploadId, UploadIds, UploadScope, no_sealing_key};
-use crate::{forward, translate};
 
 /// The buckets that a node has opened.
 pub trait OpenBuckets: Sync {
@@ -101,35 +95,6 @@ impl Outcome {
 }
 
 pub(crate) type Answer = Result<Outcome, S3Failure>;
-
-/// Executes a request.
-///
-/// The caller must have verified the signature, and that the key grants
-/// [`Operation::access`](crate::operation::Operation::access). The source of a copy is looked up in the same
-/// repository.
-pub async fn handle(
-    context: RequestContext<'_>,
-    target: &Target,
-    request: Request<'_>,
-    payload: PayloadBody,
-) -> Result<Outcome, S3Failure> {
-    let Some(name) = target.bucket() else {
-        return translate::on_service(context, &request);
-    };
-    if request.operation == Operation::CreateBucket {
-        return translate::create_bucket(context, name);
-    }
-    let resolved = ResolvedBucket::find(context, name)?;
-    if let Support::Refused(why) = support(request.operation.name(), resolved.driver.capabilities()) {
-        return Err(Failure::new(FailureKind::NotImplemented, why).into());
-    }
-    if forward::takes(context, &resolved, &request) {
-        forward::handle(context, &resolved, request, payload).await
-    } else {
-        // On the heap, so that the future of forwarded requests stays small.
-        Box::pin(translate::handle(context, &resolved, request, payload)).await
-    }
-}
 
 /// The bucket, folder and driver that a bucket name resolves to.
 pub(crate) struct ResolvedBucket<'a> {

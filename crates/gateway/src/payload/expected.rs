@@ -7,11 +7,10 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method};
 use percent_encoding::percent_decode_str;
 
-use super::declared::Declared;
 use crate::amazon_headers::{CONTENT_MD5, X_AMZ_DECODED_CONTENT_LENGTH, X_AMZ_TRAILER};
 use crate::checksum::{Algorithm, Checksum};
 use crate::error::{Code, Result, S3Error};
-use crate::signature::once;
+use crate::signature::{Declared, once};
 
 /// What the payload must be.
 #[derive(Debug)]

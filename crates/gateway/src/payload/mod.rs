@@ -8,7 +8,6 @@
 
 mod background;
 mod chunked;
-mod declared;
 mod expected;
 mod receipt;
 mod trailer;
@@ -24,13 +23,12 @@ use http::request::Parts;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 
-pub(crate) use declared::Declared;
 pub use expected::content_encoding;
 pub use receipt::Receipt;
 
 use crate::error;
 use crate::failure::{Failure, FailureKind};
-use crate::signature::Verified;
+use crate::signature::{Declared, Verified};
 use chunked::Decoder;
 use expected::Expected;
 use trailer::{Trailer, TrailerReader};

@@ -6,11 +6,11 @@ use bytes::Bytes;
 use md5::{Digest as _, Md5};
 
 use super::background::BackgroundHash;
-use super::declared::Declared;
 use super::expected::Expected;
 use super::trailer::Trailer;
 use crate::checksum::{Algorithm, Checksum, RunningChecksum};
 use crate::failure::{Failure, FailureKind};
+use crate::signature::Declared;
 
 /// Computes only the hashes and checksums that the payload must be checked against.
 pub(super) struct Verification {

@@ -13,6 +13,7 @@ mod authorization;
 mod canonical;
 mod chunks;
 mod credential;
+mod declared;
 mod presigned;
 mod secret;
 mod signed_headers;
@@ -31,6 +32,7 @@ use authorization::Authorization;
 use canonical::CanonicalQuery;
 pub(crate) use chunks::ChunkSignatures;
 use credential::Credential;
+pub(crate) use declared::Declared;
 use presigned::{Presigned, QueryForm};
 pub use secret::SigningSecret;
 use signed_headers::SignedHeaders;
@@ -38,7 +40,6 @@ use window::SignatureTime;
 
 use crate::amazon_headers::{X_AMZ_CONTENT_SHA256, X_AMZ_SECURITY_TOKEN};
 use crate::error::{Code, Result, S3Error};
-use crate::payload::Declared;
 
 /// Finds access keys by their id.
 pub trait KeySource {

@@ -1,8 +1,9 @@
 //! A repository with two buckets and a client. Of `one` the client sees the folder `in/here`, `two` it sees
 //! completely. On servers where buckets are expensive, both are folders in shared buckets that no other test uses.
 
+use bucketry_gateway::dispatch::handle;
 use bucketry_gateway::error::{S3Error, S3Failure};
-use bucketry_gateway::execute::{OpenBuckets, Outcome, RequestContext, Settings, handle};
+use bucketry_gateway::execute::{OpenBuckets, Outcome, RequestContext, Settings};
 use bucketry_gateway::operation::{Domains, Query, Target, parse};
 use bucketry_gateway::page_token::PageTokens;
 use bucketry_gateway::payload::{self, PayloadBody};

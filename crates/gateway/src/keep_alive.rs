@@ -10,12 +10,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Response};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use crate::error_document;
-use crate::execute::{Answer, GatewayBody};
-use crate::failure::Fault;
+use crate::execute::{Answer, GatewayBody, KeepAliveEnd, PendingDocument};
 use crate::xml::DECLARATION;
 
 /// White space between the XML declaration and the root element. XML allows none before the declaration.
@@ -28,17 +27,6 @@ pub(crate) struct KeepAliveResponse {
     ticks: Interval,
     begun: bool,
     request_id: String,
-}
-
-/// The outcome of a request whose response head was already sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct KeepAliveEnd {
-    /// The change of the stored size, in bytes.
-    pub(crate) size_change: i64,
-    /// The status that the response would have had.
-    pub(crate) status: StatusCode,
-    /// How the provider caused a failure. `None` for success and for the client's own mistakes.
-    pub(crate) fault: Option<Fault>,
 }
 
 impl KeepAliveResponse {
@@ -55,24 +43,10 @@ impl KeepAliveResponse {
 
     /// The response with its head, which can be sent at once.
     pub(crate) fn response(self) -> Response<GatewayBody> {
-        let mut response = Response::new(GatewayBody::keep_alive(self));
+        let mut response = Response::new(GatewayBody::pending(self));
         let xml = HeaderValue::from_static("application/xml");
         response.headers_mut().insert(http::header::CONTENT_TYPE, xml);
         response
-    }
-
-    /// The next piece of the body. The last piece comes with the outcome.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<(Bytes, Option<KeepAliveEnd>)> {
-        if !self.begun {
-            self.begun = true;
-            return Poll::Ready((Bytes::from_static(DECLARATION.as_bytes()), None));
-        }
-        if let Poll::Ready(answer) = self.answer.as_mut().poll(cx) {
-            let (document, end) = self.end(answer);
-            return Poll::Ready((document, Some(end)));
-        }
-        ready!(self.ticks.poll_tick(cx));
-        Poll::Ready((WHITE_SPACE, None))
     }
 
     fn end(&self, answer: Answer) -> (Bytes, KeepAliveEnd) {
@@ -95,6 +69,21 @@ impl KeepAliveResponse {
                 (without_declaration(document.into()), end)
             }
         }
+    }
+}
+
+impl PendingDocument for KeepAliveResponse {
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<(Bytes, Option<KeepAliveEnd>)> {
+        if !self.begun {
+            self.begun = true;
+            return Poll::Ready((Bytes::from_static(DECLARATION.as_bytes()), None));
+        }
+        if let Poll::Ready(answer) = self.answer.as_mut().poll(cx) {
+            let (document, end) = self.end(answer);
+            return Poll::Ready((document, Some(end)));
+        }
+        ready!(self.ticks.poll_tick(cx));
+        Poll::Ready((WHITE_SPACE, None))
     }
 }
 

@@ -1,0 +1,41 @@
+//! Executes operations. `forward` passes requests through to providers that speak S3, `translate` executes all
+//! others over the provider's [`Driver`](bucketry_provider::driver::Driver). This module chooses between the two.
+//!
+//! Dropping the future of [`handle`] cancels the request to the provider, which may still carry it out. If the
+//! client of an upload disconnects, the upload fails and nothing is stored.
+
+use crate::error::S3Failure;
+use crate::execute::{Outcome, RequestContext, ResolvedBucket, Support, support};
+use crate::failure::{Failure, FailureKind};
+use crate::operation::{Operation, Request, Target};
+use crate::payload::PayloadBody;
+use crate::{forward, translate};
+
+/// Executes a request.
+///
+/// The caller must have verified the signature, and that the key grants
+/// [`Operation::access`](crate::operation::Operation::access). The source of a copy is looked up in the same
+/// repository.
+pub async fn handle(
+    context: RequestContext<'_>,
+    target: &Target,
+    request: Request<'_>,
+    payload: PayloadBody,
+) -> Result<Outcome, S3Failure> {
+    let Some(name) = target.bucket() else {
+        return translate::on_service(context, &request);
+    };
+    if request.operation == Operation::CreateBucket {
+        return translate::create_bucket(context, name);
+    }
+    let resolved = ResolvedBucket::find(context, name)?;
+    if let Support::Refused(why) = support(request.operation.name(), resolved.driver.capabilities()) {
+        return Err(Failure::new(FailureKind::NotImplemented, why).into());
+    }
+    if forward::takes(context, &resolved, &request) {
+        forward::handle(context, &resolved, request, payload).await
+    } else {
+        // On the heap, so that the future of forwarded requests stays small.
+        Box::pin(translate::handle(context, &resolved, request, payload)).await
+    }
+}
