@@ -55,11 +55,11 @@ impl Drop for DetachedWrite {
         // Without a runtime, the whole process is ending.
         let Ok(runtime) = Handle::try_current() else { return };
         let guard = self.write_state.detach();
+        let write_state = Arc::clone(&self.write_state);
         let ending = async move {
-            count.add(match write.await {
-                Ok(outcome) => outcome.size_change,
-                Err(failure) => failure.size_change,
-            });
+            // The client is gone, so only the change of the stored size matters.
+            let _ = write.await;
+            count.add(write_state.take_size_change());
             drop(guard);
         };
         self.unattended.spawn_on(ending, &runtime);

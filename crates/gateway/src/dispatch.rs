@@ -4,8 +4,10 @@
 //! Dropping the future of [`handle`] cancels the request to the provider, which may still carry it out. If the
 //! client of an upload disconnects, the upload fails and nothing is stored.
 
+use http::Response;
+
 use crate::error::S3Failure;
-use crate::execute::{Outcome, RequestContext, ResolvedBucket, Support, support};
+use crate::execute::{GatewayBody, RequestContext, ResolvedBucket, Support, support};
 use crate::failure::{Failure, FailureKind};
 use crate::operation::{Operation, Request, Target};
 use crate::payload::PayloadBody;
@@ -21,7 +23,7 @@ pub async fn handle(
     target: &Target,
     request: Request<'_>,
     payload: PayloadBody,
-) -> Result<Outcome, S3Failure> {
+) -> Result<Response<GatewayBody>, S3Failure> {
     let Some(name) = target.bucket() else {
         return translate::on_service(context, &request);
     };

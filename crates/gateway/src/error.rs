@@ -217,20 +217,18 @@ pub struct S3Failure {
     pub fault: Option<Fault>,
     /// Whether the provider was contacted and answered, with whatever status.
     pub answered: bool,
-    /// The change of the stored size in bytes despite the failure, as far as it is known.
-    pub size_change: i64,
 }
 
 impl From<S3Error> for S3Failure {
     fn from(error: S3Error) -> Self {
-        Self { error, fault: None, answered: false, size_change: 0 }
+        Self { error, fault: None, answered: false }
     }
 }
 
 impl From<Failure> for S3Failure {
     fn from(failure: Failure) -> Self {
-        let Failure { fault, answered, size_change, .. } = failure;
-        Self { error: failure.into(), fault, answered, size_change }
+        let Failure { fault, answered, .. } = failure;
+        Self { error: failure.into(), fault, answered }
     }
 }
 

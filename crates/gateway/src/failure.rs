@@ -26,8 +26,6 @@ pub struct Failure {
     pub fault: Option<Fault>,
     /// Whether the provider was contacted and answered, with whatever status.
     pub answered: bool,
-    /// The change of the stored size in bytes despite the failure, as far as it is known.
-    pub size_change: i64,
 }
 
 /// What went wrong, independently of any protocol.
@@ -113,14 +111,7 @@ pub enum Fault {
 impl Failure {
     /// A failure that the provider did not cause.
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            retry_after: None,
-            fault: None,
-            answered: false,
-            size_change: 0,
-        }
+        Self { kind, message: message.into(), retry_after: None, fault: None, answered: false }
     }
 
     /// Something is unavailable, and the client should retry after this many seconds.

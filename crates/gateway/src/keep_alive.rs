@@ -51,21 +51,16 @@ impl KeepAliveResponse {
 
     fn end(&self, answer: Answer) -> (Bytes, KeepAliveEnd) {
         match answer {
-            Ok(outcome) => {
-                let (head, body) = outcome.response.into_parts();
+            Ok(response) => {
+                let (head, body) = response.into_parts();
                 let document = without_declaration(body.into_document());
-                let end = KeepAliveEnd { size_change: outcome.size_change, status: head.status, fault: None };
-                (document, end)
+                (document, KeepAliveEnd { status: head.status, fault: None })
             }
             Err(failure) => {
                 // Without the resource: aws-sdk-js looks for an error only in the first 3,000 bytes, and takes a
                 // longer document for a success.
                 let document = error_document::document(&failure.error, "", &self.request_id);
-                let end = KeepAliveEnd {
-                    size_change: failure.size_change,
-                    status: failure.error.status(),
-                    fault: failure.fault,
-                };
+                let end = KeepAliveEnd { status: failure.error.status(), fault: failure.fault };
                 (without_declaration(document.into()), end)
             }
         }

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
-use crate::execute::{GatewayBody, KeepAliveEnd};
+use crate::execute::{GatewayBody, KeepAliveEnd, WriteState};
 use crate::observer::Observer;
 use crate::operation::Class;
 use crate::protection::Slot;
@@ -37,7 +37,8 @@ pub(crate) struct Measurement {
     sent: u64,
     status: Option<u16>,
     provider_failed: bool,
-    size_change: i64,
+    /// Records the size change of a write.
+    write_state: Option<Arc<WriteState>>,
     whole: bool,
     /// The concurrency slots that the request occupies until it ends.
     held: Vec<Slot>,
@@ -82,7 +83,7 @@ impl Measurement {
             sent: 0,
             status: None,
             provider_failed: false,
-            size_change: 0,
+            write_state: None,
             whole: false,
             held: Vec::new(),
         }
@@ -125,9 +126,9 @@ impl Measurement {
         self.provider_failed = true;
     }
 
-    /// Sets the change of the stored size, in bytes.
-    pub(crate) fn set_size_change(&mut self, bytes: i64) {
-        self.size_change = bytes;
+    /// Called for a write, whose size change is counted with the request as far as it is known by then.
+    pub(crate) fn set_write(&mut self, write_state: Arc<WriteState>) {
+        self.write_state = Some(write_state);
     }
 
     /// Called when the head of the response is ready.
@@ -139,7 +140,6 @@ impl Measurement {
     /// Records the real outcome of a response whose head was sent before the operation ended.
     fn ended_late(&mut self, end: KeepAliveEnd) {
         self.status = Some(end.status.as_u16());
-        self.size_change = end.size_change;
         self.provider_failed |= end.fault.is_some();
     }
 
@@ -162,7 +162,7 @@ impl Measurement {
             provider_errors: u32::from(failed && self.provider_failed),
             upload_bytes: uploaded,
             download_bytes: self.sent,
-            size_change: self.size_change,
+            size_change: self.write_state.as_ref().map_or(0, |write_state| write_state.take_size_change()),
             latency_sum_ms: millis(end),
             first_byte_sum_ms: millis(self.first_byte.unwrap_or(end)),
             ..UsageRow::empty(minute(&*self.clock), bucket, Some(repository))

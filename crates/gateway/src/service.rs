@@ -181,6 +181,7 @@ impl Service {
             };
             let request = operation::Request { operation, headers: Cow::Owned(headers) };
             let write_state = Arc::new(WriteState::new(&self.detached));
+            measurement.set_write(Arc::clone(&write_state));
             let execution = Execution { write_state: Some(Arc::clone(&write_state)), ..execution };
             let write = execution.execute_owned(target, request, payload, measurement.release());
             let mut write = DetachedWrite::new(write, count, write_state, &self.unattended);
@@ -198,16 +199,13 @@ impl Service {
             execution.execute(&target, request, payload).await
         };
         match outcome {
-            Ok(outcome) => {
-                measurement.set_size_change(outcome.size_change);
-                let mut response = outcome.response;
+            Ok(mut response) => {
                 if let Some((name, value)) = receipt.checksum() {
                     response.headers_mut().entry(name).or_insert(value);
                 }
                 Ok(response)
             }
-            Err(S3Failure { error, fault, size_change, .. }) => {
-                measurement.set_size_change(size_change);
+            Err(S3Failure { error, fault, .. }) => {
                 if fault.is_some() {
                     measurement.blame_provider();
                 }

@@ -26,8 +26,6 @@ pub(crate) trait PendingDocument: Send {
 /// The outcome of a request whose response head was already sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct KeepAliveEnd {
-    /// The change of the stored size, in bytes.
-    pub(crate) size_change: i64,
     /// The status that the response would have had.
     pub(crate) status: StatusCode,
     /// How the provider caused a failure. `None` for success and for the client's own mistakes.

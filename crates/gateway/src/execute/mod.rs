@@ -7,6 +7,7 @@ pub(crate) mod conditions;
 pub(crate) mod range;
 pub(crate) mod size;
 mod support;
+pub(crate) mod write;
 mod write_state;
 
 use std::sync::Arc;
@@ -76,25 +77,16 @@ impl RequestContext<'_> {
             write_state.begin();
         }
     }
-}
 
-/// The result of a request that was carried out.
-#[derive(Debug)]
-pub struct Outcome {
-    /// The response to the client.
-    pub response: Response<GatewayBody>,
-    /// The change of the stored size in bytes, as far as it is known.
-    pub size_change: i64,
-}
-
-impl Outcome {
-    /// An outcome that doesn't change the stored size.
-    pub(crate) fn of(response: Response<GatewayBody>) -> Self {
-        Self { response, size_change: 0 }
+    fn record_size_change(self, bytes: i64) {
+        if let Some(write_state) = self.write_state {
+            write_state.record_size_change(bytes);
+        }
     }
 }
 
-pub(crate) type Answer = Result<Outcome, S3Failure>;
+/// What the client gets.
+pub(crate) type Answer = Result<Response<GatewayBody>, S3Failure>;
 
 /// The bucket, folder and driver that a bucket name resolves to.
 pub(crate) struct ResolvedBucket<'a> {

@@ -42,9 +42,13 @@ pub(crate) async fn before(
     context: RequestContext<'_>,
     resolved: &ResolvedBucket<'_>,
     key: &str,
+    conditions: &Conditions,
 ) -> Result<Before, Failure> {
     if !context.settings.measure_size_change {
         return Ok(Before::Unknown);
+    }
+    if conditions.if_none_match.is_some() {
+        return Ok(Before::NothingIfStored);
     }
     if let Some(write_state) = context.write_state {
         write_state.changes(resolved.bucket, key).await;
@@ -58,19 +62,6 @@ pub(crate) async fn before(
             _ => Ok(Before::Unknown),
         },
         Look::Unknown => Ok(Before::Unknown),
-    }
-}
-
-/// Like [`before`], for an object that is stored under conditions.
-pub(crate) async fn before_storing(
-    context: RequestContext<'_>,
-    resolved: &ResolvedBucket<'_>,
-    key: &str,
-    conditions: &Conditions,
-) -> Result<Before, Failure> {
-    match conditions.if_none_match {
-        Some(_) if context.settings.measure_size_change => Ok(Before::NothingIfStored),
-        _ => before(context, resolved, key).await,
     }
 }
 

@@ -6,8 +6,8 @@
 //! waits a while for it before asking for the object's size.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bucketry_model::id::BucketId;
@@ -37,6 +37,8 @@ impl DetachedTable {}
 #[derive(Debug, Default)]
 pub struct WriteState {
     begun: AtomicBool,
+    /// The change of the stored size that is not counted yet, in bytes.
+    size_change: AtomicI64,
     changes: Mutex<Vec<Object>>,
     detached: DetachedWrites,
 }
@@ -67,6 +69,16 @@ impl WriteState {
     /// Whether [`WriteState::begin`] was called.
     pub(crate) fn has_begun(&self) -> bool {
         self.begun.load(Ordering::Acquire)
+    }
+
+    /// Adds a change of the stored size, as far as it is known.
+    pub(crate) fn record_size_change(&self, bytes: i64) {
+        self.size_change.fetch_add(bytes, Ordering::AcqRel);
+    }
+
+    /// The change of the stored size since the last call, in bytes. Whoever takes it must count it.
+    pub fn take_size_change(&self) -> i64 {
+        self.size_change.swap(0, Ordering::AcqRel)
     }
 
     /// Call this when the client has disconnected. The write counts as detached until the guard is dropped.

@@ -1,12 +1,13 @@
 //! `CopyObject` and `UploadPartCopy` within one account at one provider, where the provider copies.
 
 use bucketry_provider::body::Payload;
-use bucketry_provider::driver::VersionId;
+use bucketry_provider::driver::{Conditions, VersionId};
 use bucketry_provider::error::{ErrorKind, ProviderError};
 use bucketry_provider::s3::{Parameter, UpstreamRequest};
 use http::{HeaderName, HeaderValue, Method};
 
-use crate::execute::{self, Answer, Outcome, RequestContext, ResolvedBucket, conditions, size};
+use crate::execute::write::{SizeAfter, Write};
+use crate::execute::{self, Answer, RequestContext, ResolvedBucket, conditions};
 use crate::failure::{Failure, FailureKind};
 use crate::forward::document::{XmlElement, rewrite};
 use crate::forward::request::is_kept;
@@ -52,17 +53,9 @@ pub(super) async fn object(mut way: ForwardRequest<'_>, copying: CopyObject) -> 
     }
     way.headers.insert(&X_AMZ_COPY_SOURCE, source.header);
     let (context, resolved) = (way.context, way.resolved);
-    let before = size::before(context, resolved, &key).await?;
-    context.begin();
-    match copy(way, &key, &[], "CopyObjectResult").await {
-        Ok(response) => {
-            Ok(Outcome { response, size_change: size::replaced(context, resolved, &key, before).await })
-        }
-        Err(error) => {
-            let size_change = size::in_spite_of(&error, context, resolved, &key, before).await;
-            Err(Failure { size_change, ..failure(resolved, &error) }.into())
-        }
-    }
+    let write = Write::prepare(context, resolved, &key, &Conditions::default()).await?;
+    let copied = write.run(SizeAfter::Unknown, copy(way, &key, &[], "CopyObjectResult")).await;
+    copied.map_err(|error| failure(resolved, &error).into())
 }
 
 /// `UploadPartCopy`. If it is dropped midway, the provider may still store the part.
@@ -73,10 +66,7 @@ pub(super) async fn part(mut way: ForwardRequest<'_>, part: &Part, from: &CopySo
     let upload = resolved.open_upload(way.context, &key, &part.upload)?;
     way.headers.insert(&X_AMZ_COPY_SOURCE, source.header);
     let query = [Parameter::Number("partNumber", part.number), Parameter::Upload(&upload)];
-    copy(way, &key, &query, "CopyPartResult")
-        .await
-        .map(Outcome::of)
-        .map_err(|error| failure(resolved, &error).into())
+    copy(way, &key, &query, "CopyPartResult").await.map_err(|error| failure(resolved, &error).into())
 }
 
 /// The source of a copy. Like any object that is read, it is looked up in the same repository, below its folder.

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Response, StatusCode};
 
-use crate::execute::{self, Answer, Outcome, ResolvedBucket, conditions, size};
+use crate::execute::write::{SizeAfter, Write};
+use crate::execute::{self, Answer, ResolvedBucket, conditions};
 use crate::failure::Failure;
 use crate::forward::document::{XmlElement, rewrite};
 use crate::forward::{ForwardRequest, MAX_DOCUMENT_BYTES, answer};
@@ -40,7 +41,7 @@ pub(super) async fn create(way: ForwardRequest<'_>, key: &ObjectKey) -> Answer {
     let unexpected = || resolved.failure(&ProviderError::NotAnObjectStore { status: None });
     let begun = upload_of(answer.body(), ROOT).ok_or_else(unexpected)?;
     let sealed = resolved.seal_upload(context, &there, &begun)?;
-    Ok(Outcome::of(named(resolved, key, Some(&sealed), ROOT, &answer)?))
+    Ok(named(resolved, key, Some(&sealed), ROOT, &answer)?)
 }
 
 /// The upload id in a response.
@@ -73,7 +74,7 @@ pub(super) async fn upload(way: ForwardRequest<'_>, part: &Part, payload: Payloa
         takes_long: false,
     };
     let stored = s3.forward(request).await.map_err(|error| resolved.upload_failure(&error, &receipt))?;
-    Ok(Outcome::of(answer::stored(StatusCode::OK, stored.headers())))
+    Ok(answer::stored(StatusCode::OK, stored.headers()))
 }
 
 /// The upload to complete.
@@ -96,7 +97,7 @@ pub(super) async fn complete(
     let upload = resolved.open_upload(context, &key, &completing.upload)?;
     let document = payload.collect_bounded(xml::MAX_BYTES).await?;
     let parts = xml::read_parts(&document)?;
-    let before = size::before(context, resolved, &key).await?;
+    let write = Write::prepare(context, resolved, &key, &Conditions::default()).await?;
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
     let request = UpstreamRequest {
         method: Method::POST,
@@ -106,15 +107,9 @@ pub(super) async fn complete(
         payload: Some(Payload::bytes(bucketry_provider::s3::parts_document(&parts))),
         takes_long: true,
     };
-    context.begin();
-    let answer = s3.forward_for_document(request, ROOT, MAX_DOCUMENT_BYTES).await;
-    let size_change = match &answer {
-        Ok(_) => 0,
-        Err(error) => size::in_spite_of(error, context, resolved, &key, before).await,
-    };
-    let answer = answer.map_err(|error| Failure { size_change, ..resolved.failure(&error) })?;
-    let response = named(resolved, &completing.key, None, ROOT, &answer)?;
-    Ok(Outcome { response, size_change: size::replaced(context, resolved, &key, before).await })
+    let completed = s3.forward_for_document(request, ROOT, MAX_DOCUMENT_BYTES);
+    let answer = write.run(SizeAfter::Unknown, completed).await.map_err(|error| resolved.failure(&error))?;
+    Ok(named(resolved, &completing.key, None, ROOT, &answer)?)
 }
 
 /// `ListParts`.
@@ -143,7 +138,7 @@ pub(super) async fn list(
     };
     let answer = s3.forward_for_document(request, ROOT, MAX_DOCUMENT_BYTES).await;
     let answer = answer.map_err(|error| resolved.failure(&error))?;
-    Ok(Outcome::of(named(resolved, key, Some(sealed.as_str()), ROOT, &answer)?))
+    Ok(named(resolved, key, Some(sealed.as_str()), ROOT, &answer)?)
 }
 
 /// A document about one object, with the client's names. `upload` is the client's id of the upload. The owner of

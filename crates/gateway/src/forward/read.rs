@@ -8,7 +8,7 @@ use http::header::{CONTENT_LENGTH, RANGE};
 use http::{Method, Response, StatusCode};
 use http_body::Body as _;
 
-use crate::execute::{self, Answer, GatewayBody, Outcome, conditions, range};
+use crate::execute::{self, Answer, GatewayBody, conditions, range};
 use crate::failure::Failure;
 use crate::forward::document::{XmlElement, rewrite};
 use crate::forward::{ForwardRequest, MAX_DOCUMENT_BYTES, answer};
@@ -23,11 +23,11 @@ pub(super) async fn get(mut way: ForwardRequest<'_>, reading: &GetObject) -> Ans
     }
     let (mut response, body) = send(way, Method::GET, reading).await?.into_parts();
     if response.status == StatusCode::NOT_MODIFIED {
-        return Ok(Outcome::of(Response::from_parts(response, GatewayBody::empty())));
+        return Ok(Response::from_parts(response, GatewayBody::empty()));
     }
     put_overrides(&mut response.headers, reading);
     let length = body.size_hint().exact();
-    Ok(Outcome::of(Response::from_parts(response, GatewayBody::object(body, length))))
+    Ok(Response::from_parts(response, GatewayBody::object(body, length)))
 }
 
 /// `HeadObject`. Not every provider supports ranges for it, so the gateway computes them from the object's size.
@@ -45,7 +45,7 @@ pub(super) async fn head(way: ForwardRequest<'_>, reading: &GetObject) -> Answer
             }
         }
     }
-    Ok(Outcome::of(Response::from_parts(response, GatewayBody::empty())))
+    Ok(Response::from_parts(response, GatewayBody::empty()))
 }
 
 /// Requests an object. The headers of the result are those for the client.
@@ -112,5 +112,5 @@ pub(super) async fn attributes(way: ForwardRequest<'_>, reading: GetObject) -> A
         .map_err(|_| resolved.failure(&ProviderError::NotAnObjectStore { status: None }))?;
     let mut response = execute::answer::document(document);
     answer::tell(response.headers_mut(), answer.headers());
-    Ok(Outcome::of(response))
+    Ok(response)
 }

@@ -9,7 +9,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use md5::{Digest as _, Md5};
 
-use crate::execute::{self, Answer, Outcome};
+use crate::execute::{self, Answer};
 use crate::forward::document::{XmlElement, rewrite};
 use crate::forward::{ForwardRequest, answer};
 use crate::operation::Tagging;
@@ -36,7 +36,7 @@ pub(super) async fn get(way: ForwardRequest<'_>, tagging: &Tagging) -> Answer {
         .map_err(|_| resolved.failure(&ProviderError::NotAnObjectStore { status: None }))?;
     let mut response = execute::answer::document(document);
     answer::tell(response.headers_mut(), answer.headers());
-    Ok(Outcome::of(response))
+    Ok(response)
 }
 
 /// `PutObjectTagging`. If it is dropped midway, the tags may still be stored.
@@ -63,7 +63,7 @@ pub(super) async fn put(way: ForwardRequest<'_>, tagging: &Tagging, payload: Pay
     };
     let answer = s3.forward(request).await;
     let answer = answer.map_err(|error| resolved.tags_failure(&error))?;
-    Ok(Outcome::of(answer::stored(StatusCode::OK, answer.headers())))
+    Ok(answer::stored(StatusCode::OK, answer.headers()))
 }
 
 pub(super) async fn delete(way: ForwardRequest<'_>, tagging: &Tagging) -> Answer {
@@ -80,7 +80,7 @@ pub(super) async fn delete(way: ForwardRequest<'_>, tagging: &Tagging) -> Answer
     };
     let answer = s3.forward(request).await;
     let answer = answer.map_err(|error| resolved.tags_failure(&error))?;
-    Ok(Outcome::of(answer::stored(StatusCode::NO_CONTENT, answer.headers())))
+    Ok(answer::stored(StatusCode::NO_CONTENT, answer.headers()))
 }
 
 fn query(tagging: &Tagging) -> Vec<Parameter<'_>> {

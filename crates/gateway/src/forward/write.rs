@@ -3,8 +3,8 @@
 use bucketry_provider::s3::UpstreamRequest;
 use http::{Method, StatusCode};
 
-use crate::execute::{Answer, Outcome, conditions, size};
-use crate::failure::Failure;
+use crate::execute::write::{SizeAfter, Write};
+use crate::execute::{Answer, conditions};
 use crate::forward::{ForwardRequest, answer};
 use crate::operation::PutObject;
 use crate::payload::PayloadBody;
@@ -26,7 +26,7 @@ pub(super) async fn put(way: ForwardRequest<'_>, writing: PutObject, payload: Pa
     // Reads the start of the payload before asking for the size, so that a client that disconnects is noticed
     // meanwhile.
     let payload = payload.into_driver_payload().await?;
-    let before = size::before_storing(context, resolved, &key, &writing.conditions).await?;
+    let write = Write::prepare(context, resolved, &key, &writing.conditions).await?;
     // For small payloads, a trailing checksum is known by now.
     if let Some((name, value)) = receipt.checksum().filter(|_| can.checksums) {
         headers.insert(name, value);
@@ -39,16 +39,7 @@ pub(super) async fn put(way: ForwardRequest<'_>, writing: PutObject, payload: Pa
         payload: Some(payload),
         takes_long: false,
     };
-    context.begin();
-    let stored = match s3.forward(request).await {
-        Ok(stored) => stored,
-        Err(error) => {
-            let size_change = size::in_spite_of(&error, context, resolved, &key, before).await;
-            return Err(Failure { size_change, ..resolved.upload_failure(&error, &receipt) }.into());
-        }
-    };
-    Ok(Outcome {
-        response: answer::stored(StatusCode::OK, stored.headers()),
-        size_change: size::stored(context, resolved, &key, before, counted).await,
-    })
+    let stored = write.run(SizeAfter::Bytes(counted), s3.forward(request)).await;
+    let stored = stored.map_err(|error| resolved.upload_failure(&error, &receipt))?;
+    Ok(answer::stored(StatusCode::OK, stored.headers()))
 }

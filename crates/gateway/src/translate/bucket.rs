@@ -1,10 +1,10 @@
 //! Operations on the endpoint and on buckets.
 
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, Response, StatusCode};
 use jiff::Timestamp;
 
 use crate::error::{Code, S3Error};
-use crate::execute::{Answer, Outcome, RequestContext, ResolvedBucket, answer};
+use crate::execute::{Answer, GatewayBody, RequestContext, ResolvedBucket, answer};
 use crate::failure::{Failure, FailureKind};
 use crate::operation::{Operation, Request};
 use crate::xml::Document;
@@ -32,7 +32,7 @@ pub(crate) fn on_service(context: RequestContext<'_>, request: &Request<'_>) -> 
     if !prefix.is_empty() {
         document.element("Prefix", prefix);
     }
-    Ok(Outcome::of(answer::document(document.finish())))
+    Ok(answer::document(document.finish()))
 }
 
 pub(super) fn owner(document: &mut Document, name: &str) {
@@ -69,15 +69,15 @@ pub(super) async fn head(resolved: &ResolvedBucket<'_>) -> Answer {
     let mut response = answer::empty(StatusCode::OK);
     // Signatures may use any region. Clients that ask for one get the default of the SDKs.
     response.headers_mut().insert("x-amz-bucket-region", HeaderValue::from_static("us-east-1"));
-    Ok(Outcome::of(response))
+    Ok(response)
 }
 
 /// `GetBucketLocation`: an empty element means `us-east-1`.
-pub(super) fn location() -> Outcome {
-    Outcome::of(answer::document(Document::new("LocationConstraint").finish()))
+pub(super) fn location() -> Response<GatewayBody> {
+    answer::document(Document::new("LocationConstraint").finish())
 }
 
 /// `GetBucketVersioning`: an empty element means that versioning was never enabled.
-pub(super) fn versioning() -> Outcome {
-    Outcome::of(answer::document(Document::new("VersioningConfiguration").finish()))
+pub(super) fn versioning() -> Response<GatewayBody> {
+    answer::document(Document::new("VersioningConfiguration").finish())
 }

@@ -15,7 +15,8 @@ use bucketry_provider::error::{ErrorKind, ProviderError};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::execute::{Answer, Outcome, RequestContext, ResolvedBucket, WriteState, answer, conditions, size};
+use crate::execute::write::{SizeAfter, Write};
+use crate::execute::{Answer, RequestContext, ResolvedBucket, WriteState, answer, conditions};
 use crate::failure::{Failure, FailureKind};
 use crate::operation::{CopyObject, CopySource, Part};
 use crate::translate::write::check_length;
@@ -39,20 +40,14 @@ pub(super) async fn object(
         )
         .into());
     }
-    let before = size::before(context, resolved, &key).await?;
-    let (stored, size_change) = if within && resolved.driver.capabilities().copy {
+    let write = Write::prepare(context, resolved, &key, &Conditions::default()).await?;
+    let stored = if within && resolved.driver.capabilities().copy {
         let request = CopyRequest {
             attributes: copying.attributes,
             source_conditions: copying.source.conditions.clone(),
         };
-        context.begin();
-        match resolved.driver.copy(&source.key, &key, &request).await {
-            Ok(stored) => (stored, size::replaced(context, resolved, &key, before).await),
-            Err(error) => {
-                let size_change = size::in_spite_of(&error, context, resolved, &key, before).await;
-                return Err(Failure { size_change, ..source.failure(&error) }.into());
-            }
-        }
+        let copied = write.run(SizeAfter::Unknown, resolved.driver.copy(&source.key, &key, &request)).await;
+        copied.map_err(|error| source.failure(&error))?
     } else {
         let read = source.read(None, &copying.source.conditions).await?;
         let attributes = copying.attributes.unwrap_or_else(|| read.info.attributes.clone());
@@ -60,18 +55,11 @@ pub(super) async fn object(
         check_length(length, resolved.driver.capabilities().max_put_bytes)?;
         let (payload, lost) = streamed(context, read.body, length);
         let request = PutRequest { attributes, conditions: Conditions::default() };
-        match resolved.driver.put(&key, payload, &request).await {
-            Ok(stored) => (stored, size::stored(context, resolved, &key, before, length).await),
-            Err(error) => {
-                let size_change = size::in_spite_of(&error, context, resolved, &key, before).await;
-                return Err(Failure { size_change, ..source.lost(resolved, &error, &lost) }.into());
-            }
-        }
+        let put = resolved.driver.put(&key, payload, &request);
+        let stored = write.run_begun_by_payload(SizeAfter::Bytes(length), put).await;
+        stored.map_err(|error| source.lost(resolved, &error, &lost))?
     };
-    Ok(Outcome {
-        response: answer::document(result("CopyObjectResult", context, stored.etag.as_deref())),
-        size_change,
-    })
+    Ok(answer::document(result("CopyObjectResult", context, stored.etag.as_deref())))
 }
 
 /// `UploadPartCopy`, always streamed. If it is dropped midway, the part is not stored.
@@ -99,7 +87,7 @@ pub(super) async fn part(
     let stored = resolved.driver.upload_part(&key, &upload, part.number, payload).await;
     let stored = stored.map_err(|error| source.lost(resolved, &error, &lost))?;
     let stored = Stored { etag: Some(stored.etag), version: None };
-    Ok(Outcome::of(answer::document(result("CopyPartResult", context, stored.etag.as_deref()))))
+    Ok(answer::document(result("CopyPartResult", context, stored.etag.as_deref())))
 }
 
 /// The copy was stored just now, so the provider isn't asked for the time.

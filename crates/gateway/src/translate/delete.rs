@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
+use bucketry_provider::driver::Conditions;
 use futures_util::{StreamExt as _, stream};
 use http::StatusCode;
 
 use crate::error::{S3Error, S3Failure};
-use crate::execute::{Answer, Outcome, RequestContext, ResolvedBucket, answer, conditions, size};
+use crate::execute::write::{SizeAfter, Write};
+use crate::execute::{Answer, RequestContext, ResolvedBucket, answer, conditions};
 use crate::failure::{Failure, FailureKind};
 use crate::operation::{DeleteObject, ObjectKey};
 use crate::payload::PayloadBody;
@@ -23,25 +25,19 @@ pub(super) async fn object(
 ) -> Answer {
     conditions::none(&deleting.conditions, "DeleteObject")?;
     conditions::no_version(deleting.version.as_ref())?;
-    let size_change = delete(context, resolved, &deleting.key).await?;
-    Ok(Outcome { response: answer::empty(StatusCode::NO_CONTENT), size_change })
+    delete(context, resolved, &deleting.key).await?;
+    Ok(answer::empty(StatusCode::NO_CONTENT))
 }
 
 async fn delete(
     context: RequestContext<'_>,
     resolved: &ResolvedBucket<'_>,
     key: &ObjectKey,
-) -> Result<i64, Failure> {
+) -> Result<(), Failure> {
     let key = resolved.key(key)?;
-    let before = size::before(context, resolved, &key).await?;
-    context.begin();
-    match resolved.driver.delete(&key, None).await {
-        Ok(_) => Ok(size::deleted(before)),
-        Err(error) => {
-            let size_change = size::in_spite_of(&error, context, resolved, &key, before).await;
-            Err(Failure { size_change, ..resolved.failure(&error) })
-        }
-    }
+    let write = Write::prepare(context, resolved, &key, &Conditions::default()).await?;
+    let deleted = write.run(SizeAfter::Gone, resolved.driver.delete(&key, None)).await;
+    deleted.map(|_| ()).map_err(|error| resolved.failure(&error))
 }
 
 /// `DeleteObjects`. Each object succeeds or fails separately. If it is dropped midway, some objects are deleted and
@@ -61,21 +57,15 @@ pub(super) async fn objects(
         }
         outcomes
     });
-    let outcomes: Vec<Vec<(String, Result<i64, S3Failure>)>> =
+    let outcomes: Vec<Vec<(String, Result<(), S3Failure>)>> =
         stream::iter(deleting).buffered(AT_ONCE).collect().await;
     let outcomes: Vec<_> = outcomes.into_iter().flatten().collect();
-    let mut size_change = 0;
     let mut document = Document::new("DeleteResult");
     for (key, outcome) in &outcomes {
         match outcome {
-            Ok(change) => {
-                size_change += change;
-                if !wanted.quiet {
-                    document.group("Deleted", |document| document.element("Key", key));
-                }
-            }
+            Ok(()) if wanted.quiet => {}
+            Ok(()) => document.group("Deleted", |document| document.element("Key", key)),
             Err(failure) => {
-                size_change += failure.size_change;
                 document.group("Error", |document| write_error(document, key, &failure.error));
             }
         }
@@ -84,9 +74,9 @@ pub(super) async fn objects(
     if outcomes.iter().all(|(_, outcome)| matches!(outcome, Err(S3Failure { fault: Some(_), .. })))
         && let Some((_, Err(failure))) = outcomes.into_iter().next()
     {
-        return Err(S3Failure { size_change, ..failure });
+        return Err(failure);
     }
-    Ok(Outcome { response: answer::document(document.finish()), size_change })
+    Ok(answer::document(document.finish()))
 }
 
 /// Entries with the same key are deleted one after the other. Concurrent deletions would both see the object, and
@@ -109,7 +99,7 @@ async fn one(
     context: RequestContext<'_>,
     resolved: &ResolvedBucket<'_>,
     object: &ObjectToDelete,
-) -> Result<i64, S3Failure> {
+) -> Result<(), S3Failure> {
     if object.conditional {
         return Err(Failure::new(
             FailureKind::NotImplemented,

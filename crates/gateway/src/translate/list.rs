@@ -7,7 +7,7 @@
 use bucketry_provider::driver::{ListPage, ListRequest, ListedObject, PageToken};
 use jiff::Timestamp;
 
-use crate::execute::{Answer, Outcome, RequestContext, ResolvedBucket, answer};
+use crate::execute::{Answer, RequestContext, ResolvedBucket, answer};
 use crate::failure::Failure;
 use crate::operation::{KeyText, List, Marker};
 use crate::page_token::{PagePosition, Scope, not_of_this_list};
@@ -51,7 +51,7 @@ pub(super) async fn keys(
         next.map(|Start { token, after }| PagePosition { token: token.map(PageToken::into_text), after });
     let next = next.map(|next| context.page_tokens.seal(scope, &next)).transpose()?;
     let document = ListWriter { resolved, list, form }.document(&page, next.as_deref());
-    Ok(Outcome::of(document))
+    Ok(document)
 }
 
 /// Where a page starts. Keys include the repository's folder.

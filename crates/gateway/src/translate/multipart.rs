@@ -3,8 +3,8 @@
 use bucketry_provider::driver::{Conditions, ObjectAttributes, Stored};
 use http::StatusCode;
 
-use crate::execute::{Answer, Outcome, RequestContext, ResolvedBucket, answer, conditions, size};
-use crate::failure::Failure;
+use crate::execute::write::{SizeAfter, Write};
+use crate::execute::{Answer, RequestContext, ResolvedBucket, answer, conditions};
 use crate::operation::{ObjectKey, Part};
 use crate::payload::PayloadBody;
 use crate::translate::bucket::owner;
@@ -33,7 +33,7 @@ pub(super) async fn create(
     document.element("Bucket", resolved.name);
     document.element("Key", key.as_str());
     document.element("UploadId", &resolved.seal_upload(context, &there, &upload)?);
-    Ok(Outcome::of(answer::document(document.finish())))
+    Ok(answer::document(document.finish()))
 }
 
 /// `UploadPart`. If it is dropped midway, the part is not stored.
@@ -54,7 +54,7 @@ pub(super) async fn upload(
         .await
         .map_err(|error| resolved.upload_failure(&error, &receipt))?;
     let stored = Stored { etag: Some(stored.etag), version: None };
-    Ok(Outcome::of(stored_answer(&stored, &receipt)))
+    Ok(stored_answer(&stored, &receipt))
 }
 
 /// The upload to complete.
@@ -76,24 +76,16 @@ pub(super) async fn complete(
     let upload = resolved.open_upload(context, &key, &completing.upload)?;
     let document = payload.collect_bounded(xml::MAX_BYTES).await?;
     let parts = xml::read_parts(&document)?;
-    let before = size::before(context, resolved, &key).await?;
-    context.begin();
-    let stored = match resolved.driver.complete_multipart(&key, &upload, &parts, &completing.conditions).await
-    {
-        Ok(stored) => stored,
-        Err(error) => {
-            let size_change = size::in_spite_of(&error, context, resolved, &key, before).await;
-            return Err(Failure { size_change, ..resolved.failure(&error) }.into());
-        }
-    };
-    let size_change = size::replaced(context, resolved, &key, before).await;
+    let write = Write::prepare(context, resolved, &key, &Conditions::default()).await?;
+    let completed = resolved.driver.complete_multipart(&key, &upload, &parts, &completing.conditions);
+    let stored = write.run(SizeAfter::Unknown, completed).await.map_err(|error| resolved.failure(&error))?;
     let name = completing.key.as_str();
     let mut document = Document::new("CompleteMultipartUploadResult");
     document.element("Location", &xml::location(resolved.name, name));
     document.element("Bucket", resolved.name);
     document.element("Key", name);
     document.optional("ETag", stored.etag.as_deref());
-    Ok(Outcome { response: answer::document(document.finish()), size_change })
+    Ok(answer::document(document.finish()))
 }
 
 /// `AbortMultipartUpload`.
@@ -106,7 +98,7 @@ pub(super) async fn abort(
     let key = resolved.key(key)?;
     let upload = resolved.open_upload(context, &key, upload)?;
     resolved.driver.abort_multipart(&key, &upload).await.map_err(|error| resolved.failure(&error))?;
-    Ok(Outcome::of(answer::empty(StatusCode::NO_CONTENT)))
+    Ok(answer::empty(StatusCode::NO_CONTENT))
 }
 
 /// The requested page of the parts.
@@ -151,5 +143,5 @@ pub(super) async fn list(
             document.element("Size", &part.size.to_string());
         });
     }
-    Ok(Outcome::of(answer::document(document.finish())))
+    Ok(answer::document(document.finish()))
 }

@@ -6,7 +6,7 @@ use http::header::{CONTENT_LENGTH, ETAG};
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Body as _;
 
-use crate::execute::{Answer, GatewayBody, Outcome, ResolvedBucket, answer, conditions, range};
+use crate::execute::{Answer, GatewayBody, ResolvedBucket, answer, conditions, range};
 use crate::failure::{Failure, FailureKind};
 use crate::operation::GetObject;
 use crate::xml::Document;
@@ -32,7 +32,7 @@ pub(super) async fn get(resolved: &ResolvedBucket<'_>, reading: GetObject) -> An
         range::put(headers, range, whole);
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     }
-    Ok(Outcome::of(response))
+    Ok(response)
 }
 
 /// `HeadObject`.
@@ -54,7 +54,7 @@ pub(super) async fn head(resolved: &ResolvedBucket<'_>, reading: GetObject) -> A
     if let Some(range) = range {
         range::put(response.headers_mut(), range, info.size);
     }
-    Ok(Outcome::of(response))
+    Ok(response)
 }
 
 /// `GetObjectAttributes`: the ETag and the size. Not every provider reports checksums and parts, so they are left
@@ -76,7 +76,7 @@ pub(crate) async fn attributes(resolved: &ResolvedBucket<'_>, reading: GetObject
     if let Some(modified) = described.remove(http::header::LAST_MODIFIED) {
         response.headers_mut().insert(http::header::LAST_MODIFIED, modified);
     }
-    Ok(Outcome::of(response))
+    Ok(response)
 }
 
 /// Refuses options that only providers with S3 support.
@@ -101,7 +101,7 @@ fn unmodified_or_failed(resolved: &ResolvedBucket<'_>, reading: &GetObject, erro
     let mut response = answer::empty(StatusCode::NOT_MODIFIED);
     let one = reading.conditions.if_none_match.as_deref().filter(|tag| !tag.contains([',', '*']));
     answer::put(response.headers_mut(), ETAG, one);
-    Ok(Outcome::of(response))
+    Ok(response)
 }
 
 fn describe(headers: &mut HeaderMap, info: &ObjectInfo, reading: &GetObject, length: Option<u64>) {

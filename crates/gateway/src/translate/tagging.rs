@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use crate::execute::{Answer, Outcome, ResolvedBucket, answer, conditions};
+use crate::execute::{Answer, ResolvedBucket, answer, conditions};
 use crate::operation::Tagging;
 use crate::payload::PayloadBody;
 use crate::xml;
@@ -12,7 +12,7 @@ pub(super) async fn get(resolved: &ResolvedBucket<'_>, tagging: &Tagging) -> Ans
     conditions::no_version(tagging.version.as_ref())?;
     let key = resolved.key(&tagging.key)?;
     let tags = resolved.driver.get_tags(&key).await.map_err(|error| resolved.tags_failure(&error))?;
-    Ok(Outcome::of(answer::document(xml::tagging(&tags))))
+    Ok(answer::document(xml::tagging(&tags)))
 }
 
 /// `PutObjectTagging`. If it is dropped midway, the tags may still be stored.
@@ -22,7 +22,7 @@ pub(super) async fn put(resolved: &ResolvedBucket<'_>, tagging: &Tagging, payloa
     let document = payload.collect_bounded(xml::MAX_TAGGING_BYTES).await?;
     let tags = xml::read_tags(&document)?;
     resolved.driver.put_tags(&key, &tags).await.map_err(|error| resolved.tags_failure(&error))?;
-    Ok(Outcome::of(answer::empty(StatusCode::OK)))
+    Ok(answer::empty(StatusCode::OK))
 }
 
 /// `DeleteObjectTagging`.
@@ -30,5 +30,5 @@ pub(super) async fn delete(resolved: &ResolvedBucket<'_>, tagging: &Tagging) -> 
     conditions::no_version(tagging.version.as_ref())?;
     let key = resolved.key(&tagging.key)?;
     resolved.driver.put_tags(&key, &[]).await.map_err(|error| resolved.tags_failure(&error))?;
-    Ok(Outcome::of(answer::empty(StatusCode::NO_CONTENT)))
+    Ok(answer::empty(StatusCode::NO_CONTENT))
 }

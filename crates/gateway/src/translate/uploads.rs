@@ -6,7 +6,7 @@
 use bucketry_provider::driver::{ListedUpload, UploadId, UploadsMarker, UploadsPage, UploadsRequest};
 use jiff::Timestamp;
 
-use crate::execute::{Answer, Outcome, RequestContext, ResolvedBucket, answer};
+use crate::execute::{Answer, RequestContext, ResolvedBucket, answer};
 use crate::failure::{Failure, FailureKind};
 use crate::operation::{KeyText, ListMultipartUploads, Marker};
 use crate::page_token::{PagePosition, Scope, not_of_this_list};
@@ -48,7 +48,7 @@ pub(super) async fn list(
     });
     let next = next.map(|next| context.page_tokens.seal(scope, &next)).transpose()?;
     seal(context, resolved, &mut page)?;
-    Ok(Outcome::of(document(resolved, wanted, &page, next.as_deref())))
+    Ok(document(resolved, wanted, &page, next.as_deref()))
 }
 
 fn delimiter(wanted: &ListMultipartUploads) -> Option<&str> {

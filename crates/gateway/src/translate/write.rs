@@ -4,9 +4,8 @@ use bucketry_provider::driver::{PutRequest, Stored};
 use http::header::ETAG;
 use http::{Response, StatusCode};
 
-use crate::execute::{
-    Answer, GatewayBody, Outcome, RequestContext, ResolvedBucket, answer, conditions, size,
-};
+use crate::execute::write::{SizeAfter, Write};
+use crate::execute::{Answer, GatewayBody, RequestContext, ResolvedBucket, answer, conditions};
 use crate::failure::{Failure, FailureKind};
 use crate::operation::PutObject;
 use crate::payload::{PayloadBody, Receipt};
@@ -27,20 +26,11 @@ pub(super) async fn put(
     // Reads the start of the payload before asking for the size, so that a client that disconnects is noticed
     // meanwhile.
     let payload = payload.into_driver_payload().await?;
-    let before = size::before_storing(context, resolved, &key, &writing.conditions).await?;
+    let write = Write::prepare(context, resolved, &key, &writing.conditions).await?;
     let request = PutRequest { attributes: writing.attributes, conditions: writing.conditions };
-    context.begin();
-    let stored = match resolved.driver.put(&key, payload, &request).await {
-        Ok(stored) => stored,
-        Err(error) => {
-            let size_change = size::in_spite_of(&error, context, resolved, &key, before).await;
-            return Err(Failure { size_change, ..resolved.upload_failure(&error, &receipt) }.into());
-        }
-    };
-    Ok(Outcome {
-        response: stored_answer(&stored, &receipt),
-        size_change: size::stored(context, resolved, &key, before, length).await,
-    })
+    let stored = write.run(SizeAfter::Bytes(length), resolved.driver.put(&key, payload, &request)).await;
+    let stored = stored.map_err(|error| resolved.upload_failure(&error, &receipt))?;
+    Ok(stored_answer(&stored, &receipt))
 }
 
 /// Refuses content that is larger than the provider accepts in one request.

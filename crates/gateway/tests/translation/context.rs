@@ -1,9 +1,13 @@
 //! A repository with two buckets and a client. Of `one` the client sees the folder `in/here`, `two` it sees
 //! completely. On servers where buckets are expensive, both are folders in shared buckets that no other test uses.
 
+use std::sync::Arc;
+
 use bucketry_gateway::dispatch::handle;
 use bucketry_gateway::error::{S3Error, S3Failure};
-use bucketry_gateway::execute::{OpenBuckets, Outcome, RequestContext, Settings};
+use bucketry_gateway::execute::{
+    DetachedWrites, GatewayBody, OpenBuckets, RequestContext, Settings, WriteState,
+};
 use bucketry_gateway::operation::{Domains, Query, Target, parse};
 use bucketry_gateway::page_token::PageTokens;
 use bucketry_gateway::payload::{self, PayloadBody};
@@ -20,7 +24,7 @@ use bucketry_provider::driver::{ListRequest, PutRequest, SharedDriver, UploadId}
 use bucketry_provider::open::open;
 use bucketry_provider::policy::EndpointPolicy;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Method, StatusCode};
+use http::{HeaderMap, HeaderName, Method, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
 
@@ -157,7 +161,9 @@ impl TestContext {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Result<Answer, S3Failure> {
-        read(self.begin(method, path, headers, body.into()).await?).await
+        let write_state = Arc::new(WriteState::new(&DetachedWrites::default()));
+        let response = self.begin(method, path, headers, body.into(), &write_state).await?;
+        Ok(read(response, &write_state).await)
     }
 
     /// Sends a request and verifies its signature and payload.
@@ -172,7 +178,9 @@ impl TestContext {
         let payload = payload::reader(http_body_util::Full::new(body), &verified, &parts)?;
         let target = Target::parse(parts.uri.path(), None, &Domains::default())?;
         let request = parse(&parts.method, &target, &Query::parse(parts.uri.query())?, &parts.headers)?;
-        read(handle(self.context(), &target, request, payload).await?).await
+        let write_state = Arc::new(WriteState::new(&DetachedWrites::default()));
+        let response = handle(self.context(&write_state), &target, request, payload).await?;
+        Ok(read(response, &write_state).await)
     }
 
     async fn begin(
@@ -181,7 +189,8 @@ impl TestContext {
         path: &str,
         headers: &[(&str, &str)],
         body: Bytes,
-    ) -> Result<Outcome, S3Failure> {
+        write_state: &Arc<WriteState>,
+    ) -> Result<Response<GatewayBody>, S3Failure> {
         let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
         let target = Target::parse(path, None, &Domains::default())?;
         let headers: HeaderMap = headers
@@ -189,10 +198,10 @@ impl TestContext {
             .map(|(name, value)| (HeaderName::try_from(*name).unwrap(), value.parse().unwrap()))
             .collect();
         let request = parse(&method, &target, &Query::parse(query)?, &headers)?;
-        handle(self.context(), &target, request, PayloadBody::of_bytes(body)).await
+        handle(self.context(write_state), &target, request, PayloadBody::of_bytes(body)).await
     }
 
-    fn context(&self) -> RequestContext<'_> {
+    fn context<'a>(&'a self, write_state: &'a Arc<WriteState>) -> RequestContext<'a> {
         RequestContext {
             routes: &self.routes,
             buckets: self,
@@ -200,7 +209,7 @@ impl TestContext {
             page_tokens: &self.tokens,
             upload_ids: self.upload_ids.as_ref(),
             now: "2026-05-01T10:00:00Z".parse().unwrap(),
-            write_state: None,
+            write_state: Some(write_state),
         }
     }
 
@@ -246,8 +255,9 @@ impl OpenBuckets for TestContext {
 }
 
 /// Reads a response to its end.
-async fn read(outcome: Outcome) -> Result<Answer, S3Failure> {
-    let (head, body) = outcome.response.into_parts();
+async fn read(response: Response<GatewayBody>, write_state: &WriteState) -> Answer {
+    let (head, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
-    Ok(Answer { status: head.status, headers: head.headers, body, size_change: outcome.size_change })
+    let size_change = write_state.take_size_change();
+    Answer { status: head.status, headers: head.headers, body, size_change }
 }
