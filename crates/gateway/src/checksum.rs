@@ -11,7 +11,7 @@ use ring::digest;
 
 /// An algorithm of the `x-amz-checksum-…` headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Algorithm {
+pub(crate) enum Algorithm {
     /// CRC-32 as in Ethernet and ZIP.
     Crc32,
     /// CRC-32 with Castagnoli's polynomial.
@@ -26,10 +26,10 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// Every supported algorithm.
-    pub const ALL: [Self; 5] = [Self::Crc32, Self::Crc32c, Self::Crc64Nvme, Self::Sha1, Self::Sha256];
+    pub(crate) const ALL: [Self; 5] = [Self::Crc32, Self::Crc32c, Self::Crc64Nvme, Self::Sha1, Self::Sha256];
 
     /// The header or trailer that carries the checksum.
-    pub fn header(self) -> HeaderName {
+    pub(crate) fn header(self) -> HeaderName {
         HeaderName::from_static(self.header_text())
     }
 
@@ -60,7 +60,7 @@ impl Algorithm {
 
 /// A checksum in base64, with the length of its algorithm.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checksum {
+pub(crate) struct Checksum {
     /// Determines the length of the checksum.
     pub algorithm: Algorithm,
     value: HeaderValue,
@@ -69,13 +69,13 @@ pub struct Checksum {
 
 impl Checksum {
     /// Parses a header value. `None` if it isn't base64 of the algorithm's length.
-    pub fn read(algorithm: Algorithm, text: &str) -> Option<Self> {
+    pub(crate) fn read(algorithm: Algorithm, text: &str) -> Option<Self> {
         let bytes = STANDARD.decode(text).ok().filter(|bytes| bytes.len() == algorithm.bytes())?;
         Some(Self { algorithm, value: HeaderValue::from_str(text).ok()?, bytes: bytes.into() })
     }
 
     /// The base64 text.
-    pub fn value(&self) -> &HeaderValue {
+    pub(crate) fn value(&self) -> &HeaderValue {
         &self.value
     }
 

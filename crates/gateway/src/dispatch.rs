@@ -9,35 +9,45 @@ use http::Response;
 use crate::error::S3Failure;
 use crate::execute::{GatewayBody, RequestContext, ResolvedBucket, Support, support};
 use crate::failure::{Failure, FailureKind};
-use crate::operation::{Operation, Request, Target};
+use crate::operation::{Operation, Request};
 use crate::payload::PayloadBody;
 use crate::{forward, translate};
 
-/// Executes a request.
+/// Executes a request on the bucket that it names.
 ///
 /// The caller must have verified the signature, and that the key grants
 /// [`Operation::access`](crate::operation::Operation::access). The source of a copy is looked up in the same
 /// repository.
+///
+/// The operation and the payload are taken out of the arguments. They are passed by reference because a future
+/// contains each argument that it passes on by value twice.
 pub async fn handle(
-    context: RequestContext<'_>,
-    target: &Target,
-    request: Request<'_>,
-    payload: PayloadBody,
+    context: &RequestContext,
+    resolved: &ResolvedBucket,
+    request: &mut Request<'_>,
+    payload: &mut PayloadBody,
 ) -> Result<Response<GatewayBody>, S3Failure> {
-    let Some(name) = target.bucket() else {
-        return translate::on_service(context, &request);
-    };
     if request.operation == Operation::CreateBucket {
-        return translate::create_bucket(context, name);
+        return translate::create_bucket(Some(resolved));
     }
-    let resolved = ResolvedBucket::find(context, name)?;
-    if let Support::Refused(why) = support(request.operation.name(), resolved.driver.capabilities()) {
+    if let Support::Refused(why) = support(request.operation.name(), resolved.driver().capabilities()) {
         return Err(Failure::new(FailureKind::NotImplemented, why).into());
     }
-    if forward::takes(context, &resolved, &request) {
-        forward::handle(context, &resolved, request, payload).await
+    if forward::takes(context, resolved, request) {
+        forward::handle(context, resolved, request, payload).await
     } else {
         // On the heap, so that the future of forwarded requests stays small.
-        Box::pin(translate::handle(context, &resolved, request, payload)).await
+        Box::pin(translate::handle(context, resolved, request, payload)).await
+    }
+}
+
+/// Executes a request that names no bucket of the repository: `ListBuckets`, or `CreateBucket` with a new name.
+pub fn handle_without_bucket(
+    context: &RequestContext,
+    request: &Request<'_>,
+) -> Result<Response<GatewayBody>, S3Failure> {
+    match request.operation {
+        Operation::CreateBucket => translate::create_bucket(None),
+        _ => translate::on_service(context, request),
     }
 }

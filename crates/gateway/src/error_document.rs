@@ -11,7 +11,12 @@ static X_AMZ_REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id"
 
 /// The response for an error. `resource` is the path as the client sent it. Responses to `HEAD` and with status 304
 /// have no body (RFC 9110 §6.4.1), so clients see only the status.
-pub fn response(error: &S3Error, method: &Method, resource: &str, request_id: &str) -> Response<Bytes> {
+pub(crate) fn response(
+    error: &S3Error,
+    method: &Method,
+    resource: &str,
+    request_id: &str,
+) -> Response<Bytes> {
     let silent = method == Method::HEAD || error.code == Code::NotModified;
     let body = if silent { Bytes::new() } else { document(error, resource, request_id).into() };
     let mut response = Response::new(body);
@@ -30,7 +35,7 @@ pub fn response(error: &S3Error, method: &Method, resource: &str, request_id: &s
 }
 
 /// The XML document of an error. Characters that XML doesn't allow and empty elements are left out.
-pub fn document(error: &S3Error, resource: &str, request_id: &str) -> String {
+pub(crate) fn document(error: &S3Error, resource: &str, request_id: &str) -> String {
     let mut out = String::with_capacity(256 + error.message.len() + resource.len());
     out.push_str(DECLARATION);
     out.push_str("<Error>");

@@ -45,7 +45,7 @@ impl Gateway {
             verifier: Verifier::new(),
             domains: Domains::new(settings.domains),
             origins: settings.allowed_origins,
-            translation: Settings { measure_size_change: settings.measure_size_change },
+            execution: Settings { measure_size_change: settings.measure_size_change },
             limits: settings.server,
             counters: Arc::new(Counters::default()),
             observer,

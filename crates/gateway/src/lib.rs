@@ -5,7 +5,7 @@
 //! - The listener (`server`) accepts it.
 //! - [`signature`] authenticates the caller.
 //! - [`operation`] parses what is requested, and the key's access level decides whether it is allowed.
-//! - [`route`] resolves the name to a bucket and a folder in it.
+//! - `route` resolves the name to a bucket and a folder in it.
 //! - [`payload`] verifies the body.
 //! - [`dispatch`] runs the operation at the bucket's provider: `forward` passes requests through to providers that
 //!   speak S3, `translate` executes all others over the provider's driver.
@@ -18,12 +18,12 @@
 //! - An object that ends before its length breaks the connection. A payload that can't be verified is never stored.
 
 mod amazon_headers;
-pub mod checksum;
+mod checksum;
 mod cors;
 mod detached_write;
 pub mod dispatch;
 pub mod error;
-pub mod error_document;
+mod error_document;
 pub mod execute;
 mod execution;
 pub mod failure;
@@ -38,7 +38,7 @@ pub mod payload;
 pub mod protection;
 pub mod registry;
 mod request_id;
-pub mod route;
+mod route;
 mod sealer;
 mod server;
 mod service;

@@ -11,6 +11,7 @@ use bucketry_model::time::Clock;
 use bucketry_model::usage::UsageRow;
 use bucketry_provider::error::ProviderError;
 use bytes::Bytes;
+use http::Response;
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
@@ -89,19 +90,10 @@ impl Measurement {
         }
     }
 
-    /// Called once the operation is known.
-    pub(crate) fn set_class(&mut self, class: Class) {
+    /// The operation is known. Everything about a bucket comes after this.
+    pub(crate) fn classify(&mut self, class: Class) -> Classified<'_> {
         self.class = Some(class);
-    }
-
-    /// Called once the bucket is known.
-    pub(crate) fn set_bucket(&mut self, repository: RepoId, bucket: BucketId) {
-        self.bucket = Some((repository, bucket));
-    }
-
-    /// Called once the length of the content is known.
-    pub(crate) fn set_content(&mut self, length: u64) {
-        self.content = length;
+        Classified(self)
     }
 
     /// Occupies a concurrency slot until the request ends.
@@ -109,32 +101,9 @@ impl Measurement {
         self.held.push(slot);
     }
 
-    /// Hands the concurrency slots to a write that may outlive the request.
-    pub(crate) fn release(&mut self) -> Vec<Slot> {
-        std::mem::take(&mut self.held)
-    }
-
-    /// The counter for a write that may outlive the request. `None` if the request is for no bucket.
-    pub(crate) fn size_count(&self) -> Option<SizeCount> {
-        let (repository, bucket) = self.bucket?;
-        let (observer, clock) = (Arc::clone(&self.observer), Arc::clone(&self.clock));
-        Some(SizeCount { observer, clock, repository, bucket })
-    }
-
     /// Attributes the failure to the provider.
     pub(crate) fn blame_provider(&mut self) {
         self.provider_failed = true;
-    }
-
-    /// Called for a write, whose size change is counted with the request as far as it is known by then.
-    pub(crate) fn set_write(&mut self, write_state: Arc<WriteState>) {
-        self.write_state = Some(write_state);
-    }
-
-    /// Called when the head of the response is ready.
-    pub(crate) fn answered(&mut self, status: u16) {
-        self.status = Some(status);
-        self.first_byte = Some(Instant::now());
     }
 
     /// Records the real outcome of a response whose head was sent before the operation ended.
@@ -143,9 +112,13 @@ impl Measurement {
         self.provider_failed |= end.fault.is_some();
     }
 
-    /// Wraps the response body to measure it.
-    pub(crate) fn measure(self, body: GatewayBody) -> Measured {
-        Measured { inner: body, measurement: self }
+    /// The head of the response is ready. Measures its body while it is sent.
+    pub(crate) fn finish(mut self, response: Response<GatewayBody>, is_head: bool) -> Response<Measured> {
+        self.status = Some(response.status().as_u16());
+        self.first_byte = Some(Instant::now());
+        // Such a response is complete without content.
+        self.whole = is_head || response.body().is_end_stream();
+        response.map(|body| Measured { inner: body, measurement: self })
     }
 
     fn row(&self, bucket: BucketId, repository: RepoId, uploaded: u64) -> UsageRow {
@@ -167,6 +140,51 @@ impl Measurement {
             first_byte_sum_ms: millis(self.first_byte.unwrap_or(end)),
             ..UsageRow::empty(minute(&*self.clock), bucket, Some(repository))
         }
+    }
+}
+
+/// A measured request whose operation is known.
+pub(crate) struct Classified<'a>(&'a mut Measurement);
+
+impl<'a> Classified<'a> {
+    /// The bucket is known. From now on the request is counted for it.
+    pub(crate) fn in_bucket(self, repository: RepoId, bucket: BucketId) -> BucketMeasurement<'a> {
+        self.0.bucket = Some((repository, bucket));
+        BucketMeasurement { measurement: self.0, repository, bucket }
+    }
+}
+
+/// A measured request whose bucket is known.
+pub(crate) struct BucketMeasurement<'a> {
+    measurement: &'a mut Measurement,
+    repository: RepoId,
+    bucket: BucketId,
+}
+
+impl BucketMeasurement<'_> {
+    /// As [`Measurement::hold`].
+    pub(crate) fn hold(&mut self, slot: Slot) {
+        self.measurement.hold(slot);
+    }
+
+    /// As [`Measurement::blame_provider`].
+    pub(crate) fn blame_provider(&mut self) {
+        self.measurement.blame_provider();
+    }
+
+    /// The length of the content is known.
+    pub(crate) fn set_content(&mut self, length: u64) {
+        self.measurement.content = length;
+    }
+
+    /// The request is a write, which may outlive it. Its size change is counted with the request as far as it is
+    /// known by then, and afterwards with the returned counter. Returns the concurrency slots too.
+    pub(crate) fn begin_write(&mut self, write_state: &Arc<WriteState>) -> (SizeCount, Vec<Slot>) {
+        let Self { measurement, repository, bucket } = self;
+        measurement.write_state = Some(Arc::clone(write_state));
+        let (observer, clock) = (Arc::clone(&measurement.observer), Arc::clone(&measurement.clock));
+        let count = SizeCount { observer, clock, repository: *repository, bucket: *bucket };
+        (count, std::mem::take(&mut measurement.held))
     }
 }
 
@@ -225,13 +243,5 @@ impl Body for Measured {
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
-    }
-}
-
-impl Measured {
-    /// For responses to HEAD and responses without a body.
-    pub(crate) fn without_content(mut self) -> Self {
-        self.measurement.whole = true;
-        self
     }
 }

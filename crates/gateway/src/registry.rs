@@ -38,7 +38,7 @@ pub struct OpenKey {
     pub secret: SigningSecret,
     /// Seals continuation tokens. It is derived from the key's secret, which only the client and the nodes know, so
     /// a list can continue at another node and after a restart.
-    pub(crate) page_tokens: PageTokens,
+    pub page_tokens: PageTokens,
 }
 
 impl OpenKey {

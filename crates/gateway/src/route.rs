@@ -8,6 +8,7 @@
 //! tests here check it for all texts of a request that a provider could read as paths.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use bucketry_model::id::{BucketId, RepoId};
 use bucketry_model::node_protocol::NodeRepositoryBucket;
@@ -22,12 +23,14 @@ use crate::operation::{KeyText, ObjectKey};
 pub struct Routes {
     repository: RepoId,
     names: Vec<String>,
-    by_name: HashMap<String, Route, RandomState>,
+    by_name: HashMap<String, Arc<Route>, RandomState>,
 }
 
 /// What a bucket name resolves to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
+    /// The bucket name that the client uses.
+    pub name: String,
     /// The registered bucket.
     pub bucket: BucketId,
     /// The folder of the bucket that the repository uses.
@@ -68,7 +71,8 @@ impl Routes {
     fn add(&mut self, name: &str, bucket: BucketId, folder: &Folder) {
         if !self.by_name.contains_key(name) {
             self.names.push(name.to_owned());
-            self.by_name.insert(name.to_owned(), Route { bucket, folder: KeyPrefix(folder.prefix()) });
+            let route = Route { name: name.to_owned(), bucket, folder: KeyPrefix(folder.prefix()) };
+            self.by_name.insert(name.to_owned(), Arc::new(route));
         }
     }
 
@@ -83,7 +87,7 @@ impl Routes {
     }
 
     /// Resolves a bucket name, or fails with `NoSuchBucket`.
-    pub fn find(&self, name: &str) -> Result<&Route, Failure> {
+    pub fn find(&self, name: &str) -> Result<&Arc<Route>, Failure> {
         self.by_name.get(name).ok_or_else(|| {
             Failure::new(
                 FailureKind::BucketNotFound,
@@ -95,7 +99,7 @@ impl Routes {
 }
 
 /// The error for a bucket that the node hasn't loaded yet or couldn't open.
-pub fn not_served() -> Failure {
+pub(crate) fn not_served() -> Failure {
     Failure::unavailable(
         2,
         "This node has not loaded the bucket yet, or can't open it with the stored credential. Try again in a few \

@@ -39,8 +39,8 @@ enum Look {
 /// Asks for the size of an object before it is written or deleted. Fails if the provider can't be reached, because
 /// the write would fail the same way after the same time.
 pub(crate) async fn before(
-    context: RequestContext<'_>,
-    resolved: &ResolvedBucket<'_>,
+    context: &RequestContext,
+    resolved: &ResolvedBucket,
     key: &str,
     conditions: &Conditions,
 ) -> Result<Before, Failure> {
@@ -50,8 +50,8 @@ pub(crate) async fn before(
     if conditions.if_none_match.is_some() {
         return Ok(Before::NothingIfStored);
     }
-    if let Some(write_state) = context.write_state {
-        write_state.changes(resolved.bucket, key).await;
+    if let Some(write_state) = &context.write_state {
+        write_state.changes(resolved.id(), key).await;
     }
     match look(resolved, key, &[Duration::from_millis(100)]).await {
         Look::Size(size) => Ok(Before::Known(size)),
@@ -67,8 +67,8 @@ pub(crate) async fn before(
 
 /// The size change of storing an object of a known size.
 pub(crate) async fn stored(
-    context: RequestContext<'_>,
-    resolved: &ResolvedBucket<'_>,
+    context: &RequestContext,
+    resolved: &ResolvedBucket,
     key: &str,
     before: Before,
     size: u64,
@@ -84,8 +84,8 @@ pub(crate) async fn stored(
 
 /// The size change of storing an object whose size only the provider knows.
 pub(crate) async fn replaced(
-    context: RequestContext<'_>,
-    resolved: &ResolvedBucket<'_>,
+    context: &RequestContext,
+    resolved: &ResolvedBucket,
     key: &str,
     before: Before,
 ) -> i64 {
@@ -106,8 +106,8 @@ pub(crate) fn deleted(before: Before) -> i64 {
 /// itself shows whether it was written.
 pub(crate) async fn in_spite_of(
     error: &ProviderError,
-    context: RequestContext<'_>,
-    resolved: &ResolvedBucket<'_>,
+    context: &RequestContext,
+    resolved: &ResolvedBucket,
     key: &str,
     before: Before,
 ) -> i64 {
@@ -124,7 +124,7 @@ fn may_have_been_carried_out(error: &ProviderError) -> bool {
 }
 
 /// Asks for the size after a write. It retries longer than [`before`], because there is no later chance to ask.
-async fn after(context: RequestContext<'_>, resolved: &ResolvedBucket<'_>, key: &str) -> Option<u64> {
+async fn after(context: &RequestContext, resolved: &ResolvedBucket, key: &str) -> Option<u64> {
     if !context.settings.measure_size_change {
         return None;
     }
@@ -136,10 +136,10 @@ async fn after(context: RequestContext<'_>, resolved: &ResolvedBucket<'_>, key: 
 }
 
 /// Asks for the size. While the provider fails, asks again after each pause.
-async fn look(resolved: &ResolvedBucket<'_>, key: &str, pauses: &[Duration]) -> Look {
+async fn look(resolved: &ResolvedBucket, key: &str, pauses: &[Duration]) -> Look {
     let mut pauses = pauses.iter();
     loop {
-        let error = match resolved.driver.head(key, &Conditions::default()).await {
+        let error = match resolved.driver().head(key, &Conditions::default()).await {
             Ok(info) => return info.size.filter(|size| *size <= LARGEST).map_or(Look::Unknown, Look::Size),
             Err(error) => error,
         };

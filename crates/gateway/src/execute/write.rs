@@ -11,9 +11,9 @@ use crate::execute::{RequestContext, ResolvedBucket};
 use crate::failure::Failure;
 
 /// A change of an object that is about to be made.
-pub(crate) struct Write<'a> {
-    context: RequestContext<'a>,
-    resolved: &'a ResolvedBucket<'a>,
+pub(crate) struct MeasuredWrite<'a> {
+    context: &'a RequestContext,
+    resolved: &'a ResolvedBucket,
     /// Includes the repository's folder.
     key: &'a str,
     before: Before,
@@ -30,12 +30,12 @@ pub(crate) enum SizeAfter {
     Gone,
 }
 
-impl<'a> Write<'a> {
+impl<'a> MeasuredWrite<'a> {
     /// Asks for the size of the object. Fails if the provider can't be reached, because the write would fail the
     /// same way after the same time.
     pub(crate) async fn prepare(
-        context: RequestContext<'a>,
-        resolved: &'a ResolvedBucket<'a>,
+        context: &'a RequestContext,
+        resolved: &'a ResolvedBucket,
         key: &'a str,
         conditions: &Conditions,
     ) -> Result<Self, Failure> {
@@ -53,7 +53,7 @@ impl<'a> Write<'a> {
         self.run_begun_by_payload(after, change).await
     }
 
-    /// Like [`Write::run`], for a payload that calls [`WriteState::begin`](crate::execute::WriteState::begin)
+    /// Like [`MeasuredWrite::run`], for a payload that calls [`WriteState::begin`](crate::execute::WriteState::begin)
     /// before its last piece.
     pub(crate) async fn run_begun_by_payload<T>(
         self,

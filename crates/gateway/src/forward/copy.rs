@@ -6,7 +6,7 @@ use bucketry_provider::error::{ErrorKind, ProviderError};
 use bucketry_provider::s3::{Parameter, UpstreamRequest};
 use http::{HeaderName, HeaderValue, Method};
 
-use crate::execute::write::{SizeAfter, Write};
+use crate::execute::write::{MeasuredWrite, SizeAfter};
 use crate::execute::{self, Answer, RequestContext, ResolvedBucket, conditions};
 use crate::failure::{Failure, FailureKind};
 use crate::forward::document::{XmlElement, rewrite};
@@ -18,14 +18,14 @@ static X_AMZ_COPY_SOURCE: HeaderName = HeaderName::from_static("x-amz-copy-sourc
 
 /// Whether the provider can copy. `false` if the source isn't found; `translate` then reports the error.
 pub(super) fn is_within_account(
-    context: RequestContext<'_>,
-    resolved: &ResolvedBucket<'_>,
+    context: &RequestContext,
+    resolved: &ResolvedBucket,
     source: &CopySource,
 ) -> bool {
-    let Ok(source) = ResolvedBucket::find(context, &source.bucket) else { return false };
-    let (here, there) = (resolved.driver.forwarder(), source.driver.forwarder());
+    let Ok(source) = context.resolve(&source.bucket) else { return false };
+    let (here, there) = (resolved.driver().forwarder(), source.driver().forwarder());
     let shared = || here.zip(there).is_some_and(|(here, there)| here.shares_account_with(there));
-    source.bucket == resolved.bucket || shared()
+    source.id() == resolved.id() || shared()
 }
 
 /// `CopyObject`. If it is dropped midway, the provider may still complete the copy.
@@ -53,7 +53,7 @@ pub(super) async fn object(mut way: ForwardRequest<'_>, copying: CopyObject) -> 
     }
     way.headers.insert(&X_AMZ_COPY_SOURCE, source.header);
     let (context, resolved) = (way.context, way.resolved);
-    let write = Write::prepare(context, resolved, &key, &Conditions::default()).await?;
+    let write = MeasuredWrite::prepare(context, resolved, &key, &Conditions::default()).await?;
     let copied = write.run(SizeAfter::Unknown, copy(way, &key, &[], "CopyObjectResult")).await;
     copied.map_err(|error| failure(resolved, &error).into())
 }
@@ -71,25 +71,25 @@ pub(super) async fn part(mut way: ForwardRequest<'_>, part: &Part, from: &CopySo
 
 /// The source of a copy. Like any object that is read, it is looked up in the same repository, below its folder.
 struct ForwardedSource<'a> {
-    resolved: ResolvedBucket<'a>,
+    resolved: ResolvedBucket,
     key: String,
     version: Option<&'a VersionId>,
     header: HeaderValue,
 }
 
 impl ForwardedSource<'_> {
-    fn is_the_object(&self, resolved: &ResolvedBucket<'_>, key: &str) -> bool {
-        self.resolved.bucket == resolved.bucket && self.key == key && self.version.is_none()
+    fn is_the_object(&self, resolved: &ResolvedBucket, key: &str) -> bool {
+        self.resolved.id() == resolved.id() && self.key == key && self.version.is_none()
     }
 }
 
 fn source<'a>(way: &ForwardRequest<'a>, source: &'a CopySource) -> Result<ForwardedSource<'a>, Failure> {
-    let resolved = ResolvedBucket::find(way.context, &source.bucket)?;
-    conditions::of_reading(&source.conditions, resolved.driver.capabilities())?;
+    let resolved = way.context.resolve(&source.bucket)?;
+    conditions::of_reading(&source.conditions, resolved.driver().capabilities())?;
     let key = resolved.key(&source.key)?;
     let version = source.version.as_ref();
     let not_here = || Failure::new(FailureKind::InvalidRequest, "The source is at another provider.");
-    let there = resolved.driver.forwarder().ok_or_else(not_here)?;
+    let there = resolved.driver().forwarder().ok_or_else(not_here)?;
     let header = there.copy_source(&key, version).map_err(|error| resolved.failure(&error))?;
     Ok(ForwardedSource { resolved, key, version, header })
 }
@@ -124,15 +124,14 @@ async fn copy(
     Ok(response)
 }
 
-fn failure(resolved: &ResolvedBucket<'_>, error: &ProviderError) -> Failure {
+fn failure(resolved: &ResolvedBucket, error: &ProviderError) -> Failure {
     match error.kind() {
         // For a copy, an unmodified source means that a condition isn't met.
         Some(ErrorKind::NotModified) => {
-            Failure::new(FailureKind::PreconditionFailed, "A condition on the source does not hold.").into()
+            Failure::new(FailureKind::PreconditionFailed, "A condition on the source does not hold.")
         }
         Some(ErrorKind::RangeNotSatisfiable) => {
             Failure::new(FailureKind::InvalidValue, "x-amz-copy-source-range is outside of the source.")
-                .into()
         }
         _ => resolved.failure(error),
     }

@@ -29,12 +29,8 @@ use crate::payload::PayloadBody;
 const MAX_DOCUMENT_BYTES: usize = 2 << 20;
 
 /// Whether a request is forwarded.
-pub(crate) fn takes(
-    context: RequestContext<'_>,
-    resolved: &ResolvedBucket<'_>,
-    request: &Request<'_>,
-) -> bool {
-    let protocol = resolved.driver.capabilities().protocol;
+pub(crate) fn takes(context: &RequestContext, resolved: &ResolvedBucket, request: &Request<'_>) -> bool {
+    let protocol = resolved.driver().capabilities().protocol;
     match &request.operation {
         Operation::HeadObject(_) | Operation::GetObject(_) => protocol != S3Protocol::None,
         _ if protocol != S3Protocol::Whole => false,
@@ -55,8 +51,8 @@ pub(crate) fn takes(
 
 /// A request that is being forwarded.
 struct ForwardRequest<'a> {
-    context: RequestContext<'a>,
-    resolved: &'a ResolvedBucket<'a>,
+    context: &'a RequestContext,
+    resolved: &'a ResolvedBucket,
     s3: &'a S3Driver,
     /// The headers to forward.
     headers: HeaderMap,
@@ -64,37 +60,49 @@ struct ForwardRequest<'a> {
 
 /// Forwards a request for which [`takes`] returned `true`.
 pub(crate) async fn handle(
-    context: RequestContext<'_>,
-    resolved: &ResolvedBucket<'_>,
-    request: Request<'_>,
-    payload: PayloadBody,
+    context: &RequestContext,
+    resolved: &ResolvedBucket,
+    request: &mut Request<'_>,
+    payload: &mut PayloadBody,
 ) -> Answer {
-    let not_here = || Failure::new(FailureKind::NotAllowed, "This bucket does not support the operation.");
-    let s3 = resolved.driver.forwarder().ok_or_else(not_here)?;
-    let can = resolved.driver.capabilities();
+    let s3 = resolved.driver().forwarder().ok_or_else(not_here)?;
+    let can = resolved.driver().capabilities();
     let headers = request::headers(request.operation.name(), can, &request.headers)?;
-    let way = ForwardRequest { context, resolved, s3, headers };
+    let mut way = ForwardRequest { context, resolved, s3, headers };
     // A future is as large as the largest one that it awaits, and is moved at each step outwards. Reads are the
     // most frequent requests, so all others are on the heap.
-    match request.operation {
-        Operation::GetObject(reading) => read::get(way, &reading).await,
-        Operation::HeadObject(reading) => read::head(way, &reading).await,
-        Operation::GetObjectAttributes(reading) => Box::pin(read::attributes(way, reading)).await,
-        Operation::PutObject(writing) => Box::pin(write::put(way, writing, payload)).await,
-        Operation::CopyObject(copying) => Box::pin(copy::object(way, copying)).await,
-        Operation::CreateMultipartUpload { key, .. } => Box::pin(multipart::create(way, &key)).await,
-        Operation::UploadPart(part) => Box::pin(multipart::upload(way, &part, payload)).await,
-        Operation::UploadPartCopy { part, source, .. } => Box::pin(copy::part(way, &part, &source)).await,
+    match &request.operation {
+        Operation::GetObject(reading) => read::get(&mut way, reading).await,
+        Operation::HeadObject(reading) => read::head(&mut way, reading).await,
+        _ => Box::pin(handle_rare(way, request.take(), payload.take())).await,
+    }
+}
+
+/// Forwards anything but a read of an object.
+async fn handle_rare(mut way: ForwardRequest<'_>, operation: Operation, payload: PayloadBody) -> Answer {
+    match operation {
+        Operation::GetObject(reading) => read::get(&mut way, &reading).await,
+        Operation::HeadObject(reading) => read::head(&mut way, &reading).await,
+        Operation::GetObjectAttributes(reading) => read::attributes(way, reading).await,
+        Operation::PutObject(writing) => write::put(way, writing, payload).await,
+        Operation::CopyObject(copying) => copy::object(way, copying).await,
+        Operation::CreateMultipartUpload { key, .. } => multipart::create(way, &key).await,
+        Operation::UploadPart(part) => multipart::upload(way, &part, payload).await,
+        Operation::UploadPartCopy { part, source, .. } => copy::part(way, &part, &source).await,
         Operation::CompleteMultipartUpload { key, upload, conditions } => {
             let completing = multipart::Completing { key, upload, conditions };
-            Box::pin(multipart::complete(way, &completing, payload)).await
+            multipart::complete(way, &completing, payload).await
         }
         Operation::ListParts { key, upload, max_parts, after } => {
-            Box::pin(multipart::list(way, &key, &upload, max_parts, after)).await
+            multipart::list(way, &key, &upload, max_parts, after).await
         }
-        Operation::GetObjectTagging(tagging) => Box::pin(tagging::get(way, &tagging)).await,
-        Operation::PutObjectTagging(tagging) => Box::pin(tagging::put(way, &tagging, payload)).await,
-        Operation::DeleteObjectTagging(tagging) => Box::pin(tagging::delete(way, &tagging)).await,
+        Operation::GetObjectTagging(tagging) => tagging::get(way, &tagging).await,
+        Operation::PutObjectTagging(tagging) => tagging::put(way, &tagging, payload).await,
+        Operation::DeleteObjectTagging(tagging) => tagging::delete(way, &tagging).await,
         _ => Err(not_here().into()),
     }
+}
+
+fn not_here() -> Failure {
+    Failure::new(FailureKind::NotAllowed, "This bucket does not support the operation.")
 }

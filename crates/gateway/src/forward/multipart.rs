@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Response, StatusCode};
 
-use crate::execute::write::{SizeAfter, Write};
+use crate::execute::write::{MeasuredWrite, SizeAfter};
 use crate::execute::{self, Answer, ResolvedBucket, conditions};
 use crate::failure::Failure;
 use crate::forward::document::{XmlElement, rewrite};
@@ -25,7 +25,7 @@ pub(super) async fn create(way: ForwardRequest<'_>, key: &ObjectKey) -> Answer {
     let ForwardRequest { context, resolved, s3, headers } = way;
     let there = resolved.key(key)?;
     // Don't start an upload whose id can't be sealed for the client.
-    if context.upload_ids.is_none() {
+    if context.key.upload_ids.is_none() {
         return Err(no_sealing_key().into());
     }
     let request = UpstreamRequest {
@@ -61,7 +61,7 @@ pub(super) async fn upload(way: ForwardRequest<'_>, part: &Part, payload: Payloa
     let ForwardRequest { context, resolved, s3, headers } = way;
     let key = resolved.key(&part.key)?;
     let upload = resolved.open_upload(context, &key, &part.upload)?;
-    check_length(payload.length(), resolved.driver.capabilities().multipart.max_part_bytes)?;
+    check_length(payload.length(), resolved.driver().capabilities().multipart.max_part_bytes)?;
     let receipt = payload.receipt();
     let payload = payload.into_driver_payload().await?;
     let query = [Parameter::Number("partNumber", part.number), Parameter::Upload(&upload)];
@@ -92,12 +92,12 @@ pub(super) async fn complete(
 ) -> Answer {
     const ROOT: &str = "CompleteMultipartUploadResult";
     let ForwardRequest { context, resolved, s3, mut headers } = way;
-    conditions::of_writing(&completing.conditions, resolved.driver.capabilities())?;
+    conditions::of_writing(&completing.conditions, resolved.driver().capabilities())?;
     let key = resolved.key(&completing.key)?;
     let upload = resolved.open_upload(context, &key, &completing.upload)?;
     let document = payload.collect_bounded(xml::MAX_BYTES).await?;
     let parts = xml::read_parts(&document)?;
-    let write = Write::prepare(context, resolved, &key, &Conditions::default()).await?;
+    let write = MeasuredWrite::prepare(context, resolved, &key, &Conditions::default()).await?;
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
     let request = UpstreamRequest {
         method: Method::POST,
@@ -144,16 +144,16 @@ pub(super) async fn list(
 /// A document about one object, with the client's names. `upload` is the client's id of the upload. The owner of
 /// the bucket at the provider is removed.
 fn named(
-    resolved: &ResolvedBucket<'_>,
+    resolved: &ResolvedBucket,
     key: &ObjectKey,
     upload: Option<&str>,
     root: &'static str,
     answer: &Response<Bytes>,
 ) -> Result<Response<execute::GatewayBody>, Failure> {
     let document = rewrite(answer.body(), root, |name, _| match name {
-        "Bucket" => XmlElement::Holding(resolved.name.to_owned()),
+        "Bucket" => XmlElement::Holding(resolved.name().to_owned()),
         "Key" => XmlElement::Holding(key.as_str().to_owned()),
-        "Location" => XmlElement::Holding(xml::location(resolved.name, key.as_str())),
+        "Location" => XmlElement::Holding(xml::location(resolved.name(), key.as_str())),
         "UploadId" => upload.map_or(XmlElement::LeftOut, |upload| XmlElement::Holding(upload.to_owned())),
         "Owner" | "Initiator" => XmlElement::LeftOut,
         _ => XmlElement::Kept,

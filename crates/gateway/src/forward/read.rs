@@ -16,7 +16,7 @@ use crate::operation::GetObject;
 use crate::translate;
 
 /// `GetObject`.
-pub(super) async fn get(mut way: ForwardRequest<'_>, reading: &GetObject) -> Answer {
+pub(super) async fn get(way: &mut ForwardRequest<'_>, reading: &GetObject) -> Answer {
     // Without a single byte range, the provider must return the whole object. The same holds for `If-Range`.
     if reading.range.is_none() {
         way.headers.remove(RANGE);
@@ -31,7 +31,7 @@ pub(super) async fn get(mut way: ForwardRequest<'_>, reading: &GetObject) -> Ans
 }
 
 /// `HeadObject`. Not every provider supports ranges for it, so the gateway computes them from the object's size.
-pub(super) async fn head(way: ForwardRequest<'_>, reading: &GetObject) -> Answer {
+pub(super) async fn head(way: &mut ForwardRequest<'_>, reading: &GetObject) -> Answer {
     let (mut response, _) = send(way, Method::HEAD, reading).await?.into_parts();
     if response.status != StatusCode::NOT_MODIFIED {
         put_overrides(&mut response.headers, reading);
@@ -50,12 +50,13 @@ pub(super) async fn head(way: ForwardRequest<'_>, reading: &GetObject) -> Answer
 
 /// Requests an object. The headers of the result are those for the client.
 async fn send(
-    way: ForwardRequest<'_>,
+    way: &mut ForwardRequest<'_>,
     method: Method,
     reading: &GetObject,
 ) -> Result<Response<ProviderBody>, Failure> {
     let ForwardRequest { resolved, s3, headers, .. } = way;
-    let can = resolved.driver.capabilities();
+    let headers = std::mem::take(headers);
+    let can = resolved.driver().capabilities();
     if can.protocol != S3Protocol::Whole {
         translate::check_reading(reading, can)?;
     }

@@ -3,7 +3,7 @@
 use bucketry_provider::s3::UpstreamRequest;
 use http::{Method, StatusCode};
 
-use crate::execute::write::{SizeAfter, Write};
+use crate::execute::write::{MeasuredWrite, SizeAfter};
 use crate::execute::{Answer, conditions};
 use crate::forward::{ForwardRequest, answer};
 use crate::operation::PutObject;
@@ -15,7 +15,7 @@ const CUSTOMER_KEY: &str = "x-amz-server-side-encryption-customer-key";
 /// `PutObject`. If it is dropped before the payload is complete, nothing is stored.
 pub(super) async fn put(way: ForwardRequest<'_>, writing: PutObject, payload: PayloadBody) -> Answer {
     let ForwardRequest { context, resolved, s3, mut headers } = way;
-    let can = resolved.driver.capabilities();
+    let can = resolved.driver().capabilities();
     conditions::of_writing(&writing.conditions, can)?;
     let length = payload.length();
     check_length(length, can.max_put_bytes)?;
@@ -26,7 +26,7 @@ pub(super) async fn put(way: ForwardRequest<'_>, writing: PutObject, payload: Pa
     // Reads the start of the payload before asking for the size, so that a client that disconnects is noticed
     // meanwhile.
     let payload = payload.into_driver_payload().await?;
-    let write = Write::prepare(context, resolved, &key, &writing.conditions).await?;
+    let write = MeasuredWrite::prepare(context, resolved, &key, &writing.conditions).await?;
     // For small payloads, a trailing checksum is known by now.
     if let Some((name, value)) = receipt.checksum().filter(|_| can.checksums) {
         headers.insert(name, value);

@@ -35,6 +35,11 @@ pub struct Request<'a> {
 }
 
 impl Request<'_> {
+    /// Takes the operation out. What stays is meaningless.
+    pub(crate) fn take(&mut self) -> Operation {
+        std::mem::replace(&mut self.operation, Operation::HeadBucket)
+    }
+
     /// The name of a header that requires what only some providers support, such as encryption with the client's
     /// key. `forward` may pass the header on; `translate` refuses the request.
     pub fn beyond_translation(&self) -> Option<&str> {

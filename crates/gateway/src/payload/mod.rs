@@ -123,6 +123,11 @@ impl PayloadBody {
         }
     }
 
+    /// Takes the payload out, and leaves an empty one.
+    pub(crate) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::of_bytes(Bytes::new()))
+    }
+
     /// The length after decoding, in bytes.
     pub fn length(&self) -> u64 {
         self.length

@@ -14,7 +14,7 @@ pub(super) const OWNER: &str = "bucketry";
 
 /// `ListBuckets`: the names that clients of the repository may use. Creation dates are unknown, so each is
 /// 1970-01-01.
-pub(crate) fn on_service(context: RequestContext<'_>, request: &Request<'_>) -> Answer {
+pub(crate) fn on_service(context: &RequestContext, request: &Request<'_>) -> Answer {
     super::check(request)?;
     let Operation::ListBuckets { prefix } = &request.operation else {
         return Err(Failure::new(FailureKind::InvalidRequest, "The request must name a bucket.").into());
@@ -22,7 +22,7 @@ pub(crate) fn on_service(context: RequestContext<'_>, request: &Request<'_>) -> 
     let mut document = Document::new("ListAllMyBucketsResult");
     owner(&mut document, "Owner");
     document.group("Buckets", |document| {
-        for name in context.routes.names().iter().filter(|name| name.starts_with(prefix.as_str())) {
+        for name in context.key.routes.names().iter().filter(|name| name.starts_with(prefix.as_str())) {
             document.group("Bucket", |document| {
                 document.element("Name", name);
                 document.time("CreationDate", Timestamp::UNIX_EPOCH);
@@ -43,10 +43,10 @@ pub(super) fn owner(document: &mut Document, name: &str) {
 }
 
 /// `CreateBucket`: some clients create their bucket before using it, and continue if it already exists.
-pub(crate) fn create(context: RequestContext<'_>, name: &str) -> Answer {
-    Err(match context.routes.find(name) {
-        Ok(_) => S3Error::new(Code::BucketAlreadyOwnedByYou, "The repository already has this bucket."),
-        Err(_) => S3Error::new(
+pub(crate) fn create(bucket: Option<&ResolvedBucket>) -> Answer {
+    Err(match bucket {
+        Some(_) => S3Error::new(Code::BucketAlreadyOwnedByYou, "The repository already has this bucket."),
+        None => S3Error::new(
             Code::NotImplemented,
             "Buckets can't be created through the gateway. Register the bucket in Bucketry and attach it to the \
              repository.",
@@ -56,13 +56,13 @@ pub(crate) fn create(context: RequestContext<'_>, name: &str) -> Answer {
 }
 
 /// `HeadBucket`.
-pub(super) async fn head(resolved: &ResolvedBucket<'_>) -> Answer {
-    if let Err(error) = resolved.driver.head_bucket().await {
+pub(super) async fn head(resolved: &ResolvedBucket) -> Answer {
+    if let Err(error) = resolved.driver().head_bucket().await {
         let mut failure = resolved.failure(&error);
         // A HEAD doesn't say what is missing. Here it can only be the bucket.
         if failure.kind == FailureKind::ObjectNotFound {
-            failure.kind = FailureKind::BucketNotFound;
-            failure.message = "The bucket does not exist at its provider.".to_owned();
+            let message = "The bucket does not exist at its provider.".to_owned();
+            failure = Failure { kind: FailureKind::BucketNotFound, message, ..failure };
         }
         return Err(failure.into());
     }

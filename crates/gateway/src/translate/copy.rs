@@ -15,7 +15,7 @@ use bucketry_provider::error::{ErrorKind, ProviderError};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::execute::write::{SizeAfter, Write};
+use crate::execute::write::{MeasuredWrite, SizeAfter};
 use crate::execute::{Answer, RequestContext, ResolvedBucket, WriteState, answer, conditions};
 use crate::failure::{Failure, FailureKind};
 use crate::operation::{CopyObject, CopySource, Part};
@@ -25,14 +25,14 @@ use crate::xml::Document;
 /// `CopyObject`. If it is dropped midway, the provider may still complete its copy, but a streamed copy stores
 /// nothing.
 pub(super) async fn object(
-    context: RequestContext<'_>,
-    resolved: &ResolvedBucket<'_>,
+    context: &RequestContext,
+    resolved: &ResolvedBucket,
     copying: CopyObject,
 ) -> Answer {
     conditions::none(&copying.conditions, "The destination of a copy")?;
     let source = StreamedSource::find(context, &copying.source)?;
     let key = resolved.key(&copying.key)?;
-    let within = source.resolved.bucket == resolved.bucket;
+    let within = source.resolved.id() == resolved.id();
     if within && source.key == key && copying.attributes.is_none() {
         return Err(Failure::new(
             FailureKind::InvalidRequest,
@@ -40,22 +40,22 @@ pub(super) async fn object(
         )
         .into());
     }
-    let write = Write::prepare(context, resolved, &key, &Conditions::default()).await?;
-    let stored = if within && resolved.driver.capabilities().copy {
+    let write = MeasuredWrite::prepare(context, resolved, &key, &Conditions::default()).await?;
+    let stored = if within && resolved.driver().capabilities().copy {
         let request = CopyRequest {
             attributes: copying.attributes,
             source_conditions: copying.source.conditions.clone(),
         };
-        let copied = write.run(SizeAfter::Unknown, resolved.driver.copy(&source.key, &key, &request)).await;
+        let copied = write.run(SizeAfter::Unknown, resolved.driver().copy(&source.key, &key, &request)).await;
         copied.map_err(|error| source.failure(&error))?
     } else {
         let read = source.read(None, &copying.source.conditions).await?;
         let attributes = copying.attributes.unwrap_or_else(|| read.info.attributes.clone());
         let length = length(&read)?;
-        check_length(length, resolved.driver.capabilities().max_put_bytes)?;
+        check_length(length, resolved.driver().capabilities().max_put_bytes)?;
         let (payload, lost) = streamed(context, read.body, length);
         let request = PutRequest { attributes, conditions: Conditions::default() };
-        let put = resolved.driver.put(&key, payload, &request);
+        let put = resolved.driver().put(&key, payload, &request);
         let stored = write.run_begun_by_payload(SizeAfter::Bytes(length), put).await;
         stored.map_err(|error| source.lost(resolved, &error, &lost))?
     };
@@ -64,8 +64,8 @@ pub(super) async fn object(
 
 /// `UploadPartCopy`, always streamed. If it is dropped midway, the part is not stored.
 pub(super) async fn part(
-    context: RequestContext<'_>,
-    resolved: &ResolvedBucket<'_>,
+    context: &RequestContext,
+    resolved: &ResolvedBucket,
     part: Part,
     from: CopySource,
     range: Option<(u64, u64)>,
@@ -82,16 +82,16 @@ pub(super) async fn part(
         .into());
     }
     let length = length(&read)?;
-    check_length(length, resolved.driver.capabilities().multipart.max_part_bytes)?;
+    check_length(length, resolved.driver().capabilities().multipart.max_part_bytes)?;
     let (payload, lost) = streamed(context, read.body, length);
-    let stored = resolved.driver.upload_part(&key, &upload, part.number, payload).await;
+    let stored = resolved.driver().upload_part(&key, &upload, part.number, payload).await;
     let stored = stored.map_err(|error| source.lost(resolved, &error, &lost))?;
     let stored = Stored { etag: Some(stored.etag), version: None };
     Ok(answer::document(result("CopyPartResult", context, stored.etag.as_deref())))
 }
 
 /// The copy was stored just now, so the provider isn't asked for the time.
-fn result(root: &'static str, context: RequestContext<'_>, etag: Option<&str>) -> Bytes {
+fn result(root: &'static str, context: &RequestContext, etag: Option<&str>) -> Bytes {
     let mut document = Document::new(root);
     document.time("LastModified", context.now);
     document.optional("ETag", etag);
@@ -99,16 +99,16 @@ fn result(root: &'static str, context: RequestContext<'_>, etag: Option<&str>) -
 }
 
 /// The source of a copy. Like any object that is read, it is looked up in the same repository, below its folder.
-struct StreamedSource<'a> {
-    resolved: ResolvedBucket<'a>,
+struct StreamedSource {
+    resolved: ResolvedBucket,
     key: String,
 }
 
-impl<'a> StreamedSource<'a> {
-    fn find(context: RequestContext<'a>, source: &'a CopySource) -> Result<Self, Failure> {
+impl StreamedSource {
+    fn find(context: &RequestContext, source: &CopySource) -> Result<Self, Failure> {
         conditions::no_version(source.version.as_ref())?;
-        let resolved = ResolvedBucket::find(context, &source.bucket)?;
-        conditions::of_reading(&source.conditions, resolved.driver.capabilities())?;
+        let resolved = context.resolve(&source.bucket)?;
+        conditions::of_reading(&source.conditions, resolved.driver().capabilities())?;
         let key = resolved.key(&source.key)?;
         Ok(Self { resolved, key })
     }
@@ -116,20 +116,19 @@ impl<'a> StreamedSource<'a> {
     async fn read(&self, range: Option<(u64, u64)>, conditions: &Conditions) -> Result<ObjectRead, Failure> {
         let range = range.map(|(first, last)| ByteRange::Closed(first, last));
         let request = GetRequest { range, conditions: conditions.clone() };
-        self.resolved.driver.get(&self.key, &request).await.map_err(|error| self.failure(&error))
+        self.resolved.driver().get(&self.key, &request).await.map_err(|error| self.failure(&error))
     }
 
     /// For a copy, an unmodified source means that a condition isn't met.
     fn failure(&self, error: &ProviderError) -> Failure {
         if error.kind() == Some(ErrorKind::NotModified) {
-            return Failure::new(FailureKind::PreconditionFailed, "A condition on the source does not hold.")
-                .into();
+            return Failure::new(FailureKind::PreconditionFailed, "A condition on the source does not hold.");
         }
         self.resolved.failure(error)
     }
 
     /// Attributes the failure of a streamed copy to the destination or to the source.
-    fn lost(&self, resolved: &ResolvedBucket<'_>, error: &ProviderError, lost: &Lost) -> Failure {
+    fn lost(&self, resolved: &ResolvedBucket, error: &ProviderError, lost: &Lost) -> Failure {
         match (error, lost.get()) {
             (ProviderError::Source(_), Some(lost)) => self.resolved.failure(lost),
             (ProviderError::Source(_), None) => self.resolved.failure(&ProviderError::BrokenOff),
@@ -142,15 +141,14 @@ fn length(read: &ObjectRead) -> Result<u64, Failure> {
     let of_range = read.range.map(|(first, last)| last.saturating_sub(first).saturating_add(1));
     of_range.or_else(|| read.body.size_hint().exact()).or(read.info.size).ok_or_else(|| {
         Failure::new(FailureKind::NotImplemented, "The source's provider does not report the object's size.")
-            .into()
     })
 }
 
 type Lost = Arc<OnceLock<ProviderError>>;
 
-fn streamed(context: RequestContext<'_>, body: ProviderBody, length: u64) -> (Payload, Lost) {
+fn streamed(context: &RequestContext, body: ProviderBody, length: u64) -> (Payload, Lost) {
     let lost = Lost::default();
-    let write_state = context.write_state.map(Arc::clone);
+    let write_state = context.write_state.clone();
     (Payload::stream(Tapped { body, left: length, write_state, lost: Arc::clone(&lost) }, length), lost)
 }
 

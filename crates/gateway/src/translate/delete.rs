@@ -7,7 +7,7 @@ use futures_util::{StreamExt as _, stream};
 use http::StatusCode;
 
 use crate::error::{S3Error, S3Failure};
-use crate::execute::write::{SizeAfter, Write};
+use crate::execute::write::{MeasuredWrite, SizeAfter};
 use crate::execute::{Answer, RequestContext, ResolvedBucket, answer, conditions};
 use crate::failure::{Failure, FailureKind};
 use crate::operation::{DeleteObject, ObjectKey};
@@ -19,8 +19,8 @@ const AT_ONCE: usize = 16;
 
 /// `DeleteObject`. Deleting an object that doesn't exist succeeds.
 pub(super) async fn object(
-    context: RequestContext<'_>,
-    resolved: &ResolvedBucket<'_>,
+    context: &RequestContext,
+    resolved: &ResolvedBucket,
     deleting: DeleteObject,
 ) -> Answer {
     conditions::none(&deleting.conditions, "DeleteObject")?;
@@ -29,22 +29,18 @@ pub(super) async fn object(
     Ok(answer::empty(StatusCode::NO_CONTENT))
 }
 
-async fn delete(
-    context: RequestContext<'_>,
-    resolved: &ResolvedBucket<'_>,
-    key: &ObjectKey,
-) -> Result<(), Failure> {
+async fn delete(context: &RequestContext, resolved: &ResolvedBucket, key: &ObjectKey) -> Result<(), Failure> {
     let key = resolved.key(key)?;
-    let write = Write::prepare(context, resolved, &key, &Conditions::default()).await?;
-    let deleted = write.run(SizeAfter::Gone, resolved.driver.delete(&key, None)).await;
+    let write = MeasuredWrite::prepare(context, resolved, &key, &Conditions::default()).await?;
+    let deleted = write.run(SizeAfter::Gone, resolved.driver().delete(&key, None)).await;
     deleted.map(|_| ()).map_err(|error| resolved.failure(&error))
 }
 
 /// `DeleteObjects`. Each object succeeds or fails separately. If it is dropped midway, some objects are deleted and
 /// some are not.
 pub(super) async fn objects(
-    context: RequestContext<'_>,
-    resolved: &ResolvedBucket<'_>,
+    context: &RequestContext,
+    resolved: &ResolvedBucket,
     payload: PayloadBody,
 ) -> Answer {
     let document = payload.collect_bounded(xml::MAX_BYTES).await?;
@@ -96,8 +92,8 @@ fn by_key(objects: Vec<ObjectToDelete>) -> Vec<Vec<ObjectToDelete>> {
 }
 
 async fn one(
-    context: RequestContext<'_>,
-    resolved: &ResolvedBucket<'_>,
+    context: &RequestContext,
+    resolved: &ResolvedBucket,
     object: &ObjectToDelete,
 ) -> Result<(), S3Failure> {
     if object.conditional {

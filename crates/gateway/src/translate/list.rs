@@ -29,15 +29,15 @@ pub(super) enum Form {
 }
 
 pub(super) async fn keys(
-    context: RequestContext<'_>,
-    resolved: &ResolvedBucket<'_>,
+    context: &RequestContext,
+    resolved: &ResolvedBucket,
     form: Form,
     list: &List,
 ) -> Answer {
-    let prefix = resolved.folder.add(&list.prefix);
+    let prefix = resolved.folder().add(&list.prefix);
     let scope = Scope {
-        repository: context.routes.repository(),
-        bucket: resolved.bucket,
+        repository: context.key.routes.repository(),
+        bucket: resolved.id(),
         prefix: &prefix,
         delimiter: list.delimiter.as_ref().map(KeyText::as_str),
     };
@@ -49,7 +49,7 @@ pub(super) async fn keys(
     };
     let next =
         next.map(|Start { token, after }| PagePosition { token: token.map(PageToken::into_text), after });
-    let next = next.map(|next| context.page_tokens.seal(scope, &next)).transpose()?;
+    let next = next.map(|next| context.key.key.page_tokens.seal(scope, &next)).transpose()?;
     let document = ListWriter { resolved, list, form }.document(&page, next.as_deref());
     Ok(document)
 }
@@ -62,20 +62,20 @@ struct Start {
 }
 
 fn start(
-    context: RequestContext<'_>,
-    resolved: &ResolvedBucket<'_>,
+    context: &RequestContext,
+    resolved: &ResolvedBucket,
     list: &List,
     scope: Scope<'_>,
 ) -> Result<Start, Failure> {
     match (&list.token, &list.start_after) {
         // The older operations have only a key parameter, so they use tokens in place of keys.
         (Some(token), _) | (None, Some(Marker::Token(token))) => {
-            let PagePosition { token, after } = context.page_tokens.open(scope, token)?;
+            let PagePosition { token, after } = context.key.key.page_tokens.open(scope, token)?;
             let token = token.map(PageToken::new).transpose().map_err(|_| not_of_this_list())?;
             Ok(Start { token, after: resolved.opened_marker(after)? })
         }
         (None, Some(Marker::Key(after))) => {
-            Ok(Start { token: None, after: Some(resolved.folder.add(after)) })
+            Ok(Start { token: None, after: Some(resolved.folder().add(after)) })
         }
         (None, None) => Ok(Start::default()),
     }
@@ -83,12 +83,12 @@ fn start(
 
 /// Reads a page. Also returns where the next one starts.
 async fn page(
-    resolved: &ResolvedBucket<'_>,
+    resolved: &ResolvedBucket,
     list: &List,
     prefix: &str,
     mut at: Start,
 ) -> Result<(ListPage, Option<Start>), Failure> {
-    let by_name = resolved.driver.capabilities().list_start_after;
+    let by_name = resolved.driver().capabilities().list_start_after;
     for _ in 0..MAX_ROUNDS {
         let request = ListRequest {
             prefix: prefix.to_owned(),
@@ -97,7 +97,7 @@ async fn page(
             token: at.token.clone(),
             max_keys: Some(list.max_keys),
         };
-        let mut page = resolved.driver.list(&request).await.map_err(|error| resolved.failure(&error))?;
+        let mut page = resolved.driver().list(&request).await.map_err(|error| resolved.failure(&error))?;
         leave_out(&mut page, prefix, at.after.as_deref());
         let is_empty = page.objects.is_empty() && page.prefixes.is_empty();
         let Some(token) = page.next.take() else { return Ok((page, None)) };
@@ -123,7 +123,7 @@ fn leave_out(page: &mut ListPage, prefix: &str, after: Option<&str>) {
 }
 
 struct ListWriter<'a> {
-    resolved: &'a ResolvedBucket<'a>,
+    resolved: &'a ResolvedBucket,
     list: &'a List,
     form: Form,
 }
@@ -136,7 +136,7 @@ impl ListWriter<'_> {
             Form::First | Form::Second => "ListBucketResult",
             Form::Versions => "ListVersionsResult",
         });
-        document.element("Name", self.resolved.name);
+        document.element("Name", self.resolved.name());
         document.element("Prefix", &name(list.prefix.as_str()));
         let after = list.start_after.as_ref().map(Marker::as_str);
         match self.form {
@@ -162,11 +162,11 @@ impl ListWriter<'_> {
         document.optional("EncodingType", list.url_encoded.then_some("url"));
         document.element("IsTruncated", if next.is_some() { "true" } else { "false" });
         for object in &page.objects {
-            if let Some(key) = self.resolved.folder.strip(&object.key) {
+            if let Some(key) = self.resolved.folder().strip(&object.key) {
                 self.object(&mut document, &name(key), object);
             }
         }
-        for common in page.prefixes.iter().filter_map(|common| self.resolved.folder.strip(common)) {
+        for common in page.prefixes.iter().filter_map(|common| self.resolved.folder().strip(common)) {
             document.group("CommonPrefixes", |document| document.element("Prefix", &name(common)));
         }
         answer::document(document.finish())

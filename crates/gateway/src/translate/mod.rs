@@ -38,13 +38,14 @@ pub(crate) fn not_offered(header: &str) -> Failure {
 
 /// Executes a request.
 pub(crate) async fn handle(
-    context: RequestContext<'_>,
-    resolved: &ResolvedBucket<'_>,
-    request: Request<'_>,
-    payload: PayloadBody,
+    context: &RequestContext,
+    resolved: &ResolvedBucket,
+    request: &mut Request<'_>,
+    payload: &mut PayloadBody,
 ) -> Answer {
-    check(&request)?;
-    match request.operation {
+    check(request)?;
+    let (operation, payload) = (request.take(), payload.take());
+    match operation {
         Operation::ListBuckets { .. } | Operation::CreateBucket => {
             Err(Failure::new(FailureKind::NotAllowed, "This is not an operation on a bucket.").into())
         }

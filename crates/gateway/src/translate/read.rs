@@ -12,11 +12,11 @@ use crate::operation::GetObject;
 use crate::xml::Document;
 
 /// `GetObject`.
-pub(super) async fn get(resolved: &ResolvedBucket<'_>, reading: GetObject) -> Answer {
-    check(&reading, resolved.driver.capabilities())?;
+pub(super) async fn get(resolved: &ResolvedBucket, reading: GetObject) -> Answer {
+    check(&reading, resolved.driver().capabilities())?;
     let key = resolved.key(&reading.key)?;
     let request = GetRequest { range: reading.range, conditions: reading.conditions.clone() };
-    let read = match resolved.driver.get(&key, &request).await {
+    let read = match resolved.driver().get(&key, &request).await {
         Ok(read) => read,
         Err(error) => return unmodified_or_failed(resolved, &reading, &error),
     };
@@ -36,10 +36,10 @@ pub(super) async fn get(resolved: &ResolvedBucket<'_>, reading: GetObject) -> An
 }
 
 /// `HeadObject`.
-pub(super) async fn head(resolved: &ResolvedBucket<'_>, reading: GetObject) -> Answer {
-    check(&reading, resolved.driver.capabilities())?;
+pub(super) async fn head(resolved: &ResolvedBucket, reading: GetObject) -> Answer {
+    check(&reading, resolved.driver().capabilities())?;
     let key = resolved.key(&reading.key)?;
-    let info = match resolved.driver.head(&key, &reading.conditions).await {
+    let info = match resolved.driver().head(&key, &reading.conditions).await {
         Ok(info) => info,
         Err(error) => return unmodified_or_failed(resolved, &reading, &error),
     };
@@ -59,10 +59,10 @@ pub(super) async fn head(resolved: &ResolvedBucket<'_>, reading: GetObject) -> A
 
 /// `GetObjectAttributes`: the ETag and the size. Not every provider reports checksums and parts, so they are left
 /// out, as S3 does for objects without them.
-pub(crate) async fn attributes(resolved: &ResolvedBucket<'_>, reading: GetObject) -> Answer {
-    check(&reading, resolved.driver.capabilities())?;
+pub(crate) async fn attributes(resolved: &ResolvedBucket, reading: GetObject) -> Answer {
+    check(&reading, resolved.driver().capabilities())?;
     let key = resolved.key(&reading.key)?;
-    let info = match resolved.driver.head(&key, &reading.conditions).await {
+    let info = match resolved.driver().head(&key, &reading.conditions).await {
         Ok(info) => info,
         Err(error) => return unmodified_or_failed(resolved, &reading, &error),
     };
@@ -92,7 +92,7 @@ pub(crate) fn check(reading: &GetObject, can: &Capabilities) -> Result<(), Failu
 }
 
 /// The response for an unmodified object includes its ETag if the condition contains it.
-fn unmodified_or_failed(resolved: &ResolvedBucket<'_>, reading: &GetObject, error: &ProviderError) -> Answer {
+fn unmodified_or_failed(resolved: &ResolvedBucket, reading: &GetObject, error: &ProviderError) -> Answer {
     let unmodified = error.kind() == Some(ErrorKind::NotModified);
     let failure: Failure = resolved.failure(error);
     if !unmodified {

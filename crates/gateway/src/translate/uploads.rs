@@ -18,15 +18,15 @@ use crate::xml::{Document, listed};
 const UPLOADS: &str = "uploads ";
 
 pub(super) async fn list(
-    context: RequestContext<'_>,
-    resolved: &ResolvedBucket<'_>,
+    context: &RequestContext,
+    resolved: &ResolvedBucket,
     wanted: &ListMultipartUploads,
 ) -> Answer {
-    let prefix = resolved.folder.add(&wanted.prefix);
+    let prefix = resolved.folder().add(&wanted.prefix);
     let told_apart = format!("{UPLOADS}{}", delimiter(wanted).unwrap_or_default());
     let scope = Scope {
-        repository: context.routes.repository(),
-        bucket: resolved.bucket,
+        repository: context.key.routes.repository(),
+        bucket: resolved.id(),
         prefix: &prefix,
         delimiter: Some(&told_apart),
     };
@@ -39,14 +39,14 @@ pub(super) async fn list(
             after,
             max_uploads: wanted.max_uploads,
         };
-        page = resolved.driver.list_uploads(&request).await.map_err(|error| resolved.failure(&error))?;
+        page = resolved.driver().list_uploads(&request).await.map_err(|error| resolved.failure(&error))?;
         fold(&mut page, &prefix, delimiter(wanted));
     }
     let next = page.next.take().map(|UploadsMarker { key, upload }| PagePosition {
         token: upload.map(|upload| upload.as_str().to_owned()),
         after: key,
     });
-    let next = next.map(|next| context.page_tokens.seal(scope, &next)).transpose()?;
+    let next = next.map(|next| context.key.key.page_tokens.seal(scope, &next)).transpose()?;
     seal(context, resolved, &mut page)?;
     Ok(document(resolved, wanted, &page, next.as_deref()))
 }
@@ -56,11 +56,7 @@ fn delimiter(wanted: &ListMultipartUploads) -> Option<&str> {
 }
 
 /// Replaces the provider's upload ids by those for clients. An upload with an unusable id is left out.
-fn seal(
-    context: RequestContext<'_>,
-    resolved: &ResolvedBucket<'_>,
-    page: &mut UploadsPage,
-) -> Result<(), Failure> {
+fn seal(context: &RequestContext, resolved: &ResolvedBucket, page: &mut UploadsPage) -> Result<(), Failure> {
     for upload in std::mem::take(&mut page.uploads) {
         if let Ok(id) = UploadId::new(upload.upload.as_str()) {
             let sealed = resolved.seal_upload(context, &upload.key, &id)?;
@@ -72,20 +68,20 @@ fn seal(
 
 /// Where the page starts. As in S3, an upload id without a key is ignored.
 fn start(
-    context: RequestContext<'_>,
-    resolved: &ResolvedBucket<'_>,
+    context: &RequestContext,
+    resolved: &ResolvedBucket,
     wanted: &ListMultipartUploads,
     scope: Scope<'_>,
 ) -> Result<UploadsMarker, Failure> {
     match &wanted.key_marker {
         None => Ok(UploadsMarker::default()),
         Some(Marker::Token(token)) => {
-            let PagePosition { token, after } = context.page_tokens.open(scope, token)?;
+            let PagePosition { token, after } = context.key.key.page_tokens.open(scope, token)?;
             let upload = token.map(UploadId::new).transpose().map_err(|_| not_of_this_list())?;
             Ok(UploadsMarker { key: resolved.opened_marker(after)?, upload })
         }
         Some(Marker::Key(key)) => {
-            let key = resolved.folder.add(key);
+            let key = resolved.folder().add(key);
             let open = |upload| resolved.open_upload(context, &key, upload).map_err(wrong_marker);
             let upload = wanted.upload_marker.as_ref().map(open).transpose()?;
             Ok(UploadsMarker { key: Some(key), upload })
@@ -126,14 +122,14 @@ fn fold(page: &mut UploadsPage, prefix: &str, delimiter: Option<&str>) {
 }
 
 fn document(
-    resolved: &ResolvedBucket<'_>,
+    resolved: &ResolvedBucket,
     wanted: &ListMultipartUploads,
     page: &UploadsPage,
     next: Option<&str>,
 ) -> http::Response<crate::execute::GatewayBody> {
     let name = |text: &str| listed(text, wanted.url_encoded);
     let mut document = Document::new("ListMultipartUploadsResult");
-    document.element("Bucket", resolved.name);
+    document.element("Bucket", resolved.name());
     document.element("KeyMarker", &name(wanted.key_marker.as_ref().map_or("", Marker::as_str)));
     document.element("UploadIdMarker", wanted.upload_marker.as_ref().map_or("", SealedUploadId::as_str));
     document.optional("NextKeyMarker", next);
@@ -146,7 +142,7 @@ fn document(
     document.element("MaxUploads", &wanted.max_uploads.to_string());
     document.element("IsTruncated", if next.is_some() { "true" } else { "false" });
     for upload in &page.uploads {
-        let Some(key) = resolved.folder.strip(&upload.key) else { continue };
+        let Some(key) = resolved.folder().strip(&upload.key) else { continue };
         document.group("Upload", |document| {
             document.element("Key", &name(key));
             document.element("UploadId", &upload.upload);
@@ -156,7 +152,7 @@ fn document(
             document.time("Initiated", upload.initiated.unwrap_or(Timestamp::UNIX_EPOCH));
         });
     }
-    for common in page.prefixes.iter().filter_map(|common| resolved.folder.strip(common)) {
+    for common in page.prefixes.iter().filter_map(|common| resolved.folder().strip(common)) {
         document.group("CommonPrefixes", |document| document.element("Prefix", &name(common)));
     }
     answer::document(document.finish())

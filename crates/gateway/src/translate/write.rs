@@ -4,7 +4,7 @@ use bucketry_provider::driver::{PutRequest, Stored};
 use http::header::ETAG;
 use http::{Response, StatusCode};
 
-use crate::execute::write::{SizeAfter, Write};
+use crate::execute::write::{MeasuredWrite, SizeAfter};
 use crate::execute::{Answer, GatewayBody, RequestContext, ResolvedBucket, answer, conditions};
 use crate::failure::{Failure, FailureKind};
 use crate::operation::PutObject;
@@ -12,12 +12,12 @@ use crate::payload::{PayloadBody, Receipt};
 
 /// `PutObject`. If it is dropped before the payload is complete, nothing is stored.
 pub(super) async fn put(
-    context: RequestContext<'_>,
-    resolved: &ResolvedBucket<'_>,
+    context: &RequestContext,
+    resolved: &ResolvedBucket,
     writing: PutObject,
     payload: PayloadBody,
 ) -> Answer {
-    let can = resolved.driver.capabilities();
+    let can = resolved.driver().capabilities();
     conditions::of_writing(&writing.conditions, can)?;
     let length = payload.length();
     check_length(length, can.max_put_bytes)?;
@@ -26,9 +26,9 @@ pub(super) async fn put(
     // Reads the start of the payload before asking for the size, so that a client that disconnects is noticed
     // meanwhile.
     let payload = payload.into_driver_payload().await?;
-    let write = Write::prepare(context, resolved, &key, &writing.conditions).await?;
+    let write = MeasuredWrite::prepare(context, resolved, &key, &writing.conditions).await?;
     let request = PutRequest { attributes: writing.attributes, conditions: writing.conditions };
-    let stored = write.run(SizeAfter::Bytes(length), resolved.driver.put(&key, payload, &request)).await;
+    let stored = write.run(SizeAfter::Bytes(length), resolved.driver().put(&key, payload, &request)).await;
     let stored = stored.map_err(|error| resolved.upload_failure(&error, &receipt))?;
     Ok(stored_answer(&stored, &receipt))
 }

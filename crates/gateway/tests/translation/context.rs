@@ -3,21 +3,21 @@
 
 use std::sync::Arc;
 
-use bucketry_gateway::dispatch::handle;
+use bucketry_gateway::dispatch::{handle, handle_without_bucket};
 use bucketry_gateway::error::{S3Error, S3Failure};
-use bucketry_gateway::execute::{
-    DetachedWrites, GatewayBody, OpenBuckets, RequestContext, Settings, WriteState,
-};
-use bucketry_gateway::operation::{Domains, Query, Target, parse};
-use bucketry_gateway::page_token::PageTokens;
+use bucketry_gateway::execute::{DetachedWrites, GatewayBody, RequestContext, Settings, WriteState};
+use bucketry_gateway::observer::Observer;
+use bucketry_gateway::operation::{Domains, Query, Request, Target, parse};
 use bucketry_gateway::payload::{self, PayloadBody};
-use bucketry_gateway::route::Routes;
+use bucketry_gateway::protection::ProtectionSettings;
+use bucketry_gateway::registry::{OpenKey, Registry, ServedKey};
 use bucketry_gateway::upload_id::{UploadIds, UploadScope};
 use bucketry_model::bucket::BucketTarget;
-use bucketry_model::id::{BucketId, RepoId};
-use bucketry_model::node_protocol::NodeRepositoryBucket;
-use bucketry_model::repository::{Folder, RepositoryMode};
+use bucketry_model::id::{BucketId, OrgId, RepoId, RepoKeyId};
+use bucketry_model::node_protocol::{KeyUse, NodeRepository, NodeRepositoryBucket};
+use bucketry_model::repository::{Folder, KeyAccess, RepositoryMode};
 use bucketry_model::secret::Secret;
+use bucketry_model::usage::UsageRow;
 use bucketry_provider::body::Payload;
 use bucketry_provider::connection::{ConnectionSettings, Connections};
 use bucketry_provider::driver::{ListRequest, PutRequest, SharedDriver, UploadId};
@@ -32,10 +32,8 @@ use crate::signing::{Draft, verify};
 
 pub(crate) struct TestContext {
     pub(crate) one: SharedDriver,
-    pub(crate) two: SharedDriver,
-    routes: Routes,
-    pub(crate) tokens: PageTokens,
-    pub(crate) upload_ids: Option<UploadIds>,
+    registry: Arc<Registry>,
+    repository: NodeRepository,
     pub(crate) settings: Settings,
     dir: String,
 }
@@ -106,6 +104,22 @@ pub(crate) fn repository() -> RepoId {
     RepoId::new(Timestamp::UNIX_EPOCH, [9; 10])
 }
 
+const KEY: &str = "BKTESTKEY";
+
+fn upload_ids() -> UploadIds {
+    UploadIds::new(&Secret::new("a sealing key")).unwrap()
+}
+
+/// Nobody counts these requests.
+struct Unobserved;
+
+impl Observer for Unobserved {
+    fn count(&self, _: UsageRow) {}
+    fn key_used(&self, _: KeyUse) {}
+    fn bucket_failed(&self, _: BucketId) {}
+    fn bucket_served(&self, _: BucketId) {}
+}
+
 impl TestContext {
     /// `dir` is empty, or a folder with a trailing slash.
     pub(crate) fn new(one: &BucketTarget, two: &BucketTarget, dir: &str) -> Self {
@@ -118,15 +132,39 @@ impl TestContext {
         };
         let folder = format!("{dir}in/here");
         let places = [place(1, "one", &folder), place(2, "two", dir), place(3, "absent", "")];
-        Self {
-            one: open(one, &connections).unwrap(),
-            two: open(two, &connections).unwrap(),
-            routes: Routes::new(repository(), "files", RepositoryMode::Normal, &places),
-            tokens: PageTokens::new(&[1; 32]).unwrap(),
-            upload_ids: Some(UploadIds::new(&Secret::new("a sealing key")).unwrap()),
-            settings: Settings::default(),
-            dir: dir.to_owned(),
-        }
+        let one = open(one, &connections).unwrap();
+        let registry = Arc::new(Registry::new(ProtectionSettings::default()));
+        registry.serve_bucket(bucket_id(1), one.clone());
+        registry.serve_bucket(bucket_id(2), open(two, &connections).unwrap());
+        let repository = NodeRepository {
+            id: repository(),
+            org_id: OrgId::new(Timestamp::UNIX_EPOCH, [1; 10]),
+            version: 1,
+            name: "files".to_owned(),
+            mode: RepositoryMode::Normal,
+            buckets: places.to_vec(),
+            keys: vec![],
+            sealing_key: None,
+        };
+        let context = Self { one, registry, repository, settings: Settings::default(), dir: dir.to_owned() };
+        context.serve_repository(Some(upload_ids()));
+        context
+    }
+
+    fn serve_repository(&self, upload_ids: Option<UploadIds>) {
+        let id = RepoKeyId::new(Timestamp::UNIX_EPOCH, [8; 10]);
+        let key =
+            OpenKey::new(id, KEY.to_owned(), KeyAccess::Admin, Secret::new("a client's secret")).unwrap();
+        self.registry.serve_repository(&self.repository, vec![key], upload_ids);
+    }
+
+    /// From now on the node doesn't have the key that seals upload ids.
+    pub(crate) fn forget_sealing_key(&self) {
+        self.serve_repository(None);
+    }
+
+    pub(crate) fn key(&self) -> Arc<ServedKey> {
+        self.registry.key(KEY).unwrap()
     }
 
     /// The key in the bucket of an object of `one`.
@@ -138,7 +176,7 @@ impl TestContext {
     pub(crate) fn sealed(&self, key: &str, upload: &str) -> String {
         let key = self.there(key);
         let scope = UploadScope { repository: repository(), bucket: bucket_id(1), key: &key };
-        self.upload_ids.as_ref().unwrap().seal(scope, &UploadId::new(upload).unwrap()).unwrap()
+        upload_ids().seal(scope, &UploadId::new(upload).unwrap()).unwrap()
     }
 
     /// Stores an object in `one`, outside the repository's folder.
@@ -175,11 +213,12 @@ impl TestContext {
         let (parts, _) = draft.sign();
         let verified = verify(&parts)?;
         let body: Bytes = body.into();
-        let payload = payload::reader(http_body_util::Full::new(body), &verified, &parts)?;
+        let mut payload = payload::reader(http_body_util::Full::new(body), &verified, &parts)?;
         let target = Target::parse(parts.uri.path(), None, &Domains::default())?;
-        let request = parse(&parts.method, &target, &Query::parse(parts.uri.query())?, &parts.headers)?;
+        let mut request = parse(&parts.method, &target, &Query::parse(parts.uri.query())?, &parts.headers)?;
         let write_state = Arc::new(WriteState::new(&DetachedWrites::default()));
-        let response = handle(self.context(&write_state), &target, request, payload).await?;
+        let context = self.context(Arc::clone(&write_state));
+        let response = execute(&context, &target, &mut request, &mut payload).await?;
         Ok(read(response, &write_state).await)
     }
 
@@ -197,19 +236,19 @@ impl TestContext {
             .iter()
             .map(|(name, value)| (HeaderName::try_from(*name).unwrap(), value.parse().unwrap()))
             .collect();
-        let request = parse(&method, &target, &Query::parse(query)?, &headers)?;
-        handle(self.context(write_state), &target, request, PayloadBody::of_bytes(body)).await
+        let mut request = parse(&method, &target, &Query::parse(query)?, &headers)?;
+        let context = self.context(Arc::clone(write_state));
+        execute(&context, &target, &mut request, &mut PayloadBody::of_bytes(body)).await
     }
 
-    fn context<'a>(&'a self, write_state: &'a Arc<WriteState>) -> RequestContext<'a> {
+    fn context(&self, write_state: Arc<WriteState>) -> RequestContext {
         RequestContext {
-            routes: &self.routes,
-            buckets: self,
+            key: self.key(),
+            registry: Arc::clone(&self.registry),
             settings: self.settings,
-            page_tokens: &self.tokens,
-            upload_ids: self.upload_ids.as_ref(),
             now: "2026-05-01T10:00:00Z".parse().unwrap(),
             write_state: Some(write_state),
+            observer: Arc::new(Unobserved),
         }
     }
 
@@ -244,13 +283,15 @@ impl TestContext {
     }
 }
 
-impl OpenBuckets for TestContext {
-    fn driver(&self, bucket: BucketId) -> Option<SharedDriver> {
-        match bucket {
-            bucket if bucket == bucket_id(1) => Some(self.one.clone()),
-            bucket if bucket == bucket_id(2) => Some(self.two.clone()),
-            _ => None,
-        }
+async fn execute(
+    context: &RequestContext,
+    target: &Target,
+    request: &mut Request<'_>,
+    payload: &mut PayloadBody,
+) -> Result<Response<GatewayBody>, S3Failure> {
+    match context.route(target, &request.operation)? {
+        Some(route) => handle(context, &context.open(route)?, request, payload).await,
+        None => handle_without_bucket(context, request),
     }
 }
 

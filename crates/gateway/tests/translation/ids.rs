@@ -74,7 +74,7 @@ fn attempts(context: &TestContext, text: &str) -> Vec<Attempt> {
     let forged = |prefix: &str, delimiter: Option<&str>, token: Option<&str>, after: Option<&str>| {
         let scope = Scope { repository: repository(), bucket: bucket_id(1), prefix, delimiter };
         let position = PagePosition { token: token.map(str::to_owned), after: after.map(str::to_owned) };
-        context.tokens.seal(scope, &position).unwrap()
+        context.key().key.page_tokens.seal(scope, &position).unwrap()
     };
     let mut all = Vec::new();
     let mut add = |method: &Method, path: String, headers: &[(&'static str, &str)], body: &str| {
@@ -334,9 +334,9 @@ async fn the_marker_of_a_list_of_uploads_is_the_sealed_id_of_its_key() {
 
 #[tokio::test]
 async fn without_the_sealing_key_uploads_wait_and_everything_else_goes_on() {
-    for (name, mut context, asked) in worlds().await {
+    for (name, context, asked) in worlds().await {
         let sealed = context.sealed("k", "hash_0a1b");
-        context.upload_ids = None;
+        context.forget_sealing_key();
         for (method, path) in [
             (Method::POST, "/one/k?uploads".to_owned()),
             (Method::PUT, format!("/one/k?partNumber=1&uploadId={sealed}")),

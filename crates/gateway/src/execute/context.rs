@@ -1,0 +1,68 @@
+//! What executing a request needs besides the request.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::execute::{ResolvedBucket, Settings, WriteState};
+use crate::failure::Failure;
+use crate::observer::Observer;
+use crate::operation::{Operation, Target};
+use crate::registry::{Registry, ServedKey};
+use crate::route::{Route, not_served};
+
+/// Everything that executing a request needs besides the request. Cheap to clone, and owned, so that a write can
+/// outlive its client.
+#[derive(Clone)]
+pub struct RequestContext {
+    /// The caller's key, with its repository.
+    pub key: Arc<ServedKey>,
+    /// The buckets of the node.
+    pub registry: Arc<Registry>,
+    /// The node's settings.
+    pub settings: Settings,
+    /// The time of the request.
+    pub now: Timestamp,
+    /// Records the progress of a write. `None` for other operations.
+    pub write_state: Option<Arc<WriteState>>,
+    /// Learns how the bucket's provider did.
+    pub observer: Arc<dyn Observer>,
+}
+
+impl RequestContext {
+    /// The route of the bucket that the request names. `None` if it names none, and for `CreateBucket` with a name
+    /// that the repository doesn't have: the response explains how to register a bucket.
+    pub fn route(&self, target: &Target, operation: &Operation) -> Result<Option<Arc<Route>>, Failure> {
+        let Some(name) = target.bucket() else { return Ok(None) };
+        match self.key.routes.find(name) {
+            Ok(route) => Ok(Some(Arc::clone(route))),
+            Err(_) if *operation == Operation::CreateBucket => Ok(None),
+            Err(unknown) => Err(unknown),
+        }
+    }
+
+    /// The bucket that a route leads to, as it is served now.
+    pub fn open(&self, route: Arc<Route>) -> Result<ResolvedBucket, Failure> {
+        let served = self.registry.bucket(route.bucket).ok_or_else(not_served)?;
+        Ok(ResolvedBucket { route, served })
+    }
+
+    /// Resolves a bucket name, for example of the source of a copy.
+    pub(crate) fn resolve(&self, name: &str) -> Result<ResolvedBucket, Failure> {
+        self.open(Arc::clone(self.key.routes.find(name)?))
+    }
+
+    /// Call this right before sending the provider a request that can't be undone.
+    pub(crate) fn begin(&self) {
+        if let Some(write_state) = &self.write_state {
+            write_state.begin();
+        }
+    }
+
+    /// Adds a change of the stored size, in bytes.
+    pub(crate) fn record_size_change(&self, bytes: i64) {
+        if let Some(write_state) = &self.write_state {
+            write_state.record_size_change(bytes);
+        }
+    }
+}
