@@ -8,7 +8,7 @@
 //! - `route` resolves the name to a bucket and a folder in it.
 //! - [`payload`] verifies the body.
 //! - [`dispatch`] runs the operation at the bucket's provider: `forward` passes requests through to providers that
-//!   speak S3, `translate` executes all others over the provider's driver.
+//!   speak S3, `translate` runs all others through `object`, over the provider's driver, and renders the responses.
 //! - `meter` counts the request, however it ends.
 //!
 //! **Invariants:**
@@ -31,6 +31,7 @@ mod forward;
 mod gateway;
 mod keep_alive;
 mod meter;
+mod object;
 pub mod observer;
 pub mod operation;
 pub mod page_token;

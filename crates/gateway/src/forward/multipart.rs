@@ -13,9 +13,9 @@ use crate::execute::{self, Answer, ResolvedBucket, conditions};
 use crate::failure::Failure;
 use crate::forward::document::{XmlElement, rewrite};
 use crate::forward::{ForwardRequest, MAX_DOCUMENT_BYTES, answer};
+use crate::object::put::check_length;
 use crate::operation::{ObjectKey, Part};
 use crate::payload::PayloadBody;
-use crate::translate::check_length;
 use crate::upload_id::{SealedUploadId, no_sealing_key};
 use crate::xml;
 

@@ -58,7 +58,8 @@ async fn send(
     let headers = std::mem::take(headers);
     let can = resolved.driver().capabilities();
     if can.protocol != S3Protocol::Whole {
-        translate::check_reading(reading, can)?;
+        translate::check_reading(reading)?;
+        conditions::of_reading(&reading.conditions, can)?;
     }
     let key = resolved.key(&reading.key)?;
     let mut query = Vec::new();

@@ -6,9 +6,9 @@ use http::{Method, StatusCode};
 use crate::execute::write::{MeasuredWrite, SizeAfter};
 use crate::execute::{Answer, conditions};
 use crate::forward::{ForwardRequest, answer};
+use crate::object::put::check_length;
 use crate::operation::PutObject;
 use crate::payload::PayloadBody;
-use crate::translate::check_length;
 
 const CUSTOMER_KEY: &str = "x-amz-server-side-encryption-customer-key";
 

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use crate::error::{Code, S3Error};
 use crate::execute::{Answer, GatewayBody, RequestContext, ResolvedBucket, answer};
 use crate::failure::{Failure, FailureKind};
+use crate::object;
 use crate::operation::{Operation, Request};
 use crate::xml::Document;
 
@@ -57,15 +58,7 @@ pub(crate) fn create(bucket: Option<&ResolvedBucket>) -> Answer {
 
 /// `HeadBucket`.
 pub(super) async fn head(resolved: &ResolvedBucket) -> Answer {
-    if let Err(error) = resolved.driver().head_bucket().await {
-        let mut failure = resolved.failure(&error);
-        // A HEAD doesn't say what is missing. Here it can only be the bucket.
-        if failure.kind == FailureKind::ObjectNotFound {
-            let message = "The bucket does not exist at its provider.".to_owned();
-            failure = Failure { kind: FailureKind::BucketNotFound, message, ..failure };
-        }
-        return Err(failure.into());
-    }
+    object::bucket::head(resolved).await?;
     let mut response = answer::empty(StatusCode::OK);
     // Signatures may use any region. Clients that ask for one get the default of the SDKs.
     response.headers_mut().insert("x-amz-bucket-region", HeaderValue::from_static("us-east-1"));

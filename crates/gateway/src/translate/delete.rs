@@ -2,20 +2,15 @@
 
 use std::collections::HashMap;
 
-use bucketry_provider::driver::Conditions;
-use futures_util::{StreamExt as _, stream};
 use http::StatusCode;
 
 use crate::error::{S3Error, S3Failure};
-use crate::execute::write::{MeasuredWrite, SizeAfter};
 use crate::execute::{Answer, RequestContext, ResolvedBucket, answer, conditions};
 use crate::failure::{Failure, FailureKind};
+use crate::object;
 use crate::operation::{DeleteObject, ObjectKey};
 use crate::payload::PayloadBody;
 use crate::xml::{self, Document, ObjectToDelete};
-
-/// How many objects of one request are deleted concurrently.
-const AT_ONCE: usize = 16;
 
 /// `DeleteObject`. Deleting an object that doesn't exist succeeds.
 pub(super) async fn object(
@@ -25,15 +20,8 @@ pub(super) async fn object(
 ) -> Answer {
     conditions::none(&deleting.conditions, "DeleteObject")?;
     conditions::no_version(deleting.version.as_ref())?;
-    delete(context, resolved, &deleting.key).await?;
+    object::delete::delete(context, resolved, &deleting.key).await?;
     Ok(answer::empty(StatusCode::NO_CONTENT))
-}
-
-async fn delete(context: &RequestContext, resolved: &ResolvedBucket, key: &ObjectKey) -> Result<(), Failure> {
-    let key = resolved.key(key)?;
-    let write = MeasuredWrite::prepare(context, resolved, &key, &Conditions::default()).await?;
-    let deleted = write.run(SizeAfter::Gone, resolved.driver().delete(&key, None)).await;
-    deleted.map(|_| ()).map_err(|error| resolved.failure(&error))
 }
 
 /// `DeleteObjects`. Each object succeeds or fails separately. If it is dropped midway, some objects are deleted and
@@ -45,17 +33,21 @@ pub(super) async fn objects(
 ) -> Answer {
     let document = payload.collect_bounded(xml::MAX_BYTES).await?;
     let wanted = xml::read_delete(&document)?;
-    let deleting = by_key(wanted.objects).into_iter().map(|objects| async move {
-        let mut outcomes = Vec::with_capacity(objects.len());
-        for object in objects {
-            let outcome = one(context, resolved, &object).await;
-            outcomes.push((object.key, outcome));
-        }
-        outcomes
-    });
-    let outcomes: Vec<Vec<(String, Result<(), S3Failure>)>> =
-        stream::iter(deleting).buffered(AT_ONCE).collect().await;
-    let outcomes: Vec<_> = outcomes.into_iter().flatten().collect();
+    let objects = by_key(wanted.objects);
+    let checked: Vec<Result<ObjectKey, S3Failure>> = objects.iter().map(checked_key).collect();
+    let keys: Vec<ObjectKey> = checked.iter().filter_map(|key| key.as_ref().ok().cloned()).collect();
+    let mut deleted = object::delete::delete_each(context, resolved, &keys).await.into_iter();
+    let outcomes: Vec<(String, Result<(), S3Failure>)> = objects
+        .into_iter()
+        .zip(checked)
+        .map(|(object, key)| {
+            let outcome = key.and_then(|_| match deleted.next() {
+                Some(outcome) => outcome.map_err(S3Failure::from),
+                None => Err(Failure::new(FailureKind::Internal, "The object was left out.").into()),
+            });
+            (object.key, outcome)
+        })
+        .collect();
     let mut document = Document::new("DeleteResult");
     for (key, outcome) in &outcomes {
         match outcome {
@@ -75,9 +67,8 @@ pub(super) async fn objects(
     Ok(answer::document(document.finish()))
 }
 
-/// Entries with the same key are deleted one after the other. Concurrent deletions would both see the object, and
-/// its size would be subtracted twice.
-fn by_key(objects: Vec<ObjectToDelete>) -> Vec<Vec<ObjectToDelete>> {
+/// Brings entries with the same key together, in the order of their first.
+fn by_key(objects: Vec<ObjectToDelete>) -> Vec<ObjectToDelete> {
     let mut places: HashMap<String, usize> = HashMap::with_capacity(objects.len());
     let mut groups: Vec<Vec<ObjectToDelete>> = Vec::with_capacity(objects.len());
     for object in objects {
@@ -88,23 +79,17 @@ fn by_key(objects: Vec<ObjectToDelete>) -> Vec<Vec<ObjectToDelete>> {
             groups.push(vec![object]);
         }
     }
-    groups
+    groups.into_iter().flatten().collect()
 }
 
-async fn one(
-    context: &RequestContext,
-    resolved: &ResolvedBucket,
-    object: &ObjectToDelete,
-) -> Result<(), S3Failure> {
+fn checked_key(object: &ObjectToDelete) -> Result<ObjectKey, S3Failure> {
     if object.conditional {
-        return Err(Failure::new(
-            FailureKind::NotImplemented,
-            "DeleteObjects does not support conditions, because not every provider has them. Leave them out.",
-        )
-        .into());
+        let message =
+            "DeleteObjects does not support conditions, because not every provider has them. Leave them out.";
+        return Err(Failure::new(FailureKind::NotImplemented, message).into());
     }
     conditions::no_version(object.version.as_deref().filter(|version| *version != "null"))?;
-    Ok(delete(context, resolved, &ObjectKey::new(object.key.clone())?).await?)
+    Ok(ObjectKey::new(object.key.clone())?)
 }
 
 fn write_error(document: &mut Document, key: &str, error: &S3Error) {

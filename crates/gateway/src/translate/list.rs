@@ -1,21 +1,13 @@
 //! `ListObjects`, `ListObjectsV2`, and `ListObjectVersions` as for a bucket without versioning.
-//!
-//! A list continues at a token of the gateway that contains the provider's token. Some providers can't start after
-//! a given key. For those, pages are read from the beginning and the keys before it are dropped, a few pages per
-//! request. A response may therefore be empty and still have a token to continue at, as S3 allows.
 
-use bucketry_provider::driver::{ListPage, ListRequest, ListedObject, PageToken};
+use bucketry_provider::driver::{ListPage, ListedObject};
 use jiff::Timestamp;
 
 use crate::execute::{Answer, RequestContext, ResolvedBucket, answer};
-use crate::failure::Failure;
-use crate::operation::{KeyText, List, Marker};
-use crate::page_token::{PagePosition, Scope, not_of_this_list};
+use crate::object;
+use crate::operation::{List, Marker};
 use crate::translate::bucket::owner;
 use crate::xml::{Document, listed};
-
-/// The most pages of the provider that one request reads until it finds something.
-const MAX_ROUNDS: usize = 10;
 
 /// The operation whose response format is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,92 +26,9 @@ pub(super) async fn keys(
     form: Form,
     list: &List,
 ) -> Answer {
-    let prefix = resolved.folder().add(&list.prefix);
-    let scope = Scope {
-        repository: context.key.routes.repository(),
-        bucket: resolved.id(),
-        prefix: &prefix,
-        delimiter: list.delimiter.as_ref().map(KeyText::as_str),
-    };
-    let start = start(context, resolved, list, scope)?;
-    let (page, next) = if list.max_keys == 0 {
-        (ListPage::default(), None)
-    } else {
-        page(resolved, list, &prefix, start).await?
-    };
-    let next =
-        next.map(|Start { token, after }| PagePosition { token: token.map(PageToken::into_text), after });
-    let next = next.map(|next| context.key.key.page_tokens.seal(scope, &next)).transpose()?;
+    let (page, next) = object::list::page(context, resolved, list).await?;
     let document = ListWriter { resolved, list, form }.document(&page, next.as_deref());
     Ok(document)
-}
-
-/// Where a page starts. Keys include the repository's folder.
-#[derive(Default)]
-struct Start {
-    token: Option<PageToken>,
-    after: Option<String>,
-}
-
-fn start(
-    context: &RequestContext,
-    resolved: &ResolvedBucket,
-    list: &List,
-    scope: Scope<'_>,
-) -> Result<Start, Failure> {
-    match (&list.token, &list.start_after) {
-        // The older operations have only a key parameter, so they use tokens in place of keys.
-        (Some(token), _) | (None, Some(Marker::Token(token))) => {
-            let PagePosition { token, after } = context.key.key.page_tokens.open(scope, token)?;
-            let token = token.map(PageToken::new).transpose().map_err(|_| not_of_this_list())?;
-            Ok(Start { token, after: resolved.opened_marker(after)? })
-        }
-        (None, Some(Marker::Key(after))) => {
-            Ok(Start { token: None, after: Some(resolved.folder().add(after)) })
-        }
-        (None, None) => Ok(Start::default()),
-    }
-}
-
-/// Reads a page. Also returns where the next one starts.
-async fn page(
-    resolved: &ResolvedBucket,
-    list: &List,
-    prefix: &str,
-    mut at: Start,
-) -> Result<(ListPage, Option<Start>), Failure> {
-    let by_name = resolved.driver().capabilities().list_start_after;
-    for _ in 0..MAX_ROUNDS {
-        let request = ListRequest {
-            prefix: prefix.to_owned(),
-            delimiter: list.delimiter.as_ref().map(|delimiter| delimiter.as_str().to_owned()),
-            start_after: at.after.clone().filter(|_| by_name && at.token.is_none()),
-            token: at.token.clone(),
-            max_keys: Some(list.max_keys),
-        };
-        let mut page = resolved.driver().list(&request).await.map_err(|error| resolved.failure(&error))?;
-        leave_out(&mut page, prefix, at.after.as_deref());
-        let is_empty = page.objects.is_empty() && page.prefixes.is_empty();
-        let Some(token) = page.next.take() else { return Ok((page, None)) };
-        // A provider that itself started after the key doesn't need it again.
-        at = Start { token: Some(token), after: at.after.filter(|_| !by_name) };
-        if !is_empty {
-            return Ok((page, Some(at)));
-        }
-    }
-    Ok((ListPage::default(), Some(at)))
-}
-
-/// Drops keys outside the prefix, whatever the provider returns, and keys before the start.
-fn leave_out(page: &mut ListPage, prefix: &str, after: Option<&str>) {
-    page.objects
-        .retain(|object| object.key.starts_with(prefix) && after.is_none_or(|after| *object.key > *after));
-    page.prefixes.retain(|common| {
-        // A common prefix that contains the start may have more keys after it.
-        let guard =
-            |after: &str| **common > *after || (after.len() > common.len() && after.starts_with(&**common));
-        common.starts_with(prefix) && after.is_none_or(guard)
-    });
 }
 
 struct ListWriter<'a> {
@@ -204,31 +113,6 @@ fn storage_class(class: Option<&str>) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn after(objects: &[&str], prefixes: &[&str], after: &str) -> (Vec<String>, Vec<String>) {
-        let object = |key: &&str| ListedObject { key: (*key).to_owned(), ..Default::default() };
-        let mut page = ListPage {
-            objects: objects.iter().map(object).collect(),
-            prefixes: prefixes.iter().map(|prefix| (*prefix).to_owned()).collect(),
-            next: None,
-        };
-        leave_out(&mut page, "f/", Some(after));
-        (page.objects.into_iter().map(|object| object.key).collect(), page.prefixes)
-    }
-
-    #[test]
-    fn what_lies_elsewhere_or_comes_before_is_left_out() {
-        let (objects, prefixes) =
-            after(&["f/a", "f/b", "f/c", "g/x", "other"], &["f/a/", "f/b/", "f/z/", "e/"], "f/b");
-        assert_eq!(objects, ["f/c"]);
-        assert_eq!(prefixes, ["f/b/", "f/z/"]);
-    }
-
-    #[test]
-    fn a_common_prefix_is_gone_once_it_was_named_and_stays_while_keys_below_it_may_follow() {
-        assert_eq!(after(&[], &["f/a/"], "f/a/").1, Vec::<String>::new());
-        assert_eq!(after(&[], &["f/a/"], "f/a/k").1, ["f/a/"]);
-    }
 
     #[test]
     fn only_words_of_s3_name_a_storage_class() {

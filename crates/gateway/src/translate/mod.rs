@@ -1,5 +1,4 @@
-//! Executes operations over the [`Driver`](bucketry_provider::driver::Driver) of any provider. Each group of
-//! operations has a module.
+//! Runs S3's operations through `object` and renders the responses. Each group of operations has a module.
 
 mod bucket;
 mod copy;
@@ -17,7 +16,6 @@ use crate::operation::{Operation, Request};
 use crate::payload::PayloadBody;
 pub(crate) use crate::translate::bucket::{create as create_bucket, on_service};
 pub(crate) use crate::translate::read::{attributes, check as check_reading};
-pub(crate) use crate::translate::write::check_length;
 
 /// Refuses headers that only providers with S3 support.
 pub(crate) fn check(request: &Request<'_>) -> Result<(), Failure> {

@@ -1,15 +1,16 @@
 //! The multipart operations.
 
-use bucketry_provider::driver::{Conditions, ObjectAttributes, Stored};
+use bucketry_provider::driver::{Conditions, ObjectAttributes};
 use http::StatusCode;
 
-use crate::execute::write::{MeasuredWrite, SizeAfter};
 use crate::execute::{Answer, RequestContext, ResolvedBucket, answer, conditions};
+use crate::object;
+use crate::object::multipart::OpenUpload;
 use crate::operation::{ObjectKey, Part};
 use crate::payload::PayloadBody;
 use crate::translate::bucket::owner;
-use crate::translate::write::{check_length, stored_answer};
-use crate::upload_id::{SealedUploadId, no_sealing_key};
+use crate::translate::write::stored_answer;
+use crate::upload_id::SealedUploadId;
 use crate::xml::{self, Document};
 
 /// `CreateMultipartUpload`.
@@ -19,20 +20,11 @@ pub(super) async fn create(
     key: &ObjectKey,
     attributes: &ObjectAttributes,
 ) -> Answer {
-    let there = resolved.key(key)?;
-    // Don't start an upload whose id can't be sealed for the client.
-    if context.key.upload_ids.is_none() {
-        return Err(no_sealing_key().into());
-    }
-    let upload = resolved
-        .driver()
-        .create_multipart(&there, attributes)
-        .await
-        .map_err(|error| resolved.failure(&error))?;
+    let sealed = object::multipart::create(context, resolved, key, attributes).await?;
     let mut document = Document::new("InitiateMultipartUploadResult");
     document.element("Bucket", resolved.name());
     document.element("Key", key.as_str());
-    document.element("UploadId", &resolved.seal_upload(context, &there, &upload)?);
+    document.element("UploadId", &sealed);
     Ok(answer::document(document.finish()))
 }
 
@@ -43,18 +35,9 @@ pub(super) async fn upload(
     part: Part,
     payload: PayloadBody,
 ) -> Answer {
-    let key = resolved.key(&part.key)?;
-    let upload = resolved.open_upload(context, &key, &part.upload)?;
-    check_length(payload.length(), resolved.driver().capabilities().multipart.max_part_bytes)?;
     let receipt = payload.receipt();
-    let payload = payload.into_driver_payload().await?;
-    let stored = resolved
-        .driver()
-        .upload_part(&key, &upload, part.number, payload)
-        .await
-        .map_err(|error| resolved.upload_failure(&error, &receipt))?;
-    let stored = Stored { etag: Some(stored.etag), version: None };
-    Ok(stored_answer(&stored, &receipt))
+    let etag = object::multipart::upload(context, resolved, &part, payload).await?;
+    Ok(stored_answer(Some(&etag), &receipt))
 }
 
 /// The upload to complete.
@@ -71,14 +54,12 @@ pub(super) async fn complete(
     completing: CompleteRequest,
     payload: PayloadBody,
 ) -> Answer {
+    // Before the body is read.
     conditions::of_writing(&completing.conditions, resolved.driver().capabilities())?;
-    let key = resolved.key(&completing.key)?;
-    let upload = resolved.open_upload(context, &key, &completing.upload)?;
+    let upload = OpenUpload::new(context, resolved, &completing.key, &completing.upload)?;
     let document = payload.collect_bounded(xml::MAX_BYTES).await?;
     let parts = xml::read_parts(&document)?;
-    let write = MeasuredWrite::prepare(context, resolved, &key, &Conditions::default()).await?;
-    let completed = resolved.driver().complete_multipart(&key, &upload, &parts, &completing.conditions);
-    let stored = write.run(SizeAfter::Unknown, completed).await.map_err(|error| resolved.failure(&error))?;
+    let stored = upload.complete(context, resolved, &parts, &completing.conditions).await?;
     let name = completing.key.as_str();
     let mut document = Document::new("CompleteMultipartUploadResult");
     document.element("Location", &xml::location(resolved.name(), name));
@@ -95,9 +76,7 @@ pub(super) async fn abort(
     key: &ObjectKey,
     upload: &SealedUploadId,
 ) -> Answer {
-    let key = resolved.key(key)?;
-    let upload = resolved.open_upload(context, &key, upload)?;
-    resolved.driver().abort_multipart(&key, &upload).await.map_err(|error| resolved.failure(&error))?;
+    OpenUpload::new(context, resolved, key, upload)?.abort(resolved).await?;
     Ok(answer::empty(StatusCode::NO_CONTENT))
 }
 
@@ -116,18 +95,8 @@ pub(super) async fn list(
     sealed: &SealedUploadId,
     PartsAfter { after, max_parts }: PartsAfter,
 ) -> Answer {
-    let there = resolved.key(key)?;
-    let upload = resolved.open_upload(context, &there, sealed)?;
-    let mut page = resolved
-        .driver()
-        .list_parts(&there, &upload, after)
-        .await
-        .map_err(|error| resolved.failure(&error))?;
-    let most = usize::from(max_parts);
-    if page.parts.len() > most {
-        page.parts.truncate(most);
-        page.next = Some(page.parts.last().map_or(after, |part| part.number));
-    }
+    let upload = OpenUpload::new(context, resolved, key, sealed)?;
+    let page = upload.parts(resolved, after, usize::from(max_parts)).await?;
     let mut document = Document::new("ListPartsResult");
     document.element("Bucket", resolved.name());
     document.element("Key", key.as_str());

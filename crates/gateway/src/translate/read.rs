@@ -1,24 +1,24 @@
 //! `HeadObject`, `GetObject`, `GetObjectAttributes`.
 
-use bucketry_provider::driver::{Capabilities, GetRequest, ObjectInfo};
-use bucketry_provider::error::{ErrorKind, ProviderError};
+use bucketry_provider::driver::{GetRequest, ObjectInfo};
 use http::header::{CONTENT_LENGTH, ETAG};
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Body as _;
 
 use crate::execute::{Answer, GatewayBody, ResolvedBucket, answer, conditions, range};
 use crate::failure::{Failure, FailureKind};
+use crate::object;
+use crate::object::get::ObjectHead;
 use crate::operation::GetObject;
 use crate::xml::Document;
 
 /// `GetObject`.
 pub(super) async fn get(resolved: &ResolvedBucket, reading: GetObject) -> Answer {
-    check(&reading, resolved.driver().capabilities())?;
-    let key = resolved.key(&reading.key)?;
+    check(&reading)?;
     let request = GetRequest { range: reading.range, conditions: reading.conditions.clone() };
-    let read = match resolved.driver().get(&key, &request).await {
+    let read = match object::get::get(resolved, &reading.key, &request).await {
         Ok(read) => read,
-        Err(error) => return unmodified_or_failed(resolved, &reading, &error),
+        Err(failure) => return unmodified_or_failed(&reading, failure),
     };
     let whole = read.info.size;
     let length = match read.range {
@@ -37,15 +37,11 @@ pub(super) async fn get(resolved: &ResolvedBucket, reading: GetObject) -> Answer
 
 /// `HeadObject`.
 pub(super) async fn head(resolved: &ResolvedBucket, reading: GetObject) -> Answer {
-    check(&reading, resolved.driver().capabilities())?;
-    let key = resolved.key(&reading.key)?;
-    let info = match resolved.driver().head(&key, &reading.conditions).await {
-        Ok(info) => info,
-        Err(error) => return unmodified_or_failed(resolved, &reading, &error),
-    };
-    let range = match (reading.range, info.size) {
-        (Some(range), Some(size)) => Some(range::resolve(range, size)?),
-        _ => None,
+    check(&reading)?;
+    let head = object::get::head(resolved, &reading.key, reading.range, &reading.conditions).await;
+    let ObjectHead { info, range } = match head {
+        Ok(head) => head,
+        Err(failure) => return unmodified_or_failed(&reading, failure),
     };
     let length = range.map_or(info.size, |(first, last)| Some(last - first + 1));
     let status = if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
@@ -60,11 +56,10 @@ pub(super) async fn head(resolved: &ResolvedBucket, reading: GetObject) -> Answe
 /// `GetObjectAttributes`: the ETag and the size. Not every provider reports checksums and parts, so they are left
 /// out, as S3 does for objects without them.
 pub(crate) async fn attributes(resolved: &ResolvedBucket, reading: GetObject) -> Answer {
-    check(&reading, resolved.driver().capabilities())?;
-    let key = resolved.key(&reading.key)?;
-    let info = match resolved.driver().head(&key, &reading.conditions).await {
-        Ok(info) => info,
-        Err(error) => return unmodified_or_failed(resolved, &reading, &error),
+    check(&reading)?;
+    let info = match object::get::head(resolved, &reading.key, None, &reading.conditions).await {
+        Ok(head) => head.info,
+        Err(failure) => return unmodified_or_failed(&reading, failure),
     };
     let mut document = Document::new("GetObjectAttributesResponse");
     document.optional("ETag", info.etag.as_deref().map(|etag| etag.trim_matches('"')));
@@ -80,7 +75,7 @@ pub(crate) async fn attributes(resolved: &ResolvedBucket, reading: GetObject) ->
 }
 
 /// Refuses options that only providers with S3 support.
-pub(crate) fn check(reading: &GetObject, can: &Capabilities) -> Result<(), Failure> {
+pub(crate) fn check(reading: &GetObject) -> Result<(), Failure> {
     conditions::no_version(reading.version.as_ref())?;
     if reading.part_number.is_some() {
         return Err(Failure::new(
@@ -88,14 +83,12 @@ pub(crate) fn check(reading: &GetObject, can: &Capabilities) -> Result<(), Failu
             "partNumber is not supported here, because not every provider remembers parts. Request a range.",
         ));
     }
-    conditions::of_reading(&reading.conditions, can)
+    Ok(())
 }
 
 /// The response for an unmodified object includes its ETag if the condition contains it.
-fn unmodified_or_failed(resolved: &ResolvedBucket, reading: &GetObject, error: &ProviderError) -> Answer {
-    let unmodified = error.kind() == Some(ErrorKind::NotModified);
-    let failure: Failure = resolved.failure(error);
-    if !unmodified {
+fn unmodified_or_failed(reading: &GetObject, failure: Failure) -> Answer {
+    if failure.kind != FailureKind::NotModified {
         return Err(failure.into());
     }
     let mut response = answer::empty(StatusCode::NOT_MODIFIED);

@@ -3,6 +3,7 @@
 use http::StatusCode;
 
 use crate::execute::{Answer, ResolvedBucket, answer, conditions};
+use crate::object;
 use crate::operation::Tagging;
 use crate::payload::PayloadBody;
 use crate::xml;
@@ -11,7 +12,7 @@ use crate::xml;
 pub(super) async fn get(resolved: &ResolvedBucket, tagging: &Tagging) -> Answer {
     conditions::no_version(tagging.version.as_ref())?;
     let key = resolved.key(&tagging.key)?;
-    let tags = resolved.driver().get_tags(&key).await.map_err(|error| resolved.tags_failure(&error))?;
+    let tags = object::tags::get(resolved, &key).await?;
     Ok(answer::document(xml::tagging(&tags)))
 }
 
@@ -21,7 +22,7 @@ pub(super) async fn put(resolved: &ResolvedBucket, tagging: &Tagging, payload: P
     let key = resolved.key(&tagging.key)?;
     let document = payload.collect_bounded(xml::MAX_TAGGING_BYTES).await?;
     let tags = xml::read_tags(&document)?;
-    resolved.driver().put_tags(&key, &tags).await.map_err(|error| resolved.tags_failure(&error))?;
+    object::tags::put(resolved, &key, &tags).await?;
     Ok(answer::empty(StatusCode::OK))
 }
 
@@ -29,6 +30,6 @@ pub(super) async fn put(resolved: &ResolvedBucket, tagging: &Tagging, payload: P
 pub(super) async fn delete(resolved: &ResolvedBucket, tagging: &Tagging) -> Answer {
     conditions::no_version(tagging.version.as_ref())?;
     let key = resolved.key(&tagging.key)?;
-    resolved.driver().put_tags(&key, &[]).await.map_err(|error| resolved.tags_failure(&error))?;
+    object::tags::put(resolved, &key, &[]).await?;
     Ok(answer::empty(StatusCode::NO_CONTENT))
 }

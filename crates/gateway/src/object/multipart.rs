@@ -1,0 +1,102 @@
+//! Multipart uploads. Clients get sealed upload ids, each valid only for the object that it was issued for.
+
+use bucketry_provider::driver::{self, Conditions, ObjectAttributes, PartsPage, Stored, UploadId};
+
+use crate::execute::write::{MeasuredWrite, SizeAfter};
+use crate::execute::{RequestContext, ResolvedBucket, conditions};
+use crate::failure::Failure;
+use crate::object::put::check_length;
+use crate::operation::{ObjectKey, Part};
+use crate::payload::PayloadBody;
+use crate::upload_id::{SealedUploadId, no_sealing_key};
+
+/// An upload of a client.
+pub(crate) struct OpenUpload {
+    /// Includes the repository's folder.
+    pub(super) key: String,
+    /// The provider's id.
+    pub(super) upload: UploadId,
+}
+
+impl OpenUpload {
+    /// Checks that the upload belongs to the object.
+    pub(crate) fn new(
+        context: &RequestContext,
+        resolved: &ResolvedBucket,
+        key: &ObjectKey,
+        sealed: &SealedUploadId,
+    ) -> Result<Self, Failure> {
+        let key = resolved.key(key)?;
+        let upload = resolved.open_upload(context, &key, sealed)?;
+        Ok(Self { key, upload })
+    }
+
+    /// Completes the upload. The object counts as stored only now.
+    pub(crate) async fn complete(
+        self,
+        context: &RequestContext,
+        resolved: &ResolvedBucket,
+        parts: &[driver::Part],
+        conditions: &Conditions,
+    ) -> Result<Stored, Failure> {
+        let Self { key, upload } = self;
+        conditions::of_writing(conditions, resolved.driver().capabilities())?;
+        let write = MeasuredWrite::prepare(context, resolved, &key, &Conditions::default()).await?;
+        let completed = resolved.driver().complete_multipart(&key, &upload, parts, conditions);
+        write.run(SizeAfter::Unknown, completed).await.map_err(|error| resolved.failure(&error))
+    }
+
+    /// Aborts the upload.
+    pub(crate) async fn abort(self, resolved: &ResolvedBucket) -> Result<(), Failure> {
+        let aborted = resolved.driver().abort_multipart(&self.key, &self.upload).await;
+        aborted.map_err(|error| resolved.failure(&error))
+    }
+
+    /// A page of the upload's parts: at most `most`, with numbers above `after`.
+    pub(crate) async fn parts(
+        self,
+        resolved: &ResolvedBucket,
+        after: u32,
+        most: usize,
+    ) -> Result<PartsPage, Failure> {
+        let page = resolved.driver().list_parts(&self.key, &self.upload, after).await;
+        let mut page = page.map_err(|error| resolved.failure(&error))?;
+        if page.parts.len() > most {
+            page.parts.truncate(most);
+            page.next = Some(page.parts.last().map_or(after, |part| part.number));
+        }
+        Ok(page)
+    }
+}
+
+/// Begins an upload. Returns its sealed id.
+pub(crate) async fn create(
+    context: &RequestContext,
+    resolved: &ResolvedBucket,
+    key: &ObjectKey,
+    attributes: &ObjectAttributes,
+) -> Result<String, Failure> {
+    let key = resolved.key(key)?;
+    // Don't start an upload whose id can't be sealed for the client.
+    if context.key.upload_ids.is_none() {
+        return Err(no_sealing_key());
+    }
+    let upload = resolved.driver().create_multipart(&key, attributes).await;
+    let upload = upload.map_err(|error| resolved.failure(&error))?;
+    resolved.seal_upload(context, &key, &upload)
+}
+
+/// Stores a part, and returns its ETag. If it is dropped midway, the part is not stored.
+pub(crate) async fn upload(
+    context: &RequestContext,
+    resolved: &ResolvedBucket,
+    part: &Part,
+    payload: PayloadBody,
+) -> Result<String, Failure> {
+    let OpenUpload { key, upload } = OpenUpload::new(context, resolved, &part.key, &part.upload)?;
+    check_length(payload.length(), resolved.driver().capabilities().multipart.max_part_bytes)?;
+    let receipt = payload.receipt();
+    let payload = payload.into_driver_payload().await?;
+    let stored = resolved.driver().upload_part(&key, &upload, part.number, payload).await;
+    stored.map(|stored| stored.etag).map_err(|error| resolved.upload_failure(&error, &receipt))
+}

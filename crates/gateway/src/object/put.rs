@@ -1,0 +1,42 @@
+//! Stores objects.
+
+use bucketry_provider::driver::{PutRequest, Stored};
+
+use crate::execute::write::{MeasuredWrite, SizeAfter};
+use crate::execute::{RequestContext, ResolvedBucket, conditions};
+use crate::failure::{Failure, FailureKind};
+use crate::operation::ObjectKey;
+use crate::payload::PayloadBody;
+
+/// Stores an object. If it is dropped before the payload is complete, nothing is stored.
+pub(crate) async fn put(
+    context: &RequestContext,
+    resolved: &ResolvedBucket,
+    key: &ObjectKey,
+    request: &PutRequest,
+    payload: PayloadBody,
+) -> Result<Stored, Failure> {
+    let can = resolved.driver().capabilities();
+    conditions::of_writing(&request.conditions, can)?;
+    let length = payload.length();
+    check_length(length, can.max_put_bytes)?;
+    let key = resolved.key(key)?;
+    let receipt = payload.receipt();
+    // Reads the start of the payload before asking for the size, so that a client that disconnects is noticed
+    // meanwhile.
+    let payload = payload.into_driver_payload().await?;
+    let write = MeasuredWrite::prepare(context, resolved, &key, &request.conditions).await?;
+    let stored = write.run(SizeAfter::Bytes(length), resolved.driver().put(&key, payload, request)).await;
+    stored.map_err(|error| resolved.upload_failure(&error, &receipt))
+}
+
+/// Refuses content that is larger than the provider accepts in one request.
+pub(crate) fn check_length(length: u64, most: u64) -> Result<(), Failure> {
+    if length <= most {
+        return Ok(());
+    }
+    let message = format!(
+        "The bucket's provider accepts at most {most} bytes per request. Use a multipart upload, or smaller parts."
+    );
+    Err(Failure::new(FailureKind::TooLarge, message))
+}

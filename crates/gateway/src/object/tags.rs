@@ -1,0 +1,17 @@
+//! The tags of objects, at providers that store them.
+
+use bucketry_provider::driver::Tag;
+
+use crate::execute::ResolvedBucket;
+use crate::failure::Failure;
+
+/// The tags of an object. `key` includes the repository's folder.
+pub(crate) async fn get(resolved: &ResolvedBucket, key: &str) -> Result<Vec<Tag>, Failure> {
+    resolved.driver().get_tags(key).await.map_err(|error| resolved.tags_failure(&error))
+}
+
+/// Replaces the tags of an object. `key` includes the repository's folder. If it is dropped midway, the tags may
+/// still be stored.
+pub(crate) async fn put(resolved: &ResolvedBucket, key: &str, tags: &[Tag]) -> Result<(), Failure> {
+    resolved.driver().put_tags(key, tags).await.map_err(|error| resolved.tags_failure(&error))
+}
