@@ -4,14 +4,32 @@
 //! Dropping the future of [`handle`] cancels the request to the provider, which may still carry it out. If the
 //! client of an upload disconnects, the upload fails and nothing is stored.
 
+use std::sync::Arc;
+
 use http::Response;
 
 use crate::error::S3Failure;
 use crate::execute::{GatewayBody, RequestContext, ResolvedBucket, Support, support};
 use crate::failure::{Failure, FailureKind};
-use crate::operation::{Operation, Request};
+use crate::operation::{Operation, Request, Target};
 use crate::payload::PayloadBody;
+use crate::route::Route;
 use crate::{forward, translate};
+
+/// The route of the bucket that a request names. `None` if it names none, and for `CreateBucket` with a name that
+/// the repository doesn't have: the response explains how to register a bucket.
+pub fn route(
+    context: &RequestContext,
+    target: &Target,
+    operation: &Operation,
+) -> Result<Option<Arc<Route>>, Failure> {
+    let Some(name) = target.bucket() else { return Ok(None) };
+    match context.key.routes.find(name) {
+        Ok(route) => Ok(Some(Arc::clone(route))),
+        Err(_) if *operation == Operation::CreateBucket => Ok(None),
+        Err(unknown) => Err(unknown),
+    }
+}
 
 /// Executes a request on the bucket that it names.
 ///

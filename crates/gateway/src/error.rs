@@ -176,6 +176,7 @@ impl From<FailureKind> for Code {
             FailureKind::Internal => Self::InternalError,
             FailureKind::InvalidDigest => Self::InvalidDigest,
             FailureKind::InvalidPart => Self::InvalidPart,
+            FailureKind::InvalidPath => Self::InvalidURI,
             FailureKind::InvalidRange => Self::InvalidRange,
             FailureKind::InvalidRequest => Self::InvalidRequest,
             FailureKind::InvalidTag => Self::InvalidTag,

@@ -51,6 +51,8 @@ pub enum FailureKind {
     InvalidDigest,
     /// A part doesn't exist or is not the one that the client named.
     InvalidPart,
+    /// A key or a part of one could lead a server outside of the folder.
+    InvalidPath,
     /// The range is outside the object.
     InvalidRange,
     /// The request doesn't make sense, or the provider can't do it.

@@ -32,6 +32,7 @@ mod gateway;
 mod keep_alive;
 mod meter;
 mod object;
+mod object_key;
 pub mod observer;
 pub mod operation;
 pub mod page_token;

@@ -8,6 +8,7 @@ use bucketry_model::id::{BucketId, RepoId};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, FailureKind};
+use crate::object_key::KeyText;
 use crate::sealer::Sealer;
 
 /// Prefix of tokens. It distinguishes a token from a key in parameters that accept either.
@@ -22,6 +23,25 @@ pub struct PagePosition {
     /// Skip keys up to and including this one (a key in the bucket, with the folder).
     #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
+}
+
+/// Where a page starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Marker {
+    /// After this key.
+    Key(KeyText),
+    /// Where the previous page ended, as a token that the gateway issued.
+    Token(String),
+}
+
+impl Marker {
+    /// The text as it was sent.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Key(key) => key.as_str(),
+            Self::Token(token) => token,
+        }
+    }
 }
 
 /// The list that a token is bound to.

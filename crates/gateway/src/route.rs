@@ -16,7 +16,7 @@ use bucketry_model::repository::{Folder, RepositoryMode};
 use foldhash::fast::RandomState;
 
 use crate::failure::{Failure, FailureKind};
-use crate::operation::{KeyText, ObjectKey};
+use crate::object_key::{KeyText, ObjectKey};
 
 /// The bucket names of a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]

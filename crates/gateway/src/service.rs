@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 use crate::amazon_headers::X_AMZ_REQUEST_ID;
 use crate::cors;
 use crate::detached_write::DetachedWrite;
-use crate::dispatch::handle_without_bucket;
+use crate::dispatch;
 use crate::error::{Code, Result, S3Error, S3Failure};
 use crate::error_document;
 use crate::execute::{DetachedWrites, GatewayBody, RequestContext, ResolvedBucket, Settings, WriteState};
@@ -172,11 +172,11 @@ impl Stages<'_> {
             let request = operation::parse(&parts.method, &target, &query, &parts.headers)?;
             let measured = measurement.classify(request.operation.class());
             check_access(&context.key, request.operation.access())?;
-            let route = context.route(&target, &request.operation)?;
+            let route = dispatch::route(&context, &target, &request.operation)?;
             (request, route, measured)
         };
         let Some(route) = route else {
-            return handle_without_bucket(&context, &request).map_err(|failure| failure.error);
+            return dispatch::handle_without_bucket(&context, &request).map_err(|failure| failure.error);
         };
         let mut measured = measured.in_bucket(context.key.routes.repository(), route.bucket);
         let bucket = enter(&context, route, request.operation.asks_provider(), &mut measured)?;

@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use crate::execute::{ResolvedBucket, Settings, WriteState};
 use crate::failure::Failure;
 use crate::observer::Observer;
-use crate::operation::{Operation, Target};
 use crate::registry::{Registry, ServedKey};
 use crate::route::{Route, not_served};
 
@@ -30,17 +29,6 @@ pub struct RequestContext {
 }
 
 impl RequestContext {
-    /// The route of the bucket that the request names. `None` if it names none, and for `CreateBucket` with a name
-    /// that the repository doesn't have: the response explains how to register a bucket.
-    pub fn route(&self, target: &Target, operation: &Operation) -> Result<Option<Arc<Route>>, Failure> {
-        let Some(name) = target.bucket() else { return Ok(None) };
-        match self.key.routes.find(name) {
-            Ok(route) => Ok(Some(Arc::clone(route))),
-            Err(_) if *operation == Operation::CreateBucket => Ok(None),
-            Err(unknown) => Err(unknown),
-        }
-    }
-
     /// The bucket that a route leads to, as it is served now.
     pub fn open(&self, route: Arc<Route>) -> Result<ResolvedBucket, Failure> {
         let served = self.registry.bucket(route.bucket).ok_or_else(not_served)?;

@@ -1,5 +1,5 @@
-//! What executing any operation needs, whether `forward` passes it through or `translate` executes it: the resolved
-//! bucket, conditions, ranges, the size of objects and response bodies.
+//! What executing any operation needs, whether `forward` passes it through or `object` executes it: the context of
+//! the request, the resolved bucket, conditions, ranges, the sequence around a write, and response bodies.
 
 pub(crate) mod answer;
 mod body;

@@ -8,7 +8,7 @@ use bucketry_provider::error::{ErrorKind, ProviderError};
 
 use crate::execute::RequestContext;
 use crate::failure::Failure;
-use crate::operation::{KeyText, ObjectKey};
+use crate::object_key::{KeyText, ObjectKey};
 use crate::page_token::not_of_this_list;
 use crate::payload::Receipt;
 use crate::registry::ServedBucket;

@@ -18,7 +18,7 @@ use crate::execute::{RequestContext, ResolvedBucket, WriteState, conditions};
 use crate::failure::{Failure, FailureKind};
 use crate::object::multipart::OpenUpload;
 use crate::object::put::check_length;
-use crate::operation::{ObjectKey, Part};
+use crate::object_key::ObjectKey;
 
 /// Copies an object. If it is dropped midway, the provider may still complete its copy, but a streamed copy stores
 /// nothing. Without `attributes`, the copy gets those of the source.
@@ -61,10 +61,11 @@ pub(crate) async fn part(
     context: &RequestContext,
     resolved: &ResolvedBucket,
     source: &StreamedSource,
-    part: &Part,
+    upload: OpenUpload,
+    number: u32,
     range: Option<(u64, u64)>,
 ) -> Result<String, Failure> {
-    let OpenUpload { key, upload } = OpenUpload::new(context, resolved, &part.key, &part.upload)?;
+    let OpenUpload { key, upload } = upload;
     let read = source.read(range).await?;
     if range.is_some() && read.range != range {
         return Err(Failure::new(
@@ -75,7 +76,7 @@ pub(crate) async fn part(
     let length = length(&read)?;
     check_length(length, resolved.driver().capabilities().multipart.max_part_bytes)?;
     let (payload, lost) = streamed(context, read.body, length);
-    let stored = resolved.driver().upload_part(&key, &upload, part.number, payload).await;
+    let stored = resolved.driver().upload_part(&key, &upload, number, payload).await;
     stored.map(|stored| stored.etag).map_err(|error| source.lost(resolved, &error, &lost))
 }
 

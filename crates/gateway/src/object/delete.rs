@@ -6,7 +6,7 @@ use futures_util::{StreamExt as _, stream};
 use crate::execute::write::{MeasuredWrite, SizeAfter};
 use crate::execute::{RequestContext, ResolvedBucket};
 use crate::failure::Failure;
-use crate::operation::ObjectKey;
+use crate::object_key::ObjectKey;
 
 /// How many objects of one request are deleted concurrently.
 const AT_ONCE: usize = 16;

@@ -4,7 +4,7 @@ use bucketry_provider::driver::{ByteRange, Conditions, GetRequest, ObjectInfo, O
 
 use crate::execute::{ResolvedBucket, conditions, range};
 use crate::failure::Failure;
-use crate::operation::ObjectKey;
+use crate::object_key::ObjectKey;
 
 /// What is known about an object.
 pub(crate) struct ObjectHead {

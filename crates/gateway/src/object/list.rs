@@ -8,27 +8,39 @@ use bucketry_provider::driver::{ListPage, ListRequest, PageToken};
 
 use crate::execute::{RequestContext, ResolvedBucket};
 use crate::failure::Failure;
-use crate::operation::{KeyText, List, Marker};
-use crate::page_token::{PagePosition, Scope, not_of_this_list};
+use crate::object_key::KeyText;
+use crate::page_token::{Marker, PagePosition, Scope, not_of_this_list};
 
 /// The most pages of the provider that one request reads until it finds something.
 const MAX_ROUNDS: usize = 10;
+
+/// The page of a list to read.
+pub(crate) struct ListQuery<'a> {
+    /// Only keys that start with this.
+    pub(crate) prefix: &'a KeyText,
+    /// Folds keys that contain this after the prefix into common prefixes.
+    pub(crate) delimiter: Option<&'a KeyText>,
+    /// Where the page starts. `None` is the beginning.
+    pub(crate) start: Option<&'a Marker>,
+    /// The most keys and common prefixes.
+    pub(crate) most: u16,
+}
 
 /// A page of a list, and the token at which the next page starts. Keys include the repository's folder.
 pub(crate) async fn page(
     context: &RequestContext,
     resolved: &ResolvedBucket,
-    list: &List,
+    list: &ListQuery<'_>,
 ) -> Result<(ListPage, Option<String>), Failure> {
-    let prefix = resolved.folder().add(&list.prefix);
+    let prefix = resolved.folder().add(list.prefix);
     let scope = Scope {
         repository: context.key.routes.repository(),
         bucket: resolved.id(),
         prefix: &prefix,
-        delimiter: list.delimiter.as_ref().map(KeyText::as_str),
+        delimiter: list.delimiter.map(KeyText::as_str),
     };
     let start = start(context, resolved, list, scope)?;
-    let (page, next) = if list.max_keys == 0 {
+    let (page, next) = if list.most == 0 {
         (ListPage::default(), None)
     } else {
         read(resolved, list, &prefix, start).await?
@@ -49,27 +61,24 @@ struct Start {
 fn start(
     context: &RequestContext,
     resolved: &ResolvedBucket,
-    list: &List,
+    list: &ListQuery<'_>,
     scope: Scope<'_>,
 ) -> Result<Start, Failure> {
-    match (&list.token, &list.start_after) {
-        // The older operations have only a key parameter, so they use tokens in place of keys.
-        (Some(token), _) | (None, Some(Marker::Token(token))) => {
+    match list.start {
+        Some(Marker::Token(token)) => {
             let PagePosition { token, after } = context.key.key.page_tokens.open(scope, token)?;
             let token = token.map(PageToken::new).transpose().map_err(|_| not_of_this_list())?;
             Ok(Start { token, after: resolved.opened_marker(after)? })
         }
-        (None, Some(Marker::Key(after))) => {
-            Ok(Start { token: None, after: Some(resolved.folder().add(after)) })
-        }
-        (None, None) => Ok(Start::default()),
+        Some(Marker::Key(after)) => Ok(Start { token: None, after: Some(resolved.folder().add(after)) }),
+        None => Ok(Start::default()),
     }
 }
 
 /// Reads a page. Also returns where the next one starts.
 async fn read(
     resolved: &ResolvedBucket,
-    list: &List,
+    list: &ListQuery<'_>,
     prefix: &str,
     mut at: Start,
 ) -> Result<(ListPage, Option<Start>), Failure> {
@@ -77,10 +86,10 @@ async fn read(
     for _ in 0..MAX_ROUNDS {
         let request = ListRequest {
             prefix: prefix.to_owned(),
-            delimiter: list.delimiter.as_ref().map(|delimiter| delimiter.as_str().to_owned()),
+            delimiter: list.delimiter.map(|delimiter| delimiter.as_str().to_owned()),
             start_after: at.after.clone().filter(|_| by_name && at.token.is_none()),
             token: at.token.clone(),
-            max_keys: Some(list.max_keys),
+            max_keys: Some(list.most),
         };
         let mut page = resolved.driver().list(&request).await.map_err(|error| resolved.failure(&error))?;
         leave_out(&mut page, prefix, at.after.as_deref());

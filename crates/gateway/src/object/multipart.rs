@@ -6,7 +6,7 @@ use crate::execute::write::{MeasuredWrite, SizeAfter};
 use crate::execute::{RequestContext, ResolvedBucket, conditions};
 use crate::failure::Failure;
 use crate::object::put::check_length;
-use crate::operation::{ObjectKey, Part};
+use crate::object_key::ObjectKey;
 use crate::payload::PayloadBody;
 use crate::upload_id::{SealedUploadId, no_sealing_key};
 
@@ -88,15 +88,15 @@ pub(crate) async fn create(
 
 /// Stores a part, and returns its ETag. If it is dropped midway, the part is not stored.
 pub(crate) async fn upload(
-    context: &RequestContext,
     resolved: &ResolvedBucket,
-    part: &Part,
+    upload: OpenUpload,
+    number: u32,
     payload: PayloadBody,
 ) -> Result<String, Failure> {
-    let OpenUpload { key, upload } = OpenUpload::new(context, resolved, &part.key, &part.upload)?;
+    let OpenUpload { key, upload } = upload;
     check_length(payload.length(), resolved.driver().capabilities().multipart.max_part_bytes)?;
     let receipt = payload.receipt();
     let payload = payload.into_driver_payload().await?;
-    let stored = resolved.driver().upload_part(&key, &upload, part.number, payload).await;
+    let stored = resolved.driver().upload_part(&key, &upload, number, payload).await;
     stored.map(|stored| stored.etag).map_err(|error| resolved.upload_failure(&error, &receipt))
 }

@@ -5,7 +5,7 @@ use bucketry_provider::driver::{PutRequest, Stored};
 use crate::execute::write::{MeasuredWrite, SizeAfter};
 use crate::execute::{RequestContext, ResolvedBucket, conditions};
 use crate::failure::{Failure, FailureKind};
-use crate::operation::ObjectKey;
+use crate::object_key::ObjectKey;
 use crate::payload::PayloadBody;
 
 /// Stores an object. If it is dropped before the payload is complete, nothing is stored.

@@ -7,21 +7,37 @@ use bucketry_provider::driver::{ListedUpload, UploadId, UploadsMarker, UploadsPa
 
 use crate::execute::{RequestContext, ResolvedBucket};
 use crate::failure::{Failure, FailureKind};
-use crate::operation::{KeyText, ListMultipartUploads, Marker};
-use crate::page_token::{PagePosition, Scope, not_of_this_list};
+use crate::object_key::KeyText;
+use crate::page_token::{Marker, PagePosition, Scope, not_of_this_list};
+use crate::upload_id::SealedUploadId;
 
 /// Distinguishes the scope of these tokens from that of lists of keys with the same prefix.
 const UPLOADS: &str = "uploads ";
+
+/// The page of the uploads to read.
+pub(crate) struct UploadsQuery<'a> {
+    /// Only uploads to keys that start with this.
+    pub(crate) prefix: &'a KeyText,
+    /// Folds keys that contain this after the prefix into common prefixes.
+    pub(crate) delimiter: Option<&'a KeyText>,
+    /// Where the page starts. `None` is the beginning.
+    pub(crate) start: Option<&'a Marker>,
+    /// Where the page starts among the uploads of that key.
+    pub(crate) upload: Option<&'a SealedUploadId>,
+    /// The most uploads and common prefixes.
+    pub(crate) most: u16,
+}
 
 /// A page of the uploads, and the token at which the next page starts. Keys include the repository's folder; the ids
 /// are those for clients.
 pub(crate) async fn page(
     context: &RequestContext,
     resolved: &ResolvedBucket,
-    wanted: &ListMultipartUploads,
+    wanted: &UploadsQuery<'_>,
 ) -> Result<(UploadsPage, Option<String>), Failure> {
-    let prefix = resolved.folder().add(&wanted.prefix);
-    let told_apart = format!("{UPLOADS}{}", delimiter(wanted).unwrap_or_default());
+    let prefix = resolved.folder().add(wanted.prefix);
+    let delimiter = wanted.delimiter.map(KeyText::as_str);
+    let told_apart = format!("{UPLOADS}{}", delimiter.unwrap_or_default());
     let scope = Scope {
         repository: context.key.routes.repository(),
         bucket: resolved.id(),
@@ -30,15 +46,15 @@ pub(crate) async fn page(
     };
     let after = start(context, resolved, wanted, scope)?;
     let mut page = UploadsPage::default();
-    if wanted.max_uploads > 0 {
+    if wanted.most > 0 {
         let request = UploadsRequest {
             prefix: prefix.clone(),
-            delimiter: delimiter(wanted).map(str::to_owned),
+            delimiter: delimiter.map(str::to_owned),
             after,
-            max_uploads: wanted.max_uploads,
+            max_uploads: wanted.most,
         };
         page = resolved.driver().list_uploads(&request).await.map_err(|error| resolved.failure(&error))?;
-        fold(&mut page, &prefix, delimiter(wanted));
+        fold(&mut page, &prefix, delimiter);
     }
     let next = page.next.take().map(|UploadsMarker { key, upload }| PagePosition {
         token: upload.map(|upload| upload.as_str().to_owned()),
@@ -47,10 +63,6 @@ pub(crate) async fn page(
     let next = next.map(|next| context.key.key.page_tokens.seal(scope, &next)).transpose()?;
     seal(context, resolved, &mut page)?;
     Ok((page, next))
-}
-
-fn delimiter(wanted: &ListMultipartUploads) -> Option<&str> {
-    wanted.delimiter.as_ref().map(KeyText::as_str)
 }
 
 /// Replaces the provider's upload ids by those for clients. An upload with an unusable id is left out.
@@ -68,10 +80,10 @@ fn seal(context: &RequestContext, resolved: &ResolvedBucket, page: &mut UploadsP
 fn start(
     context: &RequestContext,
     resolved: &ResolvedBucket,
-    wanted: &ListMultipartUploads,
+    wanted: &UploadsQuery<'_>,
     scope: Scope<'_>,
 ) -> Result<UploadsMarker, Failure> {
-    match &wanted.key_marker {
+    match wanted.start {
         None => Ok(UploadsMarker::default()),
         Some(Marker::Token(token)) => {
             let PagePosition { token, after } = context.key.key.page_tokens.open(scope, token)?;
@@ -81,7 +93,7 @@ fn start(
         Some(Marker::Key(key)) => {
             let key = resolved.folder().add(key);
             let open = |upload| resolved.open_upload(context, &key, upload).map_err(wrong_marker);
-            let upload = wanted.upload_marker.as_ref().map(open).transpose()?;
+            let upload = wanted.upload.map(open).transpose()?;
             Ok(UploadsMarker { key: Some(key), upload })
         }
     }

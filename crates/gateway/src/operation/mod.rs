@@ -10,11 +10,13 @@ use bucketry_model::repository::KeyAccess;
 use bucketry_provider::driver::{ByteRange, Conditions, ObjectAttributes, VersionId};
 use http::HeaderValue;
 
+pub use crate::object_key::{KeyText, ObjectKey};
 pub use crate::operation::parse::{Request, parse};
 pub use crate::operation::query::Query;
 pub use crate::operation::table::{Access, Handling, Name, OPERATIONS, Row, Scope};
-pub use crate::operation::target::{Domains, KeyText, ObjectKey, Target};
+pub use crate::operation::target::{Domains, Target};
 pub(crate) use crate::operation::values::is_beyond;
+pub use crate::page_token::Marker;
 use crate::upload_id::SealedUploadId;
 
 /// The most keys in a page of a list, and in a `DeleteObjects` request.
@@ -68,25 +70,6 @@ pub struct List {
     pub token: Option<String>,
     /// Whether the response names the owner of each object, in version 2 only.
     pub fetch_owner: bool,
-}
-
-/// Where a page starts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Marker {
-    /// After this key.
-    Key(KeyText),
-    /// Where the previous page ended, as a token that the gateway issued.
-    Token(String),
-}
-
-impl Marker {
-    /// The text as it was sent.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Key(key) => key.as_str(),
-            Self::Token(token) => token,
-        }
-    }
 }
 
 /// The parameters of a request that lists multipart uploads in progress.

@@ -216,7 +216,7 @@ impl Parts<'_> {
 
     /// A parameter that is a key, a prefix or a delimiter.
     fn key_text(&self, name: &str) -> Result<Option<KeyText>> {
-        self.text(name)?.map(KeyText::new).transpose()
+        Ok(self.text(name)?.map(KeyText::new).transpose()?)
     }
 
     /// A parameter that is a key or a token that the gateway issued.

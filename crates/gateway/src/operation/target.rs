@@ -1,12 +1,9 @@
 //! Parses the target of a request: the endpoint, a bucket or an object, in path style or virtual-host style.
-//!
-//! `ObjectKey` and `KeyText` refuse a client's key, prefix or marker that could lead out of the repository's folder.
-//! `route` adds the folder.
 
-use bucketry_provider::driver::{climbs, resolves_to_nothing};
 use percent_encoding::percent_decode;
 
 use crate::error::{Code, Result, S3Error};
+use crate::object_key::ObjectKey;
 
 /// The longest bucket or repository name that is looked up, in bytes: 255 characters of four bytes.
 const MAX_BUCKET_BYTES: usize = 1_020;
@@ -82,81 +79,6 @@ fn has_broken_escape(text: &str) -> bool {
     parts.any(|part| part.len() < 2 || !part[..2].iter().all(u8::is_ascii_hexdigit))
 }
 
-/// The key of an object: 1 to 1,024 bytes of UTF-8, stored byte for byte.
-///
-/// Some servers interpret a key as a path. Keys that could lead them elsewhere are refused: those whose `.` and
-/// `..` segments climb above the start of the key or resolve to nothing, and those that contain a NUL.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ObjectKey(String);
-
-impl ObjectKey {
-    /// The longest key, in bytes.
-    pub const MAX_BYTES: usize = 1_024;
-
-    /// Checks a decoded key.
-    pub fn new(key: String) -> Result<Self> {
-        if key.is_empty() {
-            return Err(S3Error::new(Code::InvalidArgument, "The object key is empty."));
-        }
-        if key.len() > Self::MAX_BYTES {
-            let message =
-                format!("The key is {} bytes long, but at most {} are allowed.", key.len(), Self::MAX_BYTES);
-            return Err(S3Error::new(Code::KeyTooLongError, message));
-        }
-        check_path(&key)?;
-        if resolves_to_nothing(&key) {
-            return Err(S3Error::new(Code::InvalidURI, CLIMBS));
-        }
-        Ok(Self(key))
-    }
-
-    /// The decoded key.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-const CLIMBS: &str = "The '.' and '..' segments of a key, prefix, delimiter or marker lead above its beginning, which \
-                      storage servers interpret differently. Use another one.";
-
-/// A prefix, a marker or a delimiter: at most 1,024 bytes of UTF-8 without a NUL, whose `.` and `..` segments don't
-/// climb above its start. May be empty.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct KeyText(String);
-
-impl KeyText {
-    /// Checks a decoded text.
-    pub fn new(text: impl Into<String>) -> Result<Self> {
-        let text = text.into();
-        if text.len() > ObjectKey::MAX_BYTES {
-            let message = format!(
-                "A prefix, delimiter or marker is {} bytes long, but at most {} are allowed.",
-                text.len(),
-                ObjectKey::MAX_BYTES
-            );
-            return Err(S3Error::new(Code::KeyTooLongError, message));
-        }
-        check_path(&text)?;
-        Ok(Self(text))
-    }
-
-    /// The decoded text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// Refuses texts that a server could resolve to a path above their start.
-fn check_path(text: &str) -> Result<()> {
-    if memchr::memchr(0, text.as_bytes()).is_some() {
-        return Err(S3Error::new(
-            Code::InvalidArgument,
-            "Keys, prefixes, delimiters and markers must not contain NUL characters.",
-        ));
-    }
-    if climbs(text) { Err(S3Error::new(Code::InvalidURI, CLIMBS)) } else { Ok(()) }
-}
-
 /// The domains for virtual-host style requests.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Domains(Vec<String>);
@@ -194,7 +116,7 @@ mod tests {
 
     fn object(path: &str) -> String {
         match path_style(path) {
-            Ok(Target::Object(bucket, key)) if bucket == "b" => key.0,
+            Ok(Target::Object(bucket, key)) if bucket == "b" => key.as_str().to_owned(),
             other => panic!("{path}: {other:?}"),
         }
     }

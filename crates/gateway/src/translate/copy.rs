@@ -6,6 +6,7 @@ use crate::execute::{Answer, RequestContext, ResolvedBucket, answer, conditions}
 use crate::failure::Failure;
 use crate::object;
 use crate::object::copy::StreamedSource;
+use crate::object::multipart::OpenUpload;
 use crate::operation::{CopyObject, CopySource, Part};
 use crate::xml::Document;
 
@@ -30,7 +31,8 @@ pub(super) async fn part(
     range: Option<(u64, u64)>,
 ) -> Answer {
     let source = source(context, &from)?;
-    let etag = object::copy::part(context, resolved, &source, &part, range).await?;
+    let upload = OpenUpload::new(context, resolved, &part.key, &part.upload)?;
+    let etag = object::copy::part(context, resolved, &source, upload, part.number, range).await?;
     Ok(answer::document(result("CopyPartResult", context, Some(&etag))))
 }
 

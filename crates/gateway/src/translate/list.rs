@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use crate::execute::{Answer, RequestContext, ResolvedBucket, answer};
 use crate::object;
+use crate::object::list::ListQuery;
 use crate::operation::{List, Marker};
 use crate::translate::bucket::owner;
 use crate::xml::{Document, listed};
@@ -26,7 +27,15 @@ pub(super) async fn keys(
     form: Form,
     list: &List,
 ) -> Answer {
-    let (page, next) = object::list::page(context, resolved, list).await?;
+    // The older operations have only a key parameter, so they use tokens in place of keys.
+    let token = list.token.clone().map(Marker::Token);
+    let query = ListQuery {
+        prefix: &list.prefix,
+        delimiter: list.delimiter.as_ref(),
+        start: token.as_ref().or(list.start_after.as_ref()),
+        most: list.max_keys,
+    };
+    let (page, next) = object::list::page(context, resolved, &query).await?;
     let document = ListWriter { resolved, list, form }.document(&page, next.as_deref());
     Ok(document)
 }

@@ -36,7 +36,8 @@ pub(super) async fn upload(
     payload: PayloadBody,
 ) -> Answer {
     let receipt = payload.receipt();
-    let etag = object::multipart::upload(context, resolved, &part, payload).await?;
+    let upload = OpenUpload::new(context, resolved, &part.key, &part.upload)?;
+    let etag = object::multipart::upload(resolved, upload, part.number, payload).await?;
     Ok(stored_answer(Some(&etag), &receipt))
 }
 

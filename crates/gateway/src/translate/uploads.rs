@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use crate::execute::{Answer, RequestContext, ResolvedBucket, answer};
 use crate::object;
+use crate::object::uploads::UploadsQuery;
 use crate::operation::{KeyText, ListMultipartUploads, Marker};
 use crate::translate::bucket::owner;
 use crate::upload_id::SealedUploadId;
@@ -15,7 +16,14 @@ pub(super) async fn list(
     resolved: &ResolvedBucket,
     wanted: &ListMultipartUploads,
 ) -> Answer {
-    let (page, next) = object::uploads::page(context, resolved, wanted).await?;
+    let query = UploadsQuery {
+        prefix: &wanted.prefix,
+        delimiter: wanted.delimiter.as_ref(),
+        start: wanted.key_marker.as_ref(),
+        upload: wanted.upload_marker.as_ref(),
+        most: wanted.max_uploads,
+    };
+    let (page, next) = object::uploads::page(context, resolved, &query).await?;
     Ok(document(resolved, wanted, &page, next.as_deref()))
 }
 

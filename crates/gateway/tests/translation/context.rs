@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use bucketry_gateway::dispatch::{handle, handle_without_bucket};
+use bucketry_gateway::dispatch::{handle, handle_without_bucket, route};
 use bucketry_gateway::error::{S3Error, S3Failure};
 use bucketry_gateway::execute::{DetachedWrites, GatewayBody, RequestContext, Settings, WriteState};
 use bucketry_gateway::observer::Observer;
@@ -289,7 +289,7 @@ async fn execute(
     request: &mut Request<'_>,
     payload: &mut PayloadBody,
 ) -> Result<Response<GatewayBody>, S3Failure> {
-    match context.route(target, &request.operation)? {
+    match route(context, target, &request.operation)? {
         Some(route) => handle(context, &context.open(route)?, request, payload).await,
         None => handle_without_bucket(context, request),
     }
