@@ -105,6 +105,7 @@ pub(crate) const SHARED: &[(&str, &[&str])] = &[
             "Extent",
             "Fault",
             "Memory",
+            "Objects",
             "Origin",
             "Postgres",
             "Process",

@@ -24,7 +24,7 @@ use crate::s3::S3Driver;
 
 /// An open bucket. Drivers are lightweight: a node has one per bucket that it serves.
 #[async_trait]
-pub trait Driver: fmt::Debug + Send + Sync {
+pub trait Driver: Objects + Lists + Multipart + UploadLists + Tags + fmt::Debug {
     /// What the provider supports. Callers check this before they rely on a feature.
     fn capabilities(&self) -> &'static Capabilities;
 
@@ -35,9 +35,16 @@ pub trait Driver: fmt::Debug + Send + Sync {
     /// [`crate::probe::probe`] finds out.
     async fn head_bucket(&self) -> Result<(), ProviderError>;
 
-    /// Lists one page of objects, in the order of the UTF-8 bytes of their keys.
-    async fn list(&self, request: &ListRequest) -> Result<ListPage, ProviderError>;
+    /// The driver itself if the provider speaks S3. Requests of that protocol can then be forwarded unchanged,
+    /// within the limits of [`Capabilities::protocol`].
+    fn forwarder(&self) -> Option<&S3Driver> {
+        None
+    }
+}
 
+/// Objects, one at a time.
+#[async_trait]
+pub trait Objects: Send + Sync {
     /// Returns an object's metadata without its content.
     async fn head(&self, key: &str, conditions: &Conditions) -> Result<ObjectInfo, ProviderError>;
 
@@ -52,7 +59,18 @@ pub trait Driver: fmt::Debug + Send + Sync {
 
     /// Copies an object within the bucket without moving its content through this process.
     async fn copy(&self, source: &str, key: &str, request: &CopyRequest) -> Result<Stored, ProviderError>;
+}
 
+/// Lists of objects.
+#[async_trait]
+pub trait Lists: Send + Sync {
+    /// Lists one page of objects, in the order of the UTF-8 bytes of their keys.
+    async fn list(&self, request: &ListRequest) -> Result<ListPage, ProviderError>;
+}
+
+/// Multipart uploads.
+#[async_trait]
+pub trait Multipart: Send + Sync {
     /// Begins a multipart upload. Its parts use storage at the provider until it is completed or aborted.
     async fn create_multipart(
         &self,
@@ -84,10 +102,18 @@ pub trait Driver: fmt::Debug + Send + Sync {
 
     /// Aborts an upload and deletes its parts.
     async fn abort_multipart(&self, key: &str, upload: &UploadId) -> Result<(), ProviderError>;
+}
 
+/// Lists of multipart uploads.
+#[async_trait]
+pub trait UploadLists: Send + Sync {
     /// Lists one page of in-progress multipart uploads. Requires [`Capabilities::list_uploads`].
     async fn list_uploads(&self, request: &UploadsRequest) -> Result<UploadsPage, ProviderError>;
+}
 
+/// Tags of objects. Providers without them have nothing to implement.
+#[async_trait]
+pub trait Tags: Send + Sync {
     /// Returns the tags of an object. Requires [`Capabilities::tags`].
     async fn get_tags(&self, _key: &str) -> Result<Vec<Tag>, ProviderError> {
         Err(ProviderError::InvalidRequest("the provider does not support tags"))
@@ -96,12 +122,6 @@ pub trait Driver: fmt::Debug + Send + Sync {
     /// Replaces all tags of an object. Requires [`Capabilities::tags`].
     async fn put_tags(&self, _key: &str, _tags: &[Tag]) -> Result<(), ProviderError> {
         Err(ProviderError::InvalidRequest("the provider does not support tags"))
-    }
-
-    /// The driver itself if the provider speaks S3. Requests of that protocol can then be forwarded unchanged,
-    /// within the limits of [`Capabilities::protocol`].
-    fn forwarder(&self) -> Option<&S3Driver> {
-        None
     }
 }
 
@@ -123,7 +143,7 @@ pub struct Capabilities {
     pub copy: bool,
     /// In-progress multipart uploads can be listed.
     pub list_uploads: bool,
-    /// [`Driver::get_tags`] and [`Driver::put_tags`] work. If the whole [`protocol`](Capabilities::protocol) is
+    /// [`Tags::get_tags`] and [`Tags::put_tags`] work. If the whole [`protocol`](Capabilities::protocol) is
     /// supported, requests for tags are forwarded instead.
     pub tags: bool,
     /// Checksums in headers (`x-amz-checksum-…`) are verified, stored and returned.

@@ -5,7 +5,10 @@
 mod gcs_target;
 
 use bucketry_provider::body::Payload;
-use bucketry_provider::driver::{Conditions, Driver, GetRequest, ObjectAttributes, UploadId, UploadsRequest};
+use bucketry_provider::driver::{
+    Conditions, Driver, GetRequest, Multipart, ObjectAttributes, Objects, UploadId, UploadLists,
+    UploadsRequest,
+};
 use bucketry_provider::error::ErrorKind;
 use bucketry_provider::gcs::GcsDriver;
 use bytes::Bytes;

@@ -1,12 +1,13 @@
 //! List Blobs.
 
+use async_trait::async_trait;
 use http::Method;
 
 use crate::azure::AzureDriver;
 use crate::azure::attributes::quoted;
 use crate::azure::request::Call;
 use crate::connection::ResponseTimeout;
-use crate::driver::{ListPage, ListRequest, ListedObject, PageToken};
+use crate::driver::{ListPage, ListRequest, ListedObject, Lists, PageToken};
 use crate::encode::decode_percent;
 use crate::error::ProviderError;
 use crate::headers::parse_http_date;
@@ -17,8 +18,9 @@ use crate::xml::{self, UnexpectedXml};
 const MAX_KEYS: u16 = 1_000;
 const MAX_PAGE_BYTES: usize = 8 * 1024 * 1024;
 
-impl AzureDriver {
-    pub(super) async fn list_page(&self, request: &ListRequest) -> Result<ListPage, ProviderError> {
+#[async_trait]
+impl Lists for AzureDriver {
+    async fn list(&self, request: &ListRequest) -> Result<ListPage, ProviderError> {
         if request.start_after.is_some() {
             return Err(ProviderError::InvalidRequest("Azure can't start a list after a given key"));
         }

@@ -36,9 +36,8 @@ use crate::azure::credentials::Credentials;
 use crate::azure::request::Call;
 use crate::connection::Connections;
 use crate::driver::{
-    Capabilities, Conditions, CopyRequest, Deleted, Driver, GetRequest, Hints, ListPage, ListRequest,
-    MultipartLimits, ObjectAttributes, ObjectInfo, ObjectRead, Part, PartsPage, Permissions, PutRequest,
-    S3Protocol, Site, Stored, Tag, UploadId, UploadsPage, UploadsRequest, VersionId,
+    Capabilities, Driver, Hints, Lists, MultipartLimits, Permissions, S3Protocol, Site, UploadLists,
+    UploadsPage, UploadsRequest,
 };
 use crate::error::ProviderError;
 use crate::open_error::OpenError;
@@ -167,7 +166,7 @@ impl Driver for AzureDriver {
     /// properties.
     async fn head_bucket(&self) -> Result<(), ProviderError> {
         if matches!(self.credentials, Credentials::Sas(_)) {
-            return self.list_page(&first_key()).await.map(drop);
+            return self.list(&first_key()).await.map(drop);
         }
         let answer = self.send(Call::container(Method::HEAD, &[])).await?;
         // Any web server answers a HEAD. Only the service sends this header.
@@ -177,77 +176,12 @@ impl Driver for AzureDriver {
             Err(ProviderError::NotAnObjectStore { status: Some(answer.status()) })
         }
     }
+}
 
-    async fn list(&self, request: &ListRequest) -> Result<ListPage, ProviderError> {
-        self.list_page(request).await
-    }
-
-    async fn head(&self, key: &str, conditions: &Conditions) -> Result<ObjectInfo, ProviderError> {
-        self.head_blob(key, conditions).await
-    }
-
-    async fn get(&self, key: &str, request: &GetRequest) -> Result<ObjectRead, ProviderError> {
-        self.get_blob(key, request).await
-    }
-
-    async fn put(&self, key: &str, payload: Payload, request: &PutRequest) -> Result<Stored, ProviderError> {
-        self.put_blob(key, payload, request).await
-    }
-
-    async fn delete(&self, key: &str, version: Option<&VersionId>) -> Result<Deleted, ProviderError> {
-        self.delete_blob(key, version).await
-    }
-
-    async fn copy(&self, source: &str, key: &str, request: &CopyRequest) -> Result<Stored, ProviderError> {
-        self.copy_blob(source, key, request).await
-    }
-
-    async fn create_multipart(
-        &self,
-        key: &str,
-        attributes: &ObjectAttributes,
-    ) -> Result<UploadId, ProviderError> {
-        upload::create_upload(key, attributes)
-    }
-
-    async fn upload_part(
-        &self,
-        key: &str,
-        upload: &UploadId,
-        number: u32,
-        payload: Payload,
-    ) -> Result<Part, ProviderError> {
-        self.put_block(key, upload, number, payload).await
-    }
-
-    async fn list_parts(&self, key: &str, upload: &UploadId, after: u32) -> Result<PartsPage, ProviderError> {
-        self.parts_page(key, upload, after).await
-    }
-
-    async fn complete_multipart(
-        &self,
-        key: &str,
-        upload: &UploadId,
-        parts: &[Part],
-        conditions: &Conditions,
-    ) -> Result<Stored, ProviderError> {
-        self.complete_upload(key, upload, parts, conditions).await
-    }
-
-    async fn abort_multipart(&self, key: &str, upload: &UploadId) -> Result<(), ProviderError> {
-        self.abort_upload(key, upload).await
-    }
-
+#[async_trait]
+impl UploadLists for AzureDriver {
     async fn list_uploads(&self, _: &UploadsRequest) -> Result<UploadsPage, ProviderError> {
         Err(ProviderError::InvalidRequest("Azure can't list multipart uploads"))
-    }
-
-    async fn get_tags(&self, key: &str) -> Result<Vec<Tag>, ProviderError> {
-        self.blob_tags(key).await
-    }
-
-    async fn put_tags(&self, key: &str, tags: &[Tag]) -> Result<(), ProviderError> {
-        self.replace_blob_tags(key, tags).await
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use http::header::{HeaderName, IF_MATCH};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use tokio::time::{Instant, sleep};
@@ -15,7 +16,7 @@ use crate::body::ProviderBody;
 use crate::connection::ResponseTimeout;
 use crate::driver::{
     ByteRange, Conditions, CopyRequest, Deleted, GetRequest, ObjectAttributes, ObjectInfo, ObjectRead,
-    PutRequest, Stored, VersionId,
+    Objects, PutRequest, Stored, VersionId,
 };
 use crate::encode::Query;
 use crate::error::{ErrorAnswer, ErrorKind, ProviderError};
@@ -25,22 +26,15 @@ use crate::payload::Payload;
 /// The interval of status checks during a copy. Copies within an account usually finish immediately.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(250);
 
-impl AzureDriver {
-    pub(super) async fn head_blob(
-        &self,
-        key: &str,
-        conditions: &Conditions,
-    ) -> Result<ObjectInfo, ProviderError> {
+#[async_trait]
+impl Objects for AzureDriver {
+    async fn head(&self, key: &str, conditions: &Conditions) -> Result<ObjectInfo, ProviderError> {
         let mut call = Call::blob(Method::HEAD, key)?;
         put_conditions(&mut call.headers, OBJECT_CONDITIONS, conditions)?;
         Ok(info(self.send(call).await?.into_parts().0.headers))
     }
 
-    pub(super) async fn get_blob(
-        &self,
-        key: &str,
-        request: &GetRequest,
-    ) -> Result<ObjectRead, ProviderError> {
+    async fn get(&self, key: &str, request: &GetRequest) -> Result<ObjectRead, ProviderError> {
         let mut call = Call::blob(Method::GET, key)?;
         put_conditions(&mut call.headers, OBJECT_CONDITIONS, &request.conditions)?;
         if let Some(wanted) = request.range {
@@ -60,28 +54,7 @@ impl AzureDriver {
         Ok(ObjectRead { info: info(head.headers), range, body })
     }
 
-    /// Replaces a range that counts from the end, which the service doesn't support, by looking up the size first.
-    /// If the object is replaced in between, the range is based on the old size.
-    async fn without_suffix(
-        &self,
-        key: &str,
-        wanted: ByteRange,
-        conditions: &Conditions,
-    ) -> Result<ByteRange, ProviderError> {
-        let ByteRange::Last(count) = wanted else { return Ok(wanted) };
-        let size = self.head_blob(key, conditions).await?.size.unwrap_or_default();
-        if count == 0 || size == 0 {
-            return Err(outside());
-        }
-        Ok(ByteRange::From(size.saturating_sub(count)))
-    }
-
-    pub(super) async fn put_blob(
-        &self,
-        key: &str,
-        payload: Payload,
-        request: &PutRequest,
-    ) -> Result<Stored, ProviderError> {
+    async fn put(&self, key: &str, payload: Payload, request: &PutRequest) -> Result<Stored, ProviderError> {
         let mut call = Call::blob(Method::PUT, key)?;
         call.headers.insert(HeaderName::from_static("x-ms-blob-type"), HeaderValue::from_static("BlockBlob"));
         put_attributes(&mut call.headers, &request.attributes)?;
@@ -90,11 +63,7 @@ impl AzureDriver {
         Ok(stored(self.send(call).await?.headers()))
     }
 
-    pub(super) async fn delete_blob(
-        &self,
-        key: &str,
-        of: Option<&VersionId>,
-    ) -> Result<Deleted, ProviderError> {
+    async fn delete(&self, key: &str, of: Option<&VersionId>) -> Result<Deleted, ProviderError> {
         let mut call = Call::blob(Method::DELETE, key)?;
         if let Some(of) = of {
             call.query.push("versionid", of.as_str());
@@ -112,12 +81,7 @@ impl AzureDriver {
 
     /// Copies within the container. New attributes can only be set after the copy, so for a moment the copy has
     /// those of its source.
-    pub(super) async fn copy_blob(
-        &self,
-        source: &str,
-        key: &str,
-        request: &CopyRequest,
-    ) -> Result<Stored, ProviderError> {
+    async fn copy(&self, source: &str, key: &str, request: &CopyRequest) -> Result<Stored, ProviderError> {
         let from = Call::blob(Method::GET, source)?;
         let from = self.address.uri(&self.address.path(from.key), &self.with_sas(String::new()))?.to_string();
         let mut call = Call::blob(Method::PUT, key)?;
@@ -140,12 +104,30 @@ impl AzureDriver {
             None => Ok(copied),
         }
     }
+}
+
+impl AzureDriver {
+    /// Replaces a range that counts from the end, which the service doesn't support, by looking up the size first.
+    /// If the object is replaced in between, the range is based on the old size.
+    async fn without_suffix(
+        &self,
+        key: &str,
+        wanted: ByteRange,
+        conditions: &Conditions,
+    ) -> Result<ByteRange, ProviderError> {
+        let ByteRange::Last(count) = wanted else { return Ok(wanted) };
+        let size = self.head(key, conditions).await?.size.unwrap_or_default();
+        if count == 0 || size == 0 {
+            return Err(outside());
+        }
+        Ok(ByteRange::From(size.saturating_sub(count)))
+    }
 
     /// Waits until a copy is complete. If the future is dropped, the copy continues in the background.
     async fn finish_copy(&self, key: &str) -> Result<Stored, ProviderError> {
         let deadline = Instant::now() + self.connections.answer_timeout(ResponseTimeout::Slow);
         loop {
-            let info = self.head_blob(key, &Conditions::default()).await?;
+            let info = self.head(key, &Conditions::default()).await?;
             match text(&info.headers, "x-ms-copy-status").as_deref() {
                 Some("pending") if Instant::now() < deadline => sleep(BETWEEN_LOOKS).await,
                 Some("pending") => return Err(ProviderError::TimedOut),

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use async_trait::async_trait;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method};
 use quick_xml::escape::escape;
@@ -9,7 +10,7 @@ use quick_xml::escape::escape;
 use crate::azure::AzureDriver;
 use crate::azure::request::Call;
 use crate::connection::ResponseTimeout;
-use crate::driver::Tag;
+use crate::driver::{Tag, Tags};
 use crate::encode::Query;
 use crate::error::ProviderError;
 use crate::payload::Payload;
@@ -19,8 +20,9 @@ use crate::xml::{self, UnexpectedXml};
 /// XML.
 const MAX_TAGS_BYTES: usize = 64 * 1024;
 
-impl AzureDriver {
-    pub(super) async fn blob_tags(&self, key: &str) -> Result<Vec<Tag>, ProviderError> {
+#[async_trait]
+impl Tags for AzureDriver {
+    async fn get_tags(&self, key: &str) -> Result<Vec<Tag>, ProviderError> {
         let query = Query::new(&[("comp", "tags")]);
         let answer = self.send(Call { query, ..Call::blob(Method::GET, key)? }).await?;
         let (head, body) = answer.into_parts();
@@ -28,7 +30,7 @@ impl AzureDriver {
         read(&document).map_err(|UnexpectedXml| ProviderError::NotAnObjectStore { status: Some(head.status) })
     }
 
-    pub(super) async fn replace_blob_tags(&self, key: &str, tags: &[Tag]) -> Result<(), ProviderError> {
+    async fn put_tags(&self, key: &str, tags: &[Tag]) -> Result<(), ProviderError> {
         let query = Query::new(&[("comp", "tags")]);
         let payload = Some(Payload::bytes(write(tags)));
         let mut call = Call { query, payload, ..Call::blob(Method::PUT, key)? };

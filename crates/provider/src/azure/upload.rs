@@ -10,6 +10,7 @@
 
 use std::fmt::Write as _;
 
+use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::header::{IF_MATCH, IF_NONE_MATCH};
@@ -20,7 +21,7 @@ use crate::azure::AzureDriver;
 use crate::azure::attributes::{put_attributes, stored};
 use crate::azure::request::Call;
 use crate::connection::ResponseTimeout;
-use crate::driver::{Conditions, ObjectAttributes, Part, PartsPage, Stored, UploadId};
+use crate::driver::{Conditions, Multipart, ObjectAttributes, Part, PartsPage, Stored, UploadId};
 use crate::encode::Query;
 use crate::error::{ErrorAnswer, ErrorKind, ProviderError};
 use crate::headers::{OBJECT_CONDITIONS, put_conditions, value};
@@ -64,23 +65,28 @@ fn unknown_upload() -> ProviderError {
     ErrorAnswer::new(StatusCode::NOT_FOUND, ErrorKind::UploadNotFound, None, &HeaderMap::new()).into()
 }
 
-/// Begins an upload without sending anything.
-pub(super) fn create_upload(key: &str, attributes: &ObjectAttributes) -> Result<UploadId, ProviderError> {
-    Call::blob(Method::PUT, key)?;
-    // Attributes that the service would refuse on completion are refused now.
-    put_attributes(&mut HeaderMap::new(), attributes)?;
-    let name = Uuid::new_v4().simple();
-    UploadId::new(format!("{name}.{}", write_attributes(attributes)))
-        .map_err(|_| ProviderError::InvalidRequest("the upload's headers and metadata are too long"))
-}
-
 struct Block {
     id: String,
     size: u64,
 }
 
-impl AzureDriver {
-    pub(super) async fn put_block(
+#[async_trait]
+impl Multipart for AzureDriver {
+    /// Begins an upload without sending anything.
+    async fn create_multipart(
+        &self,
+        key: &str,
+        attributes: &ObjectAttributes,
+    ) -> Result<UploadId, ProviderError> {
+        Call::blob(Method::PUT, key)?;
+        // Attributes that the service would refuse on completion are refused now.
+        put_attributes(&mut HeaderMap::new(), attributes)?;
+        let name = Uuid::new_v4().simple();
+        UploadId::new(format!("{name}.{}", write_attributes(attributes)))
+            .map_err(|_| ProviderError::InvalidRequest("the upload's headers and metadata are too long"))
+    }
+
+    async fn upload_part(
         &self,
         key: &str,
         upload: &UploadId,
@@ -94,12 +100,7 @@ impl AzureDriver {
         Ok(Part { number, etag: upload.etag(number), size })
     }
 
-    pub(super) async fn parts_page(
-        &self,
-        key: &str,
-        upload: &UploadId,
-        after: u32,
-    ) -> Result<PartsPage, ProviderError> {
+    async fn list_parts(&self, key: &str, upload: &UploadId, after: u32) -> Result<PartsPage, ProviderError> {
         let upload = Upload::read(upload)?;
         let part = |block: Block| {
             let number = upload.number(&block.id).filter(|number| *number > after)?;
@@ -110,7 +111,7 @@ impl AzureDriver {
         Ok(PartsPage { parts, next: None })
     }
 
-    pub(super) async fn complete_upload(
+    async fn complete_multipart(
         &self,
         key: &str,
         upload: &UploadId,
@@ -128,7 +129,7 @@ impl AzureDriver {
     }
 
     /// See the module's documentation. If the future is dropped in the middle, an empty blob may remain.
-    pub(super) async fn abort_upload(&self, key: &str, upload: &UploadId) -> Result<(), ProviderError> {
+    async fn abort_multipart(&self, key: &str, upload: &UploadId) -> Result<(), ProviderError> {
         let upload = Upload::read(upload)?;
         let blocks = self.uncommitted(key).await?;
         if blocks.is_empty() || blocks.iter().any(|block| upload.number(&block.id).is_none()) {
@@ -159,7 +160,9 @@ impl AzureDriver {
             Err(error) => Err(error),
         }
     }
+}
 
+impl AzureDriver {
     async fn put_block_list(
         &self,
         key: &str,

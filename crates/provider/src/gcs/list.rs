@@ -1,9 +1,10 @@
 //! Lists objects with the JSON API.
 
+use async_trait::async_trait;
 use http::Method;
 use serde_json::Value;
 
-use crate::driver::{ListPage, ListRequest, PageToken};
+use crate::driver::{ListPage, ListRequest, Lists, PageToken};
 use crate::error::ProviderError;
 use crate::gcs::GcsDriver;
 use crate::gcs::attributes::listed;
@@ -14,8 +15,9 @@ use crate::gcs::request::Call;
 const MAX_PAGE_BYTES: usize = 16 * 1024 * 1024;
 const FIELDS: &str = "nextPageToken,prefixes,items(name,size,etag,md5Hash,updated,storageClass)";
 
-impl GcsDriver {
-    pub(super) async fn list_page(&self, request: &ListRequest) -> Result<ListPage, ProviderError> {
+#[async_trait]
+impl Lists for GcsDriver {
+    async fn list(&self, request: &ListRequest) -> Result<ListPage, ProviderError> {
         let mut call = Call::new(Method::GET, format!("/storage/v1/b/{}/o", self.bucket), About::Bucket);
         call.query.push("fields", FIELDS);
         if !request.prefix.is_empty() {

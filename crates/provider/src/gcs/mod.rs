@@ -43,9 +43,7 @@ use http::Method;
 use crate::address::Address;
 use crate::connection::Connections;
 use crate::driver::{
-    Capabilities, Conditions, CopyRequest, Deleted, Driver, GetRequest, Hints, ListPage, ListRequest,
-    MultipartLimits, ObjectAttributes, ObjectInfo, ObjectRead, Part, PartsPage, Permissions, PutRequest,
-    S3Protocol, SharedDriver, Site, Stored, UploadId, UploadsPage, UploadsRequest, VersionId,
+    Capabilities, Driver, Hints, Lists, MultipartLimits, Permissions, S3Protocol, SharedDriver, Site, Tags,
 };
 use crate::error::{ErrorKind, ProviderError};
 use crate::gcs::error::About;
@@ -53,7 +51,6 @@ use crate::gcs::request::Call;
 use crate::gcs::service_account::ServiceAccount;
 use crate::gcs::token::TokenSource;
 use crate::open_error::OpenError;
-use crate::payload::Payload;
 use crate::probe::first_key;
 
 const MIB: u64 = 1024 * 1024;
@@ -182,7 +179,8 @@ impl GcsDriver {
         call.query.push("project", "test");
         let json = http::HeaderValue::from_static("application/json");
         call.headers.insert(http::header::CONTENT_TYPE, json);
-        call.payload = Some(Payload::bytes(serde_json::json!({ "name": self.bucket }).to_string()));
+        call.payload =
+            Some(crate::payload::Payload::bytes(serde_json::json!({ "name": self.bucket }).to_string()));
         self.send(call).await.map(drop)
     }
 }
@@ -230,75 +228,13 @@ impl Driver for GcsDriver {
                 outcome => return outcome.map(drop),
             }
         }
-        self.list_page(&first_key()).await?;
+        self.list(&first_key()).await?;
         self.may_only_list.store(true, Ordering::Relaxed);
         Ok(())
     }
-
-    async fn list(&self, request: &ListRequest) -> Result<ListPage, ProviderError> {
-        self.list_page(request).await
-    }
-
-    async fn head(&self, key: &str, conditions: &Conditions) -> Result<ObjectInfo, ProviderError> {
-        self.head_object(key, conditions).await
-    }
-
-    async fn get(&self, key: &str, request: &GetRequest) -> Result<ObjectRead, ProviderError> {
-        self.get_object(key, request).await
-    }
-
-    async fn put(&self, key: &str, payload: Payload, request: &PutRequest) -> Result<Stored, ProviderError> {
-        self.put_object(key, payload, request).await
-    }
-
-    async fn delete(&self, key: &str, version: Option<&VersionId>) -> Result<Deleted, ProviderError> {
-        self.delete_object(key, version).await
-    }
-
-    async fn copy(&self, source: &str, key: &str, request: &CopyRequest) -> Result<Stored, ProviderError> {
-        self.copy_object(source, key, request).await
-    }
-
-    async fn create_multipart(
-        &self,
-        key: &str,
-        attributes: &ObjectAttributes,
-    ) -> Result<UploadId, ProviderError> {
-        self.create_upload(key, attributes).await
-    }
-
-    async fn upload_part(
-        &self,
-        key: &str,
-        upload: &UploadId,
-        number: u32,
-        payload: Payload,
-    ) -> Result<Part, ProviderError> {
-        self.put_part(key, upload, number, payload).await
-    }
-
-    async fn list_parts(&self, key: &str, upload: &UploadId, after: u32) -> Result<PartsPage, ProviderError> {
-        self.parts_page(key, upload, after).await
-    }
-
-    async fn complete_multipart(
-        &self,
-        key: &str,
-        upload: &UploadId,
-        parts: &[Part],
-        conditions: &Conditions,
-    ) -> Result<Stored, ProviderError> {
-        self.complete_upload(key, upload, parts, conditions).await
-    }
-
-    async fn abort_multipart(&self, key: &str, upload: &UploadId) -> Result<(), ProviderError> {
-        self.abort_upload(key, upload).await
-    }
-
-    async fn list_uploads(&self, request: &UploadsRequest) -> Result<UploadsPage, ProviderError> {
-        self.uploads_page(request).await
-    }
 }
+
+impl Tags for GcsDriver {}
 
 impl fmt::Debug for GcsDriver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,5 +1,6 @@
 //! Single objects: reads use the XML API; writes, copies and deletions use the JSON API.
 
+use async_trait::async_trait;
 use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, RANGE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
@@ -9,7 +10,8 @@ use crate::body::ProviderBody;
 use crate::conditions::judge;
 use crate::connection::ResponseTimeout;
 use crate::driver::{
-    Conditions, CopyRequest, Deleted, GetRequest, ObjectInfo, ObjectRead, PutRequest, Stored, VersionId,
+    Conditions, CopyRequest, Deleted, GetRequest, ObjectInfo, ObjectRead, Objects, PutRequest, Stored,
+    VersionId,
 };
 use crate::error::{ErrorAnswer, ErrorKind, ProviderError};
 use crate::gcs::GcsDriver;
@@ -24,23 +26,16 @@ const FIELDS: &str = "name,size,etag,md5Hash,generation,updated";
 /// The limit on a resource, which is a few hundred bytes long without its access control list.
 const MAX_RESOURCE_BYTES: usize = 256 * 1024;
 
-impl GcsDriver {
-    pub(super) async fn head_object(
-        &self,
-        key: &str,
-        conditions: &Conditions,
-    ) -> Result<ObjectInfo, ProviderError> {
+#[async_trait]
+impl Objects for GcsDriver {
+    async fn head(&self, key: &str, conditions: &Conditions) -> Result<ObjectInfo, ProviderError> {
         let call = self.reading(Method::HEAD, key, conditions)?;
         let info = info(self.send(call).await?.into_parts().0.headers);
         verify(conditions, &info)?;
         Ok(info)
     }
 
-    pub(super) async fn get_object(
-        &self,
-        key: &str,
-        request: &GetRequest,
-    ) -> Result<ObjectRead, ProviderError> {
+    async fn get(&self, key: &str, request: &GetRequest) -> Result<ObjectRead, ProviderError> {
         let mut call = self.reading(Method::GET, key, &request.conditions)?;
         if let Some(wanted) = request.range {
             call.headers.insert(RANGE, value(&range(wanted))?);
@@ -60,41 +55,8 @@ impl GcsDriver {
         Ok(ObjectRead { info, range, body })
     }
 
-    fn reading(&self, method: Method, key: &str, conditions: &Conditions) -> Result<Call, ProviderError> {
-        let mut call = self.xml_object(method, key)?;
-        // Without this header, the service decompresses objects that are stored as gzip.
-        call.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        put_conditions(&mut call.headers, OBJECT_CONDITIONS, conditions)?;
-        Ok(call)
-    }
-
-    /// Finds the reason for an error that came without one, which the real service never sends, by asking the JSON
-    /// API.
-    async fn explain(&self, key: &str, error: ProviderError) -> ProviderError {
-        let silent =
-            error.answer().is_some_and(|answer| answer.code.is_none() && answer.kind == ErrorKind::NotFound);
-        if !silent {
-            return error;
-        }
-        match self.resource_of(key).await {
-            Err(reason) if reason.answer().is_some_and(|answer| answer.code.is_some()) => reason,
-            _ => error,
-        }
-    }
-
-    async fn resource_of(&self, key: &str) -> Result<Value, ProviderError> {
-        let mut call = self.json_object(Method::GET, key)?;
-        call.query.push("fields", FIELDS);
-        self.send_for_json(call, MAX_RESOURCE_BYTES).await
-    }
-
     /// Stores an object with one request of two parts: the resource with its attributes, and the content.
-    pub(super) async fn put_object(
-        &self,
-        key: &str,
-        payload: Payload,
-        request: &PutRequest,
-    ) -> Result<Stored, ProviderError> {
+    async fn put(&self, key: &str, payload: Payload, request: &PutRequest) -> Result<Stored, ProviderError> {
         key_segment(key)?;
         let generation = self.pin_for_write(key, &request.conditions).await?;
         let mut resource = resource(&request.attributes)?;
@@ -118,44 +80,7 @@ impl GcsDriver {
         Ok(stored(&self.send_for_json(call, MAX_RESOURCE_BYTES).await?))
     }
 
-    /// Returns the generation that a write must require. The service supports conditions on writes by generation
-    /// only. A condition on an entity tag is checked on the current object, and the write then requires that
-    /// object's generation, so nothing can change in between.
-    pub(super) async fn pin_for_write(
-        &self,
-        key: &str,
-        conditions: &Conditions,
-    ) -> Result<Option<String>, ProviderError> {
-        if *conditions == Conditions::default() {
-            return Ok(None);
-        }
-        let absent = Some("0".to_owned());
-        if *conditions == (Conditions { if_none_match: Some("*".to_owned()), ..Conditions::default() }) {
-            return Ok(absent);
-        }
-        match self.head_object(key, &Conditions::default()).await {
-            Ok(info) => {
-                // Whichever condition isn't met, a write fails with 412 (RFC 9110 §13.1.2).
-                let held = judge(conditions, info.etag.as_deref(), info.last_modified);
-                held.map_err(|_| refused(ErrorKind::PreconditionFailed))?;
-                Ok(info.version)
-            }
-            Err(error) if matches!(error.kind(), Some(ErrorKind::NotFound | ErrorKind::ObjectNotFound)) => {
-                if conditions.if_match.is_some() {
-                    Err(refused(ErrorKind::PreconditionFailed))
-                } else {
-                    Ok(absent)
-                }
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    pub(super) async fn delete_object(
-        &self,
-        key: &str,
-        of: Option<&VersionId>,
-    ) -> Result<Deleted, ProviderError> {
+    async fn delete(&self, key: &str, of: Option<&VersionId>) -> Result<Deleted, ProviderError> {
         let mut call = self.json_object(Method::DELETE, key)?;
         if let Some(of) = of {
             call.query.push("generation", of.as_str());
@@ -171,12 +96,7 @@ impl GcsDriver {
 
     /// Copies with the rewrite method, in as many steps as the service needs: large objects that change their
     /// storage class take several. If the future is dropped between steps, no copy exists.
-    pub(super) async fn copy_object(
-        &self,
-        source: &str,
-        key: &str,
-        request: &CopyRequest,
-    ) -> Result<Stored, ProviderError> {
+    async fn copy(&self, source: &str, key: &str, request: &CopyRequest) -> Result<Stored, ProviderError> {
         let generation = self.pin_source(source, &request.source_conditions).await?;
         let resource = request.attributes.as_ref().map(resource).transpose()?;
         let mut step: Option<String> = None;
@@ -207,6 +127,69 @@ impl GcsDriver {
             }
         }
     }
+}
+
+impl GcsDriver {
+    fn reading(&self, method: Method, key: &str, conditions: &Conditions) -> Result<Call, ProviderError> {
+        let mut call = self.xml_object(method, key)?;
+        // Without this header, the service decompresses objects that are stored as gzip.
+        call.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        put_conditions(&mut call.headers, OBJECT_CONDITIONS, conditions)?;
+        Ok(call)
+    }
+
+    /// Finds the reason for an error that came without one, which the real service never sends, by asking the JSON
+    /// API.
+    async fn explain(&self, key: &str, error: ProviderError) -> ProviderError {
+        let silent =
+            error.answer().is_some_and(|answer| answer.code.is_none() && answer.kind == ErrorKind::NotFound);
+        if !silent {
+            return error;
+        }
+        match self.resource_of(key).await {
+            Err(reason) if reason.answer().is_some_and(|answer| answer.code.is_some()) => reason,
+            _ => error,
+        }
+    }
+
+    async fn resource_of(&self, key: &str) -> Result<Value, ProviderError> {
+        let mut call = self.json_object(Method::GET, key)?;
+        call.query.push("fields", FIELDS);
+        self.send_for_json(call, MAX_RESOURCE_BYTES).await
+    }
+
+    /// Returns the generation that a write must require. The service supports conditions on writes by generation
+    /// only. A condition on an entity tag is checked on the current object, and the write then requires that
+    /// object's generation, so nothing can change in between.
+    pub(super) async fn pin_for_write(
+        &self,
+        key: &str,
+        conditions: &Conditions,
+    ) -> Result<Option<String>, ProviderError> {
+        if *conditions == Conditions::default() {
+            return Ok(None);
+        }
+        let absent = Some("0".to_owned());
+        if *conditions == (Conditions { if_none_match: Some("*".to_owned()), ..Conditions::default() }) {
+            return Ok(absent);
+        }
+        match self.head(key, &Conditions::default()).await {
+            Ok(info) => {
+                // Whichever condition isn't met, a write fails with 412 (RFC 9110 §13.1.2).
+                let held = judge(conditions, info.etag.as_deref(), info.last_modified);
+                held.map_err(|_| refused(ErrorKind::PreconditionFailed))?;
+                Ok(info.version)
+            }
+            Err(error) if matches!(error.kind(), Some(ErrorKind::NotFound | ErrorKind::ObjectNotFound)) => {
+                if conditions.if_match.is_some() {
+                    Err(refused(ErrorKind::PreconditionFailed))
+                } else {
+                    Ok(absent)
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
 
     async fn pin_source(
         &self,
@@ -216,7 +199,7 @@ impl GcsDriver {
         if *conditions == Conditions::default() {
             return Ok(None);
         }
-        let info = self.head_object(source, &Conditions::default()).await?;
+        let info = self.head(source, &Conditions::default()).await?;
         let held = judge(conditions, info.etag.as_deref(), info.last_modified);
         held.map_err(|_| refused(ErrorKind::PreconditionFailed))?;
         Ok(info.version)

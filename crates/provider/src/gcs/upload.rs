@@ -3,12 +3,14 @@
 //!
 //! Conditions on a completion are checked just before it and then sent as a generation.
 
+use async_trait::async_trait;
 use http::header::{CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, Method};
 
 use crate::connection::ResponseTimeout;
 use crate::driver::{
-    Conditions, ObjectAttributes, Part, PartsPage, Stored, UploadId, UploadsPage, UploadsRequest,
+    Conditions, Multipart, ObjectAttributes, Part, PartsPage, Stored, UploadId, UploadLists, UploadsPage,
+    UploadsRequest,
 };
 use crate::encode::Query;
 use crate::error::ProviderError;
@@ -24,8 +26,9 @@ use crate::xml::{self, UnexpectedXml};
 /// The limit on a page of 1,000 parts with the surrounding XML.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
-impl GcsDriver {
-    pub(super) async fn create_upload(
+#[async_trait]
+impl Multipart for GcsDriver {
+    async fn create_multipart(
         &self,
         key: &str,
         attributes: &ObjectAttributes,
@@ -45,7 +48,7 @@ impl GcsDriver {
         upload.ok_or(ProviderError::NotAnObjectStore { status: None })
     }
 
-    pub(super) async fn put_part(
+    async fn upload_part(
         &self,
         key: &str,
         upload: &UploadId,
@@ -63,12 +66,7 @@ impl GcsDriver {
         Ok(Part { number, etag, size })
     }
 
-    pub(super) async fn parts_page(
-        &self,
-        key: &str,
-        upload: &UploadId,
-        after: u32,
-    ) -> Result<PartsPage, ProviderError> {
+    async fn list_parts(&self, key: &str, upload: &UploadId, after: u32) -> Result<PartsPage, ProviderError> {
         let mut call = self.upload_call(Method::GET, key, &[("uploadId", upload.as_str())])?;
         if after > 0 {
             call.query.push("part-number-marker", &after.to_string());
@@ -95,7 +93,7 @@ impl GcsDriver {
         Ok(page)
     }
 
-    pub(super) async fn complete_upload(
+    async fn complete_multipart(
         &self,
         key: &str,
         upload: &UploadId,
@@ -122,12 +120,15 @@ impl GcsDriver {
         Ok(Stored { etag, version: generation_of_headers(&answered) })
     }
 
-    pub(super) async fn abort_upload(&self, key: &str, upload: &UploadId) -> Result<(), ProviderError> {
+    async fn abort_multipart(&self, key: &str, upload: &UploadId) -> Result<(), ProviderError> {
         let call = self.upload_call(Method::DELETE, key, &[("uploadId", upload.as_str())])?;
         self.send(call).await.map(drop)
     }
+}
 
-    pub(super) async fn uploads_page(&self, request: &UploadsRequest) -> Result<UploadsPage, ProviderError> {
+#[async_trait]
+impl UploadLists for GcsDriver {
+    async fn list_uploads(&self, request: &UploadsRequest) -> Result<UploadsPage, ProviderError> {
         let path = format!("/{}", self.bucket);
         let call = Call { query: uploads_query(request), ..Call::new(Method::GET, path, About::Bucket) };
         let (head, body) = self.send(call).await?.into_parts();
@@ -137,7 +138,9 @@ impl GcsDriver {
                 .unwrap_or(ProviderError::NotAnObjectStore { status: Some(head.status) })
         })
     }
+}
 
+impl GcsDriver {
     fn upload_call(
         &self,
         method: Method,

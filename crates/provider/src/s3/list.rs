@@ -1,9 +1,10 @@
 //! `ListObjectsV2`.
 
+use async_trait::async_trait;
 use http::Method;
 
 use crate::connection::ResponseTimeout;
-use crate::driver::{ListPage, ListRequest, ListedObject, PageToken};
+use crate::driver::{ListPage, ListRequest, ListedObject, Lists, PageToken};
 use crate::encode::{Query, decode_listed};
 use crate::error::ProviderError;
 use crate::s3::request::Call;
@@ -14,8 +15,9 @@ use crate::xml::{self, UnexpectedXml};
 /// XML.
 const MAX_PAGE_BYTES: usize = 8 * 1024 * 1024;
 
-impl S3Driver {
-    pub(super) async fn list_page(&self, request: &ListRequest) -> Result<ListPage, ProviderError> {
+#[async_trait]
+impl Lists for S3Driver {
+    async fn list(&self, request: &ListRequest) -> Result<ListPage, ProviderError> {
         // `encoding-type=url` allows keys that XML can't represent, such as those with control characters.
         let mut query = Query::new(&[("list-type", "2"), ("encoding-type", "url")]);
         if !request.prefix.is_empty() {

@@ -29,14 +29,9 @@ use http::Method;
 
 use crate::address::Address;
 use crate::connection::Connections;
-use crate::driver::{
-    Capabilities, Conditions, CopyRequest, Deleted, Driver, GetRequest, Hints, ListPage, ListRequest,
-    MultipartLimits, ObjectAttributes, ObjectInfo, ObjectRead, Part, PartsPage, Permissions, PutRequest,
-    S3Protocol, Site, Stored, UploadId, UploadsPage, UploadsRequest, VersionId,
-};
+use crate::driver::{Capabilities, Driver, Hints, MultipartLimits, Permissions, S3Protocol, Site, Tags};
 use crate::error::ProviderError;
 use crate::open_error::OpenError;
-use crate::payload::Payload;
 use crate::s3::address::{DEFAULT_REGION, Home, address_of};
 pub use crate::s3::forward::{Parameter, UpstreamRequest};
 use crate::s3::identity::SigningIdentity;
@@ -167,7 +162,7 @@ impl S3Driver {
     /// Creates the bucket, for tests.
     #[cfg(feature = "contract")]
     pub async fn create_bucket(&self) -> Result<(), ProviderError> {
-        let call = Call { payload: Some(Payload::bytes("")), ..Call::new(Method::PUT, None) };
+        let call = Call { payload: Some(crate::payload::Payload::bytes("")), ..Call::new(Method::PUT, None) };
         self.send(call).await.map(drop)
     }
 
@@ -177,7 +172,7 @@ impl S3Driver {
         let document = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
         let call = Call {
             query: crate::encode::Query::new(&[("versioning", "")]),
-            payload: Some(Payload::bytes(document)),
+            payload: Some(crate::payload::Payload::bytes(document)),
             ..Call::new(Method::PUT, None)
         };
         self.send(call).await.map(drop)
@@ -229,74 +224,12 @@ impl Driver for S3Driver {
         Ok(())
     }
 
-    async fn list(&self, request: &ListRequest) -> Result<ListPage, ProviderError> {
-        self.list_page(request).await
-    }
-
-    async fn head(&self, key: &str, conditions: &Conditions) -> Result<ObjectInfo, ProviderError> {
-        self.head_object(key, conditions).await
-    }
-
-    async fn get(&self, key: &str, request: &GetRequest) -> Result<ObjectRead, ProviderError> {
-        self.get_object(key, request).await
-    }
-
-    async fn put(&self, key: &str, payload: Payload, request: &PutRequest) -> Result<Stored, ProviderError> {
-        self.put_object(key, payload, request).await
-    }
-
-    async fn delete(&self, key: &str, version: Option<&VersionId>) -> Result<Deleted, ProviderError> {
-        self.delete_object(key, version).await
-    }
-
-    async fn copy(&self, source: &str, key: &str, request: &CopyRequest) -> Result<Stored, ProviderError> {
-        self.copy_object(source, key, request).await
-    }
-
-    async fn create_multipart(
-        &self,
-        key: &str,
-        attributes: &ObjectAttributes,
-    ) -> Result<UploadId, ProviderError> {
-        self.create_upload(key, attributes).await
-    }
-
-    async fn upload_part(
-        &self,
-        key: &str,
-        upload: &UploadId,
-        number: u32,
-        payload: Payload,
-    ) -> Result<Part, ProviderError> {
-        self.put_part(key, upload, number, payload).await
-    }
-
-    async fn list_parts(&self, key: &str, upload: &UploadId, after: u32) -> Result<PartsPage, ProviderError> {
-        self.parts_page(key, upload, after).await
-    }
-
-    async fn complete_multipart(
-        &self,
-        key: &str,
-        upload: &UploadId,
-        parts: &[Part],
-        conditions: &Conditions,
-    ) -> Result<Stored, ProviderError> {
-        self.complete_upload(key, upload, parts, conditions).await
-    }
-
-    async fn abort_multipart(&self, key: &str, upload: &UploadId) -> Result<(), ProviderError> {
-        self.abort_upload(key, upload).await
-    }
-
-    async fn list_uploads(&self, request: &UploadsRequest) -> Result<UploadsPage, ProviderError> {
-        self.uploads_page(request).await
-    }
-
     fn forwarder(&self) -> Option<&S3Driver> {
         Some(self)
     }
 }
+
+impl Tags for S3Driver {}
 
 impl fmt::Debug for S3Driver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

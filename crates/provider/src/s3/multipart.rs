@@ -3,13 +3,14 @@
 
 use std::fmt::Write as _;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method};
 use quick_xml::escape::escape;
 
 use crate::connection::ResponseTimeout;
-use crate::driver::{Conditions, ObjectAttributes, Part, PartsPage, Stored, UploadId};
+use crate::driver::{Conditions, Multipart, ObjectAttributes, Part, PartsPage, Stored, UploadId};
 use crate::encode::Query;
 use crate::error::ProviderError;
 use crate::payload::Payload;
@@ -22,8 +23,9 @@ use crate::xml::{self, UnexpectedXml};
 /// The limit on a page of 1,000 parts with the surrounding XML.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024;
 
-impl S3Driver {
-    pub(super) async fn create_upload(
+#[async_trait]
+impl Multipart for S3Driver {
+    async fn create_multipart(
         &self,
         key: &str,
         attributes: &ObjectAttributes,
@@ -43,7 +45,7 @@ impl S3Driver {
         upload.ok_or(ProviderError::NotAnObjectStore { status: None })
     }
 
-    pub(super) async fn put_part(
+    async fn upload_part(
         &self,
         key: &str,
         upload: &UploadId,
@@ -57,12 +59,7 @@ impl S3Driver {
         Ok(Part { number, etag, size })
     }
 
-    pub(super) async fn parts_page(
-        &self,
-        key: &str,
-        upload: &UploadId,
-        after: u32,
-    ) -> Result<PartsPage, ProviderError> {
+    async fn list_parts(&self, key: &str, upload: &UploadId, after: u32) -> Result<PartsPage, ProviderError> {
         let mut query = Query::new(&[("uploadId", upload.as_str())]);
         if after > 0 {
             query.push("part-number-marker", &after.to_string());
@@ -89,7 +86,7 @@ impl S3Driver {
         Ok(page)
     }
 
-    pub(super) async fn complete_upload(
+    async fn complete_multipart(
         &self,
         key: &str,
         upload: &UploadId,
@@ -118,11 +115,13 @@ impl S3Driver {
         Ok(Stored { etag, ..stored(&answered) })
     }
 
-    pub(super) async fn abort_upload(&self, key: &str, upload: &UploadId) -> Result<(), ProviderError> {
+    async fn abort_multipart(&self, key: &str, upload: &UploadId) -> Result<(), ProviderError> {
         let query = Query::new(&[("uploadId", upload.as_str())]);
         self.send(Call { query, ..object(Method::DELETE, key)? }).await.map(drop)
     }
+}
 
+impl S3Driver {
     /// Sends a request whose successful response may still contain an error, and reads the document.
     async fn read_answer(
         &self,

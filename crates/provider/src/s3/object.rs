@@ -1,12 +1,14 @@
 //! Single objects: `HeadObject`, `GetObject`, `PutObject`, `DeleteObject`, `CopyObject`.
 
+use async_trait::async_trait;
 use http::header::{HeaderName, HeaderValue, RANGE};
 use http::{HeaderMap, Method, StatusCode};
 
 use crate::body::ProviderBody;
 use crate::connection::ResponseTimeout;
 use crate::driver::{
-    Conditions, CopyRequest, Deleted, GetRequest, ObjectInfo, ObjectRead, PutRequest, Stored, VersionId,
+    Conditions, CopyRequest, Deleted, GetRequest, ObjectInfo, ObjectRead, Objects, PutRequest, Stored,
+    VersionId,
 };
 use crate::encode::{Query, push_path};
 use crate::error::{ErrorKind, ProviderError};
@@ -20,23 +22,16 @@ use crate::xml;
 /// The limit on the response to a copy, which is usually a few hundred bytes long.
 const MAX_COPY_ANSWER_BYTES: usize = 64 * 1024;
 
-impl S3Driver {
-    pub(super) async fn head_object(
-        &self,
-        key: &str,
-        conditions: &Conditions,
-    ) -> Result<ObjectInfo, ProviderError> {
+#[async_trait]
+impl Objects for S3Driver {
+    async fn head(&self, key: &str, conditions: &Conditions) -> Result<ObjectInfo, ProviderError> {
         let mut headers = HeaderMap::new();
         put_conditions(&mut headers, ConditionsOn::Object, conditions)?;
         let answer = self.send(Call { headers, ..object(Method::HEAD, key)? }).await?;
         Ok(info(answer.into_parts().0.headers))
     }
 
-    pub(super) async fn get_object(
-        &self,
-        key: &str,
-        request: &GetRequest,
-    ) -> Result<ObjectRead, ProviderError> {
+    async fn get(&self, key: &str, request: &GetRequest) -> Result<ObjectRead, ProviderError> {
         let mut headers = HeaderMap::new();
         put_conditions(&mut headers, ConditionsOn::Object, &request.conditions)?;
         if let Some(wanted) = request.range {
@@ -52,12 +47,7 @@ impl S3Driver {
         Ok(ObjectRead { info: info(head.headers), range, body })
     }
 
-    pub(super) async fn put_object(
-        &self,
-        key: &str,
-        payload: Payload,
-        request: &PutRequest,
-    ) -> Result<Stored, ProviderError> {
+    async fn put(&self, key: &str, payload: Payload, request: &PutRequest) -> Result<Stored, ProviderError> {
         let mut headers = HeaderMap::new();
         put_attributes(&mut headers, &request.attributes)?;
         put_conditions(&mut headers, ConditionsOn::Object, &request.conditions)?;
@@ -65,11 +55,7 @@ impl S3Driver {
         Ok(stored(self.send(call).await?.headers()))
     }
 
-    pub(super) async fn delete_object(
-        &self,
-        key: &str,
-        of: Option<&VersionId>,
-    ) -> Result<Deleted, ProviderError> {
+    async fn delete(&self, key: &str, of: Option<&VersionId>) -> Result<Deleted, ProviderError> {
         let mut query = Query::default();
         if let Some(of) = of {
             query.push("versionId", of.as_str());
@@ -82,12 +68,7 @@ impl S3Driver {
         }
     }
 
-    pub(super) async fn copy_object(
-        &self,
-        source: &str,
-        key: &str,
-        request: &CopyRequest,
-    ) -> Result<Stored, ProviderError> {
+    async fn copy(&self, source: &str, key: &str, request: &CopyRequest) -> Result<Stored, ProviderError> {
         let mut headers = HeaderMap::new();
         let mut from = format!("/{}/", self.bucket);
         push_path(&mut from, source);

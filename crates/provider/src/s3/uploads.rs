@@ -1,9 +1,10 @@
 //! `ListMultipartUploads`. Google's XML API has it in the same form.
 
+use async_trait::async_trait;
 use http::Method;
 
 use crate::connection::ResponseTimeout;
-use crate::driver::{ListedUpload, UploadId, UploadsMarker, UploadsPage, UploadsRequest};
+use crate::driver::{ListedUpload, UploadId, UploadLists, UploadsMarker, UploadsPage, UploadsRequest};
 use crate::encode::{Query, decode_listed};
 use crate::error::ProviderError;
 use crate::s3::request::Call;
@@ -14,8 +15,9 @@ use crate::xml::{self, UnexpectedXml};
 /// length.
 pub(crate) const MAX_UPLOADS_BYTES: usize = 8 * 1024 * 1024;
 
-impl S3Driver {
-    pub(super) async fn uploads_page(&self, request: &UploadsRequest) -> Result<UploadsPage, ProviderError> {
+#[async_trait]
+impl UploadLists for S3Driver {
+    async fn list_uploads(&self, request: &UploadsRequest) -> Result<UploadsPage, ProviderError> {
         let call = Call { query: uploads_query(request), ..Call::new(Method::GET, None) };
         let (head, body) = self.send(call).await?.into_parts();
         let document = self.connections.document(body, MAX_UPLOADS_BYTES, ResponseTimeout::Usual).await?;
