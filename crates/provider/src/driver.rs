@@ -5,6 +5,7 @@
 //! and closes its connection. If the request changes something, whether the change took effect is unknown.
 
 mod client_text;
+mod passthrough;
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,9 +19,9 @@ use crate::body::ProviderBody;
 pub use crate::driver::client_text::{
     InvalidText, PageToken, UploadId, VersionId, check_opaque, climbs, resolves_to_nothing,
 };
+pub use crate::driver::passthrough::{Parameter, S3Passthrough, UpstreamRequest};
 use crate::error::ProviderError;
 use crate::payload::Payload;
-use crate::s3::S3Driver;
 
 /// An open bucket. Drivers are lightweight: a node has one per bucket that it serves.
 #[async_trait]
@@ -37,7 +38,7 @@ pub trait Driver: Objects + Lists + Multipart + UploadLists + Tags + fmt::Debug 
 
     /// The driver itself if the provider speaks S3. Requests of that protocol can then be forwarded unchanged,
     /// within the limits of [`Capabilities::protocol`].
-    fn forwarder(&self) -> Option<&S3Driver> {
+    fn forwarder(&self) -> Option<&dyn S3Passthrough> {
         None
     }
 }

@@ -35,11 +35,6 @@ pub(crate) const ALLOWED: &[Allowed] = &[
         edges: &[("payload::chunked", "payload::trailer")],
     },
     Allowed {
-        of: "crates/provider",
-        reason: "the driver of S3 is also what requests are passed through to",
-        edges: &[("driver", "s3")],
-    },
-    Allowed {
         of: "crates/store",
         reason: "an engine's rows are made of its queries and the other way round",
         edges: &[

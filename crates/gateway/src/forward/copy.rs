@@ -1,9 +1,8 @@
 //! `CopyObject` and `UploadPartCopy` within one account at one provider, where the provider copies.
 
 use bucketry_provider::body::Payload;
-use bucketry_provider::driver::{Conditions, VersionId};
+use bucketry_provider::driver::{Conditions, Parameter, UpstreamRequest, VersionId};
 use bucketry_provider::error::{ErrorKind, ProviderError};
-use bucketry_provider::s3::{Parameter, UpstreamRequest};
 use http::{HeaderName, HeaderValue, Method};
 
 use crate::execute::write::{MeasuredWrite, SizeAfter};

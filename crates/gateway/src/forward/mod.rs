@@ -16,8 +16,7 @@ mod request;
 mod tagging;
 mod write;
 
-use bucketry_provider::driver::S3Protocol;
-use bucketry_provider::s3::S3Driver;
+use bucketry_provider::driver::{S3Passthrough, S3Protocol};
 use http::HeaderMap;
 
 use crate::execute::{Answer, RequestContext, ResolvedBucket};
@@ -53,7 +52,7 @@ pub(crate) fn takes(context: &RequestContext, resolved: &ResolvedBucket, request
 struct ForwardRequest<'a> {
     context: &'a RequestContext,
     resolved: &'a ResolvedBucket,
-    s3: &'a S3Driver,
+    s3: &'a dyn S3Passthrough,
     /// The headers to forward.
     headers: HeaderMap,
 }

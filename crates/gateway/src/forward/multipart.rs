@@ -1,9 +1,8 @@
 //! The multipart operations except `AbortMultipartUpload`, which gains nothing from forwarding.
 
 use bucketry_provider::body::Payload;
-use bucketry_provider::driver::{Conditions, UploadId};
+use bucketry_provider::driver::{Conditions, Parameter, UploadId, UpstreamRequest};
 use bucketry_provider::error::ProviderError;
-use bucketry_provider::s3::{Parameter, UpstreamRequest};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Response, StatusCode};

@@ -1,9 +1,8 @@
 //! `HeadObject`, `GetObject`, `GetObjectAttributes`.
 
 use bucketry_provider::body::ProviderBody;
-use bucketry_provider::driver::S3Protocol;
+use bucketry_provider::driver::{Parameter, S3Protocol, UpstreamRequest};
 use bucketry_provider::error::{ErrorKind, ProviderError};
-use bucketry_provider::s3::{Parameter, UpstreamRequest};
 use http::header::{CONTENT_LENGTH, RANGE};
 use http::{Method, Response, StatusCode};
 use http_body::Body as _;

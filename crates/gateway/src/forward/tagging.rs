@@ -3,8 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bucketry_provider::body::Payload;
+use bucketry_provider::driver::{Parameter, UpstreamRequest};
 use bucketry_provider::error::ProviderError;
-use bucketry_provider::s3::{Parameter, UpstreamRequest};
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use md5::{Digest as _, Md5};

@@ -1,6 +1,6 @@
 //! `PutObject`.
 
-use bucketry_provider::s3::UpstreamRequest;
+use bucketry_provider::driver::UpstreamRequest;
 use http::{Method, StatusCode};
 
 use crate::execute::write::{MeasuredWrite, SizeAfter};

@@ -1,8 +1,11 @@
 //! Access levels and routing.
 
+use std::any::Any;
+
 use bucketry_provider::body::Payload;
 use bucketry_provider::driver::{Conditions, GetRequest, ListRequest, ObjectAttributes, PutRequest};
 use bucketry_provider::error::ErrorKind;
+use bucketry_provider::s3::S3Driver;
 use http_body_util::BodyExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -92,7 +95,8 @@ async fn who_makes_a_bucket_is_told_how_one_is_got() {
         [(context.bucket.as_str(), "BucketAlreadyOwnedByYou"), ("elsewhere", "NotImplemented")]
     {
         let client = context.client_of(name, WRITER);
-        let refused = client.forwarder().unwrap().create_bucket().await.unwrap_err();
+        let s3: &dyn Any = client.forwarder().unwrap();
+        let refused = s3.downcast_ref::<S3Driver>().unwrap().create_bucket().await.unwrap_err();
         assert_eq!(refused.answer().unwrap().code.as_deref(), Some(code), "{name}");
     }
 }

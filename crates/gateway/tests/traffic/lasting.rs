@@ -7,8 +7,9 @@ use bucketry_gateway::settings::GatewaySettings;
 use bucketry_model::usage::UsageRow;
 use bucketry_provider::body::{Payload, ProviderBody};
 use bucketry_provider::connection::ConnectionSettings;
-use bucketry_provider::driver::{Conditions, ObjectAttributes, PutRequest, SharedDriver};
-use bucketry_provider::s3::{Parameter, UpstreamRequest};
+use bucketry_provider::driver::{
+    Conditions, ObjectAttributes, Parameter, PutRequest, SharedDriver, UpstreamRequest,
+};
 use http::{HeaderMap, HeaderName, Method, Response};
 use http_body_util::BodyExt as _;
 

@@ -3,76 +3,32 @@
 //! This driver handles only addressing, signing, region and errors. The caller decides which headers and parameters
 //! pass: all that it gives are sent.
 
+use std::any::Any;
+
+use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Response};
+use http::{HeaderValue, Response};
 
 use crate::body::ProviderBody;
 use crate::connection::ResponseTimeout;
-use crate::driver::{UploadId, VersionId};
+use crate::driver::{S3Passthrough, UpstreamRequest, VersionId};
 use crate::encode::{Query, push_path, segment};
 use crate::error::ProviderError;
 use crate::headers::value;
-use crate::payload::Payload;
 use crate::s3::object::object;
 use crate::s3::request::Call;
 use crate::s3::{S3Driver, error};
 use crate::xml;
 
-/// A request about an object, to be forwarded.
-#[derive(Debug)]
-pub struct UpstreamRequest<'a> {
-    /// The HTTP method.
-    pub method: Method,
-    /// The key of the object.
-    pub key: &'a str,
-    /// The query parameters, in any order.
-    pub query: &'a [Parameter<'a>],
-    /// The headers, each name once. All of them are signed.
-    pub headers: HeaderMap,
-    /// The body. A method that changes something needs one, even if it is empty.
-    pub payload: Option<Payload>,
-    /// Whether the provider may take long to respond. Copies and completions move whole objects.
-    pub takes_long: bool,
-}
-
-/// A query parameter that may be forwarded. Nothing else of a client's query can be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Parameter<'a> {
-    /// A name without a value, such as that of a sub-resource.
-    Flag(&'static str),
-    /// A name with a number.
-    Number(&'static str, u32),
-    /// `uploadId`.
-    Upload(&'a UploadId),
-    /// `versionId`.
-    Version(&'a VersionId),
-}
-
-impl Parameter<'_> {
-    fn add_to(self, query: &mut Query) {
-        match self {
-            Self::Flag(name) => query.push(name, ""),
-            Self::Number(name, number) => query.push(name, &number.to_string()),
-            Self::Upload(upload) => query.push("uploadId", upload.as_str()),
-            Self::Version(version) => query.push("versionId", version.as_str()),
-        }
-    }
-}
-
-impl S3Driver {
-    /// Forwards a request. Returns successes and "not modified"; every other status is an error.
-    pub async fn forward(
-        &self,
-        request: UpstreamRequest<'_>,
-    ) -> Result<Response<ProviderBody>, ProviderError> {
+#[async_trait]
+impl S3Passthrough for S3Driver {
+    async fn forward(&self, request: UpstreamRequest<'_>) -> Result<Response<ProviderBody>, ProviderError> {
         let call = Call { takes_unmodified: true, ..call(request)? };
         let answer = self.send(call).await?;
         Ok(answer.map(|body| ProviderBody::new(body, self.connections.settings().stall_timeout)))
     }
 
-    /// Forwards a request whose response is an XML document with this root and at most `limit` bytes. An error
-    /// document in a successful response, which copies and completions can have, is returned as an error.
-    pub async fn forward_for_document(
+    async fn forward_for_document(
         &self,
         request: UpstreamRequest<'_>,
         root: &str,
@@ -89,8 +45,7 @@ impl S3Driver {
         Ok(Response::from_parts(head, document))
     }
 
-    /// The value of `x-amz-copy-source` for an object of this bucket, or a version of it.
-    pub fn copy_source(&self, key: &str, version: Option<&VersionId>) -> Result<HeaderValue, ProviderError> {
+    fn copy_source(&self, key: &str, version: Option<&VersionId>) -> Result<HeaderValue, ProviderError> {
         let mut source = format!("/{}/", self.bucket);
         push_path(&mut source, key);
         if let Some(version) = version {
@@ -100,10 +55,11 @@ impl S3Driver {
         value(&source)
     }
 
-    /// Whether the other bucket has the same endpoint and credential, so that the provider can copy between the
-    /// two.
-    pub fn shares_account_with(&self, other: &Self) -> bool {
-        self.home == other.home && self.identity.is_the_same_as(&other.identity)
+    fn shares_account_with(&self, other: &dyn S3Passthrough) -> bool {
+        let other: &dyn Any = other;
+        other
+            .downcast_ref::<Self>()
+            .is_some_and(|other| self.home == other.home && self.identity.is_the_same_as(&other.identity))
     }
 }
 

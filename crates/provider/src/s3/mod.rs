@@ -29,11 +29,12 @@ use http::Method;
 
 use crate::address::Address;
 use crate::connection::Connections;
-use crate::driver::{Capabilities, Driver, Hints, MultipartLimits, Permissions, S3Protocol, Site, Tags};
+use crate::driver::{
+    Capabilities, Driver, Hints, MultipartLimits, Permissions, S3Passthrough, S3Protocol, Site, Tags,
+};
 use crate::error::ProviderError;
 use crate::open_error::OpenError;
 use crate::s3::address::{DEFAULT_REGION, Home, address_of};
-pub use crate::s3::forward::{Parameter, UpstreamRequest};
 use crate::s3::identity::SigningIdentity;
 pub use crate::s3::multipart::parts_document;
 use crate::s3::request::Call;
@@ -224,7 +225,7 @@ impl Driver for S3Driver {
         Ok(())
     }
 
-    fn forwarder(&self) -> Option<&S3Driver> {
+    fn forwarder(&self) -> Option<&dyn S3Passthrough> {
         Some(self)
     }
 }
