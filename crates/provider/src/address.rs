@@ -7,7 +7,7 @@ use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 
 use crate::encode::push_path;
 use crate::error::ProviderError;
-use crate::open_error::OpenError;
+use crate::target_error::TargetError;
 
 /// The address of a bucket.
 #[derive(Debug, Clone)]
@@ -21,10 +21,10 @@ pub(crate) struct Address {
 }
 
 impl Address {
-    pub(crate) fn new(tls: bool, authority: String, base: String) -> Result<Self, OpenError> {
-        let authority = Authority::try_from(authority).map_err(|_| OpenError::InvalidEndpoint)?;
+    pub(crate) fn new(tls: bool, authority: String, base: String) -> Result<Self, TargetError> {
+        let authority = Authority::try_from(authority).map_err(|_| TargetError::InvalidEndpoint)?;
         let host = Bytes::copy_from_slice(authority.as_str().as_bytes());
-        let host = HeaderValue::from_maybe_shared(host).map_err(|_| OpenError::InvalidEndpoint)?;
+        let host = HeaderValue::from_maybe_shared(host).map_err(|_| TargetError::InvalidEndpoint)?;
         Ok(Self { tls, authority, host, base: base.into() })
     }
 

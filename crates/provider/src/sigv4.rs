@@ -11,7 +11,6 @@ use jiff::Timestamp;
 use quick_cache::sync::Cache;
 use ring::{digest, hmac};
 
-use crate::open_error::OpenError;
 use crate::payload::sha256;
 
 /// The SHA-256 of an empty payload.
@@ -46,15 +45,14 @@ impl Credentials {
         self.key == other.key && self.fingerprint == other.fingerprint && self.token == other.token
     }
 
-    /// Adds a session token and its expiry to these credentials.
-    pub(crate) fn with_session(self, token: &Secret, expires: Option<Timestamp>) -> Result<Self, OpenError> {
+    /// Adds a session token and its expiry to these credentials. `None` if the token can't be sent.
+    pub(crate) fn with_session(self, token: &Secret, expires: Option<Timestamp>) -> Option<Self> {
         let text = token.expose().trim();
         let mut token = HeaderValue::from_str(text)
             .ok()
-            .filter(|_| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic()))
-            .ok_or(OpenError::InvalidSession)?;
+            .filter(|_| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic()))?;
         token.set_sensitive(true);
-        Ok(Self { token: Some(token), expires, ..self })
+        Some(Self { token: Some(token), expires, ..self })
     }
 }
 

@@ -13,14 +13,17 @@ use bucketry_model::diagnosis::CheckScope;
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::secret::Secret;
 use bucketry_model::time::ManualClock;
+use bucketry_provider::azure::AzureOpenError;
 use bucketry_provider::connection::{ConnectionSettings, Connections};
 use bucketry_provider::diagnose::diagnose;
 use bucketry_provider::driver::ListRequest;
 use bucketry_provider::error::ErrorKind;
+use bucketry_provider::gcs::GcsOpenError;
 use bucketry_provider::identity::{NodeIdentity, TokenServices};
 use bucketry_provider::open::{OpenError, open};
 use bucketry_provider::policy::EndpointPolicy;
 use bucketry_provider::resolve::SystemResolver;
+use bucketry_provider::s3::S3OpenError;
 use jiff::SignedDuration;
 
 use crate::token_services::{connections, endpoint, identity, json, service, session, token};
@@ -197,18 +200,27 @@ async fn credentials_of_others_are_shown_to_their_own_cloud_only() {
     let email = "robot@customer.iam.gserviceaccount.com";
     let application = r#"{"appId":"11-aa","password":"p","tenant":"22-bb"}"#;
     for (response, expected) in [
-        (elsewhere(S3, "https://s3.evil.example", ROLE, Some("ext")), Err(OpenError::RoleElsewhere)),
+        (
+            elsewhere(S3, "https://s3.evil.example", ROLE, Some("ext")),
+            Err(OpenError::S3(S3OpenError::RoleElsewhere)),
+        ),
         (elsewhere(S3, "https://s3.eu-west-1.amazonaws.com", ROLE, Some("ext")), Ok(())),
-        (elsewhere(S3, "https://s3.eu-west-1.amazonaws.com", ROLE, None), Err(OpenError::MissingExternalId)),
-        (elsewhere(Gcs, "https://storage.evil.example", email, None), Err(OpenError::ImpersonationElsewhere)),
+        (
+            elsewhere(S3, "https://s3.eu-west-1.amazonaws.com", ROLE, None),
+            Err(OpenError::S3(S3OpenError::MissingExternalId)),
+        ),
+        (
+            elsewhere(Gcs, "https://storage.evil.example", email, None),
+            Err(OpenError::Gcs(GcsOpenError::ImpersonationElsewhere)),
+        ),
         (
             elsewhere(Gcs, "http://storage.googleapis.com", email, None),
-            Err(OpenError::ImpersonationElsewhere),
+            Err(OpenError::Gcs(GcsOpenError::ImpersonationElsewhere)),
         ),
         (elsewhere(Gcs, "https://storage.googleapis.com", email, None), Ok(())),
         (
             elsewhere(Blob, "http://blob.core.windows.net", "acct", Some(application)),
-            Err(OpenError::ApplicationNeedsTls),
+            Err(OpenError::Azure(AzureOpenError::ApplicationNeedsTls)),
         ),
         (elsewhere(Blob, "https://blob.core.windows.net", "acct", Some(application)), Ok(())),
     ] {

@@ -10,7 +10,8 @@ use bucketry_model::bucket::{InvalidBucketName, check_bucket_name};
 use bucketry_model::endpoint::{Endpoint, Host};
 
 use crate::address::Address;
-use crate::open_error::OpenError;
+use crate::azure::open_error::AzureOpenError;
+use crate::target_error::TargetError;
 
 /// The address of a container, and whether the host name contains the account. If so, an unknown host means an
 /// unknown account.
@@ -18,7 +19,7 @@ pub(super) fn address_of(
     endpoint: Option<&Endpoint>,
     account: &str,
     container: &str,
-) -> Result<(Address, bool), OpenError> {
+) -> Result<(Address, bool), AzureOpenError> {
     check_container(container)?;
     let Some(endpoint) = endpoint else {
         let address =
@@ -45,26 +46,26 @@ fn first_segment(path: &str) -> &str {
 }
 
 /// Checks the name of an account, which is the first label of a host: 3 to 24 lower-case letters and digits.
-pub(super) fn check_account(account: &str) -> Result<(), OpenError> {
+pub(super) fn check_account(account: &str) -> Result<(), AzureOpenError> {
     let fits = (3..=24).contains(&account.len())
         && account.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-    if fits { Ok(()) } else { Err(OpenError::InvalidAccount) }
+    if fits { Ok(()) } else { Err(AzureOpenError::InvalidAccount) }
 }
 
-fn check_container(name: &str) -> Result<(), OpenError> {
-    check_bucket_name(name).map_err(OpenError::InvalidBucket)?;
+fn check_container(name: &str) -> Result<(), AzureOpenError> {
+    check_bucket_name(name).map_err(TargetError::InvalidBucket)?;
     if matches!(name, "$root" | "$web" | "$logs") {
         return Ok(());
     }
     if name.contains('$') {
-        return Err(OpenError::InvalidBucket(InvalidBucketName::Character));
+        return Err(TargetError::InvalidBucket(InvalidBucketName::Character).into());
     }
     let fits = (3..=63).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         && !name.starts_with('-')
         && !name.ends_with('-')
         && !name.contains("--");
-    if fits { Ok(()) } else { Err(OpenError::InvalidContainer) }
+    if fits { Ok(()) } else { Err(AzureOpenError::InvalidContainer) }
 }
 
 #[cfg(test)]
@@ -105,13 +106,16 @@ mod tests {
     #[test]
     fn an_account_or_a_container_cannot_lead_elsewhere() {
         for wrong in ["", "ab", "Acct", "a.b", "evil.com/", "a-b", &"a".repeat(25)] {
-            assert_eq!(check_account(wrong), Err(OpenError::InvalidAccount), "{wrong}");
+            assert_eq!(check_account(wrong), Err(AzureOpenError::InvalidAccount), "{wrong}");
         }
         for wrong in ["Photos", "ab", "-ab", "ab-", "a--b", "a_b", "a.b"] {
-            assert_eq!(check_container(wrong), Err(OpenError::InvalidContainer), "{wrong}");
+            assert_eq!(check_container(wrong), Err(AzureOpenError::InvalidContainer), "{wrong}");
         }
         for wrong in ["..", "a/b", "$other", ""] {
-            assert!(matches!(check_container(wrong), Err(OpenError::InvalidBucket(_))), "{wrong}");
+            assert!(
+                matches!(check_container(wrong), Err(AzureOpenError::Target(TargetError::InvalidBucket(_)))),
+                "{wrong}"
+            );
         }
         for right in ["photos", "my-photos-1", "$web", "$root"] {
             assert_eq!(check_container(right), Ok(()), "{right}");

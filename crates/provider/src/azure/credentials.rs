@@ -14,8 +14,9 @@ use ring::hmac;
 use zeroize::Zeroizing;
 
 use crate::azure::entra::Application;
+use crate::azure::open_error::AzureOpenError;
 use crate::connection::Connections;
-use crate::open_error::OpenError;
+use crate::target_error::TargetError;
 
 /// How requests are authorised.
 pub(super) enum Credentials {
@@ -42,24 +43,24 @@ impl Credentials {
         secret: &Secret,
         endpoint: Option<&Endpoint>,
         connections: &Connections,
-    ) -> Result<Self, OpenError> {
+    ) -> Result<Self, AzureOpenError> {
         if let Some(application) = EntraApplication::read(secret) {
-            let application = application.map_err(|_| OpenError::InvalidApplication)?;
+            let application = application.map_err(|_| AzureOpenError::InvalidApplication)?;
             return Application::new(application, endpoint, connections).map(Self::Application);
         }
         Self::read_plain(secret)
     }
 
-    fn read_plain(secret: &Secret) -> Result<Self, OpenError> {
+    fn read_plain(secret: &Secret) -> Result<Self, AzureOpenError> {
         let text = secret.expose().trim();
         if text.is_empty() {
-            return Err(OpenError::MissingSecret);
+            return Err(TargetError::MissingSecret.into());
         }
         if text.contains("sig=") {
             let query = text.rsplit_once('?').map_or(text, |(_, query)| query);
             return Sas::read(query).map(Self::Sas);
         }
-        let key = Zeroizing::new(STANDARD.decode(text).map_err(|_| OpenError::InvalidAccountKey)?);
+        let key = Zeroizing::new(STANDARD.decode(text).map_err(|_| AzureOpenError::InvalidAccountKey)?);
         Ok(Self::SharedKey(hmac::Key::new(hmac::HMAC_SHA256, &key)))
     }
 
@@ -73,10 +74,10 @@ impl Credentials {
 }
 
 impl Sas {
-    fn read(query: &str) -> Result<Self, OpenError> {
+    fn read(query: &str) -> Result<Self, AzureOpenError> {
         let fits = query.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'#' | b'"' | b'<' | b'>'));
         if !fits || sas_parameter(query, "sig").is_none_or(str::is_empty) {
-            return Err(OpenError::InvalidSas);
+            return Err(AzureOpenError::InvalidSas);
         }
         let query = Secret::new(query.trim_end_matches('&'));
         let expires = credential_expiry(StorageType::Blob, &query).map(|expiry| expiry.at);
@@ -103,7 +104,7 @@ impl fmt::Debug for Credentials {
 mod tests {
     use super::*;
 
-    fn sas(text: &str) -> Result<(String, Option<String>), OpenError> {
+    fn sas(text: &str) -> Result<(String, Option<String>), AzureOpenError> {
         match Credentials::read_plain(&Secret::new(text))? {
             Credentials::Sas(sas) => Ok((sas.query().to_owned(), sas.expires.map(|time| time.to_string()))),
             _ => panic!("{text} is not read as a SAS"),
@@ -122,12 +123,12 @@ mod tests {
     #[test]
     fn what_is_neither_a_key_nor_a_sas_is_refused() {
         for (text, error) in [
-            ("", OpenError::MissingSecret),
-            ("not base64!", OpenError::InvalidAccountKey),
-            ("AccountName=x;AccountKey=abc", OpenError::InvalidAccountKey),
-            ("sp=r&sig=", OpenError::InvalidSas),
-            ("sp=r&sig=a b", OpenError::InvalidSas),
-            ("sig=a#fragment", OpenError::InvalidSas),
+            ("", TargetError::MissingSecret.into()),
+            ("not base64!", AzureOpenError::InvalidAccountKey),
+            ("AccountName=x;AccountKey=abc", AzureOpenError::InvalidAccountKey),
+            ("sp=r&sig=", AzureOpenError::InvalidSas),
+            ("sp=r&sig=a b", AzureOpenError::InvalidSas),
+            ("sig=a#fragment", AzureOpenError::InvalidSas),
         ] {
             assert_eq!(Credentials::read_plain(&Secret::new(text)).err(), Some(error), "{text}");
         }

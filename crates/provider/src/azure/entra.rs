@@ -11,11 +11,11 @@ use jiff::Timestamp;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
+use crate::azure::open_error::AzureOpenError;
 use crate::connection::Connections;
 use crate::error::{ErrorAnswer, ErrorKind, ProviderError, kind_of_status};
 use crate::headers::clock_is_off;
 use crate::lease::{Held, Lease};
-use crate::open_error::OpenError;
 use crate::payload::sha256;
 use crate::token::{self, Answer, TokenService};
 
@@ -41,15 +41,15 @@ impl Application {
         read: EntraApplication,
         endpoint: Option<&Endpoint>,
         connections: &Connections,
-    ) -> Result<Self, OpenError> {
+    ) -> Result<Self, AzureOpenError> {
         let instead = connections.settings().token_services.entra.as_ref();
         // A token gives all the application's permissions. With plain http, anyone on the way could read it.
         if instead.is_none() && endpoint.is_some_and(|endpoint| !endpoint.tls) {
-            return Err(OpenError::ApplicationNeedsTls);
+            return Err(AzureOpenError::ApplicationNeedsTls);
         }
         let path = format!("/{}/oauth2/v2.0/token", read.tenant);
         let service = token::address(instead, authority_of(endpoint), &path)
-            .map_err(|_| OpenError::InvalidApplication)?;
+            .map_err(|_| AzureOpenError::InvalidApplication)?;
         let id = [&service.to_string(), read.client.as_str(), read.secret.expose()].join("\0");
         let lease = connections.tokens().of(sha256(id.as_bytes()));
         Ok(Self { read, service, lease })

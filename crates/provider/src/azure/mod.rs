@@ -18,6 +18,7 @@ mod entra;
 mod error;
 mod list;
 mod object;
+mod open_error;
 mod request;
 mod sign;
 mod tags;
@@ -33,6 +34,7 @@ use http::Method;
 use crate::address::Address;
 use crate::azure::address::{address_of, check_account};
 use crate::azure::credentials::Credentials;
+pub use crate::azure::open_error::AzureOpenError;
 use crate::azure::request::Call;
 use crate::connection::Connections;
 use crate::driver::{
@@ -40,9 +42,9 @@ use crate::driver::{
     UploadsPage, UploadsRequest,
 };
 use crate::error::ProviderError;
-use crate::open_error::OpenError;
 use crate::payload::Payload;
 use crate::probe::first_key;
+use crate::target_error::TargetError;
 
 const MIB: u64 = 1024 * 1024;
 
@@ -122,14 +124,14 @@ pub struct AzureDriver {
 impl AzureDriver {
     /// Opens a container. `bucket` is its name and `key` is the name of its storage account. The secret is the
     /// account's key, a SAS, or the JSON of an application.
-    pub fn open(target: &BucketTarget, connections: &Connections) -> Result<Self, OpenError> {
+    pub fn open(target: &BucketTarget, connections: &Connections) -> Result<Self, AzureOpenError> {
         let location = &target.location;
         let account =
-            location.key.as_deref().filter(|key| !key.is_empty()).ok_or(OpenError::MissingAccount)?;
+            location.key.as_deref().filter(|key| !key.is_empty()).ok_or(AzureOpenError::MissingAccount)?;
         check_account(account)?;
         let (address, account_is_in_host) =
             address_of(location.endpoint.as_ref(), account, &location.bucket)?;
-        let secret: &Secret = target.secret.as_ref().ok_or(OpenError::MissingSecret)?;
+        let secret: &Secret = target.secret.as_ref().ok_or(TargetError::MissingSecret)?;
         Ok(Self {
             connections: connections.clone(),
             account: account.into(),

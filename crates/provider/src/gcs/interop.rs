@@ -7,8 +7,8 @@ use bucketry_model::endpoint::Endpoint;
 use crate::connection::Connections;
 use crate::driver::{Capabilities, Hints, MultipartLimits, Permissions, S3Protocol};
 use crate::gcs::{CAPABILITIES, PERMISSIONS, PUBLIC_HOST};
-use crate::open_error::OpenError;
-use crate::s3::{Flavour, S3Driver};
+use crate::s3::{Flavour, S3Driver, S3OpenError};
+use crate::target_error::TargetError;
 
 /// The service accepts any region in a signature.
 const REGION: &str = "auto";
@@ -46,11 +46,11 @@ pub(super) fn is_hmac_key(key: Option<&str>) -> bool {
     key.is_some_and(|key| key.starts_with("GOOG") && !key.contains('@'))
 }
 
-pub(super) fn open(target: &BucketTarget, connections: &Connections) -> Result<S3Driver, OpenError> {
+pub(super) fn open(target: &BucketTarget, connections: &Connections) -> Result<S3Driver, S3OpenError> {
     let mut target = target.clone();
     let location = &mut target.location;
     if location.endpoint.is_none() {
-        let public = Endpoint::parse(PUBLIC_HOST).map_err(|_| OpenError::InvalidEndpoint)?;
+        let public = Endpoint::parse(PUBLIC_HOST).map_err(|_| TargetError::InvalidEndpoint)?;
         location.endpoint = Some(public);
     }
     location.region = Some(REGION.to_owned());

@@ -24,6 +24,7 @@ mod error;
 mod interop;
 mod list;
 mod object;
+mod open_error;
 mod request;
 mod service_account;
 mod token;
@@ -47,11 +48,12 @@ use crate::driver::{
 };
 use crate::error::{ErrorKind, ProviderError};
 use crate::gcs::error::About;
+pub use crate::gcs::open_error::GcsOpenError;
 use crate::gcs::request::Call;
 use crate::gcs::service_account::ServiceAccount;
 use crate::gcs::token::TokenSource;
-use crate::open_error::OpenError;
 use crate::probe::first_key;
+use crate::target_error::TargetError;
 
 const MIB: u64 = 1024 * 1024;
 const GIB: u64 = 1024 * MIB;
@@ -101,7 +103,7 @@ static PERMISSIONS: Permissions = Permissions {
 };
 
 /// Opens a bucket with the given credential.
-pub(crate) fn open(target: &BucketTarget, connections: &Connections) -> Result<SharedDriver, OpenError> {
+pub(crate) fn open(target: &BucketTarget, connections: &Connections) -> Result<SharedDriver, GcsOpenError> {
     if interop::is_hmac_key(target.location.key.as_deref()) {
         return Ok(Arc::new(interop::open(target, connections)?));
     }
@@ -125,14 +127,14 @@ impl GcsDriver {
     /// Opens a bucket with a service account. `key` is the account's e-mail address and the secret is its private
     /// key in PEM, or the secret is the whole JSON of a key. With an address and no secret, the node impersonates
     /// the account. Without both, requests are anonymous.
-    pub fn open(target: &BucketTarget, connections: &Connections) -> Result<Self, OpenError> {
+    pub fn open(target: &BucketTarget, connections: &Connections) -> Result<Self, GcsOpenError> {
         let tokens = match (account(target)?, email(target)) {
             (Some(account), _) => Some(TokenSource::of(account, connections)?),
             (None, Some(email)) => {
                 // The token would work wherever it is sent, so it is sent to Google only.
                 let stubbed = connections.settings().token_services.google_iam.is_some();
                 if !stubbed && !target.location.endpoint.as_ref().is_none_or(is_google) {
-                    return Err(OpenError::ImpersonationElsewhere);
+                    return Err(GcsOpenError::ImpersonationElsewhere);
                 }
                 Some(TokenSource::impersonating(email, connections)?)
             }
@@ -147,7 +149,7 @@ impl GcsDriver {
         target: &BucketTarget,
         connections: &Connections,
         token_service: http::Uri,
-    ) -> Result<Self, OpenError> {
+    ) -> Result<Self, GcsOpenError> {
         let tokens = account(target)?.map(|account| TokenSource::at(token_service, account, connections));
         Self::with(target, connections, tokens)
     }
@@ -156,9 +158,9 @@ impl GcsDriver {
         target: &BucketTarget,
         connections: &Connections,
         tokens: Option<TokenSource>,
-    ) -> Result<Self, OpenError> {
+    ) -> Result<Self, GcsOpenError> {
         let location = &target.location;
-        check_bucket_name(&location.bucket).map_err(OpenError::InvalidBucket)?;
+        check_bucket_name(&location.bucket).map_err(TargetError::InvalidBucket)?;
         let endpoint = location.endpoint.as_ref();
         let tls = endpoint.is_none_or(|endpoint| endpoint.tls);
         let authority = endpoint.map_or_else(|| PUBLIC_HOST.to_owned(), Endpoint::authority);
@@ -191,7 +193,7 @@ fn email(target: &BucketTarget) -> Option<&str> {
     target.location.key.as_deref().filter(|key| !key.is_empty())
 }
 
-fn account(target: &BucketTarget) -> Result<Option<ServiceAccount>, OpenError> {
+fn account(target: &BucketTarget) -> Result<Option<ServiceAccount>, GcsOpenError> {
     let secret: Option<&Secret> = target.secret.as_ref().filter(|secret| !secret.is_empty());
     secret.map(|secret| ServiceAccount::read(email(target), secret)).transpose()
 }

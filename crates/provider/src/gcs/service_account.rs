@@ -16,8 +16,9 @@ use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use crate::open_error::OpenError;
+use crate::gcs::open_error::GcsOpenError;
 use crate::payload::sha256;
+use crate::target_error::TargetError;
 
 /// The token service. Older keys contain one of its earlier URLs.
 pub(super) const TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
@@ -41,38 +42,38 @@ pub(super) struct ServiceAccount {
 
 impl ServiceAccount {
     /// Reads a secret. `email` is the address that was entered with it.
-    pub(super) fn read(email: Option<&str>, secret: &Secret) -> Result<Self, OpenError> {
+    pub(super) fn read(email: Option<&str>, secret: &Secret) -> Result<Self, GcsOpenError> {
         let text = secret.expose().trim();
         if text.starts_with('{') {
             return Self::read_json(email, text);
         }
-        let email = email.ok_or(OpenError::MissingKey)?;
+        let email = email.ok_or(TargetError::MissingKey)?;
         Self::new(email, None, text)
     }
 
-    fn read_json(email: Option<&str>, text: &str) -> Result<Self, OpenError> {
-        let json: Value = serde_json::from_str(text).map_err(|_| OpenError::InvalidServiceAccount)?;
+    fn read_json(email: Option<&str>, text: &str) -> Result<Self, GcsOpenError> {
+        let json: Value = serde_json::from_str(text).map_err(|_| GcsOpenError::InvalidServiceAccount)?;
         let field = |name: &str| json[name].as_str().filter(|text| !text.is_empty());
         if field("type") != Some("service_account") {
-            return Err(OpenError::UnsupportedCredentialType);
+            return Err(GcsOpenError::UnsupportedCredentialType);
         }
         if field("token_uri").is_some_and(|uri| !TOKEN_URIS.contains(&uri))
             || field("universe_domain").is_some_and(|domain| domain != "googleapis.com")
         {
-            return Err(OpenError::ForeignTokenUri);
+            return Err(GcsOpenError::ForeignTokenUri);
         }
-        let own = field("client_email").ok_or(OpenError::InvalidServiceAccount)?;
+        let own = field("client_email").ok_or(GcsOpenError::InvalidServiceAccount)?;
         if email.is_some_and(|email| email != own) {
-            return Err(OpenError::OtherServiceAccount);
+            return Err(GcsOpenError::OtherServiceAccount);
         }
-        let pem = field("private_key").ok_or(OpenError::InvalidServiceAccount)?;
+        let pem = field("private_key").ok_or(GcsOpenError::InvalidServiceAccount)?;
         Self::new(own, field("private_key_id"), pem)
     }
 
-    fn new(email: &str, key_id: Option<&str>, pem: &str) -> Result<Self, OpenError> {
+    fn new(email: &str, key_id: Option<&str>, pem: &str) -> Result<Self, GcsOpenError> {
         let is_email = email.contains('@') && email.bytes().all(|b| b.is_ascii_graphic());
         if !is_email {
-            return Err(OpenError::InvalidServiceAccountEmail);
+            return Err(GcsOpenError::InvalidServiceAccountEmail);
         }
         let (der, key) = read_key(pem)?;
         let mut identity = Zeroizing::new(email.as_bytes().to_vec());
@@ -108,26 +109,26 @@ impl ServiceAccount {
 }
 
 /// Reads an RSA key in PEM (RFC 7468), as PKCS #8 or PKCS #1. Line ends may be the two characters `\n`.
-fn read_key(pem: &str) -> Result<(Zeroizing<Vec<u8>>, RsaKeyPair), OpenError> {
+fn read_key(pem: &str) -> Result<(Zeroizing<Vec<u8>>, RsaKeyPair), GcsOpenError> {
     let text = Zeroizing::new(pem.replace("\\r", "").replace("\\n", "\n"));
-    let (_, rest) = text.split_once("-----BEGIN ").ok_or(OpenError::NoPrivateKey)?;
-    let (label, rest) = rest.split_once("-----").ok_or(OpenError::NoPrivateKey)?;
+    let (_, rest) = text.split_once("-----BEGIN ").ok_or(GcsOpenError::NoPrivateKey)?;
+    let (label, rest) = rest.split_once("-----").ok_or(GcsOpenError::NoPrivateKey)?;
     match label {
         "PRIVATE KEY" | "RSA PRIVATE KEY" => {}
-        "ENCRYPTED PRIVATE KEY" => return Err(OpenError::EncryptedPrivateKey),
-        label if label.ends_with("PRIVATE KEY") => return Err(OpenError::UnsupportedPrivateKey),
-        _ => return Err(OpenError::NoPrivateKey),
+        "ENCRYPTED PRIVATE KEY" => return Err(GcsOpenError::EncryptedPrivateKey),
+        label if label.ends_with("PRIVATE KEY") => return Err(GcsOpenError::UnsupportedPrivateKey),
+        _ => return Err(GcsOpenError::NoPrivateKey),
     }
-    let (body, _) = rest.split_once("-----END ").ok_or(OpenError::BrokenPrivateKey)?;
+    let (body, _) = rest.split_once("-----END ").ok_or(GcsOpenError::BrokenPrivateKey)?;
     if body.contains("ENCRYPTED") {
-        return Err(OpenError::EncryptedPrivateKey);
+        return Err(GcsOpenError::EncryptedPrivateKey);
     }
     let base64 = Zeroizing::new(body.split_ascii_whitespace().collect::<String>());
-    let der = Zeroizing::new(STANDARD.decode(&*base64).map_err(|_| OpenError::BrokenPrivateKey)?);
+    let der = Zeroizing::new(STANDARD.decode(&*base64).map_err(|_| GcsOpenError::BrokenPrivateKey)?);
     let key = if label == "PRIVATE KEY" { RsaKeyPair::from_pkcs8(&der) } else { RsaKeyPair::from_der(&der) };
     let key = key.map_err(|why| match why.to_string().as_str() {
-        "WrongAlgorithm" => OpenError::UnsupportedPrivateKey,
-        _ => OpenError::BrokenPrivateKey,
+        "WrongAlgorithm" => GcsOpenError::UnsupportedPrivateKey,
+        _ => GcsOpenError::BrokenPrivateKey,
     })?;
     Ok((der, key))
 }
@@ -158,7 +159,7 @@ mod tests {
 
     const EMAIL: &str = "robot@project.iam.gserviceaccount.com";
 
-    fn read(email: Option<&str>, secret: &str) -> Result<String, OpenError> {
+    fn read(email: Option<&str>, secret: &str) -> Result<String, GcsOpenError> {
         ServiceAccount::read(email, &Secret::new(secret)).map(|account| account.email.into())
     }
 
@@ -192,39 +193,39 @@ mod tests {
         let old_encrypted =
             "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----";
         for (pem, error) in [
-            ("hunter2", OpenError::NoPrivateKey),
-            ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", OpenError::NoPrivateKey),
-            (&pkcs8[..400], OpenError::BrokenPrivateKey),
-            (&pkcs8.replacen("MII", "MIJ", 1), OpenError::BrokenPrivateKey),
-            (encrypted, OpenError::EncryptedPrivateKey),
-            (old_encrypted, OpenError::EncryptedPrivateKey),
-            (&elliptic, OpenError::UnsupportedPrivateKey),
+            ("hunter2", GcsOpenError::NoPrivateKey),
+            ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", GcsOpenError::NoPrivateKey),
+            (&pkcs8[..400], GcsOpenError::BrokenPrivateKey),
+            (&pkcs8.replacen("MII", "MIJ", 1), GcsOpenError::BrokenPrivateKey),
+            (encrypted, GcsOpenError::EncryptedPrivateKey),
+            (old_encrypted, GcsOpenError::EncryptedPrivateKey),
+            (&elliptic, GcsOpenError::UnsupportedPrivateKey),
             (
                 "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----",
-                OpenError::UnsupportedPrivateKey,
+                GcsOpenError::UnsupportedPrivateKey,
             ),
         ] {
             assert_eq!(read(Some(EMAIL), pem), Err(error), "{}", &pem[..pem.len().min(40)]);
         }
-        assert_eq!(read(Some("not an e-mail"), pkcs8), Err(OpenError::InvalidServiceAccountEmail));
-        assert_eq!(read(None, pkcs8), Err(OpenError::MissingKey));
+        assert_eq!(read(Some("not an e-mail"), pkcs8), Err(GcsOpenError::InvalidServiceAccountEmail));
+        assert_eq!(read(None, pkcs8), Err(TargetError::MissingKey.into()));
     }
 
     #[test]
     fn only_service_accounts_that_ask_google_are_taken() {
         for kind in ["authorized_user", "external_account", "impersonated_service_account", ""] {
             let json = key_file(|json| json["type"] = json!(kind));
-            assert_eq!(read(None, &json), Err(OpenError::UnsupportedCredentialType), "{kind}");
+            assert_eq!(read(None, &json), Err(GcsOpenError::UnsupportedCredentialType), "{kind}");
         }
         for uri in ["http://169.254.169.254/token", "https://oauth2.googleapis.com.evil.example/token"] {
             let json = key_file(|json| json["token_uri"] = json!(uri));
-            assert_eq!(read(None, &json), Err(OpenError::ForeignTokenUri), "{uri}");
+            assert_eq!(read(None, &json), Err(GcsOpenError::ForeignTokenUri), "{uri}");
         }
         let other = read(Some("other@project.iam.gserviceaccount.com"), &key_file(|_| ()));
-        assert_eq!(other, Err(OpenError::OtherServiceAccount));
+        assert_eq!(other, Err(GcsOpenError::OtherServiceAccount));
         let keyless = key_file(|json| json["private_key"] = Value::Null);
-        assert_eq!(read(None, &keyless), Err(OpenError::InvalidServiceAccount));
-        assert_eq!(read(None, "{\"type\":"), Err(OpenError::InvalidServiceAccount));
+        assert_eq!(read(None, &keyless), Err(GcsOpenError::InvalidServiceAccount));
+        assert_eq!(read(None, "{\"type\":"), Err(GcsOpenError::InvalidServiceAccount));
     }
 
     #[test]

@@ -13,11 +13,12 @@ use serde_json::{Value, json};
 use crate::connection::Connections;
 use crate::encode::segment;
 use crate::error::{ErrorAnswer, ErrorKind, ProviderError, is_code, kind_of_status};
+use crate::gcs::open_error::GcsOpenError;
 use crate::gcs::service_account::{ServiceAccount, TOKEN_URI};
 use crate::headers::clock_is_off;
 use crate::lease::{Held, Lease};
-use crate::open_error::OpenError;
 use crate::payload::sha256;
+use crate::target_error::TargetError;
 use crate::token::{self, Answer, TokenService};
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
@@ -55,7 +56,7 @@ struct Impersonation {
 
 impl TokenSource {
     /// Uses the account's own tokens.
-    pub(super) fn of(account: ServiceAccount, connections: &Connections) -> Result<Self, OpenError> {
+    pub(super) fn of(account: ServiceAccount, connections: &Connections) -> Result<Self, GcsOpenError> {
         let key = AccountKey::at(token_service(connections)?, account, STORAGE_SCOPE, connections);
         Ok(Self { key, impersonation: None })
     }
@@ -67,16 +68,16 @@ impl TokenSource {
     }
 
     /// Uses tokens of the account `email`, requested by the node's own account.
-    pub(super) fn impersonating(email: &str, connections: &Connections) -> Result<Self, OpenError> {
+    pub(super) fn impersonating(email: &str, connections: &Connections) -> Result<Self, GcsOpenError> {
         if !is_service_account(email) {
-            return Err(OpenError::InvalidServiceAccountEmail);
+            return Err(GcsOpenError::InvalidServiceAccountEmail);
         }
         let settings = connections.settings();
-        let own = settings.identity.google.as_ref().ok_or(OpenError::NoGoogleIdentity)?;
-        let own = ServiceAccount::read(None, own).map_err(|_| OpenError::InvalidGoogleIdentity)?;
+        let own = settings.identity.google.as_ref().ok_or(GcsOpenError::NoGoogleIdentity)?;
+        let own = ServiceAccount::read(None, own).map_err(|_| GcsOpenError::InvalidGoogleIdentity)?;
         let path = format!("/v1/projects/-/serviceAccounts/{}:generateAccessToken", segment(email));
         let service = token::address(settings.token_services.google_iam.as_ref(), IAM_SERVICE, &path)
-            .map_err(|_| OpenError::InvalidServiceAccountEmail)?;
+            .map_err(|_| GcsOpenError::InvalidServiceAccountEmail)?;
         let key = AccountKey::at(token_service(connections)?, own, IAM_SCOPE, connections);
         let id = [&key.account.fingerprint()[..], service.to_string().as_bytes()].concat();
         let lease = connections.tokens().of(sha256(&id));
@@ -107,9 +108,9 @@ impl TokenSource {
     }
 }
 
-fn token_service(connections: &Connections) -> Result<Uri, OpenError> {
+fn token_service(connections: &Connections) -> Result<Uri, TargetError> {
     token::address(connections.settings().token_services.google_token.as_ref(), TOKEN_SERVICE, "/token")
-        .map_err(|_| OpenError::InvalidEndpoint)
+        .map_err(|_| TargetError::InvalidEndpoint)
 }
 
 /// The name of every service account ends in Google's domain for them.

@@ -5,7 +5,8 @@ use bucketry_model::endpoint::Endpoint;
 use bucketry_model::provider::{Addressing, EndpointTraits};
 
 use crate::address::Address;
-use crate::open_error::OpenError;
+use crate::s3::open_error::S3OpenError;
+use crate::target_error::TargetError;
 
 /// The region of the first request if none is given. AWS then answers with the right one, and servers without
 /// regions expect this one.
@@ -43,12 +44,12 @@ pub(super) fn is_region(text: &str) -> bool {
 }
 
 /// The address of a bucket, once the region is known.
-pub(super) fn address_of(home: &Home, bucket: &str, region: &str) -> Result<Address, OpenError> {
-    check_bucket_name(bucket).map_err(OpenError::InvalidBucket)?;
+pub(super) fn address_of(home: &Home, bucket: &str, region: &str) -> Result<Address, S3OpenError> {
+    check_bucket_name(bucket).map_err(TargetError::InvalidBucket)?;
     if !is_region(region) {
-        return Err(OpenError::InvalidRegion);
+        return Err(S3OpenError::InvalidRegion);
     }
-    match home {
+    let address = match home {
         Home::Aws => {
             let china = if region.starts_with("cn-") { ".cn" } else { "" };
             let host = format!("s3.{region}.amazonaws.com{china}");
@@ -70,7 +71,8 @@ pub(super) fn address_of(home: &Home, bucket: &str, region: &str) -> Result<Addr
                 Address::new(endpoint.tls, authority, format!("{path}/{bucket}"))
             }
         }
-    }
+    }?;
+    Ok(address)
 }
 
 /// Whether the bucket's name can be the first label of a host. With dots, TLS certificates wouldn't match; upper
@@ -164,13 +166,16 @@ mod tests {
     fn a_region_or_a_bucket_cannot_lead_to_another_host() {
         for region in ["", "evil.com/", "x.evil", "a b", "eu-west-1#", "@evil", &"a".repeat(65)] {
             assert!(
-                matches!(address_of(&Home::Aws, "photos", region), Err(OpenError::InvalidRegion)),
+                matches!(address_of(&Home::Aws, "photos", region), Err(S3OpenError::InvalidRegion)),
                 "{region}"
             );
         }
         for bucket in ["", "..", "a/b", "evil.com#", "a@b"] {
             assert!(
-                matches!(address_of(&Home::Aws, bucket, "x"), Err(OpenError::InvalidBucket(_))),
+                matches!(
+                    address_of(&Home::Aws, bucket, "x"),
+                    Err(S3OpenError::Target(TargetError::InvalidBucket(_)))
+                ),
                 "{bucket}"
             );
         }

@@ -10,9 +10,10 @@ use jiff::Timestamp;
 
 use crate::connection::Connections;
 use crate::error::ProviderError;
-use crate::open_error::OpenError;
+use crate::s3::open_error::S3OpenError;
 use crate::s3::role::Role;
 use crate::sigv4::Credentials;
+use crate::target_error::TargetError;
 
 /// The identity that signs requests.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ impl SigningIdentity {
         target: &BucketTarget,
         region: Option<&str>,
         connections: &Connections,
-    ) -> Result<Self, OpenError> {
+    ) -> Result<Self, S3OpenError> {
         let location = &target.location;
         let key = location.key.as_deref().filter(|key| !key.is_empty());
         let secret = target.secret.as_ref().filter(|secret| !secret.is_empty());
@@ -39,40 +40,42 @@ impl SigningIdentity {
             // Another server couldn't use a role. The error says so before anything is sent there.
             let elsewhere = !is_aws(location) && connections.settings().token_services.aws_sts.is_none();
             if elsewhere {
-                return Err(OpenError::RoleElsewhere);
+                return Err(S3OpenError::RoleElsewhere);
             }
             return Role::read(arn, secret, region, connections).map(Box::new).map(Self::Role);
         }
         if let Some(session) = secret.and_then(AwsSession::read) {
-            let session = session.map_err(|_| OpenError::InvalidSession)?;
+            let session = session.map_err(|_| S3OpenError::InvalidSession)?;
             return Self::session(session, key, is_aws(location));
         }
         match (key, secret) {
             (None, None) => Ok(Self::Anonymous),
-            (None, Some(_)) => Err(OpenError::MissingKey),
-            (Some(_), None) => Err(OpenError::MissingSecret),
+            (None, Some(_)) => Err(TargetError::MissingKey.into()),
+            (Some(_), None) => Err(TargetError::MissingSecret.into()),
             (Some(key), Some(_)) if is_temporary(key) && is_aws(location) => {
-                Err(OpenError::MissingSessionToken)
+                Err(S3OpenError::MissingSessionToken)
             }
             (Some(key), Some(secret)) => Self::pair(key, secret),
         }
     }
 
-    fn pair(key: &str, secret: &Secret) -> Result<Self, OpenError> {
+    fn pair(key: &str, secret: &Secret) -> Result<Self, S3OpenError> {
         check_key(key)?;
         Ok(Self::Pair(Arc::new(Credentials::new(key, secret.clone()))))
     }
 
-    fn session(session: AwsSession, key: Option<&str>, is_aws: bool) -> Result<Self, OpenError> {
+    fn session(session: AwsSession, key: Option<&str>, is_aws: bool) -> Result<Self, S3OpenError> {
         check_key(&session.access_key)?;
         if key.is_some_and(|key| key != session.access_key) {
-            return Err(OpenError::OtherAccessKey);
+            return Err(S3OpenError::OtherAccessKey);
         }
         let credentials = Credentials::new(&session.access_key, session.secret_key);
         let credentials = match &session.session_token {
-            Some(token) => credentials.with_session(token, session.expires)?,
+            Some(token) => {
+                credentials.with_session(token, session.expires).ok_or(S3OpenError::InvalidSession)?
+            }
             None if is_aws && is_temporary(&session.access_key) => {
-                return Err(OpenError::MissingSessionToken);
+                return Err(S3OpenError::MissingSessionToken);
             }
             None => credentials,
         };
@@ -126,7 +129,7 @@ fn is_temporary(key: &str) -> bool {
     key.starts_with("ASIA") && key.len() >= 16
 }
 
-fn check_key(key: &str) -> Result<(), OpenError> {
+fn check_key(key: &str) -> Result<(), S3OpenError> {
     let fits = !key.is_empty() && key.bytes().all(|b| b.is_ascii_graphic() && b != b'/' && b != b',');
-    if fits { Ok(()) } else { Err(OpenError::InvalidKey) }
+    if fits { Ok(()) } else { Err(S3OpenError::InvalidKey) }
 }

@@ -15,6 +15,7 @@ mod identity;
 mod list;
 mod multipart;
 mod object;
+mod open_error;
 mod request;
 mod role;
 mod uploads;
@@ -33,10 +34,10 @@ use crate::driver::{
     Capabilities, Driver, Hints, MultipartLimits, Permissions, S3Passthrough, S3Protocol, Site, Tags,
 };
 use crate::error::ProviderError;
-use crate::open_error::OpenError;
 use crate::s3::address::{DEFAULT_REGION, Home, address_of};
 use crate::s3::identity::SigningIdentity;
 pub use crate::s3::multipart::parts_document;
+pub use crate::s3::open_error::S3OpenError;
 use crate::s3::request::Call;
 pub(crate) use crate::s3::uploads::{MAX_UPLOADS_BYTES, parse_uploads, uploads_query};
 
@@ -124,7 +125,7 @@ impl S3Driver {
     /// Key and secret can be an access key and its secret, or a role's ARN and the external id. The secret can also
     /// be the JSON of a session, and the key may then be left out. Without a key and a secret, requests are not
     /// signed.
-    pub fn open(target: &BucketTarget, connections: &Connections) -> Result<Self, OpenError> {
+    pub fn open(target: &BucketTarget, connections: &Connections) -> Result<Self, S3OpenError> {
         let provider = Provider::recognise(StorageType::S3, target.location.endpoint.as_ref());
         let quirks = provider.quirks();
         let flavour = match (quirks.conditional_writes, quirks.checksums) {
@@ -140,7 +141,7 @@ impl S3Driver {
         target: &BucketTarget,
         connections: &Connections,
         flavour: &'static Flavour,
-    ) -> Result<Self, OpenError> {
+    ) -> Result<Self, S3OpenError> {
         let location = &target.location;
         let (home, response) = Home::of(location.endpoint.as_ref());
         let given =

@@ -18,9 +18,9 @@ use crate::connection::Connections;
 use crate::error::{ErrorAnswer, ErrorKind, ProviderError, is_code, kind_of_status};
 use crate::headers::clock_is_off;
 use crate::lease::{Held, Lease};
-use crate::open_error::OpenError;
 use crate::payload::sha256;
 use crate::s3::address::is_region;
+use crate::s3::open_error::S3OpenError;
 use crate::sigv4::{CredentialScope, Credentials, SigningTarget, sign};
 use crate::token::{self, Answer, TokenService};
 use crate::xml;
@@ -74,23 +74,23 @@ impl Role {
         external_id: Option<&Secret>,
         region: Option<&str>,
         connections: &Connections,
-    ) -> Result<Self, OpenError> {
-        let partition = partition_of(arn).ok_or(OpenError::InvalidRole)?;
-        let external_id = external_id.ok_or(OpenError::MissingExternalId)?.clone();
+    ) -> Result<Self, S3OpenError> {
+        let partition = partition_of(arn).ok_or(S3OpenError::InvalidRole)?;
+        let external_id = external_id.ok_or(S3OpenError::MissingExternalId)?.clone();
         if !is_external_id(external_id.expose()) {
-            return Err(OpenError::InvalidExternalId);
+            return Err(S3OpenError::InvalidExternalId);
         }
         let settings = connections.settings();
-        let own = settings.identity.aws.as_ref().ok_or(OpenError::NoAwsIdentity)?;
+        let own = settings.identity.aws.as_ref().ok_or(S3OpenError::NoAwsIdentity)?;
         let mut base = Credentials::new(&own.access_key, own.secret_key.clone());
         if let Some(token) = &own.session_token {
-            base = base.with_session(token, None)?;
+            base = base.with_session(token, None).ok_or(S3OpenError::InvalidSession)?;
         }
         let region = region.filter(|region| is_region(region) && region.starts_with(partition.regions));
         let region = region.unwrap_or(partition.default_region);
         let host = format!("https://sts.{region}.{}", partition.domain);
         let service = token::address(settings.token_services.aws_sts.as_ref(), &host, "/")
-            .map_err(|_| OpenError::InvalidRegion)?;
+            .map_err(|_| S3OpenError::InvalidRegion)?;
         let id = [arn, external_id.expose(), &own.access_key, &service.to_string()].join("\0");
         let lease = connections.roles().of(sha256(id.as_bytes()));
         Ok(Self { arn: arn.into(), external_id, base, service, region: region.into(), lease })
@@ -170,7 +170,7 @@ fn read_session(document: &[u8]) -> Option<Credentials> {
     outcome.ok()?;
     // The key is sent in a header.
     HeaderValue::from_str(&key).ok().filter(|_| !key.is_empty())?;
-    Credentials::new(&key, secret?).with_session(&token?, None).ok()
+    Credentials::new(&key, secret?).with_session(&token?, None)
 }
 
 fn refusal(answer: &Answer, now: jiff::Timestamp) -> ProviderError {
