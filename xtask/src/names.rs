@@ -55,7 +55,6 @@ pub(crate) const SHARED: &[(&str, &[&str])] = &[
             "NewBucket",
             "NewOrganization",
             "NewRepositoryKey",
-            "NewToken",
             "NewUser",
             "NewWorkspace",
             "NodeDay",

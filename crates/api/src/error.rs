@@ -11,8 +11,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::schema::CheckSchema;
-
 /// The result of a handler.
 pub(crate) type ApiResult<T> = Result<T, ApiError>;
 
@@ -45,7 +43,7 @@ pub(crate) struct ErrorAnswer {
     fields: Vec<WrongField>,
     /// The checks that the node made. Present where a bucket could not be validated.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(required = false, value_type = Vec<CheckSchema>)]
+    #[schema(required = false)]
     checks: Vec<Check>,
     /// The bucket's status. Present where a validation failed.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -2,11 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
+use bucketry_api_types::moment::Moment;
 use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::schema::Moment;
 use crate::state::ApiState;
 
 /// The response of a process that is alive.

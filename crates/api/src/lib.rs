@@ -40,7 +40,6 @@ mod rate_limited;
 mod repo;
 mod root;
 mod router;
-mod schema;
 mod serve;
 mod session;
 mod settings;

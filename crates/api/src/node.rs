@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::extract::{OriginalUri, Query, State};
 use axum::response::Response;
+use bucketry_api_types::moment::Moment;
+use bucketry_api_types::outcome::Message;
 use bucketry_control::nodes::NodeMessage;
 use bucketry_control::presence::NodeView;
 use bucketry_model::endpoint::Endpoint;
@@ -25,7 +27,6 @@ use crate::error::{ApiError, ApiResult};
 use crate::openapi::{Anytime, BadRequest, NodeRefused, Signed, WithBody};
 use crate::pagination::{self, Frame, Source};
 use crate::params::Params;
-use crate::schema::{Message, Moment};
 use crate::state::ApiState;
 
 /// The longest query of `GET /node/sync`, in bytes, and the most parameters that it may have. The signature covers

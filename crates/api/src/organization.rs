@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use bucketry_api_types::moment::Moment;
 use bucketry_model::id::OrgId;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -12,7 +13,6 @@ use crate::caller::Authenticated;
 use crate::error::ApiResult;
 use crate::openapi::{InOrganization, Signed};
 use crate::params::PathId;
-use crate::schema::Moment;
 use crate::state::ApiState;
 
 /// The routes. axum prefers `/organization/users` to `/organization/{orgId}`.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use bucketry_api_types::moment::Moment;
+use bucketry_api_types::outcome::Message;
 use bucketry_control::Control;
 use bucketry_control::users::{NewUserInput, UserInput};
 use bucketry_model::id::{OrgId, UserId};
@@ -25,7 +27,6 @@ use crate::idempotency::{self, Created};
 use crate::openapi::{BadRequest, InOrganization, Repeatable, Signed, WithBody};
 use crate::pagination::{self, Frame, Source};
 use crate::params::{Params, PathId};
-use crate::schema::{Message, Moment};
 use crate::state::ApiState;
 use crate::user::{read_role, role_numbers};
 

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use bucketry_api_types::outcome::Done;
 use bucketry_control::organizations::Registration;
 use bucketry_control::sessions::LoggedIn;
 use bucketry_model::canonical_text::CompactText;
@@ -18,7 +19,6 @@ use crate::caller::{Newcomer, Visitor};
 use crate::error::{ApiError, ApiResult};
 use crate::login_guard::network;
 use crate::openapi::{Anytime, Forbidden, Refused, WithBody};
-use crate::schema::Done;
 use crate::state::ApiState;
 
 /// The routes.

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use bucketry_api_types::outcome::Message;
 use bucketry_control::Error;
 use bucketry_control::accounts::AccountInput;
 use bucketry_model::id::{OrgId, UserId};
@@ -18,7 +19,6 @@ use crate::change_body::ChangeBody;
 use crate::error::{ApiError, ApiResult};
 use crate::openapi::{Contended, InOrganization, Signed, WithBody};
 use crate::params::PathId;
-use crate::schema::Message;
 use crate::state::ApiState;
 
 /// The routes. axum prefers `/user/profile` to `/user/{userId}`.

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use bucketry_api_types::moment::Moment;
 use bucketry_store::vault::{RotationPhase, RotationState};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -11,7 +12,6 @@ use utoipa_axum::routes;
 use crate::caller::Authenticated;
 use crate::error::ApiResult;
 use crate::openapi::{Forbidden, Signed};
-use crate::schema::Moment;
 use crate::state::ApiState;
 
 /// The routes.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use bucketry_api_types::outcome::Done;
 use bucketry_control::Control;
 use bucketry_control::workspaces::WorkspaceView;
 use bucketry_model::id::{OrgId, UserId, WorkspaceId};
@@ -26,7 +27,6 @@ use crate::idempotency::{self, Created};
 use crate::openapi::{BadRequest, InOrganization, Repeatable, Signed, WithBody};
 use crate::pagination::{self, Frame, Source};
 use crate::params::{Params, PathId};
-use crate::schema::{Done, WorkspaceRoleSchema};
 use crate::state::ApiState;
 
 /// The routes.
@@ -78,7 +78,6 @@ struct MemberAnswer {
     #[schema(value_type = String, format = "uuid")]
     user_id: UserId,
     /// The role in the workspace.
-    #[schema(value_type = WorkspaceRoleSchema)]
     role: WorkspaceRole,
     /// The member's account.
     user: MemberUser,

@@ -11,8 +11,9 @@ use crate::id::{BucketId, OrgId, WorkspaceId};
 use crate::name::Name;
 use crate::secret::{SealedSecret, Secret};
 
-/// The storage protocol that a bucket's provider speaks.
+/// The storage protocol that a bucket's provider speaks. `AZURE` is accepted as `BLOB` and never returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum StorageType {
     /// AWS S3 and everything that speaks its protocol.
     #[serde(rename = "S3")]
@@ -20,7 +21,7 @@ pub enum StorageType {
     /// Google Cloud Storage.
     #[serde(rename = "GCS")]
     Gcs,
-    /// Azure Blob Storage. `AZURE` is read as another spelling and never written.
+    /// Azure Blob Storage.
     #[serde(rename = "BLOB", alias = "AZURE")]
     Blob,
 }

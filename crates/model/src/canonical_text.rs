@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Number;
 
 use crate::canonical_json::{write_number, write_string};
@@ -93,8 +93,10 @@ pub fn read_object<const N: usize>(
     }
 }
 
-/// Any JSON value as compact text of at most `MOST` bytes. A string is taken without its quotes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Any JSON value as compact text of at most `MOST` bytes. A string is taken without its quotes. Serialized as a
+/// string, which deserializes to the same text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
 pub struct CompactText<const MOST: usize>(pub String);
 
 impl<'de, const MOST: usize> Deserialize<'de> for CompactText<MOST> {

@@ -101,28 +101,37 @@ impl CheckCode {
     }
 }
 
-/// One check and its result.
+/// One check of a validation and its outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Check {
-    /// Which check was made.
+    /// Which check: `dns`, `connect`, `tls`, `authenticate`, `bucket`, `list`, `write`, `read` or `delete`.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "bucket"))]
     pub name: CheckName,
-    /// Whether it passed.
+    /// Whether the check passed.
+    #[cfg_attr(feature = "openapi", schema(example = false))]
     pub ok: bool,
-    /// Duration in milliseconds.
+    /// How long the check took, in milliseconds.
+    #[cfg_attr(feature = "openapi", schema(example = 12))]
     pub latency_ms: u64,
-    /// One sentence for users. Never contains text from the remote side.
+    // Never contains text from the remote side.
+    /// The outcome in one sentence.
+    #[cfg_attr(feature = "openapi", schema(example = "The bucket does not exist."))]
     pub message: String,
-    /// Why the check failed.
+    /// Why the check failed, as a stable code. Absent where it passed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "BUCKET_NOT_FOUND"))]
     pub error_code: Option<CheckCode>,
     /// What to change, in the provider's terms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(example = "Check the bucket's name."))]
     pub hint: Option<String>,
 }
 
-/// Which checks a validation makes.
+/// The checks that a validation makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum CheckScope {
     /// All checks, including write and delete.
     #[default]

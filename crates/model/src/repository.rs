@@ -10,8 +10,10 @@ use crate::bucket::StorageType;
 use crate::id::{BucketId, OrgId, RepoId, RepoKeyId, WorkspaceId};
 use crate::name::Name;
 
-/// How requests are routed to the buckets of a repository.
+/// How requests to a repository select a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = ModeType))]
 pub enum RepositoryMode {
     /// Independent buckets, each addressed by its name at the provider, with the objects in a folder of the bucket.
     #[serde(rename = "NORMAL")]

@@ -85,9 +85,11 @@ impl fmt::Display for OrgRole {
     }
 }
 
-/// A role in a workspace (`AccessType` on the wire).
+/// A role in a workspace, or the access level of a repository's key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = AccessType))]
 pub enum WorkspaceRole {
     /// Reads lists, statuses and statistics.
     Read,

@@ -22,9 +22,12 @@ pub enum ProbedStatus {
     Offline,
 }
 
-/// The status of a bucket or node as the API shows it.
+/// A bucket's status: ONLINE if a connected node reaches it, OFFLINE if connected nodes probe it and none reaches
+/// it, DISCONNECTED if no connected node reports on it. For one node: its own report, DISCONNECTED if the node is
+/// not connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Status {
     /// At least one connected node reaches the bucket.
     Online,

@@ -1,5 +1,6 @@
 //! The representation of a bucket in responses.
 
+use bucketry_api_types::moment::Moment;
 use bucketry_control::buckets::BucketView;
 use bucketry_model::bucket::StorageType;
 use bucketry_model::endpoint::Endpoint;
@@ -8,8 +9,6 @@ use bucketry_model::status::Status;
 use bucketry_store::repository::RepositoryOfBucket;
 use serde::Serialize;
 use utoipa::ToSchema;
-
-use crate::schema::{Moment, StatusSchema, StorageTypeSchema};
 
 /// A registered bucket. Its secret is never returned.
 #[derive(Serialize, ToSchema)]
@@ -26,7 +25,6 @@ pub(crate) struct BucketAnswer<'a> {
     #[schema(value_type = String, example = "photos")]
     bucket: &'a str,
     /// The storage protocol of the provider.
-    #[schema(value_type = StorageTypeSchema)]
     storage_type: StorageType,
     /// The identity that accesses the bucket: access key id, role ARN, client e-mail or account name.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,7 +44,6 @@ pub(crate) struct BucketAnswer<'a> {
     #[schema(value_type = String, example = "AWS")]
     provider: &'static str,
     /// The bucket's status, combined from the reports of its nodes.
-    #[schema(value_type = StatusSchema)]
     status: Status,
     /// When a node last probed the bucket.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -94,7 +91,6 @@ pub(crate) struct RepoOfBucket<'a> {
     #[schema(value_type = String, example = "Media")]
     name: &'a str,
     /// The protocol that applications use.
-    #[schema(value_type = StorageTypeSchema)]
     storage_type: StorageType,
     /// When the repository was created.
     created_at: Moment,

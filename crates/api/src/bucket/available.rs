@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
+use bucketry_api_types::moment::Moment;
 use bucketry_control::Control;
 use bucketry_control::buckets::BucketView;
 use bucketry_model::bucket::StorageType;
@@ -19,7 +20,6 @@ use crate::error::ApiResult;
 use crate::openapi::{BadRequest, InOrganization, Signed};
 use crate::pagination::{self, Frame, Source};
 use crate::params::Params;
-use crate::schema::{Moment, StatusSchema, StorageTypeSchema};
 use crate::state::ApiState;
 
 /// A bucket that a new repository can use.
@@ -34,7 +34,6 @@ pub(crate) struct AvailableAnswer<'a> {
     #[schema(value_type = String)]
     name: &'a str,
     /// The storage protocol of the provider.
-    #[schema(value_type = StorageTypeSchema)]
     storage_type: StorageType,
     /// The name of the bucket or container at its provider.
     #[schema(value_type = String)]
@@ -44,7 +43,6 @@ pub(crate) struct AvailableAnswer<'a> {
     #[schema(value_type = Option<String>)]
     key: Option<&'a str>,
     /// The bucket's status, combined from the reports of its nodes.
-    #[schema(value_type = StatusSchema)]
     status: Status,
     /// When the secret expires. Absent if it doesn't expire, or if its expiry isn't known.
     #[serde(skip_serializing_if = "Option::is_none")]

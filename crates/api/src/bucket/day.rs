@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use bucketry_api_types::moment::Moment;
 use bucketry_control::buckets::NodeDayView;
 use bucketry_model::id::BucketId;
 use bucketry_model::status::Status;
@@ -14,7 +15,6 @@ use crate::caller::Authenticated;
 use crate::error::{ApiError, ApiResult};
 use crate::openapi::{InOrganization, Signed, WithBody};
 use crate::params::PathId;
-use crate::schema::{Moment, StatusSchema};
 use crate::state::ApiState;
 
 /// The day to report.
@@ -63,7 +63,6 @@ pub(crate) struct NodeDay {
     /// The version that the node runs.
     version: String,
     /// The bucket's status after the day's last probe; DISCONNECTED if the node is not connected now.
-    #[schema(value_type = StatusSchema)]
     node_status: Status,
     /// When the day's last probe ended.
     last_updated: Moment,

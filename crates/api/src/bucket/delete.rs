@@ -2,13 +2,13 @@
 
 use axum::Json;
 use axum::extract::State;
+use bucketry_api_types::outcome::Done;
 use bucketry_model::id::BucketId;
 
 use crate::caller::Authenticated;
 use crate::error::ApiResult;
 use crate::openapi::{InOrganization, Signed};
 use crate::params::PathId;
-use crate::schema::Done;
 use crate::state::ApiState;
 
 /// Deletes a bucket.

@@ -8,8 +8,6 @@ use bucketry_model::secret::Secret;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::schema::{CheckScopeSchema, StorageTypeSchema};
-
 /// A bucket to register.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -21,7 +19,7 @@ pub(crate) struct NewBucket {
     #[schema(required, value_type = String, min_length = 1, max_length = 255, example = "photos")]
     bucket: Option<String>,
     /// The storage protocol of the provider.
-    #[schema(required, value_type = StorageTypeSchema)]
+    #[schema(required, value_type = StorageType)]
     storage_type: Option<StorageType>,
     /// The identity that accesses the bucket: access key id, role ARN, client e-mail or account name.
     #[schema(max_length = 2048, example = "AKIAIOSFODNN7EXAMPLE")]
@@ -45,7 +43,6 @@ pub(crate) struct NewBucket {
     /// reports on it.
     skip_validation: Option<bool>,
     /// The checks to make before the bucket is registered.
-    #[schema(value_type = Option<CheckScopeSchema>)]
     checks: Option<CheckScope>,
 }
 
@@ -80,7 +77,6 @@ pub(crate) struct BucketChanges {
     #[schema(min_length = 1, max_length = 255, example = "photos")]
     bucket: Option<String>,
     /// The storage protocol of the provider.
-    #[schema(value_type = Option<StorageTypeSchema>)]
     storage_type: Option<StorageType>,
     /// The identity that accesses the bucket.
     #[schema(max_length = 2048)]
@@ -105,7 +101,6 @@ pub(crate) struct BucketChanges {
     /// DISCONNECTED until a node reports on the new ones.
     skip_validation: Option<bool>,
     /// The checks to make if credentials or configuration change.
-    #[schema(value_type = Option<CheckScopeSchema>)]
     checks: Option<CheckScope>,
 }
 
@@ -135,7 +130,6 @@ pub(crate) struct TrialFields {
     #[schema(min_length = 1, max_length = 255)]
     bucket: Option<String>,
     /// The storage protocol of the provider.
-    #[schema(value_type = Option<StorageTypeSchema>)]
     storage_type: Option<StorageType>,
     /// The identity that accesses the bucket.
     #[schema(max_length = 2048)]
@@ -154,7 +148,6 @@ pub(crate) struct TrialFields {
     #[schema(ignore)]
     api_key_uuid: Option<String>,
     /// The checks to make.
-    #[schema(value_type = Option<CheckScopeSchema>)]
     checks: Option<CheckScope>,
 }
 

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use bucketry_api_types::moment::Moment;
 use bucketry_control::buckets::NodeStatusView;
 use bucketry_model::id::BucketId;
 use bucketry_model::status::Status;
@@ -12,7 +13,6 @@ use crate::caller::Authenticated;
 use crate::error::ApiResult;
 use crate::openapi::{InOrganization, Signed};
 use crate::params::PathId;
-use crate::schema::{Moment, StatusSchema};
 use crate::state::ApiState;
 
 /// A bucket's status at its nodes. It has no `success` field, as the public contract requires.
@@ -37,7 +37,6 @@ pub(crate) struct NodeStatus {
     /// The version that the node runs.
     version: String,
     /// The status that the node reports; DISCONNECTED if the node is not connected.
-    #[schema(value_type = StatusSchema)]
     status: Status,
     /// The latency of the node's last successful probe, in milliseconds; 0 if there was none yet.
     latency_ms: u32,

@@ -17,7 +17,6 @@ use crate::change_body::ChangeBody;
 use crate::error::{ApiError, ApiResult};
 use crate::openapi::{Contended, InOrganization, NodeNeeded, Signed, ValidationLimits, WithBody};
 use crate::params::PathId;
-use crate::schema::{CheckSchema, StatusSchema};
 use crate::state::ApiState;
 
 /// The result of changing a bucket.
@@ -30,14 +29,12 @@ pub(crate) struct BucketUpdated {
     #[schema(value_type = String, format = "uuid")]
     bucket_id: BucketId,
     /// The bucket's status after the change.
-    #[schema(value_type = StatusSchema)]
     status: Status,
     /// The latency of the validation, or of the last probe if nothing was validated, in milliseconds.
     #[serde(rename = "latency_ms", skip_serializing_if = "Option::is_none")]
     latency_ms: Option<u64>,
     /// The checks of the validation. Absent if nothing was validated.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<CheckSchema>>)]
     checks: Option<Vec<Check>>,
 }
 

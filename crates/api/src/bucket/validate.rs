@@ -16,7 +16,6 @@ use crate::caller::Authenticated;
 use crate::error::{ApiError, ApiResult};
 use crate::openapi::{InOrganization, NodeNeeded, Signed, ValidationLimits, WithBody};
 use crate::params::PathId;
-use crate::schema::{CheckSchema, StatusSchema};
 use crate::state::ApiState;
 
 /// The result of a successful validation.
@@ -31,10 +30,8 @@ pub(crate) struct BucketValidated {
     #[schema(example = 12)]
     latency_ms: u64,
     /// Always ONLINE: every check passed.
-    #[schema(value_type = StatusSchema)]
     status: Status,
     /// The checks that were made, in order.
-    #[schema(value_type = Vec<CheckSchema>)]
     checks: Vec<Check>,
 }
 

@@ -1,14 +1,15 @@
 //! The representation of a repository and its keys in responses.
 
+use bucketry_api_types::moment::Moment;
 use bucketry_control::repositories::{AttachedBucket, RepositoryView};
 use bucketry_model::bucket::StorageType;
 use bucketry_model::id::{BucketId, RepoId, RepoKeyId, WorkspaceId};
 use bucketry_model::repository::{KeyAccess, RepositoryKey, RepositoryMode};
+use bucketry_model::role::WorkspaceRole;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::bucket::answer::BucketAnswer;
-use crate::schema::{Moment, RepositoryModeSchema, StorageTypeSchema, WorkspaceRoleSchema};
 
 /// A repository: buckets behind one endpoint, with their own access keys.
 #[derive(Serialize, ToSchema)]
@@ -22,10 +23,8 @@ pub(crate) struct RepoAnswer<'a> {
     #[schema(value_type = String, example = "Media")]
     name: &'a str,
     /// The protocol that applications use.
-    #[schema(value_type = StorageTypeSchema)]
     storage_type: StorageType,
     /// How requests select a bucket.
-    #[schema(value_type = RepositoryModeSchema)]
     mode: RepositoryMode,
     /// The workspace that the repository belongs to.
     #[schema(value_type = String, format = "uuid")]
@@ -74,7 +73,7 @@ pub(crate) struct RepoKeyAnswer<'a> {
     name: &'a str,
     /// What the key may do: READ reads and lists objects, WRITE also stores and deletes them, ADMIN also changes
     /// the bucket itself where the gateway offers that.
-    #[schema(value_type = WorkspaceRoleSchema)]
+    #[schema(value_type = WorkspaceRole)]
     access_type: KeyAccess,
     /// The access key id that clients sign with.
     #[schema(value_type = String, example = "BKTQ7XJ3M2A5V6ZK4LND")]

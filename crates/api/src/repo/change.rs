@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use bucketry_api_types::outcome::Done;
 use bucketry_control::repositories::RepositoryInput;
 use bucketry_model::id::RepoId;
 
@@ -12,7 +13,6 @@ use crate::change_body::ChangeBody;
 use crate::error::{ApiError, ApiResult};
 use crate::openapi::{Contended, InOrganization, Signed, WithBody};
 use crate::params::PathId;
-use crate::schema::Done;
 use crate::state::ApiState;
 
 /// Changes a repository.

@@ -4,10 +4,9 @@
 use bucketry_control::ids::is_absent;
 use bucketry_control::repositories::{RepositoryBucketInput, RepositoryInput};
 use bucketry_model::bucket::StorageType;
+use bucketry_model::repository::RepositoryMode;
 use serde::Deserialize;
 use utoipa::ToSchema;
-
-use crate::schema::{RepositoryModeSchema, StorageTypeSchema};
 
 /// A bucket to attach to a repository.
 #[derive(Deserialize, ToSchema)]
@@ -48,10 +47,10 @@ pub(crate) struct NewRepo {
     #[schema(required, value_type = String, min_length = 1, max_length = 255, example = "Media")]
     name: Option<String>,
     /// The protocol that applications use. Only S3 is supported.
-    #[schema(required, value_type = StorageTypeSchema)]
+    #[schema(required, value_type = StorageType)]
     storage_type: Option<StorageType>,
     /// How requests select a bucket.
-    #[schema(required, value_type = RepositoryModeSchema)]
+    #[schema(required, value_type = RepositoryMode)]
     mode: Option<String>,
     /// The workspace that the repository and all its buckets belong to.
     #[schema(required, value_type = String, format = "uuid")]
@@ -84,10 +83,9 @@ pub(crate) struct RepoChanges {
     #[schema(min_length = 1, max_length = 255, example = "Media")]
     name: Option<String>,
     /// The protocol that applications use. Only S3 is supported.
-    #[schema(value_type = Option<StorageTypeSchema>)]
     storage_type: Option<StorageType>,
     /// How requests select a bucket.
-    #[schema(value_type = Option<RepositoryModeSchema>)]
+    #[schema(value_type = Option<RepositoryMode>)]
     mode: Option<String>,
     /// The workspace to move the repository to.
     #[schema(value_type = Option<String>, format = "uuid")]
@@ -120,7 +118,7 @@ pub(crate) struct RepoProposal {
     #[schema(min_length = 1, max_length = 255, example = "Media")]
     name: Option<String>,
     /// How requests select a bucket.
-    #[schema(required, value_type = RepositoryModeSchema)]
+    #[schema(required, value_type = RepositoryMode)]
     mode: Option<String>,
     /// The workspace. If it is left out, that of the first bucket.
     #[schema(value_type = Option<String>, format = "uuid")]

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use bucketry_api_types::outcome::Message;
 use bucketry_control::repositories::KeyInput;
 use bucketry_model::id::{RepoId, RepoKeyId};
+use bucketry_model::role::WorkspaceRole;
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -19,7 +21,6 @@ use crate::error::ApiResult;
 use crate::idempotency::{self, Created};
 use crate::openapi::{InOrganization, NodeNeeded, Repeatable, Signed, WithBody};
 use crate::params::{KeyPath, PathId};
-use crate::schema::{Message, WorkspaceRoleSchema};
 use crate::state::ApiState;
 
 /// The fields of an access key.
@@ -31,7 +32,7 @@ pub(crate) struct RepoKeyFields {
     name: Option<String>,
     /// What the key may do: READ reads and lists objects, WRITE also stores and deletes them, ADMIN also changes
     /// the bucket itself where the gateway offers that.
-    #[schema(required, value_type = WorkspaceRoleSchema)]
+    #[schema(required, value_type = WorkspaceRole)]
     access_type: Option<String>,
 }
 

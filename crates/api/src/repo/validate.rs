@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use bucketry_api_types::outcome::Done;
 use bucketry_control::repositories::RepositoryInput;
 use bucketry_model::id::RepoId;
 
@@ -11,7 +12,6 @@ use crate::caller::Authenticated;
 use crate::error::{ApiError, ApiResult};
 use crate::openapi::{InOrganization, Signed, WithBody};
 use crate::params::PathId;
-use crate::schema::Done;
 use crate::state::ApiState;
 
 /// Checks whether a repository with these buckets can be created.

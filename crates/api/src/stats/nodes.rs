@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use bucketry_api_types::moment::Moment;
 use bucketry_control::Control;
 use bucketry_control::buckets::{BucketDays, BucketSelection, BucketStates, NodeStatistics};
 use bucketry_model::bucket::StorageType;
@@ -18,7 +19,6 @@ use crate::error::ApiResult;
 use crate::openapi::{BadRequest, InOrganization, Signed};
 use crate::pagination::{self, Elements, Frame, Source};
 use crate::params::{Page, Params};
-use crate::schema::{Moment, StatusSchema, StorageTypeSchema};
 use crate::state::ApiState;
 
 /// The routes.
@@ -40,7 +40,6 @@ struct NodeStatsMinute {
     #[schema(value_type = String, format = "uuid")]
     unit_id: BucketId,
     /// The status that the node reports; DISCONNECTED if the node is not connected.
-    #[schema(value_type = StatusSchema)]
     node_status: Status,
     /// When the node last probed the bucket.
     last_updated: Moment,
@@ -91,13 +90,11 @@ struct NodeStatsDaily<'a> {
     #[schema(value_type = String)]
     region: &'a str,
     /// The storage protocol of the provider.
-    #[schema(value_type = StorageTypeSchema)]
     storage_type: StorageType,
     /// The provider, derived from the endpoint.
     #[schema(value_type = String, example = "AWS")]
     provider: &'static str,
     /// The bucket's status after the day's last probe; DISCONNECTED if the node is not connected now.
-    #[schema(value_type = StatusSchema)]
     status: Status,
     /// The version that the node runs.
     #[schema(value_type = String)]

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use bucketry_api_types::outcome::Done;
 use bucketry_control::ResourceKind;
 use bucketry_control::ids::read_id;
 use bucketry_model::id::{UserId, WorkspaceId};
@@ -17,7 +18,6 @@ use crate::change_body::ChangeBody;
 use crate::error::{ApiError, ApiResult};
 use crate::openapi::{BadRequest, InOrganization, Signed, WithBody};
 use crate::params::{MemberPath, PathId};
-use crate::schema::{Done, WorkspaceRoleSchema};
 use crate::state::ApiState;
 
 /// The routes.
@@ -33,7 +33,6 @@ struct NewMember {
     #[schema(required, value_type = String, format = "uuid")]
     user_id: Option<String>,
     /// The member's role.
-    #[schema(value_type = WorkspaceRoleSchema)]
     role: WorkspaceRole,
 }
 
@@ -67,7 +66,6 @@ async fn add(
 #[derive(Deserialize, ToSchema)]
 struct MemberRole {
     /// The member's new role.
-    #[schema(value_type = WorkspaceRoleSchema)]
     role: WorkspaceRole,
 }
 

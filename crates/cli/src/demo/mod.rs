@@ -7,9 +7,9 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use bucketry_api_types::token::NewTokenRequest;
 use bucketry_client::api::bucket::BucketFields;
 use bucketry_client::api::repository::{BucketPlace, NewRepositoryKey, RepositoryFields};
-use bucketry_client::api::token::NewToken;
 use bucketry_client::{ApiClient, Options};
 use bucketry_model::bucket::StorageType;
 use bucketry_model::repository::{KeyAccess, RepositoryMode};
@@ -195,8 +195,10 @@ async fn fill(
     };
     let repo_id = client.create_repository(&repository, None).await?.repo_id;
     let key = client.create_repository_key(repo_id, "demo", KeyAccess::Write).await?;
-    let token = NewToken { name: "demo".to_owned(), expires_at: None, workspace_id: None, role: None };
-    Ok(DemoContents { token: client.create_token(&token).await?.token, key })
+    let token = NewTokenRequest { name: "demo".to_owned(), expires_at: None, workspace_id: None, role: None };
+    let token = client.create_token(&token).await?.token;
+    let token = token.ok_or_else(|| Failure::failed("the demo got no token"))?;
+    Ok(DemoContents { token, key })
 }
 
 /// What the demo prints when it starts.

@@ -1,0 +1,13 @@
+//! The request and response types of the HTTP API, one module per resource, as the server and its client exchange
+//! them. JSON has the names that `docs/api.md` documents; the field descriptions are those of the OpenAPI document.
+//!
+//! - Ids in request bodies are text, because the server refuses a malformed id as an unknown one (404).
+//! - Required fields are optional in some request bodies, so that the server can report all missing ones at once.
+//! - Texts in responses of which a list can have many are [`Cow`](std::borrow::Cow)s: the server borrows them.
+//! - The feature `openapi` derives `utoipa::ToSchema`. A type whose name another crate uses differently has its name
+//!   in the document from `schema(as = …)`.
+
+pub mod moment;
+pub mod outcome;
+mod secret;
+pub mod token;
