@@ -8,6 +8,11 @@
 //!   in the document from `schema(as = …)`.
 
 pub mod moment;
+pub mod organization;
+pub mod organization_user;
 pub mod outcome;
 mod secret;
+pub mod session;
 pub mod token;
+pub mod user;
+pub mod workspace;

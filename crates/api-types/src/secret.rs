@@ -5,6 +5,10 @@
 use bucketry_model::secret::Secret;
 use serde::{Serialize as _, Serializer};
 
+pub(crate) fn expose<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(secret.expose())
+}
+
 #[expect(clippy::ref_option, reason = "serde calls it with a reference to the field")]
 pub(crate) fn expose_optional<S: Serializer>(
     secret: &Option<Secret>,

@@ -3,9 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use bucketry_api_types::moment::Moment;
+use bucketry_api_types::organization::{OrganizationAnswer, OrganizationData};
 use bucketry_model::id::OrgId;
-use serde::Serialize;
-use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -18,40 +17,6 @@ use crate::state::ApiState;
 /// The routes. axum prefers `/organization/users` to `/organization/{orgId}`.
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new().routes(routes!(read))
-}
-
-/// The caller's organization.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct OrganizationAnswer {
-    /// Always true.
-    success: bool,
-    /// The organization.
-    data: OrganizationData,
-}
-
-/// An organization.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct OrganizationData {
-    /// The organization's id.
-    #[schema(value_type = String, format = "uuid")]
-    id: OrgId,
-    /// The organization's name.
-    #[schema(example = "default")]
-    name: String,
-    /// Always null: removed organizations are not shown.
-    deleted_at: Option<Moment>,
-    /// When the organization was created.
-    created_at: Moment,
-    /// The number of registered buckets.
-    bucket_count: u64,
-    /// The most buckets that the organization may register; null where there is no limit.
-    bucket_quota: Option<u64>,
-    /// The external id that trust policies of the organization's AWS roles must require (`sts:ExternalId`). No
-    /// other organization of this deployment can have a role assumed with it.
-    #[schema(example = "bucketry-0f3b6c0a7f6e4a1c9d5e2b8471c6a0d9e3f5b7c8")]
-    aws_external_id: String,
 }
 
 /// Returns the caller's organization.

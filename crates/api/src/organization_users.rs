@@ -5,17 +5,17 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use bucketry_api_types::moment::Moment;
+use bucketry_api_types::organization_user::{
+    NewUserRequest, OneOrgUser, OrgUser, OrgUserChanges, OrgUserList,
+};
 use bucketry_api_types::outcome::Message;
 use bucketry_control::Control;
 use bucketry_control::users::{NewUserInput, UserInput};
-use bucketry_model::id::{OrgId, UserId};
+use bucketry_model::id::UserId;
 use bucketry_model::role::{Caller, OrgRole};
-use bucketry_model::secret::Secret;
 use bucketry_store::user::User;
 use http::{HeaderMap, StatusCode};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use serde::Serialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -35,66 +35,19 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(read, update, delete))
 }
 
-/// A user of the organization.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct OrgUser {
-    /// The user's id.
-    #[schema(value_type = String, format = "uuid")]
-    id: UserId,
-    /// The user's e-mail address.
-    email: String,
-    /// First name.
-    name: String,
-    /// Last name.
-    last_name: String,
-    /// The organization that the user belongs to.
-    #[schema(value_type = String, format = "uuid")]
-    org_id: OrgId,
-    /// The role in the organization: 0 USER, 1 BILLING, 2 WORKSPACES, 254 ADMINISTRATORS, 255 OWNER.
-    org_role: u8,
-    /// The name of the role.
-    #[schema(value_type = String, example = "USER")]
-    org_role_description: &'static str,
-    /// The numbers of the role and of all lower roles.
-    org_roles: Vec<u8>,
-    /// Whether the e-mail address is verified.
-    validated: bool,
-    /// Always null: removed users are not shown.
-    deleted_at: Option<Moment>,
-}
-
-impl From<&User> for OrgUser {
-    fn from(user: &User) -> Self {
-        Self {
-            id: user.id,
-            email: user.email.clone(),
-            name: user.first_name.as_str().to_owned(),
-            last_name: user.last_name.as_str().to_owned(),
-            org_id: user.org_id,
-            org_role: user.org_role.number(),
-            org_role_description: user.org_role.as_str(),
-            org_roles: role_numbers(user.org_role),
-            validated: user.validated,
-            deleted_at: None,
-        }
+fn org_user(user: &User) -> OrgUser {
+    OrgUser {
+        id: user.id,
+        email: user.email.clone(),
+        name: user.first_name.as_str().to_owned(),
+        last_name: user.last_name.as_str().to_owned(),
+        org_id: user.org_id,
+        org_role: user.org_role.number(),
+        org_role_description: user.org_role.as_str().into(),
+        org_roles: role_numbers(user.org_role),
+        validated: user.validated,
+        deleted_at: None,
     }
-}
-
-/// A list of users.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "described here, written by `pagination`")]
-struct OrgUserList {
-    /// Always true.
-    success: bool,
-    /// The users, newest first.
-    data: Vec<OrgUser>,
-    /// The number of users. Absent in pages.
-    #[schema(required = false)]
-    total: Option<u64>,
-    /// The cursor of the next page; null on the last page. Absent where the whole list was requested.
-    #[schema(required = false, rename = "nextCursor")]
-    next_cursor: Option<String>,
 }
 
 struct Users {
@@ -115,7 +68,7 @@ impl Source for Users {
     }
 
     fn show(entry: &User) -> impl Serialize {
-        OrgUser::from(entry)
+        org_user(entry)
     }
 }
 
@@ -144,40 +97,6 @@ async fn list(
     pagination::answer(source, Frame::Counted("data"), params.page()?).await
 }
 
-/// A user to create.
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct NewUser {
-    /// The e-mail address to log in with.
-    #[schema(max_length = 254, example = "ada@example.com")]
-    email: String,
-    /// A one-time password: at least 8 characters, with upper-case and lower-case letters and digits. The user must
-    /// change it at the first login.
-    #[schema(value_type = String, format = Password, write_only, min_length = 8, max_length = 1024)]
-    password: Secret,
-    /// First name.
-    #[schema(min_length = 1, max_length = 255)]
-    first_name: String,
-    /// Last name.
-    #[schema(min_length = 1, max_length = 255)]
-    last_name: String,
-    /// The role in the organization: 0 USER (the default), 1 BILLING, 2 WORKSPACES, 254 ADMINISTRATORS, 255 OWNER.
-    #[schema(example = 0)]
-    org_role: Option<i64>,
-}
-
-/// A response with a user.
-#[derive(Serialize, ToSchema)]
-struct OneOrgUser {
-    /// Always true.
-    success: bool,
-    /// The user.
-    data: OrgUser,
-    /// What was done.
-    #[schema(value_type = String)]
-    message: &'static str,
-}
-
 /// Creates a user.
 ///
 /// The new user's role must be lower than the caller's; an OWNER may also create owners. No mail is sent: the
@@ -189,7 +108,7 @@ struct OneOrgUser {
     operation_id = "createUser",
     security(("bearer" = [])),
     params(("Idempotency-Key" = Option<String>, Header, description = "A repetition with the same key within 24 hours gets the first result again")),
-    request_body = NewUser,
+    request_body = NewUserRequest,
     responses(
         (status = 201, description = "Created", body = OneOrgUser),
         Signed, InOrganization, WithBody, Repeatable,
@@ -199,7 +118,7 @@ async fn create(
     Authenticated(caller): Authenticated,
     State(state): State<ApiState>,
     headers: HeaderMap,
-    JsonBody { value, bytes }: JsonBody<NewUser>,
+    JsonBody { value, bytes }: JsonBody<NewUserRequest>,
 ) -> ApiResult<Response> {
     let input = NewUserInput {
         email: value.email,
@@ -212,7 +131,8 @@ async fn create(
     let (control, creator) = (state.control().clone(), Arc::clone(&caller));
     let work = async move {
         let user = control.create_user(&creator, input).await?;
-        let answer = OneOrgUser { success: true, data: (&user).into(), message: "the user was created" };
+        let answer =
+            OneOrgUser { success: true, data: org_user(&user), message: "the user was created".into() };
         Ok(Created { status: StatusCode::CREATED, answer, again: None })
     };
     let authorize = async { Control::authorize_user(&caller, role) };
@@ -237,21 +157,7 @@ async fn read(
     State(state): State<ApiState>,
     PathId(id): PathId<UserId>,
 ) -> ApiResult<Json<OrgUser>> {
-    Ok(Json((&state.control().user(&caller, id).await?).into()))
-}
-
-/// Changes to a user. Absent fields stay unchanged.
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct UserChanges {
-    /// First name.
-    #[schema(min_length = 1, max_length = 255)]
-    name: Option<String>,
-    /// Last name.
-    #[schema(min_length = 1, max_length = 255)]
-    last_name: Option<String>,
-    /// The role in the organization: 0 USER, 1 BILLING, 2 WORKSPACES, 254 ADMINISTRATORS, 255 OWNER.
-    org_role: Option<i64>,
+    Ok(Json(org_user(&state.control().user(&caller, id).await?)))
 }
 
 /// Changes a user's names or role.
@@ -262,7 +168,7 @@ struct UserChanges {
     operation_id = "updateUser",
     security(("bearer" = [])),
     params(("userId" = String, Path, format = "uuid", description = "The user")),
-    request_body = UserChanges,
+    request_body = OrgUserChanges,
     responses(
         (status = 200, description = "Changed", body = OneOrgUser),
         Signed, InOrganization, WithBody,
@@ -272,7 +178,7 @@ async fn update(
     caller: Authenticated,
     State(state): State<ApiState>,
     PathId(id): PathId<UserId>,
-    ChangeBody { value }: ChangeBody<UserChanges>,
+    ChangeBody { value }: ChangeBody<OrgUserChanges>,
 ) -> ApiResult<Json<OneOrgUser>> {
     let input = UserInput {
         first_name: value.name,
@@ -280,7 +186,7 @@ async fn update(
         org_role: value.org_role.map(read_role).transpose()?,
     };
     let user = state.control().update_user(&caller, id, input).await?;
-    Ok(Json(OneOrgUser { success: true, data: (&user).into(), message: "the user was changed" }))
+    Ok(Json(OneOrgUser { success: true, data: org_user(&user), message: "the user was changed".into() }))
 }
 
 /// Removes a user. Their sessions and API tokens end immediately.

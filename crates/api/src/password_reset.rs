@@ -2,9 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
+use bucketry_api_types::organization_user::PasswordResetAnswer;
 use bucketry_model::id::UserId;
-use serde::Serialize;
-use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -17,19 +16,6 @@ use crate::state::ApiState;
 /// The routes.
 pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new().routes(routes!(reset))
-}
-
-/// The result of a password reset.
-#[derive(Serialize, ToSchema)]
-struct PasswordResetAnswer {
-    /// Always true.
-    success: bool,
-    /// What was done.
-    #[schema(value_type = String)]
-    message: &'static str,
-    /// The one-time password. It is shown only in this response.
-    #[schema(format = Password, read_only)]
-    password: String,
 }
 
 /// Replaces another user's password with a one-time password.
@@ -56,7 +42,7 @@ async fn reset(
     let password = state.control().reset_password(&caller, id).await?;
     Ok(Json(PasswordResetAnswer {
         success: true,
-        message: "the password was replaced; it must be changed at the next login",
-        password: password.expose().to_owned(),
+        message: "the password was replaced; it must be changed at the next login".into(),
+        password,
     }))
 }

@@ -3,14 +3,13 @@
 use axum::Json;
 use axum::extract::State;
 use bucketry_api_types::outcome::Done;
+use bucketry_api_types::session::{
+    Login, NewOrganizationRequest, RefreshToken, RefreshedSession, Session, SessionUser,
+};
 use bucketry_control::organizations::Registration;
 use bucketry_control::sessions::LoggedIn;
-use bucketry_model::canonical_text::CompactText;
-use bucketry_model::id::{OrgId, TokenId, UserId};
 use bucketry_model::secret::Secret;
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -30,82 +29,22 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .routes(routes!(register))
 }
 
-/// The largest `deviceInfo`, in bytes.
-const DEVICE_INFO_LIMIT: usize = 4 << 10;
-
-/// Credentials to log in with.
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct Login {
-    /// The user's e-mail address.
-    #[schema(max_length = 254, example = "owner@example.com")]
-    email: String,
-    /// The user's password.
-    #[schema(value_type = String, format = Password, write_only, max_length = 1024)]
-    password: Secret,
-    /// The session's name in the list of tokens: any JSON value of at most 4 KiB. A string is used without its
-    /// quotes.
-    #[schema(value_type = Option<Object>)]
-    device_info: Option<CompactText<DEVICE_INFO_LIMIT>>,
-}
-
-/// The account that a session belongs to.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct SessionUser {
-    /// The user's id.
-    #[schema(value_type = String, format = "uuid")]
-    id: UserId,
-    /// The user's e-mail address.
-    email: String,
-    /// First name.
-    name: String,
-    /// Last name.
-    last_name: String,
-    /// The organization that the user belongs to.
-    #[schema(value_type = String, format = "uuid")]
-    org_id: OrgId,
-    /// The role in the organization: 0 USER, 1 BILLING, 2 WORKSPACES, 254 ADMINISTRATORS, 255 OWNER.
-    org_role: u8,
-}
-
-/// A session and its tokens.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct Session {
-    /// Always true.
-    success: bool,
-    /// The token for the header `Authorization: Bearer …`.
-    access_token: String,
-    /// The token to exchange at `/user/refresh` once the access token has expired. It can be used once.
-    refresh_token: String,
-    /// The session's id.
-    #[schema(value_type = String, format = "uuid")]
-    token_id: TokenId,
-    /// When the access token expires, in Unix seconds.
-    expires_at: i64,
-    /// The user who logged in.
-    user: SessionUser,
-}
-
-impl From<LoggedIn> for Session {
-    fn from(session: LoggedIn) -> Self {
-        let user = session.user;
-        Self {
-            success: true,
-            access_token: session.access_token,
-            refresh_token: session.refresh_token.expose().to_owned(),
-            token_id: session.token_id,
-            expires_at: session.expires_at.as_second(),
-            user: SessionUser {
-                id: user.id,
-                email: user.email,
-                name: user.first_name.as_str().to_owned(),
-                last_name: user.last_name.as_str().to_owned(),
-                org_id: user.org_id,
-                org_role: user.org_role.number(),
-            },
-        }
+fn session_of(session: LoggedIn) -> Session {
+    let user = session.user;
+    Session {
+        success: true,
+        access_token: Secret::new(session.access_token),
+        refresh_token: session.refresh_token,
+        token_id: session.token_id,
+        expires_at: session.expires_at.as_second(),
+        user: SessionUser {
+            id: user.id,
+            email: user.email,
+            name: user.first_name.as_str().to_owned(),
+            last_name: user.last_name.as_str().to_owned(),
+            org_id: user.org_id,
+            org_role: user.org_role.number(),
+        },
     }
 }
 
@@ -142,37 +81,14 @@ async fn login(
     {
         attempt.refund();
     }
-    Ok(Json(session?.into()))
+    Ok(Json(session_of(session?)))
 }
 
-/// A refreshed session.
-#[derive(Serialize, ToSchema)]
-struct RefreshedSession {
-    /// The same as `accessToken`, under the name that the public client reads.
-    token: String,
-    #[serde(flatten)]
-    session: Session,
-}
-
-/// A refresh token, under either of its names.
-#[derive(Deserialize, ToSchema)]
-struct RefreshToken {
-    /// The refresh token.
-    #[serde(rename = "refreshToken")]
-    #[schema(value_type = Option<String>, format = Password, write_only)]
-    refresh_token: Option<Secret>,
-    /// The same, under the name that the public client sends.
-    #[serde(rename = "refresh_token")]
-    #[schema(value_type = Option<String>, format = Password, write_only)]
-    refresh_token_again: Option<Secret>,
-}
-
-impl RefreshToken {
-    fn read(self) -> ApiResult<Secret> {
-        self.refresh_token
-            .or(self.refresh_token_again)
-            .ok_or_else(|| ApiError::field("refreshToken", "is required"))
-    }
+fn read_token(given: RefreshToken) -> ApiResult<Secret> {
+    given
+        .refresh_token
+        .or(given.refresh_token_again)
+        .ok_or_else(|| ApiError::field("refreshToken", "is required"))
 }
 
 /// Exchanges a refresh token for a new pair of tokens.
@@ -196,7 +112,7 @@ async fn refresh(
     State(state): State<ApiState>,
     UnauthenticatedJson { value, .. }: UnauthenticatedJson<RefreshToken>,
 ) -> ApiResult<Json<RefreshedSession>> {
-    let session = Session::from(state.control().refresh(&value.read()?).await?);
+    let session = session_of(state.control().refresh(&read_token(value)?).await?);
     Ok(Json(RefreshedSession { token: session.access_token.clone(), session }))
 }
 
@@ -219,29 +135,8 @@ async fn logout(
     State(state): State<ApiState>,
     UnauthenticatedJson { value, .. }: UnauthenticatedJson<RefreshToken>,
 ) -> ApiResult<Json<Done>> {
-    state.control().logout(&value.read()?).await?;
+    state.control().logout(&read_token(value)?).await?;
     Ok(Json(Done::YES))
-}
-
-/// An organization to register, with its owner.
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct NewOrganization {
-    /// The owner's e-mail address.
-    #[schema(max_length = 254, example = "owner@example.com")]
-    email: String,
-    /// The owner's password: at least 8 characters, with upper-case and lower-case letters and digits.
-    #[schema(value_type = String, format = Password, write_only, min_length = 8, max_length = 1024)]
-    password: Secret,
-    /// The owner's first name.
-    #[schema(min_length = 1, max_length = 255)]
-    first_name: String,
-    /// The owner's last name.
-    #[schema(min_length = 1, max_length = 255)]
-    last_name: String,
-    /// The organization's name.
-    #[schema(min_length = 1, max_length = 255)]
-    company_name: String,
 }
 
 /// Registers an organization and logs in its owner.
@@ -252,7 +147,7 @@ struct NewOrganization {
     path = "/user/register",
     tag = "Sessions",
     operation_id = "register",
-    request_body = NewOrganization,
+    request_body = NewOrganizationRequest,
     responses(
         (status = 201, description = "Registered and logged in", body = Session),
         Anytime, Forbidden, WithBody,
@@ -261,7 +156,7 @@ struct NewOrganization {
 async fn register(
     _: Newcomer,
     State(state): State<ApiState>,
-    UnauthenticatedJson { value: new, .. }: UnauthenticatedJson<NewOrganization>,
+    UnauthenticatedJson { value: new, .. }: UnauthenticatedJson<NewOrganizationRequest>,
 ) -> ApiResult<(StatusCode, Json<Session>)> {
     let registration = Registration {
         email: new.email,
@@ -271,5 +166,5 @@ async fn register(
         company_name: new.company_name,
     };
     let session = state.control().register(registration).await?;
-    Ok((StatusCode::CREATED, Json(session.into())))
+    Ok((StatusCode::CREATED, Json(session_of(session))))
 }

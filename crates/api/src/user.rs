@@ -3,14 +3,14 @@
 use axum::Json;
 use axum::extract::State;
 use bucketry_api_types::outcome::Message;
+use bucketry_api_types::user::{
+    AccountChanges, NewRole, Profile, ProfileAnswer, RoleAnswer, RoleChanged, RoleChangedAnswer, RoleOfUser,
+};
 use bucketry_control::Error;
 use bucketry_control::accounts::AccountInput;
-use bucketry_model::id::{OrgId, UserId};
+use bucketry_model::id::UserId;
 use bucketry_model::role::OrgRole;
-use bucketry_model::secret::Secret;
 use bucketry_store::user::User;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -36,64 +36,20 @@ pub(crate) fn role_numbers(role: OrgRole) -> Vec<u8> {
     role.and_lower().map(OrgRole::number).collect()
 }
 
-/// The caller's account.
-#[derive(Serialize, ToSchema)]
-struct ProfileAnswer {
-    /// Always true.
-    success: bool,
-    /// The account.
-    data: Profile,
-}
-
-/// An account.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct Profile {
-    /// The user's id.
-    #[schema(value_type = String, format = "uuid")]
-    id: UserId,
-    /// First name.
-    name: String,
-    /// Last name.
-    last_name: String,
-    /// E-mail address.
-    email: String,
-    /// The organization that the user belongs to.
-    #[schema(value_type = String, format = "uuid")]
-    org_id: OrgId,
-    /// The role in the organization: 0 USER, 1 BILLING, 2 WORKSPACES, 254 ADMINISTRATORS, 255 OWNER.
-    org_role: u8,
-    /// The name of the role.
-    #[schema(value_type = String, example = "OWNER")]
-    org_role_description: &'static str,
-    /// The numbers of the role and of all lower roles.
-    org_roles: Vec<u8>,
-    /// Whether the e-mail address is verified.
-    validated: bool,
-    /// Whether the password is a one-time password. Until it is changed, the session can do nothing else.
-    must_change_password: bool,
-    /// Whether a second factor is required at login. Always false.
-    mfa_required: bool,
-    /// Whether the organization is a business. Always true.
-    is_business: bool,
-}
-
-impl Profile {
-    fn of(user: User, must_change_password: bool) -> Self {
-        Self {
-            id: user.id,
-            name: user.first_name.as_str().to_owned(),
-            last_name: user.last_name.as_str().to_owned(),
-            email: user.email,
-            org_id: user.org_id,
-            org_role: user.org_role.number(),
-            org_role_description: user.org_role.as_str(),
-            org_roles: role_numbers(user.org_role),
-            validated: user.validated,
-            must_change_password,
-            mfa_required: false,
-            is_business: true,
-        }
+fn profile_of(user: User, must_change_password: bool) -> Profile {
+    Profile {
+        id: user.id,
+        name: user.first_name.as_str().to_owned(),
+        last_name: user.last_name.as_str().to_owned(),
+        email: user.email,
+        org_id: user.org_id,
+        org_role: user.org_role.number(),
+        org_role_description: user.org_role.as_str().into(),
+        org_roles: role_numbers(user.org_role),
+        validated: user.validated,
+        must_change_password,
+        mfa_required: false,
+        is_business: true,
     }
 }
 
@@ -111,32 +67,7 @@ impl Profile {
 )]
 async fn profile(caller: SignedIn, State(state): State<ApiState>) -> ApiResult<Json<ProfileAnswer>> {
     let user = state.control().profile(&caller).await?;
-    Ok(Json(ProfileAnswer { success: true, data: Profile::of(user, caller.must_change_password) }))
-}
-
-/// A user's role.
-#[derive(Serialize, ToSchema)]
-struct RoleAnswer {
-    /// Always true.
-    success: bool,
-    /// The user's role.
-    data: RoleOfUser,
-}
-
-/// A user's role in the organization.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct RoleOfUser {
-    /// The user's id.
-    #[schema(value_type = String, format = "uuid")]
-    user_id: UserId,
-    /// The number of the role: 0 USER, 1 BILLING, 2 WORKSPACES, 254 ADMINISTRATORS, 255 OWNER.
-    org_role: u8,
-    /// The name of the role.
-    #[schema(value_type = String, example = "OWNER")]
-    org_role_description: &'static str,
-    /// The numbers of the role and of all lower roles.
-    org_roles: Vec<u8>,
+    Ok(Json(ProfileAnswer { success: true, data: profile_of(user, caller.must_change_password) }))
 }
 
 /// Returns a user's role in the organization.
@@ -163,29 +94,10 @@ async fn role(
     let data = RoleOfUser {
         user_id: user.id,
         org_role: user.org_role.number(),
-        org_role_description: user.org_role.as_str(),
+        org_role_description: user.org_role.as_str().into(),
         org_roles: role_numbers(user.org_role),
     };
     Ok(Json(RoleAnswer { success: true, data }))
-}
-
-/// Changes to an account. Absent fields stay unchanged.
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct AccountChanges {
-    /// First name.
-    #[schema(min_length = 1, max_length = 255)]
-    name: Option<String>,
-    /// Last name.
-    #[schema(min_length = 1, max_length = 255)]
-    last_name: Option<String>,
-    /// A new password, for the caller's own account only: at least 8 characters, with upper-case and lower-case
-    /// letters and digits.
-    #[schema(value_type = Option<String>, format = Password, write_only, min_length = 8, max_length = 1024)]
-    password: Option<Secret>,
-    /// The current password. It may be left out within five minutes of logging in.
-    #[schema(value_type = Option<String>, format = Password, write_only, max_length = 1024)]
-    current_password: Option<Secret>,
 }
 
 /// Changes the names or the password of an account.
@@ -230,39 +142,6 @@ async fn update(
     }
     changed?;
     Ok(Json(Message::new("the account was changed")))
-}
-
-/// A new role for a user.
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct NewRole {
-    /// The number of the new role: 0 USER, 1 BILLING, 2 WORKSPACES, 254 ADMINISTRATORS, 255 OWNER.
-    #[schema(example = 2)]
-    org_role: i64,
-}
-
-/// The result of changing a role.
-#[derive(Serialize, ToSchema)]
-struct RoleChangedAnswer {
-    /// Always true.
-    success: bool,
-    /// The role before and after the change.
-    data: RoleChanged,
-}
-
-/// A role before and after.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct RoleChanged {
-    /// The user's id.
-    #[schema(value_type = String, format = "uuid")]
-    user_id: UserId,
-    /// The number of the previous role.
-    previous_role: u8,
-    /// The number of the new role.
-    new_role: u8,
-    /// The change in one sentence.
-    message: String,
 }
 
 /// Changes a user's role in the organization.

@@ -8,14 +8,17 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use bucketry_api_types::outcome::Done;
+use bucketry_api_types::workspace::{
+    MemberInfo, MemberUser, NewWorkspaceRequest, OneFullWorkspace, OneWorkspace, WorkspaceChanges,
+    WorkspaceInfo, WorkspaceList, WorkspaceWithMembers,
+};
 use bucketry_control::Control;
 use bucketry_control::workspaces::WorkspaceView;
-use bucketry_model::id::{OrgId, UserId, WorkspaceId};
-use bucketry_model::role::{Caller, WorkspaceRole};
+use bucketry_model::id::WorkspaceId;
+use bucketry_model::role::Caller;
 use bucketry_store::workspace::{Member, Workspace};
 use http::{HeaderMap, StatusCode};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use serde::Serialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -37,124 +40,30 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         .merge(members::routes())
 }
 
-/// A workspace.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Workspace)]
-struct WorkspaceAnswer {
-    /// The workspace's id.
-    #[schema(value_type = String, format = "uuid")]
-    id: WorkspaceId,
-    /// The workspace's name.
-    #[schema(example = "default")]
-    name: String,
-    /// The organization that the workspace belongs to.
-    #[schema(value_type = String, format = "uuid")]
-    org_id: OrgId,
+fn workspace_info(workspace: &Workspace) -> WorkspaceInfo {
+    WorkspaceInfo { id: workspace.id, name: workspace.name.as_str().to_owned(), org_id: workspace.org_id }
 }
 
-impl From<&Workspace> for WorkspaceAnswer {
-    fn from(workspace: &Workspace) -> Self {
-        Self { id: workspace.id, name: workspace.name.as_str().to_owned(), org_id: workspace.org_id }
+fn member_info(member: &Member) -> MemberInfo {
+    let user = &member.user;
+    MemberInfo {
+        user_id: user.id,
+        role: member.role,
+        user: MemberUser {
+            id: user.id,
+            name: user.first_name.as_str().to_owned(),
+            last_name: user.last_name.as_str().to_owned(),
+            email: user.email.clone(),
+            org_role: user.org_role.number(),
+        },
     }
 }
 
-/// A workspace with its members.
-#[derive(Serialize, ToSchema)]
-#[schema(as = WorkspaceWithMembers)]
-struct FullWorkspace {
-    #[serde(flatten)]
-    workspace: WorkspaceAnswer,
-    /// The members, newest first. Users with implicit rights are not included.
-    users: Vec<MemberAnswer>,
-}
-
-/// A member of a workspace.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Member)]
-struct MemberAnswer {
-    /// The user's id.
-    #[schema(value_type = String, format = "uuid")]
-    user_id: UserId,
-    /// The role in the workspace.
-    role: WorkspaceRole,
-    /// The member's account.
-    user: MemberUser,
-}
-
-/// A member's account.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct MemberUser {
-    /// The user's id.
-    #[schema(value_type = String, format = "uuid")]
-    id: UserId,
-    /// First name.
-    name: String,
-    /// Last name.
-    last_name: String,
-    /// E-mail address.
-    email: String,
-    /// The role in the organization: 0 USER, 1 BILLING, 2 WORKSPACES, 254 ADMINISTRATORS, 255 OWNER.
-    org_role: u8,
-}
-
-impl From<&Member> for MemberAnswer {
-    fn from(member: &Member) -> Self {
-        let user = &member.user;
-        Self {
-            user_id: user.id,
-            role: member.role,
-            user: MemberUser {
-                id: user.id,
-                name: user.first_name.as_str().to_owned(),
-                last_name: user.last_name.as_str().to_owned(),
-                email: user.email.clone(),
-                org_role: user.org_role.number(),
-            },
-        }
+fn with_members(view: &WorkspaceView) -> WorkspaceWithMembers {
+    WorkspaceWithMembers {
+        workspace: workspace_info(&view.workspace),
+        users: view.members.iter().map(member_info).collect(),
     }
-}
-
-impl From<&WorkspaceView> for FullWorkspace {
-    fn from(view: &WorkspaceView) -> Self {
-        Self {
-            workspace: (&view.workspace).into(),
-            users: view.members.iter().map(MemberAnswer::from).collect(),
-        }
-    }
-}
-
-/// A response with a workspace.
-#[derive(Serialize, ToSchema)]
-struct OneWorkspace {
-    /// Always true.
-    success: bool,
-    /// The workspace.
-    workspace: WorkspaceAnswer,
-}
-
-/// A response with a workspace and its members.
-#[derive(Serialize, ToSchema)]
-struct OneFullWorkspace {
-    /// Always true.
-    success: bool,
-    /// The workspace.
-    workspace: FullWorkspace,
-}
-
-/// A list of workspaces.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "described here, written by `pagination`")]
-struct WorkspaceList {
-    /// Always true.
-    success: bool,
-    /// The workspaces, newest first.
-    workspaces: Vec<FullWorkspace>,
-    /// The cursor of the next page; null on the last page. Absent where the whole list was requested.
-    #[schema(required = false, rename = "nextCursor")]
-    next_cursor: Option<String>,
 }
 
 struct Workspaces {
@@ -175,7 +84,7 @@ impl Source for Workspaces {
     }
 
     fn show(entry: &WorkspaceView) -> impl Serialize {
-        FullWorkspace::from(entry)
+        with_members(entry)
     }
 }
 
@@ -204,14 +113,6 @@ async fn list(
     pagination::answer(source, Frame::Named("workspaces"), params.page()?).await
 }
 
-/// A workspace to create.
-#[derive(Deserialize, ToSchema)]
-struct NewWorkspace {
-    /// The name of the new workspace.
-    #[schema(min_length = 1, max_length = 255, example = "research")]
-    name: String,
-}
-
 /// Creates a workspace.
 ///
 /// Needs the organization role WORKSPACES. The caller becomes an ADMIN of the workspace.
@@ -222,7 +123,7 @@ struct NewWorkspace {
     operation_id = "createWorkspace",
     security(("bearer" = [])),
     params(("Idempotency-Key" = Option<String>, Header, description = "A repetition with the same key within 24 hours gets the first result again")),
-    request_body = NewWorkspace,
+    request_body = NewWorkspaceRequest,
     responses(
         (status = 201, description = "Created", body = OneWorkspace),
         Signed, InOrganization, WithBody, Repeatable,
@@ -232,12 +133,12 @@ async fn create(
     Authenticated(caller): Authenticated,
     State(state): State<ApiState>,
     headers: HeaderMap,
-    JsonBody { value, bytes }: JsonBody<NewWorkspace>,
+    JsonBody { value, bytes }: JsonBody<NewWorkspaceRequest>,
 ) -> ApiResult<Response> {
     let (control, creator) = (state.control().clone(), Arc::clone(&caller));
     let work = async move {
         let workspace = control.create_workspace(&creator, &value.name).await?;
-        let answer = OneWorkspace { success: true, workspace: (&workspace).into() };
+        let answer = OneWorkspace { success: true, workspace: workspace_info(&workspace) };
         Ok(Created { status: StatusCode::CREATED, answer, again: None })
     };
     let authorize = async { Control::authorize_workspace(&caller) };
@@ -263,15 +164,7 @@ async fn read(
     PathId(id): PathId<WorkspaceId>,
 ) -> ApiResult<Json<OneFullWorkspace>> {
     let view = state.control().workspace(&caller, id).await?;
-    Ok(Json(OneFullWorkspace { success: true, workspace: (&view).into() }))
-}
-
-/// Changes to a workspace.
-#[derive(Deserialize, ToSchema)]
-struct WorkspaceChanges {
-    /// The new name.
-    #[schema(min_length = 1, max_length = 255)]
-    name: Option<String>,
+    Ok(Json(OneFullWorkspace { success: true, workspace: with_members(&view) }))
 }
 
 /// Renames a workspace. Needs the role ADMIN in it.
@@ -295,7 +188,7 @@ async fn rename(
     ChangeBody { value }: ChangeBody<WorkspaceChanges>,
 ) -> ApiResult<Json<OneWorkspace>> {
     let workspace = state.control().rename_workspace(&caller, id, value.name.as_deref()).await?;
-    Ok(Json(OneWorkspace { success: true, workspace: (&workspace).into() }))
+    Ok(Json(OneWorkspace { success: true, workspace: workspace_info(&workspace) }))
 }
 
 /// Deletes a workspace that contains no buckets. Needs the role ADMIN in it.

@@ -261,7 +261,7 @@ async fn all(client: &ApiClient, workspace: Option<WorkspaceId>) -> Result<Vec<B
 /// The caller's workspace, if there is only one.
 pub(crate) async fn only_workspace(client: &ApiClient) -> Result<WorkspaceId> {
     match client.workspaces().await?.as_slice() {
-        [only] => Ok(only.id),
+        [only] => Ok(only.workspace.id),
         [] => Err(Failure::failed("you are not a member of any workspace: ask an administrator to add you")),
         _ => Err(Failure::usage("you are a member of several workspaces: choose one with --workspace NAME")),
     }

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 
-use bucketry_client::api::user::Session;
+use bucketry_api_types::session::Session;
 use bucketry_client::{ApiClient, Options};
 use bucketry_model::secret::Secret;
 use bucketry_model::time::{Clock as _, SystemClock};

@@ -118,11 +118,7 @@ async fn server(remote: &Remote, findings: &mut Vec<DoctorFinding>) -> Result<()
         add(check, ok, if ok { "ok".to_owned() } else { remedy.to_owned() });
     }
     if let Ok(profile) = client.profile().await {
-        add(
-            "login",
-            true,
-            format!("as {} ({})", profile.email, profile.org_role_description.unwrap_or_default()),
-        );
+        add("login", true, format!("as {} ({})", profile.email, profile.org_role_description));
         if let Ok(page) = client.buckets(None, Some(BUCKETS_LOOKED_AT), None).await {
             let refused =
                 page.buckets.iter().filter(|bucket| bucket.last_error.as_deref() == Some(CLOCK_SKEW));

@@ -21,7 +21,7 @@ pub(crate) async fn login(remote: &Remote, options: LoginOptions) -> Result<()> 
     let session = client.login(&email, &password).await?;
     credentials::keep(&url, &session)?;
     let profile = client.with_token(Some(session.access_token)).profile().await?;
-    let role = profile.org_role_description.unwrap_or_default();
+    let role = profile.org_role_description;
     output::line(&format!("logged in to {url} as {} ({role})", profile.email))?;
     if profile.must_change_password {
         output::remark(

@@ -24,7 +24,7 @@ async fn show(remote: &Remote) -> Result<()> {
         ("name", organization.name),
         ("id", organization.id.to_string()),
         ("buckets", format!("{} (limit: {quota})", organization.bucket_count)),
-        ("created", organization.created_at),
+        ("created", organization.created_at.to_string()),
         ("AWS external id", organization.aws_external_id),
     ])
 }

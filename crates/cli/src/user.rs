@@ -1,7 +1,7 @@
 //! `bucketry user …`.
 
+use bucketry_api_types::organization_user::NewUserRequest;
 use bucketry_client::ApiClient;
-use bucketry_client::api::organization::NewOrgUser;
 use bucketry_model::id::UserId;
 use bucketry_model::role::OrgRole;
 
@@ -21,9 +21,7 @@ pub(crate) async fn run(remote: &Remote, command: UserCommand) -> Result<()> {
                 return output::json(&users);
             }
             let rows = users.iter().map(|user| {
-                let name = [user.name.as_deref(), user.last_name.as_deref()]
-                    .map(Option::unwrap_or_default)
-                    .join(" ");
+                let name = format!("{} {}", user.name, user.last_name);
                 let role = OrgRole::from_number(user.org_role.into())
                     .map_or_else(|_| String::new(), |role| role.to_string());
                 vec![user.email.clone(), name, role, user.id.to_string()]
@@ -33,12 +31,12 @@ pub(crate) async fn run(remote: &Remote, command: UserCommand) -> Result<()> {
         UserCommand::Add { email, first_name, last_name, role, password_stdin } => {
             let made_up = !password_stdin;
             let password = if made_up { generated_password()? } else { login::password(true, "")? };
-            let user = NewOrgUser {
+            let user = NewUserRequest {
                 email,
                 password: password.clone(),
                 first_name,
                 last_name,
-                org_role: OrgRole::from(role).number(),
+                org_role: Some(OrgRole::from(role).number().into()),
             };
             let made = client.create_org_user(&user, None).await?;
             if remote.json {

@@ -1,7 +1,7 @@
 //! `bucketry workspace …`.
 
+use bucketry_api_types::workspace::{WorkspaceInfo, WorkspaceWithMembers};
 use bucketry_client::ApiClient;
-use bucketry_client::api::workspace::Workspace;
 use bucketry_model::id::WorkspaceId;
 use bucketry_model::role::WorkspaceRole;
 
@@ -20,8 +20,9 @@ pub(crate) async fn run(remote: &Remote, command: WorkspaceCommand) -> Result<()
             if remote.json {
                 return output::json(&workspaces);
             }
-            let row = |workspace: &Workspace| {
-                vec![workspace.name.clone(), workspace.users.len().to_string(), workspace.id.to_string()]
+            let row = |entry: &WorkspaceWithMembers| {
+                let workspace = &entry.workspace;
+                vec![workspace.name.clone(), entry.users.len().to_string(), workspace.id.to_string()]
             };
             output::table(&["NAME", "MEMBERS", "ID"], workspaces.iter().map(row).collect())
         }
@@ -31,14 +32,14 @@ pub(crate) async fn run(remote: &Remote, command: WorkspaceCommand) -> Result<()
         }
         WorkspaceCommand::Show { workspace } => {
             let id = find_workspace(&client, &workspace).await?;
-            let workspace = client.workspace(id).await?;
+            let found = client.workspace(id).await?;
             if remote.json {
-                return output::json(&workspace);
+                return output::json(&found);
             }
+            let WorkspaceWithMembers { workspace, users } = found;
             output::line(&format!("{} ({})", workspace.name, workspace.id))?;
-            let rows = workspace.users.iter().map(|member| {
-                let email = member.user.as_ref().map_or_else(String::new, |user| user.email.clone());
-                vec![email, member.role.to_string(), member.user_id.to_string()]
+            let rows = users.iter().map(|member| {
+                vec![member.user.email.clone(), member.role.to_string(), member.user_id.to_string()]
             });
             output::table(&["MEMBER", "ROLE", "ID"], rows.collect())
         }
@@ -85,8 +86,8 @@ pub(crate) async fn find_workspace(client: &ApiClient, name_or_id: &str) -> Resu
         return Ok(id);
     }
     let all = client.workspaces().await?;
-    let named: Vec<&Workspace> =
-        all.iter().filter(|workspace| workspace.name.to_lowercase() == name_or_id.to_lowercase()).collect();
+    let is_named = |workspace: &&WorkspaceInfo| workspace.name.to_lowercase() == name_or_id.to_lowercase();
+    let named: Vec<&WorkspaceInfo> = all.iter().map(|entry| &entry.workspace).filter(is_named).collect();
     match named.as_slice() {
         [only] => Ok(only.id),
         [] => Err(Failure::failed(format!(

@@ -3,12 +3,10 @@
 use axum::Json;
 use axum::extract::State;
 use bucketry_api_types::outcome::Done;
+use bucketry_api_types::workspace::{MemberRole, NewMember};
 use bucketry_control::ResourceKind;
 use bucketry_control::ids::read_id;
 use bucketry_model::id::{UserId, WorkspaceId};
-use bucketry_model::role::WorkspaceRole;
-use serde::Deserialize;
-use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -23,17 +21,6 @@ use crate::state::ApiState;
 /// The routes.
 pub(super) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new().routes(routes!(add)).routes(routes!(set_role, remove))
-}
-
-/// A member to add.
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct NewMember {
-    /// The user to add.
-    #[schema(required, value_type = String, format = "uuid")]
-    user_id: Option<String>,
-    /// The member's role.
-    role: WorkspaceRole,
 }
 
 /// Adds a member to a workspace. Needs the role ADMIN in it.
@@ -60,13 +47,6 @@ async fn add(
     let user = user.ok_or_else(|| ApiError::field("userId", "is required"))?;
     state.control().add_member(&caller, id, user, value.role).await?;
     Ok(Json(Done::YES))
-}
-
-/// A new role for a member.
-#[derive(Deserialize, ToSchema)]
-struct MemberRole {
-    /// The member's new role.
-    role: WorkspaceRole,
 }
 
 /// Changes a member's role. Needs the role ADMIN in the workspace.

@@ -170,6 +170,7 @@ async fn fill(
     let client = client.with_token(Some(session.access_token));
     let workspaces = client.workspaces().await?;
     let workspace = workspaces.first().ok_or_else(|| Failure::failed("the demo has no workspace"))?;
+    let workspace = &workspace.workspace;
     let sample = BucketFields {
         name: Some("Sample".to_owned()),
         bucket: Some(BUCKET.to_owned()),

@@ -1,72 +1,33 @@
 //! Login, logout, and the caller's own account.
 
-use bucketry_model::id::{OrgId, UserId};
+use bucketry_api_types::session::{Login, RefreshToken, Session};
+use bucketry_api_types::user::{AccountChanges, Profile, ProfileAnswer};
+use bucketry_model::id::UserId;
 use bucketry_model::secret::Secret;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::ApiClient;
 use crate::error::ClientError;
 
-/// The tokens of a session, from a login or a refresh.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Session {
-    /// Gives access to the API for an hour.
-    pub access_token: Secret,
-    /// Renews the session once. The response contains the next one.
-    pub refresh_token: Secret,
-    /// Id of the session, returned at login.
-    #[serde(default)]
-    pub token_id: Option<String>,
-    /// Expiry of the access token, in Unix seconds.
-    pub expires_at: i64,
-}
-
-/// The caller's own account.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the names are those of the wire")]
-pub struct Profile {
-    /// Id of the user.
-    pub id: UserId,
-    /// First name.
-    #[serde(default)]
-    pub name: Option<String>,
-    #[serde(default)]
-    pub last_name: Option<String>,
-    /// E-mail address that the user logs in with.
-    pub email: String,
-    pub org_id: OrgId,
-    /// Role in the organization, as a number.
-    pub org_role: u8,
-    /// Name of the role.
-    #[serde(default)]
-    pub org_role_description: Option<String>,
-    /// Whether the password must be changed before anything else.
-    #[serde(default)]
-    pub must_change_password: bool,
-}
-
-#[derive(Deserialize)]
-struct ProfileAnswer {
-    data: Profile,
+fn presented(refresh_token: &Secret) -> RefreshToken {
+    RefreshToken { refresh_token: Some(refresh_token.clone()), refresh_token_again: None }
 }
 
 impl ApiClient {
     /// Logs in. The client doesn't store the token: pass it to [`ApiClient::with_token`].
     pub async fn login(&self, email: &str, password: &Secret) -> Result<Session, ClientError> {
-        self.post("/user/login", &json!({ "email": email, "password": password.expose() })).await
+        let login = Login { email: email.to_owned(), password: password.clone(), device_info: None };
+        self.post("/user/login", &login).await
     }
 
     /// Renews a session. The refresh token can't be used again.
     pub async fn refresh(&self, refresh_token: &Secret) -> Result<Session, ClientError> {
-        self.post("/user/refresh", &json!({ "refreshToken": refresh_token.expose() })).await
+        self.post("/user/refresh", &presented(refresh_token)).await
     }
 
     /// Ends a session.
     pub async fn logout(&self, refresh_token: &Secret) -> Result<(), ClientError> {
-        self.post("/user/logout", &json!({ "refreshToken": refresh_token.expose() })).await.map(|_: Value| ())
+        self.post("/user/logout", &presented(refresh_token)).await.map(|_: Value| ())
     }
 
     /// Changes the caller's password. The current one is optional within 5 minutes of signing in.
@@ -76,7 +37,12 @@ impl ApiClient {
         new: &Secret,
         current: Option<&Secret>,
     ) -> Result<(), ClientError> {
-        let body = json!({ "password": new.expose(), "currentPassword": current.map(Secret::expose) });
+        let body = AccountChanges {
+            name: None,
+            last_name: None,
+            password: Some(new.clone()),
+            current_password: current.cloned(),
+        };
         self.put(&format!("/user/{id}"), &body).await.map(|_: Value| ())
     }
 
