@@ -7,12 +7,18 @@
 //! - The feature `openapi` derives `utoipa::ToSchema`. A type whose name another crate uses differently has its name
 //!   in the document from `schema(as = …)`.
 
+pub mod bucket_status;
+pub mod count;
 pub mod moment;
+pub mod node;
+pub mod node_stats;
 pub mod organization;
 pub mod organization_user;
 pub mod outcome;
 mod secret;
 pub mod session;
 pub mod token;
+pub mod traffic;
 pub mod user;
+pub mod vault;
 pub mod workspace;

@@ -6,12 +6,13 @@ use axum::Json;
 use axum::extract::{OriginalUri, Query, State};
 use axum::response::Response;
 use bucketry_api_types::moment::Moment;
+use bucketry_api_types::node::{NodeList, RegisteredNode};
 use bucketry_api_types::outcome::Message;
 use bucketry_control::nodes::NodeMessage;
 use bucketry_control::presence::NodeView;
 use bucketry_model::endpoint::Endpoint;
-use bucketry_model::id::{NodeId, OrgId};
 use bucketry_model::node_protocol::SyncAnswer;
+use bucketry_model::status::Status;
 use bytes::Bytes;
 use http::{StatusCode, Uri};
 use serde::Serialize;
@@ -228,55 +229,6 @@ fn refuse(error: bucketry_control::Error) -> ApiError {
     ApiError::from(error).for_node()
 }
 
-/// A node.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct NodeInfo {
-    /// The node's id.
-    #[schema(value_type = String, format = "uuid")]
-    id: NodeId,
-    /// The unique name of the node.
-    ip: String,
-    /// The region that the node runs in.
-    region: String,
-    /// The version that the node runs.
-    version: String,
-    /// ONLINE if the node sent a message within the last minute, else DISCONNECTED.
-    #[schema(value_type = String, example = "ONLINE")]
-    status: &'static str,
-    /// When the node last sent a message.
-    last_updated: Moment,
-    /// Where clients reach the node: the address of its gateway or, if it has not reported one, `https://` and its
-    /// name.
-    url: String,
-    /// The address at which applications reach the node's gateway. Absent if the node has not reported one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, example = "https://s3.example.com")]
-    gateway_url: Option<Endpoint>,
-    /// The organization that the node serves. Absent for the deployment's own nodes, which serve all organizations.
-    #[serde(rename = "id_org", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = "uuid")]
-    id_org: Option<OrgId>,
-    /// The services that the node offers, as a bit mask: 1 is storage.
-    node_services: u32,
-}
-
-/// A list of nodes.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "described here, written by `pagination`")]
-struct NodeList {
-    /// Always true.
-    success: bool,
-    /// The nodes, by name.
-    data: Vec<NodeInfo>,
-    /// The number of nodes. Absent in pages.
-    #[schema(required = false)]
-    total: Option<u64>,
-    /// The cursor of the next page; null on the last page. Absent where the whole list was requested.
-    #[schema(required = false, rename = "nextCursor")]
-    next_cursor: Option<String>,
-}
-
 /// All nodes, read at once because they are few.
 struct Nodes(Vec<NodeView>);
 
@@ -295,12 +247,12 @@ impl Source for Nodes {
 
     fn show(entry: &NodeView) -> impl Serialize {
         let node = &entry.node;
-        NodeInfo {
+        RegisteredNode {
             id: node.id,
             ip: node.name.clone(),
             region: node.region.clone(),
             version: node.version.clone(),
-            status: if entry.connected { "ONLINE" } else { "DISCONNECTED" },
+            status: if entry.connected { Status::Online } else { Status::Disconnected },
             last_updated: Moment(node.last_seen),
             url: entry
                 .gateway_url

@@ -4,17 +4,16 @@ mod nodes;
 
 use axum::extract::State;
 use axum::response::Response;
+use bucketry_api_types::count::Count;
+use bucketry_api_types::traffic::{StatsData, StatsList};
 use bucketry_control::Control;
 use bucketry_control::traffic::{Series, SeriesInput};
-use bucketry_model::id::{BucketId, RepoId};
 use bucketry_model::usage::Resolution;
 use bucketry_store::usage::{SeriesPoint, SeriesPosition};
 use serde::Serialize;
-use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::bucket::totals::Count;
 use crate::caller::Authenticated;
 use crate::error::ApiResult;
 use crate::openapi::{BadRequest, InOrganization, Signed};
@@ -27,87 +26,25 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new().routes(routes!(daily)).routes(routes!(minute)).merge(nodes::routes())
 }
 
-/// The traffic of one minute or UTC day, for one bucket, repository and node.
-#[derive(Serialize, ToSchema)]
-#[schema(as = StatsData)]
-pub(crate) struct Point<'a> {
-    /// The start of the minute or UTC day, in Unix seconds.
-    #[schema(example = 1_767_225_600)]
-    timestamp: i64,
-    /// The repository that the requests used; null for requests without a repository.
-    #[serde(rename = "repoId")]
-    #[schema(value_type = Option<String>, format = "uuid")]
-    repo_id: Option<RepoId>,
-    /// The bucket's id.
-    #[serde(rename = "bucketId")]
-    #[schema(value_type = String, format = "uuid")]
-    bucket_id: BucketId,
-    /// The bucket's id, under its old name.
-    #[serde(rename = "unitId")]
-    #[schema(value_type = String, format = "uuid")]
-    unit_id: BucketId,
-    /// Bytes that clients sent.
-    upl_bytes: Count,
-    /// Bytes that clients received.
-    dwl_bytes: Count,
-    /// Change of the stored size, in bytes. Negative if more was deleted than written.
-    size_change: Count,
-    /// Mean latency per request, in milliseconds.
-    latency_ms: f64,
-    /// Mean time to the first byte of the response, in milliseconds.
-    first_byte_ms: f64,
-    /// The name of the node that served the requests.
-    #[schema(example = "node-1.example.com")]
-    host: &'a str,
-    /// Requests that the node served.
-    requests: i64,
-    /// Requests that failed, for any reason.
-    errors: i64,
-    /// Failed requests whose error came from the provider.
-    provider_errors: i64,
-    /// Requests that read an object or its attributes.
-    reads: i64,
-    /// Requests that stored, copied or deleted an object.
-    writes: i64,
-    /// Requests that listed objects.
-    lists: i64,
-}
-
-impl<'a> From<&'a SeriesPoint> for Point<'a> {
-    fn from(SeriesPoint { position, bucket_id, repo_id, host, counts, .. }: &'a SeriesPoint) -> Self {
-        Self {
-            timestamp: position.at,
-            repo_id: *repo_id,
-            bucket_id: *bucket_id,
-            unit_id: *bucket_id,
-            upl_bytes: Count(counts.upload_bytes),
-            dwl_bytes: Count(counts.download_bytes),
-            size_change: Count(counts.size_change),
-            latency_ms: counts.latency_ms(),
-            first_byte_ms: counts.first_byte_ms(),
-            host,
-            requests: counts.requests,
-            errors: counts.errors,
-            provider_errors: counts.provider_errors,
-            reads: counts.reads,
-            writes: counts.writes,
-            lists: counts.lists,
-        }
+fn point(SeriesPoint { position, bucket_id, repo_id, host, counts, .. }: &SeriesPoint) -> StatsData<'_> {
+    StatsData {
+        timestamp: position.at,
+        repo_id: *repo_id,
+        bucket_id: *bucket_id,
+        unit_id: *bucket_id,
+        upl_bytes: Count(counts.upload_bytes),
+        dwl_bytes: Count(counts.download_bytes),
+        size_change: Count(counts.size_change),
+        latency_ms: counts.latency_ms(),
+        first_byte_ms: counts.first_byte_ms(),
+        host: host.as_str().into(),
+        requests: counts.requests,
+        errors: counts.errors,
+        provider_errors: counts.provider_errors,
+        reads: counts.reads,
+        writes: counts.writes,
+        lists: counts.lists,
     }
-}
-
-/// Traffic by minute or by day.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "described here, written by `pagination`")]
-pub(crate) struct StatsList {
-    /// Always true.
-    success: bool,
-    /// The entries, newest period first.
-    #[schema(inline = false)]
-    data: Vec<Point<'static>>,
-    /// The cursor of the next page; null on the last page. Absent where the whole list was requested.
-    #[schema(required = false, rename = "nextCursor")]
-    next_cursor: Option<String>,
 }
 
 struct Points {
@@ -128,7 +65,7 @@ impl Source for Points {
     }
 
     fn show(entry: &SeriesPoint) -> impl Serialize {
-        Point::from(entry)
+        point(entry)
     }
 }
 

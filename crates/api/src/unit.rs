@@ -2,13 +2,13 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use bucketry_api_types::count::Count;
+use bucketry_api_types::traffic::{UnitTotals, UnitTotalsList};
 use bucketry_control::buckets::BucketTotals;
-use bucketry_model::id::BucketId;
 use bucketry_store::bucket::PageStart;
 use serde::Serialize;
-use utoipa::ToSchema;
 
-use crate::bucket::totals::{Count, Totals};
+use crate::bucket::totals::BucketTotalsSource;
 use crate::caller::Authenticated;
 use crate::error::ApiResult;
 use crate::openapi::{BadRequest, InOrganization, Signed};
@@ -16,51 +16,17 @@ use crate::pagination::{self, Frame, Source};
 use crate::params::Params;
 use crate::state::ApiState;
 
-/// A bucket's traffic of all time, under the old field names.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = UnitTotals)]
-pub(crate) struct UnitTotalsAnswer {
-    /// The bucket's id.
-    #[schema(value_type = String, format = "uuid")]
-    unit_id: BucketId,
-    /// Requests that nodes served.
-    total_count: Count,
-    /// Bytes that clients sent.
-    total_upload_bytes: Count,
-    /// Bytes that clients received.
-    total_download_bytes: Count,
-    /// Net change of the stored size, in bytes.
-    total_size_change: Count,
-}
-
-impl From<&BucketTotals> for UnitTotalsAnswer {
-    fn from(entry: &BucketTotals) -> Self {
-        Self {
-            unit_id: entry.position.id,
-            total_count: Count(entry.totals.requests),
-            total_upload_bytes: Count(entry.totals.upload_bytes),
-            total_download_bytes: Count(entry.totals.download_bytes),
-            total_size_change: Count(entry.totals.size_change),
-        }
+fn unit_totals(entry: &BucketTotals) -> UnitTotals {
+    UnitTotals {
+        unit_id: entry.position.id,
+        total_count: Count(entry.totals.requests),
+        total_upload_bytes: Count(entry.totals.upload_bytes),
+        total_download_bytes: Count(entry.totals.download_bytes),
+        total_size_change: Count(entry.totals.size_change),
     }
 }
 
-/// Traffic of all time by bucket, under the old field names.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "described here, written by `pagination`")]
-pub(crate) struct UnitTotalsList {
-    /// Always true.
-    success: bool,
-    /// One entry per bucket.
-    #[schema(inline = false)]
-    stats: Vec<UnitTotalsAnswer>,
-    /// The cursor of the next page; null on the last page. Absent where the whole list was requested.
-    #[schema(required = false, rename = "nextCursor")]
-    next_cursor: Option<String>,
-}
-
-struct Units(Totals);
+struct Units(BucketTotalsSource);
 
 impl Source for Units {
     type Entry = BucketTotals;
@@ -75,7 +41,7 @@ impl Source for Units {
     }
 
     fn show(entry: &BucketTotals) -> impl Serialize {
-        UnitTotalsAnswer::from(entry)
+        unit_totals(entry)
     }
 }
 
@@ -105,6 +71,6 @@ pub(crate) async fn stats(
     params: Params,
 ) -> ApiResult<Response> {
     let page = params.page()?;
-    let source = Units(Totals::select(&caller, &state, &params, &["unitId", "bucketId"]).await?);
+    let source = Units(BucketTotalsSource::select(&caller, &state, &params, &["unitId", "bucketId"]).await?);
     pagination::answer(source, Frame::Named("stats"), page).await
 }

@@ -3,9 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use bucketry_api_types::moment::Moment;
+use bucketry_api_types::vault::{Phase, RotationAnswer, VaultRotation};
 use bucketry_store::vault::{RotationPhase, RotationState};
-use serde::Serialize;
-use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -19,63 +18,20 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new().routes(routes!(read, start))
 }
 
-/// The phase of a rotation.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum Phase {
-    /// Nodes create new identities.
-    NewIdentity,
-    /// Secrets are sealed again, to the new identities.
-    Resealing,
-    /// Nodes delete their old identities.
-    Retiring,
-    /// The rotation has ended.
-    Done,
-}
-
-/// A rotation of the vault's keys.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct Rotation {
-    /// The current phase.
-    phase: Phase,
-    /// The number of secrets at the start.
-    total: u64,
-    /// The number of secrets processed so far.
-    done: u64,
-    /// The number of secrets that no node could open. They stay as they were.
-    failed: u64,
-    /// When the rotation started.
-    started_at: Moment,
-    /// When the rotation ended; null while it is in progress.
-    finished_at: Option<Moment>,
-}
-
-impl From<RotationState> for Rotation {
-    fn from(state: RotationState) -> Self {
-        Self {
-            phase: match state.phase {
-                RotationPhase::NewIdentity => Phase::NewIdentity,
-                RotationPhase::Resealing => Phase::Resealing,
-                RotationPhase::Retiring => Phase::Retiring,
-                RotationPhase::Done => Phase::Done,
-            },
-            total: state.total,
-            done: state.done,
-            failed: state.failed,
-            started_at: Moment(state.started_at),
-            finished_at: state.finished_at.map(Moment),
-        }
+fn vault_rotation(state: RotationState) -> VaultRotation {
+    VaultRotation {
+        phase: match state.phase {
+            RotationPhase::NewIdentity => Phase::NewIdentity,
+            RotationPhase::Resealing => Phase::Resealing,
+            RotationPhase::Retiring => Phase::Retiring,
+            RotationPhase::Done => Phase::Done,
+        },
+        total: state.total,
+        done: state.done,
+        failed: state.failed,
+        started_at: Moment(state.started_at),
+        finished_at: state.finished_at.map(Moment),
     }
-}
-
-/// The current or last rotation.
-#[derive(Serialize, ToSchema)]
-struct RotationAnswer {
-    /// Always true.
-    success: bool,
-    /// The rotation; null if there was none yet.
-    rotation: Option<Rotation>,
 }
 
 /// Starts a rotation, or returns the one in progress.
@@ -95,7 +51,7 @@ struct RotationAnswer {
 )]
 async fn start(caller: Authenticated, State(state): State<ApiState>) -> ApiResult<Json<RotationAnswer>> {
     let rotation = state.control().start_rotation(&caller).await?;
-    Ok(Json(RotationAnswer { success: true, rotation: Some(rotation.into()) }))
+    Ok(Json(RotationAnswer { success: true, rotation: Some(vault_rotation(rotation)) }))
 }
 
 /// Returns the progress of the current or last rotation.
@@ -112,5 +68,5 @@ async fn start(caller: Authenticated, State(state): State<ApiState>) -> ApiResul
 )]
 async fn read(caller: Authenticated, State(state): State<ApiState>) -> ApiResult<Json<RotationAnswer>> {
     let rotation = state.control().rotation(&caller).await?;
-    Ok(Json(RotationAnswer { success: true, rotation: rotation.map(Rotation::from) }))
+    Ok(Json(RotationAnswer { success: true, rotation: rotation.map(vault_rotation) }))
 }

@@ -152,9 +152,9 @@ async fn status(remote: &Remote, client: &ApiClient, bucket: &str) -> Result<()>
             node.ip.clone(),
             node.region.clone(),
             node.status.to_string(),
-            latency(node.latency_ms),
-            node.last_updated.clone(),
-            node.last_error.clone().unwrap_or_else(|| "-".to_owned()),
+            latency(Some(node.latency_ms.into())),
+            node.last_updated.to_string(),
+            node.last_error.as_deref().unwrap_or("-").to_owned(),
         ]
     });
     output::table(&["NODE", "REGION", "STATUS", "LATENCY", "LAST PROBED", "REASON"], rows.collect())
@@ -184,18 +184,17 @@ async fn stats(
         let id = totals.bucket_id.to_string();
         vec![
             bucket.as_ref().map_or(id, |bucket| bucket.name.clone()),
-            totals.total_count.clone(),
-            totals.total_upload_bytes.clone(),
-            totals.total_download_bytes.clone(),
-            totals.total_size_change.clone(),
+            totals.total_count.to_string(),
+            totals.total_upload_bytes.to_string(),
+            totals.total_download_bytes.to_string(),
+            totals.total_size_change.to_string(),
         ]
     });
     output::table(&["BUCKET", "REQUESTS", "BYTES UP", "BYTES DOWN", "SIZE CHANGE"], rows.collect())?;
     if bucket.is_none() {
         return Ok(());
     }
-    let milliseconds =
-        |latency: Option<f64>| latency.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.0} ms"));
+    let milliseconds = |latency: Option<u32>| latency.map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"));
     let rows = days.iter().map(|node| {
         vec![
             node.ip.clone(),

@@ -1,6 +1,6 @@
 //! `bucketry node …`.
 
-use serde_json::Value;
+use bucketry_api_types::node::RegisteredNode;
 
 use crate::arguments::{NodeCommand, Remote};
 use crate::credentials::connect;
@@ -12,14 +12,19 @@ pub(crate) async fn run(remote: &Remote, command: NodeCommand) -> Result<()> {
     let client = connect(remote).await?;
     match command {
         NodeCommand::List => {
-            let answer: Value = client.get("/node").await?;
-            let nodes = answer.get("data").and_then(Value::as_array).cloned().unwrap_or_default();
+            let nodes = client.nodes().await?;
             if remote.json {
                 return output::json(&nodes);
             }
-            let row = |node: &Value| {
-                let text = |field: &str| node.get(field).and_then(Value::as_str).unwrap_or("-").to_owned();
-                ["ip", "region", "version", "status", "lastUpdated", "id"].map(text).to_vec()
+            let row = |node: &RegisteredNode| {
+                vec![
+                    node.ip.clone(),
+                    node.region.clone(),
+                    node.version.clone(),
+                    node.status.to_string(),
+                    node.last_updated.to_string(),
+                    node.id.to_string(),
+                ]
             };
             output::table(
                 &["NAME", "REGION", "VERSION", "STATUS", "LAST SEEN", "ID"],

@@ -241,7 +241,7 @@ async fn print_settings(remote: &Remote, client: &ApiClient, options: ConnectOpt
 async fn gateway_url(client: &ApiClient) -> Result<String> {
     let nodes = client.nodes().await?;
     let mut connected = nodes.into_iter().filter(|node| node.status == Status::Online);
-    connected.find_map(|node| node.gateway_url).ok_or_else(|| {
+    connected.find_map(|node| Some(node.gateway_url?.to_string())).ok_or_else(|| {
         Failure::failed("no connected node reports the URL of its gateway: pass --endpoint URL")
     })
 }

@@ -4,8 +4,8 @@ use std::io::IsTerminal as _;
 use std::path::Path;
 use std::time::Duration;
 
+use bucketry_api_types::vault::VaultRotation;
 use bucketry_client::ApiClient;
-use bucketry_client::api::vault::Rotation;
 use bucketry_vault::Identities;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -42,7 +42,7 @@ pub(crate) async fn run(remote: &Remote, command: VaultCommand) -> Result<()> {
 }
 
 /// Shows the progress until the rotation ends. Interrupting the command doesn't stop the rotation.
-async fn wait(client: &ApiClient) -> Result<Rotation> {
+async fn wait(client: &ApiClient) -> Result<VaultRotation> {
     let bar = if std::io::stderr().is_terminal() { ProgressBar::new(0) } else { ProgressBar::hidden() };
     if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}") {
         bar.set_style(style);
@@ -54,7 +54,7 @@ async fn wait(client: &ApiClient) -> Result<Rotation> {
             .ok_or_else(|| Failure::failed("the server reports no rotation"))?;
         bar.set_length(rotation.total);
         bar.set_position(rotation.done);
-        bar.set_message(rotation.phase.clone());
+        bar.set_message(rotation.phase.as_str());
         if rotation.finished_at.is_some() {
             bar.finish_and_clear();
             return Ok(rotation);
@@ -63,13 +63,13 @@ async fn wait(client: &ApiClient) -> Result<Rotation> {
     }
 }
 
-fn show(remote: &Remote, rotation: Option<&Rotation>) -> Result<()> {
+fn show(remote: &Remote, rotation: Option<&VaultRotation>) -> Result<()> {
     let Some(rotation) = rotation else { return output::line("no rotation is in progress") };
     if remote.json {
         return output::json(rotation);
     }
-    let Rotation { phase, total, done, failed, .. } = rotation;
-    output::line(&format!("{phase}: {done} of {total} processed, {failed} could not be opened"))
+    let VaultRotation { phase, total, done, failed, .. } = rotation;
+    output::line(&format!("{}: {done} of {total} processed, {failed} could not be opened", phase.as_str()))
 }
 
 fn export_recipients(remote: &Remote, data_dir: &Path) -> Result<()> {

@@ -2,12 +2,12 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use bucketry_api_types::count::Count;
+use bucketry_api_types::traffic::{BucketTraffic, BucketTrafficList};
 use bucketry_control::Control;
 use bucketry_control::buckets::{BucketSelection, BucketTotals};
-use bucketry_model::id::BucketId;
 use bucketry_store::bucket::PageStart;
-use serde::{Serialize, Serializer};
-use utoipa::ToSchema;
+use serde::Serialize;
 
 use crate::caller::Authenticated;
 use crate::error::ApiResult;
@@ -16,68 +16,23 @@ use crate::pagination::{self, Frame, Source};
 use crate::params::Params;
 use crate::state::ApiState;
 
-/// A 64-bit counter, written as decimal text because JavaScript numbers are exact only up to 2^53.
-#[derive(Clone, Copy, ToSchema)]
-#[schema(value_type = String, example = "1048576", pattern = "^-?[0-9]+$")]
-pub(crate) struct Count(pub(crate) i64);
-
-impl Serialize for Count {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
+fn bucket_traffic(entry: &BucketTotals) -> BucketTraffic {
+    BucketTraffic {
+        bucket_id: entry.position.id,
+        total_count: Count(entry.totals.requests),
+        total_upload_bytes: Count(entry.totals.upload_bytes),
+        total_download_bytes: Count(entry.totals.download_bytes),
+        total_size_change: Count(entry.totals.size_change),
     }
-}
-
-/// A bucket's traffic of all time.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = BucketTotals)]
-pub(crate) struct TotalsAnswer {
-    /// The bucket's id.
-    #[schema(value_type = String, format = "uuid")]
-    bucket_id: BucketId,
-    /// Requests that nodes served.
-    total_count: Count,
-    /// Bytes that clients sent.
-    total_upload_bytes: Count,
-    /// Bytes that clients received.
-    total_download_bytes: Count,
-    /// Net change of the stored size, in bytes.
-    total_size_change: Count,
-}
-
-impl From<&BucketTotals> for TotalsAnswer {
-    fn from(entry: &BucketTotals) -> Self {
-        Self {
-            bucket_id: entry.position.id,
-            total_count: Count(entry.totals.requests),
-            total_upload_bytes: Count(entry.totals.upload_bytes),
-            total_download_bytes: Count(entry.totals.download_bytes),
-            total_size_change: Count(entry.totals.size_change),
-        }
-    }
-}
-
-/// Traffic of all time by bucket.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "described here, written by `pagination`")]
-pub(crate) struct TotalsList {
-    /// Always true.
-    success: bool,
-    /// One entry per bucket: newest bucket first, or in the requested order.
-    #[schema(inline = false)]
-    stats: Vec<TotalsAnswer>,
-    /// The cursor of the next page; null on the last page. Absent where the whole list was requested.
-    #[schema(required = false, rename = "nextCursor")]
-    next_cursor: Option<String>,
 }
 
 /// The totals of the selected buckets.
-pub(crate) struct Totals {
+pub(crate) struct BucketTotalsSource {
     pub(crate) control: Control,
     pub(crate) selection: BucketSelection,
 }
 
-impl Totals {
+impl BucketTotalsSource {
     /// Selects the buckets by the parameter `names[0]` or its other spellings.
     pub(crate) async fn select(
         caller: &Authenticated,
@@ -96,7 +51,7 @@ impl Totals {
     }
 }
 
-impl Source for Totals {
+impl Source for BucketTotalsSource {
     type Entry = BucketTotals;
     type Position = PageStart;
 
@@ -109,7 +64,7 @@ impl Source for Totals {
     }
 
     fn show(entry: &BucketTotals) -> impl Serialize {
-        TotalsAnswer::from(entry)
+        bucket_traffic(entry)
     }
 }
 
@@ -130,7 +85,7 @@ impl Source for Totals {
         ("cursor" = Option<String>, Query, description = "The `nextCursor` of the previous page"),
     ),
     responses(
-        (status = 200, description = "The totals", body = TotalsList),
+        (status = 200, description = "The totals", body = BucketTrafficList),
         Signed, InOrganization, BadRequest,
     ),
 )]
@@ -140,6 +95,6 @@ pub(crate) async fn totals(
     params: Params,
 ) -> ApiResult<Response> {
     let page = params.page()?;
-    let source = Totals::select(&caller, &state, &params, &["bucketId", "unitId"]).await?;
+    let source = BucketTotalsSource::select(&caller, &state, &params, &["bucketId", "unitId"]).await?;
     pagination::answer(source, Frame::Named("stats"), page).await
 }

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use bucketry_api_types::count::Count;
 use bucketry_control::Control;
 use bucketry_control::repositories::{RepositorySelection, RepositoryTotals};
 use bucketry_model::id::RepoId;
@@ -9,7 +10,6 @@ use bucketry_store::bucket::PageStart;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::bucket::totals::Count;
 use crate::caller::Authenticated;
 use crate::error::ApiResult;
 use crate::openapi::{BadRequest, InOrganization, Signed};

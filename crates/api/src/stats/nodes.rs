@@ -3,14 +3,13 @@
 use axum::extract::State;
 use axum::response::Response;
 use bucketry_api_types::moment::Moment;
+use bucketry_api_types::node_stats::{
+    NodeStatsDaily, NodeStatsDailyList, NodeStatsMinute, NodeStatsMinuteList,
+};
 use bucketry_control::Control;
 use bucketry_control::buckets::{BucketDays, BucketSelection, BucketStates, NodeStatistics};
-use bucketry_model::bucket::StorageType;
-use bucketry_model::id::{BucketId, NodeId};
-use bucketry_model::status::Status;
 use bucketry_store::bucket::PageStart;
 use serde::Serialize;
-use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -24,96 +23,6 @@ use crate::state::ApiState;
 /// The routes.
 pub(super) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new().routes(routes!(minute)).routes(routes!(daily))
-}
-
-/// A bucket's current status at one node.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct NodeStatsMinute {
-    /// The node's id.
-    #[schema(value_type = String, format = "uuid")]
-    node_id: NodeId,
-    /// The bucket's id.
-    #[schema(value_type = String, format = "uuid")]
-    bucket_id: BucketId,
-    /// The bucket's id, under its old name.
-    #[schema(value_type = String, format = "uuid")]
-    unit_id: BucketId,
-    /// The status that the node reports; DISCONNECTED if the node is not connected.
-    node_status: Status,
-    /// When the node last probed the bucket.
-    last_updated: Moment,
-    /// The latency of the node's last successful probe, in milliseconds; 0 if there was none yet.
-    #[serde(rename = "latency_ms")]
-    latency_ms: u32,
-}
-
-/// The current status of buckets at their nodes.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "described here, written by `pagination`")]
-struct NodeStatsMinuteList {
-    /// Always true.
-    success: bool,
-    /// One entry per bucket and node: newest bucket first, or in the requested order; then by node name.
-    #[schema(inline = false)]
-    data: Vec<NodeStatsMinute>,
-    /// The cursor of the next page; null on the last page. Absent where the whole list was requested.
-    #[schema(required = false, rename = "nextCursor")]
-    next_cursor: Option<String>,
-}
-
-/// A bucket's statistics for one day, from one node.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct NodeStatsDaily<'a> {
-    /// The node's id.
-    #[schema(value_type = String, format = "uuid")]
-    node_id: NodeId,
-    /// The bucket's id.
-    #[schema(value_type = String, format = "uuid")]
-    bucket_id: BucketId,
-    /// The bucket's id, under its old name.
-    #[schema(value_type = String, format = "uuid")]
-    unit_id: BucketId,
-    /// The UTC day as a number: day, month and year (ddmmyyyy, without a leading zero of the day).
-    #[schema(example = 31_012_026)]
-    day: u32,
-    /// The share of the observed part of the day in which the bucket was online, in percent.
-    #[schema(minimum = 0, maximum = 100)]
-    online: f64,
-    /// The mean latency of the successful probes, in milliseconds.
-    #[serde(rename = "latency_ms")]
-    latency_ms: f64,
-    /// The provider's address; empty for the storage type's own cloud.
-    endpoint: String,
-    /// The bucket's region; empty if none is set.
-    #[schema(value_type = String)]
-    region: &'a str,
-    /// The storage protocol of the provider.
-    storage_type: StorageType,
-    /// The provider, derived from the endpoint.
-    #[schema(value_type = String, example = "AWS")]
-    provider: &'static str,
-    /// The bucket's status after the day's last probe; DISCONNECTED if the node is not connected now.
-    status: Status,
-    /// The version that the node runs.
-    #[schema(value_type = String)]
-    version: &'a str,
-}
-
-/// Statistics of buckets by day and node.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "described here, written by `pagination`")]
-struct NodeStatsDailyList {
-    /// Always true.
-    success: bool,
-    /// One entry per bucket, day and node: newest bucket first, or in the requested order; then newest day first,
-    /// then by node name.
-    #[schema(inline = false)]
-    data: Vec<NodeStatsDaily<'static>>,
-    /// The cursor of the next page; null on the last page. Absent where the whole list was requested.
-    #[schema(required = false, rename = "nextCursor")]
-    next_cursor: Option<String>,
 }
 
 fn minutes(entry: &BucketStates) -> impl Iterator<Item = NodeStatsMinute> {
@@ -138,11 +47,11 @@ fn days(entry: &BucketDays) -> impl Iterator<Item = NodeStatsDaily<'_>> {
         online: row.online_percent,
         latency_ms: row.latency_ms,
         endpoint: location.endpoint.as_ref().map(ToString::to_string).unwrap_or_default(),
-        region: location.region.as_deref().unwrap_or_default(),
+        region: location.region.as_deref().unwrap_or_default().into(),
         storage_type: location.storage_type,
-        provider: entry.provider.as_str(),
+        provider: entry.provider.as_str().into(),
         status: row.status,
-        version: &row.version,
+        version: row.version.as_str().into(),
     })
 }
 

@@ -1,5 +1,7 @@
 //! Registered buckets.
 
+use bucketry_api_types::bucket_status::{BucketStatusAnswer, DayAnswer, NodeDay, WhichDay};
+use bucketry_api_types::traffic::{BucketTraffic, BucketTrafficList};
 use bucketry_model::bucket::StorageType;
 use bucketry_model::diagnosis::{Check, CheckScope};
 use bucketry_model::id::{BucketId, WorkspaceId};
@@ -150,100 +152,6 @@ pub struct Validation {
     pub checks: Vec<Check>,
 }
 
-/// The status of a bucket at each of its nodes.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct BucketStatus {
-    /// Bucket that the nodes report on.
-    pub bucket_id: BucketId,
-    /// One entry per node.
-    pub node_status: Vec<NodeStatus>,
-}
-
-/// The status of a bucket at one node.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct NodeStatus {
-    /// Name of the node.
-    pub ip: String,
-    /// Where the node runs.
-    pub region: String,
-    /// Bucketry version of the node.
-    pub version: String,
-    /// Status that the node reports.
-    pub status: Status,
-    /// Latency of the last successful probe, in milliseconds.
-    #[serde(rename = "latency_ms", default)]
-    pub latency_ms: Option<u64>,
-    /// Time of the last probe.
-    pub last_updated: String,
-    /// Stable code of the reason, if the node reports OFFLINE.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_error: Option<String>,
-    /// The same reason as a sentence.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status_reason: Option<String>,
-}
-
-/// One day of a bucket as one node saw it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct NodeDay {
-    /// Name of the node.
-    pub ip: String,
-    /// Bucketry version of the node.
-    pub version: String,
-    /// Share of the observed time in which the bucket was online, in percent.
-    pub perc_uptime: f64,
-    /// Mean latency of the successful probes, in milliseconds.
-    pub avg_latency_ms: f64,
-    /// Latency that half of the successful probes did not exceed, in milliseconds.
-    #[serde(default)]
-    pub p50_latency_ms: Option<f64>,
-    /// Latency that 99 % of the successful probes did not exceed, in milliseconds.
-    #[serde(default)]
-    pub p99_latency_ms: Option<f64>,
-    /// Number of probes.
-    #[serde(default)]
-    pub probes: u64,
-    /// Number of failed probes.
-    #[serde(default)]
-    pub failures: u64,
-    /// Current status at the node.
-    pub node_status: Status,
-    /// Time of the last probe.
-    pub last_updated: String,
-    /// The last failure, as the server reports it.
-    #[serde(default)]
-    pub last_error: Option<Value>,
-}
-
-/// The total traffic of a bucket, as 64-bit numbers in decimal text.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct UsageTotals {
-    /// Bucket whose traffic was counted.
-    pub bucket_id: BucketId,
-    /// Number of served requests.
-    pub total_count: String,
-    /// Bytes received from clients.
-    pub total_upload_bytes: String,
-    /// Bytes sent to clients.
-    pub total_download_bytes: String,
-    /// Net change of the stored size, in bytes.
-    pub total_size_change: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct NodeDays {
-    node_stats: Vec<NodeDay>,
-}
-
-#[derive(Deserialize)]
-struct Totals {
-    stats: Vec<UsageTotals>,
-}
-
 impl ApiClient {
     /// Lists the buckets that the caller sees, newest first: one page, or all without a limit.
     pub async fn buckets(
@@ -298,20 +206,20 @@ impl ApiClient {
     }
 
     /// Returns the current status of a bucket at each node.
-    pub async fn bucket_status(&self, id: BucketId) -> Result<BucketStatus, ClientError> {
+    pub async fn bucket_status(&self, id: BucketId) -> Result<BucketStatusAnswer, ClientError> {
         self.get(&format!("/bucket/{id}/status")).await
     }
 
     /// Returns each node's record of a day of a bucket. The day is `YYYY-MM-DD` or an RFC 3339 date-time.
     pub async fn bucket_day(&self, id: BucketId, day: &str) -> Result<Vec<NodeDay>, ClientError> {
-        let body = serde_json::json!({ "day": day });
-        self.post(&format!("/bucket/{id}/stats"), &body).await.map(|days: NodeDays| days.node_stats)
+        let body = WhichDay { day: day.to_owned() };
+        self.post(&format!("/bucket/{id}/stats"), &body).await.map(|days: DayAnswer| days.node_stats)
     }
 
     /// Returns the total traffic of some buckets, or of all that the caller sees if `ids` is empty.
-    pub async fn usage_totals(&self, ids: &[BucketId]) -> Result<Vec<UsageTotals>, ClientError> {
+    pub async fn usage_totals(&self, ids: &[BucketId]) -> Result<Vec<BucketTraffic>, ClientError> {
         let list = ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         let path = with_query("/bucket/stats", &[("bucketId", (!ids.is_empty()).then_some(list.as_str()))]);
-        self.get(&path).await.map(|totals: Totals| totals.stats)
+        self.get(&path).await.map(|list: BucketTrafficList| list.stats)
     }
 }
