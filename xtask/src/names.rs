@@ -45,11 +45,8 @@ pub(crate) const SHARED: &[(&str, &[&str])] = &[
         "written once for the server and once for its client, until one crate has both",
         &[
             "AttachedBucket",
-            "Bucket",
             "BucketPlace",
-            "BucketUpdated",
             "FieldError",
-            "NewBucket",
             "NewRepositoryKey",
             "Options",
             "Refusal",

@@ -7,6 +7,8 @@
 //! - The feature `openapi` derives `utoipa::ToSchema`. A type whose name another crate uses differently has its name
 //!   in the document from `schema(as = …)`.
 
+pub mod bucket;
+pub mod bucket_fields;
 pub mod bucket_status;
 pub mod count;
 pub mod moment;

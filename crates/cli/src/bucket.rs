@@ -1,14 +1,17 @@
 //! `bucketry bucket …`. The arguments are in `arguments`.
 
+use std::fmt::Display;
 use std::io::Read as _;
 
-use bucketry_client::api::bucket::{Bucket, BucketFields as Fields};
+use bucketry_api_types::bucket::BucketInfo;
+use bucketry_api_types::bucket_fields::{BucketChanges, NewBucketRequest, TrialFields};
 use bucketry_client::{ApiClient, ClientError};
 use bucketry_model::bucket::StorageType;
 use bucketry_model::diagnosis::{Check, CheckScope};
 use bucketry_model::id::WorkspaceId;
 use bucketry_model::secret::Secret;
 use bucketry_model::time::{Clock as _, SystemClock, to_wire};
+use jiff::Timestamp;
 
 use crate::arguments::{BucketCommand, BucketFields, Remote};
 use crate::bucket_refusal;
@@ -37,8 +40,7 @@ pub(crate) async fn run(remote: &Remote, command: BucketCommand) -> Result<()> {
                     "bucketId": stored.bucket_id, "status": stored.status, "latency_ms": stored.latency_ms,
                 }));
             }
-            let status = stored.status.map_or_else(String::new, |status| format!(", {status}"));
-            output::line(&format!("updated {}{status}", bucket.name))
+            output::line(&format!("updated {}, {}", bucket.name, stored.status))
         }
         BucketCommand::Rm { bucket } => {
             let bucket = find(&client, &bucket).await?;
@@ -54,7 +56,7 @@ pub(crate) async fn run(remote: &Remote, command: BucketCommand) -> Result<()> {
         BucketCommand::Validate { bucket_ref, fields } => {
             let bucket = find(&client, &bucket_ref).await?;
             let fields = read(&client, *fields).await?;
-            let validation = checked(remote, client.validate_bucket(bucket.id, &fields).await)?;
+            let validation = checked(remote, client.validate_bucket(bucket.id, &trial(fields)).await)?;
             if remote.json {
                 return output::json(&validation);
             }
@@ -77,18 +79,17 @@ async fn list(remote: &Remote, client: &ApiClient, workspace: Option<String>) ->
     }
     let now = SystemClock.now();
     let rows = buckets.iter().map(|bucket| {
-        let provider = bucket.provider.clone().unwrap_or_default();
-        let mut status = bucket.status.map_or_else(String::new, |status| status.to_string());
+        let mut status = bucket.status.to_string();
         if let Some(error) = &bucket.last_error {
             status = format!("{status} {error}");
         }
         vec![
-            bucket.name.clone(),
-            bucket.bucket.clone(),
-            provider,
+            bucket.name.to_string(),
+            bucket.bucket.to_string(),
+            bucket.provider.to_string(),
             status,
             latency(bucket.latency_ms),
-            expiry(bucket.credential_expires_at.as_deref(), now),
+            expiry(bucket.credential_expires_at.map(|moment| moment.0), now),
             bucket.id.to_string(),
         ]
     });
@@ -100,43 +101,41 @@ async fn add(remote: &Remote, client: &ApiClient, name: String, fields: BucketFi
     fields.name = Some(name.clone());
     fields.storage_type = fields.storage_type.or(Some(StorageType::S3));
     if fields.workspace_id.is_none() {
-        fields.workspace_id = Some(only_workspace(client).await?);
+        fields.workspace_id = Some(only_workspace(client).await?.to_string());
     }
-    let stored = checked(remote, client.create_bucket(&fields, None).await)?;
+    let stored = checked(remote, client.create_bucket(&new_bucket(fields), None).await)?;
     if remote.json {
         return output::json(&serde_json::json!({ "bucketId": stored.bucket_id }));
     }
     output::line(&format!("registered {name} ({})", stored.bucket_id))
 }
 
-fn show(remote: &Remote, bucket: &Bucket) -> Result<()> {
+fn show(remote: &Remote, bucket: &BucketInfo<'_>) -> Result<()> {
     if remote.json {
         return output::json(bucket);
     }
-    let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
     let secret = if bucket.has_secret { "stored, sealed" } else { "none" };
-    let status = bucket.status.map_or_else(|| "-".to_owned(), |status| status.to_string());
     let mut rows = vec![
-        ("name", bucket.name.clone()),
+        ("name", bucket.name.to_string()),
         ("id", bucket.id.to_string()),
-        ("bucket", bucket.bucket.clone()),
+        ("bucket", bucket.bucket.to_string()),
         ("type", bucket.storage_type.to_string()),
-        ("provider", text(&bucket.provider)),
-        ("endpoint", text(&bucket.endpoint)),
-        ("region", text(&bucket.region)),
-        ("key", text(&bucket.key)),
+        ("provider", bucket.provider.to_string()),
+        ("endpoint", or_dash(bucket.endpoint.as_deref())),
+        ("region", or_dash(bucket.region.as_ref())),
+        ("key", or_dash(bucket.key.as_ref())),
         ("secret", secret.to_owned()),
-        ("secret set", text(&bucket.credential_set_at)),
-        ("secret expires", text(&bucket.credential_expires_at)),
-        ("status", status),
+        ("secret set", or_dash(bucket.credential_set_at)),
+        ("secret expires", or_dash(bucket.credential_expires_at)),
+        ("status", bucket.status.to_string()),
         ("latency", latency(bucket.latency_ms)),
-        ("last probed", text(&bucket.last_status_at)),
+        ("last probed", or_dash(bucket.last_status_at)),
         ("workspace", bucket.workspace_id.to_string()),
-        ("registered", bucket.created_at.clone()),
-        ("changed", text(&bucket.updated_at)),
+        ("registered", bucket.created_at.to_string()),
+        ("changed", bucket.updated_at.to_string()),
     ];
     if let Some(reason) = &bucket.status_reason {
-        rows.push(("reason", format!("{} {reason}", text(&bucket.last_error))));
+        rows.push(("reason", format!("{} {reason}", or_dash(bucket.last_error.as_ref()))));
     }
     output::pairs(&rows)
 }
@@ -152,7 +151,7 @@ async fn status(remote: &Remote, client: &ApiClient, bucket: &str) -> Result<()>
             node.ip.clone(),
             node.region.clone(),
             node.status.to_string(),
-            latency(Some(node.latency_ms.into())),
+            latency(Some(node.latency_ms)),
             node.last_updated.to_string(),
             node.last_error.as_deref().unwrap_or("-").to_owned(),
         ]
@@ -183,7 +182,7 @@ async fn stats(
     let rows = totals.iter().map(|totals| {
         let id = totals.bucket_id.to_string();
         vec![
-            bucket.as_ref().map_or(id, |bucket| bucket.name.clone()),
+            bucket.as_ref().map_or(id, |bucket| bucket.name.to_string()),
             totals.total_count.to_string(),
             totals.total_upload_bytes.to_string(),
             totals.total_download_bytes.to_string(),
@@ -210,8 +209,8 @@ async fn stats(
 }
 
 /// When a credential expires, relative to now, because users look for what expires soon.
-fn expiry(at: Option<&str>, now: jiff::Timestamp) -> String {
-    let Some(at) = at.and_then(|text| text.parse::<jiff::Timestamp>().ok()) else { return "-".to_owned() };
+fn expiry(at: Option<Timestamp>, now: Timestamp) -> String {
+    let Some(at) = at else { return "-".to_owned() };
     let hours = at.duration_since(now).as_hours();
     match hours {
         ..0 => "expired".to_owned(),
@@ -220,13 +219,17 @@ fn expiry(at: Option<&str>, now: jiff::Timestamp) -> String {
     }
 }
 
-fn latency(milliseconds: Option<u64>) -> String {
+fn or_dash(value: Option<impl Display>) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| value.to_string())
+}
+
+fn latency(milliseconds: Option<u32>) -> String {
     milliseconds.map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"))
 }
 
 /// Finds a bucket by id or by name, ignoring case.
-pub(crate) async fn find(client: &ApiClient, name_or_id: &str) -> Result<Bucket> {
-    let matches = |bucket: &Bucket| {
+pub(crate) async fn find(client: &ApiClient, name_or_id: &str) -> Result<BucketInfo<'static>> {
+    let matches = |bucket: &BucketInfo<'_>| {
         bucket.id.to_string() == name_or_id || bucket.name.to_lowercase() == name_or_id.trim().to_lowercase()
     };
     let mut cursor = None;
@@ -245,7 +248,7 @@ pub(crate) async fn find(client: &ApiClient, name_or_id: &str) -> Result<Bucket>
     }
 }
 
-async fn all(client: &ApiClient, workspace: Option<WorkspaceId>) -> Result<Vec<Bucket>> {
+async fn all(client: &ApiClient, workspace: Option<WorkspaceId>) -> Result<Vec<BucketInfo<'static>>> {
     let (mut buckets, mut cursor) = (Vec::new(), None);
     loop {
         let page = client.buckets(workspace, Some(PAGE), cursor.as_deref()).await?;
@@ -266,7 +269,7 @@ pub(crate) async fn only_workspace(client: &ApiClient) -> Result<WorkspaceId> {
     }
 }
 
-async fn read(client: &ApiClient, fields: BucketFields) -> Result<Fields> {
+async fn read(client: &ApiClient, fields: BucketFields) -> Result<BucketChanges> {
     let storage_type = match &fields.storage_type {
         None => None,
         Some(text) => {
@@ -275,9 +278,9 @@ async fn read(client: &ApiClient, fields: BucketFields) -> Result<Fields> {
     };
     let workspace_id = match &fields.workspace {
         None => None,
-        Some(workspace) => Some(find_workspace(client, workspace).await?),
+        Some(workspace) => Some(find_workspace(client, workspace).await?.to_string()),
     };
-    Ok(Fields {
+    Ok(BucketChanges {
         name: None,
         bucket: fields.bucket.clone(),
         storage_type,
@@ -286,9 +289,39 @@ async fn read(client: &ApiClient, fields: BucketFields) -> Result<Fields> {
         endpoint: fields.endpoint,
         region: fields.region,
         workspace_id,
-        skip_validation: fields.skip_validation,
+        api_key_uuid: None,
+        skip_validation: fields.skip_validation.then_some(true),
         checks: fields.read_only.then_some(CheckScope::ReadOnly),
     })
+}
+
+fn new_bucket(fields: BucketChanges) -> NewBucketRequest {
+    NewBucketRequest {
+        name: fields.name,
+        bucket: fields.bucket,
+        storage_type: fields.storage_type,
+        key: fields.key,
+        secret: fields.secret,
+        region: fields.region,
+        endpoint: fields.endpoint,
+        workspace_id: fields.workspace_id,
+        api_key_uuid: None,
+        skip_validation: fields.skip_validation,
+        checks: fields.checks,
+    }
+}
+
+fn trial(fields: BucketChanges) -> TrialFields {
+    TrialFields {
+        bucket: fields.bucket,
+        storage_type: fields.storage_type,
+        key: fields.key,
+        secret: fields.secret,
+        region: fields.region,
+        endpoint: fields.endpoint,
+        api_key_uuid: None,
+        checks: fields.checks,
+    }
 }
 
 /// Reads the secret from a file, from standard input or from the environment. It can't be an argument, because
@@ -369,14 +402,14 @@ mod tests {
 
     #[test]
     fn an_end_is_told_from_now() {
-        let now: jiff::Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
+        let now: Timestamp = "2026-03-01T00:00:00Z".parse().unwrap();
         for (at, response) in [
             (None, "-"),
             (Some("2026-02-27T00:00:00.000Z"), "expired"),
             (Some("2026-03-02T06:00:00.000Z"), "in 30 h"),
             (Some("2026-03-08T06:00:00.000Z"), "in 7 days"),
         ] {
-            assert_eq!(expiry(at, now), response);
+            assert_eq!(expiry(at.map(|text| text.parse().unwrap()), now), response);
         }
     }
 }

@@ -123,7 +123,7 @@ async fn server(remote: &Remote, findings: &mut Vec<DoctorFinding>) -> Result<()
             let refused =
                 page.buckets.iter().filter(|bucket| bucket.last_error.as_deref() == Some(CLOCK_SKEW));
             let (ok, message) =
-                provider_clocks(&refused.map(|bucket| bucket.name.as_str()).collect::<Vec<_>>());
+                provider_clocks(&refused.map(|bucket| bucket.name.as_ref()).collect::<Vec<_>>());
             add("provider clock", ok, message);
         }
     }

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bucketry_client::api::bucket::BucketFields;
+use bucketry_api_types::bucket_fields::NewBucketRequest;
 use bucketry_client::{ApiClient, ClientError, NodeClient, NodeName, Options};
 use bucketry_model::canonical_text::Limits;
 use bucketry_model::id::BucketId;
@@ -103,10 +103,10 @@ fn bucket() -> BucketId {
 async fn creating_a_bucket_sends_token_idempotency_key_and_only_what_is_given() {
     let server =
         Server::json(200, r#"{"success":true,"bucketId":"00000000-0000-7707-8707-070707070707"}"#).await;
-    let fields = BucketFields {
+    let fields = NewBucketRequest {
         name: Some("photos".into()),
         secret: Some(Secret::new("wJalr")),
-        ..BucketFields::default()
+        ..NewBucketRequest::default()
     };
     server.client().create_bucket(&fields, Some("once-1")).await.unwrap();
     let seen = server.last();
@@ -126,7 +126,7 @@ async fn a_refusal_tells_status_code_sentence_fields_and_checks() {
             "checks":[{"name":"dns","ok":false,"latency_ms":3,"message":"no such host","error_code":"DNS_FAILED"}]}"#,
     )
     .await;
-    let error = server.client().create_bucket(&BucketFields::default(), None).await.unwrap_err();
+    let error = server.client().create_bucket(&NewBucketRequest::default(), None).await.unwrap_err();
     assert_eq!((error.status(), error.code()), (Some(400), Some("VALIDATION_FAILED")));
     assert_eq!(error.to_string(), "The bucket can't be reached. (VALIDATION_FAILED)");
     let ClientError::Refused(refusal) = error else { panic!("{error:?}") };

@@ -1,19 +1,18 @@
 //! `GET /bucket/available`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
+use bucketry_api_types::bucket::AvailableBucket;
 use bucketry_api_types::moment::Moment;
 use bucketry_control::Control;
 use bucketry_control::buckets::BucketView;
-use bucketry_model::bucket::StorageType;
-use bucketry_model::id::{BucketId, WorkspaceId};
+use bucketry_model::id::WorkspaceId;
 use bucketry_model::role::Caller;
-use bucketry_model::status::Status;
 use bucketry_store::bucket::PageStart;
 use serde::Serialize;
-use utoipa::ToSchema;
 
 use crate::caller::Authenticated;
 use crate::error::ApiResult;
@@ -21,38 +20,6 @@ use crate::openapi::{BadRequest, InOrganization, Signed};
 use crate::pagination::{self, Frame, Source};
 use crate::params::Params;
 use crate::state::ApiState;
-
-/// A bucket that a new repository can use.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = AvailableBucket)]
-pub(crate) struct AvailableAnswer<'a> {
-    /// The bucket's id.
-    #[schema(value_type = String, format = "uuid")]
-    id: BucketId,
-    /// The display name.
-    #[schema(value_type = String)]
-    name: &'a str,
-    /// The storage protocol of the provider.
-    storage_type: StorageType,
-    /// The name of the bucket or container at its provider.
-    #[schema(value_type = String)]
-    bucket: &'a str,
-    /// The identity that accesses the bucket: access key id, role ARN, client e-mail or account name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    key: Option<&'a str>,
-    /// The bucket's status, combined from the reports of its nodes.
-    status: Status,
-    /// When the secret expires. Absent if it doesn't expire, or if its expiry isn't known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    credential_expires_at: Option<Moment>,
-    /// The workspace that the bucket belongs to.
-    #[schema(value_type = String, format = "uuid")]
-    workspace_id: WorkspaceId,
-    /// When the bucket was registered.
-    created_at: Moment,
-}
 
 struct Available {
     control: Control,
@@ -74,12 +41,12 @@ impl Source for Available {
 
     fn show(entry: &BucketView) -> impl Serialize {
         let bucket = &entry.bucket;
-        AvailableAnswer {
+        AvailableBucket {
             id: bucket.id,
-            name: bucket.name.as_str(),
+            name: bucket.name.as_str().into(),
             storage_type: bucket.location.storage_type,
-            bucket: &bucket.location.bucket,
-            key: bucket.location.key.as_deref(),
+            bucket: bucket.location.bucket.as_str().into(),
+            key: bucket.location.key.as_deref().map(Cow::Borrowed),
             status: entry.status,
             credential_expires_at: bucket.credential.expires_at.map(Moment),
             workspace_id: bucket.workspace_id,
@@ -104,7 +71,7 @@ impl Source for Available {
         ("cursor" = Option<String>, Query, description = "The `x-next-cursor` of the previous page"),
     ),
     responses(
-        (status = 200, description = "The available buckets", body = Vec<AvailableAnswer<'static>>,
+        (status = 200, description = "The available buckets", body = Vec<AvailableBucket<'static>>,
             headers(("x-next-cursor" = String, description = "The cursor of the next page; absent on the last page"))),
         Signed, InOrganization, BadRequest,
     ),

@@ -4,30 +4,17 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use bucketry_control::buckets::BucketInput;
-use bucketry_model::id::BucketId;
+use bucketry_api_types::bucket::BucketCreated;
+use bucketry_api_types::bucket_fields::NewBucketRequest;
 use http::{HeaderMap, StatusCode};
-use serde::Serialize;
-use utoipa::ToSchema;
 
-use super::input::NewBucket;
+use super::input::new_bucket;
 use crate::body::JsonBody;
 use crate::caller::Authenticated;
 use crate::error::{ApiError, ApiResult};
 use crate::idempotency::{self, Created};
 use crate::openapi::{BucketLimits, InOrganization, NodeNeeded, Repeatable, Signed, WithBody};
 use crate::state::ApiState;
-
-/// The result of registering a bucket.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct BucketCreated {
-    /// Always true.
-    success: bool,
-    /// The bucket's id.
-    #[schema(value_type = String, format = "uuid")]
-    bucket_id: BucketId,
-}
 
 /// Registers a bucket.
 ///
@@ -43,7 +30,7 @@ pub(crate) struct BucketCreated {
     operation_id = "createBucket",
     security(("bearer" = [])),
     params(("Idempotency-Key" = Option<String>, Header, description = "A repetition with the same key within 24 hours gets the first result again")),
-    request_body = NewBucket,
+    request_body = NewBucketRequest,
     responses(
         (status = 200, description = "Registered", body = BucketCreated),
         Signed, InOrganization, WithBody, Repeatable, NodeNeeded, BucketLimits,
@@ -53,7 +40,7 @@ pub(crate) async fn create(
     caller: ApiResult<Authenticated>,
     State(state): State<ApiState>,
     headers: HeaderMap,
-    body: ApiResult<JsonBody<NewBucket>>,
+    body: ApiResult<JsonBody<NewBucketRequest>>,
 ) -> ApiResult<Response> {
     register(caller, &state, &headers, body).await.map_err(ApiError::without_bucket)
 }
@@ -62,10 +49,10 @@ async fn register(
     caller: ApiResult<Authenticated>,
     state: &ApiState,
     headers: &HeaderMap,
-    body: ApiResult<JsonBody<NewBucket>>,
+    body: ApiResult<JsonBody<NewBucketRequest>>,
 ) -> ApiResult<Response> {
     let (Authenticated(caller), JsonBody { value, bytes }) = (caller?, body?);
-    let input = Arc::new(BucketInput::from(value));
+    let input = Arc::new(new_bucket(value));
     let authorize = state.control().authorize_bucket(&caller, &input);
     let (control, creator, new) = (state.control().clone(), Arc::clone(&caller), Arc::clone(&input));
     let work = async move {

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
+use bucketry_api_types::bucket::BucketList;
 use bucketry_control::Control;
 use bucketry_control::buckets::BucketView;
 use bucketry_model::id::WorkspaceId;
 use bucketry_model::role::Caller;
 use bucketry_store::bucket::PageStart;
 use serde::Serialize;
-use utoipa::ToSchema;
 
-use super::answer::BucketAnswer;
+use super::answer::bucket_info;
 use crate::caller::Authenticated;
 use crate::error::ApiResult;
 use crate::list_cache::ListKey;
@@ -21,20 +21,6 @@ use crate::openapi::{BadRequest, InOrganization, Signed};
 use crate::pagination::{self, Frame, Source, Whole, json};
 use crate::params::{Page, Params};
 use crate::state::ApiState;
-
-/// A list of buckets.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "described here, written by `pagination`")]
-pub(crate) struct BucketList {
-    /// Always true.
-    success: bool,
-    /// The buckets, newest first.
-    #[schema(inline = false)]
-    buckets: Vec<BucketAnswer<'static>>,
-    /// The cursor of the next page; null on the last page. Absent where the whole list was requested.
-    #[schema(required = false, rename = "nextCursor")]
-    next_cursor: Option<String>,
-}
 
 /// The buckets that a caller may see.
 struct Buckets {
@@ -56,7 +42,7 @@ impl Source for Buckets {
     }
 
     fn show(entry: &BucketView) -> impl Serialize {
-        BucketAnswer::from(entry)
+        bucket_info(entry)
     }
 }
 

@@ -2,41 +2,19 @@
 
 use axum::Json;
 use axum::extract::State;
+use bucketry_api_types::bucket::BucketChanged;
+use bucketry_api_types::bucket_fields::BucketChanges;
 use bucketry_control::Error;
-use bucketry_control::buckets::BucketInput;
-use bucketry_model::diagnosis::Check;
 use bucketry_model::id::BucketId;
-use bucketry_model::status::Status;
 use http::StatusCode;
-use serde::Serialize;
-use utoipa::ToSchema;
 
-use super::input::BucketChanges;
+use super::input::bucket_changes;
 use crate::caller::Authenticated;
 use crate::change_body::ChangeBody;
 use crate::error::{ApiError, ApiResult};
 use crate::openapi::{Contended, InOrganization, NodeNeeded, Signed, ValidationLimits, WithBody};
 use crate::params::PathId;
 use crate::state::ApiState;
-
-/// The result of changing a bucket.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct BucketUpdated {
-    /// Always true.
-    success: bool,
-    /// The bucket's id.
-    #[schema(value_type = String, format = "uuid")]
-    bucket_id: BucketId,
-    /// The bucket's status after the change.
-    status: Status,
-    /// The latency of the validation, or of the last probe if nothing was validated, in milliseconds.
-    #[serde(rename = "latency_ms", skip_serializing_if = "Option::is_none")]
-    latency_ms: Option<u64>,
-    /// The checks of the validation. Absent if nothing was validated.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    checks: Option<Vec<Check>>,
-}
 
 /// Changes a bucket.
 ///
@@ -53,7 +31,7 @@ pub(crate) struct BucketUpdated {
     params(("bucketId" = String, Path, format = "uuid", description = "The bucket")),
     request_body = BucketChanges,
     responses(
-        (status = 200, description = "Changed", body = BucketUpdated),
+        (status = 200, description = "Changed", body = BucketChanged),
         Signed, InOrganization, WithBody, Contended, NodeNeeded, ValidationLimits,
     ),
 )]
@@ -62,14 +40,14 @@ pub(crate) async fn update(
     State(state): State<ApiState>,
     PathId(id): PathId<BucketId>,
     ChangeBody { value }: ChangeBody<BucketChanges>,
-) -> ApiResult<Json<BucketUpdated>> {
-    let input = BucketInput::from(value);
+) -> ApiResult<Json<BucketChanged>> {
+    let input = bucket_changes(value);
     let updated = state.control().update_bucket(&caller, id, &input).await.map_err(|error| match error {
         // Deleting a bucket in use is 403, moving one is 400.
         Error::InUse(_) => ApiError::from(error).with_status(StatusCode::BAD_REQUEST),
         error => error.into(),
     })?;
-    Ok(Json(BucketUpdated {
+    Ok(Json(BucketChanged {
         success: true,
         bucket_id: updated.id,
         status: updated.status,

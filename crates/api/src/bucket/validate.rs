@@ -2,38 +2,18 @@
 
 use axum::Json;
 use axum::extract::State;
+use bucketry_api_types::bucket::BucketValidated;
+use bucketry_api_types::bucket_fields::TrialFields;
 use bucketry_control::Error;
-use bucketry_control::buckets::BucketInput;
-use bucketry_model::diagnosis::Check;
 use bucketry_model::id::BucketId;
-use bucketry_model::status::Status;
-use serde::Serialize;
-use utoipa::ToSchema;
 
-use super::input::TrialFields;
+use super::input::trial;
 use crate::body::OptionalJsonBody;
 use crate::caller::Authenticated;
 use crate::error::{ApiError, ApiResult};
 use crate::openapi::{InOrganization, NodeNeeded, Signed, ValidationLimits, WithBody};
 use crate::params::PathId;
 use crate::state::ApiState;
-
-/// The result of a successful validation.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct BucketValidated {
-    /// Always true.
-    success: bool,
-    /// The result in one sentence.
-    #[schema(value_type = String, example = "the bucket is reachable and allows everything that was checked")]
-    message: &'static str,
-    /// The latency of the `bucket` check, or the time of all checks if it was not made, in milliseconds.
-    #[schema(example = 12)]
-    latency_ms: u64,
-    /// Always ONLINE: every check passed.
-    status: Status,
-    /// The checks that were made, in order.
-    checks: Vec<Check>,
-}
 
 /// Checks whether a bucket can be opened, and reports what is wrong.
 ///
@@ -60,9 +40,9 @@ pub(crate) async fn validate(
     caller: Authenticated,
     State(state): State<ApiState>,
     PathId(id): PathId<BucketId>,
-    OptionalJsonBody(trial): OptionalJsonBody<TrialFields>,
+    OptionalJsonBody(fields): OptionalJsonBody<TrialFields>,
 ) -> ApiResult<Json<BucketValidated>> {
-    let input = BucketInput::from(trial);
+    let input = trial(fields);
     let validated = state.control().validate_bucket(&caller, id, &input).await?;
     let status = validated.status;
     if !validated.diagnosis.is_healthy() {
@@ -70,7 +50,7 @@ pub(crate) async fn validate(
     }
     Ok(Json(BucketValidated {
         success: true,
-        message: "the bucket is reachable and allows everything that was checked",
+        message: "the bucket is reachable and allows everything that was checked".into(),
         latency_ms: validated.diagnosis.latency_ms,
         status,
         checks: validated.diagnosis.checks,

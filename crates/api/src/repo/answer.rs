@@ -1,5 +1,6 @@
 //! The representation of a repository and its keys in responses.
 
+use bucketry_api_types::bucket::BucketInfo;
 use bucketry_api_types::moment::Moment;
 use bucketry_control::repositories::{AttachedBucket, RepositoryView};
 use bucketry_model::bucket::StorageType;
@@ -9,7 +10,7 @@ use bucketry_model::role::WorkspaceRole;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::bucket::answer::BucketAnswer;
+use crate::bucket::answer::bucket_info;
 
 /// A repository: buckets behind one endpoint, with their own access keys.
 #[derive(Serialize, ToSchema)]
@@ -57,7 +58,7 @@ pub(crate) struct RepoBucketAnswer<'a> {
     /// The bucket. Absent if it was deleted while the repository was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(inline = false)]
-    bucket: Option<BucketAnswer<'a>>,
+    bucket: Option<BucketInfo<'a>>,
 }
 
 /// An access key of a repository. Its secret is returned only when it is created.
@@ -108,7 +109,7 @@ impl<'a> From<&'a AttachedBucket> for RepoBucketAnswer<'a> {
             bucket_id: attached.attachment.bucket_id,
             folder: attached.attachment.folder.as_str(),
             master: attached.attachment.master,
-            bucket: attached.bucket.as_ref().map(BucketAnswer::from),
+            bucket: attached.bucket.as_ref().map(bucket_info),
         }
     }
 }

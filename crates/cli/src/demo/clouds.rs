@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use bucketry_client::api::bucket::BucketFields;
+use bucketry_api_types::bucket_fields::NewBucketRequest;
 use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::secret::Secret;
@@ -82,7 +82,7 @@ pub(crate) struct DemoCloud {
     /// URL of the emulator.
     pub(crate) endpoint: String,
     /// The fields that register its sample bucket, without the workspace.
-    pub(crate) sample: BucketFields,
+    pub(crate) sample: NewBucketRequest,
     _process: Child,
 }
 
@@ -148,14 +148,14 @@ async fn wait(cloud: Cloud, process: &mut Child, address: SocketAddr) -> Result<
     tokio::time::timeout(READY_WITHIN, ready).await.map_err(|_| slow())?
 }
 
-fn sample(cloud: Cloud, endpoint: &str) -> BucketFields {
-    let common = BucketFields {
+fn sample(cloud: Cloud, endpoint: &str) -> NewBucketRequest {
+    let common = NewBucketRequest {
         bucket: Some(BUCKET.to_owned()),
         endpoint: Some(endpoint.to_owned()),
-        ..BucketFields::default()
+        ..NewBucketRequest::default()
     };
     match cloud {
-        Cloud::Azurite => BucketFields {
+        Cloud::Azurite => NewBucketRequest {
             name: Some("Sample at Azure".to_owned()),
             storage_type: Some(StorageType::Blob),
             key: Some(AZURITE_ACCOUNT.to_owned()),
@@ -163,7 +163,7 @@ fn sample(cloud: Cloud, endpoint: &str) -> BucketFields {
             ..common
         },
         // fake-gcs-server checks no credentials.
-        Cloud::Gcs => BucketFields {
+        Cloud::Gcs => NewBucketRequest {
             name: Some("Sample at Google".to_owned()),
             storage_type: Some(StorageType::Gcs),
             ..common
@@ -171,7 +171,7 @@ fn sample(cloud: Cloud, endpoint: &str) -> BucketFields {
     }
 }
 
-async fn create_container(sample: &BucketFields) -> Result<()> {
+async fn create_container(sample: &NewBucketRequest) -> Result<()> {
     let failed = |error: &dyn std::fmt::Display| Failure::failed(format!("the sample container: {error}"));
     let endpoint = Endpoint::parse(sample.endpoint.as_deref().unwrap_or_default());
     let target = BucketTarget {

@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use bucketry_api_types::bucket_fields::NewBucketRequest;
 use bucketry_api_types::token::NewTokenRequest;
-use bucketry_client::api::bucket::BucketFields;
 use bucketry_client::api::repository::{BucketPlace, NewRepositoryKey, RepositoryFields};
 use bucketry_client::{ApiClient, Options};
 use bucketry_model::bucket::StorageType;
@@ -171,19 +171,20 @@ async fn fill(
     let workspaces = client.workspaces().await?;
     let workspace = workspaces.first().ok_or_else(|| Failure::failed("the demo has no workspace"))?;
     let workspace = &workspace.workspace;
-    let sample = BucketFields {
+    let sample = NewBucketRequest {
         name: Some("Sample".to_owned()),
         bucket: Some(BUCKET.to_owned()),
         storage_type: Some(StorageType::S3),
         key: Some(ACCESS_KEY.to_owned()),
         secret: Some(secret.clone()),
         endpoint: Some(format!("http://{}", storage.address)),
-        workspace_id: Some(workspace.id),
-        ..BucketFields::default()
+        workspace_id: Some(workspace.id.to_string()),
+        ..NewBucketRequest::default()
     };
     let bucket_id = client.create_bucket(&sample, None).await?.bucket_id;
     for cloud in clouds {
-        let sample = BucketFields { workspace_id: Some(workspace.id), ..cloud.sample.clone() };
+        let sample =
+            NewBucketRequest { workspace_id: Some(workspace.id.to_string()), ..cloud.sample.clone() };
         client.create_bucket(&sample, None).await?;
     }
     let whole = BucketPlace { bucket_id, folder: String::new(), master: false };

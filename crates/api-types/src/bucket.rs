@@ -1,0 +1,195 @@
+//! Registered buckets.
+
+use std::borrow::Cow;
+
+use bucketry_model::bucket::StorageType;
+use bucketry_model::diagnosis::Check;
+use bucketry_model::endpoint::Endpoint;
+use bucketry_model::id::{BucketId, RepoId, WorkspaceId};
+use bucketry_model::status::Status;
+use serde::{Deserialize, Serialize};
+
+use crate::moment::Moment;
+
+/// A registered bucket. Its secret is never returned.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", schema(as = Bucket))]
+pub struct BucketInfo<'a> {
+    /// The bucket's id.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = "uuid"))]
+    pub id: BucketId,
+    /// The display name.
+    #[cfg_attr(feature = "openapi", schema(example = "Holiday photos"))]
+    pub name: Cow<'a, str>,
+    /// The name of the bucket or container at its provider.
+    #[cfg_attr(feature = "openapi", schema(example = "photos"))]
+    pub bucket: Cow<'a, str>,
+    /// The storage protocol of the provider.
+    pub storage_type: StorageType,
+    /// The identity that accesses the bucket: access key id, role ARN, client e-mail or account name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(example = "AKIAIOSFODNN7EXAMPLE"))]
+    pub key: Option<Cow<'a, str>>,
+    /// Whether a secret is stored.
+    pub has_secret: bool,
+    /// The provider's address. Absent for the storage type's own cloud.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "https://s3.example.com"))]
+    pub endpoint: Option<Cow<'a, Endpoint>>,
+    /// The provider's region.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(example = "eu-central-1"))]
+    pub region: Option<Cow<'a, str>>,
+    /// The provider, derived from the endpoint: AWS, GCP, AZURE, CLOUDFLARE, MINIO, OTHER and more.
+    #[cfg_attr(feature = "openapi", schema(example = "AWS"))]
+    pub provider: Cow<'static, str>,
+    /// The bucket's status, combined from the reports of its nodes.
+    pub status: Status,
+    /// When a node last probed the bucket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_status_at: Option<Moment>,
+    /// The lowest latency at which a connected node reaches the bucket, in milliseconds.
+    #[serde(rename = "latency_ms", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(example = 12))]
+    pub latency_ms: Option<u32>,
+    /// Why the bucket is OFFLINE, as a stable code: one of the `error_code`s of a validation. Absent unless it is
+    /// OFFLINE.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(example = "ACCESS_DENIED_READ"))]
+    pub last_error: Option<Cow<'static, str>>,
+    /// The same reason as a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status_reason: Option<Cow<'a, str>>,
+    /// When the secret was set. Absent without a secret, or where the time isn't known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential_set_at: Option<Moment>,
+    /// When the secret expires. Absent if it doesn't expire, or if its expiry isn't known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential_expires_at: Option<Moment>,
+    /// When the bucket was registered.
+    pub created_at: Moment,
+    /// When a user last changed the bucket.
+    pub updated_at: Moment,
+    /// The workspace that the bucket belongs to.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = "uuid"))]
+    pub workspace_id: WorkspaceId,
+    /// The repositories that contain the bucket.
+    #[cfg_attr(feature = "openapi", schema(inline = false))]
+    pub repos: Vec<RepoOfBucket<'a>>,
+}
+
+/// A repository that contains a bucket.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct RepoOfBucket<'a> {
+    /// The repository's id.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = "uuid"))]
+    pub id: RepoId,
+    /// The display name.
+    #[cfg_attr(feature = "openapi", schema(example = "Media"))]
+    pub name: Cow<'a, str>,
+    /// The protocol that applications use.
+    pub storage_type: StorageType,
+    /// When the repository was created.
+    pub created_at: Moment,
+}
+
+/// A list of buckets.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct BucketList {
+    /// Always true.
+    pub success: bool,
+    /// The buckets, newest first.
+    #[cfg_attr(feature = "openapi", schema(inline = false))]
+    pub buckets: Vec<BucketInfo<'static>>,
+    /// The cursor of the next page; null on the last page. Absent where the whole list was requested.
+    #[serde(rename = "nextCursor", skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// A bucket that a new repository can use.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct AvailableBucket<'a> {
+    /// The bucket's id.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = "uuid"))]
+    pub id: BucketId,
+    /// The display name.
+    pub name: Cow<'a, str>,
+    /// The storage protocol of the provider.
+    pub storage_type: StorageType,
+    /// The name of the bucket or container at its provider.
+    pub bucket: Cow<'a, str>,
+    /// The identity that accesses the bucket: access key id, role ARN, client e-mail or account name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<Cow<'a, str>>,
+    /// The bucket's status, combined from the reports of its nodes.
+    pub status: Status,
+    /// When the secret expires. Absent if it doesn't expire, or if its expiry isn't known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential_expires_at: Option<Moment>,
+    /// The workspace that the bucket belongs to.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = "uuid"))]
+    pub workspace_id: WorkspaceId,
+    /// When the bucket was registered.
+    pub created_at: Moment,
+}
+
+/// The result of registering a bucket.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct BucketCreated {
+    /// Always true.
+    pub success: bool,
+    /// The bucket's id.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = "uuid"))]
+    pub bucket_id: BucketId,
+}
+
+/// The result of changing a bucket.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", schema(as = BucketUpdated))]
+pub struct BucketChanged {
+    /// Always true.
+    pub success: bool,
+    /// The bucket's id.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = "uuid"))]
+    pub bucket_id: BucketId,
+    /// The bucket's status after the change.
+    pub status: Status,
+    /// The latency of the validation, or of the last probe if nothing was validated, in milliseconds.
+    #[serde(rename = "latency_ms", skip_serializing_if = "Option::is_none")]
+    pub latency_ms: Option<u64>,
+    /// The checks of the validation. Absent if nothing was validated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checks: Option<Vec<Check>>,
+}
+
+/// The result of a successful validation.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct BucketValidated {
+    /// Always true.
+    pub success: bool,
+    /// The result in one sentence.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(example = "the bucket is reachable and allows everything that was checked")
+    )]
+    pub message: Cow<'static, str>,
+    /// The latency of the `bucket` check, or the time of all checks if it was not made, in milliseconds.
+    #[cfg_attr(feature = "openapi", schema(example = 12))]
+    pub latency_ms: u64,
+    /// Always ONLINE: every check passed.
+    pub status: Status,
+    /// The checks that were made, in order.
+    pub checks: Vec<Check>,
+}

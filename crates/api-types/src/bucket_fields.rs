@@ -1,0 +1,149 @@
+//! Request bodies about buckets.
+
+use bucketry_model::bucket::StorageType;
+use bucketry_model::diagnosis::CheckScope;
+use bucketry_model::secret::Secret;
+use serde::{Deserialize, Serialize};
+
+use crate::secret::expose_optional;
+
+/// A bucket to register.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", schema(as = NewBucket))]
+pub struct NewBucketRequest {
+    /// The display name. Unique in the organization, ignoring case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(required, value_type = String, min_length = 1, max_length = 255, example = "Holiday photos"))]
+    pub name: Option<String>,
+    /// The name of the bucket or container at its provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(required, value_type = String, min_length = 1, max_length = 255, example = "photos"))]
+    pub bucket: Option<String>,
+    /// The storage protocol of the provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(required, value_type = StorageType))]
+    pub storage_type: Option<StorageType>,
+    /// The identity that accesses the bucket: access key id, role ARN, client e-mail or account name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 2048, example = "AKIAIOSFODNN7EXAMPLE"))]
+    pub key: Option<String>,
+    /// The secret key, private key, account key or external id. Never returned.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "expose_optional")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Password, write_only, max_length = 32768))]
+    pub secret: Option<Secret>,
+    /// The provider's region. If it is left out, it is detected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 128, example = "eu-central-1"))]
+    pub region: Option<String>,
+    /// The provider's address, unless it is the storage type's own cloud. Without a scheme, `https://` is assumed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 1024, example = "https://s3.example.com"))]
+    pub endpoint: Option<String>,
+    /// The workspace to register the bucket in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(required, value_type = String, format = "uuid"))]
+    pub workspace_id: Option<String>,
+    /// Parsed only to be refused: there are no stored provider keys yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(ignore))]
+    pub api_key_uuid: Option<String>,
+    /// Whether to register the bucket without opening it first. Its status is then DISCONNECTED until a node
+    /// reports on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skip_validation: Option<bool>,
+    /// The checks to make before the bucket is registered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checks: Option<CheckScope>,
+}
+
+/// Changes to a bucket. Absent fields stay unchanged. An empty `endpoint` or `region` is cleared. An empty `key` or
+/// `secret` is cleared if the bucket can be opened without it; otherwise, as always for S3 and Azure, it stays
+/// unchanged.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct BucketChanges {
+    /// The display name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 255, example = "Holiday photos"))]
+    pub name: Option<String>,
+    /// The name of the bucket or container at its provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 255, example = "photos"))]
+    pub bucket: Option<String>,
+    /// The storage protocol of the provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storage_type: Option<StorageType>,
+    /// The identity that accesses the bucket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 2048))]
+    pub key: Option<String>,
+    /// The secret of that identity. Never returned. Required again if `bucket`, `endpoint`, `key` or `storageType`
+    /// changes: a stored secret is used only for what it was entered for.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "expose_optional")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Password, write_only, max_length = 32768))]
+    pub secret: Option<Secret>,
+    /// The provider's region.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 128))]
+    pub region: Option<String>,
+    /// The provider's address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 1024))]
+    pub endpoint: Option<String>,
+    /// The workspace to move the bucket to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(format = "uuid"))]
+    pub workspace_id: Option<String>,
+    /// Parsed only to be refused: there are no stored provider keys yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(ignore))]
+    pub api_key_uuid: Option<String>,
+    /// Whether to store changed credentials or configuration without validating them. The status is then
+    /// DISCONNECTED until a node reports on the new ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skip_validation: Option<bool>,
+    /// The checks to make if credentials or configuration change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checks: Option<CheckScope>,
+}
+
+/// Fields to validate in place of the stored ones. None of them is stored.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct TrialFields {
+    /// The name of the bucket or container at its provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 255))]
+    pub bucket: Option<String>,
+    /// The storage protocol of the provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storage_type: Option<StorageType>,
+    /// The identity that accesses the bucket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 2048))]
+    pub key: Option<String>,
+    /// The secret of that identity. Required if `bucket`, `endpoint`, `key` or `storageType` differs from the
+    /// stored one.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "expose_optional")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Password, write_only, max_length = 32768))]
+    pub secret: Option<Secret>,
+    /// The provider's region.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 128))]
+    pub region: Option<String>,
+    /// The provider's address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(max_length = 1024))]
+    pub endpoint: Option<String>,
+    /// Parsed only to be refused: there are no stored provider keys yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(ignore))]
+    pub api_key_uuid: Option<String>,
+    /// The checks to make.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checks: Option<CheckScope>,
+}
