@@ -43,24 +43,7 @@ const REJECTED: &[(&str, &str)] = &[
 pub(crate) const SHARED: &[(&str, &[&str])] = &[
     (
         "written once for the server and once for its client, until one crate has both",
-        &[
-            "AttachedBucket",
-            "BucketPlace",
-            "FieldError",
-            "NewRepositoryKey",
-            "Options",
-            "Refusal",
-            "Repository",
-            "RepositoryFields",
-            "RepositoryKey",
-            "RepositoryTotals",
-            "Seen",
-            "Source",
-            "Totals",
-            "TotalsAnswer",
-            "TotalsList",
-            "Validation",
-        ],
+        &["FieldError", "Options", "Refusal", "Seen", "Source", "Validation"],
     ),
     (
         "the same part in modules that are built alike: one per provider, engine or resource",

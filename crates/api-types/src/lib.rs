@@ -17,6 +17,8 @@ pub mod node_stats;
 pub mod organization;
 pub mod organization_user;
 pub mod outcome;
+pub mod repository;
+pub mod repository_key;
 mod secret;
 pub mod session;
 pub mod token;

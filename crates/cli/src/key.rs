@@ -1,8 +1,9 @@
 //! `bucketry key …`: access keys of repositories.
 
+use bucketry_api_types::repository_key::{RepoKey, RepoKeyMade};
 use bucketry_client::ApiClient;
-use bucketry_client::api::repository::RepositoryKey;
 use bucketry_model::id::RepoId;
+use bucketry_model::secret::Secret;
 
 use crate::arguments::Remote;
 use crate::credentials::connect;
@@ -20,21 +21,22 @@ pub(crate) async fn run(remote: &Remote, command: KeyCommand) -> Result<()> {
             if remote.json {
                 return output::json(&keys);
             }
-            let row = |key: &RepositoryKey| {
-                let used = key.last_used_at.clone().unwrap_or_else(|| "never".to_owned());
-                vec![key.name.clone(), key.access_type.as_str().to_owned(), key.key.clone(), used]
+            let row = |key: &RepoKey<'_>| {
+                let used = key.last_used_at.map_or_else(|| "never".to_owned(), |at| at.to_string());
+                vec![key.name.to_string(), key.access_type.as_str().to_owned(), key.key.to_string(), used]
             };
             output::table(&["NAME", "ACCESS", "KEY", "LAST USED"], keys.iter().map(row).collect())
         }
         KeyCommand::Add { name, repo, access } => {
             let repo = find(&client, &repo).await?;
             let made = client.create_repository_key(repo.id, &name, access.into()).await?;
+            let secret = new_secret(&made)?;
             if remote.json {
                 return output::json(&serde_json::json!({
-                    "id": made.id, "key": made.key, "secret": made.secret.expose(),
+                    "id": made.id, "key": made.key, "secret": secret.expose(),
                 }));
             }
-            output::line(&format!("key     {}\nsecret  {}", made.key, made.secret.expose()))?;
+            output::line(&format!("key     {}\nsecret  {}", made.key, secret.expose()))?;
             output::remark("This is the only time the secret is shown.");
             Ok(())
         }
@@ -42,7 +44,7 @@ pub(crate) async fn run(remote: &Remote, command: KeyCommand) -> Result<()> {
             let repo = find(&client, &repo).await?;
             let key = find_key(&client, repo.id, &key).await?;
             let access = access.map_or(key.access_type, Into::into);
-            let name = name.unwrap_or(key.name);
+            let name = name.unwrap_or_else(|| key.name.into_owned());
             client.update_repository_key(repo.id, key.id, &name, access).await?;
             if remote.json {
                 return output::json(
@@ -63,8 +65,13 @@ pub(crate) async fn run(remote: &Remote, command: KeyCommand) -> Result<()> {
     }
 }
 
+/// The secret of a key that was just created.
+pub(crate) fn new_secret(made: &RepoKeyMade) -> Result<&Secret> {
+    made.secret.as_ref().ok_or_else(|| Failure::failed("the server returned no secret for the key"))
+}
+
 /// Finds a key by access key id, by id, or by a name that only one key has.
-async fn find_key(client: &ApiClient, repo: RepoId, text: &str) -> Result<RepositoryKey> {
+async fn find_key(client: &ApiClient, repo: RepoId, text: &str) -> Result<RepoKey<'static>> {
     let mut keys = client.repository_keys(repo).await?;
     if let Some(at) = keys.iter().position(|key| key.key == text || key.id.to_string() == text) {
         return Ok(keys.swap_remove(at));

@@ -1,9 +1,9 @@
 //! `bucketry repo …`.
 
+use bucketry_api_types::repository::{BucketPlace, NewRepo, Repo, RepoBucket, RepoChanges, RepoProposal};
 use bucketry_client::ApiClient;
-use bucketry_client::api::repository::{AttachedBucket, BucketPlace, Repository, RepositoryFields};
 use bucketry_model::bucket::StorageType;
-use bucketry_model::id::{BucketId, WorkspaceId};
+use bucketry_model::id::WorkspaceId;
 use bucketry_model::repository::RepositoryMode;
 use bucketry_model::status::Status;
 
@@ -12,6 +12,7 @@ use crate::bucket::{self, only_workspace};
 use crate::connect::{Connection, REGION};
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
+use crate::key::new_secret;
 use crate::output;
 use crate::repository_arguments::{ConnectOptions, Mode, RepositoryCommand};
 use crate::workspace::find_workspace;
@@ -30,14 +31,15 @@ pub(crate) async fn run(remote: &Remote, command: RepositoryCommand) -> Result<(
                 None => only_workspace(&client).await?,
             };
             let places = places(&client, &buckets).await?;
-            let fields = RepositoryFields {
+            let fields = NewRepo {
                 name: Some(name.clone()),
                 storage_type: Some(StorageType::S3),
                 mode: Some(mode_of(mode)),
-                workspace_id: Some(workspace_id),
+                workspace_id: Some(workspace_id.to_string()),
                 repo_buckets: Some(marked(&client, places, master.as_deref()).await?),
+                repo_units: None,
             };
-            add(remote, &client, &name, &fields, dry_run).await
+            add(remote, &client, &name, fields, dry_run).await
         }
         RepositoryCommand::Show { repo } => show(remote, &find(&client, &repo).await?),
         RepositoryCommand::Update { repo, name, attach, detach, mode, master } => {
@@ -48,14 +50,13 @@ pub(crate) async fn run(remote: &Remote, command: RepositoryCommand) -> Result<(
                 ));
             }
             let repo = find(&client, &repo).await?;
-            let called = name.clone().unwrap_or_else(|| repo.name.clone());
-            let mut fields =
-                RepositoryFields { name, mode: mode.map(mode_of), ..RepositoryFields::default() };
+            let called = name.clone().unwrap_or_else(|| repo.name.to_string());
+            let mut fields = RepoChanges { name, mode: mode.map(mode_of), ..RepoChanges::default() };
             if !attach.is_empty() || !detach.is_empty() || master.is_some() {
                 let mut kept = present(&repo);
                 for text in &detach {
-                    let id = bucket::find(&client, text).await?.id;
-                    kept.retain(|place| place.bucket_id != id);
+                    let id = bucket::find(&client, text).await?.id.to_string();
+                    kept.retain(|place| place.bucket_id.as_ref() != Some(&id));
                 }
                 kept.extend(places(&client, &attach).await?);
                 fields.repo_buckets = Some(marked(&client, kept, master.as_deref()).await?);
@@ -82,10 +83,10 @@ pub(crate) async fn run(remote: &Remote, command: RepositoryCommand) -> Result<(
         }
         RepositoryCommand::Validate { repo } => {
             let repo = find(&client, &repo).await?;
-            let fields = RepositoryFields {
-                mode: Some(repo.mode),
+            let fields = RepoChanges {
+                mode: Some(repo.mode.as_str().to_owned()),
                 repo_buckets: Some(present(&repo)),
-                ..RepositoryFields::default()
+                ..RepoChanges::default()
             };
             client.validate_repository(repo.id, &fields).await?;
             if remote.json {
@@ -107,9 +108,9 @@ async fn list(remote: &Remote, client: &ApiClient, workspace: Option<String>) ->
     if remote.json {
         return output::json(&repos);
     }
-    let row = |repo: &Repository| {
+    let row = |repo: &Repo<'_>| {
         vec![
-            repo.name.clone(),
+            repo.name.to_string(),
             repo.mode.as_str().to_owned(),
             buckets_text(repo),
             repo.api_keys.len().to_string(),
@@ -119,22 +120,23 @@ async fn list(remote: &Remote, client: &ApiClient, workspace: Option<String>) ->
     output::table(&["NAME", "MODE", "BUCKETS", "KEYS", "ID"], repos.iter().map(row).collect())
 }
 
-async fn add(
-    remote: &Remote,
-    client: &ApiClient,
-    name: &str,
-    fields: &RepositoryFields,
-    dry_run: bool,
-) -> Result<()> {
+async fn add(remote: &Remote, client: &ApiClient, name: &str, fields: NewRepo, dry_run: bool) -> Result<()> {
     if dry_run {
-        client.validate_new_repository(fields).await?;
+        let proposal = RepoProposal {
+            name: fields.name,
+            mode: fields.mode,
+            workspace_id: fields.workspace_id,
+            repo_buckets: fields.repo_buckets,
+            repo_units: None,
+        };
+        client.validate_new_repository(&proposal).await?;
         return if remote.json {
             output::json(&serde_json::json!({ "valid": true }))
         } else {
             output::line(&format!("{name} can be created; nothing was changed"))
         };
     }
-    let stored = client.create_repository(fields, None).await?;
+    let stored = client.create_repository(&fields, None).await?;
     if let Some(message) = &stored.message {
         output::remark(message);
     }
@@ -146,25 +148,25 @@ async fn add(
     Ok(())
 }
 
-fn show(remote: &Remote, repo: &Repository) -> Result<()> {
+fn show(remote: &Remote, repo: &Repo<'_>) -> Result<()> {
     if remote.json {
         return output::json(repo);
     }
     let mut rows = vec![
-        ("name", repo.name.clone()),
+        ("name", repo.name.to_string()),
         ("id", repo.id.to_string()),
         ("type", repo.storage_type.to_string()),
         ("mode", repo.mode.as_str().to_owned()),
         ("workspace", repo.workspace_id.to_string()),
-        ("created", repo.created_at.clone()),
-        ("changed", repo.updated_at.clone().unwrap_or_else(|| "-".to_owned())),
+        ("created", repo.created_at.to_string()),
+        ("changed", repo.updated_at.to_string()),
     ];
     for place in &repo.buckets {
         let (label, name) = place.bucket.as_ref().map_or_else(
             || (place.bucket_id.to_string(), String::new()),
-            |bucket| (bucket.name.clone(), format!(", for clients {}", bucket.bucket)),
+            |bucket| (bucket.name.to_string(), format!(", for clients {}", bucket.bucket)),
         );
-        let folder = if place.folder.is_empty() { "whole" } else { &place.folder };
+        let folder: &str = if place.folder.is_empty() { "whole" } else { &place.folder };
         let master = if place.master { ", master" } else { "" };
         rows.push(("bucket", format!("{label} ({folder}{name}{master})")));
     }
@@ -191,10 +193,10 @@ async fn stats(remote: &Remote, client: &ApiClient, repo: Option<String>) -> Res
     }
     let rows = repos.iter().zip(&totals).map(|(repo, totals)| {
         vec![
-            repo.name.clone(),
-            totals.total_upload_bytes.clone(),
-            totals.total_download_bytes.clone(),
-            totals.total_size_change.clone(),
+            repo.name.to_string(),
+            totals.total_upload_bytes.to_string(),
+            totals.total_download_bytes.to_string(),
+            totals.total_size_change.to_string(),
         ]
     });
     output::table(&["REPOSITORY", "BYTES UP", "BYTES DOWN", "SIZE CHANGE"], rows.collect())
@@ -208,7 +210,8 @@ async fn print_settings(remote: &Remote, client: &ApiClient, options: ConnectOpt
     };
     let (key, secret) = if let Some(name) = options.new_key {
         let made = client.create_repository_key(repo.id, &name, options.access.into()).await?;
-        (made.key, Some(made.secret.expose().to_owned()))
+        let secret = new_secret(&made)?.expose().to_owned();
+        (made.key, Some(secret))
     } else {
         let wanted = |given: &String| repo.api_keys.iter().any(|key| key.key == *given);
         if let Some(given) = options.key.as_ref().filter(|given| !wanted(given)) {
@@ -217,13 +220,13 @@ async fn print_settings(remote: &Remote, client: &ApiClient, options: ConnectOpt
                 repo.name
             )));
         }
-        let newest = || repo.api_keys.first().map(|key| key.key.clone());
+        let newest = || repo.api_keys.first().map(|key| key.key.to_string());
         let key = options.key.or_else(newest).ok_or_else(|| {
             Failure::failed(format!("{} has no access key yet: create one with --new-key NAME", repo.name))
         })?;
         (key, None)
     };
-    let buckets = repo.buckets.iter().filter_map(|place| Some(place.bucket.as_ref()?.bucket.clone()));
+    let buckets = repo.buckets.iter().filter_map(|place| Some(place.bucket.as_ref()?.bucket.to_string()));
     let connection = Connection { endpoint, region: REGION, key, secret, buckets: buckets.collect() };
     if remote.json {
         return output::json(&connection);
@@ -246,27 +249,29 @@ async fn gateway_url(client: &ApiClient) -> Result<String> {
     })
 }
 
-fn mode_of(mode: Mode) -> RepositoryMode {
-    match mode {
+fn mode_of(mode: Mode) -> String {
+    let mode = match mode {
         Mode::Normal => RepositoryMode::Normal,
         Mode::Mirror => RepositoryMode::Mirror,
-    }
+    };
+    mode.as_str().to_owned()
 }
 
-fn buckets_text(repo: &Repository) -> String {
-    let text = |place: &AttachedBucket| {
-        let name = place.bucket.as_ref().map_or_else(|| place.bucket_id.to_string(), |b| b.name.clone());
+fn buckets_text(repo: &Repo<'_>) -> String {
+    let text = |place: &RepoBucket<'_>| {
+        let name = place.bucket.as_ref().map_or_else(|| place.bucket_id.to_string(), |b| b.name.to_string());
         if place.folder.is_empty() { name } else { format!("{name}:{}", place.folder) }
     };
     repo.buckets.iter().map(text).collect::<Vec<_>>().join(", ")
 }
 
 /// The repository's current buckets, in the form that a request sends them.
-fn present(repo: &Repository) -> Vec<BucketPlace> {
-    let place = |place: &AttachedBucket| BucketPlace {
-        bucket_id: place.bucket_id,
-        folder: place.folder.clone(),
-        master: place.master,
+fn present(repo: &Repo<'_>) -> Vec<BucketPlace> {
+    let place = |place: &RepoBucket<'_>| BucketPlace {
+        bucket_id: Some(place.bucket_id.to_string()),
+        unit_id: None,
+        folder: Some(place.folder.to_string()),
+        master: Some(place.master),
     };
     repo.buckets.iter().map(place).collect()
 }
@@ -281,7 +286,12 @@ async fn places(client: &ApiClient, texts: &[String]) -> Result<Vec<BucketPlace>
             (Err(_), Some((name, folder))) => (bucket::find(client, name).await?.id, folder),
             (Err(failure), None) => return Err(failure),
         };
-        places.push(BucketPlace { bucket_id, folder: folder.to_owned(), master: false });
+        places.push(BucketPlace {
+            bucket_id: Some(bucket_id.to_string()),
+            unit_id: None,
+            folder: Some(folder.to_owned()),
+            master: Some(false),
+        });
     }
     Ok(places)
 }
@@ -293,20 +303,21 @@ async fn marked(
     master: Option<&str>,
 ) -> Result<Vec<BucketPlace>> {
     if let Some(text) = master {
-        let master: BucketId = bucket::find(client, text).await?.id;
-        if !places.iter().any(|place| place.bucket_id == master) {
+        let master = bucket::find(client, text).await?.id.to_string();
+        let is_master = |place: &BucketPlace| place.bucket_id.as_ref() == Some(&master);
+        if !places.iter().any(is_master) {
             return Err(Failure::usage(format!("--master {text:?} is not one of the repository's buckets")));
         }
         for place in &mut places {
-            place.master = place.bucket_id == master;
+            place.master = Some(is_master(place));
         }
     }
     Ok(places)
 }
 
 /// Finds a repository by id or by name, ignoring case.
-pub(crate) async fn find(client: &ApiClient, name_or_id: &str) -> Result<Repository> {
-    let matches = |repo: &Repository| {
+pub(crate) async fn find(client: &ApiClient, name_or_id: &str) -> Result<Repo<'static>> {
+    let matches = |repo: &Repo<'_>| {
         repo.id.to_string() == name_or_id || repo.name.to_lowercase() == name_or_id.trim().to_lowercase()
     };
     let mut cursor = None;
@@ -324,7 +335,7 @@ pub(crate) async fn find(client: &ApiClient, name_or_id: &str) -> Result<Reposit
     }
 }
 
-async fn all(client: &ApiClient, workspace: Option<WorkspaceId>) -> Result<Vec<Repository>> {
+async fn all(client: &ApiClient, workspace: Option<WorkspaceId>) -> Result<Vec<Repo<'static>>> {
     let (mut repos, mut cursor) = (Vec::new(), None);
     loop {
         let page = client.repositories(workspace, Some(PAGE), cursor.as_deref()).await?;

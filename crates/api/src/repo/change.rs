@@ -3,11 +3,11 @@
 use axum::Json;
 use axum::extract::State;
 use bucketry_api_types::outcome::Done;
-use bucketry_control::repositories::RepositoryInput;
+use bucketry_api_types::repository::{RepoChanges, RepoStored};
 use bucketry_model::id::RepoId;
 
-use super::create::RepoStored;
-use super::input::RepoChanges;
+use super::create::repo_stored;
+use super::input::repo_changes;
 use crate::caller::Authenticated;
 use crate::change_body::ChangeBody;
 use crate::error::{ApiError, ApiResult};
@@ -42,9 +42,9 @@ pub(crate) async fn update(
 ) -> ApiResult<Json<RepoStored>> {
     let change = async {
         let (caller, PathId(id), ChangeBody { value }) = (caller?, id?, body?);
-        let input = RepositoryInput::from(value);
+        let input = repo_changes(value);
         let updated = state.control().update_repository(&caller, id, &input).await?;
-        Ok(Json(RepoStored::from(updated)))
+        Ok(Json(repo_stored(updated)))
     };
     change.await.map_err(ApiError::for_repository)
 }

@@ -4,13 +4,11 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use bucketry_control::repositories::{CreatedRepository, RepositoryInput};
-use bucketry_model::id::RepoId;
+use bucketry_api_types::repository::{NewRepo, RepoStored};
+use bucketry_control::repositories::CreatedRepository;
 use http::{HeaderMap, StatusCode};
-use serde::Serialize;
-use utoipa::ToSchema;
 
-use super::input::NewRepo;
+use super::input::new_repo;
 use crate::body::JsonBody;
 use crate::caller::Authenticated;
 use crate::error::{ApiError, ApiResult};
@@ -18,24 +16,8 @@ use crate::idempotency::{self, Created};
 use crate::openapi::{InOrganization, Repeatable, Signed, WithBody};
 use crate::state::ApiState;
 
-/// The result of creating or changing a repository.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct RepoStored {
-    /// Always true.
-    success: bool,
-    /// The repository's id.
-    #[schema(value_type = String, format = "uuid")]
-    repo_id: RepoId,
-    /// A remark on the repository, where there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<String>,
-}
-
-impl From<CreatedRepository> for RepoStored {
-    fn from(stored: CreatedRepository) -> Self {
-        Self { success: true, repo_id: stored.id, message: stored.message }
-    }
+pub(super) fn repo_stored(stored: CreatedRepository) -> RepoStored {
+    RepoStored { success: true, repo_id: stored.id, message: stored.message }
 }
 
 /// Creates a repository.
@@ -73,12 +55,12 @@ async fn make(
     body: ApiResult<JsonBody<NewRepo>>,
 ) -> ApiResult<Response> {
     let (Authenticated(caller), JsonBody { value, bytes }) = (caller?, body?);
-    let input = Arc::new(RepositoryInput::from(value));
+    let input = Arc::new(new_repo(value));
     let authorize = state.control().authorize_repository(&caller, &input);
     let (control, creator, new) = (state.control().clone(), Arc::clone(&caller), Arc::clone(&input));
     let work = async move {
         let created = control.create_repository(&creator, &new).await?;
-        Ok(Created { status: StatusCode::OK, answer: RepoStored::from(created), again: None })
+        Ok(Created { status: StatusCode::OK, answer: repo_stored(created), again: None })
     };
     idempotency::once(state, &caller, headers, "POST /repo", &bytes, authorize, work).await
 }

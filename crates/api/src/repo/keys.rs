@@ -6,14 +6,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use bucketry_api_types::outcome::Message;
+use bucketry_api_types::repository_key::{RepoKeyFields, RepoKeyList, RepoKeyMade};
 use bucketry_control::repositories::KeyInput;
-use bucketry_model::id::{RepoId, RepoKeyId};
-use bucketry_model::role::WorkspaceRole;
+use bucketry_model::id::RepoId;
 use http::{HeaderMap, StatusCode};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
-use super::answer::RepoKeyAnswer;
+use super::answer::repo_key;
 use crate::body::JsonBody;
 use crate::caller::Authenticated;
 use crate::change_body::ChangeBody;
@@ -23,49 +21,8 @@ use crate::openapi::{InOrganization, NodeNeeded, Repeatable, Signed, WithBody};
 use crate::params::{KeyPath, PathId};
 use crate::state::ApiState;
 
-/// The fields of an access key.
-#[derive(Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct RepoKeyFields {
-    /// The display name.
-    #[schema(required, value_type = String, min_length = 1, max_length = 255, example = "backup job")]
-    name: Option<String>,
-    /// What the key may do: READ reads and lists objects, WRITE also stores and deletes them, ADMIN also changes
-    /// the bucket itself where the gateway offers that.
-    #[schema(required, value_type = WorkspaceRole)]
-    access_type: Option<String>,
-}
-
-impl From<RepoKeyFields> for KeyInput {
-    fn from(fields: RepoKeyFields) -> Self {
-        Self { name: fields.name, access: fields.access_type }
-    }
-}
-
-/// A new access key.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct RepoKeyMade {
-    /// Always true.
-    success: bool,
-    /// The id of the key in this API.
-    #[schema(value_type = String, format = "uuid")]
-    id: RepoKeyId,
-    /// The access key id that clients sign with.
-    #[schema(example = "BKTQ7XJ3M2A5V6ZK4LND")]
-    key: String,
-    /// The secret access key. Returned only once: absent in the response to a repetition.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    secret: Option<String>,
-}
-
-/// The access keys of a repository.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct RepoKeyList<'a> {
-    /// Always true.
-    success: bool,
-    /// The valid keys, newest first, without their secrets.
-    #[schema(inline = false)]
-    keys: Vec<RepoKeyAnswer<'a>>,
+fn key_input(fields: RepoKeyFields) -> KeyInput {
+    KeyInput { name: fields.name, access: fields.access_type }
 }
 
 /// Creates an access key.
@@ -94,12 +51,12 @@ pub(crate) async fn create(
     headers: HeaderMap,
     JsonBody { value, bytes }: JsonBody<RepoKeyFields>,
 ) -> ApiResult<Response> {
-    let input = KeyInput::from(value);
+    let input = key_input(value);
     let (control, creator) = (state.control().clone(), Arc::clone(&caller));
     let work = async move {
         let made = control.create_repository_key(&creator, id, &input).await?;
         let response = |secret| RepoKeyMade { success: true, id: made.id, key: made.key.clone(), secret };
-        let answer = response(Some(made.secret.expose().to_owned()));
+        let answer = response(Some(made.secret.clone()));
         Ok(Created { status: StatusCode::OK, answer, again: Some(response(None)) })
     };
     // The same body for another repository is a different request.
@@ -129,7 +86,7 @@ pub(crate) async fn list(
 ) -> ApiResult<Response> {
     use axum::response::IntoResponse as _;
     let keys = state.control().repository_keys(&caller, id).await?;
-    let keys = keys.iter().map(RepoKeyAnswer::from).collect();
+    let keys = keys.iter().map(repo_key).collect();
     Ok(Json(RepoKeyList { success: true, keys }).into_response())
 }
 
@@ -156,7 +113,7 @@ pub(crate) async fn update(
     KeyPath(repo, key): KeyPath,
     ChangeBody { value }: ChangeBody<RepoKeyFields>,
 ) -> ApiResult<Json<Message>> {
-    state.control().update_repository_key(&caller, repo, key, &KeyInput::from(value)).await?;
+    state.control().update_repository_key(&caller, repo, key, &key_input(value)).await?;
     Ok(Json(Message::new("the key was changed")))
 }
 

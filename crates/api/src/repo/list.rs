@@ -5,15 +5,15 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
+use bucketry_api_types::repository::RepoList;
 use bucketry_control::Control;
 use bucketry_control::repositories::RepositoryView;
 use bucketry_model::id::{RepoId, WorkspaceId};
 use bucketry_model::role::Caller;
 use bucketry_store::bucket::PageStart;
 use serde::Serialize;
-use utoipa::ToSchema;
 
-use super::answer::RepoAnswer;
+use super::answer::repo;
 use crate::caller::Authenticated;
 use crate::error::{ApiError, ApiResult};
 use crate::openapi::{BadRequest, InOrganization, Signed};
@@ -23,19 +23,6 @@ use crate::state::ApiState;
 
 /// The most repositories that `repoId` may name.
 const MOST_NAMED: usize = 100;
-
-/// A list of repositories.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct RepoList<'a> {
-    /// Always true.
-    success: bool,
-    /// The repositories: newest first, or in the requested order.
-    #[schema(inline = false)]
-    repos: Vec<RepoAnswer<'a>>,
-    /// The cursor of the next page; null on the last page. Absent where the whole list was requested.
-    #[serde(rename = "nextCursor", skip_serializing_if = "Option::is_none")]
-    next_cursor: Option<String>,
-}
 
 /// The repositories that a caller may see.
 struct RepositorySource {
@@ -57,7 +44,7 @@ impl Source for RepositorySource {
     }
 
     fn show(entry: &RepositoryView) -> impl Serialize {
-        RepoAnswer::from(entry)
+        repo(entry)
     }
 }
 
@@ -109,6 +96,6 @@ pub(crate) async fn list(
             views.push(view);
         }
     }
-    let repos = views.iter().map(RepoAnswer::from).collect();
+    let repos = views.iter().map(repo).collect();
     Ok(Json(RepoList { success: true, repos, next_cursor: None }).into_response())
 }

@@ -3,12 +3,12 @@
 use axum::extract::State;
 use axum::response::Response;
 use bucketry_api_types::count::Count;
+use bucketry_api_types::repository::{RepoTotals, RepoTotalsList};
 use bucketry_control::Control;
 use bucketry_control::repositories::{RepositorySelection, RepositoryTotals};
 use bucketry_model::id::RepoId;
 use bucketry_store::bucket::PageStart;
 use serde::Serialize;
-use utoipa::ToSchema;
 
 use crate::caller::Authenticated;
 use crate::error::ApiResult;
@@ -17,55 +17,22 @@ use crate::pagination::{self, Frame, Source};
 use crate::params::Params;
 use crate::state::ApiState;
 
-/// A repository's traffic of all time.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = RepoTotals)]
-pub(crate) struct TotalsAnswer {
-    /// The repository's id.
-    #[schema(value_type = String, format = "uuid")]
-    repo_id: RepoId,
-    /// Bytes that clients sent.
-    total_upload_bytes: Count,
-    /// Bytes that clients received.
-    total_download_bytes: Count,
-    /// Net change of the stored size, in bytes.
-    total_size_change: Count,
-}
-
-impl From<&RepositoryTotals> for TotalsAnswer {
-    fn from(entry: &RepositoryTotals) -> Self {
-        Self {
-            repo_id: entry.position.id,
-            total_upload_bytes: Count(entry.totals.upload_bytes),
-            total_download_bytes: Count(entry.totals.download_bytes),
-            total_size_change: Count(entry.totals.size_change),
-        }
+fn repo_totals(entry: &RepositoryTotals) -> RepoTotals {
+    RepoTotals {
+        repo_id: entry.position.id,
+        total_upload_bytes: Count(entry.totals.upload_bytes),
+        total_download_bytes: Count(entry.totals.download_bytes),
+        total_size_change: Count(entry.totals.size_change),
     }
 }
 
-/// Traffic of all time by repository.
-#[derive(ToSchema)]
-#[schema(as = RepoTotalsList)]
-#[expect(dead_code, reason = "described here, written by `pagination`")]
-pub(crate) struct TotalsList {
-    /// Always true.
-    success: bool,
-    /// One entry per repository: newest repository first, or in the requested order.
-    #[schema(inline = false)]
-    stats: Vec<TotalsAnswer>,
-    /// The cursor of the next page; null on the last page. Absent where the whole list was requested.
-    #[schema(required = false, rename = "nextCursor")]
-    next_cursor: Option<String>,
-}
-
 /// The totals of the selected repositories.
-struct Totals {
+struct RepositoryTotalsSource {
     control: Control,
     selection: RepositorySelection,
 }
 
-impl Source for Totals {
+impl Source for RepositoryTotalsSource {
     type Entry = RepositoryTotals;
     type Position = PageStart<RepoId>;
 
@@ -78,7 +45,7 @@ impl Source for Totals {
     }
 
     fn show(entry: &RepositoryTotals) -> impl Serialize {
-        TotalsAnswer::from(entry)
+        repo_totals(entry)
     }
 }
 
@@ -99,7 +66,7 @@ impl Source for Totals {
         ("cursor" = Option<String>, Query, description = "The `nextCursor` of the previous page"),
     ),
     responses(
-        (status = 200, description = "The totals", body = TotalsList),
+        (status = 200, description = "The totals", body = RepoTotalsList),
         Signed, InOrganization, BadRequest,
     ),
 )]
@@ -112,6 +79,6 @@ pub(crate) async fn totals(
     let (workspace, named) = (params.id("workspaceId")?, params.ids(&["repoId"])?);
     let control = state.control().clone();
     let selection = control.select_repositories(&caller, named.as_deref(), workspace).await?;
-    let source = Totals { control, selection };
+    let source = RepositoryTotalsSource { control, selection };
     pagination::answer(source, Frame::Named("stats"), page).await
 }

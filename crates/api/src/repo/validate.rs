@@ -3,10 +3,10 @@
 use axum::Json;
 use axum::extract::State;
 use bucketry_api_types::outcome::Done;
-use bucketry_control::repositories::RepositoryInput;
+use bucketry_api_types::repository::{RepoChanges, RepoProposal};
 use bucketry_model::id::RepoId;
 
-use super::input::{RepoChanges, RepoProposal};
+use super::input::{repo_changes, repo_proposal};
 use crate::body::JsonBody;
 use crate::caller::Authenticated;
 use crate::error::{ApiError, ApiResult};
@@ -37,7 +37,7 @@ pub(crate) async fn validate_new(
 ) -> ApiResult<Json<Done>> {
     let look = async {
         let (caller, JsonBody { value, .. }) = (caller?, body?);
-        state.control().validate_new_repository(&caller, &RepositoryInput::from(value)).await?;
+        state.control().validate_new_repository(&caller, &repo_proposal(value)).await?;
         Ok(Json(Done::YES))
     };
     look.await.map_err(ApiError::for_repository)
@@ -68,7 +68,7 @@ pub(crate) async fn validate(
 ) -> ApiResult<Json<Done>> {
     let look = async {
         let (caller, PathId(id), JsonBody { value, .. }) = (caller?, id?, body?);
-        state.control().validate_repository(&caller, id, &RepositoryInput::from(value)).await?;
+        state.control().validate_repository(&caller, id, &repo_changes(value)).await?;
         Ok(Json(Done::YES))
     };
     look.await.map_err(ApiError::for_repository)

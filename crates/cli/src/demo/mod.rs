@@ -8,8 +8,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use bucketry_api_types::bucket_fields::NewBucketRequest;
+use bucketry_api_types::repository::{BucketPlace, NewRepo};
+use bucketry_api_types::repository_key::RepoKeyMade;
 use bucketry_api_types::token::NewTokenRequest;
-use bucketry_client::api::repository::{BucketPlace, NewRepositoryKey, RepositoryFields};
 use bucketry_client::{ApiClient, Options};
 use bucketry_model::bucket::StorageType;
 use bucketry_model::repository::{KeyAccess, RepositoryMode};
@@ -24,6 +25,7 @@ use crate::database::{Database, DatabaseUrl};
 use crate::deployment::Deployment;
 use crate::failure::{Failure, Result};
 use crate::first_start::generated_password;
+use crate::key::new_secret;
 use crate::repository_arguments::Tool;
 use crate::serve::{Stop, write_ready};
 use crate::settings::{ServeSettings, Settings};
@@ -141,7 +143,7 @@ async fn run_in(options: &DemoOptions, settings: &Settings, dir: &Path, stop: St
             "api": url, "gateway": gateway, "pid": std::process::id(), "email": email,
             "password": password.expose(), "token": made.token.expose(),
             "s3": format!("http://{}", storage.address), "accessKey": ACCESS_KEY, "secretKey": secret.expose(),
-            "repository": REPOSITORY, "repositoryKey": made.key.key, "repositorySecret": made.key.secret.expose(),
+            "repository": REPOSITORY, "repositoryKey": made.key.key, "repositorySecret": made.key_secret.expose(),
         });
         write_ready(path, &ready)?;
     }
@@ -153,7 +155,8 @@ async fn run_in(options: &DemoOptions, settings: &Settings, dir: &Path, stop: St
 /// What the demo created in its deployment.
 struct DemoContents {
     token: Secret,
-    key: NewRepositoryKey,
+    key: RepoKeyMade,
+    key_secret: Secret,
 }
 
 /// Registers the sample bucket through the API, attaches it to a repository, and creates a key and a token.
@@ -187,20 +190,22 @@ async fn fill(
             NewBucketRequest { workspace_id: Some(workspace.id.to_string()), ..cloud.sample.clone() };
         client.create_bucket(&sample, None).await?;
     }
-    let whole = BucketPlace { bucket_id, folder: String::new(), master: false };
-    let repository = RepositoryFields {
+    let whole = BucketPlace { bucket_id: Some(bucket_id.to_string()), ..BucketPlace::default() };
+    let repository = NewRepo {
         name: Some(REPOSITORY.to_owned()),
         storage_type: Some(StorageType::S3),
-        mode: Some(RepositoryMode::Normal),
-        workspace_id: Some(workspace.id),
+        mode: Some(RepositoryMode::Normal.as_str().to_owned()),
+        workspace_id: Some(workspace.id.to_string()),
         repo_buckets: Some(vec![whole]),
+        repo_units: None,
     };
     let repo_id = client.create_repository(&repository, None).await?.repo_id;
     let key = client.create_repository_key(repo_id, "demo", KeyAccess::Write).await?;
     let token = NewTokenRequest { name: "demo".to_owned(), expires_at: None, workspace_id: None, role: None };
     let token = client.create_token(&token).await?.token;
     let token = token.ok_or_else(|| Failure::failed("the demo got no token"))?;
-    Ok(DemoContents { token, key })
+    let key_secret = new_secret(&key)?.clone();
+    Ok(DemoContents { token, key, key_secret })
 }
 
 /// What the demo prints when it starts.
@@ -220,7 +225,7 @@ fn introduce(response: &Introduction<'_>) -> Result<()> {
         endpoint: response.gateway.to_owned(),
         region: REGION,
         key: response.made.key.key.clone(),
-        secret: Some(response.made.key.secret.expose().to_owned()),
+        secret: Some(response.made.key_secret.expose().to_owned()),
         buckets: vec![BUCKET.to_owned()],
     };
     let settings = connection.settings(Tool::Aws).replace('\n', "\n  ");
