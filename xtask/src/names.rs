@@ -42,10 +42,6 @@ const REJECTED: &[(&str, &str)] = &[
 /// Names that several types share all the same, by the reason.
 pub(crate) const SHARED: &[(&str, &[&str])] = &[
     (
-        "written once for the server and once for its client, until one crate has both",
-        &["FieldError", "Options", "Refusal", "Seen", "Source", "Validation"],
-    ),
-    (
         "the same part in modules that are built alike: one per provider, engine or resource",
         &["Column", "Credentials", "ErrorFields", "RowValues", "Scope", "Which"],
     ),
@@ -77,7 +73,6 @@ pub(crate) const SHARED: &[(&str, &[&str])] = &[
         "to be told apart when their crates are cut anew",
         &[
             "Address",
-            "BucketFields",
             "Change",
             "Changes",
             "Claim",
@@ -89,18 +84,23 @@ pub(crate) const SHARED: &[(&str, &[&str])] = &[
             "Limits",
             "Metrics",
             "Name",
+            "Options",
             "OrgRole",
             "Outcome",
             "Parameter",
             "Part",
             "Probe",
             "Query",
+            "Refusal",
             "Refused",
             "Registration",
             "Role",
+            "Seen",
             "Series",
             "ServeSettings",
+            "Source",
             "Target",
+            "Validation",
             "Verified",
         ],
     ),

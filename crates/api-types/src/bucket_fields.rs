@@ -15,11 +15,17 @@ use crate::secret::expose_optional;
 pub struct NewBucketRequest {
     /// The display name. Unique in the organization, ignoring case.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(required, value_type = String, min_length = 1, max_length = 255, example = "Holiday photos"))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(required, value_type = String, min_length = 1, max_length = 255, example = "Holiday photos")
+    )]
     pub name: Option<String>,
     /// The name of the bucket or container at its provider.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(required, value_type = String, min_length = 1, max_length = 255, example = "photos"))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(required, value_type = String, min_length = 1, max_length = 255, example = "photos")
+    )]
     pub bucket: Option<String>,
     /// The storage protocol of the provider.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -31,7 +37,10 @@ pub struct NewBucketRequest {
     pub key: Option<String>,
     /// The secret key, private key, account key or external id. Never returned.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "expose_optional")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Password, write_only, max_length = 32768))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(value_type = Option<String>, format = Password, write_only, max_length = 32768)
+    )]
     pub secret: Option<Secret>,
     /// The provider's region. If it is left out, it is detected.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,7 +92,10 @@ pub struct BucketChanges {
     /// The secret of that identity. Never returned. Required again if `bucket`, `endpoint`, `key` or `storageType`
     /// changes: a stored secret is used only for what it was entered for.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "expose_optional")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Password, write_only, max_length = 32768))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(value_type = Option<String>, format = Password, write_only, max_length = 32768)
+    )]
     pub secret: Option<Secret>,
     /// The provider's region.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -129,7 +141,10 @@ pub struct TrialFields {
     /// The secret of that identity. Required if `bucket`, `endpoint`, `key` or `storageType` differs from the
     /// stored one.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "expose_optional")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Password, write_only, max_length = 32768))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(value_type = Option<String>, format = Password, write_only, max_length = 32768)
+    )]
     pub secret: Option<Secret>,
     /// The provider's region.
     #[serde(skip_serializing_if = "Option::is_none")]

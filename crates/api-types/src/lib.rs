@@ -4,13 +4,14 @@
 //! - Ids in request bodies are text, because the server refuses a malformed id as an unknown one (404).
 //! - Required fields are optional in some request bodies, so that the server can report all missing ones at once.
 //! - Texts in responses of which a list can have many are [`Cow`](std::borrow::Cow)s: the server borrows them.
-//! - The feature `openapi` derives `utoipa::ToSchema`. A type whose name another crate uses differently has its name
-//!   in the document from `schema(as = …)`.
+//! - The feature `openapi` derives `utoipa::ToSchema`. Where another crate uses a name differently, the type here has
+//!   another one, and its name in the document is in `schema(as = …)`.
 
 pub mod bucket;
 pub mod bucket_fields;
 pub mod bucket_status;
 pub mod count;
+pub mod error;
 pub mod moment;
 pub mod node;
 pub mod node_stats;

@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize, Serializer};
 /// A point in time: RFC 3339, UTC, with milliseconds and `Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime, example = "2026-01-31T12:00:00.000Z"))]
+#[cfg_attr(
+    feature = "openapi",
+    schema(value_type = String, format = DateTime, example = "2026-01-31T12:00:00.000Z")
+)]
 #[serde(transparent)]
 pub struct Moment(pub Timestamp);
 

@@ -67,7 +67,10 @@ pub struct NewUserRequest {
     /// A one-time password: at least 8 characters, with upper-case and lower-case letters and digits. The user must
     /// change it at the first login.
     #[serde(serialize_with = "expose")]
-    #[cfg_attr(feature = "openapi", schema(value_type = String, format = Password, write_only, min_length = 8, max_length = 1024))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(value_type = String, format = Password, write_only, min_length = 8, max_length = 1024)
+    )]
     pub password: Secret,
     /// First name.
     #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 255))]

@@ -82,7 +82,10 @@ pub struct RepoList<'a> {
 pub struct NewRepo {
     /// The display name. Unique in the organization, ignoring case.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(required, value_type = String, min_length = 1, max_length = 255, example = "Media"))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(required, value_type = String, min_length = 1, max_length = 255, example = "Media")
+    )]
     pub name: Option<String>,
     /// The protocol that applications use. Only S3 is supported.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -42,7 +42,10 @@ pub struct RepoKey<'a> {
 pub struct RepoKeyFields {
     /// The display name.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(required, value_type = String, min_length = 1, max_length = 255, example = "backup job"))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(required, value_type = String, min_length = 1, max_length = 255, example = "backup job")
+    )]
     pub name: Option<String>,
     /// What the key may do: READ reads and lists objects, WRITE also stores and deletes them, ADMIN also changes
     /// the bucket itself where the gateway offers that.

@@ -1,6 +1,6 @@
 //! How secrets are written. `Secret` itself can't be serialized, so that no secret ends up in a log or a file by
-//! accident. Only the fields that use these functions are written: in requests that hand a secret to the server, and
-//! in responses that return a new one.
+//! accident. Only fields that use these functions are written: in requests that hand a secret to the server, and in
+//! responses that return a new one.
 
 use bucketry_model::secret::Secret;
 use serde::{Serialize as _, Serializer};

@@ -20,7 +20,10 @@ pub struct Login {
     pub email: String,
     /// The user's password.
     #[serde(serialize_with = "expose")]
-    #[cfg_attr(feature = "openapi", schema(value_type = String, format = Password, write_only, max_length = 1024))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(value_type = String, format = Password, write_only, max_length = 1024)
+    )]
     pub password: Secret,
     /// The session's name in the list of tokens: any JSON value of at most 4 KiB. A string is used without its
     /// quotes.
@@ -120,7 +123,10 @@ pub struct NewOrganizationRequest {
     pub email: String,
     /// The owner's password: at least 8 characters, with upper-case and lower-case letters and digits.
     #[serde(serialize_with = "expose")]
-    #[cfg_attr(feature = "openapi", schema(value_type = String, format = Password, write_only, min_length = 8, max_length = 1024))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(value_type = String, format = Password, write_only, min_length = 8, max_length = 1024)
+    )]
     pub password: Secret,
     /// The owner's first name.
     #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 255))]

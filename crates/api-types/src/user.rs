@@ -95,11 +95,17 @@ pub struct AccountChanges {
     /// A new password, for the caller's own account only: at least 8 characters, with upper-case and lower-case
     /// letters and digits.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "expose_optional")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Password, write_only, min_length = 8, max_length = 1024))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(value_type = Option<String>, format = Password, write_only, min_length = 8, max_length = 1024)
+    )]
     pub password: Option<Secret>,
     /// The current password. It may be left out within five minutes of logging in.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "expose_optional")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = Password, write_only, max_length = 1024))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(value_type = Option<String>, format = Password, write_only, max_length = 1024)
+    )]
     pub current_password: Option<Secret>,
 }
 

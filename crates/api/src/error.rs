@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use axum::response::{IntoResponse, Response};
+use bucketry_api_types::error::WrongField;
 use bucketry_control::repositories::RepoErrorCode;
 use bucketry_control::{Error as ControlError, FieldError, ResourceKind};
 use bucketry_model::diagnosis::Check;
@@ -13,17 +14,6 @@ use utoipa::ToSchema;
 
 /// The result of a handler.
 pub(crate) type ApiResult<T> = Result<T, ApiError>;
-
-/// A field of the request that is wrong.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub(crate) struct WrongField {
-    /// The field's name, with its path where it is nested (`buckets[3].status`).
-    #[schema(example = "storageType")]
-    field: Cow<'static, str>,
-    /// What is wrong with the field, or what it must be.
-    #[schema(example = "must be one of S3, GCS, BLOB (AZURE is read as BLOB)")]
-    message: String,
-}
 
 /// The body of every error response.
 #[derive(Debug, Serialize, ToSchema)]

@@ -33,9 +33,9 @@ fn in_flags(refusal: &Refusal) -> Option<String> {
             .contains(SKIP)
             .then(|| refusal.message.replace(SKIP, "pass --skip-validation"));
     }
-    let line = |field: &bucketry_client::FieldError| {
+    let line = |field: &bucketry_client::WrongField| {
         let flag = FLAGS.iter().find(|(name, _)| *name == field.field);
-        let mut line = format!("{} {}", flag.map_or(field.field.as_str(), |(_, flag)| flag), field.message);
+        let mut line = format!("{} {}", flag.map_or(field.field.as_ref(), |(_, flag)| flag), field.message);
         for (name, flag) in FLAGS {
             line = line.replace(&format!("`{name}`"), flag);
         }
@@ -46,14 +46,14 @@ fn in_flags(refusal: &Refusal) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use bucketry_client::FieldError;
+    use bucketry_client::WrongField;
     use serde_json::Value;
 
     use super::*;
 
     fn refusal(message: &str, fields: &[(&str, &str)]) -> Refusal {
-        let field = |(field, message): &(&str, &str)| FieldError {
-            field: (*field).to_owned(),
+        let field = |(field, message): &(&str, &str)| WrongField {
+            field: (*field).to_owned().into(),
             message: (*message).to_owned(),
         };
         Refusal {

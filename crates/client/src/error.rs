@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bucketry_api_types::error::WrongField;
 use bucketry_model::diagnosis::Check;
 use serde::Deserialize;
 use serde_json::Value;
@@ -86,15 +87,6 @@ impl ClientError {
     }
 }
 
-/// A field of the request that the server refused.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct FieldError {
-    /// Name of the field in the request.
-    pub field: String,
-    /// What is wrong with the field.
-    pub message: String,
-}
-
 /// A refusal by the server.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refusal {
@@ -105,7 +97,7 @@ pub struct Refusal {
     /// One sentence for people.
     pub message: String,
     /// The wrong fields, if the server names them.
-    pub fields: Vec<FieldError>,
+    pub fields: Vec<WrongField>,
     /// When to try again, if the server says so.
     pub retry_after: Option<Duration>,
     /// The whole response.

@@ -14,7 +14,8 @@ mod node;
 mod transport;
 
 pub use api::ApiClient;
-pub use error::{ClientError, FieldError, Refusal};
+pub use bucketry_api_types::error::WrongField;
+pub use error::{ClientError, Refusal};
 pub use in_process::{Pipe, PipeConnector};
 pub use node::{NodeClient, NodeName};
 pub use transport::Options;
