@@ -7,7 +7,7 @@ use clap_complete::Shell;
 
 use crate::database::DatabaseUrl;
 #[cfg(feature = "demo")]
-use crate::demo::DemoOptions;
+use crate::demo_options::DemoOptions;
 use crate::repository_arguments::{KeyCommand, RepositoryCommand};
 use crate::role::{OrgRole, Role};
 use crate::settings::ServeSettings;

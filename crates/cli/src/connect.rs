@@ -1,7 +1,10 @@
 //! `bucketry repo connect`: ready-to-paste settings for programs.
 
+use bucketry_api_types::repository_key::RepoKeyMade;
+use bucketry_model::secret::Secret;
 use serde::Serialize;
 
+use crate::failure::{Failure, Result};
 use crate::repository_arguments::Tool;
 
 /// Printed in place of a secret that isn't known. A secret is shown only once, when its key is created.
@@ -75,6 +78,11 @@ impl Connection {
             ),
         }
     }
+}
+
+/// The secret of a key that was just created.
+pub(crate) fn new_secret(made: &RepoKeyMade) -> Result<&Secret> {
+    made.secret.as_ref().ok_or_else(|| Failure::failed("the server returned no secret for the key"))
 }
 
 #[cfg(test)]

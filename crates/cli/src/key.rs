@@ -1,11 +1,11 @@
 //! `bucketry key …`: access keys of repositories.
 
-use bucketry_api_types::repository_key::{RepoKey, RepoKeyMade};
+use bucketry_api_types::repository_key::RepoKey;
 use bucketry_client::ApiClient;
 use bucketry_model::id::RepoId;
-use bucketry_model::secret::Secret;
 
 use crate::arguments::Remote;
+use crate::connect::new_secret;
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
 use crate::output;
@@ -63,11 +63,6 @@ pub(crate) async fn run(remote: &Remote, command: KeyCommand) -> Result<()> {
             output::line(&format!("revoked {} ({})", key.name, key.key))
         }
     }
-}
-
-/// The secret of a key that was just created.
-pub(crate) fn new_secret(made: &RepoKeyMade) -> Result<&Secret> {
-    made.secret.as_ref().ok_or_else(|| Failure::failed("the server returned no secret for the key"))
 }
 
 /// Finds a key by access key id, by id, or by a name that only one key has.

@@ -14,6 +14,8 @@ mod data_directory;
 mod database;
 #[cfg(feature = "demo")]
 mod demo;
+#[cfg(feature = "demo")]
+mod demo_options;
 mod deployment;
 mod doctor;
 mod embedded_node;

@@ -9,10 +9,9 @@ use bucketry_model::status::Status;
 
 use crate::arguments::Remote;
 use crate::bucket::{self, only_workspace};
-use crate::connect::{Connection, REGION};
+use crate::connect::{Connection, REGION, new_secret};
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
-use crate::key::new_secret;
 use crate::output;
 use crate::repository_arguments::{ConnectOptions, Mode, RepositoryCommand};
 use crate::workspace::find_workspace;

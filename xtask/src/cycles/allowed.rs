@@ -16,18 +16,8 @@ pub(crate) struct Allowed {
 pub(crate) const ALLOWED: &[Allowed] = &[
     Allowed {
         of: "crates/gateway",
-        reason: "`execute` chooses between the two and has the context, the body and the faults that both need",
-        edges: &[("execute", "forward"), ("execute", "translate")],
-    },
-    Allowed {
-        of: "crates/gateway",
-        reason: "the types of response bodies are in `execute`, beside the parts that build them",
-        edges: &[("execute::body", "execute::keep_alive")],
-    },
-    Allowed {
-        of: "crates/gateway",
-        reason: "a signature covers what the request declares of its payload, and the payload verifies the signatures in it",
-        edges: &[("signature", "payload")],
+        reason: "a context resolves names to buckets, and a bucket seals its upload ids with the context's key",
+        edges: &[("execute::resolved_bucket", "execute::context")],
     },
     Allowed {
         of: "crates/gateway",

@@ -12,11 +12,11 @@ use bucketry_model::secret::Secret;
 use bucketry_provider::azure::AzureDriver;
 use bucketry_provider::connection::{ConnectionSettings, Connections};
 use bucketry_provider::policy::EndpointPolicy;
-use clap::ValueEnum;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 use super::store::BUCKET;
+use crate::demo_options::Cloud;
 use crate::failure::{Failure, Result};
 
 /// Azurite is a Node.js program that reads hundreds of files when it starts.
@@ -28,15 +28,6 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 const AZURITE_ACCOUNT: &str = "devstoreaccount1";
 const AZURITE_KEY: &str =
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
-
-/// A cloud that the demo can emulate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Cloud {
-    /// Azure Blob Storage, with the program `azurite-blob`
-    Azurite,
-    /// Google Cloud Storage, with the program `fake-gcs-server`
-    Gcs,
-}
 
 impl Cloud {
     fn program(self) -> &'static str {

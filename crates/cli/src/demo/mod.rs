@@ -5,7 +5,7 @@ mod store;
 
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bucketry_api_types::bucket_fields::NewBucketRequest;
 use bucketry_api_types::repository::{BucketPlace, NewRepo};
@@ -16,16 +16,15 @@ use bucketry_model::bucket::StorageType;
 use bucketry_model::repository::{KeyAccess, RepositoryMode};
 use bucketry_model::secret::Secret;
 use bucketry_store::postgres::{self, Address, ThrowawaySchema};
-use clap::Args;
 
-use self::clouds::{Cloud, DemoCloud};
+use self::clouds::DemoCloud;
 use self::store::{BUCKET, DemoStore};
-use crate::connect::{Connection, REGION};
-use crate::database::{Database, DatabaseUrl};
+use crate::connect::{Connection, REGION, new_secret};
+use crate::database::Database;
+use crate::demo_options::DemoOptions;
 use crate::deployment::Deployment;
 use crate::failure::{Failure, Result};
 use crate::first_start::generated_password;
-use crate::key::new_secret;
 use crate::repository_arguments::Tool;
 use crate::serve::{Stop, write_ready};
 use crate::settings::{ServeSettings, Settings};
@@ -37,26 +36,6 @@ const ACCESS_KEY: &str = "DEMOACCESSKEY";
 const REPOSITORY: &str = "Demo";
 /// Seconds between two probes: few, so that there is something to see.
 const PROBE_INTERVAL: u64 = 5;
-
-#[derive(Debug, Args)]
-pub(crate) struct DemoOptions {
-    /// Address of the API; a free port is used if this one is taken
-    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
-    pub(crate) listen: SocketAddr,
-    /// Address of the gateway; a free port is used if this one is taken
-    #[arg(long, default_value = "127.0.0.1:9000", value_name = "ADDRESS")]
-    pub(crate) gateway_listen: SocketAddr,
-    /// Store the registry in this PostgreSQL database, in a separate schema that is removed when the demo ends
-    // Not read from the environment: a URL there is usually that of a real registry.
-    #[arg(long, value_name = "URL", value_parser = DatabaseUrl::parser())]
-    pub(crate) database_url: Option<DatabaseUrl>,
-    /// Also start emulators of these clouds, with a sample bucket each; the emulators must be installed
-    #[arg(long, value_name = "CLOUDS", value_delimiter = ',')]
-    pub(crate) with: Vec<Cloud>,
-    /// Write the addresses and credentials to this file as JSON once the demo is ready
-    #[arg(long, value_name = "FILE")]
-    pub(crate) ready_file: Option<PathBuf>,
-}
 
 /// Runs the demo until Ctrl-C.
 pub(crate) async fn run(options: DemoOptions) -> Result<()> {
