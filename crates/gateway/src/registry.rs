@@ -82,15 +82,15 @@ pub(crate) struct KeyActivity {
     /// Counts the key's requests in flight.
     pub(crate) slots: ConcurrencyLimit,
     /// The minute since 1970 in which the key's use was last reported.
-    response: AtomicI64,
+    last_reported: AtomicI64,
 }
 
 impl KeyActivity {
     /// Whether to report the key's use, which is done once per minute.
     pub(crate) fn is_news(&self, now: Timestamp) -> bool {
         let minute = now.as_second().div_euclid(60);
-        self.response.load(Ordering::Relaxed) != minute
-            && self.response.swap(minute, Ordering::Relaxed) != minute
+        self.last_reported.load(Ordering::Relaxed) != minute
+            && self.last_reported.swap(minute, Ordering::Relaxed) != minute
     }
 }
 
@@ -201,7 +201,7 @@ impl Registry {
                 || {
                     Arc::new(KeyActivity {
                         slots: self.protection.slots_of_key(),
-                        response: AtomicI64::new(0),
+                        last_reported: AtomicI64::new(0),
                     })
                 },
                 |served| Arc::clone(&served.activity),
@@ -234,8 +234,8 @@ impl KeySource for Registry {
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (repositories, keys, buckets) = self.sizes();
-        let mut response = f.debug_struct("Registry");
-        response.field("repositories", &repositories).field("keys", &keys).field("buckets", &buckets).finish()
+        let mut text = f.debug_struct("Registry");
+        text.field("repositories", &repositories).field("keys", &keys).field("buckets", &buckets).finish()
     }
 }
 
@@ -282,9 +282,9 @@ mod tests {
 
     #[test]
     fn the_use_of_a_key_is_news_once_a_minute() {
-        let activity = KeyActivity { slots: ConcurrencyLimit::new(1), response: AtomicI64::new(0) };
+        let activity = KeyActivity { slots: ConcurrencyLimit::new(1), last_reported: AtomicI64::new(0) };
         let at = |second| Timestamp::from_second(second).unwrap();
-        let response: Vec<_> = [60, 61, 119, 120, 121].into_iter().map(|s| activity.is_news(at(s))).collect();
-        assert_eq!(response, [true, false, false, true, false]);
+        let is_news: Vec<_> = [60, 61, 119, 120, 121].into_iter().map(|s| activity.is_news(at(s))).collect();
+        assert_eq!(is_news, [true, false, false, true, false]);
     }
 }

@@ -106,9 +106,9 @@ impl Dialer {
             } else if attempts.is_empty() {
                 return Err(last);
             }
-            let body_timeouts =
+            let next_attempt =
                 if waiting.len() == 0 { deadline } else { deadline.min(Instant::now() + STAGGER) };
-            match timeout_at(body_timeouts, attempts.next()).await {
+            match timeout_at(next_attempt, attempts.next()).await {
                 Ok(Some(Ok(stream))) => {
                     self.opened.fetch_add(1, Ordering::Relaxed);
                     return Ok(stream);

@@ -135,8 +135,8 @@ fn basic_time(now: Timestamp) -> [u8; 16] {
     let mut text = *b"YYYYMMDDThhmmssZ";
     let mut put = |at: usize, digits: usize, value: i32| {
         let mut rest = value.unsigned_abs();
-        for bucket_address in (at..at + digits).rev() {
-            text[bucket_address] = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+        for position in (at..at + digits).rev() {
+            text[position] = b'0' + u8::try_from(rest % 10).unwrap_or(0);
             rest /= 10;
         }
     };

@@ -101,7 +101,7 @@ async fn reads(store: &dyn Store, org_id: OrgId, workspace: WorkspaceId, buckets
         somewhere_else.push(somewhere(store, org_id, buckets, round).await?);
     }
     time!("one bucket", ROUNDS, |round| store.bucket(org_id, somewhere_else[round]).await?);
-    time!("one bucket's reports", ROUNDS, |round| store.bucket_words(somewhere_else[round]).await?);
+    time!("one bucket's reports", ROUNDS, |round| store.node_statuses(somewhere_else[round]).await?);
     let day = Day::of(Timestamp::from_second(1_735_689_600)?);
     time!("one bucket's day", ROUNDS, |round| store.day_records(somewhere_else[round], day).await?);
     time!("one bucket's totals", ROUNDS, |round| store.usage_totals_of(&[somewhere_else[round]]).await?);

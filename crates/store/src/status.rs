@@ -48,7 +48,7 @@ pub trait StatusStore {
     async fn record_probes(&self, batch: &ProbeBatch) -> Result<usize>;
 
     /// The latest report of each registered node on a bucket, by node name.
-    async fn bucket_words(&self, id: BucketId) -> Result<Vec<(Node, NodeStatusRow)>>;
+    async fn node_statuses(&self, id: BucketId) -> Result<Vec<(Node, NodeStatusRow)>>;
 
     /// The day records of a bucket, one per node that is still registered, by node name.
     async fn day_records(&self, id: BucketId, day: Day) -> Result<Vec<(Node, DayRecord)>>;

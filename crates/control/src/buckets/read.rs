@@ -143,7 +143,7 @@ impl Control {
 
     pub(crate) async fn status_of(&self, id: BucketId) -> Result<Vec<NodeStatusView>> {
         let now = self.inner.environment.now();
-        let words = self.inner.store.bucket_words(id).await?;
+        let words = self.inner.store.node_statuses(id).await?;
         let view = |(node, word): (Node, NodeStatusRow)| {
             let status = as_seen_now(word.status, is_connected(node.last_seen, now));
             NodeStatusView {

@@ -26,7 +26,7 @@ pub(super) fn headers(name: Name, can: &Capabilities, given: &HeaderMap) -> Resu
     let mut passed = HeaderMap::new();
     for (header, value) in given {
         let text = header.as_str();
-        if guard(name, text) && is_taken(text) {
+        if passes_to(name, text) && is_taken(text) {
             // As in `operation`, an empty header counts as absent, except for metadata.
             if !value.is_empty() || text.starts_with(METADATA) {
                 check(value)?;
@@ -65,7 +65,7 @@ pub(super) fn is_kept(header: &str) -> bool {
     ) || header.starts_with(METADATA)
 }
 
-fn guard(name: Name, header: &str) -> bool {
+fn passes_to(name: Name, header: &str) -> bool {
     use Name::{
         CompleteMultipartUpload, CopyObject, CreateMultipartUpload, GetObject, GetObjectAttributes,
         HeadObject, ListParts, PutObject, UploadPart, UploadPartCopy,

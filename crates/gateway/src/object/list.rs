@@ -110,9 +110,9 @@ fn leave_out(page: &mut ListPage, prefix: &str, after: Option<&str>) {
         .retain(|object| object.key.starts_with(prefix) && after.is_none_or(|after| *object.key > *after));
     page.prefixes.retain(|common| {
         // A common prefix that contains the start may have more keys after it.
-        let guard =
+        let is_later =
             |after: &str| **common > *after || (after.len() > common.len() && after.starts_with(&**common));
-        common.starts_with(prefix) && after.is_none_or(guard)
+        common.starts_with(prefix) && after.is_none_or(is_later)
     });
 }
 

@@ -184,9 +184,9 @@ mod tests {
         let minute = Lifetime::parse("60").unwrap();
         let day = Lifetime::parse("86400").unwrap();
         assert!(time.check_lifetime(minute, at("2013-05-24T12:01:00Z")).is_ok());
-        let keep_alive = time.check_lifetime(minute, at("2013-05-24T12:01:01Z")).unwrap_err();
-        assert_eq!(keep_alive.code, Code::AccessDenied);
-        assert!(keep_alive.message.starts_with("Request has expired"));
+        let expired = time.check_lifetime(minute, at("2013-05-24T12:01:01Z")).unwrap_err();
+        assert_eq!(expired.code, Code::AccessDenied);
+        assert!(expired.message.starts_with("Request has expired"));
         assert!(time.check_lifetime(day, at("2013-05-25T11:59:00Z")).is_ok());
         assert!(time.check_lifetime(day, at("2013-05-24T11:46:00Z")).is_ok());
         let early = time.check_lifetime(day, at("2013-05-24T11:44:00Z")).unwrap_err();

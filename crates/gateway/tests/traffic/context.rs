@@ -77,7 +77,7 @@ impl Observed {
 pub(crate) struct TestContext {
     pub(crate) gateway: Gateway,
     pub(crate) address: SocketAddr,
-    pub(crate) response: Arc<Observed>,
+    pub(crate) observed: Arc<Observed>,
     /// The bucket without the gateway.
     pub(crate) direct: SharedDriver,
     /// The gateway's connections to the server.
@@ -134,8 +134,8 @@ impl TestContext {
         let connections_used = Connections::new(to_provider).unwrap();
         let carrying = open(&carrying, &connections_used).unwrap();
 
-        let response = Arc::new(Observed::default());
-        let gateway = Gateway::new(settings, Arc::clone(&response) as _, Arc::new(SystemClock), 7);
+        let observed = Arc::new(Observed::default());
+        let gateway = Gateway::new(settings, Arc::clone(&observed) as _, Arc::new(SystemClock), 7);
         gateway.serve_bucket(bucket_id(), carrying);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -143,7 +143,7 @@ impl TestContext {
         let (serving, stopping) = (gateway.clone(), stop.clone());
         let running = tokio::spawn(async move { serving.run(listener, stopping).await });
         let context =
-            Self { gateway, address, response, direct, connections_used, bucket, folder, stop, running };
+            Self { gateway, address, observed, direct, connections_used, bucket, folder, stop, running };
         context.serve(&context.folder);
         context
     }

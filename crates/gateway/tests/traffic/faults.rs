@@ -44,7 +44,7 @@ async fn a_provider_that_dies_in_the_middle_of_an_object_breaks_the_clients_body
             matches!(read, Err(ProviderError::BrokenOff)),
             "a part must never look like the whole: {read:?}"
         );
-        let rows = context.response.rows(1).await;
+        let rows = context.observed.rows(1).await;
         assert_eq!((rows[0].errors, rows[0].provider_errors), (1, 1));
     }
 }
@@ -56,9 +56,9 @@ async fn a_provider_that_stalls_or_breaks_off_is_unavailable_and_reported() {
         proxy.set(fault.clone());
         let error = context.client().get("k", &GetRequest::default()).await.unwrap_err();
         assert_eq!(error.answer().unwrap().status.as_u16(), 503, "{fault:?}: {error:?}");
-        let rows = context.response.rows(1).await;
+        let rows = context.observed.rows(1).await;
         assert_eq!((rows[0].errors, rows[0].provider_errors), (1, 1), "{fault:?}");
-        assert_eq!(context.response.failures(), 1, "{fault:?}");
+        assert_eq!(context.observed.failures(), 1, "{fault:?}");
     }
 }
 
@@ -70,7 +70,7 @@ async fn a_provider_that_throttles_slows_the_client_down_and_is_healthy() {
     let ProviderError::Answer(answer) = error else { panic!("{error:?}") };
     assert_eq!((answer.kind, answer.code.as_deref()), (ErrorKind::Throttled, Some("SlowDown")));
     assert_eq!(answer.retry_after, Some(Duration::from_secs(7)));
-    assert_eq!(context.response.failures(), 0);
+    assert_eq!(context.observed.failures(), 0);
 }
 
 #[tokio::test]

@@ -71,7 +71,7 @@ async fn a_copy_that_takes_long_is_answered_at_once_and_shows_signs_of_life() {
     let rest = body.collect().await.unwrap().to_bytes();
     let rest = std::str::from_utf8(&rest).unwrap().trim_start();
     assert!(rest.starts_with("<CopyObjectResult") && rest.contains("<ETag>"), "{rest}");
-    let rows = context.response.rows(2).await;
+    let rows = context.observed.rows(2).await;
     assert_eq!((rows[1].requests, rows[1].errors, rows[1].size_change), (1, 0, 1_000));
 }
 
@@ -98,7 +98,7 @@ async fn what_fails_after_it_was_answered_is_an_error_to_the_client_and_counts_a
     let document = answer.into_body().collect().await.unwrap().to_bytes();
     let document = std::str::from_utf8(&document).unwrap();
     assert!(document.contains("<Error><Code>NoSuchUpload</Code>"), "{document}");
-    let rows = context.response.rows(3).await;
+    let rows = context.observed.rows(3).await;
     assert_eq!((rows[2].requests, rows[2].errors, rows[2].provider_errors), (1, 1, 0));
     assert_eq!(context.gateway.stats().requests[1][2], 1, "counted as a write with a 4xx response");
 }
@@ -118,7 +118,7 @@ async fn a_write_whose_client_leaves_before_the_answer_is_carried_out_and_counte
     proxy.set_for("DELETE", Fault::HoldAnswer);
     leave(&context, &proxy, 3, async move { drop(client.delete("gone", None).await.unwrap()) }).await;
     proxy.healthy();
-    let rows = context.response.rows(7).await;
+    let rows = context.observed.rows(7).await;
     assert_eq!(rows.iter().map(|row| row.requests).sum::<u32>(), 4);
     assert_eq!(rows.iter().map(|row| row.errors).sum::<u32>(), 3);
     let mut sizes: Vec<i64> = rows.iter().map(|row| row.size_change).filter(|size| *size != 0).collect();
@@ -136,7 +136,7 @@ async fn a_gateway_that_stops_waits_for_writes_whose_clients_have_left() {
     context.stop.cancel();
     proxy.healthy();
     context.running.await.unwrap();
-    assert_eq!(size(&context.response.rows(0).await), 1_000, "by now");
+    assert_eq!(size(&context.observed.rows(0).await), 1_000, "by now");
 }
 
 #[tokio::test]
@@ -146,13 +146,13 @@ async fn writes_whose_answer_gets_lost_count_by_what_is_there_afterwards() {
     proxy.set_for("PUT", Fault::LoseAnswer);
     let lost = client.put("k", Payload::bytes(vec![1; 1_000]), &PutRequest::default()).await.unwrap_err();
     assert_eq!(lost.answer().unwrap().status.as_u16(), 503);
-    assert_eq!(size(&context.response.rows(1).await), 1_000);
+    assert_eq!(size(&context.observed.rows(1).await), 1_000);
     proxy.set_for("PUT", Fault::CloseEarly);
     client.put("k", Payload::bytes(vec![1; 400]), &PutRequest::default()).await.unwrap_err();
-    assert_eq!(size(&context.response.rows(2).await), 1_000, "the second write was never carried out");
+    assert_eq!(size(&context.observed.rows(2).await), 1_000, "the second write was never carried out");
     proxy.set_for("DELETE", Fault::LoseAnswer);
     client.delete("k", None).await.unwrap_err();
-    assert_eq!(size(&context.response.rows(3).await), 0);
+    assert_eq!(size(&context.observed.rows(3).await), 0);
 }
 
 #[tokio::test]
@@ -169,7 +169,7 @@ async fn a_write_whose_client_leaves_before_the_provider_was_asked_is_given_up()
     put(&client, "other", 1).await;
     let info = context.direct.head(&context.stored("k"), &Conditions::default()).await.unwrap();
     assert_eq!(info.size, Some(300), "nothing changes the object afterwards");
-    assert_eq!(size(&context.response.rows(4).await), 301);
+    assert_eq!(size(&context.observed.rows(4).await), 301);
 }
 
 #[tokio::test]
@@ -192,7 +192,7 @@ async fn a_write_that_is_tried_again_after_its_client_left_counts_once() {
     assert_eq!(proxy.faults_met(), 1, "it waits for the previous write");
     proxy.healthy();
     again.await.unwrap();
-    assert_eq!(size(&context.response.rows(23).await), 1_000);
+    assert_eq!(size(&context.observed.rows(23).await), 1_000);
 }
 
 #[tokio::test]
@@ -204,7 +204,7 @@ async fn a_conditional_write_that_fails_counts_nothing() {
     let absent = Conditions { if_none_match: Some("*".to_owned()), ..Conditions::default() };
     let request = PutRequest { conditions: absent, ..PutRequest::default() };
     client.put("k", Payload::bytes(vec![1; 700]), &request).await.unwrap_err();
-    assert_eq!(size(&context.response.rows(2).await), 500);
+    assert_eq!(size(&context.observed.rows(2).await), 500);
 }
 
 #[tokio::test]
@@ -214,16 +214,16 @@ async fn sizes_are_exact_where_the_provider_does_not_tell_what_is_not_there_or_f
     proxy.set_once_for("HEAD", Fault::Answer(Answer::new(403)));
     put(&client, "k", 1_000).await;
     assert_eq!(
-        size(&context.response.rows(1).await),
+        size(&context.observed.rows(1).await),
         1_000,
         "the size before was denied, so it counts as zero"
     );
     proxy.set_once_for("HEAD", Fault::Answer(Answer::internal_error()));
     put(&client, "k", 400).await;
-    assert_eq!(size(&context.response.rows(2).await), 400);
+    assert_eq!(size(&context.observed.rows(2).await), 400);
     proxy.set_for("HEAD", Fault::Answer(Answer::new(403)));
     put(&client, "k", 900).await;
-    assert_eq!(size(&context.response.rows(3).await), 400, "without read permission no change is known");
+    assert_eq!(size(&context.observed.rows(3).await), 400, "without read permission no change is known");
 }
 
 #[tokio::test]
@@ -236,5 +236,5 @@ async fn a_write_fails_at_once_where_the_provider_can_not_be_reached_to_ask_for_
     let error = context.client().put("k", Payload::bytes("x"), &PutRequest::default()).await.unwrap_err();
     assert_eq!(error.answer().unwrap().status.as_u16(), 503);
     assert_eq!(proxy.faults_met(), 1, "it isn't sent later");
-    assert_eq!((context.response.rows(1).await[0].provider_errors, context.response.failures()), (1, 1));
+    assert_eq!((context.observed.rows(1).await[0].provider_errors, context.observed.failures()), (1, 1));
 }

@@ -27,7 +27,7 @@ async fn requests_bytes_and_sizes_are_counted_as_the_client_saw_them() {
     client.delete("k", None).await.unwrap();
     assert!(client.get("k", &GetRequest::default()).await.is_err());
 
-    let rows = context.response.rows(7).await;
+    let rows = context.observed.rows(7).await;
     assert!(rows.iter().all(UsageRow::is_sane));
     assert!(rows.iter().all(|row| row.bucket_id == bucket_id() && row.repo_id == Some(repository_id())));
     assert_eq!(sum(&rows, |row| row.requests.into()), 7);
@@ -42,8 +42,8 @@ async fn requests_bytes_and_sizes_are_counted_as_the_client_saw_them() {
     assert_eq!(&sizes[..2], [1_000, -600]);
     assert_eq!(rows[2].download_bytes, 400);
     assert_eq!(rows[3].download_bytes, 0, "a HEAD moves no content");
-    assert_eq!(context.response.key_uses(), 1, "the use of a key is reported once per minute");
-    assert_eq!(context.response.failures(), 0);
+    assert_eq!(context.observed.key_uses(), 1, "the use of a key is reported once per minute");
+    assert_eq!(context.observed.failures(), 0);
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn what_is_refused_late_is_read_to_its_end_so_that_the_client_gets_to_read
     let payload = Payload::bytes(vec![0; 1_000_000]);
     let error = context.client().put(&key, payload, &PutRequest::default()).await.unwrap_err();
     assert_eq!(error.answer().unwrap().code.as_deref(), Some("KeyTooLongError"), "{error:?}");
-    let rows = context.response.rows(1).await;
+    let rows = context.observed.rows(1).await;
     assert_eq!((rows[0].errors, rows[0].upload_bytes), (1, 1_000_000));
 }
 
@@ -72,12 +72,12 @@ async fn an_upload_whose_client_goes_away_stores_nothing_and_counts_nothing_as_s
     .await;
     tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     upload.abort();
-    let rows = context.response.rows(1).await;
+    let rows = context.observed.rows(1).await;
     assert_eq!((rows[0].requests, rows[0].errors, rows[0].writes), (1, 1, 1));
     assert_eq!((rows[0].size_change, rows[0].provider_errors), (0, 0));
     assert!(rows[0].upload_bytes < 1_000_000);
     assert!(context.direct.head(&context.stored("k"), &Conditions::default()).await.is_err());
-    assert_eq!(context.response.failures(), 0, "the provider did not cause it");
+    assert_eq!(context.observed.failures(), 0, "the provider did not cause it");
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn a_download_whose_client_goes_away_counts_what_it_received() {
     let mut read = context.client().get("k", &GetRequest::default()).await.unwrap();
     read.body.frame().await.unwrap().unwrap();
     drop(read);
-    let rows = context.response.rows(1).await;
+    let rows = context.observed.rows(1).await;
     assert_eq!((rows[0].errors, rows[0].provider_errors), (1, 0));
     assert!(rows[0].download_bytes > 0 && rows[0].download_bytes < size as u64, "{:?}", rows[0]);
     assert_eq!(context.gateway.stats().broken_off, 1);

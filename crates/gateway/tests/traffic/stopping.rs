@@ -26,7 +26,7 @@ async fn what_is_in_flight_ends_before_the_gateway_does() {
     assert_eq!(first.len() + rest.len(), content.len());
     context.running.await.unwrap();
     assert!(client.get("k", &GetRequest::default()).await.is_err());
-    assert_eq!(context.response.rows(1).await[0].download_bytes, content.len() as u64);
+    assert_eq!(context.observed.rows(1).await[0].download_bytes, content.len() as u64);
 }
 
 #[tokio::test]
@@ -44,7 +44,7 @@ async fn what_takes_too_long_is_cut_off_and_counted() {
     read.body.frame().await.unwrap().unwrap();
     context.stop.cancel();
     context.running.await.unwrap();
-    let rows = context.response.rows(1).await;
+    let rows = context.observed.rows(1).await;
     assert_eq!(rows[0].errors, 1);
     assert!(read.body.collect().await.is_err());
 }

@@ -14,7 +14,7 @@ use proptest::strategy::Strategy as _;
 use proptest::test_runner::{Config, TestRunner};
 
 use crate::context::{TestContext, bucket_id, repository};
-use crate::recorded::{Answering, Asked, answer, context, provider, target, the_one, unmeasured, world_of};
+use crate::recorded::{Answering, Asked, answer, context, context_of, provider, target, the_one, unmeasured};
 
 const CREATED: &str = "<InitiateMultipartUploadResult><Bucket>their-one</Bucket><Key>in/here/k</Key>\
     <UploadId>hash_0a1b</UploadId></InitiateMultipartUploadResult>";
@@ -25,8 +25,8 @@ const PARTS: &str = "<ListPartsResult><Bucket>their-one</Bucket><Key>in/here/k</
     <IsTruncated>false</IsTruncated></ListPartsResult>";
 
 /// A context for each driver, with the requests that its provider receives.
-async fn worlds() -> Vec<(&'static str, TestContext, Asked)> {
-    let mut worlds = Vec::new();
+async fn contexts() -> Vec<(&'static str, TestContext, Asked)> {
+    let mut contexts = Vec::new();
     for (name, storage_type, key, secret) in [
         ("s3", StorageType::S3, Some("provider-key"), Some("provider-secret")),
         ("azure", StorageType::Blob, Some("account"), Some("a2V5")),
@@ -41,9 +41,9 @@ async fn worlds() -> Vec<(&'static str, TestContext, Asked)> {
             target.secret = secret.map(Secret::new);
             target
         };
-        worlds.push((name, unmeasured(&of_bucket("their-one"), &of_bucket("their-two")), asked));
+        contexts.push((name, unmeasured(&of_bucket("their-one"), &of_bucket("their-two")), asked));
     }
-    worlds
+    contexts
 }
 
 fn of(request: &Request<Bytes>) -> &'static str {
@@ -219,14 +219,14 @@ fn check(request: &Request<Bytes>) -> Result<(), String> {
 #[test]
 fn no_text_of_a_client_leads_any_driver_elsewhere() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let worlds = runtime.block_on(worlds());
+    let contexts = runtime.block_on(contexts());
     let piece = "\\.|\\.\\.|\\.\\./|/|//|%2e|%2E|%25|%2F|%252f|%5c|\\\\|hash|b|%|\n|\u{0}";
     let texts = proptest::string::string_regex(&format!("({piece}){{1,10}}")).unwrap();
     let known = ["hash/..", "hash/../../folderB", "x/../../../folderB/plain.txt", "hash%2F..", ".."];
     let mut reached = 0;
     let mut look = |text: &str| {
         runtime.block_on(async {
-            for (name, context, asked) in &worlds {
+            for (name, context, asked) in &contexts {
                 for Attempt { method, path, headers, body } in attempts(context, text) {
                     let headers: Vec<_> =
                         headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -256,7 +256,7 @@ fn no_text_of_a_client_leads_any_driver_elsewhere() {
 
 #[tokio::test]
 async fn ids_that_are_paths_are_refused_in_s3s_own_words_and_reach_no_provider() {
-    for (name, context, asked) in worlds().await {
+    for (name, context, asked) in contexts().await {
         let parts = "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>e</ETag></Part>\
                      </CompleteMultipartUpload>";
         for id in [
@@ -299,7 +299,8 @@ async fn ids_that_are_paths_are_refused_in_s3s_own_words_and_reach_no_provider()
 
 #[tokio::test]
 async fn clients_know_uploads_by_sealed_ids_only_and_providers_by_their_own() {
-    let (context, asked) = world_of(Arc::new(|request| answer(200, &[("etag", "\"e\"")], of(request)))).await;
+    let (context, asked) =
+        context_of(Arc::new(|request| answer(200, &[("etag", "\"e\"")], of(request)))).await;
     let begun = context.ok(Method::POST, "/one/k?uploads", &[], "").await;
     let sealed = begun.element("UploadId").unwrap();
     assert_eq!(sealed, context.sealed("k", "hash_0a1b"));
@@ -334,7 +335,7 @@ async fn the_marker_of_a_list_of_uploads_is_the_sealed_id_of_its_key() {
 
 #[tokio::test]
 async fn without_the_sealing_key_uploads_wait_and_everything_else_goes_on() {
-    for (name, context, asked) in worlds().await {
+    for (name, context, asked) in contexts().await {
         let sealed = context.sealed("k", "hash_0a1b");
         context.forget_sealing_key();
         for (method, path) in [

@@ -31,7 +31,7 @@ pub(crate) async fn context(
     headers: &'static [(&'static str, &'static str)],
     body: &'static str,
 ) -> (TestContext, Asked) {
-    world_of(Arc::new(move |request| {
+    context_of(Arc::new(move |request| {
         answer(status, headers, if request.method() == Method::HEAD { "" } else { body })
     }))
     .await
@@ -45,7 +45,7 @@ pub(crate) fn answer(status: u16, headers: &[(&str, &str)], body: &'static str) 
     response.body(Full::new(Bytes::from_static(body.as_bytes()))).unwrap()
 }
 
-pub(crate) async fn world_of(answering: Answering) -> (TestContext, Asked) {
+pub(crate) async fn context_of(answering: Answering) -> (TestContext, Asked) {
     let (endpoint, asked) = provider(answering).await;
     let target = |bucket: &str| target(StorageType::S3, bucket, "provider-key", &endpoint);
     (unmeasured(&target("their-one"), &target("their-two")), asked)
@@ -336,7 +336,7 @@ async fn attributes_are_found_in_another_way_where_the_provider_has_none() {
     for (status, body) in
         [(501, "<Error><Code>NotImplemented</Code></Error>"), (403, denied), (200, "the object")]
     {
-        let (context, asked) = world_of(Arc::new(move |request| match *request.method() {
+        let (context, asked) = context_of(Arc::new(move |request| match *request.method() {
             Method::HEAD => answer(200, &[("etag", "\"e\""), ("content-length", "10")], ""),
             _ => answer(status, &[], body),
         }))
@@ -451,7 +451,7 @@ async fn an_object_under_a_customers_key_counts_as_empty() {
         ((400, ""), plain, 10),
         ((400, ""), secret, 0),
     ] {
-        let (mut context, _) = world_of(Arc::new(move |request| match (request.method(), before) {
+        let (mut context, _) = context_of(Arc::new(move |request| match (request.method(), before) {
             (&Method::HEAD, (status, "")) => answer(status, &[], ""),
             (&Method::HEAD, (status, size)) => answer(status, &[("content-length", size)], ""),
             _ => answer(200, &[("etag", "\"e\"")], ""),

@@ -53,13 +53,13 @@ crate::cases! { crate::s3::context;
 }
 
 /// A context on a bucket with versioning.
-async fn versioned_world(case: &str) -> TestContext {
+async fn versioned_bucket(case: &str) -> TestContext {
     let target = bucket("gateway-versions").await;
     S3Driver::open(&target, &connections()).unwrap().keep_versions().await.unwrap();
     TestContext::new(&target, &target, &format!("{}/", new_name(case)))
 }
 
-crate::cases! { crate::s3::versioned_world;
+crate::cases! { crate::s3::versioned_bucket;
     forwarded: versions_are_read_and_copied;
 }
 

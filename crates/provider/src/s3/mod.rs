@@ -143,9 +143,13 @@ impl S3Driver {
         flavour: &'static Flavour,
     ) -> Result<Self, S3OpenError> {
         let location = &target.location;
-        let (home, response) = Home::of(location.endpoint.as_ref());
-        let given =
-            location.region.as_deref().filter(|region| !region.is_empty()).map(str::to_owned).or(response);
+        let (home, region_of_host) = Home::of(location.endpoint.as_ref());
+        let given = location
+            .region
+            .as_deref()
+            .filter(|region| !region.is_empty())
+            .map(str::to_owned)
+            .or(region_of_host);
         let region_is_given = given.is_some();
         let region = given.unwrap_or_else(|| DEFAULT_REGION.to_owned());
         let address = address_of(&home, &location.bucket, &region)?;

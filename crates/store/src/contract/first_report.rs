@@ -24,7 +24,7 @@ fn of_version(version: i64, sample: ProbeSample) -> ProbeSample {
 
 /// What nodes report now: their ids, with latency.
 async fn reports(store: &dyn Store, id: BucketId) -> Vec<(NodeId, ProbedStatus, Option<u32>)> {
-    let words = store.bucket_words(id).await.unwrap();
+    let words = store.node_statuses(id).await.unwrap();
     words.into_iter().map(|(node, word)| (node.id, word.status, word.latency_ms)).collect()
 }
 

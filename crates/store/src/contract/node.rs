@@ -95,10 +95,10 @@ pub async fn removing_a_node_takes_its_words_and_keeps_its_days(store: &dyn Stor
     assert!(store.unregister_node(node, at(20)).await.unwrap());
     assert!(!store.unregister_node(node, at(20)).await.unwrap());
     assert!(store.nodes().await.unwrap().is_empty());
-    assert!(store.bucket_words(bucket).await.unwrap().is_empty());
+    assert!(store.node_statuses(bucket).await.unwrap().is_empty());
     assert!(store.day_records(bucket, Day::of(at(0))).await.unwrap().is_empty());
     context.node("node-1").await;
-    assert!(store.bucket_words(bucket).await.unwrap().is_empty());
+    assert!(store.node_statuses(bucket).await.unwrap().is_empty());
     assert_eq!(store.day_records(bucket, Day::of(at(0))).await.unwrap().len(), 1);
 }
 

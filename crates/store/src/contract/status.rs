@@ -25,7 +25,7 @@ fn failed(seconds: i64) -> ProbeSample {
 }
 
 async fn word(store: &dyn Store, bucket: BucketId) -> NodeStatusRow {
-    store.bucket_words(bucket).await.unwrap().remove(0).1
+    store.node_statuses(bucket).await.unwrap().remove(0).1
 }
 
 async fn day(store: &dyn Store, bucket: BucketId, seconds: i64) -> DayRecord {
@@ -36,7 +36,7 @@ pub async fn probes_become_last_words_and_days(store: &dyn Store) {
     let context = TestContext::new(store).await;
     let node = context.node("node-1").await;
     let bucket = context.bucket("photos").await;
-    assert!(store.bucket_words(bucket).await.unwrap().is_empty());
+    assert!(store.node_statuses(bucket).await.unwrap().is_empty());
     assert_eq!(context.probe(node, bucket, &[online(0, 10), online(60, 30), failed(120)]).await, 3);
 
     let last = word(store, bucket).await;
@@ -50,7 +50,7 @@ pub async fn probes_become_last_words_and_days(store: &dyn Store) {
             failure: failed(120).failure
         }
     );
-    let (told_by, _) = store.bucket_words(bucket).await.unwrap().remove(0);
+    let (told_by, _) = store.node_statuses(bucket).await.unwrap().remove(0);
     assert_eq!((told_by.id, told_by.name.as_str()), (node, "node-1"));
 
     context.probe(node, bucket, &[failed(180), online(240, 20)]).await;
@@ -141,14 +141,14 @@ pub async fn samples_of_unknown_foreign_and_removed_buckets_are_passed_over(stor
     let (org_id, now) = (Some(context.org), at(10));
     let batch = ProbeBatch { node_id: node, org_id, now, longest_gap: LONGEST_GAP, samples };
     assert_eq!(store.record_probes(&batch).await.unwrap(), 1);
-    assert!(store.bucket_words(foreign).await.unwrap().is_empty());
+    assert!(store.node_statuses(foreign).await.unwrap().is_empty());
 
     // A node of the deployment serves all organizations.
     let shared = NodeRegistration { org_id: None, ..context.registration("shared") };
     store.register_node(&shared, at(1)).await.unwrap();
     let batch = ProbeBatch { node_id: shared.id, org_id: None, ..batch };
     assert_eq!(store.record_probes(&batch).await.unwrap(), 2);
-    assert_eq!(store.bucket_words(foreign).await.unwrap().len(), 1);
+    assert_eq!(store.node_statuses(foreign).await.unwrap().len(), 1);
     let empty = ProbeBatch { samples: vec![], ..batch };
     assert_eq!(store.record_probes(&empty).await.unwrap(), 0);
 }
@@ -160,7 +160,7 @@ pub async fn a_node_that_is_not_registered_is_not_believed(store: &dyn Store) {
     let node = context.node("node-1").await;
     store.unregister_node(node, at(1)).await.unwrap();
     assert_eq!(context.probe(node, bucket, &[online(10, 1)]).await, 0);
-    assert!(store.bucket_words(bucket).await.unwrap().is_empty());
+    assert!(store.node_statuses(bucket).await.unwrap().is_empty());
 }
 
 pub async fn time_over_midnight_counts_for_both_days(store: &dyn Store) {
@@ -204,7 +204,7 @@ pub async fn words_and_days_of_several_nodes_are_told_by_node_name(store: &dyn S
         let node = context.node(name).await;
         context.probe(node, bucket, &[online(10, 1)]).await;
     }
-    let words = store.bucket_words(bucket).await.unwrap();
+    let words = store.node_statuses(bucket).await.unwrap();
     assert_eq!(words.iter().map(|(node, _)| node.name.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
     let days = store.day_records(bucket, Day::of(at(0))).await.unwrap();
     assert_eq!(days.iter().map(|(node, _)| node.name.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);

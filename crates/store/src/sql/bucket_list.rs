@@ -35,13 +35,13 @@ impl SqlStore {
     /// A page of buckets with the reports of nodes.
     pub(super) async fn list(&self, page: &BucketQuery) -> Result<Vec<ListedBucket>> {
         let listed = self.page(BUCKETS, &PageQuery::of_buckets(page), listed_bucket, sort_key).await?;
-        self.with_words(listed).await
+        self.with_statuses(listed).await
     }
 
     /// A page of buckets that no repository of mode MIRROR contains, with the reports of nodes.
     pub(super) async fn list_available(&self, page: &BucketQuery) -> Result<Vec<ListedBucket>> {
         let listed = self.page(AVAILABLE, &PageQuery::of_buckets(page), listed_bucket, sort_key).await?;
-        self.with_words(listed).await
+        self.with_statuses(listed).await
     }
 
     /// The given buckets that are live and in the organization.
@@ -50,13 +50,13 @@ impl SqlStore {
         let rows = self.rows_in_list(&InList::new(among, ")"), &texts(ids)).await?;
         let mut listed: Vec<_> = rows.iter().map(listed_bucket).collect::<Result<_>>()?;
         listed.retain(|one| one.bucket.org_id == org_id);
-        self.with_words(listed).await
+        self.with_statuses(listed).await
     }
 
-    async fn with_words(&self, mut listed: Vec<ListedBucket>) -> Result<Vec<ListedBucket>> {
-        let mut words = self.words_of(listed.iter().map(|one| one.bucket.id)).await?;
+    async fn with_statuses(&self, mut listed: Vec<ListedBucket>) -> Result<Vec<ListedBucket>> {
+        let mut statuses = self.statuses_of(listed.iter().map(|one| one.bucket.id)).await?;
         for one in &mut listed {
-            one.nodes = words.remove(&one.bucket.id).unwrap_or_default();
+            one.nodes = statuses.remove(&one.bucket.id).unwrap_or_default();
         }
         Ok(listed)
     }
@@ -71,7 +71,7 @@ impl SqlStore {
         Ok(starts.into_iter().zip(counted).map(with_totals).collect())
     }
 
-    async fn words_of(
+    async fn statuses_of(
         &self,
         buckets: impl Iterator<Item = BucketId>,
     ) -> Result<HashMap<BucketId, Vec<NodeStatusRow>>> {
@@ -79,13 +79,13 @@ impl SqlStore {
             "SELECT bucket_id, node_id, status, latency_ms, at, failure FROM bucket_words WHERE bucket_id IN (",
             ")",
         );
-        let mut words: HashMap<BucketId, Vec<NodeStatusRow>> = HashMap::new();
+        let mut statuses: HashMap<BucketId, Vec<NodeStatusRow>> = HashMap::new();
         for row in self.rows_in_list(&list, &texts(buckets)).await? {
             let mut columns = Columns::of(&row);
             let bucket = columns.parsed()?;
-            words.entry(bucket).or_default().push(node_word(&mut columns)?);
+            statuses.entry(bucket).or_default().push(node_status_row(&mut columns)?);
         }
-        Ok(words)
+        Ok(statuses)
     }
 }
 
@@ -104,7 +104,7 @@ fn page_start(row: &Row) -> Result<PageStart> {
 }
 
 /// Reads `node_id, status, latency_ms, at, failure`.
-pub(super) fn node_word(columns: &mut Columns<'_>) -> Result<NodeStatusRow> {
+pub(super) fn node_status_row(columns: &mut Columns<'_>) -> Result<NodeStatusRow> {
     Ok(NodeStatusRow {
         node_id: columns.parsed()?,
         status: columns.read(node_status)?,

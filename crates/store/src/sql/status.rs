@@ -10,7 +10,7 @@ use bucketry_model::uptime::{DayRecord, ProbeSample};
 use sqlx::query;
 
 use super::SqlStore;
-use super::bucket_list::node_word;
+use super::bucket_list::node_status_row;
 use super::columns::Columns;
 use super::dialect::Row;
 use super::node::{self, node_columns};
@@ -70,20 +70,20 @@ impl StatusStore for SqlStore {
         self.record(batch).await
     }
 
-    async fn bucket_words(&self, id: BucketId) -> Result<Vec<(Node, NodeStatusRow)>> {
+    async fn node_statuses(&self, id: BucketId) -> Result<Vec<(Node, NodeStatusRow)>> {
         let sql = concat!(
             "SELECT ",
             node_columns!(),
             ", w.node_id, w.status, w.latency_ms, w.at, w.failure FROM bucket_words w JOIN nodes n ON n.id = w.node_id \
              WHERE w.bucket_id = $1 AND n.removed_at IS NULL"
         );
-        let mut words = Vec::new();
+        let mut statuses = Vec::new();
         for row in self.rows(query(sql).bind(id.to_string())).await? {
             let mut columns = Columns::of(&row);
-            words.push((node::read(&mut columns)?, node_word(&mut columns)?));
+            statuses.push((node::read(&mut columns)?, node_status_row(&mut columns)?));
         }
-        words.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
-        Ok(words)
+        statuses.sort_by(|(a, _), (b, _)| a.name.cmp(&b.name));
+        Ok(statuses)
     }
 
     async fn day_records(&self, id: BucketId, day: Day) -> Result<Vec<(Node, DayRecord)>> {
