@@ -67,6 +67,7 @@ pub(crate) const SHARED: &[(&str, &[&str])] = &[
             "SeaweedFs",
             "Settings",
             "Tools",
+            "Workspace",
         ],
     ),
     (

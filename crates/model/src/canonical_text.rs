@@ -127,7 +127,7 @@ struct Top<'a> {
 }
 
 /// A member of an object that is being written.
-struct Member {
+struct JsonMember {
     /// Range of the name in `Writer::names`.
     name: Range<usize>,
     /// Range of the text in `Writer::out`, including the comma after it.
@@ -140,7 +140,7 @@ struct Writer<'a> {
     out: String,
     values: usize,
     /// The members of the open objects.
-    members: Vec<Member>,
+    members: Vec<JsonMember>,
     names: String,
     refused: Option<Refused>,
     ends_at_once: bool,
@@ -205,7 +205,7 @@ impl<'a> Writer<'a> {
     /// Sorts the members of an object that began at `begin`.
     fn sort_members<E: serde::de::Error>(&mut self, begin: usize, first: usize) -> Result<(), E> {
         let names = &self.names;
-        let order = |a: &Member, b: &Member| compare(&names[a.name.clone()], &names[b.name.clone()]);
+        let order = |a: &JsonMember, b: &JsonMember| compare(&names[a.name.clone()], &names[b.name.clone()]);
         let members = &mut self.members[first..];
         let is_sorted = members.windows(2).all(|pair| order(&pair[0], &pair[1]) == Ordering::Less);
         if is_sorted {
@@ -343,7 +343,7 @@ impl<'de> Visitor<'de> for ValueSeed<'_, '_> {
                     text = start..start;
                 }
             }
-            writer.members.push(Member { name, text });
+            writer.members.push(JsonMember { name, text });
         }
         writer.sort_members(begin, first)?;
         writer.members.truncate(first);

@@ -5,7 +5,7 @@
 //! nothing half done. Methods return what they found (`Option`, small enums). `control` decides whether "not found"
 //! is a 404 or a 403. Every write that nodes must see stores its change event in the same transaction.
 //!
-//! **Invariant:** no type of a database engine appears in a signature here. [`contract`] runs the same tests
+//! **Invariant:** no type of a database engine appears in a signature here. `contract` runs the same tests
 //! against every engine.
 //!
 //! # Why SQL is compiled twice
