@@ -30,7 +30,7 @@ pub fn support(name: Name, can: &Capabilities) -> Support {
         }
         Name::GetBucketVersioning => Noted("always reports that versioning is off"),
         Name::ListObjects | Name::ListObjectsV2 if !can.list_start_after => {
-            Noted("a key as `start-after` or `marker` scans from the first page; tokens from responses don't")
+            Noted("if `start-after` or `marker` is a key, the gateway scans the provider's list from its first page; with a token from a response, it doesn't")
         }
         Name::ListObjectVersions => Noted("lists only current objects, each as version `null`"),
         Name::ListMultipartUploads if !can.list_uploads => Refused(
@@ -52,7 +52,7 @@ pub fn support(name: Name, can: &Capabilities) -> Support {
             Noted("ranges, `response-…`; no conditions, no `versionId`, no `partNumber`")
         }
         Name::GetObjectAttributes if is_whole => {
-            Noted("the provider's; only `ETag` and size if it doesn't support or allow the call")
+            Noted("the attributes that the provider returns; only `ETag` and size if the provider doesn't support or allow the call")
         }
         Name::GetObjectAttributes => Noted("`ETag` and size; no checksums, no parts"),
         Name::DeleteObject | Name::DeleteObjects => Noted("no conditions, no `versionId` other than `null`"),
