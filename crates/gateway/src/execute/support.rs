@@ -29,9 +29,10 @@ pub fn support(name: Name, can: &Capabilities) -> Support {
             Noted("always `us-east-1` (an empty document); signatures may name any region")
         }
         Name::GetBucketVersioning => Noted("always reports that versioning is off"),
-        Name::ListObjects | Name::ListObjectsV2 if !can.list_start_after => {
-            Noted("if `start-after` or `marker` is a key, the gateway scans the provider's list from its first page; with a token from a response, it doesn't")
-        }
+        Name::ListObjects | Name::ListObjectsV2 if !can.list_start_after => Noted(
+            "if `start-after` or `marker` is a key, the gateway scans the provider's list from its first page; with a \
+             token from a response, it doesn't",
+        ),
         Name::ListObjectVersions => Noted("lists only current objects, each as version `null`"),
         Name::ListMultipartUploads if !can.list_uploads => Refused(
             "The provider can't list uploads in progress: it stores blocks, but not which upload they belong to. \
@@ -51,9 +52,10 @@ pub fn support(name: Name, can: &Capabilities) -> Support {
         Name::HeadObject | Name::GetObject => {
             Noted("ranges, `response-…`; no conditions, no `versionId`, no `partNumber`")
         }
-        Name::GetObjectAttributes if is_whole => {
-            Noted("the attributes that the provider returns; only `ETag` and size if the provider doesn't support or allow the call")
-        }
+        Name::GetObjectAttributes if is_whole => Noted(
+            "the attributes that the provider returns; only `ETag` and size if the provider doesn't support or allow \
+             the call",
+        ),
         Name::GetObjectAttributes => Noted("`ETag` and size; no checksums, no parts"),
         Name::DeleteObject | Name::DeleteObjects => Noted("no conditions, no `versionId` other than `null`"),
         Name::PutObject if is_whole => match (can.put_if_absent, can.put_if_match) {
