@@ -6,11 +6,15 @@ use crate::workspace::Workspace;
 /// How long each target runs by default, in seconds.
 const SECONDS: u64 = 60;
 
-/// Runs every fuzz target of the gateway, each for as long as the arguments (`--seconds N`) say.
+/// About how many damaged responses are parsed in a second.
+const CASES_PER_SECOND: u64 = 200;
+
+/// Runs every fuzz target of the gateway, and those for responses of providers, each for as long as the arguments
+/// (`--seconds N`) say.
 pub(crate) fn run(arguments: &[&str]) -> Result {
     let seconds = match arguments {
         [] => SECONDS,
-        ["--seconds", number] => number.parse().map_err(|_| "--seconds takes a whole number")?,
+        ["--seconds", number] => number.parse::<u64>().map_err(|_| "--seconds takes a whole number")?,
         _ => return Err("fuzz accepts only --seconds N".into()),
     };
     let workspace = Workspace::find()?;
@@ -19,5 +23,11 @@ pub(crate) fn run(arguments: &[&str]) -> Result {
         .args(["test", "--locked", "-p", "bucketry-gateway", "--test", "requests", "--"])
         .args(["--ignored", "--nocapture", "fuzz::"])
         .env("BUCKETRY_FUZZ_SECONDS", seconds.to_string());
+    command::run(&mut tests)?;
+    let cases = seconds.saturating_mul(CASES_PER_SECOND);
+    let mut tests = command::cargo(&workspace.root);
+    tests
+        .args(["test", "--locked", "-p", "bucketry-provider", "--lib", "pool::"])
+        .env("PROPTEST_CASES", cases.to_string());
     command::run(&mut tests)
 }

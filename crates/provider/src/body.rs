@@ -57,7 +57,7 @@ impl Body for ProviderBody {
         let this = &mut *self;
         if let Poll::Ready(frame) = Pin::new(&mut this.inner).poll_frame(cx) {
             this.moved = true;
-            return Poll::Ready(frame.map(|frame| frame.map_err(|error| ProviderError::from_client(&error))));
+            return Poll::Ready(frame);
         }
         // Resetting the timer for every frame would cost more than the frame, so the timer checks for progress when
         // it fires.
