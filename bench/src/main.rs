@@ -139,6 +139,8 @@ enum Benchmark {
     A4,
     /// The data path (G1 to G5), compared with nginx, rclone and s3s-proxy
     G,
+    /// Instructions per small GET, compared with nginx; needs valgrind
+    Instructions,
     /// 10,000 buckets probed per minute
     N1,
     /// Memory that unauthenticated clients can use up
@@ -186,6 +188,7 @@ async fn run(plan: Plan) -> Result {
             Benchmark::A3 => a3::measure(&plan).await?,
             Benchmark::A4 => a4::measure(&plan).await?,
             Benchmark::G => gateway::measure(&plan).await?,
+            Benchmark::Instructions => gateway::instructions::measure(&plan).await?,
             Benchmark::N1 => n1::measure(&plan).await?,
             Benchmark::S1 => s1::measure(&plan).await?,
             Benchmark::Size => size::measure(&plan).await?,

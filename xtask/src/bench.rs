@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: builds the binary with the profile `dist` and measures it.
+//! `cargo xtask bench`: builds the binary with the profile `dist` (`counted` for instructions) and measures it.
 
 use std::process::Command;
 
@@ -10,16 +10,18 @@ use crate::workspace::Workspace;
 /// Builds the binaries and passes the arguments (names of benchmarks, `--quick`) to the benchmark program.
 pub(crate) fn run(arguments: &[&str]) -> Result {
     let workspace = Workspace::find()?;
+    // Profiles need the names of functions, which the packaged binary doesn't contain.
+    let profile = if arguments.contains(&"instructions") { "counted" } else { "dist" };
     let mut build = command::cargo(&workspace.root);
     build
-        .args(["build", "--profile", "dist", "--locked"])
+        .args(["build", "--profile", profile, "--locked"])
         .args(["-p", "bucketry", "--bin", "bucketry"])
         .args(["-p", "bucketry-bench", "--bin", "bucketry-bench"])
         .args(["-p", "bucketry-store", "--example", "seed"]);
     let commit = commit(&workspace)?;
     command::run(&mut build)?;
     let tools = Tools::install(&workspace)?;
-    let built = workspace.target.join("dist");
+    let built = workspace.target.join(profile);
     let mut bench = Command::new(built.join("bucketry-bench"));
     bench
         .arg("run")

@@ -193,8 +193,9 @@ pub(crate) async fn call(
 ) -> Result<Duration> {
     let mut request = Request::new(Full::new(work.content.clone()));
     *request.method_mut() = work.method.clone();
-    *request.uri_mut() = work.path.parse()?;
-    *request.headers_mut() = side.signer.sign(&work.method, &work.path, &work.payload_hash)?;
+    let head = side.signer.sign(&work.method, &work.path, &work.payload_hash)?;
+    *request.uri_mut() = head.target.parse()?;
+    *request.headers_mut() = head.headers;
     sender.ready().await?;
     let start = Instant::now();
     let mut answer = sender.send_request(request).await?;

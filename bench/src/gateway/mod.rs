@@ -1,6 +1,7 @@
 //! The data path, G1 to G5: the gateway compared with its peers, over a storage that responds immediately.
 
 mod documents;
+pub(crate) mod instructions;
 mod load;
 mod memory;
 pub(crate) mod objects;

@@ -2,7 +2,7 @@
 //! do.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -33,21 +33,7 @@ pub(crate) fn nginx(program: Option<&Path>, storage: &str, workers: usize) -> Re
     let Some(program) = program else { return Ok(None) };
     let dir = tempfile::tempdir()?;
     let [port] = ports::free()?;
-    let at = dir.path().display();
-    let upstream = storage.trim_start_matches("http://");
-    let settings = format!(
-        "daemon off; worker_processes {workers}; pid {at}/pid; error_log {at}/error warn;\n\
-         events {{ worker_connections 1024; accept_mutex off; }}\n\
-         http {{ access_log off; client_body_temp_path {at}/body; proxy_temp_path {at}/proxy;\n\
-         fastcgi_temp_path {at}/f; uwsgi_temp_path {at}/u; scgi_temp_path {at}/s; keepalive_requests 100000000;\n\
-         upstream storage {{ server {upstream}; keepalive 64; keepalive_requests 100000000; }}\n\
-         server {{ listen 127.0.0.1:{port}; client_max_body_size 0; client_body_buffer_size 256k;\n\
-         location / {{ proxy_pass http://storage; proxy_http_version 1.1; proxy_set_header Connection \"\";\n\
-         proxy_set_header Host $http_host; proxy_request_buffering off; proxy_max_temp_file_size 0;\n\
-         proxy_buffers 8 128k; proxy_buffer_size 16k; proxy_busy_buffers_size 256k; }} }} }}\n"
-    );
-    let file = dir.path().join("nginx.conf");
-    fs::write(&file, settings)?;
+    let file = nginx_settings(dir.path(), storage, port, &format!("worker_processes {workers};"))?;
     let mut command = Command::new(program);
     command.arg("-p").arg(dir.path()).arg("-c").arg(&file);
     let mut supervised = Supervised::start(command, dir.path(), &[])?;
@@ -63,6 +49,27 @@ pub(crate) fn nginx(program: Option<&Path>, storage: &str, workers: usize) -> Re
         _supervised: supervised,
         _room: dir,
     }))
+}
+
+/// Writes the settings of an nginx that passes everything on to the storage. `processes` are its directives about
+/// processes.
+pub(crate) fn nginx_settings(dir: &Path, storage: &str, port: u16, processes: &str) -> Result<PathBuf> {
+    let at = dir.display();
+    let upstream = storage.trim_start_matches("http://");
+    let settings = format!(
+        "daemon off; {processes} pid {at}/pid; error_log {at}/error warn;\n\
+         events {{ worker_connections 1024; accept_mutex off; }}\n\
+         http {{ access_log off; client_body_temp_path {at}/body; proxy_temp_path {at}/proxy;\n\
+         fastcgi_temp_path {at}/f; uwsgi_temp_path {at}/u; scgi_temp_path {at}/s; keepalive_requests 100000000;\n\
+         upstream storage {{ server {upstream}; keepalive 64; keepalive_requests 100000000; }}\n\
+         server {{ listen 127.0.0.1:{port}; client_max_body_size 0; client_body_buffer_size 256k;\n\
+         location / {{ proxy_pass http://storage; proxy_http_version 1.1; proxy_set_header Connection \"\";\n\
+         proxy_set_header Host $http_host; proxy_request_buffering off; proxy_max_temp_file_size 0;\n\
+         proxy_buffers 8 128k; proxy_buffer_size 16k; proxy_busy_buffers_size 256k; }} }} }}\n"
+    );
+    let file = dir.join("nginx.conf");
+    fs::write(&file, settings)?;
+    Ok(file)
 }
 
 /// Starts `rclone serve s3` over an S3 remote. None if no program is given.

@@ -20,12 +20,32 @@ pub(crate) enum PayloadHash {
     Signed,
 }
 
+/// Where the signature is, and what else is in the head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Form {
+    /// In the header `Authorization`, with the three headers that every signature needs.
+    #[default]
+    Header,
+    /// In the query.
+    Presigned,
+    /// In the header, with the other headers that boto3 sends.
+    Sdk,
+}
+
+/// A request line's target and the headers.
+#[derive(Debug, Clone)]
+pub(crate) struct SignedHead {
+    pub(crate) target: String,
+    pub(crate) headers: HeaderMap,
+}
+
 /// A key pair, and the host that requests are signed for.
 #[derive(Debug, Clone)]
 pub(crate) struct Signer {
     pub(crate) key: String,
     pub(crate) secret: String,
     pub(crate) host: String,
+    form: Form,
     made: RefCell<SignedRequest>,
 }
 
@@ -34,61 +54,116 @@ pub(crate) struct Signer {
 #[derive(Debug, Clone, Default)]
 struct SignedRequest {
     second: i64,
-    by_request: HashMap<(Method, String, String), HeaderMap>,
+    by_request: HashMap<(Method, String, String), SignedHead>,
 }
 
 impl Signer {
     pub(crate) fn new(key: String, secret: String, host: String) -> Self {
-        Self { key, secret, host, made: RefCell::default() }
+        Self { key, secret, host, form: Form::Header, made: RefCell::default() }
     }
 
-    /// The headers of a request. The path must need no escaping, and a query must be in canonical form.
-    pub(crate) fn sign(&self, method: &Method, target: &str, payload: &str) -> Result<HeaderMap> {
+    /// The same key, with signatures in another form.
+    pub(crate) fn in_form(self, form: Form) -> Self {
+        Self { form, made: RefCell::default(), ..self }
+    }
+
+    /// The same key, for another host.
+    pub(crate) fn for_host(self, host: &str) -> Self {
+        Self { host: host.to_owned(), made: RefCell::default(), ..self }
+    }
+
+    /// The head of a request. The path must need no escaping, and a query must be in canonical form.
+    pub(crate) fn sign(&self, method: &Method, target: &str, payload: &str) -> Result<SignedHead> {
         let mut made = self.made.borrow_mut();
-        let second = SystemClock.now().as_second();
-        if made.second != second {
-            *made = SignedRequest { second, ..SignedRequest::default() };
+        let now = SystemClock.now();
+        if made.second != now.as_second() {
+            *made = SignedRequest { second: now.as_second(), ..SignedRequest::default() };
         }
         let request = (method.clone(), target.to_owned(), payload.to_owned());
-        if let Some(headers) = made.by_request.get(&request) {
-            return Ok(headers.clone());
+        if let Some(head) = made.by_request.get(&request) {
+            return Ok(head.clone());
         }
-        let headers = self.signed(method, target, payload)?;
-        made.by_request.insert(request, headers.clone());
-        Ok(headers)
+        let now = now.strftime("%Y%m%dT%H%M%SZ").to_string();
+        let head = match self.form {
+            Form::Header => self.in_header(method, target, payload, &now, &[])?,
+            Form::Sdk => {
+                self.in_header(method, target, payload, &now, &[("x-amz-checksum-mode", "ENABLED")])?
+            }
+            Form::Presigned => self.presigned(method, target, &now)?,
+        };
+        made.by_request.insert(request, head.clone());
+        Ok(head)
     }
 
-    fn signed(&self, method: &Method, target: &str, payload: &str) -> Result<HeaderMap> {
-        let now = SystemClock.now().strftime("%Y%m%dT%H%M%SZ").to_string();
-        let date = &now[..8];
-        let signed = "host;x-amz-content-sha256;x-amz-date";
+    /// Signs in the header. `more` are further signed headers, whose names sort before the usual ones of Amazon.
+    fn in_header(
+        &self,
+        method: &Method,
+        target: &str,
+        payload: &str,
+        now: &str,
+        more: &[(&'static str, &str)],
+    ) -> Result<SignedHead> {
+        let mut named = vec![("host", self.host.as_str())];
+        named.extend_from_slice(more);
+        named.extend([("x-amz-content-sha256", payload), ("x-amz-date", now)]);
+        let signed = named.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";");
+        let lines: String = named.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let canonical = format!(
-            "{method}\n{path}\n{query}\nhost:{}\nx-amz-content-sha256:{payload}\nx-amz-date:{now}\n\n{signed}\n{payload}",
-            self.host
-        );
-        let scope = format!("{date}/us-east-1/s3/aws4_request");
-        let to_sign = format!(
-            "AWS4-HMAC-SHA256\n{now}\n{scope}\n{}",
-            hex::encode(digest(&SHA256, canonical.as_bytes()).as_ref())
-        );
-        let mut key = format!("AWS4{}", self.secret).into_bytes();
-        for part in [date, "us-east-1", "s3", "aws4_request"] {
-            key = mac(&key, part);
-        }
-        let signature = hex::encode(&mac(&key, &to_sign));
+        let canonical = format!("{method}\n{path}\n{query}\n{lines}\n{signed}\n{payload}");
+        let (scope, signature) = self.signature(&canonical, now);
         let authorization = format!(
             "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={signed}, Signature={signature}",
             self.key
         );
         let mut headers = HeaderMap::new();
-        let named = [("host", &self.host), ("x-amz-date", &now), ("authorization", &authorization)];
         for (name, value) in named {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_str(value)?);
         }
-        headers.insert("x-amz-content-sha256", HeaderValue::from_str(payload)?);
-        Ok(headers)
+        headers.insert("authorization", HeaderValue::from_str(&authorization)?);
+        if self.form == Form::Sdk {
+            for (name, value) in [
+                ("user-agent", "Boto3/1.40.0 md/Botocore#1.40.0 ua/2.1 os/linux lang/python#3.11.2"),
+                ("accept-encoding", "identity"),
+                ("amz-sdk-invocation-id", "c1f53fd5-8ab6-4d33-8a0e-2f4a7d1f3c55"),
+                ("amz-sdk-request", "attempt=1"),
+            ] {
+                headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+            }
+        }
+        Ok(SignedHead { target: target.to_owned(), headers })
     }
+
+    /// Signs in the query, as `generate_presigned_url` does. The target must have no query.
+    fn presigned(&self, method: &Method, path: &str, now: &str) -> Result<SignedHead> {
+        let credential = format!("{}/{}/us-east-1/s3/aws4_request", self.key, date(now)).replace('/', "%2F");
+        let query = format!(
+            "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={credential}&X-Amz-Date={now}\
+             &X-Amz-Expires=3600&X-Amz-SignedHeaders=host"
+        );
+        let canonical = format!("{method}\n{path}\n{query}\nhost:{}\n\nhost\nUNSIGNED-PAYLOAD", self.host);
+        let (_, signature) = self.signature(&canonical, now);
+        let mut headers = HeaderMap::new();
+        headers.insert("host", HeaderValue::from_str(&self.host)?);
+        Ok(SignedHead { target: format!("{path}?{query}&X-Amz-Signature={signature}"), headers })
+    }
+
+    /// The scope and the signature of a canonical request.
+    fn signature(&self, canonical: &str, now: &str) -> (String, String) {
+        let scope = format!("{}/us-east-1/s3/aws4_request", date(now));
+        let hash = hex::encode(digest(&SHA256, canonical.as_bytes()).as_ref());
+        let to_sign = format!("AWS4-HMAC-SHA256\n{now}\n{scope}\n{hash}");
+        let mut key = format!("AWS4{}", self.secret).into_bytes();
+        for part in scope.split('/') {
+            key = mac(&key, part);
+        }
+        (scope, hex::encode(&mac(&key, &to_sign)))
+    }
+}
+
+/// The day of a time in the form of AWS.
+fn date(now: &str) -> &str {
+    now.split('T').next().unwrap_or(now)
 }
 
 /// The value of `x-amz-content-sha256`.
