@@ -6,11 +6,6 @@ use crate::id::{BucketId, RepoId};
 use crate::name::Name;
 use crate::repository::{Folder, RepositoryBucket, RepositoryMode};
 
-/// The maximum number of buckets in a repository.
-pub const MAX_BUCKETS: usize = 100;
-/// The maximum number of live keys of a repository.
-pub const MAX_KEYS: u32 = 100;
-
 /// A bucket that another live repository uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields without a comment speak for themselves")]

@@ -10,6 +10,11 @@ use crate::bucket::StorageType;
 use crate::id::{BucketId, OrgId, RepoId, RepoKeyId, WorkspaceId};
 use crate::name::Name;
 
+/// The maximum number of buckets in a repository.
+pub const MAX_BUCKETS: usize = 100;
+/// The maximum number of live keys of a repository.
+pub const MAX_KEYS: u32 = 100;
+
 /// How requests to a repository select a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

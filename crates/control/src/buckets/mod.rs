@@ -5,6 +5,7 @@ mod change;
 mod create;
 mod delegated_identity;
 mod delegation;
+mod delete;
 mod input;
 mod node_statistics;
 mod read;

@@ -1,10 +1,11 @@
 //! Reads the fields of a repository from a request, and reports every wrong field, not just the first.
 
-use bucketry_model::attachment::MAX_BUCKETS;
 use bucketry_model::bucket::StorageType;
 use bucketry_model::id::WorkspaceId;
 use bucketry_model::name::Name;
-use bucketry_model::repository::{Folder, Repository, RepositoryBucket, RepositoryMode, UnknownMode};
+use bucketry_model::repository::{
+    Folder, MAX_BUCKETS, Repository, RepositoryBucket, RepositoryMode, UnknownMode,
+};
 
 use crate::error::{Error, FieldError, RepoErrorCode, ResourceKind, Result};
 use crate::ids::{is_absent, read_id};

@@ -3,11 +3,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bucketry_model::attachment::MAX_KEYS;
 use bucketry_model::id::{RepoId, RepoKeyId};
 use bucketry_model::name::Name;
 use bucketry_model::node_protocol::SecretOwner;
-use bucketry_model::repository::{KeyAccess, RepositoryKey};
+use bucketry_model::repository::{KeyAccess, MAX_KEYS, RepositoryKey};
 use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_model::secret::Secret;
 use bucketry_store::repository_key::{KeyInserted, NewRepositoryKey};

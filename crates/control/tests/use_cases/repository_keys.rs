@@ -99,7 +99,7 @@ async fn keys_need_the_role_write_and_are_listed_with_read() {
 async fn the_number_of_keys_is_bounded() {
     let cx = TestContext::new().await;
     let repository = cx.repository_of("Main", &[]).await;
-    for _ in 0..bucketry_model::attachment::MAX_KEYS {
+    for _ in 0..bucketry_model::repository::MAX_KEYS {
         key(&cx, repository).await;
     }
     let refused = cx.control.create_repository_key(&cx.owner, repository, &input("ci", "READ")).await;
