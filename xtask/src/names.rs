@@ -101,7 +101,6 @@ pub(crate) const SHARED: &[(&str, &[&str])] = &[
             "ServeSettings",
             "Source",
             "Target",
-            "Validation",
             "Verified",
         ],
     ),

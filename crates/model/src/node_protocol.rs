@@ -273,22 +273,7 @@ pub struct Job {
 #[serde(rename_all = "camelCase", tag = "kind")]
 pub enum Task {
     /// Check a bucket and report what is wrong with it.
-    #[serde(rename_all = "camelCase")]
-    Validate {
-        /// Organization, to which the secret is bound.
-        org_id: OrgId,
-        /// Bucket, to which the secret is bound.
-        bucket_id: BucketId,
-        /// Location of the bucket.
-        location: BucketLocation,
-        /// Secret that opens the bucket.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        secret: Option<SealedSecret>,
-        /// Which checks to make.
-        scope: CheckScope,
-        /// Time limit for all checks together, in milliseconds.
-        deadline_ms: u64,
-    },
+    Validate(Validation),
     /// Open these secrets and seal them to these recipients.
     Reseal {
         /// Secrets to open.
@@ -300,6 +285,25 @@ pub enum Task {
     NewIdentity,
     /// Delete every identity except the one in use.
     RetireIdentities,
+}
+
+/// A bucket to check, which may not be stored yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the field without a comment speaks for itself")]
+pub struct Validation {
+    /// Organization, to which the secret is bound.
+    pub org_id: OrgId,
+    /// Bucket, to which the secret is bound.
+    pub bucket_id: BucketId,
+    pub location: BucketLocation,
+    /// Secret that opens the bucket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<SealedSecret>,
+    /// Which checks to make.
+    pub scope: CheckScope,
+    /// Time limit for all checks together, in milliseconds.
+    pub deadline_ms: u64,
 }
 
 /// The record that a sealed secret belongs to. The order is that of a rotation: buckets, then keys, then
@@ -422,6 +426,7 @@ pub struct Acknowledged {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bucket::StorageType;
     use serde_json::json;
 
     #[test]
@@ -441,6 +446,38 @@ mod tests {
         }))
         .unwrap();
         assert_eq!(read.buckets[0].latency_ms, Some(5));
+    }
+
+    #[test]
+    fn a_validation_is_written_as_older_nodes_read_it() {
+        let now = Timestamp::UNIX_EPOCH;
+        let location = BucketLocation {
+            storage_type: StorageType::S3,
+            bucket: "photos".into(),
+            key: Some("AKID".into()),
+            endpoint: None,
+            region: None,
+        };
+        let validation = Validation {
+            org_id: OrgId::new(now, [1; 10]),
+            bucket_id: BucketId::new(now, [2; 10]),
+            location: location.clone(),
+            secret: Some(SealedSecret::from_text("sealed")),
+            scope: CheckScope::Full,
+            deadline_ms: 5_000,
+        };
+        let task = Task::Validate(validation.clone());
+        let value = serde_json::to_value(&task).unwrap();
+        let written = json!({
+            "kind": "validate", "orgId": validation.org_id, "bucketId": validation.bucket_id, "location": location,
+            "secret": "sealed", "scope": "full", "deadlineMs": 5_000,
+        });
+        assert_eq!(value, written);
+        assert_eq!(serde_json::from_value::<Task>(value).unwrap(), task);
+        let without = Task::Validate(Validation { secret: None, ..validation });
+        let value = serde_json::to_value(&without).unwrap();
+        assert!(value.get("secret").is_none());
+        assert_eq!(serde_json::from_value::<Task>(value).unwrap(), without);
     }
 
     #[test]

@@ -9,21 +9,13 @@ use bucketry_model::diagnosis::{CheckCode, CheckScope, Diagnosis};
 use bucketry_model::status::ProbeFailure;
 use bucketry_provider::connection::Connections;
 use bucketry_provider::driver::SharedDriver;
-
-/// The outcome of one probe.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Probed {
-    /// How long the bucket took to respond.
-    pub latency: Duration,
-    /// Whether the bucket is reachable and usable.
-    pub outcome: Result<(), ProbeFailure>,
-}
+use bucketry_provider::probe::{self, Probe};
 
 /// Probes one open bucket, repeatedly. Dropping the future of a probe cancels it.
 #[async_trait]
 pub trait Prober: Send + Sync {
     /// Checks that the bucket responds, for at most `deadline`.
-    async fn probe(&self, deadline: Duration) -> Probed;
+    async fn probe(&self, deadline: Duration) -> Probe;
 }
 
 /// A bucket with its opened secret, ready for use.
@@ -49,9 +41,9 @@ struct NotOpened(String);
 
 #[async_trait]
 impl Prober for NotOpened {
-    async fn probe(&self, _: Duration) -> Probed {
+    async fn probe(&self, _: Duration) -> Probe {
         let failure = ProbeFailure { code: CheckCode::NotOpened, message: self.0.clone() };
-        Probed { latency: Duration::ZERO, outcome: Err(failure) }
+        Probe { latency: Duration::ZERO, outcome: Err(failure) }
     }
 }
 
@@ -96,8 +88,7 @@ struct DriverProber(SharedDriver);
 
 #[async_trait]
 impl Prober for DriverProber {
-    async fn probe(&self, deadline: Duration) -> Probed {
-        let probe = bucketry_provider::probe::probe(&*self.0, deadline).await;
-        Probed { latency: probe.latency, outcome: probe.outcome }
+    async fn probe(&self, deadline: Duration) -> Probe {
+        probe::probe(&*self.0, deadline).await
     }
 }

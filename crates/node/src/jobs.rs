@@ -3,11 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bucketry_model::bucket::{BucketLocation, BucketTarget};
-use bucketry_model::diagnosis::CheckScope;
-use bucketry_model::id::{BucketId, JobId, OrgId};
-use bucketry_model::node_protocol::{BoundSecret, Job, JobResult, Outcome, Task};
-use bucketry_model::secret::SealedSecret;
+use bucketry_model::bucket::BucketTarget;
+use bucketry_model::id::JobId;
+use bucketry_model::node_protocol::{BoundSecret, Job, JobResult, Outcome, Task, Validation};
 use bucketry_model::time::Clock;
 use bucketry_vault::{Identities, Recipient, SecretContext};
 use parking_lot::RwLock;
@@ -86,9 +84,8 @@ impl Jobs {
         for job in jobs {
             let (id, task) = (job.id, job.task);
             let refused = match task {
-                Task::Validate { .. } if self.shared.validations.len() >= MAX_VALIDATIONS => true,
-                Task::Validate { org_id, bucket_id, location, secret, scope, deadline_ms } => {
-                    let validation = Validation { org_id, bucket_id, location, secret, scope, deadline_ms };
+                Task::Validate(_) if self.shared.validations.len() >= MAX_VALIDATIONS => true,
+                Task::Validate(validation) => {
                     self.shared.spawn_validation(id, validation);
                     false
                 }
@@ -99,15 +96,6 @@ impl Jobs {
             }
         }
     }
-}
-
-struct Validation {
-    org_id: OrgId,
-    bucket_id: BucketId,
-    location: BucketLocation,
-    secret: Option<SealedSecret>,
-    scope: CheckScope,
-    deadline_ms: u64,
 }
 
 impl SharedJobs {
@@ -161,7 +149,7 @@ impl SharedJobs {
                 Task::RetireIdentities => {
                     self.change_identities(jitter.split(), Identities::retire_all_but_first).await
                 }
-                Task::Validate { .. } => continue,
+                Task::Validate(_) => continue,
             };
             self.finish(id, outcome);
         }

@@ -33,7 +33,7 @@ mod sync;
 mod usage;
 
 pub use agent::{Agent, AgentHandle, Dependencies, MetricsReader};
-pub use cloud::{Cloud, OpenBucket, Probed, Prober, Providers};
+pub use cloud::{Cloud, OpenBucket, Prober, Providers};
 pub use collector::MetricsCollector;
 pub use config::{AgentConfig, NodeInfo, ProbeConfig, SpoolConfig};
 pub use control_plane::{ControlPlane, ControlPlaneError, USAGE_OUT_OF_ORDER};

@@ -4,9 +4,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bucketry_model::node_protocol::StatusCounts;
+use bucketry_provider::probe::Probe;
 use jiff::Timestamp;
-
-use crate::cloud::Probed;
 
 /// The upper bounds of the latency histogram's buckets, in milliseconds.
 pub const LATENCY_BOUNDS_MS: [u64; 10] = [5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000];
@@ -64,16 +63,16 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn count_probe(&self, probed: &Probed) {
-        if probed.outcome.is_err() {
+    pub(crate) fn count_probe(&self, probe: &Probe) {
+        if probe.outcome.is_err() {
             add(&self.probes_failed, 1);
             return;
         }
         add(&self.probes_succeeded, 1);
-        let fits = |bound: &u64| probed.latency <= Duration::from_millis(*bound);
+        let fits = |bound: &u64| probe.latency <= Duration::from_millis(*bound);
         let bucket = LATENCY_BOUNDS_MS.iter().position(fits).unwrap_or(LATENCY_BOUNDS_MS.len());
         add(&self.latency_counts[bucket], 1);
-        add(&self.latency_sum_us, u64::try_from(probed.latency.as_micros()).unwrap_or(u64::MAX));
+        add(&self.latency_sum_us, u64::try_from(probe.latency.as_micros()).unwrap_or(u64::MAX));
     }
 
     pub(crate) fn note_sync(&self, now: Timestamp) {
@@ -117,7 +116,7 @@ mod tests {
     fn latencies_fall_into_their_buckets() {
         let metrics = Metrics::default();
         for ms in [1, 5, 6, 5_000, 5_001] {
-            metrics.count_probe(&Probed { latency: Duration::from_millis(ms), outcome: Ok(()) });
+            metrics.count_probe(&Probe { latency: Duration::from_millis(ms), outcome: Ok(()) });
         }
         let snapshot = metrics.snapshot();
         assert_eq!(snapshot.probe_latency_counts, [2, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1]);

@@ -14,13 +14,14 @@ use bucketry_model::node_protocol::{BucketStatus, StatusCounts};
 use bucketry_model::secret::Secret;
 use bucketry_model::status::{ProbeFailure, ProbeHistory, ProbedStatus};
 use bucketry_model::time::Clock;
+use bucketry_provider::probe::Probe;
 use futures_util::FutureExt as _;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::cloud::{OpenBucket, Probed, Prober};
+use crate::cloud::{OpenBucket, Prober};
 use crate::config::ProbeConfig;
 use crate::jitter::Jitter;
 use crate::metrics::Metrics;
@@ -71,7 +72,7 @@ struct Finished {
     ticket: ProbeTicket,
     host: Arc<str>,
     /// `None` if the prober panicked.
-    probed: Option<Probed>,
+    probe: Option<Probe>,
 }
 
 /// The state of the probing task.
@@ -231,8 +232,8 @@ impl Probes {
                 Some(entry) => {
                     let (prober, deadline) = (Arc::clone(&entry.open.prober), self.config.timeout);
                     self.running.spawn(async move {
-                        let probed = AssertUnwindSafe(probe(&*prober, deadline)).catch_unwind().await.ok();
-                        Finished { ticket, host, probed }
+                        let probe = AssertUnwindSafe(probe(&*prober, deadline)).catch_unwind().await.ok();
+                        Finished { ticket, host, probe }
                     });
                 }
                 None => self.schedule.finished(&host),
@@ -240,7 +241,7 @@ impl Probes {
         }
     }
 
-    fn note(&mut self, Finished { ticket, host, probed }: Finished) {
+    fn note(&mut self, Finished { ticket, host, probe }: Finished) {
         self.schedule.finished(&host);
         // If the bucket was changed or removed during the probe, the outcome is ignored.
         let Some(entry) =
@@ -250,7 +251,7 @@ impl Probes {
         };
         let (before, version) = (entry.history.status(), entry.version);
         let interval = self.config.interval;
-        let failed = probed.as_ref().is_some_and(|probed| probed.outcome.is_err());
+        let failed = probe.as_ref().is_some_and(|probe| probe.outcome.is_err());
         if !failed {
             entry.suspected = None;
         }
@@ -264,25 +265,25 @@ impl Probes {
             Some(_) => self.jitter.between(interval * 9 / 10, interval * 11 / 10),
         };
         self.schedule.plan(Instant::now() + next, ticket);
-        let Some(probed) = probed else {
+        let Some(probe) = probe else {
             tracing::error!(bucket = %ticket.bucket, "a probe panicked; its outcome is ignored");
             return;
         };
-        self.metrics.count_probe(&probed);
-        let latency_ms = u32::try_from(probed.latency.as_millis()).unwrap_or(u32::MAX).max(1);
-        let status = entry.history.record(probed.outcome.is_ok());
+        self.metrics.count_probe(&probe);
+        let latency_ms = u32::try_from(probe.latency.as_millis()).unwrap_or(u32::MAX).max(1);
+        let status = entry.history.record(probe.outcome.is_ok());
         if before != Some(status) {
             *self.counter(before) -= 1;
             *self.counter(Some(status)) += 1;
             self.offline.set(ticket.bucket, status == ProbedStatus::Offline);
-            log_change(ticket.bucket, before, status, probed.outcome.as_ref().err());
+            log_change(ticket.bucket, before, status, probe.outcome.as_ref().err());
         }
         let sample = BucketStatus {
             bucket_id: ticket.bucket,
             status,
-            latency_ms: probed.outcome.is_ok().then_some(latency_ms),
+            latency_ms: probe.outcome.is_ok().then_some(latency_ms),
             created_at: self.clock.now(),
-            failure: probed.outcome.err(),
+            failure: probe.outcome.err(),
             version: Some(version),
         };
         self.outbox.push(sample, self.census, before != Some(status));
@@ -301,8 +302,8 @@ fn current(entries: &HashMap<BucketId, Entry>, ticket: ProbeTicket) -> Option<&E
     entries.get(&ticket.bucket).filter(|entry| entry.generation == ticket.generation)
 }
 
-async fn probe(prober: &dyn Prober, deadline: Duration) -> Probed {
-    timeout(deadline + GRACE, prober.probe(deadline)).await.unwrap_or_else(|_| Probed {
+async fn probe(prober: &dyn Prober, deadline: Duration) -> Probe {
+    timeout(deadline + GRACE, prober.probe(deadline)).await.unwrap_or_else(|_| Probe {
         latency: deadline,
         outcome: Err(ProbeFailure {
             code: CheckCode::ConnectTimeout,

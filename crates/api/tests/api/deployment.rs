@@ -12,7 +12,7 @@ use bucketry_control::nodes::NodeMessage;
 use bucketry_control::organizations::FirstOrganization;
 use bucketry_control::{Control, Environment, Settings};
 use bucketry_model::diagnosis::{Check, CheckCode, CheckName, Diagnosis};
-use bucketry_model::node_protocol::{JobResult, Outcome, Task};
+use bucketry_model::node_protocol::{JobResult, Outcome, Task, Validation};
 use bucketry_model::role::Caller;
 use bucketry_model::secret::Secret;
 use bucketry_model::time::{Clock, ManualClock};
@@ -282,7 +282,7 @@ impl TestNode {
 }
 
 fn outcome(task: &Task) -> Outcome {
-    let Task::Validate { location, .. } = task else { return Outcome::Done };
+    let Task::Validate(Validation { location, .. }) = task else { return Outcome::Done };
     let there = location.bucket != MISSING_BUCKET;
     let check = |name, ok: bool| Check {
         name,

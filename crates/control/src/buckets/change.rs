@@ -10,7 +10,7 @@ use bucketry_store::bucket::{BucketUpdate, BucketUpdated, SecretUpdate};
 
 use super::create::name_taken;
 use super::input::{BucketInput, SecretInput, expiry};
-use super::validate::Validation;
+use super::validate::ValidationReport;
 use crate::access::validated;
 use crate::{Control, Error, ResourceKind, Result};
 
@@ -87,7 +87,7 @@ impl Control {
             location: changes.location,
             secret,
             record_change,
-            first_report: validation.as_ref().map(Validation::first_report),
+            first_report: validation.as_ref().map(ValidationReport::first_report),
         };
         match self.inner.store.update_bucket(&update, self.inner.environment.now()).await? {
             BucketUpdated::Updated => {}

@@ -7,7 +7,7 @@ use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_store::bucket::{BucketInserted, NewBucket};
 
 use super::input::{BucketInput, NewBucketFields, expiry};
-use super::validate::Validation;
+use super::validate::ValidationReport;
 use crate::access::validated;
 use crate::{Control, Error, ResourceKind, Result};
 
@@ -76,7 +76,7 @@ impl Control {
             location: fields.location,
             secret,
             secret_expires_at,
-            first_report: validation.as_ref().map(Validation::first_report),
+            first_report: validation.as_ref().map(ValidationReport::first_report),
         };
         match self.inner.store.insert_bucket(&new, self.inner.environment.now()).await? {
             BucketInserted::Inserted => {

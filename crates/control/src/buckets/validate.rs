@@ -3,7 +3,7 @@
 use bucketry_model::bucket::BucketLocation;
 use bucketry_model::diagnosis::{CheckScope, Diagnosis};
 use bucketry_model::id::{BucketId, JobId, NodeId, OrgId};
-use bucketry_model::node_protocol::{Outcome, SecretOwner, Task};
+use bucketry_model::node_protocol::{Outcome, SecretOwner, Task, Validation};
 use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_model::secret::SealedSecret;
 use bucketry_model::status::{ProbedStatus, Status};
@@ -26,7 +26,7 @@ pub struct Validated {
 
 /// A node's result.
 #[derive(Debug)]
-pub(crate) struct Validation {
+pub(crate) struct ValidationReport {
     /// The checks that the node made.
     pub(crate) diagnosis: Diagnosis,
     /// The node that made them.
@@ -35,7 +35,7 @@ pub(crate) struct Validation {
     at: Timestamp,
 }
 
-impl Validation {
+impl ValidationReport {
     /// Returns the validation if every check passed.
     pub(super) fn healthy(self) -> Result<Self> {
         if self.diagnosis.is_healthy() { Ok(self) } else { Err(Error::ValidationFailed(self.diagnosis)) }
@@ -75,7 +75,7 @@ impl Control {
                 Some(self.seal(caller.org_id, SecretOwner::Bucket(id), plain).await?.sealed)
             }
         };
-        let Validation { diagnosis, .. } =
+        let ValidationReport { diagnosis, .. } =
             self.run_validation(caller.org_id, id, &changes.location, secret, input.scope).await?;
         let status = if diagnosis.is_healthy() { Status::Online } else { Status::Offline };
         Ok(Validated { status, diagnosis })
@@ -90,19 +90,19 @@ impl Control {
         location: &BucketLocation,
         secret: Option<SealedSecret>,
         scope: CheckScope,
-    ) -> Result<Validation> {
+    ) -> Result<ValidationReport> {
         let at_once = self.inner.settings.validations_at_once;
         let place = self.inner.jobs.validation_place(org_id, at_once);
         let _place = place.ok_or(Error::TooManyValidations(at_once))?;
         let deadline = self.inner.settings.validation_deadline;
-        let task = Task::Validate {
+        let task = Task::Validate(Validation {
             org_id,
             bucket_id,
             location: location.clone(),
             secret,
             scope,
             deadline_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
-        };
+        });
         let mut outcome = Err(Error::NoNodeOnline);
         for node in self.connected_nodes(org_id).await?.iter().take(NODES_ASKED) {
             let job_id = self.inner.environment.id(JobId::new)?;
@@ -117,7 +117,7 @@ impl Control {
                 Ok(Some(Outcome::Validated { diagnosis, at })) => {
                     let now = self.inner.environment.now();
                     let at = at.filter(|at| at.duration_since(now).abs() <= ACCEPTED_SKEW).unwrap_or(now);
-                    return Ok(Validation { diagnosis, node_id: node.id, at });
+                    return Ok(ValidationReport { diagnosis, node_id: node.id, at });
                 }
                 // A node that joined after the secret was sealed can't open it, but another one may.
                 Ok(Some(Outcome::Failed { reason })) => Err(Error::ValidationImpossible(reason)),

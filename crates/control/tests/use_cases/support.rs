@@ -15,7 +15,7 @@ use bucketry_model::diagnosis::{Check, CheckCode, CheckName, Diagnosis};
 use bucketry_model::id::{BucketId, RepoId, WorkspaceId};
 use bucketry_model::node_protocol::{
     BoundSecret, BucketStatus, Heartbeat, JobResult, Outcome, Register, Report, StatusCounts, SyncAnswer,
-    Task, UsageBatch,
+    Task, UsageBatch, Validation,
 };
 use bucketry_model::role::{Caller, OrgRole, WorkspaceRole};
 use bucketry_model::secret::Secret;
@@ -285,7 +285,7 @@ impl FakeNode {
 
     async fn do_job(&self, task: Task) -> Outcome {
         match task {
-            Task::Validate { org_id, bucket_id, secret, .. } => {
+            Task::Validate(Validation { org_id, bucket_id, secret, .. }) => {
                 if let Some(secret) = secret {
                     let context = SecretContext::of_bucket(org_id, bucket_id);
                     let plain =

@@ -9,7 +9,8 @@ use bucketry_model::bucket::{BucketTarget, StorageType};
 use bucketry_model::diagnosis::{Check, CheckCode, CheckName, CheckScope, Diagnosis};
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::status::ProbeFailure;
-use bucketry_node::{Cloud, OpenBucket, Probed, Prober};
+use bucketry_node::{Cloud, OpenBucket, Prober};
+use bucketry_provider::probe::Probe;
 use tokio::time::{Instant, sleep};
 
 /// What a bucket does when it is probed or validated.
@@ -107,10 +108,10 @@ struct FakeProber {
 
 #[async_trait]
 impl Prober for FakeProber {
-    async fn probe(&self, _: Duration) -> Probed {
+    async fn probe(&self, _: Duration) -> Probe {
         let begun = Instant::now();
         self.cloud.probes.lock().unwrap().entry(self.bucket.clone()).or_default().push(begun);
         let outcome = behave(self.cloud.behaviour(&self.bucket)).await;
-        Probed { latency: begun.elapsed(), outcome }
+        Probe { latency: begun.elapsed(), outcome }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bucketry_model::diagnosis::{CheckCode, CheckScope};
-use bucketry_model::node_protocol::{BoundSecret, NodeBucket, Outcome, SecretOwner, Task};
+use bucketry_model::node_protocol::{BoundSecret, NodeBucket, Outcome, SecretOwner, Task, Validation};
 use bucketry_model::secret::SealedSecret;
 use bucketry_vault::{Identities, SecretContext, open};
 
@@ -12,14 +12,14 @@ use crate::context::{TestContext, bucket, id, location, millis, org, sealed, sec
 use crate::control_plane::FakeControlPlane;
 
 fn validate(name: &str, secret: Option<SealedSecret>) -> Task {
-    Task::Validate {
+    Task::Validate(Validation {
         org_id: org(),
         bucket_id: id(1),
         location: location(name, None),
         secret,
         scope: CheckScope::Full,
         deadline_ms: 10_000,
-    }
+    })
 }
 
 fn outcomes(control_plane: &FakeControlPlane) -> Vec<Outcome> {

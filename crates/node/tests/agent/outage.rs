@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bucketry_model::diagnosis::CheckScope;
-use bucketry_model::node_protocol::{MAX_BATCH, Task};
+use bucketry_model::node_protocol::{MAX_BATCH, Task, Validation};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -82,14 +82,14 @@ async fn the_result_of_a_job_is_reported_after_an_outage() {
     let context = TestContext::start();
     seconds(1).await;
     context.cloud.set("b1", Behaviour::Online(Duration::from_secs(2)));
-    let job = context.give(Task::Validate {
+    let job = context.give(Task::Validate(Validation {
         org_id: org(),
         bucket_id: id(1),
         location: location("b1", None),
         secret: None,
         scope: CheckScope::Full,
         deadline_ms: 10_000,
-    });
+    }));
     seconds(1).await;
     context.control_plane.set_mood(Mood::Away);
     seconds(30).await;
