@@ -35,7 +35,7 @@ struct Pending {
 
 /// A job that a caller waits for. Dropping it withdraws the job, and a later result is ignored.
 pub(crate) struct JobTicket {
-    board: Arc<dyn Fn(JobId) + Send + Sync>,
+    board: Arc<JobBoard>,
     id: JobId,
     answer: oneshot::Receiver<Outcome>,
 }
@@ -49,18 +49,19 @@ impl JobTicket {
 
 impl Drop for JobTicket {
     fn drop(&mut self) {
-        (self.board)(self.id);
+        self.board.withdraw(self.id);
     }
 }
 
-/// A slot for one of the validations that an organization may have in progress. Dropping it frees the slot.
-pub(crate) struct ValidationPlace {
-    free: Box<dyn Fn() + Send + Sync>,
+/// Allows one of the validations that an organization may have in progress. Dropping it allows another one.
+pub(crate) struct ValidationPermit {
+    board: Arc<JobBoard>,
+    org_id: OrgId,
 }
 
-impl Drop for ValidationPlace {
+impl Drop for ValidationPermit {
     fn drop(&mut self) {
-        (self.free)();
+        self.board.release_validation(self.org_id);
     }
 }
 
@@ -78,11 +79,10 @@ impl JobBoard {
             state.given.insert(id, Pending { node_id, answer: sender });
         }
         self.news.notify_waiters();
-        let board = Arc::clone(self);
-        Some(JobTicket { board: Arc::new(move |id| board.take_back(id)), id, answer })
+        Some(JobTicket { board: Arc::clone(self), id, answer })
     }
 
-    fn take_back(&self, id: JobId) {
+    fn withdraw(&self, id: JobId) {
         let mut state = self.state.lock();
         if let Some(pending) = state.given.remove(&id)
             && let Some(waiting) = state.waiting.get_mut(&pending.node_id)
@@ -113,29 +113,29 @@ impl JobBoard {
         self.news.notified()
     }
 
-    /// Takes a slot for a validation of the organization, unless `at_most` are taken.
-    pub(crate) fn validation_place(
+    /// Allows a validation of the organization, unless `at_most` are in progress.
+    pub(crate) fn permit_validation(
         self: &Arc<Self>,
         org_id: OrgId,
         at_most: usize,
-    ) -> Option<ValidationPlace> {
+    ) -> Option<ValidationPermit> {
         let mut state = self.state.lock();
-        let taken = state.validating.entry(org_id).or_default();
-        if *taken >= at_most {
+        let in_progress = state.validating.entry(org_id).or_default();
+        if *in_progress >= at_most {
             return None;
         }
-        *taken += 1;
-        let board = Arc::clone(self);
-        let free = move || {
-            let mut state = board.state.lock();
-            if let Some(taken) = state.validating.get_mut(&org_id) {
-                *taken -= 1;
-                if *taken == 0 {
-                    state.validating.remove(&org_id);
-                }
+        *in_progress += 1;
+        Some(ValidationPermit { board: Arc::clone(self), org_id })
+    }
+
+    fn release_validation(&self, org_id: OrgId) {
+        let mut state = self.state.lock();
+        if let Some(in_progress) = state.validating.get_mut(&org_id) {
+            *in_progress -= 1;
+            if *in_progress == 0 {
+                state.validating.remove(&org_id);
             }
-        };
-        Some(ValidationPlace { free: Box::new(free) })
+        }
     }
 }
 
@@ -177,10 +177,10 @@ mod tests {
     fn validations_of_one_organization_are_bounded() {
         let board = Arc::new(JobBoard::default());
         let org = OrgId::new(Timestamp::UNIX_EPOCH, [1; 10]);
-        let first = board.validation_place(org, 1);
+        let first = board.permit_validation(org, 1);
         assert!(first.is_some());
-        assert!(board.validation_place(org, 1).is_none());
+        assert!(board.permit_validation(org, 1).is_none());
         drop(first);
-        assert!(board.validation_place(org, 1).is_some());
+        assert!(board.permit_validation(org, 1).is_some());
     }
 }

@@ -92,8 +92,8 @@ impl Control {
         scope: CheckScope,
     ) -> Result<ValidationReport> {
         let at_once = self.inner.settings.validations_at_once;
-        let place = self.inner.jobs.validation_place(org_id, at_once);
-        let _place = place.ok_or(Error::TooManyValidations(at_once))?;
+        let permit = self.inner.jobs.permit_validation(org_id, at_once);
+        let _permit = permit.ok_or(Error::TooManyValidations(at_once))?;
         let deadline = self.inner.settings.validation_deadline;
         let task = Task::Validate(Validation {
             org_id,
