@@ -2,6 +2,7 @@
 
 use bucketry_model::diagnosis::Diagnosis;
 use bucketry_model::id::UserId;
+use bucketry_model::node_protocol::INVALID_NODE_MESSAGE;
 use bucketry_store::StoreError;
 use bucketry_store::token::TokenKind;
 
@@ -297,7 +298,7 @@ impl Error {
             Self::Repository { code, .. } => code.as_str(),
             Self::Rule { code, .. } => code,
             Self::Conflict => "CONFLICT",
-            Self::NodeMessage(_) => "INVALID_NODE_MESSAGE",
+            Self::NodeMessage(_) => INVALID_NODE_MESSAGE,
             Self::Unavailable(_) => "STORAGE_UNAVAILABLE",
             Self::Internal(_) => "INTERNAL_ERROR",
         }

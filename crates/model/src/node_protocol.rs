@@ -40,6 +40,11 @@ pub const SYNC_PATH: &str = "/node/sync";
 /// Path of reports.
 pub const REPORT_PATH: &str = "/node/report";
 
+/// Error code of a message whose signature or time is rejected, or that is a repetition.
+pub const INVALID_NODE_MESSAGE: &str = "INVALID_NODE_MESSAGE";
+/// Error code of a usage batch whose number isn't the expected one.
+pub const BATCH_OUT_OF_ORDER: &str = "BATCH_OUT_OF_ORDER";
+
 /// Limits for a message sent to a path. They are checked before the signature, and so without building anything.
 pub fn limits(path: &str) -> Limits {
     let of_all = Limits { bytes: MAX_MESSAGE_BYTES, values: 4_096, members: 256, depth: 16 };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bucketry_client::{ClientError, NodeClient};
-use bucketry_model::node_protocol::{Heartbeat, Register, Report, SyncAnswer};
+use bucketry_model::node_protocol::{Heartbeat, INVALID_NODE_MESSAGE, Register, Report, SyncAnswer};
 
 /// Why the control plane didn't accept a message, classified by what the node has to do next.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,11 +25,6 @@ pub enum ControlPlaneError {
         message: String,
     },
 }
-
-/// The error code for a usage batch whose number isn't the expected one.
-pub const USAGE_OUT_OF_ORDER: &str = "BATCH_OUT_OF_ORDER";
-/// The error code for a message whose signature or time is rejected.
-const INVALID_NODE_MESSAGE: &str = "INVALID_NODE_MESSAGE";
 
 /// Receives a node's messages. Every call ends within a bounded time, and can be repeated.
 #[async_trait]
@@ -85,6 +80,7 @@ fn judge(error: ClientError) -> ControlPlaneError {
 #[cfg(test)]
 mod tests {
     use bucketry_client::Refusal;
+    use bucketry_model::node_protocol::BATCH_OUT_OF_ORDER;
 
     use super::*;
 
@@ -108,7 +104,7 @@ mod tests {
         for status in [408, 429, 500, 503] {
             assert!(matches!(refused(status, "X"), ControlPlaneError::Unavailable(_)), "{status}");
         }
-        let ControlPlaneError::Refused { code, .. } = refused(400, USAGE_OUT_OF_ORDER) else { panic!() };
-        assert_eq!(code.as_deref(), Some(USAGE_OUT_OF_ORDER));
+        let ControlPlaneError::Refused { code, .. } = refused(400, BATCH_OUT_OF_ORDER) else { panic!() };
+        assert_eq!(code.as_deref(), Some(BATCH_OUT_OF_ORDER));
     }
 }

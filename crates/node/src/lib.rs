@@ -36,7 +36,7 @@ pub use agent::{Agent, AgentHandle, Dependencies, MetricsReader};
 pub use cloud::{Cloud, OpenBucket, Prober, Providers};
 pub use collector::MetricsCollector;
 pub use config::{AgentConfig, NodeInfo, ProbeConfig, SpoolConfig};
-pub use control_plane::{ControlPlane, ControlPlaneError, USAGE_OUT_OF_ORDER};
+pub use control_plane::{ControlPlane, ControlPlaneError};
 pub use gateway::GatewayStart;
 pub use meter::UsageMeter;
 pub use metrics::{LATENCY_BOUNDS_MS, MetricsSnapshot};

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bucketry_model::node_protocol::{Report, UsageBatch};
+use bucketry_model::node_protocol::{BATCH_OUT_OF_ORDER, Report, UsageBatch};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::backoff::Backoff;
 use crate::config::NodeInfo;
-use crate::control_plane::{ControlPlane, ControlPlaneError, USAGE_OUT_OF_ORDER};
+use crate::control_plane::{ControlPlane, ControlPlaneError};
 use crate::jitter::Jitter;
 use crate::key_uses::KeyUses;
 use crate::meter::UsageMeter;
@@ -147,7 +147,7 @@ impl UsageReports {
                         self.note(move |spool| spool.acknowledge(number)).await;
                     }
                 }
-                Err(ControlPlaneError::Refused { code: Some(code), .. }) if code == USAGE_OUT_OF_ORDER => {
+                Err(ControlPlaneError::Refused { code: Some(code), .. }) if code == BATCH_OUT_OF_ORDER => {
                     tracing::warn!(
                         "the control plane expects another batch number; continuing in a new spool, numbered from 1"
                     );

@@ -3,13 +3,12 @@
 use bucketry_model::bucket::Bucket;
 use bucketry_model::diagnosis::Diagnosis;
 use bucketry_model::id::BucketId;
-use bucketry_model::node_protocol::SecretOwner;
 use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_model::status::Status;
-use bucketry_store::bucket::{BucketUpdate, BucketUpdated, SecretUpdate};
+use bucketry_store::bucket::{BucketUpdate, BucketUpdated};
 
 use super::create::name_taken;
-use super::input::{BucketInput, SecretInput, expiry};
+use super::input::{BucketInput, SecretInput};
 use super::validate::ValidationReport;
 use crate::access::validated;
 use crate::{Control, Error, ResourceKind, Result};
@@ -53,31 +52,9 @@ impl Control {
         }
         let record_change =
             changes.location != stored.location || !matches!(changes.secret, SecretInput::Keep);
-        let (secret, to_validate) = match &changes.secret {
-            SecretInput::Keep => (SecretUpdate::Keep, stored.secret.clone()),
-            SecretInput::Clear => (SecretUpdate::Clear, None),
-            SecretInput::Replace(plain) => {
-                let sealed = self.seal(caller.org_id, SecretOwner::Bucket(id), plain).await?;
-                let to_validate = Some(sealed.sealed.clone());
-                let expires_at = expiry(&changes.location, plain);
-                (SecretUpdate::Replace { secret: sealed, expires_at }, to_validate)
-            }
-        };
-        let validation = if record_change && !input.skip_validation {
-            let validation =
-                self.run_validation(caller.org_id, id, &changes.location, to_validate, input.scope).await?;
-            Some(validation.healthy()?)
-        } else {
-            None
-        };
-        let secret = match (secret, &changes.secret) {
-            (SecretUpdate::Replace { secret, expires_at }, SecretInput::Replace(plain)) => {
-                let owner = SecretOwner::Bucket(id);
-                let secret = self.seal_for_now(caller.org_id, owner, plain, secret).await?;
-                SecretUpdate::Replace { secret, expires_at }
-            }
-            (secret, _) => secret,
-        };
+        let scope = (record_change && !input.skip_validation).then_some(input.scope);
+        let (secret, report) =
+            self.validate_and_seal(caller.org_id, id, &changes, stored.secret.clone(), scope).await?;
         let update = BucketUpdate {
             id,
             org_id: caller.org_id,
@@ -87,7 +64,7 @@ impl Control {
             location: changes.location,
             secret,
             record_change,
-            first_report: validation.as_ref().map(ValidationReport::first_report),
+            first_report: report.as_ref().map(ValidationReport::first_report),
         };
         match self.inner.store.update_bucket(&update, self.inner.environment.now()).await? {
             BucketUpdated::Updated => {}
@@ -112,7 +89,7 @@ impl Control {
         if record_change {
             self.inner.changes.notify_waiters();
         }
-        self.updated(&stored, validation.map(|validation| validation.diagnosis)).await
+        self.updated(&stored, report.map(|report| report.diagnosis)).await
     }
 
     async fn updated(&self, bucket: &Bucket, diagnosis: Option<Diagnosis>) -> Result<UpdatedBucket> {

@@ -2,11 +2,10 @@
 
 use bucketry_model::diagnosis::Diagnosis;
 use bucketry_model::id::BucketId;
-use bucketry_model::node_protocol::SecretOwner;
 use bucketry_model::role::{Caller, WorkspaceRole};
-use bucketry_store::bucket::{BucketInserted, NewBucket};
+use bucketry_store::bucket::{BucketInserted, NewBucket, SecretUpdate};
 
-use super::input::{BucketInput, NewBucketFields, expiry};
+use super::input::{BucketInput, LocationChanges, NewBucketFields, SecretInput};
 use super::validate::ValidationReport;
 use crate::access::validated;
 use crate::{Control, Error, ResourceKind, Result};
@@ -47,41 +46,30 @@ impl Control {
         if organization.bucket_quota.is_some_and(|quota| organization.bucket_count >= quota) {
             return Err(Error::QuotaExceeded(organization.bucket_quota.unwrap_or_default()));
         }
-        let given = self.delegated_secret(caller, &fields.location, fields.secret).await?;
-        let secret_expires_at = given.as_ref().and_then(|secret| expiry(&fields.location, secret));
+        let secret = self.delegated_secret(caller, &fields.location, fields.secret).await?;
+        let secret = secret.map_or(SecretInput::Clear, SecretInput::Replace);
+        let changes = LocationChanges { location: fields.location, secret };
         let id = self.inner.environment.id(BucketId::new)?;
-        let secret = match &given {
-            Some(secret) => Some(self.seal(caller.org_id, SecretOwner::Bucket(id), secret).await?),
-            None => None,
-        };
-        let validation = if input.skip_validation {
-            None
-        } else {
-            let sealed = secret.as_ref().map(|stored| stored.sealed.clone());
-            let validation =
-                self.run_validation(caller.org_id, id, &fields.location, sealed, input.scope).await?;
-            Some(validation.healthy()?)
-        };
-        let secret = match secret.zip(given.as_ref()) {
-            Some((sealed, plain)) => {
-                Some(self.seal_for_now(caller.org_id, SecretOwner::Bucket(id), plain, sealed).await?)
-            }
-            None => None,
+        let scope = (!input.skip_validation).then_some(input.scope);
+        let (secret, report) = self.validate_and_seal(caller.org_id, id, &changes, None, scope).await?;
+        let (secret, secret_expires_at) = match secret {
+            SecretUpdate::Replace { secret, expires_at } => (Some(secret), expires_at),
+            SecretUpdate::Keep | SecretUpdate::Clear => (None, None),
         };
         let new = NewBucket {
             id,
             org_id: caller.org_id,
             workspace_id: fields.workspace_id,
             name: fields.name,
-            location: fields.location,
+            location: changes.location,
             secret,
             secret_expires_at,
-            first_report: validation.as_ref().map(ValidationReport::first_report),
+            first_report: report.as_ref().map(ValidationReport::first_report),
         };
         match self.inner.store.insert_bucket(&new, self.inner.environment.now()).await? {
             BucketInserted::Inserted => {
                 self.inner.changes.notify_waiters();
-                Ok(CreatedBucket { id, diagnosis: validation.map(|validation| validation.diagnosis) })
+                Ok(CreatedBucket { id, diagnosis: report.map(|report| report.diagnosis) })
             }
             BucketInserted::NameTaken => Err(name_taken(new.name.as_str())),
             BucketInserted::QuotaExceeded => {

@@ -9,10 +9,10 @@ use bucketry_model::secret::SealedSecret;
 use bucketry_model::status::{ProbedStatus, Status};
 use bucketry_model::time::ACCEPTED_SKEW;
 use bucketry_model::uptime::ProbeSample;
-use bucketry_store::bucket::FirstReport;
+use bucketry_store::bucket::{FirstReport, SecretUpdate};
 use jiff::Timestamp;
 
-use super::input::{BucketInput, SecretInput};
+use super::input::{BucketInput, LocationChanges, SecretInput, expiry};
 use crate::{Control, Error, Result};
 
 /// The outcome of a requested validation.
@@ -26,9 +26,9 @@ pub struct Validated {
 
 /// A node's result.
 #[derive(Debug)]
-pub(crate) struct ValidationReport {
+pub(super) struct ValidationReport {
     /// The checks that the node made.
-    pub(crate) diagnosis: Diagnosis,
+    pub(super) diagnosis: Diagnosis,
     /// The node that made them.
     node_id: NodeId,
     /// When they ended, by the node's clock, so that the node's later probes don't seem to be earlier.
@@ -36,11 +36,6 @@ pub(crate) struct ValidationReport {
 }
 
 impl ValidationReport {
-    /// Returns the validation if every check passed.
-    pub(super) fn healthy(self) -> Result<Self> {
-        if self.diagnosis.is_healthy() { Ok(self) } else { Err(Error::ValidationFailed(self.diagnosis)) }
-    }
-
     /// A successful validation as the node's first report on the bucket.
     pub(super) fn first_report(&self) -> FirstReport {
         let sample = ProbeSample {
@@ -81,9 +76,62 @@ impl Control {
         Ok(Validated { status, diagnosis })
     }
 
+    /// Has a bucket validated that is to be stored with this location and secret, and returns what to store: the
+    /// secret, and the node's report. Without a scope, the validation is skipped. On an error, nothing may be
+    /// stored.
+    ///
+    /// A node validates with a sealed secret. If nodes join or change their keys in the meantime, the secret is
+    /// sealed again afterwards.
+    pub(super) async fn validate_and_seal(
+        &self,
+        org_id: OrgId,
+        id: BucketId,
+        changes: &LocationChanges,
+        stored: Option<SealedSecret>,
+        scope: Option<CheckScope>,
+    ) -> Result<(SecretUpdate, Option<ValidationReport>)> {
+        let LocationChanges { location, secret } = changes;
+        match secret {
+            SecretInput::Keep => {
+                let report = self.validate_healthy(org_id, id, location, stored, scope).await?;
+                Ok((SecretUpdate::Keep, report))
+            }
+            SecretInput::Clear => {
+                let report = self.validate_healthy(org_id, id, location, None, scope).await?;
+                Ok((SecretUpdate::Clear, report))
+            }
+            SecretInput::Replace(plain) => {
+                let owner = SecretOwner::Bucket(id);
+                let before = self.seal(org_id, owner, plain).await?;
+                let to_validate = Some(before.sealed.clone());
+                let report = self.validate_healthy(org_id, id, location, to_validate, scope).await?;
+                let secret = self.seal_for_now(org_id, owner, plain, before).await?;
+                Ok((SecretUpdate::Replace { secret, expires_at: expiry(location, plain) }, report))
+            }
+        }
+    }
+
+    /// Returns the report of a validation in which every check passed; `None` without a scope.
+    async fn validate_healthy(
+        &self,
+        org_id: OrgId,
+        id: BucketId,
+        location: &BucketLocation,
+        secret: Option<SealedSecret>,
+        scope: Option<CheckScope>,
+    ) -> Result<Option<ValidationReport>> {
+        let Some(scope) = scope else { return Ok(None) };
+        let report = self.run_validation(org_id, id, location, secret, scope).await?;
+        if report.diagnosis.is_healthy() {
+            Ok(Some(report))
+        } else {
+            Err(Error::ValidationFailed(report.diagnosis))
+        }
+    }
+
     /// Has a connected node run the checks. Dropping the future withdraws the job; a node that has already fetched
     /// it finishes it without effect.
-    pub(crate) async fn run_validation(
+    async fn run_validation(
         &self,
         org_id: OrgId,
         bucket_id: BucketId,

@@ -1,7 +1,9 @@
 //! Heartbeats with probes, and reports with traffic and job results.
 
 use bucketry_model::id::OrgId;
-use bucketry_model::node_protocol::{BucketStatus, Heartbeat, KeyUse, REPORT_PATH, Report, STATUS_PATH};
+use bucketry_model::node_protocol::{
+    BATCH_OUT_OF_ORDER, BucketStatus, Heartbeat, KeyUse, REPORT_PATH, Report, STATUS_PATH,
+};
 use bucketry_model::time::is_ahead;
 use bucketry_model::uptime::{ProbeSample, longest_gap};
 use bucketry_store::status::ProbeBatch;
@@ -77,7 +79,7 @@ impl Control {
         match self.inner.store.add_usage(node.id, node.org_id, &batch, now).await? {
             BatchCounted::Counted | BatchCounted::Duplicate => Ok(()),
             BatchCounted::OutOfOrder { expected } => Err(Error::Rule {
-                code: "BATCH_OUT_OF_ORDER",
+                code: BATCH_OUT_OF_ORDER,
                 message: format!(
                     "batch {} was sent before batch {expected}: send that one first",
                     batch.number

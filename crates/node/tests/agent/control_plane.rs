@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bucketry_model::id::BucketId;
-use bucketry_model::node_protocol::{BucketStatus, Heartbeat, JobResult, Register, Report, SyncAnswer};
-use bucketry_node::{ControlPlane, ControlPlaneError, USAGE_OUT_OF_ORDER};
+use bucketry_model::node_protocol::{
+    BATCH_OUT_OF_ORDER, BucketStatus, Heartbeat, JobResult, Register, Report, SyncAnswer,
+};
+use bucketry_node::{ControlPlane, ControlPlaneError};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
@@ -151,7 +153,7 @@ impl ControlPlane for SharedControlPlane {
             let Some(batch) = &message.usage else { return Ok(()) };
             let expected = state.expected.entry(batch.spool.clone()).or_insert(1);
             if batch.number > *expected {
-                let code = Some(USAGE_OUT_OF_ORDER.to_owned());
+                let code = Some(BATCH_OUT_OF_ORDER.to_owned());
                 return Err(ControlPlaneError::Refused { code, message: "another batch is expected".into() });
             }
             if batch.number == *expected {
