@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::credential_help::credential_help;
 use crate::database::DatabaseUrl;
 #[cfg(feature = "demo")]
 use crate::demo_options::DemoOptions;
@@ -196,6 +197,7 @@ pub(crate) enum BucketCommand {
         workspace: Option<String>,
     },
     /// Register a bucket
+    #[command(after_long_help = credential_help())]
     Add {
         /// Name for the bucket in the registry
         name: String,
@@ -208,6 +210,7 @@ pub(crate) enum BucketCommand {
         bucket: String,
     },
     /// Change the settings or credentials of a bucket
+    #[command(after_long_help = credential_help())]
     Update {
         /// Name or id of the bucket
         bucket_ref: String,

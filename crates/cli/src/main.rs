@@ -9,6 +9,7 @@ mod backup;
 mod bucket;
 mod bucket_refusal;
 mod connect;
+mod credential_help;
 mod credentials;
 mod data_directory;
 mod database;

@@ -9,6 +9,7 @@ pub mod bucket;
 pub mod canonical_json;
 pub mod canonical_text;
 pub mod credential;
+pub mod credential_kind;
 pub mod diagnosis;
 pub mod endpoint;
 pub mod hex;

@@ -8,7 +8,8 @@ use bucketry_model::status::Status;
 use bucketry_store::bucket::{BucketUpdate, BucketUpdated};
 
 use super::create::name_taken;
-use super::input::{BucketInput, SecretInput};
+use super::credential_fields::SecretInput;
+use super::input::BucketInput;
 use super::validate::ValidationReport;
 use crate::access::validated;
 use crate::{Control, Error, ResourceKind, Result};

@@ -5,7 +5,8 @@ use bucketry_model::id::BucketId;
 use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_store::bucket::{BucketInserted, NewBucket, SecretUpdate};
 
-use super::input::{BucketInput, LocationChanges, NewBucketFields, SecretInput};
+use super::credential_fields::SecretInput;
+use super::input::{BucketInput, LocationChanges, NewBucketFields};
 use super::validate::ValidationReport;
 use crate::access::validated;
 use crate::{Control, Error, ResourceKind, Result};

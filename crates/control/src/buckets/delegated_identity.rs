@@ -1,14 +1,11 @@
 //! Recognises the identities that nodes assume, by what is entered as a bucket's key.
 
 use bucketry_model::bucket::{BucketLocation, StorageType};
-
-/// Whether a key is the ARN of a role: `arn:aws:iam::123456789012:role/name`, in any partition.
-pub(super) fn is_role_arn(key: &str) -> bool {
-    key.starts_with("arn:") && key.contains(":role/")
-}
+use bucketry_model::credential_kind::KeyForm;
 
 pub(super) fn is_role(location: &BucketLocation) -> bool {
-    location.storage_type == StorageType::S3 && location.key.as_deref().is_some_and(is_role_arn)
+    location.storage_type == StorageType::S3
+        && location.key.as_deref().is_some_and(|key| KeyForm::RoleArn.fits(key))
 }
 
 /// Whether access is by a Google service account that the node impersonates: it is named without a secret.

@@ -13,8 +13,9 @@ use bucketry_model::provider::Provider;
 use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_model::secret::Secret;
 
+use super::credential_fields::SecretInput;
 use super::delegated_identity::{is_impersonation, is_role};
-use super::input::{LocationChanges, SecretInput};
+use super::input::LocationChanges;
 use super::stored_secret::moved;
 use crate::access::needs;
 use crate::{Control, Error, ResourceKind, Result};

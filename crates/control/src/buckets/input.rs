@@ -1,15 +1,18 @@
 //! Reads the fields of a bucket from a request, and reports every wrong field, not just the first.
 
 use bucketry_model::bucket::{BucketLocation, StorageType, check_bucket_name, limits};
-use bucketry_model::credential::{AwsSession, credential_expiry};
+use bucketry_model::credential_kind::GivenCredential;
 use bucketry_model::diagnosis::CheckScope;
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::id::WorkspaceId;
 use bucketry_model::name::Name;
 use bucketry_model::secret::Secret;
-use jiff::Timestamp;
 
-use super::delegated_identity::{is_role, is_role_arn};
+use super::credential_fields::{
+    SecretInput, check_credentials, given, needs_no_key, needs_no_secret, read_key, read_secret,
+    take_session_key, unread,
+};
+use super::delegated_identity::is_role;
 use super::stored_secret::{moved, must_be_sent_again};
 use crate::error::{Error, FieldError, ResourceKind, Result};
 use crate::ids::read_id;
@@ -45,14 +48,6 @@ pub(super) struct NewBucketFields {
     pub(super) workspace_id: WorkspaceId,
     pub(super) location: BucketLocation,
     pub(super) secret: Option<Secret>,
-}
-
-/// What an update does with the stored secret.
-#[derive(Debug)]
-pub(super) enum SecretInput {
-    Keep,
-    Replace(Secret),
-    Clear,
 }
 
 /// The parsed changes to a bucket: its complete new location, and what happens to the secret.
@@ -93,7 +88,13 @@ impl BucketInput {
             if let Some(secret) = &secret {
                 key = take_session_key(storage_type, key, secret, &mut wrong);
             }
-            check_credentials(storage_type, key.as_deref(), secret.is_some(), endpoint.is_some(), &mut wrong);
+            let given = GivenCredential {
+                storage_type,
+                key: key.as_deref(),
+                secret: unread(secret.is_some()),
+                has_endpoint: endpoint.is_some(),
+            };
+            check_credentials(&given, &mut wrong);
         }
         if !wrong.is_empty() {
             return Err(Error::Invalid(wrong));
@@ -158,14 +159,7 @@ impl BucketInput {
         if is_used && !moved.is_empty() && !wrong.iter().any(|error| error.field == "secret") {
             wrong.push(must_be_sent_again(&moved, is_role(&location)));
         }
-        let has_endpoint = location.endpoint.is_some();
-        check_credentials(
-            location.storage_type,
-            location.key.as_deref(),
-            will_have_secret,
-            has_endpoint,
-            &mut wrong,
-        );
+        check_credentials(&given(&location, unread(will_have_secret)), &mut wrong);
         if wrong.is_empty() { Ok(LocationChanges { location, secret }) } else { Err(Error::Invalid(wrong)) }
     }
 
@@ -215,27 +209,6 @@ impl BucketInput {
     }
 }
 
-/// Whether the bucket can be opened without a key, given its new secret.
-fn needs_no_key(location: &BucketLocation, secret: &SecretInput, has_secret: bool) -> bool {
-    location.storage_type == StorageType::Gcs
-        && match secret {
-            // The JSON of a service account's key contains the account.
-            SecretInput::Replace(secret) => secret.expose().trim_start().starts_with('{'),
-            SecretInput::Clear => location.endpoint.is_some(),
-            SecretInput::Keep => !has_secret && location.endpoint.is_some(),
-        }
-}
-
-/// Whether the bucket can be opened without a secret: with the node's own identity, or anonymously.
-fn needs_no_secret(location: &BucketLocation) -> bool {
-    let key = location.key.as_deref();
-    match location.storage_type {
-        StorageType::S3 => key.is_some_and(is_role_arn),
-        StorageType::Gcs => key.map_or(location.endpoint.is_some(), |key| key.contains('@')),
-        StorageType::Blob => false,
-    }
-}
-
 fn missing<T>(field: &'static str, wrong: &mut Vec<FieldError>) -> Option<T> {
     wrong.push(FieldError::new(field, "is required"));
     None
@@ -255,17 +228,6 @@ fn read_endpoint(text: &str, wrong: &mut Vec<FieldError>) -> Option<Endpoint> {
     Endpoint::parse(text).map_err(|why| wrong.push(FieldError::new("endpoint", why))).ok()
 }
 
-fn read_key(text: &str, wrong: &mut Vec<FieldError>) -> Option<String> {
-    if text.len() > limits::KEY {
-        wrong.push(FieldError::new("key", "must be at most 2048 bytes long"));
-    } else if text.bytes().all(|b| b.is_ascii_graphic()) {
-        return Some(text.to_owned());
-    } else {
-        wrong.push(FieldError::new("key", "must consist of visible ASCII characters without spaces"));
-    }
-    None
-}
-
 fn read_region(text: &str, wrong: &mut Vec<FieldError>) -> Option<String> {
     if text.len() <= limits::REGION
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
@@ -274,89 +236,6 @@ fn read_region(text: &str, wrong: &mut Vec<FieldError>) -> Option<String> {
     }
     wrong.push(FieldError::new("region", "must consist of at most 128 letters, digits, '-' and '_'"));
     None
-}
-
-/// Reads a secret. White space around a pasted secret isn't part of it.
-fn read_secret(secret: &Secret, wrong: &mut Vec<FieldError>) -> Option<Secret> {
-    let text = secret.expose().trim();
-    if text.is_empty() {
-        return None;
-    }
-    if text.len() > limits::SECRET {
-        wrong.push(FieldError::new("secret", "must be at most 32768 bytes long"));
-        return None;
-    }
-    if text.contains('\0') {
-        wrong.push(FieldError::new("secret", "must not contain NUL characters"));
-        return None;
-    }
-    Some(Secret::new(text))
-}
-
-/// The key id. A temporary access key is one document that contains its id, so the id needn't be sent as well.
-fn take_session_key(
-    storage_type: StorageType,
-    key: Option<String>,
-    secret: &Secret,
-    wrong: &mut Vec<FieldError>,
-) -> Option<String> {
-    match AwsSession::read(secret).filter(|_| storage_type == StorageType::S3) {
-        None => key,
-        Some(Err(_)) => {
-            let message = "looks like the JSON of a temporary access key but is incomplete: paste everything that `aws sts` \
-                           or `aws configure export-credentials` printed";
-            wrong.push(FieldError::new("secret", message));
-            key
-        }
-        Some(Ok(session)) if key.as_ref().is_none_or(|key| *key == session.access_key) => {
-            read_key(&session.access_key, wrong)
-        }
-        Some(Ok(_)) => {
-            wrong.push(FieldError::new("key", "must be the AccessKeyId of the secret, or be left out"));
-            key
-        }
-    }
-}
-
-/// When a secret expires, if it contains that time.
-pub(super) fn expiry(location: &BucketLocation, secret: &Secret) -> Option<Timestamp> {
-    credential_expiry(location.storage_type, secret).map(|expiry| expiry.at)
-}
-
-/// Reports a key or secret that the storage type requires and that is missing.
-fn check_credentials(
-    storage_type: StorageType,
-    key: Option<&str>,
-    has_secret: bool,
-    has_endpoint: bool,
-    wrong: &mut Vec<FieldError>,
-) {
-    let already = |field: &str, wrong: &[FieldError]| wrong.iter().any(|error| error.field == field);
-    let (key_is, secret_is) = match storage_type {
-        StorageType::S3 if key.is_some_and(is_role_arn) => return,
-        StorageType::S3 => ("is required (the access key id)", Some("is required (the secret access key)")),
-        StorageType::Gcs if has_secret => return,
-        // Emulators check no credentials, and neither do public buckets at a custom endpoint.
-        StorageType::Gcs if key.is_none() && has_endpoint => return,
-        StorageType::Gcs => {
-            if key.is_some_and(|key| !key.contains('@')) && !already("key", wrong) {
-                let message = "must be the e-mail address of a service account, which the node impersonates, because no secret \
-                               is given";
-                wrong.push(FieldError::new("key", message));
-            }
-            ("is required (the e-mail address of the service account)", None)
-        }
-        StorageType::Blob => {
-            let secret_is = "is required (the account key, a SAS token, or the JSON of an Entra application)";
-            ("is required (the name of the storage account)", Some(secret_is))
-        }
-    };
-    if key.is_none() && !already("key", wrong) {
-        wrong.push(FieldError::new("key", key_is));
-    }
-    if let Some(secret_is) = secret_is.filter(|_| !has_secret && !already("secret", wrong)) {
-        wrong.push(FieldError::new("secret", secret_is));
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 mod change;
 mod create;
+mod credential_fields;
 mod delegated_identity;
 mod delegation;
 mod delete;

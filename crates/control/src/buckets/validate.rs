@@ -12,7 +12,8 @@ use bucketry_model::uptime::ProbeSample;
 use bucketry_store::bucket::{FirstReport, SecretUpdate};
 use jiff::Timestamp;
 
-use super::input::{BucketInput, LocationChanges, SecretInput, expiry};
+use super::credential_fields::{SecretInput, expiry};
+use super::input::{BucketInput, LocationChanges};
 use crate::{Control, Error, Result};
 
 /// The outcome of a requested validation.
