@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bucketry_client::{ClientError, NodeClient};
-use bucketry_model::node_protocol::{Heartbeat, INVALID_NODE_MESSAGE, Register, Report, SyncAnswer};
+use bucketry_model::node_protocol::{
+    Heartbeat, INVALID_NODE_MESSAGE, MAX_BATCH_BYTES, Register, Report, SyncAnswer,
+};
 
 /// Why the control plane didn't accept a message, classified by what the node has to do next.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +27,10 @@ pub enum ControlPlaneError {
         message: String,
     },
 }
+
+/// The largest size of the samples, results or rows in one message, in bytes.
+pub(crate) const MAX_CONTENT_BYTES: usize = 768 << 10;
+const _: () = assert!(MAX_CONTENT_BYTES < MAX_BATCH_BYTES, "the control plane accepts no larger message");
 
 /// Receives a node's messages. Every call ends within a bounded time, and can be repeated.
 #[async_trait]

@@ -17,9 +17,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::backoff::Backoff;
 use crate::cloud::Cloud;
+use crate::control_plane::MAX_CONTENT_BYTES;
 use crate::jitter::Jitter;
 use crate::registration::Registration;
-use crate::results::{MAX_MESSAGE_BYTES, Results};
+use crate::results::Results;
 
 /// The longest time for a validation, whatever deadline the job asks for.
 const LONGEST_VALIDATION: Duration = Duration::from_secs(10);
@@ -169,7 +170,7 @@ impl SharedJobs {
             // The control plane asks for the rest again: a secret that isn't in the result stays unchanged.
             let fits = |bound: &BoundSecret| {
                 bytes += BOUND_SECRET_BYTES + bound.secret.as_text().len() * 11 / 10;
-                bytes <= MAX_MESSAGE_BYTES - BOUND_SECRET_BYTES
+                bytes <= MAX_CONTENT_BYTES - BOUND_SECRET_BYTES
             };
             let resealed =
                 secrets.into_iter().filter_map(|bound| reseal_one(bound, &recipients, &identities));

@@ -36,7 +36,7 @@ pub struct MetricsSnapshot {
     pub usage_batches_waiting: u64,
     /// How often traffic couldn't be written to the spool and stayed in memory for the next attempt.
     pub usage_writes_failed: u64,
-    /// Usage rows that were lost because memory or the spool was full.
+    /// Usage rows that were lost because memory or the spool was full, or because writing them panicked.
     pub usage_rows_lost: u64,
     /// When the control plane last answered a sync request.
     pub last_sync: Option<Timestamp>,

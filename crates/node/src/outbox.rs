@@ -6,8 +6,8 @@ use bucketry_model::node_protocol::{BucketStatus, MAX_BATCH, StatusCounts};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-/// The largest size of the samples in one message, in bytes. The control plane accepts messages of up to 1 MiB.
-const MAX_MESSAGE_BYTES: usize = 768 << 10;
+use crate::control_plane::MAX_CONTENT_BYTES;
+
 /// The size of a sample as JSON, without the message of its failure.
 const SAMPLE_BYTES: usize = 256;
 
@@ -69,7 +69,7 @@ impl Outbox {
         let mut bytes = 0;
         let fits = |sample: &&BucketStatus| {
             bytes += SAMPLE_BYTES + sample.failure.as_ref().map_or(0, |failure| 2 * failure.message.len());
-            bytes <= MAX_MESSAGE_BYTES
+            bytes <= MAX_CONTENT_BYTES
         };
         let samples: Vec<_> = state.samples.iter().take(MAX_BATCH).take_while(fits).cloned().collect();
         let end = state.first + samples.len() as u64;

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Backoff;
 use crate::config::NodeInfo;
-use crate::control_plane::{ControlPlane, ControlPlaneError};
+use crate::control_plane::{ControlPlane, ControlPlaneError, MAX_CONTENT_BYTES};
 use crate::jitter::Jitter;
 use crate::registration::Registration;
 
@@ -20,8 +20,6 @@ use crate::registration::Registration;
 const TOO_OLD: Duration = Duration::from_mins(5);
 /// How many results may wait. The oldest are dropped first.
 const MAX_WAITING: usize = 2_048;
-/// The largest size of the results in one message, in bytes. The control plane accepts messages of up to 1 MiB.
-pub(crate) const MAX_MESSAGE_BYTES: usize = 768 << 10;
 /// How long the last report may take while the node stops.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -65,7 +63,7 @@ impl Results {
         let mut bytes = 0;
         let fits = |waiting: &&Waiting| {
             bytes += waiting.bytes;
-            bytes <= MAX_MESSAGE_BYTES
+            bytes <= MAX_CONTENT_BYTES
         };
         waiting.iter().take_while(fits).map(|waiting| waiting.result.clone()).collect()
     }
@@ -80,7 +78,7 @@ impl Results {
 /// Returns the result with its size in bytes. A result that would never fit a message becomes a failure.
 fn fitting(result: JobResult) -> (JobResult, usize) {
     let bytes = serde_json::to_vec(&result).map_or(usize::MAX, |text| text.len());
-    if bytes <= MAX_MESSAGE_BYTES {
+    if bytes <= MAX_CONTENT_BYTES {
         return (result, bytes);
     }
     let reason = "the result is larger than a message may be; ask for less at a time".to_owned();

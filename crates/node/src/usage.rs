@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bucketry_model::node_protocol::{BATCH_OUT_OF_ORDER, Report, UsageBatch};
+use bucketry_model::usage::UsageRow;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
@@ -89,28 +90,36 @@ impl UsageReports {
             }
             return;
         }
-        let (outcome, rows) = self
-            .with_spool(move |spool| {
-                let outcome = spool.append(&rows);
-                (outcome, rows)
-            })
-            .await
-            .unwrap_or((Err(SpoolError::Full), Vec::new()));
-        match outcome {
-            Ok(()) => self.spooled.notify_one(),
-            Err(SpoolError::Full) => {
+        self.write(rows, Spool::append).await;
+    }
+
+    async fn write(
+        &self,
+        rows: Vec<UsageRow>,
+        append: impl FnOnce(&mut Spool, &[UsageRow]) -> Result<(), SpoolError> + Send + 'static,
+    ) {
+        let rows = Arc::new(rows);
+        let to_append = Arc::clone(&rows);
+        match self.with_spool(move |spool| append(spool, &to_append)).await {
+            Some(Ok(())) => self.spooled.notify_one(),
+            Some(Err(SpoolError::Full)) => {
                 add(&self.metrics.usage_rows_lost, rows.len() as u64);
                 tracing::error!(rows = rows.len(), "the spool is full; traffic is lost");
             }
-            Err(error) => {
+            Some(Err(error)) => {
                 add(&self.metrics.usage_writes_failed, 1);
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
                     "can't write traffic to the spool yet"
                 );
-                for row in rows {
-                    self.meter.add(row);
+                for row in rows.iter() {
+                    self.meter.add(row.clone());
                 }
+            }
+            // The rows may be on the disk already. Counting them again could count them twice.
+            None => {
+                add(&self.metrics.usage_rows_lost, rows.len() as u64);
+                tracing::error!(rows = rows.len(), "traffic that was to be written to the spool may be lost");
             }
         }
     }
@@ -152,12 +161,13 @@ impl UsageReports {
                         "the control plane expects another batch number; continuing in a new spool, numbered from 1"
                     );
                     let starting = self.with_spool(|spool| spool.start_over(&new_spool_name())).await;
-                    if let Some(Err(error)) = starting {
-                        // The same batch would be rejected again immediately.
-                        return Err(ControlPlaneError::Unavailable(format!(
-                            "can't begin a new spool: {error}"
-                        )));
-                    }
+                    // Otherwise, the same batch would be rejected again immediately.
+                    let failed = match starting {
+                        Some(Ok(())) => continue,
+                        Some(Err(error)) => error.to_string(),
+                        None => "the attempt panicked".to_owned(),
+                    };
+                    return Err(ControlPlaneError::Unavailable(format!("can't begin a new spool: {failed}")));
                 }
                 // Traffic is never dropped because it was rejected. An operator has to look into it.
                 Err(error) => return Err(error),
@@ -198,14 +208,23 @@ impl UsageReports {
             metrics.usage_batches_waiting.store(spool.waiting() as u64, std::sync::atomic::Ordering::Relaxed);
             done
         });
-        done.await.ok()
+        match done.await {
+            Ok(done) => Some(done),
+            Err(error) => {
+                tracing::error!(%error, "an operation on the spool panicked, which is a bug");
+                None
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+    use std::sync::atomic::Ordering;
+
     use async_trait::async_trait;
-    use bucketry_model::id::RepoKeyId;
+    use bucketry_model::id::{BucketId, RepoKeyId};
     use bucketry_model::node_protocol::{Heartbeat, KeyUse, Register, SyncAnswer};
     use bucketry_vault::Identities;
     use jiff::Timestamp;
@@ -236,9 +255,7 @@ mod tests {
         }
     }
 
-    /// The number of key uses that remain after a report without traffic got this error.
-    async fn left_after(error: ControlPlaneError) -> usize {
-        let directory = tempfile::tempdir().unwrap();
+    fn reports(directory: &Path, error: ControlPlaneError) -> UsageReports {
         let control_plane: Arc<dyn ControlPlane> = Arc::new(Answering(error));
         let node = NodeInfo {
             name: "node".to_owned(),
@@ -249,23 +266,38 @@ mod tests {
             gateway_url: None,
         };
         let identities = Arc::new(RwLock::new(Identities::generate()));
-        let key_uses = Arc::new(KeyUses::default());
-        let key_id = RepoKeyId::new(Timestamp::UNIX_EPOCH, [1; 10]);
-        key_uses.note(KeyUse { key_id, at: Timestamp::UNIX_EPOCH });
         let metrics = Arc::new(Metrics::default());
-        let reports = UsageReports {
+        UsageReports {
             registration: Arc::new(Registration::new(Arc::clone(&control_plane), node.clone(), identities)),
             control_plane,
             meter: UsageMeter::new(Arc::clone(&metrics)),
-            key_uses: Arc::clone(&key_uses),
-            spool: Arc::new(Mutex::new(Spool::open(directory.path(), 1 << 20, "spool").unwrap())),
+            key_uses: Arc::default(),
+            spool: Arc::new(Mutex::new(Spool::open(directory, 1 << 20, "spool").unwrap())),
             spooled: Arc::default(),
             metrics,
             node,
             flush_interval: Duration::from_secs(1),
-        };
+        }
+    }
+
+    /// The number of key uses that remain after a report without traffic got this error.
+    async fn left_after(error: ControlPlaneError) -> usize {
+        let directory = tempfile::tempdir().unwrap();
+        let reports = reports(directory.path(), error);
+        let key_id = RepoKeyId::new(Timestamp::UNIX_EPOCH, [1; 10]);
+        reports.key_uses.note(KeyUse { key_id, at: Timestamp::UNIX_EPOCH });
         reports.send_all().await.unwrap_err();
-        key_uses.take().len()
+        reports.key_uses.take().len()
+    }
+
+    #[tokio::test]
+    async fn rows_that_a_bug_swallows_are_counted_as_lost() {
+        let directory = tempfile::tempdir().unwrap();
+        let reports = reports(directory.path(), ControlPlaneError::Unavailable("away".to_owned()));
+        let row = UsageRow::empty(60, BucketId::new(Timestamp::UNIX_EPOCH, [1; 10]), None);
+        reports.write(vec![row.clone(), row], |_, _| panic!("a bug")).await;
+        let lost = reports.metrics.usage_rows_lost.load(Ordering::Relaxed);
+        assert_eq!((lost, reports.meter.take().len()), (2, 0));
     }
 
     #[tokio::test]

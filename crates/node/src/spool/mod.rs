@@ -31,16 +31,17 @@ use std::path::{Path, PathBuf};
 use bucketry_model::node_protocol::{MAX_BATCH, UsageBatch};
 use bucketry_model::usage::UsageRow;
 
+use crate::control_plane::MAX_CONTENT_BYTES;
 use frame::Record;
 use segment::{BatchPosition, Beginning, Segment};
 
 /// The size at which a new file is begun. Files are deleted as a whole, so this bounds the space that acknowledged
 /// batches occupy.
 const SEGMENT_BYTES: u64 = 4 << 20;
-/// The largest size of a row as JSON. The rows of a batch must fit the control plane's limit of 1 MiB.
+/// The largest size of a row as JSON.
 const ROW_BYTES: usize = 384;
 const ROWS_OF_A_BATCH: usize = {
-    let fitting = (768 << 10) / ROW_BYTES;
+    let fitting = MAX_CONTENT_BYTES / ROW_BYTES;
     if fitting < MAX_BATCH { fitting } else { MAX_BATCH }
 };
 
