@@ -14,6 +14,7 @@ use bucketry_model::role::{Caller, OrgRole};
 use bucketry_model::status::is_connected;
 use bucketry_store::bucket::StoredSecret;
 use bucketry_store::vault::{RotationPhase, RotationState};
+use bucketry_vault::Identities;
 
 use crate::{Control, Error, Result};
 
@@ -111,7 +112,8 @@ impl Control {
     }
 
     /// Sends a task to all connected nodes. A disconnected node keeps its keys: secrets are sealed to them too, and
-    /// the next rotation replaces them.
+    /// the next rotation replaces them. So does a node that has no room for another key, until its older ones are
+    /// retired at the end of the rotation.
     async fn ask_every_node(&self, task: &Task, asked: &mut HashSet<NodeId>) -> Result<()> {
         for node in self.known_nodes().await?.iter().filter(|node| !node.recipients.is_empty()) {
             if asked.contains(&node.id) {
@@ -121,6 +123,14 @@ impl Control {
                 tracing::warn!(
                     node = node.name,
                     "the node is not connected: this rotation skips it, and it keeps its keys"
+                );
+                continue;
+            }
+            if *task == Task::NewIdentity && node.recipients.len() >= Identities::MAX_KEYS {
+                tracing::warn!(
+                    node = node.name,
+                    "the node has too many keys for another one, because earlier rotations could not open all secrets: \
+                     this rotation only deletes its older keys; rotate again to replace the newest one"
                 );
                 continue;
             }

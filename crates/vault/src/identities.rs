@@ -9,9 +9,6 @@ use zeroize::Zeroizing;
 use crate::recipient::Recipient;
 use crate::{VaultError, private_file};
 
-/// A node registers all its keys, and a registration has room for no more than this.
-const MAX_KEYS: usize = 16;
-
 /// The private keys with which a node opens secrets. New secrets are sealed to the first one; the others open older
 /// secrets.
 ///
@@ -22,6 +19,9 @@ pub struct Identities {
 }
 
 impl Identities {
+    /// The most keys of a node. It registers all of them, and a registration has room for no more.
+    pub const MAX_KEYS: usize = 16;
+
     /// Creates one new key, in memory only.
     pub fn generate() -> Self {
         Self { keys: vec![age::x25519::Identity::generate()], path: None }
@@ -62,7 +62,7 @@ impl Identities {
     /// Creates a new key and puts it into use. If the keys have a file, it is written first; if that fails, nothing
     /// changes.
     pub fn add_new(&mut self) -> Result<Recipient, VaultError> {
-        if self.keys.len() >= MAX_KEYS {
+        if self.keys.len() >= Self::MAX_KEYS {
             return Err(VaultError::TooManyKeys);
         }
         let mut keys = Vec::with_capacity(self.keys.len() + 1);
@@ -104,7 +104,7 @@ fn parse(text: &str, path: &Path) -> Result<Vec<age::x25519::Identity>, VaultErr
     let mut keys = Vec::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
         keys.push(line.parse().map_err(|_| wrong("a line is neither a comment nor an AGE-SECRET-KEY-1…"))?);
-        if keys.len() > MAX_KEYS {
+        if keys.len() > Identities::MAX_KEYS {
             return Err(wrong("it contains too many keys"));
         }
     }
@@ -165,11 +165,11 @@ mod tests {
     #[test]
     fn a_node_that_never_retires_keys_is_stopped_before_it_has_too_many() {
         let mut identities = Identities::generate();
-        while identities.recipients().len() < MAX_KEYS {
+        while identities.recipients().len() < Identities::MAX_KEYS {
             identities.add_new().unwrap();
         }
         assert!(matches!(identities.add_new(), Err(VaultError::TooManyKeys)));
-        assert_eq!(identities.recipients().len(), MAX_KEYS);
+        assert_eq!(identities.recipients().len(), Identities::MAX_KEYS);
     }
 
     #[cfg(unix)]

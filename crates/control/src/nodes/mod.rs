@@ -14,15 +14,13 @@ use bucketry_model::node::{Node, is_node_name};
 use bucketry_model::node_protocol::{MAX_BATCH, REGISTER_PATH, Register};
 use bucketry_model::role::Caller;
 use bucketry_store::node::{NodeKey, NodeRegistered, NodeRegistration};
-use bucketry_vault::{NodeVerifyingKey, Recipient};
+use bucketry_vault::{Identities, NodeVerifyingKey, Recipient};
 
 use crate::presence::NodeView;
 use crate::{Control, Error, ResourceKind, Result};
 
 /// The path of `POST /unregister`.
 const UNREGISTER_PATH: &str = "/unregister";
-/// The maximum number of keys that secrets are sealed to for one node.
-const MOST_RECIPIENTS: usize = 16;
 /// The longest accepted texts of a registration, in bytes.
 const MOST_TEXT: usize = 128;
 
@@ -142,8 +140,11 @@ fn check_registration(register: &Register) -> Result<()> {
             ));
         }
     }
-    if register.recipients.len() > MOST_RECIPIENTS {
-        return Err(Error::field("recipients", format!("must have at most {MOST_RECIPIENTS} entries")));
+    if register.recipients.len() > Identities::MAX_KEYS {
+        return Err(Error::field(
+            "recipients",
+            format!("must have at most {} entries", Identities::MAX_KEYS),
+        ));
     }
     if register.recipients.iter().any(|text| text.parse::<Recipient>().is_err()) {
         return Err(Error::field("recipients", "must be age X25519 recipients (age1…)"));

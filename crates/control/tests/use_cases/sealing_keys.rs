@@ -86,6 +86,23 @@ async fn repositories_from_before_are_given_their_key_by_the_housekeeping_or_wit
 }
 
 #[tokio::test]
+async fn a_node_with_the_most_keys_finishes_a_rotation_and_then_has_one() {
+    let cx = TestContext::new().await;
+    cx.repository_of("Main", &[]).await;
+    while cx.node.identities.lock().unwrap().recipients().len() < Identities::MAX_KEYS {
+        cx.node.identities.lock().unwrap().add_new().unwrap();
+    }
+    cx.node.register().await.unwrap();
+    let _node = cx.node.work_on();
+    let state = cx.rotate().await;
+    assert_eq!((state.total, state.failed), (1, 0));
+    let newest = cx.node.identities.lock().unwrap().recipients();
+    assert_eq!(newest.len(), 1);
+    cx.rotate().await;
+    assert_ne!(cx.node.identities.lock().unwrap().recipients(), newest, "the next one replaces it");
+}
+
+#[tokio::test]
 async fn a_sealing_key_that_no_node_can_open_is_replaced_by_a_rotation() {
     let cx = TestContext::new().await;
     cx.repository_of("Main", &[]).await;
