@@ -19,7 +19,9 @@ const PREFIX: &str = ".bucketry/probe-";
 const CONTENT: &[u8] = b"Bucketry wrote this to check the bucket. It can be deleted.\n";
 /// The limit on reading the object back, in bytes.
 const MAX_READ_BYTES: usize = 4_096;
-/// The timeout of a deletion in the background. Also limits how long reading the object back may take.
+/// How long the object's content may take after the headers of the response.
+const READ_BACK: Duration = Duration::from_secs(5);
+/// The timeout of a deletion in the background.
 const BACKGROUND_DELETE: Duration = Duration::from_secs(30);
 
 impl Run {
@@ -126,7 +128,7 @@ impl ProbeObject {
 
     async fn read(&self) -> Result<bool, ProviderError> {
         let read = self.driver.get(&self.key, &GetRequest::default()).await?;
-        let content = read.body.collect_bounded(MAX_READ_BYTES, BACKGROUND_DELETE).await?;
+        let content = read.body.collect_bounded(MAX_READ_BYTES, READ_BACK).await?;
         Ok(content == CONTENT)
     }
 
@@ -170,5 +172,53 @@ impl Drop for ProbeObject {
                 }
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
+    use bucketry_model::secret::Secret;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::connection::{ConnectionSettings, Connections};
+    use crate::open::open;
+    use crate::policy::EndpointPolicy;
+
+    #[tokio::test]
+    async fn content_that_does_not_come_back_is_not_waited_for_as_long_as_for_a_deletion() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let (answered, stalls) = tokio::sync::oneshot::channel();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 60\r\n\r\nBucketry").await.unwrap();
+            answered.send(()).unwrap();
+            std::future::pending::<()>().await;
+        });
+        let location = BucketLocation {
+            storage_type: StorageType::S3,
+            bucket: "photos".to_owned(),
+            key: Some("AKID".to_owned()),
+            endpoint: Some(endpoint),
+            region: Some("us-east-1".to_owned()),
+        };
+        let target = BucketTarget { location, secret: Some(Secret::new("secret")) };
+        let settings = ConnectionSettings { policy: EndpointPolicy::private(), ..Default::default() };
+        let driver = open(&target, &Connections::new(settings).unwrap()).unwrap();
+        let reading = tokio::spawn(async move { ProbeObject::new(&driver).read().await });
+        stalls.await.unwrap();
+        tokio::time::pause();
+        let begun = Instant::now();
+        let outcome = reading.await.unwrap();
+        assert!(matches!(outcome, Err(ProviderError::TimedOut)), "{outcome:?}");
+        assert!(begun.elapsed() < BACKGROUND_DELETE / 2, "{:?}", begun.elapsed());
     }
 }
