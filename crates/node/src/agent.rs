@@ -1,37 +1,26 @@
-//! Starts the tasks of the agent, and stops them in the right order.
+//! The agent: what it is built from, and the handle of a running one. `tasks` starts and ends its tasks.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bucketry_gateway::{Gateway, Stats};
 use bucketry_model::time::Clock;
 use bucketry_vault::Identities;
-use parking_lot::{Mutex, RwLock};
-use tokio::sync::{Notify, mpsc};
-use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
+use parking_lot::RwLock;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::cloud::Cloud;
 use crate::config::AgentConfig;
 use crate::control_plane::ControlPlane;
-use crate::gateway::{GatewayStart, Traffic};
-use crate::heartbeat::Heartbeats;
+use crate::gateway::GatewayStart;
 use crate::jitter::Jitter;
-use crate::jobs::{Jobs, Tools};
-use crate::key_uses::KeyUses;
 use crate::meter::UsageMeter;
 use crate::metrics::{Metrics, MetricsSnapshot};
-use crate::offline::OfflineBuckets;
 use crate::outbox::Outbox;
-use crate::probes::Probes;
 use crate::registration::Registration;
-use crate::results::{ResultReports, Results};
 use crate::spool::{Spool, SpoolError};
-use crate::sync::Sync;
-use crate::usage::{UsageReports, new_spool_name};
-
-/// The capacity of the channel of bucket changes. When it is full, the sync task waits for the prober.
-const CHANGES_WAITING: usize = 256;
+use crate::tasks::{AgentParts, Tasks};
+use crate::usage::new_spool_name;
 
 /// The parts that an agent is built from. Tests replace some of them with fakes.
 pub struct Dependencies {
@@ -55,143 +44,48 @@ pub struct Agent;
 impl Agent {
     /// Starts an agent. Must be called within a Tokio runtime. Blocks briefly while it opens the spool.
     pub fn start(config: AgentConfig, dependencies: Dependencies) -> Result<AgentHandle, SpoolError> {
-        let Dependencies { control_plane, cloud, identities, clock, seed, gateway } = dependencies;
         let spool = Spool::open(&config.spool_dir, config.spool.max_bytes, &new_spool_name())?;
-        let mut jitter = Jitter::new(seed);
-        let metrics = Arc::new(Metrics::default());
-        metrics.usage_batches_waiting.store(spool.waiting() as u64, std::sync::atomic::Ordering::Relaxed);
+        let Dependencies { control_plane, cloud, identities, clock, seed, gateway } = dependencies;
         let identities = Arc::new(RwLock::new(identities));
-        let outbox = Arc::new(Outbox::new(config.max_samples));
-        let results = Arc::new(Results::default());
-        let meter = UsageMeter::new(Arc::clone(&metrics));
-        let registration = Arc::new(Registration::new(
-            Arc::clone(&control_plane),
-            config.node.clone(),
-            Arc::clone(&identities),
-        ));
-        // Stopping has two stages: the tasks that produce news end first, then the tasks that report it.
-        let (stop_work, stop_talk) = (CancellationToken::new(), CancellationToken::new());
-        let (mut work, mut talk) = (JoinSet::new(), JoinSet::new());
-
-        let (probes_sender, probes_receiver) = mpsc::channel(CHANGES_WAITING);
-        let offline = Arc::new(OfflineBuckets::default());
-        let probes = Probes::new(
-            config.probes.clone(),
-            Arc::clone(&clock),
-            Arc::clone(&outbox),
-            Arc::clone(&metrics),
-            Arc::clone(&offline),
-            jitter.split(),
-        );
-        work.spawn(probes.run(probes_receiver, stop_work.clone()));
-        let tools = Tools {
-            identities: Arc::clone(&identities),
-            registration: Arc::clone(&registration),
-            cloud: Arc::clone(&cloud),
-            results: Arc::clone(&results),
-            clock: Arc::clone(&clock),
-        };
-        let (jobs, do_jobs) = Jobs::new(tools, config.max_validations, jitter.split(), stop_work.clone());
-        work.spawn(do_jobs);
-        let key_uses = Arc::new(KeyUses::default());
-        let (stop_gateway, mut serving) = (CancellationToken::new(), JoinSet::new());
-        let gateway = gateway.map(|GatewayStart { settings, listener }| {
-            let traffic = Traffic {
-                meter: meter.clone(),
-                key_uses: Arc::clone(&key_uses),
-                probes: probes_sender.clone(),
-                offline,
-            };
-            let gateway = Gateway::new(settings, Arc::new(traffic), Arc::clone(&clock), seed);
-            let (running, stop) = (gateway.clone(), stop_gateway.clone());
-            serving.spawn(async move { running.run(listener, stop).await });
-            gateway
-        });
-        let sync = Sync {
-            control_plane: Arc::clone(&control_plane),
-            registration: Arc::clone(&registration),
-            identities,
-            cloud,
-            clock,
-            metrics: Arc::clone(&metrics),
-            probes: probes_sender,
-            jobs,
-            gateway: gateway.clone(),
-            long_poll: config.long_poll,
-        };
-        work.spawn(sync.run(jitter.split(), stop_work.clone()));
-
-        let registering = Arc::clone(&registration);
-        let (registration_jitter, registration_stop) = (jitter.split(), stop_talk.clone());
-        talk.spawn(async move { registering.run(registration_jitter, registration_stop).await });
-        let heartbeats = Heartbeats {
-            control_plane: Arc::clone(&control_plane),
-            registration: Arc::clone(&registration),
-            outbox: Arc::clone(&outbox),
-            metrics: Arc::clone(&metrics),
-            node: config.node.clone(),
-            interval: config.heartbeat_interval,
-            probe_interval: config.probes.interval,
-        };
-        talk.spawn(heartbeats.run(jitter.split(), stop_talk.clone()));
-        let result_reports = ResultReports {
-            control_plane: Arc::clone(&control_plane),
-            registration: Arc::clone(&registration),
-            results,
-            node: config.node.clone(),
-        };
-        talk.spawn(result_reports.run(jitter.split(), stop_talk.clone()));
-        let usage_reports = UsageReports {
+        let metrics = Arc::new(Metrics::default());
+        metrics.usage_batches_waiting.store(spool.waiting() as u64, Ordering::Relaxed);
+        let registration =
+            Registration::new(Arc::clone(&control_plane), config.node.clone(), Arc::clone(&identities));
+        let parts = AgentParts {
             control_plane,
-            registration: Arc::clone(&registration),
-            meter: meter.clone(),
-            key_uses,
-            spool: Arc::new(Mutex::new(spool)),
-            spooled: Arc::new(Notify::new()),
-            metrics: Arc::clone(&metrics),
-            node: config.node.clone(),
-            flush_interval: config.spool.flush_interval,
+            cloud,
+            identities,
+            clock,
+            node: config.node,
+            registration: Arc::new(registration),
+            outbox: Arc::new(Outbox::new(config.max_samples)),
+            results: Arc::default(),
+            meter: UsageMeter::new(Arc::clone(&metrics)),
+            metrics,
+            key_uses: Arc::default(),
+            offline: Arc::default(),
         };
-        let stop_flushes = CancellationToken::new();
-        let flushes = tokio::spawn(usage_reports.clone().run_flushes(stop_flushes.clone()));
-        talk.spawn(usage_reports.run_reports(jitter.split(), stop_talk.clone()));
 
-        let shared = Arc::new(SharedAgent { outbox, metrics, registration, meter, gateway });
-        let supervised = Arc::new(Alive::default());
-        let alive = Arc::clone(&supervised);
-        let stop_timeout = config.stop_timeout;
+        let mut jitter = Jitter::new(seed);
+        let mut tasks = Tasks::default();
+        let probe_interval = config.probes.interval;
+        let probes = tasks.start_probes(&parts, config.probes, jitter.split());
+        let jobs = tasks.start_jobs(&parts, config.max_validations, jitter.split());
+        let gateway = gateway.map(|start| tasks.start_gateway(&parts, start, seed, probes.clone()));
+        tasks.start_sync(&parts, probes, jobs, gateway.clone(), config.long_poll, jitter.split());
+        tasks.start_registration(&parts, jitter.split());
+        tasks.start_heartbeats(&parts, config.heartbeat_interval, probe_interval, jitter.split());
+        tasks.start_result_reports(&parts, jitter.split());
+        tasks.start_usage_reports(&parts, spool, config.spool.flush_interval, jitter.split());
+
+        let AgentParts { outbox, metrics, registration, meter, .. } = parts;
+        let alive = Arc::new(Alive::default());
         let stop = CancellationToken::new();
-        let stopping = stop.clone();
-        let supervisor = tokio::spawn(async move {
-            tokio::select! {
-                () = stopping.cancelled() => {}
-                _ = work.join_next() => alive.lost(),
-                _ = talk.join_next() => alive.lost(),
-                Some(_) = serving.join_next() => alive.lost(),
-            }
-            stopping.cancelled().await;
-            // The gateway bounds its own shutdown. Keys can still be revoked until it ends, because sync is
-            // running.
-            stop_gateway.cancel();
-            while serving.join_next().await.is_some() {}
-            let deadline = Instant::now() + stop_timeout;
-            stop_work.cancel();
-            finish(&mut work, deadline).await;
-            stop_flushes.cancel();
-            // Waits without a deadline: counted traffic must reach the disk.
-            _ = flushes.await;
-            stop_talk.cancel();
-            finish(&mut talk, deadline).await;
-        });
-        Ok(AgentHandle { shared, alive: supervised, stop: stop.drop_guard(), supervisor })
-    }
-}
-
-async fn finish(tasks: &mut JoinSet<()>, deadline: Instant) {
-    let ended = timeout_at(deadline, async { while tasks.join_next().await.is_some() {} }).await;
-    if ended.is_err() {
-        tracing::warn!("a task of the node didn't stop in time and was aborted");
-        tasks.shutdown().await;
+        let lost = Arc::clone(&alive);
+        let supervisor =
+            tokio::spawn(tasks.supervise(stop.clone(), config.stop_timeout, move || lost.lost()));
+        let shared = Arc::new(SharedAgent { outbox, metrics, registration, meter, gateway });
+        Ok(AgentHandle { shared, alive, stop: stop.drop_guard(), supervisor })
     }
 }
 
@@ -205,12 +99,12 @@ struct SharedAgent {
 
 #[derive(Default)]
 struct Alive {
-    lost_a_task: std::sync::atomic::AtomicBool,
+    lost_a_task: AtomicBool,
 }
 
 impl Alive {
     fn lost(&self) {
-        self.lost_a_task.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.lost_a_task.store(true, Ordering::Relaxed);
         tracing::error!("a task of the node ended unexpectedly; restart the node");
     }
 }
@@ -269,7 +163,7 @@ impl MetricsReader {
             samples_waiting: waiting as u64,
             samples_forgotten: forgotten,
             registered: self.shared.registration.is_registered(),
-            running: !self.alive.lost_a_task.load(std::sync::atomic::Ordering::Relaxed),
+            running: !self.alive.lost_a_task.load(Ordering::Relaxed),
             ..self.shared.metrics.snapshot()
         }
     }

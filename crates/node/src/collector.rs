@@ -1,14 +1,16 @@
 //! The metrics of a node, its gateway and its connections to providers, in the form that Prometheus reads.
 
-use bucketry_gateway::{CLASSES, STATUSES};
-use bucketry_provider::connection::Connections;
+use std::fmt::Error;
+
+use bucketry_gateway::{CLASSES, STATUSES, Stats};
+use bucketry_provider::connection::{ConnectionStats, Connections};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-use crate::MetricsReader;
+use crate::{MetricsReader, MetricsSnapshot};
 
 /// Reads the current values at each scrape. Register it with the registry of the process.
 pub struct MetricsCollector {
@@ -30,77 +32,94 @@ impl std::fmt::Debug for MetricsCollector {
 }
 
 impl Collector for MetricsCollector {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let connections = self.connections.stats();
-        for (name, help, count) in [
-            ("bucketry_provider_connections_opened", "Connections opened to providers", connections.opened),
-            ("bucketry_provider_requests", "Requests sent to providers", connections.requests),
-        ] {
-            let counter = ConstCounter::new(count);
-            counter.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
-        }
-        let node = self.node.snapshot();
-        for (name, help, count) in [
-            (
-                "bucketry_usage_writes_failed",
-                "Failed writes of counted traffic to the spool; each is retried",
-                node.usage_writes_failed,
-            ),
-            (
-                "bucketry_usage_rows_lost",
-                "Rows of counted traffic lost because there was no room to store them",
-                node.usage_rows_lost,
-            ),
-        ] {
-            let counter = ConstCounter::new(count);
-            counter.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
-        }
-        let waiting = ConstGauge::new(i64::try_from(node.usage_batches_waiting).unwrap_or(i64::MAX));
-        waiting.encode(encoder.encode_descriptor(
-            "bucketry_usage_batches_waiting",
-            "Batches of counted traffic in the spool that the control plane has not acknowledged yet",
-            None,
-            MetricType::Gauge,
-        )?)?;
-        let Some(stats) = self.node.gateway() else { return Ok(()) };
-        let mut requests = encoder.encode_descriptor(
-            "bucketry_gateway_requests",
-            "S3 requests answered, by class and status class",
-            None,
-            MetricType::Counter,
-        )?;
-        for (class, counts) in CLASSES.into_iter().zip(stats.requests) {
-            for (status, count) in STATUSES.into_iter().zip(counts) {
-                let labels = [("class", class), ("status", status)];
-                ConstCounter::new(count).encode(requests.encode_family(&labels)?)?;
-            }
-        }
-        for (name, help, count) in [
-            (
-                "bucketry_gateway_broken_off",
-                "S3 requests that ended before their response was complete",
-                stats.broken_off,
-            ),
-            (
-                "bucketry_gateway_uploaded_bytes",
-                "Bytes of object content received from clients",
-                stats.uploaded,
-            ),
-            (
-                "bucketry_gateway_downloaded_bytes",
-                "Bytes of object content sent to clients",
-                stats.downloaded,
-            ),
-        ] {
-            let counter = ConstCounter::new(count);
-            counter.encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
-        }
-        let in_flight = ConstGauge::new(i64::try_from(stats.in_flight).unwrap_or(i64::MAX));
-        in_flight.encode(encoder.encode_descriptor(
-            "bucketry_gateway_requests_in_flight",
-            "S3 requests in flight",
-            None,
-            MetricType::Gauge,
-        )?)
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
+        encode_connections(&mut encoder, &self.connections.stats())?;
+        encode_usage(&mut encoder, &self.node.snapshot())?;
+        self.node.gateway().map_or(Ok(()), |stats| encode_gateway(&mut encoder, &stats))
     }
+}
+
+fn encode_connections(encoder: &mut DescriptorEncoder<'_>, stats: &ConnectionStats) -> Result<(), Error> {
+    encode_counter(
+        encoder,
+        "bucketry_provider_connections_opened",
+        "Connections opened to providers",
+        stats.opened,
+    )?;
+    encode_counter(encoder, "bucketry_provider_requests", "Requests sent to providers", stats.requests)
+}
+
+fn encode_usage(encoder: &mut DescriptorEncoder<'_>, node: &MetricsSnapshot) -> Result<(), Error> {
+    encode_counter(
+        encoder,
+        "bucketry_usage_writes_failed",
+        "Failed writes of counted traffic to the spool; each is retried",
+        node.usage_writes_failed,
+    )?;
+    encode_counter(
+        encoder,
+        "bucketry_usage_rows_lost",
+        "Rows of counted traffic lost because there was no room to store them",
+        node.usage_rows_lost,
+    )?;
+    encode_gauge(
+        encoder,
+        "bucketry_usage_batches_waiting",
+        "Batches of counted traffic in the spool that the control plane has not acknowledged yet",
+        node.usage_batches_waiting,
+    )
+}
+
+fn encode_gateway(encoder: &mut DescriptorEncoder<'_>, stats: &Stats) -> Result<(), Error> {
+    let mut requests = encoder.encode_descriptor(
+        "bucketry_gateway_requests",
+        "S3 requests answered, by class and status class",
+        None,
+        MetricType::Counter,
+    )?;
+    for (class, counts) in CLASSES.into_iter().zip(stats.requests) {
+        for (status, count) in STATUSES.into_iter().zip(counts) {
+            let labels = [("class", class), ("status", status)];
+            ConstCounter::new(count).encode(requests.encode_family(&labels)?)?;
+        }
+    }
+    encode_counter(
+        encoder,
+        "bucketry_gateway_broken_off",
+        "S3 requests that ended before their response was complete",
+        stats.broken_off,
+    )?;
+    encode_counter(
+        encoder,
+        "bucketry_gateway_uploaded_bytes",
+        "Bytes of object content received from clients",
+        stats.uploaded,
+    )?;
+    encode_counter(
+        encoder,
+        "bucketry_gateway_downloaded_bytes",
+        "Bytes of object content sent to clients",
+        stats.downloaded,
+    )?;
+    encode_gauge(encoder, "bucketry_gateway_requests_in_flight", "S3 requests in flight", stats.in_flight)
+}
+
+fn encode_counter(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    count: u64,
+) -> Result<(), Error> {
+    let counter = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+    ConstCounter::new(count).encode(counter)
+}
+
+fn encode_gauge(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    value: u64,
+) -> Result<(), Error> {
+    let gauge = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX)).encode(gauge)
 }

@@ -30,6 +30,7 @@ mod results;
 mod schedule;
 pub mod spool;
 mod sync;
+mod tasks;
 mod usage;
 
 pub use agent::{Agent, AgentHandle, Dependencies, MetricsReader};

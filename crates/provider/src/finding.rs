@@ -130,10 +130,19 @@ impl Finding {
     }
 
     fn of_answer(answer: &ErrorAnswer, action: Action, permissions: &Permissions) -> Self {
+        let mut finding = Self::of_kind(answer, action, permissions);
+        let own = |code: &str| permissions.hints.of_code.iter().find(|(known, _)| *known == code);
+        if let Some((_, hint)) = answer.code.as_deref().and_then(own) {
+            finding.hint = Some((*hint).to_owned());
+        }
+        finding
+    }
+
+    fn of_kind(answer: &ErrorAnswer, action: Action, permissions: &Permissions) -> Self {
         use CheckCode as C;
         use ErrorKind as K;
         let hints = permissions.hints;
-        let mut finding = match answer.kind {
+        match answer.kind {
             K::KeyUnknown => {
                 Self::new(C::KeyUnknown, "The provider does not know the access key.", hints.key_unknown)
             }
@@ -154,18 +163,7 @@ impl Finding {
             K::BucketNotFound | K::NotFound | K::ObjectNotFound | K::UploadNotFound => {
                 Self::new(C::BucketNotFound, "The bucket does not exist.", hints.bucket_not_found)
             }
-            K::WrongRegion => match &answer.region {
-                Some(region) => Self::new(
-                    C::WrongRegion,
-                    format!("The bucket is in the region {region}."),
-                    format!("Set the region to {region}."),
-                ),
-                None => Self::new(
-                    C::WrongRegion,
-                    "The bucket is in a different region.",
-                    "Set the region to the bucket's own. If you gave an endpoint, it must be in that region too.",
-                ),
-            },
+            K::WrongRegion => Self::wrong_region(answer.region.as_deref()),
             K::AccessDenied => Self::denied(action, permissions),
             K::Throttled => Self::new(
                 C::ProviderThrottled,
@@ -188,12 +186,22 @@ impl Finding {
                 format!("The provider returned an error (HTTP status {}).", answer.status.as_u16()),
                 "Try again. If it keeps failing, check the status of the object store.",
             ),
-        };
-        let own = |code: &str| hints.of_code.iter().find(|(known, _)| *known == code);
-        if let Some((_, hint)) = answer.code.as_deref().and_then(own) {
-            finding.hint = Some((*hint).to_owned());
         }
-        finding
+    }
+
+    fn wrong_region(region: Option<&str>) -> Self {
+        match region {
+            Some(region) => Self::new(
+                CheckCode::WrongRegion,
+                format!("The bucket is in the region {region}."),
+                format!("Set the region to {region}."),
+            ),
+            None => Self::new(
+                CheckCode::WrongRegion,
+                "The bucket is in a different region.",
+                "Set the region to the bucket's own. If you gave an endpoint, it must be in that region too.",
+            ),
+        }
     }
 
     fn denied(action: Action, permissions: &Permissions) -> Self {

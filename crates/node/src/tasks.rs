@@ -1,0 +1,249 @@
+//! The tasks of an agent: how each is started, and in which order they end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bucketry_gateway::Gateway;
+use bucketry_model::time::Clock;
+use bucketry_vault::Identities;
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use crate::cloud::Cloud;
+use crate::config::{NodeInfo, ProbeConfig};
+use crate::control_plane::ControlPlane;
+use crate::gateway::{GatewayStart, Traffic};
+use crate::heartbeat::Heartbeats;
+use crate::jitter::Jitter;
+use crate::jobs::{Jobs, Tools};
+use crate::key_uses::KeyUses;
+use crate::meter::UsageMeter;
+use crate::metrics::Metrics;
+use crate::offline::OfflineBuckets;
+use crate::outbox::Outbox;
+use crate::probes::{Change, Probes};
+use crate::registration::Registration;
+use crate::results::{ResultReports, Results};
+use crate::spool::Spool;
+use crate::sync::Sync;
+use crate::usage::UsageReports;
+
+/// The capacity of the channel of bucket changes. When it is full, the sync task waits for the prober.
+const CHANGES_WAITING: usize = 256;
+
+/// What the tasks of an agent share.
+pub(crate) struct AgentParts {
+    pub(crate) control_plane: Arc<dyn ControlPlane>,
+    pub(crate) cloud: Arc<dyn Cloud>,
+    pub(crate) identities: Arc<RwLock<Identities>>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) node: NodeInfo,
+    pub(crate) registration: Arc<Registration>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) results: Arc<Results>,
+    pub(crate) meter: UsageMeter,
+    pub(crate) key_uses: Arc<KeyUses>,
+    pub(crate) offline: Arc<OfflineBuckets>,
+}
+
+/// Tasks that end together.
+#[derive(Default)]
+struct TaskGroup {
+    tasks: JoinSet<()>,
+    stop: CancellationToken,
+}
+
+impl TaskGroup {
+    /// Stops the tasks, and waits for them without a deadline.
+    async fn end(&mut self) {
+        self.stop.cancel();
+        while self.tasks.join_next().await.is_some() {}
+    }
+
+    /// Stops the tasks, and aborts those that are running at the deadline.
+    async fn end_by(&mut self, deadline: Instant) {
+        if timeout_at(deadline, self.end()).await.is_err() {
+            tracing::warn!("a task of the node didn't stop in time and was aborted");
+            self.tasks.shutdown().await;
+        }
+    }
+}
+
+/// The tasks of an agent, in the order in which they end: the gateway, the tasks that produce news, the one that
+/// writes traffic to the disk, and those that report.
+#[derive(Default)]
+pub(crate) struct Tasks {
+    gateway: TaskGroup,
+    work: TaskGroup,
+    flushes: TaskGroup,
+    reports: TaskGroup,
+}
+
+impl Tasks {
+    /// Starts to probe buckets. Returns where to send changes to the set of buckets.
+    pub(crate) fn start_probes(
+        &mut self,
+        parts: &AgentParts,
+        config: ProbeConfig,
+        jitter: Jitter,
+    ) -> mpsc::Sender<Change> {
+        let (sender, receiver) = mpsc::channel(CHANGES_WAITING);
+        let probes = Probes::new(
+            config,
+            Arc::clone(&parts.clock),
+            Arc::clone(&parts.outbox),
+            Arc::clone(&parts.metrics),
+            Arc::clone(&parts.offline),
+            jitter,
+        );
+        self.work.tasks.spawn(probes.run(receiver, self.work.stop.clone()));
+        sender
+    }
+
+    /// Starts to run jobs. Returns their intake.
+    pub(crate) fn start_jobs(&mut self, parts: &AgentParts, max_validations: usize, jitter: Jitter) -> Jobs {
+        let tools = Tools {
+            identities: Arc::clone(&parts.identities),
+            registration: Arc::clone(&parts.registration),
+            cloud: Arc::clone(&parts.cloud),
+            results: Arc::clone(&parts.results),
+            clock: Arc::clone(&parts.clock),
+        };
+        let (jobs, run) = Jobs::new(tools, max_validations, jitter, self.work.stop.clone());
+        self.work.tasks.spawn(run);
+        jobs
+    }
+
+    /// Starts to serve applications.
+    pub(crate) fn start_gateway(
+        &mut self,
+        parts: &AgentParts,
+        start: GatewayStart,
+        seed: u64,
+        probes: mpsc::Sender<Change>,
+    ) -> Gateway {
+        let GatewayStart { settings, listener } = start;
+        let traffic = Traffic {
+            meter: parts.meter.clone(),
+            key_uses: Arc::clone(&parts.key_uses),
+            probes,
+            offline: Arc::clone(&parts.offline),
+        };
+        let gateway = Gateway::new(settings, Arc::new(traffic), Arc::clone(&parts.clock), seed);
+        let (running, stop) = (gateway.clone(), self.gateway.stop.clone());
+        self.gateway.tasks.spawn(async move { running.run(listener, stop).await });
+        gateway
+    }
+
+    /// Starts to fetch buckets, repositories and jobs.
+    pub(crate) fn start_sync(
+        &mut self,
+        parts: &AgentParts,
+        probes: mpsc::Sender<Change>,
+        jobs: Jobs,
+        gateway: Option<Gateway>,
+        long_poll: Duration,
+        jitter: Jitter,
+    ) {
+        let sync = Sync {
+            control_plane: Arc::clone(&parts.control_plane),
+            registration: Arc::clone(&parts.registration),
+            identities: Arc::clone(&parts.identities),
+            cloud: Arc::clone(&parts.cloud),
+            clock: Arc::clone(&parts.clock),
+            metrics: Arc::clone(&parts.metrics),
+            probes,
+            jobs,
+            gateway,
+            long_poll,
+        };
+        self.work.tasks.spawn(sync.run(jitter, self.work.stop.clone()));
+    }
+
+    /// Starts to register the node, and to register it again whenever that is necessary.
+    pub(crate) fn start_registration(&mut self, parts: &AgentParts, jitter: Jitter) {
+        let (registration, stop) = (Arc::clone(&parts.registration), self.reports.stop.clone());
+        self.reports.tasks.spawn(async move { registration.run(jitter, stop).await });
+    }
+
+    /// Starts to send heartbeats.
+    pub(crate) fn start_heartbeats(
+        &mut self,
+        parts: &AgentParts,
+        interval: Duration,
+        probe_interval: Duration,
+        jitter: Jitter,
+    ) {
+        let heartbeats = Heartbeats {
+            control_plane: Arc::clone(&parts.control_plane),
+            registration: Arc::clone(&parts.registration),
+            outbox: Arc::clone(&parts.outbox),
+            metrics: Arc::clone(&parts.metrics),
+            node: parts.node.clone(),
+            interval,
+            probe_interval,
+        };
+        self.reports.tasks.spawn(heartbeats.run(jitter, self.reports.stop.clone()));
+    }
+
+    /// Starts to report results of jobs.
+    pub(crate) fn start_result_reports(&mut self, parts: &AgentParts, jitter: Jitter) {
+        let reports = ResultReports {
+            control_plane: Arc::clone(&parts.control_plane),
+            registration: Arc::clone(&parts.registration),
+            results: Arc::clone(&parts.results),
+            node: parts.node.clone(),
+        };
+        self.reports.tasks.spawn(reports.run(jitter, self.reports.stop.clone()));
+    }
+
+    /// Starts to write counted traffic to the spool, and to report it from there.
+    pub(crate) fn start_usage_reports(
+        &mut self,
+        parts: &AgentParts,
+        spool: Spool,
+        flush_interval: Duration,
+        jitter: Jitter,
+    ) {
+        let reports = UsageReports {
+            control_plane: Arc::clone(&parts.control_plane),
+            registration: Arc::clone(&parts.registration),
+            meter: parts.meter.clone(),
+            key_uses: Arc::clone(&parts.key_uses),
+            spool: Arc::new(Mutex::new(spool)),
+            spooled: Arc::new(Notify::new()),
+            metrics: Arc::clone(&parts.metrics),
+            node: parts.node.clone(),
+            flush_interval,
+        };
+        self.flushes.tasks.spawn(reports.clone().run_flushes(self.flushes.stop.clone()));
+        self.reports.tasks.spawn(reports.run_reports(jitter, self.reports.stop.clone()));
+    }
+
+    /// Waits until the agent is to stop, then ends the tasks. Calls `lost` if a task ends before that.
+    pub(crate) async fn supervise(
+        mut self,
+        stop: CancellationToken,
+        stop_timeout: Duration,
+        lost: impl FnOnce() + Send,
+    ) {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            _ = self.work.tasks.join_next() => lost(),
+            _ = self.reports.tasks.join_next() => lost(),
+            Some(_) = self.gateway.tasks.join_next() => lost(),
+        }
+        stop.cancelled().await;
+        // The gateway bounds its own shutdown. Keys can still be revoked until it ends, because sync is running.
+        self.gateway.end().await;
+        let deadline = Instant::now() + stop_timeout;
+        self.work.end_by(deadline).await;
+        // Without a deadline: counted traffic must reach the disk.
+        self.flushes.end().await;
+        self.reports.end_by(deadline).await;
+    }
+}
