@@ -25,26 +25,6 @@ pub(crate) const ALLOWED: &[Allowed] = &[
         edges: &[("payload::chunked", "payload::trailer")],
     },
     Allowed {
-        of: "crates/store",
-        reason: "an engine's rows are made of its queries and the other way round",
-        edges: &[
-            ("postgres::dialect", "postgres::row_values"),
-            ("sqlite::dialect", "sqlite::row_values"),
-            ("sql::rows", "sql::statement"),
-        ],
-    },
-    Allowed {
-        of: "crates/store",
-        reason: "statements about one aggregate read or note something in the table of the other",
-        edges: &[
-            ("sql::attachment", "sql::repository"),
-            ("sql::bucket_list", "sql::status"),
-            ("sql::status", "sql::bucket_list"),
-            ("sql::member", "sql::workspace"),
-            ("sql::repository", "sql::repository_key"),
-        ],
-    },
-    Allowed {
         of: "e2e",
         reason: "a person calls the server and the server makes its first person; both only serve tests",
         edges: &[("person", "server"), ("server", "person"), ("environment", "postgres")],

@@ -3,8 +3,6 @@
 
 use crate::StoreError;
 
-pub(super) use super::row_values::RowValues;
-
 /// The driver's marker type.
 pub(super) type Db = sqlx::Postgres;
 /// A connection.

@@ -10,9 +10,8 @@ use sqlx::query;
 
 use super::columns::{Columns, stored};
 use super::dialect::{Row, for_update};
-use super::repository::note_change;
-use super::rows::Rows;
-use super::statement::{InList, Write, texts};
+use super::repository_change::note_change;
+use super::statement::{InList, Rows, Write, texts};
 use crate::Result;
 use crate::repository::Proposal;
 

@@ -12,7 +12,7 @@ use sqlx::query;
 use super::columns::Columns;
 use super::dialect::{Row, for_update, is_unique_violation};
 use super::statement::{InList, Write, texts};
-use super::{SqlStore, attachment, probe, workspace};
+use super::{SqlStore, attachment, live_workspace, probe};
 use crate::Result;
 use crate::bucket::{
     BucketDeleted, BucketInserted, BucketQuery, BucketStore, BucketUpdate, BucketUpdated, EndingCredential,
@@ -154,7 +154,7 @@ impl BucketStore for SqlStore {
     async fn insert_bucket(&self, new: &NewBucket, now: Timestamp) -> Result<BucketInserted> {
         let mut write = self.write().await?;
         let report = probe::reporter(&mut write, new.first_report.as_ref()).await?;
-        if !workspace::is_live(&mut write, new.org_id, new.workspace_id).await? {
+        if !live_workspace::is_live(&mut write, new.org_id, new.workspace_id).await? {
             return Ok(BucketInserted::WorkspaceNotFound);
         }
         if !insert_row(&mut write, new, now).await? {
@@ -213,7 +213,7 @@ impl BucketStore for SqlStore {
             return Ok(BucketUpdated::Conflict);
         }
         let (workspace, name): (WorkspaceId, String) = (stored.parsed()?, stored.text()?);
-        if !workspace::is_live(&mut write, update.org_id, update.workspace_id).await? {
+        if !live_workspace::is_live(&mut write, update.org_id, update.workspace_id).await? {
             return Ok(BucketUpdated::WorkspaceNotFound);
         }
         if workspace != update.workspace_id && attachment::is_held(&mut write, update.id).await? {

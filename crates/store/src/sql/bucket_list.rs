@@ -9,9 +9,9 @@ use super::SqlStore;
 use super::bucket::{bucket_columns, location_columns, without_secret};
 use super::columns::Columns;
 use super::dialect::Row;
+use super::node_status::node_status_row;
 use super::page::{PageQuery, Select};
 use super::statement::{InList, texts};
-use super::status::{failure, node_status};
 use crate::Result;
 use crate::bucket::{BucketQuery, ListedBucket, NodeStatusRow, PageStart};
 use crate::usage::{ListedTotals, UsageStore as _};
@@ -101,15 +101,4 @@ fn listed_bucket(row: &Row) -> Result<ListedBucket> {
 fn page_start(row: &Row) -> Result<PageStart> {
     let mut columns = Columns::of(row);
     Ok(PageStart { id: columns.parsed()?, created_at: columns.time()? })
-}
-
-/// Reads `node_id, status, latency_ms, at, failure`.
-pub(super) fn node_status_row(columns: &mut Columns<'_>) -> Result<NodeStatusRow> {
-    Ok(NodeStatusRow {
-        node_id: columns.parsed()?,
-        status: columns.read(node_status)?,
-        latency_ms: columns.optional_narrow()?,
-        at: columns.time()?,
-        failure: failure(columns)?,
-    })
 }

@@ -11,7 +11,7 @@ use sqlx::query;
 use super::columns::Columns;
 use super::dialect::for_share;
 use super::statement::{InList, Write, texts};
-use super::{SqlStore, user, workspace};
+use super::{SqlStore, live_workspace, user};
 use crate::Result;
 use crate::workspace::{Member, MemberChanged};
 
@@ -38,7 +38,7 @@ pub(super) async fn add(
     role: WorkspaceRole,
     now: Timestamp,
 ) -> Result<MemberChanged> {
-    if !workspace::lock(write, org_id, id).await? {
+    if !live_workspace::lock(write, org_id, id).await? {
         return Ok(MemberChanged::WorkspaceNotFound);
     }
     let sql =
@@ -93,7 +93,7 @@ async fn may_lose_admin(
     user: UserId,
     lowered: bool,
 ) -> Result<MemberChanged> {
-    if !workspace::lock(write, org_id, id).await? {
+    if !live_workspace::lock(write, org_id, id).await? {
         return Ok(MemberChanged::WorkspaceNotFound);
     }
     let sql = "SELECT role FROM memberships WHERE workspace_id = $1 AND user_id = $2";

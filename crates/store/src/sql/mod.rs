@@ -5,7 +5,7 @@
 //! their `dialect`s and never here, so a trait that is implemented here is implemented for all of them. A new table
 //! needs a migration for each engine.
 
-use super::dialect;
+use super::{dialect, row_values};
 
 mod attachment;
 mod bucket;
@@ -13,15 +13,17 @@ mod bucket_list;
 mod columns;
 mod generation;
 mod idempotency;
+mod live_workspace;
 mod member;
 mod node;
+mod node_status;
 mod organization;
 mod page;
 mod probe;
 mod repository;
+mod repository_change;
 mod repository_key;
 mod repository_list;
-mod rows;
 mod series;
 mod statement;
 mod status;

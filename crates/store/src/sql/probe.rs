@@ -13,10 +13,11 @@ use sqlx::query;
 
 use super::SqlStore;
 use super::columns::Columns;
-use super::dialect::{RowValues, for_update};
-use super::rows::Rows;
-use super::statement::{InList, Write, texts};
-use super::status::{day_record, day_record_columns, node_status};
+use super::dialect::for_update;
+use super::node_status::node_status;
+use super::row_values::RowValues;
+use super::statement::{InList, Rows, Write, texts};
+use super::status::{day_record, day_record_columns};
 use crate::Result;
 use crate::bucket::FirstReport;
 use crate::status::ProbeBatch;

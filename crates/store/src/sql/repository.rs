@@ -14,7 +14,7 @@ use sqlx::query;
 use super::columns::Columns;
 use super::dialect::{Row, for_update, is_unique_violation};
 use super::statement::{InList, Write, texts};
-use super::{SqlStore, attachment, repository_key, workspace};
+use super::{SqlStore, attachment, live_workspace, repository_key};
 use crate::Result;
 use crate::bucket::{BucketQuery, ListedBucket, StoredSecret};
 use crate::repository::{
@@ -22,22 +22,6 @@ use crate::repository::{
     RepositoryUpdate, RepositoryUpdated,
 };
 use crate::sync::Subject;
-
-/// Raises a live repository's version and records the change. Returns whether there is such a repository.
-pub(super) async fn note_change(
-    write: &mut Write,
-    org_id: OrgId,
-    id: RepoId,
-    now: Timestamp,
-) -> Result<bool> {
-    let sql = "UPDATE repositories SET version = version + 1 \
-               WHERE id = $1 AND org_id = $2 AND deleted_at IS NULL";
-    let raised = write.execute(query(sql).bind(id.to_string()).bind(org_id.to_string())).await? > 0;
-    if raised {
-        write.record_change(org_id, Subject::Repository(id), now);
-    }
-    Ok(raised)
-}
 
 /// Inserts the row. Returns false if a live repository has the name.
 async fn insert_row(write: &mut Write, new: &NewRepository, now: Timestamp) -> Result<bool> {
@@ -84,7 +68,7 @@ async fn take_place(write: &mut Write, org_id: OrgId) -> Result<bool> {
 impl RepositoryStore for SqlStore {
     async fn insert_repository(&self, new: &NewRepository, now: Timestamp) -> Result<RepositoryInserted> {
         let mut write = self.write().await?;
-        if !workspace::is_live(&mut write, new.org_id, new.workspace_id).await? {
+        if !live_workspace::is_live(&mut write, new.org_id, new.workspace_id).await? {
             return Ok(RepositoryInserted::WorkspaceNotFound);
         }
         if !insert_row(&mut write, new, now).await? {
@@ -146,7 +130,7 @@ impl RepositoryStore for SqlStore {
         if Columns::of(&row).number()? != update.from_version {
             return Ok(RepositoryUpdated::Conflict);
         }
-        if !workspace::is_live(&mut write, update.org_id, update.workspace_id).await? {
+        if !live_workspace::is_live(&mut write, update.org_id, update.workspace_id).await? {
             return Ok(RepositoryUpdated::WorkspaceNotFound);
         }
         if let Err(refused) = attachment::check(&mut write, &update.proposal()).await? {

@@ -15,9 +15,8 @@ use sqlx::query;
 use super::SqlStore;
 use super::columns::Columns;
 use super::dialect::Row;
-use super::repository::note_change;
-use super::rows::Rows;
-use super::statement::{InList, Write, texts};
+use super::repository_change::note_change;
+use super::statement::{InList, Rows, Write, texts};
 use crate::Result;
 use crate::repository_key::{KeyInserted, NewRepositoryKey, RepositoryKeyStore};
 

@@ -8,8 +8,7 @@ use bucketry_model::id::{BucketId, NodeId, OrgId, RepoId};
 use sqlx::query;
 
 use super::columns::Columns;
-use super::rows::Rows;
-use super::statement::{InList, Write, texts};
+use super::statement::{InList, Rows, Write, texts};
 use crate::Result;
 
 /// The numbers under which a row of traffic is counted.

@@ -12,7 +12,7 @@ use sqlx::{AssertSqlSafe, Transaction};
 use super::SqlStore;
 use super::dialect::{self, BEGIN_WRITE, Db, Query, Row};
 use super::generation::{Generations, Touched};
-use super::rows::Rows;
+use super::row_values::RowValues;
 use crate::sync::Subject;
 use crate::{Result, StoreError};
 
@@ -89,6 +89,25 @@ impl Write {
         Ok(rows)
     }
 
+    /// Runs a statement over many rows, in their order. Returns how many rows it changed.
+    pub(super) async fn insert_rows<T>(
+        &mut self,
+        rows: &Rows<'_>,
+        values: &[T],
+        bind: impl Fn(RowValues, &T) -> RowValues,
+    ) -> Result<u64> {
+        let mut changed = 0;
+        let mut rest = values;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(RowValues::rows_of_next(rest.len(), rows.columns));
+            let all = RowValues::new(rows.before, now.len(), rows.columns, rows.after);
+            let all = now.iter().fold(all, |all, value| bind(all.begin_row(), value));
+            changed += self.execute(all.query()).await?;
+            rest = later;
+        }
+        Ok(changed)
+    }
+
     /// Stores a change event with the commit, so that nodes learn that the bucket or repository changed.
     pub(super) fn record_change(&mut self, org_id: OrgId, subject: Subject, now: Timestamp) {
         self.announced.push((org_id, subject, now));
@@ -148,6 +167,13 @@ impl Write {
 
 const CHANGES: Rows<'static> =
     Rows { before: "INSERT INTO changes (org_id, kind, subject_id, at) ", columns: 4, after: "" };
+
+/// A statement that takes several rows: `before`, the rows with `columns` values each, `after`.
+pub(super) struct Rows<'a> {
+    pub(super) before: &'a str,
+    pub(super) columns: usize,
+    pub(super) after: &'a str,
+}
 
 /// The largest number of values in one list. A longer list is split into several statements.
 const LONGEST_LIST: usize = 512;

@@ -4,16 +4,15 @@ use async_trait::async_trait;
 use bucketry_model::id::BucketId;
 use bucketry_model::latency::LatencyHistogram;
 use bucketry_model::node::Node;
-use bucketry_model::status::{ProbeFailure, ProbedStatus};
 use bucketry_model::time::Day;
 use bucketry_model::uptime::{DayRecord, ProbeSample};
 use sqlx::query;
 
 use super::SqlStore;
-use super::bucket_list::node_status_row;
 use super::columns::Columns;
 use super::dialect::Row;
 use super::node::{self, node_columns};
+use super::node_status::{failure, node_status, node_status_row};
 use super::statement::{InList, texts};
 use crate::Result;
 use crate::bucket::NodeStatusRow;
@@ -27,20 +26,6 @@ macro_rules! day_record_columns {
     };
 }
 pub(super) use day_record_columns;
-
-/// The text isn't the status of a probe.
-pub(super) struct NotAStatus;
-
-/// Parses a status.
-pub(super) fn node_status(text: &str) -> std::result::Result<ProbedStatus, NotAStatus> {
-    let both = [ProbedStatus::Online, ProbedStatus::Offline];
-    both.into_iter().find(|status| status.as_str() == text).ok_or(NotAStatus)
-}
-
-/// Reads why a probe failed.
-pub(super) fn failure(columns: &mut Columns<'_>) -> Result<Option<ProbeFailure>> {
-    columns.optional_read(serde_json::from_str)
-}
 
 /// Reads `day_record_columns!()`.
 pub(super) fn day_record(columns: &mut Columns<'_>) -> Result<DayRecord> {

@@ -6,8 +6,9 @@ use sqlx::{AssertSqlSafe, query};
 
 use super::SqlStore;
 use super::columns::Columns;
-use super::dialect::{self, Query, Row, RowValues};
-use super::rows::Rows;
+use super::dialect::{self, Query, Row};
+use super::row_values::RowValues;
+use super::statement::Rows;
 use crate::transfer::{Cell, Kind, Source, Table, Target, TransferCursor};
 use crate::{Result, StoreError};
 

@@ -14,10 +14,10 @@ use sqlx::query;
 
 use super::SqlStore;
 use super::columns::{Columns, stored};
-use super::dialect::{Row, RowValues, for_update, is_unique_violation};
-use super::rows::Rows;
+use super::dialect::{Row, for_update, is_unique_violation};
+use super::row_values::RowValues;
 use super::series::{Route, Series};
-use super::statement::{InList, Write, texts};
+use super::statement::{InList, Rows, Write, texts};
 use crate::bucket::BucketQuery;
 use crate::usage::{BatchCounted, ListedTotals, SeriesPoint, SeriesQuery, UsageStore};
 use crate::{Result, StoreError};

@@ -8,10 +8,11 @@ use bucketry_model::time::to_micros;
 use jiff::Timestamp;
 use sqlx::query;
 
+use super::SqlStore;
 use super::columns::{Columns, stored};
 use super::dialect::Row;
+use super::repository_change::note_change;
 use super::statement::Write;
-use super::{SqlStore, repository};
 use crate::Result;
 use crate::bucket::StoredSecret;
 use crate::sync::Subject;
@@ -145,7 +146,7 @@ async fn replace_of_key(
     let (org_id, repo_id): (OrgId, RepoId) = (columns.parsed()?, columns.parsed()?);
     // Locks the repository before the key, in the same order as the revocation of a key does. Otherwise the two
     // could deadlock and the revocation could be the one to fail.
-    if !repository::note_change(write, org_id, repo_id, now).await? {
+    if !note_change(write, org_id, repo_id, now).await? {
         return Ok(false);
     }
     let update = "UPDATE repository_keys SET secret = $3, sealed_to = $4 \

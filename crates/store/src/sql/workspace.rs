@@ -8,11 +8,10 @@ use bucketry_model::time::to_micros;
 use jiff::Timestamp;
 use sqlx::query;
 
-use super::SqlStore;
 use super::columns::Columns;
-use super::dialect::{Row, for_share, for_update};
-use super::member;
+use super::dialect::Row;
 use super::statement::{InList, Write, texts};
+use super::{SqlStore, live_workspace, member};
 use crate::Result;
 use crate::workspace::{Member, MemberChanged, NewWorkspace, Workspace, WorkspaceChanged, WorkspaceStore};
 
@@ -39,24 +38,6 @@ pub(super) async fn insert(
         .bind(new.name.as_str())
         .bind(to_micros(now));
     write.execute(insert).await.map(|_| ())
-}
-
-/// Whether the workspace is live and belongs to the organization. It can't be removed before the transaction ends.
-pub(super) async fn is_live(write: &mut Write, org_id: OrgId, id: WorkspaceId) -> Result<bool> {
-    let sql = concat!(
-        "SELECT id FROM workspaces WHERE id = $1 AND org_id = $2 AND deleted_at IS NULL",
-        for_share!()
-    );
-    write.finds(query(sql).bind(id.to_string()).bind(org_id.to_string())).await
-}
-
-/// The same, and locks the workspace so that decisions about it and its members wait for each other.
-pub(super) async fn lock(write: &mut Write, org_id: OrgId, id: WorkspaceId) -> Result<bool> {
-    let sql = concat!(
-        "SELECT id FROM workspaces WHERE id = $1 AND org_id = $2 AND deleted_at IS NULL",
-        for_update!()
-    );
-    write.finds(query(sql).bind(id.to_string()).bind(org_id.to_string())).await
 }
 
 impl SqlStore {
@@ -174,7 +155,7 @@ impl WorkspaceStore for SqlStore {
         now: Timestamp,
     ) -> Result<WorkspaceChanged> {
         let mut write = self.write().await?;
-        if !lock(&mut write, org_id, id).await? {
+        if !live_workspace::lock(&mut write, org_id, id).await? {
             return Ok(WorkspaceChanged::NotFound);
         }
         let (id, now) = (id.to_string(), to_micros(now));

@@ -1,0 +1,32 @@
+//! Reading what a node last reported about a bucket.
+
+use bucketry_model::status::{ProbeFailure, ProbedStatus};
+
+use super::columns::Columns;
+use crate::Result;
+use crate::bucket::NodeStatusRow;
+
+/// The text isn't the status of a probe.
+pub(super) struct NotAStatus;
+
+/// Parses a status.
+pub(super) fn node_status(text: &str) -> std::result::Result<ProbedStatus, NotAStatus> {
+    let both = [ProbedStatus::Online, ProbedStatus::Offline];
+    both.into_iter().find(|status| status.as_str() == text).ok_or(NotAStatus)
+}
+
+/// Reads why a probe failed.
+pub(super) fn failure(columns: &mut Columns<'_>) -> Result<Option<ProbeFailure>> {
+    columns.optional_read(serde_json::from_str)
+}
+
+/// Reads `node_id, status, latency_ms, at, failure`.
+pub(super) fn node_status_row(columns: &mut Columns<'_>) -> Result<NodeStatusRow> {
+    Ok(NodeStatusRow {
+        node_id: columns.parsed()?,
+        status: columns.read(node_status)?,
+        latency_ms: columns.optional_narrow()?,
+        at: columns.time()?,
+        failure: failure(columns)?,
+    })
+}
