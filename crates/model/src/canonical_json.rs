@@ -1,51 +1,9 @@
-//! Canonical JSON (RFC 8785), so that both sides of a signature hash the same bytes.
+//! Strings and numbers of canonical JSON (RFC 8785), for `canonical_text`, which puts them together while it reads.
+//! Values in memory are written by the crate `serde_json_canonicalizer`.
 
 use std::fmt::Write as _;
 
-use serde_json::Value;
-
-/// The canonical text of a JSON value: members sorted by UTF-16 code units, no white space, minimal escaping in
-/// strings, numbers as ECMAScript prints them (RFC 8785 §3.2).
-pub fn to_text(value: &Value) -> String {
-    let mut text = String::new();
-    write_value(&mut text, value);
-    text
-}
-
-fn write_value(out: &mut String, value: &Value) {
-    match value {
-        Value::Null => out.push_str("null"),
-        Value::Bool(true) => out.push_str("true"),
-        Value::Bool(false) => out.push_str("false"),
-        Value::Number(number) => write_number(out, number),
-        Value::String(string) => write_string(out, string),
-        Value::Array(items) => {
-            out.push('[');
-            for (n, item) in items.iter().enumerate() {
-                if n > 0 {
-                    out.push(',');
-                }
-                write_value(out, item);
-            }
-            out.push(']');
-        }
-        Value::Object(members) => {
-            let mut sorted: Vec<_> = members.iter().collect();
-            sorted.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
-            out.push('{');
-            for (n, (name, member)) in sorted.into_iter().enumerate() {
-                if n > 0 {
-                    out.push(',');
-                }
-                write_string(out, name);
-                out.push(':');
-                write_value(out, member);
-            }
-            out.push('}');
-        }
-    }
-}
-
+/// Writes a string with minimal escaping (RFC 8785 §3.2.2.2).
 pub(crate) fn write_string(out: &mut String, string: &str) {
     out.push('"');
     for c in string.chars() {
@@ -65,53 +23,32 @@ pub(crate) fn write_string(out: &mut String, string: &str) {
     out.push('"');
 }
 
+/// Writes a number as ECMAScript prints it (RFC 8785 §3.2.2.3).
 pub(crate) fn write_number(out: &mut String, number: &serde_json::Number) {
     // Integers above 2^53 have no exact ECMAScript form. They print as the double that they become there.
     const EXACT: u64 = 1 << 53;
     if let Some(integer) = number.as_i64().filter(|integer| integer.unsigned_abs() <= EXACT) {
         _ = write!(out, "{integer}");
     } else {
-        write_double(out, number.as_f64().unwrap_or(0.0));
-    }
-}
-
-/// ECMAScript's `Number::toString` (ECMA-262 §6.1.6.1.20).
-fn write_double(out: &mut String, value: f64) {
-    if value == 0.0 {
-        out.push('0');
-        return;
-    }
-    if value < 0.0 {
-        out.push('-');
-    }
-    // Rust prints the shortest digits that round-trip, as ECMAScript does.
-    let scientific = format!("{:e}", value.abs());
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let digits = mantissa.replace('.', "");
-    let count = i32::try_from(digits.len()).unwrap_or(i32::MAX);
-    let point = exponent.parse::<i32>().unwrap_or(0) + 1;
-    let zeros = |n: i32| "0".repeat(usize::try_from(n).unwrap_or(0));
-    if (count..=21).contains(&point) {
-        out.push_str(&digits);
-        out.push_str(&zeros(point - count));
-    } else if (1..=21).contains(&point) {
-        let (whole, fraction) = digits.split_at(usize::try_from(point).unwrap_or(0));
-        _ = write!(out, "{whole}.{fraction}");
-    } else if (-5..=0).contains(&point) {
-        _ = write!(out, "0.{}{digits}", zeros(-point));
-    } else {
-        let (first, rest) = digits.split_at(1);
-        let dot = if rest.is_empty() { "" } else { "." };
-        _ = write!(out, "{first}{dot}{rest}e{:+}", point - 1);
+        out.push_str(ryu_js::Buffer::new().format(number.as_f64().unwrap_or(0.0)));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde_json::Value;
 
+    use crate::canonical_text::{Limits, read_object};
+
+    /// The canonical text of a value, which is the same whether it is written from memory or while it is read.
     fn canonical(text: &str) -> String {
-        to_text(&serde_json::from_str(text).unwrap())
+        let value: Value = serde_json::from_str(text).unwrap();
+        let written = serde_json_canonicalizer::to_string(&value).unwrap();
+        let limits = Limits { bytes: 1_000, values: 100, members: 100, depth: 10 };
+        let object = format!("{{\"value\":{text}}}");
+        let read = read_object(object.as_bytes(), &limits, "", []).unwrap();
+        assert_eq!(read.text, format!("{{\"value\":{written}}}"));
+        written
     }
 
     #[test]
@@ -149,6 +86,9 @@ mod tests {
             ("9007199254740992", "9007199254740992"),
             ("1700000000123", "1700000000123"),
             ("-42", "-42"),
+            // Between two shortest texts that are equally near, ECMAScript takes the even one.
+            ("2023347301156851.25", "2023347301156851.2"),
+            ("2023347301156851.75", "2023347301156851.8"),
         ] {
             assert_eq!(canonical(input), printed, "{input}");
         }

@@ -6,7 +6,7 @@
 
 pub mod attachment;
 pub mod bucket;
-pub mod canonical_json;
+mod canonical_json;
 pub mod canonical_text;
 pub mod credential;
 pub mod credential_kind;

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::bucket::BucketLocation;
-use crate::canonical_json;
 use crate::canonical_text::Limits;
 use crate::diagnosis::{CheckScope, Diagnosis};
 use crate::endpoint::Endpoint;
@@ -55,13 +54,16 @@ pub fn limits(path: &str) -> Limits {
     }
 }
 
-/// The bytes to sign: `METHOD\nPATH\n`, followed by the message as canonical JSON without its `signature` member.
-pub fn signing_input(method: &str, path: &str, message: &Value) -> Vec<u8> {
+/// The bytes to sign: `METHOD\nPATH\n`, followed by the message as canonical JSON (RFC 8785) without its `signature`
+/// member. Values of every kind can be written, so an error would be a bug of the crate that writes them.
+pub fn signing_input(method: &str, path: &str, message: &Value) -> serde_json::Result<Vec<u8>> {
     let mut unsigned = message.clone();
     if let Value::Object(members) = &mut unsigned {
         members.remove("signature");
     }
-    format!("{method}\n{path}\n{}", canonical_json::to_text(&unsigned)).into_bytes()
+    let mut input = format!("{method}\n{path}\n").into_bytes();
+    serde_json_canonicalizer::to_writer(&unsigned, &mut input)?;
+    Ok(input)
 }
 
 /// `POST /register`: a node's name and location, and the public keys to seal secrets to.
@@ -438,7 +440,7 @@ mod tests {
     fn the_signature_member_is_not_part_of_what_is_signed() {
         let message = json!({ "timestamp": 1, "ip": "node-1", "signature": "abc" });
         assert_eq!(
-            signing_input("POST", "/node/status", &message),
+            signing_input("POST", "/node/status", &message).unwrap(),
             b"POST\n/node/status\n{\"ip\":\"node-1\",\"timestamp\":1}"
         );
     }

@@ -43,7 +43,7 @@ pub fn sign_message(
 ) -> Result<(), VaultError> {
     let members = message.as_object_mut().ok_or(VaultError::Cryptography)?;
     members.insert("timestamp".into(), timestamp.as_millisecond().into());
-    let signature = key.sign(&signing_input(method, path, message))?;
+    let signature = key.sign(&input(method, path, message)?)?;
     if let Some(members) = message.as_object_mut() {
         members.insert("signature".into(), signature.into());
     }
@@ -60,9 +60,13 @@ pub fn sign_query(
     timestamp: Timestamp,
 ) -> Result<(), VaultError> {
     parameters.push(("timestamp".into(), timestamp.as_millisecond().to_string()));
-    let signature = key.sign(&signing_input(method, path, &query_message(parameters)))?;
+    let signature = key.sign(&input(method, path, &query_message(parameters))?)?;
     parameters.push(("signature".into(), signature));
     Ok(())
+}
+
+fn input(method: &str, path: &str, message: &Value) -> Result<Vec<u8>, VaultError> {
+    signing_input(method, path, message).map_err(|_| VaultError::Cryptography)
 }
 
 /// Converts query parameters to the message that is signed. If a name repeats, its last value counts.

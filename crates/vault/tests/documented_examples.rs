@@ -77,7 +77,7 @@ fn the_signed_heartbeat_of_the_page_is_what_we_sign_and_verify() {
     });
     let sent_at: Timestamp = "2026-03-01T10:00:00.123Z".parse().unwrap();
     sign_message(&signing_key(), "POST", "/node/status", &mut message, sent_at).unwrap();
-    let signed = String::from_utf8(signing_input("POST", "/node/status", &message)).unwrap();
+    let signed = String::from_utf8(signing_input("POST", "/node/status", &message).unwrap()).unwrap();
     assert_documented("../../docs/nodes.md", &signed);
     assert_documented("../../docs/nodes.md", message["signature"].as_str().unwrap());
     assert_documented("../../docs/nodes.md", &read("tests/example/node.pub.pem"));
@@ -96,7 +96,7 @@ fn the_signed_query_of_the_page_is_what_we_sign_and_verify() {
     let sent_at = "2026-03-01T10:00:00.123Z".parse().unwrap();
     sign_query(&signing_key(), "GET", "/node/sync", &mut parameters, sent_at).unwrap();
     let message = query_message(&parameters);
-    let signed = String::from_utf8(signing_input("GET", "/node/sync", &message)).unwrap();
+    let signed = String::from_utf8(signing_input("GET", "/node/sync", &message).unwrap()).unwrap();
     assert_documented("../../docs/nodes.md", &signed);
     assert_documented("../../docs/nodes.md", message["signature"].as_str().unwrap());
     let key = signing_key().verifying_key().unwrap();
