@@ -1,0 +1,192 @@
+//! Jobs for nodes, and their results.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::bucket::BucketLocation;
+use crate::diagnosis::{CheckScope, Diagnosis};
+use crate::id::{BucketId, JobId, OrgId, RepoId, RepoKeyId};
+use crate::secret::SealedSecret;
+
+/// A job for a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Job {
+    /// Repeated in the result.
+    pub id: JobId,
+    /// What to do.
+    pub task: Task,
+}
+
+/// A task that a node can be given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind")]
+pub enum Task {
+    /// Check a bucket and report what is wrong with it.
+    Validate(Validation),
+    /// Open these secrets and seal them to these recipients.
+    Reseal {
+        /// Secrets to open.
+        secrets: Vec<BoundSecret>,
+        /// Public keys to seal the secrets to.
+        recipients: Vec<String>,
+    },
+    /// Create a new identity and register it as the one in use. Older ones are kept for opening secrets.
+    NewIdentity,
+    /// Delete every identity except the one in use.
+    RetireIdentities,
+}
+
+/// A bucket to check, which may not be stored yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the field without a comment speaks for itself")]
+pub struct Validation {
+    /// Organization, to which the secret is bound.
+    pub org_id: OrgId,
+    /// Bucket, to which the secret is bound.
+    pub bucket_id: BucketId,
+    pub location: BucketLocation,
+    /// Secret that opens the bucket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<SealedSecret>,
+    /// Which checks to make.
+    pub scope: CheckScope,
+    /// Time limit for all checks together, in milliseconds.
+    pub deadline_ms: u64,
+}
+
+/// The record that a sealed secret belongs to. The order is that of a rotation: buckets, then keys, then
+/// repositories.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum SecretOwner {
+    /// A bucket. The secret opens it at its provider.
+    #[serde(rename = "bucketId")]
+    Bucket(BucketId),
+    /// An access key of a repository. Clients sign with the secret.
+    #[serde(rename = "keyId")]
+    RepositoryKey(RepoKeyId),
+    /// A repository. The secret seals its upload ids.
+    #[serde(rename = "repoId")]
+    Repository(RepoId),
+}
+
+impl fmt::Display for SecretOwner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bucket(id) => write!(f, "bucket {id}"),
+            Self::RepositoryKey(id) => write!(f, "repository key {id}"),
+            Self::Repository(id) => write!(f, "repository {id}"),
+        }
+    }
+}
+
+/// A sealed secret, and what it is bound to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BoundSecret {
+    /// Organization, to which the secret is bound.
+    pub org_id: OrgId,
+    /// Record that the secret belongs to; `bucketId`, `keyId` or `repoId` on the wire.
+    #[serde(flatten)]
+    pub owner: SecretOwner,
+    /// Sealed text.
+    pub secret: SealedSecret,
+}
+
+/// The result of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobResult {
+    /// The finished job.
+    pub job_id: JobId,
+    /// What came of the job.
+    pub outcome: Outcome,
+}
+
+/// The outcome of a job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind")]
+pub enum Outcome {
+    /// Outcome of [`Task::Validate`].
+    Validated {
+        /// The checks that the node made.
+        diagnosis: Diagnosis,
+        /// When the validation ended, by the node's clock, which also dates its probes. Older nodes don't send it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
+    },
+    /// Outcome of [`Task::Reseal`], with the secrets that could be opened and are sealed again.
+    Resealed {
+        /// Sealed secrets.
+        secrets: Vec<BoundSecret>,
+    },
+    /// Outcome of [`Task::NewIdentity`] and [`Task::RetireIdentities`].
+    Done,
+    /// The job failed.
+    Failed {
+        /// The reason, in one sentence without secrets.
+        reason: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bucket::StorageType;
+    use serde_json::json;
+
+    #[test]
+    fn a_validation_is_written_as_older_nodes_read_it() {
+        let now = Timestamp::UNIX_EPOCH;
+        let location = BucketLocation {
+            storage_type: StorageType::S3,
+            bucket: "photos".into(),
+            key: Some("AKID".into()),
+            endpoint: None,
+            region: None,
+        };
+        let validation = Validation {
+            org_id: OrgId::new(now, [1; 10]),
+            bucket_id: BucketId::new(now, [2; 10]),
+            location: location.clone(),
+            secret: Some(SealedSecret::from_text("sealed")),
+            scope: CheckScope::Full,
+            deadline_ms: 5_000,
+        };
+        let task = Task::Validate(validation.clone());
+        let value = serde_json::to_value(&task).unwrap();
+        let written = json!({
+            "kind": "validate", "orgId": validation.org_id, "bucketId": validation.bucket_id, "location": location,
+            "secret": "sealed", "scope": "full", "deadlineMs": 5_000,
+        });
+        assert_eq!(value, written);
+        assert_eq!(serde_json::from_value::<Task>(value).unwrap(), task);
+        let without = Task::Validate(Validation { secret: None, ..validation });
+        let value = serde_json::to_value(&without).unwrap();
+        assert!(value.get("secret").is_none());
+        assert_eq!(serde_json::from_value::<Task>(value).unwrap(), without);
+    }
+
+    #[test]
+    fn a_task_reads_back_from_its_json() {
+        let now = Timestamp::UNIX_EPOCH;
+        let secret = |owner| BoundSecret {
+            org_id: OrgId::new(now, [1; 10]),
+            owner,
+            secret: SealedSecret::from_text("sealed"),
+        };
+        let secrets = vec![
+            secret(SecretOwner::Bucket(BucketId::new(now, [2; 10]))),
+            secret(SecretOwner::RepositoryKey(RepoKeyId::new(now, [3; 10]))),
+            secret(SecretOwner::Repository(RepoId::new(now, [4; 10]))),
+        ];
+        let task = Task::Reseal { secrets, recipients: vec!["age1x".into()] };
+        let value = serde_json::to_value(&task).unwrap();
+        assert_eq!(value["secrets"][0]["bucketId"], BucketId::new(now, [2; 10]).to_string());
+        assert_eq!(value["secrets"][1]["keyId"], RepoKeyId::new(now, [3; 10]).to_string());
+        assert_eq!(serde_json::from_value::<Task>(value).unwrap(), task);
+    }
+}
