@@ -6,7 +6,6 @@
 
 pub mod attachment;
 pub mod bucket;
-mod canonical_json;
 pub mod canonical_text;
 pub mod credential;
 pub mod credential_kind;

@@ -1,10 +1,10 @@
-//! Strings and numbers of canonical JSON (RFC 8785), for `canonical_text`, which puts them together while it reads.
-//! Values in memory are written by the crate `serde_json_canonicalizer`.
+//! Strings and numbers of canonical JSON. Values in memory are written by the crate `serde_json_canonicalizer`, with
+//! which these must agree.
 
 use std::fmt::Write as _;
 
 /// Writes a string with minimal escaping (RFC 8785 §3.2.2.2).
-pub(crate) fn write_string(out: &mut String, string: &str) {
+pub(super) fn write_string(out: &mut String, string: &str) {
     out.push('"');
     for c in string.chars() {
         match c {
@@ -24,7 +24,7 @@ pub(crate) fn write_string(out: &mut String, string: &str) {
 }
 
 /// Writes a number as ECMAScript prints it (RFC 8785 §3.2.2.3).
-pub(crate) fn write_number(out: &mut String, number: &serde_json::Number) {
+pub(super) fn write_number(out: &mut String, number: &serde_json::Number) {
     // Integers above 2^53 have no exact ECMAScript form. They print as the double that they become there.
     const EXACT: u64 = 1 << 53;
     if let Some(integer) = number.as_i64().filter(|integer| integer.unsigned_abs() <= EXACT) {
