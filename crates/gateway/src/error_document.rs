@@ -1,5 +1,6 @@
 //! Error responses: the XML document that the Amazon S3 API reference describes in "Error Responses".
 
+use bucketry_provider::xml::escape;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Method, Response};
@@ -61,18 +62,11 @@ pub(crate) fn document(error: &S3Error, resource: &str, request_id: &str) -> Str
 }
 
 fn push_escaped(out: &mut String, text: &str) {
-    for c in text.chars() {
-        match c {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&apos;"),
-            '\t' | '\n' => out.push(c),
-            c if c.is_control() || matches!(c, '\u{FFFE}' | '\u{FFFF}') => {}
-            c => out.push(c),
-        }
-    }
+    escape(out, text, |out, special| match special {
+        '\'' => out.push_str("&apos;"),
+        '\t' | '\n' => out.push(special),
+        _ => {}
+    });
 }
 
 #[cfg(test)]

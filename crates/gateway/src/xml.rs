@@ -91,19 +91,14 @@ impl Document {
 /// Like S3, writes control characters that XML doesn't allow as references. Many parsers refuse them, so clients
 /// with such keys use `encoding-type=url`.
 pub(crate) fn escape(out: &mut String, text: &str) {
-    for character in text.chars() {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\t' | '\n' | '\r' | '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' => {
-                // Writing to a string can't fail.
-                let _ = write!(out, "&#x{:x};", u32::from(character));
-            }
-            other => out.push(other),
+    xml::escape(out, text, |out, special| {
+        if special.is_control() {
+            // Writing to a string can't fail.
+            let _ = write!(out, "&#x{:x};", u32::from(special));
+        } else {
+            out.push(special);
         }
-    }
+    });
 }
 
 /// The `Location` of an object in the response of `CompleteMultipartUpload`.

@@ -1,4 +1,4 @@
-//! Reads XML responses of providers as a sequence of elements, in any order.
+//! Reads XML responses of providers as a sequence of elements, in any order, and escapes text for documents.
 //!
 //! A hostile response can't exhaust memory: depth is limited, only XML's five entities and character references are
 //! resolved, and a document type declaration is refused.
@@ -92,9 +92,34 @@ pub fn read(
     }
 }
 
+/// Appends text to a document. Control characters, which XML mostly doesn't allow, apostrophes, which it doesn't
+/// need to escape, and the two noncharacters are left to `special`.
+pub fn escape(out: &mut String, text: &str, special: impl Fn(&mut String, char)) {
+    for character in text.chars() {
+        match character {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' | '\u{fffe}' | '\u{ffff}' => special(out, character),
+            _ if character.is_control() => special(out, character),
+            _ => out.push(character),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_could_end_the_text_is_escaped_and_the_rest_left_to_the_caller() {
+        let mut out = String::new();
+        escape(&mut out, "<a>&\"b\"'\u{1}é", |out, special| {
+            out.push_str(if special == '\'' { "[apostrophe]" } else { "[control]" });
+        });
+        assert_eq!(out, "&lt;a&gt;&amp;&quot;b&quot;[apostrophe][control]é");
+    }
 
     fn elements(document: &str) -> Result<Vec<String>, UnexpectedXml> {
         let mut seen = Vec::new();
