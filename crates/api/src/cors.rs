@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bucketry_listener::origins::AllowedOrigins;
+use bucketry_web::origins::AllowedOrigins;
 use http::header::{ETAG, RETRY_AFTER};
 use http::{HeaderName, Method};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};

@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use bucketry_listener::MinRate;
-use bucketry_listener::origins::AllowedOrigins;
+use bucketry_web::MinRate;
+use bucketry_web::origins::AllowedOrigins;
 use ipnet::IpNet;
 
 /// The settings of a token bucket.

@@ -8,11 +8,11 @@ use std::time::Duration;
 use bucketry_api::{ApiSettings, RateLimits};
 use bucketry_gateway::protection::ProtectionSettings;
 use bucketry_gateway::settings::{GatewaySettings, ServerSettings};
-use bucketry_listener::origins::AllowedOrigins;
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::secret::Secret;
 use bucketry_provider::connection::ConnectionSettings;
 use bucketry_provider::policy::EndpointPolicy;
+use bucketry_web::origins::AllowedOrigins;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 

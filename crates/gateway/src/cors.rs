@@ -1,7 +1,7 @@
 //! CORS: web pages that read and write objects. S3 configures CORS per bucket; here the operator sets the origins
 //! for all buckets. Preflights are answered before signatures are checked, because browsers don't sign them.
 
-use bucketry_listener::origins::AllowedOrigins;
+use bucketry_web::origins::AllowedOrigins;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,

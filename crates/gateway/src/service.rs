@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use bucketry_listener::drain::{drain, is_worth_draining};
-use bucketry_listener::min_rate_body::{BoxError, MinRateBody, TooSlow};
-use bucketry_listener::origins::AllowedOrigins;
-use bucketry_listener::shared_body::SharedBody;
 use bucketry_model::node_protocol::KeyUse;
 use bucketry_model::time::Clock;
+use bucketry_web::drain::{drain, is_worth_draining};
+use bucketry_web::min_rate_body::{BoxError, MinRateBody, TooSlow};
+use bucketry_web::origins::AllowedOrigins;
+use bucketry_web::shared_body::SharedBody;
 use http::header::{CONTENT_TYPE, HOST, SERVER};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response};

@@ -3,8 +3,8 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use bucketry_listener::MinRate;
-use bucketry_listener::origins::AllowedOrigins;
+use bucketry_web::MinRate;
+use bucketry_web::origins::AllowedOrigins;
 use ipnet::IpNet;
 
 use crate::protection::ProtectionSettings;

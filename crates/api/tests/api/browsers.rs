@@ -3,7 +3,7 @@
 use axum::body::Body;
 use bucketry_api::ApiSettings;
 use bucketry_control::Settings;
-use bucketry_listener::origins::AllowedOrigins;
+use bucketry_web::origins::AllowedOrigins;
 use http::{Method, Request};
 
 use crate::deployment::{Answer, Deployment};

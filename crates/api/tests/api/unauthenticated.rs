@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use bucketry_api::{ApiSettings, InProcess, Rate, RateLimits};
 use bucketry_control::Settings;
-use bucketry_listener::MinRate;
+use bucketry_web::MinRate;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use http::{Method, Request};

@@ -4,8 +4,8 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 
-use bucketry_listener::accept::{Acceptor, ConnectionLimits};
-use bucketry_listener::min_rate_stream::MinRateStream;
+use bucketry_web::accept::{Acceptor, ConnectionLimits};
+use bucketry_web::min_rate_stream::MinRateStream;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;

@@ -1,4 +1,4 @@
-//! What the listeners of the API and the gateway share: limits for clients that are not authenticated yet or are
+//! What the HTTP servers of the API and the gateway share: limits for clients that are not authenticated yet or are
 //! too slow.
 
 pub mod accept;
