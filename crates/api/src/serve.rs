@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -12,15 +11,15 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use bucketry_web::MinRate;
-use bucketry_web::accept::{Acceptor, ConnectionLimits};
-use bucketry_web::min_rate_stream::MinRateStream;
+use bucketry_web::accept::ConnectionLimits;
+use bucketry_web::listener::{ClientStream, ListenerSettings, serve_connections};
 use http::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpStream};
+use hyper_util::server::graceful::Watcher;
+use tokio::net::TcpListener;
 use tower::Service as _;
 
 use crate::stall::StallLimited;
@@ -69,43 +68,36 @@ const CONNECTION_WINDOW: u32 = 256 << 10;
 const STREAM_SEND_BUFFER: usize = 64 << 10;
 
 /// Serves the router over HTTP/1.1 and clear-text HTTP/2 until `stop` resolves. Then it stops accepting
-/// connections, lets long polls return, and returns once all requests in flight have ended or
-/// [`ServeSettings::drain`] is over.
+/// connections, lets long polls return, and returns once all requests in flight have ended. Those that take longer
+/// than [`ServeSettings::drain`] are cut off.
 ///
-/// Dropping the future stops accepting immediately. Open connections are served to their end.
+/// Dropping the future closes the listener and all connections.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     state: &ApiState,
     settings: &ServeSettings,
     stop: impl Future<Output = ()>,
-) -> io::Result<()> {
-    let graceful = GracefulShutdown::new();
-    let limits = ConnectionLimits {
-        total: settings.connections,
-        per_address: settings.connections_per_address,
-        trusted_proxies: state.settings().trusted_proxies.clone(),
+) {
+    let listening = ListenerSettings {
+        limits: ConnectionLimits {
+            total: settings.connections,
+            per_address: settings.connections_per_address,
+            trusted_proxies: state.settings().trusted_proxies.clone(),
+        },
+        min_read_rate: settings.min_read_rate,
+        drain: settings.drain,
     };
-    let acceptor = Acceptor::new(listener, &limits);
     let builder = Arc::new(builder(settings));
-    let mut stop = std::pin::pin!(stop);
-    loop {
-        let (connection, peer, permit) = tokio::select! {
-            accepted = acceptor.accept() => accepted,
-            () = &mut stop => break,
-        };
-        let answers = connection_future(connection, peer, &router, &builder, &graceful, settings);
-        tokio::spawn(async move {
-            answers.await;
-            drop(permit);
-        });
-    }
-    drop(acceptor);
-    state.closing().cancel();
-    if tokio::time::timeout(settings.drain, graceful.shutdown()).await.is_err() {
-        tracing::warn!("stopped with requests still in flight: they did not end in time");
-    }
-    Ok(())
+    let stop = async {
+        stop.await;
+        state.closing().cancel();
+    };
+    let connect = |connection, peer, watcher| {
+        let connection = StallLimited::new(connection, settings.stall_timeout);
+        connection_future(connection, peer, router.clone(), Arc::clone(&builder), watcher)
+    };
+    serve_connections(listener, &listening, stop, connect).await;
 }
 
 pub(crate) fn builder(settings: &ServeSettings) -> Builder<TokioExecutor> {
@@ -128,26 +120,19 @@ pub(crate) fn builder(settings: &ServeSettings) -> Builder<TokioExecutor> {
 }
 
 fn connection_future(
-    connection: TcpStream,
+    connection: StallLimited<ClientStream>,
     peer: SocketAddr,
-    router: &Router,
-    builder: &Arc<Builder<TokioExecutor>>,
-    graceful: &GracefulShutdown,
-    settings: &ServeSettings,
-) -> impl Future<Output = ()> + Send + 'static {
-    // Otherwise small responses wait for acknowledgements. A socket that refuses the option still works.
-    let _ = connection.set_nodelay(true);
-    let router = router.clone();
+    router: Router,
+    builder: Arc<Builder<TokioExecutor>>,
+    watcher: Watcher,
+) -> impl Future<Output = ()> + Send + use<> {
     let service = service_fn(move |request: Request<Incoming>| {
         let mut router = router.clone();
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
         async move { Ok::<_, Infallible>(router.call(request).await.unwrap_or_else(|never| match never {})) }
     });
-    let connection = MinRateStream::new(connection, settings.min_read_rate);
-    let io = TokioIo::new(StallLimited::new(connection, settings.stall_timeout));
-    let watcher = graceful.watcher();
-    let builder = Arc::clone(builder);
+    let io = TokioIo::new(connection);
     async move {
         let connection = watcher.watch(builder.serve_connection(io, service).into_owned());
         // Clients drop connections all the time. Errors that matter are logged with their request.

@@ -105,11 +105,7 @@ impl Deployment {
             };
             async move {
                 let stop = state.closing().clone();
-                if let Err(error) =
-                    bucketry_api::serve(listener, router, &state, &serving, stop.cancelled()).await
-                {
-                    tracing::error!(error = &error as &dyn std::error::Error, "the API stopped unexpectedly");
-                }
+                bucketry_api::serve(listener, router, &state, &serving, stop.cancelled()).await;
             }
         });
         let mut background = JoinSet::new();

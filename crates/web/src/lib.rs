@@ -3,6 +3,7 @@
 
 pub mod accept;
 pub mod drain;
+pub mod listener;
 pub mod min_rate_body;
 pub mod min_rate_stream;
 pub mod origins;

@@ -15,7 +15,7 @@ use crate::deployment::Deployment;
 struct Running {
     address: SocketAddr,
     stop: oneshot::Sender<()>,
-    server: JoinHandle<std::io::Result<()>>,
+    server: JoinHandle<()>,
     deployment: Deployment,
 }
 
@@ -27,7 +27,7 @@ async fn run(settings: ServeSettings) -> Running {
     let (router, state) = (deployment.router.clone(), deployment.state.clone());
     let server = tokio::spawn(async move {
         let stopped = async { drop(stopped.await) };
-        serve(listener, router, &state, &settings, stopped).await
+        serve(listener, router, &state, &settings, stopped).await;
     });
     Running { address, stop, server, deployment }
 }
@@ -48,7 +48,7 @@ async fn requests_are_answered_until_the_server_is_stopped() {
     connection.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     assert!(read_head(&mut connection).await.starts_with("HTTP/1.1 200 OK"));
     running.stop.send(()).unwrap();
-    running.server.await.unwrap().unwrap();
+    running.server.await.unwrap();
     assert!(TcpStream::connect(running.address).await.is_err(), "the listener is closed");
     assert!(running.deployment.state.closing().is_cancelled());
 }

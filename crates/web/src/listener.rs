@@ -1,0 +1,73 @@
+//! Accepts connections, serves each in its own task, and stops gracefully.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use crate::MinRate;
+use crate::accept::{Acceptor, ConnectionLimits};
+use crate::min_rate_stream::MinRateStream;
+
+/// How a listener treats its clients.
+#[derive(Debug, Clone)]
+pub struct ListenerSettings {
+    /// How many connections may be open.
+    pub limits: ConnectionLimits,
+    /// The lowest rate at which a client must read its responses.
+    pub min_read_rate: MinRate,
+    /// How long requests in flight may take once the listener is stopped.
+    pub drain: Duration,
+}
+
+/// An accepted connection, which fails if its client reads too slowly.
+pub type ClientStream = MinRateStream<TcpStream>;
+
+/// Serves connections until `stop` resolves. Then it stops accepting, waits for requests in flight, cuts off those
+/// that take longer than [`ListenerSettings::drain`], and returns when all have ended.
+///
+/// `serve` makes the future of a connection. It must pass the connection to the [`Watcher`], which ends it after the
+/// request in flight once the listener is stopped.
+///
+/// Dropping the future closes the listener and all connections.
+pub async fn serve_connections<F>(
+    listener: TcpListener,
+    settings: &ListenerSettings,
+    stop: impl Future<Output = ()>,
+    serve: impl Fn(ClientStream, SocketAddr, Watcher) -> F,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let graceful = GracefulShutdown::new();
+    let acceptor = Acceptor::new(listener, &settings.limits);
+    let mut tasks = JoinSet::new();
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        tokio::select! {
+            (connection, peer, permit) = acceptor.accept() => {
+                // With Nagle's algorithm, small responses would wait for acknowledgements. A socket that refuses the
+                // option still works.
+                let _ = connection.set_nodelay(true);
+                let connection = MinRateStream::new(connection, settings.min_read_rate);
+                let served = serve(connection, peer, graceful.watcher());
+                tasks.spawn(async move {
+                    served.await;
+                    drop(permit);
+                });
+            }
+            // Frees the tasks that have ended.
+            Some(_) = tasks.join_next() => {}
+            () = &mut stop => break,
+        }
+    }
+    drop(acceptor);
+    if tokio::time::timeout(settings.drain, graceful.shutdown()).await.is_err() {
+        tracing::warn!(
+            "some requests were still in flight at the end of the drain time; closing their connections"
+        );
+    }
+    tasks.shutdown().await;
+}
