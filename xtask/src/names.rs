@@ -98,7 +98,6 @@ pub(crate) const SHARED: &[(&str, &[&str])] = &[
             "Role",
             "Seen",
             "Series",
-            "ServeSettings",
             "Source",
             "Target",
             "Verified",

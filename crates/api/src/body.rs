@@ -8,19 +8,19 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, FromRequest, Request};
 use bucketry_control::nodes::NodeMessage;
 use bucketry_model::{json_error, node_protocol};
-use bucketry_web::min_rate_body::{MinRateBody, TooSlow};
-use bytes::{Bytes, BytesMut};
+use bucketry_web::body_budget::BodyLease;
+use bucketry_web::min_rate_body::MinRateBody;
+use bucketry_web::request_body::{BodyError, collect};
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use http_body::Body as _;
-use http_body_util::BodyExt as _;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 use utoipa::PartialSchema;
 use utoipa::openapi::{RefOr, Schema};
 
-use crate::body_budget::BodyLease;
 use crate::error::{ApiError, ApiResult};
 use crate::state::ApiState;
 
@@ -58,7 +58,7 @@ impl<T: DeserializeOwned + PartialSchema> FromRequest<ApiState> for JsonBody<T> 
     async fn from_request(request: Request, state: &ApiState) -> ApiResult<Self> {
         let (parts, body) = request.into_parts();
         demand_json(&parts.headers)?;
-        let bytes = collect(body, BODY_LIMIT, state).await?;
+        let bytes = read(body, BODY_LIMIT, state).await?;
         Ok(Self { value: parse(&bytes)?, bytes })
     }
 }
@@ -71,7 +71,7 @@ impl<T: DeserializeOwned + PartialSchema + Default> FromRequest<ApiState> for Op
         if body.is_end_stream() {
             return Ok(Self(T::default()));
         }
-        let bytes = collect(body, BODY_LIMIT, state).await?;
+        let bytes = read(body, BODY_LIMIT, state).await?;
         if bytes.is_empty() {
             return Ok(Self(T::default()));
         }
@@ -86,7 +86,7 @@ impl<T: DeserializeOwned + PartialSchema> FromRequest<ApiState> for Unauthentica
     async fn from_request(request: Request, state: &ApiState) -> ApiResult<Self> {
         let (parts, body) = request.into_parts();
         demand_json(&parts.headers)?;
-        let (bytes, lease) = collect_unauthenticated(&parts, body, UNAUTHENTICATED_BODY_LIMIT, state).await?;
+        let (bytes, lease) = read_unauthenticated(&parts, body, UNAUTHENTICATED_BODY_LIMIT, state).await?;
         Ok(Self { value: parse(&bytes)?, _lease: lease })
     }
 }
@@ -98,7 +98,7 @@ impl FromRequest<ApiState> for SignedBody {
         let (parts, body) = request.into_parts();
         demand_json(&parts.headers).map_err(ApiError::for_node)?;
         let limit = node_protocol::limits(parts.uri.path()).bytes;
-        let collected = collect_unauthenticated(&parts, body, limit, state).await;
+        let collected = read_unauthenticated(&parts, body, limit, state).await;
         let (bytes, lease) = collected.map_err(ApiError::for_node)?;
         Ok(Self(NodeMessage::new(bytes, lease)))
     }
@@ -114,83 +114,48 @@ fn demand_json(headers: &HeaderMap) -> ApiResult<()> {
     Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message))
 }
 
-/// Reads a body. Dropping the future drops the bytes received so far.
-async fn collect(body: Body, limit: usize, state: &ApiState) -> ApiResult<Bytes> {
-    in_time(state, read(body, limit, None)).await
+async fn read(body: Body, limit: usize, state: &ApiState) -> ApiResult<Bytes> {
+    Ok(collect(body, limit, state.settings().body_timeout, None).await?)
 }
 
 /// Reads a body from a client that has not authenticated yet. It must arrive at a minimum rate, and counts against
 /// the budget that all such bodies share. The embedded node's messages are exempt: they come from this process.
-async fn collect_unauthenticated(
+async fn read_unauthenticated(
     parts: &Parts,
     body: Body,
     limit: usize,
     state: &ApiState,
 ) -> ApiResult<(Bytes, Option<BodyLease>)> {
     if parts.extensions.get::<ConnectInfo<SocketAddr>>().is_none() {
-        return Ok((collect(body, limit, state).await?, None));
+        return Ok((read(body, limit, state).await?, None));
     }
     let mut lease = state.body_budget().lease(limit > UNAUTHENTICATED_BODY_LIMIT);
-    let body = Body::new(MinRateBody::new(body, state.settings().unauthenticated_min_rate, Arc::default()));
-    let bytes = in_time(state, read(body, limit, Some(&mut lease))).await?;
+    let settings = state.settings();
+    let body = MinRateBody::new(body, settings.unauthenticated_min_rate, Arc::default());
+    let bytes = collect(body, limit, settings.body_timeout, Some(&mut lease)).await?;
     Ok((bytes, Some(lease)))
 }
 
-async fn read(body: Body, limit: usize, mut lease: Option<&mut BodyLease>) -> ApiResult<Bytes> {
-    // Refuse a body that announces too many bytes before it is sent.
-    let announced = body.size_hint();
-    if announced.lower() > limit as u64 {
-        return Err(too_large(limit));
-    }
-    let most = announced.upper().and_then(|upper| usize::try_from(upper).ok()).unwrap_or(limit).min(limit);
-    let mut body = body;
-    let mut whole = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(broken)?;
-        let Ok(data) = frame.into_data() else { continue };
-        if whole.len() + data.len() > limit {
-            return Err(too_large(limit));
+impl From<BodyError> for ApiError {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge { limit } => {
+                let message = format!("the body is too large: this call accepts at most {limit} bytes");
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message)
+            }
+            BodyError::TooSlow => {
+                let message = "the body did not arrive in time: send the request again";
+                Self::new(StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", message)
+            }
+            BodyError::Incomplete => {
+                let message = "the body ended before it was complete: send the request again";
+                Self::new(StatusCode::BAD_REQUEST, "INCOMPLETE_BODY", message)
+            }
+            BodyError::Overloaded(exhausted) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "OVERLOADED", exhausted.to_string()).retry_after(2)
+            }
         }
-        if let Some(lease) = &mut lease {
-            lease.take(data.len()).await?;
-        }
-        if whole.capacity() - whole.len() < data.len() {
-            // Double the capacity, but never beyond what may still come.
-            let wanted =
-                (2 * whole.len()).max(whole.len() + data.len()).min(most.max(whole.len() + data.len()));
-            whole.reserve(wanted - whole.len());
-        }
-        whole.extend_from_slice(&data);
     }
-    Ok(whole.freeze())
-}
-
-async fn in_time(state: &ApiState, reading: impl Future<Output = ApiResult<Bytes>>) -> ApiResult<Bytes> {
-    tokio::time::timeout(state.settings().body_timeout, reading).await.unwrap_or_else(|_| Err(too_slow()))
-}
-
-fn broken(error: axum::Error) -> ApiError {
-    if error.into_inner().is::<TooSlow>() {
-        return too_slow();
-    }
-    ApiError::new(
-        StatusCode::BAD_REQUEST,
-        "INCOMPLETE_BODY",
-        "the body ended before it was complete: send the request again",
-    )
-}
-
-fn too_slow() -> ApiError {
-    ApiError::new(
-        StatusCode::REQUEST_TIMEOUT,
-        "REQUEST_TIMEOUT",
-        "the body did not arrive in time: send the request again",
-    )
-}
-
-fn too_large(limit: usize) -> ApiError {
-    let message = format!("the body is too large: this call accepts at most {limit} bytes");
-    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message)
 }
 
 fn parse<T: DeserializeOwned + PartialSchema>(bytes: &[u8]) -> ApiResult<T> {
@@ -256,6 +221,7 @@ fn missing_fields<T: PartialSchema>(bytes: &[u8]) -> Vec<String> {
 mod tests {
     use super::*;
     use axum::response::IntoResponse as _;
+    use http_body_util::BodyExt as _;
     use serde::Deserialize;
     use utoipa::ToSchema;
 

@@ -8,12 +8,12 @@ use axum::extract::FromRequestParts;
 use bucketry_control::Error;
 use bucketry_control::error::TokenFault;
 use bucketry_model::role::Caller;
+use bucketry_web::access_log::RequestTrace;
+use bucketry_web::client_address::client_address;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 
-use crate::client_address::client_address;
 use crate::error::{ApiError, ApiResult};
-use crate::observe::RequestTrace;
 use crate::state::ApiState;
 
 /// An authenticated caller. Handlers take it first, so that only authenticated clients learn what is wrong with a

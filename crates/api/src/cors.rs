@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use bucketry_web::origins::AllowedOrigins;
+use bucketry_web::request_id::REQUEST_ID;
 use http::header::{ETAG, RETRY_AFTER};
 use http::{HeaderName, Method};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
-
-use crate::observe::REQUEST_ID;
 
 /// How long a browser may cache the response to a preflight.
 const MAX_AGE: Duration = Duration::from_hours(1);

@@ -9,21 +9,17 @@
 //! parses a request, calls one use case of `control`, and writes the response.
 
 mod body;
-mod body_budget;
 mod bucket;
 mod caller;
 mod change_body;
-mod client_address;
 mod cors;
 mod cursor;
 mod docs_page;
 mod error;
 mod health;
 mod idempotency;
-mod in_process;
 mod limits;
 mod list_cache;
-mod login_guard;
 mod metrics;
 mod metrics_page;
 mod node;
@@ -43,7 +39,6 @@ mod router;
 mod serve;
 mod session;
 mod settings;
-mod stall;
 mod state;
 mod stats;
 mod token;
@@ -52,8 +47,7 @@ mod user;
 mod vault;
 mod workspace;
 
-pub use in_process::InProcess;
 pub use router::{openapi_json, router};
-pub use serve::{ServeSettings, serve};
-pub use settings::{ApiSettings, Rate, RateLimits};
+pub use serve::serve;
+pub use settings::{ApiSettings, RateLimits};
 pub use state::ApiState;

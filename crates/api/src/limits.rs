@@ -1,100 +1,72 @@
-//! Rate limits: a token bucket per session or API token, and one per address. Limits on wrong passwords are in
-//! `login_guard`.
+//! The rate limits of sessions and API tokens, of addresses, and of wrong passwords.
 
-use std::hash::Hash;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU32, Ordering};
 
-use bucketry_model::id::TokenId;
+use bucketry_control::Control;
+use bucketry_model::id::{TokenId, UserId};
 use bucketry_web::accept::network;
-use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota};
+use bucketry_web::login_guard::{Attempt, LoginGuard};
+use bucketry_web::rate::RateLimiter;
 
-use crate::error::{ApiError, ApiResult};
-use crate::login_guard::LoginGuard;
-use crate::rate_limited::rate_limited;
-use crate::settings::{Rate, RateLimits};
-
-/// The number of checks after which keys with a full token bucket are forgotten. This bounds a limiter's memory to
-/// the keys seen during one refill, plus this many.
-const CLEAN_EVERY: u32 = 4_096;
-
-/// A token bucket per key.
-struct Limiter<K: Hash + Eq + Clone> {
-    name: &'static str,
-    rate: Rate,
-    states: DefaultKeyedRateLimiter<K>,
-    clock: DefaultClock,
-    checks: AtomicU32,
-}
-
-impl<K: Hash + Eq + Clone> Limiter<K> {
-    fn new(name: &'static str, rate: Rate) -> Self {
-        let quota = Quota::per_minute(rate.per_minute).allow_burst(rate.burst);
-        Self {
-            name,
-            rate,
-            states: DefaultKeyedRateLimiter::keyed(quota),
-            clock: DefaultClock::default(),
-            checks: AtomicU32::new(1),
-        }
-    }
-
-    fn check(&self, key: &K) -> ApiResult<()> {
-        if self.checks.fetch_add(1, Ordering::Relaxed).is_multiple_of(CLEAN_EVERY) {
-            self.states.retain_recent();
-            self.states.shrink_to_fit();
-        }
-        let Err(not_until) = self.states.check_key(key) else { return Ok(()) };
-        let wait = not_until.wait_time_from(self.clock.now());
-        Err(self.refusal(wait.as_secs() + 1))
-    }
-
-    fn refusal(&self, seconds: u64) -> ApiError {
-        let (name, per_minute) = (self.name, self.rate.per_minute);
-        let message = format!(
-            "too many requests: the limit is {per_minute} per minute for each {name}; try again in {seconds} s"
-        );
-        rate_limited(name, self.rate, message, seconds)
-    }
-}
+use crate::error::ApiResult;
+use crate::settings::RateLimits;
 
 /// All limits of the API.
 pub(crate) struct Limits {
-    tokens: Limiter<TokenId>,
-    addresses: Limiter<IpAddr>,
-    login_addresses: Limiter<IpAddr>,
+    tokens: RateLimiter<TokenId>,
+    addresses: RateLimiter<IpAddr>,
+    login_addresses: RateLimiter<IpAddr>,
     logins: LoginGuard,
 }
 
 impl Limits {
     pub(crate) fn new(rates: &RateLimits) -> Self {
         Self {
-            tokens: Limiter::new("token", rates.per_token),
-            addresses: Limiter::new("address", rates.per_address),
-            login_addresses: Limiter::new("login-address", rates.login_per_address),
-            logins: LoginGuard::new(rates),
+            tokens: RateLimiter::new("token", rates.per_token),
+            addresses: RateLimiter::new("address", rates.per_address),
+            login_addresses: RateLimiter::new("login-address", rates.login_per_address),
+            logins: LoginGuard::new(rates.login_per_account_and_network, rates.login_per_account),
         }
     }
 
     /// Admits or refuses a request of an address.
     pub(crate) fn check_address(&self, address: IpAddr) -> ApiResult<()> {
-        self.addresses.check(&network(address))
+        Ok(self.addresses.check(&network(address))?)
     }
 
     /// Admits or refuses a request with a token.
     pub(crate) fn check_token(&self, token: TokenId) -> ApiResult<()> {
-        self.tokens.check(&token)
+        Ok(self.tokens.check(&token)?)
     }
 
     /// Admits or refuses an attempt to log in, register or refresh.
     pub(crate) fn check_login_address(&self, address: IpAddr) -> ApiResult<()> {
-        self.login_addresses.check(&network(address))
+        Ok(self.login_addresses.check(&network(address))?)
     }
 
-    /// The limits on wrong passwords.
-    pub(crate) fn logins(&self) -> &LoginGuard {
-        &self.logins
+    /// Admits or refuses an attempt to log in to the account with this e-mail address.
+    pub(crate) async fn admit_login(
+        &self,
+        control: &Control,
+        email: &str,
+        network: Option<&str>,
+    ) -> ApiResult<Attempt<'_>> {
+        let refusal = match self.logins.admit(email, network) {
+            Ok(attempt) => return Ok(attempt),
+            Err(refusal) => refusal,
+        };
+        // Query only where an allowance is used up, so that normal logins cost no extra query.
+        match network {
+            Some(network) if control.signed_in_from(email, network).await? => {
+                Ok(self.logins.admit_from_known_network(email, network)?)
+            }
+            _ => Err(refusal.into()),
+        }
+    }
+
+    /// Admits or refuses an attempt to change a password by sending the current one.
+    pub(crate) fn admit_password_change(&self, user: UserId) -> ApiResult<Attempt<'_>> {
+        Ok(self.logins.admit_change(user)?)
     }
 }
 
@@ -103,6 +75,7 @@ mod tests {
     use super::*;
     use axum::response::IntoResponse as _;
     use bucketry_model::time::from_micros;
+    use bucketry_web::rate::Rate;
 
     #[test]
     fn a_burst_is_let_through_and_then_the_wait_is_told() {

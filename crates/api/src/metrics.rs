@@ -5,10 +5,10 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
 
 use bucketry_control::credentials::EndingCredentials;
 use bucketry_control::presence::NodeView;
+use bucketry_web::access_log::CompletedRequest;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -90,7 +90,7 @@ impl Drop for InFlight<'_> {
 
 impl InFlight<'_> {
     /// Counts the response.
-    pub(crate) fn end(self, method: &'static str, route: &str, status: u16, took: Duration) {
+    pub(crate) fn end(self, CompletedRequest { method, route, status, took }: CompletedRequest<'_>) {
         let route_labels = RouteLabels { method, route: route.to_owned() };
         self.0.durations.get_or_create(&route_labels).observe(took.as_secs_f64());
         let labels = RequestLabels { method, route: route_labels.route, status };
@@ -233,6 +233,8 @@ impl Metrics {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use bucketry_model::id::NodeId;
     use bucketry_model::node::Node;
@@ -261,7 +263,8 @@ mod tests {
     #[test]
     fn requests_and_nodes_are_told() {
         let metrics = Metrics::new(Timestamp::UNIX_EPOCH);
-        metrics.begin().end("GET", "/bucket/{bucketId}", 200, Duration::from_millis(3));
+        let (route, took) = ("/bucket/{bucketId}", Duration::from_millis(3));
+        metrics.begin().end(CompletedRequest { method: "GET", route, status: 200, took });
         metrics.heartbeat(5);
         let credentials = EndingCredentials { ended: 1, within_7_days: 2, within_30_days: 5 };
         let text = metrics.text(&[view("node-1", true), view("gone", false)], credentials, None).unwrap();

@@ -1,22 +1,22 @@
 //! All routes.
 
-use std::any::Any;
-
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Extension, Router, middleware};
+use bucketry_web::access_log::observe;
+use bucketry_web::panics::catch_panics;
 use bytes::Bytes;
 use http::StatusCode;
-use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::error::ApiError;
+use crate::observe::ObservedApi;
 use crate::openapi::{OpenApiDocument, ServedDocument};
 use crate::state::ApiState;
 use crate::{
-    bucket, cors, docs_page, health, metrics_page, node, not_served, observe, openapi, organization,
+    bucket, cors, docs_page, health, metrics_page, node, not_served, openapi, organization,
     organization_users, password_reset, repo, root, session, stats, token, unit, user, vault, workspace,
 };
 
@@ -64,12 +64,14 @@ pub fn router(state: ApiState) -> Router {
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
         .layer(Extension(document))
-        .layer(CatchPanicLayer::custom(panicked));
+        .layer(catch_panics(panicked));
     let router = match cors::layer(&state.settings().allowed_origins) {
         Some(layer) => router.layer(layer),
         None => router,
     };
-    router.layer(middleware::from_fn_with_state(state.clone(), observe::observe)).with_state(state)
+    router
+        .layer(middleware::from_fn_with_state(ObservedApi(state.clone()), observe::<ObservedApi>))
+        .with_state(state)
 }
 
 async fn unknown_path() -> ApiError {
@@ -82,12 +84,7 @@ async fn unknown_method() -> ApiError {
     ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message)
 }
 
-/// The message of a panic goes to the log only, because it may contain anything.
-fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
-    let said = panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("no message");
-    ApiError::internal(format!("a handler panicked: {said}")).into_response()
+/// The message goes to the log only.
+fn panicked(message: &str) -> Response {
+    ApiError::internal(format!("a handler panicked: {message}")).into_response()
 }

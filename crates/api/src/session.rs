@@ -9,6 +9,7 @@ use bucketry_api_types::session::{
 use bucketry_control::organizations::Registration;
 use bucketry_control::sessions::LoggedIn;
 use bucketry_model::secret::Secret;
+use bucketry_web::login_guard::network;
 use http::StatusCode;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -16,7 +17,6 @@ use utoipa_axum::routes;
 use crate::body::UnauthenticatedJson;
 use crate::caller::{Newcomer, Visitor};
 use crate::error::{ApiError, ApiResult};
-use crate::login_guard::network;
 use crate::openapi::{Anytime, Forbidden, Refused, WithBody};
 use crate::state::ApiState;
 
@@ -71,7 +71,7 @@ async fn login(
 ) -> ApiResult<Json<Session>> {
     let network = address.map(network);
     let attempt = match state.limits() {
-        Some(limits) => Some(limits.logins().admit(state.control(), &login.email, network.as_deref()).await?),
+        Some(limits) => Some(limits.admit_login(state.control(), &login.email, network.as_deref()).await?),
         None => None,
     };
     let device = login.device_info.map(|info| info.0);

@@ -1,34 +1,11 @@
 //! Operator settings of the HTTP side.
 
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bucketry_web::MinRate;
 use bucketry_web::origins::AllowedOrigins;
+use bucketry_web::rate::Rate;
 use ipnet::IpNet;
-
-/// The settings of a token bucket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate {
-    /// The number of requests per minute at which the bucket refills.
-    pub per_minute: NonZeroU32,
-    /// The number of requests that are allowed at once after a pause.
-    pub burst: NonZeroU32,
-}
-
-impl Rate {
-    /// Creates a rate; zero counts as one.
-    pub const fn new(per_minute: u32, burst: u32) -> Self {
-        Self { per_minute: non_zero(per_minute), burst: non_zero(burst) }
-    }
-}
-
-const fn non_zero(number: u32) -> NonZeroU32 {
-    match NonZeroU32::new(number) {
-        Some(number) => number,
-        None => NonZeroU32::MIN,
-    }
-}
 
 /// Rate limits for requests and logins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

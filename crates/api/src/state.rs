@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use bucketry_control::Control;
+use bucketry_web::body_budget::BodyBudget;
 use prometheus_client::registry::Registry;
 use tokio_util::sync::CancellationToken;
 
-use crate::body_budget::BodyBudget;
 use crate::limits::Limits;
 use crate::list_cache::ListCache;
 use crate::metrics::Metrics;

@@ -125,7 +125,7 @@ async fn update(
     ChangeBody { value }: ChangeBody<AccountChanges>,
 ) -> ApiResult<Json<Message>> {
     let attempt = match (state.limits(), &value.current_password) {
-        (Some(limits), Some(_)) => Some(limits.logins().admit_change(caller.user_id)?),
+        (Some(limits), Some(_)) => Some(limits.admit_password_change(caller.user_id)?),
         _ => None,
     };
     let input = AccountInput {

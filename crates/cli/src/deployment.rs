@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bucketry_api::{ApiState, InProcess, ServeSettings};
+use bucketry_api::ApiState;
 use bucketry_control::{Control, Environment};
 use bucketry_model::time::{Clock as _, SystemClock};
 use bucketry_store::data_dir::DataDirLock;
+use bucketry_web::in_process::InProcess;
+use bucketry_web::serve::HttpSettings;
 use jiff::SignedDuration;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
@@ -98,10 +100,10 @@ impl Deployment {
         let in_process = InProcess::new(router.clone());
         let server = tokio::spawn({
             let state = state.clone();
-            let serving = ServeSettings {
+            let serving = HttpSettings {
                 drain: DRAIN,
                 connections_per_address: settings.connections_per_address,
-                ..ServeSettings::default()
+                ..HttpSettings::default()
             };
             async move {
                 let stop = state.closing().clone();

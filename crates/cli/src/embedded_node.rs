@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bucketry_api::InProcess;
 use bucketry_client::{NodeClient, NodeName, Options, PipeConnector};
 use bucketry_control::Control;
 use bucketry_model::endpoint::Endpoint;
@@ -13,6 +12,7 @@ use bucketry_node::{
 };
 use bucketry_provider::connection::{ConnectionSettings, Connections};
 use bucketry_vault::{Identities, NodeSigningKey};
+use bucketry_web::in_process::InProcess;
 use tokio::net::TcpListener;
 
 use crate::data_directory::{NODE_KEY, SPOOL, VAULT_KEY};

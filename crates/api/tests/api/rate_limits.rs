@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use bucketry_api::{ApiSettings, Rate, RateLimits};
+use bucketry_api::{ApiSettings, RateLimits};
 use bucketry_control::Settings;
+use bucketry_web::rate::Rate;
 use http::{Method, Request};
 use serde_json::{Value, json};
 

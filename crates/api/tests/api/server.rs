@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bucketry_api::{ServeSettings, serve};
+use bucketry_api::serve;
 use bucketry_web::MinRate;
+use bucketry_web::serve::HttpSettings;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -19,7 +20,7 @@ struct Running {
     deployment: Deployment,
 }
 
-async fn run(settings: ServeSettings) -> Running {
+async fn run(settings: HttpSettings) -> Running {
     let deployment = Deployment::start().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -43,7 +44,7 @@ async fn read_head(connection: &mut TcpStream) -> String {
 
 #[tokio::test]
 async fn requests_are_answered_until_the_server_is_stopped() {
-    let running = run(ServeSettings::default()).await;
+    let running = run(HttpSettings::default()).await;
     let mut connection = TcpStream::connect(running.address).await.unwrap();
     connection.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     assert!(read_head(&mut connection).await.starts_with("HTTP/1.1 200 OK"));
@@ -55,7 +56,7 @@ async fn requests_are_answered_until_the_server_is_stopped() {
 
 #[tokio::test]
 async fn a_head_that_does_not_come_is_not_waited_for_for_ever() {
-    let settings = ServeSettings { head_timeout: Duration::from_millis(20), ..ServeSettings::default() };
+    let settings = HttpSettings { head_timeout: Duration::from_millis(20), ..HttpSettings::default() };
     let running = run(settings).await;
     let mut connection = TcpStream::connect(running.address).await.unwrap();
     connection.write_all(b"GET /health HTTP/1.1\r\nhost:").await.unwrap();
@@ -66,7 +67,7 @@ async fn a_head_that_does_not_come_is_not_waited_for_for_ever() {
 
 #[tokio::test]
 async fn a_client_that_says_nothing_at_all_is_dropped() {
-    let settings = ServeSettings { stall_timeout: Duration::from_millis(20), ..ServeSettings::default() };
+    let settings = HttpSettings { stall_timeout: Duration::from_millis(20), ..HttpSettings::default() };
     let running = run(settings).await;
     let mut connection = TcpStream::connect(running.address).await.unwrap();
     let mut rest = Vec::new();
@@ -77,7 +78,7 @@ async fn a_client_that_says_nothing_at_all_is_dropped() {
 
 #[tokio::test]
 async fn more_connections_than_allowed_wait_for_their_turn() {
-    let running = run(ServeSettings { connections: 1, ..ServeSettings::default() }).await;
+    let running = run(HttpSettings { connections: 1, ..HttpSettings::default() }).await;
     let mut first = TcpStream::connect(running.address).await.unwrap();
     first.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     read_head(&mut first).await;
@@ -89,7 +90,7 @@ async fn more_connections_than_allowed_wait_for_their_turn() {
 
 #[tokio::test]
 async fn heads_that_are_too_large_are_refused() {
-    let running = run(ServeSettings::default()).await;
+    let running = run(HttpSettings::default()).await;
     let mut connection = TcpStream::connect(running.address).await.unwrap();
     let head = format!("GET /health HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "y".repeat(100 << 10));
     let _ = connection.write_all(head.as_bytes()).await;
@@ -109,7 +110,7 @@ async fn send_all(address: SocketAddr, head: &str, body: usize) -> String {
 #[tokio::test]
 async fn a_refused_body_is_read_so_that_the_client_sees_why() {
     const LARGE: usize = 3 << 20;
-    let running = run(ServeSettings::default()).await;
+    let running = run(HttpSettings::default()).await;
     let token = format!("authorization: Bearer {}", running.deployment.owner);
     let json = "content-type: application/json";
     for (head, status) in [
@@ -131,7 +132,7 @@ async fn a_refused_body_is_read_so_that_the_client_sees_why() {
 #[tokio::test]
 async fn a_client_that_does_not_read_its_answers_loses_its_connection() {
     let min_read_rate = MinRate { window: Duration::from_millis(50), bytes: 1 << 10 };
-    let running = run(ServeSettings { connections: 1, min_read_rate, ..ServeSettings::default() }).await;
+    let running = run(HttpSettings { connections: 1, min_read_rate, ..HttpSettings::default() }).await;
     let mut first = TcpStream::connect(running.address).await.unwrap();
     // More than the socket buffers of any system can hold.
     let requests = "GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(500);
@@ -147,7 +148,7 @@ async fn a_client_that_does_not_read_its_answers_loses_its_connection() {
 #[tokio::test]
 async fn one_address_has_so_many_connections() {
     let settings =
-        ServeSettings { connections_per_address: std::num::NonZeroUsize::new(1), ..ServeSettings::default() };
+        HttpSettings { connections_per_address: std::num::NonZeroUsize::new(1), ..HttpSettings::default() };
     let running = run(settings).await;
     let mut first = TcpStream::connect(running.address).await.unwrap();
     first.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use bucketry_api::{ApiSettings, InProcess, Rate, RateLimits};
+use bucketry_api::{ApiSettings, RateLimits};
 use bucketry_control::Settings;
 use bucketry_web::MinRate;
+use bucketry_web::in_process::InProcess;
+use bucketry_web::rate::Rate;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use http::{Method, Request};

@@ -8,7 +8,7 @@ use ipnet::IpNet;
 
 /// The client's address: the peer's address or, behind trusted proxies, the last address in `X-Forwarded-For` that
 /// is not a trusted proxy. `None` where the peer is unknown (requests within the process).
-pub(crate) fn client_address(parts: &Parts, trusted: &[IpNet]) -> Option<IpAddr> {
+pub fn client_address(parts: &Parts, trusted: &[IpNet]) -> Option<IpAddr> {
     let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
     let peer = peer.ip().to_canonical();
     let is_trusted = |address: IpAddr| trusted.iter().any(|net| net.contains(&address));

@@ -5,24 +5,20 @@
 //! its own allowance, whatever others do.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
-use bucketry_control::Control;
-use bucketry_model::id::UserId;
 use parking_lot::Mutex;
 
-use crate::error::{ApiError, ApiResult};
-use crate::rate_limited::rate_limited;
-use crate::settings::{Rate, RateLimits};
+use crate::rate::{Rate, RateExceeded};
 
 /// The most keys that an allowance remembers, a few MiB. Every failure is an attempt that was admitted, and rate
 /// limits by address and the cost of hashing passwords keep those far below this number.
 const MAX_KEYS: usize = 65_536;
 
 /// The network that an address belongs to, as `192.0.2.0/24` or `2001:db8::/64`.
-pub(crate) fn network(address: IpAddr) -> String {
+pub fn network(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(address) => format!("{}/24", Ipv4Addr::from_bits(address.to_bits() & !0xff)),
         IpAddr::V6(address) => {
@@ -79,6 +75,14 @@ impl Allowances {
         Ok(())
     }
 
+    /// Takes an attempt that has no other allowance.
+    fn admit(&self, key: u64, what: &'static str, now: Instant) -> Result<Attempt<'_>, TooManyFailures> {
+        match self.take(key, now) {
+            Ok(()) => Ok(Attempt(vec![(self, key)])),
+            Err(wait) => Err(TooManyFailures::new(self.rate, what, wait)),
+        }
+    }
+
     /// Refunds an attempt that was not a failure.
     fn refund(&self, key: u64) {
         let mut all = self.left.lock();
@@ -89,7 +93,7 @@ impl Allowances {
 }
 
 /// The allowances of all accounts.
-pub(crate) struct LoginGuard {
+pub struct LoginGuard {
     per_network: Allowances,
     per_account: Allowances,
     known_networks: Allowances,
@@ -99,11 +103,11 @@ pub(crate) struct LoginGuard {
 
 /// An admitted attempt. If it is dropped, it counts as failed.
 #[must_use = "an attempt that is not refunded counts as failed"]
-pub(crate) struct Attempt<'a>(Vec<(&'a Allowances, u64)>);
+pub struct Attempt<'a>(Vec<(&'a Allowances, u64)>);
 
 impl Attempt<'_> {
     /// The password was right, or was not checked.
-    pub(crate) fn refund(self) {
+    pub fn refund(self) {
         for (allowances, key) in self.0 {
             allowances.refund(key);
         }
@@ -111,46 +115,47 @@ impl Attempt<'_> {
 }
 
 impl LoginGuard {
-    pub(crate) fn new(rates: &RateLimits) -> Self {
+    /// Creates full allowances: for the failures of an account from one network, and for those of an account from
+    /// all networks together, or from one network that it recently logged in from.
+    pub fn new(per_account_and_network: Rate, per_account: Rate) -> Self {
         Self {
-            per_network: Allowances::new(rates.login_per_account_and_network),
-            per_account: Allowances::new(rates.login_per_account),
-            known_networks: Allowances::new(rates.login_per_account),
-            changes: Allowances::new(rates.login_per_account_and_network),
+            per_network: Allowances::new(per_account_and_network),
+            per_account: Allowances::new(per_account),
+            known_networks: Allowances::new(per_account),
+            changes: Allowances::new(per_account_and_network),
             hasher: RandomState::new(),
         }
     }
 
     /// Admits an attempt to log in to the account with this e-mail address, which is remembered only as a hash.
-    pub(crate) async fn admit(
-        &self,
-        control: &Control,
-        email: &str,
-        network: Option<&str>,
-    ) -> ApiResult<Attempt<'_>> {
-        let account = email.trim().to_lowercase();
-        let near = self.hasher.hash_one((&account, network));
-        let wait = match self.take_both(near, self.hasher.hash_one(&account), Instant::now()) {
-            Ok(attempt) => return Ok(attempt),
-            Err(wait) => wait,
-        };
-        // Query only where an allowance is used up, so that normal logins cost no extra query.
-        match network {
-            Some(network) if control.signed_in_from(email, network).await? => {
-                take(&self.known_networks, near, "this account from your network", Instant::now())
-            }
-            _ => Err(too_many(self.per_network.rate, "this account", wait)),
-        }
+    ///
+    /// If the attempt is refused, and the account recently logged in from this network, try
+    /// [`Self::admit_from_known_network`].
+    pub fn admit(&self, email: &str, network: Option<&str>) -> Result<Attempt<'_>, TooManyFailures> {
+        let (near, account) = self.keys(email, network);
+        self.take_both(near, account, Instant::now())
+            .map_err(|wait| TooManyFailures::new(self.per_network.rate, "this account", wait))
     }
 
-    /// Admits an attempt to change a password by sending the current one.
-    pub(crate) fn admit_change(&self, user: UserId) -> ApiResult<Attempt<'_>> {
-        take(
-            &self.changes,
-            self.hasher.hash_one(user),
-            "the current password of this account",
-            Instant::now(),
-        )
+    /// Admits an attempt to log in from a network from which the account recently logged in.
+    pub fn admit_from_known_network(
+        &self,
+        email: &str,
+        network: &str,
+    ) -> Result<Attempt<'_>, TooManyFailures> {
+        let (near, _) = self.keys(email, Some(network));
+        self.known_networks.admit(near, "this account from your network", Instant::now())
+    }
+
+    /// Admits an attempt to change the password of this account by sending the current one.
+    pub fn admit_change(&self, account: impl Hash) -> Result<Attempt<'_>, TooManyFailures> {
+        let key = self.hasher.hash_one(account);
+        self.changes.admit(key, "the current password of this account", Instant::now())
+    }
+
+    fn keys(&self, email: &str, network: Option<&str>) -> (u64, u64) {
+        let account = email.trim().to_lowercase();
+        (self.hasher.hash_one((&account, network)), self.hasher.hash_one(&account))
     }
 
     fn take_both(&self, near: u64, account: u64, now: Instant) -> Result<Attempt<'_>, Duration> {
@@ -160,17 +165,19 @@ impl LoginGuard {
     }
 }
 
-fn take<'a>(allowances: &'a Allowances, key: u64, what: &str, now: Instant) -> ApiResult<Attempt<'a>> {
-    match allowances.take(key, now) {
-        Ok(()) => Ok(Attempt(vec![(allowances, key)])),
-        Err(wait) => Err(too_many(allowances.rate, what, wait)),
-    }
+/// An attempt that was refused, because too many before it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many wrong passwords for {what}: try again in {} s", limit.retry_after)]
+pub struct TooManyFailures {
+    what: &'static str,
+    /// The allowance that is used up, and when the next attempt is possible.
+    pub limit: RateExceeded,
 }
 
-fn too_many(rate: Rate, what: &str, wait: Duration) -> ApiError {
-    let seconds = wait.as_secs() + 1;
-    let message = format!("too many wrong passwords for {what}: try again in {seconds} s");
-    rate_limited("account", rate, message, seconds)
+impl TooManyFailures {
+    fn new(rate: Rate, what: &'static str, wait: Duration) -> Self {
+        Self { what, limit: RateExceeded { name: "account", rate, retry_after: wait.as_secs() + 1 } }
+    }
 }
 
 #[cfg(test)]
@@ -211,8 +218,7 @@ mod tests {
 
     #[test]
     fn attempts_at_once_are_all_counted_before_any_has_ended() {
-        let rates = RateLimits { login_per_account_and_network: Rate::new(1, 3), ..RateLimits::default() };
-        let guard = LoginGuard::new(&rates);
+        let guard = LoginGuard::new(Rate::new(1, 3), Rate::new(30, 300));
         let now = Instant::now();
         let under_way: Vec<_> = (0..5).map(|_| guard.take_both(1, 2, now)).collect();
         assert_eq!(under_way.iter().filter(|attempt| attempt.is_ok()).count(), 3);

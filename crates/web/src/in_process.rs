@@ -1,5 +1,5 @@
-//! The connection of the node that runs in this process: the same requests and responses as over the network, over
-//! in-memory pipes. It uses no client connection and counts against no limit.
+//! Connections within the process: the same requests and responses as over the network, over in-memory pipes. They
+//! count against no limit, and requests have no client address.
 
 use std::convert::Infallible;
 

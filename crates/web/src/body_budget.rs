@@ -3,11 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
-
-use crate::error::{ApiError, ApiResult};
 
 /// How long a body without any bytes waits for its first ones.
 const WAIT: Duration = Duration::from_secs(2);
@@ -17,14 +14,21 @@ const WAIT_WITH_SOME: Duration = Duration::from_millis(100);
 
 /// The budget, in bytes. Clones share it.
 #[derive(Clone)]
-pub(crate) struct BodyBudget {
+pub struct BodyBudget {
     all: Arc<Semaphore>,
     /// The part of the budget that large messages of nodes may take, so that they can't prevent logins.
     large: Arc<Semaphore>,
 }
 
+/// Other bodies occupy the budget. They rarely do so for more than a few seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "too many requests are being received from clients that have not signed in yet: try again in a moment"
+)]
+pub struct BudgetExhausted;
+
 /// The bytes that one body takes from the budget, until this is dropped.
-pub(crate) struct BodyLease {
+pub struct BodyLease {
     budget: BodyBudget,
     is_large: bool,
     taken: Option<OwnedSemaphorePermit>,
@@ -33,20 +37,20 @@ pub(crate) struct BodyLease {
 
 impl BodyBudget {
     /// A budget of `bytes`, of which large messages may take two thirds.
-    pub(crate) fn new(bytes: usize) -> Self {
+    pub fn new(bytes: usize) -> Self {
         let bytes = bytes.min(Semaphore::MAX_PERMITS);
         Self { all: Arc::new(Semaphore::new(bytes)), large: Arc::new(Semaphore::new(bytes / 3 * 2)) }
     }
 
     /// A lease without any bytes yet.
-    pub(crate) fn lease(&self, is_large: bool) -> BodyLease {
+    pub fn lease(&self, is_large: bool) -> BodyLease {
         BodyLease { budget: self.clone(), is_large, taken: None, taken_of_large: None }
     }
 }
 
 impl BodyLease {
     /// Takes bytes that have arrived. Bytes that a client only announces take nothing.
-    pub(crate) async fn take(&mut self, bytes: usize) -> ApiResult<()> {
+    pub async fn take(&mut self, bytes: usize) -> Result<(), BudgetExhausted> {
         let wait = if self.taken.is_some() { WAIT_WITH_SOME } else { WAIT };
         if self.is_large {
             let more = acquire(&self.budget.large, bytes, wait).await?;
@@ -65,14 +69,15 @@ fn merge(taken: &mut Option<OwnedSemaphorePermit>, more: OwnedSemaphorePermit) {
     }
 }
 
-async fn acquire(budget: &Arc<Semaphore>, bytes: usize, wait: Duration) -> ApiResult<OwnedSemaphorePermit> {
-    let bytes = u32::try_from(bytes).map_err(ApiError::internal)?;
+async fn acquire(
+    budget: &Arc<Semaphore>,
+    bytes: usize,
+    wait: Duration,
+) -> Result<OwnedSemaphorePermit, BudgetExhausted> {
+    let bytes = u32::try_from(bytes).map_err(|_| BudgetExhausted)?;
     let waiting = timeout(wait, Arc::clone(budget).acquire_many_owned(bytes));
-    let Ok(permit) = waiting.await else {
-        let message = "too many requests are being received from clients that have not signed in yet: try again in a moment";
-        return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "OVERLOADED", message).retry_after(2));
-    };
-    permit.map_err(ApiError::internal)
+    // The semaphore is never closed.
+    waiting.await.ok().and_then(Result::ok).ok_or(BudgetExhausted)
 }
 
 #[cfg(test)]
@@ -85,8 +90,7 @@ mod tests {
         let mut large = budget.lease(true);
         large.take(150).await.unwrap();
         large.take(50).await.unwrap();
-        let refused = budget.lease(true).take(1).await.unwrap_err();
-        assert_eq!((refused.status().as_u16(), refused.code()), (503, "OVERLOADED"));
+        assert_eq!(budget.lease(true).take(1).await, Err(BudgetExhausted));
         let mut small = budget.lease(false);
         small.take(100).await.unwrap();
         assert!(budget.lease(false).take(1).await.is_err());

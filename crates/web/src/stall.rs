@@ -10,7 +10,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 /// A connection that fails if it waits for bytes and none arrive or leave for a while. It covers what the timeouts
 /// above it don't: a client that stalls within the first bytes, stops sending, or stops reading.
-pub(crate) struct StallLimited<T> {
+pub struct StallLimited<T> {
     connection: T,
     limit: Duration,
     /// Boxed, so that the connection stays movable.
@@ -18,7 +18,8 @@ pub(crate) struct StallLimited<T> {
 }
 
 impl<T> StallLimited<T> {
-    pub(crate) fn new(connection: T, limit: Duration) -> Self {
+    /// Wraps a connection that may wait this long.
+    pub fn new(connection: T, limit: Duration) -> Self {
         Self { connection, limit, deadline: Box::pin(sleep(limit)) }
     }
 

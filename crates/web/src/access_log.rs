@@ -1,0 +1,115 @@
+//! Observation of every request: its id, a line in the log, and measurements.
+
+use std::fmt::Display;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::Method;
+use tracing::Instrument as _;
+
+use crate::request_id::{REQUEST_ID, request_id};
+use crate::response_headers::secure;
+use crate::unread_body::UnreadBody;
+
+/// What is learned about a request while it is handled. It is one of the request's extensions, as an [`Arc`].
+#[derive(Debug, Default)]
+pub struct RequestTrace {
+    user: OnceLock<String>,
+}
+
+impl RequestTrace {
+    /// Adds the user to the request's line in the log.
+    pub fn set_user(&self, user: impl Display) {
+        // The request's first extractor sets it. Others would set the same user.
+        self.user.get_or_init(|| user.to_string());
+    }
+}
+
+/// A request whose response head is ready.
+#[derive(Debug, Clone, Copy)]
+pub struct CompletedRequest<'a> {
+    /// The method, or `OTHER` for unusual ones. Clients can send any word, and a metric's label must be bounded.
+    pub method: &'static str,
+    /// The template of the route, or `unmatched`.
+    pub route: &'a str,
+    /// The status of the response.
+    pub status: u16,
+    /// The time until the head was ready.
+    pub took: Duration,
+}
+
+/// Measures the requests of a router.
+pub trait RequestMetrics: Clone + Send + Sync + 'static {
+    /// A request in progress. Dropping it without [`Self::end`] means that the client disconnected.
+    type InFlight<'a>: Send
+    where
+        Self: 'a;
+
+    /// Starts to measure a request.
+    fn begin(&self) -> Self::InFlight<'_>;
+
+    /// Counts the response.
+    fn end(in_flight: Self::InFlight<'_>, request: CompletedRequest<'_>);
+
+    /// Whether the request is so usual that the log has it only at level DEBUG.
+    fn is_routine(request: CompletedRequest<'_>) -> bool;
+}
+
+/// Gives the request an id, logs it and measures it. Queries and path parameters are not logged: the route template
+/// is enough.
+///
+/// Middleware for [`axum::middleware::from_fn_with_state`], as the outermost layer of a router.
+pub async fn observe<M: RequestMetrics>(
+    State(metrics): State<M>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let started = Instant::now();
+    let id = request_id(request.headers());
+    let method = method_name(request.method());
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    let route = matched.as_ref().map_or("unmatched", MatchedPath::as_str);
+    let trace = Arc::new(RequestTrace::default());
+    request.extensions_mut().insert(Arc::clone(&trace));
+    let span = tracing::info_span!("request", request_id = id.to_str().unwrap_or_default());
+
+    let in_flight = metrics.begin();
+    let unread = UnreadBody::of(&mut request);
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let status = response.status().as_u16();
+    let completed = CompletedRequest { method, route, status, took: started.elapsed() };
+    M::end(in_flight, completed);
+
+    let user = trace.user.get().map(tracing::field::display);
+    let ms = completed.took.as_micros() as f64 / 1_000.0;
+    span.in_scope(|| {
+        if M::is_routine(completed) {
+            tracing::debug!(method, route, status, ms, "answered");
+        } else {
+            tracing::info!(method, route, status, ms, user, "answered");
+        }
+    });
+    if let Some(unread) = unread {
+        unread.drain().await;
+    }
+    let headers = response.headers_mut();
+    secure(headers);
+    headers.insert(REQUEST_ID, id);
+    response
+}
+
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        Method::PATCH => "PATCH",
+        _ => "OTHER",
+    }
+}
