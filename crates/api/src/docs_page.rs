@@ -7,7 +7,10 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 
+use crate::endpoint::RequestSample;
 use crate::error::{ApiError, ApiResult};
+
+pub(crate) const SAMPLE: RequestSample = RequestSample::get("/docs");
 
 const PAGE: &str = include_str!("../assets/docs.html");
 const STYLE: &str = include_str!("../assets/docs.css");

@@ -4,9 +4,12 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 
+use crate::endpoint::RequestSample;
 use crate::error::{ApiError, ApiResult};
 use crate::process::Process;
 use crate::state::ApiState;
+
+pub(crate) const SAMPLE: RequestSample = RequestSample::get("/metrics");
 
 /// Returns metrics for Prometheus.
 #[utoipa::path(

@@ -9,8 +9,11 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Deprecated, Ref, RefOr, Response as Described, ResponseBuilder};
 use utoipa::{IntoResponses, Modify, OpenApi};
 
+use crate::endpoint::RequestSample;
 use crate::error::ErrorAnswer;
 use crate::pagination::json;
+
+pub(crate) const SAMPLE: RequestSample = RequestSample::get("/openapi.json");
 
 /// The document without its paths, which the routers add.
 #[derive(OpenApi)]

@@ -5,19 +5,15 @@ use axum::extract::State;
 use bucketry_api_types::moment::Moment;
 use bucketry_api_types::organization::{OrganizationAnswer, OrganizationData};
 use bucketry_model::id::OrgId;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::caller::Authenticated;
+use crate::endpoint::RequestSample;
 use crate::error::ApiResult;
 use crate::openapi::{InOrganization, Signed};
 use crate::params::PathId;
 use crate::state::ApiState;
 
-/// The routes. axum prefers `/organization/users` to `/organization/{orgId}`.
-pub(crate) fn routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(read))
-}
+pub(crate) const SAMPLE: RequestSample = RequestSample::get("/organization/{orgId}");
 
 /// Returns the caller's organization.
 #[utoipa::path(
@@ -29,7 +25,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
     params(("orgId" = String, Path, format = "uuid", description = "The caller's organization")),
     responses((status = 200, description = "The organization", body = OrganizationAnswer), Signed, InOrganization),
 )]
-async fn read(
+pub(crate) async fn read(
     caller: Authenticated,
     State(state): State<ApiState>,
     PathId(id): PathId<OrgId>,

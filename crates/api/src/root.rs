@@ -7,6 +7,10 @@ use http::header::{ACCEPT, VARY};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::endpoint::RequestSample;
+
+pub(crate) const SAMPLE: RequestSample = RequestSample::get("/");
+
 /// The program that responds at this address.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Program {

@@ -9,38 +9,42 @@ use bytes::Bytes;
 use http::StatusCode;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
+use crate::endpoint::RequestSample;
 use crate::error::ApiError;
 use crate::observe::ObservedApi;
 use crate::openapi::{OpenApiDocument, ServedDocument};
 use crate::state::ApiState;
-use crate::{
-    bucket, cors, docs_page, health, metrics_page, node, not_served, openapi, organization,
-    organization_users, password_reset, repo, root, session, stats, token, unit, user, vault, workspace,
-};
+use crate::{cors, docs_page, not_served, openapi};
+
+/// All endpoints.
+mod all {
+    use crate::endpoint::endpoints;
+    use crate::{
+        bucket, docs_page, health, metrics_page, node, openapi, organization, organization_users, ready,
+        repo, root, session, stats, token, unit, user, vault, workspace,
+    };
+
+    endpoints!(
+        [root::root],
+        [health::health],
+        [ready::ready],
+        [metrics_page::metrics],
+        [openapi::openapi],
+        [docs_page::page],
+        [organization::read],
+        [unit::stats];
+        bucket, repo, stats, workspace, organization_users, user, session, token, node, vault
+    );
+}
 
 fn routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::with_openapi(OpenApiDocument::openapi())
-        .merge(bucket::routes())
-        .routes(routes!(unit::stats))
-        .merge(repo::routes())
-        .merge(stats::routes())
-        .merge(workspace::routes())
-        .merge(organization_users::routes())
-        .merge(password_reset::routes())
-        .merge(organization::routes())
-        .merge(user::routes())
-        .merge(session::routes())
-        .merge(token::routes())
-        .merge(node::routes())
-        .merge(vault::routes())
-        .routes(routes!(root::root))
-        .routes(routes!(health::health))
-        .routes(routes!(health::ready))
-        .routes(routes!(metrics_page::metrics))
-        .routes(routes!(openapi::openapi))
-        .routes(routes!(docs_page::page))
+    OpenApiRouter::with_openapi(OpenApiDocument::openapi()).merge(all::routes())
+}
+
+/// A valid request to every route of the OpenAPI document, for tests.
+pub fn request_samples() -> Vec<RequestSample> {
+    all::samples()
 }
 
 /// The OpenAPI document as indented JSON, with a line feed at the end.

@@ -10,11 +10,14 @@ use serde::Serialize;
 
 use crate::bucket::totals::BucketTotalsSource;
 use crate::caller::Authenticated;
+use crate::endpoint::RequestSample;
 use crate::error::ApiResult;
 use crate::openapi::{BadRequest, InOrganization, Signed};
 use crate::pagination::{self, Frame, Source};
 use crate::params::Params;
 use crate::state::ApiState;
+
+pub(crate) const SAMPLE: RequestSample = RequestSample::get("/unit/stats?unitId={bucketId}");
 
 fn unit_totals(entry: &BucketTotals) -> UnitTotals {
     UnitTotals {

@@ -15,11 +15,14 @@ use bucketry_store::bucket::PageStart;
 use serde::Serialize;
 
 use crate::caller::Authenticated;
+use crate::endpoint::RequestSample;
 use crate::error::ApiResult;
 use crate::openapi::{BadRequest, InOrganization, Signed};
 use crate::pagination::{self, Frame, Source};
 use crate::params::Params;
 use crate::state::ApiState;
+
+pub(crate) const SAMPLE: RequestSample = RequestSample::get("/bucket/available?workspaceId={workspace}");
 
 struct Available {
     control: Control,

@@ -11,10 +11,16 @@ use http::{HeaderMap, StatusCode};
 use super::input::new_bucket;
 use crate::body::JsonBody;
 use crate::caller::Authenticated;
+use crate::endpoint::RequestSample;
 use crate::error::{ApiError, ApiResult};
 use crate::idempotency::{self, Created};
 use crate::openapi::{BucketLimits, InOrganization, NodeNeeded, Repeatable, Signed, WithBody};
 use crate::state::ApiState;
+
+pub(crate) const SAMPLE: RequestSample = RequestSample::post_json(
+    "/bucket",
+    r#"{ "name": "{name}", "bucket": "photos", "storageType": "S3", "key": "AKIA", "secret": "s", "workspaceId": "{workspace}" }"#,
+);
 
 /// Registers a bucket.
 ///

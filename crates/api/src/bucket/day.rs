@@ -10,10 +10,14 @@ use bucketry_model::time::Day;
 
 use crate::body::JsonBody;
 use crate::caller::Authenticated;
+use crate::endpoint::RequestSample;
 use crate::error::{ApiError, ApiResult};
 use crate::openapi::{InOrganization, Signed, WithBody};
 use crate::params::PathId;
 use crate::state::ApiState;
+
+pub(crate) const SAMPLE: RequestSample =
+    RequestSample::post_json("/bucket/{bucketId}/stats", r#"{ "day": "2026-03-01" }"#);
 
 fn node_day(view: NodeDayView, day: Day) -> NodeDay {
     let NodeDayView { node, node_status, record } = view;

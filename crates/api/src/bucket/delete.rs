@@ -6,10 +6,13 @@ use bucketry_api_types::outcome::Done;
 use bucketry_model::id::BucketId;
 
 use crate::caller::Authenticated;
+use crate::endpoint::RequestSample;
 use crate::error::ApiResult;
 use crate::openapi::{InOrganization, Signed};
 use crate::params::PathId;
 use crate::state::ApiState;
+
+pub(crate) const SAMPLE: RequestSample = RequestSample::delete("/bucket/{bucketId}");
 
 /// Deletes a bucket.
 ///

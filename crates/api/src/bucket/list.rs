@@ -15,12 +15,15 @@ use serde::Serialize;
 
 use super::answer::bucket_info;
 use crate::caller::Authenticated;
+use crate::endpoint::RequestSample;
 use crate::error::ApiResult;
 use crate::list_cache::ListKey;
 use crate::openapi::{BadRequest, InOrganization, Signed};
 use crate::pagination::{self, Frame, Source, Whole, json};
 use crate::params::{Page, Params};
 use crate::state::ApiState;
+
+pub(crate) const SAMPLE: RequestSample = RequestSample::get("/bucket?workspaceId={workspace}");
 
 /// The buckets that a caller may see.
 struct Buckets {

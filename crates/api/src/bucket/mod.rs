@@ -12,19 +12,15 @@ pub(crate) mod totals;
 mod update;
 mod validate;
 
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
+use crate::endpoint::endpoints;
 
-use crate::state::ApiState;
-
-/// The routes. axum prefers `/bucket/stats` and `/bucket/available` to `/bucket/{bucketId}`.
-pub(crate) fn routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new()
-        .routes(routes!(list::list, create::create))
-        .routes(routes!(totals::totals))
-        .routes(routes!(available::available))
-        .routes(routes!(update::update, delete::delete))
-        .routes(routes!(status::status))
-        .routes(routes!(day::day))
-        .routes(routes!(validate::validate))
-}
+// axum prefers `/bucket/stats` and `/bucket/available` to `/bucket/{bucketId}`.
+endpoints!(
+    [list::list, create::create],
+    [totals::totals],
+    [available::available],
+    [update::update, delete::delete],
+    [status::status],
+    [day::day],
+    [validate::validate],
+);

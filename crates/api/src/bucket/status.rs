@@ -8,10 +8,13 @@ use bucketry_control::buckets::NodeStatusView;
 use bucketry_model::id::BucketId;
 
 use crate::caller::Authenticated;
+use crate::endpoint::RequestSample;
 use crate::error::ApiResult;
 use crate::openapi::{InOrganization, Signed};
 use crate::params::PathId;
 use crate::state::ApiState;
+
+pub(crate) const SAMPLE: RequestSample = RequestSample::get("/bucket/{bucketId}/status");
 
 fn node_status(view: NodeStatusView) -> NodeStatus {
     let latency = view.latency_ms.unwrap_or(0);

@@ -11,10 +11,14 @@ use http::StatusCode;
 use super::input::bucket_changes;
 use crate::caller::Authenticated;
 use crate::change_body::ChangeBody;
+use crate::endpoint::RequestSample;
 use crate::error::{ApiError, ApiResult};
 use crate::openapi::{Contended, InOrganization, NodeNeeded, Signed, ValidationLimits, WithBody};
 use crate::params::PathId;
 use crate::state::ApiState;
+
+pub(crate) const SAMPLE: RequestSample =
+    RequestSample::put_json("/bucket/{bucketId}", r#"{ "name": "{name}" }"#);
 
 /// Changes a bucket.
 ///

@@ -10,10 +10,13 @@ use bucketry_model::id::BucketId;
 use super::input::trial;
 use crate::body::OptionalJsonBody;
 use crate::caller::Authenticated;
+use crate::endpoint::RequestSample;
 use crate::error::{ApiError, ApiResult};
 use crate::openapi::{InOrganization, NodeNeeded, Signed, ValidationLimits, WithBody};
 use crate::params::PathId;
 use crate::state::ApiState;
+
+pub(crate) const SAMPLE: RequestSample = RequestSample::post("/bucket/{bucketId}/validate");
 
 /// Checks whether a bucket can be opened, and reports what is wrong.
 ///

@@ -11,10 +11,16 @@ use http::{HeaderMap, StatusCode};
 use super::input::new_repo;
 use crate::body::JsonBody;
 use crate::caller::Authenticated;
+use crate::endpoint::RequestSample;
 use crate::error::{ApiError, ApiResult};
 use crate::idempotency::{self, Created};
 use crate::openapi::{InOrganization, Repeatable, Signed, WithBody};
 use crate::state::ApiState;
+
+pub(crate) const SAMPLE: RequestSample = RequestSample::post_json(
+    "/repo",
+    r#"{ "name": "{name}", "storageType": "S3", "mode": "NORMAL", "workspaceId": "{workspace}", "repoBuckets": [] }"#,
+);
 
 pub(super) fn repo_stored(stored: CreatedRepository) -> RepoStored {
     RepoStored { success: true, repo_id: stored.id, message: stored.message }

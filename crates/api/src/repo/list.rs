@@ -15,11 +15,14 @@ use serde::Serialize;
 
 use super::answer::repo;
 use crate::caller::Authenticated;
+use crate::endpoint::RequestSample;
 use crate::error::{ApiError, ApiResult};
 use crate::openapi::{BadRequest, InOrganization, Signed};
 use crate::pagination::{self, Frame, Source};
 use crate::params::Params;
 use crate::state::ApiState;
+
+pub(crate) const SAMPLE: RequestSample = RequestSample::get("/repo?workspaceId={workspace}");
 
 /// The most repositories that `repoId` may name.
 const MOST_NAMED: usize = 100;

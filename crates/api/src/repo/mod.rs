@@ -1,27 +1,24 @@
 //! `/repo`: repositories and their access keys.
 
 mod answer;
-mod change;
 mod create;
+mod delete;
 mod input;
 mod keys;
 mod list;
 mod totals;
+mod update;
 mod validate;
+mod validate_new;
 
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
+use crate::endpoint::endpoints;
 
-use crate::state::ApiState;
-
-/// The routes. axum prefers `/repo/stats` and `/repo/validate` to `/repo/{repoId}`.
-pub(crate) fn routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new()
-        .routes(routes!(list::list, create::create))
-        .routes(routes!(totals::totals))
-        .routes(routes!(validate::validate_new))
-        .routes(routes!(change::update, change::delete))
-        .routes(routes!(validate::validate))
-        .routes(routes!(keys::list, keys::create))
-        .routes(routes!(keys::update, keys::revoke))
-}
+// axum prefers `/repo/stats` and `/repo/validate` to `/repo/{repoId}`.
+endpoints!(
+    [list::list, create::create],
+    [totals::totals],
+    [validate_new::validate_new],
+    [update::update, delete::delete],
+    [validate::validate];
+    keys
+);

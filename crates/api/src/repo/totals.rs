@@ -11,11 +11,14 @@ use bucketry_store::bucket::PageStart;
 use serde::Serialize;
 
 use crate::caller::Authenticated;
+use crate::endpoint::RequestSample;
 use crate::error::ApiResult;
 use crate::openapi::{BadRequest, InOrganization, Signed};
 use crate::pagination::{self, Frame, Source};
 use crate::params::Params;
 use crate::state::ApiState;
+
+pub(crate) const SAMPLE: RequestSample = RequestSample::get("/repo/stats?repoId={repoId}");
 
 fn repo_totals(entry: &RepositoryTotals) -> RepoTotals {
     RepoTotals {

@@ -1,47 +1,22 @@
-//! `POST /repo/validate` and `POST /repo/{repoId}/validate`.
+//! `POST /repo/{repoId}/validate`.
 
 use axum::Json;
 use axum::extract::State;
 use bucketry_api_types::outcome::Done;
-use bucketry_api_types::repository::{RepoChanges, RepoProposal};
+use bucketry_api_types::repository::RepoChanges;
 use bucketry_model::id::RepoId;
 
-use super::input::{repo_changes, repo_proposal};
+use super::input::repo_changes;
 use crate::body::JsonBody;
 use crate::caller::Authenticated;
+use crate::endpoint::RequestSample;
 use crate::error::{ApiError, ApiResult};
 use crate::openapi::{InOrganization, Signed, WithBody};
 use crate::params::PathId;
 use crate::state::ApiState;
 
-/// Checks whether a repository with these buckets can be created.
-///
-/// Nothing is stored. If it can't, the error has the code that `POST /repo` would return. Needs WRITE in the
-/// workspace.
-#[utoipa::path(
-    post,
-    path = "/repo/validate",
-    tag = "Repositories",
-    operation_id = "validateNewRepository",
-    security(("bearer" = [])),
-    request_body = RepoProposal,
-    responses(
-        (status = 200, description = "The repository can be created", body = Done),
-        Signed, InOrganization, WithBody,
-    ),
-)]
-pub(crate) async fn validate_new(
-    caller: ApiResult<Authenticated>,
-    State(state): State<ApiState>,
-    body: ApiResult<JsonBody<RepoProposal>>,
-) -> ApiResult<Json<Done>> {
-    let look = async {
-        let (caller, JsonBody { value, .. }) = (caller?, body?);
-        state.control().validate_new_repository(&caller, &repo_proposal(value)).await?;
-        Ok(Json(Done::YES))
-    };
-    look.await.map_err(ApiError::for_repository)
-}
+pub(crate) const SAMPLE: RequestSample =
+    RequestSample::post_json("/repo/{repoId}/validate", r#"{ "name": "{name}" }"#);
 
 /// Checks whether a repository can be changed like this.
 ///

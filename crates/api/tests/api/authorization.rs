@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use bucketry_api::RequestSample;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -44,182 +45,81 @@ fn routes() -> Vec<Route> {
         .collect()
 }
 
-/// Whether a route names a resource, so that it is tested with every owner.
-fn is_placed(route: &Route) -> bool {
-    let name = route.name();
-    route.path.contains('{')
-        || matches!(
-            name.as_str(),
-            "GET /bucket"
-                | "GET /bucket/available"
-                | "GET /bucket/stats"
-                | "GET /unit/stats"
-                | "GET /stats/daily"
-                | "GET /stats/minute"
-                | "GET /stats/nodes/daily"
-                | "GET /stats/nodes/minute"
-                | "GET /repo"
-                | "POST /repo"
-                | "GET /repo/stats"
-                | "POST /repo/validate"
-                | "POST /bucket"
+/// The sample request of a route.
+fn sample<'a>(samples: &'a [RequestSample], route: &Route) -> &'a RequestSample {
+    let is_of_route = |sample: &&RequestSample| {
+        sample.method == route.method && sample.target.split('?').next() == Some(route.path.as_str())
+    };
+    let found: Vec<_> = samples.iter().filter(is_of_route).collect();
+    let [sample] = found[..] else {
+        panic!(
+            "{} has {} samples: list its handler with endpoints!, and review its rows",
+            route.name(),
+            found.len()
         )
+    };
+    sample
 }
 
-/// A request to a route, with fresh resources, so that no response depends on another.
+/// The text of a sample: its target and its body.
+fn text(sample: &RequestSample) -> String {
+    format!("{}\n{}", sample.target, sample.body.unwrap_or_default())
+}
+
+/// Whether a request names something that has an owner, so that it is tested with every owner.
+fn is_owned(sample: &RequestSample) -> bool {
+    let text = text(sample);
+    ["bucketId", "repoId", "workspaceId", "workspace", "userId", "user", "orgId", "tokenId"]
+        .iter()
+        .any(|placeholder| text.contains(&format!("{{{placeholder}}}")))
+}
+
+/// The sample with fresh resources, so that no response depends on another.
 async fn request(
     context: &TestContext,
-    route: &Route,
+    sample: &RequestSample,
     ownership: Ownership,
     role: &str,
 ) -> (String, Option<Value>) {
-    let name = route.name();
-    let path = |parts: &[(&str, String)]| {
-        parts.iter().fold(route.path.clone(), |path, (part, value)| path.replace(part, value))
-    };
-    match name.as_str() {
-        "GET /"
-        | "GET /docs"
-        | "GET /health"
-        | "GET /metrics"
-        | "GET /openapi.json"
-        | "GET /ready"
-        | "GET /node"
-        | "GET /token"
-        | "GET /user/profile"
-        | "GET /workspace"
-        | "GET /organization/users"
-        | "GET /vault/rotation"
-        | "POST /vault/rotation"
-        | "GET /node/sync" => (route.path.clone(), None),
-        "POST /register" | "POST /unregister" | "POST /node/status" | "POST /node/report" => {
-            (route.path.clone(), Some(json!({ "ip": "stranger", "timestamp": 1, "signature": "none" })))
+    let mut text = text(sample);
+    let mut fill = |placeholder: &str, value: String| text = text.replace(placeholder, &value);
+    let has = |placeholder: &str| self::text(sample).contains(placeholder);
+    if has("{workspaceId}") {
+        let workspace = context.fresh_workspace(ownership).await;
+        fill("{workspaceId}", workspace.to_string());
+        if has("{userId}") {
+            fill("{userId}", context.fresh_member(ownership, workspace).await.to_string());
         }
-        "POST /user/login" => {
-            (route.path.clone(), Some(json!({ "email": "owner@example.com", "password": PASSWORD })))
-        }
-        "POST /user/refresh" | "POST /user/logout" => {
-            (route.path.clone(), Some(json!({ "refreshToken": "unknown" })))
-        }
-        "POST /user/register" => {
-            let email = format!("{}@example.info", context.fresh_name());
-            let body = json!({
-                "email": email, "password": PASSWORD, "firstName": "A", "lastName": "B", "companyName": "C",
-            });
-            (route.path.clone(), Some(body))
-        }
-        "POST /workspace" | "POST /token" => {
-            (route.path.clone(), Some(json!({ "name": context.fresh_name() })))
-        }
-        "POST /organization/users" => {
-            let email = format!("{}@example.info", context.fresh_name());
-            let body = json!({ "email": email, "password": PASSWORD, "firstName": "A", "lastName": "B" });
-            (route.path.clone(), Some(body))
-        }
-        "GET /repo" => (format!("{}?workspaceId={}", route.path, context.workspace(ownership)), None),
-        "GET /repo/stats" => {
-            (format!("{}?repoId={}", route.path, context.fresh_repository(ownership).await), None)
-        }
-        "POST /repo" => {
-            let body = json!({
-                "name": context.fresh_name(), "storageType": "S3", "mode": "NORMAL",
-                "workspaceId": context.workspace(ownership), "repoBuckets": [],
-            });
-            (route.path.clone(), Some(body))
-        }
-        "POST /repo/validate" => {
-            let bucket = context.fresh_bucket(ownership).await;
-            let body = json!({ "mode": "NORMAL", "repoBuckets": [{ "bucketId": bucket, "folder": "" }] });
-            (route.path.clone(), Some(body))
-        }
-        "PUT /repo/{repoId}" | "POST /repo/{repoId}/validate" => {
-            let body = json!({ "name": context.fresh_name() });
-            (path(&[("{repoId}", context.fresh_repository(ownership).await)]), Some(body))
-        }
-        "DELETE /repo/{repoId}" | "GET /repo/{repoId}/apikey" => {
-            (path(&[("{repoId}", context.fresh_repository(ownership).await)]), None)
-        }
-        "POST /repo/{repoId}/apikey" => {
-            let body = json!({ "name": "key", "accessType": "READ" });
-            (path(&[("{repoId}", context.fresh_repository(ownership).await)]), Some(body))
-        }
-        "PUT /repo/{repoId}/apikey/{apikeyId}" | "DELETE /repo/{repoId}/apikey/{apikeyId}" => {
-            let (repo, key) = context.fresh_key(ownership).await;
-            let body = (route.method == Method::PUT).then(|| json!({ "name": "key", "accessType": "WRITE" }));
-            (path(&[("{repoId}", repo), ("{apikeyId}", key)]), body)
-        }
-        "GET /bucket" | "GET /bucket/available" => {
-            (format!("{}?workspaceId={}", route.path, context.workspace(ownership)), None)
-        }
-        "GET /bucket/stats"
-        | "GET /stats/daily"
-        | "GET /stats/minute"
-        | "GET /stats/nodes/daily"
-        | "GET /stats/nodes/minute" => {
-            (format!("{}?bucketId={}", route.path, context.fresh_bucket(ownership).await), None)
-        }
-        "GET /unit/stats" => {
-            (format!("{}?unitId={}", route.path, context.fresh_bucket(ownership).await), None)
-        }
-        "POST /bucket" => {
-            let body = json!({
-                "name": context.fresh_name(), "bucket": "photos", "storageType": "S3", "key": "AKIA", "secret": "s",
-                "workspaceId": context.workspace(ownership),
-            });
-            (route.path.clone(), Some(body))
-        }
-        "GET /bucket/{bucketId}/status"
-        | "DELETE /bucket/{bucketId}"
-        | "POST /bucket/{bucketId}/validate" => {
-            (path(&[("{bucketId}", context.fresh_bucket(ownership).await)]), None)
-        }
-        "PUT /bucket/{bucketId}" => {
-            let body = json!({ "name": context.fresh_name() });
-            (path(&[("{bucketId}", context.fresh_bucket(ownership).await)]), Some(body))
-        }
-        "POST /bucket/{bucketId}/stats" => (
-            path(&[("{bucketId}", context.fresh_bucket(ownership).await)]),
-            Some(json!({ "day": "2026-03-01" })),
-        ),
-        "GET /workspace/{workspaceId}" | "DELETE /workspace/{workspaceId}" => {
-            (path(&[("{workspaceId}", context.fresh_workspace(ownership).await.to_string())]), None)
-        }
-        "PUT /workspace/{workspaceId}" => {
-            let body = json!({ "name": context.fresh_name() });
-            (path(&[("{workspaceId}", context.fresh_workspace(ownership).await.to_string())]), Some(body))
-        }
-        "POST /workspace/{workspaceId}/users" => {
-            let body = json!({ "userId": context.fresh_user(ownership).await, "role": "READ" });
-            (path(&[("{workspaceId}", context.fresh_workspace(ownership).await.to_string())]), Some(body))
-        }
-        "PUT /workspace/{workspaceId}/users/{userId}" | "DELETE /workspace/{workspaceId}/users/{userId}" => {
-            let workspace = context.fresh_workspace(ownership).await;
-            let member = context.fresh_member(ownership, workspace).await;
-            let body = (route.method == Method::PUT).then(|| json!({ "role": "WRITE" }));
-            (path(&[("{workspaceId}", workspace.to_string()), ("{userId}", member.to_string())]), body)
-        }
-        "GET /user/{userId}"
-        | "GET /organization/users/{userId}"
-        | "DELETE /organization/users/{userId}"
-        | "POST /organization/users/{userId}/reset-password" => {
-            (path(&[("{userId}", context.fresh_user(ownership).await.to_string())]), None)
-        }
-        "PUT /user/{userId}/role" => (
-            path(&[("{userId}", context.fresh_user(ownership).await.to_string())]),
-            Some(json!({ "orgRole": 1 })),
-        ),
-        "PUT /user/{userId}" | "PUT /organization/users/{userId}" => (
-            path(&[("{userId}", context.fresh_user(ownership).await.to_string())]),
-            Some(json!({ "name": "New" })),
-        ),
-        "GET /organization/{orgId}" => {
-            (path(&[("{orgId}", context.organization(ownership).await.to_string())]), None)
-        }
-        "DELETE /token/{tokenId}" => {
-            (path(&[("{tokenId}", context.fresh_token(ownership, role).await)]), None)
-        }
-        _ => panic!("{name} has no request in the authorisation test: write one, and review its rows"),
+    } else if has("{userId}") {
+        fill("{userId}", context.fresh_user(ownership).await.to_string());
     }
+    if has("{apikeyId}") {
+        let (repo, key) = context.fresh_key(ownership).await;
+        fill("{repoId}", repo);
+        fill("{apikeyId}", key);
+    } else if has("{repoId}") {
+        fill("{repoId}", context.fresh_repository(ownership).await);
+    }
+    if has("{bucketId}") {
+        fill("{bucketId}", context.fresh_bucket(ownership).await);
+    }
+    if has("{user}") {
+        fill("{user}", context.fresh_user(ownership).await.to_string());
+    }
+    if has("{orgId}") {
+        fill("{orgId}", context.organization(ownership).await.to_string());
+    }
+    if has("{tokenId}") {
+        fill("{tokenId}", context.fresh_token(ownership, role).await);
+    }
+    fill("{workspace}", context.workspace(ownership).to_string());
+    fill("{owner}", "owner@example.com".to_owned());
+    fill("{password}", PASSWORD.to_owned());
+    fill("{email}", format!("{}@example.info", context.fresh_name()));
+    fill("{name}", context.fresh_name());
+    let (target, body) = text.split_once('\n').unwrap();
+    assert!(!target.contains('{'), "{target} has an unknown placeholder");
+    (target.to_owned(), sample.body.map(|_| serde_json::from_str(body).unwrap()))
 }
 
 /// The table: one line per route and owner, one column per role.
@@ -233,8 +133,10 @@ async fn walk(context: &TestContext) -> String {
         write!(table, " {role:>14}").unwrap();
     }
     table.push('\n');
+    let samples = bucketry_api::request_samples();
     for route in routes() {
-        let fixtures = if is_placed(&route) { &Ownership::ALL[..] } else { &Ownership::ALL[..1] };
+        let sample = sample(&samples, &route);
+        let fixtures = if is_owned(sample) { &Ownership::ALL[..] } else { &Ownership::ALL[..1] };
         for ownership in fixtures {
             let label = if fixtures.len() == 1 {
                 route.name()
@@ -243,7 +145,7 @@ async fn walk(context: &TestContext) -> String {
             };
             write!(table, "{label:<74}").unwrap();
             for role in ROLES {
-                let (path, body) = request(context, &route, *ownership, role).await;
+                let (path, body) = request(context, sample, *ownership, role).await;
                 let token = context.token(role);
                 let answer = context.deployment.ask_as(token, route.method.clone(), &path, body).await;
                 write!(table, " {:>14}", answer.status.as_u16()).unwrap();

@@ -4,19 +4,15 @@ use axum::Json;
 use axum::extract::State;
 use bucketry_api_types::organization_user::PasswordResetAnswer;
 use bucketry_model::id::UserId;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
 use crate::caller::Authenticated;
+use crate::endpoint::RequestSample;
 use crate::error::ApiResult;
 use crate::openapi::{BadRequest, InOrganization, Signed};
 use crate::params::PathId;
 use crate::state::ApiState;
 
-/// The routes.
-pub(crate) fn routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(reset))
-}
+pub(crate) const SAMPLE: RequestSample = RequestSample::post("/organization/users/{userId}/reset-password");
 
 /// Replaces another user's password with a one-time password.
 ///
@@ -34,7 +30,7 @@ pub(crate) fn routes() -> OpenApiRouter<ApiState> {
         Signed, InOrganization, BadRequest,
     ),
 )]
-async fn reset(
+pub(crate) async fn reset_password(
     caller: Authenticated,
     State(state): State<ApiState>,
     PathId(id): PathId<UserId>,

@@ -1,41 +1,23 @@
-//! `/stats/nodes`: node reports on buckets, current and by day.
+//! `GET /stats/nodes/daily`.
 
 use axum::extract::State;
 use axum::response::Response;
-use bucketry_api_types::moment::Moment;
-use bucketry_api_types::node_stats::{
-    NodeStatsDaily, NodeStatsDailyList, NodeStatsMinute, NodeStatsMinuteList,
-};
+use bucketry_api_types::node_stats::{NodeStatsDaily, NodeStatsDailyList};
 use bucketry_control::Control;
-use bucketry_control::buckets::{BucketDays, BucketSelection, BucketStates, NodeStatistics};
+use bucketry_control::buckets::{BucketDays, NodeStatistics};
 use bucketry_store::bucket::PageStart;
 use serde::Serialize;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 
+use super::selection::select;
 use crate::caller::Authenticated;
+use crate::endpoint::RequestSample;
 use crate::error::ApiResult;
 use crate::openapi::{BadRequest, InOrganization, Signed};
 use crate::pagination::{self, Elements, Frame, Source};
 use crate::params::{Page, Params};
 use crate::state::ApiState;
 
-/// The routes.
-pub(super) fn routes() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(minute)).routes(routes!(daily))
-}
-
-fn minutes(entry: &BucketStates) -> impl Iterator<Item = NodeStatsMinute> {
-    let id = entry.position.id;
-    entry.nodes.iter().map(move |state| NodeStatsMinute {
-        node_id: state.node_id,
-        bucket_id: id,
-        unit_id: id,
-        node_status: state.status,
-        last_updated: Moment(state.last_updated),
-        latency_ms: state.latency_ms.unwrap_or(0),
-    })
-}
+pub(crate) const SAMPLE: RequestSample = RequestSample::get("/stats/nodes/daily?bucketId={bucketId}");
 
 fn days(entry: &BucketDays) -> impl Iterator<Item = NodeStatsDaily<'_>> {
     let (id, location) = (entry.position.id, &entry.location);
@@ -53,32 +35,6 @@ fn days(entry: &BucketDays) -> impl Iterator<Item = NodeStatsDaily<'_>> {
         status: row.status,
         version: row.version.as_str().into(),
     })
-}
-
-struct Minutes {
-    control: Control,
-    selection: BucketSelection,
-}
-
-impl Source for Minutes {
-    type Entry = BucketStates;
-    type Position = PageStart;
-
-    async fn read(&self, after: Option<PageStart>, limit: u32) -> ApiResult<Vec<BucketStates>> {
-        Ok(self.control.bucket_states(&self.selection, after, limit).await?)
-    }
-
-    fn position(entry: &BucketStates) -> PageStart {
-        entry.position
-    }
-
-    fn show(entry: &BucketStates) -> impl Serialize {
-        minutes(entry).collect::<Vec<_>>()
-    }
-
-    fn write(entry: &BucketStates, list: &mut Elements<'_>) -> ApiResult<()> {
-        minutes(entry).try_for_each(|row| list.add(&row))
-    }
 }
 
 struct Days {
@@ -111,39 +67,6 @@ impl Source for Days {
     }
 }
 
-async fn select(caller: &Authenticated, state: &ApiState, params: &Params) -> ApiResult<BucketSelection> {
-    let (workspace, named) = (params.id("workspaceId")?, params.ids(&["bucketId", "unitId"])?);
-    Ok(state.control().select_buckets(caller, named.as_deref(), workspace).await?)
-}
-
-/// Returns the current status of buckets, by node.
-///
-/// One entry per bucket and node that has probed it: for the buckets in `bucketId`, or for all that the caller may
-/// see. Deleted buckets have no entries. `limit` counts buckets.
-#[utoipa::path(
-    get,
-    path = "/stats/nodes/minute",
-    tag = "Statistics",
-    operation_id = "nodeStatsMinute",
-    security(("bearer" = [])),
-    params(
-        ("bucketId" = Option<String>, Query, description = "Only these buckets: ids, separated by commas; also `unitId`"),
-        ("workspaceId" = Option<String>, Query, format = "uuid", description = "Only the buckets of this workspace"),
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Buckets per page"),
-        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the previous page"),
-    ),
-    responses(
-        (status = 200, description = "The current status", body = NodeStatsMinuteList),
-        Signed, InOrganization, BadRequest,
-    ),
-)]
-async fn minute(caller: Authenticated, State(state): State<ApiState>, params: Params) -> ApiResult<Response> {
-    let page = params.page()?;
-    let selection = select(&caller, &state, &params).await?;
-    let source = Minutes { control: state.control().clone(), selection };
-    pagination::answer(source, Frame::Named("data"), page).await
-}
-
 /// Returns statistics of buckets by UTC day and node.
 ///
 /// One entry per bucket, day and node that probed the bucket that day. Dates are day, month and year as one number
@@ -169,7 +92,11 @@ async fn minute(caller: Authenticated, State(state): State<ApiState>, params: Pa
         Signed, InOrganization, BadRequest,
     ),
 )]
-async fn daily(caller: Authenticated, State(state): State<ApiState>, params: Params) -> ApiResult<Response> {
+pub(crate) async fn daily(
+    caller: Authenticated,
+    State(state): State<ApiState>,
+    params: Params,
+) -> ApiResult<Response> {
     let page = params.page()?;
     let (first, last) = (params.numbered_day("startDate")?, params.numbered_day("endDate")?);
     let selection = select(&caller, &state, &params).await?;

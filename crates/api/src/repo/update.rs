@@ -1,8 +1,7 @@
-//! `PUT /repo/{repoId}` and `DELETE /repo/{repoId}`.
+//! `PUT /repo/{repoId}`.
 
 use axum::Json;
 use axum::extract::State;
-use bucketry_api_types::outcome::Done;
 use bucketry_api_types::repository::{RepoChanges, RepoStored};
 use bucketry_model::id::RepoId;
 
@@ -10,10 +9,13 @@ use super::create::repo_stored;
 use super::input::repo_changes;
 use crate::caller::Authenticated;
 use crate::change_body::ChangeBody;
+use crate::endpoint::RequestSample;
 use crate::error::{ApiError, ApiResult};
 use crate::openapi::{Contended, InOrganization, Signed, WithBody};
 use crate::params::PathId;
 use crate::state::ApiState;
+
+pub(crate) const SAMPLE: RequestSample = RequestSample::put_json("/repo/{repoId}", r#"{ "name": "{name}" }"#);
 
 /// Changes a repository.
 ///
@@ -47,29 +49,4 @@ pub(crate) async fn update(
         Ok(Json(repo_stored(updated)))
     };
     change.await.map_err(ApiError::for_repository)
-}
-
-/// Deletes a repository.
-///
-/// The repository's keys are revoked and their secrets destroyed immediately. Its buckets and its name can be used
-/// again. Its statistics remain, and no object is touched.
-#[utoipa::path(
-    delete,
-    path = "/repo/{repoId}",
-    tag = "Repositories",
-    operation_id = "deleteRepository",
-    security(("bearer" = [])),
-    params(("repoId" = String, Path, format = "uuid", description = "The repository")),
-    responses(
-        (status = 200, description = "Deleted", body = Done),
-        Signed, InOrganization,
-    ),
-)]
-pub(crate) async fn delete(
-    caller: Authenticated,
-    State(state): State<ApiState>,
-    PathId(id): PathId<RepoId>,
-) -> ApiResult<Json<Done>> {
-    state.control().delete_repository(&caller, id).await?;
-    Ok(Json(Done::YES))
 }

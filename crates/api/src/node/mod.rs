@@ -1,0 +1,20 @@
+//! Nodes: their signed calls, which carry no bearer token, and the list of nodes.
+
+mod list;
+mod message;
+mod register;
+mod report;
+mod status;
+mod sync;
+mod unregister;
+
+use crate::endpoint::endpoints;
+
+endpoints!(
+    [register::register],
+    [unregister::unregister],
+    [status::status],
+    [report::report],
+    [sync::sync],
+    [list::list],
+);

@@ -1,0 +1,73 @@
+//! `GET /ready`: whether the deployment can do its work.
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::endpoint::RequestSample;
+use crate::state::ApiState;
+
+pub(crate) const SAMPLE: RequestSample = RequestSample::get("/ready");
+
+/// Whether the deployment's dependencies are available.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ReadyAnswer {
+    /// Whether everything is available.
+    success: bool,
+    /// What is missing, or `ready`.
+    #[schema(value_type = String, example = "ready")]
+    message: &'static str,
+    /// Whether the database responds.
+    database: bool,
+    /// Whether the database accepts writes, checked in the last five seconds. False if the disk is full or the
+    /// database is read-only; reads still work then.
+    writes: bool,
+    /// Whether the database's schema is the one that this version needs.
+    migrations: bool,
+    /// Whether a node is connected.
+    node: bool,
+}
+
+/// Reports whether the deployment can do its work.
+///
+/// A ready deployment has a database that responds and accepts writes, a current schema, and a connected node.
+#[utoipa::path(
+    get,
+    path = "/ready",
+    tag = "Operation",
+    operation_id = "ready",
+    responses(
+        (status = 200, description = "The deployment is ready", body = ReadyAnswer),
+        (status = 503, description = "The deployment is not ready, or is being stopped", body = ReadyAnswer),
+    ),
+)]
+pub(crate) async fn ready(State(state): State<ApiState>) -> (StatusCode, Json<ReadyAnswer>) {
+    let readiness = state.control().readiness().await;
+    let closing = state.closing().is_cancelled();
+    let success = readiness.is_ready() && !closing;
+    let message = if closing {
+        "the server is being stopped"
+    } else if !readiness.database {
+        "the database does not respond"
+    } else if !readiness.migrations {
+        "the database's schema is not the one that this version needs"
+    } else if !readiness.writes {
+        "the database accepts no writes: its disk is full, or it is read-only"
+    } else if !readiness.node {
+        "no node is connected"
+    } else {
+        "ready"
+    };
+    let answer = ReadyAnswer {
+        success,
+        message,
+        database: readiness.database,
+        writes: readiness.writes,
+        migrations: readiness.migrations,
+        node: readiness.node,
+    };
+    let status = if success { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(answer))
+}
