@@ -58,13 +58,48 @@ pub(crate) struct Metrics {
     registry: Registry,
     /// Metrics of other components in this process.
     more: OnceLock<Registry>,
-    requests: Family<RequestLabels, Counter>,
-    durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
-    in_flight: Gauge,
-    heartbeats: Counter,
-    probes: Counter,
+    requests: RequestCounters,
+    nodes: NodeCounters,
     /// Values that are read on each request. The lock is held until they are encoded.
     on_demand: Mutex<OnDemand>,
+}
+
+struct RequestCounters {
+    completed: Family<RequestLabels, Counter>,
+    durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
+    in_flight: Gauge,
+}
+
+impl RequestCounters {
+    fn register(registry: &mut Registry) -> Self {
+        // 0.5 ms to 16 s, with long polls beyond.
+        let histogram: fn() -> Histogram = || Histogram::new(exponential_buckets(0.000_5, 2.0, 16));
+        let (completed, in_flight) = (Family::default(), Gauge::default());
+        let durations = Family::new_with_constructor(histogram);
+        registry.register("requests", "Completed requests", completed.clone());
+        registry.register_with_unit(
+            "request_duration",
+            "Time until the response head was ready",
+            Unit::Seconds,
+            durations.clone(),
+        );
+        registry.register("requests_in_flight", "Requests in progress", in_flight.clone());
+        Self { completed, durations, in_flight }
+    }
+}
+
+struct NodeCounters {
+    heartbeats: Counter,
+    probes: Counter,
+}
+
+impl NodeCounters {
+    fn register(registry: &mut Registry) -> Self {
+        let (heartbeats, probes) = (Counter::default(), Counter::default());
+        registry.register("heartbeats", "Heartbeats accepted from nodes", heartbeats.clone());
+        registry.register("probes", "Bucket probes reported by nodes", probes.clone());
+        Self { heartbeats, probes }
+    }
 }
 
 #[derive(Default)]
@@ -78,9 +113,28 @@ struct OnDemand {
     open_files: Gauge,
 }
 
+impl OnDemand {
+    fn register_nodes(&self, registry: &mut Registry) {
+        registry.register_with_unit(
+            "last_seen_timestamp",
+            "When the node last sent a message, in seconds since 1970",
+            Unit::Seconds,
+            self.node_last_seen.clone(),
+        );
+        registry.register("connected", "Whether the node is connected", self.node_connected.clone());
+        registry.register("buckets", "Buckets by status, as counted by the node", self.node_buckets.clone());
+    }
+
+    fn register_process(&self, registry: &mut Registry) {
+        registry.register_with_unit("cpu", "User and system CPU time used", Unit::Seconds, self.cpu.clone());
+        registry.register_with_unit("resident_memory", "Memory in use", Unit::Bytes, self.memory.clone());
+        registry.register("open_fds", "Open file descriptors", self.open_files.clone());
+    }
+}
+
 /// A request in progress. Dropping it without `end`, because the client disconnected, counts it as no longer in
 /// flight.
-pub(crate) struct InFlight<'a>(&'a Metrics);
+pub(crate) struct InFlight<'a>(&'a RequestCounters);
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
@@ -94,46 +148,20 @@ impl InFlight<'_> {
         let route_labels = RouteLabels { method, route: route.to_owned() };
         self.0.durations.get_or_create(&route_labels).observe(took.as_secs_f64());
         let labels = RequestLabels { method, route: route_labels.route, status };
-        self.0.requests.get_or_create(&labels).inc();
+        self.0.completed.get_or_create(&labels).inc();
     }
 }
 
 impl Metrics {
     pub(crate) fn new(started: Timestamp) -> Self {
         let mut registry = Registry::default();
-        let requests = Family::default();
-        // 0.5 ms to 16 s, with long polls beyond.
-        let histogram: fn() -> Histogram = || Histogram::new(exponential_buckets(0.000_5, 2.0, 16));
-        let durations = Family::new_with_constructor(histogram);
-        let (in_flight, heartbeats, probes) = (Gauge::default(), Counter::default(), Counter::default());
         let on_demand = OnDemand::default();
-
         let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("bucketry_build", "The running version", build);
-        let http = registry.sub_registry_with_prefix("bucketry_http");
-        http.register("requests", "Completed requests", requests.clone());
-        http.register_with_unit(
-            "request_duration",
-            "Time until the response head was ready",
-            Unit::Seconds,
-            durations.clone(),
-        );
-        http.register("requests_in_flight", "Requests in progress", in_flight.clone());
-        let nodes = registry.sub_registry_with_prefix("bucketry_node");
-        nodes.register("heartbeats", "Heartbeats accepted from nodes", heartbeats.clone());
-        nodes.register("probes", "Bucket probes reported by nodes", probes.clone());
-        nodes.register_with_unit(
-            "last_seen_timestamp",
-            "When the node last sent a message, in seconds since 1970",
-            Unit::Seconds,
-            on_demand.node_last_seen.clone(),
-        );
-        nodes.register("connected", "Whether the node is connected", on_demand.node_connected.clone());
-        nodes.register(
-            "buckets",
-            "Buckets by status, as counted by the node",
-            on_demand.node_buckets.clone(),
-        );
+        let requests = RequestCounters::register(registry.sub_registry_with_prefix("bucketry_http"));
+        let of_nodes = registry.sub_registry_with_prefix("bucketry_node");
+        let nodes = NodeCounters::register(of_nodes);
+        on_demand.register_nodes(of_nodes);
         registry.register(
             "bucketry_bucket_credentials_ending",
             "Buckets whose credential expires within this many days; 0 counts expired ones",
@@ -148,24 +176,8 @@ impl Metrics {
             Unit::Seconds,
             start,
         );
-        process.register_with_unit(
-            "cpu",
-            "User and system CPU time used",
-            Unit::Seconds,
-            on_demand.cpu.clone(),
-        );
-        process.register_with_unit("resident_memory", "Memory in use", Unit::Bytes, on_demand.memory.clone());
-        process.register("open_fds", "Open file descriptors", on_demand.open_files.clone());
-        Self {
-            registry,
-            more: OnceLock::new(),
-            requests,
-            durations,
-            in_flight,
-            heartbeats,
-            probes,
-            on_demand: Mutex::new(on_demand),
-        }
+        on_demand.register_process(process);
+        Self { registry, more: OnceLock::new(), requests, nodes, on_demand: Mutex::new(on_demand) }
     }
 
     /// Adds metrics of other components to the output. Can be called once; returns whether this call was the first.
@@ -175,14 +187,14 @@ impl Metrics {
 
     /// Starts to measure a request.
     pub(crate) fn begin(&self) -> InFlight<'_> {
-        self.in_flight.inc();
-        InFlight(self)
+        self.requests.in_flight.inc();
+        InFlight(&self.requests)
     }
 
     /// Counts a heartbeat and its probes.
     pub(crate) fn heartbeat(&self, probes: usize) {
-        self.heartbeats.inc();
-        self.probes.inc_by(probes as u64);
+        self.nodes.heartbeats.inc();
+        self.nodes.probes.inc_by(probes as u64);
     }
 
     /// The metrics in the OpenMetrics text format, with the nodes, credentials and process as they are now.
