@@ -11,7 +11,7 @@ use crate::database::DatabaseUrl;
 use crate::demo_options::DemoOptions;
 use crate::repository_arguments::{KeyCommand, RepositoryCommand};
 use crate::role::{OrgRole, Role};
-use crate::settings::ServeSettings;
+use crate::settings::SettingsLayer;
 
 /// Register the buckets you own at any provider, see which of them work, and serve them through one S3 endpoint
 ///
@@ -142,7 +142,7 @@ pub(crate) struct ServeOptions {
     #[arg(long)]
     pub(crate) print_config: bool,
     #[command(flatten)]
-    pub(crate) settings: ServeSettings,
+    pub(crate) settings: SettingsLayer,
 }
 
 #[derive(Debug, Args)]

@@ -1,18 +1,20 @@
 //! Wires store, use cases, API and embedded node together, and starts and stops them.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::Path;
 use std::time::Duration;
 
 use bucketry_api::ApiState;
 use bucketry_control::{Control, Environment};
 use bucketry_model::time::{Clock as _, SystemClock};
+use bucketry_store::Store;
 use bucketry_store::data_dir::DataDirLock;
 use bucketry_web::in_process::InProcess;
 use bucketry_web::serve::HttpSettings;
-use jiff::SignedDuration;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::data_directory::{self, VAULT_KEY};
 use crate::database::{self, OpenDatabase};
@@ -21,7 +23,7 @@ use crate::failure::{Failure, Result};
 use crate::first_start::{FirstOwner, access_tokens, first_owner};
 use crate::listener_url::url;
 use crate::sealed_secrets;
-use crate::settings::Settings;
+use crate::settings::{GatewayListener, NodeSettings, Settings};
 
 /// How long the start waits for the embedded node to report.
 const NODE_WITHIN: Duration = Duration::from_secs(10);
@@ -42,7 +44,7 @@ pub(crate) struct Deployment {
     control: Control,
     state: ApiState,
     node: Option<EmbeddedNode>,
-    server: tokio::task::JoinHandle<()>,
+    server: JoinHandle<()>,
     background: JoinSet<()>,
     // Locked until everything has ended.
     _lock: Option<DataDirLock>,
@@ -57,35 +59,13 @@ impl Deployment {
         for fault in data_directory::open_to_others(&settings.data_dir) {
             tracing::warn!("{fault}");
         }
-        if settings.embedded_node {
-            // Checked before any key is created that a second start could take for an existing one.
-            let keys = settings.data_dir.join(VAULT_KEY);
-            let (name, accepted) = (&settings.node_name, settings.start_without_secrets);
-            let allowed =
-                sealed_secrets::refuse_without(&*store, &keys, name, accepted, SystemClock.now()).await;
-            if allowed.is_err() {
-                store.close().await;
-            }
-            allowed?;
+        if let Some(node) = &settings.node {
+            refuse_lost_secrets(&*store, &settings.data_dir, node).await?;
         }
-        let new_keys = data_directory::missing_keys(&settings.data_dir, settings.embedded_node);
+        let new_keys = data_directory::missing_keys(&settings.data_dir, settings.node.is_some());
         let tokens = access_tokens(&settings.data_dir)?;
-        let rules = bucketry_control::Settings {
-            bucket_quota: settings.bucket_quota,
-            repo_quota: settings.repo_quota,
-            open_registration: settings.open_registration,
-            session_lifetime: days(settings.session_lifetime),
-            api_token_lifetime: settings.token_lifetime.map(days),
-            keep_minutes_for_days: settings.keep_minutes_for_days.into(),
-            ..bucketry_control::Settings::default()
-        };
-        let control = Control::new(store, Environment::system(), rules, tokens);
-        let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
-            Failure::failed(format!(
-                "can't listen on {} for the API: {error}. Choose another address with --listen",
-                settings.listen
-            ))
-        })?;
+        let control = Control::new(store, Environment::system(), settings.control.clone(), tokens);
+        let listener = bind_api(settings.listen).await?;
         let address = listener.local_addr().map_err(|error| Failure::because("can't listen", &error))?;
         let first_owner = first_owner(&control, settings).await?;
         if let Some(owner) = &first_owner {
@@ -96,52 +76,36 @@ impl Deployment {
             }
         }
         let state = ApiState::new(control.clone(), settings.api.clone());
-        let router = bucketry_api::router(state.clone());
-        let in_process = InProcess::new(router.clone());
-        let server = tokio::spawn({
-            let state = state.clone();
-            let serving = HttpSettings {
-                drain: DRAIN,
-                connections_per_address: settings.connections_per_address,
-                ..HttpSettings::default()
-            };
-            async move {
-                let stop = state.closing().clone();
-                bucketry_api::serve(listener, router, &state, &serving, stop.cancelled()).await;
-            }
-        });
-        let mut background = JoinSet::new();
-        let rotations = control.clone();
-        background.spawn(async move { rotations.drive_rotations().await });
-        let maintenance = control.clone();
-        background.spawn(async move { maintenance.run_maintenance().await });
-
+        let (server, in_process) = serve_api(listener, &state, settings.connections_per_address);
         let mut deployment = Self {
             address,
             gateway: None,
             first_owner,
-            control,
-            state,
             node: None,
             server,
-            background,
+            background: background_tasks(&control),
+            control,
+            state,
             _lock: lock,
         };
-        if settings.embedded_node {
-            deployment.start_node(in_process, settings).await?;
+        if let Some(node) = &settings.node {
+            deployment.start_node(in_process, &settings.data_dir, node).await?;
         }
         Ok(deployment)
     }
 
-    async fn start_node(&mut self, api: InProcess, settings: &Settings) -> Result<()> {
+    async fn start_node(&mut self, api: InProcess, data_dir: &Path, settings: &NodeSettings) -> Result<()> {
         let listener = match &settings.gateway {
-            Some((address, _)) => Some(TcpListener::bind(address).await.map_err(|error| {
-                Failure::because(&format!("can't listen on {address} for the gateway"), &error)
-            })?),
+            Some(GatewayListener { address, .. }) => {
+                Some(TcpListener::bind(address).await.map_err(|error| {
+                    Failure::because(&format!("can't listen on {address} for the gateway"), &error)
+                })?)
+            }
             None => None,
         };
         self.gateway = listener.as_ref().and_then(|listener| listener.local_addr().ok());
-        let node = EmbeddedNode::start(&self.control, &url(self.address), api, settings, listener).await?;
+        let node =
+            EmbeddedNode::start(&self.control, &url(self.address), api, data_dir, settings, listener).await?;
         let mut metrics = Registry::default();
         metrics.register_collector(Box::new(node.metrics()));
         self.state.add_metrics(metrics);
@@ -183,6 +147,49 @@ impl Deployment {
     }
 }
 
-fn days(days: u16) -> SignedDuration {
-    SignedDuration::from_hours(i64::from(days) * 24)
+/// Refuses a start that would lose the registry's secrets, unless the settings accept it. Called before any key is
+/// created that a second start could take for an existing one.
+async fn refuse_lost_secrets(store: &dyn Store, data_dir: &Path, node: &NodeSettings) -> Result<()> {
+    let keys = data_dir.join(VAULT_KEY);
+    let (name, accepted) = (&node.name, node.start_without_secrets);
+    let allowed = sealed_secrets::refuse_without(store, &keys, name, accepted, SystemClock.now()).await;
+    if allowed.is_err() {
+        store.close().await;
+    }
+    allowed
+}
+
+async fn bind_api(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        Failure::failed(format!(
+            "can't listen on {address} for the API: {error}. Choose another address with --listen"
+        ))
+    })
+}
+
+/// Serves the API until the state is closing. Returns the task, and a way to call the API inside the process.
+fn serve_api(
+    listener: TcpListener,
+    state: &ApiState,
+    connections_per_address: Option<NonZeroUsize>,
+) -> (JoinHandle<()>, InProcess) {
+    let router = bucketry_api::router(state.clone());
+    let in_process = InProcess::new(router.clone());
+    let state = state.clone();
+    let settings = HttpSettings { drain: DRAIN, connections_per_address, ..HttpSettings::default() };
+    let server = tokio::spawn(async move {
+        let stop = state.closing().clone();
+        bucketry_api::serve(listener, router, &state, &settings, stop.cancelled()).await;
+    });
+    (server, in_process)
+}
+
+/// Starts what the control plane does without being asked.
+fn background_tasks(control: &Control) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    let rotations = control.clone();
+    tasks.spawn(async move { rotations.drive_rotations().await });
+    let maintenance = control.clone();
+    tasks.spawn(async move { maintenance.run_maintenance().await });
+    tasks
 }

@@ -1,5 +1,6 @@
 //! The node inside `bucketry serve`: the same agent as a remote one, with the same protocol.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use bucketry_client::{NodeClient, NodeName, Options, PipeConnector};
@@ -7,8 +8,7 @@ use bucketry_control::Control;
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::time::SystemClock;
 use bucketry_node::{
-    Agent, AgentConfig, AgentHandle, Dependencies, GatewayStart, MetricsCollector, NodeInfo, ProbeConfig,
-    Providers,
+    Agent, AgentConfig, AgentHandle, Dependencies, GatewayStart, MetricsCollector, NodeInfo, Providers,
 };
 use bucketry_provider::connection::{ConnectionSettings, Connections};
 use bucketry_vault::{Identities, NodeSigningKey};
@@ -19,7 +19,7 @@ use crate::data_directory::{NODE_KEY, SPOOL, VAULT_KEY};
 use crate::failure::{Failure, Result};
 use crate::listener_url;
 use crate::node_identity;
-use crate::settings::Settings;
+use crate::settings::NodeSettings;
 
 /// The running embedded node.
 pub(crate) struct EmbeddedNode {
@@ -34,11 +34,12 @@ impl EmbeddedNode {
         control: &Control,
         url: &str,
         api: InProcess,
-        settings: &Settings,
+        data_dir: &Path,
+        settings: &NodeSettings,
         gateway: Option<TcpListener>,
     ) -> Result<Self> {
         let failed = |error: &dyn std::error::Error| Failure::because("the embedded node can't start", error);
-        let key_file = settings.data_dir.join(NODE_KEY);
+        let key_file = data_dir.join(NODE_KEY);
         // Generating an RSA key keeps a core busy for a moment.
         let key = tokio::task::spawn_blocking(move || NodeSigningKey::load_or_create(&key_file))
             .await
@@ -47,15 +48,15 @@ impl EmbeddedNode {
         let public = key.verifying_key().map_err(|error| failed(&error))?;
         control.trust_deployment_key(&public).await.map_err(|error| failed(&error))?;
         let identities =
-            Identities::load_or_create(&settings.data_dir.join(VAULT_KEY)).map_err(|error| failed(&error))?;
+            Identities::load_or_create(&data_dir.join(VAULT_KEY)).map_err(|error| failed(&error))?;
         let (identity, token_services) = node_identity::read(|name| std::env::var(name).ok())?;
-        let connections = ConnectionSettings { identity, token_services, ..settings.connections() };
+        let connections = ConnectionSettings { identity, token_services, ..settings.connections.clone() };
         let connections = Connections::new(connections).map_err(|error| failed(&error))?;
 
         let info = NodeInfo {
-            name: settings.node_name.clone(),
-            region: settings.node_region.clone(),
-            provider: settings.node_provider.clone(),
+            name: settings.name.clone(),
+            region: settings.region.clone(),
+            provider: settings.provider.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             id_org: None,
             gateway_url: gateway_url(settings, gateway.as_ref()),
@@ -69,15 +70,13 @@ impl EmbeddedNode {
         let mut seed = [0; 8];
         getrandom::fill(&mut seed)
             .map_err(|error| Failure::failed(format!("can't get random numbers: {error}")))?;
-        let config = AgentConfig {
-            probes: ProbeConfig { interval: settings.probe_interval, ..ProbeConfig::default() },
-            ..AgentConfig::new(info, settings.data_dir.join(SPOOL))
-        };
+        let config =
+            AgentConfig { probes: settings.probes.clone(), ..AgentConfig::new(info, data_dir.join(SPOOL)) };
         let gateway = settings
             .gateway
-            .clone()
+            .as_ref()
             .zip(gateway)
-            .map(|((_, settings), listener)| GatewayStart { settings, listener });
+            .map(|(gateway, listener)| GatewayStart { settings: gateway.settings.clone(), listener });
         let dependencies = Dependencies {
             control_plane: Arc::new(client),
             cloud: Arc::new(Providers::new(connections.clone())),
@@ -102,10 +101,8 @@ impl EmbeddedNode {
 }
 
 /// The gateway's URL for applications: the configured one, or the listening address. `None` without a gateway.
-fn gateway_url(settings: &Settings, gateway: Option<&TcpListener>) -> Option<Endpoint> {
+fn gateway_url(settings: &NodeSettings, gateway: Option<&TcpListener>) -> Option<Endpoint> {
     let listens = gateway?.local_addr().ok();
-    settings
-        .gateway_url
-        .clone()
-        .or_else(|| listens.and_then(|address| listener_url::url(address).parse().ok()))
+    let configured = settings.gateway.as_ref().and_then(|gateway| gateway.url.clone());
+    configured.or_else(|| listens.and_then(|address| listener_url::url(address).parse().ok()))
 }

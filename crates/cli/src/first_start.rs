@@ -136,7 +136,7 @@ fn random<const N: usize>() -> Result<[u8; N]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::ServeSettings;
+    use crate::settings::SettingsLayer;
 
     #[test]
     fn token_keys_are_made_once_and_kept_private() {
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_password_for_a_registry_that_exists_is_told_to_have_no_effect() {
-        let mut settings = ServeSettings::default().read().unwrap();
+        let mut settings = SettingsLayer::default().read().unwrap();
         settings.data_dir = "/srv/registry".into();
         let response = no_effect(ADMIN_PASSWORD, &settings);
         assert!(response.starts_with("BUCKETRY_ADMIN_PASSWORD has no effect"), "{response}");

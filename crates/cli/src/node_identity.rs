@@ -73,6 +73,23 @@ mod tests {
     }
 
     #[test]
+    fn the_operators_guide_names_every_variable() {
+        let guide = include_str!("../../../docs/operations.md");
+        let asked = std::cell::RefCell::new(Vec::new());
+        read(|name| {
+            asked.borrow_mut().push(name.to_owned());
+            // The token is only asked for with a key and a secret.
+            [AWS_KEY, AWS_SECRET].contains(&name).then(|| "x".to_owned())
+        })
+        .unwrap();
+        let asked = asked.into_inner();
+        assert!(asked.contains(&AWS_TOKEN.to_owned()), "{asked:?}");
+        for name in asked {
+            assert!(guide.contains(&format!("`{name}`")), "{name} is not in docs/operations.md");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_read_is_named() {
         let missing = with(&[(GCP_FILE, "no/such/file.json")]).unwrap_err();
         assert!(missing.message().contains("no/such/file.json"));

@@ -8,18 +8,18 @@ use crate::arguments::ServeOptions;
 use crate::deployment::Deployment;
 use crate::failure::{Failure, Result};
 use crate::first_start::FirstOwner;
-use crate::settings::ServeSettings;
+use crate::settings::SettingsLayer;
 use crate::{logging, output, program};
 
 /// Runs the server until a signal stops it.
 pub(crate) async fn run(options: ServeOptions) -> Result<()> {
     let file = match &options.config {
-        Some(path) => ServeSettings::from_file(path)?,
-        None => ServeSettings::default(),
+        Some(path) => SettingsLayer::from_file(path)?,
+        None => SettingsLayer::default(),
     };
     let settings = options.settings.over(file);
     if options.print_config {
-        let text = settings.over(ServeSettings::defaults()).to_toml()?;
+        let text = settings.over_defaults().to_toml()?;
         let password =
             if std::env::var_os("BUCKETRY_ADMIN_PASSWORD").is_some() { "set, not shown" } else { "not set" };
         return output::line(&format!("{text}# BUCKETRY_ADMIN_PASSWORD: {password}"));

@@ -4,6 +4,11 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
+/// Days after which a session ends, unless a setting overrides it.
+pub const SESSION_DAYS: u16 = 90;
+/// Days to retain traffic by minute, unless a setting overrides it.
+pub const USAGE_MINUTES_DAYS: u16 = 32;
+
 /// The control plane's settings.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -41,13 +46,13 @@ impl Default for Settings {
             open_registration: false,
             access_token_lifetime: SignedDuration::from_hours(1),
             refresh_token_lifetime: SignedDuration::from_hours(30 * 24),
-            session_lifetime: SignedDuration::from_hours(90 * 24),
+            session_lifetime: SignedDuration::from_hours(i64::from(SESSION_DAYS) * 24),
             api_token_lifetime: None,
             validation_deadline: Duration::from_secs(10),
             validation_round_trip: Duration::from_secs(4),
             validations_at_once: 8,
             keep_days: 730,
-            keep_minutes_for_days: 32,
+            keep_minutes_for_days: USAGE_MINUTES_DAYS.into(),
         }
     }
 }

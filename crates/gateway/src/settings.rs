@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use bucketry_web::MinRate;
+use bucketry_web::accept::CONNECTIONS_PER_ADDRESS;
 use bucketry_web::origins::AllowedOrigins;
 use ipnet::IpNet;
 
@@ -56,7 +57,7 @@ impl Default for ServerSettings {
     fn default() -> Self {
         Self {
             connections: 16_384,
-            connections_per_address: NonZeroUsize::new(1_024),
+            connections_per_address: NonZeroUsize::new(CONNECTIONS_PER_ADDRESS as usize),
             trusted_proxies: Vec::new(),
             head_timeout: Duration::from_mins(1),
             max_head_bytes: 64 << 10,

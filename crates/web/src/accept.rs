@@ -18,6 +18,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Minimum time between two log lines about addresses with too many connections.
 const COMPLAIN_EVERY: Duration = Duration::from_mins(1);
 
+/// How many connections an address may have open, unless a setting overrides it.
+pub const CONNECTIONS_PER_ADDRESS: u32 = 1_024;
+
 /// How many connections may be open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectionLimits {

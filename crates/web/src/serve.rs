@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use tower::Service as _;
 
 use crate::MinRate;
-use crate::accept::ConnectionLimits;
+use crate::accept::{CONNECTIONS_PER_ADDRESS, ConnectionLimits};
 use crate::listener::{ClientStream, ListenerSettings, serve_connections};
 use crate::stall::StallLimited;
 
@@ -46,7 +46,7 @@ impl Default for HttpSettings {
     fn default() -> Self {
         Self {
             connections: 10_000,
-            connections_per_address: NonZeroUsize::new(1_024),
+            connections_per_address: NonZeroUsize::new(CONNECTIONS_PER_ADDRESS as usize),
             head_timeout: Duration::from_secs(30),
             stall_timeout: Duration::from_secs(75),
             min_read_rate: MinRate { window: Duration::from_secs(30), bytes: 16 << 10 },

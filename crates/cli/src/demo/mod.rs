@@ -27,7 +27,7 @@ use crate::failure::{Failure, Result};
 use crate::first_start::generated_password;
 use crate::repository_arguments::Tool;
 use crate::serve::{Stop, write_ready};
-use crate::settings::{ServeSettings, Settings};
+use crate::settings::{Settings, SettingsLayer};
 use crate::{logging, output, program};
 
 /// The demo's access key id, which is valid only within the demo.
@@ -44,7 +44,7 @@ pub(crate) async fn run(options: DemoOptions) -> Result<()> {
         .permissions(std::fs::Permissions::from_mode(0o700))
         .tempdir()
         .map_err(|error| Failure::because("can't create a temporary directory", &error))?;
-    let settings = ServeSettings::for_demo(
+    let settings = SettingsLayer::for_demo(
         dir.path().join("data"),
         free(options.listen),
         free(options.gateway_listen),

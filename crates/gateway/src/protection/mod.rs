@@ -13,9 +13,9 @@ use std::time::Duration;
 pub struct ProtectionSettings {
     /// How many requests of one key may be in flight. Well below the limit of a bucket, so that one key can't block
     /// the other repositories that use the bucket.
-    pub requests_per_key: usize,
+    pub requests_per_key: u32,
     /// How many requests to one bucket may be in flight.
-    pub requests_per_bucket: usize,
+    pub requests_per_bucket: u32,
     /// When requests to an unreachable bucket are paused.
     pub breaker: BreakerSettings,
 }
@@ -32,7 +32,7 @@ impl Default for ProtectionSettings {
 
 impl ProtectionSettings {
     pub(crate) fn slots_of_key(&self) -> ConcurrencyLimit {
-        ConcurrencyLimit::new(self.requests_per_key)
+        ConcurrencyLimit::new(self.requests_per_key as usize)
     }
 }
 
@@ -49,7 +49,7 @@ impl Protection {
     /// Creates the protection from settings, with no requests in flight.
     pub fn new(settings: &ProtectionSettings) -> Self {
         Self {
-            slots: ConcurrencyLimit::new(settings.requests_per_bucket),
+            slots: ConcurrencyLimit::new(settings.requests_per_bucket as usize),
             breaker: Breaker::new(settings.breaker.clone()),
         }
     }

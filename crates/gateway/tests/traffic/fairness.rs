@@ -9,7 +9,7 @@ use crate::context::{READER, TestContext, WRITER, eventually};
 
 #[tokio::test]
 async fn a_key_with_all_that_it_may_have_in_flight_leaves_room_in_its_bucket_for_others() {
-    let most = ProtectionSettings::default().requests_per_key as u64;
+    let most = u64::from(ProtectionSettings::default().requests_per_key);
     let (context, proxy) = TestContext::start_behind_proxy("fairness", |_, _| {}).await;
     proxy.set(Fault::StallBeforeHeaders);
     let try_acquire = |key: &str| {

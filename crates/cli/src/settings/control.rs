@@ -1,0 +1,29 @@
+//! The settings of the control plane.
+
+use jiff::SignedDuration;
+
+use super::declared::ControlValues;
+use super::kinds::Switch;
+
+impl ControlValues {
+    pub(super) fn settings(self) -> bucketry_control::Settings {
+        bucketry_control::Settings {
+            bucket_quota: limit(self.bucket_quota),
+            repo_quota: limit(self.repo_quota),
+            open_registration: self.registration == Switch::On,
+            session_lifetime: days(self.session_lifetime.max(1)),
+            api_token_lifetime: limit(self.token_lifetime).map(days),
+            keep_minutes_for_days: self.usage_minutes_retention.max(1).into(),
+            ..bucketry_control::Settings::default()
+        }
+    }
+}
+
+/// The limit that a number sets: zero means none.
+fn limit<T: Default + PartialEq>(number: T) -> Option<T> {
+    (number != T::default()).then_some(number)
+}
+
+fn days(days: u16) -> SignedDuration {
+    SignedDuration::from_hours(i64::from(days) * 24)
+}

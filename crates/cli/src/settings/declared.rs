@@ -1,0 +1,166 @@
+//! Every setting of `bucketry serve`, in the order of `--help`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use bucketry_control::settings::{SESSION_DAYS, USAGE_MINUTES_DAYS};
+use bucketry_gateway::protection::ProtectionSettings;
+use bucketry_node::ProbeConfig;
+use bucketry_store::postgres;
+use bucketry_web::accept::CONNECTIONS_PER_ADDRESS;
+use clap::value_parser;
+
+use super::declaration::{default_value, settings, value_type};
+use super::kinds::{EndpointMode, LogFormat, Switch};
+use crate::database::DatabaseUrl;
+
+/// The name of the embedded node unless a setting overrides it.
+pub(crate) const DEFAULT_NODE_NAME: &str = "embedded";
+
+settings! {
+    /// Where the process keeps its data and serves the API, and which parts it runs.
+    process: ProcessValues {
+        /// Directory for keys and the usage spool, and for the embedded database
+        #[arg(value_name = "DIR")]
+        data_dir: PathBuf = PathBuf::from("./data"),
+        /// Store the registry in this PostgreSQL database (15 or newer): postgres://user:password@host/database
+        #[arg(value_name = "URL", hide_env_values = true, value_parser = DatabaseUrl::parser())]
+        database_url: DatabaseUrl,
+        /// Maximum number of connections to PostgreSQL
+        #[arg(value_name = "NUMBER", value_parser = value_parser!(u32).range(1..=1_000))]
+        database_connections: u32 = postgres::Options::default().connections,
+        /// Time limit for a statement in PostgreSQL, in seconds
+        #[arg(value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=3_600))]
+        database_statement_timeout: u64 = postgres::Options::default().statement_timeout.as_secs(),
+        /// Start even if vault.key can't open the stored secrets; a bucket stays OFFLINE until you enter its secret
+        /// again
+        #[arg(num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+        start_without_secrets: bool = false,
+        /// Address to serve the API on; port 0 picks a free port
+        #[arg(value_name = "ADDRESS")]
+        listen: SocketAddr = loopback(8080),
+        /// Run without the embedded node, next to a server on the same database that has one. There are no standalone
+        /// nodes yet, and no bucket can be stored before a node has registered
+        #[arg(num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+        no_node: bool = false,
+    }
+
+    /// The S3 gateway of the embedded node.
+    gateway: GatewayValues {
+        /// Address to serve S3 requests on; port 0 picks a free port
+        #[arg(value_name = "ADDRESS")]
+        gateway_listen: SocketAddr = loopback(9000),
+        /// URL of the gateway for applications, as the API and `repo connect` report it [default: the listening
+        /// address]
+        #[arg(value_name = "URL")]
+        gateway_url: String,
+        /// Don't serve S3 requests; only probe and validate buckets
+        #[arg(num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+        no_gateway: bool = false,
+        /// Domains for virtual-host style requests, separated by commas; path style always works
+        #[arg(value_name = "LIST")]
+        gateway_domains: String = String::new(),
+        /// Measure how each write changes the stored size, at the cost of one HEAD request per write
+        #[arg(value_name = "SWITCH")]
+        gateway_size_change: Switch = Switch::On,
+        /// Maximum number of requests in flight per access key at the gateway
+        #[arg(value_name = "NUMBER", value_parser = value_parser!(u32).range(1..))]
+        gateway_requests_per_key: u32 = ProtectionSettings::default().requests_per_key,
+        /// Maximum number of requests in flight per bucket at the gateway
+        #[arg(value_name = "NUMBER", value_parser = value_parser!(u32).range(1..))]
+        gateway_requests_per_bucket: u32 = ProtectionSettings::default().requests_per_bucket,
+    }
+
+    /// The connections to providers.
+    provider: ProviderValues {
+        /// Addresses that bucket endpoints may have
+        #[arg(value_name = "POLICY")]
+        endpoint_policy: EndpointMode = EndpointMode::Public,
+        /// Host names and CIDRs of endpoints to allow regardless of the policy, separated by commas
+        #[arg(value_name = "LIST")]
+        allowed_endpoints: String = String::new(),
+        /// PEM file of CA certificates to trust for providers, in addition to the system's
+        #[arg(value_name = "FILE")]
+        ca_file: PathBuf,
+    }
+
+    /// The embedded node.
+    node: NodeValues {
+        /// Time between two probes of a bucket, in seconds
+        #[arg(value_name = "SECONDS", value_parser = value_parser!(u64).range(1..=86_400))]
+        probe_interval: u64 = ProbeConfig::default().interval.as_secs(),
+        /// Name of the embedded node
+        #[arg(value_name = "NAME")]
+        node_name: String = DEFAULT_NODE_NAME.to_owned(),
+        /// Region that the embedded node runs in
+        #[arg(value_name = "REGION")]
+        node_region: String = "local".to_owned(),
+        /// Cloud provider that the embedded node runs at
+        #[arg(value_name = "PROVIDER")]
+        node_provider: String = "self-hosted".to_owned(),
+    }
+
+    /// The rules of the control plane.
+    control: ControlValues {
+        /// Maximum number of buckets of a new organization; 0 means unlimited
+        #[arg(value_name = "NUMBER")]
+        bucket_quota: u64 = 0,
+        /// Maximum number of repositories of a new organization; 0 means unlimited
+        #[arg(value_name = "NUMBER")]
+        repo_quota: u64 = 0,
+        /// Days to retain traffic by minute; traffic by day is retained permanently
+        #[arg(value_name = "DAYS", value_parser = value_parser!(u16).range(1..=3_650))]
+        usage_minutes_retention: u16 = USAGE_MINUTES_DAYS,
+        /// Let anyone register an organization
+        #[arg(value_name = "SWITCH")]
+        registration: Switch = Switch::Off,
+        /// Days after which a session ends, even if it is refreshed
+        #[arg(value_name = "DAYS", value_parser = value_parser!(u16).range(1..=3_650))]
+        session_lifetime: u16 = SESSION_DAYS,
+        /// Maximum lifetime of new API tokens, in days; 0 means unlimited
+        #[arg(value_name = "DAYS", value_parser = value_parser!(u16).range(0..=3_650))]
+        token_lifetime: u16 = 0,
+    }
+
+    /// The clients of the API, and of the gateway unless it says otherwise.
+    clients: ClientValues {
+        /// Limit the rate of requests per token and per address
+        #[arg(value_name = "SWITCH")]
+        rate_limit: Switch = Switch::On,
+        /// Networks (CIDR) of reverse proxies whose X-Forwarded-For header to trust, separated by commas
+        #[arg(value_name = "LIST")]
+        trusted_proxies: String = String::new(),
+        /// Maximum number of connections per client address, to the API and to the gateway each; trusted proxies are
+        /// exempt, 0 means unlimited
+        #[arg(value_name = "NUMBER")]
+        connections_per_address: u32 = CONNECTIONS_PER_ADDRESS,
+        /// Origins of web pages that may use the API and the gateway (CORS), separated by commas; `*` allows any
+        /// [default: none]
+        #[arg(value_name = "LIST")]
+        allowed_origins: String = String::new(),
+    }
+
+    /// The log.
+    log: LogValues {
+        /// Format of log lines, which go to standard error
+        #[arg(value_name = "FORMAT")]
+        log_format: LogFormat = LogFormat::Text,
+        /// Log level, or directives such as info,bucketry_node=debug
+        #[arg(value_name = "FILTER")]
+        log: String = "info".to_owned(),
+    }
+
+    /// The owner that the first start creates.
+    first_owner: FirstOwnerValues {
+        /// E-mail address of the first owner, for the first start
+        #[arg(value_name = "EMAIL")]
+        admin_email: String = "admin@localhost".to_owned(),
+        /// File with the password of the first owner; or set BUCKETRY_ADMIN_PASSWORD
+        #[arg(value_name = "FILE")]
+        admin_password_file: PathBuf,
+    }
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], port))
+}

@@ -1,0 +1,32 @@
+//! Settings that have one of a few values.
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+/// The value of a setting that turns something on or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Switch {
+    On,
+    Off,
+}
+
+/// Which endpoints buckets may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum EndpointMode {
+    /// Public addresses only
+    Public,
+    /// Also private and loopback addresses
+    Private,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// For people
+    Text,
+    /// For programs: one JSON object per line
+    Json,
+}

@@ -1,0 +1,205 @@
+//! The settings of `bucketry serve`. Flags override the environment, which overrides the configuration file.
+
+mod clients;
+mod control;
+mod declaration;
+mod declared;
+mod gateway;
+mod kinds;
+mod node;
+mod provider;
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bucketry_api::ApiSettings;
+use bucketry_model::secret::Secret;
+use clap::Arg;
+
+use crate::database::Database;
+use crate::failure::{Failure, Result};
+
+pub(crate) use declared::{DEFAULT_NODE_NAME, SettingsLayer};
+pub(crate) use gateway::GatewayListener;
+pub(crate) use kinds::LogFormat;
+pub(crate) use node::NodeSettings;
+
+/// The effective settings, validated.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) database: Database,
+    pub(crate) listen: SocketAddr,
+    /// `None` if there is no embedded node.
+    pub(crate) node: Option<NodeSettings>,
+    pub(crate) control: bucketry_control::Settings,
+    pub(crate) api: ApiSettings,
+    /// For the API and the gateway each; `None` means unlimited.
+    pub(crate) connections_per_address: Option<NonZeroUsize>,
+    pub(crate) log_format: LogFormat,
+    pub(crate) log: String,
+    pub(crate) admin_email: String,
+    pub(crate) admin_password_file: Option<PathBuf>,
+    /// The first owner's password if neither a file nor the environment gives one; `None` generates one.
+    pub(crate) first_password: Option<Secret>,
+}
+
+impl SettingsLayer {
+    /// Reads a configuration file.
+    pub(crate) fn from_file(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Failure::usage(format!("can't read the configuration {}: {error}", path.display()))
+        })?;
+        toml::from_str(&text).map_err(|error| {
+            Failure::usage(format!("the configuration {} is not valid: {error}", path.display()))
+        })
+    }
+
+    /// The demo's settings: endpoints may be on loopback, where its S3 server is, and probes are frequent.
+    #[cfg(feature = "demo")]
+    pub(crate) fn for_demo(
+        data_dir: PathBuf,
+        listen: SocketAddr,
+        gateway_listen: SocketAddr,
+        probe_interval: u64,
+    ) -> Self {
+        Self {
+            data_dir: Some(data_dir),
+            listen: Some(listen),
+            gateway_listen: Some(gateway_listen),
+            endpoint_policy: Some(kinds::EndpointMode::Private),
+            probe_interval: Some(probe_interval),
+            // The sample bucket's server logs each read of a missing object as an error.
+            log: Some("warn,s3s=off,s3s_fs=off".to_owned()),
+            ..Self::default()
+        }
+    }
+
+    /// The settings as a configuration file that would give the same result.
+    pub(crate) fn to_toml(&self) -> Result<String> {
+        toml::to_string(self).map_err(|error| Failure::failed(format!("can't write the settings: {error}")))
+    }
+
+    /// Validates the settings and reads the files that they name.
+    pub(crate) fn read(self) -> Result<Settings> {
+        let values = self.values();
+        let connections = values.provider.connections()?;
+        let api = values.clients.api()?;
+        let connections_per_address = values.clients.connections_per_address();
+        let process = values.process;
+        let database = Database::new(
+            process.database_url.as_ref(),
+            process.database_connections.max(1),
+            Duration::from_secs(process.database_statement_timeout),
+        )?;
+        let gateway = values.gateway.listener(&api, connections_per_address)?;
+        let node = values.node.settings(process.start_without_secrets, connections, gateway);
+        Ok(Settings {
+            data_dir: process.data_dir,
+            database,
+            listen: process.listen,
+            node: (!process.no_node).then_some(node),
+            control: values.control.settings(),
+            api,
+            connections_per_address,
+            log_format: values.log.log_format,
+            log: values.log.log,
+            admin_email: values.first_owner.admin_email,
+            admin_password_file: values.first_owner.admin_password_file,
+            first_password: None,
+        })
+    }
+}
+
+/// The items of a comma-separated list.
+fn list(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty())
+}
+
+/// Adds to a flag what follows from its declaration: the environment variable, and the default in the help text.
+fn complete_flag(flag: Arg) -> Arg {
+    let name = flag.get_id().as_str();
+    let Some((_, default)) = declared::DEFAULTS.iter().find(|(setting, _)| *setting == name) else {
+        return flag;
+    };
+    let variable = environment_variable(name);
+    let help = match (flag.get_help(), default().and_then(|value| shown(&value))) {
+        (Some(help), Some(default)) => format!("{help} [default: {default}]").into(),
+        (help, _) => help.cloned().unwrap_or_default(),
+    };
+    flag.env(variable).help(help)
+}
+
+/// The environment variable of a setting.
+fn environment_variable(setting: &str) -> String {
+    format!("BUCKETRY_{}", setting.to_uppercase())
+}
+
+/// A default as help shows it. An empty list and a flag that is not set go without saying.
+fn shown(default: &toml::Value) -> Option<String> {
+    match default {
+        toml::Value::Boolean(false) => None,
+        toml::Value::String(text) => (!text.is_empty()).then(|| text.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_above_wins_over_what_is_said_below() {
+        let file: SettingsLayer = toml::from_str("listen = \"127.0.0.1:1\"\nprobe_interval = 5").unwrap();
+        let flags =
+            SettingsLayer { listen: Some("127.0.0.1:2".parse().unwrap()), ..SettingsLayer::default() };
+        let settings = flags.over(file).read().unwrap();
+        assert_eq!(settings.listen.port(), 2);
+        let node = settings.node.unwrap();
+        assert_eq!(node.probes.interval, Duration::from_secs(5));
+        assert_eq!(node.name, "embedded");
+    }
+
+    #[test]
+    fn a_misspelt_setting_is_refused() {
+        assert!(toml::from_str::<SettingsLayer>("lisen = \"127.0.0.1:1\"").is_err());
+    }
+
+    #[test]
+    fn the_defaults_print_as_a_configuration_that_reads_back() {
+        let text = SettingsLayer::default().over_defaults().to_toml().unwrap();
+        assert!(toml::from_str::<SettingsLayer>(&text).unwrap().read().is_ok(), "{text}");
+    }
+    /// The rows of the operator's guide about settings, without the purpose.
+    fn documented() -> Vec<[String; 3]> {
+        let rows =
+            include_str!("../../../../docs/operations.md").lines().filter(|line| line.starts_with("| `--"));
+        rows.map(|row| {
+            let mut cells = row.split(" | ").map(|cell| cell.trim_matches(['|', ' ', '`']).to_owned());
+            [cells.next(), cells.next(), cells.next()].map(Option::unwrap)
+        })
+        .collect()
+    }
+
+    #[test]
+    fn the_operators_guide_has_a_row_for_every_setting_in_the_same_order() {
+        let rows = documented();
+        let flags: Vec<_> = rows.iter().map(|[flag, ..]| flag.as_str()).collect();
+        let declared: Vec<_> =
+            declared::DEFAULTS.iter().map(|(name, _)| format!("--{}", name.replace('_', "-"))).collect();
+        assert_eq!(flags, declared);
+        for ([_, variable, default], (name, declared)) in rows.iter().zip(declared::DEFAULTS) {
+            assert_eq!(variable.split('`').next().unwrap(), environment_variable(name));
+            match declared() {
+                Some(toml::Value::Boolean(false)) => assert_eq!(default, "off", "{name}"),
+                Some(value) if shown(&value).is_some() => {
+                    assert_eq!(Some(default), shown(&value).as_ref(), "{name}");
+                }
+                // The guide says what happens without the setting.
+                _ => assert!(!default.is_empty() && default.parse::<i64>().is_err(), "{name}: {default}"),
+            }
+        }
+    }
+}
