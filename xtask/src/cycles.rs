@@ -7,7 +7,6 @@
 mod allowed;
 mod graph;
 mod imports;
-mod lexer;
 mod paths;
 
 use std::collections::BTreeMap;

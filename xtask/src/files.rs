@@ -21,3 +21,8 @@ fn paths(root: &Path) -> Result<Vec<String>> {
     let listed = command::output(&mut git)?;
     Ok(listed.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect())
 }
+
+/// Whether a path is that of a Rust file.
+pub(crate) fn is_rust(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|extension| extension == "rs")
+}

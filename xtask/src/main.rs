@@ -9,7 +9,9 @@ mod checks;
 mod command;
 mod cycles;
 mod files;
+mod functions;
 mod fuzz;
+mod lexer;
 mod names;
 mod node_tools;
 mod openapi;
@@ -29,6 +31,7 @@ usage: cargo xtask <task>
 
   check               check formatting, clippy, rustdoc, dependency rules, import cycles and tidiness of the tree
   cycles [CRATE]      count the import cycles between modules, per crate; those of one crate with their lines
+  functions           list the functions with more than 60 lines, and count them
   advisories          report dependencies with a published vulnerability; fetches the list, so it isn't part of check
   test [-- ARGS]      run every test, against real servers that it installs and starts;
                       ARGS are passed to the test runner and skip doc tests and the OpenAPI check:
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         ["check"] => checks::run(),
         ["cycles"] => cycles::print(None),
         ["cycles", of] => cycles::print(Some(of)),
+        ["functions"] => functions::print(),
         ["advisories"] => checks::advisories(),
         ["test"] => test_run::run(&test_run::Selection::Everything),
         ["test", "--openapi"] => test_run::run(&test_run::Selection::OpenApi),

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::command::Result;
 use crate::cycles::{self, Crates};
 use crate::files;
+use crate::functions;
 use crate::names::{self, Types};
 
 /// Maximum number of lines of a source file: a longer one contains more than one idea.
@@ -34,16 +35,19 @@ pub(crate) fn check(root: &Path) -> Result {
     let mut complaints = Vec::new();
     let mut types = Types::default();
     let mut crates = Crates::default();
+    let mut long_functions = Vec::new();
     for (path, text) in files::texts(root)? {
         complaints.extend(faults(&path, &text));
-        if Path::new(&path).extension().is_some_and(|extension| extension == "rs") {
+        if files::is_rust(&path) {
             complaints.extend(names::rejected(&path, &text));
             types.add(&path, &text);
             crates.add(&path, &text);
+            long_functions.extend(functions::long(&path, &text));
         }
     }
     complaints.extend(types.repeated(names::SHARED));
     complaints.extend(crates.complaints(cycles::ALLOWED));
+    complaints.extend(functions::complaint(&long_functions));
     if complaints.is_empty() { Ok(()) } else { Err(complaints.join("\n").into()) }
 }
 

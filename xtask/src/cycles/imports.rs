@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{lexer, paths};
+use super::paths;
+use crate::lexer;
 
 /// A module's path within its crate: empty for the root.
 pub(super) type ModulePath = Vec<String>;

@@ -1,6 +1,6 @@
 //! Paths in Rust code.
 
-use super::lexer::is_name;
+use crate::lexer::is_name;
 
 /// A path as it is written.
 #[derive(Debug, PartialEq, Eq)]

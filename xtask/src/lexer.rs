@@ -2,7 +2,7 @@
 
 /// The code with comments, texts and visibilities replaced by blanks, so that lines and columns stay. It ends where the
 /// unit tests begin.
-pub(super) fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     let text = text.find("#[cfg(test)]\nmod ").map_or(text, |at| &text[..at]);
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -74,7 +74,7 @@ fn character_length(rest: &str) -> usize {
 }
 
 /// Whether names consist of such characters.
-pub(super) fn is_name(c: char) -> bool {
+pub(crate) fn is_name(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
