@@ -3,9 +3,6 @@
 
 use std::path::PathBuf;
 
-use bucketry_test_servers::bucketry::Options;
-
-use crate::postgres::make_database;
 use crate::{Error, Result};
 
 /// The built `bucketry` binary.
@@ -55,21 +52,6 @@ pub(crate) fn shared_postgres() -> Result<String> {
 /// The directory of PostgreSQL's programs.
 pub(crate) fn postgres_programs() -> Result<PathBuf> {
     variable("BUCKETRY_TEST_POSTGRES_PROGRAMS").map(PathBuf::from)
-}
-
-/// The options to run the binary as a test deployment; see [`Options::new`]. The registry is in an empty database
-/// of the engine under test: PostgreSQL with `BUCKETRY_TEST_ENGINE=postgres`, otherwise the embedded one.
-pub fn options() -> Result<Options> {
-    let options = embedded_options()?;
-    match variable("BUCKETRY_TEST_ENGINE").as_deref() {
-        Ok("postgres") => Ok(options.env("BUCKETRY_DATABASE_URL", &make_database()?)),
-        _ => Ok(options),
-    }
-}
-
-/// Like [`options`], but always with the embedded database, for journeys that use its file.
-pub fn embedded_options() -> Result<Options> {
-    Ok(Options::new(&binary()?))
 }
 
 /// A variable that `cargo xtask test` sets.

@@ -24,6 +24,7 @@ mod disk;
 mod environment;
 mod eventually;
 mod json;
+mod options;
 mod outcomes;
 mod person;
 mod postgres;
@@ -44,11 +45,10 @@ pub use call::{Answer, Call};
 pub use clients::{RepositoryAccess, S3Client};
 pub use command_line::{CommandLine, Ended, Running};
 pub use disk::{fill_disk, free_disk, ignoring_full_disks};
-pub use environment::{
-    azurite, binary, embedded_options, fake_gcs, options, python, shared_s3_endpoint, weed,
-};
+pub use environment::{azurite, binary, fake_gcs, python, shared_s3_endpoint, weed};
 pub use eventually::eventually;
 pub use json::{each, list, members, text, with};
+pub use options::{embedded_options, options};
 pub use outcomes::{OBJECT_STORE, Outcomes};
 pub use person::{Person, azure_bucket, gcs_bucket, opened_by, s3_bucket};
 pub use postgres::{Postgres, Stranger, new_database, query};

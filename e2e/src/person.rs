@@ -20,6 +20,13 @@ pub struct Person {
     token: String,
 }
 
+impl Server {
+    /// The first owner, logged in.
+    pub async fn owner(&self) -> Result<Person> {
+        Ok(Person::new(self, &self.log_in().await?))
+    }
+}
+
 impl Person {
     /// A user with a token of this server.
     pub fn new(server: &Server, token: &str) -> Self {

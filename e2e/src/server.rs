@@ -7,7 +7,7 @@ use bucketry_test_servers::bucketry::{Bucketry, OWNER_EMAIL, OWNER_PASSWORD, Opt
 use http::Method;
 use serde_json::json;
 
-use crate::{Call, Error, Person, Result};
+use crate::{Call, Error, Result};
 
 /// A running `bucketry serve`. Dropping it kills it and removes a temporary data directory.
 ///
@@ -98,11 +98,6 @@ impl Server {
             self.post("/user/login").json(&json!({ "email": email, "password": password })).send().await?;
         let response = answer.json_with_status(200)?;
         response["accessToken"].as_str().map(str::to_owned).ok_or_else(|| answer.unlike("an accessToken"))
-    }
-
-    /// The first owner, logged in.
-    pub async fn owner(&self) -> Result<Person> {
-        Ok(Person::new(self, &self.log_in().await?))
     }
 
     /// A call with any method. `path` may include a query.

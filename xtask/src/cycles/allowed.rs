@@ -24,9 +24,4 @@ pub(crate) const ALLOWED: &[Allowed] = &[
         reason: "the trailer is the last part of a chunked payload, and is read line by line like the chunks",
         edges: &[("payload::chunked", "payload::trailer")],
     },
-    Allowed {
-        of: "e2e",
-        reason: "a person calls the server and the server makes its first person; both only serve tests",
-        edges: &[("person", "server"), ("server", "person"), ("environment", "postgres")],
-    },
 ];
