@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use bucketry_client::{ApiClient, ClientError};
 use bucketry_model::time::{Clock as _, SystemClock};
 use bucketry_store::postgres::{PostgresStore, examine};
 use bucketry_store::sqlite::SqliteStore;
@@ -36,6 +37,12 @@ struct DoctorFinding {
     message: String,
 }
 
+impl DoctorFinding {
+    fn new(check: &'static str, ok: bool, message: impl Into<String>) -> Self {
+        Self { check, ok, message: message.into() }
+    }
+}
+
 /// Checks the server, its nodes and clocks, and the data directory and database if they are given.
 pub(crate) async fn run(remote: &Remote, options: DoctorOptions) -> Result<()> {
     let mut findings = Vec::new();
@@ -62,72 +69,88 @@ pub(crate) async fn run(remote: &Remote, options: DoctorOptions) -> Result<()> {
     }
 }
 
+/// Checks the server: whether it answers, whether it is ready, and what a user who is logged in can see.
 async fn server(remote: &Remote, findings: &mut Vec<DoctorFinding>) -> Result<()> {
-    let mut add = |check, ok, message: String| findings.push(DoctorFinding { check, ok, message });
     let url = remote.url.clone().unwrap_or_else(|| DEFAULT_URL.to_owned());
     let client = match credentials::connect(remote).await {
         Ok(client) => client,
         Err(failure) => {
-            add("credentials", false, failure.message().to_owned());
+            findings.push(DoctorFinding::new("credentials", false, failure.message()));
             credentials::client(remote, &url, None)?
         }
     };
-    match client.get::<Value>("/health").await {
-        Ok(health) => {
-            let version = health.get("version").and_then(Value::as_str).unwrap_or("unknown");
-            add("server", true, format!("{} answers, version {version}", client.base_url()));
-            if let Some(time) = health
-                .get("time")
-                .and_then(Value::as_str)
-                .and_then(|text| text.parse::<jiff::Timestamp>().ok())
-            {
-                let (ok, message) = clock(time.duration_since(SystemClock.now()).as_secs());
-                add("clock", ok, message);
-            }
-        }
-        Err(error) => {
-            add("server", false, format!("{error}: is `bucketry serve` running there?"));
-            return Ok(());
-        }
-    }
-    let ready: std::result::Result<Value, _> = client.get("/ready").await;
-    let body = match ready {
-        Ok(body) => body,
-        Err(bucketry_client::ClientError::Refused(refusal)) => refusal.body,
-        Err(error) => {
-            add("ready", false, error.to_string());
-            return Ok(());
-        }
-    };
-    for (check, remedy) in [
-        (
-            "database",
-            "the disk may be full, the database locked by another program, or PostgreSQL unreachable: see the server's log",
-        ),
-        (
-            "writes",
-            "nothing can be stored: the disk may be full, or the database read-only. See the server's log",
-        ),
-        ("migrations", "the database has the schema of another version: run the version that created it"),
-        (
-            "node",
-            "no node is connected: start the server without --no-node, or start another one without it on the same database",
-        ),
-    ] {
-        let ok = body.get(check).and_then(Value::as_bool).unwrap_or(false);
-        add(check, ok, if ok { "ok".to_owned() } else { remedy.to_owned() });
-    }
-    if let Ok(profile) = client.profile().await {
-        add("login", true, format!("as {} ({})", profile.email, profile.org_role_description));
-        if let Ok(page) = client.buckets(None, Some(BUCKETS_LOOKED_AT), None).await {
-            let refused =
-                page.buckets.iter().filter(|bucket| bucket.last_error.as_deref() == Some(CLOCK_SKEW));
-            let (ok, message) =
-                provider_clocks(&refused.map(|bucket| bucket.name.as_ref()).collect::<Vec<_>>());
-            add("provider clock", ok, message);
-        }
+    if health(&client, findings).await && readiness(&client, findings).await {
+        login(&client, findings).await;
     }
     Ok(())
+}
+
+/// Checks the server's clock. Returns whether the server answered.
+async fn health(client: &ApiClient, findings: &mut Vec<DoctorFinding>) -> bool {
+    let body = match client.get::<Value>("/health").await {
+        Ok(body) => body,
+        Err(error) => {
+            let message = format!("{error}: is `bucketry serve` running there?");
+            findings.push(DoctorFinding::new("server", false, message));
+            return false;
+        }
+    };
+    let text = |member: &str| body.get(member).and_then(Value::as_str);
+    let version = text("version").unwrap_or("unknown");
+    let message = format!("{} answers, version {version}", client.base_url());
+    findings.push(DoctorFinding::new("server", true, message));
+    if let Some(time) = text("time").and_then(|text| text.parse::<jiff::Timestamp>().ok()) {
+        let (ok, message) = clock(time.duration_since(SystemClock.now()).as_secs());
+        findings.push(DoctorFinding::new("clock", ok, message));
+    }
+    true
+}
+
+/// What a server needs to be ready, as `/ready` names it, and what to do without it.
+const READINESS: [(&str, &str); 4] = [
+    (
+        "database",
+        "the disk may be full, the database locked by another program, or PostgreSQL unreachable: see the server's log",
+    ),
+    (
+        "writes",
+        "nothing can be stored: the disk may be full, or the database read-only. See the server's log",
+    ),
+    ("migrations", "the database has the schema of another version: run the version that created it"),
+    (
+        "node",
+        "no node is connected: start the server without --no-node, or start another one without it on the same database",
+    ),
+];
+
+/// Checks whether the server is ready. Returns whether it answered.
+async fn readiness(client: &ApiClient, findings: &mut Vec<DoctorFinding>) -> bool {
+    let body: Value = match client.get("/ready").await {
+        Ok(body) => body,
+        Err(ClientError::Refused(refusal)) => refusal.body,
+        Err(error) => {
+            findings.push(DoctorFinding::new("ready", false, error.to_string()));
+            return false;
+        }
+    };
+    for (check, remedy) in READINESS {
+        let ok = body.get(check).and_then(Value::as_bool).unwrap_or(false);
+        findings.push(DoctorFinding::new(check, ok, if ok { "ok" } else { remedy }));
+    }
+    true
+}
+
+/// Shows who is logged in, if somebody is, and checks for providers that refuse the server's clock.
+async fn login(client: &ApiClient, findings: &mut Vec<DoctorFinding>) {
+    let Ok(profile) = client.profile().await else { return };
+    let message = format!("as {} ({})", profile.email, profile.org_role_description);
+    findings.push(DoctorFinding::new("login", true, message));
+    if let Ok(page) = client.buckets(None, Some(BUCKETS_LOOKED_AT), None).await {
+        let refused = page.buckets.iter().filter(|bucket| bucket.last_error.as_deref() == Some(CLOCK_SKEW));
+        let names: Vec<_> = refused.map(|bucket| bucket.name.as_ref()).collect();
+        let (ok, message) = provider_clocks(&names);
+        findings.push(DoctorFinding::new("provider clock", ok, message));
+    }
 }
 
 /// Judges the server's clock, which is this many seconds `ahead` of the local one.
@@ -170,22 +193,19 @@ async fn postgres(url: &DatabaseUrl) -> Result<DoctorFinding> {
         }
         Err(error) => (false, Failure::because(&address.to_string(), &error).message().to_owned()),
     };
-    Ok(DoctorFinding { check: "postgresql", ok, message })
+    Ok(DoctorFinding::new("postgresql", ok, message))
 }
 
 fn directory(data_dir: &Path, findings: &mut Vec<DoctorFinding>) {
     let used = is_used(data_dir);
-    findings.push(DoctorFinding {
-        check: "data directory",
-        ok: used,
-        message: if used {
-            format!("{} has been used by a server", data_dir.display())
-        } else {
-            format!("{} has never been used by a server: is it the right directory?", data_dir.display())
-        },
-    });
+    let message = if used {
+        format!("{} has been used by a server", data_dir.display())
+    } else {
+        format!("{} has never been used by a server: is it the right directory?", data_dir.display())
+    };
+    findings.push(DoctorFinding::new("data directory", used, message));
     for message in open_to_others(data_dir) {
-        findings.push(DoctorFinding { check: "data directory", ok: false, message });
+        findings.push(DoctorFinding::new("data directory", false, message));
     }
     for file in [VAULT_KEY, NODE_KEY, TOKEN_KEYS] {
         let path = data_dir.join(file);
@@ -196,14 +216,14 @@ fn directory(data_dir: &Path, findings: &mut Vec<DoctorFinding>) {
             }
             Ok(_) => (true, "only its owner can read it".to_owned()),
         };
-        findings.push(DoctorFinding { check: file, ok, message });
+        findings.push(DoctorFinding::new(file, ok, message));
     }
 }
 
 /// Checks whether the directory's keys open the registry's secrets, even while a server uses both. Returns `None`
 /// for a directory that was never used, which another check reports.
 async fn secrets(data_dir: &Path, url: Option<&DatabaseUrl>) -> Result<Option<DoctorFinding>> {
-    let finding = |ok, message| Some(DoctorFinding { check: "secrets", ok, message });
+    let finding = |ok, message: String| Some(DoctorFinding::new("secrets", ok, message));
     let opened: std::result::Result<Box<dyn Store>, StoreError> = match url {
         Some(url) => PostgresStore::open_to_read(&url.address()?).await.map(|store| Box::new(store) as _),
         None if lacks_its_database(data_dir) => {

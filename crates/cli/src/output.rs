@@ -32,6 +32,11 @@ pub(crate) fn json(value: &impl Serialize) -> Result<()> {
     line(&text)
 }
 
+/// Prints the result of a change: as JSON for programs, as a sentence for people.
+pub(crate) fn done(as_json: bool, value: &impl Serialize, sentence: &str) -> Result<()> {
+    if as_json { json(value) } else { line(sentence) }
+}
+
 /// Prints labels and values, one pair per line.
 pub(crate) fn pairs(rows: &[(&str, String)]) -> Result<()> {
     let width = rows.iter().map(|(label, _)| label.len()).max().unwrap_or(0);

@@ -6,6 +6,7 @@ use bucketry_model::bucket::StorageType;
 use bucketry_model::id::WorkspaceId;
 use bucketry_model::repository::RepositoryMode;
 use bucketry_model::status::Status;
+use serde_json::json;
 
 use crate::arguments::Remote;
 use crate::bucket::{self, only_workspace};
@@ -13,7 +14,7 @@ use crate::connect::{Connection, REGION, new_secret};
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
 use crate::output;
-use crate::repository_arguments::{ConnectOptions, Mode, RepositoryCommand};
+use crate::repository_arguments::{ConnectOptions, Mode, RepositoryChanges, RepositoryCommand};
 use crate::workspace::find_workspace;
 
 /// The page size when searching for a repository by name.
@@ -41,58 +42,9 @@ pub(crate) async fn run(remote: &Remote, command: RepositoryCommand) -> Result<(
             add(remote, &client, &name, fields, dry_run).await
         }
         RepositoryCommand::Show { repo } => show(remote, &find(&client, &repo).await?),
-        RepositoryCommand::Update { repo, name, attach, detach, mode, master } => {
-            if name.is_none() && mode.is_none() && master.is_none() && attach.is_empty() && detach.is_empty()
-            {
-                return Err(Failure::failed(
-                    "nothing to change: pass --name, --attach, --detach, --mode or --master",
-                ));
-            }
-            let repo = find(&client, &repo).await?;
-            let called = name.clone().unwrap_or_else(|| repo.name.to_string());
-            let mut fields = RepoChanges { name, mode: mode.map(mode_of), ..RepoChanges::default() };
-            if !attach.is_empty() || !detach.is_empty() || master.is_some() {
-                let mut kept = present(&repo);
-                for text in &detach {
-                    let id = bucket::find(&client, text).await?.id.to_string();
-                    kept.retain(|place| place.bucket_id.as_ref() != Some(&id));
-                }
-                kept.extend(places(&client, &attach).await?);
-                fields.repo_buckets = Some(marked(&client, kept, master.as_deref()).await?);
-            }
-            let stored = client.update_repository(repo.id, &fields).await?;
-            if let Some(message) = &stored.message {
-                output::remark(message);
-            }
-            if remote.json {
-                return output::json(&serde_json::json!({ "repoId": stored.repo_id }));
-            }
-            output::line(&format!("updated {called}"))
-        }
-        RepositoryCommand::Rm { repo } => {
-            let repo = find(&client, &repo).await?;
-            client.delete_repository(repo.id).await?;
-            if remote.json {
-                return output::json(&serde_json::json!({ "deleted": repo.id }));
-            }
-            output::line(&format!(
-                "deleted {} and revoked its keys; its buckets and objects were not touched",
-                repo.name
-            ))
-        }
-        RepositoryCommand::Validate { repo } => {
-            let repo = find(&client, &repo).await?;
-            let fields = RepoChanges {
-                mode: Some(repo.mode.as_str().to_owned()),
-                repo_buckets: Some(present(&repo)),
-                ..RepoChanges::default()
-            };
-            client.validate_repository(repo.id, &fields).await?;
-            if remote.json {
-                return output::json(&serde_json::json!({ "repoId": repo.id, "valid": true }));
-            }
-            output::line(&format!("the buckets of {} are compatible", repo.name))
-        }
+        RepositoryCommand::Update { repo, changes } => update(remote, &client, &repo, changes).await,
+        RepositoryCommand::Rm { repo } => remove(remote, &client, &repo).await,
+        RepositoryCommand::Validate { repo } => validate(remote, &client, &repo).await,
         RepositoryCommand::Stats { repo } => stats(remote, &client, repo).await,
         RepositoryCommand::Connect(options) => print_settings(remote, &client, options).await,
     }
@@ -130,7 +82,7 @@ async fn add(remote: &Remote, client: &ApiClient, name: &str, fields: NewRepo, d
         };
         client.validate_new_repository(&proposal).await?;
         return if remote.json {
-            output::json(&serde_json::json!({ "valid": true }))
+            output::json(&json!({ "valid": true }))
         } else {
             output::line(&format!("{name} can be created; nothing was changed"))
         };
@@ -140,11 +92,57 @@ async fn add(remote: &Remote, client: &ApiClient, name: &str, fields: NewRepo, d
         output::remark(message);
     }
     if remote.json {
-        return output::json(&serde_json::json!({ "repoId": stored.repo_id }));
+        return output::json(&json!({ "repoId": stored.repo_id }));
     }
     output::line(&format!("created {name} ({})", stored.repo_id))?;
     output::remark(&format!("Create an access key for it with: bucketry key add KEY-NAME --repo {name:?}"));
     Ok(())
+}
+
+async fn update(remote: &Remote, client: &ApiClient, repo: &str, changes: RepositoryChanges) -> Result<()> {
+    let RepositoryChanges { name, attach, detach, mode, master } = changes;
+    if name.is_none() && mode.is_none() && master.is_none() && attach.is_empty() && detach.is_empty() {
+        return Err(Failure::failed(
+            "nothing to change: pass --name, --attach, --detach, --mode or --master",
+        ));
+    }
+    let repo = find(client, repo).await?;
+    let called = name.clone().unwrap_or_else(|| repo.name.to_string());
+    let mut fields = RepoChanges { name, mode: mode.map(mode_of), ..RepoChanges::default() };
+    if !attach.is_empty() || !detach.is_empty() || master.is_some() {
+        let mut kept = present(&repo);
+        for text in &detach {
+            let id = bucket::find(client, text).await?.id.to_string();
+            kept.retain(|place| place.bucket_id.as_ref() != Some(&id));
+        }
+        kept.extend(places(client, &attach).await?);
+        fields.repo_buckets = Some(marked(client, kept, master.as_deref()).await?);
+    }
+    let stored = client.update_repository(repo.id, &fields).await?;
+    if let Some(message) = &stored.message {
+        output::remark(message);
+    }
+    output::done(remote.json, &json!({ "repoId": stored.repo_id }), &format!("updated {called}"))
+}
+
+async fn remove(remote: &Remote, client: &ApiClient, repo: &str) -> Result<()> {
+    let repo = find(client, repo).await?;
+    client.delete_repository(repo.id).await?;
+    let sentence =
+        format!("deleted {} and revoked its keys; its buckets and objects were not touched", repo.name);
+    output::done(remote.json, &json!({ "deleted": repo.id }), &sentence)
+}
+
+async fn validate(remote: &Remote, client: &ApiClient, repo: &str) -> Result<()> {
+    let repo = find(client, repo).await?;
+    let fields = RepoChanges {
+        mode: Some(repo.mode.as_str().to_owned()),
+        repo_buckets: Some(present(&repo)),
+        ..RepoChanges::default()
+    };
+    client.validate_repository(repo.id, &fields).await?;
+    let sentence = format!("the buckets of {} are compatible", repo.name);
+    output::done(remote.json, &json!({ "repoId": repo.id, "valid": true }), &sentence)
 }
 
 fn show(remote: &Remote, repo: &Repo<'_>) -> Result<()> {

@@ -67,21 +67,8 @@ pub(crate) enum RepositoryCommand {
     Update {
         /// Name or id of the repository
         repo: String,
-        /// New name
-        #[arg(long)]
-        name: Option<String>,
-        /// Bucket to attach (name or id), optionally with a folder; can be given several times
-        #[arg(long, value_name = "BUCKET[:FOLDER]")]
-        attach: Vec<String>,
-        /// Bucket to detach (name or id); its objects are not touched. Can be given several times
-        #[arg(long, value_name = "BUCKET")]
-        detach: Vec<String>,
-        /// How requests are routed to the buckets
-        #[arg(long)]
-        mode: Option<Mode>,
-        /// Bucket (name or id) that a mirror reads from and writes to first
-        #[arg(long, value_name = "BUCKET")]
-        master: Option<String>,
+        #[command(flatten)]
+        changes: RepositoryChanges,
     },
     /// Delete a repository and revoke its keys; its buckets and objects are not touched
     #[command(visible_alias = "delete")]
@@ -101,6 +88,25 @@ pub(crate) enum RepositoryCommand {
     },
     /// Print ready-to-paste settings that connect a program to a repository
     Connect(ConnectOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RepositoryChanges {
+    /// New name
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Bucket to attach (name or id), optionally with a folder; can be given several times
+    #[arg(long, value_name = "BUCKET[:FOLDER]")]
+    pub(crate) attach: Vec<String>,
+    /// Bucket to detach (name or id); its objects are not touched. Can be given several times
+    #[arg(long, value_name = "BUCKET")]
+    pub(crate) detach: Vec<String>,
+    /// How requests are routed to the buckets
+    #[arg(long)]
+    pub(crate) mode: Option<Mode>,
+    /// Bucket (name or id) that a mirror reads from and writes to first
+    #[arg(long, value_name = "BUCKET")]
+    pub(crate) master: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@ use bucketry_api_types::organization_user::NewUserRequest;
 use bucketry_client::ApiClient;
 use bucketry_model::id::UserId;
 use bucketry_model::role::OrgRole;
+use serde_json::json;
 
 use crate::arguments::{Remote, UserCommand};
 use crate::credentials::connect;
@@ -15,88 +16,77 @@ use crate::{login, output};
 pub(crate) async fn run(remote: &Remote, command: UserCommand) -> Result<()> {
     let client = connect(remote).await?;
     match command {
-        UserCommand::List => {
-            let users = client.org_users().await?;
-            if remote.json {
-                return output::json(&users);
-            }
-            let rows = users.iter().map(|user| {
-                let name = format!("{} {}", user.name, user.last_name);
-                let role = OrgRole::from_number(user.org_role.into())
-                    .map_or_else(|_| String::new(), |role| role.to_string());
-                vec![user.email.clone(), name, role, user.id.to_string()]
-            });
-            output::table(&["E-MAIL", "NAME", "ROLE", "ID"], rows.collect())
-        }
+        UserCommand::List => list(remote, &client).await,
         UserCommand::Add { email, first_name, last_name, role, password_stdin } => {
             let made_up = !password_stdin;
             let password = if made_up { generated_password()? } else { login::password(true, "")? };
-            let user = NewUserRequest {
-                email,
-                password: password.clone(),
-                first_name,
-                last_name,
-                org_role: Some(OrgRole::from(role).number().into()),
-            };
-            let made = client.create_org_user(&user, None).await?;
-            if remote.json {
-                output::json(&made)?;
-            } else {
-                output::line(&format!("created the user {} ({})", made.email, made.id))?;
-            }
-            if made_up {
-                output::remark(
-                    "It is a one-time password: the user must change it first, with `bucketry user password`.",
-                );
-                output::remark(&format!("password (shown only once): {}", password.expose()));
-            }
-            Ok(())
+            let org_role = Some(OrgRole::from(role).number().into());
+            add(remote, &client, NewUserRequest { email, password, first_name, last_name, org_role }, made_up)
+                .await
         }
-        UserCommand::Role { user, role } => {
-            let id = find_user(&client, &user).await?;
-            let role = OrgRole::from(role);
-            client.change_org_role(id, role.number()).await?;
-            let changed = serde_json::json!({ "userId": id, "orgRole": role.number() });
-            if remote.json {
-                output::json(&changed)
-            } else {
-                output::line(&format!("{user} now has the role {role}"))
-            }
-        }
+        UserCommand::Role { user, role } => change_role(remote, &client, &user, role.into()).await,
         UserCommand::Password { password_stdin } => {
             let (current, new) = login::new_password(password_stdin)?;
             let id = client.profile().await?.id;
             client.change_password(id, &new, current.as_ref()).await?;
-            if remote.json {
-                output::json(&serde_json::json!({ "changed": id }))
-            } else {
-                output::line("changed the password; your other sessions have ended")
-            }
+            let sentence = "changed the password; your other sessions have ended";
+            output::done(remote.json, &json!({ "changed": id }), sentence)
         }
-        UserCommand::ResetPassword { user } => {
-            let id = find_user(&client, &user).await?;
-            let password = client.reset_password(id).await?;
-            if remote.json {
-                return output::json(&serde_json::json!({ "id": id, "password": password.expose() }));
-            }
-            output::line(password.expose())?;
-            output::remark(&format!(
-                "This one-time password for {user} is shown only once. The user must change it at the next sign-in, with \
-                 `bucketry user password`. The user's sessions have ended; API tokens stay valid."
-            ));
-            Ok(())
-        }
+        UserCommand::ResetPassword { user } => reset_password(remote, &client, &user).await,
         UserCommand::Rm { user } => {
             let id = find_user(&client, &user).await?;
             client.delete_org_user(id).await?;
-            let removed = serde_json::json!({ "removed": id });
-            if remote.json {
-                output::json(&removed)
-            } else {
-                output::line(&format!("removed the user {user}"))
-            }
+            output::done(remote.json, &json!({ "removed": id }), &format!("removed the user {user}"))
         }
     }
+}
+
+async fn list(remote: &Remote, client: &ApiClient) -> Result<()> {
+    let users = client.org_users().await?;
+    if remote.json {
+        return output::json(&users);
+    }
+    let rows = users.iter().map(|user| {
+        let name = format!("{} {}", user.name, user.last_name);
+        let role = OrgRole::from_number(user.org_role.into())
+            .map_or_else(|_| String::new(), |role| role.to_string());
+        vec![user.email.clone(), name, role, user.id.to_string()]
+    });
+    output::table(&["E-MAIL", "NAME", "ROLE", "ID"], rows.collect())
+}
+
+/// Creates a user, and prints the password if it was `made_up`.
+async fn add(remote: &Remote, client: &ApiClient, user: NewUserRequest, made_up: bool) -> Result<()> {
+    let made = client.create_org_user(&user, None).await?;
+    output::done(remote.json, &made, &format!("created the user {} ({})", made.email, made.id))?;
+    if made_up {
+        output::remark(
+            "It is a one-time password: the user must change it first, with `bucketry user password`.",
+        );
+        output::remark(&format!("password (shown only once): {}", user.password.expose()));
+    }
+    Ok(())
+}
+
+async fn change_role(remote: &Remote, client: &ApiClient, user: &str, role: OrgRole) -> Result<()> {
+    let id = find_user(client, user).await?;
+    client.change_org_role(id, role.number()).await?;
+    let changed = json!({ "userId": id, "orgRole": role.number() });
+    output::done(remote.json, &changed, &format!("{user} now has the role {role}"))
+}
+
+async fn reset_password(remote: &Remote, client: &ApiClient, user: &str) -> Result<()> {
+    let id = find_user(client, user).await?;
+    let password = client.reset_password(id).await?;
+    if remote.json {
+        return output::json(&json!({ "id": id, "password": password.expose() }));
+    }
+    output::line(password.expose())?;
+    output::remark(&format!(
+        "This one-time password for {user} is shown only once. The user must change it at the next sign-in, with \
+         `bucketry user password`. The user's sessions have ended; API tokens stay valid."
+    ));
+    Ok(())
 }
 
 /// Finds a user by id or e-mail address.
