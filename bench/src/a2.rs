@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::Method;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::connection::Connection;
 use crate::deployment::{Deployment, new_bucket, text, time_start};
@@ -73,75 +73,97 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     } else {
         Extent { sizes: &[1_000, 100_000, 1_000_000], rounds: 7, turns: 25 }
     };
-    let sizes = extent.sizes;
-    let mut bars = Vec::new();
-    let mut figures = serde_json::Map::new();
     let (memory, disk) = (Path::new(MEMORY), std::env::temp_dir());
-    let in_memory = memory.is_dir();
-    let place = if in_memory { memory } else { &disk };
-
+    let place = if memory.is_dir() { memory } else { &disk };
     let mut seeded = Vec::new();
-    for buckets in sizes {
+    for buckets in extent.sizes {
         seeded.push(Seeded::new(plan, *buckets, place).await?);
     }
-    if in_memory {
+    let mut found = RegistryResults::default();
+    if place == memory {
         report::complain("files in memory");
         let measured = on(plan, &extent, &seeded).await?;
-        bars.extend(bars_of(&measured.calls, sizes, "SQLite in memory", true));
-        figures.insert("sqliteInMemory".to_owned(), measured.figures);
+        found.add("sqliteInMemory", "SQLite in memory", &extent, &measured, true);
         report::complain("files on the disk");
         let copies: Vec<Seeded> = seeded.iter().map(|one| one.copy_to(&disk)).collect::<Result<_>>()?;
         let measured = on(plan, &extent, &copies).await?;
-        bars.extend(bars_of(&measured.calls, sizes, "SQLite on the disk", false));
-        bars.push(measured.starts);
-        figures.insert("sqliteOnDisk".to_owned(), measured.figures);
+        found.add("sqliteOnDisk", "SQLite on the disk", &extent, &measured, false);
+        found.bars.push(measured.starts);
     } else {
         let measured = on(plan, &extent, &seeded).await?;
-        bars.extend(bars_of(&measured.calls, sizes, "SQLite on the disk", true));
-        bars.push(measured.starts);
-        figures.insert("sqliteOnDisk".to_owned(), measured.figures);
+        found.add("sqliteOnDisk", "SQLite on the disk", &extent, &measured, true);
+        found.bars.push(measured.starts);
     }
-    let largest = seeded.last().ok_or("no sizes")?;
-    let (took, bytes) = largest.backup(plan)?;
-    bars.push(Bar::reported(
-        &format!("backup of {} buckets", largest.buckets),
-        format!("{:.1} s, {:.0} MiB", took.as_secs_f64(), bytes as f64 / MIB),
-    ));
-    figures.insert("backup".to_owned(), json!({ "seconds": took.as_secs_f64(), "bytes": bytes }));
-
+    found.backup(plan, &seeded)?;
     if let Some(postgres) = Postgres::start(plan, place)? {
-        let mut there = Vec::new();
-        let mut moves = Vec::new();
-        for one in seeded {
-            let (one, moved) = one.migrate(plan, &postgres)?;
-            moves.push((one.buckets, moved));
-            there.push(one);
-        }
-        let measured = on(plan, &extent, &there).await?;
-        let name = if in_memory { "PostgreSQL in memory" } else { "PostgreSQL on the disk" };
-        bars.extend(bars_of(&measured.calls, sizes, name, true));
-        bars.push(measured.starts);
-        figures.insert("postgresql".to_owned(), measured.figures);
-        // The measured registries are moved back, as in a deployment that returns to SQLite.
-        let mut moves_back = Vec::new();
-        for one in &there {
-            moves_back.extend(one.migrate_back(plan, place)?.map(|moved| (one.buckets, moved)));
-        }
-        for (target, name, moves) in
-            [("PostgreSQL", "migrate", &moves), ("SQLite", "migrateBack", &moves_back)]
-        {
-            bars.extend(moves.last().map(|(buckets, moved)| moved.bar(*buckets, target)));
-            figures.insert(
-                name.to_owned(),
-                moves.iter().map(|(buckets, moved)| moved.figures(*buckets)).collect(),
-            );
-        }
-        let described = there.last().and_then(Seeded::database).map(|database| postgres.describe(database));
-        if let Some((version, bytes)) = described.transpose()? {
-            figures.insert("postgresqlServer".to_owned(), json!({ "version": version, "bytes": bytes }));
-        }
+        let name = if place == memory { "PostgreSQL in memory" } else { "PostgreSQL on the disk" };
+        measure_postgres(plan, &extent, seeded, &postgres, (name, place), &mut found).await?;
     }
-    Ok(Report::new("a2", machine, bars, Value::Object(figures)))
+    Ok(Report::new("a2", machine, found.bars, Value::Object(found.figures)))
+}
+
+/// Moves the registries to PostgreSQL, measures them there and moves them back.
+async fn measure_postgres(
+    plan: &Plan,
+    extent: &Extent,
+    seeded: Vec<Seeded>,
+    postgres: &Postgres,
+    (name, place): (&str, &Path),
+    found: &mut RegistryResults,
+) -> Result {
+    let mut there = Vec::new();
+    let mut moves = Vec::new();
+    for one in seeded {
+        let (one, moved) = one.migrate(plan, postgres)?;
+        moves.push((one.buckets, moved));
+        there.push(one);
+    }
+    let measured = on(plan, extent, &there).await?;
+    found.add("postgresql", name, extent, &measured, true);
+    found.bars.push(measured.starts);
+    // The measured registries are moved back, as in a deployment that returns to SQLite.
+    let mut moves_back = Vec::new();
+    for one in &there {
+        moves_back.extend(one.migrate_back(plan, place)?.map(|moved| (one.buckets, moved)));
+    }
+    for (target, name, moves) in [("PostgreSQL", "migrate", &moves), ("SQLite", "migrateBack", &moves_back)] {
+        found.bars.extend(moves.last().map(|(buckets, moved)| moved.bar(*buckets, target)));
+        let figures = moves.iter().map(|(buckets, moved)| moved.figures(*buckets)).collect();
+        found.figures.insert(name.to_owned(), figures);
+    }
+    let described = there.last().and_then(Seeded::database).map(|database| postgres.describe(database));
+    if let Some((version, bytes)) = described.transpose()? {
+        found.figures.insert("postgresqlServer".to_owned(), json!({ "version": version, "bytes": bytes }));
+    }
+    Ok(())
+}
+
+/// What has been measured so far.
+#[derive(Default)]
+struct RegistryResults {
+    bars: Vec<Bar>,
+    figures: Map<String, Value>,
+}
+
+impl RegistryResults {
+    /// Adds the latencies of one engine in one directory.
+    fn add(&mut self, key: &str, name: &str, extent: &Extent, measured: &MeasuredRegistry, barred: bool) {
+        self.bars.extend(bars_of(&measured.calls, extent.sizes, name, barred));
+        self.figures.insert(key.to_owned(), measured.figures.clone());
+    }
+
+    /// Measures a backup of the largest registry.
+    fn backup(&mut self, plan: &Plan, seeded: &[Seeded]) -> Result {
+        let largest = seeded.last().ok_or("no sizes")?;
+        let (took, bytes) = largest.backup(plan)?;
+        self.bars.push(Bar::reported(
+            &format!("backup of {} buckets", largest.buckets),
+            format!("{:.1} s, {:.0} MiB", took.as_secs_f64(), bytes as f64 / MIB),
+        ));
+        let figures = json!({ "seconds": took.as_secs_f64(), "bytes": bytes });
+        self.figures.insert("backup".to_owned(), figures);
+        Ok(())
+    }
 }
 
 /// The results for one engine in one directory.

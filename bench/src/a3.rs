@@ -51,19 +51,47 @@ async fn on(plan: &Plan, seeded: &Seeded, rounds: usize, engine: &str) -> Result
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
 
+    let resident = deployment.process.resident()?;
+    let one_by_one = read_one_by_one(&deployment, &mut connection, buckets, rounds, resident).await?;
+    let growth_of_many = read_at_once(&deployment).await?;
+    deployment.stop()?;
+    Ok(one_by_one.evaluate(buckets, engine, growth_of_many))
+}
+
+/// The measurements of whole lists, read one after the other.
+struct ListReads {
+    body_bytes: usize,
+    /// Resident memory before the first one.
+    resident: u64,
+    /// Growth of the peak since then, per list.
+    growths: Vec<f64>,
+    mib_per_second: Vec<f64>,
+    cpu_us_per_bucket: Vec<f64>,
+}
+
+/// Reads the whole list several times, which must give the same bytes each time.
+async fn read_one_by_one(
+    deployment: &Deployment,
+    connection: &mut Connection,
+    buckets: u64,
+    rounds: usize,
+    resident: u64,
+) -> Result<ListReads> {
     let process = deployment.process;
-    let resident = process.resident()?;
-    let mut growths = Vec::new();
+    let mut reads = ListReads {
+        body_bytes: 0,
+        resident,
+        growths: Vec::new(),
+        mib_per_second: Vec::new(),
+        cpu_us_per_bucket: Vec::new(),
+    };
     let mut digest_before = None;
-    let mut rates = Vec::new();
-    let mut cpu_rates = Vec::new();
-    let mut bytes = 0;
     for number in 0..rounds {
         process.forget_peak()?;
         let (start, cpu) = (Instant::now(), process.cpu()?);
-        read_whole(&mut connection).await?;
+        read_whole(connection).await?;
         let (took, cpu) = (start.elapsed(), process.cpu()?.saturating_sub(cpu));
-        growths.push(process.peak()?.saturating_sub(resident) as f64);
+        reads.growths.push(process.peak()?.saturating_sub(resident) as f64);
         if number == 0 {
             check(connection.body(), buckets)?;
         }
@@ -72,48 +100,60 @@ async fn on(plan: &Plan, seeded: &Seeded, rounds: usize, engine: &str) -> Result
             return Err("the list differs from the previous one".into());
         }
         digest_before = Some(sum);
-        bytes = connection.body().len();
-        rates.push(bytes as f64 / took.as_secs_f64() / MIB);
-        cpu_rates.push(cpu.as_secs_f64() * 1e6 / buckets as f64);
+        reads.body_bytes = connection.body().len();
+        reads.mib_per_second.push(reads.body_bytes as f64 / took.as_secs_f64() / MIB);
+        reads.cpu_us_per_bucket.push(cpu.as_secs_f64() * 1e6 / buckets as f64);
     }
-    let growth_of_first = growths.first().copied().unwrap_or_default();
-    let growth_of_last = growths.last().copied().unwrap_or_default();
+    Ok(reads)
+}
 
+/// Reads several whole lists at once, and returns by how much memory grew.
+async fn read_at_once(deployment: &Deployment) -> Result<f64> {
+    let process = deployment.process;
     let mut connections = Vec::new();
     for _ in 0..AT_ONCE {
         connections.push(deployment.connect().await?);
     }
     process.forget_peak()?;
-    let before_many = process.resident()?;
+    let before = process.resident()?;
     try_join_all(connections.iter_mut().map(read_whole)).await?;
-    let growth_of_many = process.peak()?.saturating_sub(before_many) as f64;
-    deployment.stop()?;
+    Ok(process.peak()?.saturating_sub(before) as f64)
+}
 
-    let (rate, cpu) = (Spread::of(rates), Spread::of(cpu_rates));
-    let figures = json!({
-        "bodyBytes": bytes,
-        "residentBeforeBytes": resident,
-        "growthSinceBeforeFirstBytes": growths,
-        "growthOfFourMoreAtOnceBytes": growth_of_many,
-        "mibPerSecond": rate,
-        "cpuUsPerBucket": cpu,
-    });
-    let mib = |bytes: f64| format!("{:.1} MiB", bytes / MIB);
-    let bars = vec![
-        Bar::at_most(
-            &format!("memory growth for {buckets} buckets in one response, {engine}"),
-            LIMIT,
-            growth_of_first,
-            mib(growth_of_first),
-        ),
-        Bar::reported(&format!("the same after {rounds} such responses in sequence"), mib(growth_of_last)),
-        Bar::reported(&format!("further growth for {AT_ONCE} of them at once"), mib(growth_of_many)),
-        Bar::reported(
-            "speed of that response",
-            format!("{rate} MiB/s, {:.2} µs of the server's CPU per bucket", cpu.median),
-        ),
-    ];
-    Ok((bars, figures))
+impl ListReads {
+    fn evaluate(self, buckets: u64, engine: &str, growth_of_many: f64) -> (Vec<Bar>, Value) {
+        let growth_of_first = self.growths.first().copied().unwrap_or_default();
+        let growth_of_last = self.growths.last().copied().unwrap_or_default();
+        let rounds = self.growths.len();
+        let (rate, cpu) = (Spread::of(self.mib_per_second), Spread::of(self.cpu_us_per_bucket));
+        let figures = json!({
+            "bodyBytes": self.body_bytes,
+            "residentBeforeBytes": self.resident,
+            "growthSinceBeforeFirstBytes": self.growths,
+            "growthOfFourMoreAtOnceBytes": growth_of_many,
+            "mibPerSecond": rate,
+            "cpuUsPerBucket": cpu,
+        });
+        let mib = |bytes: f64| format!("{:.1} MiB", bytes / MIB);
+        let bars = vec![
+            Bar::at_most(
+                &format!("memory growth for {buckets} buckets in one response, {engine}"),
+                LIMIT,
+                growth_of_first,
+                mib(growth_of_first),
+            ),
+            Bar::reported(
+                &format!("the same after {rounds} such responses in sequence"),
+                mib(growth_of_last),
+            ),
+            Bar::reported(&format!("further growth for {AT_ONCE} of them at once"), mib(growth_of_many)),
+            Bar::reported(
+                "speed of that response",
+                format!("{rate} MiB/s, {:.2} µs of the server's CPU per bucket", cpu.median),
+            ),
+        ];
+        (bars, figures)
+    }
 }
 
 async fn read_whole(connection: &mut Connection) -> Result {

@@ -103,18 +103,7 @@ where
     for<'q> i64: sqlx::Encode<'q, D> + sqlx::Type<D>,
 {
     let traffic = TrafficRows::of(store).await?;
-    // Text is compared bytewise, as in the product's tables.
-    let text = if engine == "PostgreSQL" { "TEXT COLLATE \"C\"" } else { "TEXT" };
-    let counts: Vec<String> = (0..11).map(|number| format!("count_{number} BIGINT NOT NULL")).collect();
-    let end = if engine == "PostgreSQL" { "" } else { " WITHOUT ROWID" };
-    let table = format!(
-        "CREATE TABLE plain (bucket_id {text} NOT NULL, minute BIGINT NOT NULL, node_id {text} NOT NULL, \
-         repo_id {text} NOT NULL, org_id {text} NOT NULL, {}, \
-         PRIMARY KEY (bucket_id, minute, node_id, repo_id)){end}",
-        counts.join(", ")
-    );
-    plain.execute(sqlx::AssertSqlSafe(table)).await?;
-
+    plain.execute(sqlx::AssertSqlSafe(plain_table(engine))).await?;
     let rounds = if plan.quick { 5 } else { 25 };
     let (mut reported, mut inserted) = (Vec::new(), Vec::new());
     // The first two rounds fill caches.
@@ -125,10 +114,7 @@ where
         for which in [round % 2, (round + 1) % 2] {
             let start = Instant::now();
             if which == 0 {
-                let counted = store.add_usage(traffic.node, None, &batch, SystemClock.now()).await?;
-                if counted != BatchCounted::Counted {
-                    return Err(format!("a report was not counted: {counted:?}").into());
-                }
+                report_batch(store, &traffic, &batch).await?;
             } else {
                 insert(plain, &traffic, &batch).await?;
             }
@@ -153,6 +139,29 @@ where
         json!({ "ratio": ratio, "reportedRowsPerSecond": reported, "insertedRowsPerSecond": inserted }),
     );
     Ok(())
+}
+
+/// The statement that creates a table for plain inserts of the same rows.
+fn plain_table(engine: &str) -> String {
+    // Text is compared bytewise, as in the product's tables.
+    let text = if engine == "PostgreSQL" { "TEXT COLLATE \"C\"" } else { "TEXT" };
+    let counts: Vec<String> = (0..11).map(|number| format!("count_{number} BIGINT NOT NULL")).collect();
+    let end = if engine == "PostgreSQL" { "" } else { " WITHOUT ROWID" };
+    format!(
+        "CREATE TABLE plain (bucket_id {text} NOT NULL, minute BIGINT NOT NULL, node_id {text} NOT NULL, \
+         repo_id {text} NOT NULL, org_id {text} NOT NULL, {}, \
+         PRIMARY KEY (bucket_id, minute, node_id, repo_id)){end}",
+        counts.join(", ")
+    )
+}
+
+async fn report_batch(store: &dyn Store, traffic: &TrafficRows, batch: &UsageBatch) -> Result {
+    let counted = store.add_usage(traffic.node, None, batch, SystemClock.now()).await?;
+    if counted == BatchCounted::Counted {
+        Ok(())
+    } else {
+        Err(format!("a report was not counted: {counted:?}").into())
+    }
 }
 
 impl TrafficRows {

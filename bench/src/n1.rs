@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::deployment::{Deployment, options};
 use crate::origin::Origin;
@@ -57,19 +57,26 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
             format!("{:.0} probes per minute arrived, expected {expected:.0}", full.probes_per_minute);
         return Err(response.into());
     }
+    let (bars, mut figures) = cost_of_buckets(&empty, &full, buckets);
+    figures["windowSeconds"] = json!(window.as_secs());
+    figures["registeredPerSecond"] = json!(registered_per_second);
+    Ok(Report::new("n1", machine, bars, figures))
+}
+
+/// What the buckets cost: the difference between a process with them and one without.
+fn cost_of_buckets(empty: &Watched, full: &Watched, buckets: usize) -> (Vec<Bar>, Value) {
+    let share = buckets as f64;
     let per_bucket = (full.resident - empty.resident) / share;
     let peak_per_bucket = (full.peak - empty.resident) / share;
     let cpu_per_probe = (full.cores - empty.cores) * 60.0e6 / full.probes_per_minute;
     let figures = json!({
         "buckets": buckets,
-        "windowSeconds": window.as_secs(),
         "probesPerMinute": full.probes_per_minute,
         "cores": { "withBuckets": full.cores, "without": empty.cores },
         "cpuUsPerProbe": cpu_per_probe,
         "residentBytes": { "withBuckets": full.resident, "without": empty.resident, "peakWithBuckets": full.peak },
         "bytesPerBucket": per_bucket,
         "peakBytesPerBucket": peak_per_bucket,
-        "registeredPerSecond": registered_per_second,
     });
     let bars = vec![
         Bar::at_most(
@@ -88,7 +95,7 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
             format!("{:.1} KiB ({:.1} at the peak)", per_bucket / KIB, peak_per_bucket / KIB),
         ),
     ];
-    Ok(Report::new("n1", machine, bars, figures))
+    (bars, figures)
 }
 
 async fn watch(

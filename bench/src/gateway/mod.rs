@@ -287,65 +287,15 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     let storage = Objects::start()?;
     let field = Field::start(plan, cores, ProviderStub::at(&storage)).await?;
     let rounds = if plan.quick { 3 } else { 5 };
-    let mut bars = Vec::new();
-    let mut figures = Map::new();
-
-    report::complain("G1 small reads");
+    let mut results = GatewayResults::default();
     let small = read(S3_BUCKET, SMALL, 16, if plan.quick { 2_000 } else { 20_000 });
-    let comparison = compare(&field.sides(&["nginx"]), &small, rounds).await?;
-    let mut against = Against { bars: &mut bars, missing: &field.missing, comparison: &comparison };
-    against.at_most("nginx", "G1 CPU (µs) per GET of 1 KiB over S3", cpu, (1.5, "≤ 1.5 ×"));
-    figures.insert("g1S3".to_owned(), json!(comparison.compared));
 
-    let fewer = Work { requests: small.requests / 4, ..small.clone() };
-    let comparison = compare(&field.sides(&AUTHENTICATING), &fewer, rounds).await?;
-    let mut against = Against { bars: &mut bars, missing: &field.missing, comparison: &comparison };
-    against.at_most("rclone", "G1 CPU (µs) per GET of 1 KiB over S3", cpu, (0.1, "≤ 0.1 ×"));
-    for peer in AUTHENTICATING {
-        against.at_most(peer, "G1 p50 (µs) of a GET of 1 KiB", p50, (1.0, "< 1 ×"));
-    }
-    figures.insert("g1S3AndAuthenticating".to_owned(), json!(comparison.compared));
-
-    let translated = Work { path: format!("/{AZURE_BUCKET}/{}", SMALL.0), ..small.clone() };
-    let comparison = compare_two_paths(&field, &translated, &small, rounds).await?;
-    let mut against = Against { bars: &mut bars, missing: &field.missing, comparison: &comparison };
-    against.at_most("nginx", "G1 CPU (µs) per GET of 1 KiB, translated to Azure", cpu, (2.5, "≤ 2.5 ×"));
-    figures.insert("g1Translated".to_owned(), json!(comparison.compared));
-
-    report::complain("G2 large reads");
-    let large = read(S3_BUCKET, LARGE, 4, if plan.quick { 8 } else { 24 });
-    let comparison = compare(&field.sides(&["nginx"]), &large, rounds).await?;
-    let mut against = Against { bars: &mut bars, missing: &field.missing, comparison: &comparison };
-    against.at_least("nginx", "G2 throughput (requests/s) of GET of 64 MiB", throughput, (0.95, "≥ 0.95 ×"));
-    against.at_most("nginx", "G2 CPU (µs) per GET of 64 MiB", cpu, (1.2, "≤ 1.2 ×"));
-    figures.insert("g2".to_owned(), json!(comparison.compared));
-
-    report::complain("G3 large writes");
-    for (name, how, limit) in [
-        ("hash verified", PayloadHash::Signed, (0.75, "≥ 0.75 ×")),
-        ("unsigned payload", PayloadHash::Unsigned, (1.0, "≥ 1 ×")),
-    ] {
-        let large = write(S3_BUCKET, LARGE.1, how, 4, if plan.quick { 8 } else { 24 });
-        let comparison = compare(&field.sides(&["nginx"]), &large, rounds).await?;
-        let mut against = Against { bars: &mut bars, missing: &field.missing, comparison: &comparison };
-        let what = format!("G3 throughput (requests/s) of PUT of 64 MiB, {name}");
-        against.at_least("nginx", &what, throughput, limit);
-        figures.insert(format!("g3 {name}"), json!(comparison.compared));
-    }
-    let mut against =
-        Against { bars: &mut bars, missing: &on_all_cores.missing, comparison: &on_all_cores.comparison };
-    let what = "G3 throughput (requests/s) of PUT of 64 MiB, hash verified, everything on all cores";
-    against.at_least("nginx", what, throughput, (0.75, "≥ 0.75 ×"));
-    figures.insert("g3 hash verified on all cores".to_owned(), json!(on_all_cores.comparison.compared));
-    let fewer = write(S3_BUCKET, LARGE.1, PayloadHash::Signed, 2, if plan.quick { 2 } else { 6 });
-    let comparison = compare(&field.sides(&AUTHENTICATING), &fewer, rounds).await?;
-    let mut against = Against { bars: &mut bars, missing: &field.missing, comparison: &comparison };
-    for peer in AUTHENTICATING {
-        let what = "G3 throughput (requests/s) of PUT of 64 MiB, hash verified";
-        against.at_least(peer, what, throughput, (1.0, "> 1 ×"));
-    }
-    figures.insert("g3AndAuthenticating".to_owned(), json!(comparison.compared));
-
+    results.small_reads(&field, &small, rounds).await?;
+    results.large_reads(plan, &field, rounds).await?;
+    results.large_writes(plan, &field, rounds).await?;
+    results.add_large_writes_on_all_cores(&on_all_cores);
+    results.authenticated_large_writes(plan, &field, rounds).await?;
+    let GatewayResults { mut bars, mut figures } = results;
     bars.extend(memory::measure(&field, plan, &mut figures).await?);
     bars.extend(refusals(&field, &storage, &small, rounds, &mut figures).await?);
     let (requests, connections) = storage.counts().await?;
@@ -359,6 +309,98 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     bars.extend(real::measure(plan, cores, &mut figures).await?);
     cores.unite()?;
     Ok(Report::new("g", machine, bars, Value::Object(figures)))
+}
+
+/// What has been measured so far.
+#[derive(Default)]
+struct GatewayResults {
+    bars: Vec<Bar>,
+    figures: Map<String, Value>,
+}
+
+impl GatewayResults {
+    fn against<'a>(&'a mut self, field: &'a Field, comparison: &'a Comparison) -> Against<'a> {
+        Against { bars: &mut self.bars, missing: &field.missing, comparison }
+    }
+
+    fn add_figures(&mut self, name: &str, comparison: &Comparison) {
+        self.figures.insert(name.to_owned(), json!(comparison.compared));
+    }
+
+    /// G1: small reads over S3, also next to peers that authenticate, and translated to Azure.
+    async fn small_reads(&mut self, field: &Field, small: &Work, rounds: usize) -> Result {
+        report::complain("G1 small reads");
+        let comparison = compare(&field.sides(&["nginx"]), small, rounds).await?;
+        let mut against = self.against(field, &comparison);
+        against.at_most("nginx", "G1 CPU (µs) per GET of 1 KiB over S3", cpu, (1.5, "≤ 1.5 ×"));
+        self.add_figures("g1S3", &comparison);
+
+        let fewer = Work { requests: small.requests / 4, ..small.clone() };
+        let comparison = compare(&field.sides(&AUTHENTICATING), &fewer, rounds).await?;
+        let mut against = self.against(field, &comparison);
+        against.at_most("rclone", "G1 CPU (µs) per GET of 1 KiB over S3", cpu, (0.1, "≤ 0.1 ×"));
+        for peer in AUTHENTICATING {
+            against.at_most(peer, "G1 p50 (µs) of a GET of 1 KiB", p50, (1.0, "< 1 ×"));
+        }
+        self.add_figures("g1S3AndAuthenticating", &comparison);
+
+        let translated = Work { path: format!("/{AZURE_BUCKET}/{}", SMALL.0), ..small.clone() };
+        let comparison = compare_two_paths(field, &translated, small, rounds).await?;
+        let mut against = self.against(field, &comparison);
+        against.at_most("nginx", "G1 CPU (µs) per GET of 1 KiB, translated to Azure", cpu, (2.5, "≤ 2.5 ×"));
+        self.add_figures("g1Translated", &comparison);
+        Ok(())
+    }
+
+    /// G2: large reads.
+    async fn large_reads(&mut self, plan: &Plan, field: &Field, rounds: usize) -> Result {
+        report::complain("G2 large reads");
+        let large = read(S3_BUCKET, LARGE, 4, if plan.quick { 8 } else { 24 });
+        let comparison = compare(&field.sides(&["nginx"]), &large, rounds).await?;
+        let mut against = self.against(field, &comparison);
+        let what = "G2 throughput (requests/s) of GET of 64 MiB";
+        against.at_least("nginx", what, throughput, (0.95, "≥ 0.95 ×"));
+        against.at_most("nginx", "G2 CPU (µs) per GET of 64 MiB", cpu, (1.2, "≤ 1.2 ×"));
+        self.add_figures("g2", &comparison);
+        Ok(())
+    }
+
+    /// G3: large writes, with and without a hash to verify.
+    async fn large_writes(&mut self, plan: &Plan, field: &Field, rounds: usize) -> Result {
+        report::complain("G3 large writes");
+        for (name, how, limit) in [
+            ("hash verified", PayloadHash::Signed, (0.75, "≥ 0.75 ×")),
+            ("unsigned payload", PayloadHash::Unsigned, (1.0, "≥ 1 ×")),
+        ] {
+            let large = write(S3_BUCKET, LARGE.1, how, 4, if plan.quick { 8 } else { 24 });
+            let comparison = compare(&field.sides(&["nginx"]), &large, rounds).await?;
+            let what = format!("G3 throughput (requests/s) of PUT of 64 MiB, {name}");
+            self.against(field, &comparison).at_least("nginx", &what, throughput, limit);
+            self.add_figures(&format!("g3 {name}"), &comparison);
+        }
+        Ok(())
+    }
+
+    fn add_large_writes_on_all_cores(&mut self, measured: &MeasuredSide) {
+        let comparison = &measured.comparison;
+        let mut against = Against { bars: &mut self.bars, missing: &measured.missing, comparison };
+        let what = "G3 throughput (requests/s) of PUT of 64 MiB, hash verified, everything on all cores";
+        against.at_least("nginx", what, throughput, (0.75, "≥ 0.75 ×"));
+        self.add_figures("g3 hash verified on all cores", comparison);
+    }
+
+    /// G3 next to peers that authenticate.
+    async fn authenticated_large_writes(&mut self, plan: &Plan, field: &Field, rounds: usize) -> Result {
+        let fewer = write(S3_BUCKET, LARGE.1, PayloadHash::Signed, 2, if plan.quick { 2 } else { 6 });
+        let comparison = compare(&field.sides(&AUTHENTICATING), &fewer, rounds).await?;
+        let mut against = self.against(field, &comparison);
+        for peer in AUTHENTICATING {
+            let what = "G3 throughput (requests/s) of PUT of 64 MiB, hash verified";
+            against.at_least(peer, what, throughput, (1.0, "> 1 ×"));
+        }
+        self.add_figures("g3AndAuthenticating", &comparison);
+        Ok(())
+    }
 }
 
 /// A comparison whose field is already stopped.
