@@ -56,20 +56,7 @@ async fn buckets_are_registered_looked_at_changed_and_removed() -> Result<()> {
     assert!(shown.contains("stored, sealed") && !shown.contains(ADMIN.secret), "{shown}");
     assert_eq!(terminal.json(&["bucket", "show", &films]).await?["name"], "Films");
 
-    let status = terminal.json(&["bucket", "status", "Photos"]).await?;
-    assert_eq!(status["nodeStatus"][0]["status"], "ONLINE");
-    let table = terminal.text(&["bucket", "status", "Photos"]).await?;
-    assert!(table.contains("embedded") && table.contains("LAST PROBED"), "{table}");
-    let stats = terminal.json(&["bucket", "stats", "Photos"]).await?;
-    assert_eq!(
-        (&stats["totals"][0]["totalCount"], &stats["nodes"][0]["perc_uptime"]),
-        (&json!("0"), &json!(100.0))
-    );
-    let table = terminal.text(&["bucket", "stats", "Photos"]).await?;
-    assert!(table.contains("100.00 %") && table.contains("REQUESTS"), "{table}");
-    let empty = terminal.json(&["bucket", "stats", "Photos", "--day", "2020-01-01"]).await?;
-    assert!(list(&empty["nodes"]).is_empty(), "{empty}");
-    assert_eq!(list(&terminal.json(&["bucket", "stats"]).await?["totals"]).len(), 3);
+    status_and_traffic_are_shown(&terminal).await?;
 
     let moved = ["bucket", "update", "Music", "--name", "Songs", "--bucket", SCOPED_BUCKET];
     let refused = terminal.run(&moved).await?.with_status(1)?;
@@ -85,6 +72,25 @@ async fn buckets_are_registered_looked_at_changed_and_removed() -> Result<()> {
     assert_eq!(terminal.json(&["bucket", "rm", &films]).await?, json!({ "deleted": films }));
     let gone = terminal.run(&["bucket", "show", "Films"]).await?.with_status(1)?;
     assert!(gone.stderr.contains("bucketry bucket list"), "{gone:?}");
+    Ok(())
+}
+
+/// Shows the bucket `Photos`, one of three, as people and programs see it.
+async fn status_and_traffic_are_shown(terminal: &CommandLine) -> Result<()> {
+    let status = terminal.json(&["bucket", "status", "Photos"]).await?;
+    assert_eq!(status["nodeStatus"][0]["status"], "ONLINE");
+    let table = terminal.text(&["bucket", "status", "Photos"]).await?;
+    assert!(table.contains("embedded") && table.contains("LAST PROBED"), "{table}");
+    let stats = terminal.json(&["bucket", "stats", "Photos"]).await?;
+    assert_eq!(
+        (&stats["totals"][0]["totalCount"], &stats["nodes"][0]["perc_uptime"]),
+        (&json!("0"), &json!(100.0))
+    );
+    let table = terminal.text(&["bucket", "stats", "Photos"]).await?;
+    assert!(table.contains("100.00 %") && table.contains("REQUESTS"), "{table}");
+    let empty = terminal.json(&["bucket", "stats", "Photos", "--day", "2020-01-01"]).await?;
+    assert!(list(&empty["nodes"]).is_empty(), "{empty}");
+    assert_eq!(list(&terminal.json(&["bucket", "stats"]).await?["totals"]).len(), 3);
     Ok(())
 }
 

@@ -14,10 +14,8 @@ use serde_json::{Value, json};
 #[path = "public_client/buckets.rs"]
 mod buckets;
 
-#[tokio::test]
-async fn a_whole_session_of_the_client() -> Result<()> {
-    let server = Server::start(options()?).await?;
-    // A client that was used before sends its old token with every request, including the login.
+/// A client that was used before sends its old token with every request, including the login.
+async fn log_in_with_an_old_token(server: &Server) -> Result<Person> {
     let login =
         json!({ "email": OWNER_EMAIL, "password": OWNER_PASSWORD, "deviceInfo": { "agent": "node" } });
     let session = server.post("/user/login").token("old").header("accept", "*/*").json(&login).send().await?;
@@ -27,10 +25,16 @@ async fn a_whole_session_of_the_client() -> Result<()> {
     }
     assert!(session["success"] == true && session["expiresAt"].is_i64(), "{session}");
     assert_eq!((&session["user"]["email"], &session["user"]["orgRole"]), (&json!(OWNER_EMAIL), &json!(255)));
-    let client = Person::new(&server, text(&session["accessToken"]));
+    let client = Person::new(server, text(&session["accessToken"]));
     let payload = client.token().split('.').nth(1).unwrap_or_default();
     assert_eq!(client.token().split('.').count(), 3, "a JSON Web Token: {payload}");
+    Ok(client)
+}
 
+#[tokio::test]
+async fn a_whole_session_of_the_client() -> Result<()> {
+    let server = Server::start(options()?).await?;
+    let client = log_in_with_an_old_token(&server).await?;
     let profile = client.get("/user/profile").send().await?.json_with_status(200)?;
     assert_eq!(profile["data"]["orgRoles"], json!([0, 1, 2, 254, 255]));
 
@@ -152,6 +156,74 @@ async fn the_other_spelling_of_blob_is_taken_and_not_given() -> Result<()> {
     Ok(())
 }
 
+/// Lists the repository in the ways of the client, alone and with its bucket.
+async fn the_repository_is_listed(client: &Person, id: &str, workspace: &str, bucket: &str) -> Result<()> {
+    for path in [
+        "/repo".to_owned(),
+        "/repo?".to_owned(),
+        "/repo?workspaceId=undefined&walletAddress=undefined".to_owned(),
+        format!("/repo?repoId={id}"),
+        format!("/repo?workspaceId={workspace}"),
+    ] {
+        let response = client.get(&path).send().await?.json_with_status(200)?;
+        let repo = &response["repos"][0];
+        assert_eq!(
+            (&response["success"], &repo["id"], &repo["mode"]),
+            (&json!(true), &json!(id), &json!("NORMAL"))
+        );
+        assert_eq!(
+            (&repo["buckets"][0]["folder"], &repo["buckets"][0]["master"]),
+            (&json!("2026"), &json!(false))
+        );
+        assert!(repo["apiKeys"].is_array() && repo["createdAt"].is_string(), "{path}: {repo}");
+    }
+    let response = client.bucket(bucket).await?;
+    assert_eq!(
+        (&response["repos"][0]["id"], &response["repos"][0]["name"]),
+        (&json!(id), &json!("Media")),
+        "{response}"
+    );
+    Ok(())
+}
+
+/// Creates a key of the repository, and returns its path.
+async fn a_key_is_made_and_changed(client: &Person, id: &str) -> Result<String> {
+    // The client sends the repository's id in the body, too.
+    let keys = format!("/repo/{id}/apikey");
+    let key = json!({ "repoId": id, "name": "laptop", "accessType": "WRITE" });
+    let pair = client.post(&keys, &key).send().await?.json_with_status(200)?;
+    assert!(pair["success"] == true && pair["key"].is_string() && pair["secret"].is_string(), "{pair}");
+    let response = client.get(&keys).send().await?.json_with_status(200)?;
+    assert_eq!(
+        (&response["keys"][0]["id"], &response["keys"][0]["accessType"]),
+        (&pair["id"], &json!("WRITE"))
+    );
+    assert!(!response.to_string().contains(text(&pair["secret"])), "the secret is shown only once");
+    let at = format!("{keys}/{}", text(&pair["id"]));
+    let change = json!({ "name": "laptop", "accessType": "READ" });
+    client.put(&at, &change).send().await?.json_with_status(200)?;
+    Ok(at)
+}
+
+async fn statistics_are_empty(client: &Person, id: &str, bucket: &str) -> Result<()> {
+    let totals =
+        client.get(&format!("/repo/stats?repoId={id}%2C{id}")).send().await?.json_with_status(200)?;
+    assert_eq!(
+        (&totals["stats"][0]["repoId"], &totals["stats"][0]["totalUploadBytes"]),
+        (&json!(id), &json!("0"))
+    );
+    for path in ["/stats/daily", "/stats/minute"] {
+        for names in ["bucketId", "unitId"] {
+            let path = format!(
+                "{path}?startDate=2026-11-01T00%3A00%3A00.000Z&endDate=2026-11-02T00%3A00%3A00.000Z&{names}={bucket}"
+            );
+            let response = client.get(&path).send().await?.json_with_status(200)?;
+            assert_eq!((&response["success"], &response["data"]), (&json!(true), &json!([])), "{path}");
+        }
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn repositories_keys_and_statistics_as_the_client_asks_for_them() -> Result<()> {
     let server = Server::start(options()?).await?;
@@ -172,62 +244,9 @@ async fn repositories_keys_and_statistics_as_the_client_asks_for_them() -> Resul
     assert_eq!(created["success"], true, "{created}");
     let id = text(&created["repoId"]).to_owned();
 
-    for path in [
-        "/repo".to_owned(),
-        "/repo?".to_owned(),
-        "/repo?workspaceId=undefined&walletAddress=undefined".to_owned(),
-        format!("/repo?repoId={id}"),
-        format!("/repo?workspaceId={workspace}"),
-    ] {
-        let response = client.get(&path).send().await?.json_with_status(200)?;
-        let repo = &response["repos"][0];
-        assert_eq!(
-            (&response["success"], &repo["id"], &repo["mode"]),
-            (&json!(true), &json!(id), &json!("NORMAL"))
-        );
-        assert_eq!(
-            (&repo["buckets"][0]["folder"], &repo["buckets"][0]["master"]),
-            (&json!("2026"), &json!(false))
-        );
-        assert!(repo["apiKeys"].is_array() && repo["createdAt"].is_string(), "{path}: {repo}");
-    }
-    let response = client.bucket(&bucket).await?;
-    assert_eq!(
-        (&response["repos"][0]["id"], &response["repos"][0]["name"]),
-        (&json!(id), &json!("Media")),
-        "{response}"
-    );
-
-    // The client sends the repository's id in the body, too.
-    let keys = format!("/repo/{id}/apikey");
-    let key = json!({ "repoId": id, "name": "laptop", "accessType": "WRITE" });
-    let pair = client.post(&keys, &key).send().await?.json_with_status(200)?;
-    assert!(pair["success"] == true && pair["key"].is_string() && pair["secret"].is_string(), "{pair}");
-    let response = client.get(&keys).send().await?.json_with_status(200)?;
-    assert_eq!(
-        (&response["keys"][0]["id"], &response["keys"][0]["accessType"]),
-        (&pair["id"], &json!("WRITE"))
-    );
-    assert!(!response.to_string().contains(text(&pair["secret"])), "the secret is shown only once");
-    let at = format!("{keys}/{}", text(&pair["id"]));
-    let change = json!({ "name": "laptop", "accessType": "READ" });
-    client.put(&at, &change).send().await?.json_with_status(200)?;
-
-    let totals =
-        client.get(&format!("/repo/stats?repoId={id}%2C{id}")).send().await?.json_with_status(200)?;
-    assert_eq!(
-        (&totals["stats"][0]["repoId"], &totals["stats"][0]["totalUploadBytes"]),
-        (&json!(id), &json!("0"))
-    );
-    for path in ["/stats/daily", "/stats/minute"] {
-        for names in ["bucketId", "unitId"] {
-            let path = format!(
-                "{path}?startDate=2026-11-01T00%3A00%3A00.000Z&endDate=2026-11-02T00%3A00%3A00.000Z&{names}={bucket}"
-            );
-            let response = client.get(&path).send().await?.json_with_status(200)?;
-            assert_eq!((&response["success"], &response["data"]), (&json!(true), &json!([])), "{path}");
-        }
-    }
+    the_repository_is_listed(&client, &id, &workspace, &bucket).await?;
+    let key = a_key_is_made_and_changed(&client, &id).await?;
+    statistics_are_empty(&client, &id, &bucket).await?;
     let refused = client.delete(&format!("/bucket/{bucket}")).send().await?.json_with_status(403)?;
     assert!(text(&refused["message"]).contains("Media"), "{refused}");
     let renamed = json!({ "name": "Films", "storageType": "S3", "mode": "NORMAL", "workspaceId": workspace, "repoBuckets": [place] });
@@ -236,7 +255,7 @@ async fn repositories_keys_and_statistics_as_the_client_asks_for_them() -> Resul
     assert_eq!(response["success"], true, "{response}");
     let response = client.put(&format!("/repo/{id}"), &renamed).send().await?.json_with_status(200)?;
     assert_eq!((&response["success"], &response["repoId"]), (&json!(true), &json!(id)));
-    assert_eq!(client.delete(&at).send().await?.json_with_status(200)?["success"], true);
+    assert_eq!(client.delete(&key).send().await?.json_with_status(200)?["success"], true);
     assert_eq!(client.delete(&format!("/repo/{id}")).send().await?.json_with_status(200)?["success"], true);
     client.delete(&format!("/bucket/{bucket}")).send().await?.json_with_status(200)?;
     Ok(())

@@ -43,17 +43,9 @@ fn failed_code(refusal: &Value) -> &str {
     failed.map(|check| text(&check["error_code"])).unwrap_or_default()
 }
 
-#[tokio::test]
-async fn a_registered_bucket_is_listed_and_measured() -> Result<()> {
-    let (_server, owner, body) = deployment().await?;
-    let answer = owner.post("/bucket", &body).send().await?;
-    let created = answer.json_with_status(200)?;
-    assert_eq!(members(&created), BTreeSet::from(["bucketId", "success"]), "{created}");
-    let id = text(&created["bucketId"]);
-
-    let bucket = online(&owner, id).await?;
+fn is_listed_as_registered(bucket: &Value, body: &Value) {
     assert_eq!(
-        members(&bucket),
+        members(bucket),
         BTreeSet::from([
             "bucket",
             "createdAt",
@@ -84,6 +76,18 @@ async fn a_registered_bucket_is_listed_and_measured() -> Result<()> {
     for field in ["createdAt", "updatedAt", "lastStatusAt"] {
         assert!(is_time(&bucket[field]), "{field} of {bucket}");
     }
+}
+
+#[tokio::test]
+async fn a_registered_bucket_is_listed_and_measured() -> Result<()> {
+    let (_server, owner, body) = deployment().await?;
+    let answer = owner.post("/bucket", &body).send().await?;
+    let created = answer.json_with_status(200)?;
+    assert_eq!(members(&created), BTreeSet::from(["bucketId", "success"]), "{created}");
+    let id = text(&created["bucketId"]);
+
+    let bucket = online(&owner, id).await?;
+    is_listed_as_registered(&bucket, &body);
     let list = owner.get("/bucket").send().await?.text();
     assert!(list.starts_with(r#"{"success":true,"#), "{list}");
     assert!(!list.contains(ADMIN.secret) && !list.contains("BEGIN AGE"), "{list}");

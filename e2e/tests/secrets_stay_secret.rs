@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use bucketry_e2e::{
-    ADMIN, CommandLine, OPEN_BUCKET, OWNER_EMAIL, OWNER_PASSWORD, Result, Server, eventually, options,
-    s3_bucket, sealed_secrets, shared_s3_endpoint, text, with,
+    ADMIN, Answer, CommandLine, OPEN_BUCKET, OWNER_EMAIL, OWNER_PASSWORD, Person, Result, Server, eventually,
+    options, s3_bucket, sealed_secrets, shared_s3_endpoint, text, with,
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -31,25 +31,14 @@ fn holds(bytes: &[u8], text: &str) -> bool {
     bytes.windows(text.len()).any(|window| window == text.as_bytes())
 }
 
-#[tokio::test]
-async fn no_secret_is_logged_told_or_stored_in_plain() -> Result<()> {
-    const WRONG_SECRET: &str = "wrong-secret-of-nobody-4711";
-    const WRONG_PASSWORD: &str = "Wrong-Password-4711";
-    const LOST_SECRET: &str = "secret-in-a-broken-body-4711";
-    let server = Server::start(
-        options()?.env("BUCKETRY_LOG", "debug,bucketry=trace").env("BUCKETRY_PROBE_INTERVAL", "1"),
-    )
-    .await?;
-    let login = json!({ "email": OWNER_EMAIL, "password": OWNER_PASSWORD });
-    let session = server.post("/user/login").json(&login).send().await?.json_with_status(200)?;
-    let owner = bucketry_e2e::Person::new(&server, text(&session["accessToken"]));
-    let body = s3_bucket("Photos", OPEN_BUCKET, &shared_s3_endpoint()?, &owner.workspace().await?);
-    let id = owner.register(&body).await?;
-    let api_token =
-        owner.post("/token", &json!({ "name": "machine" })).send().await?.json_with_status(201)?;
+const WRONG_SECRET: &str = "wrong-secret-of-nobody-4711";
+const WRONG_PASSWORD: &str = "Wrong-Password-4711";
+const LOST_SECRET: &str = "secret-in-a-broken-body-4711";
 
+/// Sends right and wrong secrets in right and wrong places, and reads what could contain them.
+async fn calls_with_secrets(server: &Server, owner: &Person, id: &str, body: &Value) -> Result<Vec<Answer>> {
     let mut answers = Vec::new();
-    let wrong = with(&body, &json!({ "name": "Wrong", "secret": WRONG_SECRET }));
+    let wrong = with(body, &json!({ "name": "Wrong", "secret": WRONG_SECRET }));
     answers.push(owner.post("/bucket", &wrong).send().await?);
     answers.push(owner.put(&format!("/bucket/{id}"), &json!({ "secret": WRONG_SECRET })).send().await?);
     let validation = format!("/bucket/{id}/validate");
@@ -74,6 +63,24 @@ async fn no_secret_is_logged_told_or_stored_in_plain() -> Result<()> {
         answers.push(owner.get(path).send().await?);
     }
     answers.push(owner.get(&format!("/bucket/{id}/status")).send().await?);
+    Ok(answers)
+}
+
+#[tokio::test]
+async fn no_secret_is_logged_told_or_stored_in_plain() -> Result<()> {
+    let server = Server::start(
+        options()?.env("BUCKETRY_LOG", "debug,bucketry=trace").env("BUCKETRY_PROBE_INTERVAL", "1"),
+    )
+    .await?;
+    let login = json!({ "email": OWNER_EMAIL, "password": OWNER_PASSWORD });
+    let session = server.post("/user/login").json(&login).send().await?.json_with_status(200)?;
+    let owner = Person::new(&server, text(&session["accessToken"]));
+    let body = s3_bucket("Photos", OPEN_BUCKET, &shared_s3_endpoint()?, &owner.workspace().await?);
+    let id = owner.register(&body).await?;
+    let api_token =
+        owner.post("/token", &json!({ "name": "machine" })).send().await?.json_with_status(201)?;
+
+    let answers = calls_with_secrets(&server, &owner, &id, &body).await?;
     // Probes open the secret repeatedly and write separate log lines.
     eventually("a probe", SOON, async || owner.status_of(&id).await, |status| status == "ONLINE").await?;
 

@@ -274,6 +274,21 @@ async fn buckets_and_repositories(
     client: &Person,
     workspace: &str,
 ) -> Result<(String, String)> {
+    let bucket = buckets(calls, client, workspace).await?;
+    let path = repositories(calls, client, workspace, &bucket).await?;
+    repository_keys(calls, client, &path).await?;
+
+    // Creates traffic for the statistics.
+    let place = json!([{ "folder": "metered", "master": false, "bucketId": bucket }]);
+    let _ = client.put(&path, &json!({ "repoBuckets": [] })).send().await?.json_with_status(200)?;
+    let fields = json!({ "name": "Metered", "repoBuckets": place });
+    let access = client.open_repository(server, &fields, OPEN_BUCKET).await?;
+    access.run_script("metered_operations.py", &[]).await?;
+    Ok((bucket, access.repository))
+}
+
+/// Returns the id of the bucket.
+async fn buckets(calls: &mut ClientCalls, client: &Person, workspace: &str) -> Result<String> {
     let fields = s3_bucket("Photos", OPEN_BUCKET, &shared_s3_endpoint()?, workspace);
     let call = client.post("/bucket", &fields);
     let made = calls.make("createStorageBucket", "POST /bucket", call, "success:bool bucketId:text").await?;
@@ -300,7 +315,16 @@ async fn buckets_and_repositories(
                nodeStats*.last_updated:time nodeStats*.last_latency_ms:number";
     let call = client.post(&format!("{path}/stats"), &today);
     calls.make("getBucketNodeStats", "POST /bucket/{bucketId}/stats", call, day).await?;
+    Ok(bucket)
+}
 
+/// Returns the path of a repository of the bucket.
+async fn repositories(
+    calls: &mut ClientCalls,
+    client: &Person,
+    workspace: &str,
+    bucket: &str,
+) -> Result<String> {
     let place = json!([{ "folder": "", "master": false, "bucketId": bucket }]);
     let proposal = json!({ "repoId": "", "mode": "NORMAL", "repoBuckets": place });
     let call = client.post("/repo/validate", &proposal);
@@ -324,7 +348,11 @@ async fn buckets_and_repositories(
     calls.make("validateUpdateRepoUnits", "POST /repo/{repoId}/validate", call, "success:bool").await?;
     let call = client.put(&path, &fields);
     calls.make("updateStorageRepo", "PUT /repo/{repoId}", call, stored).await?;
+    Ok(path)
+}
 
+async fn repository_keys(calls: &mut ClientCalls, client: &Person, path: &str) -> Result<()> {
+    let repo = path.trim_start_matches("/repo/");
     let keys = format!("{path}/apikey");
     let call = client.post(&keys, &json!({ "repoId": repo, "name": "laptop", "accessType": "WRITE" }));
     let pair = "success:bool id:text key:text secret:text";
@@ -337,14 +365,7 @@ async fn buckets_and_repositories(
     let call = client.put(&at, &json!({ "name": "laptop", "accessType": "READ" }));
     calls.make("updateRepoKey", &format!("PUT {route}"), call, "success:bool").await?;
     calls.make("deleteRepoKey", &format!("DELETE {route}"), client.delete(&at), "success:bool").await?;
-
-    // Creates traffic for the statistics.
-    let place = json!([{ "folder": "metered", "master": false, "bucketId": bucket }]);
-    let _ = client.put(&path, &json!({ "repoBuckets": [] })).send().await?.json_with_status(200)?;
-    let fields = json!({ "name": "Metered", "repoBuckets": place });
-    let access = client.open_repository(server, &fields, OPEN_BUCKET).await?;
-    access.run_script("metered_operations.py", &[]).await?;
-    Ok((bucket, access.repository))
+    Ok(())
 }
 
 fn now() -> String {
