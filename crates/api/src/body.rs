@@ -199,6 +199,10 @@ fn refuse<T: PartialSchema>(bytes: &[u8], path: &str, error: &serde_json::Error)
         let missing = missing_fields::<T>(bytes);
         return ApiError::missing(if missing.is_empty() { vec![first] } else { missing });
     }
+    if let Some(repeated) = json_error::duplicate_field(error) {
+        let field = if path == "." { repeated } else { format!("{path}.{repeated}") };
+        return ApiError::field(field, "must be given once");
+    }
     if path == "." {
         let message = format!("the body does not fit this call: {expected}");
         return ApiError::new(StatusCode::BAD_REQUEST, "INVALID_REQUEST", message);
@@ -266,6 +270,19 @@ mod tests {
         assert_eq!(body["fields"][0]["field"], "inner[1].count");
         assert_eq!(body["fields"][0]["message"], "must be a whole number");
         assert_eq!(response("{}").await["fields"][0]["message"], "is required");
+    }
+
+    #[tokio::test]
+    async fn a_field_that_is_given_twice_is_named() {
+        for (text, field) in [
+            (r#"{"name":"a","name":"a"}"#, "name"),
+            (r#"{"name":"a","inner":[{"count":1},{"count":1,"count":2}]}"#, "inner[1].count"),
+        ] {
+            let body = response(text).await;
+            assert_eq!(body["error_code"], "INVALID_REQUEST");
+            assert_eq!(body["fields"][0]["field"], field);
+            assert_eq!(body["fields"][0]["message"], "must be given once");
+        }
     }
 
     #[tokio::test]

@@ -210,19 +210,28 @@ impl Params {
         self.text(name)?.map(read).transpose()
     }
 
-    /// A parameter that takes a list of ids. Malformed ids are left out; `None` where no element was sent.
+    /// A parameter that takes a list of ids, by any of its names. Malformed ids are left out; `None` where no element
+    /// was sent.
     pub(crate) fn ids<Id: Names>(&self, names: &[&'static str]) -> ApiResult<Option<Vec<Id>>> {
         match self.list(names).take(MAX_IDS + 1).count() {
             0 => Ok(None),
             count if count > MAX_IDS => {
-                Err(ApiError::field(names[0], format!("must list at most {MAX_IDS} ids")))
+                let given = |name: &&&str| self.0.iter().any(|(key, _)| key == **name);
+                let name = names.iter().find(given).copied().unwrap_or_default();
+                Err(ApiError::field(name, format!("must list at most {MAX_IDS} ids")))
             }
             _ => Ok(Some(read_list(self.list(names)))),
         }
     }
 
-    /// The part of a list that `limit` and `cursor` ask for.
+    /// The part of a list that `limit` and `cursor` ask for. Responses have the cursor in `nextCursor`.
     pub(crate) fn page<C: Cursor>(&self) -> ApiResult<Page<C>> {
+        self.page_from("a nextCursor")
+    }
+
+    /// The part of a list that `limit` and `cursor` ask for. Responses have the cursor as `cursor_name`, given with its
+    /// article.
+    pub(crate) fn page_from<C: Cursor>(&self, cursor_name: &str) -> ApiResult<Page<C>> {
         let limit = match self.text("limit")?.map(str::parse) {
             Some(Ok(limit)) if (1..=MAX_LIMIT).contains(&limit) => Some(limit),
             None => None,
@@ -235,10 +244,9 @@ impl Params {
         };
         let after = match self.text("cursor")? {
             None => None,
-            Some(text) => Some(
-                C::from_text(text)
-                    .ok_or_else(|| ApiError::field("cursor", "must be a nextCursor from this same list"))?,
-            ),
+            Some(text) => Some(C::from_text(text).ok_or_else(|| {
+                ApiError::field("cursor", format!("must be {cursor_name} from this same list"))
+            })?),
         };
         match (limit, after) {
             (None, None) => Ok(Page::Whole),
@@ -249,6 +257,9 @@ impl Params {
 
 #[cfg(test)]
 mod tests {
+    use axum::response::IntoResponse as _;
+    use http_body_util::BodyExt as _;
+
     use super::*;
 
     fn params(pairs: &[(&str, &str)]) -> Params {
@@ -293,6 +304,30 @@ mod tests {
         assert!(params(&[("bucketId", ",undefined")]).ids::<BucketId>(&["bucketId"]).unwrap().is_none());
         let many = format!("{id},").repeat(MAX_IDS + 1);
         assert!(params(&[("bucketId", &many)]).ids::<BucketId>(&["bucketId"]).is_err());
+    }
+
+    #[tokio::test]
+    async fn an_error_names_the_parameter_that_was_sent() {
+        let many = "00000000-0000-7000-8000-000000000001,".repeat(MAX_IDS + 1);
+        for name in ["bucketId", "unitId"] {
+            let refused = params(&[(name, &many)]).ids::<BucketId>(&["bucketId", "unitId"]).unwrap_err();
+            assert_eq!(field(refused).await["field"], name);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_wrong_cursor_is_told_where_a_right_one_comes_from() {
+        let wrong = params(&[("cursor", "x")]);
+        let usual = field(wrong.page::<UserId>().err().unwrap()).await;
+        assert_eq!(usual["message"], "must be a nextCursor from this same list");
+        let header = field(wrong.page_from::<UserId>("an x-next-cursor").err().unwrap()).await;
+        assert_eq!(header["message"], "must be an x-next-cursor from this same list");
+    }
+
+    /// The first field in the response to an error.
+    async fn field(error: ApiError) -> serde_json::Value {
+        let body = error.into_response().into_body().collect().await.unwrap().to_bytes();
+        serde_json::from_slice::<serde_json::Value>(&body).unwrap()["fields"][0].take()
     }
 
     #[test]

@@ -16,6 +16,12 @@ pub fn missing_field(error: &serde_json::Error) -> Option<String> {
     Some(said.strip_prefix("missing field `")?.strip_suffix('`')?.to_owned())
 }
 
+/// The name of the field that occurs more than once, if that is the error.
+pub fn duplicate_field(error: &serde_json::Error) -> Option<String> {
+    let said = without_position(error);
+    Some(said.strip_prefix("duplicate field `")?.strip_suffix('`')?.to_owned())
+}
+
 /// What was expected, as the end of a sentence: "must be a whole number".
 ///
 /// serde names what it found before what it expected. Only the latter is repeated.
@@ -48,6 +54,12 @@ mod tests {
         assert_eq!(expectation(&error(r#"{"count":"hunter2"}"#)), "must be a whole number");
         assert_eq!(expectation(&error("[\"hunter2\"]")), "must be a whole number");
         assert!(!expectation(&error(r#"{"count":-12345678}"#)).contains("12345678"));
+    }
+
+    #[test]
+    fn a_repeated_field_is_named() {
+        assert_eq!(duplicate_field(&error(r#"{"count":1,"count":1}"#)).as_deref(), Some("count"));
+        assert_eq!(duplicate_field(&error("{}")), None);
     }
 
     #[test]

@@ -86,5 +86,5 @@ pub(crate) async fn available(
 ) -> ApiResult<Response> {
     let workspace = params.id("workspaceId")?;
     let source = Available { control: state.control().clone(), caller: Arc::clone(&caller.0), workspace };
-    pagination::answer(source, Frame::Bare, params.page()?).await
+    pagination::answer(source, Frame::Bare, params.page_from("an x-next-cursor")?).await
 }
