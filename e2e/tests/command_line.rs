@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bucketry_e2e::{
     ADMIN, Call, CommandLine, OPEN_BUCKET, OWNER_EMAIL, OWNER_PASSWORD, Result, SCOPED_BUCKET, Server,
-    azurite, each, eventually, fake_gcs, list, options, shared_s3_endpoint, text,
+    azurite, each, embedded_options, eventually, fake_gcs, list, options, shared_s3_endpoint, text,
 };
 use http::Method;
 use serde_json::{Value, json};
@@ -391,5 +391,54 @@ async fn the_organization_shows_the_external_id_that_roles_must_ask_for() -> Res
     let id = text(&response["awsExternalId"]);
     assert!(id.starts_with("bucketry-") && id.len() > 40, "{response}");
     assert!(terminal.text(&["organization", "show"]).await?.contains(id));
+    Ok(())
+}
+
+#[tokio::test]
+async fn refusals_name_what_to_type_at_the_command_line() -> Result<()> {
+    let server = Server::start(embedded_options()?).await?;
+    let terminal = CommandLine::with_token(&server, &server.log_in().await?)?;
+    let (secret, endpoint) = (terminal.file("secret", ADMIN.secret)?, shared_s3_endpoint()?);
+    let add = ["bucket", "add", "Photos", "--bucket", OPEN_BUCKET, "--key", ADMIN.key];
+    terminal.text(&[&add[..], &["--endpoint", &endpoint, "--secret-file", &secret]].concat()).await?;
+    terminal.text(&["repo", "add", "Media", "--bucket", "Photos"]).await?;
+    terminal.file("taken.db", "")?;
+    let taken = terminal.home().join("taken.db").to_string_lossy().into_owned();
+    let data_dir = server.data_dir().to_string_lossy().into_owned();
+    for (args, status, said) in [
+        (&["token", "add", "t", "--expires-at", "tomorrow"][..], 1, "--expires-at must be"),
+        (&["bucket", "stats", "Photos", "--day", "tomorrow"], 1, "--day is not a day"),
+        (&["repo", "add", "Mirror", "--bucket", "Photos", "--mode", "mirror"], 1, "pass --master with"),
+        (&["repo", "update", "Media", "--mode", "mirror"], 1, "pass --master with"),
+        (&["repo", "update", "Media"], 2, "nothing to change"),
+        (&["user", "password", "--password-stdin"], 2, "the new password is missing"),
+        (&["backup", "copy.db", "--data-dir", "nowhere"], 1, "there is no database in nowhere"),
+        (&["backup", &taken, "--data-dir", &data_dir], 1, "already exists: choose another name"),
+    ] {
+        let ended = terminal.run(args).await?.with_status(status)?;
+        assert!(ended.stderr.contains(said), "{args:?}: {ended:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn results_are_json_for_programs() -> Result<()> {
+    let server = Server::start(embedded_options()?).await?;
+    let terminal = CommandLine::new()?;
+    let login = ["login", "--json", "--url", server.api(), "--email", OWNER_EMAIL, "--password-stdin"];
+    let ended = terminal.run_with_input(&login, OWNER_PASSWORD).await?.with_status(0)?;
+    let session: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(session, json!({ "url": server.api(), "email": OWNER_EMAIL, "role": "OWNER" }));
+
+    let made = terminal.json(&["user", "add", "ann@example.com"]).await?;
+    assert_eq!(made["email"], "ann@example.com");
+    server.log_in_as("ann@example.com", text(&made["password"])).await?;
+
+    let file = terminal.home().join("copy.db").to_string_lossy().into_owned();
+    let data_dir = server.data_dir().to_string_lossy();
+    assert_eq!(terminal.json(&["backup", &file, "--data-dir", &data_dir]).await?, json!({ "file": file }));
+
+    assert_eq!(terminal.json(&["logout"]).await?, json!({ "loggedOutOf": server.api() }));
+    assert_eq!(terminal.json(&["logout"]).await?, json!({ "loggedOutOf": null }));
     Ok(())
 }

@@ -4,28 +4,41 @@ use std::path::Path;
 
 use bucketry_model::time::{Clock as _, SystemClock};
 use bucketry_store::Store as _;
-use bucketry_store::sqlite::SqliteStore;
+use bucketry_store::sqlite::{DATABASE_FILE, SqliteStore};
 use bucketry_store::transfer::Target as _;
 use bucketry_vault::Identities;
+use serde_json::json;
 
-use crate::arguments::BackupOptions;
+use crate::arguments::{BackupOptions, Remote};
 use crate::data_directory::VAULT_KEY;
 use crate::failure::{Failure, Result};
 use crate::output;
 use crate::sealed_secrets::{self, Extent};
 
 /// Copies the embedded database of a data directory, even while a server is using it.
-pub(crate) async fn run(options: BackupOptions) -> Result<()> {
+pub(crate) async fn run(remote: &Remote, options: BackupOptions) -> Result<()> {
     if options.database_url.is_some() {
         let advice = "the registry is in PostgreSQL: back it up with pg_dump, and copy vault.key, node.pem and token.key \
                       from the data directory";
         return Err(Failure::failed(advice));
     }
+    if !options.data_dir.join(DATABASE_FILE).exists() {
+        let place = options.data_dir.display();
+        return Err(Failure::failed(format!(
+            "there is no database in {place}: pass the server's --data-dir"
+        )));
+    }
+    let file = options.file.display().to_string();
+    if options.file.exists() {
+        return Err(Failure::failed(format!(
+            "no backup was written, because {file} already exists: choose another name"
+        )));
+    }
     let lacking = look_at(&options.data_dir).await?;
     bucketry_store::sqlite::backup(&options.data_dir, &options.file)
         .await
         .map_err(|error| Failure::because("no backup was written", &error))?;
-    output::line(&format!("wrote {}", options.file.display()))?;
+    output::done(remote.json, &json!({ "file": file }), &format!("wrote {file}"))?;
     if let Some(lacking) = lacking {
         output::remark(&format!("warning: this backup can't be used with the current keys: {lacking}"));
     }

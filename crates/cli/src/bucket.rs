@@ -14,11 +14,10 @@ use bucketry_model::time::{Clock as _, SystemClock, to_wire};
 use jiff::Timestamp;
 
 use crate::arguments::{BucketCommand, BucketFields, Remote};
-use crate::bucket_refusal;
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
-use crate::output;
 use crate::workspace::find_workspace;
+use crate::{output, refusal};
 
 /// The page size when searching for a bucket by name.
 const PAGE: u32 = 1_000;
@@ -173,7 +172,10 @@ async fn stats(
     let totals = client.usage_totals(&ids).await?;
     let day = day.unwrap_or_else(|| to_wire(SystemClock.now()));
     let days = match &bucket {
-        Some(bucket) => client.bucket_day(bucket.id, &day).await?,
+        Some(bucket) => {
+            let days = client.bucket_day(bucket.id, &day).await;
+            days.map_err(|error| refusal::failure(error, refusal::DAY))?
+        }
         None => Vec::new(),
     };
     if remote.json {
@@ -351,7 +353,7 @@ fn checked<T>(remote: &Remote, answer: std::result::Result<T, ClientError>) -> R
             output::line(&checks_text(&checks))?;
         }
     }
-    answer.map_err(bucket_refusal::failure)
+    answer.map_err(|error| refusal::failure(error, refusal::BUCKET))
 }
 
 /// Lists the checks with their durations, and below a failed one what to change.

@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 use bucketry_model::secret::Secret;
+use serde_json::json;
 
 use crate::arguments::{LoginOptions, Remote};
 use crate::credentials::{self, DEFAULT_URL};
@@ -22,7 +23,8 @@ pub(crate) async fn login(remote: &Remote, options: LoginOptions) -> Result<()> 
     credentials::keep(&url, &session)?;
     let profile = client.with_token(Some(session.access_token)).profile().await?;
     let role = profile.org_role_description;
-    output::line(&format!("logged in to {url} as {} ({role})", profile.email))?;
+    let done = json!({ "url": url, "email": profile.email, "role": role });
+    output::done(remote.json, &done, &format!("logged in to {url} as {} ({role})", profile.email))?;
     if profile.must_change_password {
         output::remark(
             "Your password is a one-time password. Change it before you continue: bucketry user password",
@@ -34,10 +36,10 @@ pub(crate) async fn login(remote: &Remote, options: LoginOptions) -> Result<()> 
 /// Ends the saved session, at the server too.
 pub(crate) async fn logout(remote: &Remote) -> Result<()> {
     let Some((url, refresh_token)) = credentials::forget()? else {
-        return output::line("you are not logged in");
+        return output::done(remote.json, &json!({ "loggedOutOf": null }), "you are not logged in");
     };
     credentials::client(remote, &url, None)?.logout(&refresh_token).await?;
-    output::line(&format!("logged out of {url}"))
+    output::done(remote.json, &json!({ "loggedOutOf": url }), &format!("logged out of {url}"))
 }
 
 /// Reads a password from standard input, or prompts for one without echoing it.
@@ -53,6 +55,11 @@ pub(crate) fn password(from_stdin: bool, prompt: &str) -> Result<Secret> {
 pub(crate) fn new_password(from_stdin: bool) -> Result<(Option<Secret>, Secret)> {
     let current = password(from_stdin, "Current password (optional within 5 minutes of signing in): ")?;
     let new = password(from_stdin, "New password: ")?;
+    if new.expose().is_empty() {
+        return Err(Failure::usage(
+            "the new password is missing: with --password-stdin, it is the second line of standard input",
+        ));
+    }
     if !from_stdin && std::io::stdin().is_terminal() {
         let again = password(false, "New password again: ")?;
         if again.expose() != new.expose() {

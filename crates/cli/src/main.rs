@@ -7,7 +7,6 @@ mod admin;
 mod arguments;
 mod backup;
 mod bucket;
-mod bucket_refusal;
 mod connect;
 mod credential_help;
 mod credentials;
@@ -32,6 +31,7 @@ mod node_identity;
 mod organization;
 mod output;
 mod program;
+mod refusal;
 mod repository;
 mod repository_arguments;
 mod role;
@@ -92,7 +92,7 @@ fn run(arguments: Arguments) -> Result<()> {
             Command::Token { command } => token::run(&remote, command).await,
             Command::Node { command } => node::run(&remote, command).await,
             Command::Vault { command } => vault::run(&remote, command).await,
-            Command::Backup(options) => backup::run(options).await,
+            Command::Backup(options) => backup::run(&remote, options).await,
             Command::Migrate(options) => migrate::run(options).await,
             Command::Doctor(options) => doctor::run(&remote, options).await,
             Command::Openapi => output::line(&bucketry_api::openapi_json()),

@@ -1,7 +1,7 @@
 //! `bucketry repo …`.
 
 use bucketry_api_types::repository::{BucketPlace, NewRepo, Repo, RepoBucket, RepoChanges, RepoProposal};
-use bucketry_client::ApiClient;
+use bucketry_client::{ApiClient, ClientError};
 use bucketry_model::bucket::StorageType;
 use bucketry_model::id::WorkspaceId;
 use bucketry_model::repository::RepositoryMode;
@@ -13,9 +13,9 @@ use crate::bucket::{self, only_workspace};
 use crate::connect::{Connection, REGION, new_secret};
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
-use crate::output;
 use crate::repository_arguments::{ConnectOptions, Mode, RepositoryChanges, RepositoryCommand};
 use crate::workspace::find_workspace;
+use crate::{output, refusal};
 
 /// The page size when searching for a repository by name.
 const PAGE: u32 = 1_000;
@@ -80,14 +80,14 @@ async fn add(remote: &Remote, client: &ApiClient, name: &str, fields: NewRepo, d
             repo_buckets: fields.repo_buckets,
             repo_units: None,
         };
-        client.validate_new_repository(&proposal).await?;
+        client.validate_new_repository(&proposal).await.map_err(in_flags)?;
         return if remote.json {
             output::json(&json!({ "valid": true }))
         } else {
             output::line(&format!("{name} can be created; nothing was changed"))
         };
     }
-    let stored = client.create_repository(&fields, None).await?;
+    let stored = client.create_repository(&fields, None).await.map_err(in_flags)?;
     if let Some(message) = &stored.message {
         output::remark(message);
     }
@@ -102,9 +102,7 @@ async fn add(remote: &Remote, client: &ApiClient, name: &str, fields: NewRepo, d
 async fn update(remote: &Remote, client: &ApiClient, repo: &str, changes: RepositoryChanges) -> Result<()> {
     let RepositoryChanges { name, attach, detach, mode, master } = changes;
     if name.is_none() && mode.is_none() && master.is_none() && attach.is_empty() && detach.is_empty() {
-        return Err(Failure::failed(
-            "nothing to change: pass --name, --attach, --detach, --mode or --master",
-        ));
+        return Err(Failure::usage("nothing to change: pass --name, --attach, --detach, --mode or --master"));
     }
     let repo = find(client, repo).await?;
     let called = name.clone().unwrap_or_else(|| repo.name.to_string());
@@ -118,11 +116,15 @@ async fn update(remote: &Remote, client: &ApiClient, repo: &str, changes: Reposi
         kept.extend(places(client, &attach).await?);
         fields.repo_buckets = Some(marked(client, kept, master.as_deref()).await?);
     }
-    let stored = client.update_repository(repo.id, &fields).await?;
+    let stored = client.update_repository(repo.id, &fields).await.map_err(in_flags)?;
     if let Some(message) = &stored.message {
         output::remark(message);
     }
     output::done(remote.json, &json!({ "repoId": stored.repo_id }), &format!("updated {called}"))
+}
+
+fn in_flags(error: ClientError) -> Failure {
+    refusal::failure(error, &[])
 }
 
 async fn remove(remote: &Remote, client: &ApiClient, repo: &str) -> Result<()> {
@@ -170,9 +172,7 @@ fn show(remote: &Remote, repo: &Repo<'_>) -> Result<()> {
     for key in &repo.api_keys {
         rows.push(("key", format!("{} ({}, {})", key.key, key.name, key.access_type.as_str())));
     }
-    let width = rows.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
-    let lines: Vec<String> = rows.iter().map(|(label, value)| format!("{label:width$}  {value}")).collect();
-    output::line(&lines.join("\n"))
+    output::pairs(&rows)
 }
 
 async fn stats(remote: &Remote, client: &ApiClient, repo: Option<String>) -> Result<()> {

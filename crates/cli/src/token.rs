@@ -7,8 +7,8 @@ use bucketry_model::role::WorkspaceRole;
 use crate::arguments::{Remote, TokenCommand};
 use crate::credentials::connect;
 use crate::failure::{Failure, Result};
-use crate::output;
 use crate::workspace::find_workspace;
+use crate::{output, refusal};
 
 /// Runs a command on tokens.
 pub(crate) async fn run(remote: &Remote, command: TokenCommand) -> Result<()> {
@@ -36,7 +36,8 @@ pub(crate) async fn run(remote: &Remote, command: TokenCommand) -> Result<()> {
                 None => None,
             };
             let new = NewTokenRequest { name, expires_at, workspace_id, role: role.map(WorkspaceRole::from) };
-            let made = client.create_token(&new).await?;
+            let made = client.create_token(&new).await;
+            let made = made.map_err(|error| refusal::failure(error, refusal::TOKEN))?;
             let token = made.token.ok_or_else(|| Failure::failed("the server returned no token"))?;
             if remote.json {
                 return output::json(&serde_json::json!({ "id": made.id, "token": token.expose() }));
@@ -55,11 +56,7 @@ pub(crate) async fn run(remote: &Remote, command: TokenCommand) -> Result<()> {
                 ))
             })?;
             client.revoke_token(id).await?;
-            if remote.json {
-                output::json(&serde_json::json!({ "revoked": id }))
-            } else {
-                output::line("revoked")
-            }
+            output::done(remote.json, &serde_json::json!({ "revoked": id }), "revoked")
         }
     }
 }

@@ -58,7 +58,15 @@ async fn list(remote: &Remote, client: &ApiClient) -> Result<()> {
 /// Creates a user, and prints the password if it was `made_up`.
 async fn add(remote: &Remote, client: &ApiClient, user: NewUserRequest, made_up: bool) -> Result<()> {
     let made = client.create_org_user(&user, None).await?;
-    output::done(remote.json, &made, &format!("created the user {} ({})", made.email, made.id))?;
+    if !remote.json {
+        output::line(&format!("created the user {} ({})", made.email, made.id))?;
+    } else if made_up {
+        let mut shown = serde_json::to_value(&made).unwrap_or_default();
+        shown["password"] = user.password.expose().into();
+        output::json(&shown)?;
+    } else {
+        output::json(&made)?;
+    }
     if made_up {
         output::remark(
             "It is a one-time password: the user must change it first, with `bucketry user password`.",

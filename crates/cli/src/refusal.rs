@@ -1,0 +1,125 @@
+//! Refusals, rewritten to name the flags that the user typed instead of the API's fields.
+
+use bucketry_client::{ClientError, Refusal};
+
+use crate::failure::Failure;
+
+/// Fields of the API and the flags that set them.
+pub(crate) type Flags = [(&'static str, &'static str)];
+
+/// The fields of a bucket.
+pub(crate) const BUCKET: &Flags = &[
+    ("name", "the name"),
+    ("bucket", "--bucket"),
+    ("storageType", "--type"),
+    ("key", "--key"),
+    ("secret", "--secret-file (or BUCKETRY_BUCKET_SECRET)"),
+    ("region", "--region"),
+    ("endpoint", "--endpoint"),
+    ("workspaceId", "--workspace"),
+];
+
+/// The fields of an API token.
+pub(crate) const TOKEN: &Flags = &[
+    ("name", "the name"),
+    ("role", "--role"),
+    ("expiresAt", "--expires-at"),
+    ("workspaceId", "--workspace"),
+];
+
+/// The fields of a request for a day.
+pub(crate) const DAY: &Flags = &[("day", "--day")];
+
+/// What a message advises to send, and the flag for it.
+const ADVICE: [(&str, &str); 2] = [
+    ("send \"skipValidation\": true", "pass --skip-validation"),
+    ("set \"master\": true for the bucket", "pass --master with the bucket"),
+];
+
+/// The failure to report for a refused command.
+pub(crate) fn failure(error: ClientError, flags: &Flags) -> Failure {
+    match &error {
+        ClientError::Refused(refusal) => {
+            in_flags(refusal, flags).map_or_else(|| error.into(), Failure::failed)
+        }
+        _ => error.into(),
+    }
+}
+
+/// The refusal's message in terms of flags; `None` if it mentions nothing to translate.
+fn in_flags(refusal: &Refusal, flags: &Flags) -> Option<String> {
+    if refusal.fields.is_empty() {
+        let (advice, flag) = ADVICE.iter().find(|(advice, _)| refusal.message.contains(advice))?;
+        return Some(refusal.message.replace(advice, flag));
+    }
+    if flags.is_empty() {
+        return None;
+    }
+    let line = |field: &bucketry_client::WrongField| {
+        let flag = flags.iter().find(|(name, _)| *name == field.field);
+        let mut line = format!("{} {}", flag.map_or(field.field.as_ref(), |(_, flag)| flag), field.message);
+        for (name, flag) in flags {
+            line = line.replace(&format!("`{name}`"), flag);
+        }
+        line
+    };
+    Some(refusal.fields.iter().map(line).collect::<Vec<_>>().join("\n  "))
+}
+
+#[cfg(test)]
+mod tests {
+    use bucketry_client::WrongField;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn refusal(message: &str, fields: &[(&str, &str)]) -> Refusal {
+        let field = |(field, message): &(&str, &str)| WrongField {
+            field: (*field).to_owned().into(),
+            message: (*message).to_owned(),
+        };
+        Refusal {
+            status: 400,
+            error_code: None,
+            message: message.to_owned(),
+            fields: fields.iter().map(field).collect(),
+            retry_after: None,
+            body: Value::Null,
+        }
+    }
+
+    #[test]
+    fn fields_are_told_as_the_flags_that_give_them() {
+        let message = "must be sent again, because `bucket`, `storageType` change: a stored secret";
+        let response =
+            in_flags(&refusal("", &[("secret", message), ("workspaceId", "is not an id")]), BUCKET).unwrap();
+        assert_eq!(
+            response,
+            "--secret-file (or BUCKETRY_BUCKET_SECRET) must be sent again, because --bucket, --type change: a stored \
+             secret\n  --workspace is not an id"
+        );
+    }
+
+    #[test]
+    fn a_time_and_a_day_are_told_as_their_flags() {
+        let response = in_flags(&refusal("", &[("expiresAt", "must be in the future")]), TOKEN).unwrap();
+        assert_eq!(response, "--expires-at must be in the future");
+        assert_eq!(in_flags(&refusal("", &[("day", "is not a day")]), DAY).unwrap(), "--day is not a day");
+    }
+
+    #[test]
+    fn a_mirror_gets_its_master_by_a_flag() {
+        // As the server says it.
+        let message = bucketry_model::attachment::AttachmentRefused::MasterMissing.to_string();
+        let response = in_flags(&refusal(&message, &[]), &[]).unwrap();
+        assert!(response.ends_with("pass --master with the bucket that clients write to"), "{response}");
+    }
+
+    #[test]
+    fn a_validation_is_left_out_by_its_flag() {
+        let message = "no node is online: start one, or send \"skipValidation\": true to store it unchecked";
+        let response = in_flags(&refusal(message, &[]), BUCKET).unwrap();
+        assert_eq!(response, "no node is online: start one, or pass --skip-validation to store it unchecked");
+        assert_eq!(in_flags(&refusal("there is no such bucket", &[]), BUCKET), None);
+    }
+}
