@@ -54,8 +54,9 @@ pub(crate) enum Command {
     #[cfg(feature = "demo")]
     Demo(DemoOptions),
     /// Not part of this build
+    // Without a flag for help, which would say no more than that.
     #[cfg(not(feature = "demo"))]
-    #[command(hide = true)]
+    #[command(hide = true, disable_help_flag = true)]
     Demo {
         /// Ignored
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]

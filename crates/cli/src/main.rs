@@ -107,3 +107,18 @@ fn run(arguments: Arguments) -> Result<()> {
     runtime.shutdown_background();
     done
 }
+
+#[cfg(all(test, not(feature = "demo")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_without_the_demo_says_how_to_get_it() {
+        for flags in [&[][..], &["--listen", "127.0.0.1:1"], &["--help"]] {
+            let line = ["bucketry", "demo"].iter().chain(flags);
+            let failure = run(Arguments::try_parse_from(line).unwrap()).unwrap_err();
+            assert!(failure.message().contains("cargo build --features demo"), "{}", failure.message());
+            assert_eq!(failure.exit_status(), 2);
+        }
+    }
+}
