@@ -5,7 +5,8 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bucketry_gateway::signature::{AccessKey, KeySource, SigningSecret, Verifier};
+use bucketry_gateway::internals::SigningSecret;
+use bucketry_gateway::internals::auth::{AccessKey, KeySource, Verifier};
 use bucketry_model::secret::Secret;
 use http::Request;
 use http::request::Parts;

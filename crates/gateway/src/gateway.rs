@@ -11,17 +11,18 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::execute::{DetachedWrites, Settings};
-use crate::observer::Observer;
-use crate::operation::Domains;
-use crate::registry::{OpenKey, Registry};
-use crate::request_id::RequestIds;
+use crate::front::s3::auth::Verifier;
+use crate::front::s3::operation::Domains;
+use crate::object::context::Settings;
+use crate::object::write_state::DetachedWrites;
+use crate::request::observer::Observer;
+use crate::request::request_id::RequestIds;
+use crate::request::service::Service;
+use crate::request::stats::{Counters, Stats};
+use crate::routing::registry::{OpenKey, Registry};
+use crate::routing::upload_id::UploadIds;
 use crate::server;
-use crate::service::Service;
 use crate::settings::GatewaySettings;
-use crate::signature::Verifier;
-use crate::stats::{Counters, Stats};
-use crate::upload_id::UploadIds;
 
 /// How long detached writes, those whose clients have disconnected, may take after everything else has ended.
 const LAST_WRITES: Duration = Duration::from_secs(5);

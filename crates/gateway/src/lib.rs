@@ -1,15 +1,15 @@
 //! The data plane. Applications send S3 requests signed with a repository's key, and the gateway forwards them to
 //! the repository's buckets at any provider.
 //!
-//! The stages of a request (`service`):
-//! - The listener (`server`) accepts it.
-//! - [`signature`] authenticates the caller.
-//! - [`operation`] parses what is requested, and the key's access level decides whether it is allowed.
-//! - `route` resolves the name to a bucket and a folder in it.
-//! - [`payload`] verifies the body.
-//! - [`dispatch`] runs the operation at the bucket's provider: `forward` passes requests through to providers that
-//!   speak S3, `translate` runs all others through `object`, over the provider's driver, and renders the responses.
-//! - `meter` counts the request, however it ends.
+//! From the outside in:
+//! - `server` accepts connections.
+//! - `request` takes a request through its stages, and measures it however it ends.
+//! - `front` contains the protocols of applications, of which there is one: `front::s3` authenticates the caller,
+//!   parses the operation, and renders the response.
+//! - `object` executes operations on objects over the provider's driver.
+//! - `payload` verifies the body of a request while it passes.
+//! - `routing` resolves the names that clients use to buckets, and seals what clients store for the gateway.
+//! - `protection` limits concurrency, and pauses requests to providers that can't be reached.
 //!
 //! **Invariants:**
 //! - No provider is contacted before signature and access are checked.
@@ -17,39 +17,40 @@
 //!   object itself.
 //! - An object that ends before its length breaks the connection. A payload that can't be verified is never stored.
 
-mod amazon_headers;
-mod checksum;
-mod cors;
-mod detached_write;
-pub mod dispatch;
-pub mod error;
-mod error_document;
-pub mod execute;
-mod execution;
-pub mod failure;
-mod forward;
+mod credential;
+mod failure;
+mod front;
 mod gateway;
-mod keep_alive;
-mod meter;
 mod object;
-mod object_key;
-pub mod observer;
-pub mod operation;
-pub mod page_token;
-pub mod payload;
-pub mod protection;
-pub mod registry;
-mod request_id;
-mod route;
-mod sealer;
+mod payload;
+mod protection;
+mod request;
+mod routing;
 mod server;
-mod service;
-pub mod settings;
-pub mod signature;
-mod stats;
-mod translate;
-pub mod upload_id;
-pub mod xml;
+mod settings;
 
+pub use failure::Failure;
 pub use gateway::Gateway;
-pub use stats::{CLASSES, STATUSES, Stats};
+pub use protection::{BreakerSettings, ProtectionSettings};
+pub use request::observer::Observer;
+pub use request::stats::{CLASSES, STATUSES, Stats};
+pub use routing::registry::OpenKey;
+pub use routing::upload_id::UploadIds;
+pub use settings::{GatewaySettings, ServerSettings};
+
+/// What this crate's own tests use of its inside. Not for other crates.
+#[doc(hidden)]
+pub mod internals {
+    pub use crate::credential::SigningSecret;
+    pub use crate::failure::{Failure, FailureKind, Fault};
+    pub use crate::front::s3::{auth, dispatch, error, operation, support, xml};
+    pub use crate::object::body::GatewayBody;
+    pub use crate::object::context::{RequestContext, Settings};
+    pub use crate::object::write_state::{DetachedWrites, WriteState};
+    pub mod payload {
+        pub use crate::payload::{BoxError, PayloadBody, content_encoding, reader};
+    }
+    pub use crate::routing::page_token::{PagePosition, Scope};
+    pub use crate::routing::registry::{Registry, ServedKey};
+    pub use crate::routing::upload_id::UploadScope;
+}

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use bucketry_gateway::execute::{Support, support};
-use bucketry_gateway::operation::{Handling, OPERATIONS};
+use bucketry_gateway::internals::operation::{Handling, OPERATIONS};
+use bucketry_gateway::internals::support::{Support, support};
 use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
 use bucketry_model::secret::Secret;
 use bucketry_provider::connection::{ConnectionSettings, Connections};

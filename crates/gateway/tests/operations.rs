@@ -2,8 +2,8 @@
 //! bucket or the object itself.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use bucketry_gateway::error::{Code, Result};
-use bucketry_gateway::operation::{
+use bucketry_gateway::internals::error::{Code, Result};
+use bucketry_gateway::internals::operation::{
     Access, Class, Domains, Handling, Name, OPERATIONS, Operation, Query, Row, Scope, Target, parse,
 };
 use bucketry_model::repository::KeyAccess;

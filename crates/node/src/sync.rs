@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bucketry_gateway::Gateway;
-use bucketry_gateway::registry::OpenKey;
-use bucketry_gateway::upload_id::UploadIds;
+use bucketry_gateway::OpenKey;
+use bucketry_gateway::UploadIds;
 use bucketry_model::bucket::BucketTarget;
 use bucketry_model::node_protocol::{NodeBucket, NodeRepository, NodeRepositoryKey, SyncAnswer};
 use bucketry_model::time::Clock;

@@ -17,7 +17,7 @@ pub(crate) const ALLOWED: &[Allowed] = &[
     Allowed {
         of: "crates/gateway",
         reason: "a context resolves names to buckets, and a bucket seals its upload ids with the context's key",
-        edges: &[("execute::resolved_bucket", "execute::context")],
+        edges: &[("object", "routing")],
     },
     Allowed {
         of: "crates/gateway",

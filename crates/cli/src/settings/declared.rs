@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use bucketry_control::settings::{SESSION_DAYS, USAGE_MINUTES_DAYS};
-use bucketry_gateway::protection::ProtectionSettings;
+use bucketry_gateway::ProtectionSettings;
 use bucketry_node::ProbeConfig;
 use bucketry_store::postgres;
 use bucketry_web::accept::CONNECTIONS_PER_ADDRESS;

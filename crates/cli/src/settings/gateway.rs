@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 
 use bucketry_api::ApiSettings;
-use bucketry_gateway::protection::ProtectionSettings;
-use bucketry_gateway::settings::{GatewaySettings, ServerSettings};
+use bucketry_gateway::ProtectionSettings;
+use bucketry_gateway::{GatewaySettings, ServerSettings};
 use bucketry_model::endpoint::Endpoint;
 
 use super::declared::GatewayValues;

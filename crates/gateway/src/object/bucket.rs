@@ -1,7 +1,7 @@
 //! Looks at a bucket.
 
-use crate::execute::ResolvedBucket;
 use crate::failure::{Failure, FailureKind};
+use crate::routing::resolved_bucket::ResolvedBucket;
 
 /// Whether the bucket exists and the credential may use it.
 pub(crate) async fn head(resolved: &ResolvedBucket) -> Result<(), Failure> {

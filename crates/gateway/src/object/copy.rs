@@ -13,12 +13,15 @@ use bucketry_provider::error::{ErrorKind, ProviderError};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::execute::write::{MeasuredWrite, SizeAfter};
-use crate::execute::{RequestContext, ResolvedBucket, WriteState, conditions};
 use crate::failure::{Failure, FailureKind};
+use crate::object::conditions;
+use crate::object::context::RequestContext;
+use crate::object::measured_write::{MeasuredWrite, SizeAfter};
 use crate::object::multipart::OpenUpload;
 use crate::object::put::check_length;
-use crate::object_key::ObjectKey;
+use crate::object::write_state::WriteState;
+use crate::routing::object_key::ObjectKey;
+use crate::routing::resolved_bucket::ResolvedBucket;
 
 /// Copies an object. If it is dropped midway, the provider may still complete its copy, but a streamed copy stores
 /// nothing. Without `attributes`, the copy gets those of the source.

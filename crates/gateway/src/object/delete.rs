@@ -3,10 +3,11 @@
 use bucketry_provider::driver::Conditions;
 use futures_util::{StreamExt as _, stream};
 
-use crate::execute::write::{MeasuredWrite, SizeAfter};
-use crate::execute::{RequestContext, ResolvedBucket};
 use crate::failure::Failure;
-use crate::object_key::ObjectKey;
+use crate::object::context::RequestContext;
+use crate::object::measured_write::{MeasuredWrite, SizeAfter};
+use crate::routing::object_key::ObjectKey;
+use crate::routing::resolved_bucket::ResolvedBucket;
 
 /// How many objects of one request are deleted concurrently.
 const AT_ONCE: usize = 16;

@@ -2,9 +2,11 @@
 
 use bucketry_provider::driver::{ByteRange, Conditions, GetRequest, ObjectInfo, ObjectRead};
 
-use crate::execute::{ResolvedBucket, conditions, range};
 use crate::failure::Failure;
-use crate::object_key::ObjectKey;
+use crate::object::conditions;
+use crate::object::range;
+use crate::routing::object_key::ObjectKey;
+use crate::routing::resolved_bucket::ResolvedBucket;
 
 /// What is known about an object.
 pub(crate) struct ObjectHead {

@@ -6,10 +6,11 @@
 
 use bucketry_provider::driver::{ListPage, ListRequest, PageToken};
 
-use crate::execute::{RequestContext, ResolvedBucket};
 use crate::failure::Failure;
-use crate::object_key::KeyText;
-use crate::page_token::{Marker, PagePosition, Scope, not_of_this_list};
+use crate::object::context::RequestContext;
+use crate::routing::object_key::KeyText;
+use crate::routing::page_token::{Marker, PagePosition, Scope, not_of_this_list};
+use crate::routing::resolved_bucket::ResolvedBucket;
 
 /// The most pages of the provider that one request reads until it finds something.
 const MAX_ROUNDS: usize = 10;

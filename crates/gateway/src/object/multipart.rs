@@ -2,13 +2,15 @@
 
 use bucketry_provider::driver::{self, Conditions, ObjectAttributes, PartsPage, Stored, UploadId};
 
-use crate::execute::write::{MeasuredWrite, SizeAfter};
-use crate::execute::{RequestContext, ResolvedBucket, conditions};
 use crate::failure::Failure;
+use crate::object::conditions;
+use crate::object::context::RequestContext;
+use crate::object::measured_write::{MeasuredWrite, SizeAfter};
 use crate::object::put::check_length;
-use crate::object_key::ObjectKey;
 use crate::payload::PayloadBody;
-use crate::upload_id::{SealedUploadId, no_sealing_key};
+use crate::routing::object_key::ObjectKey;
+use crate::routing::resolved_bucket::ResolvedBucket;
+use crate::routing::upload_id::{SealedUploadId, no_sealing_key};
 
 /// An upload of a client.
 pub(crate) struct OpenUpload {

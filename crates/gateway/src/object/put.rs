@@ -2,11 +2,13 @@
 
 use bucketry_provider::driver::{PutRequest, Stored};
 
-use crate::execute::write::{MeasuredWrite, SizeAfter};
-use crate::execute::{RequestContext, ResolvedBucket, conditions};
 use crate::failure::{Failure, FailureKind};
-use crate::object_key::ObjectKey;
+use crate::object::conditions;
+use crate::object::context::RequestContext;
+use crate::object::measured_write::{MeasuredWrite, SizeAfter};
 use crate::payload::PayloadBody;
+use crate::routing::object_key::ObjectKey;
+use crate::routing::resolved_bucket::ResolvedBucket;
 
 /// Stores an object. If it is dropped before the payload is complete, nothing is stored.
 pub(crate) async fn put(

@@ -2,8 +2,8 @@
 
 use bucketry_provider::driver::Tag;
 
-use crate::execute::ResolvedBucket;
 use crate::failure::Failure;
+use crate::routing::resolved_bucket::ResolvedBucket;
 
 /// The tags of an object. `key` includes the repository's folder.
 pub(crate) async fn get(resolved: &ResolvedBucket, key: &str) -> Result<Vec<Tag>, Failure> {

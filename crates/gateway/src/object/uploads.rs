@@ -5,11 +5,12 @@
 
 use bucketry_provider::driver::{ListedUpload, UploadId, UploadsMarker, UploadsPage, UploadsRequest};
 
-use crate::execute::{RequestContext, ResolvedBucket};
 use crate::failure::{Failure, FailureKind};
-use crate::object_key::KeyText;
-use crate::page_token::{Marker, PagePosition, Scope, not_of_this_list};
-use crate::upload_id::SealedUploadId;
+use crate::object::context::RequestContext;
+use crate::routing::object_key::KeyText;
+use crate::routing::page_token::{Marker, PagePosition, Scope, not_of_this_list};
+use crate::routing::resolved_bucket::ResolvedBucket;
+use crate::routing::upload_id::SealedUploadId;
 
 /// Distinguishes the scope of these tokens from that of lists of keys with the same prefix.
 const UPLOADS: &str = "uploads ";

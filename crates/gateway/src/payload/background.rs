@@ -13,7 +13,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
-use crate::checksum::RunningChecksum;
+use crate::payload::checksum::RunningChecksum;
 
 /// How many bytes may wait to be hashed.
 const MAX_WAITING: usize = 512 << 10;
@@ -111,7 +111,7 @@ mod tests {
     use std::future::poll_fn;
 
     use super::*;
-    use crate::checksum::Algorithm;
+    use crate::payload::checksum::Algorithm;
 
     fn hash() -> RunningChecksum {
         RunningChecksum::new(Algorithm::Sha256)

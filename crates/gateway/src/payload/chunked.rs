@@ -8,7 +8,7 @@ use ring::digest;
 
 use super::trailer::{Trailer, TrailerReader};
 use crate::failure::{Failure, FailureKind};
-use crate::signature::ChunkSignatures;
+use crate::front::s3::auth::ChunkSignatures;
 use bucketry_model::hex;
 
 /// Decodes aws-chunked.

@@ -7,10 +7,10 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method};
 use percent_encoding::percent_decode_str;
 
-use crate::amazon_headers::{CONTENT_MD5, X_AMZ_DECODED_CONTENT_LENGTH, X_AMZ_TRAILER};
-use crate::checksum::{Algorithm, Checksum};
-use crate::error::{Code, Result, S3Error};
-use crate::signature::{Declared, once};
+use crate::front::s3::auth::{Declared, once};
+use crate::front::s3::error::{Code, Result, S3Error};
+use crate::front::s3::headers::{CONTENT_MD5, X_AMZ_DECODED_CONTENT_LENGTH, X_AMZ_TRAILER};
+use crate::payload::checksum::{Algorithm, Checksum};
 
 /// What the payload must be.
 #[derive(Debug)]

@@ -7,6 +7,7 @@
 //! and it is no larger than a read from the connection.
 
 mod background;
+pub(crate) mod checksum;
 mod chunked;
 mod expected;
 mod receipt;
@@ -24,11 +25,11 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 
 pub use expected::content_encoding;
-pub use receipt::Receipt;
+pub(crate) use receipt::Receipt;
 
-use crate::error;
 use crate::failure::{Failure, FailureKind};
-use crate::signature::{Declared, Verified};
+use crate::front::s3::auth::{Declared, Verified};
+use crate::front::s3::error;
 use chunked::Decoder;
 use expected::Expected;
 use trailer::{Trailer, TrailerReader};

@@ -4,8 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use http::header::{HeaderName, HeaderValue};
 
-use crate::checksum::Checksum;
 use crate::failure::Failure;
+use crate::payload::checksum::Checksum;
 
 /// What is known about a payload once it was read. Clones share the outcome.
 #[derive(Debug, Clone, Default)]

@@ -6,9 +6,9 @@
 use bytes::Bytes;
 
 use super::chunked::{incomplete, malformed, take_line};
-use crate::checksum::{Algorithm, Checksum};
 use crate::failure::{Failure, FailureKind};
-use crate::signature::ChunkSignatures;
+use crate::front::s3::auth::ChunkSignatures;
+use crate::payload::checksum::{Algorithm, Checksum};
 use bucketry_model::hex;
 
 /// The parsed trailer.

@@ -8,9 +8,9 @@ use md5::{Digest as _, Md5};
 use super::background::BackgroundHash;
 use super::expected::Expected;
 use super::trailer::Trailer;
-use crate::checksum::{Algorithm, Checksum, RunningChecksum};
 use crate::failure::{Failure, FailureKind};
-use crate::signature::Declared;
+use crate::front::s3::auth::Declared;
+use crate::payload::checksum::{Algorithm, Checksum, RunningChecksum};
 
 /// Computes only the hashes and checksums that the payload must be checked against.
 pub(super) struct Verification {

@@ -3,8 +3,9 @@
 mod breaker;
 mod concurrency_limit;
 
-pub use breaker::{Admission, Breaker, BreakerSettings};
-pub use concurrency_limit::{ConcurrencyLimit, Slot};
+pub use breaker::BreakerSettings;
+pub(crate) use breaker::{Admission, Breaker};
+pub(crate) use concurrency_limit::{ConcurrencyLimit, Slot};
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! aws-chunked bodies as clients send them.
 
-use bucketry_gateway::error::Code::{self, BadDigest, IncompleteBody, SignatureDoesNotMatch};
+use bucketry_gateway::internals::error::Code::{self, BadDigest, IncompleteBody, SignatureDoesNotMatch};
 use proptest::prelude::*;
 
 use crate::client::{Chunks, Draft, receive};

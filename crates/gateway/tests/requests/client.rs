@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use bucketry_gateway::error::{Result, S3Error};
-use bucketry_gateway::payload::{self, PayloadBody};
-use bucketry_gateway::signature::{AccessKey, KeySource, SigningSecret, Verified, Verifier};
+use bucketry_gateway::internals::SigningSecret;
+use bucketry_gateway::internals::auth::{AccessKey, KeySource, Verified, Verifier};
+use bucketry_gateway::internals::error::{Result, S3Error};
+use bucketry_gateway::internals::payload::{self, PayloadBody};
 use bucketry_model::hex;
 use bucketry_model::secret::Secret;
 use bytes::Bytes;

@@ -4,9 +4,9 @@
 
 use std::time::{Duration, Instant};
 
-use bucketry_gateway::error::Result;
-use bucketry_gateway::operation::{self, Domains, Query, Target};
-use bucketry_gateway::xml;
+use bucketry_gateway::internals::error::Result;
+use bucketry_gateway::internals::operation::{self, Domains, Query, Target};
+use bucketry_gateway::internals::xml;
 use http::{HeaderMap, Method, Request};
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -1,6 +1,6 @@
 //! Malformed aws-chunked bodies. Each one is a client error, and nothing is stored.
 
-use bucketry_gateway::error::Code::{
+use bucketry_gateway::internals::error::Code::{
     self, IncompleteBody, InvalidArgument, InvalidRequest, MalformedTrailerError, MissingContentLength,
     SignatureDoesNotMatch,
 };

@@ -1,11 +1,11 @@
 //! Payloads without chunks: length, hash and checksums.
 
-use bucketry_gateway::error::Code::{
+use bucketry_gateway::internals::error::Code::{
     self, BadDigest, EntityTooLarge, IncompleteBody, InvalidArgument, InvalidDigest, InvalidRequest,
     MissingContentLength, XAmzContentSHA256Mismatch,
 };
-use bucketry_gateway::failure::{Failure, FailureKind};
-use bucketry_gateway::payload::{self, PayloadBody, content_encoding};
+use bucketry_gateway::internals::payload::{self, PayloadBody, content_encoding};
+use bucketry_gateway::internals::{Failure, FailureKind};
 use bytes::Bytes;
 use futures_util::stream;
 use http::HeaderMap;

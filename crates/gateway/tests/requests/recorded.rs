@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::client::{body, read, verify_at};
-use bucketry_gateway::payload;
+use bucketry_gateway::internals::payload;
 
 #[derive(Deserialize)]
 struct Recorded {

@@ -1,6 +1,6 @@
 //! Requests that must be refused.
 
-use bucketry_gateway::error::Code::{
+use bucketry_gateway::internals::error::Code::{
     self, AccessDenied, AuthorizationHeaderMalformed, AuthorizationQueryParametersError, InvalidAccessKeyId,
     InvalidArgument, InvalidRequest, InvalidToken, NotImplemented, RequestTimeTooSkewed,
     SignatureDoesNotMatch,

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use bucketry_faults::FaultProxy;
 use bucketry_gateway::Gateway;
-use bucketry_gateway::observer::Observer;
-use bucketry_gateway::registry::OpenKey;
-use bucketry_gateway::settings::GatewaySettings;
-use bucketry_gateway::upload_id::UploadIds;
+use bucketry_gateway::GatewaySettings;
+use bucketry_gateway::Observer;
+use bucketry_gateway::OpenKey;
+use bucketry_gateway::UploadIds;
 use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::id::{BucketId, OrgId, RepoId, RepoKeyId};

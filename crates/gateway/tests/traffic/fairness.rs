@@ -1,7 +1,7 @@
 //! One client can't use up the capacity of others.
 
 use bucketry_faults::Fault;
-use bucketry_gateway::protection::ProtectionSettings;
+use bucketry_gateway::ProtectionSettings;
 use bucketry_provider::driver::GetRequest;
 use bucketry_provider::error::ErrorKind;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bucketry_faults::{Answer, Fault, FaultProxy};
-use bucketry_gateway::settings::GatewaySettings;
+use bucketry_gateway::GatewaySettings;
 use bucketry_model::usage::UsageRow;
 use bucketry_provider::body::{Payload, ProviderBody};
 use bucketry_provider::connection::ConnectionSettings;

@@ -3,15 +3,17 @@
 
 use std::sync::Arc;
 
-use bucketry_gateway::dispatch::{handle, handle_without_bucket, route};
-use bucketry_gateway::error::{S3Error, S3Failure};
-use bucketry_gateway::execute::{DetachedWrites, GatewayBody, RequestContext, Settings, WriteState};
-use bucketry_gateway::observer::Observer;
-use bucketry_gateway::operation::{Domains, Query, Request, Target, parse};
-use bucketry_gateway::payload::{self, PayloadBody};
-use bucketry_gateway::protection::ProtectionSettings;
-use bucketry_gateway::registry::{OpenKey, Registry, ServedKey};
-use bucketry_gateway::upload_id::{UploadIds, UploadScope};
+use bucketry_gateway::Observer;
+use bucketry_gateway::OpenKey;
+use bucketry_gateway::ProtectionSettings;
+use bucketry_gateway::UploadIds;
+use bucketry_gateway::internals::UploadScope;
+use bucketry_gateway::internals::dispatch::{handle, handle_without_bucket, route};
+use bucketry_gateway::internals::error::{S3Error, S3Failure};
+use bucketry_gateway::internals::operation::{Domains, Query, Request, Target, parse};
+use bucketry_gateway::internals::payload::{self, PayloadBody};
+use bucketry_gateway::internals::{DetachedWrites, GatewayBody, RequestContext, Settings, WriteState};
+use bucketry_gateway::internals::{Registry, ServedKey};
 use bucketry_model::bucket::BucketTarget;
 use bucketry_model::id::{BucketId, OrgId, RepoId, RepoKeyId};
 use bucketry_model::node_protocol::{KeyUse, NodeRepository, NodeRepositoryBucket};

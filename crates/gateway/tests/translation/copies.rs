@@ -1,6 +1,6 @@
 //! Copies, by the provider and streamed through the gateway.
 
-use bucketry_gateway::error::Code;
+use bucketry_gateway::internals::error::Code;
 use bucketry_provider::driver::S3Protocol;
 use http::Method;
 

@@ -1,7 +1,7 @@
 //! The errors that clients get when the provider or the bucket's credential is the cause.
 
-use bucketry_gateway::error::Code;
-use bucketry_gateway::failure::Fault;
+use bucketry_gateway::internals::Fault;
+use bucketry_gateway::internals::error::Code;
 use bucketry_model::bucket::BucketTarget;
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::secret::Secret;

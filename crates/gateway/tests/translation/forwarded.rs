@@ -1,6 +1,6 @@
 //! Features that only providers with S3 support, and what is forwarded in both directions.
 
-use bucketry_gateway::error::Code;
+use bucketry_gateway::internals::error::Code;
 use http::{Method, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 

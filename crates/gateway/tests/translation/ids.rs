@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use bucketry_gateway::error::Code;
-use bucketry_gateway::page_token::{PagePosition, Scope};
+use bucketry_gateway::internals::error::Code;
+use bucketry_gateway::internals::{PagePosition, Scope};
 use bucketry_model::bucket::{BucketTarget, StorageType};
 use bucketry_model::secret::Secret;
 use bytes::Bytes;

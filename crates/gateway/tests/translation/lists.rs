@@ -1,6 +1,6 @@
 //! The three list operations.
 
-use bucketry_gateway::error::Code;
+use bucketry_gateway::internals::error::Code;
 use http::Method;
 
 use crate::context::TestContext;

@@ -1,6 +1,6 @@
 //! Multipart uploads.
 
-use bucketry_gateway::error::Code;
+use bucketry_gateway::internals::error::Code;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 

@@ -1,7 +1,7 @@
 //! Single objects, and operations on buckets.
 
-use bucketry_gateway::error::Code;
-use bucketry_gateway::operation::{Handling, OPERATIONS, Scope};
+use bucketry_gateway::internals::error::Code;
+use bucketry_gateway::internals::operation::{Handling, OPERATIONS, Scope};
 use bucketry_provider::contract::keys::ODD_KEYS;
 use bucketry_provider::driver::{Conditions, S3Protocol};
 use http::{Method, StatusCode};

@@ -4,8 +4,8 @@
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
-use bucketry_gateway::error::Code;
-use bucketry_gateway::failure::Fault;
+use bucketry_gateway::internals::Fault;
+use bucketry_gateway::internals::error::Code;
 use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::secret::Secret;

@@ -1,6 +1,6 @@
 //! Against an S3 server.
 
-use bucketry_gateway::error::Code;
+use bucketry_gateway::internals::error::Code;
 use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::secret::Secret;

@@ -1,6 +1,6 @@
 //! Object tags, for all providers that store them.
 
-use bucketry_gateway::error::Code;
+use bucketry_gateway::internals::error::Code;
 use http::{Method, StatusCode};
 
 use crate::context::TestContext;

@@ -1,0 +1,79 @@
+//! Operations on the endpoint and on buckets.
+
+use http::{HeaderValue, Response, StatusCode};
+use jiff::Timestamp;
+
+use crate::failure::{Failure, FailureKind};
+use crate::front::s3::error::{Code, S3Error};
+use crate::front::s3::operation::{Operation, Request};
+use crate::front::s3::response::{self, Answer};
+use crate::front::s3::xml::Document;
+use crate::object;
+use crate::object::body::GatewayBody;
+use crate::object::context::RequestContext;
+use crate::routing::resolved_bucket::ResolvedBucket;
+
+/// The owner in documents that must name one.
+pub(super) const OWNER: &str = "bucketry";
+
+/// `ListBuckets`: the names that clients of the repository may use. Creation dates are unknown, so each is
+/// 1970-01-01.
+pub(crate) fn on_service(context: &RequestContext, request: &Request<'_>) -> Answer {
+    super::check(request)?;
+    let Operation::ListBuckets { prefix } = &request.operation else {
+        return Err(Failure::new(FailureKind::InvalidRequest, "The request must name a bucket.").into());
+    };
+    let mut document = Document::new("ListAllMyBucketsResult");
+    owner(&mut document, "Owner");
+    document.group("Buckets", |document| {
+        for name in context.key.routes.names().iter().filter(|name| name.starts_with(prefix.as_str())) {
+            document.group("Bucket", |document| {
+                document.element("Name", name);
+                document.time("CreationDate", Timestamp::UNIX_EPOCH);
+            });
+        }
+    });
+    if !prefix.is_empty() {
+        document.element("Prefix", prefix);
+    }
+    Ok(response::document(document.finish()))
+}
+
+pub(super) fn owner(document: &mut Document, name: &str) {
+    document.group(name, |document| {
+        document.element("ID", OWNER);
+        document.element("DisplayName", OWNER);
+    });
+}
+
+/// `CreateBucket`: some clients create their bucket before using it, and continue if it already exists.
+pub(crate) fn create(bucket: Option<&ResolvedBucket>) -> Answer {
+    Err(match bucket {
+        Some(_) => S3Error::new(Code::BucketAlreadyOwnedByYou, "The repository already has this bucket."),
+        None => S3Error::new(
+            Code::NotImplemented,
+            "Buckets can't be created through the gateway. Register the bucket in Bucketry and attach it to the \
+             repository.",
+        ),
+    }
+    .into())
+}
+
+/// `HeadBucket`.
+pub(super) async fn head(resolved: &ResolvedBucket) -> Answer {
+    object::bucket::head(resolved).await?;
+    let mut response = response::empty(StatusCode::OK);
+    // Signatures may use any region. Clients that ask for one get the default of the SDKs.
+    response.headers_mut().insert("x-amz-bucket-region", HeaderValue::from_static("us-east-1"));
+    Ok(response)
+}
+
+/// `GetBucketLocation`: an empty element means `us-east-1`.
+pub(super) fn location() -> Response<GatewayBody> {
+    response::document(Document::new("LocationConstraint").finish())
+}
+
+/// `GetBucketVersioning`: an empty element means that versioning was never enabled.
+pub(super) fn versioning() -> Response<GatewayBody> {
+    response::document(Document::new("VersioningConfiguration").finish())
+}

@@ -1,0 +1,53 @@
+//! `CopyObject` and `UploadPartCopy`.
+
+use bytes::Bytes;
+
+use crate::failure::Failure;
+use crate::front::s3::operation::{CopyObject, CopySource, Part};
+use crate::front::s3::response::{self, Answer};
+use crate::front::s3::xml::Document;
+use crate::object;
+use crate::object::conditions;
+use crate::object::context::RequestContext;
+use crate::object::copy::StreamedSource;
+use crate::object::multipart::OpenUpload;
+use crate::routing::resolved_bucket::ResolvedBucket;
+
+/// `CopyObject`.
+pub(super) async fn object(
+    context: &RequestContext,
+    resolved: &ResolvedBucket,
+    copying: CopyObject,
+) -> Answer {
+    conditions::none(&copying.conditions, "The destination of a copy")?;
+    let source = source(context, &copying.source)?;
+    let stored = object::copy::object(context, resolved, &source, &copying.key, copying.attributes).await?;
+    Ok(response::document(result("CopyObjectResult", context, stored.etag.as_deref())))
+}
+
+/// `UploadPartCopy`.
+pub(super) async fn part(
+    context: &RequestContext,
+    resolved: &ResolvedBucket,
+    part: Part,
+    from: CopySource,
+    range: Option<(u64, u64)>,
+) -> Answer {
+    let source = source(context, &from)?;
+    let upload = OpenUpload::new(context, resolved, &part.key, &part.upload)?;
+    let etag = object::copy::part(context, resolved, &source, upload, part.number, range).await?;
+    Ok(response::document(result("CopyPartResult", context, Some(&etag))))
+}
+
+fn source(context: &RequestContext, source: &CopySource) -> Result<StreamedSource, Failure> {
+    conditions::no_version(source.version.as_ref())?;
+    StreamedSource::find(context, &source.bucket, &source.key, &source.conditions)
+}
+
+/// The copy was stored just now, so the provider isn't asked for the time.
+fn result(root: &'static str, context: &RequestContext, etag: Option<&str>) -> Bytes {
+    let mut document = Document::new(root);
+    document.time("LastModified", context.now);
+    document.optional("ETag", etag);
+    document.finish()
+}

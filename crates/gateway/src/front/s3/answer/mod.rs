@@ -1,0 +1,95 @@
+//! Runs S3's operations through `object` and renders the responses. Each group of operations has a module.
+
+mod bucket;
+mod copy;
+mod delete;
+mod list;
+mod multipart;
+mod read;
+mod tagging;
+mod uploads;
+mod write;
+
+use crate::failure::{Failure, FailureKind};
+pub(crate) use crate::front::s3::answer::bucket::{create as create_bucket, on_service};
+pub(crate) use crate::front::s3::answer::read::{attributes, check as check_reading};
+use crate::front::s3::operation::{Operation, Request};
+use crate::front::s3::response::Answer;
+use crate::object::context::RequestContext;
+use crate::payload::PayloadBody;
+use crate::routing::resolved_bucket::ResolvedBucket;
+
+/// Refuses headers that only providers with S3 support.
+pub(crate) fn check(request: &Request<'_>) -> Result<(), Failure> {
+    match request.beyond_translation() {
+        None => Ok(()),
+        Some(header) => Err(not_offered(header)),
+    }
+}
+
+/// The error for a header that can't be ignored and isn't supported.
+pub(crate) fn not_offered(header: &str) -> Failure {
+    let message = format!(
+        "The header {header} requests something that the gateway does not support for this bucket. Remove it, or \
+         configure this at the provider."
+    );
+    Failure::new(FailureKind::NotImplemented, message)
+}
+
+/// Executes a request.
+pub(crate) async fn handle(
+    context: &RequestContext,
+    resolved: &ResolvedBucket,
+    request: &mut Request<'_>,
+    payload: &mut PayloadBody,
+) -> Answer {
+    check(request)?;
+    let (operation, payload) = (request.take(), payload.take());
+    match operation {
+        Operation::ListBuckets { .. } | Operation::CreateBucket => {
+            Err(Failure::new(FailureKind::NotAllowed, "This is not an operation on a bucket.").into())
+        }
+        Operation::GetObjectTagging(tagging) => tagging::get(resolved, &tagging).await,
+        Operation::PutObjectTagging(tagging) => tagging::put(resolved, &tagging, payload).await,
+        Operation::DeleteObjectTagging(tagging) => tagging::delete(resolved, &tagging).await,
+        Operation::ListMultipartUploads(uploads) => uploads::list(context, resolved, &uploads).await,
+        Operation::HeadBucket => bucket::head(resolved).await,
+        Operation::GetBucketLocation => Ok(bucket::location()),
+        Operation::GetBucketVersioning => Ok(bucket::versioning()),
+        Operation::ListObjects(list) => list::keys(context, resolved, list::Form::First, &list).await,
+        Operation::ListObjectsV2(list) => list::keys(context, resolved, list::Form::Second, &list).await,
+        Operation::ListObjectVersions(list) => {
+            list::keys(context, resolved, list::Form::Versions, &list).await
+        }
+        Operation::DeleteObjects => delete::objects(context, resolved, payload).await,
+        Operation::HeadObject(reading) => read::head(resolved, reading).await,
+        Operation::GetObject(reading) => read::get(resolved, reading).await,
+        Operation::GetObjectAttributes(reading) => read::attributes(resolved, reading).await,
+        Operation::PutObject(writing) => write::put(context, resolved, writing, payload).await,
+        Operation::CopyObject(copying) => copy::object(context, resolved, copying).await,
+        Operation::DeleteObject(deleting) => delete::object(context, resolved, deleting).await,
+        Operation::CreateMultipartUpload { key, attributes } => {
+            multipart::create(context, resolved, &key, &attributes).await
+        }
+        Operation::UploadPart(part) => multipart::upload(context, resolved, part, payload).await,
+        Operation::UploadPartCopy { part, source, range } => {
+            copy::part(context, resolved, part, source, range).await
+        }
+        Operation::CompleteMultipartUpload { key, upload, conditions } => {
+            multipart::complete(
+                context,
+                resolved,
+                multipart::CompleteRequest { key, upload, conditions },
+                payload,
+            )
+            .await
+        }
+        Operation::AbortMultipartUpload { key, upload } => {
+            multipart::abort(context, resolved, &key, &upload).await
+        }
+        Operation::ListParts { key, upload, max_parts, after } => {
+            multipart::list(context, resolved, &key, &upload, multipart::PartsAfter { after, max_parts })
+                .await
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The multipart operations.
+
+use bucketry_provider::driver::{Conditions, ObjectAttributes};
+use http::StatusCode;
+
+use crate::front::s3::answer::bucket::owner;
+use crate::front::s3::answer::write::stored_answer;
+use crate::front::s3::operation::{ObjectKey, Part};
+use crate::front::s3::response::{self, Answer};
+use crate::front::s3::xml::{self, Document};
+use crate::object;
+use crate::object::conditions;
+use crate::object::context::RequestContext;
+use crate::object::multipart::OpenUpload;
+use crate::payload::PayloadBody;
+use crate::routing::resolved_bucket::ResolvedBucket;
+use crate::routing::upload_id::SealedUploadId;
+
+/// `CreateMultipartUpload`.
+pub(super) async fn create(
+    context: &RequestContext,
+    resolved: &ResolvedBucket,
+    key: &ObjectKey,
+    attributes: &ObjectAttributes,
+) -> Answer {
+    let sealed = object::multipart::create(context, resolved, key, attributes).await?;
+    let mut document = Document::new("InitiateMultipartUploadResult");
+    document.element("Bucket", resolved.name());
+    document.element("Key", key.as_str());
+    document.element("UploadId", &sealed);
+    Ok(response::document(document.finish()))
+}
+
+/// `UploadPart`. If it is dropped midway, the part is not stored.
+pub(super) async fn upload(
+    context: &RequestContext,
+    resolved: &ResolvedBucket,
+    part: Part,
+    payload: PayloadBody,
+) -> Answer {
+    let receipt = payload.receipt();
+    let upload = OpenUpload::new(context, resolved, &part.key, &part.upload)?;
+    let etag = object::multipart::upload(resolved, upload, part.number, payload).await?;
+    Ok(stored_answer(Some(&etag), &receipt))
+}
+
+/// The upload to complete.
+pub(super) struct CompleteRequest {
+    pub(super) key: ObjectKey,
+    pub(super) upload: SealedUploadId,
+    pub(super) conditions: Conditions,
+}
+
+/// `CompleteMultipartUpload`. The object counts as stored only now.
+pub(super) async fn complete(
+    context: &RequestContext,
+    resolved: &ResolvedBucket,
+    completing: CompleteRequest,
+    payload: PayloadBody,
+) -> Answer {
+    // Before the body is read.
+    conditions::of_writing(&completing.conditions, resolved.driver().capabilities())?;
+    let upload = OpenUpload::new(context, resolved, &completing.key, &completing.upload)?;
+    let document = payload.collect_bounded(xml::MAX_BYTES).await?;
+    let parts = xml::read_parts(&document)?;
+    let stored = upload.complete(context, resolved, &parts, &completing.conditions).await?;
+    let name = completing.key.as_str();
+    let mut document = Document::new("CompleteMultipartUploadResult");
+    document.element("Location", &xml::location(resolved.name(), name));
+    document.element("Bucket", resolved.name());
+    document.element("Key", name);
+    document.optional("ETag", stored.etag.as_deref());
+    Ok(response::document(document.finish()))
+}
+
+/// `AbortMultipartUpload`.
+pub(super) async fn abort(
+    context: &RequestContext,
+    resolved: &ResolvedBucket,
+    key: &ObjectKey,
+    upload: &SealedUploadId,
+) -> Answer {
+    OpenUpload::new(context, resolved, key, upload)?.abort(resolved).await?;
+    Ok(response::empty(StatusCode::NO_CONTENT))
+}
+
+/// The requested page of the parts.
+#[derive(Clone, Copy)]
+pub(super) struct PartsAfter {
+    pub(super) after: u32,
+    pub(super) max_parts: u16,
+}
+
+/// `ListParts`. Not every provider reports when a part was stored, so that is left out.
+pub(super) async fn list(
+    context: &RequestContext,
+    resolved: &ResolvedBucket,
+    key: &ObjectKey,
+    sealed: &SealedUploadId,
+    PartsAfter { after, max_parts }: PartsAfter,
+) -> Answer {
+    let upload = OpenUpload::new(context, resolved, key, sealed)?;
+    let page = upload.parts(resolved, after, usize::from(max_parts)).await?;
+    let mut document = Document::new("ListPartsResult");
+    document.element("Bucket", resolved.name());
+    document.element("Key", key.as_str());
+    document.element("UploadId", sealed.as_str());
+    owner(&mut document, "Initiator");
+    owner(&mut document, "Owner");
+    document.element("StorageClass", "STANDARD");
+    document.element("PartNumberMarker", &after.to_string());
+    document.optional("NextPartNumberMarker", page.next.map(|next| next.to_string()).as_deref());
+    document.element("MaxParts", &max_parts.to_string());
+    document.element("IsTruncated", if page.next.is_some() { "true" } else { "false" });
+    for part in &page.parts {
+        document.group("Part", |document| {
+            document.element("PartNumber", &part.number.to_string());
+            document.element("ETag", &part.etag);
+            document.element("Size", &part.size.to_string());
+        });
+    }
+    Ok(response::document(document.finish()))
+}

@@ -1,0 +1,112 @@
+//! `HeadObject`, `GetObject`, `GetObjectAttributes`.
+
+use bucketry_provider::driver::{GetRequest, ObjectInfo};
+use http::header::{CONTENT_LENGTH, ETAG};
+use http::{HeaderMap, Response, StatusCode};
+use http_body::Body as _;
+
+use crate::failure::{Failure, FailureKind};
+use crate::front::s3::operation::GetObject;
+use crate::front::s3::response::{self, Answer};
+use crate::front::s3::xml::Document;
+use crate::object;
+use crate::object::body::GatewayBody;
+use crate::object::conditions;
+use crate::object::get::ObjectHead;
+use crate::object::range;
+use crate::routing::resolved_bucket::ResolvedBucket;
+
+/// `GetObject`.
+pub(super) async fn get(resolved: &ResolvedBucket, reading: GetObject) -> Answer {
+    check(&reading)?;
+    let request = GetRequest { range: reading.range, conditions: reading.conditions.clone() };
+    let read = match object::get::get(resolved, &reading.key, &request).await {
+        Ok(read) => read,
+        Err(failure) => return unmodified_or_failed(&reading, failure),
+    };
+    let whole = read.info.size;
+    let length = match read.range {
+        Some((first, last)) => Some(last.saturating_sub(first).saturating_add(1)),
+        None => read.body.size_hint().exact().or(whole),
+    };
+    let mut response = Response::new(GatewayBody::object(read.body, length));
+    let headers = response.headers_mut();
+    describe(headers, &read.info, &reading, length);
+    if let Some(range) = read.range {
+        range::put(headers, range, whole);
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    }
+    Ok(response)
+}
+
+/// `HeadObject`.
+pub(super) async fn head(resolved: &ResolvedBucket, reading: GetObject) -> Answer {
+    check(&reading)?;
+    let head = object::get::head(resolved, &reading.key, reading.range, &reading.conditions).await;
+    let ObjectHead { info, range } = match head {
+        Ok(head) => head,
+        Err(failure) => return unmodified_or_failed(&reading, failure),
+    };
+    let length = range.map_or(info.size, |(first, last)| Some(last - first + 1));
+    let status = if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
+    let mut response = response::empty(status);
+    describe(response.headers_mut(), &info, &reading, length);
+    if let Some(range) = range {
+        range::put(response.headers_mut(), range, info.size);
+    }
+    Ok(response)
+}
+
+/// `GetObjectAttributes`: the ETag and the size. Not every provider reports checksums and parts, so they are left
+/// out, as S3 does for objects without them.
+pub(crate) async fn attributes(resolved: &ResolvedBucket, reading: GetObject) -> Answer {
+    check(&reading)?;
+    let info = match object::get::head(resolved, &reading.key, None, &reading.conditions).await {
+        Ok(head) => head.info,
+        Err(failure) => return unmodified_or_failed(&reading, failure),
+    };
+    let mut document = Document::new("GetObjectAttributesResponse");
+    document.optional("ETag", info.etag.as_deref().map(|etag| etag.trim_matches('"')));
+    document.element("StorageClass", "STANDARD");
+    document.optional("ObjectSize", info.size.map(|size| size.to_string()).as_deref());
+    let mut response = response::document(document.finish());
+    let mut described = HeaderMap::new();
+    response::describe(&mut described, &info);
+    if let Some(modified) = described.remove(http::header::LAST_MODIFIED) {
+        response.headers_mut().insert(http::header::LAST_MODIFIED, modified);
+    }
+    Ok(response)
+}
+
+/// Refuses options that only providers with S3 support.
+pub(crate) fn check(reading: &GetObject) -> Result<(), Failure> {
+    conditions::no_version(reading.version.as_ref())?;
+    if reading.part_number.is_some() {
+        return Err(Failure::new(
+            FailureKind::NotImplemented,
+            "partNumber is not supported here, because not every provider remembers parts. Request a range.",
+        ));
+    }
+    Ok(())
+}
+
+/// The response for an unmodified object includes its ETag if the condition contains it.
+fn unmodified_or_failed(reading: &GetObject, failure: Failure) -> Answer {
+    if failure.kind != FailureKind::NotModified {
+        return Err(failure.into());
+    }
+    let mut response = response::empty(StatusCode::NOT_MODIFIED);
+    let one = reading.conditions.if_none_match.as_deref().filter(|tag| !tag.contains([',', '*']));
+    response::put(response.headers_mut(), ETAG, one);
+    Ok(response)
+}
+
+fn describe(headers: &mut HeaderMap, info: &ObjectInfo, reading: &GetObject, length: Option<u64>) {
+    response::describe(headers, info);
+    for (name, value) in &reading.overrides {
+        headers.insert(name, value.clone());
+    }
+    if let Some(length) = length {
+        headers.insert(CONTENT_LENGTH, length.into());
+    }
+}

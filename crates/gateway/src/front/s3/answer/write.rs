@@ -1,0 +1,37 @@
+//! `PutObject`.
+
+use bucketry_provider::driver::PutRequest;
+use http::header::ETAG;
+use http::{Response, StatusCode};
+
+use crate::front::s3::operation::PutObject;
+use crate::front::s3::response::{self, Answer};
+use crate::object;
+use crate::object::body::GatewayBody;
+use crate::object::context::RequestContext;
+use crate::payload::{PayloadBody, Receipt};
+use crate::routing::resolved_bucket::ResolvedBucket;
+
+/// `PutObject`. If it is dropped before the payload is complete, nothing is stored.
+pub(super) async fn put(
+    context: &RequestContext,
+    resolved: &ResolvedBucket,
+    writing: PutObject,
+    payload: PayloadBody,
+) -> Answer {
+    let receipt = payload.receipt();
+    let request = PutRequest { attributes: writing.attributes, conditions: writing.conditions };
+    let stored = object::put::put(context, resolved, &writing.key, &request, payload).await?;
+    Ok(stored_answer(stored.etag.as_deref(), &receipt))
+}
+
+/// The response for an upload: the ETag, and the checksum that the client sent and that was verified.
+pub(super) fn stored_answer(etag: Option<&str>, receipt: &Receipt) -> Response<GatewayBody> {
+    let mut response = response::empty(StatusCode::OK);
+    let headers = response.headers_mut();
+    response::put(headers, ETAG, etag);
+    if let Some((name, value)) = receipt.checksum() {
+        headers.insert(name, value);
+    }
+    response
+}

@@ -1,0 +1,330 @@
+//! Parses headers: ranges, conditions, attributes and the source of a copy.
+
+use bucketry_provider::driver::{ByteRange, Conditions, ObjectAttributes, VersionId};
+use http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, EXPIRES, IF_MATCH,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
+};
+use http::{HeaderMap, HeaderName};
+use jiff::Timestamp;
+
+use crate::front::s3::error::{Code, Result, S3Error};
+use crate::front::s3::operation::table::Name;
+use crate::front::s3::operation::target::decode;
+use crate::front::s3::operation::{CopySource, ObjectKey};
+
+const METADATA: &str = "x-amz-meta-";
+/// The most bytes in names and values of metadata together, as in S3.
+const MAX_METADATA_BYTES: usize = 2 * 1024;
+
+/// The condition headers for the object of a request: match, none match, modified, unmodified.
+pub(super) static OBJECT: [HeaderName; 4] = [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE];
+/// The condition headers for the source of a copy, in the same order.
+pub(super) static SOURCE: [HeaderName; 4] = [
+    HeaderName::from_static("x-amz-copy-source-if-match"),
+    HeaderName::from_static("x-amz-copy-source-if-none-match"),
+    HeaderName::from_static("x-amz-copy-source-if-modified-since"),
+    HeaderName::from_static("x-amz-copy-source-if-unmodified-since"),
+];
+
+/// A header as text. Servers disagree on values beyond visible ASCII, so those are refused.
+fn text(headers: &HeaderMap, name: impl http::header::AsHeaderName) -> Result<Option<String>> {
+    let Some(value) = headers.get(name) else { return Ok(None) };
+    let value = value.to_str().map_err(|_| {
+        S3Error::new(
+            Code::InvalidArgument,
+            "Headers must be visible ASCII. Encode other characters, for example with percent-encoding.",
+        )
+    })?;
+    Ok(Some(value.to_owned()).filter(|value| !value.is_empty()))
+}
+
+/// Parses conditions. An invalid date is ignored (RFC 9110 §13.1.3).
+pub(super) fn conditions(headers: &HeaderMap, names: &[HeaderName; 4]) -> Result<Conditions> {
+    let [if_match, if_none_match, modified, unmodified] = names;
+    let date = |name| Ok::<_, S3Error>(text(headers, name)?.and_then(|date| time(&date)));
+    Ok(Conditions {
+        if_match: text(headers, if_match)?,
+        if_none_match: text(headers, if_none_match)?,
+        if_modified_since: date(modified)?,
+        if_unmodified_since: date(unmodified)?,
+    })
+}
+
+fn time(date: &str) -> Option<Timestamp> {
+    Timestamp::try_from(httpdate::parse_http_date(date).ok()?).ok()
+}
+
+/// Parses a range. Like S3, it ignores everything except a single range of bytes, so the response is the whole
+/// object. `If-Range` is treated the same way, which is always allowed (RFC 9110 §14.2).
+pub(super) fn range(headers: &HeaderMap) -> Option<ByteRange> {
+    if headers.contains_key(IF_RANGE) {
+        return None;
+    }
+    let text = headers.get(RANGE)?.to_str().ok()?;
+    let (unit, set) = text.split_once('=')?;
+    if !unit.trim().eq_ignore_ascii_case("bytes") {
+        return None;
+    }
+    let (first, last) = set.trim().split_once('-')?;
+    match (first.trim(), last.trim()) {
+        ("", last) => number(last).map(ByteRange::Last),
+        (first, "") => number(first).map(ByteRange::From),
+        (first, last) => {
+            let (first, last) = (number(first)?, number(last)?);
+            (first <= last).then_some(ByteRange::Closed(first, last))
+        }
+    }
+}
+
+/// Digits only: `+5` is refused.
+fn number(text: &str) -> Option<u64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
+/// Parses the range of `UploadPartCopy`: `bytes=first-last`, with both ends.
+pub(super) fn copy_range(headers: &HeaderMap) -> Result<Option<(u64, u64)>> {
+    let Some(text) = text(headers, "x-amz-copy-source-range")? else { return Ok(None) };
+    let both = || {
+        let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
+        let (first, last) = (number(first)?, number(last)?);
+        (first <= last).then_some((first, last))
+    };
+    both().map(Some).ok_or_else(|| {
+        S3Error::new(
+            Code::InvalidArgument,
+            "x-amz-copy-source-range must be bytes=first-last, for example bytes=0-1048575.",
+        )
+    })
+}
+
+/// Parses the headers and metadata to store with an object.
+pub(super) fn attributes(headers: &HeaderMap) -> Result<ObjectAttributes> {
+    let mut metadata: Vec<(String, String)> = Vec::new();
+    for name in headers.keys() {
+        if let Some(short) = name.as_str().strip_prefix(METADATA) {
+            let values: Vec<&str> =
+                headers.get_all(name).iter().map(|value| value.to_str().unwrap_or("\u{fffd}")).collect();
+            let value = values.join(",");
+            if short.is_empty() || value.contains('\u{fffd}') {
+                return Err(S3Error::new(
+                    Code::InvalidArgument,
+                    "Each x-amz-meta-… header must have a name after the prefix and a value of visible ASCII. Encode \
+                     other characters, for example with percent-encoding.",
+                ));
+            }
+            metadata.push((short.to_owned(), value));
+        }
+    }
+    if metadata.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > MAX_METADATA_BYTES {
+        return Err(S3Error::new(
+            Code::MetadataTooLarge,
+            "The names and values of the x-amz-meta-… headers exceed 2 KiB in total.",
+        ));
+    }
+    Ok(ObjectAttributes {
+        content_type: text(headers, CONTENT_TYPE)?,
+        cache_control: text(headers, CACHE_CONTROL)?,
+        content_disposition: text(headers, CONTENT_DISPOSITION)?,
+        content_encoding: text(headers, CONTENT_ENCODING)?.and_then(|coding| without_chunked(&coding)),
+        content_language: text(headers, CONTENT_LANGUAGE)?,
+        expires: text(headers, EXPIRES)?,
+        metadata,
+    })
+}
+
+/// `aws-chunked` describes how the request is transferred, not the object.
+fn without_chunked(coding: &str) -> Option<String> {
+    let kept: Vec<&str> = coding
+        .split(',')
+        .map(str::trim)
+        .filter(|one| !one.is_empty() && !one.eq_ignore_ascii_case("aws-chunked"))
+        .collect();
+    (!kept.is_empty()).then(|| kept.join(","))
+}
+
+/// Parses the source of a copy: `bucket/key`, percent-encoded, with an optional slash before and version after it.
+pub(super) fn copy_source(headers: &HeaderMap, conditions: Conditions) -> Result<CopySource> {
+    let source = text(headers, "x-amz-copy-source")?.unwrap_or_default();
+    let (path, version) = match source.split_once("?versionId=") {
+        Some((path, version)) => (path, Some(decode(version)?)),
+        None => (source.as_str(), None),
+    };
+    let path = decode(path)?;
+    let path = path.strip_prefix('/').unwrap_or(&path);
+    if path.starts_with("arn:") {
+        return Err(S3Error::new(
+            Code::NotImplemented,
+            "x-amz-copy-source must be bucket/key. ARNs are not supported.",
+        ));
+    }
+    match path.split_once('/') {
+        Some((bucket, key)) if !bucket.is_empty() && !key.is_empty() => Ok(CopySource {
+            bucket: bucket.to_owned(),
+            key: ObjectKey::new(key.to_owned())?,
+            version: self::version(version.as_deref())?,
+            conditions,
+        }),
+        _ => Err(S3Error::new(Code::InvalidArgument, "x-amz-copy-source must be bucket/key.")),
+    }
+}
+
+/// Parses a version. `null` is the only version in a bucket without versioning, and the same as none.
+pub(super) fn version(text: Option<&str>) -> Result<Option<VersionId>> {
+    text.filter(|text| *text != "null").map(VersionId::new).transpose().map_err(|why| {
+        let message = format!("The versionId is not one that this bucket returns: it {why}.");
+        S3Error::new(Code::InvalidArgument, message)
+    })
+}
+
+/// Headers that the gateway implements, or that can safely be ignored.
+const UNDERSTOOD: &[&str] = &[
+    "x-amz-content-sha256",
+    "x-amz-date",
+    "x-amz-decoded-content-length",
+    "x-amz-trailer",
+    "x-amz-te",
+    "x-amz-user-agent",
+    "x-amz-security-token",
+    "x-amz-sdk-checksum-algorithm",
+    "x-amz-checksum-algorithm",
+    "x-amz-checksum-type",
+    "x-amz-checksum-mode",
+    "x-amz-mp-object-size",
+    "x-amz-request-payer",
+    "x-amz-optional-object-attributes",
+    "x-amz-object-attributes",
+    "x-amz-max-parts",
+    "x-amz-part-number-marker",
+    "x-amz-copy-source",
+    "x-amz-copy-source-range",
+    "x-amz-copy-source-if-match",
+    "x-amz-copy-source-if-none-match",
+    "x-amz-copy-source-if-modified-since",
+    "x-amz-copy-source-if-unmodified-since",
+    "x-amz-metadata-directive",
+];
+
+/// The first header that requires something the gateway doesn't implement, or only some providers support.
+/// Checksums of whole uploads are among them, because the gateway sees only the parts.
+pub(super) fn beyond_translation(name: Name, headers: &HeaderMap) -> Option<&str> {
+    // `CreateBucket` creates nothing, so its headers don't matter.
+    if name == Name::CreateBucket {
+        return None;
+    }
+    headers.keys().map(HeaderName::as_str).find(|header| is_beyond(name, header, headers))
+}
+
+/// Whether a header can't be ignored and must be left to the provider: the gateway doesn't implement it, and its
+/// value isn't a default.
+pub(crate) fn is_beyond(name: Name, header: &str, headers: &HeaderMap) -> bool {
+    header.starts_with("x-amz-")
+        && !header.starts_with(METADATA)
+        && (name == Name::CompleteMultipartUpload || !header.starts_with("x-amz-checksum-"))
+        && !UNDERSTOOD.contains(&header)
+        && !asks_for_the_usual(header, headers)
+}
+
+/// Some clients always send these headers with their default values.
+fn asks_for_the_usual(name: &str, headers: &HeaderMap) -> bool {
+    let usual: &[&[u8]] = match name {
+        "x-amz-acl" => &[b"private", b"bucket-owner-full-control"],
+        "x-amz-storage-class" => &[b"STANDARD"],
+        "x-amz-tagging-directive" => &[b"COPY"],
+        "x-amz-object-lock-legal-hold" => &[b"OFF"],
+        _ => return false,
+    };
+    headers.get_all(name).iter().all(|value| usual.contains(&value.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(list: &[(&str, &str)]) -> HeaderMap {
+        list.iter()
+            .map(|(name, value)| (HeaderName::try_from(*name).unwrap(), value.parse().unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn one_range_of_bytes_is_read_and_the_rest_ignored() {
+        let of = |text| range(&headers(&[("range", text)]));
+        assert_eq!(of("bytes=0-9"), Some(ByteRange::Closed(0, 9)));
+        assert_eq!(of("Bytes = 5 - "), Some(ByteRange::From(5)));
+        assert_eq!(of("bytes=-3"), Some(ByteRange::Last(3)));
+        for other in [
+            "bytes=9-0",
+            "bytes=0-1,3-4",
+            "bytes=-",
+            "items=0-1",
+            "bytes=+1-2",
+            "x",
+            "bytes=1-99999999999999999999",
+        ] {
+            assert_eq!(of(other), None, "{other}");
+        }
+        assert_eq!(range(&headers(&[("range", "bytes=0-1"), ("if-range", "\"e\"")])), None);
+    }
+
+    #[test]
+    fn the_coding_of_the_request_is_not_kept_with_the_object() {
+        let of = |coding| attributes(&headers(&[("content-encoding", coding)])).unwrap().content_encoding;
+        assert_eq!(of("aws-chunked"), None);
+        assert_eq!(of("aws-chunked,gzip"), Some("gzip".to_owned()));
+        assert_eq!(of("gzip, aws-chunked"), Some("gzip".to_owned()));
+    }
+
+    #[test]
+    fn metadata_is_bounded_and_visible() {
+        let repeated = headers(&[("x-amz-meta-a", "1"), ("x-amz-meta-a", "2")]);
+        assert_eq!(attributes(&repeated).unwrap().metadata, [("a".to_owned(), "1,2".to_owned())]);
+        let long = headers(&[("x-amz-meta-a", &"x".repeat(2_048))]);
+        assert_eq!(attributes(&long).unwrap_err().code, Code::MetadataTooLarge);
+        let mut umlaut = HeaderMap::new();
+        umlaut.insert("x-amz-meta-a", "ü".parse().unwrap());
+        assert_eq!(attributes(&umlaut).unwrap_err().code, Code::InvalidArgument);
+    }
+
+    #[test]
+    fn the_source_of_a_copy_is_unescaped_once() {
+        let of = |text| copy_source(&headers(&[("x-amz-copy-source", text)]), Conditions::default());
+        let source = of("/b/a%20b%2Bc/%2525?versionId=v%2F1").unwrap();
+        assert_eq!((source.bucket.as_str(), source.key.as_str()), ("b", "a b+c/%25"));
+        assert_eq!(source.version, VersionId::new("v/1").ok());
+        assert_eq!(of("b/k?versionId=null").unwrap().version, None);
+        for wrong in ["b", "b/", "/", "", "//k", "b/../x", "b/%zz"] {
+            assert!(of(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(of("arn:aws:s3:::b/k").unwrap_err().code, Code::NotImplemented);
+    }
+
+    #[test]
+    fn demands_that_not_every_provider_meets_are_named() {
+        let of = |name, value| {
+            let headers = headers(&[(name, value)]);
+            beyond_translation(Name::PutObject, &headers).map(str::to_owned)
+        };
+        for (name, value) in [
+            ("x-amz-acl", "private"),
+            ("x-amz-storage-class", "STANDARD"),
+            ("x-amz-meta-x", "1"),
+            ("x-amz-checksum-crc32", "AAAAAA=="),
+            ("content-type", "text/plain"),
+        ] {
+            assert_eq!(of(name, value), None, "{name}");
+        }
+        for (name, value) in [
+            ("x-amz-acl", "public-read"),
+            ("x-amz-storage-class", "GLACIER"),
+            ("x-amz-server-side-encryption-customer-key", "x"),
+            ("x-amz-tagging", "a=b"),
+            ("x-amz-website-redirect-location", "/x"),
+            ("x-amz-write-offset-bytes", "5"),
+            ("x-amz-expected-bucket-owner", "1"),
+            ("x-amz-something-new", "1"),
+        ] {
+            assert_eq!(of(name, value).as_deref(), Some(name));
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Passes requests through to providers that speak S3, with ranges, conditions, checksums, versions, tags,
+//! encryption and everything else that client and provider agree on. The gateway doesn't interpret them.
+//!
+//! Allow-lists decide what passes: for requests by operation and header (`request`), for responses by header
+//! (`answer`). Names are rewritten into the repository's folder and back, in documents too (`document`). Operations
+//! that gain nothing from this, such as lists, are left to `translate`.
+//!
+//! **Invariant:** nothing in a request is forwarded unless it is on a list.
+
+mod copy;
+mod document;
+mod multipart;
+mod read;
+mod request_headers;
+mod response_headers;
+mod tagging;
+mod write;
+
+use bucketry_provider::driver::{S3Passthrough, S3Protocol};
+use http::HeaderMap;
+
+use crate::failure::{Failure, FailureKind};
+use crate::front::s3::operation::{Operation, Request};
+use crate::front::s3::response::Answer;
+use crate::object::context::RequestContext;
+use crate::payload::PayloadBody;
+use crate::routing::resolved_bucket::ResolvedBucket;
+
+/// The largest document in a response, in bytes. Enough for a thousand parts with all their fields.
+const MAX_DOCUMENT_BYTES: usize = 2 << 20;
+
+/// Whether a request is forwarded.
+pub(crate) fn takes(context: &RequestContext, resolved: &ResolvedBucket, request: &Request<'_>) -> bool {
+    let protocol = resolved.driver().capabilities().protocol;
+    match &request.operation {
+        Operation::HeadObject(_) | Operation::GetObject(_) => protocol != S3Protocol::None,
+        _ if protocol != S3Protocol::Whole => false,
+        Operation::CopyObject(copying) => copy::is_within_account(context, resolved, &copying.source),
+        Operation::UploadPartCopy { source, .. } => copy::is_within_account(context, resolved, source),
+        Operation::GetObjectAttributes(_) => request.headers.contains_key("x-amz-object-attributes"),
+        Operation::PutObject(_)
+        | Operation::CreateMultipartUpload { .. }
+        | Operation::UploadPart(_)
+        | Operation::CompleteMultipartUpload { .. }
+        | Operation::ListParts { .. }
+        | Operation::GetObjectTagging(_)
+        | Operation::PutObjectTagging(_)
+        | Operation::DeleteObjectTagging(_) => true,
+        _ => false,
+    }
+}
+
+/// A request that is being forwarded.
+struct ForwardRequest<'a> {
+    context: &'a RequestContext,
+    resolved: &'a ResolvedBucket,
+    s3: &'a dyn S3Passthrough,
+    /// The headers to forward.
+    headers: HeaderMap,
+}
+
+/// Forwards a request for which [`takes`] returned `true`.
+pub(crate) async fn handle(
+    context: &RequestContext,
+    resolved: &ResolvedBucket,
+    request: &mut Request<'_>,
+    payload: &mut PayloadBody,
+) -> Answer {
+    let s3 = resolved.driver().forwarder().ok_or_else(not_here)?;
+    let can = resolved.driver().capabilities();
+    let headers = request_headers::headers(request.operation.name(), can, &request.headers)?;
+    let mut way = ForwardRequest { context, resolved, s3, headers };
+    // A future is as large as the largest one that it awaits, and is moved at each step outwards. Reads are the
+    // most frequent requests, so all others are on the heap.
+    match &request.operation {
+        Operation::GetObject(reading) => read::get(&mut way, reading).await,
+        Operation::HeadObject(reading) => read::head(&mut way, reading).await,
+        _ => Box::pin(handle_rare(way, request.take(), payload.take())).await,
+    }
+}
+
+/// Forwards anything but a read of an object.
+async fn handle_rare(mut way: ForwardRequest<'_>, operation: Operation, payload: PayloadBody) -> Answer {
+    match operation {
+        Operation::GetObject(reading) => read::get(&mut way, &reading).await,
+        Operation::HeadObject(reading) => read::head(&mut way, &reading).await,
+        Operation::GetObjectAttributes(reading) => read::attributes(way, reading).await,
+        Operation::PutObject(writing) => write::put(way, writing, payload).await,
+        Operation::CopyObject(copying) => copy::object(way, copying).await,
+        Operation::CreateMultipartUpload { key, .. } => multipart::create(way, &key).await,
+        Operation::UploadPart(part) => multipart::upload(way, &part, payload).await,
+        Operation::UploadPartCopy { part, source, .. } => copy::part(way, &part, &source).await,
+        Operation::CompleteMultipartUpload { key, upload, conditions } => {
+            let completing = multipart::Completing { key, upload, conditions };
+            multipart::complete(way, &completing, payload).await
+        }
+        Operation::ListParts { key, upload, max_parts, after } => {
+            multipart::list(way, &key, &upload, max_parts, after).await
+        }
+        Operation::GetObjectTagging(tagging) => tagging::get(way, &tagging).await,
+        Operation::PutObjectTagging(tagging) => tagging::put(way, &tagging, payload).await,
+        Operation::DeleteObjectTagging(tagging) => tagging::delete(way, &tagging).await,
+        _ => Err(not_here().into()),
+    }
+}
+
+fn not_here() -> Failure {
+    Failure::new(FailureKind::NotAllowed, "This bucket does not support the operation.")
+}

@@ -1,0 +1,168 @@
+//! The multipart operations except `AbortMultipartUpload`, which gains nothing from forwarding.
+
+use bucketry_provider::body::Payload;
+use bucketry_provider::driver::{Conditions, Parameter, UploadId, UpstreamRequest};
+use bucketry_provider::error::ProviderError;
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Method, Response, StatusCode};
+
+use crate::failure::Failure;
+use crate::front::s3::operation::{ObjectKey, Part};
+use crate::front::s3::passthrough::document::{XmlElement, rewrite};
+use crate::front::s3::passthrough::{ForwardRequest, MAX_DOCUMENT_BYTES, response_headers};
+use crate::front::s3::response::{self, Answer};
+use crate::front::s3::xml;
+use crate::object::body::GatewayBody;
+use crate::object::conditions;
+use crate::object::measured_write::{MeasuredWrite, SizeAfter};
+use crate::object::put::check_length;
+use crate::payload::PayloadBody;
+use crate::routing::resolved_bucket::ResolvedBucket;
+use crate::routing::upload_id::{SealedUploadId, no_sealing_key};
+
+/// `CreateMultipartUpload`.
+pub(super) async fn create(way: ForwardRequest<'_>, key: &ObjectKey) -> Answer {
+    const ROOT: &str = "InitiateMultipartUploadResult";
+    let ForwardRequest { context, resolved, s3, headers } = way;
+    let there = resolved.key(key)?;
+    // Don't start an upload whose id can't be sealed for the client.
+    if context.key.upload_ids.is_none() {
+        return Err(no_sealing_key().into());
+    }
+    let request = UpstreamRequest {
+        method: Method::POST,
+        key: &there,
+        query: &[Parameter::Flag("uploads")],
+        headers,
+        payload: Some(Payload::bytes("")),
+        takes_long: false,
+    };
+    let answer = s3.forward_for_document(request, ROOT, MAX_DOCUMENT_BYTES).await;
+    let answer = answer.map_err(|error| resolved.failure(&error))?;
+    let unexpected = || resolved.failure(&ProviderError::NotAnObjectStore { status: None });
+    let begun = upload_of(answer.body(), ROOT).ok_or_else(unexpected)?;
+    let sealed = resolved.seal_upload(context, &there, &begun)?;
+    Ok(named(resolved, key, Some(&sealed), ROOT, &answer)?)
+}
+
+/// The upload id in a response.
+fn upload_of(document: &[u8], root: &'static str) -> Option<UploadId> {
+    let mut upload = None;
+    let read = bucketry_provider::xml::read(document, root, |element| {
+        if element.name == "UploadId" {
+            upload = UploadId::new(element.text).ok();
+        }
+        Ok(())
+    });
+    read.ok().and(upload)
+}
+
+/// `UploadPart`. If it is dropped midway, the part is not stored.
+pub(super) async fn upload(way: ForwardRequest<'_>, part: &Part, payload: PayloadBody) -> Answer {
+    let ForwardRequest { context, resolved, s3, headers } = way;
+    let key = resolved.key(&part.key)?;
+    let upload = resolved.open_upload(context, &key, &part.upload)?;
+    check_length(payload.length(), resolved.driver().capabilities().multipart.max_part_bytes)?;
+    let receipt = payload.receipt();
+    let payload = payload.into_driver_payload().await?;
+    let query = [Parameter::Number("partNumber", part.number), Parameter::Upload(&upload)];
+    let request = UpstreamRequest {
+        method: Method::PUT,
+        key: &key,
+        query: &query,
+        headers,
+        payload: Some(payload),
+        takes_long: false,
+    };
+    let stored = s3.forward(request).await.map_err(|error| resolved.upload_failure(&error, &receipt))?;
+    Ok(response_headers::stored(StatusCode::OK, stored.headers()))
+}
+
+/// The upload to complete.
+pub(super) struct Completing {
+    pub(super) key: ObjectKey,
+    pub(super) upload: SealedUploadId,
+    pub(super) conditions: Conditions,
+}
+
+/// `CompleteMultipartUpload`. The object counts as stored only now.
+pub(super) async fn complete(
+    way: ForwardRequest<'_>,
+    completing: &Completing,
+    payload: PayloadBody,
+) -> Answer {
+    const ROOT: &str = "CompleteMultipartUploadResult";
+    let ForwardRequest { context, resolved, s3, mut headers } = way;
+    conditions::of_writing(&completing.conditions, resolved.driver().capabilities())?;
+    let key = resolved.key(&completing.key)?;
+    let upload = resolved.open_upload(context, &key, &completing.upload)?;
+    let document = payload.collect_bounded(xml::MAX_BYTES).await?;
+    let parts = xml::read_parts(&document)?;
+    let write = MeasuredWrite::prepare(context, resolved, &key, &Conditions::default()).await?;
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    let request = UpstreamRequest {
+        method: Method::POST,
+        key: &key,
+        query: &[Parameter::Upload(&upload)],
+        headers,
+        payload: Some(Payload::bytes(bucketry_provider::s3::parts_document(&parts))),
+        takes_long: true,
+    };
+    let completed = s3.forward_for_document(request, ROOT, MAX_DOCUMENT_BYTES);
+    let answer = write.run(SizeAfter::Unknown, completed).await.map_err(|error| resolved.failure(&error))?;
+    Ok(named(resolved, &completing.key, None, ROOT, &answer)?)
+}
+
+/// `ListParts`.
+pub(super) async fn list(
+    way: ForwardRequest<'_>,
+    key: &ObjectKey,
+    sealed: &SealedUploadId,
+    max_parts: u16,
+    after: u32,
+) -> Answer {
+    const ROOT: &str = "ListPartsResult";
+    let ForwardRequest { context, resolved, s3, headers } = way;
+    let there = resolved.key(key)?;
+    let upload = resolved.open_upload(context, &there, sealed)?;
+    let mut query = vec![Parameter::Upload(&upload), Parameter::Number("max-parts", u32::from(max_parts))];
+    if after > 0 {
+        query.push(Parameter::Number("part-number-marker", after));
+    }
+    let request = UpstreamRequest {
+        method: Method::GET,
+        key: &there,
+        query: &query,
+        headers,
+        payload: None,
+        takes_long: false,
+    };
+    let answer = s3.forward_for_document(request, ROOT, MAX_DOCUMENT_BYTES).await;
+    let answer = answer.map_err(|error| resolved.failure(&error))?;
+    Ok(named(resolved, key, Some(sealed.as_str()), ROOT, &answer)?)
+}
+
+/// A document about one object, with the client's names. `upload` is the client's id of the upload. The owner of
+/// the bucket at the provider is removed.
+fn named(
+    resolved: &ResolvedBucket,
+    key: &ObjectKey,
+    upload: Option<&str>,
+    root: &'static str,
+    answer: &Response<Bytes>,
+) -> Result<Response<GatewayBody>, Failure> {
+    let document = rewrite(answer.body(), root, |name, _| match name {
+        "Bucket" => XmlElement::Holding(resolved.name().to_owned()),
+        "Key" => XmlElement::Holding(key.as_str().to_owned()),
+        "Location" => XmlElement::Holding(xml::location(resolved.name(), key.as_str())),
+        "UploadId" => upload.map_or(XmlElement::LeftOut, |upload| XmlElement::Holding(upload.to_owned())),
+        "Owner" | "Initiator" => XmlElement::LeftOut,
+        _ => XmlElement::Kept,
+    });
+    let document =
+        document.map_err(|_| resolved.failure(&ProviderError::NotAnObjectStore { status: None }))?;
+    let mut response = response::document(document);
+    response_headers::tell(response.headers_mut(), answer.headers());
+    Ok(response)
+}

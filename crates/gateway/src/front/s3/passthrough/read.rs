@@ -1,0 +1,120 @@
+//! `HeadObject`, `GetObject`, `GetObjectAttributes`.
+
+use bucketry_provider::body::ProviderBody;
+use bucketry_provider::driver::{Parameter, S3Protocol, UpstreamRequest};
+use bucketry_provider::error::{ErrorKind, ProviderError};
+use http::header::{CONTENT_LENGTH, RANGE};
+use http::{Method, Response, StatusCode};
+use http_body::Body as _;
+
+use crate::failure::Failure;
+use crate::front::s3::answer;
+use crate::front::s3::operation::GetObject;
+use crate::front::s3::passthrough::document::{XmlElement, rewrite};
+use crate::front::s3::passthrough::{ForwardRequest, MAX_DOCUMENT_BYTES, response_headers};
+use crate::front::s3::response::{self, Answer};
+use crate::object::body::GatewayBody;
+use crate::object::conditions;
+use crate::object::range;
+
+/// `GetObject`.
+pub(super) async fn get(way: &mut ForwardRequest<'_>, reading: &GetObject) -> Answer {
+    // Without a single byte range, the provider must return the whole object. The same holds for `If-Range`.
+    if reading.range.is_none() {
+        way.headers.remove(RANGE);
+    }
+    let (mut response, body) = send(way, Method::GET, reading).await?.into_parts();
+    if response.status == StatusCode::NOT_MODIFIED {
+        return Ok(Response::from_parts(response, GatewayBody::empty()));
+    }
+    put_overrides(&mut response.headers, reading);
+    let length = body.size_hint().exact();
+    Ok(Response::from_parts(response, GatewayBody::object(body, length)))
+}
+
+/// `HeadObject`. Not every provider supports ranges for it, so the gateway computes them from the object's size.
+pub(super) async fn head(way: &mut ForwardRequest<'_>, reading: &GetObject) -> Answer {
+    let (mut response, _) = send(way, Method::HEAD, reading).await?.into_parts();
+    if response.status != StatusCode::NOT_MODIFIED {
+        put_overrides(&mut response.headers, reading);
+        if let Some(wanted) = reading.range.filter(|_| reading.part_number.is_none()) {
+            let size = response.headers.get(CONTENT_LENGTH).and_then(|size| size.to_str().ok()?.parse().ok());
+            if let Some(size) = size {
+                let (first, last) = range::resolve(wanted, size)?;
+                response.headers.insert(CONTENT_LENGTH, (last - first + 1).into());
+                range::put(&mut response.headers, (first, last), Some(size));
+                response.status = StatusCode::PARTIAL_CONTENT;
+            }
+        }
+    }
+    Ok(Response::from_parts(response, GatewayBody::empty()))
+}
+
+/// Requests an object. The headers of the result are those for the client.
+async fn send(
+    way: &mut ForwardRequest<'_>,
+    method: Method,
+    reading: &GetObject,
+) -> Result<Response<ProviderBody>, Failure> {
+    let ForwardRequest { resolved, s3, headers, .. } = way;
+    let headers = std::mem::take(headers);
+    let can = resolved.driver().capabilities();
+    if can.protocol != S3Protocol::Whole {
+        answer::check_reading(reading)?;
+        conditions::of_reading(&reading.conditions, can)?;
+    }
+    let key = resolved.key(&reading.key)?;
+    let mut query = Vec::new();
+    query.extend(reading.part_number.map(|number| Parameter::Number("partNumber", number)));
+    query.extend(reading.version.as_ref().map(Parameter::Version));
+    let request =
+        UpstreamRequest { method, key: &key, query: &query, headers, payload: None, takes_long: false };
+    let answer = s3.forward(request).await.map_err(|error| resolved.failure(&error))?;
+    let (given, body) = answer.into_parts();
+    if given.status != StatusCode::NOT_MODIFIED {
+        conditions::hold(&reading.conditions, &given.headers)?;
+        conditions::is_version(reading.version.as_ref(), &given.headers)?;
+    }
+    let mut response = Response::new(body);
+    *response.status_mut() = given.status;
+    *response.headers_mut() = response_headers::of_object(given.headers);
+    Ok(response)
+}
+
+/// The gateway sets these headers, because providers refuse `response-…` parameters in unsigned requests.
+fn put_overrides(headers: &mut http::HeaderMap, reading: &GetObject) {
+    for (name, value) in &reading.overrides {
+        headers.insert(name, value.clone());
+    }
+}
+
+/// `GetObjectAttributes`. If the provider doesn't support it, or denies it to the bucket's credential (it needs a
+/// separate permission), the ETag and the size are requested with HEAD.
+pub(super) async fn attributes(way: ForwardRequest<'_>, reading: GetObject) -> Answer {
+    const ROOT: &str = "GetObjectAttributesResponse";
+    let ForwardRequest { resolved, s3, headers, .. } = way;
+    let key = resolved.key(&reading.key)?;
+    let mut query = vec![Parameter::Flag("attributes")];
+    query.extend(reading.version.as_ref().map(Parameter::Version));
+    let request = UpstreamRequest {
+        method: Method::GET,
+        key: &key,
+        query: &query,
+        headers,
+        payload: None,
+        takes_long: false,
+    };
+    let answer = match s3.forward_for_document(request, ROOT, MAX_DOCUMENT_BYTES).await {
+        Ok(answer) => answer,
+        Err(ProviderError::NotAnObjectStore { .. }) => return answer::attributes(resolved, reading).await,
+        Err(error) if matches!(error.kind(), Some(ErrorKind::Unsupported | ErrorKind::AccessDenied)) => {
+            return answer::attributes(resolved, reading).await;
+        }
+        Err(error) => return Err(resolved.failure(&error).into()),
+    };
+    let document = rewrite(answer.body(), ROOT, |_, _| XmlElement::Kept)
+        .map_err(|_| resolved.failure(&ProviderError::NotAnObjectStore { status: None }))?;
+    let mut response = response::document(document);
+    response_headers::tell(response.headers_mut(), answer.headers());
+    Ok(response)
+}

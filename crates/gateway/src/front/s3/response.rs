@@ -1,0 +1,79 @@
+//! Builds responses, and the headers that describe an object.
+
+use bucketry_provider::driver::{ObjectAttributes, ObjectInfo};
+use bytes::Bytes;
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE,
+    ETAG, EXPIRES, HeaderName, LAST_MODIFIED,
+};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use jiff::Timestamp;
+
+use crate::front::s3::error::S3Failure;
+use crate::object::body::GatewayBody;
+
+/// The type that S3 returns for an object that was stored without one.
+const NO_TYPE: HeaderValue = HeaderValue::from_static("binary/octet-stream");
+
+/// What the client gets.
+pub(crate) type Answer = Result<Response<GatewayBody>, S3Failure>;
+
+/// A response without a body.
+pub(crate) fn empty(status: StatusCode) -> Response<GatewayBody> {
+    let mut response = Response::new(GatewayBody::empty());
+    *response.status_mut() = status;
+    response
+}
+
+/// A response with an XML document.
+pub(crate) fn document(content: Bytes) -> Response<GatewayBody> {
+    let mut response = Response::new(GatewayBody::bytes(content));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+    response
+}
+
+/// Adds a header if the text is a valid value. The text comes from a provider, so the client can't fix an invalid
+/// one.
+pub(crate) fn put(headers: &mut HeaderMap, name: HeaderName, text: Option<&str>) {
+    if let Some(value) = text.and_then(|text| HeaderValue::from_str(text).ok()) {
+        headers.insert(name, value);
+    }
+}
+
+/// A time in HTTP format.
+fn date(time: Timestamp) -> Option<String> {
+    // HTTP dates have four-digit years, and no object is older than 1970.
+    (0..253_402_300_800).contains(&time.as_second()).then(|| httpdate::fmt_http_date(time.into()))
+}
+
+/// Adds the headers that describe an object.
+pub(crate) fn describe(headers: &mut HeaderMap, info: &ObjectInfo) {
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    put(headers, ETAG, info.etag.as_deref());
+    put(headers, LAST_MODIFIED, info.last_modified.and_then(date).as_deref());
+    let ObjectAttributes {
+        content_type,
+        cache_control,
+        content_disposition,
+        content_encoding,
+        content_language,
+        expires,
+        metadata,
+    } = &info.attributes;
+    headers.insert(CONTENT_TYPE, NO_TYPE);
+    for (name, text) in [
+        (CONTENT_TYPE, content_type),
+        (CACHE_CONTROL, cache_control),
+        (CONTENT_DISPOSITION, content_disposition),
+        (CONTENT_ENCODING, content_encoding),
+        (CONTENT_LANGUAGE, content_language),
+        (EXPIRES, expires),
+    ] {
+        put(headers, name, text.as_deref());
+    }
+    for (name, text) in metadata {
+        if let Ok(name) = HeaderName::try_from(format!("x-amz-meta-{name}")) {
+            put(headers, name, Some(text));
+        }
+    }
+}

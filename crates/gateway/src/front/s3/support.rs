@@ -1,0 +1,97 @@
+//! Declares how far each operation is supported for each provider. `docs/s3-compatibility.md` is generated from it.
+
+use bucketry_provider::driver::{Capabilities, S3Protocol};
+
+use crate::front::s3::operation::Name;
+
+/// How far an operation is supported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Support {
+    /// Supported without restrictions worth noting.
+    Whole,
+    /// Supported, with this note.
+    Noted(&'static str),
+    /// Not supported, for this reason.
+    Refused(&'static str),
+}
+
+use Support::{Noted, Refused, Whole};
+
+/// How far a provider with these capabilities supports an operation.
+pub fn support(name: Name, can: &Capabilities) -> Support {
+    let is_whole = can.protocol == S3Protocol::Whole;
+    match name {
+        Name::ListBuckets => Noted("the repository's buckets; their creation date is always 1970-01-01"),
+        Name::CreateBucket => Noted(
+            "creates nothing: `BucketAlreadyOwnedByYou` if the repository has the bucket, else `NotImplemented`",
+        ),
+        Name::GetBucketLocation => {
+            Noted("always `us-east-1` (an empty document); signatures may name any region")
+        }
+        Name::GetBucketVersioning => Noted("always reports that versioning is off"),
+        Name::ListObjects | Name::ListObjectsV2 if !can.list_start_after => Noted(
+            "if `start-after` or `marker` is a key, the gateway scans the provider's list from its first page; with a \
+             token from a response, it doesn't",
+        ),
+        Name::ListObjectVersions => Noted("lists only current objects, each as version `null`"),
+        Name::ListMultipartUploads if !can.list_uploads => Refused(
+            "The provider can't list uploads in progress: it stores blocks, but not which upload they belong to. \
+             Keep the upload ids. The provider deletes blocks of unfinished uploads after a week.",
+        ),
+        Name::GetObjectTagging | Name::PutObjectTagging | Name::DeleteObjectTagging
+            if !is_whole && !can.tags =>
+        {
+            Refused("The provider doesn't support object tags. Use metadata (x-amz-meta-…) instead.")
+        }
+        Name::HeadObject | Name::GetObject if is_whole => {
+            Noted("ranges, conditions, `response-…`, `versionId`, `partNumber`, checksums, SSE-C")
+        }
+        Name::HeadObject | Name::GetObject if can.conditional_get => {
+            Noted("ranges, conditions, `response-…`; no `versionId`, no `partNumber`")
+        }
+        Name::HeadObject | Name::GetObject => {
+            Noted("ranges, `response-…`; no conditions, no `versionId`, no `partNumber`")
+        }
+        Name::GetObjectAttributes if is_whole => Noted(
+            "the attributes that the provider returns; only `ETag` and size if the provider doesn't support or allow \
+             the call",
+        ),
+        Name::GetObjectAttributes => Noted("`ETag` and size; no checksums, no parts"),
+        Name::DeleteObject | Name::DeleteObjects => Noted("no conditions, no `versionId` other than `null`"),
+        Name::PutObject if is_whole => match (can.put_if_absent, can.put_if_match) {
+            (true, true) => {
+                Noted("`If-None-Match: *`, `If-Match`; tags, checksums, encryption, storage classes")
+            }
+            _ => Noted("no conditions; tags, checksums, encryption, storage classes"),
+        },
+        Name::CreateMultipartUpload if is_whole => Noted("tags, encryption, storage classes"),
+        Name::PutObject | Name::CompleteMultipartUpload => match (can.put_if_absent, can.put_if_match) {
+            (true, true) => Noted("`If-None-Match: *`, `If-Match`"),
+            (true, false) => Noted("`If-None-Match: *`; no `If-Match`"),
+            (false, true) => Noted("`If-Match`; no `If-None-Match`"),
+            (false, false) => Noted("no conditions"),
+        },
+        Name::CopyObject if is_whole => Noted(
+            "copied by the provider within an account, with tags, versions, encryption, storage classes; else \
+             streamed; conditions on the source only",
+        ),
+        Name::CopyObject if can.copy => {
+            Noted("copied by the provider within a bucket, else streamed; conditions on the source only")
+        }
+        Name::CopyObject => Noted("streamed; conditions on the source only"),
+        Name::UploadPartCopy if is_whole => Noted("copied by the provider within an account, else streamed"),
+        Name::UploadPartCopy => Noted("streamed"),
+        Name::ListParts if !is_whole => Noted("without the `LastModified` of the parts"),
+        Name::HeadBucket
+        | Name::ListMultipartUploads
+        | Name::GetObjectTagging
+        | Name::PutObjectTagging
+        | Name::DeleteObjectTagging
+        | Name::ListParts
+        | Name::ListObjects
+        | Name::ListObjectsV2
+        | Name::CreateMultipartUpload
+        | Name::UploadPart
+        | Name::AbortMultipartUpload => Whole,
+    }
+}

@@ -1,0 +1,291 @@
+//! The configuration that requests are served by: repositories, their keys and their buckets.
+//!
+//! It changes one repository or bucket at a time. A request takes shared handles once and uses them until it ends,
+//! so requests in flight finish with the configuration they started with.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+use bucketry_model::id::{BucketId, RepoId, RepoKeyId};
+use bucketry_model::node_protocol::NodeRepository;
+use bucketry_model::repository::KeyAccess;
+use bucketry_model::secret::Secret;
+use bucketry_provider::driver::SharedDriver;
+use foldhash::fast::RandomState;
+use jiff::Timestamp;
+use parking_lot::RwLock;
+use ring::hmac;
+
+use crate::credential::SigningSecret;
+use crate::failure::Failure;
+use crate::front::s3::auth::{AccessKey, KeySource};
+use crate::protection::{ConcurrencyLimit, Protection, ProtectionSettings};
+use crate::routing::page_token::PageTokens;
+use crate::routing::route::Routes;
+use crate::routing::upload_id::UploadIds;
+
+/// A repository key with its secret in plain text.
+#[derive(Debug)]
+pub struct OpenKey {
+    /// The id of the key in the API. Clients sign with [`Self::access_key`].
+    pub id: RepoKeyId,
+    /// The access key id that clients sign with.
+    pub access_key: String,
+    /// Which operations the key allows.
+    pub access: KeyAccess,
+    /// The secret access key that clients sign with.
+    pub secret: SigningSecret,
+    /// Seals continuation tokens. It is derived from the key's secret, which only the client and the nodes know, so
+    /// a list can continue at another node and after a restart.
+    pub page_tokens: PageTokens,
+}
+
+impl OpenKey {
+    /// Fails only if the cryptography library does.
+    pub fn new(
+        id: RepoKeyId,
+        access_key: String,
+        access: KeyAccess,
+        secret: Secret,
+    ) -> Result<Self, Failure> {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
+        let mut seed = [0; 32];
+        seed.copy_from_slice(hmac::sign(&key, b"bucketry list tokens").as_ref());
+        let page_tokens = PageTokens::new(&seed)?;
+        Ok(Self { id, access_key, access, secret: SigningSecret::new(secret), page_tokens })
+    }
+}
+
+/// A key with the routes of its repository.
+#[derive(Debug)]
+pub struct ServedKey {
+    /// The key that clients sign with.
+    pub key: OpenKey,
+    /// The buckets that the repository's names resolve to.
+    pub routes: Arc<Routes>,
+    /// Seals the repository's upload ids. `None` if the node doesn't have the sealing key.
+    pub(crate) upload_ids: Option<Arc<UploadIds>>,
+    /// Shared by all versions of the key's configuration.
+    pub(crate) activity: Arc<KeyActivity>,
+}
+
+impl AccessKey for ServedKey {
+    fn signing_secret(&self) -> &SigningSecret {
+        &self.key.secret
+    }
+}
+
+/// The current use of a key. It survives changes of the key's repository.
+#[derive(Debug)]
+pub(crate) struct KeyActivity {
+    /// Counts the key's requests in flight.
+    pub(crate) slots: ConcurrencyLimit,
+    /// The minute since 1970 in which the key's use was last reported.
+    last_reported: AtomicI64,
+}
+
+impl KeyActivity {
+    /// Whether to report the key's use, which is done once per minute.
+    pub(crate) fn is_news(&self, now: Timestamp) -> bool {
+        let minute = now.as_second().div_euclid(60);
+        self.last_reported.load(Ordering::Relaxed) != minute
+            && self.last_reported.swap(minute, Ordering::Relaxed) != minute
+    }
+}
+
+/// A bucket that the node serves.
+pub struct ServedBucket {
+    /// The id of the bucket.
+    pub id: BucketId,
+    /// Sends requests to the bucket's provider.
+    pub driver: SharedDriver,
+    /// The bucket's circuit breaker and concurrency limit.
+    pub protection: Arc<Protection>,
+}
+
+impl fmt::Debug for ServedBucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServedBucket").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// All repositories, keys and buckets that the node serves.
+pub struct Registry {
+    protection: ProtectionSettings,
+    buckets: RwLock<HashMap<BucketId, Arc<ServedBucket>, RandomState>>,
+    repositories: RwLock<Repositories>,
+    /// Whether all repositories have been loaded since the start.
+    is_complete: AtomicBool,
+}
+
+#[derive(Default)]
+struct Repositories {
+    /// The access keys of each repository, to remove them with it.
+    access_keys: HashMap<RepoId, Vec<String>>,
+    keys: HashMap<String, Arc<ServedKey>, RandomState>,
+}
+
+impl Registry {
+    /// An empty registry.
+    pub fn new(protection: ProtectionSettings) -> Self {
+        Self {
+            protection,
+            buckets: RwLock::default(),
+            repositories: RwLock::default(),
+            is_complete: AtomicBool::new(false),
+        }
+    }
+
+    /// Finds a key by its access key id.
+    pub fn key(&self, access_key: &str) -> Option<Arc<ServedKey>> {
+        self.repositories.read().keys.get(access_key).cloned()
+    }
+
+    /// Finds a bucket. `None` if the node hasn't loaded it yet, or can't open it.
+    pub fn bucket(&self, id: BucketId) -> Option<Arc<ServedBucket>> {
+        self.buckets.read().get(&id).cloned()
+    }
+
+    /// The numbers of repositories, keys and buckets.
+    pub fn sizes(&self) -> (usize, usize, usize) {
+        let repositories = self.repositories.read();
+        (repositories.access_keys.len(), repositories.keys.len(), self.buckets.read().len())
+    }
+
+    /// Adds or replaces a bucket.
+    pub fn serve_bucket(&self, id: BucketId, driver: SharedDriver) {
+        // The circuit breaker of a changed bucket starts closed: the change may have fixed what failed.
+        let protection = Arc::new(Protection::new(&self.protection));
+        let bucket = Arc::new(ServedBucket { id, driver, protection });
+        self.buckets.write().insert(id, bucket);
+    }
+
+    /// Stops serving a bucket.
+    pub fn forget_bucket(&self, id: BucketId) {
+        self.buckets.write().remove(&id);
+    }
+
+    /// Marks the configuration as fully loaded. From now on an unknown key is refused.
+    pub fn complete(&self) {
+        self.is_complete.store(true, Ordering::Release);
+    }
+
+    /// Whether [`Registry::complete`] was called.
+    pub fn is_complete(&self) -> bool {
+        self.is_complete.load(Ordering::Acquire)
+    }
+
+    /// Adds or replaces a repository with exactly these keys. The keys and the sealing key in `repository` are
+    /// still encrypted and are ignored.
+    pub fn serve_repository(
+        &self,
+        repository: &NodeRepository,
+        keys: Vec<OpenKey>,
+        upload_ids: Option<UploadIds>,
+    ) {
+        let upload_ids = upload_ids.map(Arc::new);
+        let id = repository.id;
+        let routes = Arc::new(Routes::new(id, &repository.name, repository.mode, &repository.buckets));
+        let mut all = self.repositories.write();
+        let mut before = HashMap::new();
+        for access_key in all.access_keys.remove(&id).unwrap_or_default() {
+            if let Some(key) = all.keys.remove(&access_key) {
+                before.insert(access_key, key);
+            }
+        }
+        let mut access_keys = Vec::with_capacity(keys.len());
+        for key in keys {
+            let access_key = key.access_key.clone();
+            let activity = before.get(&access_key).map_or_else(
+                || {
+                    Arc::new(KeyActivity {
+                        slots: self.protection.slots_of_key(),
+                        last_reported: AtomicI64::new(0),
+                    })
+                },
+                |served| Arc::clone(&served.activity),
+            );
+            let served =
+                ServedKey { key, routes: Arc::clone(&routes), upload_ids: upload_ids.clone(), activity };
+            all.keys.insert(access_key.clone(), Arc::new(served));
+            access_keys.push(access_key);
+        }
+        all.access_keys.insert(id, access_keys);
+    }
+
+    /// Stops serving a repository and its keys.
+    pub fn forget_repository(&self, id: RepoId) {
+        let mut all = self.repositories.write();
+        for access_key in all.access_keys.remove(&id).unwrap_or_default() {
+            all.keys.remove(&access_key);
+        }
+    }
+}
+
+impl KeySource for Registry {
+    type Key = Arc<ServedKey>;
+
+    fn find(&self, access_key_id: &str) -> Option<Arc<ServedKey>> {
+        self.key(access_key_id)
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (repositories, keys, buckets) = self.sizes();
+        let mut text = f.debug_struct("Registry");
+        text.field("repositories", &repositories).field("keys", &keys).field("buckets", &buckets).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bucketry_model::id::OrgId;
+    use bucketry_model::repository::RepositoryMode;
+
+    use super::*;
+
+    fn repository(n: u8) -> NodeRepository {
+        NodeRepository {
+            id: RepoId::new(Timestamp::UNIX_EPOCH, [n; 10]),
+            org_id: OrgId::new(Timestamp::UNIX_EPOCH, [1; 10]),
+            version: 1,
+            name: format!("r{n}"),
+            mode: RepositoryMode::Normal,
+            buckets: vec![],
+            keys: vec![],
+            sealing_key: None,
+        }
+    }
+
+    fn key(n: u8, access_key: &str) -> OpenKey {
+        let id = RepoKeyId::new(Timestamp::UNIX_EPOCH, [n; 10]);
+        OpenKey::new(id, access_key.to_owned(), KeyAccess::Read, Secret::new("s")).unwrap()
+    }
+
+    #[test]
+    fn a_repository_is_served_with_exactly_the_keys_that_it_was_last_given() {
+        let registry = Registry::new(ProtectionSettings::default());
+        registry.serve_repository(&repository(1), vec![key(1, "A"), key(2, "B")], None);
+        registry.serve_repository(&repository(2), vec![key(3, "C")], None);
+        let in_flight = registry.key("B").unwrap();
+        registry.serve_repository(&repository(1), vec![key(2, "B")], None);
+        assert!(registry.key("A").is_none(), "a revoked key is not found");
+        let now = registry.key("B").unwrap();
+        assert!(Arc::ptr_eq(&now.activity, &in_flight.activity), "requests in flight still count");
+        assert!(!Arc::ptr_eq(&now.routes, &in_flight.routes), "and use the routes they started with");
+        registry.forget_repository(repository(1).id);
+        assert!(registry.key("B").is_none());
+        assert!(registry.key("C").is_some());
+    }
+
+    #[test]
+    fn the_use_of_a_key_is_news_once_a_minute() {
+        let activity = KeyActivity { slots: ConcurrencyLimit::new(1), last_reported: AtomicI64::new(0) };
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let is_news: Vec<_> = [60, 61, 119, 120, 121].into_iter().map(|s| activity.is_news(at(s))).collect();
+        assert_eq!(is_news, [true, false, false, true, false]);
+    }
+}
