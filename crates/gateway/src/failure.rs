@@ -43,6 +43,8 @@ pub enum FailureKind {
     Conflict,
     /// The caller or the bucket's credential may not do this.
     Forbidden,
+    /// The path and the headers are too long.
+    HeadTooLarge,
     /// The body is shorter or longer than declared.
     IncompleteBody,
     /// The gateway itself failed.

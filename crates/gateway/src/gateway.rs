@@ -11,8 +11,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::front::s3::auth::Verifier;
-use crate::front::s3::operation::Domains;
+use crate::front::s3::S3Front;
 use crate::object::context::Settings;
 use crate::object::write_state::DetachedWrites;
 use crate::request::observer::Observer;
@@ -30,7 +29,7 @@ const LAST_WRITES: Duration = Duration::from_secs(5);
 /// The gateway. Cheap to clone; clones are the same gateway.
 #[derive(Clone)]
 pub struct Gateway {
-    service: Arc<Service>,
+    service: Arc<Service<S3Front>>,
 }
 
 impl Gateway {
@@ -42,9 +41,8 @@ impl Gateway {
         seed: u64,
     ) -> Self {
         let service = Service {
+            front: S3Front::new(settings.domains),
             registry: Arc::new(Registry::new(settings.protection)),
-            verifier: Verifier::new(),
-            domains: Domains::new(settings.domains),
             origins: settings.allowed_origins,
             execution: Settings { measure_size_change: settings.measure_size_change },
             limits: settings.server,
@@ -109,5 +107,24 @@ impl Gateway {
                 "some writes of disconnected clients did not end in time; their size changes are not counted"
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+    use hyper::body::Incoming;
+
+    use super::*;
+
+    fn size_of_future<'a, F>(_: impl FnOnce(&'a Service<S3Front>, Request<Incoming>) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// The future of a request is copied to the heap, and what it awaits is copied within it.
+    #[test]
+    fn the_future_of_a_request_is_small() {
+        let size = size_of_future(Service::serve);
+        assert!(size < 4_800, "{size} bytes");
     }
 }

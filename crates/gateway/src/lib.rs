@@ -43,13 +43,11 @@ pub use settings::{GatewaySettings, ServerSettings};
 pub mod internals {
     pub use crate::credential::SigningSecret;
     pub use crate::failure::{Failure, FailureKind, Fault};
-    pub use crate::front::s3::{auth, dispatch, error, operation, support, xml};
+    pub use crate::front::s3::{auth, checksum, dispatch, error, operation, payload, support, xml};
     pub use crate::object::body::GatewayBody;
     pub use crate::object::context::{RequestContext, Settings};
     pub use crate::object::write_state::{DetachedWrites, WriteState};
-    pub mod payload {
-        pub use crate::payload::{BoxError, PayloadBody, content_encoding, reader};
-    }
+    pub use crate::payload::{BoxError, PayloadBody};
     pub use crate::routing::page_token::{PagePosition, Scope};
     pub use crate::routing::registry::{Registry, ServedKey};
     pub use crate::routing::upload_id::UploadScope;

@@ -25,7 +25,7 @@ fn request(method: &Method, path: &str, headers: &[(&str, &str)]) -> Result<Aske
         .map(|(name, value)| (HeaderName::try_from(*name).unwrap(), value.parse().unwrap()))
         .collect();
     let request = parse(method, &target, &Query::parse(query)?, &headers)?;
-    let beyond_translation = request.beyond_translation().map(str::to_owned);
+    let beyond_translation = request.operation.passthrough_only(&request.headers).map(str::to_owned);
     Ok(Asked { operation: request.operation, beyond_translation })
 }
 

@@ -6,7 +6,6 @@ use jiff::Timestamp;
 
 use crate::failure::Failure;
 use crate::object::write_state::WriteState;
-use crate::request::observer::Observer;
 use crate::routing::registry::{Registry, ServedKey};
 use crate::routing::resolved_bucket::ResolvedBucket;
 use crate::routing::route::{Route, not_served};
@@ -40,8 +39,6 @@ pub struct RequestContext {
     pub now: Timestamp,
     /// Records the progress of a write. `None` for other operations.
     pub write_state: Option<Arc<WriteState>>,
-    /// Learns how the bucket's provider did.
-    pub observer: Arc<dyn Observer>,
 }
 
 impl RequestContext {
@@ -52,7 +49,7 @@ impl RequestContext {
     }
 
     /// Resolves a bucket name, for example of the source of a copy.
-    pub(crate) fn resolve(&self, name: &str) -> Result<ResolvedBucket, Failure> {
+    pub fn resolve(&self, name: &str) -> Result<ResolvedBucket, Failure> {
         self.open(Arc::clone(self.key.routes.find(name)?))
     }
 

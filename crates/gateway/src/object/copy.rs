@@ -24,26 +24,19 @@ use crate::routing::object_key::ObjectKey;
 use crate::routing::resolved_bucket::ResolvedBucket;
 
 /// Copies an object. If it is dropped midway, the provider may still complete its copy, but a streamed copy stores
-/// nothing. Without `attributes`, the copy gets those of the source.
+/// nothing. `key` includes the repository's folder. Without `attributes`, the copy gets those of the source.
 pub(crate) async fn object(
     context: &RequestContext,
     resolved: &ResolvedBucket,
-    source: &StreamedSource,
-    key: &ObjectKey,
+    source: &SourceObject,
+    key: &str,
     attributes: Option<ObjectAttributes>,
 ) -> Result<Stored, Failure> {
-    let key = resolved.key(key)?;
     let within = source.resolved.id() == resolved.id();
-    if within && source.key == key && attributes.is_none() {
-        return Err(Failure::new(
-            FailureKind::InvalidRequest,
-            "A copy of an object to itself must replace its metadata (x-amz-metadata-directive: REPLACE).",
-        ));
-    }
-    let write = MeasuredWrite::prepare(context, resolved, &key, &Conditions::default()).await?;
+    let write = MeasuredWrite::prepare(context, resolved, key, &Conditions::default()).await?;
     if within && resolved.driver().capabilities().copy {
         let request = CopyRequest { attributes, source_conditions: source.conditions.clone() };
-        let copied = write.run(SizeAfter::Unknown, resolved.driver().copy(&source.key, &key, &request)).await;
+        let copied = write.run(SizeAfter::Unknown, resolved.driver().copy(&source.key, key, &request)).await;
         copied.map_err(|error| source.failure(&error))
     } else {
         let read = source.read(None).await?;
@@ -52,7 +45,7 @@ pub(crate) async fn object(
         check_length(length, resolved.driver().capabilities().max_put_bytes)?;
         let (payload, lost) = streamed(context, read.body, length);
         let request = PutRequest { attributes, conditions: Conditions::default() };
-        let put = resolved.driver().put(&key, payload, &request);
+        let put = resolved.driver().put(key, payload, &request);
         let stored = write.run_begun_by_payload(SizeAfter::Bytes(length), put).await;
         stored.map_err(|error| source.lost(resolved, &error, &lost))
     }
@@ -63,7 +56,7 @@ pub(crate) async fn object(
 pub(crate) async fn part(
     context: &RequestContext,
     resolved: &ResolvedBucket,
-    source: &StreamedSource,
+    source: &SourceObject,
     upload: OpenUpload,
     number: u32,
     range: Option<(u64, u64)>,
@@ -84,14 +77,15 @@ pub(crate) async fn part(
 }
 
 /// The source of a copy. Like any object that is read, it is looked up in the same repository, below its folder.
-pub(crate) struct StreamedSource {
-    resolved: ResolvedBucket,
-    key: String,
+pub(crate) struct SourceObject {
+    pub(crate) resolved: ResolvedBucket,
+    /// Includes the repository's folder.
+    pub(crate) key: String,
     /// Copy only if these hold.
     conditions: Conditions,
 }
 
-impl StreamedSource {
+impl SourceObject {
     /// `bucket` is the name that the client used.
     pub(crate) fn find(
         context: &RequestContext,
@@ -105,18 +99,29 @@ impl StreamedSource {
         Ok(Self { resolved, key, conditions: conditions.clone() })
     }
 
+    /// Refuses to copy the object onto itself, which must change something. `must` says what. `key` includes the
+    /// repository's folder.
+    pub(crate) fn check_is_not(
+        &self,
+        resolved: &ResolvedBucket,
+        key: &str,
+        must: &str,
+    ) -> Result<(), Failure> {
+        if self.resolved.id() != resolved.id() || self.key != key {
+            return Ok(());
+        }
+        let message = format!("A copy of an object to itself must {must}.");
+        Err(Failure::new(FailureKind::InvalidRequest, message))
+    }
+
     async fn read(&self, range: Option<(u64, u64)>) -> Result<ObjectRead, Failure> {
         let range = range.map(|(first, last)| ByteRange::Closed(first, last));
         let request = GetRequest { range, conditions: self.conditions.clone() };
         self.resolved.driver().get(&self.key, &request).await.map_err(|error| self.failure(&error))
     }
 
-    /// For a copy, an unmodified source means that a condition isn't met.
     fn failure(&self, error: &ProviderError) -> Failure {
-        if error.kind() == Some(ErrorKind::NotModified) {
-            return Failure::new(FailureKind::PreconditionFailed, "A condition on the source does not hold.");
-        }
-        self.resolved.failure(error)
+        copy_failure(&self.resolved, error)
     }
 
     /// Attributes the failure of a streamed copy to the destination or to the source.
@@ -127,6 +132,14 @@ impl StreamedSource {
             _ => resolved.failure(error),
         }
     }
+}
+
+/// Translates a provider's error for the client. For a copy, an unmodified source means that a condition isn't met.
+pub(crate) fn copy_failure(resolved: &ResolvedBucket, error: &ProviderError) -> Failure {
+    if error.kind() == Some(ErrorKind::NotModified) {
+        return Failure::new(FailureKind::PreconditionFailed, "A condition on the source does not hold.");
+    }
+    resolved.failure(error)
 }
 
 fn length(read: &ObjectRead) -> Result<u64, Failure> {

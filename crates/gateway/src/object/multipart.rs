@@ -15,9 +15,9 @@ use crate::routing::upload_id::{SealedUploadId, no_sealing_key};
 /// An upload of a client.
 pub(crate) struct OpenUpload {
     /// Includes the repository's folder.
-    pub(super) key: String,
+    pub(crate) key: String,
     /// The provider's id.
-    pub(super) upload: UploadId,
+    pub(crate) upload: UploadId,
 }
 
 impl OpenUpload {
@@ -29,7 +29,7 @@ impl OpenUpload {
         sealed: &SealedUploadId,
     ) -> Result<Self, Failure> {
         let key = resolved.key(key)?;
-        let upload = resolved.open_upload(context, &key, sealed)?;
+        let upload = resolved.open_upload(&context.key, &key, sealed)?;
         Ok(Self { key, upload })
     }
 
@@ -85,7 +85,7 @@ pub(crate) async fn create(
     }
     let upload = resolved.driver().create_multipart(&key, attributes).await;
     let upload = upload.map_err(|error| resolved.failure(&error))?;
-    resolved.seal_upload(context, &key, &upload)
+    resolved.seal_upload(&context.key, &key, &upload)
 }
 
 /// Stores a part, and returns its ETag. If it is dropped midway, the part is not stored.

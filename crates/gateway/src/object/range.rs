@@ -1,18 +1,8 @@
-//! Ranges of objects in responses.
+//! Ranges of objects.
 
 use bucketry_provider::driver::ByteRange;
-use http::HeaderMap;
-use http::header::{CONTENT_RANGE, HeaderValue};
 
 use crate::failure::{Failure, FailureKind};
-
-/// Adds `Content-Range`. `size` is `None` if the size of the object is unknown.
-pub(crate) fn put(headers: &mut HeaderMap, (first, last): (u64, u64), size: Option<u64>) {
-    let size = size.map_or_else(|| "*".to_owned(), |size| size.to_string());
-    if let Ok(value) = HeaderValue::from_str(&format!("bytes {first}-{last}/{size}")) {
-        headers.insert(CONTENT_RANGE, value);
-    }
-}
 
 /// The first and last byte of a range in an object of this size.
 pub(crate) fn resolve(range: ByteRange, size: u64) -> Result<(u64, u64), Failure> {

@@ -70,7 +70,7 @@ pub(crate) async fn page(
 fn seal(context: &RequestContext, resolved: &ResolvedBucket, page: &mut UploadsPage) -> Result<(), Failure> {
     for upload in std::mem::take(&mut page.uploads) {
         if let Ok(id) = UploadId::new(upload.upload.as_str()) {
-            let sealed = resolved.seal_upload(context, &upload.key, &id)?;
+            let sealed = resolved.seal_upload(&context.key, &upload.key, &id)?;
             page.uploads.push(ListedUpload { upload: sealed, ..upload });
         }
     }
@@ -93,7 +93,7 @@ fn start(
         }
         Some(Marker::Key(key)) => {
             let key = resolved.folder().add(key);
-            let open = |upload| resolved.open_upload(context, &key, upload).map_err(wrong_marker);
+            let open = |upload| resolved.open_upload(&context.key, &key, upload).map_err(wrong_marker);
             let upload = wanted.upload.map(open).transpose()?;
             Ok(UploadsMarker { key: Some(key), upload })
         }

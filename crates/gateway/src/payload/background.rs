@@ -13,7 +13,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
-use crate::payload::checksum::RunningChecksum;
+use super::checksum::RunningChecksum;
 
 /// How many bytes may wait to be hashed.
 const MAX_WAITING: usize = 512 << 10;

@@ -1,4 +1,4 @@
-//! The checksums that S3 supports ("Checking object integrity"), computed while bytes pass through.
+//! Checksums, computed while bytes pass through.
 
 use std::fmt;
 
@@ -6,12 +6,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use crc_fast::CrcAlgorithm;
-use http::header::{HeaderName, HeaderValue};
+use http::header::HeaderValue;
 use ring::digest;
 
-/// An algorithm of the `x-amz-checksum-…` headers.
+/// The algorithm of a checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Algorithm {
+pub enum Algorithm {
     /// CRC-32 as in Ethernet and ZIP.
     Crc32,
     /// CRC-32 with Castagnoli's polynomial.
@@ -28,26 +28,6 @@ impl Algorithm {
     /// Every supported algorithm.
     pub(crate) const ALL: [Self; 5] = [Self::Crc32, Self::Crc32c, Self::Crc64Nvme, Self::Sha1, Self::Sha256];
 
-    /// The header or trailer that carries the checksum.
-    pub(crate) fn header(self) -> HeaderName {
-        HeaderName::from_static(self.header_text())
-    }
-
-    pub(crate) fn header_text(self) -> &'static str {
-        match self {
-            Self::Crc32 => "x-amz-checksum-crc32",
-            Self::Crc32c => "x-amz-checksum-crc32c",
-            Self::Crc64Nvme => "x-amz-checksum-crc64nvme",
-            Self::Sha1 => "x-amz-checksum-sha1",
-            Self::Sha256 => "x-amz-checksum-sha256",
-        }
-    }
-
-    /// The algorithm of a header name, in any case.
-    pub(crate) fn of_header(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.header_text().eq_ignore_ascii_case(name))
-    }
-
     fn bytes(self) -> usize {
         match self {
             Self::Crc32 | Self::Crc32c => 4,
@@ -60,7 +40,7 @@ impl Algorithm {
 
 /// A checksum in base64, with the length of its algorithm.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Checksum {
+pub struct Checksum {
     /// Determines the length of the checksum.
     pub algorithm: Algorithm,
     value: HeaderValue,
@@ -75,7 +55,7 @@ impl Checksum {
     }
 
     /// The base64 text.
-    pub(crate) fn value(&self) -> &HeaderValue {
+    pub fn value(&self) -> &HeaderValue {
         &self.value
     }
 
@@ -160,14 +140,5 @@ mod tests {
             assert_eq!(Checksum::read(Algorithm::Crc32c, wrong), None, "{wrong}");
         }
         assert!(Checksum::read(Algorithm::Crc64Nvme, "AAAAAAAAAAA=").is_some());
-    }
-
-    #[test]
-    fn header_names_are_read_in_any_case() {
-        for algorithm in Algorithm::ALL {
-            let upper = algorithm.header_text().to_uppercase();
-            assert_eq!(Algorithm::of_header(&upper), Some(algorithm));
-        }
-        assert_eq!(Algorithm::of_header("x-amz-checksum-algorithm"), None);
     }
 }

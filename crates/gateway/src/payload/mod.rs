@@ -8,10 +8,9 @@
 
 mod background;
 pub(crate) mod checksum;
-mod chunked;
 mod expected;
 mod receipt;
-mod trailer;
+mod source;
 mod verification;
 
 use std::fmt;
@@ -20,25 +19,19 @@ use std::task::{Context, Poll, ready};
 
 use bucketry_provider::body::Payload;
 use bytes::Bytes;
-use http::request::Parts;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 
-pub use expected::content_encoding;
+pub(crate) use expected::{Expected, Mismatch};
 pub(crate) use receipt::Receipt;
+pub(crate) use source::{Content, ContentSource, Unframed, poll_bytes};
 
 use crate::failure::{Failure, FailureKind};
-use crate::front::s3::auth::{Declared, Verified};
-use crate::front::s3::error;
-use chunked::Decoder;
-use expected::Expected;
-use trailer::{Trailer, TrailerReader};
+use checksum::Checksum;
 use verification::Verification;
 
 /// The error of a request body. A [`Failure`] is passed on. Any other error means that the client disconnected.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-type Source = Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>;
 
 /// The payload of a request. Dropping it before the end of the body closes the client's connection.
 pub struct PayloadBody {
@@ -58,15 +51,14 @@ enum PayloadState {
 }
 
 struct PayloadReader {
-    source: Source,
-    decoder: Option<Decoder>,
+    source: Box<dyn ContentSource>,
     verification: Verification,
-    /// Bytes that were read but not decoded yet.
-    input: Bytes,
-    /// Bytes decoded so far.
+    /// Bytes of content received so far.
     received: u64,
     /// The last piece, which is held back.
     held: Bytes,
+    /// The checksum that followed the content.
+    trailing: Option<Checksum>,
     /// Whether the source has reached its end.
     ended: bool,
 }
@@ -74,44 +66,28 @@ struct PayloadReader {
 /// Payloads of up to this many bytes are verified completely before they are sent.
 const SMALL: usize = 64 << 10;
 
-/// Prepares to read a payload as headers and signature declare it. Nothing is read yet: a client that waits for
-/// `100 Continue` gets it when the first frame of the body is requested.
-pub fn reader<B, K>(body: B, verified: &Verified<K>, request: &Parts) -> error::Result<PayloadBody>
-where
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
-    let declared = verified.declared;
-    let expected = Expected::of(request, declared, verified.presigned)?;
-    let decoder = match declared {
-        Declared::Chunks { trailer, .. } => {
-            let trailer = trailer.then(|| TrailerReader::new(expected.trailing));
-            Some(Decoder::new(expected.length, verified.chunks.clone(), trailer))
-        }
-        Declared::Digest(_) | Declared::Unsigned => None,
-    };
-    let reading = PayloadReader {
-        source: Box::pin(body.map_err(Into::into)),
-        decoder,
-        verification: Verification::new(declared, &expected),
-        input: Bytes::new(),
-        received: 0,
-        held: Bytes::new(),
-        ended: false,
-    };
-    Ok(PayloadBody {
-        length: expected.length,
-        sent: 0,
-        sha256: match declared {
-            Declared::Digest(digest) => Some(digest),
-            Declared::Unsigned | Declared::Chunks { .. } => None,
-        },
-        receipt: Receipt::default(),
-        state: PayloadState::Reading(Box::new(reading)),
-    })
-}
-
 impl PayloadBody {
+    /// Prepares to read a payload from its source. Nothing is read yet: a client that waits for `100 Continue` gets
+    /// it when the first piece is requested.
+    pub(crate) fn reading(source: impl ContentSource + 'static, expected: Expected) -> Self {
+        let (length, sha256) = (expected.length, expected.sha256);
+        let reading = PayloadReader {
+            source: Box::new(source),
+            verification: Verification::new(expected),
+            received: 0,
+            held: Bytes::new(),
+            trailing: None,
+            ended: false,
+        };
+        Self {
+            length,
+            sent: 0,
+            sha256,
+            receipt: Receipt::default(),
+            state: PayloadState::Reading(Box::new(reading)),
+        }
+    }
+
     /// A payload that needs no verification.
     pub fn of_bytes(content: impl Into<Bytes>) -> Self {
         let content = content.into();
@@ -171,53 +147,42 @@ impl PayloadReader {
     fn poll_piece(&mut self, length: u64, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Failure>> {
         loop {
             ready!(self.verification.poll_room(cx));
-            while let Some(piece) = self.decode()? {
-                self.received = self.received.saturating_add(piece.len() as u64);
-                if self.received > length {
-                    return Poll::Ready(Err(chunked::incomplete("it is longer")));
-                }
-                self.verification.update(&piece);
-                if self.received < length {
-                    return Poll::Ready(Ok(Some(piece)));
-                }
-                self.held = piece;
-            }
             if self.ended {
                 return self.verification.poll_done(cx).map(|()| Ok(None));
             }
-            match ready!(self.source.as_mut().poll_frame(cx)) {
-                // HTTP's own trailers aren't signed, so they are ignored.
-                Some(Ok(frame)) => self.input = frame.into_data().unwrap_or_default(),
-                Some(Err(error)) => return Poll::Ready(Err(broken_off(error))),
-                None if self.received < length => {
-                    return Poll::Ready(Err(chunked::incomplete("it is shorter")));
+            match ready!(self.source.poll_content(cx))? {
+                Content::Piece(piece) => {
+                    self.received = self.received.saturating_add(piece.len() as u64);
+                    if self.received > length {
+                        return Poll::Ready(Err(incomplete("it is longer")));
+                    }
+                    self.verification.update(&piece);
+                    if self.received < length {
+                        return Poll::Ready(Ok(Some(piece)));
+                    }
+                    self.held = piece;
                 }
-                None => self.ended = true,
+                Content::End { .. } if self.received < length => {
+                    return Poll::Ready(Err(incomplete("it is shorter")));
+                }
+                Content::End { trailing } => {
+                    self.trailing = trailing;
+                    self.ended = true;
+                }
             }
-        }
-    }
-
-    /// The next piece of the input that isn't empty.
-    fn decode(&mut self) -> Result<Option<Bytes>, Failure> {
-        match &mut self.decoder {
-            Some(decoder) => decoder.next(&mut self.input),
-            None => Ok(Some(std::mem::take(&mut self.input)).filter(|piece| !piece.is_empty())),
         }
     }
 
     /// Completes the verification and returns the last piece.
     fn finish(self, receipt: &Receipt) -> Result<Bytes, Failure> {
-        let trailer = self.decoder.map_or(Ok(Trailer::default()), Decoder::finish)?;
-        receipt.verified(self.verification.finish(trailer)?);
+        receipt.verified(self.verification.finish(self.trailing)?);
         Ok(self.held)
     }
 }
 
-fn broken_off(error: BoxError) -> Failure {
-    match error.downcast::<Failure>() {
-        Ok(error) => *error,
-        Err(_) => chunked::incomplete("the client disconnected"),
-    }
+/// The error for a body that is shorter or longer than declared.
+pub(crate) fn incomplete(what: &str) -> Failure {
+    Failure::new(FailureKind::IncompleteBody, format!("The body does not have the declared length: {what}."))
 }
 
 impl Body for PayloadBody {
@@ -239,7 +204,7 @@ impl Body for PayloadBody {
             let rest = match (next, reading) {
                 (Ok(_), PayloadState::Reading(reading)) => reading.finish(&this.receipt),
                 (Ok(_), PayloadState::Verified(_) | PayloadState::Failed(_)) => {
-                    Err(chunked::incomplete("it ended early"))
+                    Err(incomplete("it ended early"))
                 }
                 (Err(error), _) => Err(error),
             };

@@ -2,10 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use http::header::{HeaderName, HeaderValue};
-
+use super::checksum::Checksum;
 use crate::failure::Failure;
-use crate::payload::checksum::Checksum;
 
 /// What is known about a payload once it was read. Clones share the outcome.
 #[derive(Debug, Clone, Default)]
@@ -28,14 +26,12 @@ impl Receipt {
         }
     }
 
-    /// The verified checksum that the client sent in a header or a trailer, as a header for the response. `None`
-    /// before the payload was verified, or if the client sent none.
-    pub fn checksum(&self) -> Option<(HeaderName, HeaderValue)> {
+    /// The verified checksum that the client sent before or after the content. `None` before the payload was
+    /// verified, or if the client sent none.
+    pub fn checksum(&self) -> Option<&Checksum> {
         match self.0.get() {
-            Some(Outcome::Verified(Some(checksum))) => {
-                Some((checksum.algorithm.header(), checksum.value().clone()))
-            }
-            Some(Outcome::Verified(None) | Outcome::Refused(_)) | None => None,
+            Some(Outcome::Verified(checksum)) => checksum.as_ref(),
+            Some(Outcome::Refused(_)) | None => None,
         }
     }
 

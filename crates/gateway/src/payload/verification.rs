@@ -6,11 +6,9 @@ use bytes::Bytes;
 use md5::{Digest as _, Md5};
 
 use super::background::BackgroundHash;
-use super::expected::Expected;
-use super::trailer::Trailer;
-use crate::failure::{Failure, FailureKind};
-use crate::front::s3::auth::Declared;
-use crate::payload::checksum::{Algorithm, Checksum, RunningChecksum};
+use super::checksum::{Algorithm, Checksum, RunningChecksum};
+use super::expected::{Expected, Mismatch};
+use crate::failure::Failure;
 
 /// Computes only the hashes and checksums that the payload must be checked against.
 pub(super) struct Verification {
@@ -19,6 +17,7 @@ pub(super) struct Verification {
     md5: Option<(Md5, [u8; 16])>,
     checksum: Option<Checksum>,
     other: Option<RunningChecksum>,
+    refuse: fn(Mismatch) -> Failure,
 }
 
 /// Where SHA-256 is computed.
@@ -37,15 +36,11 @@ impl Hashing {
 }
 
 impl Verification {
-    pub(super) fn new(declared: Declared, expected: &Expected) -> Self {
-        let signed = match declared {
-            Declared::Digest(digest) => Some(digest),
-            Declared::Unsigned | Declared::Chunks { .. } => None,
-        };
+    pub(super) fn new(expected: Expected) -> Self {
         let algorithm = expected.checksum.as_ref().map(|one| one.algorithm).or(expected.trailing);
-        let needs_sha256 = signed.is_some() || algorithm == Some(Algorithm::Sha256);
+        let needs_sha256 = expected.sha256.is_some() || algorithm == Some(Algorithm::Sha256);
         Self {
-            signed,
+            signed: expected.sha256,
             sha256: needs_sha256.then(|| {
                 let running = RunningChecksum::new(Algorithm::Sha256);
                 if BackgroundHash::pays(expected.length) {
@@ -55,8 +50,9 @@ impl Verification {
                 }
             }),
             md5: expected.md5.map(|announced| (Md5::new(), announced)),
-            checksum: expected.checksum.clone(),
+            checksum: expected.checksum,
             other: algorithm.filter(|one| *one != Algorithm::Sha256).map(RunningChecksum::new),
+            refuse: expected.refuse,
         }
     }
 
@@ -90,26 +86,21 @@ impl Verification {
         }
     }
 
-    /// Compares the results with what was declared. Returns the checksum that the client sent.
-    pub(super) fn finish(self, trailer: Trailer) -> Result<Option<Checksum>, Failure> {
+    /// Compares the results with what was declared, and with the checksum that followed the content. Returns the
+    /// checksum that the client sent.
+    pub(super) fn finish(self, trailing: Option<Checksum>) -> Result<Option<Checksum>, Failure> {
         let sha256 = self.sha256.and_then(Hashing::finish);
         if let Some(signed) = &self.signed
             && sha256.as_deref() != Some(signed)
         {
-            return Err(Failure::new(
-                FailureKind::SignedHashMismatch,
-                "The provided 'x-amz-content-sha256' header does not match what was computed.",
-            ));
+            return Err((self.refuse)(Mismatch::SignedHash));
         }
         if let Some((md5, announced)) = self.md5
             && md5.finalize()[..] != announced
         {
-            return Err(Failure::new(
-                FailureKind::BadDigest,
-                "The Content-MD5 you specified did not match what we received.",
-            ));
+            return Err((self.refuse)(Mismatch::Md5));
         }
-        let Some(checksum) = self.checksum.or(trailer.checksum) else { return Ok(None) };
+        let Some(checksum) = self.checksum.or(trailing) else { return Ok(None) };
         let computed = match checksum.algorithm {
             Algorithm::Sha256 => sha256,
             _ => self.other.map(RunningChecksum::finish),
@@ -117,9 +108,6 @@ impl Verification {
         if computed.as_deref() == Some(checksum.bytes()) {
             return Ok(Some(checksum));
         }
-        Err(Failure::new(
-            FailureKind::BadDigest,
-            format!("The {} you specified did not match what we received.", checksum.algorithm.header_text()),
-        ))
+        Err((self.refuse)(Mismatch::Checksum(checksum.algorithm)))
     }
 }

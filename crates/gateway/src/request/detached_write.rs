@@ -8,26 +8,25 @@ use std::task::{Context, Poll, ready};
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
-use crate::front::s3::response::Answer;
 use crate::object::write_state::WriteState;
 use crate::request::meter::SizeCount;
 
 /// Awaits a write. Dropping this cancels a write that the provider hasn't been asked for yet. Any other write
 /// continues in the background; if some of its payload was still to come from the client, it fails and nothing is
 /// stored.
-pub(crate) struct DetachedWrite {
+pub(crate) struct DetachedWrite<T: 'static> {
     /// `None` once the write has ended, which releases everything it holds.
-    write: Option<Pin<Box<dyn Future<Output = Answer> + Send>>>,
+    write: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
     count: Option<SizeCount>,
     write_state: Arc<WriteState>,
     /// Tracks the writes that continue in the background.
     unattended: TaskTracker,
 }
 
-impl DetachedWrite {
+impl<T: 'static> DetachedWrite<T> {
     /// The write starts when it is first polled.
     pub(crate) fn new(
-        write: impl Future<Output = Answer> + Send + 'static,
+        write: impl Future<Output = T> + Send + 'static,
         count: SizeCount,
         write_state: Arc<WriteState>,
         unattended: &TaskTracker,
@@ -36,10 +35,10 @@ impl DetachedWrite {
     }
 }
 
-impl Future for DetachedWrite {
-    type Output = Answer;
+impl<T: 'static> Future for DetachedWrite<T> {
+    type Output = T;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         let Some(write) = &mut self.write else { return Poll::Pending };
         let answer = ready!(write.as_mut().poll(cx));
         self.write = None;
@@ -47,7 +46,7 @@ impl Future for DetachedWrite {
     }
 }
 
-impl Drop for DetachedWrite {
+impl<T: 'static> Drop for DetachedWrite<T> {
     fn drop(&mut self) {
         let (Some(write), Some(count)) = (self.write.take(), self.count.take()) else { return };
         if !self.write_state.has_begun() {

@@ -1,12 +1,12 @@
 //! Executes a request, and reports to the bucket's circuit breaker and the observer how it ended.
 
+use std::sync::Arc;
+
+use http::HeaderMap;
 use tokio::time::Instant;
 
 use crate::failure::Fault;
-use crate::front::s3::dispatch::handle;
-use crate::front::s3::error::S3Failure;
-use crate::front::s3::operation::Request;
-use crate::front::s3::response::Answer;
+use crate::front::{Answer, Call as _, Front, RequestFailure};
 use crate::object::context::RequestContext;
 use crate::payload::PayloadBody;
 use crate::protection::Slot;
@@ -15,35 +15,57 @@ use crate::routing::registry::ServedBucket;
 use crate::routing::resolved_bucket::ResolvedBucket;
 
 /// Executes the request and records the outcome for the bucket.
-pub(crate) async fn execute(
+pub(crate) async fn execute<F: Front>(
+    observer: &dyn Observer,
     context: &RequestContext,
     bucket: &ResolvedBucket,
-    request: &mut Request<'_>,
+    headers: &HeaderMap,
+    call: &mut F::Call,
     payload: &mut PayloadBody,
-) -> Answer {
-    let asks_provider = request.operation.asks_provider();
-    let answer = handle(context, bucket, request, payload).await;
+) -> Answer<F::Error> {
+    let asks_provider = call.asks_provider();
+    let receipt = payload.receipt();
+    let answer = F::execute(context, bucket, headers, call, payload).await;
     if asks_provider {
-        learn(&*context.observer, &bucket.served, answer.as_ref().err());
+        learn(observer, &bucket.served, answer.as_ref().err());
     }
-    answer
+    match answer {
+        Ok(mut response) => {
+            F::confirm(&receipt, response.headers_mut());
+            Ok(response)
+        }
+        // To the driver, a refused payload is just a body that failed. The receipt has the reason.
+        Err(failure) => Err(match receipt.refusal() {
+            Some(refusal) => RequestFailure { error: refusal.into(), ..failure },
+            None => failure,
+        }),
+    }
 }
 
-/// Like [`execute`], but owns everything and holds the request's concurrency slots until it has ended.
-pub(crate) async fn execute_owned(
-    context: RequestContext,
-    bucket: ResolvedBucket,
-    mut request: Request<'static>,
-    mut payload: PayloadBody,
-    held: Vec<Slot>,
-) -> Answer {
-    let answer = execute(&context, &bucket, &mut request, &mut payload).await;
-    drop(held);
-    answer
+/// What executing a write needs when its client may disconnect.
+pub(crate) struct OwnedRequest<F: Front> {
+    pub(crate) observer: Arc<dyn Observer>,
+    pub(crate) context: RequestContext,
+    pub(crate) bucket: ResolvedBucket,
+    pub(crate) headers: HeaderMap,
+    pub(crate) call: F::Call,
+    pub(crate) payload: PayloadBody,
+    /// The request's concurrency slots, which it holds until it has ended.
+    pub(crate) slots: Vec<Slot>,
+}
+
+impl<F: Front> OwnedRequest<F> {
+    /// Like [`execute`].
+    pub(crate) async fn execute(mut self) -> Answer<F::Error> {
+        let Self { observer, context, bucket, headers, call, payload, slots } = &mut self;
+        let answer = execute::<F>(&**observer, context, bucket, headers, call, payload).await;
+        slots.clear();
+        answer
+    }
 }
 
 /// Records the outcome of a request for the bucket's circuit breaker and health.
-fn learn(observer: &dyn Observer, bucket: &ServedBucket, failure: Option<&S3Failure>) {
+fn learn<E>(observer: &dyn Observer, bucket: &ServedBucket, failure: Option<&RequestFailure<E>>) {
     let fault = failure.and_then(|failure| failure.fault);
     let breaker = &bucket.protection.breaker;
     if fault == Some(Fault::Unreachable) {

@@ -13,29 +13,24 @@ use bytes::Bytes;
 use http::{HeaderValue, Response};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
-use crate::front::s3::error_document;
-use crate::front::s3::response::Answer;
-use crate::front::s3::xml::DECLARATION;
+use crate::front::{Answer, Front};
 use crate::object::body::GatewayBody;
 use crate::object::body::KeepAliveEnd;
 use crate::object::body::PendingDocument;
 
-/// White space between the XML declaration and the root element. XML allows none before the declaration.
-const WHITE_SPACE: Bytes = Bytes::from_static(b" ");
-
 /// A response whose document isn't ready yet.
-pub(crate) struct KeepAliveResponse {
-    answer: Pin<Box<dyn Future<Output = Answer> + Send>>,
+pub(crate) struct KeepAliveResponse<F: Front> {
+    answer: Pin<Box<dyn Future<Output = Answer<F::Error>> + Send>>,
     /// When to send white space.
     ticks: Interval,
     begun: bool,
     request_id: String,
 }
 
-impl KeepAliveResponse {
+impl<F: Front> KeepAliveResponse<F> {
     /// Sends white space after every `pause`.
     pub(crate) fn new(
-        answer: Pin<Box<dyn Future<Output = Answer> + Send>>,
+        answer: Pin<Box<dyn Future<Output = Answer<F::Error>> + Send>>,
         pause: Duration,
         request_id: &str,
     ) -> Self {
@@ -47,47 +42,47 @@ impl KeepAliveResponse {
     /// The response with its head, which can be sent at once.
     pub(crate) fn response(self) -> Response<GatewayBody> {
         let mut response = Response::new(GatewayBody::pending(self));
-        let xml = HeaderValue::from_static("application/xml");
-        response.headers_mut().insert(http::header::CONTENT_TYPE, xml);
+        let content_type = HeaderValue::from_static(F::KEEP_ALIVE.content_type);
+        response.headers_mut().insert(http::header::CONTENT_TYPE, content_type);
         response
     }
 
-    fn end(&self, answer: Answer) -> (Bytes, KeepAliveEnd) {
+    fn end(&self, answer: Answer<F::Error>) -> (Bytes, KeepAliveEnd) {
         match answer {
             Ok(response) => {
                 let (head, body) = response.into_parts();
-                let document = without_declaration(body.into_document());
-                (document, KeepAliveEnd { status: head.status, fault: None })
+                (
+                    without_opening::<F>(body.into_document()),
+                    KeepAliveEnd { status: head.status, fault: None },
+                )
             }
             Err(failure) => {
-                // Without the resource: aws-sdk-js looks for an error only in the first 3,000 bytes, and takes a
-                // longer document for a success.
-                let document = error_document::document(&failure.error, "", &self.request_id);
-                let end = KeepAliveEnd { status: failure.error.status(), fault: failure.fault };
-                (without_declaration(document.into()), end)
+                let document = F::late_error(&failure.error, &self.request_id);
+                let end = KeepAliveEnd { status: F::status(&failure.error), fault: failure.fault };
+                (without_opening::<F>(document), end)
             }
         }
     }
 }
 
-impl PendingDocument for KeepAliveResponse {
+impl<F: Front> PendingDocument for KeepAliveResponse<F> {
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<(Bytes, Option<KeepAliveEnd>)> {
         if !self.begun {
             self.begun = true;
-            return Poll::Ready((Bytes::from_static(DECLARATION.as_bytes()), None));
+            return Poll::Ready((Bytes::from_static(F::KEEP_ALIVE.opening.as_bytes()), None));
         }
         if let Poll::Ready(answer) = self.answer.as_mut().poll(cx) {
             let (document, end) = self.end(answer);
             return Poll::Ready((document, Some(end)));
         }
         ready!(self.ticks.poll_tick(cx));
-        Poll::Ready((WHITE_SPACE, None))
+        Poll::Ready((Bytes::from_static(F::KEEP_ALIVE.filler.as_bytes()), None))
     }
 }
 
-/// Removes the XML declaration, which was already sent.
-fn without_declaration(document: Bytes) -> Bytes {
-    match document.strip_prefix(DECLARATION.as_bytes()) {
+/// Removes the opening, which was already sent.
+fn without_opening<F: Front>(document: Bytes) -> Bytes {
+    match document.strip_prefix(F::KEEP_ALIVE.opening.as_bytes()) {
         Some(rest) => document.slice_ref(rest),
         None => document,
     }

@@ -11,11 +11,11 @@ use bucketry_model::time::Clock;
 use bucketry_model::usage::UsageRow;
 use bucketry_provider::error::ProviderError;
 use bytes::Bytes;
-use http::Response;
+use http::{Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
-use crate::front::s3::operation::Class;
+use crate::front::Class;
 use crate::object::body::GatewayBody;
 use crate::object::body::KeepAliveEnd;
 use crate::object::write_state::WriteState;
@@ -25,26 +25,39 @@ use crate::request::stats::Counters;
 
 /// A request that is being measured. It is counted when the measurement is dropped: at the end of the response
 /// body, or when the client disconnects.
+///
+/// What is known of a request grows in a fixed order: [`Measurement::classify`], [`Classified::in_bucket`],
+/// [`BucketMeasurement::with_content`], [`ContentMeasurement::begin_write`]. Each step returns the next one.
 pub(crate) struct Measurement {
     counters: Arc<Counters>,
     observer: Arc<dyn Observer>,
     clock: Arc<dyn Clock>,
     began: Instant,
-    first_byte: Option<Instant>,
-    class: Option<Class>,
-    bucket: Option<(RepoId, BucketId)>,
     /// Bytes of the request body that arrived, including chunk framing.
-    pub(crate) received: Arc<AtomicU64>,
-    /// The length of the content without framing, as the request declares it.
-    content: u64,
-    sent: u64,
-    status: Option<u16>,
+    received: Arc<AtomicU64>,
+    operation: Option<MeasuredOperation>,
     provider_failed: bool,
-    /// Records the size change of a write.
-    write_state: Option<Arc<WriteState>>,
-    whole: bool,
+    response: Option<MeasuredResponse>,
     /// The concurrency slots that the request occupies until it ends.
     held: Vec<Slot>,
+}
+
+/// What a request asks for, as far as it is known.
+struct MeasuredOperation {
+    class: Class,
+    bucket: Option<(RepoId, BucketId)>,
+    /// The length of the content without framing, as the request declares it.
+    content: u64,
+    /// Records the size change of a write.
+    write_state: Option<Arc<WriteState>>,
+}
+
+/// A response that is being sent.
+struct MeasuredResponse {
+    status: StatusCode,
+    first_byte: Instant,
+    sent: u64,
+    whole: bool,
 }
 
 /// Counts the size change of a write whose client has disconnected.
@@ -78,24 +91,17 @@ impl Measurement {
             observer,
             clock,
             began: Instant::now(),
-            first_byte: None,
-            class: None,
-            bucket: None,
             received: Arc::default(),
-            content: 0,
-            sent: 0,
-            status: None,
+            operation: None,
             provider_failed: false,
-            write_state: None,
-            whole: false,
+            response: None,
             held: Vec::new(),
         }
     }
 
-    /// The operation is known. Everything about a bucket comes after this.
-    pub(crate) fn classify(&mut self, class: Class) -> Classified<'_> {
-        self.class = Some(class);
-        Classified(self)
+    /// Counts the bytes of the request body that arrive, including chunk framing.
+    pub(crate) fn received(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.received)
     }
 
     /// Occupies a concurrency slot until the request ends.
@@ -103,108 +109,144 @@ impl Measurement {
         self.held.push(slot);
     }
 
-    /// Attributes the failure to the provider.
-    pub(crate) fn blame_provider(&mut self) {
-        self.provider_failed = true;
-    }
-
-    /// Records the real outcome of a response whose head was sent before the operation ended.
-    fn ended_late(&mut self, end: KeepAliveEnd) {
-        self.status = Some(end.status.as_u16());
-        self.provider_failed |= end.fault.is_some();
+    /// The operation is known.
+    pub(crate) fn classify(&mut self, class: Class) -> Classified<'_> {
+        let Self { operation, provider_failed, held, observer, clock, .. } = self;
+        let operation =
+            operation.insert(MeasuredOperation { class, bucket: None, content: 0, write_state: None });
+        Classified(KnownOperation { operation, provider_failed, held, observer, clock })
     }
 
     /// The head of the response is ready. Measures its body while it is sent.
     pub(crate) fn finish(mut self, response: Response<GatewayBody>, is_head: bool) -> Response<Measured> {
-        self.status = Some(response.status().as_u16());
-        self.first_byte = Some(Instant::now());
-        // Such a response is complete without content.
-        self.whole = is_head || response.body().is_end_stream();
+        self.response = Some(MeasuredResponse {
+            status: response.status(),
+            first_byte: Instant::now(),
+            sent: 0,
+            // Such a response is complete without content.
+            whole: is_head || response.body().is_end_stream(),
+        });
         response.map(|body| Measured { inner: body, measurement: self })
     }
 
-    fn row(&self, bucket: BucketId, repository: RepoId, uploaded: u64) -> UsageRow {
-        let failed = !self.whole || self.status.is_none_or(|status| status >= 400);
+    fn row(
+        &self,
+        operation: &MeasuredOperation,
+        (repository, bucket): (RepoId, BucketId),
+        uploaded: u64,
+    ) -> UsageRow {
+        let response = self.response.as_ref();
+        let succeeded = response.is_some_and(|response| response.whole && response.status.as_u16() < 400);
         let millis =
             |since: Instant| u64::try_from(since.duration_since(self.began).as_millis()).unwrap_or(0);
         let end = Instant::now();
         UsageRow {
             requests: 1,
-            errors: u32::from(failed),
-            reads: u32::from(self.class == Some(Class::Read)),
-            writes: u32::from(self.class == Some(Class::Write)),
-            lists: u32::from(self.class == Some(Class::List)),
-            provider_errors: u32::from(failed && self.provider_failed),
+            errors: u32::from(!succeeded),
+            reads: u32::from(operation.class == Class::Read),
+            writes: u32::from(operation.class == Class::Write),
+            lists: u32::from(operation.class == Class::List),
+            provider_errors: u32::from(!succeeded && self.provider_failed),
             upload_bytes: uploaded,
-            download_bytes: self.sent,
-            size_change: self.write_state.as_ref().map_or(0, |write_state| write_state.take_size_change()),
+            download_bytes: response.map_or(0, |response| response.sent),
+            size_change: operation
+                .write_state
+                .as_ref()
+                .map_or(0, |write_state| write_state.take_size_change()),
             latency_sum_ms: millis(end),
-            first_byte_sum_ms: millis(self.first_byte.unwrap_or(end)),
+            first_byte_sum_ms: millis(response.map_or(end, |response| response.first_byte)),
             ..UsageRow::empty(minute(&*self.clock), bucket, Some(repository))
         }
     }
 }
 
+/// The parts of a measurement that may still change once the operation is known.
+struct KnownOperation<'a> {
+    operation: &'a mut MeasuredOperation,
+    provider_failed: &'a mut bool,
+    held: &'a mut Vec<Slot>,
+    observer: &'a Arc<dyn Observer>,
+    clock: &'a Arc<dyn Clock>,
+}
+
 /// A measured request whose operation is known.
-pub(crate) struct Classified<'a>(&'a mut Measurement);
+pub(crate) struct Classified<'a>(KnownOperation<'a>);
 
 impl<'a> Classified<'a> {
     /// The bucket is known. From now on the request is counted for it.
     pub(crate) fn in_bucket(self, repository: RepoId, bucket: BucketId) -> BucketMeasurement<'a> {
-        self.0.bucket = Some((repository, bucket));
-        BucketMeasurement { measurement: self.0, repository, bucket }
+        self.0.operation.bucket = Some((repository, bucket));
+        BucketMeasurement { known: self.0, repository, bucket }
     }
 }
 
 /// A measured request whose bucket is known.
 pub(crate) struct BucketMeasurement<'a> {
-    measurement: &'a mut Measurement,
+    known: KnownOperation<'a>,
     repository: RepoId,
     bucket: BucketId,
 }
 
-impl BucketMeasurement<'_> {
-    /// As [`Measurement::hold`].
+impl<'a> BucketMeasurement<'a> {
+    /// Occupies a concurrency slot until the request ends.
     pub(crate) fn hold(&mut self, slot: Slot) {
-        self.measurement.hold(slot);
+        self.known.held.push(slot);
     }
 
-    /// As [`Measurement::blame_provider`].
+    /// Attributes the failure to the provider.
     pub(crate) fn blame_provider(&mut self) {
-        self.measurement.blame_provider();
+        *self.known.provider_failed = true;
     }
 
     /// The length of the content is known.
-    pub(crate) fn set_content(&mut self, length: u64) {
-        self.measurement.content = length;
+    pub(crate) fn with_content(self, length: u64) -> ContentMeasurement<'a> {
+        self.known.operation.content = length;
+        ContentMeasurement(self)
+    }
+}
+
+/// A measured request whose content is about to be read.
+pub(crate) struct ContentMeasurement<'a>(BucketMeasurement<'a>);
+
+impl ContentMeasurement<'_> {
+    /// Attributes the failure to the provider.
+    pub(crate) fn blame_provider(&mut self) {
+        self.0.blame_provider();
     }
 
     /// The request is a write, which may outlive it. Its size change is counted with the request as far as it is
     /// known by then, and afterwards with the returned counter. Returns the concurrency slots too.
     pub(crate) fn begin_write(&mut self, write_state: &Arc<WriteState>) -> (SizeCount, Vec<Slot>) {
-        let Self { measurement, repository, bucket } = self;
-        measurement.write_state = Some(Arc::clone(write_state));
-        let (observer, clock) = (Arc::clone(&measurement.observer), Arc::clone(&measurement.clock));
+        let BucketMeasurement { known, repository, bucket } = &mut self.0;
+        known.operation.write_state = Some(Arc::clone(write_state));
+        let (observer, clock) = (Arc::clone(known.observer), Arc::clone(known.clock));
         let count = SizeCount { observer, clock, repository: *repository, bucket: *bucket };
-        (count, std::mem::take(&mut measurement.held))
+        (count, std::mem::take(known.held))
     }
 }
 
 impl Drop for Measurement {
     fn drop(&mut self) {
+        let operation = self.operation.as_ref();
         // With chunked payloads the received bytes include framing, so the length of the content is the upper
         // bound.
-        let uploaded = self.content.min(self.received.load(Ordering::Relaxed));
-        let class = match self.class {
+        let content = operation.map_or(0, |operation| operation.content);
+        let uploaded = content.min(self.received.load(Ordering::Relaxed));
+        let class = match operation.map(|operation| operation.class) {
             Some(Class::Read) => 0,
             Some(Class::Write) => 1,
             Some(Class::List) => 2,
             Some(Class::Bucket) => 3,
             None => 4,
         };
-        self.counters.end(class, self.status, self.whole, uploaded, self.sent);
-        if let Some((repository, bucket)) = self.bucket {
-            self.observer.count(self.row(bucket, repository, uploaded));
+        let response = self.response.as_ref();
+        let status = response.map(|response| response.status.as_u16());
+        let (whole, sent) = response.map_or((false, 0), |response| (response.whole, response.sent));
+        self.counters.end(class, status, whole, uploaded, sent);
+        if let Some(operation) = operation
+            && let Some(bucket) = operation.bucket
+        {
+            self.observer.count(self.row(operation, bucket, uploaded));
         }
     }
 }
@@ -223,17 +265,21 @@ impl Body for Measured {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, ProviderError>>> {
-        let polled = Pin::new(&mut self.inner).poll_frame(cx);
+        let this = &mut *self;
+        let polled = Pin::new(&mut this.inner).poll_frame(cx);
+        let Some(response) = &mut this.measurement.response else { return polled };
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
-                self.measurement.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
-                self.measurement.whole = self.inner.is_end_stream();
-                if let Some(end) = self.inner.take_late_end() {
-                    self.measurement.ended_late(end);
+                response.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
+                response.whole = this.inner.is_end_stream();
+                // The real outcome of a response whose head was sent before the operation ended.
+                if let Some(KeepAliveEnd { status, fault }) = this.inner.take_late_end() {
+                    response.status = status;
+                    this.measurement.provider_failed |= fault.is_some();
                 }
             }
-            Poll::Ready(Some(Err(_))) => self.measurement.blame_provider(),
-            Poll::Ready(None) => self.measurement.whole = true,
+            Poll::Ready(Some(Err(_))) => this.measurement.provider_failed = true,
+            Poll::Ready(None) => response.whole = true,
             Poll::Pending => {}
         }
         polled

@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bucketry_model::splitmix;
-use http::HeaderValue;
 
 /// Generates request ids. Generators with different seeds generate different ids.
 #[derive(Debug)]
@@ -37,10 +36,6 @@ impl RequestIds {
 impl RequestId {
     pub(crate) fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
-    }
-
-    pub(crate) fn header_value(&self) -> HeaderValue {
-        HeaderValue::from_bytes(&self.0).unwrap_or(HeaderValue::from_static(""))
     }
 }
 

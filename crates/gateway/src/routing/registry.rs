@@ -18,9 +18,8 @@ use jiff::Timestamp;
 use parking_lot::RwLock;
 use ring::hmac;
 
-use crate::credential::SigningSecret;
+use crate::credential::{Credential, SigningSecret};
 use crate::failure::Failure;
-use crate::front::s3::auth::{AccessKey, KeySource};
 use crate::protection::{ConcurrencyLimit, Protection, ProtectionSettings};
 use crate::routing::page_token::PageTokens;
 use crate::routing::route::Routes;
@@ -35,8 +34,8 @@ pub struct OpenKey {
     pub access_key: String,
     /// Which operations the key allows.
     pub access: KeyAccess,
-    /// The secret access key that clients sign with.
-    pub secret: SigningSecret,
+    /// What clients authenticate with.
+    pub credential: Credential,
     /// Seals continuation tokens. It is derived from the key's secret, which only the client and the nodes know, so
     /// a list can continue at another node and after a restart.
     pub page_tokens: PageTokens,
@@ -54,7 +53,13 @@ impl OpenKey {
         let mut seed = [0; 32];
         seed.copy_from_slice(hmac::sign(&key, b"bucketry list tokens").as_ref());
         let page_tokens = PageTokens::new(&seed)?;
-        Ok(Self { id, access_key, access, secret: SigningSecret::new(secret), page_tokens })
+        Ok(Self {
+            id,
+            access_key,
+            access,
+            credential: Credential::SigV4(SigningSecret::new(secret)),
+            page_tokens,
+        })
     }
 }
 
@@ -69,12 +74,6 @@ pub struct ServedKey {
     pub(crate) upload_ids: Option<Arc<UploadIds>>,
     /// Shared by all versions of the key's configuration.
     pub(crate) activity: Arc<KeyActivity>,
-}
-
-impl AccessKey for ServedKey {
-    fn signing_secret(&self) -> &SigningSecret {
-        &self.key.secret
-    }
 }
 
 /// The current use of a key. It survives changes of the key's repository.
@@ -221,14 +220,6 @@ impl Registry {
         for access_key in all.access_keys.remove(&id).unwrap_or_default() {
             all.keys.remove(&access_key);
         }
-    }
-}
-
-impl KeySource for Registry {
-    type Key = Arc<ServedKey>;
-
-    fn find(&self, access_key_id: &str) -> Option<Arc<ServedKey>> {
-        self.key(access_key_id)
     }
 }
 

@@ -7,11 +7,10 @@ use bucketry_provider::driver::{Driver, UploadId};
 use bucketry_provider::error::{ErrorKind, ProviderError};
 
 use crate::failure::Failure;
-use crate::object::context::RequestContext;
 use crate::payload::Receipt;
 use crate::routing::object_key::{KeyText, ObjectKey};
 use crate::routing::page_token::not_of_this_list;
-use crate::routing::registry::ServedBucket;
+use crate::routing::registry::{ServedBucket, ServedKey};
 use crate::routing::route::{KeyPrefix, Route};
 use crate::routing::upload_id::{SealedUploadId, UploadScope, no_sealing_key};
 
@@ -58,27 +57,27 @@ impl ResolvedBucket {
     /// The provider's id of an upload. `key` includes the repository's folder.
     pub(crate) fn open_upload(
         &self,
-        context: &RequestContext,
+        caller: &ServedKey,
         key: &str,
         upload: &SealedUploadId,
     ) -> Result<UploadId, Failure> {
-        let ids = context.key.upload_ids.as_ref().ok_or_else(no_sealing_key)?;
-        ids.open(self.upload_scope(context, key), upload)
+        let ids = caller.upload_ids.as_ref().ok_or_else(no_sealing_key)?;
+        ids.open(self.upload_scope(caller, key), upload)
     }
 
     /// The id that clients get for an upload. `key` includes the repository's folder.
     pub(crate) fn seal_upload(
         &self,
-        context: &RequestContext,
+        caller: &ServedKey,
         key: &str,
         upload: &UploadId,
     ) -> Result<String, Failure> {
-        let ids = context.key.upload_ids.as_ref().ok_or_else(no_sealing_key)?;
-        ids.seal(self.upload_scope(context, key), upload)
+        let ids = caller.upload_ids.as_ref().ok_or_else(no_sealing_key)?;
+        ids.seal(self.upload_scope(caller, key), upload)
     }
 
-    fn upload_scope<'k>(&self, context: &RequestContext, key: &'k str) -> UploadScope<'k> {
-        UploadScope { repository: context.key.routes.repository(), bucket: self.id(), key }
+    fn upload_scope<'k>(&self, caller: &ServedKey, key: &'k str) -> UploadScope<'k> {
+        UploadScope { repository: caller.routes.repository(), bucket: self.id(), key }
     }
 
     /// Translates a provider's error for the client.

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use bucketry_gateway::internals::SigningSecret;
 use bucketry_gateway::internals::auth::{AccessKey, KeySource, Verified, Verifier};
 use bucketry_gateway::internals::error::{Result, S3Error};
-use bucketry_gateway::internals::payload::{self, PayloadBody};
+use bucketry_gateway::internals::{PayloadBody, payload};
 use bucketry_model::hex;
 use bucketry_model::secret::Secret;
 use bytes::Bytes;

@@ -4,7 +4,8 @@ use bucketry_gateway::internals::error::Code::{
     self, BadDigest, EntityTooLarge, IncompleteBody, InvalidArgument, InvalidDigest, InvalidRequest,
     MissingContentLength, XAmzContentSHA256Mismatch,
 };
-use bucketry_gateway::internals::payload::{self, PayloadBody, content_encoding};
+use bucketry_gateway::internals::payload::{self, content_encoding};
+use bucketry_gateway::internals::{BoxError, PayloadBody, checksum};
 use bucketry_gateway::internals::{Failure, FailureKind};
 use bytes::Bytes;
 use futures_util::stream;
@@ -108,7 +109,7 @@ async fn the_verified_checksum_can_be_answered() {
     let receipt = payload.receipt();
     assert_eq!(receipt.checksum(), None);
     assert_eq!(payload.collect_bounded(100).await.unwrap(), HELLO);
-    let (name, value) = receipt.checksum().unwrap();
+    let (name, value) = checksum::header(receipt.checksum().unwrap());
     assert_eq!((name.as_str(), value.as_bytes()), ("x-amz-checksum-crc32", &b"DUoRhQ=="[..]));
 }
 
@@ -193,7 +194,7 @@ async fn pieces_are_handed_on_as_they_come_except_the_last() {
 #[tokio::test]
 async fn a_client_that_breaks_off_and_a_slow_one_are_told_apart() {
     let request = put(UNSIGNED, 11).sign().0;
-    let failing = |error: payload::BoxError| {
+    let failing = |error: BoxError| {
         let frames = vec![Ok(Frame::data(Bytes::from_static(b"hello "))), Err(error)];
         payload::reader(StreamBody::new(stream::iter(frames)), &verify(&request).unwrap(), &request).unwrap()
     };

@@ -3,23 +3,21 @@
 
 use std::sync::Arc;
 
-use bucketry_gateway::Observer;
 use bucketry_gateway::OpenKey;
 use bucketry_gateway::ProtectionSettings;
 use bucketry_gateway::UploadIds;
 use bucketry_gateway::internals::UploadScope;
-use bucketry_gateway::internals::dispatch::{handle, handle_without_bucket, route};
+use bucketry_gateway::internals::dispatch::{handle, handle_without_bucket};
 use bucketry_gateway::internals::error::{S3Error, S3Failure};
-use bucketry_gateway::internals::operation::{Domains, Query, Request, Target, parse};
-use bucketry_gateway::internals::payload::{self, PayloadBody};
+use bucketry_gateway::internals::operation::{Domains, Operation, Query, Request, Target, parse};
 use bucketry_gateway::internals::{DetachedWrites, GatewayBody, RequestContext, Settings, WriteState};
+use bucketry_gateway::internals::{PayloadBody, payload};
 use bucketry_gateway::internals::{Registry, ServedKey};
 use bucketry_model::bucket::BucketTarget;
 use bucketry_model::id::{BucketId, OrgId, RepoId, RepoKeyId};
-use bucketry_model::node_protocol::{KeyUse, NodeRepository, NodeRepositoryBucket};
+use bucketry_model::node_protocol::{NodeRepository, NodeRepositoryBucket};
 use bucketry_model::repository::{Folder, KeyAccess, RepositoryMode};
 use bucketry_model::secret::Secret;
-use bucketry_model::usage::UsageRow;
 use bucketry_provider::body::Payload;
 use bucketry_provider::connection::{ConnectionSettings, Connections};
 use bucketry_provider::driver::{ListRequest, PutRequest, SharedDriver, UploadId};
@@ -110,16 +108,6 @@ const KEY: &str = "BKTESTKEY";
 
 fn upload_ids() -> UploadIds {
     UploadIds::new(&Secret::new("a sealing key")).unwrap()
-}
-
-/// Nobody counts these requests.
-struct Unobserved;
-
-impl Observer for Unobserved {
-    fn count(&self, _: UsageRow) {}
-    fn key_used(&self, _: KeyUse) {}
-    fn bucket_failed(&self, _: BucketId) {}
-    fn bucket_served(&self, _: BucketId) {}
 }
 
 impl TestContext {
@@ -250,7 +238,6 @@ impl TestContext {
             settings: self.settings,
             now: "2026-05-01T10:00:00Z".parse().unwrap(),
             write_state: Some(write_state),
-            observer: Arc::new(Unobserved),
         }
     }
 
@@ -291,9 +278,13 @@ async fn execute(
     request: &mut Request<'_>,
     payload: &mut PayloadBody,
 ) -> Result<Response<GatewayBody>, S3Failure> {
-    match route(context, target, &request.operation)? {
-        Some(route) => handle(context, &context.open(route)?, request, payload).await,
-        None => handle_without_bucket(context, request),
+    let Request { operation, headers } = request;
+    let bucket = target.clone().into_bucket();
+    match bucket.map(|name| context.resolve(&name)).transpose() {
+        Ok(Some(bucket)) => handle(context, &bucket, operation, headers, payload).await,
+        Ok(None) => handle_without_bucket(context, operation, headers),
+        Err(_) if *operation == Operation::CreateBucket => handle_without_bucket(context, operation, headers),
+        Err(unknown) => Err(unknown.into()),
     }
 }
 

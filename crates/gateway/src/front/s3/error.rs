@@ -2,7 +2,8 @@
 
 use http::StatusCode;
 
-use crate::failure::{Failure, FailureKind, Fault};
+use crate::failure::{Failure, FailureKind};
+use crate::front::RequestFailure;
 
 /// The error codes that the gateway returns, all from S3's own list. The variants are named as on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -172,6 +173,7 @@ impl From<FailureKind> for Code {
             FailureKind::BucketNotFound => Self::NoSuchBucket,
             FailureKind::Conflict => Self::OperationAborted,
             FailureKind::Forbidden => Self::AccessDenied,
+            FailureKind::HeadTooLarge => Self::RequestHeaderSectionTooLarge,
             FailureKind::IncompleteBody => Self::IncompleteBody,
             FailureKind::Internal => Self::InternalError,
             FailureKind::InvalidDigest => Self::InvalidDigest,
@@ -208,28 +210,12 @@ impl From<Failure> for S3Error {
     }
 }
 
-/// A request of an S3 client that failed: the error that the client gets, and what the gateway learned.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{error}")]
-pub struct S3Failure {
-    /// The error that the client gets.
-    pub error: S3Error,
-    /// How the provider caused the failure. `None` if the client caused it.
-    pub fault: Option<Fault>,
-    /// Whether the provider was contacted and answered, with whatever status.
-    pub answered: bool,
-}
+/// A request of an S3 client that failed.
+pub type S3Failure = RequestFailure<S3Error>;
 
 impl From<S3Error> for S3Failure {
     fn from(error: S3Error) -> Self {
         Self { error, fault: None, answered: false }
-    }
-}
-
-impl From<Failure> for S3Failure {
-    fn from(failure: Failure) -> Self {
-        let Failure { fault, answered, .. } = failure;
-        Self { error: failure.into(), fault, answered }
     }
 }
 

@@ -3,20 +3,21 @@
 use bucketry_provider::driver::{ObjectAttributes, ObjectInfo};
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE,
-    ETAG, EXPIRES, HeaderName, LAST_MODIFIED,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_RANGE,
+    CONTENT_TYPE, ETAG, EXPIRES, HeaderName, LAST_MODIFIED,
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use jiff::Timestamp;
 
-use crate::front::s3::error::S3Failure;
+use crate::front::Answer;
+use crate::front::s3::error::S3Error;
 use crate::object::body::GatewayBody;
 
 /// The type that S3 returns for an object that was stored without one.
 const NO_TYPE: HeaderValue = HeaderValue::from_static("binary/octet-stream");
 
-/// What the client gets.
-pub(crate) type Answer = Result<Response<GatewayBody>, S3Failure>;
+/// What an S3 client gets from an operation.
+pub(crate) type S3Answer = Answer<S3Error>;
 
 /// A response without a body.
 pub(crate) fn empty(status: StatusCode) -> Response<GatewayBody> {
@@ -76,4 +77,10 @@ pub(crate) fn describe(headers: &mut HeaderMap, info: &ObjectInfo) {
             put(headers, name, Some(text));
         }
     }
+}
+
+/// Adds `Content-Range`. `size` is `None` if the size of the object is unknown.
+pub(crate) fn put_range(headers: &mut HeaderMap, (first, last): (u64, u64), size: Option<u64>) {
+    let size = size.map_or_else(|| "*".to_owned(), |size| size.to_string());
+    put(headers, CONTENT_RANGE, Some(&format!("bytes {first}-{last}/{size}")));
 }

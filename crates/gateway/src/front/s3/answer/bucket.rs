@@ -1,12 +1,12 @@
 //! Operations on the endpoint and on buckets.
 
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use jiff::Timestamp;
 
 use crate::failure::{Failure, FailureKind};
 use crate::front::s3::error::{Code, S3Error};
-use crate::front::s3::operation::{Operation, Request};
-use crate::front::s3::response::{self, Answer};
+use crate::front::s3::operation::Operation;
+use crate::front::s3::response::{self, S3Answer};
 use crate::front::s3::xml::Document;
 use crate::object;
 use crate::object::body::GatewayBody;
@@ -18,9 +18,9 @@ pub(super) const OWNER: &str = "bucketry";
 
 /// `ListBuckets`: the names that clients of the repository may use. Creation dates are unknown, so each is
 /// 1970-01-01.
-pub(crate) fn on_service(context: &RequestContext, request: &Request<'_>) -> Answer {
-    super::check(request)?;
-    let Operation::ListBuckets { prefix } = &request.operation else {
+pub(crate) fn on_service(context: &RequestContext, operation: &Operation, headers: &HeaderMap) -> S3Answer {
+    super::check(operation, headers)?;
+    let Operation::ListBuckets { prefix } = operation else {
         return Err(Failure::new(FailureKind::InvalidRequest, "The request must name a bucket.").into());
     };
     let mut document = Document::new("ListAllMyBucketsResult");
@@ -47,7 +47,7 @@ pub(super) fn owner(document: &mut Document, name: &str) {
 }
 
 /// `CreateBucket`: some clients create their bucket before using it, and continue if it already exists.
-pub(crate) fn create(bucket: Option<&ResolvedBucket>) -> Answer {
+pub(crate) fn create(bucket: Option<&ResolvedBucket>) -> S3Answer {
     Err(match bucket {
         Some(_) => S3Error::new(Code::BucketAlreadyOwnedByYou, "The repository already has this bucket."),
         None => S3Error::new(
@@ -60,7 +60,7 @@ pub(crate) fn create(bucket: Option<&ResolvedBucket>) -> Answer {
 }
 
 /// `HeadBucket`.
-pub(super) async fn head(resolved: &ResolvedBucket) -> Answer {
+pub(super) async fn head(resolved: &ResolvedBucket) -> S3Answer {
     object::bucket::head(resolved).await?;
     let mut response = response::empty(StatusCode::OK);
     // Signatures may use any region. Clients that ask for one get the default of the SDKs.

@@ -3,13 +3,13 @@
 use bytes::Bytes;
 
 use crate::failure::Failure;
+use crate::front::s3::conditions;
 use crate::front::s3::operation::{CopyObject, CopySource, Part};
-use crate::front::s3::response::{self, Answer};
+use crate::front::s3::response::{self, S3Answer};
 use crate::front::s3::xml::Document;
 use crate::object;
-use crate::object::conditions;
 use crate::object::context::RequestContext;
-use crate::object::copy::StreamedSource;
+use crate::object::copy::SourceObject;
 use crate::object::multipart::OpenUpload;
 use crate::routing::resolved_bucket::ResolvedBucket;
 
@@ -18,10 +18,14 @@ pub(super) async fn object(
     context: &RequestContext,
     resolved: &ResolvedBucket,
     copying: CopyObject,
-) -> Answer {
+) -> S3Answer {
     conditions::none(&copying.conditions, "The destination of a copy")?;
     let source = source(context, &copying.source)?;
-    let stored = object::copy::object(context, resolved, &source, &copying.key, copying.attributes).await?;
+    let key = resolved.key(&copying.key)?;
+    if copying.attributes.is_none() {
+        source.check_is_not(resolved, &key, "replace its metadata (x-amz-metadata-directive: REPLACE)")?;
+    }
+    let stored = object::copy::object(context, resolved, &source, &key, copying.attributes).await?;
     Ok(response::document(result("CopyObjectResult", context, stored.etag.as_deref())))
 }
 
@@ -32,16 +36,16 @@ pub(super) async fn part(
     part: Part,
     from: CopySource,
     range: Option<(u64, u64)>,
-) -> Answer {
+) -> S3Answer {
     let source = source(context, &from)?;
     let upload = OpenUpload::new(context, resolved, &part.key, &part.upload)?;
     let etag = object::copy::part(context, resolved, &source, upload, part.number, range).await?;
     Ok(response::document(result("CopyPartResult", context, Some(&etag))))
 }
 
-fn source(context: &RequestContext, source: &CopySource) -> Result<StreamedSource, Failure> {
+fn source(context: &RequestContext, source: &CopySource) -> Result<SourceObject, Failure> {
     conditions::no_version(source.version.as_ref())?;
-    StreamedSource::find(context, &source.bucket, &source.key, &source.conditions)
+    SourceObject::find(context, &source.bucket, &source.key, &source.conditions)
 }
 
 /// The copy was stored just now, so the provider isn't asked for the time.

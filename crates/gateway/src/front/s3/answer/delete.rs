@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use http::StatusCode;
 
 use crate::failure::{Failure, FailureKind};
+use crate::front::s3::conditions;
 use crate::front::s3::error::{S3Error, S3Failure};
 use crate::front::s3::operation::{DeleteObject, ObjectKey};
-use crate::front::s3::response::{self, Answer};
+use crate::front::s3::response::{self, S3Answer};
 use crate::front::s3::xml::{self, Document, ObjectToDelete};
 use crate::object;
-use crate::object::conditions;
 use crate::object::context::RequestContext;
 use crate::payload::PayloadBody;
 use crate::routing::resolved_bucket::ResolvedBucket;
@@ -20,7 +20,7 @@ pub(super) async fn object(
     context: &RequestContext,
     resolved: &ResolvedBucket,
     deleting: DeleteObject,
-) -> Answer {
+) -> S3Answer {
     conditions::none(&deleting.conditions, "DeleteObject")?;
     conditions::no_version(deleting.version.as_ref())?;
     object::delete::delete(context, resolved, &deleting.key).await?;
@@ -33,7 +33,7 @@ pub(super) async fn objects(
     context: &RequestContext,
     resolved: &ResolvedBucket,
     payload: PayloadBody,
-) -> Answer {
+) -> S3Answer {
     let document = payload.collect_bounded(xml::MAX_BYTES).await?;
     let wanted = xml::read_delete(&document)?;
     let objects = by_key(wanted.objects);

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::front::s3::answer::bucket::owner;
 use crate::front::s3::operation::{List, Marker};
-use crate::front::s3::response::{self, Answer};
+use crate::front::s3::response::{self, S3Answer};
 use crate::front::s3::xml::{Document, listed};
 use crate::object;
 use crate::object::context::RequestContext;
@@ -28,7 +28,7 @@ pub(super) async fn keys(
     resolved: &ResolvedBucket,
     form: Form,
     list: &List,
-) -> Answer {
+) -> S3Answer {
     // The older operations have only a key parameter, so they use tokens in place of keys.
     let token = list.token.clone().map(Marker::Token);
     let query = ListQuery {

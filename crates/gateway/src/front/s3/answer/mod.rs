@@ -10,18 +10,21 @@ mod tagging;
 mod uploads;
 mod write;
 
+use http::HeaderMap;
+
 use crate::failure::{Failure, FailureKind};
 pub(crate) use crate::front::s3::answer::bucket::{create as create_bucket, on_service};
 pub(crate) use crate::front::s3::answer::read::{attributes, check as check_reading};
-use crate::front::s3::operation::{Operation, Request};
-use crate::front::s3::response::Answer;
+use crate::front::s3::completion::CompleteRequest;
+use crate::front::s3::operation::Operation;
+use crate::front::s3::response::S3Answer;
 use crate::object::context::RequestContext;
 use crate::payload::PayloadBody;
 use crate::routing::resolved_bucket::ResolvedBucket;
 
 /// Refuses headers that only providers with S3 support.
-pub(crate) fn check(request: &Request<'_>) -> Result<(), Failure> {
-    match request.beyond_translation() {
+pub(crate) fn check(operation: &Operation, headers: &HeaderMap) -> Result<(), Failure> {
+    match operation.passthrough_only(headers) {
         None => Ok(()),
         Some(header) => Err(not_offered(header)),
     }
@@ -40,11 +43,12 @@ pub(crate) fn not_offered(header: &str) -> Failure {
 pub(crate) async fn handle(
     context: &RequestContext,
     resolved: &ResolvedBucket,
-    request: &mut Request<'_>,
+    operation: &mut Operation,
+    headers: &HeaderMap,
     payload: &mut PayloadBody,
-) -> Answer {
-    check(request)?;
-    let (operation, payload) = (request.take(), payload.take());
+) -> S3Answer {
+    check(operation, headers)?;
+    let (operation, payload) = (operation.take(), payload.take());
     match operation {
         Operation::ListBuckets { .. } | Operation::CreateBucket => {
             Err(Failure::new(FailureKind::NotAllowed, "This is not an operation on a bucket.").into())
@@ -76,13 +80,8 @@ pub(crate) async fn handle(
             copy::part(context, resolved, part, source, range).await
         }
         Operation::CompleteMultipartUpload { key, upload, conditions } => {
-            multipart::complete(
-                context,
-                resolved,
-                multipart::CompleteRequest { key, upload, conditions },
-                payload,
-            )
-            .await
+            let request = CompleteRequest { key, upload, conditions };
+            multipart::complete(context, resolved, request, payload).await
         }
         Operation::AbortMultipartUpload { key, upload } => {
             multipart::abort(context, resolved, &key, &upload).await

@@ -1,15 +1,15 @@
 //! The multipart operations.
 
-use bucketry_provider::driver::{Conditions, ObjectAttributes};
+use bucketry_provider::driver::ObjectAttributes;
 use http::StatusCode;
 
 use crate::front::s3::answer::bucket::owner;
 use crate::front::s3::answer::write::stored_answer;
+use crate::front::s3::completion::{CompleteRequest, Completion};
 use crate::front::s3::operation::{ObjectKey, Part};
-use crate::front::s3::response::{self, Answer};
+use crate::front::s3::response::{self, S3Answer};
 use crate::front::s3::xml::{self, Document};
 use crate::object;
-use crate::object::conditions;
 use crate::object::context::RequestContext;
 use crate::object::multipart::OpenUpload;
 use crate::payload::PayloadBody;
@@ -22,7 +22,7 @@ pub(super) async fn create(
     resolved: &ResolvedBucket,
     key: &ObjectKey,
     attributes: &ObjectAttributes,
-) -> Answer {
+) -> S3Answer {
     let sealed = object::multipart::create(context, resolved, key, attributes).await?;
     let mut document = Document::new("InitiateMultipartUploadResult");
     document.element("Bucket", resolved.name());
@@ -37,38 +37,26 @@ pub(super) async fn upload(
     resolved: &ResolvedBucket,
     part: Part,
     payload: PayloadBody,
-) -> Answer {
+) -> S3Answer {
     let receipt = payload.receipt();
     let upload = OpenUpload::new(context, resolved, &part.key, &part.upload)?;
     let etag = object::multipart::upload(resolved, upload, part.number, payload).await?;
     Ok(stored_answer(Some(&etag), &receipt))
 }
 
-/// The upload to complete.
-pub(super) struct CompleteRequest {
-    pub(super) key: ObjectKey,
-    pub(super) upload: SealedUploadId,
-    pub(super) conditions: Conditions,
-}
-
 /// `CompleteMultipartUpload`. The object counts as stored only now.
 pub(super) async fn complete(
     context: &RequestContext,
     resolved: &ResolvedBucket,
-    completing: CompleteRequest,
+    request: CompleteRequest,
     payload: PayloadBody,
-) -> Answer {
-    // Before the body is read.
-    conditions::of_writing(&completing.conditions, resolved.driver().capabilities())?;
-    let upload = OpenUpload::new(context, resolved, &completing.key, &completing.upload)?;
-    let document = payload.collect_bounded(xml::MAX_BYTES).await?;
-    let parts = xml::read_parts(&document)?;
-    let stored = upload.complete(context, resolved, &parts, &completing.conditions).await?;
-    let name = completing.key.as_str();
+) -> S3Answer {
+    let Completion { key, upload, parts, conditions } = request.read(context, resolved, payload).await?;
+    let stored = upload.complete(context, resolved, &parts, &conditions).await?;
     let mut document = Document::new("CompleteMultipartUploadResult");
-    document.element("Location", &xml::location(resolved.name(), name));
+    document.element("Location", &xml::location(resolved.name(), key.as_str()));
     document.element("Bucket", resolved.name());
-    document.element("Key", name);
+    document.element("Key", key.as_str());
     document.optional("ETag", stored.etag.as_deref());
     Ok(response::document(document.finish()))
 }
@@ -79,7 +67,7 @@ pub(super) async fn abort(
     resolved: &ResolvedBucket,
     key: &ObjectKey,
     upload: &SealedUploadId,
-) -> Answer {
+) -> S3Answer {
     OpenUpload::new(context, resolved, key, upload)?.abort(resolved).await?;
     Ok(response::empty(StatusCode::NO_CONTENT))
 }
@@ -98,7 +86,7 @@ pub(super) async fn list(
     key: &ObjectKey,
     sealed: &SealedUploadId,
     PartsAfter { after, max_parts }: PartsAfter,
-) -> Answer {
+) -> S3Answer {
     let upload = OpenUpload::new(context, resolved, key, sealed)?;
     let page = upload.parts(resolved, after, usize::from(max_parts)).await?;
     let mut document = Document::new("ListPartsResult");

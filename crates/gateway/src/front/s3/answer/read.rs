@@ -6,18 +6,17 @@ use http::{HeaderMap, Response, StatusCode};
 use http_body::Body as _;
 
 use crate::failure::{Failure, FailureKind};
+use crate::front::s3::conditions;
 use crate::front::s3::operation::GetObject;
-use crate::front::s3::response::{self, Answer};
+use crate::front::s3::response::{self, S3Answer};
 use crate::front::s3::xml::Document;
 use crate::object;
 use crate::object::body::GatewayBody;
-use crate::object::conditions;
 use crate::object::get::ObjectHead;
-use crate::object::range;
 use crate::routing::resolved_bucket::ResolvedBucket;
 
 /// `GetObject`.
-pub(super) async fn get(resolved: &ResolvedBucket, reading: GetObject) -> Answer {
+pub(super) async fn get(resolved: &ResolvedBucket, reading: GetObject) -> S3Answer {
     check(&reading)?;
     let request = GetRequest { range: reading.range, conditions: reading.conditions.clone() };
     let read = match object::get::get(resolved, &reading.key, &request).await {
@@ -33,14 +32,14 @@ pub(super) async fn get(resolved: &ResolvedBucket, reading: GetObject) -> Answer
     let headers = response.headers_mut();
     describe(headers, &read.info, &reading, length);
     if let Some(range) = read.range {
-        range::put(headers, range, whole);
+        response::put_range(headers, range, whole);
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     }
     Ok(response)
 }
 
 /// `HeadObject`.
-pub(super) async fn head(resolved: &ResolvedBucket, reading: GetObject) -> Answer {
+pub(super) async fn head(resolved: &ResolvedBucket, reading: GetObject) -> S3Answer {
     check(&reading)?;
     let head = object::get::head(resolved, &reading.key, reading.range, &reading.conditions).await;
     let ObjectHead { info, range } = match head {
@@ -52,14 +51,14 @@ pub(super) async fn head(resolved: &ResolvedBucket, reading: GetObject) -> Answe
     let mut response = response::empty(status);
     describe(response.headers_mut(), &info, &reading, length);
     if let Some(range) = range {
-        range::put(response.headers_mut(), range, info.size);
+        response::put_range(response.headers_mut(), range, info.size);
     }
     Ok(response)
 }
 
 /// `GetObjectAttributes`: the ETag and the size. Not every provider reports checksums and parts, so they are left
 /// out, as S3 does for objects without them.
-pub(crate) async fn attributes(resolved: &ResolvedBucket, reading: GetObject) -> Answer {
+pub(crate) async fn attributes(resolved: &ResolvedBucket, reading: GetObject) -> S3Answer {
     check(&reading)?;
     let info = match object::get::head(resolved, &reading.key, None, &reading.conditions).await {
         Ok(head) => head.info,
@@ -91,7 +90,7 @@ pub(crate) fn check(reading: &GetObject) -> Result<(), Failure> {
 }
 
 /// The response for an unmodified object includes its ETag if the condition contains it.
-fn unmodified_or_failed(reading: &GetObject, failure: Failure) -> Answer {
+fn unmodified_or_failed(reading: &GetObject, failure: Failure) -> S3Answer {
     if failure.kind != FailureKind::NotModified {
         return Err(failure.into());
     }

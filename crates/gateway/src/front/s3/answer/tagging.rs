@@ -2,16 +2,16 @@
 
 use http::StatusCode;
 
+use crate::front::s3::conditions;
 use crate::front::s3::operation::Tagging;
-use crate::front::s3::response::{self, Answer};
+use crate::front::s3::response::{self, S3Answer};
 use crate::front::s3::xml;
 use crate::object;
-use crate::object::conditions;
 use crate::payload::PayloadBody;
 use crate::routing::resolved_bucket::ResolvedBucket;
 
 /// `GetObjectTagging`.
-pub(super) async fn get(resolved: &ResolvedBucket, tagging: &Tagging) -> Answer {
+pub(super) async fn get(resolved: &ResolvedBucket, tagging: &Tagging) -> S3Answer {
     conditions::no_version(tagging.version.as_ref())?;
     let key = resolved.key(&tagging.key)?;
     let tags = object::tags::get(resolved, &key).await?;
@@ -19,7 +19,7 @@ pub(super) async fn get(resolved: &ResolvedBucket, tagging: &Tagging) -> Answer 
 }
 
 /// `PutObjectTagging`. If it is dropped midway, the tags may still be stored.
-pub(super) async fn put(resolved: &ResolvedBucket, tagging: &Tagging, payload: PayloadBody) -> Answer {
+pub(super) async fn put(resolved: &ResolvedBucket, tagging: &Tagging, payload: PayloadBody) -> S3Answer {
     conditions::no_version(tagging.version.as_ref())?;
     let key = resolved.key(&tagging.key)?;
     let document = payload.collect_bounded(xml::MAX_TAGGING_BYTES).await?;
@@ -29,7 +29,7 @@ pub(super) async fn put(resolved: &ResolvedBucket, tagging: &Tagging, payload: P
 }
 
 /// `DeleteObjectTagging`.
-pub(super) async fn delete(resolved: &ResolvedBucket, tagging: &Tagging) -> Answer {
+pub(super) async fn delete(resolved: &ResolvedBucket, tagging: &Tagging) -> S3Answer {
     conditions::no_version(tagging.version.as_ref())?;
     let key = resolved.key(&tagging.key)?;
     object::tags::put(resolved, &key, &[]).await?;

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::front::s3::answer::bucket::owner;
 use crate::front::s3::operation::{KeyText, ListMultipartUploads, Marker};
-use crate::front::s3::response::{self, Answer};
+use crate::front::s3::response::{self, S3Answer};
 use crate::front::s3::xml::{Document, listed};
 use crate::object;
 use crate::object::context::RequestContext;
@@ -17,7 +17,7 @@ pub(super) async fn list(
     context: &RequestContext,
     resolved: &ResolvedBucket,
     wanted: &ListMultipartUploads,
-) -> Answer {
+) -> S3Answer {
     let query = UploadsQuery {
         prefix: &wanted.prefix,
         delimiter: wanted.delimiter.as_ref(),

@@ -4,8 +4,9 @@ use bucketry_provider::driver::PutRequest;
 use http::header::ETAG;
 use http::{Response, StatusCode};
 
+use crate::front::s3::checksum;
 use crate::front::s3::operation::PutObject;
-use crate::front::s3::response::{self, Answer};
+use crate::front::s3::response::{self, S3Answer};
 use crate::object;
 use crate::object::body::GatewayBody;
 use crate::object::context::RequestContext;
@@ -18,7 +19,7 @@ pub(super) async fn put(
     resolved: &ResolvedBucket,
     writing: PutObject,
     payload: PayloadBody,
-) -> Answer {
+) -> S3Answer {
     let receipt = payload.receipt();
     let request = PutRequest { attributes: writing.attributes, conditions: writing.conditions };
     let stored = object::put::put(context, resolved, &writing.key, &request, payload).await?;
@@ -30,7 +31,7 @@ pub(super) fn stored_answer(etag: Option<&str>, receipt: &Receipt) -> Response<G
     let mut response = response::empty(StatusCode::OK);
     let headers = response.headers_mut();
     response::put(headers, ETAG, etag);
-    if let Some((name, value)) = receipt.checksum() {
+    if let Some((name, value)) = receipt.checksum().map(checksum::header) {
         headers.insert(name, value);
     }
     response

@@ -1,7 +1,7 @@
 //! Authentication with AWS Signature Version 4 ("Authenticating Requests" in the Amazon S3 API reference), in the
 //! `Authorization` header or in the query of a presigned URL.
 //!
-//! The same rules apply to both. `host` and every `x-amz-*` header must be signed, so that nobody on the way can
+//! The same rules apply to both. `host` and every `x-amz-*` header must be signed, so that nobody on the incoming can
 //! add a header that changes the request. Comparisons take constant time. A request with an unknown key costs the
 //! same work as any other and is refused at the same step.
 //!
@@ -14,6 +14,7 @@ mod canonical;
 mod chunks;
 mod credential;
 mod declared;
+mod keys;
 mod presigned;
 mod signed_headers;
 mod window;
@@ -72,6 +73,14 @@ pub struct Verified<K> {
     pub(crate) declared: Declared,
     /// Checks the signatures of the chunks. `None` for payloads without them.
     pub(crate) chunks: Option<ChunkSignatures>,
+}
+
+impl<K> Verified<K> {
+    /// The key, and the rest.
+    pub(crate) fn split(self) -> (K, Verified<()>) {
+        let Self { key, presigned, declared, chunks } = self;
+        (key, Verified { key: (), presigned, declared, chunks })
+    }
 }
 
 /// Verifies signatures. One verifier serves all requests of a process.

@@ -6,15 +6,15 @@ mod table;
 mod target;
 mod values;
 
-use bucketry_model::repository::KeyAccess;
 use bucketry_provider::driver::{ByteRange, Conditions, ObjectAttributes, VersionId};
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 
 pub use crate::front::s3::operation::parse::{Request, parse};
 pub use crate::front::s3::operation::query::Query;
-pub use crate::front::s3::operation::table::{Access, Handling, Name, OPERATIONS, Row, Scope};
+pub use crate::front::s3::operation::table::{Handling, Name, OPERATIONS, Row, Scope};
 pub use crate::front::s3::operation::target::{Domains, Target};
-pub(crate) use crate::front::s3::operation::values::is_beyond;
+pub(crate) use crate::front::s3::operation::values::is_passthrough_only;
+pub use crate::front::{Access, Class};
 pub use crate::routing::object_key::{KeyText, ObjectKey};
 pub use crate::routing::page_token::Marker;
 use crate::routing::upload_id::SealedUploadId;
@@ -174,20 +174,18 @@ pub struct Part {
     pub number: u32,
 }
 
-/// The class that a request is counted in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
-    /// Reads an object or its attributes.
-    Read,
-    /// Stores, copies or deletes objects or parts.
-    Write,
-    /// Lists objects or parts.
-    List,
-    /// Requests information about a bucket.
-    Bucket,
-}
-
 impl Operation {
+    /// Takes the operation out. What stays is meaningless.
+    pub(crate) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::HeadBucket)
+    }
+
+    /// The name of a header that requires what only some providers support, such as encryption with the client's
+    /// key. `passthrough` may pass the header on; `answer` refuses the request.
+    pub fn passthrough_only<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+        values::passthrough_only(self.name(), headers)
+    }
+
     /// The operation without its parameters.
     pub fn name(&self) -> Name {
         match self {
@@ -263,16 +261,5 @@ impl Operation {
                 | Name::DeleteObjects
                 | Name::CompleteMultipartUpload
         )
-    }
-}
-
-impl Access {
-    /// Whether a key with this access level may do it.
-    pub fn is_granted_by(self, key: KeyAccess) -> bool {
-        match self {
-            Self::Read | Self::List => true,
-            Self::Write => key >= KeyAccess::Write,
-            Self::Admin => key >= KeyAccess::Admin,
-        }
     }
 }

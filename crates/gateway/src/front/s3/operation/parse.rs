@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use crate::front::s3::error::{Code, Result, S3Error};
 use crate::front::s3::operation::table::{self, Handling, Name, Row, Scope};
 use crate::front::s3::operation::values::{
-    OBJECT, SOURCE, attributes, beyond_translation, conditions, copy_range, copy_source, range, version,
+    OBJECT, SOURCE, attributes, conditions, copy_range, copy_source, range, version,
 };
 use crate::front::s3::operation::{
     CopyObject, DeleteObject, GetObject, KeyText, List, ListMultipartUploads, MAX_KEYS, Marker, ObjectKey,
@@ -32,19 +32,6 @@ pub struct Request<'a> {
     pub operation: Operation,
     /// The headers, including those that a presigned URL carries in its query.
     pub headers: Cow<'a, HeaderMap>,
-}
-
-impl Request<'_> {
-    /// Takes the operation out. What stays is meaningless.
-    pub(crate) fn take(&mut self) -> Operation {
-        std::mem::replace(&mut self.operation, Operation::HeadBucket)
-    }
-
-    /// The name of a header that requires what only some providers support, such as encryption with the client's
-    /// key. `forward` may pass the header on; `translate` refuses the request.
-    pub fn beyond_translation(&self) -> Option<&str> {
-        beyond_translation(self.operation.name(), &self.headers)
-    }
 }
 
 /// Parses a request. If it names no operation that the gateway supports, the error is `NotImplemented`.

@@ -8,6 +8,8 @@ use std::sync::LazyLock;
 
 use http::Method;
 
+use crate::front::Access;
+
 /// What an operation applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
@@ -17,19 +19,6 @@ pub enum Scope {
     Bucket,
     /// An object in a bucket.
     Object,
-}
-
-/// The access that a key needs for an operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Access {
-    /// Reads objects.
-    Read,
-    /// Lists objects, or requests information about a bucket.
-    List,
-    /// Stores, copies or deletes objects.
-    Write,
-    /// Changes the bucket itself.
-    Admin,
 }
 
 /// The operations that the gateway supports.

@@ -48,7 +48,7 @@ impl Target {
     }
 
     /// The bucket name that the client used.
-    pub fn bucket(&self) -> Option<&str> {
+    pub fn into_bucket(self) -> Option<String> {
         match self {
             Self::Service => None,
             Self::Bucket(bucket) | Self::Object(bucket, _) => Some(bucket),

@@ -56,7 +56,7 @@ fn time(date: &str) -> Option<Timestamp> {
 }
 
 /// Parses a range. Like S3, it ignores everything except a single range of bytes, so the response is the whole
-/// object. `If-Range` is treated the same way, which is always allowed (RFC 9110 §14.2).
+/// object. `If-Range` is treated the same incoming, which is always allowed (RFC 9110 §14.2).
 pub(super) fn range(headers: &HeaderMap) -> Option<ByteRange> {
     if headers.contains_key(IF_RANGE) {
         return None;
@@ -207,17 +207,17 @@ const UNDERSTOOD: &[&str] = &[
 
 /// The first header that requires something the gateway doesn't implement, or only some providers support.
 /// Checksums of whole uploads are among them, because the gateway sees only the parts.
-pub(super) fn beyond_translation(name: Name, headers: &HeaderMap) -> Option<&str> {
+pub(super) fn passthrough_only(name: Name, headers: &HeaderMap) -> Option<&str> {
     // `CreateBucket` creates nothing, so its headers don't matter.
     if name == Name::CreateBucket {
         return None;
     }
-    headers.keys().map(HeaderName::as_str).find(|header| is_beyond(name, header, headers))
+    headers.keys().map(HeaderName::as_str).find(|header| is_passthrough_only(name, header, headers))
 }
 
 /// Whether a header can't be ignored and must be left to the provider: the gateway doesn't implement it, and its
 /// value isn't a default.
-pub(crate) fn is_beyond(name: Name, header: &str, headers: &HeaderMap) -> bool {
+pub(crate) fn is_passthrough_only(name: Name, header: &str, headers: &HeaderMap) -> bool {
     header.starts_with("x-amz-")
         && !header.starts_with(METADATA)
         && (name == Name::CompleteMultipartUpload || !header.starts_with("x-amz-checksum-"))
@@ -303,7 +303,7 @@ mod tests {
     fn demands_that_not_every_provider_meets_are_named() {
         let of = |name, value| {
             let headers = headers(&[(name, value)]);
-            beyond_translation(Name::PutObject, &headers).map(str::to_owned)
+            passthrough_only(Name::PutObject, &headers).map(str::to_owned)
         };
         for (name, value) in [
             ("x-amz-acl", "private"),

@@ -1,25 +1,26 @@
 //! `CopyObject` and `UploadPartCopy` within one account at one provider, where the provider copies.
 
 use bucketry_provider::body::Payload;
-use bucketry_provider::driver::{Conditions, Parameter, UpstreamRequest, VersionId};
+use bucketry_provider::driver::{Conditions, Parameter, UpstreamRequest};
 use bucketry_provider::error::{ErrorKind, ProviderError};
 use http::{HeaderName, HeaderValue, Method};
 
 use crate::failure::{Failure, FailureKind};
+use crate::front::s3::conditions;
 use crate::front::s3::operation::{CopyObject, CopySource, Part};
 use crate::front::s3::passthrough::document::{XmlElement, rewrite};
 use crate::front::s3::passthrough::request_headers::is_kept;
-use crate::front::s3::passthrough::{ForwardRequest, MAX_DOCUMENT_BYTES, response_headers};
-use crate::front::s3::response::{self, Answer};
+use crate::front::s3::passthrough::{MAX_DOCUMENT_BYTES, PassthroughRequest, response_headers};
+use crate::front::s3::response::{self, S3Answer};
 use crate::object::body::GatewayBody;
-use crate::object::conditions;
 use crate::object::context::RequestContext;
+use crate::object::copy::{SourceObject, copy_failure};
 use crate::object::measured_write::{MeasuredWrite, SizeAfter};
 use crate::routing::resolved_bucket::ResolvedBucket;
 
 static X_AMZ_COPY_SOURCE: HeaderName = HeaderName::from_static("x-amz-copy-source");
 
-/// Whether the provider can copy. `false` if the source isn't found; `translate` then reports the error.
+/// Whether the provider can copy. `false` if the source isn't found; `answer` then reports the error.
 pub(super) fn is_within_account(
     context: &RequestContext,
     resolved: &ResolvedBucket,
@@ -32,85 +33,69 @@ pub(super) fn is_within_account(
 }
 
 /// `CopyObject`. If it is dropped midway, the provider may still complete the copy.
-pub(super) async fn object(mut way: ForwardRequest<'_>, copying: CopyObject) -> Answer {
+pub(super) async fn object(mut incoming: PassthroughRequest<'_>, copying: CopyObject) -> S3Answer {
     conditions::none(&copying.conditions, "The destination of a copy")?;
-    let key = way.resolved.key(&copying.key)?;
+    let key = incoming.resolved.key(&copying.key)?;
     if copying.attributes.is_none() {
         // Without `REPLACE` these headers mean nothing, but not every server ignores them.
-        let kept: Vec<_> = way.headers.keys().filter(|name| is_kept(name.as_str())).cloned().collect();
+        let kept: Vec<_> = incoming.headers.keys().filter(|name| is_kept(name.as_str())).cloned().collect();
         for name in &kept {
-            way.headers.remove(name);
+            incoming.headers.remove(name);
         }
     }
-    let source = source(&way, &copying.source)?;
-    if source.is_the_object(way.resolved, &key)
-        && copying.attributes.is_none()
-        && !changes_how_it_is_kept(&way)
+    let source = source(&incoming, &copying.source)?;
+    if copying.attributes.is_none() && copying.source.version.is_none() && !changes_how_it_is_kept(&incoming)
     {
-        return Err(Failure::new(
-            FailureKind::InvalidRequest,
-            "A copy of an object to itself must change its metadata (x-amz-metadata-directive: REPLACE), storage class \
-             or encryption.",
-        )
-        .into());
+        let must = "change its metadata (x-amz-metadata-directive: REPLACE), storage class or encryption";
+        source.object.check_is_not(incoming.resolved, &key, must)?;
     }
-    way.headers.insert(&X_AMZ_COPY_SOURCE, source.header);
-    let (context, resolved) = (way.context, way.resolved);
+    incoming.headers.insert(&X_AMZ_COPY_SOURCE, source.header);
+    let (context, resolved) = (incoming.context, incoming.resolved);
     let write = MeasuredWrite::prepare(context, resolved, &key, &Conditions::default()).await?;
-    let copied = write.run(SizeAfter::Unknown, copy(way, &key, &[], "CopyObjectResult")).await;
+    let copied = write.run(SizeAfter::Unknown, copy(incoming, &key, &[], "CopyObjectResult")).await;
     copied.map_err(|error| failure(resolved, &error).into())
 }
 
 /// `UploadPartCopy`. If it is dropped midway, the provider may still store the part.
-pub(super) async fn part(mut way: ForwardRequest<'_>, part: &Part, from: &CopySource) -> Answer {
-    let key = way.resolved.key(&part.key)?;
-    let resolved = way.resolved;
-    let source = source(&way, from)?;
-    let upload = resolved.open_upload(way.context, &key, &part.upload)?;
-    way.headers.insert(&X_AMZ_COPY_SOURCE, source.header);
+pub(super) async fn part(mut incoming: PassthroughRequest<'_>, part: &Part, from: &CopySource) -> S3Answer {
+    let key = incoming.resolved.key(&part.key)?;
+    let resolved = incoming.resolved;
+    let source = source(&incoming, from)?;
+    let upload = resolved.open_upload(&incoming.context.key, &key, &part.upload)?;
+    incoming.headers.insert(&X_AMZ_COPY_SOURCE, source.header);
     let query = [Parameter::Number("partNumber", part.number), Parameter::Upload(&upload)];
-    copy(way, &key, &query, "CopyPartResult").await.map_err(|error| failure(resolved, &error).into())
+    copy(incoming, &key, &query, "CopyPartResult").await.map_err(|error| failure(resolved, &error).into())
 }
 
-/// The source of a copy. Like any object that is read, it is looked up in the same repository, below its folder.
-struct ForwardedSource<'a> {
-    resolved: ResolvedBucket,
-    key: String,
-    version: Option<&'a VersionId>,
+/// The source of a copy, and the header that names it to the provider.
+struct PassthroughSource {
+    object: SourceObject,
     header: HeaderValue,
 }
 
-impl ForwardedSource<'_> {
-    fn is_the_object(&self, resolved: &ResolvedBucket, key: &str) -> bool {
-        self.resolved.id() == resolved.id() && self.key == key && self.version.is_none()
-    }
-}
-
-fn source<'a>(way: &ForwardRequest<'a>, source: &'a CopySource) -> Result<ForwardedSource<'a>, Failure> {
-    let resolved = way.context.resolve(&source.bucket)?;
-    conditions::of_reading(&source.conditions, resolved.driver().capabilities())?;
-    let key = resolved.key(&source.key)?;
-    let version = source.version.as_ref();
+fn source(incoming: &PassthroughRequest<'_>, source: &CopySource) -> Result<PassthroughSource, Failure> {
+    let object = SourceObject::find(incoming.context, &source.bucket, &source.key, &source.conditions)?;
     let not_here = || Failure::new(FailureKind::InvalidRequest, "The source is at another provider.");
-    let there = resolved.driver().forwarder().ok_or_else(not_here)?;
-    let header = there.copy_source(&key, version).map_err(|error| resolved.failure(&error))?;
-    Ok(ForwardedSource { resolved, key, version, header })
+    let there = object.resolved.driver().forwarder().ok_or_else(not_here)?;
+    let header = there.copy_source(&object.key, source.version.as_ref());
+    let header = header.map_err(|error| object.resolved.failure(&error))?;
+    Ok(PassthroughSource { object, header })
 }
 
 /// In S3, copying an object to itself is the way to change its storage class or encryption.
-fn changes_how_it_is_kept(way: &ForwardRequest<'_>) -> bool {
+fn changes_how_it_is_kept(incoming: &PassthroughRequest<'_>) -> bool {
     let changes =
         |name: &str| name == "x-amz-storage-class" || name.starts_with("x-amz-server-side-encryption");
-    way.headers.keys().any(|name| changes(name.as_str()))
+    incoming.headers.keys().any(|name| changes(name.as_str()))
 }
 
 async fn copy(
-    way: ForwardRequest<'_>,
+    incoming: PassthroughRequest<'_>,
     key: &str,
     query: &[Parameter<'_>],
     root: &'static str,
 ) -> Result<http::Response<GatewayBody>, ProviderError> {
-    let ForwardRequest { s3, headers, .. } = way;
+    let PassthroughRequest { s3, headers, .. } = incoming;
     let request = UpstreamRequest {
         method: Method::PUT,
         key,
@@ -129,13 +114,9 @@ async fn copy(
 
 fn failure(resolved: &ResolvedBucket, error: &ProviderError) -> Failure {
     match error.kind() {
-        // For a copy, an unmodified source means that a condition isn't met.
-        Some(ErrorKind::NotModified) => {
-            Failure::new(FailureKind::PreconditionFailed, "A condition on the source does not hold.")
-        }
         Some(ErrorKind::RangeNotSatisfiable) => {
             Failure::new(FailureKind::InvalidValue, "x-amz-copy-source-range is outside of the source.")
         }
-        _ => resolved.failure(error),
+        _ => copy_failure(resolved, error),
     }
 }

@@ -3,9 +3,9 @@
 //!
 //! Allow-lists decide what passes: for requests by operation and header (`request`), for responses by header
 //! (`answer`). Names are rewritten into the repository's folder and back, in documents too (`document`). Operations
-//! that gain nothing from this, such as lists, are left to `translate`.
+//! that gain nothing from this, such as lists, are left to `answer`.
 //!
-//! **Invariant:** nothing in a request is forwarded unless it is on a list.
+//! **Invariant:** nothing in a request is passed through unless it is on a list.
 
 mod copy;
 mod document;
@@ -20,8 +20,9 @@ use bucketry_provider::driver::{S3Passthrough, S3Protocol};
 use http::HeaderMap;
 
 use crate::failure::{Failure, FailureKind};
-use crate::front::s3::operation::{Operation, Request};
-use crate::front::s3::response::Answer;
+use crate::front::s3::completion::CompleteRequest;
+use crate::front::s3::operation::Operation;
+use crate::front::s3::response::S3Answer;
 use crate::object::context::RequestContext;
 use crate::payload::PayloadBody;
 use crate::routing::resolved_bucket::ResolvedBucket;
@@ -29,15 +30,20 @@ use crate::routing::resolved_bucket::ResolvedBucket;
 /// The largest document in a response, in bytes. Enough for a thousand parts with all their fields.
 const MAX_DOCUMENT_BYTES: usize = 2 << 20;
 
-/// Whether a request is forwarded.
-pub(crate) fn takes(context: &RequestContext, resolved: &ResolvedBucket, request: &Request<'_>) -> bool {
+/// Whether a request is passed through.
+pub(crate) fn takes(
+    context: &RequestContext,
+    resolved: &ResolvedBucket,
+    operation: &Operation,
+    headers: &HeaderMap,
+) -> bool {
     let protocol = resolved.driver().capabilities().protocol;
-    match &request.operation {
+    match operation {
         Operation::HeadObject(_) | Operation::GetObject(_) => protocol != S3Protocol::None,
         _ if protocol != S3Protocol::Whole => false,
         Operation::CopyObject(copying) => copy::is_within_account(context, resolved, &copying.source),
         Operation::UploadPartCopy { source, .. } => copy::is_within_account(context, resolved, source),
-        Operation::GetObjectAttributes(_) => request.headers.contains_key("x-amz-object-attributes"),
+        Operation::GetObjectAttributes(_) => headers.contains_key("x-amz-object-attributes"),
         Operation::PutObject(_)
         | Operation::CreateMultipartUpload { .. }
         | Operation::UploadPart(_)
@@ -50,56 +56,61 @@ pub(crate) fn takes(context: &RequestContext, resolved: &ResolvedBucket, request
     }
 }
 
-/// A request that is being forwarded.
-struct ForwardRequest<'a> {
+/// A request that is being passed through.
+struct PassthroughRequest<'a> {
     context: &'a RequestContext,
     resolved: &'a ResolvedBucket,
     s3: &'a dyn S3Passthrough,
-    /// The headers to forward.
+    /// The headers to pass through.
     headers: HeaderMap,
 }
 
-/// Forwards a request for which [`takes`] returned `true`.
+/// Passes a request through for which [`takes`] returned `true`.
 pub(crate) async fn handle(
     context: &RequestContext,
     resolved: &ResolvedBucket,
-    request: &mut Request<'_>,
+    operation: &mut Operation,
+    headers: &HeaderMap,
     payload: &mut PayloadBody,
-) -> Answer {
+) -> S3Answer {
     let s3 = resolved.driver().forwarder().ok_or_else(not_here)?;
     let can = resolved.driver().capabilities();
-    let headers = request_headers::headers(request.operation.name(), can, &request.headers)?;
-    let mut way = ForwardRequest { context, resolved, s3, headers };
+    let headers = request_headers::headers(operation.name(), can, headers)?;
+    let mut incoming = PassthroughRequest { context, resolved, s3, headers };
     // A future is as large as the largest one that it awaits, and is moved at each step outwards. Reads are the
     // most frequent requests, so all others are on the heap.
-    match &request.operation {
-        Operation::GetObject(reading) => read::get(&mut way, reading).await,
-        Operation::HeadObject(reading) => read::head(&mut way, reading).await,
-        _ => Box::pin(handle_rare(way, request.take(), payload.take())).await,
+    match operation {
+        Operation::GetObject(reading) => read::get(&mut incoming, reading).await,
+        Operation::HeadObject(reading) => read::head(&mut incoming, reading).await,
+        _ => Box::pin(handle_rare(incoming, operation.take(), payload.take())).await,
     }
 }
 
-/// Forwards anything but a read of an object.
-async fn handle_rare(mut way: ForwardRequest<'_>, operation: Operation, payload: PayloadBody) -> Answer {
+/// Passes anything but a read of an object through.
+async fn handle_rare(
+    mut incoming: PassthroughRequest<'_>,
+    operation: Operation,
+    payload: PayloadBody,
+) -> S3Answer {
     match operation {
-        Operation::GetObject(reading) => read::get(&mut way, &reading).await,
-        Operation::HeadObject(reading) => read::head(&mut way, &reading).await,
-        Operation::GetObjectAttributes(reading) => read::attributes(way, reading).await,
-        Operation::PutObject(writing) => write::put(way, writing, payload).await,
-        Operation::CopyObject(copying) => copy::object(way, copying).await,
-        Operation::CreateMultipartUpload { key, .. } => multipart::create(way, &key).await,
-        Operation::UploadPart(part) => multipart::upload(way, &part, payload).await,
-        Operation::UploadPartCopy { part, source, .. } => copy::part(way, &part, &source).await,
+        Operation::GetObject(reading) => read::get(&mut incoming, &reading).await,
+        Operation::HeadObject(reading) => read::head(&mut incoming, &reading).await,
+        Operation::GetObjectAttributes(reading) => read::attributes(incoming, reading).await,
+        Operation::PutObject(writing) => write::put(incoming, writing, payload).await,
+        Operation::CopyObject(copying) => copy::object(incoming, copying).await,
+        Operation::CreateMultipartUpload { key, .. } => multipart::create(incoming, &key).await,
+        Operation::UploadPart(part) => multipart::upload(incoming, &part, payload).await,
+        Operation::UploadPartCopy { part, source, .. } => copy::part(incoming, &part, &source).await,
         Operation::CompleteMultipartUpload { key, upload, conditions } => {
-            let completing = multipart::Completing { key, upload, conditions };
-            multipart::complete(way, &completing, payload).await
+            let request = CompleteRequest { key, upload, conditions };
+            multipart::complete(incoming, request, payload).await
         }
         Operation::ListParts { key, upload, max_parts, after } => {
-            multipart::list(way, &key, &upload, max_parts, after).await
+            multipart::list(incoming, &key, &upload, max_parts, after).await
         }
-        Operation::GetObjectTagging(tagging) => tagging::get(way, &tagging).await,
-        Operation::PutObjectTagging(tagging) => tagging::put(way, &tagging, payload).await,
-        Operation::DeleteObjectTagging(tagging) => tagging::delete(way, &tagging).await,
+        Operation::GetObjectTagging(tagging) => tagging::get(incoming, &tagging).await,
+        Operation::PutObjectTagging(tagging) => tagging::put(incoming, &tagging, payload).await,
+        Operation::DeleteObjectTagging(tagging) => tagging::delete(incoming, &tagging).await,
         _ => Err(not_here().into()),
     }
 }

@@ -8,23 +8,24 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Response, StatusCode};
 
 use crate::failure::Failure;
+use crate::front::s3::completion::{CompleteRequest, Completion};
 use crate::front::s3::operation::{ObjectKey, Part};
 use crate::front::s3::passthrough::document::{XmlElement, rewrite};
-use crate::front::s3::passthrough::{ForwardRequest, MAX_DOCUMENT_BYTES, response_headers};
-use crate::front::s3::response::{self, Answer};
+use crate::front::s3::passthrough::{MAX_DOCUMENT_BYTES, PassthroughRequest, response_headers};
+use crate::front::s3::response::{self, S3Answer};
 use crate::front::s3::xml;
 use crate::object::body::GatewayBody;
-use crate::object::conditions;
 use crate::object::measured_write::{MeasuredWrite, SizeAfter};
+use crate::object::multipart::OpenUpload;
 use crate::object::put::check_length;
 use crate::payload::PayloadBody;
 use crate::routing::resolved_bucket::ResolvedBucket;
 use crate::routing::upload_id::{SealedUploadId, no_sealing_key};
 
 /// `CreateMultipartUpload`.
-pub(super) async fn create(way: ForwardRequest<'_>, key: &ObjectKey) -> Answer {
+pub(super) async fn create(incoming: PassthroughRequest<'_>, key: &ObjectKey) -> S3Answer {
     const ROOT: &str = "InitiateMultipartUploadResult";
-    let ForwardRequest { context, resolved, s3, headers } = way;
+    let PassthroughRequest { context, resolved, s3, headers } = incoming;
     let there = resolved.key(key)?;
     // Don't start an upload whose id can't be sealed for the client.
     if context.key.upload_ids.is_none() {
@@ -42,7 +43,7 @@ pub(super) async fn create(way: ForwardRequest<'_>, key: &ObjectKey) -> Answer {
     let answer = answer.map_err(|error| resolved.failure(&error))?;
     let unexpected = || resolved.failure(&ProviderError::NotAnObjectStore { status: None });
     let begun = upload_of(answer.body(), ROOT).ok_or_else(unexpected)?;
-    let sealed = resolved.seal_upload(context, &there, &begun)?;
+    let sealed = resolved.seal_upload(&context.key, &there, &begun)?;
     Ok(named(resolved, key, Some(&sealed), ROOT, &answer)?)
 }
 
@@ -59,10 +60,10 @@ fn upload_of(document: &[u8], root: &'static str) -> Option<UploadId> {
 }
 
 /// `UploadPart`. If it is dropped midway, the part is not stored.
-pub(super) async fn upload(way: ForwardRequest<'_>, part: &Part, payload: PayloadBody) -> Answer {
-    let ForwardRequest { context, resolved, s3, headers } = way;
+pub(super) async fn upload(incoming: PassthroughRequest<'_>, part: &Part, payload: PayloadBody) -> S3Answer {
+    let PassthroughRequest { context, resolved, s3, headers } = incoming;
     let key = resolved.key(&part.key)?;
-    let upload = resolved.open_upload(context, &key, &part.upload)?;
+    let upload = resolved.open_upload(&context.key, &key, &part.upload)?;
     check_length(payload.length(), resolved.driver().capabilities().multipart.max_part_bytes)?;
     let receipt = payload.receipt();
     let payload = payload.into_driver_payload().await?;
@@ -79,31 +80,21 @@ pub(super) async fn upload(way: ForwardRequest<'_>, part: &Part, payload: Payloa
     Ok(response_headers::stored(StatusCode::OK, stored.headers()))
 }
 
-/// The upload to complete.
-pub(super) struct Completing {
-    pub(super) key: ObjectKey,
-    pub(super) upload: SealedUploadId,
-    pub(super) conditions: Conditions,
-}
-
 /// `CompleteMultipartUpload`. The object counts as stored only now.
 pub(super) async fn complete(
-    way: ForwardRequest<'_>,
-    completing: &Completing,
+    incoming: PassthroughRequest<'_>,
+    request: CompleteRequest,
     payload: PayloadBody,
-) -> Answer {
+) -> S3Answer {
     const ROOT: &str = "CompleteMultipartUploadResult";
-    let ForwardRequest { context, resolved, s3, mut headers } = way;
-    conditions::of_writing(&completing.conditions, resolved.driver().capabilities())?;
-    let key = resolved.key(&completing.key)?;
-    let upload = resolved.open_upload(context, &key, &completing.upload)?;
-    let document = payload.collect_bounded(xml::MAX_BYTES).await?;
-    let parts = xml::read_parts(&document)?;
-    let write = MeasuredWrite::prepare(context, resolved, &key, &Conditions::default()).await?;
+    let PassthroughRequest { context, resolved, s3, mut headers } = incoming;
+    let Completion { key, upload, parts, conditions: _ } = request.read(context, resolved, payload).await?;
+    let OpenUpload { key: there, upload } = upload;
+    let write = MeasuredWrite::prepare(context, resolved, &there, &Conditions::default()).await?;
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
     let request = UpstreamRequest {
         method: Method::POST,
-        key: &key,
+        key: &there,
         query: &[Parameter::Upload(&upload)],
         headers,
         payload: Some(Payload::bytes(bucketry_provider::s3::parts_document(&parts))),
@@ -111,21 +102,21 @@ pub(super) async fn complete(
     };
     let completed = s3.forward_for_document(request, ROOT, MAX_DOCUMENT_BYTES);
     let answer = write.run(SizeAfter::Unknown, completed).await.map_err(|error| resolved.failure(&error))?;
-    Ok(named(resolved, &completing.key, None, ROOT, &answer)?)
+    Ok(named(resolved, &key, None, ROOT, &answer)?)
 }
 
 /// `ListParts`.
 pub(super) async fn list(
-    way: ForwardRequest<'_>,
+    incoming: PassthroughRequest<'_>,
     key: &ObjectKey,
     sealed: &SealedUploadId,
     max_parts: u16,
     after: u32,
-) -> Answer {
+) -> S3Answer {
     const ROOT: &str = "ListPartsResult";
-    let ForwardRequest { context, resolved, s3, headers } = way;
+    let PassthroughRequest { context, resolved, s3, headers } = incoming;
     let there = resolved.key(key)?;
-    let upload = resolved.open_upload(context, &there, sealed)?;
+    let upload = resolved.open_upload(&context.key, &there, sealed)?;
     let mut query = vec![Parameter::Upload(&upload), Parameter::Number("max-parts", u32::from(max_parts))];
     if after > 0 {
         query.push(Parameter::Number("part-number-marker", after));

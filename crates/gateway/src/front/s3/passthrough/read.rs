@@ -9,21 +9,21 @@ use http_body::Body as _;
 
 use crate::failure::Failure;
 use crate::front::s3::answer;
+use crate::front::s3::conditions;
 use crate::front::s3::operation::GetObject;
 use crate::front::s3::passthrough::document::{XmlElement, rewrite};
-use crate::front::s3::passthrough::{ForwardRequest, MAX_DOCUMENT_BYTES, response_headers};
-use crate::front::s3::response::{self, Answer};
+use crate::front::s3::passthrough::{MAX_DOCUMENT_BYTES, PassthroughRequest, response_headers};
+use crate::front::s3::response::{self, S3Answer};
 use crate::object::body::GatewayBody;
-use crate::object::conditions;
 use crate::object::range;
 
 /// `GetObject`.
-pub(super) async fn get(way: &mut ForwardRequest<'_>, reading: &GetObject) -> Answer {
+pub(super) async fn get(incoming: &mut PassthroughRequest<'_>, reading: &GetObject) -> S3Answer {
     // Without a single byte range, the provider must return the whole object. The same holds for `If-Range`.
     if reading.range.is_none() {
-        way.headers.remove(RANGE);
+        incoming.headers.remove(RANGE);
     }
-    let (mut response, body) = send(way, Method::GET, reading).await?.into_parts();
+    let (mut response, body) = send(incoming, Method::GET, reading).await?.into_parts();
     if response.status == StatusCode::NOT_MODIFIED {
         return Ok(Response::from_parts(response, GatewayBody::empty()));
     }
@@ -33,8 +33,8 @@ pub(super) async fn get(way: &mut ForwardRequest<'_>, reading: &GetObject) -> An
 }
 
 /// `HeadObject`. Not every provider supports ranges for it, so the gateway computes them from the object's size.
-pub(super) async fn head(way: &mut ForwardRequest<'_>, reading: &GetObject) -> Answer {
-    let (mut response, _) = send(way, Method::HEAD, reading).await?.into_parts();
+pub(super) async fn head(incoming: &mut PassthroughRequest<'_>, reading: &GetObject) -> S3Answer {
+    let (mut response, _) = send(incoming, Method::HEAD, reading).await?.into_parts();
     if response.status != StatusCode::NOT_MODIFIED {
         put_overrides(&mut response.headers, reading);
         if let Some(wanted) = reading.range.filter(|_| reading.part_number.is_none()) {
@@ -42,7 +42,7 @@ pub(super) async fn head(way: &mut ForwardRequest<'_>, reading: &GetObject) -> A
             if let Some(size) = size {
                 let (first, last) = range::resolve(wanted, size)?;
                 response.headers.insert(CONTENT_LENGTH, (last - first + 1).into());
-                range::put(&mut response.headers, (first, last), Some(size));
+                response::put_range(&mut response.headers, (first, last), Some(size));
                 response.status = StatusCode::PARTIAL_CONTENT;
             }
         }
@@ -52,11 +52,11 @@ pub(super) async fn head(way: &mut ForwardRequest<'_>, reading: &GetObject) -> A
 
 /// Requests an object. The headers of the result are those for the client.
 async fn send(
-    way: &mut ForwardRequest<'_>,
+    incoming: &mut PassthroughRequest<'_>,
     method: Method,
     reading: &GetObject,
 ) -> Result<Response<ProviderBody>, Failure> {
-    let ForwardRequest { resolved, s3, headers, .. } = way;
+    let PassthroughRequest { resolved, s3, headers, .. } = incoming;
     let headers = std::mem::take(headers);
     let can = resolved.driver().capabilities();
     if can.protocol != S3Protocol::Whole {
@@ -90,9 +90,9 @@ fn put_overrides(headers: &mut http::HeaderMap, reading: &GetObject) {
 
 /// `GetObjectAttributes`. If the provider doesn't support it, or denies it to the bucket's credential (it needs a
 /// separate permission), the ETag and the size are requested with HEAD.
-pub(super) async fn attributes(way: ForwardRequest<'_>, reading: GetObject) -> Answer {
+pub(super) async fn attributes(incoming: PassthroughRequest<'_>, reading: GetObject) -> S3Answer {
     const ROOT: &str = "GetObjectAttributesResponse";
-    let ForwardRequest { resolved, s3, headers, .. } = way;
+    let PassthroughRequest { resolved, s3, headers, .. } = incoming;
     let key = resolved.key(&reading.key)?;
     let mut query = vec![Parameter::Flag("attributes")];
     query.extend(reading.version.as_ref().map(Parameter::Version));

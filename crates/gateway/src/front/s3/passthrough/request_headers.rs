@@ -1,4 +1,4 @@
-//! Decides which headers of a request are forwarded.
+//! Decides which headers of a request are passed through.
 //!
 //! All others are dropped: the client's signature and cookies, headers about one connection, and headers that are
 //! for the gateway only. If a dropped `x-amz-…` header can't be ignored, the request is refused.
@@ -9,15 +9,15 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::failure::{Failure, FailureKind};
 use crate::front::s3::answer::not_offered;
-use crate::front::s3::operation::{Name, is_beyond};
-use crate::payload::content_encoding;
+use crate::front::s3::operation::{Name, is_passthrough_only};
+use crate::front::s3::payload::content_encoding;
 
 const METADATA: &str = "x-amz-meta-";
 const CHECKSUM: &str = "x-amz-checksum-";
 /// More than most requests have, with room for those of the signature.
 const USUAL_HEADERS: usize = 16;
 
-/// The headers to forward.
+/// The headers to pass through.
 pub(super) fn headers(name: Name, can: &Capabilities, given: &HeaderMap) -> Result<HeaderMap, Failure> {
     let is_taken = |header: &str| match header {
         header if header.starts_with(CHECKSUM) => can.checksums,
@@ -39,7 +39,7 @@ pub(super) fn headers(name: Name, can: &Capabilities, given: &HeaderMap) -> Resu
                     Entry::Occupied(mut entry) => drop(entry.insert(joined(entry.get(), value)?)),
                 }
             }
-        } else if is_beyond(name, text, given) {
+        } else if is_passthrough_only(name, text, given) {
             return Err(not_offered(text));
         }
     }

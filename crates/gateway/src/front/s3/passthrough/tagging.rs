@@ -11,15 +11,15 @@ use md5::{Digest as _, Md5};
 
 use crate::front::s3::operation::Tagging;
 use crate::front::s3::passthrough::document::{XmlElement, rewrite};
-use crate::front::s3::passthrough::{ForwardRequest, response_headers};
-use crate::front::s3::response::{self, Answer};
+use crate::front::s3::passthrough::{PassthroughRequest, response_headers};
+use crate::front::s3::response::{self, S3Answer};
 use crate::front::s3::xml::{self, MAX_TAGGING_BYTES};
 use crate::payload::PayloadBody;
 
 const ROOT: &str = "Tagging";
 
-pub(super) async fn get(way: ForwardRequest<'_>, tagging: &Tagging) -> Answer {
-    let ForwardRequest { resolved, s3, headers, .. } = way;
+pub(super) async fn get(incoming: PassthroughRequest<'_>, tagging: &Tagging) -> S3Answer {
+    let PassthroughRequest { resolved, s3, headers, .. } = incoming;
     let key = resolved.key(&tagging.key)?;
     let query = query(tagging);
     let request = UpstreamRequest {
@@ -40,8 +40,12 @@ pub(super) async fn get(way: ForwardRequest<'_>, tagging: &Tagging) -> Answer {
 }
 
 /// `PutObjectTagging`. If it is dropped midway, the tags may still be stored.
-pub(super) async fn put(way: ForwardRequest<'_>, tagging: &Tagging, payload: PayloadBody) -> Answer {
-    let ForwardRequest { resolved, s3, mut headers, .. } = way;
+pub(super) async fn put(
+    incoming: PassthroughRequest<'_>,
+    tagging: &Tagging,
+    payload: PayloadBody,
+) -> S3Answer {
+    let PassthroughRequest { resolved, s3, mut headers, .. } = incoming;
     let key = resolved.key(&tagging.key)?;
     let query = query(tagging);
     let document = payload.collect_bounded(MAX_TAGGING_BYTES).await?;
@@ -66,8 +70,8 @@ pub(super) async fn put(way: ForwardRequest<'_>, tagging: &Tagging, payload: Pay
     Ok(response_headers::stored(StatusCode::OK, answer.headers()))
 }
 
-pub(super) async fn delete(way: ForwardRequest<'_>, tagging: &Tagging) -> Answer {
-    let ForwardRequest { resolved, s3, headers, .. } = way;
+pub(super) async fn delete(incoming: PassthroughRequest<'_>, tagging: &Tagging) -> S3Answer {
+    let PassthroughRequest { resolved, s3, headers, .. } = incoming;
     let key = resolved.key(&tagging.key)?;
     let query = query(tagging);
     let request = UpstreamRequest {

@@ -3,10 +3,11 @@
 use bucketry_provider::driver::UpstreamRequest;
 use http::{Method, StatusCode};
 
+use crate::front::s3::checksum;
+use crate::front::s3::conditions;
 use crate::front::s3::operation::PutObject;
-use crate::front::s3::passthrough::{ForwardRequest, response_headers};
-use crate::front::s3::response::Answer;
-use crate::object::conditions;
+use crate::front::s3::passthrough::{PassthroughRequest, response_headers};
+use crate::front::s3::response::S3Answer;
 use crate::object::measured_write::{MeasuredWrite, SizeAfter};
 use crate::object::put::check_length;
 use crate::payload::PayloadBody;
@@ -14,8 +15,12 @@ use crate::payload::PayloadBody;
 const CUSTOMER_KEY: &str = "x-amz-server-side-encryption-customer-key";
 
 /// `PutObject`. If it is dropped before the payload is complete, nothing is stored.
-pub(super) async fn put(way: ForwardRequest<'_>, writing: PutObject, payload: PayloadBody) -> Answer {
-    let ForwardRequest { context, resolved, s3, mut headers } = way;
+pub(super) async fn put(
+    incoming: PassthroughRequest<'_>,
+    writing: PutObject,
+    payload: PayloadBody,
+) -> S3Answer {
+    let PassthroughRequest { context, resolved, s3, mut headers } = incoming;
     let can = resolved.driver().capabilities();
     conditions::of_writing(&writing.conditions, can)?;
     let length = payload.length();
@@ -29,7 +34,7 @@ pub(super) async fn put(way: ForwardRequest<'_>, writing: PutObject, payload: Pa
     let payload = payload.into_driver_payload().await?;
     let write = MeasuredWrite::prepare(context, resolved, &key, &writing.conditions).await?;
     // For small payloads, a trailing checksum is known by now.
-    if let Some((name, value)) = receipt.checksum().filter(|_| can.checksums) {
+    if let Some((name, value)) = receipt.checksum().filter(|_| can.checksums).map(checksum::header) {
         headers.insert(name, value);
     }
     let request = UpstreamRequest {

@@ -3,19 +3,15 @@
 //! Clients write them differently: lines end with LF or CR LF, and there is an empty line before the signature,
 //! after it, or none. All forms are accepted, because names, values and signature are unambiguous.
 
+use bucketry_model::hex;
 use bytes::Bytes;
 
-use super::chunked::{incomplete, malformed, take_line};
+use super::line::{malformed, take_line};
 use crate::failure::{Failure, FailureKind};
 use crate::front::s3::auth::ChunkSignatures;
+use crate::front::s3::checksum;
 use crate::payload::checksum::{Algorithm, Checksum};
-use bucketry_model::hex;
-
-/// The parsed trailer.
-#[derive(Debug, Default)]
-pub(super) struct Trailer {
-    pub(super) checksum: Option<Checksum>,
-}
+use crate::payload::incomplete;
 
 /// Parses a trailer.
 #[derive(Debug)]
@@ -69,7 +65,7 @@ impl TrailerReader {
             self.signature = Some(signature.ok_or_else(|| wrong("its signature is not valid"))?);
             return Ok(());
         }
-        let announced = self.announced.filter(|one| one.header_text().as_bytes() == name);
+        let announced = self.announced.filter(|one| checksum::header_name(*one).as_bytes() == name);
         let algorithm = announced.ok_or_else(|| wrong("it has a header that x-amz-trailer doesn't list"))?;
         let value = std::str::from_utf8(value).ok();
         let checksum = value.and_then(|value| Checksum::read(algorithm, value));
@@ -83,8 +79,9 @@ impl TrailerReader {
         Ok(())
     }
 
-    /// Call this at the end of the body. With `signatures`, the trailer must have a correct signature.
-    pub(super) fn finish(self, signatures: Option<ChunkSignatures>) -> Result<Trailer, Failure> {
+    /// Call this at the end of the body. With `signatures`, the trailer must have a correct signature. Returns the
+    /// checksum.
+    pub(super) fn finish(self, signatures: Option<ChunkSignatures>) -> Result<Option<Checksum>, Failure> {
         if !self.line.is_empty() {
             return Err(incomplete("it ends in the middle of its trailer"));
         }
@@ -104,7 +101,7 @@ impl TrailerReader {
                 }
             }
         }
-        Ok(Trailer { checksum: self.checksum })
+        Ok(self.checksum)
     }
 }
 

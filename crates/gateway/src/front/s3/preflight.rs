@@ -1,15 +1,15 @@
-//! CORS: web pages that read and write objects. S3 configures CORS per bucket; here the operator sets the origins
-//! for all buckets. Preflights are answered before signatures are checked, because browsers don't sign them.
+//! Preflights of CORS, answered before signatures are checked, because browsers don't sign them. S3 configures CORS
+//! per bucket; here the operator sets the origins for all buckets.
 
 use bucketry_web::origins::AllowedOrigins;
 use http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
-    ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_MAX_AGE,
+    ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN,
 };
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode};
 
+use crate::front::cors::allowed_origin;
 use crate::front::s3::error::{Code, Result, S3Error};
 use crate::object::body::GatewayBody;
 
@@ -17,19 +17,6 @@ const METHODS: [&str; 5] = ["GET", "HEAD", "PUT", "POST", "DELETE"];
 const ALLOWED_METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, PUT, POST, DELETE");
 /// How long a browser may cache the response to a preflight, in seconds.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("3600");
-const ANY: HeaderValue = HeaderValue::from_static("*");
-const VARIES: HeaderValue =
-    HeaderValue::from_static("Origin, Access-Control-Request-Headers, Access-Control-Request-Method");
-
-/// The value of `Access-Control-Allow-Origin` for a request. `None` if no page may read the response.
-pub(crate) fn allowed_origin(allowed: &AllowedOrigins, headers: &HeaderMap) -> Option<HeaderValue> {
-    if allowed.is_empty() {
-        return None;
-    }
-    let origin = headers.get(ORIGIN).filter(|origin| allowed.allows(origin))?;
-    Some(if allowed.is_any() { ANY } else { origin.clone() })
-}
-
 /// Answers an `OPTIONS` request, as S3 does.
 pub(crate) fn preflight(allowed: &AllowedOrigins, parts: &Parts) -> Result<Response<GatewayBody>> {
     let refused = |why: &str| Err(S3Error::new(Code::AccessForbidden, format!("CORSResponse: {why}")));
@@ -64,20 +51,9 @@ pub(crate) fn preflight(allowed: &AllowedOrigins, parts: &Parts) -> Result<Respo
     Ok(response)
 }
 
-/// Lets the page read the response with all its headers.
-pub(crate) fn allow(origin: HeaderValue, headers: &mut HeaderMap) {
-    let names: Vec<&str> = headers.keys().map(http::HeaderName::as_str).collect();
-    let exposed = HeaderValue::from_str(&names.join(", "));
-    if let Ok(exposed) = exposed {
-        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
-    }
-    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    headers.append(VARY, VARIES);
-}
-
 #[cfg(test)]
 mod tests {
-    use http::{Method, Request};
+    use http::{HeaderMap, Method, Request};
 
     use super::*;
 
@@ -108,17 +84,5 @@ mod tests {
         assert_eq!(code("*", &asked[1..]), Code::InvalidRequest);
         let patch = [asked[0], ("access-control-request-method", "PATCH")];
         assert_eq!(code("*", &patch), Code::AccessForbidden);
-    }
-
-    #[test]
-    fn every_header_of_an_answer_may_be_read() {
-        let mut headers = HeaderMap::new();
-        headers.insert("etag", HeaderValue::from_static("\"x\""));
-        headers.insert("x-amz-request-id", HeaderValue::from_static("1"));
-        allow(ANY, &mut headers);
-        let exposed = headers[ACCESS_CONTROL_EXPOSE_HEADERS].to_str().unwrap();
-        assert!(exposed.contains("etag") && exposed.contains("x-amz-request-id"), "{exposed}");
-        assert_eq!(headers[ACCESS_CONTROL_ALLOW_ORIGIN], "*");
-        assert!(headers[VARY].to_str().unwrap().starts_with("Origin"));
     }
 }

@@ -3,13 +3,50 @@
 //!
 //! A state machine without I/O: the result doesn't depend on how the input is split.
 
-use bytes::{Buf, Bytes};
+use std::task::{Context, Poll, ready};
+
+use bucketry_model::hex;
+use bytes::{Buf as _, Bytes};
+use http_body::Body;
 use ring::digest;
 
-use super::trailer::{Trailer, TrailerReader};
+use super::line::{malformed, take_line};
+use super::trailer::TrailerReader;
 use crate::failure::{Failure, FailureKind};
 use crate::front::s3::auth::ChunkSignatures;
-use bucketry_model::hex;
+use crate::payload::checksum::Checksum;
+use crate::payload::{BoxError, Content, ContentSource, incomplete, poll_bytes};
+
+/// A body in chunks.
+pub(super) struct Chunked<B> {
+    body: B,
+    decoder: Decoder,
+    /// Bytes that were read but not decoded yet.
+    input: Bytes,
+}
+
+impl<B> Chunked<B> {
+    pub(super) fn new(body: B, decoder: Decoder) -> Self {
+        Self { body, decoder, input: Bytes::new() }
+    }
+}
+
+impl<B> ContentSource for Chunked<B>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin,
+{
+    fn poll_content(&mut self, cx: &mut Context<'_>) -> Poll<Result<Content, Failure>> {
+        loop {
+            if let Some(piece) = self.decoder.next(&mut self.input)? {
+                return Poll::Ready(Ok(Content::Piece(piece)));
+            }
+            match ready!(poll_bytes(&mut self.body, cx)?) {
+                Some(input) => self.input = input,
+                None => return Poll::Ready(self.decoder.finish().map(|trailing| Content::End { trailing })),
+            }
+        }
+    }
+}
 
 /// Decodes aws-chunked.
 #[derive(Debug)]
@@ -61,7 +98,7 @@ impl Decoder {
 
     /// Takes the next piece of content off `input`. `None` when the input is used up. The last piece of a signed
     /// chunk is returned only if the chunk's signature is correct.
-    pub(super) fn next(&mut self, input: &mut Bytes) -> Result<Option<Bytes>, Failure> {
+    fn next(&mut self, input: &mut Bytes) -> Result<Option<Bytes>, Failure> {
         while !input.is_empty() {
             match &mut self.state {
                 ChunkState::Begin => {
@@ -112,15 +149,18 @@ impl Decoder {
         Ok(None)
     }
 
-    /// Call this at the end of the body. Checks that the end is complete, and returns the trailer.
-    pub(super) fn finish(self) -> Result<Trailer, Failure> {
+    /// Call this at the end of the body. Checks that the end is complete, and returns the checksum in the trailer.
+    fn finish(&mut self) -> Result<Option<Checksum>, Failure> {
+        if self.announced > 0 {
+            return Err(incomplete("it is shorter"));
+        }
         match self.state {
             ChunkState::Trailer | ChunkState::After { seen: 0 | 2 } => {}
             _ => return Err(incomplete("it ends in the middle of a chunk")),
         }
-        match self.trailer {
-            Some(trailer) => trailer.finish(self.signatures),
-            None => Ok(Trailer::default()),
+        match self.trailer.take() {
+            Some(trailer) => trailer.finish(self.signatures.take()),
+            None => Ok(None),
         }
     }
 
@@ -158,18 +198,6 @@ impl Decoder {
     }
 }
 
-/// Moves bytes of a line from `input` to `line`, including the LF. Returns whether the line is complete.
-pub(super) fn take_line(line: &mut Vec<u8>, input: &mut Bytes, max: usize) -> Result<bool, Failure> {
-    let end = memchr::memchr(b'\n', input);
-    let taken = end.map_or(input.len(), |at| at + 1);
-    if line.len() + taken > max {
-        return Err(malformed("a line is too long"));
-    }
-    line.extend_from_slice(&input[..taken]);
-    input.advance(taken);
-    Ok(end.is_some())
-}
-
 fn size(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || digits.len() > 16 || !digits.iter().all(u8::is_ascii_hexdigit) {
         return None;
@@ -193,12 +221,4 @@ fn verify(
         FailureKind::BadSignature,
         "The signature of a chunk does not match. The payload is not the one that was signed.",
     ))
-}
-
-pub(super) fn malformed(what: &str) -> Failure {
-    Failure::new(FailureKind::InvalidRequest, format!("The aws-chunked body is malformed: {what}."))
-}
-
-pub(super) fn incomplete(what: &str) -> Failure {
-    Failure::new(FailureKind::IncompleteBody, format!("The body does not have the declared length: {what}."))
 }
