@@ -19,7 +19,7 @@ use crate::request::request_id::RequestIds;
 use crate::request::service::Service;
 use crate::request::stats::{Counters, Stats};
 use crate::routing::registry::{OpenKey, Registry};
-use crate::routing::upload_id::UploadIds;
+use crate::routing::seals::Seals;
 use crate::server;
 use crate::settings::GatewaySettings;
 
@@ -67,14 +67,10 @@ impl Gateway {
     }
 
     /// Adds or replaces a repository, with exactly these keys. Requests in flight finish with the configuration
-    /// they started with. Without `upload_ids`, multipart uploads are answered with 503.
-    pub fn serve_repository(
-        &self,
-        repository: &NodeRepository,
-        keys: Vec<OpenKey>,
-        upload_ids: Option<UploadIds>,
-    ) {
-        self.service.registry.serve_repository(repository, keys, upload_ids);
+    /// they started with. Without `seals`, multipart uploads and lists of several pages are answered
+    /// with 503.
+    pub fn serve_repository(&self, repository: &NodeRepository, keys: Vec<OpenKey>, seals: Option<Seals>) {
+        self.service.registry.serve_repository(repository, keys, seals);
     }
 
     /// Stops serving a repository. Its keys are rejected from now on.

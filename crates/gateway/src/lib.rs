@@ -29,13 +29,14 @@ mod routing;
 mod server;
 mod settings;
 
+pub use credential::Credential;
 pub use failure::Failure;
 pub use gateway::Gateway;
 pub use protection::{BreakerSettings, ProtectionSettings};
 pub use request::observer::Observer;
 pub use request::stats::{CLASSES, STATUSES, Stats};
 pub use routing::registry::OpenKey;
-pub use routing::upload_id::UploadIds;
+pub use routing::seals::Seals;
 pub use settings::{GatewaySettings, ServerSettings};
 
 /// What this crate's own tests use of its inside. Not for other crates.
@@ -48,7 +49,7 @@ pub mod internals {
     pub use crate::object::context::{RequestContext, Settings};
     pub use crate::object::write_state::{DetachedWrites, WriteState};
     pub use crate::payload::{BoxError, PayloadBody};
-    pub use crate::routing::page_token::{PagePosition, Scope};
+    pub use crate::routing::page_token::{PagePosition, PageTokens, Scope};
     pub use crate::routing::registry::{Registry, ServedKey};
-    pub use crate::routing::upload_id::UploadScope;
+    pub use crate::routing::upload_id::{UploadIds, UploadScope};
 }

@@ -258,6 +258,7 @@ mod tests {
             org_id: OrgId::new(Timestamp::UNIX_EPOCH, [1; 10]),
             version,
             name: format!("r{n}"),
+            storage_type: StorageType::S3,
             mode: RepositoryMode::Normal,
             buckets: vec![],
             keys: vec![],

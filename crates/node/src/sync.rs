@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bucketry_gateway::Gateway;
-use bucketry_gateway::OpenKey;
-use bucketry_gateway::UploadIds;
+use bucketry_gateway::{Credential, Gateway, OpenKey, Seals};
 use bucketry_model::bucket::BucketTarget;
 use bucketry_model::node_protocol::{NodeBucket, NodeRepository, NodeRepositoryKey, SyncAnswer};
 use bucketry_model::time::Clock;
@@ -122,13 +120,11 @@ impl Sync {
             let mut unusable = Vec::new();
             for repository in repositories {
                 let keys = open_keys(&repository, &identities);
-                let upload_ids = open_upload_ids(&repository, &identities);
-                if keys.len() < repository.keys.len()
-                    || upload_ids.is_some() != repository.sealing_key.is_some()
-                {
+                let seals = open_seals(&repository, &identities);
+                if keys.len() < repository.keys.len() || seals.is_some() != repository.sealing_key.is_some() {
                     unusable.push(repository.id);
                 }
-                serving.serve_repository(&repository, keys, upload_ids);
+                serving.serve_repository(&repository, keys, seals);
             }
             unusable
         });
@@ -189,12 +185,16 @@ fn is_idle(answer: &SyncAnswer) -> bool {
         && answer.jobs.is_empty()
 }
 
-/// The repository's access keys that can be opened.
+/// The repository's access keys that can be opened. None if its applications use a protocol that the gateway doesn't
+/// serve.
 fn open_keys(repository: &NodeRepository, identities: &Identities) -> Vec<OpenKey> {
     let open = |key: &NodeRepositoryKey| {
         let context = SecretContext::of_repository_key(repository.org_id, key.id);
         match bucketry_vault::open(&key.secret, &context, identities) {
-            Ok(secret) => OpenKey::new(key.id, key.key.clone(), key.access, secret).ok(),
+            Ok(secret) => {
+                let credential = Credential::new(repository.storage_type, secret)?;
+                Some(OpenKey { id: key.id, access_key: key.key.clone(), access: key.access, credential })
+            }
             Err(error) => {
                 tracing::warn!(repository = %repository.id, key = %key.id, %error, "can't open a repository's key");
                 None
@@ -204,11 +204,11 @@ fn open_keys(repository: &NodeRepository, identities: &Identities) -> Vec<OpenKe
     repository.keys.iter().filter_map(open).collect()
 }
 
-/// The cipher for a repository's upload ids. `None` if the sealing key is missing or can't be opened.
-fn open_upload_ids(repository: &NodeRepository, identities: &Identities) -> Option<UploadIds> {
+/// Seals what the repository's clients store for the gateway. `None` if the sealing key is missing or can't be opened.
+fn open_seals(repository: &NodeRepository, identities: &Identities) -> Option<Seals> {
     let context = SecretContext::of_repository(repository.org_id, repository.id);
     match bucketry_vault::open(repository.sealing_key.as_ref()?, &context, identities) {
-        Ok(sealing_key) => UploadIds::new(&sealing_key).ok(),
+        Ok(sealing_key) => Seals::new(&sealing_key).ok(),
         Err(error) => {
             tracing::warn!(repository = %repository.id, %error, "can't open a repository's sealing key");
             None

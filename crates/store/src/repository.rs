@@ -27,7 +27,7 @@ pub struct NewRepository {
     pub mode: RepositoryMode,
     /// The buckets in their order, each with its folder.
     pub buckets: Vec<RepositoryBucket>,
-    /// The key that seals upload ids. `None` while there is no node that could open it.
+    /// The key that seals upload ids and continuation tokens. `None` while there is no node that could open it.
     pub sealing_key: Option<StoredSecret>,
 }
 

@@ -1,5 +1,5 @@
-//! The key that seals a repository's upload ids: 32 random bytes that only nodes can open, the same for all of the
-//! repository's access keys.
+//! The key that seals a repository's upload ids and continuation tokens: 32 random bytes that only nodes can open, the
+//! same for all of the repository's access keys.
 //!
 //! The key is created with the repository if there is a node to seal it to, otherwise with the first access key,
 //! without which nobody could use it. Maintenance creates it for repositories that are older than these keys. An

@@ -1,6 +1,6 @@
 //! CORS: web pages that read and write objects. The operator sets the origins for all buckets.
 
-use bucketry_listener::origins::AllowedOrigins;
+use bucketry_web::origins::AllowedOrigins;
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ORIGIN, VARY};
 use http::{HeaderMap, HeaderValue};
 

@@ -7,8 +7,8 @@ pub(crate) mod s3;
 use std::fmt;
 use std::sync::Arc;
 
-use bucketry_listener::origins::AllowedOrigins;
 use bucketry_model::repository::KeyAccess;
+use bucketry_web::origins::AllowedOrigins;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, Method, Response, StatusCode};

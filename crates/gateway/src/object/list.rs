@@ -48,7 +48,7 @@ pub(crate) async fn page(
     };
     let next =
         next.map(|Start { token, after }| PagePosition { token: token.map(PageToken::into_text), after });
-    let next = next.map(|next| context.key.key.page_tokens.seal(scope, &next)).transpose()?;
+    let next = next.map(|next| context.key.seals()?.page_tokens.seal(scope, &next)).transpose()?;
     Ok((page, next))
 }
 
@@ -67,7 +67,7 @@ fn start(
 ) -> Result<Start, Failure> {
     match list.start {
         Some(Marker::Token(token)) => {
-            let PagePosition { token, after } = context.key.key.page_tokens.open(scope, token)?;
+            let PagePosition { token, after } = context.key.seals()?.page_tokens.open(scope, token)?;
             let token = token.map(PageToken::new).transpose().map_err(|_| not_of_this_list())?;
             Ok(Start { token, after: resolved.opened_marker(after)? })
         }

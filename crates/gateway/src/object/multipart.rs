@@ -10,7 +10,7 @@ use crate::object::put::check_length;
 use crate::payload::PayloadBody;
 use crate::routing::object_key::ObjectKey;
 use crate::routing::resolved_bucket::ResolvedBucket;
-use crate::routing::upload_id::{SealedUploadId, no_sealing_key};
+use crate::routing::upload_id::SealedUploadId;
 
 /// An upload of a client.
 pub(crate) struct OpenUpload {
@@ -80,9 +80,7 @@ pub(crate) async fn create(
 ) -> Result<String, Failure> {
     let key = resolved.key(key)?;
     // Don't start an upload whose id can't be sealed for the client.
-    if context.key.upload_ids.is_none() {
-        return Err(no_sealing_key());
-    }
+    context.key.seals()?;
     let upload = resolved.driver().create_multipart(&key, attributes).await;
     let upload = upload.map_err(|error| resolved.failure(&error))?;
     resolved.seal_upload(&context.key, &key, &upload)

@@ -61,7 +61,7 @@ pub(crate) async fn page(
         token: upload.map(|upload| upload.as_str().to_owned()),
         after: key,
     });
-    let next = next.map(|next| context.key.key.page_tokens.seal(scope, &next)).transpose()?;
+    let next = next.map(|next| context.key.seals()?.page_tokens.seal(scope, &next)).transpose()?;
     seal(context, resolved, &mut page)?;
     Ok((page, next))
 }
@@ -87,7 +87,7 @@ fn start(
     match wanted.start {
         None => Ok(UploadsMarker::default()),
         Some(Marker::Token(token)) => {
-            let PagePosition { token, after } = context.key.key.page_tokens.open(scope, token)?;
+            let PagePosition { token, after } = context.key.seals()?.page_tokens.open(scope, token)?;
             let upload = token.map(UploadId::new).transpose().map_err(|_| not_of_this_list())?;
             Ok(UploadsMarker { key: resolved.opened_marker(after)?, upload })
         }

@@ -6,4 +6,5 @@ pub(crate) mod registry;
 pub(crate) mod resolved_bucket;
 pub(crate) mod route;
 mod sealer;
+pub(crate) mod seals;
 pub(crate) mod upload_id;

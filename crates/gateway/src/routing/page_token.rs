@@ -5,6 +5,7 @@
 //! positions have equal tokens.
 
 use bucketry_model::id::{BucketId, RepoId};
+use bucketry_model::secret::Secret;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, FailureKind};
@@ -63,14 +64,14 @@ impl Scope<'_> {
     }
 }
 
-/// Seals and opens tokens.
+/// Seals and opens the tokens of a repository.
 #[derive(Debug)]
 pub struct PageTokens(Sealer);
 
 impl PageTokens {
-    /// Creates the sealer from a secret that all nodes share. A token opens wherever the secret is the same.
-    pub fn new(secret: &[u8; 32]) -> Result<Self, Failure> {
-        Sealer::new(secret, "bucketry list token").map(Self)
+    /// Takes the repository's sealing key. Fails only if the cryptography library does.
+    pub fn new(sealing_key: &Secret) -> Result<Self, Failure> {
+        Sealer::new(sealing_key.expose().as_bytes(), "bucketry page token").map(Self)
     }
 
     /// Creates the token for a position.
@@ -82,8 +83,6 @@ impl PageTokens {
     }
 
     /// Opens a token. Anything that isn't a token of this list is refused.
-    ///
-    /// Don't trust the content: anyone who knows the secret can create tokens.
     pub fn open(&self, scope: Scope<'_>, token: &str) -> Result<PagePosition, Failure> {
         let opened = || {
             let position = self.0.open(&scope.bytes(), token.strip_prefix(MARK)?)?;
@@ -98,12 +97,13 @@ impl PageTokens {
     }
 }
 
-/// The error for a token that was issued for another list, or was made up.
+/// The error for a token that was issued for another list or before an update, or was made up.
 pub(crate) fn not_of_this_list() -> Failure {
     Failure::new(
         FailureKind::InvalidValue,
-        "The continuation token is not valid for this list. Send it with the access key, bucket, prefix and delimiter \
-         of the request that returned it, or list again from the beginning.",
+        "The continuation token is not valid for this list: it is of another list or repository, or from before an \
+         update of Bucketry. Send it with the bucket, prefix and delimiter of the request that returned it, or list \
+         again from the beginning.",
     )
 }
 
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_token_opens_for_its_own_list_only_and_shows_nothing() {
-        let tokens = PageTokens::new(&[7; 32]).unwrap();
+        let tokens = PageTokens::new(&Secret::new("seven")).unwrap();
         let token = tokens.seal(scope(1, "p/"), &position()).unwrap();
         assert_eq!(tokens.open(scope(1, "p/"), &token), Ok(position()));
         let bytes = URL_SAFE_NO_PAD.decode(&token[MARK.len()..]).unwrap();
@@ -142,12 +142,12 @@ mod tests {
         for wrong in [scope(2, "p/"), scope(1, "p"), scope(1, ""), other, undivided] {
             assert_eq!(tokens.open(wrong, &token).unwrap_err().kind, FailureKind::InvalidValue, "{wrong:?}");
         }
-        assert!(PageTokens::new(&[8; 32]).unwrap().open(scope(1, "p/"), &token).is_err());
+        assert!(PageTokens::new(&Secret::new("eight")).unwrap().open(scope(1, "p/"), &token).is_err());
     }
 
     #[test]
     fn a_token_that_was_changed_or_made_up_is_refused() {
-        let tokens = PageTokens::new(&[7; 32]).unwrap();
+        let tokens = PageTokens::new(&Secret::new("seven")).unwrap();
         let token = tokens.seal(scope(1, ""), &position()).unwrap();
         for at in MARK.len()..token.len() - 1 {
             let mut changed = token.clone().into_bytes();

@@ -11,21 +11,18 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use bucketry_model::id::{BucketId, RepoId, RepoKeyId};
 use bucketry_model::node_protocol::NodeRepository;
 use bucketry_model::repository::KeyAccess;
-use bucketry_model::secret::Secret;
 use bucketry_provider::driver::SharedDriver;
 use foldhash::fast::RandomState;
 use jiff::Timestamp;
 use parking_lot::RwLock;
-use ring::hmac;
 
-use crate::credential::{Credential, SigningSecret};
+use crate::credential::Credential;
 use crate::failure::Failure;
 use crate::protection::{ConcurrencyLimit, Protection, ProtectionSettings};
-use crate::routing::page_token::PageTokens;
 use crate::routing::route::Routes;
-use crate::routing::upload_id::UploadIds;
+use crate::routing::seals::{Seals, no_sealing_key};
 
-/// A repository key with its secret in plain text.
+/// A repository key that the node has opened.
 #[derive(Debug)]
 pub struct OpenKey {
     /// The id of the key in the API. Clients sign with [`Self::access_key`].
@@ -36,31 +33,6 @@ pub struct OpenKey {
     pub access: KeyAccess,
     /// What clients authenticate with.
     pub credential: Credential,
-    /// Seals continuation tokens. It is derived from the key's secret, which only the client and the nodes know, so
-    /// a list can continue at another node and after a restart.
-    pub page_tokens: PageTokens,
-}
-
-impl OpenKey {
-    /// Fails only if the cryptography library does.
-    pub fn new(
-        id: RepoKeyId,
-        access_key: String,
-        access: KeyAccess,
-        secret: Secret,
-    ) -> Result<Self, Failure> {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
-        let mut seed = [0; 32];
-        seed.copy_from_slice(hmac::sign(&key, b"bucketry list tokens").as_ref());
-        let page_tokens = PageTokens::new(&seed)?;
-        Ok(Self {
-            id,
-            access_key,
-            access,
-            credential: Credential::SigV4(SigningSecret::new(secret)),
-            page_tokens,
-        })
-    }
 }
 
 /// A key with the routes of its repository.
@@ -70,10 +42,17 @@ pub struct ServedKey {
     pub key: OpenKey,
     /// The buckets that the repository's names resolve to.
     pub routes: Arc<Routes>,
-    /// Seals the repository's upload ids. `None` if the node doesn't have the sealing key.
-    pub(crate) upload_ids: Option<Arc<UploadIds>>,
+    /// `None` if the node doesn't have the repository's sealing key.
+    seals: Option<Arc<Seals>>,
     /// Shared by all versions of the key's configuration.
     pub(crate) activity: Arc<KeyActivity>,
+}
+
+impl ServedKey {
+    /// Seals what the repository's clients store for the gateway. Fails if the node doesn't have the sealing key.
+    pub fn seals(&self) -> Result<&Seals, Failure> {
+        self.seals.as_deref().ok_or_else(no_sealing_key)
+    }
 }
 
 /// The current use of a key. It survives changes of the key's repository.
@@ -178,13 +157,8 @@ impl Registry {
 
     /// Adds or replaces a repository with exactly these keys. The keys and the sealing key in `repository` are
     /// still encrypted and are ignored.
-    pub fn serve_repository(
-        &self,
-        repository: &NodeRepository,
-        keys: Vec<OpenKey>,
-        upload_ids: Option<UploadIds>,
-    ) {
-        let upload_ids = upload_ids.map(Arc::new);
+    pub fn serve_repository(&self, repository: &NodeRepository, keys: Vec<OpenKey>, seals: Option<Seals>) {
+        let seals = seals.map(Arc::new);
         let id = repository.id;
         let routes = Arc::new(Routes::new(id, &repository.name, repository.mode, &repository.buckets));
         let mut all = self.repositories.write();
@@ -206,8 +180,7 @@ impl Registry {
                 },
                 |served| Arc::clone(&served.activity),
             );
-            let served =
-                ServedKey { key, routes: Arc::clone(&routes), upload_ids: upload_ids.clone(), activity };
+            let served = ServedKey { key, routes: Arc::clone(&routes), seals: seals.clone(), activity };
             all.keys.insert(access_key.clone(), Arc::new(served));
             access_keys.push(access_key);
         }
@@ -233,10 +206,13 @@ impl fmt::Debug for Registry {
 
 #[cfg(test)]
 mod tests {
+    use bucketry_model::bucket::StorageType;
     use bucketry_model::id::OrgId;
     use bucketry_model::repository::RepositoryMode;
+    use bucketry_model::secret::Secret;
 
     use super::*;
+    use crate::routing::page_token::{PagePosition, Scope};
 
     fn repository(n: u8) -> NodeRepository {
         NodeRepository {
@@ -244,6 +220,7 @@ mod tests {
             org_id: OrgId::new(Timestamp::UNIX_EPOCH, [1; 10]),
             version: 1,
             name: format!("r{n}"),
+            storage_type: StorageType::S3,
             mode: RepositoryMode::Normal,
             buckets: vec![],
             keys: vec![],
@@ -253,7 +230,8 @@ mod tests {
 
     fn key(n: u8, access_key: &str) -> OpenKey {
         let id = RepoKeyId::new(Timestamp::UNIX_EPOCH, [n; 10]);
-        OpenKey::new(id, access_key.to_owned(), KeyAccess::Read, Secret::new("s")).unwrap()
+        let credential = Credential::new(StorageType::S3, Secret::new("s")).unwrap();
+        OpenKey { id, access_key: access_key.to_owned(), access: KeyAccess::Read, credential }
     }
 
     #[test]
@@ -278,5 +256,23 @@ mod tests {
         let at = |second| Timestamp::from_second(second).unwrap();
         let is_news: Vec<_> = [60, 61, 119, 120, 121].into_iter().map(|s| activity.is_news(at(s))).collect();
         assert_eq!(is_news, [true, false, false, true, false]);
+    }
+
+    #[test]
+    fn a_list_that_began_with_one_key_continues_with_another_of_the_same_repository() {
+        let registry = Registry::new(ProtectionSettings::default());
+        let seals = |sealing_key: &str| Some(Seals::new(&Secret::new(sealing_key)).unwrap());
+        registry.serve_repository(&repository(1), vec![key(1, "A"), key(2, "B")], seals("one"));
+        registry.serve_repository(&repository(2), vec![key(3, "C")], seals("two"));
+        registry.serve_repository(&repository(3), vec![key(4, "D")], None);
+        let tokens = |access_key: &str| registry.key(access_key).unwrap();
+        let bucket = BucketId::new(Timestamp::UNIX_EPOCH, [1; 10]);
+        let scope = Scope { repository: repository(1).id, bucket, prefix: "", delimiter: None };
+        let position = PagePosition { token: Some("t".to_owned()), after: None };
+        let token = tokens("A").seals().unwrap().page_tokens.seal(scope, &position).unwrap();
+        assert_eq!(tokens("B").seals().unwrap().page_tokens.open(scope, &token), Ok(position));
+        let foreign = tokens("C").seals().unwrap().page_tokens.open(scope, &token).unwrap_err();
+        assert!(foreign.message.contains("another list or repository"), "{foreign}");
+        assert!(tokens("D").seals().unwrap_err().retry_after.is_some());
     }
 }

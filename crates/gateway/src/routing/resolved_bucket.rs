@@ -12,7 +12,7 @@ use crate::routing::object_key::{KeyText, ObjectKey};
 use crate::routing::page_token::not_of_this_list;
 use crate::routing::registry::{ServedBucket, ServedKey};
 use crate::routing::route::{KeyPrefix, Route};
-use crate::routing::upload_id::{SealedUploadId, UploadScope, no_sealing_key};
+use crate::routing::upload_id::{SealedUploadId, UploadScope};
 
 /// The bucket, folder and driver that a bucket name resolves to. A request resolves each name once, so the circuit
 /// breaker and the driver that it uses belong to the same state of the bucket.
@@ -45,8 +45,8 @@ impl ResolvedBucket {
         self.folder().key(key, self.driver().capabilities().max_key_bytes)
     }
 
-    /// Checks the key in a continuation token after which a list continues. Anyone who knows the secret of the
-    /// tokens can forge one, so the key is checked like any other key from a client.
+    /// Checks the key in a continuation token after which a list continues, like any other key from a client: older
+    /// nodes, which may have sealed the token, could have checked less.
     pub(crate) fn opened_marker(&self, after: Option<String>) -> Result<Option<String>, Failure> {
         if let Some(after) = &after {
             KeyText::new(self.folder().strip(after).unwrap_or(after)).map_err(|_| not_of_this_list())?;
@@ -61,8 +61,7 @@ impl ResolvedBucket {
         key: &str,
         upload: &SealedUploadId,
     ) -> Result<UploadId, Failure> {
-        let ids = caller.upload_ids.as_ref().ok_or_else(no_sealing_key)?;
-        ids.open(self.upload_scope(caller, key), upload)
+        caller.seals()?.upload_ids.open(self.upload_scope(caller, key), upload)
     }
 
     /// The id that clients get for an upload. `key` includes the repository's folder.
@@ -72,8 +71,7 @@ impl ResolvedBucket {
         key: &str,
         upload: &UploadId,
     ) -> Result<String, Failure> {
-        let ids = caller.upload_ids.as_ref().ok_or_else(no_sealing_key)?;
-        ids.seal(self.upload_scope(caller, key), upload)
+        caller.seals()?.upload_ids.seal(self.upload_scope(caller, key), upload)
     }
 
     fn upload_scope<'k>(&self, caller: &ServedKey, key: &'k str) -> UploadScope<'k> {

@@ -87,17 +87,6 @@ fn no_such_upload(sentence: &str) -> Failure {
     Failure::new(FailureKind::UploadNotFound, sentence)
 }
 
-/// The error for a repository whose sealing key the node doesn't have. An older control plane sends none, and a key
-/// that was sealed for other nodes can't be opened.
-pub(crate) fn no_sealing_key() -> Failure {
-    Failure::unavailable(
-        2,
-        "This node can't use upload ids of this repository yet, because it does not have the repository's sealing \
-             key. Try again soon. If the error persists, an operator can run `bucketry vault rotate`, which seals all \
-             keys to all nodes.",
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;

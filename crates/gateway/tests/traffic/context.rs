@@ -8,8 +8,7 @@ use bucketry_faults::FaultProxy;
 use bucketry_gateway::Gateway;
 use bucketry_gateway::GatewaySettings;
 use bucketry_gateway::Observer;
-use bucketry_gateway::OpenKey;
-use bucketry_gateway::UploadIds;
+use bucketry_gateway::{Credential, OpenKey, Seals};
 use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::id::{BucketId, OrgId, RepoId, RepoKeyId};
@@ -166,6 +165,7 @@ impl TestContext {
             org_id: OrgId::new(Timestamp::UNIX_EPOCH, [1; 10]),
             version: 1,
             name: "files".to_owned(),
+            storage_type: StorageType::S3,
             mode: RepositoryMode::Normal,
             buckets: vec![place],
             keys: vec![],
@@ -173,11 +173,12 @@ impl TestContext {
         };
         let key = |n, access_key: &str, access| {
             let id = RepoKeyId::new(Timestamp::UNIX_EPOCH, [n; 10]);
-            OpenKey::new(id, access_key.to_owned(), access, Secret::new(SECRET)).unwrap()
+            let credential = Credential::new(StorageType::S3, Secret::new(SECRET)).unwrap();
+            OpenKey { id, access_key: access_key.to_owned(), access, credential }
         };
         let keys = vec![key(1, WRITER, KeyAccess::Write), key(2, READER, KeyAccess::Read)];
-        let upload_ids = UploadIds::new(&Secret::new("a sealing key")).unwrap();
-        self.gateway.serve_repository(&repository, keys, Some(upload_ids));
+        let seals = Seals::new(&Secret::new("a sealing key")).unwrap();
+        self.gateway.serve_repository(&repository, keys, Some(seals));
     }
 
     /// A client of the gateway with write access.

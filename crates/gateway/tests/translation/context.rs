@@ -3,17 +3,16 @@
 
 use std::sync::Arc;
 
-use bucketry_gateway::OpenKey;
 use bucketry_gateway::ProtectionSettings;
-use bucketry_gateway::UploadIds;
-use bucketry_gateway::internals::UploadScope;
 use bucketry_gateway::internals::dispatch::{handle, handle_without_bucket};
 use bucketry_gateway::internals::error::{S3Error, S3Failure};
 use bucketry_gateway::internals::operation::{Domains, Operation, Query, Request, Target, parse};
 use bucketry_gateway::internals::{DetachedWrites, GatewayBody, RequestContext, Settings, WriteState};
 use bucketry_gateway::internals::{PayloadBody, payload};
 use bucketry_gateway::internals::{Registry, ServedKey};
-use bucketry_model::bucket::BucketTarget;
+use bucketry_gateway::internals::{UploadIds, UploadScope};
+use bucketry_gateway::{Credential, OpenKey, Seals};
+use bucketry_model::bucket::{BucketTarget, StorageType};
 use bucketry_model::id::{BucketId, OrgId, RepoId, RepoKeyId};
 use bucketry_model::node_protocol::{NodeRepository, NodeRepositoryBucket};
 use bucketry_model::repository::{Folder, KeyAccess, RepositoryMode};
@@ -106,8 +105,9 @@ pub(crate) fn repository() -> RepoId {
 
 const KEY: &str = "BKTESTKEY";
 
-fn upload_ids() -> UploadIds {
-    UploadIds::new(&Secret::new("a sealing key")).unwrap()
+/// The repository's sealing key.
+pub(crate) fn sealing_key() -> Secret {
+    Secret::new("a sealing key")
 }
 
 impl TestContext {
@@ -131,24 +131,25 @@ impl TestContext {
             org_id: OrgId::new(Timestamp::UNIX_EPOCH, [1; 10]),
             version: 1,
             name: "files".to_owned(),
+            storage_type: StorageType::S3,
             mode: RepositoryMode::Normal,
             buckets: places.to_vec(),
             keys: vec![],
             sealing_key: None,
         };
         let context = Self { one, registry, repository, settings: Settings::default(), dir: dir.to_owned() };
-        context.serve_repository(Some(upload_ids()));
+        context.serve_repository(Some(Seals::new(&sealing_key()).unwrap()));
         context
     }
 
-    fn serve_repository(&self, upload_ids: Option<UploadIds>) {
+    fn serve_repository(&self, seals: Option<Seals>) {
         let id = RepoKeyId::new(Timestamp::UNIX_EPOCH, [8; 10]);
-        let key =
-            OpenKey::new(id, KEY.to_owned(), KeyAccess::Admin, Secret::new("a client's secret")).unwrap();
-        self.registry.serve_repository(&self.repository, vec![key], upload_ids);
+        let credential = Credential::new(StorageType::S3, Secret::new("a client's secret")).unwrap();
+        let key = OpenKey { id, access_key: KEY.to_owned(), access: KeyAccess::Admin, credential };
+        self.registry.serve_repository(&self.repository, vec![key], seals);
     }
 
-    /// From now on the node doesn't have the key that seals upload ids.
+    /// From now on the node doesn't have the repository's sealing key.
     pub(crate) fn forget_sealing_key(&self) {
         self.serve_repository(None);
     }
@@ -166,7 +167,7 @@ impl TestContext {
     pub(crate) fn sealed(&self, key: &str, upload: &str) -> String {
         let key = self.there(key);
         let scope = UploadScope { repository: repository(), bucket: bucket_id(1), key: &key };
-        upload_ids().seal(scope, &UploadId::new(upload).unwrap()).unwrap()
+        UploadIds::new(&sealing_key()).unwrap().seal(scope, &UploadId::new(upload).unwrap()).unwrap()
     }
 
     /// Stores an object in `one`, outside the repository's folder.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bucketry_gateway::internals::error::Code;
-use bucketry_gateway::internals::{PagePosition, Scope};
+use bucketry_gateway::internals::{PagePosition, PageTokens, Scope};
 use bucketry_model::bucket::{BucketTarget, StorageType};
 use bucketry_model::secret::Secret;
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode
 use proptest::strategy::Strategy as _;
 use proptest::test_runner::{Config, TestRunner};
 
-use crate::context::{TestContext, bucket_id, repository};
+use crate::context::{TestContext, bucket_id, repository, sealing_key};
 use crate::recorded::{Answering, Asked, answer, context, context_of, provider, target, the_one, unmeasured};
 
 const CREATED: &str = "<InitiateMultipartUploadResult><Bucket>their-one</Bucket><Key>in/here/k</Key>\
@@ -74,7 +74,7 @@ fn attempts(context: &TestContext, text: &str) -> Vec<Attempt> {
     let forged = |prefix: &str, delimiter: Option<&str>, token: Option<&str>, after: Option<&str>| {
         let scope = Scope { repository: repository(), bucket: bucket_id(1), prefix, delimiter };
         let position = PagePosition { token: token.map(str::to_owned), after: after.map(str::to_owned) };
-        context.key().key.page_tokens.seal(scope, &position).unwrap()
+        PageTokens::new(&sealing_key()).unwrap().seal(scope, &position).unwrap()
     };
     let mut all = Vec::new();
     let mut add = |method: &Method, path: String, headers: &[(&'static str, &str)], body: &str| {

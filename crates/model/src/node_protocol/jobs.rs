@@ -68,7 +68,7 @@ pub enum SecretOwner {
     /// An access key of a repository. Clients sign with the secret.
     #[serde(rename = "keyId")]
     RepositoryKey(RepoKeyId),
-    /// A repository. The secret seals its upload ids.
+    /// A repository. The secret seals its upload ids and continuation tokens.
     #[serde(rename = "repoId")]
     Repository(RepoId),
 }

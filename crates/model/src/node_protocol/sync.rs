@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::jobs::Job;
-use crate::bucket::BucketLocation;
+use crate::bucket::{BucketLocation, StorageType};
 use crate::id::{BucketId, OrgId, RepoId, RepoKeyId};
 use crate::repository::{Folder, KeyAccess, RepositoryMode};
 use crate::secret::SealedSecret;
@@ -70,15 +70,22 @@ pub struct NodeRepository {
     pub version: i64,
     /// Name of the repository. In mode MIRROR, clients can also use it as a bucket name.
     pub name: String,
+    /// Protocol that applications use. S3 if absent, because older control planes don't send it.
+    #[serde(default = "s3")]
+    pub storage_type: StorageType,
     /// How requests are routed to the buckets.
     pub mode: RepositoryMode,
     pub buckets: Vec<NodeRepositoryBucket>,
     /// Live keys.
     pub keys: Vec<NodeRepositoryKey>,
-    /// Key that seals the upload ids for clients: the same for all access keys and nodes, sealed to the nodes, and
-    /// bound to organization and repository. `None` until the control plane has created it.
+    /// Key that seals upload ids and continuation tokens for clients: the same for all access keys and nodes, sealed
+    /// to the nodes, and bound to organization and repository. `None` until the control plane has created it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealing_key: Option<SealedSecret>,
+}
+
+fn s3() -> StorageType {
+    StorageType::S3
 }
 
 /// A bucket of a repository as nodes get it.

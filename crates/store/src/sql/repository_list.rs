@@ -25,7 +25,7 @@ macro_rules! select_repositories {
 }
 macro_rules! select_node_repositories {
     () => {
-        "SELECT r.id, r.org_id, r.version, r.name, r.mode, r.sealing_key FROM repositories r "
+        "SELECT r.id, r.org_id, r.version, r.name, r.storage_type, r.mode, r.sealing_key FROM repositories r "
     };
 }
 
@@ -54,6 +54,7 @@ fn node_repository(row: &Row) -> Result<NodeRepository> {
         org_id: columns.parsed()?,
         version: columns.number()?,
         name: columns.text()?,
+        storage_type: columns.parsed()?,
         mode: columns.parsed()?,
         buckets: Vec::new(),
         keys: Vec::new(),

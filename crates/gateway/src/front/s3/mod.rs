@@ -23,7 +23,7 @@ pub mod xml;
 
 use std::borrow::Cow;
 
-use bucketry_listener::origins::AllowedOrigins;
+use bucketry_web::origins::AllowedOrigins;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST};
 use http::request::Parts;

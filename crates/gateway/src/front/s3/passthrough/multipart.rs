@@ -20,7 +20,7 @@ use crate::object::multipart::OpenUpload;
 use crate::object::put::check_length;
 use crate::payload::PayloadBody;
 use crate::routing::resolved_bucket::ResolvedBucket;
-use crate::routing::upload_id::{SealedUploadId, no_sealing_key};
+use crate::routing::upload_id::SealedUploadId;
 
 /// `CreateMultipartUpload`.
 pub(super) async fn create(incoming: PassthroughRequest<'_>, key: &ObjectKey) -> S3Answer {
@@ -28,9 +28,7 @@ pub(super) async fn create(incoming: PassthroughRequest<'_>, key: &ObjectKey) ->
     let PassthroughRequest { context, resolved, s3, headers } = incoming;
     let there = resolved.key(key)?;
     // Don't start an upload whose id can't be sealed for the client.
-    if context.key.upload_ids.is_none() {
-        return Err(no_sealing_key().into());
-    }
+    context.key.seals()?;
     let request = UpstreamRequest {
         method: Method::POST,
         key: &there,
