@@ -3,8 +3,7 @@
 
 use std::sync::Arc;
 
-use bucketry_gateway::GatewaySettings;
-use bucketry_gateway::Observer;
+use bucketry_gateway::{GatewaySettings, Observer};
 use bucketry_model::id::BucketId;
 use bucketry_model::node_protocol::KeyUse;
 use bucketry_model::usage::UsageRow;

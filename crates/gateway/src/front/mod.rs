@@ -26,7 +26,7 @@ use crate::routing::resolved_bucket::ResolvedBucket;
 /// in which they are listed here.
 pub(crate) trait Front: Send + Sync + 'static {
     /// A parsed request.
-    type Call: Call;
+    type Call: FrontCall;
     /// What authentication learned that is needed to read the payload.
     type Proof: Send;
     /// How the protocol describes failures.
@@ -49,7 +49,7 @@ pub(crate) trait Front: Send + Sync + 'static {
         head: &Parts,
         keys: &Registry,
         now: Timestamp,
-    ) -> Result<Authenticated<Self::Proof>, Self::Error>;
+    ) -> Result<AuthenticatedKey<Self::Proof>, Self::Error>;
 
     /// Parses the operation.
     fn parse(&self, head: &Parts) -> Result<Self::Call, Self::Error>;
@@ -95,13 +95,13 @@ pub(crate) trait Front: Send + Sync + 'static {
 }
 
 /// The caller of a request.
-pub(crate) struct Authenticated<P> {
+pub(crate) struct AuthenticatedKey<P> {
     pub(crate) key: Arc<ServedKey>,
     pub(crate) proof: P,
 }
 
 /// What the stages of a request need to know about an operation.
-pub(crate) trait Call: Send + 'static {
+pub(crate) trait FrontCall: Send + 'static {
     /// The class that the operation is counted in.
     fn class(&self) -> Class;
 

@@ -3,8 +3,7 @@
 use bucketry_provider::driver::{ByteRange, Conditions, GetRequest, ObjectInfo, ObjectRead};
 
 use crate::failure::Failure;
-use crate::object::conditions;
-use crate::object::range;
+use crate::object::{conditions, range};
 use crate::routing::object_key::ObjectKey;
 use crate::routing::resolved_bucket::ResolvedBucket;
 

@@ -24,7 +24,7 @@ use http_body_util::BodyExt;
 
 pub(crate) use expected::{Expected, Mismatch};
 pub(crate) use receipt::Receipt;
-pub(crate) use source::{Content, ContentSource, Unframed, poll_bytes};
+pub(crate) use source::{ContentSource, NextContent, Unframed, poll_bytes};
 
 use crate::failure::{Failure, FailureKind};
 use checksum::Checksum;
@@ -151,7 +151,7 @@ impl PayloadReader {
                 return self.verification.poll_done(cx).map(|()| Ok(None));
             }
             match ready!(self.source.poll_content(cx))? {
-                Content::Piece(piece) => {
+                NextContent::Piece(piece) => {
                     self.received = self.received.saturating_add(piece.len() as u64);
                     if self.received > length {
                         return Poll::Ready(Err(incomplete("it is longer")));
@@ -162,10 +162,10 @@ impl PayloadReader {
                     }
                     self.held = piece;
                 }
-                Content::End { .. } if self.received < length => {
+                NextContent::End { .. } if self.received < length => {
                     return Poll::Ready(Err(incomplete("it is shorter")));
                 }
-                Content::End { trailing } => {
+                NextContent::End { trailing } => {
                     self.trailing = trailing;
                     self.ended = true;
                 }

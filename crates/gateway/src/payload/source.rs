@@ -13,11 +13,11 @@ use crate::failure::Failure;
 /// A body without framing. The protocol of the client decides how it was framed.
 pub(crate) trait ContentSource: Send {
     /// The next piece of content, or the end. Not called again after the end.
-    fn poll_content(&mut self, cx: &mut Context<'_>) -> Poll<Result<Content, Failure>>;
+    fn poll_content(&mut self, cx: &mut Context<'_>) -> Poll<Result<NextContent, Failure>>;
 }
 
 /// What a source yields.
-pub(crate) enum Content {
+pub(crate) enum NextContent {
     /// Bytes of content, at least one.
     Piece(Bytes),
     /// The body is complete.
@@ -34,12 +34,12 @@ impl<B> ContentSource for Unframed<B>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin,
 {
-    fn poll_content(&mut self, cx: &mut Context<'_>) -> Poll<Result<Content, Failure>> {
+    fn poll_content(&mut self, cx: &mut Context<'_>) -> Poll<Result<NextContent, Failure>> {
         loop {
             match ready!(poll_bytes(&mut self.0, cx)?) {
                 Some(piece) if piece.is_empty() => {}
-                Some(piece) => return Poll::Ready(Ok(Content::Piece(piece))),
-                None => return Poll::Ready(Ok(Content::End { trailing: None })),
+                Some(piece) => return Poll::Ready(Ok(NextContent::Piece(piece))),
+                None => return Poll::Ready(Ok(NextContent::End { trailing: None })),
             }
         }
     }

@@ -6,7 +6,7 @@ use http::HeaderMap;
 use tokio::time::Instant;
 
 use crate::failure::Fault;
-use crate::front::{Answer, Call as _, Front, RequestFailure};
+use crate::front::{Answer, Front, FrontCall as _, RequestFailure};
 use crate::object::context::RequestContext;
 use crate::payload::PayloadBody;
 use crate::protection::Slot;

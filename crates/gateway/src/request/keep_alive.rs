@@ -14,9 +14,7 @@ use http::{HeaderValue, Response};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use crate::front::{Answer, Front};
-use crate::object::body::GatewayBody;
-use crate::object::body::KeepAliveEnd;
-use crate::object::body::PendingDocument;
+use crate::object::body::{GatewayBody, KeepAliveEnd, PendingDocument};
 
 /// A response whose document isn't ready yet.
 pub(crate) struct KeepAliveResponse<F: Front> {

@@ -16,8 +16,7 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
 use crate::front::Class;
-use crate::object::body::GatewayBody;
-use crate::object::body::KeepAliveEnd;
+use crate::object::body::{GatewayBody, KeepAliveEnd};
 use crate::object::write_state::WriteState;
 use crate::protection::Slot;
 use crate::request::observer::Observer;

@@ -1,6 +1,7 @@
 //! The stages of a request: authenticate, parse, authorize, route, execute. They are the same for every protocol.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bucketry_model::node_protocol::KeyUse;
 use bucketry_model::time::Clock;
@@ -10,7 +11,7 @@ use bucketry_web::origins::AllowedOrigins;
 use bucketry_web::shared_body::SharedBody;
 use http::header::SERVER;
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::MapErr;
 use hyper::body::Incoming;
@@ -18,7 +19,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
 use crate::failure::{Failure, FailureKind};
-use crate::front::{Access, Authenticated, Call as _, Class, Front, cors};
+use crate::front::{Access, Answer, AuthenticatedKey, Class, Front, FrontCall as _, cors};
 use crate::object::body::GatewayBody;
 use crate::object::context::{RequestContext, Settings};
 use crate::object::write_state::{DetachedWrites, WriteState};
@@ -27,14 +28,14 @@ use crate::protection::{Admission, ConcurrencyLimit, Slot};
 use crate::request::detached_write::DetachedWrite;
 use crate::request::execution::{OwnedRequest, execute};
 use crate::request::keep_alive::KeepAliveResponse;
-use crate::request::meter::{BucketMeasurement, Measured, Measurement};
+use crate::request::meter::{BucketMeasurement, ContentMeasurement, Measured, Measurement};
 use crate::request::observer::Observer;
 use crate::request::request_id::{RequestId, RequestIds};
 use crate::request::stats::Counters;
 use crate::routing::registry::{Registry, ServedKey};
 use crate::routing::resolved_bucket::ResolvedBucket;
 use crate::routing::route::Route;
-use crate::server::Answer;
+use crate::server;
 use crate::settings::ServerSettings;
 
 /// Seconds after which to retry when a concurrency limit was reached.
@@ -61,7 +62,7 @@ pub(crate) struct Service<F> {
 
 type RequestBody = MapErr<MinRateBody<Incoming>, fn(BoxError) -> BoxError>;
 
-impl<F: Front> Answer for Service<F> {
+impl<F: Front> server::Answer for Service<F> {
     type Body = Measured;
 
     async fn answer(&self, request: Request<Incoming>) -> Response<Measured> {
@@ -110,6 +111,30 @@ impl<F: Front> Service<F> {
             stages.measurement.finish(response, is_head)
         }
     }
+
+    /// Gives a write everything that it needs to outlive its client.
+    fn begin_write(
+        &self,
+        context: RequestContext,
+        bucket: ResolvedBucket,
+        headers: HeaderMap,
+        call: F::Call,
+        payload: PayloadBody,
+        measured: &mut ContentMeasurement<'_>,
+    ) -> DetachedWrite<Answer<F::Error>> {
+        let write_state = Arc::new(WriteState::new(&self.detached));
+        let (count, slots) = measured.begin_write(&write_state);
+        let request = OwnedRequest::<F> {
+            observer: Arc::clone(&self.observer),
+            context: RequestContext { write_state: Some(Arc::clone(&write_state)), ..context },
+            bucket,
+            headers,
+            call,
+            payload,
+            slots,
+        };
+        DetachedWrite::new(request.execute(), count, write_state, &self.unattended)
+    }
 }
 
 /// A request on its way through the stages.
@@ -125,28 +150,13 @@ impl<F: Front> Stages<'_, F> {
     /// Runs all stages. A client that waits for `100 Continue` gets it when its body is first read. By then only
     /// the body itself or the provider can still cause a refusal.
     async fn walk(&mut self) -> Result<Response<GatewayBody>, F::Error> {
-        let Self { service, parts, body, measurement, id } = self;
-        check_head(parts, service.limits.max_head_bytes)?;
-        if let Some(response) = service.front.answer_unauthenticated(parts, &service.origins)? {
+        check_head(&self.parts, self.service.limits.max_head_bytes)?;
+        let (front, origins) = (&self.service.front, &self.service.origins);
+        if let Some(response) = front.answer_unauthenticated(&self.parts, origins)? {
             return Ok(response);
         }
-        let now = service.clock.now();
-        let Authenticated { key, proof } = service.front.authenticate(parts, &service.registry, now)?;
-        if key.activity.is_news(now) {
-            service.observer.key_used(KeyUse { key_id: key.key.id, at: now });
-        }
-        measurement.hold(take(
-            &key.activity.slots,
-            "Too many requests with this key are in flight. Send fewer at once, or try again.",
-        )?);
-
-        let context = RequestContext {
-            key,
-            registry: Arc::clone(&service.registry),
-            settings: service.execution,
-            now,
-            write_state: None,
-        };
+        let (context, proof) = self.admit()?;
+        let Self { service, parts, body, measurement, id } = self;
         let mut call = service.front.parse(parts)?;
         let measured = measurement.classify(call.class());
         check_access(&context.key, call.access())?;
@@ -166,29 +176,10 @@ impl<F: Front> Stages<'_, F> {
         };
         let mut measured = measured.with_content(payload.length());
         let outcome = if call.class() == Class::Write {
-            let waits = if call.takes_long() { Some(service.limits.keep_alive_interval) } else { None };
-            let write_state = Arc::new(WriteState::new(&service.detached));
-            let (count, slots) = measured.begin_write(&write_state);
-            let request = OwnedRequest::<F> {
-                observer: Arc::clone(&service.observer),
-                context: RequestContext { write_state: Some(Arc::clone(&write_state)), ..context },
-                bucket,
-                headers: std::mem::take(&mut parts.headers),
-                call,
-                payload,
-                slots,
-            };
-            let mut write = DetachedWrite::new(request.execute(), count, write_state, &service.unattended);
-            match waits {
-                None => write.await,
-                Some(interval) => match timeout(interval, &mut write).await {
-                    Ok(outcome) => outcome,
-                    Err(_elapsed) => {
-                        let keep_alive = KeepAliveResponse::<F>::new(Box::pin(write), interval, id.as_str());
-                        return Ok(keep_alive.response());
-                    }
-                },
-            }
+            let keep_alive = call.takes_long().then_some(service.limits.keep_alive_interval);
+            let headers = std::mem::take(&mut parts.headers);
+            let write = service.begin_write(context, bucket, headers, call, payload, &mut measured);
+            finish_write::<F>(write, keep_alive, *id).await
         } else {
             let observer = &*service.observer;
             execute::<F>(observer, &context, &bucket, &parts.headers, &mut call, &mut payload).await
@@ -199,6 +190,41 @@ impl<F: Front> Stages<'_, F> {
             }
             failure.error
         })
+    }
+
+    /// Authenticates the caller, and occupies one of its key's concurrency slots.
+    fn admit(&mut self) -> Result<(RequestContext, F::Proof), F::Error> {
+        let Self { service, parts, measurement, .. } = self;
+        let now = service.clock.now();
+        let AuthenticatedKey { key, proof } = service.front.authenticate(parts, &service.registry, now)?;
+        if key.activity.is_news(now) {
+            service.observer.key_used(KeyUse { key_id: key.key.id, at: now });
+        }
+        measurement.hold(take(
+            &key.activity.slots,
+            "Too many requests with this key are in flight. Send fewer at once, or try again.",
+        )?);
+        let context = RequestContext {
+            key,
+            registry: Arc::clone(&service.registry),
+            settings: service.execution,
+            now,
+            write_state: None,
+        };
+        Ok((context, proof))
+    }
+}
+
+/// Awaits a write. If it takes longer than the interval, the response begins before it has ended.
+async fn finish_write<F: Front>(
+    mut write: DetachedWrite<Answer<F::Error>>,
+    keep_alive: Option<Duration>,
+    id: RequestId,
+) -> Answer<F::Error> {
+    let Some(interval) = keep_alive else { return write.await };
+    match timeout(interval, &mut write).await {
+        Ok(outcome) => outcome,
+        Err(_elapsed) => Ok(KeepAliveResponse::<F>::new(Box::pin(write), interval, id.as_str()).response()),
     }
 }
 

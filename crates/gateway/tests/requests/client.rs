@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use bucketry_gateway::internals::SigningSecret;
 use bucketry_gateway::internals::auth::{AccessKey, KeySource, Verified, Verifier};
 use bucketry_gateway::internals::error::{Result, S3Error};
-use bucketry_gateway::internals::{PayloadBody, payload};
+use bucketry_gateway::internals::{PayloadBody, SigningSecret, payload};
 use bucketry_model::hex;
 use bucketry_model::secret::Secret;
 use bytes::Bytes;

@@ -5,8 +5,7 @@ use bucketry_gateway::internals::error::Code::{
     MissingContentLength, XAmzContentSHA256Mismatch,
 };
 use bucketry_gateway::internals::payload::{self, content_encoding};
-use bucketry_gateway::internals::{BoxError, PayloadBody, checksum};
-use bucketry_gateway::internals::{Failure, FailureKind};
+use bucketry_gateway::internals::{BoxError, Failure, FailureKind, PayloadBody, checksum};
 use bytes::Bytes;
 use futures_util::stream;
 use http::HeaderMap;

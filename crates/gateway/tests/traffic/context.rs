@@ -5,10 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bucketry_faults::FaultProxy;
-use bucketry_gateway::Gateway;
-use bucketry_gateway::GatewaySettings;
-use bucketry_gateway::Observer;
-use bucketry_gateway::{Credential, OpenKey, Seals};
+use bucketry_gateway::{Credential, Gateway, GatewaySettings, Observer, OpenKey, Seals};
 use bucketry_model::bucket::{BucketLocation, BucketTarget, StorageType};
 use bucketry_model::endpoint::Endpoint;
 use bucketry_model::id::{BucketId, OrgId, RepoId, RepoKeyId};

@@ -3,15 +3,14 @@
 
 use std::sync::Arc;
 
-use bucketry_gateway::ProtectionSettings;
 use bucketry_gateway::internals::dispatch::{handle, handle_without_bucket};
 use bucketry_gateway::internals::error::{S3Error, S3Failure};
 use bucketry_gateway::internals::operation::{Domains, Operation, Query, Request, Target, parse};
-use bucketry_gateway::internals::{DetachedWrites, GatewayBody, RequestContext, Settings, WriteState};
-use bucketry_gateway::internals::{PayloadBody, payload};
-use bucketry_gateway::internals::{Registry, ServedKey};
-use bucketry_gateway::internals::{UploadIds, UploadScope};
-use bucketry_gateway::{Credential, OpenKey, Seals};
+use bucketry_gateway::internals::{
+    DetachedWrites, GatewayBody, PayloadBody, Registry, RequestContext, ServedKey, Settings, UploadIds,
+    UploadScope, WriteState, payload,
+};
+use bucketry_gateway::{Credential, OpenKey, ProtectionSettings, Seals};
 use bucketry_model::bucket::{BucketTarget, StorageType};
 use bucketry_model::id::{BucketId, OrgId, RepoId, RepoKeyId};
 use bucketry_model::node_protocol::{NodeRepository, NodeRepositoryBucket};

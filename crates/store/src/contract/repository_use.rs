@@ -1,5 +1,6 @@
 //! What repositories mean for buckets, workspaces and nodes.
 
+use bucketry_model::bucket::StorageType;
 use bucketry_model::id::{BucketId, RepoId};
 use bucketry_model::repository::{KeyAccess, RepositoryBucket, RepositoryMode};
 use bucketry_model::role::Visibility;
@@ -106,10 +107,14 @@ pub async fn every_change_of_a_repository_raises_its_version_and_is_announced(st
         assert_eq!(subjects, [Subject::Repository(id)], "{what}");
         last = changes[0].sequence;
         let served = store.node_repositories(Some(context.org), &[id]).await.unwrap();
-        versions.extend(served.first().map(|served| served.version));
+        versions.extend(served.first().map(|served| (served.version, served.storage_type)));
     };
     announced("making it").await;
-    let update = RepositoryUpdate { name: name("Other"), ..context.repository_update_of(id).await };
+    let update = RepositoryUpdate {
+        name: name("Other"),
+        storage_type: StorageType::Gcs,
+        ..context.repository_update_of(id).await
+    };
     store.update_repository(&update, at(1)).await.unwrap();
     announced("a change").await;
     let key = context.key(id, "key").await;
@@ -120,7 +125,8 @@ pub async fn every_change_of_a_repository_raises_its_version_and_is_announced(st
     announced("a revoked key").await;
     store.delete_repository(context.org, id, at(4)).await.unwrap();
     announced("its removal").await;
-    assert_eq!(versions, [1, 2, 3, 4, 5]);
+    let (s3, gcs) = (StorageType::S3, StorageType::Gcs);
+    assert_eq!(versions, [(1, s3), (2, gcs), (3, gcs), (4, gcs), (5, gcs)]);
     assert_eq!(store.changes_after(Some(other.org), 0, 10).await.unwrap(), Changes::Since(vec![]));
 }
 

@@ -2,10 +2,9 @@
 
 use bucketry_provider::driver::{Conditions, Part};
 
-use crate::front::s3::conditions;
 use crate::front::s3::error::S3Failure;
 use crate::front::s3::operation::ObjectKey;
-use crate::front::s3::xml;
+use crate::front::s3::{conditions, xml};
 use crate::object::context::RequestContext;
 use crate::object::multipart::OpenUpload;
 use crate::payload::PayloadBody;

@@ -37,7 +37,7 @@ use crate::front::s3::error::{Code, Result, S3Error};
 use crate::front::s3::headers::X_AMZ_REQUEST_ID;
 use crate::front::s3::operation::{Domains, Operation, Query, Target};
 use crate::front::s3::response::S3Answer;
-use crate::front::{Access, Authenticated, Call, Class, Front, KeepAliveForm};
+use crate::front::{Access, AuthenticatedKey, Class, Front, FrontCall, KeepAliveForm};
 use crate::object::body::GatewayBody;
 use crate::object::context::RequestContext;
 use crate::payload::{BoxError, PayloadBody, Receipt};
@@ -92,11 +92,11 @@ impl Front for S3Front {
         head: &Parts,
         keys: &Registry,
         now: Timestamp,
-    ) -> Result<Authenticated<Verified<()>>> {
+    ) -> Result<AuthenticatedKey<Verified<()>>> {
         match self.verifier.verify(head, keys, now) {
             Ok(verified) => {
                 let (key, proof) = verified.split();
-                Ok(Authenticated { key, proof })
+                Ok(AuthenticatedKey { key, proof })
             }
             // A node that has just started doesn't know all keys yet. Clients of unknown keys must retry, not give
             // up.
@@ -172,7 +172,7 @@ impl Front for S3Front {
     }
 }
 
-impl Call for S3Call {
+impl FrontCall for S3Call {
     fn class(&self) -> Class {
         self.operation.class()
     }

@@ -2,10 +2,9 @@
 
 use http::StatusCode;
 
-use crate::front::s3::conditions;
 use crate::front::s3::operation::Tagging;
 use crate::front::s3::response::{self, S3Answer};
-use crate::front::s3::xml;
+use crate::front::s3::{conditions, xml};
 use crate::object;
 use crate::payload::PayloadBody;
 use crate::routing::resolved_bucket::ResolvedBucket;

@@ -1,6 +1,6 @@
 //! The `Authorization` header.
 
-use super::credential::Credential;
+use super::credential::SignatureCredential;
 use super::signed_headers::SignedHeaders;
 use super::{cut, parts};
 use crate::front::s3::error::{Code, Result, S3Error};
@@ -9,7 +9,7 @@ use bucketry_model::hex;
 /// The parsed header.
 #[derive(Debug)]
 pub(super) struct Authorization<'a> {
-    pub(super) credential: Credential<'a>,
+    pub(super) credential: SignatureCredential<'a>,
     pub(super) signed_headers: SignedHeaders<'a>,
     pub(super) signature: [u8; 32],
 }
@@ -46,7 +46,7 @@ impl<'a> Authorization<'a> {
             return Err(malformed("it must have Credential, SignedHeaders and Signature"));
         };
         Ok(Self {
-            credential: Credential::parse(credential).map_err(malformed)?,
+            credential: SignatureCredential::parse(credential).map_err(malformed)?,
             signed_headers: SignedHeaders::parse(signed_headers).map_err(malformed)?,
             signature: hex::decode_32(signature.as_bytes())
                 .ok_or_else(|| malformed("the signature must be 64 lower-case hexadecimal digits"))?,

@@ -7,7 +7,7 @@ use super::cut;
 /// Every region is accepted. The gateway has none, and clients are configured with different ones (`us-east-1`,
 /// `auto`, the provider's).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Credential<'a> {
+pub(super) struct SignatureCredential<'a> {
     pub(super) access_key_id: &'a str,
     /// `20130524/us-east-1/s3/aws4_request`.
     scope: &'a str,
@@ -19,7 +19,7 @@ pub(super) struct Credential<'a> {
 const MAX_KEY_BYTES: usize = 128;
 const MAX_REGION_BYTES: usize = 64;
 
-impl<'a> Credential<'a> {
+impl<'a> SignatureCredential<'a> {
     /// Parses a credential. The error says what is wrong with it.
     pub(super) fn parse(text: &'a str) -> Result<Self, &'static str> {
         let parts = || {
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn a_credential_names_key_day_and_region() {
-        let credential = Credential::parse("AKID/20130524/auto/s3/aws4_request").unwrap();
+        let credential = SignatureCredential::parse("AKID/20130524/auto/s3/aws4_request").unwrap();
         let response = (credential.access_key_id, credential.date, credential.region);
         assert_eq!(response, ("AKID", "20130524", "auto"));
         assert_eq!(credential.scope(), "20130524/auto/s3/aws4_request");
@@ -80,7 +80,7 @@ mod tests {
             "AKID/20130524/us east/s3/aws4_request",
             "/20130524/us-east-1/s3/aws4_request",
         ] {
-            assert!(Credential::parse(wrong).is_err(), "{wrong}");
+            assert!(SignatureCredential::parse(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -31,7 +31,7 @@ use ring::hmac;
 use authorization::Authorization;
 use canonical::CanonicalQuery;
 pub(crate) use chunks::ChunkSignatures;
-use credential::Credential;
+use credential::SignatureCredential;
 pub(crate) use declared::Declared;
 use presigned::{Presigned, QueryForm};
 use signed_headers::SignedHeaders;
@@ -92,7 +92,7 @@ pub struct Verifier {
 
 /// The signature of a request, from the header or the query.
 struct Claim<'a> {
-    credential: Credential<'a>,
+    credential: SignatureCredential<'a>,
     signed_headers: SignedHeaders<'a>,
     time: &'a SignatureTime,
     signature: [u8; 32],

@@ -3,7 +3,7 @@
 use percent_encoding::percent_decode;
 
 use super::canonical::{CanonicalQuery, SIGNATURE_PARAMETER};
-use super::credential::Credential;
+use super::credential::SignatureCredential;
 use super::signed_headers::SignedHeaders;
 use super::window::{Lifetime, SignatureTime};
 use crate::front::s3::error::{Code, Result, S3Error};
@@ -89,8 +89,8 @@ impl Presigned {
         })
     }
 
-    pub(super) fn credential(&self) -> Result<Credential<'_>> {
-        Credential::parse(&self.credential).map_err(malformed)
+    pub(super) fn credential(&self) -> Result<SignatureCredential<'_>> {
+        SignatureCredential::parse(&self.credential).map_err(malformed)
     }
 
     pub(super) fn signed_headers(&self) -> Result<SignedHeaders<'_>> {

@@ -8,12 +8,11 @@ use http::{Method, Response, StatusCode};
 use http_body::Body as _;
 
 use crate::failure::Failure;
-use crate::front::s3::answer;
-use crate::front::s3::conditions;
 use crate::front::s3::operation::GetObject;
 use crate::front::s3::passthrough::document::{XmlElement, rewrite};
 use crate::front::s3::passthrough::{MAX_DOCUMENT_BYTES, PassthroughRequest, response_headers};
 use crate::front::s3::response::{self, S3Answer};
+use crate::front::s3::{answer, conditions};
 use crate::object::body::GatewayBody;
 use crate::object::range;
 

@@ -3,11 +3,10 @@
 use bucketry_provider::driver::UpstreamRequest;
 use http::{Method, StatusCode};
 
-use crate::front::s3::checksum;
-use crate::front::s3::conditions;
 use crate::front::s3::operation::PutObject;
 use crate::front::s3::passthrough::{PassthroughRequest, response_headers};
 use crate::front::s3::response::S3Answer;
+use crate::front::s3::{checksum, conditions};
 use crate::object::measured_write::{MeasuredWrite, SizeAfter};
 use crate::object::put::check_length;
 use crate::payload::PayloadBody;

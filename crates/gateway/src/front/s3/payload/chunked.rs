@@ -15,7 +15,7 @@ use super::trailer::TrailerReader;
 use crate::failure::{Failure, FailureKind};
 use crate::front::s3::auth::ChunkSignatures;
 use crate::payload::checksum::Checksum;
-use crate::payload::{BoxError, Content, ContentSource, incomplete, poll_bytes};
+use crate::payload::{BoxError, ContentSource, NextContent, incomplete, poll_bytes};
 
 /// A body in chunks.
 pub(super) struct Chunked<B> {
@@ -35,14 +35,16 @@ impl<B> ContentSource for Chunked<B>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin,
 {
-    fn poll_content(&mut self, cx: &mut Context<'_>) -> Poll<Result<Content, Failure>> {
+    fn poll_content(&mut self, cx: &mut Context<'_>) -> Poll<Result<NextContent, Failure>> {
         loop {
             if let Some(piece) = self.decoder.next(&mut self.input)? {
-                return Poll::Ready(Ok(Content::Piece(piece)));
+                return Poll::Ready(Ok(NextContent::Piece(piece)));
             }
             match ready!(poll_bytes(&mut self.body, cx)?) {
                 Some(input) => self.input = input,
-                None => return Poll::Ready(self.decoder.finish().map(|trailing| Content::End { trailing })),
+                None => {
+                    return Poll::Ready(self.decoder.finish().map(|trailing| NextContent::End { trailing }));
+                }
             }
         }
     }
