@@ -71,3 +71,41 @@ pub async fn serve_connections<F>(
     }
     tasks.shutdown().await;
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt as _;
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn connections_that_outlast_the_drain_time_are_cut_off() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let settings = ListenerSettings {
+            limits: ConnectionLimits { total: 10, per_address: None, trusted_proxies: Vec::new() },
+            min_read_rate: MinRate { window: Duration::from_secs(30), bytes: 1 },
+            drain: Duration::ZERO,
+        };
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (accepted, mut peers) = tokio::sync::mpsc::unbounded_channel();
+        let server = tokio::spawn(async move {
+            let stopped = async { drop(stopped.await) };
+            serve_connections(listener, &settings, stopped, |connection, peer, watcher| {
+                accepted.send(peer).unwrap();
+                async move {
+                    let _in_flight = (connection, watcher);
+                    std::future::pending::<()>().await;
+                }
+            })
+            .await;
+        });
+        let mut client = TcpStream::connect(address).await.unwrap();
+        assert_eq!(peers.recv().await, Some(client.local_addr().unwrap()));
+        stop.send(()).unwrap();
+        server.await.unwrap();
+        assert!(matches!(client.read(&mut [0]).await, Ok(0) | Err(_)));
+        assert!(TcpStream::connect(address).await.is_err());
+    }
+}

@@ -79,3 +79,43 @@ where
 fn broken(error: &BoxError) -> BodyError {
     if error.is::<TooSlow>() { BodyError::TooSlow } else { BodyError::Incomplete }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+    use http_body::Frame;
+    use http_body_util::{Full, StreamBody};
+
+    use super::*;
+    use crate::body_budget::BodyBudget;
+
+    const TIME: Duration = Duration::from_secs(30);
+
+    /// Reads these pieces, where `None` breaks the connection.
+    async fn read_pieces(pieces: &[Option<&'static str>], limit: usize) -> Result<Bytes, BodyError> {
+        let frames = pieces.iter().map(|piece| match piece {
+            Some(text) => Ok(Frame::data(Bytes::from_static(text.as_bytes()))),
+            None => Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset)),
+        });
+        collect(StreamBody::new(stream::iter(frames)), limit, TIME, None).await
+    }
+
+    #[tokio::test]
+    async fn a_body_is_read_whole_or_not_at_all() {
+        assert_eq!(read_pieces(&[Some("ab"), Some("c")], 3).await.unwrap(), "abc");
+        let too_large = read_pieces(&[Some("ab"), Some("cd")], 3).await;
+        assert_eq!(too_large, Err(BodyError::TooLarge { limit: 3 }));
+        assert_eq!(read_pieces(&[Some("ab"), None], 3).await, Err(BodyError::Incomplete));
+        let announced = collect(Full::new(Bytes::from_static(b"abcd")), 3, TIME, None).await;
+        assert_eq!(announced, Err(BodyError::TooLarge { limit: 3 }));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_and_one_without_memory_are_given_up() {
+        let silent = StreamBody::new(stream::pending::<Result<Frame<Bytes>, std::io::Error>>());
+        assert_eq!(collect(silent, 3, TIME, None).await, Err(BodyError::TooSlow));
+        let mut lease = BodyBudget::new(3).lease(false);
+        let large = collect(Full::new(Bytes::from_static(b"abcd")), 9, TIME, Some(&mut lease)).await;
+        assert_eq!(large, Err(BodyError::Overloaded(BudgetExhausted)));
+    }
+}
