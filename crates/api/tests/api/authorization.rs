@@ -66,12 +66,16 @@ fn text(sample: &RequestSample) -> String {
     format!("{}\n{}", sample.target, sample.body.unwrap_or_default())
 }
 
+/// Placeholders for what has no owner.
+const UNOWNED: [&str; 4] = ["owner", "password", "email", "name"];
+
 /// Whether a request names something that has an owner, so that it is tested with every owner.
 fn is_owned(sample: &RequestSample) -> bool {
-    let text = text(sample);
-    ["bucketId", "repoId", "workspaceId", "workspace", "userId", "user", "orgId", "tokenId"]
-        .iter()
-        .any(|placeholder| text.contains(&format!("{{{placeholder}}}")))
+    let is_name = |name: &str| !name.is_empty() && name.chars().all(char::is_alphabetic);
+    text(sample)
+        .split('{')
+        .filter_map(|rest| rest.split_once('}'))
+        .any(|(name, _)| is_name(name) && !UNOWNED.contains(&name))
 }
 
 /// The sample with fresh resources, so that no response depends on another.
