@@ -21,6 +21,7 @@ mod refusals;
 mod repositories;
 mod server;
 mod sessions;
+mod snapshot;
 mod traffic;
 mod unauthenticated;
 mod users;

@@ -7,6 +7,7 @@ use http::{Method, Request};
 use serde_json::json;
 
 use crate::deployment::Deployment;
+use crate::snapshot::Redactions;
 
 #[tokio::test]
 async fn health_is_about_the_process_and_ready_about_its_work() {
@@ -81,10 +82,18 @@ async fn nodes_are_listed_and_filtered_by_any_common_bit() {
         );
     }
     let node = deployment.get("/node").await.body["data"][0].clone();
-    assert_eq!(
-        (&node["ip"], &node["status"], &node["nodeServices"]),
-        (&json!("node-1"), &json!("ONLINE"), &json!(1))
-    );
+    insta::assert_compact_json_snapshot!(Redactions::default().apply(&node), @r#"
+    {
+      "id": "id 1",
+      "ip": "node-1",
+      "lastUpdated": "2026-03-01T12:00:00.000Z",
+      "nodeServices": 1,
+      "region": "eu",
+      "status": "ONLINE",
+      "url": "https://node-1",
+      "version": "1"
+    }
+    "#);
     assert_eq!(deployment.get("/node?nodeServices=x").await.status, 400);
 }
 

@@ -4,6 +4,7 @@ use http::Method;
 use serde_json::json;
 
 use crate::deployment::{Deployment, PASSWORD};
+use crate::snapshot::Redactions;
 use bucketry_api::ApiSettings;
 use bucketry_control::Settings;
 
@@ -13,9 +14,24 @@ async fn a_login_opens_a_session_that_goes_on_by_refreshing() {
     let body = json!({ "email": "OWNER@example.com", "password": PASSWORD, "deviceInfo": { "os": "x" } });
     let login = deployment.ask_as(Some("stale"), Method::POST, "/user/login", Some(body)).await;
     assert_eq!(login.status, 200, "{}", login.text);
-    assert_eq!(login.body["user"]["email"], "owner@example.com");
-    assert_eq!(login.body["user"]["orgRole"], 255);
-    assert_eq!(login.body["expiresAt"], 1_772_370_000);
+    let mut redactions = Redactions::hiding(&["accessToken", "refreshToken"]);
+    insta::assert_compact_json_snapshot!(redactions.apply(&login.body), @r#"
+    {
+      "accessToken": "hidden",
+      "expiresAt": 1772370000,
+      "refreshToken": "hidden",
+      "success": true,
+      "tokenId": "id 1",
+      "user": {
+        "email": "owner@example.com",
+        "id": "id 2",
+        "lastName": "Owner",
+        "name": "Owner",
+        "orgId": "id 3",
+        "orgRole": 255
+      }
+    }
+    "#);
 
     for spelling in ["refreshToken", "refresh_token"] {
         let session = deployment
@@ -109,7 +125,19 @@ async fn api_tokens_are_told_once_listed_and_revoked() {
     let tokens = list.body["tokens"].as_array().unwrap();
     assert_eq!(tokens.len(), 2);
     let api = tokens.iter().find(|token| token["type"] == "API").unwrap();
-    assert_eq!((&api["name"], &api["expiresAt"]), (&json!("nightly"), &json!("2027-01-01T00:00:00.000Z")));
+    insta::assert_compact_json_snapshot!(Redactions::default().apply(api), @r#"
+    {
+      "createdAt": "2026-03-01T12:00:00.000Z",
+      "current": false,
+      "expiresAt": "2027-01-01T00:00:00.000Z",
+      "id": "id 1",
+      "lastUsedAt": null,
+      "name": "nightly",
+      "role": null,
+      "type": "API",
+      "workspaceId": null
+    }
+    "#);
     assert_eq!(tokens.iter().filter(|token| token["current"] == true).count(), 1);
 
     let path = format!("/token/{}", made.body["id"].as_str().unwrap());

@@ -4,13 +4,37 @@ use http::Method;
 use serde_json::json;
 
 use crate::deployment::Deployment;
+use crate::snapshot::Redactions;
 
 #[tokio::test]
 async fn the_profile_and_the_role_are_told_as_the_contract_has_them() {
     let deployment = Deployment::start().await;
     let profile = deployment.get("/user/profile").await.body;
-    assert_eq!(profile["data"]["orgRoles"], json!([0, 1, 2, 254, 255]));
-    assert_eq!(profile["data"]["orgRoleDescription"], "OWNER");
+    insta::assert_compact_json_snapshot!(Redactions::default().apply(&profile), @r#"
+    {
+      "data": {
+        "email": "owner@example.com",
+        "id": "id 1",
+        "isBusiness": true,
+        "lastName": "Owner",
+        "mfaRequired": false,
+        "mustChangePassword": false,
+        "name": "Owner",
+        "orgId": "id 2",
+        "orgRole": 255,
+        "orgRoleDescription": "OWNER",
+        "orgRoles": [
+          0,
+          1,
+          2,
+          254,
+          255
+        ],
+        "validated": true
+      },
+      "success": true
+    }
+    "#);
     let id = profile["data"]["id"].as_str().unwrap();
     let role = deployment.get(&format!("/user/{id}")).await.body;
     assert_eq!(
@@ -25,14 +49,40 @@ async fn a_user_is_made_changed_and_removed() {
     let (id, token) = deployment.add_user("ada@example.com", 0).await;
     let path = format!("/organization/users/{id}");
     let read = deployment.get(&path).await.body;
-    assert_eq!((&read["email"], &read["orgRoles"]), (&json!("ada@example.com"), &json!([0])));
+    let mut redactions = Redactions::default();
+    insta::assert_compact_json_snapshot!(redactions.apply(&read), @r#"
+    {
+      "deletedAt": null,
+      "email": "ada@example.com",
+      "id": "id 1",
+      "lastName": "L",
+      "name": "Ada",
+      "orgId": "id 2",
+      "orgRole": 0,
+      "orgRoleDescription": "USER",
+      "orgRoles": [
+        0
+      ],
+      "validated": true
+    }
+    "#);
     let list = deployment.get("/organization/users").await.body;
     assert_eq!((&list["total"], list["data"].as_array().unwrap().len()), (&json!(2), 2));
 
     let changed = deployment.put(&path, json!({ "name": "Augusta" })).await.body;
     assert_eq!((&changed["data"]["name"], &changed["data"]["lastName"]), (&json!("Augusta"), &json!("L")));
     let role = deployment.put(&format!("/user/{id}/role"), json!({ "orgRole": 2 })).await.body;
-    assert_eq!((&role["data"]["previousRole"], &role["data"]["newRole"]), (&json!(0), &json!(2)));
+    insta::assert_compact_json_snapshot!(redactions.apply(&role), @r#"
+    {
+      "data": {
+        "message": "the role was changed from USER to WORKSPACES",
+        "newRole": 2,
+        "previousRole": 0,
+        "userId": "id 1"
+      },
+      "success": true
+    }
+    "#);
     let refused = deployment.put(&format!("/user/{id}/role"), json!({ "orgRole": 3 })).await;
     assert_eq!((refused.status.as_u16(), refused.fields()), (400, vec!["orgRole"]));
 
