@@ -2,6 +2,7 @@
 //! implements the gateway's `Observer`).
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bucketry_gateway::{GatewaySettings, Observer};
 use bucketry_model::id::BucketId;
@@ -46,7 +47,7 @@ impl Observer for Traffic {
     }
 
     fn bucket_served(&self, bucket: BucketId) {
-        if self.offline.contains(bucket) {
+        if self.offline.take_notice(bucket, Instant::now) {
             _ = self.probes.try_send(Change::Suspect(bucket));
         }
     }
