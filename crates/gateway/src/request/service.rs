@@ -167,12 +167,12 @@ impl<F: Front> Stages<'_, F> {
         let mut measured = measured.in_bucket(context.key.routes.repository(), route.bucket);
         let bucket = enter(&context, route, call.asks_provider(), &mut measured)?;
         let lent = if call.takes_content() { body.lend() } else { None };
-        let mut payload = match lent {
-            Some(lent) => F::payload(parts, proof, lent)?,
-            None => {
-                drop(proof);
-                PayloadBody::of_bytes("")
-            }
+        let mut payload = if let Some(lent) = lent {
+            F::payload(parts, proof, lent)?
+        } else {
+            // Not needed any more, so that the future doesn't contain it.
+            drop(proof);
+            PayloadBody::of_bytes("")
         };
         let mut measured = measured.with_content(payload.length());
         let outcome = if call.class() == Class::Write {
