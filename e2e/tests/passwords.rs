@@ -48,8 +48,13 @@ async fn a_user_changes_the_password_and_the_other_sessions_end() -> Result<()> 
     let other = server.owner().await?;
     let terminal = logged_in(&server, OWNER_EMAIL, OWNER_PASSWORD).await?;
     let command = ["user", "password", "--password-stdin"];
-    for input in [format!("Wrong-Horse-9\n{NEW}\n"), format!("{OWNER_PASSWORD}\nweak\n"), String::new()] {
-        let ended = terminal.run_with_input(&command, &input).await?.with_status(1)?;
+    for (input, status) in [
+        (format!("Wrong-Horse-9\n{NEW}\n"), 1),
+        (format!("{OWNER_PASSWORD}\nweak\n"), 1),
+        // Wrong usage.
+        (String::new(), 2),
+    ] {
+        let ended = terminal.run_with_input(&command, &input).await?.with_status(status)?;
         assert!(ended.stderr.to_lowercase().contains("password"), "{ended:?}");
     }
     change(&terminal, OWNER_PASSWORD, NEW).await?;

@@ -43,7 +43,7 @@ async fn repositories_and_keys_are_made_looked_at_changed_and_removed() -> Resul
     let again = ["repo", "add", "media", "--bucket", "Photos:2027", "--dry-run"];
     let taken = terminal.run(&again).await?.with_status(1)?;
     assert!(taken.stderr.contains("NAME_ALREADY_USED"), "{taken:?}");
-    terminal.run(&["repo", "update", "Media"]).await?.with_status(1)?;
+    terminal.run(&["repo", "update", "Media"]).await?.with_status(2)?;
     let nested = ["repo", "add", "Other", "--bucket", "photos:2026/may"];
     let refused = terminal.run(&nested).await?.with_status(1)?;
     assert!(refused.stderr.contains("uses the folder \"2026\""), "{refused:?}");

@@ -76,6 +76,16 @@ impl Counted {
     }
 }
 
+/// Says what is missing if callgrind can't be run.
+pub(crate) fn check() -> Result {
+    let runs = Command::new("valgrind").arg("--version").output().is_ok_and(|output| output.status.success());
+    let controls = Command::new("callgrind_control").arg("--version").output().is_ok();
+    if runs && controls {
+        return Ok(());
+    }
+    Err("`valgrind` or its `callgrind_control` is missing: install the package `valgrind`".into())
+}
+
 /// The start of a command line that runs a program under callgrind.
 fn valgrind(profiles: &Path) -> Vec<String> {
     vec![

@@ -108,6 +108,7 @@ fn readable(name: &str) -> String {
 
 /// Counts a GET of 1 KiB over S3 in the forms in which clients sign it, and the same in nginx.
 pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
+    callgrind::check()?;
     let machine = report::machine(plan);
     let cores = Cores::divide();
     let storage = Objects::start()?;
