@@ -27,10 +27,26 @@ pub fn request(
     headers: &[(&str, &str)],
     body: &str,
 ) -> io::Result<Answer> {
+    request_within(PATIENCE, method, port, path, headers, body)
+}
+
+/// Like [`request`], of a server that may stall for `stall` only. Some servers never answer a request that arrives
+/// while they start.
+///
+/// # Errors
+/// See [`request`].
+pub fn request_within(
+    stall: Duration,
+    method: &str,
+    port: u16,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> io::Result<Answer> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut stream = TcpStream::connect_timeout(&address, stall)?;
+    stream.set_read_timeout(Some(stall))?;
+    stream.set_write_timeout(Some(stall))?;
     let headers: String =
         headers.iter().map(|(name, value)| name.to_string() + ": " + value + "\r\n").collect();
     // In HTTP/1.0, the server ends the body by closing the connection and doesn't send chunks.

@@ -12,6 +12,9 @@ use crate::{Error, Result, loopback, ports};
 
 const READY_WITHIN: Duration = Duration::from_mins(1);
 
+/// How long a look at a starting server may take. A request that reaches its S3 port too early is never answered.
+const LOOK_WITHIN: Duration = Duration::from_secs(3);
+
 /// How many sets of ports are tried before starting fails.
 const ATTEMPTS: usize = 3;
 
@@ -243,8 +246,10 @@ impl Ports {
 
     /// Fails until a volume accepts writes, the filer responds, and S3 refuses an unsigned request.
     fn ready(self) -> std::result::Result<(), String> {
-        let look =
-            |port, path| loopback::request("GET", port, path, &[], "").map_err(|error| error.to_string());
+        let look = |port, path| {
+            loopback::request_within(LOOK_WITHIN, "GET", port, path, &[], "")
+                .map_err(|error| error.to_string())
+        };
         let assigned = look(self.master, "/dir/assign")?;
         if !assigned.body.contains("\"fid\"") {
             return Err(format!("no volume yet: {}", assigned.body));
