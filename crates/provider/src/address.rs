@@ -7,13 +7,13 @@ use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 
 use crate::encode::push_path;
 use crate::error::ProviderError;
+use crate::pool::Origin;
 use crate::target_error::TargetError;
 
 /// The address of a bucket.
 #[derive(Debug, Clone)]
 pub(crate) struct Address {
-    tls: bool,
-    authority: Authority,
+    origin: Origin,
     /// The authority as the `Host` header. Created once and shared by all requests.
     host: HeaderValue,
     /// The path before every key: the endpoint's path, and in path style also the bucket.
@@ -25,25 +25,30 @@ impl Address {
         let authority = Authority::try_from(authority).map_err(|_| TargetError::InvalidEndpoint)?;
         let host = Bytes::copy_from_slice(authority.as_str().as_bytes());
         let host = HeaderValue::from_maybe_shared(host).map_err(|_| TargetError::InvalidEndpoint)?;
-        Ok(Self { tls, authority, host, base: base.into() })
+        Ok(Self { origin: Origin { tls, authority }, host, base: base.into() })
     }
 
     pub(crate) fn tls(&self) -> bool {
-        self.tls
+        self.origin.tls
     }
 
     pub(crate) fn host(&self) -> Host {
-        let host = self.authority.host();
+        let host = self.origin.authority.host();
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         bare.parse().map_or_else(|_| Host::Name(host.to_owned()), Host::Address)
     }
 
     pub(crate) fn port(&self) -> u16 {
-        self.authority.port_u16().unwrap_or(if self.tls { 443 } else { 80 })
+        self.origin.authority.port_u16().unwrap_or(if self.origin.tls { 443 } else { 80 })
     }
 
     pub(crate) fn host_header(&self) -> HeaderValue {
         self.host.clone()
+    }
+
+    /// Where connections for the bucket lead.
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// The path of a key, or of the bucket itself. A key that begins with a slash gets a second one, because the
@@ -66,8 +71,8 @@ impl Address {
         let invalid = |_| ProviderError::InvalidRequest("the key is too long for a URL");
         let path_and_query = PathAndQuery::try_from(path_and_query).map_err(invalid)?;
         Uri::builder()
-            .scheme(if self.tls { Scheme::HTTPS } else { Scheme::HTTP })
-            .authority(self.authority.clone())
+            .scheme(if self.origin.tls { Scheme::HTTPS } else { Scheme::HTTP })
+            .authority(self.origin.authority.clone())
             .path_and_query(path_and_query)
             .build()
             .map_err(|_| ProviderError::InvalidRequest("the address is not a valid URL"))

@@ -24,7 +24,7 @@ use crate::identity::{NodeIdentity, TokenServices};
 use crate::lease::Leases;
 use crate::payload::{BodyTimeouts, Outgoing, Progress};
 use crate::policy::EndpointPolicy;
-use crate::pool::{Incoming, Pool};
+use crate::pool::{Incoming, Origin, Pool};
 use crate::resolve::{Resolver, SystemResolver};
 use crate::sigv4::{Credentials, SigningKeys};
 pub use crate::tls::ConnectionsError;
@@ -194,6 +194,21 @@ impl Connections {
             }
             None => tokio::time::timeout(within, answer).await.map_err(|_| ProviderError::TimedOut)?,
         }
+    }
+
+    /// Sends a GET, or a HEAD (`to_head`), whose head is already written, as [`Self::send`] does.
+    pub(crate) async fn send_head(
+        &self,
+        origin: &Origin,
+        head: &[u8],
+        to_head: bool,
+        response_timeout: ResponseTimeout,
+    ) -> Result<Response<Incoming>, ProviderError> {
+        self.0.requests.fetch_add(1, Ordering::Relaxed);
+        let answer = Box::pin(self.0.pool.send_head(origin, head, to_head));
+        tokio::time::timeout(self.answer_timeout(response_timeout), answer)
+            .await
+            .map_err(|_| ProviderError::TimedOut)?
     }
 
     /// Reads a whole document, limited in size and time.

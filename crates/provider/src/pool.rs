@@ -27,7 +27,8 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower::Service as _;
 
-use self::idle::{IdlePool, Origin};
+use self::idle::IdlePool;
+pub(crate) use self::idle::Origin;
 use self::with_body::{DrivenBody, PooledConnection};
 use self::without_body::{PlainBody, PlainConnection};
 use crate::connector::BoundedConnector;
@@ -80,24 +81,24 @@ impl Pool {
         &self,
         mut request: Request<Outgoing>,
     ) -> Result<Response<Incoming>, ProviderError> {
-        let (origin, address) = in_origin_form(&mut request)?;
+        let origin = in_origin_form(&mut request)?;
         if without_body::takes(&request) {
             let head = without_body::encode(&request);
             let to_head = *request.method() == Method::HEAD;
-            return self.send_plain(origin, address, &head, to_head).await;
+            return self.send_head(&origin, &head, to_head).await;
         }
         // On the heap, the other client keeps small requests small.
-        Box::pin(self.send_with_body(origin, address, request)).await
+        Box::pin(self.send_with_body(origin, request)).await
     }
 
-    async fn send_plain(
+    /// Like [`Self::send`], for a GET, or a HEAD (`to_head`), whose head is already written.
+    pub(crate) async fn send_head(
         &self,
-        origin: Origin,
-        address: Uri,
+        origin: &Origin,
         head: &[u8],
         to_head: bool,
     ) -> Result<Response<Incoming>, ProviderError> {
-        while let Some(connection) = self.without_body.take(&origin) {
+        while let Some(connection) = self.without_body.take(origin) {
             match connection.exchange(head, to_head).await {
                 Ok(answer) => return Ok(answer.map(Incoming::Plain)),
                 Err(Lost::Unsent(())) => {}
@@ -106,15 +107,14 @@ impl Pool {
         }
         // New connections are rare, and their future is large because of the TLS handshake. On the heap, it keeps
         // requests small.
-        let stream = Box::pin(self.connect(address)).await?;
-        let connection = PlainConnection::new(stream, self.without_body.home(origin));
+        let stream = Box::pin(self.connect(origin)).await?;
+        let connection = PlainConnection::new(stream, self.without_body.home(origin.clone()));
         Ok(connection.exchange(head, to_head).await?.map(Incoming::Plain))
     }
 
     async fn send_with_body(
         &self,
         origin: Origin,
-        address: Uri,
         mut request: Request<Outgoing>,
     ) -> Result<Response<Incoming>, ProviderError> {
         while let Some(connection) = self.with_body.take(&origin) {
@@ -124,12 +124,18 @@ impl Pool {
                 Err(Lost::Failed(error)) => return Err(error),
             }
         }
-        let stream = Box::pin(self.connect(address)).await?;
+        let stream = Box::pin(self.connect(&origin)).await?;
         let connection = PooledConnection::open(stream, self.with_body.home(origin)).await?;
         Ok(connection.exchange(request).await?.map(Incoming::Driven))
     }
 
-    async fn connect(&self, address: Uri) -> Result<Stream, ProviderError> {
+    async fn connect(&self, origin: &Origin) -> Result<Stream, ProviderError> {
+        let address = Uri::builder()
+            .scheme(if origin.tls { Scheme::HTTPS } else { Scheme::HTTP })
+            .authority(origin.authority.clone())
+            .path_and_query(PathAndQuery::from_static("/"))
+            .build()
+            .map_err(|_| ProviderError::InvalidRequest("the address is not a valid URL"))?;
         let stream = self.connector.clone().call(address).await;
         stream.map_err(|error| ProviderError::from_client(&*error))
     }
@@ -137,7 +143,7 @@ impl Pool {
 
 /// Removes scheme and authority from a request URI, because HTTP/1.1 sends only the path. Adds `Host` if it is
 /// missing.
-fn in_origin_form(request: &mut Request<Outgoing>) -> Result<(Origin, Uri), ProviderError> {
+fn in_origin_form(request: &mut Request<Outgoing>) -> Result<Origin, ProviderError> {
     let address = request.uri().clone();
     let invalid = || ProviderError::InvalidRequest("the address is not a valid URL");
     let authority = address.authority().cloned().ok_or_else(invalid)?;
@@ -147,7 +153,7 @@ fn in_origin_form(request: &mut Request<Outgoing>) -> Result<(Origin, Uri), Prov
     }
     let path = address.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
     *request.uri_mut() = Uri::from(path);
-    Ok((Origin { tls: address.scheme() == Some(&Scheme::HTTPS), authority }, address))
+    Ok(Origin { tls: address.scheme() == Some(&Scheme::HTTPS), authority })
 }
 
 /// A response body. Its connection returns to the pool once the body has been read to its end. Dropping it early

@@ -190,44 +190,57 @@ pub(crate) fn sign(
     if let Some(token) = &credentials.token {
         headers.insert(&X_AMZ_SECURITY_TOKEN, token.clone());
     }
-    let authorization = authorization(headers, target, credentials, keys, scope);
+    let mut fields: Vec<Field<'_>> =
+        headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    fields.sort_unstable_by_key(|(name, _)| *name);
+    let authorization = authorization(&fields, target, credentials, keys, scope);
     let mut authorization = HeaderValue::from_maybe_shared(Bytes::from(authorization))?;
     authorization.set_sensitive(true);
     headers.insert(AUTHORIZATION, authorization);
     Ok(())
 }
 
-/// Builds the `Authorization` value piece by piece in few buffers, because every request needs it.
-fn authorization(
-    headers: &HeaderMap,
+/// The name and value of a header.
+pub(crate) type Field<'a> = (&'a str, &'a [u8]);
+
+/// The headers that signing adds to a request without a body, for one that is written without a [`HeaderMap`].
+/// `host` and `authorization` are not among them.
+pub(crate) fn signing_fields<'a>(
+    credentials: &'a Credentials,
+    scope: &'a CredentialScope<'_>,
+) -> impl Iterator<Item = Field<'a>> {
+    let token = credentials.token.as_ref().map(|token| (X_AMZ_SECURITY_TOKEN.as_str(), token.as_bytes()));
+    [(X_AMZ_CONTENT_SHA256.as_str(), EMPTY_SHA256.as_bytes()), (X_AMZ_DATE.as_str(), scope.time.as_slice())]
+        .into_iter()
+        .chain(token)
+}
+
+/// Builds the `Authorization` value piece by piece in few buffers, because every request needs it. `fields` are the
+/// headers, sorted by name.
+pub(crate) fn authorization(
+    fields: &[Field<'_>],
     target: &SigningTarget<'_>,
     credentials: &Credentials,
     keys: &SigningKeys,
     scope: &CredentialScope<'_>,
 ) -> Vec<u8> {
-    let mut signed: Vec<(&str, &HeaderValue)> = Vec::with_capacity(headers.len());
-    signed.extend(
-        headers
-            .iter()
-            .filter(|(name, _)| **name != USER_AGENT && **name != CONTENT_LENGTH && **name != AUTHORIZATION)
-            .map(|(name, value)| (name.as_str(), value)),
-    );
-    signed.sort_unstable_by_key(|(name, _)| *name);
-
+    let is_signed = |(name, _): &&Field<'_>| {
+        *name != USER_AGENT.as_str() && *name != CONTENT_LENGTH.as_str() && *name != AUTHORIZATION.as_str()
+    };
     let mut canonical = Vec::with_capacity(768);
     for part in [target.method, target.path, target.query] {
         canonical.extend_from_slice(part.as_bytes());
         canonical.push(b'\n');
     }
-    for (name, value) in &signed {
+    for (name, value) in fields.iter().filter(is_signed) {
         canonical.extend_from_slice(name.as_bytes());
         canonical.push(b':');
-        push_canonical_value(&mut canonical, value.as_bytes());
+        push_canonical_value(&mut canonical, value);
         canonical.push(b'\n');
     }
     canonical.push(b'\n');
     let names_at = canonical.len();
-    for (at, (name, _)) in signed.iter().enumerate() {
+    for (at, (name, _)) in fields.iter().filter(is_signed).enumerate() {
         if at > 0 {
             canonical.push(b';');
         }
@@ -288,11 +301,10 @@ mod tests {
     ) -> String {
         let credentials = Credentials::new(key, Secret::new(secret));
         let scope = CredentialScope::new("us-east-1", service, time.parse().unwrap());
-        let mut map = HeaderMap::new();
-        for (name, value) in headers {
-            map.append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
-        }
-        let text = authorization(&map, target, &credentials, &SigningKeys::new(), &scope);
+        let mut fields: Vec<Field<'_>> =
+            headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+        fields.sort_unstable();
+        let text = authorization(&fields, target, &credentials, &SigningKeys::new(), &scope);
         let text = String::from_utf8(text).unwrap();
         text.rsplit_once("Signature=").unwrap().1.to_owned()
     }

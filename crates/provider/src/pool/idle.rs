@@ -26,9 +26,9 @@ pub(super) trait Reusable: Send + 'static {
 
 /// The destination of a connection.
 #[derive(Debug, Clone)]
-pub(super) struct Origin {
-    pub(super) tls: bool,
-    pub(super) authority: Authority,
+pub(crate) struct Origin {
+    pub(crate) tls: bool,
+    pub(crate) authority: Authority,
 }
 
 /// Compares the spelling, which is always the same for a bucket. [`Authority`] would fold the case of each

@@ -292,7 +292,7 @@ async fn answered(method: Method, text: &str) -> Result<Result<Bytes, ProviderEr
         let _ = stream.write_all(text.as_bytes()).await;
     };
     let ((), answer) = tokio::join!(serving, pool.send(server.request(method)));
-    let content = answer?.into_body().collect().await.map(|content| content.to_bytes());
+    let content = answer?.into_body().collect().await.map(http_body_util::Collected::to_bytes);
     assert_eq!(idle_connections(&pool), 0, "{text:?}");
     Ok(content)
 }
@@ -369,7 +369,7 @@ async fn a_get_is_repeated_when_its_kept_connection_ends_before_an_answer_and_a_
         match outcome {
             Ok(answer) => assert!(repeated && read(answer).await == "12345", "{method}"),
             Err(error) => {
-                assert!(!repeated && matches!(error, ProviderError::BrokenOff), "{method}: {error}")
+                assert!(!repeated && matches!(error, ProviderError::BrokenOff), "{method}: {error}");
             }
         }
     }

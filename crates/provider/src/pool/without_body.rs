@@ -143,7 +143,7 @@ impl PlainConnection {
                 return Poll::Ready(Err(Failure::Closed));
             }
             // A head that arrives byte by byte is only looked at again when a line is complete.
-            let has_line = self.buffer.iter().skip(before).any(|byte| *byte == b'\n');
+            let has_line = before == 0 || self.buffer.iter().skip(before).any(|byte| *byte == b'\n');
             while (has_line || self.buffer.len() >= MAX_HEAD) && !self.buffer.is_empty() {
                 match parse(&mut self.buffer, to_head) {
                     Ok(Parsed::Head(head)) => {

@@ -17,6 +17,7 @@ mod multipart;
 mod object;
 mod open_error;
 mod request;
+mod request_head;
 mod role;
 mod uploads;
 

@@ -11,8 +11,8 @@ use crate::error::{ErrorKind, MAX_ERROR_BYTES, ProviderError};
 use crate::payload::{Outgoing, Payload};
 use crate::pool::Incoming;
 use crate::s3::identity::SigningIdentity;
-use crate::s3::{BucketAddress, S3Driver, error};
-use crate::sigv4::{CredentialScope, EMPTY_SHA256, SigningTarget, UNSIGNED_PAYLOAD, sign};
+use crate::s3::{BucketAddress, S3Driver, error, request_head};
+use crate::sigv4::{CredentialScope, Credentials, EMPTY_SHA256, SigningTarget, UNSIGNED_PAYLOAD, sign};
 
 /// The number of headers that addressing and signing add.
 const OWN_HEADERS: usize = 6;
@@ -122,8 +122,53 @@ impl S3Driver {
         bucket_address: &BucketAddress,
         payload: Option<Payload>,
     ) -> Result<Response<Incoming>, ProviderError> {
-        let path = bucket_address.address.path(draft.key);
         let credentials = self.identity.credentials(&self.connections).await?;
+        let answer = if payload.is_none() && matches!(draft.method, Method::GET | Method::HEAD) {
+            self.send_head(draft, bucket_address, credentials.as_deref()).await?
+        } else {
+            // Contains a whole request. On the heap, it keeps small requests small.
+            Box::pin(self.send_request(draft, bucket_address, credentials.as_deref(), payload)).await?
+        };
+        let status = answer.status();
+        if status.is_success() || (draft.takes_unmodified && status == StatusCode::NOT_MODIFIED) {
+            return Ok(answer);
+        }
+        let error = Box::pin(self.read_error(answer, draft)).await;
+        if let (Some(ErrorKind::TokenExpired), Some(refused)) = (error.kind(), &credentials) {
+            self.identity.forget(refused);
+        }
+        Err(error)
+    }
+
+    async fn send_head(
+        &self,
+        draft: &Draft<'_>,
+        bucket_address: &BucketAddress,
+        credentials: Option<&Credentials>,
+    ) -> Result<Response<Incoming>, ProviderError> {
+        let address = &bucket_address.address;
+        let scope = CredentialScope::new(&bucket_address.region, "s3", self.connections.clock().now());
+        let signing = credentials.map(|credentials| (credentials, self.connections.signing_keys(), &scope));
+        let path = address.path(draft.key);
+        let target = SigningTarget {
+            method: draft.method.as_str(),
+            path: &path,
+            query: &draft.query,
+            payload: EMPTY_SHA256,
+        };
+        let head = request_head::write(&target, &address.host_header(), &draft.headers, signing)?;
+        let to_head = draft.method == Method::HEAD;
+        self.connections.send_head(address.origin(), &head, to_head, draft.response_timeout).await
+    }
+
+    async fn send_request(
+        &self,
+        draft: &Draft<'_>,
+        bucket_address: &BucketAddress,
+        credentials: Option<&Credentials>,
+        payload: Option<Payload>,
+    ) -> Result<Response<Incoming>, ProviderError> {
+        let path = bucket_address.address.path(draft.key);
         let mut request = Request::new(Outgoing::empty());
         *request.method_mut() = draft.method.clone();
         *request.uri_mut() = bucket_address.address.uri(&path, &draft.query)?;
@@ -136,30 +181,20 @@ impl S3Driver {
             payload_hash =
                 Some(payload.sha256().map_or_else(|| UNSIGNED_PAYLOAD.to_owned(), |hash| hex::encode(hash)));
         }
-        if let Some(credentials) = &credentials {
+        if let Some(credentials) = credentials {
             let payload = payload_hash.as_deref().unwrap_or(EMPTY_SHA256);
             let target =
                 SigningTarget { method: draft.method.as_str(), path: &path, query: &draft.query, payload };
             let scope = CredentialScope::new(&bucket_address.region, "s3", self.connections.clock().now());
-            sign(&mut headers, &target, credentials, self.connections.signing_keys(), &scope).map_err(
-                |_| ProviderError::InvalidRequest("the access key has characters not allowed in headers"),
-            )?;
+            sign(&mut headers, &target, credentials, self.connections.signing_keys(), &scope)
+                .map_err(|_| request_head::key_not_sendable())?;
         }
         *request.headers_mut() = headers;
         let mut progress = None;
         if let Some(payload) = payload {
             (*request.body_mut(), progress) = Outgoing::of(payload);
         }
-        let answer = self.connections.send(request, progress, draft.response_timeout).await?;
-        let status = answer.status();
-        if status.is_success() || (draft.takes_unmodified && status == StatusCode::NOT_MODIFIED) {
-            return Ok(answer);
-        }
-        let error = Box::pin(self.read_error(answer, draft)).await;
-        if let (Some(ErrorKind::TokenExpired), Some(refused)) = (error.kind(), &credentials) {
-            self.identity.forget(refused);
-        }
-        Err(error)
+        self.connections.send(request, progress, draft.response_timeout).await
     }
 
     async fn read_error(&self, answer: Response<Incoming>, draft: &Draft<'_>) -> ProviderError {
