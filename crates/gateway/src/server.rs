@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use bucketry_web::accept::ConnectionLimits;
 use bucketry_web::listener::{ClientStream, ListenerSettings, serve_connections};
-use http::{Request, Response};
-use http_body::Body;
+use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -16,23 +15,15 @@ use hyper_util::server::graceful::Watcher;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::front::Front;
+use crate::request::service::Service;
 use crate::settings::ServerSettings;
-
-/// Answers HTTP requests.
-pub(crate) trait Answer: Send + Sync + 'static {
-    type Body: Body<Data = bytes::Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
-        + Send
-        + 'static;
-
-    /// The future is dropped when the client disconnects.
-    fn answer(&self, request: Request<Incoming>) -> impl Future<Output = Response<Self::Body>> + Send;
-}
 
 /// Serves HTTP/1.1 until `stop` is cancelled, as [`serve_connections`] describes. Requests that are cut off at the
 /// end are dropped, which counts them.
-pub(crate) async fn serve<A: Answer>(
+pub(crate) async fn serve<F: Front>(
     listener: TcpListener,
-    answer: Arc<A>,
+    service: Arc<Service<F>>,
     settings: &ServerSettings,
     stop: CancellationToken,
 ) {
@@ -44,7 +35,7 @@ pub(crate) async fn serve<A: Answer>(
         .header_read_timeout(settings.head_timeout)
         .max_header_size(2 * settings.max_head_bytes);
     let connect =
-        |connection, _, watcher| connection_future(connection, Arc::clone(&answer), &builder, watcher);
+        |connection, _, watcher| connection_future(connection, Arc::clone(&service), &builder, watcher);
     serve_connections(listener, &listener_settings(settings), stop.cancelled(), connect).await;
 }
 
@@ -60,17 +51,17 @@ fn listener_settings(settings: &ServerSettings) -> ListenerSettings {
     }
 }
 
-fn connection_future<A: Answer>(
+fn connection_future<F: Front>(
     connection: ClientStream,
-    answer: Arc<A>,
+    service: Arc<Service<F>>,
     builder: &http1::Builder,
     watcher: Watcher,
-) -> impl Future<Output = ()> + Send + use<A> {
-    let service = service_fn(move |request: Request<Incoming>| {
-        let answer = Arc::clone(&answer);
-        async move { Ok::<_, Infallible>(answer.answer(request).await) }
+) -> impl Future<Output = ()> + Send + use<F> {
+    let answer = service_fn(move |request: Request<Incoming>| {
+        let service = Arc::clone(&service);
+        async move { Ok::<_, Infallible>(service.answer(request).await) }
     });
-    let connection = watcher.watch(builder.serve_connection(TokioIo::new(connection), service));
+    let connection = watcher.watch(builder.serve_connection(TokioIo::new(connection), answer));
     async move {
         // Clients disconnect all the time. What matters was already counted with the request.
         if let Err(error) = connection.await {

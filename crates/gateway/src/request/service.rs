@@ -35,7 +35,6 @@ use crate::request::stats::Counters;
 use crate::routing::registry::{Registry, ServedKey};
 use crate::routing::resolved_bucket::ResolvedBucket;
 use crate::routing::route::Route;
-use crate::server;
 use crate::settings::ServerSettings;
 
 /// Seconds after which to retry when a concurrency limit was reached.
@@ -62,16 +61,13 @@ pub(crate) struct Service<F> {
 
 type RequestBody = MapErr<MinRateBody<Incoming>, fn(BoxError) -> BoxError>;
 
-impl<F: Front> server::Answer for Service<F> {
-    type Body = Measured;
-
-    async fn answer(&self, request: Request<Incoming>) -> Response<Measured> {
+impl<F: Front> Service<F> {
+    /// Answers a request. Dropping the future, as the server does when the client disconnects, counts it.
+    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Measured> {
         // On the heap, so that connections without a request stay small.
         Box::pin(self.serve(request)).await
     }
-}
 
-impl<F: Front> Service<F> {
     /// An ordinary function that makes the future from its parts: an `async fn` would contain the request twice.
     pub(crate) fn serve(
         &self,
