@@ -185,17 +185,39 @@ async fn worker(
     Ok(times)
 }
 
+fn request(side: &LoadSide, work: &Work) -> Result<Request<Full<Bytes>>> {
+    let mut request = Request::new(Full::new(work.content.clone()));
+    *request.method_mut() = work.method.clone();
+    let head = side.signer.sign(&work.method, &work.path, &work.payload_hash)?;
+    *request.uri_mut() = head.target.parse()?;
+    *request.headers_mut() = head.headers;
+    Ok(request)
+}
+
+/// Sends one request and returns the response's body, which must be a success.
+pub(crate) async fn document(
+    side: &LoadSide,
+    work: &Work,
+    sender: &mut SendRequest<Full<Bytes>>,
+) -> Result<String> {
+    sender.ready().await?;
+    let answer = sender.send_request(request(side, work)?).await?;
+    let status = answer.status();
+    let body = String::from_utf8(answer.into_body().collect().await?.to_bytes().to_vec())?;
+    if status.is_success() {
+        Ok(body)
+    } else {
+        Err(format!("{} returned {status}: {body}", side.name).into())
+    }
+}
+
 /// Sends one request and verifies the response, byte for byte.
 pub(crate) async fn call(
     side: &LoadSide,
     work: &Work,
     sender: &mut SendRequest<Full<Bytes>>,
 ) -> Result<Duration> {
-    let mut request = Request::new(Full::new(work.content.clone()));
-    *request.method_mut() = work.method.clone();
-    let head = side.signer.sign(&work.method, &work.path, &work.payload_hash)?;
-    *request.uri_mut() = head.target.parse()?;
-    *request.headers_mut() = head.headers;
+    let request = request(side, work)?;
     sender.ready().await?;
     let start = Instant::now();
     let mut answer = sender.send_request(request).await?;

@@ -86,10 +86,15 @@ async fn write_huge(side: &LoadSide) -> Result<f64> {
     let before = side.process.resident()?;
     side.process.forget_peak()?;
     let mut sender = connect(&side.url).await?;
-    load::call(side, &post(format!("{path}?uploads="), Bytes::new()), &mut sender).await?;
+    let begun = load::document(side, &post(format!("{path}?uploads="), Bytes::new()), &mut sender).await?;
+    let upload = begun
+        .split_once("<UploadId>")
+        .and_then(|(_, rest)| rest.split_once("</UploadId>"))
+        .map(|(id, _)| id.to_owned())
+        .ok_or("no upload id in the response")?;
     let mut list = String::from("<CompleteMultipartUpload>");
     for number in 1..=HUGE_PIECES {
-        let target = format!("{path}?partNumber={number}&uploadId=upload");
+        let target = format!("{path}?partNumber={number}&uploadId={upload}");
         load::call(side, &Work { path: target, ..part.clone() }, &mut sender).await?;
         // Writing to a String can't fail.
         _ = write!(
@@ -98,7 +103,7 @@ async fn write_huge(side: &LoadSide) -> Result<f64> {
         );
     }
     list += "</CompleteMultipartUpload>";
-    load::call(side, &post(format!("{path}?uploadId=upload"), list.into()), &mut sender).await?;
+    load::call(side, &post(format!("{path}?uploadId={upload}"), list.into()), &mut sender).await?;
     Ok(side.process.peak()?.saturating_sub(before) as f64 / MIB)
 }
 

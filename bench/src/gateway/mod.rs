@@ -58,7 +58,7 @@ struct Field {
     signer: Signer,
     url: String,
     cores: Cores,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Field {
@@ -114,7 +114,7 @@ impl Field {
                 }
             }
         }
-        Ok(Self { provider, deployment, peers: running, missing, signer, url, cores, _directory: directory })
+        Ok(Self { provider, deployment, peers: running, missing, signer, url, cores, directory })
     }
 
     fn gateway(&self) -> LoadSide {

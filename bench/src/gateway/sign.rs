@@ -22,7 +22,7 @@ pub(crate) enum PayloadHash {
 
 /// Where the signature is, and what else is in the head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Form {
+pub(crate) enum SignatureForm {
     /// In the header `Authorization`, with the three headers that every signature needs.
     #[default]
     Header,
@@ -45,7 +45,7 @@ pub(crate) struct Signer {
     pub(crate) key: String,
     pub(crate) secret: String,
     pub(crate) host: String,
-    form: Form,
+    form: SignatureForm,
     made: RefCell<SignedRequest>,
 }
 
@@ -59,11 +59,11 @@ struct SignedRequest {
 
 impl Signer {
     pub(crate) fn new(key: String, secret: String, host: String) -> Self {
-        Self { key, secret, host, form: Form::Header, made: RefCell::default() }
+        Self { key, secret, host, form: SignatureForm::Header, made: RefCell::default() }
     }
 
     /// The same key, with signatures in another form.
-    pub(crate) fn in_form(self, form: Form) -> Self {
+    pub(crate) fn in_form(self, form: SignatureForm) -> Self {
         Self { form, made: RefCell::default(), ..self }
     }
 
@@ -85,11 +85,11 @@ impl Signer {
         }
         let now = now.strftime("%Y%m%dT%H%M%SZ").to_string();
         let head = match self.form {
-            Form::Header => self.in_header(method, target, payload, &now, &[])?,
-            Form::Sdk => {
+            SignatureForm::Header => self.in_header(method, target, payload, &now, &[])?,
+            SignatureForm::Sdk => {
                 self.in_header(method, target, payload, &now, &[("x-amz-checksum-mode", "ENABLED")])?
             }
-            Form::Presigned => self.presigned(method, target, &now)?,
+            SignatureForm::Presigned => self.presigned(method, target, &now)?,
         };
         made.by_request.insert(request, head.clone());
         Ok(head)
@@ -108,7 +108,10 @@ impl Signer {
         named.extend_from_slice(more);
         named.extend([("x-amz-content-sha256", payload), ("x-amz-date", now)]);
         let signed = named.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";");
-        let lines: String = named.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
+        let mut lines = String::new();
+        for (name, value) in &named {
+            lines.extend([*name, ":", *value, "\n"]);
+        }
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let canonical = format!("{method}\n{path}\n{query}\n{lines}\n{signed}\n{payload}");
         let (scope, signature) = self.signature(&canonical, now);
@@ -121,7 +124,7 @@ impl Signer {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_str(value)?);
         }
         headers.insert("authorization", HeaderValue::from_str(&authorization)?);
-        if self.form == Form::Sdk {
+        if self.form == SignatureForm::Sdk {
             for (name, value) in [
                 ("user-agent", "Boto3/1.40.0 md/Botocore#1.40.0 ua/2.1 os/linux lang/python#3.11.2"),
                 ("accept-encoding", "identity"),

@@ -11,10 +11,10 @@ use bucketry_test_servers::ports;
 use bucketry_test_servers::process::Supervised;
 use tempfile::TempDir;
 
-use super::profile::Profile;
+use super::profile::CallProfile;
 use crate::deployment::options;
 use crate::gateway::load::LoadSide;
-use crate::gateway::sign::{Form, Signer};
+use crate::gateway::sign::{SignatureForm, Signer};
 use crate::gateway::{Field, peers};
 use crate::process::Process;
 use crate::{Plan, Result};
@@ -25,24 +25,24 @@ const NO_STRING_COPIES: (&str, &str) = ("GLIBC_TUNABLES", "glibc.cpu.x86_rep_mov
 const START_WITHIN: Duration = Duration::from_mins(2);
 
 /// A server under callgrind.
-pub(crate) struct Counted {
+pub(crate) struct CountedServer {
     pub(crate) name: &'static str,
     url: String,
     signer: Signer,
     process: Process,
-    running: Running,
+    running: RunningServer,
     /// Where the profiles are written.
     profiles: TempDir,
 }
 
-enum Running {
+enum RunningServer {
     Gateway { server: Box<Bucketry>, _data: TempDir },
     Nginx { _supervised: Supervised, _room: TempDir },
 }
 
-impl Counted {
+impl CountedServer {
     /// The server as a target of load.
-    pub(crate) fn side(&self, form: Form) -> LoadSide {
+    pub(crate) fn side(&self, form: SignatureForm) -> LoadSide {
         LoadSide {
             name: self.name.to_owned(),
             url: self.url.clone(),
@@ -52,7 +52,7 @@ impl Counted {
     }
 
     /// What was counted since the last dump.
-    pub(crate) fn dump(&self) -> Result<Profile> {
+    pub(crate) fn dump(&self) -> Result<CallProfile> {
         let before = self.dumps()?;
         let process = self.process.id().to_string();
         let response = Command::new("callgrind_control").args(["--dump", &process]).output()?;
@@ -60,7 +60,7 @@ impl Counted {
             return Err(format!("callgrind_control: {}", String::from_utf8_lossy(&response.stderr)).into());
         }
         let new = self.dumps()?.into_iter().find(|file| !before.contains(file));
-        Profile::parse(&fs::read_to_string(new.ok_or("callgrind wrote no profile")?)?)
+        CallProfile::parse(&fs::read_to_string(new.ok_or("callgrind wrote no profile")?)?)
     }
 
     fn dumps(&self) -> Result<Vec<PathBuf>> {
@@ -70,8 +70,8 @@ impl Counted {
     /// Ends the server. Its data is removed.
     pub(crate) fn stop(self) -> Result {
         match self.running {
-            Running::Gateway { mut server, .. } => Ok(server.kill_hard()?),
-            Running::Nginx { .. } => Ok(()),
+            RunningServer::Gateway { mut server, .. } => Ok(server.kill_hard()?),
+            RunningServer::Nginx { .. } => Ok(()),
         }
     }
 }
@@ -100,17 +100,17 @@ fn valgrind(profiles: &Path) -> Vec<String> {
 
 impl Field {
     /// Stops everything, and starts the gateway again on its data under callgrind.
-    pub(crate) async fn counted(self, plan: &Plan) -> Result<Counted> {
-        let (cores, data, signer) = (self.cores, self._directory, self.signer);
+    pub(crate) async fn counted(self, plan: &Plan) -> Result<CountedServer> {
+        let (cores, data, signer) = (self.cores, self.directory, self.signer);
         self.deployment.stop()?;
         drop(self.peers);
         let profiles = tempfile::tempdir()?;
         let wrapper = data.path().join("counted");
         let mut script = "#!/bin/sh\nexec".to_owned();
         for word in valgrind(profiles.path()) {
-            script += &format!(" '{word}'");
+            script.extend([" '", &word, "'"]);
         }
-        script += &format!(" '{}' \"$@\"\n", plan.bucketry.display());
+        script.extend([" '", &plan.bucketry.display().to_string(), "' \"$@\"\n"]);
         fs::write(&wrapper, script)?;
         fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o700))?;
         let set_up = options(&wrapper, data.path())
@@ -123,13 +123,13 @@ impl Field {
         // The node receives its repositories.
         tokio::time::sleep(Duration::from_secs(10)).await;
         let signer = signer.for_host(url.trim_start_matches("http://"));
-        let running = Running::Gateway { server: Box::new(server), _data: data };
-        Ok(Counted { name: "bucketry", url, signer, process, running, profiles })
+        let running = RunningServer::Gateway { server: Box::new(server), _data: data };
+        Ok(CountedServer { name: "bucketry", url, signer, process, running, profiles })
     }
 }
 
 /// Starts nginx as a single process under callgrind, over the same storage. None if no program is given.
-pub(crate) fn nginx(program: Option<&Path>, storage: &str) -> Result<Option<Counted>> {
+pub(crate) fn nginx(program: Option<&Path>, storage: &str) -> Result<Option<CountedServer>> {
     let Some(program) = program else { return Ok(None) };
     let (room, profiles) = (tempfile::tempdir()?, tempfile::tempdir()?);
     let [port] = ports::free()?;
@@ -146,6 +146,6 @@ pub(crate) fn nginx(program: Option<&Path>, storage: &str) -> Result<Option<Coun
     let url = format!("http://127.0.0.1:{port}");
     let signer = Signer::new(peers::KEY.to_owned(), peers::SECRET.to_owned(), format!("127.0.0.1:{port}"));
     let process = Process::new(supervised.id())?;
-    let running = Running::Nginx { _supervised: supervised, _room: room };
-    Ok(Some(Counted { name: "nginx", url, signer, process, running, profiles }))
+    let running = RunningServer::Nginx { _supervised: supervised, _room: room };
+    Ok(Some(CountedServer { name: "nginx", url, signer, process, running, profiles }))
 }

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use self::callgrind::Counted;
-use super::sign::Form;
+use self::callgrind::CountedServer;
+use super::sign::SignatureForm;
 use super::{Field, ProviderStub, S3_BUCKET, load, peers, read};
 use crate::cores::Cores;
 use crate::gateway::objects::{Objects, SMALL};
@@ -41,7 +41,7 @@ struct Counts {
 }
 
 impl Counts {
-    fn of(profile: &profile::Profile, requests: usize) -> Self {
+    fn of(profile: &profile::CallProfile, requests: usize) -> Self {
         let root = profile.most_expensive(|name| name.contains("4task3raw4poll"));
         let below = profile.below(root);
         let each = |sum: f64| sum / requests as f64;
@@ -117,9 +117,9 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     let gateway = gateway.counted(plan).await?;
     let (mut bars, mut figures) = (Vec::new(), Map::new());
     for (name, form, limit) in [
-        ("signed in the header", Form::Header, Some((40_000.0, "≤ 40,000"))),
-        ("presigned", Form::Presigned, None),
-        ("with the ten headers of boto3", Form::Sdk, None),
+        ("signed in the header", SignatureForm::Header, Some((40_000.0, "≤ 40,000"))),
+        ("presigned", SignatureForm::Presigned, None),
+        ("with the ten headers of boto3", SignatureForm::Sdk, None),
     ] {
         let what = format!("instructions per GET of 1 KiB, {name}");
         let counts = count(&gateway, form, requests).await?;
@@ -131,7 +131,7 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     }
     gateway.stop()?;
     if let Some(nginx) = cores.measured(|| callgrind::nginx(plan.nginx.as_deref(), &storage.endpoint))? {
-        let counts = count(&nginx, Form::Header, requests).await?;
+        let counts = count(&nginx, SignatureForm::Header, requests).await?;
         figures.insert("nginx".to_owned(), counts.json());
         bars.push(Bar::reported("instructions per GET of 1 KiB, nginx", counts.row()));
     }
@@ -140,7 +140,7 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Report> {
     Ok(Report::new("instructions", machine, bars, Value::Object(figures)))
 }
 
-async fn count(counted: &Counted, form: Form, requests: usize) -> Result<Counts> {
+async fn count(counted: &CountedServer, form: SignatureForm, requests: usize) -> Result<Counts> {
     report::complain(&format!("{}: {form:?}", counted.name));
     let side = counted.side(form);
     let work = read(S3_BUCKET, SMALL, CONNECTIONS, requests);

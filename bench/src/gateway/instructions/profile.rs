@@ -6,7 +6,7 @@ use crate::Result;
 
 /// What callgrind counted per function since the last dump.
 #[derive(Debug, Default)]
-pub(crate) struct Profile {
+pub(crate) struct CallProfile {
     names: Vec<String>,
     numbers: HashMap<String, usize>,
     /// Cost of the functions themselves, by number.
@@ -29,13 +29,13 @@ struct Calls {
 }
 
 /// The columns of a cost line that are counts of events, and how many columns describe the position before them.
-struct Columns {
+struct CostColumns {
     positions: usize,
     instructions: usize,
     locked: Option<usize>,
 }
 
-impl Columns {
+impl CostColumns {
     fn cost(&self, line: &str) -> Option<Cost> {
         let mut fields = line.split(' ').skip(self.positions);
         let counts: Vec<u64> = fields.by_ref().map_while(|field| field.parse().ok()).collect();
@@ -48,11 +48,11 @@ impl Columns {
     }
 }
 
-impl Profile {
+impl CallProfile {
     /// Parses one dump, written with `--compress-strings` and `--compress-pos` at any setting.
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let mut profile = Self::default();
-        let mut columns = Columns { positions: 1, instructions: 0, locked: None };
+        let mut columns = CostColumns { positions: 1, instructions: 0, locked: None };
         let mut compressed: HashMap<String, usize> = HashMap::new();
         let (mut function, mut callee, mut pending) = (None, None, None);
         for line in text.lines() {
@@ -165,7 +165,7 @@ impl Cost {
 
 /// The part of a profile below one function.
 pub(crate) struct Below<'a> {
-    profile: &'a Profile,
+    profile: &'a CallProfile,
     shares: Vec<f64>,
 }
 
@@ -223,7 +223,7 @@ fn=(2)
 
     #[test]
     fn costs_are_added_up_by_function() {
-        let profile = Profile::parse(PROFILE).unwrap();
+        let profile = CallProfile::parse(PROFILE).unwrap();
         assert_eq!(profile.total(), Cost { instructions: 275, locked: 2 });
     }
 
@@ -231,7 +231,7 @@ fn=(2)
     fn a_function_that_two_others_call_is_divided_between_them() {
         let mut text = PROFILE.to_owned();
         text.push_str("fn=(4) run\n0 1\ncfn=(1)\ncalls=2 1\n0 145\ncfn=(3)\ncalls=1 1\n0 130\n");
-        let profile = Profile::parse(&text).unwrap();
+        let profile = CallProfile::parse(&text).unwrap();
         let root = profile.most_expensive(|name| name.starts_with("poll")).unwrap();
         let below = profile.below(Some(root));
         let own: HashMap<&str, f64> = below.own().map(|(name, cost, _)| (name, cost)).collect();

@@ -9,7 +9,7 @@ const MAX_TRAILERS: usize = 16 * 1024;
 
 /// What has been read of a chunked body.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Chunked {
+pub(super) struct ChunkDecoder {
     state: State,
 }
 
@@ -46,7 +46,7 @@ pub(super) enum Piece {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Malformed;
 
-impl Chunked {
+impl ChunkDecoder {
     /// Whether the body is complete.
     pub(super) fn is_at_end(&self) -> bool {
         self.state == State::End
@@ -135,7 +135,7 @@ mod tests {
 
     /// Feeds a body in pieces of the given size. Returns its content and what follows it.
     fn decode(text: &[u8], at_once: usize) -> Result<(Vec<u8>, Vec<u8>), Malformed> {
-        let (mut chunked, mut buffer, mut content) = (Chunked::default(), BytesMut::new(), Vec::new());
+        let (mut chunked, mut buffer, mut content) = (ChunkDecoder::default(), BytesMut::new(), Vec::new());
         let mut pieces = text.chunks(at_once.max(1));
         loop {
             match chunked.next(&mut buffer)? {

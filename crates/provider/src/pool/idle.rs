@@ -19,7 +19,7 @@ pub(super) trait Reusable: Send + 'static {
     fn is_fit(&mut self) -> bool;
 
     /// Where the connection leads, and its pool.
-    fn home(&self) -> &Home<Self>
+    fn home(&self) -> &PoolSlot<Self>
     where
         Self: Sized;
 }
@@ -49,12 +49,12 @@ impl Hash for Origin {
 }
 
 /// The place of a connection in its pool.
-pub(super) struct Home<C> {
+pub(super) struct PoolSlot<C> {
     origin: Origin,
     pool: Weak<IdlePool<C>>,
 }
 
-impl<C: Reusable> Home<C> {
+impl<C: Reusable> PoolSlot<C> {
     /// Puts a connection that is known to be fit back into its pool. Without the pool it is closed.
     pub(super) fn release(connection: Box<C>) {
         if let Some(pool) = connection.home().pool.upgrade() {
@@ -87,8 +87,8 @@ impl<C: Reusable> IdlePool<C> {
     }
 
     /// The place of a new connection to this origin.
-    pub(super) fn home(self: &Arc<Self>, origin: Origin) -> Home<C> {
-        Home { origin, pool: Arc::downgrade(self) }
+    pub(super) fn home(self: &Arc<Self>, origin: Origin) -> PoolSlot<C> {
+        PoolSlot { origin, pool: Arc::downgrade(self) }
     }
 
     /// Takes the most recently used connection that is still fit.

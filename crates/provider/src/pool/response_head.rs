@@ -6,7 +6,7 @@ use bytes::BytesMut;
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::chunked::Chunked;
+use super::chunked::ChunkDecoder;
 
 /// The largest accepted head, in bytes. Storage providers send less than 2 KiB.
 pub(super) const MAX_HEAD: usize = 64 * 1024;
@@ -28,7 +28,7 @@ pub(super) struct ResponseHead {
 pub(super) enum Framing {
     /// The number of bytes left.
     Length(u64),
-    Chunked(Chunked),
+    Chunked(ChunkDecoder),
     /// The body ends with the connection.
     UntilClose,
 }
@@ -120,7 +120,7 @@ fn framing(
         if !is_chunked || length.is_some() || encodings.next().is_some() || !is_http_11 {
             return Err(NotHttp);
         }
-        return Ok(Framing::Chunked(Chunked::default()));
+        return Ok(Framing::Chunked(ChunkDecoder::default()));
     }
     Ok(length.map_or(Framing::UntilClose, Framing::Length))
 }
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn the_end_of_a_body_is_where_the_head_says() {
-        let chunked = || Framing::Chunked(Chunked::default());
+        let chunked = || Framing::Chunked(ChunkDecoder::default());
         for (text, framing, is_persistent) in [
             ("HTTP/1.1 200 OK\nContent-Length: 12\n", Framing::Length(12), true),
             ("HTTP/1.1 200 OK\ncontent-length: 12\ncontent-length: 12\n", Framing::Length(12), true),

@@ -16,7 +16,7 @@ use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use hyper::client::conn::http1;
 
-use super::idle::{Home, Reusable};
+use super::idle::{PoolSlot, Reusable};
 use super::{Lost, Stream};
 use crate::error::ProviderError;
 use crate::payload::Outgoing;
@@ -25,7 +25,7 @@ type Driver = Pin<Box<http1::Connection<Stream, Outgoing>>>;
 
 /// A connection, in use or idle.
 pub(super) struct PooledConnection {
-    home: Home<Self>,
+    home: PoolSlot<Self>,
     sender: http1::SendRequest<Outgoing>,
     /// Moves the bytes while it is polled. `None` once the connection has ended.
     driver: Option<Driver>,
@@ -64,13 +64,13 @@ impl Reusable for PooledConnection {
         self.driver.is_some() && self.sender.is_ready()
     }
 
-    fn home(&self) -> &Home<Self> {
+    fn home(&self) -> &PoolSlot<Self> {
         &self.home
     }
 }
 
 impl PooledConnection {
-    pub(super) async fn open(stream: Stream, home: Home<Self>) -> Result<Box<Self>, ProviderError> {
+    pub(super) async fn open(stream: Stream, home: PoolSlot<Self>) -> Result<Box<Self>, ProviderError> {
         let (sender, driver) =
             http1::handshake(stream).await.map_err(|error| ProviderError::from_client(&error))?;
         let caller = Arc::new(ConnectionCaller::default());
@@ -129,7 +129,7 @@ impl PooledConnection {
     fn release(mut self: Box<Self>) {
         // If nothing is left to send, checking the connection when it is taken from the pool is enough.
         if if self.is_sent { self.driver.is_some() } else { self.is_fit() } {
-            Home::release(self);
+            PoolSlot::release(self);
         }
     }
 }

@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite as _, ReadBuf};
 use tokio_util::io::poll_read_buf;
 
 use super::chunked::Piece;
-use super::idle::{Home, Reusable};
+use super::idle::{PoolSlot, Reusable};
 use super::read_size::ReadSize;
 use super::response_head::{Framing, MAX_HEAD, NotHttp, Parsed, ResponseHead, parse};
 use super::{Lost, Stream};
@@ -29,7 +29,7 @@ const USUAL_HEAD: usize = 1024;
 
 /// A connection, in use or idle.
 pub(super) struct PlainConnection {
-    home: Home<Self>,
+    home: PoolSlot<Self>,
     stream: hyper_util::rt::TokioIo<Stream>,
     /// What was received and not used yet. Empty between requests.
     buffer: BytesMut,
@@ -72,13 +72,13 @@ impl Reusable for PlainConnection {
             && Pin::new(&mut self.stream).poll_read(&mut cx, &mut ReadBuf::new(&mut byte)).is_pending()
     }
 
-    fn home(&self) -> &Home<Self> {
+    fn home(&self) -> &PoolSlot<Self> {
         &self.home
     }
 }
 
 impl PlainConnection {
-    pub(super) fn new(stream: Stream, home: Home<Self>) -> Box<Self> {
+    pub(super) fn new(stream: Stream, home: PoolSlot<Self>) -> Box<Self> {
         Box::new(Self {
             home,
             stream: hyper_util::rt::TokioIo::new(stream),
@@ -199,7 +199,7 @@ impl PlainBody {
             && self.is_persistent
             && connection.buffer.is_empty()
         {
-            Home::release(connection);
+            PoolSlot::release(connection);
         }
     }
 
