@@ -3,7 +3,10 @@
 use std::mem::MaybeUninit;
 
 use bytes::BytesMut;
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, TRANSFER_ENCODING};
+use http::header::{
+    ACCEPT_RANGES, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, ETAG, HeaderName, LAST_MODIFIED, SERVER,
+    TRANSFER_ENCODING,
+};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::chunked::ChunkDecoder;
@@ -12,6 +15,8 @@ use super::chunked::ChunkDecoder;
 pub(super) const MAX_HEAD: usize = 64 * 1024;
 /// The largest accepted number of headers.
 const MAX_HEADERS: usize = 100;
+/// How many headers the caller usually adds before it passes the response on. The map has room for them.
+const ADDED_HEADERS: usize = 2;
 
 /// The head of a response.
 #[derive(Debug)]
@@ -76,16 +81,21 @@ pub(super) fn parse(buffer: &mut BytesMut, to_head: bool) -> Result<Parsed, NotH
         return Ok(Parsed::Interim);
     }
     let is_http_11 = response.version == Some(1);
+    let is_success = status.is_success() || status == StatusCode::NOT_MODIFIED;
     // The values keep their place in the buffer; where they are is noted before it is taken apart.
     let start = buffer.as_ptr() as usize;
     let mut places = Vec::with_capacity(response.headers.len());
     for field in response.headers.iter() {
-        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| NotHttp)?;
+        let name = name(field.name)?;
+        // Nobody reads these in a success, so no value is made of them. In an error, the date tells clocks apart.
+        if is_success && (name == DATE || name == SERVER) {
+            continue;
+        }
         let from = (field.value.as_ptr() as usize).saturating_sub(start);
         places.push((name, from..from + field.value.len()));
     }
     let text = buffer.split_to(length).freeze();
-    let mut headers = HeaderMap::with_capacity(places.len());
+    let mut headers = HeaderMap::with_capacity(places.len() + ADDED_HEADERS);
     for (name, place) in places {
         // An empty value may be anywhere.
         let value = if place.is_empty() { text.slice(..0) } else { text.slice(place) };
@@ -94,6 +104,21 @@ pub(super) fn parse(buffer: &mut BytesMut, to_head: bool) -> Result<Parsed, NotH
     let framing = framing(status, &headers, to_head, is_http_11)?;
     let is_persistent = is_http_11 && framing != Framing::UntilClose && !says_close(&headers);
     Ok(Parsed::Head(ResponseHead { status, headers, framing, is_persistent }))
+}
+
+/// The name of a header. The usual ones, as servers spell them, need no parsing.
+fn name(text: &str) -> Result<HeaderName, NotHttp> {
+    Ok(match text {
+        "Content-Length" | "content-length" => CONTENT_LENGTH,
+        "Content-Type" | "content-type" => CONTENT_TYPE,
+        "Last-Modified" | "last-modified" => LAST_MODIFIED,
+        "ETag" | "Etag" | "etag" => ETAG,
+        "Date" | "date" => DATE,
+        "Server" | "server" => SERVER,
+        "Accept-Ranges" | "accept-ranges" => ACCEPT_RANGES,
+        "Connection" | "connection" => CONNECTION,
+        text => HeaderName::from_bytes(text.as_bytes()).map_err(|_| NotHttp)?,
+    })
 }
 
 fn framing(
@@ -213,6 +238,42 @@ mod tests {
         assert!(matches!(parse(&mut buffer, false), Ok(Parsed::Interim)));
         assert!(matches!(parse(&mut buffer, false), Ok(Parsed::Incomplete)));
         assert_eq!(&buffer[..], b"HTTP/1.1 200 OK\r\n");
+    }
+
+    #[test]
+    fn names_are_the_same_however_they_are_spelled() {
+        for name in [
+            "Content-Length",
+            "Content-Type",
+            "Last-Modified",
+            "ETag",
+            "Etag",
+            "Date",
+            "Server",
+            "Accept-Ranges",
+            "Connection",
+            "X-Amz-Meta-Colour",
+        ] {
+            let expected = HeaderName::from_bytes(name.as_bytes()).unwrap();
+            for text in [name, &name.to_lowercase(), &name.to_uppercase()] {
+                assert_eq!(super::name(text), Ok(expected.clone()), "{text}");
+            }
+        }
+        assert!(name("a b").is_err());
+    }
+
+    #[test]
+    fn date_and_server_are_known_of_errors_only() {
+        let fields = "Date: Thu, 29 Feb 2024 12:00:00 GMT\nServer: s\nx-a: 1\ncontent-length: 0\n";
+        for (status, count) in
+            [("200 OK", 2), ("206 Partial Content", 2), ("304 Not Modified", 2), ("403 No", 4)]
+        {
+            assert_eq!(
+                head(&format!("HTTP/1.1 {status}\n{fields}")).unwrap().headers.len(),
+                count,
+                "{status}"
+            );
+        }
     }
 
     #[test]
