@@ -110,10 +110,10 @@ impl Measurement {
 
     /// The operation is known.
     pub(crate) fn classify(&mut self, class: Class) -> Classified<'_> {
-        let Self { operation, provider_failed, held, observer, clock, .. } = self;
+        let Self { began, operation, provider_failed, held, observer, clock, .. } = self;
         let operation =
             operation.insert(MeasuredOperation { class, bucket: None, content: 0, write_state: None });
-        Classified(KnownOperation { operation, provider_failed, held, observer, clock })
+        Classified(KnownOperation { began: *began, operation, provider_failed, held, observer, clock })
     }
 
     /// The head of the response is ready. Measures its body while it is sent.
@@ -161,6 +161,7 @@ impl Measurement {
 
 /// The parts of a measurement that may still change once the operation is known.
 struct KnownOperation<'a> {
+    began: Instant,
     operation: &'a mut MeasuredOperation,
     provider_failed: &'a mut bool,
     held: &'a mut Vec<Slot>,
@@ -190,6 +191,11 @@ impl<'a> BucketMeasurement<'a> {
     /// Occupies a concurrency slot until the request ends.
     pub(crate) fn hold(&mut self, slot: Slot) {
         self.known.held.push(slot);
+    }
+
+    /// When the request began.
+    pub(crate) fn began(&self) -> Instant {
+        self.known.began
     }
 
     /// Attributes the failure to the provider.

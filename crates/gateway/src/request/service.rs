@@ -15,7 +15,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use http_body_util::BodyExt as _;
 use http_body_util::combinators::MapErr;
 use hyper::body::Incoming;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use crate::failure::{Failure, FailureKind};
@@ -247,7 +247,8 @@ fn enter(
         &protection.slots,
         "Too many requests to this bucket are in flight. Send fewer at once, or try again.",
     )?);
-    if asks_provider && let Admission::Refused(wait) = protection.breaker.try_acquire(Instant::now()) {
+    // Nothing was awaited since the request began, so that is now.
+    if asks_provider && let Admission::Refused(wait) = protection.breaker.try_acquire(measurement.began()) {
         measurement.blame_provider();
         let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
         let message = "The bucket's provider could not be reached several times in a row, so requests to it are \
