@@ -198,11 +198,12 @@ pub(super) fn unsigned_amazon_headers<'a>(
 }
 
 /// The text that is signed with the key ("Task 2: Create a String to Sign").
-pub(super) fn string_to_sign(time_and_scope: &str, canonical_request: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(160);
-    out.extend_from_slice(b"AWS4-HMAC-SHA256\n");
-    out.extend_from_slice(time_and_scope.as_bytes());
-    out.push(b'\n');
+pub(super) fn string_to_sign(time: &str, scope: &str, canonical_request: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256);
+    for part in ["AWS4-HMAC-SHA256", time, scope] {
+        out.extend_from_slice(part.as_bytes());
+        out.push(b'\n');
+    }
     hex::append(&mut out, ring::digest::digest(&ring::digest::SHA256, canonical_request).as_ref());
     out
 }

@@ -213,8 +213,8 @@ impl Verifier {
                     ),
                 )
             })?;
-        let time_and_scope = [&claim.time.text, "\n", claim.credential.scope()].concat();
-        let text = canonical::string_to_sign(&time_and_scope, &canonical);
+        let (time, scope) = (claim.time.text(), claim.credential.scope());
+        let text = canonical::string_to_sign(time, scope, &canonical);
 
         let found = keys.find(claim.credential.access_key_id);
         let secret = found.as_ref().map_or(&self.nobody, AccessKey::signing_secret);
@@ -228,7 +228,7 @@ impl Verifier {
                 declared,
                 chunks: declared
                     .has_signed_chunks()
-                    .then(|| ChunkSignatures::new(key, time_and_scope, claim.signature)),
+                    .then(|| ChunkSignatures::new(key, [time, "\n", scope].concat(), claim.signature)),
             }),
             Some(_) => Err(wrong_signature(request)),
             None => Err(S3Error::new(

@@ -12,16 +12,24 @@ pub(super) struct SignedHeaders<'a> {
 /// More headers than any client signs.
 const MAX_NAMES: usize = 128;
 
+/// The characters of header names in lower case (RFC 9110 §5.6.2).
+const TOKEN: [bool; 256] = {
+    let mut token = [false; 256];
+    let mut byte: u8 = 0;
+    while byte < 128 {
+        token[byte as usize] = matches!(byte, b'a'..=b'z' | b'-' | b'0'..=b'9')
+            || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'.' | b'^'..=b'`' | b'|' | b'~');
+        byte += 1;
+    }
+    token
+};
+
 impl<'a> SignedHeaders<'a> {
     /// Parses `host;x-amz-date`. The error says what is wrong.
     pub(super) fn parse(text: &'a str) -> Result<Self, &'static str> {
         let mut names: Vec<&str> = Vec::with_capacity(8);
         for name in parts(text, b';') {
-            let token = |c: u8| {
-                matches!(c, b'a'..=b'z' | b'-' | b'0'..=b'9')
-                    || matches!(c, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'.' | b'^'..=b'`' | b'|' | b'~')
-            };
-            if name.is_empty() || !name.bytes().all(token) {
+            if name.is_empty() || !name.bytes().all(|byte| TOKEN[usize::from(byte)]) {
                 return Err("the signed headers must be lower-case names separated by ';'");
             }
             if names.last().is_some_and(|before| name <= *before) {

@@ -20,7 +20,7 @@ const MAX_EXPIRES_SECONDS: i64 = 7 * 24 * 60 * 60;
 /// The time of a signature, with the text `YYYYMMDDThhmmssZ` that is signed.
 #[derive(Debug, Clone)]
 pub(super) struct SignatureTime {
-    pub(super) text: String,
+    text: [u8; 16],
     at: Timestamp,
 }
 
@@ -32,12 +32,13 @@ impl SignatureTime {
             digits.bytes().all(|c| c.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
         };
         let small = |from: usize| -> Option<i8> { digits(from, from + 2)?.try_into().ok() };
-        if text.len() != 16 || text.as_bytes()[8] != b'T' || text.as_bytes()[15] != b'Z' {
+        let bytes: [u8; 16] = text.as_bytes().try_into().ok()?;
+        if bytes[8] != b'T' || bytes[15] != b'Z' {
             return None;
         }
         let time =
             DateTime::new(digits(0, 4)?, small(4)?, small(6)?, small(9)?, small(11)?, small(13)?, 0).ok()?;
-        Some(Self { text: text.to_owned(), at: Offset::UTC.to_timestamp(time).ok()? })
+        Some(Self { text: bytes, at: Offset::UTC.to_timestamp(time).ok()? })
     }
 
     /// The time of a request with an `Authorization` header, from `x-amz-date` or else `Date`. Also returns the
@@ -61,12 +62,17 @@ impl SignatureTime {
 
     fn of_system(time: SystemTime) -> Option<Self> {
         let at = Timestamp::try_from(time).ok()?;
-        Some(Self { text: at.strftime("%Y%m%dT%H%M%SZ").to_string(), at })
+        Some(Self { text: at.strftime("%Y%m%dT%H%M%SZ").to_string().as_bytes().try_into().ok()?, at })
+    }
+
+    /// `YYYYMMDDThhmmssZ`.
+    pub(super) fn text(&self) -> &str {
+        std::str::from_utf8(&self.text).unwrap_or_default()
     }
 
     /// The day as `YYYYMMDD`.
     pub(super) fn date(&self) -> &str {
-        &self.text[..8]
+        self.text().get(..8).unwrap_or_default()
     }
 
     /// Refuses a request whose time differs too much from now.
@@ -89,7 +95,7 @@ impl SignatureTime {
                 Code::AccessDenied,
                 format!(
                     "Request has expired: the URL was signed at {} for {} seconds, and the time is now {now:.0}.",
-                    self.text,
+                    self.text(),
                     lifetime.0.as_secs()
                 ),
             ));
@@ -103,7 +109,7 @@ impl SignatureTime {
             format!(
                 "The request was signed at {}, but the gateway's time is {now:.0}, which differs by more than 15 \
                  minutes. Correct the clock of the client or of the gateway.",
-                self.text
+                self.text()
             ),
         )
     }
@@ -135,7 +141,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(DATE, "Fri, 24 May 2013 00:00:00 GMT".parse().unwrap());
         let (time, name) = SignatureTime::of_headers(&headers).unwrap();
-        assert_eq!((time.text.as_str(), name), ("20130524T000000Z", "date"));
+        assert_eq!((time.text(), name), ("20130524T000000Z", "date"));
         headers.insert("x-amz-date", "20130525T010203Z".parse().unwrap());
         let (time, name) = SignatureTime::of_headers(&headers).unwrap();
         assert_eq!((time.date(), name), ("20130525", "x-amz-date"));
