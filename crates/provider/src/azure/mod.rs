@@ -5,7 +5,7 @@
 //! operations has a module for its headers and documents.
 //!
 //! Limitations of the service and how the driver handles them:
-//! - Keys with backslashes, or with `.` or `..` between slashes, would arrive as other keys. They are refused.
+//! - Some keys would arrive as other keys, such as those that end with a dot. They are refused; see `key`.
 //! - Lists can't start after a key, and `Expires` is not stored.
 //! - Entity tags are counters rather than hashes, and the SHA-256 of the content is not verified.
 //! - Ranges that count from the end cost a second request.
@@ -16,6 +16,7 @@ mod attributes;
 mod credentials;
 mod entra;
 mod error;
+mod key;
 mod list;
 mod object;
 mod open_error;

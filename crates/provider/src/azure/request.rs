@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 
 use crate::azure::credentials::Credentials;
 use crate::azure::error::Refused;
+use crate::azure::key::check_key;
 use crate::azure::sign::{StringToSign, sign};
 use crate::azure::{AzureDriver, error};
 use crate::connection::ResponseTimeout;
@@ -44,17 +45,9 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// A request about a blob. Keys that the service would store under another name are refused: it resolves `.`
-    /// and `..` as path segments, which could lead out of the container, and treats a backslash as a slash.
+    /// A request about a blob. Refuses keys that the service would store under another name.
     pub(super) fn blob(method: Method, key: &'a str) -> Result<Self, ProviderError> {
-        if key.is_empty() {
-            return Err(ProviderError::InvalidRequest("the key is empty"));
-        }
-        if key.contains('\\') || key.split('/').any(|segment| matches!(segment, "." | "..")) {
-            return Err(ProviderError::InvalidRequest(
-                "Azure can't store keys with backslashes or with '.' or '..' between slashes",
-            ));
-        }
+        check_key(key)?;
         Ok(Self {
             method,
             key: Some(key),
