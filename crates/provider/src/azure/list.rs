@@ -1,4 +1,8 @@
 //! List Blobs.
+//!
+//! Some tools (Hadoop, blobfuse, azcopy) and accounts with a hierarchical namespace represent a folder `dir` by an
+//! empty blob `dir` that is marked as a folder. It is not listed: clients would see a file beside the folder `dir/`,
+//! which no disk can store.
 
 use async_trait::async_trait;
 use http::Method;
@@ -16,7 +20,8 @@ use crate::xml::{self, UnexpectedXml};
 /// The maximum number of blobs per page. The service would return 5,000, of about 1 KiB each and more with long
 /// names.
 const MAX_KEYS: u16 = 1_000;
-const MAX_PAGE_BYTES: usize = 8 * 1024 * 1024;
+/// Each blob may have 8 KiB of metadata.
+const MAX_PAGE_BYTES: usize = 24 * 1024 * 1024;
 
 #[async_trait]
 impl Lists for AzureDriver {
@@ -34,6 +39,8 @@ impl Lists for AzureDriver {
                 call.query.push(name, value);
             }
         }
+        // The metadata shows which blobs are folders.
+        call.query.push("include", "metadata");
         let max_keys = request.max_keys.unwrap_or(MAX_KEYS).clamp(1, MAX_KEYS);
         call.query.push("maxresults", &max_keys.to_string());
         let (head, body) = self.send(call).await?.into_parts();
@@ -52,6 +59,7 @@ fn next(text: &str) -> Result<Option<PageToken>, UnexpectedXml> {
 fn parse(document: &[u8]) -> Result<ListPage, UnexpectedXml> {
     let mut page = ListPage::default();
     let mut object = ListedObject::default();
+    let mut is_folder = false;
     xml::read(document, "EnumerationResults", |element| {
         let text = element.text;
         let name = || {
@@ -61,7 +69,19 @@ fn parse(document: &[u8]) -> Result<ListPage, UnexpectedXml> {
             ("EnumerationResults", "NextMarker") => {
                 page.next = next(text)?;
             }
-            ("Blobs", "Blob") => page.objects.push(std::mem::take(&mut object)),
+            ("Blobs", "Blob") => {
+                let listed = std::mem::take(&mut object);
+                // A marker whose name ends with a slash is what S3 clients create for a folder, too.
+                if !std::mem::take(&mut is_folder) || listed.key.ends_with('/') {
+                    page.objects.push(listed);
+                }
+            }
+            // With a hierarchical namespace, a common prefix has properties like those of a blob.
+            ("Blobs", "BlobPrefix") => (object, is_folder) = (ListedObject::default(), false),
+            ("Properties", "ResourceType") => is_folder |= text == "directory",
+            ("Metadata", name) if name.eq_ignore_ascii_case("hdi_isfolder") => {
+                is_folder |= text.eq_ignore_ascii_case("true");
+            }
             ("Blob", "Name") => object.key = name()?,
             ("BlobPrefix", "Name") => page.prefixes.push(name()?),
             ("Properties", "Content-Length") => {
@@ -96,6 +116,27 @@ mod tests {
         assert_eq!(first.last_modified, "2024-02-29T12:00:00Z".parse().ok());
         assert_eq!(page.objects[1].key, "odd\u{fffe} ");
         assert_eq!((page.prefixes, page.next), (vec!["dir/".to_owned()], PageToken::new("2!8!x").ok()));
+    }
+
+    #[test]
+    fn folders_of_other_tools_are_not_listed() {
+        let blob = |name: &str, more: &str| format!("<Blob><Name>{name}</Name>{more}</Blob>");
+        let folder = "<Properties><ResourceType>directory</ResourceType></Properties>";
+        let marker = "<Metadata><Hdi_isfolder>true</Hdi_isfolder></Metadata>";
+        let document = [
+            "<EnumerationResults><Blobs>",
+            &blob("a", folder),
+            &blob("a/x", "<Properties><ResourceType>file</ResourceType></Properties>"),
+            &blob("b", marker),
+            &blob("b/", marker),
+            &format!("<BlobPrefix><Name>c/</Name>{folder}</BlobPrefix>"),
+            &blob("d", "<Metadata><hdi_isfolder>false</hdi_isfolder><note>true</note></Metadata>"),
+            "</Blobs><NextMarker/></EnumerationResults>",
+        ]
+        .concat();
+        let page = parse(document.as_bytes()).unwrap();
+        let keys: Vec<_> = page.objects.iter().map(|object| object.key.as_str()).collect();
+        assert_eq!((keys, page.prefixes), (vec!["a/x", "b/", "d"], vec!["c/".to_owned()]));
     }
 
     #[test]
