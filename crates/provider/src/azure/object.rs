@@ -59,6 +59,7 @@ impl Objects for AzureDriver {
         call.headers.insert(HeaderName::from_static("x-ms-blob-type"), HeaderValue::from_static("BlockBlob"));
         put_attributes(&mut call.headers, &request.attributes)?;
         put_conditions(&mut call.headers, OBJECT_CONDITIONS, &request.conditions)?;
+        self.check_exists_if_matched(key, &request.conditions).await?;
         call.payload = Some(payload);
         Ok(stored(self.send(call).await?.headers()))
     }
@@ -107,6 +108,18 @@ impl Objects for AzureDriver {
 }
 
 impl AzureDriver {
+    /// Fails if a write requires an entity tag of an object that doesn't exist. The service may store it then.
+    pub(super) async fn check_exists_if_matched(
+        &self,
+        key: &str,
+        conditions: &Conditions,
+    ) -> Result<(), ProviderError> {
+        if conditions.if_match.is_none() {
+            return Ok(());
+        }
+        self.head(key, &Conditions::default()).await.map(drop)
+    }
+
     /// Replaces a range that counts from the end, which the service doesn't support, by looking up the size first.
     /// If the object is replaced in between, the range is based on the old size.
     async fn without_suffix(

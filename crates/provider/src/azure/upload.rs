@@ -5,6 +5,9 @@
 //! in the upload's id until it is completed. As a consequence:
 //! - If several uploads to a key are in progress, the first one to be completed wins, and the blocks of the others
 //!   are discarded.
+//! - A completed upload is recognised by the ids of the blob's committed blocks. Completing it again therefore has
+//!   the same result, until the object is replaced.
+//! - The service refuses empty blocks. A block of one byte that is never committed represents an empty part.
 //! - Aborting discards the blocks only if nothing else depends on the key: no blob exists and no other upload is in
 //!   progress. Otherwise they remain until the next write to the key, or for a week.
 
@@ -15,13 +18,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::header::{IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use uuid::Uuid;
+use jiff::Timestamp;
+use uuid::{NoContext, Uuid};
 
 use crate::azure::AzureDriver;
 use crate::azure::attributes::{put_attributes, stored};
 use crate::azure::request::Call;
 use crate::connection::ResponseTimeout;
-use crate::driver::{Conditions, Multipart, ObjectAttributes, Part, PartsPage, Stored, UploadId};
+use crate::driver::{Conditions, Multipart, ObjectAttributes, Objects, Part, PartsPage, Stored, UploadId};
 use crate::encode::Query;
 use crate::error::{ErrorAnswer, ErrorKind, ProviderError};
 use crate::headers::{OBJECT_CONDITIONS, put_conditions, value};
@@ -30,8 +34,12 @@ use crate::xml::{self, UnexpectedXml};
 
 /// The limit on a list of 50,000 blocks of about 120 bytes each, with a margin.
 const MAX_BLOCK_LIST_BYTES: usize = 16 * 1024 * 1024;
+/// The service refuses requests whose time differs from its own by more than this.
+const MAX_SKEW_SECONDS: i64 = 15 * 60;
 
 /// An upload: its random name of 32 hexadecimal digits, which is part of its blocks' ids, and its attributes.
+///
+/// The name is a UUID of version 7, so it contains the time at which the upload began.
 struct Upload<'a> {
     name: &'a str,
     attributes: &'a str,
@@ -49,16 +57,53 @@ impl<'a> Upload<'a> {
         STANDARD.encode(format!("{}-{number:05}", self.name))
     }
 
-    /// The part number of a block. `None` if the block belongs to something else.
-    fn number(&self, block_id: &str) -> Option<u32> {
-        let text = String::from_utf8(STANDARD.decode(block_id).ok()?).ok()?;
-        text.strip_prefix(self.name)?.strip_prefix('-')?.parse().ok()
+    /// The id of the block that represents an empty part. It is never part of the blob.
+    fn empty_id(&self, number: u32) -> String {
+        STANDARD.encode(format!("{}+{number:05}", self.name))
     }
 
-    /// Blocks have no entity tags. The id of a part's block serves as one.
-    fn etag(&self, number: u32) -> String {
-        format!("\"{}\"", self.block_id(number))
+    /// The part number of a block, and whether the part is empty. `None` if the block belongs to something else.
+    fn part_of(&self, block_id: &str) -> Option<(u32, bool)> {
+        let text = String::from_utf8(STANDARD.decode(block_id).ok()?).ok()?;
+        let rest = text.strip_prefix(self.name)?;
+        let is_empty = rest.starts_with('+');
+        Some((rest.strip_prefix(['-', '+'])?.parse().ok()?, is_empty))
     }
+
+    fn owns_any(&self, blocks: &[Block]) -> bool {
+        blocks.iter().any(|block| self.part_of(&block.id).is_some())
+    }
+
+    /// The ids of the blocks to commit. Blocks have no entity tags, so the ids of the blocks serve as such. Empty
+    /// parts are left out.
+    fn block_ids(&self, parts: &[Part]) -> Result<Vec<String>, ProviderError> {
+        let mut ids = Vec::with_capacity(parts.len());
+        for part in parts {
+            let etag = part.etag.trim_matches('"');
+            if etag == self.block_id(part.number) {
+                ids.push(etag.to_owned());
+            } else if etag != self.empty_id(part.number) {
+                return Err(invalid_part());
+            }
+        }
+        Ok(ids)
+    }
+
+    /// Whether the upload began so long after this time that even wrong clocks can't explain it.
+    fn began_after(&self, time: Timestamp) -> bool {
+        let began = Uuid::parse_str(self.name).ok().and_then(|name| name.get_timestamp());
+        let began = began.and_then(|began| i64::try_from(began.to_unix().0).ok());
+        began.is_some_and(|began| began.saturating_sub(time.as_second()) > MAX_SKEW_SECONDS)
+    }
+}
+
+fn quoted(id: &str) -> String {
+    format!("\"{id}\"")
+}
+
+fn invalid_part() -> ProviderError {
+    let code = Some("InvalidPart".into());
+    ErrorAnswer::new(StatusCode::BAD_REQUEST, ErrorKind::Invalid, code, &HeaderMap::new()).into()
 }
 
 fn unknown_upload() -> ProviderError {
@@ -68,6 +113,13 @@ fn unknown_upload() -> ProviderError {
 struct Block {
     id: String,
     size: u64,
+}
+
+/// The blocks of a blob. Without a blob and blocks, there are none.
+#[derive(Default)]
+struct Blocks {
+    committed: Vec<Block>,
+    uncommitted: Vec<Block>,
 }
 
 #[async_trait]
@@ -81,7 +133,10 @@ impl Multipart for AzureDriver {
         Call::blob(Method::PUT, key)?;
         // Attributes that the service would refuse on completion are refused now.
         put_attributes(&mut HeaderMap::new(), attributes)?;
-        let name = Uuid::new_v4().simple();
+        let now = self.connections.clock().now();
+        let seconds = u64::try_from(now.as_second()).unwrap_or_default();
+        let nanoseconds = u32::try_from(now.subsec_nanosecond()).unwrap_or_default();
+        let name = Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, seconds, nanoseconds)).simple();
         UploadId::new(format!("{name}.{}", write_attributes(attributes)))
             .map_err(|_| ProviderError::InvalidRequest("the upload's headers and metadata are too long"))
     }
@@ -94,20 +149,33 @@ impl Multipart for AzureDriver {
         payload: Payload,
     ) -> Result<Part, ProviderError> {
         let upload = Upload::read(upload)?;
+        self.check_not_completed(key, &upload).await?;
         let size = payload.length();
-        let query = Query::new(&[("comp", "block"), ("blockid", &upload.block_id(number))]);
+        let (id, payload) = if size == 0 {
+            (upload.empty_id(number), Payload::bytes("\0"))
+        } else {
+            (upload.block_id(number), payload)
+        };
+        let query = Query::new(&[("comp", "block"), ("blockid", &id)]);
         self.send(Call { query, payload: Some(payload), ..Call::blob(Method::PUT, key)? }).await?;
-        Ok(Part { number, etag: upload.etag(number), size })
+        Ok(Part { number, etag: quoted(&id), size })
     }
 
     async fn list_parts(&self, key: &str, upload: &UploadId, after: u32) -> Result<PartsPage, ProviderError> {
         let upload = Upload::read(upload)?;
+        let Blocks { committed, uncommitted } = self.blocks(key).await?;
+        if upload.owns_any(&committed) {
+            return Err(unknown_upload());
+        }
         let part = |block: Block| {
-            let number = upload.number(&block.id).filter(|number| *number > after)?;
-            Some(Part { number, etag: upload.etag(number), size: block.size })
+            let (number, is_empty) = upload.part_of(&block.id).filter(|(number, _)| *number > after)?;
+            let size = if is_empty { 0 } else { block.size };
+            Some(Part { number, etag: quoted(&block.id), size })
         };
-        let mut parts: Vec<Part> = self.uncommitted(key).await?.into_iter().filter_map(part).collect();
-        parts.sort_by_key(|part| part.number);
+        let mut parts: Vec<Part> = uncommitted.into_iter().filter_map(part).collect();
+        // A part that was sent both empty and not is listed with its content.
+        parts.sort_by_key(|part| (part.number, part.size == 0));
+        parts.dedup_by_key(|part| part.number);
         Ok(PartsPage { parts, next: None })
     }
 
@@ -119,25 +187,38 @@ impl Multipart for AzureDriver {
         conditions: &Conditions,
     ) -> Result<Stored, ProviderError> {
         let upload = Upload::read(upload)?;
-        if parts.iter().any(|part| part.etag.trim_matches('"') != upload.block_id(part.number)) {
-            return Err(ProviderError::InvalidRequest("a part's entity tag is not from this upload"));
-        }
+        let ids = upload.block_ids(parts)?;
         let mut headers = HeaderMap::new();
         put_attributes(&mut headers, &read_attributes(upload.attributes).ok_or_else(unknown_upload)?)?;
         put_conditions(&mut headers, OBJECT_CONDITIONS, conditions)?;
-        self.put_block_list(key, parts.iter().map(|part| upload.block_id(part.number)), headers).await
+        self.check_exists_if_matched(key, conditions).await?;
+        // The service would accept an empty list at any time, also for an upload that is completed already.
+        if ids.is_empty() && !upload.owns_any(&self.blocks(key).await?.uncommitted) {
+            return self.completed_empty(key).await;
+        }
+        match self.put_block_list(key, &ids, headers).await {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    Some(ErrorKind::UploadNotFound | ErrorKind::PreconditionFailed)
+                ) =>
+            {
+                self.completed_before(key, &upload, &ids, error).await
+            }
+            outcome => outcome,
+        }
     }
 
     /// See the module's documentation. If the future is dropped in the middle, an empty blob may remain.
     async fn abort_multipart(&self, key: &str, upload: &UploadId) -> Result<(), ProviderError> {
         let upload = Upload::read(upload)?;
-        let blocks = self.uncommitted(key).await?;
-        if blocks.is_empty() || blocks.iter().any(|block| upload.number(&block.id).is_none()) {
+        let blocks = self.blocks(key).await?.uncommitted;
+        if blocks.is_empty() || blocks.iter().any(|block| upload.part_of(&block.id).is_none()) {
             return Ok(());
         }
         // Only writing the blob discards its blocks, so an empty blob is written and deleted.
         let absent = HeaderMap::from_iter([(IF_NONE_MATCH, HeaderValue::from_static("*"))]);
-        let written = match self.put_block_list(key, std::iter::empty(), absent).await {
+        let written = match self.put_block_list(key, &[], absent).await {
             Ok(written) => written,
             Err(error) if error.kind() == Some(ErrorKind::PreconditionFailed) => return Ok(()),
             Err(error) => return Err(error),
@@ -163,10 +244,55 @@ impl Multipart for AzureDriver {
 }
 
 impl AzureDriver {
+    /// Refuses a part of an upload that is completed: its block would be stored for a week and never become part of
+    /// an object. Most blobs are older than the upload, or don't exist yet, so their blocks need not be listed.
+    async fn check_not_completed(&self, key: &str, upload: &Upload<'_>) -> Result<(), ProviderError> {
+        match self.head(key, &Conditions::default()).await {
+            Ok(info) if info.last_modified.is_some_and(|time| upload.began_after(time)) => Ok(()),
+            Ok(_) if upload.owns_any(&self.blocks(key).await?.committed) => Err(unknown_upload()),
+            // If the credential may not read, completed uploads can't be recognised.
+            _ => Ok(()),
+        }
+    }
+
+    /// Finds out why the service can't complete an upload. A response to an earlier completion may have been lost;
+    /// then the blob consists of exactly these blocks, and the result is the same again.
+    async fn completed_before(
+        &self,
+        key: &str,
+        upload: &Upload<'_>,
+        ids: &[String],
+        error: ProviderError,
+    ) -> Result<Stored, ProviderError> {
+        let Blocks { committed, uncommitted } = self.blocks(key).await?;
+        if !ids.is_empty() && committed.iter().map(|block| &block.id).eq(ids) {
+            let info = self.head(key, &Conditions::default()).await?;
+            return Ok(Stored { etag: info.etag, version: info.version });
+        }
+        if error.kind() == Some(ErrorKind::PreconditionFailed) {
+            return Err(error);
+        }
+        let in_progress = !upload.owns_any(&committed) && upload.owns_any(&uncommitted);
+        Err(if in_progress { invalid_part() } else { unknown_upload() })
+    }
+
+    /// Completes an upload of nothing but empty parts that is not in progress any more: the result is the same again
+    /// if the object is empty.
+    async fn completed_empty(&self, key: &str) -> Result<Stored, ProviderError> {
+        match self.head(key, &Conditions::default()).await {
+            Ok(info) if info.size == Some(0) => Ok(Stored { etag: info.etag, version: info.version }),
+            Ok(_) => Err(unknown_upload()),
+            Err(error) if matches!(error.kind(), Some(ErrorKind::ObjectNotFound | ErrorKind::NotFound)) => {
+                Err(unknown_upload())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     async fn put_block_list(
         &self,
         key: &str,
-        ids: impl Iterator<Item = String>,
+        ids: &[String],
         headers: HeaderMap,
     ) -> Result<Stored, ProviderError> {
         let mut document = String::from("<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList>");
@@ -183,24 +309,26 @@ impl AzureDriver {
         Ok(stored(answer.headers()))
     }
 
-    async fn uncommitted(&self, key: &str) -> Result<Vec<Block>, ProviderError> {
-        let query = Query::new(&[("comp", "blocklist"), ("blocklisttype", "uncommitted")]);
+    async fn blocks(&self, key: &str) -> Result<Blocks, ProviderError> {
+        let query = Query::new(&[("comp", "blocklist"), ("blocklisttype", "all")]);
         let answer = match self.send(Call { query, ..Call::blob(Method::GET, key)? }).await {
             Ok(answer) => answer,
-            // Without uncommitted blocks there is no list: before the first block, and after the last upload.
-            Err(error) if error.kind() == Some(ErrorKind::ObjectNotFound) => return Ok(Vec::new()),
+            // Without a blob and uncommitted blocks there is no list.
+            Err(error) if error.kind() == Some(ErrorKind::ObjectNotFound) => return Ok(Blocks::default()),
             Err(error) => return Err(error),
         };
         let (head, body) = answer.into_parts();
         let document = self.connections.document(body, MAX_BLOCK_LIST_BYTES, ResponseTimeout::Usual).await?;
-        let mut blocks = Vec::new();
+        let mut blocks = Blocks::default();
         let mut block = Block { id: String::new(), size: 0 };
         let read = xml::read(&document, "BlockList", |element| {
             match (element.parent(), element.name) {
                 ("Block", "Name") => element.text.clone_into(&mut block.id),
                 ("Block", "Size") => block.size = element.text.trim().parse().map_err(|_| UnexpectedXml)?,
-                ("UncommittedBlocks", "Block") => {
-                    blocks.push(Block { id: std::mem::take(&mut block.id), size: block.size });
+                ("UncommittedBlocks" | "CommittedBlocks", "Block") => {
+                    let read = Block { id: std::mem::take(&mut block.id), size: block.size };
+                    let is_committed = element.parent() == "CommittedBlocks";
+                    (if is_committed { &mut blocks.committed } else { &mut blocks.uncommitted }).push(read);
                 }
                 _ => {}
             }
@@ -263,12 +391,14 @@ mod tests {
     fn blocks_belong_to_their_upload_and_have_ids_of_one_length() {
         let id = upload();
         let upload = Upload::read(&id).unwrap();
-        assert_eq!(upload.number(&upload.block_id(17)), Some(17));
+        assert_eq!(upload.part_of(&upload.block_id(17)), Some((17, false)));
+        assert_eq!(upload.part_of(&upload.empty_id(17)), Some((17, true)));
         assert_eq!(upload.block_id(1).len(), upload.block_id(10_000).len());
+        assert_eq!(upload.block_id(1).len(), upload.empty_id(1).len());
         for other in
             ["", "!", &STANDARD.encode("block-00001"), &STANDARD.encode(format!("{}-00001", "0b".repeat(16)))]
         {
-            assert_eq!(upload.number(other), None);
+            assert_eq!(upload.part_of(other), None);
         }
     }
 
