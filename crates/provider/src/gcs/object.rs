@@ -182,7 +182,8 @@ impl GcsDriver {
             }
             Err(error) if matches!(error.kind(), Some(ErrorKind::NotFound | ErrorKind::ObjectNotFound)) => {
                 if conditions.if_match.is_some() {
-                    Err(refused(ErrorKind::PreconditionFailed))
+                    // As in S3, the missing object is the error, not the condition.
+                    Err(error)
                 } else {
                     Ok(absent)
                 }
