@@ -260,7 +260,10 @@ fn of_invalid(answer: &ErrorAnswer) -> Failure {
             (FailureKind::MetadataTooLarge, "The metadata is too large for the provider.")
         }
         Some("InvalidDigest") => (FailureKind::InvalidDigest, "A checksum is malformed."),
-        Some("InvalidTag") => (FailureKind::InvalidTag, "A tag is malformed, or there are too many."),
+        Some("InvalidTag") => (
+            FailureKind::InvalidTag,
+            "A tag is malformed or contains a character that the provider doesn't allow, or there are too many.",
+        ),
         Some("InvalidObjectState") => {
             (FailureKind::Archived, "The object is archived. Restore it at the bucket's provider.")
         }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use async_trait::async_trait;
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use quick_xml::escape::escape;
 
 use crate::azure::AzureDriver;
@@ -12,7 +12,7 @@ use crate::azure::request::Call;
 use crate::connection::ResponseTimeout;
 use crate::driver::{Tag, Tags};
 use crate::encode::Query;
-use crate::error::ProviderError;
+use crate::error::{ErrorAnswer, ErrorKind, ProviderError};
 use crate::payload::Payload;
 use crate::xml::{self, UnexpectedXml};
 
@@ -31,12 +31,22 @@ impl Tags for AzureDriver {
     }
 
     async fn put_tags(&self, key: &str, tags: &[Tag]) -> Result<(), ProviderError> {
+        if !tags.iter().all(|tag| is_allowed(&tag.key) && is_allowed(&tag.value)) {
+            let code = Some("InvalidTag".into());
+            let status = StatusCode::BAD_REQUEST;
+            return Err(ErrorAnswer::new(status, ErrorKind::Invalid, code, &HeaderMap::new()).into());
+        }
         let query = Query::new(&[("comp", "tags")]);
         let payload = Some(Payload::bytes(write(tags)));
         let mut call = Call { query, payload, ..Call::blob(Method::PUT, key)? };
         call.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml; charset=utf-8"));
         self.send(call).await.map(drop)
     }
+}
+
+/// Whether the service accepts these characters in names and values of tags.
+fn is_allowed(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || b" +-./:=_".contains(&b))
 }
 
 fn read(document: &[u8]) -> Result<Vec<Tag>, UnexpectedXml> {

@@ -173,7 +173,8 @@ pub fn read_tags(document: &[u8]) -> Result<Vec<Tag>> {
     read.map_err(|_| malformed("The body is not a well-formed Tagging document."))?;
     let is_wrong = |(at, tag): (usize, &Tag)| {
         let twice = tags[..at].iter().any(|other| other.key == tag.key);
-        twice || tag.key.is_empty() || tag.key.len() > 512 || tag.value.len() > 1_024
+        let (key, value) = (tag.key.chars().count(), tag.value.chars().count());
+        twice || key == 0 || key > 128 || value > 256
     };
     if tags.len() > MAX_TAGS || tags.iter().enumerate().any(is_wrong) {
         return Err(S3Error::new(
@@ -338,9 +339,11 @@ mod tests {
         assert_eq!((tags[1].key.as_str(), tags[1].value.as_str()), ("b", ""));
         assert_eq!(of("").unwrap(), []);
         let tag = "<Tag><Key>k</Key><Value>v</Value></Tag>";
-        for wrong in [&tag.repeat(2), "<Tag/>", &format!("<Tag><Key>{}</Key></Tag>", "k".repeat(513))] {
+        for wrong in [&tag.repeat(2), "<Tag/>", &format!("<Tag><Key>{}</Key></Tag>", "k".repeat(129))] {
             assert_eq!(of(wrong).unwrap_err().code, Code::InvalidTag, "{wrong:.40}");
         }
+        let longest = format!("<Tag><Key>{}</Key><Value>{}</Value></Tag>", "ü".repeat(128), "🪣".repeat(256));
+        assert_eq!(of(&longest).map(|tags| tags.len()), Ok(1), "characters count, not bytes");
         let many: Vec<_> = (0..11).map(|n| format!("<Tag><Key>{n}</Key></Tag>")).collect();
         assert!(of(&many[..10].concat()).is_ok());
         assert_eq!(of(&many.concat()).unwrap_err().code, Code::InvalidTag);
