@@ -28,6 +28,7 @@ async fn context(case: &str) -> TestContext {
 
 crate::cases_of_all! { crate::azure::context }
 crate::cases! { crate::azure::context;
-    multipart: parts_become_an_object, an_aborted_upload_is_gone;
+    multipart: parts_become_an_object, an_aborted_upload_is_gone, a_completion_that_is_repeated_has_the_same_result,
+        a_completed_upload_is_gone, a_wrong_part_is_named, an_empty_last_part_is_stored;
     tags: tags_are_replaced_and_taken_away, malformed_tags_change_nothing;
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod azure;
+mod azure_documented;
 mod context;
 mod copies;
 mod failures;

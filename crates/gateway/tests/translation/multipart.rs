@@ -4,7 +4,7 @@ use bucketry_gateway::internals::error::Code;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 
-use crate::context::TestContext;
+use crate::context::{Answer, TestContext};
 
 const MIB: usize = 1024 * 1024;
 
@@ -86,4 +86,90 @@ pub(crate) async fn an_aborted_upload_is_gone(context: &TestContext) {
     );
     let sub_resource = context.refused(Method::GET, "/one/aborted?uploadId=u&acl", &[]).await;
     assert_eq!(sub_resource.code, Code::NotImplemented);
+}
+
+async fn part(context: &TestContext, key: &str, upload: &str, number: u32, content: &'static str) -> String {
+    let path = format!("/one/{key}?partNumber={number}&uploadId={upload}");
+    let etag = context.put(&path, content).await.header("etag").replace('"', "&quot;");
+    format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>")
+}
+
+async fn complete(
+    context: &TestContext,
+    key: &str,
+    upload: &str,
+    headers: &[(&str, &str)],
+    parts: &str,
+) -> Result<Answer, Code> {
+    let path = format!("/one/{key}?uploadId={upload}");
+    let document = format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>");
+    context.send(Method::POST, &path, headers, document).await.map_err(|failure| failure.error.code)
+}
+
+pub(crate) async fn a_completion_that_is_repeated_has_the_same_result(context: &TestContext) {
+    let absent = [("if-none-match", "*")];
+    for (key, headers) in [("plain", &[][..]), ("conditional", &absent)] {
+        let upload = begin(context, key).await;
+        let parts = part(context, key, &upload, 1, "content").await;
+        let first = complete(context, key, &upload, headers, &parts).await.unwrap();
+        let again = complete(context, key, &upload, headers, &parts).await.unwrap();
+        assert_eq!(again.element("ETag"), first.element("ETag"), "{key}");
+        assert_eq!((first.size_change, again.size_change), (7, 0), "{key}: it is counted once");
+
+        let other = begin(context, key).await;
+        let part_of_other = part(context, key, &other, 1, "content").await;
+        let error = complete(context, key, &other, &absent, &part_of_other).await.unwrap_err();
+        assert_eq!(error, Code::PreconditionFailed, "{key}: another upload is no repetition");
+        context.put(&format!("/one/{key}"), "replaced").await;
+        let error = complete(context, key, &upload, &[], &parts).await.unwrap_err();
+        assert_eq!(error, Code::NoSuchUpload, "{key}: the object is another one");
+        assert_eq!(context.get(&format!("/one/{key}")).await.text(), "replaced");
+    }
+}
+
+pub(crate) async fn a_completed_upload_is_gone(context: &TestContext) {
+    let upload = begin(context, "done").await;
+    let parts = part(context, "done", &upload, 1, "content").await;
+    complete(context, "done", &upload, &[], &parts).await.unwrap();
+    context.put("/one/source", "x").await;
+    let path = format!("/one/done?partNumber=2&uploadId={upload}");
+    for headers in [&[][..], &[("x-amz-copy-source", "one/source")]] {
+        assert_eq!(context.refused(Method::PUT, &path, headers).await.code, Code::NoSuchUpload);
+    }
+    let path = format!("/one/done?uploadId={upload}");
+    assert_eq!(context.refused(Method::GET, &path, &[]).await.code, Code::NoSuchUpload);
+    assert_eq!(context.get("/one/done").await.text(), "content");
+}
+
+pub(crate) async fn a_wrong_part_is_named(context: &TestContext) {
+    let upload = begin(context, "wrong").await;
+    let right = part(context, "wrong", &upload, 1, "content").await;
+    let missing = right.replace("<PartNumber>1<", "<PartNumber>2<");
+    let unknown = "<Part><PartNumber>1</PartNumber><ETag>00000000000000000000000000000000</ETag></Part>";
+    for parts in [missing.as_str(), unknown] {
+        let error = complete(context, "wrong", &upload, &[], parts).await.unwrap_err();
+        assert_eq!(error, Code::InvalidPart, "{parts}");
+    }
+    complete(context, "wrong", &upload, &[], &right).await.unwrap();
+}
+
+pub(crate) async fn an_empty_last_part_is_stored(context: &TestContext) {
+    for (key, contents, whole) in [("empty", &[""][..], ""), ("last", &["content", ""], "content")] {
+        let upload = begin(context, key).await;
+        let mut parts = String::new();
+        for (number, content) in (1..).zip(contents) {
+            parts += &part(context, key, &upload, number, content).await;
+        }
+        let list = context.get(&format!("/one/{key}?uploadId={upload}")).await;
+        let sizes: Vec<_> = contents.iter().map(|content| content.len().to_string()).collect();
+        assert_eq!(list.elements("Size"), sizes);
+        let first = complete(context, key, &upload, &[], &parts).await.unwrap();
+        assert_eq!(context.get(&format!("/one/{key}")).await.text(), whole);
+        let again = complete(context, key, &upload, &[], &parts).await.unwrap();
+        assert_eq!(again.element("ETag"), first.element("ETag"), "{key}");
+        context.put(&format!("/one/{key}"), "replaced").await;
+        let error = complete(context, key, &upload, &[], &parts).await.unwrap_err();
+        assert_eq!(error, Code::NoSuchUpload, "{key}");
+        assert_eq!(context.get(&format!("/one/{key}")).await.text(), "replaced", "{key}");
+    }
 }

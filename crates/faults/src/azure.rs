@@ -1,0 +1,237 @@
+//! An Azure Blob service as its documentation describes it where the emulator differs.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+/// One container in memory. It checks no signatures and knows only what uploads in blocks and single blobs need.
+///
+/// Unlike the emulator, it follows the documentation in these points:
+/// - The dots at the end of each segment of a name are dropped.
+/// - Put Block refuses an empty block with 400 `InvalidHeaderValue`.
+#[derive(Debug)]
+pub struct AzureStub {
+    address: SocketAddr,
+    container: Arc<Mutex<Container>>,
+    /// Aborts all connections when dropped.
+    _connections: JoinSet<()>,
+}
+
+#[derive(Debug, Default)]
+struct Container {
+    blobs: BTreeMap<String, Blob>,
+    uncommitted: BTreeMap<String, Vec<(String, Bytes)>>,
+    /// Increases with each write, for entity tags.
+    writes: u64,
+}
+
+#[derive(Debug)]
+struct Blob {
+    content: Bytes,
+    etag: String,
+    blocks: Vec<(String, usize)>,
+}
+
+impl AzureStub {
+    /// Starts an empty container on a free port of `127.0.0.1`.
+    pub async fn start() -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let container = Arc::<Mutex<Container>>::default();
+        let mut connections = JoinSet::new();
+        connections.spawn(accept(listener, Arc::clone(&container)));
+        Ok(Self { address, container, _connections: connections })
+    }
+
+    /// The URL of the service, such as `http://127.0.0.1:40000`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The names of all blobs.
+    pub fn names(&self) -> Vec<String> {
+        self.container.lock().blobs.keys().cloned().collect()
+    }
+
+    /// The number of uncommitted blocks.
+    pub fn uncommitted(&self) -> usize {
+        self.container.lock().uncommitted.values().map(Vec::len).sum()
+    }
+}
+
+async fn accept(listener: TcpListener, container: Arc<Mutex<Container>>) {
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        let container = Arc::clone(&container);
+        connections.spawn(async move {
+            let answer = service_fn(move |request: Request<Incoming>| {
+                let container = Arc::clone(&container);
+                async move {
+                    let (head, body) = request.into_parts();
+                    let body = body.collect().await.map(http_body_util::Collected::to_bytes);
+                    let answer = body.map_or_else(
+                        |_| error(400, "InvalidInput"),
+                        |body| {
+                            let path = decode(head.uri.path());
+                            let query = head.uri.query().unwrap_or_default();
+                            container.lock().answer(&head.method, &path, query, &head.headers, body)
+                        },
+                    );
+                    Ok::<_, Infallible>(answer)
+                }
+            });
+            // An error ends only this connection.
+            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
+        });
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+impl Container {
+    fn answer(
+        &mut self,
+        method: &Method,
+        path: &str,
+        query: &str,
+        headers: &HeaderMap,
+        body: Bytes,
+    ) -> Response<Full<Bytes>> {
+        // The path is /account/container/name.
+        let Some(name) = path.splitn(4, '/').nth(3).filter(|name| !name.is_empty()) else {
+            return answer(200, &[], Bytes::new());
+        };
+        let segments: Vec<&str> = name.split('/').map(|segment| segment.trim_end_matches('.')).collect();
+        let name = segments.join("/");
+        let comp = parameter(query, "comp").unwrap_or_default();
+        match (method.as_str(), comp.as_str()) {
+            ("PUT", "block") if body.is_empty() => error(400, "InvalidHeaderValue"),
+            ("PUT", "block") => {
+                let id = parameter(query, "blockid").unwrap_or_default();
+                let blocks = self.uncommitted.entry(name).or_default();
+                blocks.retain(|(known, _)| *known != id);
+                blocks.push((id, body));
+                answer(201, &[], Bytes::new())
+            }
+            ("PUT", "blocklist") => self.commit(name, headers, &body),
+            ("PUT", "") => self.write(name, headers, body, Vec::new()),
+            ("GET", "blocklist") => self.block_list(&name),
+            ("DELETE", "") => match self.blobs.remove(&name) {
+                Some(_) => answer(202, &[], Bytes::new()),
+                None => error(404, "BlobNotFound"),
+            },
+            ("GET" | "HEAD", "") => match self.blobs.get(&name) {
+                Some(blob) => {
+                    // The response to a HEAD would lack the length otherwise.
+                    let length = blob.content.len().to_string();
+                    answer(200, &[("etag", &blob.etag), ("content-length", &length)], blob.content.clone())
+                }
+                None => error(404, "BlobNotFound"),
+            },
+            _ => error(405, "UnsupportedHttpVerb"),
+        }
+    }
+
+    fn commit(&mut self, name: String, headers: &HeaderMap, body: &Bytes) -> Response<Full<Bytes>> {
+        let document = String::from_utf8_lossy(body);
+        let ids: Vec<&str> =
+            document.split("<Uncommitted>").skip(1).filter_map(|rest| rest.split('<').next()).collect();
+        let known = self.uncommitted.get(&name).map_or(&[][..], Vec::as_slice);
+        let mut content = Vec::new();
+        let mut blocks = Vec::new();
+        for id in ids {
+            let Some((_, block)) = known.iter().find(|(known, _)| known == id) else {
+                return error(400, "InvalidBlockList");
+            };
+            content.extend_from_slice(block);
+            blocks.push((id.to_owned(), block.len()));
+        }
+        self.write(name, headers, content.into(), blocks)
+    }
+
+    fn write(
+        &mut self,
+        name: String,
+        headers: &HeaderMap,
+        content: Bytes,
+        blocks: Vec<(String, usize)>,
+    ) -> Response<Full<Bytes>> {
+        if headers.contains_key("if-none-match") && self.blobs.contains_key(&name) {
+            return error(409, "BlobAlreadyExists");
+        }
+        self.writes += 1;
+        let etag = format!("\"0x{:016X}\"", self.writes);
+        self.uncommitted.remove(&name);
+        self.blobs.insert(name, Blob { content, etag: etag.clone(), blocks });
+        answer(201, &[("etag", &etag)], Bytes::new())
+    }
+
+    fn block_list(&self, name: &str) -> Response<Full<Bytes>> {
+        let uncommitted = self.uncommitted.get(name);
+        let blob = self.blobs.get(name);
+        if uncommitted.is_none() && blob.is_none() {
+            return error(404, "BlobNotFound");
+        }
+        let block =
+            |(id, size): (&str, usize)| format!("<Block><Name>{id}</Name><Size>{size}</Size></Block>");
+        let committed: Vec<_> =
+            blob.iter().flat_map(|blob| &blob.blocks).map(|(id, size)| block((id, *size))).collect();
+        let uncommitted: Vec<_> =
+            uncommitted.into_iter().flatten().map(|(id, content)| block((id, content.len()))).collect();
+        let document = format!(
+            "<?xml version=\"1.0\"?><BlockList><CommittedBlocks>{}</CommittedBlocks>\
+             <UncommittedBlocks>{}</UncommittedBlocks></BlockList>",
+            committed.concat(),
+            uncommitted.concat()
+        );
+        answer(200, &[], document.into())
+    }
+}
+
+fn parameter(query: &str, name: &str) -> Option<String> {
+    let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    pairs.filter(|(given, _)| *given == name).map(|(_, value)| decode(value)).next()
+}
+
+/// Decodes `%XX`. Anything else stays as it is.
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let escaped = (*first == b'%').then(|| after.get(..2)).flatten();
+        let escaped = escaped.and_then(|hex| std::str::from_utf8(hex).ok());
+        if let Some(byte) = escaped.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            bytes.push(byte);
+            rest = &after[2..];
+        } else {
+            bytes.push(*first);
+            rest = after;
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn answer(status: u16, headers: &[(&str, &str)], body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::builder().status(status).header("x-ms-request-id", "1");
+    for (name, value) in headers {
+        response = response.header(*name, *value);
+    }
+    response.body(Full::new(body)).unwrap_or_default()
+}
+
+fn error(status: u16, code: &str) -> Response<Full<Bytes>> {
+    let document = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code></Error>");
+    answer(status, &[("x-ms-error-code", code)], document.into())
+}
