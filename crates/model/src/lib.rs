@@ -18,6 +18,7 @@ pub mod latency;
 pub mod name;
 pub mod node;
 pub mod node_protocol;
+pub mod paste;
 pub mod provider;
 pub mod repository;
 pub mod role;

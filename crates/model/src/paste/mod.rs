@@ -1,0 +1,20 @@
+//! Reads what people paste: addresses of buckets, credentials as tools print them, and values with quotes, names or
+//! invisible characters around them.
+//!
+//! **Invariant:** an error says what form a text seems to have and what to do, and never repeats any of it, because it may
+//! be a secret in the wrong place.
+
+pub mod address;
+mod assignments;
+pub mod clean;
+mod console;
+pub mod credential;
+mod csv;
+pub mod document;
+pub mod fields;
+pub mod region;
+
+/// A name in lower case without `_`, `-` and spaces, for comparisons.
+fn normal_name(name: &str) -> String {
+    name.to_ascii_lowercase().chars().filter(|letter| !matches!(letter, '_' | '-' | ' ')).collect()
+}
