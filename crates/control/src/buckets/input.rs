@@ -63,8 +63,12 @@ fn present(text: Option<&String>) -> Option<&str> {
 }
 
 impl BucketInput {
-    /// Parses the fields of a new bucket.
+    /// Parses the fields of a new bucket, as they were pasted.
     pub(super) fn read_new(&self) -> Result<NewBucketFields> {
+        self.cleaned().read_new_fields()
+    }
+
+    fn read_new_fields(&self) -> Result<NewBucketFields> {
         let mut wrong = Vec::new();
         let name = match &self.name {
             None => missing("name", &mut wrong),
@@ -120,8 +124,12 @@ impl BucketInput {
         read_id(self.workspace_id.as_deref(), ResourceKind::Workspace)
     }
 
-    /// Applies the sent fields to an existing location and secret.
+    /// Applies the sent fields, as they were pasted, to an existing location and secret.
     pub(super) fn read_changes(&self, stored: &BucketLocation, has_secret: bool) -> Result<LocationChanges> {
+        self.cleaned().read_changed_fields(stored, has_secret)
+    }
+
+    fn read_changed_fields(&self, stored: &BucketLocation, has_secret: bool) -> Result<LocationChanges> {
         let mut wrong = Vec::new();
         let mut location = stored.clone();
         match &self.bucket {

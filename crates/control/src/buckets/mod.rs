@@ -9,6 +9,7 @@ mod delegation;
 mod delete;
 mod input;
 mod node_statistics;
+mod pasted;
 mod read;
 mod selection;
 mod statistics;
