@@ -150,6 +150,26 @@ pub struct BucketCreated {
     /// The bucket's id.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = "uuid"))]
     pub bucket_id: BucketId,
+    /// The fields that were read from what was pasted into a field. Absent if there were none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(inline = false))]
+    pub read: Vec<ReadField>,
+}
+
+/// A field that was read from what was pasted into a field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ReadField {
+    /// The field, or `folder`: what follows the bucket in an address. A folder isn't stored with the bucket.
+    #[cfg_attr(feature = "openapi", schema(example = "bucket"))]
+    pub field: Cow<'static, str>,
+    /// The field that contained it.
+    #[cfg_attr(feature = "openapi", schema(example = "endpoint"))]
+    pub from: Cow<'static, str>,
+    /// The value. Absent for a secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(example = "photos"))]
+    pub value: Option<String>,
 }
 
 /// The result of changing a bucket.
@@ -171,6 +191,10 @@ pub struct BucketChanged {
     /// The checks of the validation. Absent if nothing was validated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checks: Option<Vec<Check>>,
+    /// The fields that were read from what was pasted into a field. Absent if there were none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(inline = false))]
+    pub read: Vec<ReadField>,
 }
 
 /// The result of a successful validation.
@@ -192,4 +216,8 @@ pub struct BucketValidated {
     pub status: Status,
     /// The checks that were made, in order.
     pub checks: Vec<Check>,
+    /// The fields that were read from what was pasted into a field. Absent if there were none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(inline = false))]
+    pub read: Vec<ReadField>,
 }

@@ -9,6 +9,8 @@ use bucketry_client::{ApiClient, ClientError};
 use bucketry_model::bucket::StorageType;
 use bucketry_model::diagnosis::{Check, CheckScope};
 use bucketry_model::id::WorkspaceId;
+use bucketry_model::paste::clean;
+use bucketry_model::paste::fields::PastedFields;
 use bucketry_model::secret::Secret;
 use bucketry_model::time::{Clock as _, SystemClock, to_wire};
 use jiff::Timestamp;
@@ -98,15 +100,33 @@ async fn list(remote: &Remote, client: &ApiClient, workspace: Option<String>) ->
 async fn add(remote: &Remote, client: &ApiClient, name: String, fields: BucketFields) -> Result<()> {
     let mut fields = read(client, fields).await?;
     fields.name = Some(name.clone());
-    fields.storage_type = fields.storage_type.or(Some(StorageType::S3));
+    fields.storage_type = fields.storage_type.or_else(|| Some(told_type(&fields).unwrap_or(StorageType::S3)));
     if fields.workspace_id.is_none() {
         fields.workspace_id = Some(only_workspace(client).await?.to_string());
     }
     let stored = checked(remote, client.create_bucket(&new_bucket(fields), None).await)?;
     if remote.json {
-        return output::json(&serde_json::json!({ "bucketId": stored.bucket_id }));
+        return output::json(&serde_json::json!({ "bucketId": stored.bucket_id, "read": stored.read }));
     }
-    output::line(&format!("registered {name} ({})", stored.bucket_id))
+    output::line(&format!("registered {name} ({})", stored.bucket_id))?;
+    for read in &stored.read {
+        let value = read.value.as_deref().unwrap_or("(hidden)");
+        output::line(&format!("read {} {value} from {}", read.field, read.from))?;
+    }
+    Ok(())
+}
+
+/// The storage type that a pasted address or credential tells.
+fn told_type(fields: &BucketChanges) -> Option<StorageType> {
+    let pasted = PastedFields {
+        storage_type: None,
+        bucket: fields.bucket.as_deref().map(clean::value),
+        key: fields.key.as_deref().map(clean::value),
+        secret: fields.secret.as_ref().map(|secret| Secret::new(clean::value(secret.expose()))),
+        region: None,
+        endpoint: fields.endpoint.as_deref().map(clean::value),
+    };
+    pasted.read(None).fields.storage_type
 }
 
 fn show(remote: &Remote, bucket: &BucketInfo<'_>) -> Result<()> {

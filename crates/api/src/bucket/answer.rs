@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use bucketry_api_types::bucket::{BucketInfo, RepoOfBucket};
+use bucketry_api_types::bucket::{BucketInfo, ReadField, RepoOfBucket};
 use bucketry_api_types::moment::Moment;
 use bucketry_control::buckets::BucketView;
+use bucketry_model::paste::fields::PasteReading;
 use bucketry_store::repository::RepositoryOfBucket;
 
 fn repo_of_bucket(holder: &RepositoryOfBucket) -> RepoOfBucket<'_> {
@@ -41,4 +42,14 @@ pub(crate) fn bucket_info(view: &BucketView) -> BucketInfo<'_> {
         workspace_id: bucket.workspace_id,
         repos: view.repositories.iter().map(repo_of_bucket).collect(),
     }
+}
+
+/// What was read from pasted fields.
+pub(super) fn read_fields(readings: Vec<PasteReading>) -> Vec<ReadField> {
+    let field = |read: PasteReading| ReadField {
+        field: read.field.into(),
+        from: read.from.into(),
+        value: read.value,
+    };
+    readings.into_iter().map(field).collect()
 }

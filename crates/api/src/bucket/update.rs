@@ -8,6 +8,7 @@ use bucketry_control::Error;
 use bucketry_model::id::BucketId;
 use http::StatusCode;
 
+use super::answer::read_fields;
 use super::input::bucket_changes;
 use crate::caller::Authenticated;
 use crate::change_body::ChangeBody;
@@ -57,5 +58,6 @@ pub(crate) async fn update(
         status: updated.status,
         latency_ms: updated.latency_ms,
         checks: updated.diagnosis.map(|diagnosis| diagnosis.checks),
+        read: read_fields(updated.read),
     }))
 }

@@ -7,6 +7,7 @@ use bucketry_api_types::bucket_fields::TrialFields;
 use bucketry_control::Error;
 use bucketry_model::id::BucketId;
 
+use super::answer::read_fields;
 use super::input::trial;
 use crate::body::OptionalJsonBody;
 use crate::caller::Authenticated;
@@ -57,5 +58,6 @@ pub(crate) async fn validate(
         latency_ms: validated.diagnosis.latency_ms,
         status,
         checks: validated.diagnosis.checks,
+        read: read_fields(validated.read),
     }))
 }

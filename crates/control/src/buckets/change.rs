@@ -3,6 +3,7 @@
 use bucketry_model::bucket::Bucket;
 use bucketry_model::diagnosis::Diagnosis;
 use bucketry_model::id::BucketId;
+use bucketry_model::paste::fields::PasteReading;
 use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_model::status::Status;
 use bucketry_store::bucket::{BucketUpdate, BucketUpdated};
@@ -26,6 +27,8 @@ pub struct UpdatedBucket {
     pub latency_ms: Option<u64>,
     /// Result of the validation; `None` if none was needed or it was skipped.
     pub diagnosis: Option<Diagnosis>,
+    /// Which fields were read from what was pasted into which.
+    pub read: Vec<PasteReading>,
 }
 
 impl Control {
@@ -90,10 +93,16 @@ impl Control {
         if record_change {
             self.inner.changes.notify_waiters();
         }
-        self.updated(&stored, report.map(|report| report.diagnosis)).await
+        let read = input.readings(Some(&stored.location));
+        self.updated(&stored, report.map(|report| report.diagnosis), read).await
     }
 
-    async fn updated(&self, bucket: &Bucket, diagnosis: Option<Diagnosis>) -> Result<UpdatedBucket> {
+    async fn updated(
+        &self,
+        bucket: &Bucket,
+        diagnosis: Option<Diagnosis>,
+        read: Vec<PasteReading>,
+    ) -> Result<UpdatedBucket> {
         let (status, latency_ms) = if let Some(diagnosis) = &diagnosis {
             (Status::Online, Some(diagnosis.latency_ms))
         } else {
@@ -102,6 +111,6 @@ impl Control {
             let latency = reached.filter_map(|word| word.latency_ms).min();
             (bucketry_model::status::fold(words.iter().map(|word| word.status)), latency.map(u64::from))
         };
-        Ok(UpdatedBucket { id: bucket.id, status, latency_ms, diagnosis })
+        Ok(UpdatedBucket { id: bucket.id, status, latency_ms, diagnosis, read })
     }
 }

@@ -65,7 +65,7 @@ fn present(text: Option<&String>) -> Option<&str> {
 impl BucketInput {
     /// Parses the fields of a new bucket, as they were pasted.
     pub(super) fn read_new(&self) -> Result<NewBucketFields> {
-        self.cleaned().read_new_fields()
+        self.unpasted(None)?.read_new_fields()
     }
 
     fn read_new_fields(&self) -> Result<NewBucketFields> {
@@ -126,7 +126,7 @@ impl BucketInput {
 
     /// Applies the sent fields, as they were pasted, to an existing location and secret.
     pub(super) fn read_changes(&self, stored: &BucketLocation, has_secret: bool) -> Result<LocationChanges> {
-        self.cleaned().read_changed_fields(stored, has_secret)
+        self.unpasted(Some(stored))?.read_changed_fields(stored, has_secret)
     }
 
     fn read_changed_fields(&self, stored: &BucketLocation, has_secret: bool) -> Result<LocationChanges> {
@@ -287,7 +287,7 @@ mod tests {
         );
         let input = BucketInput {
             name: Some(String::new()),
-            bucket: Some("a/b".into()),
+            bucket: Some("a b".into()),
             key: Some("two words".into()),
             secret: Some(Secret::new("x".repeat(40_000))),
             region: Some("eu central".into()),

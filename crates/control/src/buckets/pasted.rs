@@ -1,18 +1,51 @@
 //! What people paste into the fields of a bucket, before the fields are parsed.
 
-use bucketry_model::bucket::limits;
+use bucketry_model::bucket::{BucketLocation, limits};
+use bucketry_model::paste::fields::{PasteOutcome, PasteReading, PastedFields};
 use bucketry_model::paste::{clean, document};
 use bucketry_model::secret::Secret;
 
 use super::input::BucketInput;
+use crate::error::FieldError;
+use crate::{Error, Result};
 
 /// The most that is cleaned of a field. A longer one is refused as too long when it is parsed.
 const MAX_FIELD_BYTES: usize = limits::SECRET * 2;
 
 impl BucketInput {
+    /// Which fields were read from which, in a request about a new bucket or, with its location, a stored one.
+    pub fn readings(&self, stored: Option<&BucketLocation>) -> Vec<PasteReading> {
+        self.cleaned().read_pasted(stored).readings
+    }
+
+    /// The fields as they were meant.
+    pub(super) fn unpasted(&self, stored: Option<&BucketLocation>) -> Result<Self> {
+        let cleaned = self.cleaned();
+        let PasteOutcome { fields, problems, .. } = cleaned.read_pasted(stored);
+        if !problems.is_empty() {
+            let wrong = problems.into_iter().map(|problem| FieldError::new(problem.field, problem.message));
+            return Err(Error::Invalid(wrong.collect()));
+        }
+        let PastedFields { storage_type, bucket, key, secret, region, endpoint } = fields;
+        Ok(Self { bucket, storage_type, key, secret, region, endpoint, ..cleaned })
+    }
+
+    fn read_pasted(&self, stored: Option<&BucketLocation>) -> PasteOutcome {
+        let fields = PastedFields {
+            // A pasted address changes the type of a stored bucket only if the type is sent, too.
+            storage_type: self.storage_type.or(stored.map(|stored| stored.storage_type)),
+            bucket: self.bucket.clone(),
+            key: self.key.clone(),
+            secret: self.secret.clone(),
+            region: self.region.clone(),
+            endpoint: self.endpoint.clone(),
+        };
+        fields.read(stored.map(|stored| stored.bucket.as_str()))
+    }
+
     /// The fields without invisible characters, quotes, and names of variables around the values. The display name is
     /// unchanged: it may contain any of them.
-    pub(super) fn cleaned(&self) -> Self {
+    fn cleaned(&self) -> Self {
         Self {
             bucket: self.bucket.as_deref().map(clean_text),
             key: self.key.as_deref().map(clean_text),
@@ -39,6 +72,8 @@ fn clean_secret(secret: &Secret) -> Secret {
 
 #[cfg(test)]
 mod tests {
+    use bucketry_model::bucket::StorageType;
+
     use super::*;
 
     #[test]
@@ -57,6 +92,32 @@ mod tests {
         assert_eq!(cleaned.secret.as_ref().map(Secret::expose), Some("abc"));
         assert_eq!(cleaned.region.as_deref(), Some("eu-central-1"));
         assert_eq!(cleaned.endpoint.as_deref(), Some("https://s3.example.com"));
+    }
+
+    #[test]
+    fn a_contradiction_is_refused_with_both_fields() {
+        let input = BucketInput {
+            bucket: Some("films".into()),
+            endpoint: Some("https://s3.amazonaws.com/photos".into()),
+            ..BucketInput::default()
+        };
+        let Err(Error::Invalid(wrong)) = input.unpasted(None) else { panic!("accepted") };
+        assert_eq!(wrong[0].field, "bucket");
+        assert!(wrong[0].message.contains("`endpoint`"), "{}", wrong[0].message);
+    }
+
+    #[test]
+    fn an_endpoint_of_a_stored_bucket_loses_the_bucket() {
+        let stored = BucketLocation {
+            storage_type: StorageType::S3,
+            bucket: "photos".into(),
+            key: None,
+            endpoint: None,
+            region: None,
+        };
+        let input = BucketInput { endpoint: Some("http://h:9000/photos/".into()), ..BucketInput::default() };
+        assert_eq!(input.unpasted(Some(&stored)).unwrap().endpoint.as_deref(), Some("http://h:9000"));
+        assert_eq!(input.readings(Some(&stored))[0].field, "endpoint");
     }
 
     #[test]

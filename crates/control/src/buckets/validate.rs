@@ -4,6 +4,7 @@ use bucketry_model::bucket::BucketLocation;
 use bucketry_model::diagnosis::{CheckScope, Diagnosis};
 use bucketry_model::id::{BucketId, JobId, NodeId, OrgId};
 use bucketry_model::node_protocol::{Outcome, SecretOwner, Task, Validation};
+use bucketry_model::paste::fields::PasteReading;
 use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_model::secret::SealedSecret;
 use bucketry_model::status::{ProbedStatus, Status};
@@ -23,6 +24,8 @@ pub struct Validated {
     pub status: Status,
     /// The checks that the node made.
     pub diagnosis: Diagnosis,
+    /// Which fields were read from what was pasted into which.
+    pub read: Vec<PasteReading>,
 }
 
 /// A node's result.
@@ -74,7 +77,7 @@ impl Control {
         let ValidationReport { diagnosis, .. } =
             self.run_validation(caller.org_id, id, &changes.location, secret, input.scope).await?;
         let status = if diagnosis.is_healthy() { Status::Online } else { Status::Offline };
-        Ok(Validated { status, diagnosis })
+        Ok(Validated { status, diagnosis, read: input.readings(Some(&stored.location)) })
     }
 
     /// Has a bucket validated that is to be stored with this location and secret, and returns what to store: the

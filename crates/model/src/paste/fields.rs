@@ -73,9 +73,10 @@ impl PastedFields {
 impl PasteOutcome {
     fn credential(&mut self, from: &'static str, text: Option<&str>) {
         let read = match text.and_then(PastedCredential::read) {
-            None => return,
             // What is incomplete is reported where the field is parsed.
-            Some(Err(PasteError::InvalidJson | PasteError::Incomplete | PasteError::TooLong)) => return,
+            None | Some(Err(PasteError::InvalidJson | PasteError::Incomplete | PasteError::TooLong)) => {
+                return;
+            }
             Some(Err(error)) => return self.problem(from, error.to_string()),
             Some(Ok(read)) => read,
         };
