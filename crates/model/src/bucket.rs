@@ -141,7 +141,7 @@ pub enum InvalidBucketName {
     #[error("must be at most 255 characters long")]
     TooLong,
     /// The text contains a character that no provider allows and that would change the path of a request.
-    #[error("may contain only letters, digits, '.', '-' and '_'")]
+    #[error("may contain only letters, digits, '.', '-', '_' and, at Azure, the '$' of $root and $web")]
     Character,
     /// `.` and `..` are path segments.
     #[error("must not be '.' or '..'")]

@@ -48,7 +48,7 @@ impl Finding {
             ),
             ProviderError::DnsFailed => Self::new(
                 C::DnsFailed,
-                "The endpoint's host name can't be resolved.",
+                format!("The host {} can't be resolved.", site.host),
                 "Check the endpoint for typos, and check that the node's name server can resolve it.",
             ),
             ProviderError::ConnectionRefused => Self::new(
@@ -214,7 +214,54 @@ impl Finding {
         Self::new(
             code,
             format!("The key is not allowed to {verb}."),
-            format!("Grant {permission} to the key."),
+            match action {
+                Action::Write | Action::Delete => format!(
+                    "Grant {permission} to the key. If the bucket is only to be read, validate it as read-only \
+                     (--read-only, or \"checks\": \"read-only\" in the API)."
+                ),
+                Action::List | Action::Read => format!("Grant {permission} to the key."),
+            },
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bucketry_model::endpoint::Host;
+
+    use super::*;
+    use crate::driver::Hints;
+
+    static PERMISSIONS: Permissions = Permissions {
+        list: "s3:ListBucket",
+        write: "s3:PutObject",
+        read: "s3:GetObject",
+        delete: "s3:DeleteObject",
+        tags: "",
+        hints: &Hints {
+            key_unknown: "",
+            secret_wrong: "",
+            token_expired: "",
+            account_not_found: "",
+            bucket_not_found: "",
+            of_code: &[],
+        },
+    };
+
+    #[test]
+    fn a_host_that_does_not_resolve_is_named() {
+        let host = Host::Name("s3.exmaple.com".to_owned());
+        let site = Site { tls: true, host, port: 443, names_account: false, permissions: &PERMISSIONS };
+        let finding = Finding::of(&ProviderError::DnsFailed, Action::List, &site);
+        assert_eq!(finding.message, "The host s3.exmaple.com can't be resolved.");
+    }
+
+    #[test]
+    fn a_read_only_key_is_offered_a_read_only_validation() {
+        let hint = |action| Finding::denied(action, &PERMISSIONS).hint.unwrap();
+        assert!(hint(Action::Write).starts_with("Grant s3:PutObject"));
+        assert!(hint(Action::Write).contains("--read-only"));
+        assert!(hint(Action::Delete).contains("--read-only"));
+        assert_eq!(hint(Action::List), "Grant s3:ListBucket to the key.");
     }
 }
