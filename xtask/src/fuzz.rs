@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: feeds damaged input to everything that parses data from the network.
+//! `cargo xtask fuzz`: feeds damaged input to everything that parses data from the network, or what people paste.
 
 use crate::command::{self, Result};
 use crate::workspace::Workspace;
@@ -9,7 +9,7 @@ const SECONDS: u64 = 60;
 /// About how many damaged responses are parsed in a second.
 const CASES_PER_SECOND: u64 = 200;
 
-/// Runs every fuzz target of the gateway, and those for responses of providers, each for as long as the arguments
+/// Runs every fuzz target of the gateway, those for responses of providers, and those for pastes, each for as long as the arguments
 /// (`--seconds N`) say.
 pub(crate) fn run(arguments: &[&str]) -> Result {
     let seconds = match arguments {
@@ -28,6 +28,11 @@ pub(crate) fn run(arguments: &[&str]) -> Result {
     let mut tests = command::cargo(&workspace.root);
     tests
         .args(["test", "--locked", "-p", "bucketry-provider", "--lib", "pool::"])
+        .env("PROPTEST_CASES", cases.to_string());
+    command::run(&mut tests)?;
+    let mut tests = command::cargo(&workspace.root);
+    tests
+        .args(["test", "--locked", "-p", "bucketry-model", "--lib", "paste::"])
         .env("PROPTEST_CASES", cases.to_string());
     command::run(&mut tests)
 }
