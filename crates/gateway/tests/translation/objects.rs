@@ -219,6 +219,42 @@ pub(crate) async fn tags_and_uploads_are_refused_where_the_provider_has_none(con
     assert_eq!(context.get("/one/key").await.text(), TEXT);
 }
 
+/// Clients of some SDKs send such headers with every request.
+pub(crate) async fn unknown_headers_are_ignored_and_owners_compared(context: &TestContext) {
+    let ignored = [("x-amz-api-version", "2006-03-01"), ("x-amz-something-new", "1")];
+    let owner = |name| [ignored[0], ("x-amz-expected-bucket-owner", name)];
+    let requests = [
+        (Method::PUT, "/one/key", TEXT),
+        (Method::GET, "/one/key", ""),
+        (Method::HEAD, "/one/key", ""),
+        (Method::HEAD, "/one", ""),
+        (Method::GET, "/one?list-type=2", ""),
+        (Method::GET, "/one?location", ""),
+        (Method::POST, "/one/key?uploads", ""),
+        (Method::DELETE, "/one/key", ""),
+    ];
+    for (method, path, body) in &requests {
+        let foreign = context.refused(method.clone(), path, &owner("111122223333")).await;
+        assert_eq!(foreign.code, Code::AccessDenied, "{method} {path}");
+        assert!(foreign.message.contains("x-amz-expected-bucket-owner"), "{foreign}");
+        for headers in [&ignored, &owner("bucketry")] {
+            context.ok(method.clone(), path, headers, *body).await;
+        }
+        // The objects are put and deleted twice.
+        if *method == Method::DELETE {
+            assert_eq!(context.count().await, 0);
+        }
+    }
+    context.put("/one/key", TEXT).await;
+    let source = ("x-amz-source-expected-bucket-owner", "111122223333");
+    let copy = [("x-amz-copy-source", "one/key"), source];
+    for bucket in ["one", "two"] {
+        let foreign = context.refused(Method::PUT, &format!("/{bucket}/copy"), &copy).await;
+        assert_eq!(foreign.code, Code::AccessDenied, "{bucket}");
+    }
+    assert_eq!(context.count().await, 1);
+}
+
 /// A known trap: treating a request for a sub-resource as a request for the object itself.
 pub(crate) async fn what_is_not_offered_changes_nothing(context: &TestContext) {
     context.put("/one/key", TEXT).await;

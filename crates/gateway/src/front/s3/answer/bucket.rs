@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use crate::failure::{Failure, FailureKind};
 use crate::front::s3::error::{Code, S3Error};
 use crate::front::s3::operation::Operation;
+use crate::front::s3::operation::demand::OWNER;
 use crate::front::s3::response::{self, S3Answer};
 use crate::front::s3::xml::Document;
 use crate::object;
@@ -13,13 +14,10 @@ use crate::object::body::GatewayBody;
 use crate::object::context::RequestContext;
 use crate::routing::resolved_bucket::ResolvedBucket;
 
-/// The owner in documents that must name one.
-pub(super) const OWNER: &str = "bucketry";
-
 /// `ListBuckets`: the names that clients of the repository may use. Creation dates are unknown, so each is
 /// 1970-01-01.
 pub(crate) fn on_service(context: &RequestContext, operation: &Operation, headers: &HeaderMap) -> S3Answer {
-    super::check(operation, headers)?;
+    operation.check_headers(headers)?;
     let Operation::ListBuckets { prefix } = operation else {
         return Err(Failure::new(FailureKind::InvalidRequest, "The request must name a bucket.").into());
     };

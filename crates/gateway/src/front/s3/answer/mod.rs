@@ -22,23 +22,6 @@ use crate::object::context::RequestContext;
 use crate::payload::PayloadBody;
 use crate::routing::resolved_bucket::ResolvedBucket;
 
-/// Refuses headers that only providers with S3 support.
-pub(crate) fn check(operation: &Operation, headers: &HeaderMap) -> Result<(), Failure> {
-    match operation.passthrough_only(headers) {
-        None => Ok(()),
-        Some(header) => Err(not_offered(header)),
-    }
-}
-
-/// The error for a header that can't be ignored and isn't supported.
-pub(crate) fn not_offered(header: &str) -> Failure {
-    let message = format!(
-        "The header {header} requests something that the gateway does not support for this bucket. Remove it, or \
-         configure this at the provider."
-    );
-    Failure::new(FailureKind::NotImplemented, message)
-}
-
 /// Executes a request.
 pub(crate) async fn handle(
     context: &RequestContext,
@@ -47,7 +30,7 @@ pub(crate) async fn handle(
     headers: &HeaderMap,
     payload: &mut PayloadBody,
 ) -> S3Answer {
-    check(operation, headers)?;
+    operation.check_headers(headers)?;
     let (operation, payload) = (operation.take(), payload.take());
     match operation {
         Operation::ListBuckets { .. } | Operation::CreateBucket => {

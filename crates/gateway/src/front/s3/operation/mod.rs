@@ -1,5 +1,6 @@
 //! Parses a request into an operation: one value with everything that method, path, query and headers specify.
 
+pub(crate) mod demand;
 mod parse;
 mod query;
 mod table;
@@ -9,11 +10,11 @@ mod values;
 use bucketry_provider::driver::{ByteRange, Conditions, ObjectAttributes, VersionId};
 use http::{HeaderMap, HeaderValue};
 
+use crate::failure::Failure;
 pub use crate::front::s3::operation::parse::{Request, parse};
 pub use crate::front::s3::operation::query::Query;
 pub use crate::front::s3::operation::table::{Handling, Name, OPERATIONS, Row, Scope};
 pub use crate::front::s3::operation::target::{Domains, Target};
-pub(crate) use crate::front::s3::operation::values::is_passthrough_only;
 pub use crate::front::{Access, Class};
 pub use crate::routing::object_key::{KeyText, ObjectKey};
 pub use crate::routing::page_token::Marker;
@@ -180,10 +181,10 @@ impl Operation {
         std::mem::replace(self, Self::HeadBucket)
     }
 
-    /// The name of a header that requires what only some providers support, such as encryption with the client's
-    /// key. `passthrough` may pass the header on; `answer` refuses the request.
-    pub fn passthrough_only<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
-        values::passthrough_only(self.name(), headers)
+    /// Refuses headers that demand what only some providers support, such as encryption with the client's key.
+    /// `passthrough` may pass such a header on.
+    pub fn check_headers(&self, headers: &HeaderMap) -> Result<(), Failure> {
+        demand::check_all(self.name(), headers)
     }
 
     /// The operation without its parameters.

@@ -9,11 +9,11 @@ use http::{HeaderMap, HeaderName};
 use jiff::Timestamp;
 
 use crate::front::s3::error::{Code, Result, S3Error};
-use crate::front::s3::operation::table::Name;
 use crate::front::s3::operation::target::decode;
 use crate::front::s3::operation::{CopySource, ObjectKey};
 
-const METADATA: &str = "x-amz-meta-";
+/// What the names of metadata headers begin with.
+pub(super) const METADATA: &str = "x-amz-meta-";
 /// The most bytes in names and values of metadata together, as in S3.
 const MAX_METADATA_BYTES: usize = 2 * 1024;
 
@@ -181,66 +181,6 @@ pub(super) fn version(text: Option<&str>) -> Result<Option<VersionId>> {
     })
 }
 
-/// Headers that the gateway implements, or that can safely be ignored.
-const UNDERSTOOD: &[&str] = &[
-    "x-amz-content-sha256",
-    "x-amz-date",
-    "x-amz-decoded-content-length",
-    "x-amz-trailer",
-    "x-amz-te",
-    "x-amz-user-agent",
-    "x-amz-security-token",
-    "x-amz-sdk-checksum-algorithm",
-    "x-amz-checksum-algorithm",
-    "x-amz-checksum-type",
-    "x-amz-checksum-mode",
-    "x-amz-mp-object-size",
-    "x-amz-request-payer",
-    "x-amz-optional-object-attributes",
-    "x-amz-object-attributes",
-    "x-amz-max-parts",
-    "x-amz-part-number-marker",
-    "x-amz-copy-source",
-    "x-amz-copy-source-range",
-    "x-amz-copy-source-if-match",
-    "x-amz-copy-source-if-none-match",
-    "x-amz-copy-source-if-modified-since",
-    "x-amz-copy-source-if-unmodified-since",
-    "x-amz-metadata-directive",
-];
-
-/// The first header that requires something the gateway doesn't implement, or only some providers support.
-/// Checksums of whole uploads are among them, because the gateway sees only the parts.
-pub(super) fn passthrough_only(name: Name, headers: &HeaderMap) -> Option<&str> {
-    // `CreateBucket` creates nothing, so its headers don't matter.
-    if name == Name::CreateBucket {
-        return None;
-    }
-    headers.keys().map(HeaderName::as_str).find(|header| is_passthrough_only(name, header, headers))
-}
-
-/// Whether a header can't be ignored and must be left to the provider: the gateway doesn't implement it, and its
-/// value isn't a default.
-pub(crate) fn is_passthrough_only(name: Name, header: &str, headers: &HeaderMap) -> bool {
-    header.starts_with("x-amz-")
-        && !header.starts_with(METADATA)
-        && (name == Name::CompleteMultipartUpload || !header.starts_with("x-amz-checksum-"))
-        && !UNDERSTOOD.contains(&header)
-        && !asks_for_the_usual(header, headers)
-}
-
-/// Some clients always send these headers with their default values.
-fn asks_for_the_usual(name: &str, headers: &HeaderMap) -> bool {
-    let usual: &[&[u8]] = match name {
-        "x-amz-acl" => &[b"private", b"bucket-owner-full-control"],
-        "x-amz-storage-class" => &[b"STANDARD"],
-        "x-amz-tagging-directive" => &[b"COPY"],
-        "x-amz-object-lock-legal-hold" => &[b"OFF"],
-        _ => return false,
-    };
-    headers.get_all(name).iter().all(|value| usual.contains(&value.as_bytes()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -301,34 +241,5 @@ mod tests {
             assert!(of(wrong).is_err(), "{wrong}");
         }
         assert_eq!(of("arn:aws:s3:::b/k").unwrap_err().code, Code::NotImplemented);
-    }
-
-    #[test]
-    fn demands_that_not_every_provider_meets_are_named() {
-        let of = |name, value| {
-            let headers = headers(&[(name, value)]);
-            passthrough_only(Name::PutObject, &headers).map(str::to_owned)
-        };
-        for (name, value) in [
-            ("x-amz-acl", "private"),
-            ("x-amz-storage-class", "STANDARD"),
-            ("x-amz-meta-x", "1"),
-            ("x-amz-checksum-crc32", "AAAAAA=="),
-            ("content-type", "text/plain"),
-        ] {
-            assert_eq!(of(name, value), None, "{name}");
-        }
-        for (name, value) in [
-            ("x-amz-acl", "public-read"),
-            ("x-amz-storage-class", "GLACIER"),
-            ("x-amz-server-side-encryption-customer-key", "x"),
-            ("x-amz-tagging", "a=b"),
-            ("x-amz-website-redirect-location", "/x"),
-            ("x-amz-write-offset-bytes", "5"),
-            ("x-amz-expected-bucket-owner", "1"),
-            ("x-amz-something-new", "1"),
-        ] {
-            assert_eq!(of(name, value).as_deref(), Some(name));
-        }
     }
 }
