@@ -297,6 +297,17 @@ pub enum ByteRange {
     Last(u64),
 }
 
+/// The value of a `Range` header (RFC 9110 §14.1.2).
+impl fmt::Display for ByteRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed(first, last) => write!(f, "bytes={first}-{last}"),
+            Self::From(first) => write!(f, "bytes={first}-"),
+            Self::Last(count) => write!(f, "bytes=-{count}"),
+        }
+    }
+}
+
 /// The options for reading an object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GetRequest {

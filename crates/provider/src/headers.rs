@@ -84,13 +84,9 @@ pub(crate) fn put_metadata(
     Ok(())
 }
 
-/// Formats a range for HTTP (RFC 9110 §14.1.2).
+/// The text of a `Range` header.
 pub(crate) fn range(range: ByteRange) -> String {
-    match range {
-        ByteRange::Closed(first, last) => format!("bytes={first}-{last}"),
-        ByteRange::From(first) => format!("bytes={first}-"),
-        ByteRange::Last(count) => format!("bytes=-{count}"),
-    }
+    range.to_string()
 }
 
 /// A header's value as text. `None` if it is missing or not visible ASCII.

@@ -2,7 +2,8 @@
 
 use bucketry_provider::driver::{ByteRange, Conditions, GetRequest, ObjectInfo, ObjectRead};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
+use crate::object::range::RangeCondition;
 use crate::object::{conditions, range};
 use crate::routing::object_key::ObjectKey;
 use crate::routing::resolved_bucket::ResolvedBucket;
@@ -14,28 +15,45 @@ pub(crate) struct ObjectHead {
     pub(crate) range: Option<(u64, u64)>,
 }
 
-/// Reads an object.
+/// Reads an object. `same` is the condition for reading only the range.
 pub(crate) async fn get(
     resolved: &ResolvedBucket,
     key: &ObjectKey,
-    request: &GetRequest,
+    mut request: GetRequest,
+    same: Option<&RangeCondition>,
 ) -> Result<ObjectRead, Failure> {
     conditions::of_reading(&request.conditions, resolved.driver().capabilities())?;
     let key = resolved.key(key)?;
-    resolved.driver().get(&key, request).await.map_err(|error| resolved.failure(&error))
+    let part = resolved.driver().get(&key, &request).await.map_err(|error| resolved.failure(&error));
+    let Some(same) = same else { return part };
+    match &part {
+        Ok(read) if read.range.is_some() && !is_same(same, &read.info) => {}
+        Err(failure) if failure.kind == FailureKind::InvalidRange => {}
+        _ => return part,
+    }
+    request.range = None;
+    let whole = resolved.driver().get(&key, &request).await.map_err(|error| resolved.failure(&error))?;
+    // The range is outside of the object that the client has a part of.
+    if part.is_err() && is_same(same, &whole.info) { part } else { Ok(whole) }
 }
 
-/// What is known about an object, without its content.
+fn is_same(condition: &RangeCondition, info: &ObjectInfo) -> bool {
+    condition.holds(info.etag.as_deref(), info.last_modified)
+}
+
+/// What is known about an object, without its content. `same` is the condition for the range.
 pub(crate) async fn head(
     resolved: &ResolvedBucket,
     key: &ObjectKey,
     wanted: Option<ByteRange>,
+    same: Option<&RangeCondition>,
     conditions: &Conditions,
 ) -> Result<ObjectHead, Failure> {
     conditions::of_reading(conditions, resolved.driver().capabilities())?;
     let key = resolved.key(key)?;
     let head = resolved.driver().head(&key, conditions).await;
     let info = head.map_err(|error| resolved.failure(&error))?;
+    let wanted = wanted.filter(|_| same.is_none_or(|same| is_same(same, &info)));
     let range = match (wanted, info.size) {
         (Some(wanted), Some(size)) => Some(range::resolve(wanted, size)?),
         _ => None,

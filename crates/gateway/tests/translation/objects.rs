@@ -69,6 +69,9 @@ pub(crate) async fn ranges_are_read(context: &TestContext) {
         ("bytes=8-99", "89", "bytes 8-9/10"),
         ("bytes=7-", "789", "bytes 7-9/10"),
         ("bytes=-2", "89", "bytes 8-9/10"),
+        ("bytes=8-9223372036854775807", "89", "bytes 8-9/10"),
+        ("bytes=8-99999999999999999999", "89", "bytes 8-9/10"),
+        ("bytes=-99999999999999999999", TEXT, "bytes 0-9/10"),
     ] {
         for method in [Method::GET, Method::HEAD] {
             let part = context.ok(method.clone(), "/one/key", &[("range", range)], "").await;
@@ -81,11 +84,46 @@ pub(crate) async fn ranges_are_read(context: &TestContext) {
         }
     }
     for method in [Method::GET, Method::HEAD] {
-        let error = context.refused(method, "/one/key", &[("range", "bytes=10-")]).await;
-        assert_eq!(error.code, Code::InvalidRange);
+        for range in ["bytes=10-", "bytes=18446744073709551616-", "bytes=10-99999999999999999999"] {
+            let error = context.refused(method.clone(), "/one/key", &[("range", range)]).await;
+            assert_eq!(error.code, Code::InvalidRange, "{method} {range}");
+        }
     }
     let whole = context.ok(Method::GET, "/one/key", &[("range", "bytes=5-2")], "").await;
     assert_eq!((whole.status, whole.text().as_str()), (StatusCode::OK, TEXT));
+}
+
+pub(crate) async fn a_download_resumes_if_the_object_is_the_same(context: &TestContext) {
+    let etag = context.put("/one/key", TEXT).await.header("etag").to_owned();
+    let modified = context.get("/one/key").await.header("last-modified").to_owned();
+    let weak = format!("W/{etag}");
+    for method in [Method::GET, Method::HEAD] {
+        let resumed = async |range, same| {
+            let headers = [("range", range), ("if-range", same)];
+            context.ok(method.clone(), "/one/key", &headers, "").await
+        };
+        for same in [etag.as_str(), modified.as_str()] {
+            let part = resumed("bytes=8-", same).await;
+            assert_eq!(part.status, StatusCode::PARTIAL_CONTENT, "{method} {same}");
+            assert_eq!((part.header("content-length"), part.header("content-range")), ("2", "bytes 8-9/10"));
+            let outside = [("range", "bytes=10-"), ("if-range", same)];
+            assert_eq!(context.refused(method.clone(), "/one/key", &outside).await.code, Code::InvalidRange);
+        }
+        for other in ["\"other\"", weak.as_str(), "Thu, 01 Jan 2026 00:00:00 GMT", "nonsense"] {
+            // The second range is outside of the object that the name has now.
+            for range in ["bytes=8-", "bytes=10-"] {
+                let whole = resumed(range, other).await;
+                assert_eq!(whole.status, StatusCode::OK, "{method} {range} {other}");
+                assert_eq!((whole.header("content-length"), whole.header("content-range")), ("10", ""));
+                assert!(method == Method::HEAD || whole.text() == TEXT);
+            }
+        }
+        assert_eq!(resumed("bytes=5-2", &etag).await.status, StatusCode::OK, "without a range, all of it");
+    }
+    if context.one.capabilities().conditional_get {
+        let failed = [("range", "bytes=8-"), ("if-range", "\"other\""), ("if-match", "\"other\"")];
+        assert_eq!(context.refused(Method::GET, "/one/key", &failed).await.code, Code::PreconditionFailed);
+    }
 }
 
 pub(crate) async fn what_is_kept_with_an_object_comes_back(context: &TestContext) {

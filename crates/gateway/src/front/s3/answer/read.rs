@@ -19,10 +19,11 @@ use crate::routing::resolved_bucket::ResolvedBucket;
 pub(super) async fn get(resolved: &ResolvedBucket, reading: GetObject) -> S3Answer {
     check(&reading)?;
     let request = GetRequest { range: reading.range, conditions: reading.conditions.clone() };
-    let read = match object::get::get(resolved, &reading.key, &request).await {
-        Ok(read) => read,
-        Err(failure) => return unmodified_or_failed(&reading, failure),
-    };
+    let read =
+        match object::get::get(resolved, &reading.key, request, reading.range_condition.as_deref()).await {
+            Ok(read) => read,
+            Err(failure) => return unmodified_or_failed(&reading, failure),
+        };
     let whole = read.info.size;
     let length = match read.range {
         Some((first, last)) => Some(last.saturating_sub(first).saturating_add(1)),
@@ -41,7 +42,8 @@ pub(super) async fn get(resolved: &ResolvedBucket, reading: GetObject) -> S3Answ
 /// `HeadObject`.
 pub(super) async fn head(resolved: &ResolvedBucket, reading: GetObject) -> S3Answer {
     check(&reading)?;
-    let head = object::get::head(resolved, &reading.key, reading.range, &reading.conditions).await;
+    let same = reading.range_condition.as_deref();
+    let head = object::get::head(resolved, &reading.key, reading.range, same, &reading.conditions).await;
     let ObjectHead { info, range } = match head {
         Ok(head) => head,
         Err(failure) => return unmodified_or_failed(&reading, failure),
@@ -60,7 +62,7 @@ pub(super) async fn head(resolved: &ResolvedBucket, reading: GetObject) -> S3Ans
 /// out, as S3 does for objects without them.
 pub(crate) async fn attributes(resolved: &ResolvedBucket, reading: GetObject) -> S3Answer {
     check(&reading)?;
-    let info = match object::get::head(resolved, &reading.key, None, &reading.conditions).await {
+    let info = match object::get::head(resolved, &reading.key, None, None, &reading.conditions).await {
         Ok(head) => head.info,
         Err(failure) => return unmodified_or_failed(&reading, failure),
     };

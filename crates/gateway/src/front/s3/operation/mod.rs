@@ -16,6 +16,7 @@ pub use crate::front::s3::operation::query::Query;
 pub use crate::front::s3::operation::table::{Handling, Name, OPERATIONS, Row, Scope};
 pub use crate::front::s3::operation::target::{Domains, Target};
 pub use crate::front::{Access, Class};
+pub use crate::object::range::RangeCondition;
 pub use crate::routing::object_key::{KeyText, ObjectKey};
 pub use crate::routing::page_token::Marker;
 use crate::routing::upload_id::SealedUploadId;
@@ -108,6 +109,8 @@ pub struct GetObject {
     pub version: Option<VersionId>,
     /// Read only this range.
     pub range: Option<ByteRange>,
+    /// Read all of the object, not the range, unless this holds. Rare, therefore on the heap.
+    pub range_condition: Option<Box<RangeCondition>>,
     /// Read only if these conditions hold.
     pub conditions: Conditions,
     /// Read only this part of an object that was uploaded in parts.

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use crate::front::s3::error::{Code, Result, S3Error};
 use crate::front::s3::operation::table::{self, Handling, Name, Row, Scope};
 use crate::front::s3::operation::values::{
-    OBJECT, SOURCE, attributes, conditions, copy_range, copy_source, range, version,
+    OBJECT, SOURCE, attributes, conditions, copy_range, copy_source, range, range_condition, version,
 };
 use crate::front::s3::operation::{
     CopyObject, DeleteObject, GetObject, KeyText, List, ListMultipartUploads, MAX_KEYS, Marker, ObjectKey,
@@ -271,10 +271,12 @@ impl Parts<'_> {
     }
 
     fn reading(&self) -> Result<GetObject> {
+        let range = range(self.headers);
         Ok(GetObject {
             key: self.key()?,
             version: self.version()?,
-            range: range(self.headers),
+            range,
+            range_condition: range.and_then(|_| range_condition(self.headers)).map(Box::new),
             conditions: conditions(self.headers, &OBJECT)?,
             part_number: self.number("partNumber")?,
             overrides: if self.query.is_plain() { Vec::new() } else { self.overrides()? },

@@ -1,5 +1,7 @@
 //! Parses headers: ranges, conditions, attributes and the source of a copy.
 
+use std::cmp::Ordering;
+
 use bucketry_provider::driver::{ByteRange, Conditions, ObjectAttributes, VersionId};
 use http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_TYPE, EXPIRES, IF_MATCH,
@@ -11,6 +13,7 @@ use jiff::Timestamp;
 use crate::front::s3::error::{Code, Result, S3Error};
 use crate::front::s3::operation::target::decode;
 use crate::front::s3::operation::{CopySource, ObjectKey};
+use crate::object::range::RangeCondition;
 
 /// What the names of metadata headers begin with.
 pub(super) const METADATA: &str = "x-amz-meta-";
@@ -59,12 +62,13 @@ fn time(date: &str) -> Option<Timestamp> {
     Timestamp::try_from(httpdate::parse_http_date(date).ok()?).ok()
 }
 
+/// The highest position in a range. No object is nearly as large, and every provider can calculate with it: some
+/// read larger numbers as malformed.
+const MAX_POSITION: u64 = (1 << 53) - 1;
+
 /// Parses a range. Like S3, it ignores everything except a single range of bytes, so the response is the whole
-/// object. `If-Range` is treated the same incoming, which is always allowed (RFC 9110 §14.2).
+/// object.
 pub(super) fn range(headers: &HeaderMap) -> Option<ByteRange> {
-    if headers.contains_key(IF_RANGE) {
-        return None;
-    }
     let text = headers.get(RANGE)?.to_str().ok()?;
     let (unit, set) = text.split_once('=')?;
     if !unit.trim().eq_ignore_ascii_case("bytes") {
@@ -72,18 +76,36 @@ pub(super) fn range(headers: &HeaderMap) -> Option<ByteRange> {
     }
     let (first, last) = set.trim().split_once('-')?;
     match (first.trim(), last.trim()) {
-        ("", last) => number(last).map(ByteRange::Last),
-        (first, "") => number(first).map(ByteRange::From),
-        (first, last) => {
-            let (first, last) = (number(first)?, number(last)?);
-            (first <= last).then_some(ByteRange::Closed(first, last))
-        }
+        ("", last) => position(last).map(ByteRange::Last),
+        (first, "") => position(first).map(ByteRange::From),
+        (first, last) => closed(first, last).map(|(first, last)| ByteRange::Closed(first, last)),
     }
 }
 
-/// Digits only: `+5` is refused.
-fn number(text: &str) -> Option<u64> {
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+/// Parses `If-Range`.
+pub(super) fn range_condition(headers: &HeaderMap) -> Option<RangeCondition> {
+    let condition = headers.get(IF_RANGE)?;
+    // What is neither a tag nor a date is no tag of any object, so the response is the whole object.
+    let text = condition.to_str().unwrap_or_default().trim();
+    Some(time(text).map_or_else(|| RangeCondition::Tag(text.to_owned()), RangeCondition::Date))
+}
+
+/// The first and last position of a range. Numbers that differ stay different, however large they are: a range whose
+/// end is before its beginning is malformed.
+fn closed(first: &str, last: &str) -> Option<(u64, u64)> {
+    let (start, end) = (position(first)?, position(last)?);
+    let digits = |text: &str| text.trim_start_matches('0').len();
+    let is_backwards = match digits(first).cmp(&digits(last)) {
+        Ordering::Equal => first.trim_start_matches('0') > last.trim_start_matches('0'),
+        order => order == Ordering::Greater,
+    };
+    (!is_backwards).then_some((start, end))
+}
+
+/// Digits only: `+5` is refused. Numbers of any length are accepted.
+fn position(text: &str) -> Option<u64> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| text.parse().map_or(MAX_POSITION, |number: u64| number.min(MAX_POSITION)))
 }
 
 /// Parses the range of `UploadPartCopy`: `bytes=first-last`, with both ends.
@@ -91,8 +113,7 @@ pub(super) fn copy_range(headers: &HeaderMap) -> Result<Option<(u64, u64)>> {
     let Some(text) = text(headers, "x-amz-copy-source-range")? else { return Ok(None) };
     let both = || {
         let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
-        let (first, last) = (number(first)?, number(last)?);
-        (first <= last).then_some((first, last))
+        closed(first, last)
     };
     both().map(Some).ok_or_else(|| {
         S3Error::new(
@@ -204,11 +225,40 @@ mod tests {
             "items=0-1",
             "bytes=+1-2",
             "x",
-            "bytes=1-99999999999999999999",
+            "bytes=99999999999999999999-99999999999999999998",
+            "bytes=99999999999999999999-0100",
+            "bytes=1-1e3",
         ] {
             assert_eq!(of(other), None, "{other}");
         }
-        assert_eq!(range(&headers(&[("range", "bytes=0-1"), ("if-range", "\"e\"")])), None);
+    }
+
+    #[test]
+    fn a_number_of_any_length_is_a_position_after_every_object() {
+        let of = |text: String| range(&headers(&[("range", &text)]));
+        for huge in ["9007199254740992", "18446744073709551615", "18446744073709551616", &"9".repeat(200)] {
+            assert_eq!(of(format!("bytes=1-{huge}")), Some(ByteRange::Closed(1, MAX_POSITION)));
+            assert_eq!(of(format!("bytes={huge}-")), Some(ByteRange::From(MAX_POSITION)));
+            assert_eq!(
+                of(format!("bytes={huge}-{huge}")),
+                Some(ByteRange::Closed(MAX_POSITION, MAX_POSITION))
+            );
+            assert_eq!(of(format!("bytes=-{huge}")), Some(ByteRange::Last(MAX_POSITION)));
+            let copied = format!("bytes=5-{huge}");
+            let copied = copy_range(&headers(&[("x-amz-copy-source-range", &copied)]));
+            assert_eq!(copied, Ok(Some((5, MAX_POSITION))));
+        }
+        assert_eq!(of("bytes=007-0000000000000000000000000009".to_owned()), Some(ByteRange::Closed(7, 9)));
+    }
+
+    #[test]
+    fn a_range_may_depend_on_a_tag_or_a_date() {
+        let of = |text| range_condition(&headers(&[("if-range", text)])).unwrap();
+        assert_eq!(of("\"e\""), RangeCondition::Tag("\"e\"".into()));
+        let date = "2026-05-01T10:00:00Z".parse().unwrap();
+        assert_eq!(of("Fri, 01 May 2026 10:00:00 GMT"), RangeCondition::Date(date));
+        assert_eq!(of("yesterday"), RangeCondition::Tag("yesterday".into()), "no object has this tag");
+        assert_eq!(range_condition(&HeaderMap::new()), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `CopyObject` and `UploadPartCopy` within one account at one provider, where the provider copies.
 
 use bucketry_provider::body::Payload;
-use bucketry_provider::driver::{Conditions, Parameter, UpstreamRequest};
+use bucketry_provider::driver::{ByteRange, Conditions, Parameter, UpstreamRequest};
 use bucketry_provider::error::{ErrorKind, ProviderError};
 use http::{HeaderName, HeaderValue, Method};
 
@@ -9,7 +9,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::front::s3::conditions;
 use crate::front::s3::operation::{CopyObject, CopySource, Part};
 use crate::front::s3::passthrough::document::{XmlElement, rewrite};
-use crate::front::s3::passthrough::request_headers::is_kept;
+use crate::front::s3::passthrough::request_headers::{is_kept, range_value};
 use crate::front::s3::passthrough::{MAX_DOCUMENT_BYTES, PassthroughRequest, response_headers};
 use crate::front::s3::response::{self, S3Answer};
 use crate::object::body::GatewayBody;
@@ -19,6 +19,7 @@ use crate::object::measured_write::{MeasuredWrite, SizeAfter};
 use crate::routing::resolved_bucket::ResolvedBucket;
 
 static X_AMZ_COPY_SOURCE: HeaderName = HeaderName::from_static("x-amz-copy-source");
+static X_AMZ_COPY_SOURCE_RANGE: HeaderName = HeaderName::from_static("x-amz-copy-source-range");
 
 /// Whether the provider can copy. `false` if the source isn't found; `answer` then reports the error.
 pub(super) fn is_within_account(
@@ -57,7 +58,16 @@ pub(super) async fn object(mut incoming: PassthroughRequest<'_>, copying: CopyOb
 }
 
 /// `UploadPartCopy`. If it is dropped midway, the provider may still store the part.
-pub(super) async fn part(mut incoming: PassthroughRequest<'_>, part: &Part, from: &CopySource) -> S3Answer {
+pub(super) async fn part(
+    mut incoming: PassthroughRequest<'_>,
+    part: &Part,
+    from: &CopySource,
+    range: Option<(u64, u64)>,
+) -> S3Answer {
+    if let Some((first, last)) = range {
+        let range = range_value(ByteRange::Closed(first, last))?;
+        incoming.headers.insert(&X_AMZ_COPY_SOURCE_RANGE, range);
+    }
     let key = incoming.resolved.key(&part.key)?;
     let resolved = incoming.resolved;
     let source = source(&incoming, from)?;

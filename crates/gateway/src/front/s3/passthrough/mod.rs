@@ -100,7 +100,9 @@ async fn handle_rare(
         Operation::CopyObject(copying) => copy::object(incoming, copying).await,
         Operation::CreateMultipartUpload { key, .. } => multipart::create(incoming, &key).await,
         Operation::UploadPart(part) => multipart::upload(incoming, &part, payload).await,
-        Operation::UploadPartCopy { part, source, .. } => copy::part(incoming, &part, &source).await,
+        Operation::UploadPartCopy { part, source, range } => {
+            copy::part(incoming, &part, &source, range).await
+        }
         Operation::CompleteMultipartUpload { key, upload, conditions } => {
             let request = CompleteRequest { key, upload, conditions };
             multipart::complete(incoming, request, payload).await

@@ -3,26 +3,34 @@
 use bucketry_provider::body::ProviderBody;
 use bucketry_provider::driver::{Parameter, S3Protocol, UpstreamRequest};
 use bucketry_provider::error::{ErrorKind, ProviderError};
-use http::header::{CONTENT_LENGTH, RANGE};
-use http::{Method, Response, StatusCode};
+use http::header::{CONTENT_LENGTH, ETAG, LAST_MODIFIED, RANGE};
+use http::{HeaderMap, Method, Response, StatusCode};
 use http_body::Body as _;
+use jiff::Timestamp;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::front::s3::operation::GetObject;
 use crate::front::s3::passthrough::document::{XmlElement, rewrite};
+use crate::front::s3::passthrough::request_headers::range_value;
 use crate::front::s3::passthrough::{MAX_DOCUMENT_BYTES, PassthroughRequest, response_headers};
 use crate::front::s3::response::{self, S3Answer};
 use crate::front::s3::{answer, conditions};
 use crate::object::body::GatewayBody;
-use crate::object::range;
+use crate::object::range::{self, RangeCondition};
 
 /// `GetObject`.
 pub(super) async fn get(incoming: &mut PassthroughRequest<'_>, reading: &GetObject) -> S3Answer {
-    // Without a single byte range, the provider must return the whole object. The same holds for `If-Range`.
-    if reading.range.is_none() {
-        incoming.headers.remove(RANGE);
+    match reading.range {
+        // Without a single byte range, the provider must return the whole object.
+        None => drop(incoming.headers.remove(RANGE)),
+        // As the gateway understood it, so that all providers do the same.
+        Some(range) => drop(incoming.headers.insert(RANGE, range_value(range)?)),
     }
-    let (mut response, body) = send(incoming, Method::GET, reading).await?.into_parts();
+    let answer = match &reading.range_condition {
+        None => send(incoming, Method::GET, reading).await?,
+        Some(condition) => Box::pin(send_if_same(incoming, reading, condition)).await?,
+    };
+    let (mut response, body) = answer.into_parts();
     if response.status == StatusCode::NOT_MODIFIED {
         return Ok(Response::from_parts(response, GatewayBody::empty()));
     }
@@ -36,7 +44,8 @@ pub(super) async fn head(incoming: &mut PassthroughRequest<'_>, reading: &GetObj
     let (mut response, _) = send(incoming, Method::HEAD, reading).await?.into_parts();
     if response.status != StatusCode::NOT_MODIFIED {
         put_overrides(&mut response.headers, reading);
-        if let Some(wanted) = reading.range.filter(|_| reading.part_number.is_none()) {
+        let is_same = reading.range_condition.as_ref().is_none_or(|same| is_same(same, &response.headers));
+        if let Some(wanted) = reading.range.filter(|_| reading.part_number.is_none() && is_same) {
             let size = response.headers.get(CONTENT_LENGTH).and_then(|size| size.to_str().ok()?.parse().ok());
             if let Some(size) = size {
                 let (first, last) = range::resolve(wanted, size)?;
@@ -47,6 +56,34 @@ pub(super) async fn head(incoming: &mut PassthroughRequest<'_>, reading: &GetObj
         }
     }
     Ok(Response::from_parts(response, GatewayBody::empty()))
+}
+
+/// Requests a range, or all of the object if it is another one than the client has a part of. Not every provider
+/// evaluates `If-Range`, so the response to a request for the range shows which object it is from.
+async fn send_if_same(
+    incoming: &mut PassthroughRequest<'_>,
+    reading: &GetObject,
+    condition: &RangeCondition,
+) -> Result<Response<ProviderBody>, Failure> {
+    let mut headers = incoming.headers.clone();
+    headers.remove(RANGE);
+    let part = send(incoming, Method::GET, reading).await;
+    match &part {
+        Ok(answer)
+            if answer.status() == StatusCode::PARTIAL_CONTENT && !is_same(condition, answer.headers()) => {}
+        Err(failure) if failure.kind == FailureKind::InvalidRange => {}
+        _ => return part,
+    }
+    incoming.headers = headers;
+    let whole = send(incoming, Method::GET, reading).await?;
+    // The range is outside of the object that the client has a part of.
+    if part.is_err() && is_same(condition, whole.headers()) { part } else { Ok(whole) }
+}
+
+fn is_same(condition: &RangeCondition, headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let modified = text(LAST_MODIFIED).and_then(|time| httpdate::parse_http_date(time).ok());
+    condition.holds(text(ETAG), modified.and_then(|time| Timestamp::try_from(time).ok()))
 }
 
 /// Requests an object. The headers of the result are those for the client.
@@ -81,7 +118,7 @@ async fn send(
 }
 
 /// The gateway sets these headers, because providers refuse `response-…` parameters in unsigned requests.
-fn put_overrides(headers: &mut http::HeaderMap, reading: &GetObject) {
+fn put_overrides(headers: &mut HeaderMap, reading: &GetObject) {
     for (name, value) in &reading.overrides {
         headers.insert(name, value.clone());
     }

@@ -3,7 +3,7 @@
 //! All others are dropped: the client's signature and cookies, headers about one connection, and headers that are
 //! for the gateway only. If a dropped `x-amz-…` header can't be ignored, the request is refused.
 
-use bucketry_provider::driver::{Capabilities, S3Protocol};
+use bucketry_provider::driver::{ByteRange, Capabilities, S3Protocol};
 use http::header::{CONTENT_ENCODING, Entry};
 use http::{HeaderMap, HeaderValue};
 
@@ -49,6 +49,11 @@ pub(super) fn headers(name: Name, can: &Capabilities, given: &HeaderMap) -> Resu
         passed.insert(CONTENT_ENCODING, HeaderValue::from_str(&coding).map_err(|_| invisible())?);
     }
     Ok(passed)
+}
+
+/// The value of a header that contains a range.
+pub(super) fn range_value(range: ByteRange) -> Result<HeaderValue, Failure> {
+    HeaderValue::from_str(&range.to_string()).map_err(|_| invisible())
 }
 
 /// Whether a header is stored with an object.
