@@ -11,6 +11,7 @@ use crate::object::context::RequestContext;
 use crate::routing::object_key::KeyText;
 use crate::routing::page_token::{Marker, PagePosition, Scope, not_of_this_list};
 use crate::routing::resolved_bucket::ResolvedBucket;
+use crate::routing::route::KeyPrefix;
 
 /// The most pages of the provider that one request reads until it finds something.
 const MAX_ROUNDS: usize = 10;
@@ -93,7 +94,7 @@ async fn read(
             max_keys: Some(list.most),
         };
         let mut page = resolved.driver().list(&request).await.map_err(|error| resolved.failure(&error))?;
-        leave_out(&mut page, prefix, at.after.as_deref());
+        leave_out(&mut page, resolved.folder(), prefix, at.after.as_deref());
         let is_empty = page.objects.is_empty() && page.prefixes.is_empty();
         let Some(token) = page.next.take() else { return Ok((page, None)) };
         // A provider that itself started after the key doesn't need it again.
@@ -105,15 +106,19 @@ async fn read(
     Ok((ListPage::default(), Some(at)))
 }
 
-/// Drops keys outside the prefix, whatever the provider returns, and keys before the start.
-fn leave_out(page: &mut ListPage, prefix: &str, after: Option<&str>) {
-    page.objects
-        .retain(|object| object.key.starts_with(prefix) && after.is_none_or(|after| *object.key > *after));
+/// Drops keys outside the prefix, whatever the provider returns, the object that is the folder itself, and keys before
+/// the start.
+fn leave_out(page: &mut ListPage, folder: &KeyPrefix, prefix: &str, after: Option<&str>) {
+    page.objects.retain(|object| {
+        object.key.starts_with(prefix)
+            && folder.strip(&object.key).is_some()
+            && after.is_none_or(|after| *object.key > *after)
+    });
     page.prefixes.retain(|common| {
         // A common prefix that contains the start may have more keys after it.
         let is_later =
             |after: &str| **common > *after || (after.len() > common.len() && after.starts_with(&**common));
-        common.starts_with(prefix) && after.is_none_or(is_later)
+        common.starts_with(prefix) && folder.strip(common).is_some() && after.is_none_or(is_later)
     });
 }
 
@@ -130,7 +135,7 @@ mod tests {
             prefixes: prefixes.iter().map(|prefix| (*prefix).to_owned()).collect(),
             next: None,
         };
-        leave_out(&mut page, "f/", Some(after));
+        leave_out(&mut page, &KeyPrefix::default(), "f/", Some(after));
         (page.objects.into_iter().map(|object| object.key).collect(), page.prefixes)
     }
 

@@ -132,9 +132,10 @@ impl KeyPrefix {
         [&self.0, text.as_str()].concat()
     }
 
-    /// The client's key for a key in the bucket. `None` if the key is outside the folder.
+    /// The client's key for a key in the bucket. `None` if the key is outside the folder, or if it is the folder: some
+    /// tools store an object with the folder's own name, which has no key for clients.
     pub fn strip<'a>(&self, key: &'a str) -> Option<&'a str> {
-        key.strip_prefix(&self.0)
+        key.strip_prefix(&self.0).filter(|key| !key.is_empty())
     }
 }
 
