@@ -207,7 +207,9 @@ async fn what_is_not_listed_reaches_no_provider() {
         let error = context.refused(method.clone(), path, &[]).await;
         assert_eq!(error.code, Code::NotImplemented, "{method} {path}");
     }
-    for header in ["x-amz-acl", "x-amz-grant-full-control", "x-amz-object-lock-mode", "x-amz-something-new"] {
+    for header in
+        ["x-amz-acl", "x-amz-grant-full-control", "x-amz-object-lock-mode", "x-amz-grant-something-new"]
+    {
         for (method, path) in
             [(Method::PUT, "/one/k"), (Method::GET, "/one/k"), (Method::POST, "/one/k?uploads")]
         {
