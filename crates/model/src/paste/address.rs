@@ -1,41 +1,12 @@
 //! Addresses of buckets as clouds, consoles and tools write them.
 
 use super::console;
-use crate::bucket::{StorageType, check_bucket_name};
+use super::pasted_address::PastedAddress;
+use crate::bucket::StorageType;
 use crate::endpoint::{Endpoint, Host};
 use crate::provider::{EndpointTraits, Provider};
 
-/// What an address says about a bucket.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BucketAddress {
-    /// The protocol of the bucket's provider.
-    pub storage_type: StorageType,
-    /// The name at the provider.
-    pub bucket: String,
-    /// The folder or object in the bucket; empty if the address is that of the bucket.
-    pub folder: String,
-    /// The Azure storage account.
-    pub account: Option<String>,
-    /// The provider's endpoint without the bucket, if it isn't the public one of the type.
-    pub endpoint: Option<Endpoint>,
-    /// The region.
-    pub region: Option<String>,
-}
-
-impl BucketAddress {
-    pub(super) fn new(storage_type: StorageType, path: &str) -> Option<Self> {
-        let (bucket, folder) = path.split_once('/').unwrap_or((path, ""));
-        check_bucket_name(bucket).ok()?;
-        Some(Self {
-            storage_type,
-            bucket: bucket.to_owned(),
-            folder: folder.trim_matches('/').to_owned(),
-            account: None,
-            endpoint: None,
-            region: None,
-        })
-    }
-
+impl PastedAddress {
     /// Reads an address. `None` if the text is none, or doesn't say which bucket it means. Signatures and other parameters
     /// of a URL are not part of it.
     pub fn read(text: &str) -> Option<Self> {
@@ -69,26 +40,26 @@ pub fn endpoint_without_bucket(endpoint: &Endpoint, bucket: &str) -> Option<Endp
 }
 
 /// `aws:s3:::bucket/key`, in any partition. An access point's address is none of a bucket.
-fn arn(resource: &str) -> Option<BucketAddress> {
+fn arn(resource: &str) -> Option<PastedAddress> {
     let parts: Vec<&str> = resource.splitn(5, ':').collect();
     let [_, "s3", "", "", path] = parts.as_slice() else { return None };
-    BucketAddress::new(StorageType::S3, path.trim_end_matches('*'))
+    PastedAddress::new(StorageType::S3, path.trim_end_matches('*'))
 }
 
 /// `container@account.dfs.core.windows.net/path`.
-fn hadoop(rest: &str) -> Option<BucketAddress> {
+fn hadoop(rest: &str) -> Option<PastedAddress> {
     let (container, rest) = rest.split_once('@')?;
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     web("https", &format!("{host}/{container}/{path}"))
 }
 
 /// The http address of a bucket at a known provider, with the bucket in the host or in the path.
-fn web(scheme: &str, rest: &str) -> Option<BucketAddress> {
+fn web(scheme: &str, rest: &str) -> Option<PastedAddress> {
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     let endpoint = Endpoint::parse(&format!("{scheme}://{authority}")).ok()?;
     let Host::Name(name) = &endpoint.host else { return None };
     if let Some((account, rest)) = azure_account(name) {
-        let mut address = BucketAddress::new(StorageType::Blob, path)?;
+        let mut address = PastedAddress::new(StorageType::Blob, path)?;
         address.account = Some(account.to_owned());
         let host = format!("{account}.blob.{rest}");
         address.endpoint =
@@ -99,12 +70,12 @@ fn web(scheme: &str, rest: &str) -> Option<BucketAddress> {
     let front = traits.front;
     match traits.provider {
         Provider::Gcp if name == "storage.googleapis.com" || name == "storage.cloud.google.com" => {
-            BucketAddress::new(StorageType::Gcs, path)
+            PastedAddress::new(StorageType::Gcs, path)
         }
         Provider::Gcp if !front.is_empty() && name.ends_with(".storage.googleapis.com") => {
-            BucketAddress::new(StorageType::Gcs, &format!("{front}/{path}"))
+            PastedAddress::new(StorageType::Gcs, &format!("{front}/{path}"))
         }
-        _ if name == "storage.cloud.google.com" => BucketAddress::new(StorageType::Gcs, path),
+        _ if name == "storage.cloud.google.com" => PastedAddress::new(StorageType::Gcs, path),
         Provider::Gcp
         | Provider::Azure
         | Provider::Storj
@@ -113,15 +84,15 @@ fn web(scheme: &str, rest: &str) -> Option<BucketAddress> {
         | Provider::Oracle
         | Provider::Other => None,
         _ if name.contains("vpce") => None,
-        Provider::Aws if name == "s3.amazonaws.com" => BucketAddress::new(StorageType::S3, path),
+        Provider::Aws if name == "s3.amazonaws.com" => PastedAddress::new(StorageType::S3, path),
         Provider::Aws if traits.region.is_none() => {
             let bucket = name.strip_suffix(".s3.amazonaws.com")?;
-            BucketAddress::new(StorageType::S3, &format!("{bucket}/{path}"))
+            PastedAddress::new(StorageType::S3, &format!("{bucket}/{path}"))
         }
         _ => {
             let region = traits.region?;
             let path = if front.is_empty() { path.to_owned() } else { format!("{front}/{path}") };
-            let mut address = BucketAddress::new(StorageType::S3, &path)?;
+            let mut address = PastedAddress::new(StorageType::S3, &path)?;
             let host = name.strip_prefix(front).unwrap_or(name).trim_start_matches('.');
             address.region = (traits.provider == Provider::Aws).then(|| region.to_owned());
             address.endpoint = Some(Endpoint { host: Host::Name(host.to_owned()), ..endpoint.clone() });
@@ -144,10 +115,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn read(text: &str) -> Option<String> {
-        BucketAddress::read(text).map(|address| {
+        PastedAddress::read(text).map(|address| {
             let endpoint = address.endpoint.map_or_else(|| "-".to_owned(), |endpoint| endpoint.to_string());
             let (account, region) = (address.account.unwrap_or_default(), address.region.unwrap_or_default());
-            let BucketAddress { storage_type, bucket, folder, .. } = address;
+            let PastedAddress { storage_type, bucket, folder, .. } = address;
             format!("{storage_type} {bucket} [{folder}] {account}@{endpoint} {region}")
         })
     }
@@ -252,7 +223,7 @@ mod tests {
                 (format!("https://{account}.blob.core.windows.net/{bucket}/{folder}"), StorageType::Blob, Some(&account)),
                 (format!("https://{bucket}.s3.eu-west-1.amazonaws.com/{folder}"), StorageType::S3, None),
             ] {
-                let address = BucketAddress::read(&text).unwrap();
+                let address = PastedAddress::read(&text).unwrap();
                 prop_assert_eq!(&address.bucket, &bucket, "{}", text);
                 prop_assert_eq!(&address.folder, folder.trim_matches('/'));
                 prop_assert_eq!(address.storage_type, storage_type);
@@ -262,8 +233,8 @@ mod tests {
 
         #[test]
         fn no_text_breaks_it(text in any::<String>(), scheme in "(s3|https|abfss|arn)(://|:)[a-z.@/%:]{0,40}") {
-            let _ = BucketAddress::read(&text);
-            let _ = BucketAddress::read(&format!("{scheme}{text}"));
+            let _ = PastedAddress::read(&text);
+            let _ = PastedAddress::read(&format!("{scheme}{text}"));
         }
     }
 }

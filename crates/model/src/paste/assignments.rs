@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::clean::value;
-use super::credential::{PasteError, PastedCredential};
 use super::normal_name;
+use super::pasted_credential::{PasteError, PastedCredential};
 use crate::bucket::StorageType;
 
 /// Reads the lines. `None` if they contain no known name of a key or secret.

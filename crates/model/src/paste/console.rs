@@ -1,11 +1,11 @@
 //! Addresses of web consoles, which show a bucket but aren't its address.
 
-use super::address::BucketAddress;
+use super::pasted_address::PastedAddress;
 use crate::bucket::StorageType;
 use crate::endpoint::Endpoint;
 
 /// Reads the address of a known console's page about a bucket, without its scheme.
-pub(super) fn read(rest: &str) -> Option<BucketAddress> {
+pub(super) fn read(rest: &str) -> Option<PastedAddress> {
     let (host, page) = rest.split_once('/')?;
     match host {
         "console.cloud.google.com" => google(page),
@@ -18,10 +18,10 @@ pub(super) fn read(rest: &str) -> Option<BucketAddress> {
 }
 
 /// `s3/buckets/BUCKET?region=…&prefix=…`, or `s3/object/BUCKET?…`.
-fn aws(page: &str) -> Option<BucketAddress> {
+fn aws(page: &str) -> Option<PastedAddress> {
     let (path, query) = page.split_once('?').unwrap_or((page, ""));
     let path = path.strip_prefix("s3/buckets/").or_else(|| path.strip_prefix("s3/object/"))?;
-    let mut address = BucketAddress::new(StorageType::S3, path)?;
+    let mut address = PastedAddress::new(StorageType::S3, path)?;
     let query = query.split('#').next().unwrap_or_default();
     for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
         match name {
@@ -34,28 +34,28 @@ fn aws(page: &str) -> Option<BucketAddress> {
 }
 
 /// `storage/browser/BUCKET/FOLDER;tab=…?project=…`.
-fn google(page: &str) -> Option<BucketAddress> {
+fn google(page: &str) -> Option<PastedAddress> {
     let path = page.strip_prefix("storage/browser/")?;
     let path = path.strip_prefix("_details/").unwrap_or(path);
-    BucketAddress::new(StorageType::Gcs, path.split([';', '?', '#']).next().unwrap_or_default())
+    PastedAddress::new(StorageType::Gcs, path.split([';', '?', '#']).next().unwrap_or_default())
 }
 
 /// `ACCOUNT/r2/JURISDICTION/buckets/BUCKET`.
-fn cloudflare(page: &str) -> Option<BucketAddress> {
+fn cloudflare(page: &str) -> Option<PastedAddress> {
     let parts: Vec<&str> = page.split(['/', '?', '#']).collect();
     let (account, jurisdiction, bucket) = match parts.as_slice() {
         [account, "r2", jurisdiction, "buckets", bucket, ..] => (account, *jurisdiction, bucket),
         _ => return None,
     };
     let place = if jurisdiction == "default" { String::new() } else { format!("{jurisdiction}.") };
-    let mut address = BucketAddress::new(StorageType::S3, bucket)?;
+    let mut address = PastedAddress::new(StorageType::S3, bucket)?;
     address.endpoint =
         Some(Endpoint::parse(&format!("https://{account}.{place}r2.cloudflarestorage.com")).ok()?);
     Some(address)
 }
 
 /// A page whose address contains the resource id of the account, and the container by `/path/` or `/containers/`.
-fn azure(page: &str) -> Option<BucketAddress> {
+fn azure(page: &str) -> Option<PastedAddress> {
     let page = page.replace("%2F", "/").replace("%2f", "/");
     let after = |name: &str| {
         let (_, rest) = page.split_once(name)?;
@@ -63,7 +63,7 @@ fn azure(page: &str) -> Option<BucketAddress> {
     };
     let account = after("/storageAccounts/")?;
     let mut address =
-        BucketAddress::new(StorageType::Blob, after("/containers/").or_else(|| after("/path/"))?)?;
+        PastedAddress::new(StorageType::Blob, after("/containers/").or_else(|| after("/path/"))?)?;
     address.account = Some(account.to_owned());
     Some(address)
 }

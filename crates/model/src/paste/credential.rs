@@ -2,62 +2,12 @@
 
 use serde_json::{Value, json};
 
+use super::pasted_credential::{MAX_PASTE_BYTES, PasteError, PastedCredential};
 use super::{address, assignments, csv};
 use crate::bucket::StorageType;
 use crate::credential::sas_parameter;
-use crate::secret::Secret;
-
-/// The longest text that is read as a paste, in bytes.
-pub const MAX_PASTE_BYTES: usize = 1024 * 1024;
-
-/// Why a paste can't be used. Says nothing of its contents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum PasteError {
-    /// The text is longer than [`MAX_PASTE_BYTES`].
-    #[error("is longer than 1 MiB")]
-    TooLong,
-    /// Which of several credentials is meant is unknown.
-    #[error("contains several credentials: paste one of them")]
-    SeveralCredentials,
-    /// A part is missing.
-    #[error("contains only a part of a credential: paste it whole, with its key and its secret")]
-    Incomplete,
-    /// JSON that ends too early, or that has an unknown form.
-    #[error("is not the complete JSON of a credential: paste everything from the first to the last brace")]
-    InvalidJson,
-    /// A path on another computer.
-    #[error("names a file with the credential: paste the contents of that file")]
-    NamesAFile,
-    /// The emulator's connection string, which has no address.
-    #[error(
-        "is the connection string of the local emulator, which has no address: enter endpoint, account and key"
-    )]
-    Emulator,
-}
-
-/// A credential, with what the text says about the place that it is for.
-#[derive(Debug, Clone)]
-pub struct PastedCredential {
-    /// The protocol of the provider.
-    pub storage_type: StorageType,
-    /// The identity.
-    pub key: Option<String>,
-    /// The secret in the form that drivers read.
-    pub secret: Secret,
-    /// The bucket, if it is named.
-    pub bucket: Option<String>,
-    /// The provider's endpoint, if it is not the public one.
-    pub endpoint: Option<String>,
-    /// The region.
-    pub region: Option<String>,
-}
 
 impl PastedCredential {
-    pub(super) fn new(storage_type: StorageType, key: Option<String>, secret: impl Into<String>) -> Self {
-        let secret = Secret::new(secret);
-        Self { storage_type, key, secret, bucket: None, endpoint: None, region: None }
-    }
-
     /// An access key; with a session token, as the document that drivers read.
     pub(super) fn aws(key: &str, secret: &str, token: Option<&str>) -> Self {
         let secret = match token {
@@ -159,7 +109,7 @@ fn sas_url(text: &str) -> Option<PastedCredential> {
     if !url.contains("://") || url.contains(char::is_whitespace) || sas_parameter(query, "sig").is_none() {
         return None;
     }
-    if let Some(address) = address::BucketAddress::read(url) {
+    if let Some(address) = super::pasted_address::PastedAddress::read(url) {
         let mut read = PastedCredential::new(StorageType::Blob, address.account, query);
         read.bucket = Some(address.bucket);
         read.endpoint = address.endpoint.map(|endpoint| endpoint.to_string());

@@ -1,6 +1,6 @@
 //! The CSV file that the AWS console offers for a new access key.
 
-use super::credential::{PasteError, PastedCredential};
+use super::pasted_credential::{PasteError, PastedCredential};
 use super::{clean, normal_name};
 
 /// Reads a header with the names of the console, and one row. `None` if there is no such header.

@@ -1,7 +1,8 @@
 //! The fields of a bucket in which something was pasted that says more than the field.
 
-use super::address::{BucketAddress, azure_account, endpoint_without_bucket};
-use super::credential::{PasteError, PastedCredential};
+use super::address::{azure_account, endpoint_without_bucket};
+use super::pasted_address::PastedAddress;
+use super::pasted_credential::{PasteError, PastedCredential};
 use super::region;
 use crate::bucket::StorageType;
 use crate::endpoint::Endpoint;
@@ -101,7 +102,7 @@ impl PasteOutcome {
     }
 
     fn address(&mut self, from: &'static str, text: Option<&str>) {
-        let Some(address) = text.and_then(BucketAddress::read) else { return };
+        let Some(address) = text.and_then(PastedAddress::read) else { return };
         if from == "endpoint" {
             let path = self.fields.endpoint.as_deref().and_then(|text| Endpoint::parse(text).ok());
             let has_path = path.is_none_or(|endpoint| !endpoint.path.is_empty());
@@ -150,7 +151,7 @@ impl PasteOutcome {
     fn folder(&mut self) {
         let storage_type = self.fields.storage_type.unwrap_or(StorageType::S3);
         let text = self.fields.bucket.clone().unwrap_or_default();
-        if let Some(address) = BucketAddress::read_with_folder(&text, storage_type) {
+        if let Some(address) = PastedAddress::read_with_folder(&text, storage_type) {
             self.fields.bucket = None;
             self.note("bucket", "bucket", Some(address.bucket));
             self.note("folder", "bucket", Some(address.folder).filter(|folder| !folder.is_empty()));

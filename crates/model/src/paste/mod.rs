@@ -12,6 +12,8 @@ pub mod credential;
 mod csv;
 pub mod document;
 pub mod fields;
+pub mod pasted_address;
+pub mod pasted_credential;
 pub mod region;
 
 /// A name in lower case without `_`, `-` and spaces, for comparisons.
