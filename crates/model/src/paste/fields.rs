@@ -180,10 +180,12 @@ impl PasteOutcome {
                 });
             }
             Some(own) if own != read => {
-                self.problem(
-                    "storageType",
-                    format!("is {own}, but `{from}` is of {read}: change one of them"),
-                );
+                // The caller must know both by the names of the fields that were sent.
+                let (field, own) = match self.source("storageType") {
+                    Some(source) => (source, format!("is of {own}")),
+                    None => ("storageType", format!("is {own}")),
+                };
+                self.problem(field, format!("{own}, but `{from}` is of {read}: change one of them"));
             }
             Some(_) => {}
         }
@@ -204,7 +206,10 @@ impl PasteOutcome {
                 let is_same = *own == value
                     || field == "endpoint" && Endpoint::parse(own).is_ok_and(|own| own.to_string() == value);
                 if !is_same {
-                    self.problem(field, contradicts(from));
+                    match self.source(field).filter(|source| *source != field) {
+                        Some(source) => self.problem(source, disagrees(from, field)),
+                        None => self.problem(field, contradicts(from)),
+                    }
                 }
             }
             _ => {
@@ -214,6 +219,11 @@ impl PasteOutcome {
         }
     }
 
+    /// The field that a value was read from. `None` if the value was sent as it is.
+    fn source(&self, field: &str) -> Option<&'static str> {
+        self.readings.iter().find(|reading| reading.field == field).map(|reading| reading.from)
+    }
+
     fn problem(&mut self, field: &'static str, message: String) {
         self.problems.push(PasteProblem { field, message });
     }
@@ -221,6 +231,11 @@ impl PasteOutcome {
 
 fn contradicts(from: &str) -> String {
     format!("contradicts what was pasted as `{from}`: leave one of them out, or make them equal")
+}
+
+/// The message of a pasted field that another one contradicts.
+fn disagrees(other: &str, field: &str) -> String {
+    format!("and `{other}` name different values of `{field}`: leave one of them out, or make them equal")
 }
 
 #[cfg(test)]
@@ -338,6 +353,29 @@ mod tests {
             let outcome = fields(Some(StorageType::S3), &[(field, &text), ("bucket", "gs://b")]).read(None);
             let shown = format!("{:?} {:?}", outcome.readings, outcome.problems);
             prop_assert!(!shown.contains(MARK), "{}", shown);
+        }
+    }
+
+    #[test]
+    fn two_pasted_fields_that_contradict_each_other_are_named_as_they_were_sent() {
+        let json = r#"{"type":"service_account","client_email":"a@p.iam","private_key":"-----BEGIN"}"#;
+        let types = PastedFields {
+            bucket: Some("https://acc.blob.core.windows.net/photos".into()),
+            secret: Some(Secret::new(json)),
+            ..PastedFields::default()
+        };
+        let regions = PastedFields {
+            bucket: Some("https://photos.s3.eu-west-1.amazonaws.com".into()),
+            endpoint: Some("https://photos.s3.eu-central-1.amazonaws.com/a".into()),
+            ..PastedFields::default()
+        };
+        for (fields, sent, other) in [(types, "secret", "`bucket`"), (regions, "bucket", "`endpoint`")] {
+            let problems = fields.read(None).problems;
+            let named =
+                problems.iter().any(|problem| problem.field == sent && problem.message.contains(other));
+            assert!(named, "{problems:?}");
+            let unsent = ["storageType", "region"];
+            assert!(!problems.iter().any(|problem| unsent.contains(&problem.field)), "{problems:?}");
         }
     }
 }
