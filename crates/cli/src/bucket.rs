@@ -100,7 +100,8 @@ async fn list(remote: &Remote, client: &ApiClient, workspace: Option<String>) ->
 async fn add(remote: &Remote, client: &ApiClient, name: String, fields: BucketFields) -> Result<()> {
     let mut fields = read(client, fields).await?;
     fields.name = Some(name.clone());
-    fields.storage_type = fields.storage_type.or_else(|| Some(told_type(&fields).unwrap_or(StorageType::S3)));
+    fields.storage_type =
+        fields.storage_type.or_else(|| Some(pasted_type(&fields).unwrap_or(StorageType::S3)));
     if fields.workspace_id.is_none() {
         fields.workspace_id = Some(only_workspace(client).await?.to_string());
     }
@@ -116,8 +117,8 @@ async fn add(remote: &Remote, client: &ApiClient, name: String, fields: BucketFi
     Ok(())
 }
 
-/// The storage type that a pasted address or credential tells.
-fn told_type(fields: &BucketChanges) -> Option<StorageType> {
+/// The storage type that a pasted address or credential is for.
+fn pasted_type(fields: &BucketChanges) -> Option<StorageType> {
     let pasted = PastedFields {
         storage_type: None,
         bucket: fields.bucket.as_deref().map(clean::value),

@@ -213,6 +213,26 @@ pub struct Permissions {
     pub hints: &'static Hints,
 }
 
+#[cfg(test)]
+impl Permissions {
+    /// Those of a provider without names and hints.
+    pub(crate) const UNNAMED: Self = Self {
+        list: "",
+        write: "",
+        read: "",
+        delete: "",
+        tags: "tags",
+        hints: &Hints {
+            key_unknown: "",
+            secret_wrong: "",
+            token_expired: "",
+            account_not_found: "",
+            bucket_not_found: "",
+            of_code: &[],
+        },
+    };
+}
+
 /// What the user should change, in the provider's own terms.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Hints {

@@ -230,22 +230,13 @@ mod tests {
     use bucketry_model::endpoint::Host;
 
     use super::*;
-    use crate::driver::Hints;
 
     static PERMISSIONS: Permissions = Permissions {
         list: "s3:ListBucket",
         write: "s3:PutObject",
         read: "s3:GetObject",
         delete: "s3:DeleteObject",
-        tags: "",
-        hints: &Hints {
-            key_unknown: "",
-            secret_wrong: "",
-            token_expired: "",
-            account_not_found: "",
-            bucket_not_found: "",
-            of_code: &[],
-        },
+        ..Permissions::UNNAMED
     };
 
     #[test]

@@ -271,23 +271,9 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::driver::{Hints, Permissions};
+    use crate::driver::Permissions;
 
-    static PERMISSIONS: Permissions = Permissions {
-        list: "",
-        write: "",
-        read: "",
-        delete: "",
-        tags: "tags",
-        hints: &Hints {
-            key_unknown: "",
-            secret_wrong: "",
-            token_expired: "",
-            account_not_found: "",
-            bucket_not_found: "",
-            of_code: &[],
-        },
-    };
+    static PERMISSIONS: Permissions = Permissions::UNNAMED;
 
     #[tokio::test]
     async fn a_check_leaves_the_time_that_the_ones_after_it_need() {
