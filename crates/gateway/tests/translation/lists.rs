@@ -40,6 +40,23 @@ pub(crate) async fn lists_show_the_folder_only(context: &TestContext) {
     assert_eq!(context.get("/one?versions&prefix=a").await.element("VersionId").as_deref(), Some("null"));
 }
 
+/// "Create folder" in a provider's console stores an empty object that is named like the folder. Within the folder it
+/// has no key.
+pub(crate) async fn the_marker_of_the_folder_is_not_listed(context: &TestContext) {
+    context.put_beside("in/here/").await;
+    for form in ["?list-type=2", "?", "?versions", "?list-type=2&delimiter=/", "?list-type=2&prefix="] {
+        let list = context.get(&format!("/one{form}")).await;
+        assert!(list.elements("Key").is_empty(), "{form}: {}", list.text());
+        assert!(!list.text().contains("<CommonPrefixes>"), "{form}: {}", list.text());
+    }
+    context.put("/one/sub/", "").await;
+    let list = context.get("/one?list-type=2").await;
+    assert_eq!(
+        (list.elements("Key"), list.element("KeyCount")),
+        (vec!["sub/".to_owned()], Some("1".to_owned()))
+    );
+}
+
 pub(crate) async fn pages_join_without_gaps_in_every_form(context: &TestContext) {
     fill(context).await;
     for (form, marker, next) in [
