@@ -64,8 +64,7 @@ async fn register(
     let (control, creator, new) = (state.control().clone(), Arc::clone(&caller), Arc::clone(&input));
     let work = async move {
         let created = control.create_bucket(&creator, &new).await?;
-        let answer =
-            BucketCreated { success: true, bucket_id: created.id, read: read_fields(new.readings(None)) };
+        let answer = BucketCreated { success: true, bucket_id: created.id, read: read_fields(created.read) };
         Ok(Created { status: StatusCode::OK, answer, again: None })
     };
     idempotency::once(state, &caller, headers, "POST /bucket", &bytes, authorize, work).await

@@ -2,6 +2,7 @@
 
 use bucketry_model::diagnosis::Diagnosis;
 use bucketry_model::id::BucketId;
+use bucketry_model::paste::fields::PasteReading;
 use bucketry_model::role::{Caller, WorkspaceRole};
 use bucketry_store::bucket::{BucketInserted, NewBucket, SecretUpdate};
 
@@ -18,6 +19,8 @@ pub struct CreatedBucket {
     pub id: BucketId,
     /// Result of the validation; `None` if it was skipped.
     pub diagnosis: Option<Diagnosis>,
+    /// Which fields were read from what was pasted into which.
+    pub read: Vec<PasteReading>,
 }
 
 impl Control {
@@ -70,7 +73,8 @@ impl Control {
         match self.inner.store.insert_bucket(&new, self.inner.environment.now()).await? {
             BucketInserted::Inserted => {
                 self.inner.changes.notify_waiters();
-                Ok(CreatedBucket { id, diagnosis: report.map(|report| report.diagnosis) })
+                let diagnosis = report.map(|report| report.diagnosis);
+                Ok(CreatedBucket { id, diagnosis, read: input.readings(None) })
             }
             BucketInserted::NameTaken => Err(name_taken(new.name.as_str())),
             BucketInserted::QuotaExceeded => {

@@ -14,7 +14,7 @@ const MAX_FIELD_BYTES: usize = limits::SECRET * 2;
 
 impl BucketInput {
     /// Which fields were read from which, in a request about a new bucket or, with its location, a stored one.
-    pub fn readings(&self, stored: Option<&BucketLocation>) -> Vec<PasteReading> {
+    pub(super) fn readings(&self, stored: Option<&BucketLocation>) -> Vec<PasteReading> {
         self.cleaned().read_pasted(stored).readings
     }
 
