@@ -23,11 +23,31 @@ pub enum S3Client {
     S5cmd,
     Rclone,
     S3cmd,
+    PyArrow,
+    DuckDb,
+    Polars,
+    S3fs,
+    AwsCrt,
+    MinioPy,
+    Litestream,
+    Restic,
 }
 
 impl S3Client {
-    /// All clients.
-    pub const ALL: [Self; 7] = [
+    /// The clients of data tools and backup programs, most of which bring an S3 implementation of their own.
+    pub const DATA: [Self; 8] = [
+        Self::PyArrow,
+        Self::DuckDb,
+        Self::Polars,
+        Self::S3fs,
+        Self::AwsCrt,
+        Self::MinioPy,
+        Self::Litestream,
+        Self::Restic,
+    ];
+
+    /// The SDKs and command-line clients.
+    pub const GENERAL: [Self; 7] = [
         Self::Boto3,
         Self::OlderBoto3,
         Self::AwsCli,
@@ -47,10 +67,19 @@ impl S3Client {
             Self::S5cmd => "s5cmd",
             Self::Rclone => "rclone",
             Self::S3cmd => "s3cmd",
+            Self::PyArrow => "pyarrow",
+            Self::DuckDb => "duckdb",
+            Self::Polars => "polars",
+            Self::S3fs => "s3fs",
+            Self::AwsCrt => "awscrt",
+            Self::MinioPy => "minio-py",
+            Self::Litestream => "litestream",
+            Self::Restic => "restic",
         }
     }
 
-    /// Runs the client's operations in sequence. Maps each operation to `ok` or the reason of its failure.
+    /// Runs the client's operations in sequence. Maps each operation to `ok` or the reason of its failure; the map of
+    /// a client that is not installed is empty. Only restic can be missing, because no package registry has it.
     ///
     /// # Errors
     /// [`Error::OtherEnd`] if the program itself fails. Dropping the future kills the program.
@@ -70,11 +99,13 @@ impl S3Client {
             Self::S5cmd => command_line("s5cmd")?,
             Self::Rclone => command_line("rclone")?,
             Self::S3cmd => command_line("s3cmd")?,
+            _ => Command::new(variable("BUCKETRY_TEST_DATA_PYTHON")?),
         };
         match self {
             Self::Boto3 | Self::OlderBoto3 => _ = command.arg(scripts.join("boto3_operations.py")),
             Self::AwsSdkForJavaScript => _ = command.arg(scripts.join("aws_sdk_operations.mjs")),
-            _ => {}
+            Self::AwsCli | Self::S5cmd | Self::Rclone | Self::S3cmd => {}
+            _ => _ = command.arg(scripts.join("data_operations.py")).arg(self.name()),
         }
         at.enter(&mut command, dir.path()).env("MATRIX_PREFIX", format!("{}-{}", at.prefix, self.name()));
         outcome_of(command, self.name(), "an object of operations").await

@@ -6,6 +6,7 @@
 
 mod bench;
 mod checks;
+mod client_table;
 mod command;
 mod cycles;
 mod files;

@@ -1,4 +1,4 @@
-//! The tables in `docs/provider-matrix.md`: for each provider, which credentials and outcomes have a test.
+//! `docs/provider-matrix.md`: which credentials and outcomes have a test for each provider, and the table of clients.
 //!
 //! A test for the matrix is named `provider__credential__outcome`, followed by `__case` where an outcome has several
 //! cases. The tables are generated from these names alone, so they list nothing that has no test.
@@ -8,13 +8,17 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use crate::command::Result;
+use crate::client_table;
+use crate::command::{self, Result};
 use crate::workspace::Workspace;
 
 const TESTS: &str = "crates/provider/tests";
 const PAGE: &str = "docs/provider-matrix.md";
 const BEGIN: &str = "<!-- matrix: written by `cargo xtask providers` -->\n";
 const END: &str = "<!-- end of the matrix -->";
+const BEGIN_CLIENTS: &str =
+    "<!-- clients: written by `cargo xtask providers` from the outcomes of the last tests -->\n";
+const END_CLIENTS: &str = "<!-- end of the clients -->";
 
 /// One row of a provider's table. Rows sort by credential, then by outcome.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,20 +31,27 @@ struct Cell {
 
 type Matrix = BTreeMap<String, Vec<Cell>>;
 
-/// Writes the tables into the page.
+/// Writes the tables into the page. The table of clients remains as it is unless the last tests ran the clients.
 pub(crate) fn write() -> Result {
-    let root = Workspace::find()?.root;
-    let (page, wanted) = (fs::read_to_string(root.join(PAGE))?, table(&root)?);
-    let renewed = with_table(&page, &wanted)
-        .ok_or_else(|| format!("{PAGE} lacks the comments that mark where the matrix begins and ends"))?;
-    fs::write(root.join(PAGE), renewed)?;
+    let workspace = Workspace::find()?;
+    let root = &workspace.root;
+    let lacking = || format!("{PAGE} lacks the comments that mark where a table begins and ends");
+    let page = fs::read_to_string(root.join(PAGE))?;
+    let mut page = replaced(&page, BEGIN, &table(root)?, END).ok_or_else(lacking)?;
+    match client_table::table(&workspace.target.join("tmp"))? {
+        Some(clients) => {
+            page = replaced(&page, BEGIN_CLIENTS, &clients, END_CLIENTS).ok_or_else(lacking)?;
+        }
+        None => command::complain("the table of clients stays: run `cargo xtask test` first to renew it"),
+    }
+    fs::write(root.join(PAGE), page)?;
     Ok(())
 }
 
-/// Fails if the tables in the page differ from the tests.
+/// Fails if the matrix in the page differs from the tests.
 pub(crate) fn check(root: &Path) -> Result {
     let (page, wanted) = (fs::read_to_string(root.join(PAGE))?, table(root)?);
-    if with_table(&page, &wanted).is_some_and(|renewed| renewed == page) {
+    if replaced(&page, BEGIN, &wanted, END).is_some_and(|renewed| renewed == page) {
         return Ok(());
     }
     Err(format!("the matrix in {PAGE} differs from the tests: run `cargo xtask providers`").into())
@@ -101,10 +112,10 @@ fn render(matrix: Matrix) -> String {
 }
 
 /// The page with `table` between the comments that mark its place. None if the page lacks them.
-fn with_table(page: &str, table: &str) -> Option<String> {
-    let (before, rest) = page.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}{table}{END}{after}"))
+fn replaced(page: &str, begin: &str, table: &str, end: &str) -> Option<String> {
+    let (before, rest) = page.split_once(begin)?;
+    let (_, after) = rest.split_once(end)?;
+    Some(format!("{before}{begin}{table}{end}{after}"))
 }
 
 #[cfg(test)]
@@ -117,7 +128,7 @@ mod tests {
         let text = "async fn azure__account_key__wrong_secret() {\n    fn helper() {}\nfn a__b() {}\n\
                     async fn azure__account_key__sound() {\nasync fn s3__role__denied__no_trust() {";
         collect("one.rs", text, &mut matrix);
-        let page = with_table(&format!("a\n{BEGIN}old{END}\nb\n"), &render(matrix)).unwrap();
+        let page = replaced(&format!("a\n{BEGIN}old{END}\nb\n"), BEGIN, &render(matrix), END).unwrap();
         let row = "| account key | sound | [`azure__account_key__sound`](../crates/provider/tests/one.rs) |\n\
                    |  | wrong secret | [`azure__account_key__wrong_secret`]";
         assert!(page.contains(row), "{page}");
@@ -126,6 +137,6 @@ mod tests {
             "{page}"
         );
         assert!(page.contains("| role | denied: no trust | [`s3__role__denied__no_trust`]"), "{page}");
-        assert!(with_table("nothing", "x").is_none());
+        assert!(replaced("nothing", BEGIN, "x", END).is_none());
     }
 }

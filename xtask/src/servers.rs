@@ -44,6 +44,7 @@ impl Servers {
             ("BUCKETRY_TEST_BINARY".to_owned(), text(binary)),
             ("BUCKETRY_TEST_PYTHON".to_owned(), text(&tools.python())),
             ("BUCKETRY_TEST_OLDER_PYTHON".to_owned(), text(&tools.older_python())),
+            ("BUCKETRY_TEST_DATA_PYTHON".to_owned(), text(&tools.data_python())),
             ("BUCKETRY_TEST_PROGRAMS".to_owned(), text(tools.programs())),
             ("BUCKETRY_TEST_NODE_MODULES".to_owned(), text(node.modules())),
             ("BUCKETRY_TEST_WEED".to_owned(), text(&tools.weed())),

@@ -67,6 +67,7 @@ pub(crate) fn run(selection: &Selection) -> Result {
             section(journeys_on_postgres(&workspace, &environment));
             section(doc_tests(&workspace));
             section(openapi_check(&workspace, &tools, &servers, &binary));
+            section(Ok(not_installed()));
         }
         Selection::OpenApi => section(openapi_check(&workspace, &tools, &servers, &binary)),
         Selection::Runner(args) => section(suites(&workspace, &environment, args)),
@@ -78,6 +79,21 @@ pub(crate) fn run(selection: &Selection) -> Result {
     }
     command::say(&format!("\n{} passed, {} failed, {} skipped", tally.passed, tally.failed, tally.skipped));
     if tally.failed > 0 { Err("tests failed".into()) } else { Ok(()) }
+}
+
+/// Clients that no package registry has, so they are tested only where they are installed.
+const OPTIONAL_CLIENTS: [&str; 1] = ["restic"];
+
+/// Counts an optional client that isn't installed as skipped, once for each kind of provider.
+fn not_installed() -> Tally {
+    let search_path = std::env::var_os("PATH").unwrap_or_default();
+    let installed = |name: &&str| std::env::split_paths(&search_path).any(|dir| dir.join(name).is_file());
+    let mut tally = Tally::default();
+    for client in OPTIONAL_CLIENTS.iter().filter(|name| !installed(name)) {
+        command::complain(&format!("{client} is not installed: its operations were not tested"));
+        tally.skipped += 3;
+    }
+    tally
 }
 
 /// Builds the binary if the tests run it. For a complete run, all tests are built in the same graph: the features

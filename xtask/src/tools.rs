@@ -12,6 +12,8 @@ const LOCK_FILE: &str = "xtask/tools/requirements.lock";
 const WANTED_FILE: &str = "xtask/tools/requirements.in";
 const OLDER_LOCK_FILE: &str = "xtask/tools/older-clients.lock";
 const OLDER_WANTED_FILE: &str = "xtask/tools/older-clients.in";
+const DATA_LOCK_FILE: &str = "xtask/tools/data-clients.lock";
+const DATA_WANTED_FILE: &str = "xtask/tools/data-clients.in";
 const OLDER_SERVERS_LOCK_FILE: &str = "xtask/tools/older-servers.lock";
 const OLDER_SERVERS_WANTED_FILE: &str = "xtask/tools/older-servers.in";
 
@@ -29,6 +31,7 @@ Python 3.10 or newer with its `venv` module is missing. The test servers and too
 pub(crate) struct Tools {
     programs: PathBuf,
     older_clients: PathBuf,
+    data_clients: PathBuf,
     older_servers: PathBuf,
 }
 
@@ -46,12 +49,15 @@ impl Tools {
         install_into(&dir.join("venv"), &dir.join("installed"), &python, &lock_file(LOCK_FILE))?;
         let older = dir.join("older-clients");
         install_into(&older, &dir.join("older-clients-installed"), &python, &lock_file(OLDER_LOCK_FILE))?;
+        let data = dir.join("data-clients");
+        install_into(&data, &dir.join("data-clients-installed"), &python, &lock_file(DATA_LOCK_FILE))?;
         let servers = dir.join("older-servers");
         let stamp = dir.join("older-servers-installed");
         install_into(&servers, &stamp, &python, &lock_file(OLDER_SERVERS_LOCK_FILE))?;
         Ok(Self {
             programs: dir.join("venv/bin"),
             older_clients: older.join("bin"),
+            data_clients: data.join("bin"),
             older_servers: servers.join("bin"),
         })
     }
@@ -64,6 +70,11 @@ impl Tools {
     /// The Python interpreter with S3 clients from before 2025.
     pub(crate) fn older_python(&self) -> PathBuf {
         self.older_clients.join("python")
+    }
+
+    /// The Python interpreter with the S3 clients of data tools and backup programs.
+    pub(crate) fn data_python(&self) -> PathBuf {
+        self.data_clients.join("python")
     }
 
     /// The Python interpreter with the installed packages.
@@ -121,6 +132,7 @@ pub(crate) fn lock() -> Result {
     for (lock_file, wanted) in [
         (LOCK_FILE, WANTED_FILE),
         (OLDER_LOCK_FILE, OLDER_WANTED_FILE),
+        (DATA_LOCK_FILE, DATA_WANTED_FILE),
         (OLDER_SERVERS_LOCK_FILE, OLDER_SERVERS_WANTED_FILE),
     ] {
         let mut resolve = Command::new(venv.join("bin/uv"));
@@ -141,9 +153,7 @@ fn install_into(venv: &Path, stamp: &Path, python: &Path, lock_file: &Path) -> R
     if fs::read_to_string(stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
-    command::complain(
-        "installing test servers and tools (only once; about 500 MB under the target directory)",
-    );
+    command::complain("installing test servers and tools (only once; about 1 GB under the target directory)");
     remove_if_there(stamp)?;
     make_venv(python, venv)?;
     let mut pip = Command::new(venv.join("bin/python"));
