@@ -35,7 +35,7 @@ struct Case {
 const CASES: [Case; 4] = [
     Case {
         name: "idle",
-        what: "list of 100 buckets, otherwise idle",
+        what: "a list of 100 buckets, without other load",
         probe_interval: "86400",
         log: "info",
         path: LIST,
@@ -43,7 +43,7 @@ const CASES: [Case; 4] = [
     },
     Case {
         name: "probing",
-        what: "the same list, each bucket probed every second",
+        what: "the same list while each bucket is probed every second",
         probe_interval: "1",
         log: "info",
         path: LIST,
@@ -105,7 +105,7 @@ async fn on(
         let (pairs, bytes) = measure_case(plan, usual, case).await?;
         let measured = format!("{} × ({:.0} µs)", pairs.cpu_ratio, pairs.cpu_us_per_request[0].median);
         let what =
-            format!("CPU per request of {}, relative to the same bytes from memory, {engine}", case.what);
+            format!("CPU per request for {}, relative to the same bytes from memory, {engine}", case.what);
         bars.push(if case.barred {
             Bar::at_most(&what, LIMIT, pairs.cpu_ratio.median, measured)
         } else {

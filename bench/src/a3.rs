@@ -143,12 +143,15 @@ impl ListReads {
                 mib(growth_of_first),
             ),
             Bar::reported(
-                &format!("the same after {rounds} such responses in sequence"),
+                &format!("memory growth after {rounds} such responses in sequence, {engine}"),
                 mib(growth_of_last),
             ),
-            Bar::reported(&format!("further growth for {AT_ONCE} of them at once"), mib(growth_of_many)),
             Bar::reported(
-                "speed of that response",
+                &format!("further memory growth for {AT_ONCE} such responses at once, {engine}"),
+                mib(growth_of_many),
+            ),
+            Bar::reported(
+                &format!("speed of such a response, {engine}"),
                 format!("{rate} MiB/s, {:.2} µs of the server's CPU per bucket", cpu.median),
             ),
         ];

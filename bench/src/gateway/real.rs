@@ -1,4 +1,4 @@
-//! The same comparison over a real S3 server, which checks signatures and stores objects.
+//! The same comparison with a real S3 server as storage, which checks signatures and stores objects.
 //!
 //! That server is the bottleneck for gateway and nginx alike, so their costs are compared at nearly the same rate.
 
@@ -24,9 +24,12 @@ enum Limit {
 /// Compares with nginx, with the bars that apply over the storage that responds immediately.
 pub(super) async fn measure(plan: &Plan, cores: Cores, figures: &mut Map<String, Value>) -> Result<Vec<Bar>> {
     let Some(program) = &plan.weed else {
-        return Ok(vec![Bar::reported("G over a real S3 server", "the server is not installed".to_owned())]);
+        return Ok(vec![Bar::reported(
+            "G with a real S3 server as storage",
+            "the server is not installed".to_owned(),
+        )]);
     };
-    report::complain("G over a real S3 server");
+    report::complain("G with a real S3 server as storage");
     let server = SeaweedFs::start(program)?;
     server.create_bucket(S3_BUCKET)?;
     fill(&server).await?;
@@ -58,11 +61,11 @@ pub(super) async fn measure(plan: &Plan, cores: Cores, figures: &mut Map<String,
         for limit in limits {
             match *limit {
                 Limit::Cpu(most, response) => {
-                    let what = format!("CPU (µs) of {what} over a real S3 server");
+                    let what = format!("CPU (µs) of {what}, with a real S3 server as storage");
                     against.at_most("nginx", &what, cpu, (most, response));
                 }
                 Limit::Throughput(least, response) => {
-                    let what = format!("throughput (requests/s) of {what} over a real S3 server");
+                    let what = format!("throughput (requests/s) of {what}, with a real S3 server as storage");
                     against.at_least("nginx", &what, throughput, (least, response));
                 }
             }

@@ -67,7 +67,7 @@ impl Hostile {
             at_api("small objects, to /node/status", post("/node/status", &tree), false),
             at_api("small objects, to /node/report", post("/node/report", &tree), false),
             at_api(
-                "numbers that print long, to /node/status",
+                "numbers such as 1e20, to /node/status",
                 post("/node/status", &object_of(LARGEST, "1e20,")),
                 false,
             ),
