@@ -44,7 +44,9 @@ pub use settings::{GatewaySettings, ServerSettings};
 pub mod internals {
     pub use crate::credential::SigningSecret;
     pub use crate::failure::{Failure, FailureKind, Fault};
-    pub use crate::front::s3::{auth, checksum, dispatch, error, operation, payload, support, xml};
+    pub use crate::front::s3::{
+        auth, checksum, completed_parts, dispatch, error, operation, payload, support, xml,
+    };
     pub use crate::object::body::GatewayBody;
     pub use crate::object::context::{RequestContext, Settings};
     pub use crate::object::write_state::{DetachedWrites, WriteState};

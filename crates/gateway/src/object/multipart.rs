@@ -54,6 +54,23 @@ impl OpenUpload {
         aborted.map_err(|error| resolved.failure(&error))
     }
 
+    /// All parts of the upload, by number. Reads as many pages as they fill.
+    pub(crate) async fn all_parts(&self, resolved: &ResolvedBucket) -> Result<Vec<driver::Part>, Failure> {
+        let mut parts: Vec<driver::Part> = Vec::new();
+        let mut after = 0;
+        loop {
+            let page = resolved.driver().list_parts(&self.key, &self.upload, after).await;
+            let page = page.map_err(|error| resolved.failure(&error))?;
+            parts.extend(page.parts.into_iter().filter(|part| part.number > after));
+            match page.next.filter(|next| *next > after) {
+                Some(next) => after = next,
+                None => break,
+            }
+        }
+        parts.sort_unstable_by_key(|part| part.number);
+        Ok(parts)
+    }
+
     /// A page of the upload's parts: at most `most`, with numbers above `after`.
     pub(crate) async fn parts(
         self,

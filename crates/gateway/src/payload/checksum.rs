@@ -36,6 +36,21 @@ impl Algorithm {
             Self::Sha256 => 32,
         }
     }
+
+    /// The CRC that the algorithm computes. `None` for a hash.
+    fn crc(self) -> Option<CrcAlgorithm> {
+        match self {
+            Self::Crc32 => Some(CrcAlgorithm::Crc32IsoHdlc),
+            Self::Crc32c => Some(CrcAlgorithm::Crc32Iscsi),
+            Self::Crc64Nvme => Some(CrcAlgorithm::Crc64Nvme),
+            Self::Sha1 | Self::Sha256 => None,
+        }
+    }
+
+    /// Whether checksums of parts can be combined to that of the whole.
+    pub(crate) fn is_crc(self) -> bool {
+        self.crc().is_some()
+    }
 }
 
 /// A checksum in base64, with the length of its algorithm.
@@ -54,6 +69,11 @@ impl Checksum {
         Some(Self { algorithm, value: HeaderValue::from_str(text).ok()?, bytes: bytes.into() })
     }
 
+    /// The checksum with these bytes. `None` if their number isn't that of the algorithm.
+    pub(crate) fn of_bytes(algorithm: Algorithm, bytes: &[u8]) -> Option<Self> {
+        Self::read(algorithm, &STANDARD.encode(bytes))
+    }
+
     /// The base64 text.
     pub fn value(&self) -> &HeaderValue {
         &self.value
@@ -62,6 +82,17 @@ impl Checksum {
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
+}
+
+/// The CRC of two contents together. `None` if the algorithm has no CRC.
+pub(crate) fn combined(first: &Checksum, second: &Checksum, second_length: u64) -> Option<Checksum> {
+    let algorithm = first.algorithm;
+    let kind = algorithm.crc()?;
+    let number = |checksum: &Checksum| {
+        checksum.bytes.iter().fold(0, |number: u64, byte| (number << 8) | u64::from(*byte))
+    };
+    let crc = crc_fast::checksum_combine(kind, number(first), number(second), second_length).to_be_bytes();
+    Checksum::of_bytes(algorithm, &crc[crc.len() - algorithm.bytes()..])
 }
 
 /// A checksum in progress.
@@ -131,6 +162,23 @@ mod tests {
             bucketry_model::hex::append(&mut out, &running.finish());
             assert_eq!(String::from_utf8(out).unwrap(), hex, "{algorithm:?}");
         }
+    }
+
+    #[test]
+    fn crcs_of_parts_combine_to_that_of_the_whole() {
+        let of = |algorithm, text: &str| {
+            let mut running = RunningChecksum::new(algorithm);
+            running.update(text.as_bytes());
+            Checksum::of_bytes(algorithm, &running.finish()).unwrap()
+        };
+        for algorithm in [Algorithm::Crc32, Algorithm::Crc32c, Algorithm::Crc64Nvme] {
+            for (first, second) in [("12345", "6789"), ("", "123456789"), ("123456789", "")] {
+                let whole = combined(&of(algorithm, first), &of(algorithm, second), second.len() as u64);
+                assert_eq!(whole, Some(of(algorithm, "123456789")), "{algorithm:?}");
+            }
+        }
+        let sha = of(Algorithm::Sha256, "a");
+        assert_eq!(combined(&sha, &sha, 1), None);
     }
 
     #[test]

@@ -30,5 +30,7 @@ crate::cases_of_all! { crate::azure::context }
 crate::cases! { crate::azure::context;
     multipart: parts_become_an_object, an_aborted_upload_is_gone, a_completion_that_is_repeated_has_the_same_result,
         a_completed_upload_is_gone, a_wrong_part_is_named, an_empty_last_part_is_stored;
+    upload_checksums: what_is_declared_about_an_upload_is_verified, a_declared_completion_may_be_repeated,
+        an_unknown_algorithm_begins_no_upload;
     tags: tags_are_replaced_and_taken_away, malformed_tags_change_nothing;
 }

@@ -18,6 +18,7 @@ mod s3;
 #[expect(dead_code, reason = "these tests use only a part of the client")]
 mod signing;
 mod tags;
+mod upload_checksums;
 
 /// Makes each case a test with a new context of a provider.
 #[macro_export]

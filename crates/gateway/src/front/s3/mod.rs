@@ -7,6 +7,7 @@
 pub(crate) mod answer;
 pub mod auth;
 pub mod checksum;
+pub mod completed_parts;
 pub(crate) mod completion;
 pub(crate) mod conditions;
 pub mod dispatch;
@@ -14,11 +15,13 @@ pub mod error;
 pub(crate) mod error_document;
 pub(crate) mod headers;
 pub mod operation;
+pub(crate) mod part_etag;
 pub(crate) mod passthrough;
 pub mod payload;
 mod preflight;
 pub(crate) mod response;
 pub mod support;
+pub(crate) mod upload_checksum;
 pub mod xml;
 
 use std::borrow::Cow;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use bucketry_provider::driver::{Part, Tag, check_opaque};
+use bucketry_provider::driver::Tag;
 use bucketry_provider::xml;
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -21,10 +21,6 @@ pub(crate) const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>
 pub const MAX_TAGGING_BYTES: usize = 64 * 1024;
 /// The most tags of an object.
 const MAX_TAGS: usize = 10;
-/// The longest ETag of a part, in bytes.
-const MAX_ETAG_BYTES: usize = 1_024;
-/// The most parts of an upload.
-const MAX_PARTS: usize = 10_000;
 
 /// The characters that `encoding-type=url` leaves as they are. A space becomes `%20`, which decoders for both forms
 /// and paths understand.
@@ -111,7 +107,7 @@ pub fn listed(text: &str, url_encoded: bool) -> String {
     if url_encoded { utf8_percent_encode(text, KEPT).to_string() } else { text.to_owned() }
 }
 
-fn malformed(message: &'static str) -> S3Error {
+pub(super) fn malformed(message: &'static str) -> S3Error {
     S3Error::new(Code::MalformedXML, message)
 }
 
@@ -199,46 +195,6 @@ pub(crate) fn tagging(tags: &[Tag]) -> Bytes {
     document.finish()
 }
 
-/// Parses the document of `CompleteMultipartUpload`: the parts, in ascending order.
-pub fn read_parts(document: &[u8]) -> Result<Vec<Part>> {
-    let mut parts: Vec<Part> = Vec::new();
-    let mut number = None;
-    let mut etag = None;
-    let read = xml::read(document, "CompleteMultipartUpload", |element| {
-        match (element.path.len(), element.name) {
-            (1, "Part") => parts.push(Part {
-                number: number.take().ok_or(xml::UnexpectedXml)?,
-                etag: etag.take().ok_or(xml::UnexpectedXml)?,
-                size: 0,
-            }),
-            (2, "PartNumber") => {
-                number = Some(element.text.trim().parse().map_err(|_| xml::UnexpectedXml)?);
-            }
-            (2, "ETag") => etag = Some(format!("\"{}\"", element.text.trim().trim_matches('"'))),
-            _ => {}
-        }
-        Ok(())
-    });
-    read.map_err(|_| malformed("The body is not a well-formed CompleteMultipartUpload document."))?;
-    if parts.is_empty() || parts.len() > MAX_PARTS {
-        return Err(malformed("A CompleteMultipartUpload document must list 1 to 10000 parts."));
-    }
-    if parts.iter().any(|part| part.number == 0 || part.number > 10_000) {
-        return Err(S3Error::new(Code::InvalidArgument, "Part numbers must be from 1 to 10000."));
-    }
-    if parts.iter().any(|part| check_opaque(&part.etag, MAX_ETAG_BYTES).is_err()) {
-        let message = "The ETag of a part is not valid. Send the ETag that UploadPart returned.";
-        return Err(S3Error::new(Code::InvalidPart, message));
-    }
-    if !parts.is_sorted_by(|one, next| one.number < next.number) {
-        return Err(S3Error::new(
-            Code::InvalidPartOrder,
-            "The parts must be listed in ascending order of their numbers, each once.",
-        ));
-    }
-    Ok(parts)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -297,41 +253,6 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_read_in_rising_order_with_their_tags_quoted() {
-        let of = |parts: &str| {
-            read_parts(format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>").as_bytes())
-        };
-        let part = |n: u32| {
-            format!("<Part><ChecksumCRC32>x</ChecksumCRC32><PartNumber>{n}</PartNumber><ETag>e</ETag></Part>")
-        };
-        let parts = of(&format!("{}{}", part(1), part(7))).unwrap();
-        assert_eq!(parts[1], Part { number: 7, etag: "\"e\"".into(), size: 0 });
-        assert_eq!(of(&format!("{}{}", part(2), part(1))).unwrap_err().code, Code::InvalidPartOrder);
-        assert_eq!(of(&format!("{}{}", part(2), part(2))).unwrap_err().code, Code::InvalidPartOrder);
-        assert_eq!(of(&part(0)).unwrap_err().code, Code::InvalidArgument);
-        for wrong in ["", "<Part/>", "<Part><PartNumber>x</PartNumber><ETag>e</ETag></Part>"] {
-            assert_eq!(of(wrong).unwrap_err().code, Code::MalformedXML, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn the_longest_document_of_parts_and_that_of_keys_are_taken() {
-        let part = |n: usize| {
-            format!(
-                "\n  <Part>\n    <ETag>&quot;{n:052}&quot;</ETag>\n    <ChecksumSHA256>{n:044}</ChecksumSHA256>\n    \
-                 <PartNumber>{n}</PartNumber>\n  </Part>"
-            )
-        };
-        let parts: String = (1..=MAX_PARTS).map(part).collect();
-        let document = format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>");
-        assert!(document.len() <= MAX_BYTES, "{}", document.len());
-        assert_eq!(read_parts(document.as_bytes()).unwrap().len(), MAX_PARTS);
-
-        let object = format!("<Object><Key>{}</Key></Object>\n", "k&lt;".repeat(512));
-        assert!(object.len() * usize::from(MAX_KEYS) <= MAX_BYTES);
-    }
-
-    #[test]
     fn tags_are_read_and_bounded() {
         let of = |tags: &str| read_tags(format!("<Tagging><TagSet>{tags}</TagSet></Tagging>").as_bytes());
         let tags = of("<Tag><Value>1 &amp; 2</Value><Key>a</Key></Tag><Tag><Key>b</Key></Tag>").unwrap();
@@ -354,7 +275,6 @@ mod tests {
         #[test]
         fn any_document_is_read_or_refused(text in "[<>/A-Za-z&;\"= ]{0,64}") {
             let _ = read_delete(text.as_bytes());
-            let _ = read_parts(text.as_bytes());
             let _ = read_tags(text.as_bytes());
         }
     }

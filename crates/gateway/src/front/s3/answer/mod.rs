@@ -15,7 +15,6 @@ use http::HeaderMap;
 use crate::failure::{Failure, FailureKind};
 pub(crate) use crate::front::s3::answer::bucket::{create as create_bucket, on_service};
 pub(crate) use crate::front::s3::answer::read::{attributes, check as check_reading};
-use crate::front::s3::completion::CompleteRequest;
 use crate::front::s3::operation::Operation;
 use crate::front::s3::response::S3Answer;
 use crate::object::context::RequestContext;
@@ -55,16 +54,15 @@ pub(crate) async fn handle(
         Operation::PutObject(writing) => write::put(context, resolved, writing, payload).await,
         Operation::CopyObject(copying) => copy::object(context, resolved, copying).await,
         Operation::DeleteObject(deleting) => delete::object(context, resolved, deleting).await,
-        Operation::CreateMultipartUpload { key, attributes } => {
-            multipart::create(context, resolved, &key, &attributes).await
+        Operation::CreateMultipartUpload { key, attributes, checksum } => {
+            multipart::create(context, resolved, &key, &attributes, checksum).await
         }
         Operation::UploadPart(part) => multipart::upload(context, resolved, part, payload).await,
         Operation::UploadPartCopy { part, source, range } => {
             copy::part(context, resolved, part, source, range).await
         }
-        Operation::CompleteMultipartUpload { key, upload, conditions } => {
-            let request = CompleteRequest { key, upload, conditions };
-            multipart::complete(context, resolved, request, payload).await
+        Operation::CompleteMultipartUpload(request) => {
+            multipart::complete(context, resolved, *request, payload).await
         }
         Operation::AbortMultipartUpload { key, upload } => {
             multipart::abort(context, resolved, &key, &upload).await

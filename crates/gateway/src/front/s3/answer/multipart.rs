@@ -5,9 +5,11 @@ use http::StatusCode;
 
 use crate::front::s3::answer::bucket::owner;
 use crate::front::s3::answer::write::stored_answer;
-use crate::front::s3::completion::{CompleteRequest, Completion};
-use crate::front::s3::operation::{ObjectKey, Part};
+use crate::front::s3::completion::Completion;
+use crate::front::s3::operation::{CompleteRequest, ObjectKey, Part, UploadChecksum};
+use crate::front::s3::part_etag;
 use crate::front::s3::response::{self, S3Answer};
+use crate::front::s3::upload_checksum::VerifiedChecksum;
 use crate::front::s3::xml::{self, Document};
 use crate::object;
 use crate::object::context::RequestContext;
@@ -22,13 +24,18 @@ pub(super) async fn create(
     resolved: &ResolvedBucket,
     key: &ObjectKey,
     attributes: &ObjectAttributes,
+    checksum: Option<UploadChecksum>,
 ) -> S3Answer {
     let sealed = object::multipart::create(context, resolved, key, attributes).await?;
     let mut document = Document::new("InitiateMultipartUploadResult");
     document.element("Bucket", resolved.name());
     document.element("Key", key.as_str());
     document.element("UploadId", &sealed);
-    Ok(response::document(document.finish()))
+    let mut response = response::document(document.finish());
+    if let Some(checksum) = checksum {
+        checksum.confirm(response.headers_mut());
+    }
+    Ok(response)
 }
 
 /// `UploadPart`. If it is dropped midway, the part is not stored.
@@ -41,6 +48,7 @@ pub(super) async fn upload(
     let receipt = payload.receipt();
     let upload = OpenUpload::new(context, resolved, &part.key, &part.upload)?;
     let etag = object::multipart::upload(resolved, upload, part.number, payload).await?;
+    let etag = receipt.checksum().map_or(etag.clone(), |checksum| part_etag::with_checksum(&etag, checksum));
     Ok(stored_answer(Some(&etag), &receipt))
 }
 
@@ -51,13 +59,17 @@ pub(super) async fn complete(
     request: CompleteRequest,
     payload: PayloadBody,
 ) -> S3Answer {
-    let Completion { key, upload, parts, conditions } = request.read(context, resolved, payload).await?;
+    let Completion { key, upload, parts, conditions, checksum } =
+        request.read(context, resolved, payload).await?;
     let stored = upload.complete(context, resolved, &parts, &conditions).await?;
     let mut document = Document::new("CompleteMultipartUploadResult");
     document.element("Location", &xml::location(resolved.name(), key.as_str()));
     document.element("Bucket", resolved.name());
     document.element("Key", key.as_str());
     document.optional("ETag", stored.etag.as_deref());
+    for (name, text) in checksum.iter().flat_map(VerifiedChecksum::elements) {
+        document.element(&name, &text);
+    }
     Ok(response::document(document.finish()))
 }
 

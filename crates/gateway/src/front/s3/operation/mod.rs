@@ -15,6 +15,7 @@ pub use crate::front::s3::operation::parse::{Request, parse};
 pub use crate::front::s3::operation::query::Query;
 pub use crate::front::s3::operation::table::{Handling, Name, OPERATIONS, Row, Scope};
 pub use crate::front::s3::operation::target::{Domains, Target};
+pub use crate::front::s3::upload_checksum::{ExpectedObject, UploadChecksum};
 pub use crate::front::{Access, Class};
 pub use crate::object::range::RangeCondition;
 pub use crate::routing::object_key::{KeyText, ObjectKey};
@@ -47,10 +48,10 @@ pub enum Operation {
     PutObject(PutObject),
     CopyObject(CopyObject),
     DeleteObject(DeleteObject),
-    CreateMultipartUpload { key: ObjectKey, attributes: ObjectAttributes },
+    CreateMultipartUpload { key: ObjectKey, attributes: ObjectAttributes, checksum: Option<UploadChecksum> },
     UploadPart(Part),
     UploadPartCopy { part: Part, source: CopySource, range: Option<(u64, u64)> },
-    CompleteMultipartUpload { key: ObjectKey, upload: SealedUploadId, conditions: Conditions },
+    CompleteMultipartUpload(Box<CompleteRequest>),
     AbortMultipartUpload { key: ObjectKey, upload: SealedUploadId },
     ListParts { key: ObjectKey, upload: SealedUploadId, max_parts: u16, after: u32 },
 }
@@ -167,6 +168,19 @@ pub struct DeleteObject {
     pub conditions: Conditions,
 }
 
+/// The parameters of a request that completes a multipart upload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompleteRequest {
+    /// The key of the object.
+    pub key: ObjectKey,
+    /// The upload id as the client sent it.
+    pub upload: SealedUploadId,
+    /// Complete only if these conditions hold.
+    pub conditions: Conditions,
+    /// What the object must be.
+    pub expected: ExpectedObject,
+}
+
 /// A part of a multipart upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
@@ -215,7 +229,7 @@ impl Operation {
             Self::CreateMultipartUpload { .. } => Name::CreateMultipartUpload,
             Self::UploadPart(_) => Name::UploadPart,
             Self::UploadPartCopy { .. } => Name::UploadPartCopy,
-            Self::CompleteMultipartUpload { .. } => Name::CompleteMultipartUpload,
+            Self::CompleteMultipartUpload(_) => Name::CompleteMultipartUpload,
             Self::AbortMultipartUpload { .. } => Name::AbortMultipartUpload,
             Self::ListParts { .. } => Name::ListParts,
         }

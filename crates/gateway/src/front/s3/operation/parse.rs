@@ -14,8 +14,9 @@ use crate::front::s3::operation::values::{
     OBJECT, SOURCE, attributes, conditions, copy_range, copy_source, range, range_condition, version,
 };
 use crate::front::s3::operation::{
-    CopyObject, DeleteObject, GetObject, KeyText, List, ListMultipartUploads, MAX_KEYS, Marker, ObjectKey,
-    Operation, Part, PutObject, Query, Tagging, Target,
+    CompleteRequest, CopyObject, DeleteObject, ExpectedObject, GetObject, KeyText, List,
+    ListMultipartUploads, MAX_KEYS, Marker, ObjectKey, Operation, Part, PutObject, Query, Tagging, Target,
+    UploadChecksum,
 };
 use crate::routing::page_token::PageTokens;
 use crate::routing::upload_id::SealedUploadId;
@@ -158,20 +159,23 @@ impl Parts<'_> {
                 version: self.version()?,
                 conditions: conditions(self.headers, &OBJECT)?,
             }),
-            Name::CreateMultipartUpload => {
-                Operation::CreateMultipartUpload { key: self.key()?, attributes: attributes(self.headers)? }
-            }
+            Name::CreateMultipartUpload => Operation::CreateMultipartUpload {
+                key: self.key()?,
+                attributes: attributes(self.headers)?,
+                checksum: UploadChecksum::of_headers(self.headers)?,
+            },
             Name::UploadPart => Operation::UploadPart(self.part()?),
             Name::UploadPartCopy => Operation::UploadPartCopy {
                 part: self.part()?,
                 source: copy_source(self.headers, conditions(self.headers, &SOURCE)?)?,
                 range: copy_range(self.headers)?,
             },
-            Name::CompleteMultipartUpload => Operation::CompleteMultipartUpload {
+            Name::CompleteMultipartUpload => Operation::CompleteMultipartUpload(Box::new(CompleteRequest {
                 key: self.key()?,
                 upload: self.upload()?,
                 conditions: conditions(self.headers, &OBJECT)?,
-            },
+                expected: ExpectedObject::of_headers(self.headers)?,
+            })),
             Name::AbortMultipartUpload => {
                 Operation::AbortMultipartUpload { key: self.key()?, upload: self.upload()? }
             }

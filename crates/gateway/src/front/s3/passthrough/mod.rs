@@ -20,7 +20,6 @@ use bucketry_provider::driver::{S3Passthrough, S3Protocol};
 use http::HeaderMap;
 
 use crate::failure::{Failure, FailureKind};
-use crate::front::s3::completion::CompleteRequest;
 use crate::front::s3::operation::Operation;
 use crate::front::s3::response::S3Answer;
 use crate::object::context::RequestContext;
@@ -47,7 +46,7 @@ pub(crate) fn takes(
         Operation::PutObject(_)
         | Operation::CreateMultipartUpload { .. }
         | Operation::UploadPart(_)
-        | Operation::CompleteMultipartUpload { .. }
+        | Operation::CompleteMultipartUpload(_)
         | Operation::ListParts { .. }
         | Operation::GetObjectTagging(_)
         | Operation::PutObjectTagging(_)
@@ -98,15 +97,14 @@ async fn handle_rare(
         Operation::GetObjectAttributes(reading) => read::attributes(incoming, reading).await,
         Operation::PutObject(writing) => write::put(incoming, writing, payload).await,
         Operation::CopyObject(copying) => copy::object(incoming, copying).await,
-        Operation::CreateMultipartUpload { key, .. } => multipart::create(incoming, &key).await,
+        Operation::CreateMultipartUpload { key, checksum, .. } => {
+            multipart::create(incoming, &key, checksum).await
+        }
         Operation::UploadPart(part) => multipart::upload(incoming, &part, payload).await,
         Operation::UploadPartCopy { part, source, range } => {
             copy::part(incoming, &part, &source, range).await
         }
-        Operation::CompleteMultipartUpload { key, upload, conditions } => {
-            let request = CompleteRequest { key, upload, conditions };
-            multipart::complete(incoming, request, payload).await
-        }
+        Operation::CompleteMultipartUpload(request) => multipart::complete(incoming, *request, payload).await,
         Operation::ListParts { key, upload, max_parts, after } => {
             multipart::list(incoming, &key, &upload, max_parts, after).await
         }

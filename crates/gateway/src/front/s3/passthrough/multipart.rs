@@ -4,15 +4,17 @@ use bucketry_provider::body::Payload;
 use bucketry_provider::driver::{Conditions, Parameter, UploadId, UpstreamRequest};
 use bucketry_provider::error::ProviderError;
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::header::{CONTENT_TYPE, ETAG};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 
 use crate::failure::Failure;
-use crate::front::s3::completion::{CompleteRequest, Completion};
-use crate::front::s3::operation::{ObjectKey, Part};
+use crate::front::s3::completion::Completion;
+use crate::front::s3::operation::{CompleteRequest, ObjectKey, Part, UploadChecksum};
+use crate::front::s3::part_etag;
 use crate::front::s3::passthrough::document::{XmlElement, rewrite};
 use crate::front::s3::passthrough::{MAX_DOCUMENT_BYTES, PassthroughRequest, response_headers};
 use crate::front::s3::response::{self, S3Answer};
+use crate::front::s3::upload_checksum::VerifiedChecksum;
 use crate::front::s3::xml;
 use crate::object::body::GatewayBody;
 use crate::object::measured_write::{MeasuredWrite, SizeAfter};
@@ -23,7 +25,14 @@ use crate::routing::resolved_bucket::ResolvedBucket;
 use crate::routing::upload_id::SealedUploadId;
 
 /// `CreateMultipartUpload`.
-pub(super) async fn create(incoming: PassthroughRequest<'_>, key: &ObjectKey) -> S3Answer {
+///
+/// The checksum of the upload isn't passed on: those of the parts would have to be, and those in trailers arrive too
+/// late.
+pub(super) async fn create(
+    incoming: PassthroughRequest<'_>,
+    key: &ObjectKey,
+    checksum: Option<UploadChecksum>,
+) -> S3Answer {
     const ROOT: &str = "InitiateMultipartUploadResult";
     let PassthroughRequest { context, resolved, s3, headers } = incoming;
     let there = resolved.key(key)?;
@@ -42,7 +51,22 @@ pub(super) async fn create(incoming: PassthroughRequest<'_>, key: &ObjectKey) ->
     let unexpected = || resolved.failure(&ProviderError::NotAnObjectStore { status: None });
     let begun = upload_of(answer.body(), ROOT).ok_or_else(unexpected)?;
     let sealed = resolved.seal_upload(&context.key, &there, &begun)?;
-    Ok(named(resolved, key, Some(&sealed), ROOT, &answer)?)
+    let mut response = named(resolved, key, Some(&sealed), ROOT, &answer, None)?;
+    without_checksums(response.headers_mut());
+    if let Some(checksum) = checksum {
+        checksum.confirm(response.headers_mut());
+    }
+    Ok(response)
+}
+
+/// Removes checksums that the provider computed without being asked to. Clients would repeat them to complete the
+/// upload, where only those that the gateway verified are known.
+fn without_checksums(headers: &mut HeaderMap) {
+    let is_checksum = |name: &&HeaderName| name.as_str().starts_with("x-amz-checksum-");
+    let own: Vec<HeaderName> = headers.keys().filter(is_checksum).cloned().collect();
+    for name in &own {
+        headers.remove(name);
+    }
 }
 
 /// The upload id in a response.
@@ -75,7 +99,14 @@ pub(super) async fn upload(incoming: PassthroughRequest<'_>, part: &Part, payloa
         takes_long: false,
     };
     let stored = s3.forward(request).await.map_err(|error| resolved.upload_failure(&error, &receipt))?;
-    Ok(response_headers::stored(StatusCode::OK, stored.headers()))
+    let mut response = response_headers::stored(StatusCode::OK, stored.headers());
+    let headers = response.headers_mut();
+    without_checksums(headers);
+    if let (Some(checksum), Some(etag)) = (receipt.checksum(), headers.get(ETAG)) {
+        let etag = part_etag::with_checksum(etag.to_str().unwrap_or_default(), checksum);
+        response::put(headers, ETAG, Some(&etag));
+    }
+    Ok(response)
 }
 
 /// `CompleteMultipartUpload`. The object counts as stored only now.
@@ -86,7 +117,8 @@ pub(super) async fn complete(
 ) -> S3Answer {
     const ROOT: &str = "CompleteMultipartUploadResult";
     let PassthroughRequest { context, resolved, s3, mut headers } = incoming;
-    let Completion { key, upload, parts, conditions: _ } = request.read(context, resolved, payload).await?;
+    let Completion { key, upload, parts, conditions: _, checksum } =
+        request.read(context, resolved, payload).await?;
     let OpenUpload { key: there, upload } = upload;
     let write = MeasuredWrite::prepare(context, resolved, &there, &Conditions::default()).await?;
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
@@ -100,7 +132,7 @@ pub(super) async fn complete(
     };
     let completed = s3.forward_for_document(request, ROOT, MAX_DOCUMENT_BYTES);
     let answer = write.run(SizeAfter::Unknown, completed).await.map_err(|error| resolved.failure(&error))?;
-    Ok(named(resolved, &key, None, ROOT, &answer)?)
+    Ok(named(resolved, &key, None, ROOT, &answer, checksum.as_ref())?)
 }
 
 /// `ListParts`.
@@ -129,19 +161,25 @@ pub(super) async fn list(
     };
     let answer = s3.forward_for_document(request, ROOT, MAX_DOCUMENT_BYTES).await;
     let answer = answer.map_err(|error| resolved.failure(&error))?;
-    Ok(named(resolved, key, Some(sealed.as_str()), ROOT, &answer)?)
+    Ok(named(resolved, key, Some(sealed.as_str()), ROOT, &answer, None)?)
 }
 
 /// A document about one object, with the client's names. `upload` is the client's id of the upload. The owner of
-/// the bucket at the provider is removed.
+/// the bucket at the provider is removed. `checksum` replaces that of the provider.
 fn named(
     resolved: &ResolvedBucket,
     key: &ObjectKey,
     upload: Option<&str>,
     root: &'static str,
     answer: &Response<Bytes>,
+    checksum: Option<&VerifiedChecksum>,
 ) -> Result<Response<GatewayBody>, Failure> {
+    let own = checksum.map_or_else(Vec::new, |checksum| checksum.elements().into());
+    let is_list = root == "ListPartsResult";
     let document = rewrite(answer.body(), root, |name, _| match name {
+        // Clients would repeat checksums of parts to complete the upload.
+        name if own.iter().any(|(own, _)| own == name) => XmlElement::LeftOut,
+        name if is_list && name.starts_with("Checksum") => XmlElement::LeftOut,
         "Bucket" => XmlElement::Holding(resolved.name().to_owned()),
         "Key" => XmlElement::Holding(key.as_str().to_owned()),
         "Location" => XmlElement::Holding(xml::location(resolved.name(), key.as_str())),
@@ -149,9 +187,12 @@ fn named(
         "Owner" | "Initiator" => XmlElement::LeftOut,
         _ => XmlElement::Kept,
     });
-    let document =
+    let mut document =
         document.map_err(|_| resolved.failure(&ProviderError::NotAnObjectStore { status: None }))?;
-    let mut response = response::document(document);
+    for (name, text) in &own {
+        document.element(name, text);
+    }
+    let mut response = response::document(document.finish());
     response_headers::tell(response.headers_mut(), answer.headers());
     Ok(response)
 }

@@ -150,7 +150,7 @@ pub(super) async fn attributes(incoming: PassthroughRequest<'_>, reading: GetObj
     };
     let document = rewrite(answer.body(), ROOT, |_, _| XmlElement::Kept)
         .map_err(|_| resolved.failure(&ProviderError::NotAnObjectStore { status: None }))?;
-    let mut response = response::document(document);
+    let mut response = response::document(document.finish());
     response_headers::tell(response.headers_mut(), answer.headers());
     Ok(response)
 }

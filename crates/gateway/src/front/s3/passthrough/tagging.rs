@@ -34,7 +34,7 @@ pub(super) async fn get(incoming: PassthroughRequest<'_>, tagging: &Tagging) -> 
     let answer = answer.map_err(|error| resolved.tags_failure(&error))?;
     let document = rewrite(answer.body(), ROOT, |_, _| XmlElement::Kept)
         .map_err(|_| resolved.failure(&ProviderError::NotAnObjectStore { status: None }))?;
-    let mut response = response::document(document);
+    let mut response = response::document(document.finish());
     response_headers::tell(response.headers_mut(), answer.headers());
     Ok(response)
 }
