@@ -3,16 +3,19 @@
 //! - [`FaultProxy`] passes everything to a real server until a test sets a [`Fault`]. It also works without a
 //!   server; then its healthy response is an empty 200.
 //! - [`AzureStub`] does what Azure documents where its emulator doesn't.
+//! - [`GoogleStub`] does what Google documents where its emulator doesn't.
 //! - [`OriginStub`] is a healthy origin that responds at once, for measurements.
 //!
 //! For tests and benchmarks only. Each server binds `127.0.0.1` at a free port and stops when it is dropped.
 
 mod answer;
 mod azure;
+mod google;
 mod origin;
 mod proxy;
 
 pub use crate::answer::Answer;
 pub use crate::azure::AzureStub;
+pub use crate::google::GoogleStub;
 pub use crate::origin::OriginStub;
 pub use crate::proxy::{Fault, FaultProxy};

@@ -8,6 +8,7 @@ mod copies;
 mod failures;
 mod forwarded;
 mod gcs;
+mod google_documented;
 mod ids;
 mod lists;
 mod multipart;

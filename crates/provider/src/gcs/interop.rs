@@ -39,6 +39,7 @@ static FLAVOUR: Flavour = Flavour {
             of_code: &[],
         },
     },
+    decompresses: true,
 };
 
 /// Whether a key is the access id of an HMAC key.

@@ -65,13 +65,19 @@ const CAPABILITIES: Capabilities = Capabilities {
 pub(crate) struct Flavour {
     pub(crate) capabilities: Capabilities,
     pub(crate) permissions: Permissions,
+    /// Whether the service decompresses objects that are stored as gzip, unless a request accepts gzip. Their length
+    /// is then unknown, and ranges are ignored.
+    pub(crate) decompresses: bool,
 }
 
-static AWS: Flavour = Flavour { capabilities: CAPABILITIES, permissions: PERMISSIONS };
+static AWS: Flavour = Flavour { capabilities: CAPABILITIES, permissions: PERMISSIONS, decompresses: false };
 
 /// For servers that don't accept checksums, or aren't known to.
-static WITHOUT_CHECKSUMS: Flavour =
-    Flavour { capabilities: Capabilities { checksums: false, ..CAPABILITIES }, permissions: PERMISSIONS };
+static WITHOUT_CHECKSUMS: Flavour = Flavour {
+    capabilities: Capabilities { checksums: false, ..CAPABILITIES },
+    permissions: PERMISSIONS,
+    decompresses: false,
+};
 
 /// For servers that also ignore conditions on writes.
 static UNCONDITIONAL: Flavour = Flavour {
@@ -82,6 +88,14 @@ static UNCONDITIONAL: Flavour = Flavour {
         ..CAPABILITIES
     },
     permissions: PERMISSIONS,
+    decompresses: false,
+};
+
+/// For buckets at Google's interoperable endpoint that are registered as S3.
+static GOOGLE: Flavour = Flavour {
+    capabilities: Capabilities { ..UNCONDITIONAL.capabilities },
+    permissions: PERMISSIONS,
+    decompresses: true,
 };
 
 const PERMISSIONS: Permissions = Permissions {
@@ -130,6 +144,7 @@ impl S3Driver {
         let provider = Provider::recognise(StorageType::S3, target.location.endpoint.as_ref());
         let quirks = provider.quirks();
         let flavour = match (quirks.conditional_writes, quirks.checksums) {
+            _ if provider == Provider::Gcp => &GOOGLE,
             (true, true) => &AWS,
             (true, false) => &WITHOUT_CHECKSUMS,
             (false, _) => &UNCONDITIONAL,

@@ -12,7 +12,9 @@ use crate::payload::{Outgoing, Payload};
 use crate::pool::Incoming;
 use crate::s3::identity::SigningIdentity;
 use crate::s3::{BucketAddress, S3Driver, error, request_head};
-use crate::sigv4::{CredentialScope, Credentials, EMPTY_SHA256, SigningTarget, UNSIGNED_PAYLOAD, sign};
+use crate::sigv4::{
+    CredentialScope, Credentials, EMPTY_SHA256, Field, SigningTarget, UNSIGNED_PAYLOAD, sign,
+};
 
 /// The number of headers that addressing and signing add.
 const OWN_HEADERS: usize = 6;
@@ -52,6 +54,15 @@ struct Draft<'a> {
     headers: HeaderMap,
     response_timeout: ResponseTimeout,
     takes_unmodified: bool,
+}
+
+/// Reads of objects accept gzip, so that a service that decompresses returns objects as they are stored. Other
+/// requests don't: their responses would be compressed. Google changes the header before it verifies the signature, so
+/// the header is not signed.
+fn accepted_coding(draft: &Draft<'_>) -> &'static [Field<'static>] {
+    let is_of_object =
+        |query: &str| query.is_empty() || query.starts_with("versionId=") || query.starts_with("partNumber=");
+    if draft.key.is_some() && is_of_object(&draft.query) { &[("accept-encoding", b"gzip")] } else { &[] }
 }
 
 impl S3Driver {
@@ -156,7 +167,9 @@ impl S3Driver {
             query: &draft.query,
             payload: EMPTY_SHA256,
         };
-        let head = request_head::write(&target, &address.host_header(), &draft.headers, signing)?;
+        let unsigned = if self.flavour.decompresses { accepted_coding(draft) } else { &[] };
+        let host = address.host_header();
+        let head = request_head::write(&target, &host, &draft.headers, unsigned, signing)?;
         let to_head = draft.method == Method::HEAD;
         self.connections.send_head(address.origin(), &head, to_head, draft.response_timeout).await
     }

@@ -20,11 +20,13 @@ const LONGEST_TARGET: usize = u16::MAX as usize - 1;
 /// A head of usual length. A longer one makes its buffer grow.
 const USUAL_HEAD: usize = 768;
 
-/// Writes the head of a request for `target`, with these headers. It is signed if `signing` has the credentials.
+/// Writes the head of a request for `target`, with these headers. It is signed if `signing` has the credentials;
+/// `unsigned` are added without being signed.
 pub(super) fn write(
     target: &SigningTarget<'_>,
     host: &HeaderValue,
     headers: &HeaderMap,
+    unsigned: &[Field<'_>],
     signing: Option<(&Credentials, &SigningKeys, &CredentialScope<'_>)>,
 ) -> Result<Vec<u8>, ProviderError> {
     check(target)?;
@@ -56,7 +58,7 @@ pub(super) fn write(
     }
     head.extend_from_slice(b" HTTP/1.1\r\n");
     let authorization = authorization.as_deref().map(|value| ("authorization", value));
-    for (name, value) in fields.iter().copied().chain(authorization) {
+    for (name, value) in fields.iter().copied().chain(unsigned.iter().copied()).chain(authorization) {
         for part in [name.as_bytes(), b": ", value, b"\r\n"] {
             head.extend_from_slice(part);
         }
@@ -115,7 +117,8 @@ mod tests {
                     .iter()
                     .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)))
                     .collect();
-                let head = write(&target, &host(), &passed, Some((&credentials, &keys, &scope))).unwrap();
+                let head =
+                    write(&target, &host(), &passed, &[], Some((&credentials, &keys, &scope))).unwrap();
                 let mut expected = passed.clone();
                 expected.insert("host", host());
                 sign(&mut expected, &target, &credentials, &keys, &scope).unwrap();
@@ -140,8 +143,23 @@ mod tests {
 
     #[test]
     fn a_head_without_credentials_is_not_signed() {
-        let head = write(&target("/", ""), &host(), &HeaderMap::new(), None).unwrap();
+        let head = write(&target("/", ""), &host(), &HeaderMap::new(), &[], None).unwrap();
         assert_eq!(head, b"GET / HTTP/1.1\r\nhost: photos.example\r\n\r\n");
+    }
+
+    #[test]
+    fn what_changes_on_the_way_is_sent_and_not_signed() {
+        let keys = SigningKeys::new();
+        let scope = CredentialScope::new("auto", "s3", Timestamp::UNIX_EPOCH);
+        let credentials = Credentials::new("GOOG1", Secret::new("secret"));
+        let written = |unsigned: &[Field<'_>]| {
+            let signing = Some((&credentials, &keys, &scope));
+            let head = write(&target("/a", ""), &host(), &HeaderMap::new(), unsigned, signing).unwrap();
+            String::from_utf8(head).unwrap()
+        };
+        let with = written(&[("accept-encoding", b"gzip")]);
+        assert_eq!(with.replace("accept-encoding: gzip\r\n", ""), written(&[]));
+        assert_ne!(with, written(&[]));
     }
 
     #[test]
@@ -151,15 +169,15 @@ mod tests {
         for key in ["a\r\nx: y", "a\nb", "a\0b"] {
             let credentials = Credentials::new(key, Secret::new("secret"));
             let signing = Some((&credentials, &keys, &scope));
-            assert!(write(&target("/", ""), &host(), &HeaderMap::new(), signing).is_err(), "{key:?}");
+            assert!(write(&target("/", ""), &host(), &HeaderMap::new(), &[], signing).is_err(), "{key:?}");
         }
         for (path, query) in [("/a b", ""), ("/a\r\n", ""), ("/", "a=b c"), ("/", "a=\nb"), ("/ü", "")] {
             assert!(
-                write(&target(path, query), &host(), &HeaderMap::new(), None).is_err(),
+                write(&target(path, query), &host(), &HeaderMap::new(), &[], None).is_err(),
                 "{path:?} {query:?}"
             );
         }
         let long = "/".repeat(LONGEST_TARGET + 1);
-        assert!(write(&target(&long, ""), &host(), &HeaderMap::new(), None).is_err());
+        assert!(write(&target(&long, ""), &host(), &HeaderMap::new(), &[], None).is_err());
     }
 }
