@@ -10,6 +10,7 @@ pub mod checksum;
 pub mod completed_parts;
 pub(crate) mod completion;
 pub(crate) mod conditions;
+mod date;
 pub mod dispatch;
 pub mod error;
 pub(crate) mod error_document;

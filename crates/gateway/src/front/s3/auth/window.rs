@@ -1,7 +1,5 @@
 //! How long a signature is valid: the age of a signed request and the expiry of a presigned URL.
 
-use std::time::SystemTime;
-
 use http::HeaderMap;
 use http::header::DATE;
 use jiff::civil::DateTime;
@@ -9,6 +7,7 @@ use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 
 use super::once;
+use crate::front::s3::date;
 use crate::front::s3::error::{Code, Result, S3Error};
 use crate::front::s3::headers::X_AMZ_DATE;
 
@@ -46,9 +45,11 @@ impl SignatureTime {
     pub(super) fn of_headers(headers: &HeaderMap) -> Result<(Self, &'static str)> {
         let wrong =
             |name: &str| S3Error::new(Code::AccessDenied, format!("The time in '{name}' is malformed."));
+        let time = |text, name| {
+            Self::parse(text).or_else(|| Self::of_time(date::parse(text)?)).ok_or_else(|| wrong(name))
+        };
         if let Some(text) = once(headers, &X_AMZ_DATE)? {
-            let time = Self::parse(text).ok_or_else(|| wrong("x-amz-date"))?;
-            return Ok((time, "x-amz-date"));
+            return Ok((time(text, "x-amz-date")?, "x-amz-date"));
         }
         let Some(text) = once(headers, &DATE)? else {
             return Err(S3Error::new(
@@ -56,12 +57,10 @@ impl SignatureTime {
                 "A signed request must have its time in 'x-amz-date' or 'Date'.",
             ));
         };
-        let time = Self::parse(text).or_else(|| Self::of_system(httpdate::parse_http_date(text).ok()?));
-        Ok((time.ok_or_else(|| wrong("date"))?, "date"))
+        Ok((time(text, "date")?, "date"))
     }
 
-    fn of_system(time: SystemTime) -> Option<Self> {
-        let at = Timestamp::try_from(time).ok()?;
+    fn of_time(at: Timestamp) -> Option<Self> {
         Some(Self { text: at.strftime("%Y%m%dT%H%M%SZ").to_string().as_bytes().try_into().ok()?, at })
     }
 
@@ -137,8 +136,17 @@ mod tests {
     }
 
     #[test]
-    fn the_time_is_read_in_both_spellings() {
+    fn the_time_is_read_in_all_spellings() {
         let mut headers = HeaderMap::new();
+        for name in ["date", "x-amz-date"] {
+            for zone in ["GMT", "+0000", "-0000"] {
+                let text = format!("Fri, 24 May 2013 00:00:00 {zone}");
+                headers.insert(name, text.parse().unwrap());
+                let (time, read) = SignatureTime::of_headers(&headers).unwrap();
+                assert_eq!((time.text(), read), ("20130524T000000Z", name), "{zone}");
+            }
+        }
+        headers.clear();
         headers.insert(DATE, "Fri, 24 May 2013 00:00:00 GMT".parse().unwrap());
         let (time, name) = SignatureTime::of_headers(&headers).unwrap();
         assert_eq!((time.text(), name), ("20130524T000000Z", "date"));

@@ -8,8 +8,8 @@ use http::header::{
     IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
 };
 use http::{HeaderMap, HeaderName};
-use jiff::Timestamp;
 
+use crate::front::s3::date;
 use crate::front::s3::error::{Code, Result, S3Error};
 use crate::front::s3::operation::target::decode;
 use crate::front::s3::operation::{CopySource, ObjectKey};
@@ -49,17 +49,13 @@ pub(super) fn conditions(headers: &HeaderMap, names: &[HeaderName; 4]) -> Result
         return Ok(Conditions::default());
     }
     let [if_match, if_none_match, modified, unmodified] = names;
-    let date = |name| Ok::<_, S3Error>(text(headers, name)?.and_then(|date| time(&date)));
+    let date = |name| Ok::<_, S3Error>(text(headers, name)?.and_then(|text| date::parse(&text)));
     Ok(Conditions {
         if_match: text(headers, if_match)?,
         if_none_match: text(headers, if_none_match)?,
         if_modified_since: date(modified)?,
         if_unmodified_since: date(unmodified)?,
     })
-}
-
-fn time(date: &str) -> Option<Timestamp> {
-    Timestamp::try_from(httpdate::parse_http_date(date).ok()?).ok()
 }
 
 /// The highest position in a range. No object is nearly as large, and every provider can calculate with it: some
@@ -87,7 +83,7 @@ pub(super) fn range_condition(headers: &HeaderMap) -> Option<RangeCondition> {
     let condition = headers.get(IF_RANGE)?;
     // What is neither a tag nor a date is no tag of any object, so the response is the whole object.
     let text = condition.to_str().unwrap_or_default().trim();
-    Some(time(text).map_or_else(|| RangeCondition::Tag(text.to_owned()), RangeCondition::Date))
+    Some(date::parse(text).map_or_else(|| RangeCondition::Tag(text.to_owned()), RangeCondition::Date))
 }
 
 /// The first and last position of a range. Numbers that differ stay different, however large they are: a range whose
@@ -259,6 +255,18 @@ mod tests {
         assert_eq!(of("Fri, 01 May 2026 10:00:00 GMT"), RangeCondition::Date(date));
         assert_eq!(of("yesterday"), RangeCondition::Tag("yesterday".into()), "no object has this tag");
         assert_eq!(range_condition(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn conditions_take_every_form_of_a_date() {
+        for text in
+            ["Fri, 01 May 2026 10:00:00 GMT", "Fri, 01 May 2026 10:00:00 -0000", "2026-05-01T10:00:00Z"]
+        {
+            let given = headers(&[("if-modified-since", text), ("if-unmodified-since", text)]);
+            let read = conditions(&given, &OBJECT).unwrap();
+            let date = "2026-05-01T10:00:00Z".parse().ok();
+            assert_eq!((read.if_modified_since, read.if_unmodified_since), (date, date), "{text}");
+        }
     }
 
     #[test]
