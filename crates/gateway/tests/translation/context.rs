@@ -283,7 +283,9 @@ async fn execute(
     match bucket.map(|name| context.resolve(&name)).transpose() {
         Ok(Some(bucket)) => handle(context, &bucket, operation, headers, payload).await,
         Ok(None) => handle_without_bucket(context, operation, headers),
-        Err(_) if *operation == Operation::CreateBucket => handle_without_bucket(context, operation, headers),
+        Err(_) if matches!(operation, Operation::CreateBucket { .. }) => {
+            handle_without_bucket(context, operation, headers)
+        }
         Err(unknown) => Err(unknown.into()),
     }
 }

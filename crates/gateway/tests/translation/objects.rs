@@ -293,6 +293,52 @@ pub(crate) async fn unknown_headers_are_ignored_and_owners_compared(context: &Te
 }
 
 /// A known trap: treating a request for a sub-resource as a request for the object itself.
+/// Some clients always set the ACL that everything has.
+pub(crate) async fn the_private_acl_changes_nothing_and_others_are_refused(context: &TestContext) {
+    context.put("/one/key", "content").await;
+    let private = [("x-amz-acl", "private")];
+    let document = "<AccessControlPolicy><Owner><ID>bucketry</ID></Owner><AccessControlList><Grant><Grantee>\
+                    <ID>bucketry</ID></Grantee><Permission>FULL_CONTROL</Permission></Grant></AccessControlList>\
+                    </AccessControlPolicy>";
+    for path in ["/one?acl", "/one/key?acl"] {
+        let set = context.ok(Method::PUT, path, &private, "").await;
+        assert_eq!((set.status, set.size_change), (StatusCode::OK, 0), "{path}");
+        context.ok(Method::PUT, path, &[], document).await;
+        let both = context.send(Method::PUT, path, &private, document).await.unwrap_err().error;
+        assert_eq!(both.code, Code::InvalidRequest, "{path}");
+        let public = document.replace("<ID>bucketry</ID></Grantee>", "<URI>AllUsers</URI></Grantee>");
+        let public = context.send(Method::PUT, path, &[], public).await.unwrap_err().error;
+        assert_eq!(public.code, Code::NotImplemented, "{path}");
+        for (headers, code) in [
+            (&[("x-amz-acl", "public-read")][..], Code::NotImplemented),
+            (&[("x-amz-grant-read", "id=x")], Code::NotImplemented),
+            (&[], Code::MissingSecurityHeader),
+        ] {
+            assert_eq!(context.refused(Method::PUT, path, headers).await.code, code, "{path} {headers:?}");
+        }
+    }
+    assert_eq!(context.refused(Method::PUT, "/one/none?acl", &private).await.code, Code::NoSuchKey);
+    assert_eq!(context.refused(Method::PUT, "/none?acl", &private).await.code, Code::NoSuchBucket);
+    assert_eq!(context.get("/one/key").await.text(), "content");
+}
+
+pub(crate) async fn buckets_are_neither_created_nor_deleted(context: &TestContext) {
+    context.put("/one/key", "content").await;
+    for (method, path, code) in [
+        (Method::PUT, "/one", Code::BucketAlreadyOwnedByYou),
+        (Method::PUT, "/new-bucket", Code::NotImplemented),
+        (Method::PUT, "/Not_A_Name", Code::InvalidBucketName),
+        (Method::PUT, "/ab", Code::InvalidBucketName),
+        (Method::PUT, "/192.168.5.4", Code::InvalidBucketName),
+        (Method::DELETE, "/one", Code::NotImplemented),
+        (Method::DELETE, "/new-bucket", Code::NoSuchBucket),
+        (Method::DELETE, "/Not_A_Name", Code::NoSuchBucket),
+    ] {
+        assert_eq!(context.refused(method.clone(), path, &[]).await.code, code, "{method} {path}");
+    }
+    assert_eq!(context.get("/one/key").await.text(), "content");
+}
+
 pub(crate) async fn what_is_not_offered_changes_nothing(context: &TestContext) {
     context.put("/one/key", TEXT).await;
     let before = context.one.head(&context.there("key"), &Conditions::default()).await.unwrap();

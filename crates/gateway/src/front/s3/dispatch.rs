@@ -31,8 +31,8 @@ pub async fn handle(
     headers: &HeaderMap,
     payload: &mut PayloadBody,
 ) -> Result<Response<GatewayBody>, S3Failure> {
-    if *operation == Operation::CreateBucket {
-        return answer::create_bucket(Some(resolved));
+    if let Operation::CreateBucket { name } = operation {
+        return answer::create_bucket(name, Some(resolved));
     }
     if let Support::Refused(why) = support(operation.name(), resolved.driver().capabilities()) {
         return Err(Failure::new(FailureKind::NotImplemented, why).into());
@@ -53,7 +53,7 @@ pub fn handle_without_bucket(
     headers: &HeaderMap,
 ) -> Result<Response<GatewayBody>, S3Failure> {
     match operation {
-        Operation::CreateBucket => answer::create_bucket(None),
+        Operation::CreateBucket { name } => answer::create_bucket(name, None),
         _ => answer::on_service(context, operation, headers),
     }
 }

@@ -190,7 +190,7 @@ impl FrontCall for S3Call {
     }
 
     fn creates_bucket(&self) -> bool {
-        self.operation == Operation::CreateBucket
+        matches!(self.operation, Operation::CreateBucket { .. })
     }
 
     fn asks_provider(&self) -> bool {

@@ -23,8 +23,15 @@ pub fn support(name: Name, can: &Capabilities) -> Support {
     match name {
         Name::ListBuckets => Noted("the repository's buckets; their creation date is always 1970-01-01"),
         Name::CreateBucket => Noted(
-            "creates nothing: `BucketAlreadyOwnedByYou` if the repository has the bucket, else `NotImplemented`",
+            "creates nothing: `BucketAlreadyOwnedByYou` if the repository has the bucket, `InvalidBucketName` if S3 doesn't \
+             allow the name, else `NotImplemented`",
         ),
+        Name::DeleteBucket => Noted(
+            "deletes nothing: `NoSuchBucket` if the repository doesn't have the bucket, else `NotImplemented`",
+        ),
+        Name::PutBucketAcl | Name::PutObjectAcl => {
+            Noted("only the ACL `private`, as a header or a document; it changes nothing")
+        }
         Name::GetBucketLocation => {
             Noted("always `us-east-1` (an empty document); signatures may name any region")
         }

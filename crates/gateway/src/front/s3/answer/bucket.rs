@@ -5,8 +5,8 @@ use jiff::Timestamp;
 
 use crate::failure::{Failure, FailureKind};
 use crate::front::s3::error::{Code, S3Error};
-use crate::front::s3::operation::Operation;
 use crate::front::s3::operation::demand::OWNER;
+use crate::front::s3::operation::{Operation, is_bucket_name};
 use crate::front::s3::response::{self, S3Answer};
 use crate::front::s3::xml::Document;
 use crate::object;
@@ -45,9 +45,13 @@ pub(super) fn owner(document: &mut Document, name: &str) {
 }
 
 /// `CreateBucket`: some clients create their bucket before using it, and continue if it already exists.
-pub(crate) fn create(bucket: Option<&ResolvedBucket>) -> S3Answer {
+pub(crate) fn create(name: &str, bucket: Option<&ResolvedBucket>) -> S3Answer {
     Err(match bucket {
         Some(_) => S3Error::new(Code::BucketAlreadyOwnedByYou, "The repository already has this bucket."),
+        None if !is_bucket_name(name) => S3Error::new(
+            Code::InvalidBucketName,
+            "The specified bucket is not valid: names have 3 to 63 lower-case letters, digits, hyphens and dots.",
+        ),
         None => S3Error::new(
             Code::NotImplemented,
             "Buckets can't be created through the gateway. Register the bucket in Bucketry and attach it to the \
@@ -55,6 +59,13 @@ pub(crate) fn create(bucket: Option<&ResolvedBucket>) -> S3Answer {
         ),
     }
     .into())
+}
+
+/// `DeleteBucket`, for a bucket that the repository has.
+pub(super) fn delete() -> S3Answer {
+    let message =
+        "Buckets can't be deleted through the gateway. Detach the bucket from the repository in Bucketry.";
+    Err(S3Error::new(Code::NotImplemented, message).into())
 }
 
 /// `HeadBucket`.

@@ -1,5 +1,6 @@
 //! Runs S3's operations through `object` and renders the responses. Each group of operations has a module.
 
+mod acl;
 mod bucket;
 mod copy;
 mod delete;
@@ -32,13 +33,18 @@ pub(crate) async fn handle(
     operation.check_headers(headers)?;
     let (operation, payload) = (operation.take(), payload.take());
     match operation {
-        Operation::ListBuckets { .. } | Operation::CreateBucket => {
+        Operation::ListBuckets { .. } | Operation::CreateBucket { .. } => {
             Err(Failure::new(FailureKind::NotAllowed, "This is not an operation on a bucket.").into())
         }
         Operation::GetObjectTagging(tagging) => tagging::get(resolved, &tagging).await,
         Operation::PutObjectTagging(tagging) => tagging::put(resolved, &tagging, payload).await,
         Operation::DeleteObjectTagging(tagging) => tagging::delete(resolved, &tagging).await,
         Operation::ListMultipartUploads(uploads) => uploads::list(context, resolved, &uploads).await,
+        Operation::DeleteBucket => bucket::delete(),
+        Operation::PutBucketAcl => acl::put_of_bucket(headers, payload).await,
+        Operation::PutObjectAcl { key, version } => {
+            acl::put_of_object(resolved, &key, version.as_ref(), headers, payload).await
+        }
         Operation::HeadBucket => bucket::head(resolved).await,
         Operation::GetBucketLocation => Ok(bucket::location()),
         Operation::GetBucketVersioning => Ok(bucket::versioning()),

@@ -1,5 +1,6 @@
 //! Parses a request into an operation: one value with everything that method, path, query and headers specify.
 
+mod bucket_name;
 pub(crate) mod demand;
 mod parse;
 mod query;
@@ -11,6 +12,7 @@ use bucketry_provider::driver::{ByteRange, Conditions, ObjectAttributes, Version
 use http::{HeaderMap, HeaderValue};
 
 use crate::failure::Failure;
+pub(crate) use crate::front::s3::operation::bucket_name::is_bucket_name;
 pub use crate::front::s3::operation::parse::{Request, parse};
 pub use crate::front::s3::operation::query::Query;
 pub use crate::front::s3::operation::table::{Handling, Name, OPERATIONS, Row, Scope};
@@ -30,7 +32,10 @@ pub const MAX_KEYS: u16 = 1_000;
 #[expect(missing_docs, reason = "the names are S3's own, and its documentation explains them")]
 pub enum Operation {
     ListBuckets { prefix: String },
-    CreateBucket,
+    CreateBucket { name: String },
+    DeleteBucket,
+    PutBucketAcl,
+    PutObjectAcl { key: ObjectKey, version: Option<VersionId> },
     HeadBucket,
     GetBucketLocation,
     GetBucketVersioning,
@@ -208,7 +213,10 @@ impl Operation {
     pub fn name(&self) -> Name {
         match self {
             Self::ListBuckets { .. } => Name::ListBuckets,
-            Self::CreateBucket => Name::CreateBucket,
+            Self::CreateBucket { .. } => Name::CreateBucket,
+            Self::DeleteBucket => Name::DeleteBucket,
+            Self::PutBucketAcl => Name::PutBucketAcl,
+            Self::PutObjectAcl { .. } => Name::PutObjectAcl,
             Self::HeadBucket => Name::HeadBucket,
             Self::GetBucketLocation => Name::GetBucketLocation,
             Self::GetBucketVersioning => Name::GetBucketVersioning,
@@ -245,6 +253,8 @@ impl Operation {
         match self.name() {
             Name::ListBuckets
             | Name::CreateBucket
+            | Name::DeleteBucket
+            | Name::PutBucketAcl
             | Name::HeadBucket
             | Name::GetBucketLocation
             | Name::GetBucketVersioning => Class::Bucket,
@@ -260,7 +270,12 @@ impl Operation {
     pub fn asks_provider(&self) -> bool {
         !matches!(
             self.name(),
-            Name::ListBuckets | Name::CreateBucket | Name::GetBucketLocation | Name::GetBucketVersioning
+            Name::ListBuckets
+                | Name::CreateBucket
+                | Name::DeleteBucket
+                | Name::PutBucketAcl
+                | Name::GetBucketLocation
+                | Name::GetBucketVersioning
         )
     }
 
@@ -275,6 +290,8 @@ impl Operation {
             self.name(),
             Name::PutObject
                 | Name::PutObjectTagging
+                | Name::PutBucketAcl
+                | Name::PutObjectAcl
                 | Name::UploadPart
                 | Name::DeleteObjects
                 | Name::CompleteMultipartUpload

@@ -133,7 +133,10 @@ impl Parts<'_> {
     fn operation(&self, name: Name) -> Result<Operation> {
         Ok(match name {
             Name::ListBuckets => Operation::ListBuckets { prefix: self.text("prefix")?.unwrap_or_default() },
-            Name::CreateBucket => Operation::CreateBucket,
+            Name::CreateBucket => Operation::CreateBucket { name: self.bucket() },
+            Name::DeleteBucket => Operation::DeleteBucket,
+            Name::PutBucketAcl => Operation::PutBucketAcl,
+            Name::PutObjectAcl => Operation::PutObjectAcl { key: self.key()?, version: self.version()? },
             Name::HeadBucket => Operation::HeadBucket,
             Name::GetBucketLocation => Operation::GetBucketLocation,
             Name::GetBucketVersioning => Operation::GetBucketVersioning,
@@ -186,6 +189,10 @@ impl Parts<'_> {
                 after: self.number("part-number-marker")?.unwrap_or(0),
             },
         })
+    }
+
+    fn bucket(&self) -> String {
+        self.target.clone().into_bucket().unwrap_or_default()
     }
 
     fn key(&self) -> Result<ObjectKey> {
