@@ -94,7 +94,7 @@ async fn read(
             max_keys: Some(list.most),
         };
         let mut page = resolved.driver().list(&request).await.map_err(|error| resolved.failure(&error))?;
-        leave_out(&mut page, resolved.folder(), prefix, at.after.as_deref());
+        leave_out(&mut page, resolved.folder(), prefix, at.after.as_deref(), by_name);
         let is_empty = page.objects.is_empty() && page.prefixes.is_empty();
         let Some(token) = page.next.take() else { return Ok((page, None)) };
         // A provider that itself started after the key doesn't need it again.
@@ -107,19 +107,30 @@ async fn read(
 }
 
 /// Drops keys outside the prefix, whatever the provider returns, the object that is the folder itself, and keys before
-/// the start.
-fn leave_out(page: &mut ListPage, folder: &KeyPrefix, prefix: &str, after: Option<&str>) {
+/// the start. A provider that itself started after the key may have another order, so only the key itself is dropped.
+fn leave_out(page: &mut ListPage, folder: &KeyPrefix, prefix: &str, after: Option<&str>, by_name: bool) {
     page.objects.retain(|object| {
-        object.key.starts_with(prefix)
-            && folder.strip(&object.key).is_some()
-            && after.is_none_or(|after| *object.key > *after)
+        let is_later = |after: &str| if by_name { *object.key != *after } else { *object.key > *after };
+        object.key.starts_with(prefix) && folder.strip(&object.key).is_some() && after.is_none_or(is_later)
     });
     page.prefixes.retain(|common| {
         // A common prefix that contains the start may have more keys after it.
+        let contains = |after: &str| after.len() > common.len() && after.starts_with(&**common);
         let is_later =
-            |after: &str| **common > *after || (after.len() > common.len() && after.starts_with(&**common));
+            |after: &str| if by_name { **common != *after } else { **common > *after || contains(after) };
         common.starts_with(prefix) && folder.strip(common).is_some() && after.is_none_or(is_later)
     });
+}
+
+/// The last key or common prefix of a page, as a key at which a client can continue. `None` if the provider can't
+/// start after a key, if the page is empty, or if the gateway wouldn't accept the key as a marker.
+pub(crate) fn last_name<'a>(resolved: &'a ResolvedBucket, page: &'a ListPage) -> Option<&'a str> {
+    if !resolved.driver().capabilities().list_start_after {
+        return None;
+    }
+    let keys = page.objects.iter().map(|object| object.key.as_str());
+    let last = keys.chain(page.prefixes.iter().map(String::as_str)).max()?;
+    resolved.folder().strip(last).filter(|name| Marker::is_key(name))
 }
 
 #[cfg(test)]
@@ -135,7 +146,7 @@ mod tests {
             prefixes: prefixes.iter().map(|prefix| (*prefix).to_owned()).collect(),
             next: None,
         };
-        leave_out(&mut page, &KeyPrefix::default(), "f/", Some(after));
+        leave_out(&mut page, &KeyPrefix::default(), "f/", Some(after), false);
         (page.objects.into_iter().map(|object| object.key).collect(), page.prefixes)
     }
 

@@ -36,6 +36,11 @@ pub enum Marker {
 }
 
 impl Marker {
+    /// Whether a text that a client sends as a marker means the key, and is accepted.
+    pub(crate) fn is_key(text: &str) -> bool {
+        !PageTokens::is_token(text) && KeyText::new(text.to_owned()).is_ok()
+    }
+
     /// The text as it was sent.
     pub fn as_str(&self) -> &str {
         match self {

@@ -29,8 +29,9 @@ pub(super) async fn keys(
     form: Form,
     list: &List,
 ) -> S3Answer {
-    // The older operations have only a key parameter, so they use tokens in place of keys.
-    let token = list.token.clone().map(Marker::Token);
+    // The older operations have only a parameter for a key. Their responses name the last key, as those of S3 do, or
+    // contain a token in its place, where the provider can't start after a key.
+    let token = list.token.clone().filter(|token| !token.is_empty()).map(Marker::Token);
     let query = ListQuery {
         prefix: &list.prefix,
         delimiter: list.delimiter.as_ref(),
@@ -62,11 +63,13 @@ impl ListWriter<'_> {
         });
         document.element("Name", self.resolved.name());
         document.element("Prefix", &name(list.prefix.as_str()));
+        let marker =
+            || next.map(|token| object::list::last_name(self.resolved, page).map_or(token.to_owned(), name));
         let after = list.start_after.as_ref().map(Marker::as_str);
         match self.form {
             Form::First => {
                 document.element("Marker", &name(after.unwrap_or_default()));
-                document.optional("NextMarker", next);
+                document.optional("NextMarker", marker().as_deref());
             }
             Form::Second => {
                 document.optional("StartAfter", after.map(name).as_deref());
@@ -77,7 +80,7 @@ impl ListWriter<'_> {
             Form::Versions => {
                 document.element("KeyMarker", &name(after.unwrap_or_default()));
                 document.element("VersionIdMarker", "");
-                document.optional("NextKeyMarker", next);
+                document.optional("NextKeyMarker", marker().as_deref());
                 document.optional("NextVersionIdMarker", next.map(|_| "null"));
             }
         }

@@ -74,7 +74,7 @@ pub struct List {
     pub url_encoded: bool,
     /// Where the page starts: `marker`, `start-after` or `key-marker`.
     pub start_after: Option<Marker>,
-    /// The `continuation-token`, in version 2 only.
+    /// The `continuation-token`, in version 2 only. Empty is the beginning.
     pub token: Option<String>,
     /// Whether the response names the owner of each object, in version 2 only.
     pub fetch_owner: bool,

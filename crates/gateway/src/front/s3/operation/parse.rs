@@ -212,6 +212,12 @@ impl Parts<'_> {
         }
     }
 
+    /// The `continuation-token`. An empty one is the beginning of the list, and repeated in the response.
+    fn token(&self) -> Result<Option<String>> {
+        let token = self.text("continuation-token")?;
+        Ok(token.or_else(|| self.query.get("continuation-token").map(str::to_owned)))
+    }
+
     /// A parameter that is a key, a prefix or a delimiter.
     fn key_text(&self, name: &str) -> Result<Option<KeyText>> {
         Ok(self.text(name)?.map(KeyText::new).transpose()?)
@@ -276,7 +282,7 @@ impl Parts<'_> {
                 "start-after" => self.key_text(start)?.map(Marker::Key),
                 marker => self.marker(marker)?,
             },
-            token: self.text("continuation-token")?,
+            token: self.token()?,
             fetch_owner: self.query.get("fetch-owner") == Some("true"),
         })
     }
